@@ -1,0 +1,1 @@
+"""The commands, one file each; `main` loads the one that is asked for."""

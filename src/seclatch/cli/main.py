@@ -1,0 +1,77 @@
+"""The command line's entry: loads one command, prints errors in one place."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from seclatch import __version__
+from seclatch.errors import SeclatchError
+from seclatch.report.text import printable
+
+# command -> one line of help; the module seclatch.cli.NAME holds a click command called `command`.
+COMMANDS = {
+    "run": "Run a command in a container, the profile binding only that command.",
+    "install": "Register the seclatch runtime with docker, podman or containerd.",
+    "uninstall": "Undo what `install` did.",
+    "doctor": "Check whether this host can latch, by doing it.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when it is called, so that `--help` and `run` stay quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of the everyday uses."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load `seclatch.cli.<cmd_name>` or answer None, as click expects."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"seclatch.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table above, without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="seclatch")
+def cli() -> None:
+    """Seccomp profiles that bind the image's program and not the container runtime.
+
+    \b
+    Examples:
+      seclatch doctor
+      seclatch run --profile strict.json -- /bin/sh -c 'grep Seccomp /proc/self/status'
+      seclatch install docker && docker run --runtime seclatch …
+    """
+
+
+def complain(error: SeclatchError) -> None:
+    """Say on stderr what failed and what to do; a profile's or container's text stays text."""
+    click.echo(f"seclatch: {printable(str(error))}", err=True)
+    if error.remedy:
+        click.echo(f"  what to do: {printable(error.remedy)}", err=True)
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    try:
+        sys.exit(cli.main(standalone_mode=False) or 0)
+    except SeclatchError as error:
+        complain(error)
+        sys.exit(error.status)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)

@@ -1,0 +1,11 @@
+"""Text that came from elsewhere, made safe for a terminal."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal would act on (control, escape, direction marks) by its escape.
+
+    Newlines are escaped too: a name from a container must not forge a second line of output.
+    """
+    return "".join(ch if ch.isprintable() else ascii(ch)[1:-1] for ch in text)
