@@ -1,0 +1,64 @@
+"""Capability names, and the set a container gets: Docker's default with additions and drops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from seclatch.errors import InputError
+
+# capabilities(7), in the order of the kernel's numbers (linux/capability.h): bit 0 first.
+CAPABILITIES = tuple(
+    f"CAP_{name}"
+    for name in """
+    CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
+    NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO
+    SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME
+    SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG
+    WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
+    """.split()
+)
+
+# What `docker run` grants without --cap-add and --cap-drop.
+DEFAULT = frozenset(
+    f"CAP_{name}"
+    for name in """
+    CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE
+    SYS_CHROOT KILL AUDIT_WRITE
+    """.split()
+)
+
+
+def parse(option: str, text: str) -> frozenset[str]:
+    """Read `net_admin`, `CAP_NET_ADMIN` or `ALL`, as given to `option`. Raises InputError."""
+    name = text.upper()
+    if name == "ALL":
+        return frozenset(CAPABILITIES)
+    name = name if name.startswith("CAP_") else f"CAP_{name}"
+    if name not in CAPABILITIES:
+        raise InputError(
+            option, "", f"there is no capability {text!r}", remedy="capabilities(7) lists them"
+        )
+    return frozenset({name})
+
+
+def from_mask(mask: int) -> frozenset[str]:
+    """Name the bits of a capability mask, as `CapBnd` of /proc/PID/status prints it."""
+    return frozenset(name for bit, name in enumerate(CAPABILITIES) if mask >> bit & 1)
+
+
+def granted(add: Iterable[str], drop: Iterable[str], available: frozenset[str]) -> tuple[str, ...]:
+    """Answer the container's capabilities, in the kernel's order.
+
+    As in Docker: `--cap-drop ALL --cap-add X` leaves X, `--cap-add ALL --cap-drop X` all but X.
+    `ALL` means what this process can hand on at all (`available`, its bounding set); a capability
+    that is asked for by name stays, so that the runtime refuses rather than we forget it.
+    """
+    added = {text: parse("--cap-add", text) for text in add}
+    dropped = {text: parse("--cap-drop", text) for text in drop}
+    all_dropped = any(text.upper() == "ALL" for text in dropped)
+    chosen = set() if all_dropped else set(DEFAULT)
+    for text, names in added.items():
+        chosen |= names & available if text.upper() == "ALL" else names
+    for text, names in dropped.items():
+        chosen -= frozenset() if text.upper() == "ALL" else names
+    return tuple(name for name in CAPABILITIES if name in chosen)

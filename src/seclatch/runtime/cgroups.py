@@ -1,0 +1,68 @@
+"""What the host's cgroups let a runtime do, and what to do where they do not suit it.
+
+crun refuses hosts that mount version 1 and 2 side by side ("cgroups in hybrid mode not
+supported"), and both runtimes fail where /sys/fs/cgroup is mounted read-only or not at all (in a
+container, a CI runner). The version 2 hierarchy exists in the kernel all the same: mounted over
+/sys/fs/cgroup in the mount namespace that this process has for itself, it gives either runtime a
+real cgroup, with the eBPF guard on devices. Controllers that the host holds in version 1 are
+missing there, and a container of `seclatch run` sets no limits that would need them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+_ROOT = Path("/sys/fs/cgroup")
+
+# What makes a runtime go on without any cgroup. runc has no such word, but its rootless mode
+# differs for root only in that it passes over cgroup errors.
+_WITHOUT = {"runc": ("--rootless=true",), "crun": ("--cgroup-manager=disabled",)}
+
+
+class Cgroups(NamedTuple):
+    """How to call the runtime on this host.
+
+    `arguments`: global options of the runtime. `unified`: it sees version 2. `remount`: version 2
+    must be mounted for it first. `device_control`: a cgroup keeps the container off the devices.
+    """
+
+    arguments: tuple[str, ...]
+    unified: bool
+    remount: bool
+    device_control: bool
+
+
+def choose(runtime: str, root: Path = _ROOT) -> Cgroups:
+    """Look at `root` and choose, changing nothing."""
+    if (root / "cgroup.controllers").exists():  # only version 2 has it
+        return Cgroups((), True, not os.access(root, os.W_OK), True)
+    if runtime != "crun" and _version_1_writable(root):
+        return Cgroups((), False, False, True)
+    return Cgroups((), True, True, True)
+
+
+def prepare(runtime: str) -> Cgroups:
+    """Choose and mount what the choice asks for; this process' mount namespace must be its own.
+
+    Where that cannot be mounted the runtime goes without cgroups, and nothing guards devices.
+    """
+    from seclatch.system import mount
+
+    chosen = choose(runtime)
+    if not chosen.remount:
+        return chosen
+    try:
+        flags = mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
+        mount.mount("cgroup2", str(_ROOT), "cgroup2", flags)
+    except OSError:
+        unified = (_ROOT / "cgroup.controllers").exists()
+        return Cgroups(_WITHOUT[runtime], unified, False, False)
+    return chosen
+
+
+def _version_1_writable(root: Path) -> bool:
+    """Tell whether runc can make its groups: one in each mounted hierarchy."""
+    hierarchies = [entry for entry in root.glob("*") if entry.is_dir()]
+    return (root / "devices").is_dir() and all(os.access(entry, os.W_OK) for entry in hierarchies)

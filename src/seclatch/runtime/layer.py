@@ -1,0 +1,55 @@
+"""A throwaway layer over a rootfs: what the container writes is gone afterwards.
+
+As with an image under `docker run`, no container changes the rootfs, neither the one in the cache
+nor the user's; what is to be kept goes to a volume. The mounts are made in this process' own mount
+namespace, so even SIGKILL leaves none behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from seclatch.errors import SeclatchError
+from seclatch.system import mount
+
+
+@contextlib.contextmanager
+def throwaway(rootfs: Path, place: Path, scratch: Path, *, devices: bool) -> Iterator[None]:
+    """Show `rootfs` at the directory `place` with an upper layer in memory, until the end.
+
+    `scratch` is a directory for that layer. Without `devices` no device file in there opens:
+    for hosts where no cgroup guards them. Raises SeclatchError.
+    """
+    with contextlib.ExitStack() as mounted:
+        try:
+            _mount_layer(rootfs, place, scratch, devices, mounted)
+        except OSError as error:
+            raise SeclatchError(
+                f"cannot lay a throwaway layer over the rootfs {rootfs}: {error.strerror}",
+                remedy="the kernel needs overlayfs (modprobe overlay), and the rootfs a file "
+                "system that can lie under one (see the end of dmesg)",
+            ) from error
+        yield
+
+
+def _mount_layer(
+    rootfs: Path, place: Path, scratch: Path, devices: bool, mounted: contextlib.ExitStack
+) -> None:
+    mount.mount("tmpfs", str(scratch), "tmpfs", 0, "mode=0700")
+    mounted.callback(mount.unmount, str(scratch))
+    lower = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    mounted.callback(os.close, lower)
+    upper, work = scratch / "upper", scratch / "work"
+    work.mkdir()
+    upper.mkdir()
+    # The container's / has the owner and mode of the upper directory, not of the lower one.
+    status = os.fstat(lower)
+    os.chown(upper, status.st_uid, status.st_gid)
+    upper.chmod(status.st_mode & 0o7777)
+    # By descriptor: overlayfs has its own syntax for colons and commas in paths.
+    options = f"lowerdir=/proc/self/fd/{lower},upperdir={upper},workdir={work}"
+    mount.mount("overlay", str(place), "overlay", 0 if devices else mount.MS_NODEV, options)
+    mounted.callback(mount.unmount, str(place))

@@ -1,0 +1,60 @@
+"""What became of a run: the program's own exit status, or the runtime's failure before it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+FAILED = 125
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+
+_NOT_FOUND = ("executable file not found", "no such file or directory", "not found in $path")
+_NOT_EXECUTABLE = ("permission denied", "exec format error", "is a directory", "not a regular file")
+
+
+def exit_status(status: int, log: str, program: str) -> int:
+    """Answer the status of `docker run` for the runtime's own `status` and its JSON log.
+
+    runc and crun end with 1 both when the program does and when they fail; what they log tells
+    which: an error of the start. `program` is the command's first word: only an error that names
+    it says that it is not there or not executable.
+    """
+    if status == 0:
+        return 0
+    failure = start_failure(log)
+    if failure is None:
+        return status
+    text = failure.lower()
+    if program.lower() not in text and "exec" not in text:
+        return FAILED
+    if any(words in text for words in _NOT_FOUND):
+        return NOT_FOUND
+    if any(words in text for words in _NOT_EXECUTABLE):
+        return NOT_EXECUTABLE
+    return FAILED
+
+
+def start_failure(log: str) -> str | None:
+    """Find the message of a start that failed in a runtime's JSON log, None when there is none.
+
+    runc's say "runc run failed: …"; other errors that it logs (cleaning up) do not count. crun
+    logs nothing else at its default level, and writes no prefix. The latch begins with its name.
+    """
+    for line in log.splitlines():
+        entry = _entry(line)
+        message = entry.get("msg")
+        if entry.get("level") not in ("error", "fatal") or not isinstance(message, str):
+            continue
+        # Only runc writes the level first; crun's errors need no telling apart.
+        if " run failed: " in message or message.startswith("seclatch") or "msg" == next(iter(entry)):
+            return message
+    return None
+
+
+def _entry(line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}

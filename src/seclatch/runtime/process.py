@@ -1,0 +1,103 @@
+"""Runs the OCI runtime as a child that has our terminal, our input and our signals."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator, Sequence
+
+# Signals of faults are the process' own, SIGURG and SIGPIPE mean nothing to the container (Docker
+# keeps them back too), and SIGKILL and SIGSTOP cannot be held.
+_OURS = {
+    signal.SIGKILL,
+    signal.SIGSTOP,
+    signal.SIGSEGV,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+    signal.SIGTRAP,
+    signal.SIGSYS,
+    signal.SIGPIPE,
+    signal.SIGURG,
+}
+_SI_KERNEL = 0x80  # siginfo_t.si_code (asm-generic/siginfo.h)
+
+
+class Held:
+    """Signals that wait for us (`signals`), and the mask a child must get back (`mask`)."""
+
+    def __init__(self, signals: set[int], mask: set[int]) -> None:
+        self.signals = signals
+        self.mask = mask
+
+    def pending(self) -> int | None:
+        """Take one signal that asks us to stop or do something, None when there is none."""
+        info = signal.sigtimedwait(self.signals - {signal.SIGCHLD, signal.SIGWINCH}, 0)
+        return info.si_signo if info else None
+
+
+@contextlib.contextmanager
+def hold_signals() -> Iterator[Held]:
+    """Block what is to be forwarded, so that nothing gets lost and no cleanup is cut short.
+
+    What was ignored when we started (nohup(1)) stays so: it would reach sigwaitinfo(2) once
+    blocked, and the runtime has inherited that it is ignored.
+    """
+    held = {int(number) for number in signal.valid_signals() - _OURS if _is_minded(number)}
+    mask = {int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, held)}
+    try:
+        yield Held(held, mask)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _is_minded(number: int) -> bool:
+    return number == signal.SIGCHLD or signal.getsignal(number) is not signal.SIG_IGN
+
+
+def fill_standard_files() -> None:
+    """Put /dev/null where a standard file was closed: the next open would take its number."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+
+
+def run(argv: Sequence[str], held: Held) -> int:
+    """Run `argv` (an absolute path first) until it ends, forwarding signals; answer its status.
+
+    The status is as a shell's: 128+N when signal N ended it. Raises OSError when it cannot be
+    started. The child has the signal mask that we had, and the dispositions: Python itself
+    ignores SIGPIPE and SIGXFSZ from its start, these go back to their defaults.
+    """
+    pid = os.posix_spawn(
+        argv[0],
+        argv,
+        os.environ,
+        setsigmask=held.mask,
+        setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
+    )
+    # What came before the child was there came to us alone, whoever sent it.
+    for number in signal.sigpending() & held.signals - {signal.SIGCHLD}:
+        signal.sigwait({number})
+        _forward(pid, number)
+    return _wait(pid, held.signals)
+
+
+def _wait(pid: int, signals: set[int]) -> int:
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+        info = signal.sigwaitinfo(signals)
+        # The terminal's signals (ctrl-C, hangup, window size) are sent by the kernel to the whole
+        # foreground process group: the runtime, which is in it, has got them already.
+        if info.si_signo != signal.SIGCHLD and info.si_code != _SI_KERNEL:
+            _forward(pid, info.si_signo)
+
+
+def _forward(pid: int, number: int) -> None:
+    # The child is ours and not waited for yet, so its pid cannot be another process'.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -1,0 +1,50 @@
+"""The terminal `seclatch run` was started from."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import termios
+from collections.abc import Iterator
+
+from seclatch.errors import InputError
+
+
+def wanted(tty: bool | None) -> bool:
+    """Decide whether the container gets a terminal; `tty` is what the user said, if anything.
+
+    Unless told, it gets one when both input and output are terminals: `seclatch run ls | less`
+    must not turn the pipe's lines into terminal lines. Raises InputError for --tty without one.
+    """
+    if tty is None:
+        return os.isatty(0) and os.isatty(1)
+    if tty and not os.isatty(0):
+        raise InputError(
+            "--tty", "", "the standard input is not a terminal", remedy="leave --tty out"
+        )
+    return tty
+
+
+def size() -> tuple[int, int] | None:
+    """Answer the terminal's columns and lines, None when it has no size."""
+    try:
+        columns, lines = os.get_terminal_size(0)
+    except OSError:
+        return None
+    return (columns, lines) if columns and lines else None
+
+
+@contextlib.contextmanager
+def restored() -> Iterator[None]:
+    """Give the terminal back as it was, should the runtime die before it does so itself."""
+    try:
+        before = termios.tcgetattr(0)
+    except termios.error:
+        yield
+        return
+    try:
+        yield
+    finally:
+        with contextlib.suppress(termios.error):  # the terminal may be gone (SIGHUP)
+            if termios.tcgetattr(0) != before:
+                termios.tcsetattr(0, termios.TCSANOW, before)
