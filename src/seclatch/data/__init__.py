@@ -1,0 +1,1 @@
+"""Checked data that code reads: generated syscall tables."""

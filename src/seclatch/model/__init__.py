@@ -1,0 +1,1 @@
+"""Pure values: what profiles and filters are made of. No root, no libseccomp, no Linux needed."""

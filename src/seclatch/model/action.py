@@ -1,0 +1,148 @@
+"""What a filter can answer, and how it can compare an argument."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+DATA_MASK = 0x0000FFFF
+"""SECCOMP_RET_DATA: the low 16 bits of a return value."""
+
+MAX_ERRNO = 4095
+"""The kernel answers at most this errno, whatever the data says (kernel/seccomp.c)."""
+
+EPERM = 1
+ENOSYS = 38
+
+
+class Kind(enum.Enum):
+    """The kinds of action, with the value of SECCOMP_RET_* (high 16 bits), <linux/seccomp.h>."""
+
+    KILL_PROCESS = 0x80000000
+    KILL_THREAD = 0x00000000
+    TRAP = 0x00030000
+    ERRNO = 0x00050000
+    NOTIFY = 0x7FC00000
+    TRACE = 0x7FF00000
+    LOG = 0x7FFC0000
+    ALLOW = 0x7FFF0000
+
+    @property
+    def scmp(self) -> str:
+        """The name in profiles: `SCMP_ACT_ERRNO`."""
+        return f"SCMP_ACT_{self.name}"
+
+    @property
+    def ret(self) -> str:
+        """The kernel's name: `SECCOMP_RET_ERRNO` (NOTIFY is called USER_NOTIF there)."""
+        return f"SECCOMP_RET_{'USER_NOTIF' if self is Kind.NOTIFY else self.name}"
+
+    @property
+    def precedence(self) -> int:
+        """The kernel's order among stacked filters: the lowest value wins.
+
+        It compares the action part as a signed 32-bit integer, so KILL_PROCESS is least.
+        """
+        return self.value - (1 << 32) if self.value & 0x80000000 else self.value
+
+    @property
+    def takes_data(self) -> bool:
+        """Whether a profile's `errnoRet` has a meaning: for ERRNO an errno, for TRACE a message."""
+        return self in (Kind.ERRNO, Kind.TRACE)
+
+    @property
+    def executes(self) -> bool:
+        """Whether the call is then made, with no one else asked."""
+        return self in (Kind.ALLOW, Kind.LOG)
+
+
+# SCMP_ACT_KILL is libseccomp's old name for KILL_THREAD.
+_BY_SCMP = {kind.scmp: kind for kind in Kind} | {"SCMP_ACT_KILL": Kind.KILL_THREAD}
+_BY_VALUE = {kind.value: kind for kind in Kind}
+
+ACTION_NAMES = tuple(_BY_SCMP)
+"""Every name a profile may use."""
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Action:
+    """A kind with its data (0 to 65535): the errno of ERRNO, the message of TRACE, else ignored."""
+
+    kind: Kind
+    data: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.data <= DATA_MASK:
+            raise ValueError(f"action data {self.data} does not fit into 16 bits")
+
+    @property
+    def ret(self) -> int:
+        """The filter's 32-bit return value."""
+        return self.kind.value | self.data
+
+    @classmethod
+    def from_ret(cls, value: int) -> Action:
+        """Read a return value as the kernel does: an unknown action is KILL_PROCESS.
+
+        KILL_PROCESS since Linux 4.14; earlier ones killed the thread.
+        """
+        kind = _BY_VALUE.get(value & 0xFFFF0000, Kind.KILL_PROCESS)
+        return cls(kind, value & DATA_MASK)
+
+    @classmethod
+    def from_scmp(cls, name: str, errno: int | None = None) -> Action:
+        """Read a profile's action; without errnoRet, ERRNO and TRACE carry EPERM as in runc.
+
+        Raises ValueError for an unknown name.
+        """
+        kind = _BY_SCMP.get(name)
+        if kind is None:
+            raise ValueError(f"unknown action {name!r}")
+        if not kind.takes_data:
+            return cls(kind)
+        return cls(kind, EPERM if errno is None else errno)
+
+    def __str__(self) -> str:
+        """`SCMP_ACT_ERRNO(1)`; the data only where it means something."""
+        return f"{self.kind.scmp}({self.data})" if self.kind.takes_data else self.kind.scmp
+
+
+class Operator(enum.Enum):
+    """Comparisons of an argument with a value; the numbers are those of enum scmp_compare."""
+
+    NE = 1
+    LT = 2
+    LE = 3
+    EQ = 4
+    GE = 5
+    GT = 6
+    MASKED_EQ = 7
+
+    @property
+    def scmp(self) -> str:
+        """The name in profiles: `SCMP_CMP_EQ`."""
+        return f"SCMP_CMP_{self.name}"
+
+    @property
+    def symbol(self) -> str:
+        """How a reader writes it: `!=`, `<`, … and `&==` for the masked one."""
+        return _SYMBOLS[self]
+
+    @classmethod
+    def from_scmp(cls, name: str) -> Operator:
+        """Read a profile's operator. Raises ValueError for an unknown name."""
+        operator = cls.__members__.get(name.removeprefix("SCMP_CMP_"))
+        if operator is None or not name.startswith("SCMP_CMP_"):
+            raise ValueError(f"unknown operator {name!r}")
+        return operator
+
+
+_SYMBOLS = {
+    Operator.NE: "!=",
+    Operator.LT: "<",
+    Operator.LE: "<=",
+    Operator.EQ: "==",
+    Operator.GE: ">=",
+    Operator.GT: ">",
+    Operator.MASKED_EQ: "&==",
+}

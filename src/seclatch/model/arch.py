@@ -1,0 +1,194 @@
+"""Architectures (more exactly: system call ABIs) and every name by which the field calls them."""
+
+from __future__ import annotations
+
+import enum
+import os
+import sys
+from dataclasses import dataclass
+
+# <linux/audit.h>: AUDIT_ARCH_* = ELF machine, plus these marks.
+_64BIT = 0x80000000
+_LITTLE = 0x40000000
+_N32 = 0x20000000
+
+X32_BIT = 0x40000000
+"""__X32_SYSCALL_BIT: set in the number of every x32 call, whose `arch` is that of x86-64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abi:
+    """One ABI. `machine` is the ELF e_machine; `bits` the width of a system call argument;
+    `first` the number of the ABI's first call; `offset` what x32 and MIPS add to each number."""
+
+    name: str
+    machine: int
+    bits: int
+    little: bool
+    goarch: str = ""
+    uname: tuple[str, ...] = ()
+    audit_name: str = ""
+    n32: bool = False
+    offset: int = 0
+
+
+class Arch(enum.Enum):
+    """An ABI known to libseccomp 2.6. `arch.name` is the part after `SCMP_ARCH_`."""
+
+    X86 = Abi("x86", 3, 32, True, "386", ("i386", "i486", "i586", "i686"), "AUDIT_ARCH_I386")
+    X86_64 = Abi("x86_64", 62, 64, True, "amd64", ("x86_64", "amd64"))
+    # ILP32, but its arguments travel in 64-bit registers: libseccomp compares 32 bits of them.
+    X32 = Abi("x32", 62, 32, True, "amd64p32", (), "AUDIT_ARCH_X86_64", offset=X32_BIT)
+    ARM = Abi("arm", 40, 32, True, "arm", ("armv5tel", "armv6l", "armv7l", "armv8l"))
+    AARCH64 = Abi("aarch64", 183, 64, True, "arm64", ("aarch64", "arm64"))
+    LOONGARCH64 = Abi("loongarch64", 258, 64, True, "loong64", ("loongarch64",))
+    M68K = Abi("m68k", 4, 32, False, "", ("m68k",))
+    MIPS = Abi("mips", 8, 32, False, "mips", ("mips",), offset=4000)
+    MIPSEL = Abi("mipsel", 8, 32, True, "mipsle", ("mips",), offset=4000)
+    MIPS64 = Abi("mips64", 8, 64, False, "mips64", ("mips64",), offset=5000)
+    MIPSEL64 = Abi("mipsel64", 8, 64, True, "mips64le", ("mips64",), offset=5000)
+    MIPS64N32 = Abi("mips64n32", 8, 32, False, "mips64p32", (), n32=True, offset=6000)
+    MIPSEL64N32 = Abi("mipsel64n32", 8, 32, True, "mips64p32le", (), n32=True, offset=6000)
+    PARISC = Abi("parisc", 15, 32, False, "", ("parisc",))
+    PARISC64 = Abi("parisc64", 15, 64, False, "", ("parisc64",))
+    PPC = Abi("ppc", 20, 32, False, "ppc", ("ppc",))
+    PPC64 = Abi("ppc64", 21, 64, False, "ppc64", ("ppc64",))
+    PPC64LE = Abi("ppc64le", 21, 64, True, "ppc64le", ("ppc64le",))
+    RISCV64 = Abi("riscv64", 243, 64, True, "riscv64", ("riscv64",))
+    S390 = Abi("s390", 22, 32, False, "s390", ("s390",))
+    S390X = Abi("s390x", 22, 64, False, "s390x", ("s390x",))
+    SHEB = Abi("sheb", 42, 32, False, "", ("sh4eb", "sh4aeb"), "AUDIT_ARCH_SH")
+    SH = Abi("sh", 42, 32, True, "", ("sh4", "sh4a"), "AUDIT_ARCH_SHEL")
+
+    @property
+    def scmp(self) -> str:
+        """The name in profiles: `SCMP_ARCH_X86_64`."""
+        return f"SCMP_ARCH_{self.name}"
+
+    @property
+    def title(self) -> str:
+        """libseccomp's short name, as scmp_sys_resolver takes it: `x86_64`."""
+        return self.value.name
+
+    @property
+    def bits(self) -> int:
+        """Width of an argument as libseccomp compares it: 32 or 64."""
+        return self.value.bits
+
+    @property
+    def little(self) -> bool:
+        """Little endian?"""
+        return self.value.little
+
+    @property
+    def byteorder(self) -> str:
+        """`little` or `big`, for int.from_bytes and struct."""
+        return "little" if self.value.little else "big"
+
+    @property
+    def elf_machine(self) -> int:
+        """e_machine of a program of this ABI (<linux/elf-em.h>)."""
+        return self.value.machine
+
+    @property
+    def goarch(self) -> str:
+        """GOARCH, or "" where Go has none."""
+        return self.value.goarch
+
+    @property
+    def offset(self) -> int:
+        """Number of the ABI's call 0: the x32 bit, 4000/5000/6000 on MIPS, else 0."""
+        return self.value.offset
+
+    @property
+    def audit(self) -> int:
+        """The AUDIT_ARCH_* value in seccomp_data.arch. x32 and x86-64 have the same."""
+        return self.token | (_64BIT if self is Arch.X32 else 0)
+
+    @property
+    def audit_name(self) -> str:
+        """The kernel's name of `audit`: `AUDIT_ARCH_X86_64`."""
+        return self.value.audit_name or f"AUDIT_ARCH_{self.name}"
+
+    @property
+    def token(self) -> int:
+        """libseccomp's uint32 token: the audit value, but for x32 one of its own."""
+        abi = self.value
+        wide = abi.bits == 64 or abi.n32
+        # MIPS N32: a 64-bit machine with the convention mark (<linux/audit.h>).
+        return (
+            abi.machine
+            | (_64BIT if wide else 0)
+            | (_LITTLE if abi.little else 0)
+            | (_N32 if abi.n32 else 0)
+        )
+
+    @property
+    def compat(self) -> tuple[Arch, ...]:
+        """The further ABIs that a kernel of this architecture can serve."""
+        return _COMPAT.get(self, ())
+
+    @classmethod
+    def parse(cls, spelling: str) -> Arch:
+        """Find by any spelling (SCMP_ARCH_*, AUDIT_ARCH_*, short name, GOARCH, uname -m).
+
+        A name that several ABIs share means the plain one (`AUDIT_ARCH_X86_64` is not x32; uname
+        `mips` is big endian). Raises ValueError for an unknown one.
+        """
+        found = _SPELLINGS.get(spelling.lower())
+        if found is None:
+            raise ValueError(f"unknown architecture {spelling!r}")
+        return found
+
+    @classmethod
+    def from_scmp(cls, name: str) -> Arch:
+        """Find by the exact `SCMP_ARCH_*` name, the only spelling that runtimes accept."""
+        arch = cls.__members__.get(name.removeprefix("SCMP_ARCH_"))
+        if arch is None or not name.startswith("SCMP_ARCH_"):
+            raise ValueError(f"unknown architecture {name!r}")
+        return arch
+
+    @classmethod
+    def from_audit(cls, audit: int, number: int = 0) -> Arch:
+        """Find by seccomp_data.arch; `number` tells x32 from x86-64. ValueError if unknown."""
+        if audit == cls.X86_64.audit and number & X32_BIT and number < 0x80000000:
+            return cls.X32
+        for arch in cls:
+            if arch.audit == audit and arch is not cls.X32:
+                return arch
+        raise ValueError(f"unknown architecture {audit:#x}")
+
+    @classmethod
+    def native(cls) -> Arch:
+        """The kernel's own architecture, as uname(2) tells it. ValueError if not known."""
+        machine = os.uname().machine
+        for arch in cls:
+            if machine in arch.value.uname and arch.byteorder == sys.byteorder:
+                return arch
+        raise ValueError(f"libseccomp knows no architecture for this machine ({machine})")
+
+
+_COMPAT = {
+    Arch.X86_64: (Arch.X86, Arch.X32),
+    Arch.AARCH64: (Arch.ARM,),
+    Arch.MIPS64: (Arch.MIPS, Arch.MIPS64N32),
+    Arch.MIPSEL64: (Arch.MIPSEL, Arch.MIPSEL64N32),
+    Arch.PARISC64: (Arch.PARISC,),
+    Arch.PPC64: (Arch.PPC,),
+    Arch.S390X: (Arch.S390,),
+}
+
+
+def _spellings() -> dict[str, Arch]:
+    """Every spelling in lower case; the first ABI that claims one keeps it."""
+    table: dict[str, Arch] = {}
+    for arch in Arch:
+        hidden = arch is Arch.X32
+        names = [arch.scmp, arch.title, arch.goarch, *arch.value.uname]
+        for name in names if hidden else [*names, arch.audit_name]:
+            if name:
+                table.setdefault(name.lower(), arch)
+    return table
+
+
+_SPELLINGS = _spellings()
