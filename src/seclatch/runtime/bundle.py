@@ -1,7 +1,8 @@
 """The OCI runtime configuration (config.json) of one container, as a pure value.
 
 What is not asked for is as `docker run` has it: mounts, masked and read-only paths, devices,
-namespaces, capabilities, environment. Source: OCI runtime-spec 1.0.2 and what Docker hands to its runtime.
+namespaces, capabilities, environment. Sources: OCI runtime-spec 1.0.2, and what Docker hands to
+its runtime.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ _MOUNTS = (
     _mount("/sys", "sysfs", "sysfs", *_NO_PROGRAMS, "ro"),
     _mount("/sys/fs/cgroup", "cgroup", "cgroup", *_NO_PROGRAMS, "ro"),
     _mount("/dev/mqueue", "mqueue", "mqueue", *_NO_PROGRAMS),
-    _mount("/dev/shm", "tmpfs", "shm", *_NO_PROGRAMS, "mode=1777", "size=67108864"),
+    _mount("/dev/shm", "tmpfs", "shm", *_NO_PROGRAMS, "mode=1777", "size=67108864"),  # noqa: S108
 )
 
 

@@ -7,25 +7,21 @@ from collections.abc import Iterable
 from seclatch.errors import InputError
 
 # capabilities(7), in the order of the kernel's numbers (linux/capability.h): bit 0 first.
-CAPABILITIES = tuple(
-    f"CAP_{name}"
-    for name in """
+_NAMES = """
     CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
     NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO
     SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME
     SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG
     WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
-    """.split()
-)
+"""
+CAPABILITIES = tuple(f"CAP_{name}" for name in _NAMES.split())
 
 # What `docker run` grants without --cap-add and --cap-drop.
-DEFAULT = frozenset(
-    f"CAP_{name}"
-    for name in """
+_DEFAULT_NAMES = """
     CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE
     SYS_CHROOT KILL AUDIT_WRITE
-    """.split()
-)
+"""
+DEFAULT = frozenset(f"CAP_{name}" for name in _DEFAULT_NAMES.split())
 
 
 def parse(option: str, text: str) -> frozenset[str]:

@@ -14,6 +14,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from seclatch.system import mount
+
 _ROOT = Path("/sys/fs/cgroup")
 
 # What makes a runtime go on without any cgroup. runc has no such word, but its rootless mode
@@ -48,8 +50,6 @@ def prepare(runtime: str) -> Cgroups:
 
     Where that cannot be mounted the runtime goes without cgroups, and nothing guards devices.
     """
-    from seclatch.system import mount
-
     chosen = choose(runtime)
     if not chosen.remount:
         return chosen

@@ -13,7 +13,7 @@ _NOT_FOUND = ("executable file not found", "no such file or directory", "not fou
 _NOT_EXECUTABLE = ("permission denied", "exec format error", "is a directory", "not a regular file")
 
 
-def exit_status(status: int, log: str, program: str) -> int:
+def exit_status(runtime: str, status: int, log: str, program: str) -> int:
     """Answer the status of `docker run` for the runtime's own `status` and its JSON log.
 
     runc and crun end with 1 both when the program does and when they fail; what they log tells
@@ -22,12 +22,12 @@ def exit_status(status: int, log: str, program: str) -> int:
     """
     if status == 0:
         return 0
-    failure = start_failure(log)
+    failure = start_failure(runtime, log)
     if failure is None:
         return status
-    text = failure.lower()
-    if program.lower() not in text and "exec" not in text:
+    if program not in failure and "exec" not in failure:
         return FAILED
+    text = failure.lower()
     if any(words in text for words in _NOT_FOUND):
         return NOT_FOUND
     if any(words in text for words in _NOT_EXECUTABLE):
@@ -35,19 +35,18 @@ def exit_status(status: int, log: str, program: str) -> int:
     return FAILED
 
 
-def start_failure(log: str) -> str | None:
+def start_failure(runtime: str, log: str) -> str | None:
     """Find the message of a start that failed in a runtime's JSON log, None when there is none.
 
-    runc's say "runc run failed: …"; other errors that it logs (cleaning up) do not count. crun
-    logs nothing else at its default level, and writes no prefix. The latch begins with its name.
+    runc's begin with "runc run failed:", the latch's with its own name; what else runc logs as an
+    error (when cleaning up) is no failed start. crun logs nothing but its failure by default.
     """
     for line in log.splitlines():
         entry = _entry(line)
         message = entry.get("msg")
         if entry.get("level") not in ("error", "fatal") or not isinstance(message, str):
             continue
-        # Only runc writes the level first; crun's errors need no telling apart.
-        if " run failed: " in message or message.startswith("seclatch") or "msg" == next(iter(entry)):
+        if runtime != "runc" or message.startswith(("runc run failed:", "seclatch")):
             return message
     return None
 

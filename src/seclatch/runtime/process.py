@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 # Signals of faults are the process' own, SIGURG and SIGPIPE mean nothing to the container (Docker
 # keeps them back too), and SIGKILL and SIGSTOP cannot be held.
@@ -21,6 +21,9 @@ _OURS = {
     signal.SIGPIPE,
     signal.SIGURG,
 }
+_REQUESTS = {
+    int(number) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+}
 _SI_KERNEL = 0x80  # siginfo_t.si_code (asm-generic/siginfo.h)
 
 
@@ -31,9 +34,9 @@ class Held:
         self.signals = signals
         self.mask = mask
 
-    def pending(self) -> int | None:
-        """Take one signal that asks us to stop or do something, None when there is none."""
-        info = signal.sigtimedwait(self.signals - {signal.SIGCHLD, signal.SIGWINCH}, 0)
+    def stop_requested(self) -> int | None:
+        """Take a signal that came meanwhile and asks us to end; None when there is none."""
+        info = signal.sigtimedwait(self.signals & _REQUESTS, 0)
         return info.si_signo if info else None
 
 
@@ -63,7 +66,7 @@ def fill_standard_files() -> None:
     os.close(fd)
 
 
-def run(argv: Sequence[str], held: Held) -> int:
+def run(argv: list[str], held: Held) -> int:
     """Run `argv` (an absolute path first) until it ends, forwarding signals; answer its status.
 
     The status is as a shell's: 128+N when signal N ended it. Raises OSError when it cannot be

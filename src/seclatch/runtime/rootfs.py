@@ -6,9 +6,11 @@ import errno
 import os
 import shutil
 import stat
+import struct
 from pathlib import Path
 
 from seclatch.errors import InputError, SeclatchError
+from seclatch.system.openat2 import open_in_root
 
 _READ_LIMIT = 1 << 20  # bytes; no real /etc/passwd or /etc/group comes near
 _FORMAT = 1  # of the minimal rootfs: raise it when what is put there changes
@@ -60,8 +62,6 @@ def read_text(rootfs: Path, path: str) -> str:
 
 
 def _read_in_root(rootfs: Path, path: str) -> bytes:
-    from seclatch.system.openat2 import open_in_root
-
     root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         # O_PATH opens nothing yet: what it is can be looked at before anything happens.
@@ -140,7 +140,7 @@ def _populate(root: Path, busybox: Path) -> None:
 
 
 def _applets(busybox: Path) -> list[str]:
-    import subprocess
+    import subprocess  # noqa: PLC0415 (once per cache)
 
     listing = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=False)
     names = [name for name in listing.stdout.split() if "/" not in name]
@@ -166,8 +166,6 @@ def find_busybox() -> Path:
 
 def is_static(program: Path) -> bool:
     """Tell whether an ELF file names no interpreter (PT_INTERP) and so needs no library."""
-    import struct
-
     with program.open("rb") as file:
         header = file.read(64)
         if len(header) < 64 or header[:4] != b"\x7fELF" or header[4] != 2 or header[5] != 1:

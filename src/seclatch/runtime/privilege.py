@@ -1,0 +1,38 @@
+"""Whether this process may run a container at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from seclatch.errors import SeclatchError
+
+_ALL_IDS = ["0", "0", "4294967295"]  # user_namespaces(7): the initial namespace's map
+
+
+def require_root() -> None:
+    """Raise SeclatchError unless this is root in the initial user namespace.
+
+    Suspending seccomp asks for CAP_SYS_ADMIN there (ptrace(2), PTRACE_O_SUSPEND_SECCOMP), and so
+    do the container's mounts.
+    """
+    if os.geteuid() != 0:
+        raise SeclatchError(
+            "running a container needs root: suspending seccomp for the runtime takes "
+            "CAP_SYS_ADMIN in the initial user namespace",
+            remedy="run it with sudo, or only look at the configuration with --dry-run",
+        )
+    if Path("/proc/self/uid_map").read_text().split() != _ALL_IDS:
+        raise SeclatchError(
+            "this is root in a user namespace only (a rootless container?): suspending seccomp "
+            "for the runtime takes CAP_SYS_ADMIN in the initial user namespace",
+            remedy="run it as root on the host itself",
+        )
+
+
+def bounding_set() -> int:
+    """Answer the mask of the capabilities that this process can hand on at all."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapBnd:"):
+            return int(line.split()[1], 16)
+    return 0

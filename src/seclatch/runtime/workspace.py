@@ -1,0 +1,73 @@
+"""The private directory of one run: bundle, log and the throwaway layer's places."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from seclatch.errors import SeclatchError
+
+
+class Workspace(NamedTuple):
+    """Paths in a directory that only we can enter: the bundle is the directory itself."""
+
+    bundle: Path
+
+    @property
+    def config(self) -> Path:
+        """Where the runtime looks for the OCI configuration."""
+        return self.bundle / "config.json"
+
+    @property
+    def root(self) -> Path:
+        """Where the container's root is shown."""
+        return self.bundle / "rootfs"
+
+    @property
+    def scratch(self) -> Path:
+        """Where the throwaway layer is kept."""
+        return self.bundle / "layer"
+
+    @property
+    def log(self) -> Path:
+        """The runtime's JSON log."""
+        return self.bundle / "log.json"
+
+    @property
+    def pid(self) -> Path:
+        """Where the runtime writes the pid of the container's first process."""
+        return self.bundle / "pid"
+
+
+@contextlib.contextmanager
+def make(identifier: str) -> Iterator[Workspace]:
+    """Make the directory (mode 0700, under a name nobody can know) and remove it at the end."""
+    bundle = _parent() / f"seclatch-{identifier}-{os.urandom(8).hex()}"
+    workspace = Workspace(bundle)
+    try:
+        # mkdir(2) does not follow a link that waits there, and fails if anything does.
+        bundle.mkdir(mode=0o700)
+        workspace.root.mkdir()
+        workspace.scratch.mkdir()
+    except OSError as error:
+        shutil.rmtree(bundle, ignore_errors=True)
+        raise SeclatchError(
+            f"cannot make the bundle directory {bundle}: {error.strerror}",
+            remedy="make room there, or give another directory in TMPDIR",
+        ) from error
+    try:
+        yield workspace
+    finally:
+        shutil.rmtree(bundle, ignore_errors=True)
+
+
+def _parent() -> Path:
+    """Prefer /run (in memory, only root's) to a temporary directory."""
+    run = Path("/run")
+    if os.access(run, os.W_OK):
+        return run
+    return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 (the name is unguessable)
