@@ -7,8 +7,7 @@ its runtime.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from seclatch.runtime.user import Identity
 from seclatch.runtime.volume import Volume
@@ -63,8 +62,7 @@ _MOUNTS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(NamedTuple):
     """One container, everything resolved: nothing here is looked up on the host any more.
 
     `env` holds `NAME=value` and wins over the defaults. `size` is the terminal's (columns, lines),

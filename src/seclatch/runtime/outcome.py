@@ -10,7 +10,13 @@ NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 
 _NOT_FOUND = ("executable file not found", "no such file or directory", "not found in $path")
-_NOT_EXECUTABLE = ("permission denied", "exec format error", "is a directory", "not a regular file")
+_NOT_EXECUTABLE = (
+    "not executable",
+    "permission denied",
+    "exec format error",
+    "is a directory",
+    "not a regular file",
+)
 
 
 def exit_status(runtime: str, status: int, log: str, program: str) -> int:

@@ -8,7 +8,8 @@ import signal
 from collections.abc import Iterator
 
 # Signals of faults are the process' own, SIGURG and SIGPIPE mean nothing to the container (Docker
-# keeps them back too), and SIGKILL and SIGSTOP cannot be held.
+# keeps them back too), SIGKILL and SIGSTOP cannot be held, and SIGTTIN and SIGTTOU stop us together
+# with the runtime when it wants the terminal in the background, so that the shell can tell and `fg`.
 _OURS = {
     signal.SIGKILL,
     signal.SIGSTOP,
@@ -20,6 +21,8 @@ _OURS = {
     signal.SIGSYS,
     signal.SIGPIPE,
     signal.SIGURG,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
 }
 _REQUESTS = {
     int(number) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
@@ -47,6 +50,7 @@ def hold_signals() -> Iterator[Held]:
     What was ignored when we started (nohup(1)) stays so: it would reach sigwaitinfo(2) once
     blocked, and the runtime has inherited that it is ignored.
     """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would lose the exit status
     held = {int(number) for number in signal.valid_signals() - _OURS if _is_minded(number)}
     mask = {int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, held)}
     try:
@@ -56,7 +60,7 @@ def hold_signals() -> Iterator[Held]:
 
 
 def _is_minded(number: int) -> bool:
-    return number == signal.SIGCHLD or signal.getsignal(number) is not signal.SIG_IGN
+    return signal.getsignal(number) is not signal.SIG_IGN
 
 
 def fill_standard_files() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from seclatch.errors import InputError, SeclatchError
 from seclatch.runtime import capability, rootfs, terminal, volume
@@ -23,8 +23,7 @@ _SYSCTLS = (
 _HOST_NAMES = ("/etc/hosts", "/etc/resolv.conf")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """The command line of `seclatch run`; `rootfs` is a directory, `runtime` runc or crun."""
 
     args: tuple[str, ...]

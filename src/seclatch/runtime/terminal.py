@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import termios
 from collections.abc import Iterator
+from typing import Any
 
 from seclatch.errors import InputError
 
@@ -47,4 +49,13 @@ def restored() -> Iterator[None]:
     finally:
         with contextlib.suppress(termios.error):  # the terminal may be gone (SIGHUP)
             if termios.tcgetattr(0) != before:
-                termios.tcsetattr(0, termios.TCSANOW, before)
+                _set(before)
+
+
+def _set(attributes: list[Any]) -> None:
+    """Set the attributes, also from the background, where SIGTTOU would stop us (termios(3))."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+    try:
+        termios.tcsetattr(0, termios.TCSANOW, attributes)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

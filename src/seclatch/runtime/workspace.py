@@ -37,11 +37,6 @@ class Workspace(NamedTuple):
         """The runtime's JSON log."""
         return self.bundle / "log.json"
 
-    @property
-    def pid(self) -> Path:
-        """Where the runtime writes the pid of the container's first process."""
-        return self.bundle / "pid"
-
 
 @contextlib.contextmanager
 def make(identifier: str) -> Iterator[Workspace]:
