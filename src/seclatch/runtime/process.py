@@ -7,9 +7,9 @@ import os
 import signal
 from collections.abc import Iterator
 
-# Signals of faults are the process' own, SIGURG and SIGPIPE mean nothing to the container (Docker
-# keeps them back too), SIGKILL and SIGSTOP cannot be held, and SIGTTIN and SIGTTOU stop us together
-# with the runtime when it wants the terminal in the background, so that the shell can tell and `fg`.
+# Signals of faults are the process' own; SIGURG and SIGPIPE mean nothing to the container (Docker
+# keeps them back too); SIGKILL and SIGSTOP cannot be held. SIGTTIN and SIGTTOU stop us together
+# with the runtime that wants the terminal in the background: the shell sees it, its `fg` goes on.
 _OURS = {
     signal.SIGKILL,
     signal.SIGSTOP,

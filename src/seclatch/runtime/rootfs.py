@@ -15,6 +15,11 @@ from seclatch.system.openat2 import open_in_root
 _READ_LIMIT = 1 << 20  # bytes; no real /etc/passwd or /etc/group comes near
 _FORMAT = 1  # of the minimal rootfs: raise it when what is put there changes
 
+# elf(5): x86-64 and arm64 are 64-bit, little-endian.
+_ELF64_LITTLE = b"\x7fELF\x02\x01"
+_SEGMENT_SIZE = 56
+_PT_INTERP = 3
+
 _DIRECTORIES = {
     "bin": 0o755,
     "dev": 0o755,
@@ -165,13 +170,15 @@ def find_busybox() -> Path:
 
 
 def is_static(program: Path) -> bool:
-    """Tell whether an ELF file names no interpreter (PT_INTERP) and so needs no library."""
+    """Tell whether an ELF program names no interpreter (PT_INTERP) and so needs no library."""
     with program.open("rb") as file:
         header = file.read(64)
-        if len(header) < 64 or header[:4] != b"\x7fELF" or header[4] != 2 or header[5] != 1:
-            return False  # only 64-bit little-endian: x86-64 and arm64
+        if len(header) < 64 or header[:6] != _ELF64_LITTLE:
+            return False
         offset, size, count = struct.unpack_from("<32xQ14xHH", header)
+        if size != _SEGMENT_SIZE or offset + size * count > os.fstat(file.fileno()).st_size:
+            return False
         file.seek(offset)
-        table = file.read(size * count)
-    kinds = (table[place : place + 4] for place in range(0, len(table), size or 1))
-    return struct.pack("<I", 3) not in kinds
+        segments = file.read(size * count)
+    kinds = [kind for (kind,) in struct.iter_unpack("<I52x", segments)]
+    return bool(kinds) and _PT_INTERP not in kinds
