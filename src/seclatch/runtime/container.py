@@ -65,7 +65,7 @@ def _prepare(
     stack.enter_context(
         layer.throwaway(request.rootfs, space.root, space.scratch, devices=groups.device_control)
     )
-    log = ["--log", str(space.log), "--log-format", "json"]
+    log = ["--log", str(space.log), "--log-format", outcome.LOG_FORMATS[request.runtime]]
     return [str(program), *groups.arguments, *log, "run"]
 
 

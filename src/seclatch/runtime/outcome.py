@@ -9,6 +9,10 @@ FAILED = 125
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 
+# How each runtime is told to log. crun's program that turns out not to be executable at the very
+# exec reports on stderr in the log's format, so for a reader's sake that is text.
+LOG_FORMATS = {"runc": "json", "crun": "text"}
+
 _NOT_FOUND = ("executable file not found", "no such file or directory", "not found in $path")
 _NOT_EXECUTABLE = (
     "not executable",
@@ -20,7 +24,7 @@ _NOT_EXECUTABLE = (
 
 
 def exit_status(runtime: str, status: int, log: str, program: str) -> int:
-    """Answer the status of `docker run` for the runtime's own `status` and its JSON log.
+    """Answer the status of `docker run` for the runtime's own `status` and its log.
 
     runc and crun end with 1 both when the program does and when they fail; what they log tells
     which: an error of the start. `program` is the command's first word: only an error that names
@@ -42,17 +46,17 @@ def exit_status(runtime: str, status: int, log: str, program: str) -> int:
 
 
 def start_failure(runtime: str, log: str) -> str | None:
-    """Find the message of a start that failed in a runtime's JSON log, None when there is none.
+    """Find the message of a start that failed in a runtime's log, None when there is none.
 
     runc's begin with "runc run failed:", the latch's with its own name; what else runc logs as an
     error (when cleaning up) is no failed start. crun logs nothing but its failure by default.
     """
+    if runtime != "runc":
+        return log.strip() or None
     for line in log.splitlines():
         entry = _entry(line)
         message = entry.get("msg")
-        if entry.get("level") not in ("error", "fatal") or not isinstance(message, str):
-            continue
-        if runtime != "runc" or message.startswith(("runc run failed:", "seclatch")):
+        if isinstance(message, str) and message.startswith(("runc run failed:", "seclatch")):
             return message
     return None
 

@@ -34,8 +34,8 @@ class Workspace(NamedTuple):
 
     @property
     def log(self) -> Path:
-        """The runtime's JSON log."""
-        return self.bundle / "log.json"
+        """The runtime's log."""
+        return self.bundle / "log"
 
 
 @contextlib.contextmanager

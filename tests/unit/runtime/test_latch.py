@@ -37,4 +37,4 @@ def test_scripts_first_then_path(places):
 def test_missing(places):
     with pytest.raises(SeclatchError, match="seclatch-crun") as caught:
         find_latch("crun")
-    assert "--plain" in caught.value.remedy
+    assert "pip install" in caught.value.remedy

@@ -1,0 +1,82 @@
+"""The profile binds the command: from its first instruction, and only it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from .conftest import PROFILES
+
+STRICT = PROFILES / "stali-like.json"
+
+
+@pytest.mark.parametrize("flags", [(), ("--no-new-privs",)])
+@pytest.mark.parametrize("user", ["0", "1000:1000"])
+def test_profile_that_allows_only_the_exit(run, exit_42, flags, user):
+    result = run(
+        *flags, "--user", user, "--profile", PROFILES / "exit-only.json", "--rootfs", exit_42,
+        "/exit42",
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (42, "")
+
+
+def test_plain_fails_where_the_latch_boots(run):
+    plain = run("--plain", "--profile", STRICT, "--", "true")
+    assert plain.returncode == 125
+    assert "operation not permitted" in plain.stderr.lower()
+    latched = run("--profile", STRICT, "--", "grep", "Seccomp", "/proc/self/status")
+    assert latched.returncode == 0
+    assert latched.stdout == "Seccomp:\t2\nSeccomp_filters:\t1\n"
+
+
+def test_denied_call(run, tmp_path):
+    profile = tmp_path / "no-mkdir.json"
+    rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 7}
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
+    result = run("--profile", profile, "--", "mkdir", "/x")
+    assert "Argument list too long" in result.stderr  # E2BIG: 7
+
+
+def test_conditions_follow_the_containers_capabilities(run, tmp_path):
+    rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO",
+            "excludes": {"caps": ["CAP_SYS_TIME"]}}  # fmt: skip
+    profile = tmp_path / "conditional.json"
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
+    assert run("--profile", profile, "mkdir", "/x").returncode == 1
+    assert run("--profile", profile, "--cap-add", "sys_time", "mkdir", "/x").returncode == 0
+
+
+def test_bad_profile(run, tmp_path):
+    profile = tmp_path / "bad.json"
+    profile.write_text('{"defaultAction": "SCMP_ACT_NEVER"}')
+    result = run("--profile", profile, "true")
+    assert result.returncode == 2
+    assert str(profile) in result.stderr
+    assert "Traceback" not in result.stderr
+    assert run("--profile", tmp_path / "absent.json", "true").returncode == 2
+
+
+def test_dry_run_prints_the_configuration_and_starts_nothing(run, exit_42):
+    result = run("--dry-run", "--profile", STRICT, "--rootfs", exit_42, "/exit42")
+    config = json.loads(result.stdout)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert config["linux"]["seccomp"]["defaultAction"] == "SCMP_ACT_ERRNO"
+    assert config["process"]["args"] == ["/exit42"]
+
+
+def test_no_latch_no_start(argv, tmp_path):
+    """Without the latch nothing starts, and nothing falls back to the bare runtime."""
+    code = (
+        "import sysconfig; sysconfig.get_path = lambda _: '/nonexistent'\n"
+        "from seclatch.cli.main import main; main()"
+    )
+    command = argv("--profile", STRICT, "--", "true")
+    command[2] = code
+    path = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "XDG_CACHE_HOME": str(tmp_path)}
+    environment = {key: value for key, value in os.environ.items() if key == "PYTHONPATH"} | path
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 125
+    assert "the latch" in result.stderr

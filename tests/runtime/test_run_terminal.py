@@ -1,0 +1,163 @@
+"""The terminal, on a real pty: `docker run -it` is the measure."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+
+from .conftest import left_behind
+from .console import Console
+
+# Calls that no shell makes, and that the runtimes need: only the latch boots with it.
+PROFILE = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [{"names": ["capset", "capget", "close_range"], "action": "SCMP_ACT_ERRNO"}],
+}
+
+
+@pytest.fixture(params=[False, True], ids=["bare", "latched"])
+def filtered(request, argv, tmp_path):
+    """The command line, without a filter (bare runtime) and with one (latch)."""
+    profile = tmp_path / "profile.json"
+    profile.write_text(json.dumps(PROFILE))
+    return lambda *words: argv(*(("--profile", profile) if request.param else ()), *words)
+
+
+def test_terminal_is_chosen_when_there_is_one(filtered):
+    with Console(filtered("sh", "-c", "tty; test -t 0 -a -t 1 -a -t 2; echo status $?")) as console:
+        console.expect(r"/dev/(pts/0|console)\s+status 0")
+        assert console.wait() == 0
+
+
+@pytest.mark.parametrize("words", ["--no-tty", ""])
+def test_no_terminal_for_output_that_is_none(argv, words):
+    with Console(["sh", "-c", '"$@" | cat', "sh",
+                  *argv(*words.split(), "sh", "-c", "test -t 1; echo status $?")]) as console:  # fmt: skip
+        console.expect("status 1")
+        assert console.wait() == 0
+
+
+def test_terminal_asked_for_where_there_is_none(run):
+    result = run("--tty", "true")
+    assert result.returncode == 2
+    assert "not a terminal" in result.stderr
+
+
+def test_window_size_from_the_start(filtered):
+    with Console(filtered("stty", "size"), columns=101, lines=33) as console:
+        console.expect(r"33 101")
+        assert console.wait() == 0
+
+
+def test_window_size_changes_with_the_terminal(filtered):
+    script = "trap 'echo now $(stty size); exit' WINCH; echo ready; while :; do sleep 0.01; done"
+    with Console(filtered("sh", "-c", script)) as console:
+        console.expect("ready")
+        console.resize(90, 40)
+        console.expect("now 40 90")
+        assert console.wait() == 0
+
+
+def test_read_from_the_terminal(filtered):
+    with Console(filtered("sh", "-c", "printf 'name? '; read name; echo hello $name")) as console:
+        console.expect(r"name\? ")
+        console.type("world\n")
+        console.expect("hello world")
+        assert console.wait() == 0
+
+
+def test_ctrl_c_reaches_the_command_once(filtered):
+    script = "trap 'echo caught; exit 7' INT; echo ready; while :; do sleep 0.01; done"
+    with Console(filtered("sh", "-c", script)) as console:
+        console.expect("ready")
+        console.type("\x03")
+        console.expect("caught")
+        assert console.wait() == 7
+
+
+def test_ctrl_c_without_a_terminal_of_its_own(filtered):
+    """The kernel sends SIGINT to us and the runtime; the command must get one, not two."""
+    script = (
+        "n=0; trap 'n=$((n+1)); echo caught $n' INT; echo ready; read line; read line; echo n $n"
+    )
+    with Console(filtered("--no-tty", "sh", "-c", script)) as console:
+        console.expect("ready")
+        console.type("\x03")
+        console.expect("caught 1")
+        console.type("\n\n")
+        console.expect("n 1")
+        assert console.wait() == 0
+
+
+def test_end_of_input(filtered):
+    with Console(filtered("sh", "-c", "echo ready; exec cat")) as console:
+        console.expect("ready")
+        console.type("line\n\x04")
+        console.expect(r"line\s+line")
+        assert console.wait() == 0
+
+
+def test_job_control_in_the_container(filtered):
+    with Console(filtered("sh", "-i")) as console:
+        console.expect("# ")
+        console.type("sh -c 'echo star''ted; exec sleep 1000'\n")
+        console.expect("started")
+        console.type("\x1a")
+        console.expect("Stopped")
+        console.type("exit 3\n")
+        console.expect("exit 3")
+        console.type("exit 3\n")
+        assert console.wait() == 3
+
+
+def test_settings_are_restored(filtered):
+    with Console(filtered("sh", "-c", "stty raw -echo; echo done")) as console:
+        before = console.settings()
+        console.expect("done")
+        assert console.wait() == 0
+        assert console.settings() == before
+
+
+def test_settings_are_restored_when_the_runtime_is_killed(argv, own_name):
+    command = argv("--name", own_name, "sh", "-c", "echo ready; sleep 1000")
+    with Console(command) as console:
+        before = console.settings()
+        console.expect("ready")
+        assert console.settings() != before, "the runtime has not made the terminal raw"
+        for child in console.children():
+            os.kill(child, signal.SIGKILL)
+        assert console.wait() == 128 + signal.SIGKILL
+        assert console.settings() == before
+        assert left_behind(own_name) == set()
+
+
+def test_terminal_that_goes_away(argv, own_name):
+    command = argv("--name", own_name, "sh", "-c", "echo ready; sleep 1000")
+    console = Console(command)
+    console.expect("ready")
+    os.close(console.keyboard)
+    os.close(console.screen)  # the last one: the kernel hangs the session up
+    assert console.wait() != 0
+    assert left_behind(own_name) == set()
+
+
+def test_stopped_in_the_background_until_fg(argv):
+    """`seclatch run … &` wants the terminal: the shell must see the job stop, and `fg` wake it."""
+    with Console(["bash", "--norc", "-i"]) as console:
+        console.expect(r"\$ |# ")
+        quoted = " ".join(f"'{word}'" for word in argv("sh", "-c", "stty size; echo in front"))
+        console.type("set -m\n" + quoted + " &\n")
+        console.type("while ! jobs | grep -q -i stopped; do sleep 0.05; done; echo has-''stopped\n")
+        console.expect("has-stopped")
+        console.type("fg\n")
+        console.expect("in front")
+        console.type("exit\n")
+        assert console.wait() == 0
+
+
+def test_input_that_is_a_pipe_is_no_terminal(run):
+    result = run("sh", "-c", "test -t 0; echo $?", input="", stdin=None)
+    assert result.stdout == "1\n"
