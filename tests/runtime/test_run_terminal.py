@@ -134,13 +134,15 @@ def test_settings_are_restored_when_the_runtime_is_killed(argv, own_name):
         assert left_behind(own_name) == set()
 
 
-def test_terminal_that_goes_away(argv, own_name):
-    command = argv("--name", own_name, "sh", "-c", "echo ready; sleep 1000")
-    console = Console(command)
+def test_terminal_that_goes_away(argv, own_name, tmp_path):
+    """Its session's leader alone is told, and that is `seclatch run` under `ssh -t`."""
+    script = "trap 'touch /v/hung-up; exit 9' HUP; echo ready; while :; do sleep 0.01; done"
+    console = Console(argv("--name", own_name, "-v", f"{tmp_path}:/v", "sh", "-c", script))
     console.expect("ready")
     os.close(console.keyboard)
     os.close(console.screen)  # the last one: the kernel hangs the session up
-    assert console.wait() != 0
+    assert console.wait() == 9
+    assert (tmp_path / "hung-up").exists()
     assert left_behind(own_name) == set()
 
 
@@ -149,11 +151,13 @@ def test_stopped_in_the_background_until_fg(argv):
     with Console(["bash", "--norc", "-i"]) as console:
         console.expect(r"\$ |# ")
         quoted = " ".join(f"'{word}'" for word in argv("sh", "-c", "stty size; echo in front"))
-        console.type("set -m\n" + quoted + " &\n")
-        console.type("while ! jobs | grep -q -i stopped; do sleep 0.05; done; echo has-''stopped\n")
-        console.expect("has-stopped")
+        console.type(quoted + " &\n")
+        console.type("while ! jobs | grep -q Stopped; do sleep 0.05; done; echo is-''stopped\n")
+        console.expect("is-stopped")
+        assert "24 80" not in console.shown
         console.type("fg\n")
-        console.expect("in front")
+        console.expect(r"24 80\s+in front")
+        console.expect("# ")  # until then the terminal is the container's
         console.type("exit\n")
         assert console.wait() == 0
 

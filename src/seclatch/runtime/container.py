@@ -60,6 +60,8 @@ def _prepare(
     if not groups.device_control:
         tell("no cgroup can be had on this host: CAP_MKNOD and device files are withheld")
     options = resolve(request, groups)
+    if options.terminal:
+        terminal.wait_for_foreground()
     program = _program(request, options.seccomp is not None, tell)
     write_config(space.config, bundle.configure(options))
     stack.enter_context(

@@ -8,8 +8,8 @@ import signal
 from collections.abc import Iterator
 
 # Signals of faults are the process' own; SIGURG and SIGPIPE mean nothing to the container (Docker
-# keeps them back too); SIGKILL and SIGSTOP cannot be held. SIGTTIN and SIGTTOU stop us together
-# with the runtime that wants the terminal in the background: the shell sees it, its `fg` goes on.
+# keeps them back too); SIGKILL and SIGSTOP cannot be held; SIGTTIN and SIGTTOU stop us in the
+# background, which is for the shell to see.
 _OURS = {
     signal.SIGKILL,
     signal.SIGSTOP,
@@ -98,10 +98,18 @@ def _wait(pid: int, signals: set[int]) -> int:
             code = os.waitstatus_to_exitcode(status)
             return code if code >= 0 else 128 - code
         info = signal.sigwaitinfo(signals)
-        # The terminal's signals (ctrl-C, hangup, window size) are sent by the kernel to the whole
-        # foreground process group: the runtime, which is in it, has got them already.
-        if info.si_signo != signal.SIGCHLD and info.si_code != _SI_KERNEL:
+        if info.si_signo != signal.SIGCHLD and not _went_to_the_runtime_too(info):
             _forward(pid, info.si_signo)
+
+
+def _went_to_the_runtime_too(info: signal.struct_siginfo) -> bool:
+    """Tell whether the terminal sent this signal to the whole foreground process group.
+
+    Those (ctrl-C, window size) come from the kernel, and the runtime, being in the group, has got
+    them already. Only a terminal that goes away signals the leader of its session alone.
+    """
+    alone = info.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()
+    return info.si_code == _SI_KERNEL and not alone
 
 
 def _forward(pid: int, number: int) -> None:

@@ -9,7 +9,7 @@ import termios
 from collections.abc import Iterator
 from typing import Any
 
-from seclatch.errors import InputError
+from seclatch.errors import InputError, SeclatchError
 
 
 def wanted(tty: bool | None) -> bool:
@@ -34,6 +34,22 @@ def size() -> tuple[int, int] | None:
     except OSError:
         return None
     return (columns, lines) if columns and lines else None
+
+
+def wait_for_foreground() -> None:
+    """Stop as a job of the shell until it brings us to the foreground, if we are not there.
+
+    Setting the terminal from the background is what stops a job (SIGTTOU, termios(3)). runc
+    catches that signal and tries again for ever, so this must happen before it starts.
+    Raises SeclatchError when there is no shell that could wake us.
+    """
+    try:
+        termios.tcsetattr(0, termios.TCSANOW, termios.tcgetattr(0))
+    except termios.error as error:
+        raise SeclatchError(
+            f"cannot take the terminal from the background: {error.args[1]}",
+            remedy="run it in the foreground, or with --no-tty",
+        ) from error
 
 
 @contextlib.contextmanager

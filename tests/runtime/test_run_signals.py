@@ -1,0 +1,151 @@
+"""Signals go to the command; whatever ends, nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import left_behind
+
+# A first process handles what it wants to get: others do not reach it (pid_namespaces(7)).
+TRAP = "trap 'echo got {0}; exit 7' {0}; echo ready; while :; do sleep 0.01; done"
+
+
+def start(command: list[str], **options) -> subprocess.Popen[str]:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    output, _ = process.communicate(timeout=60)
+    return output
+
+
+def runtime_of(process: subprocess.Popen[str]) -> int:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    (child,) = children
+    return int(child)
+
+
+@pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "ALRM"])
+def test_forwarded(argv, own_name, name):
+    process = start(argv("--name", own_name, "sh", "-c", TRAP.format(name)))
+    process.send_signal(signal.Signals[f"SIG{name}"])
+    assert finish(process) == f"got {name}\n"
+    assert process.returncode == 7
+    assert left_behind(own_name) == set()
+
+
+def test_the_command_starts_with_no_signal_blocked_and_our_own_ignored(argv):
+    command = argv("grep", "-E", "Sig(Blk|Ign)", "/proc/self/status")
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert lines == ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16]
+
+
+def test_the_runtime_gets_our_own_signal_mask(argv):
+    """Blocked for us alone: a runtime with everything blocked would be deaf."""
+    process = start(argv("sh", "-c", TRAP.format("TERM")))
+    status = Path(f"/proc/{runtime_of(process)}/status").read_text()
+    (blocked,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")]
+    # crun itself blocks what it waits for by signalfd(2); runc nothing.
+    assert "runc" not in Path(f"/proc/{runtime_of(process)}/exe").readlink().name or (
+        int(blocked, 16) == 0
+    )
+    process.send_signal(signal.SIGTERM)
+    finish(process)
+
+
+def test_ignored_from_the_start_stays_ignored(argv, own_name):
+    script = 'trap "" HUP; exec "$@"'
+    command = ["sh", "-c", script, "sh", *argv("--name", own_name, "sh", "-c", TRAP.format("TERM"))]
+    process = start(command)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    assert finish(process) == "got TERM\n"
+
+
+def test_children_ignored_by_the_caller_keep_their_status(argv):
+    command = ["bash", "-c", "trap '' CHLD; exec \"$@\"", "sh", *argv("sh", "-c", "exit 9")]
+    assert subprocess.run(command, check=False, timeout=60).returncode == 9
+
+
+def test_runtime_killed(argv, own_name):
+    process = start(argv("--name", own_name, "sh", "-c", "echo ready; sleep 1000"))
+    os.kill(runtime_of(process), signal.SIGKILL)
+    finish(process)
+    assert process.returncode == 128 + signal.SIGKILL
+    assert left_behind(own_name) == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_at_any_moment_of_the_start(argv, own_name, number):
+    """Whatever the moment: it ends, with a status that tells, and leaves nothing."""
+    for attempt in range(8):
+        name = f"{own_name}-{attempt}"
+        with subprocess.Popen(
+            argv(
+                "--name", name, "sh", "-c", "trap 'exit 7' TERM INT; while :; do sleep 0.01; done"
+            ),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            _wait_for_moment(process, attempt, name)
+            while process.poll() is None:
+                process.send_signal(number)
+                _pause()
+            assert process.returncode in (7, 125, 128 + number, -number, 1)
+        assert left_behind(name) == set()
+
+
+def _wait_for_moment(process: subprocess.Popen[bytes], attempt: int, name: str) -> None:
+    """Even attempts: as soon as the bundle is there; odd ones: as soon as the runtime is."""
+    while process.poll() is None:
+        if attempt % 2 == 0 and list(Path("/run").glob(f"seclatch-{name}-*")):
+            return
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        if attempt % 2 == 1 and children:
+            return
+
+
+def _pause() -> None:
+    signal.sigtimedwait([], 0.02)
+
+
+def test_name_in_use_is_left_alone(argv, run, own_name):
+    process = start(argv("--name", own_name, "sh", "-c", TRAP.format("TERM")))
+    second = run("--name", own_name, "true")
+    assert second.returncode == 125
+    assert own_name in second.stderr
+    process.send_signal(signal.SIGTERM)
+    assert finish(process) == "got TERM\n"
+
+
+def test_many_at_once(argv, own_name):
+    names = [f"{own_name}-{number}" for number in range(12)]
+    many = [
+        subprocess.Popen(argv("--name", name, "sh", "-c", f"exit {number}"),
+                         stderr=subprocess.DEVNULL)
+        for number, name in enumerate(names)
+    ]  # fmt: skip
+    assert [process.wait(120) for process in many] == list(range(12))
+    assert set().union(*map(left_behind, names)) == set()
+
+
+@pytest.mark.parametrize("command", ["true", "/nonexistent"])
+def test_nothing_is_left(run, own_name, command):
+    run("--name", own_name, command)
+    assert left_behind(own_name) == set()
+
+
+def test_bundle_is_private(argv, own_name):
+    process = start(argv("--name", own_name, "sh", "-c", TRAP.format("TERM")))
+    (bundle,) = Path("/run").glob(f"seclatch-{own_name}-*")
+    assert bundle.stat().st_mode & 0o777 == 0o700
+    process.send_signal(signal.SIGTERM)
+    finish(process)
