@@ -165,7 +165,7 @@ def test_network(run):
         run("sh", "-c", links + "; ping -c1 127.0.0.1 >/dev/null && echo up").stdout == "lo\nup\n"
     )
     host = run("--network", "host", "sh", "-c", links).stdout.split()
-    assert set(host) == set(os.listdir("/sys/class/net"))
+    assert set(host) == {path.name for path in Path("/sys/class/net").iterdir()}
 
 
 def test_host_names_with_the_hosts_network(run):

@@ -1,4 +1,4 @@
-"""Hosts of each kind: cgroup layouts as a mount namespace can show them, and callers' privileges."""
+"""Hosts of each kind: cgroup layouts, as a mount namespace can show them, and privileges."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def test_terminal_is_chosen_when_there_is_one(filtered):
 
 @pytest.mark.parametrize("words", ["--no-tty", ""])
 def test_no_terminal_for_output_that_is_none(argv, words):
-    with Console(["sh", "-c", '"$@" | cat', "sh",
-                  *argv(*words.split(), "sh", "-c", "test -t 1; echo status $?")]) as console:  # fmt: skip
+    command = argv(*words.split(), "sh", "-c", "test -t 1; echo status $?")
+    with Console(["sh", "-c", '"$@" | cat', "sh", *command]) as console:
         console.expect("status 1")
         assert console.wait() == 0
 
