@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Compiler
-from tests.latch.oci import SCRIPTS, Bundle, Runtime, case, copy_front, tracers
+from tests.latch.oci import SCRIPTS, Bundle, Runtime, case, copy_front, tracers, wait_until
 
 pytestmark = pytest.mark.root
 
@@ -166,4 +166,4 @@ def test_no_tracer_is_left_behind(front: Path) -> None:
     before = tracers()
     for _ in range(5):
         subprocess.run(["unshare", "-Ur", front, "create", "x"], capture_output=True, check=False)
-    assert tracers() <= before
+    wait_until(lambda: tracers() <= before, "the tracers' end")
