@@ -140,9 +140,9 @@ def tracers() -> set[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             pid = int(folder.name)
-            if status(pid)["Name"] == "seclatch-tracer" and is_alive(pid):
-                if mark in (folder / "environ").read_bytes().split(b"\0"):
-                    found.add(pid)
+            named = status(pid)["Name"] == "seclatch-tracer"
+            if named and mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.add(pid)
         except OSError:
             continue
     return found
