@@ -21,7 +21,7 @@ _number = itertools.count()
 
 # crun refuses cgroup v1 hybrid hosts ("cgroups in hybrid mode not supported"): there it gets a
 # mount namespace with cgroup2 alone, and no cgroup of its own.
-_CGROUP2_ONLY = 'umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec "$@"'
+CGROUP2_ONLY = 'umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec "$@"'
 
 
 def is_hybrid() -> bool:
@@ -47,7 +47,7 @@ class Runtime:
         words = [self.program, *self.options, *map(str, arguments)]
         if self.name == "crun" and is_hybrid():
             words.insert(1, "--cgroup-manager=disabled")
-            words = ["unshare", "-m", "sh", "-c", _CGROUP2_ONLY, "sh", *words]
+            words = ["unshare", "-m", "sh", "-c", CGROUP2_ONLY, "sh", *words]
         return words
 
     def __call__(
