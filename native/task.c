@@ -98,21 +98,24 @@ static ssize_t read_arguments(pid_t pid, char *buffer, size_t size)
 	return n;
 }
 
-/* A vfork ends for the parent before the child's new arguments can be read: fs/exec.c lets the
- * parent go in exec_mmap(), the ELF loader sets arg_start later.  The child needs no more than
- * to be scheduled; a second is for a machine that swaps.  A dead child has no exe any more. */
-static ssize_t await_arguments(pid_t pid, char *buffer, size_t size)
+/* A vfork ends for the parent a little before the child is what it has exec'd: exec_mmap()
+ * (fs/exec.c) lets the parent go first, then changes to the new memory, and the ELF loader sets
+ * arg_start later still.  Until then the child shows the parent's arguments, or none.  It needs no
+ * more than to be scheduled; a second is for a machine that swaps.  A dead child has no exe. */
+static ssize_t await_arguments(pid_t pid, char *buffer, size_t size, const char *old, ssize_t count)
 {
 	char exe[64];
 	ssize_t n = 0;
 
 	snprintf(exe, sizeof exe, "/proc/%d/exe", (int)pid);
-	for (int tries = 0; tries < 20000 && n == 0; tries++) {
+	for (int tries = 0; tries < 20000; tries++) {
 		struct timespec pause = { .tv_nsec = 50000 };
 		char byte;
 
 		n = read_arguments(pid, buffer, size);
-		if (n || readlink(exe, &byte, 1) < 0)
+		if (n < 0 || readlink(exe, &byte, 1) < 0)
+			return -1;
+		if (n > 0 && (n != count || memcmp(buffer, old, (size_t)n)))
 			break;
 		nanosleep(&pause, NULL);
 	}
@@ -121,14 +124,14 @@ static ssize_t await_arguments(pid_t pid, char *buffer, size_t size)
 
 bool task_is_runtime_init(pid_t pid, pid_t front)
 {
-	static char own[PATH_MAX], its[PATH_MAX + sizeof "init"];
-	ssize_t n = read_arguments(front, own, sizeof own);
+	static char own[PATH_MAX + sizeof "init"], its[sizeof own];
+	ssize_t count = read_arguments(front, own, sizeof own), n;
 	size_t name;
 
-	if (n <= 0 || !memchr(own, '\0', (size_t)n))
+	if (count <= 0 || !memchr(own, '\0', (size_t)count))
 		return false;
 	name = strlen(own) + 1;
-	n = await_arguments(pid, its, sizeof its);
+	n = await_arguments(pid, its, sizeof its, own, count);
 	return n == (ssize_t)(name + sizeof "init") && !memcmp(own, its, name) &&
 	       !memcmp(its + name, "init", sizeof "init");
 }
