@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from seclatch.system import mount
 
-_ROOT = Path("/sys/fs/cgroup")
+ROOT = Path("/sys/fs/cgroup")
 
 # What makes a runtime go on without any cgroup. runc has no such word, but its rootless mode
 # differs for root only in that it passes over cgroup errors.
@@ -36,7 +36,7 @@ class Cgroups(NamedTuple):
     device_control: bool
 
 
-def choose(runtime: str, root: Path = _ROOT) -> Cgroups:
+def choose(runtime: str, root: Path = ROOT) -> Cgroups:
     """Look at `root` and choose, changing nothing."""
     if (root / "cgroup.controllers").exists():  # only version 2 has it
         return Cgroups((), True, not os.access(root, os.W_OK), True)
@@ -55,9 +55,9 @@ def prepare(runtime: str) -> Cgroups:
         return chosen
     try:
         flags = mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
-        mount.mount("cgroup2", str(_ROOT), "cgroup2", flags)
+        mount.mount("cgroup2", str(ROOT), "cgroup2", flags)
     except OSError:
-        unified = (_ROOT / "cgroup.controllers").exists()
+        unified = (ROOT / "cgroup.controllers").exists()
         return Cgroups(_WITHOUT[runtime], unified, False, False)
     return chosen
 

@@ -42,7 +42,7 @@ def run(request: Request, tell: Callable[[str], None]) -> int:
         command = _prepare(request, space, stack, tell)
         if (number := held.stop_requested()) is not None:
             return 128 + number
-        stack.callback(_remove_container, request.runtime, identifier, space.bundle)
+        stack.callback(_remove_container, request.runtime, identifier, space)
         status = process.run([*command, "--bundle", str(space.bundle), identifier], held)
         log = space.log.read_text(errors="replace") if space.log.exists() else ""
     return outcome.exit_status(request.runtime, status, log, request.args[0])
@@ -129,19 +129,29 @@ def _identifier(request: Request) -> str:
     return request.name
 
 
-def _remove_container(runtime: str, identifier: str, owner: Path) -> None:
+def _remove_container(runtime: str, identifier: str, space: workspace.Workspace) -> None:
     """Remove what a runtime that was killed has left: a container of our own bundle only.
 
     Another `seclatch run` may have taken the same name in the meantime; the bundle tells.
     """
-    if not (_STATES[runtime] / identifier).exists():
+    state = _STATES[runtime] / identifier
+    if not state.exists():
         return
     import subprocess  # noqa: PLC0415 (slow to import and rarely needed)
 
     program = find_runtime(runtime)
-    state = subprocess.run([program, "state", identifier], capture_output=True, check=False)
+    told = subprocess.run([program, "state", identifier], capture_output=True, check=False)
+    if not _is_ours(told.stdout, state, space):
+        return
+    subprocess.run([program, "delete", "--force", identifier], capture_output=True, check=False)
+    with contextlib.suppress(OSError):  # crun forgets it when it was killed before it wrote it down
+        cgroups.ROOT.joinpath(identifier).rmdir()
+
+
+def _is_ours(told: bytes, state: Path, space: workspace.Workspace) -> bool:
+    """Tell by the bundle; crun has no answer until its container runs, but our configuration."""
     with contextlib.suppress(ValueError):
-        if json.loads(state.stdout).get("bundle") == str(owner):
-            subprocess.run(
-                [program, "delete", "--force", identifier], capture_output=True, check=False
-            )
+        return bool(json.loads(told).get("bundle") == str(space.bundle))
+    with contextlib.suppress(OSError):
+        return (state / "config.json").read_bytes() == space.config.read_bytes()
+    return False

@@ -6,6 +6,9 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
+
+from seclatch.system.subreaper import become_subreaper
 
 # Signals of faults are the process' own; SIGURG and SIGPIPE mean nothing to the container (Docker
 # keeps them back too); SIGKILL and SIGSTOP cannot be held; SIGTTIN and SIGTTOU stop us in the
@@ -75,8 +78,10 @@ def run(argv: list[str], held: Held) -> int:
 
     The status is as a shell's: 128+N when signal N ended it. Raises OSError when it cannot be
     started. The child has the signal mask that we had, and the dispositions: Python itself
-    ignores SIGPIPE and SIGXFSZ from its start, these go back to their defaults.
+    ignores SIGPIPE and SIGXFSZ from its start, these go back to their defaults. What the runtime
+    leaves when it is killed, an init that waits for it, ends with it.
     """
+    become_subreaper()
     pid = os.posix_spawn(
         argv[0],
         argv,
@@ -88,18 +93,30 @@ def run(argv: list[str], held: Held) -> int:
     for number in signal.sigpending() & held.signals - {signal.SIGCHLD}:
         signal.sigwait({number})
         _forward(pid, number)
-    return _wait(pid, held.signals)
+    status = _wait(pid, held.signals)
+    _end_orphans()
+    return status
 
 
 def _wait(pid: int, signals: set[int]) -> int:
     while True:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else 128 - code
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:  # the latch's tracer is one of them
+            if ended[0] == pid:
+                code = os.waitstatus_to_exitcode(ended[1])
+                return code if code >= 0 else 128 - code
         info = signal.sigwaitinfo(signals)
         if info.si_signo != signal.SIGCHLD and not _went_to_the_runtime_too(info):
             _forward(pid, info.si_signo)
+
+
+def _end_orphans() -> None:
+    """Kill and reap every child that is left: without its runtime nobody else would."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            children = Path("/proc/thread-self/children").read_text().split()
+            for child in children:
+                os.kill(int(child), signal.SIGKILL)
+            os.waitpid(-1, 0)
 
 
 def _went_to_the_runtime_too(info: signal.struct_siginfo) -> bool:
