@@ -1,0 +1,1 @@
+"""The OCI runtimes and the latch that stands in front of them."""
