@@ -45,9 +45,13 @@ class Containerd:
         """The file as messages name it."""
         return str(self.root.resolve(self.config))
 
+    def parse(self, text: str) -> dict[str, Any]:
+        """Read the file."""
+        return tomltext.parse_table(self.source, text)
+
     def register(self, text: str | None, wish: Wish) -> str | None:
         """Add the handler, modelled on the host's own one so that cgroup settings agree."""
-        table = tomltext.parse_table(self.source, text or "")
+        table = self.parse(text or "")
         if cri_disabled(table):
             return text
         version = self.version(table)
@@ -96,14 +100,14 @@ class Containerd:
 
     def unregister(self, text: str, original: str | None) -> str | None:
         """Remove our handler if it is still ours, the default if it still names it."""
-        now = tomltext.parse_table(self.source, text)
-        before = tomltext.parse_table(self.source, original or "")
+        now = self.parse(text)
+        before = self.parse(original or "")
         left = text
         for plugin in dict.fromkeys(CRI.values()):
             left = self.remove_handler(left, ("plugins", plugin, "containerd"), now, before)
         if left == text or original is not None:
             return left
-        rest = tomltext.parse_table(self.source, left)
+        rest = self.parse(left)
         return left if set(rest) - {"version"} else None
 
     def remove_handler(
@@ -141,7 +145,7 @@ class Containerd:
     def notes(self, wish: Wish, text: str | None) -> list[str]:
         """Say how to use it from ctr and from CRI."""
         notes = [f"use: ctr run --runc-binary {wish.front} IMAGE ID CMD (needs no restart)"]
-        if text is not None and cri_disabled(tomltext.parse_table(self.source, text)):
+        if text is not None and cri_disabled(self.parse(text)):
             notes.append("CRI is disabled in this file, so it has no runtime handler: unchanged")
             return notes
         return [

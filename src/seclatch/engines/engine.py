@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from seclatch.engines.root import Root
 from seclatch.engines.step import Step
@@ -60,6 +60,9 @@ class Engine(Protocol):
     @property
     def config(self) -> str:
         """The configuration file's absolute path."""
+
+    def parse(self, text: str) -> dict[str, Any]:
+        """Return what a configuration says; refuse one that the engine could not read."""
 
     def register(self, text: str | None, wish: Wish) -> str | None:
         """Return the text with the latch registered; `text` has no trace of us, None is no file.

@@ -65,7 +65,7 @@ def plan_install(engine: Engine, root: Root, wish: Wish) -> Plan:
     config = root.resolve(engine.config)
     current = read_file(config)
     original = former_text(engine, config, current, record)
-    after = engine.register(original, wish)
+    after = keep_layout(engine, config, current, engine.register(original, wish))
     engine.check(after)
     change = change_config(engine, config, current, after)
     fronts = front.place_front(root, wish, latch, runtime)
@@ -127,6 +127,16 @@ def former_text(
     original = decode(path, record.original) if record else None
     text = decode(path, current.content) or ""
     return text if record and text == original else engine.unregister(text, original)
+
+
+def keep_layout(
+    engine: Engine, path: Path, current: FileState | None, after: str | None
+) -> str | None:
+    """Return the present text when it says the same as the wanted one, else the wanted one."""
+    text = decode(path, current.content) if current else None
+    if text is None or after is None or engine.parse(text) != engine.parse(after):
+        return after
+    return text
 
 
 def change_config(

@@ -96,10 +96,14 @@ class Podman:
             paths += [self.root.resolve(f"{directory}/{name}") for name in names]
         ours = self.root.resolve(self.config)
         files = [(path, read_file(path)) for path in paths if path != ours]
-        return [(path, self.parse(path, file.content)) for path, file in files if file]
+        return [(path, self.parse_other(path, file.content)) for path, file in files if file]
+
+    def parse(self, text: str) -> dict[str, Any]:
+        """Read our drop-in."""
+        return tomltext.parse_table(str(self.root.resolve(self.config)), text)
 
     @staticmethod
-    def parse(path: Path, content: bytes) -> dict[str, Any]:
+    def parse_other(path: Path, content: bytes) -> dict[str, Any]:
         """Parse one configuration file."""
         try:
             return tomltext.parse_table(str(path), content.decode())
