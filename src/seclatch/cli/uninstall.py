@@ -1,0 +1,31 @@
+"""`seclatch uninstall`: undo what `install` did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from seclatch.cli import enginecommand as common
+from seclatch.engines.installer import make_engine, plan_uninstall
+
+
+@click.command()
+@common.ENGINE
+@common.DRY_RUN
+@common.ROOT
+@common.AS_JSON
+def command(engine: str, dry_run: bool, root: Path, as_json: bool) -> None:
+    """Undo `seclatch install ENGINE`.
+
+    A configuration file that nobody changed since becomes byte for byte what it was; from one
+    that was changed only what is ours is removed. Refused while containers run that need it.
+
+    \b
+    Examples:
+      seclatch uninstall docker --dry-run
+      seclatch uninstall podman
+    """
+    where = common.make_root(root)
+    plan = plan_uninstall(make_engine(engine, where), where)
+    common.execute(plan, where, dry_run=dry_run, as_json=as_json)

@@ -1,0 +1,129 @@
+"""Docker: `runtimes` and `default-runtime` in daemon.json, both re-read at SIGHUP."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seclatch.engines import dockerd, jsontext
+from seclatch.engines.engine import NAME, Wish, foreign_runtime, is_ours
+from seclatch.engines.root import Root
+from seclatch.engines.step import Step
+from seclatch.errors import InputError, SeclatchError
+
+BOM = "\ufeff"
+
+
+@dataclass(frozen=True)
+class Docker:
+    """daemon.json of the Docker daemon (dockerd(8), "daemon configuration file")."""
+
+    root: Root
+    name: str = "docker"
+    runtimes: tuple[str, ...] = ("runc", "crun")
+
+    @property
+    def config(self) -> str:
+        """The daemon's default file."""
+        return dockerd.CONFIG
+
+    def parse(self, text: str) -> dict[str, Any]:
+        """Read the parts we touch; an empty file counts as `{}`, as with dockerd."""
+        source = str(self.root.resolve(self.config))
+        value = jsontext.parse_object(source, text.removeprefix(BOM).strip() or "{}")
+        if not isinstance(value.get("runtimes", {}), dict):
+            raise InputError(source, "runtimes", "is not an object")
+        if not isinstance(value.get("default-runtime", ""), str):
+            raise InputError(source, "default-runtime", "is not a string")
+        return value
+
+    def register(self, text: str | None, wish: Wish) -> str | None:
+        """Add the runtime, and with `default` name it as the default."""
+        old = self.parse(text or "")
+        if NAME in old.get("runtimes", {}):
+            raise foreign_runtime(str(self.root.resolve(self.config)), f"runtimes.{NAME}")
+        body = text if text and text.strip(BOM + " \t\r\n") else "{}\n"
+        mark = BOM if body.startswith(BOM) else ""
+        body = jsontext.put(body.removeprefix(BOM), ["runtimes", NAME], {"path": wish.front})
+        if wish.default:
+            body = jsontext.put(body, ["default-runtime"], NAME)
+        self.cross_check(body, old, wish)
+        return mark + body
+
+    def cross_check(self, body: str, old: dict[str, Any], wish: Wish) -> None:
+        """Hold the edited text against the same change made to plain values."""
+        runtimes = {**old.get("runtimes", {}), NAME: {"path": wish.front}}
+        default = {"default-runtime": NAME} if wish.default else {}
+        if self.parse(body) != {**old, "runtimes": runtimes, **default}:
+            raise SeclatchError(f"changing {self.config}: the edit would change more than ours")
+
+    def unregister(self, text: str, original: str | None) -> str | None:
+        """Remove our runtime if it is still ours, and the default if it still names it."""
+        now, before = self.parse(text), self.parse(original or "")
+        mark, body = (BOM if text.startswith(BOM) else ""), text.removeprefix(BOM)
+        entry = now.get("runtimes", {}).get(NAME)
+        if isinstance(entry, dict) and is_ours(self.name, entry.get("path")):
+            alone = len(now["runtimes"]) == 1 and "runtimes" not in before
+            body = jsontext.drop(body, ["runtimes"] if alone else ["runtimes", NAME])
+            if now.get("default-runtime") == NAME:
+                body = self.former_default(body, before.get("default-runtime"))
+        left = jsontext.parse_object("", body.strip() or "{}")
+        return None if not left and original is None and body != text else mark + body
+
+    @staticmethod
+    def former_default(body: str, default: str | None) -> str:
+        """Put back the default that was there before, if any."""
+        if default is None:
+            return jsontext.drop(body, ["default-runtime"])
+        return jsontext.put(body, ["default-runtime"], default)
+
+    def check(self, after: str | None) -> None:
+        """Let dockerd read the new text, alone and against the running daemon's flags."""
+        if after is None:
+            return
+        for daemon in self.daemons():
+            daemon.refuse_conflicts(self.parse(after))
+        program = self.root.find_program("dockerd") if self.root.is_host else None
+        if program is None:
+            return
+        with tempfile.TemporaryDirectory(prefix="seclatch-") as directory:
+            candidate = Path(directory) / "daemon.json"
+            candidate.write_text(after)
+            done = subprocess.run(
+                [program, "--validate", "--config-file", str(candidate)],
+                capture_output=True, text=True, check=False, timeout=60,
+            )  # fmt: skip
+        if done.returncode:
+            reason = (done.stderr or done.stdout).strip().replace(str(candidate), self.config)
+            raise SeclatchError(
+                f"checking {self.config} as it would be: dockerd refuses it: {reason}",
+                remedy="mend what dockerd names; nothing has been changed",
+            )
+
+    def daemons(self) -> list[dockerd.Daemon]:
+        """Return the running daemons that read this file."""
+        return dockerd.find_daemons() if self.root.is_host else []
+
+    def reload(self) -> list[Step]:
+        """SIGHUP to each: it re-reads runtimes and default-runtime, containers keep running."""
+        return [dockerd.Reload(daemon) for daemon in self.daemons()]
+
+    def confirm(self, wish: Wish | None) -> None:
+        """Ask the daemon for its runtimes until they are as the file says."""
+        for daemon in self.daemons():
+            daemon.await_runtime(NAME, wish.front if wish else None)
+
+    def notes(self, wish: Wish, text: str | None) -> list[str]:
+        """Say how to use it, and when it takes effect."""
+        use = "docker run" if wish.default else f"docker run --runtime {NAME}"
+        notes = [f"use: {use} --security-opt seccomp=FILE IMAGE CMD"]
+        if not self.daemons():
+            notes.insert(0, "no dockerd reads this file now: it takes effect when one starts")
+        return notes
+
+    def farewell(self) -> list[str]:
+        """Say what a stopped container still remembers."""
+        return [f"containers created with --runtime {NAME} will not start again; create them anew"]

@@ -1,0 +1,201 @@
+"""The plan of an installation or its removal: every check first, then a list of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from seclatch.engines import front, usage
+from seclatch.engines.containerd import Containerd
+from seclatch.engines.docker import Docker
+from seclatch.engines.engine import LATCHES, Engine, Wish
+from seclatch.engines.podman import Podman
+from seclatch.engines.record import (
+    RECORDS,
+    Record,
+    digest,
+    load_record,
+    load_records,
+    record_path,
+)
+from seclatch.engines.root import Root
+from seclatch.engines.step import FileChange, FileState, Step, read_file
+from seclatch.errors import InputError, SeclatchError
+from seclatch.runtime.latch import find_latch, read_latch
+
+ENGINES: dict[str, Callable[[Root], Engine]] = {
+    "docker": Docker,
+    "podman": Podman,
+    "containerd": Containerd,
+}
+
+# Ours by name, so removed when empty, whichever engine's installation made them.
+OUR_DIRECTORIES = (LATCHES, RECORDS, str(PurePosixPath(RECORDS).parent))
+
+RECORD_PURPOSE = "what uninstall has to know"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in the order of their execution; none means that nothing is left to do."""
+
+    engine: Engine
+    wish: Wish | None  # None: removal
+    steps: list[Step] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def changes_config(self) -> bool:
+        """Whether the engine's configuration is among the changes."""
+        config = self.engine.root.resolve(self.engine.config)
+        return any(isinstance(one, FileChange) and one.path == config for one in self.steps)
+
+
+def make_engine(name: str, root: Root) -> Engine:
+    """Make the engine called name."""
+    return ENGINES[name](root)
+
+
+def plan_install(engine: Engine, root: Root, wish: Wish) -> Plan:
+    """Plan to register the latch as wished; reads everything, writes nothing."""
+    runtime = find_runtime(root, wish.runtime)
+    latch = read_latch(find_latch(wish.runtime))
+    record = load_record(root, engine.name)
+    config = root.resolve(engine.config)
+    current = read_file(config)
+    original = former_text(engine, config, current, record)
+    after = keep_layout(engine, config, current, engine.register(original, wish))
+    engine.check(after)
+    change = change_config(engine, config, current, after)
+    fronts = front.place_front(root, wish, latch, runtime)
+    refuse_removal_in_use(root, fronts, wish.engine)
+    paths = [str(PurePosixPath(engine.config).parent), wish.directory, RECORDS]
+    missing = front.missing_directories(root, paths)
+    made = [f"/{path.relative_to(root.prefix)}" for path in missing]
+    known = [made_by for one in load_records(root) for made_by in one.directories]
+    new = Record(
+        engine.name, wish.runtime, encode(original), digest(encode(after)),
+        sorted({*known, *made}),
+    )  # fmt: skip
+    steps = [
+        *front.make_directories(missing), *write_record(root, new), *fronts, *change,
+        *(engine.reload() if change else []),
+    ]  # fmt: skip
+    return Plan(engine, wish, steps, engine.notes(wish, after))
+
+
+def plan_uninstall(engine: Engine, root: Root) -> Plan:
+    """Plan to bring back what was there before; an engine without us gives an empty plan."""
+    record = load_record(root, engine.name)
+    config = root.resolve(engine.config)
+    current = read_file(config)
+    after = former_text(engine, config, current, record)
+    change = change_config(engine, config, current, after)
+    fronts = front.remove_fronts(root, engine.name)
+    refuse_removal_in_use(root, fronts, engine.name)
+    steps = [*change, *fronts, *drop_record(root, engine.name)]
+    removed = {path for path in map(removed_path, steps) if path}
+    directories = [f"{LATCHES}/{engine.name}", *OUR_DIRECTORIES]
+    directories += record.directories if record else []
+    if steps or record:
+        steps += front.remove_directories([root.resolve(one) for one in directories], removed)
+    steps += engine.reload() if change else []
+    return Plan(engine, None, steps, engine.farewell() if steps else [])
+
+
+def find_runtime(root: Root, runtime: str) -> str:
+    """Find the real runtime that the latch is to start."""
+    path = root.find_program(runtime)
+    if path is None:
+        raise SeclatchError(
+            f"looking for the runtime {runtime}: it is not on PATH"
+            + ("" if root.is_host else f" below {root.prefix}"),
+            remedy=f"install {runtime} (`apt install {runtime}`), or choose another by --runtime",
+        )
+    return path
+
+
+def former_text(
+    engine: Engine, path: Path, current: FileState | None, record: Record | None
+) -> str | None:
+    """Return the configuration without us: the bytes kept, or what is left after our own part."""
+    if current is None:
+        return None
+    if record and digest(current.content) == record.installed:
+        return decode(path, record.original)
+    original = decode(path, record.original) if record else None
+    text = decode(path, current.content) or ""
+    return text if record and text == original else engine.unregister(text, original)
+
+
+def keep_layout(
+    engine: Engine, path: Path, current: FileState | None, after: str | None
+) -> str | None:
+    """Return the present text when it says the same as the wanted one, else the wanted one."""
+    text = decode(path, current.content) if current else None
+    if text is None or after is None or engine.parse(text) != engine.parse(after):
+        return after
+    return text
+
+
+def change_config(
+    engine: Engine, path: Path, current: FileState | None, after: str | None
+) -> list[Step]:
+    """Return the step from the present file to the wanted text, if they differ."""
+    content = encode(after)
+    if content == (current.content if current else None):
+        return []
+    if content is None:
+        wanted = None
+    else:
+        wanted = current.replaced(content) if current else FileState(content, 0o644, *front.owner())
+    return [FileChange(path, current, wanted, f"configuration of {engine.name}")]
+
+
+def write_record(root: Root, record: Record) -> list[Step]:
+    """Return the step that writes the record, if it is not there yet."""
+    path = root.resolve(record_path(record.engine))
+    present = read_file(path)
+    # A configuration may hold secrets, and the record holds a configuration.
+    wanted = FileState(record.encode(), 0o600, *front.owner())
+    if present and front.same(present, wanted):
+        return []
+    return [FileChange(path, present, wanted, RECORD_PURPOSE)]
+
+
+def drop_record(root: Root, engine: str) -> list[Step]:
+    """Return the step that removes the record, if there is one."""
+    path = root.resolve(record_path(engine))
+    present = read_file(path)
+    return [FileChange(path, present, None, RECORD_PURPOSE)] if present else []
+
+
+def refuse_removal_in_use(root: Root, fronts: list[Step], engine: str) -> None:
+    """Refuse to take a latch away from containers that are to be stopped through it."""
+    going = any(isinstance(one, FileChange) and one.after is None for one in fronts)
+    users = usage.containers_using(f"{LATCHES}/{engine}") if going and root.is_host else []
+    if users:
+        raise SeclatchError(
+            f"removing the latch of {engine}: running containers need it: {', '.join(users)}",
+            remedy="stop these containers, then run the command again",
+        )
+
+
+def removed_path(step: Step) -> Path | None:
+    """Return the path that a step removes, if it removes one."""
+    gone = getattr(step, "after", "") is None
+    return step.path if gone and hasattr(step, "path") else None
+
+
+def decode(path: Path, content: bytes | None) -> str | None:
+    """Read a configuration's bytes as UTF-8, which JSON and TOML are."""
+    try:
+        return None if content is None else content.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), f"byte {error.start}", "is not UTF-8") from None
+
+
+def encode(text: str | None) -> bytes | None:
+    """Return the bytes of a configuration."""
+    return None if text is None else text.encode()

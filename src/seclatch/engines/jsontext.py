@@ -1,0 +1,155 @@
+"""JSON edited in place: one member put in or taken out, every other byte kept.
+
+`json` keeps neither layout nor the order of a hand-written file's blank lines; an engine's
+configuration belongs to its administrator, so only the spans concerned are replaced here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from seclatch.errors import InputError
+
+BLANK = re.compile(r"[ \t\r\n]*")
+
+
+class Member(NamedTuple):
+    """A `"key": value` of an object: text[start:end], its value from text[value] on."""
+
+    key: str
+    start: int
+    value: int
+    end: int
+
+
+def parse_object(source: str, text: str) -> dict[str, Any]:
+    """Parse strictly: one object, no key twice, no NaN; the error names line and column."""
+
+    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise InputError(source, f"key {twice!r}", "is there twice in one object")
+        return result
+
+    def no_constant(name: str) -> Any:
+        raise InputError(source, "", f"{name} is not JSON")
+
+    try:
+        value = json.loads(text, object_pairs_hook=no_duplicates, parse_constant=no_constant)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        raise InputError(source, place, f"not JSON: {error.msg}") from None
+    except (RecursionError, ValueError) as error:
+        raise InputError(source, "", f"not JSON that can be read: {error}") from None
+    if not isinstance(value, dict):
+        raise InputError(source, "", "the document is not an object")
+    return value
+
+
+def skip_blank(text: str, at: int) -> int:
+    """Return the index of the first character from `at` that is not white space."""
+    found = BLANK.match(text, at)
+    return found.end() if found else at
+
+
+class Span(NamedTuple):
+    """An object in the text: the index of its `{`, its members, the index of its `}`."""
+
+    opening: int
+    members: list[Member]
+    closing: int
+
+    def find(self, key: str) -> int | None:
+        """Return the position of a key among the members."""
+        return next((i for i, one in enumerate(self.members) if one.key == key), None)
+
+
+def read_span(text: str, at: int) -> Span:
+    """Take apart the (valid) object whose `{` is at `at`."""
+    decode = json.JSONDecoder().raw_decode
+    found: list[Member] = []
+    opening, at = at, skip_blank(text, at + 1)
+    while text[at] != "}":
+        if text[at] == ",":
+            at = skip_blank(text, at + 1)
+        key, end = decode(text, at)
+        value = skip_blank(text, skip_blank(text, end) + 1)  # over the colon
+        _, end = decode(text, value)
+        found.append(Member(key, at, value, end))
+        at = skip_blank(text, end)
+    return Span(opening, found, at)
+
+
+def put(text: str, path: Sequence[str], value: object) -> str:
+    """Set the member at path, making objects on the way; the text must be a valid object."""
+    at = skip_blank(text, 0)
+    for depth, key in enumerate(path):
+        span = read_span(text, at)
+        index = span.find(key)
+        if index is None:
+            for outer in reversed(path[depth + 1 :]):
+                value = {outer: value}
+            return insert(text, span, key, value)
+        member = span.members[index]
+        at = member.value
+    rendered = render(value, indent_unit(text), line_indent(text, member.start))
+    return text[: member.value] + rendered + text[member.end :]
+
+
+def insert(text: str, span: Span, key: str, value: object) -> str:
+    """Add a member at the end of an object, laid out as its first member is."""
+    unit, newline = indent_unit(text), "\r\n" if "\r\n" in text else "\n"
+    if span.members:
+        end = span.members[-1].end
+        gap = text[span.opening + 1 : span.members[0].start]
+        if "\n" not in gap:  # an object on one line stays on one line
+            gap, unit = gap or " ", ""
+        rendered = render(value, unit, gap.rpartition("\n")[2], newline)
+        return f"{text[:end]},{gap}{json.dumps(key)}: {rendered}{text[end:]}"
+    outer = line_indent(text, span.opening)
+    inner = outer + unit
+    member = f"{json.dumps(key)}: {render(value, unit, inner, newline)}"
+    body = f"{newline}{inner}{member}{newline}{outer}"
+    return text[: span.opening + 1] + body + text[span.closing :]
+
+
+def drop(text: str, path: Sequence[str]) -> str:
+    """Take the member at path out with its comma; nothing happens when it is not there."""
+    at = skip_blank(text, 0)
+    for key in path:
+        span = read_span(text, at) if text[at] == "{" else Span(at, [], at)
+        index = span.find(key)
+        if index is None:
+            return text
+        at = span.members[index].value
+    found = span.members
+    if len(found) == 1:
+        return text[: span.opening + 1] + text[span.closing :]
+    if index:
+        return text[: found[index - 1].end] + text[found[index].end :]
+    return text[: found[0].start] + text[found[1].start :]
+
+
+def render(value: object, unit: str, indent: str, newline: str = "\n") -> str:
+    """Write a value as JSON, its further lines indented; on one line when unit is empty."""
+    if not unit:
+        return json.dumps(value)
+    return json.dumps(value, indent=unit).replace("\n", newline + indent)
+
+
+def indent_unit(text: str) -> str:
+    """Return the first indentation in the text, else two spaces."""
+    found = re.search(r"\n([ \t]+)[^ \t\r\n]", text)
+    return found[1] if found else "  "
+
+
+def line_indent(text: str, at: int) -> str:
+    """Return the white space that begins the line of index `at`."""
+    start = text.rfind("\n", 0, at) + 1
+    rest = text[start:at]
+    return rest[: len(rest) - len(rest.lstrip(" \t"))]

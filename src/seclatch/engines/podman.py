@@ -1,0 +1,150 @@
+"""Podman: a drop-in of our own beside containers.conf, read at every start of podman."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seclatch.engines import tomltext
+from seclatch.engines.engine import NAME, Wish, foreign_runtime, is_ours
+from seclatch.engines.root import Root
+from seclatch.engines.step import Step, read_file
+from seclatch.errors import InputError
+
+CONFIG = "/etc/containers/containers.conf.d/50-seclatch.conf"
+
+HEADER = """\
+# Written by `seclatch install podman`, removed by `seclatch uninstall podman`.
+"""
+
+# containers.conf(5): files in the order in which they are read, later ones win.
+SOURCES = ("/usr/share/containers/containers.conf", "/etc/containers/containers.conf")
+DROP_INS = ("/usr/share/containers/containers.conf.d", "/etc/containers/containers.conf.d")
+
+RUNTIMES = ("engine", "runtimes")
+DEFAULT = ("engine", "runtime")
+
+# Podman asks these lists by the runtime's *registered name*; each replaces its built-in value,
+# so the values in force have to be repeated. Built-in values: containers.conf(5).
+BUILT_IN = {
+    "runtime_supports_json": ["crun", "crun-vm", "runc", "kata", "runsc", "youki", "krun"],
+    "runtime_supports_nocgroups": ["crun", "crun-vm", "krun"],
+}
+CAPABLE = {"runc": ("runtime_supports_json",), "crun": tuple(BUILT_IN)}
+
+
+@dataclass(frozen=True)
+class Podman:
+    """containers.conf(5) with its drop-in directory."""
+
+    root: Root
+    name: str = "podman"
+    runtimes: tuple[str, ...] = ("crun", "runc")  # Podman's own order
+
+    @property
+    def config(self) -> str:
+        """Our drop-in."""
+        return CONFIG
+
+    def register(self, text: str | None, wish: Wish) -> str | None:
+        """Write the runtime, what it supports, and with `default` the default."""
+        source = str(self.root.resolve(self.config))
+        old = tomltext.parse_table(source, text or "")
+        if tomltext.lookup(old, (*RUNTIMES, NAME)) is not None:
+            raise foreign_runtime(source, f"engine.runtimes.{NAME}")
+        put: dict[tuple[str, ...], Any] = {DEFAULT: NAME} if wish.default else {}
+        for key in CAPABLE[wish.runtime]:
+            put["engine", key] = [*self.list_in_force(key), NAME]
+        put[(*RUNTIMES, NAME)] = [wish.front]
+        return tomltext.edit(source, HEADER if text is None else text, put)
+
+    def unregister(self, text: str, original: str | None) -> str | None:
+        """Remove our entries from a drop-in that somebody added to."""
+        source = str(self.root.resolve(self.config))
+        now = tomltext.parse_table(source, text)
+        paths = tomltext.lookup(now, (*RUNTIMES, NAME))
+        if not (isinstance(paths, list) and paths and is_ours(self.name, paths[0])):
+            return text
+        drop: list[tuple[str, ...]] = [(*RUNTIMES, NAME)]
+        if tomltext.lookup(now, DEFAULT) == NAME:
+            drop.append(DEFAULT)
+        for key in BUILT_IN:
+            names = tomltext.lookup(now, ("engine", key))
+            if isinstance(names, list) and NAME in names:
+                drop.append(("engine", key))  # its other names were in force without it
+        left = tomltext.edit(source, text, {}, drop)
+        return left if tomltext.parse_table(source, left) or original is not None else None
+
+    def list_in_force(self, key: str) -> list[str]:
+        """Return the value of a list before our drop-in, as Podman's layering makes it."""
+        value = list(BUILT_IN[key])
+        for _, table in self.other_files():
+            names = tomltext.lookup(table, ("engine", key))
+            if not isinstance(names, list):
+                continue
+            append = any(isinstance(one, dict) and one.get("append") is True for one in names)
+            strings = [one for one in names if isinstance(one, str)]
+            value = [*value, *strings] if append else strings
+        return [name for name in dict.fromkeys(value) if name != NAME]
+
+    def other_files(self) -> list[tuple[Path, dict[str, Any]]]:
+        """Read every other containers.conf of the system, in Podman's order."""
+        paths = [self.root.resolve(path) for path in SOURCES]
+        for directory in DROP_INS:
+            names = sorted(one.name for one in self.root.resolve(directory).glob("*.conf"))
+            paths += [self.root.resolve(f"{directory}/{name}") for name in names]
+        ours = self.root.resolve(self.config)
+        files = [(path, read_file(path)) for path in paths if path != ours]
+        return [(path, self.parse_other(path, file.content)) for path, file in files if file]
+
+    def parse(self, text: str) -> dict[str, Any]:
+        """Read our drop-in."""
+        return tomltext.parse_table(str(self.root.resolve(self.config)), text)
+
+    @staticmethod
+    def parse_other(path: Path, content: bytes) -> dict[str, Any]:
+        """Parse one configuration file."""
+        try:
+            return tomltext.parse_table(str(path), content.decode())
+        except UnicodeDecodeError as error:
+            raise InputError(str(path), f"byte {error.start}", "is not UTF-8") from None
+
+    def check(self, after: str | None) -> None:
+        """Refuse when another file has a runtime of our name; a broken one is named on the way."""
+        if after is None:
+            return
+        for path, table in self.other_files():
+            if tomltext.lookup(table, (*RUNTIMES, NAME)) is not None:
+                raise foreign_runtime(str(path), f"engine.runtimes.{NAME}")
+
+    def reload(self) -> list[Step]:
+        """Nothing to reload: every podman process reads the files."""
+        return []
+
+    def confirm(self, wish: Wish | None) -> None:
+        """Nothing runs that could be asked."""
+
+    def notes(self, wish: Wish, text: str | None) -> list[str]:
+        """Say how to use it, and what a default means for users without root."""
+        use = "podman run" if wish.default else f"podman --runtime {NAME} run"
+        notes = [f"use: {use} --security-opt seccomp=FILE IMAGE CMD"]
+        later = [
+            str(path)
+            for path, table in self.other_files()
+            if path.name > Path(self.config).name
+            and tomltext.lookup(table, DEFAULT) is not None
+            and str(path.parent).endswith(".conf.d")
+        ]
+        if wish.default and later:
+            notes.append(f"{later[-1]} is read after ours and names another default runtime")
+        if wish.default and wish.mode == "suspend":
+            notes.append(
+                "the drop-in counts for rootless Podman too, where seccomp cannot be suspended and "
+                "the latch refuses; such users set `runtime` in their own containers.conf"
+            )
+        return notes
+
+    def farewell(self) -> list[str]:
+        """Say what a stopped container still remembers."""
+        return [f"containers created with --runtime {NAME} will not start again; create them anew"]

@@ -1,0 +1,57 @@
+"""Running containers that need a latch in place: their shim or conmon calls it at stop and exec."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from pathlib import Path
+
+# A shim's `runtime` file holds one path (PATH_MAX).
+MAX_PATH = 4096
+
+
+def containers_using(directory: str) -> list[str]:
+    """Name the running containers, of any engine, whose runtime is a program in directory."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            comm = (process / "comm").read_text(errors="replace").strip()
+            user = USERS.get(comm, lambda _process: None)(process)
+        except OSError:
+            continue  # it ended meanwhile
+        if user and user[0].startswith(directory + "/"):
+            found.append(f"{user[1]} (pid {process.name})")
+    return sorted(found)
+
+
+def shim_user(process: Path) -> tuple[str, str] | None:
+    """Return runtime and container of a containerd-shim-runc-v2: in the bundle, its directory."""
+    with (process / "cwd/runtime").open("rb") as file:
+        runtime = os.fsdecode(file.read(MAX_PATH)).strip()
+    arguments = read_arguments(process)
+    return runtime, value_of(arguments, "-id") or "?"
+
+
+def conmon_user(process: Path) -> tuple[str, str] | None:
+    """Return runtime and container of a conmon, which Podman starts with both as options."""
+    arguments = read_arguments(process)
+    runtime = value_of(arguments, "-r", "--runtime")
+    container = value_of(arguments, "-n", "--name") or value_of(arguments, "-c", "--cid") or "?"
+    return (runtime, container) if runtime else None
+
+
+def read_arguments(process: Path) -> list[str]:
+    """Return a process's argv."""
+    return [os.fsdecode(one) for one in (process / "cmdline").read_bytes().split(b"\0")]
+
+
+def value_of(arguments: list[str], *flags: str) -> str | None:
+    """Return the word after the first of the flags."""
+    for flag, value in pairwise(arguments):
+        if flag in flags:
+            return value
+    return None
+
+
+# By comm, which the kernel cuts to 15 characters.
+USERS = {"containerd-shim": shim_user, "conmon": conmon_user}

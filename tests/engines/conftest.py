@@ -1,0 +1,147 @@
+"""Real engines for tests: one private host for the session, each engine started on first use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from seclatch.errors import SeclatchError
+from seclatch.runtime.latch import find_latch
+from tests.engines.containerd import Containerd
+from tests.engines.docker import Docker
+from tests.engines.engine import Engine
+from tests.engines.host import ENVIRONMENT, PrivateHost, missing_programs
+from tests.engines.image import make_archive, make_rootfs
+from tests.engines.podman import Podman
+
+NATIVE = Path(__file__).parents[2] / "native"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here starts engines as root."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.engine)
+            item.add_marker(pytest.mark.root)
+            if os.geteuid():
+                item.add_marker(pytest.mark.skip(reason="engines and the latch need root"))
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateHost]:
+    """The private host in which the session's engines run."""
+    host = PrivateHost(tmp_path_factory.mktemp("host")).start()
+    yield host
+    host.close()
+
+
+@pytest.fixture(scope="session")
+def image_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The image's root directory; override it to have other programs in the image."""
+    return make_rootfs(tmp_path_factory.mktemp("image") / "rootfs")
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory, image_root: Path) -> Path:
+    """The image's archive, which every engine of the session loads."""
+    return make_archive(image_root, tmp_path_factory.mktemp("archive") / "image.tar")
+
+
+@pytest.fixture(scope="session")
+def latch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The latch: the installed one, else built from native/ as its CMakeLists.txt does."""
+    try:
+        return find_latch("runc")
+    except SeclatchError:
+        target = tmp_path_factory.mktemp("latch") / "seclatch-runc"
+        sources = sorted(NATIVE.glob("*.c"))
+        compiler = ["gcc", "-O2", "-std=c11", "-static", "-D_GNU_SOURCE"]
+        subprocess.run([*compiler, "-o", target, *sources], check=True)
+        return target
+
+
+@pytest.fixture(scope="session")
+def runtimes(tmp_path_factory: pytest.TempPathFactory, latch: Path) -> Mapping[str, Path]:
+    """The programs that engines register: runc, crun, latched-runc, latched-crun."""
+    directory = tmp_path_factory.mktemp("fronts")
+    found: dict[str, Path] = {}
+    for name in ("runc", "crun"):
+        program = shutil.which(name, path=ENVIRONMENT["PATH"])
+        if program:
+            found[name] = Path(program)
+            found[f"latched-{name}"] = make_front(directory / name, name, latch, program)
+    return found
+
+
+def make_front(directory: Path, name: str, latch: Path, program: str) -> Path:
+    """Put a latch in a directory of its own, under the runtime's name, as `install` does."""
+    directory.mkdir()
+    front = directory / name
+    shutil.copy(latch, front)
+    front.with_name(f"{name}.runtime").symlink_to(program)
+    return front
+
+
+def require(*programs: str) -> None:
+    """Skip, saying why, where an engine is not installed; in CI that is a failure."""
+    if missing := missing_programs(programs):
+        reason = f"not installed: {', '.join(missing)}"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="session")
+def docker(
+    host: PrivateHost, runtimes: Mapping[str, Path], image: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Docker]:  # fmt: skip
+    """A dockerd that knows every one of `runtimes` by name."""
+    require(*Docker.programs)
+    docker = Docker(host, runtimes).begin(tmp_path_factory.mktemp("docker") / "log")
+    docker.load(image)
+    yield docker
+    docker.stop()
+
+
+@pytest.fixture(scope="session")
+def podman(host: PrivateHost, runtimes: Mapping[str, Path], image: Path) -> Iterator[Podman]:
+    """Podman with storage of its own."""
+    require(*Podman.programs)
+    podman = Podman(host, runtimes)
+    podman.load(image)
+    yield podman
+    podman.stop()
+
+
+@pytest.fixture(scope="session")
+def containerd(
+    host: PrivateHost, runtimes: Mapping[str, Path], image: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Containerd]:  # fmt: skip
+    """A containerd for ctr."""
+    require(*Containerd.programs)
+    containerd = Containerd(host, runtimes).begin(tmp_path_factory.mktemp("containerd") / "log")
+    containerd.load(image)
+    yield containerd
+    containerd.stop()
+
+
+@pytest.fixture(params=["docker", "podman", "containerd"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Each engine in turn; containers that a test leaves are removed after it."""
+    engine: Engine = request.getfixturevalue(request.param)
+    yield engine
+    engine.clear()
+
+
+@pytest.fixture(params=["runc", "crun"])
+def runtime(request: pytest.FixtureRequest, runtimes: Mapping[str, Path]) -> str:
+    """The bare runtimes' names; `latched-` before it names the latch."""
+    if request.param not in runtimes:
+        require(request.param)
+    return str(request.param)
