@@ -26,48 +26,98 @@ static bool starts_process(const char *word)
 	return is_one_of(word, strlen(word), commands);
 }
 
-static void keep_log_option(struct call *call, const char *name, size_t length, const char *value)
+/* crun takes file:PATH, syslog:NAME and journald:NAME beside a path. */
+static const char *log_file(const char *value)
 {
-	if (length == 3 && !memcmp(name, "log", 3))
-		call->log = value;
-	else if (length == 10 && !memcmp(name, "log-format", 10))
-		call->log_json = !strcmp(value, "json");
-	else if (length == 1 && *name == 'l')
-		call->log = value;
+	if (!strncmp(value, "syslog:", 7) || !strncmp(value, "journald:", 9))
+		return NULL;
+	return value + (strncmp(value, "file:", 5) ? 0 : 5);
 }
 
-void call_read(struct call *call, char *const argv[])
+static void keep_global(struct call *call, const char *name, size_t length, const char *value)
+{
+	static const char *const log[] = { "log", "l", NULL };
+	static const char *const format[] = { "log-format", NULL };
+
+	if (is_one_of(name, length, log))
+		call->log = log_file(value);
+	else if (is_one_of(name, length, format))
+		call->log_json = !strcmp(value, "json");
+}
+
+/* -b DIR, -bDIR, -b=DIR, -bundle DIR, --bundle DIR, --bundle=DIR, --bun DIR: what one or the other
+ * parser takes. */
+static const char *value_of(char *const word[], char letter, const char *name)
+{
+	bool one_dash = word[0][1] != '-';
+	const char *rest = word[0] + 2 - one_dash;
+	size_t length = strcspn(rest, "=");
+
+	if (length && !strncmp(rest, name, length))
+		rest += length;
+	else if (one_dash && *rest == letter)
+		rest++;
+	else
+		return NULL;
+	if (!*rest)
+		return word[1];
+	return rest + (*rest == '=');
+}
+
+static void read_start(struct call *call, char *const words[])
+{
+	call->bundle = ".";
+	call->config = "config.json";
+	for (; *words; words++) {
+		const char *value;
+
+		if (words[0][0] != '-')
+			continue;
+		value = value_of(words, 'b', "bundle");
+		call->bundle = value ? value : call->bundle;
+		value = value_of(words, 'f', "config");
+		call->config = value ? value : call->config;
+	}
+}
+
+static size_t read_globals(struct call *call, char *const argv[], bool *sure)
 {
 	static const char *const with_value[] = { "root", "log", "log-format", "log-level", "criu",
 		"rootless", "cgroup-manager", "r", "l", NULL };
 	static const char *const alone[] = { "debug", "systemd-cgroup", "help", "h", "version",
 		"v", "s", "V", NULL };
-	bool sure = true;
 	size_t i = 1;
 
-	*call = (struct call){ 0 };
-	if (!argv[0])
-		return;
 	for (; argv[i] && argv[i][0] == '-'; i++) {
 		const char *name = argv[i] + 1 + (argv[i][1] == '-');
 		size_t length = strcspn(name, "=");
 
-		if (!*name) {	/* "--": the command follows; "-": a word */
-			i += argv[i][1] == '-';
-			break;
-		}
-		if (!is_one_of(name, length, with_value)) {
-			sure = sure && is_one_of(name, length, alone);
-			continue;
-		}
-		if (name[length] == '=')
-			keep_log_option(call, name, length, name + length + 1);
+		if (!*name)	/* "--": the command follows; "-": a word */
+			return i + (argv[i][1] == '-');
+		if (!is_one_of(name, length, with_value))
+			*sure = *sure && is_one_of(name, length, alone);
+		else if (name[length] == '=')
+			keep_global(call, name, length, name + length + 1);
 		else if (argv[i + 1])
-			keep_log_option(call, name, length, argv[++i]);
+			keep_global(call, name, length, argv[++i]);
 	}
-	if (!argv[i])
+	return i;
+}
+
+void call_read(struct call *call, char *const argv[])
+{
+	bool sure = true;
+	size_t i;
+
+	*call = (struct call){ 0 };
+	if (!argv[0])
 		return;
-	call->starts_process = starts_process(argv[i]);
-	for (; !sure && argv[i] && !call->starts_process; i++)
-		call->starts_process = starts_process(argv[i]);
+	i = read_globals(call, argv, &sure);
+	while (argv[i] && !sure && !starts_process(argv[i]))
+		i++;
+	if (!argv[i] || !starts_process(argv[i]))
+		return;
+	call->starts_process = true;
+	if (strcmp(argv[i], "exec"))
+		read_start(call, argv + i + 1);
 }

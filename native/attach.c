@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -41,13 +43,34 @@ static void let_go_of_files(void)
 
 /* Without CAP_SYS_PTRACE the seizing works, but a set-uid program would not gain its user
  * (security/commoncap.c: a traced exec is downgraded unless the tracer has the capability), and
- * the container would run another program than without the latch. */
+ * the container would run another program than without the latch.  Without a /proc of this pid
+ * namespace the program's exec could not be told. */
 static int seize(pid_t front)
 {
-	return task_has_capability(CAPABILITY_PTRACE) ? seize_front(front) : EPERM;
+	struct task task;
+	int err = task_has_capability(CAPABILITY_PTRACE) ? seize_front(front) : EPERM;
+
+	if (!err && (!task_read(&task, front) || task.tracer != getpid()))
+		err = ENOTSUP;
+	return err;
 }
 
-static void be_tracer(const struct call *call, pid_t front, int report)
+/* The tracer leaves the folder that a relative --log is relative to. */
+static void keep_log(struct call *call)
+{
+	static char path[PATH_MAX];
+	size_t length;
+
+	if (!call->log || *call->log == '/')
+		return;
+	if (!getcwd(path, sizeof path))
+		*path = '\0';
+	length = strlen(path);
+	snprintf(path + length, sizeof path - length, "/%s", call->log);
+	call->log = length && strlen(path) < sizeof path - 1 ? path : NULL;
+}
+
+static void be_tracer(struct call call, pid_t front, int report)
 {
 	sigset_t none;
 	int err;
@@ -60,12 +83,13 @@ static void be_tracer(const struct call *call, pid_t front, int report)
 	err = seize(front);
 	if (write(report, &err, sizeof err) != sizeof err || err)
 		_exit(1);
+	keep_log(&call);
 	if (chdir("/"))
 		_exit(1);
 	let_go_of_files();
 	err = follow_front(front);
 	if (err)
-		refuse(call, refusal_for(err));
+		refuse(&call, refusal_for(err));
 	_exit(err != 0);
 }
 
@@ -91,9 +115,11 @@ int attach(const struct call *call)
 	subreaper = set_subreaper(false);
 	between = fork_unannounced();
 	if (between == 0) {
-		if (fork() == 0)
-			be_tracer(call, front, report[1]);
-		_exit(0);
+		between = fork();
+		if (between == 0)
+			be_tracer(*call, front, report[1]);
+		err = errno;
+		_exit(between < 0 && write(report[1], &err, sizeof err) != sizeof err);
 	}
 	if (between < 0)
 		err = errno;

@@ -4,8 +4,8 @@
  *             tracer (a grandchild, nobody's business)   ^ leaves here
  *
  * main.c decides what the call is and becomes the real runtime; attach.c puts the tracer on it;
- * trace.c follows until the program's exec; task.c asks /proc about one task; argv.c, runtime.c
- * and refusal.c are what their names say.  No allocation, no threads, no stdio streams.
+ * trace.c follows until the program's exec; task.c asks /proc about one task; argv.c, bundle.c,
+ * runtime.c and refusal.c are what their names say.  No allocation, no threads, no stdio streams.
  */
 #ifndef SECLATCH_LATCH_H
 #define SECLATCH_LATCH_H
@@ -19,11 +19,19 @@
 
 struct call {
 	bool starts_process;	/* create, run or exec: a program will be exec'd */
-	const char *log;	/* --log, or NULL */
+	const char *log;	/* the file of --log, or NULL */
 	bool log_json;		/* --log-format json */
+	const char *bundle;	/* create, run: where config.json is; NULL for the others */
+	const char *config;	/* crun's other name for it */
 };
 
 void call_read(struct call *call, char *const argv[]);
+
+/* ---- bundle.c: what the configuration must not ask for ------------------------------------- */
+
+enum bundle { BUNDLE_PLAIN, BUNDLE_HANDLER, BUNDLE_UNREADABLE };
+
+enum bundle bundle_look(const struct call *call);
 
 /* ---- runtime.c: which program is fronted, and how ------------------------------------------ */
 
@@ -65,7 +73,9 @@ bool task_read(struct task *task, pid_t pid);
 bool task_has_capability(int capability);	/* this task, effective */
 bool task_is_thread_of(pid_t tid, pid_t process);
 bool task_in_container(pid_t pid);
-/* Is pid what runc calls "runc init": its parent's argv[0] and the one argument "init"? */
+/* Is pid what runc calls "runc init", whatever runc is called: one argument, "init"? */
+bool task_is_named_init(pid_t pid);
+/* The same with the front's argv[0], of a child that may still be about to become it. */
 bool task_is_runtime_init(pid_t pid, pid_t front);
 
 /* ---- refusal.c: nothing starts, and one line says why -------------------------------------- */

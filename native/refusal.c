@@ -75,6 +75,9 @@ struct refusal refusal_for(int err)
 		return (struct refusal){ "this kernel cannot suspend seccomp",
 			"use Linux 4.3 or later with CONFIG_CHECKPOINT_RESTORE=y and "
 			"CONFIG_SECCOMP_FILTER=y" OR_PLAIN };
+	case ENOTSUP:
+		return (struct refusal){ "/proc is missing, or shows another pid namespace than this one",
+			"mount the proc of the engine's own pid namespace at /proc" OR_PLAIN };
 	case ENOSYS:
 		return (struct refusal){ "ptrace(2) does not exist here",
 			"start the engine where nothing filters ptrace" OR_PLAIN };
@@ -114,10 +117,9 @@ static void write_log(const struct call *call, const char *message)
 	char now[32], line[1024];
 	int fd, n;
 
-	if (!path || !strncmp(path, "syslog:", 7) || !strncmp(path, "journald:", 9))
+	if (!path)
 		return;
-	path += strncmp(path, "file:", 5) ? 0 : 5;	/* crun's spelling */
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 	if (fd < 0)
 		return;
 	write_time(now, sizeof now);

@@ -49,6 +49,15 @@ static bool is_other_program(const char *path)
 	       self.st_ino != other.st_ino;
 }
 
+/* Two fronts that lead to each other would exec each other for ever. */
+static bool is_front(const char *path)
+{
+	char link[PATH_MAX], byte;
+
+	return (size_t)snprintf(link, sizeof link, "%s.runtime", path) >= sizeof link ||
+	       readlink(link, &byte, 1) > 0;
+}
+
 static const char *search_path(char path[PATH_MAX], const char *name)
 {
 	const char *dir = getenv("PATH");
@@ -72,8 +81,9 @@ const char *runtime_find(char path[PATH_MAX])
 	if (read_link(path, PATH_MAX, ".runtime")) {
 		if (*path != '/')
 			return "the .runtime link beside the front is not an absolute path";
-		return is_other_program(path) ? NULL :
-			"the .runtime link beside the front leads to no other program";
+		if (!is_other_program(path))
+			return "the .runtime link beside the front leads to no other program";
+		return is_front(path) ? "the .runtime link beside the front leads to a front" : NULL;
 	}
 	name = name ? name + 1 : own_path();
 	if (strncmp(name, PREFIX, sizeof PREFIX - 1) || !name[sizeof PREFIX - 1])

@@ -122,16 +122,28 @@ static ssize_t await_arguments(pid_t pid, char *buffer, size_t size, const char 
 	return n;
 }
 
+/* Two words, the second "init". */
+static bool are_init_arguments(const char *words, ssize_t count)
+{
+	const char *end = count > 0 ? memchr(words, '\0', (size_t)count) : NULL;
+
+	return end && words + count - end - 1 == sizeof "init" && !memcmp(end + 1, "init", sizeof "init");
+}
+
+bool task_is_named_init(pid_t pid)
+{
+	static char words[PATH_MAX + sizeof "init"];
+
+	return are_init_arguments(words, read_arguments(pid, words, sizeof words));
+}
+
 bool task_is_runtime_init(pid_t pid, pid_t front)
 {
 	static char own[PATH_MAX + sizeof "init"], its[sizeof own];
-	ssize_t count = read_arguments(front, own, sizeof own), n;
-	size_t name;
+	ssize_t count = read_arguments(front, own, sizeof own);
 
 	if (count <= 0 || !memchr(own, '\0', (size_t)count))
 		return false;
-	name = strlen(own) + 1;
-	n = await_arguments(pid, its, sizeof its, own, count);
-	return n == (ssize_t)(name + sizeof "init") && !memcmp(own, its, name) &&
-	       !memcmp(its + name, "init", sizeof "init");
+	return are_init_arguments(its, await_arguments(pid, its, sizeof its, own, count)) &&
+	       !strcmp(own, its);
 }

@@ -5,7 +5,7 @@
  * detaching there makes the filter, loaded long ago, bind from the first.
  *
  * Two kinds of runtime:
- *  - single-threaded ones (crun, youki) fork their init and never exec before the program: the
+ *  - single-threaded ones (crun) fork their init and never exec before the program: the
  *    child is attached at birth;
  *  - multi-threaded ones (runc, anything in Go) cannot fork and go on, they vfork and exec
  *    themselves as "init".  Attaching every child at birth would break those that ask to be
@@ -60,7 +60,7 @@ int seize_init(pid_t pid)
 
 enum verdict { KEEP, RELEASE, DONE };
 
-/* A tracee was exec'd.  The tracer has no filter (else it could not suspend others'), so a filter
+/* A tracee was exec'd.  Whatever is not known for certain ends the suspension.  The tracer has no filter (else it could not suspend others'), so a filter
  * on a tracee is the container's.  A task whose filter state and namespaces are its traced
  * parent's is a hook that the runtime's init runs in the container: it is released, and bound
  * by the filter there is, but the program is still to come. */
@@ -69,15 +69,19 @@ static enum verdict judge_exec(const struct trace *trace, pid_t pid)
 	struct task task, parent;
 	bool child_of_init;
 
-	if (!task_read(&task, pid))
-		return KEEP;
+	if (!task_read(&task, pid) || task.tracer != getpid())
+		return RELEASE;	/* gone, or /proc speaks of another pid namespace's tasks */
 	child_of_init = task_read(&parent, task.parent) && parent.tracer == getpid() &&
 			parent.seccomp == task.seccomp;
 	if (task.seccomp)
 		return child_of_init ? RELEASE : DONE;
-	if (!task_in_container(pid))	/* the runtime's re-exec of itself, or a hook of the host's */
-		return pid == trace->init ? KEEP : RELEASE;
-	return child_of_init && task_in_container(task.parent) ? RELEASE : DONE;
+	if (task_in_container(pid))
+		return child_of_init && task_in_container(task.parent) ? RELEASE : DONE;
+	if (pid == trace->init && task_is_named_init(pid))	/* the runtime's re-exec of itself */
+		return KEEP;
+	/* A hook of the host's, or a program that shares all namespaces with it.  A front that is
+	 * pid 1 has got the tracer as its child, and crun would wait for it. */
+	return trace->front == 1 ? DONE : RELEASE;
 }
 
 static bool on_exec(const struct trace *trace, pid_t pid)
@@ -137,12 +141,17 @@ static bool on_vfork_done(struct trace *trace, pid_t thread)
 	return false;
 }
 
-/* The first thread tells that this runtime does not fork its init. */
-static void on_clone(const struct trace *trace, pid_t thread)
+/* The front's first thread tells that this runtime does not fork its init.  The kernel reports any
+ * child that announces its end by another signal than SIGCHLD so: threads, and clone3(2) with
+ * CLONE_PARENT. */
+static void on_clone(const struct trace *trace, pid_t parent)
 {
-	if (trace->front)
-		trace_request(SETOPTIONS, thread, THREADED_FRONT_OPTIONS);
-	trace_request(CONT, thread, 0);
+	unsigned long child = 0;
+
+	if (trace->front && !trace_request(GETEVENTMSG, parent, (long)&child) &&
+	    task_is_thread_of((pid_t)child, trace->front))
+		trace_request(SETOPTIONS, parent, THREADED_FRONT_OPTIONS);
+	trace_request(CONT, parent, 0);
 }
 
 /* A new tracee's first stop, the end of a group-stop, or a group-stop (ptrace(2): a seized tracee

@@ -47,3 +47,10 @@ def no_tracer_left() -> Iterator[None]:
     before = tracers()
     yield
     wait_until(lambda: not tracers() - before, "the tracers to end")
+
+
+@pytest.fixture(autouse=True)
+def bundle_in_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand-in runtimes need no bundle, but the front looks into it: the default one is `.`."""
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)

@@ -183,3 +183,20 @@ def copy_front(directory: Path, name: str, real: str | Path | None) -> Path:
     if real:
         (directory / f"{name}.runtime").symlink_to(real)
     return front
+
+
+@contextmanager
+def pids_cgroup(name: str, limit: str) -> Iterator[Path]:
+    """A cgroup of at most `limit` processes: RLIMIT_NPROC does not bind root, this does."""
+    top = next(p for p in (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup")) if p.is_dir())
+    controllers = top / "cgroup.subtree_control"
+    if controllers.exists() and "pids" not in controllers.read_text():
+        controllers.write_text("+pids")
+    group = top / f"seclatch-test-{os.getpid()}-{name}"
+    group.mkdir()
+    try:
+        (group / "pids.max").write_text(limit)
+        yield group
+    finally:
+        wait_until(lambda: not (group / "cgroup.procs").read_text(), "the cgroup to be empty")
+        group.rmdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -11,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Compiler
-from tests.latch.oci import SCRIPTS, Bundle, Runtime, case, copy_front, tracers, wait_until
+from tests.latch.oci import (
+    SCRIPTS,
+    Bundle,
+    Runtime,
+    case,
+    copy_front,
+    pids_cgroup,
+    tracers,
+    wait_until,
+)
 
 pytestmark = pytest.mark.root
 
@@ -139,27 +149,64 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 PLAIN = {"SECLATCH_MODE": "plain"}
 
 
-def test_no_room_for_the_tracer(front: Path, tmp_path: Path) -> None:
-    """RLIMIT_NPROC does not bind root; a pids cgroup of one does."""
-    group = next(
-        (p for p in (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup")) if p.is_dir()), None
-    )
-    assert group is not None
-    group = group / f"seclatch-test-{tmp_path.name}"
-    group.mkdir()
-    try:
-        if not (group / "pids.max").exists():
-            pytest.skip("no pids controller in the root cgroup of this host")
-        (group / "pids.max").write_text("1")
+@pytest.mark.parametrize("limit", ["1", "2"])
+def test_no_room_for_the_tracer(front: Path, tmp_path: Path, limit: str) -> None:
+    with pids_cgroup(tmp_path.name, limit) as group:
         done = subprocess.run(
             ["sh", "-c", f'echo $$ >{group}/cgroup.procs; exec "$@"', "sh", front, "create", "x"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 125
+    assert "no process or memory left for the tracer" in done.stderr
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_proc_of_another_pid_namespace(front: Path, tmp_path: Path) -> None:
+    """The tracer could not tell the program's exec: /proc/PID would be another process."""
+    inside = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+    done = subprocess.run([*inside, front, "create"], capture_output=True, text=True, check=False)
+    assert done.returncode == 125
+    assert "shows another pid namespace" in done.stderr
+    assert not (tmp_path / "started").exists()
+    subprocess.run([*inside, "--mount-proc", front, "create"], check=True)
+
+
+@pytest.mark.parametrize("annotation", ["run.oci.handler", "module.wasm.image/variant"])
+def test_a_handler_that_execs_nothing(front: Path, tmp_path: Path, annotation: str) -> None:
+    """crun runs wasm and krun inside of itself: no exec ever ends the suspension.
+
+    The name is found wherever it lies in a long file, across the pieces it is read by too."""
+    for padding in (0, 16384 - 8, 16384 + 24, 100_000):
+        (tmp_path / "config.json").write_text(
+            json.dumps({"pad": "x" * padding, "annotations": {annotation: "wasm"}})
+        )
+        done = subprocess.run([front, "create"], capture_output=True, text=True, check=False)
         assert done.returncode == 125
-        assert "no process or memory left for the tracer" in done.stderr
+        assert "handler" in done.stderr
         assert not (tmp_path / "started").exists()
-    finally:
-        group.rmdir()
+
+
+def test_a_missing_bundle_is_the_runtime_s_to_complain_of(
+    name: str, tmp_path: Path, front: Path
+) -> None:
+    missing = ["run", "--bundle", str(tmp_path / "none"), "x"]
+    bare = Runtime(name, latched=False)(*missing)
+    done = Runtime(name)(*missing)
+    assert (done.returncode, done.stdout) == (bare.returncode, bare.stdout)
+    assert "none" in done.stderr
+
+
+def test_a_log_that_nobody_reads(front: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    done = subprocess.run(
+        ["unshare", "-Ur", front, "--log", tmp_path / "fifo", "create"],
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 125
 
 
 def test_no_tracer_is_left_behind(front: Path) -> None:

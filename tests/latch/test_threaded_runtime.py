@@ -6,13 +6,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import Compiler
-from tests.latch.oci import copy_front, is_alive, status, tracers, wait_until
+from tests.latch.oci import copy_front, is_alive, pids_cgroup, status, tracers, wait_until
 
 pytestmark = pytest.mark.root
 
@@ -69,18 +69,28 @@ def test_a_hook_on_the_host_is_not_traced(front: Path, compiler: Compiler, tmp_p
     assert (tmp_path / "seen").read_text().split() == ["TracerPid:", "0"]
 
 
-def waiting(front: Path, compiler: Compiler, tmp_path: Path) -> tuple[Any, Path, int]:
-    """A runtime that waits, traced, before it makes its init."""
+@pytest.fixture
+def waiting(
+    front: Path, compiler: Compiler, tmp_path: Path
+) -> Iterator[tuple[subprocess.Popen[str], Path, int]]:
+    """A runtime that waits, traced, before it makes its init; the file it waits for; its tracer."""
     before = tracers()
     go = tmp_path / "go"
     process = start(front, compiler("exit42"), STANDIN_WAIT=str(go))
-    wait_until(lambda: int(status(process.pid)["Threads"]) > 4, "the runtime's threads")
-    (tracer,) = wait_until(lambda: tracers() - before, "the tracer")
-    return process, go, tracer
+    try:
+        wait_until(lambda: int(status(process.pid)["Threads"]) > 4, "the runtime's threads")
+        (tracer,) = wait_until(lambda: tracers() - before, "the tracer")
+        yield process, go, tracer
+    finally:
+        process.kill()
+        process.wait()
 
 
-def test_a_stopped_runtime_stays_stopped(front: Path, compiler: Compiler, tmp_path: Path) -> None:
-    process, go, _ = waiting(front, compiler, tmp_path)
+Waiting = tuple[subprocess.Popen[str], Path, int]
+
+
+def test_a_stopped_runtime_stays_stopped(waiting: Waiting) -> None:
+    process, go, _ = waiting
     process.send_signal(signal.SIGSTOP)
     wait_until(lambda: status(process.pid)["State"][0] in "tT", "the stop")
     go.touch()
@@ -90,20 +100,17 @@ def test_a_stopped_runtime_stays_stopped(front: Path, compiler: Compiler, tmp_pa
     assert finish(process) == (42, "")
 
 
-def test_signals_reach_the_runtime(front: Path, compiler: Compiler, tmp_path: Path) -> None:
-    process, _, tracer = waiting(front, compiler, tmp_path)
+def test_signals_reach_the_runtime(waiting: Waiting) -> None:
+    process, _, tracer = waiting
     process.send_signal(signal.SIGTERM)
     assert finish(process)[0] == -signal.SIGTERM
     wait_until(lambda: not is_alive(tracer), "the tracer's end")
 
 
-def test_the_tracer_holds_nothing_of_the_caller(
-    front: Path, compiler: Compiler, tmp_path: Path
-) -> None:
-    process, go, tracer = waiting(front, compiler, tmp_path)
-    wait_until(
-        lambda: not list(Path(f"/proc/{tracer}/fd").iterdir()), "the tracer's files to be closed"
-    )
+def test_the_tracer_holds_nothing_of_the_caller(waiting: Waiting) -> None:
+    process, go, tracer = waiting
+    files = Path(f"/proc/{tracer}/fd")
+    wait_until(lambda: not list(files.iterdir()), "the tracer's files to be closed")
     assert Path(f"/proc/{tracer}/cwd").readlink() == Path("/")
     assert status(tracer)["PPid"] not in {str(process.pid), str(os.getpid())}
     assert os.getsid(tracer) == tracer
@@ -111,12 +118,46 @@ def test_the_tracer_holds_nothing_of_the_caller(
     assert finish(process) == (42, "")
 
 
-def test_the_filter_applies_when_the_tracer_is_killed(
-    front: Path, compiler: Compiler, tmp_path: Path
-) -> None:
-    process, go, tracer = waiting(front, compiler, tmp_path)
+def test_the_filter_applies_when_the_tracer_is_killed(waiting: Waiting) -> None:
+    process, go, tracer = waiting
     os.kill(tracer, signal.SIGKILL)
     wait_until(lambda: status(process.pid)["TracerPid"] == "0", "the detaching")
     go.touch()
-    status_, _stderr = finish(process)
-    assert status_ != 42
+    assert finish(process)[0] != 42
+
+
+def test_a_program_s_own_filter_binds_it(front: Path, compiler: Compiler) -> None:
+    """A program without a container's filter, in the host's namespaces: its own must hold."""
+    target = compiler("own_filter")
+    environment = {"STANDIN_NO_FILTER": "1", "STANDIN_NO_UNSHARE": "1"}
+    assert finish(start(compiler("threaded_runtime"), target, **environment)) == (7, "")
+    assert finish(start(front, target, **environment)) == (7, "")
+
+
+def test_an_init_that_cannot_be_followed_is_not_let_go(waiting: Waiting, tmp_path: Path) -> None:
+    """There is no room for the second tracer: a pids cgroup with only the first one in it."""
+    process, go, tracer = waiting
+    with pids_cgroup(tmp_path.name, "1") as group:
+        (group / "cgroup.procs").write_text(str(tracer))
+        go.touch()
+        assert finish(process)[0] == 128 + signal.SIGKILL
+
+
+def test_a_late_refusal_reaches_a_relative_log(
+    front: Path, compiler: Compiler, tmp_path: Path
+) -> None:
+    before, go = tracers(), tmp_path / "go"
+    process = subprocess.Popen(
+        [front, "--log", "late.log", "create", compiler("exit42")],
+        text=True,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "STANDIN_WAIT": str(go), "STANDIN_SKIP": "2"},
+    )
+    wait_until(lambda: int(status(process.pid)["Threads"]) > 4, "the runtime's threads")
+    (tracer,) = wait_until(lambda: tracers() - before, "the tracer")
+    with pids_cgroup(tmp_path.name, "1") as group:
+        (group / "cgroup.procs").write_text(str(tracer))
+        go.touch()
+        assert finish(process)[0] == 128 + signal.SIGKILL
+    assert "no process or memory left for the tracer" in (tmp_path / "late.log").read_text()
+    assert not Path("/late.log").exists()

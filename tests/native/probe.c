@@ -12,7 +12,7 @@
 static const char *const vocabulary[] = {
 	"create", "run", "exec", "state", "restore", "--", "-", "", "--log", "--log=/x", "--log-format",
 	"--log-format=json", "json", "--root", "-root", "--debug", "--systemd-cgroup", "-l", "-r", "=",
-	"--=", "-=x", "--unknown", "--unknown=create", "---", "--log-format=", "createx", "id",
+	"--bundle", "--bundle=", "-b", "-bx", "-", "--config", "-f", "-f=", "--=", "-=x", "--unknown", "--unknown=create", "---", "--log-format=", "createx", "id",
 };
 enum { WORDS = sizeof vocabulary / sizeof *vocabulary, MOST = 12, LENGTH = 24 };
 
@@ -67,7 +67,9 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "argv")) {
 		call_read(&call, argv + 1);
-		printf("%d %d %s\n", call.starts_process, call.log_json, call.log ? call.log : "");
+		printf("%d %d %s\n%s\n%s\n", call.starts_process, call.log_json,
+		       call.log ? call.log : "", call.bundle ? call.bundle : "",
+		       call.config ? call.config : "");
 	} else if (argc == 3 && !strcmp(argv[1], "refusal")) {
 		refusal = refusal_for(atoi(argv[2]));
 		printf("%s\n%s\n", refusal.reason, refusal.remedy);

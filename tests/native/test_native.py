@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import Compiler
 from tests.latch.oci import Runtime, case, copy_front, created, make_bundle, running
 
 NATIVE = Path(__file__).parent.parent.parent / "native"
@@ -62,8 +61,28 @@ CALLS = [
 
 @pytest.mark.parametrize(("line", "want"), CALLS)
 def test_what_engines_ask(probe: Path, line: str, want: tuple[bool, bool, str]) -> None:
-    starts, json_, log = ask(probe, "argv", *line.split()).rstrip("\n").split(" ", 2)
+    starts, json_, log = ask(probe, "argv", *line.split()).splitlines()[0].split(" ", 2)
     assert (starts == "1", json_ == "1", log) == want
+
+
+BUNDLES = [
+    ("run x", (".", "config.json")),
+    ("create --bundle /b x", ("/b", "config.json")),
+    ("create --bundle=/b --pid-file p x", ("/b", "config.json")),
+    ("create -b /b --console-socket s x", ("/b", "config.json")),
+    ("create -b/b x", ("/b", "config.json")),
+    ("run -bundle /b -f c.json x", ("/b", "c.json")),
+    ("run --bun /b --config=c.json x", ("/b", "c.json")),
+    ("--debug --log /l create --no-pivot --bundle /b x", ("/b", "config.json")),
+    ("create --bundle", (".", "config.json")),
+    ("exec --bundle /b x", ("", "")),
+    ("state --bundle /b", ("", "")),
+]
+
+
+@pytest.mark.parametrize(("line", "want"), BUNDLES)
+def test_where_the_bundle_is(probe: Path, line: str, want: tuple[str, str]) -> None:
+    assert tuple(ask(probe, "argv", *line.split()).splitlines()[1:]) == want
 
 
 OPTIONS = st.sampled_from(
@@ -130,7 +149,11 @@ def test_whole_under_sanitizers(sanitized: Path, name: str, rootfs: Path, tmp_pa
 
 
 @pytest.mark.root
-def test_refusal_under_sanitizers(sanitized: Path, tmp_path: Path, compiler: Compiler) -> None:
+def test_refusal_under_sanitizers(
+    sanitized: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
     front = copy_front(tmp_path / "fronts", "seclatch-x", "/bin/true")
     front.write_bytes(sanitized.read_bytes())
     for log in ([], ["--log", str(tmp_path / "log")]):

@@ -4,7 +4,8 @@
  * user-namespace helper does), vforks a hook, vforks itself as "init", lets it go on, and exits
  * with its status.  init starts threads too, leaves the mount namespace, loads a filter that
  * allows exit_group alone (ERRNO for the rest) with TSYNC, runs a hook under it, and execs.
- * STANDIN_WAIT names a file that must appear before init is made; STANDIN_NO_FILTER loads none.
+ * STANDIN_WAIT names a file that must appear before init is made; STANDIN_NO_FILTER loads none,
+ * STANDIN_NO_UNSHARE stays in the host's namespaces.
  * Says on stderr what went wrong, and exits with 100 + the step. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -104,7 +105,7 @@ static int be_init(char **program)
 		return fail(1, "no bootstrap data");
 	close(3);
 	start_threads();
-	if (unshare(CLONE_NEWNS))
+	if (!getenv("STANDIN_NO_UNSHARE") && unshare(CLONE_NEWNS))
 		return fail(2, "unshare");
 	if (!getenv("STANDIN_NO_FILTER") && load_filter())
 		return fail(3, "seccomp");

@@ -1,0 +1,50 @@
+/* Looks whether a container's program will be exec'd at all.
+ *
+ * crun can hand a container to a handler (wasm, krun) that runs the program inside of crun's own
+ * process: there is no exec at which the filter could take hold, and the suspension would last as
+ * long as the container.  An annotation chooses the handler, and those who may set one need not be
+ * root.  Its name is searched for as text: engines write their configuration without escapes, and
+ * a name that stands there for another reason only makes the latch refuse.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "latch.h"
+
+static const char *const handlers[] = { "run.oci.handler", "module.wasm.image", NULL };
+enum { LONGEST = 32 };
+
+static bool names_handler(const char *text, size_t length)
+{
+	for (const char *const *name = handlers; *name; name++)
+		if (memmem(text, length, *name, strlen(*name)))
+			return true;
+	return false;
+}
+
+enum bundle bundle_look(const struct call *call)
+{
+	/* what was at the end stays in front of the next piece: a name may lie across two */
+	static char piece[LONGEST + 16384];
+	size_t kept = 0;
+	ssize_t n;
+	int dir = open(call->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir, call->config, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	bool found = false;
+
+	if (dir >= 0)
+		close(dir);
+	if (fd < 0)
+		return BUNDLE_UNREADABLE;
+	while (!found && (n = read(fd, piece + kept, sizeof piece - kept)) > 0) {
+		size_t length = kept + (size_t)n;
+
+		found = names_handler(piece, length);
+		kept = length < LONGEST ? length : LONGEST;
+		memmove(piece, piece + length - kept, kept);
+	}
+	close(fd);
+	return found ? BUNDLE_HANDLER : BUNDLE_PLAIN;
+}

@@ -1,0 +1,83 @@
+"""Single-threaded runtimes whose init is not, by a stand-in; namespaces that a container shares."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Compiler
+from tests.latch.oci import Bundle, Runtime, case, copy_front, is_hybrid
+
+pytestmark = pytest.mark.root
+
+
+def test_an_init_with_threads(compiler: Compiler, tmp_path: Path) -> None:
+    real = compiler("forking_runtime")
+    front = copy_front(tmp_path / "fronts", "seclatch-x", real)
+    for target, bare, latched in (("exit42", 103, 42), ("first_denied", 103, 7)):
+        words = ["create", compiler(target)]
+        assert subprocess.run([real, *words], check=False).returncode == bare
+        assert subprocess.run([front, *words], check=False).returncode == latched
+
+
+BOUND = {
+    "defaultAction": "SCMP_ACT_KILL_PROCESS",
+    "syscalls": [
+        {"names": ["exit_group"], "action": "SCMP_ACT_ALLOW"},
+        {"names": ["getpgid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 7},
+    ],
+}
+
+
+def without(bundle: Bundle, *namespaces: str) -> Bundle:
+    linux = bundle.config["linux"]
+    if "uts" in namespaces:
+        bundle.config.pop("hostname")
+    if "network" in namespaces:  # a new sysfs needs a network namespace
+        bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["type"] != "sysfs"]
+    linux["namespaces"] = [n for n in linux["namespaces"] if n["type"] not in namespaces]
+    bundle.write()
+    return bundle
+
+
+@pytest.mark.parametrize("shared", [["pid"], ["pid", "ipc", "uts", "network"], []], ids=str)
+def test_namespaces_shared_with_the_host(
+    latched: Runtime, bundle: Callable[..., Bundle], shared: list[str], no_new_privileges: bool
+) -> None:
+    made = bundle(["/bin/first_denied"], seccomp=BOUND, no_new_privileges=no_new_privileges)
+    without(made, *shared)
+    assert latched("run", "--bundle", made.path, made.id).returncode == 7
+    latched("delete", "--force", made.id)
+
+
+@pytest.mark.parametrize("filtered", [True, False])
+def test_no_namespace_at_all(bundle: Callable[..., Bundle], filtered: bool, rootfs: Path) -> None:
+    """crun alone takes such a configuration; the container's mounts would be the host's, so it is
+    run in a mount namespace of the test's own (oci.py makes one on hybrid hosts)."""
+    made = bundle(["/bin/first_denied"], seccomp=BOUND if filtered else None)
+    without(made, "pid", "ipc", "uts", "network", "mount", "cgroup")
+    made.config["mounts"] = []
+    made.config["linux"].pop("maskedPaths", None)
+    made.config["linux"].pop("readonlyPaths", None)
+    made.config["root"] = {"path": str(rootfs)}
+    made.write()
+    runtime = Runtime("crun")
+    words = runtime.argv("run", "--bundle", made.path, made.id)
+    if not is_hybrid():
+        words = ["unshare", "-m", *words]
+    done = subprocess.run(words, timeout=30, check=False, capture_output=True, text=True)
+    assert done.returncode == (7 if filtered else 0), done.stderr
+    runtime("delete", "--force", made.id)
+
+
+def test_front_as_pid_1(latched: Runtime, bundle: Callable[..., Bundle]) -> None:
+    """The tracer becomes the child of the runtime itself, which must not wait for it for ever."""
+    inside = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    for seccomp, status in ((case("exit-only"), 42), (None, 42)):
+        made = bundle(["/bin/exit42"], seccomp=seccomp)
+        words = latched.argv("run", "--bundle", made.path, made.id)
+        assert subprocess.run([*inside, *words], timeout=30, check=False).returncode == status
+        latched("delete", "--force", made.id)
