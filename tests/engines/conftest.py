@@ -12,11 +12,13 @@ import pytest
 
 from seclatch.errors import SeclatchError
 from seclatch.runtime.latch import find_latch
+from tests.conftest import Compiler
 from tests.engines.containerd import Containerd
 from tests.engines.docker import Docker
 from tests.engines.engine import Engine
 from tests.engines.host import ENVIRONMENT, PrivateHost, missing_programs
 from tests.engines.image import make_archive, make_rootfs
+from tests.engines.installing import Administrator
 from tests.engines.podman import Podman
 
 NATIVE = Path(__file__).parents[2] / "native"
@@ -34,17 +36,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateHost]:
+def host() -> Iterator[PrivateHost]:
     """The private host in which the session's engines run."""
-    host = PrivateHost(tmp_path_factory.mktemp("host")).start()
+    host = PrivateHost().start()
     yield host
     host.close()
 
 
 @pytest.fixture(scope="session")
-def image_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The image's root directory; override it to have other programs in the image."""
-    return make_rootfs(tmp_path_factory.mktemp("image") / "rootfs")
+def image_root(tmp_path_factory: pytest.TempPathFactory, compiler: Compiler) -> Path:
+    """The image's root directory: busybox, and programs that tell what binds them."""
+    programs = {name: compiler(name) for name in ("exit42", "first_denied")}
+    return make_rootfs(tmp_path_factory.mktemp("image") / "rootfs", programs)
 
 
 @pytest.fixture(scope="session")
@@ -145,3 +148,21 @@ def runtime(request: pytest.FixtureRequest, runtimes: Mapping[str, Path]) -> str
     if request.param not in runtimes:
         require(request.param)
     return str(request.param)
+
+
+@pytest.fixture
+def own_host() -> Iterator[PrivateHost]:
+    """A private host for one test, whose /etc the test may change."""
+    host = PrivateHost().start()
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def seclatch(own_host: PrivateHost, tmp_path: Path, latch: Path) -> Administrator:
+    """The command, run as root inside `own_host`."""
+    latches = tmp_path / "scripts"
+    latches.mkdir()
+    for name in ("seclatch-runc", "seclatch-crun"):
+        shutil.copy(latch, latches / name)
+    return Administrator(own_host, latches)

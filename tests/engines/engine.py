@@ -65,7 +65,7 @@ class Engine(ABC):
     has_create = True
 
     def __post_init__(self) -> None:
-        self.directory = self.host.directory / f"{self.name}{next(_number)}"
+        self.directory = Path("/run") / f"{self.name}{next(_number)}"
         self.host.path(self.directory).mkdir()
 
     def new_name(self) -> str:

@@ -36,15 +36,14 @@ FOREIGN = (
 SETUP = """
 set -e
 mount --make-rprivate /
-mount -t tmpfs -o mode=755 tmpfs "$1"
-for dir in $2; do
-  mkdir -p "$1/overlay/$dir/upper" "$1/overlay/$dir/work"
-  mount -t overlay overlay "/$dir" \
-    -o "lowerdir=/$dir,upperdir=$1/overlay/$dir/upper,workdir=$1/overlay/$dir/work"
-done
-rm -rf $3
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -m 1777 /run/lock
+for dir in $1; do
+  mkdir -p "/run/overlay/$dir/upper" "/run/overlay/$dir/work"
+  mount -t overlay overlay "/$dir" \
+    -o "lowerdir=/$dir,upperdir=/run/overlay/$dir/upper,workdir=/run/overlay/$dir/work"
+done
+rm -rf $2
 ! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified
 echo ready
 sleep infinity & wait
@@ -62,15 +61,14 @@ ENVIRONMENT = {
 
 @dataclass
 class PrivateHost:
-    """A running private host; `directory` is its scratch space (memory) and mount point."""
+    """A running private host. /run is its scratch space: memory, and short paths for sockets."""
 
-    directory: Path
     group: str = field(default_factory=lambda: f"seclatch-test-{os.getpid()}-{next(_number)}")
     holder: subprocess.Popen[str] = field(init=False)
 
     def start(self) -> PrivateHost:
         """Make the namespaces and mounts; raises when that fails."""
-        words = ["sh", "-c", SETUP, "host", self.directory, " ".join(OVERLAID), " ".join(FOREIGN)]
+        words = ["sh", "-c", SETUP, "host", " ".join(OVERLAID), " ".join(FOREIGN)]
         self.holder = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

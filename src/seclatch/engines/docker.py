@@ -71,7 +71,7 @@ class Docker:
             if now.get("default-runtime") == NAME:
                 body = self.former_default(body, before.get("default-runtime"))
         left = jsontext.parse_object("", body.strip() or "{}")
-        return None if not left and original is None and body != text else mark + body
+        return None if not left and original is None and mark + body != text else mark + body
 
     @staticmethod
     def former_default(body: str, default: str | None) -> str:

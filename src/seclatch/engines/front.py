@@ -110,7 +110,7 @@ def make_directories(paths: Sequence[Path]) -> list[Step]:
 def remove_directories(paths: Sequence[Path], removed: set[Path]) -> Iterator[Step]:
     """Yield steps for those directories that are empty once `removed` is gone, deepest first."""
     gone = set(removed)
-    for path in sorted(set(paths), key=lambda one: len(one.parts), reverse=True):
+    for path in sorted(set(paths), key=lambda one: (-len(one.parts), one)):
         if path.is_dir() and set(path.iterdir()) <= gone:
             gone.add(path)
             yield DirectoryChange(path, present=False)

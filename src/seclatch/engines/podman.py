@@ -29,7 +29,7 @@ DEFAULT = ("engine", "runtime")
 # so the values in force have to be repeated. Built-in values: containers.conf(5).
 BUILT_IN = {
     "runtime_supports_json": ["crun", "crun-vm", "runc", "kata", "runsc", "youki", "krun"],
-    "runtime_supports_nocgroups": ["crun", "crun-vm", "krun"],
+    "runtime_supports_nocgroup": ["crun", "crun-vm", "krun"],
 }
 CAPABLE = {"runc": ("runtime_supports_json",), "crun": tuple(BUILT_IN)}
 

@@ -54,7 +54,7 @@ def try_container(runtime: str) -> Check:
     with tempfile.TemporaryDirectory(prefix="seclatch-") as folder:
         profile = Path(folder) / "profile.json"
         profile.write_text(json.dumps(_HOSTILE_TO_RUNTIMES))
-        command = [
+        command: list[str | Path] = [
             sys.executable, "-m", "seclatch", "run", "--runtime", runtime, "--profile", profile,
             "--", "grep", "^Seccomp:", "/proc/self/status",
         ]  # fmt: skip

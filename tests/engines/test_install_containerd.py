@@ -1,0 +1,119 @@
+"""Installing for a real containerd, at the host's own paths."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engines.conftest import require
+from tests.engines.containerd import Containerd
+from tests.engines.host import PrivateHost
+from tests.engines.installing import SEEN, STRICT, Administrator
+
+CONFIG = "/etc/containerd/config.toml"
+FRONT = "/usr/local/lib/seclatch/containerd/runc"
+
+# As Debian ships it, and as kubeadm's instructions make it.
+DEBIAN = """\
+version = 2
+
+[plugins]
+  [plugins."io.containerd.grpc.v1.cri"]
+    [plugins."io.containerd.grpc.v1.cri".cni]
+      bin_dir = "/usr/lib/cni"
+      conf_dir = "/etc/cni/net.d"
+  [plugins."io.containerd.internal.v1.opt"]
+    path = "/var/lib/containerd/opt"
+"""
+KUBEADM = """\
+version = 2 # of this file
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+    SystemdCgroup = true # as kubelet
+"""
+
+
+def cri(host: PrivateHost) -> dict[str, Any]:
+    """The CRI plugin's configuration as containerd itself reads the file."""
+    done = host.run("containerd", "--config", CONFIG, "config", "dump", check=True)
+    plugin: dict[str, Any] = tomllib.loads(done.stdout)["plugins"]["io.containerd.grpc.v1.cri"]
+    return plugin["containerd"]  # type: ignore[no-any-return]
+
+
+def start(host: PrivateHost, image: Path, log: Path) -> Containerd:
+    containerd = Containerd(host, {}, config=CONFIG).begin(log)
+    containerd.load(image)
+    return containerd
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", DEBIAN, KUBEADM], ids=["none", "empty", "debian", "k8s"]
+)
+@pytest.mark.parametrize("default", [False, True], ids=["", "default"])
+def test_daemon_starts_with_both_handlers_and_undoing_is_exact(
+    own_host: PrivateHost, seclatch: Administrator, image: Path, tmp_path: Path,
+    text: str | None, default: bool,
+) -> None:  # fmt: skip
+    require(*Containerd.programs)
+    if text is None:
+        own_host.path(CONFIG).unlink(missing_ok=True)
+    else:
+        seclatch.write(CONFIG, text)
+    before = seclatch.tree()
+    words = ["install", "containerd", *(["--default"] if default else [])]
+    seclatch.must(*words)
+    assert seclatch.plan(*words)["steps"] == []
+
+    read = cri(own_host)
+    assert read["default_runtime_name"] == ("seclatch" if default else "runc")
+    assert read["runtimes"]["runc"]["runtime_type"] == "io.containerd.runc.v2"
+    options = read["runtimes"]["seclatch"]["options"]
+    assert options["BinaryName"] == FRONT
+    assert options.get("SystemdCgroup", False) == (text == KUBEADM)
+
+    containerd = start(own_host, image, tmp_path / "containerd.log")
+    plugins = containerd.must("plugin", "ls").splitlines()
+    states = [
+        line.split()[-1] for line in plugins if line.split()[:2] == ["io.containerd.grpc.v1", "cri"]
+    ]
+    assert states == ["ok"], (tmp_path / "containerd.log").read_text()
+    done = containerd.run(*SEEN, runtime=FRONT, profile=STRICT)
+    assert (done.returncode, done.stdout.split()) == (0, ["Seccomp:", "2"]), done.stderr
+    containerd.stop()
+
+    seclatch.must("uninstall", "containerd")
+    assert seclatch.tree() == before
+
+
+@pytest.mark.parametrize("runtime", ["runc", "crun"])
+def test_ctr_runs_through_the_latch_what_the_bare_runtime_cannot(
+    own_host: PrivateHost, seclatch: Administrator, image: Path, tmp_path: Path, runtime: str
+) -> None:
+    require(*Containerd.programs, runtime)
+    seclatch.must("install", "containerd", "--runtime", runtime)
+    front = f"/usr/local/lib/seclatch/containerd/{runtime}"
+    containerd = start(own_host, image, tmp_path / "containerd.log")
+    assert containerd.run(*SEEN, runtime=f"/usr/bin/{runtime}", profile=STRICT).returncode != 0
+    container = containerd.detach("/bin/sleep", "1000", runtime=front, profile=STRICT)
+    assert own_host.status(containerd.pid(container))["Seccomp"] == "2"
+    assert containerd.exec(container, *SEEN).stdout.split() == ["Seccomp:", "2"]
+    assert container in seclatch("uninstall", "containerd").stderr
+    containerd.remove(container)
+    seclatch.must("uninstall", "containerd")
+    containerd.stop()
+
+
+def test_cri_switched_off_leaves_the_file_alone(
+    own_host: PrivateHost, seclatch: Administrator
+) -> None:
+    seclatch.write(CONFIG, 'disabled_plugins = ["cri"]\n')  # version 1, as docker.com ships it
+    told = seclatch.plan("install", "containerd")
+    assert own_host.path(CONFIG).read_text() == 'disabled_plugins = ["cri"]\n'
+    assert any("CRI is disabled" in note for note in told["notes"])
+    assert own_host.path(FRONT).is_file()
+    seclatch.must("uninstall", "containerd")
+    assert not own_host.path(FRONT).exists()
