@@ -71,7 +71,16 @@ def _spec(document: Any) -> Any:
     if isinstance(spec, dict) and spec.get(_BASE):
         rule = f"{_BASE} stands for a profile that is not in this file"
         raise FormatError((_BASE,), rule, "merge the base profile into it first")
+    _rename_errno(spec)
     return spec
+
+
+def _rename_errno(spec: Any) -> None:
+    """The operator's errnoRet is a string, and means containers-common's `errno`."""
+    rules = spec.get("syscalls") if isinstance(spec, dict) else None
+    for rule in rules if isinstance(rules, list) else ():
+        if isinstance(rule, dict) and isinstance(rule.get("errnoRet"), str):
+            rule["errno"] = rule.pop("errnoRet")
 
 
 def _place(mark: Any, path: Path = ()) -> Place:

@@ -99,6 +99,7 @@ def broken(**changes: Any) -> str:
         (broken(rule={"name": "write"}), "(syscalls[0].name)", "both `name` and `names`"),
         (broken(rule={"names": [""]}), "(syscalls[0].names[0])", "empty name"),
         (broken(rule={"errnoRet": 70000}), "(syscalls[0].errnoRet)", "16 bits"),
+        (broken(rule={"errno": "EWHAT"}), "(syscalls[0].errno)", "unknown errno"),
         (broken(rule={"args": [{"index": 6, "op": "SCMP_CMP_EQ"}]}), ".args[0].index)", "0 to 5"),
         (broken(rule={"args": [{"index": 0, "op": "=="}]}), "args[0].op)", "unknown operator"),
         (broken(rule={"args": [{"index": 0, "op": "SCMP_CMP_EQ", "value": -1}]}), ".value)", "bit"),
