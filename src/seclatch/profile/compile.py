@@ -117,8 +117,10 @@ def _set_arches(building: libseccomp.Filter, arches: Sequence[Arch]) -> None:
 def _add_rules(building: libseccomp.Filter, profile: Profile, runtime: Runtime) -> tuple[str, ...]:
     """Add every rule as the runtimes do, and return the names that libseccomp does not know."""
     ignored: dict[str, None] = {}
+    default = profile.default
     for rule in profile.rules:
-        if rule.effect == profile.default:
+        effect = rule.effect
+        if effect == default:
             continue  # libseccomp refuses a rule that says what the default says
         for name in rule.names:
             number = libseccomp.resolve(name)
@@ -126,7 +128,7 @@ def _add_rules(building: libseccomp.Filter, profile: Profile, runtime: Runtime) 
                 ignored[name] = None
                 continue
             for args in _alternatives(rule.args, runtime):
-                _add(building, name, number, rule.effect, args)
+                _add(building, name, number, effect, args)
     return tuple(ignored)
 
 

@@ -115,13 +115,18 @@ def read(profile: Profile, native: Arch) -> Meaning:
     """Work out a resolved profile on a host of architecture `native`."""
     arches = tuple(dict.fromkeys((native, *profile.architectures)))
     meaning = Meaning(profile.default, arches)
+    default = profile.default
     for index, rule in enumerate(profile.rules):
-        for name in rule.names:
-            if rule.effect == profile.default:
-                meaning.idle.append(Idle(index, name, Fate.DEFAULT))
-                continue
-            for args in alternatives(rule.args):
-                _add(meaning, name, Clause(args, rule.effect, index))
+        effect = rule.effect
+        if effect == default:
+            meaning.idle += [Idle(index, name, Fate.DEFAULT) for name in rule.names]
+            continue
+        for args in alternatives(rule.args):
+            # An empty mask compares nothing, and libseccomp drops it.
+            compared = tuple(arg for arg in args if not region.unmasked(arg))
+            clause = Clause(compared, effect, index)
+            for name in rule.names:
+                _add(meaning, name, clause)
     return meaning
 
 

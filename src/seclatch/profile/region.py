@@ -35,6 +35,11 @@ def impossible(arg: Arg) -> bool:
     return arg.operator is not Operator.MASKED_EQ and not _intervals(arg)
 
 
+def unmasked(arg: Arg) -> bool:
+    """A masked comparison of no bits: it holds for every value."""
+    return arg.operator is Operator.MASKED_EQ and arg.value == 0
+
+
 def certain(arg: Arg) -> bool:
     """Does it hold for every value?"""
     if arg.operator is Operator.MASKED_EQ:
