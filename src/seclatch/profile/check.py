@@ -51,6 +51,10 @@ _ORDER = list(Severity)
 
 def check(document: Document, host: Host) -> list[Finding]:
     """The findings for a profile in force on `host`: errors first, then by place."""
+    if not document.profile.default_action:
+        message = "the profile is empty: the container runs without seccomp"
+        remedy = "give it a defaultAction"
+        return [Finding("empty-profile", Severity.WARNING, message, remedy, (), 1, 1)]
     subject = Subject(document.profile, document.raw, host)
     found: list[Finding] = []
     for each in CHECKS:

@@ -7,7 +7,7 @@ kernel's own order of actions: an intersection answers as the two filters stacke
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seclatch.errors import SeclatchError
 from seclatch.model.action import Action
@@ -36,14 +36,15 @@ def merge(left: Profile, right: Profile, native: Arch) -> Combined:
         for arch in arches
         if arch not in one.arches or arch not in other.arches
     ]
-    return _finish(left, right, _rules(one, other, _more_permissive), arches, warnings)
+    return _finish(left, right, _rules(one, other, _more_permissive, warnings), arches, warnings)
 
 
 def intersect(left: Profile, right: Profile, native: Arch) -> Combined:
     """What both allow."""
     one, other = read(left, native), read(right, native)
     arches = tuple(arch for arch in one.arches if arch in other.arches)
-    return _finish(left, right, _rules(one, other, _stricter), arches, [])
+    warnings: list[str] = []
+    return _finish(left, right, _rules(one, other, _stricter, warnings), arches, warnings)
 
 
 def _more_permissive(left: Action, right: Action) -> Action:
@@ -83,23 +84,42 @@ def _finish(
     return Combined(profile, tuple(warnings))
 
 
-def _rules(one: Meaning, other: Meaning, choose: Choice) -> tuple[Action, tuple[Rule, ...]]:
+def _rules(
+    one: Meaning, other: Meaning, choose: Choice, warnings: list[str]
+) -> tuple[Action, tuple[Rule, ...]]:
     """The default action, and rules that name together the calls with the same clauses."""
     default = choose(one.default, other.default)
     grouped: dict[tuple[Clause, ...], list[str]] = {}
     for name in sorted({*one.calls, *other.calls}):
         try:
-            clauses = _settle(_product(_total(one, name), _total(other, name), choose), default)
+            clauses = _product(_total(one, name), _total(other, name), choose)
+            settled = _settle_nearly(name, clauses, default, warnings)
         except ValueError as error:
             raise SeclatchError(
                 f"combining the rules for {name}: {error}",
                 remedy="change one of the two rules so that one comparison can say it",
                 status=2,
             ) from error
-        grouped.setdefault(tuple(clauses), []).append(name)
+        grouped.setdefault(tuple(settled), []).append(name)
     return default, tuple(
         _rule(tuple(names), clause) for clauses, names in grouped.items() for clause in clauses
     )
+
+
+def _settle_nearly(
+    name: str, clauses: list[Clause], default: Action, warnings: list[str]
+) -> list[Clause]:
+    """If the exact verdicts cannot be said, let a refusal have the default's errno."""
+    try:
+        return _settle(clauses, default)
+    except ValueError:
+        nearly = [
+            replace(clause, action=default) if clause.action.kind is default.kind else clause
+            for clause in clauses
+        ]
+        settled = _settle(nearly, default)
+        warnings.append(f"{name}: where it is refused it gets the default, {default}")
+        return settled
 
 
 def _rule(names: tuple[str, ...], clause: Clause) -> Rule:

@@ -14,8 +14,6 @@ _MEANT = "use SCMP_ACT_KILL_PROCESS, unless the rest of the process shall go on"
 
 def check(subject: Subject) -> Iterator[Finding]:
     """KILL that leaves threads behind; errnos with no effect; notifications with no listener."""
-    if not subject.profile.default_action:
-        return
     yield from _one(subject.profile.default, subject.profile.default_errno, ("defaultAction",))
     for index, rule in enumerate(subject.profile.rules):
         yield from _one(rule.effect, rule.errno, ("syscalls", index, "action"))

@@ -22,8 +22,6 @@ NEEDS = {"runc": _RUNC.split(), "crun": _CRUN.split()}
 
 def check(subject: Subject) -> Iterator[Finding]:
     """A plain runtime is bound by the filter that it loads, and fails or hangs without these."""
-    if not subject.profile.default_action:
-        return
     known = table(subject.host.arch)
     for runtime, needs in NEEDS.items():
         missing = [
