@@ -34,6 +34,7 @@ class Runtime(enum.Enum):
 class Program:
     """A BPF program and what to know about it.
 
+    `libseccomp` is the version that made it: another may choose other instructions.
     `ignored` are names that this libseccomp does not know: runtimes drop them, runc silently.
     `alternatives` are further programs, of the same meaning, that the runtime may load instead:
     runc orders its stub by a Go map, whose order is random in each run.
@@ -41,6 +42,7 @@ class Program:
 
     code: bytes
     arches: tuple[Arch, ...]
+    libseccomp: str
     ignored: tuple[str, ...] = ()
     alternatives: tuple[bytes, ...] = ()
 
@@ -57,10 +59,11 @@ def compile_profile(profile: Profile, *, runtime: Runtime, native: Arch | None =
         _set_arches(building, arches)
         ignored = _add_rules(building, profile, runtime)
         code = building.export()
+    version = ".".join(map(str, libseccomp.version()))
     if runtime is not Runtime.RUNC:
-        return Program(code, arches, ignored)
+        return Program(code, arches, version, ignored)
     first, *others = (stub + code for stub in enosys.stubs(profile, arches))
-    return Program(first, arches, ignored, tuple(others))
+    return Program(first, arches, version, ignored, tuple(others))
 
 
 def _refuse(profile: Profile, runtime: Runtime) -> None:

@@ -12,7 +12,6 @@ import click
 from seclatch.cli.profile.options import FILE, host_from, host_options, resolved
 from seclatch.cli.profile.output import emit, warn
 from seclatch.profile.compile import Program, Runtime, compile_profile
-from seclatch.system import libseccomp
 
 
 @click.command(name="compile")
@@ -51,7 +50,7 @@ def _describe(program: Program, runtime: str) -> str:
     value = {
         "schema": "seclatch.program/1",
         "runtime": runtime,
-        "libseccomp": ".".join(map(str, libseccomp.version())),
+        "libseccomp": program.libseccomp,
         "architectures": [arch.scmp for arch in program.arches],
         "byteorder": program.arches[0].byteorder,
         "instructions": len(program.code) // 8,
