@@ -39,6 +39,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("unknown-syscall", {"rules": [rule("raed")]}, {"rules": [rule("read")]}),
     ("not-on-architecture", {"rules": [rule("set_tls")]},
      {"rules": [rule("set_tls")], "architectures": ["SCMP_ARCH_ARM"]}),
+    ("absent-names", {"rules": [rule("read waitpid")]}, {"rules": [rule("read wait4")]}),
     ("repeated-rule", {"rules": [rule("read"), rule("read")]}, {"rules": [rule("read")]}),
     ("overruled-rule", {"rules": [rule("read"), rule("read", "LOG")]}, {}),
     ("overruled-rule", {"rules": [rule("read", args=[compare("EQ", 1)]), rule("read")]}, {}),
