@@ -1,4 +1,4 @@
-"""Write src/seclatch/data/syscalls/*.json: the numbers and names of every ABI's system calls.
+"""Write src/seclatch/data: numbers and names of every ABI's system calls, and of errno.
 
 Two sources, both installed from the distribution, read through their public faces:
 
@@ -24,7 +24,7 @@ from pathlib import Path
 
 from seclatch.model.arch import Arch
 
-DATA = Path(__file__).resolve().parent.parent / "src/seclatch/data/syscalls"
+DATA = Path(__file__).resolve().parent.parent / "src/seclatch/data"
 UAPI = Path("/usr/lib/linux/uapi")
 LAST = 1024  # no ABI has a number beyond, but for arm's private ones
 ARM_PRIVATE = range(0xF0000, 0xF0010)
@@ -114,12 +114,23 @@ def version(package: str) -> str:
     return full.split(":")[-1].rsplit("-", 1)[0]
 
 
+def errnos() -> dict[str, int]:
+    """Every errno of <asm-generic/errno.h>, an alias (EWOULDBLOCK) after what it stands for."""
+    headers = ("errno-base.h", "errno.h")
+    text = "".join(Path("/usr/include/asm-generic", header).read_text() for header in headers)
+    found: dict[str, int] = {}
+    for name, value in re.findall(r"^#define\s+(E\w+)\s+(\w+)", text, re.M):
+        found[name] = int(value) if value.isdigit() else found[value]
+    return found
+
+
 def tables() -> Iterator[tuple[Path, str]]:
     """Each file with what belongs into it."""
     library = libseccomp()
     source = {"libseccomp": version("libseccomp2"), "linux": version("linux-libc-dev")}
     by_arch = {arch: dict(names(library, arch)) for arch in Arch}
     known = {name for table in by_arch.values() for name in table}
+    yield DATA / "errno.json", json.dumps(errnos(), indent=1) + "\n"
     for arch, table in by_arch.items():
         newer = {name: number for name, number in defined(arch).items() if name not in table}
         whole = {
@@ -129,7 +140,7 @@ def tables() -> Iterator[tuple[Path, str]]:
             "kernel_only": dict(sorted(newer.items(), key=lambda item: item[1])),
             "multiplexed": multiplexed(library, arch, known, table),
         }
-        yield DATA / f"{arch.title}.json", json.dumps(whole, indent=1) + "\n"
+        yield DATA / "syscalls" / f"{arch.title}.json", json.dumps(whole, indent=1) + "\n"
 
 
 def main() -> int:

@@ -1,0 +1,35 @@
+"""Names of errno values."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+import msgspec
+
+
+@cache
+def table() -> dict[str, int]:
+    """Name to number, from the kernel's <asm-generic/errno.h>.
+
+    Valid on every architecture here but MIPS and PA-RISC, whose numbers above 34 differ.
+    """
+    data = resources.files("seclatch.data").joinpath("errno.json").read_bytes()
+    return msgspec.json.decode(data, type=dict[str, int])
+
+
+def parse(text: str) -> int:
+    """Read a name (`EPERM`) or a decimal number. Raises ValueError for anything else."""
+    if text.isascii() and text.isdigit() and len(text) < 6:
+        return int(text)
+    if text not in table():
+        raise ValueError(f"unknown errno {text!r}")
+    return table()[text]
+
+
+def name(number: int) -> str:
+    """The name of a number, or the number itself in digits."""
+    for each, value in table().items():
+        if value == number:
+            return each
+    return str(number)

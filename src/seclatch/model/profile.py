@@ -1,0 +1,106 @@
+"""A profile: the JSON document, as values. What it means is decided by engine and runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from seclatch.model.action import Action, Operator
+from seclatch.model.arch import Arch
+
+MAX_ARGS = 6
+"""A system call has at most six arguments (struct seccomp_data)."""
+
+FLAGS = (
+    "SECCOMP_FILTER_FLAG_TSYNC",
+    "SECCOMP_FILTER_FLAG_LOG",
+    "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+    "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+)
+"""The flags that a profile may name (OCI runtime spec 1.2, and TSYNC, which runtimes accept)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arg:
+    """One comparison: argument `index` (0 to 5) with `value`.
+
+    MASKED_EQ: `(argument & value) == value_two`; all others ignore `value_two`.
+    """
+
+    index: int
+    operator: Operator
+    value: int
+    value_two: int = 0
+
+    def __str__(self) -> str:
+        """`arg1 & 0xf == 0x2`, counting arguments from 0 as profiles do."""
+        if self.operator is Operator.MASKED_EQ:
+            return f"arg{self.index} & {self.value:#x} == {self.value_two:#x}"
+        return f"arg{self.index} {self.operator.symbol} {self.value:#x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """When a rule is in force: the engine asks it once, for its host and the container.
+
+    `arches` are in the engine's own spelling (Docker: `amd64`, not `SCMP_ARCH_X86_64`).
+    """
+
+    caps: tuple[str, ...] = ()
+    arches: tuple[str, ...] = ()
+    min_kernel: tuple[int, int] | None = None
+
+    def __bool__(self) -> bool:
+        """Does it ask anything at all?"""
+        return bool(self.caps or self.arches or self.min_kernel)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What to do with calls of these names whose arguments compare so.
+
+    `action` is the `SCMP_ACT_*` name as the profile spells it; `errno` its errnoRet if given, and
+    `errno_name` containers-common's `errno`, which Podman prefers and others do not read.
+    """
+
+    names: tuple[str, ...]
+    action: str
+    errno: int | None = None
+    args: tuple[Arg, ...] = ()
+    errno_name: str = ""
+    comment: str = ""
+    includes: Condition = field(default_factory=Condition)
+    excludes: Condition = field(default_factory=Condition)
+
+    @property
+    def effect(self) -> Action:
+        """The action with its data, as runtimes read it."""
+        return Action.from_scmp(self.action, self.errno)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A whole profile. `flags` is None where none are given: runtimes then choose their default.
+
+    `architectures` and `arch_map` exclude each other. `default_action` is "" only in the empty
+    profile, which means no seccomp at all.
+    """
+
+    default_action: str
+    rules: tuple[Rule, ...] = ()
+    architectures: tuple[Arch, ...] = ()
+    arch_map: tuple[tuple[Arch, tuple[Arch, ...]], ...] = ()
+    default_errno: int | None = None
+    default_errno_name: str = ""
+    flags: tuple[str, ...] | None = None
+    listener_path: str = ""
+    listener_metadata: str = ""
+
+    @property
+    def default(self) -> Action:
+        """The default action with its data, as runtimes read it."""
+        return Action.from_scmp(self.default_action, self.default_errno)
+
+    @property
+    def conditional(self) -> bool:
+        """Must an engine resolve it before a runtime can read it?"""
+        return bool(self.arch_map) or any(rule.includes or rule.excludes for rule in self.rules)

@@ -1,0 +1,142 @@
+"""From a document's shape to a profile's values; every rule of the format is held here."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from seclatch.model.action import ACTION_NAMES, DATA_MASK, Operator
+from seclatch.model.arch import Arch
+from seclatch.model.profile import FLAGS, MAX_ARGS, Arg, Condition, Profile, Rule
+from seclatch.profile import wire
+from seclatch.profile.place import FormatError, Path
+
+_KERNEL = re.compile(r"(\d{1,3})\.(\d{1,3})")
+_U64 = (1 << 64) - 1
+
+
+def interpret(document: wire.Seccomp) -> Profile:
+    """Make a Profile of a document, or raise FormatError."""
+    if document.architectures and document.arch_map:
+        rule = "both `architectures` and `archMap` are given; engines refuse that"
+        raise FormatError(("archMap",), rule, "keep one of the two")
+    rules = document.syscalls or []
+    if rules or document.default_action:
+        _action(document.default_action, ("defaultAction",))
+    return Profile(
+        default_action=document.default_action or "",
+        default_errno=_errno(document.default_errno_ret, ("defaultErrnoRet",)),
+        default_errno_name=document.default_errno or "",
+        architectures=_arches(document.architectures, ("architectures",)),
+        arch_map=_arch_map(document.arch_map or []),
+        rules=tuple(_rule(rule, ("syscalls", number)) for number, rule in enumerate(rules)),
+        flags=_flags(document.flags),
+        listener_path=document.listener_path or "",
+        listener_metadata=document.listener_metadata or "",
+    )
+
+
+def _rule(rule: wire.Syscall, path: Path) -> Rule:
+    args = enumerate(rule.args or [])
+    return Rule(
+        names=_names(rule, path),
+        action=_action(rule.action, (*path, "action")),
+        errno=_errno(rule.errno_ret, (*path, "errnoRet")),
+        errno_name=rule.errno or "",
+        args=tuple(_arg(arg, (*path, "args", number)) for number, arg in args),
+        comment=rule.comment or "",
+        includes=_condition(rule.includes, (*path, "includes")),
+        excludes=_condition(rule.excludes, (*path, "excludes")),
+    )
+
+
+def _names(rule: wire.Syscall, path: Path) -> tuple[str, ...]:
+    if rule.name and rule.names:
+        raise FormatError((*path, "name"), "both `name` and `names` are given; engines refuse that")
+    names = (rule.name,) if rule.name else tuple(rule.names or ())
+    if "" in names:
+        raise FormatError((*path, "names", names.index("")), "an empty name is not a system call")
+    return names
+
+
+def _action(name: str | None, path: Path) -> str:
+    if not name:
+        raise FormatError(path, "no action is given", f"one of {', '.join(ACTION_NAMES)}")
+    if name not in ACTION_NAMES:
+        raise FormatError(path, f"unknown action {name!r}", nearest(name, ACTION_NAMES))
+    return name
+
+
+def _errno(value: int | None, path: Path) -> int | None:
+    if value is not None and not 0 <= value <= DATA_MASK:
+        raise FormatError(path, f"{value} does not fit into the 16 bits of an action's data")
+    return value
+
+
+def _arg(arg: wire.Arg, path: Path) -> Arg:
+    if not 0 <= arg.index < MAX_ARGS:
+        raise FormatError((*path, "index"), f"{arg.index} is not an argument: they are 0 to 5")
+    try:
+        operator = Operator.from_scmp(arg.op)
+    except ValueError as error:
+        remedy = nearest(arg.op, [operator.scmp for operator in Operator])
+        raise FormatError((*path, "op"), str(error), remedy) from error
+    values = {"value": arg.value, "valueTwo": arg.value_two or 0}
+    for key, value in values.items():
+        if not 0 <= value <= _U64:
+            rule = f"{value} is not an unsigned 64-bit number"
+            raise FormatError((*path, key), rule, "write a negative one as 2**64 minus it")
+    return Arg(arg.index, operator, values["value"], values["valueTwo"])
+
+
+def _condition(condition: wire.Condition | None, path: Path) -> Condition:
+    if condition is None:
+        return Condition()
+    kernel = None
+    if condition.min_kernel:
+        match = _KERNEL.fullmatch(condition.min_kernel)
+        kernel = (int(match[1]), int(match[2])) if match else (0, 0)
+        if kernel == (0, 0) or max(kernel) > 255:
+            rule = f"{condition.min_kernel!r} is not a kernel version"
+            raise FormatError(
+                (*path, "minKernel"), rule, "write it as `4.8`: two numbers up to 255"
+            )
+    return Condition(tuple(condition.caps or ()), tuple(condition.arches or ()), kernel)
+
+
+def _arches(names: list[str] | None, path: Path) -> tuple[Arch, ...]:
+    return tuple(_arch(name, (*path, number)) for number, name in enumerate(names or []))
+
+
+def _arch(name: str, path: Path) -> Arch:
+    try:
+        return Arch.from_scmp(name)
+    except ValueError as error:
+        remedy = nearest(name, [arch.scmp for arch in Arch])
+        raise FormatError(path, str(error), remedy) from error
+
+
+def _arch_map(entries: list[wire.ArchMap]) -> tuple[tuple[Arch, tuple[Arch, ...]], ...]:
+    found = []
+    for number, entry in enumerate(entries):
+        path = ("archMap", number)
+        arch = _arch(entry.architecture, (*path, "architecture"))
+        found.append((arch, _arches(entry.sub_architectures, (*path, "subArchitectures"))))
+    return tuple(found)
+
+
+def _flags(flags: list[str] | None) -> tuple[str, ...] | None:
+    for number, flag in enumerate(flags or []):
+        if flag not in FLAGS:
+            raise FormatError(("flags", number), f"unknown flag {flag!r}", nearest(flag, FLAGS))
+    return None if flags is None else tuple(flags)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`did you mean …?`, or nothing if no known word is like this one.
+
+    A word longer than any known one is not compared: the cost grows with its square.
+    """
+    found = difflib.get_close_matches(word[:100], known, n=1)
+    return f"did you mean {found[0]}?" if found else ""

@@ -1,0 +1,96 @@
+"""Kubernetes: the security-profiles-operator's `SeccompProfile`, YAML around OCI's fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from seclatch.errors import InputError
+from seclatch.model.profile import Profile
+from seclatch.profile.interpret import interpret
+from seclatch.profile.place import FormatError, Path, Place
+from seclatch.profile.wire import convert
+
+GROUP = "security-profiles-operator.x-k8s.io/"
+# Fields of the spec that are not the profile's own.
+_BASE = "baseProfileName"
+
+
+def parse(text: str, source: str) -> Profile:
+    """Read a SeccompProfile manifest. Raises InputError with line and column."""
+    node, document = _read(text, source)
+    try:
+        spec = _spec(document)
+        return interpret(convert(spec))
+    except FormatError as problem:
+        where = _locate(node, ("spec", *problem.path) if problem.path else ())
+        raise InputError(source, str(where), problem.rule, remedy=problem.remedy) from problem
+
+
+def _read(text: str, source: str) -> tuple[yaml.Node, Any]:
+    """One YAML document, as nodes (which know their places) and as plain values."""
+    try:
+        node = _compose(text, source)
+        return node, _construct(node)
+    except yaml.MarkedYAMLError as error:
+        where = str(_place(error.problem_mark)) if error.problem_mark else ""
+        raise InputError(source, where, f"neither JSON nor YAML: {error.problem}") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # too deep; a date of month 13
+        raise InputError(source, "", f"neither JSON nor YAML: {error}") from error
+
+
+def _compose(text: str, source: str) -> yaml.Node:
+    """Refuses aliases: with them a small file can stand for a huge value."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise InputError(source, str(_place(event.start_mark)), "YAML aliases are not read")
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    if node is None:
+        raise InputError(source, "", "the file is empty")
+    return node
+
+
+def _construct(node: yaml.Node) -> Any:
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _spec(document: Any) -> Any:
+    """The manifest's spec, if the manifest is one of the operator's profiles."""
+    is_map = isinstance(document, dict)
+    if not is_map or document.get("kind") != "SeccompProfile":
+        raise FormatError((), "neither a JSON profile nor a Kubernetes SeccompProfile")
+    if not str(document.get("apiVersion", "")).startswith(GROUP):
+        raise FormatError((), f"the SeccompProfile's apiVersion is not of {GROUP}*")
+    spec = document.get("spec") or {}
+    if isinstance(spec, dict) and spec.get(_BASE):
+        rule = f"{_BASE} stands for a profile that is not in this file"
+        raise FormatError((_BASE,), rule, "merge the base profile into it first")
+    return spec
+
+
+def _place(mark: Any, path: Path = ()) -> Place:
+    return Place(path, mark.line + 1, mark.column + 1)
+
+
+def _locate(node: yaml.Node, path: Path) -> Place:
+    """The node at `path`, or the last one on the way."""
+    here = node
+    for key in path:
+        child = next((value for name, value in _children(here) if name == key), None)
+        if child is None:
+            break
+        here = child
+    return _place(here.start_mark, path)
+
+
+def _children(node: yaml.Node) -> Iterator[tuple[str | int, yaml.Node]]:
+    if isinstance(node, yaml.MappingNode):
+        yield from ((str(name.value), value) for name, value in node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        yield from enumerate(node.value)
