@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from seclatch.filter import opcode
 from seclatch.filter.simulate import simulate
-from seclatch.filter.symbolic import Branch, Graphs, Leaf, Node
+from seclatch.filter.symbolic import Branch, Graphs, Leaf, Node, descend
 from seclatch.filter.term import TooComplexError, evaluate
 from seclatch.model.call import ARCH, NUMBER, Call
 from seclatch.model.filter import Filter
@@ -43,12 +42,8 @@ class Evaluator:
         if audit not in self._by_arch:
             self._by_arch[audit] = self._graph(audit)
         node = self._by_arch[audit]
-        while isinstance(node, Branch):
-            term, operation, right = node.test
-            if term.word != NUMBER or not isinstance(right, int):
-                break
-            holds = opcode.COMPARISON[operation](number & _U32 & term.mask, right)
-            node = node.yes if holds else node.no
+        if node is not None:
+            node = descend(node, NUMBER, number)
         self._by_number[audit, number] = node
         return node
 

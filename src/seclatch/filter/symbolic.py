@@ -7,7 +7,7 @@ was made of (`decompile`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -219,15 +219,12 @@ def _decided(operation: int, mask: int, right: int) -> bool | None:
     return False if right > mask else None
 
 
-def nodes(root: Node) -> Iterator[Node]:
-    """Every node of a graph, once."""
-    seen = {id(root)}
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        yield node
-        if isinstance(node, Branch):
-            for side in (node.yes, node.no):
-                if id(side) not in seen:
-                    seen.add(id(side))
-                    pending.append(side)
+def descend(node: Node, word: int, value: int) -> Node:
+    """Follow the tests of one word, now known, as far as they lead from the root."""
+    while isinstance(node, Branch):
+        term, operation, right = node.test
+        if term.word != word or not isinstance(right, int):
+            break
+        holds = opcode.COMPARISON[operation](value & U32 & term.mask, right)
+        node = node.yes if holds else node.no
+    return node

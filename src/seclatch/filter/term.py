@@ -42,37 +42,9 @@ class Term:
         left, right = evaluate(self.left, words), evaluate(self.right, words)
         return opcode.ARITHMETIC[self.operation](left, right)
 
-    def __str__(self) -> str:
-        if self.word is not None:
-            name = WORD_NAMES[self.word]
-            return name if self.mask == U32 else f"({name} & {self.mask:#x})"
-        if self.operation == opcode.NEG:
-            return f"(-{show(self.left)})"
-        return f"({show(self.left)} {SYMBOLS[self.operation]} {show(self.right)})"
-
 
 Value = int | Term
 """A constant or a term."""
-
-SYMBOLS = {
-    opcode.ADD: "+",
-    opcode.SUB: "-",
-    opcode.MUL: "*",
-    opcode.DIV: "/",
-    opcode.OR: "|",
-    opcode.AND: "&",
-    opcode.LSH: "<<",
-    opcode.RSH: ">>",
-    opcode.XOR: "^",
-    opcode.MOD: "%",
-    opcode.JEQ: "==",
-    opcode.JGT: ">",
-    opcode.JGE: ">=",
-    opcode.JSET: "&",
-}
-
-WORD_NAMES = ("nr", "arch", "ip[0]", "ip[4]", *(f"arg{n // 2}[{n % 2 * 4}]" for n in range(12)))
-"""Words of seccomp_data by field and byte offset in it: which half that is, the byte order says."""
 
 
 class Test(NamedTuple):
@@ -86,9 +58,6 @@ class Test(NamedTuple):
         """Does the comparison hold for a call?"""
         left, right = self.term.evaluate(words), evaluate(self.right, words)
         return opcode.COMPARISON[self.operation](left, right)
-
-    def __str__(self) -> str:
-        return f"{self.term} {SYMBOLS[self.operation]} {show(self.right)}"
 
 
 class Terms:
@@ -133,11 +102,6 @@ class Terms:
 def evaluate(value: Value, words: Sequence[int]) -> int:
     """The value for a call."""
     return value if isinstance(value, int) else value.evaluate(words)
-
-
-def show(value: Value) -> str:
-    """The value as a formula."""
-    return f"{value:#x}" if isinstance(value, int) else str(value)
 
 
 def _size(value: Value) -> int:
