@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from seclatch.filter.domain import FULL, Cube, Domain, Range, blocks, subtract
+from seclatch.filter.domain import FULL, Cube, Domain, Range, blocks, clip, subtract
 from seclatch.model.action import Operator
 from seclatch.model.profile import Arg
 
@@ -45,14 +45,26 @@ class Values:
             return None
         return Values(self.bits, _merge(sorted(self.ranges + other.ranges)))
 
+    def outside(self) -> tuple[Range, ...]:
+        """The ranges of the other values; only for a set of ranges."""
+        rest: tuple[Range, ...] = ((0, (1 << self.bits) - 1),)
+        for first, last in self.ranges:
+            rest = subtract(rest, first, last)
+        return rest
+
+    def within(self, other: Values) -> bool:
+        """Is every value one of `other`'s? May say no where bits and ranges meet."""
+        if self == other or other.full:
+            return True
+        if self.cubes or other.cubes:
+            return False
+        return all(clip(self.ranges, *gap) == () for gap in other.outside())
+
     def comparisons(self, index: int) -> Iterator[Arg]:
         """The comparisons of argument `index`, one of which holds for exactly these values."""
         yield from (_masked(index, cube, self.bits) for cube in self.cubes)
-        top = (1 << self.bits) - 1
-        outside = subtract(((0, top),), 0, -1)
-        for first, last in self.ranges:
-            outside = subtract(outside, first, last)
-        if self.ranges and len(outside) == 1 and outside[0][0] == outside[0][1]:
+        outside = self.outside() if self.ranges else ()
+        if len(outside) == 1 and outside[0][0] == outside[0][1]:
             yield Arg(index, Operator.NE, outside[0][0])
             return
         for one in self.ranges:

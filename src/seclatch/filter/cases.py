@@ -61,7 +61,7 @@ def show_action(action: Action) -> str:
 def cases_of(ways: Iterable[Path], arch: Arch, default: Action) -> tuple[list[Case], list[Lost]]:
     """The rules that make `ways` out of a default, and what they cannot say.
 
-    No two cases hold for the same arguments, so their order means nothing.
+    Cases of different actions never hold for the same arguments: their order means nothing.
     """
     boxes: dict[Action, list[Box]] = {}
     lost: list[Lost] = []
@@ -117,7 +117,7 @@ def _box(way: Path, arch: Arch) -> Box:
 
 
 def _cases(boxes: list[Box], action: Action) -> Iterator[Case]:
-    merged = _merge(boxes) if len(boxes) <= MAX_BOXES else boxes
+    merged = _widen(_merge(boxes)) if len(boxes) <= MAX_BOXES else boxes
     for box in merged:
         comparisons = (values.comparisons(index) for index, values in sorted(box.items()))
         for args in product(*comparisons):
@@ -153,3 +153,23 @@ def _unite(one: Box, other: Box) -> Box | None:
         return None
     rest = {key: values for key, values in one.items() if key != index}
     return rest if union.full else rest | {index: union}
+
+
+def _widen(boxes: list[Box]) -> list[Box]:
+    """Drop conditions that other boxes make needless: what they would add is there already.
+
+    `arg0 != 16 and arg2 == 9`, or `arg2 != 9`: the first says no more than `arg0 != 16`. The rules
+    get simpler, and libseccomp has shown to be wrong about the longer kind.
+    """
+    widened = list(boxes)
+    for place, box in enumerate(widened):
+        others = widened[:place] + widened[place + 1 :]
+        for index, values in list(box.items()):
+            beyond = Values(values.bits, ranges=values.outside())
+            if not values.cubes and any(_inside(box | {index: beyond}, one) for one in others):
+                del box[index]
+    return widened
+
+
+def _inside(box: Box, outer: Box) -> bool:
+    return all(index in box and box[index].within(values) for index, values in outer.items())

@@ -1,0 +1,37 @@
+"""What tests ask of two programs: the same answer to every call at the edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from seclatch.filter.boundary import boundary_calls
+from seclatch.filter.cases import meaningful
+from seclatch.filter.evaluate import Evaluator
+from seclatch.model.action import Action, Kind
+from seclatch.model.arch import Arch
+from seclatch.model.call import Call
+from seclatch.model.filter import Filter
+
+
+def said(value: int) -> Action:
+    """The action as a profile can say it: a trap's data it cannot."""
+    action = meaningful(value)
+    return Action(action.kind) if action.kind is Kind.TRAP else action
+
+
+def differences(
+    one: Filter,
+    other: Filter,
+    arches: Iterable[Arch],
+    excused: Callable[[Arch, Call], bool] = lambda _arch, _call: False,
+) -> list[tuple[Arch, Call, Action, Action]]:
+    """Calls at the edges of either program that they answer differently."""
+    first, second = Evaluator(one), Evaluator(other)
+    found = []
+    for arch in arches:
+        for program in (one, other):
+            for call in boundary_calls(program, arch):
+                answers = said(first.value(call)), said(second.value(call))
+                if answers[0] != answers[1] and not excused(arch, call):
+                    found.append((arch, call, *answers))
+    return found
