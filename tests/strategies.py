@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 
 from seclatch.filter import opcode as op
 from seclatch.filter.verify import refusal
-from seclatch.model.action import Kind
+from seclatch.model.action import Kind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.call import Call
 from seclatch.model.filter import Filter, Instruction
+from seclatch.model.profile import Arg, Profile, Rule
 
 AUDITS = tuple(arch.audit for arch in (Arch.X86_64, Arch.X86, Arch.AARCH64))
 POINTS = (0, 1, 2, 3, 39, 102, 110, 0xFFFF, 0x40000000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
@@ -93,3 +94,33 @@ def nearly_programs(draw: st.DrawFn) -> Filter:
             )
         )
     return Filter(tuple(code))
+
+
+_values = st.one_of(
+    st.integers(0, 3),
+    st.sampled_from((0x10, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 32, (1 << 64) - 1)),
+    st.builds(lambda high, low: high << 32 | low, st.integers(0, 2), st.integers(0, 3)),
+)
+comparisons = st.builds(
+    lambda index, operator, value, second: Arg(
+        index, operator, value, second & value if operator is Operator.MASKED_EQ else 0
+    ),
+    st.integers(0, 2),
+    st.sampled_from(Operator),
+    _values,
+    _values,
+)
+rules = st.builds(
+    lambda names, kind, args: Rule(tuple(sorted(names)), kind.scmp, 13, tuple(args)),
+    st.sets(st.sampled_from(("getppid", "read", "personality", "socket")), min_size=1, max_size=2),
+    st.sampled_from((Kind.ALLOW, Kind.ERRNO, Kind.TRACE, Kind.KILL_PROCESS)),
+    st.lists(comparisons, max_size=3, unique_by=lambda arg: arg.index),
+)
+profiles = st.builds(
+    lambda rules, default, arches: Profile(
+        default.scmp, tuple(rules), (Arch.X86_64, *arches), default_errno=1
+    ),
+    st.lists(rules, max_size=5),
+    st.sampled_from((Kind.ERRNO, Kind.ALLOW, Kind.LOG)),
+    st.sampled_from(((), (Arch.X86,), (Arch.X32,), (Arch.X86, Arch.X32))),
+)

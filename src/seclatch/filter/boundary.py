@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from math import prod
 
@@ -23,16 +23,22 @@ _USUAL_LOW = (0, 1, 0x7FFFFFFF, 0x80000000, U32)
 _USUAL_HIGH = (0, 1, U32)
 
 
-def boundary_calls(program: Filter, arch: Arch) -> Iterator[Call]:
+def boundary_calls(
+    program: Filter, arch: Arch, numbers: Iterable[int] | None = None
+) -> Iterator[Call]:
     """Every named call of an architecture, and the edges of the gaps between their numbers.
+
+    Or the calls of the given numbers only.
 
     With each: the usual extreme arguments one at a time, and all combinations of the values at
     which the program decides (and their neighbours). Of 32-bit ABIs the upper halves are 0, except
     of x32, whose arguments travel in 64-bit registers.
     """
     root = _root(program, arch)
-    edges = {number for ends in unnamed(arch) for number in ends}
-    for number in sorted(edges | table(arch).names.keys()):
+    if numbers is None:
+        edges = {number for ends in unnamed(arch) for number in ends}
+        numbers = sorted(edges | table(arch).names.keys())
+    for number in numbers:
         tests = _tests(descend(root, NUMBER, number)) if root else set()
         for args in _rows(tests, arch):
             yield Call(arch.audit, number, args)
