@@ -24,11 +24,14 @@ _USUAL_HIGH = (0, 1, U32)
 
 
 def boundary_calls(
-    program: Filter, arch: Arch, numbers: Iterable[int] | None = None
+    program: Filter,
+    arch: Arch,
+    numbers: Iterable[int] | None = None,
+    limit: int = MAX_COMBINATIONS,
 ) -> Iterator[Call]:
     """Every named call of an architecture, and the edges of the gaps between their numbers.
 
-    Or the calls of the given numbers only.
+    Or the calls of the given numbers only; `limit` is for the combinations of one call.
 
     With each: the usual extreme arguments one at a time, and all combinations of the values at
     which the program decides (and their neighbours). Of 32-bit ABIs the upper halves are 0, except
@@ -40,7 +43,7 @@ def boundary_calls(
         numbers = sorted(edges | table(arch).names.keys())
     for number in numbers:
         tests = _tests(descend(root, NUMBER, number)) if root else set()
-        for args in _rows(tests, arch):
+        for args in _rows(tests, arch, limit):
             yield Call(arch.audit, number, args)
 
 
@@ -66,7 +69,7 @@ def _tests(root: Node) -> set[Test]:
     return tests
 
 
-def _rows(tests: set[Test], arch: Arch) -> Iterator[tuple[int, ...]]:
+def _rows(tests: set[Test], arch: Arch, limit: int) -> Iterator[tuple[int, ...]]:
     wide = arch.bits == 64 or arch is Arch.X32
     usual = _join(set(_USUAL_LOW), set(_USUAL_HIGH) if wide else {0})
     yield (0,) * MAX_ARGS
@@ -78,11 +81,11 @@ def _rows(tests: set[Test], arch: Arch) -> Iterator[tuple[int, ...]]:
         _edges(tests, index, arch, wide) if _halves(index) & tested else (0,)
         for index in range(MAX_ARGS)
     ]
-    if prod(map(len, choices)) <= MAX_COMBINATIONS:
+    if prod(map(len, choices)) <= limit:
         yield from product(*choices)
     else:
         fixed = random.Random(0)  # noqa: S311
-        for _ in range(MAX_COMBINATIONS):
+        for _ in range(limit):
             yield tuple(map(fixed.choice, choices))
 
 

@@ -43,9 +43,14 @@ class Refusal:
     check: str
     errno: int = errno.EINVAL
 
+    @property
+    def reason(self) -> str:
+        """The kernel's answer and whose it is: `EINVAL from bpf_check_classic`."""
+        return f"{errno.errorcode[self.errno]} from {self.check}"
+
     def __str__(self) -> str:
         where = "" if self.index is None else f"instruction {self.index}: "
-        return f"{where}{self.rule} ({errno.errorcode[self.errno]} from {self.check})"
+        return f"{where}{self.rule} ({self.reason})"
 
 
 def refusal(program: Filter) -> Refusal | None:
