@@ -37,7 +37,8 @@ def make_image(folder: Path) -> Path:
     assert BUSYBOX, "install busybox-static"
     image = folder / "image.tar"
     with tarfile.open(image, "w") as tar:
-        tar.add(BUSYBOX, "bin/true")
+        for applet in ("true", "sleep"):
+            tar.add(BUSYBOX, f"bin/{applet}")
     return image
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from capture import Docker, Podman, have
+from capture import Docker, Podman, have, take
 
 from seclatch.model.arch import Arch
+from seclatch.profile.compile import Runtime, compile_profile
 from seclatch.profile.load import load, parse
 from seclatch.profile.resolve import Engine, resolve
+from seclatch.system.ptrace import read_filters
 
 pytestmark = [pytest.mark.root, pytest.mark.engine]
 
@@ -135,6 +137,21 @@ def test_podman_writes_the_same(
 def test_podmans_own_default(podman: Podman) -> None:
     theirs = podman.seccomp()
     assert ours(CONTAINERS_COMMON.read_text(), Engine.PODMAN, PODMAN_CAPS) == theirs
+
+
+def test_from_docker_profile_to_live_filter(docker: Docker) -> None:
+    """The whole way, for Docker's own default: config.json, compiled, is what the program holds."""
+    run = ["run", "--detach", "--network=none", "seclatch-test", "/bin/sleep", "600"]
+    container = docker.cli(*run).stdout.strip()
+    try:
+        pid = docker.cli("inspect", "--format={{.State.Pid}}", container).stdout
+        filters = read_filters(int(pid))
+        resolved = parse(json.dumps(take(docker.kept)), "config.json")
+        program = compile_profile(resolved, runtime=Runtime.RUNC)
+        assert len(filters) == 1
+        assert filters[0] in (program.code, *program.alternatives)
+    finally:
+        docker.cli("rm", "--force", container)
 
 
 def test_the_empty_profile_is_no_seccomp(docker: Docker, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ class Runtime(enum.Enum):
 class Program:
     """A BPF program and what to know about it.
 
+    `libseccomp` is the version that made it: another may choose other instructions.
     `ignored` are names that this libseccomp does not know: runtimes drop them, runc silently.
     `alternatives` are further programs, of the same meaning, that the runtime may load instead:
     runc orders its stub by a Go map, whose order is random in each run.
@@ -41,6 +42,7 @@ class Program:
 
     code: bytes
     arches: tuple[Arch, ...]
+    libseccomp: str
     ignored: tuple[str, ...] = ()
     alternatives: tuple[bytes, ...] = ()
 
@@ -57,10 +59,11 @@ def compile_profile(profile: Profile, *, runtime: Runtime, native: Arch | None =
         _set_arches(building, arches)
         ignored = _add_rules(building, profile, runtime)
         code = building.export()
+    version = ".".join(map(str, libseccomp.version()))
     if runtime is not Runtime.RUNC:
-        return Program(code, arches, ignored)
+        return Program(code, arches, version, ignored)
     first, *others = (stub + code for stub in enosys.stubs(profile, arches))
-    return Program(first, arches, ignored, tuple(others))
+    return Program(first, arches, version, ignored, tuple(others))
 
 
 def _refuse(profile: Profile, runtime: Runtime) -> None:
@@ -117,8 +120,10 @@ def _set_arches(building: libseccomp.Filter, arches: Sequence[Arch]) -> None:
 def _add_rules(building: libseccomp.Filter, profile: Profile, runtime: Runtime) -> tuple[str, ...]:
     """Add every rule as the runtimes do, and return the names that libseccomp does not know."""
     ignored: dict[str, None] = {}
+    default = profile.default
     for rule in profile.rules:
-        if rule.effect == profile.default:
+        effect = rule.effect
+        if effect == default:
             continue  # libseccomp refuses a rule that says what the default says
         for name in rule.names:
             number = libseccomp.resolve(name)
@@ -126,7 +131,7 @@ def _add_rules(building: libseccomp.Filter, profile: Profile, runtime: Runtime) 
                 ignored[name] = None
                 continue
             for args in _alternatives(rule.args, runtime):
-                _add(building, name, number, rule.effect, args)
+                _add(building, name, number, effect, args)
     return tuple(ignored)
 
 

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from seclatch.model import errno
 from seclatch.model.action import ACTION_NAMES, DATA_MASK, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.profile import FLAGS, MAX_ARGS, Arg, Condition, Profile, Rule
@@ -27,7 +28,7 @@ def interpret(document: wire.Seccomp) -> Profile:
     return Profile(
         default_action=document.default_action or "",
         default_errno=_errno(document.default_errno_ret, ("defaultErrnoRet",)),
-        default_errno_name=document.default_errno or "",
+        default_errno_name=_errno_name(document.default_errno, ("defaultErrno",)),
         architectures=_arches(document.architectures, ("architectures",)),
         arch_map=_arch_map(document.arch_map or []),
         rules=tuple(_rule(rule, ("syscalls", number)) for number, rule in enumerate(rules)),
@@ -43,7 +44,7 @@ def _rule(rule: wire.Syscall, path: Path) -> Rule:
         names=_names(rule, path),
         action=_action(rule.action, (*path, "action")),
         errno=_errno(rule.errno_ret, (*path, "errnoRet")),
-        errno_name=rule.errno or "",
+        errno_name=_errno_name(rule.errno, (*path, "errno")),
         args=tuple(_arg(arg, (*path, "args", number)) for number, arg in args),
         comment=rule.comment or "",
         includes=_condition(rule.includes, (*path, "includes")),
@@ -72,6 +73,16 @@ def _errno(value: int | None, path: Path) -> int | None:
     if value is not None and not 0 <= value <= DATA_MASK:
         raise FormatError(path, f"{value} does not fit into the 16 bits of an action's data")
     return value
+
+
+def _errno_name(name: str | None, path: Path) -> str:
+    """containers-common's `errno`: a name or a number in digits."""
+    try:
+        if name and errno.parse(name) > DATA_MASK:
+            raise ValueError(f"errno {name} is too big")
+    except ValueError as error:
+        raise FormatError(path, str(error), nearest(name or "", errno.table())) from error
+    return name or ""
 
 
 def _arg(arg: wire.Arg, path: Path) -> Arg:

@@ -99,6 +99,7 @@ def broken(**changes: Any) -> str:
         (broken(rule={"name": "write"}), "(syscalls[0].name)", "both `name` and `names`"),
         (broken(rule={"names": [""]}), "(syscalls[0].names[0])", "empty name"),
         (broken(rule={"errnoRet": 70000}), "(syscalls[0].errnoRet)", "16 bits"),
+        (broken(rule={"errno": "EWHAT"}), "(syscalls[0].errno)", "unknown errno"),
         (broken(rule={"args": [{"index": 6, "op": "SCMP_CMP_EQ"}]}), ".args[0].index)", "0 to 5"),
         (broken(rule={"args": [{"index": 0, "op": "=="}]}), "args[0].op)", "unknown operator"),
         (broken(rule={"args": [{"index": 0, "op": "SCMP_CMP_EQ", "value": -1}]}), ".value)", "bit"),
@@ -136,8 +137,8 @@ def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="byte 13: not UTF-8"):
         load(tmp_path / "latin")
     with (tmp_path / "big").open("wb") as file:
-        file.truncate(9 << 20)
-    with pytest.raises(InputError, match="8 MiB"):
+        file.truncate(3 << 20)
+    with pytest.raises(InputError, match="2 MiB"):
         load(tmp_path / "big")
 
 

@@ -1,0 +1,22 @@
+"""python -m bench [NAME...]: run the benchmarks, all of them by default."""
+
+from __future__ import annotations
+
+import argparse
+
+from bench import start
+
+BENCHMARKS = {"start": start.report}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME")
+    parser.add_argument("--runs", type=int, default=60)
+    options = parser.parse_args()
+    for name in options.names or BENCHMARKS:
+        print(f"== {name}: {(BENCHMARKS[name].__module__)}")
+        BENCHMARKS[name](options.runs)
+
+
+main()

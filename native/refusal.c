@@ -1,0 +1,138 @@
+/* Says in one line why nothing starts, where the engine looks for it: on stderr and in the
+ * runtime's own log (runc's and crun's --log, --log-format), which Docker, containerd and Podman
+ * quote in their error. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "latch.h"
+
+#define OR_PLAIN "; or choose the bare runtime, whose profile binds the runtime too: " \
+	"`seclatch install --mode plain`, or SECLATCH_MODE=plain in the engine's environment"
+
+static void read_file(const char *path, char *buffer, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, buffer, size - 1);
+
+	buffer[n > 0 ? n : 0] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool in_initial_user_namespace(void)
+{
+	char map[64];
+	unsigned inside = 1, outside = 1, count = 0;
+
+	read_file("/proc/self/uid_map", map, sizeof map);
+	return sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 &&
+	       outside == 0 && count == 4294967295U;
+}
+
+static struct refusal why_not_permitted(void)
+{
+	struct task self;
+	char scope[8];
+
+	read_file("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof scope);
+	if (task_read(&self, getpid()) && self.seccomp)
+		return (struct refusal){ "the caller is under a seccomp filter itself, and the kernel "
+			"lets only unfiltered tracers suspend one",
+			"start the engine outside of that filter (for a containerised engine: "
+			"--security-opt seccomp=unconfined)" OR_PLAIN };
+	if (self.tracer)
+		return (struct refusal){ "the runtime is being traced already (strace, gdb?)",
+			"trace the container's program instead" OR_PLAIN };
+	if (!in_initial_user_namespace())
+		return (struct refusal){ "not in the initial user namespace",
+			"run the engine as root on the host, not rootless" OR_PLAIN };
+	if (!task_has_capability(CAPABILITY_ADMIN))
+		return (struct refusal){ "no CAP_SYS_ADMIN",
+			"run the engine as root, with CAP_SYS_ADMIN" OR_PLAIN };
+	if (!task_has_capability(CAPABILITY_PTRACE))
+		return (struct refusal){ "no CAP_SYS_PTRACE",
+			"give the engine CAP_SYS_PTRACE" OR_PLAIN };
+	if (*scope == '3')
+		return (struct refusal){ "kernel.yama.ptrace_scope is 3: nobody may trace",
+			"boot with kernel.yama.ptrace_scope=2 or less" OR_PLAIN };
+	return (struct refusal){ "a security module forbids ptrace",
+		"look for the denial in the audit log (SELinux: setsebool deny_ptrace off; "
+		"AppArmor: allow ptrace for the engine)" OR_PLAIN };
+}
+
+struct refusal refusal_for(int err)
+{
+	switch (err) {
+	case EPERM:
+	case EACCES:
+		return why_not_permitted();
+	case EINVAL:
+	case EIO:
+		return (struct refusal){ "this kernel cannot suspend seccomp",
+			"use Linux 4.3 or later with CONFIG_CHECKPOINT_RESTORE=y and "
+			"CONFIG_SECCOMP_FILTER=y" OR_PLAIN };
+	case ENOSYS:
+		return (struct refusal){ "ptrace(2) does not exist here",
+			"start the engine where nothing filters ptrace" OR_PLAIN };
+	case EAGAIN:
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+		return (struct refusal){ "no process or memory left for the tracer",
+			"raise the engine's limits (TasksMax, pids.max, memory)" };
+	default:
+		return (struct refusal){ "the tracer ended before it was attached",
+			"try again; look for the out-of-memory killer in the kernel's log" };
+	}
+}
+
+/* RFC 3339 in UTC; gmtime(3) would read time zone files named by the environment. */
+static void write_time(char *text, size_t size)
+{
+	long long now = (long long)time(NULL), days = now / 86400, second = now % 86400;
+	/* days since 0000-03-01, in 400-year eras of 146097 days */
+	long long z = days + 719468, era = z / 146097, doe = z - era * 146097;
+	long long yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	long long doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+	int month = (int)(mp < 10 ? mp + 3 : mp - 9);
+
+	snprintf(text, size, "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)(yoe + era * 400 + (month <= 2)),
+		 month, (int)(doy - (153 * mp + 2) / 5 + 1), (int)(second / 3600),
+		 (int)(second / 60 % 60), (int)(second % 60));
+}
+
+static void write_log(const struct call *call, const char *message)
+{
+	/* runc's and crun's JSON and runc's text; the messages hold nothing to escape */
+	const char *json = "{\"level\":\"error\",\"msg\":\"%s\",\"time\":\"%s\"}\n";
+	const char *text = "level=error msg=\"%s\" time=\"%s\"\n";
+	const char *path = call->log;
+	char now[32], line[1024];
+	int fd, n;
+
+	if (!path || !strncmp(path, "syslog:", 7) || !strncmp(path, "journald:", 9))
+		return;
+	path += strncmp(path, "file:", 5) ? 0 : 5;	/* crun's spelling */
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+	if (fd < 0)
+		return;
+	write_time(now, sizeof now);
+	n = snprintf(line, sizeof line, call->log_json ? json : text, message, now);
+	if (write(fd, line, (size_t)n) != n)
+		dprintf(STDERR_FILENO, "seclatch: cannot write %s: %s\n", path, strerror(errno));
+	close(fd);
+}
+
+void refuse(const struct call *call, struct refusal refusal)
+{
+	char message[900];
+
+	snprintf(message, sizeof message, "seclatch: nothing was started: %s. What to do: %s",
+		 refusal.reason, refusal.remedy);
+	dprintf(STDERR_FILENO, "%s\n", message);
+	write_log(call, message);
+}

@@ -1,0 +1,95 @@
+/* Which program is fronted, and whether it is latched.
+ *
+ * Both are told by symbolic links beside the front, made at install: `FRONT.runtime` points to
+ * the real runtime, `FRONT.mode` to "plain" or "suspend".  A link is read in one system call,
+ * replaced in one, and there is nothing in it to parse.  Without a link the name tells:
+ * seclatch-runc fronts the first runc on PATH.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "latch.h"
+
+#define PREFIX "seclatch-"
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* The path as the kernel was given it: argv[0] is the caller's to choose, and /proc/self/exe has
+ * its links resolved. */
+static const char *own_path(void)
+{
+	return (const char *)getauxval(AT_EXECFN);
+}
+
+static bool read_link(char *target, size_t size, const char *suffix)
+{
+	char link[PATH_MAX];
+	ssize_t n;
+
+	if ((size_t)snprintf(link, sizeof link, "%s%s", own_path(), suffix) >= sizeof link)
+		return false;
+	n = readlink(link, target, size - 1);
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	return true;
+}
+
+static bool is_other_program(const char *path)
+{
+	struct stat self, other;
+
+	if (stat(path, &other) || !S_ISREG(other.st_mode) || access(path, X_OK))
+		return false;
+	return stat("/proc/self/exe", &self) || self.st_dev != other.st_dev ||
+	       self.st_ino != other.st_ino;
+}
+
+static const char *search_path(char path[PATH_MAX], const char *name)
+{
+	const char *dir = getenv("PATH");
+
+	for (dir = dir && *dir ? dir : DEFAULT_PATH; *dir; dir += *dir == ':') {
+		size_t length = strcspn(dir, ":");
+		int n = snprintf(path, PATH_MAX, "%.*s/%s", (int)length, dir, name);
+
+		/* An empty or relative entry would let the caller's folder decide. */
+		if (*dir == '/' && n > 0 && n < PATH_MAX && is_other_program(path))
+			return NULL;
+		dir += length;
+	}
+	return "the real runtime is not on PATH";
+}
+
+const char *runtime_find(char path[PATH_MAX])
+{
+	const char *name = strrchr(own_path(), '/');
+
+	if (read_link(path, PATH_MAX, ".runtime")) {
+		if (*path != '/')
+			return "the .runtime link beside the front is not an absolute path";
+		return is_other_program(path) ? NULL :
+			"the .runtime link beside the front leads to no other program";
+	}
+	name = name ? name + 1 : own_path();
+	if (strncmp(name, PREFIX, sizeof PREFIX - 1) || !name[sizeof PREFIX - 1])
+		return "the front is not called seclatch-RUNTIME and has no .runtime link beside it";
+	return search_path(path, name + sizeof PREFIX - 1);
+}
+
+const char *mode_find(enum mode *mode)
+{
+	char link[16];
+	const char *word = getenv("SECLATCH_MODE");
+
+	if (!word || !*word)
+		word = read_link(link, sizeof link, ".mode") ? link : "suspend";
+	*mode = strcmp(word, "plain") ? MODE_SUSPEND : MODE_PLAIN;
+	if (*mode == MODE_SUSPEND && strcmp(word, "suspend"))
+		return "the mode (SECLATCH_MODE or the .mode link) is neither suspend nor plain";
+	return NULL;
+}

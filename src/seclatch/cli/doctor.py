@@ -1,0 +1,72 @@
+"""`seclatch doctor`: whether this host can latch, found out by doing it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from seclatch.host.check import Check, State, is_healthy
+from seclatch.report.text import printable
+
+# The version of the --json document; it changes when a key changes its meaning or goes.
+_SCHEMA = 1
+
+_MARKS = {
+    State.OK: ("ok", "green"),
+    State.NOTE: ("note", "yellow"),
+    State.FAIL: ("FAIL", "red"),
+}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
+def command(as_json: bool) -> None:
+    """Check this host: kernel, cgroups, runtimes, engines, and a real container under the latch.
+
+    Changes nothing on the host; starts one short container with each runtime. Exit status 0 when
+    a profile can be latched here, 1 when not. `note` is for what is missing and may be wanted.
+
+    \b
+    Examples:
+      sudo seclatch doctor
+      seclatch doctor --json | jq '.checks[] | select(.state != "ok")'
+    """
+    checks = []
+    for check in examine():
+        checks.append(check)
+        if not as_json:
+            show(check)
+    if as_json:
+        document = {
+            "schema": _SCHEMA,
+            "healthy": is_healthy(checks),
+            "checks": [asdict(check) for check in checks],
+        }
+        click.echo(json.dumps(document, indent=2))
+    sys.exit(0 if is_healthy(checks) else 1)
+
+
+def examine() -> Iterator[Check]:
+    """Do all checks, one after the other, the slow ones last."""
+    from seclatch.engines.root import Root  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.host import cgroups, engines, kernel, runtimes  # noqa: PLC0415
+
+    yield kernel.check_seccomp()
+    yield kernel.check_suspend()
+    yield kernel.check_modules()
+    yield cgroups.check_cgroups()
+    yield from engines.check_engines(Root(Path("/")))
+    yield from runtimes.check_runtimes()
+
+
+def show(check: Check) -> None:
+    """Print one check as soon as it is done: containers take a moment to start."""
+    mark, colour = _MARKS[check.state]
+    click.echo(f"{click.style(f'{mark:<4}', fg=colour)}  {check.name}: {printable(check.found)}")
+    if check.remedy and check.state is not State.OK:
+        click.echo(f"      what to do: {printable(check.remedy)}")

@@ -1,0 +1,38 @@
+"""Programs of this host: where they are, and what they answer."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+# Runtimes and daemons are in sbin, which a user's PATH may lack.
+_SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+
+
+def find_program(name: str) -> Path | None:
+    """Find a program on PATH, or where a system's own programs are."""
+    found = shutil.which(name) or shutil.which(name, path=_SYSTEM_PATH)
+    return Path(found).absolute() if found else None
+
+
+def ask(program: Path, *arguments: str, seconds: float = 10) -> str | None:
+    """Return what a program prints on stdout; None when it fails or takes too long."""
+    try:
+        done = subprocess.run(
+            [program, *arguments],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def first_line(text: str | None) -> str:
+    """Return the first line of an answer, "" for none."""
+    return text.strip().splitlines()[0] if text and text.strip() else ""

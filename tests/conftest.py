@@ -1,0 +1,71 @@
+"""What every test may rely on: compiled target programs, and honesty about privileges."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+PROGRAMS = TESTS / "programs"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs root, saying so; in CI a test that cannot run is a failure."""
+    if os.geteuid() == 0 or os.environ.get("CI"):
+        return
+    for item in items:
+        if item.get_closest_marker("root"):
+            item.add_marker(pytest.mark.skip(reason="needs root: suspending seccomp does"))
+
+
+class Compiler:
+    """Compiles tests/programs/NAME.c once, statically: containers have no libraries."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def __call__(self, name: str, *flags: str) -> Path:
+        program = self.directory / name
+        if not program.exists():
+            source = PROGRAMS / f"{name}.c"
+            bare = ["-nostdlib"] if "_start:" in source.read_text() else ["-pthread"]
+            command = ["gcc", "-O1", "-static", "-Wall", "-Wextra", "-Werror", *bare, *flags]
+            subprocess.run([*command, "-o", program, source], check=True)
+        return program
+
+
+@pytest.fixture(scope="session")
+def compiler(tmp_path_factory: pytest.TempPathFactory) -> Compiler:
+    return Compiler(tmp_path_factory.mktemp("programs"))
+
+
+@pytest.fixture(scope="session")
+def rootfs(compiler: Compiler) -> Iterator[Path]:
+    """A root directory with busybox and the target programs.
+
+    Not below pytest's own folder: containers in user namespaces must be able to reach it.
+    """
+    with tempfile.TemporaryDirectory(prefix="seclatch-rootfs-") as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        fill_rootfs(root, compiler)
+        yield root
+
+
+def fill_rootfs(root: Path, compiler: Compiler) -> None:
+    for folder in ("bin", "proc", "dev", "tmp", "etc", "sys"):
+        (root / folder).mkdir()
+    shutil.copy("/usr/bin/busybox", root / "bin/busybox")
+    for applet in ("sh", "true", "cat", "grep", "sleep", "mkdir", "id", "touch", "kill", "ls"):
+        (root / "bin" / applet).symlink_to("busybox")
+    for program in ("exit42", "first_denied", "whoami"):
+        shutil.copy(compiler(program), root / "bin" / program)
+    shutil.copy(root / "bin/whoami", root / "bin/suid")
+    (root / "bin/suid").chmod(0o4755)
+    (root / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n")

@@ -1,0 +1,185 @@
+"""Containers without an engine: bundles, and the real runtimes bare or under the latch."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sysconfig
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+CASES = Path(__file__).parent.parent / "data"
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+_number = itertools.count()
+
+# crun refuses cgroup v1 hybrid hosts ("cgroups in hybrid mode not supported"): there it gets a
+# mount namespace with cgroup2 alone, and no cgroup of its own.
+CGROUP2_ONLY = 'umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec "$@"'
+
+
+def is_hybrid() -> bool:
+    return not Path("/sys/fs/cgroup/cgroup.controllers").exists()
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """runc or crun, bare or latched; `front` stands for another program than the installed one."""
+
+    name: str
+    latched: bool = True
+    front: Path | None = None
+    options: tuple[str, ...] = ()
+
+    @property
+    def program(self) -> str:
+        if self.front:
+            return str(self.front)
+        return str(SCRIPTS / f"seclatch-{self.name}") if self.latched else self.name
+
+    def argv(self, *arguments: str | os.PathLike[str]) -> list[str]:
+        words = [self.program, *self.options, *map(str, arguments)]
+        if self.name == "crun" and is_hybrid():
+            words.insert(1, "--cgroup-manager=disabled")
+            words = ["unshare", "-m", "sh", "-c", CGROUP2_ONLY, "sh", *words]
+        return words
+
+    def __call__(
+        self, *arguments: str | os.PathLike[str], timeout: float = 60, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
+        options = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True, **options}
+        # A runtime under a strict profile may hang (design: runc on arm64): SIGKILL after a while.
+        return subprocess.run(self.argv(*arguments), timeout=timeout, check=False, **options)
+
+
+@dataclass
+class Bundle:
+    """An OCI bundle; `config` may be changed until `write`."""
+
+    path: Path
+    config: dict[str, Any]
+    id: str = field(default_factory=lambda: f"seclatch-test-{os.getpid()}-{next(_number)}")
+
+    def write(self) -> Path:
+        (self.path / "config.json").write_text(json.dumps(self.config))
+        return self.path
+
+
+def case(name: str) -> dict[str, Any]:
+    profile: dict[str, Any] = json.loads((CASES / f"{name}.json").read_text())
+    return profile
+
+
+def make_bundle(
+    path: Path,
+    rootfs: Path,
+    args: Sequence[str],
+    *,
+    seccomp: dict[str, Any] | None,
+    no_new_privileges: bool = False,
+) -> Bundle:
+    path.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["runc", "spec", "--bundle", path], check=True)
+    config = json.loads((path / "config.json").read_text())
+    config["process"].update(terminal=False, args=list(args), noNewPrivileges=no_new_privileges)
+    config["root"] = {"path": str(rootfs), "readonly": True}
+    if seccomp is not None:
+        config["linux"]["seccomp"] = seccomp
+    bundle = Bundle(path, config)
+    bundle.write()
+    return bundle
+
+
+def wait_until(condition: Any, what: str, seconds: float = 20) -> Any:
+    """The condition's first true value; fails the test, naming it, when there is none in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.005)
+    raise AssertionError(f"waited {seconds} s in vain: {what}")
+
+
+def status(pid: int) -> dict[str, str]:
+    """/proc/PID/status as a dictionary."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return not status(pid)["State"].startswith("Z")
+    except OSError:
+        return False
+
+
+def runs(pid: int, program: str) -> bool:
+    """Whether the process has exec'd the program: what the runtime's init is called varies."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0] == program.encode()
+    except OSError:
+        return False
+
+
+# The tracer keeps the environment of the front: other latches on this host are not ours to count.
+MARK = {"SECLATCH_TESTS": str(os.getpid())}
+os.environ.update(MARK)
+
+
+def tracers() -> set[int]:
+    """The tracers alive that these tests' calls made."""
+    mark = "SECLATCH_TESTS={SECLATCH_TESTS}".format(**MARK).encode()
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            pid = int(folder.name)
+            named = status(pid)["Name"] == "seclatch-tracer"
+            if named and mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.add(pid)
+        except OSError:
+            continue
+    return found
+
+
+@contextmanager
+def created(runtime: Runtime, bundle: Bundle) -> Iterator[int]:
+    """`create` a container, give its init's pid, and delete it whatever happened."""
+    pid_file = bundle.path / "pid"
+    # create's stdio is the container's: files, or the caller would wait for their end
+    with (bundle.path / "output").open("wb") as output:
+        done = runtime(
+            "create", "--bundle", bundle.path, "--pid-file", pid_file, bundle.id,
+            stdout=output, stderr=output, capture_output=False,
+        )  # fmt: skip
+    try:
+        assert done.returncode == 0, (bundle.path / "output").read_text()
+        yield int(pid_file.read_text())
+    finally:
+        runtime("delete", "--force", bundle.id)
+
+
+@contextmanager
+def running(runtime: Runtime, bundle: Bundle) -> Iterator[int]:
+    """`create` and `start`; gives the pid of the program once it has been exec'd."""
+    with created(runtime, bundle) as pid:
+        done = runtime("start", bundle.id)
+        assert done.returncode == 0, done.stderr
+        wait_until(lambda: runs(pid, bundle.config["process"]["args"][0]), "the program's exec")
+        yield pid
+
+
+def copy_front(directory: Path, name: str, real: str | Path | None) -> Path:
+    """The latch under another name or beside a link that names the real runtime."""
+    directory.mkdir(parents=True, exist_ok=True)
+    front = directory / name
+    shutil.copy(SCRIPTS / "seclatch-runc", front)
+    if real:
+        (directory / f"{name}.runtime").symlink_to(real)
+    return front

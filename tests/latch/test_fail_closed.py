@@ -1,0 +1,169 @@
+"""Where seccomp cannot be suspended nothing starts, and one line says which reason and remedy."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Compiler
+from tests.latch.oci import SCRIPTS, Bundle, Runtime, case, copy_front, tracers, wait_until
+
+pytestmark = pytest.mark.root
+
+FRONT = SCRIPTS / "seclatch-runc"
+
+
+def confined(kind: str, compiler: Compiler) -> tuple[list[str | Path], str]:
+    """A command prefix under which suspending is impossible, and the reason to be told."""
+    return {
+        "no-sys-admin": (["setpriv", "--bounding-set=-sys_admin"], "no CAP_SYS_ADMIN"),
+        "no-sys-ptrace": (["setpriv", "--bounding-set=-sys_ptrace"], "no CAP_SYS_PTRACE"),
+        "user-namespace": (["unshare", "-Ur"], "not in the initial user namespace"),
+        "filter": ([compiler("under_filter")], "under a seccomp filter itself"),
+        "traced": (["strace", "-qq", "-o", "/dev/null"], "being traced already"),
+    }[kind]  # type: ignore[return-value]
+
+
+KINDS = ["no-sys-admin", "no-sys-ptrace", "user-namespace", "filter", "traced"]
+
+
+@pytest.fixture
+def front(tmp_path: Path, compiler: Compiler) -> Path:
+    """A front whose real runtime leaves a trace when it is started."""
+    real = tmp_path / "real"
+    real.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/started\n')
+    real.chmod(0o755)
+    absolute = copy_front(tmp_path / "fronts", "seclatch-x", real)
+    absolute.with_name("seclatch-strace").hardlink_to(absolute)
+    return absolute
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("subcommand", ["create", "run", "exec"])
+def test_nothing_starts_and_the_reason_is_told(
+    front: Path, compiler: Compiler, tmp_path: Path, kind: str, subcommand: str
+) -> None:
+    prefix, reason = confined(kind, compiler)
+    log = tmp_path / "log.json"
+    done = subprocess.run(
+        [*prefix, str(front), "--log", log, "--log-format", "json", subcommand, "x"],
+        capture_output=True, text=True, check=False, timeout=20,
+    )  # fmt: skip
+    assert done.returncode == 125
+    assert done.stdout == ""
+    assert not (tmp_path / "started").exists()
+    assert len(done.stderr.splitlines()) == 1
+    assert reason in done.stderr
+    assert "What to do: " in done.stderr
+    (entry,) = [json.loads(line) for line in log.read_text().splitlines()]
+    assert entry["level"] == "error"
+    assert entry["msg"] == done.stderr.rstrip("\n")
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry["time"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_starts_nothing_still_works(
+    front: Path, compiler: Compiler, tmp_path: Path, kind: str
+) -> None:
+    prefix, _ = confined(kind, compiler)
+    subprocess.run([*prefix, front, "delete", "create"], check=True, timeout=20)
+    assert (tmp_path / "started").read_text() == "delete create\n"
+
+
+@pytest.mark.parametrize("spelling", [["--log", "{}"], ["--log={}"], ["-log", "{}"]])
+def test_text_log(front: Path, tmp_path: Path, spelling: list[str]) -> None:
+    log = tmp_path / "log"
+    log.write_text("kept\n")
+    words = [word.format(log) for word in spelling]
+    subprocess.run(["unshare", "-Ur", front, *words, "create", "x"], check=False)
+    kept, line = log.read_text().splitlines()
+    assert kept == "kept"
+    assert re.fullmatch(r'level=error msg="seclatch: nothing was started: .*" time="20.*Z"', line)
+
+
+def test_a_log_that_cannot_be_written_does_not_hide_the_reason(front: Path) -> None:
+    done = subprocess.run(
+        ["unshare", "-Ur", front, "--log", "/no/such/folder/log", "create", "x"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "initial user namespace" in done.stderr) == (125, True)
+
+
+@pytest.mark.parametrize("how", ["environment", "install"])
+def test_plain_is_a_choice(front: Path, tmp_path: Path, how: str) -> None:
+    environment = {"PATH": "/usr/bin:/bin"}
+    if how == "environment":
+        environment["SECLATCH_MODE"] = "plain"
+    else:
+        front.with_name(front.name + ".mode").symlink_to("plain")
+    subprocess.run(["unshare", "-Ur", front, "create", "x"], env=environment, check=True)
+    assert (tmp_path / "started").read_text() == "create x\n"
+
+
+def test_the_environment_overrides_the_install(front: Path) -> None:
+    front.with_name(front.name + ".mode").symlink_to("plain")
+    done = subprocess.run(
+        ["unshare", "-Ur", front, "create", "x"], env={"SECLATCH_MODE": "suspend", "PATH": "/bin"},
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 125
+
+
+@pytest.mark.parametrize("word", ["PLAIN", "plain ", "off", "plainer"])
+def test_a_mode_that_is_none_starts_nothing(front: Path, tmp_path: Path, word: str) -> None:
+    done = subprocess.run(
+        [front, "create", "x"], env={"SECLATCH_MODE": word, "PATH": "/bin"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "neither suspend nor plain" in done.stderr) == (125, True)
+    assert not (tmp_path / "started").exists()
+
+
+def test_plain_binds_the_runtime_as_ever(bundle: Callable[..., Bundle], name: str) -> None:
+    made = bundle(["/bin/exit42"], seccomp=case("exit-only"))
+    runtime = Runtime(name)
+    bare = Runtime(name, latched=False)("run", "--bundle", made.path, made.id)
+    runtime("delete", "--force", made.id)
+    done = runtime("run", "--bundle", made.path, made.id, env={**ENVIRONMENT, **PLAIN})
+    runtime("delete", "--force", made.id)
+    assert done.returncode == bare.returncode
+    assert done.returncode not in (0, 42)
+
+
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+PLAIN = {"SECLATCH_MODE": "plain"}
+
+
+def test_no_room_for_the_tracer(front: Path, tmp_path: Path) -> None:
+    """RLIMIT_NPROC does not bind root; a pids cgroup of one does."""
+    group = next(
+        (p for p in (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup")) if p.is_dir()), None
+    )
+    assert group is not None
+    group = group / f"seclatch-test-{tmp_path.name}"
+    group.mkdir()
+    try:
+        if not (group / "pids.max").exists():
+            pytest.skip("no pids controller in the root cgroup of this host")
+        (group / "pids.max").write_text("1")
+        done = subprocess.run(
+            ["sh", "-c", f'echo $$ >{group}/cgroup.procs; exec "$@"', "sh", front, "create", "x"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 125
+        assert "no process or memory left for the tracer" in done.stderr
+        assert not (tmp_path / "started").exists()
+    finally:
+        group.rmdir()
+
+
+def test_no_tracer_is_left_behind(front: Path) -> None:
+    before = tracers()
+    for _ in range(5):
+        subprocess.run(["unshare", "-Ur", front, "create", "x"], capture_output=True, check=False)
+    wait_until(lambda: tracers() <= before, "the tracers' end")
