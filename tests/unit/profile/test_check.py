@@ -96,6 +96,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("youki-alternatives",
      {"rules": [rule("read", args=[compare("EQ", 1), compare("EQ", 1, index=1)])]},
      {"rules": [rule("read", args=[compare("EQ", 1)])]}),
+    ("youki-empty-args", {"rules": [rule("read", args=[])]}, {"rules": [rule("read", args=None)]}),
     ("plain-runtime", {"rules": [rule("read")]}, {"defaultAction": "SCMP_ACT_ALLOW"}),
 ]  # fmt: skip
 
