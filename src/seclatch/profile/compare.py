@@ -93,8 +93,16 @@ def _change(name: str, old: Meaning, new: Meaning, arches: tuple[Arch, ...]) -> 
         _effect(list(differing.values())),
         _describe(old, name),
         _describe(new, name),
-        next(iter(differing)) if conditional else (),
+        _telling(differing) if conditional else (),
     )
+
+
+def _telling(differing: dict[Values, tuple[Action, Action]]) -> Values:
+    """Arguments at which the call is made by one profile only, if there are any."""
+    for values, (old, new) in differing.items():
+        if old.kind.executes != new.kind.executes:
+            return values
+    return next(iter(differing))
 
 
 def _effect(pairs: list[tuple[Action, Action]]) -> Effect:

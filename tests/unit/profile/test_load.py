@@ -96,6 +96,8 @@ def broken(**changes: Any) -> str:
     [
         ("{", "line 1, column 2", "not JSON"),
         ('{"a": NaN}', "", "NaN"),
+        ('{"syscalls": [{"args": [],\n "args": null}]}', "line 2, column 10 (syscalls[0].args)",
+         "'args' occurs twice"),
         ("[" * 100_000, "", "not JSON"),
         ("[]", "line 1, column 1", "Expected `object`"),
         (broken(defaultAction="ALLOW"), "line 2, column 19 (defaultAction)", "action 'ALLOW'"),
