@@ -151,6 +151,30 @@ def test_unreadable_files(tmp_path: Path) -> None:
         load(tmp_path / "big")
 
 
+ONE = {"index": 0, "op": "SCMP_CMP_EQ", "value": 1}
+
+
+@pytest.mark.parametrize(
+    ("names", "args", "rule"),
+    [
+        ([f"name{number}" for number in range(9000)], [ONE] * 9, "8192 names and comparisons"),
+        (["read"], [ONE] * 513, "512 rules for 'read'"),
+    ],
+)
+def test_what_no_kernel_would_load_is_refused_early(
+    names: list[str], args: list[Any], rule: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(broken(rule={"names": names, "args": args}), "file")
+    assert caught.value.place.endswith("(syscalls[0])")
+    assert rule in caught.value.problem
+
+
+def test_yaml_is_bounded() -> None:
+    with pytest.raises(InputError, match="256 KiB"):
+        parse("a: b\n" * 60_000, "file")
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
     | st.sampled_from(["SCMP_ACT_ALLOW", "SCMP_CMP_EQ", "SCMP_ARCH_X86", "read"]),
