@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from bench import start
+from bench import profile, start
 
-BENCHMARKS = {"start": start.report}
+BENCHMARKS = {"start": start.report, "profile": profile.report}
 
 
 def main() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 import click
 
 from seclatch import __version__
+from seclatch.cli.lazy import LazyGroup
 from seclatch.errors import SeclatchError
 from seclatch.report.text import printable
 
@@ -16,32 +16,17 @@ COMMANDS = {
     "run": "Run a command in a container, the profile binding only that command.",
     "install": "Register the seclatch runtime with docker, podman or containerd.",
     "uninstall": "Undo what `install` did.",
+    "profile": "Check, resolve, compile, convert and compare seccomp profiles.",
     "doctor": "Check whether this host can latch, by doing it.",
 }
 
 
-class LazyGroup(click.Group):
-    """Imports a command's module when it is called, so that `--help` and `run` stay quick."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands in the order of the everyday uses."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load `seclatch.cli.<cmd_name>` or answer None, as click expects."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"seclatch.cli.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands from the table above, without importing any of them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    commands_of=COMMANDS,
+    package="seclatch.cli",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="seclatch")
 def cli() -> None:
     """Seccomp profiles that bind the image's program and not the container runtime.

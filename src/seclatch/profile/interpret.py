@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable
 
+from seclatch.model import errno
 from seclatch.model.action import ACTION_NAMES, DATA_MASK, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.profile import FLAGS, MAX_ARGS, Arg, Condition, Profile, Rule
 from seclatch.profile import wire
 from seclatch.profile.place import FormatError, Path
+
+MAX_COMPARISONS = 8192
+MAX_OF_NAME = 512
 
 _KERNEL = re.compile(r"(\d{1,3})\.(\d{1,3})")
 _U64 = (1 << 64) - 1
@@ -24,10 +29,11 @@ def interpret(document: wire.Seccomp) -> Profile:
     rules = document.syscalls or []
     if rules or document.default_action:
         _action(document.default_action, ("defaultAction",))
+    _bound(rules)
     return Profile(
         default_action=document.default_action or "",
         default_errno=_errno(document.default_errno_ret, ("defaultErrnoRet",)),
-        default_errno_name=document.default_errno or "",
+        default_errno_name=_errno_name(document.default_errno, ("defaultErrno",)),
         architectures=_arches(document.architectures, ("architectures",)),
         arch_map=_arch_map(document.arch_map or []),
         rules=tuple(_rule(rule, ("syscalls", number)) for number, rule in enumerate(rules)),
@@ -37,13 +43,35 @@ def interpret(document: wire.Seccomp) -> Profile:
     )
 
 
+def _bound(rules: list[wire.Syscall]) -> None:
+    """Refuse what no kernel would load anyway, before time and memory go into it.
+
+    A rule stands for as many as it has names and comparisons; a filter has at most 4096
+    instructions (BPF_MAXINSNS), and each comparison needs one at least.
+    """
+    total = 0
+    of_name: Counter[str] = Counter()
+    for index, rule in enumerate(rules):
+        names = rule.names or [rule.name or ""]
+        comparisons = max(len(rule.args or ()), 1)
+        total += len(names) * comparisons
+        if total > MAX_COMPARISONS:
+            text = f"more than {MAX_COMPARISONS} names and comparisons: no kernel loads so many"
+            raise FormatError(("syscalls", index), text)
+        for name in names:
+            of_name[name] += comparisons
+            if of_name[name] > MAX_OF_NAME:
+                text = f"more than {MAX_OF_NAME} rules for {name!r}: no kernel loads so many"
+                raise FormatError(("syscalls", index), text)
+
+
 def _rule(rule: wire.Syscall, path: Path) -> Rule:
     args = enumerate(rule.args or [])
     return Rule(
         names=_names(rule, path),
         action=_action(rule.action, (*path, "action")),
         errno=_errno(rule.errno_ret, (*path, "errnoRet")),
-        errno_name=rule.errno or "",
+        errno_name=_errno_name(rule.errno, (*path, "errno")),
         args=tuple(_arg(arg, (*path, "args", number)) for number, arg in args),
         comment=rule.comment or "",
         includes=_condition(rule.includes, (*path, "includes")),
@@ -72,6 +100,16 @@ def _errno(value: int | None, path: Path) -> int | None:
     if value is not None and not 0 <= value <= DATA_MASK:
         raise FormatError(path, f"{value} does not fit into the 16 bits of an action's data")
     return value
+
+
+def _errno_name(name: str | None, path: Path) -> str:
+    """containers-common's `errno`: a name or a number in digits."""
+    try:
+        if name and errno.parse(name) > DATA_MASK:
+            raise ValueError(f"errno {name} is too big")
+    except ValueError as error:
+        raise FormatError(path, str(error), nearest(name or "", errno.table())) from error
+    return name or ""
 
 
 def _arg(arg: wire.Arg, path: Path) -> Arg:

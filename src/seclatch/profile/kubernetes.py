@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
 
 from seclatch.errors import InputError
-from seclatch.model.profile import Profile
-from seclatch.profile.interpret import interpret
+from seclatch.model import errno
 from seclatch.profile.place import FormatError, Path, Place
-from seclatch.profile.wire import convert
 
 GROUP = "security-profiles-operator.x-k8s.io/"
 # Fields of the spec that are not the profile's own.
 _BASE = "baseProfileName"
 
 
-def parse(text: str, source: str) -> Profile:
-    """Read a SeccompProfile manifest. Raises InputError with line and column."""
+MAX_SIZE = 256 << 10
+"""Characters. YAML is read at some 100 KB a second; the operator's own profiles have a few KB."""
+
+
+def read(text: str, source: str) -> tuple[Any, Callable[[Path], Place]]:
+    """The manifest's spec as plain values, and what finds the place of a path within it.
+
+    Raises InputError with line and column if the text is no SeccompProfile manifest.
+    """
+    if len(text) > MAX_SIZE:
+        raise InputError(source, "", f"no JSON, and larger than {MAX_SIZE >> 10} KiB as YAML")
     node, document = _read(text, source)
+
+    def locate(path: Path) -> Place:
+        return _locate(node, ("spec", *path))
+
     try:
-        spec = _spec(document)
-        return interpret(convert(spec))
+        return _spec(document), locate
     except FormatError as problem:
-        where = _locate(node, ("spec", *problem.path) if problem.path else ())
+        where = locate(problem.path) if problem.path else _locate(node, ())
         raise InputError(source, str(where), problem.rule, remedy=problem.remedy) from problem
 
 
@@ -71,7 +81,19 @@ def _spec(document: Any) -> Any:
     if isinstance(spec, dict) and spec.get(_BASE):
         rule = f"{_BASE} stands for a profile that is not in this file"
         raise FormatError((_BASE,), rule, "merge the base profile into it first")
+    _read_errno(spec)
     return spec
+
+
+def _read_errno(spec: Any) -> None:
+    """The operator's errnoRet is a string: a number in digits or a name."""
+    rules = spec.get("syscalls") if isinstance(spec, dict) else None
+    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
+        if isinstance(rule, dict) and isinstance(rule.get("errnoRet"), str):
+            try:
+                rule["errnoRet"] = errno.parse(rule["errnoRet"])
+            except ValueError as error:
+                raise FormatError(("syscalls", index, "errnoRet"), str(error)) from error
 
 
 def _place(mark: Any, path: Path = ()) -> Place:

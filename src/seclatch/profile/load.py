@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,20 @@ from seclatch.profile import place
 from seclatch.profile.interpret import interpret
 from seclatch.profile.wire import convert
 
-MAX_SIZE = 8 << 20
+MAX_SIZE = 2 << 20
 """Bytes. Docker's default profile has 16 KB, the biggest known ones some hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A profile with the file's own shape, for what is said about places in it.
+
+    `raw` is the profile's object as plain values; `locate` finds the place of a path within it.
+    """
+
+    profile: Profile
+    raw: dict[str, Any]
+    locate: Callable[[place.Path], place.Place]
 
 
 def load(path: Path) -> Profile:
@@ -22,6 +36,31 @@ def load(path: Path) -> Profile:
     Raises InputError that names the file, the place in it and the rule that is broken.
     """
     return parse(read(path), str(path))
+
+
+def parse(text: str, source: str) -> Profile:
+    """Validate a profile's text; `source` names it in errors. JSON, or YAML if it is no JSON."""
+    return parse_document(text, source).profile
+
+
+def parse_document(text: str, source: str) -> Document:
+    """Like `parse`, and keeps what is needed to point at places."""
+    if not text.lstrip().startswith(("{", "[")):
+        from seclatch.profile import kubernetes  # noqa: PLC0415  (YAML is rare and slow to import)
+
+        raw, locate = kubernetes.read(text, source)
+    else:
+        raw, prefix = enter(decode(text, source))
+        locator = place.Locator(text)
+
+        def locate(path: place.Path) -> place.Place:
+            return locator.place((*prefix, *path))
+
+    try:
+        return Document(interpret(convert(raw)), raw, locate)
+    except place.FormatError as problem:
+        where = locate(problem.path)
+        raise InputError(source, str(where), problem.rule, remedy=problem.remedy) from problem
 
 
 def read(path: Path) -> str:
@@ -39,30 +78,30 @@ def read(path: Path) -> str:
         raise InputError(str(path), f"byte {error.start}", "not UTF-8 text") from error
 
 
-def parse(text: str, source: str) -> Profile:
-    """Validate a profile's text; `source` names it in errors. JSON, or YAML if it is no JSON."""
-    if not text.lstrip().startswith(("{", "[")):
-        from seclatch.profile import kubernetes  # noqa: PLC0415  (YAML is rare and slow to import)
-
-        return kubernetes.parse(text, source)
-    document = decode(text, source)
-    inner, prefix = enter(document)
-    try:
-        return interpret(convert(inner))
-    except place.FormatError as problem:
-        where = place.locate(text, (*prefix, *problem.path))
-        raise InputError(source, str(where), problem.rule, remedy=problem.remedy) from problem
-
-
 def decode(text: str, source: str) -> Any:
     """JSON to plain values, or an error at its line and column."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+    except _RepeatedKeyError as error:
+        key, where = place.repeated(text) or (str(error), "")
+        rule = f"the key {key!r} occurs twice: readers differ in which of the two counts"
+        raise InputError(source, str(where), rule, remedy="remove one of them") from error
     except json.JSONDecodeError as error:
         where = place.Place((), error.lineno, error.colno)
         raise InputError(source, str(where), f"not JSON: {error.msg}") from error
     except (RecursionError, ValueError) as error:  # too deep; NaN; a number of 5000 digits
         raise InputError(source, "", f"not JSON that a profile can have: {error}") from error
+
+
+class _RepeatedKeyError(Exception):
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise _RepeatedKeyError
+    return value
 
 
 def _no_constant(name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 Path = tuple[str | int, ...]
@@ -59,18 +60,24 @@ def at_offset(text: str, offset: int, path: Path = ()) -> Place:
     return Place(path, line, offset - text.rfind("\n", 0, offset))
 
 
-def locate(text: str, path: Path) -> Place:
-    """Find the value at `path` in a JSON text; as far along the path as it exists.
+class Locator:
+    """Finds values in a JSON text by their path, scanning each container at most once."""
 
-    Scans the text anew: meant for the few places that are told to somebody.
-    """
-    offset = _skip(text, 0)
-    try:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._members: dict[int, dict[str | int, int]] = {}
+
+    def place(self, path: Path) -> Place:
+        """The place of the value at `path`; as far along the path as it exists."""
+        offset = _skip(self._text, 0)
         for key in path:
-            offset = _enter(text, offset, key)
-    except (ValueError, IndexError, RecursionError):
-        pass  # the path ends here, e.g. at an object that lacks the key
-    return at_offset(text, offset, path)
+            if offset not in self._members:
+                self._members[offset] = dict(_members(self._text, offset))
+            child = self._members[offset].get(key)
+            if child is None:
+                break
+            offset = child
+        return at_offset(self._text, offset, path)
 
 
 def _skip(text: str, offset: int) -> int:
@@ -78,27 +85,36 @@ def _skip(text: str, offset: int) -> int:
     return match.end() if match else offset
 
 
-def _enter(text: str, offset: int, key: str | int) -> int:
-    """Offset of the value at `key` in the object or array that starts at `offset`.
+def _members(text: str, start: int) -> Iterator[tuple[str | int, int]]:
+    """Key and offset of each value in the object or array at `start`; nothing for other values.
 
-    Of a key that occurs twice the last counts, as for the engines.
+    A key that occurs twice comes twice: in a dict the last counts, as for the engines.
     """
-    if text[offset] != ("[" if isinstance(key, int) else "{"):
-        raise ValueError("not a container")
-    found, index, offset = -1, 0, _skip(text, offset + 1)
+    opening = text[start : start + 1]
+    if opening not in ("{", "["):
+        return
+    offset, key = _skip(text, start + 1), 0
     while text[offset] not in "]}":
-        name: str | int = index
-        if isinstance(key, str):
+        name: str | int = key
+        if opening == "{":
             name, offset = _DECODER.raw_decode(text, offset)
             offset = _skip(text, _skip(text, offset) + 1)  # over the colon
-        if name == key:
-            found = offset
-            if isinstance(key, int):
-                break
+        yield name, offset
         offset = _skip(text, _DECODER.raw_decode(text, offset)[1])
         if text[offset] == ",":
             offset = _skip(text, offset + 1)
-        index += 1
-    if found < 0:
-        raise ValueError("no such key")
-    return found
+        key += 1
+
+
+def repeated(text: str) -> tuple[str, Place] | None:
+    """The first key that occurs twice in one object of a JSON text, and its second place."""
+    open_values: list[tuple[int, Path]] = [(_skip(text, 0), ())]
+    while open_values:
+        start, path = open_values.pop()
+        seen = set()
+        for key, offset in _members(text, start):
+            if key in seen:
+                return str(key), at_offset(text, offset, (*path, key))
+            seen.add(key)
+            open_values.append((offset, (*path, key)))
+    return None

@@ -7,12 +7,13 @@ engines.
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from typing import Any
 
-from seclatch.errors import SeclatchError
 from seclatch.model import errno
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Condition, Profile, Rule
+from seclatch.profile.export import oci
 
 # What `arches` in a condition and the keys of archMap are compared with. Both engines call the
 # architectures by names of libseccomp's Go binding, where those differ from GOARCH.
@@ -44,46 +45,23 @@ class Engine(enum.Enum):
     PODMAN = "podman"
 
 
-def resolve(
-    profile: Profile,
-    *,
-    arch: Arch,
-    caps: frozenset[str],
-    kernel: tuple[int, int],
-    engine: Engine = Engine.DOCKER,
-) -> dict[str, Any] | None:
-    """The OCI `linux.seccomp` value that `engine` writes into config.json.
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One engine's view of one container on one host: what conditions are asked about.
 
     `arch` is the host's, `caps` the container's bounding set (`CAP_SYS_ADMIN`, …), `kernel` the
-    host's version. None for the empty profile: the container then runs without seccomp.
+    host's version.
     """
-    if not profile.default_action:
-        return None
-    host = _Host(engine, arch, caps, kernel)
-    rules = [_rule(rule, host) for rule in profile.rules if host.keeps(rule)]
-    value = {
-        "defaultAction": profile.default_action,
-        "defaultErrnoRet": host.errno(profile.default_errno, profile.default_errno_name),
-        "architectures": [each.scmp for each in _architectures(profile, host)],
-        "flags": list(profile.flags or ()),
-        "listenerPath": profile.listener_path,
-        "listenerMetadata": profile.listener_metadata,
-        "syscalls": [rule for rule in rules if rule["names"] or engine is Engine.DOCKER],
-    }
-    return {key: item for key, item in value.items() if item not in (None, [], "")}
 
+    arch: Arch
+    caps: frozenset[str] = frozenset()
+    kernel: tuple[int, int] = (0, 0)
+    engine: Engine = Engine.DOCKER
 
-class _Host:
-    """One engine's view of one container on one host."""
-
-    def __init__(
-        self, engine: Engine, arch: Arch, caps: frozenset[str], kernel: tuple[int, int]
-    ) -> None:
-        self.engine = engine
-        self.arch = arch
-        self.caps = caps
-        self.kernel = kernel
-        self.spelled = _SPELLED.get(arch, arch.goarch or arch.title)
+    @property
+    def spelled(self) -> str:
+        """What the engine calls the architecture."""
+        return _SPELLED.get(self.arch, self.arch.goarch or self.arch.title)
 
     def keeps(self, rule: Rule) -> bool:
         """Is the rule in force? Any match of `excludes` drops it, `includes` must all match."""
@@ -93,17 +71,17 @@ class _Host:
         return (
             self.spelled in condition.arches
             or not self.caps.isdisjoint(condition.caps)
-            or (condition.min_kernel is not None and self._new_enough(condition, False))
+            or self._new_enough(condition, unread=False)
         )
 
     def _included(self, condition: Condition) -> bool:
         return (
             (not condition.arches or self.spelled in condition.arches)
             and self.caps.issuperset(condition.caps)
-            and (condition.min_kernel is None or self._new_enough(condition, True))
+            and self._new_enough(condition, unread=True)
         )
 
-    def _new_enough(self, condition: Condition, unread: bool) -> bool:
+    def _new_enough(self, condition: Condition, *, unread: bool) -> bool:
         """Podman does not read minKernel: for it such a condition is as if not written."""
         if self.engine is Engine.PODMAN or condition.min_kernel is None:
             return unread
@@ -113,41 +91,50 @@ class _Host:
         """The number of an errnoRet; Podman prefers containers-common's `errno`."""
         if self.engine is Engine.DOCKER or not name:
             return value
-        try:
-            return errno.parse(name)
-        except ValueError as error:
-            raise SeclatchError(
-                f"resolving the profile for podman: {error}",
-                remedy="use a name of errno(3) or a number",
-                status=2,
-            ) from error
+        return errno.parse(name)
 
-    @property
-    def mapped(self) -> bool:
-        """Does the engine look into archMap on this architecture?"""
-        known = _PODMAN_MAPPED if self.engine is Engine.PODMAN else _DOCKER_MAPPED
-        return self.arch in known
-
-
-def _architectures(profile: Profile, host: _Host) -> tuple[Arch, ...]:
-    if profile.arch_map and host.mapped:
-        for arch, further in profile.arch_map:
-            if arch is host.arch:
+    def architectures(self, profile: Profile) -> tuple[Arch, ...]:
+        """The profile's ABIs, from archMap where the engine looks into it."""
+        mapped = _PODMAN_MAPPED if self.engine is Engine.PODMAN else _DOCKER_MAPPED
+        for arch, further in profile.arch_map if self.arch in mapped else ():
+            if arch is self.arch:
                 return (arch, *further)
-    return profile.architectures
+        return profile.architectures
 
 
-def _rule(rule: Rule, host: _Host) -> dict[str, Any]:
-    """One entry of `syscalls`, in the shape in which Go writes it: empty fields left out."""
-    value: dict[str, Any] = {"names": list(rule.names), "action": rule.action}
-    number = host.errno(rule.errno, rule.errno_name)
-    if number is not None:
-        value["errnoRet"] = number
-    if rule.args:
-        value["args"] = [
-            {"index": arg.index, "value": arg.value}
-            | ({"valueTwo": arg.value_two} if arg.value_two else {})
-            | {"op": arg.operator.scmp}
-            for arg in rule.args
-        ]
-    return value
+def resolve(
+    profile: Profile,
+    *,
+    arch: Arch,
+    caps: frozenset[str],
+    kernel: tuple[int, int],
+    engine: Engine = Engine.DOCKER,
+) -> dict[str, Any] | None:
+    """The OCI `linux.seccomp` value that `engine` writes into config.json; see `Host`.
+
+    None for the empty profile: the container then runs without seccomp.
+    """
+    if not profile.default_action:
+        return None
+    return oci.document(narrow(profile, Host(arch, caps, kernel, engine)))
+
+
+def narrow(profile: Profile, host: Host) -> Profile:
+    """The profile as it is in force on `host`: no conditions, no archMap, errno in numbers.
+
+    Comments go too, as with the engines.
+    """
+    rules = (
+        Rule(rule.names, rule.action, host.errno(rule.errno, rule.errno_name), rule.args)
+        for rule in profile.rules
+        if host.keeps(rule) and (rule.names or host.engine is Engine.DOCKER)
+    )
+    return Profile(
+        default_action=profile.default_action,
+        default_errno=host.errno(profile.default_errno, profile.default_errno_name),
+        rules=tuple(rules),
+        architectures=host.architectures(profile),
+        flags=profile.flags,
+        listener_path=profile.listener_path,
+        listener_metadata=profile.listener_metadata,
+    )

@@ -1,1 +1,1 @@
-"""The kernel's interfaces that Python has no module for: the only place with ctypes."""
+"""The only ctypes: libseccomp, ptrace, mount, openat2, subreaper."""

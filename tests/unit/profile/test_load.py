@@ -80,6 +80,12 @@ def test_kubernetes_profile() -> None:
     assert profile.rules == (Rule(("accept4", "bind"), "SCMP_ACT_ALLOW"),)
 
 
+def test_kubernetes_errno_is_a_string() -> None:
+    for written, number in (("ENOSYS", 38), ("'13'", 13), ("13", 13)):
+        profile = parse(f"{YAML}    errnoRet: {written}\n", "nginx.yaml")
+        assert profile.rules[0].errno == number
+
+
 def broken(**changes: Any) -> str:
     rule = {"names": ["read"], "action": "SCMP_ACT_ALLOW"} | changes.pop("rule", {})
     return json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]} | changes, indent=1)
@@ -90,6 +96,8 @@ def broken(**changes: Any) -> str:
     [
         ("{", "line 1, column 2", "not JSON"),
         ('{"a": NaN}', "", "NaN"),
+        ('{"syscalls": [{"args": [],\n "args": null}]}', "line 2, column 10 (syscalls[0].args)",
+         "'args' occurs twice"),
         ("[" * 100_000, "", "not JSON"),
         ("[]", "line 1, column 1", "Expected `object`"),
         (broken(defaultAction="ALLOW"), "line 2, column 19 (defaultAction)", "action 'ALLOW'"),
@@ -99,6 +107,7 @@ def broken(**changes: Any) -> str:
         (broken(rule={"name": "write"}), "(syscalls[0].name)", "both `name` and `names`"),
         (broken(rule={"names": [""]}), "(syscalls[0].names[0])", "empty name"),
         (broken(rule={"errnoRet": 70000}), "(syscalls[0].errnoRet)", "16 bits"),
+        (broken(rule={"errno": "EWHAT"}), "(syscalls[0].errno)", "unknown errno"),
         (broken(rule={"args": [{"index": 6, "op": "SCMP_CMP_EQ"}]}), ".args[0].index)", "0 to 5"),
         (broken(rule={"args": [{"index": 0, "op": "=="}]}), "args[0].op)", "unknown operator"),
         (broken(rule={"args": [{"index": 0, "op": "SCMP_CMP_EQ", "value": -1}]}), ".value)", "bit"),
@@ -109,6 +118,7 @@ def broken(**changes: Any) -> str:
         (broken(architectures=["SCMP_ARCH_ARM"], archMap=[{"architecture": "SCMP_ARCH_ARM"}]),
          "(archMap)", "engines refuse"),
         (YAML.replace("_ALLOW", "_ALLOWED"), "line 8, column 13 (spec.syscalls[0].action)", "unkn"),
+        (YAML + "    errnoRet: EWHAT\n", "line 12, column 15 (spec.syscalls[0].errnoRet)", "EWHAT"),
         (YAML.replace("kind: S", "kind: s"), "line 1", "neither"),
         ("a: &x [1]\nb: *x\n", "line 2, column 4", "aliases"),
         ("a: [\n", "line 2", "YAML"),
@@ -136,9 +146,33 @@ def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="byte 13: not UTF-8"):
         load(tmp_path / "latin")
     with (tmp_path / "big").open("wb") as file:
-        file.truncate(9 << 20)
-    with pytest.raises(InputError, match="8 MiB"):
+        file.truncate(3 << 20)
+    with pytest.raises(InputError, match="2 MiB"):
         load(tmp_path / "big")
+
+
+ONE = {"index": 0, "op": "SCMP_CMP_EQ", "value": 1}
+
+
+@pytest.mark.parametrize(
+    ("names", "args", "rule"),
+    [
+        ([f"name{number}" for number in range(9000)], [ONE] * 9, "8192 names and comparisons"),
+        (["read"], [ONE] * 513, "512 rules for 'read'"),
+    ],
+)
+def test_what_no_kernel_would_load_is_refused_early(
+    names: list[str], args: list[Any], rule: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(broken(rule={"names": names, "args": args}), "file")
+    assert caught.value.place.endswith("(syscalls[0])")
+    assert rule in caught.value.problem
+
+
+def test_yaml_is_bounded() -> None:
+    with pytest.raises(InputError, match="256 KiB"):
+        parse("a: b\n" * 60_000, "file")
 
 
 VALUES = st.recursive(

@@ -1,0 +1,33 @@
+"""`seclatch profile …`: one module for each subcommand."""
+
+from __future__ import annotations
+
+import click
+
+from seclatch.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "check": "Report errors and weaknesses, each with its remedy.",
+    "resolve": "Print what Docker or Podman would put into config.json.",
+    "compile": "Write the BPF program that runc or crun would load.",
+    "convert": "Write the profile in another format.",
+    "diff": "Tell which calls two profiles treat differently.",
+    "merge": "Write a profile that allows what any of the profiles allows.",
+    "intersect": "Write a profile that allows what all of the profiles allow.",
+}
+
+
+@click.group(cls=LazyGroup, commands_of=COMMANDS, package="seclatch.cli.profile")
+def command() -> None:
+    """Seccomp profiles: check, resolve, compile, convert and compare them.
+
+    FILE is a profile of Docker, Podman or containers-common, an OCI config.json or its
+    `linux.seccomp`, or a Kubernetes SeccompProfile manifest. `convert`, `diff`, `merge` and
+    `intersect` take a raw BPF program too.
+
+    \b
+    Examples:
+      seclatch profile check strict.json
+      seclatch profile diff default.json strict.json
+      seclatch profile compile --runtime runc strict.json -o strict.bpf
+    """

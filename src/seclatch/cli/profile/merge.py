@@ -1,0 +1,31 @@
+"""`seclatch profile merge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seclatch.cli.profile.combining import combine
+from seclatch.cli.profile.options import FILE, host_options
+from seclatch.profile.combine import merge
+from seclatch.profile.export.formats import FORMATS
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE FILE…")
+@click.option("--to", "form", type=click.Choice(FORMATS), default="docker", show_default=True)
+@click.option("-o", "--output", type=FILE, help="Write there instead of to standard output.")
+@host_options
+def command(files: tuple[Path, ...], form: str, output: Path | None, **options: Any) -> None:
+    """Write a profile that allows what any of the profiles allows.
+
+    Every call gets the most permissive of the profiles' verdicts for its arguments. Conditions are
+    resolved first, for this machine or as the options say.
+
+    \b
+    Example:
+      seclatch profile merge one.json other.json -o both.json
+    """
+    combine(merge, files, form, output, options)

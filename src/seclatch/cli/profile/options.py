@@ -1,0 +1,111 @@
+"""Arguments and options that the subcommands share."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from seclatch.cli.profile.output import warn
+from seclatch.errors import InputError
+from seclatch.model import capability
+from seclatch.model.arch import Arch
+from seclatch.model.profile import Profile
+from seclatch.profile import program
+from seclatch.profile.load import load
+from seclatch.profile.resolve import Engine, Host, narrow
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FILE = click.Path(path_type=Path)
+
+# The capabilities that the engines give a container by default.
+_NAMES = "CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID "
+_COMMON = frozenset(f"CAP_{name}" for name in f"{_NAMES} SYS_CHROOT".split())
+DEFAULT_CAPS = {
+    Engine.DOCKER: _COMMON | {"CAP_AUDIT_WRITE", "CAP_MKNOD", "CAP_NET_RAW"},
+    Engine.PODMAN: _COMMON,
+}
+
+
+def _arch(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Arch:
+    """Read any spelling of an architecture; without one it is this machine's."""
+    try:
+        return Arch.parse(value) if value else Arch.native()
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _kernel(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int]:
+    """Read `6.12` or `6.12.3-amd64`; without one it is this machine's."""
+    text = value or os.uname().release
+    match = re.match(r"(\d{1,3})\.(\d{1,3})", text)
+    if not match:
+        raise click.BadParameter(f"{text!r} is not a kernel version such as 6.12")
+    return int(match[1]), int(match[2])
+
+
+def _caps(_ctx: click.Context, _param: click.Parameter, value: Sequence[str]) -> frozenset[str]:
+    """Read names of capabilities, or ALL."""
+    if "ALL" in map(str.upper, value):
+        return capability.ALL
+    try:
+        return frozenset(map(capability.parse, value))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def host_options(function: F) -> F:
+    """Add the options that say for which host and container a profile is resolved."""
+    engines = click.Choice([engine.value for engine in Engine])
+    options = [
+        click.option("--arch", callback=_arch, help="The host's architecture (this machine's)."),
+        click.option("--kernel", callback=_kernel, help="The host's kernel (this machine's)."),
+        click.option(
+            "--engine",
+            type=engines,
+            default=Engine.DOCKER.value,
+            show_default=True,
+            help="Whose reading of conditions, and whose default capabilities.",
+        ),
+        click.option("--cap-add", multiple=True, callback=_caps, help="A capability more, or ALL."),
+        click.option("--cap-drop", multiple=True, callback=_caps, help="One less, or ALL."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def host_from(options: dict[str, Any]) -> Host:
+    """The host that the options of `host_options` describe."""
+    engine = Engine(options["engine"])
+    added, dropped = options["cap_add"], options["cap_drop"]
+    if added == capability.ALL:  # as Docker: ALL, less what is dropped by name
+        caps = capability.ALL - dropped
+    else:
+        caps = (DEFAULT_CAPS[engine] - dropped) | added
+    return Host(options["arch"], caps, options["kernel"], engine)
+
+
+def resolved(file: Path, host: Host) -> Profile:
+    """Read a profile and resolve it, or decompile a raw BPF program.
+
+    Warns of what the rules do not say; InputError for the empty profile, which says nothing.
+    """
+    if program.is_program(file):
+        recovered = program.recover(file, host.arch)
+        warn(str(file), recovered.warnings)
+        return recovered.profile
+    profile = load(file)
+    if not profile.default_action:
+        raise InputError(
+            str(file),
+            "",
+            "the empty profile stands for no seccomp at all",
+            remedy='to allow everything, write {"defaultAction": "SCMP_ACT_ALLOW"}',
+        )
+    return narrow(profile, host)

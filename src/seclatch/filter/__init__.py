@@ -1,0 +1,1 @@
+"""Filters (BPF programs): verify, simulate, disassemble, decompile. No root, no Linux needed."""

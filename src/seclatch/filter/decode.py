@@ -1,0 +1,61 @@
+"""Bytes from a file or a process to a filter the kernel would accept, or the reason why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seclatch.errors import InputError
+from seclatch.filter.verify import Refusal, refusal
+from seclatch.model.filter import INSTRUCTION_SIZE, MAX_FILE_INSTRUCTIONS, ByteOrder, Filter
+
+_REMEDY = (
+    "a filter is an array of struct sock_filter, 8 bytes each, as seccomp_export_bpf writes it"
+)
+
+
+def load(path: Path, byteorder: ByteOrder | None = None) -> Filter:
+    """Read the raw BPF program in `path`. Raises InputError, as `decode` does."""
+    limit = MAX_FILE_INSTRUCTIONS * INSTRUCTION_SIZE
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise InputError(str(path), "", f"cannot read it: {error.strerror}") from error
+    return decode(data, str(path), byteorder)
+
+
+def decode(data: bytes, source: str, byteorder: ByteOrder | None = None) -> Filter:
+    """Decode and verify a program; `source` names it in errors.
+
+    Without a byte order, the one in which the kernel would accept the program. Raises InputError
+    with the instruction and the kernel's rule.
+    """
+    try:
+        readings = [Filter.from_bytes(data, order) for order in _orders(byteorder)]
+    except ValueError as error:
+        raise InputError(source, "", f"no BPF program: {error}", remedy=_REMEDY) from error
+    problems = [refusal(program) for program in readings]
+    for program, problem in zip(readings, problems, strict=True):
+        if problem is None:
+            return program
+    raise _refused(source, _likelier(problems))
+
+
+def _orders(byteorder: ByteOrder | None) -> tuple[ByteOrder, ...]:
+    return ("little", "big") if byteorder is None else (byteorder,)
+
+
+def _likelier(problems: list[Refusal | None]) -> Refusal:
+    """The refusal of the reading that went well for longer."""
+    found = [problem for problem in problems if problem]
+    return max(found, key=lambda problem: -1 if problem.index is None else problem.index)
+
+
+def _refused(source: str, problem: Refusal) -> InputError:
+    place = "" if problem.index is None else f"instruction {problem.index}"
+    return InputError(
+        source,
+        place,
+        f"the kernel refuses this program: {problem.rule} ({problem.reason})",
+        remedy=_REMEDY,
+    )

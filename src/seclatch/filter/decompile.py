@@ -1,0 +1,191 @@
+"""From a filter back to the rules it was made of: profiles again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from seclatch.errors import SeclatchError
+from seclatch.filter.cases import Case, Lost, byteorder, meaningful, show_action
+from seclatch.filter.opcode import CONDITIONAL, X
+from seclatch.filter.portrait import Portrait, portray
+from seclatch.filter.symbolic import Graphs, Leaf
+from seclatch.filter.term import TooComplexError
+from seclatch.model.action import Action, Kind
+from seclatch.model.arch import Arch
+from seclatch.model.call import ARCH
+from seclatch.model.filter import Filter
+from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.syscall import table
+
+_U32 = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something that the filter does and no profile can say.
+
+    Calls of `arch` (a title, or words) under `condition` ("" for all) get `verdict`.
+    """
+
+    arch: str
+    calls: str
+    condition: str
+    verdict: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = f" where {self.condition}" if self.condition else ""
+        return f"{self.arch} {self.calls}{where}: {self.verdict} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True)
+class Decompiled:
+    """One profile for each group of architectures that the filter treats alike; and the rest."""
+
+    profiles: tuple[Profile, ...]
+    kept: tuple[Kept, ...]
+
+
+def decompile(program: Filter, arches: Sequence[Arch] = ()) -> Decompiled:
+    """Find the rules. The program must be one that the kernel accepts (`verify`).
+
+    `arches`: which architectures to ask about; by default those that the program compares with.
+    """
+    chosen = tuple(arches) or mentioned(program)
+    if not chosen:
+        raise SeclatchError(
+            "decompiling the filter: it never compares the architecture",
+            remedy="say which one it is for: --arch x86_64",
+            status=2,
+        )
+    graphs = Graphs(program)
+    try:
+        portraits = [portray(graphs, arch) for arch in chosen]
+    except TooComplexError as problem:
+        raise SeclatchError(f"decompiling the filter: {problem}", status=2) from problem
+    elsewhere, kept = _elsewhere(graphs, program)
+    # libseccomp answers an architecture that it was not told of like an unknown one.
+    claimed = [one for one in portraits if arches or one.uniform() != elsewhere] or portraits[:1]
+    for portrait in claimed:
+        kept += [_keep(portrait.arch.title, calls, lost) for calls, lost in portrait.lost]
+        kept += _traps(portrait)
+    profiles = tuple(_profile(group) for group in _groups(claimed))
+    return Decompiled(profiles, tuple(kept))
+
+
+def mentioned(program: Filter) -> tuple[Arch, ...]:
+    """The architectures whose AUDIT_ARCH value stands in a comparison; 64-bit ones first."""
+    constants = {
+        instruction.k
+        for instruction in program.instructions
+        if instruction.code in CONDITIONAL and not instruction.code & X
+    }
+    found = [
+        arch for arch in Arch if arch.audit in constants and byteorder(arch) == program.byteorder
+    ]
+    return tuple(sorted(found, key=lambda arch: -arch.bits))
+
+
+def _elsewhere(graphs: Graphs, program: Filter) -> tuple[Action | None, list[Kept]]:
+    """The answer to architectures that the program does not compare with."""
+    constants = {instruction.k for instruction in program.instructions}
+    unknown = next(value for value in range(_U32, 0, -1) if value not in constants)
+    reason = "runtimes kill the thread there"
+    try:
+        node = graphs.graph({ARCH: unknown})
+    except TooComplexError as problem:
+        return None, [Kept("other architectures", "all calls", "", "unknown", str(problem))]
+    if not isinstance(node, Leaf) or not isinstance(node.value, int):
+        return None, [Kept("other architectures", "some calls", "", "depends", reason)]
+    action = meaningful(node.value)
+    if action.kind is Kind.KILL_THREAD:
+        return action, []
+    return action, [Kept("other architectures", "all calls", "", show_action(action), reason)]
+
+
+def _keep(arch: str, calls: str, lost: Lost) -> Kept:
+    return Kept(arch, calls, lost.condition, lost.verdict, lost.reason)
+
+
+def _traps(portrait: Portrait) -> list[Kept]:
+    """SCMP_ACT_TRAP has no data in a profile: the number that the handler would get is lost."""
+    reason = "the rule is made, but the data of a trap cannot be said"
+    found: dict[Action, list[str]] = {}
+    for name, cases in portrait.cases.items():
+        for case in cases:
+            if case.action.kind is Kind.TRAP and case.action.data:
+                found.setdefault(case.action, []).append(name)
+    if portrait.default.kind is Kind.TRAP and portrait.default.data:
+        found.setdefault(portrait.default, []).append("all other calls")
+    return [
+        Kept(portrait.arch.title, ", ".join(dict.fromkeys(names)), "", show_action(action), reason)
+        for action, names in found.items()
+    ]
+
+
+def _groups(portraits: Iterable[Portrait]) -> list[list[Portrait]]:
+    """Put together what one profile can say: its rules hold for all its architectures alike."""
+    groups: list[list[Portrait]] = []
+    for portrait in portraits:
+        for group in groups:
+            if all(_alike(portrait, other) for other in group):
+                group.append(portrait)
+                break
+        else:
+            groups.append([portrait])
+    return groups
+
+
+def _alike(one: Portrait, other: Portrait) -> bool:
+    if _said(one.default) != _said(other.default):
+        return False
+    bits = min(one.arch.bits, other.arch.bits)
+    common = table(one.arch).numbers.keys() & table(other.arch).numbers.keys()
+    return all(_cut(one, name, bits) == _cut(other, name, bits) for name in common)
+
+
+def _cut(portrait: Portrait, name: str, bits: int) -> frozenset[tuple[tuple[Arg, ...], Action]]:
+    """The cases as libseccomp makes them of a rule where arguments have so many bits."""
+    mask = (1 << bits) - 1
+    return frozenset(
+        (
+            tuple(
+                Arg(arg.index, arg.operator, arg.value & mask, arg.value_two & mask)
+                for arg in case.args
+            ),
+            _said(case.action),
+        )
+        for case in portrait.cases.get(name, ())
+    )
+
+
+def _said(action: Action) -> Action:
+    """The action as a profile says it."""
+    return action if action.kind.takes_data else Action(action.kind)
+
+
+def _profile(group: Sequence[Portrait]) -> Profile:
+    """The widest architecture has the say where several have a call: the first of the group."""
+    cases: dict[str, tuple[Case, ...]] = {}
+    for portrait in group:
+        for name, own in portrait.cases.items():
+            cases.setdefault(name, own)
+    default = group[0].default
+    return Profile(
+        default_action=default.kind.scmp,
+        default_errno=default.data if default.kind.takes_data else None,
+        rules=tuple(_rules(cases)),
+        architectures=tuple(portrait.arch for portrait in group),
+    )
+
+
+def _rules(cases: dict[str, tuple[Case, ...]]) -> Iterable[Rule]:
+    """One rule for all calls of the same condition and action; those without one come first."""
+    names: dict[tuple[tuple[Arg, ...], Action], list[str]] = {}
+    for name in sorted(cases):
+        for case in cases[name]:
+            names.setdefault((case.args, _said(case.action)), []).append(name)
+    for (args, action), own in sorted(names.items(), key=lambda item: bool(item[0][0])):
+        errno = action.data if action.kind.takes_data else None
+        yield Rule(tuple(own), action.kind.scmp, errno, args)

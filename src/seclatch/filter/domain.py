@@ -1,0 +1,173 @@
+"""Sets of 32-bit words, as a filter's comparisons cut them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from seclatch.filter import opcode
+
+U32 = 0xFFFFFFFF
+
+Range = tuple[int, int]
+"""First and last."""
+
+Cube = tuple[int, int]
+"""(mask, value): all words w with `w & mask == value`."""
+
+_FEW = 64
+"""A set of so few words is listed, which settles every question about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The words within `ranges` (sorted, apart) and within `equal`, and in none of `unequal`."""
+
+    ranges: tuple[Range, ...] = ((0, U32),)
+    equal: Cube = (0, 0)
+    unequal: tuple[Cube, ...] = ()
+
+    @property
+    def full(self) -> bool:
+        """Every word?"""
+        return self == FULL
+
+    @property
+    def masked(self) -> bool:
+        """Is it cut by bits, not only by order?"""
+        return self.equal != (0, 0) or bool(self.unequal)
+
+    def __contains__(self, word: int) -> bool:
+        mask, value = self.equal
+        return (
+            word & mask == value
+            and any(first <= word <= last for first, last in self.ranges)
+            and not any(word & mask == value for mask, value in self.unequal)
+        )
+
+    def narrow(self, operation: int, mask: int, right: int, holds: bool) -> Domain | None:
+        """Those for which `word & mask operation right` holds, or fails.
+
+        None if there are none; though where ranges and several masks meet, a set with no word in it
+        may pass for one (nothing then ever matches what is made of it). The operation is JEQ where
+        the mask has gaps; an order of masked words is not a set of this kind.
+        """
+        if mask != U32:
+            narrowed = self._narrow_bits((mask, right), holds)
+        else:
+            narrowed = replace(self, ranges=_cut(self.ranges, *_bounds(operation, right), holds))
+        return narrowed._settle() if narrowed else None
+
+    def _narrow_bits(self, cube: Cube, holds: bool) -> Domain | None:
+        if not holds:
+            return replace(self, unequal=(*self.unequal, cube))
+        both = intersect(self.equal, cube)
+        return replace(self, equal=both) if both else None
+
+    def _settle(self) -> Domain | None:
+        """Drop what says nothing; None for an empty set."""
+        if not self.masked:
+            return self if self.ranges else None
+        if sum(last - first + 1 for first, last in self.ranges) <= _FEW:
+            words = [w for first, last in self.ranges for w in range(first, last + 1) if w in self]
+            return Domain(_ranges_of(words)) if words else None
+        if not any(_meets(one, self.equal) for one in self.ranges):
+            return None
+        if any(contains(cube, self.equal) for cube in self.unequal):
+            return None
+        apart = tuple(cube for cube in self.unequal if intersect(cube, self.equal))
+        return replace(self, unequal=apart)
+
+    def cubes(self) -> Iterator[Cube]:
+        """The set as cubes without a common word. They may be very many: stop when enough."""
+        for first, last in self.ranges:
+            for block in blocks(first, last, 32):
+                both = intersect(block, self.equal)
+                if both:
+                    yield from _without(both, self.unequal)
+
+
+FULL = Domain()
+
+
+def intersect(one: Cube, other: Cube) -> Cube | None:
+    """The common words of two cubes, or None."""
+    if (one[1] ^ other[1]) & one[0] & other[0]:
+        return None
+    return one[0] | other[0], one[1] | other[1]
+
+
+def contains(outer: Cube, inner: Cube) -> bool:
+    """Is every word of `inner` in `outer`?"""
+    return inner[0] & outer[0] == outer[0] and inner[1] & outer[0] == outer[1]
+
+
+def blocks(first: int, last: int, bits: int) -> Iterator[Cube]:
+    """The range as aligned blocks of powers of two, the fewest there are; as cubes."""
+    everything = (1 << bits) - 1
+    while first <= last:
+        size = first & -first or 1 << bits
+        while size > last - first + 1:
+            size >>= 1
+        yield everything & ~(size - 1), first
+        first += size
+
+
+def subtract(ranges: tuple[Range, ...], first: int, last: int) -> tuple[Range, ...]:
+    """The ranges without first … last."""
+    left: list[Range] = []
+    for low, high in ranges:
+        if low < first:
+            left.append((low, min(high, first - 1)))
+        if high > last:
+            left.append((max(low, last + 1), high))
+    return tuple(left)
+
+
+def clip(ranges: tuple[Range, ...], first: int, last: int) -> tuple[Range, ...]:
+    """What of the ranges lies in first … last."""
+    return tuple(
+        (max(low, first), min(high, last)) for low, high in ranges if low <= last and high >= first
+    )
+
+
+def _bounds(operation: int, right: int) -> Range:
+    if operation == opcode.JEQ:
+        return right, right
+    return (right if operation == opcode.JGE else right + 1), U32
+
+
+def _cut(ranges: tuple[Range, ...], first: int, last: int, inside: bool) -> tuple[Range, ...]:
+    return clip(ranges, first, last) if inside else subtract(ranges, first, last)
+
+
+def _ranges_of(words: list[int]) -> tuple[Range, ...]:
+    ranges: list[Range] = []
+    for word in words:
+        if ranges and ranges[-1][1] == word - 1:
+            ranges[-1] = (ranges[-1][0], word)
+        else:
+            ranges.append((word, word))
+    return tuple(ranges)
+
+
+def _meets(within: Range, cube: Cube) -> bool:
+    """Has the cube a word in the range?"""
+    return any(intersect(block, cube) for block in blocks(*within, 32))
+
+
+def _without(cube: Cube, unequal: tuple[Cube, ...]) -> Iterator[Cube]:
+    """The cube less some others, in pieces: for each bit that must differ, one piece."""
+    if not unequal:
+        yield cube
+        return
+    other, rest = unequal[0], unequal[1:]
+    if not intersect(cube, other):
+        yield from _without(cube, rest)
+        return
+    mask, value = cube
+    free = other[0] & ~mask
+    for bit in (1 << n for n in reversed(range(free.bit_length())) if free >> n & 1):
+        mask |= bit
+        yield from _without((mask, value | (~other[1] & bit)), rest)
+        value |= other[1] & bit

@@ -1,0 +1,66 @@
+"""The ways through a decision graph, each with what it asks of the call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from seclatch.filter import opcode
+from seclatch.filter.domain import FULL, Domain
+from seclatch.filter.symbolic import Branch, Node
+from seclatch.filter.term import U32, Test, TooComplexError, Value
+
+MAX_STEPS = 200_000
+"""Branches to follow in one graph. Docker's default profile has about 400 per architecture."""
+
+MAX_UNUSUAL = 32
+"""Tests on one way that no set of words can say."""
+
+_Unusual = tuple[tuple[Test, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One way: the words of the call it is for, tests that are about more than one word, the end.
+
+    `unusual` are the tests that no set of words can say, with the outcome each must have.
+    """
+
+    domains: Mapping[int, Domain]
+    unusual: _Unusual
+    value: Value
+
+
+def paths(root: Node, start: Mapping[int, Domain]) -> Iterator[Path]:
+    """Every way through the graph for calls whose words are in `start`.
+
+    Raises TooComplexError when there are too many.
+    """
+    stack: list[tuple[Node, Mapping[int, Domain], _Unusual]] = [(root, start, ())]
+    left = MAX_STEPS
+    while stack:
+        node, domains, unusual = stack.pop()
+        left -= 1
+        if left < 0 or len(unusual) > MAX_UNUSUAL:
+            raise TooComplexError("there are more ways through than can be followed")
+        if not isinstance(node, Branch):
+            yield Path(domains, unusual, node.value)
+            continue
+        for side, holds in ((node.no, False), (node.yes, True)):
+            step = _narrow(domains, unusual, node.test, holds)
+            if step is not None:
+                stack.append((side, *step))
+
+
+def _narrow(
+    domains: Mapping[int, Domain], unusual: _Unusual, test: Test, holds: bool
+) -> tuple[Mapping[int, Domain], _Unusual] | None:
+    """What is asked for after a test came out so; None if it cannot."""
+    term, operation, right = test
+    ordered = term.mask == U32 or operation == opcode.JEQ
+    if term.word is None or not isinstance(right, int) or not ordered:
+        if (test, not holds) in unusual:
+            return None
+        return domains, unusual if (test, holds) in unusual else (*unusual, (test, holds))
+    domain = domains.get(term.word, FULL).narrow(operation, term.mask, right, holds)
+    return None if domain is None else ({**domains, term.word: domain}, unusual)

@@ -1,0 +1,129 @@
+"""What a filter says about every call of one architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from seclatch.filter.cases import (
+    Case,
+    Lost,
+    byteorder,
+    cases_of,
+    condition,
+    meaningful,
+    show_action,
+)
+from seclatch.filter.domain import Domain, Range, clip, subtract
+from seclatch.filter.formula import show_value
+from seclatch.filter.paths import Path, paths
+from seclatch.filter.symbolic import Graphs, Leaf, Node, descend
+from seclatch.filter.term import U32, TooComplexError
+from seclatch.model.action import Action, Kind
+from seclatch.model.arch import X32_BIT, Arch
+from seclatch.model.call import ARCH, ARGS, NUMBER, WORDS
+from seclatch.model.syscall import Syscall, table
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """The calls' cases by name, what numbers without a name get, and what rules cannot say.
+
+    A call that always gets `default` has no cases. `lost` has the calls in words.
+    """
+
+    arch: Arch
+    default: Action
+    cases: dict[str, tuple[Case, ...]] = field(default_factory=dict)
+    lost: tuple[tuple[str, Lost], ...] = ()
+
+    def uniform(self) -> Action | None:
+        """The action that every named call gets whatever its arguments, if there is one."""
+        if not self.cases and not self.lost:
+            return self.default
+        everything = {self.cases.get(call.name, ()) for call in table(self.arch).all()}
+        only = everything.pop()
+        if everything or self.lost or len(only) != 1 or only[0].args:
+            return None
+        return only[0].action
+
+
+def portray(graphs: Graphs, arch: Arch) -> Portrait:
+    """Ask a program about every call of an architecture. Raises TooComplexError."""
+    known = {ARCH: arch.audit}
+    if arch.bits == 32 and arch is not Arch.X32:
+        # The kernel fills 32-bit arguments up with zeros; x32's are 64-bit registers.
+        upper = 1 if arch.little else 0
+        known |= {word + upper: 0 for word in range(ARGS, WORDS, 2)}
+    root = graphs.graph(known)
+    numbers = unnamed(arch)
+    default = _default(root, numbers)
+    cases: dict[str, tuple[Case, ...]] = {}
+    lost: list[tuple[str, Lost]] = []
+    for call in table(arch).all():
+        found, problems = _cases(root, call, default)
+        if found:
+            cases[call.name] = tuple(found)
+        lost += [(call.name, problem) for problem in problems]
+    lost += _unnamed_lost(root, numbers, arch, default)
+    return Portrait(arch, default, cases, tuple(lost))
+
+
+def unnamed(arch: Arch) -> tuple[Range, ...]:
+    """The numbers without a name that are this architecture's and not its twin's."""
+    ranges: tuple[Range, ...] = ((0, U32),)
+    if arch is Arch.X86_64:
+        ranges = ((0, X32_BIT - 1), (U32, U32))
+    if arch is Arch.X32:
+        # From 2**31 on there is no call; libseccomp closes all of it with x32, but for -1.
+        ranges = ((X32_BIT, U32 - 1),)
+    for number in table(arch).names:
+        ranges = subtract(ranges, number, number)
+    return ranges
+
+
+def _default(root: Node, numbers: tuple[Range, ...]) -> Action:
+    """What unknown numbers get, going by the lowest one that gets the same in any case.
+
+    Not the highest: runc answers those that are above every call it knows in a way of its own.
+    """
+    for first, _ in numbers:
+        node = descend(root, NUMBER, first)
+        if isinstance(node, Leaf) and isinstance(node.value, int):
+            return meaningful(node.value)
+    return Action(Kind.KILL_PROCESS)
+
+
+def _cases(root: Node, call: Syscall, default: Action) -> tuple[list[Case], list[Lost]]:
+    node = descend(root, NUMBER, call.number)
+    start = {NUMBER: Domain(((call.number, call.number),))}
+    try:
+        return cases_of(paths(node, start), call.arch, default)
+    except TooComplexError as problem:
+        return [], [Lost("any arguments", "unknown", str(problem))]
+
+
+def _unnamed_lost(
+    root: Node, numbers: tuple[Range, ...], arch: Arch, default: Action
+) -> Iterator[tuple[str, Lost]]:
+    """Numbers without a name that do not get the default: no rule can name them."""
+    grouped: dict[tuple[str, str], list[Range]] = {}
+    try:
+        for way in paths(root, {NUMBER: Domain(numbers)}):
+            action = meaningful(way.value) if isinstance(way.value, int) else None
+            if action != default:
+                shown = show_action(action) if action else show_value(way.value, byteorder(arch))
+                key = condition(way, arch), shown
+                grouped.setdefault(key, []).extend(_numbers(way, numbers))
+    except TooComplexError as problem:
+        yield "numbers without a name", Lost("any arguments", "unknown", str(problem))
+        return
+    for (asked, shown), ranges in grouped.items():
+        listed = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in sorted(ranges)[:8])
+        more = f" and {len(ranges) - 8} more ranges" if len(ranges) > 8 else ""
+        yield f"#{listed}{more}", Lost(asked, shown, "a rule names calls; these have no name")
+
+
+def _numbers(way: Path, numbers: tuple[Range, ...]) -> list[Range]:
+    domain = way.domains[NUMBER]
+    return [one for first, last in domain.ranges for one in clip(numbers, first, last)]

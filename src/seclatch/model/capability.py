@@ -1,0 +1,22 @@
+"""Linux capabilities, by which a profile's conditions ask."""
+
+from __future__ import annotations
+
+_NAMES = """
+CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
+NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO
+SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG
+MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM
+BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
+"""
+
+ALL = frozenset(f"CAP_{name}" for name in _NAMES.split())
+"""Every capability of <linux/capability.h>, Linux 6.12."""
+
+
+def parse(name: str) -> str:
+    """`CAP_SYS_ADMIN` for `sys_admin`, `SYS_ADMIN` or the name itself. ValueError if unknown."""
+    full = f"CAP_{name.upper().removeprefix('CAP_')}"
+    if full not in ALL:
+        raise ValueError(f"unknown capability {name!r}")
+    return full

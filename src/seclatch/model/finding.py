@@ -1,0 +1,28 @@
+"""A finding: one thing to know about a profile, with what to do about it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Severity(enum.Enum):
+    """ERROR: it is wrong, or will not start. WARNING: it weakens. NOTE: worth knowing."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`code` names the kind, for machines. `path` leads to the value in the profile's document
+    (`("syscalls", 3, "action")`), `line` and `column` count from 1 and are 0 where unknown."""
+
+    code: str
+    severity: Severity
+    message: str
+    remedy: str = ""
+    path: tuple[str | int, ...] = ()
+    line: int = 0
+    column: int = 0

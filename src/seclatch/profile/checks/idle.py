@@ -1,0 +1,65 @@
+"""Rules that do nothing, and rules that keep a container from starting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seclatch.model.finding import Finding, Severity
+from seclatch.profile import region
+from seclatch.profile.checks.subject import Subject
+from seclatch.profile.meaning import Fate, Idle, fragile, overlaps
+
+_HOW = {
+    Fate.REPEATED: ("repeated-rule", Severity.NOTE, "remove one of them"),
+    Fate.OVERRULED: ("overruled-rule", Severity.WARNING, "remove the one that is not meant"),
+    Fate.REPLACED: ("overruled-rule", Severity.WARNING, "remove the one that is not meant"),
+    Fate.CONFLICT: ("conflicting-rules", Severity.ERROR, "keep one: no container starts with both"),
+    Fate.DEFAULT: ("redundant-rule", Severity.NOTE, "remove it"),
+}
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """What libseccomp makes of rules for the same call; see `meaning`."""
+    for idle in subject.meaning.idle:
+        yield _idle(subject, idle)
+    for name, clauses in subject.meaning.calls.items():
+        for left, right in overlaps(clauses):
+            yield Finding(
+                "ambiguous-rules",
+                Severity.WARNING,
+                f"{name}: both {left} and {right} can match one call; libseccomp picks one",
+                "make the conditions exclude each other, or the actions equal",
+                subject.path(right.rule, name),
+            )
+        if fragile(clauses):
+            yield Finding(
+                "libseccomp-merge",
+                Severity.WARNING,
+                f"{name}: libseccomp before 2.6.1 can compile two such comparisons of one argument "
+                "wrongly (GHSA-4q85-33p6-j5g6)",
+                "use runtimes with libseccomp 2.6.1, or compare by equality",
+                subject.path(clauses[0].rule, name),
+            )
+    yield from _hopeless(subject)
+
+
+def _idle(subject: Subject, idle: Idle) -> Finding:
+    code, severity, remedy = _HOW[idle.fate]
+    other = f" (syscalls[{subject.kept[idle.by]}])" if idle.by >= 0 else ""
+    message = f"this rule does nothing for {idle.name}: {idle.fate.value}{other}"
+    return Finding(code, severity, message, remedy, subject.path(idle.rule, idle.name))
+
+
+def _hopeless(subject: Subject) -> Iterator[Finding]:
+    """Comparisons that no value, or every value, satisfies."""
+    for index, rule in enumerate(subject.profile.rules):
+        for number, arg in enumerate(rule.args):
+            never, always = region.impossible(arg), region.certain(arg)
+            if never or always:
+                yield Finding(
+                    "constant-comparison",
+                    Severity.ERROR if never else Severity.WARNING,
+                    f"`{arg}` holds for {'no' if never else 'every'} value",
+                    "correct the value, or remove the " + ("rule" if never else "comparison"),
+                    ("syscalls", index, "args", number),
+                )

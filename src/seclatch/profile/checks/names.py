@@ -1,0 +1,53 @@
+"""Names that are no system call, or none where the profile applies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seclatch.model.finding import Finding, Severity
+from seclatch.model.syscall import all_names, table
+from seclatch.profile.checks.subject import Subject
+from seclatch.profile.interpret import nearest
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Runtimes ignore unknown names (runc without a word): the rule then does not exist."""
+    claimed = subject.claimed()
+    source = table(subject.host.arch).source
+    for index, rule, name in subject.written():
+        if name not in all_names():
+            near = nearest(name, all_names())
+            yield Finding(
+                "unknown-syscall",
+                Severity.ERROR if near else Severity.WARNING,
+                f"{name!r} is no system call that libseccomp {source['libseccomp']} or "
+                f"Linux {source['linux']} names: runtimes ignore it",
+                near or "correct or remove it, or use a libseccomp that knows it",
+                subject.written_path(index, name),
+            )
+        elif not rule.includes.arches and not any(table(arch).has(name) for arch in claimed):
+            arches = ", ".join(arch.scmp for arch in claimed)
+            yield Finding(
+                "not-on-architecture",
+                Severity.NOTE,
+                f"{name} exists on none of the profile's architectures ({arches})",
+                "remove it, or add the architecture that it is for",
+                subject.written_path(index, name),
+            )
+    yield from _absent(subject)
+
+
+def _absent(subject: Subject) -> Iterator[Finding]:
+    """A profile does not carry over by name: arm64 has no open, stat, fork, dup2."""
+    meant = {name: None for rule in subject.resolved.rules for name in rule.names}
+    for arch in subject.meaning.arches:
+        absent = [name for name in meant if name in all_names() and not table(arch).has(name)]
+        if absent:
+            some = ", ".join(absent[:6]) + (", …" if absent[6:] else "")
+            yield Finding(
+                "absent-names",
+                Severity.NOTE,
+                f"{len(absent)} of the names do not exist on {arch.scmp} and say nothing there: "
+                f"{some}",
+                "where one is the old name of a call, name the newer one too",
+            )

@@ -1,0 +1,38 @@
+"""What a runtime needs between loading the filter and the program's exec, and would not get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seclatch.model.finding import Finding, Severity
+from seclatch.model.syscall import table
+from seclatch.profile.checks.subject import Subject
+
+# Measured: runc 1.1.15 and crun 1.21 on Linux 6.18, `run`, no_new_privs off (Docker's default).
+# Later versions make more.
+_RUNC = """
+capget capset chdir close epoll_ctl execve faccessat2 fcntl fstat fstatfs futex getcwd getdents64
+getpid getppid newfstatat openat prctl read rt_sigreturn setgid setgroups setuid write
+"""
+_CRUN = """
+capset close close_range execve prctl rt_sigaction rt_sigprocmask setresgid setresuid write
+"""
+NEEDS = {"runc": _RUNC.split(), "crun": _CRUN.split()}
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """A plain runtime is bound by the filter that it loads, and fails or hangs without these."""
+    known = table(subject.host.arch)
+    for runtime, needs in NEEDS.items():
+        missing = [
+            name for name in needs if known.has(name) and not subject.meaning.always_executes(name)
+        ]
+        if missing:
+            yield Finding(
+                "plain-runtime",
+                Severity.NOTE,
+                f"plain {runtime} itself needs {len(missing)} calls that this profile does not "
+                f"always allow: {', '.join(missing)}",
+                "run it under seclatch, which binds the program only; or allow them",
+                (),
+            )

@@ -1,0 +1,68 @@
+"""What a check looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from seclatch.model.arch import Arch
+from seclatch.model.profile import Profile, Rule
+from seclatch.profile.meaning import Meaning, read
+from seclatch.profile.place import Path
+from seclatch.profile.resolve import Host, narrow
+
+
+@dataclass
+class Subject:
+    """The profile as written (`profile`, `raw`) and as it is in force on `host`."""
+
+    profile: Profile
+    raw: dict[str, Any]
+    host: Host
+
+    @cached_property
+    def resolved(self) -> Profile:
+        """The profile without its conditions."""
+        return narrow(self.profile, self.host)
+
+    @cached_property
+    def meaning(self) -> Meaning:
+        """What the resolved profile says of each call."""
+        return read(self.resolved, self.host.arch)
+
+    @cached_property
+    def kept(self) -> list[int]:
+        """The index in the profile of each rule of the resolved one."""
+        return [index for index, rule in enumerate(self.profile.rules) if self.host.keeps(rule)]
+
+    def path(self, rule: int, name: str = "") -> Path:
+        """Where rule number `rule` of the resolved profile, or a name in it, stands."""
+        return self.written_path(self.kept[rule], name)
+
+    def written_path(self, rule: int, name: str = "") -> Path:
+        """The same for a rule of the profile as written."""
+        names = self.profile.rules[rule].names
+        if not name or name not in names:
+            return ("syscalls", rule)
+        written = self.raw["syscalls"][rule]
+        if written.get("name"):
+            return ("syscalls", rule, "name")
+        return ("syscalls", rule, "names", names.index(name))
+
+    def place_of(self, name: str) -> Path:
+        """Where the rule that decides about a call stands; the default action if there is none."""
+        clauses = self.meaning.clauses(name)
+        return self.path(clauses[0].rule, name) if clauses else ("defaultAction",)
+
+    def claimed(self) -> tuple[Arch, ...]:
+        """Every ABI that the profile names, and the host's."""
+        mapped = (each for arch, further in self.profile.arch_map for each in (arch, *further))
+        return tuple(dict.fromkeys((*self.profile.architectures, *mapped, self.host.arch)))
+
+    def written(self) -> Iterator[tuple[int, Rule, str]]:
+        """Every name in every rule as written, with the rule and its index."""
+        for index, rule in enumerate(self.profile.rules):
+            for name in rule.names:
+                yield index, rule, name

@@ -1,0 +1,79 @@
+"""Old and new calls for the same thing, of which libraries use one or the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seclatch.model.action import ENOSYS, Action, Kind
+from seclatch.model.finding import Finding, Severity
+from seclatch.model.syscall import table
+from seclatch.profile.checks.subject import Subject
+
+# Calls between which C libraries choose, oldest first.
+TWINS = (
+    ("open", "openat", "openat2"),
+    ("stat", "newfstatat", "statx"),
+    ("lstat", "newfstatat", "statx"),
+    ("fstat", "newfstatat", "statx"),
+    ("access", "faccessat", "faccessat2"),
+    ("chmod", "fchmodat", "fchmodat2"),
+    ("mkdir", "mkdirat"),
+    ("rmdir", "unlinkat"),
+    ("unlink", "unlinkat"),
+    ("rename", "renameat", "renameat2"),
+    ("link", "linkat"),
+    ("symlink", "symlinkat"),
+    ("readlink", "readlinkat"),
+    ("mknod", "mknodat"),
+    ("chown", "fchownat"),
+    ("dup2", "dup3"),
+    ("pipe", "pipe2"),
+    ("eventfd", "eventfd2"),
+    ("signalfd", "signalfd4"),
+    ("inotify_init", "inotify_init1"),
+    ("epoll_create", "epoll_create1"),
+    ("epoll_wait", "epoll_pwait", "epoll_pwait2"),
+    ("poll", "ppoll"),
+    ("select", "pselect6"),
+    ("accept", "accept4"),
+    ("fork", "vfork", "clone"),
+    ("getrlimit", "prlimit64"),
+    ("setrlimit", "prlimit64"),
+    ("getdents", "getdents64"),
+    ("utime", "utimensat"),
+    ("utimes", "utimensat"),
+    ("time", "clock_gettime"),
+    ("gettimeofday", "clock_gettime"),
+    ("preadv", "preadv2"),
+    ("pwritev", "pwritev2"),
+    ("arch_prctl", "set_thread_area"),
+    ("send", "sendto"),
+    ("recv", "recvfrom"),
+)
+_ENOSYS = Action(Kind.ERRNO, ENOSYS)
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """A program allowed one and refused the other breaks when its C library changes.
+
+    A refusal with ENOSYS is well: libraries fall back from it to the older call.
+    """
+    known = table(subject.host.arch)
+    meaning = subject.meaning
+    for family in TWINS:
+        here = [name for name in family if known.has(name)]
+        allowed = [name for name in here if meaning.may_execute(name)]
+        refused = [
+            name
+            for name in here
+            if not meaning.may_execute(name) and meaning.unconditional(name) != _ENOSYS
+        ]
+        if allowed and refused:
+            yield Finding(
+                "one-of-twins",
+                Severity.NOTE,
+                f"{', '.join(allowed)} allowed, but not {', '.join(refused)}, which C libraries "
+                "use for the same",
+                "allow all of them, or refuse the newer ones with ERRNO 38 (ENOSYS)",
+                subject.place_of(allowed[0]),
+            )

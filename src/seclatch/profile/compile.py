@@ -1,0 +1,163 @@
+"""Compile a resolved profile to the BPF program that a runtime makes of it.
+
+Both runc and crun drive libseccomp, with rules of their own around it; runc then puts a stub in
+front (see `enosys`). Sources: runc's libcontainer/seccomp, crun's src/libcrun/seccomp.c, and the
+tests that compare with what live containers hold.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from seclatch.errors import SeclatchError
+from seclatch.model.action import Action, Kind
+from seclatch.model.arch import Arch
+from seclatch.model.profile import MAX_ARGS, Arg, Profile
+from seclatch.profile import enosys
+from seclatch.system import libseccomp
+
+
+class Runtime(enum.Enum):
+    """Whose compiler: `LIBSECCOMP` is the library alone, as crun uses it but with no refusals."""
+
+    RUNC = "runc"
+    CRUN = "crun"
+    LIBSECCOMP = "libseccomp"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A BPF program and what to know about it.
+
+    `libseccomp` is the version that made it: another may choose other instructions.
+    `ignored` are names that this libseccomp does not know: runtimes drop them, runc silently.
+    `alternatives` are further programs, of the same meaning, that the runtime may load instead:
+    runc orders its stub by a Go map, whose order is random in each run.
+    """
+
+    code: bytes
+    arches: tuple[Arch, ...]
+    libseccomp: str
+    ignored: tuple[str, ...] = ()
+    alternatives: tuple[bytes, ...] = ()
+
+
+def compile_profile(profile: Profile, *, runtime: Runtime, native: Arch | None = None) -> Program:
+    """Compile for a host of architecture `native` (default: this machine's).
+
+    Raises SeclatchError where the runtime would refuse the profile, with its reason.
+    """
+    native = native or Arch.native()
+    _refuse(profile, runtime)
+    arches = tuple(dict.fromkeys((native, *profile.architectures)))
+    with libseccomp.building(profile.default) as building:
+        _set_arches(building, arches)
+        ignored = _add_rules(building, profile, runtime)
+        code = building.export()
+    version = ".".join(map(str, libseccomp.version()))
+    if runtime is not Runtime.RUNC:
+        return Program(code, arches, version, ignored)
+    first, *others = (stub + code for stub in enosys.stubs(profile, arches))
+    return Program(first, arches, version, ignored, tuple(others))
+
+
+def _refuse(profile: Profile, runtime: Runtime) -> None:
+    """What each runtime rejects before it comes to libseccomp."""
+    if profile.conditional:
+        raise SeclatchError(
+            "compiling the profile: it has conditions, which a runtime cannot read",
+            remedy="resolve it first (`seclatch profile resolve`)",
+            status=2,
+        )
+    if not profile.default_action:
+        raise SeclatchError("compiling the profile: it is empty and means no filter", status=2)
+    if runtime is Runtime.RUNC:
+        _refuse_notify(profile)
+    if runtime is Runtime.CRUN:
+        _refuse_errno(profile)
+
+
+def _refuse_notify(profile: Profile) -> None:
+    """runc must write(2) the listener's number to its parent after the filter is on."""
+    if profile.default.kind is Kind.NOTIFY:
+        raise _refusal("runc", "SCMP_ACT_NOTIFY as default action")
+    for rule in profile.rules:
+        if rule.effect.kind is Kind.NOTIFY and "write" in rule.names:
+            raise _refusal("runc", "SCMP_ACT_NOTIFY for write")
+
+
+def _refuse_errno(profile: Profile) -> None:
+    """crun takes an errnoRet with ERRNO and TRACE only; runc ignores it elsewhere."""
+    if profile.default_errno is not None and not profile.default.kind.takes_data:
+        raise _refusal("crun", f"defaultErrnoRet with {profile.default_action}")
+    for rule in profile.rules:
+        if rule.errno is not None and not rule.effect.kind.takes_data:
+            names = ", ".join(rule.names[:3])
+            raise _refusal("crun", f"errnoRet with {rule.action} (rule of {names})")
+
+
+def _refusal(runtime: str, what: str) -> SeclatchError:
+    return SeclatchError(f"compiling the profile: {runtime} refuses {what}", status=2)
+
+
+def _set_arches(building: libseccomp.Filter, arches: Sequence[Arch]) -> None:
+    """libseccomp starts with the machine's own ABI; for another host that one goes."""
+    if arches[0] is not Arch.native():
+        building.arch_remove(Arch.native())
+    for arch in arches:
+        status = building.arch_add(arch)
+        if status < 0 and status != -errno.EEXIST:
+            # EDOM: one program cannot serve ABIs of both byte orders (seccomp_arch_add(3)).
+            doing = f"adding {arch.scmp} to a filter for {arches[0].scmp}"
+            raise SeclatchError(f"{doing}: {os.strerror(-status)}", status=2)
+
+
+def _add_rules(building: libseccomp.Filter, profile: Profile, runtime: Runtime) -> tuple[str, ...]:
+    """Add every rule as the runtimes do, and return the names that libseccomp does not know."""
+    ignored: dict[str, None] = {}
+    default = profile.default
+    for rule in profile.rules:
+        effect = rule.effect
+        if effect == default:
+            continue  # libseccomp refuses a rule that says what the default says
+        for name in rule.names:
+            number = libseccomp.resolve(name)
+            if number == libseccomp.NR_ERROR:
+                ignored[name] = None
+                continue
+            for args in _alternatives(rule.args, runtime):
+                _add(building, name, number, effect, args)
+    return tuple(ignored)
+
+
+def _alternatives(args: tuple[Arg, ...], runtime: Runtime) -> Iterable[tuple[Arg, ...]]:
+    """Conditions on different arguments must all hold; two on one argument make all of them
+    alternatives (a compatibility rule of both runtimes). crun reads the first six only."""
+    if runtime is Runtime.CRUN:
+        args = args[:MAX_ARGS]
+    if any(count > 1 for count in Counter(arg.index for arg in args).values()):
+        return [(arg,) for arg in args]
+    return [args]
+
+
+def _add(
+    building: libseccomp.Filter, name: str, number: int, action: Action, args: tuple[Arg, ...]
+) -> None:
+    status = building.rule_add(action, number, args)
+    if status < 0:
+        condition = " and ".join(map(str, args)) or "any arguments"
+        reason = os.strerror(-status)
+        remedy = ""
+        if status == -errno.EEXIST:
+            reason = "another rule has the same condition and another action"
+            remedy = "keep one of the two: no runtime starts a container with both"
+        raise SeclatchError(
+            f"compiling the rule {name} ({condition}) → {action}: {reason}",
+            remedy=remedy,
+            status=2,
+        )

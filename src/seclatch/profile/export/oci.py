@@ -1,0 +1,52 @@
+"""OCI's `linux.seccomp`, in the shape in which Go programs write it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from seclatch.model import errno
+from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.profile.export.written import Written, without_empty
+
+
+def document(profile: Profile) -> dict[str, Any]:
+    """The value as plain data. The profile's conditions and archMap have no place in it."""
+    return without_empty(
+        {
+            "defaultAction": profile.default_action,
+            "defaultErrnoRet": number(profile.default_errno, profile.default_errno_name),
+            "architectures": [arch.scmp for arch in profile.architectures],
+            "flags": list(profile.flags or ()),
+            "listenerPath": profile.listener_path,
+            "listenerMetadata": profile.listener_metadata,
+            "syscalls": [rule_document(rule) for rule in profile.rules],
+        }
+    )
+
+
+def write(profile: Profile) -> Written:
+    """The bare value, as a file. The profile must be resolved."""
+    return Written(json.dumps(document(profile), indent=2) + "\n")
+
+
+def rule_document(rule: Rule) -> dict[str, Any]:
+    """One entry of `syscalls`."""
+    value: dict[str, Any] = {"names": list(rule.names), "action": rule.action}
+    errno_ret = number(rule.errno, rule.errno_name)
+    if errno_ret is not None:
+        value["errnoRet"] = errno_ret
+    if rule.args:
+        value["args"] = [arg_document(arg) for arg in rule.args]
+    return value
+
+
+def arg_document(arg: Arg) -> dict[str, Any]:
+    """One entry of `args`."""
+    second = {"valueTwo": arg.value_two} if arg.value_two else {}
+    return {"index": arg.index, "value": arg.value} | second | {"op": arg.operator.scmp}
+
+
+def number(value: int | None, name: str) -> int | None:
+    """An errnoRet: containers-common's name of it counts more. ValueError for an unknown one."""
+    return errno.parse(name) if name else value

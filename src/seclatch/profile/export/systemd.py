@@ -1,0 +1,120 @@
+"""A systemd drop-in: `SystemCallFilter=`, systemd.exec(5). The profile must be resolved.
+
+systemd knows names, not arguments, and two shapes: allow these and refuse the rest, or the
+reverse. What it cannot say is refused rather than allowed, with a warning.
+"""
+
+from __future__ import annotations
+
+from seclatch.errors import SeclatchError
+from seclatch.model import errno
+from seclatch.model.action import Action, Kind
+from seclatch.model.arch import Arch
+from seclatch.model.profile import Profile, Rule
+from seclatch.profile.export.written import Written
+
+# systemd spells some architectures with a dash.
+_SPELLED = {Arch.X86_64: "x86-64", Arch.AARCH64: "arm64"} | {
+    arch: arch.title.replace("64n32", "64-n32").replace("64le", "64-le")
+    for arch in Arch
+    if arch.title.startswith(("mips", "ppc"))
+}
+_REFUSES = (Kind.ERRNO, Kind.KILL_PROCESS)
+_IMPLIED = (
+    "systemd adds @default to every allowlist (execve, exit, rt_sigreturn, getting the time, …)"
+)
+
+
+def write(profile: Profile) -> Written:
+    """The drop-in. Raises SeclatchError for a default action that systemd does not have."""
+    default = profile.default
+    if default.kind not in (Kind.ALLOW, Kind.ERRNO, Kind.KILL_PROCESS, Kind.KILL_THREAD):
+        raise SeclatchError(
+            f"writing a systemd drop-in: no SystemCallFilter= has the default {default.kind.scmp}",
+            remedy="give the profile the default ERRNO, KILL_PROCESS or ALLOW",
+            status=2,
+        )
+    warnings = _general_warnings(profile)
+    entries = _Entries(allowing=default.kind is not Kind.ALLOW)
+    for index, rule in enumerate(profile.rules):
+        entries.take(index, rule, default)
+    lines = ["# Written by seclatch.", "[Service]"]
+    native = ["native", *(_SPELLED.get(arch, arch.title) for arch in profile.architectures)]
+    lines.append(f"SystemCallArchitectures={' '.join(dict.fromkeys(native))}")
+    lines.append(f"SystemCallErrorNumber={_refusal(default)}" if entries.allowing else "")
+    lines += entries.lines()
+    text = "\n".join(line for line in lines if line) + "\n"
+    return Written(text, (*warnings, *entries.warnings))
+
+
+def _general_warnings(profile: Profile) -> tuple[str, ...]:
+    found = []
+    if profile.default.kind is Kind.KILL_THREAD:
+        found.append("default action: systemd kills the process, not the thread")
+    if profile.default.kind is not Kind.ALLOW:
+        found.append(_IMPLIED)
+    if profile.flags:
+        found.append(f"flags {' '.join(profile.flags)}: systemd chooses its own")
+    if profile.listener_path:
+        found.append("listenerPath: systemd has no listener")
+    return tuple(found)
+
+
+def _refusal(action: Action) -> str:
+    return errno.name(action.data) if action.kind is Kind.ERRNO else "kill"
+
+
+class _Entries:
+    """The words of SystemCallFilter=: name → how it is refused, or "" if it is allowed.
+
+    The first rule for a name wins, as in libseccomp.
+    """
+
+    def __init__(self, *, allowing: bool) -> None:
+        self.allowing = allowing
+        self.words: dict[str, str] = {}
+        self.warnings: list[str] = []
+
+    def take(self, index: int, rule: Rule, default: Action) -> None:
+        """Put a rule's names on the list, or warn."""
+        if rule.effect == default:
+            return
+        where = f"rule {index} ({', '.join(rule.names[:3])}{', …' if rule.names[3:] else ''})"
+        if rule.args:
+            self.warnings.append(
+                f"{where}: systemd compares no arguments, refused whatever they are"
+            )
+        if not rule.effect.kind.executes:
+            self._refuse(where, rule)
+        elif not rule.args:
+            self._allow(where, rule)
+
+    def _allow(self, where: str, rule: Rule) -> None:
+        if rule.effect.kind is Kind.LOG:
+            self.warnings.append(f"{where}: allowed, but not logged")
+        for name in rule.names:
+            self.words.setdefault(name, "")
+
+    def _refuse(self, where: str, rule: Rule) -> None:
+        refusal = "kill"
+        if rule.effect.kind in _REFUSES:
+            refusal = _refusal(rule.effect)
+        else:
+            self.warnings.append(f"{where}: {rule.action} becomes a kill of the process")
+        for name in rule.names:
+            self.words.setdefault(name, refusal)
+
+    def lines(self) -> list[str]:
+        """The first assignment decides the list's type; in an allowlist a later one with ~ and
+        errno refuses a call with its own errno (systemd's seccomp_parse_syscall_filter)."""
+        allowed = [name for name, refusal in self.words.items() if not refusal]
+        refused = [f"{name}:{refusal}" for name, refusal in self.words.items() if refusal]
+        if not self.allowing:
+            return _assign("~", refused)
+        return _assign("", allowed or ["@default"]) + _assign("~", refused)
+
+
+def _assign(mark: str, words: list[str]) -> list[str]:
+    """A line for every dozen names."""
+    starts = range(0, len(words), 12)
+    return [f"SystemCallFilter={mark}{' '.join(words[at : at + 12])}" for at in starts]

@@ -1,0 +1,175 @@
+"""Resolving against the engines themselves: what they write into config.json."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from capture import Docker, Podman, have, take
+
+from seclatch.model.arch import Arch
+from seclatch.profile.compile import Runtime, compile_profile
+from seclatch.profile.load import load, parse
+from seclatch.profile.resolve import Engine, resolve
+from seclatch.system.ptrace import read_filters
+
+pytestmark = [pytest.mark.root, pytest.mark.engine]
+
+CONTAINERS_COMMON = Path("/usr/share/containers/seccomp.json")
+KERNEL = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
+NATIVE = Arch.native()
+
+# What both engines give a container unless told otherwise. Podman's list is shorter.
+DOCKER_CAPS = {
+    "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP",
+    "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
+}  # fmt: skip
+PODMAN_CAPS = DOCKER_CAPS - {"MKNOD", "NET_RAW", "AUDIT_WRITE"}
+
+CAPS = [(), ("SYS_ADMIN",), ("SYS_PTRACE", "BPF", "PERFMON"), ("SYS_TIME", "SYSLOG", "SYS_MODULE")]
+
+
+def conditional() -> dict[str, Any]:
+    """One rule for each kind of condition, true and false."""
+    conditions: list[dict[str, Any]] = [
+        {key: {name: value}}
+        for key in ("includes", "excludes")
+        for name, values in {
+            "caps": [["CAP_CHOWN"], ["CAP_BPF"], ["CAP_CHOWN", "CAP_BPF"]],
+            "arches": [["amd64"], ["arm64"], ["x86_64"], ["amd64", "s390x"]],
+            "minKernel": ["3.10", "{}.{}".format(*KERNEL), f"{KERNEL[0]}.{KERNEL[1] + 1}", "99.0"],
+        }.items()
+        for value in values
+    ]
+    rules = [
+        {"names": [f"call{number}"], "action": "SCMP_ACT_ALLOW"} | condition
+        for number, condition in enumerate(conditions)
+    ]
+    return {
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "defaultErrnoRet": 1,
+        "archMap": [
+            {"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]},
+            {"architecture": "SCMP_ARCH_AARCH64", "subArchitectures": ["SCMP_ARCH_ARM"]},
+        ],
+        "syscalls": [
+            {
+                "names": ["socket"],
+                "action": "SCMP_ACT_ERRNO",
+                "errnoRet": 97,
+                "comment": "not passed on",
+                "args": [
+                    {"index": 0, "value": 40, "valueTwo": 0, "op": "SCMP_CMP_EQ"},
+                    {"index": 1, "value": 15, "valueTwo": 2, "op": "SCMP_CMP_MASKED_EQ"},
+                ],
+            },
+            {"names": ["a", "b"], "action": "SCMP_ACT_KILL", "args": []},
+            {"name": "old", "action": "SCMP_ACT_LOG", "args": None},
+            *rules,
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
+    if not have("dockerd", "docker", "runc"):
+        pytest.skip("no dockerd, docker or runc here")
+    engine = Docker(tmp_path_factory.mktemp("docker"))
+    try:
+        engine.start()
+        yield engine
+    finally:
+        engine.stop()
+
+
+@pytest.fixture(scope="module")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Podman:
+    if not have("podman", "runc"):
+        pytest.skip("no podman or runc here")
+    return Podman(tmp_path_factory.mktemp("podman"))
+
+
+def ours(text: str, engine: Engine, caps: set[str]) -> dict[str, Any]:
+    bounding = frozenset(f"CAP_{cap}" for cap in caps)
+    profile = parse(text, "test")
+    value = resolve(
+        profile, arch=NATIVE, caps=bounding, kernel=(KERNEL[0], KERNEL[1]), engine=engine
+    )
+    assert value is not None
+    return value
+
+
+def texts() -> dict[str, str]:
+    return {
+        "conditional": json.dumps(conditional()),
+        "containers-common": CONTAINERS_COMMON.read_text(),
+        "minimal": '{"defaultAction": "SCMP_ACT_ALLOW"}',
+        "listed": '{"defaultAction": "SCMP_ACT_LOG", "architectures": ["SCMP_ARCH_X86"],'
+        ' "syscalls": []}',
+    }
+
+
+@pytest.mark.parametrize("caps", CAPS, ids="+".join)
+@pytest.mark.parametrize("name", texts())
+def test_docker_writes_the_same(
+    docker: Docker, tmp_path: Path, name: str, caps: tuple[str, ...]
+) -> None:
+    path = tmp_path / "profile.json"
+    path.write_text(texts()[name])
+    theirs = docker.seccomp(f"--security-opt=seccomp={path}", *(f"--cap-add={cap}" for cap in caps))
+    assert ours(path.read_text(), Engine.DOCKER, DOCKER_CAPS | set(caps)) == theirs
+
+
+@pytest.mark.parametrize("caps", CAPS, ids="+".join)
+@pytest.mark.parametrize("name", texts())
+def test_podman_writes_the_same(
+    podman: Podman, tmp_path: Path, name: str, caps: tuple[str, ...]
+) -> None:
+    path = tmp_path / "profile.json"
+    path.write_text(texts()[name])
+    theirs = podman.seccomp(f"--security-opt=seccomp={path}", *(f"--cap-add={cap}" for cap in caps))
+    assert ours(path.read_text(), Engine.PODMAN, PODMAN_CAPS | set(caps)) == theirs
+
+
+def test_podmans_own_default(podman: Podman) -> None:
+    theirs = podman.seccomp()
+    assert ours(CONTAINERS_COMMON.read_text(), Engine.PODMAN, PODMAN_CAPS) == theirs
+
+
+def test_from_docker_profile_to_live_filter(docker: Docker) -> None:
+    """The whole way, for Docker's own default: config.json, compiled, is what the program holds."""
+    run = ["run", "--detach", "--network=none", "seclatch-test", "/bin/sleep", "600"]
+    container = docker.cli(*run).stdout.strip()
+    try:
+        pid = docker.cli("inspect", "--format={{.State.Pid}}", container).stdout
+        filters = read_filters(int(pid))
+        resolved = parse(json.dumps(take(docker.kept)), "config.json")
+        program = compile_profile(resolved, runtime=Runtime.RUNC)
+        assert len(filters) == 1
+        assert filters[0] in (program.code, *program.alternatives)
+    finally:
+        docker.cli("rm", "--force", container)
+
+
+def test_from_podmans_default_to_live_filter(podman: Podman) -> None:
+    base = ["run", "--detach", "--network=none", "--log-driver=none", "localhost/seclatch-test"]
+    container = podman.cli(*base, "/bin/sleep", "600").stdout.strip()
+    try:
+        pid = podman.cli("inspect", "--format={{.State.Pid}}", container).stdout
+        filters = read_filters(int(pid))
+        resolved = parse(json.dumps(take(podman.kept)), "config.json")
+        program = compile_profile(resolved, runtime=Runtime.RUNC)
+        assert len(filters) == 1
+        assert filters[0] in (program.code, *program.alternatives)
+    finally:
+        podman.cli("rm", "--force", "--time=0", container)
+
+
+def test_the_empty_profile_is_no_seccomp(docker: Docker, tmp_path: Path) -> None:
+    (tmp_path / "empty.json").write_text("{}")
+    assert docker.seccomp(f"--security-opt=seccomp={tmp_path}/empty.json") == {}
+    profile = load(tmp_path / "empty.json")
+    assert resolve(profile, arch=NATIVE, caps=frozenset(), kernel=(6, 1)) is None

@@ -1,0 +1,171 @@
+"""Our verifier and interpreter against the running kernel."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from probe import Answer, Case, Outcome, agrees, ask
+from strategies import nearly_programs, programs, words
+
+from seclatch.filter import opcode as op
+from seclatch.filter.simulate import simulate, simulate_stack
+from seclatch.filter.verify import (
+    MAX_INSTRUCTIONS,
+    MAX_PATH,
+    loaded_length,
+    refusal,
+    stack_refusal,
+)
+from seclatch.model.action import Kind
+from seclatch.model.arch import Arch
+from seclatch.model.call import Call
+from seclatch.model.filter import Filter, Instruction
+from seclatch.model.syscall import table
+
+NATIVE = Arch.native()
+GETPPID = table(NATIVE).numbers["getppid"]
+# Numbers that no kernel gives a call, and getppid, which takes no notice of its arguments.
+HARMLESS = (GETPPID, GETPPID, GETPPID, 1023, 0xFFFFFFFF, 0x7FFFFFFF)
+ALLOW = Instruction(op.RET_K, 0, 0, Kind.ALLOW.value)
+
+slow = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=25)
+requests = st.tuples(st.sampled_from(HARMLESS), st.tuples(*[words] * 6), st.booleans())
+
+
+def call_of(case: Case, answer: Answer) -> Call:
+    """The call as the kernel's seccomp_data showed it to the filter."""
+    if case.compat:
+        args = tuple(arg & 0xFFFFFFFF for arg in case.args)
+        return Call(Arch.X86.audit, case.number, args, answer.pointer)
+    return Call(NATIVE.audit, case.number, tuple(case.args), answer.pointer)
+
+
+def compare(prober: Path, cases: list[Case]) -> None:
+    bare = [Case((), case.number, case.args, case.compat) for case in cases]
+    answers = ask(prober, cases + bare)
+    for case, answer, without in zip(cases, answers, answers[len(cases) :], strict=False):
+        # A killed thread cannot say where it was: the bare run has the same code at the same place
+        # (one executable, forked), so its pointer is the call's.
+        verdict = simulate_stack(case.filters, call_of(case, without))
+        assert agrees(verdict, answer, without), (case, verdict, answer, without)
+
+
+@slow
+@given(st.lists(st.tuples(programs(), requests), min_size=20, max_size=20))
+def test_interpreter_agrees_with_the_kernel(prober, drawn):
+    can_compat = NATIVE is Arch.X86_64
+    compare(
+        prober,
+        [
+            Case((program,), number, args, compat and can_compat)
+            for program, (number, args, compat) in drawn
+        ],
+    )
+
+
+def load_of(instructions: list[Instruction]) -> Filter:
+    return Filter(tuple(instructions))
+
+
+@slow
+@given(st.lists(nearly_programs(), min_size=20, max_size=20))
+def test_verifier_agrees_with_the_kernel(prober, drawn):
+    for program, answer in zip(
+        drawn, ask(prober, [Case((one,), GETPPID) for one in drawn]), strict=True
+    ):
+        found = refusal(program)
+        if found is None:
+            assert answer.outcome is not Outcome.REFUSED, program
+        else:
+            assert (answer.outcome, answer.data) == (Outcome.REFUSED, found.errno), found
+
+
+RET = ALLOW
+BROKEN = [
+    ([], "0 instructions"),
+    ([RET] * (MAX_INSTRUCTIONS + 1), "4097 instructions"),
+    ([Instruction(0xFFFF, 0, 0, 0), RET], "unknown operation code 0xffff"),
+    ([Instruction(op.LD | op.IMM, 0, 0, 0)], "the last instruction is no return"),
+    ([Instruction(op.JMP | op.JA, 0, 0, 1), RET], "jump over 1 instructions"),
+    ([Instruction(op.JMP | op.JA, 0, 0, 0xFFFFFFFF), RET], "jump over 4294967295"),
+    ([Instruction(op.JMP | op.JEQ, 0, 1, 0), RET], "jump over 1 instructions"),
+    ([Instruction(op.ALU | op.DIV, 0, 0, 0), RET], "division by the constant 0"),
+    ([Instruction(op.ALU | op.LSH, 0, 0, 32), RET], "shift by 32 bits"),
+    ([Instruction(op.ST, 0, 0, 16), RET], "M[16]"),
+    ([Instruction(op.LD | op.MEM, 0, 0, 3), RET], "M[3] is read before"),
+    ([Instruction(op.ALU | op.MOD, 0, 0, 3), RET], "for sockets only"),
+    ([Instruction(op.LD | op.IND, 0, 0, 0), RET], "for sockets only"),
+    ([Instruction(op.LD | op.ABS, 0, 0, 64), RET], "load at offset 64"),
+    ([Instruction(op.LD | op.ABS, 0, 0, 2), RET], "load at offset 2"),
+    ([Instruction(op.LD | op.ABS, 0, 0, 0xFFFFF000), RET], "load at offset 4294963200"),
+    ([Instruction(op.LD | op.ABS, 0, 0, 0xFFFFF001), RET], "unknown ancillary data"),
+]
+
+
+@pytest.mark.parametrize(("code", "rule"), BROKEN, ids=[rule for _, rule in BROKEN])
+def test_each_rule_is_the_kernels(prober, code, rule):
+    found = refusal(load_of(code))
+    assert found is not None and rule in str(found)
+    (answer,) = ask(prober, [Case((load_of(code),), GETPPID)])
+    assert (answer.outcome, answer.data) == (Outcome.REFUSED, errno.EINVAL)
+
+
+def test_longest_program_loads(prober):
+    program = load_of([RET] * MAX_INSTRUCTIONS)
+    assert refusal(program) is None
+    (answer,) = ask(prober, [Case((program,), GETPPID)])
+    assert answer.outcome is Outcome.RETURNED
+
+
+def padding(length: int) -> Filter:
+    """A program that the kernel keeps as `length` instructions: constant loads, one return."""
+    return load_of([Instruction(op.LD | op.IMM, 0, 0, 0)] * (length - 5) + [RET])
+
+
+@slow
+@given(st.lists(programs(), min_size=5, max_size=5))
+def test_path_limit_is_the_kernels(prober, drawn):
+    cases = []
+    for program in drawn:
+        # Fill up so that the program, loaded last, just fits; then with one instruction more.
+        many, rest = divmod(MAX_PATH - loaded_length(program) - 4 - 5, 4004)
+        stack = [*[padding(4000)] * many, padding(rest + 5), program]
+        assert stack_refusal(stack) is None
+        over = [padding(4001), *stack[1:]]
+        found = stack_refusal(over)
+        assert found is not None and found.errno == errno.ENOMEM
+        cases += [Case(stack, GETPPID), Case(over, GETPPID)]
+    answers = ask(prober, cases)
+    assert all(answer.outcome is not Outcome.REFUSED for answer in answers[::2])
+    for answer in answers[1::2]:
+        assert (answer.outcome, answer.data) == (Outcome.REFUSED, errno.ENOMEM)
+
+
+VALUES = [kind.value | data for kind in Kind for data in (0, 5, 9)] + [0x00010000, 0x7FFD0000]
+
+
+@pytest.mark.parametrize("newer", VALUES, ids=hex)
+def test_stacked_filters_have_the_kernels_precedence(prober, newer):
+    def answering(value: int) -> Filter:
+        return load_of(
+            [
+                Instruction(op.LD | op.ABS, 0, 0, 0),
+                Instruction(op.JMP | op.JEQ, 0, 1, GETPPID),
+                Instruction(op.RET_K, 0, 0, value),
+                ALLOW,
+            ]
+        )
+
+    compare(prober, [Case((answering(older), answering(newer)), GETPPID) for older in VALUES])
+
+
+def test_division_by_a_zero_register_kills_the_thread(prober):
+    program = load_of([Instruction(op.ALU | op.DIV | op.X, 0, 0, 0), ALLOW])
+    assert refusal(program) is None
+    assert simulate(program, Call(NATIVE.audit, GETPPID)).action.kind is Kind.KILL_THREAD
+    (answer,) = ask(prober, [Case((program,), GETPPID)])
+    assert answer.outcome is Outcome.THREAD_KILLED

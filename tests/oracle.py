@@ -1,0 +1,44 @@
+"""What tests ask of two programs: the same answer to every call at the edges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from seclatch.filter.boundary import boundary_calls
+from seclatch.filter.cases import meaningful
+from seclatch.filter.evaluate import Evaluator
+from seclatch.model.action import Action, Kind
+from seclatch.model.arch import Arch
+from seclatch.model.call import Call
+from seclatch.model.filter import Filter
+from seclatch.model.syscall import table
+
+
+def said(value: int) -> Action:
+    """The action as a profile can say it: a trap's data it cannot."""
+    action = meaningful(value)
+    return Action(action.kind) if action.kind is Kind.TRAP else action
+
+
+def numbers(arch: Arch, names: Iterable[str] | None) -> list[int] | None:
+    """The numbers of some calls, where the architecture has them; None for all calls."""
+    known = table(arch).numbers
+    return None if names is None else [known[name] for name in names if name in known]
+
+
+def differences(
+    one: Filter,
+    other: Filter,
+    arches: Iterable[Arch],
+    names: Iterable[str] | None = None,
+) -> list[tuple[Arch, Call, Action, Action]]:
+    """Calls at the edges of either program that they answer differently."""
+    first, second = Evaluator(one), Evaluator(other)
+    found = []
+    for arch in arches:
+        for program in (one, other):
+            for call in boundary_calls(program, arch, numbers(arch, names)):
+                answers = said(first.value(call)), said(second.value(call))
+                if answers[0] != answers[1]:
+                    found.append((arch, call, *answers))
+    return found

@@ -1,0 +1,216 @@
+"""The commands, run as a user runs them."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from seclatch.model.arch import Arch
+from seclatch.profile.compile import Runtime, compile_profile
+from seclatch.profile.load import load
+
+RUN = "from seclatch.cli.main import main; main()"
+STRICT = {
+    "defaultAction": "SCMP_ACT_ERRNO",
+    "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X32"]}],
+    "syscalls": [
+        {"names": ["read", "wriet"], "action": "SCMP_ACT_ALLOW"},
+        {"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF"]}},
+    ],
+}
+PLAIN = {
+    "defaultAction": "SCMP_ACT_ERRNO",
+    "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}],
+}
+
+
+def seclatch(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "NO_COLOR": "1"}
+    command = [sys.executable, "-c", RUN, "profile", *map(str, args)]
+    return subprocess.run(command, capture_output=True, env=env, cwd=cwd, check=False)
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> Path:
+    path = tmp_path / "strict.json"
+    path.write_text(json.dumps(STRICT, indent=1))
+    return path
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    path = tmp_path / "plain.json"
+    path.write_text(json.dumps(PLAIN))
+    return path
+
+
+def schema(name: str) -> Any:
+    return json.loads(resources.files("seclatch.data").joinpath("schemas", name).read_text())
+
+
+def test_check_names_file_line_and_remedy(strict: Path) -> None:
+    done = seclatch("check", "--arch", "amd64", strict)
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 1
+    assert lines[0].startswith(f"{strict}:15:5: error: 'wriet' is no system call")
+    assert lines[1] == "  did you mean write?"
+    assert any("[x32-open]" in line for line in lines)
+    assert not any("[dangerous-syscall]" in line for line in lines)
+
+
+def test_check_for_another_container(strict: Path) -> None:
+    done = seclatch("check", "--cap-add", "bpf", strict)
+    assert b"bpf is allowed" in done.stdout
+
+
+def test_check_json_keeps_to_its_schema(strict: Path, plain: Path) -> None:
+    done = seclatch("check", "--json", "--arch", "arm64", "--kernel", "5.10.0-8", strict, plain)
+    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    for each in reports:
+        jsonschema.validate(each, schema("profile-check-1.json"))
+    assert reports[0]["host"]["architecture"] == "SCMP_ARCH_AARCH64"
+    assert reports[0]["host"]["kernel"] == "5.10"
+    assert reports[0]["findings"][0]["path"] == "syscalls[0].names[1]"
+
+
+def test_strict_makes_warnings_fail(tmp_path: Path) -> None:
+    path = tmp_path / "kill.json"
+    path.write_text('{"defaultAction": "SCMP_ACT_KILL"}')
+    assert seclatch("check", path).returncode == 0
+    assert seclatch("check", "--strict", path).returncode == 1
+
+
+def test_names_from_a_profile_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "evil.json"
+    path.write_text(
+        json.dumps(PLAIN | {"syscalls": [{"names": ["\x1b[31m\nx"], "action": "SCMP_ACT_ALLOW"}]})
+    )
+    out = seclatch("check", path).stdout
+    assert b"\x1b" not in out
+    assert b"\\x1b[31m" in out
+
+
+def test_bad_files_are_named_without_a_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text('{"defaultAction": "SCMP_ACT_ALOW"}')
+    done = seclatch("check", path)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert done.stderr.decode().splitlines() == [
+        f"seclatch: {path}: line 1, column 19 (defaultAction): unknown action 'SCMP_ACT_ALOW'",
+        "  what to do: did you mean SCMP_ACT_ALLOW?",
+    ]
+    assert seclatch("check", tmp_path / "none.json").returncode == 2
+
+
+def test_resolve_prints_the_oci_value(strict: Path) -> None:
+    value = json.loads(seclatch("resolve", "--arch", "x86_64", "--cap-drop", "all", strict).stdout)
+    assert value["architectures"] == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X32"]
+    assert [rule["names"] for rule in value["syscalls"]] == [["read", "wriet"]]
+    with_caps = json.loads(seclatch("resolve", "--cap-add", "ALL", strict).stdout)
+    assert [rule["names"] for rule in with_caps["syscalls"]] == [["read", "wriet"], ["bpf"]]
+
+
+def test_compile_writes_the_program(plain: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.bpf"
+    done = seclatch("compile", "--runtime", "crun", plain, "-o", out)
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes() == compile_profile(load(plain), runtime=Runtime.CRUN).code
+    told = json.loads(seclatch("compile", "--json", plain).stdout)
+    program = compile_profile(load(plain), runtime=Runtime.RUNC)
+    assert told["code"] == program.code.hex()
+    assert told["architectures"] == [Arch.native().scmp]
+
+
+def test_compile_names_what_it_ignores(strict: Path) -> None:
+    assert b"wriet: unknown to libseccomp, ignored" in seclatch("compile", strict).stderr
+
+
+def test_nothing_half_written(plain: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    done = seclatch("compile", plain, "-o", tmp_path / "no/such/folder")
+    assert done.returncode == 2
+    assert b"writing" in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_convert_names_what_it_resolves(strict: Path) -> None:
+    done = seclatch("convert", "--to", "oci", strict)
+    assert b"conditions resolved for" in done.stderr
+    assert "archMap" not in json.loads(done.stdout)
+    kept = json.loads(seclatch("convert", "--to", "docker", strict).stdout)
+    assert kept["archMap"] == STRICT["archMap"]
+
+
+def test_diff_and_its_schema(strict: Path, plain: Path) -> None:
+    done = seclatch("diff", "--arch", "amd64", "--cap-add", "BPF", plain, strict)
+    assert done.returncode == 1
+    assert done.stdout.decode().splitlines() == [
+        "+ the whole ABI SCMP_ARCH_X32: was killed, now filtered",
+        "+ bpf: newly allowed (x86_64)",
+        "    was SCMP_ACT_ERRNO(1) (default)",
+        "    now SCMP_ACT_ALLOW",
+    ]
+    value = json.loads(seclatch("diff", "--json", "--cap-add", "BPF", plain, strict).stdout)
+    jsonschema.validate(value, schema("profile-diff-1.json"))
+    assert value["changes"][0]["effect"] == "allowed"
+    assert seclatch("diff", plain, plain).returncode == 0
+
+
+def test_a_program_in_the_place_of_a_profile(plain: Path, tmp_path: Path) -> None:
+    """Back from BPF it means the same; runc's stub shows as what it adds."""
+    out = tmp_path / "out.bpf"
+    assert seclatch("compile", "--runtime", "crun", plain, "-o", out).returncode == 0
+    done = seclatch("diff", plain, out)
+    assert (done.returncode, done.stdout) == (0, b"")
+    plain.write_text(json.dumps(PLAIN).replace("read", "mkdirat"))
+    assert seclatch("compile", "--runtime", "runc", plain, "-o", out).returncode == 0
+    changes = json.loads(seclatch("diff", "--json", plain, out).stdout)["changes"]
+    assert {change["effect"] for change in changes} == {"action"}
+    assert {change["after"][0].split()[0] for change in changes} == {"SCMP_ACT_ERRNO(38)"}
+    written = json.loads(seclatch("convert", "--to", "docker", out).stdout)
+    assert ["mkdirat"] in [rule["names"] for rule in written["syscalls"]]
+
+
+def test_a_program_for_another_machine(plain: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.bpf"
+    assert seclatch("compile", "--arch", "s390x", plain, "-o", out).returncode == 0
+    assert (
+        b"not for SCMP_ARCH_AARCH64 but for"
+        in seclatch("diff", "--arch", "arm64", plain, out).stderr
+    )
+    again = seclatch("convert", "--arch", "s390x", "--to", "oci", out)
+    assert json.loads(again.stdout)["architectures"] == ["SCMP_ARCH_S390X"]
+
+
+def test_bytes_that_are_neither(tmp_path: Path) -> None:
+    path = tmp_path / "noise"
+    path.write_bytes(bytes(range(64)))
+    done = seclatch("convert", "--to", "oci", path)
+    assert done.returncode == 2
+    assert b"the kernel refuses this program" in done.stderr
+
+
+def test_merge_and_intersect(strict: Path, plain: Path, tmp_path: Path) -> None:
+    out = tmp_path / "merged.json"
+    assert seclatch("merge", "--cap-add", "BPF", plain, strict, "-o", out).returncode == 0
+    assert {name for rule in load(out).rules for name in rule.names} == {"read", "bpf", "wriet"}
+    common = json.loads(seclatch("intersect", "--cap-add", "BPF", plain, strict).stdout)
+    assert [rule["names"] for rule in common["syscalls"]] == [["read"]]
+
+
+def test_the_empty_profile_is_told(tmp_path: Path, plain: Path) -> None:
+    path = tmp_path / "empty.json"
+    path.write_text("{}")
+    assert b"[empty-profile]" in seclatch("check", path).stdout
+    assert json.loads(seclatch("resolve", path).stdout) is None
+    for command in (["compile", path], ["diff", path, plain], ["merge", path, plain]):
+        done = seclatch(*command)
+        assert done.returncode == 2
+        assert b"no seccomp at all" in done.stderr

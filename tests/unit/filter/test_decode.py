@@ -1,0 +1,83 @@
+"""Bytes that are filters, and bytes that are not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import programs
+
+from seclatch.errors import InputError, SeclatchError
+from seclatch.filter.decode import decode, load
+from seclatch.filter.decompile import decompile
+from seclatch.filter.disassemble import disassemble
+from seclatch.filter.simulate import simulate
+from seclatch.model.arch import Arch
+from seclatch.model.call import Call
+from seclatch.model.filter import Filter
+
+junk = st.one_of(
+    st.binary(max_size=64),
+    # Low bytes in the right places are programs more often than noise is.
+    st.lists(
+        st.tuples(st.integers(0, 0x9F), st.integers(0, 3), st.integers(0, 3), st.integers(0, 64)),
+        max_size=12,
+    ).map(lambda rows: b"".join(bytes((a, 0, b, c, d, 0, 0, 0)) for a, b, c, d in rows)),
+)
+
+
+@given(junk)
+def test_any_bytes_are_decoded_or_refused_with_a_reason(data):
+    try:
+        program = decode(data, "junk")
+    except InputError as error:
+        assert "BPF" in str(error) or "refuses" in str(error)
+        assert error.status == 2
+        return
+    assert program.to_bytes() == data
+    simulate(program, Call(1, 2, (3,)))
+
+
+@given(junk)
+def test_any_bytes_can_be_listed(data):
+    program = Filter.from_bytes(data[: len(data) // 8 * 8])
+    assert len(disassemble(program, Arch.X86_64)) == len(program)
+
+
+@given(programs())
+def test_any_program_decompiles_or_says_why_not(program):
+    try:
+        found = decompile(program, (Arch.X86_64,))
+    except SeclatchError as error:
+        assert "decompiling the filter" in str(error)
+    else:
+        assert found.profiles
+
+
+@given(programs(), st.sampled_from(("little", "big")))
+def test_bytes_go_there_and_back_in_both_orders(program, order):
+    program = Filter(program.instructions, order)
+    assert Filter.from_bytes(program.to_bytes(), order) == program
+    assert decode(program.to_bytes(), "it", order) == program
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "0 instructions"),
+        (b"\x06\0\0\0\0\0\0", "7 bytes are no whole number of 8-byte instructions"),
+        (b"\x06\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0", "instruction 1: the kernel refuses"),
+    ],
+)
+def test_an_error_names_file_place_and_rule(tmp_path, data, message):
+    path = tmp_path / "x.bpf"
+    path.write_bytes(data)
+    with pytest.raises(InputError) as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path}: ") and message in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_a_big_endian_program_is_recognised():
+    data = bytes.fromhex("0020000000000004000600007fff0000")
+    assert decode(data, "it").byteorder == "big"
