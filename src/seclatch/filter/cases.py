@@ -59,7 +59,7 @@ def show_action(action: Action) -> str:
 
 
 def cases_of(ways: Iterable[Path], arch: Arch, default: Action) -> tuple[list[Case], list[Lost]]:
-    """The rules that make `ways` out of a default, and what they cannot say.
+    """The rules that make `ways` out of a default (if there is one), and what they cannot say.
 
     Cases of different actions never hold for the same arguments: their order means nothing.
     """
