@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from seclatch.errors import SeclatchError
 from seclatch.filter.cases import Case, Lost, byteorder, meaningful, show_action
-from seclatch.filter.opcode import CONDITIONAL, X
+from seclatch.filter.knowledge import spread
+from seclatch.filter.opcode import CONDITIONAL
 from seclatch.filter.portrait import Portrait, portray
 from seclatch.filter.symbolic import Graphs, Leaf
 from seclatch.filter.term import TooComplexError
@@ -75,11 +76,11 @@ def decompile(program: Filter, arches: Sequence[Arch] = ()) -> Decompiled:
 
 
 def mentioned(program: Filter) -> tuple[Arch, ...]:
-    """The architectures whose AUDIT_ARCH value stands in a comparison; 64-bit ones first."""
+    """The architectures whose AUDIT_ARCH value `arch` is compared with; 64-bit ones first."""
     constants = {
         instruction.k
-        for instruction in program.instructions
-        if instruction.code in CONDITIONAL and not instruction.code & X
+        for instruction, known in zip(program.instructions, spread(program), strict=True)
+        if known and known.word == ARCH and instruction.code in CONDITIONAL
     }
     found = [
         arch for arch in Arch if arch.audit in constants and byteorder(arch) == program.byteorder

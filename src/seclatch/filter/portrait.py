@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from seclatch.filter.cases import (
     Case,
@@ -14,8 +14,8 @@ from seclatch.filter.cases import (
     meaningful,
     show_action,
 )
-from seclatch.filter.domain import Domain, Range, clip, subtract
-from seclatch.filter.formula import show_value
+from seclatch.filter.domain import FULL, Domain, Range, clip, meets, subtract
+from seclatch.filter.formula import show_domain, show_value
 from seclatch.filter.paths import Path, paths
 from seclatch.filter.symbolic import Graphs, Leaf, Node, descend
 from seclatch.filter.term import U32, TooComplexError
@@ -70,13 +70,16 @@ def portray(graphs: Graphs, arch: Arch) -> Portrait:
 
 
 def unnamed(arch: Arch) -> tuple[Range, ...]:
-    """The numbers without a name that are this architecture's and not its twin's."""
-    ranges: tuple[Range, ...] = ((0, U32),)
+    """The numbers without a name that are this architecture's and not its twin's.
+
+    Negative ones are no calls on any: let through, they get ENOSYS. Only -1, by which tracers skip
+    a call, is looked at: libseccomp treats it as x86-64's, all others from x32's bit on as x32's.
+    """
+    ranges: tuple[Range, ...] = ((0, 0x7FFFFFFF), (U32, U32))
     if arch is Arch.X86_64:
         ranges = ((0, X32_BIT - 1), (U32, U32))
     if arch is Arch.X32:
-        # From 2**31 on there is no call; libseccomp closes all of it with x32, but for -1.
-        ranges = ((X32_BIT, U32 - 1),)
+        ranges = ((X32_BIT, 0x7FFFFFFF),)
     for number in table(arch).names:
         ranges = subtract(ranges, number, number)
     return ranges
@@ -113,7 +116,9 @@ def _unnamed_lost(
             action = meaningful(way.value) if isinstance(way.value, int) else None
             if action != default:
                 shown = show_action(action) if action else show_value(way.value, byteorder(arch))
-                key = condition(way, arch), shown
+                domain = way.domains[NUMBER]
+                bits = show_domain(replace(domain, ranges=FULL.ranges), "nr")
+                key = " and ".join(filter(None, (bits, condition(way, arch)))), shown
                 grouped.setdefault(key, []).extend(_numbers(way, numbers))
     except TooComplexError as problem:
         yield "numbers without a name", Lost("any arguments", "unknown", str(problem))
@@ -126,4 +131,5 @@ def _unnamed_lost(
 
 def _numbers(way: Path, numbers: tuple[Range, ...]) -> list[Range]:
     domain = way.domains[NUMBER]
-    return [one for first, last in domain.ranges for one in clip(numbers, first, last)]
+    ranges = [one for first, last in domain.ranges for one in clip(numbers, first, last)]
+    return [one for one in ranges if meets(one, domain.equal)]
