@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,14 @@ def test_division_by_a_zero_register_kills_the_thread(prober):
     assert simulate(program, Call(NATIVE.audit, GETPPID)).action.kind is Kind.KILL_THREAD
     (answer,) = ask(prober, [Case((program,), GETPPID)])
     assert answer.outcome is Outcome.THREAD_KILLED
+
+
+@pytest.mark.skipif(NATIVE is not Arch.X86_64, reason="uretprobe is x86-64's")
+def test_the_kernel_does_not_ask_filters_about_uretprobe(prober):
+    # Linux 6.14 on: uprobes must work in sandboxes. Outside a return probe the call is SIGILL.
+    program = load_of([Instruction(op.RET_K, 0, 0, Kind.ERRNO.value | 99)])
+    answer, bare = ask(prober, [Case((program,), 335), Case((), 335)])
+    if bare.outcome is Outcome.SIGNALLED and answer.outcome is Outcome.SIGNALLED:
+        assert answer.data == bare.data == signal.SIGILL
+    else:
+        assert (answer.outcome, answer.result) == (Outcome.RETURNED, -99)

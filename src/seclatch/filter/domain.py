@@ -59,6 +59,9 @@ class Domain:
         return narrowed._settle() if narrowed else None
 
     def _narrow_bits(self, cube: Cube, holds: bool) -> Domain | None:
+        mask, value = cube
+        if not holds and mask.bit_count() == 1:
+            cube, holds = (mask, mask ^ value), True  # a bit that is not 0 is 1
         if not holds:
             return replace(self, unequal=(*self.unequal, cube))
         both = intersect(self.equal, cube)

@@ -19,10 +19,13 @@ from seclatch.filter.formula import show_domain, show_value
 from seclatch.filter.paths import Path, paths
 from seclatch.filter.symbolic import Graphs, Leaf, Node, descend
 from seclatch.filter.term import U32, TooComplexError
-from seclatch.model.action import Action, Kind
+from seclatch.model.action import ENOSYS, Action, Kind
 from seclatch.model.arch import X32_BIT, Arch
 from seclatch.model.call import ARCH, ARGS, NUMBER, WORDS
 from seclatch.model.syscall import Syscall, table
+
+_ENOSYS = Action(Kind.ERRNO, ENOSYS)
+_STUB = "runc's stub for calls above all that a profile names: runc adds it again, crun does not"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,32 @@ def portray(graphs: Graphs, arch: Arch) -> Portrait:
         if found:
             cases[call.name] = tuple(found)
         lost += [(call.name, problem) for problem in problems]
+    newest = None if default == _ENOSYS else _stub(root, numbers, cases, arch)
+    if newest is not None:
+        cases = {
+            call.name: cases[call.name]
+            for call in table(arch).all()
+            if call.number <= newest and call.name in cases
+        }
+        numbers = clip(numbers, 0, newest)
+        lost.append((f"#{newest + 1} and above", Lost("", str(_ENOSYS), _STUB)))
     lost += _unnamed_lost(root, numbers, arch, default)
     return Portrait(arch, default, cases, tuple(lost))
+
+
+def _stub(
+    root: Node, numbers: tuple[Range, ...], cases: dict[str, tuple[Case, ...]], arch: Arch
+) -> int | None:
+    """The number above which everything gets ENOSYS, if what has no name there gets it too."""
+    always = (Case((), _ENOSYS),)
+    others = [number for number, name in table(arch).names.items() if cases.get(name) != always]
+    newest = max(others, default=0)
+    above = clip(numbers, newest + 1, U32)
+    try:
+        ways = list(paths(root, {NUMBER: Domain(above)})) if above else []
+    except TooComplexError:
+        return None
+    return newest if ways and all(way.value == _ENOSYS.ret for way in ways) else None
 
 
 def unnamed(arch: Arch) -> tuple[Range, ...]:

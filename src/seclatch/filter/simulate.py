@@ -2,6 +2,9 @@
 
 Kept plain, because everything else is checked against it, and it against the kernel. For a table
 of many calls `seclatch.filter.evaluate` is quicker and says the same.
+
+What the filter says is not always asked: since Linux 6.14 x86-64 kernels let uretprobe (number 335)
+pass without asking any filter (kernel/seccomp.c, seccomp_uprobe_exception).
 """
 
 from __future__ import annotations

@@ -205,6 +205,8 @@ class _Walk:
             decided = _decided(operation, term.mask, right)
             if decided is not None:
                 return decided
+            if operation != opcode.JEQ and term.mask != U32:
+                return _ordered(operation, term, right)
         return Test(term, operation, right), True
 
 
@@ -217,6 +219,27 @@ def _decided(operation: int, mask: int, right: int) -> bool | None:
     if right == 0:
         return True
     return False if right > mask else None
+
+
+def _ordered(operation: int, term: Term, right: int) -> tuple[Test, bool]:
+    """An order of masked words, made an equality where only one value is on one side.
+
+    `(word & 4) >= 1` is `(word & 4) != 0`. Decided comparisons do not come here.
+    """
+    least = _next_part(term.mask, right if operation == opcode.JGE else right + 1)
+    if least == term.mask:
+        return Test(term, opcode.JEQ, least), True
+    if least == term.mask & -term.mask:
+        return Test(term, opcode.JEQ, 0), False
+    return Test(term, operation, right), True
+
+
+def _next_part(mask: int, least: int) -> int:
+    """The least number from `least` on whose bits are all in `mask`; there is one."""
+    outside = least & ~mask
+    if outside:  # carry over everything below the highest bit that the mask lacks
+        least = ((least | ((1 << outside.bit_length()) - 1) | ~mask & U32) + 1) & mask
+    return least
 
 
 def descend(node: Node, word: int, value: int) -> Node:
