@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from bench import filter as filters
 from bench import start
 
-BENCHMARKS = {"start": start.report}
+BENCHMARKS = {"start": start.report, "filter": filters.report}
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from seclatch.report.text import printable
     callback=parse_arches,
     help="Only for these architectures (default: those that the program compares with).",
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON (schema seclatch.decompiled/1).")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, schema filter-decompiled/1.")
 def command(file: Path, arch: tuple[Arch, ...], as_json: bool) -> None:
     """Print the program in FILE (`-` for standard input) as an OCI profile.
 
@@ -49,7 +49,7 @@ def command(file: Path, arch: tuple[Arch, ...], as_json: bool) -> None:
 
 def _describe(found: Decompiled) -> dict[str, object]:
     return {
-        "schema": "seclatch.decompiled/1",
+        "schema": "seclatch.filter-decompiled/1",
         "profiles": [document(profile) for profile in found.profiles],
         "kept": [dataclasses.asdict(kept) for kept in found.kept],
     }

@@ -20,7 +20,7 @@ from seclatch.model.arch import Arch
     callback=parse_arches,
     help="Whose calls are meant where the program does not compare the architecture.",
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON (schema seclatch.listing/1).")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, schema filter-listing/1.")
 def command(file: Path, arch: tuple[Arch, ...], as_json: bool) -> None:
     """List the program in FILE (`-` for standard input), one instruction a line.
 
@@ -32,9 +32,8 @@ def command(file: Path, arch: tuple[Arch, ...], as_json: bool) -> None:
     program = read(file, arch)
     lines = disassemble(program, arch[0] if arch else None)
     if as_json:
-        listing = [_describe(line) for line in lines]
-        value = {"schema": "seclatch.listing/1", "byteorder": program.byteorder, "lines": listing}
-        click.echo(json.dumps(value))
+        head = {"schema": "seclatch.filter-listing/1", "byteorder": program.byteorder}
+        click.echo(json.dumps(head | {"lines": [_describe(line) for line in lines]}))
         return
     for line in lines:
         text = f"{line.index:5} {line.label:5} {line.text:45} {line.note}"

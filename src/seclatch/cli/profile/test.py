@@ -10,9 +10,11 @@ from typing import Any
 import click
 
 from seclatch.cli.profile.options import FILE, host_from, host_options, resolved
+from seclatch.cli.profile.output import warn
 from seclatch.errors import InputError
 from seclatch.filter.ask import Answer, ask
 from seclatch.filter.expectation import Result, parse_table, run_table
+from seclatch.filter.simulate import UNASKED
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.match import matching
@@ -34,7 +36,7 @@ from seclatch.report.text import printable
     show_default=True,
     help="Who compiles the profile.",
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON (schema seclatch.verdicts/1).")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, schema profile-verdicts/1.")
 @host_options
 def command(
     file: Path,
@@ -78,13 +80,17 @@ def _asked(text: str, arch: Arch) -> Asked:
 def _calls(profile: Profile, program: Filter, calls: Sequence[Asked], as_json: bool) -> None:
     """Answer each call, with the rules behind each answer."""
     answered = [(asked, ask(program, asked)) for asked in calls]
+    for asked in calls:
+        if asked.syscall.arch is Arch.X86_64 and asked.syscall.number in UNASKED:
+            what = UNASKED[asked.syscall.number]
+            warn(asked.text, [f"the kernel asks no filter about this call ({what})"])
     if as_json:
         documents = [
             _call_document(asked)
             | {"answers": [_answer_document(one, _reason(profile, asked, one)) for one in answers]}
             for asked, answers in answered
         ]
-        click.echo(json.dumps({"schema": "seclatch.verdicts/1", "calls": documents}))
+        click.echo(json.dumps({"schema": "seclatch.profile-verdicts/1", "calls": documents}))
         return
     for asked, answers in answered:
         for answer in answers:
@@ -99,7 +105,7 @@ def _table(program: Filter, table: Path, as_json: bool) -> int:
     failed = [result for result in results if not result.passed]
     if as_json:
         rows = [_row_document(result) for result in results]
-        click.echo(json.dumps({"schema": "seclatch.verdicts/1", "rows": rows}))
+        click.echo(json.dumps({"schema": "seclatch.profile-verdicts/1", "rows": rows}))
     else:
         for result in failed:
             row = result.row
