@@ -58,22 +58,46 @@ def wait_for_filter(pid: int) -> None:
 @contextmanager
 def running(runtime: str, tmp: Path, seccomp: dict[str, Any]) -> Iterator[int]:
     """Start a container that waits, under the plain `runtime`; yields its program's pid."""
-    if shutil.which(runtime) is None:
-        pytest.fail(f"{runtime} is not installed")
-    bundle = make_bundle(tmp / "bundle", seccomp, ["/bin/busybox", "sleep", "600"])
-    name = f"seclatch-{runtime}-{os.getpid()}-{tmp.name}"
-    base = ["unshare", "-m", "sh", "-c", CGROUP2, "sh", runtime, "--root", str(tmp / "root")]
-    options = ["--cgroup-manager=disabled"] if runtime == "crun" else []
-    log = (tmp / "log").open("w+")
-    run = [*base, *options, "run", "-d", "--pid-file", str(tmp / "pid"), "-b", str(bundle), name]
-    done = subprocess.run(run, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
-    log.seek(0)
-    assert done.returncode == 0, log.read()
+    container = Container(runtime, tmp, seccomp)
     try:
+        status, log = container.start()
+        assert status == 0, log
         pid = int((tmp / "pid").read_text())
         wait_for_filter(pid)
         yield pid
     finally:
+        container.delete()
+
+
+class Container:
+    """One container of a plain runtime, in a folder of its own."""
+
+    def __init__(self, runtime: str, tmp: Path, seccomp: dict[str, Any]) -> None:
+        if shutil.which(runtime) is None:
+            pytest.fail(f"{runtime} is not installed")
+        self.tmp = tmp
+        self.bundle = make_bundle(tmp / "bundle", seccomp, ["/bin/busybox", "sleep", "600"])
+        self.name = f"seclatch-{runtime}-{os.getpid()}-{tmp.name}"
+        options = ["--cgroup-manager=disabled"] if runtime == "crun" else []
+        unshared = ["unshare", "-m", "sh", "-c", CGROUP2, "sh"]
+        self.base = [*unshared, runtime, "--root", str(tmp / "root"), *options]
+
+    def start(self) -> tuple[int, str]:
+        """`run -d`: its exit status and what it said."""
+        options = ["--pid-file", str(self.tmp / "pid"), "-b", str(self.bundle), self.name]
+        with (self.tmp / "log").open("w+") as log:
+            run = [*self.base, "run", "-d", *options]
+            done = subprocess.run(
+                run, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False
+            )
+            log.seek(0)
+            return done.returncode, log.read()
+
+    def delete(self) -> None:
+        """Also what a failed start left; nothing left is well."""
         subprocess.run(
-            [*base, *options, "delete", "-f", name], check=True, stdin=subprocess.DEVNULL
+            [*self.base, "delete", "-f", self.name],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
         )

@@ -6,12 +6,17 @@ Read back with PTRACE_SECCOMP_GET_FILTER.
 import json
 import platform
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bundles import running
+from bundles import Container, running, wait_for_filter
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from seclatch.errors import SeclatchError
+from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import table
 from seclatch.profile.compile import Runtime, compile_profile
@@ -103,6 +108,100 @@ def test_the_live_program_is_ours(runtime: Runtime, name: str, tmp_path: Path) -
     assert len(filters) == 1
     assert filters[0] in (program.code, *program.alternatives)
     assert len(program.alternatives) <= (0 if runtime is Runtime.CRUN else 3)
+
+
+HARMLESS = ["mkdir", "rmdir", "bpf", "acct", "kcmp", "ptrace", "keyctl", "socket", "clone3"]
+numbers = st.sampled_from([0, 1, 2, 7, 0x7E020000, 0xFFFFFFFF, 1 << 32, (1 << 64) - 1])
+harmless_args = st.lists(
+    st.builds(
+        compare,
+        st.integers(0, 3),
+        st.sampled_from([operator.name for operator in Operator]),
+        numbers,
+        numbers,
+    ),
+    max_size=3,
+)
+harmless = st.builds(
+    lambda names, action, errno, args: (
+        rule(" ".join(names), f"SCMP_ACT_{action}", args=args)
+        | ({"errnoRet": errno} if action in ("ERRNO", "TRACE") else {})
+    ),
+    st.lists(st.sampled_from(HARMLESS), min_size=1, max_size=3),
+    st.sampled_from(["ERRNO", "LOG", "TRAP", "TRACE", "KILL", "KILL_PROCESS", "ALLOW"]),
+    st.sampled_from([1, 13, 38]),
+    harmless_args,
+)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the profiles name x86's ABIs")
+@pytest.mark.parametrize("runtime", [Runtime.RUNC, Runtime.CRUN], ids=lambda r: r.value)
+@given(rules=st.lists(harmless, min_size=1, max_size=6), arches=st.sampled_from(X86))
+@settings(max_examples=12, deadline=None, database=None)
+def test_any_denylist(runtime: Runtime, rules: list[dict[str, Any]], arches: list[str]) -> None:
+    """We compile what the runtime loads, and refuse what it refuses."""
+    seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": arches, "syscalls": rules}
+    with tempfile.TemporaryDirectory() as folder:
+        container = Container(runtime.value, Path(folder), seccomp)
+        try:
+            status, log = container.start()
+            try:
+                program = compile_profile(parse(json.dumps(seccomp), "x"), runtime=runtime)
+            except SeclatchError as error:
+                assert status != 0, error
+                assert "file exists" in log.lower()  # EEXIST, as we say
+                return
+            assert status == 0, log
+            pid = int((container.tmp / "pid").read_text())
+            wait_for_filter(pid)
+            assert read_filters(pid) == [program.code]
+        finally:
+            container.delete()
+
+
+REFUSED = {
+    "errno-with-allow": (
+        Runtime.CRUN,
+        {
+            "defaultAction": "SCMP_ACT_ERRNO",
+            "syscalls": [rule("read", "SCMP_ACT_ALLOW", errnoRet=1)],
+        },
+        "errno",
+    ),
+    "default-errno-with-allow": (
+        Runtime.CRUN,
+        {"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1},
+        "errno",
+    ),
+    "notify-write": (
+        Runtime.RUNC,
+        {
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "listenerPath": "/nowhere",
+            "syscalls": [rule("write", "SCMP_ACT_NOTIFY")],
+        },
+        "SCMP_ACT_NOTIFY cannot be used for the write syscall",
+    ),
+    "errno-too-big": (
+        Runtime.RUNC,
+        {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule("bpf", errnoRet=4095)]},
+        "error",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_runtimes_refuse_what_we_refuse(name: str, tmp_path: Path) -> None:
+    runtime, seccomp, said = REFUSED[name]
+    with pytest.raises(SeclatchError):
+        compile_profile(parse(json.dumps(seccomp), name), runtime=runtime)
+    container = Container(runtime.value, tmp_path, seccomp)
+    try:
+        status, log = container.start()
+    finally:
+        container.delete()
+    assert status != 0
+    assert said in log
 
 
 def test_a_process_without_filter_has_none() -> None:

@@ -11,6 +11,7 @@ from seclatch.model.finding import Finding, Severity
 from seclatch.profile.checks import (
     abis,
     actions,
+    compiled,
     dangerous,
     idle,
     keys,
@@ -36,6 +37,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     keys.check,
     names.check,
     idle.check,
+    compiled.check,
     actions.check,
     abis.check,
     namespaces.check,

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from seclatch.errors import InputError
+from seclatch.model import errno
 from seclatch.profile.place import FormatError, Path, Place
 
 GROUP = "security-profiles-operator.x-k8s.io/"
@@ -74,16 +75,19 @@ def _spec(document: Any) -> Any:
     if isinstance(spec, dict) and spec.get(_BASE):
         rule = f"{_BASE} stands for a profile that is not in this file"
         raise FormatError((_BASE,), rule, "merge the base profile into it first")
-    _rename_errno(spec)
+    _read_errno(spec)
     return spec
 
 
-def _rename_errno(spec: Any) -> None:
-    """The operator's errnoRet is a string, and means containers-common's `errno`."""
+def _read_errno(spec: Any) -> None:
+    """The operator's errnoRet is a string: a number in digits or a name."""
     rules = spec.get("syscalls") if isinstance(spec, dict) else None
-    for rule in rules if isinstance(rules, list) else ():
+    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
         if isinstance(rule, dict) and isinstance(rule.get("errnoRet"), str):
-            rule["errno"] = rule.pop("errnoRet")
+            try:
+                rule["errnoRet"] = errno.parse(rule["errnoRet"])
+            except ValueError as error:
+                raise FormatError(("syscalls", index, "errnoRet"), str(error)) from error
 
 
 def _place(mark: Any, path: Path = ()) -> Place:

@@ -163,6 +163,40 @@ def test_diff_and_its_schema(strict: Path, plain: Path) -> None:
     assert seclatch("diff", plain, plain).returncode == 0
 
 
+def test_a_program_in_the_place_of_a_profile(plain: Path, tmp_path: Path) -> None:
+    """Back from BPF it means the same; runc's stub shows as what it adds."""
+    out = tmp_path / "out.bpf"
+    assert seclatch("compile", "--runtime", "crun", plain, "-o", out).returncode == 0
+    done = seclatch("diff", plain, out)
+    assert (done.returncode, done.stdout) == (0, b"")
+    plain.write_text(json.dumps(PLAIN).replace("read", "mkdirat"))
+    assert seclatch("compile", "--runtime", "runc", plain, "-o", out).returncode == 0
+    changes = json.loads(seclatch("diff", "--json", plain, out).stdout)["changes"]
+    assert {change["effect"] for change in changes} == {"action"}
+    assert {change["after"][0].split()[0] for change in changes} == {"SCMP_ACT_ERRNO(38)"}
+    written = json.loads(seclatch("convert", "--to", "docker", out).stdout)
+    assert ["mkdirat"] in [rule["names"] for rule in written["syscalls"]]
+
+
+def test_a_program_for_another_machine(plain: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.bpf"
+    assert seclatch("compile", "--arch", "s390x", plain, "-o", out).returncode == 0
+    assert (
+        b"not for SCMP_ARCH_AARCH64 but for"
+        in seclatch("diff", "--arch", "arm64", plain, out).stderr
+    )
+    again = seclatch("convert", "--arch", "s390x", "--to", "oci", out)
+    assert json.loads(again.stdout)["architectures"] == ["SCMP_ARCH_S390X"]
+
+
+def test_bytes_that_are_neither(tmp_path: Path) -> None:
+    path = tmp_path / "noise"
+    path.write_bytes(bytes(range(64)))
+    done = seclatch("convert", "--to", "oci", path)
+    assert done.returncode == 2
+    assert b"the kernel refuses this program" in done.stderr
+
+
 def test_merge_and_intersect(strict: Path, plain: Path, tmp_path: Path) -> None:
     out = tmp_path / "merged.json"
     assert seclatch("merge", "--cap-add", "BPF", plain, strict, "-o", out).returncode == 0

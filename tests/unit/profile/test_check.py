@@ -13,6 +13,7 @@ from seclatch.profile.check import MAX_EACH, check
 from seclatch.profile.export.formats import write
 from seclatch.profile.load import parse_document
 from seclatch.profile.resolve import Host
+from seclatch.system.libseccomp import version
 
 HOST = Host(Arch.X86_64, kernel=(6, 12))
 
@@ -39,6 +40,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("unknown-syscall", {"rules": [rule("raed")]}, {"rules": [rule("read")]}),
     ("not-on-architecture", {"rules": [rule("set_tls")]},
      {"rules": [rule("set_tls")], "architectures": ["SCMP_ARCH_ARM"]}),
+    ("absent-names", {"rules": [rule("read waitpid")]}, {"rules": [rule("read wait4")]}),
     ("repeated-rule", {"rules": [rule("read"), rule("read")]}, {"rules": [rule("read")]}),
     ("overruled-rule", {"rules": [rule("read"), rule("read", "LOG")]}, {}),
     ("overruled-rule", {"rules": [rule("read", args=[compare("EQ", 1)]), rule("read")]}, {}),
@@ -94,6 +96,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("youki-alternatives",
      {"rules": [rule("read", args=[compare("EQ", 1), compare("EQ", 1, index=1)])]},
      {"rules": [rule("read", args=[compare("EQ", 1)])]}),
+    ("youki-empty-args", {"rules": [rule("read", args=[])]}, {"rules": [rule("read", args=None)]}),
     ("plain-runtime", {"rules": [rule("read")]}, {"defaultAction": "SCMP_ACT_ALLOW"}),
 ]  # fmt: skip
 
@@ -105,6 +108,20 @@ def test_fault_is_found_and_its_absence_not(
     faulty, sound = dict(faulty), dict(sound)
     assert code in codes(*faulty.pop("rules", []), **faulty)
     assert code not in codes(*sound.pop("rules", []), **sound)
+
+
+@pytest.mark.skipif(version() >= (2, 6, 1), reason="this libseccomp has no such fault")
+def test_what_libseccomp_compiles_wrongly_is_found() -> None:
+    """GHSA-4q85-33p6-j5g6: with 1 as second argument the second comparison holds."""
+    args = [compare("LT", 0, index=1), compare("LT", 1 << 32, index=1)]
+    found = codes(rule("read", "KILL_THREAD", args=args))
+    assert "miscompiled" in found
+    assert "the rules say SCMP_ACT_KILL_THREAD" in found["miscompiled"]
+
+
+def test_what_libseccomp_compiles_rightly_is_not() -> None:
+    args = [compare("EQ", 1, index=1), compare("EQ", 1 << 32, index=1)]
+    assert "miscompiled" not in codes(rule("read", args=args))
 
 
 def test_findings_point_at_the_place() -> None:

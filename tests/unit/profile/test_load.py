@@ -80,6 +80,12 @@ def test_kubernetes_profile() -> None:
     assert profile.rules == (Rule(("accept4", "bind"), "SCMP_ACT_ALLOW"),)
 
 
+def test_kubernetes_errno_is_a_string() -> None:
+    for written, number in (("ENOSYS", 38), ("'13'", 13), ("13", 13)):
+        profile = parse(f"{YAML}    errnoRet: {written}\n", "nginx.yaml")
+        assert profile.rules[0].errno == number
+
+
 def broken(**changes: Any) -> str:
     rule = {"names": ["read"], "action": "SCMP_ACT_ALLOW"} | changes.pop("rule", {})
     return json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]} | changes, indent=1)
@@ -110,6 +116,7 @@ def broken(**changes: Any) -> str:
         (broken(architectures=["SCMP_ARCH_ARM"], archMap=[{"architecture": "SCMP_ARCH_ARM"}]),
          "(archMap)", "engines refuse"),
         (YAML.replace("_ALLOW", "_ALLOWED"), "line 8, column 13 (spec.syscalls[0].action)", "unkn"),
+        (YAML + "    errnoRet: EWHAT\n", "line 12, column 15 (spec.syscalls[0].errnoRet)", "EWHAT"),
         (YAML.replace("kind: S", "kind: s"), "line 1", "neither"),
         ("a: &x [1]\nb: *x\n", "line 2, column 4", "aliases"),
         ("a: [\n", "line 2", "YAML"),

@@ -23,7 +23,8 @@ def command() -> None:
     """Seccomp profiles: check, resolve, compile, convert and compare them.
 
     FILE is a profile of Docker, Podman or containers-common, an OCI config.json or its
-    `linux.seccomp`, or a Kubernetes SeccompProfile manifest.
+    `linux.seccomp`, or a Kubernetes SeccompProfile manifest. `convert`, `diff`, `merge` and
+    `intersect` take a raw BPF program too.
 
     \b
     Examples:

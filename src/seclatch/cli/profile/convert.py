@@ -11,6 +11,7 @@ from seclatch.cli.profile.options import FILE, host_from, host_options, resolved
 from seclatch.cli.profile.output import emit, warn
 from seclatch.profile.export.formats import FORMATS, conditional, write
 from seclatch.profile.load import load
+from seclatch.profile.program import is_program
 
 
 @click.command()
@@ -29,13 +30,14 @@ def command(file: Path, form: str, output: Path | None, **options: Any) -> None:
       seclatch profile convert --to kubernetes strict.json -o strict.yaml
       seclatch profile convert --to systemd strict.json > /etc/systemd/system/x.service.d/calls.conf
     """
-    profile = load(file)
-    if not conditional(form):
-        host = host_from(options)
-        if profile.conditional:
+    host = host_from(options)
+    if conditional(form) and not is_program(file):
+        profile = load(file)
+    else:
+        profile = resolved(file, host)
+        if not is_program(file) and load(file).conditional:
             kernel = "{}.{}".format(*host.kernel)
             warn(str(file), [f"conditions resolved for {host.arch.scmp}, Linux {kernel}"])
-        profile = resolved(file, host)
     written = write(profile, form)
     warn(str(file), written.warnings)
     emit(written.text, output)

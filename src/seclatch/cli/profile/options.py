@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 import click
 
+from seclatch.cli.profile.output import warn
 from seclatch.errors import InputError
 from seclatch.model import capability
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
+from seclatch.profile import program
 from seclatch.profile.load import load
 from seclatch.profile.resolve import Engine, Host, narrow
 
@@ -90,7 +92,14 @@ def host_from(options: dict[str, Any]) -> Host:
 
 
 def resolved(file: Path, host: Host) -> Profile:
-    """Read a profile and resolve it; InputError for the empty one, which says nothing."""
+    """Read a profile and resolve it, or decompile a raw BPF program.
+
+    Warns of what the rules do not say; InputError for the empty profile, which says nothing.
+    """
+    if program.is_program(file):
+        recovered = program.recover(file, host.arch)
+        warn(str(file), recovered.warnings)
+        return recovered.profile
     profile = load(file)
     if not profile.default_action:
         raise InputError(

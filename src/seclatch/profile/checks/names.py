@@ -34,3 +34,20 @@ def check(subject: Subject) -> Iterator[Finding]:
                 "remove it, or add the architecture that it is for",
                 subject.written_path(index, name),
             )
+    yield from _absent(subject)
+
+
+def _absent(subject: Subject) -> Iterator[Finding]:
+    """A profile does not carry over by name: arm64 has no open, stat, fork, dup2."""
+    meant = {name: None for rule in subject.resolved.rules for name in rule.names}
+    for arch in subject.meaning.arches:
+        absent = [name for name in meant if name in all_names() and not table(arch).has(name)]
+        if absent:
+            some = ", ".join(absent[:6]) + (", …" if absent[6:] else "")
+            yield Finding(
+                "absent-names",
+                Severity.NOTE,
+                f"{len(absent)} of the names do not exist on {arch.scmp} and say nothing there: "
+                f"{some}",
+                "where one is the old name of a call, name the newer one too",
+            )

@@ -81,12 +81,22 @@ def _flags(subject: Subject) -> Iterator[Finding]:
 
 
 def _youki(subject: Subject) -> Iterator[Finding]:
+    """Its libcontainer/seccomp makes a rule of each comparison, and of an empty list none."""
     for index, rule in enumerate(subject.profile.rules):
+        path = ("syscalls", index, "args")
         if len({arg.index for arg in rule.args}) > 1:
             yield Finding(
                 "youki-alternatives",
                 Severity.WARNING,
-                "runc and crun want all these comparisons to hold, early versions of youki one",
+                "runc and crun want all these comparisons to hold, youki any one of them",
                 "do not rely on it with youki",
-                ("syscalls", index, "args"),
+                path,
+            )
+        if subject.raw["syscalls"][index].get("args") == []:
+            yield Finding(
+                "youki-empty-args",
+                Severity.NOTE,
+                'with "args": [] youki drops the rule, unless an engine left the key out before',
+                "leave `args` out",
+                path,
             )
