@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from strategies import words
 
 from seclatch.filter import opcode as op
+from seclatch.filter.comparison import _next_part
 from seclatch.filter.evaluate import Evaluator
 from seclatch.filter.simulate import simulate
-from seclatch.filter.symbolic import _next_part
 from seclatch.model.call import Call
 from seclatch.model.filter import Filter, Instruction
 
