@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -61,6 +62,8 @@ def portray(graphs: Graphs, arch: Arch) -> Portrait:
     root = graphs.graph(known)
     numbers = unnamed(arch)
     default = _default(root, numbers)
+    if default == _ENOSYS:
+        default = _below_stub(root, arch, numbers) or default
     cases: dict[str, tuple[Case, ...]] = {}
     lost: list[tuple[str, Lost]] = []
     for call in table(arch).all():
@@ -75,7 +78,7 @@ def portray(graphs: Graphs, arch: Arch) -> Portrait:
             for call in table(arch).all()
             if call.number <= newest and call.name in cases
         }
-        numbers = clip(numbers, 0, newest)
+        numbers = clip(numbers, 0, newest) + clip(numbers, U32, U32)
         lost.append((f"#{newest + 1} and above", Lost("", str(_ENOSYS), _STUB)))
     lost += _unnamed_lost(root, numbers, arch, default)
     return Portrait(arch, default, cases, tuple(lost))
@@ -88,7 +91,7 @@ def _stub(
     always = (Case((), _ENOSYS),)
     others = [number for number, name in table(arch).names.items() if cases.get(name) != always]
     newest = max(others, default=0)
-    above = clip(numbers, newest + 1, U32)
+    above = clip(numbers, newest + 1, U32 - 1)  # -1 goes another way for some ABIs
     try:
         ways = list(paths(root, {NUMBER: Domain(above)})) if above else []
     except TooComplexError:
@@ -122,6 +125,24 @@ def _default(root: Node, numbers: tuple[Range, ...]) -> Action:
         if isinstance(node, Leaf) and isinstance(node.value, int):
             return meaningful(node.value)
     return Action(Kind.KILL_PROCESS)
+
+
+def _below_stub(root: Node, arch: Arch, numbers: tuple[Range, ...]) -> Action | None:
+    """The default below runc's ENOSYS stub, where no number without a name is there to ask about.
+
+    Then it is what most calls without a rule must have got: the commonest refusal. That is only a
+    choice of how to say it; the rules say exactly the same with any default.
+    """
+    answers: dict[int, Action | None] = {}
+    for number in table(arch).names:
+        node = descend(root, NUMBER, number)
+        value = node.value if isinstance(node, Leaf) else None
+        answers[number] = meaningful(value) if isinstance(value, int) else None
+    newest = max((number for number, answer in answers.items() if answer != _ENOSYS), default=0)
+    below = Counter(answer for number, answer in answers.items() if number <= newest and answer)
+    if clip(numbers, 0, newest) or _ENOSYS in below:
+        return None
+    return next((one for one, _ in below.most_common() if not one.kind.executes), None)
 
 
 def _cases(root: Node, call: Syscall, default: Action) -> tuple[list[Case], list[Lost]]:
