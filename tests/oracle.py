@@ -48,7 +48,7 @@ def differences(
 
 def round_trip(program: Filter, native: Arch, runtime: Runtime = Runtime.LIBSECCOMP) -> Decompiled:
     """program → profiles → programs: no call at an edge is answered differently."""
-    found = decompile(program)
+    found = decompile(program, stub_apart=runtime is Runtime.RUNC)
     for profile in found.profiles:
         # The machine's own ABI comes first in what libseccomp makes; only the profile's are asked.
         own = native if native in profile.architectures else profile.architectures[0]

@@ -48,10 +48,14 @@ class Decompiled:
     kept: tuple[Kept, ...]
 
 
-def decompile(program: Filter, arches: Sequence[Arch] = ()) -> Decompiled:
+def decompile(
+    program: Filter, arches: Sequence[Arch] = (), *, stub_apart: bool = False
+) -> Decompiled:
     """Find the rules. The program must be one that the kernel accepts (`verify`).
 
     `arches`: which architectures to ask about; by default those that the program compares with.
+    `stub_apart`: leave runc's ENOSYS stub out of the rules, for runc adds it again, and tell of it
+    in `kept`. Otherwise the calls that it answers get rules of their own.
     """
     chosen = tuple(arches) or mentioned(program)
     if not chosen:
@@ -62,7 +66,7 @@ def decompile(program: Filter, arches: Sequence[Arch] = ()) -> Decompiled:
         )
     graphs = Graphs(program)
     try:
-        portraits = [portray(graphs, arch) for arch in chosen]
+        portraits = [portray(graphs, arch, stub_apart) for arch in chosen]
     except TooComplexError as problem:
         raise SeclatchError(f"decompiling the filter: {problem}", status=2) from problem
     elsewhere, kept = _elsewhere(graphs, program)

@@ -52,8 +52,11 @@ class Portrait:
         return only[0].action
 
 
-def portray(graphs: Graphs, arch: Arch) -> Portrait:
-    """Ask a program about every call of an architecture. Raises TooComplexError."""
+def portray(graphs: Graphs, arch: Arch, stub_apart: bool = False) -> Portrait:
+    """Ask a program about every call of an architecture. Raises TooComplexError.
+
+    `stub_apart`: what runc's stub answers is `lost`, not rules.
+    """
     known = {ARCH: arch.audit}
     if arch.bits == 32 and arch is not Arch.X32:
         # The kernel fills 32-bit arguments up with zeros; x32's are 64-bit registers.
@@ -71,7 +74,9 @@ def portray(graphs: Graphs, arch: Arch) -> Portrait:
         if found:
             cases[call.name] = tuple(found)
         lost += [(call.name, problem) for problem in problems]
-    newest = None if default == _ENOSYS else _stub(root, numbers, cases, arch)
+    newest = None
+    if stub_apart and default != _ENOSYS:
+        newest = _stub(root, numbers, cases, arch)
     if newest is not None:
         cases = {
             call.name: cases[call.name]

@@ -35,7 +35,7 @@ def command(file: Path, arch: tuple[Arch, ...], as_json: bool) -> None:
       seclatch filter decompile strict.bpf
       seclatch filter decompile --arch aarch64 --json strict.bpf
     """
-    found = decompile(read(file, arch), arch)
+    found = decompile(read(file, arch), arch, stub_apart=True)
     if as_json:
         click.echo(json.dumps(_describe(found)))
         return
