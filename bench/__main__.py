@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from bench import filter as filters
-from bench import start
+from bench import profile, start
 
-BENCHMARKS = {"start": start.report, "filter": filters.report}
+BENCHMARKS = {"start": start.report, "profile": profile.report, "filter": filters.report}
 
 
 def main() -> None:

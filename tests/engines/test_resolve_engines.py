@@ -154,6 +154,20 @@ def test_from_docker_profile_to_live_filter(docker: Docker) -> None:
         docker.cli("rm", "--force", container)
 
 
+def test_from_podmans_default_to_live_filter(podman: Podman) -> None:
+    base = ["run", "--detach", "--network=none", "--log-driver=none", "localhost/seclatch-test"]
+    container = podman.cli(*base, "/bin/sleep", "600").stdout.strip()
+    try:
+        pid = podman.cli("inspect", "--format={{.State.Pid}}", container).stdout
+        filters = read_filters(int(pid))
+        resolved = parse(json.dumps(take(podman.kept)), "config.json")
+        program = compile_profile(resolved, runtime=Runtime.RUNC)
+        assert len(filters) == 1
+        assert filters[0] in (program.code, *program.alternatives)
+    finally:
+        podman.cli("rm", "--force", "--time=0", container)
+
+
 def test_the_empty_profile_is_no_seccomp(docker: Docker, tmp_path: Path) -> None:
     (tmp_path / "empty.json").write_text("{}")
     assert docker.seccomp(f"--security-opt=seccomp={tmp_path}/empty.json") == {}

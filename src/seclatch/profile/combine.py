@@ -16,6 +16,9 @@ from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.profile import region
 from seclatch.profile.meaning import Clause, Meaning, read
 
+MAX_CLAUSES = 1024
+"""Combinations of conditions for one call; beyond, it takes too long to find out what they say."""
+
 Choice = Callable[[Action, Action], Action]
 
 
@@ -137,6 +140,8 @@ def _total(meaning: Meaning, name: str) -> list[Clause]:
 
 def _product(left: Sequence[Clause], right: Sequence[Clause], choose: Choice) -> list[Clause]:
     """Both lists read at once: first match in each is first match in the product's order."""
+    if len(left) * len(right) > MAX_CLAUSES:
+        raise ValueError(f"{len(left)} times {len(right)} conditions are too many")
     found = []
     for one in left:
         for other in right:
@@ -166,22 +171,40 @@ def _conjoin(left: tuple[Arg, ...], right: tuple[Arg, ...]) -> tuple[Arg, ...] |
 def _settle(clauses: Sequence[Clause], default: Action) -> list[Clause]:
     """Make a first-match list independent of its order, as libseccomp reads rules.
 
-    Of every clause the part is kept that no earlier clause of another action matches; what then
-    says the default is dropped, and what an equal clause covers too.
+    Of every clause the part is kept that no earlier clause of another action decides; what then
+    says the default is dropped, and what another clause covers too.
     """
     settled: list[Clause] = []
     for index, clause in enumerate(clauses):
         if clause.action == default:
             continue
         pieces = [clause.args]
-        for earlier in clauses[:index]:
-            if earlier.action != clause.action:
+        for before, earlier in enumerate(clauses[:index]):
+            if earlier.action != clause.action and not _decided(clauses[:before], clause, earlier):
                 pieces = [part for piece in pieces for part in _subtract(piece, earlier.args)]
+        if len(pieces) + len(settled) > MAX_CLAUSES:
+            raise ValueError("made disjoint, the conditions are too many")
         settled += [Clause(piece, clause.action) for piece in pieces]
-    whole = next((clause for clause in settled if not clause.args), None)
-    if whole and all(clause.action == whole.action for clause in settled):
-        return [whole]
-    return list(dict.fromkeys(settled))
+    return _needed(settled)
+
+
+def _decided(first: Sequence[Clause], clause: Clause, earlier: Clause) -> bool:
+    """Where `clause` and `earlier` meet, does one of `first` decide as `clause` does?"""
+    both = _conjoin(clause.args, earlier.args)
+    if both is None:
+        return True
+    meeting = set(both)
+    return any(each.action == clause.action and meeting.issuperset(each.args) for each in first)
+
+
+def _needed(clauses: Sequence[Clause]) -> list[Clause]:
+    """Leave out clauses that another one of the same action implies."""
+    kept: list[tuple[set[Arg], Clause]] = []
+    for clause in sorted(dict.fromkeys(clauses), key=lambda clause: len(clause.args)):
+        args = set(clause.args)
+        if not any(clause.action == old.action and args >= some for some, old in kept):
+            kept.append((args, clause))
+    return [clause for _, clause in kept]
 
 
 def _subtract(piece: tuple[Arg, ...], hole: tuple[Arg, ...]) -> Iterator[tuple[Arg, ...]]:

@@ -11,7 +11,7 @@ from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
 from seclatch.model.syscall import table
-from seclatch.profile.meaning import Meaning, points, read
+from seclatch.profile.meaning import Meaning, complete, points, read
 
 SCHEMA = "seclatch.profile-diff/1"
 """The version of `report`'s shape; its schema is data/schemas/profile-diff-1.json."""
@@ -26,6 +26,7 @@ class Effect(enum.Enum):
     DENIED = "newly denied"
     MIXED = "allowed for some arguments, denied for others"
     ACTION = "another action"
+    UNDECIDED = "written differently, in too many combinations to compare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,16 @@ def _changes(old: Meaning, new: Meaning, arches: tuple[Arch, ...]) -> Iterator[C
 
 
 def _change(name: str, old: Meaning, new: Meaning, arches: tuple[Arch, ...]) -> Change | None:
+    if _as_written(old, name) == _as_written(new, name):
+        return None
+    clauses = [*old.clauses(name), *new.clauses(name)]
     verdicts = {
-        values: (old.verdict(name, values), new.verdict(name, values))
-        for values in points([*old.clauses(name), *new.clauses(name)])
+        values: (old.verdict(name, values), new.verdict(name, values)) for values in points(clauses)
     }
     differing = {values: pair for values, pair in verdicts.items() if pair[0] != pair[1]}
     if not differing:
-        return None
+        undecided = (name, arches, Effect.UNDECIDED, _describe(old, name), _describe(new, name))
+        return None if complete(clauses) else Change(*undecided)
     conditional = old.unconditional(name) is None or new.unconditional(name) is None
     return Change(
         name,
@@ -93,8 +97,21 @@ def _change(name: str, old: Meaning, new: Meaning, arches: tuple[Arch, ...]) -> 
         _effect(list(differing.values())),
         _describe(old, name),
         _describe(new, name),
-        next(iter(differing)) if conditional else (),
+        _telling(differing) if conditional else (),
     )
+
+
+def _as_written(meaning: Meaning, name: str) -> object:
+    """Equal for equal clauses in equal order, which need no comparing point by point."""
+    return meaning.default, [(clause.args, clause.action) for clause in meaning.clauses(name)]
+
+
+def _telling(differing: dict[Values, tuple[Action, Action]]) -> Values:
+    """Arguments at which the call is made by one profile only, if there are any."""
+    for values, (old, new) in differing.items():
+        if old.kind.executes != new.kind.executes:
+            return values
+    return next(iter(differing))
 
 
 def _effect(pairs: list[tuple[Action, Action]]) -> Effect:

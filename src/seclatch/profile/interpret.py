@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from seclatch.model import errno
@@ -12,6 +13,9 @@ from seclatch.model.arch import Arch
 from seclatch.model.profile import FLAGS, MAX_ARGS, Arg, Condition, Profile, Rule
 from seclatch.profile import wire
 from seclatch.profile.place import FormatError, Path
+
+MAX_COMPARISONS = 8192
+MAX_OF_NAME = 512
 
 _KERNEL = re.compile(r"(\d{1,3})\.(\d{1,3})")
 _U64 = (1 << 64) - 1
@@ -25,6 +29,7 @@ def interpret(document: wire.Seccomp) -> Profile:
     rules = document.syscalls or []
     if rules or document.default_action:
         _action(document.default_action, ("defaultAction",))
+    _bound(rules)
     return Profile(
         default_action=document.default_action or "",
         default_errno=_errno(document.default_errno_ret, ("defaultErrnoRet",)),
@@ -36,6 +41,28 @@ def interpret(document: wire.Seccomp) -> Profile:
         listener_path=document.listener_path or "",
         listener_metadata=document.listener_metadata or "",
     )
+
+
+def _bound(rules: list[wire.Syscall]) -> None:
+    """Refuse what no kernel would load anyway, before time and memory go into it.
+
+    A rule stands for as many as it has names and comparisons; a filter has at most 4096
+    instructions (BPF_MAXINSNS), and each comparison needs one at least.
+    """
+    total = 0
+    of_name: Counter[str] = Counter()
+    for index, rule in enumerate(rules):
+        names = rule.names or [rule.name or ""]
+        comparisons = max(len(rule.args or ()), 1)
+        total += len(names) * comparisons
+        if total > MAX_COMPARISONS:
+            text = f"more than {MAX_COMPARISONS} names and comparisons: no kernel loads so many"
+            raise FormatError(("syscalls", index), text)
+        for name in names:
+            of_name[name] += comparisons
+            if of_name[name] > MAX_OF_NAME:
+                text = f"more than {MAX_OF_NAME} rules for {name!r}: no kernel loads so many"
+                raise FormatError(("syscalls", index), text)
 
 
 def _rule(rule: wire.Syscall, path: Path) -> Rule:

@@ -16,11 +16,17 @@ GROUP = "security-profiles-operator.x-k8s.io/"
 _BASE = "baseProfileName"
 
 
+MAX_SIZE = 256 << 10
+"""Characters. YAML is read at some 100 KB a second; the operator's own profiles have a few KB."""
+
+
 def read(text: str, source: str) -> tuple[Any, Callable[[Path], Place]]:
     """The manifest's spec as plain values, and what finds the place of a path within it.
 
     Raises InputError with line and column if the text is no SeccompProfile manifest.
     """
+    if len(text) > MAX_SIZE:
+        raise InputError(source, "", f"no JSON, and larger than {MAX_SIZE >> 10} KiB as YAML")
     node, document = _read(text, source)
 
     def locate(path: Path) -> Place:

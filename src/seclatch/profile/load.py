@@ -81,12 +81,27 @@ def read(path: Path) -> str:
 def decode(text: str, source: str) -> Any:
     """JSON to plain values, or an error at its line and column."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+    except _RepeatedKeyError as error:
+        key, where = place.repeated(text) or (str(error), "")
+        rule = f"the key {key!r} occurs twice: readers differ in which of the two counts"
+        raise InputError(source, str(where), rule, remedy="remove one of them") from error
     except json.JSONDecodeError as error:
         where = place.Place((), error.lineno, error.colno)
         raise InputError(source, str(where), f"not JSON: {error.msg}") from error
     except (RecursionError, ValueError) as error:  # too deep; NaN; a number of 5000 digits
         raise InputError(source, "", f"not JSON that a profile can have: {error}") from error
+
+
+class _RepeatedKeyError(Exception):
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise _RepeatedKeyError
+    return value
 
 
 def _no_constant(name: str) -> None:

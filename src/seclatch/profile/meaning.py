@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,9 @@ from seclatch.model.profile import Arg, Profile
 from seclatch.profile import region
 
 MAX_POINTS = 4096
-"""How many argument combinations are looked at for one call at most."""
+MAX_TESTS = 500_000
+"""How many argument combinations are looked at for one call at most, and how many times a clause
+is held against one: a hostile profile could ask for billions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ def read(profile: Profile, native: Arch) -> Meaning:
     arches = tuple(dict.fromkeys((native, *profile.architectures)))
     meaning = Meaning(profile.default, arches)
     default = profile.default
+    seen: dict[tuple[str, frozenset[Arg]], Clause] = {}
     for index, rule in enumerate(profile.rules):
         effect = rule.effect
         if effect == default:
@@ -126,11 +130,14 @@ def read(profile: Profile, native: Arch) -> Meaning:
             compared = tuple(arg for arg in args if not region.unmasked(arg))
             clause = Clause(compared, effect, index)
             for name in rule.names:
-                _add(meaning, name, clause)
+                _add(meaning, name, clause, seen)
     return meaning
 
 
-def _add(meaning: Meaning, name: str, new: Clause) -> None:
+def _add(
+    meaning: Meaning, name: str, new: Clause, seen: dict[tuple[str, frozenset[Arg]], Clause]
+) -> None:
+    """`seen` finds the earlier clause with the same condition."""
     clauses = meaning.calls.setdefault(name, [])
     if clauses and not clauses[0].args:
         same = clauses[0].action == new.action and not new.args
@@ -141,8 +148,8 @@ def _add(meaning: Meaning, name: str, new: Clause) -> None:
         meaning.idle += [Idle(rule, name, Fate.REPLACED, new.rule) for rule in replaced]
         clauses[:] = [new]
     else:
-        twin = next((old for old in clauses if set(old.args) == set(new.args)), None)
-        if twin is None:
+        twin = seen.setdefault((name, frozenset(new.args)), new)
+        if twin is new:
             clauses.append(new)
         else:
             fate = Fate.REPEATED if twin.action == new.action else Fate.CONFLICT
@@ -151,6 +158,8 @@ def _add(meaning: Meaning, name: str, new: Clause) -> None:
 
 def overlaps(clauses: Sequence[Clause]) -> Iterator[tuple[Clause, Clause]]:
     """Pairs with different actions that can both match one call: libseccomp picks one."""
+    if len({clause.action for clause in clauses}) < 2:
+        return
     for left, right in itertools.combinations(clauses, 2):
         if left.action != right.action and not _apart(left, right):
             yield left, right
@@ -174,6 +183,8 @@ def fragile(clauses: Sequence[Clause]) -> bool:
     is not affected; this test may name more than the affected cases.
     """
     exact = (Operator.EQ, Operator.MASKED_EQ)
+    if all(arg.operator in exact for clause in clauses for arg in clause.args):
+        return False
     for left, right in itertools.combinations(clauses, 2):
         for one, other in itertools.product(left.args, right.args):
             simple = one.operator in exact and other.operator in exact
@@ -183,11 +194,28 @@ def fragile(clauses: Sequence[Clause]) -> bool:
 
 
 def points(clauses: Sequence[Clause]) -> Iterator[tuple[int, ...]]:
-    """Argument combinations on both sides of each edge of the clauses' conditions."""
+    """Argument combinations on both sides of each edge of the clauses' conditions.
+
+    At most `limit(clauses)` of them; `complete` tells whether that is all. Where masks and ranges
+    meet in one argument, verdicts could still differ between the edges.
+    """
+    return itertools.islice(itertools.product(*_axes(clauses)), limit(clauses))
+
+
+def complete(clauses: Sequence[Clause]) -> bool:
+    """Does `points` give every combination?"""
+    return math.prod(map(len, _axes(clauses))) <= limit(clauses)
+
+
+def limit(clauses: Sequence[Clause]) -> int:
+    """How many combinations are looked at: fewer where each takes longer."""
+    return min(MAX_POINTS, max(64, MAX_TESTS // max(1, len(clauses))))
+
+
+def _axes(clauses: Sequence[Clause]) -> list[list[int]]:
     axes: list[set[int]] = [{0, region.MAX} for _ in range(6)]
     compared = {arg.index for clause in clauses for arg in clause.args}
     for clause in clauses:
         for arg in clause.args:
             axes[arg.index] |= region.samples(arg)
-    kept = [sorted(axis) if index in compared else [0] for index, axis in enumerate(axes)]
-    return itertools.islice(itertools.product(*kept), MAX_POINTS)
+    return [sorted(axis) if index in compared else [0] for index, axis in enumerate(axes)]

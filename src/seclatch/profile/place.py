@@ -104,3 +104,17 @@ def _members(text: str, start: int) -> Iterator[tuple[str | int, int]]:
         if text[offset] == ",":
             offset = _skip(text, offset + 1)
         key += 1
+
+
+def repeated(text: str) -> tuple[str, Place] | None:
+    """The first key that occurs twice in one object of a JSON text, and its second place."""
+    open_values: list[tuple[int, Path]] = [(_skip(text, 0), ())]
+    while open_values:
+        start, path = open_values.pop()
+        seen = set()
+        for key, offset in _members(text, start):
+            if key in seen:
+                return str(key), at_offset(text, offset, (*path, key))
+            seen.add(key)
+            open_values.append((offset, (*path, key)))
+    return None

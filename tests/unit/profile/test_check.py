@@ -1,6 +1,7 @@
 """Each check: a profile that has the fault, and one that has not."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,3 +166,9 @@ def test_any_profile_can_be_checked(profile: Profile) -> None:
         for finding in check(parse_document(write(profile, "docker").text, "x"), Host(arch)):
             assert finding.message
             assert finding.line or not finding.path
+
+
+def test_every_code_is_documented() -> None:
+    documented = (Path(__file__).parents[3] / "docs/profile.md").read_text()
+    known = {case[0] for case in CASES} | {"empty-profile", "miscompiled"}
+    assert not {code for code in known if f"`{code}`" not in documented}

@@ -1,5 +1,6 @@
 """Difference, union and intersection: by meaning, with the laws of a lattice."""
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from profiles import resolved_profiles
@@ -59,6 +60,22 @@ def test_diff_tells_what_changed_and_with_which_arguments() -> None:
     assert changes["mkdir"].example == ()
 
 
+def test_what_was_not_compared_is_said() -> None:
+    """Equal in meaning, but the combinations are too many to be sure."""
+    rules = [
+        Rule(
+            ("ioctl",),
+            "SCMP_ACT_ALLOW",
+            args=(Arg(1, Operator.EQ, 8 * n), Arg(2, Operator.EQ, 8 * n)),
+        )
+        for n in range(60)
+    ]
+    (change,) = diff(simple(*rules), simple(*reversed(rules)), X86).changes
+    assert change.effect is Effect.UNDECIDED
+    assert not diff(simple(*rules), simple(*rules), X86)
+    assert not diff(simple(*rules[:5]), simple(*reversed(rules[:5])), X86)
+
+
 def test_diff_of_defaults() -> None:
     (change,) = diff(simple(), simple(default="SCMP_ACT_LOG"), X86).changes
     assert (change.name, change.effect) == ("*", Effect.ALLOWED)
@@ -71,6 +88,15 @@ def test_intersection_of_argument_rules() -> None:
     assert profile.rules == (Rule(("socket",), "SCMP_ACT_ALLOW", None, (*only.args, *stream.args)),)
 
 
+def test_combining_with_itself_adds_nothing() -> None:
+    rules = tuple(
+        Rule(("ioctl",), "SCMP_ACT_ALLOW", args=(Arg(n % 3, Operator.EQ, n),)) for n in range(20)
+    )
+    for operation in (merge, intersect):
+        profile = operation(simple(*rules), simple(*rules), X86).profile
+        assert {rule.args for rule in profile.rules} == {rule.args for rule in rules}
+
+
 def test_a_range_that_no_comparison_says_is_refused() -> None:
     low = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.GE, 2),))
     high = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.LE, 5),))
@@ -80,6 +106,16 @@ def test_a_range_that_no_comparison_says_is_refused() -> None:
         assert "combining the rules for kill: no single comparison says arg1" in str(error)
     else:
         raise AssertionError
+
+
+def test_combining_is_bounded() -> None:
+    many = [
+        Rule(("ioctl",), "SCMP_ACT_ALLOW", args=(Arg(index, Operator.GE, n),))
+        for index in (1, 2)
+        for n in range(200)
+    ]
+    with pytest.raises(SeclatchError, match="conditions are too many"):
+        merge(simple(*many), simple(*many), X86)
 
 
 # Comparisons whose combinations can all be said, so that the laws are tested and not refusals.

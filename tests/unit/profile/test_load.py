@@ -96,6 +96,8 @@ def broken(**changes: Any) -> str:
     [
         ("{", "line 1, column 2", "not JSON"),
         ('{"a": NaN}', "", "NaN"),
+        ('{"syscalls": [{"args": [],\n "args": null}]}', "line 2, column 10 (syscalls[0].args)",
+         "'args' occurs twice"),
         ("[" * 100_000, "", "not JSON"),
         ("[]", "line 1, column 1", "Expected `object`"),
         (broken(defaultAction="ALLOW"), "line 2, column 19 (defaultAction)", "action 'ALLOW'"),
@@ -147,6 +149,30 @@ def test_unreadable_files(tmp_path: Path) -> None:
         file.truncate(3 << 20)
     with pytest.raises(InputError, match="2 MiB"):
         load(tmp_path / "big")
+
+
+ONE = {"index": 0, "op": "SCMP_CMP_EQ", "value": 1}
+
+
+@pytest.mark.parametrize(
+    ("names", "args", "rule"),
+    [
+        ([f"name{number}" for number in range(9000)], [ONE] * 9, "8192 names and comparisons"),
+        (["read"], [ONE] * 513, "512 rules for 'read'"),
+    ],
+)
+def test_what_no_kernel_would_load_is_refused_early(
+    names: list[str], args: list[Any], rule: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(broken(rule={"names": names, "args": args}), "file")
+    assert caught.value.place.endswith("(syscalls[0])")
+    assert rule in caught.value.problem
+
+
+def test_yaml_is_bounded() -> None:
+    with pytest.raises(InputError, match="256 KiB"):
+        parse("a: b\n" * 60_000, "file")
 
 
 VALUES = st.recursive(

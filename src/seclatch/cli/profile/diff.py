@@ -12,7 +12,13 @@ from seclatch.cli.profile.options import FILE, host_from, host_options, resolved
 from seclatch.profile.compare import Change, Difference, Effect, diff, report
 from seclatch.report.text import printable
 
-_MARKS = {Effect.ALLOWED: "+", Effect.DENIED: "-", Effect.MIXED: "±", Effect.ACTION: "~"}
+_MARKS = {
+    Effect.ALLOWED: "+",
+    Effect.DENIED: "-",
+    Effect.MIXED: "±",
+    Effect.ACTION: "~",
+    Effect.UNDECIDED: "?",
+}
 
 
 @click.command()
@@ -23,7 +29,8 @@ _MARKS = {Effect.ALLOWED: "+", Effect.DENIED: "-", Effect.MIXED: "±", Effect.AC
 def command(before: Path, after: Path, as_json: bool, **options: Any) -> None:
     """Tell which calls two profiles treat differently, on which ABIs, with which arguments.
 
-    `+` newly allowed, `-` newly denied, `±` both, depending on arguments, `~` another action.
+    `+` newly allowed, `-` newly denied, `±` both, depending on arguments, `~` another action,
+    `?` too many combinations of arguments to find out.
     The exit status is 0 if they mean the same, 1 if they differ, 2 on errors.
 
     \b
