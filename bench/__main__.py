@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from bench import filter as filters
 from bench import profile, start
 
-BENCHMARKS = {"start": start.report, "profile": profile.report}
+BENCHMARKS = {"start": start.report, "profile": profile.report, "filter": filters.report}
 
 
 def main() -> None:

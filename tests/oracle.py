@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 from seclatch.filter.boundary import boundary_calls
 from seclatch.filter.cases import meaningful
+from seclatch.filter.decompile import Decompiled, decompile
 from seclatch.filter.evaluate import Evaluator
 from seclatch.model.action import Action, Kind
 from seclatch.model.arch import Arch
 from seclatch.model.call import Call
 from seclatch.model.filter import Filter
 from seclatch.model.syscall import table
+from seclatch.profile.compile import Runtime, compile_profile
 
 
 def said(value: int) -> Action:
@@ -41,4 +43,19 @@ def differences(
                 answers = said(first.value(call)), said(second.value(call))
                 if answers[0] != answers[1]:
                     found.append((arch, call, *answers))
+    return found
+
+
+def round_trip(program: Filter, native: Arch, runtime: Runtime = Runtime.LIBSECCOMP) -> Decompiled:
+    """program → profiles → programs: no call at an edge is answered differently."""
+    found = decompile(program, stub_apart=runtime is Runtime.RUNC)
+    for profile in found.profiles:
+        # The machine's own ABI comes first in what libseccomp makes; only the profile's are asked.
+        own = native if native in profile.architectures else profile.architectures[0]
+        code = compile_profile(profile, runtime=runtime, native=own).code
+        again = Filter.from_bytes(code, program.byteorder)
+        for arch, call, *answers in differences(program, again, profile.architectures):
+            name = table(arch).names.get(call.number, "#")
+            told = [one for one in found.kept if one.arch == arch.title]
+            assert any(one.calls.startswith(name) for one in told), (arch, call, answers)
     return found

@@ -23,12 +23,15 @@ U64 = 0xFFFFFFFFFFFFFFFF
 
 
 class Outcome(enum.IntEnum):
-    RETURNED, TRAPPED, THREAD_KILLED, PROCESS_KILLED, REFUSED = range(5)
+    RETURNED, TRAPPED, THREAD_KILLED, PROCESS_KILLED, REFUSED, SIGNALLED = range(6)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`data`: si_errno of a trap, errno of a refusal. `pointer`: the call's instruction pointer."""
+    """`data`: si_errno of a trap, errno of a refusal, number of a signal.
+
+    `pointer`: seccomp_data's instruction pointer.
+    """
 
     outcome: Outcome
     data: int
@@ -93,4 +96,8 @@ def agrees(verdict: Verdict, answer: Answer, bare: Answer) -> bool:
         case Kind.TRACE | Kind.NOTIFY:
             return (answer.outcome, answer.result) == (Outcome.RETURNED, -ENOSYS)
         case Kind.ALLOW | Kind.LOG:
-            return (answer.outcome, answer.result) == (Outcome.RETURNED, bare.result)
+            return (answer.outcome, answer.data, answer.result) == (
+                bare.outcome,
+                bare.data,
+                bare.result,
+            )

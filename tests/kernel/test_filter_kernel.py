@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -169,3 +171,61 @@ def test_division_by_a_zero_register_kills_the_thread(prober):
     assert simulate(program, Call(NATIVE.audit, GETPPID)).action.kind is Kind.KILL_THREAD
     (answer,) = ask(prober, [Case((program,), GETPPID)])
     assert answer.outcome is Outcome.THREAD_KILLED
+
+
+@pytest.mark.skipif(NATIVE is not Arch.X86_64, reason="uretprobe is x86-64's")
+def test_the_kernel_does_not_ask_filters_about_uretprobe(prober):
+    # Linux 6.14 on: uprobes must work in sandboxes. Outside a return probe the call is SIGILL.
+    program = load_of([Instruction(op.RET_K, 0, 0, Kind.ERRNO.value | 99)])
+    answer, bare = ask(prober, [Case((program,), 335), Case((), 335)])
+    if bare.outcome is Outcome.SIGNALLED and answer.outcome is Outcome.SIGNALLED:
+        assert answer.data == bare.data == signal.SIGILL
+    else:
+        assert (answer.outcome, answer.result) == (Outcome.RETURNED, -99)
+
+
+EDGES = (0, 1, 5, 31, 32, 33, 63, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+
+
+def with_registers(*code: Instruction) -> list[Instruction]:
+    """A is the first argument's low word, X the second's, then `code`."""
+    low = 0 if sys.byteorder == "little" else 4
+    return [
+        Instruction(op.LD | op.ABS, 0, 0, 24 + low),
+        Instruction(op.TAX, 0, 0, 0),
+        Instruction(op.LD | op.ABS, 0, 0, 16 + low),
+        *code,
+    ]
+
+
+def edge_cases(program: Filter) -> list[Case]:
+    return [Case((program,), GETPPID, (a, x)) for a in EDGES for x in EDGES]
+
+
+@pytest.mark.parametrize("operation", sorted(op.ARITHMETIC), ids=hex)
+def test_arithmetic_is_the_kernels_at_every_edge(prober, operation):
+    code = op.ALU | operation | (0 if operation == op.NEG else op.X)
+    for shift in (0, 12, 24):  # an errno carries 12 bits
+        program = load_of(
+            with_registers(
+                Instruction(code, 0, 0, 0),
+                Instruction(op.ALU | op.RSH, 0, 0, shift),
+                Instruction(op.ALU | op.AND, 0, 0, 0xFFF),
+                Instruction(op.ALU | op.OR, 0, 0, Kind.ERRNO.value),
+                Instruction(op.RET_A, 0, 0, 0),
+            )
+        )
+        compare(prober, edge_cases(program))
+
+
+@pytest.mark.parametrize("operation", sorted(op.COMPARISON), ids=hex)
+def test_comparisons_are_the_kernels_at_every_edge(prober, operation):
+    outcomes = (
+        Instruction(op.RET_K, 0, 0, Kind.ERRNO.value | 1),
+        Instruction(op.RET_K, 0, 0, Kind.ERRNO.value | 2),
+    )
+    by_register = Instruction(op.JMP | operation | op.X, 0, 1, 0)
+    compare(prober, edge_cases(load_of(with_registers(by_register, *outcomes))))
+    for k in EDGES:
+        by_constant = Instruction(op.JMP | operation, 0, 1, k)
+        compare(prober, edge_cases(load_of(with_registers(by_constant, *outcomes)))[::10])

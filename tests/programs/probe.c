@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum { NATIVE, COMPAT };
-enum { RETURNED, TRAPPED, THREAD_KILLED, PROCESS_KILLED, REFUSED };
+enum { RETURNED, TRAPPED, THREAD_KILLED, PROCESS_KILLED, REFUSED, SIGNALLED };
 
 struct request {
 	uint32_t number, abi, filters, unused;
@@ -33,7 +33,7 @@ struct request {
 };
 
 struct answer {
-	uint32_t outcome, data; /* data: si_errno of a trap, errno of a refusal */
+	uint32_t outcome, data; /* data: si_errno of a trap, errno of a refusal, signal */
 	int64_t result;
 	uint64_t pointer; /* seccomp_data.instruction_pointer of the call */
 };
@@ -222,7 +222,10 @@ int main(void)
 			die("waitpid");
 		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 			shared->answer.outcome = PROCESS_KILLED;
-		else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		else if (WIFSIGNALED(status)) {
+			shared->answer.outcome = SIGNALLED;
+			shared->answer.data = (uint32_t)WTERMSIG(status);
+		} else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 			fprintf(stderr, "case died with status %#x\n", (unsigned)status);
 			return 1;
 		}

@@ -17,6 +17,7 @@ COMMANDS = {
     "install": "Register the seclatch runtime with docker, podman or containerd.",
     "uninstall": "Undo what `install` did.",
     "profile": "Check, resolve, compile, convert and compare seccomp profiles.",
+    "filter": "List BPF programs and find the rules that they were made of.",
     "doctor": "Check whether this host can latch, by doing it.",
 }
 

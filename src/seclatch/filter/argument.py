@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from seclatch.filter.domain import FULL, Cube, Domain, Range, blocks, clip, subtract
+from seclatch.filter.domain import FULL, Cube, Domain, Range, blocks, clip, merge_ranges, subtract
 from seclatch.model.action import Operator
 from seclatch.model.profile import Arg
 
@@ -43,7 +43,7 @@ class Values:
         """Both together, or None where they do not make one set of ranges."""
         if self.cubes or other.cubes:
             return None
-        return Values(self.bits, _merge(sorted(self.ranges + other.ranges)))
+        return Values(self.bits, merge_ranges(sorted(self.ranges + other.ranges)))
 
     def outside(self) -> tuple[Range, ...]:
         """The ranges of the other values; only for a set of ranges."""
@@ -85,7 +85,7 @@ def join(high: Domain, low: Domain, bits: int) -> Values:
             )
         if all(first == last for first, last in high.ranges):
             joined = [(h << 32 | a, h << 32 | b) for h, _ in high.ranges for a, b in low.ranges]
-            return Values(bits, ranges=_merge(joined))
+            return Values(bits, ranges=merge_ranges(joined))
     highs, lows = _cubes(high), _cubes(low)
     if len(highs) * len(lows) > MAX_PIECES:
         raise InexpressibleError(f"its condition falls into more than {MAX_PIECES} cases")
@@ -101,16 +101,6 @@ def _cubes(domain: Domain) -> tuple[Cube, ...]:
         if len(found) <= MAX_PIECES:
             return found
     raise InexpressibleError(f"its condition falls into more than {MAX_PIECES} cases")
-
-
-def _merge(ranges: list[Range]) -> tuple[Range, ...]:
-    merged: list[Range] = []
-    for first, last in ranges:
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-        else:
-            merged.append((first, last))
-    return tuple(merged)
 
 
 def _compared(index: int, values: Range, bits: int) -> Iterator[Arg]:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice, product
 
 from seclatch.filter.argument import MAX_PIECES, InexpressibleError, Values, join
-from seclatch.filter.domain import FULL
+from seclatch.filter.domain import FULL, Domain
 from seclatch.filter.formula import show_domain, show_test, show_value, word_name
-from seclatch.filter.paths import Path
+from seclatch.filter.join import join_boxes, widen
+from seclatch.filter.paths import Path, Unusual
+from seclatch.filter.term import Value
 from seclatch.model.action import Action, Kind
 from seclatch.model.arch import Arch
 from seclatch.model.call import ARGS, NUMBER, POINTER
 from seclatch.model.filter import ByteOrder
 from seclatch.model.profile import MAX_ARGS, Arg
 
-MAX_BOXES = 1000
-"""Ways to one action of one call to join into rules. Compilers of filters make a few dozen."""
-
-Box = dict[int, Values]
+Box = Mapping[int, Values]
 """Values of some arguments (by index), that must all be so; the others may be anything."""
 
 
@@ -58,14 +57,16 @@ def show_action(action: Action) -> str:
     return f"{action.kind.scmp}({action.data})" if hidden else str(action)
 
 
-def cases_of(ways: Iterable[Path], arch: Arch, default: Action) -> tuple[list[Case], list[Lost]]:
-    """The rules that make `ways` out of a default, and what they cannot say.
+def cases_of(
+    ways: Iterable[Path], arch: Arch, default: Action | None
+) -> tuple[list[Case], list[Lost]]:
+    """The rules that make `ways` out of a default (if there is one), and what they cannot say.
 
     Cases of different actions never hold for the same arguments: their order means nothing.
     """
     boxes: dict[Action, list[Box]] = {}
     lost: list[Lost] = []
-    for way in ways:
+    for way in _joined(ways):
         if not isinstance(way.value, int):
             value = show_value(way.value, byteorder(arch))
             lost.append(Lost(condition(way, arch), value, "the answer is computed from the call"))
@@ -87,6 +88,16 @@ def cases_of(ways: Iterable[Path], arch: Arch, default: Action) -> tuple[list[Ca
     return cases, lost
 
 
+def _joined(ways: Iterable[Path]) -> Iterator[Path]:
+    """Ways to the same answer that differ in one word only, made one."""
+    groups: dict[tuple[Value, Unusual], list[Mapping[int, Domain]]] = {}
+    for way in ways:
+        groups.setdefault((way.value, way.unusual), []).append(way.domains)
+    for (value, unusual), domains in groups.items():
+        for one in join_boxes(domains):
+            yield Path(one, unusual, value)
+
+
 def condition(way: Path, arch: Arch) -> str:
     """What a way asks of the call besides its number, for a reader."""
     order = byteorder(arch)
@@ -102,7 +113,7 @@ def condition(way: Path, arch: Arch) -> str:
 def _box(way: Path, arch: Arch) -> Box:
     if way.unusual:
         raise InexpressibleError("no operator compares so")
-    box: Box = {}
+    box: dict[int, Values] = {}
     if any(way.domains.get(word, FULL) != FULL for word in (POINTER, POINTER + 1)):
         raise InexpressibleError("it depends on where in the program the call is made")
     for index in range(MAX_ARGS):
@@ -117,59 +128,7 @@ def _box(way: Path, arch: Arch) -> Box:
 
 
 def _cases(boxes: list[Box], action: Action) -> Iterator[Case]:
-    merged = _widen(_merge(boxes)) if len(boxes) <= MAX_BOXES else boxes
-    for box in merged:
+    for box in widen(join_boxes(boxes)):
         comparisons = (values.comparisons(index) for index, values in sorted(box.items()))
         for args in product(*comparisons):
             yield Case(args, action)
-
-
-def _merge(boxes: list[Box]) -> list[Box]:
-    """Join boxes that differ in one argument only, until none do."""
-    merged: list[Box] = []
-    pending = list(reversed(boxes))
-    while pending:
-        box = pending.pop()
-        for other in merged:
-            united = _unite(box, other)
-            if united is not None:
-                merged.remove(other)
-                pending.append(united)
-                break
-        else:
-            merged.append(box)
-    return merged
-
-
-def _unite(one: Box, other: Box) -> Box | None:
-    differing = [index for index in one.keys() | other.keys() if one.get(index) != other.get(index)]
-    if not differing:
-        return one
-    index = differing[0]
-    if len(differing) > 1 or index not in one or index not in other:
-        return None
-    union = one[index].union(other[index])
-    if union is None:
-        return None
-    rest = {key: values for key, values in one.items() if key != index}
-    return rest if union.full else rest | {index: union}
-
-
-def _widen(boxes: list[Box]) -> list[Box]:
-    """Drop conditions that other boxes make needless: what they would add is there already.
-
-    `arg0 != 16 and arg2 == 9`, or `arg2 != 9`: the first says no more than `arg0 != 16`. The rules
-    get simpler, and libseccomp has shown to be wrong about the longer kind.
-    """
-    widened = list(boxes)
-    for place, box in enumerate(widened):
-        others = widened[:place] + widened[place + 1 :]
-        for index, values in list(box.items()):
-            beyond = Values(values.bits, ranges=values.outside())
-            if not values.cubes and any(_inside(box | {index: beyond}, one) for one in others):
-                del box[index]
-    return widened
-
-
-def _inside(box: Box, outer: Box) -> bool:
-    return all(index in box and box[index].within(values) for index, values in outer.items())

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from seclatch.errors import SeclatchError
 from seclatch.filter.cases import Case, Lost, byteorder, meaningful, show_action
-from seclatch.filter.opcode import CONDITIONAL, X
+from seclatch.filter.knowledge import spread
+from seclatch.filter.opcode import CONDITIONAL
 from seclatch.filter.portrait import Portrait, portray
 from seclatch.filter.symbolic import Graphs, Leaf
 from seclatch.filter.term import TooComplexError
@@ -47,10 +48,14 @@ class Decompiled:
     kept: tuple[Kept, ...]
 
 
-def decompile(program: Filter, arches: Sequence[Arch] = ()) -> Decompiled:
+def decompile(
+    program: Filter, arches: Sequence[Arch] = (), *, stub_apart: bool = False
+) -> Decompiled:
     """Find the rules. The program must be one that the kernel accepts (`verify`).
 
     `arches`: which architectures to ask about; by default those that the program compares with.
+    `stub_apart`: leave runc's ENOSYS stub out of the rules, for runc adds it again, and tell of it
+    in `kept`. Otherwise the calls that it answers get rules of their own.
     """
     chosen = tuple(arches) or mentioned(program)
     if not chosen:
@@ -61,7 +66,7 @@ def decompile(program: Filter, arches: Sequence[Arch] = ()) -> Decompiled:
         )
     graphs = Graphs(program)
     try:
-        portraits = [portray(graphs, arch) for arch in chosen]
+        portraits = [portray(graphs, arch, stub_apart) for arch in chosen]
     except TooComplexError as problem:
         raise SeclatchError(f"decompiling the filter: {problem}", status=2) from problem
     elsewhere, kept = _elsewhere(graphs, program)
@@ -75,11 +80,11 @@ def decompile(program: Filter, arches: Sequence[Arch] = ()) -> Decompiled:
 
 
 def mentioned(program: Filter) -> tuple[Arch, ...]:
-    """The architectures whose AUDIT_ARCH value stands in a comparison; 64-bit ones first."""
+    """The architectures whose AUDIT_ARCH value `arch` is compared with; 64-bit ones first."""
     constants = {
         instruction.k
-        for instruction in program.instructions
-        if instruction.code in CONDITIONAL and not instruction.code & X
+        for instruction, known in zip(program.instructions, spread(program), strict=True)
+        if known and known.word == ARCH and instruction.code in CONDITIONAL
     }
     found = [
         arch for arch in Arch if arch.audit in constants and byteorder(arch) == program.byteorder

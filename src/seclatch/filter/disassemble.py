@@ -10,7 +10,7 @@ from seclatch.filter.formula import COMPARISONS, SYMBOLS, word_name
 from seclatch.filter.knowledge import Knowledge, spread
 from seclatch.filter.opcode import ALU, JMP, LD, LDX, NEG, RET, ST, STX, X
 from seclatch.model.action import Action
-from seclatch.model.arch import Arch
+from seclatch.model.arch import X32_BIT, Arch
 from seclatch.model.call import ARCH, DATA_SIZE, NUMBER
 from seclatch.model.filter import ByteOrder, Filter, Instruction
 from seclatch.model.syscall import table
@@ -107,13 +107,18 @@ def _note(instruction: Instruction, known: Knowledge, arch: Arch | None) -> str:
         return ""
     if known.word == ARCH:
         return next((each.audit_name for each in Arch if each.audit == k), "")
-    if known.word == NUMBER:
-        try:
-            own = arch if known.audit is None else Arch.from_audit(known.audit, k)
-        except ValueError:
-            return ""
-        return table(own).names.get(k, "") if own else ""
-    return ""
+    return _call_name(instruction, known, arch) if known.word == NUMBER else ""
+
+
+def _call_name(instruction: Instruction, known: Knowledge, arch: Arch | None) -> str:
+    code, _, _, k = instruction
+    if k == X32_BIT and code & 0xF0 == opcode.JGE:
+        return "x32"
+    try:
+        own = arch if known.audit is None else Arch.from_audit(known.audit, k)
+    except ValueError:
+        return ""
+    return table(own).names.get(k, "") if own else ""
 
 
 def _action_name(value: int) -> str:

@@ -59,6 +59,9 @@ class Domain:
         return narrowed._settle() if narrowed else None
 
     def _narrow_bits(self, cube: Cube, holds: bool) -> Domain | None:
+        mask, value = cube
+        if not holds and mask.bit_count() == 1:
+            cube, holds = (mask, mask ^ value), True  # a bit that is not 0 is 1
         if not holds:
             return replace(self, unequal=(*self.unequal, cube))
         both = intersect(self.equal, cube)
@@ -71,12 +74,26 @@ class Domain:
         if sum(last - first + 1 for first, last in self.ranges) <= _FEW:
             words = [w for first, last in self.ranges for w in range(first, last + 1) if w in self]
             return Domain(_ranges_of(words)) if words else None
-        if not any(_meets(one, self.equal) for one in self.ranges):
+        if not any(meets(one, self.equal) for one in self.ranges):
             return None
         if any(contains(cube, self.equal) for cube in self.unequal):
             return None
         apart = tuple(cube for cube in self.unequal if intersect(cube, self.equal))
         return replace(self, unequal=apart)
+
+    def union(self, other: Domain) -> Domain | None:
+        """Both together, where they are cut by the same bits, or one is of a few words."""
+        for one, few in ((self, other), (other, self)):
+            same = (one.equal, one.unequal) == (few.equal, few.unequal)
+            if same or (not few.masked and one._takes(few.ranges)):
+                return replace(one, ranges=merge_ranges(sorted(one.ranges + few.ranges)))
+        return None
+
+    def _takes(self, ranges: tuple[Range, ...]) -> bool:
+        """Are these few words all within the bits, whatever the order says?"""
+        bits = replace(self, ranges=FULL.ranges)
+        few = sum(last - first + 1 for first, last in ranges) <= _FEW
+        return few and all(w in bits for first, last in ranges for w in range(first, last + 1))
 
     def cubes(self) -> Iterator[Cube]:
         """The set as cubes without a common word. They may be very many: stop when enough."""
@@ -111,6 +128,17 @@ def blocks(first: int, last: int, bits: int) -> Iterator[Cube]:
             size >>= 1
         yield everything & ~(size - 1), first
         first += size
+
+
+def merge_ranges(ranges: list[Range]) -> tuple[Range, ...]:
+    """Sorted ranges, those that touch made one."""
+    merged: list[Range] = []
+    for first, last in ranges:
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return tuple(merged)
 
 
 def subtract(ranges: tuple[Range, ...], first: int, last: int) -> tuple[Range, ...]:
@@ -151,7 +179,7 @@ def _ranges_of(words: list[int]) -> tuple[Range, ...]:
     return tuple(ranges)
 
 
-def _meets(within: Range, cube: Cube) -> bool:
+def meets(within: Range, cube: Cube) -> bool:
     """Has the cube a word in the range?"""
     return any(intersect(block, cube) for block in blocks(*within, 32))
 

@@ -16,7 +16,8 @@ MAX_STEPS = 200_000
 MAX_UNUSUAL = 32
 """Tests on one way that no set of words can say."""
 
-_Unusual = tuple[tuple[Test, bool], ...]
+Unusual = tuple[tuple[Test, bool], ...]
+"""Tests with the outcome that each must have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Path:
     """
 
     domains: Mapping[int, Domain]
-    unusual: _Unusual
+    unusual: Unusual
     value: Value
 
 
@@ -36,7 +37,7 @@ def paths(root: Node, start: Mapping[int, Domain]) -> Iterator[Path]:
 
     Raises TooComplexError when there are too many.
     """
-    stack: list[tuple[Node, Mapping[int, Domain], _Unusual]] = [(root, start, ())]
+    stack: list[tuple[Node, Mapping[int, Domain], Unusual]] = [(root, start, ())]
     left = MAX_STEPS
     while stack:
         node, domains, unusual = stack.pop()
@@ -53,8 +54,8 @@ def paths(root: Node, start: Mapping[int, Domain]) -> Iterator[Path]:
 
 
 def _narrow(
-    domains: Mapping[int, Domain], unusual: _Unusual, test: Test, holds: bool
-) -> tuple[Mapping[int, Domain], _Unusual] | None:
+    domains: Mapping[int, Domain], unusual: Unusual, test: Test, holds: bool
+) -> tuple[Mapping[int, Domain], Unusual] | None:
     """What is asked for after a test came out so; None if it cannot."""
     term, operation, right = test
     ordered = term.mask == U32 or operation == opcode.JEQ

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from seclatch.filter.cases import (
     Case,
@@ -14,15 +15,18 @@ from seclatch.filter.cases import (
     meaningful,
     show_action,
 )
-from seclatch.filter.domain import Domain, Range, clip, subtract
-from seclatch.filter.formula import show_value
+from seclatch.filter.domain import FULL, Domain, Range, clip, meets, subtract
+from seclatch.filter.formula import show_domain, show_value
 from seclatch.filter.paths import Path, paths
 from seclatch.filter.symbolic import Graphs, Leaf, Node, descend
 from seclatch.filter.term import U32, TooComplexError
-from seclatch.model.action import Action, Kind
+from seclatch.model.action import ENOSYS, Action, Kind
 from seclatch.model.arch import X32_BIT, Arch
 from seclatch.model.call import ARCH, ARGS, NUMBER, WORDS
 from seclatch.model.syscall import Syscall, table
+
+_ENOSYS = Action(Kind.ERRNO, ENOSYS)
+_STUB = "runc's stub for calls above all that a profile names: runc adds it again, crun does not"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,11 @@ class Portrait:
         return only[0].action
 
 
-def portray(graphs: Graphs, arch: Arch) -> Portrait:
-    """Ask a program about every call of an architecture. Raises TooComplexError."""
+def portray(graphs: Graphs, arch: Arch, stub_apart: bool = False) -> Portrait:
+    """Ask a program about every call of an architecture. Raises TooComplexError.
+
+    `stub_apart`: what runc's stub answers is `lost`, not rules.
+    """
     known = {ARCH: arch.audit}
     if arch.bits == 32 and arch is not Arch.X32:
         # The kernel fills 32-bit arguments up with zeros; x32's are 64-bit registers.
@@ -58,6 +65,8 @@ def portray(graphs: Graphs, arch: Arch) -> Portrait:
     root = graphs.graph(known)
     numbers = unnamed(arch)
     default = _default(root, numbers)
+    if default == _ENOSYS:
+        default = _below_stub(root, arch, numbers) or default
     cases: dict[str, tuple[Case, ...]] = {}
     lost: list[tuple[str, Lost]] = []
     for call in table(arch).all():
@@ -65,18 +74,47 @@ def portray(graphs: Graphs, arch: Arch) -> Portrait:
         if found:
             cases[call.name] = tuple(found)
         lost += [(call.name, problem) for problem in problems]
+    newest = None
+    if stub_apart and default != _ENOSYS:
+        newest = _stub(root, numbers, cases, arch)
+    if newest is not None:
+        cases = {
+            call.name: cases[call.name]
+            for call in table(arch).all()
+            if call.number <= newest and call.name in cases
+        }
+        numbers = clip(numbers, 0, newest) + clip(numbers, U32, U32)
+        lost.append((f"#{newest + 1} and above", Lost("", str(_ENOSYS), _STUB)))
     lost += _unnamed_lost(root, numbers, arch, default)
     return Portrait(arch, default, cases, tuple(lost))
 
 
+def _stub(
+    root: Node, numbers: tuple[Range, ...], cases: dict[str, tuple[Case, ...]], arch: Arch
+) -> int | None:
+    """The number above which everything gets ENOSYS, if what has no name there gets it too."""
+    always = (Case((), _ENOSYS),)
+    others = [number for number, name in table(arch).names.items() if cases.get(name) != always]
+    newest = max(others, default=0)
+    above = clip(numbers, newest + 1, U32 - 1)  # -1 goes another way for some ABIs
+    try:
+        ways = list(paths(root, {NUMBER: Domain(above)})) if above else []
+    except TooComplexError:
+        return None
+    return newest if ways and all(way.value == _ENOSYS.ret for way in ways) else None
+
+
 def unnamed(arch: Arch) -> tuple[Range, ...]:
-    """The numbers without a name that are this architecture's and not its twin's."""
-    ranges: tuple[Range, ...] = ((0, U32),)
+    """The numbers without a name that are this architecture's and not its twin's.
+
+    Negative ones are no calls on any: let through, they get ENOSYS. Only -1, by which tracers skip
+    a call, is looked at: libseccomp treats it as x86-64's, all others from x32's bit on as x32's.
+    """
+    ranges: tuple[Range, ...] = ((0, 0x7FFFFFFF), (U32, U32))
     if arch is Arch.X86_64:
         ranges = ((0, X32_BIT - 1), (U32, U32))
     if arch is Arch.X32:
-        # From 2**31 on there is no call; libseccomp closes all of it with x32, but for -1.
-        ranges = ((X32_BIT, U32 - 1),)
+        ranges = ((X32_BIT, 0x7FFFFFFF),)
     for number in table(arch).names:
         ranges = subtract(ranges, number, number)
     return ranges
@@ -92,6 +130,24 @@ def _default(root: Node, numbers: tuple[Range, ...]) -> Action:
         if isinstance(node, Leaf) and isinstance(node.value, int):
             return meaningful(node.value)
     return Action(Kind.KILL_PROCESS)
+
+
+def _below_stub(root: Node, arch: Arch, numbers: tuple[Range, ...]) -> Action | None:
+    """The default below runc's ENOSYS stub, where no number without a name is there to ask about.
+
+    Then it is what most calls without a rule must have got: the commonest refusal. That is only a
+    choice of how to say it; the rules say exactly the same with any default.
+    """
+    answers: dict[int, Action | None] = {}
+    for number in table(arch).names:
+        node = descend(root, NUMBER, number)
+        value = node.value if isinstance(node, Leaf) else None
+        answers[number] = meaningful(value) if isinstance(value, int) else None
+    newest = max((number for number, answer in answers.items() if answer != _ENOSYS), default=0)
+    below = Counter(answer for number, answer in answers.items() if number <= newest and answer)
+    if clip(numbers, 0, newest) or _ENOSYS in below:
+        return None
+    return next((one for one, _ in below.most_common() if not one.kind.executes), None)
 
 
 def _cases(root: Node, call: Syscall, default: Action) -> tuple[list[Case], list[Lost]]:
@@ -113,7 +169,9 @@ def _unnamed_lost(
             action = meaningful(way.value) if isinstance(way.value, int) else None
             if action != default:
                 shown = show_action(action) if action else show_value(way.value, byteorder(arch))
-                key = condition(way, arch), shown
+                domain = way.domains[NUMBER]
+                bits = show_domain(replace(domain, ranges=FULL.ranges), "nr")
+                key = " and ".join(filter(None, (bits, condition(way, arch)))), shown
                 grouped.setdefault(key, []).extend(_numbers(way, numbers))
     except TooComplexError as problem:
         yield "numbers without a name", Lost("any arguments", "unknown", str(problem))
@@ -126,4 +184,5 @@ def _unnamed_lost(
 
 def _numbers(way: Path, numbers: tuple[Range, ...]) -> list[Range]:
     domain = way.domains[NUMBER]
-    return [one for first, last in domain.ranges for one in clip(numbers, first, last)]
+    ranges = [one for first, last in domain.ranges for one in clip(numbers, first, last)]
+    return [one for one in ranges if meets(one, domain.equal)]

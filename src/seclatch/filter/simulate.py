@@ -2,6 +2,8 @@
 
 Kept plain, because everything else is checked against it, and it against the kernel. For a table
 of many calls `seclatch.filter.evaluate` is quicker and says the same.
+
+Two calls no filter is asked about: see `UNASKED`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,12 @@ from seclatch.model.action import Kind
 from seclatch.model.call import DATA_SIZE, Call
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.verdict import Verdict
+
+UNASKED = {335: "uretprobe, since Linux 6.14", 336: "uprobe, since Linux 6.18"}
+"""x86-64 numbers that the kernel lets pass unfiltered (kernel/seccomp.c, seccomp_uprobe_exception).
+
+Uprobes must work in sandboxes; made by anything else the calls do nothing good (SIGILL, EPROTO).
+"""
 
 
 def simulate(program: Filter, call: Call) -> Verdict:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from seclatch.filter import opcode
+from seclatch.filter.comparison import compare
 from seclatch.filter.opcode import ALU, DIV, JMP, LD, LDX, NEG, RET, ST, STX, X
 from seclatch.filter.term import U32, Term, Terms, Test, TooComplexError, Value
 from seclatch.model.call import DATA_SIZE
@@ -142,7 +143,7 @@ class _Walk:
         if code == JMP | opcode.JA or jt == jf:
             return state._replace(at=after + (k if code == JMP | opcode.JA else jt))
         yes, no = state._replace(at=after + jt), state._replace(at=after + jf)
-        decided = self._compare(code & 0xF0, state.a, state.x if code & X else k)
+        decided = compare(self._terms, code & 0xF0, state.a, state.x if code & X else k)
         if isinstance(decided, bool):
             return yes if decided else no
         test, straight = decided
@@ -181,42 +182,6 @@ class _Walk:
         if mode == opcode.MEM:
             return state.memory[k]
         return k if mode == opcode.IMM else DATA_SIZE
-
-    def _compare(self, operation: int, left: Value, right: Value) -> bool | tuple[Test, bool]:
-        """The outcome; or the test that decides, and whether it must hold or fail."""
-        if isinstance(left, int):
-            if isinstance(right, int):
-                return opcode.COMPARISON[operation](left, right)
-            # constant > term is not(term >= constant), constant >= term is not(term > constant)
-            swapped = {opcode.JGT: opcode.JGE, opcode.JGE: opcode.JGT}.get(operation, operation)
-            decided = self._test(swapped, right, left)
-            if swapped == operation or isinstance(decided, bool):
-                return decided if swapped == operation else not decided
-            return decided[0], not decided[1]
-        return self._test(operation, left, right)
-
-    def _test(self, operation: int, term: Term, right: Value) -> bool | tuple[Test, bool]:
-        if operation == opcode.JSET and isinstance(right, int):
-            bits = self._terms.operate(opcode.AND, term, right)
-            if isinstance(bits, int):
-                return bits != 0
-            return Test(bits, opcode.JEQ, 0), False
-        if isinstance(right, int) and term.word is not None:
-            decided = _decided(operation, term.mask, right)
-            if decided is not None:
-                return decided
-        return Test(term, operation, right), True
-
-
-def _decided(operation: int, mask: int, right: int) -> bool | None:
-    """Comparisons that come out the same for every value of `word & mask`."""
-    if operation == opcode.JEQ:
-        return False if right & ~mask & U32 else None
-    if operation == opcode.JGT:
-        return False if right >= mask else None
-    if right == 0:
-        return True
-    return False if right > mask else None
 
 
 def descend(node: Node, word: int, value: int) -> Node:

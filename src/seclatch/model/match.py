@@ -4,41 +4,44 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
-from seclatch.model.call import Call
 from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.model.syscall import Syscall
 
+Args = Sequence[int | None]
+"""The six arguments; None for one that is left open."""
 
-def matching(profile: Profile, syscall: Syscall, call: Call) -> Iterator[Rule]:
-    """The rules that hold for a call, in the profile's order. None: the default action is meant.
+
+def matching(profile: Profile, syscall: Syscall, args: Args) -> Iterator[tuple[int, Rule]]:
+    """The rules that hold for a call, with their places in the profile. None: the default is meant.
 
     Rules that cover a call through its multiplexer (x86's socketcall) are not looked for.
     """
-    for rule in profile.rules:
-        if syscall.name in rule.names and holds(rule, syscall.arch, call):
-            yield rule
+    for index, rule in enumerate(profile.rules):
+        if syscall.name in rule.names and holds(rule, syscall.arch, args):
+            yield index, rule
 
 
-def holds(rule: Rule, arch: Arch, call: Call) -> bool:
-    """Do a rule's comparisons hold? All must; but of two about one argument, any one is enough.
+def holds(rule: Rule, arch: Arch, args: Args) -> bool:
+    """Do a rule's comparisons hold (or can they, where an argument is open)?
 
-    So runc and crun read them (a compatibility rule of both).
+    All must; but of two about one argument any one is enough: so runc and crun read them.
     """
-    results = [_compare(arg, arch, call) for arg in rule.args]
+    results = [_compare(arg, arch, args[arg.index]) for arg in rule.args]
     if any(count > 1 for count in Counter(arg.index for arg in rule.args).values()):
         return any(results)
     return all(results)
 
 
-def _compare(arg: Arg, arch: Arch, call: Call) -> bool:
+def _compare(arg: Arg, arch: Arch, value: int | None) -> bool:
     """libseccomp compares as many bits as the ABI's arguments have, unsigned."""
+    if value is None:
+        return True
     mask = (1 << arch.bits) - 1
-    left = (call.args[arg.index] if arg.index < len(call.args) else 0) & mask
-    right = arg.value & mask
+    left, right = value & mask, arg.value & mask
     if arg.operator is Operator.MASKED_EQ:
         return left & right == arg.value_two & mask
     return _COMPARISONS[arg.operator](left, right)

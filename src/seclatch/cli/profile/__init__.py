@@ -8,6 +8,7 @@ from seclatch.cli.lazy import LazyGroup
 
 COMMANDS = {
     "check": "Report errors and weaknesses, each with its remedy.",
+    "test": "Tell what the profile does with calls, and by which rule.",
     "resolve": "Print what Docker or Podman would put into config.json.",
     "compile": "Write the BPF program that runc or crun would load.",
     "convert": "Write the profile in another format.",

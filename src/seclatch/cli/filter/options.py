@@ -1,0 +1,37 @@
+"""Arguments and options that the subcommands share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from seclatch.filter.cases import byteorder
+from seclatch.filter.decode import decode, load
+from seclatch.model.arch import Arch
+from seclatch.model.filter import MAX_FILE_INSTRUCTIONS, Filter
+
+FILE = click.Path(path_type=Path, allow_dash=True)
+
+
+def parse_arches(
+    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
+) -> tuple[Arch, ...]:
+    """Read any spelling of architectures."""
+    try:
+        return tuple(map(Arch.parse, value))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def read(file: Path, arches: tuple[Arch, ...]) -> Filter:
+    """Read and verify a program, in the byte order of the architectures if any are given."""
+    orders = {byteorder(arch) for arch in arches}
+    if len(orders) > 1:
+        raise click.UsageError("one program cannot serve architectures of both byte orders")
+    order = orders.pop() if orders else None
+    if str(file) == "-":
+        data = sys.stdin.buffer.read(MAX_FILE_INSTRUCTIONS * 8 + 1)
+        return decode(data, "standard input", order)
+    return load(file, order)

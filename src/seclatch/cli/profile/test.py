@@ -1,0 +1,153 @@
+"""`seclatch profile test`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seclatch.cli.profile.options import FILE, host_from, host_options, resolved
+from seclatch.cli.profile.output import warn
+from seclatch.errors import InputError
+from seclatch.filter.ask import Answer, ask
+from seclatch.filter.expectation import Result, parse_table, run_table
+from seclatch.filter.simulate import UNASKED
+from seclatch.model.arch import Arch
+from seclatch.model.filter import Filter
+from seclatch.model.match import matching
+from seclatch.model.notation import Asked, parse_call
+from seclatch.model.profile import Profile
+from seclatch.profile.compile import Runtime, compile_profile
+from seclatch.profile.load import read
+from seclatch.report.text import printable
+
+
+@click.command(name="test")
+@click.argument("file", type=FILE)
+@click.argument("calls", nargs=-1, metavar="[CALL]...")
+@click.option("--table", type=FILE, help="Check the verdicts that this file expects.")
+@click.option(
+    "--runtime",
+    type=click.Choice([runtime.value for runtime in Runtime]),
+    default=Runtime.RUNC.value,
+    show_default=True,
+    help="Who compiles the profile.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, schema profile-verdicts/1.")
+@host_options
+def command(
+    file: Path,
+    calls: tuple[str, ...],
+    table: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Tell what the profile in FILE does with calls, and by which rule.
+
+    CALL is written as in C: `socket(AF_INET, 1, 0)`. An argument that is `_` or not written is
+    open; if it matters, every possible answer is given.
+
+    A table has a line for each expectation: architecture, call and action. Any other answer, and
+    one that depends on an open argument, is a failure: the exit status is then 1.
+
+    \b
+    Examples:
+      seclatch profile test strict.json 'openat(AT_FDCWD, …)' 'clone(CLONE_NEWUSER)'
+      seclatch profile test strict.json --table expected.txt
+    """
+    if bool(calls) == bool(table):
+        raise click.UsageError("give either calls or --table")
+    host = host_from(options)
+    profile = resolved(file, host)
+    code = compile_profile(profile, runtime=Runtime(options["runtime"]), native=host.arch).code
+    program = Filter.from_bytes(code, "little" if host.arch.little else "big")
+    if table is not None:
+        return _table(program, table, as_json)
+    _calls(profile, program, [_asked(call, host.arch) for call in calls], as_json)
+    return 0
+
+
+def _asked(text: str, arch: Arch) -> Asked:
+    try:
+        return parse_call(text, arch)
+    except ValueError as error:
+        raise InputError("the call", text, str(error)) from error
+
+
+def _calls(profile: Profile, program: Filter, calls: Sequence[Asked], as_json: bool) -> None:
+    """Answer each call, with the rules behind each answer."""
+    answered = [(asked, ask(program, asked)) for asked in calls]
+    for asked in calls:
+        if asked.syscall.arch is Arch.X86_64 and asked.syscall.number in UNASKED:
+            what = UNASKED[asked.syscall.number]
+            warn(asked.text, [f"the kernel asks no filter about this call ({what})"])
+    if as_json:
+        documents = [
+            _call_document(asked)
+            | {"answers": [_answer_document(one, _reason(profile, asked, one)) for one in answers]}
+            for asked, answers in answered
+        ]
+        click.echo(json.dumps({"schema": "seclatch.profile-verdicts/1", "calls": documents}))
+        return
+    for asked, answers in answered:
+        for answer in answers:
+            where = f" where {answer.condition}" if answer.condition else ""
+            click.echo(f"{printable(asked.text)}: {answer.action}{where}")
+            click.echo(f"  by {_reason(profile, asked, answer)}")
+
+
+def _table(program: Filter, table: Path, as_json: bool) -> int:
+    """Check each row; the exit status."""
+    results = list(run_table(program, parse_table(read(table), str(table))))
+    failed = [result for result in results if not result.passed]
+    if as_json:
+        rows = [_row_document(result) for result in results]
+        click.echo(json.dumps({"schema": "seclatch.profile-verdicts/1", "rows": rows}))
+    else:
+        for result in failed:
+            row = result.row
+            got = ", ".join(_show(answer) for answer in result.answers)
+            place = f"{printable(str(table))}: line {row.line}"
+            asked = f"{row.asked.syscall.arch.title} {printable(row.asked.text)}"
+            click.echo(f"{place}: {asked}: expected {row.expected}, got {got}")
+        click.echo(f"{len(results) - len(failed)} of {len(results)} rows as expected")
+    return 1 if failed else 0
+
+
+def _show(answer: Answer) -> str:
+    return f"{answer.action} where {answer.condition}" if answer.condition else answer.action
+
+
+def _reason(profile: Profile, asked: Asked, answer: Answer) -> str:
+    """The rules that say so; in words, from the resolved profile."""
+    rules = [
+        f"rule {index} ({' and '.join(map(str, rule.args)) or 'any arguments'})"
+        for index, rule in matching(profile, asked.syscall, asked.args)
+        if str(rule.effect) == answer.action
+    ]
+    if rules:
+        return ", ".join(rules)
+    if answer.action == str(profile.default):
+        return "the default action"
+    return "no rule: the runtime adds it, or libseccomp for other architectures"
+
+
+def _call_document(asked: Asked) -> dict[str, object]:
+    return {"call": asked.text, "arch": asked.syscall.arch.scmp, "number": asked.syscall.number}
+
+
+def _answer_document(answer: Answer, reason: str) -> dict[str, object]:
+    return {"action": answer.action, "condition": answer.condition, "reason": reason}
+
+
+def _row_document(result: Result) -> dict[str, object]:
+    answers = [{"action": one.action, "condition": one.condition} for one in result.answers]
+    return _call_document(result.row.asked) | {
+        "line": result.row.line,
+        "expected": str(result.row.expected),
+        "passed": result.passed,
+        "answers": answers,
+    }

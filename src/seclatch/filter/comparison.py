@@ -1,0 +1,70 @@
+"""Comparisons of values that are not known: decided after all, or a test in its plainest form."""
+
+from __future__ import annotations
+
+from seclatch.filter import opcode
+from seclatch.filter.term import U32, Term, Terms, Test, Value
+
+Decision = tuple[Test, bool]
+"""The test that decides a comparison, and whether it must hold or fail for it."""
+
+
+def compare(terms: Terms, operation: int, left: Value, right: Value) -> bool | Decision:
+    """The outcome; or the test that decides, and whether it must hold or fail."""
+    if isinstance(left, int):
+        if isinstance(right, int):
+            return opcode.COMPARISON[operation](left, right)
+        # constant > term is not(term >= constant), constant >= term is not(term > constant)
+        swapped = {opcode.JGT: opcode.JGE, opcode.JGE: opcode.JGT}.get(operation, operation)
+        decided = _test(terms, swapped, right, left)
+        if swapped == operation or isinstance(decided, bool):
+            return decided if swapped == operation else not decided
+        return decided[0], not decided[1]
+    return _test(terms, operation, left, right)
+
+
+def _test(terms: Terms, operation: int, term: Term, right: Value) -> bool | Decision:
+    if operation == opcode.JSET and isinstance(right, int):
+        bits = terms.operate(opcode.AND, term, right)
+        if isinstance(bits, int):
+            return bits != 0
+        return Test(bits, opcode.JEQ, 0), False
+    if isinstance(right, int) and term.word is not None:
+        decided = _decided(operation, term.mask, right)
+        if decided is not None:
+            return decided
+        if operation != opcode.JEQ and term.mask != U32:
+            return _ordered(operation, term, right)
+    return Test(term, operation, right), True
+
+
+def _decided(operation: int, mask: int, right: int) -> bool | None:
+    """Comparisons that come out the same for every value of `word & mask`."""
+    if operation == opcode.JEQ:
+        return False if right & ~mask & U32 else None
+    if operation == opcode.JGT:
+        return False if right >= mask else None
+    if right == 0:
+        return True
+    return False if right > mask else None
+
+
+def _ordered(operation: int, term: Term, right: int) -> Decision:
+    """An order of masked words, made an equality where only one value is on one side.
+
+    `(word & 4) >= 1` is `(word & 4) != 0`. Decided comparisons do not come here.
+    """
+    least = _next_part(term.mask, right if operation == opcode.JGE else right + 1)
+    if least == term.mask:
+        return Test(term, opcode.JEQ, least), True
+    if least == term.mask & -term.mask:
+        return Test(term, opcode.JEQ, 0), False
+    return Test(term, operation, right), True
+
+
+def _next_part(mask: int, least: int) -> int:
+    """The least number from `least` on whose bits are all in `mask`; there is one."""
+    outside = least & ~mask
+    if outside:  # carry over everything below the highest bit that the mask lacks
+        least = ((least | ((1 << outside.bit_length()) - 1) | ~mask & U32) + 1) & mask
+    return least

@@ -1,0 +1,84 @@
+"""The filter that a live Chromium puts on its renderers, decompiled and compiled again.
+
+Runs where chromium-headless-shell is installed (or named by SECLATCH_CHROMIUM).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from oracle import round_trip
+
+from seclatch.filter.decode import decode
+from seclatch.model.action import Kind
+from seclatch.model.arch import Arch
+from seclatch.system.ptrace import read_filters
+
+CHROMIUM = os.environ.get("SECLATCH_CHROMIUM") or shutil.which("chromium-headless-shell")
+NOBODY = 65534
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(not CHROMIUM, reason="chromium-headless-shell is not installed"),
+]
+
+
+def descendants(pid: int) -> Iterator[int]:
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, children.read_text().split()):
+            yield child
+            yield from descendants(child)
+
+
+def renderer_filters(pid: int) -> list[bytes]:
+    """The filters of the first renderer that has any; [] while there is none."""
+    for child in descendants(pid):
+        try:
+            command = Path(f"/proc/{child}/cmdline").read_bytes()
+            status = Path(f"/proc/{child}/status").read_text()
+        except OSError:
+            continue  # gone meanwhile
+        if b"--type=renderer" in command and "Seccomp:\t2" in status:
+            return read_filters(child)
+    return []
+
+
+@pytest.fixture(scope="module")
+def program() -> Iterator[bytes]:
+    # As nobody: root's Chromium refuses to be sandboxed.
+    with tempfile.TemporaryDirectory(
+        prefix="seclatch-chromium-", ignore_cleanup_errors=True
+    ) as home:
+        os.chown(home, NOBODY, NOBODY)
+        options = ["--disable-gpu", f"--user-data-dir={home}/data", "--remote-debugging-port=0"]
+        with subprocess.Popen(
+            [str(CHROMIUM), *options, "about:blank"],
+            env=os.environ | {"HOME": home},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            user=NOBODY,
+            group=NOBODY,
+        ) as browser:
+            try:
+                while not (found := renderer_filters(browser.pid)):
+                    assert browser.poll() is None, "Chromium did not start"
+                    time.sleep(0.2)
+                yield found[0]
+            finally:
+                browser.terminate()
+
+
+def test_chromiums_renderer_filter(program: bytes) -> None:
+    found = round_trip(decode(program, "chromium"), Arch.X86_64)
+    own = found.profiles[0]
+    assert own.architectures == (Arch.X86_64,)
+    assert own.default.kind is Kind.TRAP
+    assert any("the data of a trap cannot be said" in one.reason for one in found.kept)
+    assert any("read" in rule.names and not rule.args for rule in own.rules)

@@ -1,0 +1,40 @@
+"""Docker's default profile as a live daemon gives it to the runtime, decompiled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from capture import Docker, have
+from oracle import round_trip
+
+from seclatch.filter.decode import decode
+from seclatch.model.arch import Arch
+from seclatch.model.profile import Profile
+from seclatch.profile.compile import Runtime, compile_profile
+from seclatch.profile.load import parse
+
+pytestmark = [pytest.mark.root, pytest.mark.engine]
+
+
+@pytest.fixture(scope="module")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
+    have("dockerd", "docker", "containerd")
+    engine = Docker(tmp_path_factory.mktemp("docker"))
+    engine.start()
+    yield engine
+    engine.stop()
+
+
+@pytest.mark.parametrize("options", [(), ("--cap-add=SYS_ADMIN",)], ids=["plain", "admin"])
+@pytest.mark.parametrize("runtime", [Runtime.RUNC, Runtime.CRUN], ids=lambda r: r.value)
+def test_dockers_default(docker: Docker, options: tuple[str, ...], runtime: Runtime) -> None:
+    profile: Profile = parse(json.dumps(docker.seccomp(*options)), "docker")
+    code = compile_profile(profile, runtime=runtime, native=Arch.X86_64).code
+    found = round_trip(decode(code, "docker"), Arch.X86_64, runtime)
+    (rebuilt,) = found.profiles
+    assert set(rebuilt.architectures) == set(profile.architectures)
+    assert rebuilt.default == profile.default
+    kept = [one for one in found.kept if not one.calls.startswith("#")]
+    assert kept == []

@@ -1,0 +1,73 @@
+"""Tables of expected verdicts: interpreter, decision graph, kernel and profile must all agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from probe import Case, agrees, ask
+
+from seclatch.filter.evaluate import Evaluator
+from seclatch.filter.expectation import Result, Row, parse_table, run_table
+from seclatch.filter.simulate import simulate
+from seclatch.model.arch import Arch
+from seclatch.model.call import Call
+from seclatch.model.filter import Filter
+from seclatch.model.match import matching
+from seclatch.profile.compile import Runtime, compile_profile
+from seclatch.profile.load import load
+from seclatch.profile.resolve import Engine, Host, narrow
+
+TABLES = Path(__file__).parents[1] / "data" / "verdicts"
+HOST = Host(Arch.X86_64, frozenset(), (6, 18), Engine.PODMAN)
+PROFILE = narrow(load(Path("/usr/share/containers/seccomp.json")), HOST)
+ROWS = parse_table((TABLES / "podman-default.txt").read_text(), "podman-default.txt")
+
+
+def case_of(program: Filter, row: Row) -> Case:
+    args = tuple(arg or 0 for arg in row.asked.args)
+    syscall = row.asked.syscall
+    return Case((program,), syscall.number, args, compat=syscall.arch is Arch.X86)
+
+
+@pytest.mark.parametrize("runtime", list(Runtime), ids=lambda r: r.value)
+def test_every_way_to_a_verdict_agrees(prober, runtime):
+    code = compile_profile(PROFILE, runtime=runtime, native=Arch.X86_64).code
+    program = Filter.from_bytes(code)
+    cases = [case_of(program, row) for row in ROWS]
+    bare = [Case((), case.number, case.args, case.compat) for case in cases]
+    answers = ask(prober, cases + bare)
+    evaluator = Evaluator(program)
+    for row, case, answer, without in zip(
+        ROWS, cases, answers, answers[len(cases) :], strict=False
+    ):
+        call = Call(row.asked.syscall.arch.audit, case.number, tuple(case.args))
+        verdict = simulate(program, call)
+        assert verdict.action == row.expected, row
+        assert evaluator.value(call) == verdict.value
+        assert agrees(verdict, answer, without), (row, answer, without)
+
+
+def test_rows_hold_for_every_open_argument():
+    code = compile_profile(PROFILE, runtime=Runtime.RUNC, native=Arch.X86_64).code
+    results = list(run_table(Filter.from_bytes(code), ROWS))
+    assert [result for result in results if not result.passed] == []
+
+
+def test_a_wrong_row_fails():
+    code = compile_profile(PROFILE, runtime=Runtime.RUNC, native=Arch.X86_64).code
+    wrong = parse_table("x86_64 getppid() KILL\nx86_64 socket() ALLOW\n", "wrong")
+    results: list[Result] = list(run_table(Filter.from_bytes(code), wrong))
+    assert [result.passed for result in results] == [False, False]
+    assert {answer.action for answer in results[1].answers} == {
+        "SCMP_ACT_ALLOW",
+        "SCMP_ACT_ERRNO(22)",
+    }
+
+
+def test_the_profiles_own_rules_say_the_same():
+    for row in ROWS:
+        found = {
+            rule.effect for _, rule in matching(PROFILE, row.asked.syscall, row.asked.args)
+        } or {PROFILE.default}
+        assert found == {row.expected}, row
