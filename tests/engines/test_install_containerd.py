@@ -36,6 +36,8 @@ version = 2 # of this file
     SystemdCgroup = true # as kubelet
 """
 
+TEXTS = {"none": None, "empty": "", "debian": DEBIAN, "kubeadm": KUBEADM}
+
 
 def cri(host: PrivateHost) -> dict[str, Any]:
     """The CRI plugin's configuration as containerd itself reads the file."""
@@ -50,9 +52,7 @@ def start(host: PrivateHost, image: Path, log: Path) -> Containerd:
     return containerd
 
 
-@pytest.mark.parametrize(
-    "text", [None, "", DEBIAN, KUBEADM], ids=["none", "empty", "debian", "k8s"]
-)
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize("default", [False, True], ids=["", "default"])
 def test_daemon_starts_with_both_handlers_and_undoing_is_exact(
     own_host: PrivateHost, seclatch: Administrator, image: Path, tmp_path: Path,
@@ -76,11 +76,9 @@ def test_daemon_starts_with_both_handlers_and_undoing_is_exact(
     assert options.get("SystemdCgroup", False) == (text == KUBEADM)
 
     containerd = start(own_host, image, tmp_path / "containerd.log")
-    plugins = containerd.must("plugin", "ls").splitlines()
-    states = [
-        line.split()[-1] for line in plugins if line.split()[:2] == ["io.containerd.grpc.v1", "cri"]
-    ]
-    assert states == ["ok"], (tmp_path / "containerd.log").read_text()
+    plugins = [line.split() for line in containerd.must("plugin", "ls").splitlines()]
+    state = next(words[-1] for words in plugins if words[:2] == ["io.containerd.grpc.v1", "cri"])
+    assert state == "ok", (tmp_path / "containerd.log").read_text()
     done = containerd.run(*SEEN, runtime=FRONT, profile=STRICT)
     assert (done.returncode, done.stdout.split()) == (0, ["Seccomp:", "2"]), done.stderr
     containerd.stop()

@@ -10,16 +10,19 @@ import pytest
 
 from tests.engines.conftest import require
 from tests.engines.docker import Docker
-from tests.engines.host import PrivateHost, wait_until
+from tests.engines.host import PrivateHost
 from tests.engines.installing import SEEN, STRICT, Administrator
 
 CONFIG = "/etc/docker/daemon.json"
 FRONT = "/usr/local/lib/seclatch/docker/runc"
 
-WRITTEN_BY_HAND = (
-    '{\n\t"debug":  true,\n\n\t"runtimes": {"other": {"path": "/usr/bin/crun"}},\n'
-    '\t"default-runtime": "other"}\n'
-)
+WRITTEN_BY_HAND = """\
+{
+\t"debug":  true,
+
+\t"runtimes": {"other": {"path": "/usr/bin/crun"}},
+\t"default-runtime": "other"}
+"""
 
 
 @pytest.fixture
@@ -195,6 +198,13 @@ def test_installing_before_the_daemon_runs_takes_effect_at_its_start(
     docker.load(image)
     assert runtimes(docker)[0] == "seclatch"
     assert docker.run(*SEEN, profile=STRICT).stdout.split() == ["Seccomp:", "2"]
-    wait_until(lambda: seclatch("uninstall", "docker").returncode == 0, "the shim's end")
+    # Without --default dockerd has to go back to its own, which is in no file.
+    seclatch.must("install", "docker")
+    assert (runtimes(docker)[0], "seclatch" in runtimes(docker)[1]) == ("runc", True)
+    seclatch.must("install", "docker", "--default")
+    assert runtimes(docker)[0] == "seclatch"
+    seclatch.must("uninstall", "docker")
     assert not own_host.path(CONFIG).exists()
+    assert (runtimes(docker)[0], "seclatch" in runtimes(docker)[1]) == ("runc", False)
+    assert docker.run("/bin/true").returncode == 0
     docker.stop()

@@ -11,7 +11,7 @@ import click
 
 from seclatch.engines.installer import Plan
 from seclatch.engines.root import Root
-from seclatch.engines.step import FileChange, Step, carry_out
+from seclatch.engines.step import carry_out
 from seclatch.errors import SeclatchError
 from seclatch.report.text import printable
 
@@ -32,15 +32,13 @@ def make_root(prefix: Path) -> Root:
 
 
 def execute(plan: Plan, root: Root, *, dry_run: bool, as_json: bool) -> None:
-    """Show the plan and, unless it is only to be shown, carry it out and ask the engine."""
+    """Show the plan and, unless it is only to be shown, carry it out."""
     if plan.steps and not dry_run:
         refuse_without_root(root, plan)
     if not as_json:
         show(plan, dry_run=dry_run)
     if not dry_run:
         carry_out(plan.steps)
-        if plan.changes_config and root.is_host:
-            plan.engine.confirm(plan.wish)
     if as_json:
         click.echo(json.dumps(as_value(plan, dry_run=dry_run), indent=2))
     else:
@@ -65,7 +63,7 @@ def show(plan: Plan, *, dry_run: bool) -> None:
     click.echo(f"{plan.engine.name}:{' (dry run, nothing is changed)' if dry_run else ''}")
     for step in plan.steps:
         click.echo(f"  {printable(step.describe())}")
-        for line in changed_lines(step):
+        for line in step.diff():
             click.echo(f"      {printable(line.expandtabs(4))}")
 
 
@@ -75,13 +73,6 @@ def show_notes(plan: Plan) -> None:
         click.echo(f"  {printable(note)}")
 
 
-def changed_lines(step: Step) -> list[str]:
-    """Return the diff of a configuration file, nothing for other steps."""
-    if isinstance(step, FileChange) and step.purpose.startswith("configuration"):
-        return step.diff()
-    return []
-
-
 def as_value(plan: Plan, *, dry_run: bool) -> dict[str, Any]:
     """Return the plan for machines."""
     return {
@@ -89,6 +80,6 @@ def as_value(plan: Plan, *, dry_run: bool) -> dict[str, Any]:
         "action": "install" if plan.wish else "uninstall",
         "front": plan.wish.front if plan.wish else None,
         "dry_run": dry_run,
-        "steps": [{"do": one.describe(), "diff": changed_lines(one)} for one in plan.steps],
+        "steps": [{"do": one.describe(), "diff": one.diff()} for one in plan.steps],
         "notes": plan.notes,
     }

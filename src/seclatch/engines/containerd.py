@@ -12,7 +12,7 @@ from typing import Any
 from seclatch.engines import tomltext
 from seclatch.engines.engine import NAME, Wish, foreign_runtime, is_ours
 from seclatch.engines.root import Root
-from seclatch.engines.step import Step
+from seclatch.engines.step import FileChange, Step
 from seclatch.errors import InputError
 
 CONFIG = "/etc/containerd/config.toml"
@@ -135,12 +135,9 @@ class Containerd:
     def check(self, after: str | None) -> None:
         """Nothing further: `register` has read the result with a second parser."""
 
-    def reload(self) -> list[Step]:
-        """None: containerd reads its file only at start, and restarting is the user's decision."""
-        return []
-
-    def confirm(self, wish: Wish | None) -> None:
-        """Nothing to ask before the restart."""
+    def live(self, change: FileChange, wish: Wish | None) -> Step:
+        """Not live: containerd reads its file only at start; a restart is the user's decision."""
+        return change
 
     def notes(self, wish: Wish, text: str | None) -> list[str]:
         """Say how to use it from ctr and from CRI."""

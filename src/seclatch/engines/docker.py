@@ -11,7 +11,7 @@ from typing import Any
 from seclatch.engines import dockerd, jsontext
 from seclatch.engines.engine import NAME, Wish, foreign_runtime, is_ours
 from seclatch.engines.root import Root
-from seclatch.engines.step import Step
+from seclatch.engines.step import FileChange, Step
 from seclatch.errors import InputError, SeclatchError
 
 BOM = "\ufeff"
@@ -71,7 +71,8 @@ class Docker:
             if now.get("default-runtime") == NAME:
                 body = self.former_default(body, before.get("default-runtime"))
         left = jsontext.parse_object("", body.strip() or "{}")
-        return None if not left and original is None and mark + body != text else mark + body
+        changed = body != text.removeprefix(BOM)
+        return None if changed and not left and original is None else mark + body
 
     @staticmethod
     def former_default(body: str, default: str | None) -> str:
@@ -107,14 +108,11 @@ class Docker:
         """Return the running daemons that read this file."""
         return dockerd.find_daemons() if self.root.is_host else []
 
-    def reload(self) -> list[Step]:
-        """SIGHUP to each: it re-reads runtimes and default-runtime, containers keep running."""
-        return [dockerd.Reload(daemon) for daemon in self.daemons()]
-
-    def confirm(self, wish: Wish | None) -> None:
-        """Ask the daemon for its runtimes until they are as the file says."""
-        for daemon in self.daemons():
-            daemon.await_runtime(NAME, wish.front if wish else None)
+    def live(self, change: FileChange, wish: Wish | None) -> Step:
+        """Reload the running daemons with the change: SIGHUP, containers keep running."""
+        daemons = tuple(self.daemons())
+        front = wish.front if wish else None
+        return dockerd.LiveChange(change, daemons, NAME, front) if daemons else change
 
     def notes(self, wish: Wish, text: str | None) -> list[str]:
         """Say how to use it, and when it takes effect."""

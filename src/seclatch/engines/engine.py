@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from seclatch.engines.root import Root
-from seclatch.engines.step import Step
+from seclatch.engines.step import FileChange, Step
 from seclatch.errors import InputError, SeclatchError
 
 # The name under which every engine knows the latch: `docker run --runtime seclatch`.
@@ -79,11 +79,11 @@ class Engine(Protocol):
     def check(self, after: str | None) -> None:
         """Refuse, before the first write, what the engine would not accept."""
 
-    def reload(self) -> list[Step]:
-        """Return the steps that make a running engine read its configuration."""
+    def live(self, change: FileChange, wish: Wish | None) -> Step:
+        """Return the configuration's change with what makes a running engine take it at once.
 
-    def confirm(self, wish: Wish | None) -> None:
-        """Ask the running engine whether it took the change (None: the removal)."""
+        `wish` is None when the latch is being removed.
+        """
 
     def notes(self, wish: Wish, text: str | None) -> list[str]:
         """Return what the user should know or do now."""

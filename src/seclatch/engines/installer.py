@@ -45,12 +45,6 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    @property
-    def changes_config(self) -> bool:
-        """Whether the engine's configuration is among the changes."""
-        config = self.engine.root.resolve(self.engine.config)
-        return any(isinstance(one, FileChange) and one.path == config for one in self.steps)
-
 
 def make_engine(name: str, root: Root) -> Engine:
     """Make the engine called name."""
@@ -79,8 +73,8 @@ def plan_install(engine: Engine, root: Root, wish: Wish) -> Plan:
         sorted({*known, *made}),
     )  # fmt: skip
     steps = [
-        *front.make_directories(missing), *write_record(root, new), *fronts, *change,
-        *(engine.reload() if change else []),
+        *front.make_directories(missing), *write_record(root, new), *fronts,
+        *(engine.live(one, wish) for one in change),
     ]  # fmt: skip
     return Plan(engine, wish, steps, engine.notes(wish, after))
 
@@ -94,13 +88,13 @@ def plan_uninstall(engine: Engine, root: Root) -> Plan:
     change = change_config(engine, config, current, after)
     fronts = front.remove_fronts(root, engine.name)
     refuse_removal_in_use(root, fronts, engine.name)
-    steps = [*change, *fronts, *drop_record(root, engine.name)]
-    removed = {path for path in map(removed_path, steps) if path}
+    rest = [*fronts, *drop_record(root, engine.name)]
+    removed = {path for path in map(removed_path, [*change, *rest]) if path}
+    steps = [*(engine.live(one, None) for one in change), *rest]
     directories = [f"{LATCHES}/{engine.name}", *OUR_DIRECTORIES]
     directories += record.directories if record else []
     if steps or record:
         steps += front.remove_directories([root.resolve(one) for one in directories], removed)
-    steps += engine.reload() if change else []
     return Plan(engine, None, steps, engine.farewell() if steps else [])
 
 
@@ -141,7 +135,7 @@ def keep_layout(
 
 def change_config(
     engine: Engine, path: Path, current: FileState | None, after: str | None
-) -> list[Step]:
+) -> list[FileChange]:
     """Return the step from the present file to the wanted text, if they differ."""
     content = encode(after)
     if content == (current.content if current else None):
@@ -150,7 +144,8 @@ def change_config(
         wanted = None
     else:
         wanted = current.replaced(content) if current else FileState(content, 0o644, *front.owner())
-    return [FileChange(path, current, wanted, f"configuration of {engine.name}")]
+    purpose = f"configuration of {engine.name}"
+    return [FileChange(path, current, wanted, purpose, shown=True)]
 
 
 def write_record(root: Root, record: Record) -> list[Step]:

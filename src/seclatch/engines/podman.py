@@ -9,7 +9,7 @@ from typing import Any
 from seclatch.engines import tomltext
 from seclatch.engines.engine import NAME, Wish, foreign_runtime, is_ours
 from seclatch.engines.root import Root
-from seclatch.engines.step import Step, read_file
+from seclatch.engines.step import FileChange, Step, read_file
 from seclatch.errors import InputError
 
 CONFIG = "/etc/containers/containers.conf.d/50-seclatch.conf"
@@ -26,10 +26,14 @@ RUNTIMES = ("engine", "runtimes")
 DEFAULT = ("engine", "runtime")
 
 # Podman asks these lists by the runtime's *registered name*; each replaces its built-in value,
-# so the values in force have to be repeated. Built-in values: containers.conf(5).
+# so the values in force have to be repeated. Built-in values: containers.conf(5). That page calls
+# the second list runtime_supports_nocgroups, and Podman 5.4 reads only runtime_supports_nocgroup:
+# both are written, the one that is not known is ignored.
+NO_CGROUPS = ["crun", "crun-vm", "krun"]
 BUILT_IN = {
     "runtime_supports_json": ["crun", "crun-vm", "runc", "kata", "runsc", "youki", "krun"],
-    "runtime_supports_nocgroup": ["crun", "crun-vm", "krun"],
+    "runtime_supports_nocgroup": NO_CGROUPS,
+    "runtime_supports_nocgroups": NO_CGROUPS,
 }
 CAPABLE = {"runc": ("runtime_supports_json",), "crun": tuple(BUILT_IN)}
 
@@ -118,12 +122,9 @@ class Podman:
             if tomltext.lookup(table, (*RUNTIMES, NAME)) is not None:
                 raise foreign_runtime(str(path), f"engine.runtimes.{NAME}")
 
-    def reload(self) -> list[Step]:
+    def live(self, change: FileChange, wish: Wish | None) -> Step:
         """Nothing to reload: every podman process reads the files."""
-        return []
-
-    def confirm(self, wish: Wish | None) -> None:
-        """Nothing runs that could be asked."""
+        return change
 
     def notes(self, wish: Wish, text: str | None) -> list[str]:
         """Say how to use it, and what a default means for users without root."""

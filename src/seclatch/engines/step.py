@@ -23,6 +23,9 @@ class Step(Protocol):
     def describe(self) -> str:
         """Say in one line, in the imperative, what `apply` does."""
 
+    def diff(self) -> list[str]:
+        """Return the changed lines of a text that people read, for other changes none."""
+
     def apply(self) -> None:
         """Make the change, or raise and leave everything as it was."""
 
@@ -53,10 +56,11 @@ def read_file(path: Path) -> FileState | None:
         return None
     except OSError as error:
         raise SeclatchError(f"reading {path}: {error.strerror}") from error
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(fd)
+        raise SeclatchError(f"reading {path}: not a regular file")
     with os.fdopen(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise SeclatchError(f"reading {path}: not a regular file")
         content = file.read(MAX_FILE + 1)
         if len(content) > MAX_FILE:
             raise SeclatchError(f"reading {path}: larger than {MAX_FILE >> 20} MiB")
@@ -80,6 +84,7 @@ class FileChange:
     before: FileState | None
     after: FileState | None
     purpose: str
+    shown: bool = False  # whether its lines are worth showing
 
     def describe(self) -> str:
         """Name the file and what it is for."""
@@ -101,7 +106,9 @@ class FileChange:
         place_file(self.path, self.before)
 
     def diff(self) -> list[str]:
-        """Return a unified diff for a text file, no lines for a binary."""
+        """Return a unified diff without its header."""
+        if not self.shown:
+            return []
         try:
             old, new = (
                 state.content.decode().splitlines() if state else []
@@ -158,6 +165,10 @@ class LinkChange:
             return f"remove the link {self.path}"
         return f"link {self.path} -> {self.after}"
 
+    def diff(self) -> list[str]:
+        """Nothing beyond the description."""
+        return []
+
     def apply(self) -> None:
         """Replace the link in one rename."""
         place_link(self.path, self.after)
@@ -192,6 +203,10 @@ class DirectoryChange:
     def describe(self) -> str:
         """Name the directory."""
         return f"{'make' if self.present else 'remove'} the directory {self.path}"
+
+    def diff(self) -> list[str]:
+        """Nothing beyond the description."""
+        return []
 
     def apply(self) -> None:
         """Make or remove it."""

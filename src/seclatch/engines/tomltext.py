@@ -44,8 +44,11 @@ def edit(
     expected = parse_table(source, text)
     for path in drop:
         remove(expected, path)
-    for path, value in put.items():
-        assign(expected, path, value)
+    try:
+        for path, value in put.items():
+            assign(expected, path, value)
+    except (TypeError, AttributeError):
+        raise InputError(source, ".".join(path[:-1]), "has a part that is not a table") from None
     try:
         document = tomlkit.parse(text)
         for path in drop:

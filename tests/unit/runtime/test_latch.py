@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.errors import SeclatchError
-from seclatch.runtime.latch import find_latch
+from seclatch.runtime.latch import find_latch, read_latch
 
 
 @pytest.fixture
@@ -38,3 +38,12 @@ def test_missing(places):
     with pytest.raises(SeclatchError, match="seclatch-crun") as caught:
         find_latch("crun")
     assert "pip install" in caught.value.remedy
+
+
+def test_what_is_no_program_is_not_copied(tmp_path):
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\n")
+    with pytest.raises(SeclatchError, match="not an ELF program"):
+        read_latch(script)
+    with pytest.raises(SeclatchError, match="No such file"):
+        read_latch(tmp_path / "none")
