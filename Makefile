@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BUILD_PACKAGES := gcc libc6-dev musl-tools python3-venv
 RUNTIME_PACKAGES := runc crun busybox-static
-TEST_PACKAGES := docker.io docker-cli tini containerd podman conmon catatonit strace uidmap libseccomp2 procps
+TEST_PACKAGES := docker.io docker-cli tini containerd podman conmon catatonit \
+	strace uidmap procps libseccomp2 libseccomp-dev linux-libc-dev libsystemd-shared systemd
 SOURCES := pyproject.toml $(wildcard native/*.c native/*.h) native/CMakeLists.txt
 STAMP := $(VENV)/.built
 DEV_STAMP := $(VENV)/.dev

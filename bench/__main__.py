@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 
+from bench import engine, profile, start
 from bench import filter as filters
-from bench import profile, start
 
-BENCHMARKS = {"start": start.report, "profile": profile.report, "filter": filters.report}
+BENCHMARKS = {
+    "start": start.report,
+    "engine": engine.report,
+    "profile": profile.report,
+    "filter": filters.report,
+}
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -19,6 +20,7 @@ COMMANDS = {
     "profile": "Check, resolve, compile, convert and compare seccomp profiles.",
     "filter": "List BPF programs and find the rules that they were made of.",
     "doctor": "Check whether this host can latch, by doing it.",
+    "completion": "Print a shell's completion script.",
 }
 
 
@@ -50,7 +52,7 @@ def complain(error: SeclatchError) -> None:
 def main() -> None:
     """Run the command line and exit with its status."""
     try:
-        sys.exit(cli.main(standalone_mode=False) or 0)
+        sys.exit(cli.main(prog_name="seclatch", standalone_mode=False) or 0)
     except SeclatchError as error:
         complain(error)
         sys.exit(error.status)
@@ -60,4 +62,16 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
+        # What is left in the buffer goes nowhere, or the interpreter's own flush complains.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except Exception as error:
+        if os.environ.get("SECLATCH_DEBUG"):
+            raise
+        complain(
+            SeclatchError(
+                f"internal error: {type(error).__name__}: {error}",
+                remedy="report it, with what SECLATCH_DEBUG=1 shows",
+            )
+        )
+        sys.exit(125)

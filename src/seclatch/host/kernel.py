@@ -52,7 +52,7 @@ def check_suspend() -> Check:
 def _judge(name: str, front: Path) -> Check:
     try:
         done = subprocess.run(
-            [front, "create"],
+            [front, "exec"],  # the one call that starts something and looks into no bundle
             capture_output=True,
             text=True,
             errors="replace",

@@ -1,0 +1,56 @@
+"""The command line as a whole: help, errors in one place, completion."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from seclatch.cli.main import COMMANDS
+
+
+def seclatch(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "seclatch", *words], capture_output=True, text=True, check=False,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_examples(command: str) -> None:
+    done = seclatch(command, "--help")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "Examples:" in done.stdout or "Commands:" in done.stdout
+    assert done.stdout.startswith(f"Usage: seclatch {command}")
+
+
+def test_an_unknown_command() -> None:
+    done = seclatch("nonsense")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No such command 'nonsense'" in done.stderr
+
+
+def test_a_closed_output_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "seclatch", "--help"], stdout=write, stderr=subprocess.PIPE,
+        check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell: str) -> None:
+    done = seclatch("completion", shell)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "_SECLATCH_COMPLETE" in done.stdout
+
+
+def test_completion_completes() -> None:
+    words = {"_SECLATCH_COMPLETE": "bash_complete", "COMP_CWORD": "1"}
+    assert seclatch(COMP_WORDS="seclatch doc", **words).stdout == "plain,doctor\n"
