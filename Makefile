@@ -4,7 +4,7 @@ VENV := .venv
 BUILD_PACKAGES := gcc libc6-dev musl-tools python3-venv
 RUNTIME_PACKAGES := runc crun busybox-static
 TEST_PACKAGES := docker.io docker-cli tini containerd podman conmon catatonit \
-	strace uidmap procps libseccomp2 libseccomp-dev linux-libc-dev libsystemd-shared systemd
+	criu strace uidmap procps libseccomp2 libseccomp-dev linux-libc-dev libsystemd-shared systemd
 SOURCES := pyproject.toml $(wildcard native/*.c native/*.h) native/CMakeLists.txt
 STAMP := $(VENV)/.built
 DEV_STAMP := $(VENV)/.dev
