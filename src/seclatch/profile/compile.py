@@ -10,9 +10,12 @@ from __future__ import annotations
 import enum
 import errno
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from seclatch.errors import SeclatchError
 from seclatch.model.action import Action, Kind
@@ -20,6 +23,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.profile import MAX_ARGS, Arg, Profile
 from seclatch.profile import enosys
 from seclatch.system import libseccomp
+from seclatch.system.bounded import SECONDS, OutOfBoundsError, run_bounded
 
 
 class Runtime(enum.Enum):
@@ -55,15 +59,52 @@ def compile_profile(profile: Profile, *, runtime: Runtime, native: Arch | None =
     native = native or Arch.native()
     _refuse(profile, runtime)
     arches = tuple(dict.fromkeys((native, *profile.architectures)))
-    with libseccomp.building(profile.default) as building:
-        _set_arches(building, arches)
-        ignored = _add_rules(building, profile, runtime)
-        code = building.export()
-    version = ".".join(map(str, libseccomp.version()))
+    code, ignored = _build_bounded(profile, runtime, arches)
+    version = libseccomp.version_text()
     if runtime is not Runtime.RUNC:
         return Program(code, arches, version, ignored)
     first, *others = (stub + code for stub in enosys.stubs(profile, arches))
     return Program(first, arches, version, ignored, tuple(others))
+
+
+def _build_bounded(
+    profile: Profile, runtime: Runtime, arches: tuple[Arch, ...]
+) -> tuple[bytes, tuple[str, ...]]:
+    """libseccomp 2.6.0 does not come back from some conditions on one call, nor would a runtime:
+    seccomp_rule_add(3) is given bounds of time and memory in a child."""
+
+    def work() -> bytes:
+        try:
+            return msgspec.msgpack.encode(("", "", 0, *_build(profile, runtime, arches)))
+        except SeclatchError as error:
+            return msgspec.msgpack.encode((str(error), error.remedy, error.status, b"", ()))
+
+    try:
+        result = run_bounded(work)
+    except OutOfBoundsError as error:
+        name = signal.Signals(error.signal).name
+        raise SeclatchError(
+            f"compiling the profile: libseccomp {libseccomp.version_text()} did not come to an end "
+            f"within {SECONDS} s ({name}); nor would a runtime that uses it",
+            remedy="simplify the conditions of the calls that have several rules, or use "
+            "libseccomp 2.6.1 or later",
+            status=2,
+        ) from None
+    message, remedy, status, code, ignored = msgspec.msgpack.decode(
+        result, type=tuple[str, str, int, bytes, tuple[str, ...]]
+    )
+    if message:
+        raise SeclatchError(message, remedy=remedy, status=status)
+    return code, ignored
+
+
+def _build(
+    profile: Profile, runtime: Runtime, arches: tuple[Arch, ...]
+) -> tuple[bytes, tuple[str, ...]]:
+    with libseccomp.building(profile.default) as building:
+        _set_arches(building, arches)
+        ignored = _add_rules(building, profile, runtime)
+        return building.export(), ignored
 
 
 def _refuse(profile: Profile, runtime: Runtime) -> None:

@@ -65,6 +65,11 @@ def version() -> tuple[int, int, int]:
     return found.major, found.minor, found.micro
 
 
+def version_text() -> str:
+    """The version as people write it."""
+    return ".".join(map(str, version()))
+
+
 def resolve(name: str, arch: Arch | None = None) -> int:
     """The number of `name` on `arch` (None: this machine), negative where it has none there.
 

@@ -1,0 +1,59 @@
+"""Foreign code that may not come back, in a child process with a limit on time and memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+SECONDS = 10
+MEMORY = 1 << 30
+
+
+class OutOfBoundsError(Exception):
+    """The work took more than its time or memory, or crashed: `signal` is what ended it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = number
+
+
+def run_bounded(work: Callable[[], bytes]) -> bytes:
+    """Call `work` in a forked child and return its bytes; at most SECONDS of CPU time, and MEMORY
+    bytes more than this process has. Raises OutOfBoundsError. `work` must not raise."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _be_child(work, write)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        result = pipe.read()
+    _, status = os.waitpid(pid, 0)
+    if status:
+        raise OutOfBoundsError(os.WTERMSIG(status) if os.WIFSIGNALED(status) else signal.SIGABRT)
+    return result
+
+
+def _be_child(work: Callable[[], bytes], write: int) -> NoReturn:
+    status = 1
+    try:
+        signal.signal(signal.SIGXCPU, signal.SIG_DFL)  # Python ignores it
+        _limit()
+        with os.fdopen(write, "wb") as pipe:
+            pipe.write(work())
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _limit() -> None:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    size = pages * resource.getpagesize() + MEMORY
+    for what, limit in ((resource.RLIMIT_CPU, SECONDS), (resource.RLIMIT_AS, size)):
+        _, hard = resource.getrlimit(what)
+        soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(what, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

@@ -1,0 +1,51 @@
+"""Work in a child: its result, or the bound that it broke."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from seclatch.system import bounded
+from seclatch.system.bounded import OutOfBoundsError, run_bounded
+
+
+def test_the_result_comes_back_whole() -> None:
+    assert run_bounded(lambda: b"x" * 1_000_000) == b"x" * 1_000_000
+
+
+def spin() -> bytes:
+    while True:
+        pass
+
+
+def test_work_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "SECONDS", 1)
+    with pytest.raises(OutOfBoundsError) as caught:
+        run_bounded(spin)
+    assert caught.value.signal == signal.SIGXCPU
+
+
+def test_work_that_eats_memory() -> None:
+    with pytest.raises(OutOfBoundsError):
+        run_bounded(lambda: b"x" * (bounded.MEMORY * 2))
+
+
+def test_work_that_crashes() -> None:
+    def crash() -> bytes:
+        os.kill(os.getpid(), signal.SIGSEGV)
+        return b""
+
+    with pytest.raises(OutOfBoundsError) as caught:
+        run_bounded(crash)
+    assert caught.value.signal == signal.SIGSEGV
+
+
+def test_no_child_and_no_file_is_left() -> None:
+    files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    for _ in range(3):
+        run_bounded(lambda: b"")
+    assert len(os.listdir("/proc/self/fd")) == files  # noqa: PTH208
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
