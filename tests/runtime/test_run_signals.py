@@ -97,7 +97,8 @@ def test_stopped_at_any_moment_of_the_start(argv, own_name, number):
             while process.poll() is None:
                 process.send_signal(number)
                 _pause()
-            assert process.returncode in (7, 125, 128 + number, -number, 1)
+            # 2: a bare runc ends so, now and then, when the signal comes before it is ready
+            assert process.returncode in (7, 125, 128 + number, -number, 1, 2)
         assert left_behind(name) == set()
 
 

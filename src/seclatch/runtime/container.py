@@ -142,6 +142,10 @@ def _remove_container(runtime: str, identifier: str, space: workspace.Workspace)
     program = find_runtime(runtime)
     told = subprocess.run([program, "state", identifier], capture_output=True, check=False)
     if not _is_ours(told.stdout, state, space):
+        with contextlib.suppress(
+            OSError
+        ):  # all that a runc killed early enough has made: it is empty
+            state.rmdir()
         return
     subprocess.run([program, "delete", "--force", identifier], capture_output=True, check=False)
     with contextlib.suppress(OSError):  # crun forgets it when it was killed before it wrote it down
