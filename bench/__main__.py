@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bench import engine, profile, start
+from bench import engine, profile, record, start
 from bench import filter as filters
 
 BENCHMARKS = {
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "engine": engine.report,
     "profile": profile.report,
     "filter": filters.report,
+    "record": record.report,
 }
 
 

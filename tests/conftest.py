@@ -64,7 +64,7 @@ def fill_rootfs(root: Path, compiler: Compiler) -> None:
     shutil.copy("/usr/bin/busybox", root / "bin/busybox")
     for applet in ("sh", "true", "cat", "grep", "sleep", "mkdir", "id", "touch", "kill", "ls"):
         (root / "bin" / applet).symlink_to("busybox")
-    for program in ("exit42", "first_denied", "whoami"):
+    for program in ("exit0", "exit42", "first_denied", "whoami"):
         shutil.copy(compiler(program), root / "bin" / program)
     shutil.copy(root / "bin/whoami", root / "bin/suid")
     (root / "bin/suid").chmod(0o4755)

@@ -13,15 +13,16 @@ SOURCE = Path(__file__).parent.parent.parent / "src" / "seclatch"
 ALLOWED = {
     "model": set(),
     "data": set(),
-    "report": set(),
+    "report": {"model"},
     "system": {"model"},
     "filter": {"model"},
     "profile": {"model", "data", "system", "filter"},
+    "record": {"model", "system"},
     "runtime": {"model", "profile", "system"},
     "engines": {"runtime", "report"},
     "host": {"engines", "runtime"},
     "cli": {
-        "model", "profile", "filter", "runtime", "engines", "host", "report",
+        "model", "profile", "filter", "runtime", "engines", "host", "report", "record",
     },
 }  # fmt: skip
 

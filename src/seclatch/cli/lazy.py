@@ -9,7 +9,8 @@ import click
 
 
 class LazyGroup(click.Group):
-    """Commands by name: the module `<package>.<name>` holds a click command called `command`.
+    """Commands by name: the module `<package>.<name>` (`_` for `-`) holds a click command
+    called `command`.
 
     `commands_of` maps each name to its line of help, so that `--help` imports none of them.
     """
@@ -27,7 +28,7 @@ class LazyGroup(click.Group):
         """Load the command's module or answer None, as click expects."""
         if cmd_name not in self.commands_of:
             return None
-        module = importlib.import_module(f"{self.package}.{cmd_name}")
+        module = importlib.import_module(f"{self.package}.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

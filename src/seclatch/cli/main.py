@@ -12,9 +12,13 @@ from seclatch.cli.lazy import LazyGroup
 from seclatch.errors import SeclatchError
 from seclatch.report.text import printable
 
-# command -> one line of help; the module seclatch.cli.NAME holds a click command called `command`.
+# command -> one line of help; the module seclatch.cli.NAME (with _ for -) has its `command`.
 COMMANDS = {
     "run": "Run a command in a container, the profile binding only that command.",
+    "record": "Record the system calls of a command, stage by stage.",
+    "show": "Show a recording: system calls by stage or process.",
+    "generate": "Make a profile from recordings.",
+    "record-merge": "Merge recordings into one.",
     "install": "Register the seclatch runtime with docker, podman or containerd.",
     "uninstall": "Undo what `install` did.",
     "profile": "Check, resolve, compile, convert and compare seccomp profiles.",

@@ -1,0 +1,46 @@
+"""`seclatch show`: a recording as a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--by",
+    type=click.Choice(["stage", "process"]),
+    default="stage",
+    show_default=True,
+    help="What the columns are; by process it is a tree.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+def command(by: str, as_json: bool, file: Path) -> None:
+    """Show which system calls each stage made, and which of them only the runtime needed.
+
+    \b
+    Examples:
+      seclatch show nginx.recording.json
+      seclatch show --by process nginx.recording.json
+      seclatch show --json nginx.recording.json | jq .only_runtime
+    """
+    from seclatch.record import store  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.report import progress  # noqa: PLC0415
+    from seclatch.report import recording as report  # noqa: PLC0415
+
+    recording = store.read(file)
+    if as_json:
+        click.echo(json.dumps(report.as_document(recording, by), indent=2))
+        return
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console(highlight=False, soft_wrap=True)
+    if by == "stage":
+        report.show_stages(recording, console)
+    else:
+        report.show_processes(recording, console)
+    for line in list(progress.describe(recording, str(file)))[1:]:
+        click.echo(f"seclatch: {line}", err=True)

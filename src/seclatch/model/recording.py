@@ -1,0 +1,157 @@
+"""A recording: what its file holds, as values. The field names are the file's.
+
+Every number that a reader may want to sum stands once, in `calls` and `denials`. Times are seconds
+since the recording began. What is not known is null or empty.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+SCHEMA = 1
+"""Version of the format; it changes when a field changes its meaning or goes."""
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """Where it was recorded. `arch` is libseccomp's short name."""
+
+    kernel: str
+    arch: str
+
+
+class Container(msgspec.Struct, frozen=True, kw_only=True):
+    """One container that was entered. `runtime` is the program as it was exec'd."""
+
+    id: int
+    name: str = ""
+    runtime: str = ""
+    mount_namespace: int = 0
+    pid_namespace: int = 0
+    user_namespace: int = 0
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A container's start, or (`joined`) a further process brought into a running one."""
+
+    id: int
+    container: int
+    joined: bool
+    process: int
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """A program that a process ran, from an exec on. `argv` may be cut off after 1024 bytes."""
+
+    time: float
+    stage: str
+    exe: str
+    argv: list[str]
+    argv_cut: bool = False
+    uid: int = 0
+    gid: int = 0
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """One process. `pid` is that of the host; `status` as wait(2) has it."""
+
+    id: int
+    pid: int
+    parent: int | None
+    session: int | None
+    began: float
+    ended: float | None
+    status: int | None
+    found_running: bool
+    images: list[Image]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened: `fork`, `exec`, `filter` (loaded; `filters` are on then), `exit`,
+    `lifted` (a tracer suspends seccomp) and `released` (it is in force again)."""
+
+    time: float
+    kind: str
+    process: int
+    thread: int
+    stage: str
+    filters: int = 0
+
+
+class Calls(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a process made a call in a stage. `name` is empty for a number without one.
+
+    In a merged recording `process` is null: the count is over all processes of the stage, and
+    `runs` is the number of recordings that have any.
+    """
+
+    process: int | None
+    stage: str
+    arch: str
+    number: int
+    name: str
+    count: int
+    runs: int = 1
+
+
+class Denial(msgspec.Struct, frozen=True, kw_only=True):
+    """How often seccomp answered a call in its place: with `errno`, or by other means (0).
+
+    `process` and `runs` are as in Calls.
+    """
+
+    process: int | None
+    stage: str
+    arch: str
+    number: int
+    name: str
+    errno: int
+    count: int
+    runs: int = 1
+
+
+class Argument(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that an argument (`index` from 0) had, over all processes of a stage. clone3's
+    argument 0 stands for the flags behind it."""
+
+    stage: str
+    arch: str
+    name: str
+    index: int
+    value: int
+    count: int
+
+
+class Lost(msgspec.Struct, frozen=True, kw_only=True):
+    """What could not be kept: `calls` were made but are in no count or cannot be told whose."""
+
+    events: int = 0
+    processes: int = 0
+    calls: int = 0
+    arguments: int = 0
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole. `complete` is false in a file that a recorder wrote while it was at work.
+
+    A merged recording sums up `runs` others: it has their commands and hosts, the first one's
+    `started` and the longest one's `duration`, and no processes, events, sessions, containers.
+    `runtimes` are the base names of the runtimes that entered containers.
+    """
+
+    schema: int = SCHEMA
+    seclatch: str
+    complete: bool
+    runs: int = 1
+    commands: list[list[str]]
+    started: str
+    duration: float
+    hosts: list[Host]
+    runtimes: list[str]
+    containers: list[Container]
+    sessions: list[Session]
+    processes: list[Process]
+    events: list[Event]
+    calls: list[Calls]
+    denials: list[Denial]
+    arguments: list[Argument]
+    lost: Lost = Lost()

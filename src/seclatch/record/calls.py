@@ -1,0 +1,245 @@
+"""The kernel programs on system calls: counted at sys_enter, refusals seen at sys_exit.
+
+The kernel asks seccomp before it tells the sys_enter tracepoint (syscall_trace_enter in
+kernel/entry/common.c), so a refused call never shows there; sys_exit it passes all the same.
+An exit without an entry is a call that seccomp answered.
+"""
+
+from __future__ import annotations
+
+from seclatch.record.assembler import R0, R1, R2, R3, R6, R7, R8, R9, R10, Helper
+from seclatch.record.layout import (
+    NUMBERS,
+    SECCOMP_MODE_FILTER,
+    Control,
+    Event,
+    Kind,
+    Mode,
+    Slot,
+    Spec,
+    State,
+    Task,
+)
+from seclatch.record.program import Program, Stack
+
+_TS_COMPAT = 2  # thread_info.status on x86: in a 32-bit call (int 0x80 or sysenter)
+_TIF_32BIT = 22  # thread_info.flags on arm64: the whole task is 32-bit
+_MAX_ERRNO = 4095
+_SIGKILL = 1 << 9 - 1  # in a sigset_t
+_AF_UNIX = 1
+_BUDGET = 64
+
+# Where arguments 0 to 3 are in pt_regs.
+_ARGUMENTS = {
+    "x86_64": (("pt_regs.di", 0), ("pt_regs.si", 0), ("pt_regs.dx", 0), ("pt_regs.r10", 0)),
+    # x0 is the result's register too; orig_x0 keeps the argument
+    "aarch64": (
+        ("pt_regs.orig_x0", 0),
+        ("pt_regs.regs", 8),
+        ("pt_regs.regs", 16),
+        ("pt_regs.regs", 24),
+    ),
+}
+_NUMBER = {"x86_64": "pt_regs.orig_ax", "aarch64": "pt_regs.syscallno"}
+
+_SEGMENT, _CALL, _MODE, _ERRNO = (Stack.KEY + 4 * n for n in range(4))
+_INDEX, _VALUE = Stack.KEY + 6, Stack.KEY + 8
+
+
+def write_enter(p: Program) -> None:
+    """sys_enter(regs, number)."""
+    p.move(R6, R1)
+    p.find_current("out")
+    p.store_value(4, R7, Task.STATE, State.ENTERED)
+    p.notice_changes()
+    p.load(8, R9, R6, 8)
+    p.copy_word(_SEGMENT, R7, Task.SEGMENT)
+    _load_compat(p)
+    p.jump_if("jne", R8, 0, "rare")
+    p.jump_if("jge", R9, NUMBERS, "rare")
+    p.copy_word(Stack.SLOT, R7, Task.SLOT)
+    p.look_up(p.maps.slots, Stack.SLOT, "out")
+    p.move(R7, R0)
+    p.move(R1, R9)
+    p.compute("lsh", R1, 3)
+    p.compute("add", R0, R1)
+    p.move(R1, 1)
+    p.add_atomic(8, R0, Slot.COUNTS, R1)
+    p.load_map_value(R1, p.maps.specs.fd)
+    p.compute("add", R1, R9)
+    p.load(1, R8, R1, 0)
+    p.jump_if("jne", R8, 0, "arguments")
+    p.label("out")
+    p.exit()
+    p.label("rare")
+    _count_rare(p)
+    p.exit()
+    p.label("arguments")
+    _keep_arguments(p)
+    _watch(p)
+    p.exit()
+
+
+def write_exit(p: Program) -> None:
+    """sys_exit(regs, result)."""
+    p.move(R6, R1)
+    p.find_current("out")
+    p.notice_changes()
+    p.load(4, R1, R7, Task.STATE)
+    p.store_value(4, R7, Task.STATE, State.OUTSIDE)
+    p.jump_if("jeq", R1, State.ENTERED, "out")
+    p.store_value(4, R7, Task.STATE, State.REFUSED)
+    _leave_tracers_out(p, "out")
+    p.load(8, R9, R6, 8)
+    p.load(8, R6, R6, 0)
+    write_refusal(p)
+    p.label("out")
+    p.exit()
+
+
+def _leave_tracers_out(p: Program, otherwise: str) -> None:
+    """Go to `otherwise` where it was a tracer, not seccomp, that kept the kernel from the call.
+
+    ptrace comes first of all (syscall_trace_enter), and a tracee that is killed in its stop there
+    leaves without an entry too.
+    """
+    p.load(4, R1, R8, p.offsets["task_struct.seccomp.mode"])
+    p.jump_if("jlt", R1, SECCOMP_MODE_FILTER, otherwise)
+    seccomp = p.unique("seccomp")
+    p.load(4, R1, R8, p.offsets["task_struct.ptrace"])
+    p.jump_if("jeq", R1, 0, seccomp)
+    p.load(8, R1, R8, p.offsets["task_struct.pending.signal"])
+    p.jump_if("jset", R1, _SIGKILL, otherwise)
+    p.label(seccomp)
+
+
+def write_refusal(p: Program) -> None:
+    """Count a refused call: r6 = its registers, r9 = its result (0: no errno is known)."""
+    known = p.unique("errno")
+    p.compute("neg", R9, 0)
+    p.jump_if("jsgt", R9, _MAX_ERRNO, p_none := p.unique("none"))
+    p.jump_if("jsgt", R9, 0, known)
+    p.label(p_none)
+    p.move(R9, 0)  # trapped, killed, or answered by a supervisor
+    p.label(known)
+    p.store(4, R10, _ERRNO, R9)
+    p.copy_word(_SEGMENT, R7, Task.SEGMENT)
+    p.read_kernel(8, R6, p.offsets[_NUMBER[p.machine]], Stack.POINTER)
+    p.copy_word(_CALL, R10, Stack.POINTER)
+    _load_compat(p)
+    p.compute("or", R8, Mode.DENIED)
+    p.store(4, R10, _MODE, R8)
+    p.count_key(p.maps.rare, Control.LOST_RARE)
+
+
+def _load_compat(p: Program) -> None:
+    """r8 = Mode.COMPAT in a 32-bit call, else 0."""
+    if p.machine == "x86_64":
+        p.load(4, R8, R8, p.offsets["task_struct.thread_info.status"])
+        p.compute("and", R8, _TS_COMPAT)
+        p.compute("rsh", R8, 1)
+    else:
+        p.load(8, R8, R8, p.offsets["task_struct.thread_info.flags"])
+        p.compute("rsh", R8, _TIF_32BIT)
+        p.compute("and", R8, 1)
+
+
+def _count_rare(p: Program) -> None:
+    p.store(4, R10, _CALL, R9)
+    p.store(4, R10, _MODE, R8)
+    p.store_value(4, R10, _ERRNO, 0)
+    p.count_key(p.maps.rare, Control.LOST_RARE)
+
+
+def _read_argument(p: Program, index: int) -> None:
+    member, offset = _ARGUMENTS[p.machine][index]
+    p.load(8, R3, R6, 0)
+    p.compute("add", R3, p.offsets[member] + offset)
+    p.point(R1, R10, _VALUE)
+    p.move(R2, 8)
+    p.call(Helper.PROBE_READ_KERNEL)
+
+
+def _if_asked(p: Program, spec: Spec, otherwise: str) -> None:
+    """Go to `otherwise` unless the call's spec (r8) has this bit."""
+    asked = p.unique("asked")
+    p.jump_if("jset", R8, spec, asked)
+    p.jump(otherwise)
+    p.label(asked)
+
+
+def _keep_arguments(p: Program) -> None:
+    """Count distinct values by segment, call and index."""
+    for index, spec in enumerate((Spec.ARG0, Spec.ARG1, Spec.ARG2, Spec.ARG3)):
+        skip = p.unique("next")
+        _if_asked(p, spec, skip)
+        _read_argument(p, index)
+        _count_argument(p, index)
+        p.label(skip)
+    skip = p.unique("next")
+    _if_asked(p, Spec.FLAGS_BEHIND_ARG0, skip)
+    _read_argument(p, 0)
+    p.load(8, R3, R10, _VALUE)
+    p.point(R1, R10, _VALUE)
+    p.move(R2, 8)
+    p.call(Helper.PROBE_READ_USER)
+    readable = p.unique("readable")
+    p.jump_if("jeq", R0, 0, readable)
+    p.count_lost(Control.LOST_ARGUMENTS)
+    p.jump(skip)
+    p.label(readable)
+    _count_argument(p, 0)
+    p.label(skip)
+
+
+def _count_argument(p: Program, index: int) -> None:
+    p.store(2, R10, _CALL, R9)
+    p.store_value(2, R10, _INDEX, index)
+    p.count_key(p.maps.arguments, Control.LOST_ARGUMENTS)
+
+
+def _watch(p: Program) -> None:
+    """After a connect(2) to a Unix socket, show the beginning of some writes.
+
+    A client tells its engine in there which container to start: the one fact that ties a command
+    to what a daemon does for it. The recorder compares and keeps nothing of it.
+    """
+    end, write = p.unique("watched"), p.unique("write")
+    _if_asked(p, Spec.CONNECT, write)
+    _read_argument(p, 1)
+    p.load(8, R3, R10, _VALUE)
+    p.store_value(8, R10, _VALUE, 0)
+    p.point(R1, R10, _VALUE)
+    p.move(R2, 2)
+    p.call(Helper.PROBE_READ_USER)
+    p.load(2, R1, R10, _VALUE)
+    p.jump_if("jne", R1, _AF_UNIX, end)
+    p.store_value(4, R7, Slot.BUDGET, _BUDGET)
+    p.jump(end)
+    p.label(write)
+    _if_asked(p, Spec.WRITE, end)
+    p.load(4, R1, R7, Slot.BUDGET)
+    p.jump_if("jeq", R1, 0, end)
+    p.compute("sub", R1, 1)
+    p.store(4, R7, Slot.BUDGET, R1)
+    p.copy_word(Stack.NEW_SEGMENT, R10, _SEGMENT)
+    p.copy_word(Stack.SEGMENT, R10, _SEGMENT)
+    p.copy_word(Stack.NEW_SLOT, R10, Stack.SLOT)
+    p.send(Kind.SAID, Event.SAID_SIZE, lambda: _write_said(p))
+    p.label(end)
+
+
+def _write_said(p: Program) -> None:
+    fits = p.unique("fits")
+    _read_argument(p, 2)
+    p.load(8, R1, R10, _VALUE)
+    p.jump_if("jle", R1, Event.TEXT_SIZE, fits)
+    p.move(R1, Event.TEXT_SIZE)
+    p.label(fits)
+    p.store(4, R9, Event.TEXT_LENGTH, R1)
+    p.store(8, R10, Stack.ONE, R1)
+    _read_argument(p, 1)
+    p.load(8, R3, R10, _VALUE)
+    p.point(R1, R9, Event.TEXT)
+    p.load(8, R2, R10, Stack.ONE)
+    p.call(Helper.PROBE_READ_USER)

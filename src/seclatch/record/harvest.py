@@ -1,0 +1,218 @@
+"""Reads what the kernel programs have left, in time for its memory to be used again."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections import Counter
+from collections.abc import Iterator
+
+from seclatch.record import layout
+from seclatch.record.layout import (
+    ARGUMENT_KEY,
+    CONTROL,
+    COUNT,
+    FACTS,
+    HEADER,
+    RARE_KEY,
+    WORD,
+    Event,
+    Kind,
+    Mode,
+    Slot,
+)
+from seclatch.record.program import Maps
+from seclatch.record.trace import CallKey, Facts, Lost, Segment, Suspension, Trace
+
+# <linux/bpf.h>: a record's length has these marks; its header is 8 bytes.
+_BUSY, _DISCARD = 1 << 31, 1 << 30
+_RECORD_HEADER = 8
+_COUNTERS = struct.Struct(f"={layout.NUMBERS}Q")
+_NOTHING = bytes(_COUNTERS.size)
+_ZEROS = (0,) * layout.NUMBERS
+_MAX_SAID = 64
+
+
+class Ring:
+    """The reading end of a BPF ring buffer (Documentation/bpf/ringbuf.rst)."""
+
+    def __init__(self, maps: Maps) -> None:
+        page = os.sysconf("SC_PAGE_SIZE")
+        size = layout.RING_SIZE
+        self._mask = size - 1
+        self._consumer = maps.ring.map_memory(size=page)
+        # The kernel shows the data twice in a row, so that no record is ever split.
+        self._producer = maps.ring.map_memory(size=page + 2 * size, offset=page, writable=False)
+        self._data = page
+
+    def read(self) -> Iterator[bytes]:
+        """Give each event that has come and is whole; free its memory when asked for the next."""
+        position = COUNT.unpack_from(self._consumer, 0)[0]
+        while position < COUNT.unpack_from(self._producer, 0)[0]:
+            at = self._data + (position & self._mask)
+            length = WORD.unpack_from(self._producer, at)[0]
+            if length & _BUSY:
+                return
+            size = length & ~_DISCARD
+            begin = at + _RECORD_HEADER
+            if not length & _DISCARD:
+                yield self._producer[begin : begin + size]
+            position += (size + _RECORD_HEADER + 7) & ~7
+            COUNT.pack_into(self._consumer, 0, position)
+
+
+class Harvest:
+    """Fills a Trace from the maps."""
+
+    def __init__(self, maps: Maps, trace: Trace) -> None:
+        self._maps = maps
+        self._trace = trace
+        self._ring = Ring(maps)
+        page = os.sysconf("SC_PAGE_SIZE")
+        size = (Slot.SIZE * layout.SLOTS + page - 1) // page * page
+        self._slots: mmap.mmap = maps.slots.map_memory(size=size)
+        self._open: dict[int, int] = {}  # slot by segment, of those that still count
+        self._taken: dict[int, tuple[int, ...]] = {}  # by segment: counters as last read
+        self._readers = {
+            Kind.EXEC: self._begin,
+            Kind.FORK: self._begin,
+            Kind.FILTER: self._begin,
+            Kind.ROOT: self._begin,
+            Kind.CLOSED: self._close,
+            Kind.EXIT: self._end,
+            Kind.SUSPENSION: self._suspend,
+            Kind.SAID: self._say,
+        }
+
+    def collect(self) -> None:
+        """Take all events that are there, and the counters of segments that have ended."""
+        for event in self._ring.read():
+            self._readers[Kind(WORD.unpack_from(event)[0])](event)
+
+    def catch_up(self) -> None:
+        """Bring the trace up to now, also for segments that go on counting."""
+        self.collect()
+        for segment, slot in self._open.items():
+            self._take(segment, slot)
+        self._take_rare()
+        self._trace.lost = self._read_lost()
+
+    def finish(self) -> None:
+        """Take everything; once, after detaching."""
+        self.catch_up()
+        for segment, slot in self._open.items():
+            self._clear(segment, slot)
+        self._take_unknown()
+
+    def register(self, segment: Segment, slot: int, pid: int) -> None:
+        """Add a process that was found running."""
+        self._trace.begin(segment, pid)
+        self._trace.processes[segment.process].found_running = True
+        self._open[segment.id] = slot
+
+    def _begin(self, event: bytes) -> None:
+        kind, tid, time, number, parent, slot, tgid = HEADER.unpack_from(event)
+        *numbers, comm = FACTS.unpack_from(event, Event.FILTERS)
+        filters, suspended, uid, gid, mounts, pids, users, local, root = numbers
+        facts = Facts(
+            filters, bool(suspended), uid, gid, mounts, pids, users, local, root, _text(comm)
+        )
+        segment = Segment(number, Kind(kind), parent, 0, time, tid, facts)
+        if kind == Kind.EXEC:
+            segment.file = _text(event[Event.FILE : Event.FILE + Event.FILE_SIZE])
+            segment.argv, segment.argv_cut = _argv(event)
+        self._trace.begin(segment, tgid)
+        if slot != layout.OVERFLOW_SLOT:
+            self._open[number] = slot
+
+    def _close(self, event: bytes) -> None:
+        _, _, _, segment, _, slot, _ = HEADER.unpack_from(event)
+        self._open.pop(segment, None)
+        self._take(segment, slot)
+        self._clear(segment, slot)
+        self._maps.free.push(WORD.pack(slot))
+
+    def _take(self, segment: int, slot: int) -> None:
+        """Add what a slot has counted since it was last read.
+
+        Its counters are cleared only when nobody counts any more: here a count could get lost.
+        """
+        found = self._trace.segments.get(segment)
+        calls = found.calls if found else self._trace.stray
+        now = _COUNTERS.unpack_from(self._slots, slot * Slot.SIZE + Slot.COUNTS)
+        before = self._taken.get(segment, _ZEROS)
+        if now != before:
+            for number, count in enumerate(now):
+                if count != before[number]:
+                    calls[False, number] += count - before[number]
+        self._taken[segment] = now
+
+    def _clear(self, segment: int, slot: int) -> None:
+        begin = slot * Slot.SIZE + Slot.COUNTS
+        self._slots[begin : begin + _COUNTERS.size] = _NOTHING
+        self._taken.pop(segment, None)
+
+    def _take_unknown(self) -> None:
+        """Take what nothing is known of: the overflow slot, and slots whose event was lost.
+
+        A slot of a segment that was lost and closed had a CLOSED event, or it was lost too; either
+        way its counters are in its memory.
+        """
+        for slot in range(layout.SLOTS):
+            begin = slot * Slot.SIZE + Slot.COUNTS
+            if self._slots[begin : begin + _COUNTERS.size] != _NOTHING:
+                self._take(WORD.unpack_from(self._slots, slot * Slot.SIZE)[0], slot)
+
+    def _take_rare(self) -> None:
+        """Take the counters that have a map entry each: they are totals, not additions."""
+        stray: Counter[CallKey] = Counter()
+        for key, value in self._maps.rare.items():
+            number, call, mode, errno = RARE_KEY.unpack(key)
+            count = COUNT.unpack(value)[0]
+            found = self._trace.segments.get(number)
+            compat = bool(mode & Mode.COMPAT)
+            if found is None:
+                stray[compat, call] += count
+            elif mode & Mode.DENIED:
+                found.denied[compat, call, errno] = count
+            else:
+                found.calls[compat, call] = count
+        self._trace.stray_rare = stray
+        for key, value in self._maps.arguments.items():
+            number, call, index, argument = ARGUMENT_KEY.unpack(key)
+            if found := self._trace.segments.get(number):
+                found.arguments[call, index, argument] = COUNT.unpack(value)[0]
+
+    def _end(self, event: bytes) -> None:
+        _, _, time, segment, _, _, _ = HEADER.unpack_from(event)
+        self._trace.end(segment, time, WORD.unpack_from(event, Event.CODE)[0])
+
+    def _suspend(self, event: bytes) -> None:
+        _, tid, time, segment, _, _, _ = HEADER.unpack_from(event)
+        lifted = bool(WORD.unpack_from(event, Event.FILTERS)[0])
+        self._trace.suspensions.append(Suspension(time, segment, tid, lifted))
+
+    def _say(self, event: bytes) -> None:
+        _, _, _, segment, _, _, _ = HEADER.unpack_from(event)
+        length = WORD.unpack_from(event, Event.TEXT_LENGTH)[0]
+        found = self._trace.segments.get(segment)
+        if found and len(found.said) < _MAX_SAID:
+            found.said.append(event[Event.TEXT : Event.TEXT + min(length, Event.TEXT_SIZE)])
+
+    def _read_lost(self) -> Lost:
+        control = self._maps.control.get(bytes(4)) or bytes(CONTROL.size)
+        _, events, slots, rare, arguments, tasks, _ = CONTROL.unpack(control)
+        return Lost(events, slots + tasks, rare, arguments)
+
+
+def _text(content: bytes) -> str:
+    return content.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
+
+
+def _argv(event: bytes) -> tuple[tuple[str, ...], bool]:
+    """The words, and whether there were more than fit."""
+    size, fit = struct.unpack_from("=II", event, Event.ARGS_SIZE)
+    content = event[Event.ARGS : Event.ARGS + min(fit, Event.ARGS_MAX)]
+    words = content.removesuffix(b"\0").split(b"\0") if content else []
+    return tuple(word.decode("utf-8", "backslashreplace") for word in words), size > fit

@@ -1,0 +1,196 @@
+"""What kernel programs and recorder share: maps' values, events, their sizes.
+
+Terms: a *segment* is one process in one state of affairs, with counters of its own. A process gets
+a new one when it is forked, at each exec, and when a filter has been loaded; what stage that is, is
+decided later (`seclatch.record.staging`). A *slot* is the memory with a segment's counters; it is
+used again once the segment has no task left.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum, IntFlag
+
+NUMBERS = 512
+"""Counters in a slot: system call numbers 0 to 511 of the native ABI. The rest is counted in the
+`rare` map."""
+
+SLOTS = 4096
+OVERFLOW_SLOT = 0
+"""Counts what came when no slot was free; nobody can say whose it was."""
+
+TASKS = 32768
+RARE = 65536
+ARGUMENTS = 65536
+RING_SIZE = 8 << 20
+
+
+class Kind(IntEnum):
+    """Kinds of events. The first four begin a segment."""
+
+    ROOT = 1
+    FORK = 2
+    EXEC = 3
+    FILTER = 4
+    CLOSED = 5
+    EXIT = 6
+    SUSPENSION = 7
+    SAID = 8
+    FOUND = 9  # sent by nobody: a process that the recorder found running
+
+
+class State(IntEnum):
+    """Where a task is: sys_exit without an entry before it means that seccomp answered."""
+
+    OUTSIDE = 0
+    ENTERED = 1
+    REFUSED = 2
+
+
+SECCOMP_MODE_FILTER = 2
+SECCOMP_MODE_DEAD = 3
+"""seccomp.mode of a thread that seccomp is killing (Linux 5.17, kernel/seccomp.c)."""
+
+FIRST_OWN = 1024
+"""Lower numbers of slots and segments are the recorder's, for processes that it finds running."""
+
+
+class Task:
+    """Value of the `tasks` map, by thread id in the initial pid namespace."""
+
+    SEGMENT = 0
+    SLOT = 4
+    FILTERS = 8
+    STATE = 12
+    SUSPENDED = 16
+    SIZE = 24
+
+
+class Slot:
+    """Value of the `slots` map: a header, then the counters."""
+
+    SEGMENT = 0
+    PARENT = 4
+    TGID = 8
+    KIND = 12
+    TASKS = 16
+    BUDGET = 20  # how many writes to look into still, after a connect(2) to a Unix socket
+    COUNTS = 32
+    SIZE = COUNTS + 8 * NUMBERS
+
+
+class Control:
+    """The one value of the `control` map: numbers to give next, and what was lost.
+
+    Slots are given by number until there is none left; then those that came back, from `free`.
+    """
+
+    NEXT_SEGMENT = 0
+    LOST_EVENTS = 8
+    LOST_SLOTS = 16
+    LOST_RARE = 24
+    LOST_ARGUMENTS = 32
+    LOST_TASKS = 40
+    NEXT_SLOT = 48
+    SIZE = 56
+
+
+CONTROL = struct.Struct("=7Q")
+
+
+class Mode(IntFlag):
+    """Bits of the `rare` key."""
+
+    COMPAT = 1
+    DENIED = 2
+
+
+RARE_KEY = struct.Struct("=IIIi")
+"""segment, number, mode, errno (0 unless denied with one)."""
+
+ARGUMENT_KEY = struct.Struct("=IHHQ")
+"""segment, number, index, value."""
+
+COUNT = struct.Struct("=Q")
+
+
+class Event:
+    """Offsets in an event. All have the header; those that begin a segment have the facts."""
+
+    KIND = 0
+    TID = 4
+    TIME = 8
+    SEGMENT = 16
+    PARENT = 20  # for FORK and EXEC the segment before; else of no meaning
+    SLOT = 24
+    TGID = 28
+    HEADER = 32
+
+    FILTERS = 32
+    SUSPENDED = 36
+    UID = 40
+    GID = 44
+    MOUNTS = 48
+    PIDS = 52
+    USERS = 56
+    LOCAL_PID = 60
+    ROOT = 64
+    COMM = 72
+    FACTS_END = 88
+
+    ARGS_SIZE = 88
+    ARGS_FIT = 92
+    FILE = 96
+    FILE_SIZE = 256
+    ARGS = FILE + FILE_SIZE
+    ARGS_MAX = 1024
+    EXEC_SIZE = ARGS + ARGS_MAX
+
+    CODE = 32  # EXIT: as wait(2) has it
+    EXIT_SIZE = 40
+    SUSPENSION_SIZE = 40  # SUSPENDED in FILTERS' place: 1 now lifted, 0 now in force
+    TEXT_LENGTH = 32
+    TEXT = 40
+    TEXT_SIZE = 512
+    SAID_SIZE = TEXT + TEXT_SIZE
+
+
+HEADER = struct.Struct("=IIQIIII")
+FACTS = struct.Struct("=IIIIIIIIQ16s")
+WORD = struct.Struct("=I")
+
+
+class Spec(IntFlag):
+    """What to do with a call's arguments beside counting it: a byte by number in `specs`."""
+
+    ARG0 = 1
+    ARG1 = 2
+    ARG2 = 4
+    ARG3 = 8
+    FLAGS_BEHIND_ARG0 = 16  # clone3(2): the flags are the first 8 bytes of a structure
+    CONNECT = 32
+    WRITE = 64
+
+
+KEPT_ARGUMENTS = {
+    "socket": Spec.ARG0 | Spec.ARG1 | Spec.ARG2,
+    "socketpair": Spec.ARG0 | Spec.ARG1 | Spec.ARG2,
+    "clone": Spec.ARG0,
+    "clone3": Spec.FLAGS_BEHIND_ARG0,
+    "unshare": Spec.ARG0,
+    "setns": Spec.ARG1,
+    "prctl": Spec.ARG0,
+    "ioctl": Spec.ARG1,
+    "personality": Spec.ARG0,
+    "keyctl": Spec.ARG0,
+    "bpf": Spec.ARG0,
+    "ptrace": Spec.ARG0,
+    "seccomp": Spec.ARG0 | Spec.ARG1,
+    "fcntl": Spec.ARG1,
+    "mmap": Spec.ARG2,
+    "mprotect": Spec.ARG2,
+    "pkey_mprotect": Spec.ARG2,
+    "connect": Spec.CONNECT,
+    "write": Spec.WRITE,
+}
+"""Whose arguments profiles are usefully narrowed by; which of them."""

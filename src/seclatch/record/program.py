@@ -1,0 +1,349 @@
+"""What all kernel programs of the recorder do: find the task, begin a segment, send an event.
+
+The programs are assembled here, so that nothing but Python is needed where they run. Each method
+of `Program` writes instructions. Registers: r6 the tracepoint's arguments, r7 the task's entry,
+r8 the task itself, r9 the event being written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from seclatch.record.assembler import R0, R1, R2, R3, R4, R7, R8, R9, R10, Assembler, Helper
+from seclatch.record.assembler import Register as Reg
+from seclatch.record.layout import SLOTS, Control, Event, Kind, Slot, State, Task
+from seclatch.record.offsets import Offsets
+from seclatch.system.bpf import Map
+
+# PT_SUSPEND_SECCOMP: PTRACE_O_SUSPEND_SECCOMP << PT_OPT_FLAG_SHIFT (<linux/ptrace.h>).
+_SUSPEND_BIT = 21 + 3
+_NO_WAKEUP = 1  # BPF_RB_NO_WAKEUP: the recorder looks by itself, which costs the traced nothing
+_NO_EXIST = 1
+_SIZEOF_UPID = 16
+
+
+class Stack:
+    """The frame, as offsets from r10."""
+
+    TID = -4
+    NEW_SLOT = -12
+    NEW_SEGMENT = -16
+    POINTER = -24
+    SLOT = -28
+    SEGMENT = -32
+    TGID = -36
+    OTHER = -40
+    TASK = -64
+    KEY = -80
+    ONE = -88
+    CLOSED = -120
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """The maps that the programs share."""
+
+    tasks: Map
+    slots: Map
+    free: Map
+    control: Map
+    rare: Map
+    arguments: Map
+    specs: Map
+    ring: Map
+
+
+class Program(Assembler):
+    """An assembler that knows the recorder's maps and this kernel's structures."""
+
+    def __init__(self, maps: Maps, offsets: Offsets) -> None:
+        super().__init__()
+        self.maps = maps
+        self.offsets = offsets
+        self.machine = os.uname().machine
+
+    def find_current(self, missing: str) -> None:
+        """r7 = the calling thread's entry, r8 = its task_struct; else go to `missing`."""
+        self.call(Helper.CURRENT_PID_TGID)
+        self.store(4, R10, Stack.TID, R0)
+        self.compute("rsh", R0, 32)
+        self.store(4, R10, Stack.TGID, R0)
+        self.look_up(self.maps.tasks, Stack.TID, missing)
+        self.move(R7, R0)
+        self.call(Helper.CURRENT_TASK_BTF)
+        self.move(R8, R0)
+
+    def look_up(self, table: Map, key: int, missing: str) -> None:
+        """r0 = address of the value whose key is on the stack."""
+        self.load_map(R1, table.fd)
+        self.point(R2, R10, key)
+        self.call(Helper.MAP_LOOKUP)
+        self.jump_if("jeq", R0, 0, missing)
+
+    def point(self, target: Reg, base: Reg, offset: int) -> None:
+        """target = base + offset."""
+        self.move(target, base)
+        self.compute("add", target, offset)
+
+    def count_lost(self, what: int) -> None:
+        """Add to one of Control's counters: what the recording has to admit."""
+        self.load_map_value(R1, self.maps.control.fd, what)
+        self.move(R2, 1)
+        self.add_atomic(8, R1, 0, R2)
+
+    def copy_word(self, target: int, base: Reg, offset: int) -> None:
+        """Copy 4 bytes to the stack."""
+        self.load(4, R1, base, offset)
+        self.store(4, R10, target, R1)
+
+    def read_kernel(self, size: int, base: Reg, offset: int, target: int, into: Reg = R10) -> None:
+        """Copy from kernel memory to into+target; what cannot be read becomes zeros."""
+        self.move(R3, base)
+        self.compute("add", R3, offset)
+        self.point(R1, into, target)
+        self.move(R2, size)
+        self.call(Helper.PROBE_READ_KERNEL)
+
+    def read_behind(self, size: int, offset: int, target: int, into: Reg = R9) -> None:
+        """Copy from behind the pointer that is on the stack."""
+        self.load(8, R3, R10, Stack.POINTER)
+        self.compute("add", R3, offset)
+        self.point(R1, into, target)
+        self.move(R2, size)
+        self.call(Helper.PROBE_READ_KERNEL)
+
+    def begin_segment(self, kind: Kind) -> None:
+        """Take a number and a slot: Stack.NEW_SEGMENT and NEW_SLOT, which has one task then."""
+        done, got = self.unique("begun"), self.unique("slot")
+        self.load_map_value(R1, self.maps.control.fd, Control.NEXT_SEGMENT)
+        self.move(R2, 1)
+        self.add_atomic(8, R1, 0, R2, fetch=True)
+        self.store(4, R10, Stack.NEW_SEGMENT, R2)
+        self.store_value(4, R10, Stack.NEW_SLOT, 0)
+        self.load_map(R1, self.maps.free.fd)
+        self.point(R2, R10, Stack.NEW_SLOT)
+        self.call(Helper.MAP_POP)
+        self.jump_if("jeq", R0, 0, got)
+        self.load_map_value(R1, self.maps.control.fd, Control.NEXT_SLOT)
+        self.move(R2, 1)
+        self.add_atomic(8, R1, 0, R2, fetch=True)
+        self.store(4, R10, Stack.NEW_SLOT, R2)
+        self.jump_if("jlt", R2, SLOTS, got)
+        self.store_value(4, R10, Stack.NEW_SLOT, 0)
+        self.count_lost(Control.LOST_SLOTS)
+        self.jump(done)
+        self.label(got)
+        self.look_up(self.maps.slots, Stack.NEW_SLOT, done)
+        for source, target in (
+            (Stack.NEW_SEGMENT, Slot.SEGMENT),
+            (Stack.SEGMENT, Slot.PARENT),
+            (Stack.TGID, Slot.TGID),
+        ):
+            self.load(4, R1, R10, source)
+            self.store(4, R0, target, R1)
+        self.store_value(4, R0, Slot.KIND, kind)
+        self.store_value(4, R0, Slot.TASKS, 1)
+        self.store_value(4, R0, Slot.BUDGET, 0)
+        self.label(done)
+
+    def leave_segment(self) -> None:
+        """Take a task out of Stack.SEGMENT; the last one to leave says that it is closed.
+
+        With fetch the subtraction is a full barrier: whatever the others counted is there by then.
+        """
+        done = self.unique("left")
+        self.load(4, R1, R10, Stack.SLOT)
+        self.jump_if("jeq", R1, 0, done)
+        self.look_up(self.maps.slots, Stack.SLOT, done)
+        self.move(R1, -1)
+        self.add_atomic(4, R0, Slot.TASKS, R1, fetch=True)
+        self.jump_if("jne", R1, 1, done, bits=32)
+        closed = Stack.CLOSED
+        self.store_value(8, R10, closed + Event.TIME, 0)
+        self.store_value(4, R10, closed + Event.KIND, Kind.CLOSED)
+        self.store_value(4, R10, closed + Event.PARENT, 0)
+        for source, target in (
+            (Stack.TID, Event.TID),
+            (Stack.SEGMENT, Event.SEGMENT),
+            (Stack.SLOT, Event.SLOT),
+            (Stack.TGID, Event.TGID),
+        ):
+            self.copy_word(closed + target, R10, source)
+        self.load_map(R1, self.maps.ring.fd)
+        self.point(R2, R10, closed)
+        self.move(R3, Event.HEADER)
+        self.move(R4, _NO_WAKEUP)
+        self.call(Helper.RINGBUF_OUTPUT)
+        self.jump_if("jeq", R0, 0, done)
+        self.count_lost(Control.LOST_EVENTS)
+        self.label(done)
+
+    def send(self, kind: Kind, size: int, fill: Callable[[], None]) -> None:
+        """Send an event: header from the stack, the rest by `fill` (r9 = the event)."""
+        done, lost = self.unique("sent"), self.unique("lost")
+        self.load_map(R1, self.maps.ring.fd)
+        self.move(R2, size)
+        self.move(R3, 0)
+        self.call(Helper.RINGBUF_RESERVE)
+        self.jump_if("jeq", R0, 0, lost)
+        self.move(R9, R0)
+        self.store_value(4, R9, Event.KIND, kind)
+        for source, target in (
+            (Stack.TID, Event.TID),
+            (Stack.NEW_SEGMENT, Event.SEGMENT),
+            (Stack.SEGMENT, Event.PARENT),
+            (Stack.NEW_SLOT, Event.SLOT),
+            (Stack.TGID, Event.TGID),
+        ):
+            self.load(4, R1, R10, source)
+            self.store(4, R9, target, R1)
+        self.call(Helper.KTIME)
+        self.store(8, R9, Event.TIME, R0)
+        fill()
+        self.move(R1, R9)
+        self.move(R2, _NO_WAKEUP)
+        self.call(Helper.RINGBUF_SUBMIT)
+        self.jump(done)
+        self.label(lost)
+        self.count_lost(Control.LOST_EVENTS)
+        self.label(done)
+
+    def write_facts(self) -> None:
+        """What a stage is told by: filters, credentials, namespaces, root (r8 = the task)."""
+        at = self.offsets
+        self.read_kernel(4, R8, at["task_struct.seccomp.filter_count"], Event.FILTERS, R9)
+        self.read_kernel(4, R8, at["task_struct.ptrace"], Event.SUSPENDED, R9)
+        self.load(4, R1, R9, Event.SUSPENDED)
+        self._is_suspended(R1)
+        self.store(4, R9, Event.SUSPENDED, R1)
+        self.read_kernel(16, R8, at["task_struct.comm"], Event.COMM, R9)
+        self._pointer(R8, "task_struct.fs")
+        self.read_behind(8, at["fs_struct.root.dentry"], Event.ROOT)
+        self._pointer(R8, "task_struct.nsproxy")
+        self._pointer_behind("nsproxy.mnt_ns")
+        self.read_behind(4, at["mnt_namespace.ns.inum"], Event.MOUNTS)
+        self._pointer(R8, "task_struct.cred")
+        self.read_behind(4, at["cred.uid"], Event.UID)
+        self.read_behind(4, at["cred.gid"], Event.GID)
+        self._pointer_behind("cred.user_ns")
+        self.read_behind(4, at["user_namespace.ns.inum"], Event.USERS)
+        self._write_local_pid()
+
+    def _write_local_pid(self) -> None:
+        """The innermost pid namespace and the task's number in it: pid->numbers[pid->level]."""
+        at = self.offsets
+        self._pointer(R8, "task_struct.thread_pid")
+        self.read_behind(4, at["pid.level"], Stack.OTHER, R10)
+        self.load(4, R1, R10, Stack.OTHER)
+        self.compute("and", R1, 31)  # MAX_PID_NS_LEVEL is 32
+        self.compute("lsh", R1, _SIZEOF_UPID.bit_length() - 1)
+        self.load(8, R2, R10, Stack.POINTER)
+        self.compute("add", R2, R1)
+        self.compute("add", R2, at["pid.numbers"])
+        self.store(8, R10, Stack.POINTER, R2)
+        self.read_behind(4, at["upid.nr"], Event.LOCAL_PID)
+        self._pointer_behind("upid.ns")
+        self.read_behind(4, at["pid_namespace.ns.inum"], Event.PIDS)
+
+    def _pointer(self, base: Reg, member: str) -> None:
+        self.read_kernel(8, base, self.offsets[member], Stack.POINTER)
+
+    def _pointer_behind(self, member: str) -> None:
+        self.read_behind(8, self.offsets[member], Stack.POINTER, R10)
+
+    def _is_suspended(self, register: Reg) -> None:
+        """task->ptrace to 0 or 1: does a tracer hold seccomp off?"""
+        self.compute("rsh", register, _SUSPEND_BIT)
+        self.compute("and", register, 1)
+
+    def notice_changes(self) -> None:
+        """Begin a segment when filters were loaded, and tell when seccomp is lifted or put back.
+
+        Looked at when a call is entered and when it is left: the call that loads a filter still
+        belongs to the segment before, and a thread that another one's TSYNC has put under a filter
+        notices by itself.
+        """
+        same, end = self.unique("same"), self.unique("noticed")
+        self.load(4, R1, R8, self.offsets["task_struct.seccomp.filter_count"])
+        self.load(4, R2, R7, Task.FILTERS)
+        self.jump_if("jeq", R1, R2, same)
+        self.store(4, R7, Task.FILTERS, R1)
+        self.copy_word(Stack.SEGMENT, R7, Task.SEGMENT)
+        self.copy_word(Stack.SLOT, R7, Task.SLOT)
+        self.begin_segment(Kind.FILTER)
+        self.send(Kind.FILTER, Event.FACTS_END, self.write_facts)
+        self._enter_new()
+        self.leave_segment()
+        self.label(same)
+        self.load(4, R1, R8, self.offsets["task_struct.ptrace"])
+        self._is_suspended(R1)
+        self.load(4, R2, R7, Task.SUSPENDED)
+        self.jump_if("jeq", R1, R2, end)
+        self.store(4, R7, Task.SUSPENDED, R1)
+        self.store(4, R10, Stack.OTHER, R1)
+        self.copy_word(Stack.NEW_SEGMENT, R7, Task.SEGMENT)
+        self.copy_word(Stack.SEGMENT, R7, Task.SEGMENT)
+        self.copy_word(Stack.NEW_SLOT, R7, Task.SLOT)
+        self.send(Kind.SUSPENSION, Event.SUSPENSION_SIZE, self._write_suspension)
+        self.label(end)
+
+    def _write_suspension(self) -> None:
+        self.load(4, R1, R10, Stack.OTHER)
+        self.store(4, R9, Event.FILTERS, R1)
+
+    def _enter_new(self) -> None:
+        for source, target in ((Stack.NEW_SEGMENT, Task.SEGMENT), (Stack.NEW_SLOT, Task.SLOT)):
+            self.load(4, R1, R10, source)
+            self.store(4, R7, target, R1)
+
+    def write_entry(self, state: State) -> None:
+        """Put a task's entry on the stack: in the new segment, facts read from r8."""
+        entry = Stack.TASK
+        self.copy_word(entry + Task.SEGMENT, R10, Stack.NEW_SEGMENT)
+        self.copy_word(entry + Task.SLOT, R10, Stack.NEW_SLOT)
+        self.store_value(4, R10, entry + Task.STATE, state)
+        self.store_value(4, R10, entry + Task.SUSPENDED + 4, 0)
+        filters = self.offsets["task_struct.seccomp.filter_count"]
+        self.read_kernel(4, R8, filters, entry + Task.FILTERS)
+        self.read_kernel(4, R8, self.offsets["task_struct.ptrace"], entry + Task.SUSPENDED)
+        self.load(4, R1, R10, entry + Task.SUSPENDED)
+        self._is_suspended(R1)
+        self.store(4, R10, entry + Task.SUSPENDED, R1)
+
+    def put_entry(self) -> None:
+        """Enter the entry on the stack for Stack.TID."""
+        done = self.unique("put")
+        self.load_map(R1, self.maps.tasks.fd)
+        self.point(R2, R10, Stack.TID)
+        self.point(R3, R10, Stack.TASK)
+        self.move(R4, 0)
+        self.call(Helper.MAP_UPDATE)
+        self.jump_if("jeq", R0, 0, done)
+        self.count_lost(Control.LOST_TASKS)
+        self.label(done)
+
+    def count_key(self, table: Map, lost: int) -> None:
+        """Add one to the value of the key at Stack.KEY, beginning with one; also when racing."""
+        again, found, done = (self.unique(name) for name in ("again", "found", "counted"))
+        self.look_up(table, Stack.KEY, again)
+        self.jump(found)
+        self.label(again)
+        self.store_value(8, R10, Stack.ONE, 1)
+        self.load_map(R1, table.fd)
+        self.point(R2, R10, Stack.KEY)
+        self.point(R3, R10, Stack.ONE)
+        self.move(R4, _NO_EXIST)
+        self.call(Helper.MAP_UPDATE)
+        self.jump_if("jeq", R0, 0, done)
+        missing = self.unique("full")
+        self.look_up(table, Stack.KEY, missing)  # another thread was first
+        self.jump(found)
+        self.label(missing)
+        self.count_lost(lost)
+        self.jump(done)
+        self.label(found)
+        self.move(R1, 1)
+        self.add_atomic(8, R0, 0, R1)
+        self.label(done)

@@ -1,0 +1,127 @@
+"""What was seen, as values: processes, their segments, and what was counted in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from seclatch.record.layout import Kind
+
+CallKey = tuple[bool, int]
+"""(whether through the 32-bit ABI, number)."""
+
+DenialKey = tuple[bool, int, int]
+"""(32-bit, number, errno or 0)."""
+
+ArgumentKey = tuple[int, int, int]
+"""(number, index, value)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A task's state at the beginning of a segment. Namespaces are inode numbers; `root` tells
+    equal root directories apart from others and means nothing else."""
+
+    filters: int = 0
+    suspended: bool = False
+    uid: int = 0
+    gid: int = 0
+    mounts: int = 0
+    pids: int = 0
+    users: int = 0
+    local_pid: int = 0
+    root: int = 0
+    comm: str = ""
+
+
+@dataclass(slots=True)
+class Segment:
+    """One process from `time` (ns of CLOCK_MONOTONIC) on, until its next segment; or one thread
+    of it, when that alone has loaded a filter."""
+
+    id: int
+    kind: Kind
+    parent: int
+    process: int
+    time: int
+    tid: int
+    facts: Facts = Facts()
+    file: str = ""
+    argv: tuple[str, ...] = ()
+    argv_cut: bool = False
+    calls: Counter[CallKey] = field(default_factory=Counter)
+    denied: Counter[DenialKey] = field(default_factory=Counter)
+    arguments: Counter[ArgumentKey] = field(default_factory=Counter)
+    said: list[bytes] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Process:
+    """One life of a process id: `pid` as the initial namespace has it."""
+
+    id: int
+    pid: int
+    parent: int | None
+    began: int
+    found_running: bool = False
+    ended: int | None = None
+    status: int | None = None
+    segments: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """Seccomp was lifted from a task by its tracer, or put back in force."""
+
+    time: int
+    segment: int
+    tid: int
+    lifted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What the kernel could not hold; all zero in a whole recording."""
+
+    events: int = 0
+    processes: int = 0
+    calls: int = 0
+    arguments: int = 0
+
+    @property
+    def anything(self) -> bool:
+        """Whether the recording is less than what happened (arguments apart)."""
+        return bool(self.events or self.processes or self.calls)
+
+
+@dataclass(slots=True)
+class Trace:
+    """All that was seen so far."""
+
+    processes: dict[int, Process] = field(default_factory=dict)
+    segments: dict[int, Segment] = field(default_factory=dict)
+    suspensions: list[Suspension] = field(default_factory=list)
+    stray: Counter[CallKey] = field(default_factory=Counter)
+    stray_rare: Counter[CallKey] = field(default_factory=Counter)
+    living: set[int] = field(default_factory=set)
+    lost: Lost = Lost()
+
+    def begin(self, segment: Segment, pid: int) -> None:
+        """Add a segment; one that was forked, or whose past is not known, begins a process."""
+        before = self.segments.get(segment.parent)
+        if segment.kind in (Kind.ROOT, Kind.FORK, Kind.FOUND) or before is None:
+            segment.process = len(self.processes)
+            parent = before.process if before else None
+            self.processes[segment.process] = Process(segment.process, pid, parent, segment.time)
+            self.living.add(segment.process)
+        else:
+            segment.process = before.process
+        self.segments[segment.id] = segment
+        self.processes[segment.process].segments.append(segment.id)
+
+    def end(self, segment: int, time: int, status: int) -> None:
+        """Note the end of a segment's process, if its beginning was seen."""
+        if found := self.segments.get(segment):
+            process = self.processes[found.process]
+            process.ended, process.status = time, status
+            self.living.discard(process.id)

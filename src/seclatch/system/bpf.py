@@ -1,0 +1,236 @@
+"""bpf(2): maps, programs, raw tracepoints. Numbers and layouts are those of <linux/bpf.h>.
+
+Everything made here is a file descriptor; the kernel undoes it all when the last one is closed, so
+a recorder that dies leaves nothing attached.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+# __NR_bpf: unlike later calls it has no number common to all architectures.
+_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280, "s390x": 351}
+
+_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_NEXT_KEY, _PROG_LOAD = range(6)
+_PROG_TEST_RUN = 10
+_RAW_TRACEPOINT_OPEN = 17
+_MAP_LOOKUP_BATCH = 24
+
+HASH: Final = 1
+ARRAY: Final = 2
+QUEUE: Final = 22
+RINGBUF: Final = 27
+
+NO_PREALLOC: Final = 1 << 0
+MMAPABLE: Final = 1 << 10
+
+_PROG_TYPE_RAW_TRACEPOINT = 17
+# Larger than any attribute in use: the kernel takes a longer union whose rest is zero.
+_ATTR_SIZE = 128
+_LOG_SIZE = 1 << 22
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+
+class VerifierError(Exception):
+    """The kernel refused a program (`str`: which one and errno's text); `log` tells why."""
+
+    def __init__(self, message: str, log: str) -> None:
+        super().__init__(message)
+        self.log = log
+
+
+def _bpf(command: int, attributes: bytes) -> int:
+    """Call bpf(2). Raises OSError, ENOSYS on machines whose number for it we do not know."""
+    buffer = ctypes.create_string_buffer(attributes, _ATTR_SIZE)
+    return _call(command, buffer, _ATTR_SIZE)
+
+
+def _call(command: int, buffer: ctypes.Array[ctypes.c_char], size: int) -> int:
+    number = _NUMBERS.get(os.uname().machine)
+    if number is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    result = int(_libc.syscall(ctypes.c_long(number), command, buffer, size))
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A map's descriptor with what it holds: sizes in bytes, at most `entries` of them."""
+
+    fd: int
+    key_size: int
+    value_size: int
+    entries: int
+
+    def get(self, key: bytes) -> bytes | None:
+        """Read one value; None when there is no such key."""
+        value = ctypes.create_string_buffer(self.value_size)
+        try:
+            self._element(_MAP_LOOKUP, key, value)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                return None
+            raise
+        return value.raw
+
+    def set(self, key: bytes, value: bytes) -> None:
+        """Write one value. Raises OSError (E2BIG when the map is full)."""
+        self._element(_MAP_UPDATE, key, ctypes.create_string_buffer(value, len(value)))
+
+    def push(self, value: bytes) -> None:
+        """Append to a QUEUE. Raises OSError (E2BIG when it is full)."""
+        self._element(_MAP_UPDATE, b"", ctypes.create_string_buffer(value, len(value)))
+
+    def delete(self, key: bytes) -> None:
+        """Remove a key, if it is there."""
+        try:
+            self._element(_MAP_DELETE, key, None)
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
+
+    def items(self, batch: int = 4096) -> list[tuple[bytes, bytes]]:
+        """Read all of a HASH (BPF_MAP_LOOKUP_BATCH, Linux 5.6).
+
+        What is added meanwhile may be missed; nothing that stays is.
+        """
+        keys = ctypes.create_string_buffer(self.key_size * batch)
+        values = ctypes.create_string_buffer(self.value_size * batch)
+        position = ctypes.create_string_buffer(max(self.key_size, 4))
+        found: list[tuple[bytes, bytes]] = []
+        first, more = True, True
+        while more:
+            attributes = ctypes.create_string_buffer(
+                struct.pack(
+                    "=QQQQIIQQ",
+                    0 if first else ctypes.addressof(position),
+                    ctypes.addressof(position),
+                    ctypes.addressof(keys),
+                    ctypes.addressof(values),
+                    batch,
+                    self.fd,
+                    0,
+                    0,
+                ),
+                _ATTR_SIZE,
+            )
+            more = _read_batch(attributes)
+            count = struct.unpack_from("=I", attributes, 32)[0]
+            found += zip(
+                _cut(keys, self.key_size, count), _cut(values, self.value_size, count), strict=True
+            )
+            first = False
+        return found
+
+    def map_memory(self, *, size: int, offset: int = 0, writable: bool = True) -> mmap.mmap:
+        """Show the map's memory in ours (MMAPABLE arrays, ring buffers)."""
+        protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+        return mmap.mmap(self.fd, size, mmap.MAP_SHARED, protection, offset=offset)
+
+    def _element(self, command: int, key: bytes, value: ctypes.Array[ctypes.c_char] | None) -> None:
+        held = ctypes.create_string_buffer(key, len(key)) if key else None
+        _bpf(
+            command,
+            struct.pack(
+                "=I4xQQQ",
+                self.fd,
+                ctypes.addressof(held) if held else 0,
+                ctypes.addressof(value) if value else 0,
+                0,
+            ),
+        )
+
+
+def _read_batch(attributes: ctypes.Array[ctypes.c_char]) -> bool:
+    """Read the next batch; answer whether there are more (ENOENT: this was the last)."""
+    try:
+        _call(_MAP_LOOKUP_BATCH, attributes, _ATTR_SIZE)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise
+        return False
+    return True
+
+
+def _cut(buffer: ctypes.Array[ctypes.c_char], size: int, count: int) -> list[bytes]:
+    content = buffer.raw
+    return [content[n * size : (n + 1) * size] for n in range(count)]
+
+
+def create_map(  # noqa: PLR0913 (the kernel's own parameters)
+    kind: int, *, key: int, value: int, entries: int, flags: int = 0, name: str = ""
+) -> Map:
+    """Create a map; the name shows in `bpftool map`. Raises OSError."""
+    attributes = struct.pack(
+        "=IIIIIII16s", kind, key, value, entries, flags, 0, 0, name.encode()[:15]
+    )
+    return Map(_bpf(_MAP_CREATE, attributes), key, value, entries)
+
+
+def load_program(code: bytes, name: str) -> int:
+    """Load a raw tracepoint program, answer its descriptor.
+
+    Raises OSError when the kernel does not take programs from us, VerifierError when it does not
+    take this one.
+    """
+    try:
+        return _load(code, name, None)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EACCES):
+            raise
+        failure = error
+    log = ctypes.create_string_buffer(_LOG_SIZE)
+    try:
+        return _load(code, name, log)
+    except OSError:
+        text = log.value.decode(errors="replace")
+        raise VerifierError(f"program {name}: {failure.strerror}", text) from failure
+
+
+def _load(code: bytes, name: str, log: ctypes.Array[ctypes.c_char] | None) -> int:
+    instructions = ctypes.create_string_buffer(code, len(code))
+    licence = ctypes.create_string_buffer(b"GPL")  # the tracing helpers ask for it
+    return _bpf(
+        _PROG_LOAD,
+        struct.pack(
+            "=IIQQIIQII16s",
+            _PROG_TYPE_RAW_TRACEPOINT,
+            len(code) // 8,
+            ctypes.addressof(instructions),
+            ctypes.addressof(licence),
+            1 if log else 0,
+            len(log) if log else 0,
+            ctypes.addressof(log) if log else 0,
+            0,
+            0,
+            name.encode()[:15],
+        ),
+    )
+
+
+def attach(tracepoint: str, program: int) -> int:
+    """Attach to a raw tracepoint until the answered descriptor is closed. Raises OSError."""
+    name = ctypes.create_string_buffer(tracepoint.encode())
+    return _bpf(_RAW_TRACEPOINT_OPEN, struct.pack("=QI4x", ctypes.addressof(name), program))
+
+
+def run_here(program: int) -> int:
+    """Run a raw tracepoint program once, as the calling thread; answer what it returns.
+
+    BPF_PROG_TEST_RUN for raw tracepoints, Linux 5.10. Raises OSError.
+    """
+    buffer = ctypes.create_string_buffer(struct.pack("=I", program), _ATTR_SIZE)
+    # Exactly the fields up to `cpu`: this command refuses longer attributes on some kernels.
+    _call(_PROG_TEST_RUN, buffer, 80)
+    return int(struct.unpack_from("=I", buffer, 4)[0])

@@ -1,0 +1,127 @@
+"""The kernel's own type information (BTF): where the members of its structures are.
+
+Format: Documentation/bpf/btf.rst. The file comes from the kernel, yet nothing in here reads outside
+of it: a wrong length ends in a BtfError.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import cached_property
+from pathlib import Path
+
+VMLINUX = Path("/sys/kernel/btf/vmlinux")
+
+_MAGIC = 0xEB9F
+_STRUCT, _UNION = 4, 5
+_MODIFIERS = {8, 9, 10, 11, 18}  # typedef, volatile, const, restrict, type tag
+# Bytes after the 12 of struct btf_type: fixed ones, and those for each of `vlen` members.
+_FIXED = {1: 4, 3: 12, 14: 4, 17: 4}
+_EACH = {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}
+_MAX_DEPTH = 16
+
+
+class BtfError(Exception):
+    """Not BTF, or a structure or member that this kernel does not have."""
+
+
+class Btf:
+    """BTF as bytes; types are found when asked for."""
+
+    def __init__(self, data: bytes) -> None:
+        try:
+            magic, _, _, header, types, size, strings, _ = struct.unpack_from("=HBBIIIII", data, 0)
+        except struct.error as error:
+            raise BtfError("shorter than its header") from error
+        if magic != _MAGIC:
+            raise BtfError("no BTF, or of another byte order")
+        self._data = data
+        self._first = header + types
+        self._end = header + types + size
+        self._strings = header + strings
+
+    @classmethod
+    def of_kernel(cls) -> Btf:
+        """Read the running kernel's. Raises OSError where it has none (CONFIG_DEBUG_INFO_BTF)."""
+        return cls(VMLINUX.read_bytes())
+
+    def offset(self, path: str) -> int:
+        """Byte offset of a member, `task_struct.seccomp.filter_count`. Raises BtfError."""
+        try:
+            return self._offset(path)
+        except struct.error as error:
+            raise BtfError("cut off within its types") from error
+
+    def _offset(self, path: str) -> int:
+        structure, *members = path.split(".")
+        place, bits = self._find(structure), 0
+        for member in members:
+            found = self._member(self._strip(place), member, 0)
+            if found is None:
+                raise BtfError(f"this kernel has no {path}")
+            bits += found[0]
+            place = found[1]
+        return bits // 8
+
+    @cached_property
+    def _places(self) -> list[int]:
+        """Where each type begins, by type id; id 0 is void."""
+        places, at, end = [0], self._first, self._end
+        unpack = struct.Struct("=I").unpack_from
+        while at < end:
+            places.append(at)
+            info = unpack(self._data, at + 4)[0]
+            kind = info >> 24 & 31
+            at += 12 + (_FIXED.get(kind) or _EACH.get(kind, 0) * (info & 0xFFFF))
+        return places
+
+    def _find(self, name: str) -> int:
+        """The place of the structure with this name; its definition, not a forward one."""
+        string = self._data.find(b"\0" + name.encode() + b"\0", self._strings)
+        wanted = string + 1 - self._strings
+        for place in self._places[1:] if string >= 0 else ():
+            offset, info = struct.unpack_from("=II", self._data, place)
+            if offset == wanted and info >> 24 & 31 == _STRUCT:
+                return place
+        raise BtfError(f"this kernel has no struct {name}")
+
+    def _strip(self, place: int) -> int:
+        """Follow typedefs and qualifiers to the type itself."""
+        for _ in range(_MAX_DEPTH):
+            _, info, target = struct.unpack_from("=III", self._data, place)
+            if info >> 24 & 31 not in _MODIFIERS:
+                return place
+            place = self._place(target)
+        raise BtfError("types that refer to each other without an end")
+
+    def _place(self, identifier: int) -> int:
+        try:
+            return self._places[identifier]
+        except IndexError as error:
+            raise BtfError(f"no type {identifier}") from error
+
+    def _member(self, place: int, name: str, depth: int) -> tuple[int, int] | None:
+        """Offset in bits and type's place of a member, also inside anonymous ones."""
+        _, info = struct.unpack_from("=II", self._data, place)
+        bitfields = info >> 31
+        for n in range(info & 0xFFFF):
+            string, target, bits = struct.unpack_from("=III", self._data, place + 12 + 12 * n)
+            if bitfields:
+                bits &= 0xFFFFFF
+            found = self._name(string)
+            if found == name:
+                return bits, self._place(target)
+            if not found and depth < _MAX_DEPTH:
+                inner = self._inside(target, name, depth)
+                if inner:
+                    return bits + inner[0], inner[1]
+        return None
+
+    def _inside(self, target: int, name: str, depth: int) -> tuple[int, int] | None:
+        place = self._strip(self._place(target))
+        kind = struct.unpack_from("=I", self._data, place + 4)[0] >> 24 & 31
+        return self._member(place, name, depth + 1) if kind in (_STRUCT, _UNION) else None
+
+    def _name(self, string: int) -> str:
+        begin = self._strings + string
+        return self._data[begin : self._data.find(b"\0", begin)].decode(errors="replace")

@@ -1,0 +1,180 @@
+"""`seclatch record` as a user meets it: status, signals, time, errors, what survives."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+
+from seclatch.record import store
+from tests.latch.oci import SCRIPTS, wait_until
+from tests.record.conftest import Record
+
+pytestmark = pytest.mark.root
+SECLATCH = str(SCRIPTS / "seclatch")
+
+
+def run(
+    *words: str | Path, cwd: Path | None = None, prefix: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    command = [*prefix, SECLATCH, "record", *map(str, words)]
+    return subprocess.run(
+        command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+
+
+@contextmanager
+def started(path: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([SECLATCH, "record", "-q", "-o", path, "--", *words])
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("script", "status"), [("exit 7", 7), ("kill -TERM $$", 128 + 15), ("kill -9 $$", 128 + 9)]
+)
+def test_the_status_is_the_command_s(record: Record, script: str, status: int) -> None:
+    done = record(["sh", "-c", script], check=False)
+    assert done.done.returncode == status
+
+
+def test_output_and_summary_go_different_ways(tmp_path: Path) -> None:
+    done = run("-o", tmp_path / "x.json", "--", "echo", "hello")
+    assert done.stdout == "hello\n"
+    assert done.stderr.startswith("seclatch: recorded ")
+    assert str(tmp_path / "x.json") in done.stderr
+
+
+def test_files_by_default_and_never_replaced(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert run("-q", "--", "/bin/true", cwd=tmp_path).returncode == 0
+    names = sorted(each.name for each in tmp_path.iterdir())
+    assert names == ["true-2.recording.json", "true.recording.json"]
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "reason"),
+    [("/nowhere/at/all", 127, "not found"), ("/etc/passwd", 126, "not executable")],
+)
+def test_a_command_that_is_none(tmp_path: Path, word: str, status: int, reason: str) -> None:
+    done = run("--", word, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert reason in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_without_an_interpreter(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("\0")
+    script.chmod(0o755)
+    done = run("--", script, cwd=tmp_path)
+    assert done.returncode == 126
+    assert "Exec format error" in done.stderr
+
+
+def test_follow_tells_of_each_call_once(tmp_path: Path) -> None:
+    done = run("--follow", "-o", tmp_path / "x.json", "--", "sh", "-c", "sleep 1; mkdir /proc/x")
+    lines = [line.removeprefix("seclatch: ").split() for line in done.stderr.splitlines()]
+    assert ["program", "execve"] in lines
+    assert lines.count(["program", "mkdir"]) == 1
+    assert len({tuple(line) for line in lines}) == len(lines)
+
+
+def test_the_recording_ends_after_the_seconds_and_the_command_does_not(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    script = "sleep 1; mkdir /proc/x; exit 5"
+    done = run("--seconds", "0.3", "-o", path, "--", "sh", "-c", script)
+    assert done.returncode == 5
+    assert "mkdir" not in {each.name for each in store.read(path).calls}
+
+
+def test_a_signal_to_the_recorder_reaches_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    ready = tmp_path / "ready"
+    with started(
+        path, "sh", "-c", f"trap 'exit 9' TERM; touch {ready}; sleep 100 & wait"
+    ) as process:
+        wait_until(ready.exists, "the command to be ready")
+        process.send_signal(signal.SIGTERM)
+        # the background sleep goes on, so does the recording: a second request ends it
+        wait_until(lambda: stop(process), "the recorder to end")
+        assert process.returncode == 9
+    recording = store.read(path)
+    for each in recording.processes:
+        if each.ended is None:
+            os.kill(each.pid, signal.SIGKILL)
+    assert recording.complete
+
+
+def stop(process: subprocess.Popen[bytes]) -> bool:
+    time.sleep(0.1)
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    return process.poll() is not None
+
+
+def test_what_was_recorded_survives_the_recorder(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    with started(path, "sh", "-c", "mkdir /proc/x; exec sleep 100") as process:
+        wait_until(path.exists, "the first part of the recording", seconds=30)
+        process.kill()
+        process.wait()
+    recording = store.read(path)
+    assert not recording.complete
+    assert "mkdir" in {each.name for each in recording.calls}
+    [sleep] = [each.pid for each in recording.processes if each.ended is None]
+    os.kill(sleep, signal.SIGKILL)
+
+
+def test_without_privilege_it_says_what_is_missing(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    prefix = ("setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin", "--inh-caps=-all")
+    done = run("-o", tmp_path / "x.json", "--", "/bin/true", prefix=prefix)
+    assert done.returncode == 125
+    assert "CAP_BPF and CAP_PERFMON" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_bpf_and_perfmon_are_enough(tmp_path: Path) -> None:
+    keep = "--bounding-set=-all,+bpf,+perfmon,+dac_read_search,+dac_override"
+    done = run("-o", tmp_path / "x.json", "--", "/bin/true", prefix=("setpriv", keep))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_kernel_without_btf_is_named(tmp_path: Path) -> None:
+    hide = 'mount -t tmpfs none /sys/kernel/btf && mount -t tmpfs none /run && exec "$@"'
+    prefix = ("unshare", "-m", "sh", "-c", hide, "sh")
+    done = run("-o", tmp_path / "x.json", "--", "/bin/true", prefix=prefix)
+    assert done.returncode == 125
+    assert "CONFIG_DEBUG_INFO_BTF" in done.stderr
+
+
+def test_within_a_pid_namespace(tmp_path: Path) -> None:
+    prefix = ("unshare", "--pid", "--fork", "--mount-proc")
+    path = tmp_path / "x.json"
+    done = run("-o", path, "--", "sh", "-c", "/bin/true; /bin/true", prefix=prefix)
+    assert done.returncode == 0, done.stderr
+    recording = store.read(path)
+    assert [each.images[-1].argv[0] for each in recording.processes] == [
+        "sh", "/bin/true", "/bin/true",
+    ]  # fmt: skip
+
+
+def test_the_file_fits_its_published_schema(record: Record) -> None:
+    done = record(["sh", "-c", "/bin/true"])
+    document = json.loads(msgspec.json.encode(done.recording))
+    jsonschema.validate(document, json.loads(store.published_schema()))

@@ -1,0 +1,125 @@
+"""Nothing lost, nothing foreign: counts equal those of strace in the same start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Compiler
+from tests.latch.oci import Bundle, Runtime, case, running
+from tests.record.conftest import Record
+from tests.record.straced import differences
+
+pytestmark = pytest.mark.root
+MakeBundle = Callable[..., Bundle]
+
+SHELL = "for i in 1 2 3; do /bin/true & done; wait; (exec /bin/true); /bin/true | /bin/cat"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sh", "-c", SHELL],
+        ["sh", "-c", "echo 'int main(void){return 0;}' > $0.c && gcc -o $0 $0.c && $0"],
+        ["sh", "-c", "nonleader=$1; $nonleader /bin/true"],
+        ["sh", "-c", "$2 /bin/true"],
+        ["sh", "-c", f"{sys.executable} -c '{{}}'"],
+    ],
+    ids=["shell", "gcc", "nonleader exec", "vfork", "threads"],
+)
+def test_counts_are_those_of_strace(
+    record: Record, compiler: Compiler, tmp_path: Path, words: list[str]
+) -> None:
+    threads = "import threading as t; [t.Thread(target=print).start() for _ in range(9)]"
+    words = [*words[:2], words[2].replace("{}", threads)]
+    programs = [compiler("nonleader_exec"), compiler("vforks")]
+    done = record([*words, tmp_path / "a", *programs], straced=True, all_program=True)
+    assert done.log and len(done.log.counts) > 1
+    assert differences(done.log, done.recording) == {}
+
+
+def test_counts_of_a_start_are_those_of_strace(
+    record: Record, plain: Runtime, bundle: MakeBundle, no_new_privileges: bool
+) -> None:
+    made = bundle(["/bin/sh", "-c", "/bin/true; exec /bin/true"], seccomp=allow_most(),
+                  no_new_privileges=no_new_privileges)  # fmt: skip
+    done = record(plain.argv("run", "--bundle", made.path, made.id), straced=True)
+    assert done.log
+    assert differences(done.log, done.recording) == {}
+    phases = {phase for _, phase in done.log.counts}
+    assert phases == {0, 1, 2}
+    stages = done.stages()
+    assert all(stages[each] for each in ("runtime", "filtered-init", "program"))
+
+
+def test_counts_of_an_exec_session_are_those_of_strace(
+    record: Record, plain: Runtime, bundle: MakeBundle, no_new_privileges: bool
+) -> None:
+    made = bundle(["/bin/sleep", "100"], seccomp=allow_most(), no_new_privileges=no_new_privileges)
+    flags = ["--no-new-privs"] if no_new_privileges else []
+    with running(plain, made):
+        done = record(plain.argv("exec", *flags, made.id, "/bin/true"), straced=True)
+    assert done.log
+    assert differences(done.log, done.recording) == {}
+    assert [each.joined for each in done.recording.sessions] == [True]
+
+
+def test_a_failing_start_shows_what_was_denied(
+    record: Record, plain: Runtime, bundle: MakeBundle
+) -> None:
+    made = bundle(["/bin/true"], seccomp=case("stali-like"))
+    words = plain.argv("run", "--bundle", made.path, made.id)
+    done = record(words, straced=True, check=False)
+    plain("delete", "--force", made.id)
+    assert done.log and done.done.returncode != 0
+    assert differences(done.log, done.recording) == {}
+    assert {each.stage for each in done.recording.denials} == {"filtered-init"}
+
+
+def test_a_thousand_short_processes(record: Record) -> None:
+    done = record(["sh", "-c", "i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done"])
+    trues = [
+        each
+        for each in done.recording.processes
+        if each.images and each.images[0].exe == "/bin/true"
+    ]
+    assert len(done.recording.processes) == 1001
+    assert len(trues) == 1000
+    counts = {
+        tuple(
+            (call.name, call.count)
+            for call in done.recording.calls
+            if call.process == each.id and call.name in ("execve", "exit_group", "mmap")
+        )
+        for each in trues
+    }
+    assert len(counts) == 1
+
+
+def test_other_processes_never_appear(record: Record) -> None:
+    noise = subprocess.Popen(["sh", "-c", "while :; do /bin/true; done"])
+    try:
+        done = record(["sh", "-c", "/bin/sleep 0.3"])
+    finally:
+        noise.kill()
+        noise.wait()
+    assert len(done.recording.processes) == 2
+    assert [each.images[-1].argv[0] for each in done.recording.processes] == ["sh", "/bin/sleep"]
+
+
+@pytest.mark.skipif("platform.machine() != 'x86_64'", reason="int 0x80 is of x86")
+def test_compat_calls_are_counted_by_their_own_numbers(record: Record, compiler: Compiler) -> None:
+    done = record([compiler("compat_calls")])
+    compat = [each for each in done.recording.calls if each.arch == "x86"]
+    assert [(each.name, each.number, each.count) for each in compat] == [("getpid", 20, 7)]
+    assert "writev" not in done.calls("program")
+
+
+def allow_most() -> dict[str, object]:
+    """A filter that denies nothing that matters here."""
+    rule = {"names": ["kexec_load"], "action": "SCMP_ACT_ERRNO"}
+    return {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}

@@ -1,0 +1,91 @@
+"""show, generate, record-merge as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seclatch.model.recording import Image, Process
+from seclatch.record import store
+from tests.unit.recordings import calls, recording
+
+RUN = "from seclatch.cli.main import main; main()"
+
+
+def seclatch(*args: str | Path) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "NO_COLOR": "1", "COLUMNS": "200"}
+    command = [sys.executable, "-c", RUN, *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    image = Image(time=0, stage="program", exe="/bin/x", argv=["/bin/x", "\x1b[31m[bold]\n"])
+    process = Process(
+        id=0, pid=77, parent=None, session=None, began=0, ended=1, status=0, found_running=False,
+        images=[image],
+    )  # fmt: skip
+    entries = calls("filtered-init", "close execve") + calls("program", "read close", 1234)
+    path = tmp_path / "a.recording.json"
+    store.write(path, recording(entries, processes=[process]))
+    return path
+
+
+def test_show_by_stage(file: Path) -> None:
+    done = seclatch("show", file)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[0] == ["system", "call", "filtered-init", "program"]
+    assert ["close", "1", "1,234"] in lines
+    assert lines[-1] == ["only", "the", "runtime", "needed", "execve"]
+
+
+def test_show_by_process_acts_on_nothing_hostile(file: Path) -> None:
+    done = seclatch("show", "--by", "process", file)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert r"\x1b[31m[bold]\n" in done.stdout
+    assert "77" in done.stdout
+
+
+@pytest.mark.parametrize("by", ["stage", "process"])
+def test_show_json(file: Path, by: str) -> None:
+    document = json.loads(seclatch("show", "--json", "--by", by, file).stdout)
+    assert document["schema"] == 1
+    assert document["only_runtime"] == ["execve"]
+    assert {"name": "read", "arch": "x86_64", "count": 1234} in (
+        document[by]["program" if by == "stage" else "0"]["calls"]
+    )
+
+
+def test_merge_and_generate(file: Path, tmp_path: Path) -> None:
+    merged = tmp_path / "merged.json.gz"
+    assert seclatch("record-merge", "-o", merged, file, file).returncode == 0
+    assert store.read(merged).runs == 2
+    done = seclatch("generate", merged)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["syscalls"][0]["names"] == ["close", "read"]
+
+
+def test_a_file_that_is_none(tmp_path: Path, file: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
+    for words in (["show", bad], ["generate", file, bad], ["record-merge", "-o", bad, file, bad]):
+        done = seclatch(*words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert str(bad) in done.stderr
+        assert "Traceback" not in done.stderr
+    assert bad.read_text() == "{"
+
+
+def test_a_recording_without_a_program(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    store.write(path, recording(calls("client", "read")))
+    done = seclatch("generate", path)
+    assert done.returncode == 2
+    assert "no call of stage program" in done.stderr

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seclatch.errors import InputError, SeclatchError
+from seclatch.model.recording import Recording
+from seclatch.record import store
+from tests.unit.recordings import calls, recording, recordings
+
+SCHEMA = json.loads(store.published_schema())
+
+
+def test_the_published_schema_is_that_of_the_types() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert store.make_schema() == SCHEMA
+
+
+@given(made=recordings())
+def test_what_is_written_is_read_and_fits_the_schema(
+    tmp_path_factory: pytest.TempPathFactory, made: Recording
+) -> None:
+    folder = tmp_path_factory.mktemp("store")
+    for name in ("a.json", "a.json.gz"):
+        store.write(folder / name, made)
+        assert store.read(folder / name) == made
+    assert sorted(each.name for each in folder.iterdir()) == ["a.json", "a.json.gz"]
+    jsonschema.validate(json.loads((folder / "a.json").read_text()), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not a recording"),
+        (b"{", "not a recording"),
+        (b"[]", "Expected `object`"),
+        (b"\xff", "not a recording"),
+        (b'{"schema": 2}', "version 2"),
+        (b'{"schema": 1}', "missing required field"),
+        (b'{"x": ' + b"[" * 100000, "not a recording"),
+        (gzip.compress(b'{"schema": 1}')[:-9], "cut off"),
+        (b"\x1f\x8bxxxxxxxxxxxxx", "gzip"),
+    ],
+)
+def test_what_is_no_recording_is_an_error_that_names_the_file(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words) as error:
+        store.read(path)
+    assert str(path) in str(error.value)
+
+
+def test_a_wrong_place_is_named(tmp_path: Path) -> None:
+    store.write(tmp_path / "a.json", recording(calls("program", "read")))
+    document = json.loads((tmp_path / "a.json").read_text())
+    document["calls"][0]["count"] = "many"
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(InputError) as error:
+        store.read(tmp_path / "a.json")
+    assert error.value.place == "$.calls[0].count"
+
+
+def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MAX_SIZE", 1 << 16)
+    path = tmp_path / "x.json.gz"
+    path.write_bytes(gzip.compress(bytes(1 << 20)))
+    with pytest.raises(InputError, match="larger"):
+        store.read(path)
+
+
+@given(content=st.binary(max_size=50))
+def test_garbage_is_an_input_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("garbage") / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        store.read(path)
+
+
+def test_what_was_there_stays_when_writing_fails(tmp_path: Path) -> None:
+    target = tmp_path / "a.json"
+    target.mkdir()
+    with pytest.raises(SeclatchError, match=r"a\.json"):
+        store.write(target, recording([]))
+    assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
+    with pytest.raises(SeclatchError, match="No such file"):
+        store.write(tmp_path / "nowhere" / "a.json", recording([]))

@@ -1,0 +1,81 @@
+"""Recordings for tests: made by hand, and by hypothesis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from seclatch.model.arch import Arch
+from seclatch.model.recording import Argument, Calls, Denial, Host, Lost, Recording
+from seclatch.model.stage import Stage
+from seclatch.model.syscall import table
+
+
+def calls(stage: str, names: str, count: int = 1, **more: Any) -> list[Calls]:
+    """One entry a name."""
+    numbers = table(Arch.X86_64).numbers
+    return [
+        Calls(process=0, stage=stage, arch="x86_64", number=numbers[name], name=name, count=count,
+              **more)
+        for name in names.split()
+    ]  # fmt: skip
+
+
+def recording(entries: list[Calls], **more: Any) -> Recording:
+    """A recording of one run with these calls."""
+    values: dict[str, Any] = {
+        "seclatch": "0", "complete": True, "commands": [["runc", "run", "x"]],
+        "started": "2026-01-01T00:00:00+00:00", "duration": 1.0,
+        "hosts": [Host(kernel="6.12", arch="x86_64")], "runtimes": ["runc"], "containers": [],
+        "sessions": [], "processes": [], "events": [], "calls": entries, "denials": [],
+        "arguments": [],
+    }  # fmt: skip
+    return Recording(**(values | more))
+
+
+_STAGES = st.sampled_from([each.value for each in Stage])
+_NAMES = st.sampled_from([("read", 0), ("write", 1), ("", 511)])
+_COUNT = st.integers(1, 1 << 40)
+
+
+@st.composite
+def _calls(draw: st.DrawFn) -> Calls:
+    name, number = draw(_NAMES)
+    return Calls(
+        process=draw(st.integers(0, 3)), stage=draw(_STAGES), arch="x86_64", number=number,
+        name=name, count=draw(_COUNT),
+    )  # fmt: skip
+
+
+@st.composite
+def _denials(draw: st.DrawFn) -> Denial:
+    name, number = draw(_NAMES)
+    return Denial(
+        process=draw(st.integers(0, 3)), stage=draw(_STAGES), arch="x86_64", number=number,
+        name=name, errno=draw(st.sampled_from([0, 1, 38])), count=draw(_COUNT),
+    )  # fmt: skip
+
+
+@st.composite
+def _arguments(draw: st.DrawFn) -> Argument:
+    return Argument(
+        stage=draw(_STAGES), arch="x86_64", name="socket", index=draw(st.integers(0, 2)),
+        value=draw(st.integers(0, (1 << 64) - 1)), count=draw(_COUNT),
+    )  # fmt: skip
+
+
+@st.composite
+def recordings(draw: st.DrawFn) -> Recording:
+    """Any recording, as far as merging looks at it."""
+    return recording(
+        draw(st.lists(_calls(), max_size=5)),
+        denials=draw(st.lists(_denials(), max_size=3)),
+        arguments=draw(st.lists(_arguments(), max_size=3)),
+        commands=[draw(st.lists(st.text(max_size=3), min_size=1, max_size=2))],
+        started=draw(st.sampled_from(["2026-01-01", "2026-01-02"])),
+        duration=draw(st.floats(0, 1e6)),
+        runtimes=draw(st.sampled_from([["runc"], ["crun"], []])),
+        complete=draw(st.booleans()),
+        lost=Lost(events=draw(st.integers(0, 9))),
+    )
