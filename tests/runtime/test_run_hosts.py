@@ -71,3 +71,11 @@ def test_without_cap_sys_admin(argv):
     )  # fmt: skip
     assert result.returncode == 125
     assert "CAP_SYS_ADMIN" in result.stderr
+
+
+def test_without_root_it_says_what_is_needed(argv):
+    command = ["setpriv", "--reuid=65534", "--clear-groups", *argv("true")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (125, "")
+    assert "needs root" in result.stderr
+    assert "sudo" in result.stderr

@@ -94,7 +94,11 @@ def command(
       seclatch run --runtime crun --user nobody -v .:/src:ro -w /src -- ls -l
       seclatch run --profile strict.json --dry-run -- true | jq .linux.seccomp
     """
-    from seclatch.runtime.request import Request  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.runtime.privilege import require_root  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.runtime.request import Request  # noqa: PLC0415
+
+    if not dry_run:
+        require_root()
 
     del options["interactive"], options["rm"]  # always so, accepted out of habit
     request = Request(

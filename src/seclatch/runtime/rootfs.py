@@ -92,10 +92,10 @@ def minimal_rootfs() -> Path:
     status = busybox.stat()
     cache = _cache_directory()
     place = cache / f"rootfs-{_FORMAT}-{status.st_size:x}-{status.st_mtime_ns:x}"
-    if place.is_dir():
-        return place
     beside = cache / f".{place.name}.{os.getpid()}-{os.urandom(4).hex()}"
     try:
+        if place.is_dir():
+            return place
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         _populate(beside, busybox)
         _rename_unless_there(beside, place)
