@@ -53,6 +53,7 @@ def write_enter(p: Program) -> None:
     p.store_value(4, R7, Task.STATE, State.ENTERED)
     p.notice_changes()
     p.load(8, R9, R6, 8)
+    p.store(4, R7, Task.NUMBER, R9)
     p.copy_word(_SEGMENT, R7, Task.SEGMENT)
     _load_compat(p)
     p.jump_if("jne", R8, 0, "rare")
@@ -81,13 +82,25 @@ def write_enter(p: Program) -> None:
 
 
 def write_exit(p: Program) -> None:
-    """sys_exit(regs, result)."""
+    """sys_exit(regs, result): nothing to do for tasks without a filter, so nothing is done."""
     p.move(R6, R1)
-    p.find_current("out")
+    p.call(Helper.CURRENT_TASK_BTF)
+    p.move(R8, R0)
+    p.load(4, R1, R8, p.offsets["task_struct.seccomp.mode"])
+    p.jump_if("jlt", R1, SECCOMP_MODE_FILTER, "out")
+    p.find_entry("out")
+    p.load(4, R1, R8, p.offsets["task_struct.seccomp.filter_count"])
+    p.load(4, R2, R7, Task.FILTERS)
+    p.compute("sub", R1, R2)
+    p.store(4, R10, Stack.NEWS, R1)
     p.notice_changes()
-    p.load(4, R1, R7, Task.STATE)
+    p.load(4, R9, R7, Task.STATE)
     p.store_value(4, R7, Task.STATE, State.OUTSIDE)
-    p.jump_if("jeq", R1, State.ENTERED, "out")
+    p.jump_if("jne", R9, State.ENTERED, "refused")
+    p.load(4, R1, R10, Stack.NEWS)
+    p.jump_if("jeq", R1, 0, "out")
+    _doubt(p, "out")
+    p.label("refused")
     p.store_value(4, R7, Task.STATE, State.REFUSED)
     _leave_tracers_out(p, "out")
     p.load(8, R9, R6, 8)
@@ -97,14 +110,29 @@ def write_exit(p: Program) -> None:
     p.exit()
 
 
+def _doubt(p: Program, otherwise: str) -> None:
+    """Go to `otherwise` if this is the call that was entered last.
+
+    Exits are not looked at before a task has a filter. When another thread's TSYNC brings the
+    first one, this may be the end of a call from before, or a refusal already: then it has another
+    number. (A refusal of the very call made last is taken for its end: one at most a thread.)
+    """
+    p.load(8, R3, R6, 0)
+    p.compute("add", R3, p.offsets[_NUMBER[p.machine]])
+    p.point(R1, R10, Stack.POINTER)
+    p.move(R2, 8)
+    p.call(Helper.PROBE_READ_KERNEL)
+    p.load(4, R1, R10, Stack.POINTER)
+    p.load(4, R2, R7, Task.NUMBER)
+    p.jump_if("jeq", R1, R2, otherwise)
+
+
 def _leave_tracers_out(p: Program, otherwise: str) -> None:
     """Go to `otherwise` where it was a tracer, not seccomp, that kept the kernel from the call.
 
     ptrace comes first of all (syscall_trace_enter), and a tracee that is killed in its stop there
     leaves without an entry too.
     """
-    p.load(4, R1, R8, p.offsets["task_struct.seccomp.mode"])
-    p.jump_if("jlt", R1, SECCOMP_MODE_FILTER, otherwise)
     seccomp = p.unique("seccomp")
     p.load(4, R1, R8, p.offsets["task_struct.ptrace"])
     p.jump_if("jeq", R1, 0, seccomp)

@@ -63,6 +63,7 @@ class Task:
     FILTERS = 8
     STATE = 12
     SUSPENDED = 16
+    NUMBER = 20  # of the call entered last
     SIZE = 24
 
 

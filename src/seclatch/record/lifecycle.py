@@ -54,6 +54,7 @@ def write_fork(p: Program) -> None:
     p.add_atomic(4, R0, Slot.TASKS, R1)
     p.label("enter")
     p.write_entry(State.ENTERED)  # its first sys_exit is clone's, which has no entry of its own
+    p.copy_word(Stack.TASK + Task.NUMBER, R7, Task.NUMBER)
     p.put_entry()
     p.label("out")
     p.exit()
@@ -72,6 +73,7 @@ def write_exec(p: Program) -> None:
     p.move(R7, R0)
     p.copy_word(Stack.SEGMENT, R7, Task.SEGMENT)
     p.copy_word(Stack.SLOT, R7, Task.SLOT)
+    p.copy_word(Stack.NEWS, R7, Task.NUMBER)
     p.call(Helper.CURRENT_PID_TGID)
     p.store(4, R10, Stack.TID, R0)
     p.compute("rsh", R0, 32)
@@ -88,6 +90,7 @@ def write_exec(p: Program) -> None:
     p.begin_segment(Kind.EXEC)
     p.send(Kind.EXEC, Event.EXEC_SIZE, lambda: _write_image(p))
     p.write_entry(State.ENTERED)
+    p.copy_word(Stack.TASK + Task.NUMBER, R10, Stack.NEWS)
     p.put_entry()
     p.leave_segment()
     p.label("out")
@@ -149,9 +152,12 @@ def write_end(p: Program) -> None:
 
 
 def _notice_killed_thread(p: Program) -> None:
-    """KILL_THREAD ends one of several threads within seccomp itself: there is no sys_exit."""
+    """KILL_THREAD ends one of several threads within seccomp itself: there is no sys_exit.
+
+    Every other way to kill passes sys_exit first, which has left State.REFUSED.
+    """
     p.load(4, R1, R7, Task.STATE)
-    p.jump_if("jne", R1, State.OUTSIDE, "alive")
+    p.jump_if("jeq", R1, State.REFUSED, "alive")
     p.load(4, R1, R8, p.offsets["task_struct.seccomp.mode"])
     p.jump_if("jne", R1, SECCOMP_MODE_DEAD, "alive")
     p.move(R1, R8)

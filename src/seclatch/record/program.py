@@ -39,6 +39,7 @@ class Stack:
     KEY = -80
     ONE = -88
     CLOSED = -120
+    NEWS = -124
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,16 @@ class Program(Assembler):
 
     def find_current(self, missing: str) -> None:
         """r7 = the calling thread's entry, r8 = its task_struct; else go to `missing`."""
-        self.call(Helper.CURRENT_PID_TGID)
-        self.store(4, R10, Stack.TID, R0)
-        self.compute("rsh", R0, 32)
-        self.store(4, R10, Stack.TGID, R0)
-        self.look_up(self.maps.tasks, Stack.TID, missing)
-        self.move(R7, R0)
         self.call(Helper.CURRENT_TASK_BTF)
         self.move(R8, R0)
+        self.find_entry(missing)
+
+    def find_entry(self, missing: str) -> None:
+        """r7 = the entry of the task that r8 is; else go to `missing`."""
+        self.copy_word(Stack.TID, R8, self.offsets["task_struct.pid"])
+        self.copy_word(Stack.TGID, R8, self.offsets["task_struct.tgid"])
+        self.look_up(self.maps.tasks, Stack.TID, missing)
+        self.move(R7, R0)
 
     def look_up(self, table: Map, key: int, missing: str) -> None:
         """r0 = address of the value whose key is on the stack."""
@@ -304,7 +307,7 @@ class Program(Assembler):
         self.copy_word(entry + Task.SEGMENT, R10, Stack.NEW_SEGMENT)
         self.copy_word(entry + Task.SLOT, R10, Stack.NEW_SLOT)
         self.store_value(4, R10, entry + Task.STATE, state)
-        self.store_value(4, R10, entry + Task.SUSPENDED + 4, 0)
+        self.store_value(4, R10, entry + Task.NUMBER, 0)
         filters = self.offsets["task_struct.seccomp.filter_count"]
         self.read_kernel(4, R8, filters, entry + Task.FILTERS)
         self.read_kernel(4, R8, self.offsets["task_struct.ptrace"], entry + Task.SUSPENDED)
