@@ -100,7 +100,8 @@ def test_several_containers_at_once(record: Record, plain: Runtime, bundle: Make
     done = record(["sh", "-c", f"{runs} & wait"])
     recording = done.recording
     assert sorted(each.container for each in recording.sessions) == [0, 1, 2]
-    assert len({each.mount_namespace for each in recording.containers}) == 3
+    # their namespaces' numbers may be the same: the kernel gives those of the ended again
+    assert len(recording.containers) == 3
     statuses = {
         each.session: each.status
         for each in recording.processes

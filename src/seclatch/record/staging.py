@@ -163,13 +163,18 @@ def _runtime_image(trace: Trace, entry: Segment) -> Segment:
 
 
 def _session(trace: Trace, entry: Segment, runtime: Segment, earlier: list[Session]) -> Session:
-    """A session joins a container if one of the same mounts was there, or its pid 1 is another."""
-    for session in earlier:
+    """A session joins the last container of the same mounts, or its pid 1 is another process.
+
+    Pid 1 of a namespace of its own always begins one: the kernel gives the number of a mount
+    namespace that has gone to the next container at once.
+    """
+    own_pids = entry.facts.pids != runtime.facts.pids
+    begins = own_pids and entry.facts.local_pid == 1
+    for session in () if begins else reversed(earlier):
         if trace.segments[session.entry].facts.mounts == entry.facts.mounts:
             return Session(entry.id, runtime.id, session.container, True)
-    own_pids = entry.facts.pids != runtime.facts.pids
     container = len({session.container for session in earlier})
-    return Session(entry.id, runtime.id, container, own_pids and entry.facts.local_pid != 1)
+    return Session(entry.id, runtime.id, container, own_pids and not begins)
 
 
 class _Heirs:
