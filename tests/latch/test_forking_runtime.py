@@ -81,3 +81,41 @@ def test_front_as_pid_1(latched: Runtime, bundle: Callable[..., Bundle]) -> None
         words = latched.argv("run", "--bundle", made.path, made.id)
         assert subprocess.run([*inside, *words], timeout=30, check=False).returncode == status
         latched("delete", "--force", made.id)
+
+
+def shared_with_the_host(bundle: Bundle, rootfs: Path | str, *namespaces: str) -> Bundle:
+    """No namespaces but these, no mounts: what crun alone takes."""
+    bundle.config["linux"] = {"namespaces": [{"type": name} for name in namespaces]} | {
+        key: value for key, value in bundle.config["linux"].items() if key == "seccomp"
+    }
+    bundle.config.pop("hostname", None)
+    bundle.config["mounts"] = []
+    bundle.config["root"] = {"path": str(rootfs)}
+    bundle.write()
+    return bundle
+
+
+def test_a_proc_mounted_over_the_tracer_s(
+    bundle: Callable[..., Bundle], rootfs: Path, tmp_path: Path
+) -> None:
+    """The container's configuration alone decides that /proc shows other processes from then on:
+    what the tracer cannot see it must let go of."""
+    made = bundle([str(rootfs / "bin/first_denied")], seccomp=BOUND)
+    shared_with_the_host(made, "/", "pid")
+    made.config["mounts"] = [{"destination": "/proc", "type": "proc", "source": "proc"}]
+    made.write()
+    words = Runtime("crun").argv("run", "--bundle", made.path, made.id)
+    done = subprocess.run(
+        ["unshare", "-m", *words], timeout=30, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 7, done.stderr
+
+
+def test_front_as_pid_1_of_a_program_like_the_host_s(
+    bundle: Callable[..., Bundle], rootfs: Path
+) -> None:
+    made = shared_with_the_host(bundle(["/bin/exit42"], seccomp=None), rootfs)
+    inside = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    words = Runtime("crun").argv("run", "--bundle", made.path, made.id)
+    assert subprocess.run([*inside, *words], timeout=30, check=False).returncode == 42
+    Runtime("crun")("delete", "--force", made.id)
