@@ -43,7 +43,7 @@ def _compare(arg: Arg, arch: Arch, value: int | None) -> bool:
     mask = (1 << arch.bits) - 1
     left, right = value & mask, arg.value & mask
     if arg.operator is Operator.MASKED_EQ:
-        return left & right == arg.value_two & mask
+        return left & right == arg.value_two & right  # libseccomp drops what the mask does
     return _COMPARISONS[arg.operator](left, right)
 
 

@@ -14,7 +14,7 @@ from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.profile import region
-from seclatch.profile.meaning import Clause, Meaning, read
+from seclatch.profile.meaning import Clause, Meaning, overlaps, read
 
 MAX_CLAUSES = 1024
 """Combinations of conditions for one call; beyond, it takes too long to find out what they say."""
@@ -95,6 +95,7 @@ def _rules(
     grouped: dict[tuple[Clause, ...], list[str]] = {}
     for name in sorted({*one.calls, *other.calls}):
         try:
+            _refuse_overlaps(one, other, name)
             clauses = _product(_total(one, name), _total(other, name), choose)
             settled = _settle_nearly(name, clauses, default, warnings)
         except ValueError as error:
@@ -107,6 +108,13 @@ def _rules(
     return default, tuple(
         _rule(tuple(names), clause) for clauses, names in grouped.items() for clause in clauses
     )
+
+
+def _refuse_overlaps(one: Meaning, other: Meaning, name: str) -> None:
+    """Which of two overlapping conditions decides is libseccomp's to choose, not the first's."""
+    for meaning in (one, other):
+        for left, right in overlaps(meaning.clauses(name)):
+            raise ValueError(f"`{left}` and `{right}` overlap, and libseccomp chooses between them")
 
 
 def _settle_nearly(

@@ -11,7 +11,7 @@ from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
 from seclatch.model.syscall import table
-from seclatch.profile.meaning import Meaning, complete, points, read
+from seclatch.profile.meaning import Meaning, complete, overlaps, points, read
 
 SCHEMA = "seclatch.profile-diff/1"
 """The version of `report`'s shape; its schema is data/schemas/profile-diff-1.json."""
@@ -82,14 +82,16 @@ def _changes(old: Meaning, new: Meaning, arches: tuple[Arch, ...]) -> Iterator[C
 def _change(name: str, old: Meaning, new: Meaning, arches: tuple[Arch, ...]) -> Change | None:
     if _as_written(old, name) == _as_written(new, name):
         return None
+    undecided = Change(name, arches, Effect.UNDECIDED, _describe(old, name), _describe(new, name))
+    if _overlap(old, name) or _overlap(new, name):
+        return undecided
     clauses = [*old.clauses(name), *new.clauses(name)]
     verdicts = {
         values: (old.verdict(name, values), new.verdict(name, values)) for values in points(clauses)
     }
     differing = {values: pair for values, pair in verdicts.items() if pair[0] != pair[1]}
     if not differing:
-        undecided = (name, arches, Effect.UNDECIDED, _describe(old, name), _describe(new, name))
-        return None if complete(clauses) else Change(*undecided)
+        return None if complete(clauses) else undecided
     conditional = old.unconditional(name) is None or new.unconditional(name) is None
     return Change(
         name,
@@ -102,8 +104,15 @@ def _change(name: str, old: Meaning, new: Meaning, arches: tuple[Arch, ...]) -> 
 
 
 def _as_written(meaning: Meaning, name: str) -> object:
-    """Equal for equal clauses in equal order, which need no comparing point by point."""
-    return meaning.default, [(clause.args, clause.action) for clause in meaning.clauses(name)]
+    """Equal for equal clauses, which need no comparing point by point: in any order if none of
+    them overlap, else in the same."""
+    clauses = [(clause.args, clause.action) for clause in meaning.clauses(name)]
+    return meaning.default, tuple(clauses) if _overlap(meaning, name) else frozenset(clauses)
+
+
+def _overlap(meaning: Meaning, name: str) -> bool:
+    """Whether libseccomp chooses between conditions: no reading of the rules tells which."""
+    return next(overlaps(meaning.clauses(name)), None) is not None
 
 
 def _telling(differing: dict[Values, tuple[Action, Action]]) -> Values:

@@ -57,7 +57,7 @@ def compile_profile(profile: Profile, *, runtime: Runtime, native: Arch | None =
     Raises SeclatchError where the runtime would refuse the profile, with its reason.
     """
     native = native or Arch.native()
-    _refuse(profile, runtime)
+    refuse(profile, runtime)
     arches = tuple(dict.fromkeys((native, *profile.architectures)))
     code, ignored = _build_bounded(profile, runtime, arches)
     version = libseccomp.version_text()
@@ -107,8 +107,8 @@ def _build(
         return building.export(), ignored
 
 
-def _refuse(profile: Profile, runtime: Runtime) -> None:
-    """What each runtime rejects before it comes to libseccomp."""
+def refuse(profile: Profile, runtime: Runtime) -> None:
+    """Raise SeclatchError for what the runtime rejects before it comes to libseccomp."""
     if profile.conditional:
         raise SeclatchError(
             "compiling the profile: it has conditions, which a runtime cannot read",

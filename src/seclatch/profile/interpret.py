@@ -83,8 +83,12 @@ def _names(rule: wire.Syscall, path: Path) -> tuple[str, ...]:
     if rule.name and rule.names:
         raise FormatError((*path, "name"), "both `name` and `names` are given; engines refuse that")
     names = (rule.name,) if rule.name else tuple(rule.names or ())
-    if "" in names:
-        raise FormatError((*path, "names", names.index("")), "an empty name is not a system call")
+    for index, name in enumerate(names):
+        if not name:
+            raise FormatError((*path, "names", index), "an empty name is not a system call")
+        if not all("!" <= char <= "~" for char in name):
+            # runc and crun cut a name at a NUL, and apply the rule to what is left
+            raise FormatError((*path, "names", index), f"{name!r} is no name of a system call")
     return names
 
 

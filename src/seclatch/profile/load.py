@@ -10,7 +10,7 @@ from typing import Any
 
 from seclatch.errors import InputError
 from seclatch.model.profile import Profile
-from seclatch.profile import place
+from seclatch.profile import place, wire
 from seclatch.profile.interpret import interpret
 from seclatch.profile.wire import convert
 
@@ -45,18 +45,20 @@ def parse(text: str, source: str) -> Profile:
 
 def parse_document(text: str, source: str) -> Document:
     """Like `parse`, and keeps what is needed to point at places."""
-    if not text.lstrip().startswith(("{", "[")):
-        from seclatch.profile import kubernetes  # noqa: PLC0415  (YAML is rare and slow to import)
+    document = decode(text, source) if text.lstrip().startswith(("{", "[")) else None
+    if document is None or (isinstance(document, dict) and document.get("kind")):
+        from seclatch.profile import kubernetes  # noqa: PLC0415  (rare and slow to import)
 
         raw, locate = kubernetes.read(text, source)
     else:
-        raw, prefix = enter(decode(text, source))
+        raw, prefix = enter(document)
         locator = place.Locator(text)
 
         def locate(path: place.Path) -> place.Place:
             return locator.place((*prefix, *path))
 
     try:
+        check_keys(raw)
         return Document(interpret(convert(raw)), raw, locate)
     except place.FormatError as problem:
         where = locate(problem.path)
@@ -106,6 +108,30 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
+
+
+def check_keys(raw: Any) -> None:
+    """Refuse what is no profile at all, and keys that one reader takes and another does not."""
+    known = {key.lower(): key for key in wire.Seccomp.__struct_encode_fields__}
+    if not isinstance(raw, dict) or not raw:
+        return
+    if not any(key.lower() in known for key in raw):
+        raise place.FormatError((), "none of a profile's keys is there: not a profile")
+    _check_case(raw, known, ())
+    rule_keys = {key.lower(): key for key in wire.Syscall.__struct_encode_fields__}
+    rules = raw.get("syscalls")
+    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
+        if isinstance(rule, dict):
+            _check_case(rule, rule_keys, ("syscalls", index))
+
+
+def _check_case(table: dict[str, Any], known: dict[str, str], path: place.Path) -> None:
+    """Go's JSON reader folds case, so Docker, Podman and runc read such keys; crun does not."""
+    for key in table:
+        right = known.get(key.lower(), key)
+        if key != right:
+            rule = f"the key {key!r}: Docker and runc read it as {right!r}, crun passes over it"
+            raise place.FormatError((*path, key), rule, f"write {right!r}")
 
 
 def enter(document: Any) -> tuple[Any, place.Path]:

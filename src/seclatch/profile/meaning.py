@@ -203,7 +203,18 @@ def points(clauses: Sequence[Clause]) -> Iterator[tuple[int, ...]]:
 
 
 def complete(clauses: Sequence[Clause]) -> bool:
-    """Does `points` give every combination?"""
+    """Does `points` give every combination that matters?
+
+    Not where a mask meets another comparison of the same argument: between the edges of both
+    there are values that only one of them takes.
+    """
+    compared: dict[int, set[Arg]] = {}
+    for clause in clauses:
+        for arg in clause.args:
+            compared.setdefault(arg.index, set()).add(arg)
+    for args in compared.values():
+        if len(args) > 1 and any(arg.operator is Operator.MASKED_EQ for arg in args):
+            return False
     return math.prod(map(len, _axes(clauses))) <= limit(clauses)
 
 

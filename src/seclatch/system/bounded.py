@@ -12,6 +12,8 @@ from typing import NoReturn
 SECONDS = 10
 MEMORY = 1 << 30
 
+_RAISED = 3  # the child's exit status when the work raised
+
 
 class OutOfBoundsError(Exception):
     """The work took more than its time or memory, or crashed: `signal` is what ended it."""
@@ -23,7 +25,8 @@ class OutOfBoundsError(Exception):
 
 def run_bounded(work: Callable[[], bytes]) -> bytes:
     """Call `work` in a forked child and return its bytes; at most SECONDS of CPU time, and MEMORY
-    bytes more than this process has. Raises OutOfBoundsError. `work` must not raise."""
+    bytes more than this process has. Raises OutOfBoundsError, and RuntimeError for what `work`
+    raises: its exception's text."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -32,8 +35,12 @@ def run_bounded(work: Callable[[], bytes]) -> bytes:
     with os.fdopen(read, "rb") as pipe:
         result = pipe.read()
     _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status):
+        raise OutOfBoundsError(os.WTERMSIG(status))
+    if status == _RAISED << 8:
+        raise RuntimeError(result.decode(errors="replace"))
     if status:
-        raise OutOfBoundsError(os.WTERMSIG(status) if os.WIFSIGNALED(status) else signal.SIGABRT)
+        raise OutOfBoundsError(signal.SIGABRT)
     return result
 
 
@@ -42,11 +49,20 @@ def _be_child(work: Callable[[], bytes], write: int) -> NoReturn:
     try:
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)  # Python ignores it
         _limit()
+        status, result = _attempt(work)
         with os.fdopen(write, "wb") as pipe:
-            pipe.write(work())
-        status = 0
+            pipe.write(result)
     finally:
         os._exit(status)
+
+
+def _attempt(work: Callable[[], bytes]) -> tuple[int, bytes]:
+    try:
+        return 0, work()
+    except MemoryError:
+        raise
+    except Exception as error:
+        return _RAISED, f"{type(error).__name__}: {error}".encode(errors="backslashreplace")
 
 
 def _limit() -> None:

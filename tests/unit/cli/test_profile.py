@@ -91,9 +91,10 @@ def test_names_from_a_profile_do_not_reach_the_terminal(tmp_path: Path) -> None:
     path.write_text(
         json.dumps(PLAIN | {"syscalls": [{"names": ["\x1b[31m\nx"], "action": "SCMP_ACT_ALLOW"}]})
     )
-    out = seclatch("check", path).stdout
-    assert b"\x1b" not in out
-    assert b"\\x1b[31m" in out
+    done = seclatch("check", path)
+    assert done.returncode == 2
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert b"\\x1b[31m" in done.stderr
 
 
 def test_bad_files_are_named_without_a_traceback(tmp_path: Path) -> None:
@@ -214,3 +215,60 @@ def test_the_empty_profile_is_told(tmp_path: Path, plain: Path) -> None:
         done = seclatch(*command)
         assert done.returncode == 2
         assert b"no seccomp at all" in done.stderr
+
+
+def test_a_device_or_a_link_as_output_stays_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps(PLAIN))
+    target, link, fifo = (tmp_path / name for name in ("target", "link", "fifo"))
+    link.symlink_to(target)
+    assert seclatch("resolve", path, "-o", link).returncode == 0
+    assert link.is_symlink()
+    assert "defaultAction" in target.read_text()
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    assert seclatch("resolve", path, "-o", fifo).returncode == 0
+    assert b"defaultAction" in os.read(reader, 65536)
+    assert fifo.is_fifo()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"foo": 1}', '{"DefaultAction": "SCMP_ACT_ALLOW"}',
+     '{"defaultAction": "SCMP_ACT_ALLOW", "Syscalls": []}',
+     '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"Names": ["a"]}]}',
+     '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["a\\u0000b"]}]}',
+     '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["\\ud800"]}]}'],
+)  # fmt: skip
+def test_what_readers_take_differently_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "odd.json"
+    path.write_text(text)
+    for command in ("check", "resolve", "compile"):
+        done = seclatch(command, path)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert str(path).encode() in done.stderr
+
+
+def test_a_manifest_in_json(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    spec = {"defaultAction": "SCMP_ACT_LOG"}
+    head = {"apiVersion": "security-profiles-operator.x-k8s.io/v1beta1", "kind": "SeccompProfile"}
+    path.write_text(json.dumps(head | {"metadata": {"name": "x"}, "spec": spec}))
+    assert b"SCMP_ACT_LOG" in seclatch("resolve", path).stdout
+
+
+def test_what_no_runtime_compiles_is_an_error(tmp_path: Path) -> None:
+    """One program cannot serve ABIs of both byte orders."""
+    path = tmp_path / "mixed.json"
+    path.write_text(json.dumps(PLAIN | {"architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_S390X"]}))
+    done = seclatch("check", path)
+    assert done.returncode != 0
+    assert b"does-not-compile" in done.stdout
+
+
+def test_many_architectures_compile_at_once(tmp_path: Path) -> None:
+    """runc's stub has as many forms as the ABIs have orders, squared: not all are made."""
+    path = tmp_path / "many.json"
+    names = ["X86_64", "X86", "X32", "AARCH64", "ARM", "MIPSEL", "MIPSEL64", "RISCV64", "PPC64LE"]
+    path.write_text(json.dumps(PLAIN | {"architectures": [f"SCMP_ARCH_{name}" for name in names]}))
+    assert seclatch("compile", path).returncode == 0

@@ -37,7 +37,7 @@ NO_NEW_USER = {"args": [compare("MASKED_EQ", 0x7E020000)]}
 
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("unknown-key", {"rules": [rule("read", include={})]}, {"rules": [rule("read", includes={})]}),
-    ("unknown-key", {"defaultaction": "x"}, {}),
+    ("unknown-key", {"default": "x"}, {}),
     ("unknown-syscall", {"rules": [rule("raed")]}, {"rules": [rule("read")]}),
     ("not-on-architecture", {"rules": [rule("set_tls")]},
      {"rules": [rule("set_tls")], "architectures": ["SCMP_ARCH_ARM"]}),

@@ -70,8 +70,14 @@ def test_what_was_not_compared_is_said() -> None:
         )
         for n in range(60)
     ]
-    (change,) = diff(simple(*rules), simple(*reversed(rules)), X86).changes
+    first = rules[0].args
+    split = [
+        Rule(("ioctl",), "SCMP_ACT_ALLOW", args=(*first, Arg(3, operator, 5)))
+        for operator in (Operator.LT, Operator.GE)
+    ]
+    (change,) = diff(simple(*rules), simple(*split, *rules[1:]), X86).changes
     assert change.effect is Effect.UNDECIDED
+    assert not diff(simple(*rules), simple(*reversed(rules)), X86)
     assert not diff(simple(*rules), simple(*rules), X86)
     assert not diff(simple(*rules[:5]), simple(*reversed(rules[:5])), X86)
 
@@ -190,3 +196,27 @@ def test_any_two_profiles_combine_or_say_why_not(left: Profile, right: Profile) 
             continue
         assume(combined.profile.rules)
         assert read(combined.profile, X86).default in (left.default, right.default)
+
+
+def test_overlapping_conditions_are_libseccomp_s_to_order() -> None:
+    """personality(0) is refused by the compiled filter; a first-match reading would allow it."""
+    wide = Rule(("personality",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.LT, 8),))
+    narrow = Rule(("personality",), "SCMP_ACT_ERRNO", errno=5, args=(Arg(0, Operator.LT, 4),))
+    profile = simple(wide, narrow)
+    for combine in (merge, intersect):
+        with pytest.raises(SeclatchError, match="overlap, and libseccomp chooses"):
+            combine(profile, profile, X86)
+    assert not diff(profile, profile, X86)
+    (change,) = diff(profile, simple(narrow, wide), X86).changes
+    assert change.effect is Effect.UNDECIDED
+
+
+def test_masks_beside_equalities_are_not_called_equal() -> None:
+    """7 is let through by the mask alone, and lies between the edges of both."""
+    top = (1 << 64) - 1
+    equal = [
+        Rule(("personality",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.EQ, value),))
+        for value in (5, top)
+    ]
+    masked = Rule(("personality",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.MASKED_EQ, 5, 5),))
+    assert diff(simple(*equal), simple(*equal, masked), X86)

@@ -30,8 +30,9 @@ def command(before: Path, after: Path, as_json: bool, **options: Any) -> None:
     """Tell which calls two profiles treat differently, on which ABIs, with which arguments.
 
     `+` newly allowed, `-` newly denied, `±` both, depending on arguments, `~` another action,
-    `?` too many combinations of arguments to find out.
-    The exit status is 0 if they mean the same, 1 if they differ, 2 on errors.
+    `?` not decided: overlapping conditions, masks beside other comparisons, too many combinations.
+    The exit status is 0 if the rules mean the same, 1 if they differ or may, 2 on errors. What
+    runc adds above the highest call that a profile names is not compared.
 
     \b
     Examples:

@@ -22,7 +22,7 @@ def command(files: tuple[Path, ...], form: str, output: Path | None, **options: 
     """Write a profile that allows what all of the profiles allow.
 
     Every call gets the strictest of the profiles' verdicts for its arguments, as if the filters
-    were stacked. Conditions are
+    were stacked; overlapping conditions with different actions are refused. Conditions are
     resolved first, for this machine or as the options say.
 
     \b

@@ -28,7 +28,14 @@ def emit(data: str | bytes, output: Path | None) -> None:
 
 
 def _replace(output: Path, content: bytes) -> None:
-    """Write beside and rename: no reader sees half a file, and none is left on failure."""
+    """Write beside and rename: no reader sees half a file, and none is left on failure.
+
+    A link stays one and its target is replaced; a device or a pipe is written to.
+    """
+    output = Path(os.path.realpath(output))
+    if output.exists() and not output.is_file():
+        output.write_bytes(content)
+        return
     fd, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
     try:
         with os.fdopen(fd, "wb") as file:

@@ -12,8 +12,9 @@ from seclatch.model.filter import Filter
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.syscall import Syscall, table
 from seclatch.profile.checks.subject import Subject
-from seclatch.profile.compile import Program, Runtime, compile_profile
-from seclatch.profile.meaning import overlaps, points
+from seclatch.profile.compile import Runtime, compile_profile, refuse
+from seclatch.profile.meaning import Fate, overlaps, points
+from seclatch.system import libseccomp
 
 MAX_POINTS = 64
 """Argument combinations tried for one call."""
@@ -29,8 +30,18 @@ def check(subject: Subject) -> Iterator[Finding]:
     nothing of overlapping conditions, whose order is libseccomp's to choose.
     """
     arch = subject.host.arch
-    program = _compile(subject)
-    if program is None or arch.bits == 32:
+    yield from _refusals(subject)
+    try:
+        libseccomp.version()
+    except SeclatchError:
+        return
+    try:
+        program = compile_profile(subject.resolved, runtime=Runtime.LIBSECCOMP, native=arch)
+    except SeclatchError as error:
+        if not _is_known_conflict(subject):
+            yield _uncompilable("any runtime", Severity.ERROR, error)
+        return
+    if arch.bits == 32:
         return
     code = Filter.from_bytes(program.code, "little" if arch.little else "big")
     told: set[str] = set()
@@ -61,9 +72,25 @@ def _calls(subject: Subject) -> Iterator[tuple[Syscall, tuple[int, ...]]]:
                 yield call, values
 
 
-def _compile(subject: Subject) -> Program | None:
-    try:
-        arch = subject.host.arch
-        return compile_profile(subject.resolved, runtime=Runtime.LIBSECCOMP, native=arch)
-    except SeclatchError:
-        return None
+def _is_known_conflict(subject: Subject) -> bool:
+    """Whether `conflicting-rules` says it already."""
+    return any(idle.fate is Fate.CONFLICT for idle in subject.meaning.idle)
+
+
+def _refusals(subject: Subject) -> Iterator[Finding]:
+    """What one runtime refuses before it compiles, and the other takes."""
+    for runtime in (Runtime.RUNC, Runtime.CRUN):
+        try:
+            refuse(subject.resolved, runtime)
+        except SeclatchError as error:
+            yield _uncompilable(runtime.value, Severity.WARNING, error)
+
+
+def _uncompilable(who: str, severity: Severity, error: SeclatchError) -> Finding:
+    return Finding(
+        "does-not-compile",
+        severity,
+        f"no container starts with it under {who}: {error}",
+        error.remedy or "change the rule that is named",
+        ("syscalls",),
+    )
