@@ -64,7 +64,7 @@ class Bundle:
 
     path: Path
     config: dict[str, Any]
-    id: str = field(default_factory=lambda: f"seclatch-test-{os.getpid()}-{next(_number)}")
+    id: str = field(default_factory=lambda: f"seclatch-bundle-{os.getpid()}-{next(_number)}")
 
     def write(self) -> Path:
         (self.path / "config.json").write_text(json.dumps(self.config))

@@ -76,6 +76,19 @@ def test_a_command_that_is_none(tmp_path: Path, word: str, status: int, reason: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:
+    done = run("-o", tmp_path / "nowhere" / "x.json", "--", "touch", tmp_path / "ran")
+    assert done.returncode == 125
+    assert "no such directory" in done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+def test_it_says_why_it_goes_on(tmp_path: Path) -> None:
+    done = run("-o", tmp_path / "x.json", "--", "sh", "-c", "sleep 3 &")
+    assert done.returncode == 0
+    assert "what it started goes on" in done.stderr
+
+
 def test_a_text_without_an_interpreter(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("\0")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -62,22 +64,38 @@ def command(
     from seclatch.report import progress  # noqa: PLC0415
 
     path = output or _free_name(args[0])
+    store.require_writable(path)
     follower = progress.Follower()
+    saved = [0.0]
 
     def observe(recording: Recording) -> None:
         if follow:
             _say(follower.news(recording))
-        else:
+        if recording.duration - saved[0] >= _SAVE_EVERY:
+            saved[0] = recording.duration
             store.write(path, recording)  # so that it survives the recorder as far as it got
 
-    options = following.Options(seconds, observe, _FOLLOW_EVERY if follow else _SAVE_EVERY)
+    options = following.Options(
+        seconds,
+        observe,
+        _FOLLOW_EVERY if follow else _SAVE_EVERY,
+        lambda sentence: None if quiet else _say([sentence]),
+    )
     status, recording = following.record(args, options)
     store.write(path, recording)
     if follow:
         _say(follower.news(recording))
     if not quiet:
         _say(progress.describe(recording, str(path)))
-    sys.exit(status)
+    _leave(status)
+
+
+def _leave(status: int) -> NoReturn:
+    """Exit at once: tearing the interpreter down would hold the caller up for some 8 ms more."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError):  # closed from the start, or by now
+            stream.flush()
+    os._exit(status)
 
 
 def _say(lines: Iterable[str]) -> None:

@@ -20,7 +20,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class Container(msgspec.Struct, frozen=True, kw_only=True):
-    """One container that was entered. `runtime` is the program as it was exec'd."""
+    """One container that was entered. `runtime` is the program as it was exec'd; `name` the id that
+    it was given, empty when only exec sessions were seen."""
 
     id: int
     name: str = ""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from seclatch.record.harvest import Harvest
 from seclatch.record.layout import FIRST_OWN, WORD, Kind, Slot, State, Task
-from seclatch.record.program import Maps
+from seclatch.record.primitives import Maps
 from seclatch.record.trace import Facts, Segment
 
 NAMES = (

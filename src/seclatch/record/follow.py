@@ -23,6 +23,7 @@ from seclatch.record.summary import Run, summarise
 from seclatch.record.trace import Trace
 
 _INTERVAL = 0.02
+_PATIENCE = 2.0
 _STOP = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _HELD = _STOP | {signal.SIGCHLD}
 
@@ -30,11 +31,12 @@ _HELD = _STOP | {signal.SIGCHLD}
 @dataclass(frozen=True, slots=True)
 class Options:
     """`seconds`: record no longer than that. `observe` gets what there is so far, every `every`
-    seconds and not at the end."""
+    seconds and not at the end. `tell` gets what the user should know meanwhile."""
 
     seconds: float | None = None
     observe: Callable[[Recording], None] = lambda _: None
     every: float = 5.0
+    tell: Callable[[str], None] = lambda _: None
 
 
 def record(command: tuple[str, ...], options: Options) -> tuple[int, Recording]:
@@ -76,6 +78,8 @@ class _Recorder:
         self._status: int | None = None
         self._daemons = 0
         self._stopped = False
+        self._waited = 0
+        self._explained = False
 
     def run(self, program: str, mask: set[signal.Signals] | set[int]) -> tuple[int, Recording]:
         """Start the command, follow it to the end, sum up."""
@@ -84,6 +88,7 @@ class _Recorder:
         next_look = time.monotonic() + self._options.every
         while not self._done():
             self._wait(pid)
+            self._explain_waiting()
             self._harvest.collect()
             if time.monotonic() >= next_look:
                 self._harvest.catch_up()
@@ -140,6 +145,17 @@ class _Recorder:
         if limit is not None and time.monotonic_ns() - self._began >= limit * 1e9:
             return True
         return self._status is not None and not self._goes_on()
+
+    def _explain_waiting(self) -> None:
+        """Say why nothing seems to happen any more."""
+        if self._status is None or self._explained:
+            return
+        self._waited += 1
+        if self._waited * _INTERVAL > _PATIENCE:
+            self._explained = True
+            self._options.tell(
+                "the command has ended, what it started goes on and is recorded; ctrl-C ends this"
+            )
 
     def _goes_on(self) -> bool:
         """Whether a process of the command lives. Ends may be lost; the map of tasks is not."""

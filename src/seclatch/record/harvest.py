@@ -22,7 +22,7 @@ from seclatch.record.layout import (
     Mode,
     Slot,
 )
-from seclatch.record.program import Maps
+from seclatch.record.primitives import Maps
 from seclatch.record.trace import CallKey, Facts, Lost, Segment, Suspension, Trace
 
 # <linux/bpf.h>: a record's length has these marks; its header is 8 bytes.
@@ -159,7 +159,8 @@ class Harvest:
         A slot of a segment that was lost and closed had a CLOSED event, or it was lost too; either
         way its counters are in its memory.
         """
-        for slot in range(layout.SLOTS):
+        given = min(self._control()[-1], layout.SLOTS)
+        for slot in (layout.OVERFLOW_SLOT, *range(layout.FIRST_OWN, given)):
             begin = slot * Slot.SIZE + Slot.COUNTS
             if self._slots[begin : begin + _COUNTERS.size] != _NOTHING:
                 self._take(WORD.unpack_from(self._slots, slot * Slot.SIZE)[0], slot)
@@ -200,9 +201,12 @@ class Harvest:
         if found and len(found.said) < _MAX_SAID:
             found.said.append(event[Event.TEXT : Event.TEXT + min(length, Event.TEXT_SIZE)])
 
+    def _control(self) -> tuple[int, ...]:
+        """The control map's fields, in the order of CONTROL."""
+        return CONTROL.unpack(self._maps.control.get(bytes(4)) or bytes(CONTROL.size))
+
     def _read_lost(self) -> Lost:
-        control = self._maps.control.get(bytes(4)) or bytes(CONTROL.size)
-        _, events, slots, rare, arguments, tasks, _ = CONTROL.unpack(control)
+        _, events, slots, rare, arguments, tasks, _ = self._control()
         return Lost(events, slots + tasks, rare, arguments)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from seclatch.record.assembler import R0, R1, R2, R3, R6, R7, R8, R9, R10, Helper
 from seclatch.record.calls import write_refusal
 from seclatch.record.layout import SECCOMP_MODE_DEAD, Event, Kind, Slot, State, Task
-from seclatch.record.program import Program, Stack
+from seclatch.record.primitives import Stack
+from seclatch.record.program import Program
 
 
 def write_register(p: Program) -> None:

@@ -16,7 +16,8 @@ from seclatch.model.syscall import table
 from seclatch.record import calls, layout, lifecycle
 from seclatch.record.layout import CONTROL, Control, Slot, Task
 from seclatch.record.offsets import Offsets, find_offsets
-from seclatch.record.program import Maps, Program
+from seclatch.record.primitives import Maps
+from seclatch.record.program import Program
 from seclatch.system import bpf
 
 _PROGRAMS: dict[str, Callable[[Program], None]] = {

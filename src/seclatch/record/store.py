@@ -21,6 +21,23 @@ SCHEMA_FILE = f"schemas/recording-{SCHEMA}.json"
 _GZIP = b"\x1f\x8b"
 
 
+def require_writable(path: Path) -> None:
+    """Find out before there is anything to lose. Raises SeclatchError."""
+    folder = path.parent
+    problem = ""
+    if not folder.is_dir():
+        problem = "there is no such directory"
+    elif path.is_dir():
+        problem = "it is a directory"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        problem = "no permission to write there"
+    if problem:
+        raise SeclatchError(
+            f"the recording cannot be written to {path}: {problem}",
+            remedy="give another file with -o",
+        )
+
+
 def write(path: Path, recording: Recording) -> None:
     """Write the file; what was there stays until the new one is whole. Raises SeclatchError."""
     content = msgspec.json.encode(recording)

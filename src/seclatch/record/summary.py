@@ -92,9 +92,12 @@ class _Summary:
                 continue
             seen.add(session.container)
             facts = self._trace.segments[session.entry].facts
+            runtime = self._trace.segments[session.runtime]
+            starts = not runtime.argv_cut and {"create", "run"} & set(runtime.argv)
             yield model.Container(
                 id=session.container,
-                runtime=self._trace.segments[session.runtime].file,
+                name=runtime.argv[-1] if starts else "",
+                runtime=runtime.file,
                 mount_namespace=facts.mounts,
                 pid_namespace=facts.pids,
                 user_namespace=facts.users,

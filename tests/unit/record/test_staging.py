@@ -124,6 +124,15 @@ def test_sessions_of_one_container() -> None:
     ]  # fmt: skip
 
 
+def test_a_namespace_s_number_may_be_used_again() -> None:
+    story = Story()
+    shell = story.exec(story.root, "/bin/sh")
+    runc(story, story.fork(shell))
+    runc(story, story.fork(shell))
+    sessions = assign(story.trace).sessions
+    assert [(each.container, each.joined) for each in sessions] == [(0, False), (1, False)]
+
+
 def test_names_tell_clients_engines_and_shims() -> None:
     story = Story()
     docker = story.exec(story.root, "/usr/bin/docker", "run")
