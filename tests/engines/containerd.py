@@ -80,14 +80,16 @@ class Containerd(Engine):
 
     def run(self, *command: str, timeout: float = 60, **options: Any) -> Done:
         """As for every engine; once more when nothing was printed: on a busy machine ctr, in the
-        foreground, now and then ends before it has copied what a short container wrote."""
+        foreground, now and then ends before it has copied what a short container wrote. A status
+        that differs the second time is not hidden: the first one counts."""
         done = self.command(
             "run", "--rm", *self.words(self.new_name(), options, command), timeout=timeout
         )
         if done.stdout or done.stderr or done.returncode not in (0, 1):
             return done
         words = self.words(self.new_name(), options, command)
-        return self.command("run", "--rm", *words, timeout=timeout)
+        again = self.command("run", "--rm", *words, timeout=timeout)
+        return again if again.returncode == done.returncode else done
 
     def create(self, *command: str, **options: Any) -> str:
         raise NotImplementedError("ctr cannot create with --runc-binary without starting")
