@@ -9,6 +9,9 @@
 
 #include "latch.h"
 
+/* Of a container's name (runc: validateID; crun takes what a file may be called). */
+#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+.-"
+
 static bool is_one_of(const char *word, size_t length, const char *const list[])
 {
 	for (; *list; list++)
@@ -62,6 +65,40 @@ static const char *value_of(char *const word[], char letter, const char *name)
 	if (!*rest)
 		return word[1];
 	return rest + (*rest == '=');
+}
+
+/* Engines give the program of `exec` in a file, and not as words behind the container's name; its
+ * own words must not be taken for the runtime's options. */
+static bool has_program_in_file(char *const words[])
+{
+	static const char *const file[] = { "process", "p", NULL };
+	static const char *const with_value[] = { "additional-gids", "apparmor", "c", "cap", "cgroup",
+		"console-socket", "cwd", "e", "env", "g", "pid-file", "preserve-fds",
+		"process-label", "u", "user", NULL };
+
+	for (; *words && words[0][0] == '-'; words++) {
+		const char *name = *words + 1 + (words[0][1] == '-');
+		size_t length = strcspn(name, "=");
+
+		if (is_one_of(name, length, file))
+			return true;
+		if (!name[length] && words[1] && is_one_of(name, length, with_value))
+			words++;
+	}
+	return false;
+}
+
+/* The last word of all, where the runtime takes no more words than the name. */
+static void find_name(struct call *call, const char *command, char *const words[])
+{
+	bool alone = strcmp(command, "exec") || has_program_in_file(words);
+	const char *last = NULL;
+
+	for (; *words; words++)
+		last = *words;
+	if (alone && last && *last != '-' && strlen(last) < NAME_MAX &&
+	    strspn(last, NAME_LETTERS) == strlen(last))
+		call->container = last;
 }
 
 static void read_start(struct call *call, char *const words[])
@@ -118,6 +155,7 @@ void call_read(struct call *call, char *const argv[])
 	if (!argv[i] || !starts_process(argv[i]))
 		return;
 	call->starts_process = true;
+	find_name(call, argv[i], argv + i + 1);
 	if (strcmp(argv[i], "exec"))
 		read_start(call, argv + i + 1);
 }

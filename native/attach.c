@@ -1,55 +1,39 @@
-/* Puts the tracer on this process.
- *
- * The front must become the runtime: pid, parent, standard streams and exit status are what the
- * engine knows it by.  The tracer must not be the runtime's child: crun waits for all of its
- * children, and a tracer that waits for it in turn would never end.  So it is a grandchild whose
- * parent is gone before the runtime starts.
- */
+/* Puts the tracer on this process, which then becomes the runtime. */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "birth.h"
 #include "latch.h"
+#include "load.h"
+#include "registers.h"
 
-/* fork(2) but for the signal at its exit: the engine's SIGCHLD mask and handlers are inherited
- * by the runtime, which must not find one pending.  All arguments 0, so their order, which
- * differs between architectures, does not matter. */
-static pid_t fork_unannounced(void)
-{
-	return (pid_t)syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L);
-}
-
-/* Nothing of the engine's may stay open in the tracer of a container that was created and waits
- * for its start: neither its pipes nor its folders. */
-static void let_go_of_files(void)
-{
-	struct rlimit limit = { .rlim_cur = 65536 };
-
-#ifdef SYS_close_range
-	if (!syscall(SYS_close_range, 0L, ~0U, 0L))
-		return;
-#endif
-	getrlimit(RLIMIT_NOFILE, &limit);	/* Linux < 5.9 */
-	for (int fd = 0; (rlim_t)fd < limit.rlim_cur && fd < 65536; fd++)
-		close(fd);
-}
+struct attachment {
+	struct call call;
+	enum mode mode;
+	enum road road;
+};
 
 /* Without CAP_SYS_PTRACE the seizing works, but a set-uid program would not gain its user
  * (security/commoncap.c: a traced exec is downgraded unless the tracer has the capability), and
- * the container would run another program than without the latch.  Without a /proc of this pid
- * namespace the program's exec could not be told. */
-static int seize(pid_t front)
+ * the container would run another program than without the latch. */
+static int seize_suspended(pid_t front)
 {
-	struct task task;
-	int err = task_has_capability(CAPABILITY_PTRACE) ? seize_front(front) : EPERM;
+	return task_has_capability(CAPABILITY_PTRACE) ? seize_front(front, ROAD_SUSPEND) : EPERM;
+}
 
+/* Without a /proc of this pid namespace the program's exec could not be told. */
+static int seize(pid_t front, void *data)
+{
+	struct attachment *attachment = data;
+	struct task task;
+	int err = attachment->mode == MODE_GATE ? EPERM : seize_suspended(front);
+
+	attachment->road = err ? ROAD_GATE : ROAD_SUSPEND;
+	if (CAN_ENTER && (err == EPERM || err == EINVAL || err == EIO) &&
+	    attachment->mode != MODE_SUSPEND)
+		err = seize_front(front, ROAD_GATE);
 	if (!err && (!task_read(&task, front) || task.tracer != getpid()))
 		err = ENOTSUP;
 	return err;
@@ -70,65 +54,29 @@ static void keep_log(struct call *call)
 	call->log = length && strlen(path) < sizeof path - 1 ? path : NULL;
 }
 
-static void be_tracer(struct call call, pid_t front, int report)
+static int work(pid_t front, void *data)
 {
-	sigset_t none;
+	struct attachment *attachment = data;
+	struct call *call = &attachment->call;
 	int err;
 
-	setsid();	/* signals for the engine's process group or terminal are not for us */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGCHLD, SIG_DFL);
-	prctl(PR_SET_NAME, "seclatch-tracer");
-	err = seize(front);
-	if (write(report, &err, sizeof err) != sizeof err || err)
-		_exit(1);
-	keep_log(&call);
+	keep_log(call);
 	if (chdir("/"))
-		_exit(1);
-	let_go_of_files();
-	err = follow_front(front);
+		return 1;
+	let_go_of_files(load_keep_share() ? 1 : 0);
+	err = follow_front(front, attachment->road, attachment->mode == MODE_REFUSE, call);
 	if (err)
-		refuse(&call, refusal_for(err));
-	_exit(err != 0);
+		refuse(call, refusal_for(err, attachment->mode));
+	return err != 0;
 }
 
-/* A front that is a subreaper (PR_SET_CHILD_SUBREAPER survives exec) would get the tracer back. */
-static bool set_subreaper(bool on)
+int attach(const struct call *call, enum mode mode)
 {
-	int was = 0;
+	struct attachment attachment = { .call = *call, .mode = mode };
 
-	prctl(PR_GET_CHILD_SUBREAPER, &was);
-	if (was != on)
-		prctl(PR_SET_CHILD_SUBREAPER, on);
-	return was;
-}
-
-int attach(const struct call *call)
-{
-	int report[2], err = ECHILD;
-	pid_t front = getpid(), between;
-	bool subreaper;
-
-	if (pipe2(report, O_CLOEXEC))
-		return errno;
-	subreaper = set_subreaper(false);
-	between = fork_unannounced();
-	if (between == 0) {
-		between = fork();
-		if (between == 0)
-			be_tracer(*call, front, report[1]);
-		err = errno;
-		_exit(between < 0 && write(report[1], &err, sizeof err) != sizeof err);
-	}
-	if (between < 0)
-		err = errno;
-	close(report[1]);
-	while (between > 0 && waitpid(between, NULL, __WALL) < 0 && errno == EINTR)
-		;
-	set_subreaper(subreaper);
-	if (between > 0 && read(report[0], &err, sizeof err) != sizeof err)
-		err = ECHILD;	/* the tracer could not be made, or died */
-	close(report[0]);
-	return err;
+	journal_find(call);
+	if (mode != MODE_SUSPEND && !task_has_capability(CAPABILITY_PTRACE))
+		load_share();
+	return birth_of_tracer(&(struct birth){ .seize = seize, .work = work,
+						.data = &attachment });
 }

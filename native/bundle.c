@@ -16,15 +16,17 @@
 static const char *const handlers[] = { "run.oci.handler", "module.wasm.image", NULL };
 enum { LONGEST = 32 };
 
-static bool names_handler(const char *text, size_t length)
+static bool names_one(const char *text, size_t length, const char *const names[])
 {
-	for (const char *const *name = handlers; *name; name++)
+	for (const char *const *name = names; *name; name++)
 		if (memmem(text, length, *name, strlen(*name)))
 			return true;
 	return false;
 }
 
-enum bundle bundle_look(const struct call *call)
+/* Whether the configuration has one of the names (shorter than LONGEST) anywhere; less than 0 when
+ * it cannot be read. */
+static int search(const struct call *call, const char *const names[])
 {
 	/* what was at the end stays in front of the next piece: a name may lie across two */
 	static char piece[LONGEST + 16384];
@@ -37,14 +39,28 @@ enum bundle bundle_look(const struct call *call)
 	if (dir >= 0)
 		close(dir);
 	if (fd < 0)
-		return BUNDLE_UNREADABLE;
+		return -1;
 	while (!found && (n = read(fd, piece + kept, sizeof piece - kept)) > 0) {
 		size_t length = kept + (size_t)n;
 
-		found = names_handler(piece, length);
+		found = names_one(piece, length, names);
 		kept = length < LONGEST ? length : LONGEST;
 		memmove(piece, piece + length - kept, kept);
 	}
 	close(fd);
+	return found;
+}
+
+enum bundle bundle_look(const struct call *call)
+{
+	int found = search(call, handlers);
+
+	if (found < 0)
+		return BUNDLE_UNREADABLE;
 	return found ? BUNDLE_HANDLER : BUNDLE_PLAIN;
+}
+
+bool bundle_mentions(const struct call *call, const char *word)
+{
+	return search(call, (const char *const[]){ word, NULL }) > 0;
 }

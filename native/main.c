@@ -11,17 +11,17 @@ enum { FAILED = 125 };
 
 /* False when nothing may start.  A bundle that cannot be read is the runtime's to complain of:
  * untraced, it starts nothing that its filter does not bind. */
-static bool latch(const struct call *call)
+static bool latch(const struct call *call, enum mode mode)
 {
 	enum bundle bundle = call->bundle ? bundle_look(call) : BUNDLE_PLAIN;
-	int err = bundle == BUNDLE_PLAIN ? attach(call) : 0;
+	int err = bundle == BUNDLE_PLAIN ? attach(call, mode) : 0;
 
 	if (bundle == BUNDLE_HANDLER)
 		refuse(call, (struct refusal){ "the container's annotations choose a handler that runs "
 			"the program inside of the runtime, and no exec lets a profile take hold",
 			"use the bare runtime for this container" });
 	else if (err)
-		refuse(call, refusal_for(err));
+		refuse(call, refusal_for(err, mode));
 	return !err && bundle != BUNDLE_HANDLER;
 }
 
@@ -29,7 +29,7 @@ int main(int argc, char *argv[])
 {
 	static char runtime[PATH_MAX];
 	struct call call;
-	enum mode mode = MODE_SUSPEND;
+	enum mode mode = MODE_AUTO;
 	const char *problem;
 
 	(void)argc;
@@ -41,7 +41,9 @@ int main(int argc, char *argv[])
 		refuse(&call, (struct refusal){ problem, "run `seclatch doctor`, or install again" });
 		return FAILED;
 	}
-	if (call.starts_process && mode == MODE_SUSPEND && !latch(&call))
+	if (call.bundle)
+		record_if_asked(&call);
+	if (call.starts_process && mode != MODE_PLAIN && !latch(&call, mode))
 		return FAILED;
 	/* From here on this process is traced, and is the runtime. */
 	argv[0] = runtime;

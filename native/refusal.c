@@ -1,17 +1,19 @@
 /* Says in one line why nothing starts, where the engine looks for it: on stderr and in the
  * runtime's own log (runc's and crun's --log, --log-format), which Docker, containerd and Podman
- * quote in their error. */
+ * quote in their error; and in the system's log. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "latch.h"
+#include "registers.h"
 
 #define OR_PLAIN "; or choose the bare runtime, whose profile binds the runtime too: " \
-	"`seclatch install --mode plain`, or SECLATCH_MODE=plain in the engine's environment"
+	"`seclatch install --latch plain`, or SECLATCH_MODE=plain in the engine's environment"
+#define OR_GATE "; or allow the gate, which takes no privilege: `seclatch install --latch auto`, " \
+	"or SECLATCH_MODE=auto in the engine's environment"
 
 static void read_file(const char *path, char *buffer, size_t size)
 {
@@ -33,48 +35,68 @@ static bool in_initial_user_namespace(void)
 	       outside == 0 && count == 4294967295U;
 }
 
-static struct refusal why_not_permitted(void)
+static struct refusal why_nobody_may_trace(void)
 {
-	struct task self;
 	char scope[8];
 
 	read_file("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof scope);
+	if (*scope == '3')
+		return (struct refusal){ "kernel.yama.ptrace_scope is 3: nobody may trace",
+			"boot with kernel.yama.ptrace_scope=2 or less" OR_PLAIN };
+	if (*scope == '2' && !task_has_capability(CAPABILITY_PTRACE))
+		return (struct refusal){ "kernel.yama.ptrace_scope is 2: tracing takes CAP_SYS_PTRACE",
+			"set kernel.yama.ptrace_scope to 1 or 0" OR_PLAIN };
+	return (struct refusal){ "a security module or a seccomp filter forbids ptrace",
+		"look for the denial in the audit log (SELinux: setsebool deny_ptrace off; "
+		"AppArmor: allow ptrace for the engine; seccomp: allow ptrace)" OR_PLAIN };
+}
+
+/* Not even by the gate. */
+static struct refusal why_not_traced(void)
+{
+	struct task self;
+
+	if (task_read(&self, getpid()) && self.tracer)
+		return (struct refusal){ "the runtime is being traced already (strace, gdb?)",
+			"trace the container's program instead" OR_PLAIN };
+	return why_nobody_may_trace();
+}
+
+static struct refusal why_not_permitted(void)
+{
+	struct task self;
+
 	if (task_read(&self, getpid()) && self.seccomp)
 		return (struct refusal){ "the caller is under a seccomp filter itself, and the kernel "
 			"lets only unfiltered tracers suspend one",
 			"start the engine outside of that filter (for a containerised engine: "
-			"--security-opt seccomp=unconfined)" OR_PLAIN };
+			"--security-opt seccomp=unconfined)" OR_GATE };
 	if (self.tracer)
 		return (struct refusal){ "the runtime is being traced already (strace, gdb?)",
 			"trace the container's program instead" OR_PLAIN };
 	if (!in_initial_user_namespace())
 		return (struct refusal){ "not in the initial user namespace",
-			"run the engine as root on the host, not rootless" OR_PLAIN };
+			"run the engine as root on the host, not rootless" OR_GATE };
 	if (!task_has_capability(CAPABILITY_ADMIN))
 		return (struct refusal){ "no CAP_SYS_ADMIN",
-			"run the engine as root, with CAP_SYS_ADMIN" OR_PLAIN };
+			"run the engine as root, with CAP_SYS_ADMIN" OR_GATE };
 	if (!task_has_capability(CAPABILITY_PTRACE))
 		return (struct refusal){ "no CAP_SYS_PTRACE",
-			"give the engine CAP_SYS_PTRACE" OR_PLAIN };
-	if (*scope == '3')
-		return (struct refusal){ "kernel.yama.ptrace_scope is 3: nobody may trace",
-			"boot with kernel.yama.ptrace_scope=2 or less" OR_PLAIN };
-	return (struct refusal){ "a security module forbids ptrace",
-		"look for the denial in the audit log (SELinux: setsebool deny_ptrace off; "
-		"AppArmor: allow ptrace for the engine)" OR_PLAIN };
+			"give the engine CAP_SYS_PTRACE" OR_GATE };
+	return why_nobody_may_trace();
 }
 
-struct refusal refusal_for(int err)
+struct refusal refusal_for(int err, enum mode mode)
 {
 	switch (err) {
 	case EPERM:
 	case EACCES:
-		return why_not_permitted();
+		return mode == MODE_SUSPEND || !CAN_ENTER ? why_not_permitted() : why_not_traced();
 	case EINVAL:
 	case EIO:
 		return (struct refusal){ "this kernel cannot suspend seccomp",
 			"use Linux 4.3 or later with CONFIG_CHECKPOINT_RESTORE=y and "
-			"CONFIG_SECCOMP_FILTER=y" OR_PLAIN };
+			"CONFIG_SECCOMP_FILTER=y" OR_GATE };
 	case ENOTSUP:
 		return (struct refusal){ "/proc is missing, or shows another pid namespace than this one",
 			"mount the proc of the engine's own pid namespace at /proc" OR_PLAIN };
@@ -91,21 +113,6 @@ struct refusal refusal_for(int err)
 		return (struct refusal){ "the tracer ended before it was attached",
 			"try again; look for the out-of-memory killer in the kernel's log" };
 	}
-}
-
-/* RFC 3339 in UTC; gmtime(3) would read time zone files named by the environment. */
-static void write_time(char *text, size_t size)
-{
-	long long now = (long long)time(NULL), days = now / 86400, second = now % 86400;
-	/* days since 0000-03-01, in 400-year eras of 146097 days */
-	long long z = days + 719468, era = z / 146097, doe = z - era * 146097;
-	long long yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	long long doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
-	int month = (int)(mp < 10 ? mp + 3 : mp - 9);
-
-	snprintf(text, size, "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)(yoe + era * 400 + (month <= 2)),
-		 month, (int)(doy - (153 * mp + 2) / 5 + 1), (int)(second / 3600),
-		 (int)(second / 60 % 60), (int)(second % 60));
 }
 
 static void write_log(const struct call *call, const char *message)
@@ -137,4 +144,5 @@ void refuse(const struct call *call, struct refusal refusal)
 		 refusal.reason, refusal.remedy);
 	dprintf(STDERR_FILENO, "%s\n", message);
 	write_log(call, message);
+	journal_refusal(message + sizeof "seclatch: " - 1);
 }

@@ -1,7 +1,7 @@
 /* Which program is fronted, and whether it is latched.
  *
  * Both are told by symbolic links beside the front, made at install: `FRONT.runtime` points to
- * the real runtime, `FRONT.mode` to "plain" or "suspend".  A link is read in one system call,
+ * the real runtime, `FRONT.mode` to one of mode_find's words.  A link is read in one system call,
  * replaced in one, and there is nothing in it to parse.  Without a link the name tells:
  * seclatch-runc fronts the first runc on PATH.
  */
@@ -25,7 +25,7 @@ static const char *own_path(void)
 	return (const char *)getauxval(AT_EXECFN);
 }
 
-static bool read_link(char *target, size_t size, const char *suffix)
+bool beside_front(char *target, size_t size, const char *suffix)
 {
 	char link[PATH_MAX];
 	ssize_t n;
@@ -78,7 +78,7 @@ const char *runtime_find(char path[PATH_MAX])
 {
 	const char *name = strrchr(own_path(), '/');
 
-	if (read_link(path, PATH_MAX, ".runtime")) {
+	if (beside_front(path, PATH_MAX, ".runtime")) {
 		if (*path != '/')
 			return "the .runtime link beside the front is not an absolute path";
 		if (!is_other_program(path))
@@ -93,13 +93,15 @@ const char *runtime_find(char path[PATH_MAX])
 
 const char *mode_find(enum mode *mode)
 {
+	static const char *const words[] = { [MODE_AUTO] = "auto", [MODE_SUSPEND] = "suspend",
+		[MODE_GATE] = "gate", [MODE_REFUSE] = "refuse", [MODE_PLAIN] = "plain" };
 	char link[16];
 	const char *word = getenv("SECLATCH_MODE");
 
 	if (!word || !*word)
-		word = read_link(link, sizeof link, ".mode") ? link : "suspend";
-	*mode = strcmp(word, "plain") ? MODE_SUSPEND : MODE_PLAIN;
-	if (*mode == MODE_SUSPEND && strcmp(word, "suspend"))
-		return "the mode (SECLATCH_MODE or the .mode link) is neither suspend nor plain";
-	return NULL;
+		word = beside_front(link, sizeof link, ".mode") ? link : "auto";
+	for (*mode = MODE_AUTO; *mode <= MODE_PLAIN; ++*mode)
+		if (!strcmp(word, words[*mode]))
+			return NULL;
+	return "the mode (SECLATCH_MODE or the .mode link) is none of auto, suspend, gate, refuse, plain";
 }

@@ -1,6 +1,7 @@
 /* Facts about one task, from /proc.  A task that is gone answers false. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +20,34 @@ static int open_file(pid_t pid, const char *file)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+/* "Uid:	real	effective	saved	of file access" */
+static long effective_of(const char *ids)
+{
+	char *rest;
+
+	strtol(ids, &rest, 10);
+	return strtol(rest, NULL, 10);
+}
+
 static void keep_line(struct task *task, const char *line)
 {
-	if (!strncmp(line, "PPid:", 5))
+	if (!strncmp(line, "Tgid:", 5))
+		task->process = atoi(line + 5);
+	else if (!strncmp(line, "PPid:", 5))
 		task->parent = atoi(line + 5);
 	else if (!strncmp(line, "TracerPid:", 10))
 		task->tracer = atoi(line + 10);
+	else if (!strncmp(line, "Uid:", 4))
+		task->user = effective_of(line + 4);
+	else if (!strncmp(line, "Gid:", 4))
+		task->group = effective_of(line + 4);
+	else if (!strncmp(line, "CapEff:", 7))
+		task->capabilities = strtoull(line + 7, NULL, 16);
+	else if (!strncmp(line, "CapInh:", 7) || !strncmp(line, "CapPrm:", 7) ||
+		 !strncmp(line, "CapBnd:", 7))
+		task->reachable |= strtoull(line + 7, NULL, 16);
+	else if (!strncmp(line, "NoNewPrivs:", 11))
+		task->no_new_privs = atoi(line + 11);
 	else if (!strncmp(line, "Seccomp:", 8))
 		task->seccomp = atoi(line + 8);
 }
@@ -71,21 +94,65 @@ bool task_is_thread_of(pid_t tid, pid_t process)
 	return !access(path, F_OK);
 }
 
-static bool shares_namespace(pid_t pid, const char *name)
+enum known { UNKNOWN, SHARED, OTHER };
+
+static enum known compare_namespace(pid_t pid, const char *name)
 {
 	char path[64];
 	struct stat own, its;
 
 	snprintf(path, sizeof path, "/proc/self/ns/%s", name);
 	if (stat(path, &own))
-		return true;
+		return UNKNOWN;
 	snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, name);
-	return stat(path, &its) || (own.st_ino == its.st_ino && own.st_dev == its.st_dev);
+	if (stat(path, &its))
+		return UNKNOWN;
+	return own.st_ino == its.st_ino && own.st_dev == its.st_dev ? SHARED : OTHER;
+}
+
+/* The map of a user namespace can be read where the namespace itself is not to be seen, and tells but
+ * for two namespaces that map all alike. */
+static enum known compare_user_map(pid_t pid)
+{
+	char own[4096], its[sizeof own];
+	int self = open_file(getpid(), "uid_map"), other = open_file(pid, "uid_map");
+	ssize_t here = self < 0 ? -1 : read(self, own, sizeof own);
+	ssize_t there = other < 0 ? -1 : read(other, its, sizeof its);
+
+	if (self >= 0)
+		close(self);
+	if (other >= 0)
+		close(other);
+	if (here <= 0 || there < 0)
+		return UNKNOWN;
+	return here == there && !memcmp(own, its, (size_t)here) ? SHARED : OTHER;
 }
 
 bool task_in_container(pid_t pid)
 {
-	return !shares_namespace(pid, "mnt") || !shares_namespace(pid, "pid");
+	return compare_namespace(pid, "mnt") == OTHER || compare_namespace(pid, "pid") == OTHER;
+}
+
+/* Who guards itself hides its namespaces from a tracer without privileges, as crun's front does, and
+ * what it forks until that execs.  Such a tracer's container has a user namespace of its own. */
+bool task_is_on_host(pid_t pid)
+{
+	enum known mounts = compare_namespace(pid, "mnt"), pids = compare_namespace(pid, "pid");
+
+	if (mounts != UNKNOWN && pids != UNKNOWN)
+		return mounts == SHARED && pids == SHARED;
+	return mounts != OTHER && pids != OTHER && !task_has_capability(CAPABILITY_ADMIN) &&
+	       compare_user_map(pid) == SHARED;
+}
+
+bool task_is_gone(pid_t pid)
+{
+	return kill(pid, 0) && errno == ESRCH;
+}
+
+bool task_shares_user_namespace(pid_t pid)
+{
+	return compare_user_map(pid) != OTHER && compare_namespace(pid, "user") != OTHER;
 }
 
 static ssize_t read_arguments(pid_t pid, char *buffer, size_t size)

@@ -19,19 +19,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "latch.h"
+#include "load.h"
 
 /* Names of our own: glibc has an enum, musl macros, and old headers lack some. */
-enum { SEIZE = 0x4206, LISTEN = 0x4208, CONT = 7, DETACH = 17, SETOPTIONS = 0x4200,
+enum { SEIZE = 0x4206, LISTEN = 0x4208, CONT = 7, TO_CALL = 24, DETACH = 17, SETOPTIONS = 0x4200,
        GETEVENTMSG = 0x4201 };
 enum { ON_FORK = 1 << 1, ON_VFORK = 1 << 2, ON_CLONE = 1 << 3, ON_EXEC = 1 << 4,
-       ON_VFORKDONE = 1 << 5, SUSPEND_SECCOMP = 1 << 21 };
-enum { FORKED = 1, VFORKED = 2, CLONED = 3, EXECED = 4, VFORK_DONE = 5, STOPPED = 128 };
+       ON_VFORKDONE = 1 << 5, ON_SECCOMP = 1 << 7, CALL_MARK = 1, SUSPEND_SECCOMP = 1 << 21 };
+enum { FORKED = 1, VFORKED = 2, CLONED = 3, EXECED = 4, VFORK_DONE = 5, SECCOMP = 7,
+       STOPPED = 128 };
 
 enum {
-	FRONT_OPTIONS = ON_FORK | ON_CLONE | ON_VFORKDONE | SUSPEND_SECCOMP,
-	THREADED_FRONT_OPTIONS = ON_CLONE | ON_VFORKDONE,
-	INIT_OPTIONS = ON_FORK | ON_VFORK | ON_CLONE | ON_EXEC | SUSPEND_SECCOMP,
+	FRONT_OPTIONS = CALL_MARK | ON_FORK | ON_CLONE | ON_VFORKDONE,
+	THREADED_FRONT_OPTIONS = CALL_MARK | ON_CLONE | ON_VFORKDONE,
+	INIT_OPTIONS = CALL_MARK | ON_FORK | ON_VFORK | ON_CLONE | ON_EXEC,
 };
 
 /* front is 0 for the tracer of a runtime's init, init 0 for that of a front. */
@@ -39,7 +42,16 @@ struct trace {
 	pid_t front;
 	pid_t init;
 	int err;	/* why the init could not be followed */
+	enum road road;
+	const struct call *call;
+	struct load load;	/* ROAD_GATE: what became of the runtime's filter */
 };
+
+/* What lifts the filter: the kernel, or this tracer at each call. */
+static long lifting(enum road road)
+{
+	return road == ROAD_SUSPEND ? SUSPEND_SECCOMP : ON_SECCOMP;
+}
 
 /* The raw call: PTRACE requests that libcs do not know go through, and no request of ours
  * returns data.  ESRCH means that the tracee was just killed; the next wait tells. */
@@ -48,35 +60,69 @@ static long trace_request(long request, pid_t pid, long data)
 	return syscall(SYS_ptrace, request, (long)pid, 0L, data);
 }
 
-int seize_front(pid_t pid)
+int seize_front(pid_t pid, enum road road)
 {
-	return trace_request(SEIZE, pid, FRONT_OPTIONS) ? errno : 0;
+	return trace_request(SEIZE, pid, FRONT_OPTIONS | lifting(road)) ? errno : 0;
 }
 
-int seize_init(pid_t pid)
+static int seize_init(pid_t pid, enum road road)
 {
-	return trace_request(SEIZE, pid, INIT_OPTIONS) ? errno : 0;
+	return trace_request(SEIZE, pid, INIT_OPTIONS | lifting(road)) ? errno : 0;
 }
 
-enum verdict { KEEP, RELEASE, DONE };
-
-/* A tracee was exec'd.  Whatever is not known for certain ends the suspension.  The tracer has no filter (else it could not suspend others'), so a filter
- * on a tracee is the container's.  A task whose filter state and namespaces are its traced
- * parent's is a hook that the runtime's init runs in the container: it is released, and bound
- * by the filter there is, but the program is still to come. */
-static enum verdict judge_exec(const struct trace *trace, pid_t pid)
+static bool is_of_front(const struct trace *trace, pid_t pid)
 {
-	struct task task, parent;
+	return trace->front && (pid == trace->front || task_is_thread_of(pid, trace->front));
+}
+
+/* On, with a signal or 0; by the gate until the next call where the filter's load may be it. */
+static void go_on(const struct trace *trace, pid_t pid, int signal)
+{
+	bool watch = trace->road == ROAD_GATE && !trace->load.loader && !is_of_front(trace, pid);
+
+	trace_request(watch ? TO_CALL : CONT, pid, signal);
+}
+
+/* After the load a child of the front's on the host's side is a hook that crun's front runs itself
+ * (poststart): nothing binds it, and the end of this tracer is not to be its own.  That must be
+ * known, and not only not be contradicted: what is let go so stays without the filter. */
+static bool is_of_host(const struct trace *trace, const struct task *task, pid_t pid)
+{
+	struct task front;
+
+	return trace->load.loader && trace->front && task->parent == trace->front &&
+	       task->process != trace->load.loader && task_is_on_host(pid) &&
+	       task_read(&front, trace->front) && front.seccomp == task->seccomp &&
+	       front.no_new_privs == task->no_new_privs;
+}
+
+enum verdict { KEEP, RELEASE, HOOK, DONE };
+
+/* A tracee was exec'd.  Whatever is not known for certain ends the suspension.  Where seccomp is
+ * suspended the tracer has no filter (else it could not suspend others'), so a filter on a tracee
+ * is the container's; by the gate this tracer has seen it being loaded.  A task whose filter state
+ * and namespaces are its traced parent's is a hook that the runtime's init runs in the container:
+ * it is released, and bound by the filter there is, but the program is still to come. */
+static enum verdict judge_exec(const struct trace *trace, pid_t pid, struct task *task)
+{
+	struct task parent;
 	bool child_of_init;
 
-	if (!task_read(&task, pid) || task.tracer != getpid())
-		return RELEASE;	/* gone, or /proc speaks of another pid namespace's tasks */
-	child_of_init = task_read(&parent, task.parent) && parent.tracer == getpid() &&
-			parent.seccomp == task.seccomp;
-	if (task.seccomp)
-		return child_of_init ? RELEASE : DONE;
+	*task = (struct task){ 0 };
+	if (pid == trace->load.loader)
+		return DONE;
+	/* Gone, or not to be seen (proc(5), hidepid), or /proc speaks of another pid namespace's tasks.
+	 * After the load nothing is let go for that: it would be without the filter. */
+	if (!task_read(task, pid) || task->tracer != getpid())
+		return trace->load.loader ? HOOK : RELEASE;
+	if (trace->load.loader)
+		return is_of_host(trace, task, pid) ? RELEASE : HOOK;
+	child_of_init = task_read(&parent, task->parent) && parent.tracer == getpid() &&
+			parent.seccomp == task->seccomp;
+	if (task->seccomp && trace->road == ROAD_SUSPEND)
+		return child_of_init ? HOOK : DONE;
 	if (task_in_container(pid))
-		return child_of_init && task_in_container(task.parent) ? RELEASE : DONE;
+		return child_of_init && task_in_container(task->parent) ? RELEASE : DONE;
 	if (pid == trace->init && task_is_named_init(pid))	/* the runtime's re-exec of itself */
 		return KEEP;
 	/* A hook of the host's, or a program that shares all namespaces with it.  A front that is
@@ -84,19 +130,81 @@ static enum verdict judge_exec(const struct trace *trace, pid_t pid)
 	return trace->front == 1 ? DONE : RELEASE;
 }
 
-static bool on_exec(const struct trace *trace, pid_t pid)
+/* The container must not go on; the reason is in trace->load. */
+static bool stop_container(pid_t pid)
 {
-	enum verdict verdict = judge_exec(trace, pid);
+	kill(pid, SIGKILL);
+	return true;
+}
 
-	trace_request(verdict == KEEP ? CONT : DETACH, pid, 0);
+static bool keep_hook_out(struct trace *trace, const struct task *task, pid_t hook)
+{
+	pid_t init = trace->load.loader ? trace->load.loader : task->parent;
+	const char *reason = guard_against_hook(hook, init);
+
+	if (reason)
+		trace->load.problem = (struct refusal){ reason, "run that hook as a createContainer "
+			"hook, leave CAP_SYS_PTRACE out, mount /proc without hidepid, or use the bare "
+			"runtime for this container" };
+	return !reason;
+}
+
+static const char *road_taken(const struct trace *trace, const struct task *task)
+{
+	if (trace->road != ROAD_SUSPEND)
+		return load_road(&trace->load);
+	return task->seccomp ? "suspend" : "no filter";
+}
+
+static bool on_exec(struct trace *trace, pid_t pid)
+{
+	struct task task;
+	enum verdict verdict = judge_exec(trace, pid, &task);
+
+	if (verdict == KEEP) {
+		go_on(trace, pid, 0);
+		return false;
+	}
+	if (verdict == HOOK && !keep_hook_out(trace, &task, pid))
+		return stop_container(pid);
+	if (verdict != RELEASE && trace->load.loader && !load_at_exec(&trace->load, pid))
+		return stop_container(pid);
+	trace_request(DETACH, pid, 0);
+	if (verdict == DONE)
+		journal_write(road_taken(trace, &task), pid);
 	return verdict == DONE;
+}
+
+/* A helper of the runtime's on the host's side is let go before its exec: newuidmap(1) is a set-uid
+ * program, and would gain nothing under a tracer without privileges. */
+static bool on_call(struct trace *trace, pid_t pid)
+{
+	if (trace->load.loader) {
+		go_on(trace, pid, 0);	/* the exit of a call from before the load */
+	} else if (pid != trace->init && load_sees_exec(pid) && !task_in_container(pid)) {
+		trace_request(DETACH, pid, 0);
+		return trace->front == 1;	/* as in judge_exec */
+	} else if (!load_at_call(&trace->load, pid)) {
+		return stop_container(pid);
+	} else {
+		go_on(trace, pid, 0);
+	}
+	return false;
+}
+
+static bool on_gate(struct trace *trace, pid_t pid)
+{
+	if (!load_at_gate(&trace->load, pid))
+		return stop_container(pid);
+	go_on(trace, pid, 0);
+	return false;
 }
 
 static void follow(struct trace *trace);
 
 /* The runtime's init gets a tracer of its own, so that this one can leave by exiting: the kernel
  * then lets all threads of the front go at once, without stopping one. */
-static int hand_over(pid_t init)
+static int hand_over(const struct trace *front, pid_t init)
 {
 	int report[2], err = ECHILD;
 	pid_t pid;
@@ -105,12 +213,13 @@ static int hand_over(pid_t init)
 		return errno;
 	pid = fork();
 	if (pid == 0) {
-		err = seize_init(init);
+		err = seize_init(init, front->road);
 		if (write(report[1], &err, sizeof err) != sizeof err || err)
 			_exit(1);
 		close(report[0]);
 		close(report[1]);
-		follow(&(struct trace){ .init = init });
+		follow(&(struct trace){ .init = init, .road = front->road, .call = front->call,
+					.load = front->load });
 		_exit(0);
 	}
 	if (pid < 0)
@@ -130,14 +239,14 @@ static bool on_vfork_done(struct trace *trace, pid_t thread)
 
 	if (trace_request(GETEVENTMSG, thread, (long)&child) == 0 && child &&
 	    task_is_runtime_init((pid_t)child, trace->front)) {
-		trace->err = hand_over((pid_t)child);
+		trace->err = hand_over(trace, (pid_t)child);
 		if (trace->err == ESRCH)	/* it died by itself */
 			trace->err = 0;
 		if (trace->err)
 			kill((pid_t)child, SIGKILL);
 		return true;
 	}
-	trace_request(CONT, thread, 0);
+	go_on(trace, thread, 0);
 	return false;
 }
 
@@ -151,21 +260,43 @@ static void on_clone(const struct trace *trace, pid_t parent)
 	if (trace->front && !trace_request(GETEVENTMSG, parent, (long)&child) &&
 	    task_is_thread_of((pid_t)child, trace->front))
 		trace_request(SETOPTIONS, parent, THREADED_FRONT_OPTIONS);
-	trace_request(CONT, parent, 0);
+	go_on(trace, parent, 0);
+}
+
+/* Where seccomp is suspended there is no later stop before the container's own code may run. */
+static bool guard_newborn(struct trace *trace, pid_t pid)
+{
+	int err = trace->road == ROAD_SUSPEND ? guard_at_birth(pid) : 0;
+
+	if (err && err != ESRCH)
+		trace->load.problem = (struct refusal){ "the memory of the runtime's init could not be "
+			"guarded from the container's hooks", "use the bare runtime for this container" };
+	return !trace->load.problem.reason;
 }
 
 /* A new tracee's first stop, the end of a group-stop, or a group-stop (ptrace(2): a seized tracee
  * must be told to stay stopped by PTRACE_LISTEN, or SIGSTOP would not stop it). */
-static void on_stop(const struct trace *trace, pid_t pid, int signal)
+static bool on_stop(struct trace *trace, pid_t pid, int signal)
 {
+	struct task task;
+
 	if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU) {
 		trace_request(LISTEN, pid, 0);
-		return;
+		return false;
 	}
-	if (trace->front && pid != trace->front)
+	if (!guard_newborn(trace, pid))
+		return stop_container(pid);
+	if (trace->load.loader && task_read(&task, pid) && is_of_host(trace, &task, pid)) {
+		trace_request(DETACH, pid, 0);
+		return false;
+	}
+	if (trace->load.loader && !is_of_front(trace, pid))
+		trace_request(SETOPTIONS, pid, LOADED_OPTIONS);
+	else if (trace->front && pid != trace->front)
 		trace_request(SETOPTIONS, pid, task_is_thread_of(pid, trace->front) ?
-			      THREADED_FRONT_OPTIONS : INIT_OPTIONS);
-	trace_request(CONT, pid, 0);
+			      THREADED_FRONT_OPTIONS : INIT_OPTIONS | lifting(trace->road));
+	go_on(trace, pid, 0);
+	return false;
 }
 
 /* Answers one stop; true when the tracer's work is done. */
@@ -182,14 +313,17 @@ static bool on_event(struct trace *trace, pid_t pid, int status)
 		on_clone(trace, pid);
 		return false;
 	case STOPPED:
-		on_stop(trace, pid, signal);
-		return false;
+		return on_stop(trace, pid, signal);
+	case SECCOMP:
+		return on_gate(trace, pid);
 	case FORKED:
 	case VFORKED:
-		trace_request(CONT, pid, 0);
+		go_on(trace, pid, 0);
 		return false;
-	default:	/* the signal goes on to its receiver */
-		trace_request(CONT, pid, signal);
+	default:
+		if (signal == (SIGTRAP | 0x80))
+			return on_call(trace, pid);
+		go_on(trace, pid, signal);	/* to its receiver */
 		return false;
 	}
 }
@@ -199,18 +333,23 @@ static void follow(struct trace *trace)
 	bool done = false;
 
 	while (!done) {
-		int status;
+		int status = 0;
 		pid_t pid = waitpid(-1, &status, __WALL);
 
 		if (pid < 0 && errno != EINTR)
-			return;	/* ECHILD: the container was deleted, or never came to be */
+			break;	/* ECHILD: the container was deleted, or never came to be */
 		done = pid > 0 && WIFSTOPPED(status) && on_event(trace, pid, status);
+		if (pid > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+			load_killed(&trace->load, pid);
 	}
+	if (trace->load.problem.reason)
+		refuse(trace->call, trace->load.problem);
 }
 
-int follow_front(pid_t front)
+int follow_front(pid_t front, enum road road, bool exact_only, const struct call *call)
 {
-	struct trace trace = { .front = front };
+	struct trace trace = { .front = front, .road = road, .call = call,
+			       .load = { .exact_only = exact_only } };
 
 	follow(&trace);
 	return trace.err;

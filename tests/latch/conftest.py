@@ -25,6 +25,21 @@ def latched(name: str) -> Runtime:
     return Runtime(name)
 
 
+# What is to hold however the profile is kept off the runtime.
+_BY_EACH_ROAD = {"test_boot", "test_hooks", "test_users"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.module.__name__.rpartition(".")[2] in _BY_EACH_ROAD:
+        metafunc.fixturenames.append("mode")
+        metafunc.parametrize("mode", ["suspend", "gate"], indirect=True)
+
+
+@pytest.fixture
+def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECLATCH_MODE", request.param)
+
+
 @pytest.fixture(params=[False, True], ids=["privs", "no_new_privs"])
 def no_new_privileges(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)

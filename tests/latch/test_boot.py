@@ -18,7 +18,7 @@ def test_run_needs_nothing_for_the_runtime(
     plain: Runtime, latched: Runtime, bundle: MakeBundle, no_new_privileges: bool
 ) -> None:
     made = bundle(["/bin/exit42"], seccomp=case("exit-only"), no_new_privileges=no_new_privileges)
-    assert plain("run", "--bundle", made.path, made.id).returncode not in (0, 42)
+    assert plain.bound("run", "--bundle", made.path, made.id).returncode not in (0, 42)
     plain("delete", "--force", made.id)
     done = latched("run", "--bundle", made.path, made.id)
     assert (done.returncode, done.stdout, done.stderr) == (42, "", "")
@@ -47,7 +47,7 @@ def test_exec_needs_nothing_for_the_runtime(
     made.write()
     flags = ["--no-new-privs"] if no_new_privileges else []
     with running(latched, made):
-        assert plain("exec", *flags, made.id, "/bin/exit42").returncode not in (0, 42)
+        assert plain.bound("exec", *flags, made.id, "/bin/exit42").returncode not in (0, 42)
         done = latched("exec", *flags, made.id, "/bin/exit42")
         assert (done.returncode, done.stdout) == (42, "")
 
@@ -92,7 +92,7 @@ def test_the_profile_of_the_question(
         seccomp=case("stali-like"),
         no_new_privileges=no_new_privileges,
     )
-    failed = plain("run", "--bundle", made.path, made.id)
+    failed = plain.bound("run", "--bundle", made.path, made.id)
     plain("delete", "--force", made.id)
     # crun with no_new_privs needs close, close_range and execve after its filter, and does not
     # mind an error from the first two; the profile has execve.

@@ -27,7 +27,7 @@ BOUND = {
     "defaultAction": "SCMP_ACT_KILL_PROCESS",
     "syscalls": [
         {"names": ["exit_group"], "action": "SCMP_ACT_ALLOW"},
-        {"names": ["getpgid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 7},
+        {"names": ["getpgid", "personality"], "action": "SCMP_ACT_ERRNO", "errnoRet": 7},
     ],
 }
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.latch.oci import Bundle, Runtime, case, running
+from tests.latch.oci import READ_STATE, Bundle, Runtime, case, running
 
 pytestmark = pytest.mark.root
 
 HOST = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
 # What a startContainer hook that writes a file needs beside the profile of the question.
-REPORT = "grep -E '^(Seccomp|TracerPid|NoNewPrivs):' /proc/self/status >{}"
+REPORT = READ_STATE + "grep -E '^(Seccomp|TracerPid|NoNewPrivs):' /proc/self/status >{}"
 
 PERMISSIVE = {
     "defaultAction": "SCMP_ACT_ALLOW",

@@ -1,4 +1,5 @@
 /* Calls the latch's functions by themselves:  probe argv WORD...  |  probe refusal ERRNO
+ * probe gate
  * probe fuzz SEED COUNT: random argument lists; the sanitizers and the assertions judge. */
 #include <assert.h>
 #include <errno.h>
@@ -7,7 +8,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gate.h"
 #include "latch.h"
+
+/* A filter on stdin becomes its gate on stdout, behind the mark (4 bytes). */
+static int make_gate(void)
+{
+	static struct filter exact, gate;
+	size_t count = fread(exact.code, 1, sizeof exact.code, stdin);
+	unsigned mark;
+	int err;
+
+	exact.length = (unsigned)(count / 8);
+	err = gate_make(&exact, &gate, &mark);
+	if (err)
+		return err;
+	fwrite(&mark, sizeof mark, 1, stdout);
+	fwrite(gate.code, 8, gate.length, stdout);
+	return 0;
+}
 
 static const char *const vocabulary[] = {
 	"create", "run", "exec", "state", "restore", "--", "-", "", "--log", "--log=/x", "--log-format",
@@ -67,12 +86,14 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "argv")) {
 		call_read(&call, argv + 1);
-		printf("%d %d %s\n%s\n%s\n", call.starts_process, call.log_json,
+		printf("%d %d %s\n%s\n%s\n%s\n", call.starts_process, call.log_json,
 		       call.log ? call.log : "", call.bundle ? call.bundle : "",
-		       call.config ? call.config : "");
-	} else if (argc == 3 && !strcmp(argv[1], "refusal")) {
-		refusal = refusal_for(atoi(argv[2]));
+		       call.config ? call.config : "", call.container ? call.container : "");
+	} else if (argc >= 3 && !strcmp(argv[1], "refusal")) {
+		refusal = refusal_for(atoi(argv[2]), argc == 4 ? (enum mode)atoi(argv[3]) : MODE_SUSPEND);
 		printf("%s\n%s\n", refusal.reason, refusal.remedy);
+	} else if (argc == 2 && !strcmp(argv[1], "gate")) {
+		return make_gate();
 	} else if (argc == 4 && !strcmp(argv[1], "fuzz")) {
 		state = strtoull(argv[2], NULL, 10) | 1;
 		for (long i = 0; i < atol(argv[3]); i++)

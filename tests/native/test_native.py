@@ -4,6 +4,7 @@ sanitizers."""
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import subprocess
 from collections.abc import Iterator
@@ -14,21 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.latch.oci import Runtime, case, copy_front, created, make_bundle, running
-
-NATIVE = Path(__file__).parent.parent.parent / "native"
-SANITIZED = [
-    "gcc", "-g", "-O1", "-D_GNU_SOURCE", "-fsanitize=address,undefined",
-    "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror", f"-I{NATIVE}",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    program = tmp_path_factory.mktemp("native") / "probe"
-    sources = [p for p in NATIVE.glob("*.c") if p.name != "main.c"]
-    source = Path(__file__).with_name("probe.c")
-    subprocess.run([*SANITIZED, "-o", program, source, *sources], check=True)
-    return program
+from tests.native.conftest import NATIVE, SANITIZED
 
 
 def ask(probe: Path, *words: str) -> str:
@@ -82,7 +69,30 @@ BUNDLES = [
 
 @pytest.mark.parametrize(("line", "want"), BUNDLES)
 def test_where_the_bundle_is(probe: Path, line: str, want: tuple[str, str]) -> None:
-    assert tuple(ask(probe, "argv", *line.split()).splitlines()[1:]) == want
+    assert tuple(ask(probe, "argv", *line.split()).splitlines()[1:3]) == want
+
+
+NAMES = [
+    ("run x", "x"),
+    ("--root /r create --bundle /b --pid-file p 3f2a", "3f2a"),
+    ("exec --process /p --detach --pid-file p 3f2a", "3f2a"),
+    ("exec -d -p /p 3f2a", "3f2a"),
+    ("exec --process=/p 3f2a", "3f2a"),
+    ("exec -u 0 -e A=b --process=/p 3f2a", "3f2a"),
+    ("exec 3f2a grep -p mouse", ""),  # the program's words
+    ("exec --user -p 3f2a grep mouse", ""),
+    ("exec -t 3f2a cat --process x", ""),
+    ("run --detach", ""),
+    ("exec 3f2a sh", ""),  # which of them it is depends on the options that the runtime knows
+    ("run ../x", ""),
+    ('run x"y', ""),
+    ("run", ""),
+]
+
+
+@pytest.mark.parametrize(("line", "want"), NAMES)
+def test_what_the_container_is_called(probe: Path, line: str, want: str) -> None:
+    assert ask(probe, "argv", *line.split()).splitlines()[3] == want
 
 
 OPTIONS = st.sampled_from(
@@ -108,8 +118,8 @@ def test_random_arguments(probe: Path, seed: str) -> None:
 def test_every_refusal_fits_a_json_log(probe: Path) -> None:
     """The log line is written without escaping and into a fixed buffer."""
     seen = set()
-    for number in errno.errorcode:
-        reason, remedy = ask(probe, "refusal", str(number)).splitlines()
+    for number, mode in itertools.product(errno.errorcode, range(4)):
+        reason, remedy = ask(probe, "refusal", str(number), str(mode)).splitlines()
         assert reason
         assert remedy
         assert not set(reason + remedy) & set('"\\\n\t')
@@ -134,8 +144,13 @@ def sanitized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 @pytest.mark.root
+@pytest.mark.parametrize("mode", ["suspend", "gate"])
 @pytest.mark.parametrize("name", ["runc", "crun"])
-def test_whole_under_sanitizers(sanitized: Path, name: str, rootfs: Path, tmp_path: Path) -> None:
+def test_whole_under_sanitizers(
+    sanitized: Path, name: str, rootfs: Path, tmp_path: Path, mode: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("SECLATCH_MODE", mode)
     front = copy_front(tmp_path / "fronts", f"seclatch-{name}", None)
     front.write_bytes(sanitized.read_bytes())
     runtime = Runtime(name, front=front)
@@ -154,6 +169,7 @@ def test_refusal_under_sanitizers(
 ) -> None:
     (tmp_path / "config.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SECLATCH_MODE", "suspend")
     front = copy_front(tmp_path / "fronts", "seclatch-x", "/bin/true")
     front.write_bytes(sanitized.read_bytes())
     for log in ([], ["--log", str(tmp_path / "log")]):

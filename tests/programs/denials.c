@@ -1,6 +1,7 @@
-/* Loads a filter on getppid and makes that call: denials ACTION [tsync|thread].
+/* Loads a filter on getppid and makes that call: denials ACTION [tsync|thread [fail]].
  *
  * Actions: errno (7), trap, kill (the process), kill_thread (in a second thread), log.
+ * fail: it ends with 6 after that.
  * tsync: the filter reaches a thread that is there already, and that one makes the calls.
  */
 #include <errno.h>
@@ -16,6 +17,7 @@
 
 static pthread_barrier_t loaded;
 static unsigned int calls = 3;
+static volatile long second;
 
 static void call(void)
 {
@@ -25,6 +27,7 @@ static void call(void)
 
 static void *run(void *unused)
 {
+	second = syscall(SYS_gettid);
 	pthread_barrier_wait(&loaded);
 	call();
 	return unused;
@@ -77,6 +80,8 @@ int main(int argc, char **argv)
 	if (!tsync)
 		pthread_create(&thread, NULL, run, NULL);
 	pthread_barrier_wait(&loaded);
-	pthread_join(thread, NULL);
-	return 0;
+	/* musl's pthread_join waits for what a killed thread never does */
+	while (!syscall(SYS_tgkill, (long)getpid(), second, 0L))
+		usleep(1000);
+	return argc > 3 ? 6 : 0;
 }

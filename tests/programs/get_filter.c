@@ -1,4 +1,4 @@
-/* get_filter PID: the filters of a process, newest first, one line of hex each
+/* get_filter PID: the filters of a process, oldest first, one line of hex each
  * (PTRACE_SECCOMP_GET_FILTER, ptrace(2); needs CAP_SYS_ADMIN). */
 #include <errno.h>
 #include <stdio.h>

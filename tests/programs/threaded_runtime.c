@@ -5,11 +5,13 @@
  * with its status.  init starts threads too, leaves the mount namespace, loads a filter that
  * allows exit_group alone (ERRNO for the rest) with TSYNC, runs a hook under it, and execs.
  * STANDIN_WAIT names a file that must appear before init is made; STANDIN_NO_FILTER loads none,
- * STANDIN_NO_UNSHARE stays in the host's namespaces.
+ * STANDIN_NO_UNSHARE stays in the host's namespaces, STANDIN_KEEP_PTRACE keeps CAP_SYS_PTRACE,
+ * STANDIN_DUMPABLE lets a hook's like write to init's memory.
  * Says on stderr what went wrong, and exits with 100 + the step. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -65,6 +67,20 @@ static int run_traced_helper(void)
 	return waitpid(pid, &status, 0) == pid ? 0 : -1;
 }
 
+/* As runtimes do for most containers. */
+static int drop_ptrace_capability(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2];
+
+	if (prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE) || syscall(SYS_capget, &header, sets))
+		return -1;
+	sets[0].effective &= ~(1U << CAP_SYS_PTRACE);
+	sets[0].permitted &= ~(1U << CAP_SYS_PTRACE);
+	sets[0].inheritable &= ~(1U << CAP_SYS_PTRACE);
+	return (int)syscall(SYS_capset, &header, sets);
+}
+
 static int load_filter(void)
 {
 	struct sock_filter code[] = {
@@ -89,6 +105,8 @@ static int run_hook(const char *hook)
 		return 0;
 	pid = vfork();
 	if (pid == 0) {
+		if (getenv("STANDIN_DUMPABLE"))
+			prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 		execl(hook, hook, (char *)NULL);
 		_exit(126);
 	}
@@ -107,6 +125,8 @@ static int be_init(char **program)
 	start_threads();
 	if (!getenv("STANDIN_NO_UNSHARE") && unshare(CLONE_NEWNS))
 		return fail(2, "unshare");
+	if (!getenv("STANDIN_KEEP_PTRACE") && drop_ptrace_capability())
+		return fail(2, "capabilities");
 	if (!getenv("STANDIN_NO_FILTER") && load_filter())
 		return fail(3, "seccomp");
 	if (getppid() < 0)	/* any call: denied unless suspended */

@@ -1,0 +1,181 @@
+/* seclatch-apply: becomes a program that is under a compiled filter from its first instruction.
+ *
+ *   seclatch-apply [--allow-exec] [--flags N] FILTER [--] CMD [ARG]...
+ *
+ * A filter cannot be loaded before execve(2) unless it allows execve.  So this process is traced
+ * by a grandchild of its own, which takes no privilege, becomes CMD, and is made to load the
+ * filter at the exec stop (inject.c).  no_new_privs is set before: the kernel asks for it, and
+ * CMD gains nothing from a set-uid file that the filter was not meant for.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "apply.h"
+#include "birth.h"
+#include "inject.h"
+
+enum { SEIZE = 0x4206, DETACH = 17, CONT = 7, LISTEN = 0x4208 };
+enum { ON_SYSCALL_MARK = 1, ON_EXEC = 1 << 4, KILL_AT_EXIT = 1 << 20 };
+enum { EXECED = 4, STOPPED = 128 };
+enum { FAILED = 125 };	/* env(1)'s and docker run's status for "not the program's fault" */
+
+static struct filter filter;
+
+/* KILL_AT_EXIT: should the tracer die before the filter is loaded, CMD must not run without. */
+static int seize(pid_t front, void *data)
+{
+	(void)data;
+	return syscall(SYS_ptrace, (long)SEIZE, (long)front, 0L,
+		       (long)(ON_SYSCALL_MARK | ON_EXEC | KILL_AT_EXIT)) ? errno : 0;
+}
+
+/* At the exec stop; 0 once CMD is under the filter, and goes on. */
+static int bind_program(pid_t pid)
+{
+	struct injection injection;
+	long result = 0;
+	int err = inject_begin(&injection, pid);
+
+	if (!err)
+		err = inject_filter(&injection, &filter, &result);
+	if (!err && !result)
+		err = inject_end(&injection);
+	if (!err && !result)
+		return syscall(SYS_ptrace, (long)DETACH, (long)pid, 0L, 0L) ? errno : 0;
+	if (err == ESRCH) {
+		complain(why_died());
+		return err;
+	}
+	complain(err ? why_not_entered(err) : why_not_loaded((int)-result));
+	inject_exit(&injection, FAILED);
+	return ECANCELED;
+}
+
+static bool is_group_stop(int status)
+{
+	int signal = WSTOPSIG(status);
+
+	return status >> 16 == STOPPED && (signal == SIGSTOP || signal == SIGTSTP ||
+					   signal == SIGTTIN || signal == SIGTTOU);
+}
+
+static int work(pid_t front, void *data)
+{
+	int status;
+
+	(void)data;
+	/* what it must be able to say is said on the standard error, CMD's as well */
+	close(0);
+	close(1);
+	let_go_of_files(3);
+	for (;;) {
+		if (waitpid(front, &status, __WALL) < 0 && errno != EINTR)
+			return 1;
+		if (!WIFSTOPPED(status))
+			return 0;	/* CMD could not be executed; the front has said so */
+		if (status >> 16 == EXECED)
+			return bind_program(front) != 0;
+		syscall(SYS_ptrace, is_group_stop(status) ? (long)LISTEN : (long)CONT, (long)front, 0L,
+			status >> 16 ? 0L : (long)WSTOPSIG(status));
+	}
+}
+
+static const char *read_filter(const char *path, int fd)
+{
+	static unsigned char excess;
+	size_t count = 0;
+	ssize_t n = 0;
+
+	if (path)
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return strerror(errno);
+	while (count < sizeof filter.code &&
+	       (n = read(fd, filter.code + count, sizeof filter.code - count)) > 0)
+		count += (size_t)n;
+	if (n >= 0 && count == sizeof filter.code)
+		n = read(fd, &excess, 1) > 0 ? 1 : 0;
+	if (n < 0)
+		return strerror(errno);
+	close(fd);
+	filter.length = (unsigned)(count / 8);
+	if (n > 0)
+		return "longer than 4096 instructions, the kernel's limit";
+	if (!count || count % 8)
+		return "not a compiled filter: no whole number of 8-byte instructions";
+	return NULL;
+}
+
+/* True when this process may load a filter.  Asked with a NULL program, which is refused with
+ * EFAULT only after everything else is found in order (kernel/seccomp.c). */
+static bool may_load(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L)) {
+		complain(why_no_privs(errno));
+		return false;
+	}
+	if (syscall(SYS_seccomp, 1L, filter.flags, NULL) && errno == EFAULT)
+		return true;
+	if (!filter.flags && prctl(PR_SET_SECCOMP, 2L, NULL) && errno == EFAULT)
+		return filter.by_prctl = true;
+	complain(why_not_loaded(errno));
+	return false;
+}
+
+static bool load_here(void)
+{
+	struct { unsigned short length; void *code; } program = { (unsigned short)filter.length,
+								   filter.code };
+
+	if (filter.by_prctl ? !prctl(PR_SET_SECCOMP, 2L, &program) :
+	    !syscall(SYS_seccomp, 1L, filter.flags, &program))
+		return true;
+	complain(why_not_loaded(errno));
+	return false;
+}
+
+static bool trace_here(void)
+{
+	int err = CAN_ENTER ? birth_of_tracer(&(struct birth){ .seize = seize, .work = work,
+							       .as_child = getpid() == 1 }) : ENOEXEC;
+
+	if (err)
+		complain(why_not_traced(err));
+	return !err;
+}
+
+int main(int argc, char *argv[])
+{
+	struct options options;
+	const char *problem;
+	bool absent;
+
+	(void)argc;
+	if (!options_read(&options, argv))
+		return options.status;
+	filter.flags = options.flags;
+	problem = read_filter(options.filter, options.fd);
+	if (problem) {
+		dprintf(STDERR_FILENO, "seclatch-apply: reading the filter %s: %s\n"
+			"  what to do: make one with `seclatch profile compile --format bpf`\n",
+			options.filter ? printable(options.filter) : "that was handed over", problem);
+		return FAILED;
+	}
+	if (!may_load() || !(options.allow_exec ? load_here() : trace_here()))
+		return FAILED;
+	execvp(options.command[0], options.command);
+	problem = strerror(errno);
+	absent = errno == ENOENT;
+	dprintf(STDERR_FILENO, "seclatch-apply: cannot execute %s: %s%s\n",
+		printable(options.command[0]), problem, options.allow_exec && !absent ? " (with --allow-exec the filter must allow "
+		"execve)" : "");
+	return absent ? 127 : 126;
+}

@@ -1,0 +1,18 @@
+/* Keeps the container's code out of the memory of the runtime's init. */
+#ifndef SECLATCH_GUARD_H
+#define SECLATCH_GUARD_H
+
+#include "inject.h"
+#include "latch.h"
+
+/* At a tracee's first stop, if it is a process and not a thread: that nobody may write to its memory
+ * (PR_SET_DUMPABLE, 0).  0 or an errno; a tracee that cannot be entered is left as it is. */
+int guard_at_birth(pid_t pid);
+
+/* The same within an injection. */
+int guard(struct injection *injection);
+
+/* At the exec of a startContainer hook, a child of init: NULL, or why it must not run. */
+const char *guard_against_hook(pid_t hook, pid_t init);
+
+#endif

@@ -1,0 +1,281 @@
+/* See load.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "gate.h"
+#include "guard.h"
+#include "inject.h"
+#include "load.h"
+
+enum { GETEVENTMSG = 0x4201, SETOPTIONS = 0x4200 };
+enum { MODE_FILTER = 1, SET_SECCOMP = 22, BY_PRCTL = 2, NEW_LISTENER = 8 };
+
+static struct filter exact, changed;
+
+static bool fail(struct load *load, const char *reason, const char *remedy)
+{
+	load->problem = (struct refusal){ reason, remedy };
+	return false;
+}
+
+static bool fail_unseen(struct load *load)
+{
+	return fail(load, "/proc does not show the container's process to the latch",
+		    "mount /proc without hidepid for the engine, or with its group (gid=)");
+}
+
+bool load_sees_exec(pid_t tid)
+{
+	struct at_call at = { 0 };
+
+	if (!inject_ask(tid, &at) || at.op != AT_ENTRY_INTO_CALL || at.arch != NATIVE_ARCH)
+		return false;
+#ifdef SYS_execveat
+	if (at.number == SYS_execveat)
+		return true;
+#endif
+	return at.number == SYS_execve;
+}
+
+/* A load, and not one of libseccomp's questions what the kernel knows, which have no program.
+ * Gives the address of the struct sock_fprog. */
+static uint64_t find_program(const struct at_call *at)
+{
+	if (at->op != AT_ENTRY_INTO_CALL || at->arch != NATIVE_ARCH)
+		return 0;
+	exact.by_prctl = at->number == SYS_prctl && at->args[0] == SET_SECCOMP &&
+			 at->args[1] == BY_PRCTL;
+	exact.flags = exact.by_prctl ? 0 : at->args[1];
+	if (exact.by_prctl || (at->number == SYS_seccomp && at->args[0] == MODE_FILTER))
+		return at->args[2];
+	return 0;
+}
+
+/* A file in memory that the runtime's init has inherited under this number, and this tracer has as
+ * CHANNEL.  An init that guards its memory (PR_SET_DUMPABLE) from a tracer without CAP_SYS_PTRACE
+ * is made to write its filter there itself, and to map another from there. */
+static int shared = -1;
+enum { CHANNEL = 0, HIGH = 100 };
+
+void load_share(void)
+{
+#ifdef SYS_memfd_create
+	int fd = (int)syscall(SYS_memfd_create, "seclatch", 0L);
+
+	shared = fd < 0 ? -1 : fcntl(fd, F_DUPFD, HIGH);
+	if (fd >= 0)
+		close(fd);
+#endif
+}
+
+bool load_keep_share(void)
+{
+	return shared >= 0 && dup2(shared, CHANNEL) == CHANNEL;
+}
+
+static int read_through(struct injection *injection, uint64_t from, void *to, size_t count)
+{
+	unsigned long args[ARGUMENTS] = { (unsigned long)shared, from, count };
+	long result = 0;
+	int err = inject_read(injection->pid, from, to, count);
+
+	if (!err || shared < 0)
+		return err;
+	err = inject_call(injection, SYS_pwrite64, args, &result);
+	if (err || result != (long)count)
+		return err ? err : EFAULT;
+	return pread(CHANNEL, to, count, 0) == (ssize_t)count ? 0 : EIO;
+}
+
+/* The container's own code, a startContainer hook, is not to inherit it from init. */
+static int close_share_at_exec(struct injection *injection)
+{
+	unsigned long args[ARGUMENTS] = { (unsigned long)shared, F_SETFD, FD_CLOEXEC };
+	long result;
+
+	return shared < 0 ? 0 : inject_call(injection, SYS_fcntl, args, &result);
+}
+
+/* 0; EFAULT, EINVAL: what the kernel would say to it itself. */
+static int take_program(struct injection *injection, uint64_t address)
+{
+	struct { uint16_t length; uint64_t code; } program;
+	int err = read_through(injection, address, &program, sizeof program);
+
+	if (!err && (!program.length || program.length > MAX_INSTRUCTIONS))
+		err = EINVAL;
+	exact.length = program.length;
+	return err ? err : read_through(injection, program.code, exact.code, exact.length * 8);
+}
+
+/* The runtime gets 0 for its load. */
+static int hold(struct load *load, struct injection *injection)
+{
+	int err = guard(injection);
+
+	load->held = true;
+	registers_set_result(&injection->registers, 0);
+	return err ? err : inject_end(injection);
+}
+
+/* The runtime loads the gate by the call that it has made, from memory of its own. */
+static int load_gate(struct load *load, struct injection *injection, const struct at_call *call)
+{
+	unsigned long args[ARGUMENTS], at = 0;
+	long result = 0;
+	int err = inject_mapped(injection, &changed, &at, shared, CHANNEL);
+
+	for (int i = 0; i < ARGUMENTS; i++)
+		args[i] = call->args[i];
+	args[2] = at;
+	if (!err)	/* before the load: the profile may have other plans with prctl(2) */
+		err = guard(injection);
+	if (!err)
+		err = inject_call(injection, (long)call->number, args, &result);
+	if (err)
+		return err;
+	if (result < 0)
+		load->loader = 0;	/* the runtime is told, and knows what to do */
+	registers_set_result(&injection->registers, result);
+	return inject_end(injection);
+}
+
+/* Where tracer and container share the user namespace, a set-uid program would not gain its user
+ * when its tracer has no CAP_SYS_PTRACE (security/commoncap.c), and the container would run another
+ * program than without the latch. */
+static bool spoils_setuid(pid_t tid, const struct task *task)
+{
+	return !task->no_new_privs && !task_has_capability(CAPABILITY_PTRACE) &&
+	       task_shares_user_namespace(tid);
+}
+
+static bool replace_load(struct load *load, struct injection *injection, const struct task *task,
+			 const struct at_call *call)
+{
+	pid_t tid = injection->pid;
+	int err;
+
+	if (syscall(SYS_ptrace, (long)SETOPTIONS, (long)tid, 0L, (long)LOADED_OPTIONS))
+		return errno == ESRCH;
+	load->loader = task->process;
+	if (task->no_new_privs && !(exact.flags & NEW_LISTENER)) {
+		err = hold(load, injection);
+	} else {
+		err = gate_make(&exact, &changed, &load->mark);
+		if (err == E2BIG || err == EINVAL)
+			return fail(load, err == E2BIG ? "the profile is too long for a gate" :
+				    "the runtime's filter is not of a kind that a gate can be made of",
+				    "set no_new_privs, with which no gate is needed, or simplify the "
+				    "profile");
+		err = err ? err : load_gate(load, injection, call);
+	}
+	return !err || err == ESRCH ||
+	       fail(load, "the runtime's load of its filter could not be replaced",
+		    "run the runtime from a rootless engine, or in a user namespace (unshare -r)");
+}
+
+bool load_at_call(struct load *load, pid_t tid)
+{
+	struct injection injection;
+	struct at_call call = { 0 };
+	struct task task;
+	uint64_t address;
+	int err;
+
+	if (!inject_ask(tid, &call))
+		return errno == ESRCH || fail(load, "this kernel does not tell a tracer of system calls",
+					      "use Linux 5.3 or later");
+	address = find_program(&call);
+	if (!address)
+		return true;
+	if (!task_read(&task, tid))
+		return task_is_gone(tid) || fail_unseen(load);
+	if (spoils_setuid(tid, &task))
+		return fail(load, "no CAP_SYS_PTRACE, and no user namespace of the container's own",
+			    "give the engine CAP_SYS_PTRACE, or set no_new_privs");
+	err = inject_begin_instead(&injection, tid);
+	if (!err)
+		err = take_program(&injection, address);
+	if (!err)
+		err = close_share_at_exec(&injection);
+	if (!err)
+		return replace_load(load, &injection, &task, &call);
+	/* what the kernel says to an address that leads nowhere, or to a length of 0 */
+	registers_set_result(&injection.registers, err == EINVAL ? -EINVAL : -EFAULT);
+	if (err != EINVAL && err != ESRCH)
+		return fail(load, "the runtime's memory cannot be read: it guards itself, and the latch "
+			    "has no CAP_SYS_PTRACE over it",
+			    "run the runtime from a rootless engine, or in a user namespace (unshare -r)");
+	return err == ESRCH || !inject_end(&injection);
+}
+
+bool load_at_gate(const struct load *load, pid_t tid)
+{
+	unsigned long data = 0;
+	struct registers registers;
+
+	if (syscall(SYS_ptrace, (long)GETEVENTMSG, (long)tid, 0L, &data) || data == load->mark)
+		return true;
+	/* the profile's own SCMP_ACT_TRACE: what the kernel answers when nobody traces */
+	if (registers_get(tid, &registers))
+		return false;
+	registers_set_result(&registers, -ENOSYS);
+	return !registers_set(tid, &registers) && !registers_cancel(tid, &registers);
+}
+
+static bool inject(pid_t pid, const struct filter *filter, long *result)
+{
+	struct injection injection;
+	int err = inject_begin(&injection, pid);
+
+	if (!err)
+		err = inject_guarded(&injection, filter, result);
+	if (!err && !*result)
+		err = inject_end(&injection);
+	if (err || *result)
+		inject_exit(&injection, 125);
+	return !err && !*result;
+}
+
+bool load_at_exec(struct load *load, pid_t pid)
+{
+	struct task task;
+	long result = 0;
+
+	if (load->held)
+		return inject(pid, &exact, &result) ||
+		       fail(load, "the container's filter could not be loaded at the program's exec",
+			    "look at the profile with `seclatch profile check`; the program's file must "
+			    "be readable for its user");
+	if (!task_read(&task, pid))
+		return task_is_gone(pid) || fail_unseen(load);
+	if (task.no_new_privs || task.capabilities >> CAPABILITY_ADMIN & 1) {
+		gate_close(&exact, &changed);
+		load->closed = true;
+		return inject(pid, &changed, &result) ||
+		       fail(load, "the kernel refused to load the profile over its gate",
+			    "look at the profile with `seclatch profile check`");
+	}
+	if (load->exact_only)
+		return fail(load, "only a gate is possible: no_new_privs is off and the program has no "
+			    "CAP_SYS_ADMIN", "set no_new_privs, or choose the mode `gate`");
+	return true;
+}
+
+void load_killed(struct load *load, pid_t pid)
+{
+	if (load->loader == pid && !load->held && !load->problem.reason)
+		fail(load, "the profile killed the runtime at a call that the gate does not open",
+		     "set no_new_privs, with which no gate is needed, or answer with SCMP_ACT_ERRNO");
+}
+
+const char *load_road(const struct load *load)
+{
+	if (!load->loader)
+		return "no filter";
+	if (load->held)
+		return "hold";
+	return load->closed ? "gate+exact" : "gate";
+}

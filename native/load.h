@@ -1,0 +1,49 @@
+/* The runtime's own load of the filter, where seccomp cannot be suspended.
+ *
+ * Before the load nothing need be lifted.  At the load the tracer takes the filter, byte for byte,
+ * and either
+ *  - holds it: the runtime is told that it is loaded, and the program is made to load it at its
+ *    exec stop (inject.c).  That takes no_new_privs, which stays, or
+ *  - gates it (gate.c): the runtime loads a filter that opens to this tracer what the runtime needs.
+ */
+#ifndef SECLATCH_LOAD_H
+#define SECLATCH_LOAD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "latch.h"
+
+/* What the tracees are given from the load on: PTRACE_O_TRACESYSGOOD, fork, vfork, clone, exec,
+ * seccomp as in trace.c, and PTRACE_O_EXITKILL.  Only the tracer knows the held filter, and only it
+ * closes the gate: its death must be the end of what has not been exec'd yet. */
+enum { LOADED_OPTIONS = 1 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 7 | 1 << 20 };
+
+struct load {
+	bool exact_only;	/* refuse rather than gate */
+	pid_t loader;		/* the process that has loaded; 0: none so far */
+	bool held;		/* the filter is still to be loaded, at each exec */
+	unsigned mark;		/* of the gate's own answers */
+	bool closed;		/* the exact filter has been loaded over the gate */
+	struct refusal problem;	/* why nothing may go on, when one of these fails */
+};
+
+/* Makes a file in memory that the runtime will inherit; for a tracer without CAP_SYS_PTRACE, from
+ * whom an init may guard its memory.  In the tracer, load_keep_share() makes it descriptor 0. */
+void load_share(void);
+bool load_keep_share(void);
+
+/* At the entry into or exit from a system call.  False: the container must not start. */
+bool load_at_call(struct load *load, pid_t tid);
+/* Is the tracee about to call execve(2)? */
+bool load_sees_exec(pid_t tid);
+/* At a call that a filter answers with SECCOMP_RET_TRACE: opens the gate, or answers ENOSYS. */
+bool load_at_gate(const struct load *load, pid_t tid);
+/* At the exec stop of a task that the filter is meant for: it is bound now. */
+bool load_at_exec(struct load *load, pid_t pid);
+/* The task was killed by its filter. */
+void load_killed(struct load *load, pid_t pid);
+/* "hold", "gate+exact", "gate" or, when there was no load, "no filter". */
+const char *load_road(const struct load *load);
+
+#endif

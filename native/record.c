@@ -1,0 +1,85 @@
+/* Starts the recorder for a container whose annotations ask for it.
+ *
+ * Only where the installer wants annotations to be heeded: `FRONT.record` beside the front leads to
+ * the recorder then, a program of root's.  Its key is searched for as text, as in bundle.c; what
+ * the annotation says is for the recorder to read, and a recorder that finds none goes.  It is
+ * nobody's child, has nothing of the engine's open, and says through descriptor 3 when it is ready.
+ * It gets two seconds for that; whatever becomes of it, the container starts.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <errno.h>
+
+#include "birth.h"
+#include "latch.h"
+
+static const char key[] = "seclatch.record";
+enum { READY = 3, PATIENCE = 2000 };	/* a descriptor; milliseconds */
+
+/* The engine's pipes must not stay open: who reads them would wait for the recorder's end. */
+static bool take_descriptors(int report)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	for (int fd = 0; fd < READY; fd++)
+		if (null < 0 || dup2(null, fd) < 0)
+			return false;
+	if (dup2(report, READY) < 0)
+		return false;
+	let_go_of_files(READY + 1);
+	return true;
+}
+
+static void be_recorder(const char *recorder, const struct call *call, pid_t front, int report)
+{
+	char *const environment[] = { (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+				      (char *)"LANG=C.UTF-8", NULL };
+	sigset_t none;
+	char pid[16];
+
+	setsid();
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	snprintf(pid, sizeof pid, "%d", (int)front);
+	report = fcntl(report, F_DUPFD, READY + 1);	/* out of the way of 0, 1, 2 */
+	if (report >= 0 && take_descriptors(report))
+		execve(recorder, (char *const[]){ (char *)recorder, pid, (char *)call->bundle,
+			(char *)call->config, NULL }, environment);
+	_exit(127);
+}
+
+static void start(const char *recorder, const struct call *call, int report)
+{
+	pid_t front = getpid(), between;
+	bool subreaper = set_subreaper(false);
+
+	between = fork_unannounced();
+	if (between == 0) {
+		if (fork_unannounced() == 0)
+			be_recorder(recorder, call, front, report);
+		_exit(0);
+	}
+	while (between > 0 && waitpid(between, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	set_subreaper(subreaper);
+}
+
+void record_if_asked(const struct call *call)
+{
+	char recorder[PATH_MAX];
+	int report[2];
+
+	if (!beside_front(recorder, sizeof recorder, ".record") || *recorder != '/' ||
+	    !bundle_mentions(call, key) || pipe2(report, O_CLOEXEC))
+		return;
+	start(recorder, call, report[1]);
+	close(report[1]);
+	poll(&(struct pollfd){ .fd = report[0], .events = POLLIN }, 1, PATIENCE);
+	close(report[0]);
+}

@@ -1,0 +1,211 @@
+/* Registers of a stopped tracee, as far as making it call the kernel needs them.
+ *
+ * One instruction enters the kernel (`enter`, of `enter_length` bytes); the number and the
+ * arguments are in registers (syscall(2)).  A 32-bit x86 program in a 64-bit kernel is handled;
+ * on other architectures than these two a tracee cannot be entered, and that is said.
+ */
+#ifndef SECLATCH_REGISTERS_H
+#define SECLATCH_REGISTERS_H
+
+#include <elf.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <unistd.h>
+
+/* What differs between the kernel's interfaces to 32-bit and 64-bit programs. */
+struct abi {
+	unsigned char enter[4];
+	unsigned enter_length;
+	unsigned pointer;	/* bytes */
+	uint32_t audit;		/* AUDIT_ARCH_* */
+	long nr_seccomp, nr_prctl, nr_exit_group, nr_mmap, nr_mprotect;
+};
+
+enum { ARGUMENTS = 6 };
+
+#if defined(__x86_64__) && !defined(__ILP32__)
+# define CAN_ENTER 1
+# define NATIVE_ARCH 0xc000003eU	/* AUDIT_ARCH_X86_64 */
+
+struct registers { struct user_regs_struct user; };
+
+/* PTRACE_GETREGS speaks the tracer's layout, also of a 32-bit tracee (arch/x86/kernel/ptrace.c). */
+static inline int registers_get(pid_t pid, struct registers *registers)
+{
+	return syscall(SYS_ptrace, 12L, (long)pid, 0L, &registers->user) ? errno : 0;
+}
+
+static inline int registers_set(pid_t pid, const struct registers *registers)
+{
+	return syscall(SYS_ptrace, 13L, (long)pid, 0L, &registers->user) ? errno : 0;
+}
+
+static inline const struct abi *registers_abi(const struct registers *registers)
+{
+	static const struct abi native = { { 0x0f, 0x05 }, 2, 8, NATIVE_ARCH, SYS_seccomp,
+					   SYS_prctl, SYS_exit_group, SYS_mmap, SYS_mprotect };
+	static const struct abi i386 = { { 0xcd, 0x80 }, 2, 4, 0x40000003, 354, 172, 252, 192, 125 };
+
+	return registers->user.cs == 0x23 ? &i386 : &native;	/* __USER32_CS */
+}
+
+static inline void registers_call(struct registers *registers, unsigned long at, long number,
+				  const unsigned long args[ARGUMENTS])
+{
+	struct user_regs_struct *user = &registers->user;
+
+	/* not in a system call: nothing for the kernel to restart */
+	user->orig_rax = (unsigned long)-1;
+	user->rip = at;
+	user->rax = (unsigned long)number;
+	if (user->cs == 0x23) {
+		user->rbx = args[0], user->rcx = args[1], user->rdx = args[2];
+		user->rsi = args[3], user->rdi = args[4], user->rbp = args[5];
+	} else {
+		user->rdi = args[0], user->rsi = args[1], user->rdx = args[2];
+		user->r10 = args[3], user->r8 = args[4], user->r9 = args[5];
+	}
+}
+
+#define registers_pc(registers) ((unsigned long)(registers)->user.rip)
+#define registers_sp(registers) ((unsigned long)(registers)->user.rsp)
+
+static inline void registers_set_result(struct registers *registers, long result)
+{
+	registers->user.rax = (unsigned long)result;
+	registers->user.orig_rax = (unsigned long)-1;
+}
+
+/* At the entry into a system call: that none be made.  (The kernel makes call -1, there is none.) */
+static inline int registers_cancel(pid_t pid, const struct registers *registers)
+{
+	struct registers changed = *registers;
+
+	changed.user.orig_rax = (unsigned long)-1;
+	return registers_set(pid, &changed);
+}
+
+static inline long registers_result(const struct registers *registers)
+{
+	return registers->user.cs == 0x23 ? (int)registers->user.rax : (long)registers->user.rax;
+}
+
+#elif defined(__aarch64__) && !defined(__ILP32__)
+# define CAN_ENTER 1
+# define NATIVE_ARCH 0xc00000b7U	/* AUDIT_ARCH_AARCH64 */
+
+struct registers { struct user_regs_struct user; };
+
+/* ENOEXEC: a 32-bit tracee, whose registers are fewer. */
+static inline int registers_get(pid_t pid, struct registers *registers)
+{
+	struct iovec all = { &registers->user, sizeof registers->user };
+
+	if (syscall(SYS_ptrace, 0x4204L, (long)pid, (long)NT_PRSTATUS, &all))
+		return errno;
+	return all.iov_len == sizeof registers->user ? 0 : ENOEXEC;
+}
+
+static inline int registers_set(pid_t pid, const struct registers *registers)
+{
+	struct iovec all = { (void *)&registers->user, sizeof registers->user };
+
+	return syscall(SYS_ptrace, 0x4205L, (long)pid, (long)NT_PRSTATUS, &all) ? errno : 0;
+}
+
+static inline const struct abi *registers_abi(const struct registers *registers)
+{
+	static const struct abi native = { { 0x01, 0x00, 0x00, 0xd4 }, 4, 8, NATIVE_ARCH, SYS_seccomp,
+					   SYS_prctl, SYS_exit_group, SYS_mmap, SYS_mprotect };
+
+	(void)registers;
+	return &native;
+}
+
+static inline void registers_call(struct registers *registers, unsigned long at, long number,
+				  const unsigned long args[ARGUMENTS])
+{
+	registers->user.pc = at;
+	registers->user.regs[8] = (unsigned long)number;
+	for (int i = 0; i < ARGUMENTS; i++)
+		registers->user.regs[i] = args[i];
+}
+
+#define registers_pc(registers) ((unsigned long)(registers)->user.pc)
+#define registers_sp(registers) ((unsigned long)(registers)->user.sp)
+
+static inline void registers_set_result(struct registers *registers, long result)
+{
+	registers->user.regs[0] = (unsigned long)result;
+}
+
+static inline int registers_cancel(pid_t pid, const struct registers *registers)
+{
+	int none = -1;
+	struct iovec number = { &none, sizeof none };
+
+	(void)registers;	/* NT_ARM_SYSTEM_CALL: x8 is not looked at any more */
+	return syscall(SYS_ptrace, 0x4205L, (long)pid, 0x404L, &number) ? errno : 0;
+}
+
+static inline long registers_result(const struct registers *registers)
+{
+	return (long)registers->user.regs[0];
+}
+
+#else
+# define CAN_ENTER 0
+# define NATIVE_ARCH 0U
+
+struct registers { int none; };
+
+static inline int registers_get(pid_t pid, struct registers *registers)
+{
+	(void)pid, (void)registers;
+	return ENOEXEC;
+}
+
+static inline int registers_set(pid_t pid, const struct registers *registers)
+{
+	(void)pid, (void)registers;
+	return ENOEXEC;
+}
+
+static inline const struct abi *registers_abi(const struct registers *registers)
+{
+	static const struct abi none = { { 0 }, 1, sizeof(long), 0, -1, -1, -1, -1, -1 };
+
+	(void)registers;
+	return &none;
+}
+
+static inline void registers_call(struct registers *registers, unsigned long at, long number,
+				  const unsigned long args[ARGUMENTS])
+{
+	(void)registers, (void)at, (void)number, (void)args;
+}
+
+static inline void registers_set_result(struct registers *registers, long result)
+{
+	(void)registers, (void)result;
+}
+
+static inline int registers_cancel(pid_t pid, const struct registers *registers)
+{
+	(void)pid, (void)registers;
+	return ENOEXEC;
+}
+
+#define registers_pc(registers) ((void)(registers), 0UL)
+#define registers_sp(registers) ((void)(registers), 0UL)
+#define registers_result(registers) ((void)(registers), -1L)
+#endif
+
+#endif

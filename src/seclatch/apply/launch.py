@@ -1,0 +1,75 @@
+"""Start programs under a filter, by the static program seclatch-apply (native/apply)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from seclatch.apply.loadable import Loadable
+from seclatch.errors import SeclatchError
+from seclatch.runtime.latch import find_latch
+
+Word = str | os.PathLike[str]
+
+
+def become(loadable: Loadable, args: Sequence[Word], *, allow_exec: bool = False) -> NoReturn:
+    """Replace this process by the program: same pid, files, terminal. Raises SeclatchError."""
+    with _handed_over(loadable) as fd:
+        words = command_line(loadable, fd, args, allow_exec=allow_exec)
+        try:
+            os.execv(words[0], words)  # noqa: S606 (there is no shell)
+        except OSError as error:
+            raise SeclatchError(
+                f"executing {words[0]}: {error.strerror}", remedy="install seclatch again"
+            ) from error
+
+
+def start(
+    loadable: Loadable, args: Sequence[Word], *, allow_exec: bool = False, **options: Any
+) -> subprocess.Popen[Any]:
+    """Start the program as a child; `options` are those of subprocess.Popen.
+
+    Its pid is the program's own. Status 125: nothing was started, and stderr says why.
+    """
+    with _handed_over(loadable) as fd:
+        words = command_line(loadable, fd, args, allow_exec=allow_exec)
+        more = tuple(options.pop("pass_fds", ()))
+        return subprocess.Popen(words, pass_fds=(fd, *more), **options)
+
+
+def run(
+    loadable: Loadable, args: Sequence[Word], *, allow_exec: bool = False, **options: Any
+) -> subprocess.CompletedProcess[Any]:
+    """Run the program until it ends; `options` are those of subprocess.run."""
+    with _handed_over(loadable) as fd:
+        words = command_line(loadable, fd, args, allow_exec=allow_exec)
+        more = tuple(options.pop("pass_fds", ()))
+        check = options.pop("check", False)
+        return subprocess.run(words, pass_fds=(fd, *more), check=check, **options)
+
+
+def command_line(
+    loadable: Loadable, fd: int, args: Sequence[Word], *, allow_exec: bool
+) -> list[str]:
+    """Return the words that call seclatch-apply, which reads the filter from `fd`."""
+    if not args:
+        raise SeclatchError("no command given", status=2)
+    option = ["--allow-exec"] if allow_exec else []
+    flags = ["--flags", str(loadable.flags)] if loadable.flags else []
+    program = str(find_latch("apply"))
+    return [program, *option, *flags, "--fd", str(fd), "--", *(os.fspath(word) for word in args)]
+
+
+@contextmanager
+def _handed_over(loadable: Loadable) -> Iterator[int]:
+    """A file in memory that an exec keeps, with the program in it; closed here at the end."""
+    fd = os.memfd_create("seclatch-filter", 0)
+    try:
+        os.write(fd, loadable.code)
+        os.lseek(fd, 0, os.SEEK_SET)
+        yield fd
+    finally:
+        os.close(fd)

@@ -1,0 +1,100 @@
+"""What seclatch-apply loads: a profile compiled for this process, or a program compiled before."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from seclatch.errors import InputError, SeclatchError
+from seclatch.model.action import Kind
+from seclatch.model.arch import Arch
+from seclatch.model.profile import Profile
+from seclatch.profile.compile import Runtime, compile_profile
+from seclatch.profile.load import parse
+from seclatch.profile.resolve import Host, narrow
+from seclatch.profile.source import read as read_source
+from seclatch.runtime.capability import from_mask
+
+# SECCOMP_FILTER_FLAG_*, <linux/seccomp.h>. TSYNC concerns further threads, and a program that was
+# just exec'd has none; WAIT_KILLABLE_RECV is for listeners.
+FLAGS = {"SECCOMP_FILTER_FLAG_LOG": 2, "SECCOMP_FILTER_FLAG_SPEC_ALLOW": 4}
+
+MAX_INSTRUCTIONS = 4096
+"""BPF_MAXINSNS, <linux/bpf_common.h>."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loadable:
+    """A BPF program (`struct sock_filter[]`, this machine's byte order), and seccomp(2)'s flags.
+
+    `ignored` are names of the profile that libseccomp does not know.
+    """
+
+    code: bytes
+    flags: int = 0
+    ignored: tuple[str, ...] = ()
+
+
+def read(path: Path) -> Loadable:
+    """Read a profile, or a compiled program (told by its bytes). Raises InputError."""
+    source = read_source(path)
+    if not source.is_program:
+        return make(parse(source.text(), source.name), source.name)
+    if len(source.data) % 8 or len(source.data) > MAX_INSTRUCTIONS * 8:
+        raise InputError(
+            source.name,
+            "",
+            "no compiled filter: these have at most 4096 whole instructions of 8 bytes",
+            remedy="make one with `seclatch profile compile --format bpf`",
+        )
+    return Loadable(source.data)
+
+
+def make(profile: Profile, source: str = "the profile") -> Loadable:
+    """Compile a profile, its conditions resolved for this host and this process' capabilities.
+
+    Raises InputError for what a filter without a listener cannot do.
+    """
+    if not profile.default_action:
+        raise InputError(source, "", "the empty profile stands for no seccomp at all")
+    resolved = narrow(profile, this_process())
+    effects = (resolved.default, *(rule.effect for rule in resolved.rules))
+    if any(effect.kind is Kind.NOTIFY for effect in effects):
+        raise InputError(
+            source,
+            "",
+            "SCMP_ACT_NOTIFY: there is nobody to listen for a program of its own",
+            remedy="use SCMP_ACT_ERRNO here, or a container runtime with a listener",
+        )
+    program = compile_profile(resolved, runtime=Runtime.LIBSECCOMP)
+    if len(program.code) > MAX_INSTRUCTIONS * 8:
+        raise InputError(
+            source,
+            "",
+            f"{len(program.code) // 8} instructions: the kernel takes 4096 at most",
+            remedy="name fewer architectures, or simplify the conditions",
+        )
+    flags = sum(FLAGS.get(name, 0) for name in profile.flags or ())
+    return Loadable(program.code, flags, program.ignored)
+
+
+def this_process() -> Host:
+    """This host, and the capabilities that this process has."""
+    release = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    kernel = (int(release[1]), int(release[2])) if release else (0, 0)
+    return Host(Arch.native(), _capabilities(), kernel)
+
+
+def _capabilities() -> frozenset[str]:
+    """CapEff of proc_pid_status(5)."""
+    try:
+        text = Path("/proc/self/status").read_text()
+    except OSError as error:
+        raise SeclatchError(
+            f"looking for this process' capabilities in /proc: {error.strerror}",
+            remedy="mount /proc, or compile the profile elsewhere (seclatch profile compile)",
+        ) from error
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", text, re.MULTILINE)
+    return from_mask(int(found[1], 16)) if found else frozenset()

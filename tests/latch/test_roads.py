@@ -1,0 +1,318 @@
+"""Where seccomp is not suspended: the filter is held until the exec, or gated; what that leaves."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.conftest import Compiler
+from tests.latch.listener import agent
+from tests.latch.oci import (
+    READ_STATE,
+    Bundle,
+    Runtime,
+    case,
+    created,
+    is_alive,
+    running,
+    runs,
+    status,
+    wait_until,
+)
+from tests.latch.test_same_filter import engine_like_profile, observe
+
+pytestmark = pytest.mark.root
+
+MakeBundle = Callable[..., Bundle]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+WITH_ADMIN = {"capabilities": ["CAP_SYS_ADMIN"]}
+
+
+@pytest.fixture(autouse=True)
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The gate by choice, as root: what the host permits is for tests/engines/test_rootless.py."""
+    monkeypatch.setenv("SECLATCH_MODE", "gate")
+    monkeypatch.setenv("SECLATCH_LOG", str(tmp_path / "starts"))
+    return tmp_path / "starts"
+
+
+SCHEMA = json.loads((resources.files("seclatch.data") / "schemas/start-1.json").read_text())
+
+
+def roads(journal: Path) -> list[str]:
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    for line in lines:
+        jsonschema.validate(line, SCHEMA)
+    return [line["road"] for line in lines]
+
+
+def keep_admin(bundle: Bundle) -> Bundle:
+    for held in bundle.config["process"]["capabilities"].values():
+        held.append("CAP_SYS_ADMIN")
+    bundle.write()
+    return bundle
+
+
+@pytest.fixture
+def run(latched: Runtime, bundle: MakeBundle, rootfs: Path, compiler: Compiler) -> Run:
+    """run(PROGRAM…, seccomp=…, no_new_privileges=…, admin=…)."""
+
+    def start(*args: str, admin: bool = False, **options: Any) -> Any:
+        for name in ("opens_gate", "errnos"):
+            if not (rootfs / "bin" / name).exists():
+                shutil.copy(compiler(name), rootfs / "bin" / name)
+        made = bundle(list(args), **options)
+        if admin:
+            keep_admin(made)
+        done = latched("run", "--bundle", made.path, made.id)
+        latched("delete", "--force", made.id)
+        return done
+
+    return start
+
+
+def test_the_held_filter_is_the_bare_runtime_s(
+    plain: Runtime, latched: Runtime, bundle: MakeBundle, compiler: Compiler, journal: Path
+) -> None:
+    """With no_new_privs the program has the very filter, and nothing else of it differs."""
+    made = bundle(["/bin/sleep", "100"], seccomp=engine_like_profile(), no_new_privileges=True)
+    get_filter = compiler("get_filter")
+    assert observe(latched, made, get_filter) == observe(plain, made, get_filter)
+    assert roads(journal) == ["hold"]
+
+
+def test_by_the_gate_only_the_filter_differs(
+    plain: Runtime, latched: Runtime, bundle: MakeBundle, compiler: Compiler, journal: Path
+) -> None:
+    made = bundle(["/bin/sleep", "100"], seccomp=engine_like_profile())
+    bare, bare_filters = observe(plain, made, compiler("get_filter"))
+    under, under_filters = observe(latched, made, compiler("get_filter"))
+    assert bare == under
+    assert bare_filters.strip() in under_filters  # a copy of it is inside
+    assert roads(journal) == ["gate"]
+
+
+def test_with_sys_admin_the_exact_filter_is_loaded_over_the_gate(
+    latched: Runtime, bundle: MakeBundle, compiler: Compiler, journal: Path, plain: Runtime
+) -> None:
+    made = keep_admin(bundle(["/bin/sleep", "100"], seccomp=engine_like_profile()))
+    _, (exact, *none) = filters_of(plain, made, compiler)
+    assert not none
+    facts, (oldest, newest) = filters_of(latched, made, compiler)
+    assert newest == exact
+    assert exact in oldest
+    assert facts["Seccomp_filters"] == "2"
+    assert roads(journal) == ["gate+exact"]
+
+
+def filters_of(
+    runtime: Runtime, made: Bundle, compiler: Compiler
+) -> tuple[dict[str, str], list[str]]:
+    with running(runtime, made) as pid:
+        facts = wait_until(lambda: (s := status(pid))["TracerPid"] == "0" and s, "the tracer")
+        words = [str(compiler("get_filter")), str(pid)]
+        text = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    return facts, text.split()
+
+
+DENIALS = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [
+        {"names": ["umask"], "action": "SCMP_ACT_ERRNO", "errnoRet": 7},  # the gate's
+        {"names": ["getpgid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 9},  # not
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("no_new_privs", "admin", "told"),
+    [(False, False, errno.ENOSYS), (True, False, 7), (False, True, 7)],
+    ids=["gate", "hold", "gate+exact"],
+)
+def test_the_errno_of_a_gated_call(run: Run, no_new_privs: bool, admin: bool, told: int) -> None:
+    """By the gate alone, what it opens for the runtime is ENOSYS afterwards; the rest is exact."""
+    done = run("/bin/errnos", seccomp=DENIALS, no_new_privileges=no_new_privs, admin=admin)
+    assert done.stdout.split() == [str(told), "9"], done.stderr
+
+
+OPENABLE = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32", "SCMP_ARCH_AARCH64"],
+}
+if os.uname().machine == "aarch64":
+    OPENABLE["architectures"] = ["SCMP_ARCH_AARCH64"]
+else:
+    OPENABLE["architectures"].remove("SCMP_ARCH_AARCH64")
+
+
+def openable(action: str) -> dict[str, Any]:
+    return {**OPENABLE, "syscalls": [{"names": ["umask"], "action": action}]}
+
+
+@pytest.mark.parametrize("admin", [False, True], ids=["gate", "gate+exact"])
+def test_the_gate_cannot_be_opened_from_inside(
+    run: Run, plain: Runtime, bundle: MakeBundle, admin: bool
+) -> None:
+    """ptrace and listeners can make a call that is answered with RET_TRACE; not the gate's."""
+    done = run("/bin/opens_gate", seccomp=openable("SCMP_ACT_ERRNO"), admin=admin)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_the_attacks_are_real(run: Run, plain: Runtime, bundle: MakeBundle) -> None:
+    """The same attacks, where the profile itself answers with SCMP_ACT_TRACE and the bare runtime
+    guards nothing: each kind gets through."""
+    run("/bin/exit42", seccomp=openable("SCMP_ACT_ERRNO"))  # puts the program into the rootfs
+    made = bundle(["/bin/opens_gate"], seccomp=openable("SCMP_ACT_TRACE"))
+    done = plain("run", "--bundle", made.path, made.id)
+    plain("delete", "--force", made.id)
+    assert set(done.stdout.split()) >= {"traceme", "attach", "seize", "listener"}
+    assert "straight" not in done.stdout
+
+
+def test_held_filters_are_not_opened_either(run: Run) -> None:
+    done = run("/bin/opens_gate", seccomp=openable("SCMP_ACT_ERRNO"), no_new_privileges=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_a_profile_s_own_trace_action_stays_enosys(run: Run, no_new_privileges: bool) -> None:
+    profile = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["umask", "getpgid"], "action": "SCMP_ACT_TRACE"}],
+    }
+    done = run("/bin/errnos", seccomp=profile, no_new_privileges=no_new_privileges)
+    assert done.stdout.split() == [str(errno.ENOSYS)] * 2, done.stderr
+
+
+def test_refuse_takes_what_is_exact_and_nothing_else(
+    run: Run, monkeypatch: pytest.MonkeyPatch, journal: Path, latched: Runtime, bundle: MakeBundle,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("SECLATCH_MODE", "refuse")
+    assert run("/bin/exit42", seccomp=case("exit-only")).returncode == 42
+    assert roads(journal) == ["suspend"]
+    # without CAP_SYS_PTRACE suspending is refused, and a rooted container's user namespace is ours
+    log = tmp_path / "log.json"
+    made = bundle(["/bin/exit42"], seccomp=case("exit-only"))
+    words = latched.argv(
+        "--log", log, "--log-format", "json", "run", "--bundle", made.path, made.id
+    )
+    done = subprocess.run(
+        ["setpriv", "--bounding-set=-sys_ptrace", *words], capture_output=True, check=False
+    )
+    assert done.returncode not in (0, 42)
+    assert "nothing was started" in log.read_text()
+    assert roads(journal) == ["suspend"]
+    made.config["process"]["noNewPrivileges"] = True
+    made.write()
+    latched("delete", "--force", made.id)
+    done = subprocess.run(["setpriv", "--bounding-set=-sys_ptrace", *words], check=False)
+    assert done.returncode == 42
+    assert roads(journal) == ["suspend", "hold"]
+
+
+def stop_and_continue(pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: status(pid)["State"][0] in "tT", "its stop")
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: status(pid)["State"][0] in "SR", "its going on")
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["straight", "stopped"])
+def test_a_tracer_killed_after_the_load_fails_closed(
+    latched: Runtime, bundle: MakeBundle, no_new_privileges: bool, stopped: bool
+) -> None:
+    """Init ends with its tracer, also when it has been stopped and continued before: held, it
+    has no filter, and gated it would go on by the gate alone, whatever was asked for."""
+    made = bundle(["/bin/sleep", "100"], seccomp=DENIALS, no_new_privileges=no_new_privileges)
+    hook = {"path": "/bin/sleep", "args": ["sleep", "99"]}
+    made.config["hooks"] = {"startContainer": [hook]}
+    made.write()
+    with created(latched, made) as pid:
+        words = latched.argv("start", made.id)
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as start:
+            children = Path(f"/proc/{pid}/task/{pid}/children")
+            wait_until(
+                lambda: any(runs(int(child), "sleep") for child in children.read_text().split()),
+                "the hook",
+            )
+            if stopped:
+                stop_and_continue(pid)
+            os.kill(int(status(pid)["TracerPid"]), 9)
+            wait_until(lambda: not is_alive(pid), "init's end")
+            start.kill()
+
+
+def test_a_killed_tracer_fails_closed(
+    latched: Runtime, bundle: MakeBundle, no_new_privileges: bool
+) -> None:
+    """Held: init dies with the tracer. Gated: it is bound, and trips. No program either way."""
+    made = bundle(["/bin/touch", "/tmp/ran"], seccomp=case("exit-only"),
+                  no_new_privileges=no_new_privileges)  # fmt: skip
+    with created(latched, made) as pid:
+        tracer = int(status(pid)["TracerPid"])
+        assert tracer
+        os.kill(tracer, 9)
+        latched("start", made.id)
+        wait_until(lambda: not Path(f"/proc/{pid}").exists()
+                   or status(pid)["State"].startswith("Z"), "init's end")  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["code", "data", "stack"])
+def test_a_neighbour_that_writes_into_the_starting_program_does_not_free_it(
+    latched: Runtime, bundle: MakeBundle, rootfs: Path, compiler: Compiler, what: str
+) -> None:
+    """The container's programs may write to the memory of one that `exec` starts, from its exec on,
+    when its filter is still to be loaded."""
+    for name in ("meddler", "errnos"):
+        if not (rootfs / "bin" / name).exists():
+            shutil.copy(compiler(name), rootfs / "bin" / name)
+    made = bundle(["/bin/meddler", what], seccomp=DENIALS, no_new_privileges=True)
+    with running(latched, made):
+        wait_until(lambda: "ready" in (made.path / "output").read_text(), "the attacker")
+        told = [
+            latched("exec", "--no-new-privs", made.id, "/bin/errnos").stdout.strip()
+            for _ in range(20)
+        ]
+    assert set(told) <= {"7 9", ""}, told
+
+
+def test_a_hook_of_the_host_s_after_the_load_is_let_go(
+    latched: Runtime, bundle: MakeBundle, no_new_privileges: bool, tmp_path: Path
+) -> None:
+    """crun's front runs them itself in `run`, and is traced until the program's exec."""
+    out = tmp_path / "out"
+    made = bundle(["/bin/exit42"], seccomp=case("exit-only"), no_new_privileges=no_new_privileges)
+    words = f"{READ_STATE}grep Seccomp: /proc/self/status >{out}"
+    report = {"path": "/bin/sh", "args": ["sh", "-c", words]}
+    made.config["hooks"] = {"poststart": [report]}
+    made.write()
+    done = latched("run", "--bundle", made.path, made.id)
+    latched("delete", "--force", made.id)
+    assert (done.returncode, out.read_text()) == (42, "Seccomp:\t0\n"), done.stderr
+
+
+def test_an_agent_that_is_asked_about_prctl_does_not_keep_the_start(
+    latched: Runtime, bundle: MakeBundle, no_new_privileges: bool, tmp_path: Path
+) -> None:
+    """The latch has the runtime's init call prctl, before the agent has got its listener."""
+    profile = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "listenerPath": str(tmp_path / "agent"),
+        "syscalls": [{"names": ["prctl"], "action": "SCMP_ACT_NOTIFY"}],
+    }
+    made = bundle(["/bin/exit42"], seccomp=profile, no_new_privileges=no_new_privileges)
+    with agent(tmp_path / "agent"):
+        done = latched("run", "--bundle", made.path, made.id, timeout=20)
+    latched("delete", "--force", made.id)
+    assert done.returncode == 42, done.stderr
