@@ -127,7 +127,9 @@ def errnos() -> dict[str, int]:
 def tables() -> Iterator[tuple[Path, str]]:
     """Each file with what belongs into it."""
     library = libseccomp()
-    source = {"libseccomp": version("libseccomp2"), "linux": version("linux-libc-dev")}
+    # The series: its stable releases add no calls.
+    series = ".".join(version("linux-libc-dev").split(".")[:2])
+    source = {"libseccomp": version("libseccomp2"), "linux": series}
     by_arch = {arch: dict(names(library, arch)) for arch in Arch}
     known = {name for table in by_arch.values() for name in table}
     yield DATA / "errno.json", json.dumps(errnos(), indent=1) + "\n"

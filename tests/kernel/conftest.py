@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import probe
 import pytest
+import simulator
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +17,14 @@ def prober(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if sys.platform != "linux":
         pytest.skip("seccomp is Linux's")
     return probe.build(tmp_path_factory.mktemp("probe"))
+
+
+@pytest.fixture(scope="session")
+def libseccomp_simulator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """scmp_bpf_sim, from libseccomp's source package. In CI it must be had."""
+    try:
+        return simulator.build(tmp_path_factory.mktemp("simulator"))
+    except (OSError, RuntimeError) as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"libseccomp's source cannot be fetched: {error}")

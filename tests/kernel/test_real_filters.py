@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from itertools import islice
@@ -33,7 +34,7 @@ LOADER = Path(__file__).parents[1] / "programs" / "systemd_filters.py"
 
 
 @pytest.mark.parametrize("runtime", list(Runtime), ids=lambda r: r.value)
-@pytest.mark.parametrize("arch", [Arch.X86_64, Arch.AARCH64], ids=lambda a: a.title)
+@pytest.mark.parametrize("arch", [Arch.X86_64, Arch.AARCH64, Arch.S390X], ids=lambda a: a.title)
 def test_podmans_default(arch, runtime):
     profile = narrow(load(CONTAINERS_COMMON), Host(arch, frozenset(), (6, 18), Engine.PODMAN))
     code = compile_profile(profile, runtime=runtime, native=arch).code
@@ -45,8 +46,6 @@ def test_podmans_default(arch, runtime):
 
 
 def test_a_big_endian_filter():
-    # Podman's default is out of reach here: made on a little-endian machine, libseccomp 2.6.0
-    # swaps the bytes of some returns twice when a program for big-endian ABIs is long.
     rules = (
         Rule(("read", "write"), "SCMP_ACT_ALLOW"),
         Rule(("socket",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.GT, 1 << 40 | 5),)),
@@ -74,7 +73,7 @@ SETTINGS = [
 
 
 @pytest.mark.root
-@pytest.mark.skipif(not SYSTEMD, reason="no libsystemd-shared here")
+@pytest.mark.skipif(not SYSTEMD and not os.environ.get("CI"), reason="no libsystemd-shared here")
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_systemds_settings(setting):
     command = [sys.executable, LOADER, SYSTEMD[-1], setting]

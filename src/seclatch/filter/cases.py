@@ -9,14 +9,17 @@ from itertools import islice, product
 from seclatch.filter.argument import MAX_PIECES, InexpressibleError, Values, join
 from seclatch.filter.domain import FULL, Domain
 from seclatch.filter.formula import show_domain, show_test, show_value, word_name
-from seclatch.filter.join import join_boxes, widen
-from seclatch.filter.paths import Path, Unusual
+from seclatch.filter.join import MAX_BOXES, join_boxes, widen
+from seclatch.filter.paths import Budget, Path, Unusual
 from seclatch.filter.term import Value
 from seclatch.model.action import Action, Kind
 from seclatch.model.arch import Arch
 from seclatch.model.call import ARGS, NUMBER, POINTER
 from seclatch.model.filter import ByteOrder
 from seclatch.model.profile import MAX_ARGS, Arg
+
+_STEPS = 10
+"""To make a box, or the rules of an action, takes about as long as so many branches."""
 
 Box = Mapping[int, Values]
 """Values of some arguments (by index), that must all be so; the others may be anything."""
@@ -58,7 +61,7 @@ def show_action(action: Action) -> str:
 
 
 def cases_of(
-    ways: Iterable[Path], arch: Arch, default: Action | None
+    ways: Iterable[Path], arch: Arch, default: Action | None, budget: Budget | None = None
 ) -> tuple[list[Case], list[Lost]]:
     """The rules that make `ways` out of a default (if there is one), and what they cannot say.
 
@@ -66,7 +69,9 @@ def cases_of(
     """
     boxes: dict[Action, list[Box]] = {}
     lost: list[Lost] = []
-    for way in _joined(ways):
+    budget = budget or Budget()
+    for way in _joined(ways, budget):
+        budget.spend(_STEPS)
         if not isinstance(way.value, int):
             value = show_value(way.value, byteorder(arch))
             lost.append(Lost(condition(way, arch), value, "the answer is computed from the call"))
@@ -79,6 +84,7 @@ def cases_of(
                 lost.append(Lost(condition(way, arch), show_action(action), str(problem)))
     cases: list[Case] = []
     for action, own in boxes.items():
+        budget.spend(_STEPS)
         found = list(islice(_cases(own, action), MAX_PIECES + 1))
         if len(found) <= MAX_PIECES:
             cases += found
@@ -88,12 +94,14 @@ def cases_of(
     return cases, lost
 
 
-def _joined(ways: Iterable[Path]) -> Iterator[Path]:
+def _joined(ways: Iterable[Path], budget: Budget) -> Iterator[Path]:
     """Ways to the same answer that differ in one word only, made one."""
     groups: dict[tuple[Value, Unusual], list[Mapping[int, Domain]]] = {}
     for way in ways:
         groups.setdefault((way.value, way.unusual), []).append(way.domains)
     for (value, unusual), domains in groups.items():
+        if len(domains) <= MAX_BOXES:
+            budget.spend(len(domains) ** 2 // 20)  # each is held against each, which is quicker
         for one in join_boxes(domains):
             yield Path(one, unusual, value)
 

@@ -9,7 +9,8 @@ from seclatch.errors import SeclatchError
 from seclatch.filter.cases import Case, Lost, byteorder, meaningful, show_action
 from seclatch.filter.knowledge import spread
 from seclatch.filter.opcode import CONDITIONAL
-from seclatch.filter.portrait import Portrait, portray
+from seclatch.filter.paths import Budget
+from seclatch.filter.portrait import MAX_STEPS, Portrait, portray
 from seclatch.filter.symbolic import Graphs, Leaf
 from seclatch.filter.term import TooComplexError
 from seclatch.model.action import Action, Kind
@@ -64,9 +65,9 @@ def decompile(
             remedy="say which one it is for: --arch x86_64",
             status=2,
         )
-    graphs = Graphs(program)
+    graphs, budget = Graphs(program), Budget(MAX_STEPS)
     try:
-        portraits = [portray(graphs, arch, stub_apart) for arch in chosen]
+        portraits = [portray(graphs, arch, stub_apart, budget) for arch in chosen]
     except TooComplexError as problem:
         raise SeclatchError(f"decompiling the filter: {problem}", status=2) from problem
     elsewhere, kept = _elsewhere(graphs, program)

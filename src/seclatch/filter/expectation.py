@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seclatch.errors import InputError
-from seclatch.filter.ask import Answer, ask
+from seclatch.filter.ask import Answer, Asker
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
@@ -60,8 +60,9 @@ def parse_table(text: str, source: str) -> list[Row]:
 
 def run_table(program: Filter, rows: list[Row]) -> Iterator[Result]:
     """Ask the filter about every row."""
+    asker = Asker(program)
     for row in rows:
-        yield Result(row, tuple(ask(program, row.asked)))
+        yield Result(row, tuple(asker.ask(row.asked)))
 
 
 def _row(number: int, content: str) -> Row:

@@ -32,17 +32,33 @@ class Path:
     value: Value
 
 
-def paths(root: Node, start: Mapping[int, Domain]) -> Iterator[Path]:
+class Budget:
+    """How many more branches may be followed; one budget may be for many graphs together.
+
+    Without that, a program made for it would take its time anew for each call.
+    """
+
+    def __init__(self, steps: int = MAX_STEPS) -> None:
+        self.left = steps
+
+    def spend(self, steps: int = 1) -> None:
+        """Raises TooComplexError when nothing is left."""
+        self.left -= steps
+        if self.left < 0:
+            raise TooComplexError("there are more ways through than can be followed")
+
+
+def paths(root: Node, start: Mapping[int, Domain], budget: Budget | None = None) -> Iterator[Path]:
     """Every way through the graph for calls whose words are in `start`.
 
     Raises TooComplexError when there are too many.
     """
+    budget = budget or Budget()
     stack: list[tuple[Node, Mapping[int, Domain], Unusual]] = [(root, start, ())]
-    left = MAX_STEPS
     while stack:
         node, domains, unusual = stack.pop()
-        left -= 1
-        if left < 0 or len(unusual) > MAX_UNUSUAL:
+        budget.spend()
+        if len(unusual) > MAX_UNUSUAL:
             raise TooComplexError("there are more ways through than can be followed")
         if not isinstance(node, Branch):
             yield Path(domains, unusual, node.value)

@@ -17,15 +17,18 @@ from seclatch.filter.cases import (
 )
 from seclatch.filter.domain import FULL, Domain, Range, clip, meets, subtract
 from seclatch.filter.formula import show_domain, show_value
-from seclatch.filter.paths import Path, paths
-from seclatch.filter.symbolic import Graphs, Leaf, Node, descend
+from seclatch.filter.paths import Budget, Path, paths
+from seclatch.filter.symbolic import Graphs, Leaf, Node, descend, settled
 from seclatch.filter.term import U32, TooComplexError
 from seclatch.model.action import ENOSYS, Action, Kind
 from seclatch.model.arch import X32_BIT, Arch
-from seclatch.model.call import ARCH, ARGS, NUMBER, WORDS
+from seclatch.model.call import NUMBER
 from seclatch.model.syscall import Syscall, table
 
 _ENOSYS = Action(Kind.ERRNO, ENOSYS)
+MAX_STEPS = 300_000
+"""Branches to follow for all calls together. Docker's default, with all its ABIs, has 25 000."""
+
 _STUB = "runc's stub for calls above all that a profile names: runc adds it again, crun does not"
 
 
@@ -52,17 +55,16 @@ class Portrait:
         return only[0].action
 
 
-def portray(graphs: Graphs, arch: Arch, stub_apart: bool = False) -> Portrait:
+def portray(
+    graphs: Graphs, arch: Arch, stub_apart: bool = False, budget: Budget | None = None
+) -> Portrait:
     """Ask a program about every call of an architecture. Raises TooComplexError.
 
+    `budget`: for all calls; those for which nothing is left are `lost`.
     `stub_apart`: what runc's stub answers is `lost`, not rules.
     """
-    known = {ARCH: arch.audit}
-    if arch.bits == 32 and arch is not Arch.X32:
-        # The kernel fills 32-bit arguments up with zeros; x32's are 64-bit registers.
-        upper = 1 if arch.little else 0
-        known |= {word + upper: 0 for word in range(ARGS, WORDS, 2)}
-    root = graphs.graph(known)
+    root = graphs.graph(settled(arch))
+    budget = budget or Budget(MAX_STEPS)
     numbers = unnamed(arch)
     default = _default(root, numbers)
     if default == _ENOSYS:
@@ -70,7 +72,7 @@ def portray(graphs: Graphs, arch: Arch, stub_apart: bool = False) -> Portrait:
     cases: dict[str, tuple[Case, ...]] = {}
     lost: list[tuple[str, Lost]] = []
     for call in table(arch).all():
-        found, problems = _cases(root, call, default)
+        found, problems = _cases(root, call, default, budget)
         if found:
             cases[call.name] = tuple(found)
         lost += [(call.name, problem) for problem in problems]
@@ -150,11 +152,13 @@ def _below_stub(root: Node, arch: Arch, numbers: tuple[Range, ...]) -> Action | 
     return next((one for one, _ in below.most_common() if not one.kind.executes), None)
 
 
-def _cases(root: Node, call: Syscall, default: Action) -> tuple[list[Case], list[Lost]]:
+def _cases(
+    root: Node, call: Syscall, default: Action, budget: Budget
+) -> tuple[list[Case], list[Lost]]:
     node = descend(root, NUMBER, call.number)
     start = {NUMBER: Domain(((call.number, call.number),))}
     try:
-        return cases_of(paths(node, start), call.arch, default)
+        return cases_of(paths(node, start, budget), call.arch, default, budget)
     except TooComplexError as problem:
         return [], [Lost("any arguments", "unknown", str(problem))]
 

@@ -15,7 +15,8 @@ from seclatch.filter import opcode
 from seclatch.filter.comparison import compare
 from seclatch.filter.opcode import ALU, DIV, JMP, LD, LDX, NEG, RET, ST, STX, X
 from seclatch.filter.term import U32, Term, Terms, Test, TooComplexError, Value
-from seclatch.model.call import DATA_SIZE
+from seclatch.model.arch import Arch
+from seclatch.model.call import ARCH, ARGS, DATA_SIZE, WORDS
 from seclatch.model.filter import Filter
 
 MAX_STEPS = 500_000
@@ -182,6 +183,17 @@ class _Walk:
         if mode == opcode.MEM:
             return state.memory[k]
         return k if mode == opcode.IMM else DATA_SIZE
+
+
+def settled(arch: Arch) -> dict[int, int]:
+    """The words of a call that its ABI settles: the kernel fills 32-bit arguments up with zeros.
+
+    (x32's are 64-bit registers.)
+    """
+    known = {ARCH: arch.audit}
+    if arch.bits == 32 and arch is not Arch.X32:
+        known |= {word + int(arch.little): 0 for word in range(ARGS, WORDS, 2)}
+    return known
 
 
 def descend(node: Node, word: int, value: int) -> Node:

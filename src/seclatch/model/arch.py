@@ -91,6 +91,11 @@ class Arch(enum.Enum):
         return self.value.machine
 
     @property
+    def elf_name(self) -> str:
+        """The name of `elf_machine`: `EM_X86_64`. Several ABIs may share it."""
+        return _ELF_NAMES[self.value.machine]
+
+    @property
     def goarch(self) -> str:
         """GOARCH, or "" where Go has none."""
         return self.value.goarch
@@ -130,12 +135,13 @@ class Arch(enum.Enum):
 
     @classmethod
     def parse(cls, spelling: str) -> Arch:
-        """Find by any spelling (SCMP_ARCH_*, AUDIT_ARCH_*, short name, GOARCH, uname -m).
+        """Find by any spelling: SCMP_ARCH_*, AUDIT_ARCH_*, EM_*, short name, GOARCH, uname -m, and
+        the number of AUDIT_ARCH_* or EM_*, in C's notation.
 
         A name that several ABIs share means the plain one (`AUDIT_ARCH_X86_64` is not x32; uname
-        `mips` is big endian). Raises ValueError for an unknown one.
+        `mips` and `EM_MIPS` are big endian). Raises ValueError for an unknown one.
         """
-        found = _SPELLINGS.get(spelling.lower())
+        found = _SPELLINGS.get(_plain(spelling))
         if found is None:
             raise ValueError(f"unknown architecture {spelling!r}")
         return found
@@ -179,15 +185,35 @@ _COMPAT = {
 }
 
 
+_ELF_NAMES = {
+    3: "EM_386", 4: "EM_68K", 8: "EM_MIPS", 15: "EM_PARISC", 20: "EM_PPC", 21: "EM_PPC64",
+    22: "EM_S390", 40: "EM_ARM", 42: "EM_SH", 62: "EM_X86_64", 183: "EM_AARCH64",
+    243: "EM_RISCV", 258: "EM_LOONGARCH",
+}  # fmt: skip
+
+
+def _plain(spelling: str) -> str:
+    """In lower case; numbers in decimal digits."""
+    try:
+        return str(int(spelling, 0))
+    except ValueError:
+        return spelling.lower()
+
+
 def _spellings() -> dict[str, Arch]:
-    """Every spelling in lower case; the first ABI that claims one keeps it."""
+    """Every spelling; the first ABI that claims one keeps it."""
     table: dict[str, Arch] = {}
     for arch in Arch:
-        hidden = arch is Arch.X32
-        names = [arch.scmp, arch.title, arch.goarch, *arch.value.uname]
-        for name in names if hidden else [*names, arch.audit_name]:
-            if name:
-                table.setdefault(name.lower(), arch)
+        for name in (arch.scmp, arch.title, arch.goarch, *arch.value.uname):
+            table.setdefault(name.lower(), arch)
+    shown = [arch for arch in Arch if arch is not Arch.X32]
+    for arch in shown:
+        table.setdefault(arch.audit_name.lower(), arch)
+        table.setdefault(str(arch.audit), arch)
+    for arch in shown:
+        table.setdefault(arch.elf_name.lower(), arch)
+        table.setdefault(str(arch.elf_machine), arch)
+    del table[""]
     return table
 
 

@@ -10,8 +10,15 @@ MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE
 BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
 """
 
-ALL = frozenset(f"CAP_{name}" for name in _NAMES.split())
+_ORDERED = tuple(f"CAP_{name}" for name in _NAMES.split())
+
+ALL = frozenset(_ORDERED)
 """Every capability of <linux/capability.h>, Linux 6.12."""
+
+
+def from_mask(mask: int) -> frozenset[str]:
+    """Name the bits of a mask, as `CapBnd` of /proc/PID/status has it."""
+    return frozenset(name for bit, name in enumerate(_ORDERED) if mask >> bit & 1)
 
 
 def parse(name: str) -> str:

@@ -26,3 +26,10 @@ class Finding:
     path: tuple[str | int, ...] = ()
     line: int = 0
     column: int = 0
+
+    @property
+    def rule(self) -> int | None:
+        """The number, from 0, of the rule in the profile's document that it is about."""
+        if self.path[:1] == ("syscalls",) and len(self.path) > 1 and isinstance(self.path[1], int):
+            return self.path[1]
+        return None

@@ -37,10 +37,10 @@ class Matrix:
 def by_stage(recording: Recording) -> Matrix:
     """Sum up over processes; columns in the order of a start."""
     order = {stage.value: number for number, stage in enumerate(Stage)}
-    stages = {each.stage for each in _entries(recording)}
+    stages = {each.stage for each in entries(recording)}
     matrix = Matrix()
     for stage in sorted(stages, key=lambda stage: order.get(stage, len(order))):
-        for each in _entries(recording):
+        for each in entries(recording):
             if each.stage == stage:
                 _add(matrix, stage, each)
     return matrix
@@ -49,7 +49,7 @@ def by_stage(recording: Recording) -> Matrix:
 def by_process(recording: Recording) -> Matrix:
     """Keep processes apart; a merged recording has none."""
     matrix = Matrix()
-    for each in _entries(recording):
+    for each in entries(recording):
         if each.process is not None:
             _add(matrix, str(each.process), each)
     return matrix
@@ -58,13 +58,14 @@ def by_process(recording: Recording) -> Matrix:
 def only_runtime(recording: Recording) -> list[str]:
     """Names that filtered-init made or tried and the program did not: what the latch saves."""
     names: dict[str, set[str]] = {}
-    for each in _entries(recording):
+    for each in entries(recording):
         names.setdefault(each.stage, set()).add(each.name or f"#{each.number}")
     runtime = names.get(Stage.FILTERED_INIT.value, set())
     return sorted(runtime - names.get(Stage.PROGRAM.value, set()))
 
 
-def _entries(recording: Recording) -> list[Calls | Denial]:
+def entries(recording: Recording) -> list[Calls | Denial]:
+    """List all that was asked of the kernel, made or denied."""
     return [*recording.calls, *recording.denials]
 
 

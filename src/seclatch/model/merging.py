@@ -8,23 +8,42 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
 
+import msgspec
+
+from seclatch.model.origin import ContainerImage, Software
 from seclatch.model.recording import Argument, Calls, Denial, Host, Lost, Recording
 from seclatch.model.stage import Stage
 
 _ORDER = {stage.value: number for number, stage in enumerate(Stage)}
 
 
-class _Call(NamedTuple):
-    stage: str
-    arch: str
-    number: int
-    name: str
-    errno: int = -1
+_Call = tuple[str, str, int, str, int]
+"""(stage, architecture, number, name, errno of a denial or -1)."""
 
 
-def merge(recordings: Iterable[Recording]) -> Recording:
+class Sums(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a recording is summed up. A decoder of this type passes over processes and events,
+    which are most of a file."""
+
+    schema: int
+    seclatch: str
+    complete: bool
+    runs: int = 1
+    commands: list[list[str]]
+    started: str
+    duration: float
+    hosts: list[Host]
+    runtimes: list[str]
+    calls: list[Calls]
+    denials: list[Denial]
+    arguments: list[Argument]
+    lost: Lost = Lost()
+    images: list[ContainerImage] = []
+    software: list[Software] = []
+
+
+def merge(recordings: Iterable[Recording | Sums]) -> Recording:
     """Merge one or more. Raises ValueError for none."""
     merger = _Merger()
     for recording in recordings:
@@ -32,53 +51,69 @@ def merge(recordings: Iterable[Recording]) -> Recording:
     return merger.result()
 
 
+def image_of(recording: Recording | Sums) -> str:
+    """What a recording's containers are made of: digests, else names; empty where that is not
+    known. Recordings of the same image have the same, however often it was given another name."""
+    return " ".join(sorted({each.digest or each.id or each.name for each in recording.images}))
+
+
 class _Merger:
     def __init__(self) -> None:
-        self._first: Recording | None = None
         self._complete = True
         self._runs = 0
+        self._versions: set[str] = set()
         self._started = ""
         self._duration = 0.0
         self._commands: set[tuple[str, ...]] = set()
         self._hosts: set[Host] = set()
         self._runtimes: set[str] = set()
-        self._counts: Counter[_Call] = Counter()
+        self._images: set[ContainerImage] = set()
+        self._software: set[Software] = set()
+        self._counts: dict[_Call, int] = {}
         self._runs_of: Counter[_Call] = Counter()
         self._arguments: Counter[tuple[str, str, str, int, int]] = Counter()
         self._lost: Counter[str] = Counter()
 
-    def add(self, recording: Recording) -> None:
+    def add(self, recording: Recording | Sums) -> None:
         """Add one recording, itself merged or not."""
-        self._first = self._first or recording
         self._complete &= recording.complete
         self._runs += recording.runs
+        self._versions.add(recording.seclatch)
         self._started = min(self._started or recording.started, recording.started)
         self._duration = max(self._duration, recording.duration)
         self._commands.update(tuple(each) for each in recording.commands)
         self._hosts.update(recording.hosts)
         self._runtimes.update(recording.runtimes)
+        self._images.update(recording.images)
+        self._software.update(recording.software)
         runs: dict[_Call, int] = {}
-        entries: list[Calls | Denial] = [*recording.calls, *recording.denials]
-        for each in entries:
-            errno = each.errno if isinstance(each, Denial) else -1
-            call = _Call(each.stage, each.arch, each.number, each.name, errno)
-            self._counts[call] += each.count
-            runs[call] = max(runs.get(call, 0), each.runs)
+        for call in recording.calls:
+            key = (call.stage, call.arch, call.number, call.name, -1)
+            self._add_one(key, call.count, call.runs, runs)
+        for denial in recording.denials:
+            key = (denial.stage, denial.arch, denial.number, denial.name, denial.errno)
+            self._add_one(key, denial.count, denial.runs, runs)
         self._runs_of.update(runs)
         for argument in recording.arguments:
-            key = (argument.stage, argument.arch, argument.name, argument.index, argument.value)
-            self._arguments[key] += argument.count
+            value = (argument.stage, argument.arch, argument.name, argument.index, argument.value)
+            self._arguments[value] += argument.count
         for name in Lost.__struct_fields__:
             self._lost[name] += getattr(recording.lost, name)
 
+    def _add_one(self, call: _Call, count: int, of: int, runs: dict[_Call, int]) -> None:
+        """Add a count; of the several processes of a recording the runs count once."""
+        self._counts[call] = self._counts.get(call, 0) + count
+        if runs.get(call, 0) < of:
+            runs[call] = of
+
     def result(self) -> Recording:
         """Answer the sum."""
-        if self._first is None:
+        if not self._versions:
             raise ValueError("nothing to merge")
-        calls = [each for each in self._ordered() if each.errno < 0]
-        denials = [each for each in self._ordered() if each.errno >= 0]
+        calls = [each for each in self._ordered() if each[-1] < 0]
+        denials = [each for each in self._ordered() if each[-1] >= 0]
         return Recording(
-            seclatch=self._first.seclatch,
+            seclatch=max(self._versions),
             complete=self._complete,
             runs=self._runs,
             commands=sorted(list(each) for each in self._commands),
@@ -97,32 +132,34 @@ class _Merger:
                 for (stage, arch, name, index, value), count in sorted(self._arguments.items())
             ],
             lost=Lost(**self._lost),
+            images=sorted(self._images),
+            software=sorted(self._software),
         )
 
     def _ordered(self) -> list[_Call]:
-        return sorted(
-            self._counts, key=lambda call: (_ORDER.get(call.stage, len(_ORDER)), *call[1:])
-        )
+        return sorted(self._counts, key=lambda call: (_ORDER.get(call[0], len(_ORDER)), *call[1:]))
 
     def _calls(self, call: _Call) -> Calls:
+        stage, arch, number, name, _ = call
         return Calls(
             process=None,
-            stage=call.stage,
-            arch=call.arch,
-            number=call.number,
-            name=call.name,
+            stage=stage,
+            arch=arch,
+            number=number,
+            name=name,
             count=self._counts[call],
             runs=self._runs_of[call],
         )
 
     def _denial(self, call: _Call) -> Denial:
+        stage, arch, number, name, errno = call
         return Denial(
             process=None,
-            stage=call.stage,
-            arch=call.arch,
-            number=call.number,
-            name=call.name,
-            errno=call.errno,
+            stage=stage,
+            arch=arch,
+            number=number,
+            name=name,
+            errno=errno,
             count=self._counts[call],
             runs=self._runs_of[call],
         )

@@ -6,7 +6,12 @@ since the recording began. What is not known is null or empty.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+
+from seclatch.model.context import Context, Moment
+from seclatch.model.origin import ContainerImage, Software
 
 SCHEMA = 1
 """Version of the format; it changes when a field changes its meaning or goes."""
@@ -21,7 +26,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 class Container(msgspec.Struct, frozen=True, kw_only=True):
     """One container that was entered. `runtime` is the program as it was exec'd; `name` the id that
-    it was given, empty when only exec sessions were seen."""
+    it was given, empty when only exec sessions were seen. `profile` is `linux.seccomp` of its
+    bundle, null without one or where it could not be read."""
 
     id: int
     name: str = ""
@@ -29,6 +35,8 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     mount_namespace: int = 0
     pid_namespace: int = 0
     user_namespace: int = 0
+    image: ContainerImage | None = None
+    profile: dict[str, Any] | None = None
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,11 +72,15 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None
     found_running: bool
     images: list[Image]
+    contexts: list[Moment] = []
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened: `fork`, `exec`, `filter` (loaded; `filters` are on then), `exit`,
-    `lifted` (a tracer suspends seccomp) and `released` (it is in force again)."""
+    `lifted` (a tracer suspends seccomp) and `released` (it is in force again); in a container that
+    was found running `found` and, by a process from outside, `joined`; `denial`: the first of a
+    `call` (its name, or number after #) with an `errno` (0: none) since the process' last exec or
+    filter."""
 
     time: float
     kind: str
@@ -76,6 +88,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     thread: int
     stage: str
     filters: int = 0
+    call: str = ""
+    errno: int = 0
 
 
 class Calls(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +150,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
 
     A merged recording sums up `runs` others: it has their commands and hosts, the first one's
     `started` and the longest one's `duration`, and no processes, events, sessions, containers.
-    `runtimes` are the base names of the runtimes that entered containers.
+    `runtimes` are the base names of the runtimes that entered containers; `images` and `software`
+    are what took part, each once; `contexts` the distinct states that processes refer to.
     """
 
     schema: int = SCHEMA
@@ -156,3 +171,6 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     denials: list[Denial]
     arguments: list[Argument]
     lost: Lost = Lost()
+    contexts: list[Context] = []
+    images: list[ContainerImage] = []
+    software: list[Software] = []

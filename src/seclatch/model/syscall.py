@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 import msgspec
 
 from seclatch.model.arch import Arch
+
+# Not by importlib.resources, whose own imports take longer than all the rest of this module.
+_TABLES = Path(__file__).parent.parent / "data" / "syscalls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Table:
 @cache
 def table(arch: Arch) -> Table:
     """Load one ABI's table (once: under a millisecond)."""
-    path = resources.files("seclatch.data").joinpath("syscalls", f"{arch.title}.json")
+    path = _TABLES / f"{arch.title}.json"
     file = msgspec.json.decode(path.read_bytes(), type=_File)
     numbers = file.syscalls | file.kernel_only
     names = {number: name for name, number in numbers.items()}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from seclatch.errors import InputError
 from seclatch.model.finding import Finding, Severity
 from seclatch.profile.checks import (
     abis,
     actions,
     compiled,
+    conditions,
     dangerous,
     idle,
     keys,
@@ -23,8 +25,10 @@ from seclatch.profile.checks import (
     twins,
 )
 from seclatch.profile.checks.subject import Subject
+from seclatch.profile.export import docker
 from seclatch.profile.load import Document
-from seclatch.profile.place import spell
+from seclatch.profile.place import Place, PlacedError, spell
+from seclatch.profile.program import Recovered
 from seclatch.profile.resolve import Host
 
 SCHEMA = "seclatch.profile-check/1"
@@ -36,6 +40,7 @@ MAX_EACH = 200
 CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     keys.check,
     names.check,
+    conditions.check,
     idle.check,
     compiled.check,
     actions.check,
@@ -48,6 +53,17 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     runtime_needs.check,
 )
 
+PROGRAM_CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
+    actions.check,
+    abis.check,
+    namespaces.check,
+    dangerous.check,
+    twins.check,
+    speed.check,
+    runtime_needs.check,
+)
+"""Those that are not about how a profile is written, nor what a runtime would make of it."""
+
 _ORDER = list(Severity)
 
 
@@ -58,14 +74,52 @@ def check(document: Document, host: Host) -> list[Finding]:
         remedy = "give it a defaultAction"
         return [Finding("empty-profile", Severity.WARNING, message, remedy, (), 1, 1)]
     subject = Subject(document.profile, document.raw, host)
+    found = _run(CHECKS, subject)
+    return _sorted(_placed(each, document) for each in found)
+
+
+def check_program(recovered: Recovered, host: Host) -> list[Finding]:
+    """The findings for a BPF program, judged by the rules that it decompiles to."""
+    raw = docker.document(recovered.profile)
+    found = _run(PROGRAM_CHECKS, Subject(recovered.profile, raw, host))
+    beyond = (
+        Finding(
+            "beyond-rules", Severity.NOTE, warning, "read it with `seclatch filter disassemble`"
+        )
+        for warning in recovered.warnings
+    )
+    return _sorted([*found, *itertools.islice(beyond, MAX_EACH)])
+
+
+def not_a_profile(error: InputError) -> Finding:
+    """What keeps a file from being read as a profile, as a finding."""
+    where = error.where if isinstance(error, PlacedError) else Place()
+    return Finding(
+        "not-a-profile",
+        Severity.ERROR,
+        error.problem,
+        error.remedy,
+        where.path,
+        where.line,
+        where.column,
+    )
+
+
+def _run(
+    checks: Iterable[Callable[[Subject], Iterator[Finding]]], subject: Subject
+) -> list[Finding]:
     found: list[Finding] = []
-    for each in CHECKS:
+    for each in checks:
         some = list(itertools.islice(each(subject), MAX_EACH + 1))
-        found += [_placed(finding, document) for finding in some[:MAX_EACH]]
+        found += some[:MAX_EACH]
         if len(some) > MAX_EACH:
             message = f"more than {MAX_EACH} findings of this kind; the rest is left out"
             found.append(replace(some[-1], message=message, remedy="", path=()))
-    return sorted(found, key=lambda finding: (_ORDER.index(finding.severity), finding.line))
+    return found
+
+
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: (_ORDER.index(finding.severity), finding.line))
 
 
 def _placed(finding: Finding, document: Document) -> Finding:
@@ -93,6 +147,7 @@ def report(source: str, host: Host, findings: list[Finding]) -> dict[str, Any]:
                 "message": finding.message,
                 "remedy": finding.remedy,
                 "path": spell(finding.path),
+                "rule": finding.rule,
                 "line": finding.line,
                 "column": finding.column,
             }

@@ -6,20 +6,18 @@ kernel's own order of actions: an intersection answers as the two filters stacke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from seclatch.errors import SeclatchError
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.profile import region
-from seclatch.profile.meaning import Clause, Meaning, overlaps, read
-
-MAX_CLAUSES = 1024
-"""Combinations of conditions for one call; beyond, it takes too long to find out what they say."""
-
-Choice = Callable[[Action, Action], Action]
+from seclatch.profile.disjoint import Choice, multiply, settle
+from seclatch.profile.meaning import Clause, Meaning
+from seclatch.profile.product import Product
+from seclatch.profile.side import Side, side
+from seclatch.system import libseccomp
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +30,30 @@ class Combined:
 
 def merge(left: Profile, right: Profile, native: Arch) -> Combined:
     """The union: what either allows."""
-    one, other = read(left, native), read(right, native)
-    arches = tuple(dict.fromkeys((*one.arches, *other.arches)))
+    one, other = side(left, native), side(right, native)
+    ours, theirs = one.meaning.arches, other.meaning.arches
+    arches = tuple(dict.fromkeys((*ours, *theirs)))
     warnings = [
         f"{arch.scmp} is served by one of the profiles only; merged, the rules of both hold there"
         for arch in arches
-        if arch not in one.arches or arch not in other.arches
+        if arch not in ours or arch not in theirs
     ]
-    return _finish(left, right, _rules(one, other, _more_permissive, warnings), arches, warnings)
+    product = _product_of(one, other, _more_permissive, arches)
+    return _finish(left, right, _rules(product, warnings), arches, warnings)
 
 
 def intersect(left: Profile, right: Profile, native: Arch) -> Combined:
     """What both allow."""
-    one, other = read(left, native), read(right, native)
-    arches = tuple(arch for arch in one.arches if arch in other.arches)
+    one, other = side(left, native), side(right, native)
+    arches = tuple(arch for arch in one.meaning.arches if arch in other.meaning.arches)
     warnings: list[str] = []
-    return _finish(left, right, _rules(one, other, _stricter, warnings), arches, warnings)
+    product = _product_of(one, other, _stricter, arches)
+    return _finish(left, right, _rules(product, warnings), arches, warnings)
+
+
+def _product_of(one: Side, other: Side, choose: Choice, arches: tuple[Arch, ...]) -> Product:
+    default = choose(one.meaning.default, other.meaning.default)
+    return Product(one, other, choose, arches, default)
 
 
 def _more_permissive(left: Action, right: Action) -> Action:
@@ -71,66 +77,99 @@ def _finish(
     warnings: list[str],
 ) -> Combined:
     default, rules = combined
-    same_listener = left.listener_path == right.listener_path
-    if left.flags != right.flags:
-        warnings.append("the flags differ and are left out: the runtime chooses")
-    if not same_listener:
-        warnings.append("the listener paths differ and are left out")
+    same = {
+        name: getattr(left, name) == getattr(right, name)
+        for name in ("flags", "listener_path", "listener_metadata")
+    }
+    if not same["flags"]:
+        lost = sorted({*(left.flags or ()), *(right.flags or ())})
+        what = f" ({', '.join(lost)})" if lost else ""
+        warnings.append(f"the flags differ and are left out{what}: the runtime chooses")
+    if not same["listener_path"]:
+        paths = " and ".join(repr(each.listener_path or "none") for each in (left, right))
+        warnings.append(f"listenerPath differs ({paths}) and is left out: NOTIFY has no listener")
+    if not same["listener_metadata"]:
+        warnings.append("listenerMetadata differs and is left out")
     profile = Profile(
         default_action=default.kind.scmp,
         default_errno=default.data if default.kind.takes_data else None,
         rules=rules,
         architectures=arches,
-        flags=left.flags if left.flags == right.flags else None,
-        listener_path=left.listener_path if same_listener else "",
+        flags=left.flags if same["flags"] else None,
+        listener_path=left.listener_path if same["listener_path"] else "",
+        listener_metadata=left.listener_metadata if same["listener_metadata"] else "",
     )
     return Combined(profile, tuple(warnings))
 
 
-def _rules(
-    one: Meaning, other: Meaning, choose: Choice, warnings: list[str]
-) -> tuple[Action, tuple[Rule, ...]]:
+def _rules(product: Product, warnings: list[str]) -> tuple[Action, tuple[Rule, ...]]:
     """The default action, and rules that name together the calls with the same clauses."""
-    default = choose(one.default, other.default)
     grouped: dict[tuple[Clause, ...], list[str]] = {}
-    for name in sorted({*one.calls, *other.calls}):
+    for name in sorted({*product.one.calls, *product.other.calls}):
         try:
-            _refuse_overlaps(one, other, name)
-            clauses = _product(_total(one, name), _total(other, name), choose)
-            settled = _settle_nearly(name, clauses, default, warnings)
-        except ValueError as error:
+            clauses = _combine(product, name, warnings)
+        except (ValueError, SeclatchError) as error:
             raise SeclatchError(
                 f"combining the rules for {name}: {error}",
-                remedy="change one of the two rules so that one comparison can say it",
+                remedy="change one of the two rules so that comparisons can say it",
                 status=2,
             ) from error
-        grouped.setdefault(tuple(settled), []).append(name)
-    return default, tuple(
+        grouped.setdefault(tuple(clauses), []).append(name)
+    return product.default, tuple(
         _rule(tuple(names), clause) for clauses, names in grouped.items() for clause in clauses
     )
 
 
-def _refuse_overlaps(one: Meaning, other: Meaning, name: str) -> None:
-    """Which of two overlapping conditions decides is libseccomp's to choose, not the first's."""
-    for meaning in (one, other):
-        for left, right in overlaps(meaning.clauses(name)):
-            raise ValueError(f"`{left}` and `{right}` overlap, and libseccomp chooses between them")
-
-
-def _settle_nearly(
-    name: str, clauses: list[Clause], default: Action, warnings: list[str]
-) -> list[Clause]:
-    """If the exact verdicts cannot be said, let a refusal have the default's errno."""
+def _combine(product: Product, name: str, warnings: list[str]) -> list[Clause]:
+    """What both say of a call, chosen between; nearly so where it cannot be said exactly."""
     try:
-        return _settle(clauses, default)
-    except ValueError:
-        nearly = [
-            replace(clause, action=default) if clause.action.kind is default.kind else clause
-            for clause in clauses
-        ]
-        settled = _settle(nearly, default)
-        warnings.append(f"{name}: where it is refused it gets the default, {default}")
-        return settled
+        found = _exactly(product, name)
+    except ValueError as problem:
+        try:
+            found = _exactly(replace(product, choose=_coarse(product)), name)
+        except ValueError:
+            raise problem from None
+        warnings.append(f"{name}: where it is refused it gets the default, {product.default}")
+    if product.is_chosen(name):
+        version = libseccomp.version_text()
+        warnings.append(
+            f"{name}: of overlapping conditions those count that libseccomp {version} lets count"
+        )
+    return found
+
+
+def _coarse(product: Product) -> Choice:
+    """Choose as it does, and let refusals have the default's errno."""
+
+    def choose(left: Action, right: Action) -> Action:
+        chosen = product.choose(left, right)
+        return product.default if chosen.kind is product.default.kind else chosen
+
+    return choose
+
+
+def _exactly(product: Product, name: str) -> list[Clause]:
+    """By the clauses themselves where those will do, else by the boxes that they make up."""
+    if not product.is_chosen(name):
+        with suppress(ValueError):
+            return _by_clauses(product, name)
+    return product.clauses(name)
+
+
+def _by_clauses(product: Product, name: str) -> list[Clause]:
+    """Raises ValueError where one comparison for each argument cannot say it."""
+    sides = product.one, product.other
+    one, other = (_total(side.meaning, name) for side in sides)
+    settled = settle(multiply(one, other, product.choose), product.default)
+    # 32-bit ABIs cut the values, and a mask of which nothing is left is no condition.
+    cut = any(side.meaning.clauses(name) != side.narrow.clauses(name) for side in sides)
+    if cut or any(_wide(arg) for clause in (*one, *other, *settled) for arg in clause.args):
+        product.verify(name, settled)
+    return settled
+
+
+def _wide(arg: Arg) -> bool:
+    return max(arg.value, arg.value_two) >> 32 > 0
 
 
 def _rule(names: tuple[str, ...], clause: Clause) -> Rule:
@@ -144,87 +183,3 @@ def _total(meaning: Meaning, name: str) -> list[Clause]:
     clauses = meaning.clauses(name)
     whole = bool(clauses) and not clauses[-1].args
     return [*clauses, *(() if whole else (Clause((), meaning.default),))]
-
-
-def _product(left: Sequence[Clause], right: Sequence[Clause], choose: Choice) -> list[Clause]:
-    """Both lists read at once: first match in each is first match in the product's order."""
-    if len(left) * len(right) > MAX_CLAUSES:
-        raise ValueError(f"{len(left)} times {len(right)} conditions are too many")
-    found = []
-    for one in left:
-        for other in right:
-            args = _conjoin(one.args, other.args)
-            if args is not None:
-                found.append(Clause(args, choose(one.action, other.action)))
-    return found
-
-
-def _conjoin(left: tuple[Arg, ...], right: tuple[Arg, ...]) -> tuple[Arg, ...] | None:
-    """Both conditions at once, one comparison for each argument; None if they never hold."""
-    by_index = {arg.index: arg for arg in left}
-    for arg in right:
-        if arg.index in by_index:
-            both = region.conjoin(by_index[arg.index], arg)
-            if both is None:
-                return None
-            by_index[arg.index] = both
-        else:
-            by_index[arg.index] = arg
-    if any(map(region.impossible, by_index.values())):
-        return None
-    kept = (arg for _, arg in sorted(by_index.items()) if not region.certain(arg))
-    return tuple(kept)
-
-
-def _settle(clauses: Sequence[Clause], default: Action) -> list[Clause]:
-    """Make a first-match list independent of its order, as libseccomp reads rules.
-
-    Of every clause the part is kept that no earlier clause of another action decides; what then
-    says the default is dropped, and what another clause covers too.
-    """
-    settled: list[Clause] = []
-    for index, clause in enumerate(clauses):
-        if clause.action == default:
-            continue
-        pieces = [clause.args]
-        for before, earlier in enumerate(clauses[:index]):
-            if earlier.action != clause.action and not _decided(clauses[:before], clause, earlier):
-                pieces = [part for piece in pieces for part in _subtract(piece, earlier.args)]
-        if len(pieces) + len(settled) > MAX_CLAUSES:
-            raise ValueError("made disjoint, the conditions are too many")
-        settled += [Clause(piece, clause.action) for piece in pieces]
-    return _needed(settled)
-
-
-def _decided(first: Sequence[Clause], clause: Clause, earlier: Clause) -> bool:
-    """Where `clause` and `earlier` meet, does one of `first` decide as `clause` does?"""
-    both = _conjoin(clause.args, earlier.args)
-    if both is None:
-        return True
-    meeting = set(both)
-    return any(each.action == clause.action and meeting.issuperset(each.args) for each in first)
-
-
-def _needed(clauses: Sequence[Clause]) -> list[Clause]:
-    """Leave out clauses that another one of the same action implies."""
-    kept: list[tuple[set[Arg], Clause]] = []
-    for clause in sorted(dict.fromkeys(clauses), key=lambda clause: len(clause.args)):
-        args = set(clause.args)
-        if not any(clause.action == old.action and args >= some for some, old in kept):
-            kept.append((args, clause))
-    return [clause for _, clause in kept]
-
-
-def _subtract(piece: tuple[Arg, ...], hole: tuple[Arg, ...]) -> Iterator[tuple[Arg, ...]]:
-    """Where the condition `piece` holds and `hole` does not, in parts that do not overlap."""
-    rest: tuple[Arg, ...] | None = piece
-    if _conjoin(piece, hole) is None:
-        yield piece
-        return
-    for arg in hole:
-        if rest is None:
-            return
-        outside = _conjoin(rest, (region.negate(arg),))
-        if outside is not None:
-            yield outside
-        rest = _conjoin(rest, (arg,))

@@ -7,10 +7,11 @@ tests that compare with what live containers hold.
 
 from __future__ import annotations
 
-import enum
 import errno
 import os
 import signal
+import struct
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,16 +23,18 @@ from seclatch.model.action import Action, Kind
 from seclatch.model.arch import Arch
 from seclatch.model.profile import MAX_ARGS, Arg, Profile
 from seclatch.profile import enosys
+from seclatch.profile.refusal import Runtime, refuse
 from seclatch.system import libseccomp
 from seclatch.system.bounded import SECONDS, OutOfBoundsError, run_bounded
 
+_RETURN = 0x06  # BPF_RET | BPF_K
+_BAD_ARCH = Kind.KILL_THREAD.value  # what libseccomp answers to calls of other ABIs
 
-class Runtime(enum.Enum):
-    """Whose compiler: `LIBSECCOMP` is the library alone, as crun uses it but with no refusals."""
+__all__ = ["Program", "Runtime", "compile_profile"]
 
-    RUNC = "runc"
-    CRUN = "crun"
-    LIBSECCOMP = "libseccomp"
+
+class UnendingError(SeclatchError):
+    """libseccomp came to no end within its bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Program:
     `libseccomp` is the version that made it: another may choose other instructions.
     `ignored` are names that this libseccomp does not know: runtimes drop them, runc silently.
     `alternatives` are further programs, of the same meaning, that the runtime may load instead:
-    runc orders its stub by a Go map, whose order is random in each run.
+    runc orders its stub by a Go map, whose order is random in each run. `complete`: they are all.
     """
 
     code: bytes
@@ -49,6 +52,7 @@ class Program:
     libseccomp: str
     ignored: tuple[str, ...] = ()
     alternatives: tuple[bytes, ...] = ()
+    complete: bool = True
 
 
 def compile_profile(profile: Profile, *, runtime: Runtime, native: Arch | None = None) -> Program:
@@ -60,11 +64,28 @@ def compile_profile(profile: Profile, *, runtime: Runtime, native: Arch | None =
     refuse(profile, runtime)
     arches = tuple(dict.fromkeys((native, *profile.architectures)))
     code, ignored = _build_bounded(profile, runtime, arches)
+    if not native.little and sys.byteorder == "little":
+        code = _mend(code, profile)
     version = libseccomp.version_text()
     if runtime is not Runtime.RUNC:
         return Program(code, arches, version, ignored)
     first, *others = (stub + code for stub in enosys.stubs(profile, arches))
-    return Program(first, arches, version, ignored, tuple(others))
+    complete = enosys.complete(profile, arches)
+    return Program(first, arches, version, ignored, tuple(others), complete)
+
+
+def _mend(code: bytes, profile: Profile) -> bytes:
+    """libseccomp 2.6 on a little-endian machine swaps the bytes of some returns of a long
+    big-endian program twice. On a big-endian machine, where a runtime would compile it, it swaps
+    nothing; so what no rule answers is turned back."""
+    right = {profile.default.ret, _BAD_ARCH, *(rule.effect.ret for rule in profile.rules)}
+    layout = struct.Struct(">HBBI")
+    lines = []
+    for operation, jt, jf, k in layout.iter_unpack(code):
+        turned = int.from_bytes(k.to_bytes(4, "big"), "little")
+        wrong = operation == _RETURN and k not in right and turned in right
+        lines.append(layout.pack(operation, jt, jf, turned if wrong else k))
+    return b"".join(lines)
 
 
 def _build_bounded(
@@ -83,7 +104,7 @@ def _build_bounded(
         result = run_bounded(work)
     except OutOfBoundsError as error:
         name = signal.Signals(error.signal).name
-        raise SeclatchError(
+        raise UnendingError(
             f"compiling the profile: libseccomp {libseccomp.version_text()} did not come to an end "
             f"within {SECONDS} s ({name}); nor would a runtime that uses it",
             remedy="simplify the conditions of the calls that have several rules, or use "
@@ -105,45 +126,6 @@ def _build(
         _set_arches(building, arches)
         ignored = _add_rules(building, profile, runtime)
         return building.export(), ignored
-
-
-def refuse(profile: Profile, runtime: Runtime) -> None:
-    """Raise SeclatchError for what the runtime rejects before it comes to libseccomp."""
-    if profile.conditional:
-        raise SeclatchError(
-            "compiling the profile: it has conditions, which a runtime cannot read",
-            remedy="resolve it first (`seclatch profile resolve`)",
-            status=2,
-        )
-    if not profile.default_action:
-        raise SeclatchError("compiling the profile: it is empty and means no filter", status=2)
-    if runtime is Runtime.RUNC:
-        _refuse_notify(profile)
-    if runtime is Runtime.CRUN:
-        _refuse_errno(profile)
-
-
-def _refuse_notify(profile: Profile) -> None:
-    """runc must write(2) the listener's number to its parent after the filter is on."""
-    if profile.default.kind is Kind.NOTIFY:
-        raise _refusal("runc", "SCMP_ACT_NOTIFY as default action")
-    for rule in profile.rules:
-        if rule.effect.kind is Kind.NOTIFY and "write" in rule.names:
-            raise _refusal("runc", "SCMP_ACT_NOTIFY for write")
-
-
-def _refuse_errno(profile: Profile) -> None:
-    """crun takes an errnoRet with ERRNO and TRACE only; runc ignores it elsewhere."""
-    if profile.default_errno is not None and not profile.default.kind.takes_data:
-        raise _refusal("crun", f"defaultErrnoRet with {profile.default_action}")
-    for rule in profile.rules:
-        if rule.errno is not None and not rule.effect.kind.takes_data:
-            names = ", ".join(rule.names[:3])
-            raise _refusal("crun", f"errnoRet with {rule.action} (rule of {names})")
-
-
-def _refusal(runtime: str, what: str) -> SeclatchError:
-    return SeclatchError(f"compiling the profile: {runtime} refuses {what}", status=2)
 
 
 def _set_arches(building: libseccomp.Filter, arches: Sequence[Arch]) -> None:

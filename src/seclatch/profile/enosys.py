@@ -52,6 +52,12 @@ def stubs(profile: Profile, arches: Sequence[Arch]) -> Iterator[bytes]:
             yield code
 
 
+def complete(profile: Profile, arches: Sequence[Arch]) -> bool:
+    """Does `stubs` give every form?"""
+    few = len({arch.audit for arch in arches}) <= MAX_ORDERED
+    return few or profile.default.kind in _PERMISSIVE
+
+
 def _highest(profile: Profile, arches: Sequence[Arch]) -> dict[int, dict[Arch, int]]:
     """AUDIT_ARCH_* → ABI → the highest number named in any rule, those equal to default too."""
     names = {name for rule in profile.rules for name in rule.names}

@@ -17,7 +17,7 @@ from seclatch.profile.place import FormatError, Path
 MAX_COMPARISONS = 8192
 MAX_OF_NAME = 512
 
-_KERNEL = re.compile(r"(\d{1,3})\.(\d{1,3})")
+_KERNEL = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})")
 _U64 = (1 << 64) - 1
 
 
@@ -178,7 +178,13 @@ def _flags(flags: list[str] | None) -> tuple[str, ...] | None:
 def nearest(word: str, known: Iterable[str]) -> str:
     """`did you mean …?`, or nothing if no known word is like this one.
 
-    A word longer than any known one is not compared: the cost grows with its square.
+    Names of libseccomp may lack what they begin with. A word longer than any known one is not
+    compared: the cost grows with its square.
     """
+    known = list(known)
+    short = [each for each in known if each.startswith("SCMP_") and
+             each.split("_", 2)[2] == word.upper()]  # fmt: skip
+    if short:
+        return f"did you mean {short[0]}?"
     found = difflib.get_close_matches(word[:100], known, n=1)
     return f"did you mean {found[0]}?" if found else ""

@@ -7,9 +7,8 @@ from typing import Any
 
 import yaml
 
-from seclatch.errors import InputError
 from seclatch.model import errno
-from seclatch.profile.place import FormatError, Path, Place
+from seclatch.profile.place import FormatError, Path, Place, PlacedError
 
 GROUP = "security-profiles-operator.x-k8s.io/"
 # Fields of the spec that are not the profile's own.
@@ -17,7 +16,19 @@ _BASE = "baseProfileName"
 
 
 MAX_SIZE = 256 << 10
-"""Characters. YAML is read at some 100 KB a second; the operator's own profiles have a few KB."""
+"""Characters: where PyYAML has no libyaml it reads some 100 KB a second. The operator's own
+profiles have a few KB."""
+
+MAX_DEPTH = 32
+"""Lists and maps within each other; a manifest has 7."""
+
+MAX_DIGITS = 100
+"""Of a number, whatever its base: Python does not even print those of 4300 digits."""
+
+_INTEGER = "tag:yaml.org,2002:int"
+_KEYS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read(text: str, source: str) -> tuple[Any, Callable[[Path], Place]]:
@@ -26,7 +37,8 @@ def read(text: str, source: str) -> tuple[Any, Callable[[Path], Place]]:
     Raises InputError with line and column if the text is no SeccompProfile manifest.
     """
     if len(text) > MAX_SIZE:
-        raise InputError(source, "", f"no JSON, and larger than {MAX_SIZE >> 10} KiB as YAML")
+        rule = f"no JSON, and larger than {MAX_SIZE >> 10} KiB as YAML"
+        raise PlacedError(source, Place((), 1, 1), rule)
     node, document = _read(text, source)
 
     def locate(path: Path) -> Place:
@@ -36,30 +48,73 @@ def read(text: str, source: str) -> tuple[Any, Callable[[Path], Place]]:
         return _spec(document), locate
     except FormatError as problem:
         where = locate(problem.path) if problem.path else _locate(node, ())
-        raise InputError(source, str(where), problem.rule, remedy=problem.remedy) from problem
+        raise PlacedError(source, where, problem.rule, remedy=problem.remedy) from problem
 
 
 def _read(text: str, source: str) -> tuple[yaml.Node, Any]:
     """One YAML document, as nodes (which know their places) and as plain values."""
     try:
-        node = _compose(text, source)
+        _check_shape(text, source)
+        node = yaml.compose(text, Loader=_LOADER)
+        if node is None:
+            raise PlacedError(source, Place((), 1, 1), "the file is empty")
+        _check_keys(node, source)
         return node, _construct(node)
     except yaml.MarkedYAMLError as error:
-        where = str(_place(error.problem_mark)) if error.problem_mark else ""
-        raise InputError(source, where, f"neither JSON nor YAML: {error.problem}") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # too deep; a date of month 13
-        raise InputError(source, "", f"neither JSON nor YAML: {error}") from error
+        where = _place(error.problem_mark) if error.problem_mark else Place((), 1, 1)
+        raise PlacedError(source, where, f"neither JSON nor YAML: {error.problem}") from error
+    except (yaml.YAMLError, ValueError) as error:  # a date of month 13
+        raise PlacedError(source, Place((), 1, 1), f"neither JSON nor YAML: {error}") from error
 
 
-def _compose(text: str, source: str) -> yaml.Node:
-    """Refuses aliases: with them a small file can stand for a huge value."""
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+def _check_shape(text: str, source: str) -> None:
+    """Refuse what would take time or memory out of proportion, before it is read.
+
+    With aliases a small file can stand for a huge value; nesting is read by recursion.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.AliasEvent):
-            raise InputError(source, str(_place(event.start_mark)), "YAML aliases are not read")
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    if node is None:
-        raise InputError(source, "", "the file is empty")
-    return node
+            rule = "YAML aliases are not read"
+            raise PlacedError(source, _place(event.start_mark), rule, remedy="write the value out")
+        if getattr(event, "tag", None):
+            rule = "YAML tags are not read"
+            raise PlacedError(source, _place(event.start_mark), rule, remedy="leave the tag out")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                rule = f"nested more than {MAX_DEPTH} deep: not a profile"
+                raise PlacedError(source, _place(event.start_mark), rule)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _check_keys(root: yaml.Node, source: str) -> None:
+    """YAML forbids a key that occurs twice, and PyYAML takes the last one without a word."""
+    nodes = [root]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            _check_map(node, source)
+            nodes += [value for _, value in node.value]
+        elif node.tag == _INTEGER and len(node.value) > MAX_DIGITS:
+            raise PlacedError(source, _place(node.start_mark), "a number beyond all that are read")
+
+
+def _check_map(node: yaml.MappingNode, source: str) -> None:
+    seen: dict[str, Place] = {}
+    for key, _ in node.value:
+        here = _place(key.start_mark)
+        if not isinstance(key, yaml.ScalarNode):
+            raise PlacedError(source, here, "a key that is no plain text")
+        if key.tag not in _KEYS:  # YAML 1.1 reads `on` as true, and 3 as a number
+            raise PlacedError(source, here, f"the key {key.value!r} is no plain text")
+        first = seen.setdefault(key.value, here)
+        if first is not here:
+            rule = f"the key {key.value!r} occurs twice, first at {first}"
+            raise PlacedError(source, here, rule, remedy="remove one of them")
 
 
 def _construct(node: yaml.Node) -> Any:
@@ -77,7 +132,9 @@ def _spec(document: Any) -> Any:
         raise FormatError((), "neither a JSON profile nor a Kubernetes SeccompProfile")
     if not str(document.get("apiVersion", "")).startswith(GROUP):
         raise FormatError((), f"the SeccompProfile's apiVersion is not of {GROUP}*")
-    spec = document.get("spec") or {}
+    spec = document.get("spec")
+    if spec is None:
+        return {}
     if isinstance(spec, dict) and spec.get(_BASE):
         rule = f"{_BASE} stands for a profile that is not in this file"
         raise FormatError((_BASE,), rule, "merge the base profile into it first")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from seclatch.errors import InputError
 from seclatch.model.profile import Profile
-from seclatch.profile import place, wire
+from seclatch.profile import place, source, wire
 from seclatch.profile.interpret import interpret
 from seclatch.profile.wire import convert
 
-MAX_SIZE = 2 << 20
-"""Bytes. Docker's default profile has 16 KB, the biggest known ones some hundred."""
+BYTE_ORDER_MARK = "\ufeff"
+MAX_DEPTH = 64
+"""Lists and objects within each other; a profile has 5, a config.json around it some more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +31,37 @@ class Document:
 
 
 def load(path: Path) -> Profile:
-    """Read and validate the profile in `path`.
+    """Read and validate the profile in `path` (`-`: standard input).
 
     Raises InputError that names the file, the place in it and the rule that is broken.
     """
-    return parse(read(path), str(path))
+    file = source.read(path)
+    return parse(file.text(), file.name)
 
 
-def parse(text: str, source: str) -> Profile:
-    """Validate a profile's text; `source` names it in errors. JSON, or YAML if it is no JSON."""
-    return parse_document(text, source).profile
+def parse(text: str, name: str) -> Profile:
+    """Validate a profile's text; `name` is its own in errors. JSON, or YAML if it is no JSON."""
+    return parse_document(text, name).profile
 
 
-def parse_document(text: str, source: str) -> Document:
+def parse_document(text: str, name: str) -> Document:
     """Like `parse`, and keeps what is needed to point at places."""
-    document = decode(text, source) if text.lstrip().startswith(("{", "[")) else None
+    marked, text = text.startswith(BYTE_ORDER_MARK), text.removeprefix(BYTE_ORDER_MARK)
+    is_json = text.lstrip().startswith(("{", "["))
+    if is_json and marked:  # YAML may have one
+        rule = "it starts with a byte order mark, at which engines and runtimes fail"
+        raise place.PlacedError(name, place.Place((), 1, 1), rule, remedy="save it without one")
+    document = decode(text, name) if is_json else None
     if document is None or (isinstance(document, dict) and document.get("kind")):
         from seclatch.profile import kubernetes  # noqa: PLC0415  (rare and slow to import)
 
-        raw, locate = kubernetes.read(text, source)
+        raw, locate = kubernetes.read(text, name)
     else:
-        raw, prefix = enter(document)
         locator = place.Locator(text)
+        try:
+            raw, prefix = enter(document)
+        except place.FormatError as problem:
+            raise _placed(name, locator.place(problem.path), problem) from problem
 
         def locate(path: place.Path) -> place.Place:
             return locator.place((*prefix, *path))
@@ -61,38 +70,35 @@ def parse_document(text: str, source: str) -> Document:
         check_keys(raw)
         return Document(interpret(convert(raw)), raw, locate)
     except place.FormatError as problem:
-        where = locate(problem.path)
-        raise InputError(source, str(where), problem.rule, remedy=problem.remedy) from problem
+        raise _placed(name, locate(problem.path), problem) from problem
 
 
-def read(path: Path) -> str:
-    """The file's text, if it is one of sane size."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_SIZE + 1)
-    except OSError as error:
-        raise InputError(str(path), "", f"cannot read it: {error.strerror}") from error
-    if len(data) > MAX_SIZE:
-        raise InputError(str(path), "", f"larger than {MAX_SIZE >> 20} MiB: not a profile")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), f"byte {error.start}", "not UTF-8 text") from error
+def _placed(name: str, where: place.Place, problem: place.FormatError) -> place.PlacedError:
+    return place.PlacedError(name, where, problem.rule, remedy=problem.remedy)
 
 
-def decode(text: str, source: str) -> Any:
+def decode(text: str, name: str) -> Any:
     """JSON to plain values, or an error at its line and column."""
+    deep = place.too_deep(text, MAX_DEPTH)
+    if deep:
+        raise place.PlacedError(name, deep, f"nested more than {MAX_DEPTH} deep: not a profile")
     try:
         return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
     except _RepeatedKeyError as error:
-        key, where = place.repeated(text) or (str(error), "")
-        rule = f"the key {key!r} occurs twice: readers differ in which of the two counts"
-        raise InputError(source, str(where), rule, remedy="remove one of them") from error
+        key, first, second = place.repeated(text) or ("", place.Place(), place.Place())
+        rule = (
+            f"the key {key!r} occurs twice, first at {replace(first, path=())}: "
+            "readers differ in which of the two counts"
+        )
+        raise place.PlacedError(name, second, rule, remedy="remove one of them") from error
     except json.JSONDecodeError as error:
         where = place.Place((), error.lineno, error.colno)
-        raise InputError(source, str(where), f"not JSON: {error.msg}") from error
-    except (RecursionError, ValueError) as error:  # too deep; NaN; a number of 5000 digits
-        raise InputError(source, "", f"not JSON that a profile can have: {error}") from error
+        raise place.PlacedError(name, where, f"not JSON: {error.msg}") from error
+    except ValueError as error:  # NaN; a number of 5000 digits
+        where = place.no_number(text)
+        raise place.PlacedError(
+            name, where, f"not JSON that a profile can have: {error}"
+        ) from error
 
 
 class _RepeatedKeyError(Exception):
@@ -135,9 +141,20 @@ def _check_case(table: dict[str, Any], known: dict[str, str], path: place.Path) 
 
 
 def enter(document: Any) -> tuple[Any, place.Path]:
-    """Find `linux.seccomp` in a config.json; anything else is the profile itself."""
-    if isinstance(document, dict) and "linux" in document and "defaultAction" not in document:
-        linux = document["linux"]
-        seccomp = linux.get("seccomp") if isinstance(linux, dict) else None
-        return ({} if seccomp is None else seccomp), ("linux", "seccomp")
-    return document, ()
+    """Find `linux.seccomp` in a config.json; anything else is the profile itself.
+
+    A config.json without one stands for no seccomp, as the empty profile does.
+    """
+    if not isinstance(document, dict) or "linux" not in document or "defaultAction" in document:
+        return document, ()
+    linux = document["linux"]
+    if linux is None:
+        return {}, ("linux",)
+    if not isinstance(linux, dict):
+        raise place.FormatError(("linux",), f"Expected `object`, got {_kind(linux)}")
+    seccomp = linux.get("seccomp")
+    return ({} if seccomp is None else seccomp), ("linux", "seccomp")
+
+
+def _kind(value: Any) -> str:
+    return "`array`" if isinstance(value, list) else f"`{type(value).__name__}`"

@@ -114,8 +114,12 @@ def alternatives(args: tuple[Arg, ...]) -> list[tuple[Arg, ...]]:
     return [args]
 
 
-def read(profile: Profile, native: Arch) -> Meaning:
-    """Work out a resolved profile on a host of architecture `native`."""
+def read(profile: Profile, native: Arch, bits: int = 64) -> Meaning:
+    """Work out a resolved profile on a host of architecture `native`.
+
+    For ABIs with arguments of so many bits: a mask of higher ones compares nothing on the others,
+    and a rule without conditions counts for more.
+    """
     arches = tuple(dict.fromkeys((native, *profile.architectures)))
     meaning = Meaning(profile.default, arches)
     default = profile.default
@@ -127,15 +131,19 @@ def read(profile: Profile, native: Arch) -> Meaning:
             continue
         for args in alternatives(rule.args):
             # An empty mask compares nothing, and libseccomp drops it.
-            compared = tuple(arg for arg in args if not region.unmasked(arg))
+            compared = tuple(arg for arg in args if not region.unmasked(region.fit(arg, bits)))
             clause = Clause(compared, effect, index)
             for name in rule.names:
-                _add(meaning, name, clause, seen)
+                _add(meaning, name, clause, seen, bits)
     return meaning
 
 
 def _add(
-    meaning: Meaning, name: str, new: Clause, seen: dict[tuple[str, frozenset[Arg]], Clause]
+    meaning: Meaning,
+    name: str,
+    new: Clause,
+    seen: dict[tuple[str, frozenset[Arg]], Clause],
+    bits: int,
 ) -> None:
     """`seen` finds the earlier clause with the same condition."""
     clauses = meaning.calls.setdefault(name, [])
@@ -148,7 +156,8 @@ def _add(
         meaning.idle += [Idle(rule, name, Fate.REPLACED, new.rule) for rule in replaced]
         clauses[:] = [new]
     else:
-        twin = seen.setdefault((name, frozenset(new.args)), new)
+        fitted = frozenset(region.fit(arg, bits) for arg in new.args)
+        twin = seen.setdefault((name, fitted), new)
         if twin is new:
             clauses.append(new)
         else:
@@ -156,31 +165,33 @@ def _add(
             meaning.idle.append(Idle(new.rule, name, fate, twin.rule))
 
 
-def overlaps(clauses: Sequence[Clause]) -> Iterator[tuple[Clause, Clause]]:
-    """Pairs with different actions that can both match one call: libseccomp picks one."""
+def overlaps(clauses: Sequence[Clause], bits: int = 64) -> Iterator[tuple[Clause, Clause]]:
+    """Pairs with different actions that can both match one call: libseccomp picks one.
+
+    `bits`: how wide the ABI's arguments are.
+    """
     if len({clause.action for clause in clauses}) < 2:
         return
-    for left, right in itertools.combinations(clauses, 2):
-        if left.action != right.action and not _apart(left, right):
+    fitted = [[region.fit(arg, bits) for arg in clause.args] for clause in clauses]
+    for (one, left), (other, right) in itertools.combinations(zip(fitted, clauses, strict=True), 2):
+        if left.action != right.action and not _apart(one, other, bits):
             yield left, right
 
 
-def _apart(left: Clause, right: Clause) -> bool:
-    """Can no call match both? Not found out for some masks, then False."""
-    for one, other in itertools.product(left.args, right.args):
-        try:
-            if one.index == other.index and region.conjoin(one, other) is None:
-                return True
-        except ValueError:
-            pass  # they meet, though not in a set that one comparison names
-    return False
+def _apart(one: Sequence[Arg], other: Sequence[Arg], bits: int) -> bool:
+    """Can no call match both?"""
+    return any(region.impossible(arg, bits) for arg in (*one, *other)) or any(
+        left.index == right.index and not region.meet(left, right, bits)
+        for left, right in itertools.product(one, other)
+    )
 
 
 def fragile(clauses: Sequence[Clause]) -> bool:
-    """Can libseccomp before 2.6.1 compile these wrongly (GHSA-4q85-33p6-j5g6)?
+    """Can libseccomp compile these wrongly, whatever the ABIs?
 
-    It mixed up branches when it merged two 64-bit comparisons of one argument. Equality in both
-    is not affected; this test may name more than the affected cases.
+    It mixes up branches when it merges two 64-bit comparisons of one argument, before 2.6.1 more
+    often (GHSA-4q85-33p6-j5g6). Equality in both is not affected; this test may name more than the
+    affected cases. `deviation` tells what the libseccomp of this machine does.
     """
     exact = (Operator.EQ, Operator.MASKED_EQ)
     if all(arg.operator in exact for clause in clauses for arg in clause.args):

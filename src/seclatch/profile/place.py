@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from seclatch.errors import InputError
+
 Path = tuple[str | int, ...]
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -26,6 +28,14 @@ class Place:
         where = f"line {self.line}, column {self.column}" if self.line else ""
         dotted = spell(self.path)
         return f"{where} ({dotted})" if where and dotted else where or dotted
+
+
+class PlacedError(InputError):
+    """An InputError that keeps its place as numbers, for those who point at it."""
+
+    def __init__(self, source: str, where: Place, problem: str, *, remedy: str = "") -> None:
+        super().__init__(source, str(where), problem, remedy=remedy)
+        self.where = where
 
 
 class FormatError(Exception):
@@ -80,6 +90,35 @@ class Locator:
         return at_offset(self._text, offset, path)
 
 
+_TOKEN = re.compile(
+    r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'  # a string, or one that does not end
+    r"|[][{}]|NaN|-?Infinity|\d{4000,}",
+    re.DOTALL,
+)
+
+
+def too_deep(text: str, limit: int) -> Place | None:
+    """Where a JSON text nests deeper than `limit` lists and objects."""
+    depth = 0
+    for match in _TOKEN.finditer(text):
+        first = match[0][0]
+        if first in "[{":
+            depth += 1
+            if depth > limit:
+                return at_offset(text, match.start())
+        elif first in "]}":
+            depth -= 1
+    return None
+
+
+def no_number(text: str) -> Place:
+    """Where a JSON text has what Python reads as a number, or refuses to, and JSON has not."""
+    for match in _TOKEN.finditer(text):
+        if match[0][0] not in '"[]{}':
+            return at_offset(text, match.start())
+    return Place()
+
+
 def _skip(text: str, offset: int) -> int:
     match = _SPACE.match(text, offset)
     return match.end() if match else offset
@@ -106,15 +145,16 @@ def _members(text: str, start: int) -> Iterator[tuple[str | int, int]]:
         key += 1
 
 
-def repeated(text: str) -> tuple[str, Place] | None:
-    """The first key that occurs twice in one object of a JSON text, and its second place."""
+def repeated(text: str) -> tuple[str, Place, Place] | None:
+    """A key that occurs twice in one object of a JSON text, and both places, in their order."""
     open_values: list[tuple[int, Path]] = [(_skip(text, 0), ())]
     while open_values:
         start, path = open_values.pop()
-        seen = set()
+        seen: dict[str | int, int] = {}
         for key, offset in _members(text, start):
+            here = (*path, key)
             if key in seen:
-                return str(key), at_offset(text, offset, (*path, key))
-            seen.add(key)
-            open_values.append((offset, (*path, key)))
+                return str(key), at_offset(text, seen[key], here), at_offset(text, offset, here)
+            seen[key] = offset
+            open_values.append((offset, here))
     return None

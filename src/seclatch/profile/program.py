@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from seclatch.errors import InputError
 from seclatch.filter import decode
-from seclatch.filter.decompile import decompile
+from seclatch.filter.decompile import decompile, mentioned
 from seclatch.model.arch import Arch
+from seclatch.model.filter import Filter
 from seclatch.model.profile import Profile
+from seclatch.profile.source import Source
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """The rules for one architecture, and one sentence for each thing that they do not say."""
+    """A program, its rules for one architecture, and one sentence for each thing that those do
+    not say. `beyond` has the calls (architecture's title, name) about which that is."""
 
+    program: Filter
     profile: Profile
     warnings: tuple[str, ...]
+    beyond: frozenset[tuple[str, str]] = frozenset()
 
 
-def is_program(path: Path) -> bool:
-    """Has the file a NUL byte near its start? JSON and YAML have none, a program always does.
-
-    (BPF's opcodes are 16-bit numbers below 256.) A file that cannot be read is none; reading it
-    as a profile then tells why.
-    """
-    try:
-        with path.open("rb") as file:
-            return b"\0" in file.read(8)
-    except OSError:
-        return False
-
-
-def recover(path: Path, native: Arch) -> Recovered:
-    """Decompile the program in `path` for a host of architecture `native`.
+def recover(source: Source, native: Arch) -> Recovered:
+    """Decompile the program in `source` for a host of architecture `native`.
 
     A profile has the same rules for all its architectures. Where the program treats them
     differently, those stay that are treated as `native` is.
     """
-    found = decompile(decode.load(path))
+    program = decode.decode(source.data, source.name)
+    found = decompile(program, () if mentioned(program) else (native,))
     for profile in found.profiles:
         if native in profile.architectures:
             others = [
@@ -48,10 +40,11 @@ def recover(path: Path, native: Arch) -> Recovered:
                 if other is not profile
                 for arch in other.architectures
             ]
-            return Recovered(profile, (*map(str, found.kept), *others))
+            beyond = frozenset((kept.arch, kept.calls) for kept in found.kept)
+            return Recovered(program, profile, (*map(str, found.kept), *others), beyond)
     served = ", ".join(arch.scmp for each in found.profiles for arch in each.architectures)
     raise InputError(
-        str(path),
+        source.name,
         "",
         f"the program is not for {native.scmp} but for {served}",
         remedy="name one of its architectures with --arch",

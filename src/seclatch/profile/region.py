@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import replace
 
+from seclatch.filter.domain import Cube, blocks, intersect
 from seclatch.model.action import Operator
 from seclatch.model.profile import Arg
 
@@ -12,6 +15,14 @@ MAX = (1 << 64) - 1
 Intervals = tuple[tuple[int, int], ...]
 """Closed intervals, ascending and apart."""
 
+_COMPARE: dict[Operator, Callable[[int, int], bool]] = {
+    Operator.EQ: operator.eq,
+    Operator.NE: operator.ne,
+    Operator.LT: operator.lt,
+    Operator.LE: operator.le,
+    Operator.GE: operator.ge,
+    Operator.GT: operator.gt,
+}
 _NEGATED = {
     Operator.EQ: Operator.NE,
     Operator.NE: Operator.EQ,
@@ -27,12 +38,30 @@ def matches(arg: Arg, value: int) -> bool:
     if arg.operator is Operator.MASKED_EQ:
         # libseccomp masks the second value too (seccomp_rule_add(3), SCMP_CMP_MASKED_EQ).
         return value & arg.value == arg.value_two & arg.value
-    return any(low <= value <= high for low, high in _intervals(arg))
+    return _COMPARE[arg.operator](value, arg.value)
 
 
-def impossible(arg: Arg) -> bool:
-    """Does it hold for no value?"""
-    return arg.operator is not Operator.MASKED_EQ and not _intervals(arg)
+def fit(arg: Arg, bits: int) -> Arg:
+    """The comparison as libseccomp makes it for arguments `bits` wide: it cuts the values.
+
+    So on 32-bit ABIs `< 0x100000000` holds for none. A mask over all bits is an equality, and of
+    the second value only masked bits count (seccomp_rule_add(3), SCMP_CMP_MASKED_EQ).
+    """
+    everything = (1 << bits) - 1
+    value = arg.value & everything
+    if arg.operator is not Operator.MASKED_EQ:
+        return Arg(arg.index, arg.operator, value)
+    if value == everything:
+        return Arg(arg.index, Operator.EQ, arg.value_two & everything)
+    return Arg(arg.index, arg.operator, value, arg.value_two & value)
+
+
+def impossible(arg: Arg, bits: int = 64) -> bool:
+    """Does it hold for no value (of a `bits` wide argument, for which it is fit)?"""
+    last = (1 << bits) - 1
+    return (arg.operator is Operator.LT and arg.value == 0) or (
+        arg.operator is Operator.GT and arg.value == last
+    )
 
 
 def unmasked(arg: Arg) -> bool:
@@ -40,18 +69,52 @@ def unmasked(arg: Arg) -> bool:
     return arg.operator is Operator.MASKED_EQ and arg.value == 0
 
 
-def certain(arg: Arg) -> bool:
-    """Does it hold for every value?"""
+def certain(arg: Arg, bits: int = 64) -> bool:
+    """Does it hold for every value (of a `bits` wide argument, for which it is fit)?"""
     if arg.operator is Operator.MASKED_EQ:
         return arg.value == 0
-    return _intervals(arg) == ((0, MAX),)
+    return (arg.operator is Operator.GE and arg.value == 0) or (
+        arg.operator is Operator.LE and arg.value == (1 << bits) - 1
+    )
+
+
+def meet(one: Arg, other: Arg, bits: int) -> bool:
+    """Can both comparisons of one argument (fit for `bits`) hold at once?"""
+    everything = (1 << bits) - 1
+    masks = [arg for arg in (one, other) if arg.operator is Operator.MASKED_EQ]
+    ranges = [arg for arg in (one, other) if arg.operator is not Operator.MASKED_EQ]
+    cube: Cube | None = (0, 0)
+    for arg in masks:
+        cube = intersect(cube, (arg.value, arg.value_two & arg.value)) if cube else None
+    left: Intervals = ((0, everything),)
+    for arg in ranges:
+        left = _intersect(left, _intervals(arg))
+    return cube is not None and any(
+        intersect(block, cube) for low, high in left for block in blocks(low, high, bits)
+    )
+
+
+def within(one: Arg, other: Arg) -> bool:
+    """Does `other` hold wherever `one` does? Says no where a mask meets a range."""
+    one, other = _plain(one), _plain(other)
+    if one.operator is Operator.EQ:
+        return matches(other, one.value)
+    masks = [arg.operator is Operator.MASKED_EQ for arg in (one, other)]
+    if all(masks):
+        common = one.value & other.value
+        return common == other.value and not (one.value_two ^ other.value_two) & common
+    return not any(masks) and _intersect(_intervals(one), _intervals(other)) == _intervals(one)
 
 
 def conjoin(left: Arg, right: Arg) -> Arg | None:
     """One comparison that holds where both do, or None if they never do at once.
 
-    Raises ValueError where no single comparison says it (as `>= 2 and <= 5`).
+    Raises ValueError where no single comparison says it (as `>= 2 and <= 5`). One that says it
+    already stays as it is written: cut to 32 bits, `> 0xffffffff` and `>= 0x100000000` differ.
     """
+    for one, other in ((left, right), (right, left)):
+        if within(one, other) and not impossible(one):
+            return one
     left, right = _plain(left), _plain(right)
     masked = [arg for arg in (left, right) if arg.operator is Operator.MASKED_EQ]
     if len(masked) == 2:

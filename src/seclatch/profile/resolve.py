@@ -119,6 +119,15 @@ def resolve(
     return oci.document(narrow(profile, Host(arch, caps, kernel, engine)))
 
 
+def kept(profile: Profile, host: Host) -> list[int]:
+    """The numbers of the rules that are in force. Podman leaves out those that name no call."""
+    return [
+        index
+        for index, rule in enumerate(profile.rules)
+        if host.keeps(rule) and (rule.names or host.engine is Engine.DOCKER)
+    ]
+
+
 def narrow(profile: Profile, host: Host) -> Profile:
     """The profile as it is in force on `host`: no conditions, no archMap, errno in numbers.
 
@@ -126,8 +135,7 @@ def narrow(profile: Profile, host: Host) -> Profile:
     """
     rules = (
         Rule(rule.names, rule.action, host.errno(rule.errno, rule.errno_name), rule.args)
-        for rule in profile.rules
-        if host.keeps(rule) and (rule.names or host.engine is Engine.DOCKER)
+        for rule in map(profile.rules.__getitem__, kept(profile, host))
     )
     return Profile(
         default_action=profile.default_action,

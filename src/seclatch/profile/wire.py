@@ -72,3 +72,5 @@ def convert(document: Any) -> Seccomp:
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `")
         raise FormatError(parse_path(path.removesuffix("`")), message) from error
+    except UnicodeEncodeError as error:  # JSON's \\ud800 alone; msgspec does not say where
+        raise FormatError((), f"the key {error.object!r} is half a character") from error

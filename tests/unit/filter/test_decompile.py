@@ -7,10 +7,11 @@ from oracle import numbers, said
 from strategies import profiles
 
 from seclatch.errors import SeclatchError
+from seclatch.filter import opcode as op
 from seclatch.filter.boundary import boundary_calls
 from seclatch.filter.decompile import decompile
 from seclatch.filter.evaluate import Evaluator
-from seclatch.model.filter import Filter
+from seclatch.model.filter import Filter, Instruction
 from seclatch.model.match import matching
 from seclatch.model.syscall import table
 from seclatch.profile.compile import Runtime, compile_profile
@@ -39,3 +40,25 @@ def test_decompiled_rules_hold_exactly_where_the_program_acts(profile):
                     continue
                 wanted = said(evaluator.value(call))
                 assert (rules or {rebuilt.default}) == {wanted}, (arch, syscall, call)
+
+
+def test_one_budget_is_for_all_calls():
+    """A program made to be hard for every call takes its time once, not 400 times."""
+    tests = [
+        one
+        for n in range(300)
+        for one in (
+            Instruction(op.LD | op.ABS, 0, 0, 16 + 4 * (n % 12)),
+            Instruction(op.JMP | op.JGE, 1, 0, n * 7919),
+            Instruction(op.RET_K, 0, 0, 0x50001 + n),
+        )
+    ]
+    start = [
+        Instruction(op.LD | op.ABS, 0, 0, 4),
+        Instruction(op.JMP | op.JEQ, 1, 0, 0xC000003E),
+        Instruction(op.RET_K, 0, 0, 0),
+    ]
+    program = Filter((*start, *tests, Instruction(op.RET_K, 0, 0, 0x7FFF0000)))
+    kept = [one.reason for one in decompile(program).kept]
+    assert any("256 cases" in reason for reason in kept)
+    assert sum("more ways through" in reason for reason in kept) > 100

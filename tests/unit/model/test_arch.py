@@ -17,12 +17,20 @@ def test_every_spelling_leads_back() -> None:
         if arch is not Arch.X32:
             assert Arch.parse(arch.audit_name) is arch
             assert Arch.from_audit(arch.audit) is arch
+            assert Arch.parse(str(arch.audit)) is arch
+            assert Arch.parse(hex(arch.audit)) is arch
+            assert Arch.parse(arch.elf_name).elf_machine == arch.elf_machine
+        for name in (arch.goarch, *arch.value.uname):
+            assert not name or name in Arch.parse(name).value.uname or arch is Arch.parse(name)
 
 
 @pytest.mark.parametrize(
     ("spelling", "arch"),
     [("amd64", Arch.X86_64), ("arm64", Arch.AARCH64), ("386", Arch.X86), ("i686", Arch.X86),
-     ("armv7l", Arch.ARM), ("loong64", Arch.LOONGARCH64), ("AUDIT_ARCH_X86_64", Arch.X86_64)],
+     ("armv7l", Arch.ARM), ("loong64", Arch.LOONGARCH64), ("AUDIT_ARCH_X86_64", Arch.X86_64),
+     ("EM_386", Arch.X86), ("em_x86_64", Arch.X86_64), ("EM_RISCV", Arch.RISCV64),
+     ("EM_LOONGARCH", Arch.LOONGARCH64), ("EM_PPC64", Arch.PPC64), ("62", Arch.X86_64),
+     ("183", Arch.AARCH64), ("0xc000003e", Arch.X86_64), ("0xC00000B7", Arch.AARCH64)],
 )  # fmt: skip
 def test_spellings_of_other_worlds(spelling: str, arch: Arch) -> None:
     assert Arch.parse(spelling) is arch
@@ -61,6 +69,15 @@ def test_audit_values_are_the_kernels() -> None:
         defined[name] = sum(int(str(value), 0) for value in values)
     for arch in Arch:
         assert defined[arch.audit_name] == arch.audit, arch
+        assert int(machines[arch.elf_name]) == arch.elf_machine
+
+
+@pytest.mark.parametrize(
+    "spelling", ["", " ", "x86-64", "EM_NONE", "0", "-1", "9" * 5000, "\udcff"]
+)
+def test_what_is_no_architecture(spelling: str) -> None:
+    with pytest.raises(ValueError, match="unknown architecture"):
+        Arch.parse(spelling)
 
 
 def test_native_serves_its_compat_abis() -> None:

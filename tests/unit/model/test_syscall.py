@@ -22,7 +22,7 @@ def test_tables_are_fresh() -> None:
     source = table(Arch.X86_64).source
     if not (
         installed("libseccomp2").startswith(source["libseccomp"])
-        and installed("linux-libc-dev").startswith(source["linux"])
+        and installed("linux-libc-dev").startswith(f"{source['linux']}.")
     ):
         pytest.skip(f"this host has other versions than the tables' source {source}")
     check = [sys.executable, "tools/syscall_tables.py", "--check"]

@@ -14,6 +14,7 @@ from seclatch.profile.check import MAX_EACH, check
 from seclatch.profile.export.formats import write
 from seclatch.profile.load import parse_document
 from seclatch.profile.resolve import Host
+from seclatch.system import bounded
 from seclatch.system.libseccomp import version
 
 HOST = Host(Arch.X86_64, kernel=(6, 12))
@@ -94,6 +95,9 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("runc-enosys", {"rules": [rule("read write")]},
      {"rules": [rule("read write", "ERRNO")], "defaultAction": "SCMP_ACT_ALLOW"}),
     ("flags-refused", {"flags": ["SECCOMP_FILTER_FLAG_LOG"]}, {"flags": []}),
+    ("crun-cache", {"rules": [rule("bpf", "TRACE", errnoRet=1)]},
+     {"rules": [rule("read", errnoRet=1), rule("bpf", "ERRNO"),
+                rule("acct", "ERRNO", errnoRet=2, includes={"arches": ["arm"]})]}),
     ("youki-alternatives",
      {"rules": [rule("read", args=[compare("EQ", 1), compare("EQ", 1, index=1)])]},
      {"rules": [rule("read", args=[compare("EQ", 1)])]}),
@@ -123,6 +127,19 @@ def test_what_libseccomp_compiles_wrongly_is_found() -> None:
 def test_what_libseccomp_compiles_rightly_is_not() -> None:
     args = [compare("EQ", 1, index=1), compare("EQ", 1 << 32, index=1)]
     assert "miscompiled" not in codes(rule("read", args=args))
+
+
+def test_what_no_kernel_loads_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """libseccomp makes programs of any length, the runtime then fails with EINVAL."""
+    monkeypatch.setattr(bounded, "SECONDS", 10)  # this one does come to an end, after over a second
+    rules = [
+        rule(name, args=[compare("EQ", (n << 32) + len(name))])
+        for name in ("read", "ioctl", "sendto")
+        for n in range(400)
+    ]
+    found = codes(*rules)
+    assert "a program has 1 to 4096" in found["does-not-compile"]
+    assert "does-not-compile" not in codes(*rules[:500])
 
 
 def test_findings_point_at_the_place() -> None:
@@ -170,5 +187,10 @@ def test_any_profile_can_be_checked(profile: Profile) -> None:
 
 def test_every_code_is_documented() -> None:
     documented = (Path(__file__).parents[3] / "docs/profile.md").read_text()
-    known = {case[0] for case in CASES} | {"empty-profile", "miscompiled"}
+    known = {case[0] for case in CASES} | {
+        "empty-profile",
+        "miscompiled",
+        "not-a-profile",
+        "beyond-rules",
+    }
     assert not {code for code in known if f"`{code}`" not in documented}

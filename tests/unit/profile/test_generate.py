@@ -4,10 +4,20 @@ from typing import Any
 
 import pytest
 
-from seclatch.model.profile import Profile
+from seclatch.filter.simulate import simulate
+from seclatch.model.action import ENOSYS, EPERM, Operator
+from seclatch.model.arch import Arch
+from seclatch.model.call import Call
+from seclatch.model.filter import Filter
+from seclatch.model.origin import Software
+from seclatch.model.profile import Arg, Condition, Profile, Rule
 from seclatch.model.recording import Argument, Denial, Lost, Recording
 from seclatch.model.stage import Stage
-from seclatch.profile.generate import MAX_VALUES, Options, generate
+from seclatch.model.syscall import table
+from seclatch.profile.compile import Runtime, compile_profile
+from seclatch.profile.generate import Options, generate
+from seclatch.profile.narrowing import MAX_VALUES
+from seclatch.profile.needs import measured
 from tests.unit.recordings import calls, recording
 
 START = (
@@ -134,3 +144,70 @@ def test_a_recording_without_the_stage() -> None:
     empty: Recording = recording(calls("client", "read"))
     with pytest.raises(ValueError, match="program"):
         generate(empty, Options())
+
+
+BASE = Profile(
+    "SCMP_ACT_ERRNO",
+    (
+        Rule(("read", "close"), "SCMP_ACT_ALLOW"),
+        Rule(("clone3",), "SCMP_ACT_ERRNO", 38),
+        Rule(("socket",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.EQ, 1),)),
+        Rule(("mount",), "SCMP_ACT_ALLOW", includes=Condition(caps=("CAP_SYS_ADMIN",))),
+    ),
+    arch_map=((Arch.X86_64, (Arch.X86,)),),
+    default_errno=1,
+)
+
+
+def test_a_base_gets_what_it_does_not_have() -> None:
+    entries = calls("program", "read write mount clone3")
+    told = generate(recording(entries), Options(base=BASE))
+    assert told.profile.rules[:4] == BASE.rules
+    [added] = told.profile.rules[4:]
+    # what it allows to some containers only is not allowed to this one
+    assert added.names == ("mount", "write")
+    assert "runc run x" in added.comment
+    assert told.profile.arch_map == BASE.arch_map
+    assert [line for line in told.warnings if "clone3" in line]
+
+
+def test_a_base_s_arguments_are_kept_where_they_are_enough() -> None:
+    def added(value: int, **options: Any) -> tuple[list[Any], tuple[str, ...]]:
+        more = {"arguments": [argument("socket", 0, value)]}
+        made = generate(
+            recording(calls("program", "socket"), **more), Options(base=BASE, **options)
+        )
+        return [
+            (rule.names, *map(str, rule.args)) for rule in made.profile.rules[4:]
+        ], made.warnings
+
+    assert added(1) == ([], ())
+    rules, warnings = added(2)
+    assert rules == [(("socket",),)]
+    assert any("socket for some arguments only" in line for line in warnings)
+    assert added(2, narrow=True) == ([(("socket",), "arg0 & 0xffffffff == 0x2")], ())
+
+
+def test_runc_s_stub_has_nothing_to_answer() -> None:
+    def errno(number: int, runtime: Runtime, **options: Any) -> int:
+        profile = made(calls("program", "read exit_group"), **options)
+        code = compile_profile(profile, runtime=runtime, native=Arch.X86_64).code
+        return simulate(Filter.from_bytes(code), Call(Arch.X86_64.audit, number)).value & 0xFFFF
+
+    newest = table(Arch.X86_64).numbers["openat2"]
+    assert errno(newest, Runtime.RUNC) == ENOSYS
+    for runtime in (Runtime.RUNC, Runtime.CRUN):
+        assert errno(newest, runtime, no_stub=True) == EPERM
+    assert errno(9999, Runtime.RUNC, no_stub=True) == ENOSYS  # libraries fall back from the future
+    assert not any("default action, by name" in rule.comment for rule in made(audit=True).rules)
+
+
+def test_another_version_of_a_runtime_than_the_measured_one() -> None:
+    def told(version: str, runs: int = 1) -> tuple[str, ...]:
+        software = [Software(stage="runtime", name="runc", path="/bin/runc", version=version)]
+        made = recording(START, software=software, runs=runs)
+        return generate(made, Options(plain="runc")).warnings
+
+    assert told(measured("runc").version) == told("") == told("runc version 7", 100) == ()
+    assert "runc version 7" in told("runc version 7")[0]
+    assert generate(recording(START, software=[]), Options()).warnings == ()

@@ -13,6 +13,8 @@ from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Condition, Rule
 from seclatch.profile.load import load, parse
+from seclatch.profile.place import PlacedError
+from seclatch.profile.source import read
 
 DOCKER = """{
   "defaultAction": "SCMP_ACT_ERRNO",
@@ -95,11 +97,35 @@ def broken(**changes: Any) -> str:
     ("text", "place", "rule"),
     [
         ("{", "line 1, column 2", "not JSON"),
-        ('{"a": NaN}', "", "NaN"),
+        ('{"a": "NaN",\n "b": NaN}', "line 2, column 7", "NaN"),
+        ('{"a": "Infinity", "b": [-Infinity]}', "line 1, column 25", "Infinity"),
+        ('{"a": ' + "9" * 5000 + "}", "line 1, column 7", "not JSON that"),
+        (broken(rule={"\udfff": 1}), "line 1, column 1", "half a character"),
+        (broken(rule={"includes": {"minKernel": "٤.٨"}}), "includes.minKernel)", "kernel version"),
         ('{"syscalls": [{"args": [],\n "args": null}]}', "line 2, column 10 (syscalls[0].args)",
-         "'args' occurs twice"),
-        ("[" * 100_000, "", "not JSON"),
+         "'args' occurs twice, first at line 1, column 24:"),
+        ("[" * 100_000, "line 1, column 65", "nested more than 64 deep"),
+        ('{"defaultAction": "[[", "x": ' + "[" * 64 + "]" * 64 + "}", "line 1, column 93",
+         "64 deep"),
+        ('"' + "\\" * 100, "line 1, column 1", "neither JSON nor YAML"),
         ("[]", "line 1, column 1", "Expected `object`"),
+        ('{"linux": []}', "line 1, column 11 (linux)", "Expected `object`, got `array`"),
+        ('{"linux": 3}', "line 1, column 11 (linux)", "Expected `object`, got `int`"),
+        ('{"linux":\n {"seccomp": 3}}', "line 2, column 14 (linux.seccomp)", "got `int`"),
+        ('{"linux": {"seccomp": {"defaultAction": 3}}}', "(linux.seccomp.defaultAction)", "`int`"),
+        (broken(syscalls=3), "(syscalls)", "got `int`"),
+        (broken(syscalls=["read"]), "(syscalls[0])", "got `str`"),
+        (broken(rule={"names": "read"}), "(syscalls[0].names)", "got `str`"),
+        (broken(rule={"args": {}}), "(syscalls[0].args)", "got `object`"),
+        (broken(rule={"args": [3]}), "(syscalls[0].args[0])", "got `int`"),
+        (broken(rule={"args": [{"op": "SCMP_CMP_EQ"}]}), "(syscalls[0].args[0])", "field `index`"),
+        (broken(rule={"includes": []}), "(syscalls[0].includes)", "got `array`"),
+        (broken(rule={"includes": {"caps": "CAP_BPF"}}), "(syscalls[0].includes.caps)", "`str`"),
+        (broken(rule={"errnoRet": 1.5}), "(syscalls[0].errnoRet)", "got `float`"),
+        (broken(archMap={}), "(archMap)", "got `object`"),
+        (broken(archMap=[{}]), "(archMap[0])", "field `architecture`"),
+        (broken(flags="x"), "(flags)", "got `str`"),
+        (broken(listenerPath=[]), "(listenerPath)", "got `array`"),
         (broken(defaultAction="ALLOW"), "line 2, column 19 (defaultAction)", "action 'ALLOW'"),
         (broken(defaultAction=None), "(defaultAction)", "no action"),
         (broken(rule={"action": 3}), "line 8, column 14 (syscalls[0].action)", "Expected `str"),
@@ -121,8 +147,26 @@ def broken(**changes: Any) -> str:
         (YAML + "    errnoRet: EWHAT\n", "line 12, column 15 (spec.syscalls[0].errnoRet)", "EWHAT"),
         (YAML.replace("kind: S", "kind: s"), "line 1", "neither"),
         ("a: &x [1]\nb: *x\n", "line 2, column 4", "aliases"),
+        (YAML.replace("spec:", "spec: []\nx:"), "line 4, column 7 (spec)", "got `array`"),
+        (YAML.replace("spec:", "spec: 3\nx:"), "line 4, column 7 (spec)", "got `int`"),
+        (YAML + "  defaultAction: SCMP_ACT_LOG\n", "line 12, column 3",
+         "'defaultAction' occurs twice, first at line 5, column 3"),
+        (YAML + "    names: [read]\n", "line 12, column 5", "'names' occurs twice"),
+        (YAML + "  ? [a]\n  : b\n", "line 12, column 5", "no plain text"),
+        ("a: " + "[" * 60 + "]" * 60, "line 1, column 35", "nested more than 32 deep"),
+        ("a: " + "[" * 100_000, "line 1", "nest"),
+        ("".join(" " * n + "a:\n" for n in range(600)), "line 33", "nested more than 32 deep"),
+        ("a: !!python/object:os.system x\n", "line 1, column 4", "tags are not read"),
+        ("a: !!timestamp x\n", "line 1, column 4", "tags are not read"),
+        ("a: [!!bool x]\n", "line 1, column 5", "tags are not read"),
+        ("a: !x {b: c}\n", "line 1, column 4", "tags are not read"),
+        (YAML + "    errnoRet: 0x" + "f" * 5000 + "\n", "line 12, column 15", "a number beyond"),
+        (YAML + "  3: 4\n", "line 12, column 3", "'3' is no plain text"),
+        (YAML + "    on: 4\n", "line 12, column 5", "'on' is no plain text"),
+        ("a: 2020-13-45\n", "line 1", "month"),
         ("a: [\n", "line 2", "YAML"),
-        ("", "", "empty"),
+        ("", "line 1", "empty"),
+        ("null", "line 1", "neither a JSON profile nor"),
     ],
 )  # fmt: skip
 def test_errors_name_place_and_rule(text: str, place: str, rule: str) -> None:
@@ -130,6 +174,8 @@ def test_errors_name_place_and_rule(text: str, place: str, rule: str) -> None:
         parse(text, "file")
     assert place in caught.value.place
     assert rule in caught.value.problem
+    assert isinstance(caught.value, PlacedError)
+    assert caught.value.where.line > 0
     assert str(caught.value).startswith("file: ")
 
 
@@ -139,12 +185,39 @@ def test_errors_offer_the_nearest_word() -> None:
     assert caught.value.remedy == "did you mean SCMP_ACT_ALLOW?"
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("EQ", "SCMP_CMP_EQ"), ("masked_eq", "SCMP_CMP_MASKED_EQ")],
+)
+def test_a_name_without_its_beginning_is_known(word: str, meant: str) -> None:
+    args = [{"index": 0, "value": 1, "op": word}]
+    rules = [{"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": args}]
+    with pytest.raises(InputError) as caught:
+        parse(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules}), "x")
+    assert caught.value.remedy == f"did you mean {meant}?"
+
+
+def test_a_byte_order_mark(tmp_path: Path) -> None:
+    """runc: invalid character 'ï'; crun: invalid char in json text. YAML may have one."""
+    path = tmp_path / "marked"
+    path.write_bytes(b'\xef\xbb\xbf{"defaultAction": "SCMP_ACT_LOG"}')
+    with pytest.raises(InputError, match="line 1, column 1: it starts with a byte order mark"):
+        load(path)
+    path.write_bytes(b"\xef\xbb\xbf" + YAML.encode())
+    assert load(path).architectures == (Arch.X86_64,)
+
+
 def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         load(tmp_path / "none.json")
     (tmp_path / "latin").write_bytes(b'{"comment": "\xe9"}')
     with pytest.raises(InputError, match="byte 13: not UTF-8"):
         load(tmp_path / "latin")
+    (tmp_path / "wide").write_bytes('{"comment": 1}'.encode("utf-16"))
+    with pytest.raises(InputError, match="byte 0: not UTF-8") as caught:
+        load(tmp_path / "wide")
+    assert "iconv" in caught.value.remedy
+    assert not read(tmp_path / "wide").is_program
     with (tmp_path / "big").open("wb") as file:
         file.truncate(3 << 20)
     with pytest.raises(InputError, match="2 MiB"):
@@ -168,6 +241,8 @@ def test_what_no_kernel_would_load_is_refused_early(
         parse(broken(rule={"names": names, "args": args}), "file")
     assert caught.value.place.endswith("(syscalls[0])")
     assert rule in caught.value.problem
+    assert isinstance(caught.value, PlacedError)
+    assert caught.value.where.line > 0
 
 
 def test_yaml_is_bounded() -> None:

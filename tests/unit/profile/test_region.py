@@ -33,6 +33,18 @@ def test_conjoin_holds_where_both_do(left: Arg, right: Arg) -> None:
         assert (both is not None and region.matches(both, value)) == expected
 
 
+@given(args, args)
+def test_within_is_no_guess(left: Arg, right: Arg) -> None:
+    """Where it says yes it is so; between ranges, and from one mask to another, it says no only
+    where a value shows it."""
+    outside = [v for v in VALUES if region.matches(left, v) and not region.matches(right, v)]
+    if region.within(left, right):
+        assert not outside
+    elif Operator.MASKED_EQ not in (left.operator, right.operator):
+        edges = region.samples(left) | region.samples(right)
+        assert any(region.matches(left, v) and not region.matches(right, v) for v in edges)
+
+
 @given(args)
 def test_negate_holds_where_it_does_not(arg: Arg) -> None:
     try:

@@ -35,9 +35,9 @@ def check(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 "libseccomp-merge",
                 Severity.WARNING,
-                f"{name}: libseccomp before 2.6.1 can compile two such comparisons of one argument "
-                "wrongly (GHSA-4q85-33p6-j5g6)",
-                "use runtimes with libseccomp 2.6.1, or compare by equality",
+                f"{name}: libseccomp can compile two such comparisons of one argument wrongly, "
+                "before 2.6.1 more often (GHSA-4q85-33p6-j5g6)",
+                "compare by equality; or see whether the hosts' libseccomp does (`miscompiled`)",
                 subject.path(clauses[0].rule, name),
             )
     yield from _hopeless(subject)

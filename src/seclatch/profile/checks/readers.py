@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.model.action import Kind
+from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.syscall import table
 from seclatch.profile.checks.subject import Subject
+from seclatch.profile.place import Path
+from seclatch.profile.refusal import RUNC_UNKNOWN
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -15,6 +18,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     yield from _engines(subject)
     yield from _stub(subject)
     yield from _flags(subject)
+    yield from _cached(subject)
     yield from _youki(subject)
 
 
@@ -54,11 +58,13 @@ def _stub(subject: Subject) -> Iterator[Finding]:
     if default.kind in (Kind.ALLOW, Kind.LOG, Kind.TRACE):
         return
     known = table(subject.host.arch)
-    named = [known.numbers.get(name, -1) for rule in subject.resolved.rules for name in rule.names]
+    # What libseccomp has no name for, neither counts nor can be named.
+    nameable = {name: n for name, n in known.numbers.items() if name not in known.newer}
+    named = [nameable.get(name, -1) for rule in subject.resolved.rules for name in rule.names]
     highest = max(named, default=-1)
-    if highest <= 0:
+    above = sum(number > highest for number in nameable.values())
+    if highest <= 0 or not above:
         return
-    above = sum(number > highest for number in known.names)
     yield Finding(
         "runc-enosys",
         Severity.NOTE,
@@ -80,8 +86,32 @@ def _flags(subject: Subject) -> Iterator[Finding]:
         )
 
 
+def _cached(subject: Subject) -> Iterator[Finding]:
+    """crun since 1.7 keeps compiled filters by a digest of the profile, which leaves errnoRet out
+    (measured with 1.21; src/libcrun/seccomp.c is the same in 1.29)."""
+    for index in subject.kept:
+        rule = subject.profile.rules[index]
+        if rule.errno is not None and rule.effect.kind.takes_data:
+            yield Finding(
+                "crun-cache",
+                Severity.NOTE,
+                "crun keeps compiled filters and overlooks errnoRet: after a change of errnoRet "
+                "alone, containers still get the earlier one until the next boot",
+                "after such a change remove /run/crun/.cache/seccomp (.cache/seccomp below crun's "
+                "--root), or write the rule's names in another order",
+                ("syscalls", index, "errnoRet"),
+            )
+            return  # one for a profile is enough
+
+
+_YOUKI_UNKNOWN = (*RUNC_UNKNOWN, Arch.LOONGARCH64)
+_YOUKI_FLAGS = ("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",)
+_YOUKI_TRACE = 0x7FFF
+
+
 def _youki(subject: Subject) -> Iterator[Finding]:
     """Its libcontainer/seccomp makes a rule of each comparison, and of an empty list none."""
+    yield from _youki_refuses(subject)
     for index, rule in enumerate(subject.profile.rules):
         path = ("syscalls", index, "args")
         if len({arg.index for arg in rule.args}) > 1:
@@ -100,3 +130,22 @@ def _youki(subject: Subject) -> Iterator[Finding]:
                 "leave `args` out",
                 path,
             )
+
+
+def _youki_refuses(subject: Subject) -> Iterator[Finding]:
+    """What its reader of config.json has no name for, or no room."""
+    profile = subject.profile
+    refused: list[tuple[str, str, Path]] = []
+    for number, arch in enumerate(profile.architectures):
+        if arch in _YOUKI_UNKNOWN:
+            refused.append((arch.scmp, "remove it", ("architectures", number)))
+    for number, flag in enumerate(profile.flags or ()):
+        if flag in _YOUKI_FLAGS:
+            refused.append((flag, "remove it", ("flags", number)))
+    for index, rule in enumerate(profile.rules):
+        if rule.effect.kind is Kind.TRACE and rule.effect.data > _YOUKI_TRACE:
+            what = f"a message of {rule.effect.data} to the tracer"
+            refused.append((what, f"keep to {_YOUKI_TRACE}", ("syscalls", index, "errnoRet")))
+    for what, remedy, path in refused:
+        message = f"youki refuses {what}: no container starts with it there"
+        yield Finding("youki-refuses", Severity.NOTE, message, remedy, path)

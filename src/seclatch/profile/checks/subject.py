@@ -11,7 +11,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile, Rule
 from seclatch.profile.meaning import Meaning, read
 from seclatch.profile.place import Path
-from seclatch.profile.resolve import Host, narrow
+from seclatch.profile.resolve import Host, kept, narrow
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Subject:
     @cached_property
     def kept(self) -> list[int]:
         """The index in the profile of each rule of the resolved one."""
-        return [index for index, rule in enumerate(self.profile.rules) if self.host.keeps(rule)]
+        return kept(self.profile, self.host)
 
     def path(self, rule: int, name: str = "") -> Path:
         """Where rule number `rule` of the resolved profile, or a name in it, stands."""

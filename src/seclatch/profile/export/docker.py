@@ -35,18 +35,39 @@ def rule_document(rule: Rule) -> dict[str, Any]:
 
 
 def write(profile: Profile) -> Written:
-    """For Docker."""
-    return Written(json.dumps(document(profile), indent=2) + "\n")
+    """For Docker, which reads errnos as numbers only."""
+    named = [(f"rule {n}: errno", rule.errno_name) for n, rule in enumerate(profile.rules)]
+    warnings = [
+        f"{what} {name!r} is written as its number: Docker does not read names"
+        for what, name in (*named, ("defaultErrno", profile.default_errno_name))
+        if name
+    ]
+    return Written(_text(document(profile)), tuple(warnings))
 
 
 def write_containers_common(profile: Profile) -> Written:
-    """For Podman, Buildah and CRI-O, which do not read minKernel."""
+    """For Podman, Buildah and CRI-O, which read names of errnos, and no minKernel."""
     warnings = [
         f"rule {index} ({', '.join(rule.names[:3])}): Podman does not read minKernel"
         for index, rule in enumerate(profile.rules)
         if rule.includes.min_kernel or rule.excludes.min_kernel
     ]
-    return Written(write(profile).text, tuple(warnings))
+    value = document(profile)
+    _name_errno(value, "defaultErrno", profile.default_errno, profile.default_errno_name)
+    for index, rule in enumerate(profile.rules):
+        _name_errno(value["syscalls"][index], "errno", rule.errno, rule.errno_name)
+    return Written(_text(value), tuple(warnings))
+
+
+def _name_errno(value: dict[str, Any], key: str, number: int | None, name: str) -> None:
+    """As it was given: the name, which counts, and the number only if there was one."""
+    if name:
+        value.pop(f"{key}Ret", None)
+        value |= {key: name} | ({} if number is None else {f"{key}Ret": number})
+
+
+def _text(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2) + "\n"
 
 
 def _condition(condition: Condition) -> dict[str, Any]:

@@ -37,14 +37,15 @@ def write(profile: Profile, name: str = "profile") -> Written:
 
 def _warnings(profile: Profile, spec: dict[str, Any]) -> tuple[str, ...]:
     found = []
-    default = spec.get("defaultErrnoRet", EPERM)
-    if profile.default.kind.takes_data and default != EPERM:
-        found.append(
-            f"defaultErrnoRet {default}: the operator has no such field, EPERM is answered"
-        )
+    default = spec.get("defaultErrnoRet")
+    if default is not None and (default != EPERM or not profile.default.kind.takes_data):
+        instead = "EPERM is answered" if profile.default.kind.takes_data else "it has no meaning"
+        found.append(f"defaultErrnoRet {default}: the operator has no such field, {instead}")
     found += [
         f"{arch.scmp}: the operator does not know this architecture"
         for arch in profile.architectures
         if arch in _UNKNOWN
     ]
-    return tuple(found)
+    if profile.flags == ():
+        found.append("an empty list of flags: the operator writes none, and the runtime chooses")
+    return (*found, *oci.unsaid(profile))

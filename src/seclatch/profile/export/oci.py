@@ -27,7 +27,18 @@ def document(profile: Profile) -> dict[str, Any]:
 
 def write(profile: Profile) -> Written:
     """The bare value, as a file. The profile must be resolved."""
-    return Written(json.dumps(document(profile), indent=2) + "\n")
+    # An empty list of flags differs from none; engines leave it out (Go's omitempty).
+    flags: dict[str, Any] = {"flags": []} if profile.flags == () else {}
+    return Written(json.dumps(document(profile) | flags, indent=2) + "\n", unsaid(profile))
+
+
+def unsaid(profile: Profile) -> tuple[str, ...]:
+    """What has no place in OCI's shape, nor in those made of it."""
+    commented = [str(index) for index, rule in enumerate(profile.rules) if rule.comment]
+    if not commented:
+        return ()
+    more = ", …" if commented[8:] else ""
+    return (f"the comments of {len(commented)} rules ({', '.join(commented[:8])}{more})",)
 
 
 def rule_document(rule: Rule) -> dict[str, Any]:

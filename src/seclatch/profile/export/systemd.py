@@ -11,14 +11,20 @@ from seclatch.model import errno
 from seclatch.model.action import Action, Kind
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile, Rule
+from seclatch.profile.export import oci
 from seclatch.profile.export.written import Written
 
-# systemd spells some architectures with a dash.
-_SPELLED = {Arch.X86_64: "x86-64", Arch.AARCH64: "arm64"} | {
-    arch: arch.title.replace("64n32", "64-n32").replace("64le", "64-le")
-    for arch in Arch
-    if arch.title.startswith(("mips", "ppc"))
+# systemd's seccomp_arch_to_string, where it differs from libseccomp's short names.
+_SPELLED = {
+    Arch.X86_64: "x86-64",
+    Arch.AARCH64: "arm64",
+    Arch.MIPSEL: "mips-le",
+    Arch.MIPSEL64: "mips64-le",
+    Arch.MIPS64N32: "mips64-n32",
+    Arch.MIPSEL64N32: "mips64-le-n32",
+    Arch.PPC64LE: "ppc64-le",
 }
+_UNKNOWN = (Arch.M68K, Arch.SH, Arch.SHEB)
 _REFUSES = (Kind.ERRNO, Kind.KILL_PROCESS)
 _IMPLIED = (
     "systemd adds @default to every allowlist (execve, exit, rt_sigreturn, getting the time, …)"
@@ -39,7 +45,8 @@ def write(profile: Profile) -> Written:
     for index, rule in enumerate(profile.rules):
         entries.take(index, rule, default)
     lines = ["# Written by seclatch.", "[Service]"]
-    native = ["native", *(_SPELLED.get(arch, arch.title) for arch in profile.architectures)]
+    known = [arch for arch in profile.architectures if arch not in _UNKNOWN]
+    native = ["native", *(_SPELLED.get(arch, arch.title) for arch in known)]
     lines.append(f"SystemCallArchitectures={' '.join(dict.fromkeys(native))}")
     lines.append(f"SystemCallErrorNumber={_refusal(default)}" if entries.allowing else "")
     lines += entries.lines()
@@ -53,11 +60,18 @@ def _general_warnings(profile: Profile) -> tuple[str, ...]:
         found.append("default action: systemd kills the process, not the thread")
     if profile.default.kind is not Kind.ALLOW:
         found.append(_IMPLIED)
-    if profile.flags:
-        found.append(f"flags {' '.join(profile.flags)}: systemd chooses its own")
+    if profile.flags is not None:
+        found.append(f"flags ({' '.join(profile.flags) or 'none'}): systemd chooses its own")
     if profile.listener_path:
         found.append("listenerPath: systemd has no listener")
-    return tuple(found)
+    if profile.listener_metadata:
+        found.append("listenerMetadata: systemd has no listener")
+    found += [
+        f"{arch.scmp}: systemd does not know this architecture, and calls on it are refused"
+        for arch in profile.architectures
+        if arch in _UNKNOWN
+    ]
+    return (*found, *oci.unsaid(profile))
 
 
 def _refusal(action: Action) -> str:
@@ -80,7 +94,9 @@ class _Entries:
         if rule.effect == default:
             return
         where = f"rule {index} ({', '.join(rule.names[:3])}{', …' if rule.names[3:] else ''})"
-        if rule.args:
+        if rule.args and rule.effect.kind.executes and default.kind.executes:
+            self.warnings.append(f"{where}: allowed whatever the arguments, and not logged")
+        elif rule.args:
             self.warnings.append(
                 f"{where}: systemd compares no arguments, refused whatever they are"
             )

@@ -1,0 +1,53 @@
+"""What binds a process besides its program: credentials, namespaces, seccomp's state."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """Sets of capabilities as in /proc/PID/status: 16 hexadecimal digits, bit 0 is CAP_CHOWN."""
+
+    inheritable: str
+    permitted: str
+    effective: str
+    bounding: str
+    ambient: str
+
+
+class Namespaces(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """Inode numbers as in /proc/PID/ns; 0 where it is not known."""
+
+    mnt: int = 0
+    pid: int = 0
+    user: int = 0
+    net: int = 0
+    ipc: int = 0
+    uts: int = 0
+    cgroup: int = 0
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A state in which processes were. `seccomp` is as in /proc/PID/status: 0 off, 1 strict,
+    2 filter; `filters` is their number; `suspended` while a tracer (the latch) holds them off.
+    Ids are the host's."""
+
+    uid: int
+    gid: int
+    euid: int
+    egid: int
+    capabilities: Capabilities | None = None
+    namespaces: Namespaces = Namespaces()
+    no_new_privs: bool = False
+    seccomp: int = 0
+    filters: int = 0
+    suspended: bool = False
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """From `time` on a process was in a context, by its number in the recording's `contexts`. Seen
+    at fork, exec, and when filters were loaded; `thread` is the one that did so."""
+
+    time: float
+    thread: int
+    context: int

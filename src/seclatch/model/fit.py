@@ -1,0 +1,38 @@
+"""How a profile and what a program was recorded to do fit together, as values."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of an architecture's calls a profile leaves open: `open` of `of`, `partly` of
+    these for some arguments only. `source` says where the figures are from."""
+
+    name: str
+    open: int
+    partly: int
+    of: int
+    source: str = ""
+
+
+class Fit(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile beside a recording; without a profile only the sizes of others are known.
+
+    `unused` are calls that it allows and the program never made, `refused` those that it denies
+    (for some arguments at least) and the program made or tried, `runtime_refused` the same for the
+    runtime's own under its filter, which matters without the latch. `generated` is the text of a
+    profile for the program alone; where there is none, `why_not` says why. `warnings` is what to
+    know of it, a sentence each.
+    """
+
+    arch: str
+    profile: Size | None
+    unused: list[str]
+    refused: list[str]
+    runtime_refused: list[str]
+    program: Size | None
+    generated: str
+    why_not: str
+    warnings: list[str]
+    docker: Size

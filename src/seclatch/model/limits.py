@@ -1,0 +1,29 @@
+"""What the recorder of annotated containers may take: set at install, read at each start."""
+
+from __future__ import annotations
+
+import msgspec
+
+DIRECTORY = "/var/lib/seclatch/recordings"
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where recordings go and how many there may be: files, `size` bytes of all together,
+    recorders at work at the same time."""
+
+    directory: str = DIRECTORY
+    recordings: int = 1000
+    size: int = 1 << 30
+    at_once: int = 16
+
+    def encode(self) -> bytes:
+        """The file's bytes; the same limits give the same bytes."""
+        return msgspec.json.format(msgspec.json.encode(self)) + b"\n"
+
+
+def decode(content: bytes) -> Limits:
+    """Read the file's bytes. Raises ValueError."""
+    try:
+        return msgspec.json.decode(content, type=Limits)
+    except msgspec.DecodeError as error:  # ValidationError is one
+        raise ValueError(f"not limits of a recorder: {error}") from error

@@ -1,0 +1,139 @@
+"""Live processes and what binds them, as values."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from seclatch.model.stage import Stage
+
+
+class Mode(enum.IntEnum):
+    """`Seccomp:` of /proc/PID/status. DEAD (Linux 5.17): its filter has just killed the thread."""
+
+    NONE = 0
+    STRICT = 1
+    FILTER = 2
+    DEAD = 3
+
+
+class Cause(enum.Enum):
+    """How a process came to a filter."""
+
+    LOADED = "loaded"
+    RUNTIME = "runtime"
+    UNIT = "unit"
+    INHERITED = "inherited"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who put a filter on.
+
+    LOADED: this process itself. RUNTIME: the container runtime, in this process before its exec.
+    UNIT: systemd likewise, for the unit `name`. INHERITED: from `pid` (`name`), its oldest ancestor
+    that has it. ENDED: from an ancestor that is no more. `certain`: seen in the kernel (it is the
+    same filter; for UNIT, the very program that systemd loads for a setting of that unit), and not
+    only taken from the numbers of filters.
+    """
+
+    cause: Cause
+    pid: int = 0
+    name: str = ""
+    certain: bool = True
+
+    @property
+    def by(self) -> str:
+        """Who it was, in a word or two."""
+        return self._perhaps + self._who
+
+    def __str__(self) -> str:
+        inherited = self.cause in (Cause.INHERITED, Cause.ENDED)
+        return f"{self._perhaps}{'inherited from' if inherited else 'loaded by'} {self._who}"
+
+    @property
+    def _perhaps(self) -> str:
+        return "" if self.certain else "perhaps "
+
+    @property
+    def _who(self) -> str:
+        return {
+            Cause.LOADED: "itself",
+            Cause.RUNTIME: "its runtime",
+            Cause.UNIT: f"systemd for {self.name}",
+            Cause.INHERITED: f"{self.pid} ({self.name})",
+            Cause.ENDED: "an ended process",
+            Cause.UNKNOWN: "somebody",
+        }[self.cause]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One filter. `fingerprint` is the same for the same program, "" where it was not read;
+    `profile` names a known profile that compiles to it, "" if none does."""
+
+    fingerprint: str
+    instructions: int
+    origin: Origin
+    profile: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """What binds one thread. `layers`: the newest filter first; fewer than `filters` where they
+    could not be read."""
+
+    tid: int
+    comm: str
+    mode: int
+    filters: int
+    no_new_privs: bool
+    layers: tuple[Layer, ...] = ()
+
+    def differs(self, other: Thread) -> bool:
+        """Is it bound by something else than the other?"""
+        return self._bound() != other._bound()
+
+    def _bound(self) -> tuple[object, ...]:
+        prints = tuple(layer.fingerprint for layer in self.layers)
+        return self.mode, self.filters, self.no_new_privs, prints
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container: its id, and name, image and engine ("" where nobody was found who knows)."""
+
+    id: str
+    name: str = ""
+    image: str = ""
+    engine: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process: `main` is its first thread, `threads` the others that were asked for or differ.
+
+    `argv` is empty for zombies and where it was not read; `state` the letter of /proc/PID/status.
+    """
+
+    pid: int
+    parent: int
+    uid: int
+    state: str
+    argv: tuple[str, ...]
+    main: Thread
+    threads: tuple[Thread, ...] = ()
+    stage: Stage | None = None
+    container: Container | None = None
+
+    @property
+    def command(self) -> str:
+        """The command line, or the name in brackets where there is none."""
+        return " ".join(self.argv) if any(self.argv) else f"[{self.main.comm}]"
+
+    @property
+    def filtered(self) -> bool:
+        """Is any of its threads under seccomp?"""
+        return any(thread.mode for thread in (self.main, *self.threads))

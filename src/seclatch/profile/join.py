@@ -1,0 +1,106 @@
+"""A recording and a scan joined: what was seen, what could be, and what of it is allowed."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from seclatch.model.profile import Profile, Rule
+from seclatch.model.scan import Scan
+from seclatch.profile.checks.dangerous import CALLS
+
+_ALLOW = "SCMP_ACT_ALLOW"
+
+
+class Policy(enum.Enum):
+    """Which calls that were only found by the scan are allowed."""
+
+    RECORDED = "recorded"
+    PLAUSIBLE = "recorded+plausible"
+    STATIC = "static"
+
+
+class Verdict(enum.Enum):
+    """What becomes of a call."""
+
+    RECORDED = "recorded"
+    PLAUSIBLE = "allowed: the program can make it"
+    DANGEROUS = "left out: never seen, and dangerous"
+    UNSEEN = "left out: never seen"
+    NARROWED = "as a rule of the profile says"
+    ELSEWHERE = "recorded, and not in the scan: made by a program that was not scanned"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One call, what becomes of it, and the chain of functions by which the scan found it."""
+
+    name: str
+    verdict: Verdict
+    chain: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The profile with what the scan adds, every call's row, and what its user should know."""
+
+    profile: Profile
+    rows: tuple[Row, ...]
+    warnings: tuple[str, ...]
+
+
+def join(profile: Profile, recorded: Iterable[str], scan: Scan, policy: Policy) -> Joined:
+    """Add to a profile made from recordings what a scan of the same program found.
+
+    `recorded` are the names of the calls that the recordings have. A call that the profile names
+    already, with conditions or refused, stays as it is.
+    """
+    seen, static = set(recorded), set(scan.names)
+    named = {name for rule in profile.rules for name in rule.names}
+    rows = [
+        Row(name, _verdict(name, seen, static, named, policy), scan.chain(name))
+        for name in sorted(seen | static)
+    ]
+    added = tuple(row.name for row in rows if row.verdict is Verdict.PLAUSIBLE)
+    rules = list(profile.rules)
+    if added:
+        comment = f"found in the binaries of {scan.source[:200]}, not seen while recording"
+        rules.append(Rule(added, _ALLOW, comment=comment))
+    return Joined(
+        replace(profile, rules=tuple(rules)), tuple(rows), tuple(_warnings(rows, scan, policy))
+    )
+
+
+def _verdict(
+    name: str, seen: set[str], static: set[str], named: set[str], policy: Policy
+) -> Verdict:
+    if name in seen:
+        return Verdict.RECORDED if name in static else Verdict.ELSEWHERE
+    if name in named:
+        return Verdict.NARROWED
+    if policy is Policy.RECORDED:
+        return Verdict.UNSEEN
+    if policy is Policy.PLAUSIBLE and name in CALLS:
+        return Verdict.DANGEROUS
+    return Verdict.PLAUSIBLE
+
+
+def _warnings(rows: list[Row], scan: Scan, policy: Policy) -> Iterator[str]:
+    def names(verdict: Verdict) -> list[str]:
+        return [row.name for row in rows if row.verdict is verdict]
+
+    if added := names(Verdict.PLAUSIBLE):
+        yield f"{len(added)} calls of the scan were never recorded, and allowed ({policy.value})"
+    if left := names(Verdict.DANGEROUS):
+        yield (
+            "the program can make these, which were never recorded and are dangerous, and are "
+            f"left out: {', '.join(left)}"
+        )
+    if other := names(Verdict.ELSEWHERE):
+        yield (
+            f"recorded, but not by a program that was scanned: {', '.join(other)}; "
+            "scan the others too (--entrypoint)"
+        )
+    if not scan.whole:
+        yield "the scan is open: calls that could not be told are allowed only if recorded"

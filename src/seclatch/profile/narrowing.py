@@ -1,0 +1,83 @@
+"""Rules that compare arguments with those that were recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from seclatch.model.action import Operator
+from seclatch.model.profile import Arg, Rule
+from seclatch.model.recording import Argument
+
+_ALLOW = "SCMP_ACT_ALLOW"
+
+# The one argument by which `--args` tells uses of a call apart. All are ints to the kernel: the
+# upper half of the register means nothing and may hold anything, so it is masked off.
+SELECTORS = {
+    "socket": 0,
+    "socketpair": 0,
+    "clone": 0,
+    "unshare": 0,
+    "setns": 1,
+    "prctl": 0,
+    "ioctl": 1,
+    "personality": 0,
+    "keyctl": 0,
+    "bpf": 0,
+    "ptrace": 0,
+    "seccomp": 0,
+    "fcntl": 1,
+}
+INT = 0xFFFFFFFF
+MAX_VALUES = 64
+"""A call with more distinct values than that is allowed as a whole."""
+
+_PROT_EXEC = 4
+_MAPPERS = {"mmap": 2, "mprotect": 2, "pkey_mprotect": 2}
+
+Values = dict[tuple[str, int], set[int]]
+"""Recorded values by a call's name and the argument's index, as the kernel takes an int."""
+
+
+def recorded_values(arguments: Iterable[Argument], stages: set[str]) -> Values:
+    """Collect what some stages have handed over."""
+    values: Values = {}
+    for each in arguments:
+        if each.stage in stages:
+            values.setdefault((each.name, each.index), set()).add(each.value & INT)
+    return values
+
+
+def narrow_rules(names: Iterable[str], values: Values) -> list[Rule]:
+    """A rule a value: several conditions on one argument are ORed by runc, ANDed by crun."""
+    rules: list[Rule] = []
+    for name in sorted(names):
+        if name in SELECTORS:
+            seen = values.get((name, SELECTORS[name]), set())
+            rules += _one_each(name, SELECTORS[name], seen)
+        elif name in _MAPPERS:
+            rules += _without_exec(name, values.get((name, _MAPPERS[name]), set()))
+    return rules
+
+
+def _one_each(name: str, index: int, values: set[int]) -> list[Rule]:
+    if not 0 < len(values) <= MAX_VALUES:
+        return []
+    return [
+        Rule(
+            (name,),
+            _ALLOW,
+            args=(Arg(index, Operator.MASKED_EQ, INT, value),),
+            comment=f"only with the values that were recorded: argument {index} {value:#x}",
+        )
+        for value in sorted(values)
+    ]
+
+
+def _without_exec(name: str, protections: set[int]) -> list[Rule]:
+    """Nothing executable, if nothing executable was ever mapped."""
+    if not protections or any(value & _PROT_EXEC for value in protections):
+        return []
+    comment = "no executable memory was ever asked for"
+    return [
+        Rule((name,), _ALLOW, args=(Arg(2, Operator.MASKED_EQ, _PROT_EXEC, 0),), comment=comment)
+    ]

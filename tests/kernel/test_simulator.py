@@ -1,0 +1,101 @@
+"""Our interpreter and our decision graphs against libseccomp's own simulator, call by call."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from simulator import answers, runs
+from styles import minijail_style
+
+from seclatch.filter.boundary import boundary_calls
+from seclatch.filter.evaluate import Evaluator
+from seclatch.filter.simulate import simulate
+from seclatch.model.action import Action, Operator
+from seclatch.model.arch import Arch
+from seclatch.model.filter import Filter
+from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.syscall import table
+from seclatch.model.verdict import Verdict
+from seclatch.profile.compile import Runtime, compile_profile
+from seclatch.profile.load import load
+from seclatch.profile.resolve import Engine, Host, narrow
+
+CONTAINERS_COMMON = Path("/usr/share/containers/seccomp.json")
+ROWS = 400
+COMPARED = ["read", "write", "ioctl", "fcntl", "lseek", "dup3", "openat"]
+
+
+def podman(arch: Arch) -> Filter:
+    host = Host(arch, frozenset({"CAP_SYS_ADMIN"}), (6, 18), Engine.PODMAN)
+    profile = narrow(load(CONTAINERS_COMMON), host)
+    code = compile_profile(profile, runtime=Runtime.CRUN, native=arch).code
+    return Filter.from_bytes(code, "little" if arch.little else "big")
+
+
+def conditions(arch: Arch) -> Filter:
+    """Every operator and every action that the simulator can print."""
+    actions = ["ERRNO", "LOG", "TRAP", "TRACE", "KILL_THREAD", "KILL_PROCESS", "ALLOW"]
+    rules = [
+        Rule((name,), f"SCMP_ACT_{action}", None, (Arg(1, operator, 1 << 33 | 6, 1 << 33 | 2),))
+        for name, action, operator in zip(
+            COMPARED,
+            actions,
+            Operator,
+            strict=True,
+        )
+    ]
+    profile = Profile("SCMP_ACT_ERRNO", tuple(rules), default_errno=13)
+    code = compile_profile(profile, runtime=Runtime.LIBSECCOMP, native=arch).code
+    return Filter.from_bytes(code, "little" if arch.little else "big")
+
+
+PROGRAMS: dict[str, tuple[Callable[[], Filter], tuple[Arch, ...]]] = {
+    "podman-x86_64": (lambda: podman(Arch.X86_64), (Arch.X86_64, Arch.X86, Arch.X32)),
+    "podman-aarch64": (lambda: podman(Arch.AARCH64), (Arch.AARCH64, Arch.ARM)),
+    **{
+        f"conditions-{arch.title}": (lambda arch=arch: conditions(arch), (arch,))
+        for arch in (
+            Arch.X86_64,
+            Arch.X86,
+            Arch.AARCH64,
+            Arch.ARM,
+            Arch.S390X,
+            Arch.S390,
+            Arch.PPC,
+            Arch.RISCV64,
+            Arch.MIPS64,
+            Arch.MIPS,
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_libseccomps_simulator_says_the_same(libseccomp_simulator: Path, name: str) -> None:
+    make, arches = PROGRAMS[name]
+    program = make()
+    assert runs(program)
+    evaluator = Evaluator(program)
+    for arch in arches:
+        numbers = [table(arch).numbers[each] for each in COMPARED] if "conditions" in name else None
+        every = list(boundary_calls(program, arch, numbers))
+        calls = random.Random(0).sample(every, min(ROWS, len(every)))
+        said = answers(libseccomp_simulator, program, calls, arch)
+        assert len(set(said)) > 1
+        for call, action in zip(calls, said, strict=True):
+            assert plain(simulate(program, call)) == action, (arch, call)
+            assert plain(Verdict(evaluator.value(call))) == action, (arch, call)
+
+
+def plain(verdict: Verdict) -> Action:
+    """The action as the simulator prints it: without data that means nothing, or a trap's."""
+    action = verdict.action
+    return action if action.kind.takes_data else Action(action.kind)
+
+
+def test_what_it_cannot_run_is_told() -> None:
+    """minijail's style has JSET; it is checked against the kernel instead."""
+    assert not runs(minijail_style())

@@ -1,0 +1,262 @@
+"""The comparison of rules against the programs that are made of them: it says `same` if and only
+if both programs answer alike to every call, at the edges of everything that either tests."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+
+from seclatch.errors import SeclatchError
+from seclatch.filter.boundary import boundary_calls
+from seclatch.filter.evaluate import Evaluator
+from seclatch.filter.portrait import unnamed
+from seclatch.model.action import Action, Kind, Operator
+from seclatch.model.arch import Arch
+from seclatch.model.call import Call
+from seclatch.model.filter import Filter
+from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.syscall import table
+from seclatch.profile import region
+from seclatch.profile.combine import Combined, intersect, merge
+from seclatch.profile.compare import Effect, diff_sides
+from seclatch.profile.compile import Runtime, compile_profile
+from seclatch.profile.deviation import deviations
+from seclatch.profile.meaning import Meaning, read
+from seclatch.profile.program import recover
+from seclatch.profile.side import ambiguous, side
+from seclatch.profile.source import Source
+
+X86 = Arch.X86_64
+NAMES = ["read", "openat", "personality", "mkdirat", "clone3"]
+VALUES = [0, 1, 2, 5, 7, 8, 0xFFFFFFFF, 1 << 32, (1 << 32) + 5, (1 << 64) - 1]
+EXACT = [Operator.EQ, Operator.MASKED_EQ]
+
+QUICK: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "phases": [Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes here
+}
+
+values = st.sampled_from(VALUES)
+ordered = st.builds(Arg, st.integers(0, 1), st.sampled_from(Operator), values)
+masked = st.builds(Arg, st.integers(0, 1), st.sampled_from(EXACT), values, values)
+arguments = st.lists(ordered | masked, max_size=2, unique_by=lambda arg: arg.index).map(tuple)
+rules = st.builds(
+    Rule,
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=2, unique=True).map(tuple),
+    st.sampled_from(["SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_LOG"]),
+    st.sampled_from([1, 38]),
+    arguments,
+).map(lambda rule: rule if rule.effect.kind is Kind.ERRNO else replace(rule, errno=None))
+profiles = st.builds(
+    Profile,
+    st.sampled_from(["SCMP_ACT_ERRNO", "SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW", "SCMP_ACT_KILL"]),
+    st.lists(rules, min_size=1, max_size=4).map(tuple),
+    st.sampled_from([(), (Arch.X86,), (Arch.X86, Arch.X32)]),
+)
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[Profile, Profile]:
+    """Two profiles that often mean the same, written in another way."""
+    one = draw(profiles)
+    written = list(one.rules)
+    for _ in range(draw(st.integers(0, 2))):
+        at = draw(st.integers(0, len(written) - 1))
+        written[at : at + 1] = _rewritten(written[at], draw)
+    return one, replace(one, rules=tuple(draw(st.permutations(written))))
+
+
+def _rewritten(rule: Rule, draw: st.DrawFn) -> list[Rule]:
+    """Mostly without a change of meaning; some of them do, a little."""
+    how = draw(st.sampled_from([*_OF_RULE, *_OF_ARGUMENT]))
+    if how in _OF_RULE:
+        return _OF_RULE[how](rule, draw)
+    if not rule.args:
+        return [rule]
+    first, *others = rule.args
+    return [replace(rule, args=(*_OF_ARGUMENT[how](first, draw), *others))]
+
+
+def _split(rule: Rule, draw: st.DrawFn) -> list[Rule]:
+    """Below a value of an argument, and above it."""
+    index, value = draw(st.integers(0, 2)), draw(values)
+    if any(arg.index == index for arg in rule.args):
+        return [rule]
+    halves = [Arg(index, op, value) for op in (Operator.LT, Operator.GE)]
+    return [replace(rule, args=(*rule.args, half)) for half in halves]
+
+
+def _mask(arg: Arg, _: st.DrawFn) -> list[Arg]:
+    """Another way to write the same."""
+    if arg.operator is Operator.EQ:
+        return [Arg(arg.index, Operator.MASKED_EQ, (1 << 64) - 1, arg.value)]
+    if arg.operator is Operator.MASKED_EQ:
+        return [replace(arg, value_two=arg.value_two ^ (~arg.value & 0xFF))]
+    return [arg]
+
+
+_OF_RULE: dict[str, Callable[[Rule, st.DrawFn], list[Rule]]] = {
+    "split": _split,
+    "twice": lambda rule, _: [rule, rule],
+    "name": lambda rule, draw: [
+        replace(rule, names=(draw(st.sampled_from(NAMES)), *rule.names[1:]))
+    ],
+}
+_OF_ARGUMENT: dict[str, Callable[[Arg, st.DrawFn], list[Arg]]] = {
+    "mask": _mask,
+    "drop": lambda _arg, _draw: [],
+    "value": lambda arg, draw: [replace(arg, value=draw(values))],
+}
+
+
+def compiled(profile: Profile, runtime: Runtime) -> Filter:
+    return Filter.from_bytes(compile_profile(profile, runtime=runtime, native=X86).code)
+
+
+def rightly(profile: Profile, runtime: Runtime) -> Filter:
+    """The program. Not looked at further: what libseccomp refuses, or gets wrong.
+
+    It gets nothing wrong that `deviations` does not tell of, and what that tells is so.
+    """
+    both = {bits: read(profile, X86, bits) for bits in (32, 64)}
+    try:
+        program = compiled(profile, runtime)
+    except SeclatchError:
+        assume(False)
+    judge = Evaluator(program)
+    wrong = {}
+    for call, args, *answers in deviations(profile, X86, program):
+        made = judge.value(Call(call.arch.audit, call.number, args))
+        assert [said(both[call.arch.bits], call.name, call.arch, args).ret, made] == [
+            action.ret for action in answers
+        ]
+        wrong[call.arch, call.name] = args
+    for arch, name in product(both[64].arches, both[64].calls):
+        meaning = both[arch.bits]
+        if not ambiguous(tuple(meaning.clauses(name)), arch) and (arch, name) not in wrong:
+            for each in boundary_calls(program, arch, [table(arch).numbers[name]]):
+                right = said(meaning, name, arch, each.args).ret
+                assert judge.value(each) == right, (arch, each)
+    assume(not wrong)
+    return program
+
+
+def said(meaning: Meaning, name: str, arch: Arch, args: tuple[int, ...]) -> Action:
+    """What the rules say, the arguments being as wide as the ABI's."""
+    for clause in meaning.clauses(name):
+        fitted = [region.fit(arg, arch.bits) for arg in clause.args]
+        if all(region.matches(arg, args[arg.index] % (1 << arch.bits)) for arg in fitted):
+            return clause.action
+    return meaning.default
+
+
+def answers(one: Filter, other: Filter, arches: tuple[Arch, ...]) -> set[tuple[Action, Action]]:
+    """Every pair of answers."""
+    judges = Evaluator(one), Evaluator(other)
+    found = set()
+    for arch in arches:
+        numbers = [table(arch).numbers[name] for name in NAMES]
+        calls = [call for each in (one, other) for call in boundary_calls(each, arch, numbers)]
+        edges = {number for ends in unnamed(arch) for number in ends if number < 1 << 31}
+        calls += [Call(arch.audit, number) for number in edges | table(arch).names.keys()]
+        for call in calls:
+            found.add(tuple(Action.from_ret(judge.value(call)) for judge in judges))
+    return found
+
+
+@pytest.mark.parametrize("runtime", [Runtime.RUNC, Runtime.CRUN])
+@given(pairs())
+@settings(max_examples=80, **QUICK)
+def test_same_rules_mean_same_programs(runtime: Runtime, pair: tuple[Profile, Profile]) -> None:
+    one, other = pair
+    programs = [rightly(profile, runtime) for profile in pair]
+    arches = (X86, *one.architectures)
+    differing = {(a, b) for a, b in answers(*programs, arches) if a != b}
+    found = diff_sides(side(one, X86, runtime), side(other, X86, runtime))
+    assert bool(found) == bool(differing), (differing, found)
+    effects = {change.effect for change in found.changes}
+    assert Effect.UNDECIDED not in effects
+    gained = any(b.kind.executes and not a.kind.executes for a, b in differing)
+    assert gained == bool(effects & {Effect.ALLOWED, Effect.MIXED})
+    lost = any(a.kind.executes and not b.kind.executes for a, b in differing)
+    assert lost == bool(effects & {Effect.DENIED, Effect.MIXED})
+
+
+@pytest.mark.parametrize("operation", [merge, intersect])
+@given(profiles, profiles)
+@settings(max_examples=40, **QUICK)
+def test_combined_programs(
+    operation: Callable[..., Combined], one: Profile, other: Profile
+) -> None:
+    """Overlaps and ranges included: at every edge the answer of one program or of the other."""
+    other = replace(other, architectures=one.architectures)
+    try:
+        found = operation(one, other, X86)
+        combined = found.profile
+        programs = [compiled(profile, Runtime.LIBSECCOMP) for profile in (one, other, combined)]
+    except SeclatchError:
+        assume(False)
+    arches = (X86, *one.architectures)
+    wrong = {
+        (each.call.arch, each.call.name)
+        for profile, program in zip((one, other, combined), programs, strict=True)
+        for each in deviations(profile, X86, program)
+    }
+    judges = [Evaluator(program) for program in programs]
+    better = max if operation is merge else min
+    for arch, name in product(arches, NAMES):
+        if (arch, name) in wrong or f"{name}: where it is refused" in "\n".join(found.warnings):
+            continue
+        for program in programs:
+            for call in boundary_calls(program, arch, [table(arch).numbers[name]], 600):
+                actions = [Action.from_ret(judge.value(call)) for judge in judges]
+                order = [(action.kind.precedence, -action.data) for action in actions]
+                assert order[2] == better(order[:2]), (arch, call, actions)
+
+
+@given(profiles)
+@settings(max_examples=40, **QUICK)
+def test_a_program_means_what_its_profile_does(profile: Profile) -> None:
+    """Decompiled, with runc's stub in it."""
+    program = rightly(profile, Runtime.RUNC)
+    back = recover(Source("x", program.to_bytes()), X86)
+    assume(set(back.profile.architectures) == {X86, *profile.architectures})
+    written = side(profile, X86, Runtime.RUNC)
+    asked = side(back.profile, X86, Runtime.RUNC, back.program, back.beyond)
+    assert not diff_sides(written, asked)
+
+
+def test_a_program_of_many_masks_is_followed() -> None:
+    """Two hundred rules come of these two: the profile is held against the program."""
+    first = (Arg(1, Operator.LE, 0xFFFFFFFF), Arg(0, Operator.GT, 7))
+    second = (Arg(0, Operator.MASKED_EQ, (1 << 32) + 5), Arg(1, Operator.MASKED_EQ, 8, 7))
+    profile = Profile(
+        "SCMP_ACT_ERRNO",
+        tuple(Rule(("personality",), "SCMP_ACT_ERRNO", 38, args) for args in (first, second)),
+    )
+    back = recover(Source("x", compiled(profile, Runtime.RUNC).to_bytes()), X86)
+    asked = side(back.profile, X86, Runtime.RUNC, back.program, back.beyond)
+    assert len(back.profile.rules) > 100
+    assert not diff_sides(side(profile, X86, Runtime.RUNC), asked)
+    fewer = side(replace(profile, rules=profile.rules[:1]), X86, Runtime.RUNC)
+    (change,) = diff_sides(fewer, asked).changes
+    assert change.effect is Effect.ACTION
+
+
+def test_what_no_rule_can_say_is_compared_all_the_same() -> None:
+    """`arg0 != 0` but for one value of the low half: too many cases for rules."""
+    low = Arg(0, Operator.MASKED_EQ, 0xFFFFFFFF, 8)
+    some = Rule(("clone3",), "SCMP_ACT_ALLOW", args=(low, Arg(1, Operator.GT, 2)))
+    rest = Rule(("clone3",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.NE, 0),))
+    profile = Profile("SCMP_ACT_ERRNO", (some, rest))
+    back = recover(Source("x", compiled(profile, Runtime.CRUN).to_bytes()), X86)
+    assert ("x86_64", "clone3") in back.beyond
+    asked = side(back.profile, X86, None, back.program, back.beyond)
+    assert not diff_sides(side(profile, X86), asked)
+    (change,) = diff_sides(side(Profile("SCMP_ACT_ERRNO", (some,)), X86), asked).changes
+    assert change.effect is Effect.ALLOWED
