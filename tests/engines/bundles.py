@@ -49,9 +49,11 @@ def make_bundle(path: Path, seccomp: dict[str, Any], args: list[str]) -> Path:
 
 
 def wait_for_filter(pid: int) -> None:
-    """`run -d` may return before the filter is on (crun loads it late)."""
+    """`run -d` may return before the filter is on (crun loads it late), and under the latch before
+    its tracer has gone."""
     status = Path(f"/proc/{pid}/status")
-    while "\nSeccomp:\t2\n" not in status.read_text():  # ends with the test's own time limit
+    done = {"Seccomp:\t2", "TracerPid:\t0"}
+    while not done <= set(status.read_text().splitlines()):  # ends with the test's own time limit
         time.sleep(0.01)
 
 

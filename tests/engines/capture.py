@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from bundles import BUSYBOX
 
 KEEP = """#!/bin/sh
@@ -124,5 +125,9 @@ class Podman:
         return take(self.kept)
 
 
-def have(*programs: str) -> bool:
-    return all(shutil.which(program) for program in programs)
+def require(*programs: str) -> None:
+    """Skip where one of the programs is missing, saying so; in CI that is a failure."""
+    missing = [program for program in programs if not shutil.which(program)]
+    if missing and not os.environ.get("CI"):
+        pytest.skip(f"not installed here: {', '.join(missing)}")
+    assert not missing

@@ -107,6 +107,11 @@ class Containerd(Engine):
         identity = ["--exec-id", f"exec{next(_number)}"]
         return self.command("task", "exec", *identity, *extra, container, *command)
 
+    def ask(self, container: str, *command: str) -> Done:
+        """As for every engine; once more when nothing was printed (see `run`)."""
+        done = self.exec(container, *command)
+        return done if done.stdout or done.stderr else self.exec(container, *command)
+
     def task(self, container: str) -> list[str]:
         """Return name, pid and state of the container's task; empty when there is none."""
         lines = self.must("task", "ls").splitlines()[1:]

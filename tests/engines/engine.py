@@ -113,6 +113,10 @@ class Engine(ABC):
     def exec(self, container: str, *command: str, extra: Sequence[str] = ()) -> Done:
         """Run a further command in a running container."""
 
+    def ask(self, container: str, *command: str) -> Done:
+        """Run a command that prints something and has no effect in a running container."""
+        return self.exec(container, *command)
+
     @abstractmethod
     def pid(self, container: str) -> int:
         """Return the pid of the container's first process, as the host's /proc names it."""

@@ -8,7 +8,7 @@ import json
 import platform
 import shutil
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # A registry that does not exist: the image can only be the loaded one.
@@ -33,14 +33,16 @@ def make_rootfs(directory: Path, programs: Mapping[str, Path] | None = None) -> 
     return directory
 
 
-def make_archive(rootfs: Path, target: Path, reference: str = IMAGE) -> Path:
+def make_archive(
+    rootfs: Path, target: Path, reference: str = IMAGE, command: Sequence[str] = ("/bin/sh",)
+) -> Path:
     """Pack a root directory as a one-layer image (the format of `docker save`)."""
     layer = pack_layer(rootfs)
     digest = hashlib.sha256(layer).hexdigest()
     config = {
         "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
         "os": "linux",
-        "config": {"Env": ["PATH=/bin"], "Cmd": ["/bin/sh"]},
+        "config": {"Env": ["PATH=/bin"], "Cmd": [*command]},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
     }
     content = json.dumps(config).encode()

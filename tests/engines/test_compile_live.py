@@ -21,6 +21,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.syscall import table
 from seclatch.profile.compile import Runtime, compile_profile
 from seclatch.profile.load import load, parse
+from seclatch.profile.refusal import RUNC_UNKNOWN
 from seclatch.profile.resolve import Engine, resolve
 from seclatch.system.ptrace import read_filters
 
@@ -182,6 +183,14 @@ REFUSED = {
         },
         "SCMP_ACT_NOTIFY cannot be used for the write syscall",
     ),
+    **{
+        f"runc-{name}": (
+            Runtime.RUNC,
+            {"defaultAction": "SCMP_ACT_ALLOW", "architectures": [f"SCMP_ARCH_{name}"]},
+            f"SCMP_ARCH_{name} is not a valid arch",
+        )
+        for name in ("M68K", "PARISC", "PARISC64", "SH", "SHEB")
+    },
     "errno-too-big": (
         Runtime.RUNC,
         {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule("bpf", errnoRet=4095)]},
@@ -202,6 +211,14 @@ def test_runtimes_refuse_what_we_refuse(name: str, tmp_path: Path) -> None:
         container.delete()
     assert status != 0
     assert said in log
+
+
+def test_runc_s_own_list_of_architectures() -> None:
+    """`runc features` names what it takes; we refuse what is missing there, and nothing else."""
+    told = subprocess.run(["runc", "features"], capture_output=True, check=True).stdout
+    known = set(json.loads(told)["linux"]["seccomp"]["archs"])
+    missing = {arch for arch in Arch if arch.scmp not in known}
+    assert missing == RUNC_UNKNOWN
 
 
 def test_a_process_without_filter_has_none() -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from capture import Docker, have
+from capture import Docker, require
 from oracle import round_trip
 
 from seclatch.filter.decode import decode
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.root, pytest.mark.engine]
 
 @pytest.fixture(scope="module")
 def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
-    have("dockerd", "docker", "containerd")
+    require("dockerd", "docker", "containerd")
     engine = Docker(tmp_path_factory.mktemp("docker"))
     engine.start()
     yield engine

@@ -98,11 +98,26 @@ def test_ctr_runs_through_the_latch_what_the_bare_runtime_cannot(
     assert containerd.run(*SEEN, runtime=f"/usr/bin/{runtime}", profile=STRICT).returncode != 0
     container = containerd.detach("/bin/sleep", "1000", runtime=front, profile=STRICT)
     assert own_host.status(containerd.pid(container))["Seccomp"] == "2"
-    assert containerd.exec(container, *SEEN).stdout.split() == ["Seccomp:", "2"]
+    assert containerd.ask(container, *SEEN).stdout.split() == ["Seccomp:", "2"]
     assert container in seclatch("uninstall", "containerd").stderr
     containerd.remove(container)
     seclatch.must("uninstall", "containerd")
     containerd.stop()
+
+
+def test_annotations_that_cri_is_to_hand_on(own_host: PrivateHost, seclatch: Administrator) -> None:
+    require(*Containerd.programs)
+    seclatch.write(CONFIG, KUBEADM.replace('runc.v2"', 'runc.v2"\n  pod_annotations = ["x.*"]', 1))
+    before = seclatch.tree()
+    seclatch.must("install", "containerd", "--record-annotations")
+    handlers = cri(own_host)["runtimes"]
+    assert handlers["seclatch"]["pod_annotations"] == ["x.*", "seclatch.record"]
+    assert handlers["seclatch"]["container_annotations"] == ["seclatch.record"]
+    assert handlers["runc"]["pod_annotations"] == ["x.*"]
+    seclatch.must("install", "containerd")
+    assert cri(own_host)["runtimes"]["seclatch"]["pod_annotations"] == ["x.*"]
+    seclatch.must("uninstall", "containerd")
+    assert seclatch.tree() == before
 
 
 def test_cri_switched_off_leaves_the_file_alone(

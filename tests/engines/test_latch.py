@@ -4,12 +4,14 @@ from inside the container and from the host's /proc."""
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.engines.engine import Engine
 from tests.engines.host import wait_until
+from tests.engines.system_log import system_log
 from tests.latch.oci import case
 
 EPERM = 1
@@ -66,6 +68,25 @@ def test_run(
     assert fields(told.stdout) == expected(no_new_privs)
 
 
+def test_the_system_s_log_tells_the_road_and_the_container(
+    engine: Engine, runtime: str, strict: Path, tmp_path: Path
+) -> None:
+    """Of the start and of an exec session, whose name engines give in another place."""
+    with system_log(engine.host, tmp_path / "log") as lines:
+        container = engine.detach(
+            "/bin/sleep", "1000", runtime=f"latched-{runtime}", profile=strict
+        )
+        wait_until(lambda: len(lines()) == 1, "the start's line")
+        assert engine.exec(container, *STATUS).returncode == 0
+        wait_until(lambda: len(lines()) == 2, "the session's line")
+        engine.remove(container)
+    said = r"<30>seclatch\[\d+\]: road=suspend pid=\d+ container=(\S+)"
+    found = [re.fullmatch(said, line) for line in lines()]
+    assert all(found), lines()
+    (name,) = {each[1] for each in found if each}
+    assert name == container or re.fullmatch("[0-9a-f]{64}", name)  # containerd's, or an id
+
+
 def test_the_first_instruction_is_bound(
     engine: Engine, runtime: str, no_new_privs: bool, only_exit_else_eperm: Path
 ) -> None:
@@ -99,11 +120,11 @@ def test_the_host_s_view_and_exec(
     pid = engine.pid(container)
     wait_until(lambda: engine.host.status(pid)["TracerPid"] == "0", "the tracer to leave")
     assert expected(no_new_privs).items() <= engine.host.status(pid).items()
-    told = engine.exec(container, *STATUS)
+    told = engine.ask(container, *STATUS)
     assert told.returncode == 0, told.stderr
     inside = fields(told.stdout)
     assert (inside["Seccomp"], inside["TracerPid"]) == ("2", "0")
-    denied = engine.exec(container, "/bin/mkdir", "/tmp/x")
+    denied = engine.ask(container, "/bin/mkdir", "/tmp/x")
     assert denied.returncode == 1
     assert "can't create directory" in denied.stderr
     engine.remove(container)
@@ -116,7 +137,7 @@ def test_exec_needs_nothing_for_the_runtime(engine: Engine, runtime: str, tmp_pa
     path = tmp_path / "no-exec.json"
     path.write_text(json.dumps(profile))
     container = engine.detach("/bin/sleep", "1000", runtime=f"latched-{runtime}", profile=path)
-    told = engine.exec(container, *STATUS)
+    told = engine.ask(container, *STATUS)
     assert told.returncode == 0, told.stderr
     assert fields(told.stdout)["Seccomp"] == "2"
     assert engine.exec(container, "/bin/sh", "-c", "/bin/true").returncode != 0
@@ -188,7 +209,7 @@ def test_why_nothing_starts_reaches_the_user(
     finally:
         mode.unlink()
     assert done.returncode != 0
-    assert "neither suspend nor plain" in done.stderr + done.stdout
+    assert "is none of auto, suspend, gate, refuse, plain" in done.stderr + done.stdout
 
 
 def test_no_zombie_is_left(engine: Engine, runtime: str, exit_only: Path) -> None:

@@ -51,7 +51,7 @@ def test_background_container_is_seen_from_inside_and_from_proc(
     wait_until(lambda: "hello" in engine.output(container), "its output")
     status = engine.host.status(engine.pid(container))
     assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "0")
-    told = engine.exec(container, *STATUS)
+    told = engine.ask(container, *STATUS)
     assert told.returncode == 0, told.stderr
     assert fields(told.stdout)["Seccomp"] == "2"
     engine.remove(container)

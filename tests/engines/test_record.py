@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,23 +13,33 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from seclatch.model.recording import Recording
 from seclatch.record import store
-from tests.engines.engine import Done, Engine
+from tests.engines.docker import Docker
+from tests.engines.engine import IMAGE, Done, Engine
 from tests.engines.host import ENVIRONMENT
+from tests.engines.podman import Podman
 from tests.latch.oci import SCRIPTS
 
 Recorded = Callable[[Callable[[], Done]], tuple[Done, Recording]]
 
 
 @pytest.fixture
-def recorded(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Callable[[], Done]], tuple[Done, Recording]]:
+def recorded(engine: Engine, recorded_of: Callable[[Engine], Recorded]) -> Recorded:
     """recorded(CALL): what the client commands within CALL make is recorded."""
+    return recorded_of(engine)
+
+
+@pytest.fixture
+def recorded_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Engine], Recorded]:
+    """The same of an engine of one's choice."""
+    return lambda engine: record_engine(engine, tmp_path / "recording.json", monkeypatch)
+
+
+def record_engine(engine: Engine, path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorded:
     plain = engine.host.argv
-    path = tmp_path / "recording.json"
 
     @contextmanager
     def recorder() -> Iterator[None]:
@@ -79,9 +92,10 @@ def test_a_run_is_followed_to_its_program(
     assert ("shim" in stages) == (engine.name != "podman")
 
 
-@pytest.fixture
-def foreign_starts(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Another client starts containers at the same daemon, one after the other."""
+def client_words(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, *command: str, **options: object
+) -> list[str]:
+    """What the engine's client is called with to run a command."""
     words: list[tuple[str, ...]] = []
 
     def note(*command: str, **_: object) -> Done:
@@ -90,8 +104,31 @@ def foreign_starts(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
     with monkeypatch.context() as patch:
         patch.setattr(engine.host, "run", note)
-        engine.run("/bin/false")
-    loop = ["sh", "-c", 'while :; do "$@"; done', "sh", *words[0]]
+        engine.run(*command, **options)
+    return list(words[0])
+
+
+def test_several_containers_at_once(
+    engine: Engine, runtime: str, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [
+        shlex.join(client_words(engine, monkeypatch, "/bin/sh", "-c", f"exit {n}", runtime=runtime))
+        for n in (5, 6)
+    ]
+    _, recording = recorded(lambda: engine.host.run("sh", "-c", f"{' & '.join(runs)} & wait"))
+    assert sorted(programs(recording)) == [["/bin/sh", "-c", f"exit {n}"] for n in (5, 6)]
+    assert len({each.name for each in recording.containers}) == 2
+    statuses = {each.session: each.status for each in recording.processes
+                if any(image.stage == "program" for image in each.images)}  # fmt: skip
+    assert sorted(statuses.values(), key=str) == [5 << 8, 6 << 8]
+    assert len(statuses) == 2
+
+
+@pytest.fixture
+def foreign_starts(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Another client starts containers at the same daemon, one after the other."""
+    words = client_words(engine, monkeypatch, "/bin/false")
+    loop = ["sh", "-c", 'while :; do "$@"; done', "sh", *words]
     process = subprocess.Popen(
         engine.host.argv(*loop), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, env=ENVIRONMENT, start_new_session=True,
@@ -122,6 +159,32 @@ def test_an_exec_session_is_followed(engine: Engine, runtime: str, recorded: Rec
     assert [each.joined for each in recording.sessions] == [True]
 
 
+@pytest.mark.parametrize("name", ["docker", "podman"])  # ctr knows ids alone
+def test_a_container_that_is_started_by_name(
+    request: pytest.FixtureRequest, name: str, recorded_of: Callable[[Engine], Recorded]
+) -> None:
+    engine: Engine = request.getfixturevalue(name)
+    container = engine.create("/bin/exit42")
+    assert_started_alone(*recorded_of(engine)(lambda: engine.start(container)))
+    engine.clear()
+
+
+def test_a_container_that_is_restarted_by_name(
+    docker: Docker, recorded_of: Callable[[Engine], Recorded]
+) -> None:
+    container = docker.create("/bin/exit42")
+    restart = ("container", "restart", container)
+    assert_started_alone(*recorded_of(docker)(lambda: docker.command(*restart)))
+    docker.clear()
+
+
+def assert_started_alone(done: Done, recording: Recording) -> None:
+    assert done.returncode == 0, done.stderr
+    assert programs(recording) == [["/bin/exit42"]]
+    assert calls(recording, "program") == {"exit_group": 1}
+    assert [each.joined for each in recording.sessions] == [False]
+
+
 def test_a_command_that_starts_nothing_has_nothing_of_the_engine(
     engine: Engine, runtime: str, recorded: Recorded
 ) -> None:
@@ -132,16 +195,94 @@ def test_a_command_that_starts_nothing_has_nothing_of_the_engine(
     assert not any(each.found_running for each in recording.processes)
 
 
+FORMATS = ("docker", "podman", "oci", "spo")
+OWN_FORMAT = {"docker": "docker", "podman": "podman", "containerd": "oci"}
+SCRIPT = "/bin/true; echo $(/bin/ls /bin/true)"
+
+
+def generate(file: Path, form: str, *options: str) -> Path:
+    """A profile as the engine's host has it; of Kubernetes' manifest what its operator writes."""
+    profile = file.with_name(f"profile-{form}.json")
+    words = [SCRIPTS / "seclatch", "generate", "--format", form, *options, "-o", profile, file]
+    subprocess.run(words, check=True)
+    if form == "spo":
+        spec = yaml.safe_load(profile.read_text())["spec"]
+        profile.write_text(json.dumps(spec))
+    return profile
+
+
+def assert_binds(engine: Engine, runtime: str, profile: Path) -> None:
+    """It starts what it was made of, and denies what that did not do."""
+    options = {"runtime": runtime, "profile": profile}
+    done = engine.run("/bin/sh", "-c", SCRIPT, **options)
+    assert (done.returncode, done.stdout) == (0, "/bin/true\n"), (profile, done.stderr)
+    outside = engine.run("/bin/mkdir", "/tmp/x", **options)
+    assert (outside.returncode, "Operation not permitted" in outside.stderr) == (
+        1, True,
+    ), (profile, outside.stdout, outside.stderr)  # fmt: skip
+
+
 def test_the_generated_profile_starts_it_and_binds(
     engine: Engine, runtime: str, recorded: Recorded, tmp_path: Path
 ) -> None:
-    script = "/bin/true; echo $(/bin/ls /bin/true)"
-    _, recording = recorded(lambda: engine.run("/bin/sh", "-c", script, runtime=runtime))
-    file, profile = tmp_path / "again.json", tmp_path / "profile.json"
+    _, recording = recorded(lambda: engine.run("/bin/sh", "-c", SCRIPT, runtime=runtime))
+    file = tmp_path / "again.json"
     store.write(file, recording)
-    subprocess.run([SCRIPTS / "seclatch", "generate", "-o", profile, file], check=True)
-    options = {"runtime": f"latched-{runtime}", "profile": profile}
-    done = engine.run("/bin/sh", "-c", script, **options)
-    assert (done.returncode, done.stdout) == (0, "/bin/true\n"), done.stderr
-    outside = engine.run("/bin/mkdir", "/tmp/x", **options)
-    assert (outside.returncode, "Operation not permitted" in outside.stderr) == (1, True)
+    own = OWN_FORMAT[engine.name]
+    for form in FORMATS if runtime == "runc" else (own,):
+        assert_binds(engine, f"latched-{runtime}", generate(file, form))
+    assert_binds(engine, runtime, generate(file, own, "--plain", runtime))
+
+
+HEALTH = "touch /tmp/healthy"
+UNTIL_HEALTHY = "until test -e /tmp/healthy; do sleep 0.1; done"
+
+
+def test_a_healthcheck_is_recorded(
+    docker: Docker, recorded_of: Callable[[Engine], Recorded], tmp_path: Path
+) -> None:
+    extra = ["--health-cmd", HEALTH, "--health-interval", "1s"]
+    done, recording = recorded_of(docker)(
+        lambda: docker.run("/bin/sh", "-c", UNTIL_HEALTHY, extra=extra)
+    )
+    assert done.returncode == 0, done.stderr
+    assert ["/bin/sh", "-c", HEALTH] in programs(recording)
+    assert sorted({each.joined for each in recording.sessions}) == [False, True]
+    file = tmp_path / "again.json"
+    store.write(file, recording)
+    profile = generate(file, "docker")
+    options = {"runtime": "latched-runc", "profile": profile, "extra": extra}
+    done = docker.run("/bin/sh", "-c", UNTIL_HEALTHY, **options)
+    assert done.returncode == 0, done.stderr
+    docker.clear()
+
+
+def test_podman_s_healthcheck_is_recorded(
+    podman: Podman, recorded_of: Callable[[Engine], Recorded]
+) -> None:
+    extra = ["--health-cmd", HEALTH, "--health-interval", "disable"]
+    container = podman.detach("/bin/sh", "-c", UNTIL_HEALTHY, extra=extra)
+    done, recording = recorded_of(podman)(lambda: podman.command("healthcheck", "run", container))
+    assert done.returncode == 0, done.stderr
+    assert ["/bin/sh", "-c", HEALTH] in programs(recording)
+    assert podman.wait(container) == 0
+    podman.clear()
+
+
+def test_image_and_versions(engine: Engine, runtime: str, recorded: Recorded) -> None:
+    script = "/bin/sleep 2"  # a container that is gone before its engine was asked has no image
+    done, recording = recorded(
+        lambda: engine.run("/bin/sh", "-c", script, runtime=f"latched-{runtime}")
+    )
+    assert done.returncode == 0
+    [container] = recording.containers
+    image = container.image
+    assert image and recording.images == [image]
+    assert image.name == IMAGE
+    identity = {"docker": image.id, "podman": image.id, "containerd": image.digest}[engine.name]
+    assert re.fullmatch("sha256:[0-9a-f]{64}", identity)
+    versions = {each.name: each.version for each in recording.software}
+    daemons = {"docker": "dockerd", "podman": "podman", "containerd": "containerd"}
+    for name in (runtime, daemons[engine.name]):
+        told = subprocess.run([name, "--version"], capture_output=True, text=True, check=True)
+        assert versions[name] == told.stdout.splitlines()[0]

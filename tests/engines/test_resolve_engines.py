@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from capture import Docker, Podman, have, take
+from capture import Docker, Podman, require, take
 
 from seclatch.model.arch import Arch
 from seclatch.profile.compile import Runtime, compile_profile
@@ -75,8 +75,7 @@ def conditional() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
-    if not have("dockerd", "docker", "runc"):
-        pytest.skip("no dockerd, docker or runc here")
+    require("dockerd", "docker", "runc")
     engine = Docker(tmp_path_factory.mktemp("docker"))
     try:
         engine.start()
@@ -87,8 +86,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
 
 @pytest.fixture(scope="module")
 def podman(tmp_path_factory: pytest.TempPathFactory) -> Podman:
-    if not have("podman", "runc"):
-        pytest.skip("no podman or runc here")
+    require("podman", "runc")
     return Podman(tmp_path_factory.mktemp("podman"))
 
 

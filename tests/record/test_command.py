@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -15,9 +16,12 @@ import jsonschema
 import msgspec
 import pytest
 
-from seclatch.record import store
-from tests.latch.oci import SCRIPTS, wait_until
+from seclatch.record import follow, store
+from seclatch.record.recorder import Options
+from seclatch.report.progress import describe
+from tests.latch.oci import SCRIPTS, pids_cgroup, wait_until
 from tests.record.conftest import Record
+from tests.record.test_container import attached, left
 
 pytestmark = pytest.mark.root
 SECLATCH = str(SCRIPTS / "seclatch")
@@ -76,6 +80,19 @@ def test_a_command_that_is_none(tmp_path: Path, word: str, status: int, reason: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_time_that_is_none(tmp_path: Path) -> None:
+    done = run("--seconds", "nan", "--", "/bin/true", cwd=tmp_path)
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
+
+
+def test_where_no_process_can_be_made_it_says_so(tmp_path: Path) -> None:
+    with pids_cgroup("record", "1") as group:
+        enter = ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
+        done = run("--", "/bin/true", cwd=tmp_path, prefix=enter)
+    assert (done.returncode, list(tmp_path.iterdir())) == (125, [])
+    assert "pids.max" in done.stderr
+
+
 def test_a_place_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:
     done = run("-o", tmp_path / "nowhere" / "x.json", "--", "touch", tmp_path / "ran")
     assert done.returncode == 125
@@ -101,9 +118,12 @@ def test_a_text_without_an_interpreter(tmp_path: Path) -> None:
 def test_follow_tells_of_each_call_once(tmp_path: Path) -> None:
     done = run("--follow", "-o", tmp_path / "x.json", "--", "sh", "-c", "sleep 1; mkdir /proc/x")
     lines = [line.removeprefix("seclatch: ").split() for line in done.stderr.splitlines()]
-    assert ["program", "execve"] in lines
-    assert lines.count(["program", "mkdir"]) == 1
-    assert len({tuple(line) for line in lines}) == len(lines)
+    told = [line[:2] for line in lines[:-1]]
+    assert ["program", "execve"] in told
+    assert told.count(["program", "mkdir"]) == 1
+    assert len({tuple(words) for words in told}) == len(told)
+    [who] = [line[2] for line in lines if line[:2] == ["program", "mkdir"]]
+    assert re.fullmatch(r"(mkdir|dash|sh)\[\d+\]", who)
 
 
 def test_the_recording_ends_after_the_seconds_and_the_command_does_not(tmp_path: Path) -> None:
@@ -112,6 +132,22 @@ def test_the_recording_ends_after_the_seconds_and_the_command_does_not(tmp_path:
     done = run("--seconds", "0.3", "-o", path, "--", "sh", "-c", script)
     assert done.returncode == 5
     assert "mkdir" not in {each.name for each in store.read(path).calls}
+
+
+def test_nothing_is_attached_once_the_recording_has_ended(tmp_path: Path) -> None:
+    """Also while the recorder still waits for the command."""
+    words = ("record", "-q", "--seconds", "0.5", "-o", tmp_path / "x.json", "--", "sleep", "100")
+    recorder = subprocess.Popen([SECLATCH, *words])
+    try:
+        held = wait_until(lambda: attached(recorder.pid), "the recorder to be attached")
+        programs = {"prog_id": held["prog_id"], "map_id": set[int]()}
+        # All but the one by which a child registers itself, which is attached to nothing.
+        wait_until(lambda: len(left(programs)) == 1, "the kernel to let go of programs")
+        assert not attached(recorder.pid)
+        assert recorder.poll() is None
+    finally:
+        recorder.terminate()
+        recorder.wait()
 
 
 def test_a_signal_to_the_recorder_reaches_the_command(tmp_path: Path) -> None:
@@ -155,7 +191,8 @@ def test_what_was_recorded_survives_the_recorder(tmp_path: Path) -> None:
 def test_without_privilege_it_says_what_is_missing(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     prefix = ("setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin", "--inh-caps=-all")
-    done = run("-o", tmp_path / "x.json", "--", "/bin/true", prefix=prefix)
+    words = ("--backend", "ebpf", "-o", tmp_path / "x.json", "--", "/bin/true")
+    done = run(*words, prefix=prefix)
     assert done.returncode == 125
     assert "CAP_BPF and CAP_PERFMON" in done.stderr
     assert "Traceback" not in done.stderr
@@ -171,7 +208,12 @@ def test_bpf_and_perfmon_are_enough(tmp_path: Path) -> None:
 def test_a_kernel_without_btf_is_named(tmp_path: Path) -> None:
     hide = 'mount -t tmpfs none /sys/kernel/btf && mount -t tmpfs none /run && exec "$@"'
     prefix = ("unshare", "-m", "sh", "-c", hide, "sh")
-    done = run("-o", tmp_path / "x.json", "--", "/bin/true", prefix=prefix)
+    words = ("-o", tmp_path / "x.json", "--", "/bin/true")
+    instead = run(*words, prefix=prefix)
+    assert instead.returncode == 0
+    assert "recording with ptrace" in instead.stderr
+    assert "no type information" in instead.stderr
+    done = run("--backend", "ebpf", *words, prefix=prefix)
     assert done.returncode == 125
     assert "CONFIG_DEBUG_INFO_BTF" in done.stderr
 
@@ -191,3 +233,44 @@ def test_the_file_fits_its_published_schema(record: Record) -> None:
     done = record(["sh", "-c", "/bin/true"])
     document = json.loads(msgspec.json.encode(done.recording))
     jsonschema.validate(document, json.loads(store.published_schema()))
+
+
+def test_a_program_called_as_a_command_below_is_recorded_behind_dashes(tmp_path: Path) -> None:
+    program = tmp_path / "merge"
+    program.write_text("#!/bin/sh\nexit 9\n")
+    program.chmod(0o755)
+    path = tmp_path / "x.json"
+    words = ["env", f"PATH={tmp_path}:/usr/bin:/bin"]
+    done = run("-o", path, "--", "merge", "x", prefix=tuple(words))
+    assert done.returncode == 9, done.stderr
+    assert store.read(path).commands == [["merge", "x"]]
+
+
+@pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
+def test_a_recording_that_a_limit_ends_says_what_it_left(backend: str) -> None:
+    command = ("/bin/sh", "-c", "/bin/true; /bin/true; /bin/true; exec /bin/sleep 1")
+    whole = follow.record(command, Options(most=1000, backend=backend))[1]
+    assert (len(whole.processes), whole.lost.processes) == (4, 0)
+    cut = follow.record(command, Options(most=4, backend=backend))[1]
+    assert cut.complete
+    assert cut.lost.processes > 0
+    assert any("not everything" in line for line in describe(cut, "x"))
+
+
+@pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
+def test_a_recorder_that_is_stopped_sends_the_command_nothing(backend: str, tmp_path: Path) -> None:
+    """What ctrl-Z and fg do, or a suspended virtual machine."""
+    words = [SECLATCH, "record", "-q", "--backend", backend, "-o", tmp_path / "x.json", "--"]
+    script = "echo ready; read line; exit 7"
+    with subprocess.Popen(
+        [*map(str, words), "/bin/sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin and process.stdout and process.stdout.readline() == b"ready\n"
+        for _ in range(10):
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+            time.sleep(0.05)
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.05)
+        process.stdin.close()
+        assert process.wait(60) == 7

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from seclatch.model.arch import Arch
+from seclatch.record import follow
+from seclatch.record.recorder import Options
+from seclatch.report.progress import describe
 from tests.conftest import Compiler
 from tests.latch.oci import Bundle, Runtime, case, running
 from tests.record.conftest import Record
@@ -17,6 +23,7 @@ from tests.record.straced import differences
 pytestmark = pytest.mark.root
 MakeBundle = Callable[..., Bundle]
 
+OF_X86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="int 0x80 is of x86")
 SHELL = "for i in 1 2 3; do /bin/true & done; wait; (exec /bin/true); /bin/true | /bin/cat"
 
 
@@ -28,15 +35,17 @@ SHELL = "for i in 1 2 3; do /bin/true & done; wait; (exec /bin/true); /bin/true 
         ["sh", "-c", "nonleader=$1; $nonleader /bin/true"],
         ["sh", "-c", "$2 /bin/true"],
         ["sh", "-c", f"{sys.executable} -c '{{}}'"],
+        pytest.param(["sh", "-c", "$3"], marks=OF_X86),
     ],
-    ids=["shell", "gcc", "nonleader exec", "vfork", "threads"],
+    ids=["shell", "gcc", "nonleader exec", "vfork", "threads", "compat"],
 )
 def test_counts_are_those_of_strace(
     record: Record, compiler: Compiler, tmp_path: Path, words: list[str]
 ) -> None:
     threads = "import threading as t; [t.Thread(target=print).start() for _ in range(9)]"
     words = [*words[:2], words[2].replace("{}", threads)]
-    programs = [compiler("nonleader_exec"), compiler("vforks")]
+    names = ["nonleader_exec", "vforks", *["compat_calls"] * (platform.machine() == "x86_64")]
+    programs = map(compiler, names)
     done = record([*words, tmp_path / "a", *programs], straced=True, all_program=True)
     assert done.log and len(done.log.counts) > 1
     assert differences(done.log, done.recording) == {}
@@ -68,6 +77,35 @@ def test_counts_of_an_exec_session_are_those_of_strace(
     assert [each.joined for each in done.recording.sessions] == [True]
 
 
+@pytest.mark.parametrize(
+    ("words", "counts"),
+    [
+        (["nonleader_exec", "/bin/true"], {"getppid": 5, "execve": 1}),
+        (["vforks", "/bin/true"], {"execve": 20}),
+        (["compat_calls"], {"getpid": 7}),
+    ],
+    ids=["nonleader exec", "vfork", "compat"],
+)
+def test_difficult_programs_are_the_program_in_a_container_too(
+    record: Record, plain: Runtime, bundle: MakeBundle, compiler: Compiler, rootfs: Path,
+    words: list[str], counts: dict[str, int],
+) -> None:  # fmt: skip
+    shutil.copy(compiler(words[0]), rootfs / "bin")
+    compat = words == ["compat_calls"]
+    if compat and platform.machine() != "x86_64":
+        pytest.skip("int 0x80 is of x86")
+    both = {"architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]} if compat else {}
+    made = bundle([f"/bin/{words[0]}", *words[1:]], seccomp=allow_most() | both)
+    done = record(plain.argv("run", "--bundle", made.path, made.id), straced=True)
+    assert done.log
+    assert differences(done.log, done.recording) == {}
+    made_calls = done.calls("program")
+    assert {name: made_calls[name] for name in counts} == counts
+    arches = {each.arch for each in done.recording.calls if each.name in counts
+              and each.stage == "program"}  # fmt: skip
+    assert arches == ({"x86"} if compat else {Arch.native().title})
+
+
 def test_a_failing_start_shows_what_was_denied(
     record: Record, plain: Runtime, bundle: MakeBundle
 ) -> None:
@@ -80,8 +118,17 @@ def test_a_failing_start_shows_what_was_denied(
     assert {each.stage for each in done.recording.denials} == {"filtered-init"}
 
 
+THOUSAND = ["sh", "-c", "i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done"]
+
+
+def test_a_thousand_short_processes_are_those_of_strace(record: Record) -> None:
+    done = record(THOUSAND, straced=True, all_program=True)
+    assert done.log and len(done.log.counts) == 1001
+    assert differences(done.log, done.recording) == {}
+
+
 def test_a_thousand_short_processes(record: Record) -> None:
-    done = record(["sh", "-c", "i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done"])
+    done = record(THOUSAND)
     trues = [
         each
         for each in done.recording.processes
@@ -111,12 +158,26 @@ def test_other_processes_never_appear(record: Record) -> None:
     assert [each.images[-1].argv[0] for each in done.recording.processes] == ["sh", "/bin/sleep"]
 
 
-@pytest.mark.skipif("platform.machine() != 'x86_64'", reason="int 0x80 is of x86")
+@OF_X86
 def test_compat_calls_are_counted_by_their_own_numbers(record: Record, compiler: Compiler) -> None:
     done = record([compiler("compat_calls")])
     compat = [each for each in done.recording.calls if each.arch == "x86"]
     assert [(each.name, each.number, each.count) for each in compat] == [("getpid", 20, 7)]
     assert "writev" not in done.calls("program")
+
+
+def test_what_the_kernel_could_not_hold_is_told(compiler: Compiler) -> None:
+    """Its maps have 65,536 places for rare calls, and as many for arguments."""
+    command = (str(compiler("too_many")),)
+    recording = follow.record(command, Options(backend="ebpf"))[1]
+    kept = sum(each.count for each in recording.calls if each.number >= 1000)
+    assert kept + recording.lost.calls == 70_000 > kept
+    assert sum(each.count for each in recording.calls if each.name == "ioctl") == 70_000
+    values = sum(each.count for each in recording.arguments if each.name == "ioctl")
+    assert values + recording.lost.arguments == 70_000 > values
+    said = list(describe(recording, "x"))
+    assert f"{recording.lost.calls:,} calls cannot be told" in said[1]
+    assert f"{recording.lost.arguments:,} arguments were not kept" in said[2]
 
 
 def allow_most() -> dict[str, object]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
+import msgspec
 import pytest
 
+from seclatch.model.context import Context
 from tests.latch.oci import Bundle, Runtime, case, running
-from tests.record.conftest import Record
+from tests.record.conftest import Record, Recorded
+from tests.record.straced import differences
 from tests.record.test_counts import allow_most
 
 pytestmark = pytest.mark.root
@@ -48,8 +53,10 @@ def test_create_and_start(
     start = plain.argv("start", made.id)
     words = len(create)
     script = f'"${{@:1:{words}}}" > /dev/null < /dev/null; "${{@:{words + 1}}}"'
-    done = record(["bash", "-c", script, "bash", *create, *start])
+    done = record(["bash", "-c", script, "bash", *create, *start], straced=True)
     plain("delete", "--force", made.id)
+    assert done.log
+    assert differences(done.log, done.recording) == {}
     assert set(done.calls("program")) == STATIC_TRUE
     assert done.stages()["runtime"] > 100
     argv = [image.argv for each in done.recording.processes for image in each.images
@@ -78,11 +85,7 @@ def test_a_container_without_a_filter(record: Record, plain: Runtime, bundle: Ma
 
 def test_a_user_namespace(record: Record, latched: Runtime, bundle: MakeBundle) -> None:
     made = bundle(["/bin/exit42"], seccomp=allow_most())
-    linux = made.config["linux"]
-    linux["namespaces"].append({"type": "user"})
-    for mapping in ("uidMappings", "gidMappings"):
-        linux[mapping] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
-    made.write()
+    give_user_namespace(made)
     done = record(latched.argv("run", "--bundle", made.path, made.id), check=False)
     assert (done.done.returncode, done.calls("program")) == (42, {"exit_group": 1})
     [container] = done.recording.containers
@@ -92,13 +95,20 @@ def test_a_user_namespace(record: Record, latched: Runtime, bundle: MakeBundle) 
     assert uids == [100000]
 
 
-def test_several_containers_at_once(record: Record, plain: Runtime, bundle: MakeBundle) -> None:
+@pytest.mark.parametrize("users", [False, True], ids=["", "user namespaces"])
+def test_several_containers_at_once(
+    record: Record, plain: Runtime, bundle: MakeBundle, users: bool
+) -> None:
     made = [bundle(["/bin/sh", "-c", f"exit {n}"], seccomp=allow_most()) for n in range(3)]
+    for each in made if users else ():
+        give_user_namespace(each)
     runs = " & ".join(
         " ".join(f"'{word}'" for word in plain.argv("run", "--bundle", each.path, each.id))
         for each in made
     )
-    done = record(["sh", "-c", f"{runs} & wait"])
+    done = record(["sh", "-c", f"{runs} & wait"], straced=True)
+    assert done.log
+    assert differences(done.log, done.recording) == {}
     recording = done.recording
     assert sorted(each.container for each in recording.sessions) == [0, 1, 2]
     assert {each.name for each in recording.containers} == {each.id for each in made}
@@ -108,13 +118,16 @@ def test_several_containers_at_once(record: Record, plain: Runtime, bundle: Make
         if any(image.stage == "program" for image in each.images)
     }
     assert sorted(statuses.values(), key=str) == [0, 256, 512]
+    namespaces = {each.user_namespace for each in recording.containers}
+    # The number of one that has gone is given to the next.
+    assert (inode("user") in namespaces) == (not users)
 
 
 def test_hooks_are_not_the_program(record: Record, plain: Runtime, bundle: MakeBundle) -> None:
     made = bundle(["/bin/exit42"], seccomp=allow_most())
     made.config["hooks"] = {
-        "createRuntime": [{"path": "/bin/true", "args": ["host-hook"]}],
-        "startContainer": [{"path": "/bin/true", "args": ["true"]}],
+        "createRuntime": [{"path": "/bin/cat", "args": ["host-hook"]}],
+        "startContainer": [{"path": "/bin/cat", "args": ["cat"]}],
     }
     made.write()
     done = record(plain.argv("run", "--bundle", made.path, made.id), check=False)
@@ -122,7 +135,7 @@ def test_hooks_are_not_the_program(record: Record, plain: Runtime, bundle: MakeB
     assert done.calls("program") == {"exit_group": 1}
     hooks = [image.argv for each in done.recording.processes for image in each.images
              if image.stage == "hook"]  # fmt: skip
-    assert sorted(hooks) == [["host-hook"], ["true"]]
+    assert sorted(hooks) == [["cat"], ["host-hook"]]
 
 
 def test_denials_of_the_program_under_the_latch(
@@ -142,3 +155,78 @@ def test_what_goes_on_after_the_command_is_recorded(
     assert {"/bin/sleep", "/bin/true"} <= {
         image.exe for each in done.recording.processes for image in each.images
     }
+
+
+def contexts(done: Recorded, program: str) -> list[Context]:
+    """The states of the one process that has run a program as the image's."""
+    [process] = [
+        each for each in done.recording.processes
+        if any(image.stage == "program" and image.argv[0] == program for image in each.images)
+    ]  # fmt: skip
+    return [done.recording.contexts[each.context] for each in process.contexts]
+
+
+@pytest.mark.parametrize("front", ["plain", "latched"])
+def test_what_bound_the_program_and_since_when(
+    record: Record, plain: Runtime, latched: Runtime, bundle: MakeBundle,
+    no_new_privileges: bool, front: str,
+) -> None:  # fmt: skip
+    runtime = latched if front == "latched" else plain
+    made = bundle(["/bin/exit0"], seccomp=allow_most(), no_new_privileges=no_new_privileges)
+    made.config["process"]["user"] = {"uid": 1000, "gid": 1001}
+    caps = {"bounding": ["CAP_CHOWN"], "permitted": [], "effective": [], "inheritable": []}
+    made.config["process"]["capabilities"] = caps
+    made.write()
+    done = record(runtime.argv("run", "--bundle", made.path, made.id))
+    states = contexts(done, "/bin/exit0")
+    host, last = states[0], states[-1]
+    assert (host.uid, host.filters, host.seccomp) == (0, 0, 0)
+    assert (last.uid, last.gid, last.euid, last.egid) == (1000, 1001, 1000, 1001)
+    assert (last.filters, last.seccomp, last.suspended) == (1, 2, False)
+    assert last.no_new_privs == no_new_privileges
+    assert last.capabilities and last.capabilities.bounding == f"{1:016x}"
+    assert last.capabilities.effective == f"{0:016x}"
+    assert last.namespaces.mnt != inode("mnt")
+    assert last.namespaces.uts != inode("uts")
+    assert last.namespaces.user == host.namespaces.user == inode("user")
+    assert done.recording.containers[0].mount_namespace == last.namespaces.mnt
+    assert any(each.suspended and each.filters for each in states) == (front == "latched")
+
+
+def test_namespaces_and_capabilities_are_those_of_proc(record: Record) -> None:
+    script = (
+        "grep Cap /proc/self/status; for n in mnt pid user net ipc uts cgroup; "
+        "do stat -Lc %i /proc/self/ns/$n; done"
+    )
+    done = record(["unshare", "--ipc", "--uts", "sh", "-c", script])
+    *capabilities, mnt, pid, user, net, ipc, uts, cgroup = done.done.stdout.splitlines()
+    told = {line.split()[0]: line.split()[1] for line in capabilities}
+    [process] = [each for each in done.recording.processes if each.images[-1].exe.endswith("grep")]
+    context = done.recording.contexts[process.contexts[-1].context]
+    assert context.capabilities
+    assert [told[f"Cap{name}:"] for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")] == list(
+        msgspec.structs.astuple(context.capabilities)
+    )
+    assert list(map(int, (mnt, pid, user, net, ipc, uts, cgroup))) == list(
+        msgspec.structs.astuple(context.namespaces)
+    )
+
+
+def test_the_runtime_s_version(record: Record, latched: Runtime, bundle: MakeBundle) -> None:
+    made = bundle(["/bin/exit0"], seccomp=allow_most())
+    done = record(latched.argv("run", "--bundle", made.path, made.id))
+    [found] = [each for each in done.recording.software if each.stage == "runtime"]
+    told = subprocess.run([latched.name, "--version"], capture_output=True, text=True, check=True)
+    assert (found.name, found.version) == (latched.name, told.stdout.splitlines()[0])
+
+
+def give_user_namespace(made: Bundle) -> None:
+    linux = made.config["linux"]
+    linux["namespaces"].append({"type": "user"})
+    for mapping in ("uidMappings", "gidMappings"):
+        linux[mapping] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    made.write()
+
+
+def inode(kind: str) -> int:
+    return Path(f"/proc/self/ns/{kind}").stat().st_ino

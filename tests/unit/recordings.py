@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from seclatch.model.arch import Arch
+from seclatch.model.origin import ContainerImage
 from seclatch.model.recording import Argument, Calls, Denial, Host, Lost, Recording
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import table
@@ -78,4 +79,15 @@ def recordings(draw: st.DrawFn) -> Recording:
         runtimes=draw(st.sampled_from([["runc"], ["crun"], []])),
         complete=draw(st.booleans()),
         lost=Lost(events=draw(st.integers(0, 9))),
+        seclatch=draw(st.sampled_from(["0.1", "0.2"])),
+        images=draw(
+            st.lists(
+                st.builds(
+                    ContainerImage,
+                    name=st.text(max_size=1),
+                    digest=st.sampled_from(["", "sha256:1"]),
+                ),
+                max_size=2,
+            )
+        ),
     )

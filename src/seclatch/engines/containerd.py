@@ -23,6 +23,10 @@ SHIM = "io.containerd.runc.v2"
 CRI = {2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.runtime"}
 CRI[4] = CRI[3]
 
+# Lists of annotations that CRI hands on to the runtime; none is unless it is named there.
+PASSED = ("pod_annotations", "container_annotations")
+KEY = "seclatch.record"
+
 # Names by which `disabled_plugins` switches CRI off ("cri" in version 1).
 DISABLED = {"cri", *CRI.values()}
 
@@ -171,4 +175,8 @@ def handler(handlers: Mapping[str, Any], wish: Wish) -> dict[str, Any]:
     copy = deepcopy(dict(model)) if usable else {}
     options = copy.get("options")
     options = dict(options) if isinstance(options, dict) else {}
-    return {**copy, "runtime_type": SHIM, "options": {**options, "BinaryName": wish.front}}
+    made = {**copy, "runtime_type": SHIM, "options": {**options, "BinaryName": wish.front}}
+    for key in PASSED if wish.recorder else ():
+        passed = made.get(key)
+        made[key] = [*(passed if isinstance(passed, list) else ()), KEY]
+    return made

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from seclatch.engines.root import Root
 from seclatch.engines.step import FileChange, Step
 from seclatch.errors import InputError, SeclatchError
+from seclatch.model.limits import Limits
 
 # The name under which every engine knows the latch: `docker run --runtime seclatch`.
 NAME = "seclatch"
@@ -16,7 +17,8 @@ NAME = "seclatch"
 # every start, for longer than the environment that it came from may exist.
 LATCHES = "/usr/local/lib/seclatch"
 
-MODES = ("suspend", "plain")
+# The words of native/runtime.c, mode_find.
+MODES = ("auto", "suspend", "gate", "refuse", "plain")
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Wish:
     engine: str
     runtime: str
     default: bool = False
-    mode: str = "suspend"
+    mode: str = "auto"
+    recorder: Limits | None = None  # None: annotations that ask for a recording are not heeded
 
     @property
     def directory(self) -> str:

@@ -33,8 +33,10 @@ def place_front(root: Root, wish: Wish, latch: bytes, runtime: str) -> list[Step
     if present is None or not same(present, wanted):
         steps.append(FileChange(front, present, wanted, PURPOSE))
     links = {f"{front.name}.runtime": runtime}
-    if wish.mode == "plain":
-        links[f"{front.name}.mode"] = "plain"
+    if wish.mode != "auto":
+        links[f"{front.name}.mode"] = wish.mode
+    if wish.recorder:
+        links[f"{front.name}.record"] = f"{wish.directory}/recorder"
     for name, target in links.items():
         steps += point(front.with_name(name), target)
     return steps + remove_fronts(root, wish.engine, keep={front.name, *links})
@@ -45,7 +47,7 @@ def remove_fronts(root: Root, engine: str, keep: set[str] | None = None) -> list
     directory = root.resolve(f"{LATCHES}/{engine}")
     steps: list[Step] = []
     for runtime in RUNTIMES:
-        for suffix in (".mode", ".runtime"):
+        for suffix in (".mode", ".record", ".runtime"):
             if runtime + suffix not in (keep or ()):
                 steps += point(directory / (runtime + suffix), None)
         if runtime not in (keep or ()) and (present := read_file(directory / runtime)):
@@ -67,6 +69,11 @@ def point(link: Path, target: str | None) -> list[Step]:
 def owner() -> tuple[int | None, int | None]:
     """Return the owner of what we make: root, or whoever runs us on a tree of his own."""
     return (0, 0) if os.geteuid() == 0 else (None, None)
+
+
+def uid() -> int:
+    """The user that what we make belongs to."""
+    return os.geteuid()
 
 
 def same(present: FileState, wanted: FileState) -> bool:
@@ -102,9 +109,12 @@ def missing_directories(root: Root, paths: Sequence[str]) -> list[Path]:
     return list(missing)
 
 
-def make_directories(paths: Sequence[Path]) -> list[Step]:
-    """Return the steps that make them, outermost first."""
-    return [DirectoryChange(path, present=True) for path in paths]
+def make_directories(paths: Sequence[Path], private: Path | None = None) -> list[Step]:
+    """Return the steps that make them, outermost first; one for its owner alone."""
+    return [
+        DirectoryChange(path, present=True, mode=0o700 if path == private else 0o755)
+        for path in paths
+    ]
 
 
 def remove_directories(paths: Sequence[Path], removed: set[Path]) -> Iterator[Step]:

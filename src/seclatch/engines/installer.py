@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from seclatch.engines import front, usage
+from seclatch.engines import front, recorder, usage
 from seclatch.engines.containerd import Containerd
 from seclatch.engines.docker import Docker
 from seclatch.engines.engine import LATCHES, Engine, Wish
@@ -65,6 +65,10 @@ def plan_install(engine: Engine, root: Root, wish: Wish) -> Plan:
     fronts = front.place_front(root, wish, latch, runtime)
     refuse_removal_in_use(root, fronts, wish.engine)
     paths = [str(PurePosixPath(engine.config).parent), wish.directory, RECORDS]
+    private = None
+    if wish.recorder:
+        paths.append(wish.recorder.directory)
+        private = root.resolve(wish.recorder.directory)
     missing = front.missing_directories(root, paths)
     made = [f"/{path.relative_to(root.prefix)}" for path in missing]
     known = [made_by for one in load_records(root) for made_by in one.directories]
@@ -73,7 +77,8 @@ def plan_install(engine: Engine, root: Root, wish: Wish) -> Plan:
         sorted({*known, *made}),
     )  # fmt: skip
     steps = [
-        *front.make_directories(missing), *write_record(root, new), *fronts,
+        *front.make_directories(missing, private), *write_record(root, new),
+        *recorder.place_recorder(root, wish), *fronts,
         *(engine.live(one, wish) for one in change),
     ]  # fmt: skip
     return Plan(engine, wish, steps, engine.notes(wish, after))
@@ -88,14 +93,18 @@ def plan_uninstall(engine: Engine, root: Root) -> Plan:
     change = change_config(engine, config, current, after)
     fronts = front.remove_fronts(root, engine.name)
     refuse_removal_in_use(root, fronts, engine.name)
-    rest = [*fronts, *drop_record(root, engine.name)]
+    rest = [
+        *fronts, *recorder.remove_recorder(root, engine.name), *drop_record(root, engine.name),
+    ]  # fmt: skip
     removed = {path for path in map(removed_path, [*change, *rest]) if path}
     steps = [*(engine.live(one, None) for one in change), *rest]
     directories = [f"{LATCHES}/{engine.name}", *OUR_DIRECTORIES]
-    directories += record.directories if record else []
+    used = recorder.directories_of_others(root, engine.name)
+    directories += [one for one in record.directories if one not in used] if record else []
     if steps or record:
         steps += front.remove_directories([root.resolve(one) for one in directories], removed)
-    return Plan(engine, None, steps, engine.farewell() if steps else [])
+    notes = engine.farewell() if steps else []
+    return Plan(engine, None, steps, [*notes, *recorder.farewell(root, engine.name)])
 
 
 def find_runtime(root: Root, runtime: str) -> str:

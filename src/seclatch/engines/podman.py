@@ -142,7 +142,8 @@ class Podman:
         if wish.default and wish.mode == "suspend":
             notes.append(
                 "the drop-in counts for rootless Podman too, where seccomp cannot be suspended and "
-                "the latch refuses; such users set `runtime` in their own containers.conf"
+                "the latch refuses; install with --latch auto, or let such users set `runtime` in "
+                "their own containers.conf"
             )
         return notes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from seclatch.errors import SeclatchError
@@ -12,6 +13,7 @@ from seclatch.host.command import find_program
 from seclatch.runtime.latch import find_latch
 
 _ACTIONS = Path("/proc/sys/kernel/seccomp/actions_avail")
+_LOG = Path("/dev/log")
 _MODULES = Path("/sys/kernel/security/lsm")
 
 # The latch exits with it when nothing was started (native/main.c).
@@ -32,9 +34,40 @@ def check_seccomp() -> Check:
     return Check("seccomp filters", State.OK, " ".join(actions))
 
 
-def check_suspend() -> Check:
+def check_roads() -> list[Check]:
+    """Look which ways there are to keep a profile off the runtime, and which is taken.
+
+    Where seccomp cannot be suspended but the gate can be had, that is no failure.
+    """
+    suspend = try_latch("suspending seccomp", "suspend", "by PTRACE_O_SUSPEND_SECCOMP")
+    gate = try_latch(
+        "latching without privileges", "gate", "a filter held until the exec, or gated"
+    )
+    road = "the latch's road"
+    if suspend.state is State.OK:
+        return [suspend, gate, Check(road, State.OK, "suspend"), check_log()]
+    if gate.state is not State.OK:
+        return [suspend, gate]
+    taken = "hold with no_new_privs, else gate (exact with CAP_SYS_ADMIN): docs/rootless.md"
+    suspend = replace(suspend, state=State.NOTE)
+    return [suspend, gate, Check(road, State.OK, taken), check_log()]
+
+
+def check_log() -> Check:
+    """Look whether there is a log that the latch can tell each start's road to."""
+    name = "record of starts"
+    if _LOG.is_socket():
+        return Check(name, State.OK, f"each start's road is told to the system's log ({_LOG})")
+    return Check(
+        name,
+        State.NOTE,
+        f"no log at {_LOG}: the road of a start is told nowhere",
+        "run journald or a syslog daemon, or set SECLATCH_LOG=FILE in the engine's environment",
+    )
+
+
+def try_latch(name: str, mode: str, works: str) -> Check:
     """Let the latch attach to a runtime that only ends: it says itself why it cannot."""
-    name = "suspending seccomp"
     harmless = find_program("true")
     try:
         latch = find_latch("runc")
@@ -46,10 +79,10 @@ def check_suspend() -> Check:
         front = Path(folder) / "front"
         front.symlink_to(latch)
         front.with_name("front.runtime").symlink_to(harmless.resolve())
-        return _judge(name, front)
+        return _judge(Check(name, State.OK, f"the latch can attach ({works})"), front, mode)
 
 
-def _judge(name: str, front: Path) -> Check:
+def _judge(fine: Check, front: Path, mode: str) -> Check:
     try:
         done = subprocess.run(
             [front, "exec"],  # the one call that starts something and looks into no bundle
@@ -58,17 +91,20 @@ def _judge(name: str, front: Path) -> Check:
             errors="replace",
             timeout=20,
             check=False,
-            env={"SECLATCH_MODE": "suspend"},
+            env={"SECLATCH_MODE": mode},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Check(name, State.FAIL, f"calling the latch: {error}", "install seclatch again")
+        return replace(
+            fine, state=State.FAIL, found=f"calling the latch: {error}",
+            remedy="install seclatch again",
+        )  # fmt: skip
     if done.returncode == 0:
-        return Check(name, State.OK, "the latch can attach (PTRACE_O_SUSPEND_SECCOMP)")
+        return fine
     said = done.stderr.strip().removeprefix("seclatch: nothing was started: ")
     reason, _, remedy = said.partition(". What to do: ")
     if done.returncode != _REFUSED or not remedy:
         reason = f"the latch ended with status {done.returncode}: {done.stderr.strip()}"
-    return Check(name, State.FAIL, reason, remedy)
+    return Check(fine.name, State.FAIL, reason, remedy)
 
 
 def check_modules() -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,11 @@ def check_runtimes() -> list[Check]:
 def try_container(runtime: str) -> Check:
     """Start a container whose profile denies what the runtime needs, and read its state there."""
     name = f"a latched container ({runtime})"
+    if os.geteuid() != 0:
+        return Check(
+            name, State.NOTE, "not tried: `seclatch run` needs root",
+            "try it with a rootless engine: seclatch install podman (docs/rootless.md)",
+        )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="seclatch-") as folder:
         profile = Path(folder) / "profile.json"
         profile.write_text(json.dumps(_HOSTILE_TO_RUNTIMES))

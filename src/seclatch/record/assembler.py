@@ -38,11 +38,13 @@ class Helper(IntEnum):
     KTIME = 5
     CURRENT_PID_TGID = 14
     CURRENT_COMM = 16
+    CURRENT_TASK = 35
     MAP_POP = 88
     PROBE_READ_USER = 112
     PROBE_READ_KERNEL = 113
     PROBE_READ_USER_STRING = 114
     PROBE_READ_KERNEL_STRING = 115
+    SEQ_WRITE = 127
     RINGBUF_OUTPUT = 130
     RINGBUF_RESERVE = 131
     RINGBUF_SUBMIT = 132
@@ -51,10 +53,11 @@ class Helper(IntEnum):
 
 
 _SIZES = {1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18}
-_OPERATIONS = {"add": 0x0, "sub": 0x1, "or": 0x4, "and": 0x5, "lsh": 0x6, "rsh": 0x7, "neg": 0x8}
+_OPERATIONS = {"add": 0x0, "sub": 0x1, "mul": 0x2, "or": 0x4, "and": 0x5, "lsh": 0x6, "rsh": 0x7}
+_OPERATIONS |= {"neg": 0x8}
 _MOVE = 0xB
 _JUMPS = {"ja": 0x0, "jeq": 0x1, "jgt": 0x2, "jge": 0x3, "jset": 0x4, "jne": 0x5}
-_JUMPS |= {"jsgt": 0x6, "jsge": 0x7, "jlt": 0xA, "jle": 0xB}
+_JUMPS |= {"jsgt": 0x6, "jsge": 0x7, "jlt": 0xA, "jle": 0xB, "jslt": 0xC, "jsle": 0xD}
 _FETCH = 0x01
 _PSEUDO_MAP_FD = 1
 _PSEUDO_MAP_VALUE = 2
@@ -133,7 +136,7 @@ class Assembler:
     def jump_if(
         self, condition: str, left: Register, right: Register | int, label: str, *, bits: int = 64
     ) -> None:
-        """Go on at the label if `left CONDITION right`, without sign but for jsgt and jsge."""
+        """Go on at the label if `left CONDITION right`, without sign but for js…"""
         code = _JUMPS[condition] << 4 | (0x05 if bits == 64 else 0x06)
         if isinstance(right, Register):
             self._branch(code | 0x08, label, left, right)

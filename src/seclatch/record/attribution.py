@@ -3,7 +3,8 @@
 The fact that ties them is what the client tells its engine: the id of the container to start, or of
 the exec session, which it writes to the engine's socket. The same id is on the command line of the
 shim and of the runtime. Docker's client writes it into a path (`POST /containers/ID/start`),
-containerd's and CRI's as a protobuf string, which its length precedes.
+containerd's and CRI's as a protobuf string, which its length precedes. Where a client tells but a
+name (`docker start NAME`), the engine is asked for the id before (`seclatch.record.inquiry`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ def attribute(trace: Trace) -> Trace:
     """
     if not any(process.found_running for process in trace.processes.values()):
         return trace
-    kept = find_kept(trace)
+    return restrict(trace, find_kept(trace))
+
+
+def restrict(trace: Trace, kept: set[int]) -> Trace:
+    """Answer the trace of these processes alone."""
     processes = {number: each for number, each in trace.processes.items() if number in kept}
     segments = {number: each for number, each in trace.segments.items() if each.process in kept}
     return Trace(
@@ -36,7 +41,11 @@ def attribute(trace: Trace) -> Trace:
         trace.stray,
         trace.stray_rare,
         trace.living & kept,
+        [each for each in trace.starts if each in segments],
+        [each for each in trace.denials if each.segment in segments],
         trace.lost,
+        trace.callers & segments.keys(),
+        trace.named,
     )
 
 
@@ -107,7 +116,7 @@ class _Said:
             if not _under_daemon(trace, trace.processes[segment.process]):
                 texts += segment.said
         self._all = b"\0".join(texts)
-        self._answers: dict[str, bool] = {}
+        self._answers: dict[str, bool] = dict.fromkeys(trace.named, True)
 
     def has(self, identifier: str) -> bool:
         """Whether the id was said as a whole word of a path or a protobuf string."""

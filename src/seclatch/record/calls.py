@@ -13,6 +13,8 @@ from seclatch.record.layout import (
     NUMBERS,
     SECCOMP_MODE_FILTER,
     Control,
+    Event,
+    Kind,
     Mode,
     Slot,
     State,
@@ -26,7 +28,7 @@ _TIF_32BIT = 22  # thread_info.flags on arm64: the whole task is 32-bit
 _MAX_ERRNO = 4095
 _SIGKILL = 1 << 9 - 1  # in a sigset_t
 
-_NUMBER = {"x86_64": "pt_regs.orig_ax", "aarch64": "pt_regs.syscallno"}
+NUMBER = {"x86_64": "pt_regs.orig_ax", "aarch64": "pt_regs.syscallno"}
 
 _SEGMENT, _CALL, _MODE, _ERRNO = (Stack.KEY + 4 * n for n in range(4))
 
@@ -40,7 +42,7 @@ def write_enter(p: Program) -> None:
     p.load(8, R9, R6, 8)
     p.store(4, R7, Task.NUMBER, R9)
     p.copy_word(_SEGMENT, R7, Task.SEGMENT)
-    _load_compat(p)
+    load_compat(p)
     p.jump_if("jne", R8, 0, "rare")
     p.jump_if("jge", R9, NUMBERS, "rare")
     p.copy_word(Stack.SLOT, R7, Task.SLOT)
@@ -58,6 +60,8 @@ def write_enter(p: Program) -> None:
     p.label("out")
     p.exit()
     p.label("rare")
+    if p.machine == "aarch64":
+        _leave_killed_out(p, "out")
     _count_rare(p)
     p.exit()
     p.label("arguments")
@@ -81,13 +85,15 @@ def write_exit(p: Program) -> None:
     p.notice_changes()
     p.load(4, R9, R7, Task.STATE)
     p.store_value(4, R7, Task.STATE, State.OUTSIDE)
+    p.jump_if("jeq", R9, State.FOUND, "doubtful")
     p.jump_if("jne", R9, State.ENTERED, "refused")
     p.load(4, R1, R10, Stack.NEWS)
     p.jump_if("jeq", R1, 0, "out")
+    p.label("doubtful")
     _doubt(p, "out")
     p.label("refused")
     p.store_value(4, R7, Task.STATE, State.REFUSED)
-    _leave_tracers_out(p, "out")
+    leave_tracers_out(p, "out")
     p.load(8, R9, R6, 8)
     p.load(8, R6, R6, 0)
     write_refusal(p)
@@ -100,10 +106,11 @@ def _doubt(p: Program, otherwise: str) -> None:
 
     Exits are not looked at before a task has a filter. When another thread's TSYNC brings the
     first one, this may be the end of a call from before, or a refusal already: then it has another
-    number. (A refusal of the very call made last is taken for its end: one at most a thread.)
+    number. The same holds for a thread that was found running. (A refusal of the very call made
+    last is taken for its end: one at most a thread.)
     """
     p.load(8, R3, R6, 0)
-    p.compute("add", R3, p.offsets[_NUMBER[p.machine]])
+    p.compute("add", R3, p.offsets[NUMBER[p.machine]])
     p.point(R1, R10, Stack.POINTER)
     p.move(R2, 8)
     p.call(Helper.PROBE_READ_KERNEL)
@@ -112,7 +119,7 @@ def _doubt(p: Program, otherwise: str) -> None:
     p.jump_if("jeq", R1, R2, otherwise)
 
 
-def _leave_tracers_out(p: Program, otherwise: str) -> None:
+def leave_tracers_out(p: Program, otherwise: str) -> None:
     """Go to `otherwise` where it was a tracer, not seccomp, that kept the kernel from the call.
 
     ptrace comes first of all (syscall_trace_enter), and a tracee that is killed in its stop there
@@ -137,15 +144,38 @@ def write_refusal(p: Program) -> None:
     p.label(known)
     p.store(4, R10, _ERRNO, R9)
     p.copy_word(_SEGMENT, R7, Task.SEGMENT)
-    p.read_kernel(8, R6, p.offsets[_NUMBER[p.machine]], Stack.POINTER)
+    p.read_kernel(8, R6, p.offsets[NUMBER[p.machine]], Stack.POINTER)
     p.copy_word(_CALL, R10, Stack.POINTER)
-    _load_compat(p)
+    load_compat(p)
     p.compute("or", R8, Mode.DENIED)
     p.store(4, R10, _MODE, R8)
+    _tell_first(p)
     p.count_key(p.maps.rare, Control.LOST_RARE)
 
 
-def _load_compat(p: Program) -> None:
+def _tell_first(p: Program) -> None:
+    """Send an event for the first refusal of a kind in a segment: there may be millions."""
+    first, told = p.unique("first"), p.unique("told")
+    p.look_up(p.maps.rare, Stack.KEY, first)
+    p.jump(told)
+    p.label(first)
+    for source, targets in (
+        (Task.SEGMENT, (Stack.SEGMENT, Stack.NEW_SEGMENT)),
+        (Task.SLOT, (Stack.SLOT, Stack.NEW_SLOT)),
+    ):
+        for target in targets:
+            p.copy_word(target, R7, source)
+    p.send(Kind.DENIAL, Event.DENIAL_SIZE, lambda: _write_denial(p))
+    p.label(told)
+
+
+def _write_denial(p: Program) -> None:
+    for source, target in ((_CALL, Event.NUMBER), (_MODE, Event.MODE), (_ERRNO, Event.ERRNO)):
+        p.load(4, R1, R10, source)
+        p.store(4, R9, target, R1)
+
+
+def load_compat(p: Program) -> None:
     """r8 = Mode.COMPAT in a 32-bit call, else 0."""
     if p.machine == "x86_64":
         p.load(4, R8, R8, p.offsets["task_struct.thread_info.status"])
@@ -155,6 +185,22 @@ def _load_compat(p: Program) -> None:
         p.load(8, R8, R8, p.offsets["task_struct.thread_info.flags"])
         p.compute("rsh", R8, _TIF_32BIT)
         p.compute("and", R8, 1)
+
+
+def _leave_killed_out(p: Program, otherwise: str) -> None:
+    """Go to `otherwise` where a tracee that was killed in its stop makes no call at all.
+
+    On x86 it leaves without an entry; on arm64 (report_syscall, arch/arm64/kernel/ptrace.c) it
+    passes sys_enter all the same, with -1. A program's own call of number -1 is counted.
+    """
+    own = p.unique("own")
+    p.jump_if("jne", R9, -1, own)
+    p.move(R6, R8)
+    p.call(Helper.CURRENT_TASK_BTF)
+    p.move(R8, R0)
+    leave_tracers_out(p, otherwise)
+    p.move(R8, R6)
+    p.label(own)
 
 
 def _count_rare(p: Program) -> None:

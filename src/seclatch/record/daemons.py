@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seclatch.record.harvest import Harvest
+from seclatch.record.introduction import read_argv
 from seclatch.record.layout import FIRST_OWN, WORD, Kind, Slot, State, Task
 from seclatch.record.primitives import Maps
 from seclatch.record.trace import Facts, Segment
@@ -49,10 +50,13 @@ def follow_daemons(maps: Maps, harvest: Harvest) -> int:
 
 
 def _find() -> Iterator[int]:
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if (folder / "exe").readlink().name in NAMES:
-                yield int(folder.name)
+    """Look through all processes: not by pathlib, which takes ten times as long as the kernel."""
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        if name.isdecimal():
+            with contextlib.suppress(OSError):  # ended, or a thread of the kernel's
+                program = os.readlink(f"/proc/{name}/exe")  # noqa: PTH115
+                if program.rpartition("/")[2] in NAMES:
+                    yield int(name)
 
 
 def _follow(maps: Maps, harvest: Harvest, pid: int, number: int) -> bool:
@@ -65,7 +69,6 @@ def _follow(maps: Maps, harvest: Harvest, pid: int, number: int) -> bool:
     WORD.pack_into(header, Slot.TASKS, _FOREVER)
     maps.slots.set(slot, bytes(header))
     process = Path(f"/proc/{pid}")
-    argv = (process / "cmdline").read_bytes().removesuffix(b"\0").split(b"\0")
     segment = Segment(
         number,
         Kind.FOUND,
@@ -75,7 +78,7 @@ def _follow(maps: Maps, harvest: Harvest, pid: int, number: int) -> bool:
         pid,
         Facts(comm=(process / "comm").read_text().strip()),
         file=str((process / "exe").readlink()),
-        argv=tuple(word.decode("utf-8", "backslashreplace") for word in argv),
+        argv=read_argv(process),
     )
     harvest.register(segment, number, pid)
     _add_threads(maps, process, number)

@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-import shutil
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
-from seclatch.model.recording import Recording
-from seclatch.record import loader
 from seclatch.record.attribution import attribute, find_kept
-from seclatch.record.daemons import follow_daemons
-from seclatch.record.harvest import Harvest
-from seclatch.record.layout import WORD, Task
-from seclatch.record.loader import Probe
-from seclatch.record.summary import Run, summarise
+from seclatch.record.backend import Backend
+from seclatch.record.choice import choose
+from seclatch.record.inquiry import Inquiry, find_client, find_named
+from seclatch.record.recorder import HELD, STOP, Options, Recorder
+from seclatch.record.specification import Specifications
 from seclatch.record.trace import Trace
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from seclatch.model.recording import Recording
+    from seclatch.record.summary import Run
+
+__all__ = ["Options", "record"]
 
 _INTERVAL = 0.02
 _PATIENCE = 2.0
-_STOP = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-_HELD = _STOP | {signal.SIGCHLD}
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """`seconds`: record no longer than that. `observe` gets what there is so far, every `every`
-    seconds and not at the end. `tell` gets what the user should know meanwhile."""
-
-    seconds: float | None = None
-    observe: Callable[[Recording], None] = lambda _: None
-    every: float = 5.0
-    tell: Callable[[str], None] = lambda _: None
 
 
 def record(command: tuple[str, ...], options: Options) -> tuple[int, Recording]:
@@ -47,142 +38,160 @@ def record(command: tuple[str, ...], options: Options) -> tuple[int, Recording]:
     goes on unrecorded. Raises SeclatchError.
     """
     program = _find(command[0])
-    with loader.load() as probe:
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    with choose(options.backend, command, options.sights) as backend:
+        if backend.notice:
+            options.tell(backend.notice)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
         try:
-            return _Recorder(probe, command, options).run(program, mask)
+            subject = _Command(program, command, mask)
+            recording = Recorder(backend, subject, options).record()
+            return subject.wait(backend), recording
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _find(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        there = os.path.exists(name)  # noqa: PTH110 (a word, perhaps not a path)
-        raise SeclatchError(
-            f"cannot run {name}: {'not executable' if there else 'not found'}",
-            status=126 if there else 127,
-        )
-    return found
+    """As execvp(3) does; not by shutil, whose imports take longer than the programs' loading."""
+    for folder in [""] if "/" in name else os.get_exec_path():
+        path = os.path.join(folder, name)  # noqa: PTH118 (as the command is to see it)
+        if os.access(path, os.X_OK) and not os.path.isdir(path):  # noqa: PTH112
+            return path
+    there = os.path.exists(name)  # noqa: PTH110 (a word, perhaps not a path)
+    raise SeclatchError(
+        f"cannot run {name}: {'not executable' if there else 'not found'}",
+        status=126 if there else 127,
+    )
 
 
-class _Recorder:
-    def __init__(self, probe: Probe, command: tuple[str, ...], options: Options) -> None:
-        self._probe = probe
+class _Command:
+    """A command that is started, and what daemons do for it."""
+
+    def __init__(
+        self, program: str, command: tuple[str, ...], mask: set[signal.Signals] | set[int]
+    ) -> None:
+        self._program = program
         self._command = command
-        self._options = options
-        self._trace = Trace()
-        self._harvest = Harvest(probe.maps, self._trace)
-        self._started = datetime.now(UTC)
-        self._began = time.monotonic_ns()
-        self._status: int | None = None
+        self._mask = mask
+        self._pid = 0
         self._daemons = 0
-        self._stopped = False
-        self._waited = 0
+        self._status: int | None = None
+        self._ended = 0.0
         self._explained = False
+        self._requests = 0
+        self._inquiry = Inquiry(find_client(command))
+        self._specifications = Specifications()
 
-    def run(self, program: str, mask: set[signal.Signals] | set[int]) -> tuple[int, Recording]:
-        """Start the command, follow it to the end, sum up."""
-        self._daemons = follow_daemons(self._probe.maps, self._harvest)
-        pid = self._start(program, mask)
-        next_look = time.monotonic() + self._options.every
-        while not self._done():
-            self._wait(pid)
-            self._explain_waiting()
-            self._harvest.collect()
-            if time.monotonic() >= next_look:
-                self._harvest.catch_up()
-                self._options.observe(self._sum_up(complete=False))
-                next_look = time.monotonic() + self._options.every
-        ended = time.monotonic_ns()
-        self._probe.detach()
-        self._harvest.finish()
-        recording = self._sum_up(complete=True, ended=ended)
-        while self._status is None:
-            self._wait(pid)
-        return self._status, recording
-
-    def _sum_up(self, *, complete: bool, ended: int | None = None) -> Recording:
-        end = ended or time.monotonic_ns()
-        run = Run(self._command, self._started, self._began, end, complete)
-        return summarise(attribute(self._trace), run)
-
-    def _start(self, program: str, mask: set[signal.Signals] | set[int]) -> int:
+    def begin(self, backend: Backend) -> None:
+        """Follow the daemons that run, start the command."""
+        self._daemons = backend.follow_daemons()
+        if self._daemons:
+            backend.trace.named = find_named(self._command)
         reading, writing = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            self._become(program, mask, writing)
+        try:
+            self._pid = os.fork()
+        except OSError as error:
+            raise SeclatchError(
+                f"starting {self._program}: {error.strerror}",
+                remedy="raise the limit on processes (ulimit -u, pids.max, TasksMax) or end some",
+            ) from error
+        if self._pid == 0:
+            self._become(backend, writing)
         os.close(writing)
+        backend.follow_child(self._pid, self._program)
         with os.fdopen(reading, "rb") as pipe:
             failure = pipe.read(8)
         if failure:
-            os.waitpid(pid, 0)
+            os.waitpid(self._pid, 0)
             number = int(failure)
             raise SeclatchError(
-                f"cannot run {program}: {os.strerror(number)}",
+                f"cannot run {self._program}: {os.strerror(number)}",
                 status=127 if number == errno.ENOENT else 126,
             )
-        return pid
 
-    def _become(self, program: str, mask: set[signal.Signals] | set[int], pipe: int) -> None:
+    def _become(self, backend: Backend, pipe: int) -> None:
         """In the child: be followed, be the command. Does not return."""
         try:
             # What Python itself has set at its start.
             for number in (signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            self._probe.register_self()
-            os.execv(program, self._command)  # noqa: S606 (the user's command)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+            backend.await_go()
+            os.execv(self._program, self._command)  # noqa: S606 (the user's command)
         except OSError as error:
             os.write(pipe, b"%d" % (error.errno or errno.EIO))
         finally:
             os._exit(127)
 
-    def _done(self) -> bool:
-        if self._stopped:
-            return True
-        limit = self._options.seconds
-        if limit is not None and time.monotonic_ns() - self._began >= limit * 1e9:
-            return True
-        return self._status is not None and not self._goes_on()
-
-    def _explain_waiting(self) -> None:
-        """Say why nothing seems to happen any more."""
-        if self._status is None or self._explained:
-            return
-        self._waited += 1
-        if self._waited * _INTERVAL > _PATIENCE:
+    def look(self, trace: Trace, options: Options) -> None:
+        """Ask what containers are of; say why nothing seems to happen any more."""
+        if options.ask:
+            self._inquiry.look(trace)
+        self._specifications.look(trace)
+        if options.insist and self._requests > 1:
+            self._end_all(trace)
+        ended = self._status is not None
+        if ended and not self._explained and time.monotonic() - self._ended > _PATIENCE:
             self._explained = True
-            self._options.tell(
+            options.tell(
                 "the command has ended, what it started goes on and is recorded; ctrl-C ends this"
             )
 
-    def _goes_on(self) -> bool:
-        """Whether a process of the command lives. Ends may be lost; the map of tasks is not."""
-        living = self._trace.living
+    def _reap(self, backend: Backend) -> None:
+        status = backend.poll(self._pid)
+        if status is not None:
+            code = os.waitstatus_to_exitcode(status)
+            self._status = code if code >= 0 else 128 - code
+            self._ended = time.monotonic()
+
+    def wait(self, backend: Backend) -> int:
+        """Wait for the command itself, passing on signals; answer its status."""
+        while True:
+            if self._status is None:
+                self._reap(backend)
+            if self._status is not None:
+                return self._status
+            info = backend.wait(_INTERVAL, HELD)
+            if info and info.si_signo in STOP:
+                self.take(info.si_signo, info.si_pid)
+
+    def waits(self, backend: Backend) -> bool:
+        """The command may have begun nothing yet that is known of."""
+        if self._status is None:
+            self._reap(backend)
+        return self._status is None
+
+    def living(self, trace: Trace) -> set[int]:
+        """What comes from the command and still lives; daemons go on anyway."""
+        living = trace.living
         if self._daemons:
-            daemons = {each for each in living if self._trace.processes[each].found_running}
-            living = (living & find_kept(self._trace)) - daemons
-        if not living:
-            return False
-        segments = self._trace.segments
-        for _, entry in self._probe.maps.tasks.items():
-            found = segments.get(WORD.unpack_from(entry, Task.SEGMENT)[0])
-            if found is None or found.process in living:
-                return True
+            daemons = {each for each in living if trace.processes[each].found_running}
+            living = (living & find_kept(trace)) - daemons
+        return living
+
+    def take(self, signal_: int, sender: int) -> bool:
+        """Pass a signal on to the command; when that has ended, end. The terminal's (sender 0)
+        reached the command by itself."""
+        if self._status is not None:
+            return True
+        self._requests += 1
+        if sender:
+            os.kill(self._pid, signal_)
         return False
 
-    def _wait(self, pid: int) -> None:
-        """Wait a moment, less if something happens; pass on a request to stop."""
-        info = signal.sigtimedwait(_HELD, _INTERVAL)
-        if self._status is None:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                code = os.waitstatus_to_exitcode(status)
-                self._status = code if code >= 0 else 128 - code
-        if info is None or info.si_signo == signal.SIGCHLD:
-            return
-        if self._status is not None:
-            self._stopped = True
-        elif info.si_pid:  # not from the terminal, which tells the command itself
-            os.kill(pid, info.si_signo)
+    def _end_all(self, trace: Trace) -> None:
+        """Under some filters a runtime waits for ever, or spins: nothing less would end it."""
+        for number in self.living(trace):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                os.kill(trace.processes[number].pid, signal.SIGKILL)
+
+    def belonging(self, trace: Trace) -> Trace:
+        """Without what daemons did for others."""
+        return attribute(trace)
+
+    def run(self, started: datetime, began: int, ended: int, complete: bool) -> Run:
+        """Name the command."""
+        from seclatch.record.summary import Run  # noqa: PLC0415 (the command need not wait for it)
+
+        images = self._inquiry.finish() if complete else {}
+        profiles = self._specifications.profiles
+        return Run(self._command, started, began, ended, complete, images, profiles=profiles)

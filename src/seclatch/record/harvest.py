@@ -7,12 +7,16 @@ import os
 import struct
 from collections import Counter
 from collections.abc import Iterator
+from itertools import compress
+from typing import TYPE_CHECKING
 
 from seclatch.record import layout
+from seclatch.record.introduction import introduce
 from seclatch.record.layout import (
     ARGUMENT_KEY,
     CONTROL,
     COUNT,
+    DENIAL,
     FACTS,
     HEADER,
     RARE_KEY,
@@ -23,7 +27,13 @@ from seclatch.record.layout import (
     Slot,
 )
 from seclatch.record.primitives import Maps
-from seclatch.record.trace import CallKey, Facts, Lost, Segment, Suspension, Trace
+from seclatch.record.trace import CallKey, Facts, FirstDenial, Lost, Segment, Suspension, Trace
+from seclatch.system.bpf import Map
+
+if TYPE_CHECKING:
+    from seclatch.record.closer import Closer
+    from seclatch.record.sights import Sights
+    from seclatch.record.witness import WitnessMaps
 
 # <linux/bpf.h>: a record's length has these marks; its header is 8 bytes.
 _BUSY, _DISCARD = 1 << 31, 1 << 30
@@ -31,19 +41,19 @@ _RECORD_HEADER = 8
 _COUNTERS = struct.Struct(f"={layout.NUMBERS}Q")
 _NOTHING = bytes(_COUNTERS.size)
 _ZEROS = (0,) * layout.NUMBERS
+_NUMBERS = range(layout.NUMBERS)
 _MAX_SAID = 64
 
 
 class Ring:
     """The reading end of a BPF ring buffer (Documentation/bpf/ringbuf.rst)."""
 
-    def __init__(self, maps: Maps) -> None:
+    def __init__(self, ring: Map, size: int = layout.RING_SIZE) -> None:
         page = os.sysconf("SC_PAGE_SIZE")
-        size = layout.RING_SIZE
         self._mask = size - 1
-        self._consumer = maps.ring.map_memory(size=page)
+        self._consumer = ring.map_memory(size=page)
         # The kernel shows the data twice in a row, so that no record is ever split.
-        self._producer = maps.ring.map_memory(size=page + 2 * size, offset=page, writable=False)
+        self._producer = ring.map_memory(size=page + 2 * size, offset=page, writable=False)
         self._data = page
 
     def read(self) -> Iterator[bytes]:
@@ -68,7 +78,7 @@ class Harvest:
     def __init__(self, maps: Maps, trace: Trace) -> None:
         self._maps = maps
         self._trace = trace
-        self._ring = Ring(maps)
+        self._ring = Ring(maps.ring)
         page = os.sysconf("SC_PAGE_SIZE")
         size = (Slot.SIZE * layout.SLOTS + page - 1) // page * page
         self._slots: mmap.mmap = maps.slots.map_memory(size=size)
@@ -79,16 +89,28 @@ class Harvest:
             Kind.FORK: self._begin,
             Kind.FILTER: self._begin,
             Kind.ROOT: self._begin,
+            Kind.JOINED: self._begin,
+            Kind.MEMBER: self._begin,
             Kind.CLOSED: self._close,
             Kind.EXIT: self._end,
             Kind.SUSPENSION: self._suspend,
             Kind.SAID: self._say,
+            Kind.DENIAL: self._deny,
         }
+        self._closer: Closer | None = None
+
+    def look_closer(self, own: WitnessMaps, sights: Sights) -> None:
+        """Take from now on also what the programs of the closer look see."""
+        from seclatch.record.closer import Closer  # noqa: PLC0415 (few recordings need it)
+
+        self._closer = Closer(own, sights)
 
     def collect(self) -> None:
         """Take all events that are there, and the counters of segments that have ended."""
         for event in self._ring.read():
             self._readers[Kind(WORD.unpack_from(event)[0])](event)
+        if self._closer:
+            self._closer.collect()
 
     def catch_up(self) -> None:
         """Bring the trace up to now, also for segments that go on counting."""
@@ -103,25 +125,24 @@ class Harvest:
         self.catch_up()
         for segment, slot in self._open.items():
             self._clear(segment, slot)
+            if self._closer:
+                self._closer.flights.close(segment, slot)
         self._take_unknown()
 
     def register(self, segment: Segment, slot: int, pid: int) -> None:
         """Add a process that was found running."""
         self._trace.begin(segment, pid)
-        self._trace.processes[segment.process].found_running = True
         self._open[segment.id] = slot
 
     def _begin(self, event: bytes) -> None:
         kind, tid, time, number, parent, slot, tgid = HEADER.unpack_from(event)
-        *numbers, comm = FACTS.unpack_from(event, Event.FILTERS)
-        filters, suspended, uid, gid, mounts, pids, users, local, root = numbers
-        facts = Facts(
-            filters, bool(suspended), uid, gid, mounts, pids, users, local, root, _text(comm)
-        )
+        facts = _facts(event)
         segment = Segment(number, Kind(kind), parent, 0, time, tid, facts)
         if kind == Kind.EXEC:
             segment.file = _text(event[Event.FILE : Event.FILE + Event.FILE_SIZE])
             segment.argv, segment.argv_cut = _argv(event)
+        elif kind == Kind.MEMBER:
+            introduce(segment, *struct.unpack_from("=II", event, Event.SEEN_PID))
         self._trace.begin(segment, tgid)
         if slot != layout.OVERFLOW_SLOT:
             self._open[number] = slot
@@ -131,6 +152,8 @@ class Harvest:
         self._open.pop(segment, None)
         self._take(segment, slot)
         self._clear(segment, slot)
+        if self._closer:
+            self._closer.flights.close(segment, slot)
         self._maps.free.push(WORD.pack(slot))
 
     def _take(self, segment: int, slot: int) -> None:
@@ -142,10 +165,9 @@ class Harvest:
         calls = found.calls if found else self._trace.stray
         now = _COUNTERS.unpack_from(self._slots, slot * Slot.SIZE + Slot.COUNTS)
         before = self._taken.get(segment, _ZEROS)
-        if now != before:
-            for number, count in enumerate(now):
-                if count != before[number]:
-                    calls[False, number] += count - before[number]
+        for number in compress(_NUMBERS, now):
+            key = (False, number)
+            calls[key] = calls.get(key, 0) + now[number] - before[number]
         self._taken[segment] = now
 
     def _clear(self, segment: int, slot: int) -> None:
@@ -194,6 +216,12 @@ class Harvest:
         lifted = bool(WORD.unpack_from(event, Event.FILTERS)[0])
         self._trace.suspensions.append(Suspension(time, segment, tid, lifted))
 
+    def _deny(self, event: bytes) -> None:
+        _, tid, time, segment, _, _, _ = HEADER.unpack_from(event)
+        number, mode, errno = DENIAL.unpack_from(event, Event.NUMBER)
+        call = (bool(mode & Mode.COMPAT), number)
+        self._trace.denials.append(FirstDenial(time, segment, tid, call, errno))
+
     def _say(self, event: bytes) -> None:
         _, _, _, segment, _, _, _ = HEADER.unpack_from(event)
         length = WORD.unpack_from(event, Event.TEXT_LENGTH)[0]
@@ -208,6 +236,33 @@ class Harvest:
     def _read_lost(self) -> Lost:
         _, events, slots, rare, arguments, tasks, _ = self._control()
         return Lost(events, slots + tasks, rare, arguments)
+
+
+def _facts(event: bytes) -> Facts:
+    filters, suspended, *numbers, comm = FACTS.unpack_from(event, Event.FILTERS)
+    uid, gid, euid, egid, mounts, pids, users, local = numbers[:8]
+    net, ipc, uts, cgroup, seccomp, strict, root = numbers[8:15]
+    return Facts(
+        filters=filters,
+        suspended=bool(suspended),
+        uid=uid,
+        gid=gid,
+        mounts=mounts,
+        pids=pids,
+        users=users,
+        local_pid=local,
+        root=root,
+        comm=_text(comm),
+        euid=euid,
+        egid=egid,
+        net=net,
+        ipc=ipc,
+        uts=uts,
+        cgroup=cgroup,
+        seccomp=seccomp,
+        no_new_privs=bool(strict),
+        capabilities=tuple(numbers[15:]),
+    )
 
 
 def _text(content: bytes) -> str:

@@ -36,7 +36,10 @@ class Kind(IntEnum):
     EXIT = 6
     SUSPENSION = 7
     SAID = 8
-    FOUND = 9  # sent by nobody: a process that the recorder found running
+    FOUND = 9  # sent by nobody: a process outside of containers that the recorder found running
+    MEMBER = 10  # a process of a container that was found running
+    JOINED = 11  # forked by a process that is not followed, into a container that is
+    DENIAL = 12  # the first of its kind in a segment
 
 
 class State(IntEnum):
@@ -45,6 +48,7 @@ class State(IntEnum):
     OUTSIDE = 0
     ENTERED = 1
     REFUSED = 2
+    FOUND = 3  # found running: perhaps within the call that it made last
 
 
 SECCOMP_MODE_FILTER = 2
@@ -99,6 +103,26 @@ class Control:
 CONTROL = struct.Struct("=7Q")
 
 
+class Watch:
+    """The one value of the `watch` map: what is followed though nothing followed has made it.
+
+    A task belongs to the watched container when it has this mount namespace or, where that is 0,
+    this pid namespace. `PROCESS` is one process more, by its pid as the recorder sees it. `WORD`,
+    the container's id, tells who may be about to bring an exec session into it: it stands among
+    the words that a runtime is called with.
+    """
+
+    MOUNTS = 0
+    PIDS = 4
+    PROCESS = 8
+    ADDED = 12  # by adoption: how many tasks
+    REAPERS = 16  # 1: who is forked into a pid namespace whose pid 1 is followed belongs to it too
+    OPEN = 20  # 0 while it is being adopted: what a task not yet found forks is no stranger then
+    WORD = 24  # with zeros behind it; longer ones by their beginning
+    WORD_SIZE = 72
+    SIZE = WORD + WORD_SIZE
+
+
 class Mode(IntFlag):
     """Bits of the `rare` key."""
 
@@ -113,6 +137,7 @@ ARGUMENT_KEY = struct.Struct("=IHHQ")
 """segment, number, index, value."""
 
 COUNT = struct.Struct("=Q")
+DENIAL = struct.Struct("=IIi")
 
 
 class Event:
@@ -131,22 +156,39 @@ class Event:
     SUSPENDED = 36
     UID = 40
     GID = 44
-    MOUNTS = 48
-    PIDS = 52
-    USERS = 56
-    LOCAL_PID = 60
-    ROOT = 64
-    COMM = 72
-    FACTS_END = 88
+    EUID = 48
+    EGID = 52
+    MOUNTS = 56
+    PIDS = 60
+    USERS = 64
+    LOCAL_PID = 68
+    NET = 72
+    IPC = 76
+    UTS = 80
+    CGROUP = 84
+    SECCOMP = 88
+    NO_NEW_PRIVS = 92
+    ROOT = 96
+    CAPABILITIES = 104  # inheritable, permitted, effective, bounding, ambient
+    COMM = 144
+    FACTS_END = 160
 
-    ARGS_SIZE = 88
-    ARGS_FIT = 92
-    FILE = 96
+    ARGS_SIZE = 160
+    ARGS_FIT = 164
+    FILE = 168
     FILE_SIZE = 256
     ARGS = FILE + FILE_SIZE
     ARGS_MAX = 1024
     EXEC_SIZE = ARGS + ARGS_MAX
 
+    SEEN_PID = FACTS_END  # MEMBER: its pid as the recorder sees it
+    ALONE = FACTS_END + 4  # MEMBER: 1 when it was asked for by that pid
+    FOUND_SIZE = FACTS_END + 8
+
+    NUMBER = 32  # DENIAL
+    MODE = 36
+    ERRNO = 40
+    DENIAL_SIZE = 48
     CODE = 32  # EXIT: as wait(2) has it
     EXIT_SIZE = 40
     SUSPENSION_SIZE = 40  # SUSPENDED in FILTERS' place: 1 now lifted, 0 now in force
@@ -157,7 +199,7 @@ class Event:
 
 
 HEADER = struct.Struct("=IIQIIII")
-FACTS = struct.Struct("=IIIIIIIIQ16s")
+FACTS = struct.Struct("=16I6Q16s")
 WORD = struct.Struct("=I")
 
 

@@ -7,6 +7,12 @@ from seclatch.record.calls import write_refusal
 from seclatch.record.layout import SECCOMP_MODE_DEAD, Event, Kind, Slot, State, Task
 from seclatch.record.primitives import Stack
 from seclatch.record.program import Program
+from seclatch.record.watching import (
+    leave_closed,
+    leave_uncalled,
+    leave_unreaped,
+    leave_unwatched,
+)
 
 
 def write_register(p: Program) -> None:
@@ -36,7 +42,7 @@ def write_fork(p: Program) -> None:
     child's end and not who made it.
     """
     p.move(R6, R1)
-    p.find_current("out")
+    p.find_current("stranger")
     p.load(8, R8, R6, 8)
     for member, place in (("task_struct.pid", Stack.TID), ("task_struct.tgid", Stack.TGID)):
         p.read_kernel(4, R8, p.offsets[member], place)
@@ -59,6 +65,30 @@ def write_fork(p: Program) -> None:
     p.put_entry()
     p.label("out")
     p.exit()
+    _watch_forks(p)
+
+
+def _watch_forks(p: Program) -> None:
+    """A stranger forks: a runtime that brings an exec session into the watched container?"""
+    p.label("stranger")
+    leave_closed(p, "out")
+    p.load(8, R8, R6, 8)
+    leave_unwatched(p, R8, "unwatched")
+    p.jump("joined")
+    p.label("unwatched")
+    leave_unreaped(p, "out")
+    p.label("joined")
+    for member, place in (("task_struct.pid", Stack.TID), ("task_struct.tgid", Stack.TGID)):
+        p.read_kernel(4, R8, p.offsets[member], place)
+    p.load(4, R1, R10, Stack.TID)
+    p.load(4, R2, R10, Stack.TGID)
+    p.jump_if("jne", R1, R2, "out")
+    p.store_value(4, R10, Stack.SEGMENT, 0)
+    p.begin_segment(Kind.JOINED)
+    p.send(Kind.JOINED, Event.FACTS_END, p.write_facts)
+    p.write_entry(State.ENTERED)
+    p.put_entry()
+    p.exit()
 
 
 def write_exec(p: Program) -> None:
@@ -70,11 +100,12 @@ def write_exec(p: Program) -> None:
     p.move(R6, R1)
     p.load(8, R1, R6, 8)
     p.store(4, R10, Stack.OTHER, R1)
-    p.look_up(p.maps.tasks, Stack.OTHER, "out")
+    p.look_up(p.maps.tasks, Stack.OTHER, "stranger")
     p.move(R7, R0)
     p.copy_word(Stack.SEGMENT, R7, Task.SEGMENT)
     p.copy_word(Stack.SLOT, R7, Task.SLOT)
     p.copy_word(Stack.NEWS, R7, Task.NUMBER)
+    p.label("known")
     p.call(Helper.CURRENT_PID_TGID)
     p.store(4, R10, Stack.TID, R0)
     p.compute("rsh", R0, 32)
@@ -96,6 +127,23 @@ def write_exec(p: Program) -> None:
     p.leave_segment()
     p.label("out")
     p.exit()
+    p.label("stranger")  # perhaps one that has entered the watched container without a fork
+    leave_closed(p, "out")
+    p.call(Helper.CURRENT_TASK_BTF)
+    p.move(R8, R0)
+    leave_unwatched(p, R8, "outside")
+    p.jump("joined")
+    p.label("outside")  # perhaps a runtime that is about to bring an exec session into it
+    if p.notices_words:
+        leave_uncalled(p, "out")
+    else:
+        p.jump("out")
+    p.label("joined")
+    for place in (Stack.SEGMENT, Stack.SLOT, Stack.NEWS):
+        p.store_value(4, R10, place, 0)
+    p.call(Helper.CURRENT_PID_TGID)
+    p.store(4, R10, Stack.OTHER, R0)
+    p.jump("known")
 
 
 def _write_image(p: Program) -> None:

@@ -6,9 +6,10 @@ import contextlib
 import errno
 import os
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
@@ -19,6 +20,9 @@ from seclatch.record.offsets import Offsets, find_offsets
 from seclatch.record.primitives import Maps
 from seclatch.record.program import Program
 from seclatch.system import bpf
+
+if TYPE_CHECKING:
+    from seclatch.record.witness import WitnessMaps
 
 _PROGRAMS: dict[str, Callable[[Program], None]] = {
     "sched_process_fork": lifecycle.write_fork,
@@ -33,8 +37,11 @@ _PROGRAMS: dict[str, Callable[[Program], None]] = {
 class Probe:
     """Maps and attached programs. Closing it, or the end of this process, detaches everything."""
 
-    def __init__(self, maps: Maps, register: int, attached: list[int]) -> None:
+    def __init__(
+        self, maps: Maps, register: int, attached: list[int], own: WitnessMaps | None = None
+    ) -> None:
         self.maps = maps
+        self.own = own
         self._register = register
         self._attached = attached
 
@@ -54,7 +61,7 @@ class Probe:
         if self._register >= 0:
             os.close(self._register)
             self._register = -1
-            for each in _each(self.maps):
+            for each in [*_each(self.maps), *_each(self.own)]:
                 os.close(each.fd)
 
     def __enter__(self) -> Probe:
@@ -71,12 +78,16 @@ class Probe:
         self.close()
 
 
-def _each(maps: Maps) -> list[bpf.Map]:
-    return [getattr(maps, name) for name in Maps.__slots__]
+def _each(maps: Maps | WitnessMaps | None) -> list[bpf.Map]:
+    return [getattr(maps, name) for name in type(maps).__slots__] if maps else []
 
 
-def load() -> Probe:
-    """Load and attach the programs. Raises SeclatchError: what is missing, and what to do."""
+def load(*, closely: bool = False, by_words: bool = False) -> Probe:
+    """Load and attach the programs; `closely`: also those of `seclatch.record.witness`. `by_words`:
+    who calls for the watched container by its id can be noticed.
+
+    Raises SeclatchError: what is missing, and what to do.
+    """
     offsets = find_offsets()
     _raise_locked_memory()
     fds: list[int] = []
@@ -85,9 +96,11 @@ def load() -> Probe:
         fds += [each.fd for each in _each(maps)]
         register = _load(maps, offsets, "register", lifecycle.write_register)
         fds.append(register)
+        own = _create_more_maps() if closely else None
+        fds += [each.fd for each in _each(own)]
         attached = []
-        for tracepoint, write in _PROGRAMS.items():
-            program = _load(maps, offsets, tracepoint, write)
+        for tracepoint, code in _programs(maps, own, offsets, by_words=by_words):
+            program = bpf.load_program(code, tracepoint)
             attached.append(bpf.attach(tracepoint, program))
             os.close(program)
             fds.append(attached[-1])
@@ -102,7 +115,24 @@ def load() -> Probe:
             remedy=f"recording takes Linux 5.15 or newer, this is {os.uname().release}; if it is "
             "newer, please report this message",
         ) from error
-    return Probe(maps, register, attached)
+    return Probe(maps, register, attached, own)
+
+
+def _programs(
+    maps: Maps, own: WitnessMaps | None, offsets: Offsets, *, by_words: bool = False
+) -> Iterator[tuple[str, bytes]]:
+    """All programs in the order in which they are attached, which is that in which they run."""
+    if own:
+        from seclatch.record import closer  # noqa: PLC0415 (few recordings need it)
+
+        yield "sched_process_exit", closer.end_program(maps, own, offsets)
+    for tracepoint, write in _PROGRAMS.items():
+        program = Program(maps, offsets)
+        program.notices_words = by_words
+        write(program)
+        yield tracepoint, program.code()
+    if own:
+        yield "sys_exit", closer.exit_program(maps, own, offsets)
 
 
 def _load(maps: Maps, offsets: Offsets, name: str, write: Callable[[Program], None]) -> int:
@@ -137,10 +167,17 @@ def _create_maps() -> Maps:
         ),
         specs=bpf.create_map(bpf.ARRAY, key=4, value=layout.NUMBERS, entries=1, name="specs"),
         ring=bpf.create_map(bpf.RINGBUF, key=0, value=0, entries=layout.RING_SIZE, name="ring"),
+        watch=bpf.create_map(bpf.ARRAY, key=4, value=layout.Watch.SIZE, entries=1, name="watch"),
     )  # fmt: skip
     maps.control.set(bytes(4), CONTROL.pack(layout.FIRST_OWN, 0, 0, 0, 0, 0, layout.FIRST_OWN))
     maps.specs.set(bytes(4), _specs())
     return maps
+
+
+def _create_more_maps() -> WitnessMaps:
+    from seclatch.record import closer  # noqa: PLC0415
+
+    return closer.create_maps()
 
 
 def _specs() -> bytes:

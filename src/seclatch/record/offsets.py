@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import stat
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from seclatch.errors import SeclatchError
-from seclatch.system.btf import VMLINUX, Btf, BtfError
+from seclatch.record.cache import recall, remember
+
+if TYPE_CHECKING:
+    from seclatch.system.btf import Btf
 
 _COMMON = (
     "task_struct.pid",
     "task_struct.tgid",
     "task_struct.ptrace",
     "task_struct.exit_code",
+    "task_struct.flags",
+    "task_struct.real_parent",
+    "task_struct.atomic_flags",
     "task_struct.seccomp.mode",
     "task_struct.seccomp.filter_count",
     "task_struct.pending.signal",
@@ -31,19 +36,37 @@ _COMMON = (
     "signal_struct.live",
     "fs_struct.root.dentry",
     "nsproxy.mnt_ns",
+    "nsproxy.pid_ns_for_children",
     "mnt_namespace.ns.inum",
+    "nsproxy.net_ns",
+    "net.ns.inum",
+    "nsproxy.ipc_ns",
+    "ipc_namespace.ns.inum",
+    "nsproxy.uts_ns",
+    "uts_namespace.ns.inum",
+    "nsproxy.cgroup_ns",
+    "cgroup_namespace.ns.inum",
     "pid.level",
     "pid.numbers",
     "upid.nr",
     "upid.ns",
     "pid_namespace.ns.inum",
+    "pid_namespace.child_reaper",
     "cred.uid",
     "cred.gid",
+    "cred.euid",
+    "cred.egid",
+    "cred.cap_inheritable",
+    "cred.cap_permitted",
+    "cred.cap_effective",
+    "cred.cap_bset",
+    "cred.cap_ambient",
     "cred.user_ns",
     "user_namespace.ns.inum",
     "mm_struct.arg_start",
     "mm_struct.arg_end",
     "linux_binprm.filename",
+    "bpf_iter_task()",
 )
 _OF_MACHINE = {
     "x86_64": (
@@ -53,6 +76,11 @@ _OF_MACHINE = {
         "pt_regs.si",
         "pt_regs.dx",
         "pt_regs.r10",
+        "pt_regs.r8",
+        "pt_regs.r9",
+        "pt_regs.bx",
+        "pt_regs.cx",
+        "pt_regs.bp",
     ),
     "aarch64": ("task_struct.thread_info.flags", "pt_regs.syscallno", "pt_regs.orig_x0",
                 "pt_regs.regs"),
@@ -69,23 +97,30 @@ def find_offsets() -> Offsets:
         raise SeclatchError(
             f"recording with eBPF: not made for {machine} yet", remedy="x86-64 and arm64 are served"
         )
-    wanted = _COMMON + _OF_MACHINE[machine]
+    return find_places(_COMMON + _OF_MACHINE[machine], "recording with eBPF")
+
+
+def find_places(wanted: tuple[str, ...], doing: str) -> Offsets:
+    """Answer offsets by path, ids of functions by `name()`. Raises SeclatchError, as above."""
     key = _kernel_key(wanted)
-    remembered = _recall(key)
+    remembered = recall(key, Offsets) if key else None
     if remembered is not None and set(remembered) == set(wanted):
         return remembered
-    found = _read(wanted)
-    _remember(key, found)
+    found = _read(wanted, doing)
+    if key:
+        remember(key, msgspec.json.encode(found))
     return found
 
 
-def _read(wanted: tuple[str, ...]) -> Offsets:
+def _read(wanted: tuple[str, ...], doing: str) -> Offsets:
+    from seclatch.system.btf import VMLINUX, Btf, BtfError  # noqa: PLC0415 (once a kernel)
+
     try:
         btf = Btf.of_kernel()
-        return {path: btf.offset(path) for path in wanted}
+        return {path: _look_up(btf, path) for path in wanted}
     except FileNotFoundError as error:
         raise SeclatchError(
-            f"recording with eBPF: this kernel has no type information ({VMLINUX})",
+            f"{doing}: this kernel has no type information ({VMLINUX})",
             remedy="it takes a kernel built with CONFIG_DEBUG_INFO_BTF=y, as distributions' are",
         ) from error
     except OSError as error:
@@ -93,12 +128,19 @@ def _read(wanted: tuple[str, ...]) -> Offsets:
     except BtfError as error:
         raise SeclatchError(
             f"reading {VMLINUX}: {error}",
-            remedy="recording takes a kernel with CONFIG_SECCOMP_FILTER=y, Linux 5.15 or newer",
+            remedy=f"{doing} takes a kernel with CONFIG_SECCOMP_FILTER=y, Linux 5.15 or newer",
         ) from error
 
 
+def _look_up(btf: Btf, path: str) -> int:
+    if path.endswith("()"):
+        return btf.function(path.removesuffix("()"))
+    return btf.offset(path) if "." in path else btf.size(path)
+
+
 def _kernel_key(wanted: tuple[str, ...]) -> str | None:
-    """Name this very kernel build (its build id is in /sys/kernel/notes) and what we ask of it.
+    """Name the file for this very kernel build (its build id is in /sys/kernel/notes) and for what
+    we ask of it.
 
     A checksum is enough: whoever could forge one could replace the kernel.
     """
@@ -107,40 +149,4 @@ def _kernel_key(wanted: tuple[str, ...]) -> str | None:
     except OSError:
         return None
     asked = zlib.crc32("\0".join(wanted).encode())
-    return f"{zlib.crc32(notes):08x}{zlib.adler32(notes):08x}{asked:08x}"
-
-
-def _folder() -> Path:
-    if os.geteuid() == 0:
-        return Path("/run/seclatch")
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seclatch"
-
-
-def _recall(key: str | None) -> Offsets | None:
-    """Read what was remembered; only a file that nobody but us can have written."""
-    if key is None:
-        return None
-    try:
-        fd = os.open(_folder() / f"btf-{key}.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as file:
-            status = os.fstat(fd)
-            ours = status.st_uid == os.geteuid() and not status.st_mode & 0o022
-            if not ours or not stat.S_ISREG(status.st_mode):
-                return None
-            return msgspec.json.decode(file.read(1 << 16), type=Offsets)
-    except (OSError, msgspec.MsgspecError):
-        return None
-
-
-def _remember(key: str | None, found: Offsets) -> None:
-    """Keep it for the next time; a host where that fails is only slower (by some 50 ms)."""
-    if key is None:
-        return
-    with contextlib.suppress(OSError):
-        folder = _folder()
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        beside = folder / f"btf-{key}.{os.getpid()}"
-        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        with os.fdopen(fd, "wb") as file:
-            file.write(msgspec.json.encode(found))
-        beside.replace(folder / f"btf-{key}.json")
+    return f"btf-{zlib.crc32(notes):08x}{zlib.adler32(notes):08x}{asked:08x}.json"

@@ -34,6 +34,7 @@ class Stack:
     ONE = -88
     CLOSED = -120
     NEWS = -124
+    WORD = -200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Maps:
     arguments: Map
     specs: Map
     ring: Map
+    watch: Map
 
 
 class Primitives(Assembler):

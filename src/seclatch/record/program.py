@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from seclatch.record.assembler import R0, R1, R2, R3, R4, R7, R8, R9, R10, Helper
-from seclatch.record.assembler import Register as Reg
+from seclatch.record.facts import is_suspended, write_facts
 from seclatch.record.layout import SLOTS, Control, Event, Kind, Slot, State, Task
 from seclatch.record.primitives import Primitives, Stack
 
-# PT_SUSPEND_SECCOMP: PTRACE_O_SUSPEND_SECCOMP << PT_OPT_FLAG_SHIFT (<linux/ptrace.h>).
-_SUSPEND_BIT = 21 + 3
 _NO_WAKEUP = 1  # BPF_RB_NO_WAKEUP: the recorder looks by itself, which costs the traced nothing
-_SIZEOF_UPID = 16
 
 
 class Program(Primitives):
     """Knows segments and events; see `seclatch.record.layout` for both."""
+
+    notices_words = False
+    """Whether a container is to be watched by its id: the verifier takes 4 ms for that."""
 
     def begin_segment(self, kind: Kind) -> None:
         """Take a number and a slot: Stack.NEW_SEGMENT and NEW_SLOT, which has one task then."""
@@ -115,52 +115,8 @@ class Program(Primitives):
         self.label(done)
 
     def write_facts(self) -> None:
-        """What a stage is told by: filters, credentials, namespaces, root (r8 = the task)."""
-        at = self.offsets
-        self.read_kernel(4, R8, at["task_struct.seccomp.filter_count"], Event.FILTERS, R9)
-        self.read_kernel(4, R8, at["task_struct.ptrace"], Event.SUSPENDED, R9)
-        self.load(4, R1, R9, Event.SUSPENDED)
-        self._is_suspended(R1)
-        self.store(4, R9, Event.SUSPENDED, R1)
-        self.read_kernel(16, R8, at["task_struct.comm"], Event.COMM, R9)
-        self._pointer(R8, "task_struct.fs")
-        self.read_behind(8, at["fs_struct.root.dentry"], Event.ROOT)
-        self._pointer(R8, "task_struct.nsproxy")
-        self._pointer_behind("nsproxy.mnt_ns")
-        self.read_behind(4, at["mnt_namespace.ns.inum"], Event.MOUNTS)
-        self._pointer(R8, "task_struct.cred")
-        self.read_behind(4, at["cred.uid"], Event.UID)
-        self.read_behind(4, at["cred.gid"], Event.GID)
-        self._pointer_behind("cred.user_ns")
-        self.read_behind(4, at["user_namespace.ns.inum"], Event.USERS)
-        self._write_local_pid()
-
-    def _write_local_pid(self) -> None:
-        """The innermost pid namespace and the task's number in it: pid->numbers[pid->level]."""
-        at = self.offsets
-        self._pointer(R8, "task_struct.thread_pid")
-        self.read_behind(4, at["pid.level"], Stack.OTHER, R10)
-        self.load(4, R1, R10, Stack.OTHER)
-        self.compute("and", R1, 31)  # MAX_PID_NS_LEVEL is 32
-        self.compute("lsh", R1, _SIZEOF_UPID.bit_length() - 1)
-        self.load(8, R2, R10, Stack.POINTER)
-        self.compute("add", R2, R1)
-        self.compute("add", R2, at["pid.numbers"])
-        self.store(8, R10, Stack.POINTER, R2)
-        self.read_behind(4, at["upid.nr"], Event.LOCAL_PID)
-        self._pointer_behind("upid.ns")
-        self.read_behind(4, at["pid_namespace.ns.inum"], Event.PIDS)
-
-    def _pointer(self, base: Reg, member: str) -> None:
-        self.read_kernel(8, base, self.offsets[member], Stack.POINTER)
-
-    def _pointer_behind(self, member: str) -> None:
-        self.read_behind(8, self.offsets[member], Stack.POINTER, R10)
-
-    def _is_suspended(self, register: Reg) -> None:
-        """task->ptrace to 0 or 1: does a tracer hold seccomp off?"""
-        self.compute("rsh", register, _SUSPEND_BIT)
-        self.compute("and", register, 1)
+        """Fill in what is known of the task in r8 (r9 = the event)."""
+        write_facts(self)
 
     def notice_changes(self) -> None:
         """Begin a segment when filters were loaded, and tell when seccomp is lifted or put back.
@@ -182,7 +138,7 @@ class Program(Primitives):
         self.leave_segment()
         self.label(same)
         self.load(4, R1, R8, self.offsets["task_struct.ptrace"])
-        self._is_suspended(R1)
+        is_suspended(self, R1)
         self.load(4, R2, R7, Task.SUSPENDED)
         self.jump_if("jeq", R1, R2, end)
         self.store(4, R7, Task.SUSPENDED, R1)
@@ -213,7 +169,7 @@ class Program(Primitives):
         self.read_kernel(4, R8, filters, entry + Task.FILTERS)
         self.read_kernel(4, R8, self.offsets["task_struct.ptrace"], entry + Task.SUSPENDED)
         self.load(4, R1, R10, entry + Task.SUSPENDED)
-        self._is_suspended(R1)
+        is_suspended(self, R1)
         self.store(4, R10, entry + Task.SUSPENDED, R1)
 
     def put_entry(self) -> None:

@@ -2,58 +2,55 @@
 
 from __future__ import annotations
 
-import gzip
 import inspect
-import os
 import zlib
-from importlib import resources
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from seclatch.errors import InputError, SeclatchError
+from seclatch.model.merging import Sums
 from seclatch.model.recording import SCHEMA, Recording
+from seclatch.report import file
 
 MAX_SIZE = 1 << 30
 """No recording is larger, unpacked; a file that claims to be is refused."""
 
+MAX_TIME = 1e12
+"""Seconds; sums of larger ones overflow where they are drawn."""
+
 SCHEMA_FILE = f"schemas/recording-{SCHEMA}.json"
+_Kind = TypeVar("_Kind", Recording, Sums)
 _GZIP = b"\x1f\x8b"
-
-
-def require_writable(path: Path) -> None:
-    """Find out before there is anything to lose. Raises SeclatchError."""
-    folder = path.parent
-    problem = ""
-    if not folder.is_dir():
-        problem = "there is no such directory"
-    elif path.is_dir():
-        problem = "it is a directory"
-    elif not os.access(folder, os.W_OK | os.X_OK):
-        problem = "no permission to write there"
-    if problem:
-        raise SeclatchError(
-            f"the recording cannot be written to {path}: {problem}",
-            remedy="give another file with -o",
-        )
+_BEGINNING = 4096  # what does not begin like a recording is read no further: /dev/zero has no end
+# Not by importlib.resources, which takes longer to import than all of this module.
+_DATA = Path(__file__).parent.parent / "data"
 
 
 def write(path: Path, recording: Recording) -> None:
     """Write the file; what was there stays until the new one is whole. Raises SeclatchError."""
+    replace(path, encode(path, recording))
+
+
+def encode(path: Path, recording: Recording) -> bytes:
+    """The bytes of a file of this name."""
     content = msgspec.json.encode(recording)
-    if path.suffix == ".gz":
-        content = gzip.compress(content, compresslevel=6, mtime=0)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    return _pack(content) if path.suffix == ".gz" else content
+
+
+def _pack(content: bytes) -> bytes:
+    import gzip  # noqa: PLC0415 (many recordings are plain, each of them waits for imports)
+
+    return gzip.compress(content, 6, mtime=0)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put the bytes in the file's place, as a whole. Raises SeclatchError."""
     try:
-        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        with os.fdopen(fd, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        file.replace(path, content, lasting=True)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise SeclatchError(
             f"writing the recording {path}: {error.strerror}",
             remedy="give another file with -o, in a directory that can be written to",
@@ -62,16 +59,30 @@ def write(path: Path, recording: Recording) -> None:
 
 def read(path: Path) -> Recording:
     """Read a file. Raises InputError, naming the place and the rule."""
+    return decode(str(path), _read(path))
+
+
+def read_sums(path: Path) -> Sums:
+    """Read of a file what is summed up, which is quick. Raises InputError."""
+    return decode(str(path), _read(path), Sums)
+
+
+def _read(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_BEGINNING)
+            if content.startswith(_GZIP) or content.lstrip()[:1] == b"{":
+                content += file.read(MAX_SIZE)
     except OSError as error:
         raise InputError(str(path), "", error.strerror or "cannot be read") from error
     if content.startswith(_GZIP):
         content = _unpack(path, content)
-    return decode(str(path), content)
+    if len(content) > MAX_SIZE:
+        raise InputError(str(path), "", "larger than any recording")
+    return content
 
 
-def decode(source: str, content: bytes) -> Recording:
+def decode(source: str, content: bytes, kind: type[_Kind] = Recording) -> _Kind:  # type: ignore[assignment]
     """Read a file's content; its version is looked at before the rest."""
     try:
         version = msgspec.json.decode(content, type=_Version).schema
@@ -82,12 +93,25 @@ def decode(source: str, content: bytes) -> Recording:
                 f"version {version} of the format, this seclatch reads {SCHEMA}",
                 remedy="use the seclatch that recorded it, or record again",
             )
-        return msgspec.json.decode(content, type=Recording)
+        decoded = msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `")
         raise InputError(source, place.removesuffix("`"), problem) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(source, "", f"not a recording: {error}") from error
+    if isinstance(decoded, Recording) and not all(abs(t) < MAX_TIME for t in _times(decoded)):
+        raise InputError(source, "", "not a recording: it has times that no clock has")
+    return decoded
+
+
+def _times(recording: Recording) -> Iterator[float]:
+    yield recording.duration
+    for process in recording.processes:
+        yield process.began
+        yield process.ended or 0.0
+        yield from (image.time for image in process.images)
+        yield from (moment.time for moment in process.contexts)
+    yield from (event.time for event in recording.events)
 
 
 class _Version(msgspec.Struct):
@@ -124,4 +148,4 @@ def make_schema() -> dict[str, Any]:
 
 def published_schema() -> bytes:
     """Read the schema that is shipped; a test holds it to the types."""
-    return resources.files("seclatch.data").joinpath(SCHEMA_FILE).read_bytes()
+    return (_DATA / SCHEMA_FILE).read_bytes()

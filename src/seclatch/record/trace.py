@@ -7,6 +7,12 @@ from dataclasses import dataclass, field
 
 from seclatch.record.layout import Kind
 
+VERBS = frozenset({"create", "run", "exec"})
+"""What a runtime is told to do when a process enters a container (OCI command line)."""
+
+BEGINNINGS = frozenset({Kind.ROOT, Kind.FORK, Kind.FOUND, Kind.MEMBER, Kind.JOINED})
+"""Kinds of segments with which a process begins, as far as it is known."""
+
 CallKey = tuple[bool, int]
 """(whether through the 32-bit ABI, number)."""
 
@@ -20,7 +26,8 @@ ArgumentKey = tuple[int, int, int]
 @dataclass(frozen=True, slots=True)
 class Facts:
     """A task's state at the beginning of a segment. Namespaces are inode numbers; `root` tells
-    equal root directories apart from others and means nothing else."""
+    equal root directories apart from others and means nothing else. `capabilities`: inheritable,
+    permitted, effective, bounding, ambient; empty where nothing is known."""
 
     filters: int = 0
     suspended: bool = False
@@ -32,6 +39,15 @@ class Facts:
     local_pid: int = 0
     root: int = 0
     comm: str = ""
+    euid: int = 0
+    egid: int = 0
+    net: int = 0
+    ipc: int = 0
+    uts: int = 0
+    cgroup: int = 0
+    seccomp: int = 0
+    no_new_privs: bool = False
+    capabilities: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -80,6 +96,17 @@ class Suspension:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstDenial:
+    """When a segment's first denial of a call with an errno was."""
+
+    time: int
+    segment: int
+    tid: int
+    call: CallKey
+    errno: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """What the kernel could not hold; all zero in a whole recording."""
 
@@ -96,7 +123,9 @@ class Lost:
 
 @dataclass(slots=True)
 class Trace:
-    """All that was seen so far."""
+    """All that was seen so far. `starts`: segments whose program may be a runtime at its work;
+    `callers`: those that were noticed outside of the watched container by its id; `named`: ids of
+    the containers that the command names."""
 
     processes: dict[int, Process] = field(default_factory=dict)
     segments: dict[int, Segment] = field(default_factory=dict)
@@ -104,18 +133,30 @@ class Trace:
     stray: Counter[CallKey] = field(default_factory=Counter)
     stray_rare: Counter[CallKey] = field(default_factory=Counter)
     living: set[int] = field(default_factory=set)
+    starts: list[int] = field(default_factory=list)
+    denials: list[FirstDenial] = field(default_factory=list)
     lost: Lost = Lost()
+    callers: set[int] = field(default_factory=set)
+    named: tuple[str, ...] = ()
 
     def begin(self, segment: Segment, pid: int) -> None:
         """Add a segment; one that was forked, or whose past is not known, begins a process."""
         before = self.segments.get(segment.parent)
-        if segment.kind in (Kind.ROOT, Kind.FORK, Kind.FOUND) or before is None:
+        if segment.kind in BEGINNINGS or before is None:
             segment.process = len(self.processes)
             parent = before.process if before else None
-            self.processes[segment.process] = Process(segment.process, pid, parent, segment.time)
+            # Of one that was seen to join, no program is known yet.
+            found = segment.kind in (Kind.FOUND, Kind.MEMBER) or bool(
+                segment.kind == Kind.JOINED and segment.file
+            )
+            self.processes[segment.process] = Process(
+                segment.process, pid, parent, segment.time, found
+            )
             self.living.add(segment.process)
         else:
             segment.process = before.process
+        if VERBS.intersection(segment.argv):
+            self.starts.append(segment.id)
         self.segments[segment.id] = segment
         self.processes[segment.process].segments.append(segment.id)
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from seclatch.errors import SeclatchError
+
 SECONDS = 10
 MEMORY = 1 << 30
 
@@ -25,10 +27,18 @@ class OutOfBoundsError(Exception):
 
 def run_bounded(work: Callable[[], bytes]) -> bytes:
     """Call `work` in a forked child and return its bytes; at most SECONDS of CPU time, and MEMORY
-    bytes more than this process has. Raises OutOfBoundsError, and RuntimeError for what `work`
-    raises: its exception's text."""
+    bytes more than this process has. Raises OutOfBoundsError; RuntimeError for what `work` raises:
+    its exception's text; and SeclatchError where no process can be made."""
     read, write = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        os.close(read)
+        os.close(write)
+        raise SeclatchError(
+            f"making a process to compile the profile in: {error.strerror}",
+            remedy="raise the limit on processes (ulimit -u, pids.max, TasksMax) or end some",
+        ) from error
     if pid == 0:
         _be_child(work, write)
     os.close(write)

@@ -19,8 +19,11 @@ _NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280, "
 
 _MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_NEXT_KEY, _PROG_LOAD = range(6)
 _PROG_TEST_RUN = 10
+_PROG_NEXT_ID, _MAP_NEXT_ID = 11, 12
 _RAW_TRACEPOINT_OPEN = 17
 _MAP_LOOKUP_BATCH = 24
+_LINK_CREATE = 28
+_ITER_CREATE = 33
 
 HASH: Final = 1
 ARRAY: Final = 2
@@ -31,6 +34,8 @@ NO_PREALLOC: Final = 1 << 0
 MMAPABLE: Final = 1 << 10
 
 _PROG_TYPE_RAW_TRACEPOINT = 17
+_PROG_TYPE_TRACING = 26
+_TRACE_ITER = 28
 # Larger than any attribute in use: the kernel takes a longer union whose rest is zero.
 _ATTR_SIZE = 128
 _LOG_SIZE = 1 << 22
@@ -178,34 +183,35 @@ def create_map(  # noqa: PLR0913 (the kernel's own parameters)
     return Map(_bpf(_MAP_CREATE, attributes), key, value, entries)
 
 
-def load_program(code: bytes, name: str) -> int:
+def load_program(code: bytes, name: str, iterator: int = 0) -> int:
     """Load a raw tracepoint program, answer its descriptor.
 
-    Raises OSError when the kernel does not take programs from us, VerifierError when it does not
-    take this one.
+    With `iterator` (the BTF id of a `bpf_iter_…` function) it is one that is run for each item of
+    that iterator. Raises OSError when the kernel does not take programs from us, VerifierError when
+    it does not take this one.
     """
     try:
-        return _load(code, name, None)
+        return _load(code, name, None, iterator)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.EACCES):
             raise
         failure = error
     log = ctypes.create_string_buffer(_LOG_SIZE)
     try:
-        return _load(code, name, log)
+        return _load(code, name, log, iterator)
     except OSError:
         text = log.value.decode(errors="replace")
         raise VerifierError(f"program {name}: {failure.strerror}", text) from failure
 
 
-def _load(code: bytes, name: str, log: ctypes.Array[ctypes.c_char] | None) -> int:
+def _load(code: bytes, name: str, log: ctypes.Array[ctypes.c_char] | None, iterator: int) -> int:
     instructions = ctypes.create_string_buffer(code, len(code))
     licence = ctypes.create_string_buffer(b"GPL")  # the tracing helpers ask for it
     return _bpf(
         _PROG_LOAD,
         struct.pack(
-            "=IIQQIIQII16s",
-            _PROG_TYPE_RAW_TRACEPOINT,
+            "=IIQQIIQII16sII36xI",
+            _PROG_TYPE_TRACING if iterator else _PROG_TYPE_RAW_TRACEPOINT,
             len(code) // 8,
             ctypes.addressof(instructions),
             ctypes.addressof(licence),
@@ -215,8 +221,26 @@ def _load(code: bytes, name: str, log: ctypes.Array[ctypes.c_char] | None) -> in
             0,
             0,
             name.encode()[:15],
+            0,
+            _TRACE_ITER if iterator else 0,
+            iterator,
         ),
     )
+
+
+def open_iterator(program: int, tid: int = 0) -> int:
+    """Answer a descriptor: each reading to its end runs an iterator's program once for each item.
+
+    With `tid` only for that thread of ours (a task iterator, Linux 6.1). Raises OSError; E2BIG
+    where the kernel has no such choice.
+    """
+    info = ctypes.create_string_buffer(struct.pack("=III", tid, 0, 0), 12)
+    chosen = (ctypes.addressof(info), 12) if tid else (0, 0)
+    link = _bpf(_LINK_CREATE, struct.pack("=IIIIQI4x", program, 0, _TRACE_ITER, 0, *chosen))
+    try:
+        return _bpf(_ITER_CREATE, struct.pack("=II", link, 0))
+    finally:
+        os.close(link)  # the iterator keeps it
 
 
 def attach(tracepoint: str, program: int) -> int:
@@ -234,3 +258,27 @@ def run_here(program: int) -> int:
     # Exactly the fields up to `cpu`: this command refuses longer attributes on some kernels.
     _call(_PROG_TEST_RUN, buffer, 80)
     return int(struct.unpack_from("=I", buffer, 4)[0])
+
+
+def programs() -> set[int]:
+    """The ids of all programs that the kernel holds, whoever loaded them. Raises OSError."""
+    return _ids(_PROG_NEXT_ID)
+
+
+def maps() -> set[int]:
+    """The ids of all maps. Raises OSError."""
+    return _ids(_MAP_NEXT_ID)
+
+
+def _ids(command: int) -> set[int]:
+    found: set[int] = set()
+    buffer = ctypes.create_string_buffer(_ATTR_SIZE)
+    try:
+        while True:
+            _call(command, buffer, 12)
+            found.add(identifier := struct.unpack_from("=I", buffer, 4)[0])
+            struct.pack_into("=II", buffer, 0, identifier, 0)
+    except OSError as error:
+        if error.errno != errno.ENOENT:  # ENOENT: that was the last one
+            raise
+    return found

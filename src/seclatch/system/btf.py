@@ -13,7 +13,7 @@ from pathlib import Path
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 
 _MAGIC = 0xEB9F
-_STRUCT, _UNION = 4, 5
+_STRUCT, _UNION, _FUNCTION = 4, 5, 12
 _MODIFIERS = {8, 9, 10, 11, 18}  # typedef, volatile, const, restrict, type tag
 # Bytes after the 12 of struct btf_type: fixed ones, and those for each of `vlen` members.
 _FIXED = {1: 4, 3: 12, 14: 4, 17: 4}
@@ -52,9 +52,17 @@ class Btf:
         except struct.error as error:
             raise BtfError("cut off within its types") from error
 
+    def size(self, structure: str) -> int:
+        """Bytes that a structure takes. Raises BtfError."""
+        return int(struct.unpack_from("=8xI", self._data, self._find(structure, _STRUCT)[1])[0])
+
+    def function(self, name: str) -> int:
+        """The type id by which bpf(2) names a function of the kernel. Raises BtfError."""
+        return self._find(name, _FUNCTION)[0]
+
     def _offset(self, path: str) -> int:
         structure, *members = path.split(".")
-        place, bits = self._find(structure), 0
+        place, bits = self._find(structure, _STRUCT)[1], 0
         for member in members:
             found = self._member(self._strip(place), member, 0)
             if found is None:
@@ -75,15 +83,15 @@ class Btf:
             at += 12 + (_FIXED.get(kind) or _EACH.get(kind, 0) * (info & 0xFFFF))
         return places
 
-    def _find(self, name: str) -> int:
-        """The place of the structure with this name; its definition, not a forward one."""
+    def _find(self, name: str, kind: int) -> tuple[int, int]:
+        """Type id and place of what has this name; the definition, not a forward one."""
         string = self._data.find(b"\0" + name.encode() + b"\0", self._strings)
         wanted = string + 1 - self._strings
-        for place in self._places[1:] if string >= 0 else ():
-            offset, info = struct.unpack_from("=II", self._data, place)
-            if offset == wanted and info >> 24 & 31 == _STRUCT:
-                return place
-        raise BtfError(f"this kernel has no struct {name}")
+        for number, place in enumerate(self._places) if string >= 0 else ():
+            offset, info = struct.unpack_from("=II", self._data, place) if number else (0, 0)
+            if offset == wanted and info >> 24 & 31 == kind:
+                return number, place
+        raise BtfError(f"this kernel has no {'struct ' if kind == _STRUCT else ''}{name}")
 
     def _strip(self, place: int) -> int:
         """Follow typedefs and qualifiers to the type itself."""

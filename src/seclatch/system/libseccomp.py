@@ -16,6 +16,7 @@ from seclatch.model.profile import Arg
 NR_ERROR = -1
 """__NR_SCMP_ERROR: libseccomp does not know the name."""
 
+_ACT_BADARCH, _CTL_OPTIMIZE = 2, 8
 _CANNOT_COMPILE = "install libseccomp (Debian: libseccomp2), the library that the runtimes use too"
 
 
@@ -52,6 +53,8 @@ def _library() -> ctypes.CDLL:
         "seccomp_syscall_resolve_name": [name],
         "seccomp_syscall_resolve_name_arch": [u32, name],
         "seccomp_rule_add_array": [context, u32, ctypes.c_int, ctypes.c_uint, context],
+        "seccomp_rule_add_exact_array": [context, u32, ctypes.c_int, ctypes.c_uint, context],
+        "seccomp_attr_set": [context, ctypes.c_int, u32],
         "seccomp_export_bpf": [context, ctypes.c_int],
     }
     for function, types in arguments.items():
@@ -95,20 +98,30 @@ class Filter:
         """Take an ABI out; 0 or a negative errno."""
         return int(_library().seccomp_arch_remove(self._context, arch.token))
 
-    def rule_add(self, action: Action, number: int, args: Sequence[Arg] = ()) -> int:
+    def answer_others(self, action: Action) -> int:
+        """What calls of ABIs that are not in it get (SCMP_FLTATR_ACT_BADARCH); 0 or -errno."""
+        return int(_library().seccomp_attr_set(self._context, _ACT_BADARCH, _token(action)))
+
+    def search_in_a_tree(self) -> int:
+        """Have a call's number be looked up in a binary tree (SCMP_FLTATR_CTL_OPTIMIZE); 0 or
+        -errno."""
+        return int(_library().seccomp_attr_set(self._context, _CTL_OPTIMIZE, 2))
+
+    def rule_add(
+        self, action: Action, number: int, args: Sequence[Arg] = (), *, exact: bool = False
+    ) -> int:
         """Add a rule for this machine's call `number`; 0 or a negative errno.
 
-        libseccomp carries it over to every other ABI of the filter by name.
+        libseccomp carries it over to every other ABI of the filter by name; `exact`: unless that
+        takes more than one rule.
         """
         array = (_Compare * max(len(args), 1))()
         for slot, arg in zip(array, args, strict=False):
             slot.arg, slot.op = arg.index, arg.operator.value
             slot.datum_a, slot.datum_b = arg.value, arg.value_two
-        return int(
-            _library().seccomp_rule_add_array(
-                self._context, _token(action), number, len(args), ctypes.addressof(array)
-            )
-        )
+        library = _library()
+        add = library.seccomp_rule_add_exact_array if exact else library.seccomp_rule_add_array
+        return int(add(self._context, _token(action), number, len(args), ctypes.addressof(array)))
 
     def export(self) -> bytes:
         """The program, as an array of struct sock_filter in the byte order of its ABIs."""

@@ -12,9 +12,11 @@ def stages(story: Story) -> dict[int, Stage]:
     return assign(story.trace).stages
 
 
-def runc(story: Story, parent: int, facts: Facts = INSIDE) -> tuple[int, list[int], int, int]:
+def runc(
+    story: Story, parent: int, facts: Facts = INSIDE, verb: str = "run"
+) -> tuple[int, list[int], int, int]:
     """(runtime, init segments, filtered-init, program) as runc makes them."""
-    runtime = story.exec(parent, "/usr/sbin/runc", "run", "x")
+    runtime = story.exec(parent, "/usr/sbin/runc", verb, "x")
     child = story.fork(runtime)
     init = story.exec(child, "runc", "init", file="/proc/self/exe")
     sealed = story.exec(init, "runc", "init", file="/dev/fd/6")
@@ -116,7 +118,7 @@ def test_sessions_of_one_container() -> None:
     shell = story.exec(story.root, "/bin/sh")
     runc(story, story.fork(shell))
     later = Facts(mounts=2, pids=2, root=2, local_pid=7)
-    runc(story, story.fork(shell), later)
+    runc(story, story.fork(shell), later, "exec")
     runc(story, story.fork(shell), Facts(mounts=5, pids=5, root=5, local_pid=1))
     sessions = assign(story.trace).sessions
     assert [(each.container, each.joined) for each in sessions] == [
@@ -143,3 +145,55 @@ def test_names_tell_clients_engines_and_shims() -> None:
     assert [found[each] for each in (docker, engine, shim, runtime)] == [
         Stage.CLIENT, Stage.ENGINE, Stage.SHIM, Stage.RUNTIME,
     ]  # fmt: skip
+
+
+def test_a_container_found_running_is_program_and_who_joins_it_has_stages() -> None:
+    story = Story()
+    member = story.member("/bin/sh")
+    child = story.exec(story.fork(member, INSIDE), "/bin/ls", facts=INSIDE)
+    init = story.joined()
+    filtered_init = story.load(init)
+    program = story.exec(filtered_init, "/bin/id", facts=filtered())
+    staging = assign(story.trace)
+    assert [staging.stages[each] for each in (member, child, init, filtered_init, program)] == [
+        Stage.PROGRAM, Stage.PROGRAM, Stage.INIT, Stage.FILTERED_INIT, Stage.PROGRAM,
+    ]  # fmt: skip
+    assert [(each.container, each.joined) for each in staging.sessions] == [(0, False), (0, True)]
+
+
+def test_containers_in_a_container_found_running_are_its_program() -> None:
+    story = Story()
+    member = story.member("/bin/dockerd")
+    runc = story.exec(story.fork(member, INSIDE), "/bin/runc", "run", "x", facts=INSIDE)
+    deeper = Facts(mounts=3, pids=3, users=1, root=3, local_pid=1)
+    init = story.exec(story.fork(runc, deeper), "/bin/sh", facts=deeper)
+    staging = assign(story.trace)
+    assert {staging.stages[each] for each in (member, runc, init)} == {Stage.PROGRAM}
+    assert len(staging.sessions) == 1
+
+
+def test_an_init_that_waits_for_its_start_is_no_program_yet() -> None:
+    story = Story()
+    init = story.joined("/memfd:runc_cloned:/proc/self/exe (deleted)", facts=filtered())
+    program = story.exec(init, "/bin/sh", facts=filtered())
+    staging = assign(story.trace)
+    assert (staging.stages[init], staging.stages[program]) == (Stage.FILTERED_INIT, Stage.PROGRAM)
+    assert [each.joined for each in staging.sessions] == [False]
+
+
+def test_who_entered_a_watched_container_without_a_fork_is_program() -> None:
+    story = Story()
+    story.member("/bin/sh")
+    entered = story.exec(0, "/bin/ls", facts=INSIDE)
+    assert assign(story.trace).stages[entered] is Stage.PROGRAM
+
+
+def test_a_container_that_starts_in_the_pid_namespace_of_its_pod() -> None:
+    """It is nobody's pid 1; an exec session, seen alone, differs from it by the verb only."""
+    shared = Facts(mounts=2, pids=2, root=1, local_pid=7)
+    for verb, joined in (("create", False), ("exec", True)):
+        story = Story()
+        runtime = story.exec(story.root, "/usr/sbin/runc", verb, "run")
+        load = story.load(story.fork(runtime, shared), filtered(shared))
+        story.exec(load, "/bin/true", facts=filtered(shared))
+        assert [each.joined for each in assign(story.trace).sessions] == [joined]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seclatch.errors import InputError, SeclatchError
@@ -22,6 +22,7 @@ def test_the_published_schema_is_that_of_the_types() -> None:
     assert store.make_schema() == SCHEMA
 
 
+@settings(deadline=None)  # files are synced: a busy disk takes its time
 @given(made=recordings())
 def test_what_is_written_is_read_and_fits_the_schema(
     tmp_path_factory: pytest.TempPathFactory, made: Recording
@@ -32,6 +33,17 @@ def test_what_is_written_is_read_and_fits_the_schema(
         assert store.read(folder / name) == made
     assert sorted(each.name for each in folder.iterdir()) == ["a.json", "a.json.gz"]
     jsonschema.validate(json.loads((folder / "a.json").read_text()), SCHEMA)
+
+
+def test_a_file_without_end() -> None:
+    with pytest.raises(InputError, match="not a recording"):
+        store.read(Path("/dev/zero"))
+
+
+def test_times_that_no_clock_has(tmp_path: Path) -> None:
+    store.write(tmp_path / "x.json", recording([], duration=1e300))
+    with pytest.raises(InputError, match="no clock"):
+        store.read(tmp_path / "x.json")
 
 
 @pytest.mark.parametrize(

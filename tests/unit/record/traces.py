@@ -39,9 +39,13 @@ class Story:
         return self._add(Kind.FILTER, parent, Facts(**(values | {"filters": filters})))
 
     def found(self, *argv: str) -> int:
-        number = self._add(Kind.FOUND, 0, Facts(), file=argv[0], argv=argv)
-        self.trace.processes[self.trace.segments[number].process].found_running = True
-        return number
+        return self._add(Kind.FOUND, 0, Facts(), file=argv[0], argv=argv)
+
+    def member(self, *argv: str, facts: Facts = INSIDE) -> int:
+        return self._add(Kind.MEMBER, 0, facts, file=argv[0], argv=argv)
+
+    def joined(self, file: str = "", facts: Facts = INSIDE) -> int:
+        return self._add(Kind.JOINED, 0, facts, file=file)
 
     def says(self, segment: int, text: bytes) -> None:
         self.trace.segments[segment].said.append(text)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
+from seclatch.errors import SeclatchError
 from seclatch.system import bounded
 from seclatch.system.bounded import OutOfBoundsError, run_bounded
 
@@ -52,3 +54,15 @@ def test_no_child_and_no_file_is_left() -> None:
     for _ in range(3):
         run_bounded(lambda: b"")
     assert held() == before
+
+
+def test_no_process_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(os, "fork", refuse)
+    files = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(SeclatchError, match="temporarily unavailable") as caught:
+        run_bounded(lambda: b"")
+    assert "limit on processes" in caught.value.remedy
+    assert len(list(Path("/proc/self/fd").iterdir())) == files

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from seclatch.system.btf import VMLINUX, Btf, BtfError
 
-INT, STRUCT, UNION, TYPEDEF = 1, 4, 5, 8
+INT, STRUCT, UNION, TYPEDEF, FUNCTION = 1, 4, 5, 8, 12
 
 
 class Maker:
@@ -71,6 +71,16 @@ def test_offsets(made: bytes, path: str, offset: int) -> None:
 def test_what_is_not_there(made: bytes, path: str) -> None:
     with pytest.raises(BtfError):
         Btf(made).offset(path)
+
+
+def test_functions_have_numbers() -> None:
+    maker = Maker()
+    maker.add(INT, "int", 4, [])
+    maker.add(FUNCTION, "walk", 1, [])
+    assert Btf(maker.data()).function("walk") == 2
+    for name in ("int", "run"):
+        with pytest.raises(BtfError):
+            Btf(maker.data()).function(name)
 
 
 @given(data=st.binary(max_size=200))

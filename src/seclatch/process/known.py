@@ -1,0 +1,18 @@
+"""What is known of a container by its engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seclatch.model.process import Container
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A container with what tells about its profile: `seccomp` is `linux.seccomp` of its
+    config.json (None: not read), `given` the engine's word for which profile that is ("" if it
+    says none)."""
+
+    container: Container
+    seccomp: object = None
+    given: str = ""

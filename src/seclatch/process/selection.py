@@ -1,0 +1,57 @@
+"""Which processes are asked for."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from seclatch.model.process import Process
+
+_LEAST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A process must pass each kind that is given, by one of its values.
+
+    `containers`: name, id or the beginning of one (3 characters at least). `names`: of the program
+    or of the process, with `*` and `?`. `filtered`: under seccomp only.
+    """
+
+    pids: tuple[int, ...] = ()
+    containers: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    filtered: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.pids or self.containers or self.names or self.filtered)
+
+    def takes(self, process: Process) -> bool:
+        """Is this process asked for?"""
+        return (
+            (not self.pids or process.pid in self.pids)
+            and (not self.containers or any(is_in(process, each) for each in self.containers))
+            and (not self.names or any(_is_called(process, each) for each in self.names))
+            and (not self.filtered or process.filtered)
+        )
+
+
+def is_in(process: Process, wanted: str) -> bool:
+    """Is the process in the container of that name or id?"""
+    container = process.container
+    if container is None:
+        return False
+    if wanted in (container.id, container.name):
+        return True
+    return len(wanted) >= _LEAST and container.id.startswith(wanted)
+
+
+def _is_called(process: Process, pattern: str) -> bool:
+    program = process.argv[0].rpartition("/")[2] if process.argv else ""
+    return any(fnmatch.fnmatchcase(name, pattern) for name in (process.main.comm, program))
+
+
+def choose(processes: Iterable[Process], selection: Selection) -> list[Process]:
+    """Those that are asked for, by process id."""
+    return sorted(filter(selection.takes, processes), key=lambda process: process.pid)

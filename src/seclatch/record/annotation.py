@@ -1,0 +1,74 @@
+"""A container's wish to be recorded: the annotation `seclatch.record=NAME` in its config.json.
+
+Who may start a container need not be root, and who may annotate one even less. So all of this is
+hostile: the name is a name and never a path, and what is too large is not read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+import msgspec
+
+from seclatch.errors import InputError
+
+KEY = "seclatch.record"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+MAX_SIZE = 16 << 20
+_WORD = re.compile(r"[A-Za-z0-9_.-]+")
+# Set by containerd's and CRI-O's CRI: a pod's annotations come to the process that holds its
+# namespaces too, which is of no interest.
+_KINDS = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")
+
+
+class _Config(msgspec.Struct):
+    annotations: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The name that the annotation gives, and the container's id as the runtime is given it."""
+
+    name: str
+    identifier: str
+
+    @property
+    def short(self) -> str:
+        """Twelve characters of the id that can stand in a file's name."""
+        return "".join(_WORD.findall(self.identifier))[:12].lstrip(".-") or "container"
+
+
+def read_wish(bundle: str, config: str, identifier: str) -> Wish | None:
+    """Read a bundle's annotation; None where there is none. Raises InputError, OSError."""
+    value = _annotations(bundle, config)
+    name = value.get(KEY)
+    if name is None or any(value.get(kind) == "sandbox" for kind in _KINDS):
+        return None
+    if not NAME.fullmatch(name):
+        raise InputError(
+            f"container {identifier[:64]}",
+            f"annotation {KEY}",
+            f"{name[:80]!r} is no name for a recording",
+            remedy="letters, digits, and after the first _ . - too; 64 at most",
+        )
+    return Wish(name, identifier)
+
+
+def _annotations(bundle: str, config: str) -> dict[str, str]:
+    """As the front looks for it: from the bundle, in the runtime's working directory."""
+    folder = os.open(bundle, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+        fd = os.open(config, flags, dir_fd=folder)
+    finally:
+        os.close(folder)
+    with os.fdopen(fd, "rb") as file:
+        content = file.read(MAX_SIZE + 1)
+    if len(content) > MAX_SIZE:
+        raise InputError(config, "", f"larger than {MAX_SIZE >> 20} MiB")
+    try:
+        return msgspec.json.decode(content, type=_Config).annotations
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise InputError(config, "", f"not a configuration: {error}") from error

@@ -1,0 +1,152 @@
+"""Pods as a kubelet makes them: containerd's CRI plugin over gRPC.
+
+Messages are nested tuples of (field number, value), numbered as in runtime.v1's api.proto: the
+generated classes would be a package of their own, and these are few.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from tests.engines.engine import IMAGE
+
+_SERVICE = "/runtime.v1.RuntimeService/"
+POD, CONTAINER = 0, 1  # NamespaceMode
+_NODE = 2  # the host's network, so that no CNI plugin is needed
+_LOCALHOST = 2  # SecurityProfile.ProfileType
+_EXITED = 2  # ContainerState
+
+Fields = tuple[tuple[int, Any], ...]
+
+
+def encode(fields: Fields) -> bytes:
+    """Write a message: strings, unsigned numbers, messages, and maps of strings (dict)."""
+    return b"".join(_field(number, value) for number, value in fields)
+
+
+def _field(number: int, value: Any) -> bytes:
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    if isinstance(value, dict):
+        return b"".join(_field(number, ((1, key), (2, item))) for key, item in value.items())
+    content = value.encode() if isinstance(value, str) else encode(value)
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    content = bytearray()
+    while value > 0x7F:
+        content.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*content, value])
+
+
+def decode(content: bytes) -> dict[int, Any]:
+    """Read a message's numbers and contents (bytes) by field; the last of each counts."""
+    found: dict[int, Any] = {}
+    source = iter(content)
+    for tag in _varints(source):
+        value = next(_varints(source))
+        found[tag >> 3] = value if tag & 7 == 0 else bytes(next(source) for _ in range(value))
+    return found
+
+
+def _varints(source: Iterator[int]) -> Iterator[int]:
+    value = shift = 0
+    for byte in source:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            yield value
+            value = shift = 0
+
+
+@dataclass
+class Kubelet:
+    """Talks to a CRI socket. Pods share the host's network; `group` is their control group."""
+
+    socket: Path
+    group: str
+    channel: grpc.Channel = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.channel = grpc.insecure_channel(f"unix://{self.socket}")
+
+    def call(self, method: str, *fields: tuple[int, Any]) -> dict[int, Any]:
+        """Call a method of the runtime's service. Raises grpc.RpcError."""
+        call = self.channel.unary_unary(
+            _SERVICE + method, request_serializer=encode, response_deserializer=decode
+        )
+        answer: dict[int, Any] = call(fields, timeout=60, wait_for_ready=True)
+        return answer
+
+    def run_pod(
+        self, name: str, handler: str, annotations: dict[str, str], pids: int = CONTAINER
+    ) -> Pod:
+        """Start a pod without containers; `pids`: whose pid namespace these are to have."""
+        namespaces = ((1, _NODE), (2, pids))
+        config = (
+            (1, ((1, name), (2, f"uid-{name}"), (3, "default"))),
+            (7, annotations),
+            (8, ((1, f"/{self.group}"), (2, ((1, namespaces),)))),
+        )
+        identifier = self.call("RunPodSandbox", (1, config), (2, handler))[1].decode()
+        return Pod(self, identifier, config, namespaces)
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A running pod."""
+
+    kubelet: Kubelet
+    identifier: str
+    config: Fields
+    namespaces: Fields
+
+    def start(
+        self,
+        *command: str,
+        profile: Path,
+        annotations: dict[str, str] | None = None,
+        name: str = "first",
+    ) -> str:
+        """Create and start a container under a profile (a path inside); answer its id."""
+        security = ((3, self.namespaces), (15, ((1, _LOCALHOST), (2, str(profile)))))
+        config = (
+            (1, ((1, name),)),
+            (2, ((1, IMAGE),)),
+            *((3, word) for word in command),
+            (10, annotations or {}),
+            (15, ((2, security),)),
+        )
+        words = ((1, self.identifier), (2, config), (3, self.config))
+        identifier: str = self.kubelet.call("CreateContainer", *words)[1].decode()
+        self.kubelet.call("StartContainer", (1, identifier))
+        return identifier
+
+    def execute(self, container: str, *command: str) -> tuple[int, str]:
+        """Run a command in a container; answer its status and output."""
+        words = [(2, word) for word in command]
+        done = self.kubelet.call("ExecSync", (1, container), *words, (3, 30))
+        return done.get(3, 0), done.get(1, b"").decode()
+
+    def wait(self, container: str) -> int:
+        """Wait for a container's end; answer its status."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            status = decode(self.kubelet.call("ContainerStatus", (1, container))[1])
+            if status.get(3) == _EXITED:
+                return int(status.get(7, 0))
+            time.sleep(0.05)
+        raise AssertionError(f"waited 30 s for {container} to end")
+
+    def remove(self) -> None:
+        """Stop and remove the pod with its containers."""
+        self.kubelet.call("StopPodSandbox", (1, self.identifier))
+        self.kubelet.call("RemovePodSandbox", (1, self.identifier))

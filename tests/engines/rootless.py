@@ -1,0 +1,84 @@
+"""A user without privileges in a private host: subordinate ids, a runtime directory, a home."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.engines.host import PrivateHost
+from tests.engines.image import IMAGE
+
+UID = 2000
+HOME = Path("/run/rootless")
+
+
+@dataclass
+class Rootless:
+    """Commands of that user, and podman of that user."""
+
+    host: PrivateHost
+
+    def begin(self, archive: Path) -> Rootless:
+        """Make the user, and load the image into the user's own storage."""
+        setup = f"""
+            mkdir -p /run/user/{UID} {HOME} && chown {UID}:{UID} /run/user/{UID} {HOME}
+            chmod 700 /run/user/{UID}; mount --make-rshared /
+            echo 'rootless:x:{UID}:{UID}::{HOME}:/bin/sh' >>/etc/passwd
+            echo 'rootless:x:{UID}:' >>/etc/group
+            echo 'rootless:200000:65536' | tee /etc/subuid >/etc/subgid
+        """
+        self.host.run("sh", "-ec", setup, check=True)
+        inside = self.host.path(HOME / "image.tar")
+        shutil.copy(archive, inside)
+        inside.chmod(0o644)
+        self.podman("load", "--quiet", "--input", HOME / "image.tar", check=True)
+        return self
+
+    def run(self, *words: str | os.PathLike[str], **options: Any) -> Any:
+        """Run a command as the user."""
+        env = {
+            "HOME": str(HOME), "XDG_RUNTIME_DIR": f"/run/user/{UID}",
+            "SECLATCH_LOG": str(HOME / "starts"), **options.pop("env", {}),
+        }  # fmt: skip
+        become = ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups"]
+        enter = ["sh", "-c", f'cd {HOME} && exec "$@"', "sh"]
+        return self.host.run(*become, *enter, *words, env=env, **options)
+
+    def podman(self, *words: str | os.PathLike[str], **options: Any) -> Any:
+        """Run the user's podman. There is no cgroup that a user could have here."""
+        fixed = ["--log-level", "error", "--cgroup-manager", "cgroupfs", "--events-backend", "file"]
+        return self.run("podman", *fixed, *words, **options)
+
+    def container(
+        self, runtime: Path | str, *command: str, profile: Path | None = None,
+        no_new_privs: bool = False, verb: tuple[str, ...] = ("run", "--rm"), words: Any = (),
+    ) -> Any:  # fmt: skip
+        """`podman run`, or another verb that makes a container."""
+        options = ["--network", "none", "--pull", "never"]
+        if Path(runtime).name == "crun":
+            options += ["--cgroups", "disabled"]  # Podman takes it of runtimes of this name
+        if profile:
+            options += ["--security-opt", f"seccomp={profile}"]
+        if no_new_privs:
+            options += ["--security-opt", "no-new-privileges"]
+        return self.podman("--runtime", runtime, *verb, *options, *words, IMAGE, *command)
+
+    def file(self, name: str, content: str) -> Path:
+        """Write a file of the user's; return its path inside."""
+        path = self.host.path(HOME / name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        os.chown(path, UID, UID)
+        os.chown(path.parent, UID, UID)
+        return HOME / name
+
+    def roads(self) -> list[str]:
+        """Take the roads of the starts since the last asking."""
+        path = self.host.path(HOME / "starts")
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return [json.loads(line)["road"] for line in lines]

@@ -1,0 +1,215 @@
+"""`seclatch explain` in front of real engines' clients: through daemon and shim to the cause."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from seclatch.record import store
+from tests.engines.docker import Docker
+from tests.engines.engine import IMAGE, Done, Engine
+from tests.explain.conftest import SCHEMA
+from tests.explain.corpus import denying
+from tests.latch.oci import SCRIPTS
+
+
+@dataclass
+class Explained:
+    done: Done
+    document: dict[str, Any]
+
+    @property
+    def verdict(self) -> tuple[bool | None, str]:
+        return self.document["seccomp"], self.document["cause"]
+
+    def fatal(self) -> set[tuple[str, str, str]]:
+        return {
+            (one["session"], one["stage"], one["syscall"])
+            for one in self.document["denials"]
+            if one["fatal"]
+        }
+
+
+Explain = Callable[[Callable[[], Done]], Explained]
+
+
+@pytest.fixture
+def explained(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explain:
+    """explained(CALL): what the client commands within CALL is explained."""
+    plain = engine.host.argv
+    path = tmp_path / "why.json"
+
+    def run(call: Callable[[], Done]) -> Explained:
+        words = [str(SCRIPTS / "seclatch"), "explain", "--json", "-o", str(path), "--"]
+        with monkeypatch.context() as patch:
+            patch.setattr(engine.host, "argv", lambda *more: [*words, *plain(*more)])
+            done = call()
+        document = json.loads(path.read_text())
+        jsonschema.validate(document, SCHEMA)
+        assert document["incomplete"] == 0
+        assert document["status"] == done.returncode
+        return Explained(done, document)
+
+    return run
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Callable[..., Path]:
+    def write(*calls: str, **more: Any) -> Path:
+        path = tmp_path / "profile.json"
+        path.write_text(json.dumps(denying(*calls, **more)))
+        return path
+
+    return write
+
+
+STRICT = Path(__file__).parent.parent / "data" / "stali-like.json"
+VITAL = {("runc", False): ("chdir", "capset"), ("runc", True): ("getdents64", "execve"),
+         ("crun", False): ("setresuid", "execve"), ("crun", True): ("execve",)}  # fmt: skip
+
+
+@pytest.mark.parametrize("quiet", [False, True], ids=["privs", "no_new_privs"])
+def test_a_start_that_the_filter_stops(
+    engine: Engine, runtime: str, quiet: bool, explained: Explain, profile: Callable[..., Path]
+) -> None:
+    calls = VITAL[runtime, quiet]
+    file = profile(*calls)
+    found = explained(
+        lambda: engine.run("/bin/true", runtime=runtime, profile=file, no_new_privs=quiet)
+    )
+    assert found.done.returncode != 0
+    assert found.verdict == (True, "runtime-denied"), found.document
+    assert found.fatal() <= {("start", "filtered-init", call) for call in calls} != set()
+    assert {one["syscall"] for one in found.document["needs"]["calls"]} == set(calls)
+    assert found.document["denials"][0]["rule"]["profile"] == str(file)
+    latch = found.document["remedies"][0]
+    assert latch["kind"] == "latch"
+    assert any("seclatch" in word for word in latch["command"])
+
+
+def test_a_program_that_the_filter_stops(
+    engine: Engine, runtime: str, explained: Explain, profile: Callable[..., Path]
+) -> None:
+    file = profile("mkdir")
+    found = explained(lambda: engine.run("/bin/mkdir", "/x", runtime=runtime, profile=file))
+    assert found.verdict == (True, "program-denied"), found.document
+    assert found.fatal() == {("start", "program", "mkdir")}
+    [denial] = [one for one in found.document["denials"] if one["fatal"]]
+    assert (denial["arguments"], denial["rule"]["by"]) == (['"/x"'], "rule")
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (("/bin/cat", "/nowhere"), "missing-file"),
+        (("/etc/passwd",), "not-executable"),
+    ],
+)
+def test_what_is_not_seccomp_s(
+    engine: Engine, runtime: str, words: tuple[str, ...], cause: str, explained: Explain,
+    profile: Callable[..., Path],
+) -> None:  # fmt: skip
+    file = profile("swapon")
+    found = explained(lambda: engine.run(*words, runtime=runtime, profile=file))
+    assert found.done.returncode != 0
+    assert found.verdict == (False, cause), found.document
+
+
+def test_an_exec_that_fails_in_a_running_container(
+    engine: Engine, runtime: str, explained: Explain, profile: Callable[..., Path]
+) -> None:
+    file = profile("mkdir")
+    container = engine.detach("/bin/sleep", "100", runtime=runtime, profile=file)
+    found = explained(lambda: engine.exec(container, "/bin/mkdir", "/x"))
+    assert found.verdict == (True, "program-denied"), found.document
+    assert found.fatal() == {("exec", "program", "mkdir")}
+
+
+def test_an_image_that_is_not_there(engine: Engine, explained: Explain) -> None:
+    words = {"docker": ["run", "--pull", "never"], "podman": ["run", "--pull", "never"],
+             "containerd": ["run"]}  # fmt: skip
+    name = "seclatch.test/none:latest"
+    tail = ["x"] if engine.name == "containerd" else []
+    found = explained(lambda: engine.command(*words[engine.name], name, *tail))
+    assert found.done.returncode != 0
+    assert found.document["seccomp"] is False
+    assert found.document["cause"] in ("engine-failed", "missing-file"), found.document
+
+
+def test_a_healthcheck_that_fails(
+    docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: Callable[..., Path]
+) -> None:
+    path, plain, file = tmp_path / "why.json", docker.host.argv, profile("mkdir")
+    words = [str(SCRIPTS / "seclatch"), "explain", "--json", "-o", str(path), "--"]
+    health = ["--health-cmd", "/bin/mkdir /x", "--health-interval", "1s", "--health-retries", "9"]
+    with monkeypatch.context() as patch:
+        patch.setattr(docker.host, "argv", lambda *more: [*words, *plain(*more)])
+        began = time.monotonic()
+        done = docker.run("/bin/sleep", "4", profile=file, extra=health)
+        assert time.monotonic() - began > 3
+    document = json.loads(path.read_text())
+    assert done.returncode == document["status"] == 0
+    assert (document["seccomp"], document["cause"]) == (True, "program-denied"), document
+    fatal = [one for one in document["denials"] if one["fatal"]]
+    assert {(one["session"], one["syscall"]) for one in fatal} == {("exec", "mkdir")}
+    docker.clear()
+
+
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
+@pytest.mark.parametrize(
+    ("quiet", "words"),
+    [
+        (False, ("error closing exec fds",)),
+        # The second if containerd has heard of the end already.
+        (True, ("cannot start a stopped process", "cannot start a container that has stopped")),
+    ],
+    ids=["privs", "no_new_privs"],
+)
+def test_the_engine_s_own_words_stand_beside_the_call(
+    engine: Engine, explained: Explain, quiet: bool, words: tuple[str, ...]
+) -> None:
+    """A strict profile denies much; what users search the web for is one sentence."""
+    found = explained(
+        lambda: engine.run("/bin/true", runtime="runc", profile=STRICT, no_new_privs=quiet)
+    )
+    [said] = [each for each in words if each in found.done.stderr]
+    assert found.verdict == (True, "runtime-denied"), found.document
+    assert any(said in one["text"] for one in found.document["messages"]), found.document
+    [(session, stage, call)] = found.fatal()
+    assert (session, stage) == ("start", "filtered-init")
+    assert call in {one["syscall"] for one in found.document["needs"]["calls"]}
+
+
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
+def test_a_recording_that_is_kept_says_the_image(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else waits for the engine's answers."""
+    path, plain = tmp_path / "start.json", engine.host.argv
+    words = [str(SCRIPTS / "seclatch"), "explain", "--recording", str(path), "--"]
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.host, "argv", lambda *more: [*words, *plain(*more)])
+        assert engine.run("/bin/sleep", "2").returncode == 0
+    assert [image.name for image in store.read(path).images] == [IMAGE]
+
+
+def test_an_engine_that_cannot_be_watched_is_not_judged(docker: Docker, tmp_path: Path) -> None:
+    """Within the engine's pid namespace, as in a container that has its socket. What it answers is
+    EPERM, of a seccomp denial that nobody saw."""
+    file = tmp_path / "profile.json"
+    file.write_text(json.dumps(denying(*VITAL["runc", False])))
+    words = docker.words(docker.new_name(), {"profile": file, "runtime": "runc"}, ["/bin/true"])
+    done = docker.host.run(
+        SCRIPTS / "seclatch", "explain", "--json", "-o", tmp_path / "why.json", "--",
+        "docker", "-H", docker.address, "run", "--rm", *words,
+    )  # fmt: skip
+    assert done.returncode and "operation not permitted" in done.stderr
+    document = json.loads((tmp_path / "why.json").read_text())
+    assert (document["seccomp"], document["cause"]) == (None, "engine-not-seen"), document

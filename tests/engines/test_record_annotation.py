@@ -1,0 +1,291 @@
+"""Recording by annotation, installed on real engines as an administrator does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from seclatch.model.recording import Recording
+from seclatch.record import store
+from tests.engines.conftest import require
+from tests.engines.containerd import Containerd
+from tests.engines.docker import Docker
+from tests.engines.engine import Engine
+from tests.engines.host import PrivateHost, wait_until
+from tests.engines.image import IMAGE
+from tests.engines.installing import STRICT, Administrator
+from tests.engines.podman import Podman
+from tests.engines.test_record import calls, programs
+from tests.latch.oci import SCRIPTS
+
+DIRECTORY = "/var/lib/seclatch/recordings"
+INSTALL = ("--record-annotations",)
+
+
+@pytest.fixture(params=["docker", "podman", "containerd"])
+def fresh(
+    request: pytest.FixtureRequest, own_host: PrivateHost, image: Path, tmp_path: Path
+) -> Iterator[Engine]:
+    """An engine at the private host's usual paths, nothing installed yet."""
+    kinds: dict[str, Callable[[], Engine]] = {
+        "docker": lambda: docker(own_host, tmp_path),
+        "podman": lambda: Podman(own_host, {}),
+        "containerd": lambda: Containerd(own_host, {}).begin(tmp_path / "log"),
+    }
+    require({"docker": "dockerd", "podman": "podman", "containerd": "containerd"}[request.param])
+    engine = kinds[request.param]()
+    engine.load(image)
+    yield engine
+    engine.stop()
+
+
+def docker(host: PrivateHost, tmp_path: Path) -> Engine:
+    config = host.path("/etc/docker/daemon.json")
+    config.parent.mkdir(exist_ok=True)
+    config.write_text("{}\n")
+    return Docker(host, {}, config="/etc/docker/daemon.json").begin(tmp_path / "log")
+
+
+def options(engine: Engine, runtime: str, name: str) -> dict[str, object]:
+    """How a container is annotated and started with the installed latch."""
+    front = f"/usr/local/lib/seclatch/containerd/{runtime}"
+    chosen = front if engine.name == "containerd" else "seclatch"
+    return {"runtime": chosen, "extra": ["--annotation", f"seclatch.record={name}"]}
+
+
+def kept(host: PrivateHost) -> list[Path]:
+    return sorted(host.path(DIRECTORY).glob("*.json.gz"))
+
+
+def ended(host: PrivateHost, number: int = 1) -> list[Recording]:
+    """The recordings, once so many are there and all are complete."""
+
+    def complete() -> list[Recording]:
+        found = [store.read(path) for path in kept(host) if path.stat().st_size]
+        return found if len(found) == number and all(each.complete for each in found) else []
+
+    wait_until(complete, f"{number} recordings; log: {log(host)}")
+    found = complete()
+    assert all(not each.lost.calls and not each.lost.events for each in found)
+    return found
+
+
+def log(host: PrivateHost) -> str:
+    path = host.path(DIRECTORY) / "log"
+    return path.read_text() if path.exists() else ""
+
+
+@pytest.mark.parametrize("runtime", ["runc", "crun"])
+def test_annotated_containers_are_recorded_and_latched(
+    fresh: Engine, seclatch: Administrator, runtime: str
+) -> None:
+    before = seclatch.tree()
+    host = fresh.host
+    seclatch.must("install", fresh.name, "--runtime", runtime, *INSTALL)
+    done = fresh.run("/bin/exit42", profile=STRICT, **options(fresh, runtime, "web.1"))
+    assert done.returncode == 42, done.stderr
+    [recording] = ended(host)
+    [path] = kept(host)
+    assert path.name.startswith("web.1-")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert programs(recording) == [["/bin/exit42"]]
+    assert calls(recording, "program") == {"exit_group": 1}
+    assert {each.stage for each in recording.calls} >= {
+        "runtime", "init", "filtered-init", "program"
+    }  # fmt: skip
+    assert recording.runtimes == [runtime]
+    assert [each.joined for each in recording.sessions] == [False]
+    assert any(each.kind == "released" for each in recording.events)
+
+    path.unlink()
+    seclatch.must("uninstall", fresh.name)
+    assert seclatch.tree() == before
+
+
+def test_execs_and_what_is_asked_for_before_the_end(fresh: Engine, seclatch: Administrator) -> None:
+    host = fresh.host
+    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    container = fresh.detach("/bin/sleep", "1000", **options(fresh, "runc", "long"))
+    assert fresh.exec(container, "/bin/mkdir", "/tmp/x").returncode == 0
+    told = seclatch.must("record", "flush", "long")
+    [path] = kept(host)
+    assert path.name in told
+    recording = store.read(path)
+    assert not recording.complete
+    assert {words[0] for words in programs(recording)} == {"/bin/sleep", "/bin/mkdir"}
+    assert [each.joined for each in recording.sessions] == [False, True]
+    fresh.remove(container)
+    [recording] = ended(host)
+    assert calls(recording, "program")["mkdir"] == 1
+    verbs = {word for each in recording.processes for image in each.images
+             if image.stage == "runtime" for word in image.argv}  # fmt: skip
+    assert verbs >= {"create", "start", "exec"}
+    assert {each.stage for each in recording.calls} - {"engine", "hook"} == {
+        "runtime", "init", "filtered-init", "program"
+    } - ({"filtered-init"} if fresh.name == "containerd" else set())  # fmt: skip
+    assert seclatch("record", "flush", "long").returncode == 125
+
+
+def test_no_annotation_no_wish_no_recording(fresh: Engine, seclatch: Administrator) -> None:
+    host = fresh.host
+    seclatch.must("install", fresh.name, "--runtime", "runc")
+    annotated = options(fresh, "runc", "web")
+    assert fresh.run("/bin/true", **annotated).returncode == 0
+    assert not host.path(DIRECTORY).exists()
+    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    runtime = annotated["runtime"]
+    # the key as text elsewhere makes the front look, and the recorder go
+    assert fresh.run("/bin/sh", "-c", ": seclatch.record=x", runtime=runtime).returncode == 0
+    assert kept(host) == []
+    seclatch.must("install", fresh.name, "--runtime", "runc")
+    assert fresh.run("/bin/true", **annotated).returncode == 0
+    assert kept(host) == []
+
+
+def test_the_image_is_known_and_merging_goes_by_it(
+    fresh: Engine, seclatch: Administrator, tmp_path: Path
+) -> None:
+    host = fresh.host
+    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    for name in ("one", "two"):
+        container = fresh.detach("/bin/sleep", "1000", **options(fresh, "runc", name))
+        wait_until(lambda n=name: flushed(host, seclatch, n).images, "the engine's answer")  # type: ignore[misc]
+        fresh.remove(container)
+    recordings = ended(host, 2)
+    [[image], [again]] = [each.images for each in recordings]
+    assert image == again == recordings[0].containers[0].image
+    assert image.name == IMAGE
+    assert (image.id or image.digest).startswith("sha256:")
+    made = tmp_path / "merged"
+    words = ["record", "merge", "--into", str(made), *map(str, kept(host))]
+    subprocess.run([str(SCRIPTS / "seclatch"), *words], check=True)
+    [merged] = made.iterdir()
+    assert store.read(merged).images == [image]
+
+
+def flushed(host: PrivateHost, seclatch: Administrator, name: str) -> Recording:
+    return store.read(host.path(seclatch.must("record", "flush", name).strip()))
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "/etc/x", "a/b", "", ".hidden", "-o", "x" * 65, "a\nb", "ü", "x" * 5000]
+)
+def test_what_is_no_name_starts_the_container_and_records_nothing(
+    fresh: Engine, seclatch: Administrator, name: str
+) -> None:
+    host = fresh.host
+    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    done = fresh.run("/bin/exit42", **options(fresh, "runc", name))
+    assert done.returncode == 42, done.stderr
+    assert kept(host) == []
+    if name:  # docker and podman drop an annotation without a value
+        wait_until(lambda: "no name for a recording" in log(host), "the log")
+        assert len(log(host).splitlines()) == 1
+        assert len(log(host)) < 1000
+
+
+def test_limits_hold_and_no_start_fails_by_them(fresh: Engine, seclatch: Administrator) -> None:
+    host = fresh.host
+    limits = ("--record-limit", "1", "--record-at-once", "1", "--record-dir", DIRECTORY)
+    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL, *limits)
+    annotated = options(fresh, "runc", "x")
+    sleeping = fresh.detach("/bin/sleep", "1000", **annotated)
+    assert fresh.run("/bin/exit42", **annotated).returncode == 42
+    assert "1 containers are being recorded" in log(host)
+    fresh.remove(sleeping)
+    ended(host)
+    assert fresh.run("/bin/exit42", **annotated).returncode == 42
+    assert "there are 1 recordings" in log(host)
+    assert len(kept(host)) == 1
+
+
+def test_a_thousand_annotations(fresh: Engine, seclatch: Administrator) -> None:
+    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    annotated = options(fresh, "runc", "many")
+    more = [word for n in range(1000) for word in ("--annotation", f"key{n}=seclatch.record")]
+    extra = [*more, *annotated["extra"]]  # type: ignore[misc]
+    assert fresh.run("/bin/exit42", runtime=annotated["runtime"], extra=extra).returncode == 42
+    ended(fresh.host)
+
+
+def test_a_recorder_that_is_killed_leaves_what_it_had(
+    fresh: Engine, seclatch: Administrator
+) -> None:
+    host = fresh.host
+    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    container = fresh.detach("/bin/sleep", "1000", **options(fresh, "runc", "killed"))
+    seclatch.must("record", "flush", "killed")
+    [recorder] = recorders(host)
+    os.kill(recorder, signal.SIGKILL)
+    wait_until(lambda: not recorders(host), "its end")
+    assert fresh.exec(container, "/bin/exit42").returncode == 42
+    [path] = kept(host)
+    assert not store.read(path).complete
+    assert seclatch("record", "flush", "killed").returncode == 125
+
+
+def test_a_recorder_that_cannot_work_keeps_nobody_waiting(
+    fresh: Engine, seclatch: Administrator
+) -> None:
+    host = fresh.host
+    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    annotated = options(fresh, "runc", "x")
+    recorder = host.path(f"/usr/local/lib/seclatch/{fresh.name}/recorder")
+    # Not for ever: conmon is given what is nobody's child, and may wait for it at its end.
+    for script in ("#!/bin/sh\nexit 1\n", "#!/bin/sh\nexec sleep 10\n", "no program"):
+        recorder.write_text(script)
+        assert fresh.run("/bin/exit42", **annotated).returncode == 42
+    recorder.unlink()
+    assert fresh.run("/bin/exit42", **annotated).returncode == 42
+    assert kept(host) == []
+
+
+def test_a_size_that_is_reached_keeps_what_was_there(
+    fresh: Engine, seclatch: Administrator
+) -> None:
+    host = fresh.host
+    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL, "--record-size", "1")
+    older = host.path(DIRECTORY) / "older.json.gz"
+    with older.open("wb") as file:
+        file.truncate((1 << 20) - 1)
+    assert fresh.run("/bin/exit42", **options(fresh, "runc", "x")).returncode == 42
+    wait_until(lambda: "1048576 are allowed" in log(host), "the log")
+    wait_until(lambda: kept(host) == [older], "the reserved name to be given back")
+    assert older.stat().st_size == (1 << 20) - 1
+
+
+def test_where_ebpf_is_not_permitted_the_container_starts_and_the_log_says_why(
+    fresh: Engine, seclatch: Administrator
+) -> None:
+    host = fresh.host
+    seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
+    recorder = host.path(f"/usr/local/lib/seclatch/{fresh.name}/recorder")
+    python, *rest = recorder.read_text().splitlines(keepends=True)
+    real = recorder.with_name("recorder.real")
+    real.write_text("".join([python, *rest]))
+    real.chmod(0o755)
+    lacking = "--bounding-set=-bpf,-perfmon,-sys_admin"
+    recorder.write_text(f'#!/bin/sh\nexec setpriv {lacking} "$0.real" "$@"\n')
+    assert fresh.run("/bin/exit42", **options(fresh, "runc", "x")).returncode == 42
+    wait_until(lambda: "not recorded" in log(host), "the log")
+    assert "CAP_BPF" in log(host)
+    wait_until(lambda: kept(host) == [], "the reserved name to be given back")
+
+
+def recorders(host: PrivateHost) -> list[int]:
+    """Pids, outside of the private host, of the recorders in it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            inside = (process / "root").stat() == host.path("/").stat()
+        except OSError:
+            continue
+        if inside and any(word.endswith(b"/recorder") for word in words):
+            found.append(int(process.name))
+    return found

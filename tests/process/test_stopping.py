@@ -1,0 +1,169 @@
+"""Filters read by a stop: the target goes on as if nothing had been.
+
+The targets' filter kills for restart_syscall, by which the kernel goes on with a sleep that a stop
+has interrupted.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from seclatch.errors import SeclatchError
+from seclatch.process.kernel import read_kernel
+from seclatch.system import ptrace
+from seclatch.system.ptrace import read_filters
+from tests.conftest import Compiler
+
+pytestmark = pytest.mark.root
+
+ENDS = {
+    "nanosleep": "0 Success",
+    "clock_nanosleep": "0 Success",
+    "poll": "0 Success",
+    "futex": "-1 Connection timed out",
+    "pause": "-1 Interrupted system call",
+    "read": "-1 Interrupted system call",
+    "spin": "0 Success",
+}
+
+
+def start(program: Path, *words: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen([program, *words], stdout=subprocess.PIPE, text=True)
+    assert process.stdout and process.stdout.readline() == "ready\n"
+    return process
+
+
+def await_state(pid: int, *letters: str) -> None:
+    """Until it sleeps (or runs): the state after the name in brackets."""
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in letters:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("call", ENDS)
+def test_a_sleep_goes_on_to_its_end(call: str, compiler: Compiler) -> None:
+    with start(compiler("sleeper"), call) as process:
+        await_state(process.pid, "R" if call == "spin" else "S")
+        for _ in range(5):
+            assert [len(code) for code in read_filters(process.pid)] == [32]
+        assert process.stdout
+        result, _, milliseconds = process.stdout.readline().strip().rpartition(" ")
+        assert (result, process.wait()) == (ENDS[call], 0)
+        assert int(milliseconds) >= 1990
+
+
+def test_a_plain_detach_kills_it(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trap is real: without the second half the target dies of SIGSYS."""
+    monkeypatch.setattr(ptrace, "_is_interrupted", lambda _tid: False)
+    with start(compiler("sleeper"), "nanosleep") as process:
+        await_state(process.pid, "S")
+        assert len(read_filters(process.pid)) == 1
+        assert process.wait() == -signal.SIGSYS
+
+
+def test_what_would_fail_is_left_alone(compiler: Compiler) -> None:
+    with start(compiler("sleeper"), "epoll_wait") as process:
+        await_state(process.pid, "S")
+        with pytest.raises(SeclatchError, match="it waits in epoll_wait, which fails"):
+            read_filters(process.pid)
+        assert len(read_kernel(process.pid)[process.pid].layers) == 1
+        assert process.stdout and process.stdout.readline().startswith("0 Success")
+
+
+def test_the_kernel_is_read_without_any_effect(compiler: Compiler) -> None:
+    with start(compiler("sleeper"), "nanosleep") as process:
+        await_state(process.pid, "S")
+        for _ in range(20):
+            assert process.pid in read_kernel(process.pid)
+        switches = [
+            line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            if "ctxt_switches" in line
+        ]  # fmt: skip
+        assert process.stdout and process.stdout.readline().startswith("0 Success")
+    assert switches[0].split()[1] <= "3"  # it was not even woken
+
+
+def test_a_stopped_target_stays_stopped(compiler: Compiler) -> None:
+    with start(compiler("sleeper"), "pause") as process:
+        await_state(process.pid, "S")
+        os.kill(process.pid, signal.SIGSTOP)
+        await_state(process.pid, "T")
+        assert len(read_filters(process.pid)) == 1
+        await_state(process.pid, "T")
+        assert process.pid in read_kernel(process.pid)
+        os.kill(process.pid, signal.SIGCONT)
+        await_state(process.pid, "S")
+        os.kill(process.pid, signal.SIGALRM)
+        assert process.wait() == 0
+
+
+def test_signals_are_not_lost(compiler: Compiler) -> None:
+    """A signal that arrives with the stop is delivered: every one of many."""
+    words = [compiler("under_filter"), compiler("counter")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout and process.stdout.readline() == "ready\n"
+            for number in range(1, 101):
+                os.kill(process.pid, signal.SIGUSR1)
+                read_filters(process.pid)
+                assert process.stdout.readline() == f"{number:03}\n"
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3, 4], ids=str)
+def test_signals_that_are_ignored_do_not_end_the_sleep(
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    """Tracees stop for those too (kernel/signal.c, sig_ignored), and sleep on by restart_syscall.
+
+    Before the first stop, while stopped, and when the sleep has just been gone on with.
+    """
+    asked = itertools.count(1)
+    look = ptrace._asleep_in
+
+    def annoy(tid: int) -> int | None:
+        number = next(asked)
+        found = look(tid)
+        if number == moment or 3 <= number < moment:
+            os.kill(tid, signal.SIGWINCH)
+        return found if number < 3 or number > moment else None  # not to be left alone yet
+
+    monkeypatch.setattr(ptrace, "_asleep_in", annoy)
+    with start(compiler("sleeper"), "nanosleep") as process:
+        await_state(process.pid, "S")
+        assert len(read_filters(process.pid)) == 1
+        assert next(asked) > moment
+        assert process.stdout
+        assert process.stdout.readline().startswith("0 Success"), process.wait()
+
+
+def test_one_that_is_traced_already(compiler: Compiler) -> None:
+    with subprocess.Popen(
+        ["strace", "-qq", "-o", "/dev/null", compiler("sleeper"), "pause"],
+        stdout=subprocess.PIPE, text=True,
+    ) as tracer:  # fmt: skip
+        assert tracer.stdout and tracer.stdout.readline() == "ready\n"
+        children = Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children").read_text()
+        pid = int(children.split()[0])
+        with pytest.raises(SeclatchError, match="it is traced already, by process"):
+            read_filters(pid)
+        assert len(read_kernel(pid)[pid].layers) == 1  # the kernel does not mind
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_ended_ones() -> None:
+    with subprocess.Popen(["true"]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(SeclatchError, match="it has ended"):
+            read_filters(process.pid)
+    with pytest.raises(SeclatchError, match="there is no such process"):
+        read_filters(process.pid)

@@ -1,0 +1,37 @@
+"""Processes made up for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seclatch.process.kernel import Held, Layer
+from seclatch.process.proc import Entry, Status
+
+
+def entry(pid: int, parent: int = 0, executable: str = "sh", **more: Any) -> Entry:
+    """A process; `mode` follows from `filters`."""
+    filters = more.pop("filters", 0)
+    status = Status(
+        comm=more.pop("comm", executable[:15]),
+        state="S",
+        parent=parent,
+        uid=0,
+        threads=1,
+        no_new_privs=False,
+        mode=2 if filters else 0,
+        filters=filters,
+        capabilities=0,
+        has_memory=True,
+    )
+    return Entry(pid, status, executable=executable, **more)
+
+
+def by_pid(*entries: Entry) -> dict[int, Entry]:
+    return {each.pid: each for each in entries}
+
+
+def held(pid: int, *identities: int) -> Held:
+    """What the kernel says: filters by identity, the newest first."""
+    return Held(
+        pid, pid, 2, len(identities), tuple(Layer(each, bytes([each])) for each in identities)
+    )

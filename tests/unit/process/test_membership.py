@@ -1,0 +1,121 @@
+"""Which container a process is in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from seclatch.model.stage import Stage
+from seclatch.process import docker
+from seclatch.process.membership import Found, find_kept, find_members
+from seclatch.process.stages import find_stage
+from tests.unit.process.scene import by_pid, entry
+
+ID = "0123456789abcdef" * 4
+SHIM = ("containerd-shim-runc-v2", "-namespace", "moby", "-id", ID, "-address", "/run/c.sock")
+MONITOR = ("conmon", "-c", ID, "-u", ID, "-n", "web", "-b", f"/c/{ID}/userdata", "--exit-command")
+
+
+@pytest.mark.parametrize(
+    ("path", "engine"),
+    [
+        (f"/docker/{ID}", ""),
+        (f"/system.slice/docker-{ID}.scope", "docker"),
+        (f"/machine.slice/libpod-{ID}.scope/container", "podman"),
+        (f"/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope", "containerd"),
+        (f"/kubepods/besteffort/pod1/crio-{ID}", "cri-o"),
+    ],
+)
+def test_a_control_group_names_it(path: str, engine: str) -> None:
+    member = find_members(by_pid(entry(5, 1, cgroups=(path,))), {})[5]
+    assert (member.id, member.engine) == (ID, engine)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/user.slice", f"/libpod-conmon-{ID}.scope", f"/x/{ID}0", f"/docker/{ID[:-1]}"],
+)
+def test_others_do_not(path: str) -> None:
+    assert find_members(by_pid(entry(5, 1, cgroups=(path,))), {}) == {}
+
+
+def test_a_shim_names_its_children() -> None:
+    entries = by_pid(
+        entry(2, 1, "containerd-shim-runc-v2", argv=SHIM),
+        entry(3, 2, "runc", comm="runc"),
+        entry(4, 2, "sh"),
+        entry(5, 4, "sleep"),
+    )
+    kept = find_kept(entries)
+    assert (kept[ID].engine, kept[ID].namespace, kept[ID].address) == (
+        "docker", "moby", "/run/c.sock",
+    )  # fmt: skip
+    assert set(find_members(entries, kept)) == {4, 5}
+
+
+def test_a_monitor_names_it_and_is_not_in_it() -> None:
+    inside = (f"/x/{ID}",)
+    entries = by_pid(
+        entry(2, 1, "conmon", argv=MONITOR, cgroups=inside), entry(3, 2, "sh", cgroups=inside)
+    )
+    kept = find_kept(entries)
+    assert (kept[ID].engine, kept[ID].name) == ("podman", "web")
+    assert kept[ID].bundle == f"/proc/2/root/c/{ID}/userdata"
+    assert set(find_members(entries, kept)) == {3}
+
+
+def test_a_name_of_ctr_is_found_in_the_path() -> None:
+    argv = ("containerd-shim-runc-v2", "-namespace", "default", "-id", "web-1")
+    entries = by_pid(
+        entry(2, 1, "containerd-shim-runc-v2", argv=argv),
+        entry(9, 1, "sh", cgroups=("/default/web-1",)),
+    )
+    assert find_members(entries, find_kept(entries))[9].engine == "containerd"
+
+
+def test_what_calls_itself_dockerd_in_a_container_is_the_program() -> None:
+    assert find_stage(entry(5, 1, "dockerd"), in_container=True) is Stage.PROGRAM
+    assert find_stage(entry(5, 1, "dockerd"), in_container=False) is Stage.ENGINE
+
+
+@pytest.mark.parametrize(
+    ("executable", "more", "inside", "stage"),
+    [
+        ("containerd-shim-runc-v2", {}, False, Stage.SHIM),
+        ("conmon", {}, False, Stage.ENGINE),
+        ("docker", {}, False, Stage.CLIENT),
+        ("crun", {}, False, Stage.RUNTIME),
+        ("runc (deleted)", {}, False, Stage.RUNTIME),
+        ("memfd:runc_cloned:", {"comm": "runc:[2:INIT]"}, True, Stage.INIT),
+        ("runc", {"argv": ("runc", "init"), "filters": 1}, True, Stage.FILTERED_INIT),
+        ("sh", {}, False, None),
+    ],
+)
+def test_stages(executable: str, more: dict[str, object], inside: bool, stage: Stage) -> None:
+    assert find_stage(entry(5, 1, executable, **more), in_container=inside) is stage
+
+
+def test_parents_in_a_circle_end() -> None:
+    assert find_members(by_pid(entry(5, 6), entry(6, 5)), {}) == {}
+
+
+def test_who_is_believed() -> None:
+    """A user's or a container's own `conmon` does not speak for the real one."""
+    inside = (f"/docker/{'e' * 64}",)
+    real = entry(2, 1, "conmon", argv=MONITOR)
+    contained = entry(9, 1, "conmon", argv=(*MONITOR[:6], "evil"), cgroups=inside)
+    status = replace(real.status, uid=12345)
+    foreign = replace(real, pid=8, argv=(*MONITOR[:6], "evil"), status=status)
+    for false in (contained, foreign):
+        kept = find_kept(by_pid(real, false))
+        assert (kept[ID].keeper, kept[ID].name, kept[ID].trusted) == (2, "web", True)
+        alone = find_kept(by_pid(false))[ID]
+        assert (alone.name, alone.trusted) == ("evil", False)
+
+
+@pytest.mark.parametrize("name", ["conmon", "containerd-shim-runc-v2", "dockerd"])
+def test_one_that_is_ending_has_no_command_line(name: str) -> None:
+    entries = by_pid(entry(2, 1, name))
+    assert all(found.keeper != 2 for found in find_kept(entries).values())
+    assert docker.ask({ID: Found(ID, "docker")}, entries, []) == {}
