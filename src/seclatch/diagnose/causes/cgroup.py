@@ -1,0 +1,23 @@
+"""A control group could not be made, joined or limited."""
+
+from __future__ import annotations
+
+from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.symptom import find_symptom
+from seclatch.model.stage import Stage
+
+
+def find(subject: Subject) -> Found | None:
+    """Words about cgroups, or a failed call below /sys/fs/cgroup, before the program ran."""
+    symptom = find_symptom(subject)
+    if symptom is None or symptom.stage is Stage.PROGRAM:
+        return None
+    if "cgroup" not in symptom.path and "cgroup" not in symptom.text.lower():
+        return None
+    return Found(
+        False,
+        "cgroup",
+        f"a control group: {symptom.text or symptom.path}",
+        symptom.stage.value,
+        symptom.evidence,
+    )

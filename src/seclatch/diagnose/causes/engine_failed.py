@@ -1,0 +1,22 @@
+"""The engine or the runtime gave up for a reason of its own."""
+
+from __future__ import annotations
+
+from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.symptom import find_symptom
+
+
+def find(subject: Subject) -> Found | None:
+    """Nothing was denied and no program ran: its own words are all there is."""
+    if subject.chain or subject.denials.all:
+        return None
+    symptom = find_symptom(subject)
+    if symptom is None:
+        return None
+    return Found(
+        False,
+        "engine-failed",
+        f"{symptom.program} failed: {symptom.text or symptom.path}",
+        symptom.stage.value,
+        ["no call was denied", *symptom.evidence],
+    )

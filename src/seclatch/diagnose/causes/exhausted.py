@@ -1,0 +1,32 @@
+"""Something ran out: space, memory, processes, descriptors."""
+
+from __future__ import annotations
+
+from errno import EAGAIN, EDQUOT, EMFILE, ENFILE, ENOMEM, ENOSPC
+
+from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.symptom import find_symptom
+
+_WHAT = {
+    ENOSPC: ("no-space", "no space is left on a file system (or a limit of the kernel's)"),
+    EDQUOT: ("no-space", "a disk quota is used up"),
+    EMFILE: ("limit", "too many open files (ulimit -n)"),
+    ENFILE: ("limit", "too many open files on the host"),
+    ENOMEM: ("limit", "memory cannot be had (a memory limit?)"),
+    EAGAIN: ("limit", "no more processes may be made (a pids limit, ulimit -u)"),
+}
+
+
+def find(subject: Subject) -> Found | None:
+    """Errors that mean just that."""
+    symptom = find_symptom(subject)
+    if symptom is None or symptom.errno not in _WHAT:
+        return None
+    cause, words = _WHAT[symptom.errno]
+    return Found(
+        False,
+        cause,
+        f"{words}: {symptom.text or symptom.path or symptom.call}",
+        symptom.stage.value,
+        symptom.evidence,
+    )

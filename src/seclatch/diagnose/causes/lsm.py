@@ -1,0 +1,27 @@
+"""AppArmor, SELinux or another security module said no."""
+
+from __future__ import annotations
+
+import re
+
+from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.symptom import find_symptom
+
+_WORDS = re.compile(r"apparmor|selinux|smack|\blsm\b|landlock", re.IGNORECASE)
+_ATTRIBUTES = re.compile(r"/proc/[^/]+/(task/[^/]+/)?attr/")
+
+
+def find(subject: Subject) -> Found | None:
+    """Words about a module, or a label that could not be set."""
+    symptom = find_symptom(subject)
+    if symptom is None:
+        return None
+    if not _WORDS.search(symptom.text) and not _ATTRIBUTES.match(symptom.path):
+        return None
+    return Found(
+        False,
+        "lsm",
+        f"a security module (AppArmor, SELinux): {symptom.text or symptom.path}",
+        symptom.stage.value,
+        symptom.evidence,
+    )

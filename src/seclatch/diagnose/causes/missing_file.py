@@ -1,0 +1,27 @@
+"""A file or program that is not there."""
+
+from __future__ import annotations
+
+from errno import ENOENT, ENOTDIR
+
+from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.symptom import find_symptom
+
+_WORDS = ("executable file not found", "command not found", "no such file", ": not found")
+
+
+def find(subject: Subject) -> Found | None:
+    """ENOENT, or words to that effect."""
+    symptom = find_symptom(subject)
+    if symptom is None:
+        return None
+    text = symptom.text.lower()
+    if symptom.errno not in (ENOENT, ENOTDIR) and not any(word in text for word in _WORDS):
+        return None
+    return Found(
+        False,
+        "missing-file",
+        f"a file is missing: {symptom.text or symptom.path}",
+        symptom.stage.value,
+        symptom.evidence,
+    )

@@ -1,0 +1,17 @@
+"""Everything went well, as far as its exit status says."""
+
+from __future__ import annotations
+
+from seclatch.diagnose.subject import Found, Subject
+
+
+def find(subject: Subject) -> Found | None:
+    """The command ended with 0, and so did what it entered."""
+    if subject.anything_failed:
+        return None
+    denied = len(subject.denials.all)
+    summary = "the command ended with status 0"
+    if denied:
+        calls = "call was" if denied == 1 else "calls were"
+        summary += f", though {denied} {calls} denied"
+    return Found(False, "none", summary)

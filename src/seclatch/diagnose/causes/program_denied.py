@@ -1,0 +1,86 @@
+"""The image's program was denied a call and ended over it."""
+
+from __future__ import annotations
+
+from seclatch.diagnose.denials import Case
+from seclatch.diagnose.evidence import Evidence, ended_by, exit_code
+from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.symptom import explains
+from seclatch.diagnose.words import describe
+from seclatch.model.stage import Stage
+
+_FIRST = 40
+"""Calls that a loader and a C library make before main() at most, roughly."""
+
+_OF_LIBRARIES_TEXT = """
+arch_prctl set_tid_address set_robust_list rseq mprotect brk mmap access openat open read
+pread64 fstat newfstatat close prlimit64 getrandom munmap readlinkat uname
+"""
+_OF_LIBRARIES = frozenset(_OF_LIBRARIES_TEXT.split())
+
+
+def find(subject: Subject) -> Found | None:
+    """A denial in the line of processes whose failure became the command's: a fatal one, or one
+    whose very error the program told of as its last words."""
+    line = {each.id for each in subject.chain}
+    cases = [each for each in subject.denials.all if each.process.id in line]
+    cases = [each for each in cases if each.stage is Stage.PROGRAM]
+    fatal = [each for each in cases if each.denial.fatal]
+    told = [each for each in reversed(cases) if _was_told(each, subject)]
+    for case in (*fatal, *told):
+        return _found(case, subject)
+    return None
+
+
+def _was_told(case: Case, subject: Subject) -> bool:
+    """Whether its last message after the denial is about this error, which nothing else gave."""
+    own = subject.evidence.own(case.process)
+    said = [
+        each.text for each in subject.inside if each.segment in own and each.time > case.seen.time
+    ]
+    others = [
+        each
+        for each in subject.evidence.failures
+        if each.segment in own and each.errno == case.seen.errno
+    ]
+    return bool(said) and not others and explains(case.denial, said[-1])
+
+
+def _found(case: Case, subject: Subject) -> Found:
+    evidence = subject.evidence
+    program = case.denial.program
+    facts = [_end(case)]
+    if len(subject.chain) > 1:
+        first = evidence.program(subject.chain[0].segments[-1])
+        status = exit_code(subject.chain[0])
+        facts.append(f"so {first}, from which it comes, ended with status {status}")
+    if loading := _in_loader(case, evidence):
+        facts.append(loading)
+    return Found(
+        True,
+        "program-denied",
+        f"the program was stopped: {program} was denied {describe(case.denial)}",
+        Stage.PROGRAM.value,
+        facts,
+        case,
+    )
+
+
+def _end(case: Case) -> str:
+    status = exit_code(case.process)
+    if case.denial.signal and ended_by(case.process) is not None:
+        return f"{case.denial.program} was ended by SIGSYS at that call"
+    if case.denial.signal:
+        return (
+            f"a thread of {case.denial.program} was ended by SIGSYS at that call; the others went "
+            f"on without it, to status {status}"
+        )
+    return f"after it {case.denial.program} gave up and ended with status {status}"
+
+
+def _in_loader(case: Case, evidence: Evidence) -> str:
+    """Whether it was at its very start: the dynamic loader, the C library's first calls."""
+    made = [each for each in evidence.life(case.process) if each.time < case.seen.time]
+    if len(made) < _FIRST and case.denial.syscall in _OF_LIBRARIES:
+        return "that was while the C library started, before main()"
+    return ""

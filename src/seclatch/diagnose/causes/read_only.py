@@ -1,0 +1,22 @@
+"""A write to a file system that is mounted read-only."""
+
+from __future__ import annotations
+
+from errno import EROFS
+
+from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.symptom import find_symptom
+
+
+def find(subject: Subject) -> Found | None:
+    """EROFS is that and nothing else."""
+    symptom = find_symptom(subject)
+    if symptom is None or symptom.errno != EROFS:
+        return None
+    return Found(
+        False,
+        "read-only",
+        f"a read-only file system: {symptom.text or symptom.path}",
+        symptom.stage.value,
+        [*symptom.evidence, "mount a volume there, or start without --read-only"],
+    )

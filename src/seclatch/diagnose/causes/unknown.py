@@ -1,0 +1,19 @@
+"""What no cause above explains."""
+
+from __future__ import annotations
+
+from seclatch.diagnose.subject import Found, Subject
+
+
+def find(subject: Subject) -> Found | None:
+    """Say so; where nothing was denied seccomp is out all the same."""
+    status = subject.evidence.status
+    if subject.denials.all:
+        names = ", ".join(dict.fromkeys(each.denial.syscall for each in subject.denials.all))
+        return Found(
+            None,
+            "unknown",
+            f"it failed with status {status}; {names} was denied, and whether that was the reason "
+            "cannot be told",
+        )
+    return Found(False, "unknown", f"it failed with status {status}, and seccomp denied nothing")

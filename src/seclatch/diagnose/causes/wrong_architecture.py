@@ -1,0 +1,26 @@
+"""The program makes calls of an ABI that its profile does not list."""
+
+from __future__ import annotations
+
+from seclatch.diagnose.subject import Found, Subject
+from seclatch.model.arch import Arch
+
+
+def find(subject: Subject) -> Found | None:
+    """A fatal denial whose reason is the architecture."""
+    for case in subject.denials.fatal():
+        if case.denial.rule.by != "architecture":
+            continue
+        arch = Arch.parse(case.denial.arch)
+        end = "killed it" if case.denial.signal else "denied its calls"
+        return Found(
+            True,
+            "wrong-architecture",
+            f"{case.denial.program} makes calls of {arch.scmp}, which the profile does not list: "
+            f"seccomp {end}",
+            case.stage.value,
+            ["a filter answers all calls of an architecture that it was not made for the same way, "
+             "whatever its rules say"],
+            case,
+        )  # fmt: skip
+    return None

@@ -1,0 +1,71 @@
+"""Which process' failure became whose: from the first process down to where it began."""
+
+from __future__ import annotations
+
+from seclatch.diagnose.evidence import Evidence, exit_code, failed
+from seclatch.record.layout import Kind
+from seclatch.record.trace import Process
+
+_WAITING_TEXT = """
+wait4 waitid rt_sigaction rt_sigprocmask rt_sigreturn close exit_group write futex kill read
+lseek munmap rt_sigtimedwait ppoll poll epoll_wait epoll_pwait restart_syscall sigaltstack
+getpid fcntl ioctl dup2 dup3
+"""
+_WAITING = frozenset(_WAITING_TEXT.split())
+
+
+def find_origin(evidence: Evidence, root: Process) -> list[Process]:
+    """The root, and from each the child whose failure it passed on; the last is where it began.
+
+    A parent passes a failure on if it starts nothing after it and ends with the same status, or
+    does nothing more at all.
+    """
+    chain = [root]
+    while True:
+        parent = chain[-1]
+        children = [
+            each
+            for each in evidence.trace.processes.values()
+            if each.parent == parent.id and failed(each) and each.ended
+        ]
+        children.sort(key=lambda each: each.ended or 0)
+        last = _last_start(evidence, parent)
+        late = [each for each in children if (each.ended or 0) >= last]
+        passed = [each for each in late if _passes(evidence, parent, each)]
+        if not passed:
+            return chain
+        same = [each for each in passed if exit_code(each) == exit_code(parent)]
+        chain.append((same or passed)[-1])
+
+
+def _last_start(evidence: Evidence, parent: Process) -> int:
+    """When a process last exec'd or started a child: it has got over what failed before that."""
+    segments = evidence.trace.segments
+    execs = (segments[each] for each in parent.segments)
+    times = [each.time for each in execs if each.kind == Kind.EXEC]
+    born = (each for each in evidence.trace.processes.values() if each.parent == parent.id)
+    return max([*times, *(each.began for each in born)], default=0)
+
+
+def _passes(evidence: Evidence, parent: Process, child: Process) -> bool:
+    ended = child.ended or 0
+    if exit_code(parent) == exit_code(child):
+        return True
+    after = [each for each in evidence.life(parent) if each.time > ended]
+    if not after or not all(evidence.name(each).name in _WAITING for each in after):
+        return False
+    return not _went_on(evidence, parent, ended)
+
+
+def _went_on(evidence: Evidence, parent: Process, ended: int) -> bool:
+    """Whether it wrote anything but messages after a child's end: to tell of a failure is to pass
+    it on. `echo … >&2` writes to 1, with 2 in its place."""
+    written, moved = 0, False
+    for each in evidence.life(parent):
+        if each.time > ended:
+            name = evidence.name(each).name
+            moved ^= name in ("dup2", "dup3")
+            written += name in ("write", "writev") and not moved
+    own = evidence.own(parent)
+    told = sum(time > ended for each in own for time, _ in evidence.sights.said.get(each, ()))
+    return written > told

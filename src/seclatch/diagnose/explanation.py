@@ -1,0 +1,121 @@
+"""An explanation, as values: what `seclatch explain --json` prints. Field names are the schema's.
+
+Its schema, `seclatch/data/schemas/explain-1.json`, is made of these types.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import msgspec
+
+SCHEMA = "seclatch.explain/1"
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """What denied a call: `by` is `rule` (number `index` of the resolved profile, counting from 0),
+    `default`, `architecture`, `newer` (runc's ENOSYS) or `unknown` (the filter's profile is not
+    known). `profile` is where the profile was found."""
+
+    by: str
+    text: str
+    index: int | None = None
+    profile: str = ""
+
+
+class Denial(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that seccomp answered, `count` times. `action` is the profile's (`SCMP_ACT_ERRNO(1)`)
+    or "" where it is not known; `errno` is what the caller got, "" where it was a signal or a
+    supervisor's answer. `session` is `start` or `exec`. `fatal`: a process ended over it."""
+
+    syscall: str
+    number: int
+    arch: str
+    arguments: list[str]
+    action: str
+    errno: str
+    signal: str
+    count: int
+    time: float
+    pid: int
+    program: str
+    stage: str
+    session: str
+    fatal: bool
+    rule: Rule
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine, the runtime or the program itself said on standard error."""
+
+    stage: str
+    program: str
+    text: str
+
+
+class Needed(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that the runtime makes with its filter on and that the profile denies. `opens`: what
+    the program gains where a rule allows it. `sometimes`: not in every start."""
+
+    syscall: str
+    opens: str
+    sometimes: bool
+
+
+class Needs(msgspec.Struct, frozen=True, kw_only=True):
+    """All of them. `found` is `trial` (one start under the latch, on this host), `exec` (one exec
+    under it), `table` (measured before) or `seen` (those met this time, where the profile is not
+    known: there may be more). `with_no_new_privs`: what would be left with it, null where it is
+    on."""
+
+    runtime: str
+    found: str
+    calls: list[Needed]
+    with_no_new_privs: list[str] | None
+
+
+class Remedy(msgspec.Struct, frozen=True, kw_only=True):
+    """One way out: `kind` is `latch`, `rules`, `no-new-privs`, `profile` or `other`. `command` and
+    `rules` (entries of a profile's `syscalls`, or other keys of it) can be pasted; `opens` says of
+    each call what a program gains."""
+
+    kind: str
+    text: str
+    command: list[str] = []
+    rules: Any = None
+    opens: list[str] = []
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole. `seccomp`: whether seccomp made the command (or an exec session in its container)
+    fail; null where that cannot be told. `cause` names the kind, `summary` says it in a line,
+    `evidence` in more. `stage` is where it failed, "" where nothing did. `incomplete`: events that
+    were lost, so that a denial may be missing."""
+
+    seccomp: bool | None
+    cause: str
+    summary: str
+    stage: str
+    evidence: list[str]
+    command: list[str]
+    status: int | None
+    denials: list[Denial]
+    needs: Needs | None
+    messages: list[Message]
+    remedies: list[Remedy]
+    incomplete: int
+    schema: str = SCHEMA
+    seclatch: str = ""
+
+
+def make_schema() -> dict[str, Any]:
+    """Make the JSON schema of the format from its types."""
+    schema = msgspec.json.schema(Explanation)
+    for definition in schema["$defs"].values():
+        definition["description"] = inspect.cleandoc(definition["description"])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": SCHEMA,
+        **schema,
+    }

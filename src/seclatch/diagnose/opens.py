@@ -1,0 +1,47 @@
+"""What a program gains where a profile allows it the calls that a runtime needs."""
+
+from __future__ import annotations
+
+from seclatch.profile.checks.dangerous import CALLS
+
+_OPENS = {
+    "capget": "it may read capabilities",
+    "capset": "it may give up capabilities, never gain any",
+    "chdir": "it may change its directory",
+    "close": "it may close its own files",
+    "close_range": "it may close its own files",
+    "dup3": "it may copy its own descriptors",
+    "epoll_ctl": "it may wait for its own files",
+    "execve": "it may run other programs of the image",
+    "faccessat2": "it may ask whether a file could be opened",
+    "fchown": "it may change owners, with CAP_CHOWN",
+    "fcntl": "it may set flags of its own files",
+    "fstat": "it may look at its own files",
+    "fstatfs": "it may look at file systems",
+    "futex": "its threads may wait for each other",
+    "getcwd": "it may ask for its directory",
+    "getdents64": "it may list directories",
+    "getpid": "it may ask for its process id",
+    "getppid": "it may ask for its parent's process id",
+    "ioctl": "it may talk to every device and driver it can open: large kernel surface",
+    "newfstatat": "it may look at files by name",
+    "openat": "it may open files, as their modes allow",
+    "prctl": "it may change attributes of its process",
+    "read": "it may read its own files",
+    "rt_sigaction": "it may handle signals",
+    "rt_sigprocmask": "it may hold signals back",
+    "rt_sigreturn": "it may return from signal handlers",
+    "setgid": "it may change its group, with CAP_SETGID",
+    "setgroups": "it may change its groups, with CAP_SETGID",
+    "setresgid": "it may change its group, with CAP_SETGID",
+    "setresuid": "it may change its user, with CAP_SETUID",
+    "setuid": "it may change its user, with CAP_SETUID",
+    "statx": "it may look at files by name",
+    "umask": "it may choose the mode of its new files",
+    "write": "it may write to its own files",
+}
+
+
+def opens(name: str) -> str:
+    """One clause for a person; an honest one for calls that were not thought of."""
+    return _OPENS.get(name) or CALLS.get(name) or "it is not known for dangers of its own"

@@ -1,0 +1,127 @@
+"""What to do about a cause: ready to paste where that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from seclatch.diagnose.denials import Case
+from seclatch.diagnose.explanation import Needs, Remedy
+from seclatch.diagnose.opens import opens
+from seclatch.diagnose.rewrite import needed_install, with_latch, with_no_new_privs
+from seclatch.diagnose.subject import Found
+from seclatch.model.action import ENOSYS
+from seclatch.model.arch import Arch
+from seclatch.profile.checks.twins import TWINS
+
+_ALLOW = "SCMP_ACT_ALLOW"
+_FALL_BACK_TEXT = """
+clone3 openat2 statx faccessat2 fchmodat2 close_range epoll_pwait2 rseq preadv2 pwritev2
+renameat2 copy_file_range getrandom
+"""
+_FALL_BACK = frozenset(_FALL_BACK_TEXT.split())
+
+
+def find_remedies(found: Found, needs: Needs | None, command: Sequence[str]) -> list[Remedy]:
+    """The ways out, the one that opens least first."""
+    if found.cause == "profile-refused":
+        text = "see what is wrong with it: seclatch profile check FILE"
+        return [Remedy(kind="profile", text=text)]
+    if found.cause == "missing-capability" and "CAP_" in found.summary:
+        name = found.summary.partition("CAP_")[2].split()[0]
+        return [Remedy(kind="other", text=f"if the program may have it: --cap-add {name}")]
+    if found.case is None:
+        return []
+    if found.cause == "runtime-denied" and needs:
+        joined = found.case.denial.session == "exec"
+        return list(_runtime(needs, command, joined=joined))
+    ways = _BY_CAUSE.get(found.cause)
+    return list(ways(found.case)) if ways else []
+
+
+def _allow(names: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"names": list(names), "action": _ALLOW}]
+
+
+def _runtime(needs: Needs, command: Sequence[str], *, joined: bool) -> Iterator[Remedy]:
+    latched = with_latch(command, needs.runtime)
+    first = needed_install(command)
+    text = "let the profile bind the program only; the runtime then needs nothing of it"
+    if joined:
+        text = "start the container with the seclatch runtime: its execs are exempt too"
+    if first:
+        text += f" (once: seclatch install {first})"
+    yield Remedy(kind="latch", text=text, command=latched)
+    names = [each.syscall for each in needs.calls]
+    if names:
+        which = names[0] if len(names) == 1 else f"all {len(names)}"
+        text = f"or, for plain {needs.runtime}, allow {which} to the program too"
+        gained = [f"{each.syscall}: {each.opens}" for each in needs.calls]
+        yield Remedy(kind="rules", text=text, rules=_allow(names), opens=gained)
+    fewer = needs.with_no_new_privs
+    if fewer is not None and len(fewer) < len(names):
+        text = (
+            f"or with no_new_privs and {len(fewer)} of them: {', '.join(fewer)}"
+            if fewer
+            else "or with no_new_privs, where none of them is needed"
+        )
+        yield Remedy(
+            kind="no-new-privs",
+            text=text,
+            command=with_no_new_privs(command),
+            rules=_allow(fewer) if fewer else None,
+        )
+
+
+def _hook(case: Case) -> Iterator[Remedy]:
+    yield Remedy(
+        kind="other",
+        text="make it a createContainer hook: those run before the filter is on",
+    )
+    yield _rule(case)
+
+
+def _architecture(case: Case) -> Iterator[Remedy]:
+    arch = Arch.parse(case.denial.arch)
+    yield Remedy(
+        kind="profile",
+        text=f"add {arch.scmp} to the profile's architectures",
+        rules={"architectures": [Arch.native().scmp, arch.scmp]},
+    )
+
+
+def _program(case: Case) -> Iterator[Remedy]:
+    name = case.denial.syscall
+    if name in _FALL_BACK and case.denial.errno != "ENOSYS" and case.meant != ENOSYS:
+        text = f"answer {name} with ENOSYS: C libraries then use the older call instead"
+        rule = {"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": ENOSYS}
+        yield Remedy(kind="profile", text=text, rules=[rule])
+    if case.denial.rule.by == "unknown":
+        yield Remedy(
+            kind="other",
+            text="the filter is not the container's: the program, or what started it, loaded it",
+        )
+        return
+    yield _rule(case)
+    twins = sorted({t for family in TWINS if name in family for t in family} - {name})
+    if twins:
+        text = f"other C libraries use {', '.join(twins)} for the same; allow those with it"
+        yield Remedy(kind="profile", text=text, rules=_allow([name, *twins]))
+    yield Remedy(
+        kind="other",
+        text="or record all that the program needs: seclatch record, then seclatch generate",
+    )
+
+
+def _rule(case: Case) -> Remedy:
+    name = case.denial.syscall
+    text = f"allow {name} to the program, if it may have it: {opens(name)}"
+    return Remedy(kind="rules", text=text, rules=_allow([name]))
+
+
+_BY_CAUSE: dict[str, Callable[[Case], Iterator[Remedy]]] = {
+    "hook-denied": _hook,
+    "wrong-architecture": _architecture,
+    "program-denied": _program,
+    "possibly-denied": _program,
+}

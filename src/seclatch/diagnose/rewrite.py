@@ -1,0 +1,99 @@
+"""The user's command line as it would be with the latch, or with no_new_privs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+_FRONTS = "/usr/local/lib/seclatch"
+_ENGINES = {"docker": "docker", "podman": "podman", "nerdctl": "containerd", "ctr": "containerd"}
+_STARTS = ("run", "create")
+
+
+def find_client(command: Sequence[str]) -> tuple[int, str]:
+    """Where in a command line the client's name is (it may be wrapped), and the name; (-1, "")."""
+    for index, word in enumerate(command):
+        name = PurePosixPath(word).name
+        if name in (*_ENGINES, "runc", "crun", "seclatch"):
+            return index, name
+    return -1, ""
+
+
+def with_latch(command: Sequence[str], runtime: str) -> list[str]:
+    """The command under the latch; [] where it is not known how to say that."""
+    words = list(command)
+    at, client = find_client(words)
+    if client in ("runc", "crun"):
+        words[at] = f"seclatch-{client}"
+        return words
+    if client == "seclatch":
+        return [word for word in words if word != "--plain"] if "--plain" in words else []
+    verb = _verb(words, at)
+    places = {"docker": verb + 1, "podman": at + 1, "ctr": verb + 1}
+    if verb < 0 or client not in places:
+        return []
+    option, value = "--runtime", "seclatch"
+    if client == "ctr":
+        option, value = "--runc-binary", f"{_FRONTS}/containerd/{runtime}"
+    return _with_option(words, places[client], option, value)
+
+
+def with_no_new_privs(command: Sequence[str]) -> list[str]:
+    """The command with no_new_privs; [] where it is not known how to say that."""
+    words = list(command)
+    at, client = find_client(words)
+    verb = _verb(words, at)
+    if verb < 0:
+        return []
+    if client in ("docker", "podman", "nerdctl"):
+        return [*words[: verb + 1], "--security-opt", "no-new-privileges", *words[verb + 1 :]]
+    if client == "seclatch":
+        return [*words[: verb + 1], "--no-new-privs", *words[verb + 1 :]]
+    if client == "ctr" and "--allow-new-privs" in words:
+        return [word for word in words if word != "--allow-new-privs"]
+    return []
+
+
+def needed_install(command: Sequence[str]) -> str:
+    """The engine for which the latch is not installed yet, "" where it is or none is needed."""
+    engine = _ENGINES.get(find_client(command)[1], "")
+    return "" if not engine or Path(_FRONTS, engine).is_dir() else engine
+
+
+def given_profile(command: Sequence[str]) -> str:
+    """The profile that the command line names, "" for the engine's own."""
+    for index, word in enumerate(command):
+        following = command[index + 1] if index + 1 < len(command) else ""
+        for option in ("--seccomp-profile", "--profile"):
+            if word == option:
+                return following
+            if word.startswith(f"{option}="):
+                return word.partition("=")[2]
+        value = following if word == "--security-opt" else word.removeprefix("--security-opt=")
+        if value.startswith("seccomp=") and value != word:
+            return value.partition("=")[2]
+    return ""
+
+
+def name_profile(command: Sequence[str]) -> str:
+    """What to call the profile that a start by this command gets; "" where only its bundle says."""
+    given, client = given_profile(command), find_client(command)[1]
+    default = client in ("docker", "podman", "nerdctl") and _verb(command, 0) >= 0
+    return given or (f"{client}'s own default profile" if default else "")
+
+
+def _verb(words: Sequence[str], at: int) -> int:
+    for index in range(max(at, 0) + 1, len(words)):
+        if words[index] in _STARTS:
+            return index
+    return -1
+
+
+def _with_option(words: list[str], at: int, option: str, value: str) -> list[str]:
+    """Put an option at a place, instead of where it stands already."""
+    for index, word in enumerate(words[:-1]):
+        if word == option:
+            return [*words[: index + 1], value, *words[index + 2 :]]
+        if word.startswith(f"{option}="):
+            return [*words[:index], f"{option}={value}", *words[index + 1 :]]
+    return [*words[:at], option, value, *words[at:]]

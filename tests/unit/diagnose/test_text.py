@@ -1,0 +1,80 @@
+"""What is shown: hostile text stays text, an engine's error is cut to what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+import pytest
+
+from seclatch.diagnose.arguments import show_arguments
+from seclatch.diagnose.explanation import Denial, Explanation, Message, Rule
+from seclatch.diagnose.words import number_in, plain
+from seclatch.report.explanation import show
+
+EVIL = "\x1b]0;x\x07\x1b[31m[bold]\u202eevil\nseccomp: forged"
+
+
+def explanation(**changes: Any) -> Explanation:
+    values: dict[str, Any] = {
+        "seccomp": True, "cause": "program-denied", "summary": EVIL, "stage": "program",
+        "evidence": [EVIL], "command": [EVIL], "status": 1, "needs": None, "remedies": [],
+        "incomplete": 0,
+        "messages": [Message(stage="program", program=EVIL, text=EVIL)],
+        "denials": [
+            Denial(
+                syscall="open", number=2, arch="x86_64", arguments=[f'"{EVIL}"'], action="",
+                errno="EPERM", signal="", count=1, time=0.0, pid=1, program=EVIL,
+                stage="program", session="start", fatal=True,
+                rule=Rule(by="default", text="the default action", profile=EVIL),
+            )
+        ],
+    }  # fmt: skip
+    return Explanation(**values | changes)
+
+
+def test_hostile_text_stays_text() -> None:
+    shown = click.unstyle(show(msgspec.to_builtins(explanation()), 100))
+    assert not set(shown) & {"\x1b", "\x07", "\u202e"}
+    assert "[bold]" in shown  # no markup either
+    assert not any(line.startswith("seccomp: forged") for line in shown.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("docker: Error response from daemon: failed to create task for container: x", "x"),
+        ('time="now" level=error msg="a \\"b\\""', 'a "b"'),
+        ('{"msg":"exec: no","level":"error"}', "exec: no"),
+        ('{"msg":', '{"msg":'),
+        ("plain", "plain"),
+    ],
+)
+def test_an_error_without_its_wrapping(text: str, what: str) -> None:
+    assert plain(text) == what
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("x: Operation not permitted", 1), ("x: operation not permitted: unknown", 1),
+     ("mkdir: Read-only file system", 30), ("nothing", 0)],
+)  # fmt: skip
+def test_the_errno_in_a_sentence(text: str, number: int) -> None:
+    assert number_in(text) == number
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "text", "shown"),
+    [
+        ("openat", (0xFFFFFF9C, 1, 0x80041, 0, 0, 0), "/x", ['"/x"', "O_WRONLY|O_CREAT|O_CLOEXEC"]),
+        ("prctl", (24, 5, 0, 0, 0, 0), "", ["PR_CAPBSET_DROP", "5"]),
+        ("socket", (2, 1, 0, 0, 0, 0), "", ["AF_INET", "1", "0"]),
+        ("close", (3, 0, 0, 0, 0, 0), "", ["3"]),
+        ("close_range", (3, 0xFFFFFFFF, 0, 0, 0, 0), "", ["3", "-1", "0"]),
+        ("capset", (1, 2, 3, 4, 5, 6), "", []),
+        ("mkdir", (1, 2, 3, 4, 5, 6), "/a", ['"/a"']),
+    ],
+)
+def test_arguments(name: str, args: tuple[int, ...], text: str, shown: list[str]) -> None:
+    assert show_arguments(name, args, text) == shown
