@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
-from seclatch.model.recording import Calls, Denial, Recording
+from seclatch.model.recording import Calls, Denial, Process, Recording
 
 
 class Follower:
@@ -14,10 +15,12 @@ class Follower:
         self._seen: set[tuple[str, str, str]] = set()
 
     def news(self, recording: Recording) -> Iterator[str]:
-        """Give a line for each call, and each denied one, that was not there before.
+        """Give a line for each call, and each denied one, that was not there before: stage, call,
+        the first process that made it.
 
         The stage is as it looks by now: before a filter or an exec tells, init is a client's.
         """
+        processes = {each.id: each for each in recording.processes}
         made: list[Calls | Denial] = [*recording.calls, *recording.denials]
         for each in made:
             verdict = "denied" if isinstance(each, Denial) else ""
@@ -25,15 +28,36 @@ class Follower:
             key = (each.stage, name, verdict)
             if key not in self._seen:
                 self._seen.add(key)
-                yield f"{each.stage:<14} {name} {verdict}".rstrip()
+                who = _name(processes.get(-1 if each.process is None else each.process))
+                yield f"{each.stage:<14} {f'{name} {verdict}'.rstrip():<24} {who}".rstrip()
+
+
+def _name(process: Process | None) -> str:
+    """A process by its last program and its pid."""
+    if process is None:
+        return ""
+    program = PurePosixPath(process.images[-1].exe).name if process.images else "?"
+    return f"{program}[{process.pid}]"
+
+
+def sum_up_so_far(recording: Recording) -> str:
+    """One short line while the recorder is at work."""
+    calls = sum(each.count for each in recording.calls)
+    denied = sum(each.count for each in recording.denials)
+    living = sum(each.ended is None for each in recording.processes)
+    return (
+        f"{recording.duration:.0f} s, {calls:,} calls of {len(recording.processes):,} processes, "
+        f"{living:,} of them running" + (f", {denied:,} denied" if denied else "")
+    )
 
 
 def describe(recording: Recording, path: str) -> Iterator[str]:
     """Sum a recording up, a sentence each; what is missing from it is never left out."""
     calls = sum(each.count for each in recording.calls)
     denied = sum(each.count for each in recording.denials)
+    processes = len(recording.processes)
     yield (
-        f"recorded {calls:,} calls of {len(recording.processes):,} processes"
+        f"recorded {calls:,} calls of {processes:,} process{'' if processes == 1 else 'es'}"
         + (f", {denied:,} denied" if denied else "")
         + f", in {path}"
     )

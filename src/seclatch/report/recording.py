@@ -40,7 +40,9 @@ def show_processes(recording: Recording, console: Console) -> None:
     children: dict[int | None, list[Process]] = {}
     for process in recording.processes:
         children.setdefault(process.parent, []).append(process)
-    tree = Tree(_safe(shlex.join(recording.commands[0])), hide_root=False)
+    names = ", ".join(each.name for each in recording.containers if each.name)
+    title = shlex.join(recording.commands[0]) if recording.commands else f"container {names}"
+    tree = Tree(_safe(title.rstrip()), hide_root=False)
     waiting = [(tree, each) for each in reversed(children.get(None, []))]
     while waiting:  # by hand: a recording may be deeper than Python's stack
         branch, process = waiting.pop()

@@ -9,3 +9,10 @@ def printable(text: str) -> str:
     Newlines are escaped too: a name from a container must not forge a second line of output.
     """
     return "".join(ch if ch.isprintable() else ascii(ch)[1:-1] for ch in text)
+
+
+def clipped(text: str, most: int = 4000) -> str:
+    """The same, cut to what a terminal bears: a file may name a call with a million letters."""
+    if len(text) <= most:
+        return printable(text)
+    return f"{printable(text[:most])} … ({len(text) - most} more characters)"

@@ -1,0 +1,61 @@
+"""Results in files: as a whole, devices written to, links followed unless they are planted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seclatch.diagnose import output as explanation
+from seclatch.errors import SeclatchError
+from seclatch.record import store
+from seclatch.report import file
+
+Write = Callable[[Path, bytes], None]
+WRITERS: list[Write] = [file.replace, store.replace, explanation.write]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path, write: Write) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write(pipe, b"words")
+    assert os.read(reading, 100) == b"words"
+    os.close(reading)
+    assert pipe.is_fifo()
+    assert [each.name for each in tmp_path.iterdir()] == ["pipe"]
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("write", [store.replace, explanation.write])
+def test_a_full_device_is_an_error_and_stays(tmp_path: Path, write: Write) -> None:
+    """`-o /dev/full`, as root: a rename would leave a file there for everybody."""
+    device = tmp_path / "full"
+    os.mknod(device, 0o20666, os.makedev(1, 7))
+    with pytest.raises(SeclatchError, match="No space left"):
+        write(device, b"words")
+    assert device.is_char_device()
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_link_stays_one(tmp_path: Path, write: Write) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to("target")
+    write(link, b"new")
+    assert (link.is_symlink(), target.read_bytes()) == (True, b"new")
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_planted_link_is_not_followed(tmp_path: Path, write: Write) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to("target")
+    os.lchown(link, 65534, 65534)
+    with pytest.raises((SeclatchError, PermissionError), match="another user"):
+        write(link, b"new")
+    assert target.read_text() == "old"

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+from hypothesis import given, settings
+
+from seclatch.model.recording import Recording
+from seclatch.profile.fit import fit
+from seclatch.report.compose import compose
+from seclatch.report.document import Report, make_schema
+from seclatch.report.html import render
+from seclatch.report.terminal import render as render_text
+from seclatch.report.text import printable
+from tests.unit.recordings import recordings
+from tests.unit.report.starts import HOSTILE, crowd, start
+
+SCHEMA = Path(__file__).parents[3] / "src/seclatch/data/schemas/report-1.json"
+
+
+def report(recording: Recording) -> Report:
+    return compose(recording, fit(recording))
+
+
+@pytest.mark.parametrize("latched", [True, False])
+def test_the_page_says_where_the_filter_begins(latched: bool) -> None:
+    page = render(report(start(latched=latched)))
+    assert page.count("the filter begins here") == 1
+    assert ("suspended by the latch: 10.0 ms" in page or "filtered-init, suspended" in page) == (
+        latched
+    )
+
+
+def test_hostile_text_stays_text() -> None:
+    page = render(report(start(latched=True, argv=("/bin/x", *HOSTILE))))
+    assert page.count("<script") == page.count("</script>") == 1
+    assert "<img" not in page
+    assert "\u202e" not in page and "\x1b" not in page
+    assert "{{ 7 * 7 }}" in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_name_of_a_megabyte_is_cut() -> None:
+    recording = start(latched=True, argv=("/bin/" + "x" * 1_000_000,))
+    assert len(render(report(recording)).encode()) < 500_000
+
+
+def test_hostile_text_in_the_terminal() -> None:
+    for hostile in HOSTILE:
+        text = render_text(report(start(latched=True, argv=("/bin/x", hostile))), 200)
+        assert "\x1b" not in text and "\u202e" not in text
+        assert printable(hostile)[:10] in text
+
+
+def test_the_page_asks_for_nothing() -> None:
+    page = render(report(start(latched=True)))
+    assert not re.findall(r"\b(?:src|srcset|action|formaction|data|poster)\s*=", page)
+    assert all(target.startswith("#") for target in re.findall(r"href=\"([^\"]*)", page))
+    assert "@import" not in page
+    assert not re.findall(r"url\((?!#)", page)
+    assert "default-src &#39;none&#39;" in page
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_ten_thousand_processes_are_a_small_page(alike: bool) -> None:
+    assert len(render(report(crowd(10_000, alike=alike))).encode()) < 500_000
+
+
+@settings(max_examples=30, deadline=None)
+@given(recordings())
+def test_any_recording_can_be_shown(recording: Recording) -> None:
+    made = report(recording)
+    assert render(made).endswith("</html>\n") or render(made).endswith("</html>")
+    assert render_text(made, 80)
+    jsonschema.validate(json.loads(msgspec.json.encode(made)), json.loads(SCHEMA.read_bytes()))
+
+
+def test_the_published_schema_is_that_of_the_types() -> None:
+    assert json.loads(SCHEMA.read_bytes()) == make_schema()
