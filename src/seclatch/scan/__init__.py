@@ -1,0 +1,1 @@
+"""What a program could call: system calls that are reachable in an ELF file and its libraries."""

@@ -1,0 +1,83 @@
+"""Data as objects: which pointers a reference to data can reach.
+
+A function pointer counts only if the object that holds it is referenced by code that is reached:
+this is what makes the result tight. An object is what a symbol delimits, or a word of the linker's
+own, or what lies between two addresses that code or data take. Boundaries never lie inside of an
+object of known size. Where code reads the middle of something (rip-relative), no boundary is set:
+a structure's fields are read so.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+
+import numpy as np
+
+from seclatch.scan import elf as elfs
+from seclatch.scan.elf import Elf
+from seclatch.scan.functions import words
+from seclatch.scan.relocations import ADDRESS, Pointer, Relocations
+from seclatch.scan.sweep import Sweep
+from seclatch.scan.symbols import Symbols
+
+
+@dataclass(slots=True)
+class Objects:
+    """`bounds[i]` is where object i begins; its pointers are `pointers[first[i]:first[i + 1]]`."""
+
+    bounds: np.ndarray
+    pointers: list[Pointer]
+    first: list[int]
+
+
+def divide(
+    elf: Elf, symbols: Symbols, relocations: Relocations, sweep: Sweep, starts: list[int]
+) -> Objects:
+    """Divide the file's address space into objects and sort the pointers into them."""
+    pointers = relocations.pointers
+    if elf.position_dependent:
+        pointers = sorted([*pointers, *_bare_pointers(elf, pointers, starts)])
+    bounds = np.array(sorted(_bounds(elf, symbols, relocations, sweep)), np.int64)
+    slots = np.array([each.slot for each in pointers], np.int64)
+    first = [*np.searchsorted(slots, bounds).tolist(), len(pointers)]
+    return Objects(bounds, pointers, first)
+
+
+def _bare_pointers(elf: Elf, known: list[Pointer], starts: list[int]) -> list[Pointer]:
+    """Aligned words that are addresses, in files in which no relocation says so.
+
+    Of code only starts of functions: others are numbers that happen to be in the range.
+    """
+    taken = {each.slot for each in known}
+    functions = set(starts)
+    slots, values = words(elf)
+    return [
+        Pointer(slot, ADDRESS, value)
+        for slot, value in zip(slots.tolist(), values.tolist(), strict=True)
+        if slot not in taken and (not elf.is_code(value) or value in functions)
+    ]
+
+
+def _bounds(elf: Elf, symbols: Symbols, relocations: Relocations, sweep: Sweep) -> set[int]:
+    hard = {edge for slot in relocations.got for edge in (slot, slot + 8)}
+    sized = sorted((start, start + size) for start, size in symbols.objects if size)
+    hard |= {edge for each in sized for edge in each}
+    bounds = set(hard) | {elf.base} | {start for start, _ in symbols.objects}
+    bounds |= {to for at, to in sweep.references if at in sweep.taken}
+    bounds |= {each.value for each in relocations.pointers if each.kind == ADDRESS}
+    for section in elf.sections:
+        if section.flags & elfs.ALLOC:
+            bounds |= {section.address, section.end}
+    large = [each for each in sized if each[1] - each[0] > 8]
+    lows = [low for low, _ in large]
+    return {
+        each
+        for each in bounds
+        if elf.base <= each <= elf.end and (each in hard or not _inside(each, large, lows))
+    }
+
+
+def _inside(address: int, objects: list[tuple[int, int]], lows: list[int]) -> bool:
+    index = bisect_left(lows, address) - 1
+    return index >= 0 and address < objects[index][1]

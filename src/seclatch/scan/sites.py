@@ -1,0 +1,143 @@
+"""The constants that a file's code hands on: numbers of system calls, arguments of functions."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+
+import numpy as np
+
+from seclatch.scan import arguments, gates, resolve, tables
+from seclatch.scan.elf import AARCH64, X86_64
+from seclatch.scan.functions import words
+from seclatch.scan.objects import Objects
+from seclatch.scan.relocations import SYMBOL, Relocations
+from seclatch.scan.symbols import Symbols
+from seclatch.scan.walk import Machine, Ways
+
+_SYSCALL = "syscall"
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """The numbers of system calls, the rows of `arguments`, and the data objects in which a
+    pointer to syscall(2) is stored."""
+
+    numbers: resolve.Numbers
+    arguments: list[arguments.Row]
+    stored: list[int]
+
+
+def find(
+    code: arguments.Code, divided: Objects, written: Relocations, tabled: set[int]
+) -> Constants:
+    """Ask for the number of each site, of each call of the C library's syscall(2), and for the
+    arguments that gates depend on. `tabled`: where tables of jumps lead to from other functions."""
+    sweep = code.sweep
+    starts = sorted(code.found.starts)
+    machine = _Machines(code, starts, divided, _entered(code, divided, tabled))
+    resolver = resolve.Resolver(starts, sweep, machine.function, machine.stack, machine.pushes)
+    code.entered |= _pointed(code.known, divided)
+    wanted = gates.knowledge().arguments
+    uses = arguments.Uses(code, divided.pointers, written, {_SYSCALL, *wanted})
+    queries: set[resolve.Query] = {(at, ("in", machine.number)) for at in sweep.sites}
+    queries |= arguments.queries(uses, _SYSCALL, code, resolver, machine.arguments[0])
+    numbers = resolver.resolve(queries)
+    for each in numbers.wrappers:
+        # A wrapper whose address code takes may be called with any number from anywhere. One
+        # whose address is stored counts when the object that holds it is reached (`reach`).
+        if starts[each] in code.taken:
+            numbers.unresolved.add((each, starts[each]))
+    for at in (*uses.taken.get(_SYSCALL, ()), *uses.stubs.get(_SYSCALL, ())):
+        numbers.unresolved.add((resolver.function(at), at))
+    stored = np.searchsorted(divided.bounds, sorted(uses.slots.get(_SYSCALL, ())), "right") - 1
+    found = arguments.find(uses, code, resolver, wanted, machine.arguments)
+    return Constants(numbers, found, stored.tolist())
+
+
+def _entered(code: arguments.Code, divided: Objects, tabled: set[int]) -> list[tuple[int, bool]]:
+    """The addresses within functions to which more leads than their own jumps, in order; True for
+    those that are only stored somewhere: maybe in a table of the function itself."""
+    found = {to for _, to, _ in code.sweep.transfers} | {to for _, to in code.sweep.references}
+    stored = {each.value for each in divided.pointers if each.kind != SYMBOL}
+    if code.elf.position_dependent:
+        stored |= set(words(code.elf)[1].tolist())
+    inside = (found | tabled | stored) - code.found.starts
+    return [(each, each not in found and each not in tabled) for each in sorted(inside)]
+
+
+def _pointed(known: Symbols, divided: Objects) -> set[int]:
+    """The addresses that others know: exported, or stored."""
+    found = {each.value for each in divided.pointers if each.kind != SYMBOL}
+    return found | {row.address for rows in known.exports.values() for row in rows}
+
+
+class _Machines:
+    """Makes the machine of a function; knows the registers of the system call convention."""
+
+    def __init__(
+        self, code: arguments.Code, starts: list[int], divided: Objects,
+        entered: list[tuple[int, bool]],
+    ) -> None:  # fmt: skip
+        elf, sweep = code.elf, code.sweep
+        self._elf, self._sweep, self._starts, self._entered = elf, sweep, starts, entered
+        self._handlers = code.found.handlers
+        self._bounds = divided.bounds
+        self._at = np.array([at for at, _ in sweep.references], np.int64)
+        self._order = np.argsort(self._at, kind="stable")
+        self._sorted = self._at[self._order]
+        if elf.machine == X86_64:
+            from seclatch.scan import x86flow  # noqa: PLC0415
+
+            self.number, self.stack = int(x86flow.RAX), int(x86flow.RSP)
+            self.arguments = [int(each) for each in x86flow.ARGUMENTS]
+            self.pushes = True
+        else:
+            self.number, self.stack, self.pushes = 8, 31, False
+            self.arguments = list(range(8))
+
+    def function(self, index: int) -> Machine:
+        """Decode a function."""
+        start = self._starts[index]
+        stop = self._starts[index + 1] if index + 1 < len(self._starts) else self._elf.end
+        stop = min([stop, *(high for low, high in self._elf.code if low <= start < high)])
+        code = self._elf.memory[start - self._elf.base : stop - self._elf.base]
+        switch = self._switch(start, stop)
+        sweep, entered = self._sweep, self._into(start, stop, {*switch})
+        caught = start in self._handlers
+        labels = self._has_labels(start, stop)
+        ways = Ways(sweep.endless, sweep.twice, switch, entered, caught, labels)
+        if self._elf.machine == AARCH64:
+            from seclatch.scan import a64flow  # noqa: PLC0415
+
+            return a64flow.Function(code, start, ways)
+        from seclatch.scan import x86flow  # noqa: PLC0415
+
+        return x86flow.Function(code, start, ways)
+
+    def _into(self, start: int, stop: int, switch: set[int]) -> list[int]:
+        low, high = (bisect_left(self._entered, (each, False)) for each in (start, stop))
+        rows = self._entered[low:high]
+        return [at for at, stored in rows if not stored or at not in switch]
+
+    def _has_labels(self, start: int, stop: int) -> bool:
+        low, high = np.searchsorted(self._sorted, [start, stop])
+        return any(
+            start < self._sweep.references[position][1] < stop
+            for position in self._order[low:high].tolist()
+        )
+
+    def _switch(self, start: int, stop: int) -> list[int]:
+        """Where the tables of jumps lead that the function refers to."""
+        low, high = np.searchsorted(self._sorted, [start, stop])
+        limits = self._bounds
+        found: list[int] = []
+        for position in self._order[low:high].tolist():
+            to = self._sweep.references[position][1]
+            filled = self._elf.base + len(self._elf.memory) - 16
+            if to % 4 or not self._elf.base <= to < filled - 8 or self._elf.is_code(to):
+                continue
+            index = int(np.searchsorted(limits, to, "right"))
+            end = min(int(limits[index]) if index < len(limits) else filled, filled)
+            found += tables.entries(self._elf, to, end).tolist()
+        return found

@@ -1,0 +1,78 @@
+"""The scan file: one JSON document."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from seclatch.errors import InputError
+from seclatch.model.scan import SCHEMA, Scan
+
+MAX_SIZE = 1 << 28
+SCHEMA_FILE = f"schemas/scan-{SCHEMA}.json"
+
+
+def encode(scan: Scan) -> bytes:
+    """The file's content."""
+    return msgspec.json.format(msgspec.json.encode(scan), indent=1) + b"\n"
+
+
+def read(path: Path) -> Scan:
+    """Read a file. Raises InputError, naming the place and the rule."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_SIZE + 1)
+    except OSError as error:
+        raise InputError(str(path), "", error.strerror or "cannot be read") from error
+    if len(content) > MAX_SIZE:
+        raise InputError(str(path), "", "larger than any scan")
+    return decode(str(path), content)
+
+
+def decode(source: str, content: bytes) -> Scan:
+    """Read a file's content; its version is looked at before the rest."""
+    try:
+        head = msgspec.json.decode(content, type=_Head)
+        if head.kind != "scan":
+            raise InputError(
+                source, "kind", "not a scan", remedy="give what `seclatch scan -o FILE` wrote"
+            )
+        if head.schema != SCHEMA:
+            raise InputError(
+                source,
+                "schema",
+                f"version {head.schema} of the format, this seclatch reads {SCHEMA}",
+                remedy="scan again",
+            )
+        return msgspec.json.decode(content, type=Scan)
+    except msgspec.ValidationError as error:
+        problem, _, place = str(error).partition(" - at `")
+        raise InputError(source, place.removesuffix("`"), problem) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(source, "", f"not a scan: {error}") from error
+
+
+class _Head(msgspec.Struct):
+    schema: int
+    kind: str = ""
+
+
+def make_schema() -> dict[str, Any]:
+    """Make the JSON schema of the format from its types; their docstrings become its texts."""
+    schema = msgspec.json.schema(Scan)
+    for definition in schema["$defs"].values():
+        definition["description"] = inspect.cleandoc(definition["description"])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"seclatch scan, version {SCHEMA}",
+        **schema,
+    }
+
+
+def published_schema() -> bytes:
+    """Read the schema that is shipped; a test holds it to the types."""
+    return resources.files("seclatch.data").joinpath(SCHEMA_FILE).read_bytes()

@@ -1,0 +1,96 @@
+"""What is known of libraries (data/scan/*.toml), held against older and newer versions."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from seclatch.scan import imports
+from seclatch.scan.cache import Cache
+from seclatch.scan.gates import knowledge
+from seclatch.scan.program import Target, scan
+from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.search import Module
+from tests.libraries.suites import SUITES, libraries, root
+from tests.scan import traced
+from tests.scan.makers import callers, unexplained
+from tests.scan.test_recall import COMMANDS
+
+pytestmark = pytest.mark.timeout(1200)
+ARCHES = ("amd64", "arm64")
+LIBC = ("libc.so.6", "libpthread.so.0", "ld-linux-x86-64.so.2")
+
+
+@pytest.fixture(scope="module")
+def cache() -> Cache:
+    return Cache(None)
+
+
+def module(cache: Cache, path: Path) -> Module:
+    return Module(str(path), cache.summary(path.read_bytes()))
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_rows_know_all_that_make_their_calls(suite: str, cache: Cache) -> None:
+    """Not of arm64's: there who forms the address of a page seems to use all that is on it."""
+    place, strangers = root(suite, "amd64"), {}
+    found = [path for name in LIBC for path in libraries(place, name)[:1]]
+    assert len(found) >= 2
+    for path in found:
+        library = module(cache, path)
+        above = callers(library.summary)
+        for gate in knowledge().gates:
+            about = gate.is_about(library.name, library.summary.machine)
+            if about and (gate.opened_by or gate.guards) and (gate.syscalls or gate.guards):
+                strangers[library.name, gate.name] = unexplained(library, gate, above)
+    assert {key: who for key, who in strangers.items() if who} == {}
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("suite", [each for each in SUITES if SUITES[each] != "libssl1.1"])
+def test_openssl_asks_in_one_place(suite: str, arch: str, cache: Cache) -> None:
+    place = root(suite, arch)
+    (crypto,) = libraries(place, "libcrypto.so.3")[:1]
+    held = imports.withheld(module(cache, crypto))
+    assert {"shmget", "shmat", "shmdt", "recvmmsg", "sendmmsg"} <= held.keys()
+    assert ("select" in held) == (suite != "bookworm")  # 3.0 waits for sockets with it, too
+
+
+TRACE = (
+    'mount --bind /dev "$1/dev" && mount -t proc proc "$1/proc" && mount -t tmpfs tmpfs "$1/tmp" &&'
+    ' mkdir "$1/tmp/w" && root=$1 log=$2 && shift 2 &&'
+    ' exec strace -f -qq -s256 -esignal=none -o "$log" chroot "$root" "$@"'
+)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("suite", SUITES)
+def test_nothing_that_is_made_is_missing(suite: str, cache: Cache, tmp_path: Path) -> None:
+    """The commands of tests/scan/programs.toml as far as their programs are there."""
+    place = root(suite, "amd64")
+    made: dict[str, set[str]] = {}
+    for command in [*COMMANDS["looked_at"], *COMMANDS["held_out"]]:
+        words = shlex.split(command.replace("{tmp}", "/tmp/w"))
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+        subprocess.run(
+            ["unshare", "--mount", "sh", "-c", TRACE, "sh", place, tmp_path / "log", *words],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+            env=environment,
+        )  # fmt: skip
+        for path, calls in traced.read((tmp_path / "log").read_text(errors="replace")).items():
+            made.setdefault(path, set()).update(calls)
+    rootfs, lost, programs = Rootfs(place), {}, 0
+    for path, calls in made.items():
+        real = rootfs.resolve(path)
+        if path.endswith("/chroot") or real is None or rootfs.head(real, 4) != b"\x7fELF":
+            continue
+        programs += 1
+        found = {each.name for each in scan(rootfs, cache, Target(real, "traced")).calls}
+        if calls - found:
+            lost[path] = calls - found
+    rootfs.close()
+    assert lost == {}
+    assert programs >= 60

@@ -1,0 +1,30 @@
+"""Servers of other suites at work: until 2.33 threads are a library of their own (libpthread)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seclatch.scan.cache import Cache
+from seclatch.scan.program import Target, scan
+from seclatch.scan.rootfs import Rootfs
+from tests.libraries.suites import with_servers
+from tests.scan.servers import servers, trace
+
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.root]
+
+
+@pytest.mark.parametrize("suite", ["bullseye", "bookworm"])
+@pytest.mark.parametrize("name", servers())
+def test_a_server_at_work(name: str, suite: str, tmp_path: Path) -> None:
+    place, server = with_servers(suite), servers()[name]
+    rootfs = Rootfs(place)
+    program = scan(rootfs, Cache(None), Target(server.path, "traced"))
+    rootfs.close()
+    found = {call.name for call in program.calls}
+    made = trace(server, place, tmp_path)
+    assert len(made) >= 35
+    assert made <= found
+    assert program.whole, program.open
+    assert {"sched_setscheduler", "sched_getparam"}.isdisjoint(found)

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seclatch.scan.cache import Cache
+from seclatch.scan.rootfs import Rootfs
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    """Summaries shared by the tests of a session, never those of another."""
+    return Cache(tmp_path_factory.mktemp("summaries"))
+
+
+@pytest.fixture(scope="session")
+def host() -> Rootfs:
+    """This machine's own root directory."""
+    return Rootfs(Path("/"))

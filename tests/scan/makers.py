@@ -1,0 +1,109 @@
+"""Who within a library can come to make a call: a gate's row must know all of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable
+
+from seclatch.model.syscall import table
+from seclatch.scan.collect import arch_of
+from seclatch.scan.gates import Gate
+from seclatch.scan.relocations import SYMBOL
+from seclatch.scan.search import Module
+from seclatch.scan.summary import Summary
+
+
+def callers(summary: Summary) -> dict[int, set[int]]:
+    """Function -> functions that lead to it, over calls and over data that they refer to."""
+    found: dict[int, set[int]] = defaultdict(set)
+    users: dict[int, set[int]] = defaultdict(set)
+    for function in range(len(summary.starts)):
+        for called in summary.calls(function):
+            found[called].add(function)
+        for used in summary.uses(function):
+            users[used].add(function)
+    pointed = [_pointed(summary, each) for each in range(len(summary.bounds))]
+    for index in range(len(summary.bounds)):
+        for holder in _holders(index, pointed):
+            for function in pointed[index][0]:
+                found[function] |= users[holder]
+    return found
+
+
+def _pointed(summary: Summary, index: int) -> tuple[set[int], set[int]]:
+    """The functions and the objects that an object points to."""
+    functions, objects = set(), set()
+    for kind, value, _ in summary.pointers[
+        summary.pointer_first[index] : summary.pointer_first[index + 1]
+    ]:
+        addresses = [value]
+        if kind == SYMBOL:
+            name = summary.symbols[value][0] if value < len(summary.symbols) else ""
+            addresses = [row[2] for row in summary.exports.get(name, ())]
+        for address in addresses:
+            function = summary.function(address)
+            functions |= {function} if function >= 0 else set()
+            objects |= {summary.object(address)} if function < 0 else set()
+    return functions, objects
+
+
+def _holders(index: int, pointed: list[tuple[set[int], set[int]]]) -> set[int]:
+    """The object, and those that point to it, directly or through others."""
+    found, work = {index}, [index]
+    while work:
+        each = work.pop()
+        new = {i for i, (_, objects) in enumerate(pointed) if each in objects} - found
+        found |= new
+        work += new
+    return found
+
+
+def unexplained(module: Module, gate: Gate, above: dict[int, set[int]]) -> set[str]:
+    """The exported functions nearest to what makes a gate's calls that the gate knows nothing of.
+
+    `above` are the `callers` of the module's functions.
+    """
+    summary = module.summary
+    names: dict[int, set[str]] = defaultdict(set)
+    for name, rows in summary.exports.items():
+        for row in rows:
+            names[summary.function(row[2])].add(name)
+    numbers = table(arch_of(module)).numbers
+    wanted = {numbers[each] for each in gate.syscalls if each in numbers}
+    work = [f for f, made in summary.numbers.items() if wanted & set(made)]
+    if gate.functions is not None:
+        held = {f for f, each in names.items() if any(map(gate.functions.fullmatch, each))}
+        work += {each for f in held for each in above[f]} - held
+    if gate.family and gate.opened_by and gate.family.fullmatch(module.name):
+        work += _asking(summary, gate.opened_by.fullmatch)
+    seen, found = set(work), set[str]()
+    while work:
+        function = work.pop()
+        strangers = set(itertools.filterfalse(_known(gate), names[function]))
+        found |= strangers
+        if not strangers and not any(
+            gate.guards and gate.guards.fullmatch(each) for each in names[function]
+        ):
+            # Not from outside alone: the library's own functions may call it too.
+            work += above[function] - seen
+            seen |= above[function]
+    return found
+
+
+def _asking(summary: Summary, matches: Callable[[str], object]) -> list[int]:
+    """The functions that ask another library for such a name: linkage stubs, mostly."""
+    slots = {
+        index for index in range(len(summary.bounds))
+        for kind, value, _ in summary.pointers[
+            summary.pointer_first[index] : summary.pointer_first[index + 1]
+        ]
+        if kind == SYMBOL and value < len(summary.symbols)
+        and summary.symbols[value][0] not in summary.exports and matches(summary.symbols[value][0])
+    }  # fmt: skip
+    return [f for f in range(len(summary.starts)) if not slots.isdisjoint(summary.uses(f))]
+
+
+def _known(gate: Gate) -> Callable[[str], bool]:
+    patterns = [each for each in (gate.opened_by, gate.guards) if each is not None]
+    return lambda name: any(each.fullmatch(name) for each in patterns)

@@ -1,0 +1,217 @@
+"""What a path tells of a number: the branch that it has taken, a call that it does not come back
+from. glibc until 2.33 has both in libpthread (SYSCALL_CANCEL, lll_futex_wait)."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from seclatch.scan import elf as elfs
+from seclatch.scan import functions, relocations, summary, symbols
+from seclatch.scan.cache import Cache
+from seclatch.scan.gates import knowledge
+from tests.scan import traced
+from tests.scan.test_numbers import names, scanned
+
+ZERO = """
+asm(".text\\n.globl made\\n.type made, @function\\nmade: .cfi_startproc\\n"
+    " mov %fs:0x18, %eax\\n BEFORE\\n test %eax, %eax\\n BETWEEN\\n jne 1f\\n"
+    "2: syscall\\n ret\\n1: mov $102, %eax\\n AFTER\\n .cfi_endproc\\n");
+int made(void);
+int main(void) { return made(); }
+"""
+CLEAR, OPEN = {"getuid", "read"}, None
+OTHERS = "syscall; ret"
+
+# What stands in the code, and what is found: None if the site cannot be told.
+WAYS: dict[str, tuple[dict[str, str], set[str] | None]] = {
+    "by the branch alone": ({"AFTER": OTHERS}, CLEAR),
+    "from elsewhere too": ({"AFTER": "mov %edi, %eax; jmp 2b"}, OPEN),
+    "into between": ({"BEFORE": "test %edi, %edi; jz 3f", "BETWEEN": "3:", "AFTER": OTHERS}, OPEN),
+}
+
+
+def build(source: str, directory: Path, *flags: str) -> Path:
+    program = directory / "p"
+    program.with_suffix(".c").write_text(source)
+    words = ["gcc", "-w", "-O1", "-o", program, program.with_suffix(".c"), *flags]
+    subprocess.run(words, check=True, timeout=60)
+    return program
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_number_that_a_branch_tells(way: str, cache: Cache, tmp_path: Path) -> None:
+    texts, expected = WAYS[way]
+    source = ZERO
+    for word in ("BEFORE", "BETWEEN", "AFTER"):
+        source = source.replace(word, texts.get(word, ""))
+    program = scanned(build(source, tmp_path), cache)
+    assert program.whole == (expected is not None)
+    assert names(program) >= (expected or set())
+
+
+RAW = """
+#include <stdlib.h>
+#define CALL(nr) ({ long r; \\
+    asm volatile("syscall" : "=a"(r) : "0"(nr) : "rcx", "r11", "memory"); r; })
+__attribute__((noinline, cold)) void slow(void) { asm volatile(""); }
+"""
+
+# What gcc makes of these leads into the middle of a function: from its own cold part, from a table.
+INTO = {
+    "a cold part": ("""
+        __attribute__((noinline)) long raw(long *n) {
+            long nr = *n;
+            if (__builtin_expect(nr != 0, 0)) { slow(); nr = 102; }
+            return CALL(nr);
+        }
+        int main(int n, char **v) { long a = n; return raw(&a); }""", ["-O2"]),
+    "a cold part's constant": ("""
+        __attribute__((noinline)) long raw(long n) {
+            long nr = 39;
+            if (__builtin_expect(n != 2, 0)) { slow(); nr = 102; }
+            return CALL(nr);
+        }
+        int main(int n, char **v) { return raw(n); }""", ["-O2"]),
+    "a table of addresses": ("""
+        __attribute__((noinline)) long f(long nr, int c) {
+            switch (c) {
+            case 1: return 5; case 2: slow(); return 7; case 3: return 11; case 4: exit(3);
+            case 5: slow(); return 17; case 6: if (nr) return -1; /* fall through */
+            case 7: return CALL(nr); }
+            return 0;
+        }
+        int main(int n, char **v) { return f(n > 1 ? 0 : 102, n + 6); }""",
+        ["-O2", "-fno-pie", "-no-pie"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", INTO)
+@pytest.mark.parametrize("link", [[], ["-static"]], ids=["dynamic", "static"])
+def test_ways_into_the_middle(way: str, link: list[str], cache: Cache, tmp_path: Path) -> None:
+    """The number is found, or the program is open; never neither."""
+    body, flags = INTO[way]
+    path = build(RAW + body, tmp_path, *flags, *link)
+    made = traced.trace([str(path)], tmp_path / "log")[str(path)]
+    assert "getuid" in made
+    program = scanned(path, cache)
+    assert made <= names(program) or program.open
+
+
+STUBS = """
+#include <unistd.h>
+extern void pthread_exit(void *);  /* without what its header says of it */
+void *volatile kept[3];
+__attribute__((noinline)) void leave(void) { asm volatile(""); pthread_exit(0); }
+__attribute__((noinline)) long work(int n) {
+    long nr = 39, r;
+    if (n > 0) { getpid(); nr = 102; }
+    asm volatile("syscall" : "=a"(r) : "0"(nr) : "rcx", "r11", "memory");
+    return r;
+}
+int main(int n, char **v) {
+    kept[0] = (void *)getpid; kept[1] = (void *)pthread_exit;
+    work(n);
+    if (n > 3) leave();
+    return 0;
+}
+"""
+
+
+def test_stubs_of_half_the_size(cache: Cache, tmp_path: Path) -> None:
+    """What is called and has its address taken gets a stub of 8 bytes (.plt.got): its neighbour
+    does not come back, it does."""
+    path = build(STUBS, tmp_path, "-O2")
+    made = traced.trace([str(path)], tmp_path / "log")[str(path)]
+    program = scanned(path, cache)
+    assert "getuid" in made <= names(program)
+
+
+# A loop that keeps the number in a register which calls may change, and gives up by a call.
+LOOP = """
+#include <stdlib.h>
+asm(".text\\n.globl made\\n.type made, @function\\nmade: .cfi_startproc\\n mov $102, %r9d\\n"
+    " jmp 1f\\n2: call CALLED@PLT\\n3: inc %ecx\\n"
+    "1: mov %r9d, %eax\\n syscall\\n test %eax, %eax\\n jg 3b\\n js 2b\\n ret\\n .cfi_endproc\\n");
+int made(void);
+int main(void) { if (made() > 1) CALLED(); }
+"""
+
+
+@pytest.mark.parametrize(("called", "whole"), [("abort", True), ("getpid", False)])
+@pytest.mark.parametrize("flag", ["-Wl,-z,lazy", "-Wl,-z,now", "-Wl,-z,ibtplt"])
+def test_a_call_that_does_not_come_back(
+    called: str, whole: bool, flag: str, cache: Cache, tmp_path: Path
+) -> None:
+    program = scanned(build(LOOP.replace("CALLED", called), tmp_path, flag), cache)
+    assert "getuid" in names(program) or not whole
+    assert program.whole is whole
+
+
+LIBRARIES = (
+    "/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libstdc++.so.6",
+    "/usr/aarch64-linux-gnu/lib/libc.so.6",
+)  # fmt: skip
+SEEM_TO = {"__assert_fail"}
+"""It jumps to what it shares with others, which seems to return."""
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_what_is_said_never_to_return_does_not(library: str) -> None:
+    elf = elfs.parse(Path(library).read_bytes())
+    known, written = symbols.read(elf), relocations.read(elf)
+    _, sweep = summary._settle(elf, functions.find(elf, known, written))
+    rows = {name: each for name, each in known.exports.items()
+            if knowledge().endless.fullmatch(name)}  # fmt: skip
+    assert len(rows) >= 15
+    returning = {name for name, each in rows.items()
+                 if not all(row.address in sweep.endless for row in each)}  # fmt: skip
+    assert returning <= SEEM_TO
+
+
+# As libpthread was until 2.33: what makes calls by a pointer is known by its name.
+SETXID = """
+#define HIDDEN __attribute__((visibility("hidden"), noinline)) long
+#define CALL(nr) ({ long r; \\
+    asm volatile("syscall" : "=a"(r) : "0"(nr) : "rcx", "r11", "memory"); r; })
+HIDDEN STORED(long *command) { return CALL(*command); }
+HIDDEN HANDLER(long **command) { return CALL(**command); }
+HIDDEN other(long ***command) { return CALL(***command); }
+static long (*volatile table[2])(long *) = { STORED };
+long use(int n, long *command) {
+    HANDLER((long **)command);
+    MORE
+    return table[n](command);
+}
+"""
+OTHER = "other((long ***)command);"
+MADE = ("__nptl_setxid", "sighandler_setxid")
+
+# Names of the functions, and what else is called; only where all is known the program is whole.
+LIBPTHREADS = {
+    "as it is": (MADE, "", True),
+    "another is stored": (("another", MADE[1]), "", False),
+    "another is called": ((MADE[0], "another"), "", False),
+    "a further one": (MADE, OTHER, False),
+    "a further one alone": ((MADE[0], "plain"), OTHER, False),
+}
+
+
+@pytest.mark.parametrize("way", LIBPTHREADS)
+def test_calls_by_a_pointer_that_are_known(way: str, cache: Cache, tmp_path: Path) -> None:
+    (stored, handler), more, whole = LIBPTHREADS[way]
+    library = tmp_path / "libpthread.so.0"
+    text = SETXID.replace("STORED", stored).replace("HANDLER", handler).replace("MORE", more)
+    if handler == "plain":  # makes no call at all
+        text = text.replace("CALL(**command)", "(long)*command")
+    library.with_suffix(".c").write_text(text)
+    subprocess.run(
+        ["gcc", "-O1", "-shared", "-fPIC", "-Wl,-soname,libpthread.so.0", "-o", library,
+         library.with_suffix(".c")], check=True, timeout=60,
+    )  # fmt: skip
+    source = "long use(int, long *); int main(int n, char **v) { return use(n, (long *)v); }"
+    rpath = f"-Wl,--disable-new-dtags,-rpath,{tmp_path}"
+    program = scanned(build(source, tmp_path, str(library), rpath), cache)
+    assert program.whole == whole

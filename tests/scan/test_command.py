@@ -1,0 +1,193 @@
+"""`seclatch scan` as its user meets it: directories, images, errors."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from seclatch.scan import store
+
+Done = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Any:
+    """Run the command with a cache of the test's own."""
+
+    def scan(*words: str | os.PathLike[str], **more: Any) -> Done:
+        return subprocess.run(
+            [sys.executable, "-m", "seclatch", "scan", *map(os.fspath, words)],
+            capture_output=True, text=True, check=False, timeout=120,
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}, **more,
+        )  # fmt: skip
+
+    return scan
+
+
+@pytest.fixture
+def rootfs(tmp_path: Path) -> Path:
+    """busybox, and a script that starts it."""
+    root = tmp_path / "rootfs"
+    (root / "bin").mkdir(parents=True)
+    (root / "bin" / "busybox").write_bytes(Path("/bin/busybox").read_bytes())
+    (root / "bin" / "busybox").chmod(0o755)
+    (root / "bin" / "sh").symlink_to("busybox")
+    (root / "start").write_text('#!/bin/sh\nexec "$@"\n')
+    (root / "start").chmod(0o755)
+    return root
+
+
+def layer(root: Path) -> bytes:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as archive:
+        archive.add(root, arcname=".")
+    return data.getvalue()
+
+
+CONFIG = {"architecture": "amd64", "os": "linux",
+          "config": {"Entrypoint": ["/start"], "Cmd": ["/bin/busybox", "true"],
+                     "Env": ["PATH=/bin"]}}  # fmt: skip
+
+
+def oci_layout(root: Path, place: Path) -> Path:
+    blobs = place / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def blob(content: bytes) -> dict[str, Any]:
+        digest = sha256(content).hexdigest()
+        (blobs / digest).write_bytes(content)
+        return {"digest": f"sha256:{digest}", "size": len(content)}
+
+    manifest = blob(json.dumps({"schemaVersion": 2, "config": blob(json.dumps(CONFIG).encode()),
+                                "layers": [blob(layer(root))]}).encode())  # fmt: skip
+    index = {"schemaVersion": 2, "manifests": [manifest | {"platform": {"architecture": "amd64"}}]}
+    (place / "index.json").write_text(json.dumps(index))
+    (place / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    return place
+
+
+def docker_archive(root: Path, path: Path) -> Path:
+    files = {
+        "manifest.json": json.dumps([{"Config": "abc.json", "Layers": ["1/layer.tar"]}]).encode(),
+        "abc.json": json.dumps(CONFIG).encode(),
+        "1/layer.tar": layer(root),
+    }
+    with tarfile.open(path, "w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_a_directory_with_an_entry_point(run: Any, rootfs: Path, tmp_path: Path) -> None:
+    output = tmp_path / "scan.json"
+    done = run("--entrypoint", "/bin/busybox", "-o", output, rootfs)
+    assert done.returncode == 0, done.stderr
+    assert "/bin/busybox" in done.stdout and "system calls" in done.stdout
+    jsonschema.validate(json.loads(output.read_text()), json.loads(store.published_schema()))
+    assert {"execve", "read", "mount"} <= store.read(output).names
+
+
+@pytest.mark.parametrize("kind", ["oci", "archive", "oci-archive"])
+def test_an_image_is_scanned_by_its_command(
+    run: Any, rootfs: Path, tmp_path: Path, kind: str
+) -> None:
+    if kind == "archive":
+        image = docker_archive(rootfs, tmp_path / "image.tar")
+    else:
+        image = oci_layout(rootfs, tmp_path / "layout")
+        if kind == "oci-archive":
+            with tarfile.open(tmp_path / "layout.tar", "w") as archive:
+                archive.add(image, arcname=".")
+            image = tmp_path / "layout.tar"
+    done = run("--json", image)
+    assert done.returncode == 0, done.stderr
+    (program,) = json.loads(done.stdout)["programs"]
+    assert program["path"] == "/bin/busybox" and program["because"] == "interpreter of /start"
+    assert json.loads(done.stdout)["digest"].startswith("sha256:")
+
+
+def test_why_shows_the_chain(run: Any, rootfs: Path) -> None:
+    done = run("--entrypoint", "/bin/sh", "--why", "execve", rootfs)
+    assert done.returncode == 0 and " → " in done.stdout
+    assert run("--entrypoint", "/bin/sh", "--why", "nosuchcall", rootfs).returncode == 1
+
+
+def test_a_second_scan_is_answered_from_the_cache(run: Any, rootfs: Path, tmp_path: Path) -> None:
+    first = run("--json", "--entrypoint", "/bin/sh", rootfs).stdout
+    (summary,) = (tmp_path / "cache" / "seclatch" / "scan").iterdir()
+    assert run("--json", "--entrypoint", "/bin/sh", rootfs).stdout == first
+    assert run("--json", "--no-cache", "--entrypoint", "/bin/sh", rootfs).stdout == first
+    assert summary.exists()
+
+
+def test_all_executables_are_scanned(run: Any, rootfs: Path) -> None:
+    (rootfs / "bin" / "broken").write_bytes(b"\x7fELF\x02\x01 nonsense")
+    (rootfs / "bin" / "broken").chmod(0o755)
+    done = run("--all", "--json", rootfs)
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
+    assert [each["path"] for each in found["programs"]] == ["/bin/busybox"]
+    assert "broken" in found["skipped"][0] and "skipped" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--entrypoint", "/bin/none"], "/bin/none"),
+        ([], "--entrypoint"),
+        (["--entrypoint", "/etc/hostile\x1b[31m"], "\\x1b"),
+    ],
+)
+def test_nothing_to_scan_says_what_to_do(
+    run: Any, rootfs: Path, words: list[str], said: str
+) -> None:
+    done = run(*words, rootfs)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no archive", b"\x1f\x8b\x08 cut", b"\0" * 10240], ids=range(4)
+)
+def test_what_is_no_image_is_an_error(run: Any, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "image.tar").write_bytes(content)
+    done = run(tmp_path / "image.tar")
+    assert done.returncode == 2 and "image.tar" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_name_that_no_engine_knows_is_an_error(run: Any) -> None:
+    done = run("no/such-image:1")
+    assert done.returncode == 2 and "no/such-image" in done.stderr
+
+
+def test_a_full_disk_is_an_error(run: Any, rootfs: Path) -> None:
+    done = run("--entrypoint", "/bin/sh", "-o", "/dev/full", rootfs)
+    assert done.returncode and "/dev/full" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_nothing_of_the_image_is_executed(run: Any, rootfs: Path, tmp_path: Path) -> None:
+    (rootfs / "start").write_text(f"#!/bin/sh\ntouch {tmp_path}/executed\n")
+    run("--entrypoint", "/start", rootfs)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_the_oldest_kernel_is_told_and_kept(run: Any, rootfs: Path) -> None:
+    for given, kept in (("3.10.0-1160.el7", "3.10"), ("6.12", "6.12")):
+        done = run("--json", "--entrypoint", "/bin/sh", "--kernel", given, rootfs)
+        assert json.loads(done.stdout)["kernel"] == kept
+    assert json.loads(run("--json", "--entrypoint", "/bin/sh", rootfs).stdout)["kernel"] == "4.18"
+    done = run("--entrypoint", "/bin/sh", "--kernel", "new", rootfs)
+    assert done.returncode == 2
+    assert "'new' is not a kernel version such as 6.12" in done.stderr

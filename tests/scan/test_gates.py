@@ -1,0 +1,135 @@
+"""What is known of libraries: each gate opens for a program that asks for what it guards, and for
+no other; it has something behind it in both."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from seclatch.scan.cache import Cache
+from seclatch.scan.gates import OLDEST, Gate, Version, knowledge
+from seclatch.scan.openings import Openings
+from seclatch.scan.program import Target, scan
+from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.search import Module
+from tests.scan import traced
+from tests.scan.gated import CASES, HEADERS, KERNELS, NEVER
+from tests.scan.makers import callers, unexplained
+
+HEAD = "#define _GNU_SOURCE\n" + "\n".join(f"#include <{each}.h>" for each in HEADERS)
+
+
+def build(body: str, flags: tuple[str, ...], program: Path) -> Path:
+    source = program.with_suffix(".c")
+    source.write_text(f"{HEAD}\nint main(void) {{ {body} return 0; }}\n")
+    words = ["gcc", "-O1", "-w", "-fno-builtin", "-o", program, source, *flags]
+    subprocess.run(words, check=True, timeout=60)
+    return program
+
+
+def names(
+    program: Path, cache: Cache, environment: dict[str, str], kernel: Version = OLDEST
+) -> set[str]:
+    rootfs = Rootfs(Path("/"))
+    try:
+        target = Target(str(program), "built here", tuple(environment.items()))
+        return {each.name for each in scan(rootfs, cache, target, (), kernel).calls}
+    finally:
+        rootfs.close()
+
+
+def force(monkeypatch: pytest.MonkeyPatch, name: str, *, to: bool) -> None:
+    """Hold one gate open or shut, whatever is asked."""
+    is_held, is_open = Openings.is_held, Openings.is_open
+
+    def forced_held(self: Openings, gate: Gate) -> bool:
+        return not to if gate.name == name else is_held(self, gate)
+
+    def forced_open(self: Openings, gate: Gate, module: Module) -> bool:
+        return to if gate.name == name else is_open(self, gate, module)
+
+    monkeypatch.setattr(Openings, "is_held", forced_held)
+    if not to:
+        monkeypatch.setattr(Openings, "_opened", lambda self, opens, held=None: [])
+    monkeypatch.setattr(Openings, "is_open", forced_open)
+
+
+def kernel_of(gate: str) -> Version:
+    """One on which the names and constants of a gate's rows decide."""
+    return KERNELS[gate][0] if gate.endswith("-without-flags") else OLDEST
+
+
+@pytest.mark.parametrize("gate", CASES)
+def test_a_gate_opens_for_who_asks(
+    gate: str, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, kernel = CASES[gate], kernel_of(gate)
+    program = build(case.opening, case.flags + case.libraries, tmp_path / "p")
+    found = names(program, cache, case.environment, kernel)
+    assert case.call in found
+    log = tmp_path / "log"
+    made = traced.trace([str(program)], log, environment=case.environment)[str(program)]
+    assert made <= found
+    force(monkeypatch, gate, to=False)
+    assert case.call not in names(program, cache, case.environment, kernel)
+
+
+@pytest.mark.parametrize("gate", CASES)
+def test_a_gate_is_shut_for_others(
+    gate: str, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, kernel = CASES[gate], kernel_of(gate)
+    program = build(case.shut, case.libraries, tmp_path / "p")
+    found = names(program, cache, {}, kernel)
+    assert case.call not in found
+    assert traced.trace([str(program)], tmp_path / "log")[str(program)] <= found
+    force(monkeypatch, gate, to=True)
+    assert case.call in names(program, cache, {}, kernel)
+
+
+@pytest.mark.parametrize("gate", [name for name, case in NEVER.items() if case.call])
+def test_a_gate_that_nothing_opens_has_something_behind_it(
+    gate: str, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = NEVER[gate]
+    program = build(case.shut, case.libraries, tmp_path / "p")
+    found = names(program, cache, {})
+    assert case.call not in found
+    assert traced.trace([str(program)], tmp_path / "log")[str(program)] <= found
+    force(monkeypatch, gate, to=True)
+    assert case.call in names(program, cache, {})
+
+
+@pytest.mark.parametrize("gate", KERNELS)
+def test_what_is_for_old_kernels(gate: str, cache: Cache, tmp_path: Path) -> None:
+    case = {**CASES, **NEVER}[gate]
+    body = case.opening if gate.endswith("-without-flags") else case.shut
+    program = build(body, case.libraries, tmp_path / "p")
+    old, new = KERNELS[gate]
+    assert case.call in names(program, cache, {}, old)
+    assert case.call not in names(program, cache, {}, new)
+
+
+LIBRARIES = (
+    "/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+    "/usr/aarch64-linux-gnu/lib/libc.so.6", "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_gate_knows_all_that_make_its_calls(library: str, cache: Cache) -> None:
+    """Of the library that is here: no other function comes to what a gate holds back."""
+    module = Module(library, cache.summary(Path(library).read_bytes()))
+    above = callers(module.summary)
+    machine = module.summary.machine
+    gates = [each for each in knowledge().gates if each.is_about(module.name, machine)
+             and (each.opened_by or each.guards) and (each.syscalls or each.guards)]  # fmt: skip
+    assert gates
+    found = {gate.name: unexplained(module, gate, above) for gate in gates}
+    assert {name: who for name, who in found.items() if who} == {}
+
+
+def test_every_gate_has_a_case() -> None:
+    assert {each.name for each in knowledge().gates} == CASES.keys() | NEVER.keys()

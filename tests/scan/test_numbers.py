@@ -1,0 +1,114 @@
+"""Programs made to hide their calls in every way that compilers know: found all, or said open."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from seclatch.model.scan import Program
+from seclatch.scan.cache import Cache
+from seclatch.scan.program import Target, scan
+from seclatch.scan.rootfs import Rootfs
+from tests.scan import traced
+
+SOURCE = Path(__file__).parent / "programs" / "numbers.c"
+
+ONE, TWO = {"getpgid"}, {"getpgid", "getsid"}
+CASES = {1: ONE, 2: TWO, 3: TWO, 4: ONE, 5: ONE, 6: TWO | {"close", "dup", "fdatasync", "fsync"},
+         7: TWO, 8: TWO, 9: ONE, 10: ONE, 11: ONE, 12: ONE}  # fmt: skip
+OPEN = (20, 21, 22, 23, 24, 25)
+
+BUILDS = {
+    "pie": ["gcc", "-O2"],
+    "no-plt": ["gcc", "-O2", "-fno-plt"],
+    "no-pie": ["gcc", "-O2", "-no-pie", "-fno-pie"],
+    "unoptimised": ["gcc", "-O0"],
+    "stripped": ["gcc", "-O2", "-s"],
+    "static": ["gcc", "-O2", "-static"],
+    "static-pie": ["gcc", "-Os", "-static-pie"],
+    "musl": ["musl-gcc", "-O2", "-static"],
+    "musl-bare": [
+        "musl-gcc", "-O2", "-static", "-s", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables",
+    ],
+}  # fmt: skip
+
+
+def build(case: int, how: str, directory: Path) -> Path:
+    path = directory / f"{how}-{case}"
+    subprocess.run([*BUILDS[how], f"-DCASE={case}", "-o", path, SOURCE], check=True, timeout=60)
+    return path
+
+
+def scanned(path: Path, cache: Cache) -> Program:
+    rootfs = Rootfs(Path("/"))
+    try:
+        return scan(rootfs, cache, Target(str(path), "built here"))
+    finally:
+        rootfs.close()
+
+
+def names(program: Program) -> set[str]:
+    return {call.name for call in program.calls}
+
+
+@pytest.mark.parametrize("how", BUILDS)
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_made_is_found(case: int, how: str, cache: Cache, tmp_path: Path) -> None:
+    if case == 12 and how.startswith("musl"):
+        return  # musl has no ifunc: nothing to be found
+    path = build(case, how, tmp_path)
+    program = scanned(path, cache)
+    assert names(program) >= CASES[case]
+    assert not program.open
+    seen = traced.trace([str(path)], tmp_path / "log")[str(path)]
+    assert seen <= names(program)
+
+
+@pytest.mark.parametrize("how", ["pie", "no-plt", "no-pie", "static", "musl", "musl-bare"])
+@pytest.mark.parametrize("case", OPEN)
+def test_what_cannot_be_told_is_said_open(
+    case: int, how: str, cache: Cache, tmp_path: Path
+) -> None:
+    program = scanned(build(case, how, tmp_path), cache)
+    assert program.open and not program.whole
+
+
+@pytest.mark.parametrize("how", ["pie", "no-pie", "stripped"])
+def test_functions_in_data_that_nothing_refers_to_are_left_out(
+    how: str, cache: Cache, tmp_path: Path
+) -> None:
+    assert "fdatasync" not in names(scanned(build(7, how, tmp_path), cache))
+
+
+def test_an_empty_program_needs_few(cache: Cache, tmp_path: Path) -> None:
+    source = tmp_path / "empty.c"
+    source.write_text("int main(void) { return 0; }\n")
+    subprocess.run(["gcc", "-O2", "-o", tmp_path / "empty", source], check=True, timeout=60)
+    assert len(scanned(tmp_path / "empty", cache).calls) <= 30
+
+
+def test_a_chain_leads_from_the_entry_to_the_call(cache: Cache, tmp_path: Path) -> None:
+    program = scanned(build(3, "pie", tmp_path), cache)
+    chain = next(call.chain for call in program.calls if call.name == "getpgid")
+    assert chain[0] == "the program's entry"
+    assert [each.split(":")[1] for each in chain[1:]] == ["_start", "main"]  # it has the constants
+
+
+def test_the_addend_of_a_linkage_slot_is_no_part_of_the_address(
+    cache: Cache, tmp_path: Path
+) -> None:
+    """`ld -z mark-plt` puts the stub's address there; Debian's libm is linked so."""
+    library, program = tmp_path / "libone.so", tmp_path / "p"
+    library.with_suffix(".c").write_text(
+        "#include <unistd.h>\n" + "".join(f"int f{n}(void) {{ return {n}; }}\n" for n in range(99))
+        + "int one(void) { return getsid(-1); }\n"
+    )  # fmt: skip
+    flags = ["-O2", "-Wl,-z,lazy,-z,mark-plt"]
+    subprocess.run(["gcc", *flags, "-shared", "-fPIC", "-o", library, library.with_suffix(".c")],
+                   check=True, timeout=60)  # fmt: skip
+    program.with_suffix(".c").write_text("int one(void); int main(void) { return one(); }\n")
+    subprocess.run(["gcc", *flags, "-o", program, program.with_suffix(".c"), library],
+                   check=True, timeout=60)  # fmt: skip
+    assert "getsid" in names(scanned(program, cache))

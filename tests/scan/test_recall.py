@@ -1,0 +1,61 @@
+"""Nothing that a program is seen to call may be missing from its scan."""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from seclatch.model.scan import Program
+from seclatch.scan.cache import Cache
+from seclatch.scan.program import Target, scan
+from seclatch.scan.rootfs import Rootfs
+from tests.scan import traced
+
+COMMANDS = tomllib.loads((Path(__file__).parent / "programs.toml").read_text())
+
+_scanned: dict[str, Program] = {}
+
+
+def scanned(host: Rootfs, cache: Cache, path: str) -> Program | None:
+    """Scan a file once; None for scripts, whose interpreter makes the calls."""
+    real = host.resolve(path)
+    if real is None or host.head(real, 4) != b"\x7fELF":
+        return None
+    if real not in _scanned:
+        _scanned[real] = scan(host, cache, Target(real, "traced"))
+    return _scanned[real]
+
+
+def missing(host: Rootfs, cache: Cache, command: str, tmp_path: Path) -> dict[str, set[str]]:
+    """By program: calls that were made and are not in the scan."""
+    (tmp_path / "work").mkdir()
+    words = shlex.split(command.replace("{tmp}", str(tmp_path / "work")))
+    found: dict[str, set[str]] = {}
+    seen = traced.trace(words, tmp_path / "log")
+    assert seen, "strace saw nothing"
+    for path, calls in seen.items():
+        program = scanned(host, cache, path)
+        if program is not None and (lost := calls - {call.name for call in program.calls}):
+            found[path] = lost
+    return found
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("command", COMMANDS["looked_at"])
+def test_programs_looked_at(host: Rootfs, cache: Cache, command: str, tmp_path: Path) -> None:
+    assert missing(host, cache, command, tmp_path) == {}
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("command", COMMANDS["held_out"])
+def test_programs_held_out(host: Rootfs, cache: Cache, command: str, tmp_path: Path) -> None:
+    assert missing(host, cache, command, tmp_path) == {}
+
+
+def test_there_are_enough_programs() -> None:
+    """65 commands, a third of them held out."""
+    assert len(COMMANDS["looked_at"]) + len(COMMANDS["held_out"]) >= 65
+    assert len(COMMANDS["held_out"]) * 3 >= len(COMMANDS["looked_at"])

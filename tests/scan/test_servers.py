@@ -1,0 +1,40 @@
+"""Servers with their plugins: nothing of what strace sees is missing, and no more than a bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from seclatch.scan.cache import Cache
+from seclatch.scan.program import Target, scan
+from seclatch.scan.rootfs import Rootfs
+from tests.scan.servers import MODULES, root, servers, trace
+
+# Of Debian 13's builds, with room for a package's next version.
+MOST = {"nginx": 107, "apache2": 95, "memcached": 100, "lighttpd": 97, "redis": 105}
+
+
+@pytest.fixture(scope="module")
+def directory() -> Iterator[Path]:
+    with root() as path:
+        yield path
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("name", servers())
+def test_a_server_at_work(name: str, directory: Path, cache: Cache, tmp_path: Path) -> None:
+    server = servers()[name]
+    rootfs = Rootfs(directory)
+    program = scan(rootfs, cache, Target(server.path, "traced"))
+    rootfs.close()
+    found = {call.name for call in program.calls}
+    made = trace(server, directory, tmp_path)
+    assert len(made) >= 40
+    assert made <= found
+    assert program.whole
+    assert len(found) <= MOST[name]
+    if name == "apache2":
+        plugins = {Path(each).name for each in program.plugins}
+        assert {f"mod_{each}.so" for each in MODULES} <= plugins

@@ -1,0 +1,95 @@
+"""Hostile files: told as what they are, never a crash."""
+
+from __future__ import annotations
+
+import functools
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seclatch.scan.cache import Cache
+from seclatch.scan.elf import ElfError, parse
+
+
+@functools.cache
+def real() -> bytes:
+    """A small program of this machine."""
+    return Path("/usr/bin/true").resolve().read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no ELF"),
+        (b"#!/bin/sh\n", "no ELF"),
+        (b"\x7fELF", "cut short"),
+        (b"\x7fELF\x01\x01" + bytes(58), "64-bit"),
+        (b"\x7fELF\x02\x01" + bytes(58), "machine 0"),
+        (b"\x7fELF\x02\x01" + bytes(10) + b"\x01\0\x3e\0" + bytes(44), "neither a program"),
+        (b"\x7fELF\x02\x01" + bytes(10) + b"\x02\0\x3e\0" + bytes(44), "program headers"),
+    ],
+)
+def test_what_is_no_program_says_why(content: bytes, words: str) -> None:
+    with pytest.raises(ElfError, match=words):
+        parse(content)
+
+
+def test_a_small_file_does_not_fill_much_memory() -> None:
+    """Its last segment lies 512 MB behind the others."""
+    data = bytearray(real())
+    headers, count = struct.unpack_from("<Q", data, 32)[0], struct.unpack_from("<H", data, 56)[0]
+    loads = [headers + 56 * i for i in range(count)]
+    last = max(each for each in loads if struct.unpack_from("<I", data, each)[0] == 1)
+    struct.pack_into("<Q", data, last + 16, 1 << 29)
+    with pytest.raises(ElfError, match="span"):
+        parse(bytes(data))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    changes=st.lists(
+        st.tuples(st.integers(0, 40_000), st.binary(min_size=1, max_size=8)), max_size=20
+    ),
+    cut=st.none() | st.integers(0, 40_000),
+)
+def test_no_damage_crashes_it(changes: list[tuple[int, bytes]], cut: int | None) -> None:
+    content = bytearray(real()[:cut])
+    for at, text in changes:
+        content[at : at + len(text)] = text
+    try:
+        Cache(None).summary(bytes(content))
+    except ElfError as error:
+        assert str(error)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    at=st.integers(0, 0x400),
+    value=st.sampled_from([0, 1, 0xFF, 0x7F, 0x80]),
+    width=st.integers(1, 8),
+)
+def test_no_damaged_header_crashes_it(at: int, value: int, width: int) -> None:
+    content = bytearray(real())
+    content[at : at + width] = bytes([value]) * width
+    try:
+        Cache(None).summary(bytes(content))
+    except ElfError as error:
+        assert str(error)
+
+
+def test_a_summary_is_kept_and_found_again(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "summaries")
+    first = cache.summary(real())
+    assert cache.summary(real()) == first and cache.fresh == 1
+    (file,) = (tmp_path / "summaries").iterdir()
+    file.write_bytes(b"damaged")
+    assert cache.summary(real()) == first and cache.fresh == 2
+
+
+def test_a_cache_that_cannot_be_written_is_only_slower(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert Cache(tmp_path / "file" / "below").summary(real()).numbers is not None
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]

@@ -1,0 +1,45 @@
+"""Which name services a program loads, by nsswitch.conf(5) or by what the library does without."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seclatch.scan.plugins import authentication, name_services
+from seclatch.scan.rootfs import Rootfs
+
+CONFIGURED = "passwd: files systemd [NOTFOUND=return] extra\n# hosts: never\ngroup: files\n"
+CASES = [
+    ("", {"malloc"}, []),
+    ("", {"getpwnam"}, ["files"]),
+    ("", {"getaddrinfo"}, ["dns", "files"]),
+    (CONFIGURED, {"getpwnam_r"}, ["extra", "files", "systemd"]),
+    (CONFIGURED, {"getgrgid"}, ["files"]),
+    (CONFIGURED, {"gethostbyname"}, ["dns", "files"]),
+    ("hosts: files\n", {"gethostbyname"}, ["files"]),
+]
+
+
+@pytest.mark.parametrize(("text", "asked", "services"), CASES)
+def test_name_services(text: str, asked: set[str], services: list[str], tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    if text:
+        (tmp_path / "etc/nsswitch.conf").write_text(text)
+    rootfs = Rootfs(tmp_path)
+    assert name_services(rootfs, asked) == [f"libnss_{each}.so.2" for each in services]
+    rootfs.close()
+
+
+@pytest.mark.parametrize("place", ["etc/pam.d", "usr/lib/pam.d"])
+def test_pam_s_modules_are_those_of_any_service(place: str, tmp_path: Path) -> None:
+    modules = tmp_path / "usr/lib/security"
+    for folder in (tmp_path / place, modules):
+        folder.mkdir(parents=True)
+    (tmp_path / place / "login").write_text("auth required pam_a.so nullok\n")
+    for name in ("pam_a.so", "pam_b.so"):
+        (modules / name).touch()
+    rootfs = Rootfs(tmp_path)
+    assert authentication(rootfs, {"pam_start"}).paths == ("/usr/lib/security/pam_a.so",)
+    assert authentication(rootfs, {"pam_end"}).paths == ()
+    rootfs.close()
