@@ -1,0 +1,48 @@
+"""The C targets, cross-compiled: the guest has no compiler."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+SOURCES = Path(__file__).parents[1] / "programs"
+
+# Those that the tests use which run in the guest; some of the others are for x86 alone.
+TARGETS = (
+    "denials", "errnos", "exit0", "exit42", "facts", "first_denied", "get_filter", "intruder",
+    "nonleader_exec", "opens_gate", "own_filter", "under_filter", "vforks", "whoami",
+)  # fmt: skip
+
+# The flags with which the latch is built: a libc is compiled for every other set of them.
+COMPILER = [sys.executable, "-m", "ziglang", "cc", "-O2", "-static", "-s"]
+
+
+def sources() -> str:
+    """All that the programs are made of."""
+    texts = [path.read_text() for path in sorted(SOURCES.glob("*.[ch]"))]
+    return "".join([Path(__file__).read_text(), *texts])
+
+
+def build(folder: Path) -> None:
+    """Compile them for arm64, and one for 32-bit ARM, into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def one(name: str) -> None:
+        compile_one(SOURCES / f"{name}.c", folder / name, "aarch64-linux-musl", ["-pthread"])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(one, TARGETS))
+    # without a libc, so none has to be compiled for the sake of one program
+    compile_one(SOURCES / "first_denied.c", folder / "first_denied32", "arm-linux-musleabihf")
+
+
+def compile_one(source: Path, program: Path, target: str, flags: Iterable[str] = ()) -> None:
+    """Compile one file, statically; bare where it has no main."""
+    bare = "_start:" in source.read_text()
+    words = ["-nostdlib"] if bare else list(flags)
+    command = [*COMPILER, "-target", target, *words, "-o", str(program), str(source)]
+    subprocess.run(command, check=True)
