@@ -10,9 +10,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.chance"]
 
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
+
+# A busy machine is no failure. CI tries the same examples each time, so that a failure is about the
+# change; everybody else looks for new ones.
+settings.register_profile(
+    "seclatch",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("seclatch")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,13 +38,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Compiler:
-    """Compiles tests/programs/NAME.c once, statically: containers have no libraries."""
+    """Compiles tests/programs/NAME.c once, statically: containers have no libraries.
+
+    Where there is no compiler (tests/arm64), SECLATCH_PROGRAMS is a folder of compiled ones."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def __call__(self, name: str, *flags: str) -> Path:
-        program = self.directory / name
+        program = Path(os.environ.get("SECLATCH_PROGRAMS", self.directory)) / name
         if not program.exists():
             source = PROGRAMS / f"{name}.c"
             bare = ["-nostdlib"] if "_start:" in source.read_text() else ["-pthread"]
