@@ -79,5 +79,12 @@ class Console:
         except FileNotFoundError:
             return []
 
+    def end(self) -> int:
+        """Let a script go that ends with `read end`, and give its status. One that ends by itself
+        may take its last words along: when the session's leader ends, the kernel drops what nobody
+        has read yet (tty_ldisc_hangup)."""
+        self.type("\n")
+        return self.wait()
+
     def wait(self) -> int:
         return self.process.wait(HANG)

@@ -82,3 +82,23 @@ def test_no_latch_no_start(argv, tmp_path):
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 125
     assert "the latch" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("mode", "flags", "road"),
+    [
+        ("auto", (), "suspend"),
+        ("gate", (), "gate"),
+        ("gate", ("--no-new-privs",), "hold"),
+        ("gate", ("--cap-add", "SYS_ADMIN"), "gate+exact"),
+        ("refuse", (), "suspend"),
+    ],
+)
+def test_the_latch_by_hand(run, exit_42, tmp_path, mode, flags, road):
+    log = tmp_path / "starts"
+    result = run(
+        "--latch", mode, *flags, "--profile", PROFILES / "exit-only.json", "--rootfs", exit_42,
+        "/exit42", env={**os.environ, "SECLATCH_LOG": str(log)},
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (42, "")
+    assert [json.loads(line)["road"] for line in log.read_text().splitlines()] == [road]

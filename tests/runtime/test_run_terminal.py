@@ -27,15 +27,17 @@ def filtered(request, argv, tmp_path):
 
 
 def test_terminal_is_chosen_when_there_is_one(filtered):
-    with Console(filtered("sh", "-c", "tty; test -t 0 -a -t 1 -a -t 2; echo status $?")) as console:
+    with Console(
+        filtered("sh", "-c", "tty; test -t 0 -a -t 1 -a -t 2; echo status $?; read end")
+    ) as console:
         console.expect(r"/dev/(pts/0|console)\s+status 0")
-        assert console.wait() == 0
+        assert console.end() == 0
 
 
 @pytest.mark.parametrize("words", ["--no-tty", ""])
 def test_no_terminal_for_output_that_is_none(argv, words):
     command = argv(*words.split(), "sh", "-c", "test -t 1; echo status $?")
-    with Console(["sh", "-c", '"$@" | cat', "sh", *command]) as console:
+    with Console(["sh", "-c", '"$@" | cat; sleep 1', "sh", *command]) as console:
         console.expect("status 1")
         assert console.wait() == 0
 
@@ -47,41 +49,46 @@ def test_terminal_asked_for_where_there_is_none(run):
 
 
 def test_window_size_from_the_start(filtered):
-    with Console(filtered("stty", "size"), columns=101, lines=33) as console:
+    with Console(filtered("sh", "-c", "stty size; read end"), columns=101, lines=33) as console:
         console.expect(r"33 101")
-        assert console.wait() == 0
+        assert console.end() == 0
 
 
 def test_window_size_changes_with_the_terminal(filtered):
-    script = "trap 'echo now $(stty size); exit' WINCH; echo ready; while :; do sleep 0.01; done"
+    script = (
+        "trap 'echo now $(stty size); read end; exit' WINCH; echo ready; "
+        "while :; do sleep 0.01; done"
+    )
     with Console(filtered("sh", "-c", script)) as console:
         console.expect("ready")
         console.resize(90, 40)
         console.expect("now 40 90")
-        assert console.wait() == 0
+        assert console.end() == 0
 
 
 def test_read_from_the_terminal(filtered):
-    with Console(filtered("sh", "-c", "printf 'name? '; read name; echo hello $name")) as console:
+    script = "printf 'name? '; read name; echo hello $name; read end"
+    with Console(filtered("sh", "-c", script)) as console:
         console.expect(r"name\? ")
         console.type("world\n")
         console.expect("hello world")
-        assert console.wait() == 0
+        assert console.end() == 0
 
 
 def test_ctrl_c_reaches_the_command_once(filtered):
-    script = "trap 'echo caught; exit 7' INT; echo ready; while :; do sleep 0.01; done"
+    script = "trap 'echo caught; read end; exit 7' INT; echo ready; while :; do sleep 0.01; done"
     with Console(filtered("sh", "-c", script)) as console:
         console.expect("ready")
         console.type("\x03")
         console.expect("caught")
-        assert console.wait() == 7
+        assert console.end() == 7
 
 
 def test_ctrl_c_without_a_terminal_of_its_own(filtered):
     """The kernel sends SIGINT to us and the runtime; the command must get one, not two."""
     script = (
-        "n=0; trap 'n=$((n+1)); echo caught $n' INT; echo ready; read line; read line; echo n $n"
+        "n=0; trap 'n=$((n+1)); echo caught $n' INT; echo ready; read line; read line; echo n $n; "
+        "read end"
     )
     with Console(filtered("--no-tty", "sh", "-c", script)) as console:
         console.expect("ready")
@@ -89,15 +96,15 @@ def test_ctrl_c_without_a_terminal_of_its_own(filtered):
         console.expect("caught 1")
         console.type("\n\n")
         console.expect("n 1")
-        assert console.wait() == 0
+        assert console.end() == 0
 
 
 def test_end_of_input(filtered):
-    with Console(filtered("sh", "-c", "echo ready; exec cat")) as console:
+    with Console(filtered("sh", "-c", "echo ready; cat; read end")) as console:
         console.expect("ready")
         console.type("line\n\x04")
         console.expect(r"line\s+line")
-        assert console.wait() == 0
+        assert console.end() == 0
 
 
 def test_job_control_in_the_container(filtered):
@@ -114,10 +121,10 @@ def test_job_control_in_the_container(filtered):
 
 
 def test_settings_are_restored(filtered):
-    with Console(filtered("sh", "-c", "stty raw -echo; echo done")) as console:
+    with Console(filtered("sh", "-c", "stty raw -echo; echo done; head -n1")) as console:
         before = console.settings()
         console.expect("done")
-        assert console.wait() == 0
+        assert console.end() == 0
         assert console.settings() == before
 
 

@@ -17,12 +17,17 @@ ALLOWED = {
     "system": {"model"},
     "filter": {"model"},
     "profile": {"model", "data", "system", "filter"},
-    "record": {"model", "system"},
+    "record": {"model", "system", "filter", "report"},
+    "process": {"model", "filter", "profile", "record", "system"},
+    "scan": {"model", "data", "system"},
     "runtime": {"model", "profile", "system"},
-    "engines": {"runtime", "report"},
+    "apply": {"model", "profile", "runtime"},
+    "engines": {"model", "runtime", "report"},
+    "diagnose": {"model", "profile", "filter", "record", "report", "runtime"},
     "host": {"engines", "runtime"},
     "cli": {
-        "model", "profile", "filter", "runtime", "engines", "host", "report", "record",
+        "model", "profile", "filter", "runtime", "engines", "host", "report", "record", "process",
+        "apply", "diagnose", "scan",
     },
 }  # fmt: skip
 

@@ -23,7 +23,7 @@ _MARKS = {
 }
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
 def command(as_json: bool) -> None:
     """Check this host: kernel, cgroups, runtimes, engines, and a real container under the latch.
@@ -57,7 +57,7 @@ def examine() -> Iterator[Check]:
     from seclatch.host import cgroups, engines, kernel, runtimes  # noqa: PLC0415
 
     yield kernel.check_seccomp()
-    yield kernel.check_suspend()
+    yield from kernel.check_roads()
     yield kernel.check_modules()
     yield cgroups.check_cgroups()
     yield from engines.check_engines(Root(Path("/")))

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seclatch.cli.profile.output import emit, warn
+from seclatch.report.text import printable
+
+if TYPE_CHECKING:
+    from seclatch.model.profile import Profile
+    from seclatch.profile.generate import Generated
+    from seclatch.profile.join import Joined
+
+_FORMATS = ("docker", "containers-common", "oci", "kubernetes", "systemd")
+_ALSO = {"podman": "containers-common", "spo": "kubernetes"}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,21 +31,54 @@ from seclatch.cli.profile.output import emit, warn
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["docker", "containers-common", "oci", "kubernetes", "systemd"]),
+    type=click.Choice([*_FORMATS, *_ALSO]),
     default="docker",
     show_default=True,
-    help="The profile's format.",
+    help="The profile's format; podman is containers-common, spo is kubernetes.",
 )
 @click.option(
     "--plain",
     type=click.Choice(["runc", "crun"]),
     help="For this runtime without the latch: with what the runtime itself needs.",
 )
+@click.option(
+    "--base",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="PROFILE",
+    help="Add to this profile what it does not allow yet; what it refuses by a rule stays refused.",
+)
 @click.option("--args", "narrow", is_flag=True, help="Compare arguments with those recorded.")
 @click.option(
     "--portable", is_flag=True, help="Allow what other C libraries and architectures use instead."
 )
 @click.option("--refuse-clone3", is_flag=True, help="Answer clone3 with ENOSYS; allow clone.")
+@click.option(
+    "--no-stub",
+    is_flag=True,
+    help="Name recent calls too: runc answers ENOSYS to all that is newer than those named.",
+)
+@click.option(
+    "--scan",
+    "scan_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Allow too what `seclatch scan -o FILE` found, as --policy says.",
+)
+@click.option(
+    "--policy",
+    type=click.Choice(["recorded", "recorded+plausible", "static"]),
+    default="recorded+plausible",
+    show_default=True,
+    help="Of a scan's calls that were never recorded: none, those that are not dangerous, all.",
+)
+@click.option(
+    "--differences", is_flag=True, help="List on stderr what recording and scan differ in, and why."
+)
+@click.option(
+    "--also",
+    metavar="ARCH",
+    help="For this architecture too (aarch64, x86_64, riscv64), with what libraries use there.",
+)
 @click.option("--audit", is_flag=True, help="Log what is not allowed instead of denying it.")
 @click.option(
     "-o",
@@ -49,7 +91,16 @@ from seclatch.cli.profile.output import emit, warn
     "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
 )
 def command(
-    first: str, form: str, output: Path | None, files: tuple[Path, ...], **options: Any
+    first: str,
+    form: str,
+    base: Path | None,
+    output: Path | None,
+    files: tuple[Path, ...],
+    scan_file: Path | None,
+    policy: str,
+    differences: bool,
+    also: str | None,
+    **options: Any,
 ) -> None:
     """Make a profile that allows what was recorded, each rule with where it comes from.
 
@@ -61,21 +112,80 @@ def command(
       seclatch generate nginx.recording.json > nginx.json
       seclatch generate --portable --args run-*.recording.json -o nginx.json
       seclatch generate --plain runc nginx.recording.json > plain.json
+      seclatch generate --base default.json nginx.recording.json > more.json
+      seclatch generate --also aarch64 nginx.recording.json > both.json
+      seclatch generate --scan nginx.scan.json nginx.recording.json > nginx.json
     """
-    from seclatch.errors import InputError  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.errors import InputError, SeclatchError  # noqa: PLC0415 (--help needs none of it)
     from seclatch.model.merging import merge  # noqa: PLC0415
     from seclatch.model.stage import Stage  # noqa: PLC0415
     from seclatch.profile import generate  # noqa: PLC0415
-    from seclatch.profile.export.formats import write  # noqa: PLC0415
+    from seclatch.profile.export.formats import conditional, write  # noqa: PLC0415
+    from seclatch.profile.load import load  # noqa: PLC0415
     from seclatch.record import store  # noqa: PLC0415
 
     recording = merge(store.read(each) for each in files)
+    profile = load(base) if base else None
+    form = _ALSO.get(form, form)
+    if profile and profile.conditional and not conditional(form):
+        raise SeclatchError(
+            f"{base}: its rules are for some hosts or capabilities only, which {form} cannot say",
+            remedy="resolve it first (`seclatch profile resolve`), or give --format docker",
+            status=2,
+        )
     try:
-        made = generate.generate(recording, generate.Options(first=Stage(first), **options))
+        chosen = generate.Options(first=Stage(first), base=profile, **options)
+        made = generate.generate(recording, chosen)
     except ValueError as error:
         raise InputError(
             ", ".join(map(str, files)), "", str(error), remedy="record a start that succeeds"
         ) from error
-    written = write(made.profile, form)
-    warn("generate", [*made.warnings, *written.warnings])
+    warn("generate", made.warnings)
+    profile = made.profile
+    if scan_file is not None:
+        joined = _join(made, scan_file, policy)
+        warn("generate", joined.warnings)
+        profile = joined.profile
+        if differences:
+            _tell_differences(joined)
+    if also:
+        profile = _for_both(profile, also, form)
+    written = write(profile, form)
+    warn("generate", written.warnings)
     emit(written.text, output)
+
+
+def _for_both(profile: Profile, also: str, form: str) -> Profile:
+    from seclatch.model.arch import Arch  # noqa: PLC0415
+    from seclatch.profile import port  # noqa: PLC0415
+    from seclatch.profile.export.formats import conditional  # noqa: PLC0415
+
+    if not conditional(form):
+        raise click.UsageError(f"{form} cannot say for which architecture a rule is")
+    try:
+        target = Arch.parse(also)
+        source = next(arch for arch in profile.architectures if arch in port.TARGETS)
+        if target not in port.TARGETS or source is target:
+            raise ValueError(f"a profile for {source.title} cannot be made one for {also} too")
+        ported = port.combine(profile, source, target)
+    except (ValueError, StopIteration) as error:
+        raise click.UsageError(f"--also: {error or 'made on an architecture not known'}") from error
+    warn("generate", map(str, ported.changes))
+    return ported.profile
+
+
+def _join(made: Generated, scan_file: Path, policy: str) -> Joined:
+    from seclatch.profile import join  # noqa: PLC0415
+    from seclatch.scan import store  # noqa: PLC0415
+
+    scan = store.read(scan_file)
+    return join.join(made.profile, made.recorded, scan, join.Policy(policy))
+
+
+def _tell_differences(joined: Joined) -> None:
+    from seclatch.profile.join import Verdict  # noqa: PLC0415
+
+    for row in joined.rows:
+        if row.verdict is not Verdict.RECORDED:
+            chain = f"  ({' → '.join(row.chain)})" if row.chain else ""
+            click.echo(printable(f"{row.name}: {row.verdict.value}{chain}"), err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 
@@ -10,10 +10,11 @@ from seclatch.cli import enginecommand as common
 from seclatch.engines.engine import MODES, Engine, Wish
 from seclatch.engines.installer import make_engine, plan_install
 from seclatch.engines.root import Root
+from seclatch.model.limits import DIRECTORY, Limits
 from seclatch.runtime.latch import RUNTIMES
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @common.ENGINE
 @click.option(
     "--runtime",
@@ -22,18 +23,59 @@ from seclatch.runtime.latch import RUNTIMES
 )
 @click.option("--default", is_flag=True, help="Make it the engine's default runtime.")
 @click.option(
+    "--latch",
     "--mode",
+    "mode",
     type=click.Choice(MODES),
-    default="suspend",
+    default="auto",
     show_default=True,
-    help="plain: run the bare runtime unchanged, on hosts that can never suspend seccomp.",
+    help="How the profile is kept off the runtime: `suspend` it (takes root), or by the `gate` "
+    "(rootless); `auto`: the first that is permitted; `refuse`: only what leaves the program the "
+    "exact profile; `plain`: not at all, the bare runtime.",
+)
+@click.option(
+    "--record-annotations",
+    is_flag=True,
+    help="Record containers that have the annotation seclatch.record=NAME.",
+)
+@click.option(
+    "--record-dir",
+    type=click.Path(path_type=PurePosixPath),
+    default=PurePosixPath(DIRECTORY),
+    show_default=True,
+    help="Where those recordings go; a directory of root's alone.",
+)
+@click.option(
+    "--record-limit",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="How many recordings may be there; more are not begun.",
+)
+@click.option(
+    "--record-size",
+    type=click.IntRange(min=1),
+    default=1024,
+    show_default=True,
+    metavar="MIB",
+    help="How large they may be together.",
+)
+@click.option(
+    "--record-at-once",
+    type=click.IntRange(min=1, max=256),
+    default=16,
+    show_default=True,
+    metavar="N",
+    help="How many containers may be recorded at the same time.",
 )
 @common.DRY_RUN
 @common.ROOT
 @common.AS_JSON
 def command(
-    engine: str, runtime: str | None, default: bool, mode: str, dry_run: bool, root: Path,
-    as_json: bool,
+    engine: str, runtime: str | None, default: bool, mode: str, record_annotations: bool,
+    record_dir: PurePosixPath, record_limit: int, record_size: int, record_at_once: int,
+    dry_run: bool, root: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Register the runtime `seclatch` with ENGINE by the engine's own configuration.
 
@@ -47,10 +89,19 @@ def command(
       seclatch install docker && docker run --runtime seclatch --security-opt seccomp=FILE …
       seclatch install podman --runtime crun --default
       seclatch install containerd --runtime runc
+      seclatch install docker --record-annotations --record-limit 200
+      docker run --runtime seclatch --annotation seclatch.record=web …
     """
     where = common.make_root(root)
     chosen = make_engine(engine, where)
-    wish = Wish(engine, runtime or favourite(chosen, where), default, mode)
+    if not record_dir.is_absolute():
+        raise click.BadParameter("is not an absolute path", param_hint="--record-dir")
+    limits = Limits(
+        directory=str(record_dir), recordings=record_limit, size=record_size << 20,
+        at_once=record_at_once,
+    )  # fmt: skip
+    recorder = limits if record_annotations else None
+    wish = Wish(engine, runtime or favourite(chosen, where), default, mode, recorder)
     common.execute(plan_install(chosen, where, wish), where, dry_run=dry_run, as_json=as_json)
 
 

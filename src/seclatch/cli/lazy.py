@@ -28,11 +28,56 @@ class LazyGroup(click.Group):
         """Load the command's module or answer None, as click expects."""
         if cmd_name not in self.commands_of:
             return None
-        module = importlib.import_module(f"{self.package}.{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
-        return command
+        return load(self.package, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self.commands_of.items()))
+
+
+class OpenCommand(click.Command):
+    """A command that takes any words, and whose first word may name a command below it.
+
+    `seclatch record merge …` is one of those; `seclatch record -- merge` runs a program.
+    """
+
+    def __init__(self, *args: Any, commands_of: dict[str, str], package: str, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.commands_of = commands_of
+        self.package = package
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands below."""
+        return list(self.commands_of)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load the command's module or answer None."""
+        return load(self.package, cmd_name) if cmd_name in self.commands_of else None
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Hand over to the command below, if the first word names one."""
+        if not args or args[0] not in self.commands_of:
+            return super().make_context(info_name, args, parent, **extra)
+        name, *rest = args
+        below = load(self.package, name)
+        return below.make_context(f"{info_name} {name}", rest, parent, **extra)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands below after the options."""
+        super().format_options(ctx, formatter)
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.commands_of.items()))
+
+
+def load(package: str, name: str) -> click.Command:
+    """Import the command called name."""
+    module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
+    command: click.Command = module.command
+    return command

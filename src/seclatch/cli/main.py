@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
 import click
 
 from seclatch import __version__
+from seclatch.cli.complaint import complain
 from seclatch.cli.lazy import LazyGroup
 from seclatch.errors import SeclatchError
-from seclatch.report.text import printable
 
 # command -> one line of help; the module seclatch.cli.NAME (with _ for -) has its `command`.
 COMMANDS = {
     "run": "Run a command in a container, the profile binding only that command.",
+    "apply": "Become a program under a further profile, without privileges.",
     "record": "Record the system calls of a command, stage by stage.",
+    "explain": "Say why a command fails, and whether seccomp is the cause.",
     "show": "Show a recording: system calls by stage or process.",
+    "scan": "Find the system calls that an image's programs could make, from their binaries.",
     "generate": "Make a profile from recordings.",
-    "record-merge": "Merge recordings into one.",
+    "report": "Show a recording as a page: where the filter begins, and who called what.",
     "install": "Register the seclatch runtime with docker, podman or containerd.",
     "uninstall": "Undo what `install` did.",
+    "ps": "Show the processes, which seccomp filters they are under, and who put them on.",
     "profile": "Check, resolve, compile, convert and compare seccomp profiles.",
     "filter": "List BPF programs and find the rules that they were made of.",
     "doctor": "Check whether this host can latch, by doing it.",
@@ -46,11 +51,7 @@ def cli() -> None:
     """
 
 
-def complain(error: SeclatchError) -> None:
-    """Say on stderr what failed and what to do; a profile's or container's text stays text."""
-    click.echo(f"seclatch: {printable(str(error))}", err=True)
-    if error.remedy:
-        click.echo(f"  what to do: {printable(error.remedy)}", err=True)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main() -> None:
@@ -66,10 +67,13 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
-        # What is left in the buffer goes nowhere, or the interpreter's own flush complains.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         sys.exit(141)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL and not error.filename:
+            _give_up_output()
+            complain(SeclatchError(f"writing to standard output: {error.strerror}"))
+            sys.exit(2)
         if os.environ.get("SECLATCH_DEBUG"):
             raise
         complain(
@@ -79,3 +83,9 @@ def main() -> None:
             )
         )
         sys.exit(125)
+
+
+def _give_up_output() -> None:
+    """What is left in the buffer goes nowhere, or the interpreter's own flush complains and ends
+    with status 120 (in Python 3.13 the buffer outlives a failed write)."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
+from seclatch.cli.leave import leave
 from seclatch.report.text import printable
 
 
@@ -40,6 +39,12 @@ def _tell(sentence: str) -> None:
     default="runc",
     show_default=True,
     help="OCI runtime.",
+)
+@click.option(
+    "--latch",
+    "mode",
+    type=click.Choice(["auto", "suspend", "gate", "refuse"]),
+    help="How the profile is kept off the runtime (see docs/rootless.md).  [default: auto]",
 )
 @click.option("--plain", is_flag=True, help="Without the latch: the filter binds the runtime too.")
 @click.option(
@@ -77,8 +82,9 @@ def _tell(sentence: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Only print the OCI configuration (config.json).")
 @click.argument("args", nargs=-1, required=True, type=click.UNPROCESSED, metavar="CMD [ARG]...")
 def command(
-    network: str, dry_run: bool, rootfs: Path | None, no_new_privs: bool, **options: Any
-) -> None:
+    network: str, dry_run: bool, rootfs: Path | None, no_new_privs: bool, mode: str | None,
+    **options: Any,
+) -> None:  # fmt: skip
     """Run CMD in a container, without an engine; the profile binds only CMD.
 
     What is not said is as with `docker run`: capabilities, mounts, masked paths, environment.
@@ -100,6 +106,8 @@ def command(
     if not dry_run:
         require_root()
 
+    if mode:
+        os.environ["SECLATCH_MODE"] = mode  # of the latch; its tracer keeps it to itself
     del options["interactive"], options["rm"]  # always so, accepted out of habit
     request = Request(
         rootfs=_rootfs(rootfs),
@@ -112,15 +120,7 @@ def command(
     if dry_run:
         click.echo(json.dumps(container.describe(request), indent=2))
         return
-    _leave(container.run(request, _tell))
-
-
-def _leave(status: int) -> NoReturn:
-    """Exit at once: tearing the interpreter down would hold the caller up for some 8 ms more."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, OSError):  # closed from the start, or by now
-            stream.flush()
-    os._exit(status)
+    leave(container.run(request, _tell))
 
 
 def _rootfs(given: Path | None) -> Path:

@@ -10,7 +10,7 @@ from seclatch.cli import enginecommand as common
 from seclatch.engines.installer import make_engine, plan_uninstall
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @common.ENGINE
 @common.DRY_RUN
 @common.ROOT

@@ -70,9 +70,9 @@ def test_a_call_gets_its_verdict_and_the_rule(profile: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode().splitlines() == [
         "openat(AT_FDCWD, …): SCMP_ACT_ALLOW",
-        "  by rule 0 (any arguments)",
+        "  by rule 0 at line 1 (any arguments)",
         "socket(AF_INET): SCMP_ACT_ALLOW",
-        "  by rule 1 (arg0 == 0x2)",
+        "  by rule 1 at line 1 (arg0 == 0x2)",
         "write(1): SCMP_ACT_ERRNO(1)",
         "  by the default action",
     ]

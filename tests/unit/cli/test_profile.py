@@ -14,6 +14,7 @@ import pytest
 from seclatch.model.arch import Arch
 from seclatch.profile.compile import Runtime, compile_profile
 from seclatch.profile.load import load
+from seclatch.system.libseccomp import version
 
 RUN = "from seclatch.cli.main import main; main()"
 STRICT = {
@@ -125,6 +126,7 @@ def test_compile_writes_the_program(plain: Path, tmp_path: Path) -> None:
     assert out.read_bytes() == compile_profile(load(plain), runtime=Runtime.CRUN).code
     told = json.loads(seclatch("compile", "--json", plain).stdout)
     program = compile_profile(load(plain), runtime=Runtime.RUNC)
+    jsonschema.validate(told, schema("profile-program-1.json"))
     assert told["code"] == program.code.hex()
     assert told["architectures"] == [Arch.native().scmp]
 
@@ -149,18 +151,69 @@ def test_convert_names_what_it_resolves(strict: Path) -> None:
     assert kept["archMap"] == STRICT["archMap"]
 
 
+def test_diff_says_what_to_do_about_what_it_leaves_open(tmp_path: Path) -> None:
+    masks = [[(1, 0x11 << n, 1 << n), (2, 3 << n * 7 % 60, 1 << n * 7 % 60)] for n in range(30)]
+    rules = [
+        {"names": ["ioctl"], "action": "SCMP_ACT_ALLOW",
+         "args": [{"index": index, "op": "SCMP_CMP_MASKED_EQ", "value": mask, "valueTwo": value}
+                  for index, mask, value in args]}
+        for args in masks
+    ]  # fmt: skip
+    paths = tmp_path / "one.json", tmp_path / "other.json"
+    for path, some in zip(paths, (rules, rules[1:]), strict=True):
+        path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": some}))
+    done = seclatch("diff", "--arch", "amd64", *paths)
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 1 and lines[0].startswith("? ioctl: written differently")
+    assert lines[3].startswith("    for example with 0x0, ")
+    assert lines[4] == "    are there others? ask both: seclatch profile test FILE 'ioctl(…)'"
+    document = json.loads(seclatch("diff", "--arch", "amd64", "--json", *paths).stdout)
+    jsonschema.validate(document, schema("profile-diff-1.json"))
+    for path, verdict in zip(paths, ("ALLOW", "ERRNO(1)"), strict=True):
+        call = f"ioctl({lines[3].removeprefix('    for example with ')})"
+        asked = seclatch("test", "--arch", "amd64", path, call).stdout.decode()
+        assert f"): SCMP_ACT_{verdict}" in asked
+
+
+def test_merging_says_what_libseccomp_makes_of_it(tmp_path: Path) -> None:
+    """The rules are right, the program is not: libseccomp 2.6.0, and 2.6.1, mix up two bounds."""
+    bounds = [{"index": 0, "op": "SCMP_CMP_LT", "value": value} for value in (1, (1 << 32) + 7)]
+    mask = {"index": 1, "op": "SCMP_CMP_MASKED_EQ", "value": 0xFFFFFFFE, "valueTwo": 0}
+    paths = [tmp_path / "one.json", tmp_path / "other.json"]
+    for path, args in zip(paths, ([bounds[0]], [bounds[1], mask]), strict=True):
+        rules = [{"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": args}]
+        path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules}))
+    merged = tmp_path / "merged.json"
+    done = seclatch("merge", "--arch", "amd64", *paths, "-o", merged)
+    assert done.returncode == 0, done.stderr
+    told = "makes SCMP_ACT_ERRNO(1) of SCMP_ACT_ALLOW: see `seclatch profile check`"
+    checked = seclatch("check", "--arch", "amd64", merged).stdout.decode()
+    assert (told in done.stderr.decode()) == ("[miscompiled" in checked)
+    if version() == (2, 6, 0):
+        assert f"read (x86_64): for some arguments libseccomp 2.6.0 {told}" in done.stderr.decode()
+
+
 def test_diff_and_its_schema(strict: Path, plain: Path) -> None:
-    done = seclatch("diff", "--arch", "amd64", "--cap-add", "BPF", plain, strict)
+    line = ["diff", "--arch", "amd64", "--cap-add", "BPF", plain, strict]
+    done = seclatch(*line, "--runtime=crun")
     assert done.returncode == 1
-    assert done.stdout.decode().splitlines() == [
+    told = done.stdout.decode().splitlines()
+    assert told == [
         "+ the whole ABI SCMP_ARCH_X32: was killed, now filtered",
         "+ bpf: newly allowed (x86_64)",
         "    was SCMP_ACT_ERRNO(1) (default)",
         "    now SCMP_ACT_ALLOW",
     ]
-    value = json.loads(seclatch("diff", "--json", "--cap-add", "BPF", plain, strict).stdout)
+    runc = seclatch(*line).stdout.decode().splitlines()
+    assert runc[1:4] == [
+        "~ calls without a rule, #322 and above: another action (x86_64)",
+        "    was SCMP_ACT_ERRNO(1) (default)",
+        "    now SCMP_ACT_ERRNO(38) (runc's stub)",
+    ]
+    value = json.loads(seclatch(*line, "--json").stdout)
     jsonschema.validate(value, schema("profile-diff-1.json"))
-    assert value["changes"][0]["effect"] == "allowed"
+    assert [change["effect"] for change in value["changes"]] == ["action", "allowed"]
+    assert value["changes"][0]["syscall"] == "#322 and above"
     assert seclatch("diff", plain, plain).returncode == 0
 
 
@@ -168,11 +221,14 @@ def test_a_program_in_the_place_of_a_profile(plain: Path, tmp_path: Path) -> Non
     """Back from BPF it means the same; runc's stub shows as what it adds."""
     out = tmp_path / "out.bpf"
     assert seclatch("compile", "--runtime", "crun", plain, "-o", out).returncode == 0
-    done = seclatch("diff", plain, out)
+    done = seclatch("diff", "--runtime", "crun", plain, out)
     assert (done.returncode, done.stdout) == (0, b"")
     plain.write_text(json.dumps(PLAIN).replace("read", "mkdirat"))
     assert seclatch("compile", "--runtime", "runc", plain, "-o", out).returncode == 0
-    changes = json.loads(seclatch("diff", "--json", plain, out).stdout)["changes"]
+    done = seclatch("diff", "--runtime", "runc", plain, out)
+    assert (done.returncode, done.stdout) == (0, b"")
+    line = ["diff", "--json", "--runtime", "crun", plain, out]
+    changes = json.loads(seclatch(*line).stdout)["changes"]
     assert {change["effect"] for change in changes} == {"action"}
     assert {change["after"][0].split()[0] for change in changes} == {"SCMP_ACT_ERRNO(38)"}
     written = json.loads(seclatch("convert", "--to", "docker", out).stdout)
@@ -271,4 +327,44 @@ def test_many_architectures_compile_at_once(tmp_path: Path) -> None:
     path = tmp_path / "many.json"
     names = ["X86_64", "X86", "X32", "AARCH64", "ARM", "MIPSEL", "MIPSEL64", "RISCV64", "PPC64LE"]
     path.write_text(json.dumps(PLAIN | {"architectures": [f"SCMP_ARCH_{name}" for name in names]}))
-    assert seclatch("compile", path).returncode == 0
+    told = json.loads(seclatch("compile", "--json", path).stdout)
+    jsonschema.validate(told, schema("profile-program-1.json"))
+    assert not told["alternatives_complete"]
+
+
+@pytest.mark.parametrize(("names", "forms"), [(["X86_64"], 1), (["X86_64", "X86", "X32"], 4)])
+def test_every_form_of_runc_s_stub_is_told(tmp_path: Path, names: list[str], forms: int) -> None:
+    path = tmp_path / "forms.json"
+    path.write_text(json.dumps(PLAIN | {"architectures": [f"SCMP_ARCH_{name}" for name in names]}))
+    line = ["compile", "--json", "--arch=x86_64", path]
+    told = json.loads(seclatch(*line).stdout)
+    jsonschema.validate(told, schema("profile-program-1.json"))
+    assert told["alternatives_complete"]
+    assert len({told["code"], *told["alternatives"]}) == forms
+    crun = json.loads(seclatch(*line, "--runtime=crun").stdout)
+    jsonschema.validate(crun, schema("profile-program-1.json"))
+    assert (crun["alternatives"], crun["alternatives_complete"]) == ([], True)
+
+
+@pytest.mark.parametrize("name", ["SH", "M68K", "SHEB", "PARISC", "PARISC64"])
+def test_what_runc_has_no_name_for_is_told(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "sh.json"
+    path.write_text(json.dumps(PLAIN | {"architectures": [f"SCMP_ARCH_{name}"]}))
+    done = seclatch("compile", "--runtime=runc", path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"runc refuses SCMP_ARCH_{name}, which it has no name for".encode() in done.stderr
+    assert b"runc refuses SCMP_ARCH" in seclatch("check", path).stdout
+
+
+def test_a_program_that_no_kernel_loads_is_named(tmp_path: Path) -> None:
+    rules = [
+        {"names": [name], "action": "SCMP_ACT_ALLOW",
+         "args": [{"index": 0, "value": (n << 32) + len(name), "op": "SCMP_CMP_EQ"}]}
+        for name in ("read", "ioctl", "sendto") for n in range(400)
+    ]  # fmt: skip
+    (tmp_path / "long.json").write_text(
+        json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules})
+    )
+    done = seclatch("compile", "-o", tmp_path / "long.bpf", tmp_path / "long.json")
+    assert done.returncode == 0
+    assert b"a program has 1 to 4096" in done.stderr

@@ -1,4 +1,4 @@
-"""show, generate, record-merge as a user runs them."""
+"""show, generate, record merge as a user runs them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from seclatch.model.merging import merge
+from seclatch.model.origin import ContainerImage
 from seclatch.model.recording import Image, Process
 from seclatch.record import store
 from tests.unit.recordings import calls, recording
@@ -65,7 +67,7 @@ def test_show_json(file: Path, by: str) -> None:
 
 def test_merge_and_generate(file: Path, tmp_path: Path) -> None:
     merged = tmp_path / "merged.json.gz"
-    assert seclatch("record-merge", "-o", merged, file, file).returncode == 0
+    assert seclatch("record", "merge", "-o", merged, file, file).returncode == 0
     assert store.read(merged).runs == 2
     done = seclatch("generate", merged)
     assert done.returncode == 0, done.stderr
@@ -75,7 +77,11 @@ def test_merge_and_generate(file: Path, tmp_path: Path) -> None:
 def test_a_file_that_is_none(tmp_path: Path, file: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text("{")
-    for words in (["show", bad], ["generate", file, bad], ["record-merge", "-o", bad, file, bad]):
+    for words in (
+        ["show", bad],
+        ["generate", file, bad],
+        ["record", "merge", "-o", bad, file, bad],
+    ):
         done = seclatch(*words)
         assert (done.returncode, done.stdout) == (2, "")
         assert str(bad) in done.stderr
@@ -89,3 +95,57 @@ def test_a_recording_without_a_program(tmp_path: Path) -> None:
     done = seclatch("generate", path)
     assert done.returncode == 2
     assert "no call of stage program" in done.stderr
+
+
+def test_recordings_are_merged_by_image(tmp_path: Path) -> None:
+    files = []
+    for number, digest in enumerate(["sha256:1", "sha256:1", "sha256:../2", ""]):
+        images = [ContainerImage(name=f"n{number}", digest=digest)] if digest else []
+        files.append(tmp_path / f"{number}.json")
+        store.write(files[-1], recording(calls("program", "read"), images=images))
+    refused = seclatch("record", "merge", "-o", tmp_path / "all.json", *files)
+    assert (refused.returncode, refused.stdout) == (125, "")
+    assert "of 3 images" in refused.stderr
+    assert not (tmp_path / "all.json").exists()
+    into = tmp_path / "into"
+    assert seclatch("record", "merge", "--into", into, *files).returncode == 0
+    runs = sorted(store.read(each).runs for each in into.iterdir())
+    assert runs == [1, 1, 2]
+    assert store.read(into / "1.recording.json.gz").runs == 2
+    assert all(each.parent == into for each in into.rglob("*"))
+
+
+def test_parts_give_what_the_whole_gives(tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.json" for number in range(600)]
+    for number, file in enumerate(files):
+        store.write(file, recording(calls("program", "read", number + 1)))
+    merged = tmp_path / "merged.json"
+    assert seclatch("record", "merge", "-o", merged, *files).returncode == 0
+    assert store.read(merged) == merge(store.read(each) for each in files)
+
+
+def test_a_bad_file_among_many_is_named(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    store.write(good, recording(calls("program", "read")))
+    bad.write_text("{")
+    done = seclatch("record", "merge", "-o", tmp_path / "x.json", *[good] * 400, bad, *[good] * 200)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert str(bad) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_generate_for_another_architecture_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.recording.json"
+    store.write(path, recording(calls("program", "read open fork", 1234)))
+    done = seclatch("generate", "--also", "aarch64", path)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert [each["architecture"] for each in made["archMap"]] == [
+        "SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64",
+    ]  # fmt: skip
+    arm = {name for rule in made["syscalls"] if rule.get("includes") for name in rule["names"]}
+    assert {"openat", "clone", "read", "uname"} <= arm
+    assert "replaced: open → openat" in done.stderr
+    for words in (["--also", "vax"], ["--also", "x86_64"], ["--also", "arm64", "--format", "oci"]):
+        done = seclatch("generate", *words, path)
+        assert (done.returncode, done.stdout) == (2, "")

@@ -7,14 +7,33 @@ import click
 from seclatch.cli.lazy import LazyGroup
 
 COMMANDS = {
+    "of": "Show the filters of a live process or container; the word may be left out.",
     "disassemble": "List a BPF program with the names of calls and actions.",
     "decompile": "Find the rules that a BPF program was made of.",
 }
 
 
-@click.group(cls=LazyGroup, commands_of=COMMANDS, package="seclatch.cli.filter")
+class _Group(LazyGroup):
+    """What is none of the commands is what `of` is about: `seclatch filter 1234`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the word `of` in front where it was left out."""
+        if args and args[0] not in (*COMMANDS, *ctx.help_option_names):
+            args = ["of", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=_Group,
+    commands_of=COMMANDS,
+    package="seclatch.cli.filter",
+    subcommand_metavar="PID|CONTAINER|COMMAND [ARGS]...",
+)
 def command() -> None:
-    """Filters: the BPF programs that the kernel runs.
+    """Filters: the BPF programs that the kernel runs, of live processes and in files.
+
+    With a process id or a container's name or id, the filters that it is under are shown
+    (`seclatch filter of --help` tells more).
 
     FILE is a raw program: `struct sock_filter` after `struct sock_filter`, as seccomp_export_bpf
     and `seclatch profile compile` write it. One that the kernel would refuse is refused with the
@@ -22,6 +41,8 @@ def command() -> None:
 
     \b
     Examples:
+      seclatch filter 1234
+      seclatch filter web --test 'openat(AT_FDCWD)'
       seclatch filter disassemble strict.bpf
       seclatch filter decompile strict.bpf > profile.json
     """

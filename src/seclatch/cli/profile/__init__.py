@@ -12,6 +12,7 @@ COMMANDS = {
     "resolve": "Print what Docker or Podman would put into config.json.",
     "compile": "Write the BPF program that runc or crun would load.",
     "convert": "Write the profile in another format.",
+    "port": "Write the profile for another architecture.",
     "diff": "Tell which calls two profiles treat differently.",
     "merge": "Write a profile that allows what any of the profiles allows.",
     "intersect": "Write a profile that allows what all of the profiles allow.",
@@ -23,8 +24,8 @@ def command() -> None:
     """Seccomp profiles: check, resolve, compile, convert and compare them.
 
     FILE is a profile of Docker, Podman or containers-common, an OCI config.json or its
-    `linux.seccomp`, or a Kubernetes SeccompProfile manifest. `convert`, `diff`, `merge` and
-    `intersect` take a raw BPF program too.
+    `linux.seccomp`, a Kubernetes SeccompProfile manifest, or a raw BPF program; `-` is standard
+    input.
 
     \b
     Examples:

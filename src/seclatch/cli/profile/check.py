@@ -8,16 +8,21 @@ from typing import Any
 
 import click
 
+from seclatch.cli.complaint import complain
 from seclatch.cli.profile.options import FILE, host_from, host_options
+from seclatch.cli.profile.output import require_stdout
+from seclatch.errors import InputError
 from seclatch.model.finding import Finding, Severity
-from seclatch.profile.check import check, report
-from seclatch.profile.load import parse_document, read
-from seclatch.report.text import printable
+from seclatch.profile.check import check, check_program, not_a_profile, report
+from seclatch.profile.load import parse_document
+from seclatch.profile.resolve import Host
+from seclatch.profile.source import read
+from seclatch.report.text import clipped, printable
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE…")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each file, a line each.")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
@@ -29,8 +34,9 @@ def command(
     """Report errors and weaknesses of profiles, each with its remedy.
 
     The profile is judged as it is in force for a container with the engine's default
-    capabilities on this machine; the options choose another. The exit status is 1 if there are
-    errors, 2 if a file is no profile.
+    capabilities on this machine; the options choose another. A raw BPF program is judged by the
+    rules that it decompiles to. The exit status is 1 if there are errors, 2 if a file is no
+    profile; the others are checked all the same.
 
     \b
     Examples:
@@ -38,19 +44,36 @@ def command(
       seclatch profile check --cap-add SYS_ADMIN --json default.json
       seclatch profile check --arch arm64 --strict *.json
     """
+    require_stdout()
     host = host_from(options)
-    failed = False
+    status = 0
     for file in files:
-        findings = check(parse_document(read(file), str(file)), host)
+        name = str(file)
+        try:
+            findings = _check(file, host)
+        except InputError as error:
+            status = 2
+            findings = [not_a_profile(error)]
+            if not as_json:
+                complain(error)
+                continue
         if no_notes:
             findings = [each for each in findings if each.severity is not Severity.NOTE]
         if as_json:
-            click.echo(json.dumps(report(str(file), host, findings)))
+            click.echo(json.dumps(report(name, host, findings)))
         else:
-            _print(str(file), findings)
-        failed |= any(_fails(finding, strict) for finding in findings)
-    if failed:
-        click.get_current_context().exit(1)
+            _print(name, findings)
+        status = max(status, int(any(_fails(finding, strict) for finding in findings)))
+    click.get_current_context().exit(status)
+
+
+def _check(file: Path, host: Host) -> list[Finding]:
+    source = read(file)
+    if source.is_program:
+        from seclatch.profile.program import recover  # noqa: PLC0415  (slow, rarely needed)
+
+        return check_program(recover(source, host.arch), host)
+    return check(parse_document(source.text(), source.name), host)
 
 
 def _fails(finding: Finding, strict: bool) -> bool:
@@ -62,9 +85,10 @@ def _print(source: str, findings: list[Finding]) -> None:
     for finding in findings:
         where = f"{finding.line}:{finding.column}: " if finding.line else ""
         severity = click.style(finding.severity.value, fg=_COLOURS[finding.severity], bold=True)
-        message = printable(finding.message)
-        click.echo(f"{printable(source)}:{where or ' '}{severity}: {message} [{finding.code}]")
+        message = clipped(finding.message)
+        code = finding.code if finding.rule is None else f"{finding.code}, rule {finding.rule}"
+        click.echo(f"{printable(source)}:{where or ' '}{severity}: {message} [{code}]")
         if finding.remedy:
-            click.echo(f"  {printable(finding.remedy)}")
+            click.echo(f"  {clipped(finding.remedy)}")
     if not findings:
         click.echo(f"{printable(source)}: no findings")

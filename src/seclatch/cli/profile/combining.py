@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from seclatch.cli.profile.options import host_from, resolved
+from seclatch.cli.profile.options import given, host_from
 from seclatch.cli.profile.output import emit, warn
+from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
+from seclatch.model.filter import Filter
 from seclatch.model.profile import Profile
 from seclatch.profile.combine import Combined
+from seclatch.profile.compile import Runtime, compile_profile
+from seclatch.profile.deviation import deviations
 from seclatch.profile.export.formats import write
 
 Operation = Callable[[Profile, Profile, Arch], Combined]
@@ -26,11 +30,26 @@ def combine(
     """Combine the files one after the other and write the result."""
     host = host_from(options)
     first, *others = files
-    combined = resolved(first, host)
+    combined = given(first, host).profile
     for file in others:
-        result = operation(combined, resolved(file, host), host.arch)
+        result = operation(combined, given(file, host).profile, host.arch)
         warn(str(file), result.warnings)
         combined = result.profile
+    warn("result", _wrongly(combined, host.arch))
     written = write(combined, form)
     warn("result", written.warnings)
     emit(written.text, output)
+
+
+def _wrongly(profile: Profile, native: Arch) -> Iterator[str]:
+    """Where this machine's libseccomp makes something else of what is exact as rules."""
+    try:
+        program = compile_profile(profile, runtime=Runtime.LIBSECCOMP, native=native)
+    except SeclatchError:
+        return  # not there; or `compile` says why no runtime takes it
+    code = Filter.from_bytes(program.code, "little" if native.little else "big")
+    for call, _, said, made in deviations(profile, native, code):
+        yield (
+            f"{call} ({call.arch.title}): for some arguments libseccomp {program.libseccomp} makes "
+            f"{made} of {said}: see `seclatch profile check`"
+        )

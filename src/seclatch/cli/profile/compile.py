@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 
-from seclatch.cli.profile.options import FILE, host_from, host_options, resolved
+from seclatch.cli.profile.options import FILE, given, host_from, host_options
 from seclatch.cli.profile.output import emit, warn
+from seclatch.filter.verify import refusal
+from seclatch.model.filter import Filter
 from seclatch.profile.compile import Program, Runtime, compile_profile
 
 
@@ -23,10 +25,20 @@ from seclatch.profile.compile import Program, Runtime, compile_profile
     show_default=True,
     help="Whose compiler; `libseccomp` is the library alone.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["bpf", "json"]),
+    default="bpf",
+    show_default=True,
+    help="The program itself, or a document about it (the same as --json).",
+)
 @click.option("-o", "--output", type=FILE, help="Write there instead of to standard output.")
-@click.option("--json", "as_json", is_flag=True, help="Tell about the program, code in hex.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, schema profile-program/1.")
 @host_options
-def command(file: Path, runtime: str, output: Path | None, as_json: bool, **options: Any) -> None:
+def command(
+    file: Path, runtime: str, form: str, output: Path | None, as_json: bool, **options: Any
+) -> None:
     """Write the BPF program that the runtime would load, as raw `struct sock_filter`.
 
     The profile is resolved first, as by the engine. With the same libseccomp the program is byte
@@ -36,19 +48,23 @@ def command(file: Path, runtime: str, output: Path | None, as_json: bool, **opti
     \b
     Examples:
       seclatch profile compile strict.json -o strict.bpf
+      seclatch profile compile --runtime libseccomp strict.json -o for-apply.bpf
       seclatch profile compile --runtime crun --json strict.json
     """
-    if output is None and not as_json and sys.stdout.isatty():
+    as_json = as_json or form == "json"
+    if output is None and not as_json and sys.stdout is not None and sys.stdout.isatty():
         raise click.UsageError("the program is binary: give -o FILE, --json or a pipe")
     host = host_from(options)
-    program = compile_profile(resolved(file, host), runtime=Runtime(runtime), native=host.arch)
+    program = compile_profile(given(file, host).profile, runtime=Runtime(runtime), native=host.arch)
     warn(str(file), (f"{name}: unknown to libseccomp, ignored" for name in program.ignored))
+    refused = refusal(Filter.from_bytes(program.code, "little" if host.arch.little else "big"))
+    warn(str(file), [f"{refused}; no container starts with it"] if refused else [])
     emit(_describe(program, runtime) if as_json else program.code, output)
 
 
 def _describe(program: Program, runtime: str) -> str:
     value = {
-        "schema": "seclatch.program/1",
+        "schema": "seclatch.profile-program/1",
         "runtime": runtime,
         "libseccomp": program.libseccomp,
         "architectures": [arch.scmp for arch in program.arches],
@@ -57,5 +73,6 @@ def _describe(program: Program, runtime: str) -> str:
         "ignored": list(program.ignored),
         "code": program.code.hex(),
         "alternatives": [code.hex() for code in program.alternatives],
+        "alternatives_complete": program.complete,
     }
     return json.dumps(value) + "\n"

@@ -7,14 +7,13 @@ from typing import Any
 
 import click
 
-from seclatch.cli.profile.options import FILE, host_from, host_options, resolved
+from seclatch.cli.profile.options import FILE, given, host_from, host_options
 from seclatch.cli.profile.output import emit, warn
 from seclatch.profile.export.formats import FORMATS, conditional, write
-from seclatch.profile.load import load
-from seclatch.profile.program import is_program
+from seclatch.profile.export.oci import unsaid
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("file", type=FILE)
 @click.option("--to", "form", type=click.Choice(FORMATS), required=True, help="The format.")
 @click.option("-o", "--output", type=FILE, help="Write there instead of to standard output.")
@@ -31,13 +30,15 @@ def command(file: Path, form: str, output: Path | None, **options: Any) -> None:
       seclatch profile convert --to systemd strict.json > /etc/systemd/system/x.service.d/calls.conf
     """
     host = host_from(options)
-    if conditional(form) and not is_program(file):
-        profile = load(file)
-    else:
-        profile = resolved(file, host)
-        if not is_program(file) and load(file).conditional:
-            kernel = "{}.{}".format(*host.kernel)
-            warn(str(file), [f"conditions resolved for {host.arch.scmp}, Linux {kernel}"])
+    found = given(file, host)
+    profile = found.profile
+    if found.document and conditional(form):
+        profile = found.document.profile
+    elif found.document and found.document.profile.conditional:
+        kernel = "{}.{}".format(*host.kernel)
+        warn(found.name, [f"conditions resolved for {host.arch.scmp}, Linux {kernel}"])
+    if found.document and not conditional(form):
+        warn(found.name, unsaid(found.document.profile))
     written = write(profile, form)
-    warn(str(file), written.warnings)
+    warn(found.name, written.warnings)
     emit(written.text, output)

@@ -8,8 +8,11 @@ from typing import Any
 
 import click
 
-from seclatch.cli.profile.options import FILE, host_from, host_options, resolved
-from seclatch.profile.compare import Change, Difference, Effect, diff, report
+from seclatch.cli.profile.options import FILE, given, host_from, host_options
+from seclatch.cli.profile.output import require_stdout
+from seclatch.profile.compare import Change, Difference, Effect, diff_sides, report
+from seclatch.profile.refusal import Runtime
+from seclatch.profile.side import side
 from seclatch.report.text import printable
 
 _MARKS = {
@@ -21,34 +24,50 @@ _MARKS = {
 }
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("before", type=FILE)
 @click.argument("after", type=FILE)
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option(
+    "--runtime",
+    type=click.Choice([runtime.value for runtime in Runtime]),
+    default=Runtime.RUNC.value,
+    show_default=True,
+    help="Who compiles the profiles: runc adds a stub.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, schema profile-diff/1.")
 @host_options
-def command(before: Path, after: Path, as_json: bool, **options: Any) -> None:
+def command(before: Path, after: Path, runtime: str, as_json: bool, **options: Any) -> None:
     """Tell which calls two profiles treat differently, on which ABIs, with which arguments.
 
     `+` newly allowed, `-` newly denied, `±` both, depending on arguments, `~` another action,
-    `?` not decided: overlapping conditions, masks beside other comparisons, too many combinations.
-    The exit status is 0 if the rules mean the same, 1 if they differ or may, 2 on errors. What
-    runc adds above the highest call that a profile names is not compared.
+    `?` not decided. The exit status is 0 if the profiles mean the same, 1 if they differ or may,
+    2 on errors.
+
+    With runc (the default) it counts which call a profile names as the highest: runc answers
+    ENOSYS above. A raw BPF program is taken as it is. Where conditions overlap, libseccomp is
+    asked which of them decides.
 
     \b
     Examples:
       seclatch profile diff old.json new.json
       seclatch profile diff --arch arm64 --cap-add SYS_ADMIN default.json strict.json
     """
+    require_stdout()
     host = host_from(options)
-    found = diff(resolved(before, host), resolved(after, host), host.arch)
+    sides = []
+    for file in (before, after):
+        one = given(file, host)
+        sides.append(side(one.profile, host.arch, Runtime(runtime), one.program, one.beyond))
+    found = diff_sides(*sides)
     if as_json:
         click.echo(json.dumps(report(str(before), str(after), found)))
     else:
-        _print(found)
+        print_difference(found)
     click.get_current_context().exit(1 if found else 0)
 
 
-def _print(found: Difference) -> None:
+def print_difference(found: Difference) -> None:
+    """Show a difference for people."""
     for arch in found.opened:
         click.echo(f"+ the whole ABI {arch.scmp}: was killed, now filtered")
     for arch in found.closed:
@@ -59,9 +78,14 @@ def _print(found: Difference) -> None:
 
 def _print_change(change: Change) -> None:
     name = "every call without a rule" if change.name == "*" else printable(change.name)
+    if name.startswith("#"):
+        name = f"calls without a rule, {name}"
     arches = ", ".join(arch.title for arch in change.arches)
     click.echo(f"{_MARKS[change.effect]} {name}: {change.effect.value} ({arches})")
     click.echo(f"    was {'; '.join(change.before)}")
     click.echo(f"    now {'; '.join(change.after)}")
     if change.example:
         click.echo(f"    for example with {', '.join(map(hex, change.example))}")
+    if change.effect is Effect.UNDECIDED:
+        known = "are there others" if change.example else "is there a difference"
+        click.echo(f"    {known}? ask both: seclatch profile test FILE '{name}(…)'")

@@ -13,7 +13,7 @@ from seclatch.profile.combine import intersect
 from seclatch.profile.export.formats import FORMATS
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE FILE…")
 @click.option("--to", "form", type=click.Choice(FORMATS), default="docker", show_default=True)
 @click.option("-o", "--output", type=FILE, help="Write there instead of to standard output.")
@@ -22,8 +22,9 @@ def command(files: tuple[Path, ...], form: str, output: Path | None, **options: 
     """Write a profile that allows what all of the profiles allow.
 
     Every call gets the strictest of the profiles' verdicts for its arguments, as if the filters
-    were stacked; overlapping conditions with different actions are refused. Conditions are
-    resolved first, for this machine or as the options say.
+    were stacked. Of overlapping conditions with different actions those count that this machine's
+    libseccomp lets count. Conditions on hosts and containers are resolved first, for this machine
+    or as the options say.
 
     \b
     Example:

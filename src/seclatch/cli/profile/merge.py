@@ -13,7 +13,7 @@ from seclatch.profile.combine import merge
 from seclatch.profile.export.formats import FORMATS
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE FILE…")
 @click.option("--to", "form", type=click.Choice(FORMATS), default="docker", show_default=True)
 @click.option("-o", "--output", type=FILE, help="Write there instead of to standard output.")

@@ -14,14 +14,13 @@ from seclatch.cli.profile.output import warn
 from seclatch.errors import InputError
 from seclatch.model import capability
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile
-from seclatch.profile import program
-from seclatch.profile.load import load
-from seclatch.profile.resolve import Engine, Host, narrow
+from seclatch.profile.given import Given, give
+from seclatch.profile.resolve import Engine, Host
+from seclatch.profile.source import read
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FILE = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, allow_dash=True)
 
 # The capabilities that the engines give a container by default.
 _NAMES = "CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID "
@@ -91,21 +90,18 @@ def host_from(options: dict[str, Any]) -> Host:
     return Host(options["arch"], caps, options["kernel"], engine)
 
 
-def resolved(file: Path, host: Host) -> Profile:
-    """Read a profile and resolve it, or decompile a raw BPF program.
+def given(file: Path, host: Host) -> Given:
+    """Read a profile once and resolve it, or decompile a raw BPF program.
 
     Warns of what the rules do not say; InputError for the empty profile, which says nothing.
     """
-    if program.is_program(file):
-        recovered = program.recover(file, host.arch)
-        warn(str(file), recovered.warnings)
-        return recovered.profile
-    profile = load(file)
-    if not profile.default_action:
+    found = give(read(file), host)
+    if not found.profile.default_action:
         raise InputError(
-            str(file),
+            found.name,
             "",
             "the empty profile stands for no seccomp at all",
             remedy='to allow everything, write {"defaultAction": "SCMP_ACT_ALLOW"}',
         )
-    return narrow(profile, host)
+    warn(found.name, found.warnings)
+    return found

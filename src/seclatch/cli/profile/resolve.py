@@ -9,19 +9,21 @@ from typing import Any
 import click
 
 from seclatch.cli.profile.options import FILE, host_from, host_options
-from seclatch.cli.profile.output import emit
-from seclatch.profile.load import load
-from seclatch.profile.resolve import resolve
+from seclatch.cli.profile.output import emit, warn
+from seclatch.profile.export.oci import document
+from seclatch.profile.given import give
+from seclatch.profile.source import read
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("file", type=FILE)
 @click.option("-o", "--output", type=FILE, help="Write there instead of to standard output.")
 @host_options
 def command(file: Path, output: Path | None, **options: Any) -> None:
     """Print the `linux.seccomp` that the engine would put into config.json.
 
-    Prints null for the empty profile, with which a container runs without seccomp.
+    Prints null for the empty profile, with which a container runs without seccomp. A raw BPF
+    program has no conditions: its rules are printed, as `filter decompile` finds them.
 
     \b
     Examples:
@@ -30,7 +32,7 @@ def command(file: Path, output: Path | None, **options: Any) -> None:
       seclatch profile resolve --arch arm64 --kernel 5.10 default.json
     """
     host = host_from(options)
-    value = resolve(
-        load(file), arch=host.arch, caps=host.caps, kernel=host.kernel, engine=host.engine
-    )
+    found = give(read(file), host)
+    warn(found.name, found.warnings)
+    value = document(found.profile) if found.profile.default_action else None
     emit(json.dumps(value, indent=2) + "\n", output)

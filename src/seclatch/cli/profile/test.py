@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from seclatch.cli.profile.options import FILE, host_from, host_options, resolved
-from seclatch.cli.profile.output import warn
+from seclatch.cli.profile.options import FILE, given, host_from, host_options
+from seclatch.cli.profile.output import require_stdout, warn
 from seclatch.errors import InputError
 from seclatch.filter.ask import Answer, ask
 from seclatch.filter.expectation import Result, parse_table, run_table
@@ -19,9 +19,10 @@ from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.match import matching
 from seclatch.model.notation import Asked, parse_call
-from seclatch.model.profile import Profile
 from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import read
+from seclatch.profile.given import Given
+from seclatch.profile.load import BYTE_ORDER_MARK
+from seclatch.profile.source import read
 from seclatch.report.text import printable
 
 
@@ -45,13 +46,15 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Tell what the profile in FILE does with calls, and by which rule.
+    """Tell what the profile in FILE does with calls, and by which rule of the file.
 
     CALL is written as in C: `socket(AF_INET, 1, 0)`. An argument that is `_` or not written is
     open; if it matters, every possible answer is given.
 
     A table has a line for each expectation: architecture, call and action. Any other answer, and
     one that depends on an open argument, is a failure: the exit status is then 1.
+
+    FILE may be a raw BPF program too; it is then asked as it is, whatever --runtime says.
 
     \b
     Examples:
@@ -60,14 +63,19 @@ def command(
     """
     if bool(calls) == bool(table):
         raise click.UsageError("give either calls or --table")
+    require_stdout()
     host = host_from(options)
-    profile = resolved(file, host)
-    code = compile_profile(profile, runtime=Runtime(options["runtime"]), native=host.arch).code
-    program = Filter.from_bytes(code, "little" if host.arch.little else "big")
+    found = given(file, host)
+    program = found.program or _compile(found, Runtime(options["runtime"]), host.arch)
     if table is not None:
         return _table(program, table, as_json)
-    _calls(profile, program, [_asked(call, host.arch) for call in calls], as_json)
+    _calls(found, program, [_asked(call, host.arch) for call in calls], as_json)
     return 0
+
+
+def _compile(found: Given, runtime: Runtime, arch: Arch) -> Filter:
+    code = compile_profile(found.profile, runtime=runtime, native=arch).code
+    return Filter.from_bytes(code, "little" if arch.little else "big")
 
 
 def _asked(text: str, arch: Arch) -> Asked:
@@ -77,7 +85,7 @@ def _asked(text: str, arch: Arch) -> Asked:
         raise InputError("the call", text, str(error)) from error
 
 
-def _calls(profile: Profile, program: Filter, calls: Sequence[Asked], as_json: bool) -> None:
+def _calls(found: Given, program: Filter, calls: Sequence[Asked], as_json: bool) -> None:
     """Answer each call, with the rules behind each answer."""
     answered = [(asked, ask(program, asked)) for asked in calls]
     for asked in calls:
@@ -87,7 +95,7 @@ def _calls(profile: Profile, program: Filter, calls: Sequence[Asked], as_json: b
     if as_json:
         documents = [
             _call_document(asked)
-            | {"answers": [_answer_document(one, _reason(profile, asked, one)) for one in answers]}
+            | {"answers": [_answer_document(found, asked, one) for one in answers]}
             for asked, answers in answered
         ]
         click.echo(json.dumps({"schema": "seclatch.profile-verdicts/1", "calls": documents}))
@@ -96,12 +104,15 @@ def _calls(profile: Profile, program: Filter, calls: Sequence[Asked], as_json: b
         for answer in answers:
             where = f" where {answer.condition}" if answer.condition else ""
             click.echo(f"{printable(asked.text)}: {answer.action}{where}")
-            click.echo(f"  by {_reason(profile, asked, answer)}")
+            click.echo(f"  by {_reason(found, asked, answer)}")
 
 
 def _table(program: Filter, table: Path, as_json: bool) -> int:
     """Check each row; the exit status."""
-    results = list(run_table(program, parse_table(read(table), str(table))))
+    source = read(table)
+    results = list(
+        run_table(program, parse_table(source.text().removeprefix(BYTE_ORDER_MARK), source.name))
+    )
     failed = [result for result in results if not result.passed]
     if as_json:
         rows = [_row_document(result) for result in results]
@@ -121,26 +132,48 @@ def _show(answer: Answer) -> str:
     return f"{answer.action} where {answer.condition}" if answer.condition else answer.action
 
 
-def _reason(profile: Profile, asked: Asked, answer: Answer) -> str:
-    """The rules that say so; in words, from the resolved profile."""
-    rules = [
-        f"rule {index} ({' and '.join(map(str, rule.args)) or 'any arguments'})"
-        for index, rule in matching(profile, asked.syscall, asked.args)
+def _rules(found: Given, asked: Asked, answer: Answer) -> list[int]:
+    """The rules (by number in the resolved profile) that say so."""
+    return [
+        index
+        for index, rule in matching(found.profile, asked.syscall, asked.args)
         if str(rule.effect) == answer.action
     ]
+
+
+def _reason(found: Given, asked: Asked, answer: Answer) -> str:
+    """The rules that say so in words, counted as in the file."""
+    rules = [_show_rule(found, index) for index in _rules(found, asked, answer)]
     if rules:
         return ", ".join(rules)
-    if answer.action == str(profile.default):
+    if answer.action == str(found.profile.default):
         return "the default action"
+    if found.program:
+        return "the program, in a way that no rule can say"
     return "no rule: the runtime adds it, or libseccomp for other architectures"
+
+
+def _show_rule(found: Given, index: int) -> str:
+    condition = " and ".join(map(str, found.profile.rules[index].args)) or "any arguments"
+    place = found.place(index)
+    where = f" at line {place.line}" if place.line else " of what the program decompiles to"
+    return f"rule {found.origin[index]}{where} ({condition})"
 
 
 def _call_document(asked: Asked) -> dict[str, object]:
     return {"call": asked.text, "arch": asked.syscall.arch.scmp, "number": asked.syscall.number}
 
 
-def _answer_document(answer: Answer, reason: str) -> dict[str, object]:
-    return {"action": answer.action, "condition": answer.condition, "reason": reason}
+def _answer_document(found: Given, asked: Asked, answer: Answer) -> dict[str, object]:
+    rules = [(found.origin[index], found.place(index)) for index in _rules(found, asked, answer)]
+    return {
+        "action": answer.action,
+        "condition": answer.condition,
+        "reason": _reason(found, asked, answer),
+        "rules": [
+            {"index": number, "line": place.line, "column": place.column} for number, place in rules
+        ],
+    }
 
 
 def _row_document(result: Result) -> dict[str, object]:

@@ -1,0 +1,104 @@
+"""The Python interface: `import seclatch`. See docs/api.md.
+
+Every function raises `SeclatchError` for what a user can do something about: `str(error)` says what
+was being done and why it failed, `error.remedy` what to do. `InputError`, one of them, is for
+profiles that cannot be read, and names the place.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from seclatch.apply import launch, loadable
+from seclatch.apply.loadable import Loadable
+from seclatch.model.profile import Profile
+from seclatch.profile.load import load as _load
+from seclatch.profile.load import parse
+
+if TYPE_CHECKING:
+    from seclatch.diagnose.explanation import Explanation
+    from seclatch.model.recording import Recording
+
+Word = str | os.PathLike[str]
+Source = Profile | Loadable | Word
+"""What can stand for a profile: one that was read, a compiled one, or the path of either."""
+
+
+class Recorded(NamedTuple):
+    """A command's exit status (128+N for signal N), and what it did."""
+
+    status: int
+    recording: Recording
+
+
+class Explained(NamedTuple):
+    """A command's exit status (128+N for signal N), and why it is so."""
+
+    status: int
+    explanation: Explanation
+
+
+def load(path: Word) -> Profile:
+    """Read a profile: Docker's, Podman's and OCI's JSON (a config.json too), Kubernetes' YAML."""
+    return _load(Path(path))
+
+
+def loads(text: str, name: str = "the profile") -> Profile:
+    """Read a profile's text; `name` is what errors call it."""
+    return parse(text, name)
+
+
+def compile(profile: Profile) -> Loadable:
+    """Compile for this process: conditions resolved for this host and its capabilities.
+
+    `.code` is the BPF program (`struct sock_filter[]`, 8 bytes each, this machine's byte order).
+    """
+    return loadable.make(profile)
+
+
+def start(
+    args: Sequence[Word], profile: Source, *, allow_exec: bool = False, **options: Any
+) -> subprocess.Popen[Any]:
+    """Start a program under a profile, from its first instruction; no privileges needed.
+
+    `options` are those of subprocess.Popen (but not `shell`). The pid is the program's own.
+    Status 125: nothing was started, and its stderr says why; 126: not executable; 127: not found.
+    """
+    return launch.start(_ready(profile), args, allow_exec=allow_exec, **options)
+
+
+def run(
+    args: Sequence[Word], profile: Source, *, allow_exec: bool = False, **options: Any
+) -> subprocess.CompletedProcess[Any]:
+    """Run a program under a profile until it ends; `options` are those of subprocess.run."""
+    return launch.run(_ready(profile), args, allow_exec=allow_exec, **options)
+
+
+def record(args: Sequence[str], *, seconds: float | None = None) -> Recorded:
+    """Run a command and record the system calls that it and its descendants make, by stage.
+
+    By eBPF for root (CAP_BPF, CAP_PERFMON); else by ptrace. `seconds`: record no longer than that.
+    """
+    from seclatch.record import follow  # noqa: PLC0415 (applying needs none of it)
+
+    return Recorded(*follow.record(tuple(args), follow.Options(seconds)))
+
+
+def explain(args: Sequence[str], *, seconds: float | None = None) -> Explained:
+    """Run a command and explain why it fails, and whether seccomp is the cause. Takes root."""
+    from seclatch.diagnose import watching  # noqa: PLC0415
+
+    status, explanation, _ = watching.explain_command(tuple(args), seconds, lambda _: None)
+    return Explained(status, explanation)
+
+
+def _ready(profile: Source) -> Loadable:
+    if isinstance(profile, Loadable):
+        return profile
+    if isinstance(profile, Profile):
+        return loadable.make(profile)
+    return loadable.read(Path(profile))

@@ -1,0 +1,57 @@
+"""`seclatch apply`: a program under a further profile, without privileges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from seclatch.report.text import printable
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
+    options_metavar="[OPTIONS] [--]",
+)
+@click.option(
+    "--profile",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="Seccomp profile, or a program made by `seclatch profile compile`.",
+)
+@click.option(
+    "--allow-exec",
+    is_flag=True,
+    help="Load the filter before the exec, without ptrace: the profile must allow execve.",
+)
+@click.argument("args", nargs=-1, required=True, type=click.UNPROCESSED, metavar="CMD [ARG]...")
+def command(profile: Path, allow_exec: bool, args: tuple[str, ...]) -> None:
+    """Become CMD under the profile, from its first instruction, on top of what is there.
+
+    For everybody, in any container or none: no privilege, namespace or runtime is needed. The most
+    restrictive of all filters wins. no_new_privs is set, so set-uid files give CMD nothing. The
+    profile need not allow anything for the start, not even execve. Conditions are resolved for
+    this host and the capabilities of this process.
+
+    Exit status: CMD's own; 125 means that nothing was started, 126 that CMD is not executable, 127
+    that there is no CMD. In images, the static program seclatch-apply does the same with a
+    compiled profile.
+
+    \b
+    Examples:
+      seclatch apply --profile strict.json -- make test
+      seclatch apply --profile net-less.json sh -c 'curl example.org'
+      seclatch profile compile --format bpf strict.json -o strict.bpf
+      seclatch apply --profile strict.bpf -- ls -l
+    """
+    from seclatch.apply import launch, loadable  # noqa: PLC0415 (--help needs none of it)
+
+    ready = loadable.read(profile)
+    for name in ready.ignored:
+        click.echo(
+            f"seclatch: {printable(str(profile))}: {printable(name)}: unknown to libseccomp, "
+            "ignored",
+            err=True,
+        )
+    launch.become(ready, args, allow_exec=allow_exec)

@@ -1,0 +1,127 @@
+"""`seclatch explain`: why a command fails, and whether seccomp has anything to do with it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from seclatch.cli.complaint import complain
+from seclatch.cli.leave import leave
+from seclatch.errors import SeclatchError
+from seclatch.report.text import printable
+
+if TYPE_CHECKING:
+    from seclatch.diagnose.explanation import Explanation
+    from seclatch.model.recording import Recording
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
+    options_metavar="[OPTIONS] [--]",
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, schema explain-1.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where the explanation goes.  [default: standard error]",
+)
+@click.option(
+    "--recording",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep what was recorded for it, for `seclatch report` and `show`.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Watch no longer than that; the command goes on.",
+)
+@click.option("--profile", type=click.Path(path_type=Path), metavar="FILE",
+              help="Without CMD: try this profile.")  # fmt: skip
+@click.option("--runtime", type=click.Choice(["runc", "crun"]), default="runc", show_default=True,
+              help="Without CMD: with this runtime.")  # fmt: skip
+@click.option("--no-new-privs", is_flag=True, help="Without CMD: with no_new_privs.")
+@click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[CMD [ARG]...]")
+def command(
+    as_json: bool, output: Path | None, recording: Path | None, seconds: float | None,
+    profile: Path | None, runtime: str, no_new_privs: bool, args: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Run CMD as it is and say why it failed.
+
+    Put it before the command that fails: docker run, podman run, ctr run, runc, crun, seclatch run,
+    or any program. It is watched from the engine to the container's program; at the end stderr says
+    whether seccomp was the cause, which call was denied to whom and by which rule, all else that
+    the runtime needs and the profile denies, and what to do. Input, output and exit status are
+    CMD's own. It takes root.
+
+    Without CMD, --profile FILE is tried in a throwaway container: what it does to the runtime and
+    to a minimal program. The exit status is then 0 if that starts, else 1.
+
+    \b
+    Examples:
+      seclatch explain -- docker run --security-opt seccomp=strict.json IMAGE
+      seclatch explain --json -o why.json -- podman run IMAGE CMD
+      seclatch explain --recording start.json -- docker run IMAGE && seclatch report start.json
+      seclatch explain --profile strict.json --runtime crun --no-new-privs
+    """
+    if bool(args) == bool(profile):
+        raise click.UsageError("give either a command or --profile FILE")
+    from seclatch.diagnose import watching  # noqa: PLC0415 (--help needs none of it)
+
+    for file in (output, recording):
+        if file:
+            _output().require_writable(file)
+    if profile:
+        explanation, kept = watching.try_profile(profile, runtime, no_new_privs=no_new_privs)
+        _keep(kept, recording)
+        _write(explanation, output, as_json, sys.stdout)
+        leave(0 if explanation.cause == "none" else 1)
+    status, explanation, kept = watching.explain_command(args, seconds, _tell, ask=bool(recording))
+    # Where nobody can be told the status is the command's all the same.
+    with contextlib.suppress(OSError):
+        _write(explanation, output, as_json, sys.stderr)
+    try:
+        _keep(kept, recording)
+    except SeclatchError as error:
+        complain(error)  # and the status is the command's here, too
+    leave(status)
+
+
+def _keep(kept: Recording, file: Path | None) -> None:
+    if file:
+        from seclatch.record import store  # noqa: PLC0415
+
+        store.write(file, kept)
+
+
+def _tell(sentence: str) -> None:
+    click.echo(f"seclatch: {printable(sentence)}", err=True)
+
+
+def _output() -> ModuleType:
+    from seclatch.diagnose import output  # noqa: PLC0415
+
+    return output
+
+
+def _write(
+    explanation: Explanation, output: Path | None, as_json: bool, stream: TextIO | None
+) -> None:
+    """Write it to the file, or to the stream (None if that was closed from the start)."""
+    if output:
+        content = _output().render(explanation, as_json=as_json, terminal=False)
+        _output().write(output, content)
+    elif stream is not None:
+        terminal = not as_json and stream.isatty()
+        content = _output().render(explanation, as_json=as_json, terminal=terminal)
+        stream.flush()
+        stream.buffer.write(content)
+        stream.flush()

@@ -1,0 +1,126 @@
+"""`seclatch profile port`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seclatch.cli.profile.options import FILE
+from seclatch.cli.profile.output import emit, warn
+from seclatch.errors import InputError
+from seclatch.model.arch import Arch
+from seclatch.model.profile import Profile
+from seclatch.profile.export.docker import document
+from seclatch.profile.export.formats import FORMATS, conditional, write
+from seclatch.profile.given import give_program
+from seclatch.profile.load import parse
+from seclatch.profile.port import TARGETS, Ported, combine, port
+from seclatch.profile.resolve import Host
+from seclatch.profile.source import read
+
+Operation = Callable[[Profile, Arch, Arch], Ported]
+
+
+def _arch(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Arch | None:
+    if value is None:
+        return None
+    try:
+        arch = Arch.parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if arch not in TARGETS:
+        raise click.BadParameter(f"one of {', '.join(each.title for each in TARGETS)}")
+    return arch
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@click.option("--to", "target", required=True, callback=_arch, metavar="ARCH",
+              help="For which architecture: aarch64, x86_64 or riscv64.")  # fmt: skip
+@click.option("--from", "source", callback=_arch, metavar="ARCH",
+              help="What it was made for, if it does not say.")  # fmt: skip
+@click.option("--both", is_flag=True, help="One profile for both, as engines resolve them.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="docker", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="For machines: the changes and the profile.")
+@click.option("-o", "--output", type=FILE, help="Write there instead of to standard output.")
+def command(
+    file: Path,
+    target: Arch,
+    source: Arch | None,
+    both: bool,
+    form: str,
+    as_json: bool,
+    output: Path | None,
+) -> None:
+    """Write the profile for another architecture; every change is told on stderr.
+
+    Calls that do not exist there are replaced by what C libraries use there (open by openat, fork
+    by clone), and a condition moves with its argument. Calls that programs need there from their
+    start are added. What cannot be said there is left out: look at these by hand.
+
+    \b
+    Examples:
+      seclatch profile port --to aarch64 nginx.json -o nginx-arm64.json
+      seclatch profile port --to x86_64 nginx-arm64.json
+      seclatch profile port --to aarch64 --both nginx.json -o nginx-both.json
+      seclatch profile port --to arm64 --json nginx.json | jq .changes
+    """
+    profile = _read(file, source)
+    source = source or _source(profile, target)
+    if both and not conditional(form):
+        raise click.UsageError(f"{form} cannot say for which architecture a rule is")
+    ported = _ported(file, profile, source, target, combine if both else port)
+    if as_json:
+        emit(json.dumps(report(ported, source, target)) + "\n", output)
+        return
+    written = write(ported.profile, form)
+    warn(str(file), [*map(str, ported.changes), *written.warnings])
+    emit(written.text, output)
+
+
+def _read(file: Path, source: Arch | None) -> Profile:
+    """With its conditions; of a BPF program the rules for `source`, or for this machine."""
+    found = read(file)
+    if not found.is_program:
+        return parse(found.text(), found.name)
+    given = give_program(found, Host(source or Arch.native()))
+    warn(found.name, given.warnings)
+    return given.profile
+
+
+def _ported(
+    file: Path, profile: Profile, source: Arch, target: Arch, operation: Operation
+) -> Ported:
+    if not profile.default_action:
+        raise InputError(str(file), "", "the empty profile stands for no seccomp at all",
+                         remedy="it means the same on every architecture")  # fmt: skip
+    if source is target:
+        raise InputError(str(file), "", f"it is for {target.title} already",
+                         remedy="name what it was made for with --from")  # fmt: skip
+    try:
+        return operation(profile, source, target)
+    except ValueError as error:
+        remedy = f"seclatch profile resolve --arch {source.title} {file} -o resolved.json"
+        raise InputError(str(file), "", str(error), remedy=remedy) from error
+
+
+def _source(profile: Profile, target: Arch) -> Arch:
+    """What the profile says it is for; else this machine's; else another one than the target."""
+    named = [arch for arch in profile.architectures if arch in TARGETS and arch is not target]
+    native = [Arch.native()] if Arch.native() in TARGETS else []
+    return next(arch for arch in (*named, *native, *TARGETS) if arch is not target)
+
+
+def report(ported: Ported, source: Arch, target: Arch) -> dict[str, Any]:
+    """For machines; data/schemas/profile-port-1.json."""
+    changes = [
+        {"kind": each.kind, "name": each.name, "by": list(each.by), "rule": each.rule,
+         "why": each.why}
+        for each in ported.changes
+    ]  # fmt: skip
+    head = {"schema": "seclatch.profile-port/1", "from": source.title, "to": target.title}
+    return head | {"changes": changes, "profile": document(ported.profile)}

@@ -1,0 +1,121 @@
+"""`seclatch ps`: the process tree with who is under which filter."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seclatch.report.text import printable
+
+if TYPE_CHECKING:
+    from seclatch.process.selection import Selection
+    from seclatch.process.walk import Wish
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-p", "--pid", "pids", type=int, multiple=True, help="Only this process.")
+@click.option(
+    "-c",
+    "--container",
+    "containers",
+    multiple=True,
+    metavar="NAME|ID",
+    help="Only the processes of this container.",
+)
+@click.option(
+    "-n", "--name", "names", multiple=True, metavar="PATTERN", help="Only programs so named (*, ?)."
+)
+@click.option("-f", "--filtered", is_flag=True, help="Only processes under seccomp.")
+@click.option(
+    "--tree/--flat", default=True, show_default=True, help="With ancestors, or one below the other."
+)
+@click.option("-t", "--threads", is_flag=True, help="All threads, not only those that differ.")
+@click.option(
+    "--profile",
+    "profiles",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Tell which filters are this profile's, as runc or crun compile it, or this program.",
+)
+@click.option("--no-filters", is_flag=True, help="Only numbers: do not read programs.")
+@click.option("--no-engines", is_flag=True, help="Do not ask engines for names.")
+@click.option(
+    "-w",
+    "--watch",
+    type=click.FloatRange(min=0.1),
+    is_flag=False,
+    flag_value=2.0,
+    metavar="[SECONDS]",
+    help="Look again every 2 (or so many) seconds, until ctrl-C.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, schema ps/1; a line each time.")
+def command(
+    pids: tuple[int, ...],
+    containers: tuple[str, ...],
+    names: tuple[str, ...],
+    filtered: bool,
+    tree: bool,
+    threads: bool,
+    profiles: tuple[Path, ...],
+    no_filters: bool,
+    no_engines: bool,
+    watch: float | None,
+    as_json: bool,
+) -> int:
+    """Show all processes with their seccomp mode and filters, and who put those on.
+
+    SECCOMP is as in /proc/PID/status: 0 none, 1 strict, 2 filter, 3 killed by its filter. FILTER is
+    a fingerprint, the same for the same program, with the profile's name if one is known that
+    compiles to it. BY tells who put it on. No process is stopped or touched. Without root there are
+    numbers but no fingerprints.
+
+    The exit status is 1 if something was asked for and nothing found.
+
+    \b
+    Examples:
+      seclatch ps
+      seclatch ps --container web
+      seclatch ps --filtered --flat --profile strict.json
+      seclatch ps --name 'containerd-shim*' --json
+    """
+    from seclatch.cli.profile.output import require_stdout  # noqa: PLC0415 (--help needs no more)
+    from seclatch.process.selection import Selection  # noqa: PLC0415
+    from seclatch.process.walk import Wish  # noqa: PLC0415
+
+    require_stdout()
+    selection = Selection(pids, containers, names, filtered)
+    wish = Wish(threads, not no_filters, not no_engines, profiles)
+    found = _once(wish, selection, tree, as_json, clear=False)
+    while watch is not None:
+        time.sleep(watch)
+        found = _once(wish, selection, tree, as_json, clear=sys.stdout.isatty())
+    return 0 if found else 1
+
+
+def _once(wish: Wish, selection: Selection, tree: bool, as_json: bool, *, clear: bool) -> bool:
+    from seclatch.process.selection import choose  # noqa: PLC0415
+    from seclatch.process.walk import look  # noqa: PLC0415
+    from seclatch.report import processes as report  # noqa: PLC0415
+
+    view = look(wish)
+    chosen = choose(view.processes, selection)
+    lines = report.list_tree(view.processes, chosen) if tree else report.list_flat(chosen)
+    if as_json:
+        click.echo(json.dumps(report.document(lines, view.notes)))
+        return bool(chosen)
+    if clear:
+        click.clear()
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else None
+    for line in report.show(lines, width):
+        click.echo(line)
+    for note in view.notes:
+        click.echo(f"seclatch: {printable(note)}", err=True)
+    return bool(chosen)

@@ -1,0 +1,99 @@
+"""`seclatch record flush`: an annotated container's recording, before the container ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import click
+
+from seclatch.errors import SeclatchError
+
+if TYPE_CHECKING:
+    from seclatch.record.depot import Depot, Slot
+
+_PATIENCE = 30.0
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--record-dir",
+    type=click.Path(path_type=PurePosixPath),
+    metavar="DIR",
+    help="Where recordings go.  [default: as installed]",
+)
+@click.argument("name", metavar="NAME|ID")
+def command(record_dir: PurePosixPath | None, name: str) -> None:
+    """Have what is recorded of a container by annotation written now, and print the file's path.
+
+    NAME is what the annotation seclatch.record gave, ID the beginning of the container's id; all
+    containers of that name are meant. Their recorders go on.
+
+    \b
+    Examples:
+      seclatch record flush web
+      seclatch show "$(seclatch record flush 3f4c8a)"
+    """
+    meant: list[tuple[Depot, Slot]] = []
+    for depot in _depots(record_dir):
+        depot.check()
+        meant += [
+            (depot, each)
+            for each in depot.running()
+            if each.name == name or each.identifier.startswith(name)
+        ]
+    if not meant:
+        raise SeclatchError(
+            f"looking for a recorder of {name}: no container of this name or id is being recorded "
+            "by annotation",
+            remedy="what has ended is in the directory; the file `log` there says what was refused",
+        )
+    for depot, slot in meant:
+        click.echo(_flush(depot, slot))
+
+
+def _depots(directory: PurePosixPath | None) -> list[Depot]:
+    from seclatch.engines.recorder import read_all_limits  # noqa: PLC0415
+    from seclatch.engines.root import Root  # noqa: PLC0415
+    from seclatch.model.limits import Limits  # noqa: PLC0415
+    from seclatch.record.depot import Depot  # noqa: PLC0415
+
+    if os.geteuid() != 0:
+        raise SeclatchError(
+            "asking a recorder for its recording: only root may do that", remedy="use sudo"
+        )
+    limits = [Limits(directory=str(directory))] if directory else read_all_limits(Root())
+    found = {each.directory: Depot(each) for each in limits}
+    if not found:
+        raise SeclatchError(
+            "looking for recorders: no engine records annotated containers on this host",
+            remedy="seclatch install ENGINE --record-annotations",
+        )
+    return list(found.values())
+
+
+def _flush(depot: Depot, slot: Slot) -> str:
+    """Ask by SIGUSR1 and wait until the file is another one: it is always replaced as a whole."""
+    path = depot.path / slot.file
+    try:
+        before = path.stat().st_ino
+        process = os.pidfd_open(slot.pid)
+        try:
+            if slot in depot.running():  # it is still that recorder whose pid this is
+                signal.pidfd_send_signal(process, signal.SIGUSR1)
+        finally:
+            os.close(process)
+        deadline = time.monotonic() + _PATIENCE
+        while path.stat().st_ino == before:
+            if time.monotonic() > deadline:
+                raise SeclatchError(
+                    f"waiting for {path}: the recorder does not write it",
+                    remedy=f"see {depot.path / 'log'}",
+                )
+            time.sleep(0.02)
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise SeclatchError(f"asking for {path}: the recorder has ended") from error
+    return str(path)

@@ -1,0 +1,87 @@
+"""`seclatch record merge`: several recordings as one for each image."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from seclatch.errors import SeclatchError
+from seclatch.report.text import printable
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where to write; compressed if it ends in .gz. All must be of one image.",
+)
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write a file for each image into this directory.",
+)
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
+)
+def command(output: Path | None, into: Path | None, files: tuple[Path, ...]) -> None:
+    """Merge recordings: calls by stage, with the number of recordings that have each.
+
+    Recordings belong together when their containers' images have the same digest; those of which
+    no image is known are one group. Merged recordings can be merged again, in any order and
+    grouping, with the same result. Processes and events are left out. A file that cannot be read
+    ends it, and nothing is written.
+
+    \b
+    Examples:
+      seclatch record merge -o all.recording.json.gz run-*.recording.json
+      seclatch record merge --into images/ /var/lib/seclatch/recordings/*.json.gz
+      seclatch generate all.recording.json.gz > profile.json
+    """
+    from seclatch.record import store  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.record.gathering import gather  # noqa: PLC0415
+
+    if (output is None) == (into is None):
+        raise click.UsageError("give either -o FILE or --into DIR.")
+    merged = gather(files, _tell if sys.stderr.isatty() else lambda _: None)
+    if into is None:
+        if output is None or len(merged) > 1:
+            raise _several(list(merged))
+        store.write(output, merged.popitem()[1])
+        return
+    into.mkdir(parents=True, exist_ok=True)
+    for image, recording in sorted(merged.items()):
+        path = into / f"{_file_name(image)}.recording.json.gz"
+        store.write(path, recording)
+        click.echo(printable(f"{path}: {recording.runs} recordings of {image or 'unknown images'}"))
+
+
+def _tell(done: int) -> None:
+    click.echo(f"\rseclatch: merged {done:,} recordings", nl=False, err=True)
+
+
+def _several(images: list[str]) -> SeclatchError:
+    named = ", ".join(sorted(image or "(unknown)" for image in images)[:5])
+    return SeclatchError(
+        f"merging into one file: the recordings are of {len(images)} images: {named}",
+        remedy="--into DIR writes a file for each",
+    )
+
+
+def _file_name(image: str) -> str:
+    """An image's text comes from a registry: only what can stand in a name is taken from it."""
+    if not image:
+        return "unknown"
+    words = re.findall(r"[A-Za-z0-9_.-]+", image.removeprefix("sha256:"))
+    name = "-".join(words).lstrip(".-")[:64]
+    return name if image == f"sha256:{name}" else f"{name}-{_digest(image)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]

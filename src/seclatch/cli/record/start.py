@@ -1,0 +1,187 @@
+"""`seclatch record`: which system calls a command makes, stage by stage."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seclatch.cli.lazy import OpenCommand
+from seclatch.cli.leave import leave
+from seclatch.report.text import printable
+
+if TYPE_CHECKING:
+    from seclatch.model.recording import Recording
+    from seclatch.record.recorder import Options
+
+_Record = Callable[["Options"], tuple[int, "Recording"]]
+
+
+COMMANDS = {
+    "merge": "Merge recordings, by image.",
+    "flush": "Have a container's recorder write what it has so far.",
+}
+
+
+@click.command(
+    cls=OpenCommand,
+    commands_of=COMMANDS,
+    package="seclatch.cli.record",
+    context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
+    options_metavar="[OPTIONS] [--]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where to write; compressed if it ends in .gz.  [default: COMMAND.recording.json here]",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Record no longer than that; the command goes on.",
+)
+@click.option(
+    "--container",
+    metavar="NAME|ID|PID",
+    help="In place of CMD: record a running container, with all that is executed in it later.",
+)
+@click.option("--follow", is_flag=True, help="Tell of each call when a stage first makes it.")
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", "ebpf", "ptrace"]),
+    default="auto",
+    show_default=True,
+    help="How to watch; ptrace needs no privilege, is slow and sees CMD's own descendants only.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="CMD [ARG]...")
+def command(
+    output: Path | None,
+    seconds: float | None,
+    container: str | None,
+    follow: bool,
+    backend: str,
+    quiet: bool,
+    args: tuple[str, ...],
+) -> None:
+    """Run CMD and record the system calls that it and all its descendants make.
+
+    Calls are counted in the kernel, for each process and each stage of a container's start: the
+    runtime, its init before and after the filter is loaded, the program. Denied calls are recorded
+    with their errno. Nothing of other processes is recorded. The exit status is CMD's own.
+
+    The recording ends when the last process that came from CMD has ended; with ctrl-C once CMD
+    itself has. That of a container ends with its last process, with ctrl-C at any time. Needs
+    CAP_BPF and CAP_PERFMON (root).
+
+    A program that is called as a command below is called is recorded with -- in front.
+
+    \b
+    Examples:
+      seclatch record -- runc run -b bundle name
+      seclatch record -o nginx.recording.json.gz -- seclatch run --rootfs DIR -- nginx
+      seclatch record --container web --seconds 60 -o web.recording.json.gz
+      seclatch show nginx.recording.json.gz
+      seclatch generate nginx.recording.json.gz > nginx.json
+    """
+    from seclatch.record import destination, recorder  # noqa: PLC0415 (--help needs none of it)
+
+    if bool(args) == (container is not None):
+        raise click.UsageError("give either a command or --container.")
+    if seconds is not None and math.isnan(seconds):
+        raise click.UsageError("--seconds: not a number.")
+    if container is not None and backend == "ptrace":
+        raise click.UsageError("--container takes eBPF: ptrace sees own children only.")
+    record = _of_container(container) if container is not None else _of_command(args)
+    path = output or _free_name(container or args[0])
+    destination.require_writable(path)
+    # A command's own output is on the same terminal: nothing is written over it.
+    shown = container is not None and not follow and not quiet and sys.stderr.isatty()
+    options = recorder.Options(
+        seconds,
+        observe := _observer(follow=follow, shown=shown),
+        every=1.0 if shown else 0.25,
+        # so that it survives the recorder as far as it got
+        save=lambda recording: _write(path, recording),
+        tell=lambda sentence: None if quiet else _say([sentence]),
+        backend=backend,
+    )
+    status, recording = record(options)
+    _write(path, recording)
+    if shown:
+        click.echo("\r\033[K", nl=False, err=True)
+    if follow and observe:
+        observe(recording)
+    if not quiet:
+        _describe(recording, path)
+    leave(status)
+
+
+def _write(path: Path, recording: Recording) -> None:
+    from seclatch.record import store  # noqa: PLC0415 (the command need not wait for it)
+
+    store.write(path, recording)
+
+
+def _describe(recording: Recording, path: Path) -> None:
+    from seclatch.report.progress import describe  # noqa: PLC0415
+
+    _say(describe(recording, str(path)))
+
+
+def _observer(*, follow: bool, shown: bool) -> Callable[[Recording], None] | None:
+    """What is to be said while recording, if anything."""
+    if follow:
+        from seclatch.report.progress import Follower  # noqa: PLC0415
+
+        follower = Follower()
+        return lambda recording: _say(follower.news(recording))
+    return _show if shown else None
+
+
+def _show(recording: Recording) -> None:
+    from seclatch.report.progress import sum_up_so_far  # noqa: PLC0415
+
+    line = f"seclatch: {sum_up_so_far(recording)}; ctrl-C ends this"
+    click.echo(f"\r\033[K{line}", nl=False, err=True)
+
+
+def _of_command(args: tuple[str, ...]) -> _Record:
+    from seclatch.record.follow import record  # noqa: PLC0415
+
+    return lambda options: record(args, options)
+
+
+def _of_container(word: str) -> _Record:
+    from seclatch.process.images import find_image  # noqa: PLC0415
+    from seclatch.process.target import find_target  # noqa: PLC0415
+    from seclatch.process.walk import Wish, look  # noqa: PLC0415
+    from seclatch.record.attach import Target, record_container  # noqa: PLC0415
+
+    found = find_target(word, look(Wish(filters=False)).processes)
+    identifier = found.container.id if found.container else ""
+    target = Target(found.pid, word, identifier, find_image(found.pid, identifier))
+    return lambda options: (0, record_container(target, options))
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(f"seclatch: {printable(line)}", err=True)
+
+
+def _free_name(program: str) -> Path:
+    """Choose a name in the current directory that is not taken: recordings are not replaced."""
+    base = Path(program).name or "command"
+    path = Path(f"{base}.recording.json")
+    number = 2
+    while path.exists():
+        path = Path(f"{base}-{number}.recording.json")
+        number += 1
+    return path

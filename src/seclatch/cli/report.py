@@ -1,0 +1,140 @@
+"""`seclatch report`: a recording as a page, in the terminal, or for machines."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from seclatch.model.fit import Fit
+    from seclatch.model.recording import Recording
+    from seclatch.model.scan import Scan
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--profile",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Hold this profile against what was recorded  [default: the recorded one]",
+)
+@click.option(
+    "--scan",
+    "scan_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Show too what `seclatch scan -o FILE` found: recorded, or only in the binaries.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where the page goes  [default: the recording's name with .html]",
+)
+@click.option("--open", "show", is_flag=True, help="Show the page in a browser.")
+@click.option("--text", "as_text", is_flag=True, help="Tables in the terminal instead of a page.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a page.")
+@click.argument("file", type=click.Path(path_type=Path), metavar="RECORDING")
+def command(
+    profile: Path | None, scan_file: Path | None, output: Path | None, show: bool, as_text: bool,
+    as_json: bool, file: Path,
+) -> None:  # fmt: skip
+    """Show where the filter begins: a recording as one self-contained HTML page.
+
+    The page has the start's timeline, who made which system calls, how a profile fits, and the
+    tree of processes. It loads nothing, and can be sent to others as it is. Profiles are resolved
+    as Docker does for a container with its default capabilities.
+
+    \b
+    Examples:
+      seclatch record -o start.json -- docker run --rm IMAGE CMD
+      seclatch report start.json --open
+      seclatch report --profile strict.json -o strict.html start.json
+      seclatch report --scan app.scan.json --text start.json
+    """
+    from seclatch.cli.profile.output import emit  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.record import store  # noqa: PLC0415
+    from seclatch.report.compose import compose  # noqa: PLC0415
+
+    if as_text and as_json:
+        raise click.UsageError("--text and --json exclude each other")
+    recording = store.read(file)
+    report = compose(recording, _fit(recording, profile), _scan(scan_file))
+    if as_text:
+        from seclatch.report import terminal  # noqa: PLC0415
+
+        colour = output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        emit(terminal.render(report, terminal.width(), colour=colour), output)
+    elif as_json:
+        import msgspec  # noqa: PLC0415
+
+        emit(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n", output)
+    else:
+        from seclatch.report.html import render  # noqa: PLC0415
+
+        target = output or _beside(file)
+        emit(render(report), target)
+        click.echo(f"seclatch: report: {target}", err=True)
+        if show:
+            _open(target)
+
+
+def _scan(file: Path | None) -> Scan | None:
+    if file is None:
+        return None
+    from seclatch.scan import store  # noqa: PLC0415
+
+    return store.read(file)
+
+
+def _fit(recording: Recording, profile: Path | None) -> Fit | None:
+    from seclatch.cli.profile.options import DEFAULT_CAPS, given  # noqa: PLC0415
+    from seclatch.model.arch import Arch  # noqa: PLC0415
+    from seclatch.profile.fit import fit  # noqa: PLC0415
+    from seclatch.profile.resolve import Engine, Host  # noqa: PLC0415
+
+    if not profile:
+        return _recorded_fit(recording)
+    arch = Arch.parse(recording.hosts[0].arch) if recording.hosts else Arch.native()
+    kernel = recording.hosts[0].kernel if recording.hosts else os.uname().release
+    numbers = [int(n) if n.isdigit() else 0 for n in (*kernel.split(".")[:2], "0", "0")]
+    host = Host(arch, DEFAULT_CAPS[Engine.DOCKER], (numbers[0], numbers[1]))
+    return fit(recording, given(profile, host).profile, profile.name)
+
+
+def _recorded_fit(recording: Recording) -> Fit:
+    """Hold the first container's own profile against it, as its engine resolved it."""
+    import json  # noqa: PLC0415
+
+    from seclatch.errors import SeclatchError  # noqa: PLC0415
+    from seclatch.profile.fit import fit  # noqa: PLC0415
+    from seclatch.profile.load import parse  # noqa: PLC0415
+
+    for container in recording.containers:
+        if container.profile:
+            try:
+                profile = parse(json.dumps(container.profile), "the recorded profile")
+            except SeclatchError:
+                continue  # a recording is a file, and a file may say anything
+            if profile.default_action:
+                return fit(recording, profile, "the recorded profile")
+    return fit(recording)
+
+
+def _beside(file: Path) -> Path:
+    """In the working directory: the recording may be where nobody writes."""
+    name = file.name.removesuffix(".gz").removesuffix(".json").removesuffix(".recording")
+    return Path(f"{name}.html")
+
+
+def _open(target: Path) -> None:
+    """Hand the page to the desktop's browser; where there is none, that is said."""
+    import webbrowser  # noqa: PLC0415
+
+    if not webbrowser.open(target.resolve().as_uri()):
+        click.echo("seclatch: report: no browser was found to show it in", err=True)

@@ -1,0 +1,187 @@
+"""`seclatch scan`: which system calls an image's programs could make, from their binaries."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seclatch.report.text import printable
+
+if TYPE_CHECKING:
+    from seclatch.model.scan import Scan
+    from seclatch.scan.command import Command
+
+
+def _kernel(_ctx: click.Context, _param: click.Parameter, value: str | None) -> object:
+    """Major and minor of a version, as `uname -r` gives it; what comes after is of no interest."""
+    found = re.match(r"([0-9]{1,3})\.([0-9]{1,4})(?![0-9])", value or "")
+    if value is not None and not found:
+        raise click.BadParameter(f"{value!r} is not a kernel version such as 6.12")
+    return (int(found[1]), int(found[2])) if found else None
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--entrypoint",
+    "entrypoints",
+    multiple=True,
+    metavar="PATH",
+    help="Scan this program instead of the image's command; may be given again.",
+)
+@click.option("--all", "every", is_flag=True, help="Scan every executable in there.")
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="PATH",
+    help="A library in there that the program loads by itself; may be given again.",
+)
+@click.option(
+    "--arch",
+    type=click.Choice(["x86_64", "aarch64"]),
+    help="Which of several architectures of an image.  [default: this machine's]",
+)
+@click.option(
+    "--kernel",
+    metavar="VERSION",
+    callback=_kernel,
+    help="The oldest kernel that it will run on: leaves out what is for those before.  "
+    "[default: 4.18]",
+)
+@click.option("--why", metavar="CALL", help="Show the chain of functions that leads to a call.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the scan there, for `seclatch generate --scan`.",
+)
+@click.option("--no-cache", is_flag=True, help="Analyse every file anew, and keep nothing.")
+@click.argument("source", metavar="ROOTFS|IMAGE")
+def command(
+    entrypoints: tuple[str, ...], every: bool, plugins: tuple[str, ...], arch: str | None,
+    kernel: tuple[int, int] | None, why: str | None, as_json: bool, output: Path | None,
+    no_cache: bool, source: str,
+) -> None:  # fmt: skip
+    """Find the system calls that an image's programs could make, from their binaries.
+
+    ROOTFS is a root directory; IMAGE an OCI layout, an archive (docker save, podman save), or the
+    name of an image that docker or podman has. Nothing in it is executed. The programs are those
+    that its command runs, through scripts as far as these can be read.
+
+    The list holds whatever the program and its libraries can reach. Where a call cannot be told
+    the result is open, which is said; record such a program too.
+
+    \b
+    Examples:
+      seclatch scan nginx:latest
+      seclatch scan --entrypoint /usr/sbin/nginx -o nginx.scan.json /srv/rootfs
+      seclatch scan --entrypoint /usr/bin/redis-server --why execve rootfs
+      seclatch generate nginx.recording.json --scan nginx.scan.json > nginx.json
+    """
+    from seclatch.cli.profile.output import emit  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.errors import SeclatchError  # noqa: PLC0415
+    from seclatch.report import scan as report  # noqa: PLC0415
+
+    found = _scan(entrypoints, every, plugins, arch, kernel, no_cache, source)
+    from seclatch.scan import store  # noqa: PLC0415
+
+    if output is not None:
+        emit(store.encode(found), output)
+    if why is not None:
+        chains = list(report.explain(found, why))
+        if not chains:
+            raise SeclatchError(
+                f"no chain leads to {why} in {source}",
+                remedy="see which calls there are without --why",
+                status=1,
+            )
+        for line in chains:
+            click.echo(printable(line))
+    elif as_json:
+        click.echo(json.dumps(json.loads(store.encode(found)), indent=2))
+    else:
+        _table(found)
+    for line in report.doubts(found):
+        click.echo(f"seclatch: {printable(line)}", err=True)
+
+
+def _table(found: Scan) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from seclatch.report import scan as report  # noqa: PLC0415
+
+    report.show(found, Console(highlight=False, soft_wrap=True))
+
+
+def _scan(
+    entrypoints: tuple[str, ...], every: bool, plugins: tuple[str, ...], arch: str | None,
+    kernel: tuple[int, int] | None, no_cache: bool, source: str,
+) -> Scan:  # fmt: skip
+    _require_parts()
+    from seclatch.scan import cache  # noqa: PLC0415
+    from seclatch.scan.gates import OLDEST  # noqa: PLC0415
+    from seclatch.scan.survey import Request, survey  # noqa: PLC0415
+
+    place = None if no_cache else cache.default_directory()
+    with _directory(source, arch) as (directory, image_command, digest):
+        request = Request(
+            directory, source, image_command, entrypoints, every, plugins, place, digest,
+            kernel or OLDEST,
+        )  # fmt: skip
+        with _progress() as told:
+            return survey(request, told)
+
+
+@contextlib.contextmanager
+def _directory(source: str, arch: str | None) -> Iterator[tuple[Path, Command, str]]:
+    from seclatch.model.arch import Arch  # noqa: PLC0415
+    from seclatch.scan import image  # noqa: PLC0415
+    from seclatch.scan.command import Command  # noqa: PLC0415
+
+    wanted = arch or Arch.native().title
+    path = Path(source)
+    if path.is_dir() and not (path / "oci-layout").is_file():
+        yield path, Command(), ""
+        return
+    with contextlib.ExitStack() as stack:
+        if not path.exists():
+            path = stack.enter_context(image.saved(source))
+        found = stack.enter_context(image.opened(path, wanted))
+        yield found.directory, found.command, found.digest
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on a terminal's stderr, for what takes over a second."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("scanning", total=None)
+
+        def told(done: int, count: int, path: str) -> None:
+            bar.update(task, completed=done, total=count, description=printable(path)[-40:])
+
+        yield told
+
+
+def _require_parts() -> None:
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    from seclatch.errors import SeclatchError  # noqa: PLC0415
+
+    missing = [name for name in ("iced_x86", "numpy") if find_spec(name) is None]
+    if missing:
+        raise SeclatchError(
+            f"scanning needs the Python packages {' and '.join(missing)}, which are not installed",
+            remedy="pip install 'seclatch[scan]'",
+        )

@@ -1,0 +1,177 @@
+"""What profile commands take as a file: pipes, standard input, programs; and what they refuse."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+RUN = "from seclatch.cli.main import main; main()"
+PLAIN = b"""{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"],
+ "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW",
+               "includes": {"minKernel": "99.0"}},
+  {"names": ["write", "io_uring_setup"], "action": "SCMP_ACT_ALLOW"}]}
+"""
+COMMANDS = {
+    "check": ["check", "--no-notes"],
+    "test": ["test", "--arch=x86_64", "FILE", "write()"],
+    "resolve": ["resolve"],
+    "compile": ["compile", "--arch=x86_64"],
+    "convert": ["convert", "--to=docker"],
+    "diff": ["diff", "--runtime=crun", "FILE", "OTHER"],
+    "merge": ["merge", "FILE", "OTHER"],
+    "intersect": ["intersect", "FILE", "OTHER"],
+}
+
+
+def seclatch(
+    *args: str | Path, data: bytes | None = None, **more: Any
+) -> subprocess.CompletedProcess[bytes]:
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "NO_COLOR": "1"}
+    command = [sys.executable, "-c", RUN, *map(str, args)]
+    more = {"capture_output": True} | more
+    return subprocess.run(command, input=data, env=env, check=False, **more)
+
+
+def words(command: str, file: str | Path, other: Path) -> list[str]:
+    """The command line: the profile where FILE stands, or at the end."""
+    line = COMMANDS[command]
+    line = line if "FILE" in line else [*line, "FILE"]
+    return ["profile", *(str({"FILE": file, "OTHER": other}.get(word, word)) for word in line)]
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    path = tmp_path / "plain.json"
+    path.write_bytes(PLAIN)
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_pipe_is_as_good_as_a_file(command: str, plain: Path) -> None:
+    """It can be read once only: what looks into the file twice fails here."""
+    wanted = seclatch(*words(command, plain, plain))
+    assert wanted.stderr == b""
+    assert wanted.returncode in (0, 1)
+    for name in ("-", "/dev/stdin"):
+        found = seclatch(*words(command, name, plain), data=PLAIN)
+        assert found.returncode == wanted.returncode, found.stderr
+        told = wanted.stdout.replace(str(plain).encode(), name.encode())
+        assert found.stdout == told
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_program_is_as_good_as_a_profile(command: str, plain: Path, tmp_path: Path) -> None:
+    for arch in ("x86_64", "s390x"):  # of either byte order
+        program = tmp_path / f"{arch}.bpf"
+        other = tmp_path / f"{arch}.json"
+        other.write_bytes(PLAIN.replace(b"X86_64", arch.upper().encode()))
+        line = ["profile", "compile", "--runtime=crun", f"--arch={arch}", other, "-o", program]
+        assert seclatch(*line).returncode == 0
+        line = [word for word in words(command, program, other) if not word.startswith("--arch")]
+        done = seclatch(*line, f"--arch={arch}")
+        assert done.returncode == 0, done.stderr
+        assert bool(done.stdout) == (command != "diff")  # which finds no difference
+        assert b"write" in done.stdout or command in ("check", "compile", "diff")
+
+
+def test_a_program_is_judged_by_its_rules(plain: Path, tmp_path: Path) -> None:
+    program = tmp_path / "runc.bpf"
+    line = ["compile", "--runtime=runc", "--arch=x86_64", plain, "-o", program]
+    assert seclatch("profile", *line).returncode == 0
+    done = seclatch("profile", "check", "--json", "--arch=x86_64", program)
+    report = json.loads(done.stdout)
+    jsonschema.validate(report, schema("profile-check-1.json"))
+    codes = {finding["code"] for finding in report["findings"]}
+    assert {"dangerous-syscall", "compat-closed", "beyond-rules"} <= codes
+    assert not {"runc-enosys", "absent-names"} & codes
+
+
+def test_a_program_is_asked_as_it_is(plain: Path, tmp_path: Path) -> None:
+    """runc's stub is in it, whoever is said to compile."""
+    program = tmp_path / "runc.bpf"
+    line = ["compile", "--runtime=runc", "--arch=x86_64", plain, "-o", program]
+    assert seclatch("profile", *line).returncode == 0
+    line = ["test", "--runtime=crun", "--arch=x86_64", program, "write()", "#9999", "mkdir()"]
+    assert seclatch("profile", *line).stdout.decode().splitlines() == [
+        "write(): SCMP_ACT_ALLOW",
+        "  by rule 1 of what the program decompiles to (any arguments)",
+        "#9999: SCMP_ACT_ERRNO(38)",
+        "  by the program, in a way that no rule can say",
+        "mkdir(): SCMP_ACT_ERRNO(1)",
+        "  by the default action",
+    ]
+
+
+def schema(name: str) -> Any:
+    return json.loads(resources.files("seclatch.data").joinpath("schemas", name).read_text())
+
+
+def test_rules_are_counted_as_in_the_file(plain: Path) -> None:
+    """Rule 0 is not in force here; the answer is given by the second of the file."""
+    done = seclatch("profile", "test", "--arch=x86_64", plain, "write()")
+    assert done.stdout.decode().splitlines()[1] == "  by rule 1 at line 4 (any arguments)"
+    done = seclatch("profile", "test", "--arch=x86_64", "--json", plain, "write()")
+    told = json.loads(done.stdout)
+    jsonschema.validate(told, schema("profile-verdicts-1.json"))
+    (answer,) = told["calls"][0]["answers"]
+    assert answer["rules"] == [{"index": 1, "line": 4, "column": 3}]
+
+
+def test_what_is_no_profile_is_a_finding_too(plain: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"defaultAction": "SCMP_ACT_ERRNO",\n "syscalls": [{"names": 3}]}')
+    gone = tmp_path / "gone.json"
+    done = seclatch("profile", "check", "--json", bad, plain, gone)
+    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, done.stderr) == (2, b"")
+    for report, path in zip(reports, (bad, plain, gone), strict=True):
+        jsonschema.validate(report, schema("profile-check-1.json"))
+        assert report["file"] == str(path)
+    (finding,) = reports[0]["findings"]
+    assert (finding["code"], finding["severity"]) == ("not-a-profile", "error")
+    assert (finding["path"], finding["line"]) == ("syscalls[0].names", 2)
+    assert "Expected `array | null`, got `int`" in finding["message"]
+    assert "not-a-profile" not in {each["code"] for each in reports[1]["findings"]}
+    assert "No such file" in reports[2]["findings"][0]["message"]
+
+
+def test_a_file_that_is_no_profile_does_not_hide_the_others(plain: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
+    done = seclatch("profile", "check", bad, plain)
+    assert done.returncode == 2
+    assert b"not JSON" in done.stderr
+    assert b"io_uring_setup is allowed" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["test", "compile", "diff", "resolve", "convert", "merge"])
+def test_errors_leave_standard_output_empty(command: str, plain: Path, tmp_path: Path) -> None:
+    """With --json too: a reader of results never takes an error for one."""
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"linux": []}')
+    line = words(command, bad, plain)
+    if command in ("test", "compile", "diff"):
+        line.append("--json")
+    done = seclatch(*line)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"bad.json: line 1, column 11 (linux): Expected `object`" in done.stderr
+
+
+@pytest.mark.parametrize("place", ["name", "action", "call"])
+def test_a_word_of_a_million_letters_fills_no_screen(place: str, tmp_path: Path) -> None:
+    word = "a" * (100_000 if place == "call" else 1_000_000)
+    rule = {"names": ["read"], "action": "SCMP_ACT_ALLOW"}
+    rule |= {"name": {"names": [word]}, "action": {"action": word}}.get(place, {})
+    path = tmp_path / "long.json"
+    path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]}))
+    line = ["test", path, f"{word}()"] if place == "call" else ["check", "--strict", path]
+    done = seclatch("profile", *line)
+    assert done.returncode in (1, 2)
+    told = done.stdout + done.stderr
+    assert b"more characters)" in told and len(told) < 12000

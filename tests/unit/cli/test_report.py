@@ -1,0 +1,89 @@
+"""report as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from seclatch.record import store
+from seclatch.scan.store import encode
+from tests.unit.cli.test_recording import seclatch
+from tests.unit.report.starts import scan, start
+
+SCHEMAS = Path(__file__).parents[3] / "src/seclatch/data/schemas"
+PROFILE = Path(__file__).parents[2] / "data" / "stali-like.json"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "box.recording.json"
+    store.write(path, start(latched=True))
+    return path
+
+
+def test_a_page_beside_where_one_stands(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = seclatch("report", file)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "seclatch: report: box.html\n"
+    assert (tmp_path / "box.html").read_text().startswith("<!doctype html>")
+
+
+def test_text(file: Path) -> None:
+    done = seclatch("report", "--text", "--profile", PROFILE, file)
+    assert done.returncode == 0, done.stderr
+    assert "The filter binds app from its first instruction." in done.stdout
+    lane = next(
+        line for line in done.stdout.splitlines() if line.startswith("program       app x ")
+    )
+    assert lane.index("░") < lane.index("▼") < lane.index("▒") < lane.index("◆") < lane.index("█")
+    assert "denies, though the program used it: close mkdir" in done.stdout
+
+
+def test_json(file: Path) -> None:
+    done = seclatch("report", "--json", "--profile", PROFILE, file)
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, json.loads((SCHEMAS / "report-1.json").read_bytes()))
+    assert document["starts"][0]["outcome"] == "latched"
+    assert document["fit"]["refused"] == ["close", "mkdir"]
+
+
+def test_with_a_scan(file: Path, tmp_path: Path) -> None:
+    found = tmp_path / "app.scan.json"
+    found.write_bytes(encode(scan("read", "ptrace")))
+    document = json.loads(seclatch("report", "--json", "--scan", found, file).stdout)
+    jsonschema.validate(document, json.loads((SCHEMAS / "report-1.json").read_bytes()))
+    told = {each["name"]: (each["need"], each["scanned"]) for each in document["matrix"]["lines"]}
+    assert told["ptrace"] == ("static", True)
+    assert told["close"] == ("both", False)
+    done = seclatch("report", "--scan", file, file)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "not a scan" in done.stderr
+
+
+def test_two_forms_at_once(file: Path) -> None:
+    done = seclatch("report", "--json", "--text", file)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("target", ["/dev/full", "/nowhere/x.html"])
+def test_nowhere_to_write(file: Path, target: str) -> None:
+    done = seclatch("report", "-o", target, file)
+    assert done.returncode == 2
+    assert f"writing {target}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_no_recording_and_no_profile(file: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text("{}")
+    for words in ([bad], ["--profile", bad, file], [tmp_path / "none"]):
+        done = seclatch("report", "-o", tmp_path / "x.html", *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Traceback" not in done.stderr
+        assert not (tmp_path / "x.html").exists()

@@ -1,0 +1,119 @@
+"""The Python interface, by the examples of its own page."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import seclatch
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks() -> list[str]:
+    page = (ROOT / "docs/api.md").read_text()
+    found = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(found) >= 6
+    return found
+
+
+@pytest.mark.root
+def test_the_examples_of_the_page() -> None:
+    """In order, in one interpreter: later ones use what earlier ones made."""
+    text = "\n\n".join(blocks())
+    test = doctest.DocTestParser().get_doctest(text, {}, "docs/api.md", "docs/api.md", 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    told: list[str] = []
+    runner.run(test, out=told.append)
+    assert runner.summarize(verbose=False).failed == 0, "".join(told)
+
+
+WRONG = """
+import seclatch
+
+seclatch.run(["true"], 7)
+seclatch.loads(b"{}")
+seclatch.compile("strict.json")
+status, recording = seclatch.record(["true"])
+recording.cals
+"""
+
+
+def check_types(path: Path) -> subprocess.CompletedProcess[str]:
+    """As a user's own strict mypy sees it, none of this project's settings."""
+    words = ["--strict", "--config-file=", f"--cache-dir={path.parent}/cache", str(path)]
+    return subprocess.run(
+        [sys.executable, "-m", "mypy", *words], capture_output=True, text=True, check=False,
+        env={**os.environ, "MYPYPATH": str(ROOT / "src")}, cwd=path.parent,
+    )  # fmt: skip
+
+
+def test_the_examples_are_typed(tmp_path: Path) -> None:
+    """The page's examples pass, and each use that is wrong is told."""
+    assert (ROOT / "src/seclatch/py.typed").exists()
+    right, wrong = tmp_path / "right.py", tmp_path / "wrong.py"
+    examples = doctest.DocTestParser().get_examples("\n\n".join(blocks()))
+    right.write_text("".join(example.source for example in examples))
+    done = check_types(right)
+    assert done.returncode == 0, done.stdout
+    wrong.write_text(WRONG)
+    told = [
+        line.split(":")[1] for line in check_types(wrong).stdout.splitlines() if ": error" in line
+    ]
+    assert told == ["4", "5", "6", "8"]
+
+
+def test_the_interface_is_what_it_says() -> None:
+    for name in seclatch.__all__:
+        assert getattr(seclatch, name) is not None
+    with pytest.raises(AttributeError):
+        _ = seclatch.nothing
+
+
+@pytest.mark.root
+def test_recording_twice() -> None:
+    """The first time imports the package of that name, which then stands in its place."""
+    for _ in range(2):
+        status, recording = seclatch.record(["true"])
+        assert (status, recording.commands) == (0, [["true"]])
+
+
+def test_the_command_line_does_not_pay_for_it() -> None:
+    script = "import sys, seclatch; print('seclatch.api' in sys.modules, 'msgspec' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_paths_and_options(tmp_path: Path) -> None:
+    """A path, a compiled program's path, options of subprocess, errors."""
+    text = tmp_path / "only.json"
+    text.write_text(
+        '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": '
+        '[{"names": ["getpgid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 7}]}'
+    )
+    code = tmp_path / "only.bpf"
+    code.write_bytes(seclatch.compile(seclatch.load(text)).code)
+    script = "import os\ntry: os.getpgid(0)\nexcept OSError as e: print(e.errno)"
+    read, write = os.pipe()
+    for profile in (text, str(code)):
+        done = seclatch.run(
+            [sys.executable, "-c", script], profile, capture_output=True, text=True,
+            pass_fds=[write], env={**os.environ, "X": "y"},
+        )  # fmt: skip
+        assert done.stdout.strip() == "7", done.stderr
+    os.close(read), os.close(write)
+    with pytest.raises(subprocess.CalledProcessError):
+        seclatch.run(["false"], text, check=True)
+    with pytest.raises(seclatch.SeclatchError, match="no command"):
+        seclatch.run([], text)
+    with pytest.raises(seclatch.InputError, match="NOTIFY"):
+        seclatch.compile(seclatch.loads('{"defaultAction": "SCMP_ACT_NOTIFY"}'))
+    assert seclatch.run(["/nonexistent"], text, capture_output=True).returncode == 127
