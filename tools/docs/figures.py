@@ -1,0 +1,149 @@
+"""The figures of docs/: what `seclatch report` draws of real starts, as SVG files of their own."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from seclatch.report.chart import Chart, Row, chart
+from seclatch.report.compose import compose
+from seclatch.report.document import Report, Start
+from seclatch.report.text import printable
+from tools.docs.lab import STRICT, Lab
+from tools.docs.listings import maker
+from tools.docs.pages import DOCS
+
+WIDTH, LEFT, ROW, TOP = 960, 300, 26, 132
+COLOURS = {"unfiltered": "#dfe4ea", "suspended": "url(#hatch)", "filtered": "#0b6e5f"}
+EDGES = {"unfiltered": "#7d8894", "suspended": "#8a5a00", "filtered": "#0b6e5f"}
+RULERS = {"loaded": "#8a5a00", "binds": "#0b6e5f", "binds-early": "#b3261e", "exec": "#8a5a00"}
+STYLE = """
+text { font: 13px system-ui, sans-serif; fill: #1b1f24; } .soft { fill: #57606a; font-size: 11px; }
+.big { font-size: 17px; font-weight: 700; } .strong { font-weight: 700; }
+"""
+HATCH = (
+    '<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" '
+    'patternTransform="rotate(45)"><rect width="6" height="6" fill="#fff4dc"/>'
+    '<rect width="2.5" height="6" fill="#f2b23c"/></pattern>'
+)
+
+
+def figure(lab: Lab, name: str, runtime: str) -> str:
+    """Record a start, draw it into a file, and give the words that show it on a page."""
+    for _ in range(5):  # a busy runc may be denied a futex besides
+        command = ("sh", "-c", "mkdir /tmp/x; sleep 0.05")
+        report = compose(lab.record_docker(*command, runtime=runtime, profile=STRICT))
+        [start] = report.starts
+        if "futex" not in start.headline:
+            break
+    file = DOCS / "figures" / f"{name}.svg"
+    told = printable(f"{start.headline} {outline(start)}")
+    if not lab.checking:
+        file.write_text(draw(report, start, told))
+    shown = re.search(r"<desc>(.*)</desc>", file.read_text())
+    same = shown is not None and shown[1] == escape(told)
+    return f"![{printable(start.headline)}](figures/{name}.svg)\n" + (
+        "" if same else f"{file.name} shows something else than: {told}\n"
+    )
+
+
+def outline(start: Start) -> str:
+    """Say in words what the strip shows: it is what a check compares."""
+    return "; ".join(f"{part.name}: {part.state}" for part in start.sections)
+
+
+def draw(report: Report, start: Start, told: str) -> str:
+    """Write the SVG."""
+    laid = chart(report)
+    rows = [row for row in laid.rows if row.lane.process is not None
+            and not row.lane.title.startswith("nsenter")]  # fmt: skip
+    height = TOP + ROW * len(rows) + 30
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        f'width="{WIDTH}" height="{height}" role="img">',
+        f"<title>{escape(printable(start.headline))}</title><desc>{escape(told)}</desc>",
+        f"<style>{STYLE}</style><defs>{HATCH}</defs>",
+        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
+        f'<text class="big" x="14" y="28">{escape(printable(start.headline))}</text>',
+        legend(),
+        *rulers(laid, height),
+    ]
+    for number, row in enumerate(rows):
+        parts += lane(row, TOP + ROW * number)
+    parts += [
+        f'<text class="soft" x="{x(tick.x)}" y="{height - 8}" text-anchor="middle">'
+        f"{tick.text}</text>"
+        for tick in laid.ticks[1:-1]
+    ]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def x(percent: float) -> float:
+    """A place on the axis."""
+    return round(LEFT + (WIDTH - LEFT - 20) * percent / 100, 1)
+
+
+def legend() -> str:
+    """What the tones mean."""
+    words = {"unfiltered": "no filter", "suspended": "filter loaded, suspended by the latch",
+             "filtered": "under the filter"}  # fmt: skip
+    parts, place = [], 14
+    for state, text in words.items():
+        parts.append(
+            f'<rect x="{place}" y="44" width="30" height="12" fill="{COLOURS[state]}" '
+            f'stroke="{EDGES[state]}"/><text x="{place + 38}" y="55">{text}</text>'
+        )
+        place += 60 + 7 * len(text)
+    return "".join(parts)
+
+
+def rulers(laid: Chart, height: int) -> list[str]:
+    """The lines through all lanes, each with its words."""
+    parts = []
+    for each in laid.rulers:
+        place, colour = x(each.x), RULERS[each.kind]
+        dashes = ' stroke-dasharray="4 3"' if each.kind in ("loaded", "exec") else ""
+        top = 78 + 20 * each.row
+        parts.append(
+            f'<line x1="{place}" x2="{place}" y1="{top}" y2="{height - 24}" stroke="{colour}" '
+            f'stroke-width="2"{dashes}/><text class="strong" x="{place + (-6 if each.end else 6)}" '
+            f'y="{top + 12}" text-anchor="{"end" if each.end else "start"}" '
+            f'style="fill:{colour}">{escape(each.text)}</text>'
+        )
+    return parts
+
+
+def lane(row: Row, y: int) -> list[str]:
+    """One process."""
+    name = printable(row.lane.title)
+    name = name if len(name) < 27 else name[:26] + "…"
+    parts = [
+        f'<text class="soft" x="14" y="{y + 14}">{row.lane.stage}</text>'
+        f'<text x="98" y="{y + 14}">{escape(name)}</text>'
+    ]
+    for bar in row.bars:
+        width = max(1.5, x(bar.x + bar.width) - x(bar.x))
+        parts.append(
+            f'<rect x="{x(bar.x)}" y="{y + 3}" width="{width:.1f}" height="14" '
+            f'fill="{COLOURS[bar.state]}" stroke="{EDGES[bar.state]}"/>'
+        )
+    for glyph in row.glyphs:
+        if glyph.kind == "denied":
+            parts.append(
+                f'<circle cx="{x(glyph.x)}" cy="{y + 10}" r="6.6" fill="#fff" stroke="#b3261e"/>'
+                f'<path d="M{x(glyph.x) - 3.4:.1f},{y + 6.6} l6.8,6.8 m0,-6.8 l-6.8,6.8" '
+                'stroke="#b3261e" stroke-width="2.6"/>'
+            )
+    return parts
+
+
+@maker("figure-plain")
+def plain(lab: Lab) -> str:
+    """A strict profile without the latch."""
+    return figure(lab, "plain", "runc")
+
+
+@maker("figure-latched")
+def latched(lab: Lab) -> str:
+    """The same with it."""
+    return figure(lab, "latched", "latched-runc")
