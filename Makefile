@@ -4,12 +4,16 @@ VENV := .venv
 BUILD_PACKAGES := gcc libc6-dev musl-tools python3-venv
 RUNTIME_PACKAGES := runc crun busybox-static
 TEST_PACKAGES := docker.io docker-cli tini containerd podman conmon catatonit \
-	criu strace uidmap procps libseccomp2 libseccomp-dev linux-libc-dev libsystemd-shared systemd
-SOURCES := pyproject.toml $(wildcard native/*.c native/*.h) native/CMakeLists.txt
+	criu strace uidmap procps chromium fonts-dejavu-core mandoc jq libseccomp2 libseccomp-dev linux-libc-dev libsystemd-shared systemd \
+	g++ bubblewrap qemu-user libc6-arm64-cross libssl3t64
+ARM64_PACKAGES := qemu-system-arm
+SOURCES := pyproject.toml $(wildcard native/*.[ch] native/*/*.[ch]) native/CMakeLists.txt
 STAMP := $(VENV)/.built
 DEV_STAMP := $(VENV)/.dev
+WHEEL_STAMP := $(VENV)/.wheels
 
-.PHONY: setup demo test lint bench clean test-packages
+.PHONY: setup demo test man docs lint bench clean test-packages wheels test-wheels test-arm64 \
+	test-arm64-programs test-libraries
 
 setup: $(STAMP)
 	@:
@@ -33,7 +37,43 @@ demo: setup
 	@demo/run
 
 test: test-packages $(DEV_STAMP)
-	$(VENV)/bin/pytest -q $(PYTEST_ARGS)
+	tools/reachable $(VENV)/bin/pytest -q $(PYTEST_ARGS)
+
+# One for each platform, into dist/.
+wheels: $(WHEEL_STAMP)
+	$(VENV)/bin/python tools/wheels.py $(PLATFORMS)
+
+test-wheels: $(WHEEL_STAMP)
+	@tools/need $(RUNTIME_PACKAGES) qemu-user
+	@rm -rf build/wheels
+	$(VENV)/bin/python tools/wheels.py --output build/wheels $(PLATFORMS)
+	SECLATCH_WHEELS=$(CURDIR)/build/wheels $(VENV)/bin/pytest -q tests/wheels
+
+$(WHEEL_STAMP): $(DEV_STAMP)
+	@$(VENV)/bin/pip install -q --disable-pip-version-check \
+		$$($(VENV)/bin/python tools/dev-requirements.py wheels)
+	@touch $@
+
+# Debian's arm64 in QEMU, with and without SVE, with the wheel of this tree in it (docs/arm64.md).
+test-arm64: $(WHEEL_STAMP)
+	@tools/need $(ARM64_PACKAGES)
+	$(VENV)/bin/python -m tests.arm64 $(ARM64_ARGS)
+
+# What is known of C libraries and OpenSSL, against those of older and newer Debian suites.
+test-libraries: test-packages $(DEV_STAMP)
+	SECLATCH_LIBRARIES=1 $(VENV)/bin/pytest -q tests/libraries
+
+# There, nginx, redis and python3 under profiles ported from recordings made here.
+test-arm64-programs: $(WHEEL_STAMP)
+	@tools/need $(BUILD_PACKAGES) $(RUNTIME_PACKAGES) $(ARM64_PACKAGES)
+	$(VENV)/bin/python -m tests.arm64 --run programs $(ARM64_ARGS)
+
+# The pages of docs/man are what --help says, and docs/*.md show what was really printed.
+man: $(DEV_STAMP)
+	$(VENV)/bin/python tools/man.py
+
+docs: test-packages man
+	$(VENV)/bin/python -m tools.docs
 
 lint: $(DEV_STAMP)
 	$(VENV)/bin/ruff check .

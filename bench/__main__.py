@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import argparse
 
-from bench import engine, profile, record, start
+from bench import (
+    annotate,
+    apply,
+    engine,
+    explain,
+    gate,
+    judge,
+    page,
+    profile,
+    programs,
+    ps,
+    record,
+    scan,
+    start,
+)
 from bench import filter as filters
 
 BENCHMARKS = {
     "start": start.report,
+    "apply": apply.report,
+    "gate": gate.report,
     "engine": engine.report,
     "profile": profile.report,
     "filter": filters.report,
+    "judge": judge.report,
     "record": record.report,
+    "scan": scan.report,
+    "annotate": annotate.report,
+    "programs": programs.report,
+    "ps": ps.report,
+    "explain": explain.report,
+    "page": page.report,
 }
 
 

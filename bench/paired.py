@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import time
@@ -9,6 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 Command = Callable[[int], Sequence[str]]
+
+CONTAINER = f"seclatch-bench-{os.getpid()}"
+"""What names of containers begin with: a runtime knows one of a name, whoever runs benchmarks."""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 Every tool runs the same work in turn, run after run, and also runs `true` alone: that is its fixed
 cost, told apart and taken off. What remains, watcher and watched together, is divided by what the
-work costs unwatched.
+work costs unwatched. A tool that fails is named and left out.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -18,15 +19,37 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.paired import CONTAINER
 from bench.start import default_like, make_rootfs
 from tests.latch.oci import SCRIPTS, make_bundle
 
 Words = list[str]
 NOTHING = ["/bin/true"]
+CLOCK = ["/bin/date", "+%s%N"]
+OURS = ("native", "seclatch record")
 GETPPID = "1e6 getppid"
-# Half a minute for a million calls: twice is enough where the ratio is some hundred.
-SLOW = ("strace -f -c", "perf trace -s")
+# Half a minute for a million calls: twice is enough where ratios are so large.
+SLOW = ("strace -f -c", "perf trace -s", "bpftrace")
+# strace lets the kernel pass what it is not asked for: here it sees forks, execs and exits alone.
+FEW = "trace=%process"
+FTRACE = Path(__file__).parent.parent / "tools" / "docs" / "ftrace"
 BPFTRACE = "tracepoint:raw_syscalls:sys_enter { @[comm, args.id] = count(); }"
+
+
+REDIS = """#!/bin/sh -e
+cd {folder}
+redis-server --port 0 --unixsocket {folder}/redis.sock --save "" --logfile log &
+until redis-cli -s {folder}/redis.sock ping > /dev/null 2>&1; do sleep 0.02; done
+redis-benchmark -s {folder}/redis.sock -q -n 100000 -t set,get > /dev/null
+redis-cli -s {folder}/redis.sock shutdown nosave
+wait
+"""
+# As it is once installed: pip compiles what an editable tree may not.
+ENVIRONMENT = {name: os.environ[name] for name in os.environ.keys() - {"PYTHONDONTWRITEBYTECODE"}}
+
+
+class ToolError(Exception):
+    """A tool that did not end well: how."""
 
 
 @dataclass
@@ -41,15 +64,32 @@ class Cost:
         began = time.perf_counter()
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
-            )
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                env=ENVIRONMENT,
+            )  # fmt: skip
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             self.wall.append(time.perf_counter() - began)
             self.cpu.append(usage.ru_utime + usage.ru_stime)
             if process.returncode:
                 errors.seek(0)
-                raise RuntimeError(f"{words}: {process.returncode}: {errors.read()!r}")
+                raise ToolError(f"{describe(process.returncode)}: {errors.read()[-400:]!r}")
+
+
+def describe(status: int) -> str:
+    """How a process ended."""
+    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"status {status}"
+
+
+def until(words: Words) -> float:
+    """Seconds until the command runs: it tells the time."""
+    began = time.time_ns()
+    done = subprocess.run(
+        words, stdin=subprocess.DEVNULL, capture_output=True, env=ENVIRONMENT, check=False
+    )
+    if done.returncode:
+        raise ToolError(f"{describe(done.returncode)}: {done.stderr[-400:]!r}")
+    return (int(done.stdout.split()[0]) - began) / 1e9
 
 
 def tools() -> dict[str, Callable[[Words], Words]]:
@@ -61,17 +101,29 @@ def tools() -> dict[str, Callable[[Words], Words]]:
             *words,
         ],
         "strace -f -c": lambda words: ["strace", "-f", "-c", "-o", "/dev/null", *words],
+        "strace --seccomp-bpf": lambda words: [
+            "strace", "-f", "--seccomp-bpf", "-e", FEW, "-c", "-o", "/dev/null", *words,
+        ],
         "perf trace -s": lambda words: ["perf", "trace", "-s", "-o", "/dev/null", "--", *words],
+        "ftrace events": lambda words: [str(FTRACE), "/dev/null", *words],
         "bpftrace": lambda words: [
             "bpftrace", "-q", "-e", BPFTRACE, "-c", "sh -c '" + " ".join(words) + "'",
         ],
     }  # fmt: skip
-    programs = {"strace -f -c": "strace", "perf trace -s": "perf", "bpftrace": "bpftrace"}
+    programs = {"perf trace -s": "perf", "bpftrace": "bpftrace"}
     for name, program in programs.items():
-        if not shutil.which(program):
-            print(f"(no {program} on this machine)")
+        if problem := why_not(program):
+            print(f"(without {name}: {problem})")
             del found[name]
     return found
+
+
+def why_not(program: str) -> str:
+    """Why it cannot be used: it is not there, or does not get as far as telling its version."""
+    if not shutil.which(program):
+        return "not on this machine"
+    done = subprocess.run([program, "--version"], capture_output=True, check=False)
+    return f"`{program} --version`: {describe(done.returncode)}" if done.returncode else ""
 
 
 def works(folder: Path) -> dict[str, Words]:
@@ -82,11 +134,13 @@ def works(folder: Path) -> dict[str, Words]:
     script = folder / "runs"
     script.write_text(
         "#!/bin/sh -e\nfor i in 1 2 3 4 5; do "
-        f"runc run --bundle {bundle.path} seclatch-bench-record-$i; done\n"
+        f"runc run --bundle {bundle.path} {CONTAINER}-$i; done\n"
     )
     archive = folder / "archive"
-    archive.write_text("#!/bin/sh -e\ntar -cf - /usr/share/doc | cat > /dev/null\n")
-    for each in (script, archive):
+    archive.write_text("#!/bin/sh -e\ntar -cf - /usr/share | cat > /dev/null\n")
+    requests = folder / "requests"
+    requests.write_text(REDIS.format(folder=folder))
+    for each in (script, archive, requests):
         each.chmod(0o755)
     source = Path(__file__).parent.parent / "native" / "trace.c"
     compiler = shutil.which("gcc", path="/usr/bin") or "gcc"
@@ -94,36 +148,69 @@ def works(folder: Path) -> dict[str, Words]:
         GETPPID: [str(folder / "rootfs/bin/loop")],
         "runc run, 5 times": [str(script)],
         "gcc -O2 -c": [compiler, "-O2", "-D_GNU_SOURCE", "-c", "-o", "/dev/null", str(source)],
-        "tar of /usr/share/doc": [str(archive)],
+        "tar of /usr/share": [str(archive)],
+        **({"redis-benchmark": [str(requests)]} if shutil.which("redis-server") else {}),
     }
+
+
+class Measurement:
+    """What each tool cost at each work, and how long it keeps a command waiting."""
+
+    def __init__(self, folder: Path) -> None:
+        self.watchers = tools()
+        self.works = {"(nothing)": NOTHING, **works(folder)}
+        self.costs: dict[tuple[str, str], Cost] = {}
+        self.starts: dict[str, list[float]] = {}
+
+    def run(self, runs: int) -> None:
+        """Do everything once more than asked for: the first time warms up."""
+        for n in range(-1, runs):
+            for work in self.works:
+                for tool in turn(work, list(self.watchers), n):
+                    self._try(tool, work, n)
+
+    def _try(self, tool: str, work: str, n: int) -> None:
+        try:
+            self._watch(tool, work, n)
+        except ToolError as error:
+            if tool in OURS:
+                raise
+            print(f"(without {tool}: {work}: {error})", flush=True)
+            del self.watchers[tool]
+
+    def _watch(self, tool: str, work: str, n: int) -> None:
+        cost = self.costs.setdefault((work, tool), Cost())
+        cost.add(self.watchers[tool](self.works[work]))
+        if work == "(nothing)":
+            self.starts.setdefault(tool, []).append(until(self.watchers[tool](CLOCK)))
+        if n < 0:
+            cost.cpu.clear()
+            cost.wall.clear()
 
 
 def measure(runs: int, folder: Path) -> None:
     """Print a row a work and tool."""
-    watchers = tools()
-    costs: dict[tuple[str, str], Cost] = {}
-    work_list = {"(nothing)": NOTHING, **works(folder)}
-    for n in range(-1, runs):
-        for work, words in work_list.items():
-            for tool in turn(work, list(watchers), n):
-                cost = costs.setdefault((work, tool), Cost())
-                cost.add(watchers[tool](words))
-                if n < 0:
-                    cost.cpu.clear()
-                    cost.wall.clear()
+    done = Measurement(folder)
+    done.run(runs)
+    watchers = list(done.watchers)[1:]
     print(f"{'':<24} {'':<16} {'CPU':>8} {'wall':>8}   to native, medians of {runs}")
-    for work in list(work_list)[1:]:
-        for tool in list(watchers)[1:]:
-            cpu, wall = (ratio(costs, work, tool, kind) for kind in ("cpu", "wall"))
+    for work in list(done.works)[1:]:
+        for tool in watchers:
+            cpu, wall = (ratio(done.costs, work, tool, kind) for kind in ("cpu", "wall"))
             print(f"{work:<24} {tool:<16} {cpu:8.2f} {wall:8.2f}", flush=True)
-    for tool in list(watchers)[1:]:
-        fixed = pairwise(costs["(nothing)", tool].wall, costs["(nothing)", "native"].wall)
-        print(f"{'fixed start and end':<24} {tool:<16} {statistics.median(fixed) * 1e3:8.0f} ms")
+    for tool in watchers:
+        nothing = (done.costs["(nothing)", each].wall for each in (tool, "native"))
+        fixed = statistics.median(pairwise(*nothing)) * 1e3
+        begun = statistics.median(pairwise(done.starts[tool], done.starts["native"])) * 1e3
+        print(
+            f"{'fixed start and end':<24} {tool:<16} {fixed:8.0f} ms, "
+            f"{begun:.0f} ms of them until the command runs"
+        )
 
 
 def turn(work: str, watchers: list[str], n: int) -> list[str]:
-    """Who runs in turn n, and in which order."""
-    if work == GETPPID and n not in (0, 1):
+    """Who runs in turn n, and in which order; without a warm-up for those who take long."""
+    if work != "(nothing)" and n not in (0, 1):
         watchers = [tool for tool in watchers if tool not in SLOW]
     return watchers if n % 2 else watchers[::-1]
 

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.paired import HEADER, Pair, compare
+from bench.paired import CONTAINER, HEADER, Pair, compare
 from tests.latch.oci import CGROUP2_ONLY, Bundle, Runtime, is_hybrid, make_bundle
 
 
@@ -37,7 +37,7 @@ def make_rootfs(folder: Path) -> Path:
 def start_cost(name: str, bundle: Bundle, runs: int) -> Pair:
     def run(latched: bool) -> Any:
         runtime = Runtime(name, latched=latched, options=OPTIONS[name])
-        return lambda n: runtime.argv("run", "--bundle", bundle.path, f"seclatch-bench-{n}")
+        return lambda n: runtime.argv("run", "--bundle", bundle.path, f"{CONTAINER}-{n}")
 
     return compare(f"{name} run true", run(False), run(True), runs)
 
@@ -48,7 +48,7 @@ def call_cost(name: str, bundle: Bundle, runs: int) -> Pair:
     for n in range(runs):
         for latched in (False, True) if n % 2 else (True, False):
             runtime = Runtime(name, latched=latched, options=OPTIONS[name])
-            done = runtime("run", "--bundle", bundle.path, f"seclatch-bench-loop-{n}-{latched}")
+            done = runtime("run", "--bundle", bundle.path, f"{CONTAINER}-loop-{n}-{latched}")
             times[latched].append(float(done.stdout))
     return Pair(f"{name}: 1e6 getppid inside", *times)
 

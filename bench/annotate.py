@@ -1,0 +1,85 @@
+"""What recording by annotation costs a start, beside the command in front; merging many files."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from bench.paired import compare
+from bench.start import make_rootfs
+from seclatch.engines.recorder import make_script
+from seclatch.model.limits import Limits
+from seclatch.model.origin import ContainerImage
+from seclatch.record import store
+from tests.latch.oci import SCRIPTS, copy_front, make_bundle
+
+FILES = 10_000
+
+
+def report(runs: int) -> None:
+    """Print both."""
+    with tempfile.TemporaryDirectory(prefix="seclatch-bench-") as folder:
+        compare_starts(Path(folder), runs)
+        merge_many(Path(folder))
+
+
+def compare_starts(folder: Path, runs: int) -> None:
+    """The latched start of a container alone, by annotation, and under `seclatch record`."""
+    bundle = make_bundle(folder / "bundle", make_rootfs(folder), ["/bin/true"], seccomp=None)
+    bundle.config["annotations"] = {"seclatch.record": "bench"}
+    bundle.write()
+    latched = copy_front(folder / "latched", "runc", "/usr/sbin/runc")
+    heeding = copy_front(folder / "heeding", "runc", "/usr/sbin/runc")
+    depot = folder / "depot"
+    depot.mkdir(mode=0o700)
+    recorder = heeding.with_name("recorder")
+    recorder.write_bytes(make_script())
+    recorder.chmod(0o755)
+    limits = Limits(directory=str(depot), recordings=100_000)
+    recorder.with_suffix(".json").write_bytes(limits.encode())
+    heeding.with_name("runc.record").symlink_to(recorder)
+    words = ["run", "--bundle", str(bundle.path)]
+    front = [str(SCRIPTS / "seclatch"), "record", "-q", "-o", str(folder / "x.json"), "--"]
+
+    print(f"{'':<28} {'latched':>12} {'recorded':>12}   {'ratio':>6}  (quartiles)")
+    for name, prefix, program in (
+        ("by annotation / latched", [], heeding),
+        ("seclatch record / latched", front, latched),
+    ):
+        pair = compare(
+            name,
+            lambda n: [str(latched), *words, f"bench-a{n}"],
+            lambda n, p=prefix, r=program: [*p, str(r), *words, f"bench-b{n}"],  # type: ignore[misc]
+            runs,
+        )
+        print(pair.row())
+
+
+def merge_many(folder: Path) -> None:
+    """CPU and wall time of merging ten thousand recordings of five images."""
+    many = folder / "many"
+    many.mkdir()
+    made = folder / "x.json"
+    recording = store.read(made)
+    size = 0
+    for number in range(FILES):
+        image = ContainerImage(name="bench", digest=f"sha256:{number % 5:064x}")
+        content = msgspec.json.encode(msgspec.structs.replace(recording, images=[image]))
+        (many / f"{number}.json").write_bytes(content)
+        size += len(content)
+    command = f'exec "$1" -m seclatch record merge --into {folder}/merged {many}/*.json'
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    subprocess.run(["sh", "-c", command, "sh", sys.executable], check=True, capture_output=True)
+    took = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(
+        f"merge {FILES:,} recordings of {size // FILES:,} bytes: {took:.1f} s, {used:.1f} s of CPU"
+    )
