@@ -64,7 +64,7 @@ def _settle_known(program: Program, reached: Reached) -> None:
             if row.asked is not None and not any(map(row.asked.fullmatch, reached.openings.asked)):
                 continue
             for name in row.syscalls:
-                reached.sites[numbers[name]] += [(m, f) for m, f, _, _ in sites]
+                reached.sites[numbers[name]] += [(m, f) for m, f, _, _ in sorted(sites)]
 
 
 def _shut(program: Program, reached: Reached, module: Module) -> set[int]:
