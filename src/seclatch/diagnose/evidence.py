@@ -13,9 +13,9 @@ from seclatch.model.arch import Arch
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import Syscall, table
 from seclatch.record.layout import Kind
+from seclatch.record.naming import name_call
 from seclatch.record.sights import Last, Mark, Seen, Sights, What
 from seclatch.record.staging import Session, Staging, lineage
-from seclatch.record.summary import name_call
 from seclatch.record.trace import Process, Segment, Trace
 
 _NO_NUMBER = 0xFFFFFFFF

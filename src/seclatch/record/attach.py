@@ -19,7 +19,7 @@ from seclatch.record.callers import Callers
 from seclatch.record.ebpf import Ebpf
 from seclatch.record.primitives import Maps
 from seclatch.record.recorder import HELD, Options, Recorder
-from seclatch.record.summary import Run
+from seclatch.record.run import Run
 from seclatch.record.trace import Trace
 from seclatch.system.bpf import VerifierError
 

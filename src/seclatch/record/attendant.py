@@ -31,8 +31,8 @@ from seclatch.record.holding import hold_mounts
 from seclatch.record.introduction import read_argv
 from seclatch.record.primitives import Maps
 from seclatch.record.recorder import HELD, Options, Recorder
+from seclatch.record.run import Run
 from seclatch.record.staging import find_entry
-from seclatch.record.summary import Run
 from seclatch.record.trace import Segment, Trace
 from seclatch.record.watching import watch
 from seclatch.report.text import printable

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from seclatch.model.recording import Recording
-    from seclatch.record.summary import Run
+    from seclatch.record.run import Run
 
 __all__ = ["Options", "record"]
 
@@ -190,7 +190,7 @@ class _Command:
 
     def run(self, started: datetime, began: int, ended: int, complete: bool) -> Run:
         """Name the command."""
-        from seclatch.record.summary import Run  # noqa: PLC0415 (the command need not wait for it)
+        from seclatch.record.run import Run  # noqa: PLC0415 (the command need not wait for it)
 
         images = self._inquiry.finish() if complete else {}
         profiles = self._specifications.profiles

@@ -14,8 +14,8 @@ from seclatch.record.trace import Trace
 
 if TYPE_CHECKING:
     from seclatch.model.recording import Recording
+    from seclatch.record.run import Run
     from seclatch.record.sights import Sights
-    from seclatch.record.summary import Run
 
 STOP = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 HELD = STOP | {signal.SIGCHLD, signal.SIGUSR1}

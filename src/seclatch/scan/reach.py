@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from seclatch.scan.binding import Binding
 from seclatch.scan.gates import Gate, knowledge
 from seclatch.scan.imports import withheld
 from seclatch.scan.linker import Program
@@ -50,8 +51,7 @@ class Reacher:
         self._work: deque[Node] = deque()  # breadth first: chains are the shortest
 
         self._begun = 0
-        self._index: dict[int, int] = {}
-        self._lookup: dict[tuple[str, str], tuple[int, int] | None] = {}
+        self._binding = Binding(program)
         self._held: dict[str, list[tuple[Node, Origin]]] = defaultdict(list)
         self._gates = [each for each in knowledge().gates if each.functions]
         self._gated: dict[int, dict[int, Gate]] = {}
@@ -82,8 +82,7 @@ class Reacher:
         new = list(enumerate(self.program.modules))[self._begun :]
         self._begun += len(new)
         for index, module in new:
-            self._lookup.clear()
-            self._index[id(module)] = index
+            self._binding.add(index, module)
             self._prepare(index, module)
         for index, module in new:
             self._roots(index, module)
@@ -164,13 +163,13 @@ class Reacher:
             self._symbol(module, name, version, addend, origin)
 
     def _symbol(self, module: int, name: str, version: str, addend: int, origin: Origin) -> None:
-        found = self._find(name, version)
+        found = self._binding.find(name, version)
         if name in _LOOKUPS:
             self._search(module)
         elif name in _OPENS:
             self._open(module)
         if found is not None and self._is_itself(*found, origin):
-            found = self._search_scope(name, version, but=module)  # a copy: of the next one
+            found = self._binding.search(name, version, but=module)  # a copy: of the next one
         if found is None:
             return
         target, address = found
@@ -178,8 +177,12 @@ class Reacher:
             self._let(self.openings.ask(module, name))
         self._hand_out(module, name, target, address, origin)
         self._address(target, address + addend, origin, called=True)
-        for place in self._elsewhere(target, name):
+        for place in self._binding.elsewhere(target, name):
             self._address(*place, origin, called=True)
+
+    def _is_itself(self, target: int, address: int, origin: Origin) -> bool:
+        index = self.program.modules[target].summary.object(address)
+        return index >= 0 and origin == (target, OBJECT, index)
 
     def _hand_out(self, module: int, name: str, target: int, address: int, origin: Origin) -> None:
         """A module asks by name for what may make any call."""
@@ -189,14 +192,6 @@ class Reacher:
             self._loose(target, wrapped, f"exported as {name}, called with any number")
         elif name == "syscall" and target != module and self._stores(module, origin):
             self._loose(module, self._user(origin), "it can call syscall(2) by a pointer")
-
-    def _elsewhere(self, target: int, name: str) -> list[tuple[int, int]]:
-        """Where a name is in the variants of a library."""
-        return [
-            (self._index[id(variant)], address)
-            for variant in self.program.modules[target].variants
-            for _, _, address, _ in variant.summary.exports.get(name, ())
-        ]
 
     def _stores(self, module: int, origin: Origin) -> bool:
         """Whether what led to syscall(2) is a variable, and not the linker's own word."""
@@ -241,26 +236,6 @@ class Reacher:
 
     def _title(self, module: int) -> str:
         return self.program.modules[module].name
-
-    def _find(self, name: str, version: str) -> tuple[int, int] | None:
-        """Look a name up in the order of the modules, as the dynamic linker binds it."""
-        key = (name, version)
-        if key not in self._lookup:
-            self._lookup[key] = self._search_scope(name, version)
-        return self._lookup[key]
-
-    def _is_itself(self, target: int, address: int, origin: Origin) -> bool:
-        index = self.program.modules[target].summary.object(address)
-        return index >= 0 and origin == (target, OBJECT, index)
-
-    def _search_scope(self, name: str, version: str, but: int = -1) -> tuple[int, int] | None:
-        for module in self.program.scope:
-            if self._index.get(id(module), but) == but:
-                continue  # opened just now, and not begun
-            for defined, default, address, _ in module.summary.exports.get(name, ()):
-                if defined == version or (not version and default) or (version and not defined):
-                    return self._index[id(module)], address
-        return None
 
     def _address(self, module: int, address: int, origin: Origin, *, called: bool = False) -> None:
         """Reach whatever lies at an address: a function, or a data object."""

@@ -1,0 +1,29 @@
+"""What was recorded, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from seclatch.model.origin import ContainerImage
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The command, and when it ran (wall clock, and ns of CLOCK_MONOTONIC)."""
+
+    command: tuple[str, ...]
+    started: datetime
+    began: int
+    ended: int
+    complete: bool
+    images: Mapping[int, ContainerImage] = field(default_factory=dict)
+    """By the segment of the runtime that was asked to start or enter the container."""
+    container: str = ""
+    """The id of a container that was found running."""
+    image: ContainerImage | None = None
+    """Of the container that the recording is of, where there is but one."""
+    profiles: Mapping[int, dict[str, Any]] = field(default_factory=dict)
+    """By the runtime's process."""

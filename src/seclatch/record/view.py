@@ -1,0 +1,41 @@
+"""What of a trace is told, by the recording's own numbers, times and stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from seclatch.model.stage import Stage
+from seclatch.record.layout import Kind
+from seclatch.record.staging import Staging
+from seclatch.record.trace import Segment, Trace
+
+_RANKS = {stage: rank for rank, stage in enumerate(Stage)}  # in order of a start
+
+
+class View:
+    """`segments` are those of what was recorded and not of the recorder; `ids` number their
+    processes; `seconds` makes of a time of the trace (ns) one since the recording began."""
+
+    def __init__(self, trace: Trace, staging: Staging, seconds: Callable[[int], float]) -> None:
+        self.trace = trace
+        self.staging = staging
+        self.seconds = seconds
+        self.segments = [each for each in trace.segments.values() if each.kind != Kind.ROOT]
+        shown = {each.process for each in self.segments}
+        self.ids = {
+            process.id: number
+            for number, process in enumerate(p for p in trace.processes.values() if p.id in shown)
+        }
+
+    def told(self, segment: int) -> Segment | None:
+        """A segment by its number, if it is one of those."""
+        found = self.trace.segments.get(segment)
+        return found if found and found.kind != Kind.ROOT else None
+
+    def stage(self, segment: Segment) -> Stage:
+        """What the segment is in the start."""
+        return self.staging.stages[segment.id]
+
+    def rank(self, segment: Segment) -> int:
+        """Its stage as a number: keys of enumerations take most of the time of counting."""
+        return _RANKS[self.staging.stages[segment.id]]

@@ -1,0 +1,48 @@
+"""Which module a name is bound to: the order in which the dynamic linker looks."""
+
+from __future__ import annotations
+
+from seclatch.scan.linker import Program
+from seclatch.scan.search import Module
+
+Place = tuple[int, int]
+"""Module, address."""
+
+
+class Binding:
+    """Binds the names of one program, among the modules that were added."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._index: dict[int, int] = {}
+        self._found: dict[tuple[str, str], Place | None] = {}
+
+    def add(self, index: int, module: Module) -> None:
+        """A module has come: what was not found, or found in a later one, may be in it."""
+        self._found.clear()
+        self._index[id(module)] = index
+
+    def find(self, name: str, version: str) -> Place | None:
+        """Where a name is bound to; None if nobody has it."""
+        key = (name, version)
+        if key not in self._found:
+            self._found[key] = self.search(name, version)
+        return self._found[key]
+
+    def search(self, name: str, version: str, but: int = -1) -> Place | None:
+        """The same, looked up anew; `but` is the number of a module that is passed over."""
+        for module in self._program.scope:
+            if self._index.get(id(module), but) == but:
+                continue  # opened just now, and not begun
+            for defined, default, address, _ in module.summary.exports.get(name, ()):
+                if defined == version or (not version and default) or (version and not defined):
+                    return self._index[id(module)], address
+        return None
+
+    def elsewhere(self, target: int, name: str) -> list[Place]:
+        """Where a name is in the variants of a library."""
+        return [
+            (self._index[id(variant)], address)
+            for variant in self._program.modules[target].variants
+            for _, _, address, _ in variant.summary.exports.get(name, ())
+        ]
