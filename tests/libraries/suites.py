@@ -50,6 +50,16 @@ def with_servers(suite: str) -> Path:
     return place
 
 
+def busybox(suite: str, arch: str) -> tuple[Path, str]:
+    """A root directory with a static program, and the path of that."""
+    folder = _BASE / f"{suite}-{arch}-static"
+    apt = Apt(folder, (arch,), suite)
+    apt.update()
+    place = _unpack([apt.single("busybox-static")], folder / "root")
+    found = next(each for each in place.glob("**/bin/busybox") if each.is_file())
+    return place, f"/{found.relative_to(place)}"
+
+
 def _unpack(packages: list[Path], place: Path) -> Path:
     subprocess.run(["rm", "-rf", place], check=True)
     for each in ("dev", "proc", "run", "tmp", "etc"):

@@ -68,6 +68,7 @@ class Sweeper:
 
     def __init__(self, elf: Elf, found: Functions) -> None:
         self._found = found
+        self._elf = elf
         self._frames = dict(found.framed)
         self._ranges = [_Words(elf, low & ~3, high) for low, high in elf.code]
 
@@ -86,7 +87,8 @@ class Sweeper:
             ends += _ends(words, starts)
             _addresses(words, starts, sweep)
         for index, (start, following, how, target) in enumerate(ends):
-            if how == _CALLS and self._is_last(start, following, target):
+            last = how == _CALLS and self._is_last(start, following, target)
+            if last or (how == _FALLS and self._lacks_last(start, following)):
                 ends[index] = (start, following, _STOPS, target)
         returns -= self._found.by_slots(self._found.ends, sweep.references, starts)
         sweep.twice = self._found.returns | self._found.by_slots(
@@ -98,6 +100,13 @@ class Sweeper:
     def _is_last(self, start: int, following: int, target: int) -> bool:
         """As on x86-64: by its frame it ends there, with a call of another file's function."""
         return self._frames.get(start) == following and self._found.in_stub(target)
+
+    def _lacks_last(self, start: int, following: int) -> bool:
+        """By its frame it ends there with a nop, which is no padding: the linker's word for a call
+        of a weak function that the static program does not have, from which nothing comes back."""
+        last = self._elf.memory[following - 4 - self._elf.base : following - self._elf.base]
+        ends = self._frames.get(start) == following and last == _NOP.to_bytes(4, "little")
+        return ends and not self._elf.interpreter
 
     @staticmethod
     def _transfers(
@@ -195,6 +204,19 @@ def _pages(words: _Words, adrp: np.ndarray, first: np.ndarray) -> dict[tuple[int
     return found
 
 
+def _set_anew(w: np.ndarray) -> np.ndarray:
+    """The register that an instruction gives a value which does not depend on what was there; -1
+    for others, and for those of which this is not told."""
+    rd, rn, rm = w & 31, _field(w, 5, 5), _field(w, 16, 5)
+    # Logical, add, subtract of two registers (mov too); movz, movn; loads of one register; mrs.
+    computed = (w & 0x1E000000 == 0x0A000000) & (rn != rd) & (rm != rd)
+    moved = w & 0x3F800000 == 0x12800000  # opc 00 and 10: bit 29 makes it movk
+    loaded = (w & 0x3F000000 == 0x39000000) | (w & 0x3F200C00 == 0x38000000)
+    loaded &= (w & 0x00C00000 != 0) & (w & 0xC0C00000 != 0xC0800000)  # no store, no prfm
+    status = w & 0xFFF00000 == 0xD5300000
+    return np.where(computed | moved | loaded | status, rd, -1)
+
+
 class _Tracker:
     """Follows registers through one basic block after another. A register that was not set in
     the block may hold any page that the function puts into it."""
@@ -205,10 +227,13 @@ class _Tracker:
         self._pages = pages
         self._function = -1
         self._known: dict[int, int | None] = {}
+        self._set = _set_anew(words.w)
+        self._begin = 0
 
     def block(self, index: int, function: bool) -> None:
         """Begin a block, or a function."""
         self._known = {}
+        self._begin = index
         self._function += function
 
     def step(self, index: int, kind: int) -> None:
@@ -224,32 +249,35 @@ class _Tracker:
             )
             self._known[rd] = None
         elif kind == 3:
-            self._add(word, at, rd, rn)
+            self._add(word, at, rd, self._bases(rn, index))
         elif kind == 4:
-            self._memory(word, at, rd, rn)
+            self._memory(word, at, rd, self._bases(rn, index))
         elif kind == 5:
             self._refer(at, at + signed(word >> 5 & 0x7FFFF, 19) * 4)
         elif kind == 6:
             for register in range(_SAVED):
                 self._known[register] = None
 
-    def _bases(self, register: int) -> set[int]:
+    def _bases(self, register: int, index: int) -> set[int]:
         if register in self._known:
             known = self._known[register]
             return set() if known is None else {known}
-        return self._pages.get((self._function, register), set())
+        pages = self._pages.get((self._function, register), set())
+        if pages and (self._set[self._begin : index] == register).any():
+            return set()  # it holds something else since
+        return pages
 
-    def _add(self, word: int, at: int, rd: int, rn: int) -> None:
+    def _add(self, word: int, at: int, rd: int, bases: set[int]) -> None:
         low = (word >> 10 & 0xFFF) << (12 if word >> 22 & 1 else 0)
-        formed = {base + low for base in self._bases(rn)}
+        formed = {base + low for base in bases}
         for each in formed:
             self._refer(at, each, taken=True)
         self._known[rd] = next(iter(formed)) if len(formed) == 1 else None
 
-    def _memory(self, word: int, at: int, rd: int, rn: int) -> None:
+    def _memory(self, word: int, at: int, rd: int, bases: set[int]) -> None:
         vector = word >> 26 & 1
         scale = 4 if vector and word >> 23 & 1 else word >> 30
-        for base in self._bases(rn):
+        for base in bases:
             self._refer(at, base + ((word >> 10 & 0xFFF) << scale))
         if word >> 22 & 1 and not vector:
             self._known[rd] = None

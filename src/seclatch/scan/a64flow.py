@@ -27,7 +27,7 @@ class Function:
         if computed and ways.labels:
             self._words = ()  # a jump to a label and some more can lead anywhere
         self._start = start
-        self._endless = ways.endless
+        self._endless, self._settled = ways.endless, ways.settled
         self._switch = [(each - start) // 4 for each in ways.switch]
         self.addresses = [start + 4 * index for index in range(len(self._words))]
         self.entries = [(each - start) // 4 for each in ways.entered]
@@ -72,7 +72,7 @@ class Function:
         state: State = {each: frozenset([("in", each)]) for each in range(31)}
         state[_SP] = frozenset([ENTRY])
         if not self._twice:
-            stack.begin(state)
+            stack.begin(state, settled=self._settled)
         return state
 
     def unknown(self) -> State:

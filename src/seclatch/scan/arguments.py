@@ -37,7 +37,8 @@ class Code:
         self.taken = {
             to for at, to in sweep.references if at in sweep.taken or elf.position_dependent
         }
-        self.taken |= {starts[each] for each in switched}
+        self.switched = {starts[each] for each in switched}
+        self.taken |= self.switched
         self.entered = set(self.taken)
 
 

@@ -71,6 +71,8 @@ def find(elf: Elf, symbols: Symbols, relocations: Relocations) -> Functions:
             found.starts.update(_stubs(elf, each))
     if elf.machine == X86_64:
         _mend_sigreturn(elf, found)
+    else:
+        _join_landings(elf, found)
     found.gaps = {end for _, end in found.framed if elf.is_code(end)} - found.starts
     found.starts |= found.gaps
     if elf.is_code(elf.entry):
@@ -115,6 +117,14 @@ def _mend_sigreturn(elf: Elf, found: Functions) -> None:
         if elf.is_code(address):
             found.starts.discard(address - 1)
             found.starts.add(address)
+
+
+def _join_landings(elf: Elf, found: Functions) -> None:
+    """A name behind a function's landing pad is no other function (__syscall_cancel_arch_start)."""
+    for low, high in found.framed:
+        pad = elf.memory[low - elf.base : low - elf.base + 4]
+        if low + 4 < high and pad == _BTI_C.to_bytes(4, "little"):
+            found.starts.discard(low + 4)
 
 
 def _by_pointers(elf: Elf, relocations: Relocations, found: Functions) -> None:

@@ -84,6 +84,10 @@ class Resolver:
         """The address at which the function begins that an address is in."""
         return self._starts[self.function(address)]
 
+    def state(self, at: int) -> State | None:
+        """What is known before a site that was asked for."""
+        return self._states.get(at)
+
     def _walk(self, addresses: set[int]) -> None:
         """Find the states before these addresses, each function once."""
         by_function: dict[int, set[int]] = defaultdict(set)

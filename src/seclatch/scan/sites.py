@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seclatch.scan import arguments, gates, resolve, tables
+from seclatch.scan import arguments, gates, resolve, signals, tables
 from seclatch.scan.elf import AARCH64, X86_64
 from seclatch.scan.functions import words
 from seclatch.scan.objects import Objects
@@ -35,7 +35,11 @@ def find(
     arguments that gates depend on. `tabled`: where tables of jumps lead to from other functions."""
     sweep = code.sweep
     starts = sorted(code.found.starts)
-    machine = _Machines(code, starts, divided, _entered(code, divided, tabled))
+    stored = _stored(code, divided)
+    compared = signals.compared(code, stored)
+    others = {to for _, to in stored - compared}
+    tabled = tabled - {to for _, to in compared} - others  # the linker's words, seen as a table
+    machine = _Machines(code, starts, divided, _entered(code, others, tabled))
     resolver = resolve.Resolver(starts, sweep, machine.function, machine.stack, machine.pushes)
     code.entered |= _pointed(code.known, divided)
     wanted = gates.knowledge().arguments
@@ -43,27 +47,45 @@ def find(
     queries: set[resolve.Query] = {(at, ("in", machine.number)) for at in sweep.sites}
     queries |= arguments.queries(uses, _SYSCALL, code, resolver, machine.arguments[0])
     numbers = resolver.resolve(queries)
+    machine.settled = signals.senders(code, resolver, numbers, machine.registers)
+    if machine.settled:
+        resolver = resolve.Resolver(starts, sweep, machine.function, machine.stack, machine.pushes)
+        numbers = resolver.resolve(queries)
+        signals.settle(code, resolver, numbers)
+    if compared:
+        led = {resolver.function(to) for to in others if code.elf.is_code(to)}
+        numbers.wrappers -= {resolver.function(to) for _, to in compared} - led
     for each in numbers.wrappers:
         # A wrapper whose address code takes may be called with any number from anywhere. One
         # whose address is stored counts when the object that holds it is reached (`reach`).
-        if starts[each] in code.taken:
+        taken = starts[each] in code.taken
+        if taken and not signals.only_compared(code, resolver, starts[each]):
             numbers.unresolved.add((each, starts[each]))
     for at in (*uses.taken.get(_SYSCALL, ()), *uses.stubs.get(_SYSCALL, ())):
         numbers.unresolved.add((resolver.function(at), at))
-    stored = np.searchsorted(divided.bounds, sorted(uses.slots.get(_SYSCALL, ())), "right") - 1
+    slots = np.searchsorted(divided.bounds, sorted(uses.slots.get(_SYSCALL, ())), "right") - 1
     found = arguments.find(uses, code, resolver, wanted, machine.arguments)
-    return Constants(numbers, found, stored.tolist())
+    return Constants(numbers, found, slots.tolist())
 
 
-def _entered(code: arguments.Code, divided: Objects, tabled: set[int]) -> list[tuple[int, bool]]:
+def _stored(code: arguments.Code, divided: Objects) -> set[signals.Pointer]:
+    """The words of data that may be addresses of code, by slot."""
+    stored = {(each.slot, each.value) for each in divided.pointers if each.kind != SYMBOL}
+    if code.elf.position_dependent:
+        slots, values = words(code.elf)
+        stored |= set(zip(slots.tolist(), values.tolist(), strict=True))
+    return stored
+
+
+def _entered(code: arguments.Code, stored: set[int], tabled: set[int]) -> list[tuple[int, bool]]:
     """The addresses within functions to which more leads than their own jumps, in order; True for
     those that are only stored somewhere: maybe in a table of the function itself."""
-    found = {to for _, to, _ in code.sweep.transfers} | {to for _, to in code.sweep.references}
-    stored = {each.value for each in divided.pointers if each.kind != SYMBOL}
-    if code.elf.position_dependent:
-        stored |= set(words(code.elf)[1].tolist())
-    inside = (found | tabled | stored) - code.found.starts
-    return [(each, each not in found and each not in tabled) for each in sorted(inside)]
+    sweep, whole = code.sweep, code.elf.position_dependent and code.elf.machine == X86_64
+    found = {to for _, to, _ in sweep.transfers} | tabled
+    found |= {to for at, to in sweep.references if whole or at in sweep.taken}
+    inside = {to for to in found | stored if whole or to % 4 == 0 or code.elf.machine == X86_64}
+    inside -= code.found.starts
+    return [(each, each not in found) for each in sorted(inside)]
 
 
 def _pointed(known: Symbols, divided: Objects) -> set[int]:
@@ -83,6 +105,7 @@ class _Machines:
         self._elf, self._sweep, self._starts, self._entered = elf, sweep, starts, entered
         self._handlers = code.found.handlers
         self._bounds = divided.bounds
+        self.settled: set[int] = set()
         self._at = np.array([at for at, _ in sweep.references], np.int64)
         self._order = np.argsort(self._at, kind="stable")
         self._sorted = self._at[self._order]
@@ -95,6 +118,7 @@ class _Machines:
         else:
             self.number, self.stack, self.pushes = 8, 31, False
             self.arguments = list(range(8))
+        self.registers = signals.Registers(self.number, self.arguments[2])
 
     def function(self, index: int) -> Machine:
         """Decode a function."""
@@ -106,7 +130,8 @@ class _Machines:
         sweep, entered = self._sweep, self._into(start, stop, {*switch})
         caught = start in self._handlers
         labels = self._has_labels(start, stop)
-        ways = Ways(sweep.endless, sweep.twice, switch, entered, caught, labels)
+        settled = index in self.settled
+        ways = Ways(sweep.endless, sweep.twice, switch, entered, caught, labels, settled)
         if self._elf.machine == AARCH64:
             from seclatch.scan import a64flow  # noqa: PLC0415
 

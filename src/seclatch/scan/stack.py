@@ -15,6 +15,9 @@ KEPT: Key = ("kept", 0, 0)
 HIDDEN: Key = ("hidden", 0, 0)
 """Nobody else knows an address of the frame."""
 
+_SETTLED: Key = ("settled", 0, 0)
+"""What arguments point to stays, whoever is called."""
+
 _GIVEN: Key = ("given", 0, 0)
 """The caller's words are as they were."""
 
@@ -25,9 +28,11 @@ _WORD = 8
 Place = tuple[str, int, int]
 
 
-def begin(state: State) -> None:
+def begin(state: State, *, settled: bool = False) -> None:
     """At a function's entry all of this holds; where it is not said, it does not."""
     state.update({KEPT: _YES, HIDDEN: _YES, _GIVEN: _YES})
+    if settled:
+        state[_SETTLED] = _YES
 
 
 def holds(state: State, key: Key) -> bool:
@@ -42,7 +47,8 @@ def hand_out(state: State) -> None:
 
 def write_elsewhere(state: State) -> None:
     """A call, or a store to an unknown place."""
-    state[KEPT] = _NO
+    if not holds(state, _SETTLED):
+        state[KEPT] = _NO
     if not holds(state, HIDDEN):
         forget(state)
 

@@ -31,7 +31,8 @@ class Ways:
     """What a function's own code does not tell of its ways: `endless` are functions that never
     return, `twice` those that may return again (setjmp); `switch` are the addresses that its
     tables of jumps hold, `entered` those in it to which others lead; `caught`: exceptions lead
-    into it, to what may stand behind any call; `labels`: its code takes addresses within itself."""
+    into it, to what may stand behind any call; `labels`: its code takes addresses within itself;
+    `settled`: nobody changes what its arguments point to before it returns."""
 
     endless: set[int]
     twice: set[int]
@@ -39,6 +40,7 @@ class Ways:
     entered: list[int]
     caught: bool
     labels: bool
+    settled: bool = False
 
 
 Outcome = list[int] | None

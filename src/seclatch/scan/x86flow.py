@@ -36,7 +36,7 @@ class Function:
             del self._instructions[:]  # a jump to a label and some more can lead anywhere
         self.addresses = [each.ip for each in self._instructions]
         self._index = {address: i for i, address in enumerate(self.addresses)}
-        self._endless = ways.endless
+        self._endless, self._settled = ways.endless, ways.settled
         self._switch = [self._index[each] for each in ways.switch if each in self._index]
         self.entries = [self._index[each] for each in ways.entered if each in self._index]
         self._twice = any(_destination(each) in ways.twice for each in self._instructions)
@@ -92,7 +92,7 @@ class Function:
         state: State = {each: frozenset([("in", each)]) for each in set(WHOLE.values())}
         state[RSP] = frozenset([ENTRY])
         if not self._twice:
-            stack.begin(state)
+            stack.begin(state, settled=self._settled)
         return state
 
     def unknown(self) -> State:

@@ -1,0 +1,103 @@
+"""What glibc does by its own signals, in programs that it is linked into: told by their numbers.
+
+setuid(3) and its like must reach every thread: one function makes the call for all of them, and
+sends SIGSETXID to the others, whose handler repeats it. SIGCANCEL's handler compares an address
+with that of the code whose calls may be cancelled. In the shared library, rows of glibc.toml know
+all three by name. A static program has often no names, but nobody else may use these signals
+(nptl(7)).
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from seclatch.scan.arguments import Code
+from seclatch.scan.elf import AARCH64, Elf
+from seclatch.scan.resolve import Numbers, Resolver
+from seclatch.scan.values import number
+
+SIGCANCEL, SIGSETXID = 32, 33
+
+_TGKILL = {AARCH64: 131}
+_TGKILL_X86_64 = 234
+_LANDING = (
+    b"\xf3\x0f\x1e\xfa",
+    b"\x5f\x24\x03\xd5",
+    b"\x3f\x23\x03\xd5",
+)  # endbr64, bti c, paciasp
+
+
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """Of a call's number, and of its third argument: tgkill's signal."""
+
+    number: int
+    third: int
+
+
+def senders(code: Code, resolver: Resolver, numbers: Numbers, registers: Registers) -> set[int]:
+    """The functions (by index) that make a call that is not known and send SIGSETXID, too: the
+    call is what their argument points to says, which nobody changes meanwhile."""
+    if code.elf.interpreter:
+        return set()
+    asking = {function for function, _ in numbers.unresolved}
+    call = number(_TGKILL.get(code.elf.machine, _TGKILL_X86_64))
+    found: set[int] = set()
+    for at in code.sweep.sites:
+        function = resolver.function(at)
+        state = resolver.state(at) if function in asking else None
+        if state and state.get(registers.number) == call:
+            found |= {function} if state.get(registers.third) == number(SIGSETXID) else set()
+    return found if len(found) == 1 else set()
+
+
+def settle(code: Code, resolver: Resolver, numbers: Numbers) -> None:
+    """Where there are senders: drop what the handler leaves open, which repeats their calls."""
+    sites = set(code.sweep.sites)
+    handlers = {
+        (function, at)
+        for function, at in numbers.unresolved
+        if at in sites
+        and handles(code.elf, start := resolver.begin(function), SIGSETXID)
+        and not resolver.callers(start)
+    }
+    if len(handlers) == 1:  # with more, one of them is not glibc's
+        numbers.unresolved -= handlers
+
+
+def only_compared(code: Code, resolver: Resolver, start: int) -> bool:
+    """Whether the address of a function is taken by SIGCANCEL's handler alone."""
+    takers = {resolver.start(at) for at, to in code.sweep.references if to == start}
+    alone = takers and not code.elf.interpreter and start not in code.switched
+    return bool(alone) and all(handles(code.elf, each, SIGCANCEL) for each in takers)
+
+
+Pointer = tuple[int, int]
+"""Slot, address."""
+
+
+def compared(code: Code, stored: set[Pointer]) -> set[Pointer]:
+    """The pointers to code that SIGCANCEL's handler alone reads, to compare an address."""
+    if code.elf.interpreter:
+        return set()
+    starts = sorted(code.found.starts)
+    handlers = {i for i, start in enumerate(starts) if handles(code.elf, start, SIGCANCEL)}
+    by_handler: set[int] = set()
+    by_others: set[int] = set()
+    for at, to in code.sweep.references if handlers else ():
+        (by_handler if bisect_right(starts, at) - 1 in handlers else by_others).add(to)
+    slots = by_handler - by_others
+    return {each for each in stored if each[0] in slots and code.elf.is_code(each[1])}
+
+
+def handles(elf: Elf, start: int, signal: int) -> bool:
+    """Whether a function begins by comparing its first argument with the signal, an int."""
+    at = start - elf.base
+    if elf.memory[at : at + 4] in _LANDING:
+        at += 4
+    begin = elf.memory[at : at + 4]
+    if elf.machine == AARCH64:
+        return begin == struct.pack("<I", 0x7100001F | signal << 10)  # cmp w0, #signal
+    return begin[:3] == b"\x83\xff" + bytes([signal])  # cmp edi, signal

@@ -1,0 +1,24 @@
+"""Static programs of other suites: glibc's own signals look alike there (docs/decisions/0069)."""
+
+from __future__ import annotations
+
+import pytest
+
+from seclatch.scan.cache import Cache
+from seclatch.scan.program import Target, scan
+from seclatch.scan.rootfs import Rootfs
+from tests.libraries.suites import SUITES, busybox
+
+# A table of jumps in code, which is not read there: some part of it may be come to from anywhere.
+OPEN = {("bullseye", "arm64")}
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("arch", ["amd64", "arm64"])
+def test_busybox_is_whole(suite: str, arch: str) -> None:
+    place, path = busybox(suite, arch)
+    rootfs = Rootfs(place)
+    program = scan(rootfs, Cache(None), Target(path, "scanned"))
+    rootfs.close()
+    assert program.whole != ((suite, arch) in OPEN), program.open
+    assert {"setuid", "setgid", "setgroups"} <= {call.name for call in program.calls}
