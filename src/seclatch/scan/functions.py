@@ -121,9 +121,10 @@ def _mend_sigreturn(elf: Elf, found: Functions) -> None:
 
 def _join_landings(elf: Elf, found: Functions) -> None:
     """A name behind a function's landing pad is no other function (__syscall_cancel_arch_start)."""
+    lows = set(found.lows)
     for low, high in found.framed:
         pad = elf.memory[low - elf.base : low - elf.base + 4]
-        if low + 4 < high and pad == _BTI_C.to_bytes(4, "little"):
+        if low + 4 < high and low + 4 not in lows and pad == _BTI_C.to_bytes(4, "little"):
             found.starts.discard(low + 4)
 
 
