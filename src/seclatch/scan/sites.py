@@ -33,39 +33,46 @@ def find(
 ) -> Constants:
     """Ask for the number of each site, of each call of the C library's syscall(2), and for the
     arguments that gates depend on. `tabled`: where tables of jumps lead to from other functions."""
-    sweep = code.sweep
     starts = sorted(code.found.starts)
     stored = _stored(code, divided)
     compared = signals.compared(code, stored)
     others = {to for _, to in stored - compared}
-    tabled = tabled - {to for _, to in compared} - others  # the linker's words, seen as a table
-    machine = _Machines(code, starts, divided, _entered(code, others, tabled))
-    resolver = resolve.Resolver(starts, sweep, machine.function, machine.stack, machine.pushes)
+    # The linker's words may have been read as a table.
+    entered = _entered(code, others, tabled - ({to for _, to in compared} - others))
+    machine = _Machines(code, starts, divided, entered)
+    resolver = machine.resolver()
     code.entered |= _pointed(code.known, divided)
     wanted = gates.knowledge().arguments
     uses = arguments.Uses(code, divided.pointers, written, {_SYSCALL, *wanted})
-    queries: set[resolve.Query] = {(at, ("in", machine.number)) for at in sweep.sites}
+    queries: set[resolve.Query] = {(at, ("in", machine.number)) for at in code.sweep.sites}
     queries |= arguments.queries(uses, _SYSCALL, code, resolver, machine.arguments[0])
     numbers = resolver.resolve(queries)
     machine.settled = signals.senders(code, resolver, numbers, machine.registers)
     if machine.settled:
-        resolver = resolve.Resolver(starts, sweep, machine.function, machine.stack, machine.pushes)
+        resolver = machine.resolver()
         numbers = resolver.resolve(queries)
         signals.settle(code, resolver, numbers)
     if compared:
         led = {resolver.function(to) for to in others if code.elf.is_code(to)}
         numbers.wrappers -= {resolver.function(to) for _, to in compared} - led
-    for each in numbers.wrappers:
-        # A wrapper whose address code takes may be called with any number from anywhere. One
-        # whose address is stored counts when the object that holds it is reached (`reach`).
-        taken = starts[each] in code.taken
-        if taken and not signals.only_compared(code, resolver, starts[each]):
-            numbers.unresolved.add((each, starts[each]))
-    for at in (*uses.taken.get(_SYSCALL, ()), *uses.stubs.get(_SYSCALL, ())):
-        numbers.unresolved.add((resolver.function(at), at))
+    _leave_open(code, resolver, numbers, uses)
     slots = np.searchsorted(divided.bounds, sorted(uses.slots.get(_SYSCALL, ())), "right") - 1
     found = arguments.find(uses, code, resolver, wanted, machine.arguments)
     return Constants(numbers, found, slots.tolist())
+
+
+def _leave_open(
+    code: arguments.Code, resolver: resolve.Resolver, numbers: resolve.Numbers,
+    uses: arguments.Uses,
+) -> None:  # fmt: skip
+    """A wrapper whose address code takes may be called with any number from anywhere. One whose
+    address is stored counts when the object that holds it is reached (`reach`)."""
+    for each in numbers.wrappers:
+        start = resolver.begin(each)
+        if start in code.taken and not signals.only_compared(code, resolver, start):
+            numbers.unresolved.add((each, start))
+    for at in (*uses.taken.get(_SYSCALL, ()), *uses.stubs.get(_SYSCALL, ())):
+        numbers.unresolved.add((resolver.function(at), at))
 
 
 def _stored(code: arguments.Code, divided: Objects) -> set[signals.Pointer]:
@@ -119,6 +126,11 @@ class _Machines:
             self.number, self.stack, self.pushes = 8, 31, False
             self.arguments = list(range(8))
         self.registers = signals.Registers(self.number, self.arguments[2])
+
+    def resolver(self) -> resolve.Resolver:
+        """Follows numbers through the file."""
+        sweep = self._sweep
+        return resolve.Resolver(self._starts, sweep, self.function, self.stack, self.pushes)
 
     def function(self, index: int) -> Machine:
         """Decode a function."""
