@@ -1,5 +1,5 @@
 """`python -m seclatch`: the same as the command `seclatch`."""
 
-from seclatch.cli.main import main
+from seclatch.cli.entry import main
 
 main()

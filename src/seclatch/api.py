@@ -65,8 +65,9 @@ def start(
 ) -> subprocess.Popen[Any]:
     """Start a program under a profile, from its first instruction; no privileges needed.
 
-    `options` are those of subprocess.Popen (but not `shell`). The pid is the program's own.
-    Status 125: nothing was started, and its stderr says why; 126: not executable; 127: not found.
+    `options` are those of subprocess.Popen but for `shell` and `executable`. The pid is the
+    program's own. Status 125: nothing was started, and its stderr says why; 126: not executable;
+    127: not found.
     """
     return launch.start(_ready(profile), args, allow_exec=allow_exec, **options)
 
@@ -74,7 +75,8 @@ def start(
 def run(
     args: Sequence[Word], profile: Source, *, allow_exec: bool = False, **options: Any
 ) -> subprocess.CompletedProcess[Any]:
-    """Run a program under a profile until it ends; `options` are those of subprocess.run."""
+    """Run a program under a profile until it ends; `options` are those of subprocess.run but for
+    `shell` and `executable`."""
     return launch.run(_ready(profile), args, allow_exec=allow_exec, **options)
 
 

@@ -207,6 +207,14 @@ def test_the_other_runtime_would_have_done_otherwise(
         assert "byte for byte" not in done.stdout
 
 
+def test_no_profile_was_meant(stacked: Stacked, tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing.json"
+    nothing.write_text("{}")
+    with stacked("main", 1) as pid:
+        done = seclatch("filter", str(pid), "--against", nothing)
+    assert done.returncode == 2 and "stands for no seccomp at all" in done.stderr
+
+
 def test_it_is_not_what_was_meant(
     compiler: Compiler, programs: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -267,6 +275,12 @@ def test_threads(stacked: Stacked) -> None:
     assert f"(--thread): {tid}" in first.stderr
     assert second.returncode == 0 and "SCMP_ACT_ERRNO(1)" in second.stdout
     assert wrong.returncode == 2 and "has no thread 1" in wrong.stderr
+
+
+def test_the_first_thread_has_ended(stacked: Stacked) -> None:
+    with stacked("left", 1) as pid:
+        done = seclatch("filter", str(pid))
+    assert done.returncode == 0 and "SCMP_ACT_ERRNO(1)" in done.stdout
 
 
 def test_strict_mode(stacked: Stacked) -> None:

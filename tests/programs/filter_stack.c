@@ -3,7 +3,7 @@
  * HOW main: before a thread is made, which inherits them. own: by a second thread, which keeps them
  * for itself. tsync: by the first thread, for a second that exists already. fork: before a child,
  * whose parent then ends. strict: none, strict mode in a second thread. dead: by the first thread, for
- * which they are KILL_THREAD, and which then calls getpgid. */
+ * which they are KILL_THREAD, and which then calls getpgid. left: as main, but the first thread ends. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -62,7 +62,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	count = argc == 3 ? atoi(argv[2]) : 0;
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (!strcmp(how, "main") || !strcmp(how, "fork"))
+	if (!strcmp(how, "main") || !strcmp(how, "fork") || !strcmp(how, "left"))
 		load();
 	if (!strcmp(how, "fork")) {
 		if (fork())
@@ -80,5 +80,7 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(how, "own") && strcmp(how, "strict"))
 		puts("ready");
+	if (!strcmp(how, "left"))
+		pthread_exit(NULL);
 	sleep_on();
 }

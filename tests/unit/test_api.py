@@ -114,6 +114,13 @@ def test_paths_and_options(tmp_path: Path) -> None:
         seclatch.run(["false"], text, check=True)
     with pytest.raises(seclatch.SeclatchError, match="no command"):
         seclatch.run([], text)
+    with pytest.raises(seclatch.SeclatchError, match="one word"):
+        seclatch.run("true", text)
+    for other in ({"executable": "/bin/true"}, {"shell": True}):
+        with pytest.raises(seclatch.SeclatchError, match="nothing would be under the profile"):
+            seclatch.run(["true"], text, **other)
+        with pytest.raises(seclatch.SeclatchError, match="nothing would be under the profile"):
+            seclatch.start(["true"], text, **other)
     with pytest.raises(seclatch.InputError, match="NOTIFY"):
         seclatch.compile(seclatch.loads('{"defaultAction": "SCMP_ACT_NOTIFY"}'))
     assert seclatch.run(["/nonexistent"], text, capture_output=True).returncode == 127

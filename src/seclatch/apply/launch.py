@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -19,6 +20,9 @@ def become(loadable: Loadable, args: Sequence[Word], *, allow_exec: bool = False
     """Replace this process by the program: same pid, files, terminal. Raises SeclatchError."""
     with _handed_over(loadable) as fd:
         words = command_line(loadable, fd, args, allow_exec=allow_exec)
+        # What Python itself has set at its start, and an exec would hand on.
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
         try:
             os.execv(words[0], words)  # noqa: S606 (there is no shell)
         except OSError as error:
@@ -34,6 +38,7 @@ def start(
 
     Its pid is the program's own. Status 125: nothing was started, and stderr says why.
     """
+    _refuse_others(options)
     with _handed_over(loadable) as fd:
         words = command_line(loadable, fd, args, allow_exec=allow_exec)
         more = tuple(options.pop("pass_fds", ()))
@@ -44,6 +49,7 @@ def run(
     loadable: Loadable, args: Sequence[Word], *, allow_exec: bool = False, **options: Any
 ) -> subprocess.CompletedProcess[Any]:
     """Run the program until it ends; `options` are those of subprocess.run."""
+    _refuse_others(options)
     with _handed_over(loadable) as fd:
         words = command_line(loadable, fd, args, allow_exec=allow_exec)
         more = tuple(options.pop("pass_fds", ()))
@@ -55,12 +61,24 @@ def command_line(
     loadable: Loadable, fd: int, args: Sequence[Word], *, allow_exec: bool
 ) -> list[str]:
     """Return the words that call seclatch-apply, which reads the filter from `fd`."""
+    if isinstance(args, str | bytes | os.PathLike):
+        raise SeclatchError(f"the command is one word: {args!r}", remedy="give a list of words")
     if not args:
         raise SeclatchError("no command given", status=2)
     option = ["--allow-exec"] if allow_exec else []
     flags = ["--flags", str(loadable.flags)] if loadable.flags else []
     program = str(find_latch("apply"))
     return [program, *option, *flags, "--fd", str(fd), "--", *(os.fspath(word) for word in args)]
+
+
+def _refuse_others(options: Mapping[str, Any]) -> None:
+    """What would have subprocess start something else than seclatch-apply, under no filter."""
+    for name in ("executable", "shell"):
+        if options.get(name):
+            raise SeclatchError(
+                f"starting with {name}={options[name]!r}: nothing would be under the profile",
+                remedy="give the program, or sh -c and its text, as the command",
+            )
 
 
 @contextmanager

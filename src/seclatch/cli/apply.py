@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
+from seclatch.errors import SeclatchError
 from seclatch.report.text import printable
+
+NOT_STARTED = 125
 
 
 @click.command(
@@ -34,9 +37,9 @@ def command(profile: Path, allow_exec: bool, args: tuple[str, ...]) -> None:
     profile need not allow anything for the start, not even execve. Conditions are resolved for
     this host and the capabilities of this process.
 
-    Exit status: CMD's own; 125 means that nothing was started, 126 that CMD is not executable, 127
-    that there is no CMD. In images, the static program seclatch-apply does the same with a
-    compiled profile.
+    Exit status: CMD's own; 125 means that nothing was started (2: for a wrong option), 126 that CMD
+    is not executable, 127 that there is no CMD. In images, the static program seclatch-apply does
+    the same with a compiled profile.
 
     \b
     Examples:
@@ -47,7 +50,11 @@ def command(profile: Path, allow_exec: bool, args: tuple[str, ...]) -> None:
     """
     from seclatch.apply import launch, loadable  # noqa: PLC0415 (--help needs none of it)
 
-    ready = loadable.read(profile)
+    try:
+        ready = loadable.read(profile)
+    except SeclatchError as error:
+        error.status = NOT_STARTED  # CMD may have a status of 2 itself
+        raise
     for name in ready.ignored:
         click.echo(
             f"seclatch: {printable(str(profile))}: {printable(name)}: unknown to libseccomp, "

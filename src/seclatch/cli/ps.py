@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 import time
@@ -16,6 +17,13 @@ from seclatch.report.text import printable
 if TYPE_CHECKING:
     from seclatch.process.selection import Selection
     from seclatch.process.walk import Wish
+
+
+def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    """No range excludes what compares with nothing."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("it is no number")
+    return value
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -49,9 +57,10 @@ if TYPE_CHECKING:
 @click.option(
     "-w",
     "--watch",
-    type=click.FloatRange(min=0.1),
+    type=click.FloatRange(min=0.1, max=86_400),
     is_flag=False,
     flag_value=2.0,
+    callback=_finite,
     metavar="[SECONDS]",
     help="Look again every 2 (or so many) seconds, until ctrl-C.",
 )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+
+Mask = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{1,16}$")]
+"""Up to 16 hexadecimal digits."""
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """Sets of capabilities as in /proc/PID/status: 16 hexadecimal digits, bit 0 is CAP_CHOWN."""
 
-    inheritable: str
-    permitted: str
-    effective: str
-    bounding: str
-    ambient: str
+    inheritable: Mask
+    permitted: Mask
+    effective: Mask
+    bounding: Mask
+    ambient: Mask
 
 
 class Namespaces(msgspec.Struct, frozen=True, kw_only=True, order=True):

@@ -17,7 +17,7 @@ from seclatch.process.live import Loaded
 from seclatch.process.proc import read_status
 from seclatch.profile.compare import Difference, diff
 from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.given import Given, give, give_program
+from seclatch.profile.given import Given, give, give_program, require_action
 from seclatch.profile.resolve import Engine, Host
 from seclatch.profile.source import Source
 
@@ -49,7 +49,7 @@ def compare(
 
     Raises SeclatchError for a profile that cannot be read.
     """
-    given = [give(source, host) for host in hosts]
+    given = [require_action(give(source, host)) for host in hosts]
     for meant, runtime in ((one, runtime) for one in given for runtime in runtimes):
         programs = list(_programs(meant, runtime))
         for each in filters:

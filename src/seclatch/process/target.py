@@ -11,6 +11,7 @@ from seclatch.process.proc import read_start
 from seclatch.process.selection import is_in
 
 _KEEPERS = (Stage.SHIM, Stage.ENGINE, Stage.RUNTIME)
+_ENDED = "ZX"
 _ASK = "`seclatch ps` lists processes and containers"
 
 
@@ -59,14 +60,15 @@ def _first(inside: Sequence[Process], processes: Sequence[Process]) -> Process:
 
 def find_thread(process: Process, tid: int | None) -> Thread:
     """The first thread, or the one with that id. Raises SeclatchError."""
-    for thread in (process.main, *process.threads):
+    ended = process.state in _ENDED and process.threads  # the first one, and others go on
+    for thread in process.threads if ended else (process.main, *process.threads):
         if tid is None or thread.tid == tid:
             return thread
     raise SeclatchError(f"process {process.pid} has no thread {tid}", remedy=_ASK, status=2)
 
 
 def _alive(process: Process) -> Process:
-    if process.state in "ZX":
+    if process.state in _ENDED and not process.threads:
         raise SeclatchError(
             f"process {process.pid} ({process.main.comm}) has ended and only waits for "
             "its parent: it has no filters any more",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seclatch.errors import InputError
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Profile
 from seclatch.profile.load import Document, parse_document
@@ -41,6 +42,18 @@ def give(source: Source, host: Host) -> Given:
     document = parse_document(source.text(), source.name)
     origin = tuple(kept(document.profile, host))
     return Given(source.name, narrow(document.profile, host), origin, document)
+
+
+def require_action(given: Given) -> Given:
+    """Refuse the empty profile, which says nothing. Raises InputError."""
+    if not given.profile.default_action:
+        raise InputError(
+            given.name,
+            "",
+            "the empty profile stands for no seccomp at all",
+            remedy='to allow everything, write {"defaultAction": "SCMP_ACT_ALLOW"}',
+        )
+    return given
 
 
 def give_program(source: Source, host: Host) -> Given:

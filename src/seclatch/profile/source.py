@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from seclatch.errors import InputError
 
 MAX_SIZE = 2 << 20
 """Bytes. Docker's default profile has 16 KB, the biggest known ones some hundred."""
+
 
 STANDARD_INPUT = "-"
 
@@ -50,7 +52,7 @@ def read(path: Path) -> Source:
     """Read a file of sane size, `-` meaning standard input. Raises InputError."""
     try:
         if str(path) == STANDARD_INPUT:
-            source = Source("standard input", sys.stdin.buffer.read(MAX_SIZE + 1))
+            source = Source("standard input", take_in(MAX_SIZE + 1))
         else:
             with path.open("rb") as file:
                 source = Source(str(path), file.read(MAX_SIZE + 1))
@@ -59,3 +61,10 @@ def read(path: Path) -> Source:
     if len(source.data) > MAX_SIZE:
         raise InputError(source.name, "", f"larger than {MAX_SIZE >> 20} MiB: not a profile")
     return source
+
+
+def take_in(most: int) -> bytes:
+    """Read standard input, so many bytes of it at most. Raises OSError."""
+    if sys.stdin is None:  # closed: its number may be another file's by now
+        raise OSError(errno.EBADF, "it is closed")
+    return sys.stdin.buffer.read(most)

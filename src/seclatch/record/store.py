@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,13 +12,11 @@ import msgspec
 from seclatch.errors import InputError, SeclatchError
 from seclatch.model.merging import Sums
 from seclatch.model.recording import SCHEMA, Recording
+from seclatch.record.validity import find_fault
 from seclatch.report import file
 
 MAX_SIZE = 1 << 30
 """No recording is larger, unpacked; a file that claims to be is refused."""
-
-MAX_TIME = 1e12
-"""Seconds; sums of larger ones overflow where they are drawn."""
 
 SCHEMA_FILE = f"schemas/recording-{SCHEMA}.json"
 _Kind = TypeVar("_Kind", Recording, Sums)
@@ -99,19 +96,9 @@ def decode(source: str, content: bytes, kind: type[_Kind] = Recording) -> _Kind:
         raise InputError(source, place.removesuffix("`"), problem) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(source, "", f"not a recording: {error}") from error
-    if isinstance(decoded, Recording) and not all(abs(t) < MAX_TIME for t in _times(decoded)):
-        raise InputError(source, "", "not a recording: it has times that no clock has")
+    if isinstance(decoded, Recording) and (fault := find_fault(decoded)):
+        raise InputError(source, *fault)
     return decoded
-
-
-def _times(recording: Recording) -> Iterator[float]:
-    yield recording.duration
-    for process in recording.processes:
-        yield process.began
-        yield process.ended or 0.0
-        yield from (image.time for image in process.images)
-        yield from (moment.time for moment in process.contexts)
-    yield from (event.time for event in recording.events)
 
 
 class _Version(msgspec.Struct):

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import stat
 from pathlib import Path
+
+_OPEN_FILES = re.compile(r"/dev/fd/(\d+)|/proc/(?:thread-)?self/fd/(\d+)")
+_STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 def replace(path: Path, content: bytes, *, lasting: bool = False) -> None:
     """Write beside and rename: no reader sees half a file, and none is left on failure.
 
-    A link stays one and its target is replaced. A device or a pipe is written to: a rename would
-    put a file in its place, for everybody on the host if that is /dev/null. `lasting`: the file
-    outlives a crash of the host. Raises OSError.
+    A link stays one and its target is replaced; a file keeps its mode and owner. A device, a pipe
+    or an open file (`-`, /dev/stdout, /dev/fd/N) is written to: a rename would put a file in its
+    place, for everybody on the host if that is /dev/null. `lasting`: the file outlives a crash of
+    the host. Raises OSError.
     """
-    place = Path(os.path.realpath(path))
     _refuse_planted(path)
-    if place.exists() and not place.is_file():
+    descriptor = _descriptor(path)
+    if descriptor is not None:
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            file.write(content)
+        return
+    place = Path(os.path.realpath(path))
+    old = place.stat() if place.exists() else None
+    if old and not stat.S_ISREG(old.st_mode):
         place.write_bytes(content)
         return
     # Not by tempfile, whose imports take some 5 ms.
@@ -24,6 +36,8 @@ def replace(path: Path, content: bytes, *, lasting: bool = False) -> None:
     fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(fd, "wb") as file:
+            if old:
+                _be_like(fd, old)
             file.write(content)
             if lasting:
                 file.flush()
@@ -32,6 +46,19 @@ def replace(path: Path, content: bytes, *, lasting: bool = False) -> None:
     except BaseException:
         beside.unlink()
         raise
+
+
+def _descriptor(path: Path) -> int | None:
+    """The file of ours that a path names as open."""
+    match = _OPEN_FILES.fullmatch(str(path))
+    return int(match[1] or match[2]) if match else _STREAMS.get(str(path))
+
+
+def _be_like(fd: int, old: os.stat_result) -> None:
+    """Who is not root may give files to nobody: then it is theirs."""
+    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()) and os.geteuid() == 0:
+        os.fchown(fd, old.st_uid, old.st_gid)
+    os.fchmod(fd, stat.S_IMODE(old.st_mode) & 0o777)
 
 
 def _refuse_planted(path: Path) -> None:

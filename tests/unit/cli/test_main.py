@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -54,3 +55,20 @@ def test_completion_scripts(shell: str) -> None:
 def test_completion_completes() -> None:
     words = {"_SECLATCH_COMPLETE": "bash_complete", "COMP_CWORD": "1"}
     assert seclatch(COMP_WORDS="seclatch doc", **words).stdout == "plain,doctor\n"
+
+
+def test_an_interrupt_while_it_loads_shows_no_traceback() -> None:
+    """Sent by what is imported: there is no earlier moment that a test could meet."""
+    script = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'click': os.kill(os.getpid(), signal.SIGINT)\n"
+        "from seclatch.cli.entry import main\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

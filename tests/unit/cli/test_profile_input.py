@@ -175,3 +175,12 @@ def test_a_word_of_a_million_letters_fills_no_screen(place: str, tmp_path: Path)
     assert done.returncode in (1, 2)
     told = done.stdout + done.stderr
     assert b"more characters)" in told and len(told) < 12000
+
+
+@pytest.mark.parametrize("words", [["check", "-"], ["merge", "-", "-"]])
+def test_standard_input_is_closed(words: list[str]) -> None:
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "NO_COLOR": "1"}
+    command = ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-c", RUN, "profile", *words]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "cannot read it: it is closed" in done.stderr

@@ -3,14 +3,16 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seclatch.errors import InputError, SeclatchError
-from seclatch.model.recording import Recording
+from seclatch.model.recording import Host, Recording
 from seclatch.record import store
 from tests.unit.recordings import calls, recording, recordings
 
@@ -106,3 +108,25 @@ def test_what_was_there_stays_when_writing_fails(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
     with pytest.raises(SeclatchError, match="No such file"):
         store.write(tmp_path / "nowhere" / "a.json", recording([]))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"entries": calls("\x1b[31m", "read")}, "there is no stage"),
+        ({"hosts": [Host(kernel="6.12", arch="pdp11")]}, "unknown architecture 'pdp11'"),
+    ],
+)
+def test_what_types_do_not_say(change: dict[str, Any], said: str) -> None:
+    content = store.encode(Path("a.json"), recording(**({"entries": []} | change)))
+    with pytest.raises(InputError, match=said):
+        store.decode("a.json", content)
+
+
+def test_capabilities_are_hexadecimal() -> None:
+    content = msgspec.json.encode(recording([]))
+    mask = dict.fromkeys(["inheritable", "permitted", "effective", "bounding", "ambient"], "xyz")
+    whole = json.loads(content)
+    whole["contexts"] = [{"uid": 0, "gid": 0, "euid": 0, "egid": 0, "capabilities": mask}]
+    with pytest.raises(InputError, match=r"contexts\[0\].capabilities"):
+        store.decode("a.json", json.dumps(whole).encode())

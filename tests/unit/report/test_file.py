@@ -59,3 +59,22 @@ def test_a_planted_link_is_not_followed(tmp_path: Path, write: Write) -> None:
     with pytest.raises((SeclatchError, PermissionError), match="another user"):
         write(link, b"new")
     assert target.read_text() == "old"
+
+
+def test_a_file_keeps_its_mode(tmp_path: Path) -> None:
+    secret, new = tmp_path / "secret", tmp_path / "new"
+    secret.write_text("old")
+    secret.chmod(0o600)
+    file.replace(secret, b"words")
+    file.replace(new, b"words")
+    assert (secret.read_bytes(), secret.stat().st_mode & 0o777) == (b"words", 0o600)
+    umask = os.umask(0)
+    os.umask(umask)
+    assert new.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_an_open_file_is_written_to(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """A pipe has no path that a rename could replace; `>> FILE` must keep what is there."""
+    file.replace(Path(name), b"words")
+    assert capfd.readouterr().out == "words"

@@ -140,7 +140,7 @@ def _write(
 
 
 def _find(target: str, tid: int | None) -> Process:
-    view = look(Wish(threads=tid is not None))
+    view = look(Wish(threads=True))
     process = find_target(target, view.processes)
     warn("names and images", view.notes if process.container else ())
     return process

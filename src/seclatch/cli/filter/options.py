@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
+from seclatch.errors import InputError
 from seclatch.filter.cases import byteorder
 from seclatch.filter.decode import decode, load
 from seclatch.model.arch import Arch
 from seclatch.model.filter import MAX_FILE_INSTRUCTIONS, Filter
+from seclatch.profile.source import take_in
 
 FILE = click.Path(path_type=Path, allow_dash=True)
 
@@ -32,6 +33,9 @@ def read(file: Path, arches: tuple[Arch, ...]) -> Filter:
         raise click.UsageError("one program cannot serve architectures of both byte orders")
     order = orders.pop() if orders else None
     if str(file) == "-":
-        data = sys.stdin.buffer.read(MAX_FILE_INSTRUCTIONS * 8 + 1)
+        try:
+            data = take_in(MAX_FILE_INSTRUCTIONS * 8 + 1)
+        except OSError as error:
+            raise InputError("standard input", "", f"cannot read it: {error.strerror}") from error
         return decode(data, "standard input", order)
     return load(file, order)

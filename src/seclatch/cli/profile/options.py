@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from seclatch.cli.profile.output import warn
-from seclatch.errors import InputError
 from seclatch.model import capability
 from seclatch.model.arch import Arch
-from seclatch.profile.given import Given, give
+from seclatch.profile.given import Given, give, require_action
 from seclatch.profile.resolve import Engine, Host
 from seclatch.profile.source import read
 
@@ -95,13 +94,6 @@ def given(file: Path, host: Host) -> Given:
 
     Warns of what the rules do not say; InputError for the empty profile, which says nothing.
     """
-    found = give(read(file), host)
-    if not found.profile.default_action:
-        raise InputError(
-            found.name,
-            "",
-            "the empty profile stands for no seccomp at all",
-            remedy='to allow everything, write {"defaultAction": "SCMP_ACT_ALLOW"}',
-        )
+    found = require_action(give(read(file), host))
     warn(found.name, found.warnings)
     return found

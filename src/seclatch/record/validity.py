@@ -1,0 +1,62 @@
+"""What a recording's types do not say: times of a clock, stages and architectures that exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seclatch.model.arch import Arch
+from seclatch.model.recording import Recording
+from seclatch.model.stage import Stage
+
+MAX_TIME = 1e12
+"""Seconds; sums of larger ones overflow where they are drawn."""
+
+_STAGES = {stage.value for stage in Stage}
+
+
+def find_fault(recording: Recording) -> tuple[str, str] | None:
+    """The place, and what is wrong there; None if nothing is."""
+    if not all(abs(time) < MAX_TIME for time in _times(recording)):
+        return "", "not a recording: it has times that no clock has"
+    for place, stage in _stages(recording):
+        if stage not in _STAGES:
+            return place, f"there is no stage {stage!r}"
+    for place, name in _architectures(recording):
+        try:
+            Arch.parse(name)
+        except ValueError as error:
+            return place, str(error)
+    return None
+
+
+def _times(recording: Recording) -> Iterator[float]:
+    yield recording.duration
+    for process in recording.processes:
+        yield process.began
+        yield process.ended or 0.0
+        yield from (image.time for image in process.images)
+        yield from (moment.time for moment in process.contexts)
+    yield from (event.time for event in recording.events)
+
+
+def _stages(recording: Recording) -> Iterator[tuple[str, str]]:
+    """Each once, of rows of one kind: there may be very many."""
+    images = {image.stage for process in recording.processes for image in process.images}
+    yield from (("processes[].images[].stage", each) for each in sorted(images))
+    for place, rows in (
+        ("events", recording.events),
+        ("calls", recording.calls),
+        ("denials", recording.denials),
+        ("arguments", recording.arguments),
+    ):
+        yield from ((f"{place}[].stage", each) for each in sorted({row.stage for row in rows}))
+
+
+def _architectures(recording: Recording) -> Iterator[tuple[str, str]]:
+    yield from (("hosts[].arch", each) for each in sorted({host.arch for host in recording.hosts}))
+    for place, rows in (
+        ("calls", recording.calls),
+        ("denials", recording.denials),
+        ("arguments", recording.arguments),
+    ):
+        yield from ((f"{place}[].arch", each) for each in sorted({row.arch for row in rows}))
