@@ -121,7 +121,10 @@ def test_an_image_is_scanned_by_its_command(
 def test_why_shows_the_chain(run: Any, rootfs: Path) -> None:
     done = run("--entrypoint", "/bin/sh", "--why", "execve", rootfs)
     assert done.returncode == 0 and " → " in done.stdout
-    assert run("--entrypoint", "/bin/sh", "--why", "nosuchcall", rootfs).returncode == 1
+    done = run("--entrypoint", "/bin/sh", "--why", "nosuchcall", rootfs)
+    assert done.returncode == 2 and "there is no system call 'nosuchcall'" in done.stderr
+    done = run("--arch", "aarch64", rootfs)
+    assert done.returncode == 2 and "--arch chooses one of an image" in done.stderr
 
 
 def test_a_second_scan_is_answered_from_the_cache(run: Any, rootfs: Path, tmp_path: Path) -> None:

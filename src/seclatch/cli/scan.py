@@ -90,6 +90,8 @@ def command(
     from seclatch.errors import SeclatchError  # noqa: PLC0415
     from seclatch.report import scan as report  # noqa: PLC0415
 
+    if why is not None:
+        _require_call(why)
     found = _scan(entrypoints, every, plugins, arch, kernel, no_cache, source)
     from seclatch.scan import store  # noqa: PLC0415
 
@@ -111,6 +113,15 @@ def command(
         _table(found)
     for line in report.doubts(found):
         click.echo(f"seclatch: {printable(line)}", err=True)
+
+
+def _require_call(name: str) -> None:
+    """A name mistyped is not a call that nothing makes."""
+    from seclatch.model.arch import Arch  # noqa: PLC0415
+    from seclatch.model.syscall import table  # noqa: PLC0415
+
+    if not any(name in table(arch).numbers for arch in (Arch.X86_64, Arch.AARCH64)):
+        raise click.BadParameter(f"there is no system call {name!r}", param_hint="--why")
 
 
 def _table(found: Scan) -> None:
@@ -149,6 +160,8 @@ def _directory(source: str, arch: str | None) -> Iterator[tuple[Path, Command, s
     wanted = arch or Arch.native().title
     path = Path(source)
     if path.is_dir() and not (path / "oci-layout").is_file():
+        if arch:
+            raise click.UsageError("--arch chooses one of an image: a root directory has but one")
         yield path, Command(), ""
         return
     with contextlib.ExitStack() as stack:

@@ -12,6 +12,8 @@ from seclatch.profile.checks.dangerous import CALLS
 
 _ALLOW = "SCMP_ACT_ALLOW"
 
+_DANGEROUS = {*CALLS, "setns", "unshare"}  # of which `profile check` warns
+
 
 class Policy(enum.Enum):
     """Which calls that were only found by the scan are allowed."""
@@ -81,7 +83,7 @@ def _verdict(
         return Verdict.NARROWED
     if policy is Policy.RECORDED:
         return Verdict.UNSEEN
-    if policy is Policy.PLAUSIBLE and name in CALLS:
+    if policy is Policy.PLAUSIBLE and name in _DANGEROUS:
         return Verdict.DANGEROUS
     return Verdict.PLAUSIBLE
 

@@ -17,6 +17,7 @@ from seclatch.errors import InputError
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
+_NO_NAMES = ("", ".", "..")
 _MEMBERS = 2_000_000
 _BYTES = 1 << 36
 _DEPTH = 256
@@ -30,16 +31,19 @@ class Unpacker:
         self._source = source
         self._members = 0
         self._bytes = 0
+        space = os.fstatvfs(root)
+        self._most = min(_BYTES, space.f_bavail * space.f_frsize // 2)
 
     def layer(self, archive: tarfile.TarFile) -> None:
         """Apply one layer."""
         for member in archive:
             self._members += 1
             self._bytes += max(0, member.size) if member.isreg() else 0
-            if self._members > _MEMBERS or self._bytes > _BYTES:
+            if self._members > _MEMBERS or self._bytes > self._most:
                 raise InputError(
-                    self._source, member.name[:200], "the image is larger than any real one",
-                    remedy="unpack it yourself and scan the directory",
+                    self._source, member.name[:200],
+                    "the image is larger than any real one, or than half of the space that is free",
+                    remedy="set TMPDIR to a place with room, or unpack it and scan the directory",
                 )  # fmt: skip
             self._member(archive, member)
 
@@ -52,7 +56,7 @@ class Unpacker:
             if name == _OPAQUE:
                 self._empty(parent)
             elif name.startswith(_WHITEOUT):
-                _remove(parent, name.removeprefix(_WHITEOUT))
+                self._white_out(parent, name)
             elif member.isdir():
                 self._make_directory(parent, name)
             elif member.isreg():
@@ -63,6 +67,13 @@ class Unpacker:
                 os.symlink(member.linkname, name, dir_fd=parent)
             elif member.islnk():
                 self._hard_link(member, parent, name)
+
+    def _white_out(self, parent: int, name: str) -> None:
+        """Of a file beside it: what else stands behind the prefix is no name (`.wh...` is `..`)."""
+        of = name.removeprefix(_WHITEOUT)
+        if of in _NO_NAMES:
+            raise InputError(self._source, name, "a whiteout that names no file")
+        _remove(parent, of)
 
     def _file(
         self, archive: tarfile.TarFile, member: tarfile.TarInfo, parent: int, name: str
@@ -158,6 +169,8 @@ def _is_directory(parent: int, name: str) -> bool:
 
 def _remove(parent: int, name: str) -> None:
     """Remove whatever has a name in a directory; nothing if there is none."""
+    if name in _NO_NAMES or "/" in name:
+        raise ValueError(f"{name!r} is no name within a directory")
     with contextlib.suppress(FileNotFoundError):
         if _is_directory(parent, name):
             shutil.rmtree(name, dir_fd=parent)

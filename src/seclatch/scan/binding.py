@@ -39,6 +39,20 @@ class Binding:
                     return self._index[id(module)], address
         return None
 
+    def opened(self, module: int, found: Place, name: str) -> list[Place]:
+        """Where a name of a module that was opened may be bound to besides what was found: what
+        is opened by dlopen(3) is seen by itself alone (RTLD_LOCAL), if the program has no such
+        name."""
+        first = self._program.at_start
+        if module < first or found[0] < first:
+            return []
+        return [
+            (index, address)
+            for index, other in enumerate(self._program.modules[first:], first)
+            for _, _, address, _ in other.summary.exports.get(name, ())
+            if (index, address) != found and self._index.get(id(other)) is not None
+        ]
+
     def elsewhere(self, target: int, name: str) -> list[Place]:
         """Where a name is in the variants of a library."""
         return [

@@ -32,6 +32,8 @@ def collect(program: Program, reached: Reached) -> Reached:
                         at = module.summary.starts[function]
                         reached.unresolved.add((index, function, at, _NO_CALL.format(number)))
         _add_unresolved(reached, index, module)
+    if not program.configured:
+        _add_unnamed(program, reached)
     _settle_known(program, reached)
     return reached
 
@@ -45,6 +47,15 @@ def _add_unresolved(reached: Reached, index: int, module: Module) -> None:
         for function, address in sites:
             if (index, FUNCTION, function) in reached.origins:
                 reached.unresolved.add((index, function, address, why))
+
+
+def _add_unnamed(program: Program, reached: Reached) -> None:
+    """What the program itself loads or looks up by names that it makes: nobody knows what that is.
+    Of its libraries that is a note (`program`): a library that does so serves very many."""
+    summary = program.modules[0].summary
+    for function, why in summary.unnamed:
+        if (0, FUNCTION, function) in reached.origins:
+            reached.unresolved.add((0, function, summary.starts[function], why))
 
 
 def _settle_known(program: Program, reached: Reached) -> None:

@@ -23,12 +23,15 @@ _BETWEEN = 1 << 26
 """Bytes that may lie between segments beyond the file's own size: linkers align them to 2 MB at
 most. A file of a few kilobytes must not cost gigabytes."""
 
+_PACKED, _PACKED_WITHIN = b"UPX!", 1024
+"""The mark that UPX's loader looks for, right behind the headers."""
+
 _LOAD, _DYNAMIC, _INTERP = 1, 2, 3
 _EXECUTE = 1
 
 # Section types and flags (elf(5)).
 SYMTAB, STRTAB, RELA, HASH, DYNAMIC, NOTE, NOBITS, DYNSYM = 2, 3, 4, 5, 6, 7, 8, 11
-ALLOC, EXECINSTR = 2, 4
+WRITE, ALLOC, EXECINSTR, TLS = 1, 2, 4, 0x400
 
 # Dynamic tags.
 DT_NEEDED, DT_PLTRELSZ, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ = 1, 2, 4, 5, 6, 7, 8
@@ -93,7 +96,7 @@ class Elf:
         stop = self.memory.find(b"\0", start, start + limit)
         if stop < 0:
             raise ElfError(f"a string has no end (address {address:#x})")
-        return self.memory[start:stop].decode("utf-8", "surrogateescape")
+        return self.memory[start:stop].decode("utf-8", "backslashreplace")
 
     def first(self, tag: int) -> int | None:
         """The first value of a dynamic tag."""
@@ -135,6 +138,22 @@ class Elf:
 
 def parse(data: bytes) -> Elf:
     """Read the headers. ElfError says what is wrong, or of which kind the file is."""
+    kind, machine = _kind(data)
+    elf = Elf(data, machine, kind == 2, *struct.unpack_from("<Q", data, 24))
+    segments = _segments(data)
+    _map(elf, segments)
+    elf.sections = _sections(data)
+    elf.code = _code(elf, segments)
+    elf.dynamic = _dynamic(data, segments)
+    for each in segments:
+        if each[0] == _INTERP:
+            text = data[each[2] : each[2] + min(each[5], 4096)]
+            elf.interpreter = text.split(b"\0")[0].decode("utf-8", "backslashreplace")
+    return elf
+
+
+def _kind(data: bytes) -> tuple[int, int]:
+    """Type and machine, of a file that can be analysed."""
     if data[:4] != b"\x7fELF":
         raise ElfError("no ELF file")
     if len(data) < 64:
@@ -146,17 +165,9 @@ def parse(data: bytes) -> Elf:
         raise ElfError(f"ELF machine {machine}: only x86-64 and aarch64 are analysed")
     if kind not in (2, 3):
         raise ElfError("neither a program nor a shared library")
-    elf = Elf(data, machine, kind == 2, *struct.unpack_from("<Q", data, 24))
-    segments = _segments(data)
-    _map(elf, segments)
-    elf.sections = _sections(data)
-    elf.code = _code(elf, segments)
-    elf.dynamic = _dynamic(data, segments)
-    for each in segments:
-        if each[0] == _INTERP:
-            text = data[each[2] : each[2] + min(each[5], 4096)]
-            elf.interpreter = text.split(b"\0")[0].decode("utf-8", "surrogateescape")
-    return elf
+    if _PACKED in data[:_PACKED_WITHIN]:
+        raise ElfError("packed by UPX: its code is in no form to be read; unpack it (upx -d)")
+    return kind, machine
 
 
 # type, flags, offset, virtual address, physical address, size in file, size in memory, alignment

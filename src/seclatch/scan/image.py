@@ -139,7 +139,10 @@ class _Reader:
         if isinstance(manifest, list) and manifest:
             first = self._object(manifest[0], "manifest.json")
             name = str(first.get("Config", ""))
-            layers = [str(each) for each in first.get("Layers", [])]
+            rows = first.get("Layers") or []
+            if not isinstance(rows, list):
+                raise InputError(self._source, "manifest.json", "Layers is no list of names")
+            layers = [str(each) for each in rows]
             digest = "sha256:" + Path(name).name.removesuffix(".json")
             return layers, self._object(self._json(name), name), digest
         index = self._object(self._json("index.json"), "index.json")

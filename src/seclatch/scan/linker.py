@@ -36,6 +36,10 @@ class Program:
     by_name: dict[str, Module] = field(default_factory=dict)
     system: list[str] = field(default_factory=list)
     preferred: dict[str, list[str]] = field(default_factory=dict)
+    configured: bool = False
+    """Whether what the program itself loads by names that it makes is known."""
+    at_start: int = 0
+    """How many modules there are before anything is opened by dlopen(3)."""
 
     @property
     def scope(self) -> list[Module]:
@@ -174,4 +178,5 @@ def link(rootfs: Rootfs, cache: Cache, executable: str, environment: Mapping[str
         found = program.open(name, main)
         if found is not None:
             found.plugin = True
+    program.at_start = len(program.modules)
     return program

@@ -6,13 +6,20 @@ import json
 import re
 import struct
 from bisect import bisect_right
+from collections import defaultdict
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from seclatch.scan import elf as elfs
+from seclatch.scan.arguments import Code
 from seclatch.scan.elf import Elf
-from seclatch.scan.relocations import SYMBOL, Relocations
-from seclatch.scan.sweep import Sweep
+from seclatch.scan.objects import Objects
+from seclatch.scan.relocations import ADDRESS, SYMBOL, Relocations
 from seclatch.scan.symbols import Symbols
+
+UNNAMED_LIBRARY = "it loads a library (dlopen) whose name no string tells: give it with --plugin"
+UNNAMED_SYMBOL = "it looks up a function (dlsym) whose name no string tells"
 
 _LOOKUPS = {"dlsym", "dlvsym"}
 _OPENS = {"dlopen", "dlmopen"}
@@ -27,53 +34,107 @@ _CALLERS = 3
 class Lookups:
     """`symbols`: strings that may be names for dlsym; `libraries`: for dlopen; `noted`: libraries
     that the file's notes say it opens; `tokens`: whether any string has one that the loader
-    replaces in paths (ld.so(8), $ORIGIN)."""
+    replaces in paths (ld.so(8), $ORIGIN); `unnamed`: (function, why) of those that call either
+    and for which there is no such string."""
 
     symbols: set[str] = field(default_factory=set)
     libraries: set[str] = field(default_factory=set)
     noted: set[str] = field(default_factory=set)
     tokens: bool = False
+    unnamed: list[tuple[int, str]] = field(default_factory=list)
 
 
 def find(
-    elf: Elf, symbols: Symbols, relocations: Relocations, sweep: Sweep, starts: list[int]
+    elf: Elf, symbols: Symbols, relocations: Relocations, code: Code, divided: Objects
 ) -> Lookups:
     """The strings referenced by functions that call the loader, and by those that call them."""
-
-    def strings(names: set[str], pattern: re.Pattern[bytes]) -> set[str]:
+    found = Lookups(noted=set(_notes(elf)), tokens=_TOKEN.search(elf.memory) is not None)
+    for names, pattern, kept, why in (
+        (_LOOKUPS, _NAME, found.symbols, UNNAMED_SYMBOL),
+        (_OPENS, _LIBRARY, found.libraries, UNNAMED_LIBRARY),
+    ):
         slots = {p.slot for p in relocations.pointers
                  if p.kind == SYMBOL and symbols.name(p.value) in names}  # fmt: skip
-        users = _users(sweep, starts, slots) if slots else set()
-        return _strings(elf, sweep, users, starts, pattern) if users else set()
-
-    return Lookups(
-        strings(_LOOKUPS, _NAME), strings(_OPENS, _LIBRARY), set(_notes(elf)),
-        _TOKEN.search(elf.memory) is not None,
-    )  # fmt: skip
-
-
-def _users(sweep: Sweep, starts: list[int], slots: set[int]) -> set[int]:
-    """Functions that use these slots, directly or through up to three callers."""
-    functions = {bisect_right(starts, at) - 1 for at, to in sweep.references if to in slots}
-    for _ in range(_CALLERS):
-        entries = {starts[each] for each in functions if each >= 0}
-        functions |= {
-            bisect_right(starts, at) - 1 for at, to, _ in sweep.transfers if to in entries
-        }
-    return functions
-
-
-def _strings(
-    elf: Elf, sweep: Sweep, functions: set[int], starts: list[int], pattern: re.Pattern[bytes]
-) -> set[str]:
-    found = set()
-    for at, to in sweep.references:
-        if bisect_right(starts, at) - 1 in functions and not elf.is_code(to):
-            start = to - elf.base
-            text = elf.memory[start : start + 256].split(b"\0")[0] if start >= 0 else b""
-            if pattern.fullmatch(text):
-                found.add(text.decode("ascii"))
+        users = _Users(code, divided, slots) if slots else None
+        if users:
+            kept.update(users.strings(users.all(), pattern))
+            found.unnamed += [
+                (each, why)
+                for each in users.direct()
+                if not _named(users.strings(users.callers(each), pattern))
+            ]
     return found
+
+
+def _named(strings: set[str]) -> bool:
+    """A path that counts from the working directory is no name: nobody knows where that is."""
+    return any("/" not in each or each.startswith("/") for each in strings)
+
+
+class _Users:
+    """The functions that use some slots, and the strings that they refer to."""
+
+    def __init__(self, code: Code, divided: Objects, slots: set[int]) -> None:
+        self._code, self._divided = code, divided
+        self._starts = sorted(code.found.starts)
+        self._references: dict[int, list[int]] = defaultdict(list)
+        self._calls: dict[int, set[int]] = defaultdict(set)
+        for at, to in code.sweep.references:
+            self._references[self._function(at)].append(to)
+        for at, to, _ in code.sweep.transfers:
+            self._calls[to].add(self._function(at))
+        self._at_slots = {self._function(at) for at, to in code.sweep.references if to in slots}
+
+    def _function(self, address: int) -> int:
+        return bisect_right(self._starts, address) - 1
+
+    def all(self) -> set[int]:
+        """Functions that use the slots, directly or through up to three callers."""
+        return self._closure(self._at_slots, _CALLERS)
+
+    def direct(self) -> list[int]:
+        """Those that use them themselves, or by a stub of the linker's."""
+        stubs = {each for each in self._at_slots if self._in_stub(each)}
+        return sorted((self._at_slots - stubs) | (self._closure(stubs, 1) - stubs))
+
+    def callers(self, function: int) -> set[int]:
+        """The function, and who calls it."""
+        return self._closure({function}, _CALLERS - 1)
+
+    def _in_stub(self, function: int) -> bool:
+        return self._code.found.in_stub(self._starts[function])
+
+    def _closure(self, functions: set[int], levels: int) -> set[int]:
+        found = set(functions)
+        for _ in range(levels):
+            found |= {
+                caller
+                for each in found if each >= 0
+                for caller in self._calls.get(self._starts[each], ())
+            }  # fmt: skip
+        return found
+
+    def strings(self, functions: set[int], pattern: re.Pattern[bytes]) -> set[str]:
+        """What these refer to, or what lies in the data that they refer to (tables of names)."""
+        places = {to for each in functions for to in self._references.get(each, ())
+                  if not self._code.elf.is_code(to)}  # fmt: skip
+        texts = {self._text(to) for to in places | self._pointed(places)}
+        return {each.decode("ascii") for each in texts if pattern.fullmatch(each)}
+
+    def _pointed(self, places: set[int]) -> set[int]:
+        bounds, first = self._divided.bounds, self._divided.first
+        objects = set((np.searchsorted(bounds, sorted(places), "right") - 1).tolist()) - {-1}
+        return {
+            pointer.value
+            for each in objects
+            for pointer in self._divided.pointers[first[each] : first[each + 1]]
+            if pointer.kind == ADDRESS
+        }
+
+    def _text(self, to: int) -> bytes:
+        elf = self._code.elf
+        start = to - elf.base
+        return elf.memory[start : start + 256].split(b"\0")[0] if start >= 0 else b""
 
 
 def _notes(elf: Elf) -> list[str]:

@@ -9,6 +9,7 @@ a structure's fields are read so.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from seclatch.scan.functions import words
 from seclatch.scan.relocations import ADDRESS, Pointer, Relocations
 from seclatch.scan.sweep import Sweep
 from seclatch.scan.symbols import Symbols
+
+_SET = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(slots=True)
@@ -67,8 +70,11 @@ def _bounds(elf: Elf, symbols: Symbols, relocations: Relocations, sweep: Sweep) 
     bounds |= {to for at, to in sweep.references if at in sweep.taken}
     bounds |= {each.value for each in relocations.pointers if each.kind == ADDRESS}
     for section in elf.sections:
-        if section.flags & elfs.ALLOC:
+        # .tbss takes no room: what follows lies at the same addresses.
+        if section.flags & elfs.ALLOC and not section.flags & elfs.TLS:
             bounds |= {section.address, section.end}
+    bounds = _join_sets(elf, bounds)
+    hard &= bounds
     large = [each for each in sized if each[1] - each[0] > 8]
     lows = [low for low, _ in large]
     return {
@@ -76,6 +82,14 @@ def _bounds(elf: Elf, symbols: Symbols, relocations: Relocations, sweep: Sweep) 
         for each in bounds
         if elf.base <= each <= elf.end and (each in hard or not _inside(each, large, lows))
     }
+
+
+def _join_sets(elf: Elf, bounds: set[int]) -> set[int]:
+    """A section named as a C identifier is one object: code walks it from __start_NAME to
+    __stop_NAME (ld(1)). glibc's own, until 2.36, it compares with only."""
+    sets = [(each.address, each.end) for each in elf.sections if each.flags & elfs.ALLOC
+            and _SET.fullmatch(each.name) and each.name != "__libc_IO_vtables"]  # fmt: skip
+    return {each for each in bounds if not any(low < each < high for low, high in sets)}
 
 
 def _inside(address: int, objects: list[tuple[int, int]], lows: list[int]) -> bool:

@@ -15,14 +15,17 @@ from seclatch.scan.linker import Program
 from seclatch.scan.rootfs import Rootfs
 
 _MOST = 1000
+_PLACES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/usr/lib64")
 
 
 @dataclass(frozen=True, slots=True)
 class Plugins:
-    """`paths` of libraries that the program's configuration loads, and what is to be said."""
+    """`paths` of libraries that the program's configuration loads, and what is to be said;
+    `known`: there is nothing else that the program itself would load."""
 
     paths: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    known: bool = False
 
 
 def find(rootfs: Rootfs, program: Program, arguments: Iterable[str]) -> Plugins:
@@ -32,7 +35,7 @@ def find(rootfs: Rootfs, program: Program, arguments: Iterable[str]) -> Plugins:
         if re.fullmatch(pattern, base):
             paths = [each for each in finder(rootfs) if rootfs.resolve(each) is not None]
             note = f"{len(paths)} plugins by the configuration in the image"
-            return Plugins(tuple(dict.fromkeys(paths))[:_MOST], (note,) if paths else ())
+            return Plugins(tuple(dict.fromkeys(paths))[:_MOST], (note,) if paths else (), True)
     return Plugins()
 
 
@@ -186,6 +189,35 @@ def _node(rootfs: Rootfs) -> list[str]:
     return _files(rootfs, *places, suffix=".node", depth=10)
 
 
+def _rsyslog(rootfs: Rootfs) -> list[str]:
+    """Every module that is installed: its configuration can be anywhere."""
+    return _files(rootfs, *(f"{each}/rsyslog" for each in _PLACES), depth=0)
+
+
+def _php(rootfs: Rootfs) -> list[str]:
+    return _files(rootfs, "/usr/lib/php", "/usr/local/lib/php", depth=3)
+
+
+def _lua(rootfs: Rootfs) -> list[str]:
+    folders = [f"{each}/lua" for each in (*_PLACES, "/usr/local/lib")]
+    return _files(rootfs, *folders, depth=4)
+
+
+def _redis(rootfs: Rootfs) -> list[str]:
+    include = re.compile(r"\s*include\s+\"?([^\"\s]+)")
+    wanted = re.compile(r"\s*loadmodule\s+\"?([^\"\s]+)")
+    return [
+        each
+        for path in ("/etc/redis/redis.conf", "/etc/redis.conf", "/usr/local/etc/redis/redis.conf")
+        for each in _directives(rootfs, path, include, wanted)
+    ]
+
+
+def _bash(rootfs: Rootfs) -> list[str]:
+    """Builtins that `enable -f` can load."""
+    return _files(rootfs, "/usr/lib/bash", "/usr/local/lib/bash", suffix="", depth=0)
+
+
 _FINDERS: tuple[tuple[str, Callable[[Rootfs], list[str]]], ...] = (
     (r"nginx", _nginx),
     (r"apache2|httpd", _apache),
@@ -194,6 +226,11 @@ _FINDERS: tuple[tuple[str, Callable[[Rootfs], list[str]]], ...] = (
     (r"python3?(\.\d+)?", _python),
     (r"perl(5\.\d+.*)?", _perl),
     (r"node|nodejs", _node),
+    (r"r?bash", _bash),
+    (r"rsyslogd", _rsyslog),
+    (r"php(-fpm|-cgi)?(\d+\.\d+)?", _php),
+    (r"lua(jit)?(\d+\.\d+)?", _lua),
+    (r"(redis|valkey)-(server|sentinel|check-(aof|rdb))", _redis),
 )
 
 

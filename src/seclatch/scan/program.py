@@ -11,6 +11,7 @@ from seclatch.scan.cache import Cache
 from seclatch.scan.collect import arch_of, collect
 from seclatch.scan.elf import AARCH64
 from seclatch.scan.gates import OLDEST, Version
+from seclatch.scan.lookups import UNNAMED_LIBRARY
 from seclatch.scan.reach import FUNCTION, Node, Reached, Reacher
 from seclatch.scan.rootfs import Rootfs
 
@@ -42,6 +43,7 @@ def scan(
     linked = linker.link(rootfs, cache, target.path, dict(target.environment))
     linked.kernel = kernel
     configured = plugins.find(rootfs, linked, target.arguments)
+    linked.configured = configured.known or bool(further)
     for path in (*configured.paths, *further):
         linked.add(path, linked.modules[0], plugin=True)
     reacher = Reacher(linked)
@@ -60,8 +62,22 @@ def scan(
         linked.add(path, linked.modules[0], plugin=True)
     reacher.need(found.needs, "asked by a module for character sets")
     reacher.follow()
-    notes = configured.notes + modules.notes
+    notes = configured.notes + modules.notes + _further(linked, reached)
     return _told(linked, collect(linked, reached), target, notes)
+
+
+def _further(linked: linker.Program, reached: Reached) -> tuple[str, ...]:
+    """The libraries that may load others, nobody knows which."""
+    names = {
+        module.name
+        for index, module in enumerate(linked.modules)
+        for function, why in module.summary.unnamed
+        if index and why == UNNAMED_LIBRARY and (index, FUNCTION, function) in reached.origins
+    }
+    if not names:
+        return ()
+    return (f"libraries that may load further ones, by names that they make: "
+            f"{', '.join(sorted(names))}",)  # fmt: skip
 
 
 def _told(

@@ -177,7 +177,8 @@ class Reacher:
             self._let(self.openings.ask(module, name))
         self._hand_out(module, name, target, address, origin)
         self._address(target, address + addend, origin, called=True)
-        for place in self._binding.elsewhere(target, name):
+        others = self._binding.opened(module, found, name)
+        for place in (*self._binding.elsewhere(target, name), *others):
             self._address(*place, origin, called=True)
 
     def _is_itself(self, target: int, address: int, origin: Origin) -> bool:
@@ -217,8 +218,8 @@ class Reacher:
         self._searching.add(module)
         for name in self.program.modules[module].summary.looked_up:
             for index, other in enumerate(self.program.modules[: self._begun]):
-                if index == module:
-                    continue
+                if index == module and index:
+                    continue  # a library's own: it has no need to look them up
                 for _, _, address, _ in other.summary.exports.get(name, ()):
                     self._let(self.openings.ask(module, name, called=False))
                     self._address(index, address, f"{_LOOKED_UP} in {self._title(module)}")

@@ -135,6 +135,8 @@ class Rootfs:
             return None
         try:
             return open_in_root(self._fd, path, flags)
+        except UnicodeEncodeError:
+            return None  # a surrogate that JSON's escapes can make, and no file's name has
         except OSError as error:
             if error.errno == errno.ENOSYS:
                 raise SeclatchError(

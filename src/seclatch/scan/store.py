@@ -17,8 +17,20 @@ SCHEMA_FILE = f"schemas/scan-{SCHEMA}.json"
 
 
 def encode(scan: Scan) -> bytes:
-    """The file's content."""
-    return msgspec.json.format(msgspec.json.encode(scan), indent=1) + b"\n"
+    """The file's content. Bytes of paths that are no UTF-8 are told as `\\udcff`."""
+    try:
+        content = msgspec.json.encode(scan)
+    except UnicodeEncodeError:
+        content = msgspec.json.encode(_printable(msgspec.to_builtins(scan)))
+    return msgspec.json.format(content, indent=1) + b"\n"
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {key: _printable(each) for key, each in value.items()}
+    return [_printable(each) for each in value] if isinstance(value, list) else value
 
 
 def read(path: Path) -> Scan:

@@ -7,7 +7,7 @@ from bisect import bisect_right
 import msgspec
 
 from seclatch.scan import elf as elfs
-from seclatch.scan import functions, graph, lookups, objects, relocations, sites, symbols
+from seclatch.scan import functions, graph, lookups, objects, relocations, sites, symbols, tables
 from seclatch.scan.arguments import Code
 from seclatch.scan.elf import X86_64, Elf, ElfError
 from seclatch.scan.objects import Objects
@@ -64,6 +64,7 @@ class Summary(msgspec.Struct, array_like=True):
     opened: list[str]
     noted: list[str]
     tokens: bool
+    unnamed: list[tuple[int, str]]
     go: bool
 
     def function(self, address: int) -> int:
@@ -95,12 +96,13 @@ def summarize(data: bytes) -> Summary:
     written = relocations.read(elf)
     found = functions.find(elf, known, written)
     starts, sweep = _settle(elf, found)
+    sweep.references += tables.pointers(elf, sweep)
     divided = objects.divide(elf, known, written, sweep, starts)
     reached = graph.build(elf, sweep, starts, divided, found.gaps)
     code = Code(elf, known, sweep, found, reached.entered)
     constants = sites.find(code, divided, written, reached.tabled)
     numbers = constants.numbers
-    asked = lookups.find(elf, known, written, sweep, starts)
+    asked = lookups.find(elf, known, written, code, divided)
     roots, root_symbols = _roots(elf, known, divided)
     owner = {at: bisect_right(starts, at) - 1 for at in sweep.foreign}
     return Summary(
@@ -127,7 +129,7 @@ def summarize(data: bytes) -> Summary:
         foreign=[(function, at) for at, function in owner.items()], roots=roots,
         root_symbols=root_symbols, looked_up=sorted(asked.symbols),
         opened=sorted(asked.libraries), noted=sorted(asked.noted), tokens=asked.tokens,
-        go=found.go,
+        unnamed=asked.unnamed, go=found.go,
     )  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def _read_static(elf: Elf, section: elfs.Section, symbols: Symbols) -> None:
         # Assembly's labels have no type; mapping symbols of aarch64 ($x, $d) are no functions.
         typed = info & 15 != _NOTYPE
         if home and home < _RESERVED and (typed or info >> 4):
-            text = strings[name : strings.find(b"\0", name)].decode("utf-8", "surrogateescape")
+            text = strings[name : strings.find(b"\0", name)].decode("utf-8", "backslashreplace")
             _define(elf, symbols, text, (info & 15, value, size))
 
 

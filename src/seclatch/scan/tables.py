@@ -1,17 +1,21 @@
-"""Switch tables in read-only data whose targets lie in other functions.
+"""Tables of offsets in read-only data, whose targets nothing else may name.
 
-A compiler moves unlikely cases into a function's `.cold` part, which then only the table names:
-32-bit offsets from the table's own address, or whole addresses where code depends on its position.
+Switch tables: a compiler moves unlikely cases into a function's `.cold` part, which then only the
+table names: 32-bit offsets from the table's own address, or whole addresses where code depends on
+its position. LLVM makes such tables of pointers, too (RelLookupTableConverter).
 """
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_right
 from collections import defaultdict
 
 import numpy as np
 
+from seclatch.scan import elf as elfs
 from seclatch.scan.elf import Elf
+from seclatch.scan.sweep import Sweep
 
 _LONGEST = 1 << 16
 
@@ -44,7 +48,9 @@ def edges(
 def _is_table(elf: Elf, tables: np.ndarray) -> np.ndarray:
     """Whether the first entry leads into code."""
     octets = np.frombuffer(elf.memory, np.uint8)[(tables - elf.base)[:, None] + np.arange(8)].copy()
-    found = _in_code(elf, tables + octets[:, :4].copy().view("<i4").ravel())
+    first, second = (octets[:, i : i + 4].copy().view("<i4").ravel() for i in (0, 4))
+    # An offset of 0 stands for none.
+    found = _in_code(elf, tables + np.where(first == 0, second, first))
     if elf.position_dependent:
         found |= _in_code(elf, octets.view("<i8").ravel())
     return found
@@ -61,12 +67,51 @@ def entries(elf: Elf, table: int, stop: int) -> np.ndarray:
     """The code addresses that a table holds, up to the first entry that is none."""
     count = max(0, min((stop - table) // 4, _LONGEST))
     found = np.frombuffer(elf.memory, "<i4", count, table - elf.base).astype(np.int64) + table
-    relative = _leading(elf, found)
+    relative = _leading(_in_code(elf, found), found, table)
     if not elf.position_dependent or len(relative):
         return relative
-    return _leading(elf, np.frombuffer(elf.memory, "<i8", count // 2, table - elf.base))
+    found = np.frombuffer(elf.memory, "<i8", count // 2, table - elf.base)
+    return _leading(_in_code(elf, found), found, table)
 
 
-def _leading(elf: Elf, addresses: np.ndarray) -> np.ndarray:
-    good = _in_code(elf, addresses)
-    return addresses if good.all() else addresses[: int(np.argmin(good))]
+def _leading(good: np.ndarray, addresses: np.ndarray, table: int) -> np.ndarray:
+    """Those up to the first that is not good; an offset of 0 is none and ends nothing."""
+    good = good | (addresses == table)
+    kept: np.ndarray = addresses if good.all() else addresses[: int(np.argmin(good))]
+    return np.asarray(kept[kept != table])
+
+
+def pointers(elf: Elf, sweep: Sweep) -> list[tuple[int, int]]:
+    """(instruction, address) of the data to which tables lead whose address code takes: as if the
+    code itself took those. Only what may hold pointers counts: what is written, by the linker or
+    later; a table of numbers that seem to lead there, too, is very rare."""
+    held = [(each.address, each.end) for each in elf.sections
+            if each.flags & elfs.WRITE and each.flags & elfs.ALLOC
+            and each.kind != elfs.NOBITS and not each.flags & elfs.TLS]  # fmt: skip
+    other = elfs.WRITE | elfs.EXECINSTR
+    plain = [(each.address, each.end) for each in elf.sections
+             if each.flags & elfs.ALLOC and not each.flags & other]  # fmt: skip
+    found: list[tuple[int, int]] = []
+    for at, to in sweep.references if held else ():
+        if at not in sweep.taken or to % 4 or not any(low <= to < high - 8 for low, high in plain):
+            continue
+        if any(low <= to + _first(elf, to) < high for low, high in held):
+            stop = next(high for low, high in plain if low <= to < high)
+            found += [(at, each) for each in _led(elf, to, stop, held)]
+    return found
+
+
+def _first(elf: Elf, table: int) -> int:
+    """The first offset that is not 0."""
+    pair: tuple[int, int] = struct.unpack_from("<ii", elf.memory, table - elf.base)
+    return pair[0] or pair[1]
+
+
+def _led(elf: Elf, table: int, stop: int, held: list[tuple[int, int]]) -> list[int]:
+    count = min((stop - table) // 4, _LONGEST)
+    places = np.frombuffer(elf.memory, "<i4", count, table - elf.base).astype(np.int64) + table
+    good = np.zeros(len(places), bool)
+    for low, high in held:
+        good |= (places >= low) & (places < high)
+    found: list[int] = np.unique(_leading(good, places, table)).tolist()
+    return found

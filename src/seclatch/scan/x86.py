@@ -22,6 +22,8 @@ _NOTHING, _COMPARE = 7, 8
 
 _RIP = iced.Register.RIP
 _IMMEDIATE = {iced.OpKind.IMMEDIATE32, iced.OpKind.IMMEDIATE32TO64, iced.OpKind.IMMEDIATE64}
+_NUMBERS = {*_IMMEDIATE, iced.OpKind.IMMEDIATE8TO64, iced.OpKind.IMMEDIATE8TO32}
+_STEPS = {iced.Mnemonic.ADD, iced.Mnemonic.SUB}
 _PREFIXES = {"CALL_REL": CALL, "JMP_REL": JUMP, "LOOP": BRANCH, "XBEGIN": BRANCH,
              "SYSCALL": _SITE, "SYSENTER": _SITE, "INT_IMM8": _INTERRUPT, "RET": _LEAVE,
              "JMP_RM": _LEAVE, "UD": _LEAVE, "HLT": _LEAVE, "INT3": _LEAVE,
@@ -90,15 +92,19 @@ class Sweeper:
         base, bare = self._elf.base, self._elf.position_dependent
         body, last = _Body(stop), 0
         kinds, rip = self._kinds, _RIP
+        known: dict[int, int] = {}
         decoder = iced.Decoder(64, self._elf.memory[start - base : stop - base], ip=start)
         for instruction in decoder:
             kind = kinds[instruction.code]
             if not kind:
                 last = 0
                 if bare or instruction.memory_base == rip:
-                    self._operands(instruction, body)
+                    self._operands(instruction, body, known)
+                elif known:
+                    self._derive(instruction, body, known)
             elif kind <= _LEAVE:
                 last = kind
+                known.clear()
                 self._control(instruction, kind, start, body)
             elif kind == _COMPARE:
                 last = 0
@@ -110,7 +116,7 @@ class Sweeper:
             self._transfer(instruction, kind, start, body)
         elif kind == _LEAVE:
             body.returns = body.returns or instruction.code in self._returns
-            self._operands(instruction, body)
+            self._operands(instruction, body, {})
         elif kind == _SITE:
             body.sites.append(instruction.ip)
         elif instruction.immediate8 == 0x80:
@@ -124,12 +130,13 @@ class Sweeper:
         if kind != CALL and not inside:
             body.tails.add(target)
 
-    def _operands(self, instruction: iced.Instruction, body: _Body) -> None:
+    def _operands(self, instruction: iced.Instruction, body: _Body, known: dict[int, int]) -> None:
         """Note the addresses that an instruction names; without relocations any number may be."""
         elf, at = self._elf, instruction.ip
         if instruction.memory_base == _RIP:
             if instruction.code in self._leas:
                 body.taken.append(at)
+                known[instruction.op0_register] = instruction.memory_displacement
             body.references.append((at, instruction.memory_displacement))
         elif elf.position_dependent and elf.base < instruction.memory_displacement < elf.end:
             body.references.append((at, instruction.memory_displacement))
@@ -138,6 +145,29 @@ class Sweeper:
             number = instruction.immediate(last)
             if elf.base < number < elf.end:
                 body.references.append((at, number))
+
+    def _derive(self, instruction: iced.Instruction, body: _Body, known: dict[int, int]) -> None:
+        """Note the addresses that are made of another one in the same block: compilers form those
+        of a class' tables so. That a register has changed since is not seen in all cases: then an
+        address too many is noted."""
+        register = instruction.op0_register
+        if instruction.code in self._leas:
+            base = known.get(instruction.memory_base)
+            by = instruction.memory_displacement
+            if instruction.memory_index != iced.Register.NONE:
+                base = None
+        elif instruction.mnemonic in _STEPS and instruction.op_kind(1) in _NUMBERS:
+            base, by = known.get(register), instruction.immediate(1)
+            by = -by if instruction.mnemonic == iced.Mnemonic.SUB else by
+        else:
+            known.pop(register, None)
+            return
+        if base is None:
+            known.pop(register, None)
+            return
+        known[register] = made = (base + by) & 0xFFFFFFFFFFFFFFFF
+        body.taken.append(instruction.ip)
+        body.references.append((instruction.ip, made))
 
     def _collect(self, ends: set[int]) -> Sweep:
         sweep = Sweep()

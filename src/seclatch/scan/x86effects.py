@@ -10,6 +10,7 @@ import iced_x86 as iced
 from seclatch.scan import stack
 from seclatch.scan.values import State, Value, arithmetic, frame_of, is_address, join, moved, number
 from seclatch.scan.x86operands import (
+    HIGH,
     WHOLE,
     WIDTH,
     is_same,
@@ -95,6 +96,7 @@ def _conditional(each: iced.Instruction, state: State) -> None:
 def _arithmetic(each: iced.Instruction, state: State) -> None:
     register = each.op0_register
     if register not in WHOLE:
+        write(each, state, None)
         return
     if each.mnemonic in _ZEROING and is_same(each):
         write(each, state, number(0))
@@ -151,7 +153,8 @@ def _stack(each: iced.Instruction, state: State) -> None:
 def _forget(each: iced.Instruction, state: State) -> None:
     """Whatever an instruction writes that is not modelled may then hold anything."""
     for used in _INFO.info(each).used_registers():
-        if used.access in _WRITES and used.register in WHOLE:
-            set_whole(state, WHOLE[used.register], None)
+        whole = WHOLE.get(used.register, HIGH.get(used.register))
+        if used.access in _WRITES and whole is not None:
+            set_whole(state, whole, None)
     if any(used.access in _WRITES for used in _INFO.info(each).used_memory()):
         store(each, state, None)

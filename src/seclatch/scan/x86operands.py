@@ -15,7 +15,9 @@ R, K = iced.Register, iced.OpKind
 WHOLE, WIDTH = registers()
 """Of every general register: the whole one that it is part of, and its bytes."""
 
-_HIGH = {R.AH: R.RAX, R.BH: R.RBX, R.CH: R.RCX, R.DH: R.RDX}
+HIGH = {R.AH: R.RAX, R.BH: R.RBX, R.CH: R.RCX, R.DH: R.RDX}
+"""Second bytes of registers, which are not told apart: the whole one is unknown after a write."""
+
 _ALL = (1 << 64) - 1
 
 
@@ -92,8 +94,8 @@ def write(each: iced.Instruction, state: State, value: Value) -> None:
         register = each.op0_register
         if register in WHOLE:
             write_register(register, state, value)
-        elif register in _HIGH:
-            set_whole(state, _HIGH[register], None)
+        elif register in HIGH:
+            set_whole(state, HIGH[register], None)
     elif each.op0_kind == K.MEMORY:
         store(each, state, value)
 

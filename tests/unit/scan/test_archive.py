@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seclatch.errors import InputError
 from seclatch.scan.archive import Unpacker
 
 
@@ -102,8 +103,35 @@ def test_later_layers_remove_and_replace(root: Path) -> None:
     assert found == ["a", "a/two", "b", "b/y", "c"]
 
 
+@pytest.mark.parametrize("name", [".wh...", ".wh..", ".wh.", "a/.wh...", "s/.wh..."])
+def test_a_whiteout_names_a_file_beside_it(root: Path, name: str) -> None:
+    """`.wh...` would be a whiteout of `..`: of the directory that holds the root."""
+    kept = root.parent / "outside" / "kept"
+    kept.write_text("safe")
+    rows = [(member("s", tarfile.SYMTYPE, "."), b""), (member("a/x"), b"x"), (member(name), b"")]
+    with pytest.raises(InputError, match="a whiteout that names no file"):
+        unpack(root, rows)
+    assert kept.read_text() == "safe"
+
+
 NAMES = st.sampled_from(
-    ["a", "b", "..", ".", "", "/", ".wh.a", ".wh..wh..opq", "c", "x" * 300, "\x1b"]
+    [
+        "a",
+        "b",
+        "..",
+        ".",
+        "",
+        "/",
+        ".wh.a",
+        ".wh..wh..opq",
+        "c",
+        "x" * 300,
+        "\x1b",
+        ".wh...",
+        ".wh..",
+        ".wh.",
+        ".wh..wh.",
+    ]
 )
 PATHS = st.lists(NAMES, min_size=1, max_size=5).map("/".join)
 KINDS = st.sampled_from([tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE])
@@ -118,6 +146,6 @@ def test_no_archive_gets_out(
     members = [(member(name, kind, link), b"x" if kind == tarfile.REGTYPE else b"")
                for name, kind, link in rows]  # fmt: skip
     # What fails is told as an error of the layer; see image.py.
-    with contextlib.suppress(OSError, tarfile.TarError, ValueError):
+    with contextlib.suppress(OSError, tarfile.TarError, ValueError, InputError):
         unpack(place / "root", members)
     assert [each.name for each in place.iterdir()] == ["root"]

@@ -1,0 +1,125 @@
+"""Data that lies where sections and symbols seem to cut it: what points from there is reached."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seclatch.scan.cache import Cache
+from seclatch.scan.elf import ElfError, parse
+from tests.scan import traced
+from tests.scan.test_numbers import names, scanned
+from tests.scan.test_stack import HEAD, build
+
+FUNCTIONS = "".join(
+    f"KEPT static long f{i}(void) {{ return CALL({number}); }}\n"
+    for i, number in enumerate((102, 104, 107, 108))  # getuid getgid geteuid getegid
+)
+MADE = {"getuid", "getgid", "geteuid", "getegid"}
+
+# .tbss takes no room: what follows it lies at the addresses that it seems to have.
+THREADS = """
+struct entry { const char *name; long (*call)(void); };
+static __thread char own[SIZE];
+static const struct entry all[] = {{"a", f0}, {"b", f1}, {"c", f2}, {"d", f3}};
+int main(int n, char **v) {
+    own[n] = 1;
+    for (int i = 0; i < 4; i++) if (n < 2 || !strcmp(all[i].name, v[1])) all[i].call();
+    return own[n] & 2; }
+"""
+SETS = """
+struct entry { const char *name; long (*call)(void); };
+#define IN(f) static const struct entry in_##f \\
+    __attribute__((section("entries"), used)) = {#f, f};
+IN(f0) IN(f1) IN(f2) IN(f3)
+extern const struct entry __start_entries[], __stop_entries[];
+int main(void) {
+    for (const struct entry *e = __start_entries; e < __stop_entries; e++) e->call();
+    return 0; }
+"""
+
+
+@pytest.mark.parametrize("size", [8, 24, 40, 64])
+@pytest.mark.parametrize("flags", [["-s"], ["-static", "-s"], []], ids=["", "static", "symbols"])
+def test_thread_local_room(size: int, flags: list[str], cache: Cache, tmp_path: Path) -> None:
+    source = HEAD + FUNCTIONS + THREADS
+    path = build(source, tmp_path / "p", "-O2", f"-DSIZE={size}", *flags)
+    check(path, cache, tmp_path)
+
+
+@pytest.mark.parametrize("flags", [["-s"], ["-static"], [], ["-no-pie"]])
+@pytest.mark.parametrize("compiler", ["gcc", "musl-gcc"])
+def test_a_set_of_the_linker(compiler: str, flags: list[str], cache: Cache, tmp_path: Path) -> None:
+    static = ["-static"] if compiler == "musl-gcc" else []
+    path = build(HEAD + FUNCTIONS + SETS, tmp_path / "p", "-O2", *flags, *static, compiler=compiler)
+    check(path, cache, tmp_path)
+
+
+# What LLVM makes of a switch that gives pointers, and one whose first offset stands for none.
+OFFSETS = """
+struct ops { long more; long (*call)(void); };
+#define OPS(i) static const struct ops o##i \\
+    __asm__("ops_" #i) __attribute__((used)) = {i, f##i};
+OPS(0) OPS(1) OPS(2) OPS(3)
+__asm__(".pushsection .rodata\\n.balign 4\\noffsets: .long FIRST ops_0 - offsets, ops_1 - offsets,"
+        " ops_2 - offsets, ops_3 - offsets\\n.popsection");
+extern const int offsets[];
+int main(void) {
+    for (int i = 0; i < 5; i++) {
+        const struct ops *o = (const struct ops *)((const char *)offsets + offsets[i]);
+        if (i < 4 + (offsets[0] == 0) && offsets[i]) o->call(); }
+    return 0; }
+"""
+
+
+@pytest.mark.parametrize("flags", [[], ["-s"]], ids=["symbols", "stripped"])
+@pytest.mark.parametrize("first", ["", "0,"])
+def test_offsets_of_data(first: str, flags: list[str], cache: Cache, tmp_path: Path) -> None:
+    source = HEAD + FUNCTIONS + OFFSETS.replace("FIRST", first)
+    check(build(source, tmp_path / "p", "-O1", *flags), cache, tmp_path)
+
+
+# The compiler forms the addresses of some of a class' tables from those of others.
+CLASSES = """
+struct A { virtual long a() { return 1; } long x = 1; };
+struct B { virtual long b() { return 2; } long y = 2; };
+struct E : virtual A, virtual B {
+    long a() override { return f0(); }
+    long b() override { return f1(); } };
+struct C { virtual long c() { return 3; } };
+struct F : E, C { long c() override { return f2() + f3(); } };
+KEPT long use(A *a, B *b, C *c) { return a->a() + b->b() + c->c(); }
+int main() { F *f = new F; return use(f, f, f) == 5; }
+"""
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O1", "-O2", "-O3", "-Os"])
+@pytest.mark.parametrize("flags", [["-s"], ["-static", "-s"]], ids=["", "static"])
+def test_tables_of_classes(level: str, flags: list[str], cache: Cache, tmp_path: Path) -> None:
+    source = HEAD + FUNCTIONS + CLASSES
+    check(build(source, tmp_path / "p", level, *flags, compiler="g++"), cache, tmp_path)
+
+
+def check(path: Path, cache: Cache, directory: Path) -> None:
+    made = traced.trace([str(path)], directory / "log")[str(path)]
+    assert made >= MADE
+    assert made <= names(scanned(path, cache))
+
+
+@pytest.mark.parametrize("instruction", ["or $1, %%ah", "add $1, %%ah", "xchg %%ah, %%al"])
+def test_a_second_byte(instruction: str, cache: Cache, tmp_path: Path) -> None:
+    source = (
+        HEAD
+        + f"""
+int main(void) {{
+    long r; __asm__ volatile("mov $39, %%eax; {instruction}; syscall"
+        : "=a"(r) : : "rcx", "r11", "memory"); return 0; }}"""
+    )
+    assert scanned(build(source, tmp_path / "p", "-O1"), cache).open
+
+
+def test_a_packed_program(tmp_path: Path) -> None:
+    data = Path("/bin/true").read_bytes()
+    with pytest.raises(ElfError, match="packed by UPX"):
+        parse(data[:0xE8] + b"UPX!" + data[0xEC:])

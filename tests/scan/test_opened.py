@@ -1,0 +1,87 @@
+"""What programs load while they run: named by strings, by tables, or by nothing to be seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seclatch.scan.cache import Cache
+from tests.scan import traced
+from tests.scan.test_numbers import names, scanned
+from tests.scan.test_stack import HEAD, build
+
+OPENS = "#include <dlfcn.h>\n" + HEAD
+LIBRARY = HEAD + "long run(void) { return CALL(102); }\n"
+RUN = """
+    void *library = dlopen(%s, RTLD_NOW);
+    long (*run)(void) = (long (*)(void))dlsym(library, "run");
+    return !run || run() < 0; }
+"""
+MAIN = "int main(int n, char **v) {"
+
+# Each loads a library that makes getuid; DIR is its directory.
+PROGRAMS = {
+    "a path": MAIN + RUN % '"DIR/libown.so"',
+    "a table": """static const char *const all[] = {"DIR/libown.so", "/nonexistent.so"};"""
+    + MAIN + RUN % "all[n - 1]",
+    "made": MAIN + "char name[256]; snprintf(name, 256, \"%s/lib%s.so\", \"DIR\", \"own\");"
+    + RUN % "name",
+    "from the working directory": MAIN + "if (chdir(\"DIR\")) return 1;" + RUN % '"./libown.so"',
+    "no suffix": MAIN + RUN % '"DIR/own.module"',
+    "from outside": MAIN + RUN % "getenv(\"OWN_LIBRARY\")",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+@pytest.mark.parametrize("what", PROGRAMS)
+def test_a_library(what: str, level: str, cache: Cache, tmp_path: Path) -> None:
+    library = build(LIBRARY, tmp_path / "libown.so", level, "-shared", "-fPIC")
+    (tmp_path / "own.module").symlink_to(library)
+    path = build(OPENS + PROGRAMS[what].replace("DIR", str(tmp_path)), tmp_path / "p", level)
+    environment = {"OWN_LIBRARY": str(library)}
+    made = traced.trace([str(path)], tmp_path / "log", environment=environment)[str(path)]
+    assert "getuid" in made
+    found = scanned(path, cache)
+    assert made <= names(found) or any("dlopen" in each.why for each in found.open)
+
+
+LOOKED_UP = {
+    "in a table": """
+        static struct { const char *name; int more; } all[] = {{"none_such", 1}, {"own_run", 2}};
+        int main(int n, char **v) {
+            for (int i = 0; i < 2; i++) {
+                long (*run)(void) = (long (*)(void))dlsym(RTLD_DEFAULT, all[i].name);
+                if (run) return run() < 0; }
+            return 1; }""",
+    "its own": MAIN + """
+            long (*run)(void) = (long (*)(void))dlsym(RTLD_DEFAULT, "own_run");
+            return !run || run() < 0; }""",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", LOOKED_UP)
+def test_a_function(what: str, cache: Cache, tmp_path: Path) -> None:
+    own = "long own_run(void) { return CALL(102); }\n"
+    source = "#define _GNU_SOURCE\n" + OPENS + own + LOOKED_UP[what]
+    path = build(source, tmp_path / "p", "-O1", "-rdynamic")
+    made = traced.trace([str(path)], tmp_path / "log")[str(path)]
+    assert "getuid" in made
+    found = scanned(path, cache)
+    assert made <= names(found) or any("dlsym" in each.why for each in found.open)
+
+
+def test_two_libraries_with_one_name(cache: Cache, tmp_path: Path) -> None:
+    """Each of them sees its own, unless the program has the name, too (RTLD_LOCAL)."""
+    for name, number in (("one", 39), ("two", 102)):
+        source = HEAD + f"long same(void) {{ return CALL({number}); }}\n"
+        source += f"long run_{name}(void) {{ return same(); }}\n"
+        build(source, tmp_path / f"lib{name}.so", "-O1", "-shared", "-fPIC")
+    calls = "".join(
+        f"{{ void *at = dlopen(\"{tmp_path}/lib{name}.so\", RTLD_NOW);"
+        f" ((long (*)(void))dlsym(at, \"run_{name}\"))(); }}" for name in ("one", "two")
+    )  # fmt: skip
+    path = build(OPENS + MAIN + calls + " return 0; }", tmp_path / "p", "-O1")
+    made = traced.trace([str(path)], tmp_path / "log")[str(path)]
+    assert "getuid" in made
+    assert made <= names(scanned(path, cache))
