@@ -76,9 +76,10 @@ def oci_layout(root: Path, place: Path) -> Path:
     return place
 
 
-def docker_archive(root: Path, path: Path) -> Path:
+def docker_archive(root: Path, path: Path, **changes: Any) -> Path:
+    manifest = {"Config": "abc.json", "Layers": ["1/layer.tar"]} | changes
     files = {
-        "manifest.json": json.dumps([{"Config": "abc.json", "Layers": ["1/layer.tar"]}]).encode(),
+        "manifest.json": json.dumps([manifest]).encode(),
         "abc.json": json.dumps(CONFIG).encode(),
         "1/layer.tar": layer(root),
     }
@@ -204,3 +205,31 @@ def test_the_same_twice(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         told.append(run("/", "--entrypoint", "/usr/bin/apt", "--json", "--no-cache").stdout)
     assert told[0] == told[1]
     assert json.loads(told[0])["programs"]
+
+
+@pytest.mark.parametrize("layers", [5, {"a": 1}, "name"])
+def test_layers_that_are_none(run: Any, rootfs: Path, tmp_path: Path, layers: Any) -> None:
+    done = run(docker_archive(rootfs, tmp_path / "image.tar", Layers=layers))
+    assert done.returncode == 2 and "Layers is no list of names" in done.stderr
+
+
+def test_names_that_are_no_text(run: Any, rootfs: Path, tmp_path: Path) -> None:
+    """A file's name, and what a library is called in it: told, and nothing else is lost."""
+    strange = os.fsencode(rootfs) + b"/bin/odd\xff"
+    Path(os.fsdecode(strange)).write_bytes(Path("/bin/busybox").read_bytes())
+    Path(os.fsdecode(strange)).chmod(0o755)
+    needing = Path("/bin/true").read_bytes().replace(b"libc.so.6\0", b"\xffibc.so.6\0")
+    (rootfs / "bin" / "needing").write_bytes(needing)
+    (rootfs / "bin" / "needing").chmod(0o755)
+    done = run("--all", "--json", rootfs)
+    assert done.returncode == 0, done.stderr
+    found = {each["path"]: each for each in json.loads(done.stdout)["programs"]}
+    assert set(found) == {"/bin/busybox", "/bin/odd\\udcff", "/bin/needing"}
+    assert "\\xffibc.so.6" in found["/bin/needing"]["missing"]
+
+
+def test_a_command_that_no_file_can_have(run: Any, rootfs: Path, tmp_path: Path) -> None:
+    image = docker_archive(rootfs, tmp_path / "image.tar")
+    image.write_bytes(image.read_bytes().replace(b'"/bin/busybox"', b'"/bin/\\ud800b"'))
+    done = run("--json", image)
+    assert "internal error" not in done.stderr and "Traceback" not in done.stderr

@@ -30,7 +30,7 @@ def _printable(value: Any) -> Any:
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
         return {key: _printable(each) for key, each in value.items()}
-    return [_printable(each) for each in value] if isinstance(value, list) else value
+    return [_printable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def read(path: Path) -> Scan:

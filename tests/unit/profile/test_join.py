@@ -56,3 +56,9 @@ def test_an_open_scan_is_never_passed_over() -> None:
     place = Open("/bin/p", "p:f", 4096, "its number is not a constant")
     joined = join(PROFILE, ("read",), scan("read", open=(place,)), Policy.STATIC)
     assert any("open" in each for each in joined.warnings)
+
+
+def test_what_check_warns_of_is_not_added_unseen() -> None:
+    static = scan("read", "unshare", "setns", "mount", "bpf")
+    joined = join(PROFILE, ("read",), static, Policy.PLAUSIBLE)
+    assert allowed(joined.profile) == {"read", "uname"}
