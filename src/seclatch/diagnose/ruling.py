@@ -12,7 +12,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.call import Call
 from seclatch.model.filter import Filter
 from seclatch.model.match import matching
-from seclatch.model.profile import Profile
+from seclatch.model.profile import Profile, spell
 from seclatch.model.syscall import Syscall
 from seclatch.profile.compile import Runtime, compile_profile
 
@@ -69,7 +69,7 @@ class Judge:
             return Ruling(action, "architecture")
         for index, rule in matching(self.profile, syscall, args):
             if rule.effect == action:
-                return Ruling(action, "rule", index, " and ".join(map(str, rule.args)))
+                return Ruling(action, "rule", index, spell(rule.args))
         default = self.profile.default
         if action != default and action == Action(Kind.ERRNO, ENOSYS):
             return Ruling(action, "newer")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.profile import Arg, Profile, Rule, alternatives
 from seclatch.model.syscall import Syscall
 
 Args = Sequence[int | None]
@@ -30,10 +29,10 @@ def holds(rule: Rule, arch: Arch, args: Args) -> bool:
 
     All must; but of two about one argument any one is enough: so runc and crun read them.
     """
-    results = [_compare(arg, arch, args[arg.index]) for arg in rule.args]
-    if any(count > 1 for count in Counter(arg.index for arg in rule.args).values()):
-        return any(results)
-    return all(results)
+    return any(
+        all(_compare(arg, arch, args[arg.index]) for arg in each)
+        for each in alternatives(rule.args)
+    )
 
 
 def _compare(arg: Arg, arch: Arch, value: int | None) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from seclatch.model.action import Action, Operator
@@ -36,6 +38,19 @@ class Arg:
         if self.operator is Operator.MASKED_EQ:
             return f"arg{self.index} & {self.value:#x} == {self.value_two:#x}"
         return f"arg{self.index} {self.operator.symbol} {self.value:#x}"
+
+
+def alternatives(args: Sequence[Arg]) -> list[tuple[Arg, ...]]:
+    """Comparisons of different arguments must all hold; two of one argument make all of a rule's
+    comparisons alternatives (a compatibility rule of runc and crun)."""
+    if any(count > 1 for count in Counter(arg.index for arg in args).values()):
+        return [(arg,) for arg in args]
+    return [tuple(args)]
+
+
+def spell(args: Sequence[Arg]) -> str:
+    """A rule's comparisons in words: `arg0 == 0x1 and arg1 < 0x2`, `arg0 == 0x1 or arg0 == 0x2`."""
+    return " or ".join(" and ".join(map(str, each)) for each in alternatives(args))
 
 
 @dataclass(frozen=True, slots=True)

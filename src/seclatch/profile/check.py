@@ -12,6 +12,7 @@ from seclatch.model.finding import Finding, Severity
 from seclatch.profile.checks import (
     abis,
     actions,
+    comparisons,
     compiled,
     conditions,
     dangerous,
@@ -41,6 +42,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     keys.check,
     names.check,
     conditions.check,
+    comparisons.check,
     idle.check,
     compiled.check,
     actions.check,

@@ -13,8 +13,9 @@ from seclatch.errors import SeclatchError
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.profile.clause import Clause
 from seclatch.profile.disjoint import Choice, multiply, settle
-from seclatch.profile.meaning import Clause, Meaning
+from seclatch.profile.meaning import Meaning
 from seclatch.profile.product import Product
 from seclatch.profile.side import Side, side
 from seclatch.system import libseccomp

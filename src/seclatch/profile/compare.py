@@ -17,9 +17,9 @@ from seclatch.model.action import Action
 from seclatch.model.arch import X32_BIT, Arch
 from seclatch.model.profile import Profile
 from seclatch.model.syscall import table
+from seclatch.profile.clause import Clause
 from seclatch.profile.compile import UnendingError
 from seclatch.profile.decide import MAX_COMPARISONS, Pair, Values, Verdicts, differences, tried
-from seclatch.profile.meaning import Clause
 from seclatch.profile.samples import TooManyError
 from seclatch.profile.side import Side, ambiguous, side
 

@@ -12,8 +12,7 @@ import os
 import signal
 import struct
 import sys
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -21,7 +20,7 @@ import msgspec
 from seclatch.errors import SeclatchError
 from seclatch.model.action import Action, Kind
 from seclatch.model.arch import Arch
-from seclatch.model.profile import MAX_ARGS, Arg, Profile
+from seclatch.model.profile import MAX_ARGS, Arg, Profile, alternatives, spell
 from seclatch.profile import enosys
 from seclatch.profile.refusal import Runtime, refuse
 from seclatch.system import libseccomp
@@ -153,19 +152,11 @@ def _add_rules(building: libseccomp.Filter, profile: Profile, runtime: Runtime) 
             if number == libseccomp.NR_ERROR:
                 ignored[name] = None
                 continue
-            for args in _alternatives(rule.args, runtime):
+            # crun reads the first six comparisons only.
+            read = rule.args[:MAX_ARGS] if runtime is Runtime.CRUN else rule.args
+            for args in alternatives(read):
                 _add(building, name, number, effect, args)
     return tuple(ignored)
-
-
-def _alternatives(args: tuple[Arg, ...], runtime: Runtime) -> Iterable[tuple[Arg, ...]]:
-    """Conditions on different arguments must all hold; two on one argument make all of them
-    alternatives (a compatibility rule of both runtimes). crun reads the first six only."""
-    if runtime is Runtime.CRUN:
-        args = args[:MAX_ARGS]
-    if any(count > 1 for count in Counter(arg.index for arg in args).values()):
-        return [(arg,) for arg in args]
-    return [args]
 
 
 def _add(
@@ -173,7 +164,7 @@ def _add(
 ) -> None:
     status = building.rule_add(action, number, args)
     if status < 0:
-        condition = " and ".join(map(str, args)) or "any arguments"
+        condition = spell(args) or "any arguments"
         reason = os.strerror(-status)
         remedy = ""
         if status == -errno.EEXIST:

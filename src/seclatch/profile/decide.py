@@ -14,7 +14,7 @@ from seclatch.filter.paths import Budget
 from seclatch.model.action import Action
 from seclatch.model.profile import MAX_ARGS, Arg
 from seclatch.profile import region
-from seclatch.profile.meaning import Clause, points
+from seclatch.profile.clause import Clause, points
 from seclatch.profile.samples import TooManyError, samples
 
 MAX_STATES = 20_000

@@ -28,7 +28,8 @@ from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile
 from seclatch.model.syscall import Syscall, table
 from seclatch.profile import region
-from seclatch.profile.meaning import Clause, overlaps, points, read
+from seclatch.profile.clause import Clause, overlaps, points
+from seclatch.profile.meaning import read
 
 MAX_STEPS = 60_000
 """Branches to follow for all calls of a profile. Docker's default has about 100."""

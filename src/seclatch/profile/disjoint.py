@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from seclatch.model.action import Action
 from seclatch.model.profile import Arg
 from seclatch.profile import region
-from seclatch.profile.meaning import Clause
+from seclatch.profile.clause import Clause
 
 MAX_CLAUSES = 1024
 """Combinations of conditions for one call; beyond, it takes too long to find out what they say."""

@@ -11,38 +11,14 @@ libseccomp, and so every runtime, reads rules for one call like this (2.6, teste
 from __future__ import annotations
 
 import enum
-import itertools
-import math
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from seclatch.model.action import Action, Operator
+from seclatch.model.action import Action
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile
+from seclatch.model.profile import Arg, Profile, alternatives
 from seclatch.profile import region
-
-MAX_POINTS = 4096
-MAX_TESTS = 500_000
-"""How many argument combinations are looked at for one call at most, and how many times a clause
-is held against one: a hostile profile could ask for billions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """If all comparisons hold: the action. `rule` is the rule's index in the resolved profile."""
-
-    args: tuple[Arg, ...]
-    action: Action
-    rule: int = -1
-
-    def matches(self, values: Sequence[int]) -> bool:
-        """Does it apply to a call with these six arguments?"""
-        return all(region.matches(arg, values[arg.index]) for arg in self.args)
-
-    def __str__(self) -> str:
-        condition = " and ".join(map(str, self.args))
-        return f"{self.action} if {condition}" if condition else str(self.action)
+from seclatch.profile.clause import Clause, cover
 
 
 class Fate(enum.Enum):
@@ -67,12 +43,17 @@ class Idle:
 
 @dataclass(slots=True)
 class Meaning:
-    """Name → the clauses for it (one without comparisons stands alone), and the default."""
+    """Name → the clauses for it (one without comparisons stands alone), and the default.
+
+    `bits`: how wide the arguments are.
+    """
 
     default: Action
     arches: tuple[Arch, ...]
     calls: dict[str, list[Clause]] = field(default_factory=dict)
     idle: list[Idle] = field(default_factory=list)
+    bits: int = 64
+    _outcomes: dict[str, set[Action]] = field(default_factory=dict, repr=False)
 
     def clauses(self, name: str) -> list[Clause]:
         """The clauses for a call; for one without rules none."""
@@ -86,32 +67,29 @@ class Meaning:
         return self.default
 
     def unconditional(self, name: str) -> Action | None:
-        """The one action that a call gets whatever its arguments; None if they matter."""
+        """The one action that a call gets whatever its arguments; None if they are compared."""
         clauses = self.clauses(name)
         if not clauses:
             return self.default
         return None if clauses[0].args else clauses[0].action
 
+    def outcomes(self, name: str) -> set[Action]:
+        """Every action that a call can get. (Which of overlapping conditions counts is libseccomp's
+        to choose, so each may.)"""
+        if name not in self._outcomes:
+            clauses = self.clauses(name)
+            some = {clause.action for clause in clauses if clause.possible(self.bits)}
+            left = set() if cover(clauses, self.bits) else {self.default}
+            self._outcomes[name] = some | left
+        return self._outcomes[name]
+
     def may_execute(self, name: str) -> bool:
         """Is the call made for some arguments?"""
-        whole = self.unconditional(name)
-        if whole is not None:
-            return whole.kind.executes
-        actions = [self.default, *(clause.action for clause in self.clauses(name))]
-        return any(action.kind.executes for action in actions)
+        return any(action.kind.executes for action in self.outcomes(name))
 
     def always_executes(self, name: str) -> bool:
         """Is the call made whatever its arguments?"""
-        whole = self.unconditional(name)
-        return whole is not None and whole.kind.executes
-
-
-def alternatives(args: tuple[Arg, ...]) -> list[tuple[Arg, ...]]:
-    """Conditions on different arguments must all hold; two on one argument make all of them
-    alternatives (a compatibility rule of runc and crun)."""
-    if any(count > 1 for count in Counter(arg.index for arg in args).values()):
-        return [(arg,) for arg in args]
-    return [args]
+        return all(action.kind.executes for action in self.outcomes(name))
 
 
 def read(profile: Profile, native: Arch, bits: int = 64) -> Meaning:
@@ -121,7 +99,7 @@ def read(profile: Profile, native: Arch, bits: int = 64) -> Meaning:
     and a rule without conditions counts for more.
     """
     arches = tuple(dict.fromkeys((native, *profile.architectures)))
-    meaning = Meaning(profile.default, arches)
+    meaning = Meaning(profile.default, arches, bits=bits)
     default = profile.default
     seen: dict[tuple[str, frozenset[Arg]], Clause] = {}
     for index, rule in enumerate(profile.rules):
@@ -163,81 +141,3 @@ def _add(
         else:
             fate = Fate.REPEATED if twin.action == new.action else Fate.CONFLICT
             meaning.idle.append(Idle(new.rule, name, fate, twin.rule))
-
-
-def overlaps(clauses: Sequence[Clause], bits: int = 64) -> Iterator[tuple[Clause, Clause]]:
-    """Pairs with different actions that can both match one call: libseccomp picks one.
-
-    `bits`: how wide the ABI's arguments are.
-    """
-    if len({clause.action for clause in clauses}) < 2:
-        return
-    fitted = [[region.fit(arg, bits) for arg in clause.args] for clause in clauses]
-    for (one, left), (other, right) in itertools.combinations(zip(fitted, clauses, strict=True), 2):
-        if left.action != right.action and not _apart(one, other, bits):
-            yield left, right
-
-
-def _apart(one: Sequence[Arg], other: Sequence[Arg], bits: int) -> bool:
-    """Can no call match both?"""
-    return any(region.impossible(arg, bits) for arg in (*one, *other)) or any(
-        left.index == right.index and not region.meet(left, right, bits)
-        for left, right in itertools.product(one, other)
-    )
-
-
-def fragile(clauses: Sequence[Clause]) -> bool:
-    """Can libseccomp compile these wrongly, whatever the ABIs?
-
-    It mixes up branches when it merges two 64-bit comparisons of one argument, before 2.6.1 more
-    often (GHSA-4q85-33p6-j5g6). Equality in both is not affected; this test may name more than the
-    affected cases. `deviation` tells what the libseccomp of this machine does.
-    """
-    exact = (Operator.EQ, Operator.MASKED_EQ)
-    if all(arg.operator in exact for clause in clauses for arg in clause.args):
-        return False
-    for left, right in itertools.combinations(clauses, 2):
-        for one, other in itertools.product(left.args, right.args):
-            simple = one.operator in exact and other.operator in exact
-            if one.index == other.index and not simple:
-                return True
-    return False
-
-
-def points(clauses: Sequence[Clause]) -> Iterator[tuple[int, ...]]:
-    """Argument combinations on both sides of each edge of the clauses' conditions.
-
-    At most `limit(clauses)` of them; `complete` tells whether that is all. Where masks and ranges
-    meet in one argument, verdicts could still differ between the edges.
-    """
-    return itertools.islice(itertools.product(*_axes(clauses)), limit(clauses))
-
-
-def complete(clauses: Sequence[Clause]) -> bool:
-    """Does `points` give every combination that matters?
-
-    Not where a mask meets another comparison of the same argument: between the edges of both
-    there are values that only one of them takes.
-    """
-    compared: dict[int, set[Arg]] = {}
-    for clause in clauses:
-        for arg in clause.args:
-            compared.setdefault(arg.index, set()).add(arg)
-    for args in compared.values():
-        if len(args) > 1 and any(arg.operator is Operator.MASKED_EQ for arg in args):
-            return False
-    return math.prod(map(len, _axes(clauses))) <= limit(clauses)
-
-
-def limit(clauses: Sequence[Clause]) -> int:
-    """How many combinations are looked at: fewer where each takes longer."""
-    return min(MAX_POINTS, max(64, MAX_TESTS // max(1, len(clauses))))
-
-
-def _axes(clauses: Sequence[Clause]) -> list[list[int]]:
-    axes: list[set[int]] = [{0, region.MAX} for _ in range(6)]
-    compared = {arg.index for clause in clauses for arg in clause.args}
-    for clause in clauses:
-        for arg in clause.args:
-            axes[arg.index] |= region.samples(arg)
-    return [sorted(axis) if index in compared else [0] for index, axis in enumerate(axes)]

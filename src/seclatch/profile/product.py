@@ -18,9 +18,9 @@ from seclatch.filter.term import TooComplexError
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import table
+from seclatch.profile.clause import Clause, overlaps
 from seclatch.profile.deviation import Reference
 from seclatch.profile.disjoint import Choice
-from seclatch.profile.meaning import Clause, overlaps
 from seclatch.profile.side import Side, ambiguous
 
 MAX_STEPS = 150_000

@@ -13,10 +13,11 @@ from seclatch.model.call import NUMBER, Call
 from seclatch.model.filter import Filter
 from seclatch.model.profile import MAX_ARGS, Profile, Rule
 from seclatch.model.syscall import table
+from seclatch.profile.clause import Clause, overlaps
 from seclatch.profile.compile import compile_profile
 from seclatch.profile.decide import Verdicts
 from seclatch.profile.deviation import Reference
-from seclatch.profile.meaning import Clause, Meaning, overlaps, read
+from seclatch.profile.meaning import Meaning, read
 from seclatch.profile.refusal import Runtime
 
 STUB = Action(Kind.ERRNO, ENOSYS)

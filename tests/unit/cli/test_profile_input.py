@@ -123,6 +123,20 @@ def test_rules_are_counted_as_in_the_file(plain: Path) -> None:
     assert answer["rules"] == [{"index": 1, "line": 4, "column": 3}]
 
 
+def test_alternatives_are_told_as_such(tmp_path: Path) -> None:
+    """Two comparisons of one argument: all of a rule's are then alternatives."""
+    args = [
+        {"index": index, "op": f"SCMP_CMP_{op}", "value": value}
+        for index, op, value in ((0, "NE", 0), (0, "NE", 0xFFFFFFFF), (1, "EQ", 77))
+    ]
+    refused = {"names": ["personality"], "action": "SCMP_ACT_ERRNO", "errnoRet": 13, "args": args}
+    file = tmp_path / "either.json"
+    file.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [refused]}))
+    told = seclatch("profile", "test", file, "personality(0)").stdout.decode()
+    assert "SCMP_ACT_ERRNO(13)" in told
+    assert "(arg0 != 0x0 or arg0 != 0xffffffff or arg1 == 0x4d)" in told
+
+
 def test_what_is_no_profile_is_a_finding_too(plain: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text('{"defaultAction": "SCMP_ACT_ERRNO",\n "syscalls": [{"names": 3}]}')

@@ -59,6 +59,14 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("constant-comparison", {"rules": [rule("read", args=[compare("LT", 0)])]},
      {"rules": [rule("read", args=[compare("LT", 1)])]}),
     ("constant-comparison", {"rules": [rule("read", args=[compare("GE", 0)])]}, {}),
+    ("constant-comparison", {"rules": [rule("socket", args=[compare("NE", 16), compare("NE", 3)])]},
+     {"rules": [rule("socket", args=[compare("NE", 16), compare("LT", 16)])]}),
+    ("constant-comparison",
+     {"rules": [rule("ioctl", args=[compare("GE", 5, index=1), compare("LE", 10, index=1)])]},
+     {"rules": [rule("ioctl", args=[compare("GE", 10, index=1), compare("LT", 9, index=1)])]}),
+    ("argument-twice",
+     {"rules": [rule("read", args=[compare("EQ", 1), compare("EQ", 2), compare("EQ", 3, 0, 1)])]},
+     {"rules": [rule("read", args=[compare("EQ", 1), compare("EQ", 2)])]}),
     ("x32-open", {"architectures": ["SCMP_ARCH_X32"]}, {}),
     ("compat-open", {"architectures": ["SCMP_ARCH_X86"]}, {}),
     ("compat-closed", {}, {"architectures": ["SCMP_ARCH_X86"]}),
@@ -100,7 +108,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
                 rule("acct", "ERRNO", errnoRet=2, includes={"arches": ["arm"]})]}),
     ("youki-alternatives",
      {"rules": [rule("read", args=[compare("EQ", 1), compare("EQ", 1, index=1)])]},
-     {"rules": [rule("read", args=[compare("EQ", 1)])]}),
+     {"rules": [rule("read", args=[compare("EQ", 1), compare("LT", 9), compare("EQ", 1, 0, 1)])]}),
     ("youki-empty-args", {"rules": [rule("read", args=[])]}, {"rules": [rule("read", args=None)]}),
     ("plain-runtime", {"rules": [rule("read")]}, {"defaultAction": "SCMP_ACT_ALLOW"}),
 ]  # fmt: skip
@@ -113,6 +121,14 @@ def test_fault_is_found_and_its_absence_not(
     faulty, sound = dict(faulty), dict(sound)
     assert code in codes(*faulty.pop("rules", []), **faulty)
     assert code not in codes(*sound.pop("rules", []), **sound)
+
+
+def test_comparisons_of_one_argument_are_told_as_the_alternatives_that_they_are() -> None:
+    args = [compare("NE", 0), compare("NE", 0xFFFFFFFF), compare("EQ", 77, index=1)]
+    found = codes(rule("personality", "ERRNO", errnoRet=13, args=args))
+    either = "arg0 != 0x0 or arg0 != 0xffffffff or arg1 == 0x4d"
+    assert either in found["argument-twice"]
+    assert f"`{either}` holds for every value" in found["constant-comparison"]
 
 
 @pytest.mark.skipif(version() >= (2, 6, 1), reason="this libseccomp has no such fault")

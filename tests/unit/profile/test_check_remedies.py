@@ -139,6 +139,15 @@ CASES: list[tuple[str, Json, str, Callable[[Json, Finding], None]]] = [
      put("syscalls", 0, "args", 0, "value", 1)),
     ("constant-comparison", profile(rule("read", args=[compare("GE", 0)])),
      "remove the comparison", cut()),
+    ("constant-comparison", profile(rule("ioctl", args=[compare("GE", 1), compare("LE", 2)])),
+     "a list of values",
+     lambda document, _: document.update(
+         syscalls=[rule("ioctl", args=[compare("EQ", value)]) for value in (1, 2)])),
+    ("argument-twice", profile(rule("ioctl", args=[compare("NE", 1), compare("NE", 9, index=1),
+                                                   compare("LT", 9, index=1)])),
+     "a rule for each alternative",
+     lambda document, _: document.update(
+         syscalls=[rule("ioctl", args=[arg]) for arg in document["syscalls"][0]["args"]])),
     ("does-not-compile", profile(rule("read"),
                                  architectures=["SCMP_ARCH_X86_64", "SCMP_ARCH_S390X"]),
      "change the rule", put("architectures", ["SCMP_ARCH_X86_64"])),

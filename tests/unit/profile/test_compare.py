@@ -17,10 +17,11 @@ from seclatch.model.call import Call
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.profile import compare
+from seclatch.profile.clause import overlaps, points
 from seclatch.profile.combine import Combined, intersect, merge
 from seclatch.profile.compare import Effect, diff
 from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.meaning import overlaps, points, read
+from seclatch.profile.meaning import read
 from seclatch.system.libseccomp import version_text
 
 X86 = Arch.X86_64

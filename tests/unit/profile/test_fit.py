@@ -35,6 +35,15 @@ def test_what_is_allowed_for_some_arguments_is_counted_apart() -> None:
     assert held.refused == ["socket"]
 
 
+def test_what_every_argument_satisfies_is_allowed() -> None:
+    """Two comparisons of one argument are alternatives."""
+    args = [{"index": 0, "value": value, "op": "SCMP_CMP_NE"} for value in (16, 3)]
+    held = fit(recording(calls("program", "exit_group")), profile("exit_group", args=args), "x")
+    assert held.profile
+    assert (held.profile.open, held.profile.partly) == (1, 0)
+    assert held.refused == []
+
+
 def test_the_generated_profile_is_the_program_s() -> None:
     held = fit(start(latched=True))
     assert json.loads(held.generated)["syscalls"][0]["names"] == ["close", "read"]

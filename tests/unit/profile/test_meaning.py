@@ -4,15 +4,17 @@ import struct
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from profiles import resolved_profiles
+from hypothesis import strategies as st
+from profiles import resolved_profiles, some_args
 
 from seclatch.errors import SeclatchError
 from seclatch.model.action import Action, Kind, Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.profile import Arg, Profile, Rule, alternatives
 from seclatch.model.syscall import table
+from seclatch.profile.clause import Clause, cover, fragile, overlaps, points
 from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.meaning import Clause, Fate, Meaning, fragile, overlaps, points, read
+from seclatch.profile.meaning import Fate, Meaning, read
 from seclatch.system.libseccomp import version
 
 ARCH = Arch.native()
@@ -64,6 +66,31 @@ def test_two_conditions_on_one_argument_are_alternatives() -> None:
     args = (Arg(0, Operator.EQ, 2), Arg(0, Operator.EQ, 3), Arg(1, Operator.EQ, 9))
     found = meaning(Rule(("read",), "SCMP_ACT_ALLOW", args=args))
     assert len(found.clauses("read")) == 3
+
+
+def test_alternatives_that_hold_for_every_value_are_no_condition() -> None:
+    args = (Arg(0, Operator.NE, 16), Arg(0, Operator.NE, 3))
+    found = meaning(Rule(("read",), "SCMP_ACT_ALLOW", args=args))
+    assert found.always_executes("read")
+    assert found.unconditional("read") is None  # the program compares it all the same
+    denied = meaning(Rule(("read",), "SCMP_ACT_ERRNO", args=args), default="SCMP_ACT_ALLOW")
+    assert not denied.may_execute("read")
+
+
+def test_an_impossible_condition_allows_nothing() -> None:
+    found = meaning(Rule(("read",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.LT, 0),)))
+    assert not found.may_execute("read")
+
+
+@given(st.lists(some_args, min_size=1, max_size=4))
+def test_cover_is_what_every_edge_says(conditions: list[tuple[Arg, ...]]) -> None:
+    """The edges do not tell of masks that meet something else; so only one way is held to them."""
+    clauses = [
+        Clause(args, Action(Kind.ALLOW)) for each in conditions for args in alternatives(each)
+    ]
+    missed = [v for v in points(clauses) if not any(clause.matches(v) for clause in clauses)]
+    masked = any(a.operator is Operator.MASKED_EQ for clause in clauses for a in clause.args)
+    assert not missed if cover(clauses) else missed or masked
 
 
 BROKEN_MERGE = version() < (2, 6, 1)

@@ -19,6 +19,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.match import matching
 from seclatch.model.notation import Asked, parse_call
+from seclatch.model.profile import spell
 from seclatch.profile.compile import Runtime, compile_profile
 from seclatch.profile.given import Given
 from seclatch.profile.load import BYTE_ORDER_MARK
@@ -154,7 +155,7 @@ def _reason(found: Given, asked: Asked, answer: Answer) -> str:
 
 
 def _show_rule(found: Given, index: int) -> str:
-    condition = " and ".join(map(str, found.profile.rules[index].args)) or "any arguments"
+    condition = spell(found.profile.rules[index].args) or "any arguments"
     place = found.place(index)
     where = f" at line {place.line}" if place.line else " of what the program decompiles to"
     return f"rule {found.origin[index]}{where} ({condition})"

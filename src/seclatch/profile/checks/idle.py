@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.model.finding import Finding, Severity
-from seclatch.profile import region
 from seclatch.profile.checks.subject import Subject
-from seclatch.profile.meaning import Fate, Idle, fragile, overlaps
+from seclatch.profile.clause import fragile, overlaps
+from seclatch.profile.meaning import Fate, Idle
 
 _HOW = {
     Fate.REPEATED: ("repeated-rule", Severity.NOTE, "remove one of them"),
@@ -40,7 +40,6 @@ def check(subject: Subject) -> Iterator[Finding]:
                 "compare by equality; or see whether the hosts' libseccomp does (`miscompiled`)",
                 subject.path(clauses[0].rule, name),
             )
-    yield from _hopeless(subject)
 
 
 def _idle(subject: Subject, idle: Idle) -> Finding:
@@ -48,18 +47,3 @@ def _idle(subject: Subject, idle: Idle) -> Finding:
     other = f" (syscalls[{subject.kept[idle.by]}])" if idle.by >= 0 else ""
     message = f"this rule does nothing for {idle.name}: {idle.fate.value}{other}"
     return Finding(code, severity, message, remedy, subject.path(idle.rule, idle.name))
-
-
-def _hopeless(subject: Subject) -> Iterator[Finding]:
-    """Comparisons that no value, or every value, satisfies."""
-    for index, rule in enumerate(subject.profile.rules):
-        for number, arg in enumerate(rule.args):
-            never, always = region.impossible(arg), region.certain(arg)
-            if never or always:
-                yield Finding(
-                    "constant-comparison",
-                    Severity.ERROR if never else Severity.WARNING,
-                    f"`{arg}` holds for {'no' if never else 'every'} value",
-                    "correct the value, or remove the " + ("rule" if never else "comparison"),
-                    ("syscalls", index, "args", number),
-                )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from seclatch.model.action import Kind
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
+from seclatch.model.profile import alternatives
 from seclatch.model.syscall import table
 from seclatch.profile.checks.subject import Subject
 from seclatch.profile.place import Path
@@ -114,7 +115,7 @@ def _youki(subject: Subject) -> Iterator[Finding]:
     yield from _youki_refuses(subject)
     for index, rule in enumerate(subject.profile.rules):
         path = ("syscalls", index, "args")
-        if len({arg.index for arg in rule.args}) > 1:
+        if len(rule.args) > 1 and len(alternatives(rule.args)) == 1:
             yield Finding(
                 "youki-alternatives",
                 Severity.WARNING,

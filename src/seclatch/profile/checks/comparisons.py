@@ -1,0 +1,65 @@
+"""Comparisons that say something else than they seem to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seclatch.model.action import Operator
+from seclatch.model.finding import Finding, Severity
+from seclatch.model.profile import Arg, Rule, alternatives, spell
+from seclatch.profile import region
+from seclatch.profile.checks.subject import Subject
+from seclatch.profile.clause import Clause, cover
+from seclatch.profile.place import Path
+
+_MEANT = (
+    "write a rule for each alternative; where all shall hold, compare each argument once: a list "
+    "of values, each with EQ in a rule of its own, or MASKED_EQ"
+)
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Each rule as it is written, whether it is in force or not."""
+    for index, rule in enumerate(subject.profile.rules):
+        path: Path = ("syscalls", index, "args")
+        for number, arg in enumerate(rule.args):
+            yield from _constant(arg, (*path, number))
+        if len(alternatives(rule.args)) > 1:
+            yield from _either(rule, path)
+
+
+def _constant(arg: Arg, path: Path) -> Iterator[Finding]:
+    """One that no value, or every value, satisfies."""
+    never, always = region.impossible(arg), region.certain(arg)
+    if never or always:
+        yield Finding(
+            "constant-comparison",
+            Severity.ERROR if never else Severity.WARNING,
+            f"`{arg}` holds for {'no' if never else 'every'} value",
+            "correct the value, or remove the " + ("rule" if never else "comparison"),
+            path,
+        )
+
+
+def _either(rule: Rule, path: Path) -> Iterator[Finding]:
+    """Two comparisons of one argument. A list of values can be meant in no other way."""
+    if all(arg.operator is Operator.EQ and arg.index == rule.args[0].index for arg in rule.args):
+        return
+    words = spell(rule.args)
+    yield Finding(
+        "argument-twice",
+        Severity.WARNING,
+        "one argument is compared twice, so runc, crun and youki take all comparisons of this rule "
+        f"for alternatives: it holds where {words}",
+        _MEANT,
+        path,
+    )
+    clauses = [Clause(args, rule.effect) for args in alternatives(rule.args)]
+    if cover(clauses) and not any(map(region.certain, rule.args)):
+        yield Finding(
+            "constant-comparison",
+            Severity.ERROR,
+            f"`{words}` holds for every value: the rule is one without conditions",
+            _MEANT,
+            path,
+        )
