@@ -83,7 +83,7 @@ def check(document: Document, host: Host) -> list[Finding]:
 def check_program(recovered: Recovered, host: Host) -> list[Finding]:
     """The findings for a BPF program, judged by the rules that it decompiles to."""
     raw = docker.document(recovered.profile)
-    found = _run(PROGRAM_CHECKS, Subject(recovered.profile, raw, host))
+    found = _run(PROGRAM_CHECKS, Subject(recovered.profile, raw, host, program=True))
     beyond = (
         Finding(
             "beyond-rules", Severity.NOTE, warning, "read it with `seclatch filter disassemble`"

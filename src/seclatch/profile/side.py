@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from seclatch.filter.simulate import simulate
@@ -97,13 +98,20 @@ def side(
 ) -> Side:
     """A resolved profile as `runtime` reads it (None: no more than the rules say)."""
     meaning = read(profile, native)
-    limits = {}
-    if runtime is Runtime.RUNC and program is None and meaning.default.kind not in _PERMISSIVE:
-        names = {name for rule in profile.rules for name in rule.names}
-        limits = {arch: _highest(names, arch) for arch in meaning.arches}
+    stubbed = runtime is Runtime.RUNC and program is None
+    limits = stub_limits(profile, meaning.arches) if stubbed else {}
     narrow = read(profile, native, 32)
-    limits = {arch: number for arch, number in limits.items() if number > 0}
     return Side(profile, meaning, narrow, limits, program, beyond)
+
+
+def stub_limits(profile: Profile, arches: Sequence[Arch]) -> dict[Arch, int]:
+    """The highest call that a resolved profile names on each ABI, above which runc's stub answers
+    ENOSYS; without those on which it has none."""
+    if profile.default.kind in _PERMISSIVE:
+        return {}
+    names = {name for rule in profile.rules for name in rule.names}
+    limits = {arch: _highest(names, arch) for arch in arches}
+    return {arch: number for arch, number in limits.items() if number > 0}
 
 
 def ambiguous(clauses: tuple[Clause, ...], arch: Arch) -> bool:

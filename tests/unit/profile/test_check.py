@@ -11,6 +11,7 @@ from profiles import profiles
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
 from seclatch.profile.check import MAX_EACH, check
+from seclatch.profile.checks.runtime_needs import NEEDS
 from seclatch.profile.export.formats import write
 from seclatch.profile.load import parse_document
 from seclatch.profile.resolve import Host
@@ -171,6 +172,27 @@ def test_findings_point_at_the_place() -> None:
     for code, name in (("unknown-syscall", "raed"), ("dangerous-syscall", "ptrace")):
         place = found[code]
         assert lines[place.line - 1][place.column - 1 :].startswith(f'"{name}"')
+
+
+def test_runc_s_stub_is_told_of() -> None:
+    """Above the highest call named it answers ENOSYS, from which libraries and runc fall back."""
+    rules = rule("openat open clone prlimit64")
+    found = codes(rules)
+    assert "with crun clone3 gets SCMP_ACT_ERRNO(1)" in found["clone3-not-enosys"]
+    assert found["clone3-not-enosys"].endswith("; runc answers ENOSYS")
+    assert "with crun" not in codes(rules, rule("landlock_create_ruleset"))["clone3-not-enosys"]
+    assert "clone3-not-enosys" not in codes(rules, defaultErrnoRet=38)
+    assert "(with crun: runc answers ENOSYS)" in codes(rule("dup2 openat open"))["one-of-twins"]
+    mixed = codes(rule("chmod mq_open faccessat"))["one-of-twins"]
+    assert mixed.endswith("(with crun: runc answers ENOSYS to faccessat2)")
+
+
+def test_what_a_runtime_does_without_is_not_needed() -> None:
+    """Go falls back from faccessat2, crun from close_range, where they are answered by an errno."""
+    needed = {*NEEDS["runc"], *NEEDS["crun"]} - {"faccessat2", "close_range"}
+    assert "plain-runtime" not in codes(rule(" ".join(needed)))
+    killed = codes(rule(" ".join(needed)), defaultAction="SCMP_ACT_KILL_PROCESS")
+    assert killed["plain-runtime"].startswith("plain crun itself needs 1 call that")
 
 
 def test_conditions_decide_what_is_judged() -> None:

@@ -48,8 +48,7 @@ def _makes_user_namespace(subject: Subject, name: str) -> bool:
 
 
 def _clone3(subject: Subject) -> Iterator[Finding]:
-    verdict = subject.meaning.unconditional("clone3")
-    refused_well = verdict == Action(Kind.ERRNO, ENOSYS)
+    refused = subject.meaning.outcomes("clone3") - {Action(Kind.ERRNO, ENOSYS)}
     if subject.meaning.may_execute("clone3"):
         yield Finding(
             "clone3-open",
@@ -58,12 +57,14 @@ def _clone3(subject: Subject) -> Iterator[Finding]:
             "answer it with ERRNO 38 (ENOSYS): libc then uses clone",
             subject.place_of("clone3"),
         )
-    elif not refused_well and subject.meaning.may_execute("clone"):
+    elif refused and subject.meaning.may_execute("clone"):
+        stubbed = subject.stubbed("clone3")
         yield Finding(
             "clone3-not-enosys",
             Severity.WARNING,
-            f"clone3 gets {verdict}: glibc 2.34 and later falls back to clone only on ENOSYS, so "
-            "threads and processes fail",
+            f"{'with crun ' if stubbed else ''}clone3 gets {' or '.join(sorted(map(str, refused)))}"
+            ": glibc 2.34 and later falls back to clone only on ENOSYS, so threads and processes "
+            f"fail{'; runc answers ENOSYS' if stubbed else ''}",
             'add {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}',
             subject.place_of("clone3"),
         )

@@ -55,16 +55,14 @@ def _engines(subject: Subject) -> Iterator[Finding]:
 
 def _stub(subject: Subject) -> Iterator[Finding]:
     """runc's answer to calls newer than any that the profile names."""
-    default = subject.profile.default
-    if default.kind in (Kind.ALLOW, Kind.LOG, Kind.TRACE):
+    default, highest = subject.profile.default, subject.stub_limit
+    if highest is None:
         return
     known = table(subject.host.arch)
-    # What libseccomp has no name for, neither counts nor can be named.
-    nameable = {name: n for name, n in known.numbers.items() if name not in known.newer}
-    named = [nameable.get(name, -1) for rule in subject.resolved.rules for name in rule.names]
-    highest = max(named, default=-1)
-    above = sum(number > highest for number in nameable.values())
-    if highest <= 0 or not above:
+    # What libseccomp has no name for, cannot be named.
+    above = sum(number > highest for name, number in known.numbers.items()
+                if name not in known.newer)  # fmt: skip
+    if not above:
         return
     yield Finding(
         "runc-enosys",

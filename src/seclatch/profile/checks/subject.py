@@ -9,18 +9,24 @@ from typing import Any
 
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile, Rule
+from seclatch.model.syscall import table
 from seclatch.profile.meaning import Meaning, read
 from seclatch.profile.place import Path
 from seclatch.profile.resolve import Host, kept, narrow
+from seclatch.profile.side import stub_limits
 
 
 @dataclass
 class Subject:
-    """The profile as written (`profile`, `raw`) and as it is in force on `host`."""
+    """The profile as written (`profile`, `raw`) and as it is in force on `host`.
+
+    `program`: it is what a BPF program decompiles to, to which no runtime adds anything.
+    """
 
     profile: Profile
     raw: dict[str, Any]
     host: Host
+    program: bool = False
 
     @cached_property
     def resolved(self) -> Profile:
@@ -31,6 +37,17 @@ class Subject:
     def meaning(self) -> Meaning:
         """What the resolved profile says of each call."""
         return read(self.resolved, self.host.arch)
+
+    @cached_property
+    def stub_limit(self) -> int | None:
+        """The number above which runc's stub answers ENOSYS to the host's own calls, if any."""
+        limits = {} if self.program else stub_limits(self.resolved, self.meaning.arches)
+        return limits.get(self.host.arch)
+
+    def stubbed(self, name: str) -> bool:
+        """Does runc's stub answer a call of the host's own ABI, and the filter with crun only?"""
+        number = table(self.host.arch).numbers.get(name, 0)
+        return self.stub_limit is not None and number > self.stub_limit
 
     @cached_property
     def kept(self) -> list[int]:

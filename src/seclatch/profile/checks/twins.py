@@ -63,17 +63,21 @@ def check(subject: Subject) -> Iterator[Finding]:
     for family in TWINS:
         here = [name for name in family if known.has(name)]
         allowed = [name for name in here if meaning.may_execute(name)]
-        refused = [
-            name
-            for name in here
-            if not meaning.may_execute(name) and meaning.unconditional(name) != _ENOSYS
-        ]
+        refused = [name for name in here if not meaning.may_execute(name)
+                   and meaning.outcomes(name) != {_ENOSYS}]  # fmt: skip
         if allowed and refused:
             yield Finding(
                 "one-of-twins",
                 Severity.NOTE,
                 f"{', '.join(allowed)} allowed, but not {', '.join(refused)}, which C libraries "
-                "use for the same",
+                f"use for the same{_except_runc(subject, refused)}",
                 "allow all of them, or refuse the newer ones with ERRNO 38 (ENOSYS)",
                 subject.place_of(allowed[0]),
             )
+
+
+def _except_runc(subject: Subject, refused: list[str]) -> str:
+    """Which of the refused are so with crun only."""
+    stubbed = [name for name in refused if subject.stubbed(name)]
+    which = "" if stubbed == refused else f" to {', '.join(stubbed)}"
+    return f" (with crun: runc answers ENOSYS{which})" if stubbed else ""
