@@ -75,7 +75,7 @@ def check(document: Document, host: Host) -> list[Finding]:
         message = "the profile is empty: the container runs without seccomp"
         remedy = "give it a defaultAction"
         return [Finding("empty-profile", Severity.WARNING, message, remedy, (), 1, 1)]
-    subject = Subject(document.profile, document.raw, host)
+    subject = Subject(document.profile, document.raw, host, document.manifest)
     found = _run(CHECKS, subject)
     return _sorted(_placed(each, document) for each in found)
 

@@ -156,6 +156,8 @@ def _arch(name: str, path: Path) -> Arch:
         return Arch.from_scmp(name)
     except ValueError as error:
         remedy = nearest(name, [arch.scmp for arch in Arch])
+        if name == "SCMP_ARCH_NATIVE":
+            remedy = "leave it out: runtimes do not know it, and always filter the host's own"
         raise FormatError(path, str(error), remedy) from error
 
 

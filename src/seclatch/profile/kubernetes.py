@@ -11,9 +11,10 @@ from seclatch.model import errno
 from seclatch.profile.place import FormatError, Path, Place, PlacedError
 
 GROUP = "security-profiles-operator.x-k8s.io/"
-# Fields of the spec that are not the profile's own.
 _BASE = "baseProfileName"
-
+_OWN = (_BASE, "disabled", "state")
+"""Fields of the spec that say something to the operator, and nothing of the profile. v1beta1 had
+`disabled`, which every exported object then has; now it is `state`: Enabled or Disabled."""
 
 MAX_SIZE = 256 << 10
 """Characters: where PyYAML has no libyaml it reads some 100 KB a second. The operator's own
@@ -31,8 +32,9 @@ _KEYS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read(text: str, source: str) -> tuple[Any, Callable[[Path], Place]]:
-    """The manifest's spec as plain values, and what finds the place of a path within it.
+def read(text: str, source: str) -> tuple[Any, dict[str, Any], Callable[[Path], Place]]:
+    """The manifest's spec as plain values: the profile, and what is the operator's own of it; and
+    what finds the place of a path within it.
 
     Raises InputError with line and column if the text is no SeccompProfile manifest.
     """
@@ -45,7 +47,9 @@ def read(text: str, source: str) -> tuple[Any, Callable[[Path], Place]]:
         return _locate(node, ("spec", *path))
 
     try:
-        return _spec(document), locate
+        spec = _spec(document)
+        own = {key: spec.pop(key) for key in _OWN if key in spec} if isinstance(spec, dict) else {}
+        return spec, own, locate
     except FormatError as problem:
         where = locate(problem.path) if problem.path else _locate(node, ())
         raise PlacedError(source, where, problem.rule, remedy=problem.remedy) from problem
@@ -72,8 +76,13 @@ def _check_shape(text: str, source: str) -> None:
 
     With aliases a small file can stand for a huge value; nesting is read by recursion.
     """
-    depth = 0
+    depth = documents = 0
     for event in yaml.parse(text, Loader=_LOADER):
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        if documents > 1:
+            rule = "the file has several YAML documents, and one is wanted"
+            remedy = "write each to a file of its own"
+            raise PlacedError(source, _place(event.start_mark), rule, remedy=remedy)
         if isinstance(event, yaml.AliasEvent):
             rule = "YAML aliases are not read"
             raise PlacedError(source, _place(event.start_mark), rule, remedy="write the value out")
@@ -143,12 +152,16 @@ def _spec(document: Any) -> Any:
 
 
 def _read_errno(spec: Any) -> None:
-    """The operator's errnoRet is a string: a number in digits or a name."""
+    """The operator's errnoRet has been a string: a number in digits or a name. Where it is a
+    number, 0 is as if it were not there (its errnoRetToOCI), and EPERM is answered."""
     rules = spec.get("syscalls") if isinstance(spec, dict) else None
     for index, rule in enumerate(rules if isinstance(rules, list) else ()):
-        if isinstance(rule, dict) and isinstance(rule.get("errnoRet"), str):
+        errno_ret = rule.get("errnoRet") if isinstance(rule, dict) else None
+        if errno_ret == 0 and isinstance(errno_ret, int):
+            rule["errnoRet"] = None
+        elif isinstance(errno_ret, str):
             try:
-                rule["errnoRet"] = errno.parse(rule["errnoRet"])
+                rule["errnoRet"] = errno.parse(errno_ret)
             except ValueError as error:
                 raise FormatError(("syscalls", index, "errnoRet"), str(error)) from error
 

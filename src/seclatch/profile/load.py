@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ class Document:
     """A profile with the file's own shape, for what is said about places in it.
 
     `raw` is the profile's object as plain values; `locate` finds the place of a path within it.
+    `manifest` is what a Kubernetes manifest says beside it to the operator.
     """
 
     profile: Profile
     raw: dict[str, Any]
     locate: Callable[[place.Path], place.Place]
+    manifest: dict[str, Any] = field(default_factory=dict)
 
 
 def load(path: Path) -> Profile:
@@ -52,10 +54,11 @@ def parse_document(text: str, name: str) -> Document:
         rule = "it starts with a byte order mark, at which engines and runtimes fail"
         raise place.PlacedError(name, place.Place((), 1, 1), rule, remedy="save it without one")
     document = decode(text, name) if is_json else None
+    manifest: dict[str, Any] = {}
     if document is None or (isinstance(document, dict) and document.get("kind")):
         from seclatch.profile import kubernetes  # noqa: PLC0415  (rare and slow to import)
 
-        raw, locate = kubernetes.read(text, name)
+        raw, manifest, locate = kubernetes.read(text, name)
     else:
         locator = place.Locator(text)
         try:
@@ -68,7 +71,7 @@ def parse_document(text: str, name: str) -> Document:
 
     try:
         check_keys(raw)
-        return Document(interpret(convert(raw)), raw, locate)
+        return Document(interpret(convert(raw)), raw, locate, manifest)
     except place.FormatError as problem:
         raise _placed(name, locate(problem.path), problem) from problem
 

@@ -36,6 +36,14 @@ def profile(*rules: Json, **more: Any) -> Json:
     return {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": list(rules)} | more
 
 
+def manifest(**own: Any) -> Json:
+    return {
+        "apiVersion": "security-profiles-operator.x-k8s.io/v1",
+        "kind": "SeccompProfile",
+        "spec": profile(rule("read")) | own,
+    }
+
+
 def cut(*path: Any) -> Callable[[Json, Finding], None]:
     """Remove the value at a path, or where none is given the one that the finding points at."""
 
@@ -218,6 +226,10 @@ CASES: list[tuple[str, Json, str, Callable[[Json, Finding], None]]] = [
      put("syscalls", 0, "errnoRet", 32767)),
     ("plain-runtime", profile(rule("read")), "or allow them",
      add(rule(" ".join({*RUNC, *NEEDS["crun"]} - {"read"})))),
+    ("not-installed", manifest(disabled=True), "write `disabled: false`",
+     put("spec", "disabled", False)),
+    ("not-installed", manifest(state="Disabled"), "write `state: Enabled`",
+     put("spec", "state", "Enabled")),
     ("empty-profile", {}, "give it a defaultAction", put("defaultAction", "SCMP_ACT_ERRNO")),
 ]  # fmt: skip
 

@@ -82,6 +82,46 @@ def test_kubernetes_profile() -> None:
     assert profile.rules == (Rule(("accept4", "bind"), "SCMP_ACT_ALLOW"),)
 
 
+EXPORTED = """\
+  annotations:
+    kubectl.kubernetes.io/last-applied-configuration: |
+      {"apiVersion":"security-profiles-operator.x-k8s.io/v1beta1","kind":"SeccompProfile"}
+  creationTimestamp: "2026-01-02T03:04:05Z"
+  finalizers: [node-1-delete]
+  generation: 1
+  managedFields:
+  - apiVersion: security-profiles-operator.x-k8s.io/v1beta1
+    fieldsType: FieldsV1
+    fieldsV1:
+      f:metadata:
+        f:annotations:
+          .: {}
+          f:kubectl.kubernetes.io/last-applied-configuration: {}
+        f:finalizers: {.: {}, 'v:"node-1-delete"': {}}
+      f:spec: {.: {}, f:defaultAction: {}, f:syscalls: {}}
+    manager: kubectl-client-side-apply
+    operation: Update
+    time: "2026-01-02T03:04:05Z"
+  name: nginx
+  namespace: default
+"""
+
+
+@pytest.mark.parametrize("own", ["disabled: false", "state: Enabled", 'baseProfileName: ""'])
+@pytest.mark.parametrize("version", ["v1beta1", "v1"])
+def test_what_a_cluster_exports(own: str, version: str) -> None:
+    text = YAML.replace("metadata: {name: nginx}\n", "metadata:\n" + EXPORTED)
+    text = text.replace("/v1beta1", f"/{version}", 1).replace("\nspec:", f"\nspec:\n  {own}")
+    text += "status:\n  conditions: [{reason: Available, status: 'True', type: Ready}]\n"
+    assert parse(text, "nginx.yaml") == parse(YAML, "nginx.yaml")
+
+
+def test_kubernetes_errno_0_is_none() -> None:
+    """The operator's Go value of an errnoRet that is not there."""
+    refused = YAML.replace("action: SCMP_ACT_ALLOW", "action: SCMP_ACT_ERRNO")
+    assert parse(f"{refused}    errnoRet: 0\n", "nginx.yaml").rules[0].effect.data == 1
+
+
 def test_kubernetes_errno_is_a_string() -> None:
     for written, number in (("ENOSYS", 38), ("'13'", 13), ("13", 13)):
         profile = parse(f"{YAML}    errnoRet: {written}\n", "nginx.yaml")
@@ -146,6 +186,7 @@ def broken(**changes: Any) -> str:
         (YAML.replace("_ALLOW", "_ALLOWED"), "line 8, column 13 (spec.syscalls[0].action)", "unkn"),
         (YAML + "    errnoRet: EWHAT\n", "line 12, column 15 (spec.syscalls[0].errnoRet)", "EWHAT"),
         (YAML.replace("kind: S", "kind: s"), "line 1", "neither"),
+        (f"{YAML}---\n{YAML}", "line 12, column 1", "several YAML documents"),
         ("a: &x [1]\nb: *x\n", "line 2, column 4", "aliases"),
         (YAML.replace("spec:", "spec: []\nx:"), "line 4, column 7 (spec)", "got `array`"),
         (YAML.replace("spec:", "spec: 3\nx:"), "line 4, column 7 (spec)", "got `int`"),
@@ -183,6 +224,13 @@ def test_errors_offer_the_nearest_word() -> None:
     with pytest.raises(InputError) as caught:
         parse(broken(rule={"action": "SCMP_ACT_ALOW"}), "file")
     assert caught.value.remedy == "did you mean SCMP_ACT_ALLOW?"
+
+
+def test_the_native_architecture_is_not_taken_for_another() -> None:
+    """libseccomp knows the name, runc and crun do not."""
+    with pytest.raises(InputError) as caught:
+        parse(broken(architectures=["SCMP_ARCH_NATIVE"]), "file")
+    assert caught.value.remedy.startswith("leave it out")
 
 
 @pytest.mark.parametrize(

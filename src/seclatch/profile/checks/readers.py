@@ -16,11 +16,27 @@ from seclatch.profile.refusal import RUNC_UNKNOWN
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Docker and Podman; then runc, crun and youki."""
+    yield from _operator(subject)
     yield from _engines(subject)
     yield from _stub(subject)
     yield from _flags(subject)
     yield from _cached(subject)
     yield from _youki(subject)
+
+
+def _operator(subject: Subject) -> Iterator[Finding]:
+    """What a manifest says to the security-profiles-operator."""
+    wanted: tuple[tuple[str, object, object], ...]
+    wanted = (("disabled", True, "false"), ("state", "Disabled", "Enabled"))
+    for key, off, on in wanted:
+        if subject.manifest.get(key) == off:
+            yield Finding(
+                "not-installed",
+                Severity.WARNING,
+                "the operator installs no profile that is disabled: no container can have it",
+                f"write `{key}: {on}`",
+                (key,),
+            )
 
 
 def _engines(subject: Subject) -> Iterator[Finding]:

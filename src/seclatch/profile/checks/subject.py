@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -20,12 +20,14 @@ from seclatch.profile.side import stub_limits
 class Subject:
     """The profile as written (`profile`, `raw`) and as it is in force on `host`.
 
-    `program`: it is what a BPF program decompiles to, to which no runtime adds anything.
+    `manifest` is what a Kubernetes manifest says beside it; `program`: it is what a BPF program
+    decompiles to, to which no runtime adds anything.
     """
 
     profile: Profile
     raw: dict[str, Any]
     host: Host
+    manifest: dict[str, Any] = field(default_factory=dict)
     program: bool = False
 
     @cached_property
