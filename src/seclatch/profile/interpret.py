@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable
+
+import msgspec
 
 from seclatch.model import errno
 from seclatch.model.action import ACTION_NAMES, DATA_MASK, Operator
@@ -13,9 +13,13 @@ from seclatch.model.arch import Arch
 from seclatch.model.profile import FLAGS, MAX_ARGS, Arg, Condition, Profile, Rule
 from seclatch.profile import wire
 from seclatch.profile.place import FormatError, Path
+from seclatch.profile.word import nearest
 
 MAX_COMPARISONS = 8192
-MAX_OF_NAME = 512
+MAX_OF_NAME = 768
+"""Bounds of ours, and no kernel's: that takes any filter of 4096 instructions (BPF_MAXINSNS), which
+can hold more comparisons of one call. What they say is found out by recursion, and in a time that
+grows with their square."""
 
 _KERNEL = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})")
 _U64 = (1 << 64) - 1
@@ -44,25 +48,32 @@ def interpret(document: wire.Seccomp) -> Profile:
 
 
 def _bound(rules: list[wire.Syscall]) -> None:
-    """Refuse what no kernel would load anyway, before time and memory go into it.
+    """Refuse what would take more time and memory than it is worth, before they go into it.
 
-    A rule stands for as many as it has names and comparisons; a filter has at most 4096
-    instructions (BPF_MAXINSNS), and each comparison needs one at least.
+    A rule stands for as many as it has names and comparisons. One that says for a call what an
+    earlier one says, adds nothing to what is compared.
     """
     total = 0
     of_name: Counter[str] = Counter()
+    seen: set[tuple[object, ...]] = set()
     for index, rule in enumerate(rules):
         names = rule.names or [rule.name or ""]
-        comparisons = max(len(rule.args or ()), 1)
+        args = tuple(msgspec.structs.astuple(arg) for arg in rule.args or ())
+        comparisons = max(len(args), 1)
         total += len(names) * comparisons
         if total > MAX_COMPARISONS:
-            text = f"more than {MAX_COMPARISONS} names and comparisons: no kernel loads so many"
-            raise FormatError(("syscalls", index), text)
+            raise _beyond(f"{MAX_COMPARISONS} names and comparisons", index)
         for name in names:
-            of_name[name] += comparisons
+            said = (name, rule.action, rule.errno_ret, args)
+            of_name[name] += 0 if said in seen else comparisons
+            seen.add(said)
             if of_name[name] > MAX_OF_NAME:
-                text = f"more than {MAX_OF_NAME} rules for {name!r}: no kernel loads so many"
-                raise FormatError(("syscalls", index), text)
+                raise _beyond(f"{MAX_OF_NAME} comparisons for {name!r}", index)
+
+
+def _beyond(what: str, rule: int) -> FormatError:
+    text = f"more than {what}: seclatch reads no more, what they say together would take too long"
+    return FormatError(("syscalls", rule), text)
 
 
 def _rule(rule: wire.Syscall, path: Path) -> Rule:
@@ -175,18 +186,3 @@ def _flags(flags: list[str] | None) -> tuple[str, ...] | None:
         if flag not in FLAGS:
             raise FormatError(("flags", number), f"unknown flag {flag!r}", nearest(flag, FLAGS))
     return None if flags is None else tuple(flags)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`did you mean …?`, or nothing if no known word is like this one.
-
-    Names of libseccomp may lack what they begin with. A word longer than any known one is not
-    compared: the cost grows with its square.
-    """
-    known = list(known)
-    short = [each for each in known if each.startswith("SCMP_") and
-             each.split("_", 2)[2] == word.upper()]  # fmt: skip
-    if short:
-        return f"did you mean {short[0]}?"
-    found = difflib.get_close_matches(word[:100], known, n=1)
-    return f"did you mean {found[0]}?" if found else ""

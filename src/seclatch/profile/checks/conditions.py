@@ -10,9 +10,9 @@ from seclatch.model.finding import Finding, Severity
 from seclatch.model.profile import Condition, Rule
 from seclatch.model.syscall import all_names, table
 from seclatch.profile.checks.subject import Subject
-from seclatch.profile.interpret import nearest
 from seclatch.profile.place import Path
 from seclatch.profile.resolve import Host
+from seclatch.profile.word import nearest
 
 SPELLED = {Host(arch).spelled: arch for arch in Arch}
 """What engines call a host's architecture, and so what `arches` is compared with."""

@@ -10,8 +10,8 @@ import msgspec
 from seclatch.model.finding import Finding, Severity
 from seclatch.profile import wire
 from seclatch.profile.checks.subject import Subject
-from seclatch.profile.interpret import nearest
 from seclatch.profile.place import Path
+from seclatch.profile.word import nearest
 
 _TOP = {field.encode_name for field in msgspec.structs.fields(wire.Seccomp)}
 _RULE = {field.encode_name for field in msgspec.structs.fields(wire.Syscall)}

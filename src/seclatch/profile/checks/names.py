@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.syscall import all_names, table
 from seclatch.profile.checks.subject import Subject
-from seclatch.profile.interpret import nearest
+from seclatch.profile.word import nearest
 
 
 def check(subject: Subject) -> Iterator[Finding]:
