@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,6 +132,48 @@ def test_podman_writes_the_same(
     path.write_text(texts()[name])
     theirs = podman.seccomp(f"--security-opt=seccomp={path}", *(f"--cap-add={cap}" for cap in caps))
     assert ours(path.read_text(), Engine.PODMAN, PODMAN_CAPS | set(caps)) == theirs
+
+
+ADDED_AND_DROPPED = [
+    ("--cap-add=ALL", "--cap-drop=ALL"),
+    ("--cap-add=ALL", "--cap-drop=ALL", "--cap-drop=CHOWN"),
+    ("--cap-add=ALL", "--cap-add=BPF", "--cap-drop=BPF"),
+    ("--cap-drop=ALL", "--cap-add=CHOWN", "--cap-drop=CHOWN"),
+    ("--cap-add=CHOWN", "--cap-drop=CHOWN"),
+]
+
+
+def told(engine: str, path: Path, options: tuple[str, ...]) -> dict[str, Any] | None:
+    """What `seclatch profile resolve` prints; None where it refuses the options."""
+    command = [sys.executable, "-m", "seclatch", "profile", "resolve", f"--engine={engine}"]
+    done = subprocess.run([*command, *options, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or "Podman refuses" in done.stderr, done.stderr
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+@pytest.mark.parametrize("options", ADDED_AND_DROPPED, ids=" ".join)
+def test_docker_adds_and_drops_the_same(
+    docker: Docker, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps(conditional()))
+    assert told("docker", path, options) == docker.seccomp(
+        f"--security-opt=seccomp={path}", *options
+    )
+
+
+@pytest.mark.parametrize("options", ADDED_AND_DROPPED, ids=" ".join)
+def test_podman_adds_and_drops_the_same(
+    podman: Podman, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps(conditional()))
+    found = told("podman", path, options)
+    if found is None:
+        refused = podman.cli("create", *options, "localhost/seclatch-test", check=False)
+        assert refused.returncode == 125
+    else:
+        assert found == podman.seccomp(f"--security-opt=seccomp={path}", *options)
 
 
 def test_podmans_own_default(podman: Podman) -> None:

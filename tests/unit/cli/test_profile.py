@@ -70,6 +70,41 @@ def test_check_for_another_container(strict: Path) -> None:
     assert b"bpf is allowed" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("engine", "options", "chown", "bpf"),
+    [
+        ("docker", "--cap-add ALL --cap-drop ALL", True, True),
+        ("docker", "--cap-add all --cap-drop ALL --cap-drop CHOWN", False, True),
+        ("docker", "--cap-add ALL --cap-add BPF --cap-drop BPF", True, False),
+        ("docker", "--cap-drop ALL", False, False),
+        ("docker", "--cap-drop ALL --cap-add CHOWN --cap-drop CHOWN", True, False),
+        ("docker", "--cap-add CHOWN --cap-drop CHOWN", True, False),
+        ("podman", "--cap-add ALL --cap-drop CHOWN", False, True),
+        ("podman", "--cap-add ALL --cap-add BPF --cap-drop BPF", True, False),
+        ("podman", "--cap-drop ALL --cap-add CHOWN --cap-drop CHOWN", True, False),
+        ("podman", "--cap-add ALL --cap-drop ALL", None, None),
+        ("podman", "--cap-add CHOWN --cap-drop CHOWN", None, None),
+    ],
+)
+def test_capabilities_are_those_that_the_engine_gives(
+    tmp_path: Path, engine: str, options: str, chown: bool | None, bpf: bool | None
+) -> None:
+    """`tests/engines/test_resolve_engines.py` asks the engines for the same."""
+    file = tmp_path / "caps.json"
+    rules = [
+        {"names": [name], "action": "SCMP_ACT_ALLOW", "includes": {"caps": [cap]}}
+        for name, cap in (("chown", "CAP_CHOWN"), ("bpf", "CAP_BPF"))
+    ]
+    file.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules}))
+    done = seclatch("resolve", "--engine", engine, *options.split(), file)
+    if chown is None:
+        assert done.returncode == 2
+        assert b"Podman refuses" in done.stderr
+        return
+    kept = {rule["names"][0] for rule in json.loads(done.stdout).get("syscalls", [])}
+    assert kept == {name for name, has in (("chown", chown), ("bpf", bpf)) if has}
+
+
 def test_check_json_keeps_to_its_schema(strict: Path, plain: Path) -> None:
     done = seclatch("check", "--json", "--arch", "arm64", "--kernel", "5.10.0-8", strict, plain)
     reports = [json.loads(line) for line in done.stdout.splitlines()]

@@ -17,6 +17,8 @@ from seclatch.profile.given import Given, give, require_action
 from seclatch.profile.resolve import Engine, Host
 from seclatch.profile.source import read
 
+_ALL = "ALL"
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path, allow_dash=True)
@@ -48,11 +50,9 @@ def _kernel(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 
 
 def _caps(_ctx: click.Context, _param: click.Parameter, value: Sequence[str]) -> frozenset[str]:
-    """Read names of capabilities, or ALL."""
-    if "ALL" in map(str.upper, value):
-        return capability.ALL
+    """Read names of capabilities; ALL stays a word of its own."""
     try:
-        return frozenset(map(capability.parse, value))
+        return frozenset(_ALL if name.upper() == _ALL else capability.parse(name) for name in value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
@@ -82,11 +82,28 @@ def host_from(options: dict[str, Any]) -> Host:
     """The host that the options of `host_options` describe."""
     engine = Engine(options["engine"])
     added, dropped = options["cap_add"], options["cap_drop"]
-    if added == capability.ALL:  # as Docker: ALL, less what is dropped by name
-        caps = capability.ALL - dropped
-    else:
-        caps = (DEFAULT_CAPS[engine] - dropped) | added
-    return Host(options["arch"], caps, options["kernel"], engine)
+    if engine is Engine.PODMAN:
+        _refuse_both(added, dropped)
+    return Host(options["arch"], _tweak(engine, added, dropped), options["kernel"], engine)
+
+
+def _tweak(engine: Engine, added: frozenset[str], dropped: frozenset[str]) -> frozenset[str]:
+    """As Moby's oci/caps and containers-common do. With ALL added only names are dropped, and with
+    ALL dropped what is added by name stays; else what is added counts last."""
+    if _ALL in added:
+        return capability.ALL - dropped
+    if _ALL in dropped:
+        return added
+    return (DEFAULT_CAPS[engine] - dropped) | added
+
+
+def _refuse_both(added: frozenset[str], dropped: frozenset[str]) -> None:
+    """Podman starts no container for these."""
+    if _ALL in added & dropped:
+        raise click.UsageError("Podman refuses --cap-add ALL with --cap-drop ALL")
+    both = sorted(added & dropped)
+    if both and _ALL not in added | dropped:
+        raise click.UsageError(f"Podman refuses {both[0]}: both added and dropped")
 
 
 def given(file: Path, host: Host) -> Given:
