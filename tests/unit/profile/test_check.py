@@ -65,6 +65,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("constant-comparison",
      {"rules": [rule("ioctl", args=[compare("GE", 5, index=1), compare("LE", 10, index=1)])]},
      {"rules": [rule("ioctl", args=[compare("GE", 10, index=1), compare("LT", 9, index=1)])]}),
+    ("beyond-mask", {"rules": [rule("read", args=[compare("MASKED_EQ", 5, 3)])]},
+     {"rules": [rule("read", args=[compare("MASKED_EQ", 5, 4)])]}),
     ("argument-twice",
      {"rules": [rule("read", args=[compare("EQ", 1), compare("EQ", 2), compare("EQ", 3, 0, 1)])]},
      {"rules": [rule("read", args=[compare("EQ", 1), compare("EQ", 2)])]}),

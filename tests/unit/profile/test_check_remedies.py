@@ -151,6 +151,10 @@ CASES: list[tuple[str, Json, str, Callable[[Json, Finding], None]]] = [
      "a list of values",
      lambda document, _: document.update(
          syscalls=[rule("ioctl", args=[compare("EQ", value)]) for value in (1, 2)])),
+    ("beyond-mask", profile(rule("read", args=[compare("MASKED_EQ", 5, 3)])), "correct the mask",
+     put("syscalls", 0, "args", 0, "value", 7)),
+    ("beyond-mask", profile(rule("read", args=[compare("MASKED_EQ", 5, 3)])), "or the bits",
+     put("syscalls", 0, "args", 0, "valueTwo", 1)),
     ("argument-twice", profile(rule("ioctl", args=[compare("NE", 1), compare("NE", 9, index=1),
                                                    compare("LT", 9, index=1)])),
      "a rule for each alternative",

@@ -24,6 +24,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         path: Path = ("syscalls", index, "args")
         for number, arg in enumerate(rule.args):
             yield from _constant(arg, (*path, number))
+            yield from _beyond_mask(arg, (*path, number))
         if len(alternatives(rule.args)) > 1:
             yield from _either(rule, path)
 
@@ -37,6 +38,19 @@ def _constant(arg: Arg, path: Path) -> Iterator[Finding]:
             Severity.ERROR if never else Severity.WARNING,
             f"`{arg}` holds for {'no' if never else 'every'} value",
             "correct the value, or remove the " + ("rule" if never else "comparison"),
+            path,
+        )
+
+
+def _beyond_mask(arg: Arg, path: Path) -> Iterator[Finding]:
+    """Bits that the mask takes away can never be those of the value."""
+    if arg.operator is Operator.MASKED_EQ and arg.value_two & ~arg.value:
+        yield Finding(
+            "beyond-mask",
+            Severity.ERROR,
+            f"as it is written `{arg}` holds for no value; libseccomp drops the bits that the mask "
+            f"(`value`) has not, and compares with {arg.value_two & arg.value:#x}",
+            "correct the mask in `value`, or the bits that are wanted in `valueTwo`",
             path,
         )
 
