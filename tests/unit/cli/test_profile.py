@@ -297,6 +297,13 @@ def test_merge_and_intersect(strict: Path, plain: Path, tmp_path: Path) -> None:
     assert [rule["names"] for rule in common["syscalls"]] == [["read"]]
 
 
+@pytest.mark.parametrize("command", ["merge", "intersect"])
+def test_one_file_is_nothing_to_combine(command: str, plain: Path) -> None:
+    done = seclatch(command, plain)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"give at least two files" in done.stderr
+
+
 def test_the_empty_profile_is_told(tmp_path: Path, plain: Path) -> None:
     path = tmp_path / "empty.json"
     path.write_text("{}")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
+
 from seclatch.cli.profile.options import given, host_from
 from seclatch.cli.profile.output import emit, warn
 from seclatch.errors import SeclatchError
@@ -28,6 +30,8 @@ def combine(
     options: dict[str, Any],
 ) -> None:
     """Combine the files one after the other and write the result."""
+    if len(files) < 2:
+        raise click.UsageError("give at least two files")
     host = host_from(options)
     first, *others = files
     combined = given(first, host).profile
