@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from seclatch.model.quotation import quote
+
 DATA_MASK = 0x0000FFFF
 """SECCOMP_RET_DATA: the low 16 bits of a return value."""
 
@@ -97,7 +99,7 @@ class Action:
         """
         kind = _BY_SCMP.get(name)
         if kind is None:
-            raise ValueError(f"unknown action {name!r}")
+            raise ValueError(f"unknown action {quote(name)}")
         if not kind.takes_data:
             return cls(kind)
         return cls(kind, EPERM if errno is None else errno)
@@ -133,7 +135,7 @@ class Operator(enum.Enum):
         """Read a profile's operator. Raises ValueError for an unknown name."""
         operator = cls.__members__.get(name.removeprefix("SCMP_CMP_"))
         if operator is None or not name.startswith("SCMP_CMP_"):
-            raise ValueError(f"unknown operator {name!r}")
+            raise ValueError(f"unknown operator {quote(name)}")
         return operator
 
 

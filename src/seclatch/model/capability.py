@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from seclatch.model.quotation import quote
+
 _NAMES = """
 CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
 NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO
@@ -25,5 +27,5 @@ def parse(name: str) -> str:
     """`CAP_SYS_ADMIN` for `sys_admin`, `SYS_ADMIN` or the name itself. ValueError if unknown."""
     full = f"CAP_{name.upper().removeprefix('CAP_')}"
     if full not in ALL:
-        raise ValueError(f"unknown capability {name!r}")
+        raise ValueError(f"unknown capability {quote(name)}")
     return full

@@ -7,6 +7,8 @@ from importlib import resources
 
 import msgspec
 
+from seclatch.model.quotation import quote
+
 
 @cache
 def table() -> dict[str, int]:
@@ -23,7 +25,7 @@ def parse(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 6:
         return int(text)
     if text not in table():
-        raise ValueError(f"unknown errno {text!r}")
+        raise ValueError(f"unknown errno {quote(text)}")
     return table()[text]
 
 

@@ -11,6 +11,7 @@ from seclatch.model import errno
 from seclatch.model.action import ACTION_NAMES, DATA_MASK, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.profile import FLAGS, MAX_ARGS, Arg, Condition, Profile, Rule
+from seclatch.model.quotation import cut, quote
 from seclatch.profile import wire
 from seclatch.profile.place import FormatError, Path
 from seclatch.profile.word import nearest
@@ -68,7 +69,7 @@ def _bound(rules: list[wire.Syscall]) -> None:
             of_name[name] += 0 if said in seen else comparisons
             seen.add(said)
             if of_name[name] > MAX_OF_NAME:
-                raise _beyond(f"{MAX_OF_NAME} comparisons for {name!r}", index)
+                raise _beyond(f"{MAX_OF_NAME} comparisons for {quote(name)}", index)
 
 
 def _beyond(what: str, rule: int) -> FormatError:
@@ -99,7 +100,7 @@ def _names(rule: wire.Syscall, path: Path) -> tuple[str, ...]:
             raise FormatError((*path, "names", index), "an empty name is not a system call")
         if not all("!" <= char <= "~" for char in name):
             # runc and crun cut a name at a NUL, and apply the rule to what is left
-            raise FormatError((*path, "names", index), f"{name!r} is no name of a system call")
+            raise FormatError((*path, "names", index), f"{quote(name)} is no name of a system call")
     return names
 
 
@@ -107,13 +108,15 @@ def _action(name: str | None, path: Path) -> str:
     if not name:
         raise FormatError(path, "no action is given", f"one of {', '.join(ACTION_NAMES)}")
     if name not in ACTION_NAMES:
-        raise FormatError(path, f"unknown action {name!r}", nearest(name, ACTION_NAMES))
+        raise FormatError(path, f"unknown action {quote(name)}", nearest(name, ACTION_NAMES))
     return name
 
 
 def _errno(value: int | None, path: Path) -> int | None:
     if value is not None and not 0 <= value <= DATA_MASK:
-        raise FormatError(path, f"{value} does not fit into the 16 bits of an action's data")
+        raise FormatError(
+            path, f"{cut(str(value))} does not fit into the 16 bits of an action's data"
+        )
     return value
 
 
@@ -121,7 +124,7 @@ def _errno_name(name: str | None, path: Path) -> str:
     """containers-common's `errno`: a name or a number in digits."""
     try:
         if name and errno.parse(name) > DATA_MASK:
-            raise ValueError(f"errno {name} is too big")
+            raise ValueError(f"errno {cut(name)} is too big")
     except ValueError as error:
         raise FormatError(path, str(error), nearest(name or "", errno.table())) from error
     return name or ""
@@ -129,7 +132,9 @@ def _errno_name(name: str | None, path: Path) -> str:
 
 def _arg(arg: wire.Arg, path: Path) -> Arg:
     if not 0 <= arg.index < MAX_ARGS:
-        raise FormatError((*path, "index"), f"{arg.index} is not an argument: they are 0 to 5")
+        raise FormatError(
+            (*path, "index"), f"{cut(str(arg.index))} is not an argument: they are 0 to 5"
+        )
     try:
         operator = Operator.from_scmp(arg.op)
     except ValueError as error:
@@ -138,7 +143,7 @@ def _arg(arg: wire.Arg, path: Path) -> Arg:
     values = {"value": arg.value, "valueTwo": arg.value_two or 0}
     for key, value in values.items():
         if not 0 <= value <= _U64:
-            rule = f"{value} is not an unsigned 64-bit number"
+            rule = f"{cut(str(value))} is not an unsigned 64-bit number"
             raise FormatError((*path, key), rule, "write a negative one as 2**64 minus it")
     return Arg(arg.index, operator, values["value"], values["valueTwo"])
 
@@ -151,7 +156,7 @@ def _condition(condition: wire.Condition | None, path: Path) -> Condition:
         match = _KERNEL.fullmatch(condition.min_kernel)
         kernel = (int(match[1]), int(match[2])) if match else (0, 0)
         if kernel == (0, 0) or max(kernel) > 255:
-            rule = f"{condition.min_kernel!r} is not a kernel version"
+            rule = f"{quote(condition.min_kernel)} is not a kernel version"
             raise FormatError(
                 (*path, "minKernel"), rule, "write it as `4.8`: two numbers up to 255"
             )
@@ -184,5 +189,7 @@ def _arch_map(entries: list[wire.ArchMap]) -> tuple[tuple[Arch, tuple[Arch, ...]
 def _flags(flags: list[str] | None) -> tuple[str, ...] | None:
     for number, flag in enumerate(flags or []):
         if flag not in FLAGS:
-            raise FormatError(("flags", number), f"unknown flag {flag!r}", nearest(flag, FLAGS))
+            raise FormatError(
+                ("flags", number), f"unknown flag {quote(flag)}", nearest(flag, FLAGS)
+            )
     return None if flags is None else tuple(flags)

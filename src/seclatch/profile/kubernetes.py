@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from seclatch.model import errno
-from seclatch.profile.place import FormatError, Path, Place, PlacedError
+from seclatch.model.quotation import quote
+from seclatch.profile.place import MAX_DIGITS, FormatError, Path, Place, PlacedError
 
 GROUP = "security-profiles-operator.x-k8s.io/"
 _BASE = "baseProfileName"
@@ -22,9 +23,6 @@ profiles have a few KB."""
 
 MAX_DEPTH = 32
 """Lists and maps within each other; a manifest has 7."""
-
-MAX_DIGITS = 100
-"""Of a number, whatever its base: Python does not even print those of 4300 digits."""
 
 _INTEGER = "tag:yaml.org,2002:int"
 _KEYS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
@@ -119,10 +117,10 @@ def _check_map(node: yaml.MappingNode, source: str) -> None:
         if not isinstance(key, yaml.ScalarNode):
             raise PlacedError(source, here, "a key that is no plain text")
         if key.tag not in _KEYS:  # YAML 1.1 reads `on` as true, and 3 as a number
-            raise PlacedError(source, here, f"the key {key.value!r} is no plain text")
+            raise PlacedError(source, here, f"the key {quote(key.value)} is no plain text")
         first = seen.setdefault(key.value, here)
         if first is not here:
-            rule = f"the key {key.value!r} occurs twice, first at {first}"
+            rule = f"the key {quote(key.value)} occurs twice, first at {first}"
             raise PlacedError(source, here, rule, remedy="remove one of them")
 
 

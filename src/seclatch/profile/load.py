@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seclatch.model.profile import Profile
+from seclatch.model.quotation import quote
 from seclatch.profile import place, source, wire
 from seclatch.profile.interpret import interpret
 from seclatch.profile.wire import convert
@@ -86,18 +87,20 @@ def decode(text: str, name: str) -> Any:
     if deep:
         raise place.PlacedError(name, deep, f"nested more than {MAX_DEPTH} deep: not a profile")
     try:
-        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+        return json.loads(
+            text, parse_constant=_no_constant, parse_int=_int, object_pairs_hook=_once
+        )
     except _RepeatedKeyError as error:
         key, first, second = place.repeated(text) or ("", place.Place(), place.Place())
         rule = (
-            f"the key {key!r} occurs twice, first at {replace(first, path=())}: "
+            f"the key {quote(key)} occurs twice, first at {replace(first, path=())}: "
             "readers differ in which of the two counts"
         )
         raise place.PlacedError(name, second, rule, remedy="remove one of them") from error
     except json.JSONDecodeError as error:
         where = place.Place((), error.lineno, error.colno)
         raise place.PlacedError(name, where, f"not JSON: {error.msg}") from error
-    except ValueError as error:  # NaN; a number of 5000 digits
+    except ValueError as error:  # NaN; a number of 500 digits
         where = place.no_number(text)
         raise place.PlacedError(
             name, where, f"not JSON that a profile can have: {error}"
@@ -113,6 +116,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         raise _RepeatedKeyError
     return value
+
+
+def _int(digits: str) -> int:
+    many = len(digits.removeprefix("-"))
+    if many > place.MAX_DIGITS:
+        raise ValueError(f"a number of {many} digits")
+    return int(digits)
 
 
 def _no_constant(name: str) -> None:
@@ -139,7 +149,9 @@ def _check_case(table: dict[str, Any], known: dict[str, str], path: place.Path) 
     for key in table:
         right = known.get(key.lower(), key)
         if key != right:
-            rule = f"the key {key!r}: Docker and runc read it as {right!r}, crun passes over it"
+            rule = (
+                f"the key {quote(key)}: Docker and runc read it as {right!r}, crun passes over it"
+            )
             raise place.FormatError((*path, key), rule, f"write {right!r}")
 
 

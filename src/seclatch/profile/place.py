@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seclatch.errors import InputError
+from seclatch.model.quotation import cut
 
 Path = tuple[str | int, ...]
 
+MAX_DIGITS = 100
+"""Of a number, whatever its base: Python does not even read or print those of 4300 digits."""
+
 _SPACE = re.compile(r"[ \t\n\r]*")
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(parse_int=str)  # of any length: where it ends is all that is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,8 @@ def spell(path: Path) -> str:
     """Write a path as people do: `syscalls[3].args[0].op`."""
     text = ""
     for key in path:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+        word = f"[{key}]" if isinstance(key, int) else cut(key)
+        text += f".{word}" if text and isinstance(key, str) else word
     return text
 
 
@@ -92,7 +97,7 @@ class Locator:
 
 _TOKEN = re.compile(
     r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'  # a string, or one that does not end
-    r"|[][{}]|NaN|-?Infinity|\d{4000,}",
+    rf"|[][{{}}]|NaN|-?Infinity|(?<![.\d])\d{{{MAX_DIGITS + 1},}}(?![.eE\d])",
     re.DOTALL,
 )
 
@@ -112,7 +117,7 @@ def too_deep(text: str, limit: int) -> Place | None:
 
 
 def no_number(text: str) -> Place:
-    """Where a JSON text has what Python reads as a number, or refuses to, and JSON has not."""
+    """Where a JSON text has what Python reads as a number, or we refuse to, and JSON has not."""
     for match in _TOKEN.finditer(text):
         if match[0][0] not in '"[]{}':
             return at_offset(text, match.start())

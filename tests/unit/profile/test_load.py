@@ -302,6 +302,31 @@ def test_more_rules_for_one_call_than_most_have() -> None:
     assert len(parse(broken(syscalls=rules), "file").rules) == 1200
 
 
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (broken(flags=0).replace(": 0", ": " + "7" * 10_000), "a number of 10000 digits"),
+        (broken(flags=0).replace(": 0", ": -" + "7" * 101), "a number of 101 digits"),
+        ('{"x": {"a": 1, "a": 2}, "b": ' + "7" * 5000 + "}", "'a' occurs twice"),
+        (broken(rule={"errnoRet": 10**90}), "does not fit"),
+        (broken(rule={"action": "x" * 100_000}), "unknown action"),
+        (broken(rule={"errno": "E" * 100_000}), "unknown errno"),
+        (broken(rule={"names": ["\n" * 100_000]}), "no name of a system call"),
+        (broken(architectures=["x" * 100_000]), "unknown architecture"),
+        (broken(rule={"includes": {"minKernel": "5" * 100_000}}), "not a kernel version"),
+        (YAML.replace("SCMP_ACT_ALLOW", "x" * 100_000), "unknown action"),
+    ],
+    ids=range(10),
+)
+def test_what_is_quoted_is_cut(text: str, rule: str) -> None:
+    with pytest.raises(PlacedError) as caught:
+        parse(text, "file")
+    assert rule in caught.value.problem
+    assert "set_int_max_str_digits" not in caught.value.problem
+    assert len(str(caught.value)) < 400
+    assert caught.value.where.line > 0
+
+
 def test_yaml_is_bounded() -> None:
     with pytest.raises(InputError, match="256 KiB"):
         parse("a: b\n" * 60_000, "file")

@@ -8,6 +8,7 @@ from seclatch.model import capability
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.profile import Condition, Rule
+from seclatch.model.quotation import quote
 from seclatch.model.syscall import all_names, table
 from seclatch.profile.checks.subject import Subject
 from seclatch.profile.place import Path
@@ -50,7 +51,7 @@ def _words(condition: Condition, key: str, path: Path) -> Iterator[Finding]:
             yield Finding(
                 "unknown-capability",
                 Severity.ERROR,
-                f"{name!r} is no capability: no container has it",
+                f"{quote(name)} is no capability: no container has it",
                 nearest(name, sorted(capability.ALL)) or "remove it",
                 (*path, key, "caps", number),
             )
@@ -59,7 +60,7 @@ def _words(condition: Condition, key: str, path: Path) -> Iterator[Finding]:
             yield Finding(
                 "unknown-arch",
                 Severity.ERROR,
-                f"{name!r}: engines call no host so",
+                f"{quote(name)}: engines call no host so",
                 _respell(name) or "remove it",
                 (*path, key, "arches", number),
             )

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from seclatch.model.finding import Finding, Severity
+from seclatch.model.quotation import quote
 from seclatch.profile import wire
 from seclatch.profile.checks.subject import Subject
 from seclatch.profile.place import Path
@@ -36,8 +37,9 @@ def _unknown(value: dict[str, Any], known: set[str], path: Path) -> Iterator[Fin
     for key in value:
         if key in known:
             continue
-        message = f"unknown key {key!r}: it is not read"
+        message = f"unknown key {quote(key)}: it is not read"
         if key.lower() in lower:
-            message = f"key {key!r}: Docker reads it as {lower[key.lower()]!r}, crun does not"
+            right = lower[key.lower()]
+            message = f"key {quote(key)}: Docker reads it as {right!r}, crun does not"
         remedy = nearest(key, known) or "remove it"
         yield Finding("unknown-key", Severity.ERROR, message, remedy, (*path, key))

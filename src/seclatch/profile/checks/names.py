@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.model.finding import Finding, Severity
+from seclatch.model.quotation import quote
 from seclatch.model.syscall import all_names, table
 from seclatch.profile.checks.subject import Subject
 from seclatch.profile.word import nearest
@@ -20,7 +21,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 "unknown-syscall",
                 Severity.ERROR if near else Severity.WARNING,
-                f"{name!r} is no system call that libseccomp {source['libseccomp']} or "
+                f"{quote(name)} is no system call that libseccomp {source['libseccomp']} or "
                 f"Linux {source['linux']} names: runtimes ignore it",
                 near or "correct or remove it, or use a libseccomp that knows it",
                 subject.written_path(index, name),

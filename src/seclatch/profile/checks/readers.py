@@ -8,6 +8,7 @@ from seclatch.model.action import Kind
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.profile import alternatives
+from seclatch.model.quotation import quote
 from seclatch.model.syscall import table
 from seclatch.profile.checks.subject import Subject
 from seclatch.profile.place import Path
@@ -55,7 +56,7 @@ def _engines(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 "docker-errno-name",
                 Severity.WARNING,
-                f"Podman reads errno {rule.errno_name!r}, Docker does not: it answers EPERM",
+                f"Podman reads errno {quote(rule.errno_name)}, Docker does not: it answers EPERM",
                 "give errnoRet too",
                 ("syscalls", index, "errno"),
             )
@@ -63,7 +64,7 @@ def _engines(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "docker-errno-name",
             Severity.WARNING,
-            f"Podman reads defaultErrno {profile.default_errno_name!r}, Docker does not",
+            f"Podman reads defaultErrno {quote(profile.default_errno_name)}, Docker does not",
             "give defaultErrnoRet too",
             ("defaultErrno",),
         )
