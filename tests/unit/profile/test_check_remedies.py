@@ -98,6 +98,8 @@ CASES: list[tuple[str, Json, str, Callable[[Json, Finding], None]]] = [
     ("unknown-key", profile(rule("read"), whatever=1), "remove it", cut()),
     ("unknown-syscall", profile(rule("wriet")), "did you mean write?", meant),
     ("unknown-syscall", profile(rule("read qqqqqqqqq")), "correct or remove it", cut()),
+    ("no-names", profile(rule("read"), rule("")), "remove it", cut()),
+    ("no-names", profile(rule("")), "name the calls", put("syscalls", 0, "names", ["read"])),
     ("not-on-architecture", profile(rule("read set_tls")), "remove it", cut()),
     ("not-on-architecture", profile(rule("set_tls")), "add the architecture",
      put("architectures", ["SCMP_ARCH_ARM"])),

@@ -35,7 +35,20 @@ def check(subject: Subject) -> Iterator[Finding]:
                 "remove it, or add the architecture that it is for",
                 subject.written_path(index, name),
             )
+    yield from _nameless(subject)
     yield from _absent(subject)
+
+
+def _nameless(subject: Subject) -> Iterator[Finding]:
+    for index, rule in enumerate(subject.profile.rules):
+        if not rule.names:
+            yield Finding(
+                "no-names",
+                Severity.WARNING,
+                "this rule names no call, so it never matches",
+                "name the calls that it is for, or remove it",
+                ("syscalls", index),
+            )
 
 
 def _absent(subject: Subject) -> Iterator[Finding]:
