@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import socketserver
+import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -200,16 +205,61 @@ def test_a_recording_that_is_kept_says_the_image(
     assert [image.name for image in store.read(path).images] == [IMAGE]
 
 
-def test_an_engine_that_cannot_be_watched_is_not_judged(docker: Docker, tmp_path: Path) -> None:
-    """Within the engine's pid namespace, as in a container that has its socket. What it answers is
-    EPERM, of a seccomp denial that nobody saw."""
+UNSEEN = [
+    (denying(*VITAL["runc", False]), [], ["/bin/true"], "operation not permitted"),
+    (denying("mkdir"), [], ["/bin/mkdir", "/x"], "Operation not permitted"),
+    (denying("mkdir"), [], ["/bin/cat", "/nowhere"], "No such file"),
+    (json.loads(STRICT.read_text()), ["--security-opt", "no-new-privileges"], ["/bin/true"], ""),
+]
+
+
+@pytest.mark.parametrize("address", ["unix", "tcp"])
+@pytest.mark.parametrize(("profile", "options", "command", "said"), UNSEEN)
+def test_an_engine_that_cannot_be_watched_is_not_judged(
+    docker: Docker, tmp_path: Path, profile: dict[str, Any], options: list[str],
+    command: list[str], said: str, address: str,
+) -> None:  # fmt: skip
+    """Within the engine's pid namespace, as in a container that has its socket; and where it is
+    asked through a proxy, as on another host. Some of it is seccomp's, and nobody saw."""
     file = tmp_path / "profile.json"
-    file.write_text(json.dumps(denying(*VITAL["runc", False])))
-    words = docker.words(docker.new_name(), {"profile": file, "runtime": "runc"}, ["/bin/true"])
-    done = docker.host.run(
-        SCRIPTS / "seclatch", "explain", "--json", "-o", tmp_path / "why.json", "--",
-        "docker", "-H", docker.address, "run", "--rm", *words,
-    )  # fmt: skip
-    assert done.returncode and "operation not permitted" in done.stderr
+    file.write_text(json.dumps(profile))
+    words = docker.words(docker.new_name(), {"profile": file, "runtime": "runc"}, command)
+    explain = [str(SCRIPTS / "seclatch"), "explain", "--json", "-o", str(tmp_path / "why.json")]
+    with relay(docker.host.path(docker.address.removeprefix("unix://"))) as port:
+        where = docker.address if address == "unix" else f"tcp://127.0.0.1:{port}"
+        asked = [*explain, "--", "docker", "-H", where, "run", "--rm", *options, *words]
+        enter = docker.host.argv() if address == "unix" else []
+        done = subprocess.run(
+            [*enter, *asked], capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.returncode and said in done.stderr
     document = json.loads((tmp_path / "why.json").read_text())
     assert (document["seccomp"], document["cause"]) == (None, "engine-not-seen"), document
+    assert not any("no call was denied" in each for each in document["evidence"])
+
+
+@contextlib.contextmanager
+def relay(path: Path) -> Iterator[int]:
+    """A proxy for a Unix socket: the port at which it listens."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.socket(socket.AF_UNIX) as engine:
+                engine.connect(str(path))
+                back = threading.Thread(target=copy, args=(engine, self.request), daemon=True)
+                back.start()
+                copy(self.request, engine)
+                back.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def copy(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while content := source.recv(1 << 16):
+            target.sendall(content)
+        target.shutdown(socket.SHUT_WR)

@@ -34,7 +34,8 @@ class Message:
 
 @dataclass
 class Evidence:
-    """One run. `trace` holds nothing foreign; `status` is the command's exit status."""
+    """One run. `trace` holds nothing foreign; `status` is the command's exit status; `engines`: the
+    daemons that were followed, by the names of their programs."""
 
     command: tuple[str, ...]
     status: int
@@ -42,6 +43,7 @@ class Evidence:
     staging: Staging
     sights: Sights
     bundles: Bundles = field(default_factory=Bundles)
+    engines: frozenset[str] = frozenset()
 
     @cached_property
     def native(self) -> Arch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from seclatch.diagnose.bundles import Bundles, Container
 from seclatch.diagnose.evidence import Evidence
@@ -98,8 +98,14 @@ def explain_command(
     trace = attribute(seen[0])
     staging = assign(trace)
     restage(trace, staging)
-    evidence = Evidence(shown or args, status, trace, staging, sights, bundles)
+    evidence = Evidence(shown or args, status, trace, staging, sights, bundles, _engines(seen[0]))
     return status, explain(evidence), recording
+
+
+def _engines(trace: Trace) -> frozenset[str]:
+    """The daemons that were followed, also those that did nothing for the command."""
+    found = (each.segments[0] for each in trace.processes.values() if each.found_running)
+    return frozenset(PurePosixPath(trace.segments[each].file).name for each in found)
 
 
 def try_profile(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from seclatch.diagnose.engine import find_client_of_unseen
+from seclatch.diagnose.evidence import Message
 from seclatch.diagnose.subject import Found, Subject
 from seclatch.model.stage import Stage
 
@@ -11,20 +13,35 @@ _RUNTIME_S = re.compile(r"OCI runtime|\b(?:runc|crun)(?: (?:create|run|start|exe
 
 
 def find(subject: Subject) -> Found | None:
-    """A client hands on a runtime's words, and nothing of a runtime was watched: its "operation not
-    permitted" may be seccomp's or the kernel's."""
+    """An engine was asked that was not watched, or somebody hands on a runtime's words, and nothing
+    of a runtime was seen: its "operation not permitted" may be seccomp's or the kernel's."""
     evidence = subject.evidence
-    if evidence.staging.sessions or any(
-        evidence.stage(segment) is Stage.RUNTIME for segment in evidence.trace.segments
-    ):
-        return None
-    told = next((each for each in subject.outside if _RUNTIME_S.search(each.text)), None)
-    if told is None:
+    client = find_client_of_unseen(evidence)
+    told = _last_words(subject)
+    if client:
+        program, stage = evidence.program(client.id), evidence.stage(client.id)
+    elif told and _RUNTIME_S.search(told.text) and not _saw_runtime(subject):
+        program, stage = told.program, told.stage
+    else:
         return None
     return Found(
         None,
         "engine-not-seen",
-        f"{told.program} tells of a runtime that could not be watched from here; run "
-        f"seclatch on the engine's host, in no pid namespace: {told.text}",
-        told.stage.value,
+        f"{program} asked an engine that could not be watched from here; run seclatch on the "
+        f"engine's host, in no pid namespace" + (f": {told.text}" if told else ""),
+        stage.value,
+        ["whether a call was denied there was not seen"],
     )
+
+
+def _last_words(subject: Subject) -> Message | None:
+    """A runtime's where there are any, else whatever was said last."""
+    messages = list(reversed(subject.outside or subject.inside))
+    runtime_s = (each for each in messages if _RUNTIME_S.search(each.text))
+    return next(runtime_s, messages[0] if messages else None)
+
+
+def _saw_runtime(subject: Subject) -> bool:
+    evidence = subject.evidence
+    runtime = any(evidence.stage(each) is Stage.RUNTIME for each in evidence.trace.segments)
+    return runtime or bool(evidence.staging.sessions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seclatch.diagnose.engine import find_client_of_unseen
 from seclatch.diagnose.subject import Found, Subject
 
 
@@ -14,4 +15,6 @@ def find(subject: Subject) -> Found | None:
     if denied:
         calls = "call was" if denied == 1 else "calls were"
         summary += f", though {denied} {calls} denied"
-    return Found(False, "none", summary)
+    unseen = find_client_of_unseen(subject.evidence)
+    facts = ["the engine that it asked could not be watched from here"] if unseen else []
+    return Found(False, "none", summary, evidence=facts)

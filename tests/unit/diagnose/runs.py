@@ -1,0 +1,83 @@
+"""Runs by hand: the evidence that `seclatch explain` would have of them."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections import deque
+
+from seclatch.diagnose.denials import Denials
+from seclatch.diagnose.evidence import Evidence
+from seclatch.diagnose.registry import find_cause
+from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.unentered import restage
+from seclatch.model.arch import Arch
+from seclatch.model.syscall import table
+from seclatch.record.sights import Mark, Seen, Sights, What
+from seclatch.record.staging import assign
+from tests.unit.record.traces import Story
+
+NUMBERS = table(Arch.native()).numbers
+
+
+class Run(Story):
+    """A story with what its processes said and did, each method one moment later."""
+
+    def __init__(self, *command: str) -> None:
+        super().__init__()
+        self.command = command
+        self.sights = Sights()
+        self._moments = itertools.count(1_000_000)
+        self._flights: dict[int, list[bytes]] = {}
+
+    def tells(self, segment: int, text: str) -> None:
+        """Write to standard error."""
+        lines = self.sights.said.setdefault(segment, deque())
+        lines.append((next(self._moments), f"{text}\n"))
+        self._fly(segment, "write", Mark(0), len(text), self.sights.said[segment][-1][0])
+
+    def calls(self, segment: int, *names: str, **more: int) -> None:
+        """Make calls that go well."""
+        for name in names:
+            self._fly(segment, name, Mark(0), more.get("result", 0), next(self._moments))
+
+    def fails(self, segment: int, name: str, error: int, text: str = "") -> None:
+        """Make a call that the kernel itself fails."""
+        self._see(What.FAILED, segment, name, error, text)
+
+    def is_refused(self, segment: int, name: str, error: int = 1, *args: int) -> None:
+        """Make a call that seccomp answers."""
+        self._see(What.REFUSED, segment, name, error, "", args)
+
+    def ends(self, segment: int, status: int) -> None:
+        """End the process with this status, as a shell has it."""
+        process = self.trace.processes[self.trace.segments[segment].process]
+        process.ended = next(self._moments)
+        process.status = status - 128 if status > 128 else status << 8
+
+    def evidence(self, status: int = 1, engines: frozenset[str] = frozenset()) -> Evidence:
+        staging = assign(self.trace)
+        restage(self.trace, staging)
+        for segment, entries in self._flights.items():
+            self.sights.fly(segment, struct.pack("=Q", len(entries)) + b"".join(entries))
+        return Evidence(self.command, status, self.trace, staging, self.sights, engines=engines)
+
+    def cause(self, status: int = 1, engines: frozenset[str] = frozenset()) -> Found:
+        evidence = self.evidence(status, engines)
+        return find_cause(Subject(evidence, Denials(evidence)))
+
+    def _see(
+        self, what: What, segment: int, name: str, error: int, text: str, args: tuple[int, ...] = ()
+    ) -> None:
+        time, tid = next(self._moments), self.trace.segments[segment].tid
+        padded = (*args, *(0,) * (6 - len(args)))
+        number = NUMBERS[name]
+        seen = Seen(what, time, tid, segment, Mark(0), number, -error, padded, text)
+        self.sights.calls.append(seen)
+        self.trace.segments[segment].calls[False, number] += 1
+        mark = Mark.REFUSED if what is What.REFUSED else Mark(0)
+        self._fly(segment, name, mark, -error, time)
+
+    def _fly(self, segment: int, name: str, mark: Mark, result: int, time: int) -> None:
+        entry = struct.pack("=QIIq", time, NUMBERS[name], mark, result)
+        self._flights.setdefault(segment, []).append(entry)

@@ -1,0 +1,80 @@
+"""An engine that was asked and not watched: nothing is said of what it did."""
+
+from __future__ import annotations
+
+from errno import ECONNREFUSED
+
+import pytest
+
+from tests.unit.diagnose.runs import NUMBERS, Run
+
+DOCKERD = frozenset({"dockerd"})
+WORDS = "mkdir: can't create directory '/x': Operation not permitted"
+
+
+def asked(*argv: str, said: bytes = b"", words: str = WORDS) -> Run:
+    """A client that made a connection, over a Unix socket if it said something."""
+    run = Run(*argv)
+    client = run.exec(run.root, *argv)
+    run.trace.segments[client].calls[False, NUMBERS["connect"]] += 1
+    if said:
+        run.says(client, said)
+    run.tells(client, words)
+    run.ends(client, 1)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("argv", "said", "engines"),
+    [
+        ("docker run x", b"POST /v1.45/containers/create", frozenset[str]()),
+        ("docker run x", b"", DOCKERD),  # by TCP: whose daemon that is nobody knows
+        ("docker compose up", b"", frozenset[str]()),
+        ("ctr run x y", b"x", DOCKERD),
+        ("podman --remote run x", b"", frozenset[str]()),
+        ("podman run x", b"GET /v5.4.0/libpod/_ping", DOCKERD),
+        ("kubectl run x", b"", DOCKERD),
+    ],
+)
+@pytest.mark.parametrize("words", [WORDS, "cannot start a stopped process: unknown", "No such x"])
+def test_what_was_not_seen_is_not_judged(
+    argv: str, said: bytes, engines: frozenset[str], words: str
+) -> None:
+    found = asked(*argv.split(), said=said, words=words).cause(engines=engines)
+    assert (found.seccomp, found.cause) == (None, "engine-not-seen"), found
+    assert words in found.summary
+    assert not any("no call was denied" in each for each in found.evidence)
+
+
+def test_a_wrapper_of_a_client() -> None:
+    run = asked("sh", "-c", "docker run x", words="")
+    client = run.exec(run.fork(2), "docker", "run", "x")
+    run.trace.segments[client].calls[False, NUMBERS["connect"]] += 1
+    run.tells(client, WORDS)
+    run.ends(client, 1)
+    assert run.cause().cause == "engine-not-seen"
+
+
+def test_an_engine_that_was_watched_made_no_container() -> None:
+    run = asked("docker", "run", "x", said=b"POST /v1.45/containers/create", words="No such image")
+    assert (run.cause(engines=DOCKERD).seccomp, run.cause(engines=DOCKERD).cause) == (
+        False, "engine-failed",
+    )  # fmt: skip
+
+
+def test_an_engine_that_was_not_reached_or_not_asked() -> None:
+    run = Run("docker", "run", "x")
+    client = run.exec(run.root, "docker", "run", "x")
+    run.ends(client, 125)
+    run.tells(client, "unknown flag: --nope")
+    assert run.cause(125).seccomp is False
+    run.fails(client, "connect", ECONNREFUSED)
+    run.tells(client, "docker: Cannot connect to the Docker daemon")
+    assert run.cause(125).seccomp is False
+
+
+def test_a_success_out_of_sight_says_so() -> None:
+    found = asked("docker", "run", "-d", "x", words="").cause(0)
+    assert (found.cause, found.evidence) == (
+        "none", ["the engine that it asked could not be watched from here"],
+    )  # fmt: skip
