@@ -205,6 +205,30 @@ def test_a_recording_that_is_kept_says_the_image(
     assert [image.name for image in store.read(path).images] == [IMAGE]
 
 
+@pytest.mark.parametrize("engine", ["docker", "podman"], indirect=True)
+def test_a_profile_that_is_not_there_was_not_refused(
+    engine: Engine, tmp_path: Path, explained: Explain
+) -> None:
+    file = tmp_path / "nowhere.json"
+    found = explained(lambda: engine.run("/bin/true", runtime="runc", profile=file))
+    assert found.done.returncode != 0
+    assert found.verdict == (False, "missing-file"), found.document
+    assert str(file) in found.document["summary"]
+    assert "check" not in json.dumps(found.document["remedies"])
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman"], indirect=True)
+def test_who_refused_a_profile(engine: Engine, tmp_path: Path, explained: Explain) -> None:
+    """The runtime did, not the client that tells of it; what to look into is the file given."""
+    file = tmp_path / "profile.json"
+    file.write_text(json.dumps(denying("write", action="SCMP_ACT_NOTIFY")))
+    found = explained(lambda: engine.run("/bin/true", runtime="runc", profile=file))
+    assert found.verdict == (True, "profile-refused"), found.document
+    assert found.document["summary"].startswith("runc refused"), found.document
+    assert found.document["evidence"] == []
+    assert found.document["remedies"][-1]["command"][-1] == str(file)
+
+
 UNSEEN = [
     (denying(*VITAL["runc", False]), [], ["/bin/true"], "operation not permitted"),
     (denying("mkdir"), [], ["/bin/mkdir", "/x"], "Operation not permitted"),

@@ -8,7 +8,13 @@ from typing import Any
 from seclatch.diagnose.denials import Case
 from seclatch.diagnose.explanation import Needs, Remedy
 from seclatch.diagnose.opens import opens
-from seclatch.diagnose.rewrite import needed_install, with_latch, with_no_new_privs
+from seclatch.diagnose.rewrite import (
+    given_bundle,
+    given_profile,
+    needed_install,
+    with_latch,
+    with_no_new_privs,
+)
 from seclatch.diagnose.subject import Found
 from seclatch.model.action import ENOSYS
 from seclatch.model.arch import Arch
@@ -20,13 +26,13 @@ clone3 openat2 statx faccessat2 fchmodat2 close_range epoll_pwait2 rseq preadv2 
 renameat2 copy_file_range getrandom
 """
 _FALL_BACK = frozenset(_FALL_BACK_TEXT.split())
+_OF_AGENTS = ("seccomp agent", "seccomp receiver", "listenerPath")
 
 
 def find_remedies(found: Found, needs: Needs | None, command: Sequence[str]) -> list[Remedy]:
     """The ways out, the one that opens least first."""
     if found.cause == "profile-refused":
-        text = "see what is wrong with it: seclatch profile check FILE"
-        return [Remedy(kind="profile", text=text)]
+        return list(_refused(found, command))
     if found.cause == "missing-capability" and "CAP_" in found.summary:
         name = found.summary.partition("CAP_")[2].split()[0]
         return [Remedy(kind="other", text=f"if the program may have it: --cap-add {name}")]
@@ -37,6 +43,17 @@ def find_remedies(found: Found, needs: Needs | None, command: Sequence[str]) -> 
         return list(_runtime(needs, command, joined=joined))
     ways = _BY_CAUSE.get(found.cause)
     return list(ways(found.case)) if ways else []
+
+
+def _refused(found: Found, command: Sequence[str]) -> Iterator[Remedy]:
+    """What to look into: the file that the command gives, else what is left of the bundle."""
+    if any(word in found.summary for word in _OF_AGENTS):
+        text = "start the agent that listens at the profile's listenerPath before the container"
+        yield Remedy(kind="other", text=text)
+    given = given_profile(command) or given_bundle(command)
+    words = ["seclatch", "profile", "check", given] if given else []
+    text = "see what is wrong with it" + ("" if given else ": seclatch profile check FILE")
+    yield Remedy(kind="profile", text=text, command=words)
 
 
 def _allow(names: Sequence[str]) -> list[dict[str, Any]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from seclatch.diagnose.bundles import option_values
+
 _FRONTS = "/usr/local/lib/seclatch"
 _ENGINES = {"docker": "docker", "podman": "podman", "nerdctl": "containerd", "ctr": "containerd"}
 _STARTS = ("run", "create")
@@ -73,6 +75,17 @@ def given_profile(command: Sequence[str]) -> str:
         if value.startswith("seccomp=") and value != word:
             return value.partition("=")[2]
     return ""
+
+
+def given_bundle(command: Sequence[str]) -> str:
+    """The configuration of the bundle that a runtime is told of, in which the profile is; "" where
+    it is no runtime's command."""
+    at, client = find_client(command)
+    if client not in ("runc", "crun") or not {"run", "create"} & set(command[at:]):
+        return ""
+    words = tuple(command[at:])
+    named = [*option_values(words, "--bundle"), *option_values(words, "-b")]
+    return str(PurePosixPath(named[-1] if named else ".", "config.json"))
 
 
 def name_profile(command: Sequence[str]) -> str:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from errno import ENOENT, ENOTDIR
 
+from seclatch.diagnose.engine import find_client_of_unseen
+from seclatch.diagnose.evidence import Message
+from seclatch.diagnose.rewrite import given_profile
 from seclatch.diagnose.subject import Found, Subject
 from seclatch.diagnose.words import plain
 from seclatch.model import errno
 from seclatch.model.stage import Stage
+from seclatch.record.sights import Seen
 
+# What runc 1.1.15, crun 1.21, engines and libseccomp's bindings say.
 _WORDS = re.compile(
-    r"seccomp (filter|profile|rule|agent|listener|notif)|seccomp_(rule|load|init|arch|export|attr)|"
-    r"seccomp: |loading seccomp|SCMP_|`seccomp|libseccomp|seccomp config|listenerPath",
+    r"seccomp (filter|profile|rule|agent|listener|notif|flags|receiver|adding|get |misses|unknown|"
+    r"\(SECCOMP_)|seccomp_(rule|load|init|arch|export|attr|syscall)|seccomp: |loading seccomp|"
+    r"(invalid|for) seccomp\b|unknown seccomp option|SCMP_|`seccomp|libseccomp|seccomp config|"
+    r"listenerPath",
     re.IGNORECASE,
 )
-_EFAULT = 14  # libseccomp probes with no program at all
+_TO_CLIENT = re.compile(r"^(docker|ctr|Error|time=|\{)")
+# What loads a filter, by its first argument: <linux/seccomp.h>, <linux/prctl.h>.
+_LOADS = {"seccomp": 1, "prctl": 22}
 
 
 def find(subject: Subject) -> Found | None:
@@ -23,25 +34,58 @@ def find(subject: Subject) -> Found | None:
         return None
     if not subject.evidence.status or subject.denials.all:
         return None
+    unseen = find_client_of_unseen(subject.evidence) is not None
     for message in reversed(subject.outside):
-        if _WORDS.search(message.text):
-            return Found(
-                True,
-                "profile-refused",
-                f"{message.program} refused the seccomp profile: {plain(message.text)}",
-                message.stage.value,
-                _loads(subject),
-            )
+        # A client hands on what a program says, too.
+        if _WORDS.search(message.text) and (not unseen or _TO_CLIENT.match(message.text)):
+            return _not_there(subject, message) or _refused(subject, message)
     return None
 
 
-def _loads(subject: Subject) -> list[str]:
-    evidence = subject.evidence
-    failed = subject.failing_calls(
-        lambda each: (
-            evidence.name(each).name == "seccomp"
-            and each.errno != _EFAULT
-            and evidence.stage(each.segment) in (Stage.INIT, Stage.RUNTIME)
-        )
+def _refused(subject: Subject, message: Message) -> Found:
+    loads = list(_loads(subject))
+    who = "the kernel" if loads else _runtime(subject, message) or message.program
+    return Found(
+        True,
+        "profile-refused",
+        f"{who} refused the seccomp profile: {plain(message.text)}",
+        message.stage.value,
+        [
+            f"{subject.evidence.name(each)}(2) failed with {errno.name(each.errno)}"
+            for each in loads[:1]
+        ],
     )
-    return [f"seccomp(2) failed with {errno.name(each.errno)}" for each in failed[:1]]
+
+
+def _not_there(subject: Subject, message: Message) -> Found | None:
+    """A file that was not read cannot be refused."""
+    given = given_profile(subject.evidence.command)
+    missing = subject.failing_calls(
+        lambda each: each.errno in (ENOENT, ENOTDIR) and bool(given) and each.text.endswith(given)
+    )
+    if not missing:
+        return None
+    return Found(
+        False, "missing-file", f"the profile {given} is not there: {plain(message.text)}",
+        message.stage.value,
+        [f'the kernel itself answered {errno.name(missing[0].errno)} to "{missing[0].text}"'],
+    )  # fmt: skip
+
+
+def _runtime(subject: Subject, message: Message) -> str:
+    """The runtime, if it was that and not what called it."""
+    evidence = subject.evidence
+    for segment in evidence.trace.segments:
+        if evidence.stage(segment) is Stage.RUNTIME:
+            return evidence.program(segment)
+    told = re.search(r"OCI runtime|\b(runc|crun)\b", message.text)
+    return (told[1] or "the runtime") if told else ""
+
+
+def _loads(subject: Subject) -> Iterator[Seen]:
+    """Programs that the kernel did not take. libseccomp asks what it can do with none at all."""
+    evidence = subject.evidence
+    for each in reversed(evidence.failures):
+        loads = each.args[0] == _LOADS.get(evidence.name(each).name) and each.args[2] != 0
+        if loads and evidence.stage(each.segment) in (Stage.INIT, Stage.RUNTIME):
+            yield each

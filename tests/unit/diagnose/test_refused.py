@@ -1,0 +1,66 @@
+"""Profiles that were refused: told by whose words, and which file to look into."""
+
+from __future__ import annotations
+
+import shlex
+from errno import ENOENT
+
+import pytest
+
+from seclatch.diagnose.remedies import find_remedies
+from tests.unit.diagnose.runs import Run
+
+REFUSED = "string SCMP_ACT_X is not a valid action for seccomp"
+
+
+def told(command: str, words: str) -> tuple[Run, int]:
+    """A client that says so; the number of its segment."""
+    run = Run(*command.split())
+    client = run.exec(run.root, *command.split())
+    run.tells(client, words)
+    run.ends(client, 125)
+    return run, client
+
+
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [
+        ("docker run --security-opt seccomp=/a.json x", "/a.json"),
+        ("ctr run --seccomp-profile /a.json x y", "/a.json"),
+        ("seclatch run --profile=/a.json -- x", "/a.json"),
+        ("runc run --bundle /b x", "/b/config.json"),
+        ("crun create -b b x", "b/config.json"),
+        ("runc run x", "config.json"),
+        ("docker run x", ""),
+    ],
+)
+def test_what_to_look_into(command: str, file: str) -> None:
+    found = told(command, f"runc create failed: {REFUSED}")[0].cause(125)
+    assert (found.seccomp, found.cause) == (True, "profile-refused"), found
+    [remedy] = find_remedies(found, None, command.split())
+    assert shlex.join(remedy.command) == (f"seclatch profile check {file}" if file else "")
+    assert ("FILE" in remedy.text) is not bool(file)
+
+
+@pytest.mark.parametrize(
+    ("words", "who"),
+    [
+        (f"docker: Error response from daemon: runc create failed: {REFUSED}", "runc"),
+        (
+            f"docker: Error response from daemon: OCI runtime create failed: {REFUSED}",
+            "the runtime",
+        ),
+        ("docker: Error response from daemon: Decoding seccomp profile failed: x", "docker"),
+    ],
+)
+def test_who_refused(words: str, who: str) -> None:
+    assert told("docker run x", words)[0].cause(125).summary.startswith(f"{who} refused")
+
+
+def test_a_file_that_is_not_there_was_not_refused() -> None:
+    words = "docker: opening seccomp profile (/a.json) failed: open /a.json: no such file"
+    run, client = told("docker run --security-opt seccomp=/a.json x", words)
+    run.fails(client, "openat", ENOENT, "/a.json")
+    found = run.cause(125)
+    assert (found.seccomp, found.cause) == (False, "missing-file"), found
+    assert found.summary.startswith("the profile /a.json is not there")
