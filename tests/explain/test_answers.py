@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import Compiler
 from tests.explain.conftest import Explain
 from tests.explain.corpus import denying
-from tests.latch.oci import Bundle, Runtime
+from tests.latch.oci import Bundle, Runtime, make_bundle
 
 pytestmark = pytest.mark.root
 Make = Callable[..., Bundle]
@@ -115,6 +115,29 @@ def test_what_a_shell_does_after_a_denial(
     done = explain(plain.argv("run", "--bundle", made.path, made.id))
     assert done.done.returncode == 7
     assert (done.seccomp, done.cause) == verdict, done.document
+
+
+@pytest.mark.parametrize(
+    ("denied", "script"),
+    [
+        ("getegid geteuid getgid rt_sigaction", "echo working; echo done; exit 6"),
+        ("ioctl", "test -t 0 || exit 4"),
+        ("mkdir", "mkdir -p /tmp/cache 2>/dev/null; exit 3"),
+        ("mkdir", "/bin/broken abort"),
+    ],
+)
+def test_what_ends_so_without_a_profile_too(
+    explain: Explain, broken_rootfs: Path, tmp_path: Path, denied: str, script: str
+) -> None:
+    """The same status with and without the denial: nothing may say that it was the reason."""
+    plain = Runtime("runc", latched=False)
+    words = ["/bin/sh", "-c", script]
+    made = make_bundle(tmp_path / "bound", broken_rootfs, words, seccomp=denying(*denied.split()))
+    free = make_bundle(tmp_path / "free", broken_rootfs, words, seccomp=None)
+    done = explain(plain.argv("run", "--bundle", made.path, made.id))
+    alone = plain("run", "--bundle", free.path, free.id)
+    assert done.done.returncode == alone.returncode != 0
+    assert (done.seccomp, done.cause) == (None, "possibly-denied"), done.document
 
 
 def test_complaints_of_what_ended_well(explain: Explain, plain: Runtime) -> None:

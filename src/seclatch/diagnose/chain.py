@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+
 from seclatch.diagnose.evidence import Evidence, exit_code, failed
+from seclatch.diagnose.writing import count_elsewhere
 from seclatch.record.layout import Kind
 from seclatch.record.trace import Process
 
@@ -12,6 +16,10 @@ lseek munmap rt_sigtimedwait ppoll poll epoll_wait epoll_pwait restart_syscall s
 getpid fcntl ioctl dup2 dup3
 """
 _WAITING = frozenset(_WAITING_TEXT.split())
+_IS_SCRIPT = re.compile(r"-\w*c$")
+_ON_FAILURE = re.compile(
+    r"(?:\|\|\s*(?:\{[^{}]*?)?|\b(?:then|else)\b(?:(?!\bfi\b).)*?)\bexit\s+(\d{1,3})\b", re.DOTALL
+)
 
 
 def find_origin(evidence: Evidence, root: Process) -> list[Process]:
@@ -54,18 +62,15 @@ def _passes(evidence: Evidence, parent: Process, child: Process) -> bool:
     after = [each for each in evidence.life(parent) if each.time > ended]
     if not after or not all(evidence.name(each).name in _WAITING for each in after):
         return False
-    return not _went_on(evidence, parent, ended)
+    return not count_elsewhere(evidence, parent, ended)
 
 
-def _went_on(evidence: Evidence, parent: Process, ended: int) -> bool:
-    """Whether it wrote anything but messages after a child's end: to tell of a failure is to pass
-    it on. `echo … >&2` writes to 1, with 2 in its place."""
-    written, moved = 0, False
-    for each in evidence.life(parent):
-        if each.time > ended:
-            name = evidence.name(each).name
-            moved ^= name in ("dup2", "dup3")
-            written += name in ("write", "writev") and not moved
-    own = evidence.own(parent)
-    told = sum(time > ended for each in own for time, _ in evidence.sights.said.get(each, ()))
-    return written > told
+def passes_certainly(evidence: Evidence, parent: Process, child: Process) -> bool:
+    """Whether a parent ended as it did because of its child: with its status, or as its script on
+    the command line says, by `|| exit N` or an `if`. `mkdir x; exit 3` looks the same from outside,
+    and ends with 3 whatever comes of the mkdir."""
+    if exit_code(parent) == exit_code(child):
+        return True
+    argv = evidence.image(parent.segments[-1]).argv
+    script = next((after for word, after in pairwise(argv) if _IS_SCRIPT.match(word)), "")
+    return exit_code(parent) in {int(each[1]) for each in _ON_FAILURE.finditer(script)}

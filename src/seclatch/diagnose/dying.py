@@ -31,6 +31,17 @@ openat open access readlink
 """
 _LOOKING = frozenset(_LOOKING_TEXT.split())
 _TELLING = {"write", "writev"}
+# What is left of the above for one who ends without a word; to set handlers, say, is to go on.
+_SILENTLY_TEXT = """
+exit exit_group close close_range munmap futex madvise rt_sigprocmask rt_sigreturn sigaltstack
+tgkill shutdown fsync
+"""
+_SILENTLY = frozenset(_SILENTLY_TEXT.split())
+# Calls that cannot fail, as their manual pages say: nobody looks whether they did.
+_UNCHECKED_TEXT = """
+getuid geteuid getgid getegid getpid gettid getppid getpgrp umask sched_yield set_tid_address
+"""
+_UNCHECKED = frozenset(_UNCHECKED_TEXT.split())
 _ENOENT = 2
 
 Name = Callable[[Last], Syscall]
@@ -54,6 +65,20 @@ def find_fatal(life: Sequence[Last], name: Name, *, loosely: bool = False) -> La
     told = [each.time for each in life if name(each).name in _TELLING and not each.refused]
     before = [each for each in last if any(each.time < time for time in told)]
     return before[-1] if before else last[0]
+
+
+def is_decisive(fatal: Last, name: Name) -> bool:
+    """Whether a program may end over a call, without a word about it: not if it is one that
+    any program makes at its end, or whose result none looks at."""
+    called = name(fatal).name
+    return called not in _LAST_WORDS and called not in _UNCHECKED
+
+
+def ends_silently(life: Sequence[Last], fatal: Last, name: Name) -> bool:
+    """Whether a process did nothing at all after a refused call, but to end."""
+    return all(
+        each.refused or name(each).name in _SILENTLY for each in life if each.time > fatal.time
+    )
 
 
 def find_trapped(life: Sequence[Last]) -> Last | None:

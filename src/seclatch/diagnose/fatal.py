@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 
-from seclatch.diagnose.dying import find_fatal, find_trapped
+from seclatch.diagnose.dying import ends_silently, find_fatal, find_trapped, is_decisive
 from seclatch.diagnose.evidence import Evidence, ended_by, failed
 from seclatch.diagnose.words import number_in, tells_of
+from seclatch.diagnose.writing import BUFFERED, count_elsewhere
 from seclatch.record.sights import Last, Mark, Seen
 from seclatch.record.trace import Process
 
@@ -39,9 +40,7 @@ class Fatals:
             return None
         life = evidence.life(process)
         trapped = self._trapped(process, life)
-        if trapped or ended_by(process) is not None:
-            return trapped or find_fatal(life, evidence.name)
-        return self._told(process, life)
+        return trapped or self._told(process, life)
 
     def _last_resort(self, life: list[Last]) -> Last | None:
         """Of an init that did more before it ended (crun formats a date for its log): the denied
@@ -65,15 +64,24 @@ class Fatals:
         return find_trapped(life) if ended_by(process) == signal.SIGSYS else None
 
     def _told(self, process: Process, life: list[Last]) -> Last | None:
-        """What the program said at its end must fit: about this error, or nothing of another."""
-        evidence = self._evidence
-        found = find_fatal(life, evidence.name)
-        said = _said_after(evidence, process, found.time) if found else ""
-        if found and (not said or not number_in(said) or tells_of(said, -found.result)):
-            return found
-        found = find_fatal(life, evidence.name, loosely=True)
-        said = _said_after(evidence, process, found.time) if found else ""
-        return found if found and said and tells_of(said, -found.result) else None
+        """What it was denied last, if that is what it told of, or if it ended at once."""
+        for loosely in (False, True):
+            found = find_fatal(life, self._evidence.name, loosely=loosely)
+            if found and (found.mode & Mark.KILLED or self._fits(process, life, found, loosely)):
+                return found
+        return None
+
+    def _fits(self, process: Process, life: list[Last], fatal: Last, loosely: bool) -> bool:
+        """What the program said at its end must be about this error, or of none. A program that
+        prints goes on, but for what a buffer had; one that aborts may do so of its own accord."""
+        evidence, name = self._evidence, self._evidence.name
+        said = _said_after(evidence, process, fatal.time)
+        written = count_elsewhere(evidence, process, fatal.time)
+        if number_in(said):
+            return tells_of(said, -fatal.result) and written <= BUFFERED
+        if loosely or written or ended_by(process) is not None or not is_decisive(fatal, name):
+            return False
+        return bool(said) or ends_silently(life, fatal, name)
 
 
 def _said_after(evidence: Evidence, process: Process, time: int) -> str:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
-from seclatch.diagnose.chain import find_origin
+from seclatch.diagnose.chain import find_origin, passes_certainly
 from seclatch.diagnose.denials import Case, Denials
 from seclatch.diagnose.evidence import Evidence, Message, failed
 from seclatch.model.stage import Stage
@@ -70,6 +71,16 @@ class Subject:
             if session is None or self.evidence.started(session):
                 return find_origin(self.evidence, process)
         return []
+
+    @cached_property
+    def certain(self) -> list[Process]:
+        """As much of the chain as passed its failure on for certain."""
+        kept = self.chain[:1]
+        for parent, child in pairwise(self.chain):
+            if not passes_certainly(self.evidence, parent, child):
+                break
+            kept.append(child)
+        return kept
 
     @cached_property
     def outside(self) -> list[Message]:

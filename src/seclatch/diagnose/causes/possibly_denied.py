@@ -20,7 +20,7 @@ def find(subject: Subject) -> Found | None:
         None,
         "possibly-denied",
         f"{program} ended with status {exit_code(subject.chain[0])}; {who} had been denied "
-        f"{names}, and it went on after that",
+        f"{names} before that",
         Stage.PROGRAM.value,
         ["whether a denied call was the reason cannot be told from its calls: allow it, or run it "
          "without a profile, and see whether it ends well"],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from seclatch.diagnose.denials import Case
+from seclatch.diagnose.dying import gives_up
 from seclatch.diagnose.evidence import Evidence, ended_by, exit_code
 from seclatch.diagnose.subject import Found, Subject
 from seclatch.diagnose.symptom import explains
 from seclatch.diagnose.words import describe
+from seclatch.diagnose.writing import BUFFERED, count_elsewhere
 from seclatch.model.stage import Stage
 
 _FIRST = 40
@@ -22,7 +24,7 @@ _OF_LIBRARIES = frozenset(_OF_LIBRARIES_TEXT.split())
 def find(subject: Subject) -> Found | None:
     """A denial in the line of processes whose failure became the command's: a fatal one, or one
     whose very error the program told of as its last words."""
-    line = {each.id for each in subject.chain}
+    line = {each.id for each in subject.certain}
     cases = [each for each in subject.denials.all if each.process.id in line]
     cases = [each for each in cases if each.stage is Stage.PROGRAM]
     fatal = [each for each in cases if each.denial.fatal]
@@ -35,15 +37,22 @@ def find(subject: Subject) -> Found | None:
 def _was_told(case: Case, subject: Subject) -> bool:
     """Whether its last message after the denial is about this error, which nothing else gave."""
     own = subject.evidence.own(case.process)
-    said = [
-        each.text for each in subject.inside if each.segment in own and each.time > case.seen.time
-    ]
+    said = [each for each in subject.inside if each.segment in own and each.time > case.seen.time]
     others = [
         each
         for each in subject.evidence.failures
         if each.segment in own and each.errno == case.seen.errno
     ]
-    return bool(said) and not others and explains(case.denial, said[-1])
+    if not said or others or not explains(case.denial, said[-1].text):
+        return False
+    return _ended_after(case, said[-1].time, subject.evidence)
+
+
+def _ended_after(case: Case, time: int, evidence: Evidence) -> bool:
+    """Whether it did nothing for its purpose after its last words."""
+    after = [each for each in evidence.life(case.process) if each.time > time]
+    ending = all(gives_up(each, evidence.name(each).name, True) for each in after)
+    return ending and count_elsewhere(evidence, case.process, time) <= BUFFERED
 
 
 def _found(case: Case, subject: Subject) -> Found:

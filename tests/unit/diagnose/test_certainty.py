@@ -1,0 +1,96 @@
+"""What a process must have done for a denial to be its reason: less is no evidence."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.diagnose.runs import Run
+
+STRERROR = "mkdir: cannot create directory: Operation not permitted"
+
+
+def ended(denied: str, *after: str, said: str = "", status: int = 6) -> bool | None:
+    """A program that was denied a call, said something at once or nothing, and did more."""
+    run = Run("x")
+    program = run.exec(run.root, "x")
+    run.calls(program, "openat", "read")
+    run.is_refused(program, denied)
+    if said:
+        run.tells(program, said)
+    run.calls(program, *after, "exit_group")
+    run.ends(program, status)
+    return run.cause(status).seccomp
+
+
+@pytest.mark.parametrize(
+    ("denied", "after", "said", "seccomp"),
+    [
+        ("uname", (), "", True),
+        ("mkdir", ("close", "munmap"), "", True),
+        ("mkdir", (), "cannot make it", True),
+        ("mkdir", ("close",), STRERROR, True),
+        ("mkdir", ("write",), STRERROR, True),  # printed before, and kept till the end
+        ("mkdir", ("write", "write"), STRERROR, None),
+        ("mkdir", ("write",), "", None),
+        ("mkdir", ("write",), "a warning", None),
+        ("mkdir", ("openat",), "a warning", None),
+        ("mkdir", ("rt_sigaction",), "", None),
+        ("rt_sigaction", (), "", None),
+        ("rt_sigaction", ("write", "write"), "", None),
+        ("ioctl", (), "", None),
+        ("ioctl", (), "not a terminal", None),
+        ("ioctl", (), "x: Operation not permitted", True),
+        ("getegid", (), "", None),
+        ("getegid", ("write", "write"), "", None),
+        ("getegid", (), "usage: x FILE", None),
+    ],
+)
+def test_what_a_program_does_after_it(
+    denied: str, after: tuple[str, ...], said: str, seccomp: bool | None
+) -> None:
+    assert ended(denied, *after, said=said) is seccomp
+
+
+def test_who_aborts_may_have_reasons_of_its_own() -> None:
+    abort = ("rt_sigprocmask", "gettid", "tgkill")
+    assert ended("mkdir", *abort, status=134) is None
+    assert ended("mkdir", *abort, said="Assertion failed", status=134) is None
+    assert ended("mkdir", *abort, said=STRERROR, status=134) is True
+
+
+def test_who_warns_and_works_has_got_over_it() -> None:
+    works = ("openat", "read", "write", "write")
+    assert ended("mkdir", *works, said=STRERROR) is None
+
+
+def passed(script: str, child: int, parent: int) -> bool | None:
+    """A shell whose command fails over a denial, and that does nothing more."""
+    run = Run("sh", "-c", script)
+    shell = run.exec(run.root, "sh", "-c", script)
+    command = run.exec(run.fork(shell), "mkdir", "x")
+    run.is_refused(command, "mkdir")
+    run.tells(command, STRERROR)
+    run.calls(command, "exit_group")
+    run.ends(command, child)
+    run.calls(shell, "wait4", "exit_group")
+    run.ends(shell, parent)
+    return run.cause(parent).seccomp
+
+
+@pytest.mark.parametrize(
+    ("script", "child", "parent", "seccomp"),
+    [
+        ("mkdir x", 1, 1, True),
+        ("mkdir x || exit 3", 1, 3, True),
+        ("mkdir x || { echo no >&2; exit 3; }", 1, 3, True),
+        ("if ! mkdir x; then exit 3; fi", 1, 3, True),
+        ("mkdir x; exit 3", 1, 3, None),
+        ("mkdir -p x 2>/dev/null || true; exit 3", 1, 3, None),
+        ("if mkdir x; then echo; fi; exit 3", 1, 3, None),
+        ("mkdir x || exit 4; exit 3", 1, 3, None),
+    ],
+)
+def test_what_a_parent_passes_on(
+    script: str, child: int, parent: int, seccomp: bool | None
+) -> None:
+    assert passed(script, child, parent) is seccomp
