@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from seclatch.model.arch import Arch
+from seclatch.model.constant import CONSTANTS
+from seclatch.profile.checks import namespaces
 from seclatch.profile.checks.dangerous import CALLS
 
 _OPENS = {
@@ -44,4 +47,22 @@ _OPENS = {
 
 def opens(name: str) -> str:
     """One clause for a person; an honest one for calls that were not thought of."""
-    return _OPENS.get(name) or CALLS.get(name) or "it is not known for dangers of its own"
+    known = _OPENS.get(name) or CALLS.get(name) or namespaces.CALLS.get(name)
+    return known or "it is not known for dangers of its own"
+
+
+def flags_at(name: str) -> int | None:
+    """Which argument of a call holds CLONE_NEW*; None where none does (clone3's lie in memory)."""
+    if name == "clone" and Arch.native() in (Arch.S390, Arch.S390X):
+        return 1
+    return {"clone": 0, "unshare": 0, "setns": 1}.get(name)
+
+
+def asked_namespaces(name: str, args: tuple[int, ...]) -> list[str]:
+    """The namespaces that a call was to make or enter, by their flags."""
+    index = flags_at(name)
+    if index is None:
+        return []
+    # Of clone(2) the low byte is the signal at the end, of setns(2) no flags are any namespace.
+    value = args[index] & (namespaces.NAMESPACES if name == "clone" else ~0)
+    return [flag for flag, bit in CONSTANTS.items() if flag.startswith("CLONE_NEW") and value & bit]

@@ -7,7 +7,7 @@ from typing import Any
 
 from seclatch.diagnose.denials import Case
 from seclatch.diagnose.explanation import Needs, Remedy
-from seclatch.diagnose.opens import opens
+from seclatch.diagnose.opens import asked_namespaces, flags_at, opens
 from seclatch.diagnose.rewrite import (
     given_bundle,
     given_profile,
@@ -18,6 +18,7 @@ from seclatch.diagnose.rewrite import (
 from seclatch.diagnose.subject import Found
 from seclatch.model.action import ENOSYS
 from seclatch.model.arch import Arch
+from seclatch.profile.checks.namespaces import NAMESPACES
 from seclatch.profile.checks.twins import TWINS
 
 _ALLOW = "SCMP_ACT_ALLOW"
@@ -132,8 +133,21 @@ def _program(case: Case) -> Iterator[Remedy]:
 
 def _rule(case: Case) -> Remedy:
     name = case.denial.syscall
+    asked = asked_namespaces(name, case.seen.args)
+    if name == "clone" and not asked:
+        text = "allow clone to the program, but for new namespaces: it then makes processes only"
+        return Remedy(kind="rules", text=text, rules=_without_namespaces())
     text = f"allow {name} to the program, if it may have it: {opens(name)}"
+    if asked:
+        text += f"; this call asked for {'|'.join(asked)}"
     return Remedy(kind="rules", text=text, rules=_allow([name]))
+
+
+def _without_namespaces() -> list[dict[str, Any]]:
+    """As Docker's own profile has it."""
+    mask = {"index": flags_at("clone"), "value": NAMESPACES, "valueTwo": 0,
+            "op": "SCMP_CMP_MASKED_EQ"}  # fmt: skip
+    return [{"names": ["clone"], "action": _ALLOW, "args": [mask]}]
 
 
 _BY_CAUSE: dict[str, Callable[[Case], Iterator[Remedy]]] = {

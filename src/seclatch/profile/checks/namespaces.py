@@ -12,6 +12,18 @@ from seclatch.profile.checks.subject import Subject
 CLONE_NEWUSER = 0x10000000
 _NO_ARGS = 6
 
+# Without CLONE_NEWTIME, which for clone(2) is the signal at the end.
+NAMESPACES = 0x7E020000
+
+_USER = "with CLONE_NEWUSER it makes user namespaces, in which a program is root and meets more of "
+# call → why it matters
+CALLS = {
+    "clone": f"{_USER}the kernel",
+    "unshare": f"{_USER}the kernel",
+    "setns": "it enters namespaces of processes that the program can see",
+    "clone3": "its flags lie in memory, so no rule can keep namespaces out",
+}
+
 
 def check(subject: Subject) -> Iterator[Finding]:
     """clone, unshare, setns; and clone3, whose flags lie in memory that no filter can read."""
@@ -21,14 +33,14 @@ def check(subject: Subject) -> Iterator[Finding]:
                 "user-namespace",
                 Severity.WARNING,
                 f"{name} with CLONE_NEWUSER is allowed",
-                "allow it only where the namespace flags are 0: MASKED_EQ with 0x7e020000",
+                f"allow it only where the namespace flags are 0: MASKED_EQ with {NAMESPACES:#x}",
                 subject.place_of(name),
             )
     if subject.meaning.may_execute("setns"):
         yield Finding(
             "user-namespace",
             Severity.NOTE,
-            "setns is allowed: it enters namespaces of processes that the program can see",
+            f"setns is allowed: {CALLS['setns']}",
             "leave it out unless the program needs it",
             subject.place_of("setns"),
         )
@@ -53,7 +65,7 @@ def _clone3(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "clone3-open",
             Severity.WARNING,
-            "clone3 is allowed: its flags lie in memory, so no rule can keep namespaces out",
+            f"clone3 is allowed: {CALLS['clone3']}",
             "answer it with ERRNO 38 (ENOSYS): libc then uses clone",
             subject.place_of("clone3"),
         )
