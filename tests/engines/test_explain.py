@@ -229,6 +229,20 @@ def test_who_refused_a_profile(engine: Engine, tmp_path: Path, explained: Explai
     assert found.document["remedies"][-1]["command"][-1] == str(file)
 
 
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
+def test_a_call_that_takes_a_capability_too(engine: Engine, explained: Explain) -> None:
+    """Docker's own profile denies sethostname; the rule alone would have the kernel refuse it."""
+    words = ["/bin/busybox", "hostname", "other"]
+    found = explained(lambda: engine.run(*words))
+    assert found.verdict == (True, "program-denied"), found.document
+    option, rule, *_ = found.document["remedies"]
+    at = option["command"].index("--cap-add")
+    assert option["command"][at + 1] == "SYS_ADMIN"
+    assert "CAP_SYS_ADMIN as well" in rule["text"]
+    again = engine.run(*words, extra=option["command"][at : at + 2])
+    assert again.returncode == 0, again.stderr
+
+
 UNSEEN = [
     (denying(*VITAL["runc", False]), [], ["/bin/true"], "operation not permitted"),
     (denying("mkdir"), [], ["/bin/mkdir", "/x"], "Operation not permitted"),

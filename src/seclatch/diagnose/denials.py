@@ -31,7 +31,7 @@ _SIGNALLED = {Kind.KILL_PROCESS, Kind.KILL_THREAD, Kind.TRAP}
 @dataclass(frozen=True, slots=True)
 class Case:
     """One denial with what it belongs to. `meant`: the errno that the profile has for it, if the
-    caller was told another (0 if not)."""
+    caller was told another (0 if not); `held`: the caller's capabilities, as Facts has them."""
 
     denial: Denial
     seen: Seen
@@ -40,6 +40,7 @@ class Case:
     process: Process
     session: Session | None
     meant: int = 0
+    held: tuple[int, ...] = ()
 
 
 class Denials:
@@ -116,7 +117,8 @@ class Denials:
             fatal=any(self._fatals.includes(each, process) for each in group),
             rule=rule,
         )
-        return Case(denial, first, call, stage, process, session, meant)
+        held = evidence.trace.segments[first.segment].facts.capabilities
+        return Case(denial, first, call, stage, process, session, meant, held)
 
     @cached_property
     def _began(self) -> int:

@@ -8,10 +8,13 @@ from typing import Any
 from seclatch.diagnose.denials import Case
 from seclatch.diagnose.explanation import Needs, Remedy
 from seclatch.diagnose.opens import asked_namespaces, flags_at, opens
+from seclatch.diagnose.privileges import find_options, find_taken
 from seclatch.diagnose.rewrite import (
     given_bundle,
     given_profile,
+    has_own_profile,
     needed_install,
+    with_capability,
     with_latch,
     with_no_new_privs,
 )
@@ -27,6 +30,7 @@ clone3 openat2 statx faccessat2 fchmodat2 close_range epoll_pwait2 rseq preadv2 
 renameat2 copy_file_range getrandom
 """
 _FALL_BACK = frozenset(_FALL_BACK_TEXT.split())
+_OF_PROGRAMS = ("program-denied", "possibly-denied")
 _OF_AGENTS = ("seccomp agent", "seccomp receiver", "listenerPath")
 
 
@@ -43,7 +47,25 @@ def find_remedies(found: Found, needs: Needs | None, command: Sequence[str]) -> 
         joined = found.case.denial.session == "exec"
         return list(_runtime(needs, command, joined=joined))
     ways = _BY_CAUSE.get(found.cause)
-    return list(ways(found.case)) if ways else []
+    return [*_options(found, command), *ways(found.case)] if ways else []
+
+
+def _options(found: Found, command: Sequence[str]) -> Iterator[Remedy]:
+    """An engine's own profile allows a call to whom it gives the capability that it takes."""
+    case = found.case
+    if case is None or not has_own_profile(command) or found.cause not in _OF_PROGRAMS:
+        return
+    call, held = case.denial.syscall, case.held
+    for option in find_options(call, held):
+        others = [each for each in option.calls if each != call]
+        taken = "takes" if find_taken(call, held) == option.capability else "may need"
+        yield Remedy(
+            kind="other",
+            text=f"if the program may have {option.capability}, which {call} {taken}: the "
+            "engine's own profile then allows the call, too",
+            command=with_capability(command, option.capability),
+            opens=[option.means, *([f"these calls, too: {' '.join(others)}"] if others else [])],
+        )
 
 
 def _refused(found: Found, command: Sequence[str]) -> Iterator[Remedy]:
@@ -140,6 +162,9 @@ def _rule(case: Case) -> Remedy:
     text = f"allow {name} to the program, if it may have it: {opens(name)}"
     if asked:
         text += f"; this call asked for {'|'.join(asked)}"
+    if taken := find_taken(name, case.held):
+        option = f"--cap-add {taken.removeprefix('CAP_')}"
+        text += f". It takes {taken} as well, which the program lacks: {option}"
     return Remedy(kind="rules", text=text, rules=_allow([name]))
 
 

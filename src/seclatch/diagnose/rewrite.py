@@ -10,6 +10,8 @@ from seclatch.diagnose.bundles import option_values
 _FRONTS = "/usr/local/lib/seclatch"
 _ENGINES = {"docker": "docker", "podman": "podman", "nerdctl": "containerd", "ctr": "containerd"}
 _STARTS = ("run", "create")
+_WITH_PROFILE = ("docker", "podman", "nerdctl")
+_OWN = ("", "builtin")
 
 
 def find_client(command: Sequence[str]) -> tuple[int, str]:
@@ -47,13 +49,29 @@ def with_no_new_privs(command: Sequence[str]) -> list[str]:
     verb = _verb(words, at)
     if verb < 0:
         return []
-    if client in ("docker", "podman", "nerdctl"):
+    if client in _WITH_PROFILE:
         return [*words[: verb + 1], "--security-opt", "no-new-privileges", *words[verb + 1 :]]
     if client == "seclatch":
         return [*words[: verb + 1], "--no-new-privs", *words[verb + 1 :]]
     if client == "ctr" and "--allow-new-privs" in words:
         return [word for word in words if word != "--allow-new-privs"]
     return []
+
+
+def with_capability(command: Sequence[str], name: str) -> list[str]:
+    """The command with a capability more; [] where it is not known how to say that."""
+    words = list(command)
+    at, client = find_client(words)
+    verb = _verb(words, at)
+    if verb < 0 or client not in (*_ENGINES, "seclatch"):
+        return []
+    value = name if client == "ctr" else name.removeprefix("CAP_")
+    return [*words[: verb + 1], "--cap-add", value, *words[verb + 1 :]]
+
+
+def has_own_profile(command: Sequence[str]) -> bool:
+    """Whether the engine's own profile is in force: the client has one, and no other is given."""
+    return find_client(command)[1] in _WITH_PROFILE and given_profile(command) in _OWN
 
 
 def needed_install(command: Sequence[str]) -> str:
@@ -91,7 +109,7 @@ def given_bundle(command: Sequence[str]) -> str:
 def name_profile(command: Sequence[str]) -> str:
     """What to call the profile that a start by this command gets; "" where only its bundle says."""
     given, client = given_profile(command), find_client(command)[1]
-    default = client in ("docker", "podman", "nerdctl") and _verb(command, 0) >= 0
+    default = client in _WITH_PROFILE and _verb(command, 0) >= 0
     return given or (f"{client}'s own default profile" if default else "")
 
 

@@ -1,0 +1,91 @@
+"""Capabilities that a denied call takes besides, and what engines open with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seclatch.model.capability import from_mask
+
+# capabilities(7): without it the kernel itself refuses the call, whatever its arguments.
+_TAKES = {
+    "CAP_SYS_ADMIN": "mount umount umount2 pivot_root sethostname setdomainname swapon swapoff "
+    "fsopen fspick fsmount move_mount mount_setattr lookup_dcookie",
+    "CAP_DAC_READ_SEARCH": "open_by_handle_at",
+    "CAP_SYS_BOOT": "reboot kexec_load kexec_file_load",
+    "CAP_SYS_CHROOT": "chroot",
+    "CAP_SYS_MODULE": "init_module finit_module delete_module",
+    "CAP_SYS_PACCT": "acct",
+    "CAP_SYS_RAWIO": "iopl",
+    "CAP_SYS_TIME": "settimeofday stime clock_settime clock_settime64",
+    "CAP_SYS_TTY_CONFIG": "vhangup",
+}
+# What Docker's own profile allows a container that has it (moby v26.1, `includes.caps` of
+# profiles/seccomp/default.json); the profiles of podman and nerdctl were made from it.
+_OPENED = {
+    "CAP_SYS_ADMIN": "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie "
+    "mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname "
+    "sethostname setns syslog umount umount2 unshare",
+    "CAP_DAC_READ_SEARCH": "open_by_handle_at",
+    "CAP_SYS_BOOT": "reboot",
+    "CAP_SYS_CHROOT": "chroot",
+    "CAP_SYS_MODULE": "delete_module init_module finit_module",
+    "CAP_SYS_PACCT": "acct",
+    "CAP_SYS_PTRACE": "kcmp pidfd_getfd process_madvise process_vm_readv process_vm_writev ptrace",
+    "CAP_SYS_RAWIO": "iopl ioperm",
+    "CAP_SYS_TIME": "settimeofday stime clock_settime clock_settime64",
+    "CAP_SYS_TTY_CONFIG": "vhangup",
+    "CAP_SYS_NICE": "get_mempolicy mbind set_mempolicy set_mempolicy_home_node",
+    "CAP_SYSLOG": "syslog",
+    "CAP_BPF": "bpf",
+    "CAP_PERFMON": "perf_event_open",
+}
+_MEANS = {
+    "CAP_SYS_ADMIN": "mounts, namespaces, and so much more that it is little less than root",
+    "CAP_DAC_READ_SEARCH": "reading every file of its file systems, whatever their modes",
+    "CAP_SYS_BOOT": "a restart of its pid namespace",
+    "CAP_SYS_CHROOT": "a change of its root directory",
+    "CAP_SYS_MODULE": "loading code into the host's kernel",
+    "CAP_SYS_PACCT": "accounting of processes",
+    "CAP_SYS_PTRACE": "looking into other processes, as far as it sees them",
+    "CAP_SYS_RAWIO": "the machine's ports and memory",
+    "CAP_SYS_TIME": "the host's clock",
+    "CAP_SYS_TTY_CONFIG": "hanging up terminals",
+    "CAP_SYS_NICE": "priorities and placement of other processes",
+    "CAP_SYSLOG": "the host's kernel log",
+    "CAP_BPF": "programs in the kernel",
+    "CAP_PERFMON": "measuring the whole kernel",
+}
+
+_EFFECTIVE, _BOUNDING = 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A capability to be added, what it gives, and which calls the engine's profile then allows."""
+
+    capability: str
+    means: str
+    calls: tuple[str, ...]
+
+
+def find_taken(call: str, held: tuple[int, ...]) -> str:
+    """The capability that a call takes and its caller lacks; "" if none, or if that is not known.
+
+    `held`: as `Facts.capabilities` has them.
+    """
+    taken = next((name for name, calls in _TAKES.items() if call in calls.split()), "")
+    return taken if taken and held and not _has(held[_EFFECTIVE], taken) else ""
+
+
+def find_options(call: str, held: tuple[int, ...]) -> list[Option]:
+    """With which capabilities an engine's own profile allows the call, the least of them first."""
+    found = [
+        Option(name, _MEANS[name], tuple(calls.split()))
+        for name, calls in _OPENED.items()
+        if call in calls.split() and held and not _has(held[_BOUNDING], name)
+    ]
+    return sorted(found, key=lambda each: len(each.calls))
+
+
+def _has(held: int, name: str) -> bool:
+    return name in from_mask(held)
