@@ -94,3 +94,40 @@ def test_what_a_parent_passes_on(
     script: str, child: int, parent: int, seccomp: bool | None
 ) -> None:
     assert passed(script, child, parent) is seccomp
+
+
+START = ("brk", "set_tid_address", "set_robust_list", "rseq", "mprotect")
+
+
+def started(*calls: str) -> bool:
+    """Whether it is said that a program which made these, `uname!` denied, had not begun."""
+    run = Run("x")
+    program = run.exec(run.root, "x")
+    for each in calls:
+        if each.endswith("!"):
+            run.is_refused(program, each[:-1])
+        else:
+            run.calls(program, each)
+    run.tells(program, "x: Operation not permitted")
+    run.calls(program, "exit_group")
+    run.ends(program, 1)
+    found = run.cause()
+    assert found.cause == "program-denied"
+    return any("before main()" in each for each in found.evidence)
+
+
+@pytest.mark.parametrize(
+    ("calls", "before"),
+    [
+        (("brk", "set_tid_address!"), True),
+        (("brk", "set_tid_address", "rseq!"), True),
+        (("uname!", "set_tid_address"), True),
+        ((*START, "uname!"), False),
+        ((*START, "write", "openat!"), False),
+        (("brk", "openat!"), False),  # a loader's, or that of a program in Go
+        ((*START, "clone", "rseq!"), False),
+        ((*["read"] * 70, "rseq!"), False),
+    ],
+)
+def test_what_was_before_main(calls: tuple[str, ...], before: bool) -> None:
+    assert started(*calls) is before

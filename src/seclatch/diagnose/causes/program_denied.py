@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from seclatch.diagnose.denials import Case
 from seclatch.diagnose.dying import gives_up
 from seclatch.diagnose.evidence import Evidence, ended_by, exit_code
@@ -10,15 +12,11 @@ from seclatch.diagnose.symptom import explains
 from seclatch.diagnose.words import describe
 from seclatch.diagnose.writing import BUFFERED, count_elsewhere
 from seclatch.model.stage import Stage
+from seclatch.record.sights import FLIGHT
 
-_FIRST = 40
-"""Calls that a loader and a C library make before main() at most, roughly."""
-
-_OF_LIBRARIES_TEXT = """
-arch_prctl set_tid_address set_robust_list rseq mprotect brk mmap access openat open read
-pread64 fstat newfstatat close prlimit64 getrandom munmap readlinkat uname
-"""
-_OF_LIBRARIES = frozenset(_OF_LIBRARIES_TEXT.split())
+# What a C library makes at its start, and never again but in new threads and forked children.
+_AT_START = {"arch_prctl", "set_tid_address", "set_robust_list", "rseq"}
+_LATER = {"write", "writev", "clone", "clone3", "fork", "vfork"}
 
 
 def find(subject: Subject) -> Found | None:
@@ -88,8 +86,13 @@ def _end(case: Case) -> str:
 
 
 def _in_loader(case: Case, evidence: Evidence) -> str:
-    """Whether it was at its very start: the dynamic loader, the C library's first calls."""
-    made = [each for each in evidence.life(case.process) if each.time < case.seen.time]
-    if len(made) < _FIRST and case.denial.syscall in _OF_LIBRARIES:
+    """Whether the C library still started: one of the calls that it makes but then, in a program of
+    which all calls are known, was this one or came after it."""
+    life, image = evidence.life(case.process), evidence.image(case.seen.segment)
+    if image.process != case.process.id or len(life) >= FLIGHT:
+        return ""
+    alone = takewhile(lambda each: evidence.name(each).name not in _LATER, life)
+    starting = [each.time for each in alone if evidence.name(each).name in _AT_START]
+    if starting and case.seen.time <= starting[-1]:
         return "that was while the C library started, before main()"
     return ""
