@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -91,6 +92,47 @@ def test_either_a_command_or_a_profile() -> None:
         done = run(*words)
         assert done.returncode == 2
         assert "either a command or --profile" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--runtime", "crun", "--", "true"], "--runtime is of no use without --profile FILE"),
+        (["--no-new-privs", "--", "true"], "--no-new-privs is of no use without --profile FILE"),
+        (["--seconds", "1", "--profile", str(STRICT)], "--seconds is of no use without a command"),
+    ],
+)
+def test_an_option_that_would_do_nothing(words: list[str], said: str) -> None:
+    done = run(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("other", ["why", "../{}/why"])
+def test_one_file_cannot_hold_both(tmp_path: Path, other: str) -> None:
+    file, recording = tmp_path / "why", tmp_path / other.format(tmp_path.name)
+    done = run("-o", str(file), "--recording", str(recording), "--", "touch", str(tmp_path / "ran"))
+    assert done.returncode == 2
+    assert "not both" in done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("option", ["-o", "--recording"])
+@pytest.mark.parametrize("form", [[], ["--json"]])
+@pytest.mark.parametrize("status", [0, 7])
+def test_a_full_disk_changes_no_status(option: str, form: list[str], status: int) -> None:
+    done = run(*form, option, "/dev/full", "--", "sh", "-c", f"exit {status}")
+    assert done.returncode == status
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_words_alone_are_no_fact() -> None:
+    """What somebody says of a call that nobody made, from another host say."""
+    script = "import sys; sys.exit('x: Operation not permitted')"
+    done = run("--json", "--", sys.executable, "-c", script)
+    document = json.loads(done.stderr.partition("\n")[2])
+    assert (document["seccomp"], document["cause"]) == (None, "unknown"), document
 
 
 @pytest.mark.parametrize("runtime", ["runc", "crun"])

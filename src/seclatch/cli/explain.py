@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TextIO
@@ -72,8 +73,7 @@ def command(
       seclatch explain --recording start.json -- docker run IMAGE && seclatch report start.json
       seclatch explain --profile strict.json --runtime crun --no-new-privs
     """
-    if bool(args) == bool(profile):
-        raise click.UsageError("give either a command or --profile FILE")
+    _refuse_contradictions(args, profile, output, recording)
     from seclatch.diagnose import watching  # noqa: PLC0415 (--help needs none of it)
 
     for file in (output, recording):
@@ -86,13 +86,38 @@ def command(
         leave(0 if explanation.cause == "none" else 1)
     status, explanation, kept = watching.explain_command(args, seconds, _tell, ask=bool(recording))
     # Where nobody can be told the status is the command's all the same.
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), _complaining():
         _write(explanation, output, as_json, sys.stderr)
-    try:
+    with _complaining():
         _keep(kept, recording)
-    except SeclatchError as error:
-        complain(error)  # and the status is the command's here, too
     leave(status)
+
+
+def _refuse_contradictions(
+    args: tuple[str, ...], profile: Path | None, output: Path | None, recording: Path | None
+) -> None:
+    """Raise click.UsageError for what cannot be meant, before anything runs."""
+    if bool(args) == bool(profile):
+        raise click.UsageError("give either a command or --profile FILE")
+    idle = {"seconds": "--seconds"} if profile else {
+        "runtime": "--runtime", "no_new_privs": "--no-new-privs",
+    }  # fmt: skip
+    context = click.get_current_context()
+    for name, option in idle.items():
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            without = "a command" if profile else "--profile FILE"
+            raise click.UsageError(f"{option} is of no use without {without}")
+    if output and recording and output.resolve() == recording.resolve():
+        raise click.UsageError(f"{output} can hold the explanation or the recording, not both")
+
+
+@contextlib.contextmanager
+def _complaining() -> Iterator[None]:
+    """Where a file cannot be written, say so: the status is the command's all the same."""
+    try:
+        yield
+    except SeclatchError as error:
+        complain(error)
 
 
 def _keep(kept: Recording, file: Path | None) -> None:

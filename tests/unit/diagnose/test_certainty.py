@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from errno import EPERM
+
 import pytest
 
 from tests.unit.diagnose.runs import Run
@@ -131,3 +133,27 @@ def started(*calls: str) -> bool:
 )
 def test_what_was_before_main(calls: tuple[str, ...], before: bool) -> None:
     assert started(*calls) is before
+
+
+@pytest.mark.parametrize(
+    ("call", "path", "verdict", "words"),
+    [
+        ("", "", (None, "unknown"), "tells of an error of which nothing was seen"),
+        ("mount", "/mnt", (False, "missing-capability"), "CAP_SYS_ADMIN is missing for mount"),
+        ("keyctl", "", (False, "missing-capability"), "probably a privilege is missing"),
+    ],
+)
+def test_words_are_as_good_as_the_call_behind_them(
+    call: str, path: str, verdict: tuple[bool | None, str], words: str
+) -> None:
+    run = Run("x")
+    program = run.exec(run.root, "x")
+    if call:
+        run.fails(program, call, EPERM, path)
+        run.calls(program, "openat", "read")
+    run.tells(program, f"x: {path}: Operation not permitted")
+    run.calls(program, "exit_group")
+    run.ends(program, 1)
+    found = run.cause()
+    assert (found.seccomp, found.cause) == verdict, found
+    assert words in found.summary

@@ -41,14 +41,38 @@ def find(subject: Subject) -> Found | None:
     symptom = find_symptom(subject)
     if symptom is None or symptom.errno not in (EPERM, EACCES):
         return None
-    if not symptom.sure and subject.denials.all:
-        return None  # words alone do not say whose EPERM it was
+    if not symptom.sure:
+        return _of_words(subject, symptom)
     capability = _BY_CALL.get(symptom.call, "")
     if capability and (symptom.errno == EPERM or symptom.call == "bind"):
         return _found("missing-capability", f"{capability} is missing for {symptom.call}", symptom)
+    return _of_errno(symptom, "")
+
+
+def _of_words(subject: Subject, symptom: Symptom) -> Found | None:
+    """Words alone do not say whose error it was; what comes from elsewhere was not seen at all."""
+    if subject.denials.all:
+        return None
+    line = {each.id for each in subject.chain}
+    seen = subject.failing_calls(
+        lambda each: (
+            each.errno in (EPERM, EACCES)
+            and (not line or subject.evidence.process_of(each.segment).id in line)
+        )
+    )
+    if seen:
+        return _of_errno(symptom, "probably ")
+    words = "no call that failed so was seen, and none was denied"
+    return Found(
+        None, "unknown", f"{symptom.program} tells of an error of which nothing was seen: "
+        f"{symptom.text}", symptom.stage.value, [f"{words}: it may come from elsewhere"],
+    )  # fmt: skip
+
+
+def _of_errno(symptom: Symptom, how: str) -> Found:
     if symptom.errno == EACCES:
-        return _found("permissions", "a file's owner or mode forbids it", symptom)
-    return _found("missing-capability", "a privilege is missing", symptom)
+        return _found("permissions", f"{how}a file's owner or mode forbids it", symptom)
+    return _found("missing-capability", f"{how}a privilege is missing", symptom)
 
 
 def _found(cause: str, words: str, symptom: Symptom) -> Found:
