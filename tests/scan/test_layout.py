@@ -101,6 +101,26 @@ def test_tables_of_classes(level: str, flags: list[str], cache: Cache, tmp_path:
     check(build(source, tmp_path / "p", level, *flags, compiler="g++"), cache, tmp_path)
 
 
+# A list that is linked by the middle of its members.
+LISTS = """
+struct node { struct node *next; };
+struct module { const char *name; long (*call)(void); struct node node; };
+static struct module m3 = {"3", f3, {0}}, m2 = {"2", f2, {&m3.node}}, m1 = {"1", f1, {&m2.node}};
+struct node *head = &m1.node;
+int main(void) {
+    f0();
+    for (struct node *each = head; each; each = each->next)
+        ((struct module *)((char *)each - 16))->call();
+    return 0; }
+"""
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O1", "-O2"])
+def test_members_of_a_list(level: str, cache: Cache, tmp_path: Path) -> None:
+    path = build(HEAD + FUNCTIONS + LISTS, tmp_path / "p", level, "-rdynamic", "-s")
+    check(path, cache, tmp_path)
+
+
 def check(path: Path, cache: Cache, directory: Path) -> None:
     made = traced.trace([str(path)], directory / "log")[str(path)]
     assert made >= MADE

@@ -2,9 +2,9 @@
 
 A function pointer counts only if the object that holds it is referenced by code that is reached:
 this is what makes the result tight. An object is what a symbol delimits, or a word of the linker's
-own, or what lies between two addresses that code or data take. Boundaries never lie inside of an
-object of known size. Where code reads the middle of something (rip-relative), no boundary is set:
-a structure's fields are read so.
+own, or what lies between two addresses that code takes. Boundaries never lie inside of an object of
+known size. Where code reads the middle of something (rip-relative), no boundary is set: fields of a
+structure are read so. Nor where data points to: lists are linked by what lies within their members.
 """
 
 from __future__ import annotations
@@ -68,7 +68,6 @@ def _bounds(elf: Elf, symbols: Symbols, relocations: Relocations, sweep: Sweep) 
     hard |= {edge for each in sized for edge in each}
     bounds = set(hard) | {elf.base} | {start for start, _ in symbols.objects}
     bounds |= {to for at, to in sweep.references if at in sweep.taken}
-    bounds |= {each.value for each in relocations.pointers if each.kind == ADDRESS}
     for section in elf.sections:
         # .tbss takes no room: what follows lies at the same addresses.
         if section.flags & elfs.ALLOC and not section.flags & elfs.TLS:

@@ -218,6 +218,13 @@ def _bash(rootfs: Rootfs) -> list[str]:
     return _files(rootfs, "/usr/lib/bash", "/usr/local/lib/bash", suffix="", depth=0)
 
 
+def _mariadb(rootfs: Rootfs) -> list[str]:
+    """The server's plugins, and those by which clients authenticate."""
+    folders = [f"{each}/{name}" for each in _PLACES
+               for name in ("mysql/plugin", "mariadb/plugin", "libmariadb3/plugin")]  # fmt: skip
+    return _files(rootfs, *folders, depth=0)
+
+
 _FINDERS: tuple[tuple[str, Callable[[Rootfs], list[str]]], ...] = (
     (r"nginx", _nginx),
     (r"apache2|httpd", _apache),
@@ -229,6 +236,8 @@ _FINDERS: tuple[tuple[str, Callable[[Rootfs], list[str]]], ...] = (
     (r"r?bash", _bash),
     (r"rsyslogd", _rsyslog),
     (r"php(-fpm|-cgi)?(\d+\.\d+)?", _php),
+    (r"(mariadb|mysql)[a-z-]*", _mariadb),
+    (r"memcached", _lua),  # its proxy runs scripts
     (r"lua(jit)?(\d+\.\d+)?", _lua),
     (r"(redis|valkey)-(server|sentinel|check-(aof|rdb))", _redis),
 )
