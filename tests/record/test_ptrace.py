@@ -217,6 +217,30 @@ def test_denials(
     assert filters == [1] * (2 if "tsync" in words else 1)
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["counted", "probed"])
+@pytest.mark.parametrize("privileged", [True, False], ids=["root", "nobody"])
+def test_each_of_several_filters_is_the_one_that_was_loaded(
+    compiler: Compiler, open_folder: Path, privileged: bool, told: bool
+) -> None:
+    """The kernel's copies are numbered from the oldest; before Linux 5.9 nothing counts them."""
+    program = shutil.copy(compiler("filters_in_turn"), open_folder)
+    path = open_folder / "x.json"
+    silent = "" if told else "procfs.count_filters = lambda *_: 0; "
+    script = (
+        f"from seclatch.record import procfs; {silent}from seclatch.cli import main; main.main()"
+    )
+    words = ["record", "--backend", "ptrace", "-o", str(path), "--", program, "3"]
+    subprocess.run(
+        [*(() if privileged else NOBODY), sys.executable, "-c", script, *words],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+    recording = store.read(path)
+    denied = {(each.name, each.errno, each.count) for each in recording.denials}
+    assert denied == {("getppid", 1, 3), ("getpgid", 2, 2), ("getuid", 3, 1)}
+    calls = {each.name: each.count for each in recording.calls}
+    assert [calls.get(name, 0) for name in ("getppid", "getpgid", "getuid")] == [0, 1, 2]
+
+
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A folder for everybody; pytest's own are closed to others, again and again."""

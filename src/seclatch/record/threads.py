@@ -58,7 +58,7 @@ class Threads:
         self._native = Arch.native()
         names = table(self._native).numbers
         self._specs = {names[name]: spec for name, spec in KEPT_ARGUMENTS.items() if name in names}
-        self._hosts = procfs.inherited_filters()
+        self._hosts = procfs.count_filters()
 
     def add_root(self, tid: int, program: str) -> None:
         """The recorder's child, before its exec of `program`."""
@@ -167,7 +167,7 @@ class Threads:
         content = load.content
         # EACCES: no CAP_SYS_ADMIN; EIO: a kernel without CHECKPOINT_RESTORE
         with contextlib.suppress(OSError):
-            content = tracee.newest_filter(thread.tid)
+            content = tracee.newest_filter(thread.tid, procfs.count_filters(thread.tid))
         program = verdicts.read_program(content)
         if program is None:
             self._lose(calls=1)

@@ -7,6 +7,8 @@ time.
 from __future__ import annotations
 
 import ctypes
+import errno
+import itertools
 import os
 from dataclasses import dataclass
 from enum import IntEnum
@@ -135,9 +137,26 @@ def call_info(tid: int) -> Info:
     return Info(At.NOWHERE, info.arch, info.pointer)
 
 
-def newest_filter(tid: int) -> bytes:
-    """The filter that was loaded last in a stopped tracee, as an array of struct sock_filter."""
-    length = _call(_SECCOMP_GET_FILTER, tid, 0)
+def newest_filter(tid: int, count: int) -> bytes:
+    """The filter that was loaded last in a stopped tracee, as an array of struct sock_filter.
+
+    The kernel counts them from the oldest (kernel/seccomp.c, get_nth_filter), although ptrace(2)
+    says that index 0 is the most recent. `count`: how many there are, 0 where nothing tells.
+    """
+    index = (count or _count_filters(tid)) - 1
+    length = _call(_SECCOMP_GET_FILTER, tid, index)
     buffer = ctypes.create_string_buffer(length * 8)
-    _call(_SECCOMP_GET_FILTER, tid, 0, ctypes.addressof(buffer))
+    _call(_SECCOMP_GET_FILTER, tid, index, ctypes.addressof(buffer))
     return buffer.raw
+
+
+def _count_filters(tid: int) -> int:
+    """By asking for one after the other, until there is none."""
+    for index in itertools.count():
+        try:
+            _call(_SECCOMP_GET_FILTER, tid, index)
+        except OSError as error:
+            if error.errno == errno.ENOENT and index:
+                return index
+            raise
+    raise AssertionError  # itertools.count() has no end
