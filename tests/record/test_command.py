@@ -19,6 +19,7 @@ import pytest
 from seclatch.record import follow, store
 from seclatch.record.recorder import Options
 from seclatch.report.progress import describe
+from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS, pids_cgroup, wait_until
 from tests.record.conftest import Record
 from tests.record.test_container import attached, left
@@ -255,6 +256,18 @@ def test_a_recording_that_a_limit_ends_says_what_it_left(backend: str) -> None:
     assert cut.complete
     assert cut.lost.processes > 0
     assert any("not everything" in line for line in describe(cut, "x"))
+
+
+@pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
+def test_a_limit_ends_a_process_that_execs_for_ever(backend: str, compiler: Compiler) -> None:
+    """Each exec has counters of its own, and takes memory."""
+    told: list[str] = []
+    options = Options(most=1000, backend=backend, tell=told.append)
+    status, cut = follow.record((str(compiler("again")), "4000"), options)
+    assert status == 0
+    assert 1000 <= sum(len(each.images) for each in cut.processes) < 4000
+    assert cut.lost.processes == 1
+    assert "ends at 1,000 processes and execs" in told[-1]
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])

@@ -42,8 +42,8 @@ _READY = 3  # the descriptor that the front listens to
 _SAVE_EVERY = 60.0
 _PATIENCE = 5.0
 _INTERVAL = 0.05
-_MAX_PROCESSES = 100_000
-"""A container that goes on for ever must not fill the host's memory."""
+_MOST = 100_000
+"""A container that forks or execs for ever must not fill the host's memory: some 500 MB."""
 
 
 FindImage = Callable[[int, str], ContainerImage | None]
@@ -79,7 +79,8 @@ def attend(depot: Depot, wish: Wish, front: int, find_image: FindImage) -> None:
         save=_saver(depot, path),
         save_every=_SAVE_EVERY,
         interval=_INTERVAL,
-        most=_MAX_PROCESSES,
+        most=_MOST,
+        tell=lambda sentence: depot.note(printable(f"{path.name}: {sentence}")),
     )
     try:
         with Ebpf(by_words=True) as backend:

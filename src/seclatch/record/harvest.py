@@ -27,7 +27,16 @@ from seclatch.record.layout import (
     Slot,
 )
 from seclatch.record.primitives import Maps
-from seclatch.record.trace import CallKey, Facts, FirstDenial, Lost, Segment, Suspension, Trace
+from seclatch.record.trace import (
+    UNIT,
+    CallKey,
+    Facts,
+    FirstDenial,
+    Lost,
+    Segment,
+    Suspension,
+    Trace,
+)
 from seclatch.system.bpf import Map
 
 if TYPE_CHECKING:
@@ -41,7 +50,7 @@ _RECORD_HEADER = 8
 _COUNTERS = struct.Struct(f"={layout.NUMBERS}Q")
 _NOTHING = bytes(_COUNTERS.size)
 _ZEROS = (0,) * layout.NUMBERS
-_NUMBERS = range(layout.NUMBERS)
+_KEYS = tuple((False, number) for number in range(layout.NUMBERS))
 _MAX_SAID = 64
 
 
@@ -97,6 +106,8 @@ class Harvest:
             Kind.SAID: self._say,
             Kind.DENIAL: self._deny,
         }
+        self.listens = False
+        """Whether what is written to sockets is of use."""
         self._closer: Closer | None = None
 
     def look_closer(self, own: WitnessMaps, sights: Sights) -> None:
@@ -151,6 +162,8 @@ class Harvest:
         _, _, _, segment, _, slot, _ = HEADER.unpack_from(event)
         self._open.pop(segment, None)
         self._take(segment, slot)
+        if found := self._trace.segments.get(segment):
+            self._trace.bulk += len(found.calls) // UNIT
         self._clear(segment, slot)
         if self._closer:
             self._closer.flights.close(segment, slot)
@@ -165,8 +178,8 @@ class Harvest:
         calls = found.calls if found else self._trace.stray
         now = _COUNTERS.unpack_from(self._slots, slot * Slot.SIZE + Slot.COUNTS)
         before = self._taken.get(segment, _ZEROS)
-        for number in compress(_NUMBERS, now):
-            key = (False, number)
+        for key in compress(_KEYS, now):
+            number = key[1]
             calls[key] = calls.get(key, 0) + now[number] - before[number]
         self._taken[segment] = now
 
@@ -215,19 +228,22 @@ class Harvest:
         _, tid, time, segment, _, _, _ = HEADER.unpack_from(event)
         lifted = bool(WORD.unpack_from(event, Event.FILTERS)[0])
         self._trace.suspensions.append(Suspension(time, segment, tid, lifted))
+        self._trace.bulk += 1
 
     def _deny(self, event: bytes) -> None:
         _, tid, time, segment, _, _, _ = HEADER.unpack_from(event)
         number, mode, errno = DENIAL.unpack_from(event, Event.NUMBER)
         call = (bool(mode & Mode.COMPAT), number)
         self._trace.denials.append(FirstDenial(time, segment, tid, call, errno))
+        self._trace.bulk += 1
 
     def _say(self, event: bytes) -> None:
         _, _, _, segment, _, _, _ = HEADER.unpack_from(event)
         length = WORD.unpack_from(event, Event.TEXT_LENGTH)[0]
         found = self._trace.segments.get(segment)
-        if found and len(found.said) < _MAX_SAID:
+        if self.listens and found and len(found.said) < _MAX_SAID:
             found.said.append(event[Event.TEXT : Event.TEXT + min(length, Event.TEXT_SIZE)])
+            self._trace.bulk += 1
 
     def _control(self) -> tuple[int, ...]:
         """The control map's fields, in the order of CONTROL."""

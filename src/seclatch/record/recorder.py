@@ -25,12 +25,16 @@ _SHARE = 10
 """Of a long recording most time would go into summing up what there is so far, again and again."""
 
 
+MOST = 1_000_000
+"""Half a million processes that exec once; some 5 GB of memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """`seconds`: record no longer than that. `observe` gets what there is so far, every `every`
     seconds, `save` the same every `save_every` and when SIGUSR1 asks for it; neither at the end.
-    `most`: end when so many processes have been seen; `lost` says so then. `tell`
-    gets what the user should know meanwhile. `backend`: ebpf, ptrace, or auto for ptrace only where
+    `most`: end when so much has been seen (Trace.bulk); `lost` says so then. `tell` gets what the
+    user should know meanwhile. `backend`: ebpf, ptrace, or auto for ptrace only where
     eBPF is not to be had.
 
     `sights`, if given, is filled with a closer look (eBPF only), and `watch` gets the trace after
@@ -42,7 +46,7 @@ class Options:
     every: float = 0.25
     save: Callable[[Recording], None] | None = None
     save_every: float = 5.0
-    most: int | None = None
+    most: int = MOST
     tell: Callable[[str], None] = lambda _: None
     backend: str = "auto"
     sights: Sights | None = None
@@ -109,15 +113,21 @@ class Recorder:
         self._subject.look(self._trace, self._options)
         self._options.watch(self._trace)
         if self._is_full():
-            # What the living did from here on is not known: an end by this limit is a loss.
-            lost = self._trace.lost
-            left = len(self._subject.living(self._trace))
-            self._trace.lost = replace(lost, processes=lost.processes + left)
+            self._lose_the_rest()
         return self._sum_up(ended, complete=True)
 
     def _is_full(self) -> bool:
-        most = self._options.most
-        return most is not None and len(self._trace.processes) >= most
+        return self._trace.bulk >= self._options.most
+
+    def _lose_the_rest(self) -> None:
+        """What the living did from here on is not known: an end by this limit is a loss."""
+        lost = self._trace.lost
+        left = len(self._subject.living(self._trace))
+        self._trace.lost = replace(lost, processes=lost.processes + left)
+        self._options.tell(
+            f"the recording ends at {self._options.most:,} processes and execs, and what it is of "
+            "goes on"
+        )
 
     def _show(self) -> None:
         """Hand out what there is so far to those whose time has come."""

@@ -13,6 +13,9 @@ VERBS = frozenset({"create", "run", "exec"})
 BEGINNINGS = frozenset({Kind.ROOT, Kind.FORK, Kind.FOUND, Kind.MEMBER, Kind.JOINED})
 """Kinds of segments with which a process begins, as far as it is known."""
 
+UNIT = 64
+"""So many words of a command line, or different calls, count in a trace's bulk as one segment."""
+
 CallKey = tuple[bool, int]
 """(whether through the 32-bit ABI, number)."""
 
@@ -125,7 +128,8 @@ class Lost:
 class Trace:
     """All that was seen so far. `starts`: segments whose program may be a runtime at its work;
     `callers`: those that were noticed outside of the watched container by its id; `named`: ids of
-    the containers that the command names."""
+    the containers that the command names. `bulk`: how much all this is, in segments and what takes
+    as much memory (1 to 4 kB)."""
 
     processes: dict[int, Process] = field(default_factory=dict)
     segments: dict[int, Segment] = field(default_factory=dict)
@@ -138,6 +142,7 @@ class Trace:
     lost: Lost = Lost()
     callers: set[int] = field(default_factory=set)
     named: tuple[str, ...] = ()
+    bulk: int = 0
 
     def begin(self, segment: Segment, pid: int) -> None:
         """Add a segment; one that was forked, or whose past is not known, begins a process."""
@@ -157,6 +162,7 @@ class Trace:
             segment.process = before.process
         if VERBS.intersection(segment.argv):
             self.starts.append(segment.id)
+        self.bulk += 1 + len(segment.argv) // UNIT
         self.segments[segment.id] = segment
         self.processes[segment.process].segments.append(segment.id)
 
