@@ -39,6 +39,7 @@ from seclatch.report.text import printable
 from seclatch.system.bpf import VerifierError
 
 _READY = 3  # the descriptor that the front listens to
+_SAVE_FIRST = 1.0  # so that one which is killed leaves something
 _SAVE_EVERY = 60.0
 _PATIENCE = 5.0
 _INTERVAL = 0.05
@@ -73,10 +74,10 @@ def attend(depot: Depot, wish: Wish, front: int, find_image: FindImage) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     with contextlib.suppress(OSError):  # an engine's protection from being killed is not for us
         Path("/proc/self/oom_score_adj").write_text("0")
-    slot = depot.claim()
-    path = depot.reserve(slot, wish)
+    slot, path = depot.claim(wish)
     options = Options(
         save=_saver(depot, path),
+        save_first=_SAVE_FIRST,
         save_every=_SAVE_EVERY,
         interval=_INTERVAL,
         most=_MOST,
@@ -88,10 +89,8 @@ def attend(depot: Depot, wish: Wish, front: int, find_image: FindImage) -> None:
             subject = _Started(front, backend.maps, question)
             recording = Recorder(backend, subject, options).record()
         _save(depot, path, recording)
-    except BaseException:
-        if not path.stat().st_size:  # nothing but the name was taken
-            path.unlink()
-        raise
+    finally:
+        os.close(slot)
 
 
 def _saver(depot: Depot, path: Path) -> Callable[[Recording], None]:

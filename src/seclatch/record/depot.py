@@ -2,7 +2,8 @@
 
 It is root's alone, so nobody else can put a link or a file in the way. What recorders at work
 share are files there: each holds one of `at_once` slots by a lock, which ends with it however it
-ends, and has written into it who it is.
+ends, and has written into it who it is and how its file will be called. That reserves the name:
+there is no file before there is a recording. Slots are looked at and taken by one at a time.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from seclatch.record.annotation import Wish
 
 _LOG = "log"
 _MAX_LOG = 1 << 18
+_TRIES, _PAUSE = 200, 0.005
 SUFFIX = ".json.gz"
 
 
@@ -62,8 +64,34 @@ class Depot:
                 remedy=f"chown root:root {self.path} && chmod 700 {self.path}",
             )
 
-    def claim(self) -> int:
-        """Take one of the slots; its descriptor is to be kept open. Raises LimitError, OSError."""
+    def claim(self, wish: Wish) -> tuple[int, Path]:
+        """Take one of the slots and choose a file that nobody has. The slot's descriptor is to be
+        kept open. Raises LimitError, OSError."""
+        with self._alone():
+            slot = self._take_slot()
+            try:
+                path = self._choose(wish)
+                entry = Slot(
+                    pid=os.getpid(), name=wish.name, identifier=wish.identifier, file=path.name
+                )
+                os.ftruncate(slot, 0)
+                os.pwrite(slot, msgspec.json.encode(entry), 0)
+            except BaseException:
+                os.close(slot)
+                raise
+            return slot, path
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While no other recorder counts or takes anything. Raises LimitError, OSError."""
+        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _lock(folder)
+            yield
+        finally:
+            os.close(folder)
+
+    def _take_slot(self) -> int:
         for number in range(self.limits.at_once):
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             fd = os.open(self.path / f".slot-{number}", flags, 0o600)
@@ -72,26 +100,21 @@ class Depot:
             except BlockingIOError:
                 os.close(fd)
                 continue
+            os.ftruncate(fd, 0)  # what a dead recorder has left
             return fd
         raise LimitError(f"{self.limits.at_once} containers are being recorded already")
 
-    def reserve(self, slot: int, wish: Wish) -> Path:
-        """Choose a file that nobody has, and write it down. Raises LimitError, OSError."""
-        if len(self.recordings()) >= self.limits.recordings:
+    def _choose(self, wish: Wish) -> Path:
+        taken = {each.name for each in self.recordings()} | {each.file for each in self._look()}
+        if len(taken) >= self.limits.recordings:
             raise LimitError(f"there are {self.limits.recordings} recordings already")
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         for number in range(1000):
             more = f"-{number}" if number else ""
-            path = self.path / f"{wish.name}-{wish.short}-{moment}{more}{SUFFIX}"
-            with contextlib.suppress(FileExistsError):
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-                break
-        else:
-            raise LimitError(f"every name like {path.name} is taken")
-        entry = Slot(pid=os.getpid(), name=wish.name, identifier=wish.identifier, file=path.name)
-        os.ftruncate(slot, 0)
-        os.pwrite(slot, msgspec.json.encode(entry), 0)
-        return path
+            name = f"{wish.name}-{wish.short}-{moment}{more}{SUFFIX}"
+            if name not in taken:
+                return self.path / name
+        raise LimitError(f"every name like {name} is taken")
 
     def recordings(self) -> list[Path]:
         """All recordings, the unfinished ones too."""
@@ -105,8 +128,13 @@ class Depot:
                 f"recordings would take {others + size} bytes, {self.limits.size} are allowed"
             )
 
-    def running(self) -> Iterator[Slot]:
-        """The recorders at work: those that hold a lock."""
+    def running(self) -> list[Slot]:
+        """The recorders at work. Raises LimitError, OSError."""
+        with self._alone():  # who takes a slot meanwhile would find it locked by us
+            return [*self._look()]
+
+    def _look(self) -> Iterator[Slot]:
+        """The slots that are locked, and have been written into."""
         for path in sorted(self.path.glob(".slot-*")):
             with contextlib.suppress(OSError, msgspec.DecodeError), path.open("rb") as file:
                 try:
@@ -123,3 +151,13 @@ class Depot:
             line = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {sentence}\n"
             with path.open("a") as file:
                 file.write(line)
+
+
+def _lock(folder: int) -> None:
+    """Not for ever: whoever has the lock may be stopped, and a container's start waits for us."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(_PAUSE)
+    raise LimitError("another recorder has kept the directory locked for a second")

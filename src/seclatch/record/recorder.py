@@ -32,7 +32,8 @@ MOST = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Options:
     """`seconds`: record no longer than that. `observe` gets what there is so far, every `every`
-    seconds, `save` the same every `save_every` and when SIGUSR1 asks for it; neither at the end.
+    seconds, `save` the same after `save_first`, then every `save_every`, and when SIGUSR1 asks for
+    it; neither at the end.
     `most`: end when so much has been seen (Trace.bulk); `lost` says so then. `tell` gets what the
     user should know meanwhile. `backend`: ebpf, ptrace, or auto for ptrace only where
     eBPF is not to be had.
@@ -45,6 +46,7 @@ class Options:
     observe: Callable[[Recording], None] | None = None
     every: float = 0.25
     save: Callable[[Recording], None] | None = None
+    save_first: float = 5.0
     save_every: float = 5.0
     most: int = MOST
     tell: Callable[[str], None] = lambda _: None
@@ -94,7 +96,7 @@ class Recorder:
         self._stopped = False
         self._asked = False
         self._next_look = time.monotonic() + options.every
-        self._next_save = time.monotonic() + options.save_every
+        self._next_save = time.monotonic() + options.save_first
 
     def record(self) -> Recording:
         """Follow the subject to its end, detach, sum up."""

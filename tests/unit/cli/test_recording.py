@@ -134,6 +134,11 @@ def test_a_bad_file_among_many_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_no_name_is_nobody_s(tmp_path: Path) -> None:
+    done = seclatch("record", "flush", "--record-dir", str(tmp_path), "")
+    assert (done.returncode, "NAME is empty" in done.stderr) == (2, True)
+
+
 def test_generate_for_another_architecture_too(tmp_path: Path) -> None:
     path = tmp_path / "a.recording.json"
     store.write(path, recording(calls("program", "read open fork", 1234)))

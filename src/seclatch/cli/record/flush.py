@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 import time
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import click
@@ -37,6 +39,8 @@ def command(record_dir: PurePosixPath | None, name: str) -> None:
       seclatch record flush web
       seclatch show "$(seclatch record flush 3f4c8a)"
     """
+    if not name:  # every id begins with nothing
+        raise click.UsageError("NAME is empty.")
     meant: list[tuple[Depot, Slot]] = []
     for depot in _depots(record_dir):
         depot.check()
@@ -78,22 +82,44 @@ def _depots(directory: PurePosixPath | None) -> list[Depot]:
 def _flush(depot: Depot, slot: Slot) -> str:
     """Ask by SIGUSR1 and wait until the file is another one: it is always replaced as a whole."""
     path = depot.path / slot.file
+    before = _inode(path)
     try:
-        before = path.stat().st_ino
         process = os.pidfd_open(slot.pid)
-        try:
-            if slot in depot.running():  # it is still that recorder whose pid this is
-                signal.pidfd_send_signal(process, signal.SIGUSR1)
-        finally:
-            os.close(process)
+    except ProcessLookupError as error:
+        raise _ended(path) from error
+    try:
+        if slot not in depot.running():  # the pid may be somebody else's by now
+            raise _ended(path)
+        signal.pidfd_send_signal(process, signal.SIGUSR1)
         deadline = time.monotonic() + _PATIENCE
-        while path.stat().st_ino == before:
-            if time.monotonic() > deadline:
-                raise SeclatchError(
-                    f"waiting for {path}: the recorder does not write it",
-                    remedy=f"see {depot.path / 'log'}",
-                )
+        while _inode(path) == before:
+            _expect(depot, path, process, before, deadline)
             time.sleep(0.02)
-    except (FileNotFoundError, ProcessLookupError) as error:
-        raise SeclatchError(f"asking for {path}: the recorder has ended") from error
+    except ProcessLookupError as error:
+        raise _ended(path) from error
+    finally:
+        os.close(process)
     return str(path)
+
+
+def _expect(depot: Depot, path: Path, process: int, before: int, deadline: float) -> None:
+    """Whether the file can still be expected. Raises SeclatchError."""
+    over = bool(select.select([process], [], [], 0)[0])
+    if over and _inode(path) == before:  # it may have written last of all
+        raise _ended(path)
+    if time.monotonic() > deadline:
+        raise SeclatchError(
+            f"waiting for {path}: the recorder does not write it",
+            remedy=f"see {depot.path / 'log'}",
+        )
+
+
+def _inode(path: Path) -> int:
+    """0 of a file that is not there yet."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_ino
+    return 0
+
+
+def _ended(path: Path) -> SeclatchError:
+    return SeclatchError(f"asking for {path}: the recorder has ended")
