@@ -127,6 +127,34 @@ def test_follow_tells_of_each_call_once(tmp_path: Path) -> None:
     assert re.fullmatch(r"(mkdir|dash|sh)\[\d+\]", who)
 
 
+@pytest.mark.parametrize("options", [[], ["--follow"], ["--backend", "ptrace", "--follow"]])
+def test_who_stops_listening_does_not_end_the_recording(options: list[str], tmp_path: Path) -> None:
+    words = [SECLATCH, "record", *options, "-o", tmp_path / "x.json", "--"]
+    script = "sleep 0.5; mkdir /proc/x 2>/dev/null; sleep 0.5; exit 7"
+    with subprocess.Popen([*words, "sh", "-c", script], stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        process.stderr.close()
+        assert process.wait(60) == 7
+    recording = store.read(tmp_path / "x.json")
+    assert recording.complete
+    assert "mkdir" in {each.name for each in recording.calls}
+
+
+def test_a_disk_that_is_full_for_a_moment(tmp_path: Path) -> None:
+    """The command fills it, has the recorder save, and makes room again."""
+    small = tmp_path / "small"
+    small.mkdir()
+    ask = "kill -USR1 $PPID; sleep 0.5; kill -USR1 $PPID; sleep 0.5"
+    script = f"cat /dev/zero > {small}/fill 2>/dev/null; {ask}; rm {small}/fill; exit 7"
+    record = f'{SECLATCH} record -o {small}/x.json -- sh -c "$1"; status=$?'
+    around = f"mount -t tmpfs -o size=1m none {small}; {record}; cp {small}/x.json {tmp_path}"
+    words = ["unshare", "-m", "sh", "-c", f"{around}; exit $status", "sh", script]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 7, done.stderr
+    assert done.stderr.count("No space left on device") == 1
+    assert store.read(tmp_path / "x.json").complete
+
+
 def test_the_recording_ends_after_the_seconds_and_the_command_does_not(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     script = "sleep 1; mkdir /proc/x; exit 5"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,8 @@ import click
 
 from seclatch.cli.lazy import OpenCommand
 from seclatch.cli.leave import leave
-from seclatch.report.text import printable
+from seclatch.cli.record import voice
+from seclatch.errors import SeclatchError
 
 if TYPE_CHECKING:
     from seclatch.model.recording import Recording
@@ -106,21 +107,21 @@ def command(
     shown = container is not None and not follow and not quiet and sys.stderr.isatty()
     options = recorder.Options(
         seconds,
-        observe := _observer(follow=follow, shown=shown),
+        observe := voice.observer(follow=follow, shown=shown),
         every=1.0 if shown else 0.25,
         # so that it survives the recorder as far as it got
-        save=lambda recording: _write(path, recording),
-        tell=lambda sentence: None if quiet else _say([sentence]),
+        save=_saver(path),
+        tell=lambda sentence: None if quiet else voice.say([sentence]),
         backend=backend,
     )
     status, recording = record(options)
     _write(path, recording)
     if shown:
-        click.echo("\r\033[K", nl=False, err=True)
+        voice.echo("\r\033[K", nl=False)
     if follow and observe:
         observe(recording)
     if not quiet:
-        _describe(recording, path)
+        voice.describe(recording, path)
     leave(status)
 
 
@@ -130,27 +131,19 @@ def _write(path: Path, recording: Recording) -> None:
     store.write(path, recording)
 
 
-def _describe(recording: Recording, path: Path) -> None:
-    from seclatch.report.progress import describe  # noqa: PLC0415
+def _saver(path: Path) -> Callable[[Recording], None]:
+    """Save what there is so far; where that fails it is said once, and there may be room later."""
+    failed: list[SeclatchError] = []
 
-    _say(describe(recording, str(path)))
+    def save(recording: Recording) -> None:
+        try:
+            _write(path, recording)
+        except SeclatchError as error:
+            if not failed:
+                voice.say([f"{error}; recording goes on, and is written again"])
+            failed.append(error)
 
-
-def _observer(*, follow: bool, shown: bool) -> Callable[[Recording], None] | None:
-    """What is to be said while recording, if anything."""
-    if follow:
-        from seclatch.report.progress import Follower  # noqa: PLC0415
-
-        follower = Follower()
-        return lambda recording: _say(follower.news(recording))
-    return _show if shown else None
-
-
-def _show(recording: Recording) -> None:
-    from seclatch.report.progress import sum_up_so_far  # noqa: PLC0415
-
-    line = f"seclatch: {sum_up_so_far(recording)}; ctrl-C ends this"
-    click.echo(f"\r\033[K{line}", nl=False, err=True)
+    return save
 
 
 def _of_command(args: tuple[str, ...]) -> _Record:
@@ -169,11 +162,6 @@ def _of_container(word: str) -> _Record:
     identifier = found.container.id if found.container else ""
     target = Target(found.pid, word, identifier, find_image(found.pid, identifier))
     return lambda options: (0, record_container(target, options))
-
-
-def _say(lines: Iterable[str]) -> None:
-    for line in lines:
-        click.echo(f"seclatch: {printable(line)}", err=True)
 
 
 def _free_name(program: str) -> Path:
