@@ -9,11 +9,12 @@ name (`docker start NAME`), the engine is asked for the id before (`seclatch.rec
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from seclatch.record.trace import Process, Segment, Trace
+from seclatch.record.trace import Process, Trace
 
 _MAX_ID = 127
 _VERBS = {"create", "start", "run", "delete", "kill", "state"}
@@ -23,7 +24,7 @@ _AFTER_PATH = (b"/", b"?", b" ")
 def attribute(trace: Trace) -> Trace:
     """Answer the trace without what daemons did for others.
 
-    The daemons themselves serve everybody: they are kept as a whole if they served this command.
+    The daemons themselves serve everybody: those that took part are kept as a whole.
     """
     if not any(process.found_running for process in trace.processes.values()):
         return trace
@@ -46,6 +47,9 @@ def restrict(trace: Trace, kept: set[int]) -> Trace:
         trace.lost,
         trace.callers & segments.keys(),
         trace.named,
+        trace.bulk,
+        [each for each in trace.speakers if each in segments],
+        {pair for pair in trace.links if kept.issuperset(pair)},
     )
 
 
@@ -55,34 +59,55 @@ def find_kept(trace: Trace) -> set[int]:
     own: set[int] = set()
     served: set[int] = set()
     ids: dict[int, set[str]] = {}
-    daemons: set[int] = set()
-    for number in sorted(trace.processes):  # parents before children
+    daemons = {each.id for each in trace.processes.values() if each.found_running}
+    trusted = _find_trusted(trace, daemons)
+    for number in sorted(trace.processes.keys() - daemons):  # parents before children
         process = trace.processes[number]
-        if process.found_running:
-            daemons.add(number)
-            continue
         parent = process.parent
         if parent is None or parent in own:
             own.add(number)
             continue
+        if parent not in trusted and parent not in ids:
+            continue
         ids[number] = ids.get(parent, set()) | set(_ids(trace, process))
         if any(said.has(each) for each in ids[number]):
             served.add(number)
-    return own | served | (_involved(trace, served, daemons) if served else set())
+    return own | served | (_involved(trace, served, trusted) if served else set())
 
 
-def _involved(trace: Trace, served: set[int], daemons: set[int]) -> set[int]:
-    """The daemons that made what was served, and those that are no shims of other containers."""
-    parents = {trace.processes[each].parent for each in served}
+def _find_trusted(trace: Trace, daemons: set[int]) -> set[int]:
+    """The daemons that may be engines of the command's: root's, the recording user's, those of the
+    user to whose daemon the command is connected. Anybody may call a program `containerd`."""
+
+    def user(daemon: int) -> int:
+        return trace.segments[trace.processes[daemon].segments[0]].facts.uid
+
+    users = {0, os.getuid(), int(os.environ.get("SUDO_UID", "0"))}
+    users |= {user(each) for each in _answering(trace, daemons)}
+    return {each for each in daemons if user(each) in users}
+
+
+def _answering(trace: Trace, daemons: set[int]) -> set[int]:
+    """The daemons at the other end of the command's connections."""
     return {
-        each
-        for each in daemons
-        if each in parents or not _is_shim(trace.segments[trace.processes[each].segments[0]])
+        daemon
+        for client, daemon in trace.links
+        if daemon in daemons and not is_under_daemon(trace, trace.processes[client])
     }
 
 
-def _is_shim(segment: Segment) -> bool:
-    return PurePosixPath(segment.file).name.startswith("containerd-shim")
+def _involved(trace: Trace, served: set[int], daemons: set[int]) -> set[int]:
+    """The daemons that made what was served, those that the command asked for it, and those between
+    the two (containerd, between Docker and a shim that is there already)."""
+    made = {trace.processes[each].parent for each in served}
+    asked = _answering(trace, daemons)
+    between = {
+        each
+        for each in daemons
+        if any((each, other) in trace.links for other in asked)
+        and any((each, other) in trace.links for other in made)
+    }
+    return {each for each in daemons if each in made} | asked | between
 
 
 def _ids(trace: Trace, process: Process) -> Iterator[str]:
@@ -113,7 +138,7 @@ class _Said:
     def __init__(self, trace: Trace) -> None:
         texts: list[bytes] = []
         for segment in trace.segments.values():
-            if not _under_daemon(trace, trace.processes[segment.process]):
+            if not is_under_daemon(trace, trace.processes[segment.process]):
                 texts += segment.said
         self._all = b"\0".join(texts)
         self._answers: dict[str, bool] = dict.fromkeys(trace.named, True)
@@ -131,7 +156,8 @@ class _Said:
         return any(text in self._all for text in [*paths, bytes([len(word)]) + word])
 
 
-def _under_daemon(trace: Trace, process: Process) -> bool:
+def is_under_daemon(trace: Trace, process: Process) -> bool:
+    """Whether it comes from an engine that ran already, or is one."""
     at: Process | None = process
     while at is not None:
         if at.found_running:

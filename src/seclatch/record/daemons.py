@@ -77,13 +77,21 @@ def _follow(maps: Maps, harvest: Harvest, pid: int, number: int) -> bool:
         0,
         time.monotonic_ns(),
         pid,
-        Facts(comm=(process / "comm").read_text().strip()),
+        Facts(comm=(process / "comm").read_text().strip(), uid=_user(process)),
         file=str((process / "exe").readlink()),
         argv=read_argv(process),
     )
     harvest.register(segment, number, pid)
     _add_threads(maps, process, number)
     return True
+
+
+def _user(process: Path) -> int:
+    """Its real user: of one that may not be dumped the folder in /proc is root's (proc(5))."""
+    for line in (process / "status").read_bytes().split(b"\n"):
+        if line.startswith(b"Uid:"):
+            return int(line.split()[1])
+    return -1
 
 
 def _add_threads(maps: Maps, process: Path, number: int) -> None:

@@ -14,6 +14,7 @@ from seclatch.record.attribution import attribute, find_kept
 from seclatch.record.backend import Backend
 from seclatch.record.choice import choose
 from seclatch.record.inquiry import Inquiry, find_client, find_named
+from seclatch.record.links import Links
 from seclatch.record.recorder import HELD, STOP, Options, Recorder
 from seclatch.record.specification import Specifications
 from seclatch.record.trace import Trace
@@ -80,6 +81,7 @@ class _Command:
         self._requests = 0
         self._inquiry = Inquiry(find_client(command))
         self._specifications = Specifications()
+        self._links = Links()
 
     def begin(self, backend: Backend) -> None:
         """Follow the daemons that run, start the command."""
@@ -127,6 +129,8 @@ class _Command:
         if options.ask:
             self._inquiry.look(trace)
         self._specifications.look(trace)
+        if self._daemons:
+            self._links.look(trace)
         if options.insist and self._requests > 1:
             self._end_all(trace)
         ended = self._status is not None

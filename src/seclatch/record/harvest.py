@@ -242,6 +242,8 @@ class Harvest:
         length = WORD.unpack_from(event, Event.TEXT_LENGTH)[0]
         found = self._trace.segments.get(segment)
         if self.listens and found and len(found.said) < _MAX_SAID:
+            if not found.said:
+                self._trace.speakers.append(segment)
             found.said.append(event[Event.TEXT : Event.TEXT + min(length, Event.TEXT_SIZE)])
             self._trace.bulk += 1
 

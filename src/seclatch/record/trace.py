@@ -129,7 +129,8 @@ class Trace:
     """All that was seen so far. `starts`: segments whose program may be a runtime at its work;
     `callers`: those that were noticed outside of the watched container by its id; `named`: ids of
     the containers that the command names. `bulk`: how much all this is, in segments and what takes
-    as much memory (1 to 4 kB)."""
+    as much memory (1 to 4 kB). `speakers`: segments that have said something to a Unix socket;
+    `links`: pairs of processes that were connected by one, both ways round."""
 
     processes: dict[int, Process] = field(default_factory=dict)
     segments: dict[int, Segment] = field(default_factory=dict)
@@ -143,6 +144,8 @@ class Trace:
     callers: set[int] = field(default_factory=set)
     named: tuple[str, ...] = ()
     bulk: int = 0
+    speakers: list[int] = field(default_factory=list)
+    links: set[tuple[int, int]] = field(default_factory=set)
 
     def begin(self, segment: Segment, pid: int) -> None:
         """Add a segment; one that was forked, or whose past is not known, begins a process."""

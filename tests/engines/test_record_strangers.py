@@ -1,0 +1,68 @@
+"""Of the engines that run, those alone are recorded that took part in the command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from seclatch.model.recording import Recording
+from tests.engines.docker import Docker
+from tests.engines.engine import Done, Engine
+from tests.engines.test_record import Recorded, programs, recorded, recorded_of
+
+__all__ = ["recorded", "recorded_of"]  # fixtures
+Record = Callable[[Callable[[], Done]], tuple[Done, Recording]]
+
+
+@pytest.fixture(params=[0, 65534], ids=["root", "nobody"])
+def namesake(request: pytest.FixtureRequest) -> Iterator[int]:
+    """A program that is called containerd, busy, and has nothing to do with containers."""
+    with tempfile.TemporaryDirectory(prefix="seclatch-namesake-") as folder:
+        Path(folder).chmod(0o755)
+        program = shutil.copy("/bin/dash", Path(folder) / "containerd")
+        words = [program, "-c", "while :; do kill -0 $$; read -t 1 x; sleep 0.1; done"]
+        with subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=request.param
+        ) as process:
+            yield process.pid
+            process.kill()
+
+
+def engines(recording: Recording) -> dict[str, int]:
+    """The programs of those that ran already, with their pids."""
+    return {
+        os.path.basename(each.images[0].exe): each.pid  # noqa: PTH119
+        for each in recording.processes
+        if each.found_running
+    }
+
+
+def test_a_namesake_of_an_engine_is_none(
+    engine: Engine, runtime: str, recorded: Recorded, namesake: int
+) -> None:
+    done, recording = recorded(lambda: engine.run("/bin/exit42", runtime=runtime))
+    assert done.returncode == 42
+    assert programs(recording) == [["/bin/exit42"]]
+    assert namesake not in {each.pid for each in recording.processes}
+    names = {"docker": {"dockerd", "containerd"}, "podman": set(), "containerd": {"containerd"}}
+    assert set(engines(recording)) == names[engine.name]
+
+
+def test_who_passes_an_exec_session_on_is_known(
+    docker: Docker, recorded_of: Callable[[Engine], Recorded]
+) -> None:
+    """From dockerd by containerd to a shim that is there already."""
+    container = docker.detach("/bin/sleep", "100")
+    other = docker.detach("/bin/sleep", "100")
+    done, recording = recorded_of(docker)(lambda: docker.exec(container, "/bin/exit42"))
+    assert done.returncode == 42
+    assert set(engines(recording)) == {"dockerd", "containerd", "containerd-shim-runc-v2"}
+    assert sum(each.found_running for each in recording.processes) == 3
+    docker.remove(container)
+    docker.remove(other)
