@@ -131,6 +131,37 @@ def test_execs_and_what_is_asked_for_before_the_end(fresh: Engine, seclatch: Adm
     assert seclatch("record", "flush", "long").returncode == 125
 
 
+def test_who_shares_its_process_ids_is_not_in_it(
+    own_host: PrivateHost, seclatch: Administrator, image: Path, tmp_path: Path
+) -> None:
+    """Another container, and a process of the host: before its mounts are known, and after."""
+    require("dockerd")
+    engine = docker(own_host, tmp_path)
+    engine.load(image)
+    seclatch.must("install", "docker", "--runtime", "runc", *INSTALL)
+    container = engine.detach("/bin/sleep", "1000", **options(engine, "runc", "one"))
+    share = ["--pid", f"container:{container}"]
+    assert engine.run("/bin/exit42", extra=share).returncode == 42
+    words = [
+        "nsenter",
+        "-t",
+        str(engine.pid(container)),
+        "-p",
+        "/bin/sh",
+        "-c",
+        "/bin/true; exit 7",
+    ]
+    assert own_host.run(*words).returncode == 7
+    assert engine.exec(container, "/bin/mkdir", "/tmp/x").returncode == 0
+    recording = flushed(own_host, seclatch, "one")
+    assert {words[0] for words in programs(recording)} == {"/bin/sleep", "/bin/mkdir"}
+    assert "exit 7" not in str(recording)
+    assert len(recording.containers) == 1
+    engine.remove(container)
+    ended(own_host)
+    engine.stop()
+
+
 def test_no_annotation_no_wish_no_recording(fresh: Engine, seclatch: Administrator) -> None:
     host = fresh.host
     seclatch.must("install", fresh.name, "--runtime", "runc")

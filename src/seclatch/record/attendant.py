@@ -178,7 +178,8 @@ class _Started:
         mounts = entry.facts.mounts
         if entry.process in trace.living:
             self._callers = Callers(mounts)
-            watch(self._maps, mounts=mounts, reapers=True, word=self._question.identifier)
+            # No more by pid 1 of its pid namespace, in which other containers may be.
+            watch(self._maps, mounts=mounts, word=self._question.identifier)
         elif self._held is not None:
             os.close(self._held)
             self._held = None

@@ -4,6 +4,9 @@ A session's runtime stays outside, and is over in some hundredths of a second: w
 enter it is too late to look for it. So whatever is exec'd with the container's id among its words
 is followed, and kept if it enters the container or runs the program of one that did.
 `docker logs ID` does neither.
+
+Who was forked into the container's pid namespace, before its mounts were known, is kept if it
+enters those too: other containers and processes of the host may be in that namespace.
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ class Callers:
             elif process.segments[0] == segment.id and self._calls(segment):
                 self._under[process.id] = process.id
                 trace.callers.add(segment.id)
+            elif segment.kind == Kind.JOINED and not self._is_inside(segment.facts):
+                self._under[process.id] = process.id
             if process.id in self._under and self._is_inside(segment.facts):
                 self._prove(trace, self._under[process.id], segment)
         self._looked = len(trace.segments)

@@ -80,8 +80,12 @@ def assign(trace: Trace) -> Staging:
 
 
 def find_entry(trace: Trace) -> Segment | None:
-    """Where the first container was entered; None before that."""
-    return next(iter(_find_entries(trace)), None)
+    """Where the first container was entered by what was followed; None before that."""
+    for entry in _find_entries(trace):
+        first = trace.processes[entry.process].segments[0]
+        if trace.segments[first].kind != Kind.JOINED:
+            return entry
+    return None
 
 
 def lineage(trace: Trace, segment: Segment) -> Iterator[Segment]:

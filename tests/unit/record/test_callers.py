@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from seclatch.record.callers import Callers
 from seclatch.record.staging import assign
 from tests.unit.record.traces import HOST, INSIDE, Story
@@ -83,3 +85,16 @@ def test_by_process_ids_where_the_container_has_no_mounts_of_its_own() -> None:
     assert foreign(story, callers) == {other}
     story.fork(other, INSIDE)
     assert foreign(story, callers) == set()
+
+
+def test_who_shares_the_process_ids_alone_is_a_stranger() -> None:
+    story, callers = Story(), Callers(mounts=2)
+    story.member("/bin/sleep")
+    shared = replace(HOST, pids=2)
+    stranger = story.joined(facts=shared)
+    shell = story.exec(stranger, "/bin/sh", facts=shared)
+    child = story.fork(shell, shared)
+    session = story.joined(facts=shared)
+    assert foreign(story, callers) == {stranger, shell, child, session}
+    story.exec(session, "/bin/true", facts=INSIDE)
+    assert foreign(story, callers) == {stranger, shell, child}
