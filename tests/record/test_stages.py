@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from seclatch.model.context import Context
-from tests.latch.oci import Bundle, Runtime, case, running
+from tests.conftest import Compiler
+from tests.latch.oci import SCRIPTS, Bundle, Runtime, case, running
 from tests.record.conftest import Record, Recorded
 from tests.record.straced import differences
 from tests.record.test_counts import allow_most
@@ -18,6 +19,7 @@ from tests.record.test_counts import allow_most
 pytestmark = pytest.mark.root
 MakeBundle = Callable[..., Bundle]
 
+SECLATCH = str(SCRIPTS / "seclatch")
 STATIC_TRUE = {"arch_prctl", "brk", "exit_group", "getrandom", "getuid", "mprotect", "prctl",
                "prlimit64", "readlinkat", "rseq", "set_robust_list", "set_tid_address"}  # fmt: skip
 
@@ -121,6 +123,31 @@ def test_several_containers_at_once(
     namespaces = {each.user_namespace for each in recording.containers}
     # The number of one that has gone is given to the next.
     assert (inode("user") in namespaces) == (not users)
+
+
+@pytest.mark.parametrize(
+    "flags", [[], ["--no-new-privs"], ["--cap-add", "SYS_ADMIN"]], ids=["gate", "hold", "exact"]
+)
+def test_what_the_latch_injects_is_not_the_program_s(
+    record: Record, plain: Runtime, compiler: Compiler, flags: list[str], tmp_path: Path
+) -> None:
+    """It loads the filter in the place of a program that has not begun; one that then loads a
+    filter itself, first of all, has made those calls."""
+    profile = tmp_path / "profile.json"
+    profile.write_text(
+        '{"defaultAction": "SCMP_ACT_ALLOW",'
+        ' "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"}]}'
+    )
+    program = compiler("filters_in_turn")
+    shared = ["-v", f"{program.parent}:/programs:ro", "--profile", profile]
+    more = ["--runtime", plain.name, *shared, *flags]
+    for words, loads in ((["/bin/true"], 0), ([f"/programs/{program.name}", "2"], 2)):
+        calls = [
+            record([SECLATCH, "run", "--latch", latch, *more, "--", *words]).calls("program")
+            for latch in ("gate", "suspend")
+        ]
+        assert calls[0] == calls[1]
+        assert calls[0].get("seccomp", 0) == loads
 
 
 def test_hooks_are_not_the_program(record: Record, plain: Runtime, bundle: MakeBundle) -> None:

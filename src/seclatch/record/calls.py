@@ -29,6 +29,9 @@ _MAX_ERRNO = 4095
 _SIGKILL = 1 << 9 - 1  # in a sigset_t
 
 NUMBER = {"x86_64": "pt_regs.orig_ax", "aarch64": "pt_regs.syscallno"}
+COUNTER = {"x86_64": "pt_regs.ip", "aarch64": "pt_regs.pc"}
+"""The program counter."""
+_ENTER_LENGTH = {"x86_64": 2, "aarch64": 4}  # of `syscall` and `int 0x80`; of `svc`
 
 _SEGMENT, _CALL, _MODE, _ERRNO = (Stack.KEY + 4 * n for n in range(4))
 
@@ -42,6 +45,7 @@ def write_enter(p: Program) -> None:
     p.load(8, R9, R6, 8)
     p.store(4, R7, Task.NUMBER, R9)
     p.copy_word(_SEGMENT, R7, Task.SEGMENT)
+    _find_injected(p, "injected")
     load_compat(p)
     p.jump_if("jne", R8, 0, "rare")
     p.jump_if("jge", R9, NUMBERS, "rare")
@@ -68,6 +72,33 @@ def write_enter(p: Program) -> None:
     keep_arguments(p)
     watch_writes(p)
     p.exit()
+    p.label("injected")
+    load_compat(p)
+    p.compute("or", R8, Mode.INJECTED)
+    _count_rare(p)
+    p.exit()
+
+
+def _find_injected(p: Program, injected: str) -> None:
+    """Go to `injected` if a tracer makes this call in the place of a program that has not begun.
+
+    The latch (native/inject.c) writes the instruction that enters the kernel over the program's
+    first one. A program makes its own calls from further on: a number has to be loaded before.
+    """
+    begun = p.unique("begun")
+    p.load(4, R1, R7, Task.FIRST)
+    p.jump_if("jeq", R1, 0, begun)
+    p.load(8, R3, R6, 0)
+    p.compute("add", R3, p.offsets[COUNTER[p.machine]])
+    p.point(R1, R10, Stack.POINTER)
+    p.move(R2, 8)
+    p.call(Helper.PROBE_READ_KERNEL)
+    p.load(4, R1, R10, Stack.POINTER)
+    p.compute("sub", R1, _ENTER_LENGTH[p.machine])
+    p.load(4, R2, R7, Task.FIRST)
+    p.jump_if("jeq", R1, R2, injected, bits=32)
+    p.store_value(4, R7, Task.FIRST, 0)
+    p.label(begun)
 
 
 def write_exit(p: Program) -> None:

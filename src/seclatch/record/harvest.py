@@ -210,6 +210,8 @@ class Harvest:
             compat = bool(mode & Mode.COMPAT)
             if found is None:
                 stray[compat, call] += count
+            elif mode & Mode.INJECTED:
+                found.injected[compat, call] = count
             elif mode & Mode.DENIED:
                 found.denied[compat, call, errno] = count
             else:

@@ -68,7 +68,8 @@ class Task:
     STATE = 12
     SUSPENDED = 16
     NUMBER = 20  # of the call entered last
-    SIZE = 24
+    FIRST = 24  # lower half of the address at which a program begins that was exec'd under a tracer
+    SIZE = 28
 
 
 class Slot:
@@ -128,6 +129,7 @@ class Mode(IntFlag):
 
     COMPAT = 1
     DENIED = 2
+    INJECTED = 4  # made by the program's tracer, before its first instruction
 
 
 RARE_KEY = struct.Struct("=IIIi")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seclatch.record.assembler import R0, R1, R2, R3, R6, R7, R8, R9, R10, Helper
-from seclatch.record.calls import write_refusal
+from seclatch.record.calls import COUNTER, write_refusal
 from seclatch.record.layout import SECCOMP_MODE_DEAD, Event, Kind, Slot, State, Task
 from seclatch.record.primitives import Stack
 from seclatch.record.program import Program
@@ -123,6 +123,7 @@ def write_exec(p: Program) -> None:
     p.send(Kind.EXEC, Event.EXEC_SIZE, lambda: _write_image(p))
     p.write_entry(State.ENTERED)
     p.copy_word(Stack.TASK + Task.NUMBER, R10, Stack.NEWS)
+    _note_first_instruction(p)
     p.put_entry()
     p.leave_segment()
     p.label("out")
@@ -144,6 +145,19 @@ def write_exec(p: Program) -> None:
     p.call(Helper.CURRENT_PID_TGID)
     p.store(4, R10, Stack.OTHER, R0)
     p.jump("known")
+
+
+def _note_first_instruction(p: Program) -> None:
+    """Where a tracee's new program begins: a call from there is its tracer's. The registers are
+    those already with which it will return from exec (begin_new_exec, START_THREAD)."""
+    untraced = p.unique("untraced")
+    p.load(4, R1, R8, p.offsets["task_struct.ptrace"])
+    p.jump_if("jeq", R1, 0, untraced)
+    p.move(R1, R8)
+    p.call(Helper.TASK_PT_REGS)
+    p.read_kernel(8, R0, p.offsets[COUNTER[p.machine]], Stack.POINTER)
+    p.copy_word(Stack.TASK + Task.FIRST, R10, Stack.POINTER)
+    p.label(untraced)
 
 
 def _write_image(p: Program) -> None:

@@ -72,6 +72,7 @@ _OF_MACHINE = {
     "x86_64": (
         "task_struct.thread_info.status",
         "pt_regs.orig_ax",
+        "pt_regs.ip",
         "pt_regs.di",
         "pt_regs.si",
         "pt_regs.dx",
@@ -83,7 +84,7 @@ _OF_MACHINE = {
         "pt_regs.bp",
     ),
     "aarch64": ("task_struct.thread_info.flags", "pt_regs.syscallno", "pt_regs.orig_x0",
-                "pt_regs.regs"),
+                "pt_regs.regs", "pt_regs.pc"),
 }  # fmt: skip
 
 Offsets = dict[str, int]

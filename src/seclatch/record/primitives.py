@@ -29,12 +29,12 @@ class Stack:
     SEGMENT = -32
     TGID = -36
     OTHER = -40
-    TASK = -64
     KEY = -80
     ONE = -88
     CLOSED = -120
     NEWS = -124
     WORD = -200
+    TASK = -232
 
 
 @dataclass(frozen=True, slots=True)

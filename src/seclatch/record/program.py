@@ -165,6 +165,7 @@ class Program(Primitives):
         self.copy_word(entry + Task.SLOT, R10, Stack.NEW_SLOT)
         self.store_value(4, R10, entry + Task.STATE, state)
         self.store_value(4, R10, entry + Task.NUMBER, 0)
+        self.store_value(4, R10, entry + Task.FIRST, 0)
         filters = self.offsets["task_struct.seccomp.filter_count"]
         self.read_kernel(4, R8, filters, entry + Task.FILTERS)
         self.read_kernel(4, R8, self.offsets["task_struct.ptrace"], entry + Task.SUSPENDED)

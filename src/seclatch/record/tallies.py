@@ -21,6 +21,9 @@ def tell_calls(view: View, names: Names) -> Iterator[model.Calls]:
         for (compat, number), count in segment.calls.items():
             key = (process, stage, compat, number)
             total[key] = total.get(key, 0) + count
+        for (compat, number), count in segment.injected.items():
+            key = (process, view.rank_before(segment), compat, number)
+            total[key] = total.get(key, 0) + count
     for (process, stage, compat, number), count in sorted(total.items()):
         arch, call, name = names.words(compat, number)
         yield model.Calls(

@@ -56,7 +56,8 @@ class Facts:
 @dataclass(slots=True)
 class Segment:
     """One process from `time` (ns of CLOCK_MONOTONIC) on, until its next segment; or one thread
-    of it, when that alone has loaded a filter."""
+    of it, when that alone has loaded a filter. `injected`: calls that its tracer made in its place,
+    before its program's first instruction."""
 
     id: int
     kind: Kind
@@ -70,6 +71,7 @@ class Segment:
     argv_cut: bool = False
     calls: Counter[CallKey] = field(default_factory=Counter)
     denied: Counter[DenialKey] = field(default_factory=Counter)
+    injected: Counter[CallKey] = field(default_factory=Counter)
     arguments: Counter[ArgumentKey] = field(default_factory=Counter)
     said: list[bytes] = field(default_factory=list)
 

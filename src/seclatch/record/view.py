@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from seclatch.model.stage import Stage
 from seclatch.record.layout import Kind
-from seclatch.record.staging import Staging
+from seclatch.record.staging import Staging, lineage
 from seclatch.record.trace import Segment, Trace
 
 _RANKS = {stage: rank for rank, stage in enumerate(Stage)}  # in order of a start
@@ -35,6 +35,15 @@ class View:
     def stage(self, segment: Segment) -> Stage:
         """What the segment is in the start."""
         return self.staging.stages[segment.id]
+
+    def rank_before(self, segment: Segment) -> int:
+        """The stage from which its program was exec'd: what a tracer does in the place of a program
+        that has not begun is still the runtime's work, for which the latch does it."""
+        for each in lineage(self.trace, segment):
+            before = self.told(each.parent)
+            if each.kind == Kind.EXEC and before:
+                return self.rank(before)
+        return self.rank(segment)
 
     def rank(self, segment: Segment) -> int:
         """Its stage as a number: keys of enumerations take most of the time of counting."""
