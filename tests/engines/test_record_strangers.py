@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.recording import Recording
+from seclatch.record import store
 from tests.engines.docker import Docker
-from tests.engines.engine import Done, Engine
-from tests.engines.test_record import Recorded, programs, recorded, recorded_of
+from tests.engines.engine import IMAGE, Done, Engine
+from tests.engines.test_record import Recorded, client_words, programs, recorded, recorded_of
+from tests.latch.oci import SCRIPTS
 
 __all__ = ["recorded", "recorded_of"]  # fixtures
 Record = Callable[[Callable[[], Done]], tuple[Done, Recording]]
@@ -66,3 +68,38 @@ def test_who_passes_an_exec_session_on_is_known(
     assert sum(each.found_running for each in recording.processes) == 3
     docker.remove(container)
     docker.remove(other)
+
+
+def test_a_client_alone_is_told_from_a_container(
+    docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within a pid namespace of its own the recorder sees no engine."""
+    words = client_words(docker, monkeypatch, "/bin/exit42")
+    path = tmp_path / "x.json"
+    recorder = ["unshare", "-pf", "--mount-proc", SCRIPTS / "seclatch", "record", "-o", path, "--"]
+    done = docker.host.run(*recorder, *words)
+    assert done.returncode == 42
+    assert "docker asked an engine, and no container was seen to start" in done.stderr
+    assert "run seclatch on the host" in done.stderr
+    assert store.read(path).sessions == []
+
+
+def test_an_image_s_build_is_told_from_a_container(
+    docker: Docker, recorded_of: Callable[[Engine], Recorded], tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN /bin/true\n")
+    builder = {"DOCKER_BUILDKIT": "0"}
+    done, recording = recorded_of(docker)(
+        lambda: docker.host.run(
+            "docker", "-H", docker.address, "build", "--network", "none", tmp_path, env=builder
+        )
+    )
+    assert done.returncode == 0, done.stderr
+    assert recording.sessions == []
+    assert "no container was seen to start" in done.stderr
+    assert "as for a build" in done.stderr
+
+
+def test_who_asks_for_no_container_is_told_nothing(engine: Engine, recorded: Recorded) -> None:
+    done, _ = recorded(lambda: engine.command("version"))
+    assert "no container" not in done.stderr

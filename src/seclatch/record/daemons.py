@@ -38,7 +38,7 @@ def follow_daemons(maps: Maps, harvest: Harvest) -> int:
 
     The kernel programs know global ids only: from within a pid namespace none can be followed.
     """
-    if os.stat("/proc/self/ns/pid").st_ino != _INITIAL_PIDS:  # noqa: PTH116 (a magic link)
+    if not sees_host():
         return 0
     found = 0
     for pid in _find():
@@ -48,6 +48,11 @@ def follow_daemons(maps: Maps, harvest: Harvest) -> int:
             found += _follow(maps, harvest, pid, found + 1)
     harvest.listens = found > 0
     return found
+
+
+def sees_host() -> bool:
+    """Whether this process is in the initial pid namespace."""
+    return os.stat("/proc/self/ns/pid").st_ino == _INITIAL_PIDS  # noqa: PTH116 (a magic link)
 
 
 def _find() -> Iterator[int]:

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
+from seclatch.record.absence import explain_absence
 from seclatch.record.attribution import attribute, find_kept
 from seclatch.record.backend import Backend
 from seclatch.record.choice import choose
@@ -46,6 +47,8 @@ def record(command: tuple[str, ...], options: Options) -> tuple[int, Recording]:
         try:
             subject = _Command(program, command, mask)
             recording = Recorder(backend, subject, options).record()
+            if absence := explain_absence(recording, backend, subject.daemons):
+                options.tell(absence)
             return subject.wait(backend), recording
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -74,7 +77,7 @@ class _Command:
         self._command = command
         self._mask = mask
         self._pid = 0
-        self._daemons = 0
+        self.daemons = 0
         self._status: int | None = None
         self._ended = 0.0
         self._explained = False
@@ -85,8 +88,8 @@ class _Command:
 
     def begin(self, backend: Backend) -> None:
         """Follow the daemons that run, start the command."""
-        self._daemons = backend.follow_daemons()
-        if self._daemons:
+        self.daemons = backend.follow_daemons()
+        if self.daemons:
             backend.trace.named = find_named(self._command)
         reading, writing = os.pipe()
         try:
@@ -129,7 +132,7 @@ class _Command:
         if options.ask:
             self._inquiry.look(trace)
         self._specifications.look(trace)
-        if self._daemons:
+        if self.daemons:
             self._links.look(trace)
         if options.insist and self._requests > 1:
             self._end_all(trace)
@@ -167,7 +170,7 @@ class _Command:
     def living(self, trace: Trace) -> set[int]:
         """What comes from the command and still lives; daemons go on anyway."""
         living = trace.living
-        if self._daemons:
+        if self.daemons:
             daemons = {each for each in living if trace.processes[each].found_running}
             living = (living & find_kept(trace)) - daemons
         return living

@@ -1,0 +1,51 @@
+"""A client whose container was not seen: what is recorded then is the client alone, and looks like
+a recording of the container."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from seclatch.record.daemons import sees_host
+
+if TYPE_CHECKING:
+    from seclatch.model.recording import Recording
+    from seclatch.record.backend import Backend
+
+# Clients of a daemon: what they ask for does not descend from them.
+_CLIENTS = {"docker", "nerdctl", "ctr", "crictl", "podman-remote"}
+_VERBS = {"run", "start", "restart", "exec", "build", "buildx", "compose", "up", "runp"}
+
+
+def explain_absence(recording: Recording, backend: Backend, daemons: int) -> str:
+    """Say why, and what to do, if clients asked for containers and none was seen to start; else
+    nothing. `daemons`: how many engines were followed."""
+    clients = sorted(set(_find_clients(recording)))
+    if recording.sessions or not clients:
+        return ""
+    return (
+        f"{' and '.join(clients)} asked an engine, and no container was seen to start: this is a "
+        f"recording of the client alone; {_advise(backend, daemons)}"
+    )
+
+
+def _find_clients(recording: Recording) -> Iterator[str]:
+    for process in recording.processes:
+        for image in process.images:
+            name = PurePosixPath(image.exe).name
+            if name in _CLIENTS and _VERBS.intersection(image.argv):
+                yield name
+
+
+def _advise(backend: Backend, daemons: int) -> str:
+    if backend.name == "ptrace":
+        return "only --backend ebpf, which takes root, follows what an engine starts"
+    if daemons:
+        return (
+            "of what an engine starts by itself, as for a build, nobody tells whose it is: record "
+            "the image's own start, or a running container with --container"
+        )
+    if not sees_host():
+        return "engines cannot be seen from within a pid namespace: run seclatch on the host"
+    return "no engine runs on this host: run seclatch where it runs"
