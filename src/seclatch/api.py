@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seclatch.apply import launch, loadable
 from seclatch.apply.loadable import Loadable
+from seclatch.errors import SeclatchError
 from seclatch.model.profile import Profile
 from seclatch.profile.load import load as _load
 from seclatch.profile.load import parse
@@ -87,15 +88,27 @@ def record(args: Sequence[str], *, seconds: float | None = None) -> Recorded:
     """
     from seclatch.record import follow  # noqa: PLC0415 (applying needs none of it)
 
-    return Recorded(*follow.record(tuple(args), follow.Options(seconds)))
+    return Recorded(*follow.record(_command(args), follow.Options(seconds)))
 
 
 def explain(args: Sequence[str], *, seconds: float | None = None) -> Explained:
     """Run a command and explain why it fails, and whether seccomp is the cause. Takes root."""
     from seclatch.diagnose import watching  # noqa: PLC0415
 
-    status, explanation, _ = watching.explain_command(tuple(args), seconds, lambda _: None)
+    status, explanation, _ = watching.explain_command(_command(args), seconds, lambda _: None)
     return Explained(status, explanation)
+
+
+def _command(args: Sequence[str]) -> tuple[str, ...]:
+    """The words of a command. Raises SeclatchError for what is none."""
+    if isinstance(args, str | bytes):
+        raise SeclatchError(
+            f"running a command: {args!r} is one string, not its words",
+            remedy='give a list: ["ls", "-l"], or ["sh", "-c", "…"] for a shell\'s line',
+        )
+    if not args:
+        raise SeclatchError("running a command: it has no words", remedy="give its program first")
+    return tuple(args)
 
 
 def _ready(profile: Source) -> Loadable:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,39 @@ def test_recording_twice() -> None:
     for _ in range(2):
         status, recording = seclatch.record(["true"])
         assert (status, recording.commands) == (0, [["true"]])
+
+
+OTHERS = """
+import os, signal, subprocess, sys, time
+from seclatch.record import follow
+from seclatch.record.recorder import Options
+
+ended = subprocess.Popen(["sh", "-c", "exit 5"])
+os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+stopped = subprocess.Popen(["sleep", "100"])
+stopped.send_signal(signal.SIGSTOP)
+going = subprocess.Popen(["sh", "-c", "sleep 0.3; exit 6"])
+script = "for i in 1 2 3; do /bin/true & done; wait; sleep 0.5; exit 7"
+status, recording = follow.record(("sh", "-c", script), Options(backend="ptrace"))
+print(status, len(recording.processes), ended.wait(), going.wait(), stopped.poll())
+stopped.kill()
+print(stopped.wait())
+"""
+
+
+def test_other_children_stay_the_caller_s() -> None:
+    """Recorded by ptrace, which waits for tracees: not for a zombie that is there before them."""
+    done = subprocess.run(
+        [sys.executable, "-c", OTHERS], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.splitlines() == ["7 5 5 6 None", "-9"]
+
+
+@pytest.mark.parametrize("call", [seclatch.record, seclatch.explain])
+def test_what_is_no_command_is_refused(call: Callable[..., object]) -> None:
+    for words, reason in (([], "no words"), ("true", "one string"), (b"true", "one string")):
+        with pytest.raises(seclatch.SeclatchError, match=reason):
+            call(words)
 
 
 def test_the_command_line_does_not_pay_for_it() -> None:

@@ -53,20 +53,31 @@ def _status(folder: Path) -> dict[str, Any]:
 
 def thread_group(tid: int) -> int:
     """The process that a thread belongs to. Raises OSError, LookupError when it is gone."""
-    for line in Path(f"/proc/{tid}/status").read_bytes().split(b"\n"):
-        if line.startswith(b"Tgid:"):
-            return int(line.split()[1])
-    raise LookupError(tid)
+    if (found := _status_number(tid, b"Tgid:")) is None:
+        raise LookupError(tid)
+    return found
+
+
+def tracer(tid: int) -> int:
+    """The thread that traces a thread; 0 if none does."""
+    with contextlib.suppress(OSError):
+        return _status_number(tid, b"TracerPid:") or 0
+    return 0
 
 
 def count_filters(thread: int | str = "self") -> int:
     """How many filters bind a thread, or this process and so all that it starts. 0 where it is not
     told (before Linux 5.9)."""
     with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{thread}/status").read_bytes().split(b"\n"):
-            if line.startswith(b"Seccomp_filters:"):
-                return int(line.split()[1])
+        return _status_number(thread, b"Seccomp_filters:") or 0
     return 0
+
+
+def _status_number(thread: int | str, field: bytes) -> int | None:
+    for line in Path(f"/proc/{thread}/status").read_bytes().split(b"\n"):
+        if line.startswith(field):
+            return int(line.split()[1])
+    return None
 
 
 def read_argv(tid: int) -> tuple[tuple[str, ...], bool]:

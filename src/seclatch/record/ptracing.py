@@ -17,6 +17,7 @@ from pathlib import Path
 from seclatch.errors import SeclatchError
 from seclatch.record import procfs
 from seclatch.record.backend import Backend
+from seclatch.record.news import take_news
 from seclatch.record.threads import Threads
 from seclatch.system import tracee
 from seclatch.system.arrival import Arrival, await_signal
@@ -45,6 +46,7 @@ class Ptrace(Backend):
         self._statuses: dict[int, int] = {}
         self._go = os.pipe()
         self._letting_go = False
+        self._child = 0  # ours still, when it is traced no more
 
     def follow_daemons(self) -> int:
         """None: they are nobody's children here."""
@@ -62,6 +64,7 @@ class Ptrace(Backend):
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             raise _explain(error) from error
+        self._child = pid
         self._threads.add_root(pid, program)
         os.write(self._go[1], b"x")
 
@@ -77,14 +80,11 @@ class Ptrace(Backend):
         return await_signal(signals - {signal.SIGCHLD}, 0)
 
     def _serve(self) -> bool:
-        """Handle one stop or end; False if there is none."""
-        try:
-            tid, status = os.waitpid(-1, os.WNOHANG | tracee.WALL)
-        except ChildProcessError:
-            return False
-        if tid:
+        """Handle what there is; False if there is nothing."""
+        news = take_news(self._threads.known, (*self._early, self._child))
+        for tid, status in news:
             self._take(tid, status)
-        return bool(tid)
+        return bool(news)
 
     def _take(self, tid: int, status: int) -> None:
         if not os.WIFSTOPPED(status):

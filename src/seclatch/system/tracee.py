@@ -118,6 +118,17 @@ def interrupt(tid: int) -> None:
     _call(_INTERRUPT, tid)
 
 
+def peek() -> int:
+    """A child or tracee that has stopped or ended and was not waited for, which it stays; 0 if
+    there is none."""
+    try:
+        asked = os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT | WALL
+        news = os.waitid(os.P_ALL, 0, asked)
+    except ChildProcessError:
+        return 0
+    return news.si_pid if news else 0
+
+
 def event_message(tid: int) -> int:
     """The new thread's id at FORK, VFORK and CLONE; the former one at EXEC."""
     message = ctypes.c_ulong()
