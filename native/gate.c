@@ -39,17 +39,21 @@ enum { SCRATCH = 16, MOST_ANSWERS = 64 };
 
 /* By these calls a program could open its own gate: as the tracer of a child, or as the listener of
  * a further filter, whose SECCOMP_RET_USER_NOTIF outranks SECCOMP_RET_TRACE and may be answered with
- * "continue" (seccomp_unotify(2)).  Of each of the architecture's interfaces, x32 too. */
-static const struct opener { uint32_t arch, ptrace, seccomp; } openers[] = {
+ * "continue" (seccomp_unotify(2)).  Of each of the architecture's interfaces, x32 too; before Linux 5.4
+ * the kernel also makes x32's own numbers without their bit, and x86-64's with it (seccomp(2), NOTES). */
+enum { X32 = 0x40000000 };
+struct opener { uint32_t arch, number; };
 #if defined(__x86_64__)
-	{ NATIVE_ARCH, 101, 317 }, { NATIVE_ARCH, 0x40000000 | 521, 0x40000000 | 317 },
-	{ 0x40000003, 26, 354 },
+static const struct opener ptraces[] = { { NATIVE_ARCH, 101 }, { NATIVE_ARCH, X32 | 521 },
+	{ NATIVE_ARCH, 521 }, { NATIVE_ARCH, X32 | 101 }, { 0x40000003, 26 } };
+static const struct opener seccomps[] = { { NATIVE_ARCH, 317 }, { NATIVE_ARCH, X32 | 317 },
+	{ 0x40000003, 354 } };
 #elif defined(__aarch64__)
-	{ NATIVE_ARCH, 117, 277 }, { 0x40000028, 26, 383 },
+static const struct opener ptraces[] = { { NATIVE_ARCH, 117 }, { 0x40000028, 26 } };
+static const struct opener seccomps[] = { { NATIVE_ARCH, 277 }, { 0x40000028, 383 } };
 #else
-	{ 0, 0, 0 },
+static const struct opener ptraces[] = { { 0, 0 } }, seccomps[] = { { 0, 0 } };
 #endif
-};
 
 /* What runc and crun have been seen to make between their filter and the exec, what Go's scheduler
  * may make at any time, what they make to run a startContainer hook, and what this program lets
@@ -125,24 +129,26 @@ static void put_if(struct program *program, struct pending *pending, uint16_t co
 	put(program, code, 0, 0, k);
 }
 
-static void put_number(struct program *program, uint32_t arch, uint32_t number, unsigned rest)
+static void put_number(struct program *program, const struct opener *opener, unsigned rest)
 {
 	put(program, LOAD, 0, 0, AT_ARCH);
-	put(program, IF_EQUAL, 0, rest + 2, arch);
+	put(program, IF_EQUAL, 0, rest + 2, opener->arch);
 	put(program, LOAD, 0, 0, AT_NUMBER);
-	put(program, IF_EQUAL, 0, rest, number);
+	put(program, IF_EQUAL, 0, rest, opener->number);
 }
 
 /* Of the requests the lower half counts, whatever the upper is: the rest is refused by the kernel. */
 static void put_openers(struct program *program, struct pending *opening)
 {
-	for (size_t i = 0; i < sizeof openers / sizeof *openers; i++) {
-		put_number(program, openers[i].arch, openers[i].ptrace, 4);
+	for (size_t i = 0; i < sizeof ptraces / sizeof *ptraces; i++) {
+		put_number(program, &ptraces[i], 4);
 		put(program, LOAD, 0, 0, AT_FIRST);
 		put_if(program, opening, IF_EQUAL, 0);		/* PTRACE_TRACEME */
 		put_if(program, opening, IF_EQUAL, 16);		/* PTRACE_ATTACH */
 		put_if(program, opening, IF_EQUAL, 0x4206);	/* PTRACE_SEIZE */
-		put_number(program, openers[i].arch, openers[i].seccomp, 2);
+	}
+	for (size_t i = 0; i < sizeof seccomps / sizeof *seccomps; i++) {
+		put_number(program, &seccomps[i], 2);
 		put(program, LOAD, 0, 0, AT_SECOND);
 		put_if(program, opening, IF_ANY, 8);	/* SECCOMP_FILTER_FLAG_NEW_LISTENER */
 	}
@@ -167,7 +173,7 @@ static void put_classes(struct program *program, size_t jumps[3])
 
 	put_openers(program, &opening);
 	put(program, LOAD, 0, 0, AT_ARCH);
-	put(program, IF_EQUAL, 0, COUNT + 1, openers[0].arch);
+	put(program, IF_EQUAL, 0, COUNT + 1, NATIVE_ARCH);
 	put(program, LOAD, 0, 0, AT_NUMBER);
 	for (unsigned i = 0; i < COUNT; i++)
 		put_if(program, &runtime, IF_EQUAL, runtimes[i]);

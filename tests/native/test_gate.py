@@ -30,6 +30,7 @@ ACTION = 0xFFFF0000
 ALLOW, LOG, NOTIFY, TRACE, ERRNO = 0x7FFF0000, 0x7FFC0000, 0x7FC00000, 0x7FF00000, 0x50000
 ATTACHING = {0, 16, 0x4206}  # PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE
 NEW_LISTENER = 8
+X32_BIT = 0x40000000
 NATIVE = Arch.native()
 INTERFACES = {
     Arch.X86_64: (Arch.X86_64, Arch.X32, Arch.X86),
@@ -58,18 +59,21 @@ def make_gate(probe: Path, exact: Filter) -> tuple[Filter, int]:
     return Filter.from_bytes(done.stdout[4:]), mark
 
 
+def numbers_of(arch: Arch, name: str) -> list[int]:
+    """With those that are another ABI's, and do the same before Linux 5.4 (seccomp(2), NOTES)."""
+    number = table(arch).numbers[name]
+    return [number, number ^ X32_BIT] if arch in (Arch.X86_64, Arch.X32) else [number]
+
+
 def opens(call: Call) -> bool:
-    for arch in INTERFACES[NATIVE]:
-        names = table(arch).numbers
-        bit = 0x40000000 if arch is Arch.X32 else 0
-        if arch.audit != call.audit:
-            continue
-        args = [value & 0xFFFFFFFF for value in (*call.args, 0, 0)]
-        if call.number & 0xFFFFFFFF == names["ptrace"] | bit and args[0] in ATTACHING:
-            return True
-        if call.number & 0xFFFFFFFF == names["seccomp"] | bit and args[1] & NEW_LISTENER:
-            return True
-    return False
+    number = call.number & 0xFFFFFFFF
+    args = [value & 0xFFFFFFFF for value in (*call.args, 0, 0)]
+    return any(
+        (number in numbers_of(arch, "ptrace") and args[0] in ATTACHING)
+        or (number in numbers_of(arch, "seccomp") and args[1] & NEW_LISTENER)
+        for arch in INTERFACES[NATIVE]
+        if arch.audit == call.audit
+    )
 
 
 def expected(call: Call, exact: int, gated: set[int], mark: int) -> int:
@@ -138,12 +142,12 @@ def test_real_profiles(probe: Path, gated: set[int], name: str, runtime: Runtime
 
 
 def openers(arch: Arch) -> list[Call]:
-    numbers = table(arch).numbers
-    bit = 0x40000000 if arch is Arch.X32 else 0
-    found = [Call(arch.audit, numbers["ptrace"] | bit, (request, 1, 2, 3))
+    found = [Call(arch.audit, number, (request, 1, 2, 3))
+             for number in numbers_of(arch, "ptrace")
              for request in (*ATTACHING, 1, 7, 0x4207, 1 << 32, 1 << 32 | 16)]  # fmt: skip
     return found + [
-        Call(arch.audit, numbers["seccomp"] | bit, (op, flags, 1))
+        Call(arch.audit, number, (op, flags, 1))
+        for number in numbers_of(arch, "seccomp")
         for op in (0, 1, 2)
         for flags in (0, 8, 9, 0x10, 0xFF, 1 << 32 | 8)
     ]
@@ -153,7 +157,12 @@ AUDITS = [arch.audit for arch in INTERFACES[NATIVE]]
 CALLS = st.builds(
     Call,
     audit=st.sampled_from([*AUDITS, 0]),
-    number=st.one_of(st.integers(0, 480), st.sampled_from([101, 317, 354, 26, 117, 277])),
+    number=st.one_of(
+        st.integers(0, 480),
+        st.sampled_from(
+            [101, 317, 354, 26, 117, 277, 521, X32_BIT | 101, X32_BIT | 521, X32_BIT | 317]
+        ),
+    ),
     args=st.tuples(*[st.sampled_from([0, 1, 8, 16, 0x4206, 1 << 32, (1 << 64) - 1])] * 6),
 )
 
