@@ -13,7 +13,8 @@
 
 #include "inject.h"
 
-enum { PEEK = 2, POKE = 5, TO_SYSCALL = 24, GET_MASK = 0x420a, SET_MASK = 0x420b };
+enum { PEEK = 2, POKE = 5, TO_SYSCALL = 24, INTERRUPT = 0x4207, GET_MASK = 0x420a,
+       SET_MASK = 0x420b };
 enum { SYSCALL_INFO = 0x420e };
 enum { SYSCALL_STOP = SIGTRAP | 0x80, SECCOMP_STOP = 7 };
 enum { RED_ZONE = 512 };	/* below the stack pointer; 128 bytes on x86-64, none on arm64 */
@@ -29,14 +30,18 @@ static bool is_stop_signal(int signal)
 }
 
 /* Runs the tracee to its next entry into or exit from a system call.  Signals are blocked, all
- * but two: SIGKILL ends it, SIGSTOP is kept for later.  Any other is a fault of what was injected
- * (EFAULT): it cannot come from the program, none of whose instructions runs. */
+ * but two: SIGKILL ends it, and SIGSTOP does stop its process, but this tracee is run on from that
+ * (ptrace(2), "Group-stop").  So the kernel knows what becomes of the stop, and not this tracer: a
+ * SIGCONT ends it when it is sent, blocked or not (signal(7)), and what remains of it holds the
+ * tracee in the end.  Any other signal is a fault of what was injected (EFAULT): it cannot come from
+ * the program, none of whose instructions runs. */
 static int run_to_syscall(struct injection *injection)
 {
+	unsigned long signal = 0;
 	int status;
 
 	for (;;) {
-		int err = request(TO_SYSCALL, injection->pid, 0, 0);
+		int err = request(TO_SYSCALL, injection->pid, 0, signal);
 
 		if (err)
 			return err;
@@ -47,12 +52,15 @@ static int run_to_syscall(struct injection *injection)
 			return ESRCH;
 		if (WSTOPSIG(status) == SYSCALL_STOP && !(status >> 16))
 			return 0;
+		signal = 0;
 		if (status >> 16 == SECCOMP_STOP)
 			continue;	/* the gate's own, which is open for us */
 		if (is_stop_signal(WSTOPSIG(status)))
-			injection->stop = SIGSTOP;
+			injection->stopped = true;
 		else if (!(status >> 16))
 			return EFAULT;
+		if (!(status >> 16))
+			signal = SIGSTOP;
 	}
 }
 
@@ -218,6 +226,8 @@ int inject_call(struct injection *injection, long number, const unsigned long ar
 	return err;
 }
 
+/* A tracee that was stopped is to trap once more before its own next instruction: there it is told
+ * whether the stop still holds, as a group-stop.  If it is let go instead, the kernel stops it. */
 int inject_end(struct injection *injection)
 {
 	int err = 0;
@@ -229,8 +239,8 @@ int inject_end(struct injection *injection)
 	if (!err)
 		err = request(SET_MASK, injection->pid, sizeof injection->mask,
 			      (unsigned long)&injection->mask);
-	if (!err && injection->stop)
-		kill(injection->pid, SIGSTOP);
+	if (!err && injection->stopped)
+		err = request(INTERRUPT, injection->pid, 0, 0);
 	return err;
 }
 

@@ -31,7 +31,7 @@ struct injection {
 	long word;			/* what was there before, if it was written */
 	bool written;
 	unsigned long long mask;	/* its blocked signals */
-	int stop;			/* a stop signal that came meanwhile: given on at the end */
+	bool stopped;			/* by a signal that came meanwhile; may be over */
 };
 
 /* All return 0 or an errno; ESRCH when the tracee has died (then `*status` in inject_call's case
@@ -48,6 +48,8 @@ int inject_begin_at_birth(struct injection *injection, pid_t pid);
 /* `result` is the kernel's: negative errno on failure. */
 int inject_call(struct injection *injection, long number, const unsigned long args[ARGUMENTS],
 		long *result);
+/* A tracee that is not let go then must have its next PTRACE_EVENT_STOP answered: a stop that came
+ * meanwhile and still holds is told by it. */
 int inject_end(struct injection *injection);
 
 /* A tracee's entry into a system call: struct ptrace_syscall_info (ptrace(2), Linux 5.3), as far as

@@ -76,6 +76,44 @@ def test_signals_while_it_starts(apply: Applier) -> None:
         assert child.returncode == 7
 
 
+@pytest.mark.parametrize("continued", [True, False], ids=["continued", "not continued"])
+def test_a_stop_while_it_starts_lasts_until_it_is_continued(
+    apply: Applier, continued: bool
+) -> None:
+    """One SIGSTOP, wherever the start is then, and one SIGCONT: at once, or when it has stopped."""
+    words = apply.argv(DENY_TWO, apply.program("first_denied"))
+    chance = random.Random(23)
+    ends: dict[str, int] = {}
+    for _ in range(600 if continued else 200):
+        child = os.posix_spawn(words[0], words, os.environ)
+        pause(chance.random() * 0.0006)
+        os.kill(child, signal.SIGSTOP)
+        if continued:
+            pause(chance.random() * 0.0004)
+            os.kill(child, signal.SIGCONT)
+        kind, status = wait_for(child)
+        ends[kind] = ends.get(kind, 0) + 1
+        assert status == 7
+    assert set(ends) == {"ended"} if continued else "stopped" in ends, ends
+
+
+def pause(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def wait_for(child: int) -> tuple[str, int]:
+    """How it was found, and its status in the end; a stop must last until it is continued."""
+    status = os.waitpid(child, os.WUNTRACED)[1]
+    if not os.WIFSTOPPED(status):
+        return "ended", os.waitstatus_to_exitcode(status)
+    time.sleep(0.01)
+    assert os.waitpid(child, os.WNOHANG) == (0, 0)
+    os.kill(child, signal.SIGCONT)
+    return "stopped", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 def test_a_signal_that_came_while_it_started_reaches_the_program(apply: Applier) -> None:
     words = apply.argv(DENY_TWO, "/usr/bin/sleep", "60")
     for delay in range(40):

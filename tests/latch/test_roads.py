@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -226,6 +228,42 @@ def stop_and_continue(pid: int) -> None:
     wait_until(lambda: status(pid)["State"][0] in "tT", "its stop")
     os.kill(pid, signal.SIGCONT)
     wait_until(lambda: status(pid)["State"][0] in "SR", "its going on")
+
+
+def wait_for_change(path: Path) -> None:
+    """Until the program is exec'd, without a pause: it is just being given its filter then."""
+    before = path.read_bytes()
+    wait_until(lambda: any(path.read_bytes() != before for _ in range(100_000)), "the exec")
+
+
+@pytest.mark.parametrize("continued", [True, False], ids=["continued", "not continued"])
+@pytest.mark.parametrize("road", ["hold", "gate+exact"])
+def test_a_stop_while_the_filter_is_loaded_lasts_until_it_is_continued(
+    latched: Runtime, bundle: MakeBundle, road: str, continued: bool
+) -> None:
+    """At the exec the tracer has the program make calls, and a SIGSTOP may come between them."""
+    chance = random.Random(31)
+    for _ in range(12):
+        made = bundle(["/bin/sleep", "100"], seccomp=DENIALS, no_new_privileges=road == "hold")
+        if road == "gate+exact":
+            keep_admin(made)
+        with created(latched, made) as pid:
+            with subprocess.Popen(latched.argv("start", made.id)):
+                wait_for_change(Path(f"/proc/{pid}/cmdline"))
+                os.kill(pid, signal.SIGSTOP)
+                end = time.perf_counter() + chance.random() * 0.0003
+                while time.perf_counter() < end:
+                    pass
+                if continued:
+                    os.kill(pid, signal.SIGCONT)
+            wait_until(lambda pid=pid: status(pid)["TracerPid"] == "0", "the tracer to leave")
+            wait_until(lambda pid=pid: runs_on(pid) == continued, "what the last signal says")
+            time.sleep(0.02)
+            assert runs_on(pid) == continued
+
+
+def runs_on(pid: int) -> bool:
+    return status(pid)["State"][0] not in "tT"
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["straight", "stopped"])
