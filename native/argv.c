@@ -155,6 +155,7 @@ void call_read(struct call *call, char *const argv[])
 	if (!argv[i] || !starts_process(argv[i]))
 		return;
 	call->starts_process = true;
+	call->stays = sure && strcmp(argv[i], "create");
 	find_name(call, argv[i], argv + i + 1);
 	if (strcmp(argv[i], "exec"))
 		read_start(call, argv + i + 1);

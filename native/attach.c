@@ -1,5 +1,6 @@
 /* Puts the tracer on this process, which then becomes the runtime. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,6 +55,21 @@ static void keep_log(struct call *call)
 	call->log = length && strlen(path) < sizeof path - 1 ? path : NULL;
 }
 
+/* A created container waits for its start without its front, and who reads the front's stderr may
+ * wait for its end: that is kept only where the front stays as well. */
+static void keep_files(const struct call *call)
+{
+	int first = load_keep_share() ? 1 : 0;
+
+	if (call->stays) {
+		if (!first)
+			close(STDIN_FILENO);
+		close(STDOUT_FILENO);
+		first = STDERR_FILENO + 1;
+	}
+	let_go_of_files(first);
+}
+
 static int work(pid_t front, void *data)
 {
 	struct attachment *attachment = data;
@@ -63,10 +79,10 @@ static int work(pid_t front, void *data)
 	keep_log(call);
 	if (chdir("/"))
 		return 1;
-	let_go_of_files(load_keep_share() ? 1 : 0);
+	keep_files(call);
 	err = follow_front(front, attachment->road, attachment->mode == MODE_REFUSE, call);
 	if (err)
-		refuse(call, refusal_for(err, attachment->mode));
+		refuse_late(call, refusal_for(err, attachment->mode), front);
 	return err != 0;
 }
 
@@ -74,6 +90,9 @@ int attach(const struct call *call, enum mode mode)
 {
 	struct attachment attachment = { .call = *call, .mode = mode };
 
+	/* a number that is free here may become another file's */
+	if (fcntl(STDERR_FILENO, F_GETFD) < 0)
+		attachment.call.stays = false;
 	journal_find(call);
 	if (mode != MODE_SUSPEND && !task_has_capability(CAPABILITY_PTRACE))
 		load_share();

@@ -45,6 +45,7 @@ static void be_tracer(const struct birth *birth, pid_t front, int report)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGCHLD, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);	/* nobody need read what it says */
 	prctl(PR_SET_NAME, "seclatch-tracer");
 	err = birth->seize(front, birth->data);
 	if (write(report, &err, sizeof err) != sizeof err || err)

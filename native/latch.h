@@ -27,6 +27,7 @@ struct call {
 	const char *bundle;	/* create, run: where config.json is; NULL for the others */
 	const char *config;	/* crun's other name for it */
 	const char *container;	/* its name, or NULL where it is not sure which word that is */
+	bool stays;		/* run or exec, for sure: the front does not end before the start does */
 };
 
 void call_read(struct call *call, char *const argv[]);
@@ -124,5 +125,8 @@ struct refusal {
 
 struct refusal refusal_for(int err, enum mode mode);
 void refuse(const struct call *call, struct refusal refusal);
+/* In the tracer, whose own stderr is the front's only where call->stays; else on that of this process,
+ * which is the container's. */
+void refuse_late(const struct call *call, struct refusal refusal, pid_t pid);
 
 #endif

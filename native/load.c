@@ -1,6 +1,7 @@
 /* See load.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <unistd.h>
 
@@ -9,7 +10,7 @@
 #include "inject.h"
 #include "load.h"
 
-enum { GETEVENTMSG = 0x4201, SETOPTIONS = 0x4200 };
+enum { GETEVENTMSG = 0x4201, SETOPTIONS = 0x4200, ON_EXIT = 1 << 6 };
 enum { MODE_FILTER = 1, SET_SECCOMP = 22, BY_PRCTL = 2, NEW_LISTENER = 8 };
 
 static struct filter exact, changed;
@@ -157,7 +158,8 @@ static bool replace_load(struct load *load, struct injection *injection, const s
 	pid_t tid = injection->pid;
 	int err;
 
-	if (syscall(SYS_ptrace, (long)SETOPTIONS, (long)tid, 0L, (long)LOADED_OPTIONS))
+	if (syscall(SYS_ptrace, (long)SETOPTIONS, (long)tid, 0L,
+		    (long)(LOADED_OPTIONS | ON_EXIT)))
 		return errno == ESRCH;
 	load->loader = task->process;
 	if (task->no_new_privs && !(exact.flags & NEW_LISTENER)) {
@@ -225,18 +227,25 @@ bool load_at_gate(const struct load *load, pid_t tid)
 	return !registers_set(tid, &registers) && !registers_cancel(tid, &registers);
 }
 
+static struct injection at_exec;
+
 static bool inject(pid_t pid, const struct filter *filter, long *result)
 {
-	struct injection injection;
-	int err = inject_begin(&injection, pid);
+	int err = inject_begin(&at_exec, pid);
 
 	if (!err)
-		err = inject_guarded(&injection, filter, result);
+		err = inject_guarded(&at_exec, filter, result);
 	if (!err && !*result)
-		err = inject_end(&injection);
-	if (err || *result)
-		inject_exit(&injection, 125);
+		err = inject_end(&at_exec);
 	return !err && !*result;
+}
+
+void load_stop(pid_t pid)
+{
+	if (at_exec.pid == pid)
+		inject_exit(&at_exec, 125);
+	else
+		kill(pid, SIGKILL);
 }
 
 bool load_at_exec(struct load *load, pid_t pid)
@@ -264,10 +273,10 @@ bool load_at_exec(struct load *load, pid_t pid)
 	return true;
 }
 
-void load_killed(struct load *load, pid_t pid)
+bool load_killed(struct load *load, pid_t pid)
 {
-	if (load->loader == pid && !load->held && !load->problem.reason)
-		fail(load, "the profile killed the runtime at a call that the gate does not open",
+	return load->loader == pid && !load->held && !load->problem.reason &&
+	       !fail(load, "the profile killed the runtime at a call that the gate does not open",
 		     "set no_new_privs, with which no gate is needed, or answer with SCMP_ACT_ERRNO");
 }
 

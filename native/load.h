@@ -33,7 +33,8 @@ struct load {
 void load_share(void);
 bool load_keep_share(void);
 
-/* At the entry into or exit from a system call.  False: the container must not start. */
+/* At the entry into or exit from a system call; from the load on its exit is told, too
+ * (PTRACE_O_TRACEEXIT).  False: the container must not start. */
 bool load_at_call(struct load *load, pid_t tid);
 /* Is the tracee about to call execve(2)? */
 bool load_sees_exec(pid_t tid);
@@ -41,8 +42,10 @@ bool load_sees_exec(pid_t tid);
 bool load_at_gate(const struct load *load, pid_t tid);
 /* At the exec stop of a task that the filter is meant for: it is bound now. */
 bool load_at_exec(struct load *load, pid_t pid);
-/* The task was killed by its filter. */
-void load_killed(struct load *load, pid_t pid);
+/* The task was killed by its filter.  True: that is a problem, which has not been told yet. */
+bool load_killed(struct load *load, pid_t pid);
+/* Ends the tracee at which one of these has failed. */
+void load_stop(pid_t pid);
 /* "hold", "gate+exact", "gate" or, when there was no load, "no filter". */
 const char *load_road(const struct load *load);
 

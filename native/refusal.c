@@ -3,8 +3,11 @@
  * quote in their error; and in the system's log. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "latch.h"
@@ -115,7 +118,45 @@ struct refusal refusal_for(int err, enum mode mode)
 	}
 }
 
-static void write_log(const struct call *call, const char *message)
+/* By a description of one's own that does not block, where one can be had: not of a socket, and not of
+ * a file, where others' writes would go over this one. */
+static int reopen(const char *process, int fd)
+{
+	char path[48];
+
+	snprintf(path, sizeof path, "/proc/%s/fd/%d", process, fd);
+	return open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
+/* pidfd_open(2) and pidfd_getfd(2), Linux 5.6, which have one number on all architectures. */
+static int borrow_stderr(pid_t pid)
+{
+	char digits[16];
+	int process = (int)syscall(434L, (long)pid, 0L);
+	int fd = process < 0 ? -1 : (int)syscall(438L, (long)process, (long)STDERR_FILENO, 0L);
+
+	if (process >= 0)
+		close(process);
+	snprintf(digits, sizeof digits, "%d", (int)pid);
+	return fd >= 0 ? fd : reopen(digits, STDERR_FILENO);
+}
+
+/* Written only where that need not wait: a pipe that nobody reads, or a terminal that is stopped, must
+ * not keep the tracer.  The logs have the line in any case. */
+static void say(int fd, const char *line)
+{
+	struct stat file;
+	int own = fd < 0 || fstat(fd, &file) || S_ISREG(file.st_mode) ? -1 : reopen("self", fd);
+	struct pollfd room = { .fd = own < 0 ? fd : own, .events = POLLOUT };
+
+	if (fd >= 0 && poll(&room, 1, 0) == 1 && room.revents == POLLOUT &&
+	    write(room.fd, line, strlen(line)) < 0)
+		errno = 0;	/* nowhere else to say so */
+	if (own >= 0)
+		close(own);
+}
+
+static void write_log(const struct call *call, const char *message, int report)
 {
 	/* runc's and crun's JSON and runc's text; the messages hold nothing to escape */
 	const char *json = "{\"level\":\"error\",\"msg\":\"%s\",\"time\":\"%s\"}\n";
@@ -131,18 +172,40 @@ static void write_log(const struct call *call, const char *message)
 		return;
 	write_time(now, sizeof now);
 	n = snprintf(line, sizeof line, call->log_json ? json : text, message, now);
-	if (write(fd, line, (size_t)n) != n)
-		dprintf(STDERR_FILENO, "seclatch: cannot write %s: %s\n", path, strerror(errno));
+	if (write(fd, line, (size_t)n) != n) {
+		snprintf(line, sizeof line, "seclatch: cannot write %s: %s\n", path, strerror(errno));
+		say(report, line);
+	}
 	close(fd);
+}
+
+enum { LONGEST = 900 };
+
+static void compose(char message[LONGEST], struct refusal refusal)
+{
+	snprintf(message, LONGEST, "seclatch: nothing was started: %s. What to do: %s",
+		 refusal.reason, refusal.remedy);
 }
 
 void refuse(const struct call *call, struct refusal refusal)
 {
-	char message[900];
+	char message[LONGEST];
 
-	snprintf(message, sizeof message, "seclatch: nothing was started: %s. What to do: %s",
-		 refusal.reason, refusal.remedy);
+	compose(message, refusal);
 	dprintf(STDERR_FILENO, "%s\n", message);
-	write_log(call, message);
+	write_log(call, message, STDERR_FILENO);
 	journal_refusal(message + sizeof "seclatch: " - 1);
+}
+
+void refuse_late(const struct call *call, struct refusal refusal, pid_t pid)
+{
+	int fd = call->stays ? STDERR_FILENO : borrow_stderr(pid);
+	char message[LONGEST + 1];
+
+	compose(message, refusal);
+	write_log(call, message, fd);
+	journal_refusal(message + sizeof "seclatch: " - 1);
+	say(fd, strcat(message, "\n"));
+	if (!call->stays && fd >= 0)
+		close(fd);
 }

@@ -28,7 +28,7 @@ enum { SEIZE = 0x4206, LISTEN = 0x4208, CONT = 7, TO_CALL = 24, DETACH = 17, SET
        GETEVENTMSG = 0x4201 };
 enum { ON_FORK = 1 << 1, ON_VFORK = 1 << 2, ON_CLONE = 1 << 3, ON_EXEC = 1 << 4,
        ON_VFORKDONE = 1 << 5, ON_SECCOMP = 1 << 7, CALL_MARK = 1, SUSPEND_SECCOMP = 1 << 21 };
-enum { FORKED = 1, VFORKED = 2, CLONED = 3, EXECED = 4, VFORK_DONE = 5, SECCOMP = 7,
+enum { FORKED = 1, VFORKED = 2, CLONED = 3, EXECED = 4, VFORK_DONE = 5, EXITING = 6, SECCOMP = 7,
        STOPPED = 128 };
 
 enum {
@@ -130,16 +130,18 @@ static enum verdict judge_exec(const struct trace *trace, pid_t pid, struct task
 	return trace->front == 1 ? DONE : RELEASE;
 }
 
-/* The container must not go on; the reason is in trace->load. */
-static bool stop_container(pid_t pid)
+/* The container must not go on; the reason is in trace->load, and said while there still is a process
+ * with the container's stderr. */
+static bool stop_container(struct trace *trace, pid_t pid, pid_t heard)
 {
-	kill(pid, SIGKILL);
+	if (trace->load.problem.reason)
+		refuse_late(trace->call, trace->load.problem, heard);
+	load_stop(pid);
 	return true;
 }
 
-static bool keep_hook_out(struct trace *trace, const struct task *task, pid_t hook)
+static bool keep_hook_out(struct trace *trace, pid_t init, pid_t hook)
 {
-	pid_t init = trace->load.loader ? trace->load.loader : task->parent;
 	const char *reason = guard_against_hook(hook, init);
 
 	if (reason)
@@ -160,15 +162,16 @@ static bool on_exec(struct trace *trace, pid_t pid)
 {
 	struct task task;
 	enum verdict verdict = judge_exec(trace, pid, &task);
+	pid_t init = trace->load.loader ? trace->load.loader : task.parent;
 
 	if (verdict == KEEP) {
 		go_on(trace, pid, 0);
 		return false;
 	}
-	if (verdict == HOOK && !keep_hook_out(trace, &task, pid))
-		return stop_container(pid);
+	if (verdict == HOOK && !keep_hook_out(trace, init, pid))
+		return stop_container(trace, pid, init);
 	if (verdict != RELEASE && trace->load.loader && !load_at_exec(&trace->load, pid))
-		return stop_container(pid);
+		return stop_container(trace, pid, pid);
 	trace_request(DETACH, pid, 0);
 	if (verdict == DONE)
 		journal_write(road_taken(trace, &task), pid);
@@ -185,7 +188,7 @@ static bool on_call(struct trace *trace, pid_t pid)
 		trace_request(DETACH, pid, 0);
 		return trace->front == 1;	/* as in judge_exec */
 	} else if (!load_at_call(&trace->load, pid)) {
-		return stop_container(pid);
+		return stop_container(trace, pid, pid);
 	} else {
 		go_on(trace, pid, 0);
 	}
@@ -195,9 +198,21 @@ static bool on_call(struct trace *trace, pid_t pid)
 static bool on_gate(struct trace *trace, pid_t pid)
 {
 	if (!load_at_gate(&trace->load, pid))
-		return stop_container(pid);
+		return stop_container(trace, pid, pid);
 	go_on(trace, pid, 0);
 	return false;
+}
+
+/* Of the thread that has loaded the gate, whose files are still open here (ptrace(2),
+ * PTRACE_EVENT_EXIT).  Its status is as wait(2) has it. */
+static void on_exit_of_loader(struct trace *trace, pid_t tid)
+{
+	unsigned long status = 0;
+
+	if (!trace_request(GETEVENTMSG, tid, (long)&status) && WTERMSIG((int)status) == SIGSYS &&
+	    load_killed(&trace->load, trace->load.loader))
+		refuse_late(trace->call, trace->load.problem, trace->load.loader);
+	go_on(trace, tid, 0);
 }
 
 static void follow(struct trace *trace);
@@ -285,7 +300,7 @@ static bool on_stop(struct trace *trace, pid_t pid, int signal)
 		return false;
 	}
 	if (!guard_newborn(trace, pid))
-		return stop_container(pid);
+		return stop_container(trace, pid, pid);
 	if (trace->load.loader && task_read(&task, pid) && is_of_host(trace, &task, pid)) {
 		trace_request(DETACH, pid, 0);
 		return false;
@@ -316,6 +331,9 @@ static bool on_event(struct trace *trace, pid_t pid, int status)
 		return on_stop(trace, pid, signal);
 	case SECCOMP:
 		return on_gate(trace, pid);
+	case EXITING:
+		on_exit_of_loader(trace, pid);
+		return false;
 	case FORKED:
 	case VFORKED:
 		go_on(trace, pid, 0);
@@ -339,11 +357,10 @@ static void follow(struct trace *trace)
 		if (pid < 0 && errno != EINTR)
 			break;	/* ECHILD: the container was deleted, or never came to be */
 		done = pid > 0 && WIFSTOPPED(status) && on_event(trace, pid, status);
-		if (pid > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-			load_killed(&trace->load, pid);
+		if (pid > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS &&
+		    load_killed(&trace->load, pid))
+			refuse_late(trace->call, trace->load.problem, trace->front);
 	}
-	if (trace->load.problem.reason)
-		refuse(trace->call, trace->load.problem);
 }
 
 int follow_front(pid_t front, enum road road, bool exact_only, const struct call *call)

@@ -187,7 +187,8 @@ def test_suspend_is_refused_and_plain_is_plain(user: Rootless, front: Path) -> N
     file = user.file("exit-only.json", json.dumps(case("exit-only")))
     words = ("--runtime", front, "run", "--rm", "--network", "none", "--security-opt",
              f"seccomp={file}", "seclatch.test/busybox:latest", "/bin/exit42")  # fmt: skip
-    for mode, said in (("suspend", "initial user namespace"), ("refuse", None), ("plain", None)):
+    for mode, said in (("suspend", "initial user namespace"), ("plain", None),
+                       ("refuse", "nothing was started: only a gate is possible")):  # fmt: skip
         done = user.podman(*words, env={"SECLATCH_MODE": mode})
         assert done.returncode not in (0, 42), mode
         assert not said or said in done.stderr, done.stderr
@@ -220,6 +221,12 @@ def test_a_runtime_without_an_engine(
     user.run(front, *option, "delete", "--force", "x")
     assert done.returncode == 42, done.stderr
     assert user.roads() == ["hold" if no_new_privs else "gate"]
+    if not no_new_privs:
+        words = (front, *option, "run", "--bundle", HOME / "bundle", "x")
+        done = user.run(*words, env={"SECLATCH_MODE": "refuse"})
+        user.run(front, *option, "delete", "--force", "x")
+        assert done.returncode not in (0, 42)
+        assert done.stderr.count("nothing was started: only a gate is possible") == 1, done.stderr
 
 
 HIDDEN = """

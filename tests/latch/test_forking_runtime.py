@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +23,22 @@ def test_an_init_with_threads(compiler: Compiler, tmp_path: Path) -> None:
         words = ["create", compiler(target)]
         assert subprocess.run([real, *words], check=False).returncode == bare
         assert subprocess.run([front, *words], check=False).returncode == latched
+
+
+@pytest.mark.parametrize("verb", ["create", "run"])
+def test_an_init_that_the_gate_s_filter_kills(
+    compiler: Compiler, tmp_path: Path, verb: str
+) -> None:
+    """At a call that the gate does not open: told on the container's stderr, and in the log."""
+    front = copy_front(tmp_path / "fronts", "seclatch-x", compiler("forking_runtime"))
+    log = tmp_path / "log"
+    done = subprocess.run(
+        [front, "--log", log, verb, compiler("exit42")], capture_output=True, text=True,
+        check=False, env={**os.environ, "STANDIN_KILL": "1", "SECLATCH_MODE": "gate"},
+    )  # fmt: skip
+    assert done.returncode == 128 + signal.SIGSYS
+    for text in (done.stderr, log.read_text()):
+        assert text.count("nothing was started: the profile killed the runtime") == 1, text
 
 
 BOUND = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -30,6 +31,7 @@ from tests.latch.oci import (
     running,
     runs,
     status,
+    tracers,
     wait_until,
 )
 from tests.latch.test_same_filter import engine_like_profile, observe
@@ -210,10 +212,12 @@ def test_refuse_takes_what_is_exact_and_nothing_else(
         "--log", log, "--log-format", "json", "run", "--bundle", made.path, made.id
     )
     done = subprocess.run(
-        ["setpriv", "--bounding-set=-sys_ptrace", *words], capture_output=True, check=False
-    )
+        ["setpriv", "--bounding-set=-sys_ptrace", *words], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
     assert done.returncode not in (0, 42)
     assert "nothing was started" in log.read_text()
+    assert done.stderr.count("nothing was started") == 1
     assert roads(journal) == ["suspend"]
     made.config["process"]["noNewPrivileges"] = True
     made.write()
@@ -228,6 +232,34 @@ def stop_and_continue(pid: int) -> None:
     wait_until(lambda: status(pid)["State"][0] in "tT", "its stop")
     os.kill(pid, signal.SIGCONT)
     wait_until(lambda: status(pid)["State"][0] in "SR", "its going on")
+
+
+def test_a_stderr_that_nobody_reads_does_not_keep_a_refusal(
+    latched: Runtime, bundle: MakeBundle, tmp_path: Path
+) -> None:
+    """The runtime itself waits for its reader; the tracer has said what it can, and left."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    made = bundle(["/bin/exit42"], seccomp=DENIALS)
+    made.config["hooks"] = {"startContainer": [{"path": "/bin/true"}]}
+    for held in made.config["process"]["capabilities"].values():
+        held.append("CAP_SYS_PTRACE")
+    made.write()
+    log, before = tmp_path / "log", tracers()
+    words = latched.argv("--log", log, "run", "--bundle", made.path, made.id)
+    with subprocess.Popen(words, stderr=writing) as process:
+        os.close(writing)
+        wait_until(lambda: log.exists() and "nothing was started" in log.read_text(), "the log")
+        wait_until(lambda: not tracers() - before, "the tracer to leave")
+        while os.read(reading, 65536):
+            pass
+    os.close(reading)
+    latched("delete", "--force", made.id)
+    assert process.returncode not in (0, 42)
 
 
 def wait_for_change(path: Path) -> None:

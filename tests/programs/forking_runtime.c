@@ -1,7 +1,8 @@
 /* A stand-in for a single-threaded OCI runtime (as crun is one) whose init is not:
  *   forking_runtime create PROGRAM
  * forks its init, which starts a thread, leaves the mount namespace, loads a filter that answers
- * all but exit_group with errno 7, and execs. Exits with its status. */
+ * all but exit_group with errno 7, and execs. Exits with its status. With STANDIN_KILL the filter kills
+ * instead, and init makes a call that no runtime makes. */
 #define _GNU_SOURCE
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -31,6 +32,8 @@ static int be_init(char **program)
 	struct sock_fprog filter = { sizeof code / sizeof *code, code };
 	pthread_t thread;
 
+	if (getenv("STANDIN_KILL"))
+		code[3].k = SECCOMP_RET_KILL_PROCESS;
 	if (pthread_create(&thread, NULL, idle, NULL) || unshare(CLONE_NEWNS))
 		return 101;
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
