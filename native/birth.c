@@ -36,10 +36,23 @@ void let_go_of_files(int first)
 		close(fd);
 }
 
+/* From the processes between to this one, which is the same program: a name is where it is here. */
+struct report {
+	int err;
+	const char *call;
+};
+
+static const char *failed;
+
+const char *birth_failed_at(void)
+{
+	return failed;
+}
+
 static void be_tracer(const struct birth *birth, pid_t front, int report)
 {
+	struct report result = { 0 };
 	sigset_t none;
-	int err;
 
 	setsid();	/* signals for the caller's process group or terminal are not for us */
 	sigemptyset(&none);
@@ -47,8 +60,8 @@ static void be_tracer(const struct birth *birth, pid_t front, int report)
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);	/* nobody need read what it says */
 	prctl(PR_SET_NAME, "seclatch-tracer");
-	err = birth->seize(front, birth->data);
-	if (write(report, &err, sizeof err) != sizeof err || err)
+	result.err = birth->seize(front, birth->data);
+	if (write(report, &result, sizeof result) != sizeof result || result.err)
 		_exit(1);
 	_exit(birth->work(front, birth->data));
 }
@@ -66,21 +79,40 @@ bool set_subreaper(bool on)
 static void be_between(const struct birth *birth, pid_t front, int report)
 {
 	pid_t pid = fork_unannounced();
-	int err = errno;
+	struct report result = { errno, "clone" };
 
 	if (pid == 0)
 		be_tracer(birth, front, report);
-	_exit(pid < 0 && write(report, &err, sizeof err) != sizeof err);
+	_exit(pid < 0 && write(report, &result, sizeof result) != sizeof result);
+}
+
+static int fail_at(const char *call, int err)
+{
+	failed = call;
+	return err;
+}
+
+/* What the tracer says, or the process between; or that it says nothing. */
+static int hear(int report)
+{
+	struct report result;
+	ssize_t n = read(report, &result, sizeof result);
+
+	if (n < 0)
+		return fail_at("read", errno);
+	return n == sizeof result ? fail_at(result.call, result.err) : ECHILD;
 }
 
 int birth_of_tracer(const struct birth *birth)
 {
-	int report[2], err = ECHILD;
 	pid_t front = getpid(), child;
+	int report[2], err;
 	bool subreaper;
 
+	if (front <= 0)		/* by a filter: an errno, or -1 in its place */
+		return fail_at("getpid", front < -1 ? (int)-front : EPERM);
 	if (pipe2(report, O_CLOEXEC))
-		return errno;
+		return fail_at("pipe2", errno);
 	/* Yama (ptrace_scope 1) lets only ancestors trace, unless the tracee has said otherwise. */
 	prctl(SET_PTRACER, -1L, 0L, 0L, 0L);
 	subreaper = set_subreaper(false);
@@ -89,14 +121,13 @@ int birth_of_tracer(const struct birth *birth)
 		be_tracer(birth, front, report[1]);
 	if (child == 0)
 		be_between(birth, front, report[1]);
-	if (child < 0)
-		err = errno;
+	err = child < 0 ? fail_at("clone", errno) : 0;
 	close(report[1]);
 	while (child > 0 && !birth->as_child && waitpid(child, NULL, __WALL) < 0 && errno == EINTR)
 		;
 	set_subreaper(subreaper);
-	if (child > 0 && read(report[0], &err, sizeof err) != sizeof err)
-		err = ECHILD;	/* the tracer could not be made, or died */
+	if (child > 0)
+		err = hear(report[0]);
 	prctl(SET_PTRACER, 0L, 0L, 0L, 0L);
 	close(report[0]);
 	return err;

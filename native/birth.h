@@ -18,6 +18,8 @@ struct birth {
 
 /* 0 once this process is traced, else an errno. */
 int birth_of_tracer(const struct birth *birth);
+/* The call that has answered with that errno; NULL where seize has. */
+const char *birth_failed_at(void);
 
 /* Closes every descriptor from `first` on: nothing of the engine's may stay open in the tracer of
  * a container that was created and waits for its start, neither its pipes nor its folders. */

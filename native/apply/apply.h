@@ -31,6 +31,10 @@ struct why why_not_entered(int err);
 struct why why_not_loaded(int err);
 struct why why_died(void);
 
+/* Whether a call has this errno from a filter that is there already, as far as can be told; then why. */
+bool is_denial(int err);
+struct why why_denied(const char *call, int err);
+
 void complain(struct why why);
 
 #endif

@@ -77,8 +77,13 @@ static int work(pid_t front, void *data)
 	close(1);
 	let_go_of_files(3);
 	for (;;) {
-		if (waitpid(front, &status, __WALL) < 0 && errno != EINTR)
+		if (waitpid(front, &status, __WALL) < 0) {
+			if (errno == EINTR)
+				continue;
+			if (is_denial(errno))
+				complain(why_denied("wait4", errno));
 			return 1;
+		}
 		if (!WIFSTOPPED(status))
 			return 0;	/* CMD could not be executed; the front has said so */
 		if (status >> 16 == EXECED)
@@ -88,6 +93,36 @@ static int work(pid_t front, void *data)
 	}
 }
 
+#if defined(SYS_open) && !defined(__GLIBC__)
+# define OPEN "open"
+# define OPEN_NOTHING SYS_open, NULL, 0L
+#else
+# define OPEN "openat"
+# define OPEN_NOTHING SYS_openat, (long)AT_FDCWD, NULL, 0L
+#endif
+
+/* Files have such errors of their own.  Without a name there is no file: EFAULT, unless a filter
+ * answers, which does so first. */
+static const char *fail_to_open(void)
+{
+	int err = errno;
+
+	if (is_denial(err) && syscall(OPEN_NOTHING) < 0 && errno == err)
+		complain(why_denied(OPEN, err));
+	else
+		return strerror(err);
+	return "";
+}
+
+static const char *fail_to_read(void)
+{
+	if (!is_denial(errno))
+		return strerror(errno);
+	complain(why_denied("read", errno));
+	return "";
+}
+
+/* NULL; or what is wrong, which is "" when it has been said. */
 static const char *read_filter(const char *path, int fd)
 {
 	static unsigned char excess;
@@ -97,14 +132,14 @@ static const char *read_filter(const char *path, int fd)
 	if (path)
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		return strerror(errno);
+		return fail_to_open();
 	while (count < sizeof filter.code &&
 	       (n = read(fd, filter.code + count, sizeof filter.code - count)) > 0)
 		count += (size_t)n;
 	if (n >= 0 && count == sizeof filter.code)
 		n = read(fd, &excess, 1) > 0 ? 1 : 0;
 	if (n < 0)
-		return strerror(errno);
+		return fail_to_read();
 	close(fd);
 	filter.length = (unsigned)(count / 8);
 	if (n > 0)
@@ -142,27 +177,57 @@ static bool load_here(void)
 	return false;
 }
 
+/* Without these the tracer could only die, and this process with it.  Asked for what the kernel refuses:
+ * descriptor -1, and an option that does not exist. */
+static const char *find_denied(void)
+{
+	if (syscall(SYS_write, -1L, NULL, 0L) < 0 && errno != EBADF)
+		return "write";
+	return syscall(SYS_wait4, -1L, NULL, 0x100L, NULL) < 0 && errno != EINVAL ? "wait4" : NULL;
+}
+
 static bool trace_here(void)
 {
-	int err = CAN_ENTER ? birth_of_tracer(&(struct birth){ .seize = seize, .work = work,
-							       .as_child = getpid() == 1 }) : ENOEXEC;
+	const char *call = find_denied();
+	int err = errno;
 
+	if (!call) {
+		err = CAN_ENTER ? birth_of_tracer(&(struct birth){ .seize = seize, .work = work,
+			.as_child = getpid() == 1 }) : ENOEXEC;
+		call = birth_failed_at();
+		call = err && call && is_denial(err) ? call : NULL;
+	}
 	if (err)
-		complain(why_not_traced(err));
+		complain(call ? why_denied(call, err) : why_not_traced(err));
 	return !err;
+}
+
+/* As of a file that cannot be opened. */
+static int fail_to_execute(const struct options *options)
+{
+	int err = errno;
+
+	dprintf(STDERR_FILENO, "seclatch-apply: cannot execute %s: %s%s\n", printable(options->command[0]),
+		strerror(err), options->allow_exec && err != ENOENT ?
+		" (with --allow-exec the filter must allow execve)" : "");
+	if (!options->allow_exec && is_denial(err) &&
+	    syscall(SYS_execve, NULL, NULL, NULL) < 0 && errno == err)
+		complain(why_denied("execve", err));
+	return err == ENOENT ? 127 : 126;
 }
 
 int main(int argc, char *argv[])
 {
 	struct options options;
 	const char *problem;
-	bool absent;
 
 	(void)argc;
 	if (!options_read(&options, argv))
 		return options.status;
 	filter.flags = options.flags;
 	problem = read_filter(options.filter, options.fd);
+	if (problem && !*problem)
+		return FAILED;
 	if (problem) {
 		dprintf(STDERR_FILENO, "seclatch-apply: reading the filter %s: %s\n"
 			"  what to do: make one with `seclatch profile compile --format bpf`\n",
@@ -172,10 +237,5 @@ int main(int argc, char *argv[])
 	if (!may_load() || !(options.allow_exec ? load_here() : trace_here()))
 		return FAILED;
 	execvp(options.command[0], options.command);
-	problem = strerror(errno);
-	absent = errno == ENOENT;
-	dprintf(STDERR_FILENO, "seclatch-apply: cannot execute %s: %s%s\n",
-		printable(options.command[0]), problem, options.allow_exec && !absent ? " (with --allow-exec the filter must allow "
-		"execve)" : "");
-	return absent ? 127 : 126;
+	return fail_to_execute(&options);
 }

@@ -27,6 +27,29 @@ static char yama_scope(void)
 	return scope;
 }
 
+/* A filter may be asked for its presence by what it forbids, too; EINVAL: a kernel without. */
+static bool is_filtered(void)
+{
+	int mode = prctl(PR_GET_SECCOMP, 0L, 0L, 0L, 0L);
+
+	return mode > 0 || (mode < 0 && errno != EINVAL);
+}
+
+bool is_denial(int err)
+{
+	return (err == EPERM || err == EACCES || err == ENOSYS) && is_filtered();
+}
+
+struct why why_denied(const char *call, int err)
+{
+	static char reason[160], remedy[160];
+
+	snprintf(reason, sizeof reason, "%s(2): %s: a filter that is there already may forbid it", call,
+		 strerror(err));
+	snprintf(remedy, sizeof remedy, "allow %s in the outer profile", call);
+	return (struct why){ reason, remedy };
+}
+
 struct why why_no_privs(int err)
 {
 	if (err == EINVAL)

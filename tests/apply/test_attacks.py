@@ -7,6 +7,7 @@ import errno
 import itertools
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -21,8 +22,14 @@ from tests.apply.conftest import NOBODY, Applier
 from tests.apply.test_binding import DENY_TWO, ONLY_EXIT
 
 NR = table(Arch.native()).numbers
-EPERM, KILL = "0x50001", "0x80000000"  # SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_KILL_PROCESS
+# SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_ERRNO | ENOSYS, SECCOMP_RET_KILL_PROCESS
+EPERM, ENOSYS, KILL = "0x50001", "0x50026", "0x80000000"
 SET_SECCOMP, SET_NO_NEW_PRIVS = 22, 38
+
+NO_EXECVE = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [{"names": ["execve"], "action": "SCMP_ACT_ERRNO"}],
+}
 
 Refusing = Callable[..., list[str]]
 
@@ -148,6 +155,39 @@ def test_what_the_outer_filter_forbids_is_named(
     assert "what to do:" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["read", "write", "pipe2", "clone", "getpid", "wait4"])
+def test_each_call_that_the_outer_filter_forbids_is_named(
+    apply: Applier, refusing: Refusing, name: str
+) -> None:
+    for action in (EPERM, ENOSYS) if name != "pipe2" else (EPERM,):  # musl has another for ENOSYS
+        outer = refusing(calls(name, action=action))
+        done = apply(ONLY_EXIT, apply.program("exit42"), outer=outer)
+        assert done.returncode == 125
+        assert f"{name}(2): " in done.stderr
+        assert f"what to do: allow {name} in the outer profile" in done.stderr
+
+
+def test_an_outer_filter_that_forbids_to_open_files_is_named(
+    apply: Applier, refusing: Refusing
+) -> None:
+    names = [name for name in ("open", "openat") if name in NR]
+    done = apply(ONLY_EXIT, apply.program("exit42"), outer=refusing(calls(*names)))
+    assert done.returncode == 125
+    assert re.search(r"what to do: allow open(at)? in the outer profile", done.stderr)
+
+
+def test_an_outer_filter_that_forbids_execve_is_named(apply: Applier) -> None:
+    """It is put on by another seclatch-apply, whose filter need not allow that."""
+    inner = apply.argv(ONLY_EXIT, apply.program("exit42"))
+    done = apply(NO_EXECVE, *inner)
+    assert done.returncode == 126
+    assert "Operation not permitted\n" in done.stderr
+    assert "what to do: allow execve in the outer profile" in done.stderr
+    # no filter's doing
+    done = apply({"defaultAction": "SCMP_ACT_ALLOW"}, *apply.argv(ONLY_EXIT, "/etc/passwd"))
+    assert (done.returncode, "outer profile" in done.stderr) == (126, False)
+
+
 def test_an_outer_filter_that_changes_its_mind_at_the_exec_stop(
     apply: Applier, refusing: Refusing
 ) -> None:
@@ -182,12 +222,8 @@ def test_a_program_that_cannot_be_read_is_not_entered(apply: Applier) -> None:
 
 
 def test_allow_exec_needs_a_profile_that_does(apply: Applier) -> None:
-    no_exec = {
-        "defaultAction": "SCMP_ACT_ALLOW",
-        "syscalls": [{"names": ["execve"], "action": "SCMP_ACT_ERRNO"}],
-    }
-    assert apply(no_exec, apply.program("exit42")).returncode == 42
-    done = apply(no_exec, apply.program("exit42"), options=["--allow-exec"])
+    assert apply(NO_EXECVE, apply.program("exit42")).returncode == 42
+    done = apply(NO_EXECVE, apply.program("exit42"), options=["--allow-exec"])
     assert done.returncode == 126
     assert "must allow" in done.stderr
 
