@@ -25,7 +25,7 @@ static const char help[] =
 	"  seclatch-apply profile.bpf ls -l\n"
 	"  ENTRYPOINT [\"/seclatch-apply\", \"/profile.bpf\"]         (in a Dockerfile)\n";
 
-enum { BAD_USAGE = 125 };
+enum { BAD_USAGE = 125, NEW_LISTENER = 8 /* SECCOMP_FILTER_FLAG_NEW_LISTENER */ };
 
 /* How many bytes one printable character of UTF-8 has; 0: none, or it would act on the terminal:
  * C0, DEL, and C1 (c2 80 to c2 9f, and the single bytes of old terminals). */
@@ -96,6 +96,9 @@ static bool read_option(struct options *options, char ***words)
 	if (!read_number((*words)[1], &number))
 		return refuse_usage(options, "a number must follow ", name);
 	++*words;
+	if (strcmp(name, "--fd") && number & NEW_LISTENER)
+		return refuse_usage(options, "there would be nobody to listen: leave 8 (new listener) out of ",
+				    name);
 	if (!strcmp(name, "--fd"))
 		options->fd = (int)number;
 	else
