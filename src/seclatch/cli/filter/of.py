@@ -161,7 +161,8 @@ def _say_none(process: Process, thread: Thread) -> None:
     what = "is under no seccomp filter"
     if thread.mode == Mode.STRICT:
         what = "is in seccomp's strict mode: read, write, _exit and sigreturn only, no filter"
-    click.echo(f"seclatch: process {process.pid} ({name}) {what}", err=True)
+    ended = "" if thread is process.main else f", thread {thread.tid},"
+    click.echo(f"seclatch: process {process.pid} ({name}){ended} {what}", err=True)
     _warn_of_threads(process, thread)
 
 
