@@ -288,12 +288,12 @@ def test_a_recording_that_a_limit_ends_says_what_it_left(backend: str) -> None:
 
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
 def test_a_limit_ends_a_process_that_execs_for_ever(backend: str, compiler: Compiler) -> None:
-    """Each exec has counters of its own, and takes memory."""
+    """Each exec has counters of its own, and takes memory; so does a fork before its exec."""
     told: list[str] = []
     options = Options(most=1000, backend=backend, tell=told.append)
     status, cut = follow.record((str(compiler("again")), "4000"), options)
     assert status == 0
-    assert 1000 <= sum(len(each.images) for each in cut.processes) < 4000
+    assert 900 < sum(len(each.images) for each in cut.processes) < 4000
     assert cut.lost.processes == 1
     assert "ends at 1,000 processes and execs" in told[-1]
 
