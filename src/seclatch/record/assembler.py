@@ -37,7 +37,6 @@ class Helper(IntEnum):
     MAP_DELETE = 3
     KTIME = 5
     CURRENT_PID_TGID = 14
-    CURRENT_COMM = 16
     CURRENT_TASK = 35
     MAP_POP = 88
     PROBE_READ_USER = 112

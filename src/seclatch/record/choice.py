@@ -12,7 +12,6 @@ from seclatch.record.inquiry import find_client
 if TYPE_CHECKING:
     from seclatch.record.sights import Sights
 
-BACKENDS = ("auto", "ebpf", "ptrace")
 _OF_DAEMONS = ("docker", "ctr")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import struct
-from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -49,20 +48,23 @@ def find(
 ) -> Lookups:
     """The strings referenced by functions that call the loader, and by those that call them."""
     found = Lookups(noted=set(_notes(elf)), tokens=_TOKEN.search(elf.memory) is not None)
+    users: _Users | None = None
     for names, pattern, kept, why in (
         (_LOOKUPS, _NAME, found.symbols, UNNAMED_SYMBOL),
         (_OPENS, _LIBRARY, found.libraries, UNNAMED_LIBRARY),
     ):
         slots = {p.slot for p in relocations.pointers
                  if p.kind == SYMBOL and symbols.name(p.value) in names}  # fmt: skip
-        users = _Users(code, divided, slots) if slots else None
-        if users:
-            kept.update(users.strings(users.all(), pattern))
-            found.unnamed += [
-                (each, why)
-                for each in users.direct()
-                if not _named(users.strings(users.callers(each), pattern))
-            ]
+        if not slots:
+            continue  # most files have none, and need no index
+        users = users or _Users(code, divided)
+        using = users.of(slots)
+        kept.update(users.strings(users.closure(using, _CALLERS), pattern))
+        found.unnamed += [
+            (each, why)
+            for each in users.direct(using)
+            if not _named(users.strings(users.closure({each}, _CALLERS - 1), pattern))
+        ]
     return found
 
 
@@ -72,39 +74,37 @@ def _named(strings: set[str]) -> bool:
 
 
 class _Users:
-    """The functions that use some slots, and the strings that they refer to."""
+    """Who refers to what, and who calls whom; functions by their index."""
 
-    def __init__(self, code: Code, divided: Objects, slots: set[int]) -> None:
+    def __init__(self, code: Code, divided: Objects) -> None:
         self._code, self._divided = code, divided
         self._starts = sorted(code.found.starts)
         self._references: dict[int, list[int]] = defaultdict(list)
         self._calls: dict[int, set[int]] = defaultdict(set)
-        for at, to in code.sweep.references:
-            self._references[self._function(at)].append(to)
-        for at, to, _ in code.sweep.transfers:
-            self._calls[to].add(self._function(at))
-        self._at_slots = {self._function(at) for at, to in code.sweep.references if to in slots}
+        references, transfers = code.sweep.references, code.sweep.transfers
+        owners = self._owners([at for at, _ in references])
+        for owner, (_, to) in zip(owners, references, strict=True):
+            self._references[owner].append(to)
+        owners = self._owners([at for at, _, _ in transfers])
+        for owner, (_, to, _) in zip(owners, transfers, strict=True):
+            self._calls[to].add(owner)
 
-    def _function(self, address: int) -> int:
-        return bisect_right(self._starts, address) - 1
+    def _owners(self, addresses: list[int]) -> list[int]:
+        found = np.searchsorted(np.array(self._starts, np.int64), addresses, "right") - 1
+        owners: list[int] = found.tolist()
+        return owners
 
-    def all(self) -> set[int]:
-        """Functions that use the slots, directly or through up to three callers."""
-        return self._closure(self._at_slots, _CALLERS)
+    def of(self, slots: set[int]) -> set[int]:
+        """The functions that refer to one of these slots."""
+        return {each for each, places in self._references.items() if not slots.isdisjoint(places)}
 
-    def direct(self) -> list[int]:
-        """Those that use them themselves, or by a stub of the linker's."""
-        stubs = {each for each in self._at_slots if self._in_stub(each)}
-        return sorted((self._at_slots - stubs) | (self._closure(stubs, 1) - stubs))
+    def direct(self, using: set[int]) -> list[int]:
+        """Those of them that are no stub of the linker's, and who calls the stubs."""
+        stubs = {each for each in using if self._code.found.in_stub(self._starts[each])}
+        return sorted((using - stubs) | (self.closure(stubs, 1) - stubs))
 
-    def callers(self, function: int) -> set[int]:
-        """The function, and who calls it."""
-        return self._closure({function}, _CALLERS - 1)
-
-    def _in_stub(self, function: int) -> bool:
-        return self._code.found.in_stub(self._starts[function])
-
-    def _closure(self, functions: set[int], levels: int) -> set[int]:
+    def closure(self, functions: set[int], levels: int) -> set[int]:
+        """The functions, and who calls them, so many levels up."""
         found = set(functions)
         for _ in range(levels):
             found |= {

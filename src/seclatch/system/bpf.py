@@ -97,14 +97,6 @@ class Map:
         """Append to a QUEUE. Raises OSError (E2BIG when it is full)."""
         self._element(_MAP_UPDATE, b"", ctypes.create_string_buffer(value, len(value)))
 
-    def delete(self, key: bytes) -> None:
-        """Remove a key, if it is there."""
-        try:
-            self._element(_MAP_DELETE, key, None)
-        except OSError as error:
-            if error.errno != errno.ENOENT:
-                raise
-
     def items(self, batch: int = 4096) -> list[tuple[bytes, bytes]]:
         """Read all of a HASH (BPF_MAP_LOOKUP_BATCH, Linux 5.6).
 
