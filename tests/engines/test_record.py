@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -125,17 +123,23 @@ def test_several_containers_at_once(
 
 
 @pytest.fixture
-def foreign_starts(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Another client starts containers at the same daemon, one after the other."""
+def foreign_starts(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
+    """Another client starts containers at the same daemon, one after the other.
+
+    It ends between two: a container whose ctr is killed stays, and its shim.
+    """
     words = client_words(engine, monkeypatch, "/bin/false")
-    loop = ["sh", "-c", 'while :; do "$@"; done', "sh", *words]
+    enough = tmp_path / "enough"
+    loop = ["sh", "-c", 'until test -e "$0"; do "$@"; done', enough, *words]
     process = subprocess.Popen(
         engine.host.argv(*loop), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, env=ENVIRONMENT, start_new_session=True,
     )  # fmt: skip
     yield
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    enough.touch()
+    process.wait(60)
 
 
 @pytest.mark.usefixtures("foreign_starts")

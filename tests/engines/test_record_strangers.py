@@ -19,6 +19,9 @@ from tests.engines.test_record import Recorded, client_words, programs, recorded
 from tests.latch.oci import SCRIPTS
 
 __all__ = ["recorded", "recorded_of"]  # fixtures
+DAEMONS = {"docker": {"dockerd", "containerd"}, "podman": set(), "containerd": {"containerd"}}
+"""That make a container which the engine's client asks for."""
+
 Record = Callable[[Callable[[], Done]], tuple[Done, Recording]]
 
 
@@ -52,22 +55,24 @@ def test_a_namesake_of_an_engine_is_none(
     assert done.returncode == 42
     assert programs(recording) == [["/bin/exit42"]]
     assert namesake not in {each.pid for each in recording.processes}
-    names = {"docker": {"dockerd", "containerd"}, "podman": set(), "containerd": {"containerd"}}
-    assert set(engines(recording)) == names[engine.name]
+    assert set(engines(recording)) == DAEMONS[engine.name]
 
 
-def test_who_passes_an_exec_session_on_is_known(
-    docker: Docker, recorded_of: Callable[[Engine], Recorded]
+def test_the_shim_of_another_container_is_left_out(
+    engine: Engine, runtime: str, recorded: Recorded
 ) -> None:
-    """From dockerd by containerd to a shim that is there already."""
-    container = docker.detach("/bin/sleep", "100")
-    other = docker.detach("/bin/sleep", "100")
-    done, recording = recorded_of(docker)(lambda: docker.exec(container, "/bin/exit42"))
+    """It is connected to the very daemon that was asked, and did nothing for the command."""
+    engine.detach("/bin/sleep", "100")
+    container = engine.detach("/bin/sleep", "100")
+    done, recording = recorded(lambda: engine.run("/bin/exit42", runtime=runtime))
     assert done.returncode == 42
-    assert set(engines(recording)) == {"dockerd", "containerd", "containerd-shim-runc-v2"}
-    assert sum(each.found_running for each in recording.processes) == 3
-    docker.remove(container)
-    docker.remove(other)
+    assert set(engines(recording)) == DAEMONS[engine.name]
+    done, recording = recorded(lambda: engine.exec(container, "/bin/exit42"))
+    assert done.returncode == 42
+    shims = set() if engine.name == "podman" else {"containerd-shim-runc-v2"}
+    assert set(engines(recording)) == DAEMONS[engine.name] | shims
+    found = [each for each in recording.processes if each.found_running]
+    assert len(found) == len(DAEMONS[engine.name] | shims)
 
 
 def test_a_client_alone_is_told_from_a_container(

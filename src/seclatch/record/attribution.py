@@ -98,16 +98,22 @@ def _answering(trace: Trace, daemons: set[int]) -> set[int]:
 
 def _involved(trace: Trace, served: set[int], daemons: set[int]) -> set[int]:
     """The daemons that made what was served, those that the command asked for it, and those between
-    the two (containerd, between Docker and a shim that is there already)."""
-    made = {trace.processes[each].parent for each in served}
+    the two (containerd, between Docker and a shim that is there already).
+
+    One that knows but a single daemon is between nothing: the shim of another container.
+    """
+    made = daemons & {trace.processes[each].parent for each in served}
     asked = _answering(trace, daemons)
-    between = {
-        each
-        for each in daemons
-        if any((each, other) in trace.links for other in asked)
-        and any((each, other) in trace.links for other in made)
-    }
-    return {each for each in daemons if each in made} | asked | between
+    return made | asked | {each for each in daemons if _is_between(trace, each, asked, made)}
+
+
+def _is_between(trace: Trace, daemon: int, asked: set[int], made: set[int]) -> bool:
+    """Whether a request can have come through it: in from one daemon, on to another."""
+    return any(
+        (one, daemon) in trace.links and (daemon, other) in trace.links
+        for one in asked
+        for other in made - {one}
+    )
 
 
 def _ids(trace: Trace, process: Process) -> Iterator[str]:

@@ -43,6 +43,35 @@ def test_a_daemon_that_did_nothing_for_it_is_left_out() -> None:
     assert set(attribute(story.trace).processes) == {0}
 
 
+def test_a_shim_beside_the_one_daemon_is_between_nothing() -> None:
+    """containerd, asked by ctr, makes a shim of its own; another container's is linked to it."""
+    story = Story()
+    client = story.exec(story.root, "ctr", "run")
+    daemon = story.found("/bin/containerd")
+    busy = story.found("/bin/containerd-shim-runc-v2", "-id", OTHER)
+    shim(story, daemon, ID)
+    story.says(client, bytes([len(ID)]) + ID.encode())
+    story.links(client, daemon)
+    story.links(daemon, busy)
+    kept = set(attribute(story.trace).segments)
+    assert daemon in kept
+    assert busy not in kept
+
+
+def test_who_passes_a_request_on_is_between_two_others() -> None:
+    """containerd, between dockerd and the shim in whose container the session is."""
+    story = Story()
+    client = story.exec(story.root, "docker", "exec")
+    docker = story.found("/bin/dockerd")
+    between = story.found("/bin/containerd")
+    running = story.found("/bin/containerd-shim-runc-v2", "-id", OTHER)
+    story.exec(story.fork(running), "runc", "exec", "--pid-file", f"/x/{ID}.pid", OTHER)
+    story.says(client, f"POST /v1.45/exec/{ID}/start HTTP/1.1".encode())
+    for one, other in ((client, docker), (docker, between), (between, running)):
+        story.links(one, other)
+    assert {docker, between, running} <= set(attribute(story.trace).segments)
+
+
 def test_an_exec_session_is_found_by_its_own_id() -> None:
     story = Story()
     client = story.exec(story.root, "docker", "exec")

@@ -50,6 +50,10 @@ class Story:
     def says(self, segment: int, text: bytes) -> None:
         self.trace.segments[segment].said.append(text)
 
+    def links(self, one: int, other: int) -> None:
+        ends = tuple(self.trace.segments[each].process for each in (one, other))
+        self.trace.links |= {(ends[0], ends[1]), (ends[1], ends[0])}
+
 
 def filtered(facts: Facts = INSIDE) -> Facts:
     values = {name: getattr(facts, name) for name in Facts.__slots__}
