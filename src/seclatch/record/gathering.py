@@ -5,7 +5,6 @@ Merging is associative, so who sums up what first does not matter.
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +17,7 @@ from seclatch.errors import InputError
 from seclatch.model.merging import Sums, image_of, merge
 from seclatch.model.recording import Recording
 from seclatch.record import store
+from seclatch.system import collector
 
 _PART = 250
 """Files in a part: some tenths of a second."""
@@ -71,19 +71,13 @@ def _gather_elsewhere(paths: tuple[Path, ...]) -> ByImage | _Unreadable:
         return _Unreadable(error.source, error.place, error.problem, error.remedy)
 
 
+@collector.held_off()
 def _gather_part(paths: tuple[Path, ...]) -> ByImage:
-    """Without the collector of cycles: there are none, and it would look at every value."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        found: dict[str, list[Sums]] = {}
-        for path in paths:
-            sums = store.read_sums(path)
-            found.setdefault(image_of(sums), []).append(sums)
-        return {image: merge(several) for image, several in found.items()}
-    finally:
-        if collecting:
-            gc.enable()
+    found: dict[str, list[Sums]] = {}
+    for path in paths:
+        sums = store.read_sums(path)
+        found.setdefault(image_of(sums), []).append(sums)
+    return {image: merge(several) for image, several in found.items()}
 
 
 def _join(one: ByImage, other: ByImage) -> ByImage:

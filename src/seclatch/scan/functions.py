@@ -182,15 +182,20 @@ def refine(elf: Elf, found: Functions, sweep: Sweep) -> list[int]:
     """Add the starts that only code tells, take back guesses that it contradicts; in order."""
     if elf.machine == X86_64:
         _join_falls(found, sweep)
-    starts = found.starts
-    for _, target, kind in sweep.transfers:
-        if kind == CALL and elf.is_code(target) and not found.framed_at(target):
-            starts.add(target)
+    told = {target for _, target, kind in sweep.transfers if kind == CALL}
     if elf.machine == X86_64:
-        starts |= {to for _, to in sweep.references if elf.is_code(to) and not found.framed_at(to)}
-        if not found.go:
-            _add_unframed(elf, found, sweep)
-    return sorted(starts)
+        told |= {to for _, to in sweep.references}
+    found.starts |= _unframed(elf, found, told)
+    if elf.machine == X86_64 and not found.go:
+        _add_unframed(elf, found, sweep)
+    return sorted(found.starts)
+
+
+def _unframed(elf: Elf, found: Functions, addresses: set[int]) -> set[int]:
+    """Those that are code of which no frame description tells the start."""
+    return {
+        each for each in addresses - found.starts if elf.is_code(each) and not found.framed_at(each)
+    }
 
 
 def _join_falls(found: Functions, sweep: Sweep) -> None:
@@ -205,10 +210,8 @@ def _add_unframed(elf: Elf, found: Functions, sweep: Sweep) -> None:
 
     Not a mark right after a call: that is where setjmp returns a second time.
     """
-    for _, target, kind in sweep.transfers:
-        aligned = kind == JUMP and target % 16 == 0 and elf.is_code(target)
-        if aligned and not found.framed_at(target):
-            found.starts.add(target)
+    jumps = {target for _, target, kind in sweep.transfers if kind == JUMP and target % 16 == 0}
+    found.starts |= _unframed(elf, found, jumps)
     for match in _ENDBR64.finditer(elf.memory):
         address = match.start() + elf.base
         if not elf.is_code(address) or found.framed_at(address) or found.in_stub(address):

@@ -39,7 +39,8 @@ class Graph:
 def build(elf: Elf, sweep: Sweep, starts: list[int], objects: Objects, gaps: set[int]) -> Graph:
     """Make the edges of what the pass has found; `gaps` are starts that are guesses."""
     begins = np.array(starts, np.int64)
-    transfers = _pairs([(at, to) for at, to, _ in sweep.transfers if elf.is_code(to)])
+    transfers = _pairs([(at, to) for at, to, _ in sweep.transfers if elf.base <= to < elf.end])
+    transfers = transfers[_in_code(elf, transfers[:, 1])]
     references = _pairs([each for each in sweep.references if elf.base <= each[1] < elf.end])
     in_code = _in_code(elf, references[:, 1])
     calls = [_owners(begins, transfers), _owners(begins, _entered(begins, references[in_code]))]

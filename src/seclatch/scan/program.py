@@ -14,6 +14,7 @@ from seclatch.scan.gates import OLDEST, Version
 from seclatch.scan.lookups import UNNAMED_LIBRARY
 from seclatch.scan.reach import FUNCTION, Node, Reached, Reacher
 from seclatch.scan.rootfs import Rootfs
+from seclatch.system import collector
 
 _LONGEST = 64
 """Steps of a chain that are told; the middle of a longer one is left out."""
@@ -34,6 +35,7 @@ class Target:
     arguments: tuple[str, ...] = ()
 
 
+@collector.held_off()
 def scan(
     rootfs: Rootfs, cache: Cache, target: Target, further: tuple[str, ...] = (),
     kernel: Version = OLDEST,

@@ -20,6 +20,9 @@ _SITE, _INTERRUPT, _LEAVE = 4, 5, 6
 # Comparing with a word, or with an address, does not give the pointer to anybody.
 _NOTHING, _COMPARE = 7, 8
 
+# What a function cannot end with: the code behind it is run next.
+_GOES_ON = (0, BRANCH, _SITE, _INTERRUPT, _COMPARE)
+
 _RIP = iced.Register.RIP
 _IMMEDIATE = {iced.OpKind.IMMEDIATE32, iced.OpKind.IMMEDIATE32TO64, iced.OpKind.IMMEDIATE64}
 _NUMBERS = {*_IMMEDIATE, iced.OpKind.IMMEDIATE8TO64, iced.OpKind.IMMEDIATE8TO32}
@@ -57,10 +60,13 @@ class _Body:
     taken: list[int] = field(default_factory=list)
     sites: list[int] = field(default_factory=list)
     foreign: list[int] = field(default_factory=list)
-    tails: set[int] = field(default_factory=set)
     last: int = 0
     target: int = 0
     returns: bool = False
+
+    def tails(self) -> set[int]:
+        """Where its jumps lead out of it."""
+        return {target for _, target, kind in self.transfers if kind != CALL}
 
 
 class Sweeper:
@@ -102,33 +108,31 @@ class Sweeper:
                     self._operands(instruction, body, known)
                 elif known:
                     self._derive(instruction, body, known)
-            elif kind <= _LEAVE:
+            elif kind <= BRANCH:
                 last = kind
                 known.clear()
-                self._control(instruction, kind, start, body)
-            elif kind == _COMPARE:
-                last = 0
+                body.target = target = instruction.near_branch_target
+                if kind == CALL or not start <= target < stop:
+                    body.transfers.append((instruction.ip, target, kind))
+            elif kind != _NOTHING:
+                last = kind
+                self._end(instruction, kind, body, known)
         body.last = last
         return body
 
-    def _control(self, instruction: iced.Instruction, kind: int, start: int, body: _Body) -> None:
-        if kind <= BRANCH:
-            self._transfer(instruction, kind, start, body)
-        elif kind == _LEAVE:
+    def _end(
+        self, instruction: iced.Instruction, kind: int, body: _Body, known: dict[int, int]
+    ) -> None:
+        if kind == _COMPARE:
+            return
+        known.clear()
+        if kind == _LEAVE:
             body.returns = body.returns or instruction.code in self._returns
             self._operands(instruction, body, {})
         elif kind == _SITE:
             body.sites.append(instruction.ip)
         elif instruction.immediate8 == 0x80:
             body.foreign.append(instruction.ip)
-
-    def _transfer(self, instruction: iced.Instruction, kind: int, start: int, body: _Body) -> None:
-        body.target = target = instruction.near_branch_target
-        inside = start <= target < body.stop
-        if kind == CALL or not inside:
-            body.transfers.append((instruction.ip, target, kind))
-        if kind != CALL and not inside:
-            body.tails.add(target)
 
     def _operands(self, instruction: iced.Instruction, body: _Body, known: dict[int, int]) -> None:
         """Note the addresses that an instruction names; without relocations any number may be."""
@@ -180,7 +184,7 @@ class Sweeper:
         open_end = {
             start
             for start, body in self._bodies.items()
-            if body.last in (0, BRANCH, _SITE, _INTERRUPT) and body.stop not in ends
+            if body.last in _GOES_ON and body.stop not in ends
         }
         sweep.running = open_end
         starts = sorted(self._bodies)
@@ -204,8 +208,9 @@ class Sweeper:
         """Functions that never return: no ret, and tail jumps to such functions only."""
         found = stubs | {start for start, body in self._bodies.items()
                          if not body.returns and start not in open_end}  # fmt: skip
+        tails = {start: self._bodies[start].tails() for start in found - stubs}
         while True:
-            wrong = {start for start in found - stubs if not self._bodies[start].tails <= found}
+            wrong = {start for start in found - stubs if not tails[start] <= found}
             if not wrong:
                 return found
             found -= wrong
