@@ -116,30 +116,10 @@ def command(
       seclatch generate --also aarch64 nginx.recording.json > both.json
       seclatch generate --scan nginx.scan.json nginx.recording.json > nginx.json
     """
-    from seclatch.errors import InputError, SeclatchError  # noqa: PLC0415 (--help needs none of it)
-    from seclatch.model.merging import merge  # noqa: PLC0415
-    from seclatch.model.stage import Stage  # noqa: PLC0415
-    from seclatch.profile import generate  # noqa: PLC0415
-    from seclatch.profile.export.formats import conditional, write  # noqa: PLC0415
-    from seclatch.profile.load import load  # noqa: PLC0415
-    from seclatch.record import store  # noqa: PLC0415
+    from seclatch.profile.export.formats import write  # noqa: PLC0415 (--help needs none of it)
 
-    recording = merge(store.read(each) for each in files)
-    profile = load(base) if base else None
     form = _ALSO.get(form, form)
-    if profile and profile.conditional and not conditional(form):
-        raise SeclatchError(
-            f"{base}: its rules are for some hosts or capabilities only, which {form} cannot say",
-            remedy="resolve it first (`seclatch profile resolve`), or give --format docker",
-            status=2,
-        )
-    try:
-        chosen = generate.Options(first=Stage(first), base=profile, **options)
-        made = generate.generate(recording, chosen)
-    except ValueError as error:
-        raise InputError(
-            ", ".join(map(str, files)), "", str(error), remedy="record a start that succeeds"
-        ) from error
+    made = _generate(files, _load(base, form), first, options)
     warn("generate", made.warnings)
     profile = made.profile
     if scan_file is not None:
@@ -153,6 +133,40 @@ def command(
     written = write(profile, form)
     warn("generate", written.warnings)
     emit(written.text, output)
+
+
+def _load(base: Path | None, form: str) -> Profile | None:
+    from seclatch.errors import SeclatchError  # noqa: PLC0415
+    from seclatch.profile.export.formats import conditional  # noqa: PLC0415
+    from seclatch.profile.load import load  # noqa: PLC0415
+
+    profile = load(base) if base else None
+    if profile and profile.conditional and not conditional(form):
+        raise SeclatchError(
+            f"{base}: its rules are for some hosts or capabilities only, which {form} cannot say",
+            remedy="resolve it first (`seclatch profile resolve`), or give --format docker",
+            status=2,
+        )
+    return profile
+
+
+def _generate(
+    files: tuple[Path, ...], base: Profile | None, first: str, options: dict[str, Any]
+) -> Generated:
+    from seclatch.errors import InputError  # noqa: PLC0415
+    from seclatch.model.merging import merge  # noqa: PLC0415
+    from seclatch.model.stage import Stage  # noqa: PLC0415
+    from seclatch.profile import generate  # noqa: PLC0415
+    from seclatch.record import store  # noqa: PLC0415
+
+    recording = merge(store.read(each) for each in files)
+    try:
+        chosen = generate.Options(first=Stage(first), base=base, **options)
+        return generate.generate(recording, chosen)
+    except ValueError as error:
+        raise InputError(
+            ", ".join(map(str, files)), "", str(error), remedy="record a start that succeeds"
+        ) from error
 
 
 def _for_both(profile: Profile, also: str, form: str) -> Profile:

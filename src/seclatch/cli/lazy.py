@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 
-class LazyGroup(click.Group):
+class _Below(click.Command):
     """Commands by name: the module `<package>.<name>` (`_` for `-`) holds a click command
     called `command`.
 
@@ -26,9 +26,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load the command's module or answer None, as click expects."""
-        if cmd_name not in self.commands_of:
-            return None
-        return load(self.package, cmd_name)
+        return load(self.package, cmd_name) if cmd_name in self.commands_of else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table."""
@@ -36,24 +34,15 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(self.commands_of.items()))
 
 
-class OpenCommand(click.Command):
+class LazyGroup(_Below, click.Group):
+    """A group of such commands."""
+
+
+class OpenCommand(_Below):
     """A command that takes any words, and whose first word may name a command below it.
 
     `seclatch record merge …` is one of those; `seclatch record -- merge` runs a program.
     """
-
-    def __init__(self, *args: Any, commands_of: dict[str, str], package: str, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.commands_of = commands_of
-        self.package = package
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands below."""
-        return list(self.commands_of)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load the command's module or answer None."""
-        return load(self.package, cmd_name) if cmd_name in self.commands_of else None
 
     def make_context(
         self,
@@ -72,8 +61,7 @@ class OpenCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands below after the options."""
         super().format_options(ctx, formatter)
-        with formatter.section("Commands"):
-            formatter.write_dl(list(self.commands_of.items()))
+        self.format_commands(ctx, formatter)
 
 
 def load(package: str, name: str) -> click.Command:

@@ -42,7 +42,7 @@ def record_container(target: Target, options: Options) -> Recording:
     """
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     try:
-        with _Namespaces(target) as namespaces, Ebpf(by_words=True) as backend:
+        with _Namespaces(target) as namespaces, contextlib.closing(Ebpf(by_words=True)) as backend:
             subject = _Container(target, namespaces, backend.maps)
             return Recorder(backend, subject, options).record()
     finally:

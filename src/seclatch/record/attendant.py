@@ -84,7 +84,7 @@ def attend(depot: Depot, wish: Wish, front: int, find_image: FindImage) -> None:
         tell=lambda sentence: depot.note(printable(f"{path.name}: {sentence}")),
     )
     try:
-        with Ebpf(by_words=True) as backend:
+        with contextlib.closing(Ebpf(by_words=True)) as backend:
             question = _Question(find_image, _parent(front), wish.identifier)
             subject = _Started(front, backend.maps, question)
             recording = Recorder(backend, subject, options).record()

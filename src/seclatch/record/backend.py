@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from abc import ABC, abstractmethod
-from types import TracebackType
-from typing import Self
 
 from seclatch.record.trace import Trace
 from seclatch.system.arrival import Arrival, await_signal
@@ -70,16 +68,3 @@ class Backend(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give everything back."""
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()

@@ -40,7 +40,7 @@ def record(command: tuple[str, ...], options: Options) -> tuple[int, Recording]:
     goes on unrecorded. Raises SeclatchError.
     """
     program = _find(command[0])
-    with choose(options.backend, command, options.sights) as backend:
+    with contextlib.closing(choose(options.backend, command, options.sights)) as backend:
         if backend.notice:
             options.tell(backend.notice)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)

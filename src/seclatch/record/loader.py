@@ -8,7 +8,6 @@ import os
 import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
@@ -63,19 +62,6 @@ class Probe:
             self._register = -1
             for each in [*_each(self.maps), *_each(self.own)]:
                 os.close(each.fd)
-
-    def __enter__(self) -> Probe:
-        """Itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
 
 def _each(maps: Maps | WitnessMaps | None) -> list[bpf.Map]:

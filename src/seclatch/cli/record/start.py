@@ -94,12 +94,7 @@ def command(
     """
     from seclatch.record import destination, recorder  # noqa: PLC0415 (--help needs none of it)
 
-    if bool(args) == (container is not None):
-        raise click.UsageError("give either a command or --container.")
-    if seconds is not None and math.isnan(seconds):
-        raise click.UsageError("--seconds: not a number.")
-    if container is not None and backend == "ptrace":
-        raise click.UsageError("--container takes eBPF: ptrace sees own children only.")
+    _refuse_misuse(args, container, seconds, backend)
     record = _of_container(container) if container is not None else _of_command(args)
     path = output or _free_name(container or args[0])
     destination.require_writable(path)
@@ -123,6 +118,17 @@ def command(
     if not quiet:
         voice.describe(recording, path)
     leave(status)
+
+
+def _refuse_misuse(
+    args: tuple[str, ...], container: str | None, seconds: float | None, backend: str
+) -> None:
+    if bool(args) == (container is not None):
+        raise click.UsageError("give either a command or --container.")
+    if seconds is not None and math.isnan(seconds):
+        raise click.UsageError("--seconds: not a number.")
+    if container is not None and backend == "ptrace":
+        raise click.UsageError("--container takes eBPF: ptrace sees own children only.")
 
 
 def _write(path: Path, recording: Recording) -> None:
