@@ -130,8 +130,14 @@ class Containerd(Engine):
         return self.host.path(self.directory / f"{container}.log").read_text(errors="replace")
 
     def remove(self, container: str) -> None:
-        self.command("task", "rm", "--force", container)
-        self.command("container", "rm", container)
+        """As for every engine; a task that was about to start when it was first asked for stays."""
+
+        def gone() -> bool:
+            self.command("task", "rm", "--force", container)
+            self.command("container", "rm", container)
+            return container not in self.must("container", "ls", "--quiet").split()
+
+        wait_until(gone, f"{container} to be removed")
 
     def stop(self) -> None:
         self.clear()
