@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from seclatch.cli.words import Words
 from seclatch.errors import SeclatchError
 from seclatch.report.text import printable
 
@@ -28,7 +29,7 @@ NOT_STARTED = 125
     is_flag=True,
     help="Load the filter before the exec, without ptrace: the profile must allow execve.",
 )
-@click.argument("args", nargs=-1, required=True, type=click.UNPROCESSED, metavar="CMD [ARG]...")
+@click.argument("args", nargs=-1, required=True, type=Words(), metavar="CMD [ARG]...")
 def command(profile: Path, allow_exec: bool, args: tuple[str, ...]) -> None:
     """Become CMD under the profile, from its first instruction, on top of what is there.
 

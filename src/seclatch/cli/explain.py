@@ -13,6 +13,7 @@ import click
 
 from seclatch.cli.complaint import complain
 from seclatch.cli.leave import leave
+from seclatch.cli.words import Words
 from seclatch.errors import SeclatchError
 from seclatch.report.text import printable
 
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 @click.option("--runtime", type=click.Choice(["runc", "crun"]), default="runc", show_default=True,
               help="Without CMD: with this runtime.")  # fmt: skip
 @click.option("--no-new-privs", is_flag=True, help="Without CMD: with no_new_privs.")
-@click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[CMD [ARG]...]")
+@click.argument("args", nargs=-1, type=Words(), metavar="[CMD [ARG]...]")
 def command(
     as_json: bool, output: Path | None, recording: Path | None, seconds: float | None,
     profile: Path | None, runtime: str, no_new_privs: bool, args: tuple[str, ...],

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from seclatch.cli.leave import leave
+from seclatch.cli.words import Words
 from seclatch.report.text import printable
 
 
@@ -80,7 +81,7 @@ def _tell(sentence: str) -> None:
     help="none: loopback only.",
 )
 @click.option("--dry-run", is_flag=True, help="Only print the OCI configuration (config.json).")
-@click.argument("args", nargs=-1, required=True, type=click.UNPROCESSED, metavar="CMD [ARG]...")
+@click.argument("args", nargs=-1, required=True, type=Words(), metavar="CMD [ARG]...")
 def command(
     network: str, dry_run: bool, rootfs: Path | None, no_new_privs: bool, mode: str | None,
     **options: Any,

@@ -57,6 +57,28 @@ def test_completion_completes() -> None:
     assert seclatch(COMP_WORDS="seclatch doc", **words).stdout == "plain,doctor\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "word", "expected"),
+    [
+        (["run"], "env", "plain,env"),
+        (["explain", "--"], "env", "plain,env"),
+        (["apply", "--profile", "x.json", "env"], "", "file,"),
+        (["record"], "mer", "plain,merge"),
+        (["record", "-q"], "/bin/e", "file,/bin/e"),
+        (["record", "merge"], "x", "file,x"),
+    ],
+)
+def test_completion_of_a_program_s_words(line: list[str], word: str, expected: str) -> None:
+    """The first as the shell completes commands, the others as files."""
+    words = ["seclatch", *line, word]
+    done = seclatch(
+        _SECLATCH_COMPLETE="bash_complete",
+        COMP_WORDS="\n".join(words),
+        COMP_CWORD=str(len(line) + 1),
+    )
+    assert expected in done.stdout.splitlines()
+
+
 def test_an_interrupt_while_it_loads_shows_no_traceback() -> None:
     """Sent by what is imported: there is no earlier moment that a test could meet."""
     script = (

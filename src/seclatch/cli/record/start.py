@@ -13,6 +13,7 @@ import click
 from seclatch.cli.lazy import OpenCommand
 from seclatch.cli.leave import leave
 from seclatch.cli.record import voice
+from seclatch.cli.words import Words
 from seclatch.errors import SeclatchError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ COMMANDS = {
     help="How to watch; ptrace needs no privilege, is slow and sees CMD's own descendants only.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="CMD [ARG]...")
+@click.argument("args", nargs=-1, type=Words(), metavar="CMD [ARG]...")
 def command(
     output: Path | None,
     seconds: float | None,
