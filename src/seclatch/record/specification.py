@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from seclatch.record.attribution import find_kept
+from seclatch.record.attribution import find_kept, is_under_daemon
 from seclatch.record.trace import Trace
 
 MAX_SIZE = 1 << 22
@@ -42,20 +43,20 @@ class Specifications:
 
     def look(self, trace: Trace) -> None:
         """Read the bundles of runtimes that began since the last time."""
-        if self._looked == len(trace.starts):
-            return
-        kept = find_kept(trace)
-        for number in trace.starts[self._looked :]:
+        began, self._looked = trace.starts[self._looked :], len(trace.starts)
+        kept = cache(lambda: find_kept(trace))
+        for number in began:
             segment = trace.segments[number]
             process = segment.process
             bundle = "" if segment.argv_cut else find_bundle(segment.argv)
             # A front that execs the runtime shows up twice, with the same words.
-            new = process in kept and process not in self.profiles
-            if bundle and new and len(self.profiles) < MAX_BUNDLES:
-                profile = read(_lineage(trace, process), bundle)
-                if profile is not None:
-                    self.profiles[process] = profile
-        self._looked = len(trace.starts)
+            if not bundle or process in self.profiles or len(self.profiles) == MAX_BUNDLES:
+                continue
+            if is_under_daemon(trace, trace.processes[process]) and process not in kept():
+                continue
+            profile = read(_lineage(trace, process), bundle)
+            if profile is not None:
+                self.profiles[process] = profile
 
 
 def find_bundle(argv: Sequence[str]) -> str:
