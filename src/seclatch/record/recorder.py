@@ -95,6 +95,7 @@ class Recorder:
         self._began = time.monotonic_ns()
         self._stopped = False
         self._asked = False
+        self._next_check = 0.0
         self._next_look = time.monotonic() + options.every
         self._next_save = time.monotonic() + options.save_first
 
@@ -166,10 +167,14 @@ class Recorder:
             return True
         if self._is_full():
             return True
-        if self._subject.waits(self._backend):
+        began = time.monotonic()
+        if self._subject.waits(self._backend) or began < self._next_check:
             return False
         self._backend.collect()  # what was done until it stopped to wait
-        return not self._goes_on()
+        goes_on = self._goes_on()
+        ended = time.monotonic()
+        self._next_check = ended + _SHARE * (ended - began)
+        return not goes_on
 
     def _goes_on(self) -> bool:
         """Whether a process of the subject lives."""
