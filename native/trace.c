@@ -278,15 +278,17 @@ static void on_clone(const struct trace *trace, pid_t parent)
 	go_on(trace, parent, 0);
 }
 
-/* Where seccomp is suspended there is no later stop before the container's own code may run. */
+/* Where seccomp is suspended there is no later stop before the container's own code may run.  A problem
+ * of before is not this tracee's: a runtime whose init was killed still runs the host's hooks. */
 static bool guard_newborn(struct trace *trace, pid_t pid)
 {
 	int err = trace->road == ROAD_SUSPEND ? guard_at_birth(pid) : 0;
 
-	if (err && err != ESRCH)
-		trace->load.problem = (struct refusal){ "the memory of the runtime's init could not be "
-			"guarded from the container's hooks", "use the bare runtime for this container" };
-	return !trace->load.problem.reason;
+	if (!err || err == ESRCH)
+		return true;
+	trace->load.problem = (struct refusal){ "the memory of the runtime's init could not be guarded "
+		"from the container's hooks", "use the bare runtime for this container" };
+	return false;
 }
 
 /* A new tracee's first stop, the end of a group-stop, or a group-stop (ptrace(2): a seized tracee

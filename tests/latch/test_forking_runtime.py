@@ -26,15 +26,17 @@ def test_an_init_with_threads(compiler: Compiler, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", ["create", "run"])
+@pytest.mark.parametrize("hook", [{}, {"STANDIN_POSTSTOP": "/bin/true"}], ids=["", "poststop"])
 def test_an_init_that_the_gate_s_filter_kills(
-    compiler: Compiler, tmp_path: Path, verb: str
+    compiler: Compiler, tmp_path: Path, verb: str, hook: dict[str, str]
 ) -> None:
-    """At a call that the gate does not open: told on the container's stderr, and in the log."""
+    """At a call that the gate does not open: told on the container's stderr, and in the log. What
+    the runtime cleans up with is the host's, and runs."""
     front = copy_front(tmp_path / "fronts", "seclatch-x", compiler("forking_runtime"))
     log = tmp_path / "log"
     done = subprocess.run(
         [front, "--log", log, verb, compiler("exit42")], capture_output=True, text=True,
-        check=False, env={**os.environ, "STANDIN_KILL": "1", "SECLATCH_MODE": "gate"},
+        check=False, env={**os.environ, **hook, "STANDIN_KILL": "1", "SECLATCH_MODE": "gate"},
     )  # fmt: skip
     assert done.returncode == 128 + signal.SIGSYS
     for text in (done.stderr, log.read_text()):

@@ -2,7 +2,8 @@
  *   forking_runtime create PROGRAM
  * forks its init, which starts a thread, leaves the mount namespace, loads a filter that answers
  * all but exit_group with errno 7, and execs. Exits with its status. With STANDIN_KILL the filter kills
- * instead, and init makes a call that no runtime makes. */
+ * instead, and init makes a call that no runtime makes. STANDIN_POSTSTOP is a program that is run when
+ * init has ended, as hooks are (crun). */
 #define _GNU_SOURCE
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -44,6 +45,19 @@ static int be_init(char **program)
 	return 104;
 }
 
+/* 0; 106 if it was killed, or failed. */
+static int run_hook(const char *hook)
+{
+	int status = 0;
+	pid_t pid = hook ? fork() : 0;
+
+	if (hook && pid == 0) {
+		execl(hook, hook, (char *)NULL);
+		_exit(1);
+	}
+	return hook && (waitpid(pid, &status, 0) != pid || status) ? 106 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	int status;
@@ -56,5 +70,7 @@ int main(int argc, char **argv)
 		_exit(be_init(argv + 2));
 	if (waitpid(pid, &status, 0) != pid)
 		return 105;
+	if (run_hook(getenv("STANDIN_POSTSTOP")))
+		return 106;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
