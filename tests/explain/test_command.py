@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from importlib import resources
@@ -37,6 +38,32 @@ def test_what_was_not_watched_is_not_judged() -> None:
     done = run("--json", "--seconds", "0.3", "--", "sh", "-c", "sleep 1; exit 7")
     document = json.loads(done.stderr)
     assert (done.returncode, document["seccomp"], document["cause"]) == (7, None, "unknown")
+
+
+PODMAN_REMOTE = """#!/usr/bin/python3
+import os, socket, sys
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+os.write(client.fileno(), b"POST /v5.4.2/libpod/containers/create HTTP/1.1")
+sys.exit("Error: mkdir: Operation not permitted")
+"""
+
+
+def test_podman_s_service_out_of_sight(tmp_path: Path) -> None:
+    """Podman may be told of it in its environment: only what it says shows that it asks anybody."""
+    podman = tmp_path / "podman"
+    podman.write_text(PODMAN_REMOTE)
+    podman.chmod(0o755)
+    alone = ["unshare", "--pid", "--fork", "--mount-proc"]
+    with socket.socket(socket.AF_UNIX) as service:
+        service.bind(str(tmp_path / "socket"))
+        service.listen()
+        done = subprocess.run(
+            [*alone, SECLATCH, "explain", "--json", "--", podman, service.getsockname(), "run"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    document = json.loads(done.stderr[done.stderr.index("{") :])
+    assert (document["seccomp"], document["cause"]) == (None, "engine-not-seen"), document
 
 
 def test_a_file_gets_the_explanation_and_stderr_none(tmp_path: Path) -> None:

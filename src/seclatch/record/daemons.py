@@ -46,7 +46,7 @@ def follow_daemons(maps: Maps, harvest: Harvest) -> int:
             break
         with contextlib.suppress(OSError):  # it has ended meanwhile
             found += _follow(maps, harvest, pid, found + 1)
-    harvest.listens = found > 0
+    harvest.listens |= found > 0
     return found
 
 

@@ -107,13 +107,14 @@ class Harvest:
             Kind.DENIAL: self._deny,
         }
         self.listens = False
-        """Whether what is written to sockets is of use."""
+        """Whether what is written to sockets is of use: it ties containers to the command."""
         self._closer: Closer | None = None
 
     def look_closer(self, own: WitnessMaps, sights: Sights) -> None:
         """Take from now on also what the programs of the closer look see."""
         from seclatch.record.closer import Closer  # noqa: PLC0415 (few recordings need it)
 
+        self.listens = True  # by it a client tells which engine it asks, also out of sight
         self._closer = Closer(own, sights)
 
     def collect(self) -> None:
