@@ -82,9 +82,15 @@ def _find_trusted(trace: Trace, daemons: set[int]) -> set[int]:
     def user(daemon: int) -> int:
         return trace.segments[trace.processes[daemon].segments[0]].facts.uid
 
-    users = {0, os.getuid(), int(os.environ.get("SUDO_UID", "0"))}
+    users = {0, os.getuid(), _asking_user()}
     users |= {user(each) for each in _answering(trace, daemons)}
     return {each for each in daemons if user(each) in users}
+
+
+def _asking_user() -> int:
+    """Who has become root by sudo(8); anything else may be in the environment too."""
+    word = os.environ.get("SUDO_UID", "")
+    return int(word) if word.isascii() and word.isdecimal() else 0
 
 
 def _answering(trace: Trace, daemons: set[int]) -> set[int]:

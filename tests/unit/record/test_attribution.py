@@ -43,6 +43,25 @@ def test_a_daemon_that_did_nothing_for_it_is_left_out() -> None:
     assert set(attribute(story.trace).processes) == {0}
 
 
+@pytest.mark.parametrize(
+    ("asking", "kept"), [("4242", True), ("4243", False), ("", False), ("x", False), (None, False)]
+)
+def test_another_user_s_engine_is_sudo_s_user_s(
+    asking: str | None, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the variable holds."""
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    if asking is not None:
+        monkeypatch.setenv("SUDO_UID", asking)
+    story = Story()
+    client = story.exec(story.root, "docker", "run")
+    daemon = story.found("/bin/dockerd", user=4242)
+    ours = shim(story, daemon, ID)
+    story.says(client, f"POST /v1.45/containers/{ID}/start HTTP/1.1".encode())
+    found = set(attribute(story.trace).processes)
+    assert (ours <= found, story.trace.segments[daemon].process in found) == (kept, kept)
+
+
 def test_a_shim_beside_the_one_daemon_is_between_nothing() -> None:
     """containerd, asked by ctr, makes a shim of its own; another container's is linked to it."""
     story = Story()

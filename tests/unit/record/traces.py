@@ -38,8 +38,8 @@ class Story:
         values = {name: getattr(facts, name) for name in Facts.__slots__}
         return self._add(Kind.FILTER, parent, Facts(**(values | {"filters": filters})))
 
-    def found(self, *argv: str) -> int:
-        return self._add(Kind.FOUND, 0, Facts(), file=argv[0], argv=argv)
+    def found(self, *argv: str, user: int = 0) -> int:
+        return self._add(Kind.FOUND, 0, Facts(uid=user), file=argv[0], argv=argv)
 
     def member(self, *argv: str, facts: Facts = INSIDE) -> int:
         return self._add(Kind.MEMBER, 0, facts, file=argv[0], argv=argv)
