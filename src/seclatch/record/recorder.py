@@ -24,7 +24,6 @@ HELD = STOP | {signal.SIGCHLD, signal.SIGUSR1}
 _SHARE = 10
 """Of a long recording most time would go into summing up what there is so far, again and again."""
 
-
 MOST = 1_000_000
 """Half a million processes that exec once; some 5 GB of memory."""
 
@@ -123,9 +122,12 @@ class Recorder:
         return self._trace.bulk >= self._options.most
 
     def _lose_the_rest(self) -> None:
-        """What the living did from here on is not known: an end by this limit is a loss."""
+        """What the living did from here on is not known: an end by this limit is a loss. What has
+        ended by itself meanwhile is whole."""
         lost = self._trace.lost
         left = len(self._subject.living(self._trace))
+        if not left:
+            return
         self._trace.lost = replace(lost, processes=lost.processes + left)
         self._options.tell(
             f"the recording ends at {self._options.most:,} processes and execs, and what it is of "
