@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,6 +95,35 @@ def test_where_no_process_can_be_made_it_says_so(tmp_path: Path) -> None:
         done = run("--", "/bin/true", cwd=tmp_path, prefix=enter)
     assert (done.returncode, list(tmp_path.iterdir())) == (125, [])
     assert "pids.max" in done.stderr
+
+
+SPEAKER = """
+import os, socket, sys, time
+client = socket.socket(socket.AF_UNIX)
+client.connect(sys.argv[1])
+os.write(client.fileno(), b"GET /_ping HTTP/1.1")
+time.sleep(0.5)
+sys.exit(7)
+"""
+
+
+def test_where_no_thread_can_be_made_who_talks_with_whom_is_not_known(tmp_path: Path) -> None:
+    """Asked beside an engine, of a command that speaks to a socket: no reason to give it up."""
+    program, path = shutil.copy("/bin/sleep", tmp_path / "containerd"), tmp_path / "x.json"
+    with (
+        pids_cgroup("record", "2") as group,
+        socket.socket(socket.AF_UNIX) as service,
+        subprocess.Popen([program, "60"]) as engine,
+    ):
+        service.bind(str(tmp_path / "socket"))
+        service.listen()
+        wait_until(lambda: os.path.samefile(f"/proc/{engine.pid}/exe", program), "its exec")  # noqa: PTH121
+        enter = ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
+        speaker = (sys.executable, "-c", SPEAKER, service.getsockname())
+        done = run("-o", path, "--", *speaker, cwd=tmp_path, prefix=enter)
+        engine.kill()
+    assert done.returncode == 7, done.stderr
+    assert store.read(path).complete
 
 
 def test_a_place_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:

@@ -32,8 +32,9 @@ def read_peers(pid: int) -> dict[int, int]:
     found: dict[int, int] = {}
     # A thread, for the namespace is entered.
     reader = Thread(target=_read, args=(pid, found), daemon=True)
-    reader.start()
-    reader.join(2 * _SECONDS)
+    with contextlib.suppress(RuntimeError):  # a limit on processes, of which threads are
+        reader.start()
+        reader.join(2 * _SECONDS)
     return dict(found)
 
 
