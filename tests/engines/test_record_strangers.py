@@ -105,6 +105,16 @@ def test_an_image_s_build_is_told_from_a_container(
     assert "as for a build" in done.stderr
 
 
+def test_a_start_that_fails_in_the_runtime_is_more_than_a_client(
+    engine: Engine, runtime: str, recorded: Recorded
+) -> None:
+    done, recording = recorded(lambda: engine.run("/nowhere", runtime=runtime))
+    assert done.returncode not in (0, 42)
+    files = [image.exe for each in recording.processes for image in each.images]
+    assert runtime in {Path(each).name for each in files}
+    assert "recording of the client alone" not in done.stderr
+
+
 def test_who_asks_for_no_container_is_told_nothing(engine: Engine, recorded: Recorded) -> None:
     done, _ = recorded(lambda: engine.command("version"))
     assert "no container" not in done.stderr

@@ -19,10 +19,12 @@ _VERBS = {"run", "start", "restart", "exec", "build", "buildx", "compose", "up",
 
 
 def explain_absence(recording: Recording, backend: Backend, daemons: int) -> str:
-    """Say why, and what to do, if clients asked for containers and none was seen to start; else
+    """Say why, and what to do, if clients asked for containers and nothing was seen of one; else
     nothing. `daemons`: how many engines were followed."""
     clients = sorted(set(_find_clients(recording)))
-    if recording.sessions or not clients:
+    # An engine is kept for what it has made, also where that fails before it is a container.
+    served = any(process.found_running for process in recording.processes)
+    if recording.sessions or served or not clients:
         return ""
     return (
         f"{' and '.join(clients)} asked an engine, and no container was seen to start: this is a "
