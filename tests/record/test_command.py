@@ -139,6 +139,27 @@ def test_it_says_why_it_goes_on(tmp_path: Path) -> None:
     assert "what it started goes on" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("podman", "--remote", "run", "x"), True),
+        (("podman", "--url=tcp://x:1", "start", "x"), True),
+        (("podman", "--remote", "ps"), False),
+        (("podman", "run", "-c", "512", "x"), False),
+        (("docker", "exec", "x", "y"), True),
+        (("docker", "ps"), False),
+    ],
+    ids=str,
+)
+def test_a_client_alone_is_told_from_what_makes_containers_itself(
+    words: tuple[str, ...], told: bool, tmp_path: Path
+) -> None:
+    program = shutil.copy("/bin/true", tmp_path / words[0])
+    done = run("-o", tmp_path / "x.json", "--", program, *words[1:])
+    assert done.returncode == 0
+    assert (f"{words[0]} asked an engine" in done.stderr) == told
+
+
 def test_a_text_without_an_interpreter(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("\0")

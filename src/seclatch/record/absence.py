@@ -4,6 +4,7 @@ a recording of the container."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 # Clients of a daemon: what they ask for does not descend from them.
 _CLIENTS = {"docker", "nerdctl", "ctr", "crictl", "podman-remote"}
+# Podman makes containers itself, unless it is told of a service, before the verb.
+_REMOTE = {"--remote", "-r", "--url", "--connection", "-c"}
 _VERBS = {"run", "start", "restart", "exec", "build", "buildx", "compose", "up", "runp"}
 
 
@@ -36,8 +39,14 @@ def _find_clients(recording: Recording) -> Iterator[str]:
     for process in recording.processes:
         for image in process.images:
             name = PurePosixPath(image.exe).name
-            if name in _CLIENTS and _VERBS.intersection(image.argv):
+            asks = name in _CLIENTS or (name == "podman" and _has_service(image.argv))
+            if asks and _VERBS.intersection(image.argv):
                 yield name
+
+
+def _has_service(argv: list[str]) -> bool:
+    options = takewhile(lambda word: word not in _VERBS, argv)
+    return not _REMOTE.isdisjoint(word.partition("=")[0] for word in options)
 
 
 def _advise(backend: Backend, daemons: int) -> str:
