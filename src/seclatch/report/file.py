@@ -15,10 +15,10 @@ _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 def replace(path: Path, content: bytes, *, lasting: bool = False) -> None:
     """Write beside and rename: no reader sees half a file, and none is left on failure.
 
-    A link stays one and its target is replaced; a file keeps its mode and owner. A device, a pipe
-    or an open file (`-`, /dev/stdout, /dev/fd/N) is written to: a rename would put a file in its
-    place, for everybody on the host if that is /dev/null. `lasting`: the file outlives a crash of
-    the host. Raises OSError.
+    A link stays one and its target is replaced; a file keeps its mode and owner, unless it was
+    planted. A device, a pipe or an open file (`-`, /dev/stdout, /dev/fd/N) is written to: a rename
+    would put a file in its place, for everybody on the host if that is /dev/null. `lasting`: the
+    file outlives a crash of the host. Raises OSError.
     """
     _refuse_planted(path)
     descriptor = _descriptor(path)
@@ -36,7 +36,7 @@ def replace(path: Path, content: bytes, *, lasting: bool = False) -> None:
     fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(fd, "wb") as file:
-            if old:
+            if old and not _is_planted(old, place.parent):
                 _be_like(fd, old)
             file.write(content)
             if lasting:
@@ -59,6 +59,15 @@ def _be_like(fd: int, old: os.stat_result) -> None:
     if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()) and os.geteuid() == 0:
         os.fchown(fd, old.st_uid, old.st_gid)
     os.fchmod(fd, stat.S_IMODE(old.st_mode) & 0o777)
+
+
+def _is_planted(old: os.stat_result, folder: Path) -> bool:
+    """In /tmp a file of somebody else's stays theirs to change (proc_sys_fs(5), protected_regular):
+    what replaces it is ours."""
+    shared = folder.stat()
+    if not shared.st_mode & stat.S_ISVTX or not shared.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return False
+    return old.st_uid not in (os.geteuid(), shared.st_uid)
 
 
 def _refuse_planted(path: Path) -> None:

@@ -78,3 +78,19 @@ def test_an_open_file_is_written_to(name: str, capfd: pytest.CaptureFixture[str]
     """A pipe has no path that a rename could replace; `>> FILE` must keep what is there."""
     file.replace(Path(name), b"words")
     assert capfd.readouterr().out == "words"
+
+
+@pytest.mark.root
+def test_a_planted_file_is_not_kept(tmp_path: Path) -> None:
+    """Or its owner could change what is written there."""
+    tmp_path.chmod(0o1777)
+    planted = tmp_path / "planted"
+    planted.write_text("old")
+    planted.chmod(0o666)
+    os.chown(planted, 65534, 65534)
+    file.replace(planted, b"words")
+    assert (planted.read_bytes(), planted.stat().st_uid) == (b"words", 0)
+    os.chown(planted, 65534, 65534)
+    tmp_path.chmod(0o755)
+    file.replace(planted, b"words")
+    assert planted.stat().st_uid == 65534
