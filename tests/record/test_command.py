@@ -59,6 +59,12 @@ def test_the_status_is_the_command_s(record: Record, script: str, status: int) -
     assert done.done.returncode == status
 
 
+def test_a_stream_is_given_one_recording() -> None:
+    """Files are written anew every few seconds, for what may happen to the recorder."""
+    done = run("-o", "/dev/stdout", "--", "sleep", "5.5")
+    assert store.decode("stdout", done.stdout.encode()).complete
+
+
 def test_output_and_summary_go_different_ways(tmp_path: Path) -> None:
     done = run("-o", tmp_path / "x.json", "--", "echo", "hello")
     assert done.stdout == "hello\n"

@@ -8,7 +8,8 @@ import re
 import stat
 from pathlib import Path
 
-_OPEN_FILES = re.compile(r"/dev/fd/(\d+)|/proc/(?:thread-)?self/fd/(\d+)")
+# Longer numbers are cut: that is no open file either, and no overflow.
+_OPEN_FILES = re.compile(r"(?:/dev|/proc/(?:thread-)?self)/fd/(\d{1,9})\d*")
 _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
@@ -48,10 +49,17 @@ def replace(path: Path, content: bytes, *, lasting: bool = False) -> None:
         raise
 
 
+def is_stream(path: Path) -> bool:
+    """Does what is written there come after what was written before, instead of in its place?"""
+    if _descriptor(path) is not None:
+        return True
+    return path.exists() and not path.is_file()
+
+
 def _descriptor(path: Path) -> int | None:
     """The file of ours that a path names as open."""
     match = _OPEN_FILES.fullmatch(str(path))
-    return int(match[1] or match[2]) if match else _STREAMS.get(str(path))
+    return int(match[1]) if match else _STREAMS.get(str(path))
 
 
 def _be_like(fd: int, old: os.stat_result) -> None:

@@ -94,3 +94,13 @@ def test_a_planted_file_is_not_kept(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     file.replace(planted, b"words")
     assert planted.stat().st_uid == 65534
+
+
+@pytest.mark.parametrize(
+    ("name", "stream"),
+    [("-", True), ("/dev/fd/1", True), ("/dev/null", True), ("new", False), ("old", False)],
+)
+def test_what_is_written_one_after_the_other(name: str, stream: bool, tmp_path: Path) -> None:
+    (tmp_path / "old").touch()
+    path = tmp_path / name if name.isalpha() else Path(name)
+    assert file.is_stream(path) == stream

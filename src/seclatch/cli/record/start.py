@@ -94,6 +94,7 @@ def command(
       seclatch generate nginx.recording.json.gz > nginx.json
     """
     from seclatch.record import destination, recorder  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.report.file import is_stream  # noqa: PLC0415
 
     _refuse_misuse(args, container, seconds, backend)
     record = _of_container(container) if container is not None else _of_command(args)
@@ -105,8 +106,8 @@ def command(
         seconds,
         observe := voice.observer(follow=follow, shown=shown),
         every=1.0 if shown else 0.25,
-        # so that it survives the recorder as far as it got
-        save=_saver(path),
+        # so that it survives the recorder as far as it got; a stream takes one recording only
+        save=None if is_stream(path) else _saver(path),
         tell=lambda sentence: None if quiet else voice.say([sentence]),
         backend=backend,
     )
