@@ -65,6 +65,13 @@ def test_a_stream_is_given_one_recording() -> None:
     assert store.decode("stdout", done.stdout.encode()).complete
 
 
+def test_output_that_no_rename_replaces_is_found_before(tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to("nowhere/x.json")
+    done = run("-o", tmp_path / "link.json", "--", "touch", tmp_path / "ran")
+    assert (done.returncode, (tmp_path / "ran").exists()) == (125, False)
+    assert f"it is a link to {tmp_path}/nowhere/x.json" in done.stderr
+
+
 def test_output_and_summary_go_different_ways(tmp_path: Path) -> None:
     done = run("-o", tmp_path / "x.json", "--", "echo", "hello")
     assert done.stdout == "hello\n"

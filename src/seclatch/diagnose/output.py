@@ -12,7 +12,7 @@ import msgspec
 from seclatch.diagnose.explanation import Explanation
 from seclatch.errors import SeclatchError
 from seclatch.report.explanation import show
-from seclatch.report.file import replace
+from seclatch.report.file import find_obstacle, replace
 
 _REMEDY = "give another file, in a directory that can be written to"
 
@@ -30,13 +30,7 @@ def render(explanation: Explanation, *, as_json: bool, terminal: bool) -> bytes:
 
 def require_writable(path: Path) -> None:
     """Find out before the command runs, which nobody may want to run twice. SeclatchError."""
-    folder = path.parent
-    problem = "" if folder.is_dir() else "there is no such directory"
-    if path.is_dir():
-        problem = "it is a directory"
-    elif not problem and not os.access(folder, os.W_OK | os.X_OK):
-        problem = "no permission to write there"
-    if problem:
+    if problem := find_obstacle(path):
         raise SeclatchError(f"{path} cannot be written to: {problem}", remedy=_REMEDY)
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
 import re
 import stat
+import struct
 from pathlib import Path
 
 # Longer numbers are cut: that is no open file either, and no overflow.
 _OPEN_FILES = re.compile(r"(?:/dev|/proc/(?:thread-)?self)/fd/(\d{1,9})\d*")
+_FOREIGN = "a link of another user's is not followed"
+_FS_IOC_GETFLAGS = 2 << 30 | struct.calcsize("l") << 16 | ord("f") << 8 | 1  # <linux/fs.h>
+_IMMUTABLE, _APPEND = 0x10, 0x20
 _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
@@ -45,7 +51,8 @@ def replace(path: Path, content: bytes, *, lasting: bool = False) -> None:
                 os.fsync(file.fileno())
         beside.replace(place)
     except BaseException:
-        beside.unlink()
+        with contextlib.suppress(OSError):  # the first error counts
+            beside.unlink()
         raise
 
 
@@ -54,6 +61,55 @@ def is_stream(path: Path) -> bool:
     if _descriptor(path) is not None:
         return True
     return path.exists() and not path.is_file()
+
+
+def find_obstacle(path: Path) -> str:
+    """Why `replace` would fail, as far as that can be told without doing it; "" if it would not."""
+    if (descriptor := _descriptor(path)) is not None:
+        return _why_not_open(descriptor)
+    try:
+        return _why_not_there(path)
+    except PermissionError:  # a folder above it may not be looked into
+        return "no permission to look there"
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def _why_not_there(path: Path) -> str:
+    if path.is_symlink() and _is_foreign(path):
+        return _FOREIGN
+    place = Path(os.path.realpath(path))
+    if not place.parent.is_dir():
+        link = f"it is a link to {place}, and " if path.is_symlink() else ""
+        return f"{link}there is no such directory"
+    if place.is_dir():
+        return "it is a directory"
+    if place.exists() and not place.is_file():
+        return "" if os.access(place, os.W_OK) else "no permission to write to it"
+    if not os.access(place.parent, os.W_OK | os.X_OK):
+        return "no permission to write there"
+    kept = next((each for each in (place.parent, place) if _is_kept(each)), None)
+    return f"{kept} is immutable or append-only (chattr)" if kept else ""
+
+
+def _why_not_open(descriptor: int) -> str:
+    try:
+        mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+    except OSError:
+        return "there is no such open file"
+    return "it is open for reading only" if mode == os.O_RDONLY else ""
+
+
+def _is_kept(path: Path) -> bool:
+    """Has it an attribute (ioctl_iflags(2)) for which no rename replaces it, or makes it there?"""
+    with contextlib.suppress(OSError):
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            flags = fcntl.ioctl(fd, _FS_IOC_GETFLAGS, bytes(struct.calcsize("l")))
+            return bool(struct.unpack_from("=I", flags)[0] & (_IMMUTABLE | _APPEND))
+        finally:
+            os.close(fd)
+    return False
 
 
 def _descriptor(path: Path) -> int | None:
@@ -80,5 +136,9 @@ def _is_planted(old: os.stat_result, folder: Path) -> bool:
 
 def _refuse_planted(path: Path) -> None:
     """In /tmp a link of somebody else's leads where that one wants (proc_sys_fs(5), symlinks)."""
-    if path.is_symlink() and path.lstat().st_uid not in (0, os.geteuid()):
-        raise PermissionError(errno.EACCES, "a link of another user's is not followed")
+    if path.is_symlink() and _is_foreign(path):
+        raise PermissionError(errno.EACCES, _FOREIGN)
+
+
+def _is_foreign(link: Path) -> bool:
+    return link.lstat().st_uid not in (0, os.geteuid())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,3 +105,48 @@ def test_what_is_written_one_after_the_other(name: str, stream: bool, tmp_path: 
     (tmp_path / "old").touch()
     path = tmp_path / name if name.isalpha() else Path(name)
     assert file.is_stream(path) == stream
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("new", ""),
+        ("-", ""),
+        ("/dev/null", ""),
+        ("/dev/fd/987654321", "no such open file"),
+        ("/dev/fd/99999999999999999999", "no such open file"),
+        ("nowhere/new", "no such directory"),
+        (".", "it is a directory"),
+        ("dangling", "nowhere/new, and there is no such directory"),
+    ],
+)
+def test_obstacles_are_found_before(name: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "dangling").symlink_to("nowhere/new")
+    found = file.find_obstacle(Path(name) if name == "-" else tmp_path / name)
+    assert why in found if why else not found
+
+
+def test_a_file_open_for_reading(tmp_path: Path) -> None:
+    with (tmp_path / "old").open("w") as writing, Path(writing.name).open() as reading:
+        assert not file.find_obstacle(Path(f"/dev/fd/{writing.fileno()}"))
+        assert "for reading only" in file.find_obstacle(Path(f"/proc/self/fd/{reading.fileno()}"))
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("attribute", "name"), [("i", "old"), ("a", "old"), ("a", "."), ("i", ".")]
+)
+def test_what_no_rename_replaces(attribute: str, name: str, tmp_path: Path) -> None:
+    place = tmp_path / "folder"
+    place.mkdir()
+    old = place / "old"
+    old.write_text("old")
+    if subprocess.run(["chattr", f"+{attribute}", place / name], check=False).returncode:
+        pytest.skip("a file system without attributes")
+    try:
+        found = file.find_obstacle(old)
+        with pytest.raises(OSError, match="not permitted"):
+            file.replace(old, b"words")
+    finally:
+        subprocess.run(["chattr", f"-{attribute}", place / name], check=True)
+    assert "immutable or append-only" in found or "no permission" in found
