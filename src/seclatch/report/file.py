@@ -121,7 +121,8 @@ def _descriptor(path: Path) -> int | None:
 def _be_like(fd: int, old: os.stat_result) -> None:
     """Who is not root may give files to nobody: then it is theirs."""
     if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()) and os.geteuid() == 0:
-        os.fchown(fd, old.st_uid, old.st_gid)
+        with contextlib.suppress(OSError):  # nor may root of a user namespace that has no such id
+            os.fchown(fd, old.st_uid, old.st_gid)
     os.fchmod(fd, stat.S_IMODE(old.st_mode) & 0o777)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,6 +96,24 @@ def test_a_planted_file_is_not_kept(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     file.replace(planted, b"words")
     assert planted.stat().st_uid == 65534
+
+
+@pytest.mark.root
+def test_an_owner_that_a_user_namespace_does_not_have(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    old.write_text("old")
+    os.chown(old, 1234, 1234)
+    script = (
+        "from pathlib import Path; import sys; from seclatch.report import file;"
+        "file.replace(Path(sys.argv[1]), b'words')"
+    )
+    done = subprocess.run(
+        ["unshare", "-Ur", sys.executable, "-c", script, old],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if "unshare failed" in done.stderr:
+        pytest.skip("no user namespaces here")
+    assert (done.stderr, old.read_bytes()) == ("", b"words")
 
 
 @pytest.mark.parametrize(
