@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from profiles import profiles, resolved_profiles
@@ -73,6 +74,25 @@ def test_what_is_not_warned_of_comes_back(
             assert any(f"rule {index}:" in warning for warning in written.warnings)
         if old.comment != new.comment:
             assert any("comments" in warning for warning in written.warnings)
+
+
+def test_kubernetes_numbers() -> None:
+    """As the operator's CustomResourceDefinition has them: `type: integer`, `format: int64`."""
+    beyond = Arg(0, Operator.MASKED_EQ, 1 << 63, 0)
+    rules = (
+        Rule(("clone3",), "SCMP_ACT_ERRNO", 38),
+        Rule(("mkdir",), "SCMP_ACT_ERRNO", 0),
+        Rule(("ioctl",), "SCMP_ACT_ALLOW", args=(beyond,)),
+        Rule(("read",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.NE, 1),) * 7),
+    )
+    written = write(Profile("SCMP_ACT_ERRNO", rules=rules), "kubernetes")
+    syscalls = yaml.safe_load(written.text)["spec"]["syscalls"]
+    assert [rule.get("errnoRet") for rule in syscalls] == [38, 0, None, None]
+    text = "\n".join(written.warnings)
+    assert "rule 1: errnoRet 0: the operator takes it for none, and answers EPERM" in text
+    assert "rule 2: values beyond 0x7fffffffffffffff" in text
+    assert "rule 3: more than 6 comparisons" in text
+    assert "rule 0" not in text
 
 
 def drop_in(text: str) -> dict[str, str]:

@@ -1,16 +1,24 @@
-"""The security-profiles-operator's `SeccompProfile` (v1beta1). The profile must be resolved."""
+"""The security-profiles-operator's `SeccompProfile` (v1beta1). The profile must be resolved.
+
+`errnoRet` is a number since its release 0.9 (it was a string, which Kubernetes now refuses), and 0
+is as if it were not there.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
 from seclatch.model.action import EPERM
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile
+from seclatch.model.profile import MAX_ARGS, Profile, Rule
 from seclatch.profile.export import oci
 from seclatch.profile.export.written import Written
+
+_MAX = (1 << 63) - 1
+"""Kubernetes' integers are signed."""
 
 _UNKNOWN = (Arch.LOONGARCH64, Arch.M68K, Arch.SH, Arch.SHEB)
 
@@ -23,9 +31,6 @@ def write(profile: Profile, name: str = "profile") -> Written:
     unknown = {arch.scmp for arch in _UNKNOWN}
     if "architectures" in spec:
         spec["architectures"] = [arch for arch in spec["architectures"] if arch not in unknown]
-    for rule in spec.get("syscalls", ()):
-        if "errnoRet" in rule:  # a string there, and only there
-            rule["errnoRet"] = str(rule["errnoRet"])
     manifest = {
         "apiVersion": "security-profiles-operator.x-k8s.io/v1beta1",
         "kind": "SeccompProfile",
@@ -48,4 +53,16 @@ def _warnings(profile: Profile, spec: dict[str, Any]) -> tuple[str, ...]:
     ]
     if profile.flags == ():
         found.append("an empty list of flags: the operator writes none, and the runtime chooses")
+    for index, rule in enumerate(profile.rules):
+        found += (f"rule {index}: {problem}" for problem in _problems(rule))
     return (*found, *oci.unsaid(profile))
+
+
+def _problems(rule: Rule) -> Iterator[str]:
+    if oci.number(rule.errno, rule.errno_name) == 0:
+        instead = "answers EPERM" if rule.effect.kind.takes_data else "does not need it"
+        yield f"errnoRet 0: the operator takes it for none, and {instead}"
+    if any(value > _MAX for arg in rule.args for value in (arg.value, arg.value_two)):
+        yield f"values beyond {_MAX:#x}: Kubernetes refuses the manifest"
+    if len(rule.args) > MAX_ARGS:
+        yield f"more than {MAX_ARGS} comparisons: Kubernetes refuses the manifest"
