@@ -10,6 +10,8 @@ from seclatch.diagnose.bundles import option_values
 _FRONTS = "/usr/local/lib/seclatch"
 _ENGINES = {"docker": "docker", "podman": "podman", "nerdctl": "containerd", "ctr": "containerd"}
 _STARTS = ("run", "create")
+# What follows is of a container that is there, or a program's own.
+_OTHERS = ("exec", "start", "restart", "attach", "wait", "logs", "build", "compose", "kube", "play")
 _WITH_PROFILE = ("docker", "podman", "nerdctl")
 _OWN = ("", "builtin")
 
@@ -70,8 +72,11 @@ def with_capability(command: Sequence[str], name: str) -> list[str]:
 
 
 def has_own_profile(command: Sequence[str]) -> bool:
-    """Whether the engine's own profile is in force: the client has one, and no other is given."""
-    return find_client(command)[1] in _WITH_PROFILE and given_profile(command) in _OWN
+    """Whether the engine's own profile is in force: the client has one, and no other is given. Of a
+    container that was made before (`docker exec`) its command line does not tell."""
+    at, client = find_client(command)
+    made = _verb(command, at) >= 0
+    return made and client in _WITH_PROFILE and given_profile(command) in _OWN
 
 
 def needed_install(command: Sequence[str]) -> str:
@@ -114,9 +119,12 @@ def name_profile(command: Sequence[str]) -> str:
 
 
 def _verb(words: Sequence[str], at: int) -> int:
+    """Where it says that a container is made; -1 if it does not."""
     for index in range(max(at, 0) + 1, len(words)):
         if words[index] in _STARTS:
             return index
+        if words[index] in _OTHERS:
+            break
     return -1
 
 

@@ -6,7 +6,14 @@ import shlex
 
 import pytest
 
-from seclatch.diagnose.rewrite import given_profile, with_latch, with_no_new_privs
+from seclatch.diagnose.rewrite import (
+    given_profile,
+    has_own_profile,
+    name_profile,
+    with_capability,
+    with_latch,
+    with_no_new_privs,
+)
 
 FRONT = "/usr/local/lib/seclatch/containerd/runc"
 
@@ -27,6 +34,8 @@ FRONT = "/usr/local/lib/seclatch/containerd/runc"
         ("seclatch run --plain -- x", "seclatch run -- x"),
         ("seclatch run -- x", ""),
         ("docker ps", ""),
+        ("docker exec web ./manage.py run", ""),
+        ("docker compose run web", ""),
         ("make test", ""),
     ],
 )
@@ -61,3 +70,22 @@ def test_with_no_new_privs(before: str, after: str) -> None:
 )
 def test_which_profile_was_given(command: str, profile: str) -> None:
     assert given_profile(command.split()) == profile
+
+
+@pytest.mark.parametrize(
+    ("command", "own", "made"),
+    [
+        ("docker run x", True, True),
+        ("sudo podman create x", True, True),
+        ("docker run --security-opt seccomp=a.json x", False, True),
+        ("docker exec web mount", False, False),
+        ("docker exec web ./manage.py run", False, False),
+        ("docker start web", False, False),
+    ],
+)
+def test_whose_profile_it_is(command: str, own: bool, made: bool) -> None:
+    """A container that is there already was made with some profile that is not told here."""
+    words = command.split()
+    assert has_own_profile(words) == own
+    assert bool(with_capability(words, "CAP_BPF")) == made
+    assert bool(name_profile(words)) == made
