@@ -127,6 +127,7 @@ def test_either_a_command_or_a_profile() -> None:
         (["--runtime", "crun", "--", "true"], "--runtime is of no use without --profile FILE"),
         (["--no-new-privs", "--", "true"], "--no-new-privs is of no use without --profile FILE"),
         (["--seconds", "1", "--profile", str(STRICT)], "--seconds is of no use without a command"),
+        (["--seconds", "nan", "--", "true"], "--seconds: not a number"),
     ],
 )
 def test_an_option_that_would_do_nothing(words: list[str], said: str) -> None:
@@ -142,6 +143,14 @@ def test_one_file_cannot_hold_both(tmp_path: Path, other: str) -> None:
     assert done.returncode == 2
     assert "not both" in done.stderr
     assert not (tmp_path / "ran").exists()
+
+
+def test_links_in_a_circle_and_files_that_keep_nothing(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    loop = str(tmp_path / "loop")
+    assert "not both" in run("-o", loop, "--recording", loop, "--", "true").stderr
+    done = run("-o", "/dev/null", "--recording", "/dev/null", "--", "sh", "-c", "exit 7")
+    assert (done.returncode, done.stderr) == (7, "")
 
 
 @pytest.mark.parametrize("option", ["-o", "--recording"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,7 +76,7 @@ def command(
       seclatch explain --recording start.json -- docker run IMAGE && seclatch report start.json
       seclatch explain --profile strict.json --runtime crun --no-new-privs
     """
-    _refuse_contradictions(args, profile, output, recording)
+    _refuse_contradictions(args, profile, output, recording, seconds)
     from seclatch.diagnose import watching  # noqa: PLC0415 (--help needs none of it)
 
     for file in (output, recording):
@@ -95,7 +97,11 @@ def command(
 
 
 def _refuse_contradictions(
-    args: tuple[str, ...], profile: Path | None, output: Path | None, recording: Path | None
+    args: tuple[str, ...],
+    profile: Path | None,
+    output: Path | None,
+    recording: Path | None,
+    seconds: float | None,
 ) -> None:
     """Raise click.UsageError for what cannot be meant, before anything runs."""
     if bool(args) == bool(profile):
@@ -108,7 +114,11 @@ def _refuse_contradictions(
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             without = "a command" if profile else "--profile FILE"
             raise click.UsageError(f"{option} is of no use without {without}")
-    if output and recording and output.resolve() == recording.resolve():
+    if seconds is not None and math.isnan(seconds):
+        raise click.UsageError("--seconds: not a number")
+    # Not by Path.resolve, which raises for a link to itself.
+    places = [os.path.realpath(each) for each in (output, recording) if each]
+    if len(places) == 2 and places[0] == places[1] != os.devnull:
         raise click.UsageError(f"{output} can hold the explanation or the recording, not both")
 
 
