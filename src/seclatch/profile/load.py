@@ -135,7 +135,9 @@ def check_keys(raw: Any) -> None:
     if not isinstance(raw, dict) or not raw:
         return
     if not any(key.lower() in known for key in raw):
-        raise place.FormatError((), "none of a profile's keys is there: not a profile")
+        rule = "none of a profile's keys is there: not a profile"
+        remedy = "of a recording `seclatch generate` makes one" if "schema" in raw else ""
+        raise place.FormatError((), rule, remedy)
     _check_case(raw, known, ())
     rule_keys = {key.lower(): key for key in wire.Syscall.__struct_encode_fields__}
     rules = raw.get("syscalls")

@@ -20,6 +20,7 @@ MAX_SIZE = 1 << 30
 
 SCHEMA_FILE = f"schemas/recording-{SCHEMA}.json"
 _Kind = TypeVar("_Kind", Recording, Sums)
+_REMEDY = "give what `seclatch record -o FILE` wrote"
 _GZIP = b"\x1f\x8b"
 _BEGINNING = 4096  # what does not begin like a recording is read no further: /dev/zero has no end
 # Not by importlib.resources, which takes longer to import than all of this module.
@@ -82,14 +83,7 @@ def _read(path: Path) -> bytes:
 def decode(source: str, content: bytes, kind: type[_Kind] = Recording) -> _Kind:  # type: ignore[assignment]
     """Read a file's content; its version is looked at before the rest."""
     try:
-        version = msgspec.json.decode(content, type=_Version).schema
-        if version != SCHEMA:
-            raise InputError(
-                source,
-                "schema",
-                f"version {version} of the format, this seclatch reads {SCHEMA}",
-                remedy="use the seclatch that recorded it, or record again",
-            )
+        _require_version(source, content)
         decoded = msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `")
@@ -101,8 +95,28 @@ def decode(source: str, content: bytes, kind: type[_Kind] = Recording) -> _Kind:
     return decoded
 
 
-class _Version(msgspec.Struct):
+class _Head(msgspec.Struct):
+    """What tells a recording from other files of ours: a scan has a kind, and others no number."""
+
     schema: int
+    kind: str = ""
+
+
+def _require_version(source: str, content: bytes) -> None:
+    try:
+        head = msgspec.json.decode(content, type=_Head)
+    except msgspec.ValidationError as error:
+        raise InputError(source, "", f"not a recording: {error}", remedy=_REMEDY) from error
+    if head.kind:
+        what = ", but a scan" if head.kind == "scan" else ""
+        raise InputError(source, "", f"not a recording{what}", remedy=_REMEDY)
+    if head.schema != SCHEMA:
+        raise InputError(
+            source,
+            "schema",
+            f"version {head.schema} of the format, this seclatch reads {SCHEMA}",
+            remedy="use the seclatch that recorded it, or record again",
+        )
 
 
 def _unpack(path: Path, content: bytes) -> bytes:

@@ -14,6 +14,7 @@ from seclatch.model.scan import SCHEMA, Scan
 
 MAX_SIZE = 1 << 28
 SCHEMA_FILE = f"schemas/scan-{SCHEMA}.json"
+_REMEDY = "give what `seclatch scan -o FILE` wrote"
 
 
 def encode(scan: Scan) -> bytes:
@@ -48,11 +49,9 @@ def read(path: Path) -> Scan:
 def decode(source: str, content: bytes) -> Scan:
     """Read a file's content; its version is looked at before the rest."""
     try:
-        head = msgspec.json.decode(content, type=_Head)
+        head = _read_head(source, content)
         if head.kind != "scan":
-            raise InputError(
-                source, "kind", "not a scan", remedy="give what `seclatch scan -o FILE` wrote"
-            )
+            raise InputError(source, "kind", "not a scan", remedy=_REMEDY)
         if head.schema != SCHEMA:
             raise InputError(
                 source,
@@ -71,6 +70,13 @@ def decode(source: str, content: bytes) -> Scan:
 class _Head(msgspec.Struct):
     schema: int
     kind: str = ""
+
+
+def _read_head(source: str, content: bytes) -> _Head:
+    try:
+        return msgspec.json.decode(content, type=_Head)
+    except msgspec.ValidationError as error:
+        raise InputError(source, "", f"not a scan: {error}", remedy=_REMEDY) from error
 
 
 def make_schema() -> dict[str, Any]:

@@ -226,6 +226,12 @@ def test_errors_offer_the_nearest_word() -> None:
     assert caught.value.remedy == "did you mean SCMP_ACT_ALLOW?"
 
 
+def test_a_recording_is_told_from_a_profile() -> None:
+    with pytest.raises(InputError) as caught:
+        parse('{"schema": 1, "seclatch": "0.1.0"}', "app.json")
+    assert "`seclatch generate`" in caught.value.remedy
+
+
 def test_the_native_architecture_is_not_taken_for_another() -> None:
     """libseccomp knows the name, runc and crun do not."""
     with pytest.raises(InputError) as caught:

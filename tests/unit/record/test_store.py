@@ -56,6 +56,9 @@ def test_times_that_no_clock_has(tmp_path: Path) -> None:
         (b"[]", "Expected `object`"),
         (b"\xff", "not a recording"),
         (b'{"schema": 2}', "version 2"),
+        (b'{"defaultAction": "SCMP_ACT_ERRNO"}', "not a recording: .*`schema`"),
+        (b'{"schema": "seclatch.x/1"}', "not a recording: Expected `int`"),
+        (b'{"schema": 1, "kind": "scan"}', "not a recording, but a scan"),
         (b'{"schema": 1}', "missing required field"),
         (b'{"x": ' + b"[" * 100000, "not a recording"),
         (gzip.compress(b'{"schema": 1}')[:-9], "cut off"),
@@ -70,6 +73,13 @@ def test_what_is_no_recording_is_an_error_that_names_the_file(
     with pytest.raises(InputError, match=words) as error:
         store.read(path)
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b'{"defaultAction": "x"}', b'{"schema": 1, "kind": "scan"}'])
+def test_who_gives_another_file_is_told_which_is_wanted(content: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        store.decode("x.json", content)
+    assert "`seclatch record -o FILE`" in caught.value.remedy
 
 
 def test_a_wrong_place_is_named(tmp_path: Path) -> None:
