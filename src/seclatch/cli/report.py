@@ -128,7 +128,8 @@ def _recorded_fit(recording: Recording) -> Fit:
 
 def _beside(file: Path) -> Path:
     """In the working directory: the recording may be where nobody writes."""
-    name = file.name.removesuffix(".gz").removesuffix(".json").removesuffix(".recording")
+    name = "recording" if str(file) == "-" else file.name
+    name = name.removesuffix(".gz").removesuffix(".json").removesuffix(".recording")
     return Path(f"{name}.html")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
+import sys
 import zlib
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import msgspec
 
@@ -65,9 +68,18 @@ def read_sums(path: Path) -> Sums:
     return decode(str(path), _read(path), Sums)
 
 
+def _open(path: Path) -> AbstractContextManager[IO[bytes]]:
+    """A file, `-` meaning standard input."""
+    if str(path) != "-":
+        return path.open("rb")
+    if sys.stdin is None:  # closed: its number may be another file's by now
+        raise OSError(errno.EBADF, "standard input is closed")
+    return nullcontext(sys.stdin.buffer)
+
+
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with _open(path) as file:
             content = file.read(_BEGINNING)
             if content.startswith(_GZIP) or content.lstrip()[:1] == b"{":
                 content += file.read(MAX_SIZE)

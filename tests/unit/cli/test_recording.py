@@ -55,6 +55,18 @@ def test_show_by_process_acts_on_nothing_hostile(file: Path) -> None:
     assert "77" in done.stdout
 
 
+@pytest.mark.parametrize("command", [["show"], ["generate"], ["report", "--text"]])
+def test_a_recording_comes_by_a_pipe(command: list[str], file: Path) -> None:
+    def run(script: str) -> subprocess.CompletedProcess[str]:
+        words = ["sh", "-c", script, str(file), sys.executable, "-c", RUN, *command, "-"]
+        env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200"}
+        return subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+
+    piped, closed = run('cat "$0" | "$@"'), run('"$@" <&-')
+    assert (piped.returncode, piped.stdout) == (0, seclatch(*command, file).stdout)
+    assert (closed.returncode, closed.stderr) == (2, "seclatch: -: standard input is closed\n")
+
+
 @pytest.mark.parametrize("by", ["stage", "process"])
 def test_show_json(file: Path, by: str) -> None:
     document = json.loads(seclatch("show", "--json", "--by", by, file).stdout)
