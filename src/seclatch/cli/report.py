@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,8 +103,9 @@ def _fit(recording: Recording, profile: Path | None) -> Fit | None:
         return _recorded_fit(recording)
     arch = Arch.parse(recording.hosts[0].arch) if recording.hosts else Arch.native()
     kernel = recording.hosts[0].kernel if recording.hosts else os.uname().release
-    numbers = [int(n) if n.isdigit() else 0 for n in (*kernel.split(".")[:2], "0", "0")]
-    host = Host(arch, DEFAULT_CAPS[Engine.DOCKER], (numbers[0], numbers[1]))
+    release = re.match(r"(\d{1,3})\.(\d{1,3})", kernel)  # the recording is a file, with any words
+    numbers = (int(release[1]), int(release[2])) if release else (0, 0)
+    host = Host(arch, DEFAULT_CAPS[Engine.DOCKER], numbers)
     return fit(recording, given(profile, host).profile, profile.name)
 
 

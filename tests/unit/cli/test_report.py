@@ -87,3 +87,17 @@ def test_what_is_no_recording_and_no_profile(file: Path, tmp_path: Path) -> None
         assert (done.returncode, done.stdout) == (2, "")
         assert "Traceback" not in done.stderr
         assert not (tmp_path / "x.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("kernel", "kept"), [("6.12", True), ("6.12-custom", True), ("6.²", False), ("9" * 5000, False)]
+)
+def test_whatever_kernel_it_says(kernel: str, kept: bool, file: Path, tmp_path: Path) -> None:
+    recorded = json.loads(file.read_bytes())
+    recorded["hosts"][0]["kernel"] = kernel
+    file.write_text(json.dumps(recorded))
+    rule = {"names": ["read"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "6.2"}}
+    profile = tmp_path / "newer.json"
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]}))
+    done = seclatch("report", "--json", "--profile", profile, file)
+    assert ("read" not in json.loads(done.stdout)["fit"]["refused"]) == kept
