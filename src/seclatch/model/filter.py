@@ -45,14 +45,14 @@ class Filter:
 
         Raises ValueError if there is no whole number of instructions, or more than 65535.
         """
+        if len(data) > MAX_FILE_INSTRUCTIONS * INSTRUCTION_SIZE:
+            raise ValueError(f"more than {MAX_FILE_INSTRUCTIONS} instructions")
         if len(data) % INSTRUCTION_SIZE:
             whole = len(data) // INSTRUCTION_SIZE
             raise ValueError(
                 f"{len(data)} bytes are no whole number of 8-byte instructions "
                 f"({whole} and {len(data) % INSTRUCTION_SIZE} bytes)"
             )
-        if len(data) > MAX_FILE_INSTRUCTIONS * INSTRUCTION_SIZE:
-            raise ValueError(f"more than {MAX_FILE_INSTRUCTIONS} instructions")
         layout = "<HBBI" if byteorder == "little" else ">HBBI"
         return cls(tuple(map(Instruction._make, struct.iter_unpack(layout, data))), byteorder)
 

@@ -65,9 +65,11 @@ def test_bytes_go_there_and_back_in_both_orders(program, order):
     ("data", "message"),
     [
         (b"", "0 instructions"),
+        (bytes(3_000_000), "no BPF program: more than 65535 instructions"),
         (b"\x06\0\0\0\0\0\0", "7 bytes are no whole number of 8-byte instructions"),
         (b"\x06\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0", "instruction 1: the kernel refuses"),
     ],
+    ids=range(4),
 )
 def test_an_error_names_file_place_and_rule(tmp_path, data, message):
     path = tmp_path / "x.bpf"
