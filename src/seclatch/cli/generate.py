@@ -118,6 +118,7 @@ def command(
     """
     from seclatch.profile.export.formats import write  # noqa: PLC0415 (--help needs none of it)
 
+    _refuse_idle(scan_file)
     form = _ALSO.get(form, form)
     made = _generate(files, _load(base, form), first, options)
     warn("generate", made.warnings)
@@ -133,6 +134,14 @@ def command(
     written = write(profile, form)
     warn("generate", written.warnings)
     emit(written.text, output)
+
+
+def _refuse_idle(scan_file: Path | None) -> None:
+    """Raise click.UsageError for options that would do nothing."""
+    context = click.get_current_context()
+    for name in () if scan_file else ("policy", "differences"):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name} is of no use without --scan FILE")
 
 
 def _load(base: Path | None, form: str) -> Profile | None:

@@ -64,6 +64,8 @@ def command(
 
     if as_text and as_json:
         raise click.UsageError("--text and --json exclude each other")
+    if show and (as_text or as_json):
+        raise click.UsageError("--open shows the page, and there is none with --text or --json")
     recording = store.read(file)
     report = compose(recording, _fit(recording, profile), _scan(scan_file))
     if as_text:

@@ -77,6 +77,21 @@ def test_show_json(file: Path, by: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["generate", "--policy", "static"], "--policy is of no use without --scan FILE"),
+        (["generate", "--differences"], "--differences is of no use without --scan FILE"),
+        (["report", "--text", "--open"], "there is none with --text"),
+        (["report", "--text", "--json"], "--text and --json exclude each other"),
+    ],
+)
+def test_options_that_would_do_nothing(words: list[str], said: str, file: Path) -> None:
+    done = seclatch(*words, file)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
 def test_merge_and_generate(file: Path, tmp_path: Path) -> None:
     merged = tmp_path / "merged.json.gz"
     assert seclatch("record", "merge", "-o", merged, file, file).returncode == 0
