@@ -19,6 +19,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from seclatch.process.program import LAYERS
 from tests.conftest import Compiler
 from tests.latch.oci import wait_until
 from tests.process.conftest import expected_layer, running, seclatch
@@ -53,6 +54,20 @@ def test_layers_and_who_loaded_them(stacked: Stacked) -> None:
     assert {layer["by"]["cause"] for layer in process["layers"]} == {"loaded"}
     assert process["threads"] == []  # the second thread is bound by the same
     assert process["stage"] is None and process["container"] is None
+
+
+@pytest.mark.root
+def test_more_filters_than_are_looked_at(stacked: Stacked) -> None:
+    with stacked("main", LAYERS + 3) as pid:
+        document = json.loads(seclatch("ps", "--json", "--pid", str(pid)).stdout)
+        table = seclatch("ps", "--flat", "--pid", str(pid))
+        others = json.loads(seclatch("ps", "--json", "--pid", str(os.getpid())).stdout)
+    (process,) = document["processes"]
+    said = f"{pid} is under {LAYERS + 3} filters, of which the {LAYERS} newest are told apart"
+    assert (process["filters"], len(process["layers"])) == (LAYERS + 3, LAYERS)
+    assert any(note.startswith(said) for note in document["notes"])
+    assert said in table.stderr and f" + {LAYERS} more " in table.stdout
+    assert not any(note.startswith(str(pid)) for note in others["notes"])
 
 
 @pytest.mark.root

@@ -116,8 +116,9 @@ def _once(wish: Wish, selection: Selection, tree: bool, as_json: bool, *, clear:
     view = look(wish)
     chosen = choose(view.processes, selection)
     lines = report.list_tree(view.processes, chosen) if tree else report.list_flat(chosen)
+    notes = [*view.notes, *report.tell_cut(lines)]
     if as_json:
-        click.echo(json.dumps(report.document(lines, view.notes)))
+        click.echo(json.dumps(report.document(lines, notes)))
         return bool(chosen)
     if clear:
         click.clear()
@@ -125,6 +126,6 @@ def _once(wish: Wish, selection: Selection, tree: bool, as_json: bool, *, clear:
     width = shutil.get_terminal_size().columns if terminal else None
     for line in report.show(lines, width):
         click.echo(line)
-    for note in view.notes:
+    for note in notes:
         click.echo(f"seclatch: {printable(note)}", err=True)
     return bool(chosen)

@@ -110,7 +110,7 @@ def _rows(line: Line) -> Iterator[tuple[str, ...]]:
 def _bound(thread: Thread) -> tuple[str, ...]:
     filters = str(thread.filters) if thread.filters >= 0 else "?"
     privileges = "yes" if thread.no_new_privs else "no"
-    layers = " + ".join(_shorten(list(_name(thread.layers)))) or "-"
+    layers = " + ".join(_shorten(list(_name(thread.layers)), _beyond(thread))) or "-"
     origins = "; ".join(_count(layer.origin.by for layer in thread.layers)) or "-"
     return str(thread.mode), filters, privileges, printable(layers), printable(origins)
 
@@ -125,9 +125,29 @@ def _name(layers: Sequence[Layer]) -> Iterator[str]:
             yield from _count(f"{each} {profile}".rstrip() for each in prints)
 
 
-def _shorten(names: list[str]) -> list[str]:
+def _shorten(names: list[str], beyond: int) -> list[str]:
     """A hardened unit has dozens; `filter` and `--json` tell of all."""
-    return names if len(names) <= _MOST else [*names[: _MOST - 1], f"{len(names) - _MOST + 1} more"]
+    if len(names) + beyond <= _MOST:
+        return names
+    kept = names[: _MOST - 1]
+    return [*kept, f"{len(names) - len(kept) + beyond} more"]
+
+
+def _beyond(thread: Thread) -> int:
+    """How many filters of a long stack were not looked at, the oldest."""
+    return max(0, thread.filters - len(thread.layers)) if thread.layers else 0
+
+
+def tell_cut(lines: Iterable[Line]) -> Iterator[str]:
+    """A sentence on each thread with more filters than were looked at."""
+    for line in lines:
+        threads = () if line.context else (line.process.main, *line.process.threads)
+        for thread in threads:
+            if _beyond(thread):
+                yield (
+                    f"{thread.tid} is under {thread.filters} filters, of which the "
+                    f"{len(thread.layers)} newest are told apart; `seclatch filter` shows all"
+                )
 
 
 def _count(names: Iterable[str]) -> Iterator[str]:
