@@ -20,9 +20,11 @@ from seclatch.process.kernel import read_kernel
 from seclatch.system import ptrace
 from seclatch.system.ptrace import read_filters
 from tests.conftest import Compiler
+from tests.latch.oci import wait_until
 
 pytestmark = pytest.mark.root
 
+FREEZER = Path("/sys/fs/cgroup/freezer")
 ENDS = {
     "nanosleep": "0 Success",
     "clock_nanosleep": "0 Success",
@@ -158,6 +160,26 @@ def test_one_that_is_traced_already(compiler: Compiler) -> None:
             read_filters(pid)
         assert len(read_kernel(pid)[pid].layers) == 1  # the kernel does not mind
         os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(not FREEZER.is_dir(), reason="no control groups of version 1")
+def test_one_that_is_frozen(compiler: Compiler) -> None:
+    """As `docker pause` does it; the tracer has then left it, and it goes on."""
+    group = FREEZER / f"seclatch-test-{os.getpid()}"
+    group.mkdir()
+    with start(compiler("sleeper"), "nanosleep") as process:
+        try:
+            (group / "tasks").write_text(str(process.pid))
+            (group / "freezer.state").write_text("FROZEN")
+            await_state(process.pid, "D")
+            with pytest.raises(SeclatchError, match="frozen with its control group") as caught:
+                read_filters(process.pid)
+        finally:
+            (group / "freezer.state").write_text("THAWED")
+        assert "docker unpause" in caught.value.remedy
+        assert process.stdout and process.stdout.readline().startswith("0 Success")
+    wait_until(lambda: not (group / "tasks").read_text(), "the cgroup to be empty")
+    group.rmdir()
 
 
 def test_ended_ones() -> None:

@@ -41,6 +41,7 @@ _INTERRUPTED = (
     "io_getevents", "io_pgetevents", "futex_waitv", "io_uring_enter",
 )  # fmt: skip
 
+_FREEZER = Path("/sys/fs/cgroup/freezer")
 _ROUNDS = 10_000  # signals, one after the other
 
 _REMEDY = (
@@ -65,8 +66,9 @@ def read_filters(tid: int) -> list[bytes]:
     _await_end(tracer.native_id)
     problem = next((one for one in result if isinstance(one, Exception)), None)
     if problem:
-        doing = f"reading the seccomp filters of process {tid}: {_explain(tid, problem)}"
-        raise SeclatchError(doing, remedy=_REMEDY) from problem
+        doing = f"reading the seccomp filters of process {tid}"
+        why, remedy = _explain(tid, problem)
+        raise SeclatchError(f"{doing}: {why}", remedy=remedy) from problem
     return [one for one in reversed(result) if isinstance(one, bytes)]
 
 
@@ -110,20 +112,34 @@ def _trace(tid: int, result: list[bytes | Exception]) -> None:
         result.append(error)
 
 
-def _explain(tid: int, error: Exception) -> str:
-    """Why ptrace(2) refused, from what /proc says of the thread."""
+def _explain(tid: int, error: Exception) -> tuple[str, str]:
+    """Why it could not be stopped or asked, and what to do about it, from what /proc says of it."""
     if isinstance(error, TimeoutStopError):
-        return "it did not stop (state D: it waits for a device?)"
+        if _is_frozen(tid):
+            frozen = "it is frozen with its control group, and does not stop until that goes on"
+            return frozen, "let it go on (docker unpause), or read from the kernel: needs no stop"
+        return "it did not stop (state D: it waits for a device?)", "ask again later"
     number = getattr(error, "errno", None) or errno.ESRCH
     if number == errno.ESRCH:
-        return "there is no such process"
+        return "there is no such process", ""
     with suppress(OSError):
         for line in Path(f"/proc/{tid}/status").read_text(errors="replace").splitlines():
             if line.startswith("State:\t") and line[7:8] in "ZX":
-                return "it has ended"
+                return "it has ended", ""
             if line.startswith("TracerPid:\t") and line[11:] != "0":
-                return f"it is traced already, by process {line[11:]}"
-    return os.strerror(number)
+                return f"it is traced already, by process {line[11:]}", "ask again when it is not"
+    return os.strerror(number), _REMEDY
+
+
+def _is_frozen(tid: int) -> bool:
+    """By the freezer of cgroup v1. Who is frozen by cgroup v2 stops for a tracer all the same."""
+    with suppress(OSError, ValueError):
+        for line in Path(f"/proc/{tid}/cgroup").read_text().splitlines():
+            _, controllers, group = line.split(":", 2)
+            if "freezer" in controllers.split(","):
+                state = _FREEZER.joinpath(group.lstrip("/"), "freezer.state").read_text()
+                return state.strip() != "THAWED"
+    return False
 
 
 def _read(tid: int, result: list[bytes | Exception]) -> None:
