@@ -112,6 +112,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("crun-cache", {"rules": [rule("bpf", "TRACE", errnoRet=1)]},
      {"rules": [rule("read", errnoRet=1), rule("bpf", "ERRNO"),
                 rule("acct", "ERRNO", errnoRet=2, includes={"arches": ["arm"]})]}),
+    ("crun-comparisons", {"rules": [rule("read", args=[compare("EQ", n) for n in range(7)])]},
+     {"rules": [rule("read", args=[compare("EQ", n) for n in range(6)])]}),
     ("youki-alternatives",
      {"rules": [rule("read", args=[compare("EQ", 1), compare("EQ", 1, index=1)])]},
      {"rules": [rule("read", args=[compare("EQ", 1), compare("LT", 9), compare("EQ", 1, 0, 1)])]}),
@@ -135,6 +137,16 @@ def test_comparisons_of_one_argument_are_told_as_the_alternatives_that_they_are(
     either = "arg0 != 0x0 or arg0 != 0xffffffff or arg1 == 0x4d"
     assert either in found["argument-twice"]
     assert f"`{either}` holds for every value" in found["constant-comparison"]
+
+
+def test_what_crun_passes_over_is_told_as_it_reads_it() -> None:
+    found = codes(
+        rule("read", args=[*(compare("GT", n, 0, n) for n in range(6)), compare("EQ", 9)])
+    )
+    assert (
+        " with it this one holds where arg0 > 0x0 and arg1 > 0x1 and" in found["crun-comparisons"]
+    )
+    assert "so runc and youki take" in found["argument-twice"]
 
 
 @pytest.mark.skipif(version() >= (2, 6, 1), reason="this libseccomp has no such fault")

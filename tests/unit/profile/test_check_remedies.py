@@ -221,6 +221,10 @@ CASES: list[tuple[str, Json, str, Callable[[Json, Finding], None]]] = [
      cut("flags", 0)),
     ("crun-cache", profile(rule("mkdir", "ERRNO", errnoRet=13)), "remove /run/crun/.cache/seccomp",
      cut("syscalls", 0, "errnoRet")),
+    ("crun-comparisons", profile(rule("read", args=[compare("EQ", n) for n in range(7)])),
+     "rules of their own",
+     lambda document, _: document["syscalls"].append(
+         rule("read", args=[document["syscalls"][0]["args"].pop()]))),
     ("youki-alternatives",
      profile(rule("read", args=[compare("EQ", 1), compare("EQ", 1, index=1)])),
      "do not rely on it", cut("syscalls", 0, "args", 1)),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seclatch.model.action import Operator
 from seclatch.model.finding import Finding, Severity
-from seclatch.model.profile import Arg, Rule, alternatives, spell
+from seclatch.model.profile import MAX_ARGS, Arg, Rule, alternatives, spell
 from seclatch.profile import region
 from seclatch.profile.checks.subject import Subject
 from seclatch.profile.clause import Clause, cover
@@ -60,10 +60,11 @@ def _either(rule: Rule, path: Path) -> Iterator[Finding]:
     if all(arg.operator is Operator.EQ and arg.index == rule.args[0].index for arg in rule.args):
         return
     words = spell(rule.args)
+    who = "runc, crun and youki" if len(rule.args) <= MAX_ARGS else "runc and youki"
     yield Finding(
         "argument-twice",
         Severity.WARNING,
-        "one argument is compared twice, so runc, crun and youki take all comparisons of this rule "
+        f"one argument is compared twice, so {who} take all comparisons of this rule "
         f"for alternatives: it holds where {words}",
         _MEANT,
         path,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seclatch.model.action import Kind
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
-from seclatch.model.profile import alternatives
+from seclatch.model.profile import MAX_ARGS, alternatives, spell
 from seclatch.model.quotation import quote
 from seclatch.model.syscall import table
 from seclatch.profile.checks.subject import Subject
@@ -22,6 +22,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     yield from _stub(subject)
     yield from _flags(subject)
     yield from _cached(subject)
+    yield from _cut_off(subject)
     yield from _youki(subject)
 
 
@@ -118,6 +119,21 @@ def _cached(subject: Subject) -> Iterator[Finding]:
                 ("syscalls", index, "errnoRet"),
             )
             return  # one for a profile is enough
+
+
+def _cut_off(subject: Subject) -> Iterator[Finding]:
+    """crun has room for as many comparisons as a call has arguments, and passes over the rest."""
+    for index, rule in enumerate(subject.profile.rules):
+        if len(rule.args) > MAX_ARGS:
+            kept = spell(rule.args[:MAX_ARGS])
+            yield Finding(
+                "crun-comparisons",
+                Severity.WARNING,
+                f"crun reads the first {MAX_ARGS} of a rule's comparisons only, so with it this "
+                f"one holds where {kept}",
+                "write the others in rules of their own",
+                ("syscalls", index, "args", MAX_ARGS),
+            )
 
 
 _YOUKI_UNKNOWN = (*RUNC_UNKNOWN, Arch.LOONGARCH64)
