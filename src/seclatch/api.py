@@ -81,7 +81,7 @@ def run(
     return launch.run(_ready(profile), args, allow_exec=allow_exec, **options)
 
 
-def record(args: Sequence[str], *, seconds: float | None = None) -> Recorded:
+def record(args: Sequence[Word], *, seconds: float | None = None) -> Recorded:
     """Run a command and record the system calls that it and its descendants make, by stage.
 
     By eBPF for root (CAP_BPF, CAP_PERFMON); else by ptrace. `seconds`: record no longer than that.
@@ -91,7 +91,7 @@ def record(args: Sequence[str], *, seconds: float | None = None) -> Recorded:
     return Recorded(*follow.record(_command(args), follow.Options(seconds)))
 
 
-def explain(args: Sequence[str], *, seconds: float | None = None) -> Explained:
+def explain(args: Sequence[Word], *, seconds: float | None = None) -> Explained:
     """Run a command and explain why it fails, and whether seccomp is the cause. Takes root."""
     from seclatch.diagnose import watching  # noqa: PLC0415
 
@@ -99,16 +99,16 @@ def explain(args: Sequence[str], *, seconds: float | None = None) -> Explained:
     return Explained(status, explanation)
 
 
-def _command(args: Sequence[str]) -> tuple[str, ...]:
+def _command(args: Sequence[Word]) -> tuple[str, ...]:
     """The words of a command. Raises SeclatchError for what is none."""
-    if isinstance(args, str | bytes):
+    if isinstance(args, str | bytes | os.PathLike):
         raise SeclatchError(
-            f"running a command: {args!r} is one string, not its words",
+            f"running a command: {args!r} is one word, not a list of them",
             remedy='give a list: ["ls", "-l"], or ["sh", "-c", "…"] for a shell\'s line',
         )
     if not args:
         raise SeclatchError("running a command: it has no words", remedy="give its program first")
-    return tuple(args)
+    return tuple(os.fspath(word) for word in args)
 
 
 def _ready(profile: Source) -> Loadable:

@@ -113,9 +113,16 @@ def test_other_children_stay_the_caller_s() -> None:
 
 @pytest.mark.parametrize("call", [seclatch.record, seclatch.explain])
 def test_what_is_no_command_is_refused(call: Callable[..., object]) -> None:
-    for words, reason in (([], "no words"), ("true", "one string"), (b"true", "one string")):
+    one = ("true", b"true", Path("/bin/true"))
+    for words, reason in (([], "no words"), *((word, "one word") for word in one)):
         with pytest.raises(seclatch.SeclatchError, match=reason):
             call(words)
+
+
+@pytest.mark.root
+def test_a_command_has_paths_too() -> None:
+    assert seclatch.record([Path("true"), Path("x")]).status == 0
+    assert seclatch.explain([Path("false")]).status == 1
 
 
 def test_the_command_line_does_not_pay_for_it() -> None:
