@@ -72,6 +72,22 @@ def test_output_that_no_rename_replaces_is_found_before(tmp_path: Path) -> None:
     assert f"it is a link to {tmp_path}/nowhere/x.json" in done.stderr
 
 
+@pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
+def test_who_ignores_its_children_gets_the_status_and_so_does_the_command(
+    backend: str, tmp_path: Path
+) -> None:
+    """Ignored SIGCHLD is inherited, and stays so for the command."""
+    ignoring = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+    prefix = (sys.executable, "-c", f"{ignoring}; os.execv(sys.argv[1], sys.argv[1:])")
+    script = (
+        "import signal, sys; sys.exit(7 + (signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN))"
+    )
+    words = ("--backend", backend, "-o", tmp_path / "x.json", "--", sys.executable, "-c", script)
+    done = run(*words, prefix=prefix)
+    assert done.returncode == 8, done.stderr
+    assert store.read(tmp_path / "x.json").complete
+
+
 def test_output_and_summary_go_different_ways(tmp_path: Path) -> None:
     done = run("-o", tmp_path / "x.json", "--", "echo", "hello")
     assert done.stdout == "hello\n"

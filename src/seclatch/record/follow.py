@@ -7,6 +7,8 @@ import errno
 import os
 import signal
 import time
+from collections.abc import Iterator
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
@@ -40,18 +42,36 @@ def record(command: tuple[str, ...], options: Options) -> tuple[int, Recording]:
     goes on unrecorded. Raises SeclatchError.
     """
     program = _find(command[0])
-    with contextlib.closing(choose(options.backend, command, options.sights)) as backend:
+    with (
+        contextlib.closing(choose(options.backend, command, options.sights)) as backend,
+        _mind_children() as ignored,
+    ):
         if backend.notice:
             options.tell(backend.notice)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
         try:
-            subject = _Command(program, command, mask)
+            subject = _Command(program, command, mask, ignored=ignored)
             recording = Recorder(backend, subject, options).record()
             if absence := explain_absence(recording, backend, subject.daemons):
                 options.tell(absence)
             return subject.wait(backend), recording
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextlib.contextmanager
+def _mind_children() -> Iterator[bool]:
+    """While SIGCHLD is ignored the kernel keeps no status, the command's neither. Answer whether it
+    was; only a program's main thread can change that."""
+    ignored = signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
+    if not ignored or current_thread() is not main_thread():
+        yield False
+        return
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield True
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
 def _find(name: str) -> str:
@@ -71,11 +91,17 @@ class _Command:
     """A command that is started, and what daemons do for it."""
 
     def __init__(
-        self, program: str, command: tuple[str, ...], mask: set[signal.Signals] | set[int]
+        self,
+        program: str,
+        command: tuple[str, ...],
+        mask: set[signal.Signals] | set[int],
+        *,
+        ignored: bool,
     ) -> None:
         self._program = program
         self._command = command
         self._mask = mask
+        self._ignores_children = ignored
         self._pid = 0
         self.daemons = 0
         self._status: int | None = None
@@ -119,6 +145,8 @@ class _Command:
             # What Python itself has set at its start.
             for number in (signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)
+            if self._ignores_children:
+                signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
             backend.await_go()
             os.execv(self._program, self._command)  # noqa: S606 (the user's command)
