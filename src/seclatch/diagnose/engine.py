@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from seclatch.diagnose.evidence import Evidence
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import table
+from seclatch.record.absence import is_told_of_service
 from seclatch.record.layout import Kind
 from seclatch.record.trace import Segment
 
@@ -25,8 +26,6 @@ _DAEMONS = {
     "kubectl": set[str](),
     "podman-remote": set[str](),
 }
-# Podman makes containers itself, unless it is told of a service.
-_REMOTE = {"--remote", "-r", "--url", "--connection", "-c"}
 _PODMAN_S = b"/libpod/"
 
 
@@ -58,8 +57,8 @@ def _clients(evidence: Evidence) -> Iterator[tuple[Segment, set[str]]]:
 
 
 def _is_remote(segment: Segment) -> bool:
-    options = {word.partition("=")[0] for word in segment.argv[1:]}
-    return bool(_REMOTE & options) or any(_PODMAN_S in text for text in segment.said)
+    """Podman makes containers itself, unless it is told of a service."""
+    return is_told_of_service(segment.argv[1:]) or any(_PODMAN_S in text for text in segment.said)
 
 
 def _own(evidence: Evidence, segment: Segment) -> set[int]:

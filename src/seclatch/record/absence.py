@@ -3,7 +3,7 @@ a recording of the container."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 # Clients of a daemon: what they ask for does not descend from them.
 _CLIENTS = {"docker", "nerdctl", "ctr", "crictl", "podman-remote"}
-# Podman makes containers itself, unless it is told of a service, before the verb.
 _REMOTE = {"--remote", "-r", "--url", "--connection", "-c"}
 _VERBS = {"run", "start", "restart", "exec", "build", "buildx", "compose", "up", "runp"}
+_PODMAN_VERBS = _VERBS | {"container", "create", "image", "kube", "play", "pod", "pull"}
 
 
 def explain_absence(recording: Recording, backend: Backend, daemons: int) -> str:
@@ -39,13 +39,15 @@ def _find_clients(recording: Recording) -> Iterator[str]:
     for process in recording.processes:
         for image in process.images:
             name = PurePosixPath(image.exe).name
-            asks = name in _CLIENTS or (name == "podman" and _has_service(image.argv))
+            asks = name in _CLIENTS or (name == "podman" and is_told_of_service(image.argv))
             if asks and _VERBS.intersection(image.argv):
                 yield name
 
 
-def _has_service(argv: list[str]) -> bool:
-    options = takewhile(lambda word: word not in _VERBS, argv)
+def is_told_of_service(argv: Iterable[str]) -> bool:
+    """Whether podman's words name a service that makes its containers for it. They are options
+    before its verb: behind it `-c` is something else, or a word of the container's program."""
+    options = takewhile(lambda word: word not in _PODMAN_VERBS, argv)
     return not _REMOTE.isdisjoint(word.partition("=")[0] for word in options)
 
 

@@ -46,6 +46,12 @@ def test_what_was_not_seen_is_not_judged(
     assert not any("no call was denied" in each for each in found.evidence)
 
 
+@pytest.mark.parametrize("words", ["run x sh -c true", "run -c 512 x", "create -c 512 x"])
+def test_podman_s_own_containers_are_made_in_sight(words: str) -> None:
+    """Behind the verb an option is not the one that names a service."""
+    assert asked("podman", *words.split()).cause().cause != "engine-not-seen"
+
+
 def test_a_wrapper_of_a_client() -> None:
     run = asked("sh", "-c", "docker run x", words="")
     client = run.exec(run.fork(2), "docker", "run", "x")
