@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +149,19 @@ def test_what_the_latch_injects_is_not_the_program_s(
         ]
         assert calls[0] == calls[1]
         assert calls[0].get("seccomp", 0) == loads
+
+
+@pytest.mark.parametrize("latch", ["gate", "suspend"])
+def test_a_program_makes_its_calls_from_wherever_it_likes(
+    record: Record, plain: Runtime, compiler: Compiler, latch: str, tmp_path: Path
+) -> None:
+    """Also from where the latch has injected some: whoever is traced no more makes its own."""
+    program, profile = compiler("calls_from_entry"), tmp_path / "profile.json"
+    profile.write_text(json.dumps(allow_most()))
+    where = ["-v", f"{program.parent}:/programs:ro", "--no-new-privs", "--latch", latch,
+             "--profile", profile]  # fmt: skip
+    words = ["run", "--runtime", plain.name, *where, "--", f"/programs/{program.name}"]
+    assert record([SECLATCH, *words]).calls("program")["getppid"] == 9
 
 
 def test_hooks_are_not_the_program(record: Record, plain: Runtime, bundle: MakeBundle) -> None:

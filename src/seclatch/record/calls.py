@@ -83,11 +83,14 @@ def _find_injected(p: Program, injected: str) -> None:
     """Go to `injected` if a tracer makes this call in the place of a program that has not begun.
 
     The latch (native/inject.c) writes the instruction that enters the kernel over the program's
-    first one. A program makes its own calls from further on: a number has to be loaded before.
+    first one. A program makes its own calls from further on: a number has to be loaded before; or
+    it comes back to there, and is traced no more. r8 = its task.
     """
-    begun = p.unique("begun")
+    begun, own = p.unique("begun"), p.unique("own")
     p.load(4, R1, R7, Task.FIRST)
     p.jump_if("jeq", R1, 0, begun)
+    p.load(4, R1, R8, p.offsets["task_struct.ptrace"])
+    p.jump_if("jeq", R1, 0, own)
     p.load(8, R3, R6, 0)
     p.compute("add", R3, p.offsets[COUNTER[p.machine]])
     p.point(R1, R10, Stack.POINTER)
@@ -97,6 +100,7 @@ def _find_injected(p: Program, injected: str) -> None:
     p.compute("sub", R1, _ENTER_LENGTH[p.machine])
     p.load(4, R2, R7, Task.FIRST)
     p.jump_if("jeq", R1, R2, injected, bits=32)
+    p.label(own)
     p.store_value(4, R7, Task.FIRST, 0)
     p.label(begun)
 
