@@ -125,6 +125,11 @@ class _Question(Thread):
         self._words = find_image, keeper, identifier
         self._answer: ContainerImage | None = None
 
+    def ask(self) -> None:
+        """Begin, if a limit on processes, of which threads are, leaves room for it."""
+        with contextlib.suppress(RuntimeError):
+            self.start()
+
     def run(self) -> None:
         """Ask."""
         find_image, keeper, identifier = self._words
@@ -132,7 +137,7 @@ class _Question(Thread):
 
     def answer(self, *, patient: bool) -> ContainerImage | None:
         """What was answered by now; `patient`: within some more seconds."""
-        if patient:
+        if patient and self.is_alive():
             self.join(_PATIENCE)
         return self._answer
 
@@ -157,7 +162,7 @@ class _Started:
         with contextlib.suppress(OSError):  # it has waited long enough and gone on
             os.write(_READY, b"1")
         os.close(_READY)
-        self._question.start()
+        self._question.ask()
 
     def look(self, trace: Trace, options: Options) -> None:
         """Watch the container as soon as its mounts are known, and held.

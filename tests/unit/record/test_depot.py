@@ -124,3 +124,15 @@ def test_who_keeps_the_directory_locked_keeps_nobody_waiting_for_ever(tmp_path: 
         with pytest.raises(LimitError, match="locked for a second"):
             Depot(Limits(directory=str(tmp_path))).claim(WISH)
         process.kill()
+
+
+def test_room_is_counted_while_recordings_are_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depot = Depot(Limits(directory=str(tmp_path), size=10))
+    gone, there = tmp_path / "a.recording.json.gz", tmp_path / "b.recording.json.gz"
+    there.write_bytes(bytes(6))
+    monkeypatch.setattr(Depot, "recordings", lambda _: [gone, there])
+    depot.require_room(tmp_path / "c.recording.json.gz", 4)
+    with pytest.raises(LimitError, match="11 bytes"):
+        depot.require_room(tmp_path / "c.recording.json.gz", 5)
