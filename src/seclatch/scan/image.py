@@ -78,6 +78,17 @@ class _Archive:
         return cast("BinaryIO | None", self._archive.extractfile(member))
 
 
+def _no_archive(path: Path, error: Exception) -> InputError:
+    if isinstance(error, OSError) and error.strerror:
+        return InputError(str(path), "", f"cannot read it: {error.strerror}")
+    remedy = "give what `docker save` or `podman save` wrote, or an OCI layout"
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        if file.read(4) == b"\x7fELF":
+            root = "scan its root directory: seclatch scan --entrypoint"
+            remedy = f"it is a program; {root} {path.resolve()} /"
+    return InputError(str(path), "", "no archive of an image", remedy=remedy)
+
+
 @contextlib.contextmanager
 def opened(path: Path, arch: str) -> Iterator[Image]:
     """Unpack an image, for the time of the context. `arch` (`x86_64`, `aarch64`) chooses where
@@ -90,10 +101,7 @@ def opened(path: Path, arch: str) -> Iterator[Image]:
             try:
                 files = _Archive(stack.enter_context(tarfile.open(path)))
             except (tarfile.TarError, OSError, EOFError) as error:
-                raise InputError(
-                    source, "", f"is no archive of an image: {error}",
-                    remedy="give what `docker save` or `podman save` wrote, or an OCI layout",
-                ) from error  # fmt: skip
+                raise _no_archive(path, error) from error
         reader = _Reader(files, source, arch)
         layers, config, digest = reader.image()
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="seclatch-scan-")))
