@@ -11,6 +11,7 @@ from seclatch.model.filter import INSTRUCTION_SIZE, MAX_FILE_INSTRUCTIONS, ByteO
 _REMEDY = (
     "a filter is an array of struct sock_filter, 8 bytes each, as seccomp_export_bpf writes it"
 )
+_FROM_PROFILE = "of a profile `seclatch profile compile` makes one"
 
 
 def load(path: Path, byteorder: ByteOrder | None = None) -> Filter:
@@ -33,12 +34,16 @@ def decode(data: bytes, source: str, byteorder: ByteOrder | None = None) -> Filt
     try:
         readings = [Filter.from_bytes(data, order) for order in _orders(byteorder)]
     except ValueError as error:
-        raise InputError(source, "", f"no BPF program: {error}", remedy=_REMEDY) from error
+        raise InputError(source, "", f"no BPF program: {error}", remedy=_remedy(data)) from error
     problems = [refusal(program) for program in readings]
     for program, problem in zip(readings, problems, strict=True):
         if problem is None:
             return program
-    raise _refused(source, _likelier(problems))
+    raise _refused(source, _likelier(problems), _remedy(data))
+
+
+def _remedy(data: bytes) -> str:
+    return _FROM_PROFILE if data.lstrip()[:1] == b"{" else _REMEDY
 
 
 def _orders(byteorder: ByteOrder | None) -> tuple[ByteOrder, ...]:
@@ -51,11 +56,11 @@ def _likelier(problems: list[Refusal | None]) -> Refusal:
     return max(found, key=lambda problem: -1 if problem.index is None else problem.index)
 
 
-def _refused(source: str, problem: Refusal) -> InputError:
+def _refused(source: str, problem: Refusal, remedy: str) -> InputError:
     place = "" if problem.index is None else f"instruction {problem.index}"
     return InputError(
         source,
         place,
         f"the kernel refuses this program: {problem.rule} ({problem.reason})",
-        remedy=_REMEDY,
+        remedy=remedy,
     )

@@ -80,6 +80,13 @@ def test_an_error_names_file_place_and_rule(tmp_path, data, message):
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize("spaces", range(8))
+def test_a_profile_is_told_from_a_program(spaces):
+    with pytest.raises(InputError) as caught:
+        decode(b'{"defaultAction": "SCMP_ACT_ERRNO"}' + b" " * spaces, "strict.json")
+    assert "`seclatch profile compile`" in caught.value.remedy
+
+
 def test_a_big_endian_program_is_recognised():
     data = bytes.fromhex("0020000000000004000600007fff0000")
     assert decode(data, "it").byteorder == "big"
