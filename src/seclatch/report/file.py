@@ -86,8 +86,14 @@ def _why_not_there(path: Path) -> str:
         return "it is a directory"
     if place.exists() and not place.is_file():
         return "" if os.access(place, os.W_OK) else "no permission to write to it"
+    return _why_not_renamed(place)
+
+
+def _why_not_renamed(place: Path) -> str:
     if not os.access(place.parent, os.W_OK | os.X_OK):
         return "no permission to write there"
+    if place.exists() and not _may_replace(place):
+        return "it is another user's, in a directory for all"
     kept = next((each for each in (place.parent, place) if _is_kept(each)), None)
     return f"{kept} is immutable or append-only (chattr)" if kept else ""
 
@@ -98,6 +104,13 @@ def _why_not_open(descriptor: int) -> str:
     except OSError:
         return "there is no such open file"
     return "it is open for reading only" if mode == os.O_RDONLY else ""
+
+
+def _may_replace(place: Path) -> bool:
+    """In /tmp only owners may rename or remove (inode(7), S_ISVTX)."""
+    folder = place.parent.stat()
+    owners = (0, place.stat().st_uid, folder.st_uid)
+    return not folder.st_mode & stat.S_ISVTX or os.geteuid() in owners
 
 
 def _is_kept(path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,6 +150,25 @@ def test_a_file_open_for_reading(tmp_path: Path) -> None:
     with (tmp_path / "old").open("w") as writing, Path(writing.name).open() as reading:
         assert not file.find_obstacle(Path(f"/dev/fd/{writing.fileno()}"))
         assert "for reading only" in file.find_obstacle(Path(f"/proc/self/fd/{reading.fileno()}"))
+
+
+@pytest.mark.root
+def test_a_file_of_another_user_in_a_directory_for_all() -> None:
+    with tempfile.TemporaryDirectory(prefix="seclatch-test-") as name:
+        shared = Path(name)
+        shared.chmod(0o1777)
+        other, own = shared / "other", shared / "own"
+        other.touch()
+        own.touch()
+        os.chown(own, 65534, 65534)
+        os.seteuid(65534)
+        try:
+            found = file.find_obstacle(other), file.find_obstacle(own)
+            with pytest.raises(OSError, match="not permitted"):
+                file.replace(other, b"words")
+        finally:
+            os.seteuid(0)
+    assert found == ("it is another user's, in a directory for all", "")
 
 
 @pytest.mark.root
