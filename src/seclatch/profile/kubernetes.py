@@ -136,7 +136,9 @@ def _spec(document: Any) -> Any:
     """The manifest's spec, if the manifest is one of the operator's profiles."""
     is_map = isinstance(document, dict)
     if not is_map or document.get("kind") != "SeccompProfile":
-        raise FormatError((), "neither a JSON profile nor a Kubernetes SeccompProfile")
+        listed = is_map and document.get("kind") == "List"  # of `kubectl get` without a name
+        remedy = "write one of the list's items to a file of its own" if listed else ""
+        raise FormatError((), "neither a JSON profile nor a Kubernetes SeccompProfile", remedy)
     if not str(document.get("apiVersion", "")).startswith(GROUP):
         raise FormatError((), f"the SeccompProfile's apiVersion is not of {GROUP}*")
     spec = document.get("spec")
@@ -155,7 +157,7 @@ def _read_errno(spec: Any) -> None:
     rules = spec.get("syscalls") if isinstance(spec, dict) else None
     for index, rule in enumerate(rules if isinstance(rules, list) else ()):
         errno_ret = rule.get("errnoRet") if isinstance(rule, dict) else None
-        if errno_ret == 0 and isinstance(errno_ret, int):
+        if errno_ret == 0 and type(errno_ret) is int:  # not false, which is no number
             rule["errnoRet"] = None
         elif isinstance(errno_ret, str):
             try:

@@ -122,6 +122,17 @@ def test_kubernetes_errno_0_is_none() -> None:
     assert parse(f"{refused}    errnoRet: 0\n", "nginx.yaml").rules[0].effect.data == 1
 
 
+def test_kubernetes_errno_false_is_no_number() -> None:
+    with pytest.raises(InputError, match=r"errnoRet\): Expected `int"):
+        parse(f"{YAML}    errnoRet: false\n", "nginx.yaml")
+
+
+def test_a_list_of_manifests() -> None:
+    with pytest.raises(InputError) as caught:
+        parse("apiVersion: v1\nkind: List\nitems: []\n", "all.yaml")
+    assert "one of the list's items" in caught.value.remedy
+
+
 def test_kubernetes_errno_is_a_string() -> None:
     for written, number in (("ENOSYS", 38), ("'13'", 13), ("13", 13)):
         profile = parse(f"{YAML}    errnoRet: {written}\n", "nginx.yaml")
