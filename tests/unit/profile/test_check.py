@@ -139,6 +139,12 @@ def test_comparisons_of_one_argument_are_told_as_the_alternatives_that_they_are(
     assert f"`{either}` holds for every value" in found["constant-comparison"]
 
 
+def test_a_mask_of_no_bits_is_not_told_to_hold_for_none_and_for_all() -> None:
+    found = codes(rule("read", args=[compare("MASKED_EQ", 0, 5)]))
+    assert "beyond-mask" in found and "constant-comparison" not in found
+    assert "constant-comparison" in codes(rule("read", args=[compare("MASKED_EQ", 0)]))
+
+
 def test_what_crun_passes_over_is_told_as_it_reads_it() -> None:
     found = codes(
         rule("read", args=[*(compare("GT", n, 0, n) for n in range(6)), compare("EQ", 9)])

@@ -23,8 +23,8 @@ def check(subject: Subject) -> Iterator[Finding]:
     for index, rule in enumerate(subject.profile.rules):
         path: Path = ("syscalls", index, "args")
         for number, arg in enumerate(rule.args):
-            yield from _constant(arg, (*path, number))
-            yield from _beyond_mask(arg, (*path, number))
+            beyond = list(_beyond_mask(arg, (*path, number)))
+            yield from beyond or _constant(arg, (*path, number))
         if len(alternatives(rule.args)) > 1:
             yield from _either(rule, path)
 
