@@ -283,6 +283,13 @@ def test_the_first_thread_has_ended(stacked: Stacked) -> None:
     assert done.returncode == 0 and "SCMP_ACT_ERRNO(1)" in done.stdout
 
 
+@pytest.mark.parametrize("words", [[], ["--bpf"], ["--test", "getpgid"]], ids=" ".join)
+def test_nobody_reads_it(stacked: Stacked, words: list[str]) -> None:
+    with stacked("main", 1) as pid:
+        done = seclatch("filter", str(pid), *words, before=["sh", "-c", 'exec "$@" >&-', "sh"])
+    assert done.returncode == 2 and "standard output is closed" in done.stderr
+
+
 def test_strict_mode(stacked: Stacked) -> None:
     with stacked("strict", 0) as pid:
         tid = max(int(path.name) for path in Path(f"/proc/{pid}/task").iterdir())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from seclatch.cli.profile.output import require_stdout
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -18,6 +20,7 @@ def command(ctx: click.Context, shell: str) -> None:
       eval "$(seclatch completion zsh)"
       seclatch completion fish >~/.config/fish/completions/seclatch.fish
     """
+    require_stdout()
     kind = get_completion_class(shell)
     if kind is None:  # pragma: no cover - the choices are click's own
         raise click.UsageError(f"no completion for {shell}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from seclatch.cli.profile.output import require_stdout
 from seclatch.host.check import Check, State, is_healthy
 from seclatch.report.text import printable
 
@@ -36,6 +37,7 @@ def command(as_json: bool) -> None:
       sudo seclatch doctor
       seclatch doctor --json | jq '.checks[] | select(.state != "ok")'
     """
+    require_stdout()
     checks = []
     for check in examine():
         checks.append(check)

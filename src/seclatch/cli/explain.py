@@ -15,6 +15,7 @@ import click
 
 from seclatch.cli.complaint import complain
 from seclatch.cli.leave import leave
+from seclatch.cli.profile.output import require_stdout
 from seclatch.cli.words import Words
 from seclatch.errors import SeclatchError
 from seclatch.report.text import printable
@@ -83,6 +84,8 @@ def command(
         if file:
             _output().require_writable(file)
     if profile:
+        if output is None:
+            require_stdout()
         explanation, kept = watching.try_profile(profile, runtime, no_new_privs=no_new_privs)
         _keep(kept, recording)
         _write(explanation, output, as_json, sys.stdout)

@@ -58,7 +58,7 @@ def command(
       seclatch report --profile strict.json -o strict.html start.json
       seclatch report --scan app.scan.json --text start.json
     """
-    from seclatch.cli.profile.output import emit  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.cli.profile.output import emit, is_terminal  # noqa: PLC0415 (--help needs no more)
     from seclatch.record import store  # noqa: PLC0415
     from seclatch.report.compose import compose  # noqa: PLC0415
 
@@ -71,7 +71,7 @@ def command(
     if as_text:
         from seclatch.report import terminal  # noqa: PLC0415
 
-        colour = output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        colour = output is None and is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
         emit(terminal.render(report, terminal.width(), colour=colour), output)
     elif as_json:
         import msgspec  # noqa: PLC0415

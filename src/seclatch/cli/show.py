@@ -27,10 +27,12 @@ def command(by: str, as_json: bool, file: Path) -> None:
       seclatch show --by process nginx.recording.json
       seclatch show --json nginx.recording.json | jq .only_runtime
     """
-    from seclatch.record import store  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.cli.profile.output import require_stdout  # noqa: PLC0415 (--help needs no more)
+    from seclatch.record import store  # noqa: PLC0415
     from seclatch.report import progress  # noqa: PLC0415
     from seclatch.report import recording as report  # noqa: PLC0415
 
+    require_stdout()
     recording = store.read(file)
     if as_json:
         click.echo(json.dumps(report.as_document(recording, by), indent=2))

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import struct
+import sys
 from pathlib import Path
 
 # Longer numbers are cut: that is no open file either, and no overflow.
@@ -30,6 +31,7 @@ def replace(path: Path, content: bytes, *, lasting: bool = False) -> None:
     _refuse_planted(path)
     descriptor = _descriptor(path)
     if descriptor is not None:
+        _require_stream(descriptor)
         with os.fdopen(os.dup(descriptor), "wb") as file:
             file.write(content)
         return
@@ -100,6 +102,7 @@ def _why_not_renamed(place: Path) -> str:
 
 def _why_not_open(descriptor: int) -> str:
     try:
+        _require_stream(descriptor)
         mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
     except OSError:
         return "there is no such open file"
@@ -129,6 +132,12 @@ def _descriptor(path: Path) -> int | None:
     """The file of ours that a path names as open."""
     match = _OPEN_FILES.fullmatch(str(path))
     return int(match[1]) if match else _STREAMS.get(str(path))
+
+
+def _require_stream(descriptor: int) -> None:
+    """One that was closed from the start: its number may be another file's by now."""
+    if {1: sys.stdout, 2: sys.stderr}.get(descriptor, sys) is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
 
 def _be_like(fd: int, old: os.stat_result) -> None:

@@ -67,6 +67,38 @@ def test_a_recording_comes_by_a_pipe(command: list[str], file: Path) -> None:
     assert (closed.returncode, closed.stderr) == (2, "seclatch: -: standard input is closed\n")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show"],
+        ["show", "--json"],
+        ["report", "--text"],
+        ["report", "-o", "-"],
+        ["record", "merge", "-o", "-"],
+        ["completion", "bash"],
+        ["doctor"],
+    ],
+    ids=" ".join,
+)
+def test_nobody_reads_it(words: list[str], file: Path) -> None:
+    command = [sys.executable, "-c", RUN, *words]
+    if words[0] in ("show", "report", "record"):
+        command.append(str(file))
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+    done = subprocess.run(closed, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode in (2, 125)
+    assert "standard output is closed" in done.stderr or "Bad file descriptor" in done.stderr
+
+
+def test_nobody_hears_what_is_said(file: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", RUN, "record", "merge", "-o", tmp_path / "all.json", file]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
+    assert subprocess.run(closed, env=env, check=False).returncode == 0
+    assert store.read(tmp_path / "all.json").runs == 1
+
+
 @pytest.mark.parametrize("by", ["stage", "process"])
 def test_show_json(file: Path, by: str) -> None:
     document = json.loads(seclatch("show", "--json", "--by", by, file).stdout)

@@ -9,7 +9,7 @@ import click
 
 from seclatch.cli.filter import live
 from seclatch.cli.filter.options import parse_arches
-from seclatch.cli.profile.output import emit, warn
+from seclatch.cli.profile.output import emit, is_terminal, require_stdout, warn
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.process import Mode, Process, Thread
@@ -82,6 +82,8 @@ def command(
       seclatch filter web --against strict.json --runtime runc
     """
     _check(form, bpf, calls, arch, against, runtime, output, as_json)
+    if output is None:
+        require_stdout()
     process = _find(target, tid)
     thread = find_thread(process, tid)
     filters = _read(process, thread, layer, stop)
@@ -185,6 +187,6 @@ def _only(filters: list[Loaded], option: str) -> Loaded:
 
 
 def _binary(output: Path | None) -> Path | None:
-    if output is None and sys.stdout.isatty():
+    if output is None and is_terminal(sys.stdout):
         raise click.UsageError("the program is binary: give -o FILE or a pipe")
     return output

@@ -5,12 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from seclatch.errors import SeclatchError
 from seclatch.report.file import replace
 from seclatch.report.text import clipped, printable
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Is it one? A stream that was closed from the start is None."""
+    return stream is not None and stream.isatty()
 
 
 def require_stdout() -> None:

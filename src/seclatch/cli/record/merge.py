@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from seclatch.cli.profile.output import is_terminal
 from seclatch.errors import SeclatchError
 from seclatch.report.text import printable
 
@@ -49,7 +50,7 @@ def command(output: Path | None, into: Path | None, files: tuple[Path, ...]) -> 
 
     if (output is None) == (into is None):
         raise click.UsageError("give either -o FILE or --into DIR.")
-    merged = gather(files, _tell if sys.stderr.isatty() else lambda _: None)
+    merged = gather(files, _tell if is_terminal(sys.stderr) else lambda _: None)
     if into is None:
         if output is None or len(merged) > 1:
             raise _several(list(merged))

@@ -12,6 +12,7 @@ import click
 
 from seclatch.cli.lazy import OpenCommand
 from seclatch.cli.leave import leave
+from seclatch.cli.profile.output import is_terminal
 from seclatch.cli.record import voice
 from seclatch.cli.words import Words
 from seclatch.errors import SeclatchError
@@ -101,7 +102,7 @@ def command(
     path = output or _free_name(container or args[0])
     destination.require_writable(path)
     # A command's own output is on the same terminal: nothing is written over it.
-    shown = container is not None and not follow and not quiet and sys.stderr.isatty()
+    shown = container is not None and not follow and not quiet and is_terminal(sys.stderr)
     options = recorder.Options(
         seconds,
         observe := voice.observer(follow=follow, shown=shown),
