@@ -181,6 +181,15 @@ def test_a_profile_alone_is_tried(runtime: str) -> None:
     assert "close" in {one["syscall"] for one in document["needs"]["calls"]}
 
 
+@pytest.mark.parametrize("redirection", ["- < {}", "<(cat {})"])
+def test_a_profile_comes_by_a_pipe(redirection: str) -> None:
+    script = f"{SECLATCH} explain --json --runtime crun --profile {redirection.format(STRICT)}"
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert json.loads(done.stdout)["cause"] == "runtime-denied", done.stderr
+
+
 def test_a_profile_that_does_not_exist() -> None:
     done = run("--profile", "/nowhere.json")
     assert done.returncode == 2

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from seclatch.diagnose.bundles import Bundles, Container
@@ -115,14 +117,29 @@ def try_profile(
 
     Raises SeclatchError. A runtime that hangs under the profile is ended.
     """
-    from seclatch.profile.load import load  # noqa: PLC0415 (not for a command)
+    from seclatch.profile.load import parse  # noqa: PLC0415 (not for a command)
+    from seclatch.profile.source import read  # noqa: PLC0415
 
-    load(profile)  # to say at once what is wrong with it
+    source = read(profile)
+    parse(source.text(), source.name)  # to say at once what is wrong with it
     throwaway = Container(str(profile), None, no_new_privs)
-    words = trial_words(runtime, profile.absolute(), throwaway, latched=False)
-    command = (*QUIETLY, "timeout", "--signal=KILL", str(_PATIENCE), *words)
     quiet = ("--no-new-privs",) if no_new_privs else ()
     shown = ("seclatch", "run", "--plain", "--runtime", runtime, *quiet, "--profile", str(profile),
              "--", "/bin/true")  # fmt: skip
-    _, explanation, recording = explain_command(command, None, lambda _: None, shown)
+    with _kept(profile, source.data) as file:
+        words = trial_words(runtime, file, throwaway, latched=False)
+        command = (*QUIETLY, "timeout", "--signal=KILL", str(_PATIENCE), *words)
+        _, explanation, recording = explain_command(command, None, lambda _: None, shown)
     return explanation, recording
+
+
+@contextlib.contextmanager
+def _kept(profile: Path, content: bytes) -> Iterator[Path]:
+    """Where it can be read again: a pipe, or standard input, is empty by now."""
+    if profile.is_file():
+        yield profile.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="seclatch-explain-") as folder:
+        file = Path(folder, "profile.json")
+        file.write_bytes(content)
+        yield file
