@@ -5,7 +5,8 @@ libseccomp, and so every runtime, reads rules for one call like this (2.6, teste
 - a rule without conditions wins over every rule with some, whichever came first;
 - of several without conditions the first counts;
 - the same condition with another action is refused (EEXIST), and the container does not start;
-- where conditions overlap and the actions differ, it is up to libseccomp which one decides.
+- where conditions overlap and the actions differ, it is up to libseccomp which one decides, and
+  whether it refuses them too; also if a later rule without conditions would have replaced both.
 """
 
 from __future__ import annotations
