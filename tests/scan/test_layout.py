@@ -121,6 +121,36 @@ def test_members_of_a_list(level: str, cache: Cache, tmp_path: Path) -> None:
     check(path, cache, tmp_path)
 
 
+# Pointers in what each thread gets a copy of: code comes to them by the thread's pointer alone.
+COPIES = """
+static __thread long (*volatile first)(void) = f0;
+static __thread struct { long more; long (*volatile call[3])(void); } rest = {1, {f1, f2, f3}};
+int main(int n, char **v) {
+    first();
+    for (int i = 0; i < 3; i++) rest.call[i]();
+    return rest.more == 2; }
+"""
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [[], ["-s"], ["-static", "-s"], ["-static-pie"], ["-no-pie", "-fno-pie", "-s"], ["-fPIC"]],
+    ids=" ".join,
+)
+def test_what_threads_get_a_copy_of(flags: list[str], cache: Cache, tmp_path: Path) -> None:
+    path = build(HEAD + FUNCTIONS + COPIES, tmp_path / "p", "-O2", *flags)
+    check(path, cache, tmp_path)
+
+
+def test_a_copied_pointer_to_syscall(cache: Cache, tmp_path: Path) -> None:
+    source = HEAD + "static __thread long (*volatile call)(long, ...) = syscall;\n"
+    source += "int main(int n, char **v) { return call(n + 101) < 0; }"
+    for flags in ([], ["-static"]):
+        path = build(source, tmp_path / "p", "-O2", *flags)
+        assert any("pointer" in each.why or "stored" in each.why
+                   for each in scanned(path, cache).open)  # fmt: skip
+
+
 def check(path: Path, cache: Cache, directory: Path) -> None:
     made = traced.trace([str(path)], directory / "log")[str(path)]
     assert made >= MADE

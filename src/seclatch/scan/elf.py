@@ -26,7 +26,7 @@ most. A file of a few kilobytes must not cost gigabytes."""
 _PACKED, _PACKED_WITHIN = b"UPX!", 1024
 """The mark that UPX's loader looks for, right behind the headers."""
 
-_LOAD, _DYNAMIC, _INTERP = 1, 2, 3
+_LOAD, _DYNAMIC, _INTERP, _TLS = 1, 2, 3, 7
 _EXECUTE = 1
 
 # Section types and flags (elf(5)).
@@ -69,7 +69,8 @@ class Section:
 @dataclass(slots=True)
 class Elf:
     """`memory[a - base]` is the byte at address a; `end` is one past the last address of all,
-    which may lie beyond memory (what starts as zeros). `code` are the executable ranges."""
+    which may lie beyond memory (what starts as zeros). `code` are the executable ranges; `threads`
+    is what each thread's own memory begins as a copy of (PT_TLS)."""
 
     data: bytes
     machine: int
@@ -82,6 +83,7 @@ class Elf:
     code: list[tuple[int, int]] = field(default_factory=list)
     dynamic: dict[int, list[int]] = field(default_factory=dict)
     interpreter: str = ""
+    threads: tuple[int, int] = (0, 0)
 
     def is_code(self, address: int) -> bool:
         """Whether the address is in an executable range."""
@@ -149,6 +151,8 @@ def parse(data: bytes) -> Elf:
         if each[0] == _INTERP:
             text = data[each[2] : each[2] + min(each[5], 4096)]
             elf.interpreter = text.split(b"\0")[0].decode("utf-8", "backslashreplace")
+        elif each[0] == _TLS:
+            elf.threads = each[3], each[3] + each[5]
     return elf
 
 

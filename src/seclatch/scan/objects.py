@@ -66,7 +66,7 @@ def _bounds(elf: Elf, symbols: Symbols, relocations: Relocations, sweep: Sweep) 
     hard = {edge for slot in relocations.got for edge in (slot, slot + 8)}
     sized = sorted((start, start + size) for start, size in symbols.objects if size)
     hard |= {edge for each in sized for edge in each}
-    bounds = set(hard) | {elf.base} | {start for start, _ in symbols.objects}
+    bounds = set(hard) | {elf.base, *elf.threads} | {start for start, _ in symbols.objects}
     bounds |= {to for at, to in sweep.references if at in sweep.taken}
     for section in elf.sections:
         # .tbss takes no room: what follows lies at the same addresses.

@@ -117,6 +117,8 @@ class Reacher:
             self._address(index, address, why)
         for name, version in summary.root_symbols:
             self._symbol(index, name, version, 0, "called by the dynamic linker")
+        for held in summary.threads:
+            self._reach((index, OBJECT, held), "in each thread's own memory")
         self._whole(index, module)
 
     def _whole(self, index: int, module: Module) -> None:

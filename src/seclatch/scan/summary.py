@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 import msgspec
+import numpy as np
 
 from seclatch.scan import elf as elfs
 from seclatch.scan import functions, graph, lookups, objects, relocations, sites, symbols, tables
@@ -26,7 +27,8 @@ class Summary(msgspec.Struct, array_like=True):
     begins. Edges are stored by source as in `graph.Edges`. `pointers` are (kind, value, addend),
     those of object i at `pointer_first[i]` to `[i + 1]`. `roots` are addresses that the loader
     calls, `root_symbols` such by name. `exports` are as `symbols.Export`, in order. `arguments`
-    are as `arguments.Row`; `stored` are the objects that hold a pointer to syscall(2)."""
+    are as `arguments.Row`; `stored` are the objects that hold a pointer to syscall(2); `threads`
+    those that each thread gets a copy of."""
 
     identity: str
     machine: int
@@ -57,6 +59,7 @@ class Summary(msgspec.Struct, array_like=True):
     wrappers: list[int]
     arguments: list[tuple[int, str, int]]
     stored: list[int]
+    threads: list[int]
     foreign: list[tuple[int, int]]
     roots: list[int]
     root_symbols: list[tuple[str, str]]
@@ -125,7 +128,7 @@ def summarize(data: bytes) -> Summary:
         numbers={f: sorted(n) for f, n in sorted(numbers.numbers.items())},
         unresolved=sorted(numbers.unresolved), wrappers=sorted(numbers.wrappers),
         arguments=constants.arguments,
-        stored=constants.stored,
+        stored=constants.stored, threads=_threads(elf, divided),
         foreign=[(function, at) for at, function in owner.items()], roots=roots,
         root_symbols=root_symbols, looked_up=sorted(asked.symbols),
         opened=sorted(asked.libraries), noted=sorted(asked.noted), tokens=asked.tokens,
@@ -159,6 +162,13 @@ def _sweeper(elf: Elf, found: functions.Functions) -> SweeperType:
 def _names(known: symbols.Symbols, starts: list[int]) -> dict[int, str]:
     index = {address: i for i, address in enumerate(starts)}
     return {index[a]: name for a, name in known.names.items() if a in index}
+
+
+def _threads(elf: Elf, divided: Objects) -> list[int]:
+    """The objects of each thread's own memory. Code reaches them by the thread's pointer, and no
+    instruction names where their copy begins."""
+    first, last = np.searchsorted(divided.bounds, elf.threads).tolist()
+    return list(range(first, last))
 
 
 def _roots(
