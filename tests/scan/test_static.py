@@ -71,6 +71,18 @@ KEPT long with(long (*call)(long)) { return call(102); }
 KEPT long take(int signal, char **v) { return v[0] ? with(wrapped) : wrapped(39); }
 int main(int n, char **v) { return take(32, v) < 0; }
 """
+BLANKS = """
+KEPT long wrapped(long nr) { return CALL(nr); }
+KEPT long with(long (*call)(long), int c) { return call(c); }
+KEPT long take(int c) { if (c == 32) return 0; return with(wrapped, c); }
+int main(int n, char **v) { return take(n + 101) < 0; }
+"""
+STORED = """
+KEPT long wrapped(long nr) { return CALL(nr); }
+static long (*volatile call)(long) = wrapped;
+KEPT long take(int c) { if (c == 32) return 0; return call(c); }
+int main(int n, char **v) { return take(n + 101) < 0; }
+"""
 CALLED, BOTH = HANDLER % "handle", HANDLER % "stored" + "#include <pthread.h>\n"
 BOTH += "void *begin(void *none) { return none; }\n"
 BOTH += "int threads(void) { pthread_t t; return pthread_create(&t, 0, begin, 0); }\n"
@@ -79,8 +91,9 @@ BOTH += "int (*volatile used)(void) = threads;\n"
 
 @pytest.mark.parametrize("level", ["-O1", "-O2", "-Os"])
 @pytest.mark.parametrize(
-    "source", [SENDER, CALLED, BOTH, TAKER], ids=["sender", "called handler", "two", "taker"]
-)
+    "source", [SENDER, CALLED, BOTH, TAKER, BLANKS, STORED],
+    ids=["sender", "called handler", "two", "taker", "blanks", "blanks, stored"],
+)  # fmt: skip
 def test_what_only_looks_so_is_not_trusted(
     source: str, level: str, cache: Cache, tmp_path: Path
 ) -> None:

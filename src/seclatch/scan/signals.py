@@ -9,6 +9,7 @@ all three by name. A static program has often no names, but nobody else may use 
 
 from __future__ import annotations
 
+import re
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ _LANDING = (
     b"\x5f\x24\x03\xd5",
     b"\x3f\x23\x03\xd5",
 )  # endbr64, bti c, paciasp
+_BY_THREAD = re.compile(rb"\x83(?:[\x78-\x7f]\x08|\x7c\x24\x08|[\xf8-\xff])\xfa", re.DOTALL)
+"""cmpl $-6, 8(reg); cmp $-6, reg."""
+_BEGIN = 160
+"""Bytes in which they ask so: it is among the first things that they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +98,15 @@ def compared(code: Code, stored: set[Pointer]) -> set[Pointer]:
 
 
 def handles(elf: Elf, start: int, signal: int) -> bool:
-    """Whether a function begins by comparing its first argument with the signal, an int."""
+    """Whether a function begins by comparing its first argument with the signal, an int, and then
+    asks whether a thread sent it (SI_TKILL), as glibc's do: 32 alone is a blank, too."""
     at = start - elf.base
     if elf.memory[at : at + 4] in _LANDING:
         at += 4
-    begin = elf.memory[at : at + 4]
+    begin, body = elf.memory[at : at + 4], elf.memory[at : at + _BEGIN]
     if elf.machine == AARCH64:
-        return begin == struct.pack("<I", 0x7100001F | signal << 10)  # cmp w0, #signal
-    return begin[:3] == b"\x83\xff" + bytes([signal])  # cmp edi, signal
+        if begin != struct.pack("<I", 0x7100001F | signal << 10):  # cmp w0, #signal
+            return False
+        words = struct.unpack(f"<{len(body) // 4}I", body[: len(body) & ~3])
+        return any(each & ~0x3E0 == 0x3100181F for each in words)  # cmn wN, #6
+    return begin[:3] == b"\x83\xff" + bytes([signal]) and _BY_THREAD.search(body) is not None
