@@ -85,3 +85,15 @@ def test_two_libraries_with_one_name(cache: Cache, tmp_path: Path) -> None:
     made = traced.trace([str(path)], tmp_path / "log")[str(path)]
     assert "getuid" in made
     assert made <= names(scanned(path, cache))
+
+
+@pytest.mark.parametrize("flags", [["-static"], ["-static", "-s"], ["-static-pie", "-s"]])
+def test_a_static_program(flags: list[str], cache: Cache, tmp_path: Path) -> None:
+    """It has its own dlopen(3), and so has one that never calls it."""
+    own = build(LIBRARY, tmp_path / "libown.so", "-O1", "-shared", "-fPIC")
+    opens = build(OPENS + MAIN + RUN % f'"{own}"', tmp_path / "p", "-O2", *flags)
+    made = traced.trace([str(opens)], tmp_path / "log")[str(opens)]
+    assert "getuid" in made
+    assert any("dlopen" in each.why for each in scanned(opens, cache).open)
+    never = build(HEAD + MAIN + 'puts("x"); return 0; }', tmp_path / "q", "-O2", *flags)
+    assert scanned(never, cache).whole

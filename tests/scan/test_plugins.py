@@ -37,3 +37,37 @@ def test_pam_s_modules_come_with_a_transaction(case: str, cache: Cache, tmp_path
     assert any(each.endswith("/pam_unix.so") for each in program.plugins) == begins
     assert ("execve" in {each.name for each in program.calls}) == begins  # unix_chkpwd(8)
     assert bool(program.notes) == begins
+
+
+SERVICE = """
+#include <unistd.h>
+int _nss_own_getpwnam_r(void) { return syscall(123) < 0 ? -1 : 0; }
+"""
+
+
+@pytest.mark.parametrize("flags", [[], ["-static"], ["-static", "-s"]], ids=" ".join)
+def test_a_name_service(flags: list[str], cache: Cache, tmp_path: Path) -> None:
+    """Static programs load them as others do, and the C library that they need."""
+    places = [tmp_path / each for each in ("bin", "etc", "usr/lib/x86_64-linux-gnu", "lib64")]
+    for each in places:
+        each.mkdir(parents=True)
+    (tmp_path / "etc/nsswitch.conf").write_text("passwd: files own\n")
+    for name in ("/usr/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"):
+        (tmp_path / name[1:]).write_bytes(Path(name).read_bytes())
+    for text, program, more in (
+        (SERVICE, places[2] / "libnss_own.so.2", ["-shared", "-fPIC"]),
+        ('#include <pwd.h>\nint main() { return !getpwnam("x"); }', "asks", flags),
+        ("int main() { return 0; }", "asks-not", flags),
+    ):
+        (tmp_path / "p.c").write_text(text)
+        words = ["gcc", "-w", "-o", places[0] / program, tmp_path / "p.c", *more]
+        subprocess.run(words, check=True, timeout=60, stderr=subprocess.DEVNULL)
+    rootfs = Rootfs(tmp_path)
+    try:
+        asks = scan(rootfs, cache, Target("/bin/asks", ""))
+        asks_not = scan(rootfs, cache, Target("/bin/asks-not", ""))
+    finally:
+        rootfs.close()
+    assert "setfsgid" in {each.name for each in asks.calls}
+    assert "setfsgid" not in {each.name for each in asks_not.calls}
+    assert asks.whole

@@ -50,12 +50,16 @@ def authentication(rootfs: Rootfs, asked: set[str]) -> Plugins:
     return Plugins(tuple(_pam_modules(rootfs)), ("PAM modules by /etc/pam.d",))
 
 
-def name_services(rootfs: Rootfs, asked: set[str]) -> list[str]:
+def name_services(
+    rootfs: Rootfs, asked: set[str], static: Iterable[str] | None = None
+) -> list[str]:
     """glibc's name service libraries that nsswitch.conf(5) names for what a program looks up.
 
     `files` and `dns` have been part of libc itself since 2.34; older ones are found like others.
+    `static`: the program is static, with these services, and may look up anything.
     """
-    databases = {name for name, pattern in _DATABASES.items() if any(map(pattern.match, asked))}
+    databases = {name for name, pattern in _DATABASES.items()
+                 if static is not None or any(map(pattern.match, asked))}  # fmt: skip
     services: dict[str, list[str]] = {}
     for line in rootfs.text("/etc/nsswitch.conf").splitlines():
         name, _, rest = line.split("#")[0].partition(":")
@@ -67,7 +71,7 @@ def name_services(rootfs: Rootfs, asked: set[str]) -> list[str]:
     found |= ({"files"} if unsaid else set()) | (
         {"dns"} if unsaid & {"hosts", "networks"} else set()
     )
-    return [f"libnss_{each}.so.2" for each in sorted(found)]
+    return [f"libnss_{each}.so.2" for each in sorted(found.difference(static or ()))]
 
 
 _DATABASES = {

@@ -55,7 +55,8 @@ def scan(
         linked.add(path, linked.modules[0], plugin=True)
     if modules.paths:
         reached = reacher.follow()
-    for service in plugins.name_services(rootfs, reached.openings.asked):
+    static = linked.modules[0].summary.services
+    for service in plugins.name_services(rootfs, reached.openings.asked, static):
         library = linked.find(service, linked.modules[0])
         if library is not None:
             linked.add(library, linked.modules[0], plugin=True)

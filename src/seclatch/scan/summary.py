@@ -8,7 +8,17 @@ import msgspec
 import numpy as np
 
 from seclatch.scan import elf as elfs
-from seclatch.scan import functions, graph, lookups, objects, relocations, sites, symbols, tables
+from seclatch.scan import (
+    functions,
+    graph,
+    lookups,
+    objects,
+    relocations,
+    sites,
+    statics,
+    symbols,
+    tables,
+)
 from seclatch.scan.arguments import Code
 from seclatch.scan.elf import X86_64, Elf, ElfError
 from seclatch.scan.objects import Objects
@@ -28,7 +38,8 @@ class Summary(msgspec.Struct, array_like=True):
     those of object i at `pointer_first[i]` to `[i + 1]`. `roots` are addresses that the loader
     calls, `root_symbols` such by name. `exports` are as `symbols.Export`, in order. `arguments`
     are as `arguments.Row`; `stored` are the objects that hold a pointer to syscall(2); `threads`
-    those that each thread gets a copy of."""
+    those that each thread gets a copy of. `services` are a static program's own name services;
+    None: it asks none, or is not static."""
 
     identity: str
     machine: int
@@ -68,6 +79,7 @@ class Summary(msgspec.Struct, array_like=True):
     noted: list[str]
     tokens: bool
     unnamed: list[tuple[int, str]]
+    services: list[str] | None
     go: bool
 
     def function(self, address: int) -> int:
@@ -132,7 +144,8 @@ def summarize(data: bytes) -> Summary:
         foreign=[(function, at) for at, function in owner.items()], roots=roots,
         root_symbols=root_symbols, looked_up=sorted(asked.symbols),
         opened=sorted(asked.libraries), noted=sorted(asked.noted), tokens=asked.tokens,
-        unnamed=asked.unnamed, go=found.go,
+        unnamed=[*asked.unnamed, *((each, statics.LOADED) for each in statics.opening(code))],
+        services=statics.services(elf), go=found.go,
     )  # fmt: skip
 
 

@@ -43,3 +43,17 @@ def test_pam_s_modules_are_those_of_any_service(place: str, tmp_path: Path) -> N
     assert authentication(rootfs, {"pam_start"}).paths == ("/usr/lib/security/pam_a.so",)
     assert authentication(rootfs, {"pam_end"}).paths == ()
     rootfs.close()
+
+
+@pytest.mark.parametrize(
+    ("own", "services"),
+    [([], ["dns", "extra", "files", "systemd"]), (["dns", "files"], ["extra", "systemd"])],
+)
+def test_static_programs_may_look_up_anything(
+    own: list[str], services: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/nsswitch.conf").write_text(CONFIGURED)
+    rootfs = Rootfs(tmp_path)
+    assert name_services(rootfs, set(), own) == [f"libnss_{each}.so.2" for each in services]
+    rootfs.close()
