@@ -71,6 +71,19 @@ def test_a_function(what: str, cache: Cache, tmp_path: Path) -> None:
     assert made <= names(found) or any("dlsym" in each.why for each in found.open)
 
 
+def test_a_library_s_own_function(cache: Cache, tmp_path: Path) -> None:
+    own = "#define _GNU_SOURCE\n" + OPENS + "long own_run(void) { return CALL(102); }\n"
+    own += """long run(void) {
+        long (*own)(void) = (long (*)(void))dlsym(RTLD_DEFAULT, "own_run");
+        return own ? own() : -1; }"""
+    library = build(own, tmp_path / "libown.so", "-O1", "-shared", "-fPIC")
+    source = "long run(void); int main(void) { return run() < 0; }"
+    path = build(source, tmp_path / "p", "-O1", library, f"-Wl,-rpath,{tmp_path}")
+    made = traced.trace([str(path)], tmp_path / "log")[str(path)]
+    assert "getuid" in made
+    assert made <= names(scanned(path, cache))
+
+
 def test_two_libraries_with_one_name(cache: Cache, tmp_path: Path) -> None:
     """Each of them sees its own, unless the program has the name, too (RTLD_LOCAL)."""
     for name, number in (("one", 39), ("two", 102)):

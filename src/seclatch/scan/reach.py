@@ -216,12 +216,11 @@ class Reacher:
                 self._symbol(*asking)
 
     def _search(self, module: int) -> None:
-        """dlsym(3): any string that its callers hold may name what any module exports."""
+        """dlsym(3): any string that its callers hold may name what any module exports, itself too:
+        RTLD_DEFAULT finds that first in a program, and a library that asks for its own means it."""
         self._searching.add(module)
         for name in self.program.modules[module].summary.looked_up:
             for index, other in enumerate(self.program.modules[: self._begun]):
-                if index == module and index:
-                    continue  # a library's own: it has no need to look them up
                 for _, _, address, _ in other.summary.exports.get(name, ()):
                     self._let(self.openings.ask(module, name, called=False))
                     self._address(index, address, f"{_LOOKED_UP} in {self._title(module)}")
