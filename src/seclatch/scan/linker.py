@@ -93,7 +93,7 @@ class Program:
             places = [(variants, each) for each in self.preferred[directory]]
             for found, place in [*places, *([] if base else [(base, directory)])]:
                 path = self.rootfs.resolve(posixpath.join(place, name))
-                if path is not None and path not in (*base, *variants) and self._fits(path):
+                if path is not None and path not in (*base, *variants) and self.fits(path):
                     found.append(path)
         return base + variants
 
@@ -113,7 +113,8 @@ class Program:
         self.by_name[name] = base
         return base
 
-    def _fits(self, path: str) -> bool:
+    def fits(self, path: str) -> bool:
+        """Whether a file is for the program's machine."""
         head = self.rootfs.head(path, 20)
         machine = int.from_bytes(head[18:20], "little")
         return head[:5] == b"\x7fELF\x02" and machine == self.modules[0].summary.machine

@@ -11,31 +11,40 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from seclatch.scan.linker import Program
+from seclatch.scan import configured
+from seclatch.scan.configured import Loads
 from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.target import Target
 
-_MOST = 1000
+_MOST = 5000
+_TOO_MANY = f"more plugins than the {_MOST} that are looked at"
 _PLACES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/usr/lib64")
 
 
 @dataclass(frozen=True, slots=True)
 class Plugins:
     """`paths` of libraries that the program's configuration loads, and what is to be said;
-    `known`: there is nothing else that the program itself would load."""
+    `known`: there is nothing else that the program itself would load; `missing`: but for what
+    these would tell."""
 
     paths: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     known: bool = False
+    missing: tuple[str, ...] = ()
 
 
-def find(rootfs: Rootfs, program: Program, arguments: Iterable[str]) -> Plugins:
-    """The plugins of a program, by the name of its file."""
-    base = posixpath.basename(program.modules[0].path)
+def find(rootfs: Rootfs, path: str, target: Target) -> Plugins:
+    """The plugins of a program, by the name of its file and by how it is run."""
+    base = posixpath.basename(path)
     for pattern, finder in _FINDERS:
         if re.fullmatch(pattern, base):
-            paths = [each for each in finder(rootfs) if rootfs.resolve(each) is not None]
-            note = f"{len(paths)} plugins by the configuration in the image"
-            return Plugins(tuple(dict.fromkeys(paths))[:_MOST], (note,) if paths else (), True)
+            loads = finder(rootfs, target)
+            paths = dict.fromkeys(rootfs.resolve(each) for each in loads.paths)
+            found = tuple(each for each in paths if each is not None)
+            note = f"{len(found)} plugins by the configuration in the image"
+            missing = [*loads.missing, *([_TOO_MANY] if len(found) > _MOST else [])]
+            notes = (note,) if found else ()
+            return Plugins(found[:_MOST], notes, True, tuple(dict.fromkeys(missing)))
     return Plugins()
 
 
@@ -88,162 +97,115 @@ _DATABASES = {
 }
 
 
-def _files(rootfs: Rootfs, *directories: str, suffix: str = ".so", depth: int = 3) -> list[str]:
+def _files(rootfs: Rootfs, *directories: str, suffix: str = ".so", depth: int = 3) -> Loads:
     """Files with a suffix below directories, some levels down."""
     found: list[str] = []
-    for directory in directories:
-        for name in rootfs.names(directory):
-            path = posixpath.join(directory, name)
-            if name.endswith(suffix):
-                found.append(path)
-            elif depth and "." not in name:
-                found += _files(rootfs, path, suffix=suffix, depth=depth - 1)
-            if len(found) > _MOST:
-                return found
-    return found
+    seen: set[tuple[int, int]] = set()
+    work = [(each, depth) for each in reversed(directories)]
+    while work and len(found) <= _MOST:
+        directory, levels = work.pop()
+        entries = rootfs.entries(directory, seen)
+        paths = [(posixpath.join(directory, name), folder) for name, folder in entries]
+        found += [path for path, folder in paths if not folder and path.endswith(suffix)]
+        work += [(path, levels - 1) for path, folder in reversed(paths) if folder and levels]
+    return Loads(found)
 
 
-def _directives(
-    rootfs: Rootfs, path: str, include: re.Pattern[str], wanted: re.Pattern[str], depth: int = 0
-) -> list[str]:
-    """What a pattern's last group matches in a configuration and the files that it includes."""
-    found: list[str] = []
-    if depth > 6:
-        return found
-    for line in rootfs.text(path).splitlines():
-        if match := wanted.match(line):
-            found.append(match[match.re.groups])
-        elif match := include.match(line):
-            for each in _glob(rootfs, posixpath.join(posixpath.dirname(path), match[1])):
-                found += _directives(rootfs, each, include, wanted, depth + 1)
-    return found
+def _below(rootfs: Rootfs, bases: Iterable[str], pattern: str) -> list[str]:
+    """The directories in these whose names match."""
+    return [posixpath.join(base, name) for base in dict.fromkeys(bases)
+            for name in rootfs.names(base) if re.fullmatch(pattern, name)]  # fmt: skip
 
 
-def _glob(rootfs: Rootfs, pattern: str) -> list[str]:
-    from fnmatch import fnmatch  # noqa: PLC0415
-
-    directory, name = posixpath.split(pattern)
-    matched = [each for each in rootfs.names(directory) if fnmatch(each, name)]
-    return [posixpath.join(directory, each) for each in matched]
-
-
-def _nginx(rootfs: Rootfs) -> list[str]:
-    include = re.compile(r"\s*include\s+([^;\s]+)\s*;")
-    wanted = re.compile(r"\s*load_module\s+\"?([^;\"\s]+)\"?\s*;")
-    found = _directives(rootfs, "/etc/nginx/nginx.conf", include, wanted)
-    prefixes = ("/usr/share/nginx", "/etc/nginx", "/usr/lib/nginx", "/var/lib/nginx")
-    return [posixpath.join(prefix, each) for each in found for prefix in prefixes]
+def _own(target: Target) -> list[str]:
+    """Where an interpreter's script and its libraries lie, as far as its command tells."""
+    files = [each for each in target.arguments if "/" in each and not each.startswith("-")]
+    folders = [posixpath.dirname(posixpath.join(target.directory, each)) for each in files]
+    return [each for each in (target.directory, *folders) if each not in _SHARED]
 
 
-def _apache(rootfs: Rootfs) -> list[str]:
-    include = re.compile(r"\s*Include(?:Optional)?\s+\"?([^\"\s]+)", re.IGNORECASE)
-    wanted = re.compile(r"\s*LoadModule\s+(\S+)\s+\"?([^\"\s]+)", re.IGNORECASE)
-    found: list[str] = []
-    for path in ("/etc/apache2/apache2.conf", "/etc/httpd/conf/httpd.conf",
-                 "/usr/local/apache2/conf/httpd.conf"):  # fmt: skip
-        found += _directives(rootfs, path, include, wanted)
-    roots = ("/etc/apache2", "/etc/httpd", "/usr/local/apache2")
-    return [posixpath.join(root, each) for each in found for root in roots]
+_SHARED = {"/", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/etc"}
 
 
-def _lighttpd(rootfs: Rootfs) -> list[str]:
-    """Modules in use: those that any configuration names, and those loaded by default."""
-    text = "".join(
-        rootfs.text(path)
-        for path in ("/etc/lighttpd/lighttpd.conf", *_glob(rootfs, "/etc/lighttpd/conf-enabled/*"))
-    )
-    named = set(re.findall(r"mod_\w+", text)) | {"mod_indexfile", "mod_dirlisting",
-                                                 "mod_staticfile"}  # fmt: skip
-    return [each for each in _files(rootfs, "/usr/lib/lighttpd", depth=0)
-            if posixpath.basename(each).removesuffix(".so") in named]  # fmt: skip
-
-
-def _postgres(rootfs: Rootfs) -> list[str]:
-    versions = rootfs.names("/usr/lib/postgresql")
-    return [
-        path
-        for version in versions
-        for path in _files(rootfs, f"/usr/lib/postgresql/{version}/lib", depth=0)
-    ] + _files(rootfs, "/usr/local/lib/postgresql", depth=0)
-
-
-def _python(rootfs: Rootfs) -> list[str]:
+def _python(rootfs: Rootfs, target: Target) -> Loads:
     """Every extension module that is installed: any may be imported."""
-    found: list[str] = []
-    for base in ("/usr/lib", "/usr/local/lib"):
-        for name in rootfs.names(base):
-            if re.fullmatch(r"python3(\.\d+)?", name):
-                found += _files(rootfs, posixpath.join(base, name), depth=8)
-    return found
+    prefixes = [posixpath.dirname(posixpath.dirname(target.named or target.path))]
+    prefixes += [posixpath.dirname(each) for each in target.variables("PATH")]
+    prefixes += [*target.variables("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME"), "/usr",
+                 "/usr/local"]  # fmt: skip
+    bases = [posixpath.join(each, lib) for each in prefixes for lib in ("lib", "lib64")]
+    installed = _below(rootfs, bases, r"python3(\.\d+)?t?")
+    return _files(rootfs, *installed, *target.variables("PYTHONPATH"), *_own(target), depth=12)
 
 
-def _perl(rootfs: Rootfs) -> list[str]:
-    found: list[str] = []
-    for base in ("/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
-                 "/usr/local/lib"):  # fmt: skip
-        for name in rootfs.names(base):
-            if name.startswith("perl"):
-                found += _files(rootfs, posixpath.join(base, name), depth=8)
-    return found
+def _perl(rootfs: Rootfs, target: Target) -> Loads:
+    bases = (*_PLACES, "/usr/local/lib", "/usr/local/lib64", "/usr/share",
+             "/usr/local/lib/x86_64-linux-gnu", "/usr/local/lib/aarch64-linux-gnu")  # fmt: skip
+    more = target.variables("PERL5LIB")
+    return _files(rootfs, *_below(rootfs, bases, "perl.*"), *more, depth=10)
 
 
-def _node(rootfs: Rootfs) -> list[str]:
-    places = ("/usr/lib/node_modules", "/usr/share/nodejs", "/app", "/usr/src/app",
-              "/usr/local/lib/node_modules")  # fmt: skip
-    return _files(rootfs, *places, suffix=".node", depth=10)
+def _node(rootfs: Rootfs, target: Target) -> Loads:
+    places = ("/usr/lib/node_modules", "/usr/lib/nodejs", "/usr/share/nodejs", "/app",
+              "/usr/src/app", "/usr/local/lib/node_modules", "/node_modules",
+              *(f"{each}/nodejs" for each in _PLACES))  # fmt: skip
+    own = [*target.variables("NODE_PATH"), *_own(target)]
+    own += [posixpath.join(posixpath.dirname(each), "node_modules") for each in own]
+    return _files(rootfs, *places, *own, suffix=".node", depth=16)
 
 
-def _rsyslog(rootfs: Rootfs) -> list[str]:
+def _postgres(rootfs: Rootfs, target: Target) -> Loads:
+    versions = _below(rootfs, ("/usr/lib/postgresql",), ".*")
+    versions += _below(rootfs, ("/usr", "/usr/lib"), r"pgsql-.*|postgresql\d+")
+    places = [*_PLACES, "/usr/local/lib", "/opt/bitnami/postgresql/lib"]
+    named = [posixpath.join(each, name) for each in places for name in ("postgresql", "pgsql")]
+    return _files(rootfs, *(f"{each}/lib" for each in versions), *versions, *named, depth=0)
+
+
+def _rsyslog(rootfs: Rootfs, target: Target) -> Loads:
     """Every module that is installed: its configuration can be anywhere."""
     return _files(rootfs, *(f"{each}/rsyslog" for each in _PLACES), depth=0)
 
 
-def _php(rootfs: Rootfs) -> list[str]:
-    return _files(rootfs, "/usr/lib/php", "/usr/local/lib/php", depth=3)
+def _php(rootfs: Rootfs, target: Target) -> Loads:
+    bases = (*_PLACES, "/usr/local/lib", "/usr/local/lib64")
+    return _files(rootfs, *_below(rootfs, bases, r"php\d*"), depth=3)
 
 
-def _lua(rootfs: Rootfs) -> list[str]:
-    folders = [f"{each}/lua" for each in (*_PLACES, "/usr/local/lib")]
-    return _files(rootfs, *folders, depth=4)
+def _lua(rootfs: Rootfs, target: Target) -> Loads:
+    bases = (*_PLACES, "/usr/local/lib", "/usr/local/lib64", "/usr/local/openresty")
+    folders = _below(rootfs, bases, r"lua(jit|lib)?")
+    return _files(rootfs, *folders, *_own(target), depth=6)
 
 
-def _redis(rootfs: Rootfs) -> list[str]:
-    include = re.compile(r"\s*include\s+\"?([^\"\s]+)")
-    wanted = re.compile(r"\s*loadmodule\s+\"?([^\"\s]+)")
-    return [
-        each
-        for path in ("/etc/redis/redis.conf", "/etc/redis.conf", "/usr/local/etc/redis/redis.conf")
-        for each in _directives(rootfs, path, include, wanted)
-    ]
-
-
-def _bash(rootfs: Rootfs) -> list[str]:
+def _bash(rootfs: Rootfs, target: Target) -> Loads:
     """Builtins that `enable -f` can load."""
-    return _files(rootfs, "/usr/lib/bash", "/usr/local/lib/bash", suffix="", depth=0)
+    return _files(rootfs, "/usr/lib/bash", "/usr/lib64/bash", "/usr/local/lib/bash", suffix="",
+                  depth=0)  # fmt: skip
 
 
-def _mariadb(rootfs: Rootfs) -> list[str]:
+def _mariadb(rootfs: Rootfs, target: Target) -> Loads:
     """The server's plugins, and those by which clients authenticate."""
     folders = [f"{each}/{name}" for each in _PLACES
                for name in ("mysql/plugin", "mariadb/plugin", "libmariadb3/plugin")]  # fmt: skip
-    return _files(rootfs, *folders, depth=0)
+    return _files(rootfs, *target.values("--plugin-dir", "--plugin_dir"), *folders, depth=0)
 
 
-_FINDERS: tuple[tuple[str, Callable[[Rootfs], list[str]]], ...] = (
-    (r"nginx", _nginx),
-    (r"apache2|httpd", _apache),
-    (r"lighttpd", _lighttpd),
+_FINDERS: tuple[tuple[str, Callable[[Rootfs, Target], Loads]], ...] = (
+    (r"nginx|openresty", configured.nginx),
+    (r"apache2|httpd", configured.apache),
+    (r"lighttpd", configured.lighttpd),
     (r"postgres", _postgres),
-    (r"python3?(\.\d+)?", _python),
+    (r"python3?(\.\d+)?t?", _python),
     (r"perl(5\.\d+.*)?", _perl),
     (r"node|nodejs", _node),
     (r"r?bash", _bash),
     (r"rsyslogd", _rsyslog),
-    (r"php(-fpm|-cgi)?(\d+\.\d+)?", _php),
+    (r"php(-fpm|-cgi)?(\d+(\.\d+)?)?", _php),
     (r"(mariadb|mysql)[a-z-]*", _mariadb),
     (r"memcached", _lua),  # its proxy runs scripts
     (r"lua(jit)?(\d+\.\d+)?", _lua),
-    (r"(redis|valkey)-(server|sentinel|check-(aof|rdb))", _redis),
+    (r"(redis|valkey)-(server|sentinel|check-(aof|rdb))", configured.redis),
 )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from seclatch.model.scan import Chain, Open, Program
 from seclatch.model.syscall import table
 from seclatch.scan import charsets, linker, plugins
@@ -14,6 +12,7 @@ from seclatch.scan.gates import OLDEST, Version
 from seclatch.scan.lookups import UNNAMED_LIBRARY
 from seclatch.scan.reach import FUNCTION, Node, Reached, Reacher
 from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.target import Target as Target  # noqa: PLC0414 (users of `scan` need it)
 from seclatch.system import collector
 
 _LONGEST = 64
@@ -25,16 +24,6 @@ _ALWAYS = {AARCH64: ("rt_sigreturn",)}
 _EXECUTES = {"execve", "execveat"}
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """An executable in the root directory, and how it is run. `environment` is the image's."""
-
-    path: str
-    because: str
-    environment: tuple[tuple[str, str], ...] = ()
-    arguments: tuple[str, ...] = ()
-
-
 @collector.held_off()
 def scan(
     rootfs: Rootfs, cache: Cache, target: Target, further: tuple[str, ...] = (),
@@ -44,9 +33,11 @@ def scan(
     which it runs. Raises ElfError."""
     linked = linker.link(rootfs, cache, target.path, dict(target.environment))
     linked.kernel = kernel
-    configured = plugins.find(rootfs, linked, target.arguments)
+    configured = plugins.find(rootfs, linked.modules[0].path, target)
+    linked.missing += () if further else configured.missing
     linked.configured = configured.known or bool(further)
-    for path in (*configured.paths, *further):
+    # Packages bring what is for other machines, too.
+    for path in (*filter(linked.fits, configured.paths), *further):
         linked.add(path, linked.modules[0], plugin=True)
     reacher = Reacher(linked)
     reached = reacher.follow()

@@ -109,6 +109,27 @@ class Rootfs:
         finally:
             os.close(fd)
 
+    def entries(self, path: str, seen: set[tuple[int, int]]) -> list[tuple[str, bool]]:
+        """The names in a directory, in order, True for what is or may lead to a directory; none
+        for one that was `seen`: links may lead in circles."""
+        fd = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
+        if fd is None:
+            return []
+        try:
+            status = os.fstat(fd)
+            if (status.st_dev, status.st_ino) in seen:
+                return []
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(fd) as found:
+                return sorted((each.name, self._leads_on(path, each)) for each in found)
+        finally:
+            os.close(fd)
+
+    def _leads_on(self, path: str, entry: os.DirEntry[str]) -> bool:
+        if not entry.is_symlink():
+            return entry.is_dir(follow_symlinks=False)
+        return self.is_directory(posixpath.join(path, entry.name))
+
     def is_directory(self, path: str) -> bool:
         """Whether there is a directory."""
         fd = self._open(path, os.O_PATH | os.O_DIRECTORY)

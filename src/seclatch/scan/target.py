@@ -1,0 +1,38 @@
+"""What is scanned: a program, and how it is run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An executable in the root directory, and how it is run. `environment` is the image's;
+    `named` is the path by which it was named, links not followed; `directory` the working one."""
+
+    path: str
+    because: str
+    environment: tuple[tuple[str, str], ...] = ()
+    arguments: tuple[str, ...] = ()
+    named: str = ""
+    directory: str = "/"
+
+    def values(self, *options: str) -> list[str]:
+        """What follows these options: as the next word, or in the same one (`-cFILE`, `--a=b`)."""
+        found: list[str] = []
+        words = iter(self.arguments)
+        for word in words:
+            option = next((each for each in options if word.startswith(each)), None)
+            if option is None:
+                continue
+            glued = word.removeprefix(option).removeprefix("=")
+            found.append(glued if word != option else next(words, ""))
+        return found
+
+    def variables(self, *names: str) -> Iterable[str]:
+        """The paths that variables of the environment name, in order."""
+        for name, value in self.environment:
+            if name in names:
+                yield from (each for each in re.split("[:;]", value) if each.startswith("/"))
