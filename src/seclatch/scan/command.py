@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
-from seclatch.scan.program import Target
+from seclatch.scan import shells
 from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.target import Target
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_SHELLS = re.compile(r"(?:ba|da|a|k|z|mk)?sh|busybox")
-_WORD = re.compile(r"[A-Za-z0-9_./+-]+")
 _SCRIPT = 1 << 20
 _DEPTH = 8
 _MOST = 400
+_WORDS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,49 +44,103 @@ class Finder:
         path = dict(command.environment).get("PATH") or _PATH
         self._path = [each for each in path.split(":") if each.startswith("/")]
         self.found = Found()
+        self._read: set[str] = set()
+        self._loading: dict[tuple[str, str], None] = {}
+
+    def targets(self) -> list[Target]:
+        """The programs, each with what any script sets of the loader's variables: it may be run
+        from there."""
+        return [self._loaded(each) for each in self.found.targets.values()]
+
+    def _loaded(self, target: Target) -> Target:
+        environment, unknown = dict(target.environment), list(target.unknown)
+        for name, value in self._loading:
+            if shells.is_known(value):
+                before = environment.get(name)
+                environment[name] = f"{before}:{value}" if before else value
+            elif name == "LD_LIBRARY_PATH":
+                self._note(f"what is searched in {value} (LD_LIBRARY_PATH) is not known")
+            else:
+                unknown.append(f"{value} ({name} in a script)")
+        return replace(target, environment=tuple(environment.items()), unknown=tuple(unknown))
 
     def follow(self, words: Iterable[str], because: str, depth: int = 0) -> None:
         """Find what a command line runs, and note what is not there."""
         words = tuple(words)
         if not words:
             return
-        real = self._lookup(words[0])
-        if real is None:
+        path = self._lookup(words[0])
+        if path is None:
             there = any(self._rootfs.resolve(each) for each in self._places(words[0]))
             what = "in the image, but nobody may execute it" if there else "not in the image"
-            self.found.notes.append(f"{words[0]} ({because}) is {what}")
+            self._note(f"{words[0]} ({because}) is {what}")
             return
-        self._executable(real, because, words[1:], depth)
+        self._executable(path, because, words[1:], depth)
 
-    def _executable(self, real: str, because: str, rest: tuple[str, ...], depth: int) -> None:
-        if real in self.found.targets or depth > _DEPTH or len(self.found.targets) >= _MOST:
+    def _executable(
+        self, path: str, because: str, rest: tuple[str, ...], depth: int, *, among: bool = False
+    ) -> None:
+        """Take a program, or what a script runs. `among` other words of a script, all of which are
+        looked up: what it is given needs no following."""
+        real = self._rootfs.resolve(path) or path
+        if depth > _DEPTH:
             return
-        data = self._rootfs.read(real) or b""
+        known = self.found.targets.get(real)
+        data = b"" if known else self._rootfs.read(real) or b""
+        if known is not None:
+            self._again(known, rest)
+        elif data[:4] != b"\x7fELF":
+            self._no_program(real, because, data, () if among else rest, depth)
+            return
+        elif len(self.found.targets) >= _MOST:
+            self._note(f"more than {_MOST} programs are named: the others are left out")
+            return
+        else:
+            self.found.targets[real] = Target(
+                real, because, self._command.environment, rest, path, self._command.directory
+            )
+        if not among:
+            self._shell_words(real, rest, depth)
+
+    def _no_program(
+        self, real: str, because: str, data: bytes, rest: tuple[str, ...], depth: int
+    ) -> None:
         if data[:2] == b"#!":
             self._script(real, data, rest, depth)
-        elif data[:4] == b"\x7fELF":
-            self.found.targets[real] = Target(real, because, self._command.environment, rest)
-            self._shell_words(real, rest, depth)
         elif data and b"\0" not in data[:4096]:
             # A text without a first line for the kernel: shells run it themselves.
             self._script(real, b"#!/bin/sh\n" + data, rest, depth)
         else:
-            self.found.notes.append(f"{real} ({because}) is neither ELF nor script")
+            self._note(f"{real} ({because}) is neither ELF nor script")
+
+    def _note(self, text: str) -> None:
+        if text not in self.found.notes:
+            self.found.notes.append(text)
+
+    def _again(self, known: Target, rest: tuple[str, ...]) -> None:
+        """A program that is run in several ways: its configuration may be named in any of them."""
+        if len(known.arguments) < _WORDS and not set(rest) <= set(known.arguments):
+            both = (*known.arguments, *rest)
+            self.found.targets[known.path] = replace(known, arguments=both[: 2 * _WORDS])
 
     def _script(self, real: str, data: bytes, rest: tuple[str, ...], depth: int) -> None:
         line = data[2:256].split(b"\n")[0].decode("utf-8", "surrogateescape").split()
         if not line:
-            self.found.notes.append(f"{real} names no interpreter")
+            self._note(f"{real} names no interpreter")
             return
         if posixpath.basename(line[0]) == "env":
             self.follow(line[:1], f"interpreter of {real}", depth + 1)
             line = [w for w in line[1:] if not w.startswith("-") and "=" not in w]
+        if not line or not shells.SHELL.fullmatch(posixpath.basename(line[0])):
+            given = [real] if line else []
+            self.follow([*line, *given], f"interpreter of {real}", depth + 1)
+            self._note(f"what {real} runs cannot be seen: it is no shell script")
+            return
         self.follow(line, f"interpreter of {real}", depth + 1)
-        if line and _SHELLS.fullmatch(posixpath.basename(line[0])):
+        if real not in self._read:
+            self._read.add(real)
             self._commands(data[:_SCRIPT], f"named in {real}", depth)
-            self._handed_on(rest, data, real, depth)
-        else:
-            self.found.notes.append(f"what {real} runs cannot be seen: it is no shell script")
+        self._handed_on(rest, data, real, depth)
 
     def _handed_on(self, rest: tuple[str, ...], data: bytes, real: str, depth: int) -> None:
         """`exec "$@"`: the script runs what it is given."""
@@ -94,38 +148,43 @@ class Finder:
             self.follow(rest, f"handed to {real}", depth + 1)
 
     def _shell_words(self, real: str, rest: tuple[str, ...], depth: int) -> None:
-        """`sh -c TEXT` and `sh FILE`."""
-        if not _SHELLS.fullmatch(posixpath.basename(real)) or not rest:
+        """`sh -c TEXT` and `sh FILE`, which nobody needs to be allowed to execute."""
+        if not shells.SHELL.fullmatch(posixpath.basename(real)):
             return
-        if rest[0].startswith("-") and "c" in rest[0] and len(rest) > 1:
-            text = rest[1].encode("utf-8", "surrogateescape")
+        if rest and shells.SHELL.fullmatch(rest[0]):
+            rest = rest[1:]  # busybox sh
+        is_text, words = shells.operands(rest)
+        if is_text and words:
+            text = words[0].encode("utf-8", "surrogateescape")
             self._commands(text, "named in the command", depth)
-        else:
-            for word in rest:
-                if not word.startswith("-"):
-                    self.follow([word], f"run by {real}", depth + 1)
-                    break
+            self._handed_on(words[2:], text, "the command", depth)
+        elif words:
+            file = self._rootfs.resolve(posixpath.join(self._command.directory, words[0]))
+            data = b"" if file is None else self._rootfs.read(file) or b""
+            if file is None or b"\0" in data[:4096]:
+                self.follow(words, f"run by {real}", depth + 1)
+            else:
+                self._script(file, b"#!/bin/sh\n" + data, words[1:], depth + 1)
 
     def _commands(self, text: bytes, because: str, depth: int) -> None:
         """Every word of a shell script that is the name of a program: more than it runs, surely."""
-        for word in dict.fromkeys(_words(text.decode("utf-8", "surrogateescape"))):
-            real = self._lookup(word)
-            if real is not None:
-                self._executable(real, because, (), depth + 1)
+        places: dict[str, str | None] = {}
+        decoded = text.decode("utf-8", "surrogateescape")
+        self._loading.update(dict.fromkeys(shells.loading(decoded)))
+        for line in shells.lines(decoded):
+            for position, word in enumerate(line):
+                if word not in places:
+                    places[word] = self._lookup(word)
+                path = places[word]
+                if path is not None:
+                    rest = tuple(line[position + 1 : position + _WORDS])
+                    self._executable(path, because, rest, depth + 1, among=True)
 
     def _lookup(self, word: str) -> str | None:
         """Find a command as execvp(3) does; None if there is none that may be executed."""
-        for path in self._places(word):
-            if self._rootfs.is_executable(path):
-                return self._rootfs.resolve(path)
-        return None
+        return next((each for each in self._places(word) if self._rootfs.is_executable(each)), None)
 
     def _places(self, word: str) -> list[str]:
         if "/" in word:
             return [posixpath.join(self._command.directory, word)]
         return [posixpath.join(each, word) for each in self._path]
-
-
-def _words(text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        yield from _WORD.findall(re.sub(r"(^|\s)#.*", "", line))

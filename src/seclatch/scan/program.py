@@ -34,7 +34,7 @@ def scan(
     linked = linker.link(rootfs, cache, target.path, dict(target.environment))
     linked.kernel = kernel
     configured = plugins.find(rootfs, linked.modules[0].path, target)
-    linked.missing += () if further else configured.missing
+    linked.missing += () if further else (*configured.missing, *target.unknown)
     linked.configured = configured.known or bool(further)
     # Packages bring what is for other machines, too.
     for path in (*filter(linked.fits, configured.paths), *further):

@@ -87,7 +87,7 @@ def _targets(rootfs: Rootfs, request: Request) -> tuple[list[Target], list[str]]
         finder.follow([each], "given as an entry point")
     if not request.entrypoints:
         finder.follow(request.command.words, "the image's command")
-    return list(finder.found.targets.values()), finder.found.notes
+    return finder.targets(), finder.found.notes
 
 
 def _is_library(path: str) -> bool:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Target:
     """An executable in the root directory, and how it is run. `environment` is the image's;
-    `named` is the path by which it was named, links not followed; `directory` the working one."""
+    `named` is the path by which it was named, links not followed; `directory` the working one.
+    `unknown`: what would tell what else is loaded."""
 
     path: str
     because: str
@@ -18,6 +19,7 @@ class Target:
     arguments: tuple[str, ...] = ()
     named: str = ""
     directory: str = "/"
+    unknown: tuple[str, ...] = ()
 
     def values(self, *options: str) -> list[str]:
         """What follows these options: as the next word, or in the same one (`-cFILE`, `--a=b`)."""

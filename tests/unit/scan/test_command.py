@@ -82,3 +82,75 @@ def test_odd_first_lines_are_noted(root: Path, first: str) -> None:
 
 def test_what_is_missing_is_said(root: Path) -> None:
     assert "none" in follow(root, "none").notes[0]
+
+
+HANDED = {
+    "to sh -c": ("/start", "sh", "-c", "exec nginx"),
+    "with options": ("sh", "-e", "-c", "exec nginx"),
+    "with an option's value": ("sh", "-euo", "pipefail", "-c", "exec nginx"),
+    "as docker's SHELL": ("sh", "-o", "pipefail", "-c", "exec nginx"),
+    "by busybox": ("busybox", "sh", "-c", "exec nginx"),
+    "in a text": ("sh", "-c", 'exec "$@"', "--", "nginx"),
+    "in a file": ("sh", "/plain", "none"),
+    "behind a sign": ("/signs",),
+}
+
+
+@pytest.mark.parametrize("how", HANDED)
+def test_what_a_shell_is_given_is_followed(how: str, root: Path) -> None:
+    (root / "bin/busybox").write_bytes(ELF)
+    (root / "bin/busybox").chmod(0o755)
+    script(root, "start", '#!/bin/sh\nexec "$@"\n')
+    script(root, "signs", "#!/bin/sh\nsed 's/ # .*//' /x; exec nginx\n")
+    (root / "plain").write_text("exec nginx\n")
+    assert "/usr/sbin/nginx" in follow(root, *HANDED[how]).targets
+
+
+def test_how_programs_are_run_in_scripts_is_told(root: Path) -> None:
+    text = "#!/bin/sh\nnginx -t\nexec nginx -g 'daemon off;' \\\n  -c /srv/n.conf\n"
+    script(root, "start", text)
+    target = follow(root, "/start", "nginx", "-p", "/x", directory="/srv").targets[
+        "/usr/sbin/nginx"
+    ]
+    assert {"-t", "-c", "/srv/n.conf"} <= set(target.arguments)
+    assert target.directory == "/srv"
+
+
+def test_an_interpreter_is_known_as_it_is_named(root: Path) -> None:
+    (root / "venv/bin").mkdir(parents=True)
+    (root / "venv/bin/python").symlink_to("/usr/bin/python3")
+    script(root, "app", "#!/venv/bin/python\n")
+    target = follow(root, "/app").targets["/usr/bin/python3"]
+    assert target.named == "/venv/bin/python"
+    assert target.arguments == ("/app",)
+
+
+def test_scripts_that_name_each_other_often_end(root: Path) -> None:
+    names = [f"bin/s{i}" for i in range(8)]
+    for name in names:
+        script(root, name, "#!/bin/sh\n" + "".join(f"{each[4:]} x\n" for each in names) * 50)
+    assert set(follow(root, "s0").targets) == {"/bin/sh"}
+
+
+LOADED = [
+    ("export LD_PRELOAD=/lib/own.so", "LD_PRELOAD", "/lib/own.so", ""),
+    ('LD_PRELOAD="/lib/own.so:$LD_PRELOAD" exec ls', "LD_PRELOAD", "/lib/own.so", ""),
+    ("LD_LIBRARY_PATH=/opt/lib:${LD_LIBRARY_PATH:-} ls", "LD_LIBRARY_PATH", "/opt/lib", ""),
+    ("env LD_AUDIT='/lib/own.so' ls", "LD_AUDIT", "/lib/own.so", ""),
+    ('export LD_PRELOAD="$(echo /usr/lib/*/own.so)"', "LD_PRELOAD", "", "own.so"),
+    ("LD_PRELOAD=$HERE/own.so ls", "LD_PRELOAD", "", "own.so"),
+    ("# LD_PRELOAD=/lib/own.so", "LD_PRELOAD", "", ""),
+    ("LD_PRELOAD= ls", "LD_PRELOAD", "", ""),
+]
+
+
+@pytest.mark.parametrize(("line", "name", "value", "unknown"), LOADED)
+def test_what_scripts_have_loaded(
+    line: str, name: str, value: str, unknown: str, root: Path
+) -> None:
+    script(root, "start", f"#!/bin/sh\n{line}\nexec ls\n")
+    finder = Finder(Rootfs(root), Command())
+    finder.follow(["/start"], "test")
+    target = next(each for each in finder.targets() if each.path == "/bin/ls")
+    assert dict(target.environment).get(name, "") == value
+    assert (unknown in "".join(target.unknown)) if unknown else not target.unknown

@@ -1,0 +1,57 @@
+"""What the words of a shell and of its scripts say: which are commands, and what they set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+SHELL = re.compile(r"(?:ba|da|a|k|z|mk)?sh|busybox")
+
+_WORD = re.compile(r"[A-Za-z0-9_./+-]+")
+_COMMENT = re.compile(r"""^((?:[^"'`]*\s)?)#.*""")
+"""Not behind a quote: it may be within one, and commands follow."""
+_SET = re.compile(
+    r"""\b(LD_PRELOAD|LD_AUDIT|LD_LIBRARY_PATH)=("[^"\n]*"|'[^'\n]*'|\$\([^)\n]*\)|[^\s;&|"']*)"""
+)
+_VALUED = {"-o", "+o", "-O", "+O", "--rcfile", "--init-file"}
+
+
+def lines(text: str) -> Iterator[list[str]]:
+    """The words of each line of a script, without comments."""
+    for line in _lines(text):
+        yield _WORD.findall(line)
+
+
+def _lines(text: str) -> Iterator[str]:
+    for line in text.replace("\\\n", " ").splitlines():
+        yield _COMMENT.sub(r"\1", line)
+
+
+def operands(words: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
+    """Whether a shell is given a text (-c), and what stands behind its options: the text or a
+    file, and arguments for that."""
+    left, is_text = list(words), False
+    while left:
+        word = left[0]
+        if word == "--" or word[:1] not in ("-", "+") or len(word) < 2:
+            break
+        del left[0]
+        if word in _VALUED or (not word.startswith("--") and word.endswith("o")):
+            del left[:1]  # bash -euo pipefail -c TEXT
+        is_text = is_text or (word[0] == "-" and word[1] != "-" and "c" in word)
+    return is_text, tuple(left[1:] if left[:1] == ["--"] else left)
+
+
+def loading(text: str) -> Iterator[tuple[str, str]]:
+    """What a text sets of the loader's variables: which, and each part of its value but itself."""
+    for line in _lines(text):
+        for match in _SET.finditer(line):
+            name, value = match[1], match[2].strip("\"'")
+            value = re.sub(rf"\$({name}\b|{{{name}\b[^}}]*}})", "", value)
+            parts = [value] if "(" in value or "`" in value else re.split(r"[\s:]", value)
+            yield from ((name, each) for each in parts if each)
+
+
+def is_known(value: str) -> bool:
+    """Whether a value is what it says, and not made of others."""
+    return not re.search(r"[$`*?\[({]", value)
