@@ -13,7 +13,7 @@ import numpy as np
 
 from seclatch.scan.elf import Elf
 from seclatch.scan.functions import Functions
-from seclatch.scan.sweep import BRANCH, CALL, JUMP, Sweep
+from seclatch.scan.sweep import BRANCH, CALL, JUMP, Sweep, without_ways_back
 
 SVC = 0xD4000001
 _NOP = 0xD503201F
@@ -156,11 +156,7 @@ def _settle(
     """Which functions never return, and which run on into the next."""
     falls = {start for start, _, how, _ in ends if how == _FALLS}
     endless = {each for each in starts if each not in returns and each not in falls}
-    while True:
-        wrong = {each for each in endless if not tails.get(each, set()) <= endless}
-        if not wrong:
-            break
-        endless -= wrong
+    endless = without_ways_back(endless, {each: tails.get(each, set()) for each in endless})
     sweep.endless = endless
     sweep.running |= falls
     for start, following, how, target in ends:

@@ -23,6 +23,9 @@ _BETWEEN = 1 << 26
 """Bytes that may lie between segments beyond the file's own size: linkers align them to 2 MB at
 most. A file of a few kilobytes must not cost gigabytes."""
 
+_SEGMENTS, _SECTIONS, _NAME = 1 << 16, 4096, 256
+"""Bytes of program headers (as the kernel takes them), sections, and bytes of one's name."""
+
 _PACKED, _PACKED_WITHIN = b"UPX!", 1024
 """The mark that UPX's loader looks for, right behind the headers."""
 
@@ -148,7 +151,7 @@ def parse(data: bytes) -> Elf:
     elf.code = _code(elf, segments)
     elf.dynamic = _dynamic(data, segments)
     for each in segments:
-        if each[0] == _INTERP:
+        if each[0] == _INTERP and not elf.interpreter:  # the kernel takes the first
             text = data[each[2] : each[2] + min(each[5], 4096)]
             elf.interpreter = text.split(b"\0")[0].decode("utf-8", "backslashreplace")
         elif each[0] == _TLS:
@@ -183,6 +186,8 @@ def _segments(data: bytes) -> list[Segment]:
     size, count = struct.unpack_from("<HH", data, 54)
     if size != 56 or offset + size * count > len(data):
         raise ElfError("the program headers lie outside of the file")
+    if size * count > _SEGMENTS:
+        raise ElfError("more program headers than a kernel takes")
     return [struct.unpack_from("<IIQQQQQQ", data, offset + size * i) for i in range(count)]
 
 
@@ -201,6 +206,8 @@ def _map(elf: Elf, segments: list[Segment]) -> None:
     filled = max(each[3] + each[5] for each in loads)
     if filled - elf.base > min(_LARGEST, 2 * len(elf.data) + _BETWEEN):
         raise ElfError(f"segments span {filled - elf.base} bytes: more than any program does")
+    if sum(each[5] for each in loads) > 2 * len(elf.data) + _BETWEEN:
+        raise ElfError("its segments are larger than the file many times over")
     memory = bytearray(filled - elf.base + 16)
     for each in loads:
         start = each[3] - elf.base
@@ -214,7 +221,11 @@ def _sections(data: bytes) -> list[Section]:
     size, count, names = struct.unpack_from("<HHH", data, 58)
     if not offset or size != 64 or names >= count or offset + size * count > len(data):
         return []
+    if count > _SECTIONS:
+        return []
     rows = [struct.unpack_from("<IIQQQQIIQQ", data, offset + size * i) for i in range(count)]
+    if sum(row[5] for row in rows if row[1] != NOBITS and row[5] <= len(data)) > 2 * len(data):
+        return []  # they overlap: a small file must not be read a thousand times
     table = data[rows[names][4] : rows[names][4] + rows[names][5]]
     return [
         Section(_name(table, row[0]), row[1], row[2], row[3], row[4], row[5], row[6], row[9])
@@ -224,7 +235,7 @@ def _sections(data: bytes) -> list[Section]:
 
 
 def _name(table: bytes, start: int) -> str:
-    return table[start : table.find(b"\0", start)].decode("latin1")
+    return table[start : start + _NAME].split(b"\0", 1)[0].decode("latin1")
 
 
 def _code(elf: Elf, segments: list[Segment]) -> list[tuple[int, int]]:
@@ -273,6 +284,7 @@ def _dynamic(data: bytes, segments: list[Segment]) -> dict[int, list[int]]:
     for each in segments:
         if each[0] != _DYNAMIC:
             continue
+        found.clear()  # the loader takes the last
         table = data[each[2] : each[2] + each[5]]
         for tag, value in struct.iter_unpack("<QQ", table[: len(table) & ~15]):
             if not tag:

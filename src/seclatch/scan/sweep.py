@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -31,6 +33,22 @@ class Sweep:
     running: set[int] = field(default_factory=set)
     endless: set[int] = field(default_factory=set)
     twice: set[int] = field(default_factory=set)
+
+
+def without_ways_back(found: set[int], tails: Mapping[int, set[int]]) -> set[int]:
+    """Those of the functions found from which no chain of jumps (`tails`) leads to one that is not
+    among them. One step for each jump: a chain may be as long as a file."""
+    sources: dict[int, list[int]] = defaultdict(list)
+    for start, targets in tails.items():
+        for target in targets:
+            sources[target].append(start)
+    left, work = set(found), [each for each in sources if each not in found]
+    while work:
+        for start in sources.get(work.pop(), ()):
+            if start in left:
+                left.remove(start)
+                work.append(start)
+    return left
 
 
 class Sweeper(Protocol):

@@ -13,6 +13,7 @@ _NOTYPE, _OBJECT, _FUNC, _TLS, _IFUNC = 0, 1, 2, 6, 10
 _WEAK = 2
 _RESERVED = 0xFF00
 _HIDDEN = 0x8000
+_NAME = 4096
 _ROW = np.dtype("<u4,u1,u1,<u2,<u8,<u8")
 
 
@@ -93,8 +94,11 @@ def _read_static(elf: Elf, section: elfs.Section, symbols: Symbols) -> None:
         # Assembly's labels have no type; mapping symbols of aarch64 ($x, $d) are no functions.
         typed = info & 15 != _NOTYPE
         if home and home < _RESERVED and (typed or info >> 4):
-            text = strings[name : strings.find(b"\0", name)].decode("utf-8", "backslashreplace")
-            _define(elf, symbols, text, (info & 15, value, size))
+            end = strings.find(b"\0", name, name + _NAME)
+            text = strings[name : end if end >= 0 else name + _NAME]
+            _define(
+                elf, symbols, text.decode("utf-8", "backslashreplace"), (info & 15, value, size)
+            )
 
 
 def _count(elf: Elf) -> int:

@@ -14,7 +14,7 @@ import iced_x86 as iced
 
 from seclatch.scan.elf import Elf
 from seclatch.scan.functions import Functions
-from seclatch.scan.sweep import BRANCH, CALL, JUMP, Sweep
+from seclatch.scan.sweep import BRANCH, CALL, JUMP, Sweep, without_ways_back
 
 _SITE, _INTERRUPT, _LEAVE = 4, 5, 6
 # Comparing with a word, or with an address, does not give the pointer to anybody.
@@ -208,9 +208,4 @@ class Sweeper:
         """Functions that never return: no ret, and tail jumps to such functions only."""
         found = stubs | {start for start, body in self._bodies.items()
                          if not body.returns and start not in open_end}  # fmt: skip
-        tails = {start: self._bodies[start].tails() for start in found - stubs}
-        while True:
-            wrong = {start for start in found - stubs if not tails[start] <= found}
-            if not wrong:
-                return found
-            found -= wrong
+        return without_ways_back(found, {each: self._bodies[each].tails() for each in found - stubs})

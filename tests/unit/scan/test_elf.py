@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from seclatch.scan.cache import Cache
 from seclatch.scan.elf import ElfError, parse
+from seclatch.scan.sweep import without_ways_back
 
 
 @functools.cache
@@ -46,6 +47,56 @@ def test_a_small_file_does_not_fill_much_memory() -> None:
     struct.pack_into("<Q", data, last + 16, 1 << 29)
     with pytest.raises(ElfError, match="span"):
         parse(bytes(data))
+
+
+def header(segments: int, sections_at: int = 0, sections: int = 0) -> bytes:
+    return b"\x7fELF\2\1\1" + bytes(9) + struct.pack(
+        "<HHIQQQIHHHHHH", 2, 62, 1, 0x400000, 64, sections_at, 0, 64, 56, segments, 64, sections, 0
+    )  # fmt: skip
+
+
+def load(size: int) -> bytes:
+    return struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0x400000, size, size, 4096)
+
+
+def section(name: int, kind: int, address: int, offset: int, size: int) -> bytes:
+    return struct.pack("<IIQQQQIIQQ", name, kind, 2, address, offset, size, 0, 0, 0, 24)
+
+
+def test_more_segments_than_a_kernel_takes() -> None:
+    count = 60_000
+    with pytest.raises(ElfError, match="kernel"):
+        parse(header(count) + load(64 + 56 * count) * count)
+
+
+def test_segments_that_are_all_of_the_file() -> None:
+    size = 1 << 20
+    data = header(1000) + load(size) * 1000
+    with pytest.raises(ElfError, match="many times"):
+        parse(data + b"\x90" * (size - len(data)))
+
+
+def test_names_of_sections_that_do_not_end() -> None:
+    size, count = 1 << 20, 3000
+    named = section(0, 3, 0, 120, size) + b"".join(section(i, 1, 0, 0, 0) for i in range(1, count))
+    found = parse(header(1, 120 + size, count) + load(64) + b"a" * size + named)
+    assert sum(len(each.name) for each in found.sections) < 1 << 20
+
+
+def test_tables_that_are_all_of_the_file(tmp_path: Path) -> None:
+    size, count = 1 << 20, 2000
+    tables = b"".join(section(0, 4, 0x400078 + i, 120, size - count) for i in range(1, count))
+    data = header(1, 120 + size, count) + load(120 + size) + bytes(size)
+    assert not parse(data + section(0, 3, 0, 0, 1) + tables).sections
+
+
+@pytest.mark.timeout(20)
+def test_a_chain_of_jumps_as_long_as_a_file() -> None:
+    """Each leads to the next one, and the last one returns: none of them is endless."""
+    count = 100_000
+    tails = {i: {i + 1} for i in range(count)}
+    assert not without_ways_back(set(range(count)), tails)
+    assert without_ways_back(set(range(count + 1)), tails) == set(range(count + 1))
 
 
 @settings(max_examples=150, deadline=None)
