@@ -12,6 +12,7 @@ from seclatch.scan.rootfs import Rootfs
 from seclatch.scan.target import Target
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_LOADER = re.compile(r"ld-linux[\w-]*\.so\.\d+|ld-\d[\d.]*\.so|ld-musl-\w+\.so\.1|(ld|libc)\.so")
 _SCRIPT = 1 << 20
 _DEPTH = 8
 _MOST = 400
@@ -48,21 +49,25 @@ class Finder:
         self._loading: dict[tuple[str, str], None] = {}
 
     def targets(self) -> list[Target]:
-        """The programs, each with what any script sets of the loader's variables: it may be run
-        from there."""
-        return [self._loaded(each) for each in self.found.targets.values()]
+        """The programs, each with what any script has loaded first: it may be run from there. And
+        each once more as it is with what scripts set of the places of libraries."""
+        first = [self._loaded(each) for each in self.found.targets.values()]
+        places = [value for name, value in self._loading if name == shells.PLACES]
+        known = [each for each in places if shells.is_known(each)]
+        for each in sorted({*places} - {*known}):
+            self._note(f"what is searched in {each} ({shells.PLACES}) is not known")
+        return first + [_with(each, shells.PLACES, known) for each in first if known]
 
     def _loaded(self, target: Target) -> Target:
-        environment, unknown = dict(target.environment), list(target.unknown)
+        unknown = list(target.unknown)
         for name, value in self._loading:
+            if name == shells.PLACES:
+                continue
             if shells.is_known(value):
-                before = environment.get(name)
-                environment[name] = f"{before}:{value}" if before else value
-            elif name == "LD_LIBRARY_PATH":
-                self._note(f"what is searched in {value} (LD_LIBRARY_PATH) is not known")
+                target = _with(target, name, [value])
             else:
                 unknown.append(f"{value} ({name} in a script)")
-        return replace(target, environment=tuple(environment.items()), unknown=tuple(unknown))
+        return replace(target, unknown=tuple(unknown))
 
     def follow(self, words: Iterable[str], because: str, depth: int = 0) -> None:
         """Find what a command line runs, and note what is not there."""
@@ -101,6 +106,19 @@ class Finder:
             )
         if not among:
             self._shell_words(real, rest, depth)
+        if _LOADER.fullmatch(posixpath.basename(real)):
+            self._by_loader(real, rest, depth, among=among)
+
+    def _by_loader(self, real: str, words: tuple[str, ...], depth: int, *, among: bool) -> None:
+        """`ld.so OPTIONS PROGRAM`: it runs the program, which nobody needs to be allowed to
+        execute, with the libraries that the options say."""
+        self._loading.update(dict.fromkeys(shells.loader_options(words)))
+        for position, word in enumerate(words):
+            path = posixpath.join(self._command.directory, word)
+            if self._rootfs.head(path, 4) == b"\x7fELF" and not shells.is_value(words, position):
+                rest = words[position + 1 :]
+                self._executable(path, f"run by {real}", rest, depth + 1, among=among)
+                return
 
     def _no_program(
         self, real: str, because: str, data: bytes, rest: tuple[str, ...], depth: int
@@ -188,3 +206,10 @@ class Finder:
         if "/" in word:
             return [posixpath.join(self._command.directory, word)]
         return [posixpath.join(each, word) for each in self._path]
+
+
+def _with(target: Target, name: str, values: list[str]) -> Target:
+    environment = dict(target.environment)
+    before = [environment[name]] if environment.get(name) else []
+    environment[name] = ":".join([*before, *values])
+    return replace(target, environment=tuple(environment.items()))

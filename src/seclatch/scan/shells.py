@@ -13,6 +13,10 @@ _COMMENT = re.compile(r"""^((?:[^"'`]*\s)?)#.*""")
 _SET = re.compile(
     r"""\b(LD_PRELOAD|LD_AUDIT|LD_LIBRARY_PATH)=("[^"\n]*"|'[^'\n]*'|\$\([^)\n]*\)|[^\s;&|"']*)"""
 )
+PLACES = "LD_LIBRARY_PATH"
+_OPTIONS = {"--preload": "LD_PRELOAD", "--audit": "LD_AUDIT", "--library-path": PLACES}
+"""The loader's own, and what they are instead of (ld.so(8))."""
+_OTHERS = {"--argv0", "--inhibit-rpath", "--glibc-hwcaps-prepend", "--glibc-hwcaps-mask"}
 _VALUED = {"-o", "+o", "-O", "+O", "--rcfile", "--init-file"}
 
 
@@ -55,3 +59,17 @@ def loading(text: str) -> Iterator[tuple[str, str]]:
 def is_known(value: str) -> bool:
     """Whether a value is what it says, and not made of others."""
     return not re.search(r"[$`*?\[({]", value)
+
+
+def loader_options(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """What the loader's options say, as `loading`."""
+    for option, following in zip(words, (*words[1:], ""), strict=True):
+        name, equals, value = option.partition("=")
+        if name in _OPTIONS:
+            values = value if equals else following
+            yield from ((_OPTIONS[name], each) for each in re.split(r"[\s:]", values) if each)
+
+
+def is_value(words: tuple[str, ...], position: int) -> bool:
+    """Whether a word belongs to one of the loader's options."""
+    return position > 0 and words[position - 1] in {*_OPTIONS, *_OTHERS}

@@ -48,16 +48,17 @@ def survey(request: Request, progress: Progress = lambda done, count, path: None
     rootfs = Rootfs(request.directory)
     try:
         targets, notes = _targets(rootfs, request)
-        programs: list[Program] = []
+        found: dict[Target, Program] = {}
         skipped: list[str] = []
         for target, outcome in _outcomes(rootfs, request, targets):
-            progress(len(programs) + len(skipped) + 1, len(targets), target.path)
+            progress(len(found) + len(skipped) + 1, len(targets), target.path)
             if isinstance(outcome, Program):
-                programs.append(outcome)
+                found[target] = outcome
             else:
                 skipped.append(f"{target.path}: {outcome}")
     finally:
         rootfs.close()
+    programs = _different([found[each] for each in targets if each in found])
     if not programs:
         reasons = [*notes, *skipped][:5] or ["no command is known"]
         raise SeclatchError(
@@ -65,12 +66,18 @@ def survey(request: Request, progress: Progress = lambda done, count, path: None
             remedy="name a program with --entrypoint PATH, or take all of them with --all",
             status=2,
         )  # fmt: skip
-    programs.sort(key=lambda each: [target.path for target in targets].index(each.path))
     return Scan(
         source=request.source, programs=tuple(programs), digest=request.digest,
         skipped=tuple(sorted(skipped)), notes=tuple(notes),
         kernel="{}.{}".format(*request.kernel),
     )  # fmt: skip
+
+
+def _different(programs: list[Program]) -> list[Program]:
+    """Without those that are the same in another environment."""
+    return list(
+        {(each.path, each.files, each.calls): each for each in reversed(programs)}.values()
+    )[::-1]
 
 
 def _targets(rootfs: Rootfs, request: Request) -> tuple[list[Target], list[str]]:

@@ -151,6 +151,26 @@ def test_what_scripts_have_loaded(
     script(root, "start", f"#!/bin/sh\n{line}\nexec ls\n")
     finder = Finder(Rootfs(root), Command())
     finder.follow(["/start"], "test")
-    target = next(each for each in finder.targets() if each.path == "/bin/ls")
-    assert dict(target.environment).get(name, "") == value
-    assert (unknown in "".join(target.unknown)) if unknown else not target.unknown
+    targets = [each for each in finder.targets() if each.path == "/bin/ls"]
+    assert dict(targets[-1].environment).get(name, "") == value
+    assert len(targets) == (2 if name == "LD_LIBRARY_PATH" else 1)
+    assert (unknown in "".join(targets[0].unknown)) if unknown else not targets[0].unknown
+
+
+@pytest.mark.parametrize("script_s", [False, True])
+def test_what_the_loader_is_given_is_followed(script_s: bool, root: Path) -> None:
+    """It runs a program that nobody may execute, with libraries from elsewhere."""
+    loader = root / "opt/ld-linux-x86-64.so.2"
+    loader.parent.mkdir()
+    loader.write_bytes(ELF)
+    loader.chmod(0o755)
+    (root / "opt/app").write_bytes(ELF)
+    words = "/opt/ld-linux-x86-64.so.2 --argv0 x --library-path /opt/a:/opt/b --preload /opt/c.so"
+    script(root, "start", f'#!/bin/sh\nexec {words} /opt/app -v "$@"\n')
+    finder = Finder(Rootfs(root), Command())
+    finder.follow(["/start"] if script_s else [*words.split(), "/opt/app", "-v"], "test")
+    targets = [each for each in finder.targets() if each.path == "/opt/app"]
+    environment = dict(targets[-1].environment)
+    assert targets[0].arguments == ("-v",)
+    assert environment["LD_PRELOAD"] == "/opt/c.so"
+    assert environment["LD_LIBRARY_PATH"].startswith("/opt/a")
