@@ -100,6 +100,33 @@ def test_two_libraries_with_one_name(cache: Cache, tmp_path: Path) -> None:
     assert made <= names(scanned(path, cache))
 
 
+def test_a_library_that_prefers_its_own(cache: Cache, tmp_path: Path) -> None:
+    """RTLD_DEEPBIND: though the program has that name, too."""
+    source = HEAD + "long same(void) { return CALL(102); } long run(void) { return same(); }"
+    own = build(source, tmp_path / "libown.so", "-O1", "-shared", "-fPIC")
+    source = "#define _GNU_SOURCE\n" + OPENS + "long same(void) { return 0; }\n" + MAIN
+    source += (RUN % f'"{own}"').replace("RTLD_NOW", "RTLD_NOW | RTLD_DEEPBIND")
+    path = build(source, tmp_path / "p", "-O1", "-rdynamic")
+    made = traced.trace([str(path)], tmp_path / "log")[str(path)]
+    assert "getuid" in made
+    assert made <= names(scanned(path, cache))
+
+
+def test_names_without_versions(cache: Cache, tmp_path: Path) -> None:
+    """A library that was linked with one that had none gets the oldest, also what is hidden."""
+    (tmp_path / "stub").mkdir()
+    flags = ["-shared", "-fPIC", "-nostdlib"]
+    source = "int ustat(unsigned long device, void *result) { return 0; }"
+    stub = build(source, tmp_path / "stub/libc.so.6", *flags, "-Wl,-soname,libc.so.6")
+    source = "long run(void) { char room[256]; return ustat(1, room); }"
+    own = build(source, tmp_path / "libown.so", *flags, stub)
+    source = "long run(void); int main(void) { return run() < -1; }"
+    path = build(source, tmp_path / "p", own, f"-Wl,-rpath,{tmp_path},--allow-shlib-undefined")
+    made = traced.trace([str(path)], tmp_path / "log")[str(path)]
+    assert "ustat" in made
+    assert made <= names(scanned(path, cache))
+
+
 @pytest.mark.parametrize("flags", [["-static"], ["-static", "-s"], ["-static-pie", "-s"]])
 def test_a_static_program(flags: list[str], cache: Cache, tmp_path: Path) -> None:
     """It has its own dlopen(3), and so has one that never calls it."""

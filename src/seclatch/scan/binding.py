@@ -34,17 +34,26 @@ class Binding:
         for module in self._program.scope:
             if self._index.get(id(module), but) == but:
                 continue  # opened just now, and not begun
-            for defined, default, address, _ in module.summary.exports.get(name, ()):
-                if defined == version or (not version and default) or (version and not defined):
-                    return self._index[id(module)], address
+            rows = module.summary.exports.get(name, ())
+            fitting = [row for row in rows if not version or row[0] in (version, "")]
+            if fitting:
+                row = next((row for row in fitting if row[0] == version or row[1]), fitting[0])
+                return self._index[id(module)], row[2]
         return None
+
+    def unversioned(self, found: Place, name: str) -> list[Place]:
+        """Where a name without a version may lead to in the module that has it: to the oldest one
+        there if it is bound, also if others cannot see it any more, and to the default one if it
+        is looked up (elf/dl-lookup.c, check_match)."""
+        rows = self._program.modules[found[0]].summary.exports.get(name, ())
+        return [(found[0], row[2]) for row in rows if row[2] != found[1]]
 
     def opened(self, module: int, found: Place, name: str) -> list[Place]:
         """Where a name of a module that was opened may be bound to besides what was found: what
         is opened by dlopen(3) is seen by itself alone (RTLD_LOCAL), if the program has no such
-        name."""
+        name, or though it has (RTLD_DEEPBIND)."""
         first = self._program.at_start
-        if module < first or found[0] < first:
+        if module < first:
             return []
         return [
             (index, address)

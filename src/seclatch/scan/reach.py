@@ -180,6 +180,7 @@ class Reacher:
         self._hand_out(module, name, target, address, origin)
         self._address(target, address + addend, origin, called=True)
         others = self._binding.opened(module, found, name)
+        others += [] if version else self._binding.unversioned(found, name)
         for place in (*self._binding.elsewhere(target, name), *others):
             self._address(*place, origin, called=True)
 
