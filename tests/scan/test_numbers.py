@@ -112,3 +112,23 @@ def test_the_addend_of_a_linkage_slot_is_no_part_of_the_address(
     subprocess.run(["gcc", *flags, "-o", program, program.with_suffix(".c"), library],
                    check=True, timeout=60)  # fmt: skip
     assert "getsid" in names(scanned(program, cache))
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("mov $20, %eax; mov %rsp, %rbp; sysenter", "32-bit"),  # i386's getpid
+        ("jmp 1f; .byte 0x48, 0xb8; 1: mov $123, %eax; syscall", "constant"),
+        ('jmp 1f; .ascii "text\\0H\\xb8"; 1: mov $20, %eax; int $0x80', "32-bit"),
+    ],
+)
+def test_what_decoding_in_order_would_not_see(
+    code: str, why: str, cache: Cache, tmp_path: Path
+) -> None:
+    """Calls of the other ABI, and those in what seems to be an instruction's number."""
+    source = tmp_path / "p.s"
+    source.write_text(
+        f".globl main\n.type main, @function\nmain: {code}\nret\n.size main, .-main\n"
+    )
+    subprocess.run(["gcc", "-o", tmp_path / "p", source], check=True, timeout=60)
+    assert any(why in each.why for each in scanned(tmp_path / "p", cache).open)

@@ -41,7 +41,7 @@ def collect(program: Program, reached: Reached) -> Reached:
 def _add_unresolved(reached: Reached, index: int, module: Module) -> None:
     rows: list[tuple[Iterable[tuple[int, int]], str]] = [
         (module.summary.unresolved, _NOT_CONSTANT),
-        (module.summary.foreign, "a 32-bit call (int 0x80)"),
+        (module.summary.foreign, "a 32-bit call (int 0x80, sysenter)"),
     ]
     for sites, why in rows:
         for function, address in sites:

@@ -157,6 +157,10 @@ def _settle(elf: Elf, found: functions.Functions) -> tuple[list[int], Sweep]:
         sweep = sweeper.sweep(starts)
         refined = functions.refine(elf, found, sweep)
         if refined == starts:
+            if elf.machine == X86_64:
+                from seclatch.scan import x86hidden  # noqa: PLC0415 (iced is large)
+
+                x86hidden.add(elf, sweep, starts)
             return starts, sweep
         starts = refined
     raise ElfError("its code tells other functions each time it is decoded")

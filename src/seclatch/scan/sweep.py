@@ -18,10 +18,10 @@ class Sweep:
     `transfers` are (at, target, kind) of calls, and of jumps that leave the function that they
     are in. `references` are (at, address) of data and code that an instruction names; `taken`
     are those of them (by `at`) that compute an address without reading there. `sites` are system
-    call instructions of the native ABI, `foreign` those of the 32-bit one (int 0x80). `falls` are
-    (start, next start) of functions whose code runs on into the next one. `endless` are the
-    starts of functions that never return, as far as this can be seen; `twice` those of functions
-    that may return again (setjmp), and the slots by which other files' are called.
+    call instructions of the native ABI, `foreign` those of the 32-bit one (int 0x80, sysenter).
+    `falls` are (start, next start) of functions whose code runs on into the next one. `endless` are
+    the starts of functions that never return, as far as this can be seen; `twice` those of
+    functions that may return again (setjmp), and the slots by which other files' are called.
     """
 
     transfers: list[tuple[int, int, int]] = field(default_factory=list)

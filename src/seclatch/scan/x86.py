@@ -26,9 +26,10 @@ _GOES_ON = (0, BRANCH, _SITE, _INTERRUPT, _COMPARE)
 _RIP = iced.Register.RIP
 _IMMEDIATE = {iced.OpKind.IMMEDIATE32, iced.OpKind.IMMEDIATE32TO64, iced.OpKind.IMMEDIATE64}
 _NUMBERS = {*_IMMEDIATE, iced.OpKind.IMMEDIATE8TO64, iced.OpKind.IMMEDIATE8TO32}
+_SYSENTER = iced.Mnemonic.SYSENTER
 _STEPS = {iced.Mnemonic.ADD, iced.Mnemonic.SUB}
 _PREFIXES = {"CALL_REL": CALL, "JMP_REL": JUMP, "LOOP": BRANCH, "XBEGIN": BRANCH,
-             "SYSCALL": _SITE, "SYSENTER": _SITE, "INT_IMM8": _INTERRUPT, "RET": _LEAVE,
+             "SYSCALL": _SITE, "SYSENTER": _INTERRUPT, "INT_IMM8": _INTERRUPT, "RET": _LEAVE,
              "JMP_RM": _LEAVE, "UD": _LEAVE, "HLT": _LEAVE, "INT3": _LEAVE,
              "CALL_RM": _LEAVE, "NOPW": _NOTHING, "NOPD": _NOTHING, "NOPQ": _NOTHING,
              "NOP_RM": _NOTHING, "CMP_": _COMPARE, "TEST_": _COMPARE}  # fmt: skip
@@ -131,7 +132,7 @@ class Sweeper:
             self._operands(instruction, body, {})
         elif kind == _SITE:
             body.sites.append(instruction.ip)
-        elif instruction.immediate8 == 0x80:
+        elif instruction.mnemonic == _SYSENTER or instruction.immediate8 == 0x80:
             body.foreign.append(instruction.ip)
 
     def _operands(self, instruction: iced.Instruction, body: _Body, known: dict[int, int]) -> None:
