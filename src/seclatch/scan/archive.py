@@ -21,6 +21,20 @@ _NO_NAMES = ("", ".", "..")
 _MEMBERS = 2_000_000
 _BYTES = 1 << 36
 _DEPTH = 256
+_HEADER = 1 << 20
+_FURTHER = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
+            tarfile.GNUTYPE_LONGLINK)  # fmt: skip
+
+
+class Member(tarfile.TarInfo):
+    """A member whose further headers (long names, pax) are no larger than any real one's: the
+    library reads them as a whole, and a few megabytes of gzip hold gigabytes."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _FURTHER and self.size > _HEADER:
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        following: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return following
 
 
 class Unpacker:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import itertools
 import json
 import os
 import shutil
+import stat
 import subprocess
 import tarfile
 import tempfile
@@ -20,10 +22,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from seclatch.errors import InputError, SeclatchError
-from seclatch.scan.archive import Unpacker
+from seclatch.scan.archive import Member, Unpacker
 from seclatch.scan.command import Command
+from seclatch.system.openat2 import open_in_root
 
 _DOCUMENT = 16 << 20
+_BLOBS = 200_000
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _ARCHES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -46,16 +50,19 @@ class _Files(Protocol):
 
 
 class _Directory:
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, root: int) -> None:
+        self._root = root
 
     def read(self, name: str) -> BinaryIO | None:
-        """Open a file below the directory; a link or `..` in a name leads nowhere."""
-        if ".." in name.split("/") or name.startswith("/"):
+        """Open a regular file below the directory, which links and `..` do not lead out of."""
+        if "\0" in name:
             return None
         try:
-            fd = os.open(self._path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
+            fd = open_in_root(self._root, name, os.O_RDONLY | os.O_NONBLOCK)
+        except (OSError, UnicodeEncodeError):
+            return None
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
             return None
         return os.fdopen(fd, "rb")
 
@@ -63,7 +70,10 @@ class _Directory:
 class _Archive:
     def __init__(self, archive: tarfile.TarFile) -> None:
         self._archive = archive
-        self._members = {each.name.removeprefix("./"): each for each in archive}
+        members = itertools.islice(archive, _BLOBS + 1)
+        self._members = {each.name.removeprefix("./"): each for each in members}
+        if len(self._members) > _BLOBS:
+            raise tarfile.ReadError("it holds more files than any image's")
 
     def read(self, name: str) -> BinaryIO | None:
         """Open a regular file of the archive; links in it are followed within it."""
@@ -96,10 +106,12 @@ def opened(path: Path, arch: str) -> Iterator[Image]:
     source = str(path)
     with contextlib.ExitStack() as stack:
         if path.is_dir():
-            files: _Files = _Directory(path)
+            root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, root)
+            files: _Files = _Directory(root)
         else:
             try:
-                files = _Archive(stack.enter_context(tarfile.open(path)))
+                files = _Archive(stack.enter_context(tarfile.open(path, tarinfo=Member)))
             except (tarfile.TarError, OSError, EOFError) as error:
                 raise _no_archive(path, error) from error
         reader = _Reader(files, source, arch)
@@ -225,12 +237,16 @@ class _Reader:
         if file is None:
             raise InputError(self._source, name, "a layer is missing")
         try:
-            with file, tarfile.open(fileobj=_plain(file), mode="r|") as archive:
+            with file, _opened(_plain(file)) as archive:
                 unpacker.layer(archive)
         except (tarfile.TarError, OSError, EOFError, ValueError) as error:
             raise InputError(
                 self._source, name, f"the layer cannot be unpacked: {error}"
             ) from error
+
+
+def _opened(file: BinaryIO) -> tarfile.TarFile:
+    return tarfile.open(fileobj=file, mode="r|", tarinfo=Member)
 
 
 def _plain(file: BinaryIO) -> BinaryIO:

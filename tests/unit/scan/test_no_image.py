@@ -1,0 +1,35 @@
+"""What is no image: why, in words of ours, and what to give instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seclatch.errors import InputError
+from seclatch.scan.image import opened
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        (b"", "docker save"),
+        (bytes(9000), "docker save"),
+        (b"\x7fELF" + bytes(9000), "--entrypoint"),
+    ],
+)
+def test_a_file_that_is_no_archive(content: bytes, remedy: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    with pytest.raises(InputError) as caught, opened(file, "x86_64"):
+        pass
+    assert remedy in caught.value.remedy
+    assert "method" not in str(caught.value)  # of Python's own words
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match="cannot read it: No such file"),
+        opened(tmp_path / "missing", "x86_64"),
+    ):
+        pass
