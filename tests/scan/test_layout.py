@@ -157,6 +157,26 @@ def check(path: Path, cache: Cache, directory: Path) -> None:
     assert made <= names(scanned(path, cache))
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "mov $-1, %%cl; movsbl %%cl, %%eax",
+        "mov $0xffff, %%ecx; movswl %%cx, %%eax",
+        "sub $256, %%rsp; movl $0xffff, 8(%%rsp); movswl 8(%%rsp), %%eax; add $256, %%rsp",
+    ],
+)
+def test_a_signed_part(code: str, cache: Cache, tmp_path: Path) -> None:
+    source = f"""
+int main(void) {{
+    long r; __asm__ volatile("{code}; add $103, %%eax; syscall"
+        : "=a"(r) : : "rcx", "r11", "memory"); return 0; }}"""
+    path = build(HEAD + source, tmp_path / "p", "-O1")
+    made = traced.trace([str(path)], tmp_path / "log")[str(path)]
+    assert "getuid" in made
+    found = scanned(path, cache)
+    assert made <= names(found) or found.open
+
+
 @pytest.mark.parametrize("instruction", ["or $1, %%ah", "add $1, %%ah", "xchg %%ah, %%al"])
 def test_a_second_byte(instruction: str, cache: Cache, tmp_path: Path) -> None:
     source = (

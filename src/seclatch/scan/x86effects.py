@@ -69,7 +69,8 @@ def _apply(each: iced.Instruction, state: State) -> None:
             set_whole(state, register, None)
         stack.write_elsewhere(state)  # the kernel may: read(2)
     elif mnemonic in _MOVES:
-        write(each, state, read(each, 1, state))
+        value = read(each, 1, state)
+        write(each, state, _extended(each, value) if mnemonic == M.MOVSX else value)
     elif mnemonic in _ARITHMETIC and each.op0_kind == K.REGISTER:
         _arithmetic(each, state)
     elif mnemonic == M.SBB and is_same(each):
@@ -81,6 +82,16 @@ def _apply(each: iced.Instruction, state: State) -> None:
         _stack(each, state)
     else:
         _conditional(each, state)
+
+
+def _extended(each: iced.Instruction, value: Value) -> Value:
+    """A byte or two as the signed number that they are."""
+    size = iced.MemorySizeExt.size(each.memory_size)
+    width = WIDTH.get(each.op1_register, 1) if each.op1_kind == K.REGISTER else size
+    sign = 1 << (8 * width - 1)
+    if value is None or not all(isinstance(atom, int) and atom < sign for atom in value):
+        return None  # a negative one is no number of a call, and nobody computes one with it
+    return value
 
 
 def _conditional(each: iced.Instruction, state: State) -> None:
