@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from seclatch.scan.cache import Cache
+from seclatch.scan.program import scan
+from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.target import Target
 from tests.scan import traced
 from tests.scan.test_numbers import names, scanned
 from tests.scan.test_stack import HEAD, build
@@ -137,3 +141,23 @@ def test_a_static_program(flags: list[str], cache: Cache, tmp_path: Path) -> Non
     assert any("dlopen" in each.why for each in scanned(opens, cache).open)
     never = build(HEAD + MAIN + 'puts("x"); return 0; }', tmp_path / "q", "-O2", *flags)
     assert scanned(never, cache).whole
+
+
+def test_a_directory_that_only_the_cache_has(cache: Cache, tmp_path: Path) -> None:
+    """As after `ldconfig DIRECTORY`."""
+    for each in ("etc", "opt/own", "lib64"):
+        (tmp_path / each).mkdir(parents=True)
+    for name in ("/lib64/ld-linux-x86-64.so.2", "/lib64/libc.so.6"):
+        source = (
+            Path(name) if Path(name).exists() else Path("/lib/x86_64-linux-gnu", Path(name).name)
+        )
+        (tmp_path / name[1:]).write_bytes(source.read_bytes())
+    build(LIBRARY, tmp_path / "opt/own/libown.so.1", "-O1", "-shared", "-fPIC",
+          "-Wl,-soname,libown.so.1")  # fmt: skip
+    build(OPENS + MAIN + RUN % '"libown.so.1"', tmp_path / "p", "-O1")
+    subprocess.run(["ldconfig", "-X", "-r", tmp_path, "/opt/own"], check=True, timeout=60)
+    rootfs = Rootfs(tmp_path)
+    try:
+        assert "getuid" in names(scan(rootfs, cache, Target("/p", "built here")))
+    finally:
+        rootfs.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ _MULTIARCH = {X86_64: "x86_64-linux-gnu", 183: "aarch64-linux-gnu"}
 PLATFORM = {X86_64: "x86_64", 183: "aarch64"}
 _LEGACY = ("tls", "haswell", "avx512_1", "xeon_phi", "x86_64", "aarch64", "atomics")
 _MOST, _DIRECTORIES = 2000, 200
+_CACHED, _LARGEST_CACHE = re.compile(rb"\0(/[^\0]{1,4000})/[^/\0]+(?=\0)"), 1 << 24
 
 
 @dataclass(slots=True, eq=False)
@@ -87,11 +89,25 @@ def preferred(rootfs: Rootfs, directory: str) -> list[str]:
 
 
 def glibc(rootfs: Rootfs, main: Module) -> list[str]:
-    """ld.so.conf's directories, which ld.so.cache is made from, then the built-in ones."""
+    """ld.so.conf's directories, which ld.so.cache is made from, those that it has besides (of
+    `ldconfig DIRECTORY`), then the built-in ones."""
     triplet = _MULTIARCH[main.summary.machine]
     built_in = [f"/lib/{triplet}", f"/usr/lib/{triplet}", "/lib64", "/usr/lib64", "/lib",
                 "/usr/lib"]  # fmt: skip
-    return _configured(rootfs, "/etc/ld.so.conf", 0) + built_in
+    configured = _configured(rootfs, "/etc/ld.so.conf", 0)
+    known = {*configured, *built_in}
+    return configured + [each for each in _cached(rootfs) if each not in known] + built_in
+
+
+def _cached(rootfs: Rootfs) -> list[str]:
+    """The directories of the files that ld.so.cache names, but for better processors' (`preferred`
+    finds those)."""
+    data = rootfs.read("/etc/ld.so.cache", _LARGEST_CACHE) or b""
+    found = {each.decode("utf-8", "surrogateescape") for each in _CACHED.findall(data)}
+    return sorted(
+        each for each in found
+        if "/glibc-hwcaps/" not in each and posixpath.basename(each) not in _LEGACY
+    )[:_DIRECTORIES]  # fmt: skip
 
 
 def _configured(rootfs: Rootfs, path: str, depth: int) -> list[str]:
