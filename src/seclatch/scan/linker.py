@@ -16,6 +16,8 @@ from seclatch.scan.search import Module
 _MOST = 2000
 """Libraries that one program loads at most; LibreOffice has 300."""
 
+_TOO_MANY = f"more than {_MOST} libraries"
+
 
 @dataclass(slots=True, eq=False)
 class Program:
@@ -143,7 +145,10 @@ class Program:
 
     def _load_needed(self, module: Module) -> None:
         for name in module.summary.needed:
-            if name in self.by_name or len(self.modules) + len(self.missing) > _MOST:
+            if name in self.by_name or _TOO_MANY in self.missing:
+                continue
+            if len(self.modules) + len(self.missing) > _MOST:
+                self.missing.append(_TOO_MANY)
                 continue
             if "/" in name:
                 found = self._load(name, module, plugin=False)

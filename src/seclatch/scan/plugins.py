@@ -86,7 +86,11 @@ def name_services(
 _DATABASES = {
     "passwd": re.compile(r"getpw|getlogin|initgroups|wordexp|glob"),
     "group": re.compile(r"getgr|initgroups|getgrouplist"),
+    "initgroups": re.compile(r"initgroups|getgrouplist"),
     "shadow": re.compile(r"getsp"),
+    "gshadow": re.compile(r"getsg"),
+    "aliases": re.compile(r"getalias"),
+    "publickey": re.compile(r"get(public|secret)key"),
     "hosts": re.compile(r"gethost|getaddrinfo|getnameinfo"),
     "networks": re.compile(r"getnet"),
     "protocols": re.compile(r"getproto"),

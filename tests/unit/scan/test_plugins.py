@@ -18,6 +18,9 @@ CASES = [
     (CONFIGURED, {"getgrgid"}, ["files"]),
     (CONFIGURED, {"gethostbyname"}, ["dns", "files"]),
     ("hosts: files\n", {"gethostbyname"}, ["files"]),
+    ("group: files\ninitgroups: extra\n", {"getgrouplist"}, ["extra", "files"]),
+    ("gshadow: extra\n", {"getsgnam"}, ["extra"]),
+    ("aliases: extra\n", {"getaliasbyname"}, ["extra"]),
 ]
 
 
