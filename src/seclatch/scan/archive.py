@@ -26,13 +26,17 @@ _FURTHER = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.G
             tarfile.GNUTYPE_LONGLINK)  # fmt: skip
 
 
+class BoundError(tarfile.TarError):
+    """An archive with more in it than any image's: what of."""
+
+
 class Member(tarfile.TarInfo):
     """A member whose further headers (long names, pax) are no larger than any real one's: the
     library reads them as a whole, and a few megabytes of gzip hold gigabytes."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _FURTHER and self.size > _HEADER:
-            raise tarfile.ReadError(f"a header of {self.size} bytes")
+            raise BoundError(f"it has a header of {self.size} bytes")
         following: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
         return following
 

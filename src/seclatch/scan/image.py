@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from seclatch.errors import InputError, SeclatchError
-from seclatch.scan.archive import Member, Unpacker
+from seclatch.scan.archive import BoundError, Member, Unpacker
 from seclatch.scan.command import Command
 from seclatch.system.openat2 import open_in_root
 
@@ -73,7 +73,7 @@ class _Archive:
         members = itertools.islice(archive, _BLOBS + 1)
         self._members = {each.name.removeprefix("./"): each for each in members}
         if len(self._members) > _BLOBS:
-            raise tarfile.ReadError("it holds more files than any image's")
+            raise BoundError("it holds more files than any image's")
 
     def read(self, name: str) -> BinaryIO | None:
         """Open a regular file of the archive; links in it are followed within it."""
@@ -91,6 +91,8 @@ class _Archive:
 def _no_archive(path: Path, error: Exception) -> InputError:
     if isinstance(error, OSError) and error.strerror:
         return InputError(str(path), "", f"cannot read it: {error.strerror}")
+    if isinstance(error, BoundError):
+        return InputError(str(path), "", str(error))
     remedy = "give what `docker save` or `podman save` wrote, or an OCI layout"
     with contextlib.suppress(OSError), path.open("rb") as file:
         if file.read(4) == b"\x7fELF":

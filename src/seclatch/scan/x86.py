@@ -209,4 +209,5 @@ class Sweeper:
         """Functions that never return: no ret, and tail jumps to such functions only."""
         found = stubs | {start for start, body in self._bodies.items()
                          if not body.returns and start not in open_end}  # fmt: skip
-        return without_ways_back(found, {each: self._bodies[each].tails() for each in found - stubs})
+        tails = {each: self._bodies[each].tails() for each in found - stubs}
+        return without_ways_back(found, tails)
