@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +29,7 @@ _ROW = np.dtype("<u8,<u8,<i8")
 _MOST = 1 << 24
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Pointer:
+class Pointer(NamedTuple):
     """What lies at `slot` once loaded: `value` is an address of this file (ADDRESS), a function
     that answers it (IFUNC), or the index of a dynamic symbol (SYMBOL), then with `addend`."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections import defaultdict
+from functools import cache
 
 import numpy as np
 
@@ -91,14 +92,9 @@ def pointers(elf: Elf, sweep: Sweep) -> list[tuple[int, int]]:
     other = elfs.WRITE | elfs.EXECINSTR
     plain = [(each.address, each.end) for each in elf.sections
              if each.flags & elfs.ALLOC and not each.flags & other]  # fmt: skip
-    found: list[tuple[int, int]] = []
-    for at, to in sweep.references if held else ():
-        if at not in sweep.taken or to % 4 or not any(low <= to < high - 8 for low, high in plain):
-            continue
-        if any(low <= to + _first(elf, to) < high for low, high in held):
-            stop = next(high for low, high in plain if low <= to < high)
-            found += [(at, each) for each in _led(elf, to, stop, held)]
-    return found
+    led = cache(lambda table: _led(elf, table, plain, held))
+    taken = [(at, to) for at, to in sweep.references if to % 4 == 0 and at in sweep.taken]
+    return [(at, each) for at, to in (taken if held else ()) for each in led(to)]
 
 
 def _first(elf: Elf, table: int) -> int:
@@ -107,7 +103,13 @@ def _first(elf: Elf, table: int) -> int:
     return pair[0] or pair[1]
 
 
-def _led(elf: Elf, table: int, stop: int, held: list[tuple[int, int]]) -> list[int]:
+def _led(
+    elf: Elf, table: int, plain: list[tuple[int, int]], held: list[tuple[int, int]]
+) -> list[int]:
+    """The data to which one table leads, if it is one."""
+    stop = next((high for low, high in plain if low <= table < high - 8), 0)
+    if not stop or not any(low <= table + _first(elf, table) < high for low, high in held):
+        return []
     count = min((stop - table) // 4, _LONGEST)
     places = np.frombuffer(elf.memory, "<i4", count, table - elf.base).astype(np.int64) + table
     good = np.zeros(len(places), bool)
