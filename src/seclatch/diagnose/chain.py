@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from pathlib import PurePosixPath
 
 from seclatch.diagnose.evidence import Evidence, exit_code, failed
 from seclatch.diagnose.writing import count_elsewhere
@@ -18,8 +19,9 @@ getpid fcntl ioctl dup2 dup3
 _WAITING = frozenset(_WAITING_TEXT.split())
 _IS_SCRIPT = re.compile(r"-\w*c$")
 _ON_FAILURE = re.compile(
-    r"(?:\|\|\s*(?:\{[^{}]*?)?|\b(?:then|else)\b(?:(?!\bfi\b).)*?)\bexit\s+(\d{1,3})\b", re.DOTALL
+    r"(\|\|\s*(?:\{[^{}]*?)?|\b(?:then|else)\b(?:(?!\bfi\b).)*?)\bexit\s+(\d{1,3})\b", re.DOTALL
 )
+_EXIT = re.compile(r"\bexit\s+(\d{1,3})\b")
 
 
 def find_origin(evidence: Evidence, root: Process) -> list[Process]:
@@ -68,9 +70,14 @@ def _passes(evidence: Evidence, parent: Process, child: Process) -> bool:
 def passes_certainly(evidence: Evidence, parent: Process, child: Process) -> bool:
     """Whether a parent ended as it did because of its child: with its status, or as its script on
     the command line says, by `|| exit N` or an `if`. `mkdir x; exit 3` looks the same from outside,
-    and ends with 3 whatever comes of the mkdir."""
-    if exit_code(parent) == exit_code(child):
-        return True
+    and ends with 3 whatever comes of the mkdir; so does `else mkdir x; exit 3`."""
+    status = exit_code(parent)
     argv = evidence.image(parent.segments[-1]).argv
     script = next((after for word, after in pairwise(argv) if _IS_SCRIPT.match(word)), "")
-    return exit_code(parent) in {int(each[1]) for each in _ON_FAILURE.finditer(script)}
+    words = evidence.image(child.segments[-1]).argv
+    name = PurePosixPath(words[0]).name if words else ""
+    branches = [each for each in _ON_FAILURE.finditer(script) if int(each[2]) == status]
+    if any(not name or not re.search(rf"\b{re.escape(name)}\b", each[1]) for each in branches):
+        return True
+    said = any(int(each[1]) == status for each in _EXIT.finditer(script))
+    return status == exit_code(child) and not said

@@ -90,6 +90,11 @@ def passed(script: str, child: int, parent: int) -> bool | None:
         ("mkdir -p x 2>/dev/null || true; exit 3", 1, 3, None),
         ("if mkdir x; then echo; fi; exit 3", 1, 3, None),
         ("mkdir x || exit 4; exit 3", 1, 3, None),
+        ("mkdir x || exit 1; exit 2", 1, 1, True),
+        ("mkdir x; exit 1", 1, 1, None),
+        ("if false; then echo; else mkdir x; exit 3; fi", 1, 3, None),
+        ("false || { mkdir x; exit 3; }", 1, 3, None),
+        ("if /bin/mkdir x; then echo; else echo no; exit 3; fi", 1, 3, True),
     ],
 )
 def test_what_a_parent_passes_on(
