@@ -14,6 +14,13 @@ _STARTS = ("run", "create")
 _OTHERS = ("exec", "start", "restart", "attach", "wait", "logs", "build", "compose", "kube", "play")
 _WITH_PROFILE = ("docker", "podman", "nerdctl")
 _OWN = ("", "builtin")
+# The options by which clients are given a profile.
+_PROFILES = {
+    **dict.fromkeys(_WITH_PROFILE, ("--security-opt",)),
+    "ctr": ("--seccomp-profile",),
+    "seclatch": ("--profile",),
+}
+_ANY = tuple(dict.fromkeys(option for options in _PROFILES.values() for option in options))
 
 
 def find_client(command: Sequence[str]) -> tuple[int, str]:
@@ -86,17 +93,20 @@ def needed_install(command: Sequence[str]) -> str:
 
 
 def given_profile(command: Sequence[str]) -> str:
-    """The profile that the command line names, "" for the engine's own."""
+    """The profile that the command line names, "" for the engine's own. Of a known client by its
+    own option alone: the image's program may have one of the same name."""
+    client = find_client(command)[1]
+    options = _PROFILES.get(client, _ANY)
     for index, word in enumerate(command):
         following = command[index + 1] if index + 1 < len(command) else ""
-        for option in ("--seccomp-profile", "--profile"):
-            if word == option:
-                return following
-            if word.startswith(f"{option}="):
-                return word.partition("=")[2]
-        value = following if word == "--security-opt" else word.removeprefix("--security-opt=")
-        if value.startswith("seccomp=") and value != word:
-            return value.partition("=")[2]
+        option, joined, value = word.partition("=")
+        if option not in options:
+            continue
+        named = value if joined else following
+        if option != "--security-opt":
+            return named
+        if named.startswith("seccomp="):
+            return named.partition("=")[2]
     return ""
 
 

@@ -66,6 +66,10 @@ def test_with_no_new_privs(before: str, after: str) -> None:
         ("ctr run --seccomp --seccomp-profile a.json x", "a.json"),
         ("seclatch run --profile=a.json x", "a.json"),
         ("docker run --security-opt", ""),
+        ("docker run app prog --profile=x.json", ""),
+        ("docker run app ctr --seccomp-profile x.json", ""),
+        ("seclatch run --profile=a.json -- prog --security-opt seccomp=x", "a.json"),
+        ("my-wrapper --security-opt seccomp=a.json app", "a.json"),
     ],
 )
 def test_which_profile_was_given(command: str, profile: str) -> None:
