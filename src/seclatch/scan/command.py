@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from seclatch.scan import shells
+from seclatch.scan import shells, wrappers
 from seclatch.scan.rootfs import Rootfs
 from seclatch.scan.target import Target
 
@@ -89,6 +89,7 @@ class Finder:
         looked up: what it is given needs no following."""
         real = self._rootfs.resolve(path) or path
         if depth > _DEPTH:
+            self._note(f"{real} ({because}) is left out: it is run by way of {depth} others")
             return
         known = self.found.targets.get(real)
         data = b"" if known else self._rootfs.read(real) or b""
@@ -106,6 +107,7 @@ class Finder:
             )
         if not among:
             self._shell_words(real, rest, depth)
+            self._wrapped(path, rest, depth)
         if _LOADER.fullmatch(posixpath.basename(real)):
             self._by_loader(real, rest, depth, among=among)
 
@@ -119,6 +121,21 @@ class Finder:
                 rest = words[position + 1 :]
                 self._executable(path, f"run by {real}", rest, depth + 1, among=among)
                 return
+
+    def _wrapped(self, path: str, words: tuple[str, ...], depth: int) -> None:
+        """`tini -- PROGRAM`, `gosu USER PROGRAM`: all that it may be, up to what it is for sure."""
+        name = posixpath.basename(path)
+        if not words or not wrappers.is_wrapper(name):
+            return
+        found = False
+        for position, sure in wrappers.places(name, words):
+            if self._lookup(words[position]) is not None:
+                self.follow(words[position:], f"run by {path}", depth + 1)
+                found = True
+                if sure:
+                    return
+        if not found:
+            self._note(f"what {path} runs is not in the image")
 
     def _no_program(
         self, real: str, because: str, data: bytes, rest: tuple[str, ...], depth: int

@@ -67,6 +67,56 @@ def test_the_words_of_sh_c_are_commands(root: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "tini -- nginx -g x",
+        "tini -vv -e 143 -- nginx",
+        "env -i A=/bin/ls nginx",
+        "gosu nginx nginx",
+        "gosu www tini -- nginx",
+        "setpriv --reuid=www --init-groups nginx",
+        "timeout -s KILL 10 nginx",
+        "env sh -c nginx",
+    ],
+)
+def test_wrappers_run_what_they_are_given(root: Path, line: str) -> None:
+    for name in ("tini", "setpriv", "timeout"):
+        (root / "bin" / name).write_bytes(ELF)
+        (root / "bin" / name).chmod(0o755)
+    found = follow(root, *line.split())
+    named = {word for word in line.split() if (root / "bin" / word).exists()}
+    assert set(found.targets) == {"/usr/sbin/nginx", *(f"/bin/{each}" for each in named)}
+    assert found.notes == []
+
+
+def test_what_belongs_to_a_wrapper_s_option_may_be_a_program(root: Path) -> None:
+    script(root, "bin/setpriv", "")
+    (root / "bin/setpriv").write_bytes(ELF)
+    found = follow(root, "setpriv", "--reuid", "ls", "--clear-groups", "nginx", "ls")
+    assert set(found.targets) == {"/bin/setpriv", "/bin/ls", "/usr/sbin/nginx"}
+
+
+def test_what_a_wrapper_runs_may_not_be_there(root: Path) -> None:
+    notes = follow(root, "env", "A=b", "app", "x").notes
+    assert notes == ["what /bin/env runs is not in the image"]
+    assert follow(root, "env").notes == []
+
+
+def test_wrappers_that_run_each_other_end(root: Path) -> None:
+    [note] = follow(root, *["env"] * 1000, "nginx").notes
+    assert note.startswith("/bin/env (run by /bin/env) is left out")
+    for each in "abcdefghi":
+        (root / "bin" / each).mkdir()
+        (root / "bin" / each / "env").write_bytes(ELF)
+        (root / "bin" / each / "env").chmod(0o755)
+    found = follow(root, *(f"/bin/{each}/env" for each in "abcdefghi"), "nginx")
+    assert len(found.targets) == 9
+    assert found.notes == [
+        "/usr/sbin/nginx (run by /bin/i/env) is left out: it is run by way of 9 others"
+    ]
+
+
 def test_scripts_that_name_each_other_end(root: Path) -> None:
     script(root, "bin/a", "#!/bin/sh\nb\n")
     script(root, "bin/b", "#!/bin/sh\na\n")
