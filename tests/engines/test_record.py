@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -152,6 +153,52 @@ def test_what_the_engine_starts_for_others_is_left_out(
     assert len(recording.containers) == 1
     assert programs(recording) == [["/bin/sh", "-c", script], *[["/bin/sleep", "1"]] * 3]
     assert "/bin/false" not in str(recording)
+
+
+PRUNED = """
+import sys
+from pathlib import Path
+from seclatch.record import pruning, store
+from seclatch.record.follow import record
+from seclatch.record.recorder import Options
+pruning._MANY, pruning._AGE = 20, 100_000_000
+seen = []
+status, recording = record(tuple(sys.argv[2:]), Options(watch=seen.append))
+store.write(Path(sys.argv[1]), recording)
+print("begun", seen[-1].begun, "dropped", seen[-1].begun - len(seen[-1].processes))
+"""
+
+
+@pytest.mark.parametrize("name", ["docker", "containerd"])
+@pytest.mark.parametrize("latched", [False, True], ids=["plain", "latched"])
+def test_what_is_over_and_foreign_is_let_go_of_meanwhile(
+    request: pytest.FixtureRequest, name: str, latched: bool, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Other containers by the dozen, while one is recorded: and nothing of its own is missing."""
+    engine: Engine = request.getfixturevalue(name)
+    runtime = "latched-runc" if latched else "runc"
+    other = client_words(engine, monkeypatch, "/bin/false", runtime=runtime)
+    script = "i=0; while test $i -lt 9; do /bin/sleep 0.5; i=$((i + 1)); done"
+    words = client_words(engine, monkeypatch, "/bin/sh", "-c", script, runtime=runtime)
+    line = f"{shlex.join(other)}; {shlex.join(other)}; {shlex.join(other)}"
+    with subprocess.Popen(
+        engine.host.argv("sh", "-c", f"{line}; {line}"), stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT,
+    ) as process:  # fmt: skip
+        path = tmp_path / "x.json"
+        done = subprocess.run(
+            [sys.executable, "-c", PRUNED, path, *engine.host.argv(*words)],
+            capture_output=True, text=True, env=ENVIRONMENT, check=False,
+        )  # fmt: skip
+        process.wait(60)
+    assert done.returncode == 0, done.stderr
+    recording = store.read(path)
+    assert programs(recording) == [["/bin/sh", "-c", script], *[["/bin/sleep", "0.5"]] * 9]
+    assert "/bin/false" not in str(recording)
+    lost = recording.lost
+    assert lost.events == lost.calls == lost.processes == 0
+    assert int(done.stdout.split()[-1]) >= 8, done.stdout  # one container's start
 
 
 def test_an_exec_session_is_followed(engine: Engine, runtime: str, recorded: Recorded) -> None:

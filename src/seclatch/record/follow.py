@@ -18,6 +18,7 @@ from seclatch.record.backend import Backend
 from seclatch.record.choice import choose
 from seclatch.record.inquiry import Inquiry, find_client, find_named
 from seclatch.record.links import Links
+from seclatch.record.pruning import Pruner
 from seclatch.record.recorder import HELD, STOP, Options, Recorder
 from seclatch.record.specification import Specifications
 from seclatch.record.trace import Trace
@@ -111,6 +112,7 @@ class _Command:
         self._inquiry = Inquiry(find_client(command))
         self._specifications = Specifications()
         self._links = Links()
+        self._pruner = Pruner()
 
     def begin(self, backend: Backend) -> None:
         """Follow the daemons that run, start the command."""
@@ -162,6 +164,8 @@ class _Command:
         self._specifications.look(trace)
         if self.daemons:
             self._links.look(trace)
+        if self.daemons and not options.sights:  # they know segments by number
+            self._pruner.look(trace)
         if options.insist and self._requests > 1:
             self._end_all(trace)
         ended = self._status is not None

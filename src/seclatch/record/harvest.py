@@ -28,7 +28,6 @@ from seclatch.record.layout import (
 )
 from seclatch.record.primitives import Maps
 from seclatch.record.trace import (
-    UNIT,
     CallKey,
     Facts,
     FirstDenial,
@@ -163,8 +162,7 @@ class Harvest:
         _, _, _, segment, _, slot, _ = HEADER.unpack_from(event)
         self._open.pop(segment, None)
         self._take(segment, slot)
-        if found := self._trace.segments.get(segment):
-            self._trace.bulk += len(found.calls) // UNIT
+        self._trace.close(segment)
         self._clear(segment, slot)
         if self._closer:
             self._closer.flights.close(segment, slot)
@@ -175,6 +173,8 @@ class Harvest:
 
         Its counters are cleared only when nobody counts any more: here a count could get lost.
         """
+        if segment in self._trace.dropped:
+            return
         found = self._trace.segments.get(segment)
         calls = found.calls if found else self._trace.stray
         now = _COUNTERS.unpack_from(self._slots, slot * Slot.SIZE + Slot.COUNTS)
@@ -204,9 +204,7 @@ class Harvest:
     def _take_rare(self) -> None:
         """Take the counters that have a map entry each: they are totals, not additions."""
         stray: Counter[CallKey] = Counter()
-        for key, value in self._maps.rare.items():
-            number, call, mode, errno = RARE_KEY.unpack(key)
-            count = COUNT.unpack(value)[0]
+        for (number, call, mode, errno), count in self._rows(self._maps.rare, RARE_KEY):
             found = self._trace.segments.get(number)
             compat = bool(mode & Mode.COMPAT)
             if found is None:
@@ -218,10 +216,20 @@ class Harvest:
             else:
                 found.calls[compat, call] = count
         self._trace.stray_rare = stray
-        for key, value in self._maps.arguments.items():
-            number, call, index, argument = ARGUMENT_KEY.unpack(key)
+        for (number, *argument), count in self._rows(self._maps.arguments, ARGUMENT_KEY):
             if found := self._trace.segments.get(number):
-                found.arguments[call, index, argument] = COUNT.unpack(value)[0]
+                call, index, value = argument
+                found.arguments[call, index, value] = count
+
+    def _rows(self, counters: Map, key: struct.Struct) -> Iterator[tuple[tuple[int, ...], int]]:
+        """Each counter, and the fields of its key, of which the first is the segment. Those of what
+        was dropped make room."""
+        for row, value in counters.items():
+            fields = key.unpack(row)
+            if fields[0] in self._trace.dropped:
+                counters.delete(row)
+            else:
+                yield fields, COUNT.unpack(value)[0]
 
     def _end(self, event: bytes) -> None:
         _, _, time, segment, _, _, _ = HEADER.unpack_from(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from seclatch.record.layout import Kind
@@ -57,7 +58,7 @@ class Facts:
 class Segment:
     """One process from `time` (ns of CLOCK_MONOTONIC) on, until its next segment; or one thread
     of it, when that alone has loaded a filter. `injected`: calls that its tracer made in its place,
-    before its program's first instruction."""
+    before its program's first instruction; `closed`: nothing is counted in it any more."""
 
     id: int
     kind: Kind
@@ -74,6 +75,13 @@ class Segment:
     injected: Counter[CallKey] = field(default_factory=Counter)
     arguments: Counter[ArgumentKey] = field(default_factory=Counter)
     said: list[bytes] = field(default_factory=list)
+    closed: bool = False
+
+    @property
+    def bulk(self) -> int:
+        """How much it is, see Trace; its calls count once they are all there."""
+        calls = len(self.calls) // UNIT if self.closed else 0
+        return 1 + len(self.argv) // UNIT + len(self.said) + calls
 
 
 @dataclass(slots=True)
@@ -132,7 +140,8 @@ class Trace:
     `callers`: those that were noticed outside of the watched container by its id; `named`: ids of
     the containers that the command names. `bulk`: how much all this is, in segments and what takes
     as much memory (1 to 4 kB). `speakers`: segments that have said something to a Unix socket;
-    `links`: pairs of processes that were connected by one, both ways round."""
+    `links`: pairs of processes that were connected by one, both ways round. `dropped`: segments of
+    processes that are no longer in here; `begun`: how many processes there have been."""
 
     processes: dict[int, Process] = field(default_factory=dict)
     segments: dict[int, Segment] = field(default_factory=dict)
@@ -148,12 +157,18 @@ class Trace:
     bulk: int = 0
     speakers: list[int] = field(default_factory=list)
     links: set[tuple[int, int]] = field(default_factory=set)
+    dropped: set[int] = field(default_factory=set)
+    begun: int = 0
 
     def begin(self, segment: Segment, pid: int) -> None:
         """Add a segment; one that was forked, or whose past is not known, begins a process."""
+        if segment.parent in self.dropped:  # its beginning came late: whose it is, is known
+            self.dropped.add(segment.id)
+            return
         before = self.segments.get(segment.parent)
         if segment.kind in BEGINNINGS or before is None:
-            segment.process = len(self.processes)
+            segment.process = self.begun
+            self.begun += 1
             parent = before.process if before else None
             # Of one that was seen to join, no program is known yet.
             found = segment.kind in (Kind.FOUND, Kind.MEMBER) or bool(
@@ -167,7 +182,7 @@ class Trace:
             segment.process = before.process
         if VERBS.intersection(segment.argv):
             self.starts.append(segment.id)
-        self.bulk += 1 + len(segment.argv) // UNIT
+        self.bulk += segment.bulk
         self.segments[segment.id] = segment
         self.processes[segment.process].segments.append(segment.id)
 
@@ -177,3 +192,20 @@ class Trace:
             process = self.processes[found.process]
             process.ended, process.status = time, status
             self.living.discard(process.id)
+
+    def close(self, segment: int) -> None:
+        """Note that a segment's calls are all there."""
+        if found := self.segments.get(segment):
+            before, found.closed = found.bulk, True
+            self.bulk += found.bulk - before
+
+    def drop(self, processes: Iterable[int]) -> None:
+        """Take processes out, with all that they did: they have ended, and their segments are
+        closed. `starts` and `speakers` keep their length: who reads them counts."""
+        segments = {each for number in processes for each in self.processes.pop(number).segments}
+        self.dropped |= segments
+        suspensions = [each for each in self.suspensions if each.segment not in segments]
+        denials = [each for each in self.denials if each.segment not in segments]
+        less = len(self.suspensions) - len(suspensions) + len(self.denials) - len(denials)
+        self.bulk -= less + sum(self.segments.pop(each).bulk for each in segments)
+        self.suspensions, self.denials = suspensions, denials

@@ -93,6 +93,10 @@ class Map:
         """Write one value. Raises OSError (E2BIG when the map is full)."""
         self._element(_MAP_UPDATE, key, ctypes.create_string_buffer(value, len(value)))
 
+    def delete(self, key: bytes) -> None:
+        """Take one value away. Raises OSError (ENOENT when there is no such key)."""
+        self._element(_MAP_DELETE, key, None)
+
     def push(self, value: bytes) -> None:
         """Append to a QUEUE. Raises OSError (E2BIG when it is full)."""
         self._element(_MAP_UPDATE, b"", ctypes.create_string_buffer(value, len(value)))
