@@ -21,7 +21,10 @@ Counts = dict[tuple[int, int], Counter[str]]
 _ENTRY = re.compile(r"^(\d+) +(\w+)\(")
 _RESUMED = re.compile(r"^(\d+) +<\.\.\. (\w+) resumed>")
 _RESULT = re.compile(r" = (-?\d+|\?)(?: /\* (\d+) in strace's PID NS \*/)?")
+_NO_RESULT = re.compile(r" = \?(?: <unavailable>)?\s*$")
 _SUPERSEDED = re.compile(r"^(\d+) +\+\+\+ superseded by execve in pid (\d+)")
+# A thread that is superseded while its call is being written leaves that line as it is.
+_CUT_OFF = re.compile(r"^(\d+ +\w+\(.*?)(\d+ \+\+\+ superseded by execve in pid)", re.MULTILINE)
 _MAKES = {"clone", "clone3", "fork", "vfork"}
 
 STRACE = ["strace", "-f", "-qq", "--decode-pids=pidns", "-s0", "-e", "signal=none"]
@@ -43,7 +46,9 @@ class Log:
         self._pending: dict[int, str] = {}
         self._born: dict[int, tuple[int, int]] = {}
         self._open: dict[int, tuple[tuple[int, int], str]] = {}
-        lines = path.read_text(errors="replace").splitlines()
+        self._cut_off: list[tuple[tuple[int, int], str]] = []
+        text = _CUT_OFF.sub(r"\1 <unfinished ...>\n\2", path.read_text(errors="replace"))
+        lines = text.splitlines()
         self._find_births(lines)
         for line in lines:
             self._read(line)
@@ -52,6 +57,8 @@ class Log:
         """A child's calls may stand before the return of the clone that made it."""
         started: dict[int, str] = {}
         for line in lines:
+            if match := _SUPERSEDED.match(line):  # perhaps before the clone that made it returned
+                self._born.setdefault(int(match[2]), (int(match[1]), 1))
             if match := _ENTRY.match(line):
                 started[int(match[1])] = line
             elif not (match := _RESUMED.match(line)):
@@ -83,6 +90,8 @@ class Log:
 
     def _read(self, line: str) -> None:
         if match := _SUPERSEDED.match(line):
+            if cut_off := self._open.pop(int(match[1]), None):
+                self._cut_off.append(cut_off)  # another thread goes on under its id
             self._phase[int(match[1])] = self._phase[int(match[2])]
             self._pending[int(match[1])] = "execve("
             return
@@ -107,10 +116,11 @@ class Log:
         Whether the kernel made them is open: a tracee killed while it stops at the entry for its
         tracer leaves without making the call.
         """
-        return Counter(name for at, name in self._open.values() if at == key)
+        left = [*self._open.values(), *self._cut_off]
+        return Counter(name for at, name in left if at == key)
 
     def _leave(self, tid: int, name: str, text: str) -> None:
-        if not text.rstrip().endswith("= ?"):
+        if not _NO_RESULT.search(text):
             self._open.pop(tid, None)
         if self._result(text) != 0:
             return
