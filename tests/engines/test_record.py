@@ -169,15 +169,13 @@ print("begun", seen[-1].begun, "dropped", seen[-1].begun - len(seen[-1].processe
 """
 
 
-@pytest.mark.parametrize("name", ["docker", "containerd"])
-@pytest.mark.parametrize("latched", [False, True], ids=["plain", "latched"])
+@pytest.mark.parametrize(("name", "runtime"), [("docker", "runc"), ("containerd", "latched-runc")])
 def test_what_is_over_and_foreign_is_let_go_of_meanwhile(
-    request: pytest.FixtureRequest, name: str, latched: bool, tmp_path: Path,
+    request: pytest.FixtureRequest, name: str, runtime: str, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Other containers by the dozen, while one is recorded: and nothing of its own is missing."""
     engine: Engine = request.getfixturevalue(name)
-    runtime = "latched-runc" if latched else "runc"
     other = client_words(engine, monkeypatch, "/bin/false", runtime=runtime)
     script = "i=0; while test $i -lt 9; do /bin/sleep 0.5; i=$((i + 1)); done"
     words = client_words(engine, monkeypatch, "/bin/sh", "-c", script, runtime=runtime)
