@@ -23,8 +23,9 @@ from pathlib import Path
 from bench.paired import compare
 from seclatch.model.scan import Program
 from seclatch.scan.cache import Cache
-from seclatch.scan.program import Target, scan
+from seclatch.scan.program import scan
 from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.target import Target
 from tests.latch.oci import SCRIPTS
 from tests.scan import servers
 

@@ -11,9 +11,10 @@ import pytest
 from seclatch.scan import imports
 from seclatch.scan.cache import Cache
 from seclatch.scan.gates import knowledge
-from seclatch.scan.program import Target, scan
+from seclatch.scan.program import scan
 from seclatch.scan.rootfs import Rootfs
 from seclatch.scan.search import Module
+from seclatch.scan.target import Target
 from tests.libraries.suites import SUITES, libraries, root
 from tests.scan import traced
 from tests.scan.makers import callers, unexplained

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from seclatch.scan.cache import Cache
-from seclatch.scan.program import Target, scan
+from seclatch.scan.program import scan
 from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.target import Target
 from tests.libraries.suites import with_servers
 from tests.scan.servers import servers, trace
 

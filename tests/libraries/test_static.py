@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from seclatch.scan.cache import Cache
-from seclatch.scan.program import Target, scan
+from seclatch.scan.program import scan
 from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.target import Target
 from tests.libraries.suites import SUITES, busybox
 
 # A table of jumps in code, which is not read there: some part of it may be come to from anywhere.

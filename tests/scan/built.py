@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 
 from seclatch.scan.cache import Cache
-from seclatch.scan.program import Target, scan
+from seclatch.scan.program import scan
 from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.target import Target
 
 
 def calls(source: str, flags: list[str | Path], cache: Cache, directory: Path) -> set[str]:

@@ -11,9 +11,10 @@ import pytest
 from seclatch.scan.cache import Cache
 from seclatch.scan.gates import OLDEST, Gate, Version, knowledge
 from seclatch.scan.openings import Openings
-from seclatch.scan.program import Target, scan
+from seclatch.scan.program import scan
 from seclatch.scan.rootfs import Rootfs
 from seclatch.scan.search import Module
+from seclatch.scan.target import Target
 from tests.scan import traced
 from tests.scan.gated import CASES, HEADERS, KERNELS, NEVER
 from tests.scan.makers import callers, unexplained

@@ -9,8 +9,9 @@ import pytest
 
 from seclatch.model.scan import Program
 from seclatch.scan.cache import Cache
-from seclatch.scan.program import Target, scan
+from seclatch.scan.program import scan
 from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.target import Target
 
 BODIES = {
     "pam_start": ("int pam_start(); void *h; pam_start(v[0], v[0], &h, &h);", True),

@@ -10,8 +10,9 @@ import pytest
 
 from seclatch.model.scan import Program
 from seclatch.scan.cache import Cache
-from seclatch.scan.program import Target, scan
+from seclatch.scan.program import scan
 from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.target import Target
 from tests.scan import traced
 
 COMMANDS = tomllib.loads((Path(__file__).parent / "programs.toml").read_text())

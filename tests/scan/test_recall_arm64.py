@@ -14,8 +14,9 @@ import pytest
 
 from seclatch.model.scan import Program
 from seclatch.scan.cache import Cache
-from seclatch.scan.program import Target, scan
+from seclatch.scan.program import scan
 from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.target import Target
 from tests.arm64.__main__ import CACHE
 from tests.arm64.packages import Apt, unpack
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from seclatch.scan.cache import Cache
-from seclatch.scan.program import Target, scan
+from seclatch.scan.program import scan
 from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.target import Target
 from tests.scan.servers import MODULES, root, servers, trace
 
 # Of Debian 13's builds, with room for a package's next version.

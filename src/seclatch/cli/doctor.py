@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from seclatch.cli.profile.output import require_stdout
+from seclatch.cli.output import require_stdout
 from seclatch.host.check import Check, State, is_healthy
 from seclatch.report.text import printable
 

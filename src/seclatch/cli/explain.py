@@ -15,7 +15,7 @@ import click
 
 from seclatch.cli.complaint import complain
 from seclatch.cli.leave import leave
-from seclatch.cli.profile.output import require_stdout
+from seclatch.cli.output import require_stdout
 from seclatch.cli.words import Words
 from seclatch.errors import SeclatchError
 from seclatch.report.text import printable

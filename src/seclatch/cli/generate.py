@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seclatch.cli.profile.output import emit, warn
+from seclatch.cli.output import emit, warn
 from seclatch.report.text import printable
 
 if TYPE_CHECKING:

@@ -94,7 +94,7 @@ def command(
       seclatch ps --filtered --flat --profile strict.json
       seclatch ps --name 'containerd-shim*' --json
     """
-    from seclatch.cli.profile.output import require_stdout  # noqa: PLC0415 (--help needs no more)
+    from seclatch.cli.output import require_stdout  # noqa: PLC0415 (--help needs no more)
     from seclatch.process.selection import Selection  # noqa: PLC0415
     from seclatch.process.walk import Wish  # noqa: PLC0415
 

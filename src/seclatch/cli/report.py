@@ -58,7 +58,7 @@ def command(
       seclatch report --profile strict.json -o strict.html start.json
       seclatch report --scan app.scan.json --text start.json
     """
-    from seclatch.cli.profile.output import emit, is_terminal  # noqa: PLC0415 (--help needs no more)
+    from seclatch.cli.output import emit, is_terminal  # noqa: PLC0415 (--help needs no more)
     from seclatch.record import store  # noqa: PLC0415
     from seclatch.report.compose import compose  # noqa: PLC0415
 

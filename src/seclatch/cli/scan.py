@@ -86,7 +86,7 @@ def command(
       seclatch scan --entrypoint /usr/bin/redis-server --why execve rootfs
       seclatch generate nginx.recording.json --scan nginx.scan.json > nginx.json
     """
-    from seclatch.cli.profile.output import emit  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.cli.output import emit  # noqa: PLC0415 (--help needs none of it)
     from seclatch.errors import SeclatchError  # noqa: PLC0415
     from seclatch.report import scan as report  # noqa: PLC0415
 

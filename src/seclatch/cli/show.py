@@ -27,7 +27,7 @@ def command(by: str, as_json: bool, file: Path) -> None:
       seclatch show --by process nginx.recording.json
       seclatch show --json nginx.recording.json | jq .only_runtime
     """
-    from seclatch.cli.profile.output import require_stdout  # noqa: PLC0415 (--help needs no more)
+    from seclatch.cli.output import require_stdout  # noqa: PLC0415 (--help needs no more)
     from seclatch.record import store  # noqa: PLC0415
     from seclatch.report import progress  # noqa: PLC0415
     from seclatch.report import recording as report  # noqa: PLC0415

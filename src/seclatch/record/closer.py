@@ -7,10 +7,10 @@ import mmap
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import table
 from seclatch.record import layout, sights
-from seclatch.record.harvest import Ring
 from seclatch.record.layout import COUNT
 from seclatch.record.offsets import Offsets
 from seclatch.record.primitives import Maps
+from seclatch.record.ring import Ring
 from seclatch.record.sights import RING_SIZE, Flights, Sights
 from seclatch.record.witness import WitnessMaps, WitnessProgram, write_witness, write_witness_end
 from seclatch.system import bpf

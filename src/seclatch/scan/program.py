@@ -12,7 +12,7 @@ from seclatch.scan.gates import OLDEST, Version
 from seclatch.scan.lookups import UNNAMED_LIBRARY
 from seclatch.scan.reach import FUNCTION, Node, Reached, Reacher
 from seclatch.scan.rootfs import Rootfs
-from seclatch.scan.target import Target as Target  # noqa: PLC0414 (users of `scan` need it)
+from seclatch.scan.target import Target
 from seclatch.system import collector
 
 _LONGEST = 64

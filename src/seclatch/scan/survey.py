@@ -16,8 +16,9 @@ from seclatch.scan.cache import Cache
 from seclatch.scan.command import Command, Finder
 from seclatch.scan.elf import ElfError
 from seclatch.scan.gates import OLDEST, Version
-from seclatch.scan.program import Target, scan
+from seclatch.scan.program import scan
 from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.target import Target
 
 Progress = Callable[[int, int, str], None]
 """Called with how many programs are done, of how many, and the last one's path."""

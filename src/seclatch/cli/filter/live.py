@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from seclatch.cli.output import emit, warn
 from seclatch.cli.profile.diff import print_difference
-from seclatch.cli.profile.output import emit, warn
 from seclatch.errors import InputError
 from seclatch.filter.ask import Answer
 from seclatch.filter.decode import decode

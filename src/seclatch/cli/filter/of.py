@@ -9,7 +9,7 @@ import click
 
 from seclatch.cli.filter import live
 from seclatch.cli.filter.options import parse_arches
-from seclatch.cli.profile.output import emit, is_terminal, require_stdout, warn
+from seclatch.cli.output import emit, is_terminal, require_stdout, warn
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.process import Mode, Process, Thread

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from seclatch.cli.complaint import complain
+from seclatch.cli.output import require_stdout
 from seclatch.cli.profile.options import FILE, host_from, host_options
-from seclatch.cli.profile.output import require_stdout
 from seclatch.errors import InputError
 from seclatch.model.finding import Finding, Severity
 from seclatch.profile.check import check, check_program, not_a_profile, report

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from seclatch.cli.output import emit, warn
 from seclatch.cli.profile.options import given, host_from
-from seclatch.cli.profile.output import emit, warn
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from seclatch.cli.output import emit, warn
 from seclatch.cli.profile.options import FILE, given, host_from, host_options
-from seclatch.cli.profile.output import emit, warn
 from seclatch.filter.verify import refusal
 from seclatch.model.filter import Filter
 from seclatch.model.quotation import cut

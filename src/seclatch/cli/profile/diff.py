@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from seclatch.cli.output import require_stdout
 from seclatch.cli.profile.options import FILE, given, host_from, host_options
-from seclatch.cli.profile.output import require_stdout
 from seclatch.profile.compare import Change, Difference, Effect, diff_sides, report
 from seclatch.profile.refusal import Runtime
 from seclatch.profile.side import side

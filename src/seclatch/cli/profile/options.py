@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from seclatch.cli.profile.output import warn
+from seclatch.cli.output import warn
 from seclatch.model import capability
 from seclatch.model.arch import Arch
 from seclatch.profile.given import Given, give, require_action

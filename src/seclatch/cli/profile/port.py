@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from seclatch.cli.output import emit, warn
 from seclatch.cli.profile.options import FILE
-from seclatch.cli.profile.output import emit, warn
 from seclatch.errors import InputError
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile

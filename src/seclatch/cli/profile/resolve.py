@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from seclatch.cli.output import emit, warn
 from seclatch.cli.profile.options import FILE, host_from, host_options
-from seclatch.cli.profile.output import emit, warn
 from seclatch.profile.export.oci import document
 from seclatch.profile.given import give
 from seclatch.profile.source import read

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from seclatch.cli.output import require_stdout, warn
 from seclatch.cli.profile.options import FILE, given, host_from, host_options
-from seclatch.cli.profile.output import require_stdout, warn
 from seclatch.errors import InputError
 from seclatch.filter.ask import Answer, ask
 from seclatch.filter.expectation import Result, parse_table, run_table

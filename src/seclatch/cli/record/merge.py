@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from seclatch.cli.profile.output import is_terminal
+from seclatch.cli.output import is_terminal
 from seclatch.errors import SeclatchError
 from seclatch.report.text import printable
 

@@ -12,7 +12,7 @@ import click
 
 from seclatch.cli.lazy import OpenCommand
 from seclatch.cli.leave import leave
-from seclatch.cli.profile.output import is_terminal
+from seclatch.cli.output import is_terminal
 from seclatch.cli.record import voice
 from seclatch.cli.words import Words
 from seclatch.errors import SeclatchError
