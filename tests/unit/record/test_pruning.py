@@ -7,7 +7,7 @@ import pytest
 from seclatch.record import pruning
 from seclatch.record.attribution import find_kept
 from seclatch.record.pruning import Pruner, find_foreign
-from seclatch.record.trace import UNIT, FirstDenial, Trace
+from seclatch.record.trace import UNIT, FirstDenial, Suspension, Trace
 from tests.unit.record.test_attribution import ID, OTHER, shim
 from tests.unit.record.traces import Story
 
@@ -86,12 +86,13 @@ def test_its_weight_goes_with_it() -> None:
     before = trace.bulk
     trace.segments[segment].calls.update({(False, number): 1 for number in range(2 * UNIT)})
     trace.denials.append(FirstDenial(3, segment, 1, (False, 1), 1))
-    trace.bulk += 1
+    trace.suspensions.append(Suspension(3, segment, 1, lifted=True))
+    trace.bulk += 2
     end(trace, *foreign)
-    assert trace.bulk == before + 3
+    assert trace.bulk == before + 4
     trace.drop(find_foreign(trace, LATER))
     assert trace.bulk == len(trace.segments)
-    assert trace.denials == []
+    assert trace.denials == trace.suspensions == []
 
 
 def test_nothing_is_looked_for_where_there_is_little(monkeypatch: pytest.MonkeyPatch) -> None:
