@@ -59,6 +59,23 @@ def test_where_the_filter_begins(
         assert kept is None or kept["open"] == ALLOWED
 
 
+@pytest.mark.parametrize("engine", ["docker", "podman"], indirect=True)
+def test_what_docker_s_default_allows_for_recorded_arguments_is_not_called_denied(
+    engine: Engine, runtime: str, recorded: Recorded, tmp_path: Path  # noqa: F811
+) -> None:  # fmt: skip
+    """It has conditions on clone's flags and socket's family, which fork(2) and wget satisfy."""
+    fork_and_connect = "/bin/busybox wget -q -O- http://127.0.0.1:9/; /bin/true; :"
+    done, recording = recorded(
+        lambda: engine.run("/bin/sh", "-c", fork_and_connect, runtime=f"latched-{runtime}")
+    )
+    assert done.returncode == 0, done.stderr
+    used = {each.name for each in recording.calls if each.stage == "program"}
+    assert {"socket", "clone"} <= used
+    fit = report(recording, tmp_path)["fit"]
+    assert fit["profile"]["partly"] > 0
+    assert not {"socket", "clone"} & {*fit["refused"], *fit["refused_for_some"]}
+
+
 def test_a_container_without_a_profile(
     engine: Engine, runtime: str, recorded: Recorded, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip

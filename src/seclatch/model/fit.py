@@ -19,18 +19,21 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
     """A profile beside a recording; without a profile only the sizes of others are known.
 
-    `unused` are calls that it allows and the program never made, `refused` those that it denies
-    (for some arguments at least) and the program made or tried, `runtime_refused` the same for the
-    runtime's own under its filter, which matters without the latch. `generated` is the text of a
-    profile for the program alone; where there is none, `why_not` says why. `warnings` is what to
-    know of it, a sentence each.
+    `unused` are calls that it allows and the program never made. `refused` are calls that it denies
+    with arguments that the program passed; `refused_for_some` those that it denies for some
+    arguments, where the recording does not have the arguments that decide. `runtime_refused` and
+    `runtime_refused_for_some` are the same for the runtime under its filter, which matters without
+    the latch. `generated` is the text of a profile for the program alone; where there is none,
+    `why_not` says why. `warnings` is what to know of it, a sentence each.
     """
 
     arch: str
     profile: Size | None
     unused: list[str]
     refused: list[str]
+    refused_for_some: list[str]
     runtime_refused: list[str]
+    runtime_refused_for_some: list[str]
     program: Size | None
     generated: str
     why_not: str

@@ -17,6 +17,7 @@ from seclatch.model.syscall import table
 from seclatch.profile import meaning
 from seclatch.profile.export.formats import write
 from seclatch.profile.generate import Options, generate
+from seclatch.profile.recorded_arguments import Judgement, judge, recorded_values
 
 
 class _Default(msgspec.Struct, frozen=True):
@@ -35,15 +36,18 @@ def fit(recording: Recording, profile: Profile | None = None, name: str = "") ->
     """
     arch = Arch.parse(recording.hosts[0].arch) if recording.hosts else Arch.native()
     program = _tried(recording, Stage.PROGRAM, arch)
-    runtime = _tried(recording, Stage.FILTERED_INIT, arch)
     read = meaning.read(profile, arch) if profile else None
+    denied = _judged(recording, Stage.PROGRAM, arch, read)
+    runtime_denied = _judged(recording, Stage.FILTERED_INIT, arch, read)
     generated, why_not, warnings = _generate(recording)
     return Fit(
         arch=arch.title,
         profile=_size(read, name, arch) if read else None,
         unused=_open(read, arch, program) if read else [],
-        refused=sorted(n for n in program if not read.always_executes(n)) if read else [],
-        runtime_refused=sorted(n for n in runtime if not read.always_executes(n)) if read else [],
+        refused=denied[Judgement.DENIED],
+        refused_for_some=denied[Judgement.UNDECIDED],
+        runtime_refused=runtime_denied[Judgement.DENIED],
+        runtime_refused_for_some=runtime_denied[Judgement.UNDECIDED],
         program=_size(meaning.read(generated, arch), "for the program alone", arch)
         if generated
         else None,
@@ -79,6 +83,18 @@ def _tried(recording: Recording, stage: Stage, arch: Arch) -> set[str]:
         for each in entries(recording)
         if each.stage == stage.value and each.arch == arch.title and each.name
     }
+
+
+def _judged(
+    recording: Recording, stage: Stage, arch: Arch, read: meaning.Meaning | None
+) -> dict[Judgement, list[str]]:
+    """Sort a stage's calls by what the profile does to them with their recorded arguments."""
+    calls: dict[Judgement, list[str]] = {each: [] for each in Judgement}
+    if read:
+        values = recorded_values(recording, stage.value, arch)
+        for name in sorted(_tried(recording, stage, arch)):
+            calls[judge(read, name, values.get(name, {}))].append(name)
+    return calls
 
 
 def _open(read: meaning.Meaning, arch: Arch, used: set[str]) -> list[str]:

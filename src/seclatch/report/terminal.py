@@ -133,14 +133,21 @@ def _show_fit(fit: Fit, console: Console) -> None:
             table.add_row(_safe(size.name), str(size.open), _bar(size), _partly(size))
     console.print(table)
     if fit.profile and fit.program:
-        for text, names in (
-            ("denies, though the program used it", fit.refused),
-            ("denies, though the runtime needs it", fit.runtime_refused),
-            ("allows, though the program never used it", fit.unused),
-        ):
+        for text, names in _denied_and_unused(fit):
             console.print(f"{text}: {_safe(' '.join(names)) or 'nothing'}")
     for warning in [*fit.warnings, *([fit.why_not] if fit.why_not else [])]:
         console.print(f"[yellow]note:[/] {_safe(warning)}")
+
+
+def _denied_and_unused(fit: Fit) -> Iterator[tuple[str, list[str]]]:
+    undecided = "denies for some arguments, and the recording does not tell whether for the"
+    yield "denies, though the program used it", fit.refused
+    if fit.refused_for_some:
+        yield f"{undecided} program's", fit.refused_for_some
+    yield "denies, though the runtime needs it", fit.runtime_refused
+    if fit.runtime_refused_for_some:
+        yield f"{undecided} runtime's", fit.runtime_refused_for_some
+    yield "allows, though the program never used it", fit.unused
 
 
 def _bar(size: Size) -> str:

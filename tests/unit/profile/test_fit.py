@@ -32,7 +32,7 @@ def test_what_is_allowed_for_some_arguments_is_counted_apart() -> None:
     held = fit(recording(calls("program", "socket")), profile("socket", args=args), "x")
     assert held.profile
     assert (held.profile.open, held.profile.partly) == (1, 1)
-    assert held.refused == ["socket"]
+    assert (held.refused, held.refused_for_some) == ([], ["socket"])
 
 
 def test_what_every_argument_satisfies_is_allowed() -> None:

@@ -9,14 +9,15 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from seclatch.model.recording import Recording
+from seclatch.model.recording import Argument, Recording
 from seclatch.profile.fit import fit
+from seclatch.profile.load import parse
 from seclatch.report.compose import compose
 from seclatch.report.document import Report, make_schema
 from seclatch.report.html import render
 from seclatch.report.terminal import render as render_text
 from seclatch.report.text import printable
-from tests.unit.recordings import recordings
+from tests.unit.recordings import calls, recording, recordings
 from tests.unit.report.starts import HOSTILE, crowd, start
 
 SCHEMA = Path(__file__).parents[3] / "src/seclatch/data/schemas/report-1.json"
@@ -42,6 +43,26 @@ def test_hostile_text_stays_text() -> None:
     assert "\u202e" not in page and "\x1b" not in page
     assert "{{ 7 * 7 }}" in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.parametrize("value", [2, 40, None])
+def test_a_conditional_rule_is_judged_by_the_recorded_argument(value: int | None) -> None:
+    """The page's red border and the text's list name what was denied, and no more."""
+    args = [{"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]
+    rule = {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": args}
+    profile = parse(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]}), "x")
+    made = recording(
+        calls("program", "socket"),
+        arguments=[] if value is None else [Argument(
+            stage="program", arch="x86_64", name="socket", index=0, value=value, count=1
+        )],
+    )  # fmt: skip
+    shown = compose(made, fit(made, profile, "x"))
+    page, text = render(shown), render_text(shown, 200)
+    assert ('class="card bad"' in page) == (value == 40)
+    assert ("denies, though the program used it: socket" in text) == (value == 40)
+    assert ("For some arguments" in page) == (value is None)
+    assert ("for some arguments, and the recording does not tell" in text) == (value is None)
 
 
 def test_a_name_of_a_megabyte_is_cut() -> None:
