@@ -21,6 +21,7 @@
 #include "guard.h"
 
 enum { SET_DUMPABLE = 4 };	/* PR_SET_DUMPABLE */
+enum { SET_OPTIONS = 0x4200, KILL_AT_EXIT = 1 << 20 };	/* ptrace(2) */
 
 #ifdef SYS_setfsuid32	/* 32-bit ARM: the others have 16 bits (setfsuid(2)) */
 enum { SET_FSUID = SYS_setfsuid32, SET_FSGID = SYS_setfsgid32 };
@@ -38,19 +39,30 @@ int guard(struct injection *injection)
 	return err || result >= 0 ? err : (int)-result;
 }
 
-int guard_at_birth(pid_t pid)
+static int set_options(pid_t pid, long options)
+{
+	return syscall(SYS_ptrace, (long)SET_OPTIONS, (long)pid, 0L, options) ? errno : 0;
+}
+
+/* Should the tracer die in between, the newborn must not go on with registers that are not its own and
+ * with its signals blocked: PTRACE_O_EXITKILL. */
+int guard_at_birth(pid_t pid, long options)
 {
 	struct injection injection;
 	int err;
 
 	if (!CAN_ENTER || syscall(SYS_tgkill, (long)pid, (long)pid, 0L))
 		return 0;
-	err = inject_begin_at_birth(&injection, pid);
+	err = set_options(pid, options | KILL_AT_EXIT);
+	if (!err)
+		err = inject_begin_at_birth(&injection, pid);
 	if (err == ENOEXEC)	/* of another size; or no newborn: its stop is the end of another */
-		return 0;
+		return set_options(pid, options);
 	if (!err)
 		err = guard(&injection);
-	return err ? err : inject_end(&injection);
+	if (!err)
+		err = inject_end(&injection);
+	return err ? err : set_options(pid, options);
 }
 
 struct credentials {

@@ -5,9 +5,10 @@
 #include "inject.h"
 #include "latch.h"
 
-/* At a tracee's first stop, if it is a process and not a thread: that nobody may write to its memory
- * (PR_SET_DUMPABLE, 0).  0 or an errno; a tracee that cannot be entered is left as it is. */
-int guard_at_birth(pid_t pid);
+/* At a tracee's first stop, if it is a process and not a thread: makes its memory one that no other
+ * process may write to (PR_SET_DUMPABLE, 0).  `options` are its PTRACE_O_*, which it has afterwards.  0
+ * or an errno; a tracee that cannot be entered is left as it is. */
+int guard_at_birth(pid_t pid, long options);
 
 /* The same within an injection. */
 int guard(struct injection *injection);

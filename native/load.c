@@ -155,12 +155,8 @@ static bool spoils_setuid(pid_t tid, const struct task *task)
 static bool replace_load(struct load *load, struct injection *injection, const struct task *task,
 			 const struct at_call *call)
 {
-	pid_t tid = injection->pid;
 	int err;
 
-	if (syscall(SYS_ptrace, (long)SETOPTIONS, (long)tid, 0L,
-		    (long)(LOADED_OPTIONS | ON_EXIT)))
-		return errno == ESRCH;
 	load->loader = task->process;
 	if (task->no_new_privs && !(exact.flags & NEW_LISTENER)) {
 		err = hold(load, injection);
@@ -176,6 +172,14 @@ static bool replace_load(struct load *load, struct injection *injection, const s
 	return !err || err == ESRCH ||
 	       fail(load, "the runtime's load of its filter could not be replaced",
 		    "run the runtime from a rootless engine, or in a user namespace (unshare -r)");
+}
+
+/* Before the first change to a tracee that must not go on without this tracer: a runtime whose load
+ * was cancelled would take the result of what it was made to call for the kernel's answer to it. */
+static int end_with_tracer(pid_t tid, int options)
+{
+	return syscall(SYS_ptrace, (long)SETOPTIONS, (long)tid, 0L,
+		       (long)(LOADED_OPTIONS | options)) ? errno : 0;
 }
 
 bool load_at_call(struct load *load, pid_t tid)
@@ -197,7 +201,9 @@ bool load_at_call(struct load *load, pid_t tid)
 	if (spoils_setuid(tid, &task))
 		return fail(load, "no CAP_SYS_PTRACE, and no user namespace of the container's own",
 			    "give the engine CAP_SYS_PTRACE, or set no_new_privs");
-	err = inject_begin_instead(&injection, tid);
+	err = end_with_tracer(tid, ON_EXIT);
+	if (!err)
+		err = inject_begin_instead(&injection, tid);
 	if (!err)
 		err = take_program(&injection, address);
 	if (!err)
@@ -231,8 +237,10 @@ static struct injection at_exec;
 
 static bool inject(pid_t pid, const struct filter *filter, long *result)
 {
-	int err = inject_begin(&at_exec, pid);
+	int err = end_with_tracer(pid, 0);
 
+	if (!err)
+		err = inject_begin(&at_exec, pid);
 	if (!err)
 		err = inject_guarded(&at_exec, filter, result);
 	if (!err && !*result)
@@ -275,7 +283,7 @@ bool load_at_exec(struct load *load, pid_t pid)
 
 bool load_killed(struct load *load, pid_t pid)
 {
-	return load->loader == pid && !load->held && !load->problem.reason &&
+	return load->loader && load->loader == pid && !load->held && !load->problem.reason &&
 	       !fail(load, "the profile killed the runtime at a call that the gate does not open",
 		     "set no_new_privs, with which no gate is needed, or answer with SCMP_ACT_ERRNO");
 }

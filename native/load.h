@@ -14,7 +14,7 @@
 
 #include "latch.h"
 
-/* What the tracees are given from the load on: PTRACE_O_TRACESYSGOOD, fork, vfork, clone, exec,
+/* What the tracees are given from the load on, before it is touched: PTRACE_O_TRACESYSGOOD, fork, vfork, clone, exec,
  * seccomp as in trace.c, and PTRACE_O_EXITKILL.  Only the tracer knows the held filter, and only it
  * closes the gate: its death must be the end of what has not been exec'd yet. */
 enum { LOADED_OPTIONS = 1 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 7 | 1 << 20 };

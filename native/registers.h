@@ -83,7 +83,8 @@ static inline void registers_set_result(struct registers *registers, long result
 	registers->user.orig_rax = (unsigned long)-1;
 }
 
-/* At the entry into a system call: that none be made.  (The kernel makes call -1, there is none.) */
+/* At the entry into a system call: cancels it, with the result -ENOSYS, which the kernel has put into
+ * rax before the entry. */
 static inline int registers_cancel(pid_t pid, const struct registers *registers)
 {
 	struct registers changed = *registers;
@@ -148,10 +149,17 @@ static inline void registers_set_result(struct registers *registers, long result
 
 static inline int registers_cancel(pid_t pid, const struct registers *registers)
 {
-	int none = -1;
+	struct registers changed = *registers;
+	int none = -1, err;
 	struct iovec number = { &none, sizeof none };
 
-	(void)registers;	/* NT_ARM_SYSTEM_CALL: x8 is not looked at any more */
+	/* a call that is not made leaves x0 as it is (arch/arm64/kernel/syscall.c): its first argument
+	 * would be its result, and 1 is no error */
+	changed.user.regs[0] = (unsigned long)-ENOSYS;
+	err = registers_set(pid, &changed);
+	if (err)
+		return err;
+	/* NT_ARM_SYSTEM_CALL: x8 is not looked at any more */
 	return syscall(SYS_ptrace, 0x4205L, (long)pid, 0x404L, &number) ? errno : 0;
 }
 

@@ -282,8 +282,10 @@ static void on_clone(const struct trace *trace, pid_t parent)
  * of before is not this tracee's: a runtime whose init was killed still runs the host's hooks. */
 static bool guard_newborn(struct trace *trace, pid_t pid)
 {
-	int err = trace->road == ROAD_SUSPEND ? guard_at_birth(pid) : 0;
+	int err = 0;
 
+	if (trace->road == ROAD_SUSPEND && pid != trace->front)
+		err = guard_at_birth(pid, INIT_OPTIONS | lifting(trace->road));
 	if (!err || err == ESRCH)
 		return true;
 	trace->load.problem = (struct refusal){ "the memory of the runtime's init could not be guarded "
