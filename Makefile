@@ -13,7 +13,7 @@ DEV_STAMP := $(VENV)/.dev
 WHEEL_STAMP := $(VENV)/.wheels
 
 .PHONY: setup demo test man docs lint bench clean test-packages wheels test-wheels test-arm64 \
-	test-arm64-programs test-libraries
+	test-arm64-programs test-libraries sweep
 
 setup: $(STAMP)
 	@:
@@ -58,6 +58,11 @@ $(WHEEL_STAMP): $(DEV_STAMP)
 test-arm64: $(WHEEL_STAMP)
 	@tools/need $(ARM64_PACKAGES)
 	$(VENV)/bin/python -m tests.arm64 $(ARM64_ARGS)
+
+# Kills the latch's tracer at every point of every kind of start; docs/sweep.md has the counts.
+sweep: $(DEV_STAMP)
+	@tools/need $(RUNTIME_PACKAGES)
+	$(VENV)/bin/python -m tests.sweep $(SWEEP_ARGS)
 
 # What is known of C libraries and OpenSSL, against those of older and newer Debian suites.
 test-libraries: test-packages $(DEV_STAMP)

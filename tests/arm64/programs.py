@@ -13,8 +13,9 @@ SOURCES = Path(__file__).parents[1] / "programs"
 
 # Those that the tests use which run in the guest; some of the others are for x86 alone.
 TARGETS = (
-    "denials", "errnos", "exit0", "exit42", "facts", "first_denied", "get_filter", "intruder",
-    "nonleader_exec", "opens_gate", "own_filter", "under_filter", "vforks", "whoami",
+    "bound", "denials", "errnos", "exit0", "exit42", "facts", "first_denied", "get_filter",
+    "intruder", "kill_tracer", "nonleader_exec", "opens_gate", "own_filter", "under_filter",
+    "vforks", "whoami",
 )  # fmt: skip
 
 # The flags with which the latch is built: a libc is compiled for every other set of them.

@@ -1,0 +1,110 @@
+"""A sweep: all points of one kind of start, by several workers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.sweep.starts import Kind, Outcome, Stage
+
+Point = tuple[int, str]  # the tracer, and where it is killed, as kill_tracer takes it
+
+
+@dataclass
+class Result:
+    """What became of the starts of one kind."""
+
+    kind: Kind
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    calls: tuple[int, ...] = ()  # of each tracer in one start
+
+    def add(self, point: Point, outcome: Outcome) -> None:
+        """Count one start."""
+        self.counts[outcome.word] += 1
+        if outcome.fault:
+            self.faults.append(f"{self.kind}, tracer {point[0]} at {point[1]}: {outcome.word}: "
+                               f"{outcome.detail}")  # fmt: skip
+
+    @property
+    def points(self) -> int:
+        """At how many a tracer was killed."""
+        return self.counts.total() - self.counts["whole"]
+
+
+@dataclass
+class Sweep:
+    """Starts of one kind; `folder` is reachable for every user."""
+
+    kind: Kind
+    folder: Path
+    root: Path
+    killer: Path
+    front: Path | None = None
+    workers: int = os.cpu_count() or 1
+    calls: tuple[int, ...] = ()
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[Stage]:
+        """A place for one worker."""
+        folder = self.folder / f"{str(self.kind).replace(', ', '-').replace(' ', '-')}-{name}"
+        made = Stage(self.kind, folder, self.root, self.killer, self.front)
+        with made.ready():
+            yield made
+
+    def points_from_load(self) -> list[Point]:
+        """Each call from the load to the release. Their number differs a little from start to start
+        where the runtime has threads: a few more, at which no tracer is killed then."""
+        with self.stage("counting") as stage:
+            outcomes = [stage.kill(self.kind.tracer, f"+{10**6}") for _ in range(3)]
+        assert {each.word for each in outcomes} == {"whole"}, outcomes
+        count = max(each.report[f"points{self.kind.tracer}"] for each in outcomes)
+        return [(self.kind.tracer, f"+{n}") for n in range(count + 1)]
+
+    def points(self) -> list[Point]:
+        """Each call of each tracer, the like of which has not come twice before."""
+        found: list[Point] = []
+        with self.stage("counting-all") as stage:
+            for tracer in (1, 2):
+                outcomes = [stage.kill(tracer, "-") for _ in range(3)]
+                assert {each.word for each in outcomes} == {"whole"}, outcomes
+                count = max(each.report[f"points{tracer}"] for each in outcomes)
+                self.calls += (max(each.report[f"calls{tracer}"] for each in outcomes),)
+                found += [(tracer, str(n)) for n in range(count)]
+        return found
+
+    def run(self, points: Sequence[Point]) -> Result:
+        """Kill at all of them; each worker on a processor of its own."""
+        todo: queue.SimpleQueue[Point] = queue.SimpleQueue()
+        for point in points:
+            todo.put(point)
+        result, lock = Result(self.kind, calls=self.calls), threading.Lock()
+        errors: list[BaseException] = []
+
+        def work(number: int) -> None:
+            processors = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(0, {processors[number % len(processors)]})  # of this thread
+            try:
+                with self.stage(f"worker{number}") as stage, contextlib.suppress(queue.Empty):
+                    while True:
+                        point = todo.get_nowait()
+                        outcome = stage.kill(*point)
+                        with lock:
+                            result.add(point, outcome)
+            except BaseException as error:  # raised again below, in the caller's thread
+                errors.append(error)
+
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(self.workers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+        return result
