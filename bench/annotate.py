@@ -13,10 +13,10 @@ import msgspec
 
 from bench.paired import compare
 from bench.start import make_rootfs
-from seclatch.engines.recorder import make_script
-from seclatch.model.limits import Limits
+from seclatch.engines.annotation_recorder import make_script
 from seclatch.model.origin import ContainerImage
-from seclatch.record import store
+from seclatch.model.recorder_limits import Limits
+from seclatch.recording.files import recording_file
 from tests.latch.oci import SCRIPTS, copy_front, make_bundle
 
 FILES = 10_000
@@ -66,7 +66,7 @@ def merge_many(folder: Path) -> None:
     many = folder / "many"
     many.mkdir()
     made = folder / "x.json"
-    recording = store.read(made)
+    recording = recording_file.read(made)
     size = 0
     for number in range(FILES):
         image = ContainerImage(name="bench", digest=f"sha256:{number % 5:064x}")

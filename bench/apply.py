@@ -14,8 +14,8 @@ from pathlib import Path
 from bench.paired import compare
 from bench.start import default_like
 from seclatch.apply import loadable
-from seclatch.profile.load import parse
-from seclatch.runtime.latch import find_latch
+from seclatch.profile.parse.load_profile import parse
+from seclatch.runtime.find_latch import find_latch
 
 PROGRAM = "/usr/bin/true"
 
@@ -37,8 +37,12 @@ def report(runs: int) -> None:
             ours,
             runs,
         )
-        row("apply: bwrap", ["sh", "-c", BWRAP, "sh", str(code), PROGRAM], ["sh", "-c", 'exec "$@"',
-            "sh", *ours], runs)  # fmt: skip
+        row(
+            "apply: bwrap",
+            ["sh", "-c", BWRAP, "sh", str(code), PROGRAM],
+            ["sh", "-c", 'exec "$@"', "sh", *ours],
+            runs,
+        )
         row("apply: python, profile", bare, [*python, str(profile), PROGRAM], runs)
 
 

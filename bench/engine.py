@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.paired import HEADER, Pair, compare
 from bench.start import default_like
-from seclatch.runtime.latch import find_latch
+from seclatch.runtime.find_latch import find_latch
 from tests.engines.conftest import make_front
 from tests.engines.docker import Docker
 from tests.engines.host import ENVIRONMENT, PrivateHost

@@ -24,8 +24,12 @@ from tests.explain.corpus import Truth, all_setups, denying, find_mistakes, make
 from tests.latch.oci import SCRIPTS
 
 SECLATCH = str(SCRIPTS / "seclatch")
-ENGINE_CALLS = {("runc", False): "capset", ("runc", True): "getdents64",
-                ("crun", False): "setresuid", ("crun", True): "execve"}  # fmt: skip
+ENGINE_CALLS = {
+    ("runc", False): "capset",
+    ("runc", True): "getdents64",
+    ("crun", False): "setresuid",
+    ("crun", True): "execve",
+}
 
 
 @dataclass
@@ -46,8 +50,12 @@ class Tally:
         self.flawless += not mistakes
         self.falsely_blamed += document["seccomp"] is True and truth.seccomp is not True
         fatal = {one["syscall"] for one in document["denials"] if one["fatal"]}
-        self._count("seccomp", truth.seccomp is True and document["seccomp"] is True,
-                    document["seccomp"] is True, truth.seccomp is True)  # fmt: skip
+        self._count(
+            "seccomp",
+            truth.seccomp is True and document["seccomp"] is True,
+            document["seccomp"] is True,
+            truth.seccomp is True,
+        )
         self._count("cause", document["cause"] == truth.cause, True, True)
         if truth.stage:
             self._count("stage", document["stage"] == truth.stage, True, True)
@@ -71,13 +79,17 @@ class Tally:
 
     def show(self) -> None:
         """Print precision and recall by question."""
-        print(f"{self.flawless} of {self.setups} set-ups explained without a mistake, "
-              f"{self.falsely_blamed} falsely blamed on seccomp")  # fmt: skip
+        print(
+            f"{self.flawless} of {self.setups} set-ups explained without a mistake, "
+            f"{self.falsely_blamed} falsely blamed on seccomp"
+        )
         print(f"{'':<10} {'precision':>9} {'recall':>9}")
         for what in self.wanted:
             right, given, wanted = self.right[what], self.given[what], self.wanted[what]
-            print(f"{what:<10} {right / max(given, 1):9.3f} {right / max(wanted, 1):9.3f}"
-                  f"   ({right} right, {given} given, {wanted} wanted)")  # fmt: skip
+            print(
+                f"{what:<10} {right / max(given, 1):9.3f} {right / max(wanted, 1):9.3f}"
+                f"   ({right} right, {given} given, {wanted} wanted)"
+            )
 
 
 def explain(words: list[str], file: Path) -> dict[str, Any]:
@@ -118,13 +130,25 @@ def engine_setups(folder: Path) -> Iterator[tuple[dict[str, Any], list[str], Tru
     """Options and words of `Engine.run`, and the truth."""
     for number, ((runtime, quiet), call) in enumerate(ENGINE_CALLS.items()):
         names = frozenset({call})
-        for n, (profile, words, truth) in enumerate([
-            (denying(call), ["/bin/true"],
-             Truth(True, "runtime-denied", "filtered-init", names, names)),
-            (denying("mkdir"), ["/bin/mkdir", "/x"],
-             Truth(True, "program-denied", "program", frozenset({"mkdir"}))),
-            (denying("swapon"), ["/bin/cat", "/nowhere"], Truth(False, "missing-file", "program")),
-        ]):  # fmt: skip
+        for n, (profile, words, truth) in enumerate(
+            [
+                (
+                    denying(call),
+                    ["/bin/true"],
+                    Truth(True, "runtime-denied", "filtered-init", names, names),
+                ),
+                (
+                    denying("mkdir"),
+                    ["/bin/mkdir", "/x"],
+                    Truth(True, "program-denied", "program", frozenset({"mkdir"})),
+                ),
+                (
+                    denying("swapon"),
+                    ["/bin/cat", "/nowhere"],
+                    Truth(False, "missing-file", "program"),
+                ),
+            ]
+        ):
             file = folder / f"engine{number}-{n}.json"
             file.write_text(json.dumps(profile))
             yield {"runtime": runtime, "no_new_privs": quiet, "profile": file}, words, truth

@@ -39,9 +39,11 @@ def cost(folder: Path, runs: int) -> None:
             if (name, kind) == (DOCKER, "cpu"):
                 continue
             pairs = zip(
-                getattr(costs[name, True], kind), fixed, getattr(costs[name, False], kind),
+                getattr(costs[name, True], kind),
+                fixed,
+                getattr(costs[name, False], kind),
                 strict=True,
-            )  # fmt: skip
+            )
             ratio = statistics.median((a - extra) / b for a, extra, b in pairs)
             print(f"{name + ', ' + kind:<25} {ratio:6.3f} times as much, beside that (n={runs})")
 

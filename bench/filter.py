@@ -10,17 +10,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from seclatch.filter.boundary import boundary_calls
+from seclatch.filter.boundary_calls import boundary_calls
 from seclatch.filter.decompile import decompile
 from seclatch.filter.disassemble import disassemble
-from seclatch.filter.evaluate import Evaluator
+from seclatch.filter.evaluate_calls import Evaluator
 from seclatch.filter.simulate import simulate
 from seclatch.filter.verify import refusal
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import load
-from seclatch.profile.resolve import Engine, Host, narrow
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
+from seclatch.profile.parse.load_profile import load
 
 PROFILE = Path("/usr/share/containers/seccomp.json")
 ARCHES = (Arch.X86_64, Arch.X86, Arch.X32)

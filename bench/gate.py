@@ -34,16 +34,20 @@ def measure(name: str, runs: int) -> None:
         root = make_rootfs(path)
         for road, no_new_privs in (("gate", False), ("hold", True)):
             bundle = make_bundle(
-                path / road, root, ["/bin/true"], seccomp=default_like(),
+                path / road,
+                root,
+                ["/bin/true"],
+                seccomp=default_like(),
                 no_new_privileges=no_new_privs,
-            )  # fmt: skip
+            )
 
             def run(latched: bool, bundle: Any = bundle) -> Any:
                 runtime = Runtime(name, latched=latched, options=OPTIONS[name])
                 mode = ["env", f"SECLATCH_MODE={'gate' if latched else 'plain'}"]
                 return lambda n: [
-                    *mode, *runtime.argv("run", "--bundle", bundle.path, f"{CONTAINER}-{n}")
-                ]  # fmt: skip
+                    *mode,
+                    *runtime.argv("run", "--bundle", bundle.path, f"{CONTAINER}-{n}"),
+                ]
 
             print(
                 compare(f"{name} run true ({road})", run(False), run(True), runs).row(), flush=True

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from bench.filter import PROFILE
 from bench.paired import compare
-from seclatch.filter.boundary import boundary_calls
+from seclatch.filter.boundary_calls import boundary_calls
 from seclatch.model.arch import Arch
-from seclatch.model.call import Call
 from seclatch.model.filter import Filter
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import load
-from seclatch.profile.resolve import Engine, Host, narrow
+from seclatch.model.seccomp_data import Call
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
+from seclatch.profile.parse.load_profile import load
 from tests.kernel import simulator
 from tests.latch.oci import SCRIPTS
 
@@ -48,8 +48,9 @@ def write_rows(folder: Path, program: Filter, sim: Path, code: Path) -> tuple[Pa
     calls = every[:: len(every) // ROWS][:ROWS]
     script, table = folder / "rows.sh", folder / "rows.txt"
     script.write_text("".join(f"{sim} -f {code} -a x86_64 {_words(call)}\n" for call in calls))
-    table.write_text("".join(f"x86_64 #{c.number}({', '.join(map(str, c.args))}) ALLOW\n"
-                             for c in calls))  # fmt: skip
+    table.write_text(
+        "".join(f"x86_64 #{c.number}({', '.join(map(str, c.args))}) ALLOW\n" for c in calls)
+    )
     return script, table
 
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bench.paired import compare
-from seclatch.record import store
+from seclatch.recording.files import recording_file
 from tests.latch.oci import SCRIPTS
 from tests.unit.report.starts import crowd
 
@@ -17,13 +17,17 @@ def report(runs: int) -> None:
         print(f"{'':<28} {'jq':>12} {'report':>12}   {'ratio':>6}  (quartiles)")
         for processes in (30, 10_000):
             file, page = Path(folder, "x.json"), Path(folder, "x.html")
-            store.write(file, crowd(processes))
+            recording_file.write(file, crowd(processes))
             pair = compare(
                 f"{processes:,} processes",
                 lambda _, file=file: ["jq", ".duration", str(file)],
                 lambda _, file=file, page=page: [
-                    str(SCRIPTS / "seclatch"), "report", "-o", str(page), str(file),
+                    str(SCRIPTS / "seclatch"),
+                    "report",
+                    "-o",
+                    str(page),
+                    str(file),
                 ],
                 max(5, runs // 6),
-            )  # fmt: skip
+            )
             print(f"{pair.row()}  page {page.stat().st_size / 1000:.0f} kB")

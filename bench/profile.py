@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from seclatch.model.arch import Arch
-from seclatch.profile.check import check
-from seclatch.profile.compare import diff_sides
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import parse_document
-from seclatch.profile.resolve import Host, narrow
-from seclatch.profile.side import side
-from seclatch.profile.source import read
+from seclatch.profile.check_profile import check
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Host, narrow
+from seclatch.profile.meaning.compared_side import side
+from seclatch.profile.meaning.diff_profiles import diff_sides
+from seclatch.profile.parse.load_profile import parse_document
+from seclatch.profile.parse.profile_source import read
 
 PROFILE = Path("/usr/share/containers/seccomp.json")
 """containers-common's default, which is the bigger of the engines' two."""

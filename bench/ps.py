@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.paired import Pair, compare
-from seclatch.process.kernel import read_kernel
-from seclatch.system.ptrace import read_filters
+from seclatch.process.kernel.kernel_filters import read_kernel
+from seclatch.system.read_filters import read_filters
 
 PROGRAMS = Path(__file__).parents[1] / "tests" / "programs"
 PS = [sys.executable, "-m", "seclatch", "ps"]
@@ -42,10 +42,11 @@ def report(runs: int) -> None:
         print(f"with {COUNT} more processes {'first':>17} {'second':>12}   ratio")
         pairs: list[Pair] = [
             compare("grep in a loop, ps", lambda _: ["sh", "-c", LOOP], lambda _: PS, runs),
-            compare("ps -eLo, seclatch ps", lambda _: ["ps", "-eLo", "pid,lwp,args"],
-                    lambda _: PS, runs),
+            compare(
+                "ps -eLo, seclatch ps", lambda _: ["ps", "-eLo", "pid,lwp,args"], lambda _: PS, runs
+            ),
             compare("ps --no-filters", lambda _: PS, lambda _: [*PS, "--no-filters"], runs),
-        ]  # fmt: skip
+        ]
         for pair in pairs:
             print(pair.row())
         read_kernel(pid)

@@ -64,9 +64,12 @@ class Cost:
         began = time.perf_counter()
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
                 env=ENVIRONMENT,
-            )  # fmt: skip
+            )
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             self.wall.append(time.perf_counter() - began)
@@ -97,19 +100,37 @@ def tools() -> dict[str, Callable[[Words], Words]]:
     found: dict[str, Callable[[Words], Words]] = {
         "native": lambda words: words,
         "seclatch record": lambda words: [
-            str(SCRIPTS / "seclatch"), "record", "-q", "-o", "/dev/shm/seclatch-bench.json", "--",
+            str(SCRIPTS / "seclatch"),
+            "record",
+            "-q",
+            "-o",
+            "/dev/shm/seclatch-bench.json",
+            "--",
             *words,
         ],
         "strace -f -c": lambda words: ["strace", "-f", "-c", "-o", "/dev/null", *words],
         "strace --seccomp-bpf": lambda words: [
-            "strace", "-f", "--seccomp-bpf", "-e", FEW, "-c", "-o", "/dev/null", *words,
+            "strace",
+            "-f",
+            "--seccomp-bpf",
+            "-e",
+            FEW,
+            "-c",
+            "-o",
+            "/dev/null",
+            *words,
         ],
         "perf trace -s": lambda words: ["perf", "trace", "-s", "-o", "/dev/null", "--", *words],
         "ftrace events": lambda words: [str(FTRACE), "/dev/null", *words],
         "bpftrace": lambda words: [
-            "bpftrace", "-q", "-e", BPFTRACE, "-c", "sh -c '" + " ".join(words) + "'",
+            "bpftrace",
+            "-q",
+            "-e",
+            BPFTRACE,
+            "-c",
+            "sh -c '" + " ".join(words) + "'",
         ],
-    }  # fmt: skip
+    }
     programs = {"perf trace -s": "perf", "bpftrace": "bpftrace"}
     for name, program in programs.items():
         if problem := why_not(program):

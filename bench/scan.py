@@ -22,10 +22,10 @@ from pathlib import Path
 
 from bench.paired import compare
 from seclatch.model.scan import Program
-from seclatch.scan.cache import Cache
-from seclatch.scan.program import scan
-from seclatch.scan.rootfs import Rootfs
-from seclatch.scan.target import Target
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+from seclatch.scan.reach.scan_program import scan
+from seclatch.scan.summary.summary_cache import Cache
 from tests.latch.oci import SCRIPTS
 from tests.scan import servers
 
@@ -78,8 +78,10 @@ class Row:
 
 def report(runs: int) -> None:
     with servers.root() as directory, tempfile.TemporaryDirectory() as folder:
-        print("program    calls strace  prec.  recall    F1  cold s  warm s    MB  Confine  "
-              "sysfilter  SysPart")  # fmt: skip
+        print(
+            "program    calls strace  prec.  recall    F1  cold s  warm s    MB  Confine  "
+            "sysfilter  SysPart"
+        )
         rows = [row(name, directory, Path(folder) / name) for name in servers.servers()]
         print(*rows, sep="\n")
         print(f"{'mean F1':<10} {statistics.fmean(each.f1 for each in rows):.2f}")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from seclatch.filter.boundary import boundary_calls
-from seclatch.filter.cases import meaningful
+from seclatch.filter.boundary_calls import boundary_calls
+from seclatch.filter.call_cases import meaningful
 from seclatch.filter.decompile import Decompiled, decompile
-from seclatch.filter.evaluate import Evaluator
+from seclatch.filter.evaluate_calls import Evaluator
 from seclatch.model.action import Action, Kind
 from seclatch.model.arch import Arch
-from seclatch.model.call import Call
 from seclatch.model.filter import Filter
+from seclatch.model.seccomp_data import Call
 from seclatch.model.syscall import table
-from seclatch.profile.compile import Runtime, compile_profile
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 
 
 def said(value: int) -> Action:

@@ -8,9 +8,9 @@ from seclatch.filter import opcode as op
 from seclatch.filter.verify import refusal
 from seclatch.model.action import Kind, Operator
 from seclatch.model.arch import Arch
-from seclatch.model.call import Call
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.seccomp_data import Call
 
 AUDITS = tuple(arch.audit for arch in (Arch.X86_64, Arch.X86, Arch.AARCH64))
 POINTS = (0, 1, 2, 3, 39, 102, 110, 0xFFFF, 0x40000000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)

@@ -18,8 +18,8 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests" / "engines")]
 from capture import Docker  # noqa: E402 (found by the line above)
 
 from seclatch.model.arch import Arch  # noqa: E402
-from seclatch.profile import meaning  # noqa: E402
-from seclatch.profile.load import parse  # noqa: E402
+from seclatch.profile.meaning import rule_meaning  # noqa: E402
+from seclatch.profile.parse.load_profile import parse  # noqa: E402
 
 TARGET = ROOT / "src" / "seclatch" / "data" / "docker-default.json"
 
@@ -35,7 +35,7 @@ def ask() -> dict[str, object]:
             docker.stop()
     command = ["dockerd", "--version"]
     version = subprocess.run(command, capture_output=True, text=True, check=True)
-    read = meaning.read(parse(json.dumps(seccomp), "docker"), Arch.native())
+    read = rule_meaning.read(parse(json.dumps(seccomp), "docker"), Arch.native())
     whole = sorted(name for name in read.calls if read.always_executes(name))
     partly = sorted(
         name for name in read.calls if read.may_execute(name) and not read.always_executes(name)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import click
 
-from seclatch import __version__
-from seclatch.cli.lazy import OpenCommand
 from seclatch.cli.main import cli
+from seclatch.cli.shared.lazy_group import OpenCommand
+from seclatch.version import __version__
 
 TARGET = Path(__file__).parent.parent / "docs" / "man"
 AS_IS = "\b"  # click's mark: the paragraph's lines are not to be wrapped

@@ -21,13 +21,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from seclatch.model.recording import Recording
-from seclatch.record import store
+from seclatch.recording.files import recording_file
 from tests.latch.oci import Bundle, Runtime, make_bundle, running
 
 TARGET = Path(__file__).parent.parent / "src/seclatch/data/runtime_needs.json"
 SECLATCH = Path(sysconfig.get_path("scripts")) / "seclatch"
-ANY = {"defaultAction": "SCMP_ACT_ALLOW",
-       "syscalls": [{"names": ["kexec_load"], "action": "SCMP_ACT_ERRNO"}]}  # fmt: skip
+ANY = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [{"names": ["kexec_load"], "action": "SCMP_ACT_ERRNO"}],
+}
 LOOP = 'n=$1; shift; i=0; while [ $i -lt $n ]; do "$@"$i; i=$((i+1)); done'
 CREATE = """
 n=$1 bundle=$2 id=$3; shift 3; i=0
@@ -45,9 +47,11 @@ def record(folder: Path, script: str, starts: int, words: list[str]) -> Recordin
     command = ["sh", "-c", script, "sh", str(starts), *words]
     subprocess.run(
         [SECLATCH, "record", "-q", "--backend", "ebpf", "-o", path, "--", *command],
-        check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    return store.read(path)
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    return recording_file.read(path)
 
 
 def count(recording: Recording, starts: int) -> Counter[str]:
@@ -64,8 +68,13 @@ def variants(folder: Path, root: Path) -> list[tuple[Bundle, bool]]:
     made = []
     for strict in (False, True):
         for user in (0, 1000):
-            bundle = make_bundle(folder / f"{strict}{user}", root, ["/bin/sleep", "0"],
-                                 seccomp=ANY, no_new_privileges=strict)  # fmt: skip
+            bundle = make_bundle(
+                folder / f"{strict}{user}",
+                root,
+                ["/bin/sleep", "0"],
+                seccomp=ANY,
+                no_new_privileges=strict,
+            )
             bundle.config["process"]["user"] = {"uid": user, "gid": user}
             bundle.write()
             made.append((bundle, strict))

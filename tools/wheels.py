@@ -48,11 +48,19 @@ def build(platform: str, output: Path, source: Path = SOURCE) -> Path:
             "build-dir": f"{folder}/build",
         }
         run(
-            "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps",
-            "--no-build-isolation", "--no-cache-dir", "-w", folder,
-            *(f"-C{key}={value}" for key, value in settings.items()), source,
+            "pip",
+            "wheel",
+            "-q",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-cache-dir",
+            "-w",
+            folder,
+            *(f"-C{key}={value}" for key, value in settings.items()),
+            source,
             environment=environment,
-        )  # fmt: skip
+        )
         (made,) = Path(folder).glob("*.whl")
         every = ".".join(f"{tag}_{platform}" for tag in tags.split())
         run("wheel", "tags", "--platform-tag", every, "--remove", made, environment=environment)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seclatch.errors import InputError, SeclatchError
+from seclatch.version import __version__
 
 if TYPE_CHECKING:
     from seclatch.api import (
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     )
     from seclatch.apply.loadable import Loadable
     from seclatch.model.profile import Profile
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Explained",
@@ -51,6 +50,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'seclatch' has no attribute {name!r}")
-    from seclatch import api  # noqa: PLC0415 (see above)
+    from seclatch import api
 
     return getattr(api, name)

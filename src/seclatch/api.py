@@ -17,11 +17,11 @@ from seclatch.apply import launch, loadable
 from seclatch.apply.loadable import Loadable
 from seclatch.errors import SeclatchError
 from seclatch.model.profile import Profile
-from seclatch.profile.load import load as _load
-from seclatch.profile.load import parse
+from seclatch.profile.parse.load_profile import load as _load
+from seclatch.profile.parse.load_profile import parse
 
 if TYPE_CHECKING:
-    from seclatch.diagnose.explanation import Explanation
+    from seclatch.model.explanation import Explanation
     from seclatch.model.recording import Recording
 
 Word = str | os.PathLike[str]
@@ -86,16 +86,18 @@ def record(args: Sequence[Word], *, seconds: float | None = None) -> Recorded:
 
     By eBPF for root (CAP_BPF, CAP_PERFMON); else by ptrace. `seconds`: record no longer than that.
     """
-    from seclatch.record import follow  # noqa: PLC0415 (applying needs none of it)
+    from seclatch.recording import record_command
 
-    return Recorded(*follow.record(_command(args), follow.Options(seconds)))
+    return Recorded(*record_command.record(_command(args), record_command.Options(seconds)))
 
 
 def explain(args: Sequence[Word], *, seconds: float | None = None) -> Explained:
     """Run a command and explain why it fails, and whether seccomp is the cause. Takes root."""
-    from seclatch.diagnose import watching  # noqa: PLC0415
+    from seclatch.diagnose import explain_command
 
-    status, explanation, _ = watching.explain_command(_command(args), seconds, lambda _: None)
+    status, explanation, _ = explain_command.explain_command(
+        _command(args), seconds, lambda _: None
+    )
     return Explained(status, explanation)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from seclatch.apply import loadable
-from seclatch.profile.load import parse
-from seclatch.runtime.latch import find_latch
+from seclatch.profile.parse.load_profile import parse
+from seclatch.runtime.find_latch import find_latch
 from tests.conftest import Compiler
 from tests.latch.oci import case
 
@@ -42,22 +42,32 @@ class Applier:
         return path
 
     def argv(
-        self, profile: dict[str, Any] | str | Path, *command: str | Path,
+        self,
+        profile: dict[str, Any] | str | Path,
+        *command: str | Path,
         options: Sequence[str] = (),
-    ) -> list[str]:  # fmt: skip
+    ) -> list[str]:
         chosen = profile if isinstance(profile, Path) else self.filter(profile)
         return [str(self.path), *options, str(chosen), "--", *map(str, command)]
 
     def __call__(
-        self, profile: dict[str, Any] | str | Path, *command: str | Path,
-        outer: Sequence[str | Path] = (), options: Sequence[str] = (), user: int | None = NOBODY,
+        self,
+        profile: dict[str, Any] | str | Path,
+        *command: str | Path,
+        outer: Sequence[str | Path] = (),
+        options: Sequence[str] = (),
+        user: int | None = NOBODY,
         **more: Any,
-    ) -> Done:  # fmt: skip
+    ) -> Done:
         """Run a command under a profile, as nobody; `outer` are words before seclatch-apply."""
         settings: dict[str, Any] = {
-            "stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "timeout": 60,
-            "errors": "replace", **more,
-        }  # fmt: skip
+            "stdin": subprocess.DEVNULL,
+            "capture_output": True,
+            "text": True,
+            "timeout": 60,
+            "errors": "replace",
+            **more,
+        }
         if user is not None and os.geteuid() == 0:
             settings |= {"user": user, "group": user, "extra_groups": []}
         words = [*map(str, outer), *self.argv(profile, *command, options=options)]

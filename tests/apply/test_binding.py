@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from seclatch.system.ptrace import read_filters
+from seclatch.system.read_filters import read_filters
 from tests.apply.conftest import NOBODY, Applier
 from tests.latch.oci import case, status, wait_until
 
@@ -97,9 +97,13 @@ print(json.dumps({
 
 def facts(words: list[str]) -> dict[str, Any]:
     child = subprocess.Popen(
-        [*words, "/usr/bin/python3", "-c", FACTS, "a b", ""], stdout=subprocess.PIPE, cwd="/tmp",
-        env={"PATH": "/usr/bin:/bin", "X": "1\n2"}, restore_signals=False, umask=0o27,
-    )  # fmt: skip
+        [*words, "/usr/bin/python3", "-c", FACTS, "a b", ""],
+        stdout=subprocess.PIPE,
+        cwd="/tmp",
+        env={"PATH": "/usr/bin:/bin", "X": "1\n2"},
+        restore_signals=False,
+        umask=0o27,
+    )
     text, _ = child.communicate()
     told: dict[str, Any] = json.loads(text)
     assert told.pop("pid") == child.pid

@@ -29,21 +29,47 @@ class Machine:
         """QEMU's command line."""
         append = ["console=ttyAMA0", "panic=-1", "loglevel=4", *self.words]
         return [
-            "qemu-system-aarch64", "-M", "virt", "-cpu", MODELS[self.model],
-            "-accel", "tcg,tb-size=512", "-smp", "1", "-m", str(self.memory),
-            "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none",
-            "-serial", "stdio", "-no-reboot", "-nic", "none",
-            "-kernel", str(self.kernel), "-initrd", str(self.initramfs),
-            "-append", " ".join(append),
-        ]  # fmt: skip
+            "qemu-system-aarch64",
+            "-M",
+            "virt",
+            "-cpu",
+            MODELS[self.model],
+            "-accel",
+            "tcg,tb-size=512",
+            "-smp",
+            "1",
+            "-m",
+            str(self.memory),
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-serial",
+            "stdio",
+            "-no-reboot",
+            "-nic",
+            "none",
+            "-kernel",
+            str(self.kernel),
+            "-initrd",
+            str(self.initramfs),
+            "-append",
+            " ".join(append),
+        ]
 
     def boot(self, seconds: int) -> Iterator[str]:
         """Boot, and give the console's lines until the machine is off; killed after `seconds`."""
         command = ["timeout", "-k", "5", str(seconds), *self.argv()]
         with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace",
-        ) as process:  # fmt: skip
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
             assert process.stdout
             for line in process.stdout:
                 yield line.rstrip()

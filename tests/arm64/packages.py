@@ -49,18 +49,26 @@ class Apt:
         configuration = folder / "apt.conf"
         configuration.write_text(
             CONFIGURATION.format(
-                arches=arches, quoted=" ".join(f'"{arch}";' for arch in arches),
-                state=folder / "state", cache=self.cache, sources=sources,
+                arches=arches,
+                quoted=" ".join(f'"{arch}";' for arch in arches),
+                state=folder / "state",
+                cache=self.cache,
+                sources=sources,
             )
-        )  # fmt: skip
+        )
         self.environment = {**os.environ, "APT_CONFIG": str(configuration), "LC_ALL": "C"}
 
     def run(self, *words: str | Path, cwd: Path | None = None) -> str:
         """Run one of apt's programs; raises RuntimeError with what it said."""
         done = subprocess.run(
-            words, env=self.environment, cwd=cwd, capture_output=True, text=True, check=False,
+            words,
+            env=self.environment,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            check=False,
             stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         if done.returncode:
             raise RuntimeError(f"{' '.join(map(str, words))}: {done.stderr or done.stdout}")
         return done.stdout
@@ -111,8 +119,10 @@ def _sources(arches: Sequence[str], suite: str) -> str:
     )
     listed = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(SITE)"],
-        capture_output=True, text=True, check=False,
-    ).stdout.split()  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
     sites = [site for site in listed if "security" not in site]
     if not sites:
         raise RuntimeError("apt has no sources here: add one and run `apt-get update`")

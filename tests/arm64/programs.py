@@ -13,10 +13,23 @@ SOURCES = Path(__file__).parents[1] / "programs"
 
 # Those that the tests use which run in the guest; some of the others are for x86 alone.
 TARGETS = (
-    "bound", "denials", "errnos", "exit0", "exit42", "facts", "first_denied", "get_filter",
-    "intruder", "kill_tracer", "nonleader_exec", "opens_gate", "own_filter", "under_filter",
-    "vforks", "whoami",
-)  # fmt: skip
+    "bound",
+    "denials",
+    "errnos",
+    "exit0",
+    "exit42",
+    "facts",
+    "first_denied",
+    "get_filter",
+    "intruder",
+    "kill_tracer",
+    "nonleader_exec",
+    "opens_gate",
+    "own_filter",
+    "under_filter",
+    "vforks",
+    "whoami",
+)
 
 # The flags with which the latch is built: a libc is compiled for every other set of them.
 COMPILER = [sys.executable, "-m", "ziglang", "cc", "-O2", "-static", "-s"]

@@ -17,19 +17,43 @@ from tests.arm64.packages import Apt, unpack
 
 KERNEL = "linux-image-cloud-arm64"
 PACKAGES = (
-    "runc", "crun", "busybox-static", "docker.io", "docker-cli", "strace",
-    "python3", "python3-venv", "golang-github-containers-common",
+    "runc",
+    "crun",
+    "busybox-static",
+    "docker.io",
+    "docker-cli",
+    "strace",
+    "python3",
+    "python3-venv",
+    "golang-github-containers-common",
     # what tests call by name
-    "bash", "coreutils", "dash", "diffutils", "findutils", "grep", "hostname", "kmod", "mount",
-    "procps", "sed", "tini", "util-linux",
-)  # fmt: skip
+    "bash",
+    "coreutils",
+    "dash",
+    "diffutils",
+    "findutils",
+    "grep",
+    "hostname",
+    "kmod",
+    "mount",
+    "procps",
+    "sed",
+    "tini",
+    "util-linux",
+)
 
 # Of the packages' files; all of it lies in the guest's memory.
 UNUSED = (
-    "usr/share/man", "usr/share/doc", "usr/share/locale", "usr/share/zoneinfo",
-    "usr/lib/aarch64-linux-gnu/gconv", "usr/lib/aarch64-linux-gnu/xtables", "usr/bin/ctr",
-    "usr/bin/containerd-shim", "usr/bin/containerd-shim-runc-v1",
-)  # fmt: skip
+    "usr/share/man",
+    "usr/share/doc",
+    "usr/share/locale",
+    "usr/share/zoneinfo",
+    "usr/lib/aarch64-linux-gnu/gconv",
+    "usr/lib/aarch64-linux-gnu/xtables",
+    "usr/bin/ctr",
+    "usr/bin/containerd-shim",
+    "usr/bin/containerd-shim-runc-v1",
+)
 
 USERS = """\
 root:x:0:0:root:/root:/bin/sh

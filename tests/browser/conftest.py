@@ -12,17 +12,22 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from seclatch.record import store
-from seclatch.scan.store import encode
+from seclatch.recording.files import recording_file
+from seclatch.scan.scan_document import encode
 from tests.latch.oci import SCRIPTS
 from tests.unit.report.starts import HOSTILE, crowd, scan, start
 
 CHROMIUM = shutil.which("chromium")
 PROFILE = Path(__file__).parents[1] / "data" / "stali-like.json"
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
@@ -47,9 +52,12 @@ def browser() -> Iterator[Browser]:
 
 def seclatch(*words: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [SCRIPTS / "seclatch", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        [SCRIPTS / "seclatch", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == status, done.stderr
     return done
 
@@ -68,8 +76,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         mode = ["--plain"] if name == "plain" else []
         script = "ls /bin/true; mkdir /tmp/new; exit 3"
         words = ["run", *mode, "--profile", PROFILE, "--", "sh", "-c", script]
-        seclatch("record", "-o", folder / f"{name}.json", "--", SCRIPTS / "seclatch", *words,
-                 status=125 if mode else 3)  # fmt: skip
+        seclatch(
+            "record",
+            "-o",
+            folder / f"{name}.json",
+            "--",
+            SCRIPTS / "seclatch",
+            *words,
+            status=125 if mode else 3,
+        )
 
     def page(name: str) -> Path:
         if name not in made:
@@ -80,7 +95,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             else:
                 hostile = ("/bin/" + "long" * 40, *HOSTILE)
                 value = crowd(10_000) if name == "crowd" else start(latched=True, argv=hostile)
-                store.write(folder / f"{name}.json", value)
+                recording_file.write(folder / f"{name}.json", value)
             made[name] = folder / f"{name}.html"
             more: list[str | Path] = []
             if name == "hostile":

@@ -49,8 +49,10 @@ def test_where_the_filter_begins_with_the_latch(visit: Open, size: str) -> None:
     assert "from its first instruction" in page.locator("#starts h3").inner_text()
     parts = page.locator("#starts .part")
     assert [parts.nth(n).locator(".state").inner_text().lower() for n in range(3)] == [
-        "no filter", "filter loaded, but suspended", "under the filter",
-    ]  # fmt: skip
+        "no filter",
+        "filter loaded, but suspended",
+        "under the filter",
+    ]
     expect(parts.nth(2).locator(".flag")).to_be_visible()
     lane = page.locator(".lane.main")
     ruler = box(page, ".axis .ruler.binds")
@@ -119,9 +121,10 @@ def column(page: Page, index: int) -> list[int]:
         sum(int(word.replace(",", "")) for word in text.split() if word[0].isdigit())
         for text in page.evaluate(
             "i => [...document.querySelectorAll('#matrix tbody tr')].map(r => "
-            "[...r.cells].at(i).textContent)", index
+            "[...r.cells].at(i).textContent)",
+            index,
         )
-    ]  # fmt: skip
+    ]
 
 
 def test_searching(visit: Open) -> None:

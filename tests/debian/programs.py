@@ -73,13 +73,23 @@ http {
 """
 
 CADDY = {
-    "admin": {"listen": "unix//run/admin.sock", "origins": ["localhost"],
-              "config": {"persist": False}},
-    "apps": {"http": {"servers": {"one": {
-        "listen": ["unix//run/web.sock"], "automatic_https": {"disable": True},
-        "routes": [{"handle": [{"handler": "file_server", "root": "/run/www"}]}],
-    }}}},
-}  # fmt: skip
+    "admin": {
+        "listen": "unix//run/admin.sock",
+        "origins": ["localhost"],
+        "config": {"persist": False},
+    },
+    "apps": {
+        "http": {
+            "servers": {
+                "one": {
+                    "listen": ["unix//run/web.sock"],
+                    "automatic_https": {"disable": True},
+                    "routes": [{"handle": [{"handler": "file_server", "root": "/run/www"}]}],
+                }
+            }
+        }
+    },
+}
 
 APP = """
 import http.server, json, os, signal, socketserver, sqlite3, subprocess, sys, tempfile, threading
@@ -146,8 +156,13 @@ def answers(folder: Path) -> bool:
 
 def work_nginx(folder: Path) -> None:
     web = folder / "web.sock"
-    for request, status in (("GET /index.html", 200), ("GET /none", 404), ("HEAD /", 200),
-                            ("GET /up/index.html", 200), ("POST /index.html", 405)):  # fmt: skip
+    for request, status in (
+        ("GET /index.html", 200),
+        ("GET /none", 404),
+        ("HEAD /", 200),
+        ("GET /up/index.html", 200),
+        ("POST /index.html", 405),
+    ):
         assert clients.http(web, request, b"x" * 20000)[0] == status, request
 
 
@@ -208,8 +223,9 @@ def work_postgres(folder: Path) -> None:
         "copy t to '/run/t.copy'",
     ):
         base.query(text)
-    assert base.query("set work_mem = '64kB'; select count(*) from (select s, n from t order by "
-                      "s, n desc) x") == ["20000"]  # fmt: skip
+    assert base.query(
+        "set work_mem = '64kB'; select count(*) from (select s, n from t order by s, n desc) x"
+    ) == ["20000"]
     assert base.query("select pg_reload_conf()") == ["t"]
     base.close()
 
@@ -217,12 +233,24 @@ def work_postgres(folder: Path) -> None:
 def everywhere(python: str) -> dict[str, Program]:
     """Those that are run on other architectures too; `python` is the interpreter's path."""
     found = (
-        Program("nginx", ("/usr/sbin/nginx", "-c", "/run/nginx.conf"), prepare_nginx, answers,
-                work_nginx, stop="QUIT"),
-        Program("redis", ("/usr/bin/redis-server", "/run/redis.conf"), prepare_redis,
-                redis_answers, work_redis, reload=""),
+        Program(
+            "nginx",
+            ("/usr/sbin/nginx", "-c", "/run/nginx.conf"),
+            prepare_nginx,
+            answers,
+            work_nginx,
+            stop="QUIT",
+        ),
+        Program(
+            "redis",
+            ("/usr/bin/redis-server", "/run/redis.conf"),
+            prepare_redis,
+            redis_answers,
+            work_redis,
+            reload="",
+        ),
         Program("python3", (python, "/run/app.py"), prepare_python, answers, work_python),
-    )  # fmt: skip
+    )
     return {each.name: each for each in found}
 
 
@@ -231,12 +259,33 @@ def programs() -> dict[str, Program]:
     """All of them by name."""
     found = (
         *everywhere(f"/usr/bin/{python()}").values(),
-        Program("postgres", (f"{postgres_folder()}/postgres", "-D", "/run/data", "-k", "/run",
-                             "-h", "", "-c", "jit=off"), lambda folder: None, postgres_answers,
-                work_postgres, stop="INT"),
-        Program("caddy", ("/usr/bin/caddy", "run", "--config", "/run/caddy.json"), prepare_caddy,
-                answers, work_caddy, reload=""),
-    )  # fmt: skip
+        Program(
+            "postgres",
+            (
+                f"{postgres_folder()}/postgres",
+                "-D",
+                "/run/data",
+                "-k",
+                "/run",
+                "-h",
+                "",
+                "-c",
+                "jit=off",
+            ),
+            lambda folder: None,
+            postgres_answers,
+            work_postgres,
+            stop="INT",
+        ),
+        Program(
+            "caddy",
+            ("/usr/bin/caddy", "run", "--config", "/run/caddy.json"),
+            prepare_caddy,
+            answers,
+            work_caddy,
+            reload="",
+        ),
+    )
     return {each.name: each for each in found}
 
 

@@ -16,8 +16,10 @@ from tests.latch.oci import SCRIPTS, Bundle, Runtime, make_bundle, wait_until
 
 USER = 1000
 SECLATCH = str(SCRIPTS / "seclatch")
-ANY = {"defaultAction": "SCMP_ACT_ALLOW",
-       "syscalls": [{"names": ["kexec_load"], "action": "SCMP_ACT_ERRNO"}]}  # fmt: skip
+ANY = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [{"names": ["kexec_load"], "action": "SCMP_ACT_ERRNO"}],
+}
 
 
 @contextmanager
@@ -46,8 +48,16 @@ def unpacked(names: Sequence[str]) -> Iterator[Path]:
 def initialise(root: Path) -> None:
     """What postgresql's maintainer script would have done."""
     shutil.copy("/usr/bin/busybox", root / "usr/bin/sh")  # initdb asks postgres through a shell
-    words = [f"{postgres_folder()}/initdb", "-D", "/run/data", "-A", "trust", "--no-sync",
-             "--locale=C", "--encoding=UTF8"]  # fmt: skip
+    words = [
+        f"{postgres_folder()}/initdb",
+        "-D",
+        "/run/data",
+        "-A",
+        "trust",
+        "--no-sync",
+        "--locale=C",
+        "--encoding=UTF8",
+    ]
     with Server(programs()["postgres"], root) as server:
         done = server.run_other(Runtime("runc", latched=False), words, None)
         assert done.returncode == 0, done.stderr
@@ -88,9 +98,12 @@ class Server:
         prefix = [SECLATCH, "record", "-q", "-o", str(recording), "--"] if recording else []
         words = [*prefix, *runtime.argv("run", "--bundle", bundle.path, bundle.id)]
         log = self._path / "log"
-        with log.open("wb") as output, subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        ) as process:  # fmt: skip
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            ) as process,
+        ):
             try:
                 self._work(process, runtime, bundle, idle)
                 assert process.wait(240) == 0, f"ended with {process.returncode}"
@@ -139,11 +152,14 @@ class Server:
         bundle.config["process"]["user"] = {"uid": USER, "gid": USER}
         bundle.config["process"]["env"] += ["HOME=/run", "LC_ALL=C"]
         bundle.config["mounts"] += [
-            {"destination": "/run", "type": "bind", "source": str(self.folder),
-             "options": ["rbind", "rw"]},
-            {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs",
-             "options": ["mode=1777"]},
-        ]  # fmt: skip
+            {
+                "destination": "/run",
+                "type": "bind",
+                "source": str(self.folder),
+                "options": ["rbind", "rw"],
+            },
+            {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]},
+        ]
         bundle.write()
         return bundle
 

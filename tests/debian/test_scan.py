@@ -11,8 +11,8 @@ import pytest
 from seclatch.model.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.model.stage import Stage
-from seclatch.record import store
-from seclatch.scan import store as scans
+from seclatch.recording.files import recording_file
+from seclatch.scan import scan_document as scans
 from tests.debian.programs import NAMES, programs
 from tests.debian.server import ANY, SECLATCH, Server
 from tests.latch.oci import Runtime
@@ -22,11 +22,16 @@ pytestmark = [pytest.mark.root, pytest.mark.timeout(400)]
 
 def scan(recording: Recording, root: Path, path: Path) -> Scan:
     """Scan every program that was executed."""
-    executed = {image.exe for process in recording.processes for image in process.images
-                if image.stage == Stage.PROGRAM.value}  # fmt: skip
+    executed = {
+        image.exe
+        for process in recording.processes
+        for image in process.images
+        if image.stage == Stage.PROGRAM.value
+    }
     names = [word for each in sorted(executed) for word in ("--entrypoint", each)]
-    done = subprocess.run([SECLATCH, "scan", *names, "-o", path, root],
-                          capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [SECLATCH, "scan", *names, "-o", path, root], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return scans.read(path)
 
@@ -40,14 +45,14 @@ def test_a_scan_has_what_was_made_and_bears_the_rest(root: Path, tmp_path: Path,
     """Recorded while it only starts; joined with the scan it does its whole day's work."""
     with Server(programs()[name], root) as server:
         server.run(Runtime("runc", latched=False), ANY, tmp_path / "idle.json", idle=True)
-        idle = store.read(tmp_path / "idle.json")
+        idle = recording_file.read(tmp_path / "idle.json")
         found = scan(idle, root, tmp_path / "scan.json")
         assert made(idle) <= found.names
         words = [SECLATCH, "generate", tmp_path / "idle.json", "--scan", tmp_path / "scan.json"]
         subprocess.run([*words, "-o", tmp_path / "profile.json"], check=True, capture_output=True)
         profile = json.loads((tmp_path / "profile.json").read_text())
         server.run(Runtime("runc"), profile, tmp_path / "work.json")
-    work = store.read(tmp_path / "work.json")
+    work = recording_file.read(tmp_path / "work.json")
     assert made(work) <= found.names
     denied = {each.name for each in work.denials}
     assert not denied, f"{len(found.names)} calls, and these were missing"

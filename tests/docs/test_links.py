@@ -35,9 +35,10 @@ def test_named_tests_exist(page: Path) -> None:
         path = ROOT / file
         assert path.exists(), f"{page.name} names {file}"
         functions = {
-            node.name for node in ast.walk(ast.parse(path.read_text()))
+            node.name
+            for node in ast.walk(ast.parse(path.read_text()))
             if isinstance(node, ast.FunctionDef)
-        }  # fmt: skip
+        }
         assert not name or name in functions, f"{page.name} names {file}::{name}"
 
 

@@ -39,9 +39,14 @@ def run(command: str, folder: Path) -> str:
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
     env = os.environ | {"PATH": path, "NO_COLOR": "1", "COLUMNS": "200"}
     done = subprocess.run(
-        ["sh", "-c", command], cwd=folder, env=env, text=True, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        ["sh", "-c", command],
+        cwd=folder,
+        env=env,
+        text=True,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     return done.stdout
 
 

@@ -104,9 +104,14 @@ class Podman:
     def __init__(self, folder: Path) -> None:
         runtime, self.kept = make_runtime(folder)
         self.base = [
-            "podman", f"--root={folder}/root", f"--runroot={folder}/run", f"--tmpdir={folder}/tmp",
-            "--storage-driver=vfs", f"--runtime={runtime}", "--cgroup-manager=cgroupfs",
-        ]  # fmt: skip
+            "podman",
+            f"--root={folder}/root",
+            f"--runroot={folder}/run",
+            f"--tmpdir={folder}/tmp",
+            "--storage-driver=vfs",
+            f"--runtime={runtime}",
+            "--cgroup-manager=cgroupfs",
+        ]
         self.env = os.environ | {"XDG_CONFIG_HOME": str(folder)}
         self.cli("import", str(make_image(folder)), "localhost/seclatch-test")
 

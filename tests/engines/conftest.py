@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.errors import SeclatchError
-from seclatch.runtime.latch import find_latch
+from seclatch.runtime.find_latch import find_latch
 from tests.conftest import Compiler
 from tests.engines.containerd import Containerd
 from tests.engines.docker import Docker
@@ -100,9 +100,11 @@ def require(*programs: str) -> None:
 
 @pytest.fixture(scope="session")
 def docker(
-    host: PrivateHost, runtimes: Mapping[str, Path], image: Path,
+    host: PrivateHost,
+    runtimes: Mapping[str, Path],
+    image: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Docker]:  # fmt: skip
+) -> Iterator[Docker]:
     """A dockerd that knows every one of `runtimes` by name."""
     require(*Docker.programs)
     docker = Docker(host, runtimes).begin(tmp_path_factory.mktemp("docker") / "log")
@@ -123,9 +125,11 @@ def podman(host: PrivateHost, runtimes: Mapping[str, Path], image: Path) -> Iter
 
 @pytest.fixture(scope="session")
 def containerd(
-    host: PrivateHost, runtimes: Mapping[str, Path], image: Path,
+    host: PrivateHost,
+    runtimes: Mapping[str, Path],
+    image: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Containerd]:  # fmt: skip
+) -> Iterator[Containerd]:
     """A containerd for ctr."""
     require(*Containerd.programs)
     containerd = Containerd(host, runtimes).begin(tmp_path_factory.mktemp("containerd") / "log")

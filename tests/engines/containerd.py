@@ -49,9 +49,17 @@ class Containerd(Engine):
             config = f"{directory}/config.toml"
             self.host.path(config).write_text(CONFIG.format(directory=directory))
         process = self.host.spawn(
-            "containerd", "--config", config, "--root", directory / "root",
-            "--state", directory / "state", "--address", directory / "containerd.sock", log=log,
-        )  # fmt: skip
+            "containerd",
+            "--config",
+            config,
+            "--root",
+            directory / "root",
+            "--state",
+            directory / "state",
+            "--address",
+            directory / "containerd.sock",
+            log=log,
+        )
         self.daemon = Daemon(self.host, process, log)
         self.daemon.await_ready(["ctr", "--address", directory / "containerd.sock", "version"])
         return self

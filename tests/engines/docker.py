@@ -41,12 +41,26 @@ class Docker(Engine):
             chosen = [] if usual else ["--config-file", self.config]
         directory = self.directory
         process = self.host.spawn(
-            "dockerd", *chosen, "--data-root", directory / "data",
-            "--exec-root", directory / "exec", "--pidfile", directory / "pid", "-H", self.address,
-            "--iptables=false", "--ip6tables=false", "--bridge=none",
-            "--cgroup-parent", f"/{self.host.group}", "--exec-opt", "native.cgroupdriver=cgroupfs",
-            *self.flags, log=log,
-        )  # fmt: skip
+            "dockerd",
+            *chosen,
+            "--data-root",
+            directory / "data",
+            "--exec-root",
+            directory / "exec",
+            "--pidfile",
+            directory / "pid",
+            "-H",
+            self.address,
+            "--iptables=false",
+            "--ip6tables=false",
+            "--bridge=none",
+            "--cgroup-parent",
+            f"/{self.host.group}",
+            "--exec-opt",
+            "native.cgroupdriver=cgroupfs",
+            *self.flags,
+            log=log,
+        )
         self.daemon = Daemon(self.host, process, log)
         self.daemon.await_ready(["docker", "-H", self.address, "version"])
         return self

@@ -71,9 +71,13 @@ class PrivateHost:
         words = ["sh", "-c", SETUP, "host", " ".join(OVERLAID), " ".join(FOREIGN)]
         self.holder = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *words],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=ENVIRONMENT, start_new_session=True,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=ENVIRONMENT,
+            start_new_session=True,
+        )
         assert self.holder.stdout
         if self.holder.stdout.readline() != "ready\n":
             self.holder.kill()
@@ -96,9 +100,15 @@ class PrivateHost:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command inside and return it with its output; stdin is empty unless given."""
         done = subprocess.run(
-            self.argv(*words), capture_output=True, text=True, timeout=timeout, check=False,
-            env={**ENVIRONMENT, **(env or {})}, input=input or "", errors="replace",
-        )  # fmt: skip
+            self.argv(*words),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            env={**ENVIRONMENT, **(env or {})},
+            input=input or "",
+            errors="replace",
+        )
         if check and done.returncode:
             raise AssertionError(f"{words}: status {done.returncode}: {done.stderr}{done.stdout}")
         return done
@@ -109,9 +119,13 @@ class PrivateHost:
         """Start a daemon inside, its output in log (a path outside); it ends with the host."""
         with log.open("wb") as output:
             return subprocess.Popen(
-                self.argv(*words), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env={**ENVIRONMENT, **(env or {})}, start_new_session=True,
-            )  # fmt: skip
+                self.argv(*words),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**ENVIRONMENT, **(env or {})},
+                start_new_session=True,
+            )
 
     def path(self, path: str | os.PathLike[str]) -> Path:
         """Return the path by which the test process sees a path of the inside."""

@@ -52,8 +52,13 @@ class Administrator:
     def tree(self) -> dict[str, tuple[int, str]]:
         """Every path that installing may touch, with its mode and what it holds."""
         found = {}
-        for top in ("/etc/docker", "/etc/containers", "/etc/containerd", "/usr/local/lib",
-                    "/var/lib/seclatch"):  # fmt: skip
+        for top in (
+            "/etc/docker",
+            "/etc/containers",
+            "/etc/containerd",
+            "/usr/local/lib",
+            "/var/lib/seclatch",
+        ):
             directory = self.host.path(top)
             for path in [directory, *directory.rglob("*")] if directory.exists() else []:
                 name = f"{top}/{path.relative_to(directory)}"

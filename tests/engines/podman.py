@@ -30,10 +30,22 @@ class Podman(Engine):
         chosen = ["--runtime", str(self.runtimes.get(runtime, runtime))] if runtime else []
         directory = self.directory
         return self.host.run(
-            "podman", "--root", directory / "root", "--runroot", directory / "run",
-            "--tmpdir", directory / "tmp", "--cgroup-manager", "cgroupfs",
-            "--events-backend", "file", *self.flags, *chosen, *words, timeout=timeout,
-        )  # fmt: skip
+            "podman",
+            "--root",
+            directory / "root",
+            "--runroot",
+            directory / "run",
+            "--tmpdir",
+            directory / "tmp",
+            "--cgroup-manager",
+            "cgroupfs",
+            "--events-backend",
+            "file",
+            *self.flags,
+            *chosen,
+            *words,
+            timeout=timeout,
+        )
 
     def load(self, archive: Path) -> None:
         self.must("load", "--input", archive)

@@ -41,9 +41,11 @@ class Rootless:
     def run(self, *words: str | os.PathLike[str], **options: Any) -> Any:
         """Run a command as the user."""
         env = {
-            "HOME": str(HOME), "XDG_RUNTIME_DIR": f"/run/user/{UID}",
-            "SECLATCH_LOG": str(HOME / "starts"), **options.pop("env", {}),
-        }  # fmt: skip
+            "HOME": str(HOME),
+            "XDG_RUNTIME_DIR": f"/run/user/{UID}",
+            "SECLATCH_LOG": str(HOME / "starts"),
+            **options.pop("env", {}),
+        }
         become = ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups"]
         enter = ["sh", "-c", f'cd {HOME} && exec "$@"', "sh"]
         return self.host.run(*become, *enter, *words, env=env, **options)
@@ -54,9 +56,14 @@ class Rootless:
         return self.run("podman", *fixed, *words, **options)
 
     def container(
-        self, runtime: Path | str, *command: str, profile: Path | None = None,
-        no_new_privs: bool = False, verb: tuple[str, ...] = ("run", "--rm"), words: Any = (),
-    ) -> Any:  # fmt: skip
+        self,
+        runtime: Path | str,
+        *command: str,
+        profile: Path | None = None,
+        no_new_privs: bool = False,
+        verb: tuple[str, ...] = ("run", "--rm"),
+        words: Any = (),
+    ) -> Any:
         """`podman run`, or another verb that makes a container."""
         options = ["--network", "none", "--pull", "never"]
         if Path(runtime).name == "crun":

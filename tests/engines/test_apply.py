@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from seclatch.apply import loadable
-from seclatch.profile.load import parse
-from seclatch.runtime.latch import find_latch
+from seclatch.profile.parse.load_profile import parse
+from seclatch.runtime.find_latch import find_latch
 from tests.conftest import Compiler
 from tests.engines.conftest import require
 from tests.engines.docker import Docker
@@ -33,11 +33,30 @@ NO_MKDIR = {
 
 # What seclatch-apply itself needs of an outer profile, as docs/applying.md lists it.
 NEEDS = [
-    "arch_prctl", "clone", "close", "close_range", "execve", "exit_group", "fcntl",
-    "getpid", "open", "openat", "pipe2", "prctl", "process_vm_writev", "ptrace", "read",
-    "rt_sigaction", "rt_sigprocmask", "seccomp", "set_tid_address", "setsid", "wait4", "write",
+    "arch_prctl",
+    "clone",
+    "close",
+    "close_range",
+    "execve",
+    "exit_group",
+    "fcntl",
+    "getpid",
+    "open",
+    "openat",
+    "pipe2",
+    "prctl",
+    "process_vm_writev",
+    "ptrace",
+    "read",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "seccomp",
+    "set_tid_address",
+    "setsid",
+    "wait4",
+    "write",
     "writev",
-]  # fmt: skip
+]
 
 
 def compiled(profile: dict[str, Any]) -> bytes:
@@ -60,9 +79,11 @@ def archive(tmp_path_factory: pytest.TempPathFactory, compiler: Compiler) -> Pat
 
 @pytest.fixture(scope="module")
 def docker(
-    host: PrivateHost, runtimes: Mapping[str, Path], archive: Path,
+    host: PrivateHost,
+    runtimes: Mapping[str, Path],
+    archive: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Docker]:  # fmt: skip
+) -> Iterator[Docker]:
     """A dockerd of its own, for the image has the usual name."""
     require(*Docker.programs)
     docker = Docker(host, runtimes).begin(tmp_path_factory.mktemp("docker") / "log")

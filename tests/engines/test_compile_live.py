@@ -19,11 +19,11 @@ from seclatch.errors import SeclatchError
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import table
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import load, parse
-from seclatch.profile.refusal import RUNC_UNKNOWN
-from seclatch.profile.resolve import Engine, resolve
-from seclatch.system.ptrace import read_filters
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Engine, resolve
+from seclatch.profile.compile.runtime_limits import RUNC_UNKNOWN
+from seclatch.profile.parse.load_profile import load, parse
+from seclatch.system.read_filters import read_filters
 
 pytestmark = [pytest.mark.root, pytest.mark.engine]
 

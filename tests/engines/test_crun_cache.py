@@ -12,11 +12,11 @@ import pytest
 from bundles import Container, wait_for_filter
 
 from seclatch.model.arch import Arch
-from seclatch.profile.check import check
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import parse, parse_document
-from seclatch.profile.resolve import Host
-from seclatch.system.ptrace import read_filters
+from seclatch.profile.check_profile import check
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Host
+from seclatch.profile.parse.load_profile import parse, parse_document
+from seclatch.system.read_filters import read_filters
 from tests.latch.oci import SCRIPTS
 
 pytestmark = [pytest.mark.root, pytest.mark.engine]

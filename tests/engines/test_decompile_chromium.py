@@ -19,7 +19,7 @@ from oracle import round_trip
 from seclatch.filter.decode import decode
 from seclatch.model.action import Kind
 from seclatch.model.arch import Arch
-from seclatch.system.ptrace import read_filters
+from seclatch.system.read_filters import read_filters
 
 CHROMIUM = os.environ.get("SECLATCH_CHROMIUM") or shutil.which("chromium")
 NOBODY = 65534

@@ -12,8 +12,8 @@ from oracle import round_trip
 from seclatch.filter.decode import decode
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import parse
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.parse.load_profile import parse
 
 pytestmark = [pytest.mark.root, pytest.mark.engine]
 

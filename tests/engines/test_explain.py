@@ -17,7 +17,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from seclatch.record import store
+from seclatch.recording.files import recording_file
 from tests.engines.docker import Docker
 from tests.engines.engine import IMAGE, Done, Engine
 from tests.explain.conftest import SCHEMA
@@ -76,8 +76,12 @@ def profile(tmp_path: Path) -> Callable[..., Path]:
 
 
 STRICT = Path(__file__).parent.parent / "data" / "stali-like.json"
-VITAL = {("runc", False): ("chdir", "capset"), ("runc", True): ("getdents64", "execve"),
-         ("crun", False): ("setresuid", "execve"), ("crun", True): ("execve",)}  # fmt: skip
+VITAL = {
+    ("runc", False): ("chdir", "capset"),
+    ("runc", True): ("getdents64", "execve"),
+    ("crun", False): ("setresuid", "execve"),
+    ("crun", True): ("execve",),
+}
 
 
 @pytest.mark.parametrize("quiet", [False, True], ids=["privs", "no_new_privs"])
@@ -118,9 +122,13 @@ def test_a_program_that_the_filter_stops(
     ],
 )
 def test_what_is_not_seccomp_s(
-    engine: Engine, runtime: str, words: tuple[str, ...], cause: str, explained: Explain,
+    engine: Engine,
+    runtime: str,
+    words: tuple[str, ...],
+    cause: str,
+    explained: Explain,
     profile: Callable[..., Path],
-) -> None:  # fmt: skip
+) -> None:
     file = profile("swapon")
     found = explained(lambda: engine.run(*words, runtime=runtime, profile=file))
     assert found.done.returncode != 0
@@ -138,8 +146,11 @@ def test_an_exec_that_fails_in_a_running_container(
 
 
 def test_an_image_that_is_not_there(engine: Engine, explained: Explain) -> None:
-    words = {"docker": ["run", "--pull", "never"], "podman": ["run", "--pull", "never"],
-             "containerd": ["run"]}  # fmt: skip
+    words = {
+        "docker": ["run", "--pull", "never"],
+        "podman": ["run", "--pull", "never"],
+        "containerd": ["run"],
+    }
     name = "seclatch.test/none:latest"
     tail = ["x"] if engine.name == "containerd" else []
     found = explained(lambda: engine.command(*words[engine.name], name, *tail))
@@ -202,7 +213,7 @@ def test_a_recording_that_is_kept_says_the_image(
     with monkeypatch.context() as patch:
         patch.setattr(engine.host, "argv", lambda *more: [*words, *plain(*more)])
         assert engine.run("/bin/sleep", "2").returncode == 0
-    assert [image.name for image in store.read(path).images] == [IMAGE]
+    assert [image.name for image in recording_file.read(path).images] == [IMAGE]
 
 
 @pytest.mark.parametrize("engine", ["docker", "podman"], indirect=True)
@@ -254,9 +265,14 @@ UNSEEN = [
 @pytest.mark.parametrize("address", ["unix", "tcp"])
 @pytest.mark.parametrize(("profile", "options", "command", "said"), UNSEEN)
 def test_an_engine_that_cannot_be_watched_is_not_judged(
-    docker: Docker, tmp_path: Path, profile: dict[str, Any], options: list[str],
-    command: list[str], said: str, address: str,
-) -> None:  # fmt: skip
+    docker: Docker,
+    tmp_path: Path,
+    profile: dict[str, Any],
+    options: list[str],
+    command: list[str],
+    said: str,
+    address: str,
+) -> None:
     """Within the engine's pid namespace, as in a container that has its socket; and where it is
     asked through a proxy, as on another host. Some of it is seccomp's, and nobody saw."""
     file = tmp_path / "profile.json"

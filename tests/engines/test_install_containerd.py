@@ -55,9 +55,13 @@ def start(host: PrivateHost, image: Path, log: Path) -> Containerd:
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize("default", [False, True], ids=["", "default"])
 def test_daemon_starts_with_both_handlers_and_undoing_is_exact(
-    own_host: PrivateHost, seclatch: Administrator, image: Path, tmp_path: Path,
-    text: str | None, default: bool,
-) -> None:  # fmt: skip
+    own_host: PrivateHost,
+    seclatch: Administrator,
+    image: Path,
+    tmp_path: Path,
+    text: str | None,
+    default: bool,
+) -> None:
     require(*Containerd.programs)
     if text is None:
         own_host.path(CONFIG).unlink(missing_ok=True)

@@ -91,9 +91,11 @@ def test_the_first_instruction_is_bound(
     engine: Engine, runtime: str, no_new_privs: bool, only_exit_else_eperm: Path
 ) -> None:
     done = engine.run(
-        "/bin/first_denied", runtime=f"latched-{runtime}", profile=only_exit_else_eperm,
+        "/bin/first_denied",
+        runtime=f"latched-{runtime}",
+        profile=only_exit_else_eperm,
         no_new_privs=no_new_privs,
-    )  # fmt: skip
+    )
     assert done.returncode == EPERM, done.stderr
 
 
@@ -114,9 +116,12 @@ def test_the_host_s_view_and_exec(
     engine: Engine, runtime: str, no_new_privs: bool, strict: Path
 ) -> None:
     container = engine.detach(
-        "/bin/sleep", "1000", runtime=f"latched-{runtime}", profile=strict,
+        "/bin/sleep",
+        "1000",
+        runtime=f"latched-{runtime}",
+        profile=strict,
         no_new_privs=no_new_privs,
-    )  # fmt: skip
+    )
     pid = engine.pid(container)
     wait_until(lambda: engine.host.status(pid)["TracerPid"] == "0", "the tracer to leave")
     assert expected(no_new_privs).items() <= engine.host.status(pid).items()
@@ -166,9 +171,13 @@ def test_a_terminal(engine: Engine, runtime: str, strict: Path) -> None:
     if engine.name == "containerd":
         pytest.skip("ctr run --tty wants a terminal of its own; the engines' clients do not")
     container = engine.detach(
-        "/bin/sh", "-c", "test -t 1 && echo tty", runtime=f"latched-{runtime}", profile=strict,
+        "/bin/sh",
+        "-c",
+        "test -t 1 && echo tty",
+        runtime=f"latched-{runtime}",
+        profile=strict,
         extra=["--tty"],
-    )  # fmt: skip
+    )
     assert engine.wait(container) == 0
     assert engine.output(container).strip() == "tty"
 
@@ -191,10 +200,30 @@ def test_an_init_of_the_engine_s(
 
 # What tini and catatonit call themselves, as PID 1 of the container.
 INIT_CALLS = [
-    "prctl", "rt_sigtimedwait", "signalfd4", "waitid", "fcntl", "close", "tcsetpgrp", "dup3",
-    "getrlimit", "fstat", "restart_syscall", "clone3", "epoll_create1", "epoll_ctl", "epoll_wait",
-    "epoll_pwait", "readlink", "access", "close_range", "membarrier", "sysinfo", "wait4", "pause",
-]  # fmt: skip
+    "prctl",
+    "rt_sigtimedwait",
+    "signalfd4",
+    "waitid",
+    "fcntl",
+    "close",
+    "tcsetpgrp",
+    "dup3",
+    "getrlimit",
+    "fstat",
+    "restart_syscall",
+    "clone3",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_wait",
+    "epoll_pwait",
+    "readlink",
+    "access",
+    "close_range",
+    "membarrier",
+    "sysinfo",
+    "wait4",
+    "pause",
+]
 
 
 def test_why_nothing_starts_reaches_the_user(
@@ -230,9 +259,12 @@ def test_no_zombie_is_left(engine: Engine, runtime: str, exit_only: Path) -> Non
 def test_a_healthcheck_s_exec(request: pytest.FixtureRequest, runtime: str, strict: Path) -> None:
     docker: Engine = request.getfixturevalue("docker")
     container = docker.detach(
-        "/bin/sleep", "1000", runtime=f"latched-{runtime}", profile=strict,
+        "/bin/sleep",
+        "1000",
+        runtime=f"latched-{runtime}",
+        profile=strict,
         extra=["--health-cmd", "/bin/true", "--health-interval", "1s"],
-    )  # fmt: skip
+    )
     health = ["inspect", "--format", "{{.State.Health.Status}}", container]
     wait_until(lambda: docker.command(*health).stdout.strip() == "healthy", "a healthy container")
     docker.remove(container)

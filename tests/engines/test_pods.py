@@ -32,9 +32,13 @@ WISH = {"seclatch.record": "web"}
 
 @pytest.fixture
 def kubelet(
-    own_host: PrivateHost, seclatch: Administrator, image: Path, image_root: Path,
-    tmp_path: Path, runtime: str,
-) -> Iterator[Kubelet]:  # fmt: skip
+    own_host: PrivateHost,
+    seclatch: Administrator,
+    image: Path,
+    image_root: Path,
+    tmp_path: Path,
+    runtime: str,
+) -> Iterator[Kubelet]:
     """A kubelet's place at a containerd where the latch is installed, with annotations heeded."""
     require(*Containerd.programs)
     seclatch.write(CONFIG, TEXT)

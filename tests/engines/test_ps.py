@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import load
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.parse.load_profile import load
 from tests.engines.docker import Docker
 from tests.engines.engine import Engine
 from tests.engines.host import PrivateHost, wait_until
@@ -192,8 +192,11 @@ def test_engines_are_found_from_outside_of_their_mounts(docker: Docker) -> None:
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", RUN, "ps", "--json", "--container", name],
-        capture_output=True, text=True, env=env, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
+    )
     (process,) = json.loads(done.stdout)["processes"]
     assert process["container"]["image"] == IMAGE
     assert process["layers"][0]["profile"] == "docker-default"

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from seclatch.model.recording import Recording
-from seclatch.record import store
+from seclatch.recording.files import recording_file
 from tests.engines.docker import Docker
 from tests.engines.engine import IMAGE, Done, Engine
 from tests.engines.host import ENVIRONMENT
@@ -50,7 +50,7 @@ def record_engine(engine: Engine, path: Path, monkeypatch: pytest.MonkeyPatch) -
     def record(call: Callable[[], Done]) -> tuple[Done, Recording]:
         with recorder():
             done = call()
-        recording = store.read(path)
+        recording = recording_file.read(path)
         assert recording.lost.events == recording.lost.calls == recording.lost.processes == 0
         return done, recording
 
@@ -117,8 +117,11 @@ def test_several_containers_at_once(
     _, recording = recorded(lambda: engine.host.run("sh", "-c", f"{' & '.join(runs)} & wait"))
     assert sorted(programs(recording)) == [["/bin/sh", "-c", f"exit {n}"] for n in (5, 6)]
     assert len({each.name for each in recording.containers}) == 2
-    statuses = {each.session: each.status for each in recording.processes
-                if any(image.stage == "program" for image in each.images)}  # fmt: skip
+    statuses = {
+        each.session: each.status
+        for each in recording.processes
+        if any(image.stage == "program" for image in each.images)
+    }
     assert sorted(statuses.values(), key=str) == [5 << 8, 6 << 8]
     assert len(statuses) == 2
 
@@ -135,9 +138,13 @@ def foreign_starts(
     enough = tmp_path / "enough"
     loop = ["sh", "-c", 'until test -e "$0"; do "$@"; done', enough, *words]
     process = subprocess.Popen(
-        engine.host.argv(*loop), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, env=ENVIRONMENT, start_new_session=True,
-    )  # fmt: skip
+        engine.host.argv(*loop),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+        start_new_session=True,
+    )
     yield
     enough.touch()
     process.wait(60)
@@ -158,9 +165,10 @@ def test_what_the_engine_starts_for_others_is_left_out(
 PRUNED = """
 import sys
 from pathlib import Path
-from seclatch.record import pruning, store
-from seclatch.record.follow import record
-from seclatch.record.recorder import Options
+from seclatch.recording.attribution import pruning
+from seclatch.recording.files import recording_file as store
+from seclatch.recording.record_command import record
+from seclatch.recording.recorder import Options
 pruning._MANY, pruning._AGE = 20, 100_000_000
 seen = []
 status, recording = record(tuple(sys.argv[2:]), Options(watch=seen.append))
@@ -171,9 +179,12 @@ print("begun", seen[-1].begun, "dropped", seen[-1].begun - len(seen[-1].processe
 
 @pytest.mark.parametrize(("name", "runtime"), [("docker", "runc"), ("containerd", "latched-runc")])
 def test_what_is_over_and_foreign_is_let_go_of_meanwhile(
-    request: pytest.FixtureRequest, name: str, runtime: str, tmp_path: Path,
+    request: pytest.FixtureRequest,
+    name: str,
+    runtime: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     """Other containers by the dozen, while one is recorded: and nothing of its own is missing."""
     engine: Engine = request.getfixturevalue(name)
     profile = tmp_path / "profile.json"
@@ -186,17 +197,23 @@ def test_what_is_over_and_foreign_is_let_go_of_meanwhile(
     words = client_words(engine, monkeypatch, "/bin/sh", "-c", script, runtime=runtime)
     line = f"{shlex.join(other)}; {shlex.join(other)}; {shlex.join(other)}"
     with subprocess.Popen(
-        engine.host.argv("sh", "-c", f"{line}; {line}"), stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT,
-    ) as process:  # fmt: skip
+        engine.host.argv("sh", "-c", f"{line}; {line}"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+    ) as process:
         path = tmp_path / "x.json"
         done = subprocess.run(
             [sys.executable, "-c", PRUNED, path, *engine.host.argv(*words)],
-            capture_output=True, text=True, env=ENVIRONMENT, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            env=ENVIRONMENT,
+            check=False,
+        )
         process.wait(60)
     assert done.returncode == 0, done.stderr
-    recording = store.read(path)
+    recording = recording_file.read(path)
     assert programs(recording) == [["/bin/sh", "-c", script], *[["/bin/sleep", "0.5"]] * 9]
     assert "/foreign" not in str(recording)
     assert recording.denials == []
@@ -273,8 +290,9 @@ def assert_binds(engine: Engine, runtime: str, profile: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "/bin/true\n"), (profile, done.stderr)
     outside = engine.run("/bin/mkdir", "/tmp/x", **options)
     assert (outside.returncode, "Operation not permitted" in outside.stderr) == (
-        1, True,
-    ), (profile, outside.stdout, outside.stderr)  # fmt: skip
+        1,
+        True,
+    ), (profile, outside.stdout, outside.stderr)
 
 
 def test_the_generated_profile_starts_it_and_binds(
@@ -282,7 +300,7 @@ def test_the_generated_profile_starts_it_and_binds(
 ) -> None:
     _, recording = recorded(lambda: engine.run("/bin/sh", "-c", SCRIPT, runtime=runtime))
     file = tmp_path / "again.json"
-    store.write(file, recording)
+    recording_file.write(file, recording)
     own = OWN_FORMAT[engine.name]
     for form in FORMATS if runtime == "runc" else (own,):
         assert_binds(engine, f"latched-{runtime}", generate(file, form))
@@ -304,7 +322,7 @@ def test_a_healthcheck_is_recorded(
     assert ["/bin/sh", "-c", HEALTH] in programs(recording)
     assert sorted({each.joined for each in recording.sessions}) == [False, True]
     file = tmp_path / "again.json"
-    store.write(file, recording)
+    recording_file.write(file, recording)
     profile = generate(file, "docker")
     options = {"runtime": "latched-runc", "profile": profile, "extra": extra}
     done = docker.run("/bin/sh", "-c", UNTIL_HEALTHY, **options)

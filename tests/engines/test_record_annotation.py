@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.recording import Recording
-from seclatch.record import store
+from seclatch.recording.files import recording_file
 from tests.engines.conftest import require
 from tests.engines.containerd import Containerd
 from tests.engines.docker import Docker
@@ -66,7 +66,7 @@ def ended(host: PrivateHost, number: int = 1) -> list[Recording]:
     """The recordings, once so many are there and all are complete."""
 
     def complete() -> list[Recording]:
-        found = [store.read(path) for path in kept(host) if path.stat().st_size]
+        found = [recording_file.read(path) for path in kept(host) if path.stat().st_size]
         return found if len(found) == number and all(each.complete for each in found) else []
 
     wait_until(complete, f"{number} recordings; log: {log(host)}")
@@ -96,8 +96,11 @@ def test_annotated_containers_are_recorded_and_latched(
     assert programs(recording) == [["/bin/exit42"]]
     assert calls(recording, "program") == {"exit_group": 1}
     assert {each.stage for each in recording.calls} >= {
-        "runtime", "init", "filtered-init", "program"
-    }  # fmt: skip
+        "runtime",
+        "init",
+        "filtered-init",
+        "program",
+    }
     assert recording.runtimes == [runtime]
     assert [each.joined for each in recording.sessions] == [False]
     assert any(each.kind == "released" for each in recording.events)
@@ -115,19 +118,27 @@ def test_execs_and_what_is_asked_for_before_the_end(fresh: Engine, seclatch: Adm
     told = seclatch.must("record", "flush", "long")
     [path] = kept(host)
     assert path.name in told
-    recording = store.read(path)
+    recording = recording_file.read(path)
     assert not recording.complete
     assert {words[0] for words in programs(recording)} == {"/bin/sleep", "/bin/mkdir"}
     assert [each.joined for each in recording.sessions] == [False, True]
     fresh.remove(container)
     [recording] = ended(host)
     assert calls(recording, "program")["mkdir"] == 1
-    verbs = {word for each in recording.processes for image in each.images
-             if image.stage == "runtime" for word in image.argv}  # fmt: skip
+    verbs = {
+        word
+        for each in recording.processes
+        for image in each.images
+        if image.stage == "runtime"
+        for word in image.argv
+    }
     assert verbs >= {"create", "start", "exec"}
     assert {each.stage for each in recording.calls} - {"engine", "hook"} == {
-        "runtime", "init", "filtered-init", "program"
-    } - ({"filtered-init"} if fresh.name == "containerd" else set())  # fmt: skip
+        "runtime",
+        "init",
+        "filtered-init",
+        "program",
+    } - ({"filtered-init"} if fresh.name == "containerd" else set())
     assert seclatch("record", "flush", "long").returncode == 125
 
 
@@ -196,11 +207,11 @@ def test_the_image_is_known_and_merging_goes_by_it(
     words = ["record", "merge", "--into", str(made), *map(str, kept(host))]
     subprocess.run([str(SCRIPTS / "seclatch"), *words], check=True)
     [merged] = made.iterdir()
-    assert store.read(merged).images == [image]
+    assert recording_file.read(merged).images == [image]
 
 
 def flushed(host: PrivateHost, seclatch: Administrator, name: str) -> Recording:
-    return store.read(host.path(seclatch.must("record", "flush", name).strip()))
+    return recording_file.read(host.path(seclatch.must("record", "flush", name).strip()))
 
 
 @pytest.mark.parametrize(
@@ -256,7 +267,7 @@ def test_a_recorder_that_is_killed_leaves_what_it_had(
     wait_until(lambda: not recorders(host), "its end")
     assert fresh.exec(container, "/bin/exit42").returncode == 42
     [path] = kept(host)
-    assert not store.read(path).complete
+    assert not recording_file.read(path).complete
     assert seclatch("record", "flush", "killed").returncode == 125
 
 

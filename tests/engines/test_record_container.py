@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from seclatch.model.recording import Recording
-from seclatch.record import store
+from seclatch.recording.files import recording_file
 from tests.engines.docker import Docker
 from tests.engines.engine import Engine
 from tests.engines.host import ENVIRONMENT, wait_until
@@ -32,9 +32,13 @@ def recording(path: Path, word: str, *more: str) -> Iterator[subprocess.Popen[st
     """The recorder at work, once it has found the container's processes."""
     words = [SECLATCH, "record", "--follow", "--container", word, "-o", str(path), *more]
     process = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PATH": ENVIRONMENT["PATH"]},
-    )  # fmt: skip
+    )
     try:
         assert process.stderr
         line = process.stderr.readline()
@@ -48,7 +52,7 @@ def recording(path: Path, word: str, *more: str) -> Iterator[subprocess.Popen[st
 def result(process: subprocess.Popen[str], path: Path) -> Recording:
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
-    found = store.read(path)
+    found = recording_file.read(path)
     assert found.complete
     assert found.lost.events == found.lost.calls == found.lost.processes == 0
     return found
@@ -114,8 +118,13 @@ def test_a_running_container_and_what_is_executed_in_it(
     seen = [shell, *(each for each in others if not each.found_running)]
     ran = [image.argv[0] for each in seen for image in each.images if image.stage == "program"]
     assert sorted(each for each in ran if each != "/bin/sleep") == [
-        "/bin/exit42", "/bin/mkdir", "/bin/sh", "/bin/touch", "/bin/true", "/bin/true"
-    ]  # fmt: skip
+        "/bin/exit42",
+        "/bin/mkdir",
+        "/bin/sh",
+        "/bin/touch",
+        "/bin/true",
+        "/bin/true",
+    ]
     assert calls(found, "program")["mkdir"] == 1
     entered = "init" if engine.name == "containerd" else "filtered-init"  # ctr loads no filter
     assert calls(found, entered)["execve"] >= 2
@@ -131,8 +140,12 @@ def test_a_running_container_and_what_is_executed_in_it(
 def assert_the_runtime_s_side_is_there(found: Recording, engine: Engine, runtime: str) -> None:
     """Of both exec sessions, from the runtime's exec on."""
     assert found.runtimes == [runtime]
-    ran = {each.id: image.argv for each in found.processes for image in each.images
-           if image.stage == "runtime" and Path(image.exe).name == runtime}  # fmt: skip
+    ran = {
+        each.id: image.argv
+        for each in found.processes
+        for image in each.images
+        if image.stage == "runtime" and Path(image.exe).name == runtime
+    }
     assert len([argv for argv in ran.values() if "exec" in argv]) == 2
     assert {each.process for each in found.calls if each.stage == "runtime"} >= set(ran)
     stages = {each.stage for each in found.calls} - {"filtered-init"}
@@ -225,9 +238,12 @@ def test_seconds(engine: Engine, tmp_path: Path) -> None:
 
 def test_a_process_of_the_host_is_refused(tmp_path: Path) -> None:
     done = subprocess.run(
-        [SECLATCH, "record", "--container", str(os.getpid())], cwd=tmp_path, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
+        [SECLATCH, "record", "--container", str(os.getpid())],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 125
     assert "is in none" in done.stderr
     assert list(tmp_path.iterdir()) == []

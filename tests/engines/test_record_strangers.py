@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.recording import Recording
-from seclatch.record import store
+from seclatch.recording.files import recording_file
 from tests.engines.docker import Docker
 from tests.engines.engine import IMAGE, Done, Engine
 from tests.engines.test_record import Recorded, client_words, programs, recorded, recorded_of
@@ -86,7 +86,7 @@ def test_a_client_alone_is_told_from_a_container(
     assert done.returncode == 42
     assert "docker asked an engine, and no container was seen to start" in done.stderr
     assert "run seclatch on the host" in done.stderr
-    assert store.read(path).sessions == []
+    assert recording_file.read(path).sessions == []
 
 
 def test_an_image_s_build_is_told_from_a_container(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from seclatch.model.recording import Recording
-from seclatch.record import store
+from seclatch.recording.files import recording_file
 from tests.engines.engine import Engine
 from tests.engines.test_record import (  # noqa: F401 (fixtures)
     Recorded,
@@ -24,19 +24,25 @@ ALLOWED = len(json.loads(STRICT.read_text())["syscalls"][0]["names"])
 
 
 def report(recording: Recording, folder: Path) -> dict[str, Any]:
-    store.write(folder / "again.json", recording)
+    recording_file.write(folder / "again.json", recording)
     done = subprocess.run(
         [SCRIPTS / "seclatch", "report", "--json", folder / "again.json"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     document: dict[str, Any] = json.loads(done.stdout)
     return document
 
 
 @pytest.mark.parametrize("latched", [False, True], ids=["plain", "latched"])
 def test_where_the_filter_begins(
-    engine: Engine, runtime: str, latched: bool, recorded: Recorded, tmp_path: Path  # noqa: F811
-) -> None:  # fmt: skip
+    engine: Engine,
+    runtime: str,
+    latched: bool,
+    recorded: Recorded,
+    tmp_path: Path,
+) -> None:
     chosen = f"latched-{runtime}" if latched else runtime
     command = ("/bin/sh", "-c", "/bin/mkdir /tmp/new; /bin/sleep 0.5; exit 5")
     done, recording = recorded(lambda: engine.run(*command, runtime=chosen, profile=STRICT))
@@ -61,8 +67,11 @@ def test_where_the_filter_begins(
 
 @pytest.mark.parametrize("engine", ["docker", "podman"], indirect=True)
 def test_what_docker_s_default_allows_for_recorded_arguments_is_not_called_denied(
-    engine: Engine, runtime: str, recorded: Recorded, tmp_path: Path  # noqa: F811
-) -> None:  # fmt: skip
+    engine: Engine,
+    runtime: str,
+    recorded: Recorded,
+    tmp_path: Path,
+) -> None:
     """It has conditions on clone's flags and socket's family, which fork(2) and wget satisfy."""
     fork_and_connect = "/bin/busybox wget -q -O- http://127.0.0.1:9/; /bin/true; :"
     done, recording = recorded(
@@ -77,8 +86,11 @@ def test_what_docker_s_default_allows_for_recorded_arguments_is_not_called_denie
 
 
 def test_a_container_without_a_profile(
-    engine: Engine, runtime: str, recorded: Recorded, tmp_path: Path  # noqa: F811
-) -> None:  # fmt: skip
+    engine: Engine,
+    runtime: str,
+    recorded: Recorded,
+    tmp_path: Path,
+) -> None:
     extra = [] if engine.name == "containerd" else ["--security-opt", "seccomp=unconfined"]
     _, recording = recorded(
         lambda: engine.run("/bin/true", runtime=f"latched-{runtime}", extra=extra)

@@ -13,10 +13,10 @@ import pytest
 from capture import Docker, Podman, require, take
 
 from seclatch.model.arch import Arch
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import load, parse
-from seclatch.profile.resolve import Engine, resolve
-from seclatch.system.ptrace import read_filters
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Engine, resolve
+from seclatch.profile.parse.load_profile import load, parse
+from seclatch.system.read_filters import read_filters
 
 pytestmark = [pytest.mark.root, pytest.mark.engine]
 
@@ -26,9 +26,21 @@ NATIVE = Arch.native()
 
 # What both engines give a container unless told otherwise. Podman's list is shorter.
 DOCKER_CAPS = {
-    "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP",
-    "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
-}  # fmt: skip
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FSETID",
+    "FOWNER",
+    "MKNOD",
+    "NET_RAW",
+    "SETGID",
+    "SETUID",
+    "SETFCAP",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "SYS_CHROOT",
+    "KILL",
+    "AUDIT_WRITE",
+}
 PODMAN_CAPS = DOCKER_CAPS - {"MKNOD", "NET_RAW", "AUDIT_WRITE"}
 
 CAPS = [(), ("SYS_ADMIN",), ("SYS_PTRACE", "BPF", "PERFMON"), ("SYS_TIME", "SYSLOG", "SYS_MODULE")]

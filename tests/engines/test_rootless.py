@@ -185,10 +185,23 @@ def test_a_setuid_program_gains_what_it_gains_without_the_latch(
 
 def test_suspend_is_refused_and_plain_is_plain(user: Rootless, front: Path) -> None:
     file = user.file("exit-only.json", json.dumps(case("exit-only")))
-    words = ("--runtime", front, "run", "--rm", "--network", "none", "--security-opt",
-             f"seccomp={file}", "seclatch.test/busybox:latest", "/bin/exit42")  # fmt: skip
-    for mode, said in (("suspend", "initial user namespace"), ("plain", None),
-                       ("refuse", "nothing was started: only a gate is possible")):  # fmt: skip
+    words = (
+        "--runtime",
+        front,
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--security-opt",
+        f"seccomp={file}",
+        "seclatch.test/busybox:latest",
+        "/bin/exit42",
+    )
+    for mode, said in (
+        ("suspend", "initial user namespace"),
+        ("plain", None),
+        ("refuse", "nothing was started: only a gate is possible"),
+    ):
         done = user.podman(*words, env={"SECLATCH_MODE": mode})
         assert done.returncode not in (0, 42), mode
         assert not said or said in done.stderr, done.stderr
@@ -203,8 +216,9 @@ def test_a_runtime_without_an_engine(
 ) -> None:
     """As on runc's page on rootless containers; with subordinate ids by set-uid newuidmap(1), which
     must not be traced. The first user namespace is the host's: no capability anywhere."""
-    user.run("sh", "-c", "rm -rf bundle; mkdir bundle && cd bundle && runc spec --rootless",
-             check=True)  # fmt: skip
+    user.run(
+        "sh", "-c", "rm -rf bundle; mkdir bundle && cd bundle && runc spec --rootless", check=True
+    )
     path = user.host.path(HOME / "bundle/config.json")
     config = json.loads(path.read_text())
     config["process"].update(terminal=False, args=["/bin/exit42"], noNewPrivileges=no_new_privs)
@@ -250,9 +264,12 @@ def test_what_proc_hides_is_bound_or_not_started(
     config = json.loads(user.host.path(HOME / "bundle/config.json").read_text())
     held = {"ambient", "bounding", "effective", "inheritable", "permitted"}
     config["process"].update(
-        terminal=False, args=["/bin/hidden"], noNewPrivileges=mode == "hold",
-        capabilities={each: [] for each in held}, user={"uid": 0, "gid": 0},
-    )  # fmt: skip
+        terminal=False,
+        args=["/bin/hidden"],
+        noNewPrivileges=mode == "hold",
+        capabilities={each: [] for each in held},
+        user={"uid": 0, "gid": 0},
+    )
     if hook:
         config["process"]["args"] = ["/bin/true"]
         config["hooks"] = {"startContainer": [{"path": "/bin/hidden", "args": ["hidden", "hook"]}]}
@@ -267,12 +284,24 @@ def test_what_proc_hides_is_bound_or_not_started(
     user.file("bundle/config.json", json.dumps(config))
     user.roads()
     done = user.host.run(
-        "unshare", "--mount", "sh", "-c", HIDDEN, "sh",
-        "/usr/local/lib/seclatch/podman/crun", "--cgroup-manager=disabled", "run", "--bundle",
-        HOME / "bundle", "hidden",
-        env={"XDG_RUNTIME_DIR": f"/run/user/{UID}", "SECLATCH_LOG": str(HOME / "starts"),
-             "SECLATCH_MODE": "refuse" if mode == "refuse" else "gate"},
-    )  # fmt: skip
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        HIDDEN,
+        "sh",
+        "/usr/local/lib/seclatch/podman/crun",
+        "--cgroup-manager=disabled",
+        "run",
+        "--bundle",
+        HOME / "bundle",
+        "hidden",
+        env={
+            "XDG_RUNTIME_DIR": f"/run/user/{UID}",
+            "SECLATCH_LOG": str(HOME / "starts"),
+            "SECLATCH_MODE": "refuse" if mode == "refuse" else "gate",
+        },
+    )
     told = done.stdout.split()
     assert told in ([], ["7", "9"]), done.stderr  # crun does not show what hooks say
     assert (done.returncode == 0) == (mode == "hold" and readable), done.stderr
@@ -285,8 +314,9 @@ def test_a_host_hook_of_a_user_s_runtime(user: Rootless) -> None:
     hook = user.host.path(HOME / "hook")
     shutil.copy(user.host.path(HOME / "rootfs/bin/busybox"), hook)
     hook.chmod(0o711)
-    user.run("sh", "-c", "rm -rf bundle; mkdir bundle && cd bundle && runc spec --rootless",
-             check=True)  # fmt: skip
+    user.run(
+        "sh", "-c", "rm -rf bundle; mkdir bundle && cd bundle && runc spec --rootless", check=True
+    )
     config = json.loads(user.host.path(HOME / "bundle/config.json").read_text())
     config["process"].update(terminal=False, args=["/bin/exit42"], noNewPrivileges=True)
     config["root"] = {"path": str(HOME / "rootfs"), "readonly": True}

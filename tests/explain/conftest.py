@@ -67,9 +67,13 @@ def explain(tmp_path: Path) -> Explain:
         file = tmp_path / "explanation.json"
         command = [SECLATCH, "explain", "--json", "-o", str(file), "--", *map(str, words)]
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout, check=False,
+            command,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
             **{"stdin": subprocess.DEVNULL, **options},
-        )  # fmt: skip
+        )
         assert file.exists(), done.stderr
         document = json.loads(file.read_text())
         jsonschema.validate(document, SCHEMA)

@@ -54,9 +54,12 @@ class Setup:
 
     def bundle(self, place: Path, rootfs: Path) -> Bundle:
         bundle = make_bundle(
-            place, rootfs, self.args, seccomp=self.profile,
+            place,
+            rootfs,
+            self.args,
+            seccomp=self.profile,
             no_new_privileges=self.no_new_privileges,
-        )  # fmt: skip
+        )
         if self.change:
             self.change(bundle.config, place)
             bundle.write()
@@ -127,15 +130,21 @@ def runtime_stage() -> Iterator[Setup]:
         mark = f"{runtime}{' no_new_privs' if quiet else ''}"
         for call in calls.split():
             yield Setup(
-                f"{mark}: {call}", runtime, _stopped(call), profile=denying(call),
+                f"{mark}: {call}",
+                runtime,
+                _stopped(call),
+                profile=denying(call),
                 no_new_privileges=quiet,
-            )  # fmt: skip
+            )
         several = tuple(calls.split()[-3:])
         for action in ("SCMP_ACT_KILL_PROCESS", "SCMP_ACT_TRAP", "SCMP_ACT_ERRNO"):
             yield Setup(
-                f"{mark}: {', '.join(several)} by {action}", runtime, _stopped(*several),
-                profile=denying(*several, action=action), no_new_privileges=quiet,
-            )  # fmt: skip
+                f"{mark}: {', '.join(several)} by {action}",
+                runtime,
+                _stopped(*several),
+                profile=denying(*several, action=action),
+                no_new_privileges=quiet,
+            )
 
 
 def _program(*calls: str) -> Truth:
@@ -170,7 +179,9 @@ def program_stage() -> Iterator[Setup]:
                 _program("socket"),
             ),
             "in a child": (
-                ("/bin/broken", "child", "socket"), denying("socket"), _program("socket"),
+                ("/bin/broken", "child", "socket"),
+                denying("socket"),
+                _program("socket"),
             ),
             "a child killed": (
                 ("/bin/broken", "child", "socket"),
@@ -178,12 +189,15 @@ def program_stage() -> Iterator[Setup]:
                 _program("socket"),
             ),
             "a shell's command": (
-                ("/bin/sh", "-c", "/bin/mkdir /tmp/x || exit 9"), denying("mkdir"),
+                ("/bin/sh", "-c", "/bin/mkdir /tmp/x || exit 9"),
+                denying("mkdir"),
                 _program("mkdir"),
             ),
             "clone3": (("/bin/dynamic", "thread"), denying("clone3"), _program("clone3")),
             "the loader's mprotect": (
-                ("/bin/dynamic", "", "0"), denying("mprotect"), _program("mprotect"),
+                ("/bin/dynamic", "", "0"),
+                denying("mprotect"),
+                _program("mprotect"),
             ),
             "rseq kills": (
                 ("/bin/dynamic", "", "0"),
@@ -191,33 +205,46 @@ def program_stage() -> Iterator[Setup]:
                 _program("rseq"),
             ),
             "another architecture": (
-                ("/bin/compat_calls",), {**denying("swapon"), "architectures": []},
+                ("/bin/compat_calls",),
+                {**denying("swapon"), "architectures": []},
                 Truth(True, "wrong-architecture", "program", frozenset()),
             ),
-        }  # fmt: skip
+        }
         for name, (args, profile, truth) in cases.items():
             yield Setup(f"{runtime}, program: {name}", runtime, truth, args, profile)
     older = {each.name for each in table(Arch.native()).all() if each.number < OPENAT2}
     yield Setup(
-        "runc, program: newer than its profile", "runc", _program("openat2"),
-        ("/bin/broken", "newest"), allowing(older),
-    )  # fmt: skip
+        "runc, program: newer than its profile",
+        "runc",
+        _program("openat2"),
+        ("/bin/broken", "newest"),
+        allowing(older),
+    )
     yield Setup(
-        "runc, hook", "runc", Truth(True, "hook-denied", "hook", frozenset({"mkdir"})),
-        profile=denying("mkdir"), change=_hook,
-    )  # fmt: skip
+        "runc, hook",
+        "runc",
+        Truth(True, "hook-denied", "hook", frozenset({"mkdir"})),
+        profile=denying("mkdir"),
+        change=_hook,
+    )
     yield Setup(
-        "crun, refused profile", "crun", Truth(True, "profile-refused"),
+        "crun, refused profile",
+        "crun",
+        Truth(True, "profile-refused"),
         profile=denying("swapon", errnoRet=1, action="SCMP_ACT_KILL_PROCESS"),
-    )  # fmt: skip
+    )
     yield Setup(
-        "runc, no agent", "runc", Truth(True, "profile-refused"),
+        "runc, no agent",
+        "runc",
+        Truth(True, "profile-refused"),
         profile=denying("mkdir", action="SCMP_ACT_NOTIFY"),
-    )  # fmt: skip
+    )
     yield Setup(
-        "runc, refused profile", "runc", Truth(True, "profile-refused"),
+        "runc, refused profile",
+        "runc",
+        Truth(True, "profile-refused"),
         profile=denying("write", action="SCMP_ACT_NOTIFY"),
-    )  # fmt: skip
+    )
 
 
 def _hook(config: dict[str, Any], _: Path) -> None:
@@ -302,9 +329,12 @@ def not_seccomp() -> Iterator[Setup]:
         "runc, other: apparmor", "runc", _other("lsm", ""), profile=_HARMLESS, change=_apparmor
     )
     yield Setup(
-        "runc, other: denied, but for another reason", "runc", Truth(None, "possibly-denied"),
-        ("/bin/broken", "tolerant"), denying("uname"),
-    )  # fmt: skip
+        "runc, other: denied, but for another reason",
+        "runc",
+        Truth(None, "possibly-denied"),
+        ("/bin/broken", "tolerant"),
+        denying("uname"),
+    )
 
 
 def find_mistakes(document: dict[str, Any], truth: Truth) -> list[str]:

@@ -108,9 +108,12 @@ def test_what_is_got_over_is_no_failure(explain: Explain, compiler: Compiler) ->
     ],
 )
 def test_what_a_shell_does_after_a_denial(
-    explain: Explain, bundle: Callable[..., Bundle], plain: Runtime, script: str,
+    explain: Explain,
+    bundle: Callable[..., Bundle],
+    plain: Runtime,
+    script: str,
     verdict: tuple[bool | None, str],
-) -> None:  # fmt: skip
+) -> None:
     made = bundle(["/bin/sh", "-c", script], seccomp=denying("mkdir"))
     done = explain(plain.argv("run", "--bundle", made.path, made.id))
     assert done.done.returncode == 7

@@ -38,8 +38,10 @@ def test_an_errno_that_was_changed(
     state = tmp_path / "state"
     before = bundle(PROGRAM, seccomp=denying("mkdir", errnoRet=95))
     assert told(explain(words(before, state, name)).document) == (
-        "EOPNOTSUPP", "SCMP_ACT_ERRNO(95)", False,
-    )  # fmt: skip
+        "EOPNOTSUPP",
+        "SCMP_ACT_ERRNO(95)",
+        False,
+    )
     made = bundle(PROGRAM, seccomp=denying("mkdir", errnoRet=38))
     done = explain(words(made, state, name))
     assert (done.seccomp, done.cause) == (True, "program-denied"), done.document

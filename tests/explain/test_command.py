@@ -12,7 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from seclatch.diagnose.explanation import make_schema
+from seclatch.model.explanation import make_schema
 from tests.explain.conftest import SCHEMA, SECLATCH
 
 pytestmark = pytest.mark.root
@@ -21,9 +21,13 @@ STRICT = Path(__file__).parent.parent / "data" / "stali-like.json"
 
 def run(*words: str, input: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [SECLATCH, "explain", *words], capture_output=True, text=True, timeout=60, check=False,
+        [SECLATCH, "explain", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
         input=input,
-    )  # fmt: skip
+    )
 
 
 def test_input_output_and_status_are_the_command_s() -> None:
@@ -60,8 +64,10 @@ def test_podman_s_service_out_of_sight(tmp_path: Path) -> None:
         service.listen()
         done = subprocess.run(
             [*alone, SECLATCH, "explain", "--json", "--", podman, service.getsockname(), "run"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     document = json.loads(done.stderr[done.stderr.index("{") :])
     assert (document["seccomp"], document["cause"]) == (None, "engine-not-seen"), document
 

@@ -18,10 +18,13 @@ Make = Callable[..., Bundle]
 def too_long() -> dict[str, Any]:
     """More than BPF_MAXINSNS: each condition takes comparisons of its own."""
     rules = [
-        {"names": ["prctl"], "action": "SCMP_ACT_ERRNO",
-         "args": [{"index": 1, "value": number << 32 | number, "op": "SCMP_CMP_EQ"}]}
+        {
+            "names": ["prctl"],
+            "action": "SCMP_ACT_ERRNO",
+            "args": [{"index": 1, "value": number << 32 | number, "op": "SCMP_CMP_EQ"}],
+        }
         for number in range(3000)
-    ]  # fmt: skip
+    ]
     return {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules}
 
 
@@ -41,9 +44,13 @@ REFUSED = [
 
 @pytest.mark.parametrize(("name", "profile", "who", "evidence"), REFUSED)
 def test_who_refused_it(
-    explain: Explain, bundle: Make, name: str, profile: dict[str, Any], who: str,
+    explain: Explain,
+    bundle: Make,
+    name: str,
+    profile: dict[str, Any],
+    who: str,
     evidence: list[str],
-) -> None:  # fmt: skip
+) -> None:
     """A call that failed is shown if it loaded a program, not if it asked what can be loaded."""
     made = bundle(["/bin/true"], seccomp=profile)
     done = explain(Runtime(name, latched=False).argv("run", "--bundle", made.path, made.id))

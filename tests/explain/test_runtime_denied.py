@@ -14,8 +14,12 @@ pytestmark = pytest.mark.root
 Make = Callable[..., Bundle]
 
 # A call that each runtime cannot do without, with no_new_privs off and on.
-NEEDED = {("runc", False): "capset", ("runc", True): "openat",
-          ("crun", False): "setresuid", ("crun", True): "execve"}  # fmt: skip
+NEEDED = {
+    ("runc", False): "capset",
+    ("runc", True): "openat",
+    ("crun", False): "setresuid",
+    ("crun", True): "execve",
+}
 
 
 def without(call: str, action: str = "SCMP_ACT_ERRNO") -> dict[str, Any]:

@@ -81,8 +81,10 @@ def test_a_hanging_runtime_is_ended_by_the_second_request(bundle: Make, tmp_path
     with told.open("w") as errors:
         process = subprocess.Popen(
             [SECLATCH, "explain", "--json", "-o", file, "--", *words],
-            stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=errors,
+            stderr=errors,
+        )
     try:
         wait_until(lambda: "seems to hang" in told.read_text(), "it to be said", seconds=60)
         process.send_signal(signal.SIGINT)

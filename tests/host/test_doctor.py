@@ -21,9 +21,12 @@ DOCTOR = [sys.executable, "-m", "seclatch", "doctor"]
 
 def examine(*prefix: str | Path, **environment: str) -> tuple[int, dict[str, Any]]:
     done = subprocess.run(
-        [*prefix, *DOCTOR, "--json"], capture_output=True, text=True, check=False,
+        [*prefix, *DOCTOR, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, **environment},
-    )  # fmt: skip
+    )
     assert done.stderr == ""
     document: dict[str, Any] = json.loads(done.stdout)
     return done.returncode, document

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
-from seclatch.model.call import Call
+from seclatch.model.call_notation import parse_action
 from seclatch.model.filter import Filter
-from seclatch.model.notation import parse_action
+from seclatch.model.seccomp_data import Call
 
 # What it can run: no JSET, which runc's stub has, no scratch memory, no arithmetic but & and |.
 CODES = frozenset({0x20, 0x44, 0x54, 0x05, 0x15, 0x25, 0x35, 0x06})
@@ -33,8 +33,11 @@ def build(folder: Path, name: str = "scmp_bpf_sim") -> Path:
         "Dir::State::lists": folder / "lists",
         "Dir::Cache": folder / "cache",
     }
-    apt = ["apt-get", "-q", *(word for key, value in options.items()
-                              for word in ("-o", f"{key}={value}"))]  # fmt: skip
+    apt = [
+        "apt-get",
+        "-q",
+        *(word for key, value in options.items() for word in ("-o", f"{key}={value}")),
+    ]
     _run([*apt, "update"], folder)
     _run([*apt, "source", "--download-only", "libseccomp"], folder)
     (archive,) = folder.glob("libseccomp_*.orig.tar.*z")

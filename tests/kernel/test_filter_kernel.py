@@ -24,8 +24,8 @@ from seclatch.filter.verify import (
 )
 from seclatch.model.action import Kind
 from seclatch.model.arch import Arch
-from seclatch.model.call import Call
 from seclatch.model.filter import Filter, Instruction
+from seclatch.model.seccomp_data import Call
 from seclatch.model.syscall import table
 
 NATIVE = Arch.native()

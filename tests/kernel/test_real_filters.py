@@ -13,20 +13,20 @@ from oracle import round_trip
 from probe import Case, agrees, ask
 from styles import NUMBERS, chromium_style, minijail_style
 
-from seclatch.filter.boundary import boundary_calls
+from seclatch.filter.boundary_calls import boundary_calls
 from seclatch.filter.decode import decode
-from seclatch.filter.evaluate import Evaluator
+from seclatch.filter.evaluate_calls import Evaluator
 from seclatch.filter.simulate import simulate
 from seclatch.filter.verify import refusal
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
-from seclatch.model.call import Call
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import load
-from seclatch.profile.resolve import Engine, Host, narrow
-from seclatch.system.ptrace import read_filters
+from seclatch.model.seccomp_data import Call
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
+from seclatch.profile.parse.load_profile import load
+from seclatch.system.read_filters import read_filters
 
 CONTAINERS_COMMON = Path("/usr/share/containers/seccomp.json")
 SYSTEMD = sorted(Path("/usr/lib/x86_64-linux-gnu/systemd").glob("libsystemd-shared-*.so"))

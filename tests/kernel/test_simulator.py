@@ -10,8 +10,8 @@ import pytest
 from simulator import answers, runs
 from styles import minijail_style
 
-from seclatch.filter.boundary import boundary_calls
-from seclatch.filter.evaluate import Evaluator
+from seclatch.filter.boundary_calls import boundary_calls
+from seclatch.filter.evaluate_calls import Evaluator
 from seclatch.filter.simulate import simulate
 from seclatch.model.action import Action, Operator
 from seclatch.model.arch import Arch
@@ -19,9 +19,9 @@ from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.model.syscall import table
 from seclatch.model.verdict import Verdict
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import load
-from seclatch.profile.resolve import Engine, Host, narrow
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
+from seclatch.profile.parse.load_profile import load
 
 CONTAINERS_COMMON = Path("/usr/share/containers/seccomp.json")
 ROWS = 400

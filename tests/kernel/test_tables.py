@@ -8,16 +8,16 @@ import pytest
 from probe import Case, agrees, ask
 from simulator import answers
 
-from seclatch.filter.evaluate import Evaluator
-from seclatch.filter.expectation import Result, Row, parse_table, run_table
+from seclatch.filter.evaluate_calls import Evaluator
+from seclatch.filter.expected_verdicts import Result, Row, parse_table, run_table
 from seclatch.filter.simulate import simulate
 from seclatch.model.arch import Arch
-from seclatch.model.call import Call
 from seclatch.model.filter import Filter
-from seclatch.model.match import matching
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import load
-from seclatch.profile.resolve import Engine, Host, narrow
+from seclatch.model.rule_match import matching
+from seclatch.model.seccomp_data import Call
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
+from seclatch.profile.parse.load_profile import load
 
 TABLES = Path(__file__).parents[1] / "data" / "verdicts"
 HOST = Host(Arch.X86_64, frozenset(), (6, 18), Engine.PODMAN)

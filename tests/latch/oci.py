@@ -170,9 +170,16 @@ def created(runtime: Runtime, bundle: Bundle) -> Iterator[int]:
     # create's stdio is the container's: files, or the caller would wait for their end
     with (bundle.path / "output").open("wb") as output:
         done = runtime(
-            "create", "--bundle", bundle.path, "--pid-file", pid_file, bundle.id,
-            stdout=output, stderr=output, capture_output=False,
-        )  # fmt: skip
+            "create",
+            "--bundle",
+            bundle.path,
+            "--pid-file",
+            pid_file,
+            bundle.id,
+            stdout=output,
+            stderr=output,
+            capture_output=False,
+        )
     try:
         assert done.returncode == 0, (bundle.path / "output").read_text()
         yield int(pid_file.read_text())

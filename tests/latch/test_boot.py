@@ -54,10 +54,24 @@ def test_exec_needs_nothing_for_the_runtime(
 
 # What busybox's sleep itself calls, static, on x86-64 and arm64.
 SLEEP_CALLS = [
-    "brk", "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "prlimit64", "readlinkat",
-    "readlink", "getrandom", "mprotect", "prctl", "getuid", "clock_nanosleep", "nanosleep",
-    "uname", "newfstatat", "restart_syscall",
-]  # fmt: skip
+    "brk",
+    "arch_prctl",
+    "set_tid_address",
+    "set_robust_list",
+    "rseq",
+    "prlimit64",
+    "readlinkat",
+    "readlink",
+    "getrandom",
+    "mprotect",
+    "prctl",
+    "getuid",
+    "clock_nanosleep",
+    "nanosleep",
+    "uname",
+    "newfstatat",
+    "restart_syscall",
+]
 
 
 def test_the_first_instruction_is_bound(

@@ -68,8 +68,11 @@ def test_nothing_starts_and_the_reason_is_told(
     log = tmp_path / "log.json"
     done = subprocess.run(
         [*prefix, str(front), "--log", log, "--log-format", "json", subcommand, "x"],
-        capture_output=True, text=True, check=False, timeout=20,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
     assert done.returncode == 125
     assert done.stdout == ""
     assert not (tmp_path / "started").exists()
@@ -105,8 +108,10 @@ def test_text_log(front: Path, tmp_path: Path, spelling: list[str]) -> None:
 def test_a_log_that_cannot_be_written_does_not_hide_the_reason(front: Path) -> None:
     done = subprocess.run(
         ["unshare", "-Ur", front, "--log", "/no/such/folder/log", "create", "x"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, "initial user namespace" in done.stderr) == (125, True)
 
 
@@ -124,18 +129,23 @@ def test_plain_is_a_choice(front: Path, tmp_path: Path, how: str) -> None:
 def test_the_environment_overrides_the_install(front: Path) -> None:
     front.with_name(front.name + ".mode").symlink_to("plain")
     done = subprocess.run(
-        ["unshare", "-Ur", front, "create", "x"], env={"SECLATCH_MODE": "suspend", "PATH": "/bin"},
-        capture_output=True, check=False,
-    )  # fmt: skip
+        ["unshare", "-Ur", front, "create", "x"],
+        env={"SECLATCH_MODE": "suspend", "PATH": "/bin"},
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 125
 
 
 @pytest.mark.parametrize("word", ["PLAIN", "plain ", "off", "plainer"])
 def test_a_mode_that_is_none_starts_nothing(front: Path, tmp_path: Path, word: str) -> None:
     done = subprocess.run(
-        [front, "create", "x"], env={"SECLATCH_MODE": word, "PATH": "/bin"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [front, "create", "x"],
+        env={"SECLATCH_MODE": word, "PATH": "/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, "is none of auto, suspend, gate" in done.stderr) == (125, True)
     assert not (tmp_path / "started").exists()
 

@@ -35,9 +35,12 @@ def test_an_init_that_the_gate_s_filter_kills(
     front = copy_front(tmp_path / "fronts", "seclatch-x", compiler("forking_runtime"))
     log = tmp_path / "log"
     done = subprocess.run(
-        [front, "--log", log, verb, compiler("exit42")], capture_output=True, text=True,
-        check=False, env={**os.environ, **hook, "STANDIN_KILL": "1", "SECLATCH_MODE": "gate"},
-    )  # fmt: skip
+        [front, "--log", log, verb, compiler("exit42")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **hook, "STANDIN_KILL": "1", "SECLATCH_MODE": "gate"},
+    )
     assert done.returncode == 128 + signal.SIGSYS
     for text in (done.stderr, log.read_text()):
         assert text.count("nothing was started: the profile killed the runtime") == 1, text

@@ -65,8 +65,9 @@ def on_road(monkeypatch: pytest.MonkeyPatch, make: Make, road: str, tmp_path: Pa
     monkeypatch.setenv("SECLATCH_LOG", str(tmp_path / "starts"))
 
     def start(*args: str, **options: Any) -> Bundle:
-        return make(*args, **{"capability": capability, "no_new_privileges": no_new_privileges,
-                              **options})  # fmt: skip
+        return make(
+            *args, **{"capability": capability, "no_new_privileges": no_new_privileges, **options}
+        )
 
     return start
 
@@ -173,8 +174,11 @@ done
 """
     done = subprocess.run(
         ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script],
-        capture_output=True, text=True, check=False, timeout=100,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
     for made in (attacker, other):
         latched("delete", "--force", made.id)
     assert {"status 42"} <= set(done.stdout.splitlines()), done.stderr
@@ -195,8 +199,10 @@ def test_a_runtime_that_lets_itself_be_written_to_gets_no_hook(
     front = copy_front(tmp_path / "fronts", "seclatch-x", compiler("threaded_runtime"))
     log = tmp_path / "log"
     done = subprocess.run(
-        [front, "--log", log, "create", compiler("exit42")], check=False, timeout=60,
+        [front, "--log", log, "create", compiler("exit42")],
+        check=False,
+        timeout=60,
         env={**os.environ, "STANDIN_HOOK": str(compiler("exit0")), way: "1"},
-    )  # fmt: skip
+    )
     assert done.returncode not in (0, 42)
     assert STANDIN[way] in log.read_text()

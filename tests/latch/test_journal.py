@@ -64,8 +64,11 @@ def listen(tmp_path: Path) -> Callable[..., list[str]]:
         words = [sys.executable, "-c", LISTENER, "flood" if flood else "", *command]
         done = subprocess.run(
             ["unshare", "--mount", "sh", "-c", OWN_DEV, "sh", place, *words],
-            capture_output=True, text=True, timeout=100, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
         assert not done.returncode, done.stderr
         return done.stdout.splitlines()
 
@@ -81,9 +84,15 @@ def words_of(latched: Runtime, made: Bundle) -> list[str]:
     [("auto", False, 30, "suspend"), ("gate", True, 30, "hold"), ("gate", False, 28, "gate")],
 )
 def test_the_road_taken(
-    latched: Runtime, bundle: MakeBundle, listen: Callable[..., list[str]], mode: str,
-    no_new_privs: bool, priority: int, road: str, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    latched: Runtime,
+    bundle: MakeBundle,
+    listen: Callable[..., list[str]],
+    mode: str,
+    no_new_privs: bool,
+    priority: int,
+    road: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """28: the daemon's facility, a warning; 30: information."""
     monkeypatch.setenv("SECLATCH_MODE", mode)
     made = bundle(["/bin/exit42"], seccomp=case("exit-only"), no_new_privileges=no_new_privs)
@@ -95,9 +104,11 @@ def test_the_road_taken(
 
 
 def test_nothing_of_a_container_without_a_filter(
-    latched: Runtime, bundle: MakeBundle, listen: Callable[..., list[str]],
+    latched: Runtime,
+    bundle: MakeBundle,
+    listen: Callable[..., list[str]],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setenv("PATIENCE", "1")
     made = bundle(["/bin/exit42"], seccomp=None)
     assert listen(*words_of(latched, made)) == ["status 42", "nothing"]
@@ -111,9 +122,11 @@ def test_a_log_that_nobody_reads_keeps_nothing(
 
 
 def test_a_refusal_early_and_late(
-    latched: Runtime, bundle: MakeBundle, listen: Callable[..., list[str]],
+    latched: Runtime,
+    bundle: MakeBundle,
+    listen: Callable[..., list[str]],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     """27: an error. Engines quote what the runtime says last, which is after a late refusal."""
     made = bundle(["/bin/exit42"], seccomp=case("exit-only"))
     for held in made.config["process"]["capabilities"].values():

@@ -52,9 +52,11 @@ def facts(tmp_path: Path, compiler: Compiler) -> Callable[..., dict[str, Any]]:
         path = front if program == "front" else real
         process = subprocess.Popen(
             [path, *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=setup,  # noqa: PLW1509
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            preexec_fn=setup,  # noqa: PLW1509
             env={"A": "1", "PATH": "/usr/bin", "FACTS_STATUS": "37", **MARK},
-        )  # fmt: skip
+        )
         out, _ = process.communicate(b"x" * 200_000)
         found: dict[str, Any] = json.loads(out)
         found["pid_is_ours"] = found.pop("pid") == process.pid
@@ -74,9 +76,13 @@ ARGUMENTS = [
     [],
 ]
 SETUPS = [
-    None, as_subreaper, with_death_signal, with_child_signal_ignored, with_signals_blocked,
+    None,
+    as_subreaper,
+    with_death_signal,
+    with_child_signal_ignored,
+    with_signals_blocked,
     in_own_session,
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("arguments", ARGUMENTS, ids=" ".join)
@@ -134,9 +140,14 @@ def test_name_on_path(tmp_path: Path, compiler: Compiler) -> None:
     (trap / "facts").hardlink_to(front)
     path = f":.:{trap}:{real.parent}"
     done = subprocess.run(
-        [front, "state"], env={"PATH": path}, capture_output=True, text=True,
-        stdin=subprocess.DEVNULL, check=True, cwd=trap,
-    )  # fmt: skip
+        [front, "state"],
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=True,
+        cwd=trap,
+    )
     assert json.loads(done.stdout)["argv"] == [str(real), "state"]
 
 

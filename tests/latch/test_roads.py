@@ -199,9 +199,13 @@ def test_a_profile_s_own_trace_action_stays_enosys(run: Run, no_new_privileges: 
 
 
 def test_refuse_takes_what_is_exact_and_nothing_else(
-    run: Run, monkeypatch: pytest.MonkeyPatch, journal: Path, latched: Runtime, bundle: MakeBundle,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    journal: Path,
+    latched: Runtime,
+    bundle: MakeBundle,
     tmp_path: Path,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setenv("SECLATCH_MODE", "refuse")
     assert run("/bin/exit42", seccomp=case("exit-only")).returncode == 42
     assert roads(journal) == ["suspend"]
@@ -212,9 +216,11 @@ def test_refuse_takes_what_is_exact_and_nothing_else(
         "--log", log, "--log-format", "json", "run", "--bundle", made.path, made.id
     )
     done = subprocess.run(
-        ["setpriv", "--bounding-set=-sys_ptrace", *words], capture_output=True, text=True,
+        ["setpriv", "--bounding-set=-sys_ptrace", *words],
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode not in (0, 42)
     assert "nothing was started" in log.read_text()
     assert done.stderr.count("nothing was started") == 1
@@ -327,15 +333,18 @@ def test_a_killed_tracer_fails_closed(
     latched: Runtime, bundle: MakeBundle, no_new_privileges: bool
 ) -> None:
     """Held: init dies with the tracer. Gated: it is bound, and trips. No program either way."""
-    made = bundle(["/bin/touch", "/tmp/ran"], seccomp=case("exit-only"),
-                  no_new_privileges=no_new_privileges)  # fmt: skip
+    made = bundle(
+        ["/bin/touch", "/tmp/ran"], seccomp=case("exit-only"), no_new_privileges=no_new_privileges
+    )
     with created(latched, made) as pid:
         tracer = int(status(pid)["TracerPid"])
         assert tracer
         os.kill(tracer, 9)
         latched("start", made.id)
-        wait_until(lambda: not Path(f"/proc/{pid}").exists()
-                   or status(pid)["State"].startswith("Z"), "init's end")  # fmt: skip
+        wait_until(
+            lambda: not Path(f"/proc/{pid}").exists() or status(pid)["State"].startswith("Z"),
+            "init's end",
+        )
 
 
 @pytest.mark.parametrize("what", ["code", "data", "stack"])

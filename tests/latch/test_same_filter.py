@@ -16,9 +16,24 @@ from tests.latch.oci import Bundle, Runtime, running, status, wait_until
 pytestmark = pytest.mark.root
 
 SAME = [
-    "Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs",
-    "Seccomp", "Seccomp_filters", "SigBlk", "SigIgn", "SigCgt", "TracerPid", "Umask", "Threads",
-]  # fmt: skip
+    "Uid",
+    "Gid",
+    "Groups",
+    "CapInh",
+    "CapPrm",
+    "CapEff",
+    "CapBnd",
+    "CapAmb",
+    "NoNewPrivs",
+    "Seccomp",
+    "Seccomp_filters",
+    "SigBlk",
+    "SigIgn",
+    "SigCgt",
+    "TracerPid",
+    "Umask",
+    "Threads",
+]
 
 
 def engine_like_profile() -> dict[str, Any]:

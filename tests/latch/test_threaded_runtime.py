@@ -24,9 +24,11 @@ def front(tmp_path: Path, compiler: Compiler) -> Path:
 
 def start(program: Path, target: Path, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [program, "create", target], text=True, stderr=subprocess.PIPE,
+        [program, "create", target],
+        text=True,
+        stderr=subprocess.PIPE,
         env={**os.environ, **environment},
-    )  # fmt: skip
+    )
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:

@@ -54,8 +54,9 @@ def test_foreground_run_outlives_the_tracer(latched: Runtime, bundle: MakeBundle
     made = bundle(["/bin/cat"], seccomp=case("stali-like"))
     process = subprocess.Popen(
         latched.argv("run", "--bundle", made.path, made.id),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert process.stdin and process.stdout
     process.stdin.write(b"hello\n")
     process.stdin.flush()
@@ -104,9 +105,10 @@ def test_a_killed_tracer_opens_nothing(
     made = bundle(["/bin/first_denied"], seccomp=profile, no_new_privileges=no_new_privileges)
     before = tracers()
     process = subprocess.Popen(
-        latched.argv("run", "--bundle", made.path, made.id), stderr=subprocess.DEVNULL,
+        latched.argv("run", "--bundle", made.path, made.id),
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
-    )  # fmt: skip
+    )
     time.sleep(moment * 0.003)
     for tracer in tracers() - before:
         os.kill(tracer, signal.SIGKILL)

@@ -92,15 +92,19 @@ def test_a_terminal(
 ) -> None:
     made = bundle(
         ["/bin/sh", "-c", "test -t 0 && test -t 1 && read word && echo got=$word"],
-        seccomp=case("stali-like"), no_new_privileges=no_new_privileges,
-    )  # fmt: skip
+        seccomp=case("stali-like"),
+        no_new_privileges=no_new_privileges,
+    )
     made.config["process"]["terminal"] = True
     made.write()
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         latched.argv("run", "--bundle", made.path, made.id),
-        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-    )  # fmt: skip
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
     os.close(theirs)
     os.write(ours, b"hello\n")
     seen = b""
@@ -120,6 +124,8 @@ def test_a_large_group_list_does_not_hide_the_filter(
     """/proc/PID/status lists groups before the seccomp state; the tracer must read past them."""
     made = bundle(["/bin/exit42"], seccomp=case("exit-only"))
     made.config["process"]["user"] = {
-        "uid": 0, "gid": 0, "additionalGids": list(range(100_000, 102_000)),
-    }  # fmt: skip
+        "uid": 0,
+        "gid": 0,
+        "additionalGids": list(range(100_000, 102_000)),
+    }
     assert run(latched, made).returncode == 42

@@ -14,8 +14,23 @@ from tests.scan.servers import enable_modules
 SUITES = {"bullseye": "libssl1.1", "bookworm": "libssl3", "sid": "libssl3t64"}
 """glibc 2.31, 2.36, and what comes next; the package of OpenSSL's libraries there."""
 
-TOOLS = ("bash", "dash", "coreutils", "grep", "sed", "findutils", "tar", "gzip", "diffutils",
-         "util-linux", "libc-bin", "mawk", "procps", "perl-base", "bsdextrautils")  # fmt: skip
+TOOLS = (
+    "bash",
+    "dash",
+    "coreutils",
+    "grep",
+    "sed",
+    "findutils",
+    "tar",
+    "gzip",
+    "diffutils",
+    "util-linux",
+    "libc-bin",
+    "mawk",
+    "procps",
+    "perl-base",
+    "bsdextrautils",
+)
 
 SERVERS = ("nginx-light", "redis-server", "memcached", "lighttpd", "apache2")
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan import imports
-from seclatch.scan.cache import Cache
-from seclatch.scan.gates import knowledge
-from seclatch.scan.program import scan
-from seclatch.scan.rootfs import Rootfs
-from seclatch.scan.search import Module
-from seclatch.scan.target import Target
+from seclatch.scan.analysis.library_rules import knowledge
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+from seclatch.scan.ld import feature_imports
+from seclatch.scan.ld.library_search import Module
+from seclatch.scan.reach.scan_program import scan
+from seclatch.scan.summary.summary_cache import Cache
 from tests.libraries.suites import SUITES, libraries, root
 from tests.scan import traced
 from tests.scan.makers import callers, unexplained
@@ -55,7 +55,7 @@ def test_rows_know_all_that_make_their_calls(suite: str, cache: Cache) -> None:
 def test_openssl_asks_in_one_place(suite: str, arch: str, cache: Cache) -> None:
     place = root(suite, arch)
     (crypto,) = libraries(place, "libcrypto.so.3")[:1]
-    held = imports.withheld(module(cache, crypto))
+    held = feature_imports.withheld(module(cache, crypto))
     assert {"shmget", "shmat", "shmdt", "recvmmsg", "sendmmsg"} <= held.keys()
     assert ("select" in held) == (suite != "bookworm")  # 3.0 waits for sockets with it, too
 
@@ -78,9 +78,12 @@ def test_nothing_that_is_made_is_missing(suite: str, cache: Cache, tmp_path: Pat
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
         subprocess.run(
             ["unshare", "--mount", "sh", "-c", TRACE, "sh", place, tmp_path / "log", *words],
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+            check=False,
             env=environment,
-        )  # fmt: skip
+        )
         for path, calls in traced.read((tmp_path / "log").read_text(errors="replace")).items():
             made.setdefault(path, set()).update(calls)
     rootfs, lost, programs = Rootfs(place), {}, 0

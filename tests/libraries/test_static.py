@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from seclatch.scan.cache import Cache
-from seclatch.scan.program import scan
-from seclatch.scan.rootfs import Rootfs
-from seclatch.scan.target import Target
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+from seclatch.scan.reach.scan_program import scan
+from seclatch.scan.summary.summary_cache import Cache
 from tests.libraries.suites import SUITES, busybox
 
 # A table of jumps in code, which is not read there: some part of it may be come to from anywhere.

@@ -9,9 +9,17 @@ import pytest
 
 NATIVE = Path(__file__).parent.parent.parent / "native"
 SANITIZED = [
-    "gcc", "-g", "-O1", "-D_GNU_SOURCE", "-fsanitize=address,undefined",
-    "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror", f"-I{NATIVE}",
-]  # fmt: skip
+    "gcc",
+    "-g",
+    "-O1",
+    "-D_GNU_SOURCE",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    f"-I{NATIVE}",
+]
 
 
 @pytest.fixture(scope="session")

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seclatch.filter.boundary import boundary_calls
-from seclatch.filter.evaluate import Evaluator
+from seclatch.filter.boundary_calls import boundary_calls
+from seclatch.filter.evaluate_calls import Evaluator
 from seclatch.filter.simulate import simulate
 from seclatch.filter.verify import refusal
 from seclatch.model.arch import Arch
-from seclatch.model.call import Call
 from seclatch.model.filter import Filter, Instruction
+from seclatch.model.seccomp_data import Call
 from seclatch.model.syscall import table
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import parse
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.parse.load_profile import parse
 from tests.latch.oci import case
 from tests.strategies import programs
 
@@ -40,13 +40,52 @@ INTERFACES = {
 # What runc 1.1.15 and crun 1.21 were seen to make between filter and exec, by strace and by
 # `seclatch record`; with and without no_new_privs, run and exec (docs/rootless.md).
 SEEN = [
-    "capget", "capset", "chdir", "clone", "close", "close_range", "epoll_ctl", "epoll_pwait",
-    "execve", "exit_group", "faccessat2", "fchown", "fcntl", "fstat", "fstatfs", "futex", "getcwd",
-    "getdents64", "getpid", "getppid", "gettid", "ioctl", "mmap", "munmap", "nanosleep",
-    "newfstatat", "openat", "prctl", "pselect6", "read", "rt_sigaction", "rt_sigprocmask",
-    "rt_sigreturn", "sched_yield", "setgid", "setgroups", "setresgid", "setresuid", "setuid",
-    "sigaltstack", "statx", "tgkill", "umask", "wait4", "write",
-]  # fmt: skip
+    "capget",
+    "capset",
+    "chdir",
+    "clone",
+    "close",
+    "close_range",
+    "epoll_ctl",
+    "epoll_pwait",
+    "execve",
+    "exit_group",
+    "faccessat2",
+    "fchown",
+    "fcntl",
+    "fstat",
+    "fstatfs",
+    "futex",
+    "getcwd",
+    "getdents64",
+    "getpid",
+    "getppid",
+    "gettid",
+    "ioctl",
+    "mmap",
+    "munmap",
+    "nanosleep",
+    "newfstatat",
+    "openat",
+    "prctl",
+    "pselect6",
+    "read",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sched_yield",
+    "setgid",
+    "setgroups",
+    "setresgid",
+    "setresuid",
+    "setuid",
+    "sigaltstack",
+    "statx",
+    "tgkill",
+    "umask",
+    "wait4",
+    "write",
+]
 
 
 def make_gate(probe: Path, exact: Filter) -> tuple[Filter, int]:
@@ -90,8 +129,11 @@ def expected(call: Call, exact: int, gated: set[int], mark: int) -> int:
 def gated(probe: Path) -> set[int]:
     """The calls that the gate opens, asked of the gate of a filter that denies everything."""
     gate, mark = make_gate(probe, Filter((Instruction(6, 0, 0, ERRNO | 1),)))
-    return {n for n in range(600) if simulate(gate, Call(NATIVE.audit, n, (99,) * 6)).value
-            == TRACE | mark}  # fmt: skip
+    return {
+        n
+        for n in range(600)
+        if simulate(gate, Call(NATIVE.audit, n, (99,) * 6)).value == TRACE | mark
+    }
 
 
 def test_what_the_runtimes_were_seen_to_make_is_opened(gated: set[int]) -> None:
@@ -105,15 +147,24 @@ def test_what_the_runtimes_were_seen_to_make_is_opened(gated: set[int]) -> None:
 PROFILES = {
     "stali-like": case("stali-like"),
     "exit-only": case("exit-only"),
-    "allow": {"defaultAction": "SCMP_ACT_ALLOW",
-              "syscalls": [{"names": ["mkdirat", "setsid"], "action": "SCMP_ACT_TRAP"}]},
-    "trace": {"defaultAction": "SCMP_ACT_TRACE", "defaultErrnoRet": 0x5EC1,
-              "syscalls": [{"names": ["close"], "action": "SCMP_ACT_TRACE", "errnoRet": 0x5EC2},
-                           {"names": ["exit_group"], "action": "SCMP_ACT_ALLOW"}]},
-    "notify": {"defaultAction": "SCMP_ACT_ALLOW",
-               "syscalls": [{"names": ["close", "mkdirat"], "action": "SCMP_ACT_NOTIFY"}]},
+    "allow": {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["mkdirat", "setsid"], "action": "SCMP_ACT_TRAP"}],
+    },
+    "trace": {
+        "defaultAction": "SCMP_ACT_TRACE",
+        "defaultErrnoRet": 0x5EC1,
+        "syscalls": [
+            {"names": ["close"], "action": "SCMP_ACT_TRACE", "errnoRet": 0x5EC2},
+            {"names": ["exit_group"], "action": "SCMP_ACT_ALLOW"},
+        ],
+    },
+    "notify": {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [{"names": ["close", "mkdirat"], "action": "SCMP_ACT_NOTIFY"}],
+    },
     "podman": json.loads(Path("/usr/share/containers/seccomp.json").read_text()),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("runtime", [Runtime.RUNC, Runtime.CRUN], ids=["runc", "crun"])
@@ -121,11 +172,18 @@ PROFILES = {
 def test_real_profiles(probe: Path, gated: set[int], name: str, runtime: Runtime) -> None:
     value = PROFILES[name]
     if name == "podman":
-        names = {n for rule in value["syscalls"] if rule["action"] == "SCMP_ACT_ALLOW"
-                 for n in rule["names"]}  # fmt: skip
-        value = {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38,
-                 "architectures": [arch.scmp for arch in INTERFACES[NATIVE]],
-                 "syscalls": [{"names": sorted(names), "action": "SCMP_ACT_ALLOW"}]}  # fmt: skip
+        names = {
+            n
+            for rule in value["syscalls"]
+            if rule["action"] == "SCMP_ACT_ALLOW"
+            for n in rule["names"]
+        }
+        value = {
+            "defaultAction": "SCMP_ACT_ERRNO",
+            "defaultErrnoRet": 38,
+            "architectures": [arch.scmp for arch in INTERFACES[NATIVE]],
+            "syscalls": [{"names": sorted(names), "action": "SCMP_ACT_ALLOW"}],
+        }
     code = compile_profile(parse(json.dumps(value), name), runtime=runtime).code
     exact = Filter.from_bytes(code)
     gate, mark = make_gate(probe, exact)
@@ -142,9 +200,11 @@ def test_real_profiles(probe: Path, gated: set[int], name: str, runtime: Runtime
 
 
 def openers(arch: Arch) -> list[Call]:
-    found = [Call(arch.audit, number, (request, 1, 2, 3))
-             for number in numbers_of(arch, "ptrace")
-             for request in (*ATTACHING, 1, 7, 0x4207, 1 << 32, 1 << 32 | 16)]  # fmt: skip
+    found = [
+        Call(arch.audit, number, (request, 1, 2, 3))
+        for number in numbers_of(arch, "ptrace")
+        for request in (*ATTACHING, 1, 7, 0x4207, 1 << 32, 1 << 32 | 16)
+    ]
     return found + [
         Call(arch.audit, number, (op, flags, 1))
         for number in numbers_of(arch, "seccomp")

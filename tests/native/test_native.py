@@ -24,10 +24,15 @@ def ask(probe: Path, *words: str) -> str:
 
 # How engines call a runtime, as seen in their sources and logs.
 CALLS = [
-    ("--root /run/docker/runtime-runc/moby --log /t/log.json --log-format json --systemd-cgroup "
-     "create --bundle /b --pid-file /p abc", (True, True, "/t/log.json")),
-    ("--root /r --log /t/log.json --log-format json exec --process /p --detach abc",
-     (True, True, "/t/log.json")),
+    (
+        "--root /run/docker/runtime-runc/moby --log /t/log.json --log-format json --systemd-cgroup "
+        "create --bundle /b --pid-file /p abc",
+        (True, True, "/t/log.json"),
+    ),
+    (
+        "--root /r --log /t/log.json --log-format json exec --process /p --detach abc",
+        (True, True, "/t/log.json"),
+    ),
     ("--root /r --log /t/log.json --log-format json start abc", (False, True, "/t/log.json")),
     ("--root=/r --log=/t/l --log-format=text delete --force run", (False, False, "/t/l")),
     ("--systemd-cgroup --cgroup-manager cgroupfs run -b b x", (True, False, "")),
@@ -43,7 +48,7 @@ CALLS = [
     ("restore --image-path /i x", (False, False, "")),
     ("update exec", (False, False, "")),
     ("", (False, False, "")),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("line", "want"), CALLS)
@@ -96,9 +101,18 @@ def test_what_the_container_is_called(probe: Path, line: str, want: str) -> None
 
 
 OPTIONS = st.sampled_from(
-    [["--root", "exec"], ["--root=run"], ["--log", "/l"], ["--log-format", "json"], ["--debug"],
-     ["--systemd-cgroup"], ["--rootless", "auto"], ["--criu", "/c"], ["-r", "create"]]
-)  # fmt: skip
+    [
+        ["--root", "exec"],
+        ["--root=run"],
+        ["--log", "/l"],
+        ["--log-format", "json"],
+        ["--debug"],
+        ["--systemd-cgroup"],
+        ["--rootless", "auto"],
+        ["--criu", "/c"],
+        ["-r", "create"],
+    ]
+)
 
 
 @given(st.lists(OPTIONS, max_size=6), st.sampled_from(["create", "run", "exec", "kill", "spec"]))
@@ -147,9 +161,13 @@ def sanitized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 @pytest.mark.parametrize("mode", ["suspend", "gate"])
 @pytest.mark.parametrize("name", ["runc", "crun"])
 def test_whole_under_sanitizers(
-    sanitized: Path, name: str, rootfs: Path, tmp_path: Path, mode: str,
+    sanitized: Path,
+    name: str,
+    rootfs: Path,
+    tmp_path: Path,
+    mode: str,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setenv("SECLATCH_MODE", mode)
     front = copy_front(tmp_path / "fronts", f"seclatch-{name}", None)
     front.write_bytes(sanitized.read_bytes())
@@ -174,7 +192,9 @@ def test_refusal_under_sanitizers(
     front.write_bytes(sanitized.read_bytes())
     for log in ([], ["--log", str(tmp_path / "log")]):
         done = subprocess.run(
-            ["unshare", "-Ur", front, *log, "create"], env=os.environ, check=False,
+            ["unshare", "-Ur", front, *log, "create"],
+            env=os.environ,
+            check=False,
             capture_output=True,
-        )  # fmt: skip
+        )
         assert done.returncode == 125

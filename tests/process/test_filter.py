@@ -19,10 +19,10 @@ from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.process import Process, Thread
 from seclatch.model.syscall import table
-from seclatch.process import live
-from seclatch.process.live import read_loaded
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import load
+from seclatch.process import live_filters
+from seclatch.process.live_filters import read_loaded
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.parse.load_profile import load
 from tests.conftest import Compiler
 from tests.process.conftest import expected_layer, running, seclatch
 
@@ -104,8 +104,10 @@ def test_all_layers_are_listed_the_newest_first(stacked: Stacked) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].endswith("no_new_privs set, 3 filters")
     assert [line.split(":")[0] for line in lines if line.startswith("# filter")] == [
-        "# filter 3 of 3", "# filter 2 of 3", "# filter 1 of 3",
-    ]  # fmt: skip
+        "# filter 3 of 3",
+        "# filter 2 of 3",
+        "# filter 1 of 3",
+    ]
     returns = [line.split()[-1] for line in lines if "ERRNO" in line]
     assert returns == ["SCMP_ACT_ERRNO(3)", "SCMP_ACT_ERRNO(2)", "SCMP_ACT_ERRNO(1)"]
 
@@ -175,8 +177,10 @@ def test_a_profile_comes_back(compiler: Compiler, programs: dict[str, Path]) -> 
         unit = seclatch("filter", str(pid), "--format", "systemd").stdout
     assert found["defaultAction"] == "SCMP_ACT_ALLOW"
     assert found["syscalls"][0] == {
-        "names": ["mkdir", "rmdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 13,
-    }  # fmt: skip
+        "names": ["mkdir", "rmdir"],
+        "action": "SCMP_ACT_ERRNO",
+        "errnoRet": 13,
+    }
     assert "SystemCallFilter=" in unit
 
 
@@ -330,7 +334,7 @@ def test_a_kernel_that_cannot_be_read(stacked: Stacked, monkeypatch: pytest.Monk
     def refuse(_tid: int) -> None:
         raise SeclatchError("reading filters with eBPF: not permitted", remedy="boot another")
 
-    monkeypatch.setattr(live, "read_kernel", refuse)
+    monkeypatch.setattr(live_filters, "read_kernel", refuse)
     with stacked("main", 2) as pid:
         thread = Thread(pid, "x", 2, 2, True)
         process = Process(pid, 1, 0, "S", (), thread)
@@ -354,8 +358,8 @@ def test_other_commands_keep_their_names() -> None:
 
 
 def test_it_stays_alive_under_many_readings(stacked: Stacked) -> None:
-    from seclatch.process.kernel import read_kernel  # noqa: PLC0415
-    from seclatch.system.ptrace import read_filters  # noqa: PLC0415
+    from seclatch.process.kernel.kernel_filters import read_kernel
+    from seclatch.system.read_filters import read_filters
 
     with stacked("main", 2) as pid:
         for _ in range(100):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.process.kernel import Held, read_kernel
-from seclatch.process.program import LAYERS
-from seclatch.system.ptrace import read_filters
+from seclatch.process.kernel.filter_iterator import LAYERS
+from seclatch.process.kernel.kernel_filters import Held, read_kernel
+from seclatch.system.read_filters import read_filters
 from tests.conftest import Compiler
 from tests.process.conftest import expected_layer, running
 
@@ -102,16 +102,27 @@ def test_more_programs_than_are_kept_at_once(compiler: Compiler) -> None:
 
 def test_ids_are_those_of_our_pid_namespace(compiler: Compiler) -> None:
     script = (
-        "import subprocess, sys; from seclatch.process.kernel import read_kernel\n"
+        "import subprocess, sys\n"
+        "from seclatch.process.kernel.kernel_filters import read_kernel\n"
         "p = subprocess.Popen([sys.argv[1], 'main', '1'], stdout=subprocess.PIPE)\n"
         "p.stdout.readline(); held = read_kernel(p.pid); p.kill()\n"
         "print(p.pid < 100 and held[p.pid].pid == p.pid and len(held))"
     )
-    import sys  # noqa: PLC0415
+    import sys
 
     done = subprocess.run(
-        ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", script,
-         compiler("filter_stack")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            "unshare",
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            sys.executable,
+            "-c",
+            script,
+            compiler("filter_stack"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout == "1\n", done.stderr

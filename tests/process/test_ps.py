@@ -19,7 +19,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from seclatch.process.program import LAYERS
+from seclatch.process.kernel.filter_iterator import LAYERS
 from tests.conftest import Compiler
 from tests.latch.oci import wait_until
 from tests.process.conftest import expected_layer, running, seclatch
@@ -271,10 +271,22 @@ def test_two_thousand_processes(compiler: Compiler) -> None:
 def test_it_can_be_watched() -> None:
     with subprocess.Popen(
         # What a shell runs in the background has SIGINT ignored, and so would this.
-        ["env", "--default-signal=INT", sys.executable, "-m", "seclatch", "ps", "--json",
-         "--pid", "1", "--watch", "0.1"],
-        stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+        [
+            "env",
+            "--default-signal=INT",
+            sys.executable,
+            "-m",
+            "seclatch",
+            "ps",
+            "--json",
+            "--pid",
+            "1",
+            "--watch",
+            "0.1",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout
         documents = [json.loads(process.stdout.readline()) for _ in range(3)]
         process.send_signal(signal.SIGINT)

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from seclatch.errors import SeclatchError
-from seclatch.process.kernel import read_kernel
-from seclatch.system import ptrace
-from seclatch.system.ptrace import read_filters
+from seclatch.process.kernel.kernel_filters import read_kernel
+from seclatch.system import read_filters as ptrace
+from seclatch.system.read_filters import read_filters
 from tests.conftest import Compiler
 from tests.latch.oci import wait_until
 
@@ -86,9 +86,10 @@ def test_the_kernel_is_read_without_any_effect(compiler: Compiler) -> None:
         for _ in range(20):
             assert process.pid in read_kernel(process.pid)
         switches = [
-            line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            line
+            for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
             if "ctxt_switches" in line
-        ]  # fmt: skip
+        ]
         assert process.stdout and process.stdout.readline().startswith("0 Success")
     assert switches[0].split()[1] <= "3"  # it was not even woken
 
@@ -151,8 +152,9 @@ def test_signals_that_are_ignored_do_not_end_the_sleep(
 def test_one_that_is_traced_already(compiler: Compiler) -> None:
     with subprocess.Popen(
         ["strace", "-qq", "-o", "/dev/null", compiler("sleeper"), "pause"],
-        stdout=subprocess.PIPE, text=True,
-    ) as tracer:  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as tracer:
         assert tracer.stdout and tracer.stdout.readline() == "ready\n"
         children = Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children").read_text()
         pid = int(children.split()[0])

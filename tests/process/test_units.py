@@ -116,11 +116,14 @@ def test_each_filter_of_a_unit_is_named_for_its_setting() -> None:
     assert names(found) == {(f"web.service {setting}", True) for setting in settings}
 
 
-@pytest.mark.parametrize("settings", [
-    "SystemCallFilter=~@mount @swap",
-    "SystemCallFilter=~@mount\nSystemCallErrorNumber=EPERM",
-    "SystemCallFilter=@basic-io @process @file-system\nSystemCallErrorNumber=EACCES",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "SystemCallFilter=~@mount @swap",
+        "SystemCallFilter=~@mount\nSystemCallErrorNumber=EPERM",
+        "SystemCallFilter=@basic-io @process @file-system\nSystemCallErrorNumber=EACCES",
+    ],
+)
 def test_lists_of_calls(settings: str) -> None:
     with service(SLEEP, settings) as (_, found):
         assert names(found) == {("web.service SystemCallFilter", True)}
@@ -150,8 +153,9 @@ def test_units_with_the_same_setting() -> None:
         done = seclatch("ps", "--json", "--name", "sleep", before=nsenter)
     both = [names(each) for each in json.loads(done.stdout)["processes"]]
     assert sorted(both, key=str) == [
-        {("also.service LockPersonality", True)}, {("web.service LockPersonality", True)}
-    ]  # fmt: skip
+        {("also.service LockPersonality", True)},
+        {("web.service LockPersonality", True)},
+    ]
 
 
 def test_from_outside_it_is_a_guess() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from seclatch.model.recording import Recording
-from seclatch.record import store
+from seclatch.recording.files import recording_file
 from tests.latch.conftest import (  # noqa: F401 (fixtures)
     bundle,
     latched,
@@ -59,20 +59,28 @@ def record(tmp_path: Path) -> Record:
     number = itertools.count()
 
     def run(
-        words: list[Any], *, options: tuple[str, ...] = (), straced: bool = False,
-        all_program: bool = False, check: bool = True,
-    ) -> Recorded:  # fmt: skip
+        words: list[Any],
+        *,
+        options: tuple[str, ...] = (),
+        straced: bool = False,
+        all_program: bool = False,
+        check: bool = True,
+    ) -> Recorded:
         n = next(number)
         path, log = tmp_path / f"{n}.recording.json", tmp_path / f"{n}.strace"
         tracer = [*STRACE, "-o", str(log)] if straced else []
         command = [str(SCRIPTS / "seclatch"), "record", "-o", str(path), *options, "--"]
         done = subprocess.run(
             [*command, *tracer, *map(str, words)],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         if check:
             assert done.returncode == 0, done.stderr
-        recording = store.read(path)
+        recording = recording_file.read(path)
         assert recording.complete
         assert recording.lost.events == recording.lost.processes == recording.lost.calls == 0
         return Recorded(recording, done, Log(log, all_program=all_program) if straced else None)

@@ -18,7 +18,7 @@ from seclatch.model.action import EPERM
 from seclatch.model.arch import Arch
 from seclatch.model.recording import Recording
 from seclatch.model.syscall import table
-from seclatch.record import store
+from seclatch.recording.files import recording_file
 from seclatch.system import bpf
 from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS, Bundle, Runtime, created, running, wait_until
@@ -27,8 +27,10 @@ from tests.record.straced import PROGRAM, STRACE, Log, differences
 
 pytestmark = pytest.mark.root
 SECLATCH = str(SCRIPTS / "seclatch")
-FILTER = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
-    {"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"}]}  # fmt: skip
+FILTER = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"}],
+}
 MakeBundle = Callable[..., Bundle]
 
 
@@ -40,7 +42,7 @@ def recording(path: Path, word: int | str) -> Iterator[subprocess.Popen[bytes]]:
         wait_until(lambda: attached(process.pid), "the recorder to be attached")
         process.send_signal(signal.SIGUSR1)
         wait_until(path.exists, "the recording so far", seconds=4)
-        assert not store.read(path).complete
+        assert not recording_file.read(path).complete
         yield process
     finally:
         process.kill()
@@ -69,7 +71,7 @@ def left(held: dict[str, set[int]]) -> list[str]:
 
 def finished(process: subprocess.Popen[bytes], path: Path) -> Recording:
     assert process.wait(30) == 0
-    found = store.read(path)
+    found = recording_file.read(path)
     assert found.complete
     assert found.lost.events == found.lost.calls == found.lost.processes == 0
     return found
@@ -258,7 +260,7 @@ def test_what_forks_while_it_is_being_found_is_no_session(
         for _ in range(4):
             words = ["record", "-q", "--container", str(pid), "--seconds", "0.3", "-o", path]
             subprocess.run([SECLATCH, *words], check=True)
-            found = store.read(path)
+            found = recording_file.read(path)
             assert {each.stage for each in found.calls} == {"program"}
             assert [each.joined for each in found.sessions] == [False]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.arch import Arch
-from seclatch.record import follow
-from seclatch.record.recorder import Options
-from seclatch.report.progress import describe
+from seclatch.recording import record_command
+from seclatch.recording.recorder import Options
+from seclatch.report.recording_progress import describe
 from tests.conftest import Compiler
 from tests.latch.oci import Bundle, Runtime, case, running
 from tests.record.conftest import Record
@@ -54,8 +54,11 @@ def test_counts_are_those_of_strace(
 def test_counts_of_a_start_are_those_of_strace(
     record: Record, plain: Runtime, bundle: MakeBundle, no_new_privileges: bool
 ) -> None:
-    made = bundle(["/bin/sh", "-c", "/bin/true; exec /bin/true"], seccomp=allow_most(),
-                  no_new_privileges=no_new_privileges)  # fmt: skip
+    made = bundle(
+        ["/bin/sh", "-c", "/bin/true; exec /bin/true"],
+        seccomp=allow_most(),
+        no_new_privileges=no_new_privileges,
+    )
     done = record(plain.argv("run", "--bundle", made.path, made.id), straced=True)
     assert done.log
     assert differences(done.log, done.recording) == {}
@@ -87,9 +90,14 @@ def test_counts_of_an_exec_session_are_those_of_strace(
     ids=["nonleader exec", "vfork", "compat"],
 )
 def test_difficult_programs_are_the_program_in_a_container_too(
-    record: Record, plain: Runtime, bundle: MakeBundle, compiler: Compiler, rootfs: Path,
-    words: list[str], counts: dict[str, int],
-) -> None:  # fmt: skip
+    record: Record,
+    plain: Runtime,
+    bundle: MakeBundle,
+    compiler: Compiler,
+    rootfs: Path,
+    words: list[str],
+    counts: dict[str, int],
+) -> None:
     shutil.copy(compiler(words[0]), rootfs / "bin")
     compat = words == ["compat_calls"]
     if compat and platform.machine() != "x86_64":
@@ -101,8 +109,11 @@ def test_difficult_programs_are_the_program_in_a_container_too(
     assert differences(done.log, done.recording) == {}
     made_calls = done.calls("program")
     assert {name: made_calls[name] for name in counts} == counts
-    arches = {each.arch for each in done.recording.calls if each.name in counts
-              and each.stage == "program"}  # fmt: skip
+    arches = {
+        each.arch
+        for each in done.recording.calls
+        if each.name in counts and each.stage == "program"
+    }
     assert arches == ({"x86"} if compat else {Arch.native().title})
 
 
@@ -169,7 +180,7 @@ def test_compat_calls_are_counted_by_their_own_numbers(record: Record, compiler:
 def test_what_the_kernel_could_not_hold_is_told(compiler: Compiler) -> None:
     """Its maps have 65,536 places for rare calls, and as many for arguments."""
     command = (str(compiler("too_many")),)
-    recording = follow.record(command, Options(backend="ebpf"))[1]
+    recording = record_command.record(command, Options(backend="ebpf"))[1]
     kept = sum(each.count for each in recording.calls if each.number >= 1000)
     assert kept + recording.lost.calls == 70_000 > kept
     assert sum(each.count for each in recording.calls if each.name == "ioctl") == 70_000

@@ -45,15 +45,21 @@ STARTS = 100
 found by measuring twelve hundred (tools/runtime_needs.py)."""
 
 OPTIONS: list[tuple[str, ...]] = [
-    (), ("--args",), ("--portable",), ("--args", "--portable", "--refuse-clone3"),
-]  # fmt: skip
+    (),
+    ("--args",),
+    ("--portable",),
+    ("--args", "--portable", "--refuse-clone3"),
+]
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
 def test_it_starts_under_the_latch_and_binds(
-    generated: Callable[..., dict[str, Any]], latched: Runtime, bundle: MakeBundle,
-    no_new_privileges: bool, options: tuple[str, ...],
-) -> None:  # fmt: skip
+    generated: Callable[..., dict[str, Any]],
+    latched: Runtime,
+    bundle: MakeBundle,
+    no_new_privileges: bool,
+    options: tuple[str, ...],
+) -> None:
     words = ["/bin/sh", "-c", "/bin/true; echo $(/bin/ls /bin/true)"]
     made = bundle(words, seccomp=allow_most(), no_new_privileges=no_new_privileges)
     made.config["linux"]["seccomp"] = generated(
@@ -84,9 +90,11 @@ def test_the_latch_s_profile_has_nothing_for_the_runtime(
 
 
 def test_a_plain_runtime_starts_with_its_needs(
-    generated: Callable[..., dict[str, Any]], plain: Runtime, bundle: MakeBundle,
+    generated: Callable[..., dict[str, Any]],
+    plain: Runtime,
+    bundle: MakeBundle,
     no_new_privileges: bool,
-) -> None:  # fmt: skip
+) -> None:
     made = bundle(["/bin/exit0"], seccomp=allow_most(), no_new_privileges=no_new_privileges)
     made.config["linux"]["seccomp"] = generated(
         plain.argv("run", "--bundle", made.path, made.id), "--plain", plain.name
@@ -98,9 +106,11 @@ def test_a_plain_runtime_starts_with_its_needs(
 
 
 def test_a_plain_runtime_s_exec_sessions_start_too(
-    generated: Callable[..., dict[str, Any]], plain: Runtime, bundle: MakeBundle,
+    generated: Callable[..., dict[str, Any]],
+    plain: Runtime,
+    bundle: MakeBundle,
     no_new_privileges: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Healthchecks are such; the recording has none, the measurement has."""
     words = ["/bin/sleep", "1"]
     made = bundle(words, seccomp=allow_most(), no_new_privileges=no_new_privileges)
@@ -149,9 +159,14 @@ def test_a_trial_denies_nothing(
 
 
 def test_threads_are_made_by_clone_where_clone3_is_refused(
-    generated: Callable[..., dict[str, Any]], record: Record, latched: Runtime,
-    bundle: MakeBundle, compiler: Compiler, rootfs: Path, tmp_path: Path,
-) -> None:  # fmt: skip
+    generated: Callable[..., dict[str, Any]],
+    record: Record,
+    latched: Runtime,
+    bundle: MakeBundle,
+    compiler: Compiler,
+    rootfs: Path,
+    tmp_path: Path,
+) -> None:
     shutil.copy(compiler("nonleader_exec"), rootfs / "bin/nonleader_exec")
     made = bundle(["/bin/nonleader_exec", "/bin/true"], seccomp=allow_most())
     words = latched.argv("run", "--bundle", made.path, made.id)
@@ -187,9 +202,12 @@ def test_added_to_a_profile_that_keeps_the_program_from_its_work(
 
 
 def test_runc_s_stub_does_not_answer(
-    generated: Callable[..., dict[str, Any]], plain: Runtime, bundle: MakeBundle,
-    compiler: Compiler, rootfs: Path,
-) -> None:  # fmt: skip
+    generated: Callable[..., dict[str, Any]],
+    plain: Runtime,
+    bundle: MakeBundle,
+    compiler: Compiler,
+    rootfs: Path,
+) -> None:
     """A call that is newer than all that are named: ENOSYS by runc's stub, else EPERM."""
     shutil.copy(compiler("newest_call"), rootfs / "bin/newest_call")
     made = bundle(["/bin/newest_call"], seccomp=allow_most())

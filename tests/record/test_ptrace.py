@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from seclatch.model.recording import Recording
-from seclatch.record import store
+from seclatch.recording.files import recording_file
 from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS, Bundle, Runtime, case, status, wait_until
 from tests.record.conftest import Record, Recorded
@@ -58,7 +58,7 @@ def both(record: Record, tmp_path: Path) -> Callable[..., tuple[Recording, Recor
         inner = tmp_path / "ptrace.json"
         tracer = [SECLATCH, "record", "-q", "--backend", "ptrace", "-o", inner, "--"]
         outer = record([*tracer, *words], options=("--backend", "ebpf"), check=check)
-        recording = store.read(inner)
+        recording = recording_file.read(inner)
         assert recording.complete
         assert not any((recording.lost.calls, recording.lost.processes, recording.lost.arguments))
         return recording, outer
@@ -130,10 +130,14 @@ def test_it_sees_what_ebpf_sees(
 def test_a_container_s_start(
     both: Both, plain: Runtime, bundle: MakeBundle, no_new_privileges: bool
 ) -> None:
-    made_of = bundle(["/bin/sh", "-c", "/bin/true; exec /bin/true"], seccomp=allow_most(),
-                     no_new_privileges=no_new_privileges)  # fmt: skip
-    inner, outer = both(["sh", "-c", '"$@"; exit', "sh",
-                         *plain.argv("run", "--bundle", made_of.path, made_of.id)])  # fmt: skip
+    made_of = bundle(
+        ["/bin/sh", "-c", "/bin/true; exec /bin/true"],
+        seccomp=allow_most(),
+        no_new_privileges=no_new_privileges,
+    )
+    inner, outer = both(
+        ["sh", "-c", '"$@"; exit', "sh", *plain.argv("run", "--bundle", made_of.path, made_of.id)]
+    )
     assert_equal(inner, outer.recording, by_stage=False)
     stages = {"init", "filtered-init", "program"}
     assert {each.stage for each in inner.calls} >= stages
@@ -157,10 +161,13 @@ def test_a_failing_start(both: Both, plain: Runtime, bundle: MakeBundle) -> None
 
 @pytest.mark.parametrize(
     "words",
-    [["sh", "-c", "$0 /bin/true", "nonleader_exec"], ["sh", "-c", "$0 /bin/true", "vforks"],
-     ["sh", "-c", "/bin/true; /bin/true; exec /bin/true", ""]],
+    [
+        ["sh", "-c", "$0 /bin/true", "nonleader_exec"],
+        ["sh", "-c", "$0 /bin/true", "vforks"],
+        ["sh", "-c", "/bin/true; /bin/true; exec /bin/true", ""],
+    ],
     ids=["nonleader exec", "vfork", "shell"],
-)  # fmt: skip
+)
 def test_counts_are_those_of_strace(
     record: Record, compiler: Compiler, tmp_path: Path, words: list[str]
 ) -> None:
@@ -225,16 +232,20 @@ def test_each_of_several_filters_is_the_one_that_was_loaded(
     """The kernel's copies are numbered from the oldest; before Linux 5.9 nothing counts them."""
     program = shutil.copy(compiler("filters_in_turn"), open_folder)
     path = open_folder / "x.json"
-    silent = "" if told else "procfs.count_filters = lambda *_: 0; "
+    silent = "" if told else "stopped_thread.count_filters = lambda *_: 0; "
     script = (
-        f"from seclatch.record import procfs; {silent}from seclatch.cli import main; main.main()"
+        f"from seclatch.recording.backends.ptrace import stopped_thread; {silent}"
+        "from seclatch.cli import main; main.main()"
     )
     words = ["record", "--backend", "ptrace", "-o", str(path), "--", program, "3"]
     subprocess.run(
         [*(() if privileged else NOBODY), sys.executable, "-c", script, *words],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True,
-    )  # fmt: skip
-    recording = store.read(path)
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    recording = recording_file.read(path)
     denied = {(each.name, each.errno, each.count) for each in recording.denials}
     assert denied == {("getppid", 1, 3), ("getpgid", 2, 2), ("getuid", 3, 1)}
     calls = {each.name: each.count for each in recording.calls}
@@ -249,22 +260,35 @@ def open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all",
-          "--inh-caps=-all")  # fmt: skip
+NOBODY = (
+    "setpriv",
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+    "--bounding-set=-all",
+    "--inh-caps=-all",
+)
 
 
 def run(
-    folder: Path, words: list[str], *options: str, prefix: tuple[str, ...] = (),
+    folder: Path,
+    words: list[str],
+    *options: str,
+    prefix: tuple[str, ...] = (),
     backend: str = "ptrace",
-) -> tuple[subprocess.CompletedProcess[str], Recording]:  # fmt: skip
+) -> tuple[subprocess.CompletedProcess[str], Recording]:
     path = folder / "x.json"
     done = subprocess.run(
         [*prefix, SECLATCH, "record", "--backend", backend, "-o", path, *options, "--", *words],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
         env=os.environ | {"HOME": str(folder)},
-    )  # fmt: skip
+    )
     assert path.exists(), done.stderr
-    return done, store.read(path)
+    return done, recording_file.read(path)
 
 
 def test_without_privilege_it_is_chosen_and_says_so(open_folder: Path) -> None:
@@ -287,8 +311,10 @@ def test_where_it_may_not_look_it_does_not_write(tmp_path: Path) -> None:
 def test_a_daemon_s_container_is_not_recorded_by_halves(tmp_path: Path) -> None:
     done = subprocess.run(
         [*NOBODY, SECLATCH, "record", "-o", "/dev/shm/x.json", "--", "docker", "run", "x"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 125
     assert "CAP_BPF and CAP_PERFMON" in done.stderr
 
@@ -314,8 +340,11 @@ def test_a_text_without_an_interpreter(tmp_path: Path) -> None:
     script.chmod(0o755)
     done = subprocess.run(
         [SECLATCH, "record", "--backend", "ptrace", "-o", tmp_path / "x.json", "--", script],
-        capture_output=True, text=True, check=False, timeout=30,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
     assert done.returncode == 126
     assert "Exec format error" in done.stderr
 
@@ -331,8 +360,19 @@ def test_it_lets_go_after_the_seconds(open_folder: Path) -> None:
 def test_stopped_and_continued_as_ever(tmp_path: Path) -> None:
     """A group-stop is one for its parent too, and SIGCONT ends it."""
     pid = tmp_path / "pid"
-    words = [SECLATCH, "record", "-q", "--backend", "ptrace", "-o", tmp_path / "x.json", "--",
-             "sh", "-c", f"echo $$ > {pid}; while :; do read line || exit 4; done"]  # fmt: skip
+    words = [
+        SECLATCH,
+        "record",
+        "-q",
+        "--backend",
+        "ptrace",
+        "-o",
+        tmp_path / "x.json",
+        "--",
+        "sh",
+        "-c",
+        f"echo $$ > {pid}; while :; do read line || exit 4; done",
+    ]
     with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
         wait_until(lambda: pid.exists() and pid.read_text(), "the command")
         number = int(pid.read_text())
@@ -348,8 +388,19 @@ def test_stopped_and_continued_as_ever(tmp_path: Path) -> None:
 
 def test_the_command_survives_the_recorder(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
-    words = [SECLATCH, "record", "-q", "--backend", "ptrace", "-o", tmp_path / "x.json", "--",
-             "sh", "-c", f"echo $$ > {pid}; exec sleep 100"]  # fmt: skip
+    words = [
+        SECLATCH,
+        "record",
+        "-q",
+        "--backend",
+        "ptrace",
+        "-o",
+        tmp_path / "x.json",
+        "--",
+        "sh",
+        "-c",
+        f"echo $$ > {pid}; exec sleep 100",
+    ]
     with subprocess.Popen(words, stdin=subprocess.DEVNULL) as process:
         wait_until(lambda: pid.exists() and pid.read_text(), "the command")
         number = int(pid.read_text())
@@ -365,8 +416,20 @@ def test_what_goes_on_unrecorded_was_not_disturbed(
     call: str, compiler: Compiler, tmp_path: Path
 ) -> None:
     """Its filter kills for restart_syscall, by which an interrupted sleep is gone on with."""
-    words = [SECLATCH, "record", "-q", "--backend", "ptrace", "--seconds", "0.5", "-o",
-             tmp_path / "x.json", "--", compiler("sleeper"), call]  # fmt: skip
+    words = [
+        SECLATCH,
+        "record",
+        "-q",
+        "--backend",
+        "ptrace",
+        "--seconds",
+        "0.5",
+        "-o",
+        tmp_path / "x.json",
+        "--",
+        compiler("sleeper"),
+        call,
+    ]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     _, last = done.stdout.splitlines()

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from seclatch.model.context import Context
+from seclatch.model.process_context import Context
 from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS, Bundle, Runtime, case, running
 from tests.record.conftest import Record, Recorded
@@ -21,15 +21,31 @@ pytestmark = pytest.mark.root
 MakeBundle = Callable[..., Bundle]
 
 SECLATCH = str(SCRIPTS / "seclatch")
-STATIC_TRUE = {"arch_prctl", "brk", "exit_group", "getrandom", "getuid", "mprotect", "prctl",
-               "prlimit64", "readlinkat", "rseq", "set_robust_list", "set_tid_address"}  # fmt: skip
+STATIC_TRUE = {
+    "arch_prctl",
+    "brk",
+    "exit_group",
+    "getrandom",
+    "getuid",
+    "mprotect",
+    "prctl",
+    "prlimit64",
+    "readlinkat",
+    "rseq",
+    "set_robust_list",
+    "set_tid_address",
+}
 
 
 @pytest.mark.parametrize("front", ["plain", "latched"])
 def test_a_run(
-    record: Record, plain: Runtime, latched: Runtime, bundle: MakeBundle,
-    no_new_privileges: bool, front: str,
-) -> None:  # fmt: skip
+    record: Record,
+    plain: Runtime,
+    latched: Runtime,
+    bundle: MakeBundle,
+    no_new_privileges: bool,
+    front: str,
+) -> None:
     runtime = latched if front == "latched" else plain
     made = bundle(["/bin/exit42"], seccomp=allow_most(), no_new_privileges=no_new_privileges)
     done = record(runtime.argv("run", "--bundle", made.path, made.id), check=False)
@@ -62,8 +78,12 @@ def test_create_and_start(
     assert differences(done.log, done.recording) == {}
     assert set(done.calls("program")) == STATIC_TRUE
     assert done.stages()["runtime"] > 100
-    argv = [image.argv for each in done.recording.processes for image in each.images
-            if image.stage == "runtime"]  # fmt: skip
+    argv = [
+        image.argv
+        for each in done.recording.processes
+        for image in each.images
+        if image.stage == "runtime"
+    ]
     assert any("create" in words for words in argv)
     assert any("start" in words for words in argv)
 
@@ -93,8 +113,12 @@ def test_a_user_namespace(record: Record, latched: Runtime, bundle: MakeBundle) 
     assert (done.done.returncode, done.calls("program")) == (42, {"exit_group": 1})
     [container] = done.recording.containers
     assert container.user_namespace != 0
-    uids = [image.uid for each in done.recording.processes for image in each.images
-            if image.stage == "program"]  # fmt: skip
+    uids = [
+        image.uid
+        for each in done.recording.processes
+        for image in each.images
+        if image.stage == "program"
+    ]
     assert uids == [100000]
 
 
@@ -158,8 +182,15 @@ def test_a_program_makes_its_calls_from_wherever_it_likes(
     """Also from where the latch has injected some: whoever is traced no more makes its own."""
     program, profile = compiler("calls_from_entry"), tmp_path / "profile.json"
     profile.write_text(json.dumps(allow_most()))
-    where = ["-v", f"{program.parent}:/programs:ro", "--no-new-privs", "--latch", latch,
-             "--profile", profile]  # fmt: skip
+    where = [
+        "-v",
+        f"{program.parent}:/programs:ro",
+        "--no-new-privs",
+        "--latch",
+        latch,
+        "--profile",
+        profile,
+    ]
     words = ["run", "--runtime", plain.name, *where, "--", f"/programs/{program.name}"]
     assert record([SECLATCH, *words]).calls("program")["getppid"] == 9
 
@@ -174,8 +205,12 @@ def test_hooks_are_not_the_program(record: Record, plain: Runtime, bundle: MakeB
     done = record(plain.argv("run", "--bundle", made.path, made.id), check=False)
     assert done.done.returncode == 42
     assert done.calls("program") == {"exit_group": 1}
-    hooks = [image.argv for each in done.recording.processes for image in each.images
-             if image.stage == "hook"]  # fmt: skip
+    hooks = [
+        image.argv
+        for each in done.recording.processes
+        for image in each.images
+        if image.stage == "hook"
+    ]
     assert sorted(hooks) == [["cat"], ["host-hook"]]
 
 
@@ -201,17 +236,22 @@ def test_what_goes_on_after_the_command_is_recorded(
 def contexts(done: Recorded, program: str) -> list[Context]:
     """The states of the one process that has run a program as the image's."""
     [process] = [
-        each for each in done.recording.processes
+        each
+        for each in done.recording.processes
         if any(image.stage == "program" and image.argv[0] == program for image in each.images)
-    ]  # fmt: skip
+    ]
     return [done.recording.contexts[each.context] for each in process.contexts]
 
 
 @pytest.mark.parametrize("front", ["plain", "latched"])
 def test_what_bound_the_program_and_since_when(
-    record: Record, plain: Runtime, latched: Runtime, bundle: MakeBundle,
-    no_new_privileges: bool, front: str,
-) -> None:  # fmt: skip
+    record: Record,
+    plain: Runtime,
+    latched: Runtime,
+    bundle: MakeBundle,
+    no_new_privileges: bool,
+    front: str,
+) -> None:
     runtime = latched if front == "latched" else plain
     made = bundle(["/bin/exit0"], seccomp=allow_most(), no_new_privileges=no_new_privileges)
     made.config["process"]["user"] = {"uid": 1000, "gid": 1001}

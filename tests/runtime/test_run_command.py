@@ -141,8 +141,9 @@ def test_read_only(run):
 def test_volumes(run, tmp_path):
     (tmp_path / "in").write_text("from the host\n")
     script = "cat /a/in && echo from the container > /a/out && ! touch /b/x && pwd"
-    result = run("-v", f"{tmp_path}:/a", "-v", ".:/b:ro", "-w", "/b", "sh", "-c", script,
-                 cwd=tmp_path)  # fmt: skip
+    result = run(
+        "-v", f"{tmp_path}:/a", "-v", ".:/b:ro", "-w", "/b", "sh", "-c", script, cwd=tmp_path
+    )
     assert result.stdout == "from the host\n/b\n"
     assert (tmp_path / "out").read_text() == "from the container\n"
     assert not (tmp_path / "x").exists()
@@ -154,8 +155,10 @@ def test_read_only_volume_with_a_mount_below(argv, tmp_path):
     command = argv("-v", f"{tmp_path}:/v:ro", "touch", "/v/below/x")
     result = subprocess.run(
         ["unshare", "-m", "sh", "-c", script, tmp_path / "below", *command],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "Read-only file system" in result.stderr
 
 

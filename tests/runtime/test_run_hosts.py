@@ -38,7 +38,7 @@ def test_cgroup_layouts(argv, layout):
 # Modules are loaded before: another user may not be able to read where they are.
 AS_NOBODY = """
 import os
-import seclatch.cli.main, seclatch.cli.run, seclatch.runtime.container
+import seclatch.cli.main, seclatch.cli.run, seclatch.runtime.run_container
 os.setgroups([]), os.setgid(65534), os.setuid(65534)
 seclatch.cli.main.main()
 """
@@ -71,7 +71,9 @@ def test_root_of_a_user_namespace_only(argv):
 def test_without_cap_sys_admin(argv):
     result = subprocess.run(
         ["setpriv", "--bounding-set=-sys_admin", *argv("true")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert result.returncode == 125
     assert "CAP_SYS_ADMIN" in result.stderr

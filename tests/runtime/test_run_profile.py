@@ -18,9 +18,15 @@ STRICT = PROFILES / "stali-like.json"
 @pytest.mark.parametrize("user", ["0", "1000:1000"])
 def test_profile_that_allows_only_the_exit(run, exit_42, flags, user):
     result = run(
-        *flags, "--user", user, "--profile", PROFILES / "exit-only.json", "--rootfs", exit_42,
+        *flags,
+        "--user",
+        user,
+        "--profile",
+        PROFILES / "exit-only.json",
+        "--rootfs",
+        exit_42,
         "/exit42",
-    )  # fmt: skip
+    )
     assert (result.returncode, result.stderr) == (42, "")
 
 
@@ -43,8 +49,11 @@ def test_denied_call(run, tmp_path):
 
 
 def test_conditions_follow_the_containers_capabilities(run, tmp_path):
-    rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO",
-            "excludes": {"caps": ["CAP_SYS_TIME"]}}  # fmt: skip
+    rule = {
+        "names": ["mkdir", "mkdirat"],
+        "action": "SCMP_ACT_ERRNO",
+        "excludes": {"caps": ["CAP_SYS_TIME"]},
+    }
     profile = tmp_path / "conditional.json"
     profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
     assert run("--profile", profile, "mkdir", "/x").returncode == 1
@@ -97,8 +106,15 @@ def test_no_latch_no_start(argv, tmp_path):
 def test_the_latch_by_hand(run, exit_42, tmp_path, mode, flags, road):
     log = tmp_path / "starts"
     result = run(
-        "--latch", mode, *flags, "--profile", PROFILES / "exit-only.json", "--rootfs", exit_42,
-        "/exit42", env={**os.environ, "SECLATCH_LOG": str(log)},
-    )  # fmt: skip
+        "--latch",
+        mode,
+        *flags,
+        "--profile",
+        PROFILES / "exit-only.json",
+        "--rootfs",
+        exit_42,
+        "/exit42",
+        env={**os.environ, "SECLATCH_LOG": str(log)},
+    )
     assert (result.returncode, result.stderr) == (42, "")
     assert [json.loads(line)["road"] for line in log.read_text().splitlines()] == [road]

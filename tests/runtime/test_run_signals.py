@@ -128,10 +128,11 @@ def test_name_in_use_is_left_alone(argv, run, own_name):
 def test_many_at_once(argv, own_name):
     names = [f"{own_name}-{number}" for number in range(12)]
     many = [
-        subprocess.Popen(argv("--name", name, "sh", "-c", f"exit {number}"),
-                         stderr=subprocess.DEVNULL)
+        subprocess.Popen(
+            argv("--name", name, "sh", "-c", f"exit {number}"), stderr=subprocess.DEVNULL
+        )
         for number, name in enumerate(names)
-    ]  # fmt: skip
+    ]
     assert [process.wait(120) for process in many] == list(range(12))
     assert set().union(*map(left_behind, names)) == set()
 

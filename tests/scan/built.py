@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from seclatch.scan.cache import Cache
-from seclatch.scan.program import scan
-from seclatch.scan.rootfs import Rootfs
-from seclatch.scan.target import Target
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+from seclatch.scan.reach.scan_program import scan
+from seclatch.scan.summary.summary_cache import Cache
 
 
 def calls(source: str, flags: list[str | Path], cache: Cache, directory: Path) -> set[str]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.cache import Cache
-from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.summary.summary_cache import Cache
 
 
 @pytest.fixture(scope="session")

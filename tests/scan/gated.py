@@ -5,10 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 HEADERS = (
-    "stdio", "stdlib", "string", "unistd", "sched", "signal", "spawn", "pthread", "mqueue", "fcntl",
-    "netdb", "errno", "glob", "ftw", "limits", "dlfcn", "grp", "sys/socket", "sys/stat", "sys/uio",
-    "sys/prctl", "sys/wait", "sys/mman", "ifaddrs", "poll",
-)  # fmt: skip
+    "stdio",
+    "stdlib",
+    "string",
+    "unistd",
+    "sched",
+    "signal",
+    "spawn",
+    "pthread",
+    "mqueue",
+    "fcntl",
+    "netdb",
+    "errno",
+    "glob",
+    "ftw",
+    "limits",
+    "dlfcn",
+    "grp",
+    "sys/socket",
+    "sys/stat",
+    "sys/uio",
+    "sys/prctl",
+    "sys/wait",
+    "sys/mman",
+    "ifaddrs",
+    "poll",
+)
 
 SPAWN = """
   posix_spawnattr_t a; posix_spawnattr_init(&a); posix_spawnattr_setflags(&a, FLAGS);
@@ -55,12 +77,14 @@ class Case:
 
 CASES = {
     "priority-mutexes": Case(
-        "sched_setscheduler", MUTEX.replace("KIND", "PTHREAD_PRIO_PROTECT"),
+        "sched_setscheduler",
+        MUTEX.replace("KIND", "PTHREAD_PRIO_PROTECT"),
         MUTEX.replace("KIND", "PTHREAD_PRIO_INHERIT"),
     ),
     "dns": Case("getpeername", 'getnetbyname("none");', "getgrent();"),
     "login-name": Case(
-        "readlink", GLOB.replace("WHAT", '"~"').replace("FLAGS", "GLOB_TILDE"),
+        "readlink",
+        GLOB.replace("WHAT", '"~"').replace("FLAGS", "GLOB_TILDE"),
         GLOB.replace("WHAT", '"/e*"').replace("FLAGS", "GLOB_MARK"),
     ),
     "process-groups": Case("setpgid", spawn("POSIX_SPAWN_SETPGROUP"), spawn()),
@@ -70,7 +94,8 @@ CASES = {
     "sessions": Case("setsid", spawn("POSIX_SPAWN_SETSID"), spawn()),
     "effective-users": Case("setresuid", spawn("POSIX_SPAWN_RESETIDS"), spawn()),
     "effective-access": Case(
-        "getgroups", 'faccessat(AT_FDCWD, "/etc", R_OK, AT_EACCESS);',
+        "getgroups",
+        'faccessat(AT_FDCWD, "/etc", R_OK, AT_EACCESS);',
         'char b[PATH_MAX]; realpath("/bin/../etc", b);',
     ),
     "directories": Case(
@@ -80,7 +105,8 @@ CASES = {
         "fchdir", spawn(actions="posix_spawn_file_actions_addfchdir_np(&f, 3)"), spawn()
     ),
     "temporary-directories": Case(
-        "mkdir", 'char t[] = "/tmp/gateXXXXXX"; rmdir(mkdtemp(t));',
+        "mkdir",
+        'char t[] = "/tmp/gateXXXXXX"; rmdir(mkdtemp(t));',
         'char t[] = "/tmp/gateXXXXXX"; mkstemp(t); unlink(t);',
     ),
     "name-cache": Case("readv", "readv(-1, 0, 0);", 'getgrnam("root");'),
@@ -102,11 +128,11 @@ CASES = {
     "loader-directory": Case("getcwd", "", "", ("-Wl,--disable-new-dtags,-rpath,lib",)),
     "loader-origin": Case("readlinkat", "", "", ("-Wl,-rpath,$ORIGIN/lib",)),
     "ends-of-threads": Case("exit", THREAD, 'puts("x");'),
-    "huge-pages": Case(
-        "getdents64", MUCH, MUCH, (), {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=2"}
-    ),
+    "huge-pages": Case("getdents64", MUCH, MUCH, (), {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=2"}),
     "reads-without-flags": Case(
-        "preadv", "preadv2(-1, 0, 0, 0, 0);", "preadv2(-1, 0, 0, 0, 8);"  # RWF_NOWAIT
+        "preadv",
+        "preadv2(-1, 0, 0, 0, 0);",
+        "preadv2(-1, 0, 0, 0, 8);",  # RWF_NOWAIT
     ),
     "writes-without-flags": Case(
         "pwritev", "pwritev2(-1, 0, 0, 0, 0);", "pwritev2(-1, 0, 0, 0, 8);"
@@ -115,11 +141,13 @@ CASES = {
         "ppoll", "ppoll(0, 0, &(struct timespec){0}, 0);", "arc4random();"
     ),
     "openssl-quic": Case(
-        "recvmmsg", QUIC, QUIC.replace("OSSL_QUIC_client", "TLS"),
+        "recvmmsg",
+        QUIC,
+        QUIC.replace("OSSL_QUIC_client", "TLS"),
         libraries=TLS,
     ),
     "streams": Case("ioctl", 'puts("x");', ""),
-}  # fmt: skip
+}
 
 RANDOM = "int RAND_bytes(void *, int); char b[9]; RAND_bytes(b, sizeof b);"
 

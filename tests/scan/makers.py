@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from seclatch.model.syscall import table
-from seclatch.scan.collect import arch_of
-from seclatch.scan.gates import Gate
-from seclatch.scan.relocations import SYMBOL
-from seclatch.scan.search import Module
-from seclatch.scan.summary import Summary
+from seclatch.scan.analysis.library_rules import Gate
+from seclatch.scan.elf.relocations import SYMBOL
+from seclatch.scan.ld.library_search import Module
+from seclatch.scan.reach.collect_numbers import arch_of
+from seclatch.scan.summary.summarize_file import Summary
 
 
 def callers(summary: Summary) -> dict[int, set[int]]:
@@ -94,13 +94,16 @@ def unexplained(module: Module, gate: Gate, above: dict[int, set[int]]) -> set[s
 def _asking(summary: Summary, matches: Callable[[str], object]) -> list[int]:
     """The functions that ask another library for such a name: linkage stubs, mostly."""
     slots = {
-        index for index in range(len(summary.bounds))
+        index
+        for index in range(len(summary.bounds))
         for kind, value, _ in summary.pointers[
             summary.pointer_first[index] : summary.pointer_first[index + 1]
         ]
-        if kind == SYMBOL and value < len(summary.symbols)
-        and summary.symbols[value][0] not in summary.exports and matches(summary.symbols[value][0])
-    }  # fmt: skip
+        if kind == SYMBOL
+        and value < len(summary.symbols)
+        and summary.symbols[value][0] not in summary.exports
+        and matches(summary.symbols[value][0])
+    }
     return [f for f in range(len(summary.starts)) if not slots.isdisjoint(summary.uses(f))]
 
 

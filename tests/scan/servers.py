@@ -16,15 +16,41 @@ from tests.debian.server import unpacked
 from tests.latch.oci import wait_until
 from tests.scan import traced
 
-PACKAGES = ("nginx", "nginx-common", "redis-server", "redis-tools", "memcached", "lighttpd",
-            "apache2", "apache2-bin", "apache2-data", "lighttpd-mod-openssl")  # fmt: skip
+PACKAGES = (
+    "nginx",
+    "nginx-common",
+    "redis-server",
+    "redis-tools",
+    "memcached",
+    "lighttpd",
+    "apache2",
+    "apache2-bin",
+    "apache2-data",
+    "lighttpd-mod-openssl",
+)
 
 # What Debian's maintainer script enables.
 MODULES = (
-    "access_compat", "alias", "auth_basic", "authn_core", "authn_file", "authz_core", "authz_host",
-    "authz_user", "autoindex", "deflate", "dir", "env", "filter", "mime", "mpm_event",
-    "negotiation", "reqtimeout", "setenvif", "status",
-)  # fmt: skip
+    "access_compat",
+    "alias",
+    "auth_basic",
+    "authn_core",
+    "authn_file",
+    "authz_core",
+    "authz_host",
+    "authz_user",
+    "autoindex",
+    "deflate",
+    "dir",
+    "env",
+    "filter",
+    "mime",
+    "mpm_event",
+    "negotiation",
+    "reqtimeout",
+    "setenvif",
+    "status",
+)
 
 LIGHTTPD = """
 server.modules = ("mod_access", "mod_dirlisting")
@@ -180,16 +206,22 @@ def servers() -> dict[str, Server]:
     return {
         "nginx": Server(nginx.argv[0], nginx.argv, _nginx, nginx.work, nginx.stop),
         "apache2": Server(
-            "/usr/sbin/apache2", ("/usr/sbin/apache2", "-DFOREGROUND", "-f", "/run/apache.conf"),
-            _apache(port), _over_tcp(port),
+            "/usr/sbin/apache2",
+            ("/usr/sbin/apache2", "-DFOREGROUND", "-f", "/run/apache.conf"),
+            _apache(port),
+            _over_tcp(port),
         ),
         "memcached": Server(
-            "/usr/bin/memcached", ("/usr/bin/memcached", "-u", "root", "-s", "/run/memcached.sock"),
-            lambda folder: None, _memcached,
+            "/usr/bin/memcached",
+            ("/usr/bin/memcached", "-u", "root", "-s", "/run/memcached.sock"),
+            lambda folder: None,
+            _memcached,
         ),
         "lighttpd": Server(
-            "/usr/sbin/lighttpd", ("/usr/sbin/lighttpd", "-D", "-f", "/run/lighttpd.conf"),
-            _lighttpd, _web,
+            "/usr/sbin/lighttpd",
+            ("/usr/sbin/lighttpd", "-D", "-f", "/run/lighttpd.conf"),
+            _lighttpd,
+            _web,
         ),
         "redis": Server("/usr/bin/redis-server", redis.argv, redis.prepare, redis.work),
-    }  # fmt: skip
+    }

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan import elf as elfs
-from seclatch.scan import functions, relocations, summary, symbols
-from seclatch.scan.cache import Cache
-from seclatch.scan.gates import knowledge
+from seclatch.scan.analysis import functions
+from seclatch.scan.analysis.library_rules import knowledge
+from seclatch.scan.elf import elf_file as elfs
+from seclatch.scan.elf import relocations, symbols
+from seclatch.scan.summary import summarize_file
+from seclatch.scan.summary.summary_cache import Cache
 from tests.scan import traced
 from tests.scan.test_numbers import names, scanned
 
@@ -61,21 +63,28 @@ __attribute__((noinline, cold)) void slow(void) { asm volatile(""); }
 
 # What gcc makes of these leads into the middle of a function: from its own cold part, from a table.
 INTO = {
-    "a cold part": ("""
+    "a cold part": (
+        """
         __attribute__((noinline)) long raw(long *n) {
             long nr = *n;
             if (__builtin_expect(nr != 0, 0)) { slow(); nr = 102; }
             return CALL(nr);
         }
-        int main(int n, char **v) { long a = n; return raw(&a); }""", ["-O2"]),
-    "a cold part's constant": ("""
+        int main(int n, char **v) { long a = n; return raw(&a); }""",
+        ["-O2"],
+    ),
+    "a cold part's constant": (
+        """
         __attribute__((noinline)) long raw(long n) {
             long nr = 39;
             if (__builtin_expect(n != 2, 0)) { slow(); nr = 102; }
             return CALL(nr);
         }
-        int main(int n, char **v) { return raw(n); }""", ["-O2"]),
-    "a table of addresses": ("""
+        int main(int n, char **v) { return raw(n); }""",
+        ["-O2"],
+    ),
+    "a table of addresses": (
+        """
         __attribute__((noinline)) long f(long nr, int c) {
             switch (c) {
             case 1: return 5; case 2: slow(); return 7; case 3: return 11; case 4: exit(3);
@@ -84,8 +93,9 @@ INTO = {
             return 0;
         }
         int main(int n, char **v) { return f(n > 1 ? 0 : 102, n + 6); }""",
-        ["-O2", "-fno-pie", "-no-pie"]),
-}  # fmt: skip
+        ["-O2", "-fno-pie", "-no-pie"],
+    ),
+}
 
 
 @pytest.mark.parametrize("way", INTO)
@@ -151,9 +161,10 @@ def test_a_call_that_does_not_come_back(
 
 
 LIBRARIES = (
-    "/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libstdc++.so.6",
+    "/lib/x86_64-linux-gnu/libc.so.6",
+    "/lib/x86_64-linux-gnu/libstdc++.so.6",
     "/usr/aarch64-linux-gnu/lib/libc.so.6",
-)  # fmt: skip
+)
 SEEM_TO = {"__assert_fail"}
 """It jumps to what it shares with others, which seems to return."""
 
@@ -162,12 +173,14 @@ SEEM_TO = {"__assert_fail"}
 def test_what_is_said_never_to_return_does_not(library: str) -> None:
     elf = elfs.parse(Path(library).read_bytes())
     known, written = symbols.read(elf), relocations.read(elf)
-    _, sweep = summary._settle(elf, functions.find(elf, known, written))
-    rows = {name: each for name, each in known.exports.items()
-            if knowledge().endless.fullmatch(name)}  # fmt: skip
+    _, sweep = summarize_file._settle(elf, functions.find(elf, known, written))
+    rows = {
+        name: each for name, each in known.exports.items() if knowledge().endless.fullmatch(name)
+    }
     assert len(rows) >= 15
-    returning = {name for name, each in rows.items()
-                 if not all(row.address in sweep.endless for row in each)}  # fmt: skip
+    returning = {
+        name for name, each in rows.items() if not all(row.address in sweep.endless for row in each)
+    }
     assert returning <= SEEM_TO
 
 
@@ -208,9 +221,19 @@ def test_calls_by_a_pointer_that_are_known(way: str, cache: Cache, tmp_path: Pat
         text = text.replace("CALL(**command)", "(long)*command")
     library.with_suffix(".c").write_text(text)
     subprocess.run(
-        ["gcc", "-O1", "-shared", "-fPIC", "-Wl,-soname,libpthread.so.0", "-o", library,
-         library.with_suffix(".c")], check=True, timeout=60,
-    )  # fmt: skip
+        [
+            "gcc",
+            "-O1",
+            "-shared",
+            "-fPIC",
+            "-Wl,-soname,libpthread.so.0",
+            "-o",
+            library,
+            library.with_suffix(".c"),
+        ],
+        check=True,
+        timeout=60,
+    )
     source = "long use(int, long *); int main(int n, char **v) { return use(n, (long *)v); }"
     rpath = f"-Wl,--disable-new-dtags,-rpath,{tmp_path}"
     program = scanned(build(source, tmp_path, str(library), rpath), cache)

@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from seclatch.scan import store
+from seclatch.scan import scan_document
 
 Done = subprocess.CompletedProcess[str]
 
@@ -27,9 +27,13 @@ def run(tmp_path: Path) -> Any:
     def scan(*words: str | os.PathLike[str], **more: Any) -> Done:
         return subprocess.run(
             [sys.executable, "-m", "seclatch", "scan", *map(os.fspath, words)],
-            capture_output=True, text=True, check=False, timeout=120,
-            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}, **more,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+            **more,
+        )
 
     return scan
 
@@ -54,9 +58,11 @@ def layer(root: Path) -> bytes:
     return data.getvalue()
 
 
-CONFIG = {"architecture": "amd64", "os": "linux",
-          "config": {"Entrypoint": ["/start"], "Cmd": ["/bin/busybox", "true"],
-                     "Env": ["PATH=/bin"]}}  # fmt: skip
+CONFIG = {
+    "architecture": "amd64",
+    "os": "linux",
+    "config": {"Entrypoint": ["/start"], "Cmd": ["/bin/busybox", "true"], "Env": ["PATH=/bin"]},
+}
 
 
 def oci_layout(root: Path, place: Path) -> Path:
@@ -68,8 +74,15 @@ def oci_layout(root: Path, place: Path) -> Path:
         (blobs / digest).write_bytes(content)
         return {"digest": f"sha256:{digest}", "size": len(content)}
 
-    manifest = blob(json.dumps({"schemaVersion": 2, "config": blob(json.dumps(CONFIG).encode()),
-                                "layers": [blob(layer(root))]}).encode())  # fmt: skip
+    manifest = blob(
+        json.dumps(
+            {
+                "schemaVersion": 2,
+                "config": blob(json.dumps(CONFIG).encode()),
+                "layers": [blob(layer(root))],
+            }
+        ).encode()
+    )
     index = {"schemaVersion": 2, "manifests": [manifest | {"platform": {"architecture": "amd64"}}]}
     (place / "index.json").write_text(json.dumps(index))
     (place / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
@@ -96,8 +109,10 @@ def test_a_directory_with_an_entry_point(run: Any, rootfs: Path, tmp_path: Path)
     done = run("--entrypoint", "/bin/busybox", "-o", output, rootfs)
     assert done.returncode == 0, done.stderr
     assert "/bin/busybox" in done.stdout and "system calls" in done.stdout
-    jsonschema.validate(json.loads(output.read_text()), json.loads(store.published_schema()))
-    assert {"execve", "read", "mount"} <= store.read(output).names
+    jsonschema.validate(
+        json.loads(output.read_text()), json.loads(scan_document.published_schema())
+    )
+    assert {"execve", "read", "mount"} <= scan_document.read(output).names
 
 
 @pytest.mark.parametrize("kind", ["oci", "archive", "oci-archive"])

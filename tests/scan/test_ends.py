@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.cache import Cache
+from seclatch.scan.summary.summary_cache import Cache
 from tests.scan.built import calls
 
 # acct(2) lies behind a function that ends with a call of __stack_chk_fail.
@@ -44,8 +44,10 @@ def test_a_call_that_comes_back(frames: str, cache: Cache, tmp_path: Path) -> No
     """No frame; a symbol within a frame; from one frame into the next, which no compiler does."""
     source = FALLING
     for word, used, text in (
-        ("FRAME", frames != "none", ".cfi_startproc"), ("BETWEEN", frames == "two", ".cfi_endproc"),
-        ("AGAIN", frames == "two", ".cfi_startproc"), ("END", frames != "none", ".cfi_endproc"),
-    ):  # fmt: skip
+        ("FRAME", frames != "none", ".cfi_startproc"),
+        ("BETWEEN", frames == "two", ".cfi_endproc"),
+        ("AGAIN", frames == "two", ".cfi_startproc"),
+        ("END", frames != "none", ".cfi_endproc"),
+    ):
         source = source.replace(word, text if used else "")
     assert "acct" in calls(source, ["-O2", "-no-pie"], cache, tmp_path)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.cache import Cache
-from seclatch.scan.gates import OLDEST, Gate, Version, knowledge
-from seclatch.scan.openings import Openings
-from seclatch.scan.program import scan
-from seclatch.scan.rootfs import Rootfs
-from seclatch.scan.search import Module
-from seclatch.scan.target import Target
+from seclatch.scan.analysis.library_rules import OLDEST, Gate, Version, knowledge
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+from seclatch.scan.ld.library_search import Module
+from seclatch.scan.reach.rule_state import Openings
+from seclatch.scan.reach.scan_program import scan
+from seclatch.scan.summary.summary_cache import Cache
 from tests.scan import traced
 from tests.scan.gated import CASES, HEADERS, KERNELS, NEVER
 from tests.scan.makers import callers, unexplained
@@ -114,9 +114,11 @@ def test_what_is_for_old_kernels(gate: str, cache: Cache, tmp_path: Path) -> Non
 
 
 LIBRARIES = (
-    "/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
-    "/usr/aarch64-linux-gnu/lib/libc.so.6", "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1",
-)  # fmt: skip
+    "/lib/x86_64-linux-gnu/libc.so.6",
+    "/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+    "/usr/aarch64-linux-gnu/lib/libc.so.6",
+    "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1",
+)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -125,8 +127,13 @@ def test_a_gate_knows_all_that_make_its_calls(library: str, cache: Cache) -> Non
     module = Module(library, cache.summary(Path(library).read_bytes()))
     above = callers(module.summary)
     machine = module.summary.machine
-    gates = [each for each in knowledge().gates if each.is_about(module.name, machine)
-             and (each.opened_by or each.guards) and (each.syscalls or each.guards)]  # fmt: skip
+    gates = [
+        each
+        for each in knowledge().gates
+        if each.is_about(module.name, machine)
+        and (each.opened_by or each.guards)
+        and (each.syscalls or each.guards)
+    ]
     assert gates
     found = {gate.name: unexplained(module, gate, above) for gate in gates}
     assert {name: who for name, who in found.items() if who} == {}

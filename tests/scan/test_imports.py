@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.cache import Cache
+from seclatch.scan.summary.summary_cache import Cache
 from tests.scan.built import calls
 
 LIBRARY = """

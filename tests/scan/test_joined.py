@@ -17,8 +17,11 @@ BUSYBOX = "/bin/busybox"
 def seclatch(*words: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "seclatch", *map(os.fspath, words)],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +38,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def profile(place: Path, policy: str) -> tuple[Path, str]:
     path = place / f"{policy}.json"
-    done = seclatch("generate", place / "recording.json", "--scan", place / "scan.json",
-                    "--policy", policy, "--differences", "-o", path)  # fmt: skip
+    done = seclatch(
+        "generate",
+        place / "recording.json",
+        "--scan",
+        place / "scan.json",
+        "--policy",
+        policy,
+        "--differences",
+        "-o",
+        path,
+    )
     assert done.returncode == 0, done.stderr
     return path, done.stderr
 

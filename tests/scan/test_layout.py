@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.cache import Cache
-from seclatch.scan.elf import ElfError, parse
+from seclatch.scan.elf.elf_file import ElfError, parse
+from seclatch.scan.summary.summary_cache import Cache
 from tests.scan import traced
 from tests.scan.test_numbers import names, scanned
 from tests.scan.test_stack import HEAD, build
@@ -147,8 +147,9 @@ def test_a_copied_pointer_to_syscall(cache: Cache, tmp_path: Path) -> None:
     source += "int main(int n, char **v) { return call(n + 101) < 0; }"
     for flags in ([], ["-static"]):
         path = build(source, tmp_path / "p", "-O2", *flags)
-        assert any("pointer" in each.why or "stored" in each.why
-                   for each in scanned(path, cache).open)  # fmt: skip
+        assert any(
+            "pointer" in each.why or "stored" in each.why for each in scanned(path, cache).open
+        )
 
 
 def check(path: Path, cache: Cache, directory: Path) -> None:

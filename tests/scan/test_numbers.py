@@ -8,17 +8,29 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.scan import Program
-from seclatch.scan.cache import Cache
-from seclatch.scan.program import scan
-from seclatch.scan.rootfs import Rootfs
-from seclatch.scan.target import Target
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+from seclatch.scan.reach.scan_program import scan
+from seclatch.scan.summary.summary_cache import Cache
 from tests.scan import traced
 
 SOURCE = Path(__file__).parent / "programs" / "numbers.c"
 
 ONE, TWO = {"getpgid"}, {"getpgid", "getsid"}
-CASES = {1: ONE, 2: TWO, 3: TWO, 4: ONE, 5: ONE, 6: TWO | {"close", "dup", "fdatasync", "fsync"},
-         7: TWO, 8: TWO, 9: ONE, 10: ONE, 11: ONE, 12: ONE}  # fmt: skip
+CASES = {
+    1: ONE,
+    2: TWO,
+    3: TWO,
+    4: ONE,
+    5: ONE,
+    6: TWO | {"close", "dup", "fdatasync", "fsync"},
+    7: TWO,
+    8: TWO,
+    9: ONE,
+    10: ONE,
+    11: ONE,
+    12: ONE,
+}
 OPEN = (20, 21, 22, 23, 24, 25)
 
 BUILDS = {
@@ -31,9 +43,14 @@ BUILDS = {
     "static-pie": ["gcc", "-Os", "-static-pie"],
     "musl": ["musl-gcc", "-O2", "-static"],
     "musl-bare": [
-        "musl-gcc", "-O2", "-static", "-s", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables",
+        "musl-gcc",
+        "-O2",
+        "-static",
+        "-s",
+        "-fno-asynchronous-unwind-tables",
+        "-fno-unwind-tables",
     ],
-}  # fmt: skip
+}
 
 
 def build(case: int, how: str, directory: Path) -> Path:
@@ -103,15 +120,20 @@ def test_the_addend_of_a_linkage_slot_is_no_part_of_the_address(
     """`ld -z mark-plt` puts the stub's address there; Debian's libm is linked so."""
     library, program = tmp_path / "libone.so", tmp_path / "p"
     library.with_suffix(".c").write_text(
-        "#include <unistd.h>\n" + "".join(f"int f{n}(void) {{ return {n}; }}\n" for n in range(99))
+        "#include <unistd.h>\n"
+        + "".join(f"int f{n}(void) {{ return {n}; }}\n" for n in range(99))
         + "int one(void) { return getsid(-1); }\n"
-    )  # fmt: skip
+    )
     flags = ["-O2", "-Wl,-z,lazy,-z,mark-plt"]
-    subprocess.run(["gcc", *flags, "-shared", "-fPIC", "-o", library, library.with_suffix(".c")],
-                   check=True, timeout=60)  # fmt: skip
+    subprocess.run(
+        ["gcc", *flags, "-shared", "-fPIC", "-o", library, library.with_suffix(".c")],
+        check=True,
+        timeout=60,
+    )
     program.with_suffix(".c").write_text("int one(void); int main(void) { return one(); }\n")
-    subprocess.run(["gcc", *flags, "-o", program, program.with_suffix(".c"), library],
-                   check=True, timeout=60)  # fmt: skip
+    subprocess.run(
+        ["gcc", *flags, "-o", program, program.with_suffix(".c"), library], check=True, timeout=60
+    )
     assert "getsid" in names(scanned(program, cache))
 
 

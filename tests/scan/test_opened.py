@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.cache import Cache
-from seclatch.scan.program import scan
-from seclatch.scan.rootfs import Rootfs
-from seclatch.scan.target import Target
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+from seclatch.scan.reach.scan_program import scan
+from seclatch.scan.summary.summary_cache import Cache
 from tests.scan import traced
 from tests.scan.test_numbers import names, scanned
 from tests.scan.test_stack import HEAD, build
@@ -28,13 +28,15 @@ MAIN = "int main(int n, char **v) {"
 PROGRAMS = {
     "a path": MAIN + RUN % '"DIR/libown.so"',
     "a table": """static const char *const all[] = {"DIR/libown.so", "/nonexistent.so"};"""
-    + MAIN + RUN % "all[n - 1]",
-    "made": MAIN + "char name[256]; snprintf(name, 256, \"%s/lib%s.so\", \"DIR\", \"own\");"
+    + MAIN
+    + RUN % "all[n - 1]",
+    "made": MAIN
+    + 'char name[256]; snprintf(name, 256, "%s/lib%s.so", "DIR", "own");'
     + RUN % "name",
-    "from the working directory": MAIN + "if (chdir(\"DIR\")) return 1;" + RUN % '"./libown.so"',
+    "from the working directory": MAIN + 'if (chdir("DIR")) return 1;' + RUN % '"./libown.so"',
     "no suffix": MAIN + RUN % '"DIR/own.module"',
-    "from outside": MAIN + RUN % "getenv(\"OWN_LIBRARY\")",
-}  # fmt: skip
+    "from outside": MAIN + RUN % 'getenv("OWN_LIBRARY")',
+}
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O2"])
@@ -58,10 +60,11 @@ LOOKED_UP = {
                 long (*run)(void) = (long (*)(void))dlsym(RTLD_DEFAULT, all[i].name);
                 if (run) return run() < 0; }
             return 1; }""",
-    "its own": MAIN + """
+    "its own": MAIN
+    + """
             long (*run)(void) = (long (*)(void))dlsym(RTLD_DEFAULT, "own_run");
             return !run || run() < 0; }""",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", LOOKED_UP)
@@ -95,9 +98,10 @@ def test_two_libraries_with_one_name(cache: Cache, tmp_path: Path) -> None:
         source += f"long run_{name}(void) {{ return same(); }}\n"
         build(source, tmp_path / f"lib{name}.so", "-O1", "-shared", "-fPIC")
     calls = "".join(
-        f"{{ void *at = dlopen(\"{tmp_path}/lib{name}.so\", RTLD_NOW);"
-        f" ((long (*)(void))dlsym(at, \"run_{name}\"))(); }}" for name in ("one", "two")
-    )  # fmt: skip
+        f'{{ void *at = dlopen("{tmp_path}/lib{name}.so", RTLD_NOW);'
+        f' ((long (*)(void))dlsym(at, "run_{name}"))(); }}'
+        for name in ("one", "two")
+    )
     path = build(OPENS + MAIN + calls + " return 0; }", tmp_path / "p", "-O1")
     made = traced.trace([str(path)], tmp_path / "log")[str(path)]
     assert "getuid" in made
@@ -152,8 +156,14 @@ def test_a_directory_that_only_the_cache_has(cache: Cache, tmp_path: Path) -> No
             Path(name) if Path(name).exists() else Path("/lib/x86_64-linux-gnu", Path(name).name)
         )
         (tmp_path / name[1:]).write_bytes(source.read_bytes())
-    build(LIBRARY, tmp_path / "opt/own/libown.so.1", "-O1", "-shared", "-fPIC",
-          "-Wl,-soname,libown.so.1")  # fmt: skip
+    build(
+        LIBRARY,
+        tmp_path / "opt/own/libown.so.1",
+        "-O1",
+        "-shared",
+        "-fPIC",
+        "-Wl,-soname,libown.so.1",
+    )
     build(OPENS + MAIN + RUN % '"libown.so.1"', tmp_path / "p", "-O1")
     subprocess.run(["ldconfig", "-X", "-r", tmp_path, "/opt/own"], check=True, timeout=60)
     rootfs = Rootfs(tmp_path)

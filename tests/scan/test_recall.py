@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.scan import Program
-from seclatch.scan.cache import Cache
-from seclatch.scan.program import scan
-from seclatch.scan.rootfs import Rootfs
-from seclatch.scan.target import Target
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+from seclatch.scan.reach.scan_program import scan
+from seclatch.scan.summary.summary_cache import Cache
 from tests.scan import traced
 
 COMMANDS = tomllib.loads((Path(__file__).parent / "programs.toml").read_text())

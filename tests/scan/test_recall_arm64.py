@@ -13,35 +13,90 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.scan import Program
-from seclatch.scan.cache import Cache
-from seclatch.scan.program import scan
-from seclatch.scan.rootfs import Rootfs
-from seclatch.scan.target import Target
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+from seclatch.scan.reach.scan_program import scan
+from seclatch.scan.summary.summary_cache import Cache
 from tests.arm64.__main__ import CACHE
 from tests.arm64.packages import Apt, unpack
 
-PACKAGES = ("bash", "busybox-static", "coreutils", "dash", "findutils", "grep", "mawk", "mount",
-            "procps", "python3-minimal", "sed", "tar", "util-linux", "openssl",
-            "nginx")  # fmt: skip
+PACKAGES = (
+    "bash",
+    "busybox-static",
+    "coreutils",
+    "dash",
+    "findutils",
+    "grep",
+    "mawk",
+    "mount",
+    "procps",
+    "python3-minimal",
+    "sed",
+    "tar",
+    "util-linux",
+    "openssl",
+    "nginx",
+)
 CALL = re.compile(r"^\d+ (\w+)\(", re.MULTILINE)
 ALWAYS = {"execve"}  # qemu's own start is not the program's
 
 COMMANDS = [
-    "true", "ls -la /etc", "cat /etc/passwd", "dash -c 'umask; test -e /etc; echo x'",
+    "true",
+    "ls -la /etc",
+    "cat /etc/passwd",
+    "dash -c 'umask; test -e /etc; echo x'",
     "bash -c 'echo $((1+1)); type ls; ulimit -n; cd /; pwd; trap : TERM; kill -TERM $$'",
-    "cp /etc/passwd {tmp}/one", "mv {tmp}/none {tmp}/two", "rm -f {tmp}/none", "mkdir -p {tmp}/a/b",
-    "touch {tmp}/file", "chmod 700 {tmp}", "chown 0:0 {tmp}", "date", "sort /etc/passwd",
-    "head -2 /etc/passwd", "tail -2 /etc/passwd", "wc /etc/passwd", "cut -d: -f1 /etc/passwd",
-    "sed -n p /etc/passwd", "grep root /etc/passwd", "find /etc/default", "id", "stat /etc", "df",
-    "tar cf {tmp}/x.tar /etc/default", "ps", "du -s /etc/default", "sleep 0.01", "env", "uname -a",
-    "dd if=/dev/zero of={tmp}/z bs=1k count=3 conv=fsync", "mawk '{print}' /etc/passwd",
-    "python3 -c 'import os; print(os.listdir(\"/\"))'", "openssl rand 4", "busybox ls /",
-    "busybox sh -c 'echo x; cd /'", "busybox df", "comm /etc/passwd /etc/group",
-    "od -c /etc/passwd", "base64 /etc/passwd", "sha256sum /etc/passwd", "mktemp -p {tmp}",
-    "realpath /bin/sh", "tee {tmp}/t", "truncate -s 3 {tmp}/u", "lscpu", "prlimit",
-    "mount", "getopt ab -a", "tty",
-    "numfmt 3", "expr 1 + 1", "sync {tmp}", "shuf -n1 /etc/passwd", "split -l3 /etc/passwd {tmp}/s",
-]  # fmt: skip
+    "cp /etc/passwd {tmp}/one",
+    "mv {tmp}/none {tmp}/two",
+    "rm -f {tmp}/none",
+    "mkdir -p {tmp}/a/b",
+    "touch {tmp}/file",
+    "chmod 700 {tmp}",
+    "chown 0:0 {tmp}",
+    "date",
+    "sort /etc/passwd",
+    "head -2 /etc/passwd",
+    "tail -2 /etc/passwd",
+    "wc /etc/passwd",
+    "cut -d: -f1 /etc/passwd",
+    "sed -n p /etc/passwd",
+    "grep root /etc/passwd",
+    "find /etc/default",
+    "id",
+    "stat /etc",
+    "df",
+    "tar cf {tmp}/x.tar /etc/default",
+    "ps",
+    "du -s /etc/default",
+    "sleep 0.01",
+    "env",
+    "uname -a",
+    "dd if=/dev/zero of={tmp}/z bs=1k count=3 conv=fsync",
+    "mawk '{print}' /etc/passwd",
+    "python3 -c 'import os; print(os.listdir(\"/\"))'",
+    "openssl rand 4",
+    "busybox ls /",
+    "busybox sh -c 'echo x; cd /'",
+    "busybox df",
+    "comm /etc/passwd /etc/group",
+    "od -c /etc/passwd",
+    "base64 /etc/passwd",
+    "sha256sum /etc/passwd",
+    "mktemp -p {tmp}",
+    "realpath /bin/sh",
+    "tee {tmp}/t",
+    "truncate -s 3 {tmp}/u",
+    "lscpu",
+    "prlimit",
+    "mount",
+    "getopt ab -a",
+    "tty",
+    "numfmt 3",
+    "expr 1 + 1",
+    "sync {tmp}",
+    "shuf -n1 /etc/passwd",
+    "split -l3 /etc/passwd {tmp}/s",
+]
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +124,13 @@ def test_nothing_is_missing(
     assert path is not None
     done = subprocess.run(
         ["qemu-aarch64", "-L", root, "-strace", "-0", words[0], str(root) + path, *words[1:]],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
         timeout=120,
-    )  # fmt: skip
+    )
     seen = set(CALL.findall(done.stderr))
     assert {"mmap", "exit_group"} & seen, done.stderr[-500:]
     if path not in scanned:

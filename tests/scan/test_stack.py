@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan import a64flow
-from seclatch.scan.cache import Cache
-from seclatch.scan.values import State
-from seclatch.scan.walk import Budget, Ways, states
+from seclatch.scan.a64 import a64_flow
+from seclatch.scan.analysis.abstract_values import State
+from seclatch.scan.analysis.dataflow import Budget, Ways, states
+from seclatch.scan.summary.summary_cache import Cache
 from tests.scan import traced
 from tests.scan.test_numbers import names, scanned
 
@@ -107,7 +107,7 @@ PROGRAMS = {
         int main(int n, char **v) {
             int name = _SC_PAGESIZE; choose(&name); seen = sysconf(name) > 0;
             return CALL(102) < 0; }""",
-}  # fmt: skip
+}
 
 CAUGHT = r"""
 extern "C" int puts(const char *);
@@ -174,8 +174,9 @@ USERS = {
 @pytest.mark.parametrize("way", USERS)
 @pytest.mark.parametrize("flag", ["-O1", "-fno-plt"])
 def test_wrappers_that_others_know(way: str, flag: str, cache: Cache, tmp_path: Path) -> None:
-    library = build(HEAD + WRAPPERS, tmp_path / "libwrap.so", flag, "-shared", "-fPIC",
-                    "-Wl,-soname,libwrap.so")  # fmt: skip
+    library = build(
+        HEAD + WRAPPERS, tmp_path / "libwrap.so", flag, "-shared", "-fPIC", "-Wl,-soname,libwrap.so"
+    )
     link = ("-Wl,--no-as-needed", str(library), f"-Wl,-rpath,{tmp_path}")
     check(build(USERS[way], tmp_path / "p", "-O1", *link), cache, tmp_path)
 
@@ -204,7 +205,7 @@ def test_words_of_the_stack_on_aarch64(what: str) -> None:
     code = b"".join(each.to_bytes(4, "little") for each in words)
     ways = Ways(set(), set(), [], [], caught=False, labels=False)
     at = 0x1000 + 4 * (len(words) - 1)
-    found: dict[int, State] | None = states(a64flow.Function(code, 0x1000, ways), {at}, Budget())
+    found: dict[int, State] | None = states(a64_flow.Function(code, 0x1000, ways), {at}, Budget())
     assert found is not None
     value = found[at].get(8)
     assert (None if value is None else set(value)) == expected
@@ -216,6 +217,10 @@ def test_data_that_is_copied(cache: Cache, tmp_path: Path) -> None:
     library = build(source, tmp_path / "libdata.so", "-O1", "-shared", "-fPIC")
     main = "extern long (*stored)(void); int main(void) { return stored() < 0; }"
     program = build(main, tmp_path / "p", "-O1", library, f"-Wl,-rpath,{tmp_path}")
-    assert "COPY" in subprocess.run(["readelf", "-rW", program], capture_output=True, text=True,
-                                    check=True).stdout  # fmt: skip
+    assert (
+        "COPY"
+        in subprocess.run(
+            ["readelf", "-rW", program], capture_output=True, text=True, check=True
+        ).stdout
+    )
     assert "getuid" in names(scanned(program, cache))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.cache import Cache
+from seclatch.scan.summary.summary_cache import Cache
 from tests.scan import traced
 from tests.scan.test_numbers import names, scanned
 from tests.scan.test_stack import HEAD, build
@@ -31,9 +31,11 @@ int main(void) {
     return pthread_cancel(thread) || pthread_join(thread, 0); }
 """
 BUILDS = {
-    "static": ["-static"], "stripped": ["-static", "-s"], "pie": ["-static-pie"],
+    "static": ["-static"],
+    "stripped": ["-static", "-s"],
+    "pie": ["-static-pie"],
     "position dependent": ["-static", "-no-pie", "-fno-pie"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", BUILDS)
@@ -91,9 +93,10 @@ BOTH += "int (*volatile used)(void) = threads;\n"
 
 @pytest.mark.parametrize("level", ["-O1", "-O2", "-Os"])
 @pytest.mark.parametrize(
-    "source", [SENDER, CALLED, BOTH, TAKER, BLANKS, STORED],
+    "source",
+    [SENDER, CALLED, BOTH, TAKER, BLANKS, STORED],
     ids=["sender", "called handler", "two", "taker", "blanks", "blanks, stored"],
-)  # fmt: skip
+)
 def test_what_only_looks_so_is_not_trusted(
     source: str, level: str, cache: Cache, tmp_path: Path
 ) -> None:

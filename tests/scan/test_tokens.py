@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.cache import Cache
+from seclatch.scan.summary.summary_cache import Cache
 from tests.scan import traced
 from tests.scan.test_gates import build, names
 
@@ -24,21 +24,27 @@ WAYS = {
     "looked up": ('void *(*f)() = dlsym(RTLD_NEXT, "dlopen"); f("$ORIGIN/none.so", 1);', "", True),
     "the library gives it": (
         "char *name(void); dlopen(name(), 1);",
-        'char *name(void) { return "$ORIGIN/none.so"; }', True,
+        'char *name(void) { return "$ORIGIN/none.so"; }',
+        True,
     ),
     "the library jumps to it": (
         'void load(char *); load("$ORIGIN/none.so");',
-        "void *load(char *n) { return dlopen(n, 2); }", True,
+        "void *load(char *n) { return dlopen(n, 2); }",
+        True,
     ),
     "the library gives its address": (
-        'void *(*f(void))(); f()("$ORIGIN/none.so", 1);', "void *f(void) { return dlopen; }", True,
+        'void *(*f(void))(); f()("$ORIGIN/none.so", 1);',
+        "void *f(void) { return dlopen; }",
+        True,
     ),
     "no literal": (GIVEN, "", False),
     "a literal that nobody opens": ('puts("$ORIGIN");', "", False),
     "the library opens what it is given": (
-        OTHER, f"void other(void) {{ {GIVEN} {COMES_BACK} }}", False,
+        OTHER,
+        f"void other(void) {{ {GIVEN} {COMES_BACK} }}",
+        False,
     ),
-}  # fmt: skip
+}
 
 
 def build_library(body: str, path: Path) -> tuple[str, ...]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.scan import Program
-from seclatch.scan.cache import Cache
-from seclatch.scan.program import scan
-from seclatch.scan.rootfs import Rootfs
-from seclatch.scan.target import Target
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+from seclatch.scan.reach.scan_program import scan
+from seclatch.scan.summary.summary_cache import Cache
 from tests.scan import traced
 
 
@@ -42,8 +42,12 @@ def names(program: Program) -> set[str]:
     return {each.name for each in program.calls}
 
 
-CALLS = {"": "getsid(-1)", "x86-64-v2": "getpgid(-1)", "x86-64-v3": "getppid()",
-         "x86-64-v4": "sched_yield()"}  # fmt: skip
+CALLS = {
+    "": "getsid(-1)",
+    "x86-64-v2": "getpgid(-1)",
+    "x86-64-v3": "getppid()",
+    "x86-64-v4": "sched_yield()",
+}
 
 
 @pytest.fixture

@@ -22,10 +22,13 @@ def trace(
     """Run a command under strace; its exit status is its own matter."""
     subprocess.run(
         ["strace", "-f", "-qq", "-s256", "-esignal=none", "-o", str(log), "--", *command],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        timeout=timeout, check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=timeout,
+        check=False,
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", **(environment or {})},
-    )  # fmt: skip
+    )
     return read(log.read_text(errors="replace"))
 
 

@@ -65,10 +65,12 @@ def row(result: Result) -> str:
     other = result.points - counts["bound"] - counts["refused"] - counts["dead"]
     verb = "create, start" if kind.verb == "create" else kind.verb
     cells = [
-        kind.method, "user" if kind.user else "root", f"{kind.runtime} {verb}",
+        kind.method,
+        "user" if kind.user else "root",
+        f"{kind.runtime} {verb}",
         " + ".join(f"{calls:,}" for calls in result.calls if calls),
         *map(str, (result.points, counts["bound"], counts["refused"], counts["dead"], other)),
-    ]  # fmt: skip
+    ]
     return f"| {' | '.join(cells)} |"
 
 
@@ -81,8 +83,9 @@ def write(page: Path, results: list[Result]) -> None:
         f"## {platform.machine()}\n\nCommit {commit}, {time.strftime('%Y-%m-%d')}, "
         f"Linux {platform.release()}: {total:,} points, "
         f"{sum(len(result.faults) for result in results)} faults.\n\n"
-        + HEADER + "".join(row(result) + "\n" for result in results)
-    )  # fmt: skip
+        + HEADER
+        + "".join(row(result) + "\n" for result in results)
+    )
     sections = page.read_text().split("\n## ")
     kept = [each for each in sections if not each.startswith(platform.machine())]
     part = page.with_suffix(".part")

@@ -148,9 +148,15 @@ class Stage:
 
     def _run(self, *words: str, bare: bool = False) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self._words(*words, bare=bare), env=self._environment(), check=False, timeout=60,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            self._words(*words, bare=bare),
+            env=self._environment(),
+            check=False,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def kill(self, tracer: int, point: str) -> Outcome:
         """Start once, with that tracer killed at that point; `-` kills none."""
@@ -161,9 +167,13 @@ class Stage:
         os.chown(report, *(UID, UID) if self.kind.user else (0, 0))
         with errors.open("w") as stderr:
             process = subprocess.Popen(
-                self._words(*self._start(name), killer=killer), env=self._environment(),
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True,
-            )  # fmt: skip
+                self._words(*self._start(name), killer=killer),
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
             process.wait()
         said = dict(word.split("=") for word in report.read_text().split())
         told = {key: int(value) for key, value in said.items()}
@@ -203,9 +213,13 @@ class Stage:
         words = self._words("run", "--detach", "--bundle", str(self.bundle), name)
         with (self.folder / "output").open("w") as output:
             done = subprocess.run(
-                words, env=self._environment(), stdin=subprocess.DEVNULL, stdout=output,
-                stderr=output, check=False,
-            )  # fmt: skip
+                words,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                check=False,
+            )
         assert done.returncode == 0, (self.folder / "output").read_text()
         self.running = name
         try:

@@ -29,8 +29,9 @@ class Result:
         """Count one start."""
         self.counts[outcome.word] += 1
         if outcome.fault:
-            self.faults.append(f"{self.kind}, tracer {point[0]} at {point[1]}: {outcome.word}: "
-                               f"{outcome.detail}")  # fmt: skip
+            self.faults.append(
+                f"{self.kind}, tracer {point[0]} at {point[1]}: {outcome.word}: {outcome.detail}"
+            )
 
     @property
     def points(self) -> int:

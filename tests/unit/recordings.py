@@ -17,21 +17,37 @@ def calls(stage: str, names: str, count: int = 1, **more: Any) -> list[Calls]:
     """One entry a name."""
     numbers = table(Arch.X86_64).numbers
     return [
-        Calls(process=0, stage=stage, arch="x86_64", number=numbers[name], name=name, count=count,
-              **more)
+        Calls(
+            process=0,
+            stage=stage,
+            arch="x86_64",
+            number=numbers[name],
+            name=name,
+            count=count,
+            **more,
+        )
         for name in names.split()
-    ]  # fmt: skip
+    ]
 
 
 def recording(entries: list[Calls], **more: Any) -> Recording:
     """A recording of one run with these calls."""
     values: dict[str, Any] = {
-        "seclatch": "0", "complete": True, "commands": [["runc", "run", "x"]],
-        "started": "2026-01-01T00:00:00+00:00", "duration": 1.0,
-        "hosts": [Host(kernel="6.12", arch="x86_64")], "runtimes": ["runc"], "containers": [],
-        "sessions": [], "processes": [], "events": [], "calls": entries, "denials": [],
+        "seclatch": "0",
+        "complete": True,
+        "commands": [["runc", "run", "x"]],
+        "started": "2026-01-01T00:00:00+00:00",
+        "duration": 1.0,
+        "hosts": [Host(kernel="6.12", arch="x86_64")],
+        "runtimes": ["runc"],
+        "containers": [],
+        "sessions": [],
+        "processes": [],
+        "events": [],
+        "calls": entries,
+        "denials": [],
         "arguments": [],
-    }  # fmt: skip
+    }
     return Recording(**(values | more))
 
 
@@ -44,26 +60,39 @@ _COUNT = st.integers(1, 1 << 40)
 def _calls(draw: st.DrawFn) -> Calls:
     name, number = draw(_NAMES)
     return Calls(
-        process=draw(st.integers(0, 3)), stage=draw(_STAGES), arch="x86_64", number=number,
-        name=name, count=draw(_COUNT),
-    )  # fmt: skip
+        process=draw(st.integers(0, 3)),
+        stage=draw(_STAGES),
+        arch="x86_64",
+        number=number,
+        name=name,
+        count=draw(_COUNT),
+    )
 
 
 @st.composite
 def _denials(draw: st.DrawFn) -> Denial:
     name, number = draw(_NAMES)
     return Denial(
-        process=draw(st.integers(0, 3)), stage=draw(_STAGES), arch="x86_64", number=number,
-        name=name, errno=draw(st.sampled_from([0, 1, 38])), count=draw(_COUNT),
-    )  # fmt: skip
+        process=draw(st.integers(0, 3)),
+        stage=draw(_STAGES),
+        arch="x86_64",
+        number=number,
+        name=name,
+        errno=draw(st.sampled_from([0, 1, 38])),
+        count=draw(_COUNT),
+    )
 
 
 @st.composite
 def _arguments(draw: st.DrawFn) -> Argument:
     return Argument(
-        stage=draw(_STAGES), arch="x86_64", name="socket", index=draw(st.integers(0, 2)),
-        value=draw(st.integers(0, (1 << 64) - 1)), count=draw(_COUNT),
-    )  # fmt: skip
+        stage=draw(_STAGES),
+        arch="x86_64",
+        name="socket",
+        index=draw(st.integers(0, 2)),
+        value=draw(st.integers(0, (1 << 64) - 1)),
+        count=draw(_COUNT),
+    )
 
 
 @st.composite

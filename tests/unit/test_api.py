@@ -50,9 +50,13 @@ def check_types(path: Path) -> subprocess.CompletedProcess[str]:
     """As a user's own strict mypy sees it, none of this project's settings."""
     words = ["--strict", "--config-file=", f"--cache-dir={path.parent}/cache", str(path)]
     return subprocess.run(
-        [sys.executable, "-m", "mypy", *words], capture_output=True, text=True, check=False,
-        env={**os.environ, "MYPYPATH": str(ROOT / "src")}, cwd=path.parent,
-    )  # fmt: skip
+        [sys.executable, "-m", "mypy", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "MYPYPATH": str(ROOT / "src")},
+        cwd=path.parent,
+    )
 
 
 def test_the_examples_are_typed(tmp_path: Path) -> None:
@@ -87,8 +91,8 @@ def test_recording_twice() -> None:
 
 OTHERS = """
 import os, signal, subprocess, sys, time
-from seclatch.record import follow
-from seclatch.record.recorder import Options
+from seclatch.recording import record_command as follow
+from seclatch.recording.recorder import Options
 
 ended = subprocess.Popen(["sh", "-c", "exit 5"])
 os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
@@ -146,9 +150,13 @@ def test_paths_and_options(tmp_path: Path) -> None:
     read, write = os.pipe()
     for profile in (text, str(code)):
         done = seclatch.run(
-            [sys.executable, "-c", script], profile, capture_output=True, text=True,
-            pass_fds=[write], env={**os.environ, "X": "y"},
-        )  # fmt: skip
+            [sys.executable, "-c", script],
+            profile,
+            capture_output=True,
+            text=True,
+            pass_fds=[write],
+            env={**os.environ, "X": "y"},
+        )
         assert done.stdout.strip() == "7", done.stderr
     os.close(read), os.close(write)
     with pytest.raises(subprocess.CalledProcessError):

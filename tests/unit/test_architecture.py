@@ -1,64 +1,169 @@
-"""The arrows of ARCHITECTURE.md: imports point one way."""
+"""The arrows of ARCHITECTURE.md: which package may import which, without a circle."""
 
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).parent.parent.parent / "src" / "seclatch"
 
-# package -> the packages of ours that it may import; `errors` may be imported by all.
-ALLOWED = {
-    "model": set(),
-    "data": set(),
-    "report": {"model"},
-    "system": {"model"},
-    "filter": {"model"},
-    "profile": {"model", "data", "system", "filter"},
-    "record": {"model", "system", "filter", "report"},
-    "process": {"model", "filter", "profile", "record", "system"},
-    "scan": {"model", "data", "system"},
-    "runtime": {"model", "profile", "system"},
-    "apply": {"model", "profile", "runtime"},
-    "engines": {"model", "runtime", "report"},
-    "diagnose": {"model", "profile", "filter", "record", "report", "runtime"},
-    "host": {"engines", "runtime"},
-    "cli": {
-        "model", "profile", "filter", "runtime", "engines", "host", "report", "record", "process",
-        "apply", "diagnose", "scan",
-    },
-}  # fmt: skip
+# package -> the packages of ours that it may import. `seclatch.errors` and `seclatch.version` may
+# be imported by all, `seclatch.api` by none. The order is that of the layers, lowest first.
+MAY_IMPORT = {
+    "model": "",
+    "data": "",
+    "output": "",
+    "system": "model",
+    "filter": "model",
+    "profile.export": "model",
+    "profile.parse": "model filter",
+    "profile.compile": "model system profile.export",
+    "profile.meaning": "model system filter profile.compile",
+    "profile.checks": "model system filter profile.parse profile.compile profile.meaning",
+    "profile.generate": "model profile.export profile.compile profile.meaning profile.checks",
+    "profile": "model profile.parse profile.compile profile.export profile.checks",
+    "recording.files": "model data output system",
+    "recording.trace": "model recording.files",
+    "recording.attribution": "model system recording.trace",
+    "recording.backends": "system recording.trace",
+    "recording.backends.bpf": ("model system recording.files recording.trace recording.backends"),
+    "recording.backends.ptrace": (
+        "model system filter recording.trace recording.backends recording.backends.bpf"
+    ),
+    "recording": (
+        "model system recording.trace recording.attribution recording.backends "
+        "recording.backends.bpf recording.backends.ptrace"
+    ),
+    "recording.annotated": (
+        "model output system recording recording.files recording.trace recording.attribution "
+        "recording.backends recording.backends.bpf"
+    ),
+    "process.containers": "model system",
+    "process.kernel": "system recording.backends.bpf",
+    "process": (
+        "model system filter profile profile.parse profile.compile profile.meaning "
+        "process.containers process.kernel"
+    ),
+    "scan.elf": "",
+    "scan.analysis": "scan.elf",
+    "scan.x86": "scan.elf scan.analysis",
+    "scan.a64": "scan.elf scan.analysis",
+    "scan.image": "system",
+    "scan.summary": "scan.elf scan.analysis scan.x86 scan.a64 scan.image",
+    "scan.ld": "scan.elf scan.analysis scan.summary scan.image",
+    "scan.reach": "model system scan.elf scan.analysis scan.summary scan.image scan.ld",
+    "scan": "model scan.elf scan.analysis scan.summary scan.image scan.reach",
+    "runtime": "model system profile.parse profile.compile",
+    "apply": "model runtime profile.parse profile.compile",
+    "engines": "model runtime",
+    "host": "runtime engines",
+    "report": "model output",
+    "diagnose.evidence": (
+        "model runtime profile.parse profile.export recording recording.trace "
+        "recording.attribution recording.backends.bpf"
+    ),
+    "diagnose.denials": (
+        "model filter profile.compile recording.trace recording.backends.bpf diagnose.evidence"
+    ),
+    "diagnose.causes": (
+        "model recording.trace recording.backends.bpf diagnose.evidence diagnose.denials"
+    ),
+    "diagnose.remedies": (
+        "model profile.checks diagnose.evidence diagnose.denials diagnose.causes"
+    ),
+    "diagnose": (
+        "model output report profile.parse recording recording.trace recording.attribution "
+        "recording.backends.bpf diagnose.evidence diagnose.denials diagnose.causes "
+        "diagnose.remedies"
+    ),
+    "cli.shared": "model output engines filter profile profile.parse profile.compile",
+    "cli.profile": (
+        "model output filter profile profile.parse profile.compile profile.meaning "
+        "profile.generate profile.export cli.shared"
+    ),
+    "cli.filter": (
+        "model output report filter process profile.parse profile.compile profile.meaning "
+        "profile.export cli.shared cli.profile"
+    ),
+    "cli.record": (
+        "model output report engines process recording recording.files recording.annotated "
+        "cli.shared"
+    ),
+    "cli": (
+        "model output report apply diagnose engines host process runtime profile.parse "
+        "profile.compile profile.generate profile.export recording.files scan scan.analysis "
+        "scan.image scan.summary cli.shared"
+    ),
+}
 
-# Only these may load foreign libraries or call the kernel by number.
-CTYPES = {"system"}
+# Only this package may load libraries of the system or call the kernel by number.
+CTYPES = "system"
+
+MODULES = {
+    ".".join(file.relative_to(SOURCE).with_suffix("").parts): file
+    for file in sorted(SOURCE.rglob("*.py"))
+}
 
 
-def packages(file: Path) -> set[str]:
-    """The seclatch packages that a file imports, and "ctypes"."""
-    found = set()
+def package_of(module: str) -> str:
+    return module if f"{module}.__init__" in MODULES else module.rpartition(".")[0]
+
+
+def imported_modules(file: Path) -> Iterator[str]:
+    """The modules that a file imports: ours without "seclatch.", and "ctypes"."""
     for node in ast.walk(ast.parse(file.read_text())):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
         for name in names:
-            parts = name.split(".")
-            if parts[0] == "seclatch" and len(parts) > 1:
-                found.add(parts[1])
-            if parts[0] == "ctypes":
-                found.add("ctypes")
-    return found - {"errors", "__version__"}
+            if name.startswith("seclatch."):
+                ours = name.removeprefix("seclatch.")
+                yield ours if ours in MODULES else ours.rpartition(".")[0]
+            elif name.split(".")[0] == "ctypes":
+                yield "ctypes"
 
 
-@pytest.mark.parametrize("file", sorted(SOURCE.rglob("*.py")), ids=lambda f: str(f.name))
-def test_imports_point_one_way(file: Path) -> None:
-    parts = file.relative_to(SOURCE).parts
-    if len(parts) == 1:
-        return
-    package = parts[0]
-    imported = packages(file)
-    assert imported - {"ctypes"} <= ALLOWED[package] | {package}
-    assert "ctypes" not in imported or package in CTYPES
+@pytest.mark.parametrize("module", [name for name in MODULES if "." in name])
+def test_imports_follow_the_table(module: str) -> None:
+    package = package_of(module)
+    imported = set(imported_modules(MODULES[module]))
+    assert "ctypes" not in imported or package == CTYPES
+    used = {package_of(name) for name in imported - {"ctypes", "errors", "version"}}
+    assert used <= {package, *MAY_IMPORT[package].split()}
+
+
+def test_the_table_has_no_circle() -> None:
+    order = list(
+        TopologicalSorter({p: row.split() for p, row in MAY_IMPORT.items()}).static_order()
+    )
+    assert set(order) == set(MAY_IMPORT)
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    graph = {
+        name: [m for m in imported_modules(file) if m in MODULES and not m.endswith("__init__")]
+        for name, file in MODULES.items()
+        if name not in ("__init__", "api")
+    }
+    assert len(list(TopologicalSorter(graph).static_order())) >= len(graph)
+
+
+def test_each_package_says_what_it_is_for() -> None:
+    for name, file in MODULES.items():
+        if name.endswith("__init__"):
+            assert ast.get_docstring(ast.parse(file.read_text())), name
+
+
+def test_no_module_name_stands_for_two_things() -> None:
+    # a command's module has the command's name, an exporter's and a check's that of its format
+    mirrors = re.compile(r"cli\.|profile\.(export|checks)\.|.*__init__$|__main__$")
+    names = Counter(m.rpartition(".")[2] for m in MODULES if not mirrors.match(m))
+    assert [name for name, count in names.items() if count > 1] == []

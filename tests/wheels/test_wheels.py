@@ -21,9 +21,13 @@ MAX_SIZE = 200_000
 
 # ELF: e_machine (<linux/elf-em.h>), bits, byte order
 MACHINES = {
-    "x86_64": (62, 64, "<"), "aarch64": (183, 64, "<"), "armv7l": (40, 32, "<"),
-    "riscv64": (243, 64, "<"), "s390x": (22, 64, ">"), "ppc64le": (21, 64, "<"),
-}  # fmt: skip
+    "x86_64": (62, 64, "<"),
+    "aarch64": (183, 64, "<"),
+    "armv7l": (40, 32, "<"),
+    "riscv64": (243, 64, "<"),
+    "s390x": (22, 64, ">"),
+    "ppc64le": (21, 64, "<"),
+}
 EMULATORS = {"armv7l": "arm"}  # the others are called as in wheels
 PT_DYNAMIC, PT_INTERP, PT_GNU_STACK, EXECUTABLE = 2, 3, 0x6474E551, 1
 
@@ -50,10 +54,11 @@ def read(content: bytes) -> Program:
     headers = [start + entry * index for index in range(number)]
     flags = 4 if bits == 64 else 24
     segments = {
-        struct.unpack_from(f"{order}I", content, at)[0]:
-        struct.unpack_from(f"{order}I", content, at + flags)[0]
+        struct.unpack_from(f"{order}I", content, at)[0]: struct.unpack_from(
+            f"{order}I", content, at + flags
+        )[0]
         for at in headers
-    }  # fmt: skip
+    }
     return Program(machine, bits, order, segments)
 
 
@@ -137,9 +142,12 @@ def test_it_installs_and_works_in_a_clean_environment(tmp_path: Path) -> None:
     subprocess.run(install, check=True)
     environment = {"PATH": f"{scripts}:/usr/sbin:/usr/bin"}
     said = subprocess.run(
-        [scripts / "seclatch", "--version"], check=True, capture_output=True, text=True,
+        [scripts / "seclatch", "--version"],
+        check=True,
+        capture_output=True,
+        text=True,
         env=environment,
-    ).stdout  # fmt: skip
+    ).stdout
     assert "seclatch" in said
     bare, fronted = (
         subprocess.run([program, "--version"], check=True, capture_output=True, env=environment)

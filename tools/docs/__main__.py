@@ -36,9 +36,10 @@ def write(wanted: list[str]) -> None:
     with Lab() as lab:
         for page in pages():
             chosen = [
-                name for name in content(page)
+                name
+                for name in content(page)
                 if name in wanted or (not wanted and name not in SLOW) or page.stem in wanted
-            ]  # fmt: skip
+            ]
             fill(
                 page, {name: make(lab, page, name) for name in chosen if name not in SLOW or wanted}
             )

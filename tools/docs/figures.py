@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from html import escape
 
-from seclatch.report.chart import Chart, Row, chart
-from seclatch.report.compose import compose
-from seclatch.report.document import Report, Start
-from seclatch.report.text import printable
+from seclatch.output.printable_text import printable
+from seclatch.report.compose_report import compose
+from seclatch.report.report_document import Report, Start
+from seclatch.report.timeline_chart import Chart, Row, chart
 from tools.docs.lab import STRICT, Lab
 from tools.docs.listings import maker
 from tools.docs.pages import DOCS
@@ -55,8 +55,11 @@ def outline(start: Start) -> str:
 def draw(report: Report, start: Start, told: str) -> str:
     """Write the SVG."""
     laid = chart(report)
-    rows = [row for row in laid.rows if row.lane.process is not None
-            and not row.lane.title.startswith("nsenter")]  # fmt: skip
+    rows = [
+        row
+        for row in laid.rows
+        if row.lane.process is not None and not row.lane.title.startswith("nsenter")
+    ]
     height = TOP + ROW * len(rows) + 30
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
@@ -85,8 +88,11 @@ def x(percent: float) -> float:
 
 def legend() -> str:
     """What the tones mean."""
-    words = {"unfiltered": "no filter", "suspended": "filter loaded, suspended by the latch",
-             "filtered": "under the filter"}  # fmt: skip
+    words = {
+        "unfiltered": "no filter",
+        "suspended": "filter loaded, suspended by the latch",
+        "filtered": "under the filter",
+    }
     parts, place = [], 14
     for state, text in words.items():
         parts.append(

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from seclatch.model.recording import Recording
-from seclatch.record import store
-from seclatch.runtime.latch import find_latch
+from seclatch.recording.files import recording_file
+from seclatch.runtime.find_latch import find_latch
 from tests.engines.docker import Docker
 from tests.engines.host import ENVIRONMENT, PrivateHost
 from tests.engines.image import make_archive, make_rootfs
@@ -22,9 +22,12 @@ from tests.latch.oci import SCRIPTS, Bundle, Runtime, make_bundle
 from tools.docs.pages import ROOT
 
 STRICT = ROOT / "tests" / "data" / "stali-like.json"
-ALLOW = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
-    {"names": ["add_key"], "action": "SCMP_ACT_ERRNO"},
-]}  # fmt: skip
+ALLOW = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [
+        {"names": ["add_key"], "action": "SCMP_ACT_ERRNO"},
+    ],
+}
 """Binds, and denies nobody here anything: it shows what is made under a filter."""
 
 
@@ -92,10 +95,16 @@ class Lab:
         """Run a command, seclatch being on PATH; give what it printed, whatever its status."""
         path = f"{SCRIPTS}:{ENVIRONMENT['PATH']}"
         done = subprocess.run(
-            [*map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, timeout=120, check=False, cwd=folder,
+            [*map(str, words)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=folder,
             env=ENVIRONMENT | {"PATH": path, "COLUMNS": "100", "NO_COLOR": "1"},
-        )  # fmt: skip
+        )
         return done.stdout
 
     def record(self, *words: str | Path) -> Recording:
@@ -105,7 +114,7 @@ class Lab:
         output = self.run("seclatch", "record", "-q", "-o", file, "--", *words)
         if not file.exists():
             raise RuntimeError(output)
-        return store.read(file)
+        return recording_file.read(file)
 
     def record_docker(self, *command: str, **options: Any) -> Recording:
         """Record `docker run`."""
@@ -114,19 +123,24 @@ class Lab:
         client = ["docker", "-H", docker.address, "run", "--rm", *words]
         subprocess.run(
             [SCRIPTS / "seclatch", "record", "-q", "-o", file, "--", *docker.host.argv(*client)],
-            stdin=subprocess.DEVNULL, capture_output=True, env=os.environ | ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=os.environ | ENVIRONMENT,
             check=False,
-        )  # fmt: skip
-        return store.read(file)
+        )
+        return recording_file.read(file)
 
     @contextlib.contextmanager
     def bundle(self, *args: str, no_new_privileges: bool = False) -> Iterator[Bundle]:
         """A bundle of the rootfs under the allowing profile."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             yield make_bundle(
-                Path(folder), self.rootfs, list(args), seccomp=ALLOW,
+                Path(folder),
+                self.rootfs,
+                list(args),
+                seccomp=ALLOW,
                 no_new_privileges=no_new_privileges,
-            )  # fmt: skip
+            )
 
 
 def below(pid: int, levels: int) -> Iterator[int]:

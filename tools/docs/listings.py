@@ -9,9 +9,9 @@ from pathlib import Path
 
 from seclatch.model.recording import Recording
 from seclatch.model.stage import Stage
-from seclatch.report.history import FILTERED, UNFILTERED, histories
-from seclatch.report.lanes import ancestors
-from seclatch.report.words import title
+from seclatch.report.process_history import FILTERED, UNFILTERED, histories
+from seclatch.report.process_names import title
+from seclatch.report.timeline_lanes import ancestors
 from tests.latch.oci import created, running
 from tools.docs.lab import Lab, bare
 
@@ -153,8 +153,18 @@ def lab_calls(lab: Lab, runtime: str, options: Iterable[str]) -> set[str]:
     """The calls of filtered-init that are in every one of some starts."""
     found: list[set[str]] = []
     for _ in range(STARTS):
-        recording = lab.record("seclatch", "run", "--plain", "--runtime", runtime, *options,
-                               "--profile", lab.allow, "--", "true")  # fmt: skip
+        recording = lab.record(
+            "seclatch",
+            "run",
+            "--plain",
+            "--runtime",
+            runtime,
+            *options,
+            "--profile",
+            lab.allow,
+            "--",
+            "true",
+        )
         found.append(under_filter(recording))
     return set.intersection(*found) - SOMETIMES
 
@@ -213,8 +223,10 @@ def shim(lab: Lab) -> str:
         for pid in [*parents(docker, program), program]:
             name = (docker.host.proc(pid) / "comm").read_text().strip()
             status = docker.host.status(pid)
-            lines.append(f"{name:<18} Seccomp: {status['Seccomp']}   Seccomp_filters: "
-                         f"{status['Seccomp_filters']}")  # fmt: skip
+            lines.append(
+                f"{name:<18} Seccomp: {status['Seccomp']}   Seccomp_filters: "
+                f"{status['Seccomp_filters']}"
+            )
     finally:
         docker.remove(container)
     return fenced("\n".join(lines))

@@ -77,9 +77,12 @@ def names_of_ftrace(lab: Lab) -> str:
 def costs(lab: Lab) -> str:
     """What the watchers cost: the benchmark's own table."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.record", "30"], cwd=ROOT, capture_output=True, text=True,
+        [sys.executable, "-m", "bench.record", "30"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
         check=True,
-    )  # fmt: skip
+    )
     return fenced("\n".join(map(processor_time, done.stdout.splitlines())))
 
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from seclatch.apply.loadable import Loadable
 from seclatch.errors import SeclatchError
-from seclatch.runtime.latch import find_latch
+from seclatch.runtime.find_latch import find_latch
 
 Word = str | os.PathLike[str]
 

@@ -11,11 +11,11 @@ from seclatch.errors import InputError, SeclatchError
 from seclatch.model.action import Kind
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import parse
-from seclatch.profile.resolve import Host, narrow
-from seclatch.profile.source import read as read_source
-from seclatch.runtime.capability import from_mask
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Host, narrow
+from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.parse.profile_source import read as read_source
+from seclatch.runtime.capability_set import from_mask
 
 # SECCOMP_FILTER_FLAG_*, <linux/seccomp.h>. TSYNC concerns further threads, and a program that was
 # just exec'd has none; WAIT_KILLABLE_RECV is for listeners.

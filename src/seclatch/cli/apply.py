@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from seclatch.cli.words import Words
+from seclatch.cli.shared.command_words import Words
 from seclatch.errors import SeclatchError
-from seclatch.report.text import printable
+from seclatch.output.printable_text import printable
 
 NOT_STARTED = 125
 
@@ -49,7 +49,7 @@ def command(profile: Path, allow_exec: bool, args: tuple[str, ...]) -> None:
       seclatch profile compile --format bpf strict.json -o strict.bpf
       seclatch apply --profile strict.bpf -- ls -l
     """
-    from seclatch.apply import launch, loadable  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.apply import launch, loadable
 
     try:
         ready = loadable.read(profile)

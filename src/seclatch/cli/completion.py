@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from seclatch.cli.output import require_stdout
+from seclatch.cli.shared.result_output import require_stdout
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from seclatch.cli.output import require_stdout
-from seclatch.host.check import Check, State, is_healthy
-from seclatch.report.text import printable
+from seclatch.cli.shared.result_output import require_stdout
+from seclatch.host.host_check import Check, State, is_healthy
+from seclatch.output.printable_text import printable
 
 # The version of the --json document; it changes when a key changes its meaning or goes.
 _SCHEMA = 1
@@ -55,15 +55,15 @@ def command(as_json: bool) -> None:
 
 def examine() -> Iterator[Check]:
     """Do all checks, one after the other, the slow ones last."""
-    from seclatch.engines.root import Root  # noqa: PLC0415 (--help needs none of it)
-    from seclatch.host import cgroups, engines, kernel, runtimes  # noqa: PLC0415
+    from seclatch.engines.host_root import Root
+    from seclatch.host import cgroup_mounts, installed_engines, kernel_support, runtime_support
 
-    yield kernel.check_seccomp()
-    yield from kernel.check_roads()
-    yield kernel.check_modules()
-    yield cgroups.check_cgroups()
-    yield from engines.check_engines(Root(Path("/")))
-    yield from runtimes.check_runtimes()
+    yield kernel_support.check_seccomp()
+    yield from kernel_support.check_roads()
+    yield kernel_support.check_modules()
+    yield cgroup_mounts.check_cgroups()
+    yield from installed_engines.check_engines(Root(Path("/")))
+    yield from runtime_support.check_runtimes()
 
 
 def show(check: Check) -> None:

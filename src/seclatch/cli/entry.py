@@ -10,7 +10,7 @@ def main() -> None:
     ours = signal.getsignal(signal.SIGINT)  # who has it ignored (`nohup`, `&`) keeps that
     if ours is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from seclatch.cli import main as command_line  # noqa: PLC0415 (that is what takes time)
+    from seclatch.cli import main as command_line
 
     signal.signal(signal.SIGINT, ours)
     command_line.main()

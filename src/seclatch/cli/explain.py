@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from seclatch.cli.complaint import complain
-from seclatch.cli.leave import leave
-from seclatch.cli.output import require_stdout
-from seclatch.cli.words import Words
+from seclatch.cli.shared.command_words import Words
+from seclatch.cli.shared.fast_exit import leave
+from seclatch.cli.shared.print_error import complain
+from seclatch.cli.shared.result_output import require_stdout
 from seclatch.errors import SeclatchError
-from seclatch.report.text import printable
+from seclatch.output.printable_text import printable
 
 if TYPE_CHECKING:
-    from seclatch.diagnose.explanation import Explanation
+    from seclatch.model.explanation import Explanation
     from seclatch.model.recording import Recording
 
 
@@ -49,16 +49,31 @@ if TYPE_CHECKING:
     metavar="N",
     help="Watch no longer than that; the command goes on.",
 )
-@click.option("--profile", type=click.Path(path_type=Path), metavar="FILE",
-              help="Without CMD: try this profile.")  # fmt: skip
-@click.option("--runtime", type=click.Choice(["runc", "crun"]), default="runc", show_default=True,
-              help="Without CMD: with this runtime.")  # fmt: skip
+@click.option(
+    "--profile",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Without CMD: try this profile.",
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(["runc", "crun"]),
+    default="runc",
+    show_default=True,
+    help="Without CMD: with this runtime.",
+)
 @click.option("--no-new-privs", is_flag=True, help="Without CMD: with no_new_privs.")
 @click.argument("args", nargs=-1, type=Words(), metavar="[CMD [ARG]...]")
 def command(
-    as_json: bool, output: Path | None, recording: Path | None, seconds: float | None,
-    profile: Path | None, runtime: str, no_new_privs: bool, args: tuple[str, ...],
-) -> None:  # fmt: skip
+    as_json: bool,
+    output: Path | None,
+    recording: Path | None,
+    seconds: float | None,
+    profile: Path | None,
+    runtime: str,
+    no_new_privs: bool,
+    args: tuple[str, ...],
+) -> None:
     """Run CMD as it is and say why it failed.
 
     Put it before the command that fails: docker run, podman run, ctr run, runc, crun, seclatch run,
@@ -78,7 +93,7 @@ def command(
       seclatch explain --profile strict.json --runtime crun --no-new-privs
     """
     _refuse_contradictions(args, profile, output, recording, seconds)
-    from seclatch.diagnose import watching  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.diagnose import explain_command
 
     for file in (output, recording):
         if file:
@@ -86,11 +101,13 @@ def command(
     if profile:
         if output is None:
             require_stdout()
-        explanation, kept = watching.try_profile(profile, runtime, no_new_privs=no_new_privs)
+        explanation, kept = explain_command.try_profile(profile, runtime, no_new_privs=no_new_privs)
         _keep(kept, recording)
         _write(explanation, output, as_json, sys.stdout)
         leave(0 if explanation.cause == "none" else 1)
-    status, explanation, kept = watching.explain_command(args, seconds, _tell, ask=bool(recording))
+    status, explanation, kept = explain_command.explain_command(
+        args, seconds, _tell, ask=bool(recording)
+    )
     # Where nobody can be told the status is the command's all the same.
     with contextlib.suppress(OSError), _complaining():
         _write(explanation, output, as_json, sys.stderr)
@@ -109,9 +126,14 @@ def _refuse_contradictions(
     """Raise click.UsageError for what cannot be meant, before anything runs."""
     if bool(args) == bool(profile):
         raise click.UsageError("give either a command or --profile FILE")
-    idle = {"seconds": "--seconds"} if profile else {
-        "runtime": "--runtime", "no_new_privs": "--no-new-privs",
-    }  # fmt: skip
+    idle = (
+        {"seconds": "--seconds"}
+        if profile
+        else {
+            "runtime": "--runtime",
+            "no_new_privs": "--no-new-privs",
+        }
+    )
     context = click.get_current_context()
     for name, option in idle.items():
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
@@ -136,9 +158,9 @@ def _complaining() -> Iterator[None]:
 
 def _keep(kept: Recording, file: Path | None) -> None:
     if file:
-        from seclatch.record import store  # noqa: PLC0415
+        from seclatch.recording.files import recording_file
 
-        store.write(file, kept)
+        recording_file.write(file, kept)
 
 
 def _tell(sentence: str) -> None:
@@ -146,7 +168,7 @@ def _tell(sentence: str) -> None:
 
 
 def _output() -> ModuleType:
-    from seclatch.diagnose import output  # noqa: PLC0415
+    from seclatch.diagnose import write_explanation as output
 
     return output
 

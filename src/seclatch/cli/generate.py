@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seclatch.cli.output import emit, warn
-from seclatch.report.text import printable
+from seclatch.cli.shared.result_output import emit, warn
+from seclatch.output.printable_text import printable
 
 if TYPE_CHECKING:
     from seclatch.model.profile import Profile
-    from seclatch.profile.generate import Generated
-    from seclatch.profile.join import Joined
+    from seclatch.profile.generate.generate_profile import Generated
+    from seclatch.profile.generate.join_scan import Joined
 
 _FORMATS = ("docker", "containers-common", "oci", "kubernetes", "systemd")
 _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
@@ -116,7 +116,7 @@ def command(
       seclatch generate --also aarch64 nginx.recording.json > both.json
       seclatch generate --scan nginx.scan.json nginx.recording.json > nginx.json
     """
-    from seclatch.profile.export.formats import write  # noqa: PLC0415 (--help needs none of it)
+    from seclatch.profile.export.formats import write
 
     _refuse_idle(scan_file)
     form = _ALSO.get(form, form)
@@ -145,9 +145,9 @@ def _refuse_idle(scan_file: Path | None) -> None:
 
 
 def _load(base: Path | None, form: str) -> Profile | None:
-    from seclatch.errors import SeclatchError  # noqa: PLC0415
-    from seclatch.profile.export.formats import conditional  # noqa: PLC0415
-    from seclatch.profile.load import load  # noqa: PLC0415
+    from seclatch.errors import SeclatchError
+    from seclatch.profile.export.formats import conditional
+    from seclatch.profile.parse.load_profile import load
 
     profile = load(base) if base else None
     if profile and profile.conditional and not conditional(form):
@@ -162,16 +162,16 @@ def _load(base: Path | None, form: str) -> Profile | None:
 def _generate(
     files: tuple[Path, ...], base: Profile | None, first: str, options: dict[str, Any]
 ) -> Generated:
-    from seclatch.errors import InputError  # noqa: PLC0415
-    from seclatch.model.merging import merge  # noqa: PLC0415
-    from seclatch.model.stage import Stage  # noqa: PLC0415
-    from seclatch.profile import generate  # noqa: PLC0415
-    from seclatch.record import store  # noqa: PLC0415
+    from seclatch.errors import InputError
+    from seclatch.model.merge_recordings import merge
+    from seclatch.model.stage import Stage
+    from seclatch.profile.generate import generate_profile
+    from seclatch.recording.files import recording_file
 
-    recording = merge(store.read(each) for each in files)
+    recording = merge(recording_file.read(each) for each in files)
     try:
-        chosen = generate.Options(first=Stage(first), base=base, **options)
-        return generate.generate(recording, chosen)
+        chosen = generate_profile.Options(first=Stage(first), base=base, **options)
+        return generate_profile.generate(recording, chosen)
     except ValueError as error:
         raise InputError(
             ", ".join(map(str, files)), "", str(error), remedy="record a start that succeeds"
@@ -179,18 +179,18 @@ def _generate(
 
 
 def _for_both(profile: Profile, also: str, form: str) -> Profile:
-    from seclatch.model.arch import Arch  # noqa: PLC0415
-    from seclatch.profile import port  # noqa: PLC0415
-    from seclatch.profile.export.formats import conditional  # noqa: PLC0415
+    from seclatch.model.arch import Arch
+    from seclatch.profile.export.formats import conditional
+    from seclatch.profile.generate import port_profile
 
     if not conditional(form):
         raise click.UsageError(f"{form} cannot say for which architecture a rule is")
     try:
         target = Arch.parse(also)
-        source = next(arch for arch in profile.architectures if arch in port.TARGETS)
-        if target not in port.TARGETS or source is target:
+        source = next(arch for arch in profile.architectures if arch in port_profile.TARGETS)
+        if target not in port_profile.TARGETS or source is target:
             raise ValueError(f"a profile for {source.title} cannot be made one for {also} too")
-        ported = port.combine(profile, source, target)
+        ported = port_profile.combine(profile, source, target)
     except (ValueError, StopIteration) as error:
         raise click.UsageError(f"--also: {error or 'made on an architecture not known'}") from error
     warn("generate", map(str, ported.changes))
@@ -198,15 +198,15 @@ def _for_both(profile: Profile, also: str, form: str) -> Profile:
 
 
 def _join(made: Generated, scan_file: Path, policy: str) -> Joined:
-    from seclatch.profile import join  # noqa: PLC0415
-    from seclatch.scan import store  # noqa: PLC0415
+    from seclatch.profile.generate import join_scan
+    from seclatch.scan import scan_document
 
-    scan = store.read(scan_file)
-    return join.join(made.profile, made.recorded, scan, join.Policy(policy))
+    scan = scan_document.read(scan_file)
+    return join_scan.join(made.profile, made.recorded, scan, join_scan.Policy(policy))
 
 
 def _tell_differences(joined: Joined) -> None:
-    from seclatch.profile.join import Verdict  # noqa: PLC0415
+    from seclatch.profile.generate.join_scan import Verdict
 
     for row in joined.rows:
         if row.verdict is not Verdict.RECORDED:

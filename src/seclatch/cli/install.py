@@ -6,12 +6,12 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from seclatch.cli import enginecommand as common
+from seclatch.cli.shared import engine_command as common
 from seclatch.engines.engine import MODES, Engine, Wish
+from seclatch.engines.host_root import Root
 from seclatch.engines.installer import make_engine, plan_install
-from seclatch.engines.root import Root
-from seclatch.model.limits import DIRECTORY, Limits
-from seclatch.runtime.latch import RUNTIMES
+from seclatch.model.recorder_limits import DIRECTORY, Limits
+from seclatch.runtime.find_latch import RUNTIMES
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -73,10 +73,19 @@ from seclatch.runtime.latch import RUNTIMES
 @common.ROOT
 @common.AS_JSON
 def command(
-    engine: str, runtime: str | None, default: bool, mode: str, record_annotations: bool,
-    record_dir: PurePosixPath, record_limit: int, record_size: int, record_at_once: int,
-    dry_run: bool, root: Path, as_json: bool,
-) -> None:  # fmt: skip
+    engine: str,
+    runtime: str | None,
+    default: bool,
+    mode: str,
+    record_annotations: bool,
+    record_dir: PurePosixPath,
+    record_limit: int,
+    record_size: int,
+    record_at_once: int,
+    dry_run: bool,
+    root: Path,
+    as_json: bool,
+) -> None:
     """Register the runtime `seclatch` with ENGINE by the engine's own configuration.
 
     The latch is copied to /usr/local/lib/seclatch/ENGINE. What was in the configuration stays;
@@ -97,9 +106,11 @@ def command(
     if not record_dir.is_absolute():
         raise click.BadParameter("is not an absolute path", param_hint="--record-dir")
     limits = Limits(
-        directory=str(record_dir), recordings=record_limit, size=record_size << 20,
+        directory=str(record_dir),
+        recordings=record_limit,
+        size=record_size << 20,
         at_once=record_at_once,
-    )  # fmt: skip
+    )
     recorder = limits if record_annotations else None
     wish = Wish(engine, runtime or favourite(chosen, where), default, mode, recorder)
     common.execute(plan_install(chosen, where, wish), where, dry_run=dry_run, as_json=as_json)

@@ -8,10 +8,10 @@ import sys
 
 import click
 
-from seclatch import __version__
-from seclatch.cli.complaint import complain
-from seclatch.cli.lazy import LazyGroup
+from seclatch.cli.shared.lazy_group import LazyGroup
+from seclatch.cli.shared.print_error import complain
 from seclatch.errors import SeclatchError
+from seclatch.version import __version__
 
 # command -> one line of help; the module seclatch.cli.NAME (with _ for -) has its `command`.
 COMMANDS = {

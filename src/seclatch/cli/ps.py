@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seclatch.report.text import printable
+from seclatch.output.printable_text import printable
 
 if TYPE_CHECKING:
-    from seclatch.process.selection import Selection
-    from seclatch.process.walk import Wish
+    from seclatch.process.process_selection import Selection
+    from seclatch.process.process_snapshot import Wish
 
 
 def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
@@ -94,9 +94,9 @@ def command(
       seclatch ps --filtered --flat --profile strict.json
       seclatch ps --name 'containerd-shim*' --json
     """
-    from seclatch.cli.output import require_stdout  # noqa: PLC0415 (--help needs no more)
-    from seclatch.process.selection import Selection  # noqa: PLC0415
-    from seclatch.process.walk import Wish  # noqa: PLC0415
+    from seclatch.cli.shared.result_output import require_stdout
+    from seclatch.process.process_selection import Selection
+    from seclatch.process.process_snapshot import Wish
 
     require_stdout()
     selection = Selection(pids, containers, names, filtered)
@@ -109,9 +109,9 @@ def command(
 
 
 def _once(wish: Wish, selection: Selection, tree: bool, as_json: bool, *, clear: bool) -> bool:
-    from seclatch.process.selection import choose  # noqa: PLC0415
-    from seclatch.process.walk import look  # noqa: PLC0415
-    from seclatch.report import processes as report  # noqa: PLC0415
+    from seclatch.process.process_selection import choose
+    from seclatch.process.process_snapshot import look
+    from seclatch.report import process_table as report
 
     view = look(wish)
     chosen = choose(view.processes, selection)

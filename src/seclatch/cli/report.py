@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from seclatch.model.fit import Fit
+    from seclatch.model.fit_result import Fit
     from seclatch.model.recording import Recording
     from seclatch.model.scan import Scan
 
@@ -42,9 +42,14 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a page.")
 @click.argument("file", type=click.Path(path_type=Path), metavar="RECORDING")
 def command(
-    profile: Path | None, scan_file: Path | None, output: Path | None, show: bool, as_text: bool,
-    as_json: bool, file: Path,
-) -> None:  # fmt: skip
+    profile: Path | None,
+    scan_file: Path | None,
+    output: Path | None,
+    show: bool,
+    as_text: bool,
+    as_json: bool,
+    file: Path,
+) -> None:
     """Show where the filter begins: a recording as one self-contained HTML page.
 
     The page has the start's timeline, who made which system calls, how a profile fits, and the
@@ -58,27 +63,27 @@ def command(
       seclatch report --profile strict.json -o strict.html start.json
       seclatch report --scan app.scan.json --text start.json
     """
-    from seclatch.cli.output import emit, is_terminal  # noqa: PLC0415 (--help needs no more)
-    from seclatch.record import store  # noqa: PLC0415
-    from seclatch.report.compose import compose  # noqa: PLC0415
+    from seclatch.cli.shared.result_output import emit, is_terminal
+    from seclatch.recording.files import recording_file
+    from seclatch.report.compose_report import compose
 
     if as_text and as_json:
         raise click.UsageError("--text and --json exclude each other")
     if show and (as_text or as_json):
         raise click.UsageError("--open shows the page, and there is none with --text or --json")
-    recording = store.read(file)
+    recording = recording_file.read(file)
     report = compose(recording, _fit(recording, profile), _scan(scan_file))
     if as_text:
-        from seclatch.report import terminal  # noqa: PLC0415
+        from seclatch.report import terminal_report
 
         colour = output is None and is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
-        emit(terminal.render(report, terminal.width(), colour=colour), output)
+        emit(terminal_report.render(report, terminal_report.width(), colour=colour), output)
     elif as_json:
-        import msgspec  # noqa: PLC0415
+        import msgspec
 
         emit(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n", output)
     else:
-        from seclatch.report.html import render  # noqa: PLC0415
+        from seclatch.report.html_page import render
 
         target = output or _beside(file)
         emit(render(report), target)
@@ -90,16 +95,16 @@ def command(
 def _scan(file: Path | None) -> Scan | None:
     if file is None:
         return None
-    from seclatch.scan import store  # noqa: PLC0415
+    from seclatch.scan import scan_document
 
-    return store.read(file)
+    return scan_document.read(file)
 
 
 def _fit(recording: Recording, profile: Path | None) -> Fit | None:
-    from seclatch.cli.profile.options import DEFAULT_CAPS, given  # noqa: PLC0415
-    from seclatch.model.arch import Arch  # noqa: PLC0415
-    from seclatch.profile.fit import fit  # noqa: PLC0415
-    from seclatch.profile.resolve import Engine, Host  # noqa: PLC0415
+    from seclatch.cli.shared.profile_options import DEFAULT_CAPS, given
+    from seclatch.model.arch import Arch
+    from seclatch.profile.compile.resolve_profile import Engine, Host
+    from seclatch.profile.generate.profile_fit import fit
 
     if not profile:
         return _recorded_fit(recording)
@@ -113,11 +118,11 @@ def _fit(recording: Recording, profile: Path | None) -> Fit | None:
 
 def _recorded_fit(recording: Recording) -> Fit:
     """Hold the first container's own profile against it, as its engine resolved it."""
-    import json  # noqa: PLC0415
+    import json
 
-    from seclatch.errors import SeclatchError  # noqa: PLC0415
-    from seclatch.profile.fit import fit  # noqa: PLC0415
-    from seclatch.profile.load import parse  # noqa: PLC0415
+    from seclatch.errors import SeclatchError
+    from seclatch.profile.generate.profile_fit import fit
+    from seclatch.profile.parse.load_profile import parse
 
     for container in recording.containers:
         if container.profile:
@@ -139,7 +144,7 @@ def _beside(file: Path) -> Path:
 
 def _open(target: Path) -> None:
     """Hand the page to the desktop's browser; where there is none, that is said."""
-    import webbrowser  # noqa: PLC0415
+    import webbrowser
 
     if not webbrowser.open(target.resolve().as_uri()):
         click.echo("seclatch: report: no browser was found to show it in", err=True)

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from seclatch.cli.leave import leave
-from seclatch.cli.words import Words
-from seclatch.report.text import printable
+from seclatch.cli.shared.command_words import Words
+from seclatch.cli.shared.fast_exit import leave
+from seclatch.output.printable_text import printable
 
 
 def _tell(sentence: str) -> None:
@@ -83,9 +83,13 @@ def _tell(sentence: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Only print the OCI configuration (config.json).")
 @click.argument("args", nargs=-1, required=True, type=Words(), metavar="CMD [ARG]...")
 def command(
-    network: str, dry_run: bool, rootfs: Path | None, no_new_privs: bool, mode: str | None,
+    network: str,
+    dry_run: bool,
+    rootfs: Path | None,
+    no_new_privs: bool,
+    mode: str | None,
     **options: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Run CMD in a container, without an engine; the profile binds only CMD.
 
     What is not said is as with `docker run`: capabilities, mounts, masked paths, environment.
@@ -101,8 +105,8 @@ def command(
       seclatch run --runtime crun --user nobody -v .:/src:ro -w /src -- ls -l
       seclatch run --profile strict.json --dry-run -- true | jq .linux.seccomp
     """
-    from seclatch.runtime.privilege import require_root  # noqa: PLC0415 (--help needs none of it)
-    from seclatch.runtime.request import Request  # noqa: PLC0415
+    from seclatch.runtime.run_privilege import require_root
+    from seclatch.runtime.run_request import Request
 
     if not dry_run:
         require_root()
@@ -116,15 +120,15 @@ def command(
         no_new_privileges=no_new_privs,
         **options,
     )
-    from seclatch.runtime import container  # noqa: PLC0415
+    from seclatch.runtime import run_container
 
     if dry_run:
-        click.echo(json.dumps(container.describe(request), indent=2))
+        click.echo(json.dumps(run_container.describe(request), indent=2))
         return
-    leave(container.run(request, _tell))
+    leave(run_container.run(request, _tell))
 
 
 def _rootfs(given: Path | None) -> Path:
-    from seclatch.runtime.rootfs import minimal_rootfs  # noqa: PLC0415
+    from seclatch.runtime.container_rootfs import minimal_rootfs
 
     return given.absolute() if given else minimal_rootfs()

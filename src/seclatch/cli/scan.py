@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seclatch.report.text import printable
+from seclatch.output.printable_text import printable
 
 if TYPE_CHECKING:
     from seclatch.model.scan import Scan
-    from seclatch.scan.command import Command
+    from seclatch.scan.image.image_command import Command
 
 
 def _kernel(_ctx: click.Context, _param: click.Parameter, value: str | None) -> object:
@@ -66,10 +66,17 @@ def _kernel(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.option("--no-cache", is_flag=True, help="Analyse every file anew, and keep nothing.")
 @click.argument("source", metavar="ROOTFS|IMAGE")
 def command(
-    entrypoints: tuple[str, ...], every: bool, plugins: tuple[str, ...], arch: str | None,
-    kernel: tuple[int, int] | None, why: str | None, as_json: bool, output: Path | None,
-    no_cache: bool, source: str,
-) -> None:  # fmt: skip
+    entrypoints: tuple[str, ...],
+    every: bool,
+    plugins: tuple[str, ...],
+    arch: str | None,
+    kernel: tuple[int, int] | None,
+    why: str | None,
+    as_json: bool,
+    output: Path | None,
+    no_cache: bool,
+    source: str,
+) -> None:
     """Find the system calls that an image's programs could make, from their binaries.
 
     ROOTFS is a root directory; IMAGE an OCI layout, an archive (docker save, podman save), or the
@@ -86,17 +93,17 @@ def command(
       seclatch scan --entrypoint /usr/bin/redis-server --why execve rootfs
       seclatch generate nginx.recording.json --scan nginx.scan.json > nginx.json
     """
-    from seclatch.cli.output import emit  # noqa: PLC0415 (--help needs none of it)
-    from seclatch.errors import SeclatchError  # noqa: PLC0415
-    from seclatch.report import scan as report  # noqa: PLC0415
+    from seclatch.cli.shared.result_output import emit
+    from seclatch.errors import SeclatchError
+    from seclatch.report import scan_tables as report
 
     if why is not None:
         _require_call(why)
     found = _scan(entrypoints, every, plugins, arch, kernel, no_cache, source)
-    from seclatch.scan import store  # noqa: PLC0415
+    from seclatch.scan import scan_document
 
     if output is not None:
-        emit(store.encode(found), output)
+        emit(scan_document.encode(found), output)
     if why is not None:
         chains = list(report.explain(found, why))
         if not chains:
@@ -108,7 +115,7 @@ def command(
         for line in chains:
             click.echo(printable(line))
     elif as_json:
-        click.echo(json.dumps(json.loads(store.encode(found)), indent=2))
+        click.echo(json.dumps(json.loads(scan_document.encode(found)), indent=2))
     else:
         _table(found)
     for line in report.doubts(found):
@@ -117,45 +124,57 @@ def command(
 
 def _require_call(name: str) -> None:
     """A name mistyped is not a call that nothing makes."""
-    from seclatch.model.arch import Arch  # noqa: PLC0415
-    from seclatch.model.syscall import table  # noqa: PLC0415
+    from seclatch.model.arch import Arch
+    from seclatch.model.syscall import table
 
     if not any(name in table(arch).numbers for arch in (Arch.X86_64, Arch.AARCH64)):
         raise click.BadParameter(f"there is no system call {name!r}", param_hint="--why")
 
 
 def _table(found: Scan) -> None:
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from seclatch.report import scan as report  # noqa: PLC0415
+    from seclatch.report import scan_tables as report
 
     report.show(found, Console(highlight=False, soft_wrap=True))
 
 
 def _scan(
-    entrypoints: tuple[str, ...], every: bool, plugins: tuple[str, ...], arch: str | None,
-    kernel: tuple[int, int] | None, no_cache: bool, source: str,
-) -> Scan:  # fmt: skip
+    entrypoints: tuple[str, ...],
+    every: bool,
+    plugins: tuple[str, ...],
+    arch: str | None,
+    kernel: tuple[int, int] | None,
+    no_cache: bool,
+    source: str,
+) -> Scan:
     _require_parts()
-    from seclatch.scan import cache  # noqa: PLC0415
-    from seclatch.scan.gates import OLDEST  # noqa: PLC0415
-    from seclatch.scan.survey import Request, survey  # noqa: PLC0415
+    from seclatch.scan.analysis.library_rules import OLDEST
+    from seclatch.scan.scan_rootfs import Request, survey
+    from seclatch.scan.summary import summary_cache
 
-    place = None if no_cache else cache.default_directory()
+    place = None if no_cache else summary_cache.default_directory()
     with _directory(source, arch) as (directory, image_command, digest):
         request = Request(
-            directory, source, image_command, entrypoints, every, plugins, place, digest,
+            directory,
+            source,
+            image_command,
+            entrypoints,
+            every,
+            plugins,
+            place,
+            digest,
             kernel or OLDEST,
-        )  # fmt: skip
+        )
         with _progress() as told:
             return survey(request, told)
 
 
 @contextlib.contextmanager
 def _directory(source: str, arch: str | None) -> Iterator[tuple[Path, Command, str]]:
-    from seclatch.model.arch import Arch  # noqa: PLC0415
-    from seclatch.scan import image  # noqa: PLC0415
-    from seclatch.scan.command import Command  # noqa: PLC0415
+    from seclatch.model.arch import Arch
+    from seclatch.scan.image import open_image
+    from seclatch.scan.image.image_command import Command
 
     wanted = arch or Arch.native().title
     path = Path(source)
@@ -166,16 +185,16 @@ def _directory(source: str, arch: str | None) -> Iterator[tuple[Path, Command, s
         return
     with contextlib.ExitStack() as stack:
         if not path.exists():
-            path = stack.enter_context(image.saved(source))
-        found = stack.enter_context(image.opened(path, wanted))
+            path = stack.enter_context(open_image.saved(source))
+        found = stack.enter_context(open_image.opened(path, wanted))
         yield found.directory, found.command, found.digest
 
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[int, int, str], None]]:
     """A bar on a terminal's stderr, for what takes over a second."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -188,9 +207,9 @@ def _progress() -> Iterator[Callable[[int, int, str], None]]:
 
 
 def _require_parts() -> None:
-    from importlib.util import find_spec  # noqa: PLC0415
+    from importlib.util import find_spec
 
-    from seclatch.errors import SeclatchError  # noqa: PLC0415
+    from seclatch.errors import SeclatchError
 
     missing = [name for name in ("iced_x86", "numpy") if find_spec(name) is None]
     if missing:

@@ -27,22 +27,22 @@ def command(by: str, as_json: bool, file: Path) -> None:
       seclatch show --by process nginx.recording.json
       seclatch show --json nginx.recording.json | jq .only_runtime
     """
-    from seclatch.cli.output import require_stdout  # noqa: PLC0415 (--help needs no more)
-    from seclatch.record import store  # noqa: PLC0415
-    from seclatch.report import progress  # noqa: PLC0415
-    from seclatch.report import recording as report  # noqa: PLC0415
+    from seclatch.cli.shared.result_output import require_stdout
+    from seclatch.recording.files import recording_file
+    from seclatch.report import recording_progress
+    from seclatch.report import recording_tables as report
 
     require_stdout()
-    recording = store.read(file)
+    recording = recording_file.read(file)
     if as_json:
         click.echo(json.dumps(report.as_document(recording, by), indent=2))
         return
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
     if by == "stage":
         report.show_stages(recording, console)
     else:
         report.show_processes(recording, console)
-    for line in list(progress.describe(recording, str(file)))[1:]:
+    for line in list(recording_progress.describe(recording, str(file)))[1:]:
         click.echo(f"seclatch: {line}", err=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from seclatch.cli import enginecommand as common
+from seclatch.cli.shared import engine_command as common
 from seclatch.engines.installer import make_engine, plan_uninstall
 
 

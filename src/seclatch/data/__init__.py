@@ -1,1 +1,6 @@
-"""Checked data that code reads: generated syscall tables."""
+"""Data that ships with the package: system call tables, schemas, known profiles."""
+
+from pathlib import Path
+
+DATA = Path(__file__).parent
+"""The folder. Not by importlib.resources, which takes longer to import than most commands need."""

@@ -1,1 +1,5 @@
-"""Why a command fails: from what was seen of it to the cause and its remedies."""
+"""Explain why a command or container fails, and whether seccomp is the cause.
+
+In: a command, or evidence of its run. Out: an explanation (`seclatch.model.explanation`).
+Evidence → denials → causes → remedies, each a sub-package that imports only those before it.
+"""

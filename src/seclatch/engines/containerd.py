@@ -9,10 +9,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from seclatch.engines import tomltext
+from seclatch.engines import toml_edit
 from seclatch.engines.engine import NAME, Wish, foreign_runtime, is_ours
-from seclatch.engines.root import Root
-from seclatch.engines.step import FileChange, Step
+from seclatch.engines.file_step import FileChange, Step
+from seclatch.engines.host_root import Root
 from seclatch.errors import InputError
 
 CONFIG = "/etc/containerd/config.toml"
@@ -51,7 +51,7 @@ class Containerd:
 
     def parse(self, text: str) -> dict[str, Any]:
         """Read the file."""
-        return tomltext.parse_table(self.source, text)
+        return toml_edit.parse_table(self.source, text)
 
     def register(self, text: str | None, wish: Wish) -> str | None:
         """Add the handler, modelled on the host's own one so that cgroup settings agree."""
@@ -60,7 +60,7 @@ class Containerd:
             return text
         version = self.version(table)
         containerd = ("plugins", CRI[version], "containerd")
-        handlers = tomltext.lookup(table, (*containerd, "runtimes"))
+        handlers = toml_edit.lookup(table, (*containerd, "runtimes"))
         handlers = handlers if isinstance(handlers, dict) else {}
         if NAME in handlers:
             raise foreign_runtime(self.source, f"runtimes.{NAME}")
@@ -74,7 +74,7 @@ class Containerd:
         if wish.default:
             put[(*containerd, "default_runtime_name")] = NAME
         put[(*containerd, "runtimes", NAME)] = handler(handlers, wish)
-        return tomltext.edit(self.source, text or "", put)
+        return toml_edit.edit(self.source, text or "", put)
 
     def version(self, table: Mapping[str, Any]) -> int:
         """Return the file's version; a file that says nothing yet gets the daemon's."""
@@ -119,22 +119,22 @@ class Containerd:
     ) -> str:
         """Undo what `register` put below one plugin."""
         runtimes = (*containerd, "runtimes")
-        binary = tomltext.lookup(now, (*runtimes, NAME, "options", "BinaryName"))
+        binary = toml_edit.lookup(now, (*runtimes, NAME, "options", "BinaryName"))
         if not is_ours(self.name, binary):
             return text
         drop, put = [(*runtimes, NAME)], {}
-        handlers = tomltext.lookup(now, runtimes)
-        added = tomltext.lookup(before, runtimes) is None
+        handlers = toml_edit.lookup(now, runtimes)
+        added = toml_edit.lookup(before, runtimes) is None
         if added and set(handlers) == {NAME, "runc"} and handlers["runc"] == {"runtime_type": SHIM}:
             drop.append((*runtimes, "runc"))
         default = (*containerd, "default_runtime_name")
-        if tomltext.lookup(now, default) == NAME:
-            former = tomltext.lookup(before, default)
+        if toml_edit.lookup(now, default) == NAME:
+            former = toml_edit.lookup(before, default)
             if former is None:
                 drop.append(default)
             else:
                 put[default] = former
-        return tomltext.edit(self.source, text, put, drop)
+        return toml_edit.edit(self.source, text, put, drop)
 
     def check(self, after: str | None) -> None:
         """Nothing further: `register` has read the result with a second parser."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seclatch.engines import dockerd, jsontext
+from seclatch.engines import docker_daemon, json_edit
 from seclatch.engines.engine import NAME, Wish, foreign_runtime, is_ours
-from seclatch.engines.root import Root
-from seclatch.engines.step import FileChange, Step
+from seclatch.engines.file_step import FileChange, Step
+from seclatch.engines.host_root import Root
 from seclatch.errors import InputError, SeclatchError
 
 BOM = "\ufeff"
@@ -28,12 +28,12 @@ class Docker:
     @property
     def config(self) -> str:
         """The daemon's default file."""
-        return dockerd.CONFIG
+        return docker_daemon.CONFIG
 
     def parse(self, text: str) -> dict[str, Any]:
         """Read the parts we touch; an empty file counts as `{}`, as with dockerd."""
         source = str(self.root.resolve(self.config))
-        value = jsontext.parse_object(source, text.removeprefix(BOM).strip() or "{}")
+        value = json_edit.parse_object(source, text.removeprefix(BOM).strip() or "{}")
         if not isinstance(value.get("runtimes", {}), dict):
             raise InputError(source, "runtimes", "is not an object")
         if not isinstance(value.get("default-runtime", ""), str):
@@ -47,9 +47,9 @@ class Docker:
             raise foreign_runtime(str(self.root.resolve(self.config)), f"runtimes.{NAME}")
         body = text if text and text.strip(BOM + " \t\r\n") else "{}\n"
         mark = BOM if body.startswith(BOM) else ""
-        body = jsontext.put(body.removeprefix(BOM), ["runtimes", NAME], {"path": wish.front})
+        body = json_edit.put(body.removeprefix(BOM), ["runtimes", NAME], {"path": wish.front})
         if wish.default:
-            body = jsontext.put(body, ["default-runtime"], NAME)
+            body = json_edit.put(body, ["default-runtime"], NAME)
         self.cross_check(body, old, wish)
         return mark + body
 
@@ -67,10 +67,10 @@ class Docker:
         entry = now.get("runtimes", {}).get(NAME)
         if isinstance(entry, dict) and is_ours(self.name, entry.get("path")):
             alone = len(now["runtimes"]) == 1 and "runtimes" not in before
-            body = jsontext.drop(body, ["runtimes"] if alone else ["runtimes", NAME])
+            body = json_edit.drop(body, ["runtimes"] if alone else ["runtimes", NAME])
             if now.get("default-runtime") == NAME:
                 body = self.former_default(body, before.get("default-runtime"))
-        left = jsontext.parse_object("", body.strip() or "{}")
+        left = json_edit.parse_object("", body.strip() or "{}")
         changed = body != text.removeprefix(BOM)
         return None if changed and not left and original is None else mark + body
 
@@ -78,8 +78,8 @@ class Docker:
     def former_default(body: str, default: str | None) -> str:
         """Put back the default that was there before, if any."""
         if default is None:
-            return jsontext.drop(body, ["default-runtime"])
-        return jsontext.put(body, ["default-runtime"], default)
+            return json_edit.drop(body, ["default-runtime"])
+        return json_edit.put(body, ["default-runtime"], default)
 
     def check(self, after: str | None) -> None:
         """Let dockerd read the new text, alone and against the running daemon's flags."""
@@ -95,8 +95,11 @@ class Docker:
             candidate.write_text(after)
             done = subprocess.run(
                 [program, "--validate", "--config-file", str(candidate)],
-                capture_output=True, text=True, check=False, timeout=60,
-            )  # fmt: skip
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
         if done.returncode:
             reason = (done.stderr or done.stdout).strip().replace(str(candidate), self.config)
             raise SeclatchError(
@@ -104,15 +107,15 @@ class Docker:
                 remedy="mend what dockerd names; nothing has been changed",
             )
 
-    def daemons(self) -> list[dockerd.Daemon]:
+    def daemons(self) -> list[docker_daemon.Daemon]:
         """Return the running daemons that read this file."""
-        return dockerd.find_daemons() if self.root.is_host else []
+        return docker_daemon.find_daemons() if self.root.is_host else []
 
     def live(self, change: FileChange, wish: Wish | None) -> Step:
         """Reload the running daemons with the change: SIGHUP, containers keep running."""
         daemons = tuple(self.daemons())
         front = wish.front if wish else None
-        return dockerd.LiveChange(change, daemons, NAME, front) if daemons else change
+        return docker_daemon.LiveChange(change, daemons, NAME, front) if daemons else change
 
     def notes(self, wish: Wish, text: str | None) -> list[str]:
         """Say how to use it, and when it takes effect."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from seclatch.engines.root import Root
-from seclatch.engines.step import FileChange, Step
+from seclatch.engines.file_step import FileChange, Step
+from seclatch.engines.host_root import Root
 from seclatch.errors import InputError, SeclatchError
-from seclatch.model.limits import Limits
+from seclatch.model.recorder_limits import Limits
 
 # The name under which every engine knows the latch: `docker run --runtime seclatch`.
 NAME = "seclatch"

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from seclatch.engines import front, recorder, usage
+from seclatch.engines import annotation_recorder, latch_copy, running_containers
 from seclatch.engines.containerd import Containerd
 from seclatch.engines.docker import Docker
 from seclatch.engines.engine import LATCHES, Engine, Wish
-from seclatch.engines.podman import Podman
-from seclatch.engines.record import (
+from seclatch.engines.file_step import FileChange, FileState, Step, read_file
+from seclatch.engines.host_root import Root
+from seclatch.engines.install_record import (
     RECORDS,
     Record,
     digest,
@@ -19,10 +20,9 @@ from seclatch.engines.record import (
     load_records,
     record_path,
 )
-from seclatch.engines.root import Root
-from seclatch.engines.step import FileChange, FileState, Step, read_file
+from seclatch.engines.podman import Podman
 from seclatch.errors import InputError, SeclatchError
-from seclatch.runtime.latch import find_latch, read_latch
+from seclatch.runtime.find_latch import find_latch, read_latch
 
 ENGINES: dict[str, Callable[[Root], Engine]] = {
     "docker": Docker,
@@ -62,25 +62,30 @@ def plan_install(engine: Engine, root: Root, wish: Wish) -> Plan:
     after = keep_layout(engine, config, current, engine.register(original, wish))
     engine.check(after)
     change = change_config(engine, config, current, after)
-    fronts = front.place_front(root, wish, latch, runtime)
+    fronts = latch_copy.place_front(root, wish, latch, runtime)
     refuse_removal_in_use(root, fronts, wish.engine)
     paths = [str(PurePosixPath(engine.config).parent), wish.directory, RECORDS]
     private = None
     if wish.recorder:
         paths.append(wish.recorder.directory)
         private = root.resolve(wish.recorder.directory)
-    missing = front.missing_directories(root, paths)
+    missing = latch_copy.missing_directories(root, paths)
     made = [f"/{path.relative_to(root.prefix)}" for path in missing]
     known = [made_by for one in load_records(root) for made_by in one.directories]
     new = Record(
-        engine.name, wish.runtime, encode(original), digest(encode(after)),
+        engine.name,
+        wish.runtime,
+        encode(original),
+        digest(encode(after)),
         sorted({*known, *made}),
-    )  # fmt: skip
+    )
     steps = [
-        *front.make_directories(missing, private), *write_record(root, new),
-        *recorder.place_recorder(root, wish), *fronts,
+        *latch_copy.make_directories(missing, private),
+        *write_record(root, new),
+        *annotation_recorder.place_recorder(root, wish),
+        *fronts,
         *(engine.live(one, wish) for one in change),
-    ]  # fmt: skip
+    ]
     return Plan(engine, wish, steps, engine.notes(wish, after))
 
 
@@ -91,20 +96,22 @@ def plan_uninstall(engine: Engine, root: Root) -> Plan:
     current = read_file(config)
     after = former_text(engine, config, current, record)
     change = change_config(engine, config, current, after)
-    fronts = front.remove_fronts(root, engine.name)
+    fronts = latch_copy.remove_fronts(root, engine.name)
     refuse_removal_in_use(root, fronts, engine.name)
     rest = [
-        *fronts, *recorder.remove_recorder(root, engine.name), *drop_record(root, engine.name),
-    ]  # fmt: skip
+        *fronts,
+        *annotation_recorder.remove_recorder(root, engine.name),
+        *drop_record(root, engine.name),
+    ]
     removed = {path for path in map(removed_path, [*change, *rest]) if path}
     steps = [*(engine.live(one, None) for one in change), *rest]
     directories = [f"{LATCHES}/{engine.name}", *OUR_DIRECTORIES]
-    used = recorder.directories_of_others(root, engine.name)
+    used = annotation_recorder.directories_of_others(root, engine.name)
     directories += [one for one in record.directories if one not in used] if record else []
     if steps or record:
-        steps += front.remove_directories([root.resolve(one) for one in directories], removed)
+        steps += latch_copy.remove_directories([root.resolve(one) for one in directories], removed)
     notes = engine.farewell() if steps else []
-    return Plan(engine, None, steps, [*notes, *recorder.farewell(root, engine.name)])
+    return Plan(engine, None, steps, [*notes, *annotation_recorder.farewell(root, engine.name)])
 
 
 def find_runtime(root: Root, runtime: str) -> str:
@@ -152,7 +159,9 @@ def change_config(
     if content is None:
         wanted = None
     else:
-        wanted = current.replaced(content) if current else FileState(content, 0o644, *front.owner())
+        wanted = (
+            current.replaced(content) if current else FileState(content, 0o644, *latch_copy.owner())
+        )
     purpose = f"configuration of {engine.name}"
     return [FileChange(path, current, wanted, purpose, shown=True)]
 
@@ -162,8 +171,8 @@ def write_record(root: Root, record: Record) -> list[Step]:
     path = root.resolve(record_path(record.engine))
     present = read_file(path)
     # A configuration may hold secrets, and the record holds a configuration.
-    wanted = FileState(record.encode(), 0o600, *front.owner())
-    if present and front.same(present, wanted):
+    wanted = FileState(record.encode(), 0o600, *latch_copy.owner())
+    if present and latch_copy.same(present, wanted):
         return []
     return [FileChange(path, present, wanted, RECORD_PURPOSE)]
 
@@ -178,7 +187,9 @@ def drop_record(root: Root, engine: str) -> list[Step]:
 def refuse_removal_in_use(root: Root, fronts: list[Step], engine: str) -> None:
     """Refuse to take a latch away from containers that are to be stopped through it."""
     going = any(isinstance(one, FileChange) and one.after is None for one in fronts)
-    users = usage.containers_using(f"{LATCHES}/{engine}") if going and root.is_host else []
+    users = (
+        running_containers.containers_using(f"{LATCHES}/{engine}") if going and root.is_host else []
+    )
     if users:
         raise SeclatchError(
             f"removing the latch of {engine}: running containers need it: {', '.join(users)}",

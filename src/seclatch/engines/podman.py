@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seclatch.engines import tomltext
+from seclatch.engines import toml_edit
 from seclatch.engines.engine import NAME, Wish, foreign_runtime, is_ours
-from seclatch.engines.root import Root
-from seclatch.engines.step import FileChange, Step, read_file
+from seclatch.engines.file_step import FileChange, Step, read_file
+from seclatch.engines.host_root import Root
 from seclatch.errors import InputError
 
 CONFIG = "/etc/containers/containers.conf.d/50-seclatch.conf"
@@ -54,37 +54,37 @@ class Podman:
     def register(self, text: str | None, wish: Wish) -> str | None:
         """Write the runtime, what it supports, and with `default` the default."""
         source = str(self.root.resolve(self.config))
-        old = tomltext.parse_table(source, text or "")
-        if tomltext.lookup(old, (*RUNTIMES, NAME)) is not None:
+        old = toml_edit.parse_table(source, text or "")
+        if toml_edit.lookup(old, (*RUNTIMES, NAME)) is not None:
             raise foreign_runtime(source, f"engine.runtimes.{NAME}")
         put: dict[tuple[str, ...], Any] = {DEFAULT: NAME} if wish.default else {}
         for key in CAPABLE[wish.runtime]:
             put["engine", key] = [*self.list_in_force(key), NAME]
         put[(*RUNTIMES, NAME)] = [wish.front]
-        return tomltext.edit(source, HEADER if text is None else text, put)
+        return toml_edit.edit(source, HEADER if text is None else text, put)
 
     def unregister(self, text: str, original: str | None) -> str | None:
         """Remove our entries from a drop-in that somebody added to."""
         source = str(self.root.resolve(self.config))
-        now = tomltext.parse_table(source, text)
-        paths = tomltext.lookup(now, (*RUNTIMES, NAME))
+        now = toml_edit.parse_table(source, text)
+        paths = toml_edit.lookup(now, (*RUNTIMES, NAME))
         if not (isinstance(paths, list) and paths and is_ours(self.name, paths[0])):
             return text
         drop: list[tuple[str, ...]] = [(*RUNTIMES, NAME)]
-        if tomltext.lookup(now, DEFAULT) == NAME:
+        if toml_edit.lookup(now, DEFAULT) == NAME:
             drop.append(DEFAULT)
         for key in BUILT_IN:
-            names = tomltext.lookup(now, ("engine", key))
+            names = toml_edit.lookup(now, ("engine", key))
             if isinstance(names, list) and NAME in names:
                 drop.append(("engine", key))  # its other names were in force without it
-        left = tomltext.edit(source, text, {}, drop)
-        return left if tomltext.parse_table(source, left) or original is not None else None
+        left = toml_edit.edit(source, text, {}, drop)
+        return left if toml_edit.parse_table(source, left) or original is not None else None
 
     def list_in_force(self, key: str) -> list[str]:
         """Return the value of a list before our drop-in, as Podman's layering makes it."""
         value = list(BUILT_IN[key])
         for _, table in self.other_files():
-            names = tomltext.lookup(table, ("engine", key))
+            names = toml_edit.lookup(table, ("engine", key))
             if not isinstance(names, list):
                 continue
             append = any(isinstance(one, dict) and one.get("append") is True for one in names)
@@ -104,13 +104,13 @@ class Podman:
 
     def parse(self, text: str) -> dict[str, Any]:
         """Read our drop-in."""
-        return tomltext.parse_table(str(self.root.resolve(self.config)), text)
+        return toml_edit.parse_table(str(self.root.resolve(self.config)), text)
 
     @staticmethod
     def parse_other(path: Path, content: bytes) -> dict[str, Any]:
         """Parse one configuration file."""
         try:
-            return tomltext.parse_table(str(path), content.decode())
+            return toml_edit.parse_table(str(path), content.decode())
         except UnicodeDecodeError as error:
             raise InputError(str(path), f"byte {error.start}", "is not UTF-8") from None
 
@@ -119,7 +119,7 @@ class Podman:
         if after is None:
             return
         for path, table in self.other_files():
-            if tomltext.lookup(table, (*RUNTIMES, NAME)) is not None:
+            if toml_edit.lookup(table, (*RUNTIMES, NAME)) is not None:
                 raise foreign_runtime(str(path), f"engine.runtimes.{NAME}")
 
     def live(self, change: FileChange, wish: Wish | None) -> Step:
@@ -134,7 +134,7 @@ class Podman:
             str(path)
             for path, table in self.other_files()
             if path.name > Path(self.config).name
-            and tomltext.lookup(table, DEFAULT) is not None
+            and toml_edit.lookup(table, DEFAULT) is not None
             and str(path.parent).endswith(".conf.d")
         ]
         if wish.default and later:

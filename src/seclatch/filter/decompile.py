@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.cases import Case, Lost, byteorder, meaningful, show_action
-from seclatch.filter.knowledge import spread
+from seclatch.filter.call_cases import Case, Lost, byteorder, meaningful, show_action
+from seclatch.filter.call_table import MAX_STEPS, Portrait, portray
+from seclatch.filter.decision_paths import Budget
+from seclatch.filter.known_values import spread
 from seclatch.filter.opcode import CONDITIONAL
-from seclatch.filter.paths import Budget
-from seclatch.filter.portrait import MAX_STEPS, Portrait, portray
-from seclatch.filter.symbolic import Graphs, Leaf
+from seclatch.filter.symbolic_execution import Graphs, Leaf
 from seclatch.filter.term import TooComplexError
 from seclatch.model.action import Action, Kind
 from seclatch.model.arch import Arch
-from seclatch.model.call import ARCH
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.seccomp_data import ARCH
 from seclatch.model.syscall import table
 
 _U32 = 0xFFFFFFFF

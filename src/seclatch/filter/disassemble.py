@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seclatch.filter import opcode
-from seclatch.filter.cases import show_action
-from seclatch.filter.formula import COMPARISONS, SYMBOLS, word_name
-from seclatch.filter.knowledge import Knowledge, spread
+from seclatch.filter.call_cases import show_action
+from seclatch.filter.known_values import Knowledge, spread
 from seclatch.filter.opcode import ALU, JMP, LD, LDX, NEG, RET, ST, STX, X
+from seclatch.filter.term_text import COMPARISONS, SYMBOLS, word_name
 from seclatch.model.action import Action
 from seclatch.model.arch import X32_BIT, Arch
-from seclatch.model.call import ARCH, DATA_SIZE, NUMBER
 from seclatch.model.filter import ByteOrder, Filter, Instruction
+from seclatch.model.seccomp_data import ARCH, DATA_SIZE, NUMBER
 from seclatch.model.syscall import table
 
 

@@ -1,7 +1,7 @@
 """Run a filter on one call, as the kernel would: our own interpreter of classic BPF.
 
 Kept plain, because everything else is checked against it, and it against the kernel. For a table
-of many calls `seclatch.filter.evaluate` is quicker and says the same.
+of many calls `seclatch.filter.evaluate_calls` is quicker and says the same.
 
 Two calls no filter is asked about: see `UNASKED`.
 """
@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from seclatch.filter import opcode
 from seclatch.filter.opcode import ALU, DIV, JMP, LD, LDX, NEG, RET, ST, STX, X
 from seclatch.model.action import Kind
-from seclatch.model.call import DATA_SIZE, Call
 from seclatch.model.filter import Filter, Instruction
+from seclatch.model.seccomp_data import DATA_SIZE, Call
 from seclatch.model.verdict import Verdict
 
 UNASKED = {335: "uretprobe, since Linux 6.14", 336: "uprobe, since Linux 6.18"}

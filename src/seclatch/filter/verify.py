@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from seclatch.filter import opcode
 from seclatch.filter.opcode import ABS, ALU, DIV, JA, JMP, LD, LDX, LSH, MEM, MOD, RSH, ST, STX
-from seclatch.model.call import DATA_SIZE
 from seclatch.model.filter import Filter, Instruction
+from seclatch.model.seccomp_data import DATA_SIZE
 
 MAX_INSTRUCTIONS = 4096
 """BPF_MAXINSNS."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from seclatch.model.quotation import quote
+from seclatch.model.quoted_text import quote
 
 DATA_MASK = 0x0000FFFF
 """SECCOMP_RET_DATA: the low 16 bits of a return value."""

@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-from seclatch.model.quotation import quote
+from seclatch.model.quoted_text import quote
 
 # <linux/audit.h>: AUDIT_ARCH_* = ELF machine, plus these marks.
 _64BIT = 0x80000000
@@ -188,10 +188,20 @@ _COMPAT = {
 
 
 _ELF_NAMES = {
-    3: "EM_386", 4: "EM_68K", 8: "EM_MIPS", 15: "EM_PARISC", 20: "EM_PPC", 21: "EM_PPC64",
-    22: "EM_S390", 40: "EM_ARM", 42: "EM_SH", 62: "EM_X86_64", 183: "EM_AARCH64",
-    243: "EM_RISCV", 258: "EM_LOONGARCH",
-}  # fmt: skip
+    3: "EM_386",
+    4: "EM_68K",
+    8: "EM_MIPS",
+    15: "EM_PARISC",
+    20: "EM_PPC",
+    21: "EM_PPC64",
+    22: "EM_S390",
+    40: "EM_ARM",
+    42: "EM_SH",
+    62: "EM_X86_64",
+    183: "EM_AARCH64",
+    243: "EM_RISCV",
+    258: "EM_LOONGARCH",
+}
 
 
 def _plain(spelling: str) -> str:

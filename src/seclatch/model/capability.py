@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seclatch.model.quotation import quote
+from seclatch.model.quoted_text import quote
 
 _NAMES = """
 CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE

@@ -7,7 +7,7 @@ from importlib import resources
 
 import msgspec
 
-from seclatch.model.quotation import quote
+from seclatch.model.quoted_text import quote
 
 
 @cache

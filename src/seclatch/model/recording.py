@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from seclatch.model.context import Context, Moment
 from seclatch.model.origin import ContainerImage, Software
+from seclatch.model.process_context import Context, Moment
 
 SCHEMA = 1
 """Version of the format; it changes when a field changes its meaning or goes."""

@@ -1,1 +1,5 @@
-"""Live processes: the tree with who is under which filter, and the filters themselves."""
+"""Live processes: the tree, the filters that bind each, and which profile they are.
+
+In: /proc, the kernel's filters, engines' metadata. Out: `seclatch.model.process`. Imports
+`process.containers` and `process.kernel`, which do not import it.
+"""

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from seclatch.model.arch import Arch
-from seclatch.profile.compile import Runtime as Compiled
-from seclatch.profile.compile import compile_profile
-from seclatch.profile.load import parse
+from seclatch.profile.compile.compile_profile import Runtime as Compiled
+from seclatch.profile.compile.compile_profile import compile_profile
+from seclatch.profile.parse.load_profile import parse
 from tests.conftest import Compiler
 from tests.latch.oci import CASES, Bundle, Runtime, case, running, wait_until
 
@@ -64,9 +64,12 @@ def test_traced_is_not_enough(bundle: MakeBundle) -> None:
     made = bundle(["/bin/exit42"], seccomp=case("exit-only"))
     words = Runtime("crun", latched=False).argv("run", "--bundle", made.path, made.id)
     done = subprocess.run(
-        ["strace", "-f", "-qq", "-o", "/dev/null", *words], capture_output=True, text=True,
-        check=False, timeout=60,
-    )  # fmt: skip
+        ["strace", "-f", "-qq", "-o", "/dev/null", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert done.returncode not in (0, 42)
 
 
@@ -77,7 +80,7 @@ def test_what_the_kernel_holds_is_what_compile_says(
     case_: str,
     tmp_path: Path,
 ) -> None:
-    from seclatch.system.ptrace import read_filters  # noqa: PLC0415
+    from seclatch.system.read_filters import read_filters
 
     seccomp = case("stali-like") if case_ == "stali-like" else engine_like()
     program = compile_profile(parse(json.dumps(seccomp), case_), runtime=Compiled(name))
@@ -91,8 +94,15 @@ def test_what_the_kernel_holds_is_what_compile_says(
 
 def engine_like() -> dict[str, Any]:
     """Podman's default profile as it is for arm64, with 32-bit ARM."""
-    done = ask("profile", "resolve", "--engine", "podman", "--arch", "arm64",
-               "/usr/share/containers/seccomp.json")  # fmt: skip
+    done = ask(
+        "profile",
+        "resolve",
+        "--engine",
+        "podman",
+        "--arch",
+        "arm64",
+        "/usr/share/containers/seccomp.json",
+    )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     assert "SCMP_ARCH_ARM" in found["architectures"]

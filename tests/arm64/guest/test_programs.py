@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from seclatch.model.stage import Stage
-from seclatch.record import store
+from seclatch.recording.files import recording_file
 from tests.debian.programs import everywhere
 from tests.debian.server import ANY, Server
 from tests.latch.oci import Runtime
@@ -60,7 +60,7 @@ def test_at_work_under_the_ported_profile(
         server.run(Runtime("runc"), profile(name), recording)
     except AssertionError as failed:
         error = failed
-    denied = sorted({each.name for each in store.read(recording).denials})
+    denied = sorted({each.name for each in recording_file.read(recording).denials})
     with capsys.disabled():
         print(f"\n@@ NOTE {name}: denied at work: {', '.join(denied) or 'nothing'}", flush=True)
     if error:
@@ -74,7 +74,7 @@ def test_what_the_ported_profile_lacks(
     """Everything that it calls here at the same work, against what was carried over."""
     name, recording = server.program.name, tmp_path / "free.json"
     server.run(Runtime("runc", latched=False), ANY, recording)
-    calls = store.read(recording).calls
+    calls = recording_file.read(recording).calls
     made = {each.name for each in calls if each.stage == Stage.PROGRAM.value}
     ported = allowed(name)
     lacks, idle = sorted(made - ported), sorted(ported - made)

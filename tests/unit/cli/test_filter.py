@@ -14,8 +14,8 @@ import jsonschema
 import pytest
 
 from seclatch.model.arch import Arch
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import load
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.parse.load_profile import load
 
 RUN = "from seclatch.cli.main import main; main()"
 PROFILE = {

@@ -14,9 +14,12 @@ from seclatch.cli.main import COMMANDS
 
 def seclatch(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "seclatch", *words], capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "seclatch", *words],
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, **environment},
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -38,9 +41,11 @@ def test_a_closed_output_is_no_error() -> None:
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [sys.executable, "-m", "seclatch", "--help"], stdout=write, stderr=subprocess.PIPE,
+        [sys.executable, "-m", "seclatch", "--help"],
+        stdout=write,
+        stderr=subprocess.PIPE,
         check=False,
-    )  # fmt: skip
+    )
     os.close(write)
     assert done.stderr == b""
 

@@ -37,9 +37,11 @@ def test_a_reader_of_man_pages_finds_nothing_wrong() -> None:
         pytest.skip("not installed: mandoc")
     files = sorted((ROOT / "docs" / "man").glob("*.1"))
     done = subprocess.run(
-        ["mandoc", "-T", "lint", "-W", "warning", *files], capture_output=True, text=True,
+        ["mandoc", "-T", "lint", "-W", "warning", *files],
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     # A date would change whenever the pages are made; their footer has the version.
     wrong = [line for line in done.stdout.splitlines() if "missing date" not in line]
     assert wrong == []

@@ -13,10 +13,13 @@ PROFILE = {
     "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
     "syscalls": [
         {"names": ["read", "iopl", "fork"], "action": "SCMP_ACT_ALLOW"},
-        {"names": ["open"], "action": "SCMP_ACT_ALLOW",
-         "args": [{"index": 1, "value": 3, "op": "SCMP_CMP_MASKED_EQ"}]},
+        {
+            "names": ["open"],
+            "action": "SCMP_ACT_ALLOW",
+            "args": [{"index": 1, "value": 3, "op": "SCMP_CMP_MASKED_EQ"}],
+        },
     ],
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -83,8 +86,15 @@ def test_what_cannot_be(profile: Path, words: list[str], status: int, said: str)
 
 def test_a_conditional_profile_names_the_way(tmp_path: Path) -> None:
     path = tmp_path / "docker.json"
-    path.write_text(json.dumps({**PROFILE, "architectures": [], "archMap": [
-        {"architecture": "SCMP_ARCH_X86_64", "subArchitectures": []}]}))  # fmt: skip
+    path.write_text(
+        json.dumps(
+            {
+                **PROFILE,
+                "architectures": [],
+                "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": []}],
+            }
+        )
+    )
     done = seclatch("port", "--to", "aarch64", path)
     assert done.returncode == 2
     assert "what to do: seclatch profile resolve" in done.stderr.decode()

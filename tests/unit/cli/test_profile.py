@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 
 from seclatch.model.arch import Arch
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.load import load
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.parse.load_profile import load
 from seclatch.system.libseccomp import version
 
 RUN = "from seclatch.cli.main import main; main()"
@@ -189,11 +189,16 @@ def test_convert_names_what_it_resolves(strict: Path) -> None:
 def test_diff_says_what_to_do_about_what_it_leaves_open(tmp_path: Path) -> None:
     masks = [[(1, 0x11 << n, 1 << n), (2, 3 << n * 7 % 60, 1 << n * 7 % 60)] for n in range(30)]
     rules = [
-        {"names": ["ioctl"], "action": "SCMP_ACT_ALLOW",
-         "args": [{"index": index, "op": "SCMP_CMP_MASKED_EQ", "value": mask, "valueTwo": value}
-                  for index, mask, value in args]}
+        {
+            "names": ["ioctl"],
+            "action": "SCMP_ACT_ALLOW",
+            "args": [
+                {"index": index, "op": "SCMP_CMP_MASKED_EQ", "value": mask, "valueTwo": value}
+                for index, mask, value in args
+            ],
+        }
         for args in masks
-    ]  # fmt: skip
+    ]
     paths = tmp_path / "one.json", tmp_path / "other.json"
     for path, some in zip(paths, (rules, rules[1:]), strict=True):
         path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": some}))
@@ -332,12 +337,15 @@ def test_a_device_or_a_link_as_output_stays_what_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"foo": 1}', '{"DefaultAction": "SCMP_ACT_ALLOW"}',
-     '{"defaultAction": "SCMP_ACT_ALLOW", "Syscalls": []}',
-     '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"Names": ["a"]}]}',
-     '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["a\\u0000b"]}]}',
-     '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["\\ud800"]}]}'],
-)  # fmt: skip
+    [
+        '{"foo": 1}',
+        '{"DefaultAction": "SCMP_ACT_ALLOW"}',
+        '{"defaultAction": "SCMP_ACT_ALLOW", "Syscalls": []}',
+        '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"Names": ["a"]}]}',
+        '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["a\\u0000b"]}]}',
+        '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["\\ud800"]}]}',
+    ],
+)
 def test_what_readers_take_differently_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "odd.json"
     path.write_text(text)
@@ -400,10 +408,14 @@ def test_what_runc_has_no_name_for_is_told(tmp_path: Path, name: str) -> None:
 
 def test_a_program_that_no_kernel_loads_is_named(tmp_path: Path) -> None:
     rules = [
-        {"names": [name], "action": "SCMP_ACT_ALLOW",
-         "args": [{"index": 0, "value": (n << 32) + len(name), "op": "SCMP_CMP_EQ"}]}
-        for name in ("read", "ioctl", "sendto") for n in range(400)
-    ]  # fmt: skip
+        {
+            "names": [name],
+            "action": "SCMP_ACT_ALLOW",
+            "args": [{"index": 0, "value": (n << 32) + len(name), "op": "SCMP_CMP_EQ"}],
+        }
+        for name in ("read", "ioctl", "sendto")
+        for n in range(400)
+    ]
     (tmp_path / "long.json").write_text(
         json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules})
     )

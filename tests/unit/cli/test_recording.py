@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.merging import merge
+from seclatch.model.merge_recordings import merge
 from seclatch.model.origin import ContainerImage
 from seclatch.model.recording import Image, Process
-from seclatch.record import store
+from seclatch.recording.files import recording_file
 from tests.unit.recordings import calls, recording
 
 RUN = "from seclatch.cli.main import main; main()"
@@ -29,12 +29,19 @@ def seclatch(*args: str | Path) -> subprocess.CompletedProcess[str]:
 def file(tmp_path: Path) -> Path:
     image = Image(time=0, stage="program", exe="/bin/x", argv=["/bin/x", "\x1b[31m[bold]\n"])
     process = Process(
-        id=0, pid=77, parent=None, session=None, began=0, ended=1, status=0, found_running=False,
+        id=0,
+        pid=77,
+        parent=None,
+        session=None,
+        began=0,
+        ended=1,
+        status=0,
+        found_running=False,
         images=[image],
-    )  # fmt: skip
+    )
     entries = calls("filtered-init", "close execve") + calls("program", "read close", 1234)
     path = tmp_path / "a.recording.json"
-    store.write(path, recording(entries, processes=[process]))
+    recording_file.write(path, recording(entries, processes=[process]))
     return path
 
 
@@ -96,7 +103,7 @@ def test_nobody_hears_what_is_said(file: Path, tmp_path: Path) -> None:
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
     assert subprocess.run(closed, env=env, check=False).returncode == 0
-    assert store.read(tmp_path / "all.json").runs == 1
+    assert recording_file.read(tmp_path / "all.json").runs == 1
 
 
 @pytest.mark.parametrize("by", ["stage", "process"])
@@ -127,7 +134,7 @@ def test_options_that_would_do_nothing(words: list[str], said: str, file: Path) 
 def test_merge_and_generate(file: Path, tmp_path: Path) -> None:
     merged = tmp_path / "merged.json.gz"
     assert seclatch("record", "merge", "-o", merged, file, file).returncode == 0
-    assert store.read(merged).runs == 2
+    assert recording_file.read(merged).runs == 2
     done = seclatch("generate", merged)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["syscalls"][0]["names"] == ["close", "read"]
@@ -150,7 +157,7 @@ def test_a_file_that_is_none(tmp_path: Path, file: Path) -> None:
 
 def test_a_recording_without_a_program(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    store.write(path, recording(calls("client", "read")))
+    recording_file.write(path, recording(calls("client", "read")))
     done = seclatch("generate", path)
     assert done.returncode == 2
     assert "no call of stage program" in done.stderr
@@ -161,31 +168,31 @@ def test_recordings_are_merged_by_image(tmp_path: Path) -> None:
     for number, digest in enumerate(["sha256:1", "sha256:1", "sha256:../2", ""]):
         images = [ContainerImage(name=f"n{number}", digest=digest)] if digest else []
         files.append(tmp_path / f"{number}.json")
-        store.write(files[-1], recording(calls("program", "read"), images=images))
+        recording_file.write(files[-1], recording(calls("program", "read"), images=images))
     refused = seclatch("record", "merge", "-o", tmp_path / "all.json", *files)
     assert (refused.returncode, refused.stdout) == (125, "")
     assert "of 3 images" in refused.stderr
     assert not (tmp_path / "all.json").exists()
     into = tmp_path / "into"
     assert seclatch("record", "merge", "--into", into, *files).returncode == 0
-    runs = sorted(store.read(each).runs for each in into.iterdir())
+    runs = sorted(recording_file.read(each).runs for each in into.iterdir())
     assert runs == [1, 1, 2]
-    assert store.read(into / "1.recording.json.gz").runs == 2
+    assert recording_file.read(into / "1.recording.json.gz").runs == 2
     assert all(each.parent == into for each in into.rglob("*"))
 
 
 def test_parts_give_what_the_whole_gives(tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.json" for number in range(600)]
     for number, file in enumerate(files):
-        store.write(file, recording(calls("program", "read", number + 1)))
+        recording_file.write(file, recording(calls("program", "read", number + 1)))
     merged = tmp_path / "merged.json"
     assert seclatch("record", "merge", "-o", merged, *files).returncode == 0
-    assert store.read(merged) == merge(store.read(each) for each in files)
+    assert recording_file.read(merged) == merge(recording_file.read(each) for each in files)
 
 
 def test_a_bad_file_among_many_is_named(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
-    store.write(good, recording(calls("program", "read")))
+    recording_file.write(good, recording(calls("program", "read")))
     bad.write_text("{")
     done = seclatch("record", "merge", "-o", tmp_path / "x.json", *[good] * 400, bad, *[good] * 200)
     assert (done.returncode, done.stdout) == (2, "")
@@ -200,13 +207,14 @@ def test_no_name_is_nobody_s(tmp_path: Path) -> None:
 
 def test_generate_for_another_architecture_too(tmp_path: Path) -> None:
     path = tmp_path / "a.recording.json"
-    store.write(path, recording(calls("program", "read open fork", 1234)))
+    recording_file.write(path, recording(calls("program", "read open fork", 1234)))
     done = seclatch("generate", "--also", "aarch64", path)
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
     assert [each["architecture"] for each in made["archMap"]] == [
-        "SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64",
-    ]  # fmt: skip
+        "SCMP_ARCH_X86_64",
+        "SCMP_ARCH_AARCH64",
+    ]
     arm = {name for rule in made["syscalls"] if rule.get("includes") for name in rule["names"]}
     assert {"openat", "clone", "read", "uname"} <= arm
     assert "replaced: open → openat" in done.stderr

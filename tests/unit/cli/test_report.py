@@ -8,8 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from seclatch.record import store
-from seclatch.scan.store import encode
+from seclatch.recording.files import recording_file
+from seclatch.scan.scan_document import encode
 from tests.unit.cli.test_recording import seclatch
 from tests.unit.report.starts import scan, start
 
@@ -20,7 +20,7 @@ PROFILE = Path(__file__).parents[2] / "data" / "stali-like.json"
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "box.recording.json"
-    store.write(path, start(latched=True))
+    recording_file.write(path, start(latched=True))
     return path
 
 

@@ -6,16 +6,16 @@ import itertools
 import struct
 from collections import deque
 
-from seclatch.diagnose.denials import Denials
-from seclatch.diagnose.evidence import Evidence
-from seclatch.diagnose.registry import find_cause
-from seclatch.diagnose.subject import Found, Subject
-from seclatch.diagnose.unentered import restage
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.registry import find_cause
+from seclatch.diagnose.denials.list_denials import Denials
+from seclatch.diagnose.evidence.run_evidence import Evidence
+from seclatch.diagnose.evidence.stages_by_name import restage
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import table
-from seclatch.record.sights import Mark, Seen, Sights, What
-from seclatch.record.staging import assign
-from tests.unit.record.traces import Story
+from seclatch.recording.backends.bpf.detail_events import Mark, Seen, Sights, What
+from seclatch.recording.trace.assign_stages import assign
+from tests.unit.recording.traces import Story
 
 NUMBERS = table(Arch.native()).numbers
 

@@ -64,8 +64,9 @@ def test_a_wrapper_of_a_client() -> None:
 def test_an_engine_that_was_watched_made_no_container() -> None:
     run = asked("docker", "run", "x", said=b"POST /v1.45/containers/create", words="No such image")
     assert (run.cause(engines=DOCKERD).seccomp, run.cause(engines=DOCKERD).cause) == (
-        False, "engine-failed",
-    )  # fmt: skip
+        False,
+        "engine-failed",
+    )
 
 
 def test_an_engine_that_was_not_reached_or_not_asked() -> None:
@@ -82,5 +83,6 @@ def test_an_engine_that_was_not_reached_or_not_asked() -> None:
 def test_a_success_out_of_sight_says_so() -> None:
     found = asked("docker", "run", "-d", "x", words="").cause(0)
     assert (found.cause, found.evidence) == (
-        "none", ["the engine that it asked could not be watched from here"],
-    )  # fmt: skip
+        "none",
+        ["the engine that it asked could not be watched from here"],
+    )

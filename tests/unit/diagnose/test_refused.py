@@ -7,7 +7,7 @@ from errno import ENOENT
 
 import pytest
 
-from seclatch.diagnose.remedies import find_remedies
+from seclatch.diagnose.remedies.find_remedies import find_remedies
 from tests.unit.diagnose.runs import Run
 
 REFUSED = "string SCMP_ACT_X is not a valid action for seccomp"

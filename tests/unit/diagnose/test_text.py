@@ -8,29 +8,47 @@ import click
 import msgspec
 import pytest
 
-from seclatch.diagnose.arguments import show_arguments
-from seclatch.diagnose.explanation import Denial, Explanation, Message, Rule
-from seclatch.diagnose.words import number_in, plain
-from seclatch.report.explanation import show
+from seclatch.diagnose.denials.argument_text import show_arguments
+from seclatch.diagnose.evidence.sentences import number_in, plain
+from seclatch.model.explanation import Denial, Explanation, Message, Rule
+from seclatch.report.explanation_text import show
 
 EVIL = "\x1b]0;x\x07\x1b[31m[bold]\u202eevil\nseccomp: forged"
 
 
 def explanation(**changes: Any) -> Explanation:
     values: dict[str, Any] = {
-        "seccomp": True, "cause": "program-denied", "summary": EVIL, "stage": "program",
-        "evidence": [EVIL], "command": [EVIL], "status": 1, "needs": None, "remedies": [],
+        "seccomp": True,
+        "cause": "program-denied",
+        "summary": EVIL,
+        "stage": "program",
+        "evidence": [EVIL],
+        "command": [EVIL],
+        "status": 1,
+        "needs": None,
+        "remedies": [],
         "incomplete": 0,
         "messages": [Message(stage="program", program=EVIL, text=EVIL)],
         "denials": [
             Denial(
-                syscall="open", number=2, arch="x86_64", arguments=[f'"{EVIL}"'], action="",
-                errno="EPERM", signal="", count=1, time=0.0, pid=1, program=EVIL,
-                stage="program", session="start", fatal=True,
+                syscall="open",
+                number=2,
+                arch="x86_64",
+                arguments=[f'"{EVIL}"'],
+                action="",
+                errno="EPERM",
+                signal="",
+                count=1,
+                time=0.0,
+                pid=1,
+                program=EVIL,
+                stage="program",
+                session="start",
+                fatal=True,
                 rule=Rule(by="default", text="the default action", profile=EVIL),
             )
         ],
-    }  # fmt: skip
+    }
     return Explanation(**values | changes)
 
 
@@ -57,9 +75,13 @@ def test_an_error_without_its_wrapping(text: str, what: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("x: Operation not permitted", 1), ("x: operation not permitted: unknown", 1),
-     ("mkdir: Read-only file system", 30), ("nothing", 0)],
-)  # fmt: skip
+    [
+        ("x: Operation not permitted", 1),
+        ("x: operation not permitted: unknown", 1),
+        ("mkdir: Read-only file system", 30),
+        ("nothing", 0),
+    ],
+)
 def test_the_errno_in_a_sentence(text: str, number: int) -> None:
     assert number_in(text) == number
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from seclatch.engines.engine import Wish
+from seclatch.engines.file_step import FileChange
+from seclatch.engines.host_root import Root
 from seclatch.engines.installer import make_engine, plan_install
-from seclatch.engines.root import Root
-from seclatch.engines.step import FileChange
 from seclatch.errors import InputError, SeclatchError
 from tests.unit.engines.tree import CONFIGS, Tree
 
@@ -164,8 +164,10 @@ def test_mode_and_owner_stay(tree: Tree, engine: str) -> None:
     tree.run("install", engine)
     after = path.stat()
     assert (after.st_mode, after.st_uid, after.st_gid) == (
-        before.st_mode, before.st_uid, before.st_gid,
-    )  # fmt: skip
+        before.st_mode,
+        before.st_uid,
+        before.st_gid,
+    )
 
 
 @every_engine
@@ -271,7 +273,7 @@ def test_a_crash_between_any_two_steps_can_be_uninstalled(
     """As after SIGKILL: no rollback ran, and the next command is uninstall."""
     tree.write(CONFIGS[engine], EXISTING[engine])
     before = tree.snapshot()
-    monkeypatch.setattr("seclatch.engines.step.roll_back", lambda _done: [])
+    monkeypatch.setattr("seclatch.engines.file_step.roll_back", lambda _done: [])
     count = len(tree.plan("install", engine, "--dry-run")["steps"])
     assert count > 5
     for stop in range(count):

@@ -13,8 +13,8 @@ from seclatch.filter.decompile import decompile
 from seclatch.filter.disassemble import disassemble
 from seclatch.filter.simulate import simulate
 from seclatch.model.arch import Arch
-from seclatch.model.call import Call
 from seclatch.model.filter import Filter
+from seclatch.model.seccomp_data import Call
 
 junk = st.one_of(
     st.binary(max_size=64),

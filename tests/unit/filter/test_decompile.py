@@ -8,13 +8,13 @@ from strategies import profiles
 
 from seclatch.errors import SeclatchError
 from seclatch.filter import opcode as op
-from seclatch.filter.boundary import boundary_calls
+from seclatch.filter.boundary_calls import boundary_calls
 from seclatch.filter.decompile import decompile
-from seclatch.filter.evaluate import Evaluator
+from seclatch.filter.evaluate_calls import Evaluator
 from seclatch.model.filter import Filter, Instruction
-from seclatch.model.match import matching
+from seclatch.model.rule_match import matching
 from seclatch.model.syscall import table
-from seclatch.profile.compile import Runtime, compile_profile
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 
 NAMES = ("getppid", "read", "personality", "socket", "open")
 

@@ -10,8 +10,10 @@ from seclatch.model.action import Action, Kind, Operator
 
 def test_values_are_the_kernels() -> None:
     header = Path("/usr/include/linux/seccomp.h").read_text()
-    values = {name: int(value, 16) for name, value in
-              re.findall(r"#define (SECCOMP_RET_\w+)\s+(0x[0-9a-f]+)U", header)}  # fmt: skip
+    values = {
+        name: int(value, 16)
+        for name, value in re.findall(r"#define (SECCOMP_RET_\w+)\s+(0x[0-9a-f]+)U", header)
+    }
     for kind in Kind:
         assert values[kind.ret] == kind.value
 
@@ -25,8 +27,15 @@ def test_operators_are_libseccomps() -> None:
 def test_precedence_is_the_kernels() -> None:
     order = sorted(Kind, key=lambda kind: kind.precedence)
     assert [kind.name for kind in order] == [
-        "KILL_PROCESS", "KILL_THREAD", "TRAP", "ERRNO", "NOTIFY", "TRACE", "LOG", "ALLOW",
-    ]  # fmt: skip
+        "KILL_PROCESS",
+        "KILL_THREAD",
+        "TRAP",
+        "ERRNO",
+        "NOTIFY",
+        "TRACE",
+        "LOG",
+        "ALLOW",
+    ]
 
 
 def test_names_and_return_values() -> None:

@@ -26,12 +26,25 @@ def test_every_spelling_leads_back() -> None:
 
 @pytest.mark.parametrize(
     ("spelling", "arch"),
-    [("amd64", Arch.X86_64), ("arm64", Arch.AARCH64), ("386", Arch.X86), ("i686", Arch.X86),
-     ("armv7l", Arch.ARM), ("loong64", Arch.LOONGARCH64), ("AUDIT_ARCH_X86_64", Arch.X86_64),
-     ("EM_386", Arch.X86), ("em_x86_64", Arch.X86_64), ("EM_RISCV", Arch.RISCV64),
-     ("EM_LOONGARCH", Arch.LOONGARCH64), ("EM_PPC64", Arch.PPC64), ("62", Arch.X86_64),
-     ("183", Arch.AARCH64), ("0xc000003e", Arch.X86_64), ("0xC00000B7", Arch.AARCH64)],
-)  # fmt: skip
+    [
+        ("amd64", Arch.X86_64),
+        ("arm64", Arch.AARCH64),
+        ("386", Arch.X86),
+        ("i686", Arch.X86),
+        ("armv7l", Arch.ARM),
+        ("loong64", Arch.LOONGARCH64),
+        ("AUDIT_ARCH_X86_64", Arch.X86_64),
+        ("EM_386", Arch.X86),
+        ("em_x86_64", Arch.X86_64),
+        ("EM_RISCV", Arch.RISCV64),
+        ("EM_LOONGARCH", Arch.LOONGARCH64),
+        ("EM_PPC64", Arch.PPC64),
+        ("62", Arch.X86_64),
+        ("183", Arch.AARCH64),
+        ("0xc000003e", Arch.X86_64),
+        ("0xC00000B7", Arch.AARCH64),
+    ],
+)
 def test_spellings_of_other_worlds(spelling: str, arch: Arch) -> None:
     assert Arch.parse(spelling) is arch
 
@@ -60,8 +73,11 @@ def test_audit_values_are_the_kernels() -> None:
     machines = dict(
         re.findall(r"#define (EM_\w+)\s+(\w+)", Path("/usr/include/linux/elf-em.h").read_text())
     )
-    marks = {"__AUDIT_ARCH_64BIT": 0x80000000, "__AUDIT_ARCH_LE": 0x40000000,
-             "__AUDIT_ARCH_CONVENTION_MIPS64_N32": 0x20000000}  # fmt: skip
+    marks = {
+        "__AUDIT_ARCH_64BIT": 0x80000000,
+        "__AUDIT_ARCH_LE": 0x40000000,
+        "__AUDIT_ARCH_CONVENTION_MIPS64_N32": 0x20000000,
+    }
     defined = {}
     for name, terms in re.findall(r"#define (AUDIT_ARCH_\w+)\s+\(([^)]*)\)", header):
         words = terms.replace("\\", "").split("|")

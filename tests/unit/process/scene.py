@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from seclatch.process.kernel import Held, Layer
-from seclatch.process.proc import Entry, Status
+from seclatch.process.kernel.kernel_filters import Held, Layer
+from seclatch.system.procfs import Entry, Status
 
 
 def entry(pid: int, parent: int = 0, executable: str = "sh", **more: Any) -> Entry:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from seclatch.model.stage import Stage
-from seclatch.process import docker
-from seclatch.process.membership import Found, find_kept, find_members
-from seclatch.process.stages import find_stage
+from seclatch.process.containers import docker_containers
+from seclatch.process.containers.live_stages import find_stage
+from seclatch.process.containers.membership import Found, find_kept, find_members
 from tests.unit.process.scene import by_pid, entry
 
 ID = "0123456789abcdef" * 4
@@ -49,8 +49,10 @@ def test_a_shim_names_its_children() -> None:
     )
     kept = find_kept(entries)
     assert (kept[ID].engine, kept[ID].namespace, kept[ID].address) == (
-        "docker", "moby", "/run/c.sock",
-    )  # fmt: skip
+        "docker",
+        "moby",
+        "/run/c.sock",
+    )
     assert set(find_members(entries, kept)) == {4, 5}
 
 
@@ -118,4 +120,4 @@ def test_who_is_believed() -> None:
 def test_one_that_is_ending_has_no_command_line(name: str) -> None:
     entries = by_pid(entry(2, 1, name))
     assert all(found.keeper != 2 for found in find_kept(entries).values())
-    assert docker.ask({ID: Found(ID, "docker")}, entries, []) == {}
+    assert docker_containers.ask({ID: Found(ID, "docker")}, entries, []) == {}

@@ -11,24 +11,24 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.boundary import boundary_calls
-from seclatch.filter.evaluate import Evaluator
-from seclatch.filter.portrait import unnamed
+from seclatch.filter.boundary_calls import boundary_calls
+from seclatch.filter.call_table import unnamed
+from seclatch.filter.evaluate_calls import Evaluator
 from seclatch.model.action import Action, Kind, Operator
 from seclatch.model.arch import Arch
-from seclatch.model.call import Call
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.seccomp_data import Call
 from seclatch.model.syscall import table
-from seclatch.profile import region
-from seclatch.profile.combine import Combined, intersect, merge
-from seclatch.profile.compare import Effect, diff_sides
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.deviation import deviations
-from seclatch.profile.meaning import Meaning, read
-from seclatch.profile.program import recover
-from seclatch.profile.side import ambiguous, side
-from seclatch.profile.source import Source
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.meaning import argument_values
+from seclatch.profile.meaning.compared_side import ambiguous, side
+from seclatch.profile.meaning.diff_profiles import Effect, diff_sides
+from seclatch.profile.meaning.libseccomp_deviation import deviations
+from seclatch.profile.meaning.merge_profiles import Combined, intersect, merge
+from seclatch.profile.meaning.rule_meaning import Meaning, read
+from seclatch.profile.parse.profile_source import Source
+from seclatch.profile.parse.raw_program import recover
 
 X86 = Arch.X86_64
 NAMES = ["read", "openat", "personality", "mkdirat", "clone3"]
@@ -149,8 +149,8 @@ def rightly(profile: Profile, runtime: Runtime) -> Filter:
 def said(meaning: Meaning, name: str, arch: Arch, args: tuple[int, ...]) -> Action:
     """What the rules say, the arguments being as wide as the ABI's."""
     for clause in meaning.clauses(name):
-        fitted = [region.fit(arg, arch.bits) for arg in clause.args]
-        if all(region.matches(arg, args[arg.index] % (1 << arch.bits)) for arg in fitted):
+        fitted = [argument_values.fit(arg, arch.bits) for arg in clause.args]
+        if all(argument_values.matches(arg, args[arg.index] % (1 << arch.bits)) for arg in fitted):
             return clause.action
     return meaning.default
 

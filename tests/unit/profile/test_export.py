@@ -17,10 +17,10 @@ from seclatch.model import errno
 from seclatch.model.action import Action, Kind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
 from seclatch.profile.export.formats import FORMATS, conditional, write
-from seclatch.profile.load import parse
-from seclatch.profile.meaning import read
-from seclatch.profile.resolve import Engine, Host, narrow
+from seclatch.profile.meaning.rule_meaning import read
+from seclatch.profile.parse.load_profile import parse
 
 HOST = Host(Arch.X86_64, kernel=(6, 12), engine=Engine.PODMAN)
 
@@ -56,10 +56,13 @@ def test_what_is_not_warned_of_comes_back(
     rules = tuple(replace(rule, errno_name=errno) for rule in profile.rules)
     profile = replace(profile, rules=rules, default_errno_name=default, listener_metadata=metadata)
     if not conditional(form):
-        profile = replace(narrow(profile, HOST), rules=tuple(
-            replace(rule, errno_name="", comment=profile.rules[0].comment)
-            for rule in narrow(profile, HOST).rules
-        ))  # fmt: skip
+        profile = replace(
+            narrow(profile, HOST),
+            rules=tuple(
+                replace(rule, errno_name="", comment=profile.rules[0].comment)
+                for rule in narrow(profile, HOST).rules
+            ),
+        )
     written = write(profile, form)
     back = parse(written.text, "x")
     for field, word in WORDS.items():

@@ -2,21 +2,22 @@
 
 import pytest
 
-from seclatch.filter.evaluate import Evaluator
+from seclatch.filter.evaluate_calls import Evaluator
 from seclatch.model.action import Action, Operator
 from seclatch.model.arch import Arch
-from seclatch.model.call import Call
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.seccomp_data import Call
 from seclatch.model.syscall import table
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.meaning import read
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.meaning.rule_meaning import read
 
 
 @pytest.mark.parametrize(
-    "native", [Arch.S390X, Arch.PPC64, Arch.MIPS64, Arch.PPC64LE, Arch.AARCH64],
+    "native",
+    [Arch.S390X, Arch.PPC64, Arch.MIPS64, Arch.PPC64LE, Arch.AARCH64],
     ids=lambda arch: arch.title,
-)  # fmt: skip
+)
 def test_each_call_gets_what_the_rules_say(native: Arch) -> None:
     """With libseccomp 2.6.0 on x86-64 every permitted call of s390x was answered 0x0000ff7f."""
     names = [name for name in table(native).numbers if name not in ("bpf", "socket", "acct")]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from seclatch.model.arch import Arch
 from seclatch.model.recording import Argument, Lost
-from seclatch.profile import meaning
-from seclatch.profile.fit import fit
-from seclatch.profile.load import parse
-from seclatch.profile.recorded_arguments import Judgement, judge
+from seclatch.profile.generate.profile_fit import fit
+from seclatch.profile.generate.recorded_arguments import Judgement, judge
+from seclatch.profile.meaning import rule_meaning
+from seclatch.profile.parse.load_profile import parse
 from tests.unit.recordings import calls, recording
 
 # What Docker's default has (moby, profiles/seccomp/default.json).
@@ -46,8 +46,9 @@ def passed(name: str, index: int, *values: int, stage: str = "program") -> list[
 def held(name: str, values: tuple[int, ...], *, stage: str = "program", **more: Any) -> Any:
     made = recording(
         calls(stage, name, count=len(values)),
-        arguments=passed(name, 0, *values, stage=stage), **more,
-    )  # fmt: skip
+        arguments=passed(name, 0, *values, stage=stage),
+        **more,
+    )
     return fit(made, allowing(*DOCKER.items()), "docker")
 
 
@@ -73,9 +74,10 @@ def test_the_runtime_s_arguments_are_its_own() -> None:
 def test_values_of_some_calls_alone_decide_nothing() -> None:
     """The recorder's map of arguments was full: what the others had is not known."""
     made = recording(
-        calls("program", "socket", count=3), arguments=passed("socket", 0, 2),
+        calls("program", "socket", count=3),
+        arguments=passed("socket", 0, 2),
         lost=Lost(arguments=2),
-    )  # fmt: skip
+    )
     found = fit(made, allowing(*DOCKER.items()), "docker")
     assert (found.refused, found.refused_for_some) == ([], ["socket"])
 
@@ -89,10 +91,15 @@ def test_clone3_s_flags_are_not_what_seccomp_sees() -> None:
 def test_a_combination_that_may_not_have_occurred_is_not_called_denied() -> None:
     """socket(2, 1) and socket(16, 3) were made; whether socket(2, 3) was is not known."""
     rules = [
-        ("socket", [{"index": 0, "value": one, "op": "SCMP_CMP_EQ"},
-                    {"index": 1, "value": other, "op": "SCMP_CMP_EQ"}])
+        (
+            "socket",
+            [
+                {"index": 0, "value": one, "op": "SCMP_CMP_EQ"},
+                {"index": 1, "value": other, "op": "SCMP_CMP_EQ"},
+            ],
+        )
         for one, other in ((2, 1), (16, 3))
-    ]  # fmt: skip
+    ]
     arguments = [*passed("socket", 0, 2, 16), *passed("socket", 1, 1, 3)]
     found = fit(
         recording(calls("program", "socket", count=2), arguments=arguments), allowing(*rules), "x"
@@ -102,7 +109,7 @@ def test_a_combination_that_may_not_have_occurred_is_not_called_denied() -> None
 
 def test_a_hostile_number_of_values_is_not_tried_one_by_one() -> None:
     rules = [("socket", [{"index": 0, "value": n, "op": "SCMP_CMP_EQ"}]) for n in range(700)]
-    read = meaning.read(allowing(*rules), Arch.X86_64)
+    read = rule_meaning.read(allowing(*rules), Arch.X86_64)
     assert judge(read, "socket", {0: frozenset(range(1000))}) is Judgement.UNDECIDED
 
 
@@ -128,7 +135,7 @@ def test_it_never_contradicts_the_calls_that_were_made(
     rules: list[list[dict[str, Any]]], made: list[tuple[int, int, int]], kept: set[int]
 ) -> None:
     """Rules with one action have no order, so that each call's own verdict is the reference."""
-    read = meaning.read(allowing(*(("socket", args) for args in rules)), Arch.X86_64)
+    read = rule_meaning.read(allowing(*(("socket", args) for args in rules)), Arch.X86_64)
     values = {index: frozenset(call[index] for call in made) for index in kept}
     executed = [read.verdict("socket", (*call, 0, 0, 0)).kind.executes for call in made]
     found = judge(read, "socket", values)
@@ -143,11 +150,16 @@ def test_it_never_contradicts_the_calls_that_were_made(
 
 def test_all_combinations_of_known_values_allow() -> None:
     rules = [
-        ("socket", [{"index": 0, "value": one, "op": "SCMP_CMP_EQ"},
-                    {"index": 1, "value": other, "op": "SCMP_CMP_EQ"}])
+        (
+            "socket",
+            [
+                {"index": 0, "value": one, "op": "SCMP_CMP_EQ"},
+                {"index": 1, "value": other, "op": "SCMP_CMP_EQ"},
+            ],
+        )
         for one, other in itertools.product((2, 16), (1, 3))
-    ]  # fmt: skip
-    read = meaning.read(allowing(*rules), Arch.X86_64)
+    ]
+    read = rule_meaning.read(allowing(*rules), Arch.X86_64)
     values = {0: frozenset({2, 16}), 1: frozenset({1, 3})}
     assert judge(read, "socket", values) is Judgement.EXECUTED
     assert judge(read, "socket", {0: frozenset({2, 16})}) is Judgement.UNDECIDED

@@ -19,9 +19,16 @@ HOSTILE = [
 
 def process(id: int, parent: int | None, began: float, ended: float, **more: Any) -> Process:
     values = {
-        "id": id, "pid": 100 + id, "parent": parent, "session": 0 if id else None, "began": began,
-        "ended": ended, "status": 0, "found_running": False, "images": [],
-    }  # fmt: skip
+        "id": id,
+        "pid": 100 + id,
+        "parent": parent,
+        "session": 0 if id else None,
+        "began": began,
+        "ended": ended,
+        "status": 0,
+        "found_running": False,
+        "images": [],
+    }
     return Process(**(values | more))
 
 
@@ -30,19 +37,25 @@ def image(time: float, stage: str, *argv: str) -> Image:
 
 
 def event(time: float, kind: str, process: int, stage: str, **more: Any) -> Event:
-    values = {"time": time, "kind": kind, "process": process, "thread": 100 + process,
-              "stage": stage}  # fmt: skip
+    values = {
+        "time": time,
+        "kind": kind,
+        "process": process,
+        "thread": 100 + process,
+        "stage": stage,
+    }
     return Event(**(values | more))
 
 
 def denial(process: int, stage: str, name: str, number: int = 3) -> Denial:
-    return Denial(process=process, stage=stage, arch="x86_64", number=number, name=name, errno=1,
-                  count=2)  # fmt: skip
+    return Denial(
+        process=process, stage=stage, arch="x86_64", number=number, name=name, errno=1, count=2
+    )
 
 
-def start(*, latched: bool, refused: bool = False, argv: tuple[str, ...] = ("/bin/app", "x")) -> (
-    Recording
-):  # fmt: skip
+def start(
+    *, latched: bool, refused: bool = False, argv: tuple[str, ...] = ("/bin/app", "x")
+) -> Recording:
     """runc run: 0 the client, 1 runc, 2 its init, which becomes the program and forks 3."""
     events = [
         event(0.01, "exec", 0, "client"),
@@ -93,7 +106,7 @@ def start(*, latched: bool, refused: bool = False, argv: tuple[str, ...] = ("/bi
 
 
 def _by(each: Any, process: int) -> Any:
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
     return msgspec.structs.replace(each, process=process)
 
@@ -111,10 +124,14 @@ def crowd(children: int, *, alike: bool = False) -> Recording:
         for part, kind in enumerate(("fork", "exec", "exit")):
             events.append(event(began + step / 4 * part, kind, id_, "program", filters=1))
     return recording(
-        base.calls, denials=base.denials, containers=base.containers, sessions=base.sessions,
-        processes=[*base.processes, *more], duration=0.5,
+        base.calls,
+        denials=base.denials,
+        containers=base.containers,
+        sessions=base.sessions,
+        processes=[*base.processes, *more],
+        duration=0.5,
         events=sorted([*base.events, *events], key=lambda each: each.time),
-    )  # fmt: skip
+    )
 
 
 def scan(*names: str, source: str = "app.tar") -> Scan:

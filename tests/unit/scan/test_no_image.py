@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.errors import InputError
-from seclatch.scan.image import opened
+from seclatch.scan.image.open_image import opened
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.plugins import authentication, name_services
-from seclatch.scan.rootfs import Rootfs
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.ld.plugins import authentication, name_services
 
 CONFIGURED = "passwd: files systemd [NOTFOUND=return] extra\n# hosts: never\ngroup: files\n"
 CASES = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from seclatch.cli.lazy import LazyGroup
+from seclatch.cli.shared.lazy_group import LazyGroup
 
 COMMANDS = {
     "of": "Show the filters of a live process or container; the word may be left out.",

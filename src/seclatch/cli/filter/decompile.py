@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from seclatch.cli.filter.options import FILE, parse_arches, read
+from seclatch.cli.shared.filter_options import FILE, parse_arches, read
 from seclatch.filter.decompile import Decompiled, decompile
 from seclatch.model.arch import Arch
+from seclatch.output.printable_text import printable
 from seclatch.profile.export.oci import document
-from seclatch.report.text import printable
 
 
 @click.command(name="decompile")

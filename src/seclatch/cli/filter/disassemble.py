@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from seclatch.cli.filter.options import FILE, parse_arches, read
+from seclatch.cli.shared.filter_options import FILE, parse_arches, read
 from seclatch.filter.disassemble import Line, disassemble
 from seclatch.model.arch import Arch
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import click
 
-from seclatch.cli.filter import live
-from seclatch.cli.filter.options import parse_arches
-from seclatch.cli.output import emit, is_terminal, require_stdout, warn
+from seclatch.cli.filter import live_output
+from seclatch.cli.shared.filter_options import parse_arches
+from seclatch.cli.shared.result_output import emit, is_terminal, require_stdout, warn
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.process import Mode, Process, Thread
-from seclatch.process.live import Loaded, read_loaded
-from seclatch.process.target import find_target, find_thread
-from seclatch.process.walk import Wish, look
+from seclatch.output.printable_text import printable
+from seclatch.process.live_filters import Loaded, read_loaded
+from seclatch.process.process_snapshot import Wish, look
+from seclatch.process.process_target import find_target, find_thread
 from seclatch.profile.export.formats import FORMATS
-from seclatch.report.text import printable
 
 
 @click.command(name="of", context_settings={"help_option_names": ["-h", "--help"]})
@@ -92,11 +92,11 @@ def command(
         return 1
     _warn_of_threads(process, thread)
     if calls:
-        return live.answer(filters, calls, arch or (Arch.native(),), as_json)
+        return live_output.answer(filters, calls, arch or (Arch.native(),), as_json)
     if against is not None:
-        return live.compare(process, filters, against, runtime, as_json)
+        return live_output.compare(process, filters, against, runtime, as_json)
     if as_json:
-        emit(live.document(process, thread, filters), output)
+        emit(live_output.document(process, thread, filters), output)
     else:
         _write(process, thread, filters, form, bpf, output)
     return 0
@@ -136,9 +136,9 @@ def _write(
     if bpf:
         emit(_only(filters, "--bpf").code, _binary(output))
     elif form:
-        live.export(filters if output is None else [_only(filters, "-o")], form, output)
+        live_output.export(filters if output is None else [_only(filters, "-o")], form, output)
     else:
-        emit(live.listing(process, thread, filters), output)
+        emit(live_output.listing(process, thread, filters), output)
 
 
 def _find(target: str, tid: int | None) -> Process:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from seclatch.cli.lazy import LazyGroup
+from seclatch.cli.shared.lazy_group import LazyGroup
 
 COMMANDS = {
     "check": "Report errors and weaknesses, each with its remedy.",

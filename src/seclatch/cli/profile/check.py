@@ -8,16 +8,16 @@ from typing import Any
 
 import click
 
-from seclatch.cli.complaint import complain
-from seclatch.cli.output import require_stdout
-from seclatch.cli.profile.options import FILE, host_from, host_options
+from seclatch.cli.shared.print_error import complain
+from seclatch.cli.shared.profile_options import FILE, host_from, host_options
+from seclatch.cli.shared.result_output import require_stdout
 from seclatch.errors import InputError
 from seclatch.model.finding import Finding, Severity
-from seclatch.profile.check import check, check_program, not_a_profile, report
-from seclatch.profile.load import parse_document
-from seclatch.profile.resolve import Host
-from seclatch.profile.source import read
-from seclatch.report.text import clipped, printable
+from seclatch.output.printable_text import clipped, printable
+from seclatch.profile.check_profile import check, check_program, not_a_profile, report
+from seclatch.profile.compile.resolve_profile import Host
+from seclatch.profile.parse.load_profile import parse_document
+from seclatch.profile.parse.profile_source import read
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 
@@ -70,7 +70,7 @@ def command(
 def _check(file: Path, host: Host) -> list[Finding]:
     source = read(file)
     if source.is_program:
-        from seclatch.profile.program import recover  # noqa: PLC0415  (slow, rarely needed)
+        from seclatch.profile.parse.raw_program import recover
 
         return check_program(recover(source, host.arch), host)
     return check(parse_document(source.text(), source.name), host)

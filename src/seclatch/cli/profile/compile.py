@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from seclatch.cli.output import emit, warn
-from seclatch.cli.profile.options import FILE, given, host_from, host_options
+from seclatch.cli.shared.profile_options import FILE, given, host_from, host_options
+from seclatch.cli.shared.result_output import emit, warn
 from seclatch.filter.verify import refusal
 from seclatch.model.filter import Filter
-from seclatch.model.quotation import cut
-from seclatch.profile.compile import Program, Runtime, compile_profile
+from seclatch.model.quoted_text import cut
+from seclatch.profile.compile.compile_profile import Program, Runtime, compile_profile
 
 
 @click.command(name="compile")

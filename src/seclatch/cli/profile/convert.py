@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from seclatch.cli.output import emit, warn
-from seclatch.cli.profile.options import FILE, given, host_from, host_options
+from seclatch.cli.shared.profile_options import FILE, given, host_from, host_options
+from seclatch.cli.shared.result_output import emit, warn
 from seclatch.profile.export.formats import FORMATS, conditional, write
 from seclatch.profile.export.oci import unsaid
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from seclatch.cli.output import require_stdout
-from seclatch.cli.profile.options import FILE, given, host_from, host_options
-from seclatch.profile.compare import Change, Difference, Effect, diff_sides, report
-from seclatch.profile.refusal import Runtime
-from seclatch.profile.side import side
-from seclatch.report.text import printable
+from seclatch.cli.shared.profile_options import FILE, given, host_from, host_options
+from seclatch.cli.shared.result_output import require_stdout
+from seclatch.output.printable_text import printable
+from seclatch.profile.compile.runtime_limits import Runtime
+from seclatch.profile.meaning.compared_side import side
+from seclatch.profile.meaning.diff_profiles import Change, Difference, Effect, diff_sides, report
 
 _MARKS = {
     Effect.ALLOWED: "+",

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from seclatch.cli.profile.combining import combine
-from seclatch.cli.profile.options import FILE, host_options
-from seclatch.profile.combine import merge
+from seclatch.cli.profile.combine_command import combine
+from seclatch.cli.shared.profile_options import FILE, host_options
 from seclatch.profile.export.formats import FORMATS
+from seclatch.profile.meaning.merge_profiles import merge
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,18 +9,18 @@ from typing import Any
 
 import click
 
-from seclatch.cli.output import emit, warn
-from seclatch.cli.profile.options import FILE
+from seclatch.cli.shared.profile_options import FILE
+from seclatch.cli.shared.result_output import emit, warn
 from seclatch.errors import InputError
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
+from seclatch.profile.compile.resolve_profile import Host
 from seclatch.profile.export.docker import document
 from seclatch.profile.export.formats import FORMATS, conditional, write
-from seclatch.profile.given import give_program
-from seclatch.profile.load import parse
-from seclatch.profile.port import TARGETS, Ported, combine, port
-from seclatch.profile.resolve import Host
-from seclatch.profile.source import read
+from seclatch.profile.generate.port_profile import TARGETS, Ported, combine, port
+from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.parse.profile_source import read
+from seclatch.profile.profile_input import give_program
 
 Operation = Callable[[Profile, Arch, Arch], Ported]
 
@@ -39,10 +39,21 @@ def _arch(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Ar
 
 @click.command()
 @click.argument("file", type=FILE)
-@click.option("--to", "target", required=True, callback=_arch, metavar="ARCH",
-              help="For which architecture: aarch64, x86_64 or riscv64.")  # fmt: skip
-@click.option("--from", "source", callback=_arch, metavar="ARCH",
-              help="What it was made for, if it does not say.")  # fmt: skip
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    callback=_arch,
+    metavar="ARCH",
+    help="For which architecture: aarch64, x86_64 or riscv64.",
+)
+@click.option(
+    "--from",
+    "source",
+    callback=_arch,
+    metavar="ARCH",
+    help="What it was made for, if it does not say.",
+)
 @click.option("--both", is_flag=True, help="One profile for both, as engines resolve them.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="docker", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="For machines: the changes and the profile.")
@@ -96,11 +107,19 @@ def _ported(
     file: Path, profile: Profile, source: Arch, target: Arch, operation: Operation
 ) -> Ported:
     if not profile.default_action:
-        raise InputError(str(file), "", "the empty profile stands for no seccomp at all",
-                         remedy="it means the same on every architecture")  # fmt: skip
+        raise InputError(
+            str(file),
+            "",
+            "the empty profile stands for no seccomp at all",
+            remedy="it means the same on every architecture",
+        )
     if source is target:
-        raise InputError(str(file), "", f"it is for {target.title} already",
-                         remedy="name what it was made for with --from")  # fmt: skip
+        raise InputError(
+            str(file),
+            "",
+            f"it is for {target.title} already",
+            remedy="name what it was made for with --from",
+        )
     try:
         return operation(profile, source, target)
     except ValueError as error:
@@ -118,9 +137,14 @@ def _source(profile: Profile, target: Arch) -> Arch:
 def report(ported: Ported, source: Arch, target: Arch) -> dict[str, Any]:
     """For machines; data/schemas/profile-port-1.json."""
     changes = [
-        {"kind": each.kind, "name": each.name, "by": list(each.by), "rule": each.rule,
-         "why": each.why}
+        {
+            "kind": each.kind,
+            "name": each.name,
+            "by": list(each.by),
+            "rule": each.rule,
+            "why": each.why,
+        }
         for each in ported.changes
-    ]  # fmt: skip
+    ]
     head = {"schema": "seclatch.profile-port/1", "from": source.title, "to": target.title}
     return head | {"changes": changes, "profile": document(ported.profile)}

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from seclatch.cli.output import emit, warn
-from seclatch.cli.profile.options import FILE, host_from, host_options
+from seclatch.cli.shared.profile_options import FILE, host_from, host_options
+from seclatch.cli.shared.result_output import emit, warn
 from seclatch.profile.export.oci import document
-from seclatch.profile.given import give
-from seclatch.profile.source import read
+from seclatch.profile.parse.profile_source import read
+from seclatch.profile.profile_input import give
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

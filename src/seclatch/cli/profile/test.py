@@ -9,22 +9,22 @@ from typing import Any
 
 import click
 
-from seclatch.cli.output import require_stdout, warn
-from seclatch.cli.profile.options import FILE, given, host_from, host_options
+from seclatch.cli.shared.profile_options import FILE, given, host_from, host_options
+from seclatch.cli.shared.result_output import require_stdout, warn
 from seclatch.errors import InputError
-from seclatch.filter.ask import Answer, ask
-from seclatch.filter.expectation import Result, parse_table, run_table
+from seclatch.filter.expected_verdicts import Result, parse_table, run_table
+from seclatch.filter.query_filter import Answer, ask
 from seclatch.filter.simulate import UNASKED
 from seclatch.model.arch import Arch
+from seclatch.model.call_notation import Asked, parse_call
 from seclatch.model.filter import Filter
-from seclatch.model.match import matching
-from seclatch.model.notation import Asked, parse_call
 from seclatch.model.profile import spell
-from seclatch.profile.compile import Runtime, compile_profile
-from seclatch.profile.given import Given
-from seclatch.profile.load import BYTE_ORDER_MARK
-from seclatch.profile.source import read
-from seclatch.report.text import printable
+from seclatch.model.rule_match import matching
+from seclatch.output.printable_text import printable
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.parse.load_profile import BYTE_ORDER_MARK
+from seclatch.profile.parse.profile_source import read
+from seclatch.profile.profile_input import Given
 
 
 @click.command(name="test")

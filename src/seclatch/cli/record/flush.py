@@ -15,7 +15,7 @@ import click
 from seclatch.errors import SeclatchError
 
 if TYPE_CHECKING:
-    from seclatch.record.depot import Depot, Slot
+    from seclatch.recording.annotated.spool import Depot, Slot
 
 _PATIENCE = 30.0
 
@@ -60,10 +60,10 @@ def command(record_dir: PurePosixPath | None, name: str) -> None:
 
 
 def _depots(directory: PurePosixPath | None) -> list[Depot]:
-    from seclatch.engines.recorder import read_all_limits  # noqa: PLC0415
-    from seclatch.engines.root import Root  # noqa: PLC0415
-    from seclatch.model.limits import Limits  # noqa: PLC0415
-    from seclatch.record.depot import Depot  # noqa: PLC0415
+    from seclatch.engines.annotation_recorder import read_all_limits
+    from seclatch.engines.host_root import Root
+    from seclatch.model.recorder_limits import Limits
+    from seclatch.recording.annotated.spool import Depot
 
     if os.geteuid() != 0:
         raise SeclatchError(

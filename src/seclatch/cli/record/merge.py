@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from seclatch.cli.output import is_terminal
+from seclatch.cli.shared.result_output import is_terminal
 from seclatch.errors import SeclatchError
-from seclatch.report.text import printable
+from seclatch.output.printable_text import printable
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,8 +45,8 @@ def command(output: Path | None, into: Path | None, files: tuple[Path, ...]) -> 
       seclatch record merge --into images/ /var/lib/seclatch/recordings/*.json.gz
       seclatch generate all.recording.json.gz > profile.json
     """
-    from seclatch.record import store  # noqa: PLC0415 (--help needs none of it)
-    from seclatch.record.gathering import gather  # noqa: PLC0415
+    from seclatch.recording.files import recording_file
+    from seclatch.recording.files.merge_files import gather
 
     if (output is None) == (into is None):
         raise click.UsageError("give either -o FILE or --into DIR.")
@@ -54,12 +54,12 @@ def command(output: Path | None, into: Path | None, files: tuple[Path, ...]) -> 
     if into is None:
         if output is None or len(merged) > 1:
             raise _several(list(merged))
-        store.write(output, merged.popitem()[1])
+        recording_file.write(output, merged.popitem()[1])
         return
     into.mkdir(parents=True, exist_ok=True)
     for image, recording in sorted(merged.items()):
         path = into / f"{_file_name(image)}.recording.json.gz"
-        store.write(path, recording)
+        recording_file.write(path, recording)
         click.echo(printable(f"{path}: {recording.runs} recordings of {image or 'unknown images'}"))
 
 

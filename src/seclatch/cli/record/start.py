@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seclatch.cli.lazy import OpenCommand
-from seclatch.cli.leave import leave
-from seclatch.cli.output import is_terminal
-from seclatch.cli.record import voice
-from seclatch.cli.words import Words
+from seclatch.cli.record import progress_messages
+from seclatch.cli.shared.command_words import Words
+from seclatch.cli.shared.fast_exit import leave
+from seclatch.cli.shared.lazy_group import OpenCommand
+from seclatch.cli.shared.result_output import is_terminal
 from seclatch.errors import SeclatchError
 
 if TYPE_CHECKING:
     from seclatch.model.recording import Recording
-    from seclatch.record.recorder import Options
+    from seclatch.recording.recorder import Options
 
 _Record = Callable[["Options"], tuple[int, "Recording"]]
 
@@ -94,8 +94,9 @@ def command(
       seclatch show nginx.recording.json.gz
       seclatch generate nginx.recording.json.gz > nginx.json
     """
-    from seclatch.record import destination, recorder  # noqa: PLC0415 (--help needs none of it)
-    from seclatch.report.file import is_stream  # noqa: PLC0415
+    from seclatch.output.result_file import is_stream
+    from seclatch.recording import recorder
+    from seclatch.recording.files import destination
 
     _refuse_misuse(args, container, seconds, backend)
     record = _of_container(container) if container is not None else _of_command(args)
@@ -105,21 +106,21 @@ def command(
     shown = container is not None and not follow and not quiet and is_terminal(sys.stderr)
     options = recorder.Options(
         seconds,
-        observe := voice.observer(follow=follow, shown=shown),
+        observe := progress_messages.observer(follow=follow, shown=shown),
         every=1.0 if shown else 0.25,
         # so that it survives the recorder as far as it got; a stream takes one recording only
         save=None if is_stream(path) else _saver(path),
-        tell=lambda sentence: None if quiet else voice.say([sentence]),
+        tell=lambda sentence: None if quiet else progress_messages.say([sentence]),
         backend=backend,
     )
     status, recording = record(options)
     _write(path, recording)
     if shown:
-        voice.echo("\r\033[K", nl=False)
+        progress_messages.echo("\r\033[K", nl=False)
     if follow and observe:
         observe(recording)
     if not quiet:
-        voice.describe(recording, path)
+        progress_messages.describe(recording, path)
     leave(status)
 
 
@@ -135,9 +136,9 @@ def _refuse_misuse(
 
 
 def _write(path: Path, recording: Recording) -> None:
-    from seclatch.record import store  # noqa: PLC0415 (the command need not wait for it)
+    from seclatch.recording.files import recording_file
 
-    store.write(path, recording)
+    recording_file.write(path, recording)
 
 
 def _saver(path: Path) -> Callable[[Recording], None]:
@@ -149,23 +150,23 @@ def _saver(path: Path) -> Callable[[Recording], None]:
             _write(path, recording)
         except SeclatchError as error:
             if not failed:
-                voice.say([f"{error}; recording goes on, and is written again"])
+                progress_messages.say([f"{error}; recording goes on, and is written again"])
             failed.append(error)
 
     return save
 
 
 def _of_command(args: tuple[str, ...]) -> _Record:
-    from seclatch.record.follow import record  # noqa: PLC0415
+    from seclatch.recording.record_command import record
 
     return lambda options: record(args, options)
 
 
 def _of_container(word: str) -> _Record:
-    from seclatch.process.images import find_image  # noqa: PLC0415
-    from seclatch.process.target import find_target  # noqa: PLC0415
-    from seclatch.process.walk import Wish, look  # noqa: PLC0415
-    from seclatch.record.attach import Target, record_container  # noqa: PLC0415
+    from seclatch.process.container_images import find_image
+    from seclatch.process.process_snapshot import Wish, look
+    from seclatch.process.process_target import find_target
+    from seclatch.recording.record_container import Target, record_container
 
     found = find_target(word, look(Wish(filters=False)).processes)
     identifier = found.container.id if found.container else ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.subject import Found, Subject
-from seclatch.diagnose.symptom import find_symptom
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.symptom import find_symptom
 
 
 def find(subject: Subject) -> Found | None:

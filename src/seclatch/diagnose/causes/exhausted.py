@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from errno import EAGAIN, EDQUOT, EMFILE, ENFILE, ENOMEM, ENOSPC
 
-from seclatch.diagnose.subject import Found, Subject
-from seclatch.diagnose.symptom import find_symptom
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.symptom import find_symptom
 
 _WHAT = {
     ENOSPC: ("no-space", "no space is left on a file system (or a limit of the kernel's)"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.evidence import exit_code, failed
-from seclatch.diagnose.subject import Found, Subject
-from seclatch.diagnose.words import describe
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.evidence.run_evidence import exit_code, failed
+from seclatch.diagnose.evidence.sentences import describe
 from seclatch.model.stage import Stage
 
 
@@ -19,8 +19,10 @@ def find(subject: Subject) -> Found | None:
             "hook-denied",
             f"the container's filter stopped a hook: {program} was denied {describe(case.denial)}",
             Stage.HOOK.value,
-            [f"startContainer hooks run with the filter on; {program} ended with status "
-             f"{exit_code(case.process)}"],
+            [
+                f"startContainer hooks run with the filter on; {program} ended with status "
+                f"{exit_code(case.process)}"
+            ],
             case,
-        )  # fmt: skip
+        )
     return None

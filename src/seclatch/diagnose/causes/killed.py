@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import signal
 
-from seclatch.diagnose.evidence import ended_by, exit_code
-from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.evidence.run_evidence import ended_by, exit_code
 
-_CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT,
-            signal.SIGTRAP}  # fmt: skip
+_CRASHES = {
+    signal.SIGSEGV,
+    signal.SIGBUS,
+    signal.SIGILL,
+    signal.SIGFPE,
+    signal.SIGABRT,
+    signal.SIGTRAP,
+}
 
 
 def find(subject: Subject) -> Found | None:

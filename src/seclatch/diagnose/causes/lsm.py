@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from seclatch.diagnose.subject import Found, Subject
-from seclatch.diagnose.symptom import find_symptom
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.symptom import find_symptom
 
 _WORDS = re.compile(r"apparmor|selinux|smack|\blsm\b|landlock", re.IGNORECASE)
 _ATTRIBUTES = re.compile(r"/proc/[^/]+/(task/[^/]+/)?attr/")

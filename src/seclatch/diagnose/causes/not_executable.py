@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from errno import EACCES, ENOEXEC, EPERM
 
-from seclatch.diagnose.subject import Found, Subject
-from seclatch.diagnose.symptom import find_symptom
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.symptom import find_symptom
 
 _EXECS = ("execve", "execveat")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from seclatch.diagnose.engine import find_client_of_unseen
-from seclatch.diagnose.evidence import Message
-from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.evidence.run_evidence import Message
+from seclatch.diagnose.evidence.unseen_engine import find_client_of_unseen
 from seclatch.model.stage import Stage
 
 _RUNTIME_S = re.compile(r"OCI runtime|\b(?:runc|crun)(?: (?:create|run|start|exec) failed|:)")

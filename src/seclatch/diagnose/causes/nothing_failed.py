@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.engine import find_client_of_unseen
-from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.evidence.unseen_engine import find_client_of_unseen
 
 
 def find(subject: Subject) -> Found | None:

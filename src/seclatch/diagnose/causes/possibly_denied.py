@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.evidence import exit_code
-from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.evidence.run_evidence import exit_code
 from seclatch.model.stage import Stage
 
 
@@ -22,7 +22,9 @@ def find(subject: Subject) -> Found | None:
         f"{program} ended with status {exit_code(subject.chain[0])}; {who} had been denied "
         f"{names} before that",
         Stage.PROGRAM.value,
-        ["whether a denied call was the reason cannot be told from its calls: allow it, or run it "
-         "without a profile, and see whether it ends well"],
+        [
+            "whether a denied call was the reason cannot be told from its calls: allow it, or "
+            "run it without a profile, and see whether it ends well"
+        ],
         cases[-1],
-    )  # fmt: skip
+    )

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from errno import ENOENT, ENOTDIR
 
-from seclatch.diagnose.engine import find_client_of_unseen
-from seclatch.diagnose.evidence import Message
-from seclatch.diagnose.rewrite import given_profile
-from seclatch.diagnose.subject import Found, Subject
-from seclatch.diagnose.words import plain
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.evidence.command_line import given_profile
+from seclatch.diagnose.evidence.run_evidence import Message
+from seclatch.diagnose.evidence.sentences import plain
+from seclatch.diagnose.evidence.unseen_engine import find_client_of_unseen
 from seclatch.model import errno
 from seclatch.model.stage import Stage
-from seclatch.record.sights import Seen
+from seclatch.recording.backends.bpf.detail_events import Seen
 
 # What runc 1.1.15, crun 1.21, engines and libseccomp's bindings say.
 _WORDS = re.compile(
@@ -66,10 +66,12 @@ def _not_there(subject: Subject, message: Message) -> Found | None:
     if not missing:
         return None
     return Found(
-        False, "missing-file", f"the profile {given} is not there: {plain(message.text)}",
+        False,
+        "missing-file",
+        f"the profile {given} is not there: {plain(message.text)}",
         message.stage.value,
         [f'the kernel itself answered {errno.name(missing[0].errno)} to "{missing[0].text}"'],
-    )  # fmt: skip
+    )
 
 
 def _runtime(subject: Subject, message: Message) -> str:

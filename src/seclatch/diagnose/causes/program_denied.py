@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from seclatch.diagnose.denials import Case
-from seclatch.diagnose.dying import gives_up
-from seclatch.diagnose.evidence import Evidence, ended_by, exit_code
-from seclatch.diagnose.subject import Found, Subject
-from seclatch.diagnose.symptom import explains
-from seclatch.diagnose.words import describe
-from seclatch.diagnose.writing import BUFFERED, count_elsewhere
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.symptom import explains
+from seclatch.diagnose.denials.last_calls import gives_up
+from seclatch.diagnose.denials.list_denials import Case
+from seclatch.diagnose.denials.stderr_writes import BUFFERED, count_elsewhere
+from seclatch.diagnose.evidence.run_evidence import Evidence, ended_by, exit_code
+from seclatch.diagnose.evidence.sentences import describe
 from seclatch.model.stage import Stage
-from seclatch.record.sights import FLIGHT
+from seclatch.recording.backends.bpf.detail_events import FLIGHT
 
 # What a C library makes at its start, and never again but in new threads and forked children.
 _AT_START = {"arch_prctl", "set_tid_address", "set_robust_list", "rseq"}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.evidence import exit_code
-from seclatch.diagnose.subject import Found, Subject
-from seclatch.diagnose.symptom import find_symptom
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.symptom import find_symptom
+from seclatch.diagnose.evidence.run_evidence import exit_code
 
 
 def find(subject: Subject) -> Found | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.diagnose.denials import Case
-from seclatch.diagnose.evidence import Evidence, ended_by, exit_code, failed
-from seclatch.diagnose.subject import Found, Subject
-from seclatch.diagnose.words import describe
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.denials.list_denials import Case
+from seclatch.diagnose.evidence.run_evidence import Evidence, ended_by, exit_code, failed
+from seclatch.diagnose.evidence.sentences import describe
 from seclatch.model.stage import Stage
-from seclatch.record.staging import Session
+from seclatch.recording.trace.assign_stages import Session
 
 _TELLING = ("write", "writev", "sendto", "sendmsg")
 

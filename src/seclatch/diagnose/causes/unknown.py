@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
 
 
 def find(subject: Subject) -> Found | None:

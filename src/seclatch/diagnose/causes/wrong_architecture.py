@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.subject import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
 from seclatch.model.arch import Arch
 
 
@@ -19,8 +19,10 @@ def find(subject: Subject) -> Found | None:
             f"{case.denial.program} makes calls of {arch.scmp}, which the profile does not list: "
             f"seccomp {end}",
             case.stage.value,
-            ["a filter answers all calls of an architecture that it was not made for the same way, "
-             "whatever its rules say"],
+            [
+                "a filter answers all calls of an architecture that it was not made for the same "
+                "way, whatever its rules say"
+            ],
             case,
-        )  # fmt: skip
+        )
     return None

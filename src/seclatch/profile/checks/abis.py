@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
-from seclatch.profile.checks.subject import Subject
+from seclatch.profile.checks.checked_profile import Subject
 
 
 def check(subject: Subject) -> Iterator[Finding]:

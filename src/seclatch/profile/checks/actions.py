@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from seclatch.model.action import MAX_ERRNO, Action, Kind
 from seclatch.model.finding import Finding, Severity
-from seclatch.profile.checks.subject import Subject
-from seclatch.profile.place import Path
+from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.parse.text_position import Path
 
 _MEANT = "use SCMP_ACT_KILL_PROCESS, unless the rest of the process shall go on"
 
@@ -57,8 +57,11 @@ def _one(action: Action, errno: int | None, path: Path) -> Iterator[Finding]:
 
 
 def _notify(subject: Subject) -> Iterator[Finding]:
-    rules = [(index, rule) for index, rule in enumerate(subject.profile.rules)
-             if rule.effect.kind is Kind.NOTIFY]  # fmt: skip
+    rules = [
+        (index, rule)
+        for index, rule in enumerate(subject.profile.rules)
+        if rule.effect.kind is Kind.NOTIFY
+    ]
     default = subject.profile.default.kind is Kind.NOTIFY
     if not rules and not default:
         return

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from seclatch.model.action import Operator
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.profile import MAX_ARGS, Arg, Rule, alternatives, spell
-from seclatch.profile import region
-from seclatch.profile.checks.subject import Subject
-from seclatch.profile.clause import Clause, cover
-from seclatch.profile.place import Path
+from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.meaning import argument_values
+from seclatch.profile.meaning.clause import Clause, cover
+from seclatch.profile.parse.text_position import Path
 
 _MEANT = (
     "write a rule for each alternative; where all shall hold, compare each argument once: a list "
@@ -31,7 +31,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _constant(arg: Arg, path: Path) -> Iterator[Finding]:
     """One that no value, or every value, satisfies."""
-    never, always = region.impossible(arg), region.certain(arg)
+    never, always = argument_values.impossible(arg), argument_values.certain(arg)
     if never or always:
         yield Finding(
             "constant-comparison",
@@ -70,7 +70,7 @@ def _either(rule: Rule, path: Path) -> Iterator[Finding]:
         path,
     )
     clauses = [Clause(args, rule.effect) for args in alternatives(rule.args)]
-    if cover(clauses) and not any(map(region.certain, rule.args)):
+    if cover(clauses) and not any(map(argument_values.certain, rule.args)):
         yield Finding(
             "constant-comparison",
             Severity.ERROR,

@@ -8,11 +8,11 @@ from seclatch.errors import SeclatchError
 from seclatch.filter.verify import refusal
 from seclatch.model.filter import Filter
 from seclatch.model.finding import Finding, Severity
-from seclatch.profile.checks.subject import Subject
-from seclatch.profile.compile import compile_profile
-from seclatch.profile.deviation import deviations
-from seclatch.profile.meaning import Fate
-from seclatch.profile.refusal import Runtime, refuse
+from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.compile.compile_profile import compile_profile
+from seclatch.profile.compile.runtime_limits import Runtime, refuse
+from seclatch.profile.meaning.libseccomp_deviation import deviations
+from seclatch.profile.meaning.rule_meaning import Fate
 from seclatch.system import libseccomp
 
 _REMEDY = (

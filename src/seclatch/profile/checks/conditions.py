@@ -8,12 +8,12 @@ from seclatch.model import capability
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.profile import Condition, Rule
-from seclatch.model.quotation import quote
+from seclatch.model.quoted_text import quote
 from seclatch.model.syscall import all_names, table
-from seclatch.profile.checks.subject import Subject
-from seclatch.profile.place import Path
-from seclatch.profile.resolve import Host
-from seclatch.profile.word import nearest
+from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.compile.resolve_profile import Host
+from seclatch.profile.parse.suggest_keyword import nearest
+from seclatch.profile.parse.text_position import Path
 
 SPELLED = {Host(arch).spelled: arch for arch in Arch}
 """What engines call a host's architecture, and so what `arches` is compared with."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.model.finding import Finding, Severity
-from seclatch.profile.checks.subject import Subject
+from seclatch.profile.checks.checked_profile import Subject
 
 _LEAVE_OUT = "leave it out unless the program needs it"
 _TRACE = "reads and writes other processes of the container"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.model.finding import Finding, Severity
-from seclatch.model.quotation import cut
-from seclatch.profile.checks.subject import Subject
-from seclatch.profile.clause import fragile, overlaps
-from seclatch.profile.meaning import Fate, Idle
+from seclatch.model.quoted_text import cut
+from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.meaning.clause import fragile, overlaps
+from seclatch.profile.meaning.rule_meaning import Fate, Idle
 
 _HOW = {
     Fate.REPEATED: ("repeated-rule", Severity.NOTE, "remove one of them"),

@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 
 from seclatch.model.finding import Finding, Severity
-from seclatch.model.quotation import quote
-from seclatch.profile import wire
-from seclatch.profile.checks.subject import Subject
-from seclatch.profile.place import Path
-from seclatch.profile.word import nearest
+from seclatch.model.quoted_text import quote
+from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.parse import json_shapes
+from seclatch.profile.parse.suggest_keyword import nearest
+from seclatch.profile.parse.text_position import Path
 
-_TOP = {field.encode_name for field in msgspec.structs.fields(wire.Seccomp)}
-_RULE = {field.encode_name for field in msgspec.structs.fields(wire.Syscall)}
-_ARG = {field.encode_name for field in msgspec.structs.fields(wire.Arg)}
-_CONDITION = {field.encode_name for field in msgspec.structs.fields(wire.Condition)}
+_TOP = {field.encode_name for field in msgspec.structs.fields(json_shapes.Seccomp)}
+_RULE = {field.encode_name for field in msgspec.structs.fields(json_shapes.Syscall)}
+_ARG = {field.encode_name for field in msgspec.structs.fields(json_shapes.Arg)}
+_CONDITION = {field.encode_name for field in msgspec.structs.fields(json_shapes.Condition)}
 
 
 def check(subject: Subject) -> Iterator[Finding]:

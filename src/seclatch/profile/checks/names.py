@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.model.finding import Finding, Severity
-from seclatch.model.quotation import quote
+from seclatch.model.quoted_text import quote
 from seclatch.model.syscall import all_names, table
-from seclatch.profile.checks.subject import Subject
-from seclatch.profile.word import nearest
+from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.parse.suggest_keyword import nearest
 
 
 def check(subject: Subject) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seclatch.model.action import ENOSYS, Action, Kind
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
-from seclatch.profile.checks.subject import Subject
+from seclatch.profile.checks.checked_profile import Subject
 
 CLONE_NEWUSER = 0x10000000
 _NO_ARGS = 6

@@ -8,11 +8,11 @@ from seclatch.model.action import Kind
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.profile import MAX_ARGS, alternatives, spell
-from seclatch.model.quotation import quote
+from seclatch.model.quoted_text import quote
 from seclatch.model.syscall import table
-from seclatch.profile.checks.subject import Subject
-from seclatch.profile.place import Path
-from seclatch.profile.refusal import RUNC_UNKNOWN
+from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.compile.runtime_limits import RUNC_UNKNOWN
+from seclatch.profile.parse.text_position import Path
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -78,8 +78,9 @@ def _stub(subject: Subject) -> Iterator[Finding]:
         return
     known = table(subject.host.arch)
     # What libseccomp has no name for, cannot be named.
-    above = sum(number > highest for name, number in known.numbers.items()
-                if name not in known.newer)  # fmt: skip
+    above = sum(
+        number > highest for name, number in known.numbers.items() if name not in known.newer
+    )
     if not above:
         return
     yield Finding(

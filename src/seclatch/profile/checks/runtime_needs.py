@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seclatch.model.action import ENOSYS, EPERM, Action, Kind
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.syscall import table
-from seclatch.profile.checks.subject import Subject
+from seclatch.profile.checks.checked_profile import Subject
 
 # Measured: runc 1.1.15 and crun 1.21 on Linux 6.18, `run`, no_new_privs off (Docker's default).
 # Later versions make more.

@@ -7,15 +7,45 @@ from collections.abc import Iterator
 from seclatch.model.action import Kind
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.syscall import table
-from seclatch.profile.checks.subject import Subject
+from seclatch.profile.checks.checked_profile import Subject
 
 # Calls that programs make so often that the filter's run shows.
 _FREQUENT = {
-    "read", "write", "pread64", "pwrite64", "readv", "writev", "recvfrom", "sendto", "recvmsg",
-    "sendmsg", "epoll_wait", "epoll_pwait", "poll", "ppoll", "futex", "openat", "close", "fstat",
-    "newfstatat", "stat", "mmap", "munmap", "madvise", "brk", "clock_gettime", "getpid", "gettid",
-    "lseek", "ioctl", "fcntl", "sched_yield", "nanosleep", "clock_nanosleep", "rt_sigprocmask",
-}  # fmt: skip
+    "read",
+    "write",
+    "pread64",
+    "pwrite64",
+    "readv",
+    "writev",
+    "recvfrom",
+    "sendto",
+    "recvmsg",
+    "sendmsg",
+    "epoll_wait",
+    "epoll_pwait",
+    "poll",
+    "ppoll",
+    "futex",
+    "openat",
+    "close",
+    "fstat",
+    "newfstatat",
+    "stat",
+    "mmap",
+    "munmap",
+    "madvise",
+    "brk",
+    "clock_gettime",
+    "getpid",
+    "gettid",
+    "lseek",
+    "ioctl",
+    "fcntl",
+    "sched_yield",
+    "nanosleep",
+    "clock_nanosleep",
+    "rt_sigprocmask",
+}
 
 
 def check(subject: Subject) -> Iterator[Finding]:

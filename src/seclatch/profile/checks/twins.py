@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seclatch.model.action import ENOSYS, Action, Kind
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.syscall import table
-from seclatch.profile.checks.subject import Subject
+from seclatch.profile.checks.checked_profile import Subject
 
 # Calls between which C libraries choose, oldest first.
 TWINS = (
@@ -63,8 +63,11 @@ def check(subject: Subject) -> Iterator[Finding]:
     for family in TWINS:
         here = [name for name in family if known.has(name)]
         allowed = [name for name in here if meaning.may_execute(name)]
-        refused = [name for name in here if not meaning.may_execute(name)
-                   and meaning.outcomes(name) != {_ENOSYS}]  # fmt: skip
+        refused = [
+            name
+            for name in here
+            if not meaning.may_execute(name) and meaning.outcomes(name) != {_ENOSYS}
+        ]
         if allowed and refused:
             yield Finding(
                 "one-of-twins",

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from seclatch.model.profile import Condition, Profile, Rule
-from seclatch.model.quotation import quote
+from seclatch.model.quoted_text import quote
 from seclatch.profile.export import oci
 from seclatch.profile.export.written import Written, without_empty
 

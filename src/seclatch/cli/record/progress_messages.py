@@ -1,0 +1,51 @@
+"""What `seclatch record` says on standard error, as long as anybody listens."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seclatch.output.printable_text import printable
+
+if TYPE_CHECKING:
+    from seclatch.model.recording import Recording
+
+
+def say(lines: Iterable[str]) -> None:
+    """Say some sentences, a line each."""
+    for line in lines:
+        echo(f"seclatch: {printable(line)}")
+
+
+def echo(text: str, *, nl: bool = True) -> None:
+    """Who reads standard error may have closed it: no reason to give the recording up."""
+    with contextlib.suppress(OSError):
+        click.echo(text, nl=nl, err=True)
+
+
+def describe(recording: Recording, path: Path) -> None:
+    """Sum the recording up."""
+    from seclatch.report.recording_progress import describe as tell
+
+    say(tell(recording, str(path)))
+
+
+def observer(*, follow: bool, shown: bool) -> Callable[[Recording], None] | None:
+    """What is to be said while recording, if anything."""
+    if follow:
+        from seclatch.report.recording_progress import Follower
+
+        follower = Follower()
+        return lambda recording: say(follower.news(recording))
+    return _show if shown else None
+
+
+def _show(recording: Recording) -> None:
+    from seclatch.report.recording_progress import sum_up_so_far
+
+    line = f"seclatch: {sum_up_so_far(recording)}; ctrl-C ends this"
+    echo(f"\r\033[K{line}", nl=False)

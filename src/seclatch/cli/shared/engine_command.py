@@ -1,0 +1,85 @@
+"""What `install` and `uninstall` share: options, showing a plan, carrying it out."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seclatch.engines.file_step import carry_out
+from seclatch.engines.host_root import Root
+from seclatch.engines.installer import Plan
+from seclatch.errors import SeclatchError
+from seclatch.output.printable_text import printable
+
+ENGINE = click.argument("engine", type=click.Choice(["docker", "podman", "containerd"]))
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
+ROOT = click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path("/"),
+    help="Work on the system tree below this directory; no engine is reloaded.",
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+
+
+def make_root(prefix: Path) -> Root:
+    """Make the root from the option, free of links and dots."""
+    return Root(prefix.resolve())
+
+
+def execute(plan: Plan, root: Root, *, dry_run: bool, as_json: bool) -> None:
+    """Show the plan and, unless it is only to be shown, carry it out."""
+    if plan.steps and not dry_run:
+        refuse_without_root(root, plan)
+    if not as_json:
+        show(plan, dry_run=dry_run)
+    if not dry_run:
+        carry_out(plan.steps)
+    if as_json:
+        click.echo(json.dumps(as_value(plan, dry_run=dry_run), indent=2))
+    else:
+        show_notes(plan)
+
+
+def refuse_without_root(root: Root, plan: Plan) -> None:
+    """Say early that the system's files need root."""
+    if root.is_host and os.geteuid() != 0:
+        verb = "install" if plan.wish else "uninstall"
+        raise SeclatchError(
+            f"changing the configuration of {plan.engine.name}: only root may do that",
+            remedy=f"sudo seclatch {verb} {plan.engine.name} … (--dry-run shows what it would do)",
+        )
+
+
+def show(plan: Plan, *, dry_run: bool) -> None:
+    """Print the steps, with the changed lines of configuration files."""
+    if not plan.steps:
+        click.echo(f"{plan.engine.name}: nothing to do")
+        return
+    click.echo(f"{plan.engine.name}:{' (dry run, nothing is changed)' if dry_run else ''}")
+    for step in plan.steps:
+        click.echo(f"  {printable(step.describe())}")
+        for line in step.diff():
+            click.echo(f"      {printable(line.expandtabs(4))}")
+
+
+def show_notes(plan: Plan) -> None:
+    """Print what the user should know or do now."""
+    for note in plan.notes:
+        click.echo(f"  {printable(note)}")
+
+
+def as_value(plan: Plan, *, dry_run: bool) -> dict[str, Any]:
+    """Return the plan for machines."""
+    return {
+        "engine": plan.engine.name,
+        "action": "install" if plan.wish else "uninstall",
+        "front": plan.wish.front if plan.wish else None,
+        "dry_run": dry_run,
+        "steps": [{"do": one.describe(), "diff": one.diff()} for one in plan.steps],
+        "notes": plan.notes,
+    }

@@ -1,0 +1,104 @@
+"""From evidence to the explanation.
+
+What only some causes need is imported when it is: most commands are not seccomp's victims, and wait
+for this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.registry import find_cause
+from seclatch.diagnose.denials.list_denials import Case, Denials
+from seclatch.diagnose.evidence.command_line import name_profile
+from seclatch.diagnose.evidence.run_evidence import Evidence
+from seclatch.diagnose.evidence.sentences import plain, sounds_like_error
+from seclatch.model.explanation import Denial, Explanation, Message, Needed, Needs, Remedy
+from seclatch.version import __version__
+
+_MAX_DENIALS, _MAX_MESSAGES = 1000, 3
+
+
+def explain(evidence: Evidence) -> Explanation:
+    """Find the cause, all that is denied, and the remedies."""
+    denials = Denials(evidence, name_profile(evidence.command))
+    subject = Subject(evidence, denials)
+    found = find_cause(subject)
+    needs = _needs(found, subject)
+    lost = evidence.trace.lost
+    return Explanation(
+        seccomp=found.seccomp,
+        cause=found.cause,
+        summary=found.summary,
+        stage=found.stage,
+        evidence=found.evidence,
+        command=list(evidence.command),
+        status=evidence.status,
+        denials=[_shown(case, found) for case in denials.all[:_MAX_DENIALS]],
+        needs=needs,
+        messages=_messages(subject) if subject.anything_failed else [],
+        remedies=_remedies(found, needs, subject),
+        incomplete=evidence.sights.lost + lost.events + lost.processes + evidence.missed,
+        seclatch=__version__,
+    )
+
+
+def _shown(case: Case, found: Found) -> Denial:
+    """The denial that a cause is about ended something, by whatever that was told."""
+    if found.seccomp and case is found.case:
+        return msgspec.structs.replace(case.denial, fatal=True)
+    return case.denial
+
+
+def _needs(found: Found, subject: Subject) -> Needs | None:
+    case = found.case
+    if found.cause != "runtime-denied" or case is None or case.session is None:
+        return None
+    from seclatch.diagnose.remedies.denied_runtime_calls import find_needs
+    from seclatch.diagnose.remedies.exposure import opens
+
+    judge = subject.denials.judge_of(case.session)
+    container = subject.evidence.container(case.session)
+    if judge is None or container is None:
+        met = {
+            each.denial.syscall
+            for each in subject.denials.all
+            if each.session == case.session and each.stage is case.stage
+        }
+        calls = [Needed(syscall=each, opens=opens(each), sometimes=False) for each in sorted(met)]
+        runtime = subject.evidence.runtime(case.session)
+        return Needs(runtime=runtime, found="seen", calls=calls, with_no_new_privs=None)
+    # What was so when the filter was loaded: `crun exec` does not carry no_new_privs over.
+    entry = subject.evidence.trace.segments[case.session.entry]
+    container = replace(container, no_new_privileges=entry.facts.no_new_privs)
+    return find_needs(judge, container, joined=case.session.joined)
+
+
+def _remedies(found: Found, needs: Needs | None, subject: Subject) -> list[Remedy]:
+    if found.cause == "none" and not subject.denials.all:
+        return []
+    from seclatch.diagnose.remedies.crun_cache import find_stale
+    from seclatch.diagnose.remedies.find_remedies import find_remedies
+
+    evidence = subject.evidence
+    stale = find_stale(evidence, subject.denials.all)
+    return [*stale, *find_remedies(found, needs, evidence.command)]
+
+
+def _messages(subject: Subject) -> list[Message]:
+    """The last words of those where it failed that sound like errors, each said once.
+
+    What one passes on of another's is said by the last one only, with its own words around it.
+    """
+    chosen = subject.inside if subject.chain else subject.outside
+    telling = [each for each in chosen if sounds_like_error(each.text)] or chosen
+    shown: list[Message] = []
+    for each in telling:
+        text = plain(each.text)
+        shown = [one for one in shown if one.text not in text]
+        if not any(text in one.text for one in shown):
+            shown.append(Message(stage=each.stage.value, program=each.program, text=text))
+    return shown[-_MAX_MESSAGES:]

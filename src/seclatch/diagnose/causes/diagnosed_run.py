@@ -1,0 +1,139 @@
+"""What causes are looked for in: a run's evidence, its denials, and where it failed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+
+from seclatch.diagnose.denials.failure_chain import find_origin, passes_certainly
+from seclatch.diagnose.denials.list_denials import Case, Denials
+from seclatch.diagnose.evidence.run_evidence import Evidence, Message, failed
+from seclatch.model.stage import Stage
+from seclatch.recording.backends.bpf.detail_events import Seen
+from seclatch.recording.trace.assign_stages import Session
+from seclatch.recording.trace.trace import Process
+
+_INSIDE = (Stage.PROGRAM, Stage.HOOK)
+# What shims and daemons log besides errors.
+_NO_ERROR = re.compile(r'(time="[^"]*" level=(warning|info|debug))|cleanup warnings')
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A cause: see `Explanation` for the fields; `case` is the denial that it is about."""
+
+    seccomp: bool | None
+    cause: str
+    summary: str
+    stage: str = ""
+    evidence: list[str] = field(default_factory=list)
+    case: Case | None = None
+
+
+@dataclass
+class Subject:
+    """A run under question."""
+
+    evidence: Evidence
+    denials: Denials
+
+    @cached_property
+    def failures(self) -> list[tuple[Session | None, Process]]:
+        """What failed, starts before exec sessions: a session and its first process."""
+        evidence = self.evidence
+        found: list[tuple[Session | None, Process]] = []
+        if not evidence.staging.sessions:
+            return [(None, each) for each in evidence.roots() if failed(each)]
+        for session in evidence.staging.sessions:
+            process = evidence.process_of(session.entry)
+            if not evidence.started(session) or failed(process):
+                found.append((session, process))
+        return sorted(found, key=lambda pair: bool(pair[0] and pair[0].joined))
+
+    @cached_property
+    def unstarted(self) -> list[Session]:
+        """Sessions whose program was never reached."""
+        evidence = self.evidence
+        return [each for each in evidence.staging.sessions if not evidence.started(each)]
+
+    @property
+    def anything_failed(self) -> bool:
+        """Whether there is anything to explain."""
+        return bool(self.evidence.status or self.failures)
+
+    @cached_property
+    def chain(self) -> list[Process]:
+        """From the first process that failed down to where the failure began."""
+        for session, process in self.failures:
+            if session is None or self.evidence.started(session):
+                return find_origin(self.evidence, process)
+        return []
+
+    @cached_property
+    def certain(self) -> list[Process]:
+        """As much of the chain as passed its failure on for certain."""
+        kept = self.chain[:1]
+        for parent, child in pairwise(self.chain):
+            if not passes_certainly(self.evidence, parent, child):
+                break
+            kept.append(child)
+        return kept
+
+    @cached_property
+    def outside(self) -> list[Message]:
+        """What engine, runtime and client said."""
+        return [
+            each
+            for each in self.evidence.messages
+            if each.stage not in _INSIDE and not _NO_ERROR.match(each.text) and self._may_tell(each)
+        ]
+
+    def _may_tell(self, message: Message) -> bool:
+        """What somebody complains of before the engine is not why that failed, unless it is what
+        the command's own failure came from."""
+        process = self.evidence.process_of(message.segment)
+        return message.stage is not Stage.CLIENT or not process.ended or process.id in self._clients
+
+    @cached_property
+    def _clients(self) -> set[int]:
+        """The command's first process, and those whose failure became its own."""
+        started = (
+            each for each in self.evidence.trace.processes.values() if not each.found_running
+        )
+        return {one.id for root in list(started)[:1] for one in find_origin(self.evidence, root)}
+
+    @cached_property
+    def denied(self) -> list[Case]:
+        """Denials in the line of processes that failed, and in others below it that failed too."""
+        line = {each.id for each in self.chain}
+        return [
+            each
+            for each in self.denials.all
+            if each.stage is Stage.PROGRAM
+            and (each.process.id in line or (failed(each.process) and self._is_below(each.process)))
+        ]
+
+    def _is_below(self, process: Process) -> bool:
+        """Whether a process comes from the first that failed."""
+        processes = self.evidence.trace.processes
+        above: Process | None = process
+        while above is not None:
+            if self.chain and above.id == self.chain[0].id:
+                return True
+            above = None if above.parent is None else processes.get(above.parent)
+        return False
+
+    @cached_property
+    def inside(self) -> list[Message]:
+        """What the program and hooks said."""
+        return [each for each in self.evidence.messages if each.stage in _INSIDE]
+
+    def failing_calls(self, wanted: Callable[[Seen], bool]) -> list[Seen]:
+        """Calls that the kernel itself failed, the last first."""
+        return [each for each in reversed(self.evidence.failures) if wanted(each)]
+
+
+Cause = Callable[[Subject], Found | None]

@@ -1,0 +1,83 @@
+"""The kernel itself said EPERM or EACCES: a capability, an owner or a mode is missing."""
+
+from __future__ import annotations
+
+from errno import EACCES, EPERM
+
+from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.symptom import Symptom, find_symptom
+
+# capabilities(7)
+_CAPABILITIES = {
+    "CAP_SYS_ADMIN": "mount umount2 pivot_root setns unshare sethostname setdomainname swapon "
+    "swapoff quotactl fsopen fsconfig fsmount move_mount open_tree mount_setattr bpf "
+    "perf_event_open fanotify_init",
+    "CAP_CHOWN": "chown fchown lchown fchownat",
+    "CAP_FOWNER": "chmod fchmod fchmodat utimensat",
+    "CAP_SETUID": "setuid setreuid setresuid setfsuid",
+    "CAP_SETGID": "setgid setregid setresgid setgroups setfsgid",
+    "CAP_MKNOD": "mknod mknodat",
+    "CAP_NET_BIND_SERVICE": "bind",
+    "CAP_NET_RAW": "socket",
+    "CAP_NET_ADMIN": "setsockopt ioctl sendto sendmsg",
+    "CAP_SYS_TIME": "settimeofday clock_settime adjtimex clock_adjtime stime",
+    "CAP_SYS_CHROOT": "chroot",
+    "CAP_SYS_PTRACE": "ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd",
+    "CAP_SYS_NICE": "setpriority sched_setscheduler sched_setattr nice",
+    "CAP_SYS_RESOURCE": "setrlimit prlimit64",
+    "CAP_SYS_MODULE": "init_module finit_module delete_module",
+    "CAP_SYS_BOOT": "reboot kexec_load",
+    "CAP_KILL": "kill tgkill tkill",
+    "CAP_SETPCAP": "capset prctl",
+    "CAP_DAC_READ_SEARCH": "open_by_handle_at",
+    "CAP_SYSLOG": "syslog",
+    "CAP_IPC_LOCK": "mlock mlockall mlock2",
+}
+_BY_CALL = {call: name for name, calls in _CAPABILITIES.items() for call in calls.split()}
+
+
+def find(subject: Subject) -> Found | None:
+    """A call that was made, and that the kernel refused."""
+    symptom = find_symptom(subject)
+    if symptom is None or symptom.errno not in (EPERM, EACCES):
+        return None
+    if not symptom.sure:
+        return _of_words(subject, symptom)
+    capability = _BY_CALL.get(symptom.call, "")
+    if capability and (symptom.errno == EPERM or symptom.call == "bind"):
+        return _found("missing-capability", f"{capability} is missing for {symptom.call}", symptom)
+    return _of_errno(symptom, "")
+
+
+def _of_words(subject: Subject, symptom: Symptom) -> Found | None:
+    """Words alone do not say whose error it was; what comes from elsewhere was not seen at all."""
+    if subject.denials.all:
+        return None
+    line = {each.id for each in subject.chain}
+    seen = subject.failing_calls(
+        lambda each: (
+            each.errno in (EPERM, EACCES)
+            and (not line or subject.evidence.process_of(each.segment).id in line)
+        )
+    )
+    if seen:
+        return _of_errno(symptom, "probably ")
+    words = "no call that failed so was seen, and none was denied"
+    return Found(
+        None,
+        "unknown",
+        f"{symptom.program} tells of an error of which nothing was seen: {symptom.text}",
+        symptom.stage.value,
+        [f"{words}: it may come from elsewhere"],
+    )
+
+
+def _of_errno(symptom: Symptom, how: str) -> Found:
+    if symptom.errno == EACCES:
+        return _found("permissions", f"{how}a file's owner or mode forbids it", symptom)
+    return _found("missing-capability", f"{how}a privilege is missing", symptom)
+
+
+def _found(cause: str, words: str, symptom: Symptom) -> Found:
+    shown = symptom.text or symptom.path or symptom.call
+    return Found(False, cause, f"{words}: {shown}", symptom.stage.value, symptom.evidence)

@@ -1,0 +1,161 @@
+"""What failed when it was not seccomp: the words that were said, and the call behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from seclatch.diagnose.causes.diagnosed_run import Subject
+from seclatch.diagnose.denials.last_calls import gives_up
+from seclatch.diagnose.evidence.run_evidence import Evidence, Message
+from seclatch.diagnose.evidence.sentences import number_in, plain, sounds_like_error, tells_of
+from seclatch.diagnose.evidence.stages_by_name import RUNTIMES
+from seclatch.model import errno
+from seclatch.model.explanation import Denial
+from seclatch.model.stage import Stage
+from seclatch.recording.backends.bpf.detail_events import Seen
+from seclatch.recording.trace.trace import Process
+
+# Shells give the terminal back at their end; where they lead the session the kernel says EPERM.
+_IDLE = {"setpgid", "setsid", "ioctl"}
+
+_STARTING = (Stage.HOOK, Stage.INIT, Stage.FILTERED_INIT, Stage.RUNTIME, Stage.SHIM, Stage.ENGINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """`errno` 0, `call` "" and `path` "" where they are not known. `sure`: a call that failed was
+    found, and not only words about one."""
+
+    stage: Stage
+    program: str
+    text: str = ""
+    errno: int = 0
+    call: str = ""
+    path: str = ""
+
+    @property
+    def sure(self) -> bool:
+        """Whether a call was found."""
+        return bool(self.call)
+
+    @property
+    def evidence(self) -> list[str]:
+        """What there is to show."""
+        found = []
+        if self.call:
+            what = f'("{self.path}")' if self.path else ""
+            code = errno.name(self.errno)
+            found.append(f"the kernel itself answered {code} to {self.call}{what}; no filter did")
+        return found
+
+
+def find_symptom(subject: Subject) -> Symptom | None:
+    """The last thing that failed where the failure began; None if nothing is known."""
+    if not subject.chain:
+        return _before_program(subject)
+    line = list(reversed(subject.chain))
+    ways = (_behind_words, _at_its_end, _words_alone)
+    found = (way(subject, process) for way in ways for process in line)
+    return next((each for each in found if each), None)
+
+
+def _failures(subject: Subject, process: Process) -> list[Seen]:
+    own = subject.evidence.own(process)
+    return [each for each in reversed(subject.evidence.failures) if each.segment in own]
+
+
+def _said(subject: Subject, process: Process) -> list[Message]:
+    own = subject.evidence.own(process)
+    return [each for each in reversed(subject.evidence.messages) if each.segment in own]
+
+
+def _behind_words(subject: Subject, process: Process) -> Symptom | None:
+    evidence = subject.evidence
+    failures = _failures(subject, process)
+    for message in _said(subject, process):
+        if found := _behind(message.text, failures, evidence):
+            return _symptom(evidence, message.text, found, message.stage, message.program)
+    return None
+
+
+def _at_its_end(subject: Subject, process: Process) -> Symptom | None:
+    evidence, last = subject.evidence, process.segments[-1]
+    if subject.denied:
+        return None  # its last failed call is no better reason than a denied one
+    found = _at_the_end(evidence, process, _failures(subject, process))
+    if found is None:
+        return None
+    return _symptom(evidence, "", found, evidence.stage(last), evidence.program(last))
+
+
+def _words_alone(subject: Subject, process: Process) -> Symptom | None:
+    for message in _said(subject, process):
+        number = number_in(message.text)
+        return Symptom(message.stage, message.program, message.text, number)
+    return None
+
+
+def _at_the_end(evidence: Evidence, process: Process, failures: list[Seen]) -> Seen | None:
+    """The failed call after which the process did nothing more for its purpose."""
+    for entry in reversed(evidence.life(process)):
+        if evidence.name(entry).name in _IDLE:
+            continue
+        if entry.result < 0:
+            for seen in failures:
+                if seen.time == entry.time:
+                    return seen
+        if not gives_up(entry, evidence.name(entry).name, True):
+            return None
+    return None
+
+
+def _before_program(subject: Subject) -> Symptom | None:
+    evidence = subject.evidence
+    failures = [
+        each for each in reversed(evidence.failures) if evidence.stage(each.segment) in _STARTING
+    ]
+    messages = list(reversed(subject.outside))
+    for message in messages:
+        if found := _behind(message.text, failures, evidence):
+            stage = evidence.stage(found.segment)
+            return _symptom(evidence, plain(message.text), found, stage, message.program)
+    return _in_words(messages)
+
+
+def _in_words(messages: list[Message]) -> Symptom | None:
+    for message in messages:
+        if number := number_in(message.text):
+            return Symptom(message.stage, message.program, plain(message.text), number)
+    for message in (*(each for each in messages if sounds_like_error(each.text)), *messages):
+        return Symptom(message.stage, message.program, plain(message.text))
+    return None
+
+
+def _symptom(evidence: Evidence, text: str, seen: Seen, stage: Stage, program: str) -> Symptom:
+    name = evidence.name(seen).name
+    return Symptom(stage, program, text, seen.errno, name, seen.text)
+
+
+def _behind(text: str, failures: Sequence[Seen], evidence: Evidence) -> Seen | None:
+    """The failed call that a sentence is about: same error, its path named if possible."""
+    number = number_in(text)
+    same = [each for each in failures if number and tells_of(text, each.errno)]
+    for seen in same:
+        if len(seen.text) > 1 and seen.text in text and seen.text not in RUNTIMES:
+            return seen
+    for seen in same:
+        name = PurePosixPath(seen.text).name
+        if len(name) > 2 and name in text and name not in RUNTIMES:
+            return seen
+    for seen in same:
+        if evidence.name(seen).name in text.split(":", maxsplit=1)[0].split():
+            return seen
+    unnamed = [each for each in same if not each.text]
+    return unnamed[0] if unnamed and number not in (2, 1) else None
+
+
+def explains(denial: Denial, text: str) -> bool:
+    """Whether a sentence says what the caller of a denied call was told."""
+    return bool(denial.errno) and tells_of(text, errno.parse(denial.errno))

@@ -1,0 +1,126 @@
+"""A call's arguments as a person reads them: those that say what it was about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from seclatch.model.constant import CONSTANTS
+
+_MASK = 0xFFFFFFFF
+_AT_FDCWD = 0xFFFFFF9C
+_LONG = 120
+
+# <linux/prctl.h>
+_PRCTL = {
+    1: "PR_SET_PDEATHSIG",
+    3: "PR_GET_DUMPABLE",
+    4: "PR_SET_DUMPABLE",
+    7: "PR_GET_KEEPCAPS",
+    8: "PR_SET_KEEPCAPS",
+    15: "PR_SET_NAME",
+    16: "PR_GET_NAME",
+    22: "PR_SET_SECCOMP",
+    23: "PR_CAPBSET_READ",
+    24: "PR_CAPBSET_DROP",
+    36: "PR_SET_CHILD_SUBREAPER",
+    38: "PR_SET_NO_NEW_PRIVS",
+    39: "PR_GET_NO_NEW_PRIVS",
+    47: "PR_CAP_AMBIENT",
+    0x53564D41: "PR_SET_VMA",
+}
+# <asm-generic/fcntl.h>
+_FCNTL = {
+    0: "F_DUPFD",
+    1: "F_GETFD",
+    2: "F_SETFD",
+    3: "F_GETFL",
+    4: "F_SETFL",
+    6: "F_SETLK",
+    1030: "F_DUPFD_CLOEXEC",
+}
+_OPEN = ((0x40, "O_CREAT"), (0x200, "O_TRUNC"), (0x400, "O_APPEND"), (0x80000, "O_CLOEXEC"))
+_ACCESS = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")
+
+Shower = Callable[[tuple[int, ...]], list[str]]
+
+
+def show_arguments(name: str, args: tuple[int, ...], text: str) -> list[str]:
+    """The words between a call's brackets; the path in quotes, where it could be read."""
+    if name in _SHOWN:
+        return _SHOWN[name](args)
+    path = [_quote(text)] if text else []
+    if name in ("openat", "open"):
+        return [*path, _open_flags(args[2 if name == "openat" else 1])]
+    if path:
+        return path
+    if name in _NOTHING:
+        return []
+    return [_number(each) for each in args[: _COUNTS.get(name, 1)]]
+
+
+def _quote(text: str) -> str:
+    shown = text if len(text) <= _LONG else text[:_LONG] + "…"
+    return f'"{shown}"'
+
+
+def _number(value: int) -> str:
+    low = value & _MASK
+    if low == _AT_FDCWD:
+        return "AT_FDCWD"
+    if low > 0xFFFF0000 and value >> 32 in (0, _MASK):
+        return str(low - (1 << 32))
+    return str(value) if value < 1 << 16 else hex(value)
+
+
+def _named(table: dict[int, str], value: int) -> str:
+    return table.get(value & _MASK, _number(value & _MASK))
+
+
+def _flags(prefix: str, value: int) -> str:
+    names = [name for name, bit in CONSTANTS.items() if name.startswith(prefix) and value & bit]
+    return "|".join(names) or hex(value & _MASK)
+
+
+def _open_flags(value: int) -> str:
+    return "|".join([_ACCESS[value & 3], *(name for bit, name in _OPEN if value & bit)])
+
+
+def _family(value: int) -> str:
+    for name, number in CONSTANTS.items():
+        if name.startswith("AF_") and number == value:
+            return name
+    return str(value & _MASK)
+
+
+_SHOWN: dict[str, Shower] = {
+    "prctl": lambda a: [_named(_PRCTL, a[0]), _number(a[1])],
+    "fcntl": lambda a: [_number(a[0]), _named(_FCNTL, a[1])],
+    "socket": lambda a: [_family(a[0]), _number(a[1] & 0xF), _number(a[2])],
+    "socketpair": lambda a: [_family(a[0]), _number(a[1] & 0xF), _number(a[2])],
+    "clone": lambda a: [_flags("CLONE_", a[0])],
+    "unshare": lambda a: [_flags("CLONE_", a[0])],
+    "setns": lambda a: [_number(a[0]), _flags("CLONE_", a[1])],
+    "personality": lambda a: [hex(a[0])],
+    "ioctl": lambda a: [_number(a[0]), hex(a[1] & _MASK)],
+    "kill": lambda a: [_number(a[0]), _number(a[1])],
+    "close_range": lambda a: [_number(a[0]), _number(a[1]), _number(a[2])],
+}
+_COUNTS = {
+    "setresuid": 3,
+    "setresgid": 3,
+    "fchown": 3,
+    "dup3": 3,
+    "dup2": 2,
+    "tgkill": 3,
+    "setpriority": 3,
+    "epoll_ctl": 3,
+    "fchmod": 2,
+    "setreuid": 2,
+    "bpf": 1,
+}
+# Pointers and nothing else: they tell nobody anything.
+_NOTHING_TEXT = """
+capget capset getpid getppid gettid getuid geteuid getgid getegid clone3 rseq set_robust_list
+rt_sigreturn execve uname sysinfo set_tid_address brk mmap fork vfork getcwd pause
+"""
+_NOTHING = frozenset(_NOTHING_TEXT.split())

@@ -1,0 +1,96 @@
+"""Which denial a process ended over, by its last calls and its last words."""
+
+from __future__ import annotations
+
+import signal
+
+from seclatch.diagnose.denials.last_calls import (
+    ends_silently,
+    find_fatal,
+    find_trapped,
+    is_decisive,
+)
+from seclatch.diagnose.denials.stderr_writes import BUFFERED, count_elsewhere
+from seclatch.diagnose.evidence.run_evidence import Evidence, ended_by, failed
+from seclatch.diagnose.evidence.sentences import number_in, tells_of
+from seclatch.recording.backends.bpf.detail_events import Last, Mark, Seen
+from seclatch.recording.trace.trace import Process
+
+
+class Fatals:
+    """Finds them, once for each process."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._found: dict[int, Last | None] = {}
+
+    def includes(self, seen: Seen, process: Process) -> bool:
+        """Whether a process ended over a denial."""
+        if seen.mode & Mark.KILLED:
+            return True
+        if process.id not in self._found:
+            self._found[process.id] = self._find_fatal(process)
+        fatal = self._found[process.id]
+        return fatal is not None and fatal.time == seen.time
+
+    def _find_fatal(self, process: Process) -> Last | None:
+        evidence = self._evidence
+        session = evidence.session_of(process.segments[-1])
+        entered = process.id == evidence.process_of(session.entry).id if session else False
+        if entered and session and not evidence.started(session):
+            life = evidence.bound_life(process)
+            certain = self._trapped(process, life) or find_fatal(life, evidence.name)
+            return certain or self._last_resort(life)
+        if not failed(process):
+            return None
+        life = evidence.life(process)
+        trapped = self._trapped(process, life)
+        return trapped or self._told(process, life)
+
+    def _last_resort(self, life: list[Last]) -> Last | None:
+        """Of an init that did more before it ended (crun formats a date for its log): the denied
+        exec, or the last denial whose very error was told and which nothing else gave."""
+        evidence = self._evidence
+        refused = [each for each in life if each.refused]
+        execs = [each for each in refused if evidence.name(each).name in ("execve", "execveat")]
+        if execs:
+            return execs[-1]
+        for each in reversed(refused):
+            told = any(
+                each.time < message.time and tells_of(message.text, -each.result)
+                for message in evidence.messages
+            )
+            others = [one for one in life if one.result == each.result and not one.refused]
+            if told and each.result < 0 and not others:
+                return each
+        return None
+
+    def _trapped(self, process: Process, life: list[Last]) -> Last | None:
+        return find_trapped(life) if ended_by(process) == signal.SIGSYS else None
+
+    def _told(self, process: Process, life: list[Last]) -> Last | None:
+        """What it was denied last, if that is what it told of, or if it ended at once."""
+        for loosely in (False, True):
+            found = find_fatal(life, self._evidence.name, loosely=loosely)
+            if found and (found.mode & Mark.KILLED or self._fits(process, life, found, loosely)):
+                return found
+        return None
+
+    def _fits(self, process: Process, life: list[Last], fatal: Last, loosely: bool) -> bool:
+        """What the program said at its end must be about this error, or of none. A program that
+        prints goes on, but for what a buffer had; one that aborts may do so of its own accord."""
+        evidence, name = self._evidence, self._evidence.name
+        said = _said_after(evidence, process, fatal.time)
+        written = count_elsewhere(evidence, process, fatal.time)
+        if number_in(said):
+            return tells_of(said, -fatal.result) and written <= BUFFERED
+        if loosely or written or ended_by(process) is not None or not is_decisive(fatal, name):
+            return False
+        return bool(said) or ends_silently(life, fatal, name)
+
+
+def _said_after(evidence: Evidence, process: Process, time: int) -> str:
+    """The last words of a process after some time."""
+    own = evidence.own(process)
+    said = [each.text for each in evidence.messages if each.segment in own and each.time > time]
+    return said[-1] if said else ""

@@ -1,0 +1,139 @@
+"""The denials of a run, each with its reason, and which of them a process ended over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from seclatch.diagnose.denials.argument_text import show_arguments
+from seclatch.diagnose.denials.errno_of_cached_filter import meant_errno
+from seclatch.diagnose.denials.fatal_denial import Fatals
+from seclatch.diagnose.evidence.run_evidence import Evidence
+from seclatch.model import errno
+from seclatch.model.action import Action, Kind
+from seclatch.model.explanation import Denial, Rule
+from seclatch.model.stage import Stage
+from seclatch.model.syscall import Syscall
+from seclatch.recording.backends.bpf.detail_events import Mark, Seen
+from seclatch.recording.trace.assign_stages import Session
+from seclatch.recording.trace.trace import Process
+
+if TYPE_CHECKING:
+    from seclatch.diagnose.denials.matching_rule import Judge
+
+_SIGNALLED = {Kind.KILL_PROCESS, Kind.KILL_THREAD, Kind.TRAP}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One denial with what it belongs to. `meant`: the errno that the profile has for it, if the
+    caller was told another (0 if not); `held`: the caller's capabilities, as Facts has them."""
+
+    denial: Denial
+    seen: Seen
+    syscall: Syscall
+    stage: Stage
+    process: Process
+    session: Session | None
+    meant: int = 0
+    held: tuple[int, ...] = ()
+
+
+class Denials:
+    """Finds them once; `origin` is what to call the profile, "" for where it was found."""
+
+    def __init__(self, evidence: Evidence, origin: str = "") -> None:
+        self._evidence = evidence
+        self._origin = origin
+        self._judges: dict[int, Judge | None] = {}
+        self._fatals = Fatals(evidence)
+
+    @cached_property
+    def all(self) -> list[Case]:
+        """In order of time; equal ones of one process and stage are one, counted."""
+        groups: dict[tuple[object, ...], list[Seen]] = {}
+        for seen in self._evidence.refusals:
+            call = self._evidence.name(seen)
+            shown = tuple(show_arguments(call.name, seen.args, seen.text))
+            killed = bool(seen.mode & Mark.KILLED)
+            segment = self._evidence.trace.segments[seen.segment]
+            stage = self._evidence.stage(seen.segment)
+            key = (segment.process, stage, call, shown, seen.errno, killed)
+            groups.setdefault(key, []).append(seen)
+        return [self._case(group) for group in groups.values()]
+
+    def fatal(self, stage: Stage | None = None) -> Iterator[Case]:
+        """Those that a process ended over."""
+        for case in self.all:
+            if case.denial.fatal and stage in (None, case.stage):
+                yield case
+
+    def judge_of(self, session: Session | None) -> Judge | None:
+        """Who knows the profile of a session's container."""
+        if session is None:
+            return None
+        if session.entry not in self._judges:
+            from seclatch.diagnose.denials.matching_rule import judge
+
+            container = self._evidence.container(session)
+            profile = container.profile if container else None
+            runtime = self._evidence.runtime(session)
+            self._judges[session.entry] = judge(profile, runtime, self._evidence.native)
+        return self._judges[session.entry]
+
+    def _case(self, group: list[Seen]) -> Case:
+        first, evidence = group[0], self._evidence
+        session = evidence.session_of(first.segment)
+        process = evidence.process_of(first.segment)
+        call = evidence.name(first)
+        stage = evidence.stage(first.segment)
+        rule, ruled = self._rule(first, call, session)
+        signalled = first.mode & (Mark.KILLED | Mark.SIGSYS) or (ruled and ruled.kind in _SIGNALLED)
+        code = "" if signalled or not first.errno else errno.name(first.errno)
+        meant = meant_errno(evidence, first, ruled, session) if ruled and not signalled else 0
+        if meant:
+            words = (
+                f"{rule.text}, which says {errno.name(meant)}: an earlier filter of crun's cache"
+            )
+            rule = msgspec.structs.replace(rule, text=words)
+        denial = Denial(
+            syscall=str(call),
+            number=call.number,
+            arch=call.arch.title,
+            arguments=show_arguments(call.name, first.args, first.text),
+            action=str(ruled or ""),
+            errno=code,
+            signal="SIGSYS" if signalled else "",
+            count=len(group),
+            time=round((first.time - self._began) / 1e9, 6),
+            pid=process.pid,
+            program=evidence.program(first.segment),
+            stage=stage.value,
+            session="" if session is None else "exec" if session.joined else "start",
+            fatal=any(self._fatals.includes(each, process) for each in group),
+            rule=rule,
+        )
+        held = evidence.trace.segments[first.segment].facts.capabilities
+        return Case(denial, first, call, stage, process, session, meant, held)
+
+    @cached_property
+    def _began(self) -> int:
+        return min((each.time for each in self._evidence.trace.segments.values()), default=0)
+
+    def _rule(
+        self, seen: Seen, call: Syscall, session: Session | None
+    ) -> tuple[Rule, Action | None]:
+        found = self.judge_of(session)
+        container = self._evidence.container(session)
+        where = self._origin or (container.source if container else "")
+        ruling = found.rule(call, seen.args) if found else None
+        if ruling is None or ruling.action.kind.executes:
+            # Not this profile's doing: a filter that the program loaded itself, or a stranger's.
+            words = "a filter that is not the container's" if ruling else "a profile not known here"
+            return Rule(by="unknown", text=words), None
+        rule = Rule(by=ruling.by, text=ruling.words, index=ruling.rule, profile=where)
+        return rule, ruling.action

@@ -1,0 +1,92 @@
+"""Which rule of a profile answers a call: asked of the very filter that the runtime makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from seclatch.errors import SeclatchError
+from seclatch.filter.simulate import simulate
+from seclatch.model.action import ENOSYS, Action, Kind
+from seclatch.model.arch import Arch
+from seclatch.model.filter import Filter
+from seclatch.model.profile import Profile, spell
+from seclatch.model.rule_match import matching
+from seclatch.model.seccomp_data import Call
+from seclatch.model.syscall import Syscall
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+
+_BAD_ARCH = Kind.KILL_THREAD  # what libseccomp answers to calls of an ABI that was not added
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The action, and why: `by` is `rule`, `default`, `architecture` (the ABI is not among the
+    profile's) or `newer` (runc's ENOSYS for numbers above all that the profile names)."""
+
+    action: Action
+    by: str
+    rule: int | None = None
+    condition: str = ""
+
+    @property
+    def words(self) -> str:
+        """The reason as a person reads it."""
+        if self.by == "rule":
+            return f"rule {self.rule}" + (f" (where {self.condition})" if self.condition else "")
+        if self.by == "architecture":
+            return "the profile does not list its architecture"
+        if self.by == "newer":
+            return "newer than every call the profile names, for which runc answers ENOSYS"
+        return "the default action"
+
+
+@dataclass
+class Judge:
+    """One profile as one runtime reads it. Raises SeclatchError where the runtime would refuse."""
+
+    profile: Profile
+    runtime: str
+    native: Arch
+
+    @cached_property
+    def program(self) -> Filter:
+        """The filter that the runtime loads."""
+        runtime = Runtime.RUNC if self.runtime == "runc" else Runtime.CRUN
+        code = compile_profile(self.profile, runtime=runtime, native=self.native).code
+        return Filter.from_bytes(code, "little" if self.native.little else "big")
+
+    @cached_property
+    def arches(self) -> tuple[Arch, ...]:
+        """The ABIs that the filter serves."""
+        return tuple(dict.fromkeys((self.native, *self.profile.architectures)))
+
+    def rule(self, syscall: Syscall, args: tuple[int, ...]) -> Ruling:
+        """Answer what happens to a call, and why."""
+        call = Call(syscall.arch.audit, syscall.number, args)
+        action = simulate(self.program, call).action
+        if syscall.arch not in self.arches:
+            return Ruling(action, "architecture")
+        for index, rule in matching(self.profile, syscall, args):
+            if rule.effect == action:
+                return Ruling(action, "rule", index, spell(rule.args))
+        default = self.profile.default
+        if action != default and action == Action(Kind.ERRNO, ENOSYS):
+            return Ruling(action, "newer")
+        return Ruling(action, "default")
+
+    def denies(self, syscall: Syscall, args: tuple[int, ...]) -> bool:
+        """Whether the call is not made."""
+        return not self.rule(syscall, args).action.kind.executes
+
+
+def judge(profile: Profile | None, runtime: str, native: Arch) -> Judge | None:
+    """A judge, if the profile can be had and compiled here."""
+    if profile is None or profile.conditional or not profile.default_action:
+        return None
+    found = Judge(profile, runtime, native)
+    try:
+        _ = found.program
+    except SeclatchError:
+        return None
+    return found

@@ -1,0 +1,29 @@
+"""What a process wrote elsewhere than to standard error: that is to work, not to complain."""
+
+from __future__ import annotations
+
+from seclatch.diagnose.evidence.run_evidence import Evidence
+from seclatch.recording.backends.bpf.detail_events import MAX_SAID
+from seclatch.recording.trace.trace import Process
+
+BUFFERED = 1
+"""Writes at a process' end of what it printed before: they say nothing of its having gone on."""
+
+
+def count_elsewhere(evidence: Evidence, process: Process, since: int) -> int:
+    """How often it did so after some time, among its last calls.
+
+    `echo … >&2` writes to 1, with 2 in its place. Who complained more often than is kept (a
+    program in Go, of each of its stacks) is not counted.
+    """
+    written, moved = 0, False
+    for each in evidence.life(process):
+        if each.time > since:
+            name = evidence.name(each).name
+            moved ^= name in ("dup2", "dup3")
+            written += name in ("write", "writev") and each.result >= 0 and not moved
+    lines = [evidence.sights.said.get(each, ()) for each in evidence.own(process)]
+    if any(len(each) >= MAX_SAID for each in lines):
+        return 0
+    told = sum(time > since for each in lines for time, _ in each)
+    return max(0, written - told)

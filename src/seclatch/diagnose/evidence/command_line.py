@@ -1,0 +1,148 @@
+"""The user's command line as it would be with the latch, or with no_new_privs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from seclatch.diagnose.evidence.container_bundles import option_values
+
+_FRONTS = "/usr/local/lib/seclatch"
+_ENGINES = {"docker": "docker", "podman": "podman", "nerdctl": "containerd", "ctr": "containerd"}
+_STARTS = ("run", "create")
+# What follows is of a container that is there, or a program's own.
+_OTHERS = ("exec", "start", "restart", "attach", "wait", "logs", "build", "compose", "kube", "play")
+_WITH_PROFILE = ("docker", "podman", "nerdctl")
+_OWN = ("", "builtin")
+# The options by which clients are given a profile.
+_PROFILES = {
+    **dict.fromkeys(_WITH_PROFILE, ("--security-opt",)),
+    "ctr": ("--seccomp-profile",),
+    "seclatch": ("--profile",),
+}
+_ANY = tuple(dict.fromkeys(option for options in _PROFILES.values() for option in options))
+
+
+def find_client(command: Sequence[str]) -> tuple[int, str]:
+    """Where in a command line the client's name is (it may be wrapped), and the name; (-1, "")."""
+    for index, word in enumerate(command):
+        name = PurePosixPath(word).name
+        if name in (*_ENGINES, "runc", "crun", "seclatch"):
+            return index, name
+    return -1, ""
+
+
+def with_latch(command: Sequence[str], runtime: str) -> list[str]:
+    """The command under the latch; [] where it is not known how to say that."""
+    words = list(command)
+    at, client = find_client(words)
+    if client in ("runc", "crun"):
+        words[at] = f"seclatch-{client}"
+        return words
+    if client == "seclatch":
+        return [word for word in words if word != "--plain"] if "--plain" in words else []
+    verb = _verb(words, at)
+    places = {"docker": verb + 1, "podman": at + 1, "ctr": verb + 1}
+    if verb < 0 or client not in places:
+        return []
+    option, value = "--runtime", "seclatch"
+    if client == "ctr":
+        option, value = "--runc-binary", f"{_FRONTS}/containerd/{runtime}"
+    return _with_option(words, places[client], option, value)
+
+
+def with_no_new_privs(command: Sequence[str]) -> list[str]:
+    """The command with no_new_privs; [] where it is not known how to say that."""
+    words = list(command)
+    at, client = find_client(words)
+    verb = _verb(words, at)
+    if verb < 0:
+        return []
+    if client in _WITH_PROFILE:
+        return [*words[: verb + 1], "--security-opt", "no-new-privileges", *words[verb + 1 :]]
+    if client == "seclatch":
+        return [*words[: verb + 1], "--no-new-privs", *words[verb + 1 :]]
+    if client == "ctr" and "--allow-new-privs" in words:
+        return [word for word in words if word != "--allow-new-privs"]
+    return []
+
+
+def with_capability(command: Sequence[str], name: str) -> list[str]:
+    """The command with a capability more; [] where it is not known how to say that."""
+    words = list(command)
+    at, client = find_client(words)
+    verb = _verb(words, at)
+    if verb < 0 or client not in (*_ENGINES, "seclatch"):
+        return []
+    value = name if client == "ctr" else name.removeprefix("CAP_")
+    return [*words[: verb + 1], "--cap-add", value, *words[verb + 1 :]]
+
+
+def has_own_profile(command: Sequence[str]) -> bool:
+    """Whether the engine's own profile is in force: the client has one, and no other is given. Of a
+    container that was made before (`docker exec`) its command line does not tell."""
+    at, client = find_client(command)
+    made = _verb(command, at) >= 0
+    return made and client in _WITH_PROFILE and given_profile(command) in _OWN
+
+
+def needed_install(command: Sequence[str]) -> str:
+    """The engine for which the latch is not installed yet, "" where it is or none is needed."""
+    engine = _ENGINES.get(find_client(command)[1], "")
+    return "" if not engine or Path(_FRONTS, engine).is_dir() else engine
+
+
+def given_profile(command: Sequence[str]) -> str:
+    """The profile that the command line names, "" for the engine's own. Of a known client by its
+    own option alone: the image's program may have one of the same name."""
+    client = find_client(command)[1]
+    options = _PROFILES.get(client, _ANY)
+    for index, word in enumerate(command):
+        following = command[index + 1] if index + 1 < len(command) else ""
+        option, joined, value = word.partition("=")
+        if option not in options:
+            continue
+        named = value if joined else following
+        if option != "--security-opt":
+            return named
+        if named.startswith("seccomp="):
+            return named.partition("=")[2]
+    return ""
+
+
+def given_bundle(command: Sequence[str]) -> str:
+    """The configuration of the bundle that a runtime is told of, in which the profile is; "" where
+    it is no runtime's command."""
+    at, client = find_client(command)
+    if client not in ("runc", "crun") or not {"run", "create"} & set(command[at:]):
+        return ""
+    words = tuple(command[at:])
+    named = [*option_values(words, "--bundle"), *option_values(words, "-b")]
+    return str(PurePosixPath(named[-1] if named else ".", "config.json"))
+
+
+def name_profile(command: Sequence[str]) -> str:
+    """What to call the profile that a start by this command gets; "" where only its bundle says."""
+    given, client = given_profile(command), find_client(command)[1]
+    default = client in _WITH_PROFILE and _verb(command, 0) >= 0
+    return given or (f"{client}'s own default profile" if default else "")
+
+
+def _verb(words: Sequence[str], at: int) -> int:
+    """Where it says that a container is made; -1 if it does not."""
+    for index in range(max(at, 0) + 1, len(words)):
+        if words[index] in _STARTS:
+            return index
+        if words[index] in _OTHERS:
+            break
+    return -1
+
+
+def _with_option(words: list[str], at: int, option: str, value: str) -> list[str]:
+    """Put an option at a place, instead of where it stands already."""
+    for index, word in enumerate(words[:-1]):
+        if word == option:
+            return [*words[: index + 1], value, *words[index + 2 :]]
+        if word.startswith(f"{option}="):
+            return [*words[:index], f"{option}={value}", *words[index + 1 :]]
+    return [*words[:at], option, value, *words[at:]]

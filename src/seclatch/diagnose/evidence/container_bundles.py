@@ -1,0 +1,187 @@
+"""Which profile a container got: from its bundle, read while the runtime is at work.
+
+Engines remove a bundle as soon as its container has failed, so it is read when the runtime is seen
+to start. Everything here is a stranger's file: bounded in size, never trusted to be what it should.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from seclatch.errors import SeclatchError
+from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.trace import Process, Segment, Trace
+
+if TYPE_CHECKING:
+    from seclatch.model.profile import Profile
+
+_VERBS = {"create", "run", "exec", "start", "restore"}
+_MAX = 8 << 20
+_STATES = ("/run/runc", "/run/crun")
+
+
+@dataclass(frozen=True)
+class Container:
+    """What a runtime was told; `source` names where it was found, `seccomp` is the profile as it
+    stands there."""
+
+    source: str
+    seccomp: object = None
+    no_new_privileges: bool = False
+    user: tuple[int, int] = (0, 0)
+
+    @cached_property
+    def profile(self) -> Profile | None:
+        """The profile; None where there is none or it cannot be read. Read when it is asked for: a
+        bundle is found while the runtime is at work."""
+        if not isinstance(self.seccomp, dict):
+            return None
+        from seclatch.profile.parse.load_profile import parse
+
+        try:
+            return parse(json.dumps(self.seccomp), self.source)
+        except (SeclatchError, RecursionError):
+            return None
+
+
+class Bundles:
+    """Watches a trace and keeps the configuration of each runtime call, by segment."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, Container] = {}
+        self._looked = 0
+
+    def watch(self, trace: Trace) -> None:
+        """Look at what is new: cheap when nothing is."""
+        new = len(trace.segments) - self._looked
+        for number in list(islice(reversed(trace.segments), new)):
+            segment = trace.segments[number]
+            if segment.kind == Kind.EXEC and (_is_keeper(segment) or _starts(segment)):
+                pids = list(_line(trace, trace.processes[segment.process]))
+                if container := _read(segment, pids):
+                    self.found[number] = container
+        self._looked += new
+
+
+def _starts(segment: Segment) -> bool:
+    return bool(_VERBS & set(segment.argv[1:]))
+
+
+def _is_keeper(segment: Segment) -> bool:
+    """containerd's shim works in the bundle, conmon is told of it: both well before the runtime,
+    which a fast one's bundle may not outlive."""
+    return PurePosixPath(segment.file).name.startswith(("containerd-shim", "conmon"))
+
+
+def _line(trace: Trace, process: Process) -> Iterator[int]:
+    """A process and those it comes from: one of them lives long enough to be looked through."""
+    at: Process | None = process
+    while at is not None:
+        yield at.pid
+        at = None if at.parent is None else trace.processes.get(at.parent)
+
+
+def _read(segment: Segment, pids: list[int]) -> Container | None:
+    for path in _candidates(segment, pids):
+        config = _load(path)
+        if isinstance(config, dict) and "process" in config:
+            return describe(config, _outside(path))
+    return None
+
+
+def _load(path: Path) -> Any:
+    """A file's JSON; None where there is none, or where it is no regular file of sane size."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not block
+        with os.fdopen(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return None
+            content = file.read(_MAX + 1)
+        return json.loads(content) if len(content) <= _MAX else None
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _candidates(segment: Segment, pids: list[int]) -> Iterator[Path]:
+    """Where the configuration may be, seen through the roots of those that were to find it."""
+    argv = segment.argv
+    roots = [*(Path(f"/proc/{pid}/root") for pid in pids), Path("/")]
+    named = [*option_values(argv, "--bundle"), *option_values(argv, "-b")]
+    for bundle in named:
+        if bundle.startswith("/"):
+            yield from (root / bundle.lstrip("/") / "config.json" for root in roots)
+        else:
+            yield from (Path(f"/proc/{pid}/cwd") / bundle / "config.json" for pid in pids)
+    if {"exec", "start"} & set(argv):
+        for root in roots:
+            yield from _of_running(argv, root)
+    if not named and (_is_keeper(segment) or {"run", "create"} & set(argv)):
+        yield from (Path(f"/proc/{pid}/cwd/config.json") for pid in pids)
+
+
+def _of_running(argv: tuple[str, ...], root: Path) -> Iterator[Path]:
+    """The bundle of a container that is there already: its state says where."""
+    verb = next(n for n, word in enumerate(argv) if word in ("exec", "start"))
+    for place in (*option_values(argv, "--root"), *_STATES):
+        for word in argv[verb + 1 :]:
+            if not word or "/" in word or word.startswith("-"):
+                continue
+            state = root / place.lstrip("/") / word
+            yield state / "config.json"  # crun's copy
+            if bundle := _bundle_of(state / "state.json"):  # runc's
+                yield root / bundle.lstrip("/") / "config.json"
+
+
+def _bundle_of(state: Path) -> str | None:
+    found = _load(state)
+    labels = _table(found, "config").get("labels") if isinstance(found, dict) else None
+    for each in labels if isinstance(labels, list) else []:
+        if str(each).startswith("bundle="):
+            return str(each).removeprefix("bundle=")
+    return None
+
+
+def option_values(argv: tuple[str, ...], option: str) -> list[str]:
+    """What a command line gives an option, `--option X` or `--option=X`, each time."""
+    values = [argv[n + 1] for n, word in enumerate(argv[:-1]) if word == option]
+    long = f"{option}="
+    return values + [word.removeprefix(long) for word in argv if word.startswith(long)]
+
+
+def _outside(path: Path) -> str:
+    """The path as the runtime has it."""
+    parts = PurePosixPath(path).parts
+    if parts[:2] == ("/", "proc") and len(parts) > 4 and parts[3] == "root":
+        return "/" + "/".join(parts[4:])
+    if parts[:2] == ("/", "proc") and len(parts) > 4 and parts[3] == "cwd":
+        return os.path.normpath("/".join(parts[4:]))
+    return str(path)
+
+
+def describe(config: dict[str, Any], source: str) -> Container:
+    """Take from a config.json what matters here."""
+    process = _table(config, "process")
+    user = _table(process, "user")
+    return Container(
+        source,
+        _table(config, "linux").get("seccomp"),
+        process.get("noNewPrivileges") is True,
+        (_number(user.get("uid")), _number(user.get("gid"))),
+    )
+
+
+def _table(holder: dict[str, Any], key: str) -> dict[str, Any]:
+    value = holder.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and 0 <= value < 1 << 32 else 0

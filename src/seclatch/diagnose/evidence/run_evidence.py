@@ -1,0 +1,241 @@
+"""What is known of a run: the trace with its stages, single calls, messages, and the profiles."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePosixPath
+
+from seclatch.diagnose.evidence.container_bundles import Bundles, Container
+from seclatch.model.arch import Arch
+from seclatch.model.stage import Stage
+from seclatch.model.syscall import Syscall, table
+from seclatch.recording.backends.bpf.detail_events import Last, Mark, Seen, Sights, What
+from seclatch.recording.trace.assign_stages import Session, Staging, lineage
+from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.syscall_names import name_call
+from seclatch.recording.trace.trace import Process, Segment, Trace
+
+_NO_NUMBER = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A line that somebody wrote to standard error."""
+
+    time: int
+    segment: int
+    stage: Stage
+    program: str
+    text: str
+
+
+@dataclass
+class Evidence:
+    """One run. `trace` holds nothing foreign; `status` is the command's exit status; `engines`: the
+    daemons that were followed, by the names of their programs."""
+
+    command: tuple[str, ...]
+    status: int
+    trace: Trace
+    staging: Staging
+    sights: Sights
+    bundles: Bundles = field(default_factory=Bundles)
+    engines: frozenset[str] = frozenset()
+
+    @cached_property
+    def native(self) -> Arch:
+        """This machine's ABI."""
+        return Arch.native()
+
+    def stage(self, segment: int) -> Stage:
+        """Whose code runs in a segment."""
+        return self.staging.stages[segment]
+
+    def name(self, seen: Seen | Last) -> Syscall:
+        """The call by its name."""
+        return name_seen(self.native, seen)
+
+    def process_of(self, segment: int) -> Process:
+        """The process that a segment belongs to."""
+        return self.trace.processes[self.trace.segments[segment].process]
+
+    @cached_property
+    def calls(self) -> list[Seen]:
+        """Single calls of the command's own processes, in order of time."""
+        kept = (each for each in self.sights.calls if each.segment in self.trace.segments)
+        return sorted(kept, key=lambda each: each.time)
+
+    @cached_property
+    def refusals(self) -> list[Seen]:
+        """Calls that seccomp answered."""
+        return [each for each in self.calls if each.what is What.REFUSED]
+
+    @cached_property
+    def missed(self) -> int:
+        """How many kinds of denials were counted of which no single call was seen."""
+        seen = {(each.segment, each.number) for each in self.refusals}
+        return len(
+            {
+                (segment.id, number)
+                for segment in self.trace.segments.values()
+                for _, number, _ in segment.denied
+                if (segment.id, number) not in seen
+            }
+        )
+
+    @cached_property
+    def failures(self) -> list[Seen]:
+        """Calls that the kernel itself failed."""
+        return [each for each in self.calls if each.what is What.FAILED]
+
+    @cached_property
+    def messages(self) -> list[Message]:
+        """What was said on standard error, whole lines in order, by everybody but daemons: those
+        log what they do for others too."""
+        pieces = sorted(
+            (time, segment, text)
+            for segment, lines in self.sights.said.items()
+            if segment in self.trace.segments and not self.process_of(segment).found_running
+            for time, text in lines
+        )
+        return list(_join(pieces, self))
+
+    def image(self, segment: int) -> Segment:
+        """The segment in which the program was exec'd that runs in this one."""
+        at = self.trace.segments[segment]
+        while at.kind not in (Kind.EXEC, Kind.ROOT, Kind.FOUND):
+            before = self.trace.segments.get(at.parent)
+            if before is None:
+                break
+            at = before
+        return at
+
+    def program(self, segment: int) -> str:
+        """What runs there, in one word: the name it was called by, or the file's."""
+        stage = self.stage(segment)
+        session = self.session_of(segment)
+        if stage in (Stage.INIT, Stage.FILTERED_INIT) and session:
+            return f"{self.runtime(session)} init"
+        image = self.image(segment)
+        word = image.argv[0] if image.argv else image.file
+        return PurePosixPath(word or image.facts.comm).name or image.facts.comm
+
+    def session_of(self, segment: int) -> Session | None:
+        """The entering of a container that a segment belongs to."""
+        number = self.staging.session_of.get(segment)
+        return None if number is None else self.staging.sessions[number]
+
+    def runtime(self, session: Session) -> str:
+        """The base name of a session's runtime."""
+        return PurePosixPath(self.trace.segments[session.runtime].file).name
+
+    def container(self, session: Session | None) -> Container | None:
+        """What the runtime of a session was told; an exec session has its container's profile."""
+        if session is None:
+            return None
+        for each in lineage(self.trace, self.trace.segments[session.runtime]):
+            if found := self.bundles.found.get(each.id):
+                return found
+        for other in self.staging.sessions:
+            if other.container == session.container and other is not session:
+                found = self.bundles.found.get(other.runtime)
+                if found:
+                    return found
+        return None
+
+    def started(self, session: Session) -> bool:
+        """Whether the session's program was exec'd."""
+        process = self.trace.segments[session.entry].process
+        return any(
+            self.stage(each) is Stage.PROGRAM for each in self.trace.processes[process].segments
+        )
+
+    def life(self, process: Process) -> list[Last]:
+        """The last calls of a process' last program, oldest first."""
+        flights = (self.sights.flight(each) for each in self.own(process))
+        return sorted((each for some in flights for each in some), key=lambda each: each.time)
+
+    def own(self, process: Process) -> set[int]:
+        """The segments of a process' last program: what it was before its exec is not its own."""
+        segments = process.segments
+        execs = [
+            n for n, each in enumerate(segments) if self.trace.segments[each].kind == Kind.EXEC
+        ]
+        return set(segments[execs[-1] :] if execs else segments)
+
+    def bound_life(self, process: Process) -> list[Last]:
+        """What a process did between loading its filter and the exec that never was: all of it, a
+        runtime that crashes writes more than a flight holds."""
+        bound = {each for each in process.segments if self.stage(each) is Stage.FILTERED_INIT}
+        found = {
+            each.time: Last(each.time, each.number, _marks(each), each.result)
+            for each in self.calls
+            if each.segment in bound
+        }
+        for segment in bound:
+            found |= {each.time: each for each in self.sights.flight(segment)}
+        return [found[time] for time in sorted(found)]
+
+    def roots(self) -> Iterator[Process]:
+        """Each session's first process, and the command's own where there is no container."""
+        if not self.staging.sessions and set(self.staging.stages.values()) <= {Stage.PROGRAM}:
+            yield from list(self.trace.processes.values())[:1]
+        for session in self.staging.sessions:
+            yield self.process_of(session.entry)
+
+
+def _marks(seen: Seen) -> Mark:
+    return seen.mode | (Mark.REFUSED if seen.what is What.REFUSED else Mark(0))
+
+
+def name_seen(native: Arch, seen: Seen | Last) -> Syscall:
+    """The call by its name; what rt_sigreturn(2) comes back with is its own number no more."""
+    if seen.number == _NO_NUMBER:
+        return name_call(native, False, table(native).numbers["rt_sigreturn"])
+    return name_call(native, bool(seen.mode & Mark.COMPAT), seen.number)
+
+
+def failed(process: Process) -> bool:
+    """Whether a process ended, and not well."""
+    return bool(process.status)
+
+
+def ended_by(process: Process) -> signal.Signals | None:
+    """The signal that ended a process (`status` is as wait(2) has it)."""
+    number = (process.status or 0) & 0x7F
+    if not number:
+        return None
+    try:
+        return signal.Signals(number)
+    except ValueError:
+        return None
+
+
+def exit_code(process: Process) -> int:
+    """A process' exit status as a shell has it."""
+    status = process.status or 0
+    return 128 + (status & 0x7F) if status & 0x7F else status >> 8
+
+
+def _join(pieces: list[tuple[int, int, str]], evidence: Evidence) -> Iterator[Message]:
+    """Programs write a line in several pieces: one message a line and segment."""
+    open_lines: dict[int, tuple[int, str]] = {}
+    for time, segment, text in pieces:
+        began, line = open_lines.pop(segment, (time, ""))
+        *whole, rest = (line + text).split("\n")
+        for each in whole:
+            if each.strip():
+                yield _message(began, segment, each, evidence)
+        if rest:
+            open_lines[segment] = (began, rest)
+    for segment, (time, line) in open_lines.items():
+        if line.strip():
+            yield _message(time, segment, line, evidence)
+
+
+def _message(time: int, segment: int, text: str, evidence: Evidence) -> Message:
+    stage, program = evidence.stage(segment), evidence.program(segment)
+    return Message(time, segment, stage, program, text.strip())

@@ -1,0 +1,168 @@
+"""What a runtime makes with its filter on, seen in a throwaway container under the latch."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seclatch.diagnose.evidence.run_evidence import name_seen
+from seclatch.errors import SeclatchError
+from seclatch.model.arch import Arch
+from seclatch.model.stage import Stage
+from seclatch.model.syscall import Syscall, table
+from seclatch.recording import record_command
+from seclatch.recording.attribution.attribution import attribute
+from seclatch.recording.backends.bpf.detail_events import Sights
+from seclatch.recording.trace.assign_stages import Staging, assign
+from seclatch.recording.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from seclatch.diagnose.evidence.container_bundles import Container
+
+_SECONDS = 15.0
+QUIETLY = ("/bin/sh", "-c", 'exec "$@" </dev/null >/dev/null 2>&1', "sh")
+"""What runs a command without our terminal and output."""
+
+_PR_SET_SECCOMP = 22
+
+# Under the latch no filter is asked, so any will do for what `exec` makes after loading it; under
+# the given profile the container that it enters might not even live so long.
+_ANY = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [{"names": ["swapon"], "action": "SCMP_ACT_ERRNO"}],
+}
+# `$1` the latch, `$2` the container's name, `$3` options of `exec`, then what starts the container.
+# Its state and control groups are as the mount namespace of `seclatch run` has them.
+_EXEC = """
+latch=$1 name=$2 options=$3; shift 3
+"$@" & run=$!
+within() { nsenter --mount="/proc/$run/ns/mnt" "$latch" "$@"; }
+until within exec $options "$name" /bin/true; do
+    kill -0 $run || exit 1
+    sleep 0.05
+done
+within kill "$name" KILL
+wait
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A call that a runtime made, with its arguments as the filter would see them."""
+
+    syscall: Syscall
+    args: tuple[int, ...]
+
+
+def try_start(runtime: str, container: Container) -> list[Made]:
+    """Start a throwaway container under the latch and see what the runtime makes; [] if it cannot
+    be started here."""
+    if container.profile is None:
+        return []
+    from seclatch.profile.export import oci
+
+    with tempfile.TemporaryDirectory(prefix="seclatch-explain-") as folder:
+        profile = Path(folder) / "profile.json"
+        profile.write_bytes(oci.write(container.profile).text.encode())
+        return _watch(trial_words(runtime, profile, container, latched=True), joined=False)
+
+
+def try_exec(runtime: str, container: Container) -> list[Made]:
+    """The same for a further process in a container that runs."""
+    from seclatch.runtime.find_latch import find_latch
+
+    uid, gid = container.user
+    quiet = "--no-new-privs " if container.no_new_privileges else ""
+    name = f"seclatch-explain-{os.urandom(6).hex()}"
+    with tempfile.TemporaryDirectory(prefix="seclatch-explain-") as folder:
+        profile = Path(folder) / "profile.json"
+        profile.write_text(json.dumps(_ANY))
+        words = (
+            sys.executable,
+            "-m",
+            "seclatch",
+            "run",
+            "--runtime",
+            runtime,
+            "--no-tty",
+            "--profile",
+            str(profile),
+            "--name",
+            name,
+            "--",
+            "/bin/sleep",
+            str(int(_SECONDS)),
+        )
+        options = f"{quiet}--user {uid}:{gid}"
+        try:
+            latch = str(find_latch(runtime))
+        except SeclatchError:
+            return []
+        return _watch(("/bin/sh", "-c", _EXEC, "sh", latch, name, options, *words), joined=True)
+
+
+def trial_words(
+    runtime: str, profile: Path, container: Container, *, latched: bool
+) -> tuple[str, ...]:
+    """The command that starts a throwaway container as like the given one as matters."""
+    uid, gid = container.user
+    return (
+        sys.executable,
+        "-m",
+        "seclatch",
+        "run",
+        "--runtime",
+        runtime,
+        "--profile",
+        str(profile),
+        "--no-tty",
+        *([] if latched else ["--plain"]),
+        *(["--no-new-privs"] if container.no_new_privileges else []),
+        *(["--user", f"{uid}:{gid}"] if (uid, gid) != (0, 0) else []),
+        "--",
+        "/bin/true",
+    )
+
+
+def _watch(words: Sequence[str], *, joined: bool) -> list[Made]:
+    sights = Sights()
+    traces: list[Trace] = []
+    options = record_command.Options(seconds=_SECONDS, sights=sights, watch=traces.append)
+    try:
+        record_command.record((*QUIETLY, *words), options)
+    except (SeclatchError, OSError):
+        return []
+    return list(_under_filter(traces[-1], sights, joined=joined)) if traces else []
+
+
+def _under_filter(trace: Trace, sights: Sights, *, joined: bool) -> Iterator[Made]:
+    """What init made with the filter on; the call that loads it comes back under it already."""
+    native = Arch.native()
+    stages = _stages(assign(attribute(trace)), joined=joined)
+    for seen in sights.calls:
+        if stages.get(seen.segment) is Stage.FILTERED_INIT:
+            call = name_seen(native, seen)
+            loads = call.name == "seccomp" or (
+                call.name == "prctl" and seen.args[0] == _PR_SET_SECCOMP
+            )
+            if not loads and call.name:
+                yield Made(call, seen.args)
+    if Stage.PROGRAM in stages.values():
+        # An exec that succeeds comes back in the program, so it is not among these.
+        yield Made(Syscall(native, table(native).numbers["execve"], "execve"), (0,) * 6)
+
+
+def _stages(staging: Staging, *, joined: bool) -> dict[int, Stage]:
+    """Those of the container's start, or of who joined it."""
+    wanted = {n for n, each in enumerate(staging.sessions) if each.joined == joined}
+    return {
+        segment: stage
+        for segment, stage in staging.stages.items()
+        if staging.session_of.get(segment) in wanted
+    }

@@ -1,0 +1,74 @@
+"""Whether the engine that made the command's container was watched, told by what its client did.
+
+Its daemon cannot be followed from within a pid namespace, nor on another host; and what a client
+asks by TCP is tied to no daemon (`seclatch.recording.attribution.attribution`). What happened there
+is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from seclatch.diagnose.evidence.run_evidence import Evidence
+from seclatch.model.stage import Stage
+from seclatch.model.syscall import table
+from seclatch.recording.client_only import is_told_of_service
+from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.trace import Segment
+
+# Clients, and the daemons that answer them: any of them, if it was followed.
+_DAEMONS = {
+    "docker": {"dockerd"},
+    "docker-compose": {"dockerd"},
+    "ctr": {"containerd"},
+    "nerdctl": {"containerd"},
+    "crictl": {"containerd", "crio"},
+    "kubectl": set[str](),
+    "podman-remote": set[str](),
+}
+_PODMAN_S = b"/libpod/"
+
+
+def find_client_of_unseen(evidence: Evidence) -> Segment | None:
+    """The client of an engine that was asked for something and was not watched; None where a
+    container's start was seen, and where no engine was asked."""
+    if evidence.staging.sessions or any(
+        evidence.stage(segment) is Stage.RUNTIME for segment in evidence.trace.segments
+    ):
+        return None
+    for segment, daemons in _clients(evidence):
+        said = any(evidence.trace.segments[each].said for each in _own(evidence, segment))
+        if _asked(evidence, segment) and not (said and daemons & evidence.engines):
+            return segment
+    return None
+
+
+def _clients(evidence: Evidence) -> Iterator[tuple[Segment, set[str]]]:
+    for segment in evidence.trace.segments.values():
+        if segment.kind != Kind.EXEC:
+            continue
+        for word in (segment.file, *segment.argv[:1]):
+            name = PurePosixPath(word).name
+            if name == "podman" and _is_remote(segment):
+                name = "podman-remote"
+            if name in _DAEMONS:
+                yield segment, _DAEMONS[name]
+                break
+
+
+def _is_remote(segment: Segment) -> bool:
+    """Podman makes containers itself, unless it is told of a service."""
+    return is_told_of_service(segment.argv[1:]) or any(_PODMAN_S in text for text in segment.said)
+
+
+def _own(evidence: Evidence, segment: Segment) -> set[int]:
+    return evidence.own(evidence.process_of(segment.id))
+
+
+def _asked(evidence: Evidence, segment: Segment) -> bool:
+    """Whether a connection was made, or may have been: more were begun than failed."""
+    own, number = _own(evidence, segment), table(evidence.native).numbers["connect"]
+    begun = sum(evidence.trace.segments[each].calls[False, number] for each in own)
+    failed = [each for each in evidence.failures if each.segment in own and each.number == number]
+    return begun > len(failed)

@@ -1,0 +1,43 @@
+"""crun's cache of compiled filters, from which a container may get an earlier profile's.
+
+crun finds a filter again by a checksum of the profile that leaves out a rule's `errnoRet` (measured
+with 1.21). A profile that differs from an earlier one in nothing else gets that one's errnos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from seclatch.diagnose.denials.list_denials import Case
+from seclatch.diagnose.evidence.container_bundles import option_values
+from seclatch.diagnose.evidence.run_evidence import Evidence
+from seclatch.model import errno
+from seclatch.model.explanation import Remedy
+
+
+def find_stale(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Remedy]:
+    """What to do where a caller was told another errno than the profile has."""
+    told = {
+        f"{each.denial.syscall}: {each.denial.errno} instead of {errno.name(each.meant)}": each
+        for each in cases
+        if each.meant
+    }
+    for words, case in list(told.items())[:1]:
+        more = f" and {len(told) - 1} more" if len(told) > 1 else ""
+        yield Remedy(
+            kind="other",
+            text="have crun compile the profile: it found an earlier profile's filter in its "
+            f"cache, which does not tell errnos apart ({words}{more})",
+            command=["rm", "-r", str(_cache(evidence, case) / "seccomp")],
+        )
+
+
+def _cache(evidence: Evidence, case: Case) -> PurePosixPath:
+    """Where this crun keeps it: below its state, which is the user's own for anybody but root."""
+    if case.session is None:
+        return PurePosixPath("/run/crun/.cache")
+    runtime = evidence.trace.segments[case.session.runtime]
+    uid = runtime.facts.uid
+    state = f"/run/user/{uid}/crun" if uid else "/run/crun"
+    return PurePosixPath((option_values(runtime.argv, "--root") or [state])[-1]) / ".cache"

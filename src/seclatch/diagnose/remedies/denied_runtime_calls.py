@@ -1,0 +1,67 @@
+"""All that a runtime makes with its filter on and that a profile denies, at once."""
+
+from __future__ import annotations
+
+from seclatch.diagnose.denials.matching_rule import Judge
+from seclatch.diagnose.evidence.container_bundles import Container
+from seclatch.diagnose.evidence.trial_start import try_exec, try_start
+from seclatch.diagnose.remedies.exposure import opens
+from seclatch.model.explanation import Needed, Needs
+from seclatch.model.syscall import Syscall, table
+from seclatch.profile.checks.runtime_needs import NEEDS
+
+# Measured like NEEDS: the same runtimes with no_new_privs, and their `exec`.
+_QUIET = {
+    "runc": "close epoll_ctl execve fcntl fstatfs futex getdents64 getpid openat "
+    "rt_sigreturn write",
+    "crun": "close close_range execve",
+}
+_EXEC = {
+    "runc": "capget capset chdir close epoll_ctl execve faccessat2 fcntl fstat fstatfs futex "
+    "getcwd getdents64 newfstatat openat prctl read rt_sigreturn setgid setgroups setuid",
+    "crun": "capset close close_range execve fchown ioctl openat prctl read setgroups setresgid "
+    "setresuid statx umask write",
+}
+_QUIET_EXEC = {
+    "runc": "close epoll_ctl execve fcntl fstatfs futex getdents64 openat rt_sigreturn",
+    "crun": "close close_range execve umask write",
+}
+_SOMETIMES = {"futex", "rt_sigreturn"}
+
+
+def find_needs(judge: Judge, container: Container, *, joined: bool) -> Needs:
+    """Answer them, from a start or an exec under the latch where that can be had; else, and for
+    rare calls, from what was measured before."""
+    quiet = container.no_new_privileges
+    made = (try_exec if joined else try_start)(judge.runtime, container)
+    denied = {each.syscall.name for each in made if judge.denies(each.syscall, each.args)}
+    known = _denied(judge, _measured(judge.runtime, quiet=quiet, joined=joined))
+    rare = known & _SOMETIMES - denied
+    names = (denied | rare) if made else known
+    less = _denied(judge, _measured(judge.runtime, quiet=True, joined=joined)) & names
+    return Needs(
+        runtime=judge.runtime,
+        found=("exec" if joined else "trial") if made else "table",
+        calls=[
+            Needed(syscall=name, opens=opens(name), sometimes=name in _SOMETIMES)
+            for name in sorted(names)
+        ],
+        with_no_new_privs=None if quiet else sorted(less),
+    )
+
+
+def _measured(runtime: str, *, quiet: bool, joined: bool) -> list[str]:
+    if joined:
+        return (_QUIET_EXEC if quiet else _EXEC).get(runtime, "").split()
+    return _QUIET.get(runtime, "").split() if quiet else NEEDS.get(runtime, [])
+
+
+def _denied(judge: Judge, names: list[str]) -> set[str]:
+    """Those that the profile does not allow whatever the arguments (zeros here)."""
+    numbers = table(judge.native).numbers
+    return {
+        name
+        for name in names
+        if name in numbers
+        and judge.denies(Syscall(judge.native, numbers[name], name), (0, 0, 0, 0, 0, 0))
+    }

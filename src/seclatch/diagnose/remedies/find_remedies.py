@@ -1,0 +1,187 @@
+"""What to do about a cause: ready to paste where that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from seclatch.diagnose.causes.diagnosed_run import Found
+from seclatch.diagnose.denials.list_denials import Case
+from seclatch.diagnose.evidence.command_line import (
+    given_bundle,
+    given_profile,
+    has_own_profile,
+    needed_install,
+    with_capability,
+    with_latch,
+    with_no_new_privs,
+)
+from seclatch.diagnose.remedies.exposure import asked_namespaces, flags_at, opens
+from seclatch.diagnose.remedies.required_capabilities import find_options, find_taken
+from seclatch.model.action import ENOSYS
+from seclatch.model.arch import Arch
+from seclatch.model.explanation import Needs, Remedy
+from seclatch.profile.checks.namespaces import NAMESPACES
+from seclatch.profile.checks.twins import TWINS
+
+_ALLOW = "SCMP_ACT_ALLOW"
+_FALL_BACK_TEXT = """
+clone3 openat2 statx faccessat2 fchmodat2 close_range epoll_pwait2 rseq preadv2 pwritev2
+renameat2 copy_file_range getrandom
+"""
+_FALL_BACK = frozenset(_FALL_BACK_TEXT.split())
+_OF_PROGRAMS = ("program-denied", "possibly-denied")
+_OF_AGENTS = ("seccomp agent", "seccomp receiver", "listenerPath")
+
+
+def find_remedies(found: Found, needs: Needs | None, command: Sequence[str]) -> list[Remedy]:
+    """The ways out, the one that opens least first."""
+    if found.cause == "profile-refused":
+        return list(_refused(found, command))
+    if found.cause == "missing-capability" and "CAP_" in found.summary:
+        name = found.summary.partition("CAP_")[2].split()[0]
+        return [Remedy(kind="other", text=f"if the program may have it: --cap-add {name}")]
+    if found.case is None:
+        return []
+    if found.cause == "runtime-denied" and needs:
+        joined = found.case.denial.session == "exec"
+        return list(_runtime(needs, command, joined=joined))
+    ways = _BY_CAUSE.get(found.cause)
+    return [*_options(found, command), *ways(found.case)] if ways else []
+
+
+def _options(found: Found, command: Sequence[str]) -> Iterator[Remedy]:
+    """An engine's own profile allows a call to whom it gives the capability that it takes."""
+    case = found.case
+    if case is None or not has_own_profile(command) or found.cause not in _OF_PROGRAMS:
+        return
+    call, held = case.denial.syscall, case.held
+    for option in find_options(call, held):
+        others = [each for each in option.calls if each != call]
+        taken = "takes" if find_taken(call, held) == option.capability else "may need"
+        yield Remedy(
+            kind="other",
+            text=f"if the program may have {option.capability}, which {call} {taken}: the "
+            "engine's own profile then allows the call, too",
+            command=with_capability(command, option.capability),
+            opens=[option.means, *([f"these calls, too: {' '.join(others)}"] if others else [])],
+        )
+
+
+def _refused(found: Found, command: Sequence[str]) -> Iterator[Remedy]:
+    """What to look into: the file that the command gives, else what is left of the bundle."""
+    if any(word in found.summary for word in _OF_AGENTS):
+        text = "start the agent that listens at the profile's listenerPath before the container"
+        yield Remedy(kind="other", text=text)
+    given = given_profile(command) or given_bundle(command)
+    words = ["seclatch", "profile", "check", given] if given else []
+    text = "see what is wrong with it" + ("" if given else ": seclatch profile check FILE")
+    yield Remedy(kind="profile", text=text, command=words)
+
+
+def _allow(names: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"names": list(names), "action": _ALLOW}]
+
+
+def _runtime(needs: Needs, command: Sequence[str], *, joined: bool) -> Iterator[Remedy]:
+    latched = with_latch(command, needs.runtime)
+    first = needed_install(command)
+    text = "let the profile bind the program only; the runtime then needs nothing of it"
+    if joined:
+        text = "start the container with the seclatch runtime: its execs are exempt too"
+    if first:
+        text += f" (once: seclatch install {first})"
+    yield Remedy(kind="latch", text=text, command=latched)
+    names = [each.syscall for each in needs.calls]
+    if names:
+        which = names[0] if len(names) == 1 else f"all {len(names)}"
+        text = f"or, for plain {needs.runtime}, allow {which} to the program too"
+        gained = [f"{each.syscall}: {each.opens}" for each in needs.calls]
+        yield Remedy(kind="rules", text=text, rules=_allow(names), opens=gained)
+    fewer = needs.with_no_new_privs
+    if fewer is not None and len(fewer) < len(names):
+        text = (
+            f"or with no_new_privs and {len(fewer)} of them: {', '.join(fewer)}"
+            if fewer
+            else "or with no_new_privs, where none of them is needed"
+        )
+        yield Remedy(
+            kind="no-new-privs",
+            text=text,
+            command=with_no_new_privs(command),
+            rules=_allow(fewer) if fewer else None,
+        )
+
+
+def _hook(case: Case) -> Iterator[Remedy]:
+    yield Remedy(
+        kind="other",
+        text="make it a createContainer hook: those run before the filter is on",
+    )
+    yield _rule(case)
+
+
+def _architecture(case: Case) -> Iterator[Remedy]:
+    arch = Arch.parse(case.denial.arch)
+    yield Remedy(
+        kind="profile",
+        text=f"add {arch.scmp} to the profile's architectures",
+        rules={"architectures": [Arch.native().scmp, arch.scmp]},
+    )
+
+
+def _program(case: Case) -> Iterator[Remedy]:
+    name = case.denial.syscall
+    if name in _FALL_BACK and case.denial.errno != "ENOSYS" and case.meant != ENOSYS:
+        text = f"answer {name} with ENOSYS: C libraries then use the older call instead"
+        rule = {"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": ENOSYS}
+        yield Remedy(kind="profile", text=text, rules=[rule])
+    if case.denial.rule.by == "unknown":
+        yield Remedy(
+            kind="other",
+            text="the filter is not the container's: the program, or what started it, loaded it",
+        )
+        return
+    yield _rule(case)
+    twins = sorted({t for family in TWINS if name in family for t in family} - {name})
+    if twins:
+        text = f"other C libraries use {', '.join(twins)} for the same; allow those with it"
+        yield Remedy(kind="profile", text=text, rules=_allow([name, *twins]))
+    yield Remedy(
+        kind="other",
+        text="or record all that the program needs: seclatch record, then seclatch generate",
+    )
+
+
+def _rule(case: Case) -> Remedy:
+    name = case.denial.syscall
+    asked = asked_namespaces(name, case.seen.args)
+    if name == "clone" and not asked:
+        text = "allow clone to the program, but for new namespaces: it then makes processes only"
+        return Remedy(kind="rules", text=text, rules=_without_namespaces())
+    text = f"allow {name} to the program, if it may have it: {opens(name)}"
+    if asked:
+        text += f"; this call asked for {'|'.join(asked)}"
+    if taken := find_taken(name, case.held):
+        option = f"--cap-add {taken.removeprefix('CAP_')}"
+        text += f". It takes {taken} as well, which the program lacks: {option}"
+    return Remedy(kind="rules", text=text, rules=_allow([name]))
+
+
+def _without_namespaces() -> list[dict[str, Any]]:
+    """As Docker's own profile has it."""
+    mask = {
+        "index": flags_at("clone"),
+        "value": NAMESPACES,
+        "valueTwo": 0,
+        "op": "SCMP_CMP_MASKED_EQ",
+    }
+    return [{"names": ["clone"], "action": _ALLOW, "args": [mask]}]
+
+
+_BY_CAUSE: dict[str, Callable[[Case], Iterator[Remedy]]] = {
+    "hook-denied": _hook,
+    "wrong-architecture": _architecture,
+    "program-denied": _program,
+    "possibly-denied": _program,
+}

@@ -1,0 +1,44 @@
+"""An explanation as bytes: JSON, or text for people."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import click
+import msgspec
+
+from seclatch.errors import SeclatchError
+from seclatch.model.explanation import Explanation
+from seclatch.output.result_file import find_obstacle, replace
+from seclatch.report.explanation_text import show
+
+_REMEDY = "give another file, in a directory that can be written to"
+
+
+def render(explanation: Explanation, *, as_json: bool, terminal: bool) -> bytes:
+    """Answer what is to be written; colours only for a terminal, unless NO_COLOR is set."""
+    if as_json:
+        return msgspec.json.format(msgspec.json.encode(explanation), indent=2) + b"\n"
+    width = shutil.get_terminal_size((100, 24)).columns
+    text = show(msgspec.to_builtins(explanation), width)
+    if not terminal or os.environ.get("NO_COLOR"):
+        text = click.unstyle(text)
+    return text.encode("utf-8", "backslashreplace")
+
+
+def require_writable(path: Path) -> None:
+    """Find out before the command runs, which nobody may want to run twice. SeclatchError."""
+    if problem := find_obstacle(path):
+        raise SeclatchError(f"{path} cannot be written to: {problem}", remedy=_REMEDY)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write the file as a whole. Raises SeclatchError."""
+    try:
+        replace(path, content)
+    except OSError as error:
+        raise SeclatchError(
+            f"writing the explanation {path}: {error.strerror}", remedy=_REMEDY
+        ) from error

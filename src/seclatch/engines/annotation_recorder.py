@@ -1,0 +1,151 @@
+"""The recorder of annotated containers: a root-owned program beside the latch, and its limits.
+
+The latch looks for `RUNTIME.record`. No link, no recorder: annotations are heeded only where
+`install --record-annotations` was asked for.
+"""
+
+from __future__ import annotations
+
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import seclatch
+from seclatch.engines import latch_copy
+from seclatch.engines.engine import LATCHES, Wish
+from seclatch.engines.file_step import FileChange, FileState, Step, read_file
+from seclatch.engines.host_root import Root
+from seclatch.errors import SeclatchError
+from seclatch.model.recorder_limits import Limits, decode
+
+PROGRAM, LIMITS = "recorder", "recorder.json"
+RECORDINGS = "*.json.gz"
+_ENGINES = ("docker", "podman", "containerd")
+_PURPOSES = {PROGRAM: "the recorder of annotated containers", LIMITS: "what it may take"}
+_MAX_SHEBANG = 127  # Linux before 5.1 (BINPRM_BUF_SIZE)
+# What recorders leave in their directory beside recordings.
+_TRACES = (".slot-*", "log", "log.old")
+
+SCRIPT = """\
+#!{python} -I
+# Written by `seclatch install --record-annotations`: records one container for the latch.
+from seclatch.recording.annotated.container_recorder import main
+
+
+def find_image(keeper, identifier):
+    # Only when the container has been let go: its start does not wait for these modules.
+    from seclatch.process.container_images import find_image as find
+
+    return find(keeper, identifier)
+
+
+raise SystemExit(main(__file__, find_image))
+"""
+
+
+def place_recorder(root: Root, wish: Wish) -> list[Step]:
+    """Return the steps that put the recorder and its limits in place; or remove them."""
+    limits = wish.recorder
+    if limits is None:
+        return remove_recorder(root, wish.engine)
+    refuse_others_python(root)
+    refuse_others_directory(root, limits)
+    wanted = {PROGRAM: (make_script(), 0o755), LIMITS: (limits.encode(), 0o644)}
+    steps: list[Step] = []
+    for name, (content, mode) in wanted.items():
+        path = root.resolve(f"{wish.directory}/{name}")
+        present, state = read_file(path), FileState(content, mode, *latch_copy.owner())
+        if present is None or not latch_copy.same(present, state):
+            steps.append(FileChange(path, present, state, _PURPOSES[name]))
+    return steps
+
+
+def remove_recorder(root: Root, engine: str) -> list[Step]:
+    """Return the steps that remove them, if they are there, and what recorders left."""
+    limits = read_limits(root, engine)
+    steps: list[Step] = []
+    for name, purpose in _PURPOSES.items():
+        path = root.resolve(f"{LATCHES}/{engine}/{name}")
+        if present := read_file(path):
+            steps.append(FileChange(path, present, None, purpose))
+    if limits and limits.directory not in directories_of_others(root, engine):
+        steps += remove_traces(root, limits)
+    return steps
+
+
+def make_script() -> bytes:
+    """The program: this very Python, which must be able to find this package by itself."""
+    python = sys.executable
+    if " " in python or len(python) > _MAX_SHEBANG - len("#! -I\n"):
+        raise SeclatchError(
+            f"placing the recorder: the kernel runs no script by {python}: a blank, or too long",
+            remedy="install seclatch in another place, such as /opt/seclatch",
+        )
+    return SCRIPT.format(python=python).encode()
+
+
+def refuse_others_python(root: Root) -> None:
+    """Refuse what others than root could exchange: containers' starts will run it as root."""
+    if root.is_host:
+        for path in (Path(sys.executable), Path(sys.executable).resolve(), Path(seclatch.__file__)):
+            latch_copy.refuse_unsafe(root, path)
+
+
+def refuse_others_directory(root: Root, limits: Limits) -> None:
+    """Refuse a directory for recordings that others may look into."""
+    path = root.resolve(limits.directory)
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        latch_copy.refuse_unsafe(root, path)
+        return
+    if (
+        not stat.S_ISDIR(status.st_mode)
+        or status.st_mode & 0o077
+        or status.st_uid != latch_copy.uid()
+    ):
+        raise SeclatchError(
+            f"keeping recordings in {path}: it is not a directory of root's alone",
+            remedy=f"chown root:root {path} && chmod 700 {path}, or choose another by --record-dir",
+        )
+
+
+def read_limits(root: Root, engine: str) -> Limits | None:
+    """Read the limits of an engine's recorder; None where annotations are not heeded."""
+    file = read_file(root.resolve(f"{LATCHES}/{engine}/{LIMITS}"))
+    try:
+        return decode(file.content) if file else None
+    except ValueError:
+        return None
+
+
+def read_all_limits(root: Root) -> list[Limits]:
+    """Read those of every engine that heeds annotations."""
+    found = (read_limits(root, one) for one in _ENGINES)
+    return [limits for limits in found if limits]
+
+
+def directories_of_others(root: Root, engine: str) -> set[str]:
+    """The directories for recordings that other engines' recorders use."""
+    found = (read_limits(root, one) for one in _ENGINES if one != engine)
+    return {limits.directory for limits in found if limits}
+
+
+def farewell(root: Root, engine: str) -> list[str]:
+    """Say that recordings are not removed."""
+    limits = read_limits(root, engine)
+    if limits and any(root.resolve(limits.directory).glob(RECORDINGS)):
+        return [f"recordings are kept in {limits.directory}"]
+    return []
+
+
+def remove_traces(root: Root, limits: Limits) -> Iterator[FileChange]:
+    """Yield the steps that empty the directory of all but recordings, if there are none."""
+    directory = root.resolve(limits.directory)
+    if not directory.is_dir() or any(directory.glob(RECORDINGS)):
+        return
+    for pattern in _TRACES:
+        for path in sorted(directory.glob(pattern)):
+            if present := read_file(path):
+                yield FileChange(path, present, None, "left by recorders")

@@ -1,0 +1,217 @@
+"""The running Docker daemon: found without trusting a pid file, reloaded, asked."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seclatch.engines.file_step import FileChange, FileState, place_file
+from seclatch.errors import SeclatchError
+
+CONFIG = "/etc/docker/daemon.json"
+SOCKET = "/var/run/docker.sock"
+
+# Keys that dockerd refuses to find both in its flags and in its file, with the flag's name.
+DEFAULT = "default-runtime"
+FLAGS = {"runtimes": "--add-runtime", DEFAULT: "--default-runtime"}
+
+# What dockerd has for these keys when nothing is said.
+STOCK: dict[str, Any] = {"runtimes": {}, DEFAULT: "runc"}
+
+# dockerd re-reads its file within milliseconds; a loaded host gets this long.
+PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A dockerd process and its command line."""
+
+    pid: int
+    arguments: tuple[str, ...]
+
+    def values(self, *flags: str) -> list[str]:
+        """Return the values given to a flag, as `--flag value` or `--flag=value`."""
+        found = []
+        for index, argument in enumerate(self.arguments):
+            name, equals, value = argument.partition("=")
+            if name in flags:
+                found.append(value if equals else "".join(self.arguments[index + 1 : index + 2]))
+        return found
+
+    def refuse_conflicts(self, config: dict[str, Any]) -> None:
+        """Refuse a key that the daemon also has as a flag: it would not start again."""
+        for key, flag in FLAGS.items():
+            if key in config and self.values(flag):
+                raise SeclatchError(
+                    f"changing {CONFIG}: dockerd (pid {self.pid}) was started with {flag}, and it "
+                    f"refuses to start when `{key}` is also in its file",
+                    remedy=f"move what {flag} says into {CONFIG}, restart dockerd, run this again",
+                )
+
+    def reload(self) -> None:
+        """Send SIGHUP through a pidfd, so that a re-used pid cannot get it."""
+        try:
+            fd = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return  # it ended; the next one reads the new file
+        try:
+            if read_daemon(Path(f"/proc/{self.pid}")) == self:
+                signal.pidfd_send_signal(fd, signal.SIGHUP)
+        finally:
+            os.close(fd)
+
+    def sockets(self) -> list[str]:
+        """Return the Unix sockets it was told to listen on, else the usual one."""
+        hosts = self.values("-H", "--host")
+        paths = [host.removeprefix("unix://") for host in hosts if host.startswith("unix://")]
+        return paths or [SOCKET]
+
+    def ask(self) -> dict[str, Any] | None:
+        """Ask the daemon's API what it knows of itself (GET /info); None if it cannot be asked."""
+        for path in self.sockets():
+            try:
+                connection = UnixConnection(path, timeout=5)
+                connection.request("GET", "/info", headers={"Host": "docker"})
+                answer = json.loads(connection.getresponse().read(4 << 20))
+            except (OSError, ValueError, http.client.HTTPException):
+                continue
+            if isinstance(answer, dict) and isinstance(answer.get("Runtimes"), dict):
+                return answer
+        return None
+
+    def await_state(self, runtime: str, front: str | None, default: str | None) -> None:
+        """Wait until it shows the runtime at this path (None: not at all) and this default."""
+        deadline = time.monotonic() + PATIENCE
+        while (info := self.ask()) is not None:
+            entry = info["Runtimes"].get(runtime)
+            shown = entry.get("path") if isinstance(entry, dict) else None
+            if shown == front and default in (None, info.get("DefaultRuntime")):
+                return
+            if time.monotonic() > deadline:
+                raise SeclatchError(
+                    f"reloading dockerd (pid {self.pid}): after {PATIENCE:.0f} s it still has not "
+                    f"taken the change of {CONFIG}",
+                    remedy="its log says why (journalctl -u docker); all is as it was before",
+                )
+            time.sleep(0.05)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self) -> None:
+        """Connect to the path instead of a host."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+@dataclass(frozen=True)
+class LiveChange:
+    """A change of daemon.json that the running daemons take at once, or that is not made.
+
+    dockerd keeps the value of a key that has gone from its file, and cannot re-read a file that
+    has gone (measured: 26.1). So where the new file lacks a key of ours, an interim one first says
+    the stock value, and only after the daemons have taken that the wanted file is put in place.
+    """
+
+    change: FileChange
+    daemons: tuple[Daemon, ...]
+    runtime: str
+    front: str | None  # the path that the daemons must then show for it; None: no such runtime
+
+    def describe(self) -> str:
+        """Say which file changes and which process is told."""
+        pids = ", ".join(str(daemon.pid) for daemon in self.daemons)
+        told = f"SIGHUP to dockerd, pid {pids}; containers keep running"
+        return f"{self.change.describe()}, and reload ({told})"
+
+    def diff(self) -> list[str]:
+        """Return the file's changed lines."""
+        return self.change.diff()
+
+    def apply(self) -> None:
+        """Change the file, reload, wait until the daemons show it; else bring all back."""
+        before, after = self.change.before, self.change.after
+        interim = interim_file(before, after)
+        told = interim or after
+        FileChange(self.change.path, before, told, self.change.purpose).apply()
+        try:
+            self.reload()
+            for daemon in self.daemons:
+                daemon.await_state(self.runtime, self.front, read_keys(told).get(DEFAULT))
+            if interim:
+                place_file(self.change.path, after)
+        except BaseException:
+            self.undo()
+            raise
+
+    def undo(self) -> None:
+        """Put the former file back and make the daemons read it."""
+        before = self.change.before
+        interim = interim_file(self.change.after, before)
+        place_file(self.change.path, interim or before)
+        self.reload()
+        if interim:
+            time.sleep(1)  # which former state to ask for is not known: time to read the file
+            place_file(self.change.path, before)
+
+    def reload(self) -> None:
+        """Make every daemon re-read the file."""
+        for daemon in self.daemons:
+            daemon.reload()
+
+
+def interim_file(before: FileState | None, after: FileState | None) -> FileState | None:
+    """Return the file that makes a daemon forget what `after` no longer says; None: not needed."""
+    old, new = read_keys(before), read_keys(after)
+    gone = {key: value for key, value in STOCK.items() if key in old and key not in new}
+    if after is not None and not gone:
+        return None
+    content = json.dumps({**new, **gone}).encode()
+    return (after or before or FileState(b"")).replaced(content)
+
+
+def read_keys(state: FileState | None) -> dict[str, Any]:
+    """Return what a valid daemon.json says."""
+    text = state.content.decode("utf-8-sig").strip() if state else ""
+    keys: dict[str, Any] = json.loads(text or "{}")
+    return keys
+
+
+def find_daemons() -> list[Daemon]:
+    """Find every dockerd in our mount namespace whose configuration is the usual file."""
+    here = Path("/proc/self/ns/mnt").readlink()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        daemon = read_daemon(process)
+        if daemon is None or (daemon.values("--config-file") or [CONFIG])[-1] != CONFIG:
+            continue
+        try:
+            if (process / "ns/mnt").readlink() == here:
+                found.append(daemon)
+        except OSError:
+            continue
+    return found
+
+
+def read_daemon(process: Path) -> Daemon | None:
+    """Read /proc/PID if it is a dockerd."""
+    try:
+        if (process / "comm").read_text() != "dockerd\n":
+            return None
+        arguments = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    except OSError:
+        return None
+    return Daemon(int(process.name), tuple(os.fsdecode(one) for one in arguments[1:]))

@@ -1,0 +1,80 @@
+"""What `uninstall` has to know: one file for each engine, owned by root."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from seclatch.engines.file_step import read_file
+from seclatch.engines.host_root import Root
+from seclatch.errors import InputError
+
+RECORDS = "/var/lib/seclatch/install"
+
+VERSION = 1
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One installation. It is written before the change it describes: nothing is lost midway."""
+
+    engine: str
+    runtime: str
+    original: bytes | None  # the configuration file before us; None: there was none
+    installed: str | None  # SHA-256 of the file as we left it; None: left without a file
+    directories: list[str]  # made by us, as absolute paths inside the root
+    version: int = VERSION
+
+    def encode(self) -> bytes:
+        """Return the file's bytes; the same record gives the same bytes."""
+        return msgspec.json.format(msgspec.json.encode(self)) + b"\n"
+
+
+def record_path(engine: str) -> str:
+    """Return the path of an engine's record inside the root."""
+    return f"{RECORDS}/{engine}.json"
+
+
+def load_record(root: Root, engine: str) -> Record | None:
+    """Read and check an engine's record; None when the engine was never installed."""
+    path = root.resolve(record_path(engine))
+    file = read_file(path)
+    if file is None:
+        return None
+    refuse_writable(path, file.mode, file.uid, root)
+    try:
+        record = msgspec.json.decode(file.content, type=Record)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InputError(str(path), "", f"not a record of an installation: {error}") from None
+    if record.version != VERSION or record.engine != engine:
+        raise InputError(
+            str(path),
+            "version",
+            f"{record.version} of {record.engine!r} is not understood",
+            remedy="use the version of seclatch that installed it",
+        )
+    return record
+
+
+def refuse_writable(path: Path, mode: int, uid: int | None, root: Root) -> None:
+    """Refuse a record that somebody other than root can write: it says what to overwrite."""
+    if root.is_host and (uid != 0 or mode & 0o022):
+        raise InputError(
+            str(path),
+            "",
+            "others than root can write it, so it is not trusted",
+            remedy="see what it contains, then `chown root:root` and `chmod 600` it",
+        )
+
+
+def load_records(root: Root) -> list[Record]:
+    """Read every engine's record."""
+    names = sorted(path.stem for path in root.resolve(RECORDS).glob("*.json"))
+    records = [load_record(root, name) for name in names]
+    return [record for record in records if record]
+
+
+def digest(content: bytes | None) -> str | None:
+    """Return the SHA-256 of a file's bytes, None for no file."""
+    return None if content is None else hashlib.sha256(content).hexdigest()

@@ -1,0 +1,126 @@
+"""The latch's copy for one engine: the program and the links by which it knows what to do."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from seclatch.engines.engine import LATCHES, Wish
+from seclatch.engines.file_step import (
+    DirectoryChange,
+    FileChange,
+    FileState,
+    LinkChange,
+    Step,
+    read_file,
+)
+from seclatch.engines.host_root import Root
+from seclatch.errors import SeclatchError
+from seclatch.runtime.find_latch import RUNTIMES
+
+PURPOSE = "the latch, called in place of the runtime"
+
+
+def place_front(root: Root, wish: Wish, latch: bytes, runtime: str) -> list[Step]:
+    """Return the steps that put the latch and its links in place; none when all is there."""
+    front = root.resolve(wish.front)
+    refuse_unsafe(root, front)
+    wanted = FileState(latch, 0o755, *owner())
+    present = read_file(front)
+    steps: list[Step] = []
+    if present is None or not same(present, wanted):
+        steps.append(FileChange(front, present, wanted, PURPOSE))
+    links = {f"{front.name}.runtime": runtime}
+    if wish.mode != "auto":
+        links[f"{front.name}.mode"] = wish.mode
+    if wish.recorder:
+        links[f"{front.name}.record"] = f"{wish.directory}/recorder"
+    for name, target in links.items():
+        steps += point(front.with_name(name), target)
+    return steps + remove_fronts(root, wish.engine, keep={front.name, *links})
+
+
+def remove_fronts(root: Root, engine: str, keep: set[str] | None = None) -> list[Step]:
+    """Return the steps that remove an engine's latches and links, but for those to keep."""
+    directory = root.resolve(f"{LATCHES}/{engine}")
+    steps: list[Step] = []
+    for runtime in RUNTIMES:
+        for suffix in (".mode", ".record", ".runtime"):
+            if runtime + suffix not in (keep or ()):
+                steps += point(directory / (runtime + suffix), None)
+        if runtime not in (keep or ()) and (present := read_file(directory / runtime)):
+            steps.append(FileChange(directory / runtime, present, None, PURPOSE))
+    return steps
+
+
+def point(link: Path, target: str | None) -> list[Step]:
+    """Return the step that makes a link point at target (None: be gone), if it does not yet."""
+    if not link.is_symlink() and link.exists():
+        raise SeclatchError(
+            f"looking at {link}: this is not a symbolic link, so it is not ours",
+            remedy="move it away and run the command again",
+        )
+    before = str(link.readlink()) if link.is_symlink() else None
+    return [] if before == target else [LinkChange(link, before, target)]
+
+
+def owner() -> tuple[int | None, int | None]:
+    """Return the owner of what we make: root, or whoever runs us on a tree of his own."""
+    return (0, 0) if os.geteuid() == 0 else (None, None)
+
+
+def uid() -> int:
+    """The user that what we make belongs to."""
+    return os.geteuid()
+
+
+def same(present: FileState, wanted: FileState) -> bool:
+    """Whether a file is as wanted; labels that the system adds do not count."""
+    return (present.content, present.mode) == (wanted.content, wanted.mode) and (
+        wanted.uid in (None, present.uid)
+    )
+
+
+def refuse_unsafe(root: Root, front: Path) -> None:
+    """Refuse a place where others than root could exchange a program that root will run."""
+    for directory in (parent for parent in front.parents if parent.is_relative_to(root.prefix)):
+        try:
+            status = directory.stat()
+        except FileNotFoundError:
+            continue
+        loose = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+        if loose or status.st_uid not in (0, os.geteuid()):
+            raise SeclatchError(
+                f"placing the latch in {front.parent}: {directory} can be changed by others than "
+                "root, and an engine runs what is there as root",
+                remedy=f"chown root:root {directory} && chmod o-w {directory}",
+            )
+
+
+def missing_directories(root: Root, paths: Sequence[str]) -> list[Path]:
+    """List the directories that have to be made so that these (absolute, in root) exist."""
+    missing: dict[Path, None] = {}
+    for path in paths:
+        resolved = root.resolve(path)
+        chain = [resolved, *resolved.parents]
+        missing |= dict.fromkeys(one for one in reversed(chain) if not one.exists())
+    return list(missing)
+
+
+def make_directories(paths: Sequence[Path], private: Path | None = None) -> list[Step]:
+    """Return the steps that make them, outermost first; one for its owner alone."""
+    return [
+        DirectoryChange(path, present=True, mode=0o700 if path == private else 0o755)
+        for path in paths
+    ]
+
+
+def remove_directories(paths: Sequence[Path], removed: set[Path]) -> Iterator[Step]:
+    """Yield steps for those directories that are empty once `removed` is gone, deepest first."""
+    gone = set(removed)
+    for path in sorted(set(paths), key=lambda one: (-len(one.parts), one)):
+        if path.is_dir() and set(path.iterdir()) <= gone:
+            gone.add(path)
+            yield DirectoryChange(path, present=False)

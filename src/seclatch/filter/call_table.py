@@ -1,0 +1,192 @@
+"""What a filter says about every call of one architecture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from seclatch.filter.call_cases import (
+    Case,
+    Lost,
+    byteorder,
+    cases_of,
+    condition,
+    meaningful,
+    show_action,
+)
+from seclatch.filter.decision_paths import Budget, Path, paths
+from seclatch.filter.symbolic_execution import Graphs, Leaf, Node, descend, settled
+from seclatch.filter.term import U32, TooComplexError
+from seclatch.filter.term_text import show_domain, show_value
+from seclatch.filter.word_set import FULL, Domain, Range, clip, meets, subtract
+from seclatch.model.action import ENOSYS, Action, Kind
+from seclatch.model.arch import X32_BIT, Arch
+from seclatch.model.seccomp_data import NUMBER
+from seclatch.model.syscall import Syscall, table
+
+_ENOSYS = Action(Kind.ERRNO, ENOSYS)
+MAX_STEPS = 300_000
+"""Branches to follow for all calls together. Docker's default, with all its ABIs, has 25 000."""
+
+_STUB = "runc's stub for calls above all that a profile names: runc adds it again, crun does not"
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """The calls' cases by name, what numbers without a name get, and what rules cannot say.
+
+    A call that always gets `default` has no cases. `lost` has the calls in words.
+    """
+
+    arch: Arch
+    default: Action
+    cases: dict[str, tuple[Case, ...]] = field(default_factory=dict)
+    lost: tuple[tuple[str, Lost], ...] = ()
+
+    def uniform(self) -> Action | None:
+        """The action that every named call gets whatever its arguments, if there is one."""
+        if not self.cases and not self.lost:
+            return self.default
+        everything = {self.cases.get(call.name, ()) for call in table(self.arch).all()}
+        only = everything.pop()
+        if everything or self.lost or len(only) != 1 or only[0].args:
+            return None
+        return only[0].action
+
+
+def portray(
+    graphs: Graphs, arch: Arch, stub_apart: bool = False, budget: Budget | None = None
+) -> Portrait:
+    """Ask a program about every call of an architecture. Raises TooComplexError.
+
+    `budget`: for all calls; those for which nothing is left are `lost`.
+    `stub_apart`: what runc's stub answers is `lost`, not rules.
+    """
+    root = graphs.graph(settled(arch))
+    budget = budget or Budget(MAX_STEPS)
+    numbers = unnamed(arch)
+    default = _default(root, numbers)
+    if default == _ENOSYS:
+        default = _below_stub(root, arch, numbers) or default
+    cases: dict[str, tuple[Case, ...]] = {}
+    lost: list[tuple[str, Lost]] = []
+    for call in table(arch).all():
+        found, problems = _cases(root, call, default, budget)
+        if found:
+            cases[call.name] = tuple(found)
+        lost += [(call.name, problem) for problem in problems]
+    newest = None
+    if stub_apart and default != _ENOSYS:
+        newest = _stub(root, numbers, cases, arch)
+    if newest is not None:
+        cases = {
+            call.name: cases[call.name]
+            for call in table(arch).all()
+            if call.number <= newest and call.name in cases
+        }
+        numbers = clip(numbers, 0, newest) + clip(numbers, U32, U32)
+        lost.append((f"#{newest + 1} and above", Lost("", str(_ENOSYS), _STUB)))
+    lost += _unnamed_lost(root, numbers, arch, default)
+    return Portrait(arch, default, cases, tuple(lost))
+
+
+def _stub(
+    root: Node, numbers: tuple[Range, ...], cases: dict[str, tuple[Case, ...]], arch: Arch
+) -> int | None:
+    """The number above which everything gets ENOSYS, if what has no name there gets it too."""
+    always = (Case((), _ENOSYS),)
+    others = [number for number, name in table(arch).names.items() if cases.get(name) != always]
+    newest = max(others, default=0)
+    above = clip(numbers, newest + 1, U32 - 1)  # -1 goes another way for some ABIs
+    try:
+        ways = list(paths(root, {NUMBER: Domain(above)})) if above else []
+    except TooComplexError:
+        return None
+    return newest if ways and all(way.value == _ENOSYS.ret for way in ways) else None
+
+
+def unnamed(arch: Arch) -> tuple[Range, ...]:
+    """The numbers without a name that are this architecture's and not its twin's.
+
+    Negative ones are no calls on any: let through, they get ENOSYS. Only -1, by which tracers skip
+    a call, is looked at: libseccomp treats it as x86-64's, all others from x32's bit on as x32's.
+    """
+    ranges: tuple[Range, ...] = ((0, 0x7FFFFFFF), (U32, U32))
+    if arch is Arch.X86_64:
+        ranges = ((0, X32_BIT - 1), (U32, U32))
+    if arch is Arch.X32:
+        ranges = ((X32_BIT, 0x7FFFFFFF),)
+    for number in table(arch).names:
+        ranges = subtract(ranges, number, number)
+    return ranges
+
+
+def _default(root: Node, numbers: tuple[Range, ...]) -> Action:
+    """What unknown numbers get, going by the lowest one that gets the same in any case.
+
+    Not the highest: runc answers those that are above every call it knows in a way of its own.
+    """
+    for first, _ in numbers:
+        node = descend(root, NUMBER, first)
+        if isinstance(node, Leaf) and isinstance(node.value, int):
+            return meaningful(node.value)
+    return Action(Kind.KILL_PROCESS)
+
+
+def _below_stub(root: Node, arch: Arch, numbers: tuple[Range, ...]) -> Action | None:
+    """The default below runc's ENOSYS stub, where no number without a name is there to ask about.
+
+    Then it is what most calls without a rule must have got: the commonest refusal. That is only a
+    choice of how to say it; the rules say exactly the same with any default.
+    """
+    answers: dict[int, Action | None] = {}
+    for number in table(arch).names:
+        node = descend(root, NUMBER, number)
+        value = node.value if isinstance(node, Leaf) else None
+        answers[number] = meaningful(value) if isinstance(value, int) else None
+    newest = max((number for number, answer in answers.items() if answer != _ENOSYS), default=0)
+    below = Counter(answer for number, answer in answers.items() if number <= newest and answer)
+    if clip(numbers, 0, newest) or _ENOSYS in below:
+        return None
+    return next((one for one, _ in below.most_common() if not one.kind.executes), None)
+
+
+def _cases(
+    root: Node, call: Syscall, default: Action, budget: Budget
+) -> tuple[list[Case], list[Lost]]:
+    node = descend(root, NUMBER, call.number)
+    start = {NUMBER: Domain(((call.number, call.number),))}
+    try:
+        return cases_of(paths(node, start, budget), call.arch, default, budget)
+    except TooComplexError as problem:
+        return [], [Lost("any arguments", "unknown", str(problem))]
+
+
+def _unnamed_lost(
+    root: Node, numbers: tuple[Range, ...], arch: Arch, default: Action
+) -> Iterator[tuple[str, Lost]]:
+    """Numbers without a name that do not get the default: no rule can name them."""
+    grouped: dict[tuple[str, str], list[Range]] = {}
+    try:
+        for way in paths(root, {NUMBER: Domain(numbers)}):
+            action = meaningful(way.value) if isinstance(way.value, int) else None
+            if action != default:
+                shown = show_action(action) if action else show_value(way.value, byteorder(arch))
+                domain = way.domains[NUMBER]
+                bits = show_domain(replace(domain, ranges=FULL.ranges), "nr")
+                key = " and ".join(filter(None, (bits, condition(way, arch)))), shown
+                grouped.setdefault(key, []).extend(_numbers(way, numbers))
+    except TooComplexError as problem:
+        yield "numbers without a name", Lost("any arguments", "unknown", str(problem))
+        return
+    for (asked, shown), ranges in grouped.items():
+        listed = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in sorted(ranges)[:8])
+        more = f" and {len(ranges) - 8} more ranges" if len(ranges) > 8 else ""
+        yield f"#{listed}{more}", Lost(asked, shown, "a rule names calls; these have no name")
+
+
+def _numbers(way: Path, numbers: tuple[Range, ...]) -> list[Range]:
+    domain = way.domains[NUMBER]
+    ranges = [one for first, last in domain.ranges for one in clip(numbers, first, last)]
+    return [one for one in ranges if meets(one, domain.equal)]

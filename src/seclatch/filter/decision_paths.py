@@ -1,0 +1,83 @@
+"""The ways through a decision graph, each with what it asks of the call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from seclatch.filter import opcode
+from seclatch.filter.symbolic_execution import Branch, Node
+from seclatch.filter.term import U32, Test, TooComplexError, Value
+from seclatch.filter.word_set import FULL, Domain
+
+MAX_STEPS = 200_000
+"""Branches to follow in one graph. Docker's default profile has about 400 per architecture."""
+
+MAX_UNUSUAL = 32
+"""Tests on one way that no set of words can say."""
+
+Unusual = tuple[tuple[Test, bool], ...]
+"""Tests with the outcome that each must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One way: the words of the call it is for, tests that are about more than one word, the end.
+
+    `unusual` are the tests that no set of words can say, with the outcome each must have.
+    """
+
+    domains: Mapping[int, Domain]
+    unusual: Unusual
+    value: Value
+
+
+class Budget:
+    """How many more branches may be followed; one budget may be for many graphs together.
+
+    Without that, a program made for it would take its time anew for each call.
+    """
+
+    def __init__(self, steps: int = MAX_STEPS) -> None:
+        self.left = steps
+
+    def spend(self, steps: int = 1) -> None:
+        """Raises TooComplexError when nothing is left."""
+        self.left -= steps
+        if self.left < 0:
+            raise TooComplexError("there are more ways through than can be followed")
+
+
+def paths(root: Node, start: Mapping[int, Domain], budget: Budget | None = None) -> Iterator[Path]:
+    """Every way through the graph for calls whose words are in `start`.
+
+    Raises TooComplexError when there are too many.
+    """
+    budget = budget or Budget()
+    stack: list[tuple[Node, Mapping[int, Domain], Unusual]] = [(root, start, ())]
+    while stack:
+        node, domains, unusual = stack.pop()
+        budget.spend()
+        if len(unusual) > MAX_UNUSUAL:
+            raise TooComplexError("there are more ways through than can be followed")
+        if not isinstance(node, Branch):
+            yield Path(domains, unusual, node.value)
+            continue
+        for side, holds in ((node.no, False), (node.yes, True)):
+            step = _narrow(domains, unusual, node.test, holds)
+            if step is not None:
+                stack.append((side, *step))
+
+
+def _narrow(
+    domains: Mapping[int, Domain], unusual: Unusual, test: Test, holds: bool
+) -> tuple[Mapping[int, Domain], Unusual] | None:
+    """What is asked for after a test came out so; None if it cannot."""
+    term, operation, right = test
+    ordered = term.mask == U32 or operation == opcode.JEQ
+    if term.word is None or not isinstance(right, int) or not ordered:
+        if (test, not holds) in unusual:
+            return None
+        return domains, unusual if (test, holds) in unusual else (*unusual, (test, holds))
+    domain = domains.get(term.word, FULL).narrow(operation, term.mask, right, holds)
+    return None if domain is None else ({**domains, term.word: domain}, unusual)

@@ -1,0 +1,59 @@
+"""Where two filters answer one call differently: exactly, by following both at once."""
+
+from __future__ import annotations
+
+from seclatch.filter.call_cases import meaningful
+from seclatch.filter.decision_paths import Budget, Path, paths
+from seclatch.filter.symbolic_execution import Node
+from seclatch.filter.term import TooComplexError
+from seclatch.filter.word_set import FULL, Domain
+from seclatch.model.action import Action
+from seclatch.model.arch import Arch
+from seclatch.model.profile import MAX_ARGS
+from seclatch.model.seccomp_data import ARGS
+
+Values = tuple[int, ...]
+
+
+def contrast(
+    one: Node, other: Node, arch: Arch, budget: Budget | None = None
+) -> dict[tuple[Action, Action], Values]:
+    """Each pair of different answers, with six arguments that get them.
+
+    The graphs are what remains of the filters for one call. Raises TooComplexError.
+    """
+    found: dict[tuple[Action, Action], Values] = {}
+    budget = budget or Budget()
+    for way in paths(one, {}, budget):
+        for both in paths(other, way.domains, budget):
+            pair = _action(way), _action(both)
+            if pair[0] != pair[1] and pair not in found:
+                values = _example(both, arch)
+                if values is not None:
+                    found[pair] = values
+    return found
+
+
+def _action(way: Path) -> Action:
+    if way.unusual or not isinstance(way.value, int):
+        raise TooComplexError("a filter compares in a way that no profile does")
+    return meaningful(way.value)
+
+
+def _example(way: Path, arch: Arch) -> Values | None:
+    """Arguments that lead this way; None if there are none."""
+    words = []
+    for word in range(ARGS, ARGS + 2 * MAX_ARGS):
+        value = _word(way.domains.get(word, FULL))
+        if value is None:
+            return None
+        words.append(value)
+    pairs = zip(words[::2], words[1::2], strict=True)
+    return tuple(
+        high << 32 | low for low, high in (pair if arch.little else pair[::-1] for pair in pairs)
+    )
+
+
+def _word(domain: Domain) -> int | None:
+    """Some word of a set."""
+    return 0 if 0 in domain else next((value for _, value in domain.cubes()), None)

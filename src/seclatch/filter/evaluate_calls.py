@@ -1,0 +1,54 @@
+"""Verdicts for many calls at once: a program is followed once, not once for each row."""
+
+from __future__ import annotations
+
+from seclatch.filter.simulate import simulate
+from seclatch.filter.symbolic_execution import Branch, Graphs, Leaf, Node, descend
+from seclatch.filter.term import TooComplexError, evaluate
+from seclatch.model.filter import Filter
+from seclatch.model.seccomp_data import ARCH, NUMBER, Call
+
+_U32 = 0xFFFFFFFF
+
+
+class Evaluator:
+    """Answers `simulate(program, call).value`, quickly for many calls of the same numbers.
+
+    Keeps something for each architecture and number asked for: use it for a table, not for
+    unbounded input. The program must be one that the kernel accepts (`verify`).
+    """
+
+    def __init__(self, program: Filter) -> None:
+        self._program = program
+        self._graphs = Graphs(program)
+        self._by_arch: dict[int, Node | None] = {}
+        self._by_number: dict[tuple[int, int], Node | None] = {}
+
+    def value(self, call: Call) -> int:
+        """The filter's return value for a call."""
+        key = (call.audit, call.number)
+        node = self._by_number[key] if key in self._by_number else self._descend(*key)
+        if isinstance(node, Leaf) and isinstance(node.value, int):
+            return node.value
+        if node is None:
+            return simulate(self._program, call).value
+        words = call.words(self._program.byteorder)
+        while isinstance(node, Branch):
+            node = node.yes if node.test.holds(words) else node.no
+        return evaluate(node.value, words)
+
+    def _descend(self, audit: int, number: int) -> Node | None:
+        """What remains when the number is known too."""
+        if audit not in self._by_arch:
+            self._by_arch[audit] = self._graph(audit)
+        node = self._by_arch[audit]
+        if node is not None:
+            node = descend(node, NUMBER, number)
+        self._by_number[audit, number] = node
+        return node
+
+    def _graph(self, audit: int) -> Node | None:
+        try:
+            return self._graphs.graph({ARCH: audit & _U32})
+        except TooComplexError:
+            return None  # every row is interpreted on its own

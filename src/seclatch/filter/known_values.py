@@ -1,0 +1,77 @@
+"""What is known at each instruction of a filter, whatever way led there: for naming constants.
+
+A comparison with 59 means execve only where register A holds the call's number, and only where the
+architecture has been found to be x86-64.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from seclatch.filter import opcode
+from seclatch.filter.opcode import ALU, JMP, LD, MISC, RET
+from seclatch.model.filter import Filter, Instruction
+from seclatch.model.seccomp_data import ARCH
+
+
+class Knowledge(NamedTuple):
+    """`word`: the word of seccomp_data that A holds unchanged, or None.
+
+    `audit`: the AUDIT_ARCH_* value that `arch` has been found equal to, or None.
+    """
+
+    word: int | None = None
+    audit: int | None = None
+
+
+NOTHING = Knowledge()
+
+
+def spread(program: Filter) -> list[Knowledge | None]:
+    """For each instruction what is known before it; None where no way leads."""
+    code = program.instructions
+    known: list[Knowledge | None] = [None] * len(code)
+    if code:
+        known[0] = NOTHING
+    for index, instruction in enumerate(code):
+        now = known[index]
+        if now is None:
+            continue
+        for offset, after in _after(instruction, now):
+            target = index + 1 + offset
+            if target < len(code):
+                known[target] = _meet(known[target], after)
+    return known
+
+
+def _after(instruction: Instruction, now: Knowledge) -> list[tuple[int, Knowledge]]:
+    """The next instructions, as an offset, and what is known there."""
+    code, jt, jf, k = instruction
+    kind = code & 7
+    if kind == RET:
+        return []
+    if kind == JMP:
+        if code == JMP | opcode.JA:
+            return [(k, now)]
+        return [(jt, _learn(instruction, now, True)), (jf, _learn(instruction, now, False))]
+    if kind == LD:
+        return [(0, now._replace(word=k // 4 if code == LD | opcode.ABS else None))]
+    changes_a = kind == ALU or (kind == MISC and code == opcode.TXA)
+    return [(0, now._replace(word=None) if changes_a else now)]
+
+
+def _learn(instruction: Instruction, now: Knowledge, holds: bool) -> Knowledge:
+    code, _, _, k = instruction
+    if now.word == ARCH and code == JMP | opcode.JEQ and holds:
+        return now._replace(audit=k)
+    return now
+
+
+def _meet(one: Knowledge | None, other: Knowledge) -> Knowledge:
+    """What is known on both ways."""
+    if one is None:
+        return other
+    return Knowledge(
+        one.word if one.word == other.word else None,
+        one.audit if one.audit == other.audit else None,
+    )

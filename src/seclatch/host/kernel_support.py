@@ -1,0 +1,118 @@
+"""What the kernel allows: seccomp filters, and suspending them for a tracee."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from seclatch.errors import SeclatchError
+from seclatch.host.host_check import Check, State
+from seclatch.host.host_programs import find_program
+from seclatch.runtime.find_latch import find_latch
+
+_ACTIONS = Path("/proc/sys/kernel/seccomp/actions_avail")
+_LOG = Path("/dev/log")
+_MODULES = Path("/sys/kernel/security/lsm")
+
+# The latch exits with it when nothing was started (native/main.c).
+_REFUSED = 125
+
+
+def check_seccomp() -> Check:
+    """Look which filter actions the kernel has (seccomp(2), actions_avail, Linux 4.14)."""
+    try:
+        actions = _ACTIONS.read_text().split()
+    except OSError as error:
+        return Check(
+            "seccomp filters",
+            State.FAIL,
+            f"{_ACTIONS}: {error.strerror}",
+            "use a kernel with CONFIG_SECCOMP_FILTER=y (Linux 4.14 or later), with /proc mounted",
+        )
+    return Check("seccomp filters", State.OK, " ".join(actions))
+
+
+def check_roads() -> list[Check]:
+    """Look which ways there are to keep a profile off the runtime, and which is taken.
+
+    Where seccomp cannot be suspended but the gate can be had, that is no failure.
+    """
+    suspend = try_latch("suspending seccomp", "suspend", "by PTRACE_O_SUSPEND_SECCOMP")
+    gate = try_latch(
+        "latching without privileges", "gate", "a filter held until the exec, or gated"
+    )
+    road = "the latch's road"
+    if suspend.state is State.OK:
+        return [suspend, gate, Check(road, State.OK, "suspend"), check_log()]
+    if gate.state is not State.OK:
+        return [suspend, gate]
+    taken = "hold with no_new_privs, else gate (exact with CAP_SYS_ADMIN): docs/rootless.md"
+    suspend = replace(suspend, state=State.NOTE)
+    return [suspend, gate, Check(road, State.OK, taken), check_log()]
+
+
+def check_log() -> Check:
+    """Look whether there is a log that the latch can tell each start's road to."""
+    name = "record of starts"
+    if _LOG.is_socket():
+        return Check(name, State.OK, f"each start's road is told to the system's log ({_LOG})")
+    return Check(
+        name,
+        State.NOTE,
+        f"no log at {_LOG}: the road of a start is told nowhere",
+        "run journald or a syslog daemon, or set SECLATCH_LOG=FILE in the engine's environment",
+    )
+
+
+def try_latch(name: str, mode: str, works: str) -> Check:
+    """Let the latch attach to a runtime that only ends: it says itself why it cannot."""
+    harmless = find_program("true")
+    try:
+        latch = find_latch("runc")
+    except SeclatchError as error:
+        return Check(name, State.FAIL, str(error), error.remedy)
+    if harmless is None:
+        return Check(name, State.FAIL, "no `true` on this host", "install coreutils")
+    with tempfile.TemporaryDirectory(prefix="seclatch-") as folder:
+        front = Path(folder) / "front"
+        front.symlink_to(latch)
+        front.with_name("front.runtime").symlink_to(harmless.resolve())
+        return _judge(Check(name, State.OK, f"the latch can attach ({works})"), front, mode)
+
+
+def _judge(fine: Check, front: Path, mode: str) -> Check:
+    try:
+        done = subprocess.run(
+            [front, "exec"],  # the one call that starts something and looks into no bundle
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=20,
+            check=False,
+            env={"SECLATCH_MODE": mode},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return replace(
+            fine,
+            state=State.FAIL,
+            found=f"calling the latch: {error}",
+            remedy="install seclatch again",
+        )
+    if done.returncode == 0:
+        return fine
+    said = done.stderr.strip().removeprefix("seclatch: nothing was started: ")
+    reason, _, remedy = said.partition(". What to do: ")
+    if done.returncode != _REFUSED or not remedy:
+        reason = f"the latch ended with status {done.returncode}: {done.stderr.strip()}"
+    return Check(fine.name, State.FAIL, reason, remedy)
+
+
+def check_modules() -> Check:
+    """Name the security modules: some can forbid ptrace, and the latch needs it."""
+    try:
+        modules = _MODULES.read_text().strip()
+    except OSError:
+        return Check("security modules", State.NOTE, "not known (securityfs is not mounted)")
+    return Check("security modules", State.OK, modules or "none")

@@ -1,0 +1,114 @@
+"""The OCI runtimes, and whether a container of theirs can be latched: by starting one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from seclatch.host.host_check import Check, State
+from seclatch.host.host_programs import ask, find_program, first_line
+from seclatch.runtime.find_latch import RUNTIMES
+
+# What a runtime needs between its filter and the program's exec, the exec itself included, and
+# the trial's program does not: no bare runtime gets past it.
+_HOSTILE_TO_RUNTIMES = {
+    "defaultAction": "SCMP_ACT_ALLOW",
+    "syscalls": [
+        {
+            "names": [
+                "capset",
+                "close_range",
+                "epoll_ctl",
+                "execve",
+                "execveat",
+                "fchown",
+                "fstatfs",
+                "getdents64",
+                "setgid",
+                "setgroups",
+                "setresgid",
+                "setresuid",
+                "setuid",
+            ],
+            "action": "SCMP_ACT_ERRNO",
+        }
+    ],
+}
+
+
+def check_runtimes() -> list[Check]:
+    """Look for each runtime and try each that is there."""
+    checks: list[Check] = []
+    present = {name: path for name in RUNTIMES if (path := find_program(name))}
+    for name in RUNTIMES:
+        if name not in present:
+            checks.append(
+                Check(name, State.NOTE, "not found", f"apt-get install {name}, if you use it")
+            )
+            continue
+        version = first_line(ask(present[name], "--version")) or "does not answer --version"
+        checks.append(Check(name, State.OK, f"{version} ({present[name]})"))
+        checks.append(try_container(name))
+    if not present:
+        checks.append(
+            Check("a container runtime", State.FAIL, "none found", "apt-get install runc")
+        )
+    return checks
+
+
+def try_container(runtime: str) -> Check:
+    """Start a container whose profile denies what the runtime needs, and read its state there."""
+    name = f"a latched container ({runtime})"
+    if os.geteuid() != 0:
+        return Check(
+            name,
+            State.NOTE,
+            "not tried: `seclatch run` needs root",
+            "try it with a rootless engine: seclatch install podman (docs/rootless.md)",
+        )
+    with tempfile.TemporaryDirectory(prefix="seclatch-") as folder:
+        profile = Path(folder) / "profile.json"
+        profile.write_text(json.dumps(_HOSTILE_TO_RUNTIMES))
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "seclatch",
+            "run",
+            "--runtime",
+            runtime,
+            "--profile",
+            profile,
+            "--",
+            "grep",
+            "^Seccomp:",
+            "/proc/self/status",
+        ]
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=60,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired:
+            return Check(name, State.FAIL, "did not end within a minute", _look_at(command))
+    if done.returncode == 0 and done.stdout.split() == ["Seccomp:", "2"]:
+        return Check(name, State.OK, "boots with execve denied, and is under its filter")
+    lines = done.stderr.strip().splitlines()
+    said = "; ".join(line.strip() for line in lines if "what to do:" not in line)
+    remedy = next(
+        (line.partition("what to do: ")[2] for line in lines if "what to do:" in line), ""
+    )
+    return Check(name, State.FAIL, said or f"status {done.returncode}", remedy or _look_at(command))
+
+
+def _look_at(command: list[str | Path]) -> str:
+    words = " ".join(str(word) for word in command[3:])
+    return f"look at it by hand: seclatch {words.replace('profile.json', 'FILE')}"

@@ -1,0 +1,121 @@
+"""A live filter compared with the profile that was meant."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from seclatch.errors import SeclatchError
+from seclatch.model.arch import Arch
+from seclatch.model.capability import from_mask
+from seclatch.model.process import Cause, Process
+from seclatch.model.profile import Profile
+from seclatch.process.live_filters import Loaded
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Engine, Host
+from seclatch.profile.meaning.diff_profiles import Difference, diff
+from seclatch.profile.parse.profile_source import Source
+from seclatch.profile.profile_input import Given, give, give_program, require_action
+from seclatch.system.procfs import read_status
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`runtime` compiles the profile to this very filter ("" if none does); else `difference` is
+    what the rules say otherwise, from what was meant to what is. `only_errnos`: no more than the
+    errnoRet of rules, which crun overlooks when it looks for a filter that it has compiled before.
+    """
+
+    filter: Loaded
+    runtime: str
+    difference: Difference | None
+    warnings: tuple[str, ...]
+    only_errnos: bool = False
+
+    @property
+    def same(self) -> bool:
+        """Do both mean the same?"""
+        return bool(self.runtime) or not self.difference
+
+
+def compare(
+    filters: Sequence[Loaded], source: Source, runtimes: Sequence[Runtime], hosts: Sequence[Host]
+) -> Comparison:
+    """Compare with the first filter that the profile compiles to; else with the one that the
+    runtime has loaded, or the oldest. `hosts`: the readings of conditions, the likeliest first.
+
+    Raises SeclatchError for a profile that cannot be read.
+    """
+    given = [require_action(give(source, host)) for host in hosts]
+    for meant, runtime in ((one, runtime) for one in given for runtime in runtimes):
+        programs = list(_programs(meant, runtime))
+        for each in filters:
+            if each.code in programs:
+                return Comparison(each, runtime.value, None, ())
+    chosen = _likeliest(filters)
+    live = give_program(Source(f"filter {chosen.number}", chosen.code), hosts[0])
+    found = [
+        diff(meant, live.profile, hosts[0].arch)
+        for meant in _readings(given[0], runtimes, hosts[0])
+    ]
+    nearest = min(found, key=lambda one: len(one.changes) + len(one.opened) + len(one.closed))
+    crun = Runtime.CRUN in runtimes and not given[0].program
+    stale = bool(nearest) and crun and _only_errnos(given[0].profile, live.profile, hosts[0].arch)
+    return Comparison(chosen, "", nearest, live.warnings, stale)
+
+
+def _only_errnos(meant: Profile, live: Profile, arch: Arch) -> bool:
+    """Do they differ in nothing but what rules answer with?"""
+    if meant.default != live.default:
+        return False
+    return not diff(_without_errnos(meant), _without_errnos(live), arch)
+
+
+def _without_errnos(profile: Profile) -> Profile:
+    """With the same errno everywhere."""
+    rules = tuple(replace(rule, errno=None) for rule in profile.rules)
+    return replace(profile, rules=rules, default_errno=None)
+
+
+def _readings(given: Given, runtimes: Sequence[Runtime], host: Host) -> list[Profile]:
+    """What each runtime makes of the profile, its own additions (runc's ENOSYS) too; the profile
+    itself if it is a program, or if none takes it."""
+    found = [
+        give_program(Source(given.name, code), host).profile
+        for runtime in (() if given.program else runtimes)
+        for code in islice(_programs(given, runtime), 1)
+    ]
+    return found or [given.profile]
+
+
+def _programs(meant: Given, runtime: Runtime) -> Iterator[bytes]:
+    if meant.program:
+        yield meant.program.to_bytes()
+        return
+    try:
+        program = compile_profile(meant.profile, runtime=runtime)
+    except SeclatchError:
+        return  # it refuses this profile: then it has not loaded it
+    yield program.code
+    yield from program.alternatives
+
+
+def _likeliest(filters: Sequence[Loaded]) -> Loaded:
+    by_runtime = [one for one in filters if one.layer.origin.cause is Cause.RUNTIME]
+    return (by_runtime or list(filters))[-1]
+
+
+def hosts_of(process: Process) -> list[Host]:
+    """This host as the process's engine reads conditions for it; both readings if it is not
+    known whose it is. The capabilities are those that it is bounded by."""
+    status = read_status(process.pid)
+    capabilities = from_mask(status.capabilities if status else 0)
+    release = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    kernel = (int(release[1]), int(release[2])) if release else (0, 0)
+    engine = process.container.engine if process.container else ""
+    podman = engine in ("podman", "cri-o")
+    engines = [Engine.PODMAN, Engine.DOCKER] if podman else [Engine.DOCKER, Engine.PODMAN]
+    return [Host(Arch.native(), capabilities, kernel, each) for each in engines]

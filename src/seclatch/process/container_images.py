@@ -1,0 +1,150 @@
+"""Which image a container is of, with its digests: from whoever keeps the container."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from seclatch.model.origin import ContainerImage
+from seclatch.process.containers import containerd_containers, docker_containers
+from seclatch.process.containers.membership import Found, find_kept, find_members
+from seclatch.process.process_snapshot import read_entries
+from seclatch.system.procfs import Entry, read_file
+
+_SIZE = 16 << 20
+_LONGEST = 4096
+_NO_ANSWER = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    http.client.HTTPException,
+    subprocess.SubprocessError,
+)
+
+
+def find_image(pid: int, identifier: str = "") -> ContainerImage | None:
+    """The image of the container that a process is in, or keeps; `identifier` is the container's
+    id where it is known. None where nobody tells; takes some seconds at most.
+
+    Only shims and monitors that are trusted are asked: see
+    `seclatch.process.containers.metadata_trust`.
+    """
+    entries = read_entries()
+    kept = find_kept(entries)
+    keeper = _find_keeper(pid, entries, kept)
+    if not identifier:
+        member = find_members(entries, kept).get(pid)
+        identifier = member.id if member else ""
+    return ask_keeper(keeper, identifier, entries) if keeper else None
+
+
+def ask_keeper(
+    keeper: Found, identifier: str, entries: Mapping[int, Entry]
+) -> ContainerImage | None:
+    """What the engine that a keeper works for says; None whatever else it says, or nothing."""
+    if identifier[:1] in ("", "-", ".") or "/" in identifier:
+        return None  # an option, or another resource of the engine's
+    kinds = {"docker": _of_docker, "containerd": _of_containerd, "podman": _of_podman}
+    with contextlib.suppress(*_NO_ANSWER):
+        name, identity, digest = kinds[keeper.engine](keeper, identifier, entries)
+        return ContainerImage(
+            name=name[:_LONGEST], id=_sha256(identity[:_LONGEST]), digest=_sha256(digest[:_LONGEST])
+        )
+    return None
+
+
+def _find_keeper(pid: int, entries: Mapping[int, Entry], kept: Mapping[str, Found]) -> Found | None:
+    """The nearest keeper above a process. Read from the kernel: nobody chooses its parent's id."""
+    keepers = {each.keeper: each for each in kept.values() if each.keeper and each.trusted}
+    for _ in entries:
+        if pid in keepers:
+            return keepers[pid]
+        if pid not in entries:
+            break
+        pid = entries[pid].status.parent
+    return None
+
+
+def _of_docker(
+    _keeper: Found, identifier: str, entries: Mapping[int, Entry]
+) -> tuple[str, str, str]:
+    for address in docker_containers.sockets(entries):
+        if told := docker_containers.get(address, f"/containers/{identifier}/json"):
+            image = str(told["Image"])
+            digests = (docker_containers.get(address, f"/images/{image}/json") or {}).get(
+                "RepoDigests"
+            ) or ()
+            digest = next((str(each).partition("@")[2] for each in digests), "")
+            return str(told["Config"]["Image"]), image, digest
+    raise LookupError(identifier)
+
+
+def _of_containerd(
+    keeper: Found, identifier: str, _entries: Mapping[int, Entry]
+) -> tuple[str, str, str]:
+    """By its client, as root only: what it is given comes from another process's words."""
+    client = None if os.geteuid() else shutil.which("ctr", path=containerd_containers.PATH)
+    if client is None:
+        raise LookupError("ctr")
+    place = [
+        client,
+        "--address",
+        containerd_containers.socket(keeper),
+        "--namespace",
+        keeper.namespace,
+    ]
+    name = str(json.loads(_run([*place, "containers", "info", identifier]))["Image"])
+    for line in _run([*place, "images", "ls", f"name=={name}"]).splitlines():
+        words = line.split()
+        if words[:1] == [name]:
+            return name, "", next((word for word in words if word.startswith("sha256:")), "")
+    return name, "", ""
+
+
+def _run(words: list[str]) -> str:
+    done = subprocess.run(
+        words,
+        capture_output=True,
+        timeout=containerd_containers.SECONDS,
+        check=True,
+        text=True,
+        errors="backslashreplace",
+        stdin=subprocess.DEVNULL,
+    )
+    return done.stdout
+
+
+def _of_podman(
+    keeper: Found, identifier: str, _entries: Mapping[int, Entry]
+) -> tuple[str, str, str]:
+    """From its storage, `…/overlay-containers/ID/userdata` being the bundle."""
+    folder, found, _ = keeper.bundle.rpartition(f"/{keeper.id}/")
+    if not found or not folder.endswith("-containers"):
+        raise LookupError(keeper.bundle)
+    container = _listed(f"{folder}/containers.json", identifier)
+    images = folder.removesuffix("-containers") + "-images/images.json"
+    image = _listed(images, container["image"])
+    name = json.loads(container.get("metadata") or "{}").get("image-name", "")
+    return str(name or next(_names(image), "")), str(image["id"]), str(image.get("digest", ""))
+
+
+def _listed(path: str, identifier: str) -> dict[str, Any]:
+    entries: list[dict[str, Any]] = json.loads(read_file(path, _SIZE))
+    return next((each for each in entries if each["id"] == identifier), {})
+
+
+def _names(image: Mapping[str, Any]) -> Iterator[str]:
+    yield from (str(each) for each in image.get("names") or ())
+
+
+def _sha256(digest: str) -> str:
+    return digest if digest.startswith("sha256:") or not digest else f"sha256:{digest}"

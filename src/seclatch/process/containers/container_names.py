@@ -1,0 +1,46 @@
+"""Names and images of containers, from whoever knows: each engine is asked once and not for long.
+
+An engine that does not answer in time is not waited for again; the notes say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from seclatch.model.process import Container
+from seclatch.process.containers import containerd_containers, docker_containers, podman_containers
+from seclatch.process.containers.container_config import read_bundle
+from seclatch.process.containers.known_container import Known
+from seclatch.process.containers.membership import Found
+from seclatch.system.procfs import Entry
+
+
+def name_containers(
+    found: Iterable[Found], entries: Mapping[int, Entry], notes: list[str]
+) -> dict[str, Known]:
+    """Ask for each container; `notes` gets what could not be found out."""
+    wanted = {each.id: each for each in found}
+    known = {each.id: _from_bundle(each) for each in wanted.values()}
+    for engine in (docker_containers, podman_containers, containerd_containers):
+        for identity, told in engine.ask(wanted, entries, notes).items():
+            known[identity] = _join(known[identity], told)
+    return known
+
+
+def _from_bundle(found: Found) -> Known:
+    bundle = read_bundle(found)
+    container = Container(
+        found.id, found.name or bundle.name, bundle.image, bundle.engine or found.engine
+    )
+    return Known(container, bundle.seccomp, bundle.given)
+
+
+def _join(known: Known, told: Known) -> Known:
+    container = Container(
+        known.container.id,
+        told.container.name or known.container.name,
+        told.container.image or known.container.image,
+        known.container.engine or told.container.engine,
+    )
+    return replace(known, container=container, given=told.given or known.given)

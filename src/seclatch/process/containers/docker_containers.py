@@ -1,0 +1,120 @@
+"""Docker's daemon, asked through its socket (the Engine API, GET only)."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from seclatch.model.process import Container
+from seclatch.process.containers.known_container import Known
+from seclatch.process.containers.live_stages import program_name
+from seclatch.process.containers.membership import Found
+from seclatch.process.containers.metadata_trust import is_trusted
+from seclatch.system.procfs import Entry
+
+SECONDS = 2.0
+_PATIENCE = 5.0
+_ANSWER = 4 << 20
+_USUAL = "/run/docker.sock"
+DEFAULT = "docker-default"
+
+
+def ask(
+    wanted: Mapping[str, Found], entries: Mapping[int, Entry], notes: list[str]
+) -> dict[str, Known]:
+    """Ask every dockerd of this host about the containers that may be its own."""
+    mine = [each.id for each in wanted.values() if each.engine in ("docker", "")]
+    told: dict[str, Known] = {}
+    for address in sockets(entries) if mine else ():
+        try:
+            for known in _ask_daemon(address, [each for each in mine if each not in told]):
+                told[known.container.id] = known
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            notes.append(f"docker ({address}) tells no names: {reason}")
+    return told
+
+
+def sockets(entries: Mapping[int, Entry]) -> Iterator[str]:
+    """The usual socket, and those that running daemons were told of."""
+    daemons = [
+        entry
+        for entry in entries.values()
+        if program_name(entry) == "dockerd" and is_trusted(entry)
+    ]
+    addresses: dict[str, None] = {}
+    for daemon in daemons:
+        words = daemon.argv
+        for word, following in zip(words, (*words[1:], ""), strict=False):
+            value = following if word in ("-H", "--host") else word.partition("=")[2]
+            if value.startswith("unix://"):
+                addresses[f"/proc/{daemon.pid}/root{value.removeprefix('unix://')}"] = None
+        if not addresses:
+            addresses[f"/proc/{daemon.pid}/root{_USUAL}"] = None
+    if not daemons or os.geteuid():
+        addresses = {_USUAL: None}
+    yield from addresses
+
+
+def _ask_daemon(address: str, identities: list[str]) -> Iterator[Known]:
+    builtin = _builtin(get(address, "/info"))
+    deadline = time.monotonic() + _PATIENCE
+    for identity in identities:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not all answers within {_PATIENCE:.0f} s")
+        if (answer := get(address, f"/containers/{identity}/json")) is None:
+            continue
+        image = (answer.get("Config") or {}).get("Image", "")
+        name = str(answer.get("Name", "")).removeprefix("/")
+        options = (answer.get("HostConfig") or {}).get("SecurityOpt") or ()
+        chosen = any(str(option).startswith("seccomp") for option in options)
+        container = Container(identity, name, str(image), "docker")
+        yield Known(container, given="" if chosen else builtin)
+
+
+def _builtin(info: dict[str, Any] | None) -> str:
+    """What the daemon gives to a container that asks for nothing; a path if it was told one."""
+    for option in (info or {}).get("SecurityOptions") or ():
+        parts = dict(part.partition("=")[::2] for part in str(option).split(","))
+        if parts.get("name") == "seccomp":
+            profile = parts.get("profile", "")
+            return DEFAULT if profile in ("builtin", "default", "") else profile
+    return ""
+
+
+def get(address: str, path: str) -> dict[str, Any] | None:
+    """One answer; None for 404. A new connection each: a slow one holds up only itself."""
+    connection = _Connection(address)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read(_ANSWER)
+        if response.status == http.client.NOT_FOUND:
+            return None
+        if response.status != http.client.OK:
+            raise ValueError(f"status {response.status}")
+        answer = json.loads(body)
+        if not isinstance(answer, dict):
+            raise ValueError("not an object")
+        return answer
+    finally:
+        connection.close()
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP through a Unix socket."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__("localhost", timeout=SECONDS)
+        self._address = address
+
+    def connect(self) -> None:
+        """Connect to the socket; the time-out is for each single wait."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(SECONDS)
+        self.sock.connect(self._address)

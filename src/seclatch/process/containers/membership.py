@@ -1,0 +1,191 @@
+"""Which container a process is in: from control groups, shims, monitors and runtimes' states."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seclatch.model.process import Mode
+from seclatch.process.containers.live_stages import program_name
+from seclatch.process.containers.metadata_trust import HEXADECIMAL, is_trusted, parts
+from seclatch.system.procfs import Entry, read_file
+
+# The states of runtimes that were called without an engine, or by podman.
+_STATES = {"/run/runc": "state.json", "/run/crun": "status"}
+_STATE_SIZE = 1 << 20
+_MOST_STATES = 4096
+
+# docker-ID.scope, libpod-ID.scope, crio-ID.scope, cri-containerd-ID.scope: systemd's cgroup driver.
+_PREFIXES = {
+    "docker": "docker",
+    "libpod": "podman",
+    "crio": "cri-o",
+    "cri-containerd": "containerd",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A container that something on this host keeps: `keeper` is that process's id, 0 for a
+    runtime's state. `bundle` is where its config.json is, as seen from here. `trusted`: see
+    `seclatch.process.containers.metadata_trust`."""
+
+    id: str
+    engine: str
+    keeper: int = 0
+    namespace: str = ""
+    address: str = ""
+    bundle: str = ""
+    name: str = ""
+    init: int = 0
+    trusted: bool = True
+
+
+def find_kept(entries: Mapping[int, Entry]) -> dict[str, Found]:
+    """All containers that shims, monitors and runtimes' states tell of, by id.
+
+    What is not to be trusted is only believed about ids that nobody else knows.
+    """
+    claims = [kept for entry in entries.values() if (kept := _claim(entry))]
+    found = {kept.id: kept for kept in claims if not kept.trusted}
+    found |= {state.id: state for state in _states()}
+    return found | {kept.id: kept for kept in claims if kept.trusted}
+
+
+def _claim(entry: Entry) -> Found | None:
+    name = program_name(entry)
+    kept = None
+    if name.startswith("containerd-shim"):
+        kept = _of_shim(entry)
+    elif name == "conmon":
+        kept = _of_monitor(entry)
+    return replace(kept, trusted=is_trusted(entry)) if kept else None
+
+
+def find_members(entries: Mapping[int, Entry], kept: Mapping[str, Found]) -> dict[int, Found]:
+    """The container of each process that is in one."""
+    inits = {found.init: found for found in kept.values() if found.init}
+    keepers = {found.keeper: found for found in kept.values() if found.keeper}
+    members: dict[int, Found] = {}
+    judged: set[int] = set()
+
+    def judge(pid: int) -> Found | None:
+        """Iterative over the ancestors: a process is in its parent's container if nothing says
+        more."""
+        path = []
+        while pid in entries and pid not in judged:
+            judged.add(pid)
+            path.append(pid)
+            pid = entries[pid].status.parent
+        above = members.get(pid)
+        for each in reversed(path):
+            above = _own(entries[each], kept, inits, keepers) or above
+            if each not in inits and _is_outside(entries[each]):
+                above = None
+            if above:
+                members[each] = above
+        return above
+
+    for pid in entries:
+        judge(pid)
+    return members
+
+
+def _own(
+    entry: Entry,
+    kept: Mapping[str, Found],
+    inits: Mapping[int, Found],
+    keepers: Mapping[int, Found],
+) -> Found | None:
+    for path in entry.cgroups:
+        for part in parts(path):
+            if identified := _identify(part, kept):
+                return identified
+    return inits.get(entry.pid) or keepers.get(entry.status.parent)
+
+
+def _identify(part: str, kept: Mapping[str, Found]) -> Found | None:
+    """Read one name of a control group's path."""
+    if part in kept:
+        return kept[part]
+    prefix, _, rest = part.removesuffix(".scope").rpartition("-")
+    if prefix.endswith("conmon"):
+        return None
+    if rest in kept and prefix in _PREFIXES:
+        return kept[rest]
+    if HEXADECIMAL.fullmatch(rest):
+        return kept.get(rest) or Found(rest, _PREFIXES.get(prefix, ""))
+    return None
+
+
+def _is_outside(entry: Entry) -> bool:
+    """Keepers and the runtimes' side on the host are about a container and not in it."""
+    name = program_name(entry)
+    if name.startswith("containerd-shim") or name == "conmon":
+        return True
+    if entry.status.mode == Mode.FILTER or entry.status.comm.startswith("runc:["):
+        return False
+    return name in ("runc", "crun")
+
+
+def _of_shim(entry: Entry) -> Found | None:
+    options = _options(entry.argv)
+    identity = options.get("id")
+    if not identity:
+        return None
+    namespace = options.get("namespace", "")
+    engine = "docker" if namespace == "moby" else "containerd"
+    # A shim works in its bundle. Those of further containers of a pod are beside it.
+    return Found(
+        identity, engine, entry.pid, namespace, options.get("address", ""), f"/proc/{entry.pid}/cwd"
+    )
+
+
+def _of_monitor(entry: Entry) -> Found | None:
+    options = _options(entry.argv)
+    identity = options.get("c") or options.get("cid")
+    if not identity:
+        return None
+    bundle = options.get("b") or options.get("bundle") or ""
+    engine = "podman" if "--exit-command" in entry.argv else "cri-o"
+    return Found(
+        identity,
+        engine,
+        entry.pid,
+        bundle=f"/proc/{entry.pid}/root{bundle}" if bundle else "",
+        name=options.get("n") or options.get("name") or "",
+    )
+
+
+def _options(argv: tuple[str, ...]) -> dict[str, str]:
+    """The first value of each option, `-id X`, `--id X` or `-id=X`."""
+    options: dict[str, str] = {}
+    for word, following in zip(argv, (*argv[1:], ""), strict=False):
+        name, equals, value = word.lstrip("-").partition("=")
+        if word.startswith("-") and name:
+            options.setdefault(name, value if equals else following)
+    return options
+
+
+def _states() -> Iterator[Found]:
+    for folder, file in _STATES.items():
+        try:
+            names = sorted(path.name for path in Path(folder).iterdir())[:_MOST_STATES]
+        except OSError:
+            continue
+        for name in names:
+            if state := _read_state(Path(folder) / name / file, name):
+                yield state
+
+
+def _read_state(path: Path, identity: str) -> Found | None:
+    try:
+        state = json.loads(read_file(str(path), _STATE_SIZE))
+        labels = dict(each.split("=", 1) for each in state.get("config", {}).get("labels", ()))
+        bundle = state.get("bundle") or labels.get("bundle") or ""
+        init = int(state.get("init_process_pid") or state.get("pid") or 0)
+    except (ValueError, AttributeError, TypeError):
+        return None
+    return Found(identity, path.parts[2], bundle=str(bundle), init=init)

@@ -1,0 +1,49 @@
+"""Podman's containers, from its storage: it has no daemon to ask, and its client takes locks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from seclatch.model.process import Container
+from seclatch.process.containers.known_container import Known
+from seclatch.process.containers.membership import Found
+from seclatch.system.procfs import Entry, read_file
+
+_SIZE = 16 << 20
+
+
+def ask(
+    wanted: Mapping[str, Found], _entries: Mapping[int, Entry], _notes: list[str]
+) -> dict[str, Known]:
+    """Look into `containers.json` of each storage that a monitor works for."""
+    told: dict[str, Known] = {}
+    for path in {storage for each in wanted.values() if (storage := _storage(each))}:
+        for identity, name, image in _read(path):
+            if identity in wanted:
+                told[identity] = Known(Container(identity, name, image))
+    return told
+
+
+def _storage(found: Found) -> str:
+    """`…/overlay-containers/containers.json` for a bundle `…/overlay-containers/ID/userdata`."""
+    if found.engine not in ("podman", "cri-o") or not found.bundle.endswith("/userdata"):
+        return ""
+    return found.bundle.rpartition(f"/{found.id}/")[0] + "/containers.json"
+
+
+def _read(path: str) -> list[tuple[str, str, str]]:
+    """Id, name and image of every container; none if the file says nothing readable."""
+    try:
+        containers = json.loads(read_file(path, _SIZE))
+        return [_describe(each) for each in containers]
+    except (ValueError, TypeError, AttributeError, LookupError):
+        return []
+
+
+def _describe(entry: dict[str, Any]) -> tuple[str, str, str]:
+    metadata = json.loads(entry.get("metadata") or "{}")
+    names = entry.get("names") or [metadata.get("name", "")]
+    image = metadata.get("image-name") or entry.get("image", "")
+    return str(entry.get("id", "")), str(names[0]), str(image)

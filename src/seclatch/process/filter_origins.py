@@ -1,0 +1,108 @@
+"""Who put a filter on: from who else holds the very same one, or else from numbers of filters."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from seclatch.model.process import Cause, Origin
+from seclatch.model.stage import Stage
+from seclatch.process.kernel.kernel_filters import Held
+from seclatch.process.systemd_units import find_unit
+from seclatch.system.procfs import Entry
+
+_DEEPEST = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that is judged from: processes, their stages (None: no part of a container's life), and
+    who holds what by thread id, None where the kernel could not be asked."""
+
+    entries: Mapping[int, Entry]
+    stages: Mapping[int, Stage | None]
+    held: Mapping[int, Held] | None
+
+
+class Origins:
+    """Answers for the processes of one scene."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._holders: dict[int, set[int]] = defaultdict(set)
+        for each in (scene.held or {}).values():
+            for layer in each.layers:
+                self._holders[layer.identity].add(each.pid)
+
+    def of_seen(self, pid: int, identities: tuple[int, ...]) -> tuple[Origin, ...]:
+        """The origins of filters that were seen, newest first as given."""
+        parent = self._parent(pid)
+        own = [each for each in identities if parent not in self._holders[each]]
+        return tuple(self._of_seen(pid, each, first=each in own[-1:]) for each in identities)
+
+    def of_counted(self, pid: int, count: int) -> tuple[Origin, ...]:
+        """The origins as far as numbers tell: a child has at least the filters of its parent."""
+        origins = []
+        for position in range(count):  # the oldest first
+            oldest = self._climb(pid, partial(self._has_more, position))
+            if oldest != pid:
+                origin = self._inherited(oldest)
+            else:
+                first = position == max(self._count(self._parent(pid)), 0)
+                origin = self._loaded(pid, first=first)
+            origins.append(replace(origin, certain=False))
+        return tuple(reversed(origins))
+
+    def _of_seen(self, pid: int, identity: int, *, first: bool) -> Origin:
+        holders = self._holders[identity]
+        oldest = self._climb(pid, holders.__contains__)
+        if oldest != pid:
+            return self._inherited(oldest)
+        if any(self._climb(each, holders.__contains__) != pid for each in holders):
+            # Held by others who do not descend from this one: all have it from somebody gone.
+            return Origin(Cause.ENDED)
+        return self._loaded(pid, first=first)
+
+    def _loaded(self, pid: int, *, first: bool) -> Origin:
+        """It was loaded in this process: before its program's exec by whoever started it, or by
+        the program itself. A runtime loads one."""
+        entry = self._scene.entries[pid]
+        stage = self._scene.stages.get(pid)
+        above = self._scene.stages.get(entry.status.parent)
+        of_program = stage is Stage.PROGRAM and above not in (Stage.PROGRAM, None)
+        if first and (of_program or stage is Stage.FILTERED_INIT):
+            return Origin(Cause.RUNTIME)
+        unit = find_unit(entry)
+        if stage is None and unit and self._is_systemd(entry.status.parent):
+            # systemd and the program may both have loaded filters: they look the same here.
+            return Origin(Cause.UNIT, name=unit, certain=False)
+        return Origin(Cause.LOADED)
+
+    def _inherited(self, pid: int) -> Origin:
+        return Origin(Cause.INHERITED, pid, self._scene.entries[pid].status.comm)
+
+    def _climb(self, pid: int, holds: Callable[[int], bool]) -> int:
+        """The oldest of the unbroken line of ancestors who have it."""
+        for _ in range(_DEEPEST):
+            parent = self._parent(pid)
+            if parent not in self._scene.entries or not holds(parent):
+                break
+            pid = parent
+        return pid
+
+    def _parent(self, pid: int) -> int:
+        entry = self._scene.entries.get(pid)
+        return entry.status.parent if entry else 0
+
+    def _count(self, pid: int) -> int:
+        entry = self._scene.entries.get(pid)
+        return entry.status.filters if entry else 0
+
+    def _has_more(self, count: int, pid: int) -> bool:
+        return self._count(pid) > count
+
+    def _is_systemd(self, pid: int) -> bool:
+        entry = self._scene.entries.get(pid)
+        return entry is not None and entry.status.comm == "systemd"

@@ -1,0 +1,64 @@
+"""The filters of one live thread, with their programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from seclatch.errors import SeclatchError
+from seclatch.model.process import Cause, Layer, Mode, Origin, Process, Thread
+from seclatch.process.kernel.kernel_filters import read_kernel
+from seclatch.process.thread_filters import fingerprint
+from seclatch.system.read_filters import read_filters
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A filter: `number` counts from the oldest, 1."""
+
+    number: int
+    code: bytes
+    layer: Layer
+
+
+def read_loaded(process: Process, thread: Thread, *, stop: bool = False) -> list[Loaded]:
+    """The thread's filters, the newest first; none if it is under none.
+
+    `stop`: by stopping it, even where the kernel can be asked. Raises SeclatchError.
+    """
+    if thread.mode != Mode.FILTER:
+        return []
+    codes = read_filters(thread.tid) if stop else _read(process, thread)
+    layers = _match(codes, thread.layers)
+    return [
+        Loaded(len(codes) - place, code, layer)
+        for place, (code, layer) in enumerate(zip(codes, layers, strict=True))
+    ]
+
+
+def _read(process: Process, thread: Thread) -> list[bytes]:
+    """From the kernel; by a stop where that fails or does not tell of all."""
+    try:
+        held = read_kernel(thread.tid).get(thread.tid)
+    except SeclatchError as error:
+        try:
+            return read_filters(thread.tid)
+        except SeclatchError as second:
+            raise SeclatchError(f"{second}; {error}", remedy=error.remedy) from second
+    if held is None or held.pid != process.pid:
+        raise SeclatchError(f"process {process.pid} has ended meanwhile")
+    codes = [layer.code for layer in held.layers if layer.code is not None]
+    return codes if len(codes) == held.count else read_filters(thread.tid)
+
+
+def _match(codes: Sequence[bytes], seen: Sequence[Layer]) -> list[Layer]:
+    """The layers of the listing, if they are these programs; a filter may have come in between."""
+    unknown = Origin(Cause.UNKNOWN)
+    layers = []
+    for code, layer in zip(codes, [*seen, *[None] * len(codes)], strict=False):
+        name = fingerprint(code)
+        if layer is not None and layer.fingerprint in ("", name) and len(seen) == len(codes):
+            layers.append(replace(layer, fingerprint=name, instructions=len(code) // 8))
+        else:
+            layers.append(Layer(name, len(code) // 8, unknown))
+    return layers

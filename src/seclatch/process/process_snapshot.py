@@ -1,0 +1,125 @@
+"""All processes with what binds them, put together from /proc, the kernel and the engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seclatch.errors import SeclatchError
+from seclatch.model.capability import from_mask
+from seclatch.model.process import Container, Process, Thread
+from seclatch.model.stage import Stage
+from seclatch.process.containers.container_names import name_containers
+from seclatch.process.containers.known_container import Known
+from seclatch.process.containers.live_stages import find_stage
+from seclatch.process.containers.membership import Found, find_kept, find_members
+from seclatch.process.filter_origins import Origins, Scene
+from seclatch.process.kernel.kernel_filters import Held, read_kernel
+from seclatch.process.recognize_profiles import Candidate, candidates_of, read_files, recognise
+from seclatch.process.systemd_units import find_settings
+from seclatch.process.thread_filters import Binder
+from seclatch.system import procfs
+from seclatch.system.procfs import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to look for: `threads` all of them and not only those that differ; `filters`: read
+    programs; `names`: ask engines; `profiles`: files whose programs are to be recognised."""
+
+    threads: bool = False
+    filters: bool = True
+    names: bool = True
+    profiles: tuple[Path, ...] = ()
+
+
+@dataclass(slots=True)
+class View:
+    """Everything that was seen. `notes`: sentences on what could not be."""
+
+    processes: list[Process] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def look(wish: Wish) -> View:
+    """Look at all processes. Those that end meanwhile are left out. Raises SeclatchError for a
+    profile that cannot be read."""
+    view = View()
+    files = read_files(wish.profiles)
+    entries = read_entries()
+    held = _read_held(view) if wish.filters else None
+    members = find_members(entries, find_kept(entries))
+    known: dict[str, Known] = {}
+    if wish.names:
+        known = name_containers(members.values(), entries, view.notes)
+    stages = {pid: find_stage(entry, in_container=pid in members) for pid, entry in entries.items()}
+    names = _recognise(files, entries, held, known.values(), view) if held else {}
+    pids = {each.pid for each in (held or {}).values()}
+    units = find_settings(_codes(held or {}), entries, pids, view.notes) if wish.names else {}
+    origins = Origins(Scene(entries, stages, held))
+    binder = Binder(origins, held, names, units, every_thread=wish.threads)
+    for pid, entry in entries.items():
+        found = _container(members.get(pid), known)
+        view.processes.append(_describe(entry, binder.bind(entry), stages[pid], found))
+    return view
+
+
+def _describe(
+    entry: Entry,
+    bound: tuple[Thread, tuple[Thread, ...]],
+    stage: Stage | None,
+    container: Container | None,
+) -> Process:
+    status = entry.status
+    return Process(
+        entry.pid, status.parent, status.uid, status.state, entry.argv, *bound, stage, container
+    )
+
+
+def read_entries() -> dict[int, Entry]:
+    """Read every process but the kernel's own threads."""
+    entries = {}
+    for pid in procfs.list_pids():
+        status = procfs.read_status(pid)
+        if status is None or not status.has_memory:
+            continue
+        argv = procfs.read_argv(pid, status.state)
+        entries[pid] = Entry(
+            pid, status, argv, procfs.read_executable(pid), procfs.read_cgroups(pid)
+        )
+    return entries
+
+
+def _read_held(view: View) -> dict[int, Held] | None:
+    try:
+        return read_kernel()
+    except SeclatchError as error:
+        view.notes.append(f"filters are counted and not told apart: {error}; {error.remedy}")
+        return None
+
+
+def _codes(held: Mapping[int, Held]) -> set[bytes]:
+    return {layer.code for each in held.values() for layer in each.layers if layer.code}
+
+
+def _recognise(
+    files: list[Candidate],
+    entries: Mapping[int, Entry],
+    held: Mapping[int, Held],
+    known: Iterable[Known],
+    view: View,
+) -> dict[bytes, str]:
+    """Name the programs that are held. A container's capabilities are those it is bounded by."""
+    codes = _codes(held)
+    masks = {entries[each.pid].status.capabilities for each in held.values() if each.pid in entries}
+    sets = map(from_mask, sorted(masks))
+    return recognise(codes, candidates_of(files, known, sets), view.notes)
+
+
+def _container(found: Found | None, known: Mapping[str, Known]) -> Container | None:
+    if found is None:
+        return None
+    if found.id in known:
+        return known[found.id].container
+    return Container(found.id, found.name, engine=found.engine)

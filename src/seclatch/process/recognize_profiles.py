@@ -1,0 +1,146 @@
+"""Which known profile a program was compiled from: by compiling and comparing every byte.
+
+A runtime that is linked with another libseccomp than this one may choose other instructions; its
+programs then stay without a name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seclatch.errors import SeclatchError
+from seclatch.model.arch import Arch
+from seclatch.model.profile import Profile
+from seclatch.process.containers.known_container import Known
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
+from seclatch.profile.parse.load_profile import load, parse
+from seclatch.profile.parse.profile_source import read
+
+PODMAN_DEFAULT = "podman-default"
+CONFIGURED = "as configured"
+
+# containers-common: the administrator's file goes before the distribution's.
+_CONTAINERS_COMMON = (
+    Path("/etc/containers/seccomp.json"),
+    Path("/usr/share/containers/seccomp.json"),
+)
+_RUNTIMES = (Runtime.RUNC, Runtime.CRUN)
+_MOST_SETS = 8
+SECONDS = 5.0
+"""After so long no further profile is compiled: containers' configurations are not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A profile under a name, resolved already if there are no `hosts`; or a program, `code`."""
+
+    name: str
+    profile: Profile | None
+    hosts: tuple[Host, ...] = ()
+    code: bytes = b""
+
+
+def recognise(
+    codes: Set[bytes], candidates: Iterable[Candidate], notes: list[str]
+) -> dict[bytes, str]:
+    """Name those programs that a candidate compiles to; the first candidate's name counts."""
+    names: dict[bytes, str] = {}
+    if not codes:
+        return names
+    deadline = time.monotonic() + SECONDS
+    for name, code in _compile_all(candidates):
+        if code in codes:
+            names.setdefault(code, name)
+        if codes <= names.keys():
+            break
+        if time.monotonic() > deadline:
+            notes.append(f"compiling known profiles took over {SECONDS:.0f} s: not all were")
+            break
+    return names
+
+
+def _compile_all(candidates: Iterable[Candidate]) -> Iterator[tuple[str, bytes]]:
+    """Every program with its candidate's name; a profile that comes again is left out."""
+    compiled: set[Profile] = set()
+    for candidate in candidates:
+        if candidate.profile is None:
+            yield candidate.name, candidate.code
+        for profile in _resolved(candidate):
+            if profile not in compiled:
+                compiled.add(profile)
+                yield from ((candidate.name, code) for code in _programs(profile))
+
+
+def read_files(files: Iterable[Path]) -> list[Candidate]:
+    """Read profiles and raw programs. Raises SeclatchError for one that cannot be read."""
+    found = []
+    for file in files:
+        source = read(file)
+        if source.is_program:
+            found.append(Candidate(source.name, None, code=source.data))
+        else:
+            found.append(Candidate(source.name, parse(source.text(), source.name)))
+    return found
+
+
+def candidates_of(
+    files: Iterable[Candidate], known: Iterable[Known], capabilities: Iterable[frozenset[str]]
+) -> Iterator[Candidate]:
+    """Given files first, then what engines say, then containers' own configurations."""
+    sets = list(dict.fromkeys(capabilities))[:_MOST_SETS] or [frozenset()]
+    for file in files:
+        yield replace(file, hosts=_hosts(sets, tuple(Engine)))
+    common = next((path for path in _CONTAINERS_COMMON if path.is_file()), None)
+    if common is not None:
+        yield from _readable(PODMAN_DEFAULT, common, _hosts(sets, (Engine.PODMAN,)))
+    told = [each for each in known if each.seccomp]
+    for each in sorted(told, key=lambda one: not one.given):
+        yield from _configured(each)
+
+
+def _hosts(sets: list[frozenset[str]], engines: tuple[Engine, ...]) -> tuple[Host, ...]:
+    release = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    kernel = (int(release[1]), int(release[2])) if release else (0, 0)
+    native = Arch.native()
+    return tuple(Host(native, caps, kernel, engine) for caps in sets for engine in engines)
+
+
+def _readable(name: str, path: Path, hosts: tuple[Host, ...]) -> Iterator[Candidate]:
+    try:
+        yield Candidate(name, load(path), hosts)
+    except SeclatchError:
+        return  # the distribution's file is no matter of this command
+
+
+def _configured(known: Known) -> Iterator[Candidate]:
+    """The profile in a container's config.json: what the runtime was told to load."""
+    try:
+        yield Candidate(known.given or CONFIGURED, parse(json.dumps(known.seccomp), "config.json"))
+    except SeclatchError:
+        return
+
+
+def _resolved(candidate: Candidate) -> Iterator[Profile]:
+    if candidate.profile is None:
+        return
+    if not candidate.hosts:
+        yield candidate.profile
+    for host in candidate.hosts if candidate.profile.default_action else ():
+        yield narrow(candidate.profile, host)
+
+
+def _programs(profile: Profile) -> Iterator[bytes]:
+    for runtime in _RUNTIMES:
+        try:
+            program = compile_profile(profile, runtime=runtime)
+        except (SeclatchError, RuntimeError):
+            continue  # this runtime would refuse it, or libseccomp does not come to an end
+        yield program.code
+        yield from program.alternatives

@@ -1,0 +1,38 @@
+"""What a stack of filters answers to a call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seclatch.filter.query_filter import Answer, ask
+from seclatch.filter.simulate import UNASKED, simulate_stack
+from seclatch.model.arch import Arch
+from seclatch.model.call_notation import Asked
+from seclatch.model.filter import Filter
+from seclatch.model.seccomp_data import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """`layers`: each filter's answers, the newest first. `whole`: the action of all of them
+    together, "" where it depends on arguments that are left open. `unasked`: why the kernel asks no
+    filter at all, "" if it does."""
+
+    whole: str
+    layers: tuple[tuple[Answer, ...], ...]
+    unasked: str = ""
+
+
+def ask_stack(programs: Sequence[Filter], asked: Asked) -> Answers:
+    """Ask all filters of a thread, newest first, about a call. Raises SeclatchError."""
+    arch, number = asked.syscall.arch, asked.syscall.number
+    layers = tuple(tuple(ask(program, asked)) for program in programs)
+    unasked = UNASKED.get(number, "") if arch is Arch.X86_64 else ""
+    if any(len(answers) != 1 or answers[0].condition for answers in layers):
+        one_only = layers[0] if len(layers) == 1 else ()
+        whole = one_only[0].action if len(one_only) == 1 else ""
+        return Answers(whole, layers, unasked)
+    call = Call(arch.audit, number, tuple(value or 0 for value in asked.args))
+    verdict = simulate_stack(list(reversed(programs)), call)
+    return Answers(str(verdict.action), layers, unasked)

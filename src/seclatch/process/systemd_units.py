@@ -1,0 +1,103 @@
+"""Which filters are those of a systemd unit: settings asked of process 1, compiled, compared."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping, Set
+
+from seclatch.process import systemd_settings
+from seclatch.process.containers.containerd_containers import PATH
+from seclatch.system.procfs import Entry
+
+SECONDS = 3.0
+_MOST_UNITS = 256
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}\.service")
+
+
+def find_unit(entry: Entry) -> str:
+    """The systemd service whose control group a process is in, "" if it is in none."""
+    for path in entry.cgroups:
+        last = path.rpartition("/")[2]
+        if _UNIT.fullmatch(last):
+            return last
+    return ""
+
+
+def find_settings(
+    codes: Set[bytes], entries: Mapping[int, Entry], held: Iterable[int], notes: list[str]
+) -> dict[str, dict[bytes, str]]:
+    """The settings that `codes` are of, by unit and program; of the units of the processes in
+    `held`. Nobody but process 1 is asked, and only as root: its word is about its own children.
+    """
+    first = entries.get(1)
+    if not codes or first is None or first.status.comm != "systemd" or os.geteuid():
+        return {}
+    children = (entries[pid] for pid in held if pid in entries and entries[pid].status.parent == 1)
+    units = sorted({unit for entry in children if (unit := find_unit(entry))})[:_MOST_UNITS]
+    try:
+        shown = list(_show(units)) if units else []
+        groups = _groups() if shown else {}
+    except (OSError, subprocess.SubprocessError) as error:
+        notes.append(f"systemd does not tell of its units' settings: {error}")
+        return {}
+    return _compile(shown, groups, codes, notes)
+
+
+def _compile(
+    shown: Iterable[dict[str, str]],
+    groups: Mapping[str, list[str]],
+    codes: Set[bytes],
+    notes: list[str],
+) -> dict[str, dict[bytes, str]]:
+    deadline = time.monotonic() + SECONDS
+    found: dict[str, dict[bytes, str]] = {}
+    for settings in shown:
+        if time.monotonic() > deadline:
+            notes.append(f"compiling units' settings took over {SECONDS:.0f} s: not all were")
+            break
+        programs = systemd_settings.compile_settings(settings, groups)
+        found[settings["Id"]] = {code: name for name, code in programs if code in codes}
+    return found
+
+
+def _show(units: list[str]) -> Iterator[dict[str, str]]:
+    """The settings of each unit; systemctl parts them by empty lines."""
+    wanted = ",".join(("Id", *systemd_settings.SETTINGS))
+    for block in _run("systemctl", "show", f"--property={wanted}", "--", *units).split("\n\n"):
+        settings = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if "Id" in settings:
+            yield settings
+
+
+def _groups() -> dict[str, list[str]]:
+    """The calls of those groups that settings stand for, as this systemd has them."""
+    groups: dict[str, list[str]] = {}
+    members: list[str] = []
+    wanted = (systemd_settings.KNOWN, *systemd_settings.GROUPS.values())
+    for line in _run("systemd-analyze", "syscall-filter", "--no-pager", *wanted).splitlines():
+        if line.startswith("@"):
+            members = groups.setdefault(line.strip(), [])
+        elif line.strip()[:1] not in ("", "#", "@"):
+            members.append(line.strip())
+    return groups
+
+
+def _run(name: str, *words: str) -> str:
+    program = shutil.which(name, path=PATH)
+    if program is None:
+        raise FileNotFoundError(f"{name} is not installed")
+    done = subprocess.run(
+        [program, *words],
+        capture_output=True,
+        text=True,
+        errors="backslashreplace",
+        timeout=SECONDS,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        env={"PATH": PATH, "LC_ALL": "C", "SYSTEMD_COLORS": "0"},
+    )
+    return done.stdout

@@ -1,0 +1,97 @@
+"""What binds the threads of a process: /proc's numbers with the filters that the kernel showed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+
+from seclatch.model.process import Cause, Layer, Origin, Thread
+from seclatch.process.filter_origins import Origins
+from seclatch.process.kernel.kernel_filters import Held
+from seclatch.process.systemd_units import find_unit
+from seclatch.system import procfs
+from seclatch.system.procfs import Entry, Status
+
+_DIGITS = 8
+
+
+def fingerprint(code: bytes | None) -> str:
+    """A short name of a program, "" if there is none: the beginning of its SHA-256."""
+    return hashlib.sha256(code).hexdigest()[:_DIGITS] if code else ""
+
+
+class Binder:
+    """Puts threads together. `held` is None where only numbers are known; `names` of profiles by
+    program, `units` the settings of systemd's units, by unit and program."""
+
+    def __init__(
+        self,
+        origins: Origins,
+        held: Mapping[int, Held] | None,
+        names: Mapping[bytes, str],
+        units: Mapping[str, Mapping[bytes, str]],
+        *,
+        every_thread: bool,
+    ) -> None:
+        self._origins = origins
+        self._held = held
+        self._names = names
+        self._units = units
+        self._every = every_thread
+        self._of_process: dict[int, list[Held]] = defaultdict(list)
+        for each in (held or {}).values():
+            self._of_process[each.pid].append(each)
+
+    def bind(self, entry: Entry) -> tuple[Thread, tuple[Thread, ...]]:
+        """The first thread, and those others that are asked for or bound by something else."""
+        main = self._thread(entry, entry.pid, entry.status)
+        if entry.status.threads < 2 or not self._worth_listing(entry):
+            return main, ()
+        others = (
+            self._thread(entry, tid, status)
+            for tid in sorted(procfs.list_threads(entry.pid))
+            if tid != entry.pid and (status := procfs.read_status(entry.pid, tid))
+        )
+        return main, tuple(each for each in others if self._every or each.differs(main))
+
+    def _worth_listing(self, entry: Entry) -> bool:
+        """Where the kernel was asked, it has told already whether threads differ: no need to read
+        the status of each of thousands."""
+        if self._every or self._held is None:
+            return True
+        held = self._of_process.get(entry.pid, [])
+        if not held:
+            return False
+        bound = {(each.mode, each.count, each.layers) for each in held}
+        return len(bound) > 1 or len(held) != entry.status.threads
+
+    def _thread(self, entry: Entry, tid: int, status: Status) -> Thread:
+        return Thread(
+            tid,
+            status.comm,
+            status.mode,
+            status.filters,
+            status.no_new_privs,
+            self._layers(entry, tid, status),
+        )
+
+    def _layers(self, entry: Entry, tid: int, status: Status) -> tuple[Layer, ...]:
+        held = self._held.get(tid) if self._held is not None else None
+        if held is None or not held.layers or status.filters not in (held.count, -1):
+            # Not asked, or not of the same moment: then only the number is sure.
+            origins = self._origins.of_counted(entry.pid, max(status.filters, 0))
+            return tuple(Layer("", 0, origin) for origin in origins)
+        origins = self._origins.of_seen(entry.pid, tuple(each.identity for each in held.layers))
+        unit = find_unit(entry)
+        pairs = zip(held.layers, origins, strict=True)
+        return tuple(self._layer(layer.code or b"", origin, unit) for layer, origin in pairs)
+
+    def _layer(self, code: bytes, origin: Origin, unit: str) -> Layer:
+        name = self._names.get(code, "")
+        if setting := self._units.get(unit, {}).get(code, ""):
+            name = name or f"{unit} {setting}"
+            if origin.cause is Cause.UNIT:
+                origin = replace(origin, certain=True)
+        return Layer(fingerprint(code), len(code) // 8, origin, name)

@@ -1,0 +1,158 @@
+"""Check a profile: run every check and put the findings in order."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from seclatch.errors import InputError
+from seclatch.model.finding import Finding, Severity
+from seclatch.profile.checks import (
+    abis,
+    actions,
+    comparisons,
+    compiled,
+    conditions,
+    dangerous,
+    idle,
+    keys,
+    names,
+    namespaces,
+    readers,
+    runtime_needs,
+    speed,
+    twins,
+)
+from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.compile.resolve_profile import Host
+from seclatch.profile.export import docker
+from seclatch.profile.parse.load_profile import Document
+from seclatch.profile.parse.raw_program import Recovered
+from seclatch.profile.parse.text_position import Place, PlacedError, spell
+
+SCHEMA = "seclatch.profile-check/1"
+"""The version of `report`'s shape; its schema is data/schemas/profile-check-1.json."""
+
+MAX_EACH = 200
+"""Findings of one check at most: a hostile profile could have a million, each looked up."""
+
+CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
+    keys.check,
+    names.check,
+    conditions.check,
+    comparisons.check,
+    idle.check,
+    compiled.check,
+    actions.check,
+    abis.check,
+    namespaces.check,
+    dangerous.check,
+    twins.check,
+    speed.check,
+    readers.check,
+    runtime_needs.check,
+)
+
+PROGRAM_CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
+    actions.check,
+    abis.check,
+    namespaces.check,
+    dangerous.check,
+    twins.check,
+    speed.check,
+    runtime_needs.check,
+)
+"""Those that are not about how a profile is written, nor what a runtime would make of it."""
+
+_ORDER = list(Severity)
+
+
+def check(document: Document, host: Host) -> list[Finding]:
+    """The findings for a profile in force on `host`: errors first, then by place."""
+    if not document.profile.default_action:
+        message = "the profile is empty: the container runs without seccomp"
+        remedy = "give it a defaultAction"
+        return [Finding("empty-profile", Severity.WARNING, message, remedy, (), 1, 1)]
+    subject = Subject(document.profile, document.raw, host, document.manifest)
+    found = _run(CHECKS, subject)
+    return _sorted(_placed(each, document) for each in found)
+
+
+def check_program(recovered: Recovered, host: Host) -> list[Finding]:
+    """The findings for a BPF program, judged by the rules that it decompiles to."""
+    raw = docker.document(recovered.profile)
+    found = _run(PROGRAM_CHECKS, Subject(recovered.profile, raw, host, program=True))
+    beyond = (
+        Finding(
+            "beyond-rules", Severity.NOTE, warning, "read it with `seclatch filter disassemble`"
+        )
+        for warning in recovered.warnings
+    )
+    return _sorted([*found, *itertools.islice(beyond, MAX_EACH)])
+
+
+def not_a_profile(error: InputError) -> Finding:
+    """What keeps a file from being read as a profile, as a finding."""
+    where = error.where if isinstance(error, PlacedError) else Place()
+    return Finding(
+        "not-a-profile",
+        Severity.ERROR,
+        error.problem,
+        error.remedy,
+        where.path,
+        where.line,
+        where.column,
+    )
+
+
+def _run(
+    checks: Iterable[Callable[[Subject], Iterator[Finding]]], subject: Subject
+) -> list[Finding]:
+    found: list[Finding] = []
+    for each in checks:
+        some = list(itertools.islice(each(subject), MAX_EACH + 1))
+        found += some[:MAX_EACH]
+        if len(some) > MAX_EACH:
+            message = f"more than {MAX_EACH} findings of this kind; the rest is left out"
+            found.append(replace(some[-1], message=message, remedy="", path=()))
+    return found
+
+
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: (_ORDER.index(finding.severity), finding.line))
+
+
+def _placed(finding: Finding, document: Document) -> Finding:
+    if not finding.path:
+        return finding
+    place = document.locate(finding.path)
+    return replace(finding, line=place.line, column=place.column)
+
+
+def report(source: str, host: Host, findings: list[Finding]) -> dict[str, Any]:
+    """The findings for machines."""
+    return {
+        "schema": SCHEMA,
+        "file": source,
+        "host": {
+            "architecture": host.arch.scmp,
+            "kernel": "{}.{}".format(*host.kernel),
+            "capabilities": sorted(host.caps),
+            "engine": host.engine.value,
+        },
+        "findings": [
+            {
+                "code": finding.code,
+                "severity": finding.severity.value,
+                "message": finding.message,
+                "remedy": finding.remedy,
+                "path": spell(finding.path),
+                "rule": finding.rule,
+                "line": finding.line,
+                "column": finding.column,
+            }
+            for finding in findings
+        ],
+    }

@@ -1,0 +1,120 @@
+"""How a profile fits what a program was recorded to do, and how small one could be."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+import msgspec
+
+from seclatch.model.arch import Arch
+from seclatch.model.call_matrix import entries
+from seclatch.model.fit_result import Fit, Size
+from seclatch.model.profile import Profile
+from seclatch.model.recording import Recording
+from seclatch.model.stage import Stage
+from seclatch.model.syscall import table
+from seclatch.profile.export.formats import write
+from seclatch.profile.generate.generate_profile import Options, generate
+from seclatch.profile.generate.recorded_arguments import Judgement, judge, recorded_values
+from seclatch.profile.meaning import rule_meaning
+
+
+class _Default(msgspec.Struct, frozen=True):
+    """What tools/docker_default.py writes."""
+
+    source: str
+    arch: str
+    whole: list[str]
+    partly: list[str]
+
+
+def fit(recording: Recording, profile: Profile | None = None, name: str = "") -> Fit:
+    """Hold a resolved profile against a recording, on the architecture that it was made on.
+
+    Without a profile there is the one for the program alone and Docker's default to compare.
+    """
+    arch = Arch.parse(recording.hosts[0].arch) if recording.hosts else Arch.native()
+    program = _tried(recording, Stage.PROGRAM, arch)
+    read = rule_meaning.read(profile, arch) if profile else None
+    denied = _judged(recording, Stage.PROGRAM, arch, read)
+    runtime_denied = _judged(recording, Stage.FILTERED_INIT, arch, read)
+    generated, why_not, warnings = _generate(recording)
+    return Fit(
+        arch=arch.title,
+        profile=_size(read, name, arch) if read else None,
+        unused=_open(read, arch, program) if read else [],
+        refused=denied[Judgement.DENIED],
+        refused_for_some=denied[Judgement.UNDECIDED],
+        runtime_refused=runtime_denied[Judgement.DENIED],
+        runtime_refused_for_some=runtime_denied[Judgement.UNDECIDED],
+        program=_size(rule_meaning.read(generated, arch), "for the program alone", arch)
+        if generated
+        else None,
+        generated=write(generated, "docker").text if generated else "",
+        why_not=why_not,
+        warnings=list(warnings),
+        docker=docker_default(arch),
+    )
+
+
+def docker_default(arch: Arch) -> Size:
+    """How much Docker's default profile leaves open. Its list of names is one for all
+    architectures, less than a handful apart; it was read on the machine that `source` tells of."""
+    known = _docker()
+    whole = sum(table(arch).has(name) for name in known.whole)
+    partly = sum(table(arch).has(name) for name in known.partly)
+    return Size(
+        name="Docker's default",
+        open=whole + partly,
+        partly=partly,
+        of=len(table(arch).numbers),
+        source=known.source,
+    )
+
+
+@cache
+def _docker() -> _Default:
+    path = resources.files("seclatch.data").joinpath("docker-default.json")
+    return msgspec.json.decode(path.read_bytes(), type=_Default)
+
+
+def _tried(recording: Recording, stage: Stage, arch: Arch) -> set[str]:
+    """Name the calls that a stage made or was denied, in the native ABI."""
+    return {
+        each.name
+        for each in entries(recording)
+        if each.stage == stage.value and each.arch == arch.title and each.name
+    }
+
+
+def _judged(
+    recording: Recording, stage: Stage, arch: Arch, read: rule_meaning.Meaning | None
+) -> dict[Judgement, list[str]]:
+    """Sort a stage's calls by what the profile does to them with their recorded arguments."""
+    calls: dict[Judgement, list[str]] = {each: [] for each in Judgement}
+    if read:
+        values = recorded_values(recording, stage.value, arch)
+        for name in sorted(_tried(recording, stage, arch)):
+            calls[judge(read, name, values.get(name, {}))].append(name)
+    return calls
+
+
+def _open(read: rule_meaning.Meaning, arch: Arch, used: set[str]) -> list[str]:
+    names = table(arch).numbers
+    return sorted(name for name in names if name not in used and read.may_execute(name))
+
+
+def _size(read: rule_meaning.Meaning, name: str, arch: Arch) -> Size:
+    names = table(arch).numbers
+    may = [call for call in names if read.may_execute(call)]
+    partly = [call for call in may if not read.always_executes(call)]
+    return Size(name=name, open=len(may), partly=len(partly), of=len(names))
+
+
+def _generate(recording: Recording) -> tuple[Profile | None, str, tuple[str, ...]]:
+    try:
+        made = generate(recording, Options())
+    except ValueError as error:
+        return None, str(error), ()
+    return made.profile, "", made.warnings

@@ -1,0 +1,113 @@
+"""Two profiles' verdicts on one call, chosen between argument by argument: as rules, exactly.
+
+Each is followed as a decision graph: that of its rules, or, where conditions with different actions
+overlap, that of the program which this machine's libseccomp makes of them, which settles it. What
+comes of it are disjoint conditions, as the decompiler makes them: a range that no single comparison
+says becomes several masked ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from seclatch.filter.call_cases import cases_of, meaningful
+from seclatch.filter.decision_paths import Budget, Path, paths
+from seclatch.filter.symbolic_execution import Node
+from seclatch.filter.term import TooComplexError
+from seclatch.model.action import Action
+from seclatch.model.arch import Arch
+from seclatch.model.syscall import table
+from seclatch.profile.meaning.clause import Clause, overlaps
+from seclatch.profile.meaning.compared_side import Side, ambiguous
+from seclatch.profile.meaning.disjoint_clauses import Choice
+from seclatch.profile.meaning.libseccomp_deviation import Reference
+
+MAX_STEPS = 150_000
+"""Branches to follow for all calls of two profiles."""
+
+
+@dataclass
+class Product:
+    """What `choose` takes of both sides, on the ABIs `arches`, beside a default."""
+
+    one: Side
+    other: Side
+    choose: Choice
+    arches: tuple[Arch, ...]
+    default: Action
+    budget: Budget = field(default_factory=lambda: Budget(MAX_STEPS))
+
+    def is_chosen(self, name: str) -> bool:
+        """Do conditions of either overlap, so that libseccomp chooses between them?"""
+        return any(
+            ambiguous(tuple(side.on(arch).clauses(name)), arch)
+            for arch in self._having(name)
+            for side in (self.one, self.other)
+        )
+
+    def clauses(self, name: str) -> list[Clause]:
+        """The verdicts as clauses of which no two with different actions overlap.
+
+        Raises ValueError where no rules say them, and SeclatchError where libseccomp is needed and
+        not there.
+        """
+        arches = sorted(self._having(name), key=lambda arch: -arch.bits)
+        if not arches:
+            raise ValueError("no ABI of the profiles has the call")
+        try:
+            cases, lost = cases_of(
+                self._ways(name, arches[0]), arches[0], self.default, self.budget
+            )
+        except TooComplexError as error:
+            raise ValueError(str(error)) from error
+        if lost:
+            raise ValueError(f"{lost[0].reason} (where {lost[0].condition})")
+        found = [Clause(case.args, case.action) for case in cases]
+        self.verify(name, found)
+        return found
+
+    def verify(self, name: str, clauses: Sequence[Clause]) -> None:
+        """Raises ValueError where the clauses say anything else than what is chosen."""
+        try:
+            missed = (arch for arch in self._having(name) if not self._say(name, arch, clauses))
+            wrong = next(missed, None)
+        except TooComplexError as error:
+            raise ValueError(str(error)) from error
+        if wrong:
+            raise ValueError(
+                f"what the rules say on {wrong.title}, which has arguments of "
+                f"{wrong.bits} bits, cannot be said for all ABIs at once"
+            )
+
+    def _say(self, name: str, arch: Arch, clauses: Sequence[Clause]) -> bool:
+        """Do they say on an ABI what is chosen?"""
+        if next(overlaps(clauses, arch.bits), None):
+            return False
+        ours = Reference(arch).node(clauses, self.default)
+        return all(
+            both.value == way.value
+            for way in self._ways(name, arch)
+            for both in paths(ours, way.domains, self.budget)
+        )
+
+    def _having(self, name: str) -> list[Arch]:
+        return [arch for arch in self.arches if table(arch).has(name)]
+
+    def _ways(self, name: str, arch: Arch) -> Iterator[Path]:
+        for way in paths(self._node(self.one, name, arch), {}, self.budget):
+            for both in paths(self._node(self.other, name, arch), way.domains, self.budget):
+                actions = [self._action(each) for each in (way, both)]
+                yield replace(both, value=self.choose(*actions).ret)
+
+    def _node(self, side: Side, name: str, arch: Arch) -> Node:
+        clauses = side.on(arch).clauses(name)
+        if ambiguous(tuple(clauses), arch):
+            return side.graph(name, arch)
+        return Reference(arch).node(clauses, side.meaning.default)
+
+    @staticmethod
+    def _action(way: Path) -> Action:
+        if way.unusual or not isinstance(way.value, int):
+            raise TooComplexError("libseccomp's program compares in a way that no profile does")
+        return meaningful(way.value)

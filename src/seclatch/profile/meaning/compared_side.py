@@ -1,0 +1,138 @@
+"""One side of a comparison: a resolved profile with what its runtime adds, or a BPF program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from seclatch.filter.simulate import simulate
+from seclatch.filter.symbolic_execution import Graphs, Leaf, Node, settled
+from seclatch.filter.term import TooComplexError
+from seclatch.model.action import ENOSYS, Action, Kind
+from seclatch.model.arch import Arch
+from seclatch.model.filter import Filter
+from seclatch.model.profile import MAX_ARGS, Profile, Rule
+from seclatch.model.seccomp_data import NUMBER, Call
+from seclatch.model.syscall import table
+from seclatch.profile.compile.compile_profile import compile_profile
+from seclatch.profile.compile.runtime_limits import Runtime
+from seclatch.profile.meaning.clause import Clause, overlaps
+from seclatch.profile.meaning.equivalence import Verdicts
+from seclatch.profile.meaning.libseccomp_deviation import Reference
+from seclatch.profile.meaning.rule_meaning import Meaning, read
+
+STUB = Action(Kind.ERRNO, ENOSYS)
+_PERMISSIVE = (Kind.ALLOW, Kind.LOG, Kind.TRACE)
+
+
+@dataclass(slots=True)
+class Side:
+    """What is compared. `program` is the code that the profile was decompiled from, if any.
+
+    `meaning` is for ABIs with 64-bit arguments, `narrow` for those with 32.
+    `limits`: the highest call that the profile names on each ABI, above which runc's stub answers
+    ENOSYS; empty where there is no stub. `beyond`: calls (ABI's title, name) of which the program's
+    rules do not say all.
+    """
+
+    profile: Profile
+    meaning: Meaning
+    narrow: Meaning
+    limits: dict[Arch, int] = field(default_factory=dict)
+    program: Filter | None = None
+    beyond: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def calls(self) -> set[str]:
+        """The names of all calls about which there is something to say."""
+        return {*self.meaning.calls, *(name for _, name in self.beyond)}
+
+    def on(self, arch: Arch) -> Meaning:
+        """What the rules say on an ABI."""
+        return self.meaning if arch.bits == 64 else self.narrow
+
+    def default(self, arch: Arch, number: int | None) -> Action:
+        """What a call without a rule gets; None: one that has no number of its own."""
+        if number is None:
+            return self.meaning.default
+        if self.program and number not in table(arch).names:
+            return simulate(self.program, Call(arch.audit, number, (0,) * MAX_ARGS)).action
+        limit = self.limits.get(arch)
+        multiplexer = number == 0 and arch in (Arch.S390, Arch.S390X)
+        stubbed = limit is not None and (number > limit or multiplexer)
+        return STUB if stubbed else self.meaning.default
+
+    def verdicts(self, name: str, arch: Arch) -> Verdicts | None:
+        """What a call gets on an ABI; None where libseccomp chooses between the conditions, or
+        rules cannot say what the program does."""
+        clauses = tuple(self.on(arch).clauses(name))
+        if (arch.title, name) in self.beyond or ambiguous(clauses, arch):
+            return None
+        return Verdicts(clauses, self.default(arch, table(arch).numbers.get(name)))
+
+    def followed(self, name: str, arch: Arch) -> Node:
+        """The same as a graph: of the program if that is what was given, else of the rules, or of
+        what libseccomp makes of them where it chooses. Raises as `graph` does."""
+        clauses = tuple(self.on(arch).clauses(name))
+        if self.program or ambiguous(clauses, arch):
+            return self.graph(name, arch)
+        return Reference(arch).node(clauses, self.default(arch, table(arch).numbers.get(name)))
+
+    def graph(self, name: str, arch: Arch) -> Node:
+        """The same as libseccomp makes it. Raises SeclatchError, TooComplexError."""
+        call = table(arch).get(name)
+        if call is None:
+            raise TooComplexError("the call is made through another one")
+        if not self.program and not self.on(arch).clauses(name):
+            return Leaf(self.default(arch, call.number).ret)
+        known = settled(arch) | {NUMBER: call.number}
+        return Graphs(self.program or _compile_one(self.profile, name, arch)).graph(known)
+
+
+def side(
+    profile: Profile,
+    native: Arch,
+    runtime: Runtime | None = None,
+    program: Filter | None = None,
+    beyond: frozenset[tuple[str, str]] = frozenset(),
+) -> Side:
+    """A resolved profile as `runtime` reads it (None: no more than the rules say)."""
+    meaning = read(profile, native)
+    stubbed = runtime is Runtime.RUNC and program is None
+    limits = stub_limits(profile, meaning.arches) if stubbed else {}
+    narrow = read(profile, native, 32)
+    return Side(profile, meaning, narrow, limits, program, beyond)
+
+
+def stub_limits(profile: Profile, arches: Sequence[Arch]) -> dict[Arch, int]:
+    """The highest call that a resolved profile names on each ABI, above which runc's stub answers
+    ENOSYS; without those on which it has none."""
+    if profile.default.kind in _PERMISSIVE:
+        return {}
+    names = {name for rule in profile.rules for name in rule.names}
+    limits = {arch: _highest(names, arch) for arch in arches}
+    return {arch: number for arch, number in limits.items() if number > 0}
+
+
+def ambiguous(clauses: tuple[Clause, ...], arch: Arch) -> bool:
+    """Whether libseccomp chooses between conditions: no reading of the rules tells which."""
+    return next(overlaps(clauses, arch.bits), None) is not None
+
+
+def _highest(names: set[str], arch: Arch) -> int:
+    """runc counts the names that libseccomp knows, also of rules that say what the default says."""
+    known = table(arch)
+    numbers = (known.numbers.get(name, 0) for name in names if name not in known.newer)
+    return max(numbers, default=0)
+
+
+def _compile_one(profile: Profile, name: str, arch: Arch) -> Filter:
+    """The program of the rules for one call alone."""
+    rules = tuple(rule for rule in profile.rules if name in rule.names)
+    only = Profile(
+        profile.default_action,
+        tuple(Rule((name,), rule.action, rule.errno, rule.args) for rule in rules),
+        default_errno=profile.default_errno,
+    )
+    code = compile_profile(only, runtime=Runtime.LIBSECCOMP, native=arch).code
+    return Filter.from_bytes(code, "little" if arch.little else "big")

@@ -1,0 +1,51 @@
+"""Raw BPF programs in the place of profiles: told by their bytes, decompiled to rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seclatch.errors import InputError
+from seclatch.filter import decode
+from seclatch.filter.decompile import decompile, mentioned
+from seclatch.model.arch import Arch
+from seclatch.model.filter import Filter
+from seclatch.model.profile import Profile
+from seclatch.profile.parse.profile_source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A program, its rules for one architecture, and one sentence for each thing that those do
+    not say. `beyond` has the calls (architecture's title, name) about which that is."""
+
+    program: Filter
+    profile: Profile
+    warnings: tuple[str, ...]
+    beyond: frozenset[tuple[str, str]] = frozenset()
+
+
+def recover(source: Source, native: Arch) -> Recovered:
+    """Decompile the program in `source` for a host of architecture `native`.
+
+    A profile has the same rules for all its architectures. Where the program treats them
+    differently, those stay that are treated as `native` is.
+    """
+    program = decode.decode(source.data, source.name)
+    found = decompile(program, () if mentioned(program) else (native,))
+    for profile in found.profiles:
+        if native in profile.architectures:
+            others = [
+                f"{arch.scmp} has other rules in this program, left out"
+                for other in found.profiles
+                if other is not profile
+                for arch in other.architectures
+            ]
+            beyond = frozenset((kept.arch, kept.calls) for kept in found.kept)
+            return Recovered(program, profile, (*map(str, found.kept), *others), beyond)
+    served = ", ".join(arch.scmp for each in found.profiles for arch in each.architectures)
+    raise InputError(
+        source.name,
+        "",
+        f"the program is not for {native.scmp} but for {served}",
+        remedy="name one of its architectures with --arch",
+    )

@@ -1,0 +1,65 @@
+"""What a user hands over as a profile, in force on a host: a document or a raw BPF program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seclatch.errors import InputError
+from seclatch.model.filter import Filter
+from seclatch.model.profile import Profile
+from seclatch.profile.compile.resolve_profile import Host, kept, narrow
+from seclatch.profile.parse.load_profile import Document, parse_document
+from seclatch.profile.parse.profile_source import Source
+from seclatch.profile.parse.text_position import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """`profile` is resolved. `document` is None for a BPF program, whose code is in `program`.
+
+    `origin` has for each rule of `profile` its number in the file. `warnings` are sentences about
+    what the rules of a program do not say, and `beyond` names the calls, as in Recovered.
+    """
+
+    name: str
+    profile: Profile
+    origin: tuple[int, ...]
+    document: Document | None = None
+    program: Filter | None = None
+    warnings: tuple[str, ...] = ()
+    beyond: frozenset[tuple[str, str]] = frozenset()
+
+    def place(self, rule: int) -> Place:
+        """Where rule number `rule` of `profile` stands in the file; line 0 if nowhere."""
+        path = ("syscalls", self.origin[rule])
+        return self.document.locate(path) if self.document else Place(path)
+
+
+def give(source: Source, host: Host) -> Given:
+    """Read and resolve a profile, or decompile a program. Raises InputError."""
+    if source.is_program:
+        return give_program(source, host)
+    document = parse_document(source.text(), source.name)
+    origin = tuple(kept(document.profile, host))
+    return Given(source.name, narrow(document.profile, host), origin, document)
+
+
+def require_action(given: Given) -> Given:
+    """Refuse the empty profile, which says nothing. Raises InputError."""
+    if not given.profile.default_action:
+        raise InputError(
+            given.name,
+            "",
+            "the empty profile stands for no seccomp at all",
+            remedy='to allow everything, write {"defaultAction": "SCMP_ACT_ALLOW"}',
+        )
+    return given
+
+
+def give_program(source: Source, host: Host) -> Given:
+    """The rules of a raw BPF program, as far as rules can say what it does."""
+    from seclatch.profile.parse.raw_program import recover
+
+    found = recover(source, host.arch)
+    origin = tuple(range(len(found.profile.rules)))
+    return Given(source.name, found.profile, origin, program=found.program, warnings=found.warnings)

@@ -1,0 +1,218 @@
+"""The recorder of one annotated container, started by the front before the runtime begins.
+
+The front waits, at most two seconds, until it hears that it is followed, so every exit of this
+process must be quick and no failure may reach it. What goes wrong is in the directory's log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from threading import Thread
+
+from seclatch.errors import SeclatchError
+from seclatch.model.origin import ContainerImage
+from seclatch.model.recorder_limits import decode
+from seclatch.model.recording import Recording
+from seclatch.output.printable_text import printable
+from seclatch.recording.annotated.annotation import Wish, read_wish
+from seclatch.recording.annotated.namespace_handle import hold_mounts
+from seclatch.recording.annotated.spool import Depot
+from seclatch.recording.attribution.attribution import restrict
+from seclatch.recording.attribution.exec_sessions import Callers
+from seclatch.recording.backends.backend import Backend
+from seclatch.recording.backends.bpf.adopt_processes import adopt
+from seclatch.recording.backends.bpf.bpf_backend import Ebpf
+from seclatch.recording.backends.bpf.builder_parts import Maps
+from seclatch.recording.backends.bpf.container_scope import watch
+from seclatch.recording.files import recording_file
+from seclatch.recording.recorder import HELD, Options, Recorder
+from seclatch.recording.trace.assign_stages import find_entry
+from seclatch.recording.trace.process_image import read_argv
+from seclatch.recording.trace.run_metadata import Run
+from seclatch.recording.trace.trace import Segment, Trace
+from seclatch.system.bpf import VerifierError
+
+_READY = 3  # the descriptor that the front listens to
+_SAVE_FIRST = 1.0  # so that one which is killed leaves something
+_SAVE_EVERY = 60.0
+_PATIENCE = 5.0
+_INTERVAL = 0.05
+_MOST = 100_000
+"""A container that forks or execs for ever must not fill the host's memory: some 500 MB."""
+
+
+FindImage = Callable[[int, str], ContainerImage | None]
+"""Answers which image a container is of, by its keeper's pid (shim, monitor) and its id."""
+
+
+def main(program: str, find_image: FindImage) -> int:
+    """Record the container that argv tells of: the front's pid, bundle, config's name."""
+    os.umask(0o077)
+    depot = Depot(decode(Path(program).with_name("recorder.json").read_bytes()))
+    pid, bundle, config = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    try:
+        depot.check()
+        wish = read_wish(bundle, config, read_argv(Path(f"/proc/{pid}"))[-1])
+        os.chdir("/")
+        if wish is not None:
+            attend(depot, wish, pid, find_image)
+    except (OSError, SeclatchError, VerifierError) as error:
+        remedy = getattr(error, "remedy", "")
+        depot.note(printable(f"not recorded: {error}" + (f"; {remedy}" if remedy else "")))
+        return 1
+    return 0
+
+
+def attend(depot: Depot, wish: Wish, front: int, find_image: FindImage) -> None:
+    """Record until the container's end. Raises OSError, SeclatchError, VerifierError."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+    with contextlib.suppress(OSError):  # an engine's protection from being killed is not for us
+        Path("/proc/self/oom_score_adj").write_text("0")
+    slot, path = depot.claim(wish)
+    options = Options(
+        save=_saver(depot, path),
+        save_first=_SAVE_FIRST,
+        save_every=_SAVE_EVERY,
+        interval=_INTERVAL,
+        most=_MOST,
+        tell=lambda sentence: depot.note(printable(f"{path.name}: {sentence}")),
+    )
+    try:
+        with contextlib.closing(Ebpf(by_words=True)) as backend:
+            question = _Question(find_image, _parent(front), wish.identifier)
+            subject = _Started(front, backend.maps, question)
+            recording = Recorder(backend, subject, options).record()
+        _save(depot, path, recording)
+    finally:
+        os.close(slot)
+
+
+def _saver(depot: Depot, path: Path) -> Callable[[Recording], None]:
+    def save(recording: Recording) -> None:
+        try:
+            _save(depot, path, recording)
+        except (OSError, SeclatchError) as error:  # there may be room at the end
+            depot.note(printable(f"{path.name}: {error}"))
+
+    return save
+
+
+def _save(depot: Depot, path: Path, recording: Recording) -> None:
+    content = recording_file.encode(path, recording)
+    depot.require_room(path, len(content))
+    recording_file.replace(path, content)
+
+
+def _parent(pid: int) -> int:
+    """Read while the front waits: the runtime that it becomes may end at once."""
+    stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+class _Question(Thread):
+    """Which image it is. Asked beside the recording: Docker does not answer before the container
+    has been started."""
+
+    def __init__(self, find_image: FindImage, keeper: int, identifier: str) -> None:
+        super().__init__(daemon=True)
+        self.identifier = identifier
+        self._words = find_image, keeper, identifier
+        self._answer: ContainerImage | None = None
+
+    def ask(self) -> None:
+        """Begin, if a limit on processes, of which threads are, leaves room for it."""
+        with contextlib.suppress(RuntimeError):
+            self.start()
+
+    def run(self) -> None:
+        """Ask."""
+        find_image, keeper, identifier = self._words
+        self._answer = find_image(keeper, identifier)
+
+    def answer(self, *, patient: bool) -> ContainerImage | None:
+        """What was answered by now; `patient`: within some more seconds."""
+        if patient and self.is_alive():
+            self.join(_PATIENCE)
+        return self._answer
+
+
+class _Started:
+    """What descends from the front, and who comes into its container later."""
+
+    def __init__(self, front: int, maps: Maps, question: _Question) -> None:
+        self._front = front
+        self._question = question
+        self._maps = maps
+        self._looked = 0
+        self._callers: Callers | None = None
+        self._entry: Segment | None = None
+        self._held: int | None = None
+
+    def begin(self, backend: Backend) -> None:
+        """Follow the front, which waits, and say so."""
+        word = self._question.identifier
+        if not adopt(self._maps, process=self._front, reapers=True, word=word):
+            raise SeclatchError(f"following the front, process {self._front}: it has ended")
+        with contextlib.suppress(OSError):  # it has waited long enough and gone on
+            os.write(_READY, b"1")
+        os.close(_READY)
+        self._question.ask()
+
+    def look(self, trace: Trace, options: Options) -> None:
+        """Watch the container as soon as its mounts are known, and held.
+
+        They are its own if its first process still lived after they were opened, which the events
+        up to the next look tell. If not, it has ended, and nobody can come into it.
+        """
+        if self._entry is not None:
+            if self._held is not None and self._callers is None:
+                self._watch(trace, self._entry)
+        elif len(trace.segments) != self._looked:
+            self._looked = len(trace.segments)
+            self._entry = find_entry(trace)
+            if self._entry is not None:
+                self._held = hold_mounts(self._entry.facts.mounts)
+
+    def _watch(self, trace: Trace, entry: Segment) -> None:
+        mounts = entry.facts.mounts
+        if entry.process in trace.living:
+            self._callers = Callers(mounts)
+            # No more by pid 1 of its pid namespace, in which other containers may be.
+            watch(self._maps, mounts=mounts, word=self._question.identifier)
+        elif self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def living(self, trace: Trace) -> set[int]:
+        """All of it, and the runtimes of its sessions."""
+        return trace.living - self._foreign(trace)
+
+    def _foreign(self, trace: Trace) -> set[int]:
+        callers = self._callers or Callers()
+        callers.look(trace)
+        callers.know(trace, 0)
+        return callers.foreign(trace)
+
+    def waits(self, backend: Backend) -> bool:
+        """The front itself is followed."""
+        return False
+
+    def take(self, signal_: int, sender: int) -> bool:
+        """End when told to, as when the host goes down."""
+        return True
+
+    def belonging(self, trace: Trace) -> Trace:
+        """Without those that only spoke of it."""
+        foreign = self._foreign(trace)
+        return restrict(trace, trace.processes.keys() - foreign) if foreign else trace
+
+    def run(self, started: datetime, began: int, ended: int, complete: bool) -> Run:
+        """There was no command; the runtime's own words have the container's id."""
+        image = self._question.answer(patient=complete)
+        return Run((), started, began, ended, complete, image=image)

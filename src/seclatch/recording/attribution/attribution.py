@@ -1,0 +1,179 @@
+"""What a daemon did for this command, and what for others: nothing foreign is kept.
+
+The fact that ties them is what the client tells its engine: the id of the container to start, or of
+the exec session, which it writes to the engine's socket. The same id is on the command line of the
+shim and of the runtime. Docker's client writes it into a path (`POST /containers/ID/start`),
+containerd's and CRI's as a protobuf string, which its length precedes. Where a client gives only a
+name (`docker start NAME`), the engine is asked for the id before
+(`seclatch.recording.attribution.image_lookup`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import PurePosixPath
+
+from seclatch.recording.trace.trace import Process, Trace
+
+_MAX_ID = 127
+_VERBS = {"create", "start", "run", "delete", "kill", "state"}
+_AFTER_PATH = (b"/", b"?", b" ")
+
+
+def attribute(trace: Trace) -> Trace:
+    """Answer the trace without what daemons did for others.
+
+    The daemons themselves serve everybody: those that took part are kept as a whole.
+    """
+    if not any(process.found_running for process in trace.processes.values()):
+        return trace
+    return restrict(trace, find_kept(trace))
+
+
+def restrict(trace: Trace, kept: set[int]) -> Trace:
+    """Answer the trace of these processes alone."""
+    processes = {number: each for number, each in trace.processes.items() if number in kept}
+    segments = {number: each for number, each in trace.segments.items() if each.process in kept}
+    return Trace(
+        processes,
+        segments,
+        [each for each in trace.suspensions if each.segment in segments],
+        trace.stray,
+        trace.stray_rare,
+        trace.living & kept,
+        [each for each in trace.starts if each in segments],
+        [each for each in trace.denials if each.segment in segments],
+        trace.lost,
+        trace.callers & segments.keys(),
+        trace.named,
+        trace.bulk,
+        [each for each in trace.speakers if each in segments],
+        {pair for pair in trace.links if kept.issuperset(pair)},
+    )
+
+
+def find_kept(trace: Trace) -> set[int]:
+    """The processes that belong to the command: its descendants, and what was made for it."""
+    said = _Said(trace)
+    own: set[int] = set()
+    served: set[int] = set()
+    ids: dict[int, set[str]] = {}
+    daemons = {each.id for each in trace.processes.values() if each.found_running}
+    trusted = _find_trusted(trace, daemons)
+    for number in sorted(trace.processes.keys() - daemons):  # parents before children
+        process = trace.processes[number]
+        parent = process.parent
+        if parent is None or parent in own:
+            own.add(number)
+            continue
+        if parent not in trusted and parent not in ids:
+            continue
+        ids[number] = ids.get(parent, set()) | set(_ids(trace, process))
+        if any(said.has(each) for each in ids[number]):
+            served.add(number)
+    return own | served | (_involved(trace, served, trusted) if served else set())
+
+
+def _find_trusted(trace: Trace, daemons: set[int]) -> set[int]:
+    """The daemons that may be engines of the command's: root's, the recording user's, those of the
+    user to whose daemon the command is connected. Anybody may call a program `containerd`."""
+
+    def user(daemon: int) -> int:
+        return trace.segments[trace.processes[daemon].segments[0]].facts.uid
+
+    users = {0, os.getuid(), _asking_user()}
+    users |= {user(each) for each in _answering(trace, daemons)}
+    return {each for each in daemons if user(each) in users}
+
+
+def _asking_user() -> int:
+    """Who has become root by sudo(8); anything else may be in the environment too."""
+    word = os.environ.get("SUDO_UID", "")
+    return int(word) if word.isascii() and word.isdecimal() else 0
+
+
+def _answering(trace: Trace, daemons: set[int]) -> set[int]:
+    """The daemons at the other end of the command's connections."""
+    return {
+        daemon
+        for client, daemon in trace.links
+        if daemon in daemons and not is_under_daemon(trace, trace.processes[client])
+    }
+
+
+def _involved(trace: Trace, served: set[int], daemons: set[int]) -> set[int]:
+    """The daemons that made what was served, those that the command asked for it, and those between
+    the two (containerd, between Docker and a shim that is there already).
+
+    One that knows but a single daemon is between nothing: the shim of another container.
+    """
+    made = daemons & {trace.processes[each].parent for each in served}
+    asked = _answering(trace, daemons)
+    return made | asked | {each for each in daemons if _is_between(trace, each, asked, made)}
+
+
+def _is_between(trace: Trace, daemon: int, asked: set[int], made: set[int]) -> bool:
+    """Whether a request can have come through it: in from one daemon, on to another."""
+    return any(
+        (one, daemon) in trace.links and (daemon, other) in trace.links
+        for one in asked
+        for other in made - {one}
+    )
+
+
+def _ids(trace: Trace, process: Process) -> Iterator[str]:
+    """The ids on the command lines that a process had, as shims and runtimes have them.
+
+    `shim … -id CONTAINER … start`; `runc … create … CONTAINER`; `runc … exec … --pid-file
+    …/EXEC.pid CONTAINER`, of which the container's id does not say whose the session is.
+    """
+    for number in process.segments:
+        argv = trace.segments[number].argv
+        shim = [*_after(argv, ("-id",))]
+        yield from shim
+        sessions = {PurePosixPath(path).stem for path in _after(argv, ("--pid-file",))}
+        yield from sessions - {"init"}  # containerd's name for the first process of each
+        if not shim and _VERBS & set(argv):
+            yield argv[-1]
+
+
+def _after(argv: tuple[str, ...], options: Iterable[str]) -> Iterator[str]:
+    for option, value in pairwise(argv):
+        if option in options:
+            yield value
+
+
+class _Said:
+    """What the command's processes wrote to Unix sockets."""
+
+    def __init__(self, trace: Trace) -> None:
+        texts: list[bytes] = []
+        for segment in trace.segments.values():
+            if not is_under_daemon(trace, trace.processes[segment.process]):
+                texts += segment.said
+        self._all = b"\0".join(texts)
+        self._answers: dict[str, bool] = dict.fromkeys(trace.named, True)
+
+    def has(self, identifier: str) -> bool:
+        """Whether the id was said as a whole word of a path or a protobuf string."""
+        if identifier not in self._answers:
+            self._answers[identifier] = self._look(identifier.encode())
+        return self._answers[identifier]
+
+    def _look(self, word: bytes) -> bool:
+        if not 0 < len(word) <= _MAX_ID:
+            return False
+        paths = [b"/" + word + after for after in _AFTER_PATH]
+        return any(text in self._all for text in [*paths, bytes([len(word)]) + word])
+
+
+def is_under_daemon(trace: Trace, process: Process) -> bool:
+    """Whether it comes from an engine that ran already, or is one."""
+    at: Process | None = process
+    while at is not None:
+        if at.found_running:
+            return True
+        at = None if at.parent is None else trace.processes.get(at.parent)
+    return False

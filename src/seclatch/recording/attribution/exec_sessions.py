@@ -1,0 +1,82 @@
+"""Who brings exec sessions into the watched container: their runtimes, from their own exec on.
+
+A session's runtime stays outside, and is over in some hundredths of a second: when it is seen to
+enter it is too late to look for it. So whatever is exec'd with the container's id among its words
+is followed, and kept if it enters the container or runs the program of one that did.
+`docker logs ID` does neither.
+
+Who was forked into the container's pid namespace, before its mounts were known, is kept if it
+enters those too: other containers and processes of the host may be in that namespace.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from seclatch.recording.trace.assign_stages import ITSELF, lineage
+from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.trace import Facts, Segment, Trace
+
+
+class Callers:
+    """Looks at a growing trace; the container is told as by Watch, see `watch`."""
+
+    def __init__(self, mounts: int = 0, pids: int = 0) -> None:
+        self._mounts = mounts
+        self._pids = pids
+        self._looked = 0
+        self._under: dict[int, int] = {}  # the caller by each process that comes from one
+        self._proven: set[int] = set()
+        self._files: set[str] = set()
+
+    def look(self, trace: Trace) -> None:
+        """Look at what has come since the last time."""
+        for segment in islice(trace.segments.values(), self._looked, None):
+            process = trace.processes[segment.process]
+            if process.parent in self._under:
+                self._under[process.id] = self._under[process.parent]
+            elif process.segments[0] == segment.id and self._calls(segment):
+                self._under[process.id] = process.id
+                trace.callers.add(segment.id)
+            elif segment.kind == Kind.JOINED and not self._is_inside(segment.facts):
+                self._under[process.id] = process.id
+            if process.id in self._under and self._is_inside(segment.facts):
+                self._prove(trace, self._under[process.id], segment)
+        self._looked = len(trace.segments)
+
+    def know(self, trace: Trace, process: int) -> None:
+        """This process has made the container: what it runs is a runtime."""
+        self._files |= {trace.segments[each].file for each in trace.processes[process].segments}
+
+    def foreign(self, trace: Trace) -> set[int]:
+        """The processes that had to do with the container and do not belong to it."""
+        proven = self._proven | {
+            caller
+            for caller in {*self._under.values()}
+            if any(
+                trace.segments[each].file in self._files
+                for each in trace.processes[caller].segments
+            )
+        }
+        return {each for each, caller in self._under.items() if caller not in proven}
+
+    def _calls(self, segment: Segment) -> bool:
+        """What is exec'd outside and was not followed before was noticed by its words."""
+        unseen = segment.kind == Kind.EXEC and not segment.parent
+        return unseen and not self._is_inside(segment.facts)
+
+    def _is_inside(self, facts: Facts) -> bool:
+        if self._mounts:
+            return facts.mounts == self._mounts
+        return bool(self._pids) and facts.pids == self._pids
+
+    def _prove(self, trace: Trace, caller: int, entered: Segment) -> None:
+        """The program exec'd last outside is the runtime; those before it may be anything."""
+        if caller in self._proven:
+            return
+        self._proven.add(caller)
+        for each in lineage(trace, entered):
+            outside = each.kind == Kind.EXEC and not self._is_inside(each.facts)
+            if outside and not each.file.startswith(ITSELF):
+                self._files.add(each.file)
+                return

@@ -1,0 +1,224 @@
+"""What kernel programs and recorder share: maps' values, events, their sizes.
+
+Terms: a *segment* is one process in one state of affairs, with counters of its own. A process gets
+a new one when it is forked, at each exec, and when a filter has been loaded; what stage that is, is
+decided later (`seclatch.recording.trace.assign_stages`).
+A *slot* is the memory with a segment's counters; it is used again once the segment has no task.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum, IntFlag
+
+NUMBERS = 512
+"""Counters in a slot: system call numbers 0 to 511 of the native ABI. The rest is counted in the
+`rare` map."""
+
+SLOTS = 4096
+OVERFLOW_SLOT = 0
+"""Counts what came when no slot was free; nobody can say whose it was."""
+
+TASKS = 32768
+RARE = 65536
+ARGUMENTS = 65536
+RING_SIZE = 8 << 20
+
+
+class State(IntEnum):
+    """Where a task is: sys_exit without an entry before it means that seccomp answered."""
+
+    OUTSIDE = 0
+    ENTERED = 1
+    REFUSED = 2
+    FOUND = 3  # found running: perhaps within the call that it made last
+
+
+SECCOMP_MODE_FILTER = 2
+SECCOMP_MODE_DEAD = 3
+"""seccomp.mode of a thread that seccomp is killing (Linux 5.17, kernel/seccomp.c)."""
+
+FIRST_OWN = 1024
+"""Lower numbers of slots and segments are the recorder's, for processes that it finds running."""
+
+
+class Task:
+    """Value of the `tasks` map, by thread id in the initial pid namespace."""
+
+    SEGMENT = 0
+    SLOT = 4
+    FILTERS = 8
+    STATE = 12
+    SUSPENDED = 16
+    NUMBER = 20  # of the call entered last
+    FIRST = 24  # lower half of the address at which a program begins that was exec'd under a tracer
+    SIZE = 28
+
+
+class Slot:
+    """Value of the `slots` map: a header, then the counters."""
+
+    SEGMENT = 0
+    PARENT = 4
+    TGID = 8
+    KIND = 12
+    TASKS = 16
+    BUDGET = 20  # how many writes to look into still, after a connect(2) to a Unix socket
+    COUNTS = 32
+    SIZE = COUNTS + 8 * NUMBERS
+
+
+class Control:
+    """The one value of the `control` map: numbers to give next, and what was lost.
+
+    Slots are given by number until there is none left; then those that came back, from `free`.
+    """
+
+    NEXT_SEGMENT = 0
+    LOST_EVENTS = 8
+    LOST_SLOTS = 16
+    LOST_RARE = 24
+    LOST_ARGUMENTS = 32
+    LOST_TASKS = 40
+    NEXT_SLOT = 48
+    SIZE = 56
+
+
+CONTROL = struct.Struct("=7Q")
+
+
+class Watch:
+    """The one value of the `watch` map: what is followed though nothing followed has made it.
+
+    A task belongs to the watched container when it has this mount namespace or, where that is 0,
+    this pid namespace. `PROCESS` is one process more, by its pid as the recorder sees it. `WORD`,
+    the container's id, tells who may be about to bring an exec session into it: it stands among
+    the words that a runtime is called with.
+    """
+
+    MOUNTS = 0
+    PIDS = 4
+    PROCESS = 8
+    ADDED = 12  # by adoption: how many tasks
+    REAPERS = 16  # 1: who is forked into a pid namespace whose pid 1 is followed belongs to it too
+    OPEN = 20  # 0 while it is being adopted: what a task not yet found forks is no stranger then
+    WORD = 24  # with zeros behind it; longer ones by their beginning
+    WORD_SIZE = 72
+    SIZE = WORD + WORD_SIZE
+
+
+class Mode(IntFlag):
+    """Bits of the `rare` key."""
+
+    COMPAT = 1
+    DENIED = 2
+    INJECTED = 4  # made by the program's tracer, before its first instruction
+
+
+RARE_KEY = struct.Struct("=IIIi")
+"""segment, number, mode, errno (0 unless denied with one)."""
+
+ARGUMENT_KEY = struct.Struct("=IHHQ")
+"""segment, number, index, value."""
+
+COUNT = struct.Struct("=Q")
+DENIAL = struct.Struct("=IIi")
+
+
+class Event:
+    """Offsets in an event. All have the header; those that begin a segment have the facts."""
+
+    KIND = 0
+    TID = 4
+    TIME = 8
+    SEGMENT = 16
+    PARENT = 20  # for FORK and EXEC the segment before; else of no meaning
+    SLOT = 24
+    TGID = 28
+    HEADER = 32
+
+    FILTERS = 32
+    SUSPENDED = 36
+    UID = 40
+    GID = 44
+    EUID = 48
+    EGID = 52
+    MOUNTS = 56
+    PIDS = 60
+    USERS = 64
+    LOCAL_PID = 68
+    NET = 72
+    IPC = 76
+    UTS = 80
+    CGROUP = 84
+    SECCOMP = 88
+    NO_NEW_PRIVS = 92
+    ROOT = 96
+    CAPABILITIES = 104  # inheritable, permitted, effective, bounding, ambient
+    COMM = 144
+    FACTS_END = 160
+
+    ARGS_SIZE = 160
+    ARGS_FIT = 164
+    FILE = 168
+    FILE_SIZE = 256
+    ARGS = FILE + FILE_SIZE
+    ARGS_MAX = 1024
+    EXEC_SIZE = ARGS + ARGS_MAX
+
+    SEEN_PID = FACTS_END  # MEMBER: its pid as the recorder sees it
+    ALONE = FACTS_END + 4  # MEMBER: 1 when it was asked for by that pid
+    FOUND_SIZE = FACTS_END + 8
+
+    NUMBER = 32  # DENIAL
+    MODE = 36
+    ERRNO = 40
+    DENIAL_SIZE = 48
+    CODE = 32  # EXIT: as wait(2) has it
+    EXIT_SIZE = 40
+    SUSPENSION_SIZE = 40  # SUSPENDED in FILTERS' place: 1 now lifted, 0 now in force
+    TEXT_LENGTH = 32
+    TEXT = 40
+    TEXT_SIZE = 512
+    SAID_SIZE = TEXT + TEXT_SIZE
+
+
+HEADER = struct.Struct("=IIQIIII")
+FACTS = struct.Struct("=16I6Q16s")
+WORD = struct.Struct("=I")
+
+
+class Spec(IntFlag):
+    """What to do with a call's arguments beside counting it: a byte by number in `specs`."""
+
+    ARG0 = 1
+    ARG1 = 2
+    ARG2 = 4
+    ARG3 = 8
+    FLAGS_BEHIND_ARG0 = 16  # clone3(2): the flags are the first 8 bytes of a structure
+    CONNECT = 32
+    WRITE = 64
+
+
+KEPT_ARGUMENTS = {
+    "socket": Spec.ARG0 | Spec.ARG1 | Spec.ARG2,
+    "socketpair": Spec.ARG0 | Spec.ARG1 | Spec.ARG2,
+    "clone": Spec.ARG0,
+    "clone3": Spec.FLAGS_BEHIND_ARG0,
+    "unshare": Spec.ARG0,
+    "setns": Spec.ARG1,
+    "prctl": Spec.ARG0,
+    "ioctl": Spec.ARG1,
+    "personality": Spec.ARG0,
+    "keyctl": Spec.ARG0,
+    "bpf": Spec.ARG0,
+    "ptrace": Spec.ARG0,
+    "seccomp": Spec.ARG0 | Spec.ARG1,
+    "fcntl": Spec.ARG1,
+    "mmap": Spec.ARG2,
+    "mprotect": Spec.ARG2,
+    "pkey_mprotect": Spec.ARG2,
+    "connect": Spec.CONNECT,
+    "write": Spec.WRITE,
+}
+"""Whose arguments profiles are usefully narrowed by; which of them."""

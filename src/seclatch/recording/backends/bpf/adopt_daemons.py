@@ -1,0 +1,123 @@
+"""Engines that run already: followed from the outside, for what a command makes them start.
+
+A container that a client asks for is made by a daemon and its shim, which do not descend from the
+client. So daemons and shims are followed too while they are recorded, and afterwards only what
+belongs to the command is kept (`seclatch.recording.attribution.attribution`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from seclatch.recording.backends.bpf.abi import FIRST_OWN, WORD, Slot, State, Task
+from seclatch.recording.backends.bpf.builder_parts import Maps
+from seclatch.recording.backends.bpf.map_reader import Harvest
+from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.process_image import read_argv
+from seclatch.recording.trace.trace import Facts, Segment
+
+NAMES = (
+    "dockerd",
+    "containerd",
+    "crio",
+    "containerd-shim-runc-v2",
+    "containerd-shim-runc-v1",
+    "containerd-shim",
+)
+
+_INITIAL_PIDS = 0xEFFFFFFC  # PROC_PID_INIT_INO, <linux/proc_ns.h>
+# More than a process can have threads: the slot of a daemon is never given back.
+_FOREVER = 1 << 30
+
+
+def follow_daemons(maps: Maps, harvest: Harvest) -> int:
+    """Follow all engine processes of this host from now on; answer how many there are.
+
+    The kernel programs know global ids only: from within a pid namespace none can be followed.
+    """
+    if not sees_host():
+        return 0
+    found = 0
+    for pid in _find():
+        if found == FIRST_OWN - 1:
+            break
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            found += _follow(maps, harvest, pid, found + 1)
+    harvest.listens |= found > 0
+    return found
+
+
+def sees_host() -> bool:
+    """Whether this process is in the initial pid namespace."""
+    return os.stat("/proc/self/ns/pid").st_ino == _INITIAL_PIDS  # noqa: PTH116 (a magic link)
+
+
+def _find() -> Iterator[int]:
+    """Look through all processes: not by pathlib, which takes ten times as long as the kernel."""
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        if name.isdecimal():
+            with contextlib.suppress(OSError):  # ended, or a thread of the kernel's
+                program = os.readlink(f"/proc/{name}/exe")  # noqa: PTH115
+                if program.rpartition("/")[2] in NAMES:
+                    yield int(name)
+
+
+def _follow(maps: Maps, harvest: Harvest, pid: int, number: int) -> bool:
+    """Follow one process: slot and segment both have this number."""
+    slot = WORD.pack(number)
+    header = bytearray(Slot.SIZE)
+    WORD.pack_into(header, Slot.SEGMENT, number)
+    WORD.pack_into(header, Slot.TGID, pid)
+    WORD.pack_into(header, Slot.KIND, Kind.FOUND)
+    WORD.pack_into(header, Slot.TASKS, _FOREVER)
+    maps.slots.set(slot, bytes(header))
+    process = Path(f"/proc/{pid}")
+    segment = Segment(
+        number,
+        Kind.FOUND,
+        0,
+        0,
+        time.monotonic_ns(),
+        pid,
+        Facts(comm=(process / "comm").read_text().strip(), uid=_user(process)),
+        file=str((process / "exe").readlink()),
+        argv=read_argv(process),
+    )
+    harvest.register(segment, number, pid)
+    _add_threads(maps, process, number)
+    return True
+
+
+def _user(process: Path) -> int:
+    """Its real user: of one that may not be dumped the folder in /proc is root's (proc(5))."""
+    for line in (process / "status").read_bytes().split(b"\n"):
+        if line.startswith(b"Uid:"):
+            return int(line.split()[1])
+    return -1
+
+
+def _add_threads(maps: Maps, process: Path, number: int) -> None:
+    """Enter all threads. A new one is entered by the kernel program, if its maker was by then;
+    so once a listing shows none that is new to us, no later one can be missed."""
+    known: set[int] = set()
+    while new := {int(name) for name in os.listdir(process / "task")} - known:  # noqa: PTH208
+        for thread in new:
+            entry = bytearray(Task.SIZE)
+            WORD.pack_into(entry, Task.SEGMENT, number)
+            WORD.pack_into(entry, Task.SLOT, number)
+            WORD.pack_into(entry, Task.FILTERS, _filters(process / "task" / str(thread)))
+            WORD.pack_into(entry, Task.STATE, State.ENTERED)  # perhaps: its next exit is no denial
+            maps.tasks.set(WORD.pack(thread), bytes(entry))
+        known |= new
+
+
+def _filters(thread: Path) -> int:
+    with contextlib.suppress(OSError):  # ended
+        for line in (thread / "status").read_text().splitlines():
+            if line.startswith("Seccomp_filters:"):
+                return int(line.split()[1])
+    return 0

@@ -1,0 +1,68 @@
+"""The eBPF back end: counts in the kernel, and reads what was counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seclatch.recording.backends.backend import Backend
+from seclatch.recording.backends.bpf import loader
+from seclatch.recording.backends.bpf.abi import WORD, Task
+from seclatch.recording.backends.bpf.adopt_daemons import follow_daemons
+from seclatch.recording.backends.bpf.map_reader import Harvest
+
+if TYPE_CHECKING:
+    from seclatch.recording.backends.bpf.detail_events import Sights
+
+
+class Ebpf(Backend):
+    """Kernel programs and what reads them. Raises SeclatchError where they cannot be loaded."""
+
+    name = "ebpf"
+
+    def __init__(self, sights: Sights | None = None, *, by_words: bool = False) -> None:
+        super().__init__()
+        self.probe = loader.load(closely=sights is not None, by_words=by_words)
+        self.maps = self.probe.maps
+        self.harvest = Harvest(self.probe.maps, self.trace)
+        if self.probe.own and sights is not None:
+            self.harvest.look_closer(self.probe.own, sights)
+
+    def follow_daemons(self) -> int:
+        """Those of this host, if it is not seen from within a pid namespace."""
+        return follow_daemons(self.probe.maps, self.harvest)
+
+    def await_go(self) -> None:
+        """Register; nobody is waited for."""
+        self.probe.register_self()
+
+    def follow_child(self, pid: int, program: str) -> None:
+        """Nothing is to be done: the child has registered itself."""
+
+    def collect(self) -> None:
+        """Take the events that are there."""
+        self.harvest.collect()
+
+    def catch_up(self) -> None:
+        """Take the counters too."""
+        self.harvest.catch_up()
+
+    def detach(self) -> None:
+        """No task on the host is slowed down any more."""
+        self.probe.detach()
+
+    def finish(self) -> None:
+        """Take everything."""
+        self.harvest.finish()
+
+    def lives(self, processes: set[int]) -> bool:
+        """Ends may be lost; the map of tasks is not."""
+        segments = self.trace.segments
+        for _, entry in self.probe.maps.tasks.items():
+            found = segments.get(WORD.unpack_from(entry, Task.SEGMENT)[0])
+            if found is None or found.process in processes:
+                return True
+        return False
+
+    def close(self) -> None:
+        """Close all maps and programs."""
+        self.probe.close()

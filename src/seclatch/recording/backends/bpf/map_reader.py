@@ -1,0 +1,277 @@
+"""Reads what the kernel programs have left, in time for its memory to be used again."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from itertools import compress
+from typing import TYPE_CHECKING
+
+from seclatch.recording.backends.bpf import abi
+from seclatch.recording.backends.bpf.abi import (
+    ARGUMENT_KEY,
+    CONTROL,
+    COUNT,
+    DENIAL,
+    FACTS,
+    HEADER,
+    RARE_KEY,
+    WORD,
+    Event,
+    Mode,
+    Slot,
+)
+from seclatch.recording.backends.bpf.builder_parts import Maps
+from seclatch.recording.backends.bpf.event_ring import Ring
+from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.process_image import introduce
+from seclatch.recording.trace.trace import (
+    CallKey,
+    Facts,
+    FirstDenial,
+    Lost,
+    Segment,
+    Suspension,
+    Trace,
+)
+from seclatch.system.bpf import Map
+
+if TYPE_CHECKING:
+    from seclatch.recording.backends.bpf.detail_events import Sights
+    from seclatch.recording.backends.bpf.detail_mode import Closer
+    from seclatch.recording.backends.bpf.detail_programs import WitnessMaps
+
+_COUNTERS = struct.Struct(f"={abi.NUMBERS}Q")
+_NOTHING = bytes(_COUNTERS.size)
+_ZEROS = (0,) * abi.NUMBERS
+_KEYS = tuple((False, number) for number in range(abi.NUMBERS))
+_MAX_SAID = 64
+
+
+class Harvest:
+    """Fills a Trace from the maps."""
+
+    def __init__(self, maps: Maps, trace: Trace) -> None:
+        self._maps = maps
+        self._trace = trace
+        self._ring = Ring(maps.ring)
+        page = os.sysconf("SC_PAGE_SIZE")
+        size = (Slot.SIZE * abi.SLOTS + page - 1) // page * page
+        self._slots: mmap.mmap = maps.slots.map_memory(size=size)
+        self._open: dict[int, int] = {}  # slot by segment, of those that still count
+        self._taken: dict[int, tuple[int, ...]] = {}  # by segment: counters as last read
+        self._readers = {
+            Kind.EXEC: self._begin,
+            Kind.FORK: self._begin,
+            Kind.FILTER: self._begin,
+            Kind.ROOT: self._begin,
+            Kind.JOINED: self._begin,
+            Kind.MEMBER: self._begin,
+            Kind.CLOSED: self._close,
+            Kind.EXIT: self._end,
+            Kind.SUSPENSION: self._suspend,
+            Kind.SAID: self._say,
+            Kind.DENIAL: self._deny,
+        }
+        self.listens = False
+        """Whether what is written to sockets is of use: it ties containers to the command."""
+        self._closer: Closer | None = None
+
+    def look_closer(self, own: WitnessMaps, sights: Sights) -> None:
+        """Take from now on also what the programs of the closer look see."""
+        from seclatch.recording.backends.bpf.detail_mode import Closer
+
+        self.listens = True  # by it a client tells which engine it asks, also out of sight
+        self._closer = Closer(own, sights)
+
+    def collect(self) -> None:
+        """Take all events that are there, and the counters of segments that have ended."""
+        for event in self._ring.read():
+            self._readers[Kind(WORD.unpack_from(event)[0])](event)
+        if self._closer:
+            self._closer.collect()
+
+    def catch_up(self) -> None:
+        """Bring the trace up to now, also for segments that go on counting."""
+        self.collect()
+        for segment, slot in self._open.items():
+            self._take(segment, slot)
+        self._take_rare()
+        self._trace.lost = self._read_lost()
+
+    def finish(self) -> None:
+        """Take everything; once, after detaching."""
+        self.catch_up()
+        for segment, slot in self._open.items():
+            self._clear(segment, slot)
+            if self._closer:
+                self._closer.flights.close(segment, slot)
+        self._take_unknown()
+
+    def register(self, segment: Segment, slot: int, pid: int) -> None:
+        """Add a process that was found running."""
+        self._trace.begin(segment, pid)
+        self._open[segment.id] = slot
+
+    def _begin(self, event: bytes) -> None:
+        kind, tid, time, number, parent, slot, tgid = HEADER.unpack_from(event)
+        facts = _facts(event)
+        segment = Segment(number, Kind(kind), parent, 0, time, tid, facts)
+        if kind == Kind.EXEC:
+            segment.file = _text(event[Event.FILE : Event.FILE + Event.FILE_SIZE])
+            segment.argv, segment.argv_cut = _argv(event)
+        elif kind == Kind.MEMBER:
+            introduce(segment, *struct.unpack_from("=II", event, Event.SEEN_PID))
+        self._trace.begin(segment, tgid)
+        if slot != abi.OVERFLOW_SLOT:
+            self._open[number] = slot
+
+    def _close(self, event: bytes) -> None:
+        _, _, _, segment, _, slot, _ = HEADER.unpack_from(event)
+        self._open.pop(segment, None)
+        self._take(segment, slot)
+        self._trace.close(segment)
+        self._clear(segment, slot)
+        if self._closer:
+            self._closer.flights.close(segment, slot)
+        self._maps.free.push(WORD.pack(slot))
+
+    def _take(self, segment: int, slot: int) -> None:
+        """Add what a slot has counted since it was last read.
+
+        Its counters are cleared only when nobody counts any more: here a count could get lost.
+        """
+        if segment in self._trace.dropped:
+            return
+        found = self._trace.segments.get(segment)
+        calls = found.calls if found else self._trace.stray
+        now = _COUNTERS.unpack_from(self._slots, slot * Slot.SIZE + Slot.COUNTS)
+        before = self._taken.get(segment, _ZEROS)
+        for key in compress(_KEYS, now):
+            number = key[1]
+            calls[key] = calls.get(key, 0) + now[number] - before[number]
+        self._taken[segment] = now
+
+    def _clear(self, segment: int, slot: int) -> None:
+        begin = slot * Slot.SIZE + Slot.COUNTS
+        self._slots[begin : begin + _COUNTERS.size] = _NOTHING
+        self._taken.pop(segment, None)
+
+    def _take_unknown(self) -> None:
+        """Take what nothing is known of: the overflow slot, and slots whose event was lost.
+
+        A slot of a segment that was lost and closed had a CLOSED event, or it was lost too; either
+        way its counters are in its memory.
+        """
+        given = min(self._control()[-1], abi.SLOTS)
+        for slot in (abi.OVERFLOW_SLOT, *range(abi.FIRST_OWN, given)):
+            begin = slot * Slot.SIZE + Slot.COUNTS
+            if self._slots[begin : begin + _COUNTERS.size] != _NOTHING:
+                self._take(WORD.unpack_from(self._slots, slot * Slot.SIZE)[0], slot)
+
+    def _take_rare(self) -> None:
+        """Take the counters that have a map entry each: they are totals, not additions."""
+        stray: Counter[CallKey] = Counter()
+        for (number, call, mode, errno), count in self._rows(self._maps.rare, RARE_KEY):
+            found = self._trace.segments.get(number)
+            compat = bool(mode & Mode.COMPAT)
+            if found is None:
+                stray[compat, call] += count
+            elif mode & Mode.INJECTED:
+                found.injected[compat, call] = count
+            elif mode & Mode.DENIED:
+                found.denied[compat, call, errno] = count
+            else:
+                found.calls[compat, call] = count
+        self._trace.stray_rare = stray
+        for (number, *argument), count in self._rows(self._maps.arguments, ARGUMENT_KEY):
+            if found := self._trace.segments.get(number):
+                call, index, value = argument
+                found.arguments[call, index, value] = count
+
+    def _rows(self, counters: Map, key: struct.Struct) -> Iterator[tuple[tuple[int, ...], int]]:
+        """Each counter, and the fields of its key, of which the first is the segment. Those of what
+        was dropped make room."""
+        for row, value in counters.items():
+            fields = key.unpack(row)
+            if fields[0] in self._trace.dropped:
+                counters.delete(row)
+            else:
+                yield fields, COUNT.unpack(value)[0]
+
+    def _end(self, event: bytes) -> None:
+        _, _, time, segment, _, _, _ = HEADER.unpack_from(event)
+        self._trace.end(segment, time, WORD.unpack_from(event, Event.CODE)[0])
+
+    def _suspend(self, event: bytes) -> None:
+        _, tid, time, segment, _, _, _ = HEADER.unpack_from(event)
+        lifted = bool(WORD.unpack_from(event, Event.FILTERS)[0])
+        self._trace.suspensions.append(Suspension(time, segment, tid, lifted))
+        self._trace.bulk += 1
+
+    def _deny(self, event: bytes) -> None:
+        _, tid, time, segment, _, _, _ = HEADER.unpack_from(event)
+        number, mode, errno = DENIAL.unpack_from(event, Event.NUMBER)
+        call = (bool(mode & Mode.COMPAT), number)
+        self._trace.denials.append(FirstDenial(time, segment, tid, call, errno))
+        self._trace.bulk += 1
+
+    def _say(self, event: bytes) -> None:
+        _, _, _, segment, _, _, _ = HEADER.unpack_from(event)
+        length = WORD.unpack_from(event, Event.TEXT_LENGTH)[0]
+        found = self._trace.segments.get(segment)
+        if self.listens and found and len(found.said) < _MAX_SAID:
+            if not found.said:
+                self._trace.speakers.append(segment)
+            found.said.append(event[Event.TEXT : Event.TEXT + min(length, Event.TEXT_SIZE)])
+            self._trace.bulk += 1
+
+    def _control(self) -> tuple[int, ...]:
+        """The control map's fields, in the order of CONTROL."""
+        return CONTROL.unpack(self._maps.control.get(bytes(4)) or bytes(CONTROL.size))
+
+    def _read_lost(self) -> Lost:
+        _, events, slots, rare, arguments, tasks, _ = self._control()
+        return Lost(events, slots + tasks, rare, arguments)
+
+
+def _facts(event: bytes) -> Facts:
+    filters, suspended, *numbers, comm = FACTS.unpack_from(event, Event.FILTERS)
+    uid, gid, euid, egid, mounts, pids, users, local = numbers[:8]
+    net, ipc, uts, cgroup, seccomp, strict, root = numbers[8:15]
+    return Facts(
+        filters=filters,
+        suspended=bool(suspended),
+        uid=uid,
+        gid=gid,
+        mounts=mounts,
+        pids=pids,
+        users=users,
+        local_pid=local,
+        root=root,
+        comm=_text(comm),
+        euid=euid,
+        egid=egid,
+        net=net,
+        ipc=ipc,
+        uts=uts,
+        cgroup=cgroup,
+        seccomp=seccomp,
+        no_new_privs=bool(strict),
+        capabilities=tuple(numbers[15:]),
+    )
+
+
+def _text(content: bytes) -> str:
+    return content.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
+
+
+def _argv(event: bytes) -> tuple[tuple[str, ...], bool]:
+    """The words, and whether there were more than fit."""
+    size, fit = struct.unpack_from("=II", event, Event.ARGS_SIZE)
+    content = event[Event.ARGS : Event.ARGS + min(fit, Event.ARGS_MAX)]
+    words = content.removesuffix(b"\0").split(b"\0") if content else []
+    return tuple(word.decode("utf-8", "backslashreplace") for word in words), size > fit

@@ -1,0 +1,197 @@
+"""The ptrace back end: for where eBPF is not permitted. Follows what the command itself starts.
+
+Each call stops its thread twice while the recorder looks: some 60 µs where a call takes 0.3. Only
+one tracer may have a thread, so what traces by itself (strace, gdb, the latch) does not work below
+it, and a program that gains privilege by a set-user-id bit does not gain it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import time
+from pathlib import Path
+
+from seclatch.errors import SeclatchError
+from seclatch.recording.backends.backend import Backend
+from seclatch.recording.backends.ptrace import stopped_thread
+from seclatch.recording.backends.ptrace.tracee_stops import take_news
+from seclatch.recording.backends.ptrace.tracees import Threads
+from seclatch.system import trace_requests
+from seclatch.system.signal_wait import Arrival, await_signal
+from seclatch.system.trace_requests import Stop
+
+_STOPPING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
+_BORN = {Stop.FORK, Stop.VFORK, Stop.CLONE}
+_SYSCALL_STOP = signal.SIGTRAP | 0x80  # PTRACE_O_TRACESYSGOOD
+_EVENT = 16
+_PATIENCE = 2.0
+
+
+class Ptrace(Backend):
+    """The command is the recorder's child, and its descendants are taken along by the kernel."""
+
+    name = "ptrace"
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__()
+        self.notice = (
+            "recording with ptrace: each call takes some hundred times as long, and only what the "
+            "command itself starts is seen" + (f" (eBPF: {reason})" if reason else "")
+        )
+        self._threads = Threads(self.trace)
+        self._early: dict[int, int] = {}  # stops of threads whose birth was not told of yet
+        self._statuses: dict[int, int] = {}
+        self._go = os.pipe()
+        self._letting_go = False
+        self._child = 0  # ours still, when it is traced no more
+
+    def follow_daemons(self) -> int:
+        """None: they are nobody's children here."""
+        return 0
+
+    def await_go(self) -> None:
+        """Wait until the parent has seized us."""
+        os.read(self._go[0], 1)
+
+    def follow_child(self, pid: int, program: str) -> None:
+        """Seize the child. Raises SeclatchError where that is not permitted."""
+        try:
+            trace_requests.seize(pid)
+        except OSError as error:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise _explain(error) from error
+        self._child = pid
+        self._threads.add_root(pid, program)
+        os.write(self._go[1], b"x")
+
+    def wait(self, seconds: float, signals: set[signal.Signals]) -> Arrival | None:
+        """Serve stops until the time is over or a signal other than SIGCHLD comes."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._serve():
+                continue
+            info = await_signal(signals, left)
+            if info is None or info.si_signo != signal.SIGCHLD or self._statuses:
+                return info
+        return await_signal(signals - {signal.SIGCHLD}, 0)
+
+    def _serve(self) -> bool:
+        """Handle what there is; False if there is nothing."""
+        news = take_news(self._threads.known, (*self._early, self._child))
+        for tid, status in news:
+            self._take(tid, status)
+        return bool(news)
+
+    def _take(self, tid: int, status: int) -> None:
+        if not os.WIFSTOPPED(status):
+            self._early.pop(tid, None)
+            self._threads.ended(tid, status)
+            self._statuses[tid] = status
+        elif tid not in self._threads.known and status >> _EVENT == Stop.STOP:
+            self._early[tid] = status
+        else:
+            with contextlib.suppress(ProcessLookupError):  # it was killed in its stop
+                self._at_stop(tid, status)
+
+    def _at_stop(self, tid: int, status: int) -> None:
+        number, event = os.WSTOPSIG(status), status >> _EVENT
+        if number == _SYSCALL_STOP:
+            self._threads.at_call(tid, _info(tid))
+            try:
+                self._resume(tid)
+            except ProcessLookupError:
+                self._threads.take_back(tid)
+        elif event == Stop.STOP:
+            # A group-stop is to be listened to: the tracee stays stopped until SIGCONT.
+            stopped = number in _STOPPING and not self._letting_go
+            self._resume(tid, request=trace_requests.LISTEN if stopped else trace_requests.SYSCALL)
+        elif event in _BORN:
+            self._born(tid, trace_requests.event_message(tid))
+            self._resume(tid)
+        elif event == Stop.EXEC:
+            self._threads.executed(tid, trace_requests.event_message(tid))
+            self._resume(tid)
+        else:
+            self._resume(tid, number)
+
+    def _born(self, parent: int, tid: int) -> None:
+        self._threads.born(parent, tid)
+        if self._early.pop(tid, None) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._resume(tid)
+
+    def _resume(self, tid: int, number: int = 0, request: int = trace_requests.SYSCALL) -> None:
+        if self._letting_go:
+            self._threads.known.pop(tid, None)
+            request = trace_requests.DETACH
+        trace_requests.resume(tid, request, number)
+
+    def collect(self) -> None:
+        """Nothing is left anywhere: the trace is filled as things happen."""
+
+    def catch_up(self) -> None:
+        """Likewise."""
+
+    def finish(self) -> None:
+        """Likewise."""
+
+    def detach(self) -> None:
+        """Let each thread go: at once where it runs, else when its call has ended.
+
+        A call that is interrupted does not go on as if nothing had been: epoll_wait fails, and a
+        sleep is gone on with by restart_syscall, for which a filter may kill (signal(7)).
+        """
+        self._letting_go = True
+        for tid in [*self._early]:
+            with contextlib.suppress(ProcessLookupError):
+                trace_requests.resume(tid, trace_requests.DETACH)
+        running = {tid for tid in self._threads.known if not stopped_thread.is_in_call(tid)}
+        for tid in running:
+            with contextlib.suppress(ProcessLookupError):
+                trace_requests.interrupt(tid)
+        # Who is left when the recorder ends is let go of by the kernel, and not stopped for it.
+        end = time.monotonic() + _PATIENCE
+        while running & self._threads.known.keys() and time.monotonic() < end:
+            if not self._serve():
+                await_signal({signal.SIGCHLD}, 0.01)
+
+    def lives(self, processes: set[int]) -> bool:
+        """Ends are never lost here."""
+        return bool(self._threads.known)
+
+    def poll(self, pid: int) -> int | None:
+        """As seen among the stops: some may be traced to the end."""
+        while self._letting_go and self._serve():
+            pass
+        status = self._statuses.get(pid)
+        self._statuses.clear()
+        return status
+
+    def close(self) -> None:
+        """Close the pipe. The kernel lets go of tracees that an error has left."""
+        for fd in self._go:
+            os.close(fd)
+
+
+def _info(tid: int) -> trace_requests.Info:
+    try:
+        return trace_requests.call_info(tid)
+    except OSError as error:
+        if error.errno == errno.EIO:
+            raise SeclatchError(
+                "recording with ptrace: the kernel has no PTRACE_GET_SYSCALL_INFO",
+                remedy=f"it takes Linux 5.3 or newer, this is {os.uname().release}",
+            ) from error
+        raise
+
+
+def _explain(error: OSError) -> SeclatchError:
+    remedy = "something may trace this process already (strace, gdb): run seclatch without it"
+    with contextlib.suppress(OSError):
+        if Path("/proc/sys/kernel/yama/ptrace_scope").read_text().strip() == "3":
+            remedy = "kernel.yama.ptrace_scope is 3, which forbids tracing until the next boot"
+    return SeclatchError(f"recording with ptrace: {error.strerror}", remedy=remedy)

@@ -1,0 +1,103 @@
+"""Whether seccomp lets a call pass, found by asking the very filters that a thread has loaded.
+
+A tracer sees a call before seccomp does (since Linux 4.8), and an errno afterwards does not say
+whose it is. So the recorder keeps each filter as it is loaded, and evaluates it as the kernel will.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections.abc import Sequence
+
+from seclatch.filter.opcode import ABS
+from seclatch.filter.simulate import UNASKED, Machine
+from seclatch.filter.verify import refusal
+from seclatch.model.action import ENOSYS, MAX_ERRNO, Kind
+from seclatch.model.arch import Arch
+from seclatch.model.filter import Filter
+from seclatch.model.seccomp_data import ARCH, Call
+from seclatch.model.verdict import Verdict
+
+_MAX_KNOWN = 4096
+
+
+class _Curious(Machine):
+    """Notes whether a program has looked at more than number and architecture."""
+
+    __slots__ = ("curious",)
+
+    def __init__(self, data: Sequence[int]) -> None:
+        super().__init__(data)
+        self.curious = False
+
+    def load(self, code: int, k: int) -> int:
+        """As the machine does."""
+        if code & 0xE0 == ABS and k // 4 > ARCH:
+            self.curious = True
+        return super().load(code, k)
+
+
+class Filters:
+    """The filters that bind a thread, the newest first. Immutable: children share it."""
+
+    def __init__(self, programs: tuple[Filter, ...] = ()) -> None:
+        self.programs = programs
+        self._known: dict[tuple[int, int], int] = {}
+
+    def __len__(self) -> int:
+        return len(self.programs)
+
+    def with_newest(self, program: Filter) -> Filters:
+        """What binds the thread after it has loaded one more."""
+        return Filters((program, *self.programs))
+
+    def refusal(self, call: Call) -> int | None:
+        """None if the kernel will make the call; else the errno that the caller gets, 0 if none.
+
+        A call that is left to a supervisor (SECCOMP_RET_USER_NOTIF) counts as made: nothing tells
+        whether the supervisor answered in the kernel's place.
+        """
+        if not self.programs or (call.audit == Arch.X86_64.audit and call.number in UNASKED):
+            return None
+        key = (call.audit, call.number)
+        value = self._known.get(key)
+        if value is None:
+            value = self._ask(key, call)
+        action = Verdict(value).action
+        if action.kind.executes or action.kind is Kind.NOTIFY:
+            return None
+        if action.kind is Kind.ERRNO:
+            return min(action.data, MAX_ERRNO)
+        # Without PTRACE_O_TRACESECCOMP a tracer counts as none.
+        return ENOSYS if action.kind is Kind.TRACE else 0
+
+    def _ask(self, key: tuple[int, int], call: Call) -> int:
+        """As seccomp_run_filters: all run, the most restrictive action wins."""
+        words = call.words(sys.byteorder)
+        worst = Verdict(Kind.ALLOW.value)
+        curious = False
+        for program in self.programs:
+            machine = _Curious(words)
+            own = machine.run(program.instructions)
+            curious |= machine.curious
+            if own.precedence < worst.precedence:
+                worst = own
+        if not curious and len(self._known) < _MAX_KNOWN:
+            self._known[key] = worst.value
+        return worst.value
+
+
+def read_program(content: bytes) -> Filter | None:
+    """Read an array of struct sock_filter; None for what the kernel would not have taken."""
+    try:
+        program = Filter.from_bytes(content, sys.byteorder)
+    except ValueError:
+        return None
+    return None if refusal(program) else program
+
+
+def read_header(content: bytes, *, wide: bool) -> tuple[int, int]:
+    """Read a struct sock_fprog: the program's size in bytes, and its address."""
+    length, address = struct.unpack("=H6xQ" if wide else "=H2xI", content)
+    return length * 8, address

@@ -1,0 +1,126 @@
+"""What /proc tells of a stopped thread: the facts that the kernel programs read by themselves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from seclatch.recording.backends.bpf.abi import Event
+from seclatch.recording.trace.trace import Facts
+
+_NAMESPACES = {
+    "mounts": "mnt",
+    "pids": "pid",
+    "users": "user",
+    "net": "net",
+    "ipc": "ipc",
+    "uts": "uts",
+    "cgroup": "cgroup",
+}
+_CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+
+
+def read_facts(tid: int, before: Facts) -> Facts:
+    """Read a thread's state; what may not be read (of a set-user-id program) is as it was
+    before."""
+    folder = Path(f"/proc/{tid}")
+    facts = before
+    with contextlib.suppress(OSError, ValueError, LookupError):
+        facts = replace(facts, **_status(folder))
+    namespaces: dict[str, Any] = {}
+    for field, name in _NAMESPACES.items():
+        with contextlib.suppress(OSError):
+            namespaces[field] = (folder / "ns" / name).stat().st_ino
+    facts = replace(facts, **namespaces)
+    with contextlib.suppress(OSError):
+        root = (folder / "root").stat()
+        facts = replace(facts, root=zlib.crc32(f"{root.st_dev} {root.st_ino}".encode()))
+    return facts
+
+
+def _status(folder: Path) -> dict[str, Any]:
+    lines = (folder / "status").read_bytes().decode("utf-8", "backslashreplace").splitlines()
+    found = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
+    return {
+        "comm": " ".join(found["Name"]),
+        "uid": int(found["Uid"][0]),
+        "euid": int(found["Uid"][1]),
+        "gid": int(found["Gid"][0]),
+        "egid": int(found["Gid"][1]),
+        "local_pid": int(found["NSpid"][-1]),
+        "capabilities": tuple(int(found[name][0], 16) for name in _CAPABILITIES),
+        "no_new_privs": found["NoNewPrivs"] == ["1"],
+        "seccomp": int(found["Seccomp"][0]),
+    }
+
+
+def thread_group(tid: int) -> int:
+    """The process that a thread belongs to. Raises OSError, LookupError when it is gone."""
+    if (found := _status_number(tid, b"Tgid:")) is None:
+        raise LookupError(tid)
+    return found
+
+
+def tracer(tid: int) -> int:
+    """The thread that traces a thread; 0 if none does."""
+    with contextlib.suppress(OSError):
+        return _status_number(tid, b"TracerPid:") or 0
+    return 0
+
+
+def count_filters(thread: int | str = "self") -> int:
+    """How many filters bind a thread, or this process and so all that it starts. 0 where it is not
+    told (before Linux 5.9)."""
+    with contextlib.suppress(OSError):
+        return _status_number(thread, b"Seccomp_filters:") or 0
+    return 0
+
+
+def _status_number(thread: int | str, field: bytes) -> int | None:
+    for line in Path(f"/proc/{thread}/status").read_bytes().split(b"\n"):
+        if line.startswith(field):
+            return int(line.split()[1])
+    return None
+
+
+def read_argv(tid: int) -> tuple[tuple[str, ...], bool]:
+    """The words, and whether there were more than a recording keeps."""
+    with contextlib.suppress(OSError), Path(f"/proc/{tid}/cmdline").open("rb") as file:
+        content = file.read(Event.ARGS_MAX + 1)
+        cut = len(content) > Event.ARGS_MAX
+        words = content[: Event.ARGS_MAX].removesuffix(b"\0").split(b"\0") if content else []
+        return tuple(word.decode("utf-8", "backslashreplace") for word in words), cut
+    return (), True
+
+
+def read_memory(tid: int, address: int, size: int) -> bytes:
+    """Read a tracee's memory: fewer bytes than asked for where it ends, none where there is
+    nothing."""
+    with contextlib.suppress(OSError, OverflowError):
+        fd = os.open(f"/proc/{tid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.pread(fd, size, address)
+        finally:
+            os.close(fd)
+    return b""
+
+
+def read_string(tid: int, address: int) -> str:
+    """Read a path in a tracee's memory, as far as a recording keeps it."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    content = read_memory(tid, address, min(Event.FILE_SIZE - 1, page - address % page))
+    if b"\0" not in content and len(content) < Event.FILE_SIZE - 1:
+        content += read_memory(tid, address + len(content), Event.FILE_SIZE - 1 - len(content))
+    return content.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
+
+
+def is_in_call(tid: int) -> bool:
+    """Does a thread wait in a system call? Whoever runs, in a call or not, does not."""
+    try:
+        return not Path(f"/proc/{tid}/syscall").read_bytes().startswith((b"running", b"-1"))
+    except OSError:
+        return False

@@ -1,0 +1,227 @@
+"""What each stop of a tracee means for the trace: calls, denials, processes, filters, programs."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from seclatch.model.arch import Arch
+from seclatch.model.seccomp_data import Call
+from seclatch.model.syscall import table
+from seclatch.recording.backends.bpf.abi import FIRST_OWN, KEPT_ARGUMENTS, NUMBERS, Spec
+from seclatch.recording.backends.ptrace import seccomp_verdict, stopped_thread
+from seclatch.recording.backends.ptrace.seccomp_verdict import Filters
+from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.trace import CallKey, Facts, FirstDenial, Lost, Segment, Trace
+from seclatch.system import trace_requests
+from seclatch.system.trace_requests import At, Info
+
+_SET_SECCOMP, _MODE_FILTER = 22, 2  # prctl(2)
+_OPERATION_FILTER, _FLAG_TSYNC = 1, 1  # seccomp(2)
+_UNTRACED = 0x00800000  # CLONE_UNTRACED
+_U32 = 0xFFFFFFFF
+
+
+@dataclass(slots=True)
+class Load:
+    """A filter that is being loaded: its program as it was in memory, for how many threads."""
+
+    content: bytes
+    everywhere: bool
+
+
+@dataclass(slots=True)
+class Thread:
+    """One tracee. `file`: the path it is about to exec; between a call's entry and its exit,
+    `entered`: the call, unless refused; `loading`: the filter; `slips`: it makes a task that no
+    tracer is told of."""
+
+    tid: int
+    process: int
+    segment: Segment
+    filters: Filters
+    file: str = ""
+    entered: CallKey | None = None
+    loading: Load | None = None
+    slips: bool = False
+
+
+class Threads:
+    """All tracees by their ids, and the trace that their stops make."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._numbers = itertools.count(FIRST_OWN)
+        self.known: dict[int, Thread] = {}
+        self._native = Arch.native()
+        names = table(self._native).numbers
+        self._specs = {names[name]: spec for name, spec in KEPT_ARGUMENTS.items() if name in names}
+        self._hosts = stopped_thread.count_filters()
+
+    def add_root(self, tid: int, program: str) -> None:
+        """The recorder's child, before its exec of `program`."""
+        facts = stopped_thread.read_facts(tid, Facts())
+        segment = self._begin(Kind.ROOT, 0, tid, replace(facts, filters=self._hosts), tid)
+        self.known[tid] = Thread(tid, tid, segment, Filters(), file=program)
+
+    def _begin(self, kind: Kind, parent: int, tid: int, facts: Facts, pid: int) -> Segment:
+        now = time.monotonic_ns()
+        segment = Segment(next(self._numbers), kind, parent, 0, now, tid, facts)
+        if kind == Kind.EXEC:
+            segment.argv, segment.argv_cut = stopped_thread.read_argv(tid)
+            segment.file = self.known[tid].file
+        self._trace.begin(segment, pid)
+        return segment
+
+    def at_call(self, tid: int, info: Info) -> None:
+        """A stop at the entry of a call, or at its exit."""
+        thread = self.known[tid]
+        if info.at is At.ENTRY:
+            self._enter(thread, info)
+        elif info.at is At.EXIT:
+            self._leave(thread, info)
+
+    def _enter(self, thread: Thread, info: Info) -> None:
+        number, compat = info.number & _U32, info.arch != self._native.audit
+        refused = thread.filters.refusal(Call(info.arch, number, info.args, info.pointer))
+        thread.entered = None
+        if refused is not None:
+            self._deny(thread, (compat, number), refused)
+            return
+        thread.segment.calls[compat, number] += 1
+        thread.entered = (compat, number)
+        if not compat and number < NUMBERS and number in self._specs:
+            self._keep_arguments(thread, number, info.args)
+        arch = Arch.from_audit(info.arch, number)
+        self._foresee(thread, table(arch).at(number).name, info, wide=arch.bits == 64)
+
+    def _deny(self, thread: Thread, call: CallKey, errno: int) -> None:
+        segment = thread.segment
+        if not segment.denied[(*call, errno)]:
+            denial = FirstDenial(time.monotonic_ns(), segment.id, thread.tid, call, errno)
+            self._trace.denials.append(denial)
+        segment.denied[(*call, errno)] += 1
+
+    def take_back(self, tid: int) -> None:
+        """A thread that is killed in its stop at a call's entry does not make the call
+        (ptrace_report_syscall in <linux/ptrace.h>)."""
+        thread = self.known.get(tid)
+        if thread and thread.entered is not None:
+            thread.segment.calls -= Counter([thread.entered])
+            thread.entered = None
+
+    def _keep_arguments(self, thread: Thread, number: int, args: tuple[int, ...]) -> None:
+        spec = self._specs[number]
+        kept = thread.segment.arguments
+        for index, asked in enumerate((Spec.ARG0, Spec.ARG1, Spec.ARG2, Spec.ARG3)):
+            if spec & asked:
+                kept[number, index, args[index]] += 1
+        if spec & Spec.FLAGS_BEHIND_ARG0:
+            content = stopped_thread.read_memory(thread.tid, args[0], 8)
+            if len(content) == 8:
+                kept[number, 0, int.from_bytes(content, "little")] += 1
+            else:
+                self._lose(arguments=1)
+
+    def _foresee(self, thread: Thread, name: str, info: Info, *, wide: bool) -> None:
+        """Keep what memory holds now, and perhaps no more when the call has been made."""
+        args = info.args
+        if name == "execve":
+            thread.file = stopped_thread.read_string(thread.tid, args[0])
+        elif name == "execveat":
+            path = stopped_thread.read_string(thread.tid, args[1])
+            absolute = path.startswith("/") or args[0] & _U32 == 0xFFFFFF9C  # AT_FDCWD
+            within = f"/dev/fd/{args[0] & _U32}" + (f"/{path}" if path else "")
+            thread.file = path if absolute else within
+        elif name == "prctl" and args[0] == _SET_SECCOMP and args[1] == _MODE_FILTER:
+            thread.loading = Load(_read_filter(thread.tid, args[2], wide=wide), False)
+        elif name == "seccomp" and args[0] == _OPERATION_FILTER:
+            content = _read_filter(thread.tid, args[2], wide=wide)
+            thread.loading = Load(content, bool(args[1] & _FLAG_TSYNC))
+        elif name == "clone":
+            thread.slips = bool(args[0] & _UNTRACED)
+
+    def _leave(self, thread: Thread, info: Info) -> None:
+        thread.entered = None
+        load, thread.loading = thread.loading, None
+        slips, thread.slips = thread.slips, False
+        if slips and info.result > 0:
+            self._lose(processes=1)
+        if load is None or info.result < 0:
+            return
+        # With TSYNC the result may be the id of a thread that could not be brought along.
+        if load.everywhere and info.result in self.known:
+            return
+        filters = self._with_newest(thread, load)
+        mates = [each for each in self.known.values() if each.process == thread.process]
+        for each in mates if load.everywhere else [thread]:
+            each.filters = filters
+            facts = stopped_thread.read_facts(each.tid, each.segment.facts)
+            facts = replace(facts, filters=self._hosts + len(filters))
+            each.segment = self._begin(Kind.FILTER, each.segment.id, each.tid, facts, each.process)
+
+    def _with_newest(self, thread: Thread, load: Load) -> Filters:
+        """The kernel's own copy where we may read it: memory may have changed meanwhile."""
+        content = load.content
+        # EACCES: no CAP_SYS_ADMIN; EIO: a kernel without CHECKPOINT_RESTORE
+        with contextlib.suppress(OSError):
+            content = trace_requests.newest_filter(
+                thread.tid, stopped_thread.count_filters(thread.tid)
+            )
+        program = seccomp_verdict.read_program(content)
+        if program is None:
+            self._lose(calls=1)
+            return thread.filters
+        return thread.filters.with_newest(program)
+
+    def born(self, parent: int, tid: int) -> None:
+        """A thread or process was made. One that is dead already leaves nothing but its calls."""
+        maker = self.known[parent]
+        try:
+            process = stopped_thread.thread_group(tid)
+        except (OSError, LookupError):
+            process = tid
+        if process == maker.process:
+            segment = maker.segment
+        else:
+            facts = stopped_thread.read_facts(tid, maker.segment.facts)
+            segment = self._begin(Kind.FORK, maker.segment.id, tid, facts, process)
+        self.known[tid] = Thread(tid, process, segment, maker.filters)
+
+    def executed(self, tid: int, former: int) -> None:
+        """An exec: one that is not by the leader takes over its id, and the others are gone."""
+        thread = self.known.pop(former, None) or self.known[tid]
+        for each in [each for each in self.known.values() if each.process == thread.process]:
+            del self.known[each.tid]
+        thread.tid = tid
+        self.known[tid] = thread
+        facts = stopped_thread.read_facts(tid, thread.segment.facts)
+        facts = replace(facts, filters=thread.segment.facts.filters)
+        thread.segment = self._begin(Kind.EXEC, thread.segment.id, tid, facts, tid)
+        thread.loading = None
+
+    def ended(self, tid: int, status: int) -> None:
+        """A thread has ended; its leader is told of last, and with it the process."""
+        thread = self.known.pop(tid, None)
+        if thread is not None and tid == thread.process:
+            self._trace.end(thread.segment.id, time.monotonic_ns(), status)
+
+    def _lose(self, *, processes: int = 0, calls: int = 0, arguments: int = 0) -> None:
+        lost = self._trace.lost
+        self._trace.lost = Lost(
+            lost.events,
+            lost.processes + processes,
+            lost.calls + calls,
+            lost.arguments + arguments,
+        )
+
+
+def _read_filter(tid: int, address: int, *, wide: bool) -> bytes:
+    header = stopped_thread.read_memory(tid, address, 16 if wide else 8)
+    if len(header) != (16 if wide else 8):
+        return b""
+    size, at = seccomp_verdict.read_header(header, wide=wide)
+    return stopped_thread.read_memory(tid, at, size)

@@ -1,0 +1,87 @@
+"""Many recordings from files as one for each image: in parts, by all processors.
+
+Merging is associative, so who sums up what first does not matter.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from seclatch.errors import InputError
+from seclatch.model.merge_recordings import Sums, image_of, merge
+from seclatch.model.recording import Recording
+from seclatch.recording.files import recording_file
+from seclatch.system import gc_pause
+
+_PART = 250
+"""Files in a part: some tenths of a second."""
+
+ByImage = dict[str, Recording]
+
+
+def gather(paths: tuple[Path, ...], tell: Callable[[int], None] = lambda _: None) -> ByImage:
+    """Merge files by what `image_of` says; `tell` gets the number of files done so far.
+
+    Raises InputError for the first that cannot be read.
+    """
+    parts = list(_cut(paths))
+    if len(parts) == 1:
+        return _gather_part(parts[0])
+    whole: ByImage = {}
+    done = 0
+    with ProcessPoolExecutor(min(len(parts), os.cpu_count() or 1)) as pool:
+        for part, found in zip(parts, pool.map(_gather_elsewhere, parts), strict=True):
+            if isinstance(found, _Unreadable):
+                pool.shutdown(cancel_futures=True)
+                raise InputError(found.source, found.place, found.problem, remedy=found.remedy)
+            whole = _join(whole, found)
+            done += len(part)
+            tell(done)
+    return whole
+
+
+def _cut(paths: tuple[Path, ...]) -> Iterator[tuple[Path, ...]]:
+    rest = iter(paths)
+    yield from iter(partial(_take, rest), ())
+
+
+def _take(rest: Iterator[Path]) -> tuple[Path, ...]:
+    return tuple(islice(rest, _PART))
+
+
+class _Unreadable(NamedTuple):
+    """An InputError, which cannot be sent to another process as it is."""
+
+    source: str
+    place: str
+    problem: str
+    remedy: str
+
+
+def _gather_elsewhere(paths: tuple[Path, ...]) -> ByImage | _Unreadable:
+    try:
+        return _gather_part(paths)
+    except InputError as error:
+        return _Unreadable(error.source, error.place, error.problem, error.remedy)
+
+
+@gc_pause.held_off()
+def _gather_part(paths: tuple[Path, ...]) -> ByImage:
+    found: dict[str, list[Sums]] = {}
+    for path in paths:
+        sums = recording_file.read_sums(path)
+        found.setdefault(image_of(sums), []).append(sums)
+    return {image: merge(several) for image, several in found.items()}
+
+
+def _join(one: ByImage, other: ByImage) -> ByImage:
+    merged = dict(one)
+    for image, recording in other.items():
+        merged[image] = merge([merged[image], recording]) if image in merged else recording
+    return merged

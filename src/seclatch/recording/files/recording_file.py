@@ -1,0 +1,163 @@
+"""The recording file: JSON, compressed when its name ends in .gz; written beside, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import sys
+import zlib
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import msgspec
+
+from seclatch.data import DATA
+from seclatch.errors import InputError, SeclatchError
+from seclatch.model.merge_recordings import Sums
+from seclatch.model.recording import SCHEMA, Recording
+from seclatch.output import result_file as file
+from seclatch.recording.files.validate_recording import find_fault
+
+MAX_SIZE = 1 << 30
+"""No recording is larger, unpacked; a file that claims to be is refused."""
+
+SCHEMA_FILE = f"schemas/recording-{SCHEMA}.json"
+_Kind = TypeVar("_Kind", Recording, Sums)
+_REMEDY = "give what `seclatch record -o FILE` wrote"
+_GZIP = b"\x1f\x8b"
+_BEGINNING = 4096  # what does not begin like a recording is read no further: /dev/zero has no end
+
+
+def write(path: Path, recording: Recording) -> None:
+    """Write the file; what was there stays until the new one is whole. Raises SeclatchError."""
+    replace(path, encode(path, recording))
+
+
+def encode(path: Path, recording: Recording) -> bytes:
+    """The bytes of a file of this name."""
+    content = msgspec.json.encode(recording)
+    return _pack(content) if path.suffix == ".gz" else content
+
+
+def _pack(content: bytes) -> bytes:
+    import gzip
+
+    return gzip.compress(content, 6, mtime=0)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put the bytes in the file's place, as a whole. Raises SeclatchError."""
+    try:
+        file.replace(path, content, lasting=True)
+    except OSError as error:
+        raise SeclatchError(
+            f"writing the recording {path}: {error.strerror}",
+            remedy="give another file with -o, in a directory that can be written to",
+        ) from error
+
+
+def read(path: Path) -> Recording:
+    """Read a file. Raises InputError, naming the place and the rule."""
+    return decode(str(path), _read(path))
+
+
+def read_sums(path: Path) -> Sums:
+    """Read of a file what is summed up, which is quick. Raises InputError."""
+    return decode(str(path), _read(path), Sums)
+
+
+def _open(path: Path) -> AbstractContextManager[IO[bytes]]:
+    """A file, `-` meaning standard input."""
+    if str(path) != "-":
+        return path.open("rb")
+    if sys.stdin is None:  # closed: its number may be another file's by now
+        raise OSError(errno.EBADF, "standard input is closed")
+    return nullcontext(sys.stdin.buffer)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with _open(path) as file:
+            content = file.read(_BEGINNING)
+            if content.startswith(_GZIP) or content.lstrip()[:1] == b"{":
+                content += file.read(MAX_SIZE)
+    except OSError as error:
+        raise InputError(str(path), "", error.strerror or "cannot be read") from error
+    if content.startswith(_GZIP):
+        content = _unpack(path, content)
+    if len(content) > MAX_SIZE:
+        raise InputError(str(path), "", "larger than any recording")
+    return content
+
+
+def decode(source: str, content: bytes, kind: type[_Kind] = Recording) -> _Kind:  # type: ignore[assignment]
+    """Read a file's content; its version is looked at before the rest."""
+    try:
+        _require_version(source, content)
+        decoded = msgspec.json.decode(content, type=kind)
+    except msgspec.ValidationError as error:
+        problem, _, place = str(error).partition(" - at `")
+        raise InputError(source, place.removesuffix("`"), problem) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(source, "", f"not a recording: {error}") from error
+    if isinstance(decoded, Recording) and (fault := find_fault(decoded)):
+        raise InputError(source, *fault)
+    return decoded
+
+
+class _Head(msgspec.Struct):
+    """What tells a recording from other files of ours: a scan has a kind, and others no number."""
+
+    schema: int
+    kind: str = ""
+
+
+def _require_version(source: str, content: bytes) -> None:
+    try:
+        head = msgspec.json.decode(content, type=_Head)
+    except msgspec.ValidationError as error:
+        raise InputError(source, "", f"not a recording: {error}", remedy=_REMEDY) from error
+    if head.kind:
+        what = ", but a scan" if head.kind == "scan" else ""
+        raise InputError(source, "", f"not a recording{what}", remedy=_REMEDY)
+    if head.schema != SCHEMA:
+        raise InputError(
+            source,
+            "schema",
+            f"version {head.schema} of the format, this seclatch reads {SCHEMA}",
+            remedy="use the seclatch that recorded it, or record again",
+        )
+
+
+def _unpack(path: Path, content: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(content, MAX_SIZE)
+    except zlib.error as error:
+        raise InputError(str(path), "", f"not a whole gzip file: {error}") from error
+    if unpacker.unconsumed_tail:
+        raise InputError(str(path), "", "larger than any recording")
+    if not unpacker.eof:
+        raise InputError(str(path), "", "not a whole gzip file: it is cut off")
+    return unpacked
+
+
+def make_schema() -> dict[str, Any]:
+    """Make the JSON schema of the format from its types.
+
+    Their docstrings become its texts; Python keeps those' indentation only before 3.13.
+    """
+    schema = msgspec.json.schema(Recording)
+    for definition in schema["$defs"].values():
+        definition["description"] = inspect.cleandoc(definition["description"])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"seclatch recording, version {SCHEMA}",
+        **schema,
+    }
+
+
+def published_schema() -> bytes:
+    """Read the schema that is shipped; a test holds it to the types."""
+    return (DATA / SCHEMA_FILE).read_bytes()

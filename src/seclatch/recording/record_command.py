@@ -1,0 +1,236 @@
+"""Runs a command, or waits for what it leaves behind, while the kernel programs record it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import time
+from collections.abc import Iterator
+from threading import current_thread, main_thread
+from typing import TYPE_CHECKING
+
+from seclatch.errors import SeclatchError
+from seclatch.recording.attribution.attribution import attribute, find_kept
+from seclatch.recording.attribution.bundle_profile import Specifications
+from seclatch.recording.attribution.image_lookup import Inquiry, find_client, find_named
+from seclatch.recording.attribution.pruning import Pruner
+from seclatch.recording.attribution.socket_peers import Links
+from seclatch.recording.backends.backend import Backend
+from seclatch.recording.client_only import explain_absence
+from seclatch.recording.recorder import HELD, STOP, Options, Recorder
+from seclatch.recording.select_backend import choose
+from seclatch.recording.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from seclatch.model.recording import Recording
+    from seclatch.recording.trace.run_metadata import Run
+
+__all__ = ["Options", "record"]
+
+_INTERVAL = 0.02
+_PATIENCE = 2.0
+
+
+def record(command: tuple[str, ...], options: Options) -> tuple[int, Recording]:
+    """Run the command; answer its exit status (128+N for signal N) and the recording.
+
+    The recording ends with the last process that comes from the command; when it is told to
+    (SIGINT, SIGTERM, SIGHUP) after the command has ended; or after `seconds`, and then the command
+    goes on unrecorded. Raises SeclatchError.
+    """
+    program = _find(command[0])
+    with (
+        contextlib.closing(choose(options.backend, command, options.sights)) as backend,
+        _mind_children() as ignored,
+    ):
+        if backend.notice:
+            options.tell(backend.notice)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+        try:
+            subject = _Command(program, command, mask, ignored=ignored)
+            recording = Recorder(backend, subject, options).record()
+            if absence := explain_absence(recording, backend, subject.daemons):
+                options.tell(absence)
+            return subject.wait(backend), recording
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextlib.contextmanager
+def _mind_children() -> Iterator[bool]:
+    """While SIGCHLD is ignored the kernel keeps no status, the command's neither. Answer whether it
+    was; only a program's main thread can change that."""
+    ignored = signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
+    if not ignored or current_thread() is not main_thread():
+        yield False
+        return
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield True
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+
+def _find(name: str) -> str:
+    """As execvp(3) does; not by shutil, whose imports take longer than the programs' loading."""
+    for folder in [""] if "/" in name else os.get_exec_path():
+        path = os.path.join(folder, name)  # noqa: PTH118 (as the command is to see it)
+        if os.access(path, os.X_OK) and not os.path.isdir(path):  # noqa: PTH112
+            return path
+    there = os.path.exists(name)  # noqa: PTH110 (a word, perhaps not a path)
+    raise SeclatchError(
+        f"cannot run {name}: {'not executable' if there else 'not found'}",
+        status=126 if there else 127,
+    )
+
+
+class _Command:
+    """A command that is started, and what daemons do for it."""
+
+    def __init__(
+        self,
+        program: str,
+        command: tuple[str, ...],
+        mask: set[signal.Signals] | set[int],
+        *,
+        ignored: bool,
+    ) -> None:
+        self._program = program
+        self._command = command
+        self._mask = mask
+        self._ignores_children = ignored
+        self._pid = 0
+        self.daemons = 0
+        self._status: int | None = None
+        self._ended = 0.0
+        self._explained = False
+        self._requests = 0
+        self._inquiry = Inquiry(find_client(command))
+        self._specifications = Specifications()
+        self._links = Links()
+        self._pruner = Pruner()
+
+    def begin(self, backend: Backend) -> None:
+        """Follow the daemons that run, start the command."""
+        self.daemons = backend.follow_daemons()
+        if self.daemons:
+            backend.trace.named = find_named(self._command)
+        reading, writing = os.pipe()
+        try:
+            self._pid = os.fork()
+        except OSError as error:
+            raise SeclatchError(
+                f"starting {self._program}: {error.strerror}",
+                remedy="raise the limit on processes (ulimit -u, pids.max, TasksMax) or end some",
+            ) from error
+        if self._pid == 0:
+            self._become(backend, writing)
+        os.close(writing)
+        backend.follow_child(self._pid, self._program)
+        with os.fdopen(reading, "rb") as pipe:
+            failure = pipe.read(8)
+        if failure:
+            os.waitpid(self._pid, 0)
+            number = int(failure)
+            raise SeclatchError(
+                f"cannot run {self._program}: {os.strerror(number)}",
+                status=127 if number == errno.ENOENT else 126,
+            )
+
+    def _become(self, backend: Backend, pipe: int) -> None:
+        """In the child: be followed, be the command. Does not return."""
+        try:
+            # What Python itself has set at its start.
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)
+            if self._ignores_children:
+                signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+            backend.await_go()
+            os.execv(self._program, self._command)  # noqa: S606 (the user's command)
+        except OSError as error:
+            os.write(pipe, b"%d" % (error.errno or errno.EIO))
+        finally:
+            os._exit(127)
+
+    def look(self, trace: Trace, options: Options) -> None:
+        """Ask what containers are of; say why nothing seems to happen any more."""
+        if options.ask:
+            self._inquiry.look(trace)
+        self._specifications.look(trace)
+        if self.daemons:
+            self._links.look(trace)
+        if self.daemons and not options.sights:  # they know segments by number
+            self._pruner.look(trace)
+        if options.insist and self._requests > 1:
+            self._end_all(trace)
+        ended = self._status is not None
+        if ended and not self._explained and time.monotonic() - self._ended > _PATIENCE:
+            self._explained = True
+            options.tell(
+                "the command has ended, what it started goes on and is recorded; ctrl-C ends this"
+            )
+
+    def _reap(self, backend: Backend) -> None:
+        status = backend.poll(self._pid)
+        if status is not None:
+            code = os.waitstatus_to_exitcode(status)
+            self._status = code if code >= 0 else 128 - code
+            self._ended = time.monotonic()
+
+    def wait(self, backend: Backend) -> int:
+        """Wait for the command itself, passing on signals; answer its status."""
+        while True:
+            if self._status is None:
+                self._reap(backend)
+            if self._status is not None:
+                return self._status
+            info = backend.wait(_INTERVAL, HELD)
+            if info and info.si_signo in STOP:
+                self.take(info.si_signo, info.si_pid)
+
+    def waits(self, backend: Backend) -> bool:
+        """The command may have begun nothing yet that is known of."""
+        if self._status is None:
+            self._reap(backend)
+        return self._status is None
+
+    def living(self, trace: Trace) -> set[int]:
+        """What comes from the command and still lives; daemons go on anyway."""
+        living = trace.living
+        if self.daemons:
+            daemons = {each for each in living if trace.processes[each].found_running}
+            living = (living & find_kept(trace)) - daemons
+        return living
+
+    def take(self, signal_: int, sender: int) -> bool:
+        """Pass a signal on to the command; when that has ended, end. The terminal's (sender 0)
+        reached the command by itself."""
+        if self._status is not None:
+            return True
+        self._requests += 1
+        if sender:
+            os.kill(self._pid, signal_)
+        return False
+
+    def _end_all(self, trace: Trace) -> None:
+        """Under some filters a runtime waits for ever, or spins: nothing less would end it."""
+        for number in self.living(trace):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                os.kill(trace.processes[number].pid, signal.SIGKILL)
+
+    def belonging(self, trace: Trace) -> Trace:
+        """Without what daemons did for others."""
+        return attribute(trace)
+
+    def run(self, started: datetime, began: int, ended: int, complete: bool) -> Run:
+        """Name the command."""
+        from seclatch.recording.trace.run_metadata import Run
+
+        images = self._inquiry.finish() if complete else {}
+        profiles = self._specifications.profiles
+        return Run(self._command, started, began, ended, complete, images, profiles=profiles)

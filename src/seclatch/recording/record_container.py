@@ -1,0 +1,164 @@
+"""Records a container that runs already: all of it, and who comes into it later."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+from dataclasses import dataclass
+from datetime import datetime
+
+from seclatch.errors import SeclatchError
+from seclatch.model.origin import ContainerImage
+from seclatch.model.recording import Recording
+from seclatch.recording.attribution.attribution import restrict
+from seclatch.recording.attribution.exec_sessions import Callers
+from seclatch.recording.backends.backend import Backend
+from seclatch.recording.backends.bpf.adopt_processes import adopt
+from seclatch.recording.backends.bpf.bpf_backend import Ebpf
+from seclatch.recording.backends.bpf.builder_parts import Maps
+from seclatch.recording.recorder import HELD, Options, Recorder
+from seclatch.recording.trace.run_metadata import Run
+from seclatch.recording.trace.trace import Trace
+from seclatch.system.bpf import VerifierError
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A running container: a process in it (by its pid as this process sees it), the word by which
+    the user named it, its id and image where they are known."""
+
+    pid: int
+    word: str
+    identifier: str = ""
+    image: ContainerImage | None = None
+
+
+def record_container(target: Target, options: Options) -> Recording:
+    """Record until the container's last process ends, SIGINT, SIGTERM, SIGHUP, or `seconds`.
+
+    Raises SeclatchError.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+    try:
+        with _Namespaces(target) as namespaces, contextlib.closing(Ebpf(by_words=True)) as backend:
+            subject = _Container(target, namespaces, backend.maps)
+            return Recorder(backend, subject, options).record()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+class _Namespaces:
+    """By what a container is told from its host, held open: the kernel gives the number of a
+    namespace that has gone to the next one at once."""
+
+    def __init__(self, target: Target) -> None:
+        self.mounts = self.pids = 0
+        self._target = target
+        self._held: list[int] = []
+
+    def __enter__(self) -> _Namespaces:
+        """Find and hold them. Raises SeclatchError."""
+        try:
+            self.mounts = self._hold("mnt")
+            if not self.mounts:
+                self.pids = self._hold("pid")
+        except OSError as error:
+            raise _cannot_look(self._target, error) from error
+        if not self.mounts and not self.pids:
+            raise SeclatchError(
+                f"recording the container {self._target.word}: process {self._target.pid} is in "
+                "none, its mounts and process ids are the host's own",
+                remedy="give a container, or start the program under `seclatch record -- COMMAND`",
+            )
+        return self
+
+    def _hold(self, kind: str) -> int:
+        """Answer the namespace's number, 0 if it is the host's or our own."""
+        fd = os.open(f"/proc/{self._target.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+        self._held.append(fd)
+        number = os.fstat(fd).st_ino
+        return 0 if number in (_number("self", kind), _number("1", kind)) else number
+
+    def __exit__(self, *_: object) -> None:
+        """Let them go."""
+        for fd in self._held:
+            os.close(fd)
+
+
+def _number(process: str, kind: str) -> int:
+    """Of this process or pid 1, which may have capabilities that we have not; then 0."""
+    with contextlib.suppress(PermissionError):
+        return os.stat(f"/proc/{process}/ns/{kind}").st_ino  # noqa: PTH116 (a magic link)
+    return 0
+
+
+def _cannot_look(target: Target, error: OSError) -> SeclatchError:
+    what = f"recording the container {target.word}: process {target.pid}: {error.strerror}"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return SeclatchError(what, remedy="only root may look into other users' processes")
+    if error.errno in (errno.ENOENT, errno.ESRCH):
+        return SeclatchError(what, remedy="it has ended; give a running container")
+    return SeclatchError(what)
+
+
+class _Container:
+    """The container's processes, found running or joined."""
+
+    def __init__(self, target: Target, namespaces: _Namespaces, maps: Maps) -> None:
+        self._target = target
+        self._namespaces = namespaces
+        self._maps = maps
+        self._callers = Callers(namespaces.mounts, namespaces.pids)
+
+    def begin(self, backend: Backend) -> None:
+        """Find its processes."""
+        try:
+            found = adopt(
+                self._maps,
+                mounts=self._namespaces.mounts,
+                pids=self._namespaces.pids,
+                word=self._target.identifier,
+            )
+        except (OSError, VerifierError) as error:
+            raise SeclatchError(
+                f"looking for the container's processes: {error}",
+                remedy="recording a running container takes an iterator of tasks (Linux 5.15)",
+            ) from error
+        if not found:
+            raise _cannot_look(self._target, OSError(errno.ESRCH, os.strerror(errno.ESRCH)))
+
+    def look(self, trace: Trace, options: Options) -> None:
+        """See who calls for the container."""
+        self._callers.look(trace)
+
+    def living(self, trace: Trace) -> set[int]:
+        """All of them, and the runtimes of their sessions."""
+        return trace.living - self._callers.foreign(trace)
+
+    def waits(self, backend: Backend) -> bool:
+        """A container without a process has ended."""
+        return False
+
+    def take(self, signal_: int, sender: int) -> bool:
+        """End the recording; the container goes on."""
+        return True
+
+    def belonging(self, trace: Trace) -> Trace:
+        """Without those that only spoke of it."""
+        self._callers.look(trace)
+        foreign = self._callers.foreign(trace)
+        return restrict(trace, trace.processes.keys() - foreign) if foreign else trace
+
+    def run(self, started: datetime, began: int, ended: int, complete: bool) -> Run:
+        """Name the container."""
+        return Run(
+            (),
+            started,
+            began,
+            ended,
+            complete,
+            container=self._target.identifier,
+            image=self._target.image,
+        )

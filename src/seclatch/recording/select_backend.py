@@ -1,0 +1,40 @@
+"""Which back end records: eBPF, or where that is not to be had, ptrace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seclatch.errors import SeclatchError
+from seclatch.recording.attribution.image_lookup import find_client
+from seclatch.recording.backends.backend import Backend
+from seclatch.recording.backends.bpf.bpf_backend import Ebpf
+
+if TYPE_CHECKING:
+    from seclatch.recording.backends.bpf.detail_events import Sights
+
+_OF_DAEMONS = ("docker", "ctr")
+
+
+def choose(name: str, command: tuple[str, ...], sights: Sights | None = None) -> Backend:
+    """Open the back end of that name. Raises SeclatchError: what is missing, and what to do.
+
+    A closer look (`sights`) takes eBPF.
+
+    With `auto` a command whose container a daemon would make is not recorded by ptrace, which
+    would see the client and nothing else.
+    """
+    if name == "ptrace":
+        return _by_ptrace()
+    try:
+        return Ebpf(sights)
+    except SeclatchError as error:
+        client = find_client(command)
+        if name == "ebpf" or sights is not None or (client and client.kind in _OF_DAEMONS):
+            raise
+        return _by_ptrace(str(error).removeprefix("recording with eBPF: "))
+
+
+def _by_ptrace(reason: str = "") -> Backend:
+    from seclatch.recording.backends.ptrace.ptrace_backend import Ptrace
+
+    return Ptrace(reason)

@@ -1,0 +1,266 @@
+"""Which stage a segment is, told by facts: what was exec'd where, by whom, under which filters.
+
+A container is *entered* at the first exec or filter load that finds a process with another mount
+namespace and another root than those with which its running program was exec'd. If that was a
+filter load, the process is filtered-init until its next exec, and the program from there; if it
+was an exec (no filter), it is the program at once. The *runtime* is the program exec'd last before
+that, not counting itself: runc runs /proc/self/exe and a sealed copy of itself. Names decide only
+what no fact tells: who is called engine, shim and client.
+
+Of a container that was found running nobody saw the entering: its processes are program. Who joins
+it later is init until then, and its first exec or filter load is the entry. Its runtime is known if
+it was noticed (`seclatch.recording.attribution.exec_sessions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from seclatch.model.stage import Stage
+from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.trace import VERBS, Segment, Trace
+
+# Where it is known, or known to be unknown, which program runs.
+_IMAGES = (Kind.EXEC, Kind.ROOT, Kind.FOUND, Kind.MEMBER, Kind.JOINED)
+
+ITSELF = ("/proc/self/", "/proc/thread-self/", "/dev/fd/")
+"""How a program names itself to exec: fexecve(3) and memfd, then /proc."""
+
+_NAMES = {
+    "docker": Stage.CLIENT,
+    "nerdctl": Stage.CLIENT,
+    "ctr": Stage.CLIENT,
+    "crictl": Stage.CLIENT,
+    "dockerd": Stage.ENGINE,
+    "containerd": Stage.ENGINE,
+    "podman": Stage.ENGINE,
+    "conmon": Stage.ENGINE,
+    "crio": Stage.ENGINE,
+    "containerd-shim": Stage.SHIM,
+    "containerd-shim-runc-v1": Stage.SHIM,
+    "containerd-shim-runc-v2": Stage.SHIM,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One entering of a container: its start, or an exec session. Segments by their numbers;
+    `runtime` is 0 where it was not followed."""
+
+    entry: int
+    runtime: int
+    container: int
+    joined: bool
+
+
+@dataclass(slots=True)
+class Staging:
+    """The result: a stage for each segment, and the session for those that belong to one."""
+
+    stages: dict[int, Stage] = field(default_factory=dict)
+    sessions: list[Session] = field(default_factory=list)
+    session_of: dict[int, int] = field(default_factory=dict)
+
+
+def assign(trace: Trace) -> Staging:
+    """Decide the stage of every segment."""
+    entries = _find_entries(trace)
+    staging = Staging()
+    _add_members(trace, staging)
+    for entry in entries:
+        _add_session(trace, entry, staging)
+    heirs = _Heirs(trace, staging)
+    # Numbers are given in order of time, parents before children.
+    for number in sorted(trace.segments):
+        if number not in staging.stages:
+            heirs.place(trace.segments[number])
+    return staging
+
+
+def find_entry(trace: Trace) -> Segment | None:
+    """Where the first container was entered by what was followed; None before that."""
+    for entry in _find_entries(trace):
+        first = trace.processes[entry.process].segments[0]
+        if trace.segments[first].kind != Kind.JOINED:
+            return entry
+    return None
+
+
+def lineage(trace: Trace, segment: Segment) -> Iterator[Segment]:
+    """Give the segment, the one that it came from, and so on to the first."""
+    at: Segment | None = segment
+    while at is not None:
+        yield at
+        at = trace.segments.get(at.parent)
+
+
+def _image(trace: Trace, segment: Segment) -> Segment | None:
+    """The exec of the program that runs in a segment."""
+    for each in lineage(trace, segment):
+        if each.kind in _IMAGES:
+            return each
+    return None
+
+
+def _before(trace: Trace, segment: Segment) -> Segment | None:
+    parent = trace.segments.get(segment.parent)
+    return _image(trace, parent) if parent else None
+
+
+def _enters(trace: Trace, segment: Segment) -> bool:
+    """Whether a container is entered here: see the module's text."""
+    if segment.kind not in (Kind.EXEC, Kind.FILTER):
+        return False
+    home = _before(trace, segment)
+    if home is not None and home.kind in (Kind.MEMBER, Kind.JOINED):
+        return home.kind == Kind.JOINED and home.process == segment.process
+    # Of a daemon found running little is known; what it execs is its shim, not a container.
+    if home is None or home.kind == Kind.FOUND or home.facts.mounts == segment.facts.mounts:
+        return False
+    # A bundle whose root is the host's / has the same root; its filter still tells.
+    filtered = segment.facts.filters > home.facts.filters
+    return filtered or home.facts.root != segment.facts.root
+
+
+def _find_entries(trace: Trace) -> list[Segment]:
+    """The segments that enter containers: one a session, none inside of containers."""
+    first: dict[int, Segment] = {}
+    for number in sorted(trace.segments):
+        segment = trace.segments[number]
+        if segment.process not in first and _enters(trace, segment):
+            first[segment.process] = segment
+    return [entry for entry in first.values() if not _comes_from_an_entry(trace, entry, first)]
+
+
+def _comes_from_an_entry(trace: Trace, entry: Segment, first: dict[int, Segment]) -> bool:
+    """Hooks are forked from init; containers in containers are programs of the outer one."""
+    for each in lineage(trace, entry):
+        other = first.get(each.process)
+        if each.kind == Kind.MEMBER or (each.process != entry.process and other is not None):
+            return True
+    return False
+
+
+def _add_members(trace: Trace, staging: Staging) -> None:
+    """Place what runs in a container that was found running: one session, whose start is past."""
+    members = [each for each in trace.segments.values() if each.kind == Kind.MEMBER]
+    if members:
+        staging.sessions.append(Session(members[0].id, 0, 0, False))
+    for each in members:
+        _place(staging, each.id, Stage.PROGRAM, 0)
+
+
+def _add_session(trace: Trace, entry: Segment, staging: Staging) -> None:
+    """Place a session's own line: runtime, init, filtered-init, program."""
+    runtime = _runtime_image(trace, entry)
+    number = len(staging.sessions)
+    staging.sessions.append(_session(trace, entry, runtime, staging.sessions))
+    for each in lineage(trace, entry):
+        if each.id == entry.id:
+            continue
+        same = each.process == runtime.process and runtime.kind != Kind.JOINED
+        _place(staging, each.id, Stage.RUNTIME if same else _init(each), number)
+        if each.id == runtime.id:
+            break
+    front = trace.segments.get(runtime.parent)
+    if front and front.kind in (Kind.EXEC, Kind.FOUND) and _is_front(front, runtime):
+        _place(staging, front.id, Stage.RUNTIME, number)
+    stage = Stage.PROGRAM if entry.kind == Kind.EXEC else Stage.FILTERED_INIT
+    _place(staging, entry.id, stage, number)
+
+
+def _init(segment: Segment) -> Stage:
+    """An init that was found waiting for its start may have loaded its filter by then."""
+    found = segment.kind == Kind.JOINED and segment.file
+    return Stage.FILTERED_INIT if found and segment.facts.filters else Stage.INIT
+
+
+def _place(staging: Staging, segment: int, stage: Stage, session: int) -> None:
+    staging.stages[segment] = stage
+    staging.session_of[segment] = session
+
+
+def _is_front(front: Segment, runtime: Segment) -> bool:
+    """A latch execs the runtime in its own place, with its own arguments."""
+    return front.process == runtime.process and front.argv[1:] == runtime.argv[1:]
+
+
+def _runtime_image(trace: Trace, entry: Segment) -> Segment:
+    image = _before(trace, entry) or entry
+    while image.file.startswith(ITSELF):
+        earlier = _before(trace, image)
+        if earlier is None or earlier.kind == Kind.ROOT:
+            break
+        image = earlier
+    return image
+
+
+def _session(trace: Trace, entry: Segment, runtime: Segment, earlier: list[Session]) -> Session:
+    """A session joins the last container of the same mounts, or its pid 1 is another process.
+
+    Pid 1 of a namespace of its own always begins one: the kernel gives the number of a mount
+    namespace that has gone to the next container at once. A container in the pid namespace of its
+    pod has another pid 1 too: there only the runtime's verb tells a start from an exec session.
+    """
+    joined = runtime.kind == Kind.JOINED
+    own_pids = entry.facts.pids != runtime.facts.pids
+    begins = own_pids and (entry.facts.local_pid == 1 or _starts(runtime))
+    for session in () if begins else reversed(earlier):
+        if trace.segments[session.entry].facts.mounts == entry.facts.mounts:
+            return Session(entry.id, 0 if joined else runtime.id, session.container, True)
+    container = len({session.container for session in earlier})
+    if joined:
+        return Session(entry.id, 0, container, not runtime.file)
+    return Session(entry.id, runtime.id, container, own_pids and not begins)
+
+
+def _starts(runtime: Segment) -> bool:
+    """Whether the runtime was told to make a container, as the OCI's command line has it."""
+    return next((word for word in runtime.argv if word in VERBS), "") in ("create", "run")
+
+
+class _Heirs:
+    """Places segments by the ones that they came from, and by what they exec."""
+
+    def __init__(self, trace: Trace, staging: Staging) -> None:
+        sessions = staging.sessions
+        self._staging = staging
+        self._callers = trace.callers
+        self._entered = {trace.segments[session.entry].process for session in sessions}
+        runtimes = [trace.segments[each.runtime] for each in sessions if each.runtime]
+        self._runtimes = {each.file for each in runtimes}
+        for each in runtimes:  # a front calls for more than sessions: `delete`
+            front = trace.segments.get(each.parent)
+            if front and front.kind == Kind.EXEC and _is_front(front, each):
+                self._runtimes.add(front.file)
+        self._by_default = Stage.CLIENT if self._runtimes else Stage.PROGRAM
+
+    def place(self, segment: Segment) -> None:
+        """Place a segment whose parent has its place."""
+        before = self._staging.stages.get(segment.parent)
+        self._staging.stages[segment.id] = self._stage(segment, before)
+        session = self._staging.session_of.get(segment.parent)
+        if session is not None:
+            self._staging.session_of[segment.id] = session
+
+    def _stage(self, segment: Segment, before: Stage | None) -> Stage:
+        if segment.kind == Kind.JOINED:
+            return _init(segment)
+        if before is Stage.PROGRAM or segment.kind not in (Kind.EXEC, Kind.FOUND):
+            return before or self._by_default
+        if before is Stage.FILTERED_INIT and segment.process in self._entered:
+            return Stage.PROGRAM
+        if before in (Stage.RUNTIME, Stage.INIT, Stage.FILTERED_INIT, Stage.HOOK):
+            # A front execs the runtime in its own place.
+            again = before is Stage.RUNTIME and segment.file in self._runtimes
+            return before if again or segment.file.startswith(ITSELF) else Stage.HOOK
+        if segment.file in self._runtimes:
+            return Stage.RUNTIME
+        # Who execs first of all what is followed has entered the watched container without a fork,
+        # or calls for it from outside.
+        unseen = segment.kind == Kind.EXEC and not segment.parent
+        unseen = unseen and segment.id not in self._callers
+        default = Stage.PROGRAM if unseen else self._by_default
+        return _NAMES.get(PurePosixPath(segment.file).name, default)

@@ -1,0 +1,86 @@
+"""A recording's counts: calls, denials, arguments; what was lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from seclatch.model import recording as model
+from seclatch.model.stage import Stage
+from seclatch.recording.trace.numbering import View
+from seclatch.recording.trace.syscall_names import Names
+
+_STAGES = [stage.value for stage in Stage]
+
+
+def tell_calls(view: View, names: Names) -> Iterator[model.Calls]:
+    """How often each process made each call in each stage."""
+    total: dict[tuple[int, int, bool, int], int] = {}
+    for segment in view.segments:
+        process, stage = segment.process, view.rank(segment)
+        for (compat, number), count in segment.calls.items():
+            key = (process, stage, compat, number)
+            total[key] = total.get(key, 0) + count
+        for (compat, number), count in segment.injected.items():
+            key = (process, view.rank_before(segment), compat, number)
+            total[key] = total.get(key, 0) + count
+    for (process, stage, compat, number), count in sorted(total.items()):
+        arch, call, name = names.words(compat, number)
+        yield model.Calls(
+            process=view.ids[process],
+            stage=_STAGES[stage],
+            arch=arch,
+            number=call,
+            name=name,
+            count=count,
+        )
+
+
+def tell_denials(view: View, names: Names) -> Iterator[model.Denial]:
+    """Which of them a filter denied, and with which error."""
+    total: Counter[tuple[int, int, bool, int, int]] = Counter()
+    for segment in view.segments:
+        for (compat, number, errno), count in segment.denied.items():
+            total[segment.process, view.rank(segment), compat, number, errno] += count
+    for (process, stage, compat, number, errno), count in sorted(total.items()):
+        arch, call, name = names.words(compat, number)
+        yield model.Denial(
+            process=view.ids[process],
+            stage=_STAGES[stage],
+            arch=arch,
+            number=call,
+            name=name,
+            errno=errno,
+            count=count,
+        )
+
+
+def tell_arguments(view: View, names: Names) -> Iterator[model.Argument]:
+    """The values that were seen of arguments by which profiles are narrowed."""
+    total: Counter[tuple[Stage, int, int, int]] = Counter()
+    for segment in view.segments:
+        for (number, index, value), count in segment.arguments.items():
+            total[view.stage(segment), number, index, value] += count
+    for (stage, number, index, value), count in sorted(
+        total.items(), key=lambda item: (item[0][0].value, *item[0][1:])
+    ):
+        call = names.call(False, number)
+        yield model.Argument(
+            stage=stage.value,
+            arch=call.arch.title,
+            name=call.name,
+            index=index,
+            value=value,
+            count=count,
+        )
+
+
+def tell_lost(view: View) -> model.Lost:
+    """What could not be counted, and what could not be told whose it was."""
+    lost = view.trace.lost
+    return model.Lost(
+        events=lost.events,
+        processes=lost.processes,
+        calls=lost.calls + view.trace.stray.total() + view.trace.stray_rare.total(),
+        arguments=lost.arguments,
+    )

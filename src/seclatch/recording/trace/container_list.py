@@ -1,0 +1,77 @@
+"""A recording's containers, and the sessions in them: the start, and what entered later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from seclatch.model import recording as model
+from seclatch.model.origin import ContainerImage
+from seclatch.recording.trace.assign_stages import Session
+from seclatch.recording.trace.numbering import View
+from seclatch.recording.trace.run_metadata import Run
+
+
+def tell_containers(view: View, run: Run) -> Iterator[model.Container]:
+    """Each container once, by its first session."""
+    seen: set[int] = set()
+    for session in view.staging.sessions:
+        if session.container in seen:
+            continue
+        seen.add(session.container)
+        facts = view.trace.segments[session.entry].facts
+        name, runtime = _name(view, run, session)
+        yield model.Container(
+            id=session.container,
+            name=name,
+            runtime=runtime or _runtime_of(view, session.container),
+            mount_namespace=facts.mounts,
+            pid_namespace=facts.pids,
+            user_namespace=facts.users,
+            image=_image_of(view, run, session.container),
+            profile=_profile_of(view, run, session.runtime),
+        )
+
+
+def tell_sessions(view: View) -> Iterator[model.Session]:
+    """Each session with the process that began it."""
+    for number, session in enumerate(view.staging.sessions):
+        process = view.trace.segments[session.entry].process
+        yield model.Session(
+            id=number,
+            container=session.container,
+            joined=session.joined,
+            process=view.ids[process],
+        )
+
+
+def _name(view: View, run: Run, session: Session) -> tuple[str, str]:
+    """The container's id and its runtime's program, as far as they are known."""
+    if not session.runtime:
+        return run.container, ""
+    runtime = view.trace.segments[session.runtime]
+    starts = not runtime.argv_cut and {"create", "run"} & set(runtime.argv)
+    return runtime.argv[-1] if starts else "", runtime.file
+
+
+def _runtime_of(view: View, container: int) -> str:
+    """The program that brought a later session into a container that was found running."""
+    for session in view.staging.sessions:
+        if session.container == container and session.runtime:
+            return view.trace.segments[session.runtime].file
+    return ""
+
+
+def _image_of(view: View, run: Run, container: int) -> ContainerImage | None:
+    """What an engine said at any of the container's sessions."""
+    for session in view.staging.sessions:
+        image = run.images.get(session.runtime)
+        if session.container == container and image:
+            return image
+    return run.image
+
+
+def _profile_of(view: View, run: Run, runtime: int) -> dict[str, Any] | None:
+    """Of the bundle that the runtime was given; one that was not seen (0) has none."""
+    segment = view.trace.segments.get(runtime)
+    return run.profiles.get(segment.process) if segment else None

@@ -1,0 +1,22 @@
+"""Kinds of events in a trace, whichever back end reports them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Kind(IntEnum):
+    """Kinds of events. The first four begin a segment."""
+
+    ROOT = 1
+    FORK = 2
+    EXEC = 3
+    FILTER = 4
+    CLOSED = 5
+    EXIT = 6
+    SUSPENSION = 7
+    SAID = 8
+    FOUND = 9  # sent by nobody: a process outside of containers that the recorder found running
+    MEMBER = 10  # a process of a container that was found running
+    JOINED = 11  # forked by a process that is not followed, into a container that is
+    DENIAL = 12  # the first of its kind in a segment

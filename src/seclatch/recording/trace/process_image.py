@@ -1,0 +1,62 @@
+"""What /proc tells of a process that was found running: its program, which no event names."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.trace import Segment
+
+MAX_ARGV = 1024
+"""Bytes of argv that are kept, as many as of an exec (Event.ARGS_MAX)."""
+
+_MEMFD = "/memfd:"
+
+
+def introduce(segment: Segment, pid: int, alone: int) -> None:
+    """Fill in a MEMBER segment's program; `pid` as this process sees it.
+
+    One that was asked for by itself is in no container yet, and becomes FOUND. One that still runs
+    the runtime's program is the init of a container that waits for its start, and becomes JOINED.
+    """
+    if alone:
+        segment.kind = Kind.FOUND
+    process = Path(f"/proc/{pid}")
+    with contextlib.suppress(OSError):  # ended meanwhile
+        segment.file = str((process / "exe").readlink())
+        argv = (process / "cmdline").open("rb").read(MAX_ARGV + 1)
+        segment.argv, segment.argv_cut = split_argv(argv[:MAX_ARGV]), len(argv) > MAX_ARGV
+        if segment.kind is Kind.MEMBER and is_runtime(process, segment):
+            segment.kind = Kind.JOINED
+
+
+def read_argv(process: Path) -> tuple[str, ...]:
+    """Read a process's whole argv. Raises OSError."""
+    return split_argv((process / "cmdline").read_bytes())
+
+
+def split_argv(content: bytes) -> tuple[str, ...]:
+    """Split what /proc/PID/cmdline holds."""
+    words = content.removesuffix(b"\0").split(b"\0") if content else []
+    return tuple(word.decode("utf-8", "backslashreplace") for word in words)
+
+
+def is_runtime(process: Path, segment: Segment) -> bool:
+    """Whether a process in a container runs a program from outside of it.
+
+    Its file is on no mount of the container: runc runs a sealed copy of itself, crun a file on a
+    mount that is nowhere, others a file of the host. A program that copied itself into memory has
+    none either; runc's is called `runc init`. Raises OSError.
+    """
+    if segment.file.startswith(_MEMFD) and segment.argv[1:] != ("init",):
+        return False
+    fd = os.open(process / "exe", os.O_PATH | os.O_CLOEXEC)
+    try:
+        information = Path(f"/proc/self/fdinfo/{fd}").read_text()
+    finally:
+        os.close(fd)
+    mount = information.partition("mnt_id:")[2].split()[:1]
+    with (process / "mountinfo").open(errors="replace") as mounts:
+        return not any(line.split(maxsplit=1)[:1] == mount for line in mounts)

@@ -1,0 +1,96 @@
+"""Which states processes were in, and when: each distinct state once, referred to by number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from seclatch.model.process_context import Capabilities, Context, Moment, Namespaces
+from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.trace import Facts, Process, Trace
+
+_UNKNOWN = (Kind.ROOT, Kind.FOUND)
+"""Segments of which nothing is to be told: the recorder's own child; daemons found running."""
+
+
+class Contexts:
+    """Numbers contexts in the order in which they are met; `table` holds them all."""
+
+    def __init__(self, trace: Trace, seconds: Callable[[int], float]) -> None:
+        self._trace = trace
+        self._seconds = seconds
+        self._numbers: dict[Context, int] = {}
+        self._changes: dict[int, list[tuple[int, int, bool]]] = {}
+        for each in trace.suspensions:
+            if found := trace.segments.get(each.segment):
+                change = (each.time, each.tid, each.lifted)
+                self._changes.setdefault(found.process, []).append(change)
+
+    @property
+    def table(self) -> list[Context]:
+        """All contexts that were given a number so far, by it."""
+        return list(self._numbers)
+
+    def of(self, process: Process) -> list[Moment]:
+        """The process' contexts in order of time; one that equals the last is left out."""
+        moments: list[Moment] = []
+        for time, thread, facts in self._states(process):
+            number = self._number(_context(facts))
+            if not moments or moments[-1].context != number:
+                moment = Moment(time=self._seconds(time), thread=thread, context=number)
+                moments.append(moment)
+        return moments
+
+    def _states(self, process: Process) -> Iterator[tuple[int, int, Facts]]:
+        segments = [self._trace.segments[each] for each in process.segments]
+        states = [
+            (each.time, each.tid, each.facts) for each in segments if each.kind not in _UNKNOWN
+        ]
+        changes = self._changes.get(process.id, ())
+        at: Facts | None = None
+        for time, thread, what in sorted([*states, *changes], key=lambda each: each[0]):
+            if isinstance(what, Facts):
+                at = what
+            elif at is not None:
+                at = replace(at, suspended=what)
+            if at is not None:
+                yield time, thread, at
+
+    def _number(self, context: Context) -> int:
+        return self._numbers.setdefault(context, len(self._numbers))
+
+
+def _context(facts: Facts) -> Context:
+    return Context(
+        uid=facts.uid,
+        gid=facts.gid,
+        euid=facts.euid,
+        egid=facts.egid,
+        capabilities=_capabilities(facts.capabilities),
+        namespaces=Namespaces(
+            mnt=facts.mounts,
+            pid=facts.pids,
+            user=facts.users,
+            net=facts.net,
+            ipc=facts.ipc,
+            uts=facts.uts,
+            cgroup=facts.cgroup,
+        ),
+        no_new_privs=facts.no_new_privs,
+        seccomp=facts.seccomp,
+        filters=facts.filters,
+        suspended=facts.suspended,
+    )
+
+
+def _capabilities(sets: tuple[int, ...]) -> Capabilities | None:
+    if len(sets) != 5:
+        return None
+    inheritable, permitted, effective, bounding, ambient = (f"{each:016x}" for each in sets)
+    return Capabilities(
+        inheritable=inheritable,
+        permitted=permitted,
+        effective=effective,
+        bounding=bounding,
+        ambient=ambient,
+    )

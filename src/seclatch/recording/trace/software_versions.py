@@ -1,0 +1,102 @@
+"""Which versions of engines and runtimes took part: they are asked, and the answer remembered.
+
+A recorder is often root, and a recording may hold paths that somebody else chose. So only programs
+of a known name are run, and only where none but root or the recorder's own user could have put
+them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from seclatch.model.origin import Software
+from seclatch.model.stage import Stage
+from seclatch.recording.files.recorder_cache import recall, remember
+
+_HOSTS = (Stage.CLIENT, Stage.ENGINE, Stage.SHIM, Stage.RUNTIME)
+_OPTIONS = dict.fromkeys(
+    (
+        "docker",
+        "dockerd",
+        "containerd",
+        "podman",
+        "conmon",
+        "ctr",
+        "nerdctl",
+        "crictl",
+        "crio",
+        "runc",
+        "crun",
+        "youki",
+        "runsc",
+        "kata-runtime",
+    ),
+    "--version",
+) | {"containerd-shim-runc-v2": "-v"}
+_SECONDS = 3
+_MAX_LINE = 200
+_CACHE = "versions.json"
+
+
+def ask_versions(programs: Iterable[tuple[Stage, str]]) -> list[Software]:
+    """Answer what is known of each of these programs, given by stage and path; others are left
+    out. A path that is not this host's own (of another mount namespace) may name another file."""
+    known = recall(_CACHE, dict[str, str]) or {}
+    before = dict(known)
+    found = []
+    for stage, path in sorted(set(programs), key=lambda each: (each[0].value, each[1])):
+        name = Path(path).name
+        if stage in _HOSTS and name in _OPTIONS:
+            version = _ask(path, known)
+            found.append(Software(stage=stage.value, name=name, path=path, version=version))
+    if known != before:
+        remember(_CACHE, msgspec.json.encode(known))
+    return found
+
+
+def _ask(path: str, known: dict[str, str]) -> str:
+    with contextlib.suppress(OSError, ValueError, RuntimeError):
+        real = Path(path).resolve(strict=True)
+        if path.startswith("/") and _is_trusted(real):
+            status = real.stat()
+            key = f"{real} {status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
+            if key not in known:
+                known[key] = _run(real, _OPTIONS[Path(path).name])
+            return known[key]
+    return ""
+
+
+def _is_trusted(program: Path) -> bool:
+    """Whether nobody but root and we can change the file, or put another in its place."""
+    if not stat.S_ISREG(program.stat().st_mode):
+        return False
+    for each in (program, *program.parents):
+        status = each.stat()
+        if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
+            return False
+    return True
+
+
+def _run(program: Path, option: str) -> str:
+    import subprocess
+
+    try:
+        done = subprocess.run(
+            [program, option],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+            cwd="/",
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LC_ALL": "C"},
+        )
+    except subprocess.SubprocessError:
+        return ""
+    lines = done.stdout.decode("utf-8", "backslashreplace").split("\n")
+    return next((line.strip()[:_MAX_LINE] for line in lines if line.strip()), "")

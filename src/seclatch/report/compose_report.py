@@ -1,0 +1,76 @@
+"""A report of a recording: everything that is shown, worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seclatch.model.fit_result import Fit
+from seclatch.model.origin import Software
+from seclatch.model.recording import Recording
+from seclatch.model.scan import Scan
+from seclatch.report.container_starts import starts
+from seclatch.report.process_history import histories
+from seclatch.report.process_tree import tree
+from seclatch.report.report_document import Report, Summary, Timeline
+from seclatch.report.syscall_matrix import matrix
+from seclatch.report.timeline_lanes import lanes
+from seclatch.version import __version__
+
+
+def compose(recording: Recording, fit: Fit | None = None, scan: Scan | None = None) -> Report:
+    """Work out the report; `fit` is how a profile fits, worked out elsewhere."""
+    made = histories(recording)
+    nodes, left_out = tree(recording, made)
+    end = max([recording.duration, *(history.end for history in made.values())])
+    return Report(
+        seclatch=__version__,
+        summary=_summary(recording),
+        starts=starts(recording, made),
+        timeline=Timeline(duration=end, lanes=lanes(recording, made)),
+        matrix=matrix(recording, scan),
+        fit=fit,
+        processes=nodes,
+        left_out=left_out,
+    )
+
+
+def _summary(recording: Recording) -> Summary:
+    return Summary(
+        commands=[list(each) for each in recording.commands],
+        started=recording.started,
+        duration=recording.duration,
+        runs=recording.runs,
+        hosts=[f"Linux {host.kernel}, {host.arch}" for host in recording.hosts],
+        runtimes=list(recording.runtimes),
+        software=[_version(each) for each in recording.software if _says(each)],
+        processes=len(recording.processes),
+        calls=sum(each.count for each in recording.calls),
+        denied=sum(each.count for each in recording.denials),
+        missing=list(_missing(recording)),
+    )
+
+
+def _says(software: Software) -> bool:
+    """Some say nothing but their name."""
+    return any(letter.isdigit() for letter in software.version.replace(software.name, ""))
+
+
+def _version(software: Software) -> str:
+    """What a program says of itself, with its name in front if it does not say it."""
+    named = software.name.lower() in software.version.lower()
+    return software.version if named else f"{software.name} {software.version}"
+
+
+def _missing(recording: Recording) -> Iterator[str]:
+    lost = recording.lost
+    if not recording.complete:
+        yield "the recorder was interrupted: the end is not in it"
+    if lost.events or lost.processes or lost.calls:
+        yield (
+            f"{lost.calls:,} calls cannot be told whose, {lost.processes:,} processes were not "
+            f"kept apart, {lost.events:,} events were lost"
+        )
+    if recording.runs > 1:
+        yield (
+            f"{recording.runs:,} recordings were merged: processes and times are in none of them"
+        )

@@ -1,0 +1,131 @@
+"""The tree of processes, alike siblings counted together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from seclatch.model.process_context import Context, Namespaces
+from seclatch.model.recording import Process, Recording
+from seclatch.report.process_history import History
+from seclatch.report.report_document import Node
+
+MAX_NODES = 300
+
+
+def tree(recording: Recording, made: dict[int, History]) -> tuple[list[Node], int]:
+    """List the nodes, parents before their children, and how many processes are not in it."""
+    nodes: list[Node] = []
+    shown = 0
+    for node in _Tree(recording, made).nodes():
+        if len(nodes) == MAX_NODES:
+            break
+        nodes.append(node)
+        shown += node.count
+    return nodes, len(recording.processes) - shown
+
+
+@dataclass(slots=True)
+class _Group:
+    """Alike siblings; the first stands for them."""
+
+    depth: int
+    members: list[Process] = field(default_factory=list)
+
+
+class _Tree:
+    def __init__(self, recording: Recording, made: dict[int, History]) -> None:
+        self._made = made
+        self._ids = {each.id for each in recording.processes}
+        self._children: dict[int | None, list[Process]] = {}
+        for each in recording.processes:
+            parent = each.parent if each.parent in self._ids and each.parent != each.id else None
+            self._children.setdefault(parent, []).append(each)
+        self._contexts = recording.contexts
+        outside = [each for each in map(self._context, recording.processes) if each]
+        self._outside = outside[0].namespaces if outside else Namespaces()
+        self._calls: dict[int | None, int] = {}
+        self._denied: dict[int | None, int] = {}
+        for call in recording.calls:
+            self._calls[call.process] = self._calls.get(call.process, 0) + call.count
+        for denial in recording.denials:
+            self._denied[denial.process] = self._denied.get(denial.process, 0) + denial.count
+
+    def nodes(self) -> Iterator[Node]:
+        """Walk, by hand: a recording may be deeper than Python's stack, and have loops."""
+        waiting = list(reversed(self._groups(None, 0)))
+        while waiting:
+            group = waiting.pop()
+            yield self._node(group)
+            if len(group.members) == 1:
+                below = self._groups(group.members[0].id, group.depth + 1)
+                waiting += reversed(below)
+
+    def _groups(self, parent: int | None, depth: int) -> list[_Group]:
+        groups: dict[object, _Group] = {}
+        for process in self._children.get(parent, []):
+            groups.setdefault(self._likeness(process), _Group(depth)).members.append(process)
+        return list(groups.values())
+
+    def _likeness(self, process: Process) -> object:
+        """Those with children, or with something denied, stand for themselves."""
+        if process.id in self._children or self._denied.get(process.id) or process.session is None:
+            return process.id
+        history = self._made[process.id]
+        images = tuple((each.stage, each.exe, *each.argv) for each in process.images)
+        return images, history.stage, history.state, process.status, self._context(process)
+
+    def _context(self, process: Process) -> Context | None:
+        """The state that a process was last seen in."""
+        number = process.contexts[-1].context if process.contexts else -1
+        return self._contexts[number] if 0 <= number < len(self._contexts) else None
+
+    def _node(self, group: _Group) -> Node:
+        first = group.members[0]
+        history, context = self._made[first.id], self._context(first)
+        last = next((e for e in reversed(history.events) if e.kind != "exit"), None)
+        return Node(
+            depth=group.depth,
+            pid=first.pid,
+            count=len(group.members),
+            images=[(each.stage, each.exe, list(each.argv)) for each in first.images]
+            or [(history.stage, "", [])],
+            user=_user(first, context),
+            state=history.state,
+            filters=last.filters if last else 0,
+            calls=sum(self._calls.get(each.id, 0) for each in group.members),
+            denied=sum(self._denied.get(each.id, 0) for each in group.members),
+            status=first.status,
+            found_running=first.found_running,
+            facts=facts(context, self._outside) if context else [],
+        )
+
+
+def _user(process: Process, context: Context | None) -> str:
+    """The real user, and the effective one where that is another; groups where they differ."""
+    if context:
+        pairs = [(context.uid, context.gid), (context.euid, context.egid)]
+    elif process.images:
+        pairs = [(process.images[-1].uid, process.images[-1].gid)]
+    else:
+        return ""
+    names = [str(uid) if uid == gid else f"{uid}:{gid}" for uid, gid in pairs]
+    return " → ".join(dict.fromkeys(names))
+
+
+def facts(context: Context, outside: Namespaces) -> list[str]:
+    """What else binds a process, in words."""
+    told = []
+    if context.capabilities:
+        count = int(context.capabilities.effective, 16).bit_count()
+        told.append(f"{count or 'no'} capabilit{'y' if count == 1 else 'ies'}")
+    own = [
+        name
+        for name in context.namespaces.__struct_fields__
+        if getattr(context.namespaces, name) not in (0, getattr(outside, name))
+    ]
+    if own:
+        told.append(f"own {' '.join(own)}")
+    if context.no_new_privs:
+        told.append("no_new_privs")
+    return told

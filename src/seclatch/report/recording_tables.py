@@ -1,0 +1,106 @@
+"""A recording as tables for a terminal."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.tree import Tree
+
+from seclatch.model.call_matrix import Matrix, Row, by_process, by_stage, only_runtime
+from seclatch.model.recording import Process, Recording
+from seclatch.output.printable_text import printable
+
+SCHEMA = 1
+"""Version of `show --json`; it changes when a key changes its meaning or goes."""
+
+
+def show_stages(recording: Recording, console: Console) -> None:
+    """Print calls by stage; a denied count is marked."""
+    matrix = by_stage(recording)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("system call")
+    for column in matrix.columns():
+        table.add_column(column, justify="right")
+    for row in matrix.rows():
+        cells = [_cell(matrix, column, row) for column in matrix.columns()]
+        table.add_row(_row_name(row, recording), *cells)
+    console.print(table)
+    if extra := only_runtime(recording):
+        console.print("\n[bold]only the runtime needed[/]  " + " ".join(map(_safe, extra)))
+
+
+def show_processes(recording: Recording, console: Console) -> None:
+    """Print the tree of processes, each with what it ran and how much it called."""
+    matrix = by_process(recording)
+    children: dict[int | None, list[Process]] = {}
+    for process in recording.processes:
+        children.setdefault(process.parent, []).append(process)
+    names = ", ".join(each.name for each in recording.containers if each.name)
+    title = shlex.join(recording.commands[0]) if recording.commands else f"container {names}"
+    tree = Tree(_safe(title.rstrip()), hide_root=False)
+    waiting = [(tree, each) for each in reversed(children.get(None, []))]
+    while waiting:  # by hand: a recording may be deeper than Python's stack
+        branch, process = waiting.pop()
+        node = branch.add(_process_line(process, matrix))
+        waiting += [(node, each) for each in reversed(children.get(process.id, []))]
+    console.print(tree)
+
+
+def as_document(recording: Recording, by: str) -> dict[str, Any]:
+    """Answer what the tables show, for machines."""
+    matrix = by_stage(recording) if by == "stage" else by_process(recording)
+    return {
+        "schema": SCHEMA,
+        "runs": recording.runs,
+        "complete": recording.complete,
+        by: {
+            column: {
+                "calls": _counts(matrix.made.get(column)),
+                "denied": _counts(matrix.denied.get(column)),
+            }
+            for column in matrix.columns()
+        },
+        "only_runtime": only_runtime(recording),
+    }
+
+
+def _counts(counts: Counter[Row] | None) -> list[dict[str, Any]]:
+    rows = sorted((counts or Counter()).items())
+    return [{"name": row.name, "arch": row.arch, "count": count} for row, count in rows]
+
+
+def _cell(matrix: Matrix, column: str, row: Row) -> str:
+    made = matrix.made.get(column, Counter())[row]
+    denied = matrix.denied.get(column, Counter())[row]
+    parts = [f"{made:,}"] if made else []
+    if denied:
+        parts.append(f"[red]{denied:,} denied[/]")
+    return " ".join(parts)
+
+
+def _row_name(row: Row, recording: Recording) -> str:
+    native = {host.arch for host in recording.hosts}
+    return _safe(row.name if row.arch in native else f"{row.name} ({row.arch})")
+
+
+def _process_line(process: Process, matrix: Matrix) -> str:
+    column = str(process.id)
+    made = matrix.made.get(column, Counter()).total()
+    denied = matrix.denied.get(column, Counter()).total()
+    words = " → ".join(_image_line(image.stage, image.argv) for image in process.images)
+    count = f"[dim]{made:,} calls[/]" + (f" [red]{denied:,} denied[/]" if denied else "")
+    return f"{process.pid}  {count}  {words or 'forked'}"
+
+
+def _image_line(stage: str, argv: list[str]) -> str:
+    text = shlex.join(argv)
+    return f"[cyan]{_safe(stage)}[/] {_safe(text[:100] + ('…' if len(text) > 100 else ''))}"
+
+
+def _safe(text: str) -> str:
+    return escape(printable(text))

@@ -1,0 +1,79 @@
+"""System calls by stage, each with who needs it, and what a scan says of it. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from seclatch.model import call_matrix as counted
+from seclatch.model.recording import Recording
+from seclatch.model.scan import Scan
+from seclatch.model.stage import Stage
+from seclatch.report.report_document import Line, Matrix
+
+UNDER, PROGRAM = Stage.FILTERED_INIT.value, Stage.PROGRAM.value
+
+NEEDS = {
+    "runtime": "only the runtime, under the filter",
+    "both": "the runtime under the filter, and the program",
+    "program": "only the program",
+    "static": "nobody yet: only found in the binaries",
+    "outside": "nobody under the filter",
+}
+"""What a line's `need` means, in the order of a table."""
+
+
+def matrix(recording: Recording, scan: Scan | None = None) -> Matrix:
+    """Make the table; lines by need, then by name. A scan adds what it found and nobody made."""
+    source = counted.by_stage(recording)
+    stages = sorted(source.columns(), key=_order)
+    found = _found(scan) if scan else set()
+    lines = []
+    for row in sorted({*source.rows(), *found}):
+        made = _counts(source.made, stages, row)
+        denied = _counts(source.denied, stages, row)
+        need = _need({*made, *denied}) if made or denied else "static"
+        scanned = row in found if scan else None
+        lines.append(
+            Line(name=row.name, arch=row.arch, need=need, made=made, denied=denied, scanned=scanned)
+        )
+    needs = list(NEEDS)
+    return Matrix(
+        stages=stages,
+        lines=sorted(lines, key=lambda line: (needs.index(line.need), line.name, line.arch)),
+        scan=(scan.source or "a scan") if scan else "",
+        whole=scan is not None and scan.whole,
+    )
+
+
+def verdict(line: Line) -> str:
+    """What the scan's column says: a call of the program that was not found there is another's."""
+    if line.scanned:
+        return "found"
+    return "not found" if line.scanned is False and line.need in ("program", "both") else ""
+
+
+def _found(scan: Scan) -> set[counted.Row]:
+    return {
+        counted.Row(call.name, program.arch)
+        for program in scan.programs
+        for call in program.calls
+        if call.name
+    }
+
+
+def _counts(
+    source: dict[str, Counter[counted.Row]], stages: list[str], row: counted.Row
+) -> dict[str, int]:
+    counts = {stage: source[stage][row] for stage in stages if stage in source}
+    return {stage: count for stage, count in counts.items() if count}
+
+
+def _order(stage: str) -> int:
+    names = [each.value for each in Stage]
+    return names.index(stage) if stage in names else len(names)
+
+
+def _need(stages: set[str]) -> str:
+    if UNDER in stages:
+        return "both" if PROGRAM in stages else "runtime"
+    return "program" if PROGRAM in stages else "outside"

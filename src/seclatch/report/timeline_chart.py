@@ -1,0 +1,159 @@
+"""The timeline's geometry: every place in percent of the width. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seclatch.report.process_names import duration
+from seclatch.report.report_document import Lane, Report, Start
+from seclatch.report.time_scale import Scale
+
+TICKS = 7
+MIN_WIDTH = 0.25
+"""Percent; less could not be seen."""
+MAX_RULERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A span of a lane. `label` is empty where there is no room for it."""
+
+    x: float
+    width: float
+    state: str
+    latched: bool
+    stage: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """A mark on a lane."""
+
+    x: float
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ruler:
+    """A line through all lanes. `kind`: `loaded`, `binds` or `exec`."""
+
+    x: float
+    kind: str
+    text: str
+    end: bool
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A lane with its bars, and what it says to those who do not see them. `outcome` is that of the
+    start whose program this is, else empty."""
+
+    lane: Lane
+    stages: str
+    bars: list[Bar]
+    glyphs: list[Glyph]
+    told: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A moment on the axis."""
+
+    x: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The whole."""
+
+    rows: list[Row]
+    rulers: list[Ruler]
+    ticks: list[Tick]
+    kinds: list[str]
+
+
+def chart(report: Report) -> Chart:
+    """Lay the timeline out."""
+    lanes = report.timeline.lanes
+    times = [t for lane in lanes for span in lane.spans for t in (span.begin, span.end)]
+    times += [mark.time for lane in lanes for mark in lane.marks]
+    shown = report.starts[:MAX_RULERS]
+    ends = {lane.process: lane.spans[-1].end for lane in lanes}
+    keys = [span for each in shown for span in _key(each, ends)]
+    bound = [span for each in shown for span in _bound(each, ends)]
+    scale = Scale(times, report.timeline.duration, keys, bound)
+    outcomes: dict[int | None, str] = {each.process: each.outcome for each in report.starts}
+    rows = [_row(lane, scale, outcomes.get(lane.process, "")) for lane in lanes]
+    places = [100 * step / (TICKS - 1) for step in range(TICKS)]
+    ticks = [Tick(round(x, 2), duration(scale.time(x)) if x else "0") for x in places]
+    kinds = {glyph.kind for row in rows for glyph in row.glyphs}
+    return Chart(rows, _rulers(shown, scale), ticks, sorted(kinds))
+
+
+def _key(start: Start, ends: dict[int | None, float]) -> list[tuple[float, float]]:
+    """What a start is looked at for: from the filter's loading to the program, or to the end of
+    what never became one."""
+    if start.loaded is None:
+        return []
+    known = [each for each in (start.binds, start.executed) if each is not None]
+    if start.executed is None:
+        known.append(ends.get(start.process, start.loaded))
+    return [(start.loaded, max(known))] if known else []
+
+
+def _bound(start: Start, ends: dict[int | None, float]) -> list[tuple[float, float]]:
+    """The program's life under the filter: a short one must be seen, too."""
+    if start.executed is None or start.binds is None:
+        return []
+    begin = max(start.binds, start.executed)
+    return [(begin, max(begin, ends.get(start.process, begin)))]
+
+
+def _rulers(starts: list[Start], scale: Scale) -> list[Ruler]:
+    found: list[Ruler] = []
+
+    def add(time: float | None, kind: str, text: str, end: bool, row: int) -> None:
+        if time is not None:
+            x = round(scale.place(time), 2)
+            found.append(Ruler(x, kind, text, x > 45 if end else x > 55, row))
+
+    # Later moments stand higher and earlier ones point to the left: no line crosses a text.
+    for start in starts:
+        row = max((each.row + 1 for each in found), default=0)
+        if start.outcome == "latched":
+            add(start.binds, "binds", "the filter begins", False, row)
+            add(start.loaded, "loaded", "loaded, suspended", True, row + 1)
+        elif start.loaded is not None:
+            add(start.executed, "exec", "the program", False, row)
+            below = row if start.executed is None else row + 1
+            text = f"filter begins in {start.runtime}"
+            add(start.loaded, "binds-early", text, True, below)  # short: it has to fit a phone
+    return found
+
+
+def _row(lane: Lane, scale: Scale, outcome: str) -> Row:
+    bars = []
+    for span in lane.spans:
+        x = scale.place(span.begin)
+        width = max(scale.place(span.end) - x, MIN_WIDTH)
+        x = min(x, 100 - width)
+        lasted = duration(span.end - span.begin)
+        latched = ", latch on" if span.latched else ""
+        text = f"{span.stage}, {span.state}{latched}: {lasted} from {duration(span.begin)}"
+        bars.append(Bar(round(x, 2), round(width, 2), span.state, span.latched, span.stage, text))
+    glyphs = [
+        Glyph(round(scale.place(mark.time), 2), mark.kind, _told(mark.text, mark.time, mark.exact))
+        for mark in lane.marks
+    ]
+    stages = " → ".join(dict.fromkeys(span.stage for span in lane.spans))
+    told = "; ".join([*(bar.text for bar in bars), *(glyph.text for glyph in glyphs)])
+    return Row(lane, stages, bars, glyphs, told, outcome)
+
+
+def _told(text: str, time: float, exact: bool) -> str:
+    return f"{text} at {duration(time)}" if exact else f"{text} (by {duration(time)})"

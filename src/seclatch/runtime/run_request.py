@@ -1,0 +1,146 @@
+"""What the user asks of `seclatch run`, and its resolution on this host to a bundle's options."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from seclatch.errors import InputError, SeclatchError
+from seclatch.runtime import bind_volume, caller_terminal, capability_set
+from seclatch.runtime import container_rootfs as rootfs
+from seclatch.runtime.cgroup_support import Cgroups
+from seclatch.runtime.container_user import Identity, identify
+from seclatch.runtime.oci_bundle import Config, Options
+from seclatch.runtime.run_privilege import bounding_set
+
+# Docker sets these in a container's own network namespace, where the kernel has them.
+_SYSCTLS = (
+    ("net.ipv4.ip_unprivileged_port_start", "0"),
+    ("net.ipv4.ping_group_range", "0 2147483647"),
+)
+# With the host's network a container needs the host's names too.
+_HOST_NAMES = ("/etc/hosts", "/etc/resolv.conf")
+
+
+class Request(NamedTuple):
+    """The command line of `seclatch run`; `rootfs` is a directory, `runtime` runc or crun."""
+
+    args: tuple[str, ...]
+    rootfs: Path
+    profile: Path | None = None
+    runtime: str = "runc"
+    plain: bool = False
+    name: str | None = None
+    user: str = ""
+    env: tuple[str, ...] = ()
+    workdir: str = "/"
+    hostname: str | None = None
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    read_only: bool = False
+    host_network: bool = False
+    no_new_privileges: bool = False
+    tty: bool | None = None
+
+
+def resolve(request: Request, cgroups: Cgroups) -> Options:
+    """Look up on this host, in the rootfs and in the profile what `request` leaves open.
+
+    Raises InputError for what cannot be, SeclatchError when something cannot be read.
+    """
+    if not request.workdir.startswith("/"):
+        raise InputError("--workdir", request.workdir, "must be an absolute path")
+    tty = caller_terminal.wanted(request.tty)
+    capabilities = _capabilities(request, cgroups)
+    return Options(
+        args=request.args,
+        hostname=_hostname(request.hostname),
+        identity=_identity(request),
+        capabilities=capabilities,
+        env=_environment(request.env),
+        cwd=request.workdir,
+        terminal=tty,
+        size=caller_terminal.size() if tty else None,
+        no_new_privileges=request.no_new_privileges,
+        read_only=request.read_only,
+        host_network=request.host_network,
+        volumes=_volumes(request),
+        seccomp=_seccomp(request.profile, capabilities),
+        unified=cgroups.unified,
+        device_control=cgroups.device_control,
+        sysctls=_sysctls(),
+    )
+
+
+def _capabilities(request: Request, cgroups: Cgroups) -> tuple[str, ...]:
+    """Withhold CAP_MKNOD where nothing guards the devices: it would open the host's disks."""
+    drop = request.cap_drop if cgroups.device_control else (*request.cap_drop, "MKNOD")
+    return capability_set.granted(request.cap_add, drop, capability_set.from_mask(bounding_set()))
+
+
+def _hostname(text: str | None) -> str:
+    if text is None:
+        return os.urandom(6).hex()  # as Docker: looks like a container's short id
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}", text):  # HOST_NAME_MAX
+        raise InputError("--hostname", text, "not a host name of at most 64 characters")
+    return text
+
+
+def _identity(request: Request) -> Identity:
+    passwd = rootfs.read_text(request.rootfs, "/etc/passwd")
+    return identify(request.user, passwd, rootfs.read_text(request.rootfs, "/etc/group"))
+
+
+def _environment(entries: tuple[str, ...]) -> tuple[str, ...]:
+    """Pass `NAME=value` on; a bare `NAME` takes our own value, and nothing when we have none."""
+    passed = []
+    for entry in entries:
+        name, equals, _ = entry.partition("=")
+        if not name:
+            raise InputError("--env", entry, "not of the form NAME=value or NAME")
+        if equals:
+            passed.append(entry)
+        elif name in os.environ:
+            passed.append(f"{name}={os.environ[name]}")
+    return tuple(passed)
+
+
+def _volumes(request: Request) -> tuple[bind_volume.Volume, ...]:
+    given = tuple(bind_volume.parse(text) for text in request.volumes)
+    taken = {each.destination for each in given}
+    if len(taken) < len(given):
+        raise InputError("--volume", "", "two volumes have the same DST")
+    names = _HOST_NAMES if request.host_network else ()
+    host = [bind_volume.Volume(p, p, True) for p in names if p not in taken and Path(p).exists()]
+    return (*host, *given)
+
+
+def _seccomp(profile: Path | None, capabilities: tuple[str, ...]) -> Config | None:
+    if profile is None:
+        return None
+    from seclatch.model.arch import Arch
+    from seclatch.profile.compile.resolve_profile import resolve as resolve_profile
+    from seclatch.profile.parse.load_profile import load
+
+    return resolve_profile(
+        load(profile), arch=Arch.native(), caps=frozenset(capabilities), kernel=_kernel()
+    )
+
+
+def _kernel() -> tuple[int, int]:
+    release = os.uname().release
+    version = re.match(r"(\d+)\.(\d+)", release)
+    if version is None:
+        raise SeclatchError(
+            f"cannot read a version in the kernel's release {release!r}",
+            remedy="the profile's minKernel conditions need one: report this as a bug",
+        )
+    return int(version[1]), int(version[2])
+
+
+def _sysctls() -> tuple[tuple[str, str], ...]:
+    place = Path("/proc/sys")
+    return tuple(pair for pair in _SYSCTLS if (place / pair[0].replace(".", "/")).exists())

@@ -1,0 +1,135 @@
+"""The ways through one function of aarch64, and what may stand in its registers on them."""
+
+from __future__ import annotations
+
+import struct
+
+from seclatch.scan.a64.a64_sweep import SVC, signed
+from seclatch.scan.a64.a64_transfer import apply
+from seclatch.scan.analysis import stack_words as stack
+from seclatch.scan.analysis.abstract_values import ENTRY, State
+from seclatch.scan.analysis.dataflow import Outcome, Ways
+
+_SP, _NOP = 31, 0xD503201F
+_CHANGED = 19
+_LARGEST = 60_000
+
+
+class Function:
+    """One function as a machine for `walk`; register 31 is the stack pointer."""
+
+    stack = _SP
+
+    def __init__(self, code: bytes, start: int, ways: Ways) -> None:
+        count = len(code) // 4
+        self._words = struct.unpack_from(f"<{count}I", code) if count <= _LARGEST else ()
+        computed = any(word & 0xFEFFFC1F == 0xD61F0000 for word in self._words)  # br
+        if computed and ways.labels:
+            self._words = ()  # a jump to a label and some more can lead anywhere
+        self._start = start
+        self._endless, self._settled = ways.endless, ways.settled
+        self._switch = [(each - start) // 4 for each in ways.switch]
+        self.addresses = [start + 4 * index for index in range(len(self._words))]
+        self.entries = [(each - start) // 4 for each in ways.entered]
+        calls = [
+            i for i, word in enumerate(self._words) if word >> 26 == 0x25 or _calls_register(word)
+        ]
+        if ways.caught:
+            self.entries += map(self._after, calls)
+        called = {start + 4 * (_target(self._words[i], i) or 0) for i in calls}
+        self._twice = not called.isdisjoint(ways.twice)
+        self.leaders = self._find_leaders()
+        if computed and (self.entries or not self._switch):
+            self.entries = sorted(self.leaders)  # a table that cannot be read, or none
+
+    def _find_leaders(self) -> set[int]:
+        leaders = {0, *self.entries}
+        for index, word in enumerate(self._words):
+            target = _target(word, index)
+            jumps = target is not None and word >> 26 != 0x25
+            if jumps and target is not None:
+                leaders.add(target)
+            if self._ends(word, target):
+                leaders.add(self._after(index))
+            elif jumps:
+                leaders.add(index + 1)
+        return leaders
+
+    def _ends(self, word: int, target: int | None) -> bool:
+        """Nothing goes on behind it: a jump, a return, a trap, a call that does not come back."""
+        if word >> 26 == 0x25:
+            return self._start + 4 * (target or 0) in self._endless
+        return word >> 26 == 5 or _leaves(word)
+
+    def _after(self, index: int) -> int:
+        """The next instruction that is not padding."""
+        index += 1
+        while index < len(self._words) and self._words[index] == _NOP:
+            index += 1
+        return index
+
+    def entry(self) -> State:
+        """Every register as the caller left it."""
+        state: State = {each: frozenset([("in", each)]) for each in range(31)}
+        state[_SP] = frozenset([ENTRY])
+        if not self._twice:
+            stack.begin(state, settled=self._settled)
+        return state
+
+    def unknown(self) -> State:
+        """A stack somewhere, nothing else."""
+        state: State = dict.fromkeys(range(31))
+        state[_SP] = frozenset([("frame", 1, 0)])
+        return state
+
+    def enter(self, index: int, state: State) -> None:
+        """Nothing: numbers have a register of their own, of which no branch depends."""
+
+    def step(self, index: int, state: State) -> Outcome:
+        """Apply an instruction; see `walk.Machine`."""
+        word = self._words[index]
+        if word >> 26 == 0x25 or _calls_register(word):
+            return self._call(word, index, state)
+        target = _target(word, index)
+        if target is not None:
+            return [target] if word >> 26 == 5 else [target, index + 1]
+        if _leaves(word):
+            return []
+        if word == SVC:
+            state[0] = None
+            stack.write_elsewhere(state)  # the kernel may: read(2)
+        elif word & 0xFFFFF01F != 0xD503201F:  # hints: nop, bti, paciasp
+            apply(word, state)
+        return None
+
+    def _call(self, word: int, index: int, state: State) -> Outcome:
+        if word >> 26 == 0x25:
+            target = self._start + 4 * (index + signed(word & 0x3FFFFFF, 26))
+            if target in self._endless:
+                return []
+        state.update(dict.fromkeys([*range(_CHANGED), 30]))
+        stack.write_elsewhere(state)
+        return None
+
+
+def _calls_register(word: int) -> bool:
+    """blr, also with authentication."""
+    return word & 0xFFFFFC1F == 0xD63F0000 or word & 0xFEFFF800 == 0xD63F0800
+
+
+def _leaves(word: int) -> bool:
+    """br, ret, udf, brk."""
+    if word >> 16 == 0 or word & 0xFFE0001F == 0xD4200000:
+        return True
+    return word & 0xFE000000 == 0xD6000000 and not _calls_register(word)
+
+
+def _target(word: int, index: int) -> int | None:
+    """Where a direct jump leads, as the index of an instruction; also of calls."""
+    if word >> 26 in (5, 0x25):
+        return index + signed(word & 0x3FFFFFF, 26)
+    if word >> 24 == 0x54 or word >> 24 & 0x7E == 0x34:
+        return index + signed(word >> 5 & 0x7FFFF, 19)
+    if word >> 24 & 0x7E == 0x36:
+        return index + signed(word >> 5 & 0x3FFF, 14)
+    return None

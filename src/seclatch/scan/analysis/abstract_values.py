@@ -1,0 +1,95 @@
+"""What a register or a word of the stack may hold: a small set of numbers and names, or anything.
+
+Names stand for what a function was given by its caller:
+
+("in", r)          the value of register r at the function's entry
+("stack", n)       the word n bytes above the stack pointer at entry
+("memory", r, n)   the word n bytes after where register r pointed at entry
+("frame", a, n)    the address n bytes from the stack pointer at entry (a = 0), or from where the
+                   instruction at address a has aligned it
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+Atom = int | tuple[str, int] | tuple[str, int, int]
+Value = frozenset[Atom] | None
+"""None: anything."""
+
+Key = int | tuple[str, int, int]
+State = dict[Key, Value]
+"""Registers by number, words of the stack by ("frame", a, n), and by ("part", r, n) the low n bytes
+of a register of which no more is known; and what `stack` notes. What is absent is anything."""
+
+MOST = 40
+"""A set that grows larger is anything: loops that count would otherwise run for ever."""
+
+ENTRY = ("frame", 0, 0)
+
+
+def number(*values: int) -> Value:
+    """The set of these numbers."""
+    return frozenset(values)
+
+
+def join(a: Value, b: Value) -> Value:
+    """What holds one or the other."""
+    if a is None or b is None:
+        return None
+    return bounded(a if a == b else a | b)
+
+
+def bounded(value: Value) -> Value:
+    """The value, or anything if the set is too large."""
+    return value if value is not None and len(value) <= MOST else None
+
+
+def arithmetic(a: Value, b: Value, operation: Callable[[int, int], int], width: int) -> Value:
+    """Apply an operation to numbers of `width` bytes; addresses in the frame move by numbers."""
+    if a is None or b is None or len(a) * len(b) > MOST * MOST:
+        return None
+    mask = (1 << (8 * width)) - 1
+    result: set[Atom] = set()
+    for left in a:
+        for right in b:
+            if isinstance(left, int) and isinstance(right, int):
+                result.add(operation(left, right) & mask)
+            elif (
+                isinstance(left, tuple)
+                and left[0] == "frame"
+                and isinstance(right, int)
+                and operation in (operator.add, operator.sub)
+            ):
+                result.add(moved(left, operation(0, signed(right))))
+            else:
+                return None
+    return bounded(frozenset(result))
+
+
+def moved(frame: tuple[str, int] | tuple[str, int, int], by: int) -> tuple[str, int, int]:
+    """An address in the frame, some bytes on."""
+    offset = frame[2] if len(frame) == 3 else 0
+    return ("frame", frame[1], offset + by)
+
+
+def signed(word: int) -> int:
+    """A 64-bit word as the signed number that it is as an offset."""
+    word &= (1 << 64) - 1
+    return word - (1 << 64) if word >> 63 else word
+
+
+def frame_of(value: Value) -> tuple[str, int, int] | None:
+    """The one address in the frame that a value is, or None."""
+    if value is None or len(value) != 1:
+        return None
+    (atom,) = value
+    if isinstance(atom, tuple) and len(atom) == 3 and atom[0] == "frame":
+        return atom
+    return None
+
+
+def is_address(value: Value) -> bool:
+    """Whether it may be an address in the frame."""
+    return value is not None and any(isinstance(a, tuple) and a[0] == "frame" for a in value)

@@ -1,0 +1,110 @@
+"""Who reaches what within one file: functions to functions, functions to data objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seclatch.scan.analysis import jump_tables
+from seclatch.scan.analysis.code_sweep import Sweep
+from seclatch.scan.analysis.data_objects import Objects
+from seclatch.scan.elf.elf_file import Elf
+
+
+@dataclass(slots=True)
+class Edges:
+    """Edges by source: `targets[first[i]:first[i + 1]]` are those of i."""
+
+    first: list[int]
+    targets: list[int]
+
+    def of(self, source: int) -> list[int]:
+        """The targets of one source."""
+        return self.targets[self.first[source] : self.first[source + 1]]
+
+
+@dataclass(slots=True)
+class Graph:
+    """`calls` lead from function to function by index, `uses` from function to object. `entered`
+    are functions that tables of jumps lead to, or that others run on into; `tabled` the addresses
+    in those tables that lead into other functions."""
+
+    calls: Edges
+    uses: Edges
+    entered: set[int]
+    tabled: set[int]
+
+
+def build(elf: Elf, sweep: Sweep, starts: list[int], objects: Objects, gaps: set[int]) -> Graph:
+    """Make the edges of what the pass has found; `gaps` are starts that are guesses."""
+    begins = np.array(starts, np.int64)
+    transfers = _pairs([(at, to) for at, to, _ in sweep.transfers if elf.base <= to < elf.end])
+    transfers = transfers[_in_code(elf, transfers[:, 1])]
+    references = _pairs([each for each in sweep.references if elf.base <= each[1] < elf.end])
+    in_code = _in_code(elf, references[:, 1])
+    calls = [_owners(begins, transfers), _owners(begins, _entered(begins, references[in_code]))]
+    data = references[~in_code]
+    owners = np.searchsorted(begins, data[:, 0], "right") - 1
+    switched = jump_tables.edges(elf, owners, data[:, 1], objects.bounds, begins)
+    into = [(f, int(np.searchsorted(begins, to, "right")) - 1) for f, to in switched]
+    calls.append(_pairs(into))
+    falls = _owners(begins, _pairs(sweep.falls))
+    calls.append(falls)
+    entered = {to for _, to in into} | _fallen(sweep, begins, gaps)
+    uses = np.stack([owners, np.searchsorted(objects.bounds, data[:, 1], "right") - 1], 1)
+    tabled = {to for _, to in switched}
+    return Graph(
+        _edges(np.concatenate(calls), len(starts)), _edges(uses, len(starts)), entered, tabled
+    )
+
+
+def _fallen(sweep: Sweep, begins: np.ndarray, gaps: set[int]) -> set[int]:
+    """The functions that others run on into; not what follows padding that nothing runs into."""
+    following = {at: to for at, to in sweep.falls if at in sweep.running}
+    entered = {to for at, to in following.items() if at not in gaps}
+    work = [each for each in entered if each in gaps]
+    while work:
+        to = following.get(work.pop())
+        if to is not None and to not in entered:
+            entered.add(to)
+            work += [to] if to in gaps else []
+    return set(np.searchsorted(begins, sorted(entered)).tolist())
+
+
+def _pairs(pairs: list[tuple[int, int]]) -> np.ndarray:
+    return np.array(pairs or np.zeros((0, 2)), np.int64).reshape(-1, 2)
+
+
+def _owners(begins: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Addresses -> indices of the functions that they are in."""
+    return np.stack([np.searchsorted(begins, column, "right") - 1 for column in pairs.T], 1)
+
+
+def _in_code(elf: Elf, addresses: np.ndarray) -> np.ndarray:
+    inside = np.zeros(len(addresses), bool)
+    for low, high in elf.code:
+        inside |= (addresses >= low) & (addresses < high)
+    return inside
+
+
+def _entered(begins: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """References to code that can be pointers to functions.
+
+    One into the function that holds it, and not to its start, is a switch table's or a label's.
+    """
+    if not len(references):
+        return references
+    position = np.searchsorted(begins, references[:, 1])
+    position[position == len(begins)] = 0
+    start = begins[position] == references[:, 1]
+    source = np.searchsorted(begins, references[:, 0], "right")
+    other = source != np.searchsorted(begins, references[:, 1], "right")
+    kept: np.ndarray = references[start | other]
+    return kept
+
+
+def _edges(pairs: np.ndarray, count: int) -> Edges:
+    pairs = np.unique(pairs[(pairs[:, 0] >= 0) & (pairs[:, 1] >= 0)], axis=0)
+    first = np.searchsorted(pairs[:, 0], np.arange(count + 1))
+    return Edges(first.tolist(), pairs[:, 1].tolist())

@@ -1,0 +1,119 @@
+"""With which constants functions of other files are called: some of their features depend on it.
+
+`sysconf(_SC_PAGESIZE)` asks for nothing that sysconf(_SC_NPROCESSORS_ONLN) needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from seclatch.scan.analysis.code_sweep import Sweep
+from seclatch.scan.analysis.functions import Functions
+from seclatch.scan.analysis.syscall_numbers import Query, Resolver
+from seclatch.scan.elf.elf_file import AARCH64, X86_64, Elf
+from seclatch.scan.elf.relocations import SYMBOL, Pointer, Relocations
+from seclatch.scan.elf.symbols import Symbols
+
+ANY = -1
+"""Instead of a constant: it cannot be told which."""
+
+Row = tuple[int, str, int]
+"""A function, whom it calls, and the constant or ANY; -1 for a function: a pointer is stored."""
+
+_PREFIXES = frozenset({0x67, 0xF2, 0x3E, *range(0x40, 0x50)})
+
+
+class Code:
+    """What is known of a file's code. `taken` are addresses of functions that more than calls and
+    jumps to them leads to: code takes their address, or runs on into them, or has them in tables
+    of jumps (`switched`, by index). `entered`: those, and what stored pointers lead to."""
+
+    def __init__(
+        self, elf: Elf, known: Symbols, sweep: Sweep, found: Functions, switched: set[int]
+    ) -> None:
+        self.elf, self.known, self.sweep, self.found = elf, known, sweep, found
+        starts = sorted(found.starts)
+        # Without relocations an address is an immediate operand too.
+        self.taken = {
+            to for at, to in sweep.references if at in sweep.taken or elf.position_dependent
+        }
+        self.switched = {starts[each] for each in switched}
+        self.taken |= self.switched
+        self.entered = set(self.taken)
+
+
+class Uses:
+    """Where code uses functions of other files: the calls, and whether an address is taken, or
+    stored in `slots` that are not the linker's own; `stubs` are those whose address is known."""
+
+    def __init__(
+        self, code: Code, pointers: list[Pointer], written: Relocations, names: set[str]
+    ) -> None:
+        self._code, got = code, set(written.got)
+        # On aarch64 who forms the address of a page seems to use all that is on it.
+        self._stubs = written.stubs if code.elf.machine == AARCH64 else set()
+        self.slots: dict[str, set[int]] = {}
+        self.stored: set[str] = set()
+        self.stubs: dict[str, set[int]] = {}
+        slots: dict[int, str] = {}
+        for each in pointers:
+            if each.kind == SYMBOL and (name := code.known.name(each.value)) in names:
+                slots[each.slot] = name
+                if each.slot not in got:
+                    self.stored.add(name)
+                    self.slots.setdefault(name, set()).add(each.slot)
+        self.calls: dict[str, set[int]] = {}
+        self.taken: dict[str, set[int]] = {}
+        for at, to in code.sweep.references if slots else ():
+            if to in slots and (to not in self._stubs or code.found.in_stub(at)):
+                self._use(slots[to], at)
+
+    def _use(self, name: str, at: int) -> None:
+        """Note a call, or that a pointer is loaded: who knows who calls it then, and how."""
+        called = self._code.found.in_stub(at) or is_call(self._code.elf, at)
+        (self.calls if called else self.taken).setdefault(name, set()).add(at)
+
+
+def queries(uses: Uses, name: str, code: Code, resolver: Resolver, register: int) -> set[Query]:
+    """Ask for a register at each call; a stub's callers are the calls."""
+    asked: set[Query] = set()
+    for at in uses.calls.get(name, ()):
+        if code.found.in_stub(at):
+            stub = resolver.start(at)
+            asked |= {(caller, ("in", register)) for caller in resolver.callers(stub)}
+            if stub in code.entered:
+                uses.stored.add(name)
+                uses.stubs.setdefault(name, set()).add(stub)
+        else:
+            asked.add((at, ("in", register)))
+    return asked
+
+
+def find(
+    uses: Uses, code: Code, resolver: Resolver, wanted: Mapping[str, int], registers: list[int]
+) -> list[Row]:
+    """The rows of all calls of `wanted`: names, and which of their arguments counts (from 0)."""
+    rows: set[Row] = set()
+    for name, argument in wanted.items():
+        found = resolver.resolve(queries(uses, name, code, resolver, registers[argument]))
+        rows |= {(f, name, value) for f, values in found.numbers.items() for value in values}
+        rows |= {(f, name, ANY) for f, _ in found.unresolved}
+        rows |= {(f, name, ANY) for f in found.wrappers if resolver.begin(f) in code.entered}
+        rows |= {(resolver.function(at), name, ANY) for at in uses.taken.get(name, ())}
+        if name in uses.stored:
+            rows.add((-1, name, ANY))
+    return sorted(rows)
+
+
+def is_call(elf: Elf, at: int) -> bool:
+    """Whether an instruction that names a slot calls or jumps to what is in it.
+
+    `call *slot(%rip)` and its like (ff /2, ff /4). On aarch64 such a slot is loaded first, and
+    what the arguments are by the time of the call is not to be told there.
+    """
+    if elf.machine != X86_64:
+        return False
+    text = elf.memory[at - elf.base : at - elf.base + 6]
+    while text and text[0] in _PREFIXES:
+        text = text[1:]
+    return len(text) > 1 and text[0] == 0xFF and text[1] in (0x15, 0x25, 0x14, 0x24)

@@ -1,0 +1,101 @@
+"""Data as objects: which pointers a reference to data can reach.
+
+A function pointer counts only if the object that holds it is referenced by code that is reached:
+this is what makes the result tight. An object is what a symbol delimits, or a word of the linker's
+own, or what lies between two addresses that code takes. Boundaries never lie inside of an object of
+known size. Where code reads the middle of something (rip-relative), no boundary is set: fields of a
+structure are read so. Nor where data points to: lists are linked by what lies within their members.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import dataclass
+
+import numpy as np
+
+from seclatch.scan.analysis.code_sweep import Sweep
+from seclatch.scan.analysis.functions import words
+from seclatch.scan.elf import elf_file as elfs
+from seclatch.scan.elf.elf_file import Elf
+from seclatch.scan.elf.relocations import ADDRESS, Pointer, Relocations
+from seclatch.scan.elf.symbols import Symbols
+
+_SET = re.compile(r"[A-Za-z_]\w*")
+
+
+@dataclass(slots=True)
+class Objects:
+    """`bounds[i]` is where object i begins; its pointers are `pointers[first[i]:first[i + 1]]`."""
+
+    bounds: np.ndarray
+    pointers: list[Pointer]
+    first: list[int]
+
+
+def divide(
+    elf: Elf, symbols: Symbols, relocations: Relocations, sweep: Sweep, starts: list[int]
+) -> Objects:
+    """Divide the file's address space into objects and sort the pointers into them."""
+    pointers = relocations.pointers
+    if elf.position_dependent:
+        pointers = sorted([*pointers, *_bare_pointers(elf, pointers, starts)])
+    bounds = np.array(sorted(_bounds(elf, symbols, relocations, sweep)), np.int64)
+    slots = np.array([each.slot for each in pointers], np.int64)
+    first = [*np.searchsorted(slots, bounds).tolist(), len(pointers)]
+    return Objects(bounds, pointers, first)
+
+
+def _bare_pointers(elf: Elf, known: list[Pointer], starts: list[int]) -> list[Pointer]:
+    """Aligned words that are addresses, in files in which no relocation says so.
+
+    Of code only starts of functions: others are numbers that happen to be in the range.
+    """
+    taken = {each.slot for each in known}
+    functions = set(starts)
+    slots, values = words(elf)
+    return [
+        Pointer(slot, ADDRESS, value)
+        for slot, value in zip(slots.tolist(), values.tolist(), strict=True)
+        if slot not in taken and (not elf.is_code(value) or value in functions)
+    ]
+
+
+def _bounds(elf: Elf, symbols: Symbols, relocations: Relocations, sweep: Sweep) -> set[int]:
+    hard = {edge for slot in relocations.got for edge in (slot, slot + 8)}
+    sized = sorted((start, start + size) for start, size in symbols.objects if size)
+    hard |= {edge for each in sized for edge in each}
+    bounds = set(hard) | {elf.base, *elf.threads} | {start for start, _ in symbols.objects}
+    bounds |= {to for at, to in sweep.references if at in sweep.taken}
+    for section in elf.sections:
+        # .tbss takes no room: what follows lies at the same addresses.
+        if section.flags & elfs.ALLOC and not section.flags & elfs.TLS:
+            bounds |= {section.address, section.end}
+    bounds = _join_sets(elf, bounds)
+    hard &= bounds
+    large = [each for each in sized if each[1] - each[0] > 8]
+    lows = [low for low, _ in large]
+    return {
+        each
+        for each in bounds
+        if elf.base <= each <= elf.end and (each in hard or not _inside(each, large, lows))
+    }
+
+
+def _join_sets(elf: Elf, bounds: set[int]) -> set[int]:
+    """A section named as a C identifier is one object: code walks it from __start_NAME to
+    __stop_NAME (ld(1)). glibc's own, until 2.36, it compares with only."""
+    sets = [
+        (each.address, each.end)
+        for each in elf.sections
+        if each.flags & elfs.ALLOC
+        and _SET.fullmatch(each.name)
+        and each.name != "__libc_IO_vtables"
+    ]
+    return {each for each in bounds if not any(low < each < high for low, high in sets)}
+
+
+def _inside(address: int, objects: list[tuple[int, int]], lows: list[int]) -> bool:
+    index = bisect_left(lows, address) - 1
+    return index >= 0 and address < objects[index][1]

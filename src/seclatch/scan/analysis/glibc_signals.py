@@ -1,0 +1,112 @@
+"""What glibc does by its own signals, in programs that it is linked into: told by their numbers.
+
+setuid(3) and its like must reach every thread: one function makes the call for all of them, and
+sends SIGSETXID to the others, whose handler repeats it. SIGCANCEL's handler compares an address
+with that of the code whose calls may be cancelled. In the shared library, rows of glibc.toml know
+all three by name. A static program has often no names, but nobody else may use these signals
+(nptl(7)).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from seclatch.scan.analysis.abstract_values import number
+from seclatch.scan.analysis.constant_arguments import Code
+from seclatch.scan.analysis.syscall_numbers import Numbers, Resolver
+from seclatch.scan.elf.elf_file import AARCH64, Elf
+
+SIGCANCEL, SIGSETXID = 32, 33
+
+_TGKILL = {AARCH64: 131}
+_TGKILL_X86_64 = 234
+_LANDING = (
+    b"\xf3\x0f\x1e\xfa",
+    b"\x5f\x24\x03\xd5",
+    b"\x3f\x23\x03\xd5",
+)  # endbr64, bti c, paciasp
+_BY_THREAD = re.compile(rb"\x83(?:[\x78-\x7f]\x08|\x7c\x24\x08|[\xf8-\xff])\xfa", re.DOTALL)
+"""cmpl $-6, 8(reg); cmp $-6, reg."""
+_BEGIN = 160
+"""Bytes in which they ask so: it is among the first things that they do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """Of a call's number, and of its third argument: tgkill's signal."""
+
+    number: int
+    third: int
+
+
+def senders(code: Code, resolver: Resolver, numbers: Numbers, registers: Registers) -> set[int]:
+    """The functions (by index) that make a call that is not known and send SIGSETXID, too: the
+    call is what their argument points to says, which nobody changes meanwhile."""
+    if code.elf.interpreter:
+        return set()
+    asking = {function for function, _ in numbers.unresolved}
+    call = number(_TGKILL.get(code.elf.machine, _TGKILL_X86_64))
+    found: set[int] = set()
+    for at in code.sweep.sites:
+        function = resolver.function(at)
+        state = resolver.state(at) if function in asking else None
+        if state and state.get(registers.number) == call:
+            found |= {function} if state.get(registers.third) == number(SIGSETXID) else set()
+    return found if len(found) == 1 else set()
+
+
+def settle(code: Code, resolver: Resolver, numbers: Numbers) -> None:
+    """Where there are senders: drop what the handler leaves open, which repeats their calls."""
+    sites = set(code.sweep.sites)
+    handlers = {
+        (function, at)
+        for function, at in numbers.unresolved
+        if at in sites
+        and handles(code.elf, start := resolver.begin(function), SIGSETXID)
+        and not resolver.callers(start)
+    }
+    if len(handlers) == 1:  # with more, one of them is not glibc's
+        numbers.unresolved -= handlers
+
+
+def only_compared(code: Code, resolver: Resolver, start: int) -> bool:
+    """Whether the address of a function is taken by SIGCANCEL's handler alone."""
+    takers = {resolver.start(at) for at, to in code.sweep.references if to == start}
+    alone = takers and not code.elf.interpreter and start not in code.switched
+    return bool(alone) and all(handles(code.elf, each, SIGCANCEL) for each in takers)
+
+
+Pointer = tuple[int, int]
+"""Slot, address."""
+
+
+def compared(code: Code, stored: set[Pointer]) -> set[Pointer]:
+    """The pointers to code that SIGCANCEL's handler alone reads, to compare an address."""
+    if code.elf.interpreter:
+        return set()
+    starts = sorted(code.found.starts)
+    handlers = {i for i, start in enumerate(starts) if handles(code.elf, start, SIGCANCEL)}
+    by_handler: set[int] = set()
+    by_others: set[int] = set()
+    for at, to in code.sweep.references if handlers else ():
+        (by_handler if bisect_right(starts, at) - 1 in handlers else by_others).add(to)
+    slots = by_handler - by_others
+    return {each for each in stored if each[0] in slots and code.elf.is_code(each[1])}
+
+
+def handles(elf: Elf, start: int, signal: int) -> bool:
+    """Whether a function begins by comparing its first argument with the signal, an int, and then
+    asks whether a thread sent it (SI_TKILL), as glibc's do: 32 alone is a blank, too."""
+    at = start - elf.base
+    if elf.memory[at : at + 4] in _LANDING:
+        at += 4
+    begin, body = elf.memory[at : at + 4], elf.memory[at : at + _BEGIN]
+    if elf.machine == AARCH64:
+        if begin != struct.pack("<I", 0x7100001F | signal << 10):  # cmp w0, #signal
+            return False
+        words = struct.unpack(f"<{len(body) // 4}I", body[: len(body) & ~3])
+        return any(each & ~0x3E0 == 0x3100181F for each in words)  # cmn wN, #6
+    return begin[:3] == b"\x83\xff" + bytes([signal]) and _BY_THREAD.search(body) is not None

@@ -1,0 +1,207 @@
+"""What is known of libraries and cannot be seen in their code: which of their features need whom.
+
+The rows stand in data/scan/*.toml, each with its reason; see there.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from seclatch.scan.elf.elf_file import AARCH64, X86_64
+
+Version = tuple[int, int]
+"""Of a kernel, without its patch level."""
+
+OLDEST: Version = (4, 18)
+"""The kernels that a scan is for, if nothing else is said: from RHEL 8's on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A gate opens if one of `functions` is called with a constant of `among`, with one that has
+    one of `bits`, or with what cannot be told, as its `argument` (from 0)."""
+
+    functions: frozenset[str]
+    argument: int
+    among: frozenset[int] = frozenset()
+    bits: int = 0
+
+    def opens(self, name: str, constant: int) -> bool:
+        """Whether a call with this constant (or ANY) opens the gate."""
+        if name not in self.functions:
+            return False
+        return constant < 0 or constant in self.among or bool(constant & self.bits)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Functions or numbers of one library that are reached only on behalf of some interface.
+
+    `library` matches sonames, of one `machine` (e_machine) or of all (0). `functions` match
+    exported names of it to which edges from within are held back, `syscalls` names of calls that
+    its code issues, until something outside asks
+    for a name that `opened_by` matches, or for one with a value of `values`. `unless` names a
+    condition of the root directory or of how the program is linked that opens it (`conditions`).
+    `own`: (name, function, callee): opened by who asks for the name if the library's function of
+    that name calls the callee itself; older versions do. With none of these, never. `guards` are
+    the other functions of the library that can come to it, for which the reason holds.
+    `imports` are functions of other libraries that it is held back from, if it asks for each in
+    one place only; what modules of its `family` (sonames) ask for among themselves opens nothing.
+    `kernel`: the calls are for those before this version; from it on `values` open nothing, and
+    before it, where there are none, the kernel itself does.
+    """
+
+    name: str
+    library: re.Pattern[str]
+    functions: re.Pattern[str] | None
+    syscalls: frozenset[str]
+    opened_by: re.Pattern[str] | None
+    reason: str
+    values: tuple[Value, ...] = ()
+    unless: str = ""
+    own: tuple[str, str, str] | None = None
+    guards: re.Pattern[str] | None = None
+    imports: frozenset[str] = frozenset()
+    family: re.Pattern[str] | None = None
+    kernel: Version = (0, 0)
+    machine: int = 0
+
+    def is_about(self, name: str, machine: int) -> bool:
+        """Whether it is about a library of this soname."""
+        fits = self.machine in (0, machine)
+        return fits and self.library.fullmatch(name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What sites make that cannot be resolved: at most `most` of one library, of those whose
+    function is `stored` in data, or of the others. `within`: of the functions that have such a
+    name only; with `nameless`, where the library names none so (its symbols are gone), of one
+    that has no name.
+    `asked`: only if the library is asked for a name that this matches, else they make none.
+    `machine`: only of that architecture (e_machine), or of all (0)."""
+
+    library: re.Pattern[str]
+    stored: bool
+    most: int
+    syscalls: tuple[str, ...]
+    reason: str
+    asked: re.Pattern[str] | None = None
+    within: re.Pattern[str] | None = None
+    nameless: bool = False
+    machine: int = 0
+
+    def is_about(self, name: str, machine: int) -> bool:
+        """Whether it is about a library of this soname."""
+        return self.machine in (0, machine) and self.library.fullmatch(name) is not None
+
+    def among(self, names: Mapping[int, str]) -> Callable[[int], bool]:
+        """Whether it can be about sites of a function, of a library whose functions have these
+        names (those that have one)."""
+        if self.within is None:
+            return lambda function: True
+        named = {each for each, name in names.items() if self.within.fullmatch(name)}
+        if self.nameless and not named:
+            return lambda function: function not in names
+        return named.__contains__
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """All gates, sites that are known, and names that the loader looks up, which are roots.
+    `arguments`: the functions whose argument of that position (from 0) gates depend on;
+    `endless`: those that never return."""
+
+    gates: tuple[Gate, ...]
+    known: tuple[Known, ...]
+    by_name: dict[str, str]
+    arguments: dict[str, int]
+    endless: re.Pattern[str]
+
+
+_MACHINES = {"": 0, "x86_64": X86_64, "aarch64": AARCH64}
+_FILES = ("glibc.toml", "openssl.toml")
+
+
+def source() -> bytes:
+    """The rows as they are written."""
+    folder = resources.files("seclatch.data") / "scan"
+    return b"".join((folder / each).read_bytes() for each in _FILES)
+
+
+@cache
+def knowledge() -> Knowledge:
+    """Load the rows (once)."""
+    rows = tomllib.loads(source().decode("utf-8"))
+    gates = tuple(_gate(row) for row in rows["gate"])
+    return Knowledge(
+        gates=gates,
+        known=tuple(map(_known, rows["known"])),
+        by_name={row["function"]: row["reason"] for row in rows["root"]},
+        arguments={
+            name: value.argument
+            for gate in gates
+            for value in gate.values
+            for name in value.functions
+        },
+        endless=re.compile("|".join(row["functions"] for row in rows["endless"])),
+    )
+
+
+def _gate(row: dict[str, Any]) -> Gate:
+    def pattern(key: str) -> re.Pattern[str] | None:
+        return re.compile(row[key]) if key in row else None
+
+    library = pattern("library")
+    if library is None:
+        raise ValueError(f"gate {row['name']}: no library")
+    return Gate(
+        name=row["name"],
+        library=library,
+        functions=pattern("functions"),
+        syscalls=frozenset(row.get("syscalls", "").split()),
+        opened_by=pattern("opened_by"),
+        reason=row["reason"],
+        values=tuple(map(_value, row.get("values", ()))),
+        unless=row.get("unless", ""),
+        own=tuple(row["own"]) if "own" in row else None,
+        guards=pattern("guards"),
+        imports=frozenset(row.get("imports", "").split()),
+        family=pattern("family"),
+        kernel=_version(row.get("kernel", "0.0")),
+        machine=_MACHINES[row.get("machine", "")],
+    )
+
+
+def _known(row: dict[str, Any]) -> Known:
+    return Known(
+        re.compile(row["library"]),
+        row["stored"],
+        row["most"],
+        tuple(row["syscalls"].split()),
+        row["reason"],
+        re.compile(row["asked"]) if "asked" in row else None,
+        re.compile(row["within"]) if "within" in row else None,
+        row.get("nameless", False),
+        _MACHINES[row.get("machine", "")],
+    )
+
+
+def _version(text: str) -> Version:
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+def _value(row: dict[str, Any]) -> Value:
+    return Value(
+        frozenset(row["functions"]),
+        row["argument"],
+        frozenset(row.get("among", ())),
+        row.get("bits", 0),
+    )

@@ -1,0 +1,48 @@
+"""What static programs of glibc load while they run: the code is their own, no name asks for it.
+
+Libraries by dlopen(3), and name services (nsswitch.conf(5)), both with a further C library. A
+program that is stripped has no names either, so both are told by glibc's own texts.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+
+from seclatch.scan.analysis.constant_arguments import Code
+from seclatch.scan.elf import elf_file as elfs
+from seclatch.scan.elf.elf_file import Elf
+
+LOADED = "a static program that loads libraries (dlopen): give them with --plugin"
+
+_MODE = re.compile(rb"invalid mode parameter\0")
+"""What the part of dlopen(3) says that catches errors, and nothing else (dlfcn/dlopen.c)."""
+
+_SERVICES, _BUILT_IN = b"libnss_%s.so", b"/etc/netgroup\0"
+
+
+def opening(code: Code) -> list[int]:
+    """The functions (by index) that call dlopen(3). The C library has its own in each static
+    program, in a table for libraries that come later, and calls none of it."""
+    elf, starts = code.elf, sorted(code.found.starts)
+    if not _is_static(elf):
+        return []
+    texts = {match.start() + elf.base for match in _MODE.finditer(elf.memory)}
+    found = texts
+    for _ in range(2):  # the part that catches errors, and dlopen(3), which hands it on
+        users = {bisect_right(starts, at) - 1 for at, to in code.sweep.references if to in found}
+        found = {starts[each] for each in users}
+    calls = [at for at, to, _ in code.sweep.transfers if to in found] if found else []
+    calls += [at for at, to in code.sweep.references if to in found]
+    return sorted({bisect_right(starts, at) - 1 for at in calls})
+
+
+def services(elf: Elf) -> list[str] | None:
+    """The name services that it has itself, if it asks any: until 2.33 it loads all of them."""
+    if not _is_static(elf) or _SERVICES not in elf.memory:
+        return None
+    return ["dns", "files"] if _BUILT_IN in elf.memory else []
+
+
+def _is_static(elf: Elf) -> bool:
+    return not elf.interpreter and not elf.dynamic.get(elfs.DT_NEEDED)

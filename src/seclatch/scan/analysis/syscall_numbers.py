@@ -1,0 +1,143 @@
+"""Which system call each site makes: constants, followed through wrappers to their callers."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from seclatch.scan.analysis.abstract_values import Atom, State, Value, frame_of, moved
+from seclatch.scan.analysis.code_sweep import CALL, Sweep
+from seclatch.scan.analysis.dataflow import Budget, Machine, states
+from seclatch.scan.analysis.stack_words import load
+
+_NUMBER = 4
+"""Bytes of what is asked for: of more the kernel, and an int, take no notice."""
+
+_DEPTH = 8
+"""Wrappers of wrappers followed; Go's standard library has four."""
+
+MachineOf = Callable[[int], Machine]
+
+
+@dataclass(slots=True)
+class Numbers:
+    """By index of the function: `numbers` that its sites make; `unresolved` (function, address)
+    of sites whose number cannot be told; `wrappers`, whose number their callers give."""
+
+    numbers: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    unresolved: set[tuple[int, int]] = field(default_factory=set)
+    wrappers: set[int] = field(default_factory=set)
+
+
+Query = tuple[int, Atom]
+"""What is the value (as seen at entry of the function called) at this address?"""
+
+
+class Resolver:
+    """Follows numbers through one file."""
+
+    def __init__(
+        self, starts: list[int], sweep: Sweep, machine: MachineOf, stack: int, pushes: bool
+    ) -> None:
+        self._starts = starts
+        self._machine = machine
+        self._stack = stack
+        self._callers: dict[int, list[int]] = defaultdict(list)
+        self._pushes: set[int] = set()
+        for at, target, kind in sweep.transfers:
+            self._callers[target].append(at)
+            # x86's call pushes the return address; aarch64 keeps it in a register.
+            if pushes and kind == CALL:
+                self._pushes.add(at)
+        self._states: dict[int, State | None] = {}
+        self._budget = Budget()
+
+    def callers(self, target: int) -> list[int]:
+        """Addresses that call or jump to a function."""
+        return self._callers.get(target, [])
+
+    def resolve(self, queries: set[Query]) -> Numbers:
+        """Answer the queries, and those that they lead to."""
+        found = Numbers()
+        done: set[Query] = set()
+        for _ in range(_DEPTH):
+            if not queries:
+                break
+            done |= queries
+            self._walk({at for at, _ in queries})
+            queries = {each for query in queries for each in self._answer(found, *query)} - done
+        for at, _ in queries:
+            found.unresolved.add((self.function(at), at))
+        return found
+
+    def function(self, address: int) -> int:
+        """The index of the function that an address is in."""
+        return bisect_right(self._starts, address) - 1
+
+    def begin(self, function: int) -> int:
+        """The address at which a function begins."""
+        return self._starts[function]
+
+    def start(self, address: int) -> int:
+        """The address at which the function begins that an address is in."""
+        return self._starts[self.function(address)]
+
+    def state(self, at: int) -> State | None:
+        """What is known before a site that was asked for."""
+        return self._states.get(at)
+
+    def _walk(self, addresses: set[int]) -> None:
+        """Find the states before these addresses, each function once."""
+        by_function: dict[int, set[int]] = defaultdict(set)
+        for at in addresses - self._states.keys():
+            by_function[self.function(at)].add(at)
+        for function, wanted in by_function.items():
+            found = states(self._machine(function), wanted, self._budget)
+            for at in wanted:
+                self._states[at] = None if found is None else found.get(at)
+
+    def _answer(self, found: Numbers, at: int, atom: Atom) -> list[Query]:
+        """Note numbers; return what must be asked of the callers."""
+        function = self.function(at)
+        value = self._value(at, atom)
+        if value is None:
+            found.unresolved.add((function, at))
+            return []
+        following: list[Query] = []
+        for each in value:
+            if isinstance(each, int):
+                found.numbers[function].add(each & 0xFFFFFFFF)
+            elif each[0] == "frame":
+                found.unresolved.add((function, at))
+            else:
+                found.wrappers.add(function)
+                following += [(caller, each) for caller in self.callers(self._starts[function])]
+        return following
+
+    def _value(self, at: int, atom: Atom) -> Value:
+        state = self._states.get(at)
+        if state is None or isinstance(atom, int):
+            return None
+        if atom[0] == "in":
+            return state.get(atom[1])
+        if atom[0] == "stack":
+            top = frame_of(state.get(self._stack))
+            pushed = 8 if at in self._pushes else 0
+            return None if top is None else load(state, moved(top, atom[1] - pushed), _NUMBER)
+        return self._pointed(state, atom)
+
+    @staticmethod
+    def _pointed(state: State, atom: tuple[str, int] | tuple[str, int, int]) -> Value:
+        """A word behind a pointer that was passed: in the caller's frame, or passed on."""
+        pointer = state.get(atom[1])
+        offset = atom[2] if len(atom) == 3 else 0
+        frame = frame_of(pointer)
+        if frame is not None:
+            return load(state, moved(frame, offset), _NUMBER)
+        if pointer is not None and len(pointer) == 1:
+            (only,) = pointer
+            if isinstance(only, tuple) and only[0] == "in":
+                return frozenset([("memory", only[1], offset)])
+        return None

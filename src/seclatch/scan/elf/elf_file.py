@@ -1,0 +1,295 @@
+"""An ELF file as the loader sees it: segments, sections, the dynamic section, the memory image.
+
+Written here and not taken from a library because whole programs are read in milliseconds this
+way (tables by numpy); elf(5) has the layouts. Everything is read as hostile: every size is held
+against the file's, and whatever does not fit raises ElfError.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+X86_64, AARCH64 = 62, 183
+
+_LARGEST = 1 << 30
+"""Bytes of address space that a file may fill: more than any program known (Chromium: 230 MB)."""
+
+_BETWEEN = 1 << 26
+"""Bytes that may lie between segments beyond the file's own size: linkers align them to 2 MB at
+most. A file of a few kilobytes must not cost gigabytes."""
+
+_SEGMENTS, _SECTIONS, _NAME = 1 << 16, 4096, 256
+"""Bytes of program headers (as the kernel takes them), sections, and bytes of one's name."""
+
+_PACKED, _PACKED_WITHIN = b"UPX!", 1024
+"""The mark that UPX's loader looks for, right behind the headers."""
+
+_LOAD, _DYNAMIC, _INTERP, _TLS = 1, 2, 3, 7
+_EXECUTE = 1
+
+# Section types and flags (elf(5)).
+SYMTAB, STRTAB, RELA, HASH, DYNAMIC, NOTE, NOBITS, DYNSYM = 2, 3, 4, 5, 6, 7, 8, 11
+WRITE, ALLOC, EXECINSTR, TLS = 1, 2, 4, 0x400
+
+# Dynamic tags.
+DT_NEEDED, DT_PLTRELSZ, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ = 1, 2, 4, 5, 6, 7, 8
+DT_INIT, DT_FINI, DT_SONAME, DT_RPATH, DT_JMPREL = 12, 13, 14, 15, 23
+DT_INIT_ARRAY, DT_FINI_ARRAY, DT_INIT_ARRAYSZ, DT_FINI_ARRAYSZ, DT_RUNPATH = 25, 26, 27, 28, 29
+DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ, DT_RELRSZ, DT_RELR = 32, 33, 35, 36
+DT_DEPAUDIT, DT_AUDIT = 0x6FFFFEFB, 0x6FFFFEFC
+DT_GNU_HASH, DT_VERSYM, DT_VERDEF, DT_VERNEED = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFC, 0x6FFFFFFE
+
+
+class ElfError(Exception):
+    """The file is no ELF file of a kind that is analysed; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One row of the section table; `address` is 0 for what is not in memory. `entry` is the size
+    of its entries, if they have one."""
+
+    name: str
+    kind: int
+    flags: int
+    address: int
+    offset: int
+    size: int
+    link: int
+    entry: int = 0
+
+    @property
+    def end(self) -> int:
+        """One past its last address."""
+        return self.address + self.size
+
+
+@dataclass(slots=True)
+class Elf:
+    """`memory[a - base]` is the byte at address a; `end` is one past the last address of all,
+    which may lie beyond memory (what starts as zeros). `code` are the executable ranges; `threads`
+    is what each thread's own memory begins as a copy of (PT_TLS)."""
+
+    data: bytes
+    machine: int
+    position_dependent: bool
+    entry: int
+    base: int = 0
+    end: int = 0
+    memory: bytes = b""
+    sections: list[Section] = field(default_factory=list)
+    code: list[tuple[int, int]] = field(default_factory=list)
+    dynamic: dict[int, list[int]] = field(default_factory=dict)
+    interpreter: str = ""
+    threads: tuple[int, int] = (0, 0)
+
+    def is_code(self, address: int) -> bool:
+        """Whether the address is in an executable range."""
+        index = bisect_right(self.code, (address, 1 << 64)) - 1
+        return index >= 0 and address < self.code[index][1]
+
+    def text(self, address: int, limit: int = 4096) -> str:
+        """The string at an address; ElfError where none ends within `limit` bytes."""
+        start = address - self.base
+        if not 0 <= start < len(self.memory):
+            raise ElfError(f"a string lies outside of the file (address {address:#x})")
+        stop = self.memory.find(b"\0", start, start + limit)
+        if stop < 0:
+            raise ElfError(f"a string has no end (address {address:#x})")
+        return self.memory[start:stop].decode("utf-8", "backslashreplace")
+
+    def first(self, tag: int) -> int | None:
+        """The first value of a dynamic tag."""
+        values = self.dynamic.get(tag)
+        return values[0] if values else None
+
+    def strings(self, tag: int) -> list[str]:
+        """The strings of a dynamic tag that names them (DT_NEEDED …)."""
+        table = self.first(DT_STRTAB)
+        if table is None:
+            return []
+        return [self.text(table + value) for value in self.dynamic.get(tag, [])]
+
+    def section(self, name: str) -> Section | None:
+        """Find a section by name."""
+        return next((each for each in self.sections if each.name == name), None)
+
+    def contents(self, section: Section) -> bytes:
+        """The bytes of a section in the file."""
+        return self.data[section.offset : section.offset + section.size]
+
+    def unpack(self, form: str, address: int) -> tuple[int, ...]:
+        """struct.unpack at an address; ElfError outside of the file."""
+        try:
+            if address < self.base:
+                raise ElfError(f"address {address:#x} lies before the first segment")
+            return struct.unpack_from(form, self.memory, address - self.base)
+        except struct.error:
+            raise ElfError(f"address {address:#x} lies outside of the file") from None
+
+    @property
+    def identity(self) -> str:
+        """A name for the contents: what a cache may be keyed on.
+
+        Not the build-id: whoever made a hostile file chose that freely.
+        """
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def parse(data: bytes) -> Elf:
+    """Read the headers. ElfError says what is wrong, or of which kind the file is."""
+    kind, machine = _kind(data)
+    elf = Elf(data, machine, kind == 2, *struct.unpack_from("<Q", data, 24))
+    segments = _segments(data)
+    _map(elf, segments)
+    elf.sections = _sections(data)
+    elf.code = _code(elf, segments)
+    elf.dynamic = _dynamic(data, segments)
+    for each in segments:
+        if each[0] == _INTERP and not elf.interpreter:  # the kernel takes the first
+            text = data[each[2] : each[2] + min(each[5], 4096)]
+            elf.interpreter = text.split(b"\0")[0].decode("utf-8", "backslashreplace")
+        elif each[0] == _TLS:
+            elf.threads = each[3], each[3] + each[5]
+    return elf
+
+
+def _kind(data: bytes) -> tuple[int, int]:
+    """Type and machine, of a file that can be analysed."""
+    if data[:4] != b"\x7fELF":
+        raise ElfError("no ELF file")
+    if len(data) < 64:
+        raise ElfError("the ELF header is cut short")
+    if data[4] != 2 or data[5] != 1:
+        raise ElfError("not 64-bit little endian: only x86-64 and aarch64 are analysed")
+    kind, machine = struct.unpack_from("<HH", data, 16)
+    if machine not in (X86_64, AARCH64):
+        raise ElfError(f"ELF machine {machine}: only x86-64 and aarch64 are analysed")
+    if kind not in (2, 3):
+        raise ElfError("neither a program nor a shared library")
+    if _PACKED in data[:_PACKED_WITHIN]:
+        raise ElfError("packed by UPX: its code is in no form to be read; unpack it (upx -d)")
+    return kind, machine
+
+
+# type, flags, offset, virtual address, physical address, size in file, size in memory, alignment
+Segment = tuple[int, int, int, int, int, int, int, int]
+
+
+def _segments(data: bytes) -> list[Segment]:
+    offset = struct.unpack_from("<Q", data, 32)[0]
+    size, count = struct.unpack_from("<HH", data, 54)
+    if size != 56 or offset + size * count > len(data):
+        raise ElfError("the program headers lie outside of the file")
+    if size * count > _SEGMENTS:
+        raise ElfError("more program headers than a kernel takes")
+    return [struct.unpack_from("<IIQQQQQQ", data, offset + size * i) for i in range(count)]
+
+
+def _map(elf: Elf, segments: list[Segment]) -> None:
+    """Lay the segments out as the loader does."""
+    loads = [each for each in segments if each[0] == _LOAD]
+    if not loads:
+        raise ElfError("nothing to load: no PT_LOAD segment")
+    for _, _, offset, address, _, in_file, in_memory, _ in loads:
+        if (in_file and offset + in_file > len(elf.data)) or in_file > in_memory:
+            raise ElfError("a segment is larger than the file")
+        if address + in_memory >= 1 << 63:
+            raise ElfError("a segment lies beyond the address space")
+    elf.base = min(each[3] for each in loads) & ~0xFFF
+    elf.end = max(each[3] + each[6] for each in loads)
+    filled = max(each[3] + each[5] for each in loads)
+    if filled - elf.base > min(_LARGEST, 2 * len(elf.data) + _BETWEEN):
+        raise ElfError(f"segments span {filled - elf.base} bytes: more than any program does")
+    if sum(each[5] for each in loads) > 2 * len(elf.data) + _BETWEEN:
+        raise ElfError("its segments are larger than the file many times over")
+    memory = bytearray(filled - elf.base + 16)
+    for each in loads:
+        start = each[3] - elf.base
+        memory[start : start + each[5]] = elf.data[each[2] : each[2] + each[5]]
+    elf.memory = bytes(memory)
+
+
+def _sections(data: bytes) -> list[Section]:
+    """The section table; empty if there is none, or nonsense: it is not needed to run."""
+    offset = struct.unpack_from("<Q", data, 40)[0]
+    size, count, names = struct.unpack_from("<HHH", data, 58)
+    if not offset or size != 64 or names >= count or offset + size * count > len(data):
+        return []
+    if count > _SECTIONS:
+        return []
+    rows = [struct.unpack_from("<IIQQQQIIQQ", data, offset + size * i) for i in range(count)]
+    if sum(row[5] for row in rows if row[1] != NOBITS and row[5] <= len(data)) > 2 * len(data):
+        return []  # they overlap: a small file must not be read a thousand times
+    table = data[rows[names][4] : rows[names][4] + rows[names][5]]
+    return [
+        Section(_name(table, row[0]), row[1], row[2], row[3], row[4], row[5], row[6], row[9])
+        for row in rows
+        if row[1] == NOBITS or row[4] + row[5] <= len(data)
+    ]
+
+
+def _name(table: bytes, start: int) -> str:
+    return table[start : start + _NAME].split(b"\0", 1)[0].decode("latin1")
+
+
+def _code(elf: Elf, segments: list[Segment]) -> list[tuple[int, int]]:
+    """Executable ranges: by sections, which leave read-only data out, else by segments.
+
+    Sections count only where they cover each executable segment's beginning to end but for
+    padding: a table that hides code would hide system calls.
+    """
+    loaded = [
+        (each[3], each[3] + each[5]) for each in segments if each[0] == _LOAD and each[1] & _EXECUTE
+    ]
+    named = sorted(
+        (each.address, each.end)
+        for each in elf.sections
+        if each.flags & EXECINSTR and each.flags & ALLOC and each.size and each.kind != NOBITS
+    )
+    inside = all(any(low <= a and b <= high for low, high in loaded) for a, b in named)
+    disjoint = all(a[1] <= b[0] for a, b in pairwise(named))
+    if named and inside and disjoint and _covered(elf, loaded, named):
+        return named
+    return sorted(loaded)
+
+
+def _covered(elf: Elf, loaded: list[tuple[int, int]], named: list[tuple[int, int]]) -> bool:
+    """Whether what no executable section covers is known to hold no code.
+
+    It is what other sections name (headers and read-only data of linkers that make one segment
+    of all), or padding shorter than a page.
+    """
+    known = named + [
+        (each.address, each.end) for each in elf.sections if each.flags & ALLOC and each.size
+    ]
+    known.sort()
+    for low, high in loaded:
+        at = low
+        for a, b in known:
+            if a > at + 0x1000 and at < high and a > low:
+                return False
+            if b > at and a < high:
+                at = max(at, b)
+        if high - at > 0x1000:
+            return False
+    return True
+
+
+def _dynamic(data: bytes, segments: list[Segment]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    for each in segments:
+        if each[0] != _DYNAMIC:
+            continue
+        found.clear()  # the loader takes the last
+        table = data[each[2] : each[2] + each[5]]
+        for tag, value in struct.iter_unpack("<QQ", table[: len(table) & ~15]):
+            if not tag:
+                break
+            found[tag].append(value)
+    return dict(found)

@@ -1,0 +1,234 @@
+"""What an image's command runs: programs by PATH, and what scripts run and name."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from seclatch.scan.image import exec_wrappers, shell_words
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_LOADER = re.compile(r"ld-linux[\w-]*\.so\.\d+|ld-\d[\d.]*\.so|ld-musl-\w+\.so\.1|(ld|libc)\.so")
+_SCRIPT = 1 << 20
+_DEPTH = 8
+_MOST = 400
+_WORDS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An image's command: its words, environment and working directory."""
+
+    words: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    directory: str = "/"
+
+
+@dataclass(slots=True)
+class Found:
+    """Programs to scan, and what could not be followed."""
+
+    targets: dict[str, Target] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class Finder:
+    """Follows commands to ELF files in a root directory."""
+
+    def __init__(self, rootfs: Rootfs, command: Command) -> None:
+        self._rootfs = rootfs
+        self._command = command
+        path = dict(command.environment).get("PATH") or _PATH
+        self._path = [each for each in path.split(":") if each.startswith("/")]
+        self.found = Found()
+        self._read: set[str] = set()
+        self._loading: dict[tuple[str, str], None] = {}
+
+    def targets(self) -> list[Target]:
+        """The programs, each with what any script has loaded first: it may be run from there. And
+        each once more as it is with what scripts set of the places of libraries."""
+        first = [self._loaded(each) for each in self.found.targets.values()]
+        places = [value for name, value in self._loading if name == shell_words.PLACES]
+        known = [each for each in places if shell_words.is_known(each)]
+        for each in sorted({*places} - {*known}):
+            self._note(f"what is searched in {each} ({shell_words.PLACES}) is not known")
+        return first + [_with(each, shell_words.PLACES, known) for each in first if known]
+
+    def _loaded(self, target: Target) -> Target:
+        unknown = list(target.unknown)
+        for name, value in self._loading:
+            if name == shell_words.PLACES:
+                continue
+            if shell_words.is_known(value):
+                target = _with(target, name, [value])
+            else:
+                unknown.append(f"{value} ({name} in a script)")
+        return replace(target, unknown=tuple(unknown))
+
+    def follow(self, words: Iterable[str], because: str, depth: int = 0) -> None:
+        """Find what a command line runs, and note what is not there."""
+        words = tuple(words)
+        if not words:
+            return
+        path = self._lookup(words[0])
+        if path is None:
+            there = any(self._rootfs.resolve(each) for each in self._places(words[0]))
+            what = "in the image, but nobody may execute it" if there else "not in the image"
+            self._note(f"{words[0]} ({because}) is {what}")
+            return
+        self._executable(path, because, words[1:], depth)
+
+    def _executable(
+        self, path: str, because: str, rest: tuple[str, ...], depth: int, *, among: bool = False
+    ) -> None:
+        """Take a program, or what a script runs. `among` other words of a script, all of which are
+        looked up: what it is given needs no following."""
+        real = self._rootfs.resolve(path) or path
+        if depth > _DEPTH:
+            self._note(f"{real} ({because}) is left out: it is run by way of {depth} others")
+            return
+        known = self.found.targets.get(real)
+        data = b"" if known else self._rootfs.read(real) or b""
+        if known is not None:
+            self._again(known, rest)
+        elif data[:4] != b"\x7fELF":
+            self._no_program(real, because, data, () if among else rest, depth)
+            return
+        elif len(self.found.targets) >= _MOST:
+            self._note(f"more than {_MOST} programs are named: the others are left out")
+            return
+        else:
+            self.found.targets[real] = Target(
+                real, because, self._command.environment, rest, path, self._command.directory
+            )
+        if not among:
+            self._shell_words(real, rest, depth)
+            self._wrapped(path, rest, depth)
+        if _LOADER.fullmatch(posixpath.basename(real)):
+            self._by_loader(real, rest, depth, among=among)
+
+    def _by_loader(self, real: str, words: tuple[str, ...], depth: int, *, among: bool) -> None:
+        """`ld.so OPTIONS PROGRAM`: it runs the program, which nobody needs to be allowed to
+        execute, with the libraries that the options say."""
+        self._loading.update(dict.fromkeys(shell_words.loader_options(words)))
+        for position, word in enumerate(words):
+            path = posixpath.join(self._command.directory, word)
+            if self._rootfs.head(path, 4) == b"\x7fELF" and not shell_words.is_value(
+                words, position
+            ):
+                rest = words[position + 1 :]
+                self._executable(path, f"run by {real}", rest, depth + 1, among=among)
+                return
+
+    def _wrapped(self, path: str, words: tuple[str, ...], depth: int) -> None:
+        """`tini -- PROGRAM`, `gosu USER PROGRAM`: all that it may be, up to what it is for sure."""
+        name = posixpath.basename(path)
+        if not words or not exec_wrappers.is_wrapper(name):
+            return
+        found = False
+        for position, sure in exec_wrappers.places(name, words):
+            if self._lookup(words[position]) is not None:
+                self.follow(words[position:], f"run by {path}", depth + 1)
+                found = True
+                if sure:
+                    return
+        if not found:
+            self._note(f"what {path} runs is not in the image")
+
+    def _no_program(
+        self, real: str, because: str, data: bytes, rest: tuple[str, ...], depth: int
+    ) -> None:
+        if data[:2] == b"#!":
+            self._script(real, data, rest, depth)
+        elif data and b"\0" not in data[:4096]:
+            # A text without a first line for the kernel: shells run it themselves.
+            self._script(real, b"#!/bin/sh\n" + data, rest, depth)
+        else:
+            self._note(f"{real} ({because}) is neither ELF nor script")
+
+    def _note(self, text: str) -> None:
+        if text not in self.found.notes:
+            self.found.notes.append(text)
+
+    def _again(self, known: Target, rest: tuple[str, ...]) -> None:
+        """A program that is run in several ways: its configuration may be named in any of them."""
+        if len(known.arguments) < _WORDS and not set(rest) <= set(known.arguments):
+            both = (*known.arguments, *rest)
+            self.found.targets[known.path] = replace(known, arguments=both[: 2 * _WORDS])
+
+    def _script(self, real: str, data: bytes, rest: tuple[str, ...], depth: int) -> None:
+        line = data[2:256].split(b"\n")[0].decode("utf-8", "surrogateescape").split()
+        if not line:
+            self._note(f"{real} names no interpreter")
+            return
+        if posixpath.basename(line[0]) == "env":
+            self.follow(line[:1], f"interpreter of {real}", depth + 1)
+            line = [w for w in line[1:] if not w.startswith("-") and "=" not in w]
+        if not line or not shell_words.SHELL.fullmatch(posixpath.basename(line[0])):
+            given = [real] if line else []
+            self.follow([*line, *given], f"interpreter of {real}", depth + 1)
+            self._note(f"what {real} runs cannot be seen: it is no shell script")
+            return
+        self.follow(line, f"interpreter of {real}", depth + 1)
+        if real not in self._read:
+            self._read.add(real)
+            self._commands(data[:_SCRIPT], f"named in {real}", depth)
+        self._handed_on(rest, data, real, depth)
+
+    def _handed_on(self, rest: tuple[str, ...], data: bytes, real: str, depth: int) -> None:
+        """`exec "$@"`: the script runs what it is given."""
+        if rest and re.search(rb"\$\{?[@*]", data):
+            self.follow(rest, f"handed to {real}", depth + 1)
+
+    def _shell_words(self, real: str, rest: tuple[str, ...], depth: int) -> None:
+        """`sh -c TEXT` and `sh FILE`, which nobody needs to be allowed to execute."""
+        if not shell_words.SHELL.fullmatch(posixpath.basename(real)):
+            return
+        if rest and shell_words.SHELL.fullmatch(rest[0]):
+            rest = rest[1:]  # busybox sh
+        is_text, words = shell_words.operands(rest)
+        if is_text and words:
+            text = words[0].encode("utf-8", "surrogateescape")
+            self._commands(text, "named in the command", depth)
+            self._handed_on(words[2:], text, "the command", depth)
+        elif words:
+            file = self._rootfs.resolve(posixpath.join(self._command.directory, words[0]))
+            data = b"" if file is None else self._rootfs.read(file) or b""
+            if file is None or b"\0" in data[:4096]:
+                self.follow(words, f"run by {real}", depth + 1)
+            else:
+                self._script(file, b"#!/bin/sh\n" + data, words[1:], depth + 1)
+
+    def _commands(self, text: bytes, because: str, depth: int) -> None:
+        """Every word of a shell script that is the name of a program: more than it runs, surely."""
+        places: dict[str, str | None] = {}
+        decoded = text.decode("utf-8", "surrogateescape")
+        self._loading.update(dict.fromkeys(shell_words.loading(decoded)))
+        for line in shell_words.lines(decoded):
+            for position, word in enumerate(line):
+                if word not in places:
+                    places[word] = self._lookup(word)
+                path = places[word]
+                if path is not None:
+                    rest = tuple(line[position + 1 : position + _WORDS])
+                    self._executable(path, because, rest, depth + 1, among=True)
+
+    def _lookup(self, word: str) -> str | None:
+        """Find a command as execvp(3) does; None if there is none that may be executed."""
+        return next((each for each in self._places(word) if self._rootfs.is_executable(each)), None)
+
+    def _places(self, word: str) -> list[str]:
+        if "/" in word:
+            return [posixpath.join(self._command.directory, word)]
+        return [posixpath.join(each, word) for each in self._path]
+
+
+def _with(target: Target, name: str, values: list[str]) -> Target:
+    environment = dict(target.environment)
+    before = [environment[name]] if environment.get(name) else []
+    environment[name] = ":".join([*before, *values])
+    return replace(target, environment=tuple(environment.items()))

@@ -1,0 +1,202 @@
+"""Layers of an image, unpacked into a directory: nothing of them is executed, nothing gets out.
+
+OCI image specification, "Image Layer Filesystem Changeset". Only what a scan reads is kept:
+directories, regular files, links. Every path is walked below the root by descriptors, never
+through a link, so that no name and no link of an archive leads elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+
+from seclatch.errors import InputError
+
+_WHITEOUT = ".wh."
+_OPAQUE = ".wh..wh..opq"
+_NO_NAMES = ("", ".", "..")
+_MEMBERS = 2_000_000
+_BYTES = 1 << 36
+_DEPTH = 256
+_HEADER = 1 << 20
+_FURTHER = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+
+
+class BoundError(tarfile.TarError):
+    """An archive with more in it than any image's: what of."""
+
+
+class Member(tarfile.TarInfo):
+    """A member whose further headers (long names, pax) are no larger than any real one's: the
+    library reads them as a whole, and a few megabytes of gzip hold gigabytes."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _FURTHER and self.size > _HEADER:
+            raise BoundError(f"it has a header of {self.size} bytes")
+        following: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return following
+
+
+class Unpacker:
+    """Unpacks layers, one over another, into the directory open at `root`."""
+
+    def __init__(self, root: int, source: str) -> None:
+        self._root = root
+        self._source = source
+        self._members = 0
+        self._bytes = 0
+        space = os.fstatvfs(root)
+        self._most = min(_BYTES, space.f_bavail * space.f_frsize // 2)
+
+    def layer(self, archive: tarfile.TarFile) -> None:
+        """Apply one layer."""
+        for member in archive:
+            self._members += 1
+            self._bytes += max(0, member.size) if member.isreg() else 0
+            if self._members > _MEMBERS or self._bytes > self._most:
+                raise InputError(
+                    self._source,
+                    member.name[:200],
+                    "the image is larger than any real one, or than half of the space that is free",
+                    remedy="set TMPDIR to a place with room, or unpack it and scan the directory",
+                )
+            self._member(archive, member)
+
+    def _member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        parts = _parts(member.name)
+        if not parts or len(parts) > _DEPTH:
+            return
+        with self._directory(parts[:-1]) as parent:
+            name = parts[-1]
+            if name == _OPAQUE:
+                self._empty(parent)
+            elif name.startswith(_WHITEOUT):
+                self._white_out(parent, name)
+            elif member.isdir():
+                self._make_directory(parent, name)
+            elif member.isreg():
+                _remove(parent, name)
+                self._file(archive, member, parent, name)
+            elif member.issym():
+                _remove(parent, name)
+                os.symlink(member.linkname, name, dir_fd=parent)
+            elif member.islnk():
+                self._hard_link(member, parent, name)
+
+    def _white_out(self, parent: int, name: str) -> None:
+        """Of a file beside it: what else stands behind the prefix is no name (`.wh...` is `..`)."""
+        of = name.removeprefix(_WHITEOUT)
+        if of in _NO_NAMES:
+            raise InputError(self._source, name, "a whiteout that names no file")
+        _remove(parent, of)
+
+    def _file(
+        self, archive: tarfile.TarFile, member: tarfile.TarInfo, parent: int, name: str
+    ) -> None:
+        source = archive.extractfile(member)
+        if source is None:
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        # Never set-user-ID: these files belong to whoever scans.
+        fd = os.open(name, flags, 0o600 | member.mode & 0o111, dir_fd=parent)
+        with os.fdopen(fd, "wb") as file:
+            shutil.copyfileobj(source, file)
+
+    def _hard_link(self, member: tarfile.TarInfo, parent: int, name: str) -> None:
+        parts = _parts(member.linkname)
+        if not parts:
+            return
+        with self._directory(parts[:-1]) as other, contextlib.suppress(FileNotFoundError):
+            if other != parent or parts[-1] != name:
+                _remove(parent, name)
+            os.link(parts[-1], name, src_dir_fd=other, dst_dir_fd=parent, follow_symlinks=False)
+
+    def _make_directory(self, parent: int, name: str) -> None:
+        try:
+            os.mkdir(name, 0o700, dir_fd=parent)
+        except FileExistsError:
+            if not _is_directory(parent, name):
+                _remove(parent, name)
+                os.mkdir(name, 0o700, dir_fd=parent)
+
+    def _empty(self, parent: int) -> None:
+        for name in os.listdir(parent):
+            _remove(parent, name)
+
+    @contextlib.contextmanager
+    def _directory(self, parts: list[str]) -> Iterator[int]:
+        """Walk to a directory, making what is missing. A link on the way is followed as inside
+        of the image (`/lib` is often one to `usr/lib`)."""
+        fd = os.dup(self._root)
+        walked: list[str] = []
+        pending = list(parts)
+        links = 0
+        try:
+            while pending:
+                part = pending.pop(0)
+                link = _link(fd, part)
+                if link is not None and links < 40:
+                    links += 1
+                    # A link's target counts from the root, or from where the link is.
+                    start = [] if link.startswith("/") else walked
+                    pending = _parts("/".join([*start, link])) + pending
+                    walked = []
+                    os.close(fd)
+                    fd = os.dup(self._root)
+                    continue
+                self._make_directory(fd, part)
+                following = os.open(
+                    part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd
+                )
+                os.close(fd)
+                fd = following
+                walked.append(part)
+            yield fd
+        finally:
+            os.close(fd)
+
+
+def _parts(name: str) -> list[str]:
+    """The components of a path below the root; `..` never leads above it."""
+    parts: list[str] = []
+    for each in name.split("/"):
+        if each == "..":
+            del parts[-1:]
+        elif each not in ("", "."):
+            parts.append(each)
+    return parts
+
+
+def _link(parent: int, name: str) -> str | None:
+    try:
+        return os.readlink(name, dir_fd=parent)
+    except OSError:
+        return None
+
+
+def _is_directory(parent: int, name: str) -> bool:
+    try:
+        os.close(os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent))
+    except OSError:
+        return False
+    return True
+
+
+def _remove(parent: int, name: str) -> None:
+    """Remove whatever has a name in a directory; nothing if there is none."""
+    if name in _NO_NAMES or "/" in name:
+        raise ValueError(f"{name!r} is no name within a directory")
+    with contextlib.suppress(FileNotFoundError):
+        if _is_directory(parent, name):
+            shutil.rmtree(name, dir_fd=parent)
+        else:
+            os.unlink(name, dir_fd=parent)

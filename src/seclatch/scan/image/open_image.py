@@ -1,0 +1,288 @@
+"""Images: an OCI layout (directory or archive), a docker-archive, or one that an engine has.
+
+What `docker save`, `podman save`, `skopeo copy` and `buildah push` write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import itertools
+import json
+import os
+import shutil
+import stat
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+from seclatch.errors import InputError, SeclatchError
+from seclatch.scan.image.image_command import Command
+from seclatch.scan.image.layers import BoundError, Member, Unpacker
+from seclatch.system.openat2 import open_in_root
+
+_DOCUMENT = 16 << 20
+_BLOBS = 200_000
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_ARCHES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image, unpacked: its root directory, its command, and its digest where known."""
+
+    directory: Path
+    command: Command
+    digest: str = ""
+
+
+class _Files(Protocol):
+    """The files of a layout or an archive, by name."""
+
+    def read(self, name: str) -> BinaryIO | None:
+        """Open one; None if there is none."""
+        ...
+
+
+class _Directory:
+    def __init__(self, root: int) -> None:
+        self._root = root
+
+    def read(self, name: str) -> BinaryIO | None:
+        """Open a regular file below the directory, which links and `..` do not lead out of."""
+        if "\0" in name:
+            return None
+        try:
+            fd = open_in_root(self._root, name, os.O_RDONLY | os.O_NONBLOCK)
+        except (OSError, UnicodeEncodeError):
+            return None
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            return None
+        return os.fdopen(fd, "rb")
+
+
+class _Archive:
+    def __init__(self, archive: tarfile.TarFile) -> None:
+        self._archive = archive
+        members = itertools.islice(archive, _BLOBS + 1)
+        self._members = {each.name.removeprefix("./"): each for each in members}
+        if len(self._members) > _BLOBS:
+            raise BoundError("it holds more files than any image's")
+
+    def read(self, name: str) -> BinaryIO | None:
+        """Open a regular file of the archive; links in it are followed within it."""
+        member = self._members.get(name.removeprefix("./"))
+        for _ in range(4):
+            if member is None or not member.issym():
+                break
+            target = os.path.normpath(os.path.join(os.path.dirname(member.name), member.linkname))  # noqa: PTH118, PTH120
+            member = self._members.get(target)
+        if member is None or not (member.isreg() or member.islnk()):
+            return None
+        return cast("BinaryIO | None", self._archive.extractfile(member))
+
+
+def _no_archive(path: Path, error: Exception) -> InputError:
+    if isinstance(error, OSError) and error.strerror:
+        return InputError(str(path), "", f"cannot read it: {error.strerror}")
+    if isinstance(error, BoundError):
+        return InputError(str(path), "", str(error))
+    remedy = "give what `docker save` or `podman save` wrote, or an OCI layout"
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        if file.read(4) == b"\x7fELF":
+            root = "scan its root directory: seclatch scan --entrypoint"
+            remedy = f"it is a program; {root} {path.resolve()} /"
+    return InputError(str(path), "", "no archive of an image", remedy=remedy)
+
+
+@contextlib.contextmanager
+def opened(path: Path, arch: str) -> Iterator[Image]:
+    """Unpack an image, for the time of the context. `arch` (`x86_64`, `aarch64`) chooses where
+    there are several. Raises InputError."""
+    source = str(path)
+    with contextlib.ExitStack() as stack:
+        if path.is_dir():
+            root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, root)
+            files: _Files = _Directory(root)
+        else:
+            try:
+                files = _Archive(stack.enter_context(tarfile.open(path, tarinfo=Member)))
+            except (tarfile.TarError, OSError, EOFError) as error:
+                raise _no_archive(path, error) from error
+        reader = _Reader(files, source, arch)
+        layers, config, digest = reader.image()
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="seclatch-scan-")))
+        reader.unpack(layers, place)
+        yield Image(place, _command(config), digest)
+
+
+@contextlib.contextmanager
+def saved(name: str) -> Iterator[Path]:
+    """Ask the engines that there are for an image by name; gives an archive of it."""
+    engines = [each for each in ("docker", "podman") if shutil.which(each)]
+    said = []
+    with tempfile.TemporaryDirectory(prefix="seclatch-scan-") as directory:
+        for engine in engines:
+            path = Path(directory) / "image.tar"
+            done = subprocess.run(
+                [engine, "save", "-o", str(path), "--", name],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                errors="replace",
+            )
+            if done.returncode == 0 and path.exists():
+                yield path
+                return
+            said.append(f"{engine}: {(done.stderr.strip() or 'failed').splitlines()[-1]}")
+    raise SeclatchError(
+        f"{name} is neither a path nor an image of an engine here"
+        + (f" ({'; '.join(said)})" if said else " (there is neither docker nor podman)"),
+        remedy="give a root directory, an OCI layout, an archive, or the name of an image that "
+        "docker or podman has here",
+        status=2,
+    )
+
+
+class _Reader:
+    def __init__(self, files: _Files, source: str, arch: str) -> None:
+        self._files = files
+        self._source = source
+        self._arch = arch
+
+    def image(self) -> tuple[list[str], dict[str, Any], str]:
+        """Names of the layers' files, the configuration, and the digest."""
+        manifest = self._json("manifest.json", required=False)
+        if isinstance(manifest, list) and manifest:
+            first = self._object(manifest[0], "manifest.json")
+            name = str(first.get("Config", ""))
+            rows = first.get("Layers") or []
+            if not isinstance(rows, list):
+                raise InputError(self._source, "manifest.json", "Layers is no list of names")
+            layers = [str(each) for each in rows]
+            digest = "sha256:" + Path(name).name.removesuffix(".json")
+            return layers, self._object(self._json(name), name), digest
+        index = self._object(self._json("index.json"), "index.json")
+        return self._oci(index, "index.json", 0)
+
+    def _oci(
+        self, document: dict[str, Any], place: str, depth: int
+    ) -> tuple[list[str], dict[str, Any], str]:
+        """Go down from an index to the manifest of the architecture."""
+        manifests = document.get("manifests")
+        if isinstance(manifests, list) and manifests and depth < 8:
+            chosen = self._object(self._choose(manifests), place)
+            name = self._blob(chosen, place)
+            below = self._object(self._json(name), name)
+            if "manifests" in below:
+                return self._oci(below, name, depth + 1)
+            config = self._blob(self._object(below.get("config"), name), name)
+            rows = below.get("layers")
+            layers = [
+                self._blob(self._object(each, name), name)
+                for each in (rows if isinstance(rows, list) else [])
+            ]
+            return layers, self._object(self._json(config), config), str(chosen.get("digest", ""))
+        raise InputError(self._source, place, "names no image")
+
+    def _choose(self, manifests: list[Any]) -> Any:
+        wanted = _ARCHES.get(self._arch, self._arch)
+        for each in manifests:
+            platform = each.get("platform") if isinstance(each, dict) else None
+            if isinstance(platform, dict) and platform.get("architecture") == wanted:
+                return each
+        return manifests[0]
+
+    def _blob(self, descriptor: dict[str, Any], place: str) -> str:
+        digest = str(descriptor.get("digest", ""))
+        algorithm, _, value = digest.partition(":")
+        if not (algorithm.isalnum() and value.isalnum()):
+            raise InputError(self._source, place, f"{digest[:100]!r} is no digest")
+        return f"blobs/{algorithm}/{value}"
+
+    def _json(self, name: str, *, required: bool = True) -> Any:
+        file = self._files.read(name)
+        if file is None:
+            if not required:
+                return None
+            raise InputError(
+                self._source,
+                name,
+                "is missing: neither an OCI layout nor a docker-archive",
+                remedy="give a root directory, or what `docker save` or `podman save` wrote",
+            )
+        with file:
+            text = file.read(_DOCUMENT)
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(self._source, name, f"is no JSON: {error}") from error
+
+    def _object(self, value: Any, place: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise InputError(self._source, place, "is not as the image specification says")
+        return value
+
+    def unpack(self, layers: list[str], place: Path) -> None:
+        """Unpack the layers in order."""
+        root = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            unpacker = Unpacker(root, self._source)
+            for name in layers:
+                self._layer(unpacker, name)
+        finally:
+            os.close(root)
+
+    def _layer(self, unpacker: Unpacker, name: str) -> None:
+        file = self._files.read(name)
+        if file is None:
+            raise InputError(self._source, name, "a layer is missing")
+        try:
+            with file, _opened(_plain(file)) as archive:
+                unpacker.layer(archive)
+        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+            raise InputError(
+                self._source, name, f"the layer cannot be unpacked: {error}"
+            ) from error
+
+
+def _opened(file: BinaryIO) -> tarfile.TarFile:
+    return tarfile.open(fileobj=file, mode="r|", tarinfo=Member)
+
+
+def _plain(file: BinaryIO) -> BinaryIO:
+    """A layer's archive without its compression."""
+    head = file.read(4)
+    file.seek(0)
+    if head[:2] == b"\x1f\x8b":
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+    if head == _ZSTD:
+        import zstandard
+
+        stream = zstandard.ZstdDecompressor().stream_reader(file)
+        return cast(BinaryIO, io.BufferedReader(stream))
+    return file
+
+
+def _command(config: dict[str, Any]) -> Command:
+    inner = config.get("config")
+    inner = inner if isinstance(inner, dict) else {}
+
+    def words(key: str) -> list[str]:
+        value = inner.get(key)
+        return [str(each) for each in value] if isinstance(value, list) else []
+
+    pairs = (each.partition("=") for each in words("Env"))
+    return Command(
+        words=(*words("Entrypoint"), *words("Cmd")),
+        environment=tuple((name, value) for name, _, value in pairs),
+        directory=str(inner.get("WorkingDir") or "/"),
+    )

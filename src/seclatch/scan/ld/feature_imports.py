@@ -1,0 +1,84 @@
+"""What a library asks of others for features that only some programs use."""
+
+from __future__ import annotations
+
+from seclatch.scan.analysis.library_rules import Gate, knowledge
+from seclatch.scan.elf.elf_file import X86_64
+from seclatch.scan.elf.relocations import SYMBOL
+from seclatch.scan.ld.library_search import Module
+from seclatch.scan.summary.summarize_file import Summary
+
+_STUB = 32
+"""Bytes of a linkage stub at most (24 on aarch64, 16 on x86-64)."""
+
+
+def withheld(module: Module) -> dict[str, Gate]:
+    """The names that gates hold a library back from. Not one that it uses in several places: then
+    it is another version than the one for which the reason was read."""
+    gates = [
+        each
+        for each in knowledge().gates
+        if each.imports and each.is_about(module.name, module.summary.machine)
+    ]
+    wanted = {name: gate for gate in gates for name in gate.imports}
+    if not wanted:
+        return {}
+    users = _users(module.summary, set(wanted))
+    return {name: gate for name, gate in wanted.items() if len(users[name]) <= 1}
+
+
+def _users(summary: Summary, names: set[str]) -> dict[str, set[int]]:
+    """Name -> functions that refer to it, themselves or by a linkage stub."""
+    objects = _objects(summary, names)
+    pairs = [
+        (used, function)
+        for function in range(len(summary.starts))
+        for used in summary.uses(function)
+        if used in objects
+    ]
+    stubs = {function: used for used, function in pairs if _is_stub(summary, function)}
+    callers = _callers(summary, set(stubs))
+    # On aarch64 others seem to use a stub's word that form an address near it; such a library is
+    # not linked to use it in another way, too. On x86-64 what seems so is so.
+    stubbed = {used for function, used in stubs.items() if callers[function]}
+    found: dict[str, set[int]] = {name: set() for name in names}
+    for used, function in pairs:
+        for name in objects[used]:
+            if function in stubs and callers[function]:
+                found[name] |= callers[function]
+            elif used not in stubbed or summary.machine == X86_64:
+                found[name].add(function)
+    return found
+
+
+def _callers(summary: Summary, stubs: set[int]) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {each: set() for each in stubs}
+    for function in range(len(summary.starts)) if stubs else ():
+        for called in summary.calls(function):
+            if called in stubs:
+                found[called].add(function)
+    return found
+
+
+def _objects(summary: Summary, names: set[str]) -> dict[int, set[str]]:
+    """The data objects that hold pointers to some of the names."""
+    found: dict[int, set[str]] = {}
+    for index in range(len(summary.pointer_first) - 1):
+        first, last = summary.pointer_first[index], summary.pointer_first[index + 1]
+        for kind, value, _ in summary.pointers[first:last]:
+            if kind == SYMBOL and value < len(summary.symbols):
+                name = summary.symbols[value][0]
+                if name in names:
+                    found.setdefault(index, set()).add(name)
+    return found
+
+
+def _is_stub(summary: Summary, function: int) -> bool:
+    """Short, without a name, with one word of data; lazy ones jump to the first of them all. A
+    short function of the library's own that is taken for one counts by its callers, if it has any.
+    """
+    starts = summary.starts
+    short = function + 1 < len(starts) and starts[function + 1] - starts[function] <= _STUB
+    nameless = function not in summary.names
+    plain = len(summary.calls(function)) <= 1 and len(summary.uses(function)) == 1
+    return short and nameless and plain

@@ -1,0 +1,148 @@
+"""Where the dynamic linker searches libraries: ld.so(8) for glibc; musl's rules for musl's."""
+
+from __future__ import annotations
+
+import fnmatch
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from seclatch.scan.elf.elf_file import X86_64
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.summary.summarize_file import Summary
+
+_MULTIARCH = {X86_64: "x86_64-linux-gnu", 183: "aarch64-linux-gnu"}
+PLATFORM = {X86_64: "x86_64", 183: "aarch64"}
+_LEGACY = ("tls", "haswell", "avx512_1", "xeon_phi", "x86_64", "aarch64", "atomics")
+_MOST, _DIRECTORIES = 2000, 200
+_CACHED, _LARGEST_CACHE = re.compile(rb"\0(/[^\0]{1,4000})/[^/\0]+(?=\0)"), 1 << 24
+
+
+@dataclass(slots=True, eq=False)
+class Module:
+    """A file that is loaded: `path` in the root directory. `plugin`: all that it exports may be
+    called. `loader`: the one that asked for it, whose DT_RPATH counts. `variants` are those that
+    better processors load instead of it (glibc-hwcaps)."""
+
+    path: str
+    summary: Summary
+    loader: Module | None = None
+    plugin: bool = False
+    variants: list[Module] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Its soname, or its file's name."""
+        return self.summary.soname or posixpath.basename(self.path)
+
+
+def by_rpath(module: Module) -> list[str]:
+    """DT_RPATH of the module and its loaders; none if there is a DT_RUNPATH."""
+    found: list[str] = []
+    each: Module | None = None if module.summary.runpath else module
+    while each is not None and len(found) < _MOST:
+        found += _expand(each.summary.rpath, each)
+        each = each.loader
+    return found
+
+
+def by_runpath(module: Module) -> list[str]:
+    """DT_RUNPATH, which comes after LD_LIBRARY_PATH."""
+    return _expand(module.summary.runpath, module)
+
+
+def preloaded(rootfs: Rootfs, environment: Mapping[str, str], *, glibc: bool) -> list[str]:
+    """The libraries that come before all others; musl has no file of them."""
+    found = environment.get("LD_PRELOAD", "").replace(":", " ").split()
+    return [*found, *rootfs.text("/etc/ld.so.preload").split()] if glibc else found
+
+
+def auditors(module: Module, environment: Mapping[str, str]) -> list[str]:
+    """The libraries of the program's that audit the loader (rtld-audit(7))."""
+    return _expand([*module.summary.audit, environment.get("LD_AUDIT", "")], module)
+
+
+def _expand(paths: list[str], module: Module) -> list[str]:
+    origin = posixpath.dirname(module.path)
+    found: list[str] = []
+    for each in ":".join(paths).split(":"):
+        for name, value in (
+            ("ORIGIN", origin),
+            ("LIB", "lib"),
+            ("PLATFORM", PLATFORM[module.summary.machine]),
+        ):
+            each = each.replace(f"${name}", value).replace(f"${{{name}}}", value)  # noqa: PLW2901
+        if each and len(found) < _DIRECTORIES:
+            found.append(each)
+    return found
+
+
+def preferred(rootfs: Rootfs, directory: str) -> list[str]:
+    """Directories below that are preferred on processors that can do more."""
+    names = rootfs.names(posixpath.join(directory, "glibc-hwcaps"))
+    found = [f"glibc-hwcaps/{each}" for each in names[:64]]
+    # Until 2.36: names of platforms and features themselves, one below another.
+    present = [each for each in _LEGACY if rootfs.is_directory(posixpath.join(directory, each))]
+    nested = [f"{a}/{b}" for a in present for b in _LEGACY if a != b]
+    found += present
+    found += [each for each in nested if rootfs.is_directory(posixpath.join(directory, each))]
+    return [posixpath.join(directory, each) for each in found]
+
+
+def glibc(rootfs: Rootfs, main: Module) -> list[str]:
+    """ld.so.conf's directories, which ld.so.cache is made from, those that it has besides (of
+    `ldconfig DIRECTORY`), then the built-in ones."""
+    triplet = _MULTIARCH[main.summary.machine]
+    built_in = [
+        f"/lib/{triplet}",
+        f"/usr/lib/{triplet}",
+        "/lib64",
+        "/usr/lib64",
+        "/lib",
+        "/usr/lib",
+    ]
+    configured = _configured(rootfs, "/etc/ld.so.conf", 0)
+    known = {*configured, *built_in}
+    return configured + [each for each in _cached(rootfs) if each not in known] + built_in
+
+
+def _cached(rootfs: Rootfs) -> list[str]:
+    """The directories of the files that ld.so.cache names, but for better processors' (`preferred`
+    finds those)."""
+    data = rootfs.read("/etc/ld.so.cache", _LARGEST_CACHE) or b""
+    found = {each.decode("utf-8", "surrogateescape") for each in _CACHED.findall(data)}
+    return sorted(
+        each
+        for each in found
+        if "/glibc-hwcaps/" not in each and posixpath.basename(each) not in _LEGACY
+    )[:_DIRECTORIES]
+
+
+def _configured(rootfs: Rootfs, path: str, depth: int) -> list[str]:
+    found: list[str] = []
+    for line in rootfs.text(path).splitlines():
+        words = line.split("#")[0].replace(",", " ").split()
+        if words[:1] == ["include"] and depth < 8:
+            for pattern in words[1:]:
+                found += _included(rootfs, posixpath.join(posixpath.dirname(path), pattern), depth)
+        else:
+            found += [each for each in words if each.startswith("/")]
+    return found
+
+
+def _included(rootfs: Rootfs, pattern: str, depth: int) -> list[str]:
+    directory, name = posixpath.split(pattern)
+    return [
+        each
+        for file in rootfs.names(directory)
+        if fnmatch.fnmatch(file, name)
+        for each in _configured(rootfs, posixpath.join(directory, file), depth + 1)
+    ]
+
+
+def musl(rootfs: Rootfs, main: Module) -> list[str]:
+    """/etc/ld-musl-ARCH.path, or the built-in ones."""
+    path = rootfs.text(f"/etc/ld-musl-{PLATFORM[main.summary.machine]}.path")
+    found = [each for each in path.replace("\n", ":").split(":") if each]
+    return found or ["/lib", "/usr/local/lib", "/usr/lib"]

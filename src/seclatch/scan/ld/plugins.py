@@ -1,0 +1,261 @@
+"""Libraries that a program loads while it runs, as its own configuration tells.
+
+Nothing of it can be seen in code: the names stand in files. One function a program; what cannot be
+told is a note, so that nobody takes the result for more than it is.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+from seclatch.scan.ld import plugin_config
+from seclatch.scan.ld.plugin_config import Loads
+
+_MOST = 5000
+_TOO_MANY = f"more plugins than the {_MOST} that are looked at"
+_PLACES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/usr/lib64")
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """`paths` of libraries that the program's configuration loads, and what is to be said;
+    `known`: there is nothing else that the program itself would load; `missing`: but for what
+    these would tell."""
+
+    paths: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    known: bool = False
+    missing: tuple[str, ...] = ()
+
+
+def find(rootfs: Rootfs, path: str, target: Target) -> Plugins:
+    """The plugins of a program, by the name of its file and by how it is run."""
+    base = posixpath.basename(path)
+    for pattern, finder in _FINDERS:
+        if re.fullmatch(pattern, base):
+            loads = finder(rootfs, target)
+            paths = dict.fromkeys(rootfs.resolve(each) for each in loads.paths)
+            found = tuple(each for each in paths if each is not None)
+            note = f"{len(found)} plugins by the configuration in the image"
+            missing = [*loads.missing, *([_TOO_MANY] if len(found) > _MOST else [])]
+            notes = (note,) if found else ()
+            return Plugins(found[:_MOST], notes, True, tuple(dict.fromkeys(missing)))
+    return Plugins()
+
+
+_STARTS_PAM = {"pam_start", "pam_start_confdir"}
+"""Every transaction begins with one of them (pam_start(3)), and loads the service's modules."""
+
+
+def authentication(rootfs: Rootfs, asked: set[str]) -> Plugins:
+    """The PAM modules of a program that asks for these names."""
+    if not _STARTS_PAM & asked:
+        return Plugins()
+    return Plugins(tuple(_pam_modules(rootfs)), ("PAM modules by /etc/pam.d",))
+
+
+def name_services(
+    rootfs: Rootfs, asked: set[str], static: Iterable[str] | None = None
+) -> list[str]:
+    """glibc's name service libraries that nsswitch.conf(5) names for what a program looks up.
+
+    `files` and `dns` have been part of libc itself since 2.34; older ones are found like others.
+    `static`: the program is static, with these services, and may look up anything.
+    """
+    databases = {
+        name
+        for name, pattern in _DATABASES.items()
+        if static is not None or any(map(pattern.match, asked))
+    }
+    services: dict[str, list[str]] = {}
+    for line in rootfs.text("/etc/nsswitch.conf").splitlines():
+        name, _, rest = line.split("#")[0].partition(":")
+        if name.strip() in databases:
+            services[name.strip()] = re.findall(r"[a-z_0-9]+", re.sub(r"\[[^]]*\]", " ", rest))
+    # What the library does about a database that the file says nothing of.
+    unsaid = databases - services.keys()
+    found = {each for named in services.values() for each in named}
+    found |= ({"files"} if unsaid else set()) | (
+        {"dns"} if unsaid & {"hosts", "networks"} else set()
+    )
+    return [f"libnss_{each}.so.2" for each in sorted(found.difference(static or ()))]
+
+
+_DATABASES = {
+    "passwd": re.compile(r"getpw|getlogin|initgroups|wordexp|glob"),
+    "group": re.compile(r"getgr|initgroups|getgrouplist"),
+    "initgroups": re.compile(r"initgroups|getgrouplist"),
+    "shadow": re.compile(r"getsp"),
+    "gshadow": re.compile(r"getsg"),
+    "aliases": re.compile(r"getalias"),
+    "publickey": re.compile(r"get(public|secret)key"),
+    "hosts": re.compile(r"gethost|getaddrinfo|getnameinfo"),
+    "networks": re.compile(r"getnet"),
+    "protocols": re.compile(r"getproto"),
+    "services": re.compile(r"getserv|getaddrinfo|getnameinfo"),
+    "netgroup": re.compile(r"innetgr|setnetgrent"),
+    "ethers": re.compile(r"ether_"),
+    "rpc": re.compile(r"getrpc"),
+}
+
+
+def _files(rootfs: Rootfs, *directories: str, suffix: str = ".so", depth: int = 3) -> Loads:
+    """Files with a suffix below directories, some levels down."""
+    found: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    work = [(each, depth) for each in reversed(directories)]
+    while work and len(found) <= _MOST:
+        directory, levels = work.pop()
+        entries = rootfs.entries(directory, seen)
+        paths = [(posixpath.join(directory, name), folder) for name, folder in entries]
+        found += [path for path, folder in paths if not folder and path.endswith(suffix)]
+        work += [(path, levels - 1) for path, folder in reversed(paths) if folder and levels]
+    return Loads(found)
+
+
+def _below(rootfs: Rootfs, bases: Iterable[str], pattern: str) -> list[str]:
+    """The directories in these whose names match."""
+    return [
+        posixpath.join(base, name)
+        for base in dict.fromkeys(bases)
+        for name in rootfs.names(base)
+        if re.fullmatch(pattern, name)
+    ]
+
+
+def _own(target: Target) -> list[str]:
+    """Where an interpreter's script and its libraries lie, as far as its command tells."""
+    files = [each for each in target.arguments if "/" in each and not each.startswith("-")]
+    folders = [posixpath.dirname(posixpath.join(target.directory, each)) for each in files]
+    return [each for each in (target.directory, *folders) if each not in _SHARED]
+
+
+_SHARED = {"/", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/etc"}
+
+
+def _python(rootfs: Rootfs, target: Target) -> Loads:
+    """Every extension module that is installed: any may be imported."""
+    prefixes = [posixpath.dirname(posixpath.dirname(target.named or target.path))]
+    prefixes += [posixpath.dirname(each) for each in target.variables("PATH")]
+    prefixes += [
+        *target.variables("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME"),
+        "/usr",
+        "/usr/local",
+    ]
+    bases = [posixpath.join(each, lib) for each in prefixes for lib in ("lib", "lib64")]
+    installed = _below(rootfs, bases, r"python3(\.\d+)?t?")
+    return _files(rootfs, *installed, *target.variables("PYTHONPATH"), *_own(target), depth=12)
+
+
+def _perl(rootfs: Rootfs, target: Target) -> Loads:
+    bases = (
+        *_PLACES,
+        "/usr/local/lib",
+        "/usr/local/lib64",
+        "/usr/share",
+        "/usr/local/lib/x86_64-linux-gnu",
+        "/usr/local/lib/aarch64-linux-gnu",
+    )
+    more = target.variables("PERL5LIB")
+    return _files(rootfs, *_below(rootfs, bases, "perl.*"), *more, depth=10)
+
+
+def _node(rootfs: Rootfs, target: Target) -> Loads:
+    places = (
+        "/usr/lib/node_modules",
+        "/usr/lib/nodejs",
+        "/usr/share/nodejs",
+        "/app",
+        "/usr/src/app",
+        "/usr/local/lib/node_modules",
+        "/node_modules",
+        *(f"{each}/nodejs" for each in _PLACES),
+    )
+    own = [*target.variables("NODE_PATH"), *_own(target)]
+    own += [posixpath.join(posixpath.dirname(each), "node_modules") for each in own]
+    return _files(rootfs, *places, *own, suffix=".node", depth=16)
+
+
+def _postgres(rootfs: Rootfs, target: Target) -> Loads:
+    versions = _below(rootfs, ("/usr/lib/postgresql",), ".*")
+    versions += _below(rootfs, ("/usr", "/usr/lib"), r"pgsql-.*|postgresql\d+")
+    places = [*_PLACES, "/usr/local/lib", "/opt/bitnami/postgresql/lib"]
+    named = [posixpath.join(each, name) for each in places for name in ("postgresql", "pgsql")]
+    return _files(rootfs, *(f"{each}/lib" for each in versions), *versions, *named, depth=0)
+
+
+def _rsyslog(rootfs: Rootfs, target: Target) -> Loads:
+    """Every module that is installed: its configuration can be anywhere."""
+    return _files(rootfs, *(f"{each}/rsyslog" for each in _PLACES), depth=0)
+
+
+def _php(rootfs: Rootfs, target: Target) -> Loads:
+    bases = (*_PLACES, "/usr/local/lib", "/usr/local/lib64")
+    return _files(rootfs, *_below(rootfs, bases, r"php\d*"), depth=3)
+
+
+def _lua(rootfs: Rootfs, target: Target) -> Loads:
+    bases = (*_PLACES, "/usr/local/lib", "/usr/local/lib64", "/usr/local/openresty")
+    folders = _below(rootfs, bases, r"lua(jit|lib)?")
+    return _files(rootfs, *folders, *_own(target), depth=6)
+
+
+def _bash(rootfs: Rootfs, target: Target) -> Loads:
+    """Builtins that `enable -f` can load."""
+    return _files(
+        rootfs, "/usr/lib/bash", "/usr/lib64/bash", "/usr/local/lib/bash", suffix="", depth=0
+    )
+
+
+def _mariadb(rootfs: Rootfs, target: Target) -> Loads:
+    """The server's plugins, and those by which clients authenticate."""
+    folders = [
+        f"{each}/{name}"
+        for each in _PLACES
+        for name in ("mysql/plugin", "mariadb/plugin", "libmariadb3/plugin")
+    ]
+    return _files(rootfs, *target.values("--plugin-dir", "--plugin_dir"), *folders, depth=0)
+
+
+_FINDERS: tuple[tuple[str, Callable[[Rootfs, Target], Loads]], ...] = (
+    (r"nginx|openresty", plugin_config.nginx),
+    (r"apache2|httpd", plugin_config.apache),
+    (r"lighttpd", plugin_config.lighttpd),
+    (r"postgres", _postgres),
+    (r"python3?(\.\d+)?t?", _python),
+    (r"perl(5\.\d+.*)?", _perl),
+    (r"node|nodejs", _node),
+    (r"r?bash", _bash),
+    (r"rsyslogd", _rsyslog),
+    (r"php(-fpm|-cgi)?(\d+(\.\d+)?)?", _php),
+    (r"(mariadb|mysql)[a-z-]*", _mariadb),
+    (r"memcached", _lua),  # its proxy runs scripts
+    (r"lua(jit)?(\d+\.\d+)?", _lua),
+    (r"(redis|valkey)-(server|sentinel|check-(aof|rdb))", plugin_config.redis),
+)
+
+
+def _pam_modules(rootfs: Rootfs) -> list[str]:
+    """Modules that any service's file names; a program's service name is its own matter."""
+    named: set[str] = set()
+    for folder in ("/etc/pam.d", "/usr/lib/pam.d"):
+        for file in rootfs.names(folder):
+            named.update(re.findall(r"[\w.-]+\.so\b", rootfs.text(posixpath.join(folder, file))))
+    places = (
+        "/usr/lib/x86_64-linux-gnu/security",
+        "/usr/lib/aarch64-linux-gnu/security",
+        "/usr/lib/security",
+        "/lib/security",
+        "/usr/lib64/security",
+    )
+    return [
+        path
+        for place in places
+        for name in sorted(named)
+        if rootfs.resolve(path := posixpath.join(place, name)) is not None
+    ]

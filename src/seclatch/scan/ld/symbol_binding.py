@@ -1,0 +1,71 @@
+"""Which module a name is bound to: the order in which the dynamic linker looks."""
+
+from __future__ import annotations
+
+from seclatch.scan.ld.library_search import Module
+from seclatch.scan.ld.linker import Program
+
+Place = tuple[int, int]
+"""Module, address."""
+
+
+class Binding:
+    """Binds the names of one program, among the modules that were added."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._index: dict[int, int] = {}
+        self._found: dict[tuple[str, str], Place | None] = {}
+
+    def add(self, index: int, module: Module) -> None:
+        """A module has come: what was not found, or found in a later one, may be in it."""
+        self._found.clear()
+        self._index[id(module)] = index
+
+    def find(self, name: str, version: str) -> Place | None:
+        """Where a name is bound to; None if nobody has it."""
+        key = (name, version)
+        if key not in self._found:
+            self._found[key] = self.search(name, version)
+        return self._found[key]
+
+    def search(self, name: str, version: str, but: int = -1) -> Place | None:
+        """The same, looked up anew; `but` is the number of a module that is passed over."""
+        for module in self._program.scope:
+            if self._index.get(id(module), but) == but:
+                continue  # opened just now, and not begun
+            rows = module.summary.exports.get(name, ())
+            fitting = [row for row in rows if not version or row[0] in (version, "")]
+            if fitting:
+                row = next((row for row in fitting if row[0] == version or row[1]), fitting[0])
+                return self._index[id(module)], row[2]
+        return None
+
+    def unversioned(self, found: Place, name: str) -> list[Place]:
+        """Where a name without a version may lead to in the module that has it: to the oldest one
+        there if it is bound, also if others cannot see it any more, and to the default one if it
+        is looked up (elf/dl-lookup.c, check_match)."""
+        rows = self._program.modules[found[0]].summary.exports.get(name, ())
+        return [(found[0], row[2]) for row in rows if row[2] != found[1]]
+
+    def opened(self, module: int, found: Place, name: str) -> list[Place]:
+        """Where a name of a module that was opened may be bound to besides what was found: what
+        is opened by dlopen(3) is seen by itself alone (RTLD_LOCAL), if the program has no such
+        name, or though it has (RTLD_DEEPBIND)."""
+        first = self._program.at_start
+        if module < first:
+            return []
+        return [
+            (index, address)
+            for index, other in enumerate(self._program.modules[first:], first)
+            for _, _, address, _ in other.summary.exports.get(name, ())
+            if (index, address) != found and self._index.get(id(other)) is not None
+        ]
+
+    def elsewhere(self, target: int, name: str) -> list[Place]:
+        """Where a name is in the variants of a library."""
+        return [
+            (self._index[id(variant)], address)
+            for variant in self._program.modules[target].variants
+            for _, _, address, _ in variant.summary.exports.get(name, ())
+        ]

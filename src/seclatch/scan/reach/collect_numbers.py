@@ -1,0 +1,101 @@
+"""The numbers of all that was reached, with what is known of libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from seclatch.model.arch import Arch
+from seclatch.model.syscall import table
+from seclatch.scan.analysis.library_rules import knowledge
+from seclatch.scan.elf.elf_file import X86_64
+from seclatch.scan.ld.library_search import Module
+from seclatch.scan.ld.linker import Program
+from seclatch.scan.reach.reachability import FUNCTION, STORED, Reached
+
+_MOST = 1024
+"""Below, a number that no table has is a call of a kernel to come."""
+
+_NO_CALL = "it makes call {}, which no table has"
+_NOT_CONSTANT = "its number is not a constant"
+
+
+def collect(program: Program, reached: Reached) -> Reached:
+    """Fill in the sites of what was reached, and those that cannot be told."""
+    for index, module in enumerate(program.modules):
+        shut = _shut(program, reached, module)
+        known = table(arch_of(module)).names
+        for function, numbers in module.summary.numbers.items():
+            if (index, FUNCTION, function) in reached.origins:
+                for number in set(numbers) - shut:
+                    reached.sites[number].append((index, function))
+                    if number >= _MOST and number not in known:
+                        at = module.summary.starts[function]
+                        reached.unresolved.add((index, function, at, _NO_CALL.format(number)))
+        _add_unresolved(reached, index, module)
+    if not program.configured:
+        _add_unnamed(program, reached)
+    _settle_known(program, reached)
+    return reached
+
+
+def _add_unresolved(reached: Reached, index: int, module: Module) -> None:
+    rows: list[tuple[Iterable[tuple[int, int]], str]] = [
+        (module.summary.unresolved, _NOT_CONSTANT),
+        (module.summary.foreign, "a 32-bit call (int 0x80, sysenter)"),
+    ]
+    for sites, why in rows:
+        for function, address in sites:
+            if (index, FUNCTION, function) in reached.origins:
+                reached.unresolved.add((index, function, address, why))
+
+
+def _add_unnamed(program: Program, reached: Reached) -> None:
+    """What the program itself loads or looks up by names that it makes: nobody knows what that is.
+    Of its libraries that is a note (`program`): a library that does so serves very many."""
+    summary = program.modules[0].summary
+    for function, why in summary.unnamed:
+        if (0, FUNCTION, function) in reached.origins:
+            reached.unresolved.add((0, function, summary.starts[function], why))
+
+
+def _settle_known(program: Program, reached: Reached) -> None:
+    """Put in what is known of sites that could not be resolved."""
+    unresolved = frozenset(reached.unresolved)  # what one row is about is nothing to another
+    for index, module in enumerate(program.modules):
+        numbers = table(arch_of(module)).numbers
+        for row in knowledge().known:
+            if not row.is_about(module.name, module.summary.machine):
+                continue
+            known = row.among(module.summary.names)
+            sites = {
+                each
+                for each in unresolved
+                if each[0] == index and known(each[1]) and (each[3] == STORED) == row.stored
+            }
+            if not 0 < len(sites) <= row.most:
+                continue
+            reached.unresolved -= sites
+            if row.asked is not None and not any(map(row.asked.fullmatch, reached.openings.asked)):
+                continue
+            for name in row.syscalls:
+                reached.sites[numbers[name]] += [(m, f) for m, f, _, _ in sorted(sites)]
+
+
+def _shut(program: Program, reached: Reached, module: Module) -> set[int]:
+    """The numbers that a library does not make for this program."""
+    if module is program.modules[0]:
+        return set()
+    names = {
+        name
+        for gate in knowledge().gates
+        if gate.is_about(module.name, module.summary.machine)
+        and not reached.openings.is_open(gate, module)
+        for name in gate.syscalls
+    }
+    numbers = table(arch_of(module)).numbers
+    return {numbers[name] for name in names if name in numbers}
+
+
+def arch_of(module: Module) -> Arch:
+    """The architecture of a file."""
+    return Arch.X86_64 if module.summary.machine == X86_64 else Arch.AARCH64

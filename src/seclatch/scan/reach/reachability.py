@@ -1,0 +1,271 @@
+"""What is reached: from where the loader begins, over calls, and over data that code refers to."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from seclatch.scan.analysis.library_rules import Gate, knowledge
+from seclatch.scan.elf.relocations import SYMBOL
+from seclatch.scan.ld.feature_imports import withheld
+from seclatch.scan.ld.library_search import Module
+from seclatch.scan.ld.linker import Program
+from seclatch.scan.ld.symbol_binding import Binding
+from seclatch.scan.reach.rule_state import Openings
+
+FUNCTION, OBJECT = 0, 1
+Node = tuple[int, int, int]
+"""Module, FUNCTION or OBJECT, index."""
+
+Origin = Node | str
+"""What led to a node: another, or why it is one of the first."""
+
+STORED = "its address is stored, and it makes whatever call it is given"
+_LOOKUPS = {"dlsym", "dlvsym"}
+_OPENS = {"dlopen", "dlmopen"}
+_LOOKED_UP, _EXPORTED = "looked up by name", "exported by a plugin"
+_ASKED = (_LOOKED_UP, _EXPORTED)  # who calls these, and with what, nobody knows
+
+
+@dataclass(slots=True)
+class Reached:
+    """`sites[number]` are the functions that make a call, `origins` what led to each node.
+
+    `unresolved` are (module, function, address, why) of sites whose number is not known.
+    """
+
+    openings: Openings
+    sites: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    origins: dict[Node, Origin] = field(default_factory=dict)
+    unresolved: set[tuple[int, int, int, str]] = field(default_factory=set)
+
+
+class Reacher:
+    """Follows one program; more modules may be added on the way."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.openings = Openings(program)
+        self.reached = Reached(self.openings)
+        self._work: deque[Node] = deque()  # breadth first: chains are the shortest
+
+        self._begun = 0
+        self._binding = Binding(program)
+        self._held: dict[str, list[tuple[Node, Origin]]] = defaultdict(list)
+        self._gates = [each for each in knowledge().gates if each.functions]
+        self._gated: dict[int, dict[int, Gate]] = {}
+        self._imports: list[dict[str, Gate]] = []
+        self._asking: dict[str, list[tuple[int, str, str, int, Origin]]] = defaultdict(list)
+        self._wrappers: list[set[int]] = []
+        self._searching: set[int] = set()
+        self._opening: set[int] = set()
+
+    def follow(self) -> Reached:
+        """Follow everything, from the modules that there are now and those that they open."""
+        self._begin()
+        while self._work:
+            while self._work:
+                self._step(self._work.popleft())
+            self._begin()  # what was opened on the way
+        return self.reached
+
+    def need(self, names: Iterable[tuple[str, str]], why: str) -> None:
+        """Reach what a library that is not among the modules asks for, by name and version."""
+        self._begin()
+        for name, version in sorted(names):
+            self._let(self.openings.ask(0, name, called=False))
+            self._symbol(0, name, version, 0, why)
+
+    def _begin(self) -> None:
+        """Start at what the loader calls in every module that has come since."""
+        new = list(enumerate(self.program.modules))[self._begun :]
+        self._begun += len(new)
+        for index, module in new:
+            self._binding.add(index, module)
+            self._prepare(index, module)
+        for index, module in new:
+            self._roots(index, module)
+        for searching in self._searching:
+            self._search(searching)
+
+    def _prepare(self, index: int, module: Module) -> None:
+        summary = module.summary
+        self._wrappers.append(set(summary.wrappers))
+        self.openings.prepare(module)
+        self._imports.append(withheld(module))
+        gates = [each for each in self._gates if each.is_about(module.name, summary.machine)]
+        self._gated[index] = {
+            summary.function(address): gate
+            for name, rows in (summary.exports.items() if gates else ())
+            for gate in gates
+            if gate.functions is not None and gate.functions.fullmatch(name)
+            for _, _, address, _ in rows
+        }
+
+    def _roots(self, index: int, module: Module) -> None:
+        """What the dynamic linker calls."""
+        summary = module.summary
+        starts = [(address, "called by the dynamic linker") for address in summary.roots]
+        starts += [(each, "asked by the dynamic linker (ifunc)") for each in summary.resolvers]
+        if summary.entry and (index == 0 or module is self.program.interpreter):
+            starts.append((summary.entry, "the program's entry"))
+        for name in knowledge().by_name:
+            rows = summary.exports.get(name, ())
+            starts += [(row[2], "called by the dynamic linker by name") for row in rows]
+        for address, why in starts:
+            self._address(index, address, why)
+        for name, version in summary.root_symbols:
+            self._symbol(index, name, version, 0, "called by the dynamic linker")
+        for held in summary.threads:
+            self._reach((index, OBJECT, held), "in each thread's own memory")
+        self._whole(index, module)
+
+    def _whole(self, index: int, module: Module) -> None:
+        """Everything that a plugin exports, and everything in a Go program."""
+        summary = module.summary
+        if module.plugin:
+            for rows in summary.exports.values():
+                for _, _, address, _ in rows:
+                    self._address(index, address, _EXPORTED)
+        if summary.go:
+            # Go's linker has dropped what nothing can reach, by types too; this could not.
+            for function in range(len(summary.starts)):
+                self._reach((index, FUNCTION, function), "in a Go program")
+
+    def _step(self, node: Node) -> None:
+        module, kind, index = node
+        summary = self.program.modules[module].summary
+        if kind == FUNCTION:
+            self._let(self.openings.enter(module, index))
+            self._follow(module, FUNCTION, summary.calls(index), node)
+            self._follow(module, OBJECT, summary.uses(index), node)
+            return
+        first, last = summary.pointer_first[index], summary.pointer_first[index + 1]
+        for pointed, value, addend in summary.pointers[first:last]:
+            if pointed == SYMBOL:
+                if value < len(summary.symbols):
+                    self._asked(module, *summary.symbols[value], addend, node)
+            else:
+                self._address(module, value, node)
+
+    def _follow(self, module: int, kind: int, indices: list[int], origin: Node) -> None:
+        """Reach what is new of these: most is not, and asking here is much quicker."""
+        origins = self.reached.origins
+        for index in indices:
+            node = (module, kind, index)
+            if node not in origins:
+                self._reach(node, origin)
+
+    def _asked(self, module: int, name: str, version: str, addend: int, origin: Origin) -> None:
+        gate = self._imports[module].get(name)
+        if gate is not None and self.openings.is_held(gate):
+            self._asking[gate.name].append((module, name, version, addend, origin))
+        else:
+            self._symbol(module, name, version, addend, origin)
+
+    def _symbol(self, module: int, name: str, version: str, addend: int, origin: Origin) -> None:
+        found = self._binding.find(name, version)
+        if name in _LOOKUPS:
+            self._search(module)
+        elif name in _OPENS:
+            self._open(module)
+        if found is not None and self._is_itself(*found, origin):
+            found = self._binding.search(name, version, but=module)  # a copy: of the next one
+        if found is None:
+            return
+        target, address = found
+        if target != module:
+            self._let(self.openings.ask(module, name))
+        self._hand_out(module, name, target, address, origin)
+        self._address(target, address + addend, origin, called=True)
+        others = self._binding.opened(module, found, name)
+        others += [] if version else self._binding.unversioned(found, name)
+        for place in (*self._binding.elsewhere(target, name), *others):
+            self._address(*place, origin, called=True)
+
+    def _is_itself(self, target: int, address: int, origin: Origin) -> bool:
+        index = self.program.modules[target].summary.object(address)
+        return index >= 0 and origin == (target, OBJECT, index)
+
+    def _hand_out(self, module: int, name: str, target: int, address: int, origin: Origin) -> None:
+        """A module asks by name for what may make any call."""
+        wrapped = self.program.modules[target].summary.function(address)
+        if wrapped in self._wrappers[target] and name != "syscall":
+            # Its own library too may come to it by its stub, where nobody looks for constants.
+            self._loose(target, wrapped, f"exported as {name}, called with any number")
+        elif name == "syscall" and target != module and self._stores(module, origin):
+            self._loose(module, self._user(origin), "it can call syscall(2) by a pointer")
+
+    def _stores(self, module: int, origin: Origin) -> bool:
+        """Whether what led to syscall(2) is a variable, and not the linker's own word."""
+        kept = self.program.modules[module].summary.stored
+        return isinstance(origin, tuple) and origin[1] == OBJECT and origin[2] in kept
+
+    def _user(self, origin: Origin) -> int:
+        """The function of a module that refers to an object, maybe through others."""
+        while isinstance(origin, tuple) and origin[1] == OBJECT:
+            origin = self.reached.origins[origin]
+        return origin[2] if isinstance(origin, tuple) else 0
+
+    def _let(self, gates: list[Gate]) -> None:
+        """Follow what gates have held back that are open now."""
+        for gate in gates:
+            for node, origin in self._held.pop(gate.name, []):
+                self._reach(node, origin)
+            for asking in self._asking.pop(gate.name, []):
+                self._symbol(*asking)
+
+    def _search(self, module: int) -> None:
+        """dlsym(3): any string that its callers hold may name what any module exports, itself too:
+        RTLD_DEFAULT finds that first in a program, and a library that asks for its own means it."""
+        self._searching.add(module)
+        for name in self.program.modules[module].summary.looked_up:
+            for index, other in enumerate(self.program.modules[: self._begun]):
+                for _, _, address, _ in other.summary.exports.get(name, ()):
+                    self._let(self.openings.ask(module, name, called=False))
+                    self._address(index, address, f"{_LOOKED_UP} in {self._title(module)}")
+
+    def _open(self, module: int) -> None:
+        """dlopen(3): the libraries that its strings and notes name, if they are there."""
+        if module in self._opening:
+            return
+        self._opening.add(module)
+        loader = self.program.modules[module]
+        missing = list(self.program.missing)
+        for name in (*loader.summary.noted, *loader.summary.opened):
+            self.program.open(name, loader)
+        self.program.missing = missing  # what dlopen(3) does not find is no fault
+
+    def _title(self, module: int) -> str:
+        return self.program.modules[module].name
+
+    def _address(self, module: int, address: int, origin: Origin, *, called: bool = False) -> None:
+        """Reach whatever lies at an address: a function, or a data object."""
+        summary = self.program.modules[module].summary
+        function = summary.function(address)
+        if function >= 0:
+            known = isinstance(origin, str) and not origin.startswith(_ASKED)
+            if not called and function in self._wrappers[module] and not known:
+                self._loose(module, function, STORED)
+            self._reach((module, FUNCTION, function), origin)
+            return
+        index = summary.object(address)
+        if index >= 0:
+            self._reach((module, OBJECT, index), origin)
+
+    def _loose(self, module: int, function: int, why: str) -> None:
+        start = self.program.modules[module].summary.starts[function]
+        self.reached.unresolved.add((module, function, start, why))
+
+    def _reach(self, node: Node, origin: Origin) -> None:
+        if node in self.reached.origins:
+            return
+        if node[1] == FUNCTION:
+            gate = self._gated[node[0]].get(node[2])
+            within = isinstance(origin, tuple) and origin[0] == node[0]
+            if gate is not None and within and self.openings.is_held(gate):
+                self._held[gate.name].append((node, origin))
+                return
+        self.reached.origins[node] = origin
+        self._work.append(node)

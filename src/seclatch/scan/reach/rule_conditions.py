@@ -1,0 +1,81 @@
+"""What opens gates and is not in code: how the program is linked, its environment, its image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from seclatch.scan.ld.library_search import Module
+from seclatch.scan.ld.linker import Program
+
+_CACHES = ("/usr/sbin/nscd", "/usr/sbin/unscd", "/usr/bin/nscd", "/sbin/nscd")
+_OPENS = {"dlopen", "dlmopen", "__libc_dlopen_mode"}
+_PLACES = ("/run/nscd", "/var/run/nscd", "/var/db/nscd", "/var/cache/nscd")
+
+
+def holds(condition: str, program: Program) -> bool:
+    """Whether a condition of a gate is met."""
+    return _CONDITIONS[condition](program)
+
+
+def _is_tuned(program: Program) -> bool:
+    """Tunables of the C library are set in the image's environment."""
+    return "GLIBC_TUNABLES" in program.environment
+
+
+def _has_name_cache(program: Program) -> bool:
+    """The image has a cache for name services (nscd), or a place for its socket."""
+    rootfs = program.rootfs
+    return any(rootfs.resolve(each) is not None for each in _CACHES) or any(
+        rootfs.is_directory(each) for each in _PLACES
+    )
+
+
+def _of_files(modules: Sequence[Module]) -> Iterator[str]:
+    """The paths, of libraries or of directories of them, that these files name."""
+    for module in modules:
+        summary = module.summary
+        yield from (each for each in summary.needed if "/" in each or "$" in each)
+        for text in (*summary.rpath, *summary.runpath, *summary.audit):
+            yield from text.replace(";", ":").split(":")
+
+
+def _of_environment(program: Program) -> Iterator[str]:
+    """The paths that the environment and the loader's own file name."""
+    for name in ("LD_LIBRARY_PATH", "LD_AUDIT", "GCONV_PATH"):
+        if name in program.environment:
+            yield from program.environment[name].replace(";", ":").split(":")
+    preloaded = program.environment.get("LD_PRELOAD", "").replace(":", " ")
+    preloaded += " " + program.rootfs.text("/etc/ld.so.preload")
+    yield from (each for each in preloaded.split() if "/" in each or "$" in each)
+
+
+def _has_relative_paths(program: Program) -> bool:
+    """Some library may be found by a path that does not begin at the root; `$ORIGIN` does."""
+    paths = (*_of_files(program.modules), *_of_environment(program))
+    return any(not each.startswith(("/", "$ORIGIN", "${ORIGIN}")) for each in paths)
+
+
+def _has_tokens(program: Program) -> bool:
+    """A path that the loader expands by where the program itself lies has a token ($ORIGIN …).
+
+    Those that libraries name it expands by their own paths, which it knows without asking. What is
+    passed to dlopen(3) is whose code returns from there: the program's, if a library jumps."""
+    main = program.modules[:1]
+    paths = (*_of_files(main), *_of_environment(program))
+    return any("$" in each for each in paths) or (
+        any(map(_opens, program.modules)) and any(each.summary.tokens for each in program.modules)
+    )
+
+
+def _opens(module: Module) -> bool:
+    """It asks another for dlopen(3)."""
+    asked = {name for name, _ in module.summary.symbols} - module.summary.exports.keys()
+    return not _OPENS.isdisjoint((*asked, *module.summary.looked_up))
+
+
+_CONDITIONS = {
+    "tunables": _is_tuned,
+    "name-cache": _has_name_cache,
+    "relative-paths": _has_relative_paths,
+    "tokens": _has_tokens,
+}

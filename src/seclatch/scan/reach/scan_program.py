@@ -1,0 +1,145 @@
+"""One program, scanned: its libraries and plugins loaded, what is reachable told by name."""
+
+from __future__ import annotations
+
+from seclatch.model.scan import Chain, Open, Program
+from seclatch.model.syscall import table
+from seclatch.scan.analysis.dlsym_names import UNNAMED_LIBRARY
+from seclatch.scan.analysis.library_rules import OLDEST, Version
+from seclatch.scan.elf.elf_file import AARCH64
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+from seclatch.scan.ld import gconv_modules, linker, plugins
+from seclatch.scan.reach.collect_numbers import arch_of, collect
+from seclatch.scan.reach.reachability import FUNCTION, Node, Reached, Reacher
+from seclatch.scan.summary.summary_cache import Cache
+from seclatch.system import gc_pause
+
+_LONGEST = 64
+"""Steps of a chain that are told; the middle of a longer one is left out."""
+
+_ALWAYS = {AARCH64: ("rt_sigreturn",)}
+"""The kernel's vDSO returns from signal handlers there: no file of the program holds that call."""
+
+_EXECUTES = {"execve", "execveat"}
+
+
+@gc_pause.held_off()
+def scan(
+    rootfs: Rootfs,
+    cache: Cache,
+    target: Target,
+    further: tuple[str, ...] = (),
+    kernel: Version = OLDEST,
+) -> Program:
+    """Analyse one executable. `further`: libraries to load as plugins; `kernel`: the oldest on
+    which it runs. Raises ElfError."""
+    linked = linker.link(rootfs, cache, target.path, dict(target.environment))
+    linked.kernel = kernel
+    configured = plugins.find(rootfs, linked.modules[0].path, target)
+    linked.missing += () if further else (*configured.missing, *target.unknown)
+    linked.configured = configured.known or bool(further)
+    # Packages bring what is for other machines, too.
+    for path in (*filter(linked.fits, configured.paths), *further):
+        linked.add(path, linked.modules[0], plugin=True)
+    reacher = Reacher(linked)
+    reached = reacher.follow()
+    modules = plugins.authentication(rootfs, reached.openings.asked)
+    for path in modules.paths:
+        linked.add(path, linked.modules[0], plugin=True)
+    if modules.paths:
+        reached = reacher.follow()
+    static = linked.modules[0].summary.services
+    for service in plugins.name_services(rootfs, reached.openings.asked, static):
+        library = linked.find(service, linked.modules[0])
+        if library is not None:
+            linked.add(library, linked.modules[0], plugin=True)
+    found = gconv_modules.find(linked, reached.openings.asked)
+    for path in found.others:
+        linked.add(path, linked.modules[0], plugin=True)
+    reacher.need(found.needs, "asked by a module for character sets")
+    reacher.follow()
+    notes = configured.notes + modules.notes + _further(linked, reached)
+    return _told(linked, collect(linked, reached), target, notes)
+
+
+def _further(linked: linker.Program, reached: Reached) -> tuple[str, ...]:
+    """The libraries that may load others, nobody knows which."""
+    names = {
+        module.name
+        for index, module in enumerate(linked.modules)
+        for function, why in module.summary.unnamed
+        if index and why == UNNAMED_LIBRARY and (index, FUNCTION, function) in reached.origins
+    }
+    if not names:
+        return ()
+    return (
+        f"libraries that may load further ones, by names that they make: "
+        f"{', '.join(sorted(names))}",
+    )
+
+
+def _told(
+    linked: linker.Program, reached: Reached, target: Target, notes: tuple[str, ...]
+) -> Program:
+    machine, arch = linked.modules[0].summary.machine, arch_of(linked.modules[0])
+    known = table(arch)
+    sites = dict(reached.sites)
+    for name in _ALWAYS.get(machine, ()):
+        sites.setdefault(known.numbers[name], [])
+    calls = [
+        Chain(known.names.get(number, ""), number, _shortest(linked, reached, where))
+        for number, where in sorted(sites.items())
+        if number in known.names or number < 1024
+    ]
+    return Program(
+        path=target.path,
+        arch=arch.title,
+        because=target.because,
+        files=tuple(each.path for each in linked.scope),
+        calls=tuple(sorted(calls, key=lambda call: (call.name or "~", call.number))),
+        open=tuple(_open(linked, reached)),
+        missing=tuple(linked.missing),
+        unread=tuple(f"{path}: {reason}" for path, reason in linked.unread),
+        plugins=tuple(each.path for each in linked.modules if each.plugin),
+        notes=notes,
+        runs_others=any(call.name in _EXECUTES for call in calls),
+    )
+
+
+def _shortest(
+    linked: linker.Program, reached: Reached, where: list[tuple[int, int]]
+) -> tuple[str, ...]:
+    """The shortest chain of those to the functions that make a call (the first 16 of them)."""
+    chains = [_chain(linked, reached, (m, FUNCTION, f)) for m, f in where[:16]]
+    return min(chains, key=len, default=("the kernel's vDSO",))
+
+
+def _chain(linked: linker.Program, reached: Reached, node: Node) -> tuple[str, ...]:
+    steps: list[str] = []
+    origin: Node | str | None = node
+    while isinstance(origin, tuple):
+        if origin[1] == FUNCTION:
+            steps.append(name(linked, origin))
+        origin = reached.origins.get(origin)
+    if origin:
+        steps.append(origin)
+    steps.reverse()
+    if len(steps) > _LONGEST:
+        half = _LONGEST // 2
+        steps = [*steps[:half], "…", *steps[-half:]]
+    return tuple(steps)
+
+
+def name(linked: linker.Program, node: Node) -> str:
+    """A function as people know it: `libc.so.6:execve`, or by its address."""
+    module = linked.modules[node[0]]
+    known = module.summary.names.get(node[2])
+    return f"{module.name}:{known or hex(module.summary.starts[node[2]])}"
+
+
+def _open(linked: linker.Program, reached: Reached) -> list[Open]:
+    return [
+        Open(linked.modules[m].path, name(linked, (m, FUNCTION, f)), address, why)
+        for m, f, address, why in sorted(reached.unresolved)
+    ]

@@ -1,0 +1,155 @@
+"""A whole root directory: which programs to scan, and all of them, on all processors."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seclatch.errors import SeclatchError
+from seclatch.model.scan import Program, Scan
+from seclatch.scan.analysis.library_rules import OLDEST, Version
+from seclatch.scan.elf.elf_file import ElfError
+from seclatch.scan.image.image_command import Command, Finder
+from seclatch.scan.image.rootfs_reader import Rootfs
+from seclatch.scan.image.scan_target import Target
+from seclatch.scan.reach.scan_program import scan
+from seclatch.scan.summary.summary_cache import Cache
+
+Progress = Callable[[int, int, str], None]
+"""Called with how many programs are done, of how many, and the last one's path."""
+
+_FEW = 3
+"""Programs for which starting further processes does not pay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to scan. `entrypoints` stand instead of the image's command; `every`: all executables;
+    `plugins`: paths of libraries that programs load beyond what can be seen; `cache`: where
+    summaries are kept, or None; `kernel`: the oldest on which they run."""
+
+    directory: Path
+    source: str
+    command: Command = field(default_factory=Command)
+    entrypoints: tuple[str, ...] = ()
+    every: bool = False
+    plugins: tuple[str, ...] = ()
+    cache: Path | None = None
+    digest: str = ""
+    kernel: Version = OLDEST
+
+
+def survey(request: Request, progress: Progress = lambda done, count, path: None) -> Scan:
+    """Find the programs and scan each. Raises SeclatchError if there is none."""
+    rootfs = Rootfs(request.directory)
+    try:
+        targets, notes = _targets(rootfs, request)
+        found: dict[Target, Program] = {}
+        skipped: list[str] = []
+        for target, outcome in _outcomes(rootfs, request, targets):
+            progress(len(found) + len(skipped) + 1, len(targets), target.path)
+            if isinstance(outcome, Program):
+                found[target] = outcome
+            else:
+                skipped.append(f"{target.path}: {outcome}")
+    finally:
+        rootfs.close()
+    programs = _different([found[each] for each in targets if each in found])
+    if not programs:
+        reasons = [*notes, *skipped][:5] or ["no command is known"]
+        raise SeclatchError(
+            f"nothing to scan in {request.source}: {'; '.join(reasons)}",
+            remedy="name a program with --entrypoint PATH, or take all of them with --all",
+            status=2,
+        )
+    return Scan(
+        source=request.source,
+        programs=tuple(programs),
+        digest=request.digest,
+        skipped=tuple(sorted(skipped)),
+        notes=tuple(notes),
+        kernel="{}.{}".format(*request.kernel),
+    )
+
+
+def _different(programs: list[Program]) -> list[Program]:
+    """Without those that are the same in another environment."""
+    return list(
+        {(each.path, each.files, each.calls): each for each in reversed(programs)}.values()
+    )[::-1]
+
+
+def _targets(rootfs: Rootfs, request: Request) -> tuple[list[Target], list[str]]:
+    if request.every:
+        environment = request.command.environment
+        found = [
+            Target(path, "executable in the image", environment)
+            for path in rootfs.executables()
+            if rootfs.head(path, 4) == b"\x7fELF" and not _is_library(path)
+        ]
+        return found, []
+    finder = Finder(rootfs, request.command)
+    for each in request.entrypoints:
+        finder.follow([each], "given as an entry point")
+    if not request.entrypoints:
+        finder.follow(request.command.words, "the image's command")
+    return finder.targets(), finder.found.notes
+
+
+def _is_library(path: str) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    return name.endswith(".so") or ".so." in name
+
+
+def _outcomes(
+    rootfs: Rootfs, request: Request, targets: list[Target]
+) -> Iterator[tuple[Target, Program | str]]:
+    if len(targets) <= _FEW:
+        for target in targets:
+            yield target, _one(rootfs, Cache(request.cache), request, target)
+        return
+    context = multiprocessing.get_context("spawn")
+    workers = min(len(os.sched_getaffinity(0)), len(targets))
+    with ProcessPoolExecutor(workers, context, _begin, (request,)) as pool:
+        running = {pool.submit(_in_worker, each): each for each in targets}
+        for done in as_completed(running):
+            try:
+                yield running[done], done.result()
+            except BrokenProcessPool as error:
+                raise SeclatchError(
+                    f"scanning {request.source}: a worker process was killed",
+                    remedy="most likely there is too little memory: scan single programs with "
+                    "--entrypoint",
+                ) from error
+
+
+def _one(rootfs: Rootfs, cache: Cache, request: Request, target: Target) -> Program | str:
+    """Scan one program; a text says why it cannot be."""
+    try:
+        return scan(rootfs, cache, target, request.plugins, request.kernel)
+    except ElfError as error:
+        return str(error)
+    except (MemoryError, RecursionError) as error:
+        return f"too large to analyse ({type(error).__name__})"
+
+
+class _Worker:
+    rootfs: Rootfs
+    cache: Cache
+    request: Request
+
+
+def _begin(request: Request) -> None:
+    """Set a worker process up."""
+    _Worker.request = request
+    _Worker.rootfs = Rootfs(request.directory)
+    _Worker.cache = Cache(request.cache)
+
+
+def _in_worker(target: Target) -> Program | str:
+    return _one(_Worker.rootfs, _Worker.cache, _Worker.request, target)

@@ -1,0 +1,232 @@
+"""What is kept of one ELF file: enough to link it with others and to follow what is reachable."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+import msgspec
+import numpy as np
+
+from seclatch.scan.analysis import (
+    call_graph,
+    data_objects,
+    dlsym_names,
+    functions,
+    jump_tables,
+    static_glibc,
+)
+from seclatch.scan.analysis.code_sweep import Sweep
+from seclatch.scan.analysis.code_sweep import Sweeper as SweeperType
+from seclatch.scan.analysis.constant_arguments import Code
+from seclatch.scan.analysis.data_objects import Objects
+from seclatch.scan.elf import elf_file as elfs
+from seclatch.scan.elf import relocations, symbols
+from seclatch.scan.elf.elf_file import X86_64, Elf, ElfError
+from seclatch.scan.elf.relocations import SYMBOL
+from seclatch.scan.summary import call_sites
+
+_PASSES = 64
+"""Compiled code settles in two to five."""
+
+Row = tuple[str, bool, int, bool]
+
+
+class Summary(msgspec.Struct, array_like=True):
+    """One file. Functions and data objects are numbered; `starts` and `bounds` are where each
+    begins. Edges are stored by source as in `graph.Edges`. `pointers` are (kind, value, addend),
+    those of object i at `pointer_first[i]` to `[i + 1]`. `roots` are addresses that the loader
+    calls, `root_symbols` such by name. `exports` are as `symbols.Export`, in order. `arguments`
+    are as `arguments.Row`; `stored` are the objects that hold a pointer to syscall(2); `threads`
+    those that each thread gets a copy of. `services` are a static program's own name services;
+    None: it asks none, or is not static."""
+
+    identity: str
+    machine: int
+    base: int
+    end: int
+    entry: int
+    interpreter: str
+    soname: str
+    needed: list[str]
+    audit: list[str]
+    rpath: list[str]
+    runpath: list[str]
+    code: list[tuple[int, int]]
+    starts: list[int]
+    bounds: list[int]
+    call_first: list[int]
+    call_targets: list[int]
+    use_first: list[int]
+    use_targets: list[int]
+    pointers: list[tuple[int, int, int]]
+    pointer_first: list[int]
+    resolvers: list[int]
+    symbols: list[tuple[str, str]]
+    exports: dict[str, list[Row]]
+    names: dict[int, str]
+    numbers: dict[int, list[int]]
+    unresolved: list[tuple[int, int]]
+    wrappers: list[int]
+    arguments: list[tuple[int, str, int]]
+    stored: list[int]
+    threads: list[int]
+    foreign: list[tuple[int, int]]
+    roots: list[int]
+    root_symbols: list[tuple[str, str]]
+    looked_up: list[str]
+    opened: list[str]
+    noted: list[str]
+    tokens: bool
+    unnamed: list[tuple[int, str]]
+    services: list[str] | None
+    go: bool
+
+    def function(self, address: int) -> int:
+        """The function that an address is in, or -1."""
+        index = bisect_right(self.code, (address, 1 << 64)) - 1
+        if index < 0 or address >= self.code[index][1]:
+            return -1
+        return bisect_right(self.starts, address) - 1
+
+    def calls(self, function: int) -> list[int]:
+        """The functions that one leads to."""
+        return self.call_targets[self.call_first[function] : self.call_first[function + 1]]
+
+    def uses(self, function: int) -> list[int]:
+        """The objects that a function refers to."""
+        return self.use_targets[self.use_first[function] : self.use_first[function + 1]]
+
+    def object(self, address: int) -> int:
+        """The data object that an address is in, or -1."""
+        if not self.base <= address <= self.end:
+            return -1
+        return bisect_right(self.bounds, address) - 1
+
+
+def summarize(data: bytes) -> Summary:
+    """Analyse a file's contents. Raises ElfError."""
+    elf = elfs.parse(data)
+    known = symbols.read(elf)
+    written = relocations.read(elf)
+    found = functions.find(elf, known, written)
+    starts, sweep = _settle(elf, found)
+    sweep.references += jump_tables.pointers(elf, sweep)
+    divided = data_objects.divide(elf, known, written, sweep, starts)
+    reached = call_graph.build(elf, sweep, starts, divided, found.gaps)
+    code = Code(elf, known, sweep, found, reached.entered)
+    constants = call_sites.find(code, divided, written, reached.tabled)
+    numbers = constants.numbers
+    asked = dlsym_names.find(elf, known, written, code, divided)
+    roots, root_symbols = _roots(elf, known, divided)
+    owner = {at: bisect_right(starts, at) - 1 for at in sweep.foreign}
+    return Summary(
+        identity=elf.identity,
+        machine=elf.machine,
+        base=elf.base,
+        end=elf.end,
+        entry=elf.entry,
+        interpreter=elf.interpreter,
+        soname=next(iter(elf.strings(elfs.DT_SONAME)), ""),
+        needed=elf.strings(elfs.DT_NEEDED),
+        audit=elf.strings(elfs.DT_AUDIT) + elf.strings(elfs.DT_DEPAUDIT),
+        rpath=elf.strings(elfs.DT_RPATH),
+        runpath=elf.strings(elfs.DT_RUNPATH),
+        code=elf.code,
+        starts=starts,
+        bounds=divided.bounds.tolist(),
+        call_first=reached.calls.first,
+        call_targets=reached.calls.targets,
+        use_first=reached.uses.first,
+        use_targets=reached.uses.targets,
+        pointers=[(each.kind, each.value, each.addend) for each in divided.pointers],
+        pointer_first=divided.first,
+        resolvers=[each.value for each in written.pointers if each.kind == relocations.IFUNC],
+        symbols=known.table,
+        exports={
+            name: [(e.version, e.default, e.address, e.ifunc) for e in rows]
+            for name, rows in known.exports.items()
+        },
+        names=_names(known, starts),
+        numbers={f: sorted(n) for f, n in sorted(numbers.numbers.items())},
+        unresolved=sorted(numbers.unresolved),
+        wrappers=sorted(numbers.wrappers),
+        arguments=constants.arguments,
+        stored=constants.stored,
+        threads=_threads(elf, divided),
+        foreign=[(function, at) for at, function in owner.items()],
+        roots=roots,
+        root_symbols=root_symbols,
+        looked_up=sorted(asked.symbols),
+        opened=sorted(asked.libraries),
+        noted=sorted(asked.noted),
+        tokens=asked.tokens,
+        unnamed=[
+            *asked.unnamed,
+            *((each, static_glibc.LOADED) for each in static_glibc.opening(code)),
+        ],
+        services=static_glibc.services(elf),
+        go=found.go,
+    )
+
+
+def _settle(elf: Elf, found: functions.Functions) -> tuple[list[int], Sweep]:
+    """Pass over the code until it tells no further start of a function (mostly at once)."""
+    sweeper = _sweeper(elf, found)
+    starts = sorted(found.starts)
+    for _ in range(_PASSES):
+        sweep = sweeper.sweep(starts)
+        refined = functions.refine(elf, found, sweep)
+        if refined == starts:
+            if elf.machine == X86_64:
+                from seclatch.scan.x86 import x86_overlapping
+
+                x86_overlapping.add(elf, sweep, starts)
+            return starts, sweep
+        starts = refined
+    raise ElfError("its code tells other functions each time it is decoded")
+
+
+def _sweeper(elf: Elf, found: functions.Functions) -> SweeperType:
+    if elf.machine == X86_64:
+        from seclatch.scan.x86.x86_sweep import Sweeper
+
+        return Sweeper(elf, found)
+    from seclatch.scan.a64.a64_sweep import Sweeper as Sweeper64
+
+    return Sweeper64(elf, found)
+
+
+def _names(known: symbols.Symbols, starts: list[int]) -> dict[int, str]:
+    index = {address: i for i, address in enumerate(starts)}
+    return {index[a]: name for a, name in known.names.items() if a in index}
+
+
+def _threads(elf: Elf, divided: Objects) -> list[int]:
+    """The objects of each thread's own memory. Code reaches them by the thread's pointer, and no
+    instruction names where their copy begins."""
+    first, last = np.searchsorted(divided.bounds, elf.threads).tolist()
+    return list(range(first, last))
+
+
+def _roots(
+    elf: Elf, known: symbols.Symbols, divided: Objects
+) -> tuple[list[int], list[tuple[str, str]]]:
+    """What the loader calls: DT_INIT and DT_FINI, and the arrays, whose entries may be symbols."""
+    roots = [each for tag in (elfs.DT_INIT, elfs.DT_FINI) for each in elf.dynamic.get(tag, [])]
+    names: list[tuple[str, str]] = []
+    for tag, size in (
+        (elfs.DT_INIT_ARRAY, elfs.DT_INIT_ARRAYSZ),
+        (elfs.DT_FINI_ARRAY, elfs.DT_FINI_ARRAYSZ),
+        (elfs.DT_PREINIT_ARRAY, elfs.DT_PREINIT_ARRAYSZ),
+    ):
+        start, length = elf.first(tag), elf.first(size)
+        if start is None or length is None:
+            continue
+        for each in divided.pointers:
+            if not start <= each.slot < start + length:
+                continue
+            if each.kind != SYMBOL:
+                roots.append(each.value)
+            elif each.value < len(known.table):
+                names.append(known.table[each.value])
+    return roots, names

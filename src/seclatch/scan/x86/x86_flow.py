@@ -1,0 +1,154 @@
+"""The ways through one function of x86-64, and what may stand in its registers on them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import iced_x86 as iced
+
+from seclatch.scan.analysis import stack_words as stack
+from seclatch.scan.analysis.abstract_values import ENTRY, State, number
+from seclatch.scan.analysis.dataflow import Outcome, Ways
+from seclatch.scan.x86.x86_operands import WHOLE, is_same, set_whole, write_register
+from seclatch.scan.x86.x86_transfer import apply
+
+R, M, F = iced.Register, iced.Mnemonic, iced.FlowControl
+
+RAX, RSP = R.RAX, R.RSP
+ARGUMENTS = (R.RDI, R.RSI, R.RDX, R.RCX, R.R8, R.R9)
+"""Registers of a function's first arguments, in order (System V psABI)."""
+_ANYWHERE = (R.RAX, R.RCX, R.RDX, R.RSI, R.RDI, R.R8, R.R9, R.R10, R.R11)
+"""Registers that a called function may change (System V psABI)."""
+
+_NOTHING = {M.CMP, M.TEST, M.NOP, M.ENDBR64}
+_LARGEST = 60_000
+
+
+class Function:
+    """One function as a machine for `walk`."""
+
+    stack: int = RSP
+
+    def __init__(self, code: bytes, start: int, ways: Ways) -> None:
+        self._instructions = list(iced.Decoder(64, code, ip=start))
+        computed = any(map(_jumps_anywhere, self._instructions))
+        if len(self._instructions) > _LARGEST or (computed and ways.labels):
+            del self._instructions[:]  # a jump to a label and some more can lead anywhere
+        self.addresses = [each.ip for each in self._instructions]
+        self._index = {address: i for i, address in enumerate(self.addresses)}
+        self._endless, self._settled = ways.endless, ways.settled
+        self._switch = [self._index[each] for each in ways.switch if each in self._index]
+        self.entries = [self._index[each] for each in ways.entered if each in self._index]
+        self._twice = any(_destination(each) in ways.twice for each in self._instructions)
+        if ways.caught:
+            calls = (i for i, each in enumerate(self._instructions) if _is_call(each))
+            self.entries += [self._after(i, padding=True) for i in calls]
+        self.leaders = self._find_leaders()
+        if computed and (self.entries or not self._switch):
+            self.entries = sorted(self.leaders)  # a table that cannot be read, or none
+        self._zeros = self._find_zeros()
+
+    def _find_leaders(self) -> set[int]:
+        leaders = {0, *self._switch, *self.entries}
+        for i, each in enumerate(self._instructions):
+            if each.flow_control in (F.NEXT, F.INDIRECT_CALL) or (
+                each.flow_control == F.CALL and each.near_branch_target not in self._endless
+            ):
+                continue
+            leaders.add(self._after(i, padding=each.flow_control != F.CONDITIONAL_BRANCH))
+            if each.flow_control in (F.CONDITIONAL_BRANCH, F.UNCONDITIONAL_BRANCH):
+                target = self._index.get(each.near_branch_target)
+                if target is not None:
+                    leaders.add(target)
+        return leaders
+
+    def _after(self, index: int, *, padding: bool) -> int:
+        """The next instruction; that after the padding, if some may follow."""
+        index += 1
+        while padding and index < len(self._instructions):
+            if self._instructions[index].mnemonic != M.NOP:
+                break
+            index += 1
+        return index
+
+    def _find_zeros(self) -> dict[int, int]:
+        """Where only `test r, r; jne` leads, by not jumping: r is 0, and glibc makes read(2) with
+        what it so asked before (2.31, SYSCALL_CANCEL)."""
+        targets = {
+            self._index.get(each.near_branch_target)
+            for each in self._instructions
+            if each.flow_control in (F.CONDITIONAL_BRANCH, F.UNCONDITIONAL_BRANCH)
+        }
+        targets.update(self._switch, self.entries)
+        return {
+            index + 2: test.op0_register
+            for index, (test, jump) in enumerate(pairwise(self._instructions))
+            if jump.mnemonic == M.JNE
+            and test.mnemonic == M.TEST
+            and is_same(test)
+            and targets.isdisjoint((index + 1, index + 2))
+        }
+
+    def entry(self) -> State:
+        """Every register as the caller left it."""
+        state: State = {each: frozenset([("in", each)]) for each in set(WHOLE.values())}
+        state[RSP] = frozenset([ENTRY])
+        if not self._twice:
+            stack.begin(state, settled=self._settled)
+        return state
+
+    def unknown(self) -> State:
+        """A stack somewhere, nothing else."""
+        state: State = dict.fromkeys(set(WHOLE.values()))
+        state[RSP] = frozenset([("frame", 1, 0)])
+        return state
+
+    def enter(self, index: int, state: State) -> None:
+        """The register that is 0 on every way that leads here."""
+        if index in self._zeros:
+            write_register(self._zeros[index], state, number(0))
+
+    def step(self, index: int, state: State) -> Outcome:
+        """Apply an instruction; see `walk.Machine`."""
+        each = self._instructions[index]
+        flow = each.flow_control
+        if flow == F.NEXT or each.mnemonic == M.SYSCALL:
+            if each.mnemonic not in _NOTHING:
+                apply(each, state)
+            return None
+        if flow in (F.CALL, F.INDIRECT_CALL):
+            if flow == F.CALL and each.near_branch_target in self._endless:
+                return []
+            for register in _ANYWHERE:
+                set_whole(state, register, None)
+            stack.write_elsewhere(state)
+            return None
+        return self._leads(each, index)
+
+    def _leads(self, each: iced.Instruction, index: int) -> list[int]:
+        target = self._index.get(each.near_branch_target)
+        inside = [] if target is None else [target]
+        if each.flow_control == F.UNCONDITIONAL_BRANCH:
+            return inside
+        if each.flow_control == F.CONDITIONAL_BRANCH:
+            return [*inside, index + 1]
+        if each.flow_control == F.INDIRECT_BRANCH:
+            return self._switch
+        # An interrupt (int 0x80) comes back; ret, ud2 and hlt do not.
+        return [index + 1] if each.mnemonic == M.INT and each.immediate8 == 0x80 else []
+
+
+def _destination(each: iced.Instruction) -> int:
+    """Where a call or jump leads, or the slot that says so; 0 for others."""
+    if each.flow_control in (F.CALL, F.UNCONDITIONAL_BRANCH):
+        return each.near_branch_target
+    return each.memory_displacement if each.memory_base == R.RIP else 0
+
+
+def _is_call(each: iced.Instruction) -> bool:
+    return each.flow_control in (F.CALL, F.INDIRECT_CALL) and each.mnemonic != M.SYSCALL
+
+
+def _jumps_anywhere(each: iced.Instruction) -> bool:
+    """A computed jump, and no jump by a pointer of the linker's."""
+    return each.flow_control == F.INDIRECT_BRANCH and each.memory_base != R.RIP

@@ -1,0 +1,62 @@
+"""System calls within what seems to be another instruction: jumps lead into the middle of it.
+
+Decoding in order goes wrong behind data in code until it happens to be right again. Bytes alone
+tell nothing, for they occur in numbers too; but there are few, and only those count to which the
+code leads from where a jump of the function goes.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+
+import iced_x86 as iced
+
+from seclatch.scan.analysis.code_sweep import Sweep
+from seclatch.scan.elf.elf_file import Elf
+
+_CALLS = re.compile(rb"\x0f\x05|\xcd\x80")
+_NATIVE = 0x0F
+_FURTHEST = 4096
+"""Bytes until it is right again: mostly a few."""
+_BRANCHES = {iced.FlowControl.UNCONDITIONAL_BRANCH, iced.FlowControl.CONDITIONAL_BRANCH}
+
+
+def add(elf: Elf, sweep: Sweep, starts: list[int]) -> None:
+    """Add such sites to what the pass over the code has found."""
+    known = {*sweep.sites, *sweep.foreign}
+    by_function: dict[int, set[int]] = defaultdict(set)
+    for low, high in elf.code:
+        for match in _CALLS.finditer(elf.memory, low - elf.base, high - elf.base):
+            at = match.start() + elf.base
+            first = bisect_right(starts, at) - 1
+            if at not in known and first >= 0:
+                by_function[first].add(at)
+    entered = sorted({to for _, to, _ in sweep.transfers}) if by_function else []
+    for first, places in sorted(by_function.items()):
+        start = starts[first]
+        stop = starts[first + 1] if first + 1 < len(starts) else elf.base + len(elf.memory)
+        targets = set(entered[bisect_left(entered, start) : bisect_left(entered, stop)])
+        for at in sorted(places & _passed_over(elf, start, stop, targets)):
+            is_native = elf.memory[at - elf.base] == _NATIVE
+            (sweep.sites if is_native else sweep.foreign).append(at)
+
+
+def _passed_over(elf: Elf, start: int, stop: int, targets: set[int]) -> set[int]:
+    """The instructions to which jumps lead, and which decoding in order passes over."""
+    known: set[int] = set()
+    for each in iced.Decoder(64, elf.memory[start - elf.base : stop - elf.base], ip=start):
+        known.add(each.ip)
+        if each.flow_control in _BRANCHES:
+            targets.add(each.near_branch_target)
+    found: set[int] = set()
+    for target in sorted(targets - known):
+        if not start < target < stop:
+            continue
+        code = elf.memory[target - elf.base : min(stop, target + _FURTHEST) - elf.base]
+        for each in iced.Decoder(64, code, ip=target):
+            if each.ip in known or each.ip in found:
+                break  # from here on all is decoded already
+            found.add(each.ip)
+    return found

@@ -1,0 +1,78 @@
+"""A container's configuration, which anybody may have written."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seclatch.diagnose.evidence.container_bundles import Bundles, describe
+from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.trace import Segment, Trace
+
+
+def watched(folder: Path, *argv: str) -> Bundles:
+    """What is found for a runtime that runs here with this command line."""
+    trace, bundles = Trace(), Bundles()
+    trace.begin(Segment(1, Kind.EXEC, 0, 0, 1, 1, file=argv[0], argv=argv), os.getpid())
+    bundles.watch(trace)
+    return bundles
+
+
+def write(folder: Path, content: Any) -> None:
+    text = content if isinstance(content, str) else json.dumps(content)
+    (folder / "config.json").write_text(text)
+
+
+CONFIG = {
+    "process": {"noNewPrivileges": True, "user": {"uid": 7, "gid": 8}},
+    "linux": {"seccomp": {"defaultAction": "SCMP_ACT_ERRNO"}},
+}
+
+
+@pytest.mark.parametrize("option", ["--bundle {}", "-b {}", "--bundle={}"])
+def test_a_bundle_by_its_option(tmp_path: Path, option: str) -> None:
+    write(tmp_path, CONFIG)
+    found = watched(tmp_path, "runc", "run", *option.format(tmp_path).split(), "name").found[1]
+    assert found.profile is not None
+    assert found.profile.default_action == "SCMP_ACT_ERRNO"
+    assert (found.no_new_privileges, found.user) == (True, (7, 8))
+
+
+def test_the_working_directory_is_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, CONFIG)
+    monkeypatch.chdir(tmp_path)
+    assert watched(tmp_path, "crun", "run", "name").found
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "1", '{"process": 3}', "[" * 100000, '{"no": "process"}', "\0" * 100],
+)
+def test_nonsense_is_passed_over(tmp_path: Path, content: str) -> None:
+    write(tmp_path, content)
+    found = watched(tmp_path, "runc", "run", "--bundle", str(tmp_path), "name").found
+    assert not found or found[1].profile is None
+
+
+def test_a_fifo_does_not_stop_us(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")
+    assert not watched(tmp_path, "runc", "run", "--bundle", str(tmp_path), "name").found
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"process": {"user": [], "capabilities": 4, "noNewPrivileges": "yes"}, "linux": []},
+        {"process": {"user": {"uid": -1, "gid": "x"}}, "linux": {"seccomp": {"x": 1}}},
+        {"process": {"capabilities": {"bounding": {"a": 1}}}},
+    ],
+)
+def test_strange_values_become_plain_ones(config: dict[str, Any]) -> None:
+    found = describe(config, "x")
+    assert (found.user, found.no_new_privileges, found.profile) == ((0, 0), False, None)

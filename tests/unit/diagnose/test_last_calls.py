@@ -1,0 +1,62 @@
+"""Which refusal ended a process, told by its last calls."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from seclatch.diagnose.denials.last_calls import find_fatal
+from seclatch.model.arch import Arch
+from seclatch.model.syscall import Syscall, table
+from seclatch.recording.backends.bpf.detail_events import Last, Mark
+
+TABLE = table(Arch.X86_64)
+
+
+def name(each: Last) -> Syscall:
+    return TABLE.at(each.number)
+
+
+def life(text: str) -> list[Last]:
+    """`close! write` is a refused close and a write; `open-` one that failed with ENOENT."""
+    times = itertools.count(1)
+    found = []
+    for word in text.split():
+        number = TABLE.numbers[word.strip("!-†")]
+        mark = Mark.REFUSED if word[-1] in "!†" else Mark(0)
+        mark |= Mark.KILLED if word.endswith("†") else Mark(0)
+        result = {"!": -1, "-": -2}.get(word[-1], 0)
+        found.append(Last(next(times), number, mark, result))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("calls", "fatal", "position"),
+    [
+        # runc: fstatfs is what it could not do, the rest is its way out
+        ("openat fcntl! fstatfs! close! write write close!", "fstatfs", 3),
+        # "close log pipe fd 4": the last one before it tells
+        ("prctl close! close! write", "close", 3),
+        # crun goes on after a close, not after prctl
+        ("seccomp close! prctl! write", "prctl", 3),
+        ("execve! write", "execve", 1),
+        ("mkdir! openat read", "", 0),
+        ("epoll_ctl! openat execve-", "", 0),
+        ("socket† ", "socket", 1),
+        ("futex! write write tgkill", "futex", 1),
+        ("", "", 0),
+    ],
+)
+def test_strictly(calls: str, fatal: str, position: int) -> None:
+    found = find_fatal(life(calls), name)
+    assert (str(name(found)), found.time) == (fatal, position) if found else not fatal
+
+
+def test_loosely_a_program_may_look_for_its_words() -> None:
+    calls = life("mkdir! openat- openat- mmap fstat write close")
+    assert find_fatal(calls, name) is None
+    found = find_fatal(calls, name, loosely=True)
+    assert found is not None
+    assert name(found).name == "mkdir"
+    assert find_fatal(life("mkdir! openat read write"), name, loosely=True) is None

@@ -1,0 +1,87 @@
+"""What takes a capability besides is no use without it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from seclatch.diagnose.remedies.find_remedies import find_remedies
+from seclatch.diagnose.remedies.required_capabilities import find_options, find_taken
+from seclatch.model.capability import parse
+from seclatch.model.explanation import Remedy, Rule
+from tests.unit.diagnose.runs import Run
+
+DOCKER_S = 0xA80425FB  # what a container has by default
+SYS_ADMIN = 1 << 21
+
+
+def held(effective: int, bounding: int | None = None) -> tuple[int, ...]:
+    return (0, effective, effective, effective if bounding is None else bounding, 0)
+
+
+def remedies(call: str, command: str, mask: int) -> list[Remedy]:
+    """What is offered where the engine's container was denied a call."""
+    run = Run(*command.split())
+    program = run.exec(run.root, "x")
+    run.is_refused(program, call)
+    run.calls(program, "exit_group")
+    run.ends(program, 1)
+    found = run.cause()
+    assert found.case
+    denial = msgspec.structs.replace(found.case.denial, rule=Rule(by="default", text=""))
+    case = replace(found.case, denial=denial, held=held(mask))
+    return find_remedies(replace(found, case=case), None, command.split())
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [("mount", "SYS_ADMIN"), ("sethostname", "SYS_ADMIN"), ("acct", "SYS_PACCT"), ("mkdir", "")],
+)
+def test_what_a_call_takes(call: str, name: str) -> None:
+    assert find_taken(call, held(DOCKER_S)) == (parse(name) if name else "")
+    assert find_taken(call, held(~0)) == find_taken(call, ()) == ""
+
+
+def test_the_least_that_opens_it_comes_first() -> None:
+    assert [each.capability for each in find_options("bpf", held(DOCKER_S))] == [
+        "CAP_BPF",
+        "CAP_SYS_ADMIN",
+    ]
+    assert find_options("mount", held(DOCKER_S, bounding=SYS_ADMIN)) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "after"),
+    [
+        ("docker run --rm x", "docker run --cap-add SYS_ADMIN --rm x"),
+        ("podman create x", "podman create --cap-add SYS_ADMIN x"),
+        (
+            "docker run --security-opt seccomp=builtin x",
+            "docker run --cap-add SYS_ADMIN --security-opt seccomp=builtin x",
+        ),
+        ("docker run --security-opt seccomp=a.json x", ""),
+        ("runc run x", ""),
+    ],
+)
+def test_the_engine_s_option(command: str, after: str) -> None:
+    found = remedies("mount", command, DOCKER_S)
+    [rule] = [each for each in found if each.kind == "rules"]
+    assert "takes CAP_SYS_ADMIN as well" in rule.text
+    given = [shlex.join(each.command) for each in found if each.command]
+    assert given == ([after] if after else [])
+    if after:
+        assert found[0].opens and "umount2" in found[0].opens[1]
+
+
+def test_who_has_it_needs_the_rule_alone() -> None:
+    found = remedies("mount", "docker run x", DOCKER_S | SYS_ADMIN)
+    assert not any("CAP_" in each.text for each in found)
+
+
+def test_an_engine_s_option_for_what_takes_none() -> None:
+    [option, rule, *_] = remedies("unshare", "docker run x", DOCKER_S)
+    assert "CAP_SYS_ADMIN, which unshare may need" in option.text
+    assert "CAP_" not in rule.text

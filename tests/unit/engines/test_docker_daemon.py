@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from seclatch.engines.docker_daemon import SOCKET, Daemon, interim_file
+from seclatch.engines.file_step import FileState
+from seclatch.errors import SeclatchError
+
+
+def test_flag_values_are_read_in_both_forms() -> None:
+    daemon = Daemon(1, ("-H", "unix:///a", "--host=unix:///b", "-H", "fd://", "--host"))
+    assert daemon.values("-H", "--host") == ["unix:///a", "unix:///b", "fd://", ""]
+    assert daemon.sockets() == ["/a", "/b"]
+    assert Daemon(1, ("-H", "fd://")).sockets() == [SOCKET]
+
+
+def test_a_key_that_is_also_a_flag_is_refused() -> None:
+    daemon = Daemon(7, ("--default-runtime=crun",))
+    daemon.refuse_conflicts({"runtimes": {}})
+    with pytest.raises(SeclatchError, match=r"pid 7.*--default-runtime"):
+        daemon.refuse_conflicts({"default-runtime": "seclatch"})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "interim"),
+    [
+        ({"runtimes": {"s": {}}}, {"runtimes": {}}, None),
+        ({"runtimes": {"s": {}}}, {"debug": True}, {"debug": True, "runtimes": {}}),
+        ({"default-runtime": "s"}, {}, {"default-runtime": "runc"}),
+        ({"runtimes": {"s": {}}}, None, {"runtimes": {}}),
+        ({"debug": True}, {"debug": True, "runtimes": {"s": {}}}, None),
+    ],
+)
+def test_a_daemon_is_told_the_stock_value_of_what_goes(
+    before: dict[str, object], after: dict[str, object] | None, interim: object
+) -> None:
+    states = [
+        None if keys is None else FileState(json.dumps(keys).encode()) for keys in (before, after)
+    ]
+    state = interim_file(*states)
+    assert (json.loads(state.content) if state else None) == interim

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+import tomlkit
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seclatch.engines import toml_edit
+from seclatch.errors import InputError
+
+keys = st.text("abc.-\"' é", min_size=1, max_size=5)
+values = st.recursive(
+    st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text('ab"\\\n é', max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
+    max_leaves=10,
+)
+PATH = ("plugins", "io.containerd.grpc.v1.cri", "containerd", "runtimes", "seclatch")
+
+
+@given(st.dictionaries(keys, values, max_size=4), values)
+def test_an_edit_means_the_old_document_with_the_change(
+    document: dict[str, Any], value: Any
+) -> None:
+    text = tomlkit.dumps(document)
+    edited = toml_edit.edit("config.toml", text, {PATH: value})
+    wanted = tomllib.loads(text)
+    toml_edit.assign(wanted, PATH, value)
+    assert tomllib.loads(edited) == wanted
+    assert tomllib.loads(toml_edit.edit("config.toml", edited, {}, [PATH])) == tomllib.loads(text)
+
+
+def test_comments_order_and_spaces_stay() -> None:
+    text = '# top\nb = 1   # b\na    = [ 1,2 ]\n\n[t]  # table\n  x = "y"\n'
+    edited = toml_edit.edit("c", text, {("t", "new", "z"): 1})
+    assert all(line in edited.splitlines() for line in text.splitlines())
+    assert toml_edit.edit("c", edited, {}, [("t", "new", "z")]).split() == text.split()
+
+
+@pytest.mark.parametrize("text", ["a = ", "a = 1\na = 2\n", "[a\n", "\x00", "a = " + "[" * 5000])
+def test_what_is_not_toml_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"^/etc/c\.toml: not TOML"):
+        toml_edit.parse_table("/etc/c.toml", text)
+
+
+def test_a_value_where_a_table_has_to_be_is_refused() -> None:
+    for path in (("t", "x"), ("t", "x", "y")):
+        with pytest.raises(InputError, match=r"^c: t.*has a part that is not a table"):
+            toml_edit.edit("c", "t = 1\n", {path: 1})

@@ -1,0 +1,42 @@
+"""The table evaluator says what the interpreter says."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import calls, programs
+
+from seclatch.filter import opcode as op
+from seclatch.filter.evaluate_calls import Evaluator
+from seclatch.filter.simulate import simulate
+from seclatch.model.filter import Filter, Instruction
+from seclatch.model.seccomp_data import Call
+
+
+@settings(max_examples=400, deadline=None)
+@given(programs(60), st.lists(calls, min_size=1, max_size=30))
+def test_evaluator_agrees_with_the_interpreter(program, drawn):
+    evaluator = Evaluator(program)
+    for call in drawn:
+        assert evaluator.value(call) == simulate(program, call).value
+
+
+def diamonds(count: int) -> Filter:
+    """Each pair of ways meets again with different sums: 2**count ways through."""
+    code = [Instruction(op.LDX | op.IMM, 0, 0, 0)]
+    for bit in range(count):
+        code += [
+            Instruction(op.LD | op.ABS, 0, 0, 16),
+            Instruction(op.JMP | op.JSET, 0, 4, 1 << bit % 32),
+            Instruction(op.TXA, 0, 0, 0),
+            Instruction(op.ALU | op.MUL, 0, 0, 3),
+            Instruction(op.ALU | op.ADD, 0, 0, bit + 1),
+            Instruction(op.TAX, 0, 0, 0),
+        ]
+    return Filter((*code, Instruction(op.TXA, 0, 0, 0), Instruction(op.RET_A, 0, 0, 0)))
+
+
+def test_a_program_made_to_be_hard_is_interpreted():
+    program = diamonds(600)
+    call = Call(1, 2, (0x5A5A5A5A,))
+    assert Evaluator(program).value(call) == simulate(program, call).value

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from seclatch.model.merge_recordings import merge
+from seclatch.model.recording import Recording
+from tests.unit.recordings import calls, recording, recordings
+
+
+@given(a=recordings(), b=recordings(), c=recordings())
+def test_in_any_order_and_grouping(a: Recording, b: Recording, c: Recording) -> None:
+    whole = merge([a, b, c])
+    assert merge([merge([a, b]), c]) == whole
+    assert merge([a, merge([b, c])]) == whole
+    assert merge([c, a, b]) == whole
+
+
+@given(a=recordings())
+def test_alone_it_keeps_every_count(a: Recording) -> None:
+    merged = merge([a])
+    assert merge([merged]) == merged
+    assert sum(each.count for each in merged.calls) == sum(each.count for each in a.calls)
+    assert sum(each.count for each in merged.denials) == sum(each.count for each in a.denials)
+
+
+def test_runs_tell_how_many_have_a_call() -> None:
+    often = recording(calls("filtered-init", "read futex", 3))
+    rarely = recording(calls("filtered-init", "read", 2) + calls("program", "futex", 2))
+    merged = merge([often, rarely, rarely])
+    assert merged.runs == 3
+    assert {(each.stage, each.name): (each.count, each.runs) for each in merged.calls} == {
+        ("filtered-init", "read"): (7, 3),
+        ("filtered-init", "futex"): (3, 1),
+        ("program", "futex"): (4, 2),
+    }
+
+
+def test_two_processes_of_one_run_are_one_run() -> None:
+    twice = recording(calls("program", "read") + calls("program", "read"))
+    [merged] = merge([twice]).calls
+    assert (merged.count, merged.runs) == (2, 1)
+
+
+def test_nothing_cannot_be_merged() -> None:
+    with pytest.raises(ValueError, match="nothing"):
+        merge([])

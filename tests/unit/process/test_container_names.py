@@ -1,0 +1,84 @@
+"""What bundles and storages tell of a container, and that nothing in them is believed blindly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seclatch.process.containers import podman_containers
+from seclatch.process.containers.container_config import Bundle, read_bundle
+from seclatch.process.containers.container_names import name_containers
+from seclatch.process.containers.membership import Found
+
+ID = "f" * 64
+WORDS = ["annotations", "linux", "seccomp", "metadata", "names", "id", "image", ID]
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text(max_size=3) | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner),
+    max_leaves=8,
+)
+
+
+def bundle(folder: Path, config: object, engine: str = "podman") -> Found:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    return Found(ID, engine, bundle=str(folder))
+
+
+def test_annotations_of_kubernetes_runtimes(tmp_path: Path) -> None:
+    cri = {
+        "io.kubernetes.cri.container-name": "app",
+        "io.kubernetes.cri.image-name": "registry/app:1",
+    }
+    found = read_bundle(bundle(tmp_path / ID, {"annotations": cri}, "containerd"))
+    assert (found.name, found.image, found.engine) == ("app", "registry/app:1", "")
+    crio = {"io.kubernetes.cri-o.Name": "k8s_app", "io.kubernetes.cri-o.ImageName": "app:1"}
+    found = read_bundle(bundle(tmp_path / "other", {"annotations": crio}))
+    assert (found.name, found.image, found.engine) == ("k8s_app", "app:1", "cri-o")
+
+
+def test_a_profile_and_where_it_came_from(tmp_path: Path) -> None:
+    config = {
+        "annotations": {"io.podman.annotations.seccomp": "/etc/strict.json"},
+        "linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW"}},
+    }
+    found = read_bundle(bundle(tmp_path, config))
+    assert found.given == "/etc/strict.json"
+    assert found.seccomp == {"defaultAction": "SCMP_ACT_ALLOW"}
+
+
+def test_podmans_storage(tmp_path: Path) -> None:
+    folder = tmp_path / "overlay-containers"
+    found = bundle(folder / ID / "userdata", {})
+    metadata = json.dumps({"image-name": "docker.io/nginx", "name": "web"})
+    entry = {"id": ID, "names": ["web"], "image": "abc", "metadata": metadata}
+    (folder / "containers.json").write_text(json.dumps([entry]))
+    notes: list[str] = []
+    known = name_containers([found], {}, notes)[ID].container
+    assert (known.name, known.image, known.engine, notes) == (
+        "web",
+        "docker.io/nginx",
+        "podman",
+        [],
+    )
+
+
+@given(value=VALUES)
+def test_any_json(value: object, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.getbasetemp() / "any" / "overlay-containers"
+    found = bundle(folder / ID / "userdata", value)
+    assert isinstance(read_bundle(found), Bundle)
+    for content in (value, [value], [{"id": ID, "names": value, "metadata": json.dumps(value)}]):
+        (folder / "containers.json").write_text(json.dumps(content))
+        podman_containers.ask({ID: found}, {}, [])
+
+
+def test_no_bundle_and_no_json(tmp_path: Path) -> None:
+    assert read_bundle(Found(ID, "docker")) == Bundle()
+    assert read_bundle(Found(ID, "podman", bundle=str(tmp_path))) == Bundle()
+    (tmp_path / "config.json").write_bytes(b"\xff{")
+    assert read_bundle(Found(ID, "podman", bundle=str(tmp_path))) == Bundle()

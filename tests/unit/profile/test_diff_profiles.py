@@ -1,0 +1,395 @@
+"""Difference, union and intersection: by meaning, with the laws of a lattice."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from profiles import resolved_profiles
+
+from seclatch.errors import SeclatchError
+from seclatch.filter.evaluate_calls import Evaluator
+from seclatch.model.action import Operator
+from seclatch.model.arch import Arch
+from seclatch.model.filter import Filter
+from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.seccomp_data import Call
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.meaning import diff_profiles
+from seclatch.profile.meaning.clause import overlaps, points
+from seclatch.profile.meaning.diff_profiles import Effect, diff
+from seclatch.profile.meaning.merge_profiles import Combined, intersect, merge
+from seclatch.profile.meaning.rule_meaning import read
+from seclatch.system.libseccomp import version_text
+
+X86 = Arch.X86_64
+
+
+def simple(*rules: Rule, default: str = "SCMP_ACT_ERRNO", arches: tuple[Arch, ...] = ()) -> Profile:
+    return Profile(default, rules, arches)
+
+
+def test_diff_ignores_how_it_is_written() -> None:
+    one = simple(Rule(("read", "write"), "SCMP_ACT_ALLOW"))
+    other = simple(
+        Rule(("write",), "SCMP_ACT_ALLOW", comment="x"),
+        Rule(("read",), "SCMP_ACT_ALLOW"),
+        Rule(("bpf",), "SCMP_ACT_ERRNO", 1),
+        arches=(X86,),
+    )
+    assert not diff(one, other, X86)
+
+
+def test_diff_tells_what_changed_and_with_which_arguments() -> None:
+    before = simple(
+        Rule(("read", "bpf"), "SCMP_ACT_ALLOW"),
+        Rule(("socket",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.NE, 40),)),
+        arches=(Arch.X86,),
+    )
+    after = simple(
+        Rule(("read", "mkdir"), "SCMP_ACT_ALLOW"),
+        Rule(("socket",), "SCMP_ACT_ALLOW"),
+        Rule(("bpf",), "SCMP_ACT_KILL_PROCESS"),
+        Rule(("clone3",), "SCMP_ACT_ERRNO", 38),
+        arches=(Arch.X32,),
+    )
+    found = diff(before, after, X86)
+    assert found.opened == (Arch.X32,)
+    assert found.closed == (Arch.X86,)
+    changes = {change.name: change for change in found.changes}
+    assert {name: change.effect for name, change in changes.items()} == {
+        "bpf": Effect.DENIED,
+        "clone3": Effect.ACTION,
+        "mkdir": Effect.ALLOWED,
+        "socket": Effect.ALLOWED,
+    }
+    assert changes["socket"].example[0] == 40
+    assert changes["socket"].before == ("SCMP_ACT_ALLOW if arg0 != 0x28", "SCMP_ACT_ERRNO(1) else")
+    assert changes["socket"].arches == (X86,)
+    assert changes["mkdir"].example == ()
+
+
+def test_many_combinations_are_decided() -> None:
+    """Equal in meaning, with more combinations than anyone could try one by one."""
+    rules = [
+        Rule(
+            ("ioctl",),
+            "SCMP_ACT_ALLOW",
+            args=(Arg(1, Operator.EQ, 8 * n), Arg(2, Operator.EQ, 8 * n)),
+        )
+        for n in range(60)
+    ]
+    first = rules[0].args
+    split = [
+        Rule(("ioctl",), "SCMP_ACT_ALLOW", args=(*first, Arg(3, operator, 5)))
+        for operator in (Operator.LT, Operator.GE)
+    ]
+    assert not diff(simple(*rules), simple(*split, *rules[1:]), X86)
+    (change,) = diff(simple(*rules), simple(split[0], *rules[1:]), X86).changes
+    assert change.effect is Effect.DENIED
+    assert change.example[:3] == (0, 0, 0)
+    assert change.example[3] >= 5
+    assert not diff(simple(*rules), simple(*reversed(rules)), X86)
+
+
+def test_masks_of_one_argument_are_compared() -> None:
+    """One by one there would be 2**40 values to ask for."""
+    masks = [
+        Rule(("ioctl",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.MASKED_EQ, 3 << n, 3 << n),))
+        for n in range(0, 60)
+    ]
+    (change,) = diff(simple(*masks), simple(*masks[1:]), X86).changes
+    assert change.effect is Effect.DENIED
+    assert change.example[1] & 7 == 3
+    assert not diff(simple(*masks), simple(*reversed(masks)), X86)
+
+
+def test_what_was_not_compared_is_said() -> None:
+    """Masks of two arguments, all of which meet."""
+    masks = [
+        Rule(
+            ("ioctl",),
+            "SCMP_ACT_ALLOW",
+            args=(
+                Arg(1, Operator.MASKED_EQ, 0x11 << n, 1 << n),
+                Arg(2, Operator.MASKED_EQ, 3 << n * 7 % 60, 1 << n * 7 % 60),
+            ),
+        )
+        for n in range(30)
+    ]
+    (change,) = diff(simple(*masks), simple(*masks[1:]), X86).changes
+    assert change.effect is Effect.UNDECIDED
+    assert change.example[1] & 0x11 == 1 == change.example[2] & 3  # the first rule's alone
+    assert not diff(simple(*masks), simple(*reversed(masks)), X86)
+
+
+def test_diff_of_defaults() -> None:
+    (change,) = diff(simple(), simple(default="SCMP_ACT_LOG"), X86).changes
+    assert (change.name, change.effect) == ("*", Effect.ALLOWED)
+
+
+def test_intersection_of_argument_rules() -> None:
+    only = Rule(("socket",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.NE, 40),))
+    stream = Rule(("socket",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.EQ, 1),))
+    profile = intersect(simple(only), simple(stream), X86).profile
+    assert profile.rules == (Rule(("socket",), "SCMP_ACT_ALLOW", None, (*only.args, *stream.args)),)
+
+
+def test_combining_with_itself_adds_nothing() -> None:
+    rules = tuple(
+        Rule(("ioctl",), "SCMP_ACT_ALLOW", args=(Arg(n % 3, Operator.EQ, n),)) for n in range(20)
+    )
+    for operation in (merge, intersect):
+        profile = operation(simple(*rules), simple(*rules), X86).profile
+        assert {rule.args for rule in profile.rules} == {rule.args for rule in rules}
+
+
+def test_a_range_that_no_single_comparison_says() -> None:
+    """Masked comparisons say it together."""
+    low = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.GE, 2),))
+    high = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.LE, 5),))
+    meaning = read(intersect(simple(low), simple(high), X86).profile, X86)
+    allowed = [n for n in range(20) if meaning.verdict("kill", (0, n, 0, 0, 0, 0)).kind.executes]
+    assert allowed == [2, 3, 4, 5]
+    assert not meaning.verdict("kill", (0, (1 << 32) + 3, 0, 0, 0, 0)).kind.executes
+    assert not [
+        1
+        for left, right in product(meaning.clauses("kill"), repeat=2)
+        if left.action != right.action
+    ]
+
+
+def test_what_another_condition_implies_is_left_out() -> None:
+    """The fewer comparisons of one argument there are, the less libseccomp gets wrong."""
+    bounds = [
+        simple(Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.LT, value),)))
+        for value in (2, 9)
+    ]
+    assert merge(*bounds, X86).profile.rules == bounds[1].rules
+    assert intersect(*bounds, X86).profile.rules == bounds[0].rules
+
+
+def test_a_mask_that_a_narrower_abi_cuts_away_is_heeded() -> None:
+    """On x86 the first rule has no condition, and as the first it decides; on x86-64 the second."""
+    masked = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.MASKED_EQ, 1 << 32, 0),))
+    profile = simple(masked, Rule(("kill",), "SCMP_ACT_LOG"), arches=(Arch.X86,))
+    with pytest.raises(SeclatchError, match="on x86, which has arguments of 32 bits"):
+        merge(profile, simple(arches=(Arch.X86,)), X86)
+
+
+@pytest.mark.parametrize("combine", [merge, intersect])
+def test_what_is_written_stays_so(combine: Callable[..., Combined]) -> None:
+    """Libseccomp cuts it for x86 to `> 0xffffffff`, which holds for none; `>= 2**32` for all."""
+    above = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.GT, 0xFFFFFFFF),))
+    profile = simple(above, arches=(Arch.X86,))
+    assert combine(profile, profile, X86).profile.rules == (above,)
+
+
+def test_a_range_that_falls_into_too_many_pieces_is_refused() -> None:
+    most = (1 << 64) - 2
+    low = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.GE, 1), Arg(1, Operator.GE, 1)))
+    high = Rule(
+        ("kill",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.LE, most), Arg(1, Operator.LE, most))
+    )
+    with pytest.raises(SeclatchError, match=r"rules for kill: .* more than 256 cases") as no:
+        intersect(simple(low), simple(high), X86)
+    assert "change one of the two rules" in no.value.remedy
+
+
+def test_combining_is_bounded() -> None:
+    masks = [
+        Rule(("ioctl",), "SCMP_ACT_ALLOW", args=(Arg(index, Operator.MASKED_EQ, 3 << n, 1 << n),))
+        for index in (1, 2)
+        for n in range(50)
+    ]
+    with pytest.raises(SeclatchError, match=r"rules for ioctl: .* more than 256 cases"):
+        merge(simple(*masks), simple(*masks[1:]), X86)
+
+
+def test_what_a_narrower_abi_cuts_is_heeded() -> None:
+    """On x86-64 the two have nothing in common, on x86 both are `arg0 == 5`."""
+    one, other = (
+        simple(
+            Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.EQ, value),)),
+            arches=(Arch.X86,),
+        )
+        for value in (5, (1 << 32) + 5)
+    )
+    with pytest.raises(SeclatchError, match="on x86, which has arguments of 32 bits"):
+        intersect(one, other, X86)
+    alone = [replace(profile, architectures=()) for profile in (one, other)]
+    assert read(intersect(*alone, X86).profile, X86).unconditional("kill") is not None
+    union = merge(one, other, X86).profile
+    assert len(read(union, X86).clauses("kill")) == 2
+
+
+# Comparisons whose combinations can all be said, so that the laws are tested and not refusals.
+args = st.builds(
+    Arg, st.integers(0, 2), st.sampled_from([Operator.EQ, Operator.NE]), st.sampled_from([0, 1])
+)
+rules = st.builds(
+    Rule,
+    st.lists(st.sampled_from(["read", "socket", "clone"]), min_size=1, max_size=2).map(tuple),
+    st.sampled_from(["SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL_PROCESS"]),
+    st.sampled_from([1, 38]),
+    st.lists(args, max_size=2, unique_by=lambda arg: arg.index).map(tuple),
+)
+small = st.builds(
+    Profile,
+    st.sampled_from(["SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_LOG"]),
+    st.lists(rules, max_size=3).map(tuple),
+    st.just((Arch.X86,)),
+).filter(
+    lambda profile: (
+        not any(next(overlaps(clauses), None) for clauses in read(profile, X86).calls.values())
+    )
+)
+
+
+def same(left: Combined, right: Combined) -> bool:
+    return not diff(left.profile, right.profile, X86)
+
+
+@given(small, small)
+def test_verdicts_are_the_more_permissive_and_the_stricter(left: Profile, right: Profile) -> None:
+    one, other = read(left, X86), read(right, X86)
+    union = read(merge(left, right, X86).profile, X86)
+    common = read(intersect(left, right, X86).profile, X86)
+    for name in ("read", "socket", "clone", "mkdir"):
+        for values in points([*one.clauses(name), *other.clauses(name)]):
+            pair = one.verdict(name, values), other.verdict(name, values)
+            order = [(action.kind.precedence, -action.data) for action in pair]
+            assert union.verdict(name, values) == pair[order.index(max(order))]
+            assert common.verdict(name, values) == pair[order.index(min(order))]
+
+
+@given(small, small)
+def test_results_do_not_depend_on_libseccomps_order(left: Profile, right: Profile) -> None:
+    for combined in (merge(left, right, X86), intersect(left, right, X86)):
+        meaning = read(combined.profile, X86)
+        assert not any(next(overlaps(c), None) for c in meaning.calls.values())
+        assert not [idle for idle in meaning.idle if idle.fate.name != "REPEATED"]
+
+
+@given(small, small, small)
+@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], deadline=None)
+def test_laws(one: Profile, other: Profile, third: Profile) -> None:
+    for operation, dual in ((merge, intersect), (intersect, merge)):
+        assert not diff(operation(one, one, X86).profile, one, X86)
+        assert same(operation(one, other, X86), operation(other, one, X86))
+        both = operation(one, other, X86).profile
+        assert same(
+            operation(both, third, X86),
+            operation(one, operation(other, third, X86).profile, X86),
+        )
+        assert not diff(operation(one, dual(one, other, X86).profile, X86).profile, one, X86)
+
+
+@given(resolved_profiles(), resolved_profiles())
+def test_any_two_profiles_combine_or_say_why_not(left: Profile, right: Profile) -> None:
+    for operation in (merge, intersect):
+        try:
+            combined = operation(left, right, X86)
+        except SeclatchError as error:
+            assert error.remedy
+            continue
+        assume(combined.profile.rules)
+        assert read(combined.profile, X86).default in (left.default, right.default)
+
+
+def test_overlapping_conditions_are_libseccomp_s_to_order() -> None:
+    """personality(0) is refused by the compiled filter; a first-match reading would allow it."""
+    wide = Rule(("personality",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.LT, 8),))
+    narrow = Rule(("personality",), "SCMP_ACT_ERRNO", errno=5, args=(Arg(0, Operator.LT, 4),))
+    profile = simple(wide, narrow)
+    for combine in (merge, intersect):
+        combined = combine(profile, profile, X86)
+        assert not diff(combined.profile, profile, X86)
+        assert not diff(combined.profile, combine(profile, combined.profile, X86).profile, X86)
+        (warning,) = combined.warnings
+        assert f"of overlapping conditions those count that libseccomp {version_text()}" in warning
+        clauses = read(combined.profile, X86).clauses("personality")
+        assert clauses and not next(overlaps(clauses), None)
+    assert not diff(profile, profile, X86)
+    other = simple(narrow, wide)
+    answers = []
+    for each in (profile, other):
+        code = compile_profile(each, runtime=Runtime.CRUN, native=X86).code
+        judge = Evaluator(Filter.from_bytes(code))
+        calls = (Call(X86.audit, 135, (value, 0, 0, 0, 0, 0)) for value in range(10))
+        answers.append([judge.value(call) for call in calls])
+    assert bool(diff(profile, other, X86)) == (answers[0] != answers[1])
+    (change,) = diff(profile, simple(wide), X86).changes
+    assert change.effect is Effect.ALLOWED
+    assert change.example[0] < 4
+
+
+def test_masks_beside_equalities_are_not_called_equal() -> None:
+    """7 is let through by the mask alone, and lies between the edges of both."""
+    top = (1 << 64) - 1
+    equal = [
+        Rule(("personality",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.EQ, value),))
+        for value in (5, top)
+    ]
+    masked = Rule(("personality",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.MASKED_EQ, 5, 5),))
+    assert diff(simple(*equal), simple(*equal, masked), X86)
+
+
+@pytest.mark.parametrize("operation", [merge, intersect])
+def test_what_combining_cannot_carry_is_said(operation: Callable[..., Combined]) -> None:
+    flags = ("SECCOMP_FILTER_FLAG_LOG",)
+    notify = replace(simple(), flags=flags, listener_path="/run/a", listener_metadata="m")
+    alike = operation(notify, notify, X86)
+    assert alike.warnings == ()
+    kept = alike.profile
+    assert (kept.flags, kept.listener_path, kept.listener_metadata) == (flags, "/run/a", "m")
+    other = replace(simple(), listener_path="/run/b")
+    for left, right in ((notify, other), (other, notify)):
+        combined = operation(left, right, X86)
+        text = "\n".join(combined.warnings)
+        for word in ("SECCOMP_FILTER_FLAG_LOG", "'/run/a'", "'/run/b'", "listenerMetadata"):
+            assert word in text
+        left_out = combined.profile
+        assert (left_out.flags, left_out.listener_path, left_out.listener_metadata) == (
+            None,
+            "",
+            "",
+        )
+
+
+def test_one_budget_is_for_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Profiles made to be hard at every call take their time once, not 300 times."""
+    one, other = (
+        simple(
+            Rule(("read", "write"), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.GE, value),)),
+            Rule(("read", "write"), "SCMP_ACT_LOG", args=(Arg(1, Operator.GE, value),)),
+        )
+        for value in (1, 2)
+    )
+    assert {change.effect for change in diff(one, other, X86).changes} == {Effect.DENIED}
+    monkeypatch.setattr(diff_profiles, "MAX_STEPS", 30)
+    effects = {change.name: change.effect for change in diff(one, other, X86).changes}
+    assert effects["write"] is Effect.UNDECIDED
+
+
+def test_comparisons_are_budgeted_for_all_calls_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = (
+        simple(
+            *(
+                Rule(
+                    (name,), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.GE, value), Arg(1, op, value))
+                )
+                for value, name in enumerate(("read", "write"), first)
+                for op in (Operator.GE, Operator.NE)
+            )
+        )
+        for first in (1, 3)
+    )
+    assert Effect.UNDECIDED not in {change.effect for change in diff(one, other, X86).changes}
+    monkeypatch.setattr(diff_profiles, "MAX_COMPARISONS", 60)
+    monkeypatch.setattr(diff_profiles, "MAX_STEPS", 3)
+    effects = {change.name: change.effect for change in diff(one, other, X86).changes}
+    assert effects["read"] is not Effect.UNDECIDED
+    assert effects["write"] is Effect.UNDECIDED

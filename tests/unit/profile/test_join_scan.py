@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from seclatch.model.profile import Profile, Rule
+from seclatch.model.scan import Chain, Open, Program, Scan
+from seclatch.profile.generate.join_scan import Policy, Verdict, join
+
+PROFILE = Profile(
+    "SCMP_ACT_ERRNO",
+    (Rule(("read", "uname"), "SCMP_ACT_ALLOW"), Rule(("clone3",), "SCMP_ACT_ERRNO", 38)),
+)
+
+
+def scan(*names: str, **more: tuple[Open, ...]) -> Scan:
+    calls = tuple(Chain(name, i, ("entry", f"libc.so.6:{name}")) for i, name in enumerate(names))
+    return Scan("image", (Program("/bin/p", "x86_64", "", ("/bin/p",), calls, **more),))
+
+
+def allowed(profile: Profile) -> set[str]:
+    return {n for r in profile.rules for n in r.names if r.action == "SCMP_ACT_ALLOW"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "names"),
+    [
+        (Policy.RECORDED, {"read", "uname"}),
+        (Policy.PLAUSIBLE, {"read", "uname", "write"}),
+        (Policy.STATIC, {"read", "uname", "write", "ptrace"}),
+    ],
+)
+def test_policies_differ_in_what_was_never_recorded(policy: Policy, names: set[str]) -> None:
+    joined = join(PROFILE, {"read", "uname"}, scan("read", "write", "ptrace", "clone3"), policy)
+    assert allowed(joined.profile) == names
+
+
+def test_each_call_is_accounted_for_with_its_chain() -> None:
+    rows = join(
+        PROFILE, {"read", "uname"}, scan("read", "write", "ptrace", "clone3"), Policy.PLAUSIBLE
+    ).rows
+    assert {row.name: row.verdict for row in rows} == {
+        "read": Verdict.RECORDED,
+        "uname": Verdict.ELSEWHERE,
+        "write": Verdict.PLAUSIBLE,
+        "ptrace": Verdict.DANGEROUS,
+        "clone3": Verdict.NARROWED,
+    }
+    assert {row.name: row.chain for row in rows}["write"] == ("entry", "libc.so.6:write")
+
+
+def test_a_refusal_stays() -> None:
+    joined = join(PROFILE, (), scan("clone3"), Policy.STATIC)
+    assert joined.profile == PROFILE
+
+
+def test_an_open_scan_is_never_passed_over() -> None:
+    place = Open("/bin/p", "p:f", 4096, "its number is not a constant")
+    joined = join(PROFILE, ("read",), scan("read", open=(place,)), Policy.STATIC)
+    assert any("open" in each for each in joined.warnings)
+
+
+def test_what_check_warns_of_is_not_added_unseen() -> None:
+    static = scan("read", "unshare", "setns", "mount", "bpf")
+    joined = join(PROFILE, ("read",), static, Policy.PLAUSIBLE)
+    assert allowed(joined.profile) == {"read", "uname"}

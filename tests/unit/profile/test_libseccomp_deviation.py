@@ -1,0 +1,118 @@
+"""Programs that do not say what the rules say: each is found, with a call that shows it."""
+
+import json
+import struct
+from dataclasses import replace
+
+import pytest
+
+from seclatch.filter.evaluate_calls import Evaluator
+from seclatch.model.action import Action, Kind, Operator
+from seclatch.model.arch import Arch
+from seclatch.model.filter import Filter
+from seclatch.model.finding import Finding
+from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.seccomp_data import Call
+from seclatch.profile.check_profile import check
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Host
+from seclatch.profile.export.formats import write
+from seclatch.profile.meaning import libseccomp_deviation
+from seclatch.profile.meaning.libseccomp_deviation import deviations
+from seclatch.profile.parse.load_profile import parse_document
+
+ALLOW, DENY = Action(Kind.ALLOW), Action(Kind.ERRNO, 1)
+HIGH = 7 << 32 | 9
+OTHER = {Operator.GT: Operator.GE, Operator.LE: Operator.LT, Operator.MASKED_EQ: Operator.EQ}
+
+
+def profile(*args: Arg, arch: Arch = Arch.X86_64) -> Profile:
+    rules = tuple(Rule(("ioctl",), "SCMP_ACT_ALLOW", args=(arg,)) for arg in args)
+    return Profile("SCMP_ACT_ERRNO", rules, (arch,))
+
+
+def program(of: Profile, native: Arch = Arch.X86_64) -> Filter:
+    code = compile_profile(of, runtime=Runtime.LIBSECCOMP, native=native).code
+    return Filter.from_bytes(code, "little" if native.little else "big")
+
+
+NATIVE = [Arch.X86_64, Arch.AARCH64, Arch.S390X, Arch.PPC, Arch.ARM, Arch.MIPS64]
+
+
+@pytest.mark.parametrize("operator", Operator)
+@pytest.mark.parametrize("native", NATIVE, ids=lambda arch: arch.title)
+def test_one_comparison(operator: Operator, native: Arch) -> None:
+    """Of either width and byte order; the last bit of the value decides."""
+    value = HIGH if native.bits == 64 else 9
+    arg = Arg(1, operator, value, 8 if operator is Operator.MASKED_EQ else 0)
+    meant = profile(arg, arch=native)
+    assert not list(deviations(meant, native, program(meant, native)))
+    other = profile(
+        replace(arg, operator=OTHER.get(operator, operator), value=value - 1), arch=native
+    )
+    found = list(deviations(other, native, program(meant, native)))
+    assert len(found) == 1
+    call, args, said, made = found[0]
+    assert (call.arch, call.name) == (native, "ioctl") and {said, made} == {ALLOW, DENY}
+    answer = Evaluator(program(meant, native)).value(Call(native.audit, call.number, args))
+    assert answer == made.ret
+    assert (
+        Evaluator(program(other, native)).value(Call(native.audit, call.number, args)) == said.ret
+    )
+
+
+def test_each_abi_has_its_own() -> None:
+    """Arguments of 32-bit ABIs have no upper half: what differs there only, differs on x86-64."""
+    both = replace(profile(Arg(1, Operator.EQ, HIGH)), architectures=(Arch.X86_64, Arch.X86))
+    low = replace(both, rules=profile(Arg(1, Operator.EQ, 9)).rules)
+    (found,) = deviations(low, Arch.X86_64, program(both))
+    assert found.call.arch is Arch.X86_64
+    found32 = deviations(replace(low, rules=()), Arch.X86_64, program(both))
+    assert not list(found32)  # of calls without conditions nothing is asked
+
+
+def test_what_is_computed_otherwise_is_tried_at_its_edges() -> None:
+    """A shift: no rule is made so, and no set of words says it."""
+    shifted = [(0x20, 0, 0, 16), (0x74, 0, 0, 4), (0x54, 0, 0, 15), (0x15, 0, 1, 1)]
+    lines = [*shifted, (6, 0, 0, ALLOW.ret), (6, 0, 0, DENY.ret)]
+    made = Filter.from_bytes(b"".join(struct.pack("<HBBI", *line) for line in lines))
+    meant = profile(Arg(0, Operator.MASKED_EQ, 0xF0, 0x10))
+    assert not list(deviations(meant, Arch.X86_64, made))
+    other = profile(Arg(0, Operator.MASKED_EQ, 0xF0, 0x20))
+    assert list(deviations(other, Arch.X86_64, made))
+
+
+def test_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libseccomp_deviation, "MAX_STEPS", 0)
+    monkeypatch.setattr(libseccomp_deviation, "MAX_CALLS", 0)
+    meant = profile(*(Arg(0, Operator.EQ, value) for value in range(50)))
+    assert not list(deviations(profile(Arg(0, Operator.EQ, 99)), Arch.X86_64, program(meant)))
+
+
+def test_a_branch_that_two_abis_share_is_found() -> None:
+    """libseccomp up to 2.6.1 at least: x86's test of arg0 is also x86-64's, which has arg1 in the
+    accumulator there. Equality does not save from it; serving one ABI does."""
+    rules = (
+        Rule(
+            ("mkdirat",),
+            "SCMP_ACT_ALLOW",
+            args=(Arg(0, Operator.EQ, 0xFFFFFFFF), Arg(1, Operator.EQ, 8)),
+        ),
+        Rule(("mkdirat",), "SCMP_ACT_LOG", args=(Arg(0, Operator.EQ, 3),)),
+        Rule(("mkdirat",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.EQ, (1 << 32) + 5),)),
+    )
+    shared = Profile("SCMP_ACT_ERRNO", rules, (Arch.X86_64, Arch.X86))
+    call = Call(Arch.X86_64.audit, 258, (0xFFFFFFFF, 3, 0, 0, 0, 0))
+    if Evaluator(program(shared)).value(call) == DENY.ret:
+        pytest.skip("this libseccomp has no such fault")
+    (found,) = deviations(shared, Arch.X86_64, program(shared))
+    assert (found.call.arch, found.call.name, found.said) == (Arch.X86_64, "mkdirat", DENY)
+    document = json.loads(write(shared, "docker").text)
+    told = [each.code for each in _check(document)]
+    assert "miscompiled" in told
+    document["architectures"] = ["SCMP_ARCH_X86_64"]
+    assert "miscompiled" not in [each.code for each in _check(document)]
+
+
+def _check(document: object) -> list[Finding]:
+    return check(parse_document(json.dumps(document), "x"), Host(Arch.X86_64, kernel=(6, 12)))

@@ -1,0 +1,170 @@
+"""Porting: names, arguments and what an architecture's own programs need."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seclatch.filter.simulate import simulate
+from seclatch.model.action import Operator
+from seclatch.model.arch import Arch
+from seclatch.model.filter import Filter
+from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.seccomp_data import Call
+from seclatch.model.syscall import table
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.compile.resolve_profile import Host, narrow
+from seclatch.profile.generate.port_profile import TARGETS, combine, port
+from seclatch.profile.parse.load_profile import parse
+
+X86, ARM = Arch.X86_64, Arch.AARCH64
+ALLOW, ERRNO = "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"
+
+
+def allowing(*names: str, args: tuple[Arg, ...] = (), arches: tuple[Arch, ...] = ()) -> Profile:
+    return Profile(ERRNO, (Rule(names, ALLOW, args=args),), arches)
+
+
+def names(profile: Profile) -> set[str]:
+    return {name for rule in profile.rules for name in rule.names}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("open", "openat"),
+        ("stat", "newfstatat"),
+        ("fork", "clone"),
+        ("vfork", "clone"),
+        ("dup2", "dup3"),
+        ("poll", "ppoll"),
+        ("epoll_wait", "epoll_pwait"),
+        ("access", "faccessat"),
+        ("readlink", "readlinkat"),
+        ("pipe", "pipe2"),
+        ("select", "pselect6"),
+    ],
+)
+def test_what_libraries_use_there(old: str, new: str) -> None:
+    ported = port(allowing(old), X86, ARM)
+    assert names(ported.profile) == {new, "uname"}
+    assert next((each.kind, each.name, each.by) for each in ported.changes) == (
+        "replaced",
+        old,
+        (new,),
+    )
+    back = port(allowing(new), ARM, X86)
+    assert {old, new, "arch_prctl"} <= names(back.profile)
+
+
+def test_every_call_of_x86_has_an_answer() -> None:
+    """Nothing vanishes silently: what arm64 lacks is replaced or named as dropped."""
+    every = tuple(table(X86).numbers)
+    ported = port(allowing(*every), X86, ARM)
+    assert all(table(ARM).has(name) for name in names(ported.profile))
+    told = {each.name for each in ported.changes}
+    assert {name for name in every if not table(ARM).has(name)} <= told
+    dropped = {each.name for each in ported.changes if each.kind == "dropped"}
+    assert {"iopl", "arch_prctl", "modify_ldt"} <= dropped
+    assert not dropped & {"open", "mkdir", "alarm", "time", "creat"}
+
+
+def test_a_condition_moves_with_its_argument() -> None:
+    flags = Arg(1, Operator.MASKED_EQ, 3, 0)
+    (rule, _), (change, *_) = (
+        (done := port(allowing("open", args=(flags,)), X86, ARM)).profile.rules,
+        done.changes,
+    )
+    assert (rule.names, rule.args) == (("openat",), (Arg(2, Operator.MASKED_EQ, 3, 0),))
+    assert "argument 1 is argument 2" in change.why
+
+
+def test_rules_split_where_conditions_move_differently() -> None:
+    first = Arg(0, Operator.EQ, 1)
+    ported = port(allowing("getdents", "open", "read", args=(first,)), X86, ARM).profile.rules
+    assert [(rule.names, rule.args[0].index) for rule in ported[:2]] == [
+        (("getdents64", "read"), 0),
+        (("openat",), 1),
+    ]
+
+
+def test_a_condition_without_a_place_is_left_out_and_told() -> None:
+    """poll's timeout is a number, ppoll's a pointer: nothing may be compared with the number."""
+    ported = port(allowing("poll", args=(Arg(2, Operator.EQ, 0),)), X86, ARM)
+    assert "ppoll" not in names(ported.profile)
+    assert [each.kind for each in ported.changes if each.name == "poll"] == ["left-out"]
+
+
+def test_clone_s_last_arguments_change_places() -> None:
+    ported = port(allowing("clone", args=(Arg(4, Operator.EQ, 0),)), X86, ARM)
+    assert ported.profile.rules[0].args == (Arg(3, Operator.EQ, 0),)
+    assert ported.changes[0].kind == "moved"
+
+
+def test_denials_are_carried_over_too() -> None:
+    denying = Profile(ALLOW, (Rule(("mkdir",), ERRNO), Rule(("socket",), ERRNO)))
+    assert names(port(denying, X86, ARM).profile) == {"mkdirat", "socket"}
+    back = Profile(ALLOW, (Rule(("mkdirat",), ERRNO),))
+    assert names(port(back, ARM, X86).profile) == {"mkdir", "mkdirat"}
+
+
+def test_32_bit_programs_stay_if_they_were_in() -> None:
+    both = allowing("open", arches=(X86, Arch.X86, Arch.X32))
+    ported = port(both, X86, ARM).profile
+    assert ported.architectures == (ARM, Arch.ARM)
+    assert {"open", "openat"} <= names(ported)
+    assert port(allowing("open", arches=(X86,)), X86, ARM).profile.architectures == (ARM,)
+
+
+def test_what_is_conditional_is_refused() -> None:
+    text = {"defaultAction": ERRNO, "archMap": [{"architecture": "SCMP_ARCH_X86_64"}]}
+    with pytest.raises(ValueError, match="resolve"):
+        port(parse(json.dumps(text), "x"), X86, ARM)
+
+
+def test_one_profile_for_both() -> None:
+    both = combine(allowing("open", "read", arches=(X86,)), X86, ARM).profile
+    arm, x86 = (narrow(both, Host(arch)) for arch in (ARM, X86))
+    assert "openat" in names(arm)
+    assert names(x86) == {"open", "read"}
+    assert (arm.architectures, x86.architectures) == ((ARM,), (X86,))
+
+
+numbers = st.sampled_from([0, 1, 3, 0x241, 0xFFFFFFFF])
+operators = st.sampled_from(list(Operator))
+flags_ = st.builds(Arg, st.integers(0, 2), operators, numbers, numbers)
+
+
+@given(flags_, st.tuples(numbers, numbers, numbers))
+def test_open_and_openat_get_the_same_verdict(arg: Arg, values: tuple[int, int, int]) -> None:
+    """Compiled and simulated: any condition on open means the same of openat there."""
+    before, after = allowing("open", args=(arg,)), port(allowing("open", args=(arg,)), X86, ARM)
+    x86, arm = (
+        Filter.from_bytes(compile_profile(profile, runtime=Runtime.CRUN, native=arch).code)
+        for profile, arch in ((before, X86), (after.profile, ARM))
+    )
+    opened = Call(X86.audit, table(X86).numbers["open"], values)
+    there = Call(ARM.audit, table(ARM).numbers["openat"], (0xFFFFFF9C, *values))
+    assert simulate(x86, opened).action == simulate(arm, there).action
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_porting_to_and_fro_loses_nothing(target: Arch) -> None:
+    every = tuple(name for name in table(target).numbers)
+    source = ARM if target is not ARM else X86
+    there = port(allowing(*every), target, source).profile
+    back = names(port(there, source, target).profile)
+    dropped = {
+        each.name
+        for each in port(allowing(*every), target, source).changes
+        if each.kind == "dropped"
+    }
+    assert set(every) - dropped <= back | {"creat"}
+
+
+@pytest.mark.parametrize(("call", "added"), [("mmap", {"munmap", "uname"}), ("read", {"uname"})])
+def test_the_loader_s_munmap_on_arm64(call: str, added: set[str]) -> None:
+    assert names(port(allowing(call), X86, ARM).profile) == {call} | added

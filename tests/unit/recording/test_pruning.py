@@ -1,0 +1,106 @@
+"""What daemons did for others, and what is over of it, is let go of."""
+
+from __future__ import annotations
+
+import pytest
+
+from seclatch.recording.attribution import pruning
+from seclatch.recording.attribution.attribution import find_kept
+from seclatch.recording.attribution.pruning import Pruner, find_foreign
+from seclatch.recording.trace.trace import UNIT, FirstDenial, Suspension, Trace
+from tests.unit.recording.test_attribution import ID, OTHER, shim
+from tests.unit.recording.traces import Story
+
+LONG_AGO, LATER = 1, 1 << 62
+
+
+def started() -> tuple[Story, set[int], set[int], int]:
+    """A client, its container's processes, another container's, and the daemon (a segment)."""
+    story = Story()
+    client = story.exec(story.root, "docker", "run")
+    daemon = story.found("/bin/dockerd")
+    story.says(client, f"POST /v1.45/containers/{ID}/start HTTP/1.1".encode())
+    return story, shim(story, daemon, ID), shim(story, daemon, OTHER), daemon
+
+
+def end(trace: Trace, *processes: int, time: int = 2) -> None:
+    for number in processes:
+        trace.end(trace.processes[number].segments[0], time, 0)
+        for segment in trace.processes[number].segments:
+            trace.close(segment)
+
+
+def test_what_is_over_and_foreign_is_dropped() -> None:
+    story, ours, foreign, daemon = started()
+    trace = story.trace
+    end(trace, *ours, *foreign)
+    others = trace.processes.keys() - foreign
+    trace.drop(find_foreign(trace, LATER))
+    assert trace.processes.keys() == others
+    assert {each.process for each in trace.segments.values()} == others
+    assert ours <= find_kept(trace)
+    assert trace.segments[daemon].process in find_kept(trace)
+    assert trace.bulk == len(trace.segments)
+
+
+def test_what_lives_stays_with_what_it_comes_from() -> None:
+    story, _, foreign, _ = started()
+    trace = story.trace
+    start, server, runtime = sorted(foreign)
+    end(trace, start, runtime)
+    assert find_foreign(trace, LATER) == [runtime]
+    end(trace, server)
+    assert find_foreign(trace, LATER) == [runtime, server, start]
+
+
+def test_what_has_ended_just_now_stays() -> None:
+    story, _, foreign, _ = started()
+    end(story.trace, *foreign)
+    assert find_foreign(story.trace, LONG_AGO) == []
+
+
+def test_what_is_counted_still_stays() -> None:
+    story, _, foreign, _ = started()
+    for number in foreign:
+        story.trace.end(story.trace.processes[number].segments[0], 2, 0)
+    assert find_foreign(story.trace, LATER) == []
+
+
+def test_who_begins_late_belongs_to_what_was_dropped() -> None:
+    story, _, foreign, _ = started()
+    trace = story.trace
+    last = max(trace.segments)
+    end(trace, *foreign)
+    trace.drop(find_foreign(trace, LATER))
+    late = story.exec(story.fork(last), "late")
+    assert late in trace.dropped
+    assert late not in trace.segments
+    begun = trace.begun
+    assert trace.segments[story.fork(story.root)].process == begun
+
+
+def test_its_weight_goes_with_it() -> None:
+    story, _, foreign, _ = started()
+    trace = story.trace
+    segment = max(trace.segments)
+    before = trace.bulk
+    trace.segments[segment].calls.update({(False, number): 1 for number in range(2 * UNIT)})
+    trace.denials.append(FirstDenial(3, segment, 1, (False, 1), 1))
+    trace.suspensions.append(Suspension(3, segment, 1, lifted=True))
+    trace.bulk += 2
+    end(trace, *foreign)
+    assert trace.bulk == before + 4
+    trace.drop(find_foreign(trace, LATER))
+    assert trace.bulk == len(trace.segments)
+    assert trace.denials == trace.suspensions == []
+
+
+def test_nothing_is_looked_for_where_there_is_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    story, _, foreign, _ = started()
+    end(story.trace, *foreign)
+    pruner = Pruner()
+    pruner.look(story.trace)
+    assert foreign <= story.trace.processes.keys()
+    monkeypatch.setattr(pruning, "_MANY", 1)
+    pruner.look(story.trace)
+    assert not foreign & story.trace.processes.keys()

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seclatch.errors import InputError, SeclatchError
+from seclatch.model.recording import Host, Recording
+from seclatch.recording.files import recording_file
+from tests.unit.recordings import calls, recording, recordings
+
+SCHEMA = json.loads(recording_file.published_schema())
+
+
+def test_the_published_schema_is_that_of_the_types() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert recording_file.make_schema() == SCHEMA
+
+
+@settings(deadline=None)  # files are synced: a busy disk takes its time
+@given(made=recordings())
+def test_what_is_written_is_read_and_fits_the_schema(
+    tmp_path_factory: pytest.TempPathFactory, made: Recording
+) -> None:
+    folder = tmp_path_factory.mktemp("store")
+    for name in ("a.json", "a.json.gz"):
+        recording_file.write(folder / name, made)
+        assert recording_file.read(folder / name) == made
+    assert sorted(each.name for each in folder.iterdir()) == ["a.json", "a.json.gz"]
+    jsonschema.validate(json.loads((folder / "a.json").read_text()), SCHEMA)
+
+
+def test_a_file_without_end() -> None:
+    with pytest.raises(InputError, match="not a recording"):
+        recording_file.read(Path("/dev/zero"))
+
+
+def test_times_that_no_clock_has(tmp_path: Path) -> None:
+    recording_file.write(tmp_path / "x.json", recording([], duration=1e300))
+    with pytest.raises(InputError, match="no clock"):
+        recording_file.read(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not a recording"),
+        (b"{", "not a recording"),
+        (b"[]", "Expected `object`"),
+        (b"\xff", "not a recording"),
+        (b'{"schema": 2}', "version 2"),
+        (b'{"defaultAction": "SCMP_ACT_ERRNO"}', "not a recording: .*`schema`"),
+        (b'{"schema": "seclatch.x/1"}', "not a recording: Expected `int`"),
+        (b'{"schema": 1, "kind": "scan"}', "not a recording, but a scan"),
+        (b'{"schema": 1}', "missing required field"),
+        (b'{"x": ' + b"[" * 100000, "not a recording"),
+        (gzip.compress(b'{"schema": 1}')[:-9], "cut off"),
+        (b"\x1f\x8bxxxxxxxxxxxxx", "gzip"),
+    ],
+)
+def test_what_is_no_recording_is_an_error_that_names_the_file(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words) as error:
+        recording_file.read(path)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b'{"defaultAction": "x"}', b'{"schema": 1, "kind": "scan"}'])
+def test_who_gives_another_file_is_told_which_is_wanted(content: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        recording_file.decode("x.json", content)
+    assert "`seclatch record -o FILE`" in caught.value.remedy
+
+
+def test_a_wrong_place_is_named(tmp_path: Path) -> None:
+    recording_file.write(tmp_path / "a.json", recording(calls("program", "read")))
+    document = json.loads((tmp_path / "a.json").read_text())
+    document["calls"][0]["count"] = "many"
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(InputError) as error:
+        recording_file.read(tmp_path / "a.json")
+    assert error.value.place == "$.calls[0].count"
+
+
+def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording_file, "MAX_SIZE", 1 << 16)
+    path = tmp_path / "x.json.gz"
+    path.write_bytes(gzip.compress(bytes(1 << 20)))
+    with pytest.raises(InputError, match="larger"):
+        recording_file.read(path)
+
+
+@given(content=st.binary(max_size=50))
+def test_garbage_is_an_input_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("garbage") / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        recording_file.read(path)
+
+
+def test_what_was_there_stays_when_writing_fails(tmp_path: Path) -> None:
+    target = tmp_path / "a.json"
+    target.mkdir()
+    with pytest.raises(SeclatchError, match=r"a\.json"):
+        recording_file.write(target, recording([]))
+    assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
+    with pytest.raises(SeclatchError, match="No such file"):
+        recording_file.write(tmp_path / "nowhere" / "a.json", recording([]))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"entries": calls("\x1b[31m", "read")}, "there is no stage"),
+        ({"hosts": [Host(kernel="6.12", arch="pdp11")]}, "unknown architecture 'pdp11'"),
+    ],
+)
+def test_what_types_do_not_say(change: dict[str, Any], said: str) -> None:
+    content = recording_file.encode(Path("a.json"), recording(**({"entries": []} | change)))
+    with pytest.raises(InputError, match=said):
+        recording_file.decode("a.json", content)
+
+
+def test_capabilities_are_hexadecimal() -> None:
+    content = msgspec.json.encode(recording([]))
+    mask = dict.fromkeys(["inheritable", "permitted", "effective", "bounding", "ambient"], "xyz")
+    whole = json.loads(content)
+    whole["contexts"] = [{"uid": 0, "gid": 0, "euid": 0, "egid": 0, "capabilities": mask}]
+    with pytest.raises(InputError, match=r"contexts\[0\].capabilities"):
+        recording_file.decode("a.json", json.dumps(whole).encode())

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from seclatch.model.stage import Stage
+from seclatch.recording.files import recorder_cache
+from seclatch.recording.trace.software_versions import ask_versions
+
+
+@pytest.fixture
+def runc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A program of a known name that says a version, in a folder that nobody else can write to."""
+    monkeypatch.setattr(recorder_cache, "_folder", lambda: tmp_path / "cache")
+    home = Path("/var/lib") if os.geteuid() == 0 else Path.home()
+    program = home / f"seclatch-test-{os.getpid()}" / "runc"
+    program.parent.mkdir(mode=0o755)
+    program.write_text(
+        f"#!/bin/sh\necho asked >> {tmp_path}/asked\necho runc version 7\necho more\n"
+    )
+    program.chmod(0o755)
+    yield program
+    program.unlink(missing_ok=True)
+    program.parent.rmdir()
+
+
+def test_a_runtime_is_asked_once(runc: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        [found] = ask_versions([(Stage.RUNTIME, str(runc))] * 2)
+        assert (found.stage, found.name, found.version) == ("runtime", "runc", "runc version 7")
+    assert (tmp_path / "asked").read_text() == "asked\n"
+
+
+def test_what_others_could_have_put_there_is_not_run(runc: Path, tmp_path: Path) -> None:
+    for change in (lambda: runc.chmod(0o777), lambda: runc.parent.chmod(0o777)):
+        change()
+        [found] = ask_versions([(Stage.RUNTIME, str(runc))])
+        assert found.version == ""
+        runc.chmod(0o755)
+    assert not (tmp_path / "asked").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "name"), [(Stage.PROGRAM, "runc"), (Stage.INIT, "runc"), (Stage.RUNTIME, "my-shell")]
+)
+def test_other_programs_are_not_asked(runc: Path, stage: Stage, name: str) -> None:
+    assert ask_versions([(stage, str(runc.with_name(name)))]) == []
+
+
+def test_a_runtime_that_is_gone_has_no_version(runc: Path) -> None:
+    runc.unlink()
+    [found] = ask_versions([(Stage.RUNTIME, str(runc))])
+    assert found.version == ""

@@ -1,0 +1,138 @@
+"""The directory of annotated recordings: slots, names and limits, with real processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seclatch.model.recorder_limits import Limits
+from seclatch.recording.annotated.annotation import Wish
+from seclatch.recording.annotated.spool import Depot, LimitError
+
+WISH = Wish("web", "3f4c8a")
+CLAIM = """
+import sys
+from seclatch.model.recorder_limits import Limits
+from seclatch.recording.annotated.annotation import Wish
+from seclatch.recording.annotated.spool import Depot, LimitError
+depot = Depot(Limits(directory=sys.argv[1], recordings=int(sys.argv[2]), at_once=16))
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    slot, path = depot.claim(Wish("web", "3f4c8a"))
+    print(path.name, flush=True)
+except LimitError as error:
+    print("refused", error, flush=True)
+sys.stdin.read()
+"""
+
+
+def claimants(folder: Path, limit: int, number: int) -> list[subprocess.Popen[str]]:
+    words = [sys.executable, "-c", CLAIM, str(folder), str(limit)]
+    started = [
+        subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(number)
+    ]
+    assert [said(each) for each in started] == ["ready"] * number
+    return started
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().rstrip()
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def end(processes: list[subprocess.Popen[str]]) -> None:
+    for each in processes:
+        each.kill()
+        each.communicate()
+
+
+def test_many_at_once_keep_the_limit_and_have_names_of_their_own(tmp_path: Path) -> None:
+    for limit in (1, 3):
+        started = claimants(tmp_path, limit, 8)
+        for each in started:
+            go(each)
+        answers = [said(each) for each in started]
+        names = {answer for answer in answers if not answer.startswith("refused")}
+        assert len(names) == limit
+        assert sum("recordings already" in answer for answer in answers) == 8 - limit
+        assert len(Depot(Limits(directory=str(tmp_path))).running()) == limit
+        end(started)
+
+
+def test_who_is_dead_takes_no_place_and_no_file_is_there_before_a_recording(
+    tmp_path: Path,
+) -> None:
+    [first] = claimants(tmp_path, 1, 1)
+    go(first)
+    assert said(first).startswith("web-3f4c8a-")
+    depot = Depot(Limits(directory=str(tmp_path), recordings=1))
+    assert [each.pid for each in depot.running()] == [first.pid]
+    assert depot.recordings() == []
+    with pytest.raises(LimitError):
+        depot.claim(WISH)
+    end([first])
+    assert depot.running() == []
+    slot, path = depot.claim(WISH)
+    path.write_text("{}")
+    os.close(slot)
+    with pytest.raises(LimitError):
+        depot.claim(WISH)
+
+
+LOOK = """
+import sys
+from seclatch.model.recorder_limits import Limits
+from seclatch.recording.annotated.spool import Depot
+depot = Depot(Limits(directory=sys.argv[1]))
+print("ready", flush=True)
+while True:
+    depot.running()
+"""
+
+
+def test_who_looks_is_in_nobody_s_way(tmp_path: Path) -> None:
+    depot = Depot(Limits(directory=str(tmp_path), at_once=1))
+    words = [sys.executable, "-c", LOOK, str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert said(process) == "ready"
+            for _ in range(2000):
+                os.close(depot.claim(WISH)[0])
+        finally:
+            process.kill()
+
+
+def test_who_keeps_the_directory_locked_keeps_nobody_waiting_for_ever(tmp_path: Path) -> None:
+    script = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], 0), 2); print(); input()"
+    words = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert said(process) == ""
+        with pytest.raises(LimitError, match="locked for a second"):
+            Depot(Limits(directory=str(tmp_path))).claim(WISH)
+        process.kill()
+
+
+def test_room_is_counted_while_recordings_are_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depot = Depot(Limits(directory=str(tmp_path), size=10))
+    gone, there = tmp_path / "a.recording.json.gz", tmp_path / "b.recording.json.gz"
+    there.write_bytes(bytes(6))
+    monkeypatch.setattr(Depot, "recordings", lambda _: [gone, there])
+    depot.require_room(tmp_path / "c.recording.json.gz", 4)
+    with pytest.raises(LimitError, match="11 bytes"):
+        depot.require_room(tmp_path / "c.recording.json.gz", 5)

@@ -1,0 +1,84 @@
+"""The table and the tree of processes."""
+
+from __future__ import annotations
+
+from seclatch.model.process import Cause, Container, Layer, Origin, Process, Thread
+from seclatch.model.stage import Stage
+from seclatch.process.process_selection import Selection, choose
+from seclatch.report.process_table import document, list_flat, list_tree, show
+
+HOSTILE = "\x1b[31mred\n9  program"
+
+
+def process(pid: int, parent: int, *layers: Layer, **more: object) -> Process:
+    bound = 2 if layers else 0
+    main = Thread(pid, str(more.pop("comm", "sh")), bound, len(layers), False, layers)
+    return Process(pid, parent, 0, "S", ("/bin/sh", "-c", HOSTILE), main, **more)  # type: ignore[arg-type]
+
+
+LAYER = Layer("0badcafe", 7, Origin(Cause.RUNTIME), "docker-default")
+WEB = Container("a" * 64, "web", f"nginx{HOSTILE}")
+EVERYBODY = [
+    process(1, 0),
+    process(2, 1, stage=Stage.SHIM),
+    process(3, 2, LAYER, stage=Stage.PROGRAM, container=WEB, comm="\x1b]0;t\a"),
+    process(4, 3, LAYER, LAYER, container=WEB),
+    process(9, 1),
+]
+
+
+def test_a_tree_has_the_ancestors_of_what_was_asked_for() -> None:
+    chosen = choose(EVERYBODY, Selection(containers=("web",)))
+    lines = list_tree(EVERYBODY, chosen)
+    assert [(line.process.pid, line.above, line.context) for line in lines] == [
+        (1, "", True),
+        (2, "└─ ", True),
+        (3, "   └─ ", False),
+        (4, "      └─ ", False),
+    ]
+    processes = document(lines, [])["processes"]
+    assert isinstance(processes, list)
+    assert [each["pid"] for each in processes] == [3, 4]
+
+
+def test_a_row_says_it_all() -> None:
+    text = list(show(list_flat([EVERYBODY[3]])))[1]
+    cells = [cell for cell in text.split("  ") if cell]
+    assert [cell.strip() for cell in cells[:5]] == ["4", "-", "2", "2", "no"]
+    assert "0badcafe docker-default x2" in text and "its runtime x2" in text
+    assert "web (nginx" in text
+
+
+def test_nothing_of_a_process_reaches_the_terminal_as_it_is() -> None:
+    lines = list(show(list_tree(EVERYBODY, EVERYBODY)))
+    assert len(lines) == 1 + len(EVERYBODY)
+    assert all(line.isprintable() for line in lines)
+
+
+def test_lines_are_cut_to_the_width() -> None:
+    lines = list(show(list_flat(EVERYBODY), 60))
+    assert all(len(line) <= 60 for line in lines) and lines[-1].endswith("…")
+
+
+def test_a_very_long_chain() -> None:
+    chain = [process(n, n - 1) for n in range(1, 5000)]
+    lines = list_tree(chain, chain)
+    assert len(lines) == 4999 and len(lines[-1].above) < 300
+
+
+def test_a_circle_of_parents_is_still_shown_once_or_not_at_all() -> None:
+    circle = [process(5, 6), process(6, 5), process(7, 0)]
+    pids = [line.process.pid for line in list_tree(circle, circle)]
+    assert sorted(pids) == [5, 6, 7]
+
+
+def test_selection() -> None:
+    def pids(**wanted: object) -> list[int]:
+        return [each.pid for each in choose(EVERYBODY, Selection(**wanted))]  # type: ignore[arg-type]
+
+    assert pids() == [1, 2, 3, 4, 9]
+    assert pids(filtered=True) == [3, 4]
+    assert pids(pids=(9, 4)) == [4, 9]
+    assert pids(containers=("aaa",)) == [3, 4] and pids(containers=("aa",)) == []
+    assert pids(names=("s?",)) == [1, 2, 3, 4, 9] and pids(names=("bash",)) == []
+    assert pids(filtered=True, pids=(9,)) == []

@@ -1,0 +1,34 @@
+"""--volume SRC:DST[:ro]."""
+
+import pytest
+
+from seclatch.errors import InputError
+from seclatch.runtime.bind_volume import Volume, parse
+
+
+def test_forms(tmp_path, monkeypatch):
+    (tmp_path / "d").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert parse(f"{tmp_path}/d:/x") == Volume(f"{tmp_path}/d", "/x", False)
+    assert parse("d:/x/../y/:ro") == Volume(f"{tmp_path}/d", "/y", True)
+    assert parse(".:/x:rw") == Volume(str(tmp_path), "/x", False)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "SRC:DST"),
+        ("/tmp", "SRC:DST"),
+        (":/x", "SRC:DST"),
+        ("/tmp:", "absolute"),
+        ("/tmp:x", "absolute"),
+        ("/tmp:/", "below /"),
+        ("/tmp:/a/..", "below /"),
+        ("/tmp:/x:z", "'z'"),
+        ("/tmp:/x:ro:rw", "'ro:rw'"),
+        ("/nonexistent:/x", "does not exist"),
+    ],
+)
+def test_refused(text, problem):
+    with pytest.raises(InputError, match=problem):
+        parse(text)

@@ -1,0 +1,63 @@
+"""The container's capabilities from --cap-add and --cap-drop."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seclatch.errors import InputError
+from seclatch.runtime.capability_set import CAPABILITIES, DEFAULT, from_mask, granted, parse
+
+ALL = frozenset(CAPABILITIES)
+
+
+def test_numbers_are_the_kernels():
+    assert CAPABILITIES.index("CAP_SYS_ADMIN") == 21
+    assert CAPABILITIES.index("CAP_CHECKPOINT_RESTORE") == 40
+    last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
+    assert last <= len(CAPABILITIES) - 1, "the kernel has capabilities without a name here"
+
+
+def test_default_is_dockers_fourteen():
+    assert set(granted((), (), ALL)) == DEFAULT
+    assert len(DEFAULT) == 14
+
+
+@pytest.mark.parametrize("spelling", ["NET_ADMIN", "cap_net_admin", "Net_Admin"])
+def test_spellings(spelling):
+    assert parse("--cap-add", spelling) == {"CAP_NET_ADMIN"}
+
+
+@pytest.mark.parametrize("bad", ["", "CAP_", "NET", "CAP_CAP_KILL", "KILL\n"])
+def test_unknown(bad):
+    with pytest.raises(InputError, match="--cap-drop"):
+        granted((), (bad,), ALL)
+
+
+def test_all():
+    assert granted(("ALL",), (), ALL) == CAPABILITIES
+    assert granted(("all",), ("SYS_ADMIN",), ALL) == tuple(
+        name for name in CAPABILITIES if name != "CAP_SYS_ADMIN"
+    )
+    assert granted((), ("ALL",), ALL) == ()
+    assert granted(("KILL",), ("ALL",), ALL) == ("CAP_KILL",)
+
+
+def test_all_means_what_can_be_handed_on_but_a_name_stays():
+    available = frozenset({"CAP_KILL"})
+    assert set(granted(("ALL",), ("ALL",), available)) == available
+    assert "CAP_SYS_ADMIN" in granted(("SYS_ADMIN",), (), available)
+
+
+@given(st.sets(st.sampled_from(CAPABILITIES)))
+def test_mask_round_trip(names):
+    assert from_mask(sum(1 << CAPABILITIES.index(name) for name in names)) == names
+
+
+@given(st.lists(st.sampled_from(CAPABILITIES)), st.lists(st.sampled_from(CAPABILITIES)))
+def test_named_drops_are_never_granted(add, drop):
+    result = granted(add, drop, ALL)
+    assert not set(drop) & set(result)
+    assert (set(add) | DEFAULT) - set(drop) == set(result)
+    assert list(result) == sorted(result, key=CAPABILITIES.index)

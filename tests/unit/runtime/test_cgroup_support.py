@@ -1,0 +1,51 @@
+"""What to do about each kind of host; the live tests run containers on them."""
+
+import os
+
+import pytest
+
+from seclatch.runtime.cgroup_support import choose
+
+HOSTS = {
+    "unified": ["cgroup.controllers"],
+    "hybrid": ["devices/", "memory/", "unified/", "unified/cgroup.controllers"],
+    "legacy": ["devices/", "memory/"],
+    "none": [],
+}
+
+
+@pytest.fixture
+def host(tmp_path):
+    def make(kind):
+        for name in HOSTS[kind]:
+            path = tmp_path / name
+            path.mkdir() if name.endswith("/") else path.write_text("")
+        return tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("runtime", "kind", "unified", "remount"),
+    [
+        ("runc", "unified", True, False),
+        ("crun", "unified", True, False),
+        ("runc", "hybrid", False, False),
+        ("crun", "hybrid", True, True),
+        ("runc", "legacy", False, False),
+        ("crun", "legacy", True, True),
+        ("runc", "none", True, True),
+        ("crun", "none", True, True),
+    ],
+)
+def test_choice(host, runtime, kind, unified, remount):
+    chosen = choose(runtime, host(kind))
+    assert (chosen.unified, chosen.remount) == (unified, remount)
+    assert chosen.device_control
+    assert chosen.arguments == ()
+
+
+@pytest.mark.parametrize("kind", ["unified", "hybrid"])
+def test_read_only(host, monkeypatch, kind):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anything but EROFS
+    assert choose("runc", host(kind)).remount

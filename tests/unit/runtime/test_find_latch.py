@@ -1,0 +1,49 @@
+"""Where the latch is looked for."""
+
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from seclatch.errors import SeclatchError
+from seclatch.runtime.find_latch import find_latch, read_latch
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    made = {}
+    for place in ("scripts", "path"):
+        made[place] = tmp_path / place
+        made[place].mkdir()
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(made["scripts"]))
+    monkeypatch.setenv("PATH", str(made["path"]))
+    return made
+
+
+def install(directory: Path) -> Path:
+    program = directory / "seclatch-runc"
+    program.write_text("")
+    program.chmod(0o755)
+    return program
+
+
+def test_scripts_first_then_path(places):
+    on_path = install(places["path"])
+    assert find_latch("runc") == on_path
+    install(places["scripts"])
+    assert find_latch("runc") == places["scripts"] / "seclatch-runc"
+
+
+def test_missing(places):
+    with pytest.raises(SeclatchError, match="seclatch-crun") as caught:
+        find_latch("crun")
+    assert "pip install" in caught.value.remedy
+
+
+def test_what_is_no_program_is_not_copied(tmp_path):
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\n")
+    with pytest.raises(SeclatchError, match="not an ELF program"):
+        read_latch(script)
+    with pytest.raises(SeclatchError, match="No such file"):
+        read_latch(tmp_path / "none")

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import msgspec
+import pytest
+
+from seclatch.errors import InputError
+from seclatch.model.scan import Chain, Open, Program, Scan
+from seclatch.scan import scan_document
+
+SCHEMA = json.loads(scan_document.published_schema())
+SCAN = Scan(
+    "image",
+    (
+        Program("/bin/a", "x86_64", "", ("/bin/a",), (Chain("read", 0, ("x", "y\x1b[31m")),)),
+        Program("/b", "aarch64", "", ("/b",), (), (Open("/b", "b:f", 64, "why"),), ("libx.so",)),
+    ),
+)
+
+
+def test_the_published_schema_is_that_of_the_types() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert json.loads(json.dumps(scan_document.make_schema())) == SCHEMA
+
+
+def test_what_is_written_is_read_and_fits_the_schema() -> None:
+    content = scan_document.encode(SCAN)
+    assert scan_document.decode("x", content) == SCAN
+    jsonschema.validate(json.loads(content), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not a scan"),
+        (b"{}", "not a scan: .*`schema`"),
+        (b'{"schema": 1}', "not a scan"),
+        (b'{"schema": 99, "kind": "scan"}', "version 99"),
+        (b'{"schema": 1, "kind": "scan", "source": 3, "programs": []}', "source"),
+        (b"[" * 100_000, "array"),
+    ],
+)
+def test_what_is_no_scan_says_why(content: bytes, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        scan_document.decode("file", content)
+
+
+def test_a_scan_is_whole_only_if_each_program_is() -> None:
+    assert not SCAN.whole and SCAN.programs[0].whole
+    assert msgspec.json.decode(scan_document.encode(SCAN), type=Scan).names == {"read"}

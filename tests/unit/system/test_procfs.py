@@ -1,0 +1,81 @@
+"""/proc's status: what it says, and what nobody can make it say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seclatch.system.procfs import (
+    list_threads,
+    parse_status,
+    read_argv,
+    read_cgroups,
+    read_executable,
+    read_status,
+)
+
+STATUS = b"""Name:\tsh\\nSeccomp:\\t0
+Umask:\t0022
+State:\tS (sleeping)
+Tgid:\t12
+PPid:\t3
+Uid:\t1000\t0\t1000\t1000
+VmSize:\t    100 kB
+Threads:\t2
+CapBnd:\t000001fffeffffff
+NoNewPrivs:\t1
+Seccomp:\t2
+Seccomp_filters:\t3
+"""
+
+
+def test_a_status() -> None:
+    status = parse_status(STATUS)
+    assert (status.comm, status.state, status.parent, status.uid) == (
+        "sh\\nSeccomp:\\t0",
+        "S",
+        3,
+        0,
+    )
+    assert (status.mode, status.filters, status.no_new_privs, status.threads) == (2, 3, True, 2)
+    assert status.capabilities == 0x1FFFEFFFFFF and status.has_memory
+
+
+def test_an_old_kernel_does_not_count_filters() -> None:
+    assert parse_status(STATUS.replace(b"Seccomp_filters:\t3\n", b"")).filters == -1
+
+
+def test_a_kernel_thread_has_no_memory_and_a_zombie_is_none() -> None:
+    assert not parse_status(STATUS.replace(b"VmSize", b"Xxxxxx")).has_memory
+    zombie = STATUS.replace(b"VmSize", b"Xxxxxx").replace(b"S (sleeping)", b"Z (zombie)")
+    assert parse_status(zombie).has_memory
+
+
+@given(st.binary(max_size=300))
+def test_a_name_forges_nothing(name: bytes) -> None:
+    """The kernel escapes newlines in it (fs/proc/array.c, proc_task_name)."""
+    shown = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
+    status = parse_status(STATUS.replace(b"sh\\nSeccomp:\\t0", shown))
+    assert (status.mode, status.parent) == (2, 3)
+
+
+def test_ourselves() -> None:
+    pid = os.getpid()
+    status = read_status(pid)
+    assert status and status.parent == os.getppid() and status.threads >= 1
+    assert pid in list_threads(pid)
+    assert read_argv(pid, "R")[0]
+    assert read_executable(pid) == Path("/proc/self/exe").readlink().name
+    assert all(path.startswith("/") for path in read_cgroups(pid))
+
+
+def test_who_is_gone_is_not_there() -> None:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    pid = process.pid
+    assert read_status(pid) is None
+    assert (list_threads(pid), read_argv(pid, "S"), read_executable(pid)) == ([], (), "")
