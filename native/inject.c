@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "inject.h"
+#include "wait.h"
 
 enum { PEEK = 2, POKE = 5, TO_SYSCALL = 24, INTERRUPT = 0x4207, GET_MASK = 0x420a,
        SET_MASK = 0x420b };
@@ -45,9 +46,8 @@ static int run_to_syscall(struct injection *injection)
 
 		if (err)
 			return err;
-		while (waitpid(injection->pid, &status, __WALL) < 0)
-			if (errno != EINTR)
-				return errno;
+		if (wait_for_one(injection->pid, &status) < 0)
+			return errno;
 		if (!WIFSTOPPED(status))
 			return ESRCH;
 		if (WSTOPSIG(status) == SYSCALL_STOP && !(status >> 16))

@@ -4,8 +4,8 @@
  *             tracer (a grandchild, nobody's business)   ^ leaves here
  *
  * main.c decides what the call is and becomes the real runtime; attach.c puts the tracer on it;
- * trace.c follows until the program's exec; task.c asks /proc about one task; argv.c, bundle.c,
- * runtime.c, record.c, journal.c and refusal.c are what their names say; guard.c keeps the
+ * trace.c follows until the program's exec; wait.c waits for tracees; task.c asks /proc about one task;
+ * argv.c, bundle.c, runtime.c, record.c, journal.c and refusal.c are what their names say; guard.c keeps the
  * container's code out of the runtime's memory.  Where seccomp cannot be suspended, load.c deals
  * with the runtime's load of the filter, by gate.c and inject.c.  No allocation, no threads, no
  * stdio streams.

@@ -121,6 +121,14 @@ static int hold(struct load *load, struct injection *injection)
 	return err ? err : inject_end(injection);
 }
 
+/* A runtime's parent side takes the listener out of the init by pidfd_getfd(2), which needs the rights
+ * of a tracer over it: CAP_SYS_PTRACE, or an init that is not guarded yet.  The init waits for that, and
+ * then closes its own descriptor. */
+static bool must_guard_later(void)
+{
+	return exact.flags & NEW_LISTENER && !task_has_capability(CAPABILITY_PTRACE);
+}
+
 /* The runtime loads the gate by the call that it has made, from memory of its own. */
 static int load_gate(struct load *load, struct injection *injection, const struct at_call *call)
 {
@@ -131,7 +139,8 @@ static int load_gate(struct load *load, struct injection *injection, const struc
 	for (int i = 0; i < ARGUMENTS; i++)
 		args[i] = call->args[i];
 	args[2] = at;
-	if (!err)	/* before the load: the profile may have other plans with prctl(2) */
+	load->unguarded = must_guard_later();
+	if (!err && !load->unguarded)	/* before the load: the profile may deny prctl(2) */
 		err = guard(injection);
 	if (!err)
 		err = inject_call(injection, (long)call->number, args, &result);
@@ -139,6 +148,7 @@ static int load_gate(struct load *load, struct injection *injection, const struc
 		return err;
 	if (result < 0)
 		load->loader = 0;	/* the runtime is told, and knows what to do */
+	load->listener = (int)result;
 	registers_set_result(&injection->registers, result);
 	return inject_end(injection);
 }
@@ -217,6 +227,28 @@ bool load_at_call(struct load *load, pid_t tid)
 			    "has no CAP_SYS_PTRACE over it",
 			    "run the runtime from a rootless engine, or in a user namespace (unshare -r)");
 	return err == ESRCH || !inject_end(&injection);
+}
+
+/* The call is begun anew after the guard: an agent that is asked about close(2) may take its time.  What
+ * comes of the guard is judged at the exec of a hook (guard_against_hook), for here the profile, and its
+ * agent, have a say in prctl(2).  A tracee that cannot be entered any more is dying. */
+void load_guard_at_close(struct load *load, pid_t tid)
+{
+	struct injection injection;
+	struct at_call call = { 0 };
+	unsigned long args[ARGUMENTS];
+
+	if (!inject_ask(tid, &call) || call.op != AT_ENTRY_INTO_CALL || call.arch != NATIVE_ARCH ||
+	    call.number != SYS_close || (int)call.args[0] != load->listener ||
+	    !task_is_thread_of(tid, load->loader))
+		return;
+	load->unguarded = false;
+	for (int i = 0; i < ARGUMENTS; i++)
+		args[i] = call.args[i];
+	if (inject_begin_instead(&injection, tid) || guard(&injection) == ESRCH)
+		return;
+	registers_call(&injection.registers, injection.at, SYS_close, args);
+	inject_end(&injection);
 }
 
 bool load_at_gate(const struct load *load, pid_t tid)

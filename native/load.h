@@ -24,6 +24,8 @@ struct load {
 	pid_t loader;		/* the process that has loaded; 0: none so far */
 	bool held;		/* the filter is still to be loaded, at each exec */
 	unsigned mark;		/* of the gate's own answers */
+	bool unguarded;		/* the init is to be guarded when it closes `listener` */
+	int listener;
 	bool closed;		/* the exact filter has been loaded over the gate */
 	struct refusal problem;	/* why nothing may go on, when one of these fails */
 };
@@ -36,6 +38,8 @@ bool load_keep_share(void);
 /* At the entry into or exit from a system call; from the load on its exit is told, too
  * (PTRACE_O_TRACEEXIT).  False: the container must not start. */
 bool load_at_call(struct load *load, pid_t tid);
+/* The same after a load that has left the init `unguarded`. */
+void load_guard_at_close(struct load *load, pid_t tid);
 /* Is the tracee about to call execve(2)? */
 bool load_sees_exec(pid_t tid);
 /* At a call that a filter answers with SECCOMP_RET_TRACE: opens the gate, or answers ENOSYS. */

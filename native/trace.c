@@ -22,6 +22,7 @@
 #include "guard.h"
 #include "latch.h"
 #include "load.h"
+#include "wait.h"
 
 /* Names of our own: glibc has an enum, musl macros, and old headers lack some. */
 enum { SEIZE = 0x4206, LISTEN = 0x4208, CONT = 7, TO_CALL = 24, DETACH = 17, SETOPTIONS = 0x4200,
@@ -78,7 +79,8 @@ static bool is_of_front(const struct trace *trace, pid_t pid)
 /* On, with a signal or 0; by the gate until the next call where the filter's load may be it. */
 static void go_on(const struct trace *trace, pid_t pid, int signal)
 {
-	bool watch = trace->road == ROAD_GATE && !trace->load.loader && !is_of_front(trace, pid);
+	bool watch = trace->road == ROAD_GATE && (!trace->load.loader || trace->load.unguarded) &&
+		     !is_of_front(trace, pid);
 
 	trace_request(watch ? TO_CALL : CONT, pid, signal);
 }
@@ -182,8 +184,10 @@ static bool on_exec(struct trace *trace, pid_t pid)
  * program, and would gain nothing under a tracer without privileges. */
 static bool on_call(struct trace *trace, pid_t pid)
 {
-	if (trace->load.loader) {
-		go_on(trace, pid, 0);	/* the exit of a call from before the load */
+	if (trace->load.loader) {	/* else the exit of a call from before the load */
+		if (trace->load.unguarded)
+			load_guard_at_close(&trace->load, pid);
+		go_on(trace, pid, 0);
 	} else if (pid != trace->init && load_sees_exec(pid) && !task_in_container(pid)) {
 		trace_request(DETACH, pid, 0);
 		return trace->front == 1;	/* as in judge_exec */
@@ -233,6 +237,7 @@ static int hand_over(const struct trace *front, pid_t init)
 			_exit(1);
 		close(report[0]);
 		close(report[1]);
+		forget_reports();
 		follow(&(struct trace){ .init = init, .road = front->road, .call = front->call,
 					.load = front->load });
 		_exit(0);
@@ -356,12 +361,12 @@ static void follow(struct trace *trace)
 
 	while (!done) {
 		int status = 0;
-		pid_t pid = waitpid(-1, &status, __WALL);
+		pid_t pid = wait_for_any(&status);
 
-		if (pid < 0 && errno != EINTR)
+		if (pid < 0)
 			break;	/* ECHILD: the container was deleted, or never came to be */
-		done = pid > 0 && WIFSTOPPED(status) && on_event(trace, pid, status);
-		if (pid > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS &&
+		done = WIFSTOPPED(status) && on_event(trace, pid, status);
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS &&
 		    load_killed(&trace->load, pid))
 			refuse_late(trace->call, trace->load.problem, trace->front);
 	}

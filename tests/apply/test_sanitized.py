@@ -12,7 +12,12 @@ from tests.apply.conftest import Applier
 from tests.apply.test_binding import DENY_TWO
 from tests.native.conftest import NATIVE, SANITIZED
 
-SOURCES = [*sorted((NATIVE / "apply").glob("*.c")), NATIVE / "birth.c", NATIVE / "inject.c"]
+SOURCES = [
+    *sorted((NATIVE / "apply").glob("*.c")),
+    NATIVE / "birth.c",
+    NATIVE / "inject.c",
+    NATIVE / "wait.c",
+]
 
 
 @pytest.fixture(scope="module")

@@ -42,11 +42,12 @@ def _serve(server: socket.socket, asked: list[int]) -> None:
 
 
 @contextmanager
-def agent(path: Path) -> Iterator[list[int]]:
+def agent(path: Path, mode: int = 0o755) -> Iterator[list[int]]:
     """Listens at `path` (OCI: listenerPath); gives the numbers of the calls asked about."""
     asked: list[int] = []
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
+        path.chmod(mode)  # to connect takes the right to write
         server.listen()
         threading.Thread(target=_serve, args=(server, asked), daemon=True).start()
         yield asked

@@ -1,0 +1,16 @@
+/* Waits for tracees: for one of them without losing what the others report meanwhile. */
+#ifndef SECLATCH_WAIT_H
+#define SECLATCH_WAIT_H
+
+#include <sys/types.h>
+
+/* As waitpid(2) with __WALL, but never interrupted. */
+pid_t wait_for_any(int *status);
+/* What others report is kept for wait_for_any.  Their ends must be taken even so: the kernel lets the
+ * first thread of a process, and the first process of a pid namespace, end only after all others of
+ * theirs have been waited for (kernel/pid_namespace.c: zap_pid_ns_processes()). */
+pid_t wait_for_one(pid_t pid, int *status);
+/* In a child, whose tracees are others. */
+void forget_reports(void);
+
+#endif
