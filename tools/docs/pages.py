@@ -20,7 +20,7 @@ _VARIABLE = [
     (re.compile(r"0x[0-9a-f]+"), "ADDRESS"),
     # Go's scheduler and signals decide whether runc makes these.
     (re.compile(r"\b(?:futex|rt_sigreturn|nanosleep|sched_yield|tgkill|madvise) "), ""),
-    (re.compile(r"\b\d[\d,.]*(?= (?:µs|ms|s)\b)"), "TIME"),
+    (re.compile(r"\b\d[\d,.]* (?:µs|ms|s)\b"), "TIME"),
     (re.compile(r"\d[\d,.]*"), "N"),
     (re.compile(r"[ \t]+"), " "),
     (re.compile(r"[█▉▊▋▌▍▎▏]+"), "BAR"),
