@@ -1,4 +1,4 @@
-"""A second try for tests of the real thing, told in full (docs/decisions/0083-a-second-try.md).
+"""A second try for tests of the real thing, both shown (docs/decisions/0083-flaky-test-policy.md).
 
 A pytest plugin on top of pytest-rerunfailures, which does the trying again.
 """

@@ -3,7 +3,7 @@
 tools/wheels.py [--output DIR] [PLATFORM…]     (needs the `wheels` dependency group)
 
 The compiler is PyPI's ziglang, pinned, which brings musl for all of them; so the same sources give
-the same bytes on every machine (docs/decisions/0035-cross-builds.md).
+the same bytes on every machine (docs/decisions/0035-pinned-cross-compiler.md).
 """
 
 from __future__ import annotations

@@ -66,3 +66,17 @@ def test_every_promise_of_security_names_a_test() -> None:
     assert len(promises) == 7
     for promise in promises:
         assert TEST.search(promise.split("\n## ")[0]), promise.splitlines()[0]
+
+
+def test_each_decision_has_a_subject_date_and_status_and_is_in_the_index() -> None:
+    folder = ROOT / "docs/decisions"
+    index = (folder / "README.md").read_text()
+    for page in sorted(folder.glob("0*.md")):
+        title, blank, status, *_ = page.read_text().splitlines()
+        number, _, subject = title.removeprefix("# ").partition(": ")
+        assert page.name.startswith(f"{number}-")
+        assert blank == ""
+        assert re.fullmatch(
+            r"\d{4}-\d\d-\d\d · (accepted|rejected|superseded)(, .* \d{4})*", status
+        ), page.name
+        assert f"| [{number}]({page.name}) | {subject} |" in index

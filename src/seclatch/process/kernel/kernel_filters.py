@@ -1,6 +1,7 @@
 """Filters as the kernel holds them, read without stopping anybody (a BPF task iterator).
 
-Linux 5.8 with BTF, CAP_BPF and CAP_PERFMON. Why not ptrace: docs/decisions/0025-reading-filters.md.
+Linux 5.8 with BTF, CAP_BPF and CAP_PERFMON. Why not ptrace:
+docs/decisions/0025-reading-live-filters.md.
 """
 
 from __future__ import annotations
