@@ -15,7 +15,7 @@ from bench.paired import compare
 from bench.start import make_rootfs
 from seclatch.engines.annotation_recorder import make_script
 from seclatch.model.origin import ContainerImage
-from seclatch.model.recorder_limits import Limits
+from seclatch.model.recorder_limits import RecorderLimits
 from seclatch.recording.files import recording_file
 from tests.latch.oci import SCRIPTS, copy_front, make_bundle
 
@@ -41,7 +41,7 @@ def compare_starts(folder: Path, runs: int) -> None:
     recorder = heeding.with_name("recorder")
     recorder.write_bytes(make_script())
     recorder.chmod(0o755)
-    limits = Limits(directory=str(depot), recordings=100_000)
+    limits = RecorderLimits(directory=str(depot), recordings=100_000)
     recorder.with_suffix(".json").write_bytes(limits.encode())
     heeding.with_name("runc.record").symlink_to(recorder)
     words = ["run", "--bundle", str(bundle.path)]

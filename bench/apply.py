@@ -25,7 +25,7 @@ def report(runs: int) -> None:
     with tempfile.TemporaryDirectory(prefix="seclatch-bench-") as folder:
         profile, code = Path(folder) / "profile.json", Path(folder) / "profile.bpf"
         profile.write_text(json.dumps(default_like()))
-        code.write_bytes(loadable.make(parse(profile.read_text(), "bench")).code)
+        code.write_bytes(loadable.compile_loadable(parse(profile.read_text(), "bench")).code)
         ours = [str(find_latch("apply")), str(code), PROGRAM]
         python = [sys.executable, "-m", "seclatch", "apply", "--profile"]
         bare = [sys.executable, "-c", ""]

@@ -17,7 +17,7 @@ from bench.paired import compare
 from seclatch.filter.boundary_calls import boundary_calls
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.seccomp_data import Call
+from seclatch.model.seccomp_data import SeccompData
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
 from seclatch.profile.parse.load_profile import load
@@ -54,7 +54,7 @@ def write_rows(folder: Path, program: Filter, sim: Path, code: Path) -> tuple[Pa
     return script, table
 
 
-def _words(call: Call) -> str:
+def _words(call: SeccompData) -> str:
     args = " ".join(f"-{n} {arg}" for n, arg in enumerate(call.args))
     return f"-s {call.number} {args}"
 

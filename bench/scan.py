@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.paired import compare
-from seclatch.model.scan import Program
+from seclatch.model.scan import ScannedProgram
 from seclatch.scan.image.rootfs_reader import Rootfs
 from seclatch.scan.image.scan_target import Target
 from seclatch.scan.reach.scan_program import scan
@@ -109,7 +109,7 @@ def row(name: str, directory: Path, folder: Path) -> Row:
     return Row(name, {each.name for each in found.calls}, made, cold, warm, int(memory))
 
 
-def timed(directory: Path, cache: Path, path: str) -> tuple[float, Program]:
+def timed(directory: Path, cache: Path, path: str) -> tuple[float, ScannedProgram]:
     rootfs = Rootfs(directory)
     began = time.process_time()
     found = scan(rootfs, Cache(cache), Target(path, "benchmark"))

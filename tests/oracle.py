@@ -8,23 +8,23 @@ from seclatch.filter.boundary_calls import boundary_calls
 from seclatch.filter.call_cases import meaningful
 from seclatch.filter.decompile import Decompiled, decompile
 from seclatch.filter.evaluate_calls import Evaluator
-from seclatch.model.action import Action, Kind
+from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.seccomp_data import Call
-from seclatch.model.syscall import table
+from seclatch.model.seccomp_data import SeccompData
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 
 
 def said(value: int) -> Action:
     """The action as a profile can say it: a trap's data it cannot."""
     action = meaningful(value)
-    return Action(action.kind) if action.kind is Kind.TRAP else action
+    return Action(action.kind) if action.kind is ActionKind.TRAP else action
 
 
 def numbers(arch: Arch, names: Iterable[str] | None) -> list[int] | None:
     """The numbers of some calls, where the architecture has them; None for all calls."""
-    known = table(arch).numbers
+    known = load_syscalls(arch).numbers
     return None if names is None else [known[name] for name in names if name in known]
 
 
@@ -33,7 +33,7 @@ def differences(
     other: Filter,
     arches: Iterable[Arch],
     names: Iterable[str] | None = None,
-) -> list[tuple[Arch, Call, Action, Action]]:
+) -> list[tuple[Arch, SeccompData, Action, Action]]:
     """Calls at the edges of either program that they answer differently."""
     first, second = Evaluator(one), Evaluator(other)
     found = []
@@ -55,7 +55,7 @@ def round_trip(program: Filter, native: Arch, runtime: Runtime = Runtime.LIBSECC
         code = compile_profile(profile, runtime=runtime, native=own).code
         again = Filter.from_bytes(code, program.byteorder)
         for arch, call, *answers in differences(program, again, profile.architectures):
-            name = table(arch).names.get(call.number, "#")
+            name = load_syscalls(arch).names.get(call.number, "#")
             told = [one for one in found.kept if one.arch == arch.title]
             assert any(one.calls.startswith(name) for one in told), (arch, call, answers)
     return found

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from seclatch.filter import opcode as op
 from seclatch.filter.verify import refusal
-from seclatch.model.action import Kind, Operator
+from seclatch.model.action import ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.model.seccomp_data import Call
+from seclatch.model.seccomp_data import SeccompData
 
 AUDITS = tuple(arch.audit for arch in (Arch.X86_64, Arch.X86, Arch.AARCH64))
 POINTS = (0, 1, 2, 3, 39, 102, 110, 0xFFFF, 0x40000000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
@@ -20,7 +20,7 @@ arguments = st.one_of(
     words, st.builds(lambda high, low: high << 32 | low, words, words), st.integers(0, 2**64 - 1)
 )
 calls = st.builds(
-    Call,
+    SeccompData,
     audit=st.one_of(st.sampled_from(AUDITS), words),
     number=words,
     args=st.tuples(*[arguments] * 6),
@@ -30,7 +30,7 @@ calls = st.builds(
 _returns = st.one_of(
     st.builds(
         lambda kind, data: kind.value | data,
-        st.sampled_from(list(Kind)),
+        st.sampled_from(list(ActionKind)),
         st.sampled_from((0, 1, 13, 38, 133, 4095, 4096, 0xFFFF)),
     ),
     words,  # actions that do not exist
@@ -113,7 +113,9 @@ comparisons = st.builds(
 rules = st.builds(
     lambda names, kind, args: Rule(tuple(sorted(names)), kind.scmp, 13, tuple(args)),
     st.sets(st.sampled_from(("getppid", "read", "personality", "socket")), min_size=1, max_size=2),
-    st.sampled_from((Kind.ALLOW, Kind.ERRNO, Kind.TRACE, Kind.KILL_PROCESS)),
+    st.sampled_from(
+        (ActionKind.ALLOW, ActionKind.ERRNO, ActionKind.TRACE, ActionKind.KILL_PROCESS)
+    ),
     st.lists(comparisons, max_size=3, unique_by=lambda arg: arg.index),
 )
 profiles = st.builds(
@@ -121,6 +123,6 @@ profiles = st.builds(
         default.scmp, tuple(rules), (Arch.X86_64, *arches), default_errno=1
     ),
     st.lists(rules, max_size=5),
-    st.sampled_from((Kind.ERRNO, Kind.ALLOW, Kind.LOG)),
+    st.sampled_from((ActionKind.ERRNO, ActionKind.ALLOW, ActionKind.LOG)),
     st.sampled_from(((), (Arch.X86,), (Arch.X32,), (Arch.X86, Arch.X32))),
 )

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seclatch.filter import opcode as op
-from seclatch.model.action import Kind
+from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter, Instruction
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 
-ALLOW = Kind.ALLOW.value
-KILL = Kind.KILL_PROCESS.value
+ALLOW = ActionKind.ALLOW.value
+KILL = ActionKind.KILL_PROCESS.value
 
 
 class Assembler:
@@ -69,7 +69,7 @@ def high(index: int) -> int:
     return low(index) + 4
 
 
-NUMBERS = table(Arch.X86_64).numbers
+NUMBERS = load_syscalls(Arch.X86_64).numbers
 
 
 def chromium_style() -> Filter:
@@ -142,11 +142,11 @@ def _chromium_leaves(asm: Assembler) -> None:
     for advice in (0, 4, 8, 14):
         asm.jump(op.JEQ, advice, "allow")
     asm.here("eperm")
-    asm.ret(Kind.ERRNO.value | 1)
+    asm.ret(ActionKind.ERRNO.value | 1)
     asm.here("trap")
-    asm.ret(Kind.TRAP.value | 7)
+    asm.ret(ActionKind.TRAP.value | 7)
     asm.here("bad_argument")
-    asm.ret(Kind.TRAP.value | 3)
+    asm.ret(ActionKind.TRAP.value | 3)
     asm.here("allow")
     asm.ret(ALLOW)
 
@@ -184,7 +184,7 @@ def minijail_style() -> Filter:
     asm.jump(op.JGE, 2, "kill_late")
     _equal(asm, "lseek_whence", 2, 2, "kill_late", "allow")
     asm.here("socket")
-    asm.ret(Kind.ERRNO.value | 97)
+    asm.ret(ActionKind.ERRNO.value | 97)
     asm.here("kill_late")
     asm.ret(0)
     asm.here("allow")

@@ -58,7 +58,7 @@ def compile(profile: Profile) -> Loadable:
 
     `.code` is the BPF program (`struct sock_filter[]`, 8 bytes each, this machine's byte order).
     """
-    return loadable.make(profile)
+    return loadable.compile_loadable(profile)
 
 
 def start(
@@ -70,7 +70,7 @@ def start(
     program's own. Status 125: nothing was started, and its stderr says why; 126: not executable;
     127: not found.
     """
-    return launch.start(_ready(profile), args, allow_exec=allow_exec, **options)
+    return launch.start_program(_ready(profile), args, allow_exec=allow_exec, **options)
 
 
 def run(
@@ -78,7 +78,7 @@ def run(
 ) -> subprocess.CompletedProcess[Any]:
     """Run a program under a profile until it ends; `options` are those of subprocess.run but for
     `shell` and `executable`."""
-    return launch.run(_ready(profile), args, allow_exec=allow_exec, **options)
+    return launch.run_program(_ready(profile), args, allow_exec=allow_exec, **options)
 
 
 def record(args: Sequence[Word], *, seconds: float | None = None) -> Recorded:
@@ -117,5 +117,5 @@ def _ready(profile: Source) -> Loadable:
     if isinstance(profile, Loadable):
         return profile
     if isinstance(profile, Profile):
-        return loadable.make(profile)
-    return loadable.read(Path(profile))
+        return loadable.compile_loadable(profile)
+    return loadable.read_loadable(Path(profile))

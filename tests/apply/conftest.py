@@ -38,7 +38,7 @@ class Applier:
         """Compile a profile as the command does."""
         value = case(profile) if isinstance(profile, str) else profile
         path = self.folder / f"{abs(hash(json.dumps(value)))}.bpf"
-        path.write_bytes(loadable.make(parse(json.dumps(value), "test")).code)
+        path.write_bytes(loadable.compile_loadable(parse(json.dumps(value), "test")).code)
         return path
 
     def argv(

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from tests.apply.conftest import NOBODY, Applier
 from tests.apply.test_binding import DENY_TWO, ONLY_EXIT
 
-NR = table(Arch.native()).numbers
+NR = load_syscalls(Arch.native()).numbers
 # SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_ERRNO | ENOSYS, SECCOMP_RET_KILL_PROCESS
 EPERM, ENOSYS, KILL = "0x50001", "0x50026", "0x80000000"
 SET_SECCOMP, SET_NO_NEW_PRIVS = 22, 38

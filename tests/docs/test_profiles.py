@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.system.libseccomp import version_text
+from seclatch.system.libseccomp import format_version
 
 DOCS = Path(__file__).parents[2] / "docs"
 FILE = re.compile(r"`([\w-]+\.(?:json|txt))`:\s*\Z")
@@ -51,7 +51,7 @@ def run(command: str, folder: Path) -> str:
 
 
 @pytest.mark.skipif(
-    platform.machine() != "x86_64" or version_text() != "2.6.0",
+    platform.machine() != "x86_64" or format_version() != "2.6.0",
     reason="the pages show x86-64 and libseccomp 2.6.0",
 )
 @pytest.mark.parametrize("page", ["profile.md", "filters.md"])

@@ -60,7 +60,7 @@ NEEDS = [
 
 
 def compiled(profile: dict[str, Any]) -> bytes:
-    return loadable.make(parse(json.dumps(profile), "test")).code
+    return loadable.compile_loadable(parse(json.dumps(profile), "test")).code
 
 
 @pytest.fixture(scope="module")

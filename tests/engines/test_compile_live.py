@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from seclatch.errors import SeclatchError
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, resolve
 from seclatch.profile.compile.runtime_limits import RUNC_UNKNOWN
@@ -67,7 +67,7 @@ def allowing(names: list[str], **more: Any) -> dict[str, Any]:
 
 
 def allowlist(**more: Any) -> dict[str, Any]:
-    names = [name for name in table(Arch.native()).numbers if name not in ("bpf", "acct")]
+    names = [name for name in load_syscalls(Arch.native()).numbers if name not in ("bpf", "acct")]
     return allowing(names, **more)
 
 

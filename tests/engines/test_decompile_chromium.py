@@ -17,7 +17,7 @@ import pytest
 from oracle import round_trip
 
 from seclatch.filter.decode import decode
-from seclatch.model.action import Kind
+from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
 from seclatch.system.read_filters import read_filters
 
@@ -84,6 +84,6 @@ def test_chromiums_renderer_filter(program: bytes) -> None:
     found = round_trip(decode(program, "chromium"), Arch.X86_64)
     own = found.profiles[0]
     assert own.architectures == (Arch.X86_64,)
-    assert own.default.kind is Kind.TRAP
+    assert own.default.kind is ActionKind.TRAP
     assert any("the data of a trap cannot be said" in one.reason for one in found.kept)
     assert any("read" in rule.names and not rule.args for rule in own.rules)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from tests.conftest import Compiler, fill_rootfs
 from tests.latch.oci import READ_STATE, Bundle, Runtime, make_bundle
 
@@ -108,7 +108,7 @@ VITAL = {
     ("crun", False): "capset setresuid setresgid execve",
     ("crun", True): "execve",
 }
-OPENAT2 = table(Arch.native()).numbers["openat2"]
+OPENAT2 = load_syscalls(Arch.native()).numbers["openat2"]
 _BOTH = {"runc": "runc", "crun": "crun"}
 
 
@@ -212,7 +212,7 @@ def program_stage() -> Iterator[Setup]:
         }
         for name, (args, profile, truth) in cases.items():
             yield Setup(f"{runtime}, program: {name}", runtime, truth, args, profile)
-    older = {each.name for each in table(Arch.native()).all() if each.number < OPENAT2}
+    older = {each.name for each in load_syscalls(Arch.native()).all() if each.number < OPENAT2}
     yield Setup(
         "runc, program: newer than its profile",
         "runc",

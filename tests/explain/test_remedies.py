@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from tests.explain.conftest import Explain, Explained
 from tests.explain.corpus import Setup, all_setups, allowing, denying
 from tests.latch.oci import Bundle, Runtime, make_bundle
@@ -73,7 +73,7 @@ def test_a_call_with_its_twins(
     explain: Explain, bundle: Callable[..., Bundle], plain: Runtime
 ) -> None:
     """busybox makes mkdir here; with another C library mkdirat would be the next to fail."""
-    everything = {each.name for each in table(Arch.native()).all()}
+    everything = {each.name for each in load_syscalls(Arch.native()).all()}
     profile = allowing(everything - {"mkdir", "mkdirat"})
     made = bundle(["/bin/mkdir", "/tmp/x"], seccomp=profile)
     made.config["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"})

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seclatch.model.action import ENOSYS, Kind
+from seclatch.model.action import ENOSYS, ActionKind
 from seclatch.model.filter import Filter
 from seclatch.model.verdict import Verdict
 
@@ -85,17 +85,17 @@ def agrees(verdict: Verdict, answer: Answer, bare: Answer) -> bool:
     """
     action = verdict.action
     match action.kind:
-        case Kind.KILL_PROCESS:
+        case ActionKind.KILL_PROCESS:
             return answer.outcome is Outcome.PROCESS_KILLED
-        case Kind.KILL_THREAD:
+        case ActionKind.KILL_THREAD:
             return answer.outcome is Outcome.THREAD_KILLED
-        case Kind.TRAP:
+        case ActionKind.TRAP:
             return answer.outcome is Outcome.TRAPPED and answer.data == action.data
-        case Kind.ERRNO:
+        case ActionKind.ERRNO:
             return (answer.outcome, answer.result) == (Outcome.RETURNED, verdict.returns)
-        case Kind.TRACE | Kind.NOTIFY:
+        case ActionKind.TRACE | ActionKind.NOTIFY:
             return (answer.outcome, answer.result) == (Outcome.RETURNED, -ENOSYS)
-        case Kind.ALLOW | Kind.LOG:
+        case ActionKind.ALLOW | ActionKind.LOG:
             return (answer.outcome, answer.data, answer.result) == (
                 bare.outcome,
                 bare.data,

@@ -15,7 +15,7 @@ from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import parse_action
 from seclatch.model.filter import Filter
-from seclatch.model.seccomp_data import Call
+from seclatch.model.seccomp_data import SeccompData
 
 # What it can run: no JSET, which runc's stub has, no scratch memory, no arithmetic but & and |.
 CODES = frozenset({0x20, 0x44, 0x54, 0x05, 0x15, 0x25, 0x35, 0x06})
@@ -75,7 +75,9 @@ def runs(program: Filter) -> bool:
     return {instruction.code for instruction in program.instructions} <= CODES
 
 
-def answers(simulator: Path, program: Filter, calls: Sequence[Call], arch: Arch) -> list[Action]:
+def answers(
+    simulator: Path, program: Filter, calls: Sequence[SeccompData], arch: Arch
+) -> list[Action]:
     """What it says to each call: one process each."""
     code = simulator.with_suffix(".bpf")
     code.write_bytes(program.to_bytes())

@@ -22,28 +22,28 @@ from seclatch.filter.verify import (
     refusal,
     stack_refusal,
 )
-from seclatch.model.action import Kind
+from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter, Instruction
-from seclatch.model.seccomp_data import Call
-from seclatch.model.syscall import table
+from seclatch.model.seccomp_data import SeccompData
+from seclatch.model.syscall import load_syscalls
 
 NATIVE = Arch.native()
-GETPPID = table(NATIVE).numbers["getppid"]
+GETPPID = load_syscalls(NATIVE).numbers["getppid"]
 # Numbers that no kernel gives a call, and getppid, which takes no notice of its arguments.
 HARMLESS = (GETPPID, GETPPID, GETPPID, 1023, 0xFFFFFFFF, 0x7FFFFFFF)
-ALLOW = Instruction(op.RET_K, 0, 0, Kind.ALLOW.value)
+ALLOW = Instruction(op.RET_K, 0, 0, ActionKind.ALLOW.value)
 
 slow = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=25)
 requests = st.tuples(st.sampled_from(HARMLESS), st.tuples(*[words] * 6), st.booleans())
 
 
-def call_of(case: Case, answer: Answer) -> Call:
+def call_of(case: Case, answer: Answer) -> SeccompData:
     """The call as the kernel's seccomp_data showed it to the filter."""
     if case.compat:
         args = tuple(arg & 0xFFFFFFFF for arg in case.args)
-        return Call(Arch.X86.audit, case.number, args, answer.pointer)
-    return Call(NATIVE.audit, case.number, tuple(case.args), answer.pointer)
+        return SeccompData(Arch.X86.audit, case.number, args, answer.pointer)
+    return SeccompData(NATIVE.audit, case.number, tuple(case.args), answer.pointer)
 
 
 def compare(prober: Path, cases: list[Case]) -> None:
@@ -147,7 +147,7 @@ def test_path_limit_is_the_kernels(prober, drawn):
         assert (answer.outcome, answer.data) == (Outcome.REFUSED, errno.ENOMEM)
 
 
-VALUES = [kind.value | data for kind in Kind for data in (0, 5, 9)] + [0x00010000, 0x7FFD0000]
+VALUES = [kind.value | data for kind in ActionKind for data in (0, 5, 9)] + [0x00010000, 0x7FFD0000]
 
 
 @pytest.mark.parametrize("newer", VALUES, ids=hex)
@@ -168,7 +168,9 @@ def test_stacked_filters_have_the_kernels_precedence(prober, newer):
 def test_division_by_a_zero_register_kills_the_thread(prober):
     program = load_of([Instruction(op.ALU | op.DIV | op.X, 0, 0, 0), ALLOW])
     assert refusal(program) is None
-    assert simulate(program, Call(NATIVE.audit, GETPPID)).action.kind is Kind.KILL_THREAD
+    assert (
+        simulate(program, SeccompData(NATIVE.audit, GETPPID)).action.kind is ActionKind.KILL_THREAD
+    )
     (answer,) = ask(prober, [Case((program,), GETPPID)])
     assert answer.outcome is Outcome.THREAD_KILLED
 
@@ -176,7 +178,7 @@ def test_division_by_a_zero_register_kills_the_thread(prober):
 @pytest.mark.skipif(NATIVE is not Arch.X86_64, reason="uretprobe is x86-64's")
 def test_the_kernel_does_not_ask_filters_about_uretprobe(prober):
     # Linux 6.14 on: uprobes must work in sandboxes. Outside a return probe the call is SIGILL.
-    program = load_of([Instruction(op.RET_K, 0, 0, Kind.ERRNO.value | 99)])
+    program = load_of([Instruction(op.RET_K, 0, 0, ActionKind.ERRNO.value | 99)])
     answer, bare = ask(prober, [Case((program,), 335), Case((), 335)])
     if bare.outcome is Outcome.SIGNALLED and answer.outcome is Outcome.SIGNALLED:
         assert answer.data == bare.data == signal.SIGILL
@@ -211,7 +213,7 @@ def test_arithmetic_is_the_kernels_at_every_edge(prober, operation):
                 Instruction(code, 0, 0, 0),
                 Instruction(op.ALU | op.RSH, 0, 0, shift),
                 Instruction(op.ALU | op.AND, 0, 0, 0xFFF),
-                Instruction(op.ALU | op.OR, 0, 0, Kind.ERRNO.value),
+                Instruction(op.ALU | op.OR, 0, 0, ActionKind.ERRNO.value),
                 Instruction(op.RET_A, 0, 0, 0),
             )
         )
@@ -221,8 +223,8 @@ def test_arithmetic_is_the_kernels_at_every_edge(prober, operation):
 @pytest.mark.parametrize("operation", sorted(op.COMPARISON), ids=hex)
 def test_comparisons_are_the_kernels_at_every_edge(prober, operation):
     outcomes = (
-        Instruction(op.RET_K, 0, 0, Kind.ERRNO.value | 1),
-        Instruction(op.RET_K, 0, 0, Kind.ERRNO.value | 2),
+        Instruction(op.RET_K, 0, 0, ActionKind.ERRNO.value | 1),
+        Instruction(op.RET_K, 0, 0, ActionKind.ERRNO.value | 2),
     )
     by_register = Instruction(op.JMP | operation | op.X, 0, 1, 0)
     compare(prober, edge_cases(load_of(with_registers(by_register, *outcomes))))

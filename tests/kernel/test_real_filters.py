@@ -22,7 +22,7 @@ from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.model.seccomp_data import Call
+from seclatch.model.seccomp_data import SeccompData
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
 from seclatch.profile.parse.load_profile import load
@@ -139,7 +139,7 @@ def test_live_kernel_answers_as_simulated(prober, style):
     bare = [Case((), case.number, case.args) for case in cases]
     answers = ask(prober, cases + bare)
     for case, answer, without in zip(cases, answers, answers[len(cases) :], strict=False):
-        verdict = simulate(program, Call(Arch.X86_64.audit, case.number, tuple(case.args)))
+        verdict = simulate(program, SeccompData(Arch.X86_64.audit, case.number, tuple(case.args)))
         assert agrees(verdict, answer, without), (case.number, case.args, verdict)
 
 

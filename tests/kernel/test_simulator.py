@@ -17,7 +17,7 @@ from seclatch.model.action import Action, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.model.verdict import Verdict
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
@@ -80,7 +80,11 @@ def test_libseccomps_simulator_says_the_same(libseccomp_simulator: Path, name: s
     assert runs(program)
     evaluator = Evaluator(program)
     for arch in arches:
-        numbers = [table(arch).numbers[each] for each in COMPARED] if "conditions" in name else None
+        numbers = (
+            [load_syscalls(arch).numbers[each] for each in COMPARED]
+            if "conditions" in name
+            else None
+        )
         every = list(boundary_calls(program, arch, numbers))
         calls = random.Random(0).sample(every, min(ROWS, len(every)))
         said = answers(libseccomp_simulator, program, calls, arch)

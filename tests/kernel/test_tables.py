@@ -13,8 +13,8 @@ from seclatch.filter.expected_verdicts import Result, Row, parse_table, run_tabl
 from seclatch.filter.simulate import simulate
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.rule_match import matching
-from seclatch.model.seccomp_data import Call
+from seclatch.model.rule_match import find_matching_rules
+from seclatch.model.seccomp_data import SeccompData
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
 from seclatch.profile.parse.load_profile import load
@@ -40,7 +40,7 @@ def test_every_way_to_a_verdict_agrees(prober, runtime):
     told = ask(prober, cases + bare)
     evaluator = Evaluator(program)
     for row, case, answer, without in zip(ROWS, cases, told, told[len(cases) :], strict=False):
-        call = Call(row.asked.syscall.arch.audit, case.number, tuple(case.args))
+        call = SeccompData(row.asked.syscall.arch.audit, case.number, tuple(case.args))
         verdict = simulate(program, call)
         assert verdict.action == row.expected, row
         assert evaluator.value(call) == verdict.value
@@ -54,7 +54,9 @@ def test_libseccomps_simulator_agrees_on_the_same_rows(libseccomp_simulator):
     for arch in (Arch.X86_64, Arch.X86):
         rows = [row for row in ROWS if row.asked.syscall.arch is arch]
         calls = [
-            Call(arch.audit, row.asked.syscall.number, tuple(arg or 0 for arg in row.asked.args))
+            SeccompData(
+                arch.audit, row.asked.syscall.number, tuple(arg or 0 for arg in row.asked.args)
+            )
             for row in rows
         ]
         said = answers(libseccomp_simulator, program, calls, arch)
@@ -81,6 +83,7 @@ def test_a_wrong_row_fails():
 def test_the_profiles_own_rules_say_the_same():
     for row in ROWS:
         found = {
-            rule.effect for _, rule in matching(PROFILE, row.asked.syscall, row.asked.args)
+            rule.effect
+            for _, rule in find_matching_rules(PROFILE, row.asked.syscall, row.asked.args)
         } or {PROFILE.default}
         assert found == {row.expected}, row

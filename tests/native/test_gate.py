@@ -19,8 +19,8 @@ from seclatch.filter.simulate import simulate
 from seclatch.filter.verify import refusal
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter, Instruction
-from seclatch.model.seccomp_data import Call
-from seclatch.model.syscall import table
+from seclatch.model.seccomp_data import SeccompData
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.parse.load_profile import parse
 from tests.latch.oci import case
@@ -100,11 +100,11 @@ def make_gate(probe: Path, exact: Filter) -> tuple[Filter, int]:
 
 def numbers_of(arch: Arch, name: str) -> list[int]:
     """With those that are another ABI's, and do the same before Linux 5.4 (seccomp(2), NOTES)."""
-    number = table(arch).numbers[name]
+    number = load_syscalls(arch).numbers[name]
     return [number, number ^ X32_BIT] if arch in (Arch.X86_64, Arch.X32) else [number]
 
 
-def opens(call: Call) -> bool:
+def opens(call: SeccompData) -> bool:
     number = call.number & 0xFFFFFFFF
     args = [value & 0xFFFFFFFF for value in (*call.args, 0, 0)]
     return any(
@@ -115,7 +115,7 @@ def opens(call: Call) -> bool:
     )
 
 
-def expected(call: Call, exact: int, gated: set[int], mark: int) -> int:
+def expected(call: SeccompData, exact: int, gated: set[int], mark: int) -> int:
     action = exact & ACTION
     denied = action not in (ALLOW, LOG, NOTIFY)
     if opens(call):
@@ -132,12 +132,12 @@ def gated(probe: Path) -> set[int]:
     return {
         n
         for n in range(600)
-        if simulate(gate, Call(NATIVE.audit, n, (99,) * 6)).value == TRACE | mark
+        if simulate(gate, SeccompData(NATIVE.audit, n, (99,) * 6)).value == TRACE | mark
     }
 
 
 def test_what_the_runtimes_were_seen_to_make_is_opened(gated: set[int]) -> None:
-    numbers = table(NATIVE).numbers
+    numbers = load_syscalls(NATIVE).numbers
     assert {numbers[name] for name in SEEN if name in numbers} <= gated
     # and no more than a runtime could have to do with
     forbidden = "ptrace mount bpf setns unshare init_module kexec_load chroot mkdirat bind"
@@ -199,14 +199,14 @@ def test_real_profiles(probe: Path, gated: set[int], name: str, runtime: Runtime
     assert len(seen) >= 2
 
 
-def openers(arch: Arch) -> list[Call]:
+def openers(arch: Arch) -> list[SeccompData]:
     found = [
-        Call(arch.audit, number, (request, 1, 2, 3))
+        SeccompData(arch.audit, number, (request, 1, 2, 3))
         for number in numbers_of(arch, "ptrace")
         for request in (*ATTACHING, 1, 7, 0x4207, 1 << 32, 1 << 32 | 16)
     ]
     return found + [
-        Call(arch.audit, number, (op, flags, 1))
+        SeccompData(arch.audit, number, (op, flags, 1))
         for number in numbers_of(arch, "seccomp")
         for op in (0, 1, 2)
         for flags in (0, 8, 9, 0x10, 0xFF, 1 << 32 | 8)
@@ -215,7 +215,7 @@ def openers(arch: Arch) -> list[Call]:
 
 AUDITS = [arch.audit for arch in INTERFACES[NATIVE]]
 CALLS = st.builds(
-    Call,
+    SeccompData,
     audit=st.sampled_from([*AUDITS, 0]),
     number=st.one_of(
         st.integers(0, 480),
@@ -229,7 +229,7 @@ CALLS = st.builds(
 
 @settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 @given(exact=programs(), calls=st.lists(CALLS, min_size=1, max_size=40))
-def test_any_filter(probe: Path, gated: set[int], exact: Filter, calls: list[Call]) -> None:
+def test_any_filter(probe: Path, gated: set[int], exact: Filter, calls: list[SeccompData]) -> None:
     """Programs that return the accumulator are refused; all others keep their answers."""
     try:
         gate, mark = make_gate(probe, exact)
@@ -248,12 +248,12 @@ def test_any_filter(probe: Path, gated: set[int], exact: Filter, calls: list[Cal
 def test_length(probe: Path, gated: set[int]) -> None:
     """Two copies where there is room, one where there is not, nothing where there is none."""
     load, end = Instruction(0x20, 0, 0, 0), Instruction(6, 0, 0, ERRNO | 7)
-    close, other = table(NATIVE).numbers["close"], 4000
+    close, other = load_syscalls(NATIVE).numbers["close"], 4000
     for length in (1, 1900, 2100, 3900):
         exact = Filter((load,) * (length - 1) + (end,))
         gate, mark = make_gate(probe, exact)
         assert refusal(gate) is None
-        assert simulate(gate, Call(NATIVE.audit, close)).value == TRACE | mark
-        assert simulate(gate, Call(NATIVE.audit, other)).value == ERRNO | 7
+        assert simulate(gate, SeccompData(NATIVE.audit, close)).value == TRACE | mark
+        assert simulate(gate, SeccompData(NATIVE.audit, other)).value == ERRNO | 7
     with pytest.raises(OSError, match=str(errno.E2BIG)):
         make_gate(probe, Filter((load,) * 4095 + (end,)))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from tests.conftest import Compiler
 
 RUN = "from seclatch.cli.main import main; main()"
@@ -32,7 +32,7 @@ def seclatch(
 
 def expected_layer(number: int) -> bytes:
     """The number-th program of filter_stack.c."""
-    getpgid = table(Arch.native()).numbers["getpgid"]
+    getpgid = load_syscalls(Arch.native()).numbers["getpgid"]
     code = [(0x20, 0, 0, 0), (0x15, 0, 1, getpgid), (6, 0, 0, 0x50000 | number)]
     return b"".join(struct.pack("=HBBI", *each) for each in [*code, (6, 0, 0, 0x7FFF0000)])
 

@@ -17,8 +17,8 @@ import pytest
 
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
-from seclatch.model.process import Process, Thread
-from seclatch.model.syscall import table
+from seclatch.model.process import LiveProcess, LiveThread
+from seclatch.model.syscall import load_syscalls
 from seclatch.process import live_filters
 from seclatch.process.live_filters import read_loaded
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
@@ -57,7 +57,9 @@ ALLOWING: dict[str, Any] = {
     "defaultAction": "SCMP_ACT_ERRNO",
     "syscalls": [
         {
-            "names": [name for name in table(Arch.native()).numbers if name not in ("bpf", "acct")],
+            "names": [
+                name for name in load_syscalls(Arch.native()).numbers if name not in ("bpf", "acct")
+            ],
             "action": "SCMP_ACT_ALLOW",
         }
     ],
@@ -336,8 +338,8 @@ def test_a_kernel_that_cannot_be_read(stacked: Stacked, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(live_filters, "read_kernel", refuse)
     with stacked("main", 2) as pid:
-        thread = Thread(pid, "x", 2, 2, True)
-        process = Process(pid, 1, 0, "S", (), thread)
+        thread = LiveThread(pid, "x", 2, 2, True)
+        process = LiveProcess(pid, 1, 0, "S", (), thread)
         found = read_loaded(process, thread)
     assert [one.code for one in found] == [expected_layer(2), expected_layer(1)]
     with pytest.raises(SeclatchError) as caught:

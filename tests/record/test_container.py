@@ -17,7 +17,7 @@ import pytest
 from seclatch.model.action import EPERM
 from seclatch.model.arch import Arch
 from seclatch.model.recording import Recording
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.recording.files import recording_file
 from seclatch.system import bpf
 from tests.conftest import Compiler
@@ -247,7 +247,7 @@ def test_an_exec_session_with_its_runtime_as_strace_counts_them(
 def syscall_of(pid: int) -> str:
     """The call in which a process waits."""
     number = Path(f"/proc/{pid}/syscall").read_text().split()[0]
-    return table(Arch.native()).at(int(number)).name if number.isdigit() else ""
+    return load_syscalls(Arch.native()).at(int(number)).name if number.isdigit() else ""
 
 
 def test_what_forks_while_it_is_being_found_is_no_session(

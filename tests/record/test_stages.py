@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from seclatch.model.process_context import Context
+from seclatch.model.process_context import ProcessContext
 from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS, Bundle, Runtime, case, running
 from tests.record.conftest import Record, Recorded
@@ -233,7 +233,7 @@ def test_what_goes_on_after_the_command_is_recorded(
     }
 
 
-def contexts(done: Recorded, program: str) -> list[Context]:
+def contexts(done: Recorded, program: str) -> list[ProcessContext]:
     """The states of the one process that has run a program as the image's."""
     [process] = [
         each

@@ -6,7 +6,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable
 
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.scan.analysis.library_rules import Gate
 from seclatch.scan.elf.relocations import SYMBOL
 from seclatch.scan.ld.library_search import Module
@@ -69,7 +69,7 @@ def unexplained(module: Module, gate: Gate, above: dict[int, set[int]]) -> set[s
     for name, rows in summary.exports.items():
         for row in rows:
             names[summary.function(row[2])].add(name)
-    numbers = table(arch_of(module)).numbers
+    numbers = load_syscalls(arch_of(module)).numbers
     wanted = {numbers[each] for each in gate.syscalls if each in numbers}
     work = [f for f, made in summary.numbers.items() if wanted & set(made)]
     if gate.functions is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.scan import Program
+from seclatch.model.scan import ScannedProgram
 from seclatch.scan.image.rootfs_reader import Rootfs
 from seclatch.scan.image.scan_target import Target
 from seclatch.scan.reach.scan_program import scan
@@ -59,7 +59,7 @@ def build(case: int, how: str, directory: Path) -> Path:
     return path
 
 
-def scanned(path: Path, cache: Cache) -> Program:
+def scanned(path: Path, cache: Cache) -> ScannedProgram:
     rootfs = Rootfs(Path("/"))
     try:
         return scan(rootfs, cache, Target(str(path), "built here"))
@@ -67,7 +67,7 @@ def scanned(path: Path, cache: Cache) -> Program:
         rootfs.close()
 
 
-def names(program: Program) -> set[str]:
+def names(program: ScannedProgram) -> set[str]:
     return {call.name for call in program.calls}
 
 

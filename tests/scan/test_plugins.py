@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.scan import Program
+from seclatch.model.scan import ScannedProgram
 from seclatch.scan.image.rootfs_reader import Rootfs
 from seclatch.scan.image.scan_target import Target
 from seclatch.scan.reach.scan_program import scan
@@ -20,7 +20,7 @@ BODIES = {
 }
 
 
-def scanned(body: str, cache: Cache, directory: Path) -> Program:
+def scanned(body: str, cache: Cache, directory: Path) -> ScannedProgram:
     (directory / "p.c").write_text(f"int main(int n, char **v) {{ {body} return 0; }}\n")
     words = ["gcc", "-w", "-o", directory / "p", directory / "p.c", "-l:libpam.so.0"]
     subprocess.run(words, check=True, timeout=60)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.scan import Program
+from seclatch.model.scan import ScannedProgram
 from seclatch.scan.image.rootfs_reader import Rootfs
 from seclatch.scan.image.scan_target import Target
 from seclatch.scan.reach.scan_program import scan
@@ -17,10 +17,10 @@ from tests.scan import traced
 
 COMMANDS = tomllib.loads((Path(__file__).parent / "programs.toml").read_text())
 
-_scanned: dict[str, Program] = {}
+_scanned: dict[str, ScannedProgram] = {}
 
 
-def scanned(host: Rootfs, cache: Cache, path: str) -> Program | None:
+def scanned(host: Rootfs, cache: Cache, path: str) -> ScannedProgram | None:
     """Scan a file once; None for scripts, whose interpreter makes the calls."""
     real = host.resolve(path)
     if real is None or host.head(real, 4) != b"\x7fELF":

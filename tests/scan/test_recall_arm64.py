@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.scan import Program
+from seclatch.model.scan import ScannedProgram
 from seclatch.scan.image.rootfs_reader import Rootfs
 from seclatch.scan.image.scan_target import Target
 from seclatch.scan.reach.scan_program import scan
@@ -110,13 +110,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scanned(root: Path, cache: Cache) -> dict[str, Program]:
+def scanned(root: Path, cache: Cache) -> dict[str, ScannedProgram]:
     return {}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_nothing_is_missing(
-    root: Path, cache: Cache, scanned: dict[str, Program], command: str, tmp_path: Path
+    root: Path, cache: Cache, scanned: dict[str, ScannedProgram], command: str, tmp_path: Path
 ) -> None:
     words = shlex.split(command.replace("{tmp}", str(tmp_path)))
     rootfs = Rootfs(root)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.scan import Program
+from seclatch.model.scan import ScannedProgram
 from seclatch.scan.image.rootfs_reader import Rootfs
 from seclatch.scan.image.scan_target import Target
 from seclatch.scan.reach.scan_program import scan
@@ -30,7 +30,7 @@ def library(call: str, output: Path) -> Path:
     )
 
 
-def scanned(program: Path, cache: Cache) -> Program:
+def scanned(program: Path, cache: Cache) -> ScannedProgram:
     rootfs = Rootfs(Path("/"))
     try:
         return scan(rootfs, cache, Target(str(program), "built here"))
@@ -38,7 +38,7 @@ def scanned(program: Path, cache: Cache) -> Program:
         rootfs.close()
 
 
-def names(program: Program) -> set[str]:
+def names(program: ScannedProgram) -> set[str]:
     return {each.name for each in program.calls}
 
 

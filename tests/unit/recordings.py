@@ -8,16 +8,23 @@ from hypothesis import strategies as st
 
 from seclatch.model.arch import Arch
 from seclatch.model.origin import ContainerImage
-from seclatch.model.recording import Argument, Calls, Denial, Host, Lost, Recording
+from seclatch.model.recording import (
+    LostCounts,
+    RecordedArgument,
+    RecordedCalls,
+    RecordedDenial,
+    RecordedHost,
+    Recording,
+)
 from seclatch.model.stage import Stage
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 
 
-def calls(stage: str, names: str, count: int = 1, **more: Any) -> list[Calls]:
+def calls(stage: str, names: str, count: int = 1, **more: Any) -> list[RecordedCalls]:
     """One entry a name."""
-    numbers = table(Arch.X86_64).numbers
+    numbers = load_syscalls(Arch.X86_64).numbers
     return [
-        Calls(
+        RecordedCalls(
             process=0,
             stage=stage,
             arch="x86_64",
@@ -30,7 +37,7 @@ def calls(stage: str, names: str, count: int = 1, **more: Any) -> list[Calls]:
     ]
 
 
-def recording(entries: list[Calls], **more: Any) -> Recording:
+def recording(entries: list[RecordedCalls], **more: Any) -> Recording:
     """A recording of one run with these calls."""
     values: dict[str, Any] = {
         "seclatch": "0",
@@ -38,7 +45,7 @@ def recording(entries: list[Calls], **more: Any) -> Recording:
         "commands": [["runc", "run", "x"]],
         "started": "2026-01-01T00:00:00+00:00",
         "duration": 1.0,
-        "hosts": [Host(kernel="6.12", arch="x86_64")],
+        "hosts": [RecordedHost(kernel="6.12", arch="x86_64")],
         "runtimes": ["runc"],
         "containers": [],
         "sessions": [],
@@ -57,9 +64,9 @@ _COUNT = st.integers(1, 1 << 40)
 
 
 @st.composite
-def _calls(draw: st.DrawFn) -> Calls:
+def _calls(draw: st.DrawFn) -> RecordedCalls:
     name, number = draw(_NAMES)
-    return Calls(
+    return RecordedCalls(
         process=draw(st.integers(0, 3)),
         stage=draw(_STAGES),
         arch="x86_64",
@@ -70,9 +77,9 @@ def _calls(draw: st.DrawFn) -> Calls:
 
 
 @st.composite
-def _denials(draw: st.DrawFn) -> Denial:
+def _denials(draw: st.DrawFn) -> RecordedDenial:
     name, number = draw(_NAMES)
-    return Denial(
+    return RecordedDenial(
         process=draw(st.integers(0, 3)),
         stage=draw(_STAGES),
         arch="x86_64",
@@ -84,8 +91,8 @@ def _denials(draw: st.DrawFn) -> Denial:
 
 
 @st.composite
-def _arguments(draw: st.DrawFn) -> Argument:
-    return Argument(
+def _arguments(draw: st.DrawFn) -> RecordedArgument:
+    return RecordedArgument(
         stage=draw(_STAGES),
         arch="x86_64",
         name="socket",
@@ -107,7 +114,7 @@ def recordings(draw: st.DrawFn) -> Recording:
         duration=draw(st.floats(0, 1e6)),
         runtimes=draw(st.sampled_from([["runc"], ["crun"], []])),
         complete=draw(st.booleans()),
-        lost=Lost(events=draw(st.integers(0, 9))),
+        lost=LostCounts(events=draw(st.integers(0, 9))),
         seclatch=draw(st.sampled_from(["0.1", "0.2"])),
         images=draw(
             st.lists(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 from seclatch.report.compose_report import compose
 from seclatch.report.report_document import Report, Start
 from seclatch.report.timeline_chart import Chart, Row, chart
@@ -37,12 +37,12 @@ def figure(lab: Lab, name: str, runtime: str) -> str:
         if "futex" not in start.headline:
             break
     file = DOCS / "figures" / f"{name}.svg"
-    told = printable(f"{start.headline} {outline(start)}")
+    told = make_printable(f"{start.headline} {outline(start)}")
     if not lab.checking:
         file.write_text(draw(report, start, told))
     shown = re.search(r"<desc>(.*)</desc>", file.read_text())
     same = shown is not None and shown[1] == escape(told)
-    return f"![{printable(start.headline)}](figures/{name}.svg)\n" + (
+    return f"![{make_printable(start.headline)}](figures/{name}.svg)\n" + (
         "" if same else f"{file.name} shows something else than: {told}\n"
     )
 
@@ -64,10 +64,10 @@ def draw(report: Report, start: Start, told: str) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
         f'width="{WIDTH}" height="{height}" role="img">',
-        f"<title>{escape(printable(start.headline))}</title><desc>{escape(told)}</desc>",
+        f"<title>{escape(make_printable(start.headline))}</title><desc>{escape(told)}</desc>",
         f"<style>{STYLE}</style><defs>{HATCH}</defs>",
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
-        f'<text class="big" x="14" y="28">{escape(printable(start.headline))}</text>',
+        f'<text class="big" x="14" y="28">{escape(make_printable(start.headline))}</text>',
         legend(),
         *rulers(laid, height),
     ]
@@ -121,7 +121,7 @@ def rulers(laid: Chart, height: int) -> list[str]:
 
 def lane(row: Row, y: int) -> list[str]:
     """One process."""
-    name = printable(row.lane.title)
+    name = make_printable(row.lane.title)
     name = name if len(name) < 27 else name[:26] + "…"
     parts = [
         f'<text class="soft" x="14" y="{y + 14}">{row.lane.stage}</text>'

@@ -16,10 +16,10 @@ from seclatch.runtime.find_latch import find_latch
 Word = str | os.PathLike[str]
 
 
-def become(loadable: Loadable, args: Sequence[Word], *, allow_exec: bool = False) -> NoReturn:
+def exec_program(loadable: Loadable, args: Sequence[Word], *, allow_exec: bool = False) -> NoReturn:
     """Replace this process by the program: same pid, files, terminal. Raises SeclatchError."""
     with _handed_over(loadable) as fd:
-        words = command_line(loadable, fd, args, allow_exec=allow_exec)
+        words = make_command_line(loadable, fd, args, allow_exec=allow_exec)
         # What Python itself has set at its start, and an exec would hand on.
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
@@ -31,7 +31,7 @@ def become(loadable: Loadable, args: Sequence[Word], *, allow_exec: bool = False
             ) from error
 
 
-def start(
+def start_program(
     loadable: Loadable, args: Sequence[Word], *, allow_exec: bool = False, **options: Any
 ) -> subprocess.Popen[Any]:
     """Start the program as a child; `options` are those of subprocess.Popen.
@@ -40,24 +40,24 @@ def start(
     """
     _refuse_others(options)
     with _handed_over(loadable) as fd:
-        words = command_line(loadable, fd, args, allow_exec=allow_exec)
+        words = make_command_line(loadable, fd, args, allow_exec=allow_exec)
         more = tuple(options.pop("pass_fds", ()))
         return subprocess.Popen(words, pass_fds=(fd, *more), **options)
 
 
-def run(
+def run_program(
     loadable: Loadable, args: Sequence[Word], *, allow_exec: bool = False, **options: Any
 ) -> subprocess.CompletedProcess[Any]:
     """Run the program until it ends; `options` are those of subprocess.run."""
     _refuse_others(options)
     with _handed_over(loadable) as fd:
-        words = command_line(loadable, fd, args, allow_exec=allow_exec)
+        words = make_command_line(loadable, fd, args, allow_exec=allow_exec)
         more = tuple(options.pop("pass_fds", ()))
         check = options.pop("check", False)
         return subprocess.run(words, pass_fds=(fd, *more), check=check, **options)
 
 
-def command_line(
+def make_command_line(
     loadable: Loadable, fd: int, args: Sequence[Word], *, allow_exec: bool
 ) -> list[str]:
     """Return the words that call seclatch-apply, which reads the filter from `fd`."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seclatch.errors import InputError, SeclatchError
-from seclatch.model.action import Kind
+from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Host, narrow
 from seclatch.profile.parse.load_profile import parse
 from seclatch.profile.parse.profile_source import read as read_source
-from seclatch.runtime.capability_set import from_mask
+from seclatch.runtime.capability_set import name_capabilities
 
 # SECCOMP_FILTER_FLAG_*, <linux/seccomp.h>. TSYNC concerns further threads, and a program that was
 # just exec'd has none; WAIT_KILLABLE_RECV is for listeners.
@@ -37,11 +37,11 @@ class Loadable:
     ignored: tuple[str, ...] = ()
 
 
-def read(path: Path) -> Loadable:
+def read_loadable(path: Path) -> Loadable:
     """Read a profile, or a compiled program (told by its bytes). Raises InputError."""
     source = read_source(path)
     if not source.is_program:
-        return make(parse(source.text(), source.name), source.name)
+        return compile_loadable(parse(source.text(), source.name), source.name)
     if len(source.data) % 8 or len(source.data) > MAX_INSTRUCTIONS * 8:
         raise InputError(
             source.name,
@@ -52,16 +52,16 @@ def read(path: Path) -> Loadable:
     return Loadable(source.data)
 
 
-def make(profile: Profile, source: str = "the profile") -> Loadable:
+def compile_loadable(profile: Profile, source: str = "the profile") -> Loadable:
     """Compile a profile, its conditions resolved for this host and this process' capabilities.
 
     Raises InputError for what a filter without a listener cannot do.
     """
     if not profile.default_action:
         raise InputError(source, "", "the empty profile stands for no seccomp at all")
-    resolved = narrow(profile, this_process())
+    resolved = narrow(profile, describe_process())
     effects = (resolved.default, *(rule.effect for rule in resolved.rules))
-    if any(effect.kind is Kind.NOTIFY for effect in effects):
+    if any(effect.kind is ActionKind.NOTIFY for effect in effects):
         raise InputError(
             source,
             "",
@@ -80,7 +80,7 @@ def make(profile: Profile, source: str = "the profile") -> Loadable:
     return Loadable(program.code, flags, program.ignored)
 
 
-def this_process() -> Host:
+def describe_process() -> Host:
     """This host, and the capabilities that this process has."""
     release = re.match(r"(\d+)\.(\d+)", os.uname().release)
     kernel = (int(release[1]), int(release[2])) if release else (0, 0)
@@ -97,4 +97,4 @@ def _capabilities() -> frozenset[str]:
             remedy="mount /proc, or compile the profile elsewhere (seclatch profile compile)",
         ) from error
     found = re.search(r"^CapEff:\s*([0-9a-f]+)$", text, re.MULTILINE)
-    return from_mask(int(found[1], 16)) if found else frozenset()
+    return name_capabilities(int(found[1], 16)) if found else frozenset()

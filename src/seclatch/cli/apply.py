@@ -8,7 +8,7 @@ import click
 
 from seclatch.cli.shared.command_words import Words
 from seclatch.errors import SeclatchError
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 
 NOT_STARTED = 125
 
@@ -52,14 +52,14 @@ def command(profile: Path, allow_exec: bool, args: tuple[str, ...]) -> None:
     from seclatch.apply import launch, loadable
 
     try:
-        ready = loadable.read(profile)
+        ready = loadable.read_loadable(profile)
     except SeclatchError as error:
         error.status = NOT_STARTED  # CMD may have a status of 2 itself
         raise
     for name in ready.ignored:
         click.echo(
-            f"seclatch: {printable(str(profile))}: {printable(name)}: unknown to libseccomp, "
-            "ignored",
+            f"seclatch: {make_printable(str(profile))}: {make_printable(name)}: "
+            "unknown to libseccomp, ignored",
             err=True,
         )
-    launch.become(ready, args, allow_exec=allow_exec)
+    launch.exec_program(ready, args, allow_exec=allow_exec)

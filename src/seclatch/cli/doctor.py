@@ -11,16 +11,16 @@ from pathlib import Path
 import click
 
 from seclatch.cli.shared.result_output import require_stdout
-from seclatch.host.host_check import Check, State, is_healthy
-from seclatch.output.printable_text import printable
+from seclatch.host.host_check import CheckState, HostCheck, is_healthy
+from seclatch.output.printable_text import make_printable
 
 # The version of the --json document; it changes when a key changes its meaning or goes.
 _SCHEMA = 1
 
 _MARKS = {
-    State.OK: ("ok", "green"),
-    State.NOTE: ("note", "yellow"),
-    State.FAIL: ("FAIL", "red"),
+    CheckState.OK: ("ok", "green"),
+    CheckState.NOTE: ("note", "yellow"),
+    CheckState.FAIL: ("FAIL", "red"),
 }
 
 
@@ -53,22 +53,24 @@ def command(as_json: bool) -> None:
     sys.exit(0 if is_healthy(checks) else 1)
 
 
-def examine() -> Iterator[Check]:
+def examine() -> Iterator[HostCheck]:
     """Do all checks, one after the other, the slow ones last."""
     from seclatch.engines.host_root import Root
     from seclatch.host import cgroup_mounts, installed_engines, kernel_support, runtime_support
 
     yield kernel_support.check_seccomp()
-    yield from kernel_support.check_roads()
+    yield from kernel_support.check_latch_methods()
     yield kernel_support.check_modules()
     yield cgroup_mounts.check_cgroups()
     yield from installed_engines.check_engines(Root(Path("/")))
     yield from runtime_support.check_runtimes()
 
 
-def show(check: Check) -> None:
+def show(check: HostCheck) -> None:
     """Print one check as soon as it is done: containers take a moment to start."""
     mark, colour = _MARKS[check.state]
-    click.echo(f"{click.style(f'{mark:<4}', fg=colour)}  {check.name}: {printable(check.found)}")
-    if check.remedy and check.state is not State.OK:
-        click.echo(f"      what to do: {printable(check.remedy)}")
+    click.echo(
+        f"{click.style(f'{mark:<4}', fg=colour)}  {check.name}: {make_printable(check.found)}"
+    )
+    if check.remedy and check.state is not CheckState.OK:
+        click.echo(f"      what to do: {make_printable(check.remedy)}")

@@ -18,7 +18,7 @@ from seclatch.cli.shared.fast_exit import leave
 from seclatch.cli.shared.print_error import complain
 from seclatch.cli.shared.result_output import require_stdout
 from seclatch.errors import SeclatchError
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
     from seclatch.model.explanation import Explanation
@@ -164,7 +164,7 @@ def _keep(kept: Recording, file: Path | None) -> None:
 
 
 def _tell(sentence: str) -> None:
-    click.echo(f"seclatch: {printable(sentence)}", err=True)
+    click.echo(f"seclatch: {make_printable(sentence)}", err=True)
 
 
 def _output() -> ModuleType:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seclatch.cli.shared.result_output import emit, warn
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
     from seclatch.model.profile import Profile
@@ -163,12 +163,12 @@ def _generate(
     files: tuple[Path, ...], base: Profile | None, first: str, options: dict[str, Any]
 ) -> Generated:
     from seclatch.errors import InputError
-    from seclatch.model.merge_recordings import merge
+    from seclatch.model.merge_recordings import merge_recordings
     from seclatch.model.stage import Stage
     from seclatch.profile.generate import generate_profile
     from seclatch.recording.files import recording_file
 
-    recording = merge(recording_file.read(each) for each in files)
+    recording = merge_recordings(recording_file.read(each) for each in files)
     try:
         chosen = generate_profile.Options(first=Stage(first), base=base, **options)
         return generate_profile.generate(recording, chosen)
@@ -211,4 +211,4 @@ def _tell_differences(joined: Joined) -> None:
     for row in joined.rows:
         if row.verdict is not Verdict.RECORDED:
             chain = f"  ({' → '.join(row.chain)})" if row.chain else ""
-            click.echo(printable(f"{row.name}: {row.verdict.value}{chain}"), err=True)
+            click.echo(make_printable(f"{row.name}: {row.verdict.value}{chain}"), err=True)

@@ -10,7 +10,7 @@ from seclatch.cli.shared import engine_command as common
 from seclatch.engines.engine import MODES, Engine, Wish
 from seclatch.engines.host_root import Root
 from seclatch.engines.installer import make_engine, plan_install
-from seclatch.model.recorder_limits import DIRECTORY, Limits
+from seclatch.model.recorder_limits import DIRECTORY, RecorderLimits
 from seclatch.runtime.find_latch import RUNTIMES
 
 
@@ -105,7 +105,7 @@ def command(
     chosen = make_engine(engine, where)
     if not record_dir.is_absolute():
         raise click.BadParameter("is not an absolute path", param_hint="--record-dir")
-    limits = Limits(
+    limits = RecorderLimits(
         directory=str(record_dir),
         recordings=record_limit,
         size=record_size << 20,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
     from seclatch.process.process_selection import Selection
@@ -127,5 +127,5 @@ def _once(wish: Wish, selection: Selection, tree: bool, as_json: bool, *, clear:
     for line in report.show(lines, width):
         click.echo(line)
     for note in notes:
-        click.echo(f"seclatch: {printable(note)}", err=True)
+        click.echo(f"seclatch: {make_printable(note)}", err=True)
     return bool(chosen)

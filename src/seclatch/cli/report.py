@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from seclatch.model.fit_result import Fit
+    from seclatch.model.fit_result import ProfileFit
     from seclatch.model.recording import Recording
     from seclatch.model.scan import Scan
 
@@ -100,7 +100,7 @@ def _scan(file: Path | None) -> Scan | None:
     return scan_document.read(file)
 
 
-def _fit(recording: Recording, profile: Path | None) -> Fit | None:
+def _fit(recording: Recording, profile: Path | None) -> ProfileFit | None:
     from seclatch.cli.shared.profile_options import DEFAULT_CAPS, given
     from seclatch.model.arch import Arch
     from seclatch.profile.compile.resolve_profile import Engine, Host
@@ -116,7 +116,7 @@ def _fit(recording: Recording, profile: Path | None) -> Fit | None:
     return fit(recording, given(profile, host).profile, profile.name)
 
 
-def _recorded_fit(recording: Recording) -> Fit:
+def _recorded_fit(recording: Recording) -> ProfileFit:
     """Hold the first container's own profile against it, as its engine resolved it."""
     import json
 

@@ -11,11 +11,11 @@ import click
 
 from seclatch.cli.shared.command_words import Words
 from seclatch.cli.shared.fast_exit import leave
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 
 
 def _tell(sentence: str) -> None:
-    click.echo(f"seclatch: {printable(sentence)}", err=True)
+    click.echo(f"seclatch: {make_printable(sentence)}", err=True)
 
 
 @click.command(
@@ -106,7 +106,7 @@ def command(
       seclatch run --profile strict.json --dry-run -- true | jq .linux.seccomp
     """
     from seclatch.runtime.run_privilege import require_root
-    from seclatch.runtime.run_request import Request
+    from seclatch.runtime.run_request import RunRequest
 
     if not dry_run:
         require_root()
@@ -114,7 +114,7 @@ def command(
     if mode:
         os.environ["SECLATCH_MODE"] = mode  # of the latch; its tracer keeps it to itself
     del options["interactive"], options["rm"]  # always so, accepted out of habit
-    request = Request(
+    request = RunRequest(
         rootfs=_rootfs(rootfs),
         host_network=network == "host",
         no_new_privileges=no_new_privs,
@@ -123,12 +123,12 @@ def command(
     from seclatch.runtime import run_container
 
     if dry_run:
-        click.echo(json.dumps(run_container.describe(request), indent=2))
+        click.echo(json.dumps(run_container.make_run_config(request), indent=2))
         return
-    leave(run_container.run(request, _tell))
+    leave(run_container.run_container(request, _tell))
 
 
 def _rootfs(given: Path | None) -> Path:
-    from seclatch.runtime.container_rootfs import minimal_rootfs
+    from seclatch.runtime.container_rootfs import make_minimal_rootfs
 
-    return given.absolute() if given else minimal_rootfs()
+    return given.absolute() if given else make_minimal_rootfs()

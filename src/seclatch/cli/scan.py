@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
     from seclatch.model.scan import Scan
@@ -113,21 +113,21 @@ def command(
                 status=1,
             )
         for line in chains:
-            click.echo(printable(line))
+            click.echo(make_printable(line))
     elif as_json:
         click.echo(json.dumps(json.loads(scan_document.encode(found)), indent=2))
     else:
         _table(found)
     for line in report.doubts(found):
-        click.echo(f"seclatch: {printable(line)}", err=True)
+        click.echo(f"seclatch: {make_printable(line)}", err=True)
 
 
 def _require_call(name: str) -> None:
     """A name mistyped is not a call that nothing makes."""
     from seclatch.model.arch import Arch
-    from seclatch.model.syscall import table
+    from seclatch.model.syscall import load_syscalls
 
-    if not any(name in table(arch).numbers for arch in (Arch.X86_64, Arch.AARCH64)):
+    if not any(name in load_syscalls(arch).numbers for arch in (Arch.X86_64, Arch.AARCH64)):
         raise click.BadParameter(f"there is no system call {name!r}", param_hint="--why")
 
 
@@ -201,7 +201,7 @@ def _progress() -> Iterator[Callable[[int, int, str], None]]:
         task = bar.add_task("scanning", total=None)
 
         def told(done: int, count: int, path: str) -> None:
-            bar.update(task, completed=done, total=count, description=printable(path)[-40:])
+            bar.update(task, completed=done, total=count, description=make_printable(path)[-40:])
 
         yield told
 

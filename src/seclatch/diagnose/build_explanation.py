@@ -16,7 +16,14 @@ from seclatch.diagnose.denials.list_denials import Case, Denials
 from seclatch.diagnose.evidence.command_line import name_profile
 from seclatch.diagnose.evidence.run_evidence import Evidence
 from seclatch.diagnose.evidence.sentences import plain, sounds_like_error
-from seclatch.model.explanation import Denial, Explanation, Message, Needed, Needs, Remedy
+from seclatch.model.explanation import (
+    ExplainedDenial,
+    Explanation,
+    NeededCall,
+    Remedy,
+    RuntimeNeeds,
+    StartMessage,
+)
 from seclatch.version import __version__
 
 _MAX_DENIALS, _MAX_MESSAGES = 1000, 3
@@ -46,14 +53,14 @@ def explain(evidence: Evidence) -> Explanation:
     )
 
 
-def _shown(case: Case, found: Found) -> Denial:
+def _shown(case: Case, found: Found) -> ExplainedDenial:
     """The denial that a cause is about ended something, by whatever that was told."""
     if found.seccomp and case is found.case:
         return msgspec.structs.replace(case.denial, fatal=True)
     return case.denial
 
 
-def _needs(found: Found, subject: Subject) -> Needs | None:
+def _needs(found: Found, subject: Subject) -> RuntimeNeeds | None:
     case = found.case
     if found.cause != "runtime-denied" or case is None or case.session is None:
         return None
@@ -68,16 +75,18 @@ def _needs(found: Found, subject: Subject) -> Needs | None:
             for each in subject.denials.all
             if each.session == case.session and each.stage is case.stage
         }
-        calls = [Needed(syscall=each, opens=opens(each), sometimes=False) for each in sorted(met)]
+        calls = [
+            NeededCall(syscall=each, opens=opens(each), sometimes=False) for each in sorted(met)
+        ]
         runtime = subject.evidence.runtime(case.session)
-        return Needs(runtime=runtime, found="seen", calls=calls, with_no_new_privs=None)
+        return RuntimeNeeds(runtime=runtime, found="seen", calls=calls, with_no_new_privs=None)
     # What was so when the filter was loaded: `crun exec` does not carry no_new_privs over.
     entry = subject.evidence.trace.segments[case.session.entry]
     container = replace(container, no_new_privileges=entry.facts.no_new_privs)
     return find_needs(judge, container, joined=case.session.joined)
 
 
-def _remedies(found: Found, needs: Needs | None, subject: Subject) -> list[Remedy]:
+def _remedies(found: Found, needs: RuntimeNeeds | None, subject: Subject) -> list[Remedy]:
     if found.cause == "none" and not subject.denials.all:
         return []
     from seclatch.diagnose.remedies.crun_cache import find_stale
@@ -88,17 +97,17 @@ def _remedies(found: Found, needs: Needs | None, subject: Subject) -> list[Remed
     return [*stale, *find_remedies(found, needs, evidence.command)]
 
 
-def _messages(subject: Subject) -> list[Message]:
+def _messages(subject: Subject) -> list[StartMessage]:
     """The last words of those where it failed that sound like errors, each said once.
 
     What one passes on of another's is said by the last one only, with its own words around it.
     """
     chosen = subject.inside if subject.chain else subject.outside
     telling = [each for each in chosen if sounds_like_error(each.text)] or chosen
-    shown: list[Message] = []
+    shown: list[StartMessage] = []
     for each in telling:
         text = plain(each.text)
         shown = [one for one in shown if one.text not in text]
         if not any(text in one.text for one in shown):
-            shown.append(Message(stage=each.stage.value, program=each.program, text=text))
+            shown.append(StartMessage(stage=each.stage.value, program=each.program, text=text))
     return shown[-_MAX_MESSAGES:]

@@ -11,7 +11,7 @@ import msgspec
 
 from seclatch.errors import SeclatchError
 from seclatch.model.explanation import Explanation
-from seclatch.output.result_file import find_obstacle, replace
+from seclatch.output.result_file import find_obstacle, replace_file
 from seclatch.report.explanation_text import show
 
 _REMEDY = "give another file, in a directory that can be written to"
@@ -37,7 +37,7 @@ def require_writable(path: Path) -> None:
 def write(path: Path, content: bytes) -> None:
     """Write the file as a whole. Raises SeclatchError."""
     try:
-        replace(path, content)
+        replace_file(path, content)
     except OSError as error:
         raise SeclatchError(
             f"writing the explanation {path}: {error.strerror}", remedy=_REMEDY

@@ -17,7 +17,7 @@ from seclatch.engines.engine import LATCHES, Wish
 from seclatch.engines.file_step import FileChange, FileState, Step, read_file
 from seclatch.engines.host_root import Root
 from seclatch.errors import SeclatchError
-from seclatch.model.recorder_limits import Limits, decode
+from seclatch.model.recorder_limits import RecorderLimits, decode_limits
 
 PROGRAM, LIMITS = "recorder", "recorder.json"
 RECORDINGS = "*.json.gz"
@@ -92,7 +92,7 @@ def refuse_others_python(root: Root) -> None:
             latch_copy.refuse_unsafe(root, path)
 
 
-def refuse_others_directory(root: Root, limits: Limits) -> None:
+def refuse_others_directory(root: Root, limits: RecorderLimits) -> None:
     """Refuse a directory for recordings that others may look into."""
     path = root.resolve(limits.directory)
     try:
@@ -111,16 +111,16 @@ def refuse_others_directory(root: Root, limits: Limits) -> None:
         )
 
 
-def read_limits(root: Root, engine: str) -> Limits | None:
+def read_limits(root: Root, engine: str) -> RecorderLimits | None:
     """Read the limits of an engine's recorder; None where annotations are not heeded."""
     file = read_file(root.resolve(f"{LATCHES}/{engine}/{LIMITS}"))
     try:
-        return decode(file.content) if file else None
+        return decode_limits(file.content) if file else None
     except ValueError:
         return None
 
 
-def read_all_limits(root: Root) -> list[Limits]:
+def read_all_limits(root: Root) -> list[RecorderLimits]:
     """Read those of every engine that heeds annotations."""
     found = (read_limits(root, one) for one in _ENGINES)
     return [limits for limits in found if limits]
@@ -140,7 +140,7 @@ def farewell(root: Root, engine: str) -> list[str]:
     return []
 
 
-def remove_traces(root: Root, limits: Limits) -> Iterator[FileChange]:
+def remove_traces(root: Root, limits: RecorderLimits) -> Iterator[FileChange]:
     """Yield the steps that empty the directory of all but recordings, if there are none."""
     directory = root.resolve(limits.directory)
     if not directory.is_dir() or any(directory.glob(RECORDINGS)):

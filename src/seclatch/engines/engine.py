@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from seclatch.engines.file_step import FileChange, Step
 from seclatch.engines.host_root import Root
 from seclatch.errors import InputError, SeclatchError
-from seclatch.model.recorder_limits import Limits
+from seclatch.model.recorder_limits import RecorderLimits
 
 # The name under which every engine knows the latch: `docker run --runtime seclatch`.
 NAME = "seclatch"
@@ -29,7 +29,9 @@ class Wish:
     runtime: str
     default: bool = False
     mode: str = "auto"
-    recorder: Limits | None = None  # None: annotations that ask for a recording are not heeded
+    recorder: RecorderLimits | None = (
+        None  # None: annotations that ask for a recording are not heeded
+    )
 
     @property
     def directory(self) -> str:

@@ -13,8 +13,8 @@ from seclatch.filter.term import U32, Test, TooComplexError
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import MAX_ARGS
-from seclatch.model.seccomp_data import ARCH, ARGS, NUMBER, Call
-from seclatch.model.syscall import table
+from seclatch.model.seccomp_data import ARCH, ARGS, NUMBER, SeccompData
+from seclatch.model.syscall import load_syscalls
 
 MAX_COMBINATIONS = 5000
 """Rows for one call. Where the edges of several arguments make more, a fixed sample is taken."""
@@ -28,7 +28,7 @@ def boundary_calls(
     arch: Arch,
     numbers: Iterable[int] | None = None,
     limit: int = MAX_COMBINATIONS,
-) -> Iterator[Call]:
+) -> Iterator[SeccompData]:
     """Every named call of an architecture, and the edges of the gaps between their numbers.
 
     Or the calls of the given numbers only; `limit` is for the combinations of one call.
@@ -40,11 +40,11 @@ def boundary_calls(
     root = _root(program, arch)
     if numbers is None:
         edges = {number for ends in unnamed(arch) for number in ends}
-        numbers = sorted(edges | table(arch).names.keys())
+        numbers = sorted(edges | load_syscalls(arch).names.keys())
     for number in numbers:
         tests = _tests(descend(root, NUMBER, number)) if root else set()
         for args in _rows(tests, arch, limit):
-            yield Call(arch.audit, number, args)
+            yield SeccompData(arch.audit, number, args)
 
 
 def _root(program: Filter, arch: Arch) -> Node | None:

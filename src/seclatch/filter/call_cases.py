@@ -12,7 +12,7 @@ from seclatch.filter.term import Value
 from seclatch.filter.term_text import show_domain, show_test, show_value, word_name
 from seclatch.filter.union_boxes import MAX_BOXES, join_boxes, widen
 from seclatch.filter.word_set import FULL, Domain
-from seclatch.model.action import Action, Kind
+from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import ByteOrder
 from seclatch.model.profile import MAX_ARGS, Arg
@@ -50,13 +50,13 @@ def byteorder(arch: Arch) -> ByteOrder:
 def meaningful(value: int) -> Action:
     """The action, without data that the kernel takes no notice of."""
     action = Action.from_ret(value)
-    has_data = action.kind.takes_data or action.kind is Kind.TRAP
+    has_data = action.kind.takes_data or action.kind is ActionKind.TRAP
     return action if has_data else Action(action.kind)
 
 
 def show_action(action: Action) -> str:
     """As in messages: `SCMP_ACT_TRAP(7)`, the data of a trap too."""
-    hidden = action.kind is Kind.TRAP and action.data
+    hidden = action.kind is ActionKind.TRAP and action.data
     return f"{action.kind.scmp}({action.data})" if hidden else str(action)
 
 

@@ -20,12 +20,12 @@ from seclatch.filter.symbolic_execution import Graphs, Leaf, Node, descend, sett
 from seclatch.filter.term import U32, TooComplexError
 from seclatch.filter.term_text import show_domain, show_value
 from seclatch.filter.word_set import FULL, Domain, Range, clip, meets, subtract
-from seclatch.model.action import ENOSYS, Action, Kind
+from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import X32_BIT, Arch
 from seclatch.model.seccomp_data import NUMBER
-from seclatch.model.syscall import Syscall, table
+from seclatch.model.syscall import Syscall, load_syscalls
 
-_ENOSYS = Action(Kind.ERRNO, ENOSYS)
+_ENOSYS = Action(ActionKind.ERRNO, ENOSYS)
 MAX_STEPS = 300_000
 """Branches to follow for all calls together. Docker's default, with all its ABIs, has 25 000."""
 
@@ -48,7 +48,7 @@ class Portrait:
         """The action that every named call gets whatever its arguments, if there is one."""
         if not self.cases and not self.lost:
             return self.default
-        everything = {self.cases.get(call.name, ()) for call in table(self.arch).all()}
+        everything = {self.cases.get(call.name, ()) for call in load_syscalls(self.arch).all()}
         only = everything.pop()
         if everything or self.lost or len(only) != 1 or only[0].args:
             return None
@@ -71,7 +71,7 @@ def portray(
         default = _below_stub(root, arch, numbers) or default
     cases: dict[str, tuple[Case, ...]] = {}
     lost: list[tuple[str, Lost]] = []
-    for call in table(arch).all():
+    for call in load_syscalls(arch).all():
         found, problems = _cases(root, call, default, budget)
         if found:
             cases[call.name] = tuple(found)
@@ -82,7 +82,7 @@ def portray(
     if newest is not None:
         cases = {
             call.name: cases[call.name]
-            for call in table(arch).all()
+            for call in load_syscalls(arch).all()
             if call.number <= newest and call.name in cases
         }
         numbers = clip(numbers, 0, newest) + clip(numbers, U32, U32)
@@ -96,7 +96,9 @@ def _stub(
 ) -> int | None:
     """The number above which everything gets ENOSYS, if what has no name there gets it too."""
     always = (Case((), _ENOSYS),)
-    others = [number for number, name in table(arch).names.items() if cases.get(name) != always]
+    others = [
+        number for number, name in load_syscalls(arch).names.items() if cases.get(name) != always
+    ]
     newest = max(others, default=0)
     above = clip(numbers, newest + 1, U32 - 1)  # -1 goes another way for some ABIs
     try:
@@ -117,7 +119,7 @@ def unnamed(arch: Arch) -> tuple[Range, ...]:
         ranges = ((0, X32_BIT - 1), (U32, U32))
     if arch is Arch.X32:
         ranges = ((X32_BIT, 0x7FFFFFFF),)
-    for number in table(arch).names:
+    for number in load_syscalls(arch).names:
         ranges = subtract(ranges, number, number)
     return ranges
 
@@ -131,7 +133,7 @@ def _default(root: Node, numbers: tuple[Range, ...]) -> Action:
         node = descend(root, NUMBER, first)
         if isinstance(node, Leaf) and isinstance(node.value, int):
             return meaningful(node.value)
-    return Action(Kind.KILL_PROCESS)
+    return Action(ActionKind.KILL_PROCESS)
 
 
 def _below_stub(root: Node, arch: Arch, numbers: tuple[Range, ...]) -> Action | None:
@@ -141,7 +143,7 @@ def _below_stub(root: Node, arch: Arch, numbers: tuple[Range, ...]) -> Action | 
     choice of how to say it; the rules say exactly the same with any default.
     """
     answers: dict[int, Action | None] = {}
-    for number in table(arch).names:
+    for number in load_syscalls(arch).names:
         node = descend(root, NUMBER, number)
         value = node.value if isinstance(node, Leaf) else None
         answers[number] = meaningful(value) if isinstance(value, int) else None

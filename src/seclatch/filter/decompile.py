@@ -13,12 +13,12 @@ from seclatch.filter.known_values import spread
 from seclatch.filter.opcode import CONDITIONAL
 from seclatch.filter.symbolic_execution import Graphs, Leaf
 from seclatch.filter.term import TooComplexError
-from seclatch.model.action import Action, Kind
+from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.model.seccomp_data import ARCH
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 
 _U32 = 0xFFFFFFFF
 
@@ -105,7 +105,7 @@ def _elsewhere(graphs: Graphs, program: Filter) -> tuple[Action | None, list[Kep
     if not isinstance(node, Leaf) or not isinstance(node.value, int):
         return None, [Kept("other architectures", "some calls", "", "depends", reason)]
     action = meaningful(node.value)
-    if action.kind is Kind.KILL_THREAD:
+    if action.kind is ActionKind.KILL_THREAD:
         return action, []
     return action, [Kept("other architectures", "all calls", "", show_action(action), reason)]
 
@@ -120,9 +120,9 @@ def _traps(portrait: Portrait) -> list[Kept]:
     found: dict[Action, list[str]] = {}
     for name, cases in portrait.cases.items():
         for case in cases:
-            if case.action.kind is Kind.TRAP and case.action.data:
+            if case.action.kind is ActionKind.TRAP and case.action.data:
                 found.setdefault(case.action, []).append(name)
-    if portrait.default.kind is Kind.TRAP and portrait.default.data:
+    if portrait.default.kind is ActionKind.TRAP and portrait.default.data:
         found.setdefault(portrait.default, []).append("all other calls")
     return [
         Kept(portrait.arch.title, ", ".join(dict.fromkeys(names)), "", show_action(action), reason)
@@ -147,7 +147,7 @@ def _alike(one: Portrait, other: Portrait) -> bool:
     if _said(one.default) != _said(other.default):
         return False
     bits = min(one.arch.bits, other.arch.bits)
-    common = table(one.arch).numbers.keys() & table(other.arch).numbers.keys()
+    common = load_syscalls(one.arch).numbers.keys() & load_syscalls(other.arch).numbers.keys()
     return all(_cut(one, name, bits) == _cut(other, name, bits) for name in common)
 
 

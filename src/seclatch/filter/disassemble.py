@@ -13,7 +13,7 @@ from seclatch.model.action import Action
 from seclatch.model.arch import X32_BIT, Arch
 from seclatch.model.filter import ByteOrder, Filter, Instruction
 from seclatch.model.seccomp_data import ARCH, DATA_SIZE, NUMBER
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _call_name(instruction: Instruction, known: Knowledge, arch: Arch | None) ->
         own = arch if known.audit is None else Arch.from_audit(known.audit, k)
     except ValueError:
         return ""
-    return table(own).names.get(k, "") if own else ""
+    return load_syscalls(own).names.get(k, "") if own else ""
 
 
 def _action_name(value: int) -> str:

@@ -6,7 +6,7 @@ from seclatch.filter.simulate import simulate
 from seclatch.filter.symbolic_execution import Branch, Graphs, Leaf, Node, descend
 from seclatch.filter.term import TooComplexError, evaluate
 from seclatch.model.filter import Filter
-from seclatch.model.seccomp_data import ARCH, NUMBER, Call
+from seclatch.model.seccomp_data import ARCH, NUMBER, SeccompData
 
 _U32 = 0xFFFFFFFF
 
@@ -24,7 +24,7 @@ class Evaluator:
         self._by_arch: dict[int, Node | None] = {}
         self._by_number: dict[tuple[int, int], Node | None] = {}
 
-    def value(self, call: Call) -> int:
+    def value(self, call: SeccompData) -> int:
         """The filter's return value for a call."""
         key = (call.audit, call.number)
         node = self._by_number[key] if key in self._by_number else self._descend(*key)

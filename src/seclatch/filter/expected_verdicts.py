@@ -15,7 +15,7 @@ from seclatch.errors import InputError
 from seclatch.filter.query_filter import Answer, Asker
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
-from seclatch.model.call_notation import Asked, parse_action, parse_call
+from seclatch.model.call_notation import AskedCall, parse_action, parse_call
 from seclatch.model.filter import Filter
 
 _ROW = re.compile(r"(\S+)\s+(.+?)\s+(\S+)")
@@ -26,7 +26,7 @@ class Row:
     """A line of the table (counted from 1): this call must get this action, whatever is open."""
 
     line: int
-    asked: Asked
+    asked: AskedCall
     expected: Action
 
 

@@ -12,7 +12,7 @@ from seclatch.filter.symbolic_execution import Graphs, Node, descend
 from seclatch.filter.term import TooComplexError
 from seclatch.filter.word_set import Domain
 from seclatch.model.arch import Arch
-from seclatch.model.call_notation import Asked
+from seclatch.model.call_notation import AskedCall
 from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import ARCH, ARGS, NUMBER
 
@@ -27,7 +27,7 @@ class Answer:
     condition: str
 
 
-def ask(program: Filter, asked: Asked) -> list[Answer]:
+def ask(program: Filter, asked: AskedCall) -> list[Answer]:
     """The answers that are possible: one, if what is open makes no difference.
 
     Raises SeclatchError where they cannot be told apart. The program must be an accepted one.
@@ -49,7 +49,7 @@ class Asker:
         self._graphs = Graphs(program)
         self._roots: dict[Arch, Node | None] = {}
 
-    def ask(self, asked: Asked) -> list[Answer]:
+    def ask(self, asked: AskedCall) -> list[Answer]:
         """The answers that are possible. Raises SeclatchError."""
         arch = asked.syscall.arch
         if arch not in self._roots:
@@ -74,7 +74,7 @@ class Asker:
             return None
 
 
-def _arguments(asked: Asked) -> dict[int, int]:
+def _arguments(asked: AskedCall) -> dict[int, int]:
     """The words of the call that are given."""
     arch, known = asked.syscall.arch, {}
     for index, value in enumerate(asked.args):

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from seclatch.filter import opcode
 from seclatch.filter.opcode import ALU, DIV, JMP, LD, LDX, NEG, RET, ST, STX, X
-from seclatch.model.action import Kind
+from seclatch.model.action import ActionKind
 from seclatch.model.filter import Filter, Instruction
-from seclatch.model.seccomp_data import DATA_SIZE, Call
+from seclatch.model.seccomp_data import DATA_SIZE, SeccompData
 from seclatch.model.verdict import Verdict
 
 UNASKED = {335: "uretprobe, since Linux 6.14", 336: "uprobe, since Linux 6.18"}
@@ -24,18 +24,18 @@ Uprobes must work in sandboxes; made by anything else the calls do nothing good 
 """
 
 
-def simulate(program: Filter, call: Call) -> Verdict:
+def simulate(program: Filter, call: SeccompData) -> Verdict:
     """The verdict of one filter. The program must be one that the kernel accepts (`verify`)."""
     return Machine(call.words(program.byteorder)).run(program.instructions)
 
 
-def simulate_stack(programs: Sequence[Filter], call: Call) -> Verdict:
+def simulate_stack(programs: Sequence[Filter], call: SeccompData) -> Verdict:
     """The verdict of filters loaded one after the other, oldest first.
 
     As in seccomp_run_filters, every filter runs, from the newest on, and the most restrictive
     action wins; among equal ones the newest filter's data. No filter at all allows.
     """
-    verdict = Verdict(Kind.ALLOW.value)
+    verdict = Verdict(ActionKind.ALLOW.value)
     for layer in reversed(range(len(programs))):
         own = simulate(programs[layer], call)
         if own.precedence < verdict.precedence or layer == len(programs) - 1:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seclatch.host.host_check import Check, State
+from seclatch.host.host_check import CheckState, HostCheck
 
 _ROOT = Path("/sys/fs/cgroup")
 
 
-def check_cgroups(root: Path = _ROOT) -> Check:
+def check_cgroups(root: Path = _ROOT) -> HostCheck:
     """Tell version 2 from version 1, alone or beside version 2 (hybrid)."""
     if (root / "cgroup.controllers").exists():
-        return Check("cgroups", State.OK, "version 2")
+        return HostCheck("cgroups", CheckState.OK, "version 2")
     if not root.is_dir() or not any(root.iterdir()):
-        return Check(
+        return HostCheck(
             "cgroups",
-            State.NOTE,
+            CheckState.NOTE,
             f"nothing mounted at {root}",
             "mount -t cgroup2 none /sys/fs/cgroup",
         )
     hybrid = any(root.glob("*/cgroup.controllers"))
-    return Check(
+    return HostCheck(
         "cgroups",
-        State.NOTE,
+        CheckState.NOTE,
         "version 1 with version 2 beside it (hybrid)" if hybrid else "version 1",
         "crun under an engine refuses hybrid hosts: boot with systemd.unified_cgroup_hierarchy=1 "
         "(seclatch run finds its own way)"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How a check came out. Only FAIL means that a profile cannot be latched on this host."""
 
     OK = "ok"
@@ -16,15 +16,15 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Check:
+class HostCheck:
     """What was looked at, how it came out, what was found, and the remedy ("" for none)."""
 
     name: str
-    state: State
+    state: CheckState
     found: str
     remedy: str = ""
 
 
-def is_healthy(checks: Iterable[Check]) -> bool:
+def is_healthy(checks: Iterable[HostCheck]) -> bool:
     """Whether a profile can be latched here: nothing failed."""
-    return not any(check.state is State.FAIL for check in checks)
+    return not any(check.state is CheckState.FAIL for check in checks)

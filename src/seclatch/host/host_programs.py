@@ -16,7 +16,7 @@ def find_program(name: str) -> Path | None:
     return Path(found).absolute() if found else None
 
 
-def ask(program: Path, *arguments: str, seconds: float = 10) -> str | None:
+def query_program(program: Path, *arguments: str, seconds: float = 10) -> str | None:
     """Return what a program prints on stdout; None when it fails or takes too long."""
     try:
         done = subprocess.run(
@@ -33,6 +33,6 @@ def ask(program: Path, *arguments: str, seconds: float = 10) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def first_line(text: str | None) -> str:
+def take_first_line(text: str | None) -> str:
     """Return the first line of an answer, "" for none."""
     return text.strip().splitlines()[0] if text and text.strip() else ""

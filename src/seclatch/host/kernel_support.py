@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seclatch.errors import SeclatchError
-from seclatch.host.host_check import Check, State
+from seclatch.host.host_check import CheckState, HostCheck
 from seclatch.host.host_programs import find_program
 from seclatch.runtime.find_latch import find_latch
 
@@ -20,21 +20,21 @@ _MODULES = Path("/sys/kernel/security/lsm")
 _REFUSED = 125
 
 
-def check_seccomp() -> Check:
+def check_seccomp() -> HostCheck:
     """Look which filter actions the kernel has (seccomp(2), actions_avail, Linux 4.14)."""
     try:
         actions = _ACTIONS.read_text().split()
     except OSError as error:
-        return Check(
+        return HostCheck(
             "seccomp filters",
-            State.FAIL,
+            CheckState.FAIL,
             f"{_ACTIONS}: {error.strerror}",
             "use a kernel with CONFIG_SECCOMP_FILTER=y (Linux 4.14 or later), with /proc mounted",
         )
-    return Check("seccomp filters", State.OK, " ".join(actions))
+    return HostCheck("seccomp filters", CheckState.OK, " ".join(actions))
 
 
-def check_roads() -> list[Check]:
+def check_latch_methods() -> list[HostCheck]:
     """Look which ways there are to keep a profile off the runtime, and which is taken.
 
     Where seccomp cannot be suspended but the gate can be had, that is no failure.
@@ -44,45 +44,49 @@ def check_roads() -> list[Check]:
         "latching without privileges", "gate", "a filter held until the exec, or gated"
     )
     road = "the latch's road"
-    if suspend.state is State.OK:
-        return [suspend, gate, Check(road, State.OK, "suspend"), check_log()]
-    if gate.state is not State.OK:
+    if suspend.state is CheckState.OK:
+        return [suspend, gate, HostCheck(road, CheckState.OK, "suspend"), check_log()]
+    if gate.state is not CheckState.OK:
         return [suspend, gate]
     taken = "hold with no_new_privs, else gate (exact with CAP_SYS_ADMIN): docs/rootless.md"
-    suspend = replace(suspend, state=State.NOTE)
-    return [suspend, gate, Check(road, State.OK, taken), check_log()]
+    suspend = replace(suspend, state=CheckState.NOTE)
+    return [suspend, gate, HostCheck(road, CheckState.OK, taken), check_log()]
 
 
-def check_log() -> Check:
+def check_log() -> HostCheck:
     """Look whether there is a log that the latch can tell each start's road to."""
     name = "record of starts"
     if _LOG.is_socket():
-        return Check(name, State.OK, f"each start's road is told to the system's log ({_LOG})")
-    return Check(
+        return HostCheck(
+            name, CheckState.OK, f"each start's road is told to the system's log ({_LOG})"
+        )
+    return HostCheck(
         name,
-        State.NOTE,
+        CheckState.NOTE,
         f"no log at {_LOG}: the road of a start is told nowhere",
         "run journald or a syslog daemon, or set SECLATCH_LOG=FILE in the engine's environment",
     )
 
 
-def try_latch(name: str, mode: str, works: str) -> Check:
+def try_latch(name: str, mode: str, works: str) -> HostCheck:
     """Let the latch attach to a runtime that only ends: it says itself why it cannot."""
     harmless = find_program("true")
     try:
         latch = find_latch("runc")
     except SeclatchError as error:
-        return Check(name, State.FAIL, str(error), error.remedy)
+        return HostCheck(name, CheckState.FAIL, str(error), error.remedy)
     if harmless is None:
-        return Check(name, State.FAIL, "no `true` on this host", "install coreutils")
+        return HostCheck(name, CheckState.FAIL, "no `true` on this host", "install coreutils")
     with tempfile.TemporaryDirectory(prefix="seclatch-") as folder:
         front = Path(folder) / "front"
         front.symlink_to(latch)
         front.with_name("front.runtime").symlink_to(harmless.resolve())
-        return _judge(Check(name, State.OK, f"the latch can attach ({works})"), front, mode)
+        return _judge(
+            HostCheck(name, CheckState.OK, f"the latch can attach ({works})"), front, mode
+        )
 
 
-def _judge(fine: Check, front: Path, mode: str) -> Check:
+def _judge(fine: HostCheck, front: Path, mode: str) -> HostCheck:
     try:
         done = subprocess.run(
             [front, "exec"],  # the one call that starts something and looks into no bundle
@@ -96,7 +100,7 @@ def _judge(fine: Check, front: Path, mode: str) -> Check:
     except (OSError, subprocess.TimeoutExpired) as error:
         return replace(
             fine,
-            state=State.FAIL,
+            state=CheckState.FAIL,
             found=f"calling the latch: {error}",
             remedy="install seclatch again",
         )
@@ -106,13 +110,15 @@ def _judge(fine: Check, front: Path, mode: str) -> Check:
     reason, _, remedy = said.partition(". What to do: ")
     if done.returncode != _REFUSED or not remedy:
         reason = f"the latch ended with status {done.returncode}: {done.stderr.strip()}"
-    return Check(fine.name, State.FAIL, reason, remedy)
+    return HostCheck(fine.name, CheckState.FAIL, reason, remedy)
 
 
-def check_modules() -> Check:
+def check_modules() -> HostCheck:
     """Name the security modules: some can forbid ptrace, and the latch needs it."""
     try:
         modules = _MODULES.read_text().strip()
     except OSError:
-        return Check("security modules", State.NOTE, "not known (securityfs is not mounted)")
-    return Check("security modules", State.OK, modules or "none")
+        return HostCheck(
+            "security modules", CheckState.NOTE, "not known (securityfs is not mounted)"
+        )
+    return HostCheck("security modules", CheckState.OK, modules or "none")

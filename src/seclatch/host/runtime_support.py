@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from seclatch.host.host_check import Check, State
-from seclatch.host.host_programs import ask, find_program, first_line
+from seclatch.host.host_check import CheckState, HostCheck
+from seclatch.host.host_programs import find_program, query_program, take_first_line
 from seclatch.runtime.find_latch import RUNTIMES
 
 # What a runtime needs between its filter and the program's exec, the exec itself included, and
@@ -40,33 +40,38 @@ _HOSTILE_TO_RUNTIMES = {
 }
 
 
-def check_runtimes() -> list[Check]:
+def check_runtimes() -> list[HostCheck]:
     """Look for each runtime and try each that is there."""
-    checks: list[Check] = []
+    checks: list[HostCheck] = []
     present = {name: path for name in RUNTIMES if (path := find_program(name))}
     for name in RUNTIMES:
         if name not in present:
             checks.append(
-                Check(name, State.NOTE, "not found", f"apt-get install {name}, if you use it")
+                HostCheck(
+                    name, CheckState.NOTE, "not found", f"apt-get install {name}, if you use it"
+                )
             )
             continue
-        version = first_line(ask(present[name], "--version")) or "does not answer --version"
-        checks.append(Check(name, State.OK, f"{version} ({present[name]})"))
+        version = (
+            take_first_line(query_program(present[name], "--version"))
+            or "does not answer --version"
+        )
+        checks.append(HostCheck(name, CheckState.OK, f"{version} ({present[name]})"))
         checks.append(try_container(name))
     if not present:
         checks.append(
-            Check("a container runtime", State.FAIL, "none found", "apt-get install runc")
+            HostCheck("a container runtime", CheckState.FAIL, "none found", "apt-get install runc")
         )
     return checks
 
 
-def try_container(runtime: str) -> Check:
+def try_container(runtime: str) -> HostCheck:
     """Start a container whose profile denies what the runtime needs, and read its state there."""
     name = f"a latched container ({runtime})"
     if os.geteuid() != 0:
-        return Check(
+        return HostCheck(
             name,
-            State.NOTE,
+            CheckState.NOTE,
             "not tried: `seclatch run` needs root",
             "try it with a rootless engine: seclatch install podman (docs/rootless.md)",
         )
@@ -98,15 +103,19 @@ def try_container(runtime: str) -> Check:
                 stdin=subprocess.DEVNULL,
             )
         except subprocess.TimeoutExpired:
-            return Check(name, State.FAIL, "did not end within a minute", _look_at(command))
+            return HostCheck(
+                name, CheckState.FAIL, "did not end within a minute", _look_at(command)
+            )
     if done.returncode == 0 and done.stdout.split() == ["Seccomp:", "2"]:
-        return Check(name, State.OK, "boots with execve denied, and is under its filter")
+        return HostCheck(name, CheckState.OK, "boots with execve denied, and is under its filter")
     lines = done.stderr.strip().splitlines()
     said = "; ".join(line.strip() for line in lines if "what to do:" not in line)
     remedy = next(
         (line.partition("what to do: ")[2] for line in lines if "what to do:" in line), ""
     )
-    return Check(name, State.FAIL, said or f"status {done.returncode}", remedy or _look_at(command))
+    return HostCheck(
+        name, CheckState.FAIL, said or f"status {done.returncode}", remedy or _look_at(command)
+    )
 
 
 def _look_at(command: list[str | Path]) -> str:

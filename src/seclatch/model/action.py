@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from seclatch.model.quoted_text import quote
+from seclatch.model.quoted_text import quote_text
 
 DATA_MASK = 0x0000FFFF
 """SECCOMP_RET_DATA: the low 16 bits of a return value."""
@@ -17,7 +17,7 @@ EPERM = 1
 ENOSYS = 38
 
 
-class Kind(enum.Enum):
+class ActionKind(enum.Enum):
     """The kinds of action, with the value of SECCOMP_RET_* (high 16 bits), <linux/seccomp.h>."""
 
     KILL_PROCESS = 0x80000000
@@ -37,7 +37,7 @@ class Kind(enum.Enum):
     @property
     def ret(self) -> str:
         """The kernel's name: `SECCOMP_RET_ERRNO` (NOTIFY is called USER_NOTIF there)."""
-        return f"SECCOMP_RET_{'USER_NOTIF' if self is Kind.NOTIFY else self.name}"
+        return f"SECCOMP_RET_{'USER_NOTIF' if self is ActionKind.NOTIFY else self.name}"
 
     @property
     def precedence(self) -> int:
@@ -50,17 +50,17 @@ class Kind(enum.Enum):
     @property
     def takes_data(self) -> bool:
         """Whether a profile's `errnoRet` has a meaning: for ERRNO an errno, for TRACE a message."""
-        return self in (Kind.ERRNO, Kind.TRACE)
+        return self in (ActionKind.ERRNO, ActionKind.TRACE)
 
     @property
     def executes(self) -> bool:
         """Whether the call is then made, with no one else asked."""
-        return self in (Kind.ALLOW, Kind.LOG)
+        return self in (ActionKind.ALLOW, ActionKind.LOG)
 
 
 # SCMP_ACT_KILL is libseccomp's old name for KILL_THREAD.
-_BY_SCMP = {kind.scmp: kind for kind in Kind} | {"SCMP_ACT_KILL": Kind.KILL_THREAD}
-_BY_VALUE = {kind.value: kind for kind in Kind}
+_BY_SCMP = {kind.scmp: kind for kind in ActionKind} | {"SCMP_ACT_KILL": ActionKind.KILL_THREAD}
+_BY_VALUE = {kind.value: kind for kind in ActionKind}
 
 ACTION_NAMES = tuple(_BY_SCMP)
 """Every name a profile may use."""
@@ -70,7 +70,7 @@ ACTION_NAMES = tuple(_BY_SCMP)
 class Action:
     """A kind with its data (0 to 65535): the errno of ERRNO, the message of TRACE, else ignored."""
 
-    kind: Kind
+    kind: ActionKind
     data: int = 0
 
     def __post_init__(self) -> None:
@@ -88,7 +88,7 @@ class Action:
 
         KILL_PROCESS since Linux 4.14; earlier ones killed the thread.
         """
-        kind = _BY_VALUE.get(value & 0xFFFF0000, Kind.KILL_PROCESS)
+        kind = _BY_VALUE.get(value & 0xFFFF0000, ActionKind.KILL_PROCESS)
         return cls(kind, value & DATA_MASK)
 
     @classmethod
@@ -99,7 +99,7 @@ class Action:
         """
         kind = _BY_SCMP.get(name)
         if kind is None:
-            raise ValueError(f"unknown action {quote(name)}")
+            raise ValueError(f"unknown action {quote_text(name)}")
         if not kind.takes_data:
             return cls(kind)
         return cls(kind, EPERM if errno is None else errno)
@@ -135,7 +135,7 @@ class Operator(enum.Enum):
         """Read a profile's operator. Raises ValueError for an unknown name."""
         operator = cls.__members__.get(name.removeprefix("SCMP_CMP_"))
         if operator is None or not name.startswith("SCMP_CMP_"):
-            raise ValueError(f"unknown operator {quote(name)}")
+            raise ValueError(f"unknown operator {quote_text(name)}")
         return operator
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-from seclatch.model.quoted_text import quote
+from seclatch.model.quoted_text import quote_text
 
 # <linux/audit.h>: AUDIT_ARCH_* = ELF machine, plus these marks.
 _64BIT = 0x80000000
@@ -145,7 +145,7 @@ class Arch(enum.Enum):
         """
         found = _SPELLINGS.get(_plain(spelling))
         if found is None:
-            raise ValueError(f"unknown architecture {quote(spelling)}")
+            raise ValueError(f"unknown architecture {quote_text(spelling)}")
         return found
 
     @classmethod
@@ -153,7 +153,7 @@ class Arch(enum.Enum):
         """Find by the exact `SCMP_ARCH_*` name, the only spelling that runtimes accept."""
         arch = cls.__members__.get(name.removeprefix("SCMP_ARCH_"))
         if arch is None or not name.startswith("SCMP_ARCH_"):
-            raise ValueError(f"unknown architecture {quote(name)}")
+            raise ValueError(f"unknown architecture {quote_text(name)}")
         return arch
 
     @classmethod

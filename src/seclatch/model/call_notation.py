@@ -10,7 +10,7 @@ from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.constant import CONSTANTS
 from seclatch.model.profile import MAX_ARGS
-from seclatch.model.syscall import Syscall, table
+from seclatch.model.syscall import Syscall, load_syscalls
 
 _CALL = re.compile(r"\s*(#?\w+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _ACTION = re.compile(r"(?:SCMP_ACT_)?([A-Z_]+)(?:\((\w+)\))?")
@@ -19,7 +19,7 @@ _U64 = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedCall:
     """A call to ask about; an argument that was left open is None. `text` is what was written."""
 
     syscall: Syscall
@@ -27,7 +27,7 @@ class Asked:
     text: str
 
 
-def parse_call(text: str, arch: Arch) -> Asked:
+def parse_call(text: str, arch: Arch) -> AskedCall:
     """Read `name(arg, …)` or `#number(…)`; arguments that are `_` or not written are open.
 
     Numbers in C's notation, negative ones too, names of constants, and either joined by `|`.
@@ -43,7 +43,7 @@ def parse_call(text: str, arch: Arch) -> Asked:
         raise ValueError(f"{len(words)} arguments; a system call has at most {MAX_ARGS}")
     args = [None if word == "_" else _argument(word) for word in words]
     args += [None] * (MAX_ARGS - len(args))
-    return Asked(_syscall(match[1], arch), tuple(args), text.strip())
+    return AskedCall(_syscall(match[1], arch), tuple(args), text.strip())
 
 
 def parse_action(text: str) -> Action:
@@ -51,7 +51,7 @@ def parse_action(text: str) -> Action:
     match = _ACTION.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is not an action such as ALLOW or ERRNO(EPERM)")
-    data = errno.parse(match[2]) if match[2] else None
+    data = errno.parse_errno(match[2]) if match[2] else None
     action = Action.from_scmp(f"SCMP_ACT_{match[1]}", data)
     if data is not None and not action.kind.takes_data:
         raise ValueError(f"{action.kind.scmp} has no number")
@@ -62,8 +62,8 @@ def _syscall(word: str, arch: Arch) -> Syscall:
     if word.startswith("#"):
         if not word[1:].isdecimal() or int(word[1:]) >= 1 << 32:
             raise ValueError(f"{word!r} is not a number of a call, such as #451")
-        return table(arch).at(int(word[1:]))
-    found = table(arch).get(word)
+        return load_syscalls(arch).at(int(word[1:]))
+    found = load_syscalls(arch).get(word)
     if found is None:
         raise ValueError(f"{arch.title} has no system call {word!r} of its own")
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seclatch.model.quoted_text import quote
+from seclatch.model.quoted_text import quote_text
 
 _NAMES = """
 CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
@@ -18,14 +18,14 @@ ALL = frozenset(_ORDERED)
 """Every capability of <linux/capability.h>, Linux 6.12."""
 
 
-def from_mask(mask: int) -> frozenset[str]:
+def name_capabilities(mask: int) -> frozenset[str]:
     """Name the bits of a mask, as `CapBnd` of /proc/PID/status has it."""
     return frozenset(name for bit, name in enumerate(_ORDERED) if mask >> bit & 1)
 
 
-def parse(name: str) -> str:
+def parse_capability(name: str) -> str:
     """`CAP_SYS_ADMIN` for `sys_admin`, `SYS_ADMIN` or the name itself. ValueError if unknown."""
     full = f"CAP_{name.upper().removeprefix('CAP_')}"
     if full not in ALL:
-        raise ValueError(f"unknown capability {quote(name)}")
+        raise ValueError(f"unknown capability {quote_text(name)}")
     return full

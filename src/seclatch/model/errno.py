@@ -7,11 +7,11 @@ from importlib import resources
 
 import msgspec
 
-from seclatch.model.quoted_text import quote
+from seclatch.model.quoted_text import quote_text
 
 
 @cache
-def table() -> dict[str, int]:
+def load_errnos() -> dict[str, int]:
     """Name to number, from the kernel's <asm-generic/errno.h>.
 
     Valid on every architecture here but MIPS and PA-RISC, whose numbers above 34 differ.
@@ -20,18 +20,18 @@ def table() -> dict[str, int]:
     return msgspec.json.decode(data, type=dict[str, int])
 
 
-def parse(text: str) -> int:
+def parse_errno(text: str) -> int:
     """Read a name (`EPERM`) or a decimal number. Raises ValueError for anything else."""
     if text.isascii() and text.isdigit() and len(text) < 6:
         return int(text)
-    if text not in table():
-        raise ValueError(f"unknown errno {quote(text)}")
-    return table()[text]
+    if text not in load_errnos():
+        raise ValueError(f"unknown errno {quote_text(text)}")
+    return load_errnos()[text]
 
 
-def name(number: int) -> str:
+def name_errno(number: int) -> str:
     """The name of a number, or the number itself in digits."""
-    for each, value in table().items():
+    for each, value in load_errnos().items():
         if value == number:
             return each
     return str(number)

@@ -13,7 +13,7 @@ import msgspec
 SCHEMA = "seclatch.explain/1"
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+class DenyingRule(msgspec.Struct, frozen=True, kw_only=True):
     """What denied a call: `by` is `rule` (number `index` of the resolved profile, counting from 0),
     `default`, `architecture`, `newer` (runc's ENOSYS) or `unknown` (the filter's profile is not
     known). `profile` is where the profile was found."""
@@ -24,7 +24,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     profile: str = ""
 
 
-class Denial(msgspec.Struct, frozen=True, kw_only=True):
+class ExplainedDenial(msgspec.Struct, frozen=True, kw_only=True):
     """A call that seccomp answered, `count` times. `action` is the profile's (`SCMP_ACT_ERRNO(1)`)
     or "" where it is not known; `errno` is what the caller got, "" where it was a signal or a
     supervisor's answer. `session` is `start` or `exec`. `fatal`: a process ended over it."""
@@ -43,10 +43,10 @@ class Denial(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     session: str
     fatal: bool
-    rule: Rule
+    rule: DenyingRule
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class StartMessage(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine, the runtime or the program itself said on standard error."""
 
     stage: str
@@ -54,7 +54,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-class Needed(msgspec.Struct, frozen=True, kw_only=True):
+class NeededCall(msgspec.Struct, frozen=True, kw_only=True):
     """A call that the runtime makes with its filter on and that the profile denies. `opens`: what
     the program gains where a rule allows it. `sometimes`: not in every start."""
 
@@ -63,7 +63,7 @@ class Needed(msgspec.Struct, frozen=True, kw_only=True):
     sometimes: bool
 
 
-class Needs(msgspec.Struct, frozen=True, kw_only=True):
+class RuntimeNeeds(msgspec.Struct, frozen=True, kw_only=True):
     """All of them. `found` is `trial` (one start under the latch, on this host), `exec` (one exec
     under it), `table` (measured before) or `seen` (those met this time, where the profile is not
     known: there may be more). `with_no_new_privs`: what would be left with it, null where it is
@@ -71,7 +71,7 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
 
     runtime: str
     found: str
-    calls: list[Needed]
+    calls: list[NeededCall]
     with_no_new_privs: list[str] | None
 
 
@@ -100,9 +100,9 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[str]
     command: list[str]
     status: int | None
-    denials: list[Denial]
-    needs: Needs | None
-    messages: list[Message]
+    denials: list[ExplainedDenial]
+    needs: RuntimeNeeds | None
+    messages: list[StartMessage]
     remedies: list[Remedy]
     incomplete: int
     schema: str = SCHEMA

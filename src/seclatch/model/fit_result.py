@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Size(msgspec.Struct, frozen=True, kw_only=True):
+class ProfileSize(msgspec.Struct, frozen=True, kw_only=True):
     """How much of an architecture's calls a profile leaves open: `open` of `of`, `partly` of
     these for some arguments only. `source` says where the figures are from."""
 
@@ -16,7 +16,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
 
 
-class Fit(msgspec.Struct, frozen=True, kw_only=True):
+class ProfileFit(msgspec.Struct, frozen=True, kw_only=True):
     """A profile beside a recording; without a profile only the sizes of others are known.
 
     `unused` are calls that it allows and the program never made. `refused` are calls that it denies
@@ -28,14 +28,14 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     arch: str
-    profile: Size | None
+    profile: ProfileSize | None
     unused: list[str]
     refused: list[str]
     refused_for_some: list[str]
     runtime_refused: list[str]
     runtime_refused_for_some: list[str]
-    program: Size | None
+    program: ProfileSize | None
     generated: str
     why_not: str
     warnings: list[str]
-    docker: Size
+    docker: ProfileSize

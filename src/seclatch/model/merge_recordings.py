@@ -12,7 +12,14 @@ from collections.abc import Iterable
 import msgspec
 
 from seclatch.model.origin import ContainerImage, Software
-from seclatch.model.recording import Argument, Calls, Denial, Host, Lost, Recording
+from seclatch.model.recording import (
+    LostCounts,
+    RecordedArgument,
+    RecordedCalls,
+    RecordedDenial,
+    RecordedHost,
+    Recording,
+)
 from seclatch.model.stage import Stage
 
 _ORDER = {stage.value: number for number, stage in enumerate(Stage)}
@@ -22,7 +29,7 @@ _Call = tuple[str, str, int, str, int]
 """(stage, architecture, number, name, errno of a denial or -1)."""
 
 
-class Sums(msgspec.Struct, frozen=True, kw_only=True):
+class RecordingSums(msgspec.Struct, frozen=True, kw_only=True):
     """What of a recording is summed up. A decoder of this type passes over processes and events,
     which are most of a file."""
 
@@ -33,17 +40,17 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
     commands: list[list[str]]
     started: str
     duration: float
-    hosts: list[Host]
+    hosts: list[RecordedHost]
     runtimes: list[str]
-    calls: list[Calls]
-    denials: list[Denial]
-    arguments: list[Argument]
-    lost: Lost = Lost()
+    calls: list[RecordedCalls]
+    denials: list[RecordedDenial]
+    arguments: list[RecordedArgument]
+    lost: LostCounts = LostCounts()
     images: list[ContainerImage] = []
     software: list[Software] = []
 
 
-def merge(recordings: Iterable[Recording | Sums]) -> Recording:
+def merge_recordings(recordings: Iterable[Recording | RecordingSums]) -> Recording:
     """Merge one or more. Raises ValueError for none."""
     merger = _Merger()
     for recording in recordings:
@@ -51,7 +58,7 @@ def merge(recordings: Iterable[Recording | Sums]) -> Recording:
     return merger.result()
 
 
-def image_of(recording: Recording | Sums) -> str:
+def identify_images(recording: Recording | RecordingSums) -> str:
     """What a recording's containers are made of: digests, else names; empty where that is not
     known. Recordings of the same image have the same, however often it was given another name."""
     return " ".join(sorted({each.digest or each.id or each.name for each in recording.images}))
@@ -65,7 +72,7 @@ class _Merger:
         self._started = ""
         self._duration = 0.0
         self._commands: set[tuple[str, ...]] = set()
-        self._hosts: set[Host] = set()
+        self._hosts: set[RecordedHost] = set()
         self._runtimes: set[str] = set()
         self._images: set[ContainerImage] = set()
         self._software: set[Software] = set()
@@ -74,7 +81,7 @@ class _Merger:
         self._arguments: Counter[tuple[str, str, str, int, int]] = Counter()
         self._lost: Counter[str] = Counter()
 
-    def add(self, recording: Recording | Sums) -> None:
+    def add(self, recording: Recording | RecordingSums) -> None:
         """Add one recording, itself merged or not."""
         self._complete &= recording.complete
         self._runs += recording.runs
@@ -97,7 +104,7 @@ class _Merger:
         for argument in recording.arguments:
             value = (argument.stage, argument.arch, argument.name, argument.index, argument.value)
             self._arguments[value] += argument.count
-        for name in Lost.__struct_fields__:
+        for name in LostCounts.__struct_fields__:
             self._lost[name] += getattr(recording.lost, name)
 
     def _add_one(self, call: _Call, count: int, of: int, runs: dict[_Call, int]) -> None:
@@ -128,10 +135,12 @@ class _Merger:
             calls=[self._calls(each) for each in calls],
             denials=[self._denial(each) for each in denials],
             arguments=[
-                Argument(stage=stage, arch=arch, name=name, index=index, value=value, count=count)
+                RecordedArgument(
+                    stage=stage, arch=arch, name=name, index=index, value=value, count=count
+                )
                 for (stage, arch, name, index, value), count in sorted(self._arguments.items())
             ],
-            lost=Lost(**self._lost),
+            lost=LostCounts(**self._lost),
             images=sorted(self._images),
             software=sorted(self._software),
         )
@@ -139,9 +148,9 @@ class _Merger:
     def _ordered(self) -> list[_Call]:
         return sorted(self._counts, key=lambda call: (_ORDER.get(call[0], len(_ORDER)), *call[1:]))
 
-    def _calls(self, call: _Call) -> Calls:
+    def _calls(self, call: _Call) -> RecordedCalls:
         stage, arch, number, name, _ = call
-        return Calls(
+        return RecordedCalls(
             process=None,
             stage=stage,
             arch=arch,
@@ -151,9 +160,9 @@ class _Merger:
             runs=self._runs_of[call],
         )
 
-    def _denial(self, call: _Call) -> Denial:
+    def _denial(self, call: _Call) -> RecordedDenial:
         stage, arch, number, name, errno = call
-        return Denial(
+        return RecordedDenial(
             process=None,
             stage=stage,
             arch=arch,

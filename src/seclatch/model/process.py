@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from seclatch.model.stage import Stage
 
 
-class Mode(enum.IntEnum):
+class SeccompMode(enum.IntEnum):
     """`Seccomp:` of /proc/PID/status. DEAD (Linux 5.17): its filter has just killed the thread."""
 
     NONE = 0
@@ -17,7 +17,7 @@ class Mode(enum.IntEnum):
     DEAD = 3
 
 
-class Cause(enum.Enum):
+class FilterCause(enum.Enum):
     """How a process came to a filter."""
 
     LOADED = "loaded"
@@ -29,7 +29,7 @@ class Cause(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class FilterOrigin:
     """Who put a filter on.
 
     LOADED: this process itself. RUNTIME: the container runtime, in this process before its exec.
@@ -39,7 +39,7 @@ class Origin:
     only taken from the numbers of filters.
     """
 
-    cause: Cause
+    cause: FilterCause
     pid: int = 0
     name: str = ""
     certain: bool = True
@@ -50,7 +50,7 @@ class Origin:
         return self._perhaps + self._who
 
     def __str__(self) -> str:
-        inherited = self.cause in (Cause.INHERITED, Cause.ENDED)
+        inherited = self.cause in (FilterCause.INHERITED, FilterCause.ENDED)
         return f"{self._perhaps}{'inherited from' if inherited else 'loaded by'} {self._who}"
 
     @property
@@ -60,28 +60,28 @@ class Origin:
     @property
     def _who(self) -> str:
         return {
-            Cause.LOADED: "itself",
-            Cause.RUNTIME: "its runtime",
-            Cause.UNIT: f"systemd for {self.name}",
-            Cause.INHERITED: f"{self.pid} ({self.name})",
-            Cause.ENDED: "an ended process",
-            Cause.UNKNOWN: "somebody",
+            FilterCause.LOADED: "itself",
+            FilterCause.RUNTIME: "its runtime",
+            FilterCause.UNIT: f"systemd for {self.name}",
+            FilterCause.INHERITED: f"{self.pid} ({self.name})",
+            FilterCause.ENDED: "an ended process",
+            FilterCause.UNKNOWN: "somebody",
         }[self.cause]
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class FilterLayer:
     """One filter. `fingerprint` is the same for the same program, "" where it was not read;
     `profile` names a known profile that compiles to it, "" if none does."""
 
     fingerprint: str
     instructions: int
-    origin: Origin
+    origin: FilterOrigin
     profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Thread:
+class LiveThread:
     """What binds one thread. `layers`: the newest filter first; fewer than `filters` where they
     could not be read."""
 
@@ -90,9 +90,9 @@ class Thread:
     mode: int
     filters: int
     no_new_privs: bool
-    layers: tuple[Layer, ...] = ()
+    layers: tuple[FilterLayer, ...] = ()
 
-    def differs(self, other: Thread) -> bool:
+    def differs(self, other: LiveThread) -> bool:
         """Is it bound by something else than the other?"""
         return self._bound() != other._bound()
 
@@ -102,7 +102,7 @@ class Thread:
 
 
 @dataclass(frozen=True, slots=True)
-class Container:
+class LiveContainer:
     """A container: its id, and name, image and engine ("" where nobody was found who knows)."""
 
     id: str
@@ -112,7 +112,7 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class LiveProcess:
     """A process: `main` is its first thread, `threads` the others that were asked for or differ.
 
     `argv` is empty for zombies and where it was not read; `state` the letter of /proc/PID/status.
@@ -123,10 +123,10 @@ class Process:
     uid: int
     state: str
     argv: tuple[str, ...]
-    main: Thread
-    threads: tuple[Thread, ...] = ()
+    main: LiveThread
+    threads: tuple[LiveThread, ...] = ()
     stage: Stage | None = None
-    container: Container | None = None
+    container: LiveContainer | None = None
 
     @property
     def command(self) -> str:

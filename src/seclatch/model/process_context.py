@@ -10,7 +10,7 @@ Mask = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{1,16}$")]
 """Up to 16 hexadecimal digits."""
 
 
-class Capabilities(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class CapabilitySets(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """Sets of capabilities as in /proc/PID/status: 16 hexadecimal digits, bit 0 is CAP_CHOWN."""
 
     inheritable: Mask
@@ -20,7 +20,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True, order=True):
     ambient: Mask
 
 
-class Namespaces(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class NamespaceInodes(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """Inode numbers as in /proc/PID/ns; 0 where it is not known."""
 
     mnt: int = 0
@@ -32,7 +32,7 @@ class Namespaces(msgspec.Struct, frozen=True, kw_only=True, order=True):
     cgroup: int = 0
 
 
-class Context(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class ProcessContext(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """A state in which processes were. `seccomp` is as in /proc/PID/status: 0 off, 1 strict,
     2 filter; `filters` is their number; `suspended` while a tracer (the latch) holds them off.
     Ids are the host's."""
@@ -41,15 +41,15 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, order=True):
     gid: int
     euid: int
     egid: int
-    capabilities: Capabilities | None = None
-    namespaces: Namespaces = Namespaces()
+    capabilities: CapabilitySets | None = None
+    namespaces: NamespaceInodes = NamespaceInodes()
     no_new_privs: bool = False
     seccomp: int = 0
     filters: int = 0
     suspended: bool = False
 
 
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
+class ContextChange(msgspec.Struct, frozen=True, kw_only=True):
     """From `time` on a process was in a context, by its number in the recording's `contexts`. Seen
     at fork, exec, and when filters were loaded; `thread` is the one that did so."""
 

@@ -40,7 +40,7 @@ class Arg:
         return f"arg{self.index} {self.operator.symbol} {self.value:#x}"
 
 
-def alternatives(args: Sequence[Arg]) -> list[tuple[Arg, ...]]:
+def list_alternatives(args: Sequence[Arg]) -> list[tuple[Arg, ...]]:
     """Comparisons of different arguments must all hold; two of one argument make all of a rule's
     comparisons alternatives (a compatibility rule of runc and crun)."""
     if any(count > 1 for count in Counter(arg.index for arg in args).values()):
@@ -48,9 +48,9 @@ def alternatives(args: Sequence[Arg]) -> list[tuple[Arg, ...]]:
     return [tuple(args)]
 
 
-def spell(args: Sequence[Arg]) -> str:
+def format_comparisons(args: Sequence[Arg]) -> str:
     """A rule's comparisons in words: `arg0 == 0x1 and arg1 < 0x2`, `arg0 == 0x1 or arg0 == 0x2`."""
-    return " or ".join(" and ".join(map(str, each)) for each in alternatives(args))
+    return " or ".join(" and ".join(map(str, each)) for each in list_alternatives(args))
 
 
 @dataclass(frozen=True, slots=True)

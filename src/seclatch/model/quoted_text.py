@@ -6,11 +6,11 @@ MAX_QUOTED = 80
 """Letters. A profile may name a call with a hundred thousand."""
 
 
-def cut(text: str) -> str:
+def shorten_text(text: str) -> str:
     """Keep the beginning of a word that is too long, with … for the rest."""
     return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
 
 
-def quote(text: str) -> str:
+def quote_text(text: str) -> str:
     """The same in quotes, with what is not printable escaped."""
-    return repr(cut(text))
+    return repr(shorten_text(text))

@@ -7,7 +7,7 @@ import msgspec
 DIRECTORY = "/var/lib/seclatch/recordings"
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RecorderLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where recordings go and how many there may be: files, `size` bytes of all together,
     recorders at work at the same time."""
 
@@ -21,9 +21,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return msgspec.json.format(msgspec.json.encode(self)) + b"\n"
 
 
-def decode(content: bytes) -> Limits:
+def decode_limits(content: bytes) -> RecorderLimits:
     """Read the file's bytes. Raises ValueError."""
     try:
-        return msgspec.json.decode(content, type=Limits)
+        return msgspec.json.decode(content, type=RecorderLimits)
     except msgspec.DecodeError as error:  # ValidationError is one
         raise ValueError(f"not limits of a recorder: {error}") from error

@@ -11,20 +11,20 @@ from typing import Any
 import msgspec
 
 from seclatch.model.origin import ContainerImage, Software
-from seclatch.model.process_context import Context, Moment
+from seclatch.model.process_context import ContextChange, ProcessContext
 
 SCHEMA = 1
 """Version of the format; it changes when a field changes its meaning or goes."""
 
 
-class Host(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class RecordedHost(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """Where it was recorded. `arch` is libseccomp's short name."""
 
     kernel: str
     arch: str
 
 
-class Container(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedContainer(msgspec.Struct, frozen=True, kw_only=True):
     """One container that was entered. `runtime` is the program as it was exec'd; `name` the id that
     it was given, empty when only exec sessions were seen. `profile` is `linux.seccomp` of its
     bundle, null without one or where it could not be read."""
@@ -39,7 +39,7 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     profile: dict[str, Any] | None = None
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedSession(msgspec.Struct, frozen=True, kw_only=True):
     """A container's start, or (`joined`) a further process brought into a running one."""
 
     id: int
@@ -48,7 +48,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     process: int
 
 
-class Image(msgspec.Struct, frozen=True, kw_only=True):
+class ProcessImage(msgspec.Struct, frozen=True, kw_only=True):
     """A program that a process ran, from an exec on. `argv` may be cut off after 1024 bytes."""
 
     time: float
@@ -60,7 +60,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     gid: int = 0
 
 
-class Process(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedProcess(msgspec.Struct, frozen=True, kw_only=True):
     """One process. `pid` is that of the host; `status` as wait(2) has it."""
 
     id: int
@@ -71,11 +71,11 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     ended: float | None
     status: int | None
     found_running: bool
-    images: list[Image]
-    contexts: list[Moment] = []
+    images: list[ProcessImage]
+    contexts: list[ContextChange] = []
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened: `fork`, `exec`, `filter` (loaded; `filters` are on then), `exit`,
     `lifted` (a tracer suspends seccomp) and `released` (it is in force again); in a container that
     was found running `found` and, by a process from outside, `joined`; `denial`: the first of a
@@ -92,7 +92,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     errno: int = 0
 
 
-class Calls(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedCalls(msgspec.Struct, frozen=True, kw_only=True):
     """How often a process made a call in a stage. `name` is empty for a number without one.
 
     In a merged recording `process` is null: the count is over all processes of the stage, and
@@ -108,7 +108,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     runs: int = 1
 
 
-class Denial(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedDenial(msgspec.Struct, frozen=True, kw_only=True):
     """How often seccomp answered a call in its place: with `errno`, or by other means (0).
 
     `process` and `runs` are as in Calls.
@@ -124,7 +124,7 @@ class Denial(msgspec.Struct, frozen=True, kw_only=True):
     runs: int = 1
 
 
-class Argument(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedArgument(msgspec.Struct, frozen=True, kw_only=True):
     """A value that an argument (`index` from 0) had, over all processes of a stage. clone3's
     argument 0 stands for the flags behind it."""
 
@@ -136,7 +136,7 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
-class Lost(msgspec.Struct, frozen=True, kw_only=True):
+class LostCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What could not be kept: `calls` were made but are in no count or cannot be told whose."""
 
     events: int = 0
@@ -161,16 +161,16 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     commands: list[list[str]]
     started: str
     duration: float
-    hosts: list[Host]
+    hosts: list[RecordedHost]
     runtimes: list[str]
-    containers: list[Container]
-    sessions: list[Session]
-    processes: list[Process]
-    events: list[Event]
-    calls: list[Calls]
-    denials: list[Denial]
-    arguments: list[Argument]
-    lost: Lost = Lost()
-    contexts: list[Context] = []
+    containers: list[RecordedContainer]
+    sessions: list[RecordedSession]
+    processes: list[RecordedProcess]
+    events: list[RecordedEvent]
+    calls: list[RecordedCalls]
+    denials: list[RecordedDenial]
+    arguments: list[RecordedArgument]
+    lost: LostCounts = LostCounts()
+    contexts: list[ProcessContext] = []
     images: list[ContainerImage] = []
     software: list[Software] = []

@@ -7,31 +7,33 @@ from collections.abc import Callable, Iterator, Sequence
 
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, Rule, alternatives
+from seclatch.model.profile import Arg, Profile, Rule, list_alternatives
 from seclatch.model.syscall import Syscall
 
 Args = Sequence[int | None]
 """The six arguments; None for one that is left open."""
 
 
-def matching(profile: Profile, syscall: Syscall, args: Args) -> Iterator[tuple[int, Rule]]:
+def find_matching_rules(
+    profile: Profile, syscall: Syscall, args: Args
+) -> Iterator[tuple[int, Rule]]:
     """The rules that hold for a call, with their places in the profile. None: the default is meant.
 
     Rules that cover a call through its multiplexer (x86's socketcall) are not looked for.
     """
     for index, rule in enumerate(profile.rules):
-        if syscall.name in rule.names and holds(rule, syscall.arch, args):
+        if syscall.name in rule.names and rule_holds(rule, syscall.arch, args):
             yield index, rule
 
 
-def holds(rule: Rule, arch: Arch, args: Args) -> bool:
+def rule_holds(rule: Rule, arch: Arch, args: Args) -> bool:
     """Do a rule's comparisons hold (or can they, where an argument is open)?
 
     All must; but of two about one argument any one is enough: so runc and crun read them.
     """
     return any(
         all(_compare(arg, arch, args[arg.index]) for arg in each)
-        for each in alternatives(rule.args)
+        for each in list_alternatives(rule.args)
     )
 
 

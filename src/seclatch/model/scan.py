@@ -10,7 +10,7 @@ SCHEMA = 1
 """Version of the scan file; it changes when a key changes its meaning or goes."""
 
 
-class Chain(msgspec.Struct, frozen=True):
+class CallChain(msgspec.Struct, frozen=True):
     """A call that is reachable. `chain` leads from where the loader begins to the function that
     makes it, each `FILE:FUNCTION`; the shortest that was found, one of many."""
 
@@ -19,7 +19,7 @@ class Chain(msgspec.Struct, frozen=True):
     chain: tuple[str, ...]
 
 
-class Open(msgspec.Struct, frozen=True):
+class UnresolvedCall(msgspec.Struct, frozen=True):
     """A place that makes a call which could not be told: `file` in the root directory, the
     function and the address in it, and why."""
 
@@ -29,7 +29,7 @@ class Open(msgspec.Struct, frozen=True):
     why: str
 
 
-class Program(msgspec.Struct, frozen=True):
+class ScannedProgram(msgspec.Struct, frozen=True):
     """One executable. `because` says how it is run; `files` are it and its libraries in the order
     in which they are searched. `missing` could not be found, `unread` not be analysed (with the
     reason). `runs_others`: it can execute further programs, which are not part of this."""
@@ -38,8 +38,8 @@ class Program(msgspec.Struct, frozen=True):
     arch: str
     because: str
     files: tuple[str, ...]
-    calls: tuple[Chain, ...]
-    open: tuple[Open, ...] = ()
+    calls: tuple[CallChain, ...]
+    open: tuple[UnresolvedCall, ...] = ()
     missing: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class Scan(msgspec.Struct, frozen=True):
     """
 
     source: str
-    programs: tuple[Program, ...]
+    programs: tuple[ScannedProgram, ...]
     digest: str = ""
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ _U32, _U64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SeccompData:
     """The call: AUDIT_ARCH_* value, number, six arguments (u64), and the instruction pointer.
 
     Negative numbers and arguments are taken as what they are in a register (two's complement).

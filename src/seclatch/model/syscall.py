@@ -30,7 +30,7 @@ class Syscall:
         return self.name or f"#{self.number}"
 
 
-class _File(msgspec.Struct, frozen=True):
+class _TableFile(msgspec.Struct, frozen=True):
     """What tools/syscall_tables.py writes."""
 
     source: dict[str, str]
@@ -41,7 +41,7 @@ class _File(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SyscallTable:
     """The calls of one ABI, by name and by number.
 
     `multiplexed` holds the calls that (also) go through another: x86's `socket` through
@@ -76,19 +76,21 @@ class Table:
 
 
 @cache
-def table(arch: Arch) -> Table:
+def load_syscalls(arch: Arch) -> SyscallTable:
     """Load one ABI's table (once: under a millisecond)."""
     path = _TABLES / f"{arch.title}.json"
-    file = msgspec.json.decode(path.read_bytes(), type=_File)
+    file = msgspec.json.decode(path.read_bytes(), type=_TableFile)
     numbers = file.syscalls | file.kernel_only
     names = {number: name for name, number in numbers.items()}
     newer = frozenset(file.kernel_only)
-    return Table(arch, numbers, names, newer, file.multiplexed, file.source)
+    return SyscallTable(arch, numbers, names, newer, file.multiplexed, file.source)
 
 
 @cache
-def all_names() -> frozenset[str]:
+def list_syscall_names() -> frozenset[str]:
     """Every name that some ABI has: what is not in here is mistyped or newer than the tables."""
     return frozenset(
-        name for arch in Arch for name in (*table(arch).numbers, *table(arch).multiplexed)
+        name
+        for arch in Arch
+        for name in (*load_syscalls(arch).numbers, *load_syscalls(arch).multiplexed)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seclatch.model.action import MAX_ERRNO, Action, Kind
+from seclatch.model.action import MAX_ERRNO, Action, ActionKind
 
 ACTION_MASK = 0xFFFF0000
 """SECCOMP_RET_ACTION_FULL: the action in a filter's return value."""
@@ -43,7 +43,7 @@ class Verdict:
         For ERRNO the negated errno (0: a feigned success). TRACE and NOTIFY depend on who listens.
         """
         action = self.action
-        return -min(action.data, MAX_ERRNO) if action.kind is Kind.ERRNO else None
+        return -min(action.data, MAX_ERRNO) if action.kind is ActionKind.ERRNO else None
 
     def __str__(self) -> str:
         return str(self.action)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def printable(text: str) -> str:
+def make_printable(text: str) -> str:
     """Replace what a terminal would act on (control, escape, direction marks) by its escape.
 
     Newlines are escaped too: a name from a container must not forge a second line of output.
@@ -11,8 +11,8 @@ def printable(text: str) -> str:
     return "".join(ch if ch.isprintable() else ascii(ch)[1:-1] for ch in text)
 
 
-def clipped(text: str, most: int = 4000) -> str:
+def clip_printable(text: str, most: int = 4000) -> str:
     """The same, cut to what a terminal bears: a file may name a call with a million letters."""
     if len(text) <= most:
-        return printable(text)
-    return f"{printable(text[:most])} … ({len(text) - most} more characters)"
+        return make_printable(text)
+    return f"{make_printable(text[:most])} … ({len(text) - most} more characters)"

@@ -20,7 +20,7 @@ _IMMUTABLE, _APPEND = 0x10, 0x20
 _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
-def replace(path: Path, content: bytes, *, lasting: bool = False) -> None:
+def replace_file(path: Path, content: bytes, *, lasting: bool = False) -> None:
     """Write beside and rename: no reader sees half a file, and none is left on failure.
 
     A link stays one and its target is replaced; a file keeps its mode and owner, unless it was

@@ -10,8 +10,8 @@ from itertools import islice
 
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
-from seclatch.model.capability import from_mask
-from seclatch.model.process import Cause, Process
+from seclatch.model.capability import name_capabilities
+from seclatch.model.process import FilterCause, LiveProcess
 from seclatch.model.profile import Profile
 from seclatch.process.live_filters import Loaded
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
@@ -104,15 +104,15 @@ def _programs(meant: Given, runtime: Runtime) -> Iterator[bytes]:
 
 
 def _likeliest(filters: Sequence[Loaded]) -> Loaded:
-    by_runtime = [one for one in filters if one.layer.origin.cause is Cause.RUNTIME]
+    by_runtime = [one for one in filters if one.layer.origin.cause is FilterCause.RUNTIME]
     return (by_runtime or list(filters))[-1]
 
 
-def hosts_of(process: Process) -> list[Host]:
+def hosts_of(process: LiveProcess) -> list[Host]:
     """This host as the process's engine reads conditions for it; both readings if it is not
     known whose it is. The capabilities are those that it is bounded by."""
     status = read_status(process.pid)
-    capabilities = from_mask(status.capabilities if status else 0)
+    capabilities = name_capabilities(status.capabilities if status else 0)
     release = re.match(r"(\d+)\.(\d+)", os.uname().release)
     kernel = (int(release[1]), int(release[2])) if release else (0, 0)
     engine = process.container.engine if process.container else ""

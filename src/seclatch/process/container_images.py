@@ -15,7 +15,7 @@ from seclatch.model.origin import ContainerImage
 from seclatch.process.containers import containerd_containers, docker_containers
 from seclatch.process.containers.membership import Found, find_kept, find_members
 from seclatch.process.process_snapshot import read_entries
-from seclatch.system.procfs import Entry, read_file
+from seclatch.system.procfs import ProcEntry, read_file
 
 _SIZE = 16 << 20
 _LONGEST = 4096
@@ -48,7 +48,7 @@ def find_image(pid: int, identifier: str = "") -> ContainerImage | None:
 
 
 def ask_keeper(
-    keeper: Found, identifier: str, entries: Mapping[int, Entry]
+    keeper: Found, identifier: str, entries: Mapping[int, ProcEntry]
 ) -> ContainerImage | None:
     """What the engine that a keeper works for says; None whatever else it says, or nothing."""
     if identifier[:1] in ("", "-", ".") or "/" in identifier:
@@ -62,7 +62,9 @@ def ask_keeper(
     return None
 
 
-def _find_keeper(pid: int, entries: Mapping[int, Entry], kept: Mapping[str, Found]) -> Found | None:
+def _find_keeper(
+    pid: int, entries: Mapping[int, ProcEntry], kept: Mapping[str, Found]
+) -> Found | None:
     """The nearest keeper above a process. Read from the kernel: nobody chooses its parent's id."""
     keepers = {each.keeper: each for each in kept.values() if each.keeper and each.trusted}
     for _ in entries:
@@ -75,7 +77,7 @@ def _find_keeper(pid: int, entries: Mapping[int, Entry], kept: Mapping[str, Foun
 
 
 def _of_docker(
-    _keeper: Found, identifier: str, entries: Mapping[int, Entry]
+    _keeper: Found, identifier: str, entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
     for address in docker_containers.sockets(entries):
         if told := docker_containers.get(address, f"/containers/{identifier}/json"):
@@ -89,7 +91,7 @@ def _of_docker(
 
 
 def _of_containerd(
-    keeper: Found, identifier: str, _entries: Mapping[int, Entry]
+    keeper: Found, identifier: str, _entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
     """By its client, as root only: what it is given comes from another process's words."""
     client = None if os.geteuid() else shutil.which("ctr", path=containerd_containers.PATH)
@@ -124,7 +126,7 @@ def _run(words: list[str]) -> str:
 
 
 def _of_podman(
-    keeper: Found, identifier: str, _entries: Mapping[int, Entry]
+    keeper: Found, identifier: str, _entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
     """From its storage, `…/overlay-containers/ID/userdata` being the bundle."""
     folder, found, _ = keeper.bundle.rpartition(f"/{keeper.id}/")

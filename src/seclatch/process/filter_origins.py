@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from seclatch.model.process import Cause, Origin
+from seclatch.model.process import FilterCause, FilterOrigin
 from seclatch.model.stage import Stage
 from seclatch.process.kernel.kernel_filters import Held
 from seclatch.process.systemd_units import find_unit
-from seclatch.system.procfs import Entry
+from seclatch.system.procfs import ProcEntry
 
 _DEEPEST = 4096
 
@@ -21,7 +21,7 @@ class Scene:
     """All that is judged from: processes, their stages (None: no part of a container's life), and
     who holds what by thread id, None where the kernel could not be asked."""
 
-    entries: Mapping[int, Entry]
+    entries: Mapping[int, ProcEntry]
     stages: Mapping[int, Stage | None]
     held: Mapping[int, Held] | None
 
@@ -36,13 +36,13 @@ class Origins:
             for layer in each.layers:
                 self._holders[layer.identity].add(each.pid)
 
-    def of_seen(self, pid: int, identities: tuple[int, ...]) -> tuple[Origin, ...]:
+    def of_seen(self, pid: int, identities: tuple[int, ...]) -> tuple[FilterOrigin, ...]:
         """The origins of filters that were seen, newest first as given."""
         parent = self._parent(pid)
         own = [each for each in identities if parent not in self._holders[each]]
         return tuple(self._of_seen(pid, each, first=each in own[-1:]) for each in identities)
 
-    def of_counted(self, pid: int, count: int) -> tuple[Origin, ...]:
+    def of_counted(self, pid: int, count: int) -> tuple[FilterOrigin, ...]:
         """The origins as far as numbers tell: a child has at least the filters of its parent."""
         origins = []
         for position in range(count):  # the oldest first
@@ -55,17 +55,17 @@ class Origins:
             origins.append(replace(origin, certain=False))
         return tuple(reversed(origins))
 
-    def _of_seen(self, pid: int, identity: int, *, first: bool) -> Origin:
+    def _of_seen(self, pid: int, identity: int, *, first: bool) -> FilterOrigin:
         holders = self._holders[identity]
         oldest = self._climb(pid, holders.__contains__)
         if oldest != pid:
             return self._inherited(oldest)
         if any(self._climb(each, holders.__contains__) != pid for each in holders):
             # Held by others who do not descend from this one: all have it from somebody gone.
-            return Origin(Cause.ENDED)
+            return FilterOrigin(FilterCause.ENDED)
         return self._loaded(pid, first=first)
 
-    def _loaded(self, pid: int, *, first: bool) -> Origin:
+    def _loaded(self, pid: int, *, first: bool) -> FilterOrigin:
         """It was loaded in this process: before its program's exec by whoever started it, or by
         the program itself. A runtime loads one."""
         entry = self._scene.entries[pid]
@@ -73,15 +73,15 @@ class Origins:
         above = self._scene.stages.get(entry.status.parent)
         of_program = stage is Stage.PROGRAM and above not in (Stage.PROGRAM, None)
         if first and (of_program or stage is Stage.FILTERED_INIT):
-            return Origin(Cause.RUNTIME)
+            return FilterOrigin(FilterCause.RUNTIME)
         unit = find_unit(entry)
         if stage is None and unit and self._is_systemd(entry.status.parent):
             # systemd and the program may both have loaded filters: they look the same here.
-            return Origin(Cause.UNIT, name=unit, certain=False)
-        return Origin(Cause.LOADED)
+            return FilterOrigin(FilterCause.UNIT, name=unit, certain=False)
+        return FilterOrigin(FilterCause.LOADED)
 
-    def _inherited(self, pid: int) -> Origin:
-        return Origin(Cause.INHERITED, pid, self._scene.entries[pid].status.comm)
+    def _inherited(self, pid: int) -> FilterOrigin:
+        return FilterOrigin(FilterCause.INHERITED, pid, self._scene.entries[pid].status.comm)
 
     def _climb(self, pid: int, holds: Callable[[int], bool]) -> int:
         """The oldest of the unbroken line of ancestors who have it."""

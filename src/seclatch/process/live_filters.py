@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from seclatch.errors import SeclatchError
-from seclatch.model.process import Cause, Layer, Mode, Origin, Process, Thread
+from seclatch.model.process import (
+    FilterCause,
+    FilterLayer,
+    FilterOrigin,
+    LiveProcess,
+    LiveThread,
+    SeccompMode,
+)
 from seclatch.process.kernel.kernel_filters import read_kernel
 from seclatch.process.thread_filters import fingerprint
 from seclatch.system.read_filters import read_filters
@@ -18,15 +25,15 @@ class Loaded:
 
     number: int
     code: bytes
-    layer: Layer
+    layer: FilterLayer
 
 
-def read_loaded(process: Process, thread: Thread, *, stop: bool = False) -> list[Loaded]:
+def read_loaded(process: LiveProcess, thread: LiveThread, *, stop: bool = False) -> list[Loaded]:
     """The thread's filters, the newest first; none if it is under none.
 
     `stop`: by stopping it, even where the kernel can be asked. Raises SeclatchError.
     """
-    if thread.mode != Mode.FILTER:
+    if thread.mode != SeccompMode.FILTER:
         return []
     codes = read_filters(thread.tid) if stop else _read(process, thread)
     layers = _match(codes, thread.layers)
@@ -36,7 +43,7 @@ def read_loaded(process: Process, thread: Thread, *, stop: bool = False) -> list
     ]
 
 
-def _read(process: Process, thread: Thread) -> list[bytes]:
+def _read(process: LiveProcess, thread: LiveThread) -> list[bytes]:
     """From the kernel; by a stop where that fails or does not tell of all."""
     try:
         held = read_kernel(thread.tid).get(thread.tid)
@@ -51,14 +58,14 @@ def _read(process: Process, thread: Thread) -> list[bytes]:
     return codes if len(codes) == held.count else read_filters(thread.tid)
 
 
-def _match(codes: Sequence[bytes], seen: Sequence[Layer]) -> list[Layer]:
+def _match(codes: Sequence[bytes], seen: Sequence[FilterLayer]) -> list[FilterLayer]:
     """The layers of the listing, if they are these programs; a filter may have come in between."""
-    unknown = Origin(Cause.UNKNOWN)
+    unknown = FilterOrigin(FilterCause.UNKNOWN)
     layers = []
     for code, layer in zip(codes, [*seen, *[None] * len(codes)], strict=False):
         name = fingerprint(code)
         if layer is not None and layer.fingerprint in ("", name) and len(seen) == len(codes):
             layers.append(replace(layer, fingerprint=name, instructions=len(code) // 8))
         else:
-            layers.append(Layer(name, len(code) // 8, unknown))
+            layers.append(FilterLayer(name, len(code) // 8, unknown))
     return layers

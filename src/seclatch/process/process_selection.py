@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from seclatch.model.process import Process
+from seclatch.model.process import LiveProcess
 
 _LEAST = 3
 
@@ -27,7 +27,7 @@ class Selection:
     def __bool__(self) -> bool:
         return bool(self.pids or self.containers or self.names or self.filtered)
 
-    def takes(self, process: Process) -> bool:
+    def takes(self, process: LiveProcess) -> bool:
         """Is this process asked for?"""
         return (
             (not self.pids or process.pid in self.pids)
@@ -37,7 +37,7 @@ class Selection:
         )
 
 
-def is_in(process: Process, wanted: str) -> bool:
+def is_in(process: LiveProcess, wanted: str) -> bool:
     """Is the process in the container of that name or id?"""
     container = process.container
     if container is None:
@@ -47,11 +47,11 @@ def is_in(process: Process, wanted: str) -> bool:
     return len(wanted) >= _LEAST and container.id.startswith(wanted)
 
 
-def _is_called(process: Process, pattern: str) -> bool:
+def _is_called(process: LiveProcess, pattern: str) -> bool:
     program = process.argv[0].rpartition("/")[2] if process.argv else ""
     return any(fnmatch.fnmatchcase(name, pattern) for name in (process.main.comm, program))
 
 
-def choose(processes: Iterable[Process], selection: Selection) -> list[Process]:
+def choose(processes: Iterable[LiveProcess], selection: Selection) -> list[LiveProcess]:
     """Those that are asked for, by process id."""
     return sorted(filter(selection.takes, processes), key=lambda process: process.pid)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seclatch.errors import SeclatchError
-from seclatch.model.capability import from_mask
-from seclatch.model.process import Container, Process, Thread
+from seclatch.model.capability import name_capabilities
+from seclatch.model.process import LiveContainer, LiveProcess, LiveThread
 from seclatch.model.stage import Stage
 from seclatch.process.containers.container_names import name_containers
 from seclatch.process.containers.known_container import Known
@@ -20,7 +20,7 @@ from seclatch.process.recognize_profiles import Candidate, candidates_of, read_f
 from seclatch.process.systemd_units import find_settings
 from seclatch.process.thread_filters import Binder
 from seclatch.system import procfs
-from seclatch.system.procfs import Entry
+from seclatch.system.procfs import ProcEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Wish:
 class View:
     """Everything that was seen. `notes`: sentences on what could not be."""
 
-    processes: list[Process] = field(default_factory=list)
+    processes: list[LiveProcess] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -66,18 +66,18 @@ def look(wish: Wish) -> View:
 
 
 def _describe(
-    entry: Entry,
-    bound: tuple[Thread, tuple[Thread, ...]],
+    entry: ProcEntry,
+    bound: tuple[LiveThread, tuple[LiveThread, ...]],
     stage: Stage | None,
-    container: Container | None,
-) -> Process:
+    container: LiveContainer | None,
+) -> LiveProcess:
     status = entry.status
-    return Process(
+    return LiveProcess(
         entry.pid, status.parent, status.uid, status.state, entry.argv, *bound, stage, container
     )
 
 
-def read_entries() -> dict[int, Entry]:
+def read_entries() -> dict[int, ProcEntry]:
     """Read every process but the kernel's own threads."""
     entries = {}
     for pid in procfs.list_pids():
@@ -85,7 +85,7 @@ def read_entries() -> dict[int, Entry]:
         if status is None or not status.has_memory:
             continue
         argv = procfs.read_argv(pid, status.state)
-        entries[pid] = Entry(
+        entries[pid] = ProcEntry(
             pid, status, argv, procfs.read_executable(pid), procfs.read_cgroups(pid)
         )
     return entries
@@ -105,7 +105,7 @@ def _codes(held: Mapping[int, Held]) -> set[bytes]:
 
 def _recognise(
     files: list[Candidate],
-    entries: Mapping[int, Entry],
+    entries: Mapping[int, ProcEntry],
     held: Mapping[int, Held],
     known: Iterable[Known],
     view: View,
@@ -113,13 +113,13 @@ def _recognise(
     """Name the programs that are held. A container's capabilities are those it is bounded by."""
     codes = _codes(held)
     masks = {entries[each.pid].status.capabilities for each in held.values() if each.pid in entries}
-    sets = map(from_mask, sorted(masks))
+    sets = map(name_capabilities, sorted(masks))
     return recognise(codes, candidates_of(files, known, sets), view.notes)
 
 
-def _container(found: Found | None, known: Mapping[str, Known]) -> Container | None:
+def _container(found: Found | None, known: Mapping[str, Known]) -> LiveContainer | None:
     if found is None:
         return None
     if found.id in known:
         return known[found.id].container
-    return Container(found.id, found.name, engine=found.engine)
+    return LiveContainer(found.id, found.name, engine=found.engine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seclatch.errors import SeclatchError
-from seclatch.model.process import Process, Thread
+from seclatch.model.process import LiveProcess, LiveThread
 from seclatch.model.stage import Stage
 from seclatch.process.process_selection import is_in
 from seclatch.system.procfs import read_start
@@ -15,7 +15,7 @@ _ENDED = "ZX"
 _ASK = "`seclatch ps` lists processes and containers"
 
 
-def find_target(text: str, processes: Sequence[Process]) -> Process:
+def find_target(text: str, processes: Sequence[LiveProcess]) -> LiveProcess:
     """The process with that id, or the first process of the container of that name or id.
 
     Raises SeclatchError when there is none, or when several containers are meant.
@@ -42,13 +42,13 @@ def find_target(text: str, processes: Sequence[Process]) -> Process:
     return _alive(_first(inside, processes))
 
 
-def _is_called(process: Process, text: str) -> bool:
+def _is_called(process: LiveProcess, text: str) -> bool:
     """By the whole name or id, which engines put before the beginning of another one's."""
     container = process.container
     return container is not None and text in (container.id, container.name)
 
 
-def _first(inside: Sequence[Process], processes: Sequence[Process]) -> Process:
+def _first(inside: Sequence[LiveProcess], processes: Sequence[LiveProcess]) -> LiveProcess:
     """The one that was there first. A child of the shim, monitor or runtime if there is one: a
     control group of the same name may have been made by somebody else."""
     stages = {process.pid: process.stage for process in processes}
@@ -58,7 +58,7 @@ def _first(inside: Sequence[Process], processes: Sequence[Process]) -> Process:
     return min(kept or roots, key=lambda process: read_start(process.pid))
 
 
-def find_thread(process: Process, tid: int | None) -> Thread:
+def find_thread(process: LiveProcess, tid: int | None) -> LiveThread:
     """The first thread, or the one with that id. Raises SeclatchError."""
     ended = process.state in _ENDED and process.threads  # the first one, and others go on
     for thread in process.threads if ended else (process.main, *process.threads):
@@ -67,7 +67,7 @@ def find_thread(process: Process, tid: int | None) -> Thread:
     raise SeclatchError(f"process {process.pid} has no thread {tid}", remedy=_ASK, status=2)
 
 
-def _alive(process: Process) -> Process:
+def _alive(process: LiveProcess) -> LiveProcess:
     if process.state in _ENDED and not process.threads:
         raise SeclatchError(
             f"process {process.pid} ({process.main.comm}) has ended and only waits for "

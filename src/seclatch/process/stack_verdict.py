@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from seclatch.filter.query_filter import Answer, ask
 from seclatch.filter.simulate import UNASKED, simulate_stack
 from seclatch.model.arch import Arch
-from seclatch.model.call_notation import Asked
+from seclatch.model.call_notation import AskedCall
 from seclatch.model.filter import Filter
-from seclatch.model.seccomp_data import Call
+from seclatch.model.seccomp_data import SeccompData
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Answers:
     unasked: str = ""
 
 
-def ask_stack(programs: Sequence[Filter], asked: Asked) -> Answers:
+def ask_stack(programs: Sequence[Filter], asked: AskedCall) -> Answers:
     """Ask all filters of a thread, newest first, about a call. Raises SeclatchError."""
     arch, number = asked.syscall.arch, asked.syscall.number
     layers = tuple(tuple(ask(program, asked)) for program in programs)
@@ -33,6 +33,6 @@ def ask_stack(programs: Sequence[Filter], asked: Asked) -> Answers:
         one_only = layers[0] if len(layers) == 1 else ()
         whole = one_only[0].action if len(one_only) == 1 else ""
         return Answers(whole, layers, unasked)
-    call = Call(arch.audit, number, tuple(value or 0 for value in asked.args))
+    call = SeccompData(arch.audit, number, tuple(value or 0 for value in asked.args))
     verdict = simulate_stack(list(reversed(programs)), call)
     return Answers(str(verdict.action), layers, unasked)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from seclatch.model.action import ENOSYS, EPERM, Action, Kind, Operator
+from seclatch.model.action import ENOSYS, EPERM, Action, ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg
 from seclatch.system import libseccomp
@@ -34,7 +34,7 @@ KNOWN = "@known"
 
 Rule = tuple[str, Action, tuple[Arg, ...]]
 
-_ALLOW, _DENY = Action(Kind.ALLOW), Action(Kind.ERRNO, EPERM)
+_ALLOW, _DENY = Action(ActionKind.ALLOW), Action(ActionKind.ERRNO, EPERM)
 _KILL = str((1 << 31) - 2)  # SECCOMP_ERROR_NUMBER_KILL
 _ON = ("yes", "true", "1")
 # <linux/sched.h>: CLONE_NEW* in order of value, the highest first.
@@ -52,7 +52,7 @@ _SIMPLE: dict[str, list[Rule]] = {
     "ProtectKernelTunables": [("_sysctl", _DENY, ())],
     # clone3's flags are out of a filter's sight.
     "RestrictNamespaces": [
-        ("clone3", Action(Kind.ERRNO, ENOSYS), ()),
+        ("clone3", Action(ActionKind.ERRNO, ENOSYS), ()),
         ("setns", _DENY, ()),
         *(
             (call, _DENY, (Arg(0, Operator.MASKED_EQ, flag, flag),))
@@ -70,7 +70,7 @@ def compile_settings(
     name. `groups`: the members of its groups of calls."""
     native = Arch.native()
     if settings.get("SystemCallArchitectures") == "native":
-        with libseccomp.building(_ALLOW) as building:
+        with libseccomp.open_filter_context(_ALLOW) as building:
             yield "SystemCallArchitectures", building.export()
     for abi in _ABIS.get(native, (native,)):
         if calls := settings.get("SystemCallFilter", ""):
@@ -93,18 +93,18 @@ def _filter(
     number = settings.get("SystemCallErrorNumber", "")
     denied = _DENY
     if number == _KILL or not number.isdigit():
-        denied = Action(Kind.KILL_PROCESS)
+        denied = Action(ActionKind.KILL_PROCESS)
     elif int(number) < 4096:
-        denied = Action(Kind.ERRNO, int(number))
+        denied = Action(ActionKind.ERRNO, int(number))
     if calls.startswith("~"):
         return _ALLOW, [(each, denied, ()) for each in words]
-    others = [each for each in known if each not in words and libseccomp.resolve(each) >= 0]
+    others = [each for each in known if each not in words and libseccomp.resolve_syscall(each) >= 0]
     allowed: list[Rule] = [(each, _ALLOW, ()) for each in words]
-    return Action(Kind.ERRNO, ENOSYS), allowed + [(each, denied, ()) for each in others]
+    return Action(ActionKind.ERRNO, ENOSYS), allowed + [(each, denied, ()) for each in others]
 
 
 def _compile(abi: Arch, default: Action, rules: Sequence[Rule], *, tree: bool) -> bytes:
-    with libseccomp.building(default) as building:
+    with libseccomp.open_filter_context(default) as building:
         if abi is not Arch.native():
             building.arch_remove(Arch.native())
             building.arch_add(abi)
@@ -112,7 +112,7 @@ def _compile(abi: Arch, default: Action, rules: Sequence[Rule], *, tree: bool) -
         if tree:
             building.search_in_a_tree()
         for name, action, args in rules:
-            number = libseccomp.resolve(name)
+            number = libseccomp.resolve_syscall(name)
             if number != libseccomp.NR_ERROR and action != default:
                 building.rule_add(action, number, args, exact=True)
         return building.export()

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 
 from seclatch.process import systemd_settings
 from seclatch.process.containers.containerd_containers import PATH
-from seclatch.system.procfs import Entry
+from seclatch.system.procfs import ProcEntry
 
 SECONDS = 3.0
 _MOST_UNITS = 256
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}\.service")
 
 
-def find_unit(entry: Entry) -> str:
+def find_unit(entry: ProcEntry) -> str:
     """The systemd service whose control group a process is in, "" if it is in none."""
     for path in entry.cgroups:
         last = path.rpartition("/")[2]
@@ -28,7 +28,7 @@ def find_unit(entry: Entry) -> str:
 
 
 def find_settings(
-    codes: Set[bytes], entries: Mapping[int, Entry], held: Iterable[int], notes: list[str]
+    codes: Set[bytes], entries: Mapping[int, ProcEntry], held: Iterable[int], notes: list[str]
 ) -> dict[str, dict[bytes, str]]:
     """The settings that `codes` are of, by unit and program; of the units of the processes in
     `held`. Nobody but process 1 is asked, and only as root: its word is about its own children.

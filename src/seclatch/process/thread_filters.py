@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
-from seclatch.model.process import Cause, Layer, Origin, Thread
+from seclatch.model.process import FilterCause, FilterLayer, FilterOrigin, LiveThread
 from seclatch.process.filter_origins import Origins
 from seclatch.process.kernel.kernel_filters import Held
 from seclatch.process.systemd_units import find_unit
 from seclatch.system import procfs
-from seclatch.system.procfs import Entry, Status
+from seclatch.system.procfs import ProcEntry, ProcStatus
 
 _DIGITS = 8
 
@@ -44,7 +44,7 @@ class Binder:
         for each in (held or {}).values():
             self._of_process[each.pid].append(each)
 
-    def bind(self, entry: Entry) -> tuple[Thread, tuple[Thread, ...]]:
+    def bind(self, entry: ProcEntry) -> tuple[LiveThread, tuple[LiveThread, ...]]:
         """The first thread, and those others that are asked for or bound by something else."""
         main = self._thread(entry, entry.pid, entry.status)
         if entry.status.threads < 2 or not self._worth_listing(entry):
@@ -56,7 +56,7 @@ class Binder:
         )
         return main, tuple(each for each in others if self._every or each.differs(main))
 
-    def _worth_listing(self, entry: Entry) -> bool:
+    def _worth_listing(self, entry: ProcEntry) -> bool:
         """Where the kernel was asked, it has told already whether threads differ: no need to read
         the status of each of thousands."""
         if self._every or self._held is None:
@@ -67,8 +67,8 @@ class Binder:
         bound = {(each.mode, each.count, each.layers) for each in held}
         return len(bound) > 1 or len(held) != entry.status.threads
 
-    def _thread(self, entry: Entry, tid: int, status: Status) -> Thread:
-        return Thread(
+    def _thread(self, entry: ProcEntry, tid: int, status: ProcStatus) -> LiveThread:
+        return LiveThread(
             tid,
             status.comm,
             status.mode,
@@ -77,21 +77,21 @@ class Binder:
             self._layers(entry, tid, status),
         )
 
-    def _layers(self, entry: Entry, tid: int, status: Status) -> tuple[Layer, ...]:
+    def _layers(self, entry: ProcEntry, tid: int, status: ProcStatus) -> tuple[FilterLayer, ...]:
         held = self._held.get(tid) if self._held is not None else None
         if held is None or not held.layers or status.filters not in (held.count, -1):
             # Not asked, or not of the same moment: then only the number is sure.
             origins = self._origins.of_counted(entry.pid, max(status.filters, 0))
-            return tuple(Layer("", 0, origin) for origin in origins)
+            return tuple(FilterLayer("", 0, origin) for origin in origins)
         origins = self._origins.of_seen(entry.pid, tuple(each.identity for each in held.layers))
         unit = find_unit(entry)
         pairs = zip(held.layers, origins, strict=True)
         return tuple(self._layer(layer.code or b"", origin, unit) for layer, origin in pairs)
 
-    def _layer(self, code: bytes, origin: Origin, unit: str) -> Layer:
+    def _layer(self, code: bytes, origin: FilterOrigin, unit: str) -> FilterLayer:
         name = self._names.get(code, "")
         if setting := self._units.get(unit, {}).get(code, ""):
             name = name or f"{unit} {setting}"
-            if origin.cause is Cause.UNIT:
+            if origin.cause is FilterCause.UNIT:
                 origin = replace(origin, certain=True)
-        return Layer(fingerprint(code), len(code) // 8, origin, name)
+        return FilterLayer(fingerprint(code), len(code) // 8, origin, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.model.fit_result import Fit
+from seclatch.model.fit_result import ProfileFit
 from seclatch.model.origin import Software
 from seclatch.model.recording import Recording
 from seclatch.model.scan import Scan
@@ -17,7 +17,9 @@ from seclatch.report.timeline_lanes import lanes
 from seclatch.version import __version__
 
 
-def compose(recording: Recording, fit: Fit | None = None, scan: Scan | None = None) -> Report:
+def compose(
+    recording: Recording, fit: ProfileFit | None = None, scan: Scan | None = None
+) -> Report:
     """Work out the report; `fit` is how a profile fits, worked out elsewhere."""
     made = histories(recording)
     nodes, left_out = tree(recording, made)

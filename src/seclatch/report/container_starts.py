@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from seclatch.model.call_matrix import entries
-from seclatch.model.recording import Container, Recording, Session
+from seclatch.model.call_matrix import list_entries
+from seclatch.model.recording import RecordedContainer, RecordedSession, Recording
 from seclatch.model.stage import Stage
 from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED, History
 from seclatch.report.process_names import command_line, listed
@@ -28,8 +28,8 @@ class _Story:
     def __init__(
         self,
         recording: Recording,
-        session: Session,
-        container: Container | None,
+        session: RecordedSession,
+        container: RecordedContainer | None,
         made: dict[int, History],
     ) -> None:
         self._recording = recording
@@ -164,7 +164,7 @@ class _Story:
     def _count(self, stage: str) -> int:
         return sum(
             each.count
-            for each in entries(self._recording)
+            for each in list_entries(self._recording)
             if each.stage == stage and each.process in self._members
         )
 
@@ -180,6 +180,6 @@ class _Story:
     def _names(self, stage: str) -> set[str]:
         return {
             each.name or f"#{each.number}"
-            for each in entries(self._recording)
+            for each in list_entries(self._recording)
             if each.stage == stage and each.process in self._members
         }

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 
 _MAX = 12
 _WIDTH = 100
@@ -28,7 +28,7 @@ def show(document: dict[str, Any], width: int) -> str:
     if document["cause"] == "none":
         mark, colour = "no failure:", "green"
     head = click.style(f"{mark} ", fg=colour, bold=True)
-    lines = [head + click.style(printable(document["summary"]), bold=True)]
+    lines = [head + click.style(make_printable(document["summary"]), bold=True)]
     lines += [_wrapped(line, width, "• ") for line in document["evidence"]]
     lines += _messages(document)
     for part in (_denials(document), _needs(document, width), _remedies(document, width)):
@@ -41,7 +41,7 @@ def show(document: dict[str, Any], width: int) -> str:
 
 def _wrapped(text: str, width: int, mark: str, **style: Any) -> str:
     room = max(40, min(width, _WIDTH) - len(_INDENT) - len(mark))
-    first, *rest = textwrap.wrap(printable(text), room) or [""]
+    first, *rest = textwrap.wrap(make_printable(text), room) or [""]
     lines = [f"{_INDENT}{mark}{first}", *(f"{_INDENT}{' ' * len(mark)}{line}" for line in rest)]
     return click.style("\n".join(lines), **style) if style else "\n".join(lines)
 
@@ -50,8 +50,8 @@ def _messages(document: dict[str, Any]) -> Iterator[str]:
     """What was said, but for what the summary says already."""
     for message in document["messages"]:
         if message["text"] not in document["summary"]:
-            who = click.style(f"{_INDENT}{printable(message['program'])} said: ", dim=True)
-            yield who + printable(message["text"])
+            who = click.style(f"{_INDENT}{make_printable(message['program'])} said: ", dim=True)
+            yield who + make_printable(message["text"])
 
 
 def _denials(document: dict[str, Any]) -> Iterator[str]:
@@ -66,17 +66,17 @@ def _denials(document: dict[str, Any]) -> Iterator[str]:
         yield f"{_INDENT}… and {len(denials) - _MAX} more (--json has all)"
     profile = next((each["rule"]["profile"] for each in denials if each["rule"]["profile"]), "")
     if profile:
-        yield click.style(f"{_INDENT}profile: {printable(profile)}", dim=True)
+        yield click.style(f"{_INDENT}profile: {make_printable(profile)}", dim=True)
 
 
 def _denial(each: dict[str, Any]) -> str:
-    call = printable(f"{each['syscall']}({', '.join(each['arguments'])})")
+    call = make_printable(f"{each['syscall']}({', '.join(each['arguments'])})")
     result = each["errno"] or each["signal"] or "answered"
     times = f" {each['count']} times" if each["count"] > 1 else ""
     where = f"{each['program']} [{each['pid']}], {each['stage']}"
     if each["session"] == "exec":
         where += " of an exec"
-    tail = click.style(printable(f"{where}; by {each['rule']['text']}"), dim=True)
+    tail = click.style(make_printable(f"{where}; by {each['rule']['text']}"), dim=True)
     fatal = each["fatal"]
     mark = click.style("✗", fg="red") if fatal else click.style("·", dim=True)
     return f"{_INDENT}{mark} {click.style(call, bold=fatal)} → {result}{times}  {tail}"
@@ -86,7 +86,7 @@ def _needs(document: dict[str, Any], width: int) -> Iterator[str]:
     needs = document["needs"]
     if not needs or not needs["calls"]:
         return
-    title = f"all that {printable(needs['runtime'])} needs and this profile denies"
+    title = f"all that {make_printable(needs['runtime'])} needs and this profile denies"
     title += {
         "trial": " (found by one start under the latch)",
         "exec": " (found by one exec under the latch)",
@@ -116,7 +116,7 @@ def _remedies(document: dict[str, Any], width: int) -> Iterator[str]:
 
 def _paste(text: str) -> str:
     """One line, however long: it is to be copied."""
-    return click.style(f"{_INDENT * 3}{printable(text)}", fg="cyan")
+    return click.style(f"{_INDENT * 3}{make_printable(text)}", fg="cyan")
 
 
 def _rules(rules: Any) -> str:

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from seclatch.model.stage import Stage
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 from seclatch.report import process_names
 from seclatch.report.report_document import Report
 from seclatch.report.syscall_matrix import NEEDS, verdict
@@ -86,12 +86,12 @@ def _harmless(value: Any) -> Any:
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     text = value if len(value) <= MAX_TEXT else value[: MAX_TEXT - 1] + "…"
-    return printable(text)
+    return make_printable(text)
 
 
 def _pretty(text: str) -> Markup:
     """Keep the lines of a profile that we wrote; JSON escapes control characters itself."""
-    return Markup("\n").join(Markup.escape(printable(line)) for line in text.splitlines())
+    return Markup("\n").join(Markup.escape(make_printable(line)) for line in text.splitlines())
 
 
 def _heat(count: int) -> int:

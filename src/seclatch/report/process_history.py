@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from seclatch.model.recording import Event, Process, Recording
+from seclatch.model.recording import RecordedEvent, RecordedProcess, Recording
 from seclatch.report.report_document import Span
 
 UNFILTERED, SUSPENDED, FILTERED = "unfiltered", "suspended", "filtered"
@@ -14,11 +14,11 @@ UNFILTERED, SUSPENDED, FILTERED = "unfiltered", "suspended", "filtered"
 class History:
     """One process: its spans, gapless from birth to end, and its events in order."""
 
-    process: Process
+    process: RecordedProcess
     begin: float
     end: float
     spans: list[Span] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[RecordedEvent] = field(default_factory=list)
 
     @property
     def stages(self) -> list[str]:
@@ -87,7 +87,7 @@ class _Reader:
             self._close(id_, history.end)
         return self._made
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: RecordedEvent) -> None:
         history = self._made[event.process]
         now = self._now[event.process]
         before = (now.stage, now.filters, now.lifted)
@@ -107,7 +107,7 @@ class _Reader:
             self._close(event.process, event.time)
             self._now[event.process] = _Now(stage, max(now.since, event.time), filters, lifted)
 
-    def _is_born_lifted(self, process: Process) -> bool:
+    def _is_born_lifted(self, process: RecordedProcess) -> bool:
         """As it was seen; else as the parent is, since PTRACE_O_TRACEFORK hands it on."""
         if process.id in self._born_lifted:
             return self._born_lifted[process.id]
@@ -140,5 +140,5 @@ def _born_lifted(recording: Recording) -> dict[int, bool]:
     }
 
 
-def _first_stage(process: Process) -> str:
+def _first_stage(process: RecordedProcess) -> str:
     return process.images[0].stage if process.images else "client"

@@ -6,7 +6,7 @@ import shlex
 import signal
 from pathlib import PurePosixPath
 
-from seclatch.model.recording import Image, Process
+from seclatch.model.recording import ProcessImage, RecordedProcess
 from seclatch.model.stage import Stage
 
 STAGE_LINE = [each.value for each in Stage]
@@ -29,7 +29,7 @@ _CLIENTS = frozenset(
 )
 
 
-def brief(image: Image) -> str:
+def brief(image: ProcessImage) -> str:
     """A command line without what stands between an engine or runtime and its verb."""
     argv = image.argv
     if len(argv) > 1 and PurePosixPath(argv[1]).name in _CLIENTS:
@@ -45,7 +45,7 @@ def brief(image: Image) -> str:
     return words
 
 
-def title(process: Process, parents: dict[int, Process]) -> str:
+def title(process: RecordedProcess, parents: dict[int, RecordedProcess]) -> str:
     """What a process is called: its last program (behind the container's first, if it exec'd
     another), or whose fork it is."""
     if process.images:
@@ -64,7 +64,7 @@ def title(process: Process, parents: dict[int, Process]) -> str:
     return f"{brief(image)} (fork)"
 
 
-def _image_at(process: Process, time: float) -> Image | None:
+def _image_at(process: RecordedProcess, time: float) -> ProcessImage | None:
     earlier = [image for image in process.images if image.time <= time]
     return earlier[-1] if earlier else next(iter(process.images), None)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from seclatch.model.process import Container, Layer, Process, Thread
-from seclatch.output.printable_text import printable
+from seclatch.model.process import FilterLayer, LiveContainer, LiveProcess, LiveThread
+from seclatch.output.printable_text import make_printable
 
 SCHEMA = "seclatch.ps/1"
 """The version of `document`'s shape; its schema is data/schemas/ps-1.json."""
@@ -25,17 +25,17 @@ class Line:
     """A process at its place in the tree; `above` is drawn before its command. `context`: not
     asked for, but an ancestor of one that was."""
 
-    process: Process
+    process: LiveProcess
     above: str = ""
     context: bool = False
 
 
-def list_flat(chosen: Iterable[Process]) -> list[Line]:
+def list_flat(chosen: Iterable[LiveProcess]) -> list[Line]:
     """One line for each, as they come."""
     return [Line(process) for process in chosen]
 
 
-def list_tree(everybody: Sequence[Process], chosen: Iterable[Process]) -> list[Line]:
+def list_tree(everybody: Sequence[LiveProcess], chosen: Iterable[LiveProcess]) -> list[Line]:
     """The chosen below their ancestors, each level by process id."""
     by_pid = {process.pid: process for process in everybody}
     asked = {process.pid for process in chosen}
@@ -51,7 +51,7 @@ def list_tree(everybody: Sequence[Process], chosen: Iterable[Process]) -> list[L
     return list(lines.values())
 
 
-def _with_ancestors(pids: Iterable[int], by_pid: Mapping[int, Process]) -> set[int]:
+def _with_ancestors(pids: Iterable[int], by_pid: Mapping[int, LiveProcess]) -> set[int]:
     found: set[int] = set()
     for pid in pids:
         above = pid
@@ -99,23 +99,23 @@ def _rows(line: Line) -> Iterator[tuple[str, ...]]:
     process = line.process
     stage = process.stage.value if process.stage else "-"
     container = show_container(process.container)
-    command = line.above + printable(process.command)
+    command = line.above + make_printable(process.command)
     yield (str(process.pid), stage, *_bound(process.main), container, command)
     indent = line.above.replace("├─ ", "│  ").replace("└─ ", "   ")
     for thread in process.threads:
-        text = f"{indent}  thread {printable(thread.comm)}"
+        text = f"{indent}  thread {make_printable(thread.comm)}"
         yield (str(thread.tid), stage, *_bound(thread), container, text)
 
 
-def _bound(thread: Thread) -> tuple[str, ...]:
+def _bound(thread: LiveThread) -> tuple[str, ...]:
     filters = str(thread.filters) if thread.filters >= 0 else "?"
     privileges = "yes" if thread.no_new_privs else "no"
     layers = " + ".join(_shorten(list(_name(thread.layers)), _beyond(thread))) or "-"
     origins = "; ".join(_count(layer.origin.by for layer in thread.layers)) or "-"
-    return str(thread.mode), filters, privileges, printable(layers), printable(origins)
+    return str(thread.mode), filters, privileges, make_printable(layers), make_printable(origins)
 
 
-def _name(layers: Sequence[Layer]) -> Iterator[str]:
+def _name(layers: Sequence[FilterLayer]) -> Iterator[str]:
     """Neighbours of one profile together: systemd loads a program for each ABI."""
     for profile, group in groupby(layers, lambda layer: layer.profile):
         prints = [layer.fingerprint or "?" for layer in group]
@@ -133,7 +133,7 @@ def _shorten(names: list[str], beyond: int) -> list[str]:
     return [*kept, f"{len(names) - len(kept) + beyond} more"]
 
 
-def _beyond(thread: Thread) -> int:
+def _beyond(thread: LiveThread) -> int:
     """How many filters of a long stack were not looked at, the oldest."""
     return max(0, thread.filters - len(thread.layers)) if thread.layers else 0
 
@@ -157,13 +157,13 @@ def _count(names: Iterable[str]) -> Iterator[str]:
         yield name if count == 1 else f"{name} x{count}"
 
 
-def show_container(container: Container | None) -> str:
+def show_container(container: LiveContainer | None) -> str:
     """Name (or the beginning of the id) and image."""
     if container is None:
         return "-"
     whole = len(container.id) != _WHOLE
-    name = printable(container.name or (container.id if whole else container.id[:_SHORT]))
-    return f"{name} ({printable(container.image)})" if container.image else name
+    name = make_printable(container.name or (container.id if whole else container.id[:_SHORT]))
+    return f"{name} ({make_printable(container.image)})" if container.image else name
 
 
 def document(lines: Iterable[Line], notes: Sequence[str]) -> dict[str, object]:
@@ -175,7 +175,7 @@ def document(lines: Iterable[Line], notes: Sequence[str]) -> dict[str, object]:
     }
 
 
-def _describe(process: Process) -> dict[str, object]:
+def _describe(process: LiveProcess) -> dict[str, object]:
     container = process.container
     return {
         "pid": process.pid,
@@ -196,7 +196,7 @@ def _describe(process: Process) -> dict[str, object]:
     }
 
 
-def _describe_thread(thread: Thread) -> dict[str, object]:
+def _describe_thread(thread: LiveThread) -> dict[str, object]:
     return {
         "name": thread.comm,
         "seccomp": thread.mode,
@@ -206,7 +206,7 @@ def _describe_thread(thread: Thread) -> dict[str, object]:
     }
 
 
-def describe_layer(layer: Layer) -> dict[str, object]:
+def describe_layer(layer: FilterLayer) -> dict[str, object]:
     """One filter for machines."""
     origin = layer.origin
     return {

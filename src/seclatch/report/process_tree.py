@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from seclatch.model.process_context import Context, Namespaces
-from seclatch.model.recording import Process, Recording
+from seclatch.model.process_context import NamespaceInodes, ProcessContext
+from seclatch.model.recording import RecordedProcess, Recording
 from seclatch.report.process_history import History
 from seclatch.report.report_document import Node
 
@@ -30,20 +30,20 @@ class _Group:
     """Alike siblings; the first stands for them."""
 
     depth: int
-    members: list[Process] = field(default_factory=list)
+    members: list[RecordedProcess] = field(default_factory=list)
 
 
 class _Tree:
     def __init__(self, recording: Recording, made: dict[int, History]) -> None:
         self._made = made
         self._ids = {each.id for each in recording.processes}
-        self._children: dict[int | None, list[Process]] = {}
+        self._children: dict[int | None, list[RecordedProcess]] = {}
         for each in recording.processes:
             parent = each.parent if each.parent in self._ids and each.parent != each.id else None
             self._children.setdefault(parent, []).append(each)
         self._contexts = recording.contexts
         outside = [each for each in map(self._context, recording.processes) if each]
-        self._outside = outside[0].namespaces if outside else Namespaces()
+        self._outside = outside[0].namespaces if outside else NamespaceInodes()
         self._calls: dict[int | None, int] = {}
         self._denied: dict[int | None, int] = {}
         for call in recording.calls:
@@ -67,7 +67,7 @@ class _Tree:
             groups.setdefault(self._likeness(process), _Group(depth)).members.append(process)
         return list(groups.values())
 
-    def _likeness(self, process: Process) -> object:
+    def _likeness(self, process: RecordedProcess) -> object:
         """Those with children, or with something denied, stand for themselves."""
         if process.id in self._children or self._denied.get(process.id) or process.session is None:
             return process.id
@@ -75,7 +75,7 @@ class _Tree:
         images = tuple((each.stage, each.exe, *each.argv) for each in process.images)
         return images, history.stage, history.state, process.status, self._context(process)
 
-    def _context(self, process: Process) -> Context | None:
+    def _context(self, process: RecordedProcess) -> ProcessContext | None:
         """The state that a process was last seen in."""
         number = process.contexts[-1].context if process.contexts else -1
         return self._contexts[number] if 0 <= number < len(self._contexts) else None
@@ -101,7 +101,7 @@ class _Tree:
         )
 
 
-def _user(process: Process, context: Context | None) -> str:
+def _user(process: RecordedProcess, context: ProcessContext | None) -> str:
     """The real user, and the effective one where that is another; groups where they differ."""
     if context:
         pairs = [(context.uid, context.gid), (context.euid, context.egid)]
@@ -113,7 +113,7 @@ def _user(process: Process, context: Context | None) -> str:
     return " → ".join(dict.fromkeys(names))
 
 
-def facts(context: Context, outside: Namespaces) -> list[str]:
+def facts(context: ProcessContext, outside: NamespaceInodes) -> list[str]:
     """What else binds a process, in words."""
     told = []
     if context.capabilities:

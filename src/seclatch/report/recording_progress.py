@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from seclatch.model.recording import Calls, Denial, Process, Recording
+from seclatch.model.recording import RecordedCalls, RecordedDenial, RecordedProcess, Recording
 
 
 class Follower:
@@ -21,9 +21,9 @@ class Follower:
         The stage is as it looks by now: before a filter or an exec tells, init is a client's.
         """
         processes = {each.id: each for each in recording.processes}
-        made: list[Calls | Denial] = [*recording.calls, *recording.denials]
+        made: list[RecordedCalls | RecordedDenial] = [*recording.calls, *recording.denials]
         for each in made:
-            verdict = "denied" if isinstance(each, Denial) else ""
+            verdict = "denied" if isinstance(each, RecordedDenial) else ""
             name = each.name or f"#{each.number}"
             key = (each.stage, name, verdict)
             if key not in self._seen:
@@ -32,7 +32,7 @@ class Follower:
                 yield f"{each.stage:<14} {f'{name} {verdict}'.rstrip():<24} {who}".rstrip()
 
 
-def _name(process: Process | None) -> str:
+def _name(process: RecordedProcess | None) -> str:
     """A process by its last program and its pid."""
     if process is None:
         return ""

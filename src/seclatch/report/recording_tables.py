@@ -11,9 +11,15 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from seclatch.model.call_matrix import Matrix, Row, by_process, by_stage, only_runtime
-from seclatch.model.recording import Process, Recording
-from seclatch.output.printable_text import printable
+from seclatch.model.call_matrix import (
+    CallMatrix,
+    MatrixRow,
+    count_by_process,
+    count_by_stage,
+    find_runtime_only_calls,
+)
+from seclatch.model.recording import RecordedProcess, Recording
+from seclatch.output.printable_text import make_printable
 
 SCHEMA = 1
 """Version of `show --json`; it changes when a key changes its meaning or goes."""
@@ -21,7 +27,7 @@ SCHEMA = 1
 
 def show_stages(recording: Recording, console: Console) -> None:
     """Print calls by stage; a denied count is marked."""
-    matrix = by_stage(recording)
+    matrix = count_by_stage(recording)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("system call")
     for column in matrix.columns():
@@ -30,14 +36,14 @@ def show_stages(recording: Recording, console: Console) -> None:
         cells = [_cell(matrix, column, row) for column in matrix.columns()]
         table.add_row(_row_name(row, recording), *cells)
     console.print(table)
-    if extra := only_runtime(recording):
+    if extra := find_runtime_only_calls(recording):
         console.print("\n[bold]only the runtime needed[/]  " + " ".join(map(_safe, extra)))
 
 
 def show_processes(recording: Recording, console: Console) -> None:
     """Print the tree of processes, each with what it ran and how much it called."""
-    matrix = by_process(recording)
-    children: dict[int | None, list[Process]] = {}
+    matrix = count_by_process(recording)
+    children: dict[int | None, list[RecordedProcess]] = {}
     for process in recording.processes:
         children.setdefault(process.parent, []).append(process)
     names = ", ".join(each.name for each in recording.containers if each.name)
@@ -53,7 +59,7 @@ def show_processes(recording: Recording, console: Console) -> None:
 
 def as_document(recording: Recording, by: str) -> dict[str, Any]:
     """Answer what the tables show, for machines."""
-    matrix = by_stage(recording) if by == "stage" else by_process(recording)
+    matrix = count_by_stage(recording) if by == "stage" else count_by_process(recording)
     return {
         "schema": SCHEMA,
         "runs": recording.runs,
@@ -65,16 +71,16 @@ def as_document(recording: Recording, by: str) -> dict[str, Any]:
             }
             for column in matrix.columns()
         },
-        "only_runtime": only_runtime(recording),
+        "only_runtime": find_runtime_only_calls(recording),
     }
 
 
-def _counts(counts: Counter[Row] | None) -> list[dict[str, Any]]:
+def _counts(counts: Counter[MatrixRow] | None) -> list[dict[str, Any]]:
     rows = sorted((counts or Counter()).items())
     return [{"name": row.name, "arch": row.arch, "count": count} for row, count in rows]
 
 
-def _cell(matrix: Matrix, column: str, row: Row) -> str:
+def _cell(matrix: CallMatrix, column: str, row: MatrixRow) -> str:
     made = matrix.made.get(column, Counter())[row]
     denied = matrix.denied.get(column, Counter())[row]
     parts = [f"{made:,}"] if made else []
@@ -83,12 +89,12 @@ def _cell(matrix: Matrix, column: str, row: Row) -> str:
     return " ".join(parts)
 
 
-def _row_name(row: Row, recording: Recording) -> str:
+def _row_name(row: MatrixRow, recording: Recording) -> str:
     native = {host.arch for host in recording.hosts}
     return _safe(row.name if row.arch in native else f"{row.name} ({row.arch})")
 
 
-def _process_line(process: Process, matrix: Matrix) -> str:
+def _process_line(process: RecordedProcess, matrix: CallMatrix) -> str:
     column = str(process.id)
     made = matrix.made.get(column, Counter()).total()
     denied = matrix.denied.get(column, Counter()).total()
@@ -103,4 +109,4 @@ def _image_line(stage: str, argv: list[str]) -> str:
 
 
 def _safe(text: str) -> str:
-    return escape(printable(text))
+    return escape(make_printable(text))

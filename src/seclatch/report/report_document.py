@@ -1,8 +1,8 @@
 """What a report says, as values: the page, the terminal and `--json` show this and no more.
 
 Times are seconds from the beginning of the recording. Names, arguments and paths are as they were
-recorded: whoever shows them makes them harmless (`seclatch.output.printable_text.printable`, HTML
-escapes).
+recorded: whoever shows them makes them harmless (`seclatch.output.printable_text.make_printable`,
+HTML escapes).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from seclatch.model.fit_result import Fit
+from seclatch.model.fit_result import ProfileFit
 
 SCHEMA = 1
 """Version of the document; it changes when a field changes its meaning or goes."""
@@ -167,7 +167,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     starts: list[Start]
     timeline: Timeline
     matrix: Matrix
-    fit: Fit | None
+    fit: ProfileFit | None
     processes: list[Node]
     left_out: int
 

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from seclatch.model.scan import Program, Scan
-from seclatch.output.printable_text import printable
+from seclatch.model.scan import Scan, ScannedProgram
+from seclatch.output.printable_text import make_printable
 
 
 def show(scan: Scan, console: Console) -> None:
@@ -56,7 +56,7 @@ def doubts(scan: Scan) -> Iterator[str]:
         yield "the list is open: record the program too (seclatch record), and join both"
 
 
-def _doubts(program: Program) -> Iterator[str]:
+def _doubts(program: ScannedProgram) -> Iterator[str]:
     for site in program.open[:5]:
         yield f"{site.function} in {site.file} at {site.address:#x}: {site.why}"
     if len(program.open) > 5:
@@ -66,7 +66,7 @@ def _doubts(program: Program) -> Iterator[str]:
     yield from program.unread
 
 
-def _result(program: Program) -> str:
+def _result(program: ScannedProgram) -> str:
     if program.whole:
         return "[green]whole[/]"
     count = len(program.open) + len(program.missing) + len(program.unread)
@@ -74,4 +74,4 @@ def _result(program: Program) -> str:
 
 
 def _safe(text: str) -> str:
-    return escape(printable(text))
+    return escape(make_printable(text))

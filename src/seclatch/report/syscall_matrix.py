@@ -24,7 +24,7 @@ NEEDS = {
 
 def matrix(recording: Recording, scan: Scan | None = None) -> Matrix:
     """Make the table; lines by need, then by name. A scan adds what it found and nobody made."""
-    source = counted.by_stage(recording)
+    source = counted.count_by_stage(recording)
     stages = sorted(source.columns(), key=_order)
     found = _found(scan) if scan else set()
     lines = []
@@ -52,9 +52,9 @@ def verdict(line: Line) -> str:
     return "not found" if line.scanned is False and line.need in ("program", "both") else ""
 
 
-def _found(scan: Scan) -> set[counted.Row]:
+def _found(scan: Scan) -> set[counted.MatrixRow]:
     return {
-        counted.Row(call.name, program.arch)
+        counted.MatrixRow(call.name, program.arch)
         for program in scan.programs
         for call in program.calls
         if call.name
@@ -62,7 +62,7 @@ def _found(scan: Scan) -> set[counted.Row]:
 
 
 def _counts(
-    source: dict[str, Counter[counted.Row]], stages: list[str], row: counted.Row
+    source: dict[str, Counter[counted.MatrixRow]], stages: list[str], row: counted.MatrixRow
 ) -> dict[str, int]:
     counts = {stage: source[stage][row] for stage in stages if stage in source}
     return {stage: count for stage, count in counts.items() if count}

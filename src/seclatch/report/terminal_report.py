@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from seclatch.model.fit_result import Fit, Size
-from seclatch.output.printable_text import printable
+from seclatch.model.fit_result import ProfileFit, ProfileSize
+from seclatch.output.printable_text import make_printable
 from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED
 from seclatch.report.process_names import command_line, duration, ending, listed
 from seclatch.report.report_document import Line, Node, Report, Start
@@ -51,7 +51,7 @@ def render(report: Report, columns: int, *, colour: bool = False) -> str:
 
 
 def _safe(text: str) -> str:
-    return escape(printable(text))
+    return escape(make_printable(text))
 
 
 def _title(console: Console, text: str) -> None:
@@ -99,7 +99,7 @@ def _show_timeline(report: Report, console: Console) -> None:
     left = min(44, console.width // 3)
     room = console.width - left - 1
     for row in laid.rows:
-        name = printable(f"{row.lane.stage:<13} {row.lane.title}")
+        name = make_printable(f"{row.lane.stage:<13} {row.lane.title}")
         cells = [" "] * room
         for bar in row.bars:
             block, style = TONES[bar.state]
@@ -129,7 +129,7 @@ def _axis(ticks: list[tuple[float, str]], room: int) -> str:
     return line
 
 
-def _show_fit(fit: Fit, console: Console) -> None:
+def _show_fit(fit: ProfileFit, console: Console) -> None:
     _title(console, f"Calls that are open, of the {fit.docker.of} that {_safe(fit.arch)} has")
     table = Table(box=None, pad_edge=False, show_header=False)
     for size in (fit.docker, fit.profile, fit.program):
@@ -143,7 +143,7 @@ def _show_fit(fit: Fit, console: Console) -> None:
         console.print(f"[yellow]note:[/] {_safe(warning)}")
 
 
-def _denied_and_unused(fit: Fit) -> Iterator[tuple[str, list[str]]]:
+def _denied_and_unused(fit: ProfileFit) -> Iterator[tuple[str, list[str]]]:
     undecided = "denies for some arguments, and the recording does not tell whether for the"
     yield "denies, though the program used it", fit.refused
     if fit.refused_for_some:
@@ -154,11 +154,11 @@ def _denied_and_unused(fit: Fit) -> Iterator[tuple[str, list[str]]]:
     yield "allows, though the program never used it", fit.unused
 
 
-def _bar(size: Size) -> str:
+def _bar(size: ProfileSize) -> str:
     return "█" * round(40 * size.open / size.of)
 
 
-def _partly(size: Size) -> str:
+def _partly(size: ProfileSize) -> str:
     return f"{size.partly} for some arguments only" if size.partly else ""
 
 

@@ -10,7 +10,7 @@ from seclatch.errors import InputError
 _OPTION = "--volume"
 
 
-class Volume(NamedTuple):
+class BindVolume(NamedTuple):
     """A bind mount: absolute path on the host, absolute path in the container."""
 
     source: str
@@ -18,7 +18,7 @@ class Volume(NamedTuple):
     read_only: bool
 
 
-def parse(text: str) -> Volume:
+def parse_volume(text: str) -> BindVolume:
     """Read `SRC:DST[:ro|rw]`; SRC may be relative to the working directory. Raises InputError."""
     source, colon, rest = text.partition(":")
     destination, _, mode = rest.partition(":")
@@ -32,4 +32,4 @@ def parse(text: str) -> Volume:
         raise InputError(
             _OPTION, text, f"{source} does not exist", remedy="named volumes need an engine"
         )
-    return Volume(os.path.abspath(source), os.path.normpath(destination), mode == "ro")  # noqa: PTH100
+    return BindVolume(os.path.abspath(source), os.path.normpath(destination), mode == "ro")  # noqa: PTH100

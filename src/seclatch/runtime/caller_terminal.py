@@ -12,7 +12,7 @@ from typing import Any
 from seclatch.errors import InputError, SeclatchError
 
 
-def wanted(tty: bool | None) -> bool:
+def wants_terminal(tty: bool | None) -> bool:
     """Decide whether the container gets a terminal; `tty` is what the user said, if anything.
 
     Unless told, it gets one when both input and output are terminals: `seclatch run ls | less`
@@ -27,7 +27,7 @@ def wanted(tty: bool | None) -> bool:
     return tty
 
 
-def size() -> tuple[int, int] | None:
+def read_terminal_size() -> tuple[int, int] | None:
     """Answer the terminal's columns and lines, None when it has no size."""
     try:
         columns, lines = os.get_terminal_size(0)
@@ -53,7 +53,7 @@ def wait_for_foreground() -> None:
 
 
 @contextlib.contextmanager
-def restored() -> Iterator[None]:
+def restore_terminal() -> Iterator[None]:
     """Give the terminal back as it was, should the runtime die before it does so itself."""
     try:
         before = termios.tcgetattr(0)

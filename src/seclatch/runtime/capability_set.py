@@ -24,7 +24,7 @@ _DEFAULT_NAMES = """
 DEFAULT = frozenset(f"CAP_{name}" for name in _DEFAULT_NAMES.split())
 
 
-def parse(option: str, text: str) -> frozenset[str]:
+def parse_capabilities(option: str, text: str) -> frozenset[str]:
     """Read `net_admin`, `CAP_NET_ADMIN` or `ALL`, as given to `option`. Raises InputError."""
     name = text.upper()
     if name == "ALL":
@@ -37,20 +37,22 @@ def parse(option: str, text: str) -> frozenset[str]:
     return frozenset({name})
 
 
-def from_mask(mask: int) -> frozenset[str]:
+def name_capabilities(mask: int) -> frozenset[str]:
     """Name the bits of a capability mask, as `CapBnd` of /proc/PID/status prints it."""
     return frozenset(name for bit, name in enumerate(CAPABILITIES) if mask >> bit & 1)
 
 
-def granted(add: Iterable[str], drop: Iterable[str], available: frozenset[str]) -> tuple[str, ...]:
+def grant_capabilities(
+    add: Iterable[str], drop: Iterable[str], available: frozenset[str]
+) -> tuple[str, ...]:
     """Answer the container's capabilities, in the kernel's order.
 
     As in Docker: `--cap-drop ALL --cap-add X` leaves X, `--cap-add ALL --cap-drop X` all but X.
     `ALL` means what this process can hand on at all (`available`, its bounding set); a capability
     that is asked for by name stays, so that the runtime refuses rather than we forget it.
     """
-    added = {text: parse("--cap-add", text) for text in add}
-    dropped = {text: parse("--cap-drop", text) for text in drop}
+    added = {text: parse_capabilities("--cap-add", text) for text in add}
+    dropped = {text: parse_capabilities("--cap-drop", text) for text in drop}
     all_dropped = any(text.upper() == "ALL" for text in dropped)
     chosen = set() if all_dropped else set(DEFAULT)
     for text, names in added.items():

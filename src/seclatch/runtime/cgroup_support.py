@@ -23,7 +23,7 @@ ROOT = Path("/sys/fs/cgroup")
 _WITHOUT = {"runc": ("--rootless=true",), "crun": ("--cgroup-manager=disabled",)}
 
 
-class Cgroups(NamedTuple):
+class CgroupChoice(NamedTuple):
     """How to call the runtime on this host.
 
     `arguments`: global options of the runtime. `unified`: it sees version 2. `remount`: version 2
@@ -36,21 +36,21 @@ class Cgroups(NamedTuple):
     device_control: bool
 
 
-def choose(runtime: str, root: Path = ROOT) -> Cgroups:
+def choose_cgroups(runtime: str, root: Path = ROOT) -> CgroupChoice:
     """Look at `root` and choose, changing nothing."""
     if (root / "cgroup.controllers").exists():  # only version 2 has it
-        return Cgroups((), True, not os.access(root, os.W_OK), True)
+        return CgroupChoice((), True, not os.access(root, os.W_OK), True)
     if runtime != "crun" and _version_1_writable(root):
-        return Cgroups((), False, False, True)
-    return Cgroups((), True, True, True)
+        return CgroupChoice((), False, False, True)
+    return CgroupChoice((), True, True, True)
 
 
-def prepare(runtime: str) -> Cgroups:
+def prepare_cgroups(runtime: str) -> CgroupChoice:
     """Choose and mount what the choice asks for; this process' mount namespace must be its own.
 
     Where that cannot be mounted the runtime goes without cgroups, and nothing guards devices.
     """
-    chosen = choose(runtime)
+    chosen = choose_cgroups(runtime)
     if not chosen.remount:
         return chosen
     try:
@@ -58,7 +58,7 @@ def prepare(runtime: str) -> Cgroups:
         mount.mount("cgroup2", str(ROOT), "cgroup2", flags)
     except OSError:
         unified = (ROOT / "cgroup.controllers").exists()
-        return Cgroups(_WITHOUT[runtime], unified, False, False)
+        return CgroupChoice(_WITHOUT[runtime], unified, False, False)
     return chosen
 
 

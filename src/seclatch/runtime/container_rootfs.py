@@ -44,7 +44,7 @@ _FILES = {
 }
 
 
-def read_text(rootfs: Path, path: str) -> str:
+def read_rootfs_text(rootfs: Path, path: str) -> str:
     """Read a text file of a rootfs that may be hostile; "" when it is not there.
 
     No link leads out of `rootfs`, only a regular file is opened for reading (a FIFO would block,
@@ -82,7 +82,7 @@ def _read_in_root(rootfs: Path, path: str) -> bytes:
         os.close(handle)
 
 
-def minimal_rootfs() -> Path:
+def make_minimal_rootfs() -> Path:
     """Answer the busybox rootfs in the user's cache, making it when it is not there yet.
 
     It is made beside its place and renamed, so that nobody sees half of it; its name holds the

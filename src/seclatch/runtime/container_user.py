@@ -11,7 +11,7 @@ _OPTION = "--user"
 _MAX_ID = 2**31 - 1  # as Docker: larger ids are refused
 
 
-class Identity(NamedTuple):
+class UserIdentity(NamedTuple):
     """Ids in the container, supplementary groups and the value for HOME."""
 
     uid: int
@@ -27,13 +27,13 @@ class _Account(NamedTuple):
     home: str
 
 
-class _Group(NamedTuple):
+class _GroupEntry(NamedTuple):
     name: str
     gid: int
     members: tuple[str, ...]
 
 
-def identify(user: str, passwd: str, group: str) -> Identity:
+def resolve_user(user: str, passwd: str, group: str) -> UserIdentity:
     """Resolve `UID|NAME[:GID|GROUP]` ("" is root) against the texts of passwd(5) and group(5).
 
     As `docker run`: a numeric id need not be in the files; its group is then 0 and its home `/`.
@@ -45,10 +45,10 @@ def identify(user: str, passwd: str, group: str) -> Identity:
         raise InputError(_OPTION, user, "no group after the colon")
     account = _find_account(name or "0", passwd)
     if colon:
-        return Identity(account.uid, _find_group(group_name, group), (), account.home)
+        return UserIdentity(account.uid, _find_group(group_name, group), (), account.home)
     groups = [g.gid for g in _groups(group) if account.name and account.name in g.members]
     extra = tuple(dict.fromkeys(gid for gid in groups if gid != account.gid))
-    return Identity(account.uid, account.gid, extra, account.home)
+    return UserIdentity(account.uid, account.gid, extra, account.home)
 
 
 def _find_account(name: str, passwd: str) -> _Account:
@@ -85,12 +85,12 @@ def _accounts(text: str) -> Iterator[_Account]:
             yield _Account(fields[0], uid, gid, fields[5] if fields[5][:1] == "/" else "/")
 
 
-def _groups(text: str) -> Iterator[_Group]:
+def _groups(text: str) -> Iterator[_GroupEntry]:
     for line in text.splitlines():
         fields = line.split(":")
         gid = _id(fields[2]) if len(fields) >= 4 else None
         if gid is not None and fields[0]:
-            yield _Group(fields[0], gid, tuple(fields[3].split(",")))
+            yield _GroupEntry(fields[0], gid, tuple(fields[3].split(",")))
 
 
 def _id(text: str) -> int | None:

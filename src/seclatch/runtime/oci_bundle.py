@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from seclatch.runtime.bind_volume import Volume
-from seclatch.runtime.container_user import Identity
+from seclatch.runtime.bind_volume import BindVolume
+from seclatch.runtime.container_user import UserIdentity
 
 Config = dict[str, Any]
 
@@ -62,7 +62,7 @@ _MOUNTS = (
 )
 
 
-class Options(NamedTuple):
+class BundleOptions(NamedTuple):
     """One container, everything resolved: nothing here is looked up on the host any more.
 
     `env` holds `NAME=value` and wins over the defaults. `size` is the terminal's (columns, lines),
@@ -73,7 +73,7 @@ class Options(NamedTuple):
 
     args: tuple[str, ...]
     hostname: str
-    identity: Identity
+    identity: UserIdentity
     capabilities: tuple[str, ...]
     env: tuple[str, ...] = ()
     cwd: str = "/"
@@ -82,14 +82,14 @@ class Options(NamedTuple):
     no_new_privileges: bool = False
     read_only: bool = False
     host_network: bool = False
-    volumes: tuple[Volume, ...] = ()
+    volumes: tuple[BindVolume, ...] = ()
     seccomp: Config | None = None
     unified: bool = True
     device_control: bool = True
     sysctls: tuple[tuple[str, str], ...] = ()
 
 
-def configure(options: Options) -> Config:
+def make_config(options: BundleOptions) -> Config:
     """Build config.json for the container described by `options`."""
     return {
         "ociVersion": "1.0.2",
@@ -101,7 +101,7 @@ def configure(options: Options) -> Config:
     }
 
 
-def _process(options: Options) -> Config:
+def _process(options: BundleOptions) -> Config:
     identity = options.identity
     process: Config = {
         "terminal": options.terminal,
@@ -122,7 +122,7 @@ def _process(options: Options) -> Config:
     return process
 
 
-def _environment(options: Options) -> list[str]:
+def _environment(options: BundleOptions) -> list[str]:
     defaults = {"PATH": _PATH, "HOSTNAME": options.hostname}
     if options.terminal:
         defaults["TERM"] = "xterm"
@@ -133,7 +133,7 @@ def _environment(options: Options) -> list[str]:
     ]
 
 
-def _capabilities(options: Options) -> Config:
+def _capabilities(options: BundleOptions) -> Config:
     """Give root its capabilities; for another user only bound what a setuid program can regain.
 
     That is what execve(2) makes of them anyway. Inheritable stays empty (CVE-2022-24769).
@@ -149,13 +149,13 @@ def _capabilities(options: Options) -> Config:
     }
 
 
-def _volume(volume: Volume) -> Config:
+def _volume(volume: BindVolume) -> Config:
     # rro: `ro` alone would leave what is mounted below SRC writable (mount_setattr(2), Linux 5.12).
     mode = "rro" if volume.read_only else "rw"
     return _mount(volume.destination, "bind", volume.source, "rbind", mode, "rprivate")
 
 
-def _linux(options: Options) -> Config:
+def _linux(options: BundleOptions) -> Config:
     linux: Config = {
         "namespaces": [{"type": kind} for kind in _namespaces(options)],
         "maskedPaths": list(_MASKED_PATHS),
@@ -172,7 +172,7 @@ def _linux(options: Options) -> Config:
     return linux
 
 
-def _namespaces(options: Options) -> list[str]:
+def _namespaces(options: BundleOptions) -> list[str]:
     """List Docker's private namespaces: the cgroup namespace comes with version 2 only."""
     kinds = ["pid", "ipc", "uts", "mount"]
     if not options.host_network:

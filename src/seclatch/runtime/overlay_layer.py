@@ -17,7 +17,7 @@ from seclatch.system import mount
 
 
 @contextlib.contextmanager
-def throwaway(rootfs: Path, place: Path, scratch: Path, *, devices: bool) -> Iterator[None]:
+def mount_overlay(rootfs: Path, place: Path, scratch: Path, *, devices: bool) -> Iterator[None]:
     """Show `rootfs` at the directory `place` with an upper layer in memory, until the end.
 
     `scratch` is a directory for that layer. Without `devices` no device file in there opens:

@@ -23,19 +23,21 @@ from seclatch.runtime import (
 )
 from seclatch.runtime.find_latch import find_latch
 from seclatch.runtime.run_privilege import require_root
-from seclatch.runtime.run_request import Request, resolve
+from seclatch.runtime.run_request import RunRequest, resolve_request
 from seclatch.system import mount
 
 # Where runc and crun keep the state of root's containers when not told otherwise.
 _STATES = {"runc": Path("/run/runc"), "crun": Path("/run/crun")}
 
 
-def describe(request: Request) -> oci_bundle.Config:
+def make_run_config(request: RunRequest) -> oci_bundle.Config:
     """Answer the config.json that `run` would use on this host, starting nothing."""
-    return oci_bundle.configure(resolve(request, cgroup_support.choose(request.runtime)))
+    return oci_bundle.make_config(
+        resolve_request(request, cgroup_support.choose_cgroups(request.runtime))
+    )
 
 
-def run(request: Request, tell: Callable[[str], None]) -> int:
+def run_container(request: RunRequest, tell: Callable[[str], None]) -> int:
     """Run the container in the foreground and answer the exit status as `docker run` has it.
 
     `tell` gets what the user should know, a sentence each. Leaves nothing behind, whatever
@@ -46,38 +48,40 @@ def run(request: Request, tell: Callable[[str], None]) -> int:
     runtime_process.fill_standard_files()
     with (
         runtime_process.hold_signals() as held,
-        caller_terminal.restored(),
+        caller_terminal.restore_terminal(),
         contextlib.ExitStack() as stack,
     ):
         identifier = _identifier(request)
-        space = stack.enter_context(run_workspace.make(identifier))
+        space = stack.enter_context(run_workspace.make_workspace(identifier))
         command = _prepare(request, space, stack, tell)
         if (number := held.stop_requested()) is not None:
             return 128 + number
         stack.callback(_remove_container, request.runtime, identifier, space)
-        status = runtime_process.run([*command, "--bundle", str(space.bundle), identifier], held)
+        status = runtime_process.run_runtime(
+            [*command, "--bundle", str(space.bundle), identifier], held
+        )
         log = space.log.read_text(errors="replace") if space.log.exists() else ""
-    return run_outcome.exit_status(request.runtime, status, log, request.args[0])
+    return run_outcome.map_exit_status(request.runtime, status, log, request.args[0])
 
 
 def _prepare(
-    request: Request,
-    space: run_workspace.Workspace,
+    request: RunRequest,
+    space: run_workspace.RunWorkspace,
     stack: contextlib.ExitStack,
     tell: Callable[[str], None],
 ) -> list[str]:
     """Make everything that the runtime works on; answer its command up to `run`."""
     _enter_namespace()
-    groups = cgroup_support.prepare(request.runtime)
+    groups = cgroup_support.prepare_cgroups(request.runtime)
     if not groups.device_control:
         tell("no cgroup can be had on this host: CAP_MKNOD and device files are withheld")
-    options = resolve(request, groups)
+    options = resolve_request(request, groups)
     if options.terminal:
         caller_terminal.wait_for_foreground()
     program = _program(request, options.seccomp is not None, tell)
-    write_config(space.config, oci_bundle.configure(options))
+    write_config(space.config, oci_bundle.make_config(options))
     stack.enter_context(
-        overlay_layer.throwaway(
+        overlay_layer.mount_overlay(
             request.rootfs, space.root, space.scratch, devices=groups.device_control
         )
     )
@@ -98,7 +102,7 @@ def _enter_namespace() -> None:
         ) from error
 
 
-def _program(request: Request, filtered: bool, tell: Callable[[str], None]) -> Path:
+def _program(request: RunRequest, filtered: bool, tell: Callable[[str], None]) -> Path:
     """Choose the latch where there is a filter to hold back, else the bare runtime."""
     if not filtered:
         why = "the profile is empty" if request.profile else "no --profile given"
@@ -128,7 +132,7 @@ def write_config(path: Path, config: oci_bundle.Config) -> None:
         ) from error
 
 
-def _identifier(request: Request) -> str:
+def _identifier(request: RunRequest) -> str:
     """Choose the container's id; refuse one that is in use, its container is not ours."""
     if request.name is None:
         return f"seclatch-{os.urandom(6).hex()}"
@@ -143,7 +147,7 @@ def _identifier(request: Request) -> str:
     return request.name
 
 
-def _remove_container(runtime: str, identifier: str, space: run_workspace.Workspace) -> None:
+def _remove_container(runtime: str, identifier: str, space: run_workspace.RunWorkspace) -> None:
     """Remove what a runtime that was killed has left: a container of our own bundle only.
 
     Another `seclatch run` may have taken the same name in the meantime; the bundle tells.
@@ -166,7 +170,7 @@ def _remove_container(runtime: str, identifier: str, space: run_workspace.Worksp
         cgroup_support.ROOT.joinpath(identifier).rmdir()
 
 
-def _is_ours(told: bytes, state: Path, space: run_workspace.Workspace) -> bool:
+def _is_ours(told: bytes, state: Path, space: run_workspace.RunWorkspace) -> bool:
     """Tell by the bundle; crun has no answer until its container runs, but our configuration."""
     with contextlib.suppress(ValueError):
         return bool(json.loads(told).get("bundle") == str(space.bundle))

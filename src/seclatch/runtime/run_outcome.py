@@ -23,7 +23,7 @@ _NOT_EXECUTABLE = (
 )
 
 
-def exit_status(runtime: str, status: int, log: str, program: str) -> int:
+def map_exit_status(runtime: str, status: int, log: str, program: str) -> int:
     """Answer the status of `docker run` for the runtime's own `status` and its log.
 
     runc and crun end with 1 both when the program does and when they fail; what they log tells
@@ -32,7 +32,7 @@ def exit_status(runtime: str, status: int, log: str, program: str) -> int:
     """
     if status == 0:
         return 0
-    failure = start_failure(runtime, log)
+    failure = find_start_failure(runtime, log)
     if failure is None:
         return status
     if program not in failure and "exec" not in failure:
@@ -45,7 +45,7 @@ def exit_status(runtime: str, status: int, log: str, program: str) -> int:
     return FAILED
 
 
-def start_failure(runtime: str, log: str) -> str | None:
+def find_start_failure(runtime: str, log: str) -> str | None:
     """Find the message of a start that failed in a runtime's log, None when there is none.
 
     runc's begin with "runc run failed:", the latch's with its own name; what else runc logs as an

@@ -30,7 +30,7 @@ def require_root() -> None:
         )
 
 
-def bounding_set() -> int:
+def read_bounding_set() -> int:
     """Answer the mask of the capabilities that this process can hand on at all."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("CapBnd:"):

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from seclatch.errors import InputError, SeclatchError
 from seclatch.runtime import bind_volume, caller_terminal, capability_set
 from seclatch.runtime import container_rootfs as rootfs
-from seclatch.runtime.cgroup_support import Cgroups
-from seclatch.runtime.container_user import Identity, identify
-from seclatch.runtime.oci_bundle import Config, Options
-from seclatch.runtime.run_privilege import bounding_set
+from seclatch.runtime.cgroup_support import CgroupChoice
+from seclatch.runtime.container_user import UserIdentity, resolve_user
+from seclatch.runtime.oci_bundle import BundleOptions, Config
+from seclatch.runtime.run_privilege import read_bounding_set
 
 # Docker sets these in a container's own network namespace, where the kernel has them.
 _SYSCTLS = (
@@ -24,7 +24,7 @@ _SYSCTLS = (
 _HOST_NAMES = ("/etc/hosts", "/etc/resolv.conf")
 
 
-class Request(NamedTuple):
+class RunRequest(NamedTuple):
     """The command line of `seclatch run`; `rootfs` is a directory, `runtime` runc or crun."""
 
     args: tuple[str, ...]
@@ -46,16 +46,16 @@ class Request(NamedTuple):
     tty: bool | None = None
 
 
-def resolve(request: Request, cgroups: Cgroups) -> Options:
+def resolve_request(request: RunRequest, cgroups: CgroupChoice) -> BundleOptions:
     """Look up on this host, in the rootfs and in the profile what `request` leaves open.
 
     Raises InputError for what cannot be, SeclatchError when something cannot be read.
     """
     if not request.workdir.startswith("/"):
         raise InputError("--workdir", request.workdir, "must be an absolute path")
-    tty = caller_terminal.wanted(request.tty)
+    tty = caller_terminal.wants_terminal(request.tty)
     capabilities = _capabilities(request, cgroups)
-    return Options(
+    return BundleOptions(
         args=request.args,
         hostname=_hostname(request.hostname),
         identity=_identity(request),
@@ -63,7 +63,7 @@ def resolve(request: Request, cgroups: Cgroups) -> Options:
         env=_environment(request.env),
         cwd=request.workdir,
         terminal=tty,
-        size=caller_terminal.size() if tty else None,
+        size=caller_terminal.read_terminal_size() if tty else None,
         no_new_privileges=request.no_new_privileges,
         read_only=request.read_only,
         host_network=request.host_network,
@@ -75,10 +75,12 @@ def resolve(request: Request, cgroups: Cgroups) -> Options:
     )
 
 
-def _capabilities(request: Request, cgroups: Cgroups) -> tuple[str, ...]:
+def _capabilities(request: RunRequest, cgroups: CgroupChoice) -> tuple[str, ...]:
     """Withhold CAP_MKNOD where nothing guards the devices: it would open the host's disks."""
     drop = request.cap_drop if cgroups.device_control else (*request.cap_drop, "MKNOD")
-    return capability_set.granted(request.cap_add, drop, capability_set.from_mask(bounding_set()))
+    return capability_set.grant_capabilities(
+        request.cap_add, drop, capability_set.name_capabilities(read_bounding_set())
+    )
 
 
 def _hostname(text: str | None) -> str:
@@ -89,9 +91,9 @@ def _hostname(text: str | None) -> str:
     return text
 
 
-def _identity(request: Request) -> Identity:
-    passwd = rootfs.read_text(request.rootfs, "/etc/passwd")
-    return identify(request.user, passwd, rootfs.read_text(request.rootfs, "/etc/group"))
+def _identity(request: RunRequest) -> UserIdentity:
+    passwd = rootfs.read_rootfs_text(request.rootfs, "/etc/passwd")
+    return resolve_user(request.user, passwd, rootfs.read_rootfs_text(request.rootfs, "/etc/group"))
 
 
 def _environment(entries: tuple[str, ...]) -> tuple[str, ...]:
@@ -108,13 +110,15 @@ def _environment(entries: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(passed)
 
 
-def _volumes(request: Request) -> tuple[bind_volume.Volume, ...]:
-    given = tuple(bind_volume.parse(text) for text in request.volumes)
+def _volumes(request: RunRequest) -> tuple[bind_volume.BindVolume, ...]:
+    given = tuple(bind_volume.parse_volume(text) for text in request.volumes)
     taken = {each.destination for each in given}
     if len(taken) < len(given):
         raise InputError("--volume", "", "two volumes have the same DST")
     names = _HOST_NAMES if request.host_network else ()
-    host = [bind_volume.Volume(p, p, True) for p in names if p not in taken and Path(p).exists()]
+    host = [
+        bind_volume.BindVolume(p, p, True) for p in names if p not in taken and Path(p).exists()
+    ]
     return (*host, *given)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from seclatch.errors import SeclatchError
 
 
-class Workspace(NamedTuple):
+class RunWorkspace(NamedTuple):
     """Paths in a directory that only we can enter: the bundle is the directory itself."""
 
     bundle: Path
@@ -39,10 +39,10 @@ class Workspace(NamedTuple):
 
 
 @contextlib.contextmanager
-def make(identifier: str) -> Iterator[Workspace]:
+def make_workspace(identifier: str) -> Iterator[RunWorkspace]:
     """Make the directory (mode 0700, under a name nobody can know) and remove it at the end."""
     bundle = _parent() / f"seclatch-{identifier}-{os.urandom(8).hex()}"
-    workspace = Workspace(bundle)
+    workspace = RunWorkspace(bundle)
     try:
         # mkdir(2) does not follow a link that waits there, and fails if anything does.
         bundle.mkdir(mode=0o700)

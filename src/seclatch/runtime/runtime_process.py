@@ -33,7 +33,7 @@ _REQUESTS = {
 _SI_KERNEL = 0x80  # siginfo_t.si_code (asm-generic/siginfo.h)
 
 
-class Held:
+class HeldSignals:
     """Signals that wait for us (`signals`), and the mask a child must get back (`mask`)."""
 
     def __init__(self, signals: set[int], mask: set[int]) -> None:
@@ -47,7 +47,7 @@ class Held:
 
 
 @contextlib.contextmanager
-def hold_signals() -> Iterator[Held]:
+def hold_signals() -> Iterator[HeldSignals]:
     """Block what is to be forwarded, so that nothing gets lost and no cleanup is cut short.
 
     What was ignored when we started (nohup(1)) stays so: it would reach sigwaitinfo(2) once
@@ -57,7 +57,7 @@ def hold_signals() -> Iterator[Held]:
     held = {int(number) for number in signal.valid_signals() - _OURS if _is_minded(number)}
     mask = {int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, held)}
     try:
-        yield Held(held, mask)
+        yield HeldSignals(held, mask)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -73,7 +73,7 @@ def fill_standard_files() -> None:
     os.close(fd)
 
 
-def run(argv: list[str], held: Held) -> int:
+def run_runtime(argv: list[str], held: HeldSignals) -> int:
     """Run `argv` (an absolute path first) until it ends, forwarding signals; answer its status.
 
     The status is as a shell's: 128+N when signal N ended it. Raises OSError when it cannot be

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seclatch.errors import SeclatchError
-from seclatch.model.scan import Program, Scan
+from seclatch.model.scan import Scan, ScannedProgram
 from seclatch.scan.analysis.library_rules import OLDEST, Version
 from seclatch.scan.elf.elf_file import ElfError
 from seclatch.scan.image.image_command import Command, Finder
@@ -49,11 +49,11 @@ def survey(request: Request, progress: Progress = lambda done, count, path: None
     rootfs = Rootfs(request.directory)
     try:
         targets, notes = _targets(rootfs, request)
-        found: dict[Target, Program] = {}
+        found: dict[Target, ScannedProgram] = {}
         skipped: list[str] = []
         for target, outcome in _outcomes(rootfs, request, targets):
             progress(len(found) + len(skipped) + 1, len(targets), target.path)
-            if isinstance(outcome, Program):
+            if isinstance(outcome, ScannedProgram):
                 found[target] = outcome
             else:
                 skipped.append(f"{target.path}: {outcome}")
@@ -77,7 +77,7 @@ def survey(request: Request, progress: Progress = lambda done, count, path: None
     )
 
 
-def _different(programs: list[Program]) -> list[Program]:
+def _different(programs: list[ScannedProgram]) -> list[ScannedProgram]:
     """Without those that are the same in another environment."""
     return list(
         {(each.path, each.files, each.calls): each for each in reversed(programs)}.values()
@@ -108,7 +108,7 @@ def _is_library(path: str) -> bool:
 
 def _outcomes(
     rootfs: Rootfs, request: Request, targets: list[Target]
-) -> Iterator[tuple[Target, Program | str]]:
+) -> Iterator[tuple[Target, ScannedProgram | str]]:
     if len(targets) <= _FEW:
         for target in targets:
             yield target, _one(rootfs, Cache(request.cache), request, target)
@@ -128,7 +128,7 @@ def _outcomes(
                 ) from error
 
 
-def _one(rootfs: Rootfs, cache: Cache, request: Request, target: Target) -> Program | str:
+def _one(rootfs: Rootfs, cache: Cache, request: Request, target: Target) -> ScannedProgram | str:
     """Scan one program; a text says why it cannot be."""
     try:
         return scan(rootfs, cache, target, request.plugins, request.kernel)
@@ -151,5 +151,5 @@ def _begin(request: Request) -> None:
     _Worker.cache = Cache(request.cache)
 
 
-def _in_worker(target: Target) -> Program | str:
+def _in_worker(target: Target) -> ScannedProgram | str:
     return _one(_Worker.rootfs, _Worker.cache, _Worker.request, target)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def held_off() -> Iterator[None]:
+def pause_gc() -> Iterator[None]:
     """For work that makes many lasting values and no cycles. Also a decorator; may be nested."""
     collecting = gc.isenabled()
     gc.disable()

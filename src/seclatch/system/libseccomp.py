@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 
 from seclatch.errors import SeclatchError
-from seclatch.model.action import Action, Kind
+from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg
 
@@ -62,18 +62,18 @@ def _library() -> ctypes.CDLL:
     return library
 
 
-def version() -> tuple[int, int, int]:
+def read_version() -> tuple[int, int, int]:
     """The version in use; its choice of instructions differs from one to the next."""
     found = _library().seccomp_version().contents
     return found.major, found.minor, found.micro
 
 
-def version_text() -> str:
+def format_version() -> str:
     """The version as people write it."""
-    return ".".join(map(str, version()))
+    return ".".join(map(str, read_version()))
 
 
-def resolve(name: str, arch: Arch | None = None) -> int:
+def resolve_syscall(name: str, arch: Arch | None = None) -> int:
     """The number of `name` on `arch` (None: this machine), negative where it has none there.
 
     NR_ERROR if no architecture has it; else a pseudo number, by which rules reach the others.
@@ -84,7 +84,7 @@ def resolve(name: str, arch: Arch | None = None) -> int:
     return int(_library().seccomp_syscall_resolve_name_arch(arch.token, text))
 
 
-class Filter:
+class FilterContext:
     """A filter under construction: `scmp_filter_ctx`."""
 
     def __init__(self, context: int) -> None:
@@ -137,11 +137,11 @@ class Filter:
 
 def _token(action: Action) -> int:
     """SCMP_ACT_*: the kernel's value, with data only where libseccomp's macros take some."""
-    return action.ret if action.kind in (Kind.ERRNO, Kind.TRACE) else action.kind.value
+    return action.ret if action.kind in (ActionKind.ERRNO, ActionKind.TRACE) else action.kind.value
 
 
 @contextmanager
-def building(default: Action) -> Iterator[Filter]:
+def open_filter_context(default: Action) -> Iterator[FilterContext]:
     """An empty filter for this machine's own ABI, released at the end."""
     context = _library().seccomp_init(_token(default))
     if not context:
@@ -151,6 +151,6 @@ def building(default: Action) -> Iterator[Filter]:
             status=2,
         )
     try:
-        yield Filter(context)
+        yield FilterContext(context)
     finally:
         _library().seccomp_release(context)

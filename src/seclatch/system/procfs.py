@@ -11,7 +11,7 @@ _COMMAND = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class ProcStatus:
     """The lines of /proc/PID/status that tell about seccomp. `filters` is -1 before Linux 5.9."""
 
     comm: str
@@ -27,15 +27,15 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ProcEntry:
     """One process as /proc tells it; `executable` is the base name of its program, "" if hidden."""
 
     pid: int
-    status: Status
+    status: ProcStatus
     argv: tuple[str, ...] = ()
     executable: str = ""
     cgroups: tuple[str, ...] = ()
-    threads: dict[int, Status] = field(default_factory=dict)
+    threads: dict[int, ProcStatus] = field(default_factory=dict)
 
 
 def list_pids() -> list[int]:
@@ -51,14 +51,14 @@ def list_threads(pid: int) -> list[int]:
         return []
 
 
-def read_status(pid: int, tid: int | None = None) -> Status | None:
+def read_status(pid: int, tid: int | None = None) -> ProcStatus | None:
     """Read a status; None when there is no such process any more."""
     path = f"/proc/{pid}/status" if tid is None else f"/proc/{pid}/task/{tid}/status"
     data = read_file(path, _STATUS)
     return parse_status(data) if data else None
 
 
-def parse_status(data: bytes) -> Status:
+def parse_status(data: bytes) -> ProcStatus:
     """Interpret a status file. The kernel escapes newlines in the name: no name forges a line."""
 
     def line(name: bytes, default: bytes = b"0") -> bytes:
@@ -70,7 +70,7 @@ def parse_status(data: bytes) -> Status:
 
     name = data[6 : data.find(b"\n")]  # the first line: `Name:` and a tab
     state = line(b"State", b"?")[:1].decode("ascii", "replace")
-    return Status(
+    return ProcStatus(
         comm=name.decode("utf-8", "backslashreplace"),
         state=state,
         parent=int(line(b"PPid")),

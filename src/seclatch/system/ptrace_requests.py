@@ -12,7 +12,7 @@ from enum import Enum
 from functools import cache
 
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 
 PTRACE_SYSCALL = 24
 PTRACE_DETACH = 17
@@ -94,7 +94,7 @@ def find_place(tid: int) -> Place:
         result = struct.unpack_from("=q", buffer, 24)[0]
         return Place.AGAIN if result == -_ERESTART_RESTARTBLOCK else Place.ELSEWHERE
     with suppress(ValueError, KeyError):
-        restart = table(Arch.from_audit(audit, number)).numbers["restart_syscall"]
+        restart = load_syscalls(Arch.from_audit(audit, number)).numbers["restart_syscall"]
         if kind == _ENTRY and number == restart:
             return Place.RESTART
     return Place.ELSEWHERE

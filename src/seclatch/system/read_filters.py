@@ -20,7 +20,7 @@ from threading import Thread
 
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.system.ptrace_requests import (
     PTRACE_DETACH,
     PTRACE_INTERRUPT,
@@ -91,7 +91,7 @@ def _await_end(thread: int | None) -> None:
 def _refuse(tid: int) -> None:
     """Raise SeclatchError for a thread that a stop would disturb. (It may enter such a call just
     afterwards; then it gets the EINTR that any signal to it would give.)"""
-    numbers = table(Arch.native()).numbers
+    numbers = load_syscalls(Arch.native()).numbers
     asleep = _asleep_in(tid)
     for name in _INTERRUPTED:
         if asleep is not None and numbers.get(name) == asleep:
@@ -207,5 +207,5 @@ def _is_interrupted(tid: int) -> bool:
 def _restarted() -> frozenset[int | None]:
     """The numbers of such calls in all ABIs of this machine."""
     native = Arch.native()
-    tables = [table(arch).numbers for arch in (native, *native.compat)]
+    tables = [load_syscalls(arch).numbers for arch in (native, *native.compat)]
     return frozenset(numbers[name] for numbers in tables for name in _RESTARTED if name in numbers)

@@ -15,14 +15,14 @@ from functools import cache
 from typing import NamedTuple
 
 
-class Arrival(NamedTuple):
+class ReceivedSignal(NamedTuple):
     """A signal that was taken. `si_pid`: who sent it, 0 for the kernel."""
 
     si_signo: int
     si_pid: int
 
 
-class _Info(ctypes.Structure):
+class _SigInfo(ctypes.Structure):
     """siginfo_t: the union begins at a pointer's alignment, with si_pid; 128 bytes in all."""
 
     _fields_ = (
@@ -49,20 +49,20 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def await_signal(signals: Iterable[int], seconds: float) -> Arrival | None:
+def await_signal(signals: Iterable[int], seconds: float) -> ReceivedSignal | None:
     """Take one of the signals, which must be blocked; None if none comes in that time."""
     wanted = _Set()
     _libc().sigemptyset(wanted)
     for each in signals:
         _libc().sigaddset(wanted, int(each))
-    info = _Info()
+    info = _SigInfo()
     end = time.monotonic() + seconds
     while True:
         left = max(0.0, end - time.monotonic())
         limit = _Time(int(left), int(left % 1 * 1e9))
         number = _libc().sigtimedwait(wanted, ctypes.byref(info), ctypes.byref(limit))
         if number > 0:
-            return Arrival(number, info.pid)
+            return ReceivedSignal(number, info.pid)
         code = ctypes.get_errno()
         if code == errno.EAGAIN:
             return None

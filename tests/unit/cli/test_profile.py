@@ -14,7 +14,7 @@ import pytest
 from seclatch.model.arch import Arch
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.parse.load_profile import load
-from seclatch.system.libseccomp import version
+from seclatch.system.libseccomp import read_version
 
 RUN = "from seclatch.cli.main import main; main()"
 STRICT = {
@@ -229,7 +229,7 @@ def test_merging_says_what_libseccomp_makes_of_it(tmp_path: Path) -> None:
     told = "makes SCMP_ACT_ERRNO(1) of SCMP_ACT_ALLOW: see `seclatch profile check`"
     checked = seclatch("check", "--arch", "amd64", merged).stdout.decode()
     assert (told in done.stderr.decode()) == ("[miscompiled" in checked)
-    if version() == (2, 6, 0):
+    if read_version() == (2, 6, 0):
         assert f"read (x86_64): for some arguments libseccomp 2.6.0 {told}" in done.stderr.decode()
 
 

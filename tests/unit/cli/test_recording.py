@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.merge_recordings import merge
+from seclatch.model.merge_recordings import merge_recordings
 from seclatch.model.origin import ContainerImage
-from seclatch.model.recording import Image, Process
+from seclatch.model.recording import ProcessImage, RecordedProcess
 from seclatch.recording.files import recording_file
 from tests.unit.recordings import calls, recording
 
@@ -27,8 +27,8 @@ def seclatch(*args: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    image = Image(time=0, stage="program", exe="/bin/x", argv=["/bin/x", "\x1b[31m[bold]\n"])
-    process = Process(
+    image = ProcessImage(time=0, stage="program", exe="/bin/x", argv=["/bin/x", "\x1b[31m[bold]\n"])
+    process = RecordedProcess(
         id=0,
         pid=77,
         parent=None,
@@ -187,7 +187,9 @@ def test_parts_give_what_the_whole_gives(tmp_path: Path) -> None:
         recording_file.write(file, recording(calls("program", "read", number + 1)))
     merged = tmp_path / "merged.json"
     assert seclatch("record", "merge", "-o", merged, *files).returncode == 0
-    assert recording_file.read(merged) == merge(recording_file.read(each) for each in files)
+    assert recording_file.read(merged) == merge_recordings(
+        recording_file.read(each) for each in files
+    )
 
 
 def test_a_bad_file_among_many_is_named(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ from seclatch.diagnose.denials.list_denials import Denials
 from seclatch.diagnose.evidence.run_evidence import Evidence
 from seclatch.diagnose.evidence.stages_by_name import restage
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.recording.backends.bpf.detail_events import Mark, Seen, Sights, What
 from seclatch.recording.trace.assign_stages import assign
 from tests.unit.recording.traces import Story
 
-NUMBERS = table(Arch.native()).numbers
+NUMBERS = load_syscalls(Arch.native()).numbers
 
 
 class Run(Story):

@@ -11,7 +11,7 @@ import pytest
 from seclatch.diagnose.remedies.exposure import opens
 from seclatch.diagnose.remedies.find_remedies import find_remedies
 from seclatch.model.constant import CONSTANTS
-from seclatch.model.explanation import Remedy, Rule
+from seclatch.model.explanation import DenyingRule, Remedy
 from seclatch.profile.checks import dangerous, namespaces
 from tests.unit.diagnose.runs import Run
 
@@ -27,7 +27,7 @@ def remedies(call: str, *args: int) -> list[Remedy]:
     run.ends(program, 1)
     found = run.cause()
     assert found.cause == "program-denied" and found.case
-    denial = msgspec.structs.replace(found.case.denial, rule=Rule(by="rule", text="rule 0"))
+    denial = msgspec.structs.replace(found.case.denial, rule=DenyingRule(by="rule", text="rule 0"))
     case = replace(found.case, denial=denial)
     return find_remedies(replace(found, case=case), None, ["x"])
 

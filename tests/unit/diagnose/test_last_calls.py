@@ -8,10 +8,10 @@ import pytest
 
 from seclatch.diagnose.denials.last_calls import find_fatal
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import Syscall, table
+from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.recording.backends.bpf.detail_events import Last, Mark
 
-TABLE = table(Arch.X86_64)
+TABLE = load_syscalls(Arch.X86_64)
 
 
 def name(each: Last) -> Syscall:

@@ -10,8 +10,8 @@ import pytest
 
 from seclatch.diagnose.remedies.find_remedies import find_remedies
 from seclatch.diagnose.remedies.required_capabilities import find_options, find_taken
-from seclatch.model.capability import parse
-from seclatch.model.explanation import Remedy, Rule
+from seclatch.model.capability import parse_capability
+from seclatch.model.explanation import DenyingRule, Remedy
 from tests.unit.diagnose.runs import Run
 
 DOCKER_S = 0xA80425FB  # what a container has by default
@@ -31,7 +31,7 @@ def remedies(call: str, command: str, mask: int) -> list[Remedy]:
     run.ends(program, 1)
     found = run.cause()
     assert found.case
-    denial = msgspec.structs.replace(found.case.denial, rule=Rule(by="default", text=""))
+    denial = msgspec.structs.replace(found.case.denial, rule=DenyingRule(by="default", text=""))
     case = replace(found.case, denial=denial, held=held(mask))
     return find_remedies(replace(found, case=case), None, command.split())
 
@@ -41,7 +41,7 @@ def remedies(call: str, command: str, mask: int) -> list[Remedy]:
     [("mount", "SYS_ADMIN"), ("sethostname", "SYS_ADMIN"), ("acct", "SYS_PACCT"), ("mkdir", "")],
 )
 def test_what_a_call_takes(call: str, name: str) -> None:
-    assert find_taken(call, held(DOCKER_S)) == (parse(name) if name else "")
+    assert find_taken(call, held(DOCKER_S)) == (parse_capability(name) if name else "")
     assert find_taken(call, held(~0)) == find_taken(call, ()) == ""
 
 

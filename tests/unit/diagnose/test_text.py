@@ -10,7 +10,7 @@ import pytest
 
 from seclatch.diagnose.denials.argument_text import show_arguments
 from seclatch.diagnose.evidence.sentences import number_in, plain
-from seclatch.model.explanation import Denial, Explanation, Message, Rule
+from seclatch.model.explanation import DenyingRule, ExplainedDenial, Explanation, StartMessage
 from seclatch.report.explanation_text import show
 
 EVIL = "\x1b]0;x\x07\x1b[31m[bold]\u202eevil\nseccomp: forged"
@@ -28,9 +28,9 @@ def explanation(**changes: Any) -> Explanation:
         "needs": None,
         "remedies": [],
         "incomplete": 0,
-        "messages": [Message(stage="program", program=EVIL, text=EVIL)],
+        "messages": [StartMessage(stage="program", program=EVIL, text=EVIL)],
         "denials": [
-            Denial(
+            ExplainedDenial(
                 syscall="open",
                 number=2,
                 arch="x86_64",
@@ -45,7 +45,7 @@ def explanation(**changes: Any) -> Explanation:
                 stage="program",
                 session="start",
                 fatal=True,
-                rule=Rule(by="default", text="the default action", profile=EVIL),
+                rule=DenyingRule(by="default", text="the default action", profile=EVIL),
             )
         ],
     }

@@ -11,7 +11,7 @@ from seclatch.filter.compare_terms import _next_part
 from seclatch.filter.evaluate_calls import Evaluator
 from seclatch.filter.simulate import simulate
 from seclatch.model.filter import Filter, Instruction
-from seclatch.model.seccomp_data import Call
+from seclatch.model.seccomp_data import SeccompData
 
 
 @given(st.integers(1, 255), st.integers(0, 255))
@@ -34,5 +34,5 @@ def test_comparisons_of_masked_words(mask, operation, right, by_register, probes
     program = Filter(code)
     evaluator = Evaluator(program)
     for word in [*probes, 0, mask, right, right - 1 & 0xFFFFFFFF, right + 1 & 0xFFFFFFFF]:
-        call = Call(1, 2, (word,))
+        call = SeccompData(1, 2, (word,))
         assert evaluator.value(call) == simulate(program, call).value

@@ -14,7 +14,7 @@ from seclatch.filter.disassemble import disassemble
 from seclatch.filter.simulate import simulate
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.seccomp_data import Call
+from seclatch.model.seccomp_data import SeccompData
 
 junk = st.one_of(
     st.binary(max_size=64),
@@ -35,7 +35,7 @@ def test_any_bytes_are_decoded_or_refused_with_a_reason(data):
         assert error.status == 2
         return
     assert program.to_bytes() == data
-    simulate(program, Call(1, 2, (3,)))
+    simulate(program, SeccompData(1, 2, (3,)))
 
 
 @given(junk)

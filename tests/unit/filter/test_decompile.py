@@ -12,8 +12,8 @@ from seclatch.filter.boundary_calls import boundary_calls
 from seclatch.filter.decompile import decompile
 from seclatch.filter.evaluate_calls import Evaluator
 from seclatch.model.filter import Filter, Instruction
-from seclatch.model.rule_match import matching
-from seclatch.model.syscall import table
+from seclatch.model.rule_match import find_matching_rules
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 
 NAMES = ("getppid", "read", "personality", "socket", "open")
@@ -34,8 +34,10 @@ def test_decompiled_rules_hold_exactly_where_the_program_acts(profile):
     for rebuilt in found.profiles:
         for arch in rebuilt.architectures:
             for call in boundary_calls(program, arch, numbers(arch, NAMES), 200):
-                syscall = table(arch).at(call.number)
-                rules = {rule.effect for _, rule in matching(rebuilt, syscall, call.args)}
+                syscall = load_syscalls(arch).at(call.number)
+                rules = {
+                    rule.effect for _, rule in find_matching_rules(rebuilt, syscall, call.args)
+                }
                 if (arch.title, syscall.name) in kept:
                     continue
                 wanted = said(evaluator.value(call))

@@ -10,7 +10,7 @@ from seclatch.filter import opcode as op
 from seclatch.filter.evaluate_calls import Evaluator
 from seclatch.filter.simulate import simulate
 from seclatch.model.filter import Filter, Instruction
-from seclatch.model.seccomp_data import Call
+from seclatch.model.seccomp_data import SeccompData
 
 
 @settings(max_examples=400, deadline=None)
@@ -38,5 +38,5 @@ def diamonds(count: int) -> Filter:
 
 def test_a_program_made_to_be_hard_is_interpreted():
     program = diamonds(600)
-    call = Call(1, 2, (0x5A5A5A5A,))
+    call = SeccompData(1, 2, (0x5A5A5A5A,))
     assert Evaluator(program).value(call) == simulate(program, call).value

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.action import Action, Kind, Operator
+from seclatch.model.action import Action, ActionKind, Operator
 
 
 def test_values_are_the_kernels() -> None:
@@ -14,7 +14,7 @@ def test_values_are_the_kernels() -> None:
         name: int(value, 16)
         for name, value in re.findall(r"#define (SECCOMP_RET_\w+)\s+(0x[0-9a-f]+)U", header)
     }
-    for kind in Kind:
+    for kind in ActionKind:
         assert values[kind.ret] == kind.value
 
 
@@ -25,7 +25,7 @@ def test_operators_are_libseccomps() -> None:
 
 
 def test_precedence_is_the_kernels() -> None:
-    order = sorted(Kind, key=lambda kind: kind.precedence)
+    order = sorted(ActionKind, key=lambda kind: kind.precedence)
     assert [kind.name for kind in order] == [
         "KILL_PROCESS",
         "KILL_THREAD",
@@ -39,17 +39,17 @@ def test_precedence_is_the_kernels() -> None:
 
 
 def test_names_and_return_values() -> None:
-    for kind in Kind:
+    for kind in ActionKind:
         action = Action.from_scmp(kind.scmp, 38)
         assert action.kind is kind
         assert Action.from_ret(action.ret) == action
-    assert Action.from_scmp("SCMP_ACT_KILL").kind is Kind.KILL_THREAD
+    assert Action.from_scmp("SCMP_ACT_KILL").kind is ActionKind.KILL_THREAD
     assert Action.from_scmp("SCMP_ACT_ERRNO").ret == 0x00050001
-    assert str(Action(Kind.ERRNO, 38)) == "SCMP_ACT_ERRNO(38)"
+    assert str(Action(ActionKind.ERRNO, 38)) == "SCMP_ACT_ERRNO(38)"
 
 
 def test_unknown_return_value_kills_the_process() -> None:
-    assert Action.from_ret(0x12340000).kind is Kind.KILL_PROCESS
+    assert Action.from_ret(0x12340000).kind is ActionKind.KILL_PROCESS
 
 
 @pytest.mark.parametrize("name", ["", "ALLOW", "SCMP_ACT_", "SCMP_ACT_allow"])

@@ -3,23 +3,23 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from seclatch.model.merge_recordings import merge
+from seclatch.model.merge_recordings import merge_recordings
 from seclatch.model.recording import Recording
 from tests.unit.recordings import calls, recording, recordings
 
 
 @given(a=recordings(), b=recordings(), c=recordings())
 def test_in_any_order_and_grouping(a: Recording, b: Recording, c: Recording) -> None:
-    whole = merge([a, b, c])
-    assert merge([merge([a, b]), c]) == whole
-    assert merge([a, merge([b, c])]) == whole
-    assert merge([c, a, b]) == whole
+    whole = merge_recordings([a, b, c])
+    assert merge_recordings([merge_recordings([a, b]), c]) == whole
+    assert merge_recordings([a, merge_recordings([b, c])]) == whole
+    assert merge_recordings([c, a, b]) == whole
 
 
 @given(a=recordings())
 def test_alone_it_keeps_every_count(a: Recording) -> None:
-    merged = merge([a])
-    assert merge([merged]) == merged
+    merged = merge_recordings([a])
+    assert merge_recordings([merged]) == merged
     assert sum(each.count for each in merged.calls) == sum(each.count for each in a.calls)
     assert sum(each.count for each in merged.denials) == sum(each.count for each in a.denials)
 
@@ -27,7 +27,7 @@ def test_alone_it_keeps_every_count(a: Recording) -> None:
 def test_runs_tell_how_many_have_a_call() -> None:
     often = recording(calls("filtered-init", "read futex", 3))
     rarely = recording(calls("filtered-init", "read", 2) + calls("program", "futex", 2))
-    merged = merge([often, rarely, rarely])
+    merged = merge_recordings([often, rarely, rarely])
     assert merged.runs == 3
     assert {(each.stage, each.name): (each.count, each.runs) for each in merged.calls} == {
         ("filtered-init", "read"): (7, 3),
@@ -38,10 +38,10 @@ def test_runs_tell_how_many_have_a_call() -> None:
 
 def test_two_processes_of_one_run_are_one_run() -> None:
     twice = recording(calls("program", "read") + calls("program", "read"))
-    [merged] = merge([twice]).calls
+    [merged] = merge_recordings([twice]).calls
     assert (merged.count, merged.runs) == (2, 1)
 
 
 def test_nothing_cannot_be_merged() -> None:
     with pytest.raises(ValueError, match="nothing"):
-        merge([])
+        merge_recordings([])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.arch import X32_BIT, Arch
-from seclatch.model.syscall import all_names, table
+from seclatch.model.syscall import list_syscall_names, load_syscalls
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -19,7 +19,7 @@ def installed(package: str) -> str:
 
 def test_tables_are_fresh() -> None:
     """They are what the script makes of the same libseccomp and kernel headers."""
-    source = table(Arch.X86_64).source
+    source = load_syscalls(Arch.X86_64).source
     if not (
         installed("libseccomp2").startswith(source["libseccomp"])
         and installed("linux-libc-dev").startswith(f"{source['linux']}.")
@@ -33,33 +33,33 @@ def test_tables_are_fresh() -> None:
 
 
 def test_known_numbers() -> None:
-    assert table(Arch.X86_64).numbers["openat"] == 257
-    assert table(Arch.AARCH64).numbers["openat"] == 56
-    assert table(Arch.X86).numbers["openat"] == 295
-    assert table(Arch.X32).numbers["execve"] == X32_BIT | 520
-    assert table(Arch.MIPS).numbers["exit"] == 4001
-    assert table(Arch.ARM).numbers["set_tls"] == 0xF0005
+    assert load_syscalls(Arch.X86_64).numbers["openat"] == 257
+    assert load_syscalls(Arch.AARCH64).numbers["openat"] == 56
+    assert load_syscalls(Arch.X86).numbers["openat"] == 295
+    assert load_syscalls(Arch.X32).numbers["execve"] == X32_BIT | 520
+    assert load_syscalls(Arch.MIPS).numbers["exit"] == 4001
+    assert load_syscalls(Arch.ARM).numbers["set_tls"] == 0xF0005
 
 
 def test_names_and_numbers_are_one_to_one() -> None:
     for arch in Arch:
-        calls = table(arch)
+        calls = load_syscalls(arch)
         assert len(calls.names) == len(calls.numbers) > 300
         assert all(calls.names[number] == name for name, number in calls.numbers.items())
 
 
 def test_socketcall_carries_socket() -> None:
-    x86 = table(Arch.X86)
+    x86 = load_syscalls(Arch.X86)
     assert x86.multiplexed["socket"] == ("socketcall", 1)
     assert x86.numbers["socket"] == 359
     assert "accept" not in x86.numbers
     assert x86.has("accept")
-    assert not table(Arch.X86_64).multiplexed
+    assert not load_syscalls(Arch.X86_64).multiplexed
 
 
 def test_aarch64_lacks_the_old_calls() -> None:
-    calls = table(Arch.AARCH64)
+    calls = load_syscalls(Arch.AARCH64)
     assert not any(calls.has(name) for name in ("open", "stat", "fork", "dup2"))
     assert calls.get("open") is None
     assert str(calls.at(9999)) == "#9999"
-    assert "open" in all_names()
+    assert "open" in list_syscall_names()

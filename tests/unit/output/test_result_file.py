@@ -17,7 +17,7 @@ from seclatch.output import result_file
 from seclatch.recording.files import recording_file
 
 Write = Callable[[Path, bytes], None]
-WRITERS: list[Write] = [result_file.replace, recording_file.replace, explanation.write]
+WRITERS: list[Write] = [result_file.replace_file, recording_file.replace, explanation.write]
 
 
 @pytest.mark.parametrize("write", WRITERS)
@@ -68,8 +68,8 @@ def test_a_file_keeps_its_mode(tmp_path: Path) -> None:
     secret, new = tmp_path / "secret", tmp_path / "new"
     secret.write_text("old")
     secret.chmod(0o600)
-    result_file.replace(secret, b"words")
-    result_file.replace(new, b"words")
+    result_file.replace_file(secret, b"words")
+    result_file.replace_file(new, b"words")
     assert (secret.read_bytes(), secret.stat().st_mode & 0o777) == (b"words", 0o600)
     umask = os.umask(0)
     os.umask(umask)
@@ -79,7 +79,7 @@ def test_a_file_keeps_its_mode(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 def test_an_open_file_is_written_to(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     """A pipe has no path that a rename could replace; `>> FILE` must keep what is there."""
-    result_file.replace(Path(name), b"words")
+    result_file.replace_file(Path(name), b"words")
     assert capfd.readouterr().out == "words"
 
 
@@ -91,11 +91,11 @@ def test_a_planted_file_is_not_kept(tmp_path: Path) -> None:
     planted.write_text("old")
     planted.chmod(0o666)
     os.chown(planted, 65534, 65534)
-    result_file.replace(planted, b"words")
+    result_file.replace_file(planted, b"words")
     assert (planted.read_bytes(), planted.stat().st_uid) == (b"words", 0)
     os.chown(planted, 65534, 65534)
     tmp_path.chmod(0o755)
-    result_file.replace(planted, b"words")
+    result_file.replace_file(planted, b"words")
     assert planted.stat().st_uid == 65534
 
 
@@ -169,7 +169,7 @@ def test_a_file_of_another_user_in_a_directory_for_all() -> None:
         try:
             found = result_file.find_obstacle(other), result_file.find_obstacle(own)
             with pytest.raises(OSError, match="not permitted"):
-                result_file.replace(other, b"words")
+                result_file.replace_file(other, b"words")
         finally:
             os.seteuid(0)
     assert found == ("it is another user's, in a directory for all", "")
@@ -189,7 +189,7 @@ def test_what_no_rename_replaces(attribute: str, name: str, tmp_path: Path) -> N
     try:
         found = result_file.find_obstacle(old)
         with pytest.raises(OSError, match="not permitted"):
-            result_file.replace(old, b"words")
+            result_file.replace_file(old, b"words")
     finally:
         subprocess.run(["chattr", f"-{attribute}", place / name], check=True)
     assert "immutable or append-only" in found or "no permission" in found

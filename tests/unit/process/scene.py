@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from seclatch.process.kernel.kernel_filters import Held, Layer
-from seclatch.system.procfs import Entry, Status
+from seclatch.system.procfs import ProcEntry, ProcStatus
 
 
-def entry(pid: int, parent: int = 0, executable: str = "sh", **more: Any) -> Entry:
+def entry(pid: int, parent: int = 0, executable: str = "sh", **more: Any) -> ProcEntry:
     """A process; `mode` follows from `filters`."""
     filters = more.pop("filters", 0)
-    status = Status(
+    status = ProcStatus(
         comm=more.pop("comm", executable[:15]),
         state="S",
         parent=parent,
@@ -23,10 +23,10 @@ def entry(pid: int, parent: int = 0, executable: str = "sh", **more: Any) -> Ent
         capabilities=0,
         has_memory=True,
     )
-    return Entry(pid, status, executable=executable, **more)
+    return ProcEntry(pid, status, executable=executable, **more)
 
 
-def by_pid(*entries: Entry) -> dict[int, Entry]:
+def by_pid(*entries: ProcEntry) -> dict[int, ProcEntry]:
     return {each.pid: each for each in entries}
 
 

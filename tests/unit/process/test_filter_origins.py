@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from seclatch.model.process import Cause, Origin
+from seclatch.model.process import FilterCause, FilterOrigin
 from seclatch.process.containers.live_stages import find_stage
 from seclatch.process.filter_origins import Origins, Scene
-from seclatch.system.procfs import Entry
+from seclatch.system.procfs import ProcEntry
 from tests.unit.process.scene import by_pid, entry, held
 
 SERVICE = ("/system.slice/web.service",)
 
 
-def origins(entries: dict[int, Entry], inside: set[int], *seen: object) -> Origins:
+def origins(entries: dict[int, ProcEntry], inside: set[int], *seen: object) -> Origins:
     stages = {pid: find_stage(one, in_container=pid in inside) for pid, one in entries.items()}
     return Origins(Scene(entries, stages, {one.tid: one for one in seen} if seen else None))  # type: ignore[attr-defined]
 
@@ -28,49 +28,57 @@ INSIDE = {20, 30, 40}
 
 def test_the_runtime_a_program_and_their_heirs() -> None:
     found = origins(CHAIN, INSIDE, held(20, 7), held(30, 8, 7), held(40, 8, 7))
-    assert found.of_seen(20, (7,)) == (Origin(Cause.RUNTIME),)
+    assert found.of_seen(20, (7,)) == (FilterOrigin(FilterCause.RUNTIME),)
     assert found.of_seen(30, (8, 7)) == (
-        Origin(Cause.LOADED),
-        Origin(Cause.INHERITED, 20, "sh"),
+        FilterOrigin(FilterCause.LOADED),
+        FilterOrigin(FilterCause.INHERITED, 20, "sh"),
     )
     assert found.of_seen(40, (8, 7)) == (
-        Origin(Cause.INHERITED, 30, "sh"),
-        Origin(Cause.INHERITED, 20, "sh"),
+        FilterOrigin(FilterCause.INHERITED, 30, "sh"),
+        FilterOrigin(FilterCause.INHERITED, 20, "sh"),
     )
 
 
 def test_numbers_alone_tell_less_and_say_so() -> None:
     found = origins(CHAIN, INSIDE)
-    assert found.of_counted(20, 1) == (Origin(Cause.RUNTIME, certain=False),)
+    assert found.of_counted(20, 1) == (FilterOrigin(FilterCause.RUNTIME, certain=False),)
     assert found.of_counted(40, 2) == (
-        Origin(Cause.INHERITED, 30, "sh", certain=False),
-        Origin(Cause.INHERITED, 20, "sh", certain=False),
+        FilterOrigin(FilterCause.INHERITED, 30, "sh", certain=False),
+        FilterOrigin(FilterCause.INHERITED, 20, "sh", certain=False),
     )
     assert str(found.of_counted(40, 2)[0]) == "perhaps inherited from 30 (sh)"
 
 
 def test_a_program_that_loads_after_the_runtime() -> None:
     found = origins(CHAIN, INSIDE, held(20, 9, 7), held(30, 9, 7))
-    assert found.of_seen(20, (9, 7)) == (Origin(Cause.LOADED), Origin(Cause.RUNTIME))
+    assert found.of_seen(20, (9, 7)) == (
+        FilterOrigin(FilterCause.LOADED),
+        FilterOrigin(FilterCause.RUNTIME),
+    )
 
 
 def test_an_equal_number_of_other_filters_is_no_inheritance() -> None:
     """Only the kernel tells these apart: a child of a filtered process loads its own."""
     chain = by_pid(entry(2, 0, filters=1), entry(3, 2, filters=2))
     found = origins(chain, set(), held(2, 5), held(3, 6, 5))
-    assert found.of_seen(3, (6, 5)) == (Origin(Cause.LOADED), Origin(Cause.INHERITED, 2, "sh"))
+    assert found.of_seen(3, (6, 5)) == (
+        FilterOrigin(FilterCause.LOADED),
+        FilterOrigin(FilterCause.INHERITED, 2, "sh"),
+    )
 
 
 def test_orphans_of_the_same_parent() -> None:
     orphans = by_pid(entry(1), entry(5, 1, filters=1), entry(6, 1, filters=1))
     found = origins(orphans, set(), held(5, 3), held(6, 3))
-    assert found.of_seen(5, (3,)) == found.of_seen(6, (3,)) == (Origin(Cause.ENDED),)
+    assert found.of_seen(5, (3,)) == found.of_seen(6, (3,)) == (FilterOrigin(FilterCause.ENDED),)
 
 
 def test_a_unit() -> None:
     unit = by_pid(entry(1, 0, "systemd"), entry(5, 1, "nginx", filters=1, cgroups=SERVICE))
     found = origins(unit, set(), held(5, 3))
-    assert found.of_seen(5, (3,)) == (Origin(Cause.UNIT, name="web.service", certain=False),)
+    assert found.of_seen(5, (3,)) == (
+        FilterOrigin(FilterCause.UNIT, name="web.service", certain=False),
+    )
 
 
 def test_parents_in_a_circle_end() -> None:

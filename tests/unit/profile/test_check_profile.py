@@ -16,7 +16,7 @@ from seclatch.profile.compile.resolve_profile import Host
 from seclatch.profile.export.formats import write
 from seclatch.profile.parse.load_profile import parse_document
 from seclatch.system import bounded_child
-from seclatch.system.libseccomp import version
+from seclatch.system.libseccomp import read_version
 
 HOST = Host(Arch.X86_64, kernel=(6, 12))
 
@@ -250,7 +250,7 @@ def test_what_crun_passes_over_is_told_as_it_reads_it() -> None:
     assert "so runc and youki take" in found["argument-twice"]
 
 
-@pytest.mark.skipif(version() >= (2, 6, 1), reason="this libseccomp has no such fault")
+@pytest.mark.skipif(read_version() >= (2, 6, 1), reason="this libseccomp has no such fault")
 def test_what_libseccomp_compiles_wrongly_is_found() -> None:
     """GHSA-4q85-33p6-j5g6: with 1 as second argument the second comparison holds."""
     args = [compare("LT", 0, index=1), compare("LT", 1 << 32, index=1)]

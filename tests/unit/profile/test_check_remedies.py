@@ -11,13 +11,13 @@ import pytest
 
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.check_profile import check
 from seclatch.profile.checks.namespaces import CLONE_NEWUSER
 from seclatch.profile.checks.runtime_needs import NEEDS
 from seclatch.profile.compile.resolve_profile import Host
 from seclatch.profile.parse.load_profile import parse_document
-from seclatch.system.libseccomp import version
+from seclatch.system.libseccomp import read_version
 
 HOST = Host(Arch.X86_64, kernel=(6, 12))
 SOURCES = Path(__file__).parents[3] / "src/seclatch/profile"
@@ -89,7 +89,7 @@ def meant(document: Json, finding: Finding) -> None:
 
 NO_NAMESPACES = {"args": [compare("MASKED_EQ", 0x7E020000)]}
 READ_1 = {"args": [compare("EQ", 1)]}
-RUNC = [name for name in NEEDS["runc"] if table(Arch.X86_64).has(name)]
+RUNC = [name for name in NEEDS["runc"] if load_syscalls(Arch.X86_64).has(name)]
 ENOSYS = rule("clone3", "ERRNO", errnoRet=38)
 
 # code, the profile, what the remedy says, how it is done
@@ -406,7 +406,7 @@ CASES: list[tuple[str, Json, str, Callable[[Json, Finding], None]]] = [
         "runc-enosys",
         profile(rule("read write")),
         "name the newest calls explicitly",
-        add(rule(" ".join(table(Arch.X86_64).numbers))),
+        add(rule(" ".join(load_syscalls(Arch.X86_64).numbers))),
     ),
     (
         "flags-refused",
@@ -489,7 +489,7 @@ def test_the_remedy_helps(
     assert code not in {each.code for each in found(sound)}
 
 
-@pytest.mark.skipif(version() >= (2, 6, 1), reason="this libseccomp has no such fault")
+@pytest.mark.skipif(read_version() >= (2, 6, 1), reason="this libseccomp has no such fault")
 def test_the_remedy_for_what_libseccomp_gets_wrong() -> None:
     """GHSA-4q85-33p6-j5g6: with 1 as second argument the second comparison holds."""
     wrong = [compare("LT", 0, index=1), compare("LT", 1 << 32, index=1)]

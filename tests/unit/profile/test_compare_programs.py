@@ -14,12 +14,12 @@ from seclatch.errors import SeclatchError
 from seclatch.filter.boundary_calls import boundary_calls
 from seclatch.filter.call_table import unnamed
 from seclatch.filter.evaluate_calls import Evaluator
-from seclatch.model.action import Action, Kind, Operator
+from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.model.seccomp_data import Call
-from seclatch.model.syscall import table
+from seclatch.model.seccomp_data import SeccompData
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.meaning import argument_values
 from seclatch.profile.meaning.compared_side import ambiguous, side
@@ -51,7 +51,7 @@ rules = st.builds(
     st.sampled_from(["SCMP_ACT_ALLOW", "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_LOG"]),
     st.sampled_from([1, 38]),
     arguments,
-).map(lambda rule: rule if rule.effect.kind is Kind.ERRNO else replace(rule, errno=None))
+).map(lambda rule: rule if rule.effect.kind is ActionKind.ERRNO else replace(rule, errno=None))
 profiles = st.builds(
     Profile,
     st.sampled_from(["SCMP_ACT_ERRNO", "SCMP_ACT_ERRNO", "SCMP_ACT_ALLOW", "SCMP_ACT_KILL"]),
@@ -131,7 +131,7 @@ def rightly(profile: Profile, runtime: Runtime) -> Filter:
     judge = Evaluator(program)
     wrong = {}
     for call, args, *answers in deviations(profile, X86, program):
-        made = judge.value(Call(call.arch.audit, call.number, args))
+        made = judge.value(SeccompData(call.arch.audit, call.number, args))
         assert [said(both[call.arch.bits], call.name, call.arch, args).ret, made] == [
             action.ret for action in answers
         ]
@@ -139,7 +139,7 @@ def rightly(profile: Profile, runtime: Runtime) -> Filter:
     for arch, name in product(both[64].arches, both[64].calls):
         meaning = both[arch.bits]
         if not ambiguous(tuple(meaning.clauses(name)), arch) and (arch, name) not in wrong:
-            for each in boundary_calls(program, arch, [table(arch).numbers[name]]):
+            for each in boundary_calls(program, arch, [load_syscalls(arch).numbers[name]]):
                 right = said(meaning, name, arch, each.args).ret
                 assert judge.value(each) == right, (arch, each)
     assume(not wrong)
@@ -160,10 +160,12 @@ def answers(one: Filter, other: Filter, arches: tuple[Arch, ...]) -> set[tuple[A
     judges = Evaluator(one), Evaluator(other)
     found = set()
     for arch in arches:
-        numbers = [table(arch).numbers[name] for name in NAMES]
+        numbers = [load_syscalls(arch).numbers[name] for name in NAMES]
         calls = [call for each in (one, other) for call in boundary_calls(each, arch, numbers)]
         edges = {number for ends in unnamed(arch) for number in ends if number < 1 << 31}
-        calls += [Call(arch.audit, number) for number in edges | table(arch).names.keys()]
+        calls += [
+            SeccompData(arch.audit, number) for number in edges | load_syscalls(arch).names.keys()
+        ]
         for call in calls:
             found.add(tuple(Action.from_ret(judge.value(call)) for judge in judges))
     return found
@@ -213,7 +215,7 @@ def test_combined_programs(
         if (arch, name) in wrong or f"{name}: where it is refused" in "\n".join(found.warnings):
             continue
         for program in programs:
-            for call in boundary_calls(program, arch, [table(arch).numbers[name]], 600):
+            for call in boundary_calls(program, arch, [load_syscalls(arch).numbers[name]], 600):
                 actions = [Action.from_ret(judge.value(call)) for judge in judges]
                 order = [(action.kind.precedence, -action.data) for action in actions]
                 assert order[2] == better(order[:2]), (arch, call, actions)

@@ -15,14 +15,14 @@ from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.model.seccomp_data import Call
+from seclatch.model.seccomp_data import SeccompData
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.meaning import diff_profiles
 from seclatch.profile.meaning.clause import overlaps, points
 from seclatch.profile.meaning.diff_profiles import Effect, diff
 from seclatch.profile.meaning.merge_profiles import Combined, intersect, merge
 from seclatch.profile.meaning.rule_meaning import read
-from seclatch.system.libseccomp import version_text
+from seclatch.system.libseccomp import format_version
 
 X86 = Arch.X86_64
 
@@ -309,7 +309,9 @@ def test_overlapping_conditions_are_libseccomp_s_to_order() -> None:
         assert not diff(combined.profile, profile, X86)
         assert not diff(combined.profile, combine(profile, combined.profile, X86).profile, X86)
         (warning,) = combined.warnings
-        assert f"of overlapping conditions those count that libseccomp {version_text()}" in warning
+        assert (
+            f"of overlapping conditions those count that libseccomp {format_version()}" in warning
+        )
         clauses = read(combined.profile, X86).clauses("personality")
         assert clauses and not next(overlaps(clauses), None)
     assert not diff(profile, profile, X86)
@@ -318,7 +320,7 @@ def test_overlapping_conditions_are_libseccomp_s_to_order() -> None:
     for each in (profile, other):
         code = compile_profile(each, runtime=Runtime.CRUN, native=X86).code
         judge = Evaluator(Filter.from_bytes(code))
-        calls = (Call(X86.audit, 135, (value, 0, 0, 0, 0, 0)) for value in range(10))
+        calls = (SeccompData(X86.audit, 135, (value, 0, 0, 0, 0, 0)) for value in range(10))
         answers.append([judge.value(call) for call in calls])
     assert bool(diff(profile, other, X86)) == (answers[0] != answers[1])
     (change,) = diff(profile, simple(wide), X86).changes

@@ -14,7 +14,7 @@ from profiles import profiles, resolved_profiles
 
 from seclatch.errors import SeclatchError
 from seclatch.model import errno
-from seclatch.model.action import Action, Kind, Operator
+from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
@@ -137,11 +137,11 @@ def test_a_drop_in_refuses_what_it_cannot_say(profile: Profile) -> None:
 
 
 def _refusal(action: Action) -> str:
-    if action.kind is Kind.ALLOW:
+    if action.kind is ActionKind.ALLOW:
         return ""
-    if action.kind is Kind.ERRNO:
-        return errno.name(action.data)
-    return "kill" if action.kind is Kind.KILL_PROCESS else "what systemd has not"
+    if action.kind is ActionKind.ERRNO:
+        return errno.name_errno(action.data)
+    return "kill" if action.kind is ActionKind.KILL_PROCESS else "what systemd has not"
 
 
 ALLOWLIST = Profile(

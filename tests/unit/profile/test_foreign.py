@@ -7,8 +7,8 @@ from seclatch.model.action import Action, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.model.seccomp_data import Call
-from seclatch.model.syscall import table
+from seclatch.model.seccomp_data import SeccompData
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.meaning.rule_meaning import read
 
@@ -20,7 +20,9 @@ from seclatch.profile.meaning.rule_meaning import read
 )
 def test_each_call_gets_what_the_rules_say(native: Arch) -> None:
     """With libseccomp 2.6.0 on x86-64 every permitted call of s390x was answered 0x0000ff7f."""
-    names = [name for name in table(native).numbers if name not in ("bpf", "socket", "acct")]
+    names = [
+        name for name in load_syscalls(native).numbers if name not in ("bpf", "socket", "acct")
+    ]
     rules = (
         Rule(tuple(names), "SCMP_ACT_ALLOW"),
         Rule(("socket",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.EQ, 2),)),
@@ -32,11 +34,11 @@ def test_each_call_gets_what_the_rules_say(native: Arch) -> None:
     asked = 0
     for arch in dict.fromkeys((native, *profile.architectures)):
         meaning = read(profile, native, arch.bits)
-        for name, number in table(arch).numbers.items():
+        for name, number in load_syscalls(arch).numbers.items():
             said = meaning.unconditional(name)
             # libseccomp 2.6.0 cannot name ppc's own switch_endian on another machine.
             if said is not None and name not in (*program.ignored, "switch_endian"):
                 asked += 1
-                made = judge.value(Call(arch.audit, number, (0,) * 6))
+                made = judge.value(SeccompData(arch.audit, number, (0,) * 6))
                 assert Action.from_ret(made) == said, (arch, name)
     assert asked > 250

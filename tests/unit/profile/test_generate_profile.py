@@ -10,10 +10,10 @@ from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.origin import Software
 from seclatch.model.profile import Arg, Condition, Profile, Rule
-from seclatch.model.recording import Argument, Denial, Lost, Recording
-from seclatch.model.seccomp_data import Call
+from seclatch.model.recording import LostCounts, RecordedArgument, RecordedDenial, Recording
+from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.stage import Stage
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.generate.generate_profile import Options, generate
 from seclatch.profile.generate.narrow_arguments import MAX_VALUES
@@ -75,8 +75,10 @@ def test_other_abis_only_if_used() -> None:
     assert [arch.title for arch in made(compat).architectures] == ["x86_64", "x86"]
 
 
-def argument(name: str, index: int, value: int, stage: str = "program") -> Argument:
-    return Argument(stage=stage, arch="x86_64", name=name, index=index, value=value, count=1)
+def argument(name: str, index: int, value: int, stage: str = "program") -> RecordedArgument:
+    return RecordedArgument(
+        stage=stage, arch="x86_64", name=name, index=index, value=value, count=1
+    )
 
 
 def test_arguments_are_compared_as_ints() -> None:
@@ -130,7 +132,7 @@ def test_audit_logs() -> None:
 
 
 def test_warnings() -> None:
-    denial = Denial(
+    denial = RecordedDenial(
         process=0, stage="program", arch="x86_64", number=83, name="mkdir", errno=1, count=2
     )
     unnamed = [
@@ -138,7 +140,8 @@ def test_warnings() -> None:
         for each in calls("program", "read")
     ]
     told = generate(
-        recording(START + unnamed, denials=[denial], complete=False, lost=Lost(events=1)), Options()
+        recording(START + unnamed, denials=[denial], complete=False, lost=LostCounts(events=1)),
+        Options(),
     ).warnings
     assert [
         any(word in line for line in told)
@@ -203,9 +206,11 @@ def test_runc_s_stub_has_nothing_to_answer() -> None:
     def errno(number: int, runtime: Runtime, **options: Any) -> int:
         profile = made(calls("program", "read exit_group"), **options)
         code = compile_profile(profile, runtime=runtime, native=Arch.X86_64).code
-        return simulate(Filter.from_bytes(code), Call(Arch.X86_64.audit, number)).value & 0xFFFF
+        return (
+            simulate(Filter.from_bytes(code), SeccompData(Arch.X86_64.audit, number)).value & 0xFFFF
+        )
 
-    newest = table(Arch.X86_64).numbers["openat2"]
+    newest = load_syscalls(Arch.X86_64).numbers["openat2"]
     assert errno(newest, Runtime.RUNC) == ENOSYS
     for runtime in (Runtime.RUNC, Runtime.CRUN):
         assert errno(newest, runtime, no_stub=True) == EPERM

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from seclatch.model.profile import Profile, Rule
-from seclatch.model.scan import Chain, Open, Program, Scan
+from seclatch.model.scan import CallChain, Scan, ScannedProgram, UnresolvedCall
 from seclatch.profile.generate.join_scan import Policy, Verdict, join
 
 PROFILE = Profile(
@@ -12,9 +12,11 @@ PROFILE = Profile(
 )
 
 
-def scan(*names: str, **more: tuple[Open, ...]) -> Scan:
-    calls = tuple(Chain(name, i, ("entry", f"libc.so.6:{name}")) for i, name in enumerate(names))
-    return Scan("image", (Program("/bin/p", "x86_64", "", ("/bin/p",), calls, **more),))
+def scan(*names: str, **more: tuple[UnresolvedCall, ...]) -> Scan:
+    calls = tuple(
+        CallChain(name, i, ("entry", f"libc.so.6:{name}")) for i, name in enumerate(names)
+    )
+    return Scan("image", (ScannedProgram("/bin/p", "x86_64", "", ("/bin/p",), calls, **more),))
 
 
 def allowed(profile: Profile) -> set[str]:
@@ -54,7 +56,7 @@ def test_a_refusal_stays() -> None:
 
 
 def test_an_open_scan_is_never_passed_over() -> None:
-    place = Open("/bin/p", "p:f", 4096, "its number is not a constant")
+    place = UnresolvedCall("/bin/p", "p:f", 4096, "its number is not a constant")
     joined = join(PROFILE, ("read",), scan("read", open=(place,)), Policy.STATIC)
     assert any("open" in each for each in joined.warnings)
 

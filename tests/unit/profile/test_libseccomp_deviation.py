@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from seclatch.filter.evaluate_calls import Evaluator
-from seclatch.model.action import Action, Kind, Operator
+from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.finding import Finding
 from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.model.seccomp_data import Call
+from seclatch.model.seccomp_data import SeccompData
 from seclatch.profile.check_profile import check
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Host
@@ -21,7 +21,7 @@ from seclatch.profile.meaning import libseccomp_deviation
 from seclatch.profile.meaning.libseccomp_deviation import deviations
 from seclatch.profile.parse.load_profile import parse_document
 
-ALLOW, DENY = Action(Kind.ALLOW), Action(Kind.ERRNO, 1)
+ALLOW, DENY = Action(ActionKind.ALLOW), Action(ActionKind.ERRNO, 1)
 HIGH = 7 << 32 | 9
 OTHER = {Operator.GT: Operator.GE, Operator.LE: Operator.LT, Operator.MASKED_EQ: Operator.EQ}
 
@@ -54,10 +54,11 @@ def test_one_comparison(operator: Operator, native: Arch) -> None:
     assert len(found) == 1
     call, args, said, made = found[0]
     assert (call.arch, call.name) == (native, "ioctl") and {said, made} == {ALLOW, DENY}
-    answer = Evaluator(program(meant, native)).value(Call(native.audit, call.number, args))
+    answer = Evaluator(program(meant, native)).value(SeccompData(native.audit, call.number, args))
     assert answer == made.ret
     assert (
-        Evaluator(program(other, native)).value(Call(native.audit, call.number, args)) == said.ret
+        Evaluator(program(other, native)).value(SeccompData(native.audit, call.number, args))
+        == said.ret
     )
 
 
@@ -102,7 +103,7 @@ def test_a_branch_that_two_abis_share_is_found() -> None:
         Rule(("mkdirat",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.EQ, (1 << 32) + 5),)),
     )
     shared = Profile("SCMP_ACT_ERRNO", rules, (Arch.X86_64, Arch.X86))
-    call = Call(Arch.X86_64.audit, 258, (0xFFFFFFFF, 3, 0, 0, 0, 0))
+    call = SeccompData(Arch.X86_64.audit, 258, (0xFFFFFFFF, 3, 0, 0, 0, 0))
     if Evaluator(program(shared)).value(call) == DENY.ret:
         pytest.skip("this libseccomp has no such fault")
     (found,) = deviations(shared, Arch.X86_64, program(shared))

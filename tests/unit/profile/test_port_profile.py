@@ -13,8 +13,8 @@ from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.model.seccomp_data import Call
-from seclatch.model.syscall import table
+from seclatch.model.seccomp_data import SeccompData
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Host, narrow
 from seclatch.profile.generate.port_profile import TARGETS, combine, port
@@ -62,11 +62,11 @@ def test_what_libraries_use_there(old: str, new: str) -> None:
 
 def test_every_call_of_x86_has_an_answer() -> None:
     """Nothing vanishes silently: what arm64 lacks is replaced or named as dropped."""
-    every = tuple(table(X86).numbers)
+    every = tuple(load_syscalls(X86).numbers)
     ported = port(allowing(*every), X86, ARM)
-    assert all(table(ARM).has(name) for name in names(ported.profile))
+    assert all(load_syscalls(ARM).has(name) for name in names(ported.profile))
     told = {each.name for each in ported.changes}
-    assert {name for name in every if not table(ARM).has(name)} <= told
+    assert {name for name in every if not load_syscalls(ARM).has(name)} <= told
     dropped = {each.name for each in ported.changes if each.kind == "dropped"}
     assert {"iopl", "arch_prctl", "modify_ldt"} <= dropped
     assert not dropped & {"open", "mkdir", "alarm", "time", "creat"}
@@ -146,14 +146,14 @@ def test_open_and_openat_get_the_same_verdict(arg: Arg, values: tuple[int, int, 
         Filter.from_bytes(compile_profile(profile, runtime=Runtime.CRUN, native=arch).code)
         for profile, arch in ((before, X86), (after.profile, ARM))
     )
-    opened = Call(X86.audit, table(X86).numbers["open"], values)
-    there = Call(ARM.audit, table(ARM).numbers["openat"], (0xFFFFFF9C, *values))
+    opened = SeccompData(X86.audit, load_syscalls(X86).numbers["open"], values)
+    there = SeccompData(ARM.audit, load_syscalls(ARM).numbers["openat"], (0xFFFFFF9C, *values))
     assert simulate(x86, opened).action == simulate(arm, there).action
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_porting_to_and_fro_loses_nothing(target: Arch) -> None:
-    every = tuple(name for name in table(target).numbers)
+    every = tuple(name for name in load_syscalls(target).numbers)
     source = ARM if target is not ARM else X86
     there = port(allowing(*every), target, source).profile
     back = names(port(there, source, target).profile)

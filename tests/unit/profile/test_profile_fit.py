@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.generate.profile_fit import docker_default, fit
 from seclatch.profile.parse.load_profile import parse
 from tests.unit.recordings import calls, recording
@@ -24,7 +24,7 @@ def test_what_is_unused_and_what_is_refused() -> None:
     assert held.refused == ["mkdir"]
     assert held.runtime_refused == ["capset", "execve"]
     assert held.profile
-    assert (held.profile.open, held.profile.of) == (3, len(table(Arch.X86_64).numbers))
+    assert (held.profile.open, held.profile.of) == (3, len(load_syscalls(Arch.X86_64).numbers))
 
 
 def test_what_is_allowed_for_some_arguments_is_counted_apart() -> None:

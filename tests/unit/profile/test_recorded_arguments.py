@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seclatch.model.arch import Arch
-from seclatch.model.recording import Argument, Lost
+from seclatch.model.recording import LostCounts, RecordedArgument
 from seclatch.profile.generate.profile_fit import fit
 from seclatch.profile.generate.recorded_arguments import Judgement, judge
 from seclatch.profile.meaning import rule_meaning
@@ -36,9 +36,9 @@ def allowing(*rules: tuple[str, list[dict[str, Any]]]) -> Any:
     return parse(json.dumps(document), "strict.json")
 
 
-def passed(name: str, index: int, *values: int, stage: str = "program") -> list[Argument]:
+def passed(name: str, index: int, *values: int, stage: str = "program") -> list[RecordedArgument]:
     return [
-        Argument(stage=stage, arch="x86_64", name=name, index=index, value=value, count=1)
+        RecordedArgument(stage=stage, arch="x86_64", name=name, index=index, value=value, count=1)
         for value in values
     ]
 
@@ -76,7 +76,7 @@ def test_values_of_some_calls_alone_decide_nothing() -> None:
     made = recording(
         calls("program", "socket", count=3),
         arguments=passed("socket", 0, 2),
-        lost=Lost(arguments=2),
+        lost=LostCounts(arguments=2),
     )
     found = fit(made, allowing(*DOCKER.items()), "docker")
     assert (found.refused, found.refused_for_some) == ([], ["socket"])

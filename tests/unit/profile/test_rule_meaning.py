@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from profiles import resolved_profiles, some_args
 
 from seclatch.errors import SeclatchError
-from seclatch.model.action import Action, Kind, Operator
+from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, Rule, alternatives
-from seclatch.model.syscall import table
+from seclatch.model.profile import Arg, Profile, Rule, list_alternatives
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.meaning.clause import Clause, cover, fragile, overlaps, points
 from seclatch.profile.meaning.rule_meaning import Fate, Meaning, read
-from seclatch.system.libseccomp import version
+from seclatch.system.libseccomp import read_version
 
 ARCH = Arch.native()
 
@@ -34,7 +34,7 @@ def fates(found: Meaning) -> list[tuple[int, Fate, int]]:
 
 def test_the_first_without_conditions_wins() -> None:
     found = meaning(Rule(("read",), "SCMP_ACT_ALLOW"), Rule(("read",), "SCMP_ACT_ERRNO"))
-    assert found.unconditional("read") == Action(Kind.ALLOW)
+    assert found.unconditional("read") == Action(ActionKind.ALLOW)
     assert fates(found) == [(1, Fate.OVERRULED, 0)]
 
 
@@ -87,14 +87,16 @@ def test_an_impossible_condition_allows_nothing() -> None:
 def test_cover_is_what_every_edge_says(conditions: list[tuple[Arg, ...]]) -> None:
     """The edges do not tell of masks that meet something else; so only one way is held to them."""
     clauses = [
-        Clause(args, Action(Kind.ALLOW)) for each in conditions for args in alternatives(each)
+        Clause(args, Action(ActionKind.ALLOW))
+        for each in conditions
+        for args in list_alternatives(each)
     ]
     missed = [v for v in points(clauses) if not any(clause.matches(v) for clause in clauses)]
     masked = any(a.operator is Operator.MASKED_EQ for clause in clauses for a in clause.args)
     assert not missed if cover(clauses) else missed or masked
 
 
-BROKEN_MERGE = version() < (2, 6, 1)
+BROKEN_MERGE = read_version() < (2, 6, 1)
 
 
 def unsure(clauses: list[Clause]) -> bool:
@@ -148,5 +150,5 @@ def test_meaning_is_what_libseccomp_compiles(profile: Profile) -> None:
         if unsure(clauses):
             continue
         for values in points(clauses):
-            verdict = run_bpf(code, table(ARCH).numbers[name], values)
+            verdict = run_bpf(code, load_syscalls(ARCH).numbers[name], values)
             assert Action.from_ret(verdict) == found.verdict(name, values), (name, values)

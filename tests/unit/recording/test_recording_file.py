@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seclatch.errors import InputError, SeclatchError
-from seclatch.model.recording import Host, Recording
+from seclatch.model.recording import RecordedHost, Recording
 from seclatch.recording.files import recording_file
 from tests.unit.recordings import calls, recording, recordings
 
@@ -124,7 +124,7 @@ def test_what_was_there_stays_when_writing_fails(tmp_path: Path) -> None:
     ("change", "said"),
     [
         ({"entries": calls("\x1b[31m", "read")}, "there is no stage"),
-        ({"hosts": [Host(kernel="6.12", arch="pdp11")]}, "unknown architecture 'pdp11'"),
+        ({"hosts": [RecordedHost(kernel="6.12", arch="pdp11")]}, "unknown architecture 'pdp11'"),
     ],
 )
 def test_what_types_do_not_say(change: dict[str, Any], said: str) -> None:

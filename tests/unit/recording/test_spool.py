@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.model.recorder_limits import Limits
+from seclatch.model.recorder_limits import RecorderLimits
 from seclatch.recording.annotated.annotation import Wish
 from seclatch.recording.annotated.spool import Depot, LimitError
 
@@ -67,7 +67,7 @@ def test_many_at_once_keep_the_limit_and_have_names_of_their_own(tmp_path: Path)
         names = {answer for answer in answers if not answer.startswith("refused")}
         assert len(names) == limit
         assert sum("recordings already" in answer for answer in answers) == 8 - limit
-        assert len(Depot(Limits(directory=str(tmp_path))).running()) == limit
+        assert len(Depot(RecorderLimits(directory=str(tmp_path))).running()) == limit
         end(started)
 
 
@@ -77,7 +77,7 @@ def test_who_is_dead_takes_no_place_and_no_file_is_there_before_a_recording(
     [first] = claimants(tmp_path, 1, 1)
     go(first)
     assert said(first).startswith("web-3f4c8a-")
-    depot = Depot(Limits(directory=str(tmp_path), recordings=1))
+    depot = Depot(RecorderLimits(directory=str(tmp_path), recordings=1))
     assert [each.pid for each in depot.running()] == [first.pid]
     assert depot.recordings() == []
     with pytest.raises(LimitError):
@@ -103,7 +103,7 @@ while True:
 
 
 def test_who_looks_is_in_nobody_s_way(tmp_path: Path) -> None:
-    depot = Depot(Limits(directory=str(tmp_path), at_once=1))
+    depot = Depot(RecorderLimits(directory=str(tmp_path), at_once=1))
     words = [sys.executable, "-c", LOOK, str(tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -122,14 +122,14 @@ def test_who_keeps_the_directory_locked_keeps_nobody_waiting_for_ever(tmp_path: 
     ) as process:
         assert said(process) == ""
         with pytest.raises(LimitError, match="locked for a second"):
-            Depot(Limits(directory=str(tmp_path))).claim(WISH)
+            Depot(RecorderLimits(directory=str(tmp_path))).claim(WISH)
         process.kill()
 
 
 def test_room_is_counted_while_recordings_are_taken_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    depot = Depot(Limits(directory=str(tmp_path), size=10))
+    depot = Depot(RecorderLimits(directory=str(tmp_path), size=10))
     gone, there = tmp_path / "a.recording.json.gz", tmp_path / "b.recording.json.gz"
     there.write_bytes(bytes(6))
     monkeypatch.setattr(Depot, "recordings", lambda _: [gone, there])

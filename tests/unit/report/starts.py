@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from seclatch.model.recording import Container, Denial, Event, Image, Process, Recording, Session
-from seclatch.model.scan import Chain, Program, Scan
+from seclatch.model.recording import (
+    ProcessImage,
+    RecordedContainer,
+    RecordedDenial,
+    RecordedEvent,
+    RecordedProcess,
+    RecordedSession,
+    Recording,
+)
+from seclatch.model.scan import CallChain, Scan, ScannedProgram
 from tests.unit.recordings import calls, recording
 
 HOSTILE = [
@@ -17,7 +25,9 @@ HOSTILE = [
 ]
 
 
-def process(id: int, parent: int | None, began: float, ended: float, **more: Any) -> Process:
+def process(
+    id: int, parent: int | None, began: float, ended: float, **more: Any
+) -> RecordedProcess:
     values = {
         "id": id,
         "pid": 100 + id,
@@ -29,14 +39,14 @@ def process(id: int, parent: int | None, began: float, ended: float, **more: Any
         "found_running": False,
         "images": [],
     }
-    return Process(**(values | more))
+    return RecordedProcess(**(values | more))
 
 
-def image(time: float, stage: str, *argv: str) -> Image:
-    return Image(time=time, stage=stage, exe=argv[0], argv=list(argv))
+def image(time: float, stage: str, *argv: str) -> ProcessImage:
+    return ProcessImage(time=time, stage=stage, exe=argv[0], argv=list(argv))
 
 
-def event(time: float, kind: str, process: int, stage: str, **more: Any) -> Event:
+def event(time: float, kind: str, process: int, stage: str, **more: Any) -> RecordedEvent:
     values = {
         "time": time,
         "kind": kind,
@@ -44,11 +54,11 @@ def event(time: float, kind: str, process: int, stage: str, **more: Any) -> Even
         "thread": 100 + process,
         "stage": stage,
     }
-    return Event(**(values | more))
+    return RecordedEvent(**(values | more))
 
 
-def denial(process: int, stage: str, name: str, number: int = 3) -> Denial:
-    return Denial(
+def denial(process: int, stage: str, name: str, number: int = 3) -> RecordedDenial:
+    return RecordedDenial(
         process=process, stage=stage, arch="x86_64", number=number, name=name, errno=1, count=2
     )
 
@@ -99,8 +109,8 @@ def start(
         events=sorted(events, key=lambda each: each.time),
         processes=processes,
         denials=denials,
-        containers=[Container(id=0, name="box", runtime="/usr/sbin/runc")],
-        sessions=[Session(id=0, container=0, joined=False, process=2)],
+        containers=[RecordedContainer(id=0, name="box", runtime="/usr/sbin/runc")],
+        sessions=[RecordedSession(id=0, container=0, joined=False, process=2)],
         duration=0.5,
     )
 
@@ -136,5 +146,7 @@ def crowd(children: int, *, alike: bool = False) -> Recording:
 
 def scan(*names: str, source: str = "app.tar") -> Scan:
     """A scan of one program that can make these calls."""
-    calls = tuple(Chain(name, number, ("app:_start",)) for number, name in enumerate(names))
-    return Scan(source, (Program("/bin/app", "x86_64", "the command", ("/bin/app",), calls),))
+    calls = tuple(CallChain(name, number, ("app:_start",)) for number, name in enumerate(names))
+    return Scan(
+        source, (ScannedProgram("/bin/app", "x86_64", "the command", ("/bin/app",), calls),)
+    )

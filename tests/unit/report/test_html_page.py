@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from seclatch.model.recording import Argument, Recording
-from seclatch.output.printable_text import printable
+from seclatch.model.recording import RecordedArgument, Recording
+from seclatch.output.printable_text import make_printable
 from seclatch.profile.generate.profile_fit import fit
 from seclatch.profile.parse.load_profile import parse
 from seclatch.report.compose_report import compose
@@ -56,7 +56,9 @@ def test_a_conditional_rule_is_judged_by_the_recorded_argument(value: int | None
         arguments=[]
         if value is None
         else [
-            Argument(stage="program", arch="x86_64", name="socket", index=0, value=value, count=1)
+            RecordedArgument(
+                stage="program", arch="x86_64", name="socket", index=0, value=value, count=1
+            )
         ],
     )
     shown = compose(made, fit(made, profile, "x"))
@@ -76,7 +78,7 @@ def test_hostile_text_in_the_terminal() -> None:
     for hostile in HOSTILE:
         text = render_text(report(start(latched=True, argv=("/bin/x", hostile))), 200)
         assert "\x1b" not in text and "\u202e" not in text
-        assert printable(hostile)[:10] in text
+        assert make_printable(hostile)[:10] in text
 
 
 def test_the_page_asks_for_nothing() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from seclatch.model.process_context import Context, Moment
+from seclatch.model.process_context import ContextChange, ProcessContext
 from seclatch.report.container_starts import starts
 from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED, histories
 from tests.unit.report.starts import crowd, event, process, start
@@ -84,8 +84,8 @@ def test_what_was_found_running_had_its_filter_before() -> None:
 def test_a_context_tells_of_a_birth_under_suspension() -> None:
     """A child of the latched init that the tracer let go of is not suspended, and is seen so."""
     recording = start(latched=True)
-    context = Context(uid=0, gid=0, euid=0, egid=0, seccomp=2, filters=1)
-    born = process(3, 2, 0.205, 0.31, contexts=[Moment(time=0.205, thread=103, context=0)])
+    context = ProcessContext(uid=0, gid=0, euid=0, egid=0, seccomp=2, filters=1)
+    born = process(3, 2, 0.205, 0.31, contexts=[ContextChange(time=0.205, thread=103, context=0)])
     events = [each for each in recording.events if each.process != 3]
     events.append(event(0.205, "fork", 3, "filtered-init", filters=1))
     events.sort(key=lambda each: each.time)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from seclatch.model.process import Cause, Container, Layer, Origin, Process, Thread
+from seclatch.model.process import (
+    FilterCause,
+    FilterLayer,
+    FilterOrigin,
+    LiveContainer,
+    LiveProcess,
+    LiveThread,
+)
 from seclatch.model.stage import Stage
 from seclatch.process.process_selection import Selection, choose
 from seclatch.report.process_table import document, list_flat, list_tree, show
@@ -10,14 +17,14 @@ from seclatch.report.process_table import document, list_flat, list_tree, show
 HOSTILE = "\x1b[31mred\n9  program"
 
 
-def process(pid: int, parent: int, *layers: Layer, **more: object) -> Process:
+def process(pid: int, parent: int, *layers: FilterLayer, **more: object) -> LiveProcess:
     bound = 2 if layers else 0
-    main = Thread(pid, str(more.pop("comm", "sh")), bound, len(layers), False, layers)
-    return Process(pid, parent, 0, "S", ("/bin/sh", "-c", HOSTILE), main, **more)  # type: ignore[arg-type]
+    main = LiveThread(pid, str(more.pop("comm", "sh")), bound, len(layers), False, layers)
+    return LiveProcess(pid, parent, 0, "S", ("/bin/sh", "-c", HOSTILE), main, **more)  # type: ignore[arg-type]
 
 
-LAYER = Layer("0badcafe", 7, Origin(Cause.RUNTIME), "docker-default")
-WEB = Container("a" * 64, "web", f"nginx{HOSTILE}")
+LAYER = FilterLayer("0badcafe", 7, FilterOrigin(FilterCause.RUNTIME), "docker-default")
+WEB = LiveContainer("a" * 64, "web", f"nginx{HOSTILE}")
 EVERYBODY = [
     process(1, 0),
     process(2, 1, stage=Stage.SHIM),

@@ -2,22 +2,27 @@ from __future__ import annotations
 
 import msgspec
 
-from seclatch.model.process_context import Capabilities, Context, Moment, Namespaces
+from seclatch.model.process_context import (
+    CapabilitySets,
+    ContextChange,
+    NamespaceInodes,
+    ProcessContext,
+)
 from seclatch.report.process_history import histories
 from seclatch.report.process_tree import facts, tree
 from tests.unit.report.starts import start
 
 ZERO = "0" * 16
-OUTSIDE = Namespaces(mnt=1, pid=2, user=3)
+OUTSIDE = NamespaceInodes(mnt=1, pid=2, user=3)
 
 
-def context(**more: object) -> Context:
+def context(**more: object) -> ProcessContext:
     values = {"uid": 1000, "gid": 1000, "euid": 0, "egid": 1000, "namespaces": OUTSIDE}
-    return Context(**(values | more))  # type: ignore[arg-type]
+    return ProcessContext(**(values | more))  # type: ignore[arg-type]
 
 
-def capabilities(effective: str) -> Capabilities:
-    return Capabilities(
+def capabilities(effective: str) -> CapabilitySets:
+    return CapabilitySets(
         inheritable=ZERO, permitted=ZERO, effective=effective, bounding=ZERO, ambient=ZERO
     )
 
@@ -26,7 +31,7 @@ def test_facts() -> None:
     inside = context(
         capabilities=capabilities("00000000a80425fb"),
         no_new_privs=True,
-        namespaces=Namespaces(mnt=9, pid=8, user=3),
+        namespaces=NamespaceInodes(mnt=9, pid=8, user=3),
     )
     assert facts(inside, OUTSIDE) == ["14 capabilities", "own mnt pid", "no_new_privs"]
     assert facts(context(capabilities=capabilities(ZERO)), OUTSIDE) == ["no capabilities"]
@@ -35,7 +40,7 @@ def test_facts() -> None:
 
 def test_the_user_is_the_last_one_and_shows_a_gain() -> None:
     recording = start(latched=True)
-    moment = Moment(time=0.3, thread=102, context=0)
+    moment = ContextChange(time=0.3, thread=102, context=0)
     processes = [
         msgspec.structs.replace(each, contexts=[moment] if each.id == 2 else [])
         for each in recording.processes
@@ -48,7 +53,7 @@ def test_the_user_is_the_last_one_and_shows_a_gain() -> None:
 def test_a_number_of_no_context_is_none() -> None:
     """A recording is a file, and a file may say anything."""
     recording = start(latched=True)
-    moment = Moment(time=0.3, thread=102, context=7)
+    moment = ContextChange(time=0.3, thread=102, context=7)
     processes = [msgspec.structs.replace(each, contexts=[moment]) for each in recording.processes]
     broken = msgspec.structs.replace(recording, processes=processes)
     assert len(tree(broken, histories(broken))[0]) == 4

@@ -3,15 +3,15 @@
 import pytest
 
 from seclatch.errors import InputError
-from seclatch.runtime.bind_volume import Volume, parse
+from seclatch.runtime.bind_volume import BindVolume, parse_volume
 
 
 def test_forms(tmp_path, monkeypatch):
     (tmp_path / "d").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert parse(f"{tmp_path}/d:/x") == Volume(f"{tmp_path}/d", "/x", False)
-    assert parse("d:/x/../y/:ro") == Volume(f"{tmp_path}/d", "/y", True)
-    assert parse(".:/x:rw") == Volume(str(tmp_path), "/x", False)
+    assert parse_volume(f"{tmp_path}/d:/x") == BindVolume(f"{tmp_path}/d", "/x", False)
+    assert parse_volume("d:/x/../y/:ro") == BindVolume(f"{tmp_path}/d", "/y", True)
+    assert parse_volume(".:/x:rw") == BindVolume(str(tmp_path), "/x", False)
 
 
 @pytest.mark.parametrize(
@@ -31,4 +31,4 @@ def test_forms(tmp_path, monkeypatch):
 )
 def test_refused(text, problem):
     with pytest.raises(InputError, match=problem):
-        parse(text)
+        parse_volume(text)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from seclatch.runtime.cgroup_support import choose
+from seclatch.runtime.cgroup_support import choose_cgroups
 
 HOSTS = {
     "unified": ["cgroup.controllers"],
@@ -39,7 +39,7 @@ def host(tmp_path):
     ],
 )
 def test_choice(host, runtime, kind, unified, remount):
-    chosen = choose(runtime, host(kind))
+    chosen = choose_cgroups(runtime, host(kind))
     assert (chosen.unified, chosen.remount) == (unified, remount)
     assert chosen.device_control
     assert chosen.arguments == ()
@@ -48,4 +48,4 @@ def test_choice(host, runtime, kind, unified, remount):
 @pytest.mark.parametrize("kind", ["unified", "hybrid"])
 def test_read_only(host, monkeypatch, kind):
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anything but EROFS
-    assert choose("runc", host(kind)).remount
+    assert choose_cgroups("runc", host(kind)).remount

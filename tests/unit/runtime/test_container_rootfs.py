@@ -22,73 +22,76 @@ def hostile(tmp_path):
 
 def test_plain_file(hostile):
     (hostile / "etc/passwd").write_bytes(b"caf\xe9\n")
-    assert container_rootfs.read_text(hostile, "/etc/passwd") == "caf\N{REPLACEMENT CHARACTER}\n"
+    assert (
+        container_rootfs.read_rootfs_text(hostile, "/etc/passwd")
+        == "caf\N{REPLACEMENT CHARACTER}\n"
+    )
 
 
 def test_missing(hostile):
-    assert container_rootfs.read_text(hostile, "/etc/passwd") == ""
+    assert container_rootfs.read_rootfs_text(hostile, "/etc/passwd") == ""
     (hostile / "file").write_text("")
-    assert container_rootfs.read_text(hostile, "/file/passwd") == ""
+    assert container_rootfs.read_rootfs_text(hostile, "/file/passwd") == ""
 
 
 @pytest.mark.parametrize("target", ["../../secret", "/../secret", "../../../../../../{}/secret"])
 def test_links_stay_inside(hostile, target):
     (hostile / "etc/passwd").symlink_to(target.format(hostile.parent))
-    assert container_rootfs.read_text(hostile, "/etc/passwd") == ""
+    assert container_rootfs.read_rootfs_text(hostile, "/etc/passwd") == ""
 
 
 def test_absolute_link_means_the_rootfs_own_file(hostile):
     (hostile / "etc/passwd").symlink_to("/real")
     (hostile / "real").write_text("inside")
-    assert container_rootfs.read_text(hostile, "/etc/passwd") == "inside"
+    assert container_rootfs.read_rootfs_text(hostile, "/etc/passwd") == "inside"
 
 
 def test_linked_directory_stays_inside(hostile, tmp_path):
     (tmp_path / "passwd").write_text("outside")
     (hostile / "etc").rmdir()
     (hostile / "etc").symlink_to(tmp_path)
-    assert container_rootfs.read_text(hostile, "/etc/passwd") == ""
+    assert container_rootfs.read_rootfs_text(hostile, "/etc/passwd") == ""
 
 
 def test_link_through_proc(hostile):
     (hostile / "etc/passwd").symlink_to("/proc/self/root/etc/passwd")
-    assert container_rootfs.read_text(hostile, "/etc/passwd") == ""
+    assert container_rootfs.read_rootfs_text(hostile, "/etc/passwd") == ""
 
 
 def test_loop(hostile):
     (hostile / "etc/passwd").symlink_to("passwd")
     with pytest.raises(SeclatchError, match="symbolic links"):
-        container_rootfs.read_text(hostile, "/etc/passwd")
+        container_rootfs.read_rootfs_text(hostile, "/etc/passwd")
 
 
 def test_fifo_does_not_block(hostile):
     os.mkfifo(hostile / "etc/passwd")
     with pytest.raises(InputError, match="not a regular file"):
-        container_rootfs.read_text(hostile, "/etc/passwd")
+        container_rootfs.read_rootfs_text(hostile, "/etc/passwd")
 
 
 def test_size_is_bounded(hostile):
     with (hostile / "etc/passwd").open("wb") as file:
         file.truncate(1 << 40)
     with pytest.raises(InputError, match="longer than"):
-        container_rootfs.read_text(hostile, "/etc/passwd")
+        container_rootfs.read_rootfs_text(hostile, "/etc/passwd")
 
 
 def test_minimal_rootfs(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     old = os.umask(0o077)
     try:
-        root = container_rootfs.minimal_rootfs()
+        root = container_rootfs.make_minimal_rootfs()
     finally:
         os.umask(old)
     assert root.parent == tmp_path / "seclatch"
     assert stat.S_IMODE((root / "tmp").stat().st_mode) == 0o1777
     assert stat.S_IMODE(root.stat().st_mode) == stat.S_IMODE((root / "etc").stat().st_mode) == 0o755
-    assert container_rootfs.read_text(root, "/etc/passwd").startswith("root:x:0:0:")
+    assert container_rootfs.read_rootfs_text(root, "/etc/passwd").startswith("root:x:0:0:")
     shown = subprocess.run([root / "bin/busybox", "echo", "here"], capture_output=True, check=True)
     assert shown.stdout == b"here\n"
     assert (root / "bin/sh").readlink() == Path("busybox")
-    assert container_rootfs.minimal_rootfs() == root
+    assert container_rootfs.make_minimal_rootfs() == root
     assert list(root.parent.iterdir()) == [root], "something was left beside it"
 
 
@@ -109,7 +112,7 @@ def test_cache_that_cannot_be_made(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(SeclatchError) as caught:
-        container_rootfs.minimal_rootfs()
+        container_rootfs.make_minimal_rootfs()
     assert "--rootfs" in caught.value.remedy
 
 

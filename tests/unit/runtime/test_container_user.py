@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seclatch.errors import InputError
-from seclatch.runtime.container_user import Identity, identify
+from seclatch.runtime.container_user import UserIdentity, resolve_user
 
 PASSWD = """root:x:0:0:root:/root:/bin/sh
 web:x:33:44:Web:/srv/web:/bin/false
@@ -22,22 +22,22 @@ more:x:61:web
 @pytest.mark.parametrize(
     ("user", "identity"),
     [
-        ("", Identity(0, 0, (), "/root")),
-        ("root", Identity(0, 0, (), "/root")),
-        ("web", Identity(33, 44, (60, 61), "/srv/web")),
-        ("33", Identity(33, 44, (60, 61), "/srv/web")),
-        ("web:staff", Identity(33, 60, (), "/srv/web")),
-        ("web:99", Identity(33, 99, (), "/srv/web")),
-        ("1000", Identity(1000, 0, (), "/")),
-        ("1000:1001", Identity(1000, 1001, (), "/")),
-        ("2147483647:0", Identity(2147483647, 0, (), "/")),
-        ("123", Identity(7, 8, (), "/n")),
-        ("nohome", Identity(50, 51, (), "/")),
-        (":staff", Identity(0, 60, (), "/root")),
+        ("", UserIdentity(0, 0, (), "/root")),
+        ("root", UserIdentity(0, 0, (), "/root")),
+        ("web", UserIdentity(33, 44, (60, 61), "/srv/web")),
+        ("33", UserIdentity(33, 44, (60, 61), "/srv/web")),
+        ("web:staff", UserIdentity(33, 60, (), "/srv/web")),
+        ("web:99", UserIdentity(33, 99, (), "/srv/web")),
+        ("1000", UserIdentity(1000, 0, (), "/")),
+        ("1000:1001", UserIdentity(1000, 1001, (), "/")),
+        ("2147483647:0", UserIdentity(2147483647, 0, (), "/")),
+        ("123", UserIdentity(7, 8, (), "/n")),
+        ("nohome", UserIdentity(50, 51, (), "/")),
+        (":staff", UserIdentity(0, 60, (), "/root")),
     ],
 )
 def test_identify(user, identity):
-    assert identify(user, PASSWD, GROUP) == identity
+    assert resolve_user(user, PASSWD, GROUP) == identity
 
 
 @pytest.mark.parametrize(
@@ -45,26 +45,26 @@ def test_identify(user, identity):
 )
 def test_refused(user):
     with pytest.raises(InputError, match="--user"):
-        identify(user, PASSWD, GROUP)
+        resolve_user(user, PASSWD, GROUP)
 
 
 def test_rootfs_without_the_files():
-    assert identify("", "", "") == Identity(0, 0, (), "/root")
-    assert identify("12:13", "", "") == Identity(12, 13, (), "/")
+    assert resolve_user("", "", "") == UserIdentity(0, 0, (), "/root")
+    assert resolve_user("12:13", "", "") == UserIdentity(12, 13, (), "/")
 
 
 def test_malformed_lines_are_passed_over():
     passwd = "a:x:b:c:::\n:x:1:1::/:\nshort:x:1\nbig:x:99999999999:1::/:\nweb:x:1:1::rel:\n"
-    assert identify("web", passwd, "::\nx:y:z:web\n") == Identity(1, 1, (), "/")
+    assert resolve_user("web", passwd, "::\nx:y:z:web\n") == UserIdentity(1, 1, (), "/")
     for name in ("a", "short", "big"):
         with pytest.raises(InputError):
-            identify(name, passwd, "")
+            resolve_user(name, passwd, "")
 
 
 @given(st.text(max_size=40), st.text(max_size=400), st.text(max_size=400))
 def test_no_file_can_break_it(user, passwd, group):
     try:
-        identity = identify(user, passwd, group)
+        identity = resolve_user(user, passwd, group)
     except InputError:
         return
     assert 0 <= identity.uid < 2**31

@@ -2,15 +2,15 @@
 
 import pytest
 
-from seclatch.runtime.bind_volume import Volume
-from seclatch.runtime.container_user import Identity
-from seclatch.runtime.oci_bundle import Options, configure
+from seclatch.runtime.bind_volume import BindVolume
+from seclatch.runtime.container_user import UserIdentity
+from seclatch.runtime.oci_bundle import BundleOptions, make_config
 
-ROOT = Identity(0, 0, (), "/root")
+ROOT = UserIdentity(0, 0, (), "/root")
 
 
 def options(**changes):
-    base = Options(args=("true",), hostname="h", identity=ROOT, capabilities=("CAP_KILL",))
+    base = BundleOptions(args=("true",), hostname="h", identity=ROOT, capabilities=("CAP_KILL",))
     return base._replace(**changes)
 
 
@@ -20,7 +20,7 @@ def mount(config, destination):
 
 
 def test_defaults_are_dockers():
-    config = configure(options())
+    config = make_config(options())
     assert config["process"]["args"] == ["true"]
     assert config["process"]["cwd"] == "/"
     assert config["process"]["noNewPrivileges"] is False
@@ -42,12 +42,12 @@ def test_defaults_are_dockers():
 
 def test_filter_is_passed_on_unchanged():
     seccomp = {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": []}
-    assert configure(options(seccomp=seccomp))["linux"]["seccomp"] == seccomp
+    assert make_config(options(seccomp=seccomp))["linux"]["seccomp"] == seccomp
 
 
 def test_only_root_holds_capabilities():
-    root = configure(options())["process"]["capabilities"]
-    other = configure(options(identity=Identity(5, 5, (), "/")))["process"]["capabilities"]
+    root = make_config(options())["process"]["capabilities"]
+    other = make_config(options(identity=UserIdentity(5, 5, (), "/")))["process"]["capabilities"]
     assert root["effective"] == root["permitted"] == root["bounding"] == ["CAP_KILL"]
     assert other["effective"] == other["permitted"] == []
     assert other["bounding"] == ["CAP_KILL"]
@@ -55,7 +55,7 @@ def test_only_root_holds_capabilities():
 
 
 def test_given_environment_wins():
-    config = configure(options(env=("HOME=/x", "A=b=c"), terminal=True))
+    config = make_config(options(env=("HOME=/x", "A=b=c"), terminal=True))
     assert config["process"]["env"][:3] == [
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOSTNAME=h",
@@ -65,14 +65,14 @@ def test_given_environment_wins():
 
 
 def test_terminal_size():
-    assert "consoleSize" not in configure(options())["process"]
-    config = configure(options(terminal=True, size=(100, 30)))
+    assert "consoleSize" not in make_config(options())["process"]
+    config = make_config(options(terminal=True, size=(100, 30)))
     assert config["process"]["consoleSize"] == {"width": 100, "height": 30}
 
 
 @pytest.mark.parametrize(("read_only", "mode"), [(True, "rro"), (False, "rw")])
 def test_volume(read_only, mode):
-    config = configure(options(volumes=(Volume("/a", "/b", read_only),)))
+    config = make_config(options(volumes=(BindVolume("/a", "/b", read_only),)))
     assert config["mounts"][-1] == {
         "destination": "/b",
         "type": "bind",
@@ -83,17 +83,17 @@ def test_volume(read_only, mode):
 
 def test_host_network_has_no_namespace_and_no_sysctls():
     sysctls = (("net.ipv4.ip_unprivileged_port_start", "0"),)
-    own = configure(options(sysctls=sysctls))["linux"]
-    host = configure(options(sysctls=sysctls, host_network=True))["linux"]
+    own = make_config(options(sysctls=sysctls))["linux"]
+    host = make_config(options(sysctls=sysctls, host_network=True))["linux"]
     assert own["sysctl"] == dict(sysctls)
     assert "sysctl" not in host
     assert {"type": "network"} not in host["namespaces"]
 
 
 def test_cgroup_version_1_shares_the_hosts_cgroup_namespace():
-    linux = configure(options(unified=False))["linux"]
+    linux = make_config(options(unified=False))["linux"]
     assert {"type": "cgroup"} not in linux["namespaces"]
 
 
 def test_no_device_rules_without_a_device_cgroup():
-    assert configure(options(device_control=False))["linux"]["resources"] == {}
+    assert make_config(options(device_control=False))["linux"]["resources"] == {}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.runtime.run_outcome import exit_status
+from seclatch.runtime.run_outcome import map_exit_status
 
 
 def log(message, level="error"):
@@ -35,17 +35,17 @@ RUNC = "runc run failed: unable to start container process: "
 )
 def test_failed_start(runtime, message, status):
     text = log(message) if runtime == "runc" else message + "\n"
-    assert exit_status(runtime, 1, text, "/x") == status
+    assert map_exit_status(runtime, 1, text, "/x") == status
 
 
 @pytest.mark.parametrize("status", [0, 1, 2, 127, 137, 255])
 def test_the_programs_own_status(status):
-    assert exit_status("runc", status, "", "/x") == status
+    assert map_exit_status("runc", status, "", "/x") == status
     noise = log("unable to get oom kill count", "warning") + log("Failed to remove paths")
-    assert exit_status("runc", status, noise, "/x") == status
+    assert map_exit_status("runc", status, noise, "/x") == status
 
 
 @given(st.integers(0, 255), st.text() | st.lists(st.text()).map(json.dumps))
 def test_no_log_can_break_it(status, text):
     for runtime in ("runc", "crun"):
-        assert 0 <= exit_status(runtime, status, text, "x") <= 255
+        assert 0 <= map_exit_status(runtime, status, text, "x") <= 255

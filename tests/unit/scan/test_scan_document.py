@@ -7,15 +7,25 @@ import msgspec
 import pytest
 
 from seclatch.errors import InputError
-from seclatch.model.scan import Chain, Open, Program, Scan
+from seclatch.model.scan import CallChain, Scan, ScannedProgram, UnresolvedCall
 from seclatch.scan import scan_document
 
 SCHEMA = json.loads(scan_document.published_schema())
 SCAN = Scan(
     "image",
     (
-        Program("/bin/a", "x86_64", "", ("/bin/a",), (Chain("read", 0, ("x", "y\x1b[31m")),)),
-        Program("/b", "aarch64", "", ("/b",), (), (Open("/b", "b:f", 64, "why"),), ("libx.so",)),
+        ScannedProgram(
+            "/bin/a", "x86_64", "", ("/bin/a",), (CallChain("read", 0, ("x", "y\x1b[31m")),)
+        ),
+        ScannedProgram(
+            "/b",
+            "aarch64",
+            "",
+            ("/b",),
+            (),
+            (UnresolvedCall("/b", "b:f", 64, "why"),),
+            ("libx.so",),
+        ),
     ),
 )
 

@@ -11,7 +11,7 @@ import click
 from seclatch.cli.shared.filter_options import FILE, parse_arches, read
 from seclatch.filter.decompile import Decompiled, decompile
 from seclatch.model.arch import Arch
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 from seclatch.profile.export.oci import document
 
 
@@ -44,7 +44,7 @@ def command(file: Path, arch: tuple[Arch, ...], as_json: bool) -> None:
     if len(found.profiles) > 1:
         click.echo(f"seclatch: {len(found.profiles)} profiles: no single one says it all", err=True)
     for kept in found.kept:
-        click.echo(f"seclatch: not in the profile: {printable(str(kept))}", err=True)
+        click.echo(f"seclatch: not in the profile: {make_printable(str(kept))}", err=True)
 
 
 def _describe(found: Decompiled) -> dict[str, object]:

@@ -16,10 +16,10 @@ from seclatch.filter.decompile import decompile, mentioned
 from seclatch.filter.disassemble import disassemble
 from seclatch.filter.query_filter import Answer
 from seclatch.model.arch import Arch
-from seclatch.model.call_notation import Asked, parse_call
+from seclatch.model.call_notation import AskedCall, parse_call
 from seclatch.model.filter import Filter
-from seclatch.model.process import Process, Thread
-from seclatch.output.printable_text import printable
+from seclatch.model.process import LiveProcess, LiveThread
+from seclatch.output.printable_text import make_printable
 from seclatch.process import compare_live_filter as comparing
 from seclatch.process.live_filters import Loaded
 from seclatch.process.stack_verdict import Answers, ask_stack
@@ -37,18 +37,18 @@ _STALE = (
 )
 
 
-def listing(process: Process, thread: Thread, filters: Sequence[Loaded]) -> str:
+def listing(process: LiveProcess, thread: LiveThread, filters: Sequence[Loaded]) -> str:
     """All filters, instruction by instruction."""
     return "\n".join(_lines(process, thread, filters)) + "\n"
 
 
-def _lines(process: Process, thread: Thread, filters: Sequence[Loaded]) -> Iterator[str]:
+def _lines(process: LiveProcess, thread: LiveThread, filters: Sequence[Loaded]) -> Iterator[str]:
     inside = f", container {show_container(process.container)}" if process.container else ""
     privileges = "set" if thread.no_new_privs else "not set"
-    name = printable(thread.comm)
+    name = make_printable(thread.comm)
     yield f"# {thread.tid} ({name}){inside}: no_new_privs {privileges}, {_count(thread.filters)}"
     for one in filters:
-        yield f"# {printable(_describe(one, thread))}"
+        yield f"# {make_printable(_describe(one, thread))}"
         for line in disassemble(_filter(one), Arch.native()):
             yield f"{line.index:5} {line.label:5} {line.text:45} {line.note}".rstrip()
 
@@ -57,7 +57,7 @@ def _count(filters: int) -> str:
     return {1: "1 filter", -1: "filters"}.get(filters, f"{filters} filters")
 
 
-def _describe(one: Loaded, thread: Thread) -> str:
+def _describe(one: Loaded, thread: LiveThread) -> str:
     layer = one.layer
     profile = f" {layer.profile}" if layer.profile else ""
     return (
@@ -103,15 +103,15 @@ def answer(
     return 0
 
 
-def _asked(text: str, arch: Arch) -> Asked:
+def _asked(text: str, arch: Arch) -> AskedCall:
     try:
         return parse_call(text, arch)
     except ValueError as error:
         raise InputError("the call", text, str(error)) from error
 
 
-def _say(asked: Asked, answers: Answers, filters: Sequence[Loaded]) -> Iterator[str]:
-    text = printable(asked.text)
+def _say(asked: AskedCall, answers: Answers, filters: Sequence[Loaded]) -> Iterator[str]:
+    text = make_printable(asked.text)
     if asked.syscall.arch is not Arch.native():
         text = f"{asked.syscall.arch.title} {text}"
     if answers.unasked:
@@ -134,7 +134,7 @@ def _show(one: Answer) -> str:
 
 
 def _answers_document(
-    asked: Asked, answers: Answers, filters: Sequence[Loaded]
+    asked: AskedCall, answers: Answers, filters: Sequence[Loaded]
 ) -> dict[str, object]:
     return {
         "call": asked.text,
@@ -153,7 +153,7 @@ def _answers_document(
 
 
 def compare(
-    process: Process, filters: Sequence[Loaded], file: Path, runtime: str | None, as_json: bool
+    process: LiveProcess, filters: Sequence[Loaded], file: Path, runtime: str | None, as_json: bool
 ) -> int:
     """How a filter differs from what was meant; 0 if it does not."""
     runtimes = [Runtime(runtime)] if runtime else _BOTH
@@ -171,7 +171,7 @@ def compare(
         click.echo(json.dumps(document))
         return 0 if found.same else 1
     warn(name, found.warnings)
-    meant = printable(str(file))
+    meant = make_printable(str(file))
     if found.runtime:
         click.echo(f"{name} is {meant}, byte for byte as {found.runtime} compiles it")
     elif found.same:
@@ -184,7 +184,7 @@ def compare(
     return 0 if found.same else 1
 
 
-def document(process: Process, thread: Thread, filters: Sequence[Loaded]) -> str:
+def document(process: LiveProcess, thread: LiveThread, filters: Sequence[Loaded]) -> str:
     """For machines: the programs in hex, and the rules that they were made of."""
     value = {
         "schema": "seclatch.filter-live/1",

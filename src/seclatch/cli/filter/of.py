@@ -12,8 +12,8 @@ from seclatch.cli.shared.filter_options import parse_arches
 from seclatch.cli.shared.result_output import emit, is_terminal, require_stdout, warn
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
-from seclatch.model.process import Mode, Process, Thread
-from seclatch.output.printable_text import printable
+from seclatch.model.process import LiveProcess, LiveThread, SeccompMode
+from seclatch.output.printable_text import make_printable
 from seclatch.process.live_filters import Loaded, read_loaded
 from seclatch.process.process_snapshot import Wish, look
 from seclatch.process.process_target import find_target, find_thread
@@ -126,8 +126,8 @@ def _check(
 
 
 def _write(
-    process: Process,
-    thread: Thread,
+    process: LiveProcess,
+    thread: LiveThread,
     filters: list[Loaded],
     form: str | None,
     bpf: bool,
@@ -141,14 +141,14 @@ def _write(
         emit(live_output.listing(process, thread, filters), output)
 
 
-def _find(target: str, tid: int | None) -> Process:
+def _find(target: str, tid: int | None) -> LiveProcess:
     view = look(Wish(threads=True))
     process = find_target(target, view.processes)
     warn("names and images", view.notes if process.container else ())
     return process
 
 
-def _read(process: Process, thread: Thread, layer: int | None, stop: bool) -> list[Loaded]:
+def _read(process: LiveProcess, thread: LiveThread, layer: int | None, stop: bool) -> list[Loaded]:
     filters = read_loaded(process, thread, stop=stop)
     if not filters or layer is None:
         return filters
@@ -158,17 +158,17 @@ def _read(process: Process, thread: Thread, layer: int | None, stop: bool) -> li
     return chosen
 
 
-def _say_none(process: Process, thread: Thread) -> None:
-    name = printable(thread.comm)
+def _say_none(process: LiveProcess, thread: LiveThread) -> None:
+    name = make_printable(thread.comm)
     what = "is under no seccomp filter"
-    if thread.mode == Mode.STRICT:
+    if thread.mode == SeccompMode.STRICT:
         what = "is in seccomp's strict mode: read, write, _exit and sigreturn only, no filter"
     ended = "" if thread is process.main else f", thread {thread.tid},"
     click.echo(f"seclatch: process {process.pid} ({name}){ended} {what}", err=True)
     _warn_of_threads(process, thread)
 
 
-def _warn_of_threads(process: Process, thread: Thread) -> None:
+def _warn_of_threads(process: LiveProcess, thread: LiveThread) -> None:
     others = [str(one.tid) for one in process.threads if one.differs(thread)]
     if others:
         listed = ", ".join(others[:8]) + (", …" if len(others) > 8 else "")

@@ -13,7 +13,7 @@ from seclatch.cli.shared.profile_options import FILE, host_from, host_options
 from seclatch.cli.shared.result_output import require_stdout
 from seclatch.errors import InputError
 from seclatch.model.finding import Finding, Severity
-from seclatch.output.printable_text import clipped, printable
+from seclatch.output.printable_text import clip_printable, make_printable
 from seclatch.profile.check_profile import check, check_program, not_a_profile, report
 from seclatch.profile.compile.resolve_profile import Host
 from seclatch.profile.parse.load_profile import parse_document
@@ -85,10 +85,10 @@ def _print(source: str, findings: list[Finding]) -> None:
     for finding in findings:
         where = f"{finding.line}:{finding.column}: " if finding.line else ""
         severity = click.style(finding.severity.value, fg=_COLOURS[finding.severity], bold=True)
-        message = clipped(finding.message)
+        message = clip_printable(finding.message)
         code = finding.code if finding.rule is None else f"{finding.code}, rule {finding.rule}"
-        click.echo(f"{printable(source)}:{where or ' '}{severity}: {message} [{code}]")
+        click.echo(f"{make_printable(source)}:{where or ' '}{severity}: {message} [{code}]")
         if finding.remedy:
-            click.echo(f"  {clipped(finding.remedy)}")
+            click.echo(f"  {clip_printable(finding.remedy)}")
     if not findings:
-        click.echo(f"{printable(source)}: no findings")
+        click.echo(f"{make_printable(source)}: no findings")

@@ -13,7 +13,7 @@ from seclatch.cli.shared.profile_options import FILE, given, host_from, host_opt
 from seclatch.cli.shared.result_output import emit, warn
 from seclatch.filter.verify import refusal
 from seclatch.model.filter import Filter
-from seclatch.model.quoted_text import cut
+from seclatch.model.quoted_text import shorten_text
 from seclatch.profile.compile.compile_profile import Program, Runtime, compile_profile
 
 
@@ -57,7 +57,10 @@ def command(
         raise click.UsageError("the program is binary: give -o FILE, --json or a pipe")
     host = host_from(options)
     program = compile_profile(given(file, host).profile, runtime=Runtime(runtime), native=host.arch)
-    warn(str(file), (f"{cut(name)}: unknown to libseccomp, ignored" for name in program.ignored))
+    warn(
+        str(file),
+        (f"{shorten_text(name)}: unknown to libseccomp, ignored" for name in program.ignored),
+    )
     refused = refusal(Filter.from_bytes(program.code, "little" if host.arch.little else "big"))
     warn(str(file), [f"{refused}; no container starts with it"] if refused else [])
     emit(_describe(program, runtime) if as_json else program.code, output)

@@ -10,7 +10,7 @@ import click
 
 from seclatch.cli.shared.profile_options import FILE, given, host_from, host_options
 from seclatch.cli.shared.result_output import require_stdout
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 from seclatch.profile.compile.runtime_limits import Runtime
 from seclatch.profile.meaning.compared_side import side
 from seclatch.profile.meaning.diff_profiles import Change, Difference, Effect, diff_sides, report
@@ -77,7 +77,7 @@ def print_difference(found: Difference) -> None:
 
 
 def _print_change(change: Change) -> None:
-    name = "every call without a rule" if change.name == "*" else printable(change.name)
+    name = "every call without a rule" if change.name == "*" else make_printable(change.name)
     if name.startswith("#"):
         name = f"calls without a rule, {name}"
     arches = ", ".join(arch.title for arch in change.arches)

@@ -16,11 +16,11 @@ from seclatch.filter.expected_verdicts import Result, parse_table, run_table
 from seclatch.filter.query_filter import Answer, ask
 from seclatch.filter.simulate import UNASKED
 from seclatch.model.arch import Arch
-from seclatch.model.call_notation import Asked, parse_call
+from seclatch.model.call_notation import AskedCall, parse_call
 from seclatch.model.filter import Filter
-from seclatch.model.profile import spell
-from seclatch.model.rule_match import matching
-from seclatch.output.printable_text import printable
+from seclatch.model.profile import format_comparisons
+from seclatch.model.rule_match import find_matching_rules
+from seclatch.output.printable_text import make_printable
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.parse.load_profile import BYTE_ORDER_MARK
 from seclatch.profile.parse.profile_source import read
@@ -79,14 +79,14 @@ def _compile(found: Given, runtime: Runtime, arch: Arch) -> Filter:
     return Filter.from_bytes(code, "little" if arch.little else "big")
 
 
-def _asked(text: str, arch: Arch) -> Asked:
+def _asked(text: str, arch: Arch) -> AskedCall:
     try:
         return parse_call(text, arch)
     except ValueError as error:
         raise InputError("the call", text, str(error)) from error
 
 
-def _calls(found: Given, program: Filter, calls: Sequence[Asked], as_json: bool) -> None:
+def _calls(found: Given, program: Filter, calls: Sequence[AskedCall], as_json: bool) -> None:
     """Answer each call, with the rules behind each answer."""
     answered = [(asked, ask(program, asked)) for asked in calls]
     for asked in calls:
@@ -104,7 +104,7 @@ def _calls(found: Given, program: Filter, calls: Sequence[Asked], as_json: bool)
     for asked, answers in answered:
         for answer in answers:
             where = f" where {answer.condition}" if answer.condition else ""
-            click.echo(f"{printable(asked.text)}: {answer.action}{where}")
+            click.echo(f"{make_printable(asked.text)}: {answer.action}{where}")
             click.echo(f"  by {_reason(found, asked, answer)}")
 
 
@@ -122,8 +122,8 @@ def _table(program: Filter, table: Path, as_json: bool) -> int:
         for result in failed:
             row = result.row
             got = ", ".join(_show(answer) for answer in result.answers)
-            place = f"{printable(str(table))}: line {row.line}"
-            asked = f"{row.asked.syscall.arch.title} {printable(row.asked.text)}"
+            place = f"{make_printable(str(table))}: line {row.line}"
+            asked = f"{row.asked.syscall.arch.title} {make_printable(row.asked.text)}"
             click.echo(f"{place}: {asked}: expected {row.expected}, got {got}")
         click.echo(f"{len(results) - len(failed)} of {len(results)} rows as expected")
     return 1 if failed else 0
@@ -133,16 +133,16 @@ def _show(answer: Answer) -> str:
     return f"{answer.action} where {answer.condition}" if answer.condition else answer.action
 
 
-def _rules(found: Given, asked: Asked, answer: Answer) -> list[int]:
+def _rules(found: Given, asked: AskedCall, answer: Answer) -> list[int]:
     """The rules (by number in the resolved profile) that say so."""
     return [
         index
-        for index, rule in matching(found.profile, asked.syscall, asked.args)
+        for index, rule in find_matching_rules(found.profile, asked.syscall, asked.args)
         if str(rule.effect) == answer.action
     ]
 
 
-def _reason(found: Given, asked: Asked, answer: Answer) -> str:
+def _reason(found: Given, asked: AskedCall, answer: Answer) -> str:
     """The rules that say so in words, counted as in the file."""
     rules = [_show_rule(found, index) for index in _rules(found, asked, answer)]
     if rules:
@@ -155,17 +155,17 @@ def _reason(found: Given, asked: Asked, answer: Answer) -> str:
 
 
 def _show_rule(found: Given, index: int) -> str:
-    condition = spell(found.profile.rules[index].args) or "any arguments"
+    condition = format_comparisons(found.profile.rules[index].args) or "any arguments"
     place = found.place(index)
     where = f" at line {place.line}" if place.line else " of what the program decompiles to"
     return f"rule {found.origin[index]}{where} ({condition})"
 
 
-def _call_document(asked: Asked) -> dict[str, object]:
+def _call_document(asked: AskedCall) -> dict[str, object]:
     return {"call": asked.text, "arch": asked.syscall.arch.scmp, "number": asked.syscall.number}
 
 
-def _answer_document(found: Given, asked: Asked, answer: Answer) -> dict[str, object]:
+def _answer_document(found: Given, asked: AskedCall, answer: Answer) -> dict[str, object]:
     rules = [(found.origin[index], found.place(index)) for index in _rules(found, asked, answer)]
     return {
         "action": answer.action,

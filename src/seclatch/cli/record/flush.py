@@ -62,14 +62,14 @@ def command(record_dir: PurePosixPath | None, name: str) -> None:
 def _depots(directory: PurePosixPath | None) -> list[Depot]:
     from seclatch.engines.annotation_recorder import read_all_limits
     from seclatch.engines.host_root import Root
-    from seclatch.model.recorder_limits import Limits
+    from seclatch.model.recorder_limits import RecorderLimits
     from seclatch.recording.annotated.spool import Depot
 
     if os.geteuid() != 0:
         raise SeclatchError(
             "asking a recorder for its recording: only root may do that", remedy="use sudo"
         )
-    limits = [Limits(directory=str(directory))] if directory else read_all_limits(Root())
+    limits = [RecorderLimits(directory=str(directory))] if directory else read_all_limits(Root())
     found = {each.directory: Depot(each) for each in limits}
     if not found:
         raise SeclatchError(

@@ -11,7 +11,7 @@ import click
 
 from seclatch.cli.shared.result_output import is_terminal
 from seclatch.errors import SeclatchError
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,7 +60,9 @@ def command(output: Path | None, into: Path | None, files: tuple[Path, ...]) -> 
     for image, recording in sorted(merged.items()):
         path = into / f"{_file_name(image)}.recording.json.gz"
         recording_file.write(path, recording)
-        click.echo(printable(f"{path}: {recording.runs} recordings of {image or 'unknown images'}"))
+        click.echo(
+            make_printable(f"{path}: {recording.runs} recordings of {image or 'unknown images'}")
+        )
 
 
 def _tell(done: int) -> None:

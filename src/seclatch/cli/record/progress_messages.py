@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
     from seclatch.model.recording import Recording
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def say(lines: Iterable[str]) -> None:
     """Say some sentences, a line each."""
     for line in lines:
-        echo(f"seclatch: {printable(line)}")
+        echo(f"seclatch: {make_printable(line)}")
 
 
 def echo(text: str, *, nl: bool = True) -> None:

@@ -13,7 +13,7 @@ from seclatch.engines.file_step import carry_out
 from seclatch.engines.host_root import Root
 from seclatch.engines.installer import Plan
 from seclatch.errors import SeclatchError
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 
 ENGINE = click.argument("engine", type=click.Choice(["docker", "podman", "containerd"]))
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
@@ -62,15 +62,15 @@ def show(plan: Plan, *, dry_run: bool) -> None:
         return
     click.echo(f"{plan.engine.name}:{' (dry run, nothing is changed)' if dry_run else ''}")
     for step in plan.steps:
-        click.echo(f"  {printable(step.describe())}")
+        click.echo(f"  {make_printable(step.describe())}")
         for line in step.diff():
-            click.echo(f"      {printable(line.expandtabs(4))}")
+            click.echo(f"      {make_printable(line.expandtabs(4))}")
 
 
 def show_notes(plan: Plan) -> None:
     """Print what the user should know or do now."""
     for note in plan.notes:
-        click.echo(f"  {printable(note)}")
+        click.echo(f"  {make_printable(note)}")
 
 
 def as_value(plan: Plan, *, dry_run: bool) -> dict[str, Any]:

@@ -52,7 +52,9 @@ def _kernel(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 def _caps(_ctx: click.Context, _param: click.Parameter, value: Sequence[str]) -> frozenset[str]:
     """Read names of capabilities; ALL stays a word of its own."""
     try:
-        return frozenset(_ALL if name.upper() == _ALL else capability.parse(name) for name in value)
+        return frozenset(
+            _ALL if name.upper() == _ALL else capability.parse_capability(name) for name in value
+        )
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 

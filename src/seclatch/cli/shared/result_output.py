@@ -10,8 +10,8 @@ from typing import TextIO
 import click
 
 from seclatch.errors import SeclatchError
-from seclatch.output.printable_text import clipped, printable
-from seclatch.output.result_file import replace
+from seclatch.output.printable_text import clip_printable, make_printable
+from seclatch.output.result_file import replace_file
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -38,7 +38,7 @@ def emit(data: str | bytes, output: Path | None) -> None:
         sys.stdout.buffer.flush()
         return
     try:
-        replace(output, content)
+        replace_file(output, content)
     except OSError as error:
         raise SeclatchError(f"writing {output}: {error.strerror}", status=2) from error
 
@@ -46,4 +46,4 @@ def emit(data: str | bytes, output: Path | None) -> None:
 def warn(source: str, warnings: Iterable[str]) -> None:
     """Say on stderr what the result does not carry."""
     for warning in warnings:
-        click.echo(f"seclatch: {printable(source)}: {clipped(warning)}", err=True)
+        click.echo(f"seclatch: {make_printable(source)}: {clip_printable(warning)}", err=True)

@@ -51,7 +51,7 @@ def _refused(subject: Subject, message: Message) -> Found:
         f"{who} refused the seccomp profile: {plain(message.text)}",
         message.stage.value,
         [
-            f"{subject.evidence.name(each)}(2) failed with {errno.name(each.errno)}"
+            f"{subject.evidence.name(each)}(2) failed with {errno.name_errno(each.errno)}"
             for each in loads[:1]
         ],
     )
@@ -70,7 +70,7 @@ def _not_there(subject: Subject, message: Message) -> Found | None:
         "missing-file",
         f"the profile {given} is not there: {plain(message.text)}",
         message.stage.value,
-        [f'the kernel itself answered {errno.name(missing[0].errno)} to "{missing[0].text}"'],
+        [f'the kernel itself answered {errno.name_errno(missing[0].errno)} to "{missing[0].text}"'],
     )
 
 

@@ -12,7 +12,7 @@ from seclatch.diagnose.evidence.run_evidence import Evidence, Message
 from seclatch.diagnose.evidence.sentences import number_in, plain, sounds_like_error, tells_of
 from seclatch.diagnose.evidence.stages_by_name import RUNTIMES
 from seclatch.model import errno
-from seclatch.model.explanation import Denial
+from seclatch.model.explanation import ExplainedDenial
 from seclatch.model.stage import Stage
 from seclatch.recording.backends.bpf.detail_events import Seen
 from seclatch.recording.trace.trace import Process
@@ -46,7 +46,7 @@ class Symptom:
         found = []
         if self.call:
             what = f'("{self.path}")' if self.path else ""
-            code = errno.name(self.errno)
+            code = errno.name_errno(self.errno)
             found.append(f"the kernel itself answered {code} to {self.call}{what}; no filter did")
         return found
 
@@ -156,6 +156,6 @@ def _behind(text: str, failures: Sequence[Seen], evidence: Evidence) -> Seen | N
     return unnamed[0] if unnamed and number not in (2, 1) else None
 
 
-def explains(denial: Denial, text: str) -> bool:
+def explains(denial: ExplainedDenial, text: str) -> bool:
     """Whether a sentence says what the caller of a denied call was told."""
-    return bool(denial.errno) and tells_of(text, errno.parse(denial.errno))
+    return bool(denial.errno) and tells_of(text, errno.parse_errno(denial.errno))

@@ -14,8 +14,8 @@ from seclatch.diagnose.denials.errno_of_cached_filter import meant_errno
 from seclatch.diagnose.denials.fatal_denial import Fatals
 from seclatch.diagnose.evidence.run_evidence import Evidence
 from seclatch.model import errno
-from seclatch.model.action import Action, Kind
-from seclatch.model.explanation import Denial, Rule
+from seclatch.model.action import Action, ActionKind
+from seclatch.model.explanation import DenyingRule, ExplainedDenial
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import Syscall
 from seclatch.recording.backends.bpf.detail_events import Mark, Seen
@@ -25,7 +25,7 @@ from seclatch.recording.trace.trace import Process
 if TYPE_CHECKING:
     from seclatch.diagnose.denials.matching_rule import Judge
 
-_SIGNALLED = {Kind.KILL_PROCESS, Kind.KILL_THREAD, Kind.TRAP}
+_SIGNALLED = {ActionKind.KILL_PROCESS, ActionKind.KILL_THREAD, ActionKind.TRAP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Case:
     """One denial with what it belongs to. `meant`: the errno that the profile has for it, if the
     caller was told another (0 if not); `held`: the caller's capabilities, as Facts has them."""
 
-    denial: Denial
+    denial: ExplainedDenial
     seen: Seen
     syscall: Syscall
     stage: Stage
@@ -93,14 +93,13 @@ class Denials:
         stage = evidence.stage(first.segment)
         rule, ruled = self._rule(first, call, session)
         signalled = first.mode & (Mark.KILLED | Mark.SIGSYS) or (ruled and ruled.kind in _SIGNALLED)
-        code = "" if signalled or not first.errno else errno.name(first.errno)
+        code = "" if signalled or not first.errno else errno.name_errno(first.errno)
         meant = meant_errno(evidence, first, ruled, session) if ruled and not signalled else 0
         if meant:
-            words = (
-                f"{rule.text}, which says {errno.name(meant)}: an earlier filter of crun's cache"
-            )
+            said = errno.name_errno(meant)
+            words = f"{rule.text}, which says {said}: an earlier filter of crun's cache"
             rule = msgspec.structs.replace(rule, text=words)
-        denial = Denial(
+        denial = ExplainedDenial(
             syscall=str(call),
             number=call.number,
             arch=call.arch.title,
@@ -126,7 +125,7 @@ class Denials:
 
     def _rule(
         self, seen: Seen, call: Syscall, session: Session | None
-    ) -> tuple[Rule, Action | None]:
+    ) -> tuple[DenyingRule, Action | None]:
         found = self.judge_of(session)
         container = self._evidence.container(session)
         where = self._origin or (container.source if container else "")
@@ -134,6 +133,6 @@ class Denials:
         if ruling is None or ruling.action.kind.executes:
             # Not this profile's doing: a filter that the program loaded itself, or a stranger's.
             words = "a filter that is not the container's" if ruling else "a profile not known here"
-            return Rule(by="unknown", text=words), None
-        rule = Rule(by=ruling.by, text=ruling.words, index=ruling.rule, profile=where)
+            return DenyingRule(by="unknown", text=words), None
+        rule = DenyingRule(by=ruling.by, text=ruling.words, index=ruling.rule, profile=where)
         return rule, ruling.action

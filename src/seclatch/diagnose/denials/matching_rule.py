@@ -7,16 +7,16 @@ from functools import cached_property
 
 from seclatch.errors import SeclatchError
 from seclatch.filter.simulate import simulate
-from seclatch.model.action import ENOSYS, Action, Kind
+from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.profile import Profile, spell
-from seclatch.model.rule_match import matching
-from seclatch.model.seccomp_data import Call
+from seclatch.model.profile import Profile, format_comparisons
+from seclatch.model.rule_match import find_matching_rules
+from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.syscall import Syscall
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 
-_BAD_ARCH = Kind.KILL_THREAD  # what libseccomp answers to calls of an ABI that was not added
+_BAD_ARCH = ActionKind.KILL_THREAD  # what libseccomp answers to calls of an ABI that was not added
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +63,15 @@ class Judge:
 
     def rule(self, syscall: Syscall, args: tuple[int, ...]) -> Ruling:
         """Answer what happens to a call, and why."""
-        call = Call(syscall.arch.audit, syscall.number, args)
+        call = SeccompData(syscall.arch.audit, syscall.number, args)
         action = simulate(self.program, call).action
         if syscall.arch not in self.arches:
             return Ruling(action, "architecture")
-        for index, rule in matching(self.profile, syscall, args):
+        for index, rule in find_matching_rules(self.profile, syscall, args):
             if rule.effect == action:
-                return Ruling(action, "rule", index, spell(rule.args))
+                return Ruling(action, "rule", index, format_comparisons(rule.args))
         default = self.profile.default
-        if action != default and action == Action(Kind.ERRNO, ENOSYS):
+        if action != default and action == Action(ActionKind.ERRNO, ENOSYS):
             return Ruling(action, "newer")
         return Ruling(action, "default")
 

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from seclatch.diagnose.evidence.container_bundles import Bundles, Container
 from seclatch.model.arch import Arch
 from seclatch.model.stage import Stage
-from seclatch.model.syscall import Syscall, table
+from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.recording.backends.bpf.detail_events import Last, Mark, Seen, Sights, What
 from seclatch.recording.trace.assign_stages import Session, Staging, lineage
 from seclatch.recording.trace.event_kinds import Kind
@@ -194,7 +194,7 @@ def _marks(seen: Seen) -> Mark:
 def name_seen(native: Arch, seen: Seen | Last) -> Syscall:
     """The call by its name; what rt_sigreturn(2) comes back with is its own number no more."""
     if seen.number == _NO_NUMBER:
-        return name_call(native, False, table(native).numbers["rt_sigreturn"])
+        return name_call(native, False, load_syscalls(native).numbers["rt_sigreturn"])
     return name_call(native, bool(seen.mode & Mark.COMPAT), seen.number)
 
 

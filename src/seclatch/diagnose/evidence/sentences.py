@@ -8,7 +8,7 @@ import json
 import os
 import re
 
-from seclatch.model.explanation import Denial
+from seclatch.model.explanation import ExplainedDenial
 
 _LONG = 300
 # Those whose words an error ends with; rare first, since "no such file" is in many a sentence.
@@ -54,14 +54,14 @@ _PREFIXES = (
 )
 
 
-def describe(denial: Denial) -> str:
+def describe(denial: ExplainedDenial) -> str:
     """`close(3) with EPERM`."""
     if denial.errno:
         return f"{call(denial)} with {denial.errno}"
     return f"{call(denial)} ({denial.signal or 'answered by a supervisor'})"
 
 
-def call(denial: Denial) -> str:
+def call(denial: ExplainedDenial) -> str:
     """`prctl(PR_CAPBSET_DROP, 2)`."""
     return f"{denial.syscall}({', '.join(denial.arguments)})"
 

@@ -15,7 +15,7 @@ from seclatch.diagnose.evidence.run_evidence import name_seen
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.stage import Stage
-from seclatch.model.syscall import Syscall, table
+from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.recording import record_command
 from seclatch.recording.attribution.attribution import attribute
 from seclatch.recording.backends.bpf.detail_events import Sights
@@ -155,7 +155,7 @@ def _under_filter(trace: Trace, sights: Sights, *, joined: bool) -> Iterator[Mad
                 yield Made(call, seen.args)
     if Stage.PROGRAM in stages.values():
         # An exec that succeeds comes back in the program, so it is not among these.
-        yield Made(Syscall(native, table(native).numbers["execve"], "execve"), (0,) * 6)
+        yield Made(Syscall(native, load_syscalls(native).numbers["execve"], "execve"), (0,) * 6)
 
 
 def _stages(staging: Staging, *, joined: bool) -> dict[int, Stage]:

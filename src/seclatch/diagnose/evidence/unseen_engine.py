@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from seclatch.diagnose.evidence.run_evidence import Evidence
 from seclatch.model.stage import Stage
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.recording.client_only import is_told_of_service
 from seclatch.recording.trace.event_kinds import Kind
 from seclatch.recording.trace.trace import Segment
@@ -68,7 +68,7 @@ def _own(evidence: Evidence, segment: Segment) -> set[int]:
 
 def _asked(evidence: Evidence, segment: Segment) -> bool:
     """Whether a connection was made, or may have been: more were begun than failed."""
-    own, number = _own(evidence, segment), table(evidence.native).numbers["connect"]
+    own, number = _own(evidence, segment), load_syscalls(evidence.native).numbers["connect"]
     begun = sum(evidence.trace.segments[each].calls[False, number] for each in own)
     failed = [each for each in evidence.failures if each.segment in own and each.number == number]
     return begun > len(failed)

@@ -19,7 +19,8 @@ from seclatch.model.explanation import Remedy
 def find_stale(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Remedy]:
     """What to do where a caller was told another errno than the profile has."""
     told = {
-        f"{each.denial.syscall}: {each.denial.errno} instead of {errno.name(each.meant)}": each
+        f"{each.denial.syscall}: {each.denial.errno} instead of "
+        f"{errno.name_errno(each.meant)}": each
         for each in cases
         if each.meant
     }

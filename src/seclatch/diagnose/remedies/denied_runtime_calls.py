@@ -6,8 +6,8 @@ from seclatch.diagnose.denials.matching_rule import Judge
 from seclatch.diagnose.evidence.container_bundles import Container
 from seclatch.diagnose.evidence.trial_start import try_exec, try_start
 from seclatch.diagnose.remedies.exposure import opens
-from seclatch.model.explanation import Needed, Needs
-from seclatch.model.syscall import Syscall, table
+from seclatch.model.explanation import NeededCall, RuntimeNeeds
+from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.profile.checks.runtime_needs import NEEDS
 
 # Measured like NEEDS: the same runtimes with no_new_privs, and their `exec`.
@@ -29,7 +29,7 @@ _QUIET_EXEC = {
 _SOMETIMES = {"futex", "rt_sigreturn"}
 
 
-def find_needs(judge: Judge, container: Container, *, joined: bool) -> Needs:
+def find_needs(judge: Judge, container: Container, *, joined: bool) -> RuntimeNeeds:
     """Answer them, from a start or an exec under the latch where that can be had; else, and for
     rare calls, from what was measured before."""
     quiet = container.no_new_privileges
@@ -39,11 +39,11 @@ def find_needs(judge: Judge, container: Container, *, joined: bool) -> Needs:
     rare = known & _SOMETIMES - denied
     names = (denied | rare) if made else known
     less = _denied(judge, _measured(judge.runtime, quiet=True, joined=joined)) & names
-    return Needs(
+    return RuntimeNeeds(
         runtime=judge.runtime,
         found=("exec" if joined else "trial") if made else "table",
         calls=[
-            Needed(syscall=name, opens=opens(name), sometimes=name in _SOMETIMES)
+            NeededCall(syscall=name, opens=opens(name), sometimes=name in _SOMETIMES)
             for name in sorted(names)
         ],
         with_no_new_privs=None if quiet else sorted(less),
@@ -58,7 +58,7 @@ def _measured(runtime: str, *, quiet: bool, joined: bool) -> list[str]:
 
 def _denied(judge: Judge, names: list[str]) -> set[str]:
     """Those that the profile does not allow whatever the arguments (zeros here)."""
-    numbers = table(judge.native).numbers
+    numbers = load_syscalls(judge.native).numbers
     return {
         name
         for name in names

@@ -20,7 +20,7 @@ from seclatch.diagnose.remedies.exposure import asked_namespaces, flags_at, open
 from seclatch.diagnose.remedies.required_capabilities import find_options, find_taken
 from seclatch.model.action import ENOSYS
 from seclatch.model.arch import Arch
-from seclatch.model.explanation import Needs, Remedy
+from seclatch.model.explanation import Remedy, RuntimeNeeds
 from seclatch.profile.checks.namespaces import NAMESPACES
 from seclatch.profile.checks.twins import TWINS
 
@@ -34,7 +34,7 @@ _OF_PROGRAMS = ("program-denied", "possibly-denied")
 _OF_AGENTS = ("seccomp agent", "seccomp receiver", "listenerPath")
 
 
-def find_remedies(found: Found, needs: Needs | None, command: Sequence[str]) -> list[Remedy]:
+def find_remedies(found: Found, needs: RuntimeNeeds | None, command: Sequence[str]) -> list[Remedy]:
     """The ways out, the one that opens least first."""
     if found.cause == "profile-refused":
         return list(_refused(found, command))
@@ -83,7 +83,7 @@ def _allow(names: Sequence[str]) -> list[dict[str, Any]]:
     return [{"names": list(names), "action": _ALLOW}]
 
 
-def _runtime(needs: Needs, command: Sequence[str], *, joined: bool) -> Iterator[Remedy]:
+def _runtime(needs: RuntimeNeeds, command: Sequence[str], *, joined: bool) -> Iterator[Remedy]:
     latched = with_latch(command, needs.runtime)
     first = needed_install(command)
     text = "let the profile bind the program only; the runtime then needs nothing of it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seclatch.model.capability import from_mask
+from seclatch.model.capability import name_capabilities
 
 # capabilities(7): without it the kernel itself refuses the call, whatever its arguments.
 _TAKES = {
@@ -88,4 +88,4 @@ def find_options(call: str, held: tuple[int, ...]) -> list[Option]:
 
 
 def _has(held: int, name: str) -> bool:
-    return name in from_mask(held)
+    return name in name_capabilities(held)

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from seclatch.model.process import Container
+from seclatch.model.process import LiveContainer
 from seclatch.process.containers import containerd_containers, docker_containers, podman_containers
 from seclatch.process.containers.container_config import read_bundle
 from seclatch.process.containers.known_container import Known
 from seclatch.process.containers.membership import Found
-from seclatch.system.procfs import Entry
+from seclatch.system.procfs import ProcEntry
 
 
 def name_containers(
-    found: Iterable[Found], entries: Mapping[int, Entry], notes: list[str]
+    found: Iterable[Found], entries: Mapping[int, ProcEntry], notes: list[str]
 ) -> dict[str, Known]:
     """Ask for each container; `notes` gets what could not be found out."""
     wanted = {each.id: each for each in found}
@@ -30,14 +30,14 @@ def name_containers(
 
 def _from_bundle(found: Found) -> Known:
     bundle = read_bundle(found)
-    container = Container(
+    container = LiveContainer(
         found.id, found.name or bundle.name, bundle.image, bundle.engine or found.engine
     )
     return Known(container, bundle.seccomp, bundle.given)
 
 
 def _join(known: Known, told: Known) -> Known:
-    container = Container(
+    container = LiveContainer(
         known.container.id,
         told.container.name or known.container.name,
         told.container.image or known.container.image,

@@ -8,17 +8,17 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 
-from seclatch.model.process import Container
+from seclatch.model.process import LiveContainer
 from seclatch.process.containers.known_container import Known
 from seclatch.process.containers.membership import Found
-from seclatch.system.procfs import Entry
+from seclatch.system.procfs import ProcEntry
 
 SECONDS = 3.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def ask(
-    wanted: Mapping[str, Found], _entries: Mapping[int, Entry], notes: list[str]
+    wanted: Mapping[str, Found], _entries: Mapping[int, ProcEntry], notes: list[str]
 ) -> dict[str, Known]:
     """Ask each daemon for the images of each namespace that shims tell of."""
     client = None if os.geteuid() else shutil.which("ctr", path=PATH)
@@ -36,7 +36,7 @@ def ask(
             continue
         for identity, image in images.items():
             if identity in wanted:
-                told[identity] = Known(Container(identity, identity, image, "containerd"))
+                told[identity] = Known(LiveContainer(identity, identity, image, "containerd"))
     return told
 
 

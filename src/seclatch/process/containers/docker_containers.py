@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from seclatch.model.process import Container
+from seclatch.model.process import LiveContainer
 from seclatch.process.containers.known_container import Known
 from seclatch.process.containers.live_stages import program_name
 from seclatch.process.containers.membership import Found
 from seclatch.process.containers.metadata_trust import is_trusted
-from seclatch.system.procfs import Entry
+from seclatch.system.procfs import ProcEntry
 
 SECONDS = 2.0
 _PATIENCE = 5.0
@@ -25,7 +25,7 @@ DEFAULT = "docker-default"
 
 
 def ask(
-    wanted: Mapping[str, Found], entries: Mapping[int, Entry], notes: list[str]
+    wanted: Mapping[str, Found], entries: Mapping[int, ProcEntry], notes: list[str]
 ) -> dict[str, Known]:
     """Ask every dockerd of this host about the containers that may be its own."""
     mine = [each.id for each in wanted.values() if each.engine in ("docker", "")]
@@ -40,7 +40,7 @@ def ask(
     return told
 
 
-def sockets(entries: Mapping[int, Entry]) -> Iterator[str]:
+def sockets(entries: Mapping[int, ProcEntry]) -> Iterator[str]:
     """The usual socket, and those that running daemons were told of."""
     daemons = [
         entry
@@ -73,7 +73,7 @@ def _ask_daemon(address: str, identities: list[str]) -> Iterator[Known]:
         name = str(answer.get("Name", "")).removeprefix("/")
         options = (answer.get("HostConfig") or {}).get("SecurityOpt") or ()
         chosen = any(str(option).startswith("seccomp") for option in options)
-        container = Container(identity, name, str(image), "docker")
+        container = LiveContainer(identity, name, str(image), "docker")
         yield Known(container, given="" if chosen else builtin)
 
 

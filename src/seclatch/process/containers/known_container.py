@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seclatch.model.process import Container
+from seclatch.model.process import LiveContainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,6 @@ class Known:
     config.json (None: not read), `given` the engine's word for which profile that is ("" if it
     says none)."""
 
-    container: Container
+    container: LiveContainer
     seccomp: object = None
     given: str = ""

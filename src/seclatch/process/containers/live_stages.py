@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seclatch.model.process import Mode
+from seclatch.model.process import SeccompMode
 from seclatch.model.stage import Stage
-from seclatch.system.procfs import Entry
+from seclatch.system.procfs import ProcEntry
 
 _ENGINES = {"dockerd", "containerd", "podman", "conmon", "crio", "docker-proxy", "balena-engine"}
 _CLIENTS = {"docker", "ctr", "nerdctl", "crictl", "buildah"}
@@ -13,7 +13,7 @@ _RUNTIMES = {"runc", "crun", "youki", "seclatch-runc", "seclatch-crun"}
 _COPIES = ("memfd:runc", "memfd:crun", "runc.", "crun.")
 
 
-def find_stage(entry: Entry, *, in_container: bool) -> Stage | None:
+def find_stage(entry: ProcEntry, *, in_container: bool) -> Stage | None:
     """The stage; None for a process that has nothing to do with containers.
 
     Inside of a container everything is the program's but a runtime that has not exec'd yet: what
@@ -22,7 +22,7 @@ def find_stage(entry: Entry, *, in_container: bool) -> Stage | None:
     name = program_name(entry)
     runtime = name in _RUNTIMES or name.startswith(_COPIES)
     if runtime and (in_container or _is_init(entry)):
-        return Stage.FILTERED_INIT if entry.status.mode == Mode.FILTER else Stage.INIT
+        return Stage.FILTERED_INIT if entry.status.mode == SeccompMode.FILTER else Stage.INIT
     if in_container:
         return Stage.PROGRAM
     if runtime:
@@ -34,11 +34,11 @@ def find_stage(entry: Entry, *, in_container: bool) -> Stage | None:
     return Stage.CLIENT if name in _CLIENTS else None
 
 
-def program_name(entry: Entry) -> str:
+def program_name(entry: ProcEntry) -> str:
     """Base name of the program, or what the process calls itself where we may not look."""
     return entry.executable.removesuffix(" (deleted)") or entry.status.comm
 
 
-def _is_init(entry: Entry) -> bool:
+def _is_init(entry: ProcEntry) -> bool:
     """runc's stages call themselves `runc:[1:CHILD]`, `runc:[2:INIT]`."""
     return entry.status.comm.startswith("runc:[") or entry.argv[1:2] == ("init",)

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seclatch.model.process import Mode
+from seclatch.model.process import SeccompMode
 from seclatch.process.containers.live_stages import program_name
 from seclatch.process.containers.metadata_trust import HEXADECIMAL, is_trusted, parts
-from seclatch.system.procfs import Entry, read_file
+from seclatch.system.procfs import ProcEntry, read_file
 
 # The states of runtimes that were called without an engine, or by podman.
 _STATES = {"/run/runc": "state.json", "/run/crun": "status"}
@@ -43,7 +43,7 @@ class Found:
     trusted: bool = True
 
 
-def find_kept(entries: Mapping[int, Entry]) -> dict[str, Found]:
+def find_kept(entries: Mapping[int, ProcEntry]) -> dict[str, Found]:
     """All containers that shims, monitors and runtimes' states tell of, by id.
 
     What is not to be trusted is only believed about ids that nobody else knows.
@@ -54,7 +54,7 @@ def find_kept(entries: Mapping[int, Entry]) -> dict[str, Found]:
     return found | {kept.id: kept for kept in claims if kept.trusted}
 
 
-def _claim(entry: Entry) -> Found | None:
+def _claim(entry: ProcEntry) -> Found | None:
     name = program_name(entry)
     kept = None
     if name.startswith("containerd-shim"):
@@ -64,7 +64,7 @@ def _claim(entry: Entry) -> Found | None:
     return replace(kept, trusted=is_trusted(entry)) if kept else None
 
 
-def find_members(entries: Mapping[int, Entry], kept: Mapping[str, Found]) -> dict[int, Found]:
+def find_members(entries: Mapping[int, ProcEntry], kept: Mapping[str, Found]) -> dict[int, Found]:
     """The container of each process that is in one."""
     inits = {found.init: found for found in kept.values() if found.init}
     keepers = {found.keeper: found for found in kept.values() if found.keeper}
@@ -94,7 +94,7 @@ def find_members(entries: Mapping[int, Entry], kept: Mapping[str, Found]) -> dic
 
 
 def _own(
-    entry: Entry,
+    entry: ProcEntry,
     kept: Mapping[str, Found],
     inits: Mapping[int, Found],
     keepers: Mapping[int, Found],
@@ -120,17 +120,17 @@ def _identify(part: str, kept: Mapping[str, Found]) -> Found | None:
     return None
 
 
-def _is_outside(entry: Entry) -> bool:
+def _is_outside(entry: ProcEntry) -> bool:
     """Keepers and the runtimes' side on the host are about a container and not in it."""
     name = program_name(entry)
     if name.startswith("containerd-shim") or name == "conmon":
         return True
-    if entry.status.mode == Mode.FILTER or entry.status.comm.startswith("runc:["):
+    if entry.status.mode == SeccompMode.FILTER or entry.status.comm.startswith("runc:["):
         return False
     return name in ("runc", "crun")
 
 
-def _of_shim(entry: Entry) -> Found | None:
+def _of_shim(entry: ProcEntry) -> Found | None:
     options = _options(entry.argv)
     identity = options.get("id")
     if not identity:
@@ -143,7 +143,7 @@ def _of_shim(entry: Entry) -> Found | None:
     )
 
 
-def _of_monitor(entry: Entry) -> Found | None:
+def _of_monitor(entry: ProcEntry) -> Found | None:
     options = _options(entry.argv)
     identity = options.get("c") or options.get("cid")
     if not identity:

@@ -11,18 +11,18 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from seclatch.system.procfs import Entry, read_cgroups
+from seclatch.system.procfs import ProcEntry, read_cgroups
 
 HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
 """An engine's own kind of container id."""
 
 
-def is_trusted(entry: Entry) -> bool:
+def is_trusted(entry: ProcEntry) -> bool:
     """May it tell about containers other than those that nobody else knows?"""
     return entry.status.uid in (0, os.geteuid()) and not is_contained(entry)
 
 
-def is_contained(entry: Entry) -> bool:
+def is_contained(entry: ProcEntry) -> bool:
     """Does a control group of it bear a container's id?"""
     for path in entry.cgroups:
         for part in parts(path):

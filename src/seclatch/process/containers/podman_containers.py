@@ -6,23 +6,23 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from seclatch.model.process import Container
+from seclatch.model.process import LiveContainer
 from seclatch.process.containers.known_container import Known
 from seclatch.process.containers.membership import Found
-from seclatch.system.procfs import Entry, read_file
+from seclatch.system.procfs import ProcEntry, read_file
 
 _SIZE = 16 << 20
 
 
 def ask(
-    wanted: Mapping[str, Found], _entries: Mapping[int, Entry], _notes: list[str]
+    wanted: Mapping[str, Found], _entries: Mapping[int, ProcEntry], _notes: list[str]
 ) -> dict[str, Known]:
     """Look into `containers.json` of each storage that a monitor works for."""
     told: dict[str, Known] = {}
     for path in {storage for each in wanted.values() if (storage := _storage(each))}:
         for identity, name, image in _read(path):
             if identity in wanted:
-                told[identity] = Known(Container(identity, name, image))
+                told[identity] = Known(LiveContainer(identity, name, image))
     return told
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.model.action import MAX_ERRNO, Action, Kind
+from seclatch.model.action import MAX_ERRNO, Action, ActionKind
 from seclatch.model.finding import Finding, Severity
 from seclatch.profile.checks.checked_profile import Subject
 from seclatch.profile.parse.text_position import Path
@@ -21,7 +21,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _one(action: Action, errno: int | None, path: Path) -> Iterator[Finding]:
-    if action.kind is Kind.KILL_THREAD:
+    if action.kind is ActionKind.KILL_THREAD:
         yield Finding(
             "kills-one-thread",
             Severity.WARNING,
@@ -38,7 +38,7 @@ def _one(action: Action, errno: int | None, path: Path) -> Iterator[Finding]:
             "remove errnoRet",
             path,
         )
-    if action.kind is Kind.ERRNO and action.data == 0:
+    if action.kind is ActionKind.ERRNO and action.data == 0:
         yield Finding(
             "feigned-success",
             Severity.WARNING,
@@ -46,7 +46,7 @@ def _one(action: Action, errno: int | None, path: Path) -> Iterator[Finding]:
             "answer an errno, unless that is meant",
             path,
         )
-    if action.kind is Kind.ERRNO and action.data >= MAX_ERRNO:
+    if action.kind is ActionKind.ERRNO and action.data >= MAX_ERRNO:
         yield Finding(
             "errno-too-big",
             Severity.ERROR,
@@ -60,9 +60,9 @@ def _notify(subject: Subject) -> Iterator[Finding]:
     rules = [
         (index, rule)
         for index, rule in enumerate(subject.profile.rules)
-        if rule.effect.kind is Kind.NOTIFY
+        if rule.effect.kind is ActionKind.NOTIFY
     ]
-    default = subject.profile.default.kind is Kind.NOTIFY
+    default = subject.profile.default.kind is ActionKind.NOTIFY
     if not rules and not default:
         return
     path: Path = ("syscalls", rules[0][0], "action") if rules else ("defaultAction",)

@@ -9,7 +9,7 @@ from typing import Any
 
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile, Rule
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.resolve_profile import Host, kept, narrow
 from seclatch.profile.meaning.compared_side import stub_limits
 from seclatch.profile.meaning.rule_meaning import Meaning, read
@@ -48,7 +48,7 @@ class Subject:
 
     def stubbed(self, name: str) -> bool:
         """Does runc's stub answer a call of the host's own ABI, and the filter with crun only?"""
-        number = table(self.host.arch).numbers.get(name, 0)
+        number = load_syscalls(self.host.arch).numbers.get(name, 0)
         return self.stub_limit is not None and number > self.stub_limit
 
     @cached_property

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seclatch.model.action import Operator
 from seclatch.model.finding import Finding, Severity
-from seclatch.model.profile import MAX_ARGS, Arg, Rule, alternatives, spell
+from seclatch.model.profile import MAX_ARGS, Arg, Rule, format_comparisons, list_alternatives
 from seclatch.profile.checks.checked_profile import Subject
 from seclatch.profile.meaning import argument_values
 from seclatch.profile.meaning.clause import Clause, cover
@@ -25,7 +25,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         for number, arg in enumerate(rule.args):
             beyond = list(_beyond_mask(arg, (*path, number)))
             yield from beyond or _constant(arg, (*path, number))
-        if len(alternatives(rule.args)) > 1:
+        if len(list_alternatives(rule.args)) > 1:
             yield from _either(rule, path)
 
 
@@ -59,7 +59,7 @@ def _either(rule: Rule, path: Path) -> Iterator[Finding]:
     """Two comparisons of one argument. A list of values can be meant in no other way."""
     if all(arg.operator is Operator.EQ and arg.index == rule.args[0].index for arg in rule.args):
         return
-    words = spell(rule.args)
+    words = format_comparisons(rule.args)
     who = "runc, crun and youki" if len(rule.args) <= MAX_ARGS else "runc and youki"
     yield Finding(
         "argument-twice",
@@ -69,7 +69,7 @@ def _either(rule: Rule, path: Path) -> Iterator[Finding]:
         _MEANT,
         path,
     )
-    clauses = [Clause(args, rule.effect) for args in alternatives(rule.args)]
+    clauses = [Clause(args, rule.effect) for args in list_alternatives(rule.args)]
     if cover(clauses) and not any(map(argument_values.certain, rule.args)):
         yield Finding(
             "constant-comparison",

@@ -30,7 +30,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     arch = subject.host.arch
     yield from _refusals(subject)
     try:
-        libseccomp.version()
+        libseccomp.read_version()
     except SeclatchError:
         return
     try:

@@ -8,8 +8,8 @@ from seclatch.model import capability
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.profile import Condition, Rule
-from seclatch.model.quoted_text import quote
-from seclatch.model.syscall import all_names, table
+from seclatch.model.quoted_text import quote_text
+from seclatch.model.syscall import list_syscall_names, load_syscalls
 from seclatch.profile.checks.checked_profile import Subject
 from seclatch.profile.compile.resolve_profile import Host
 from seclatch.profile.parse.suggest_keyword import nearest
@@ -51,7 +51,7 @@ def _words(condition: Condition, key: str, path: Path) -> Iterator[Finding]:
             yield Finding(
                 "unknown-capability",
                 Severity.ERROR,
-                f"{quote(name)} is no capability: no container has it",
+                f"{quote_text(name)} is no capability: no container has it",
                 nearest(name, sorted(capability.ALL)) or "remove it",
                 (*path, key, "caps", number),
             )
@@ -60,7 +60,7 @@ def _words(condition: Condition, key: str, path: Path) -> Iterator[Finding]:
             yield Finding(
                 "unknown-arch",
                 Severity.ERROR,
-                f"{quote(name)}: engines call no host so",
+                f"{quote_text(name)}: engines call no host so",
                 _respell(name) or "remove it",
                 (*path, key, "arches", number),
             )
@@ -125,7 +125,9 @@ def _elsewhere(subject: Subject, rule: Rule, index: int) -> Iterator[Finding]:
         return  # `names` looks at those
     arches = [each for arch in live_arches(rule) for each in (arch, *arch.compat)]
     for name in rule.names:
-        if name in all_names() and not any(table(arch).has(name) for arch in arches):
+        if name in list_syscall_names() and not any(
+            load_syscalls(arch).has(name) for arch in arches
+        ):
             yield Finding(
                 "not-on-architecture",
                 Severity.NOTE,

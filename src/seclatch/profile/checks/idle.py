@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.model.finding import Finding, Severity
-from seclatch.model.quoted_text import cut
+from seclatch.model.quoted_text import shorten_text
 from seclatch.profile.checks.checked_profile import Subject
 from seclatch.profile.meaning.clause import fragile, overlaps
 from seclatch.profile.meaning.rule_meaning import Fate, Idle
@@ -28,7 +28,8 @@ def check(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 "ambiguous-rules",
                 Severity.WARNING,
-                f"{cut(name)}: both {left} and {right} can match one call; libseccomp picks one",
+                f"{shorten_text(name)}: both {left} and {right} can match one call; "
+                "libseccomp picks one",
                 "make the conditions exclude each other, or the actions equal",
                 subject.path(right.rule, name),
             )
@@ -36,8 +37,8 @@ def check(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 "libseccomp-merge",
                 Severity.WARNING,
-                f"{cut(name)}: libseccomp can compile two such comparisons of one argument "
-                "wrongly, before 2.6.1 more often (GHSA-4q85-33p6-j5g6)",
+                f"{shorten_text(name)}: libseccomp can compile two such comparisons of one "
+                "argument wrongly, before 2.6.1 more often (GHSA-4q85-33p6-j5g6)",
                 "compare by equality; or see whether the hosts' libseccomp does (`miscompiled`)",
                 subject.path(clauses[0].rule, name),
             )
@@ -46,5 +47,5 @@ def check(subject: Subject) -> Iterator[Finding]:
 def _idle(subject: Subject, idle: Idle) -> Finding:
     code, severity, remedy = _HOW[idle.fate]
     other = f" (syscalls[{subject.kept[idle.by]}])" if idle.by >= 0 else ""
-    message = f"this rule does nothing for {cut(idle.name)}: {idle.fate.value}{other}"
+    message = f"this rule does nothing for {shorten_text(idle.name)}: {idle.fate.value}{other}"
     return Finding(code, severity, message, remedy, subject.path(idle.rule, idle.name))

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from seclatch.model.finding import Finding, Severity
-from seclatch.model.quoted_text import quote
+from seclatch.model.quoted_text import quote_text
 from seclatch.profile.checks.checked_profile import Subject
 from seclatch.profile.parse import json_shapes
 from seclatch.profile.parse.suggest_keyword import nearest
@@ -37,9 +37,9 @@ def _unknown(value: dict[str, Any], known: set[str], path: Path) -> Iterator[Fin
     for key in value:
         if key in known:
             continue
-        message = f"unknown key {quote(key)}: it is not read"
+        message = f"unknown key {quote_text(key)}: it is not read"
         if key.lower() in lower:
             right = lower[key.lower()]
-            message = f"key {quote(key)}: Docker reads it as {right!r}, crun does not"
+            message = f"key {quote_text(key)}: Docker reads it as {right!r}, crun does not"
         remedy = nearest(key, known) or "remove it"
         yield Finding("unknown-key", Severity.ERROR, message, remedy, (*path, key))

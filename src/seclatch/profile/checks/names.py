@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.model.finding import Finding, Severity
-from seclatch.model.quoted_text import quote
-from seclatch.model.syscall import all_names, table
+from seclatch.model.quoted_text import quote_text
+from seclatch.model.syscall import list_syscall_names, load_syscalls
 from seclatch.profile.checks.checked_profile import Subject
 from seclatch.profile.parse.suggest_keyword import nearest
 
@@ -14,19 +14,21 @@ from seclatch.profile.parse.suggest_keyword import nearest
 def check(subject: Subject) -> Iterator[Finding]:
     """Runtimes ignore unknown names (runc without a word): the rule then does not exist."""
     claimed = subject.claimed()
-    source = table(subject.host.arch).source
+    source = load_syscalls(subject.host.arch).source
     for index, rule, name in subject.written():
-        if name not in all_names():
-            near = nearest(name, all_names())
+        if name not in list_syscall_names():
+            near = nearest(name, list_syscall_names())
             yield Finding(
                 "unknown-syscall",
                 Severity.ERROR if near else Severity.WARNING,
-                f"{quote(name)} is no system call that libseccomp {source['libseccomp']} or "
+                f"{quote_text(name)} is no system call that libseccomp {source['libseccomp']} or "
                 f"Linux {source['linux']} names: runtimes ignore it",
                 near or "correct or remove it, or use a libseccomp that knows it",
                 subject.written_path(index, name),
             )
-        elif not rule.includes.arches and not any(table(arch).has(name) for arch in claimed):
+        elif not rule.includes.arches and not any(
+            load_syscalls(arch).has(name) for arch in claimed
+        ):
             arches = ", ".join(arch.scmp for arch in claimed)
             yield Finding(
                 "not-on-architecture",
@@ -55,7 +57,11 @@ def _absent(subject: Subject) -> Iterator[Finding]:
     """A profile does not carry over by name: arm64 has no open, stat, fork, dup2."""
     meant = {name: None for rule in subject.resolved.rules for name in rule.names}
     for arch in subject.meaning.arches:
-        absent = [name for name in meant if name in all_names() and not table(arch).has(name)]
+        absent = [
+            name
+            for name in meant
+            if name in list_syscall_names() and not load_syscalls(arch).has(name)
+        ]
         if absent:
             some = ", ".join(absent[:6]) + (", …" if absent[6:] else "")
             yield Finding(

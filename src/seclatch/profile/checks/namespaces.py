@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.model.action import ENOSYS, Action, Kind
+from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
 from seclatch.profile.checks.checked_profile import Subject
@@ -60,7 +60,7 @@ def _makes_user_namespace(subject: Subject, name: str) -> bool:
 
 
 def _clone3(subject: Subject) -> Iterator[Finding]:
-    refused = subject.meaning.outcomes("clone3") - {Action(Kind.ERRNO, ENOSYS)}
+    refused = subject.meaning.outcomes("clone3") - {Action(ActionKind.ERRNO, ENOSYS)}
     if subject.meaning.may_execute("clone3"):
         yield Finding(
             "clone3-open",

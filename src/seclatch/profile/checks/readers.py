@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.model.action import Kind
+from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
-from seclatch.model.profile import MAX_ARGS, alternatives, spell
-from seclatch.model.quoted_text import quote
-from seclatch.model.syscall import table
+from seclatch.model.profile import MAX_ARGS, format_comparisons, list_alternatives
+from seclatch.model.quoted_text import quote_text
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.checks.checked_profile import Subject
 from seclatch.profile.compile.runtime_limits import RUNC_UNKNOWN
 from seclatch.profile.parse.text_position import Path
@@ -57,7 +57,8 @@ def _engines(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 "docker-errno-name",
                 Severity.WARNING,
-                f"Podman reads errno {quote(rule.errno_name)}, Docker does not: it answers EPERM",
+                f"Podman reads errno {quote_text(rule.errno_name)}, Docker does not: "
+                "it answers EPERM",
                 "give errnoRet too",
                 ("syscalls", index, "errno"),
             )
@@ -65,7 +66,7 @@ def _engines(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "docker-errno-name",
             Severity.WARNING,
-            f"Podman reads defaultErrno {quote(profile.default_errno_name)}, Docker does not",
+            f"Podman reads defaultErrno {quote_text(profile.default_errno_name)}, Docker does not",
             "give defaultErrnoRet too",
             ("defaultErrno",),
         )
@@ -76,7 +77,7 @@ def _stub(subject: Subject) -> Iterator[Finding]:
     default, highest = subject.profile.default, subject.stub_limit
     if highest is None:
         return
-    known = table(subject.host.arch)
+    known = load_syscalls(subject.host.arch)
     # What libseccomp has no name for, cannot be named.
     above = sum(
         number > highest for name, number in known.numbers.items() if name not in known.newer
@@ -126,7 +127,7 @@ def _cut_off(subject: Subject) -> Iterator[Finding]:
     """crun has room for as many comparisons as a call has arguments, and passes over the rest."""
     for index, rule in enumerate(subject.profile.rules):
         if len(rule.args) > MAX_ARGS:
-            kept = spell(rule.args[:MAX_ARGS])
+            kept = format_comparisons(rule.args[:MAX_ARGS])
             yield Finding(
                 "crun-comparisons",
                 Severity.WARNING,
@@ -147,7 +148,7 @@ def _youki(subject: Subject) -> Iterator[Finding]:
     yield from _youki_refuses(subject)
     for index, rule in enumerate(subject.profile.rules):
         path = ("syscalls", index, "args")
-        if len(rule.args) > 1 and len(alternatives(rule.args)) == 1:
+        if len(rule.args) > 1 and len(list_alternatives(rule.args)) == 1:
             yield Finding(
                 "youki-alternatives",
                 Severity.WARNING,
@@ -176,7 +177,7 @@ def _youki_refuses(subject: Subject) -> Iterator[Finding]:
         if flag in _YOUKI_FLAGS:
             refused.append((flag, "remove it", ("flags", number)))
     for index, rule in enumerate(profile.rules):
-        if rule.effect.kind is Kind.TRACE and rule.effect.data > _YOUKI_TRACE:
+        if rule.effect.kind is ActionKind.TRACE and rule.effect.data > _YOUKI_TRACE:
             what = f"a message of {rule.effect.data} to the tracer"
             refused.append((what, f"keep to {_YOUKI_TRACE}", ("syscalls", index, "errnoRet")))
     for what, remedy, path in refused:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.model.action import ENOSYS, EPERM, Action, Kind
+from seclatch.model.action import ENOSYS, EPERM, Action, ActionKind
 from seclatch.model.finding import Finding, Severity
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.checks.checked_profile import Subject
 
 # Measured: runc 1.1.15 and crun 1.21 on Linux 6.18, `run`, no_new_privs off (Docker's default).
@@ -22,12 +22,12 @@ NEEDS = {"runc": _RUNC.split(), "crun": _CRUN.split()}
 
 # What they do without where it is answered so (measured: each starts with nothing in its place).
 _DISPENSABLE = {"runc": "faccessat2", "crun": "close_range"}
-_TAKEN = {Action(Kind.ERRNO, EPERM), Action(Kind.ERRNO, ENOSYS)}
+_TAKEN = {Action(ActionKind.ERRNO, EPERM), Action(ActionKind.ERRNO, ENOSYS)}
 
 
 def check(subject: Subject) -> Iterator[Finding]:
     """A plain runtime is bound by the filter that it loads, and fails or hangs without these."""
-    known = table(subject.host.arch)
+    known = load_syscalls(subject.host.arch)
     for runtime, needs in NEEDS.items():
         missing = [name for name in needs if known.has(name) and not _has(subject, runtime, name)]
         if missing:

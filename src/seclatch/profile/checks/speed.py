@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.model.action import Kind
+from seclatch.model.action import ActionKind
 from seclatch.model.finding import Finding, Severity
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.checks.checked_profile import Subject
 
 # Calls that programs make so often that the filter's run shows.
@@ -52,12 +52,12 @@ def check(subject: Subject) -> Iterator[Finding]:
     """Linux 5.11 and later keep a bitmap of the calls that a filter allows whatever their
     arguments, and skip the filter for those. A comparison of an argument, or LOG, prevents that.
     """
-    known = table(subject.host.arch)
+    known = load_syscalls(subject.host.arch)
     for name in sorted(_FREQUENT):
         if not known.has(name) or not subject.meaning.may_execute(name):
             continue
         whole = subject.meaning.unconditional(name)
-        if whole is None or whole.kind is not Kind.ALLOW:
+        if whole is None or whole.kind is not ActionKind.ALLOW:
             why = "its arguments are compared" if whole is None else "it is logged"
             yield Finding(
                 "slow-call",

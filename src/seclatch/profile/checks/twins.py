@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.model.action import ENOSYS, Action, Kind
+from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.finding import Finding, Severity
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.checks.checked_profile import Subject
 
 # Calls between which C libraries choose, oldest first.
@@ -50,7 +50,7 @@ TWINS = (
     ("send", "sendto"),
     ("recv", "recvfrom"),
 )
-_ENOSYS = Action(Kind.ERRNO, ENOSYS)
+_ENOSYS = Action(ActionKind.ERRNO, ENOSYS)
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
     A refusal with ENOSYS is well: libraries fall back from it to the older call.
     """
-    known = table(subject.host.arch)
+    known = load_syscalls(subject.host.arch)
     meaning = subject.meaning
     for family in TWINS:
         here = [name for name in family if known.has(name)]

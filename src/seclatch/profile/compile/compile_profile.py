@@ -18,16 +18,16 @@ from dataclasses import dataclass
 import msgspec
 
 from seclatch.errors import SeclatchError
-from seclatch.model.action import Action, Kind
+from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
-from seclatch.model.profile import MAX_ARGS, Arg, Profile, alternatives, spell
+from seclatch.model.profile import MAX_ARGS, Arg, Profile, format_comparisons, list_alternatives
 from seclatch.profile.compile import enosys_stub
 from seclatch.profile.compile.runtime_limits import Runtime, refuse
 from seclatch.system import libseccomp
 from seclatch.system.bounded_child import SECONDS, OutOfBoundsError, run_bounded
 
 _RETURN = 0x06  # BPF_RET | BPF_K
-_BAD_ARCH = Kind.KILL_THREAD.value  # what libseccomp answers to calls of other ABIs
+_BAD_ARCH = ActionKind.KILL_THREAD.value  # what libseccomp answers to calls of other ABIs
 
 __all__ = ["Program", "Runtime", "compile_profile"]
 
@@ -65,7 +65,7 @@ def compile_profile(profile: Profile, *, runtime: Runtime, native: Arch | None =
     code, ignored = _build_bounded(profile, runtime, arches)
     if not native.little and sys.byteorder == "little":
         code = _mend(code, profile)
-    version = libseccomp.version_text()
+    version = libseccomp.format_version()
     if runtime is not Runtime.RUNC:
         return Program(code, arches, version, ignored)
     first, *others = (stub + code for stub in enosys_stub.stubs(profile, arches))
@@ -104,8 +104,8 @@ def _build_bounded(
     except OutOfBoundsError as error:
         name = signal.Signals(error.signal).name
         raise UnendingError(
-            f"compiling the profile: libseccomp {libseccomp.version_text()} did not come to an end "
-            f"within {SECONDS} s ({name}); nor would a runtime that uses it",
+            f"compiling the profile: libseccomp {libseccomp.format_version()} did not come to an "
+            f"end within {SECONDS} s ({name}); nor would a runtime that uses it",
             remedy="simplify the conditions of the calls that have several rules, or use "
             "libseccomp 2.6.1 or later",
             status=2,
@@ -121,13 +121,13 @@ def _build_bounded(
 def _build(
     profile: Profile, runtime: Runtime, arches: tuple[Arch, ...]
 ) -> tuple[bytes, tuple[str, ...]]:
-    with libseccomp.building(profile.default) as building:
+    with libseccomp.open_filter_context(profile.default) as building:
         _set_arches(building, arches)
         ignored = _add_rules(building, profile, runtime)
         return building.export(), ignored
 
 
-def _set_arches(building: libseccomp.Filter, arches: Sequence[Arch]) -> None:
+def _set_arches(building: libseccomp.FilterContext, arches: Sequence[Arch]) -> None:
     """libseccomp starts with the machine's own ABI; for another host that one goes."""
     if arches[0] is not Arch.native():
         building.arch_remove(Arch.native())
@@ -139,7 +139,9 @@ def _set_arches(building: libseccomp.Filter, arches: Sequence[Arch]) -> None:
             raise SeclatchError(f"{doing}: {os.strerror(-status)}", status=2)
 
 
-def _add_rules(building: libseccomp.Filter, profile: Profile, runtime: Runtime) -> tuple[str, ...]:
+def _add_rules(
+    building: libseccomp.FilterContext, profile: Profile, runtime: Runtime
+) -> tuple[str, ...]:
     """Add every rule as the runtimes do, and return the names that libseccomp does not know."""
     ignored: dict[str, None] = {}
     default = profile.default
@@ -148,23 +150,27 @@ def _add_rules(building: libseccomp.Filter, profile: Profile, runtime: Runtime) 
         if effect == default:
             continue  # libseccomp refuses a rule that says what the default says
         for name in rule.names:
-            number = libseccomp.resolve(name)
+            number = libseccomp.resolve_syscall(name)
             if number == libseccomp.NR_ERROR:
                 ignored[name] = None
                 continue
             # crun reads the first six comparisons only.
             read = rule.args[:MAX_ARGS] if runtime is Runtime.CRUN else rule.args
-            for args in alternatives(read):
+            for args in list_alternatives(read):
                 _add(building, name, number, effect, args)
     return tuple(ignored)
 
 
 def _add(
-    building: libseccomp.Filter, name: str, number: int, action: Action, args: tuple[Arg, ...]
+    building: libseccomp.FilterContext,
+    name: str,
+    number: int,
+    action: Action,
+    args: tuple[Arg, ...],
 ) -> None:
     status = building.rule_add(action, number, args)
     if status < 0:
-        condition = spell(args) or "any arguments"
+        condition = format_comparisons(args) or "any arguments"
         reason = os.strerror(-status)
         remedy = ""
         if status == -errno.EEXIST:

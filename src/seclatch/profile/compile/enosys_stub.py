@@ -10,7 +10,7 @@ import itertools
 import struct
 from collections.abc import Iterator, Sequence
 
-from seclatch.model.action import ENOSYS, Action, Kind
+from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import X32_BIT, Arch
 from seclatch.model.profile import Profile
 from seclatch.system import libseccomp
@@ -22,10 +22,10 @@ _EQUAL, _GREATER, _SET = 0x15, 0x25, 0x45  # BPF_JMP | BPF_JEQ/JGT/JSET | BPF_K
 _RETURN = 0x06  # BPF_RET | BPF_K
 _NUMBER, _ARCH = 0, 4  # offsets in struct seccomp_data
 
-_PERMISSIVE = (Kind.ALLOW, Kind.LOG, Kind.TRACE)
+_PERMISSIVE = (ActionKind.ALLOW, ActionKind.LOG, ActionKind.TRACE)
 
 Instruction = tuple[int, int, int, int]
-_DENY: Instruction = (_RETURN, 0, 0, Action(Kind.ERRNO, ENOSYS).ret)
+_DENY: Instruction = (_RETURN, 0, 0, Action(ActionKind.ERRNO, ENOSYS).ret)
 
 
 MAX_ORDERED = 3
@@ -63,7 +63,7 @@ def _highest(profile: Profile, arches: Sequence[Arch]) -> dict[int, dict[Arch, i
     names = {name for rule in profile.rules for name in rule.names}
     found: dict[int, dict[Arch, int]] = {}
     for arch in arches:
-        last = max((libseccomp.resolve(name, arch) for name in names), default=0)
+        last = max((libseccomp.resolve_syscall(name, arch) for name in names), default=0)
         of_audit = found.setdefault(arch.audit, {})
         if last > 0:
             of_audit[arch] = last

@@ -108,7 +108,7 @@ class Host:
         """The number of an errnoRet; Podman prefers containers-common's `errno`."""
         if self.engine is Engine.DOCKER or not name:
             return value
-        return errno.parse(name)
+        return errno.parse_errno(name)
 
     def architectures(self, profile: Profile) -> tuple[Arch, ...]:
         """The profile's ABIs, from archMap where the engine looks into it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 from seclatch.errors import SeclatchError
-from seclatch.model.action import Kind
+from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
 
@@ -48,10 +48,10 @@ def _refuse_arches(profile: Profile) -> None:
 
 def _refuse_notify(profile: Profile) -> None:
     """runc must write(2) the listener's number to its parent after the filter is on."""
-    if profile.default.kind is Kind.NOTIFY:
+    if profile.default.kind is ActionKind.NOTIFY:
         raise _refusal("runc", "SCMP_ACT_NOTIFY as default action")
     for rule in profile.rules:
-        if rule.effect.kind is Kind.NOTIFY and "write" in rule.names:
+        if rule.effect.kind is ActionKind.NOTIFY and "write" in rule.names:
             raise _refusal("runc", "SCMP_ACT_NOTIFY for write")
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from seclatch.model.profile import Condition, Profile, Rule
-from seclatch.model.quoted_text import quote
+from seclatch.model.quoted_text import quote_text
 from seclatch.profile.export import oci
 from seclatch.profile.export.written import Written, without_empty
 
@@ -39,7 +39,7 @@ def write(profile: Profile) -> Written:
     """For Docker, which reads errnos as numbers only."""
     named = [(f"rule {n}: errno", rule.errno_name) for n, rule in enumerate(profile.rules)]
     warnings = [
-        f"{what} {quote(name)} is written as its number: Docker does not read names"
+        f"{what} {quote_text(name)} is written as its number: Docker does not read names"
         for what, name in (*named, ("defaultErrno", profile.default_errno_name))
         if name
     ]

@@ -60,4 +60,4 @@ def arg_document(arg: Arg) -> dict[str, Any]:
 
 def number(value: int | None, name: str) -> int | None:
     """An errnoRet: containers-common's name of it counts more. ValueError for an unknown one."""
-    return errno.parse(name) if name else value
+    return errno.parse_errno(name) if name else value

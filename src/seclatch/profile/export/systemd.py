@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from seclatch.errors import SeclatchError
 from seclatch.model import errno
-from seclatch.model.action import Action, Kind
+from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile, Rule
 from seclatch.profile.export import oci
@@ -25,7 +25,7 @@ _SPELLED = {
     Arch.PPC64LE: "ppc64-le",
 }
 _UNKNOWN = (Arch.M68K, Arch.SH, Arch.SHEB)
-_REFUSES = (Kind.ERRNO, Kind.KILL_PROCESS)
+_REFUSES = (ActionKind.ERRNO, ActionKind.KILL_PROCESS)
 _IMPLIED = (
     "systemd adds @default to every allowlist (execve, exit, rt_sigreturn, getting the time, …)"
 )
@@ -34,14 +34,19 @@ _IMPLIED = (
 def write(profile: Profile) -> Written:
     """The drop-in. Raises SeclatchError for a default action that systemd does not have."""
     default = profile.default
-    if default.kind not in (Kind.ALLOW, Kind.ERRNO, Kind.KILL_PROCESS, Kind.KILL_THREAD):
+    if default.kind not in (
+        ActionKind.ALLOW,
+        ActionKind.ERRNO,
+        ActionKind.KILL_PROCESS,
+        ActionKind.KILL_THREAD,
+    ):
         raise SeclatchError(
             f"writing a systemd drop-in: no SystemCallFilter= has the default {default.kind.scmp}",
             remedy="give the profile the default ERRNO, KILL_PROCESS or ALLOW",
             status=2,
         )
     warnings = _general_warnings(profile)
-    entries = _Entries(allowing=default.kind is not Kind.ALLOW)
+    entries = _Entries(allowing=default.kind is not ActionKind.ALLOW)
     for index, rule in enumerate(profile.rules):
         entries.take(index, rule, default)
     lines = ["# Written by seclatch.", "[Service]"]
@@ -56,9 +61,9 @@ def write(profile: Profile) -> Written:
 
 def _general_warnings(profile: Profile) -> tuple[str, ...]:
     found = []
-    if profile.default.kind is Kind.KILL_THREAD:
+    if profile.default.kind is ActionKind.KILL_THREAD:
         found.append("default action: systemd kills the process, not the thread")
-    if profile.default.kind is not Kind.ALLOW:
+    if profile.default.kind is not ActionKind.ALLOW:
         found.append(_IMPLIED)
     if profile.flags is not None:
         found.append(f"flags ({' '.join(profile.flags) or 'none'}): systemd chooses its own")
@@ -75,7 +80,7 @@ def _general_warnings(profile: Profile) -> tuple[str, ...]:
 
 
 def _refusal(action: Action) -> str:
-    return errno.name(action.data) if action.kind is Kind.ERRNO else "kill"
+    return errno.name_errno(action.data) if action.kind is ActionKind.ERRNO else "kill"
 
 
 class _Entries:
@@ -106,7 +111,7 @@ class _Entries:
             self._allow(where, rule)
 
     def _allow(self, where: str, rule: Rule) -> None:
-        if rule.effect.kind is Kind.LOG:
+        if rule.effect.kind is ActionKind.LOG:
             self.warnings.append(f"{where}: allowed, but not logged")
         for name in rule.names:
             self.words.setdefault(name, "")

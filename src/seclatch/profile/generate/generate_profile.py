@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from seclatch.model import errno
-from seclatch.model.action import ENOSYS, EPERM, Kind
+from seclatch.model.action import ENOSYS, EPERM, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile, Rule
 from seclatch.model.recording import Recording
 from seclatch.model.stage import Stage
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.checks.twins import TWINS
 from seclatch.profile.generate.base_profile import Base
 from seclatch.profile.generate.narrow_arguments import narrow_rules, recorded_values
@@ -104,7 +104,11 @@ class _Maker:
     def _finish(self, profile: Profile) -> Profile:
         if self._options.audit:
             return replace(profile, default_action=_LOG, default_errno=None, default_errno_name="")
-        if not self._options.no_stub or profile.default.kind in (Kind.ALLOW, Kind.LOG, Kind.TRACE):
+        if not self._options.no_stub or profile.default.kind in (
+            ActionKind.ALLOW,
+            ActionKind.LOG,
+            ActionKind.TRACE,
+        ):
             return profile
         named = {name for rule in profile.rules for name in rule.names}
         recent = {name for arch in self._arches() for name in _recent_names(arch)}
@@ -121,7 +125,8 @@ class _Maker:
     def warnings(self) -> Iterable[str]:
         """Tell what the profile does not say by itself."""
         denied = {
-            f"{each.name or each.number} ({errno.name(each.errno) if each.errno else 'no errno'})"
+            f"{each.name or each.number} "
+            f"({errno.name_errno(each.errno) if each.errno else 'no errno'})"
             for each in self._recording.denials
             if each.stage in self._stages
         }
@@ -248,12 +253,12 @@ class _Maker:
         return needs | self._made({Stage.FILTERED_INIT.value})
 
     def _known(self, name: str) -> bool:
-        return any(table(arch).has(name) for arch in self._arches())
+        return any(load_syscalls(arch).has(name) for arch in self._arches())
 
 
 def _recent_names(arch: Arch) -> Iterator[str]:
     """Those that libseccomp knows: runtimes warn of others, and count none of them."""
-    calls = table(arch)
+    calls = load_syscalls(arch)
     for name, number in calls.numbers.items():
         if number - arch.value.offset >= _RECENT and name not in calls.newer:
             yield name

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from seclatch.model.action import Operator
 from seclatch.model.profile import Arg, Rule
-from seclatch.model.recording import Argument
+from seclatch.model.recording import RecordedArgument
 
 _ALLOW = "SCMP_ACT_ALLOW"
 
@@ -38,7 +38,7 @@ Values = dict[tuple[str, int], set[int]]
 """Recorded values by a call's name and the argument's index, as the kernel takes an int."""
 
 
-def recorded_values(arguments: Iterable[Argument], stages: set[str]) -> Values:
+def recorded_values(arguments: Iterable[RecordedArgument], stages: set[str]) -> Values:
     """Collect what some stages have handed over."""
     values: Values = {}
     for each in arguments:

@@ -16,7 +16,7 @@ import msgspec
 
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Condition, Profile, Rule
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 
 TARGETS = (Arch.X86_64, Arch.AARCH64, Arch.RISCV64)
 """The architectures whose C library's choices are known here."""
@@ -154,7 +154,7 @@ class _Porter:
         for name, why in _STARTUP[self.target]:
             if name == "munmap" and "mmap" not in named:
                 continue  # nothing is loaded there
-            if named and name not in named and table(self.target).has(name):
+            if named and name not in named and load_syscalls(self.target).has(name):
                 self._tell("added", name, (), None, why)
                 yield Rule((name,), _ALLOW, comment=why)
 
@@ -162,8 +162,8 @@ class _Porter:
         self, index: int, name: str, args: tuple[Arg, ...]
     ) -> Iterator[tuple[str, tuple[Arg, ...]]]:
         newer, older = _ways()
-        here, there = table(self.source), table(self.target)
-        if there.has(name) or any(table(arch).has(name) for arch in self.keep):
+        here, there = load_syscalls(self.source), load_syscalls(self.target)
+        if there.has(name) or any(load_syscalls(arch).has(name) for arch in self.keep):
             yield name, self._reordered(index, name, args)
         if there.has(name):
             # the target's library may use an older call, which the source does not have
@@ -207,7 +207,7 @@ def _present(name: str, newer: dict[str, list[_Way]], target: Arch) -> list[_Way
     """The first calls on the way to newer ones that the target has."""
     found: list[_Way] = []
     for way in newer.get(name, ()):
-        if table(target).has(way.name):
+        if load_syscalls(target).has(way.name):
             found.append(way)
             continue
         for further in _present(way.name, newer, target):

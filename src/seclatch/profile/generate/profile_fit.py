@@ -8,12 +8,12 @@ from importlib import resources
 import msgspec
 
 from seclatch.model.arch import Arch
-from seclatch.model.call_matrix import entries
-from seclatch.model.fit_result import Fit, Size
+from seclatch.model.call_matrix import list_entries
+from seclatch.model.fit_result import ProfileFit, ProfileSize
 from seclatch.model.profile import Profile
 from seclatch.model.recording import Recording
 from seclatch.model.stage import Stage
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.export.formats import write
 from seclatch.profile.generate.generate_profile import Options, generate
 from seclatch.profile.generate.recorded_arguments import Judgement, judge, recorded_values
@@ -29,7 +29,7 @@ class _Default(msgspec.Struct, frozen=True):
     partly: list[str]
 
 
-def fit(recording: Recording, profile: Profile | None = None, name: str = "") -> Fit:
+def fit(recording: Recording, profile: Profile | None = None, name: str = "") -> ProfileFit:
     """Hold a resolved profile against a recording, on the architecture that it was made on.
 
     Without a profile there is the one for the program alone and Docker's default to compare.
@@ -40,7 +40,7 @@ def fit(recording: Recording, profile: Profile | None = None, name: str = "") ->
     denied = _judged(recording, Stage.PROGRAM, arch, read)
     runtime_denied = _judged(recording, Stage.FILTERED_INIT, arch, read)
     generated, why_not, warnings = _generate(recording)
-    return Fit(
+    return ProfileFit(
         arch=arch.title,
         profile=_size(read, name, arch) if read else None,
         unused=_open(read, arch, program) if read else [],
@@ -58,17 +58,17 @@ def fit(recording: Recording, profile: Profile | None = None, name: str = "") ->
     )
 
 
-def docker_default(arch: Arch) -> Size:
+def docker_default(arch: Arch) -> ProfileSize:
     """How much Docker's default profile leaves open. Its list of names is one for all
     architectures, less than a handful apart; it was read on the machine that `source` tells of."""
     known = _docker()
-    whole = sum(table(arch).has(name) for name in known.whole)
-    partly = sum(table(arch).has(name) for name in known.partly)
-    return Size(
+    whole = sum(load_syscalls(arch).has(name) for name in known.whole)
+    partly = sum(load_syscalls(arch).has(name) for name in known.partly)
+    return ProfileSize(
         name="Docker's default",
         open=whole + partly,
         partly=partly,
-        of=len(table(arch).numbers),
+        of=len(load_syscalls(arch).numbers),
         source=known.source,
     )
 
@@ -83,7 +83,7 @@ def _tried(recording: Recording, stage: Stage, arch: Arch) -> set[str]:
     """Name the calls that a stage made or was denied, in the native ABI."""
     return {
         each.name
-        for each in entries(recording)
+        for each in list_entries(recording)
         if each.stage == stage.value and each.arch == arch.title and each.name
     }
 
@@ -101,15 +101,15 @@ def _judged(
 
 
 def _open(read: rule_meaning.Meaning, arch: Arch, used: set[str]) -> list[str]:
-    names = table(arch).numbers
+    names = load_syscalls(arch).numbers
     return sorted(name for name in names if name not in used and read.may_execute(name))
 
 
-def _size(read: rule_meaning.Meaning, name: str, arch: Arch) -> Size:
-    names = table(arch).numbers
+def _size(read: rule_meaning.Meaning, name: str, arch: Arch) -> ProfileSize:
+    names = load_syscalls(arch).numbers
     may = [call for call in names if read.may_execute(call)]
     partly = [call for call in may if not read.always_executes(call)]
-    return Size(name=name, open=len(may), partly=len(partly), of=len(names))
+    return ProfileSize(name=name, open=len(may), partly=len(partly), of=len(names))
 
 
 def _generate(recording: Recording) -> tuple[Profile | None, str, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from seclatch.model.arch import Arch
-from seclatch.model.call_matrix import entries
+from seclatch.model.call_matrix import list_entries
 from seclatch.model.profile import Arg
 from seclatch.model.recording import Recording
 from seclatch.profile.meaning import argument_values
@@ -40,7 +40,7 @@ class Judgement(enum.Enum):
 def recorded_values(recording: Recording, stage: str, arch: Arch) -> dict[str, Values]:
     """Collect, by call, the arguments of which the recording has the value for every call."""
     issued: Counter[str] = Counter()
-    for each in entries(recording):
+    for each in list_entries(recording):
         if each.stage == stage and each.arch == arch.title:
             issued[each.name] += each.count
     counted: Counter[tuple[str, int]] = Counter()

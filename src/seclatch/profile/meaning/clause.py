@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from seclatch.model.action import Action, Operator
-from seclatch.model.profile import Arg, spell
+from seclatch.model.profile import Arg, format_comparisons
 from seclatch.profile.meaning import argument_values
 from seclatch.profile.meaning.sample_values import TooManyError, samples
 
@@ -43,7 +43,7 @@ class Clause:
         )
 
     def __str__(self) -> str:
-        condition = spell(self.args)
+        condition = format_comparisons(self.args)
         return f"{self.action} if {condition}" if condition else str(self.action)
 
 

@@ -17,7 +17,7 @@ from seclatch.filter.symbolic_execution import Node
 from seclatch.filter.term import TooComplexError
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.meaning.clause import Clause, overlaps
 from seclatch.profile.meaning.compared_side import Side, ambiguous
 from seclatch.profile.meaning.disjoint_clauses import Choice
@@ -92,7 +92,7 @@ class Product:
         )
 
     def _having(self, name: str) -> list[Arch]:
-        return [arch for arch in self.arches if table(arch).has(name)]
+        return [arch for arch in self.arches if load_syscalls(arch).has(name)]
 
     def _ways(self, name: str, arch: Arch) -> Iterator[Path]:
         for way in paths(self._node(self.one, name, arch), {}, self.budget):

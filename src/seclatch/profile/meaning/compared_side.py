@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from seclatch.filter.simulate import simulate
 from seclatch.filter.symbolic_execution import Graphs, Leaf, Node, settled
 from seclatch.filter.term import TooComplexError
-from seclatch.model.action import ENOSYS, Action, Kind
+from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import MAX_ARGS, Profile, Rule
-from seclatch.model.seccomp_data import NUMBER, Call
-from seclatch.model.syscall import table
+from seclatch.model.seccomp_data import NUMBER, SeccompData
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import compile_profile
 from seclatch.profile.compile.runtime_limits import Runtime
 from seclatch.profile.meaning.clause import Clause, overlaps
@@ -21,8 +21,8 @@ from seclatch.profile.meaning.equivalence import Verdicts
 from seclatch.profile.meaning.libseccomp_deviation import Reference
 from seclatch.profile.meaning.rule_meaning import Meaning, read
 
-STUB = Action(Kind.ERRNO, ENOSYS)
-_PERMISSIVE = (Kind.ALLOW, Kind.LOG, Kind.TRACE)
+STUB = Action(ActionKind.ERRNO, ENOSYS)
+_PERMISSIVE = (ActionKind.ALLOW, ActionKind.LOG, ActionKind.TRACE)
 
 
 @dataclass(slots=True)
@@ -55,8 +55,8 @@ class Side:
         """What a call without a rule gets; None: one that has no number of its own."""
         if number is None:
             return self.meaning.default
-        if self.program and number not in table(arch).names:
-            return simulate(self.program, Call(arch.audit, number, (0,) * MAX_ARGS)).action
+        if self.program and number not in load_syscalls(arch).names:
+            return simulate(self.program, SeccompData(arch.audit, number, (0,) * MAX_ARGS)).action
         limit = self.limits.get(arch)
         multiplexer = number == 0 and arch in (Arch.S390, Arch.S390X)
         stubbed = limit is not None and (number > limit or multiplexer)
@@ -68,7 +68,7 @@ class Side:
         clauses = tuple(self.on(arch).clauses(name))
         if (arch.title, name) in self.beyond or ambiguous(clauses, arch):
             return None
-        return Verdicts(clauses, self.default(arch, table(arch).numbers.get(name)))
+        return Verdicts(clauses, self.default(arch, load_syscalls(arch).numbers.get(name)))
 
     def followed(self, name: str, arch: Arch) -> Node:
         """The same as a graph: of the program if that is what was given, else of the rules, or of
@@ -76,11 +76,13 @@ class Side:
         clauses = tuple(self.on(arch).clauses(name))
         if self.program or ambiguous(clauses, arch):
             return self.graph(name, arch)
-        return Reference(arch).node(clauses, self.default(arch, table(arch).numbers.get(name)))
+        return Reference(arch).node(
+            clauses, self.default(arch, load_syscalls(arch).numbers.get(name))
+        )
 
     def graph(self, name: str, arch: Arch) -> Node:
         """The same as libseccomp makes it. Raises SeclatchError, TooComplexError."""
-        call = table(arch).get(name)
+        call = load_syscalls(arch).get(name)
         if call is None:
             raise TooComplexError("the call is made through another one")
         if not self.program and not self.on(arch).clauses(name):
@@ -121,7 +123,7 @@ def ambiguous(clauses: tuple[Clause, ...], arch: Arch) -> bool:
 
 def _highest(names: set[str], arch: Arch) -> int:
     """runc counts the names that libseccomp knows, also of rules that say what the default says."""
-    known = table(arch)
+    known = load_syscalls(arch)
     numbers = (known.numbers.get(name, 0) for name in names if name not in known.newer)
     return max(numbers, default=0)
 

@@ -16,7 +16,7 @@ from seclatch.filter.term import TooComplexError
 from seclatch.model.action import Action
 from seclatch.model.arch import X32_BIT, Arch
 from seclatch.model.profile import Profile
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import UnendingError
 from seclatch.profile.meaning.clause import Clause
 from seclatch.profile.meaning.compared_side import Side, ambiguous, side
@@ -107,14 +107,14 @@ class _Comparison:
         """The changes of one call: one for all ABIs on which they are the same."""
         found: dict[Change, list[Arch]] = {}
         for arch in self.arches:
-            change = self._on_arch(name, arch) if table(arch).has(name) else None
+            change = self._on_arch(name, arch) if load_syscalls(arch).has(name) else None
             if change:
                 found.setdefault(change, []).append(arch)
         for change, arches in found.items():
             yield replace(change, arches=tuple(arches))
 
     def _on_arch(self, name: str, arch: Arch) -> Change | None:
-        number = table(arch).numbers.get(name)
+        number = load_syscalls(arch).numbers.get(name)
         defaults = self.old.default(arch, number), self.new.default(arch, number)
         clauses = self.old.on(arch).clauses(name), self.new.on(arch).clauses(name)
         beyond = self.old.beyond | self.new.beyond
@@ -184,7 +184,9 @@ class _Comparison:
         """Ranges of numbers; -1 is no call, and others go their own way there."""
         ruled = self.old.calls | self.new.calls
         named = [
-            (number, number) for number, name in table(arch).names.items() if name not in ruled
+            (number, number)
+            for number, name in load_syscalls(arch).names.items()
+            if name not in ruled
         ]
         return sorted([*named, *(one for one in unnamed(arch) if one[0] < 1 << 31)])
 

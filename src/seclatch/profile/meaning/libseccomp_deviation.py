@@ -25,8 +25,8 @@ from seclatch.model.action import Action, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile
-from seclatch.model.seccomp_data import ARGS, NUMBER, Call
-from seclatch.model.syscall import Syscall, table
+from seclatch.model.seccomp_data import ARGS, NUMBER, SeccompData
+from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.profile.meaning import argument_values
 from seclatch.profile.meaning.clause import Clause, overlaps, points
 from seclatch.profile.meaning.rule_meaning import read
@@ -62,7 +62,7 @@ def deviations(profile: Profile, native: Arch, program: Filter) -> Iterator[Devi
     for arch in dict.fromkeys((native, *profile.architectures)):
         meaning = read(profile, native, arch.bits)
         for name, clauses in meaning.calls.items():
-            call = table(arch).get(name)
+            call = load_syscalls(arch).get(name)
             if call and clauses[0].args and not next(overlaps(clauses, arch.bits), None):
                 yield from itertools.islice(search.of(call, clauses, meaning.default), 1)
 
@@ -102,7 +102,7 @@ class _Search:
         theirs = (each.args for each in boundary_calls(self._program, call.arch, [call.number]))
         for args in itertools.chain(itertools.islice(ours, MAX_POINTS), theirs):
             self._calls.spend()
-            each = Call(call.arch.audit, call.number, args)
+            each = SeccompData(call.arch.audit, call.number, args)
             node, words = said, each.words("little" if call.arch.little else "big")
             while isinstance(node, Branch):
                 node = node.yes if node.test.holds(words) else node.no

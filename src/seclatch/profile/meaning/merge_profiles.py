@@ -132,7 +132,7 @@ def _combine(product: Product, name: str, warnings: list[str]) -> list[Clause]:
             raise problem from None
         warnings.append(f"{name}: where it is refused it gets the default, {product.default}")
     if product.is_chosen(name):
-        version = libseccomp.version_text()
+        version = libseccomp.format_version()
         warnings.append(
             f"{name}: of overlapping conditions those count that libseccomp {version} lets count"
         )

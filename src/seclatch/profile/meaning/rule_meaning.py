@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Arg, Profile, alternatives
+from seclatch.model.profile import Arg, Profile, list_alternatives
 from seclatch.profile.meaning import argument_values
 from seclatch.profile.meaning.clause import Clause, cover
 
@@ -108,7 +108,7 @@ def read(profile: Profile, native: Arch, bits: int = 64) -> Meaning:
         if effect == default:
             meaning.idle += [Idle(index, name, Fate.DEFAULT) for name in rule.names]
             continue
-        for args in alternatives(rule.args):
+        for args in list_alternatives(rule.args):
             # An empty mask compares nothing, and libseccomp drops it.
             compared = tuple(
                 arg for arg in args if not argument_values.unmasked(argument_values.fit(arg, bits))

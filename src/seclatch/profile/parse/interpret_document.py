@@ -11,7 +11,7 @@ from seclatch.model import errno
 from seclatch.model.action import ACTION_NAMES, DATA_MASK, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.profile import FLAGS, MAX_ARGS, Arg, Condition, Profile, Rule
-from seclatch.model.quoted_text import cut, quote
+from seclatch.model.quoted_text import quote_text, shorten_text
 from seclatch.profile.parse import json_shapes
 from seclatch.profile.parse.suggest_keyword import nearest
 from seclatch.profile.parse.text_position import FormatError, Path
@@ -69,7 +69,7 @@ def _bound(rules: list[json_shapes.Syscall]) -> None:
             of_name[name] += 0 if said in seen else comparisons
             seen.add(said)
             if of_name[name] > MAX_OF_NAME:
-                raise _beyond(f"{MAX_OF_NAME} comparisons for {quote(name)}", index)
+                raise _beyond(f"{MAX_OF_NAME} comparisons for {quote_text(name)}", index)
 
 
 def _beyond(what: str, rule: int) -> FormatError:
@@ -100,7 +100,9 @@ def _names(rule: json_shapes.Syscall, path: Path) -> tuple[str, ...]:
             raise FormatError((*path, "names", index), "an empty name is not a system call")
         if not all("!" <= char <= "~" for char in name):
             # runc and crun cut a name at a NUL, and apply the rule to what is left
-            raise FormatError((*path, "names", index), f"{quote(name)} is no name of a system call")
+            raise FormatError(
+                (*path, "names", index), f"{quote_text(name)} is no name of a system call"
+            )
     return names
 
 
@@ -108,14 +110,14 @@ def _action(name: str | None, path: Path) -> str:
     if not name:
         raise FormatError(path, "no action is given", f"one of {', '.join(ACTION_NAMES)}")
     if name not in ACTION_NAMES:
-        raise FormatError(path, f"unknown action {quote(name)}", nearest(name, ACTION_NAMES))
+        raise FormatError(path, f"unknown action {quote_text(name)}", nearest(name, ACTION_NAMES))
     return name
 
 
 def _errno(value: int | None, path: Path) -> int | None:
     if value is not None and not 0 <= value <= DATA_MASK:
         raise FormatError(
-            path, f"{cut(str(value))} does not fit into the 16 bits of an action's data"
+            path, f"{shorten_text(str(value))} does not fit into the 16 bits of an action's data"
         )
     return value
 
@@ -123,17 +125,17 @@ def _errno(value: int | None, path: Path) -> int | None:
 def _errno_name(name: str | None, path: Path) -> str:
     """containers-common's `errno`: a name or a number in digits."""
     try:
-        if name and errno.parse(name) > DATA_MASK:
-            raise ValueError(f"errno {cut(name)} is too big")
+        if name and errno.parse_errno(name) > DATA_MASK:
+            raise ValueError(f"errno {shorten_text(name)} is too big")
     except ValueError as error:
-        raise FormatError(path, str(error), nearest(name or "", errno.table())) from error
+        raise FormatError(path, str(error), nearest(name or "", errno.load_errnos())) from error
     return name or ""
 
 
 def _arg(arg: json_shapes.Arg, path: Path) -> Arg:
     if not 0 <= arg.index < MAX_ARGS:
         raise FormatError(
-            (*path, "index"), f"{cut(str(arg.index))} is not an argument: they are 0 to 5"
+            (*path, "index"), f"{shorten_text(str(arg.index))} is not an argument: they are 0 to 5"
         )
     try:
         operator = Operator.from_scmp(arg.op)
@@ -143,7 +145,7 @@ def _arg(arg: json_shapes.Arg, path: Path) -> Arg:
     values = {"value": arg.value, "valueTwo": arg.value_two or 0}
     for key, value in values.items():
         if not 0 <= value <= _U64:
-            rule = f"{cut(str(value))} is not an unsigned 64-bit number"
+            rule = f"{shorten_text(str(value))} is not an unsigned 64-bit number"
             raise FormatError((*path, key), rule, "write a negative one as 2**64 minus it")
     return Arg(arg.index, operator, values["value"], values["valueTwo"])
 
@@ -156,7 +158,7 @@ def _condition(condition: json_shapes.Condition | None, path: Path) -> Condition
         match = _KERNEL.fullmatch(condition.min_kernel)
         kernel = (int(match[1]), int(match[2])) if match else (0, 0)
         if kernel == (0, 0) or max(kernel) > 255:
-            rule = f"{quote(condition.min_kernel)} is not a kernel version"
+            rule = f"{quote_text(condition.min_kernel)} is not a kernel version"
             raise FormatError(
                 (*path, "minKernel"), rule, "write it as `4.8`: two numbers up to 255"
             )
@@ -190,6 +192,6 @@ def _flags(flags: list[str] | None) -> tuple[str, ...] | None:
     for number, flag in enumerate(flags or []):
         if flag not in FLAGS:
             raise FormatError(
-                ("flags", number), f"unknown flag {quote(flag)}", nearest(flag, FLAGS)
+                ("flags", number), f"unknown flag {quote_text(flag)}", nearest(flag, FLAGS)
             )
     return None if flags is None else tuple(flags)

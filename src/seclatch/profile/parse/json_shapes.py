@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from seclatch.model.quoted_text import quote
+from seclatch.model.quoted_text import quote_text
 from seclatch.profile.parse.text_position import FormatError, parse_path
 
 
@@ -74,4 +74,4 @@ def convert(document: Any) -> Seccomp:
         message, _, path = str(error).partition(" - at `")
         raise FormatError(parse_path(path.removesuffix("`")), message) from error
     except UnicodeEncodeError as error:  # JSON's \\ud800 alone; msgspec does not say where
-        raise FormatError((), f"the key {quote(error.object)} is half a character") from error
+        raise FormatError((), f"the key {quote_text(error.object)} is half a character") from error

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from seclatch.model import errno
-from seclatch.model.quoted_text import quote
+from seclatch.model.quoted_text import quote_text
 from seclatch.profile.parse.text_position import MAX_DIGITS, FormatError, Path, Place, PlacedError
 
 GROUP = "security-profiles-operator.x-k8s.io/"
@@ -117,10 +117,10 @@ def _check_map(node: yaml.MappingNode, source: str) -> None:
         if not isinstance(key, yaml.ScalarNode):
             raise PlacedError(source, here, "a key that is no plain text")
         if key.tag not in _KEYS:  # YAML 1.1 reads `on` as true, and 3 as a number
-            raise PlacedError(source, here, f"the key {quote(key.value)} is no plain text")
+            raise PlacedError(source, here, f"the key {quote_text(key.value)} is no plain text")
         first = seen.setdefault(key.value, here)
         if first is not here:
-            rule = f"the key {quote(key.value)} occurs twice, first at {first}"
+            rule = f"the key {quote_text(key.value)} occurs twice, first at {first}"
             raise PlacedError(source, here, rule, remedy="remove one of them")
 
 
@@ -161,7 +161,7 @@ def _read_errno(spec: Any) -> None:
             rule["errnoRet"] = None
         elif isinstance(errno_ret, str):
             try:
-                rule["errnoRet"] = errno.parse(errno_ret)
+                rule["errnoRet"] = errno.parse_errno(errno_ret)
             except ValueError as error:
                 raise FormatError(("syscalls", index, "errnoRet"), str(error)) from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seclatch.model.profile import Profile
-from seclatch.model.quoted_text import quote
+from seclatch.model.quoted_text import quote_text
 from seclatch.profile.parse import json_shapes, profile_source, text_position
 from seclatch.profile.parse.interpret_document import interpret
 from seclatch.profile.parse.json_shapes import convert
@@ -103,7 +103,7 @@ def decode(text: str, name: str) -> Any:
             text_position.Place(),
         )
         rule = (
-            f"the key {quote(key)} occurs twice, first at {replace(first, path=())}: "
+            f"the key {quote_text(key)} occurs twice, first at {replace(first, path=())}: "
             "readers differ in which of the two counts"
         )
         raise text_position.PlacedError(name, second, rule, remedy="remove one of them") from error
@@ -161,9 +161,8 @@ def _check_case(table: dict[str, Any], known: dict[str, str], path: text_positio
     for key in table:
         right = known.get(key.lower(), key)
         if key != right:
-            rule = (
-                f"the key {quote(key)}: Docker and runc read it as {right!r}, crun passes over it"
-            )
+            rule = f"the key {quote_text(key)}: Docker and runc read it as {right!r}, "
+            rule += "crun passes over it"
             raise text_position.FormatError((*path, key), rule, f"write {right!r}")
 
 

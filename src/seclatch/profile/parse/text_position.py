@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seclatch.errors import InputError
-from seclatch.model.quoted_text import cut
+from seclatch.model.quoted_text import shorten_text
 
 Path = tuple[str | int, ...]
 
@@ -56,7 +56,7 @@ def spell(path: Path) -> str:
     """Write a path as people do: `syscalls[3].args[0].op`."""
     text = ""
     for key in path:
-        word = f"[{key}]" if isinstance(key, int) else cut(key)
+        word = f"[{key}]" if isinstance(key, int) else shorten_text(key)
         text += f".{word}" if text and isinstance(key, str) else word
     return text
 

@@ -17,9 +17,9 @@ from threading import Thread
 
 from seclatch.errors import SeclatchError
 from seclatch.model.origin import ContainerImage
-from seclatch.model.recorder_limits import decode
+from seclatch.model.recorder_limits import decode_limits
 from seclatch.model.recording import Recording
-from seclatch.output.printable_text import printable
+from seclatch.output.printable_text import make_printable
 from seclatch.recording.annotated.annotation import Wish, read_wish
 from seclatch.recording.annotated.namespace_handle import hold_mounts
 from seclatch.recording.annotated.spool import Depot
@@ -54,7 +54,7 @@ FindImage = Callable[[int, str], ContainerImage | None]
 def main(program: str, find_image: FindImage) -> int:
     """Record the container that argv tells of: the front's pid, bundle, config's name."""
     os.umask(0o077)
-    depot = Depot(decode(Path(program).with_name("recorder.json").read_bytes()))
+    depot = Depot(decode_limits(Path(program).with_name("recorder.json").read_bytes()))
     pid, bundle, config = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     try:
         depot.check()
@@ -64,7 +64,7 @@ def main(program: str, find_image: FindImage) -> int:
             attend(depot, wish, pid, find_image)
     except (OSError, SeclatchError, VerifierError) as error:
         remedy = getattr(error, "remedy", "")
-        depot.note(printable(f"not recorded: {error}" + (f"; {remedy}" if remedy else "")))
+        depot.note(make_printable(f"not recorded: {error}" + (f"; {remedy}" if remedy else "")))
         return 1
     return 0
 
@@ -81,7 +81,7 @@ def attend(depot: Depot, wish: Wish, front: int, find_image: FindImage) -> None:
         save_every=_SAVE_EVERY,
         interval=_INTERVAL,
         most=_MOST,
-        tell=lambda sentence: depot.note(printable(f"{path.name}: {sentence}")),
+        tell=lambda sentence: depot.note(make_printable(f"{path.name}: {sentence}")),
     )
     try:
         with contextlib.closing(Ebpf(by_words=True)) as backend:
@@ -98,7 +98,7 @@ def _saver(depot: Depot, path: Path) -> Callable[[Recording], None]:
         try:
             _save(depot, path, recording)
         except (OSError, SeclatchError) as error:  # there may be room at the end
-            depot.note(printable(f"{path.name}: {error}"))
+            depot.note(make_printable(f"{path.name}: {error}"))
 
     return save
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from seclatch.errors import SeclatchError
-from seclatch.model.recorder_limits import Limits
+from seclatch.model.recorder_limits import RecorderLimits
 from seclatch.recording.annotated.annotation import Wish
 
 _LOG = "log"
@@ -45,7 +45,7 @@ class LimitError(SeclatchError):
 class Depot:
     """Its directory must be there, made at install."""
 
-    limits: Limits
+    limits: RecorderLimits
 
     @property
     def path(self) -> Path:

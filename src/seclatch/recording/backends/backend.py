@@ -7,7 +7,7 @@ import signal
 from abc import ABC, abstractmethod
 
 from seclatch.recording.trace.trace import Trace
-from seclatch.system.signal_wait import Arrival, await_signal
+from seclatch.system.signal_wait import ReceivedSignal, await_signal
 
 
 class Backend(ABC):
@@ -56,7 +56,7 @@ class Backend(ABC):
     def lives(self, processes: set[int]) -> bool:
         """Whether a thread of one of these processes (by number in the trace) lives."""
 
-    def wait(self, seconds: float, signals: set[signal.Signals]) -> Arrival | None:
+    def wait(self, seconds: float, signals: set[signal.Signals]) -> ReceivedSignal | None:
         """Wait that long at most, for one of the signals, which are blocked; let things go on."""
         return await_signal(signals, seconds)
 

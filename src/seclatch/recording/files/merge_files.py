@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seclatch.errors import InputError
-from seclatch.model.merge_recordings import Sums, image_of, merge
+from seclatch.model.merge_recordings import RecordingSums, identify_images, merge_recordings
 from seclatch.model.recording import Recording
 from seclatch.recording.files import recording_file
 from seclatch.system import gc_pause
@@ -71,17 +71,19 @@ def _gather_elsewhere(paths: tuple[Path, ...]) -> ByImage | _Unreadable:
         return _Unreadable(error.source, error.place, error.problem, error.remedy)
 
 
-@gc_pause.held_off()
+@gc_pause.pause_gc()
 def _gather_part(paths: tuple[Path, ...]) -> ByImage:
-    found: dict[str, list[Sums]] = {}
+    found: dict[str, list[RecordingSums]] = {}
     for path in paths:
         sums = recording_file.read_sums(path)
-        found.setdefault(image_of(sums), []).append(sums)
-    return {image: merge(several) for image, several in found.items()}
+        found.setdefault(identify_images(sums), []).append(sums)
+    return {image: merge_recordings(several) for image, several in found.items()}
 
 
 def _join(one: ByImage, other: ByImage) -> ByImage:
     merged = dict(one)
     for image, recording in other.items():
-        merged[image] = merge([merged[image], recording]) if image in merged else recording
+        merged[image] = (
+            merge_recordings([merged[image], recording]) if image in merged else recording
+        )
     return merged

@@ -14,7 +14,7 @@ import msgspec
 
 from seclatch.data import DATA
 from seclatch.errors import InputError, SeclatchError
-from seclatch.model.merge_recordings import Sums
+from seclatch.model.merge_recordings import RecordingSums
 from seclatch.model.recording import SCHEMA, Recording
 from seclatch.output import result_file as file
 from seclatch.recording.files.validate_recording import find_fault
@@ -23,7 +23,7 @@ MAX_SIZE = 1 << 30
 """No recording is larger, unpacked; a file that claims to be is refused."""
 
 SCHEMA_FILE = f"schemas/recording-{SCHEMA}.json"
-_Kind = TypeVar("_Kind", Recording, Sums)
+_Kind = TypeVar("_Kind", Recording, RecordingSums)
 _REMEDY = "give what `seclatch record -o FILE` wrote"
 _GZIP = b"\x1f\x8b"
 _BEGINNING = 4096  # what does not begin like a recording is read no further: /dev/zero has no end
@@ -49,7 +49,7 @@ def _pack(content: bytes) -> bytes:
 def replace(path: Path, content: bytes) -> None:
     """Put the bytes in the file's place, as a whole. Raises SeclatchError."""
     try:
-        file.replace(path, content, lasting=True)
+        file.replace_file(path, content, lasting=True)
     except OSError as error:
         raise SeclatchError(
             f"writing the recording {path}: {error.strerror}",
@@ -62,9 +62,9 @@ def read(path: Path) -> Recording:
     return decode(str(path), _read(path))
 
 
-def read_sums(path: Path) -> Sums:
+def read_sums(path: Path) -> RecordingSums:
     """Read of a file what is summed up, which is quick. Raises InputError."""
-    return decode(str(path), _read(path), Sums)
+    return decode(str(path), _read(path), RecordingSums)
 
 
 def _open(path: Path) -> AbstractContextManager[IO[bytes]]:

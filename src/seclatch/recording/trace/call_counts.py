@@ -13,7 +13,7 @@ from seclatch.recording.trace.syscall_names import Names
 _STAGES = [stage.value for stage in Stage]
 
 
-def tell_calls(view: View, names: Names) -> Iterator[model.Calls]:
+def tell_calls(view: View, names: Names) -> Iterator[model.RecordedCalls]:
     """How often each process made each call in each stage."""
     total: dict[tuple[int, int, bool, int], int] = {}
     for segment in view.segments:
@@ -26,7 +26,7 @@ def tell_calls(view: View, names: Names) -> Iterator[model.Calls]:
             total[key] = total.get(key, 0) + count
     for (process, stage, compat, number), count in sorted(total.items()):
         arch, call, name = names.words(compat, number)
-        yield model.Calls(
+        yield model.RecordedCalls(
             process=view.ids[process],
             stage=_STAGES[stage],
             arch=arch,
@@ -36,7 +36,7 @@ def tell_calls(view: View, names: Names) -> Iterator[model.Calls]:
         )
 
 
-def tell_denials(view: View, names: Names) -> Iterator[model.Denial]:
+def tell_denials(view: View, names: Names) -> Iterator[model.RecordedDenial]:
     """Which of them a filter denied, and with which error."""
     total: Counter[tuple[int, int, bool, int, int]] = Counter()
     for segment in view.segments:
@@ -44,7 +44,7 @@ def tell_denials(view: View, names: Names) -> Iterator[model.Denial]:
             total[segment.process, view.rank(segment), compat, number, errno] += count
     for (process, stage, compat, number, errno), count in sorted(total.items()):
         arch, call, name = names.words(compat, number)
-        yield model.Denial(
+        yield model.RecordedDenial(
             process=view.ids[process],
             stage=_STAGES[stage],
             arch=arch,
@@ -55,7 +55,7 @@ def tell_denials(view: View, names: Names) -> Iterator[model.Denial]:
         )
 
 
-def tell_arguments(view: View, names: Names) -> Iterator[model.Argument]:
+def tell_arguments(view: View, names: Names) -> Iterator[model.RecordedArgument]:
     """The values that were seen of arguments by which profiles are narrowed."""
     total: Counter[tuple[Stage, int, int, int]] = Counter()
     for segment in view.segments:
@@ -65,7 +65,7 @@ def tell_arguments(view: View, names: Names) -> Iterator[model.Argument]:
         total.items(), key=lambda item: (item[0][0].value, *item[0][1:])
     ):
         call = names.call(False, number)
-        yield model.Argument(
+        yield model.RecordedArgument(
             stage=stage.value,
             arch=call.arch.title,
             name=call.name,
@@ -75,10 +75,10 @@ def tell_arguments(view: View, names: Names) -> Iterator[model.Argument]:
         )
 
 
-def tell_lost(view: View) -> model.Lost:
+def tell_lost(view: View) -> model.LostCounts:
     """What could not be counted, and what could not be told whose it was."""
     lost = view.trace.lost
-    return model.Lost(
+    return model.LostCounts(
         events=lost.events,
         processes=lost.processes,
         calls=lost.calls + view.trace.stray.total() + view.trace.stray_rare.total(),

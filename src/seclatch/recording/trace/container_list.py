@@ -12,7 +12,7 @@ from seclatch.recording.trace.numbering import View
 from seclatch.recording.trace.run_metadata import Run
 
 
-def tell_containers(view: View, run: Run) -> Iterator[model.Container]:
+def tell_containers(view: View, run: Run) -> Iterator[model.RecordedContainer]:
     """Each container once, by its first session."""
     seen: set[int] = set()
     for session in view.staging.sessions:
@@ -21,7 +21,7 @@ def tell_containers(view: View, run: Run) -> Iterator[model.Container]:
         seen.add(session.container)
         facts = view.trace.segments[session.entry].facts
         name, runtime = _name(view, run, session)
-        yield model.Container(
+        yield model.RecordedContainer(
             id=session.container,
             name=name,
             runtime=runtime or _runtime_of(view, session.container),
@@ -33,11 +33,11 @@ def tell_containers(view: View, run: Run) -> Iterator[model.Container]:
         )
 
 
-def tell_sessions(view: View) -> Iterator[model.Session]:
+def tell_sessions(view: View) -> Iterator[model.RecordedSession]:
     """Each session with the process that began it."""
     for number, session in enumerate(view.staging.sessions):
         process = view.trace.segments[session.entry].process
-        yield model.Session(
+        yield model.RecordedSession(
             id=number,
             container=session.container,
             joined=session.joined,

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from seclatch.model.process_context import Capabilities, Context, Moment, Namespaces
+from seclatch.model.process_context import (
+    CapabilitySets,
+    ContextChange,
+    NamespaceInodes,
+    ProcessContext,
+)
 from seclatch.recording.trace.event_kinds import Kind
 from seclatch.recording.trace.trace import Facts, Process, Trace
 
@@ -19,7 +24,7 @@ class Contexts:
     def __init__(self, trace: Trace, seconds: Callable[[int], float]) -> None:
         self._trace = trace
         self._seconds = seconds
-        self._numbers: dict[Context, int] = {}
+        self._numbers: dict[ProcessContext, int] = {}
         self._changes: dict[int, list[tuple[int, int, bool]]] = {}
         for each in trace.suspensions:
             if found := trace.segments.get(each.segment):
@@ -27,17 +32,17 @@ class Contexts:
                 self._changes.setdefault(found.process, []).append(change)
 
     @property
-    def table(self) -> list[Context]:
+    def table(self) -> list[ProcessContext]:
         """All contexts that were given a number so far, by it."""
         return list(self._numbers)
 
-    def of(self, process: Process) -> list[Moment]:
+    def of(self, process: Process) -> list[ContextChange]:
         """The process' contexts in order of time; one that equals the last is left out."""
-        moments: list[Moment] = []
+        moments: list[ContextChange] = []
         for time, thread, facts in self._states(process):
             number = self._number(_context(facts))
             if not moments or moments[-1].context != number:
-                moment = Moment(time=self._seconds(time), thread=thread, context=number)
+                moment = ContextChange(time=self._seconds(time), thread=thread, context=number)
                 moments.append(moment)
         return moments
 
@@ -56,18 +61,18 @@ class Contexts:
             if at is not None:
                 yield time, thread, at
 
-    def _number(self, context: Context) -> int:
+    def _number(self, context: ProcessContext) -> int:
         return self._numbers.setdefault(context, len(self._numbers))
 
 
-def _context(facts: Facts) -> Context:
-    return Context(
+def _context(facts: Facts) -> ProcessContext:
+    return ProcessContext(
         uid=facts.uid,
         gid=facts.gid,
         euid=facts.euid,
         egid=facts.egid,
         capabilities=_capabilities(facts.capabilities),
-        namespaces=Namespaces(
+        namespaces=NamespaceInodes(
             mnt=facts.mounts,
             pid=facts.pids,
             user=facts.users,
@@ -83,11 +88,11 @@ def _context(facts: Facts) -> Context:
     )
 
 
-def _capabilities(sets: tuple[int, ...]) -> Capabilities | None:
+def _capabilities(sets: tuple[int, ...]) -> CapabilitySets | None:
     if len(sets) != 5:
         return None
     inheritable, permitted, effective, bounding, ambient = (f"{each:016x}" for each in sets)
-    return Capabilities(
+    return CapabilitySets(
         inheritable=inheritable,
         permitted=permitted,
         effective=effective,

@@ -38,7 +38,7 @@ def summarise(trace: Trace, run: Run) -> model.Recording:
         commands=[list(run.command)] if run.command else [],
         started=run.started.astimezone(UTC).isoformat(timespec="milliseconds"),
         duration=seconds(run.ended),
-        hosts=[model.Host(kernel=os.uname().release, arch=Arch.native().title)],
+        hosts=[model.RecordedHost(kernel=os.uname().release, arch=Arch.native().title)],
         runtimes=sorted({PurePosixPath(each.runtime).name for each in containers} - {""}),
         containers=containers,
         sessions=list(tell_sessions(view)),
@@ -59,10 +59,10 @@ def _software(view: View) -> list[Software]:
     return ask_versions((view.stage(each), each.file) for each in view.segments if each.file)
 
 
-def _process(view: View, contexts: Contexts, process: Process) -> model.Process:
+def _process(view: View, contexts: Contexts, process: Process) -> model.RecordedProcess:
     segments = [view.trace.segments[each] for each in process.segments]
     sessions = [view.staging.session_of.get(each.id) for each in segments]
-    return model.Process(
+    return model.RecordedProcess(
         id=view.ids[process.id],
         pid=process.pid,
         parent=None if process.parent is None else view.ids.get(process.parent),
@@ -76,8 +76,8 @@ def _process(view: View, contexts: Contexts, process: Process) -> model.Process:
     )
 
 
-def _image(view: View, segment: Segment) -> model.Image:
-    return model.Image(
+def _image(view: View, segment: Segment) -> model.ProcessImage:
+    return model.ProcessImage(
         time=view.seconds(segment.time),
         stage=view.stage(segment).value,
         exe=segment.file,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import Syscall, table
+from seclatch.model.syscall import Syscall, load_syscalls
 
 # The ABI of 32-bit programs: int 0x80 on x86-64, AArch32 on arm64.
 _COMPAT = {Arch.X86_64: Arch.X86, Arch.AARCH64: Arch.ARM}
@@ -34,4 +34,4 @@ def name_call(native: Arch, compat: bool, number: int) -> Syscall:
     arch = _COMPAT[native] if compat else native
     if arch is Arch.X86_64 and number & Arch.X32.offset and not number >> 31:
         arch = Arch.X32
-    return table(arch).at(number)
+    return load_syscalls(arch).at(number)

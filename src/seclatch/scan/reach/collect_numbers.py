@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.scan.analysis.library_rules import knowledge
 from seclatch.scan.elf.elf_file import X86_64
 from seclatch.scan.ld.library_search import Module
@@ -23,7 +23,7 @@ def collect(program: Program, reached: Reached) -> Reached:
     """Fill in the sites of what was reached, and those that cannot be told."""
     for index, module in enumerate(program.modules):
         shut = _shut(program, reached, module)
-        known = table(arch_of(module)).names
+        known = load_syscalls(arch_of(module)).names
         for function, numbers in module.summary.numbers.items():
             if (index, FUNCTION, function) in reached.origins:
                 for number in set(numbers) - shut:
@@ -62,7 +62,7 @@ def _settle_known(program: Program, reached: Reached) -> None:
     """Put in what is known of sites that could not be resolved."""
     unresolved = frozenset(reached.unresolved)  # what one row is about is nothing to another
     for index, module in enumerate(program.modules):
-        numbers = table(arch_of(module)).numbers
+        numbers = load_syscalls(arch_of(module)).numbers
         for row in knowledge().known:
             if not row.is_about(module.name, module.summary.machine):
                 continue
@@ -92,7 +92,7 @@ def _shut(program: Program, reached: Reached, module: Module) -> set[int]:
         and not reached.openings.is_open(gate, module)
         for name in gate.syscalls
     }
-    numbers = table(arch_of(module)).numbers
+    numbers = load_syscalls(arch_of(module)).numbers
     return {numbers[name] for name in names if name in numbers}
 
 

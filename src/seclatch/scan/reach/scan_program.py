@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from seclatch.model.scan import Chain, Open, Program
-from seclatch.model.syscall import table
+from seclatch.model.scan import CallChain, ScannedProgram, UnresolvedCall
+from seclatch.model.syscall import load_syscalls
 from seclatch.scan.analysis.dlsym_names import UNNAMED_LIBRARY
 from seclatch.scan.analysis.library_rules import OLDEST, Version
 from seclatch.scan.elf.elf_file import AARCH64
@@ -24,14 +24,14 @@ _ALWAYS = {AARCH64: ("rt_sigreturn",)}
 _EXECUTES = {"execve", "execveat"}
 
 
-@gc_pause.held_off()
+@gc_pause.pause_gc()
 def scan(
     rootfs: Rootfs,
     cache: Cache,
     target: Target,
     further: tuple[str, ...] = (),
     kernel: Version = OLDEST,
-) -> Program:
+) -> ScannedProgram:
     """Analyse one executable. `further`: libraries to load as plugins; `kernel`: the oldest on
     which it runs. Raises ElfError."""
     linked = linker.link(rootfs, cache, target.path, dict(target.environment))
@@ -81,18 +81,18 @@ def _further(linked: linker.Program, reached: Reached) -> tuple[str, ...]:
 
 def _told(
     linked: linker.Program, reached: Reached, target: Target, notes: tuple[str, ...]
-) -> Program:
+) -> ScannedProgram:
     machine, arch = linked.modules[0].summary.machine, arch_of(linked.modules[0])
-    known = table(arch)
+    known = load_syscalls(arch)
     sites = dict(reached.sites)
     for name in _ALWAYS.get(machine, ()):
         sites.setdefault(known.numbers[name], [])
     calls = [
-        Chain(known.names.get(number, ""), number, _shortest(linked, reached, where))
+        CallChain(known.names.get(number, ""), number, _shortest(linked, reached, where))
         for number, where in sorted(sites.items())
         if number in known.names or number < 1024
     ]
-    return Program(
+    return ScannedProgram(
         path=target.path,
         arch=arch.title,
         because=target.because,
@@ -138,8 +138,8 @@ def name(linked: linker.Program, node: Node) -> str:
     return f"{module.name}:{known or hex(module.summary.starts[node[2]])}"
 
 
-def _open(linked: linker.Program, reached: Reached) -> list[Open]:
+def _open(linked: linker.Program, reached: Reached) -> list[UnresolvedCall]:
     return [
-        Open(linked.modules[m].path, name(linked, (m, FUNCTION, f)), address, why)
+        UnresolvedCall(linked.modules[m].path, name(linked, (m, FUNCTION, f)), address, why)
         for m, f, address, why in sorted(reached.unresolved)
     ]

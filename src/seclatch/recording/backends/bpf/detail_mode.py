@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.recording.backends.bpf import abi
 from seclatch.recording.backends.bpf import detail_events as sights
 from seclatch.recording.backends.bpf.abi import COUNT
@@ -64,7 +64,7 @@ def create_maps() -> WitnessMaps:
         wanted=bpf.create_map(bpf.ARRAY, key=4, value=sights.WANTED_SIZE, entries=1, name="wanted"),
         lost=bpf.create_map(bpf.ARRAY, key=4, value=8, entries=1, flags=bpf.MMAPABLE, name="lost"),
     )
-    maps.wanted.set(bytes(4), sights.wanted(table(Arch.native()).numbers))
+    maps.wanted.set(bytes(4), sights.wanted(load_syscalls(Arch.native()).numbers))
     return maps
 
 

@@ -8,7 +8,7 @@ tells a failure that it got over from the one that ended it.
 from __future__ import annotations
 
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.recording.backends.bpf import abi
 from seclatch.recording.backends.bpf.abi import SECCOMP_MODE_DEAD, Slot, State, Task
 from seclatch.recording.backends.bpf.assembler import R0, R1, R2, R6, R7, R8, R9, R10, Helper
@@ -26,7 +26,7 @@ _STDERR = 2
 
 def write_witness(p: WitnessProgram) -> None:
     """sys_exit(regs, result), after the counting program, which knows refusals."""
-    numbers = table(Arch.native()).numbers
+    numbers = load_syscalls(Arch.native()).numbers
     p.move(R6, R1)
     p.find_current("out")
     p.load(8, R1, R6, 8)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
-from seclatch.model.syscall import table
+from seclatch.model.syscall import load_syscalls
 from seclatch.recording.backends.bpf import abi, lifecycle_programs, syscall_programs
 from seclatch.recording.backends.bpf.abi import CONTROL, Control, Slot, Task
 from seclatch.recording.backends.bpf.builder_parts import Maps
@@ -169,7 +169,7 @@ def _create_more_maps() -> WitnessMaps:
 def _specs() -> bytes:
     """One byte by system call number: which of its arguments are kept."""
     specs = bytearray(abi.NUMBERS)
-    numbers = table(Arch.native()).numbers
+    numbers = load_syscalls(Arch.native()).numbers
     for name, spec in abi.KEPT_ARGUMENTS.items():
         if (number := numbers.get(name)) is not None:
             specs[number] = spec

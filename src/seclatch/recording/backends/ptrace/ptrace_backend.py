@@ -20,7 +20,7 @@ from seclatch.recording.backends.ptrace import stopped_thread
 from seclatch.recording.backends.ptrace.tracee_stops import take_news
 from seclatch.recording.backends.ptrace.tracees import Threads
 from seclatch.system import trace_requests
-from seclatch.system.signal_wait import Arrival, await_signal
+from seclatch.system.signal_wait import ReceivedSignal, await_signal
 from seclatch.system.trace_requests import Stop
 
 _STOPPING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
@@ -68,7 +68,7 @@ class Ptrace(Backend):
         self._threads.add_root(pid, program)
         os.write(self._go[1], b"x")
 
-    def wait(self, seconds: float, signals: set[signal.Signals]) -> Arrival | None:
+    def wait(self, seconds: float, signals: set[signal.Signals]) -> ReceivedSignal | None:
         """Serve stops until the time is over or a signal other than SIGCHLD comes."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:

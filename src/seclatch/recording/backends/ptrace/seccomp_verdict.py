@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from seclatch.filter.opcode import ABS
 from seclatch.filter.simulate import UNASKED, Machine
 from seclatch.filter.verify import refusal
-from seclatch.model.action import ENOSYS, MAX_ERRNO, Kind
+from seclatch.model.action import ENOSYS, MAX_ERRNO, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
-from seclatch.model.seccomp_data import ARCH, Call
+from seclatch.model.seccomp_data import ARCH, SeccompData
 from seclatch.model.verdict import Verdict
 
 _MAX_KNOWN = 4096
@@ -52,7 +52,7 @@ class Filters:
         """What binds the thread after it has loaded one more."""
         return Filters((program, *self.programs))
 
-    def refusal(self, call: Call) -> int | None:
+    def refusal(self, call: SeccompData) -> int | None:
         """None if the kernel will make the call; else the errno that the caller gets, 0 if none.
 
         A call that is left to a supervisor (SECCOMP_RET_USER_NOTIF) counts as made: nothing tells
@@ -65,17 +65,17 @@ class Filters:
         if value is None:
             value = self._ask(key, call)
         action = Verdict(value).action
-        if action.kind.executes or action.kind is Kind.NOTIFY:
+        if action.kind.executes or action.kind is ActionKind.NOTIFY:
             return None
-        if action.kind is Kind.ERRNO:
+        if action.kind is ActionKind.ERRNO:
             return min(action.data, MAX_ERRNO)
         # Without PTRACE_O_TRACESECCOMP a tracer counts as none.
-        return ENOSYS if action.kind is Kind.TRACE else 0
+        return ENOSYS if action.kind is ActionKind.TRACE else 0
 
-    def _ask(self, key: tuple[int, int], call: Call) -> int:
+    def _ask(self, key: tuple[int, int], call: SeccompData) -> int:
         """As seccomp_run_filters: all run, the most restrictive action wins."""
         words = call.words(sys.byteorder)
-        worst = Verdict(Kind.ALLOW.value)
+        worst = Verdict(ActionKind.ALLOW.value)
         curious = False
         for program in self.programs:
             machine = _Curious(words)

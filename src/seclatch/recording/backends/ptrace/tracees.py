@@ -9,8 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from seclatch.model.arch import Arch
-from seclatch.model.seccomp_data import Call
-from seclatch.model.syscall import table
+from seclatch.model.seccomp_data import SeccompData
+from seclatch.model.syscall import load_syscalls
 from seclatch.recording.backends.bpf.abi import FIRST_OWN, KEPT_ARGUMENTS, NUMBERS, Spec
 from seclatch.recording.backends.ptrace import seccomp_verdict, stopped_thread
 from seclatch.recording.backends.ptrace.seccomp_verdict import Filters
@@ -57,7 +57,7 @@ class Threads:
         self._numbers = itertools.count(FIRST_OWN)
         self.known: dict[int, Thread] = {}
         self._native = Arch.native()
-        names = table(self._native).numbers
+        names = load_syscalls(self._native).numbers
         self._specs = {names[name]: spec for name, spec in KEPT_ARGUMENTS.items() if name in names}
         self._hosts = stopped_thread.count_filters()
 
@@ -86,7 +86,7 @@ class Threads:
 
     def _enter(self, thread: Thread, info: Info) -> None:
         number, compat = info.number & _U32, info.arch != self._native.audit
-        refused = thread.filters.refusal(Call(info.arch, number, info.args, info.pointer))
+        refused = thread.filters.refusal(SeccompData(info.arch, number, info.args, info.pointer))
         thread.entered = None
         if refused is not None:
             self._deny(thread, (compat, number), refused)
@@ -96,7 +96,7 @@ class Threads:
         if not compat and number < NUMBERS and number in self._specs:
             self._keep_arguments(thread, number, info.args)
         arch = Arch.from_audit(info.arch, number)
-        self._foresee(thread, table(arch).at(number).name, info, wide=arch.bits == 64)
+        self._foresee(thread, load_syscalls(arch).at(number).name, info, wide=arch.bits == 64)
 
     def _deny(self, thread: Thread, call: CallKey, errno: int) -> None:
         segment = thread.segment
