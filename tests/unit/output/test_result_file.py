@@ -106,7 +106,7 @@ def test_an_owner_that_a_user_namespace_does_not_have(tmp_path: Path) -> None:
     os.chown(old, 1234, 1234)
     script = (
         "from pathlib import Path; import sys; from seclatch.output import result_file as file;"
-        "file.replace(Path(sys.argv[1]), b'words')"
+        "file.replace_file(Path(sys.argv[1]), b'words')"
     )
     done = subprocess.run(
         ["unshare", "-Ur", sys.executable, "-c", script, old],

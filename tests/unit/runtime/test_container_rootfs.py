@@ -96,7 +96,8 @@ def test_minimal_rootfs(tmp_path, monkeypatch):
 
 
 def test_minimal_rootfs_made_by_many_at_once(tmp_path):
-    code = "from seclatch.runtime.container_rootfs import minimal_rootfs; print(minimal_rootfs())"
+    module = "seclatch.runtime.container_rootfs"
+    code = f"from {module} import make_minimal_rootfs as make; print(make())"
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
     many = [
         subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE)
