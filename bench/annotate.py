@@ -66,7 +66,7 @@ def merge_many(folder: Path) -> None:
     many = folder / "many"
     many.mkdir()
     made = folder / "x.json"
-    recording = recording_file.read(made)
+    recording = recording_file.read_recording(made)
     size = 0
     for number in range(FILES):
         image = ContainerImage(name="bench", digest=f"sha256:{number % 5:064x}")

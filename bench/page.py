@@ -17,7 +17,7 @@ def report(runs: int) -> None:
         print(f"{'':<28} {'jq':>12} {'report':>12}   {'ratio':>6}  (quartiles)")
         for processes in (30, 10_000):
             file, page = Path(folder, "x.json"), Path(folder, "x.html")
-            recording_file.write(file, crowd(processes))
+            recording_file.write_recording(file, crowd(processes))
             pair = compare(
                 f"{processes:,} processes",
                 lambda _, file=file: ["jq", ".duration", str(file)],

@@ -51,7 +51,7 @@ def record(folder: Path, script: str, starts: int, words: list[str]) -> Recordin
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
-    return recording_file.read(path)
+    return recording_file.read_recording(path)
 
 
 def count(recording: Recording, starts: int) -> Counter[str]:

@@ -86,9 +86,10 @@ def record(args: Sequence[Word], *, seconds: float | None = None) -> Recorded:
 
     By eBPF for root (CAP_BPF, CAP_PERFMON); else by ptrace. `seconds`: record no longer than that.
     """
-    from seclatch.recording import record_command
+    from seclatch.recording.record_command import record_command
+    from seclatch.recording.recorder import RecordOptions
 
-    return Recorded(*record_command.record(_command(args), record_command.Options(seconds)))
+    return Recorded(*record_command(_command(args), RecordOptions(seconds)))
 
 
 def explain(args: Sequence[Word], *, seconds: float | None = None) -> Explained:

@@ -95,7 +95,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             else:
                 hostile = ("/bin/" + "long" * 40, *HOSTILE)
                 value = crowd(10_000) if name == "crowd" else start(latched=True, argv=hostile)
-                recording_file.write(folder / f"{name}.json", value)
+                recording_file.write_recording(folder / f"{name}.json", value)
             made[name] = folder / f"{name}.html"
             more: list[str | Path] = []
             if name == "hostile":

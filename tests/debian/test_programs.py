@@ -38,7 +38,7 @@ def test_recorded_generated_run_again(root: Path, tmp_path: Path, name: str) -> 
         assert not NEVER & {name for rule in profile["syscalls"] for name in rule["names"]}
         again = tmp_path / "again.json"
         server.run(latched, profile, again)
-        denials = {(each.name, each.errno) for each in recording_file.read(again).denials}
+        denials = {(each.name, each.errno) for each in recording_file.read_recording(again).denials}
         assert denials == set()
         server.run(plain, json.loads(tolerant.read_text()))
         outside = server.run_other(latched, ["/usr/bin/newest_call", PROCESS_MRELEASE], profile)

@@ -45,14 +45,14 @@ def test_a_scan_has_what_was_made_and_bears_the_rest(root: Path, tmp_path: Path,
     """Recorded while it only starts; joined with the scan it does its whole day's work."""
     with Server(programs()[name], root) as server:
         server.run(Runtime("runc", latched=False), ANY, tmp_path / "idle.json", idle=True)
-        idle = recording_file.read(tmp_path / "idle.json")
+        idle = recording_file.read_recording(tmp_path / "idle.json")
         found = scan(idle, root, tmp_path / "scan.json")
         assert made(idle) <= found.names
         words = [SECLATCH, "generate", tmp_path / "idle.json", "--scan", tmp_path / "scan.json"]
         subprocess.run([*words, "-o", tmp_path / "profile.json"], check=True, capture_output=True)
         profile = json.loads((tmp_path / "profile.json").read_text())
         server.run(Runtime("runc"), profile, tmp_path / "work.json")
-    work = recording_file.read(tmp_path / "work.json")
+    work = recording_file.read_recording(tmp_path / "work.json")
     assert made(work) <= found.names
     denied = {each.name for each in work.denials}
     assert not denied, f"{len(found.names)} calls, and these were missing"

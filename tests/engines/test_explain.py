@@ -213,7 +213,7 @@ def test_a_recording_that_is_kept_says_the_image(
     with monkeypatch.context() as patch:
         patch.setattr(engine.host, "argv", lambda *more: [*words, *plain(*more)])
         assert engine.run("/bin/sleep", "2").returncode == 0
-    assert [image.name for image in recording_file.read(path).images] == [IMAGE]
+    assert [image.name for image in recording_file.read_recording(path).images] == [IMAGE]
 
 
 @pytest.mark.parametrize("engine", ["docker", "podman"], indirect=True)

@@ -50,7 +50,7 @@ def record_engine(engine: Engine, path: Path, monkeypatch: pytest.MonkeyPatch) -
     def record(call: Callable[[], Done]) -> tuple[Done, Recording]:
         with recorder():
             done = call()
-        recording = recording_file.read(path)
+        recording = recording_file.read_recording(path)
         assert recording.lost.events == recording.lost.calls == recording.lost.processes == 0
         return done, recording
 
@@ -166,13 +166,13 @@ PRUNED = """
 import sys
 from pathlib import Path
 from seclatch.recording.attribution import pruning
-from seclatch.recording.files import recording_file as store
-from seclatch.recording.record_command import record
-from seclatch.recording.recorder import Options
+from seclatch.recording.files import recording_file
+from seclatch.recording.record_command import record_command
+from seclatch.recording.recorder import RecordOptions
 pruning._MANY, pruning._AGE = 20, 100_000_000
 seen = []
-status, recording = record(tuple(sys.argv[2:]), Options(watch=seen.append))
-store.write(Path(sys.argv[1]), recording)
+status, recording = record_command(tuple(sys.argv[2:]), RecordOptions(watch=seen.append))
+recording_file.write_recording(Path(sys.argv[1]), recording)
 print("begun", seen[-1].begun, "dropped", seen[-1].begun - len(seen[-1].processes))
 """
 
@@ -213,7 +213,7 @@ def test_what_is_over_and_foreign_is_let_go_of_meanwhile(
         )
         process.wait(60)
     assert done.returncode == 0, done.stderr
-    recording = recording_file.read(path)
+    recording = recording_file.read_recording(path)
     assert programs(recording) == [["/bin/sh", "-c", script], *[["/bin/sleep", "0.5"]] * 9]
     assert "/foreign" not in str(recording)
     assert recording.denials == []
@@ -300,7 +300,7 @@ def test_the_generated_profile_starts_it_and_binds(
 ) -> None:
     _, recording = recorded(lambda: engine.run("/bin/sh", "-c", SCRIPT, runtime=runtime))
     file = tmp_path / "again.json"
-    recording_file.write(file, recording)
+    recording_file.write_recording(file, recording)
     own = OWN_FORMAT[engine.name]
     for form in FORMATS if runtime == "runc" else (own,):
         assert_binds(engine, f"latched-{runtime}", generate(file, form))
@@ -322,7 +322,7 @@ def test_a_healthcheck_is_recorded(
     assert ["/bin/sh", "-c", HEALTH] in programs(recording)
     assert sorted({each.joined for each in recording.sessions}) == [False, True]
     file = tmp_path / "again.json"
-    recording_file.write(file, recording)
+    recording_file.write_recording(file, recording)
     profile = generate(file, "docker")
     options = {"runtime": "latched-runc", "profile": profile, "extra": extra}
     done = docker.run("/bin/sh", "-c", UNTIL_HEALTHY, **options)

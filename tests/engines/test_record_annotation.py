@@ -66,7 +66,7 @@ def ended(host: PrivateHost, number: int = 1) -> list[Recording]:
     """The recordings, once so many are there and all are complete."""
 
     def complete() -> list[Recording]:
-        found = [recording_file.read(path) for path in kept(host) if path.stat().st_size]
+        found = [recording_file.read_recording(path) for path in kept(host) if path.stat().st_size]
         return found if len(found) == number and all(each.complete for each in found) else []
 
     wait_until(complete, f"{number} recordings; log: {log(host)}")
@@ -118,7 +118,7 @@ def test_execs_and_what_is_asked_for_before_the_end(fresh: Engine, seclatch: Adm
     told = seclatch.must("record", "flush", "long")
     [path] = kept(host)
     assert path.name in told
-    recording = recording_file.read(path)
+    recording = recording_file.read_recording(path)
     assert not recording.complete
     assert {words[0] for words in programs(recording)} == {"/bin/sleep", "/bin/mkdir"}
     assert [each.joined for each in recording.sessions] == [False, True]
@@ -207,11 +207,11 @@ def test_the_image_is_known_and_merging_goes_by_it(
     words = ["record", "merge", "--into", str(made), *map(str, kept(host))]
     subprocess.run([str(SCRIPTS / "seclatch"), *words], check=True)
     [merged] = made.iterdir()
-    assert recording_file.read(merged).images == [image]
+    assert recording_file.read_recording(merged).images == [image]
 
 
 def flushed(host: PrivateHost, seclatch: Administrator, name: str) -> Recording:
-    return recording_file.read(host.path(seclatch.must("record", "flush", name).strip()))
+    return recording_file.read_recording(host.path(seclatch.must("record", "flush", name).strip()))
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_a_recorder_that_is_killed_leaves_what_it_had(
     wait_until(lambda: not recorders(host), "its end")
     assert fresh.exec(container, "/bin/exit42").returncode == 42
     [path] = kept(host)
-    assert not recording_file.read(path).complete
+    assert not recording_file.read_recording(path).complete
     assert seclatch("record", "flush", "killed").returncode == 125
 
 

@@ -86,7 +86,7 @@ def test_a_client_alone_is_told_from_a_container(
     assert done.returncode == 42
     assert "docker asked an engine, and no container was seen to start" in done.stderr
     assert "run seclatch on the host" in done.stderr
-    assert recording_file.read(path).sessions == []
+    assert recording_file.read_recording(path).sessions == []
 
 
 def test_an_image_s_build_is_told_from_a_container(

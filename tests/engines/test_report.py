@@ -24,7 +24,7 @@ ALLOWED = len(json.loads(STRICT.read_text())["syscalls"][0]["names"])
 
 
 def report(recording: Recording, folder: Path) -> dict[str, Any]:
-    recording_file.write(folder / "again.json", recording)
+    recording_file.write_recording(folder / "again.json", recording)
     done = subprocess.run(
         [SCRIPTS / "seclatch", "report", "--json", folder / "again.json"],
         capture_output=True,

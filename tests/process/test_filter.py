@@ -20,7 +20,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.process import LiveProcess, LiveThread
 from seclatch.model.syscall import load_syscalls
 from seclatch.process import live_filters
-from seclatch.process.live_filters import read_loaded
+from seclatch.process.live_filters import read_live_filters
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.parse.load_profile import load
 from tests.conftest import Compiler
@@ -340,10 +340,10 @@ def test_a_kernel_that_cannot_be_read(stacked: Stacked, monkeypatch: pytest.Monk
     with stacked("main", 2) as pid:
         thread = LiveThread(pid, "x", 2, 2, True)
         process = LiveProcess(pid, 1, 0, "S", (), thread)
-        found = read_loaded(process, thread)
+        found = read_live_filters(process, thread)
     assert [one.code for one in found] == [expected_layer(2), expected_layer(1)]
     with pytest.raises(SeclatchError) as caught:
-        read_loaded(process, thread)
+        read_live_filters(process, thread)
     assert "there is no such process" in str(caught.value) and "eBPF" in str(caught.value)
 
 

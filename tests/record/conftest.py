@@ -80,7 +80,7 @@ def record(tmp_path: Path) -> Record:
         )
         if check:
             assert done.returncode == 0, done.stderr
-        recording = recording_file.read(path)
+        recording = recording_file.read_recording(path)
         assert recording.complete
         assert recording.lost.events == recording.lost.processes == recording.lost.calls == 0
         return Recorded(recording, done, Log(log, all_program=all_program) if straced else None)

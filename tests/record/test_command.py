@@ -21,7 +21,7 @@ import pytest
 
 from seclatch.recording import record_command
 from seclatch.recording.files import recording_file
-from seclatch.recording.recorder import Options
+from seclatch.recording.recorder import RecordOptions
 from seclatch.report.recording_progress import describe
 from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS, pids_cgroup, wait_until
@@ -68,7 +68,7 @@ def test_the_status_is_the_command_s(record: Record, script: str, status: int) -
 def test_a_stream_is_given_one_recording() -> None:
     """Files are written anew every few seconds, for what may happen to the recorder."""
     done = run("-o", "/dev/stdout", "--", "sleep", "5.5")
-    assert recording_file.decode("stdout", done.stdout.encode()).complete
+    assert recording_file.decode_recording("stdout", done.stdout.encode()).complete
 
 
 def test_output_that_no_rename_replaces_is_found_before(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_who_ignores_its_children_gets_the_status_and_so_does_the_command(
     words = ("--backend", backend, "-o", tmp_path / "x.json", "--", sys.executable, "-c", script)
     done = run(*words, prefix=prefix)
     assert done.returncode == 8, done.stderr
-    assert recording_file.read(tmp_path / "x.json").complete
+    assert recording_file.read_recording(tmp_path / "x.json").complete
 
 
 def test_output_and_summary_go_different_ways(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_where_no_thread_can_be_made_who_talks_with_whom_is_not_known(tmp_path: 
         done = run("-o", path, "--", *speaker, cwd=tmp_path, prefix=enter)
         engine.kill()
     assert done.returncode == 7, done.stderr
-    assert recording_file.read(path).complete
+    assert recording_file.read_recording(path).complete
 
 
 def test_a_place_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_who_stops_listening_does_not_end_the_recording(options: list[str], tmp_
         assert process.stderr
         process.stderr.close()
         assert process.wait(60) == 7
-    recording = recording_file.read(tmp_path / "x.json")
+    recording = recording_file.read_recording(tmp_path / "x.json")
     assert recording.complete
     assert "mkdir" in {each.name for each in recording.calls}
 
@@ -240,7 +240,7 @@ def test_a_disk_that_is_full_for_a_moment(tmp_path: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 7, done.stderr
     assert done.stderr.count("No space left on device") == 1
-    assert recording_file.read(tmp_path / "x.json").complete
+    assert recording_file.read_recording(tmp_path / "x.json").complete
 
 
 def test_the_recording_ends_after_the_seconds_and_the_command_does_not(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_the_recording_ends_after_the_seconds_and_the_command_does_not(tmp_path:
     script = "sleep 1; mkdir /proc/x; exit 5"
     done = run("--seconds", "0.3", "-o", path, "--", "sh", "-c", script)
     assert done.returncode == 5
-    assert "mkdir" not in {each.name for each in recording_file.read(path).calls}
+    assert "mkdir" not in {each.name for each in recording_file.read_recording(path).calls}
 
 
 def test_nothing_is_attached_once_the_recording_has_ended(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_signal_to_the_recorder_reaches_the_command(tmp_path: Path) -> None:
         # the background sleep goes on, so does the recording: a second request ends it
         wait_until(lambda: stop(process), "the recorder to end")
         assert process.returncode == 9
-    recording = recording_file.read(path)
+    recording = recording_file.read_recording(path)
     for each in recording.processes:
         if each.ended is None:
             os.kill(each.pid, signal.SIGKILL)
@@ -298,7 +298,7 @@ def test_what_was_recorded_survives_the_recorder(tmp_path: Path) -> None:
         wait_until(path.exists, "the first part of the recording", seconds=30)
         process.kill()
         process.wait()
-    recording = recording_file.read(path)
+    recording = recording_file.read_recording(path)
     assert not recording.complete
     assert "mkdir" in {each.name for each in recording.calls}
     [sleep] = [each.pid for each in recording.processes if each.ended is None]
@@ -340,7 +340,7 @@ def test_within_a_pid_namespace(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     done = run("-o", path, "--", "sh", "-c", "/bin/true; /bin/true", prefix=prefix)
     assert done.returncode == 0, done.stderr
-    recording = recording_file.read(path)
+    recording = recording_file.read_recording(path)
     assert [each.images[-1].argv[0] for each in recording.processes] == [
         "sh",
         "/bin/true",
@@ -351,7 +351,7 @@ def test_within_a_pid_namespace(tmp_path: Path) -> None:
 def test_the_file_fits_its_published_schema(record: Record) -> None:
     done = record(["sh", "-c", "/bin/true"])
     document = json.loads(msgspec.json.encode(done.recording))
-    jsonschema.validate(document, json.loads(recording_file.published_schema()))
+    jsonschema.validate(document, json.loads(recording_file.read_schema()))
 
 
 def test_a_program_called_as_a_command_below_is_recorded_behind_dashes(tmp_path: Path) -> None:
@@ -362,15 +362,15 @@ def test_a_program_called_as_a_command_below_is_recorded_behind_dashes(tmp_path:
     words = ["env", f"PATH={tmp_path}:/usr/bin:/bin"]
     done = run("-o", path, "--", "merge", "x", prefix=tuple(words))
     assert done.returncode == 9, done.stderr
-    assert recording_file.read(path).commands == [["merge", "x"]]
+    assert recording_file.read_recording(path).commands == [["merge", "x"]]
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
 def test_a_recording_that_a_limit_ends_says_what_it_left(backend: str) -> None:
     command = ("/bin/sh", "-c", "/bin/true; /bin/true; /bin/true; exec /bin/sleep 1")
-    whole = record_command.record(command, Options(most=1000, backend=backend))[1]
+    whole = record_command.record_command(command, RecordOptions(most=1000, backend=backend))[1]
     assert (len(whole.processes), whole.lost.processes) == (4, 0)
-    cut = record_command.record(command, Options(most=4, backend=backend))[1]
+    cut = record_command.record_command(command, RecordOptions(most=4, backend=backend))[1]
     assert cut.complete
     assert cut.lost.processes > 0
     assert any("not everything" in line for line in describe(cut, "x"))
@@ -379,8 +379,8 @@ def test_a_recording_that_a_limit_ends_says_what_it_left(backend: str) -> None:
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
 def test_a_recording_that_ends_at_its_limit_by_itself_has_left_nothing(backend: str) -> None:
     told: list[str] = []
-    options = Options(most=2, backend=backend, tell=told.append)
-    _, recording = record_command.record(("/bin/true",), options)
+    options = RecordOptions(most=2, backend=backend, tell=told.append)
+    _, recording = record_command.record_command(("/bin/true",), options)
     left = recording.lost.processes  # on a busy machine it may be looked at before its end
     assert ("the recording ends at 2" in "".join(told)) == (left > 0)
 
@@ -389,8 +389,8 @@ def test_a_recording_that_ends_at_its_limit_by_itself_has_left_nothing(backend: 
 def test_a_limit_ends_a_process_that_execs_for_ever(backend: str, compiler: Compiler) -> None:
     """Each exec has counters of its own, and takes memory; so does a fork before its exec."""
     told: list[str] = []
-    options = Options(most=1000, backend=backend, tell=told.append)
-    status, cut = record_command.record((str(compiler("again")), "4000"), options)
+    options = RecordOptions(most=1000, backend=backend, tell=told.append)
+    status, cut = record_command.record_command((str(compiler("again")), "4000"), options)
     assert status == 0
     assert 900 < sum(len(each.images) for each in cut.processes) < 4000
     assert cut.lost.processes == 1

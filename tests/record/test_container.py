@@ -42,7 +42,7 @@ def recording(path: Path, word: int | str) -> Iterator[subprocess.Popen[bytes]]:
         wait_until(lambda: attached(process.pid), "the recorder to be attached")
         process.send_signal(signal.SIGUSR1)
         wait_until(path.exists, "the recording so far", seconds=4)
-        assert not recording_file.read(path).complete
+        assert not recording_file.read_recording(path).complete
         yield process
     finally:
         process.kill()
@@ -71,7 +71,7 @@ def left(held: dict[str, set[int]]) -> list[str]:
 
 def finished(process: subprocess.Popen[bytes], path: Path) -> Recording:
     assert process.wait(30) == 0
-    found = recording_file.read(path)
+    found = recording_file.read_recording(path)
     assert found.complete
     assert found.lost.events == found.lost.calls == found.lost.processes == 0
     return found
@@ -260,7 +260,7 @@ def test_what_forks_while_it_is_being_found_is_no_session(
         for _ in range(4):
             words = ["record", "-q", "--container", str(pid), "--seconds", "0.3", "-o", path]
             subprocess.run([SECLATCH, *words], check=True)
-            found = recording_file.read(path)
+            found = recording_file.read_recording(path)
             assert {each.stage for each in found.calls} == {"program"}
             assert [each.joined for each in found.sessions] == [False]
 

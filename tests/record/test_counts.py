@@ -13,7 +13,7 @@ import pytest
 
 from seclatch.model.arch import Arch
 from seclatch.recording import record_command
-from seclatch.recording.recorder import Options
+from seclatch.recording.recorder import RecordOptions
 from seclatch.report.recording_progress import describe
 from tests.conftest import Compiler
 from tests.latch.oci import Bundle, Runtime, case, running
@@ -180,7 +180,7 @@ def test_compat_calls_are_counted_by_their_own_numbers(record: Record, compiler:
 def test_what_the_kernel_could_not_hold_is_told(compiler: Compiler) -> None:
     """Its maps have 65,536 places for rare calls, and as many for arguments."""
     command = (str(compiler("too_many")),)
-    recording = record_command.record(command, Options(backend="ebpf"))[1]
+    recording = record_command.record_command(command, RecordOptions(backend="ebpf"))[1]
     kept = sum(each.count for each in recording.calls if each.number >= 1000)
     assert kept + recording.lost.calls == 70_000 > kept
     assert sum(each.count for each in recording.calls if each.name == "ioctl") == 70_000

@@ -58,7 +58,7 @@ def both(record: Record, tmp_path: Path) -> Callable[..., tuple[Recording, Recor
         inner = tmp_path / "ptrace.json"
         tracer = [SECLATCH, "record", "-q", "--backend", "ptrace", "-o", inner, "--"]
         outer = record([*tracer, *words], options=("--backend", "ebpf"), check=check)
-        recording = recording_file.read(inner)
+        recording = recording_file.read_recording(inner)
         assert recording.complete
         assert not any((recording.lost.calls, recording.lost.processes, recording.lost.arguments))
         return recording, outer
@@ -245,7 +245,7 @@ def test_each_of_several_filters_is_the_one_that_was_loaded(
         timeout=60,
         check=True,
     )
-    recording = recording_file.read(path)
+    recording = recording_file.read_recording(path)
     denied = {(each.name, each.errno, each.count) for each in recording.denials}
     assert denied == {("getppid", 1, 3), ("getpgid", 2, 2), ("getuid", 3, 1)}
     calls = {each.name: each.count for each in recording.calls}
@@ -288,7 +288,7 @@ def run(
         env=os.environ | {"HOME": str(folder)},
     )
     assert path.exists(), done.stderr
-    return done, recording_file.read(path)
+    return done, recording_file.read_recording(path)
 
 
 def test_without_privilege_it_is_chosen_and_says_so(open_folder: Path) -> None:

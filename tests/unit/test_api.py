@@ -91,8 +91,8 @@ def test_recording_twice() -> None:
 
 OTHERS = """
 import os, signal, subprocess, sys, time
-from seclatch.recording import record_command as follow
-from seclatch.recording.recorder import Options
+from seclatch.recording.record_command import record_command
+from seclatch.recording.recorder import RecordOptions
 
 ended = subprocess.Popen(["sh", "-c", "exit 5"])
 os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
@@ -100,7 +100,7 @@ stopped = subprocess.Popen(["sleep", "100"])
 stopped.send_signal(signal.SIGSTOP)
 going = subprocess.Popen(["sh", "-c", "sleep 0.3; exit 6"])
 script = "for i in 1 2 3; do /bin/true & done; wait; sleep 0.5; exit 7"
-status, recording = follow.record(("sh", "-c", script), Options(backend="ptrace"))
+status, recording = record_command(("sh", "-c", script), RecordOptions(backend="ptrace"))
 print(status, len(recording.processes), ended.wait(), going.wait(), stopped.poll())
 stopped.kill()
 print(stopped.wait())

@@ -114,7 +114,7 @@ class Lab:
         output = self.run("seclatch", "record", "-q", "-o", file, "--", *words)
         if not file.exists():
             raise RuntimeError(output)
-        return recording_file.read(file)
+        return recording_file.read_recording(file)
 
     def record_docker(self, *command: str, **options: Any) -> Recording:
         """Record `docker run`."""
@@ -128,7 +128,7 @@ class Lab:
             env=os.environ | ENVIRONMENT,
             check=False,
         )
-        return recording_file.read(file)
+        return recording_file.read_recording(file)
 
     @contextlib.contextmanager
     def bundle(self, *args: str, no_new_privileges: bool = False) -> Iterator[Bundle]:

@@ -160,7 +160,7 @@ def _keep(kept: Recording, file: Path | None) -> None:
     if file:
         from seclatch.recording.files import recording_file
 
-        recording_file.write(file, kept)
+        recording_file.write_recording(file, kept)
 
 
 def _tell(sentence: str) -> None:

@@ -168,7 +168,7 @@ def _generate(
     from seclatch.profile.generate import generate_profile
     from seclatch.recording.files import recording_file
 
-    recording = merge_recordings(recording_file.read(each) for each in files)
+    recording = merge_recordings(recording_file.read_recording(each) for each in files)
     try:
         chosen = generate_profile.Options(first=Stage(first), base=base, **options)
         return generate_profile.generate(recording, chosen)

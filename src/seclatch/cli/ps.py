@@ -15,8 +15,8 @@ import click
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
-    from seclatch.process.process_selection import Selection
-    from seclatch.process.process_snapshot import Wish
+    from seclatch.process.process_selection import ProcessSelection
+    from seclatch.process.process_snapshot import SnapshotRequest
 
 
 def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
@@ -95,12 +95,12 @@ def command(
       seclatch ps --name 'containerd-shim*' --json
     """
     from seclatch.cli.shared.result_output import require_stdout
-    from seclatch.process.process_selection import Selection
-    from seclatch.process.process_snapshot import Wish
+    from seclatch.process.process_selection import ProcessSelection
+    from seclatch.process.process_snapshot import SnapshotRequest
 
     require_stdout()
-    selection = Selection(pids, containers, names, filtered)
-    wish = Wish(threads, not no_filters, not no_engines, profiles)
+    selection = ProcessSelection(pids, containers, names, filtered)
+    wish = SnapshotRequest(threads, not no_filters, not no_engines, profiles)
     found = _once(wish, selection, tree, as_json, clear=False)
     while watch is not None:
         time.sleep(watch)
@@ -108,13 +108,15 @@ def command(
     return 0 if found else 1
 
 
-def _once(wish: Wish, selection: Selection, tree: bool, as_json: bool, *, clear: bool) -> bool:
-    from seclatch.process.process_selection import choose
-    from seclatch.process.process_snapshot import look
+def _once(
+    wish: SnapshotRequest, selection: ProcessSelection, tree: bool, as_json: bool, *, clear: bool
+) -> bool:
+    from seclatch.process.process_selection import select_processes
+    from seclatch.process.process_snapshot import take_snapshot
     from seclatch.report import process_table as report
 
-    view = look(wish)
-    chosen = choose(view.processes, selection)
+    view = take_snapshot(wish)
+    chosen = select_processes(view.processes, selection)
     lines = report.list_tree(view.processes, chosen) if tree else report.list_flat(chosen)
     notes = [*view.notes, *report.tell_cut(lines)]
     if as_json:

@@ -71,7 +71,7 @@ def command(
         raise click.UsageError("--text and --json exclude each other")
     if show and (as_text or as_json):
         raise click.UsageError("--open shows the page, and there is none with --text or --json")
-    recording = recording_file.read(file)
+    recording = recording_file.read_recording(file)
     report = compose(recording, _fit(recording, profile), _scan(scan_file))
     if as_text:
         from seclatch.report import terminal_report

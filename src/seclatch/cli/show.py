@@ -33,7 +33,7 @@ def command(by: str, as_json: bool, file: Path) -> None:
     from seclatch.report import recording_tables as report
 
     require_stdout()
-    recording = recording_file.read(file)
+    recording = recording_file.read_recording(file)
     if as_json:
         click.echo(json.dumps(report.as_document(recording, by), indent=2))
         return

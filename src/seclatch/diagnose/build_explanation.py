@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import msgspec
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.registry import find_cause
-from seclatch.diagnose.denials.list_denials import Case, Denials
+from seclatch.diagnose.denials.list_denials import DenialCase, RunDenials
 from seclatch.diagnose.evidence.command_line import name_profile
-from seclatch.diagnose.evidence.run_evidence import Evidence
-from seclatch.diagnose.evidence.sentences import plain, sounds_like_error
+from seclatch.diagnose.evidence.run_evidence import RunEvidence
+from seclatch.diagnose.evidence.sentences import sounds_like_error, strip_prefixes
 from seclatch.model.explanation import (
     ExplainedDenial,
     Explanation,
@@ -29,10 +29,10 @@ from seclatch.version import __version__
 _MAX_DENIALS, _MAX_MESSAGES = 1000, 3
 
 
-def explain(evidence: Evidence) -> Explanation:
+def build_explanation(evidence: RunEvidence) -> Explanation:
     """Find the cause, all that is denied, and the remedies."""
-    denials = Denials(evidence, name_profile(evidence.command))
-    subject = Subject(evidence, denials)
+    denials = RunDenials(evidence, name_profile(evidence.command))
+    subject = DiagnosedRun(evidence, denials)
     found = find_cause(subject)
     needs = _needs(found, subject)
     lost = evidence.trace.lost
@@ -53,19 +53,19 @@ def explain(evidence: Evidence) -> Explanation:
     )
 
 
-def _shown(case: Case, found: Found) -> ExplainedDenial:
+def _shown(case: DenialCase, found: FoundCause) -> ExplainedDenial:
     """The denial that a cause is about ended something, by whatever that was told."""
     if found.seccomp and case is found.case:
         return msgspec.structs.replace(case.denial, fatal=True)
     return case.denial
 
 
-def _needs(found: Found, subject: Subject) -> RuntimeNeeds | None:
+def _needs(found: FoundCause, subject: DiagnosedRun) -> RuntimeNeeds | None:
     case = found.case
     if found.cause != "runtime-denied" or case is None or case.session is None:
         return None
-    from seclatch.diagnose.remedies.denied_runtime_calls import find_needs
-    from seclatch.diagnose.remedies.exposure import opens
+    from seclatch.diagnose.remedies.denied_runtime_calls import find_runtime_needs
+    from seclatch.diagnose.remedies.exposure import describe_exposure
 
     judge = subject.denials.judge_of(case.session)
     container = subject.evidence.container(case.session)
@@ -76,28 +76,29 @@ def _needs(found: Found, subject: Subject) -> RuntimeNeeds | None:
             if each.session == case.session and each.stage is case.stage
         }
         calls = [
-            NeededCall(syscall=each, opens=opens(each), sometimes=False) for each in sorted(met)
+            NeededCall(syscall=each, opens=describe_exposure(each), sometimes=False)
+            for each in sorted(met)
         ]
         runtime = subject.evidence.runtime(case.session)
         return RuntimeNeeds(runtime=runtime, found="seen", calls=calls, with_no_new_privs=None)
     # What was so when the filter was loaded: `crun exec` does not carry no_new_privs over.
     entry = subject.evidence.trace.segments[case.session.entry]
     container = replace(container, no_new_privileges=entry.facts.no_new_privs)
-    return find_needs(judge, container, joined=case.session.joined)
+    return find_runtime_needs(judge, container, joined=case.session.joined)
 
 
-def _remedies(found: Found, needs: RuntimeNeeds | None, subject: Subject) -> list[Remedy]:
+def _remedies(found: FoundCause, needs: RuntimeNeeds | None, subject: DiagnosedRun) -> list[Remedy]:
     if found.cause == "none" and not subject.denials.all:
         return []
-    from seclatch.diagnose.remedies.crun_cache import find_stale
+    from seclatch.diagnose.remedies.crun_cache import find_stale_filter
     from seclatch.diagnose.remedies.find_remedies import find_remedies
 
     evidence = subject.evidence
-    stale = find_stale(evidence, subject.denials.all)
+    stale = find_stale_filter(evidence, subject.denials.all)
     return [*stale, *find_remedies(found, needs, evidence.command)]
 
 
-def _messages(subject: Subject) -> list[StartMessage]:
+def _messages(subject: DiagnosedRun) -> list[StartMessage]:
     """The last words of those where it failed that sound like errors, each said once.
 
     What one passes on of another's is said by the last one only, with its own words around it.
@@ -106,7 +107,7 @@ def _messages(subject: Subject) -> list[StartMessage]:
     telling = [each for each in chosen if sounds_like_error(each.text)] or chosen
     shown: list[StartMessage] = []
     for each in telling:
-        text = plain(each.text)
+        text = strip_prefixes(each.text)
         shown = [one for one in shown if one.text not in text]
         if not any(text in one.text for one in shown):
             shown.append(StartMessage(stage=each.stage.value, program=each.program, text=text))

@@ -8,18 +8,19 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from seclatch.diagnose.build_explanation import explain
-from seclatch.diagnose.evidence.container_bundles import Bundles, Container
-from seclatch.diagnose.evidence.run_evidence import Evidence
-from seclatch.diagnose.evidence.stages_by_name import restage
-from seclatch.diagnose.evidence.trial_start import QUIETLY, trial_words
+from seclatch.diagnose.build_explanation import build_explanation
+from seclatch.diagnose.evidence.container_bundles import BundleContainer, BundleReader
+from seclatch.diagnose.evidence.run_evidence import RunEvidence
+from seclatch.diagnose.evidence.stages_by_name import assign_by_name
+from seclatch.diagnose.evidence.trial_start import QUIETLY, make_trial_command
 from seclatch.model.explanation import Explanation
 from seclatch.model.recording import Recording
-from seclatch.recording import record_command
-from seclatch.recording.attribution.attribution import attribute
+from seclatch.recording.attribution.attribution import drop_unrelated
 from seclatch.recording.backends.bpf.detail_events import Sights, What
-from seclatch.recording.trace.assign_stages import assign
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.record_command import record_command
+from seclatch.recording.recorder import RecordOptions
+from seclatch.recording.trace.assign_stages import assign_stages
+from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment, Trace
 
 _LOOK_EVERY = 0.003
@@ -32,7 +33,7 @@ _HANGING = 5
 """Seconds after which a runtime that was denied a call and did nothing more seems to hang."""
 
 
-class Patience:
+class HangWatch:
     """Says that a runtime hangs: with some calls denied runc waits for ever, or spins."""
 
     def __init__(self, sights: Sights, tell: Callable[[str], None]) -> None:
@@ -59,7 +60,7 @@ class Patience:
 
 
 def _is_init(segment: Segment) -> bool:
-    return segment.kind == Kind.FILTER
+    return segment.kind == EventKind.FILTER
 
 
 def explain_command(
@@ -76,10 +77,10 @@ def explain_command(
     `shown` is the command that remedies are about, if not this one. `ask`: have the recording say
     what the images of containers are, for which engines are asked.
     """
-    sights, bundles = Sights(), Bundles()
+    sights, bundles = Sights(), BundleReader()
     seen: list[Trace] = []
 
-    patience = Patience(sights, tell)
+    patience = HangWatch(sights, tell)
 
     def watch(trace: Trace) -> None:
         if not seen:
@@ -87,7 +88,7 @@ def explain_command(
         bundles.watch(trace)
         patience.watch(trace)
 
-    options = record_command.Options(
+    options = RecordOptions(
         seconds,
         tell=tell,
         sights=sights,
@@ -96,12 +97,14 @@ def explain_command(
         insist=True,
         ask=ask,
     )
-    status, recording = record_command.record(args, options)
-    trace = attribute(seen[0])
-    staging = assign(trace)
-    restage(trace, staging)
-    evidence = Evidence(shown or args, status, trace, staging, sights, bundles, _engines(seen[0]))
-    return status, explain(evidence), recording
+    status, recording = record_command(args, options)
+    trace = drop_unrelated(seen[0])
+    staging = assign_stages(trace)
+    assign_by_name(trace, staging)
+    evidence = RunEvidence(
+        shown or args, status, trace, staging, sights, bundles, _engines(seen[0])
+    )
+    return status, build_explanation(evidence), recording
 
 
 def _engines(trace: Trace) -> frozenset[str]:
@@ -122,7 +125,7 @@ def try_profile(
 
     source = read(profile)
     parse(source.text(), source.name)  # to say at once what is wrong with it
-    throwaway = Container(str(profile), None, no_new_privs)
+    throwaway = BundleContainer(str(profile), None, no_new_privs)
     quiet = ("--no-new-privs",) if no_new_privs else ()
     shown = (
         "seclatch",
@@ -137,7 +140,7 @@ def try_profile(
         "/bin/true",
     )
     with _kept(profile, source.data) as file:
-        words = trial_words(runtime, file, throwaway, latched=False)
+        words = make_trial_command(runtime, file, throwaway, latched=False)
         command = (*QUIETLY, "timeout", "--signal=KILL", str(_PATIENCE), *words)
         _, explanation, recording = explain_command(command, None, lambda _: None, shown)
     return explanation, recording

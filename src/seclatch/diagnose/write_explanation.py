@@ -17,7 +17,7 @@ from seclatch.report.explanation_text import show
 _REMEDY = "give another file, in a directory that can be written to"
 
 
-def render(explanation: Explanation, *, as_json: bool, terminal: bool) -> bytes:
+def render_explanation(explanation: Explanation, *, as_json: bool, terminal: bool) -> bytes:
     """Answer what is to be written; colours only for a terminal, unless NO_COLOR is set."""
     if as_json:
         return msgspec.json.format(msgspec.json.encode(explanation), indent=2) + b"\n"
@@ -34,7 +34,7 @@ def require_writable(path: Path) -> None:
         raise SeclatchError(f"{path} cannot be written to: {problem}", remedy=_REMEDY)
 
 
-def write(path: Path, content: bytes) -> None:
+def write_explanation(path: Path, content: bytes) -> None:
     """Write the file as a whole. Raises SeclatchError."""
     try:
         replace_file(path, content)

@@ -35,9 +35,9 @@ from seclatch.recording.annotated.container_recorder import main
 
 def find_image(keeper, identifier):
     # Only when the container has been let go: its start does not wait for these modules.
-    from seclatch.process.container_images import find_image as find
+    from seclatch.process.container_images import find_container_image
 
-    return find(keeper, identifier)
+    return find_container_image(keeper, identifier)
 
 
 raise SystemExit(main(__file__, find_image))

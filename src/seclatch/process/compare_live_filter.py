@@ -13,7 +13,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.capability import name_capabilities
 from seclatch.model.process import FilterCause, LiveProcess
 from seclatch.model.profile import Profile
-from seclatch.process.live_filters import Loaded
+from seclatch.process.live_filters import LiveFilter
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, Host
 from seclatch.profile.meaning.diff_profiles import Difference, diff
@@ -23,13 +23,13 @@ from seclatch.system.procfs import read_status
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class FilterComparison:
     """`runtime` compiles the profile to this very filter ("" if none does); else `difference` is
     what the rules say otherwise, from what was meant to what is. `only_errnos`: no more than the
     errnoRet of rules, which crun overlooks when it looks for a filter that it has compiled before.
     """
 
-    filter: Loaded
+    filter: LiveFilter
     runtime: str
     difference: Difference | None
     warnings: tuple[str, ...]
@@ -41,9 +41,12 @@ class Comparison:
         return bool(self.runtime) or not self.difference
 
 
-def compare(
-    filters: Sequence[Loaded], source: Source, runtimes: Sequence[Runtime], hosts: Sequence[Host]
-) -> Comparison:
+def compare_filters(
+    filters: Sequence[LiveFilter],
+    source: Source,
+    runtimes: Sequence[Runtime],
+    hosts: Sequence[Host],
+) -> FilterComparison:
     """Compare with the first filter that the profile compiles to; else with the one that the
     runtime has loaded, or the oldest. `hosts`: the readings of conditions, the likeliest first.
 
@@ -54,7 +57,7 @@ def compare(
         programs = list(_programs(meant, runtime))
         for each in filters:
             if each.code in programs:
-                return Comparison(each, runtime.value, None, ())
+                return FilterComparison(each, runtime.value, None, ())
     chosen = _likeliest(filters)
     live = give_program(Source(f"filter {chosen.number}", chosen.code), hosts[0])
     found = [
@@ -64,7 +67,7 @@ def compare(
     nearest = min(found, key=lambda one: len(one.changes) + len(one.opened) + len(one.closed))
     crun = Runtime.CRUN in runtimes and not given[0].program
     stale = bool(nearest) and crun and _only_errnos(given[0].profile, live.profile, hosts[0].arch)
-    return Comparison(chosen, "", nearest, live.warnings, stale)
+    return FilterComparison(chosen, "", nearest, live.warnings, stale)
 
 
 def _only_errnos(meant: Profile, live: Profile, arch: Arch) -> bool:
@@ -103,12 +106,12 @@ def _programs(meant: Given, runtime: Runtime) -> Iterator[bytes]:
     yield from program.alternatives
 
 
-def _likeliest(filters: Sequence[Loaded]) -> Loaded:
+def _likeliest(filters: Sequence[LiveFilter]) -> LiveFilter:
     by_runtime = [one for one in filters if one.layer.origin.cause is FilterCause.RUNTIME]
     return (by_runtime or list(filters))[-1]
 
 
-def hosts_of(process: LiveProcess) -> list[Host]:
+def list_hosts(process: LiveProcess) -> list[Host]:
     """This host as the process's engine reads conditions for it; both readings if it is not
     known whose it is. The capabilities are those that it is bounded by."""
     status = read_status(process.pid)

@@ -13,7 +13,7 @@ from typing import Any
 
 from seclatch.model.origin import ContainerImage
 from seclatch.process.containers import containerd_containers, docker_containers
-from seclatch.process.containers.membership import Found, find_kept, find_members
+from seclatch.process.containers.membership import FoundContainer, find_containers, find_members
 from seclatch.process.process_snapshot import read_entries
 from seclatch.system.procfs import ProcEntry, read_file
 
@@ -31,7 +31,7 @@ _NO_ANSWER = (
 )
 
 
-def find_image(pid: int, identifier: str = "") -> ContainerImage | None:
+def find_container_image(pid: int, identifier: str = "") -> ContainerImage | None:
     """The image of the container that a process is in, or keeps; `identifier` is the container's
     id where it is known. None where nobody tells; takes some seconds at most.
 
@@ -39,16 +39,16 @@ def find_image(pid: int, identifier: str = "") -> ContainerImage | None:
     `seclatch.process.containers.metadata_trust`.
     """
     entries = read_entries()
-    kept = find_kept(entries)
+    kept = find_containers(entries)
     keeper = _find_keeper(pid, entries, kept)
     if not identifier:
         member = find_members(entries, kept).get(pid)
         identifier = member.id if member else ""
-    return ask_keeper(keeper, identifier, entries) if keeper else None
+    return query_image(keeper, identifier, entries) if keeper else None
 
 
-def ask_keeper(
-    keeper: Found, identifier: str, entries: Mapping[int, ProcEntry]
+def query_image(
+    keeper: FoundContainer, identifier: str, entries: Mapping[int, ProcEntry]
 ) -> ContainerImage | None:
     """What the engine that a keeper works for says; None whatever else it says, or nothing."""
     if identifier[:1] in ("", "-", ".") or "/" in identifier:
@@ -63,8 +63,8 @@ def ask_keeper(
 
 
 def _find_keeper(
-    pid: int, entries: Mapping[int, ProcEntry], kept: Mapping[str, Found]
-) -> Found | None:
+    pid: int, entries: Mapping[int, ProcEntry], kept: Mapping[str, FoundContainer]
+) -> FoundContainer | None:
     """The nearest keeper above a process. Read from the kernel: nobody chooses its parent's id."""
     keepers = {each.keeper: each for each in kept.values() if each.keeper and each.trusted}
     for _ in entries:
@@ -77,12 +77,12 @@ def _find_keeper(
 
 
 def _of_docker(
-    _keeper: Found, identifier: str, entries: Mapping[int, ProcEntry]
+    _keeper: FoundContainer, identifier: str, entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
-    for address in docker_containers.sockets(entries):
-        if told := docker_containers.get(address, f"/containers/{identifier}/json"):
+    for address in docker_containers.find_sockets(entries):
+        if told := docker_containers.get_json(address, f"/containers/{identifier}/json"):
             image = str(told["Image"])
-            digests = (docker_containers.get(address, f"/images/{image}/json") or {}).get(
+            digests = (docker_containers.get_json(address, f"/images/{image}/json") or {}).get(
                 "RepoDigests"
             ) or ()
             digest = next((str(each).partition("@")[2] for each in digests), "")
@@ -91,7 +91,7 @@ def _of_docker(
 
 
 def _of_containerd(
-    keeper: Found, identifier: str, _entries: Mapping[int, ProcEntry]
+    keeper: FoundContainer, identifier: str, _entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
     """By its client, as root only: what it is given comes from another process's words."""
     client = None if os.geteuid() else shutil.which("ctr", path=containerd_containers.PATH)
@@ -100,7 +100,7 @@ def _of_containerd(
     place = [
         client,
         "--address",
-        containerd_containers.socket(keeper),
+        containerd_containers.find_socket(keeper),
         "--namespace",
         keeper.namespace,
     ]
@@ -126,7 +126,7 @@ def _run(words: list[str]) -> str:
 
 
 def _of_podman(
-    keeper: Found, identifier: str, _entries: Mapping[int, ProcEntry]
+    keeper: FoundContainer, identifier: str, _entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
     """From its storage, `…/overlay-containers/ID/userdata` being the bundle."""
     folder, found, _ = keeper.bundle.rpartition(f"/{keeper.id}/")

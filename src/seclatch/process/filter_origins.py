@@ -17,7 +17,7 @@ _DEEPEST = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class OriginInputs:
     """All that is judged from: processes, their stages (None: no part of a container's life), and
     who holds what by thread id, None where the kernel could not be asked."""
 
@@ -26,10 +26,10 @@ class Scene:
     held: Mapping[int, Held] | None
 
 
-class Origins:
+class FilterOrigins:
     """Answers for the processes of one scene."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: OriginInputs) -> None:
         self._scene = scene
         self._holders: dict[int, set[int]] = defaultdict(set)
         for each in (scene.held or {}).values():

@@ -15,12 +15,12 @@ from seclatch.model.process import (
     SeccompMode,
 )
 from seclatch.process.kernel.kernel_filters import read_kernel
-from seclatch.process.thread_filters import fingerprint
+from seclatch.process.thread_filters import fingerprint_program
 from seclatch.system.read_filters import read_filters
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LiveFilter:
     """A filter: `number` counts from the oldest, 1."""
 
     number: int
@@ -28,7 +28,9 @@ class Loaded:
     layer: FilterLayer
 
 
-def read_loaded(process: LiveProcess, thread: LiveThread, *, stop: bool = False) -> list[Loaded]:
+def read_live_filters(
+    process: LiveProcess, thread: LiveThread, *, stop: bool = False
+) -> list[LiveFilter]:
     """The thread's filters, the newest first; none if it is under none.
 
     `stop`: by stopping it, even where the kernel can be asked. Raises SeclatchError.
@@ -38,7 +40,7 @@ def read_loaded(process: LiveProcess, thread: LiveThread, *, stop: bool = False)
     codes = read_filters(thread.tid) if stop else _read(process, thread)
     layers = _match(codes, thread.layers)
     return [
-        Loaded(len(codes) - place, code, layer)
+        LiveFilter(len(codes) - place, code, layer)
         for place, (code, layer) in enumerate(zip(codes, layers, strict=True))
     ]
 
@@ -63,7 +65,7 @@ def _match(codes: Sequence[bytes], seen: Sequence[FilterLayer]) -> list[FilterLa
     unknown = FilterOrigin(FilterCause.UNKNOWN)
     layers = []
     for code, layer in zip(codes, [*seen, *[None] * len(codes)], strict=False):
-        name = fingerprint(code)
+        name = fingerprint_program(code)
         if layer is not None and layer.fingerprint in ("", name) and len(seen) == len(codes):
             layers.append(replace(layer, fingerprint=name, instructions=len(code) // 8))
         else:

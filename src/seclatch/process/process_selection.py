@@ -12,7 +12,7 @@ _LEAST = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class ProcessSelection:
     """A process must pass each kind that is given, by one of its values.
 
     `containers`: name, id or the beginning of one (3 characters at least). `names`: of the program
@@ -31,13 +31,16 @@ class Selection:
         """Is this process asked for?"""
         return (
             (not self.pids or process.pid in self.pids)
-            and (not self.containers or any(is_in(process, each) for each in self.containers))
+            and (
+                not self.containers
+                or any(is_in_container(process, each) for each in self.containers)
+            )
             and (not self.names or any(_is_called(process, each) for each in self.names))
             and (not self.filtered or process.filtered)
         )
 
 
-def is_in(process: LiveProcess, wanted: str) -> bool:
+def is_in_container(process: LiveProcess, wanted: str) -> bool:
     """Is the process in the container of that name or id?"""
     container = process.container
     if container is None:
@@ -52,6 +55,8 @@ def _is_called(process: LiveProcess, pattern: str) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for name in (process.main.comm, program))
 
 
-def choose(processes: Iterable[LiveProcess], selection: Selection) -> list[LiveProcess]:
+def select_processes(
+    processes: Iterable[LiveProcess], selection: ProcessSelection
+) -> list[LiveProcess]:
     """Those that are asked for, by process id."""
     return sorted(filter(selection.takes, processes), key=lambda process: process.pid)

@@ -11,20 +11,25 @@ from seclatch.model.capability import name_capabilities
 from seclatch.model.process import LiveContainer, LiveProcess, LiveThread
 from seclatch.model.stage import Stage
 from seclatch.process.containers.container_names import name_containers
-from seclatch.process.containers.known_container import Known
+from seclatch.process.containers.known_container import KnownContainer
 from seclatch.process.containers.live_stages import find_stage
-from seclatch.process.containers.membership import Found, find_kept, find_members
-from seclatch.process.filter_origins import Origins, Scene
+from seclatch.process.containers.membership import FoundContainer, find_containers, find_members
+from seclatch.process.filter_origins import FilterOrigins, OriginInputs
 from seclatch.process.kernel.kernel_filters import Held, read_kernel
-from seclatch.process.recognize_profiles import Candidate, candidates_of, read_files, recognise
+from seclatch.process.recognize_profiles import (
+    ProfileCandidate,
+    list_candidates,
+    read_files,
+    recognize_programs,
+)
 from seclatch.process.systemd_units import find_settings
-from seclatch.process.thread_filters import Binder
+from seclatch.process.thread_filters import ThreadFilters
 from seclatch.system import procfs
 from seclatch.system.procfs import ProcEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SnapshotRequest:
     """What to look for: `threads` all of them and not only those that differ; `filters`: read
     programs; `names`: ask engines; `profiles`: files whose programs are to be recognised."""
 
@@ -35,30 +40,30 @@ class Wish:
 
 
 @dataclass(slots=True)
-class View:
+class ProcessSnapshot:
     """Everything that was seen. `notes`: sentences on what could not be."""
 
     processes: list[LiveProcess] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def look(wish: Wish) -> View:
+def take_snapshot(wish: SnapshotRequest) -> ProcessSnapshot:
     """Look at all processes. Those that end meanwhile are left out. Raises SeclatchError for a
     profile that cannot be read."""
-    view = View()
+    view = ProcessSnapshot()
     files = read_files(wish.profiles)
     entries = read_entries()
     held = _read_held(view) if wish.filters else None
-    members = find_members(entries, find_kept(entries))
-    known: dict[str, Known] = {}
+    members = find_members(entries, find_containers(entries))
+    known: dict[str, KnownContainer] = {}
     if wish.names:
         known = name_containers(members.values(), entries, view.notes)
     stages = {pid: find_stage(entry, in_container=pid in members) for pid, entry in entries.items()}
     names = _recognise(files, entries, held, known.values(), view) if held else {}
     pids = {each.pid for each in (held or {}).values()}
     units = find_settings(_codes(held or {}), entries, pids, view.notes) if wish.names else {}
-    origins = Origins(Scene(entries, stages, held))
-    binder = Binder(origins, held, names, units, every_thread=wish.threads)
+    origins = FilterOrigins(OriginInputs(entries, stages, held))
+    binder = ThreadFilters(origins, held, names, units, every_thread=wish.threads)
     for pid, entry in entries.items():
         found = _container(members.get(pid), known)
         view.processes.append(_describe(entry, binder.bind(entry), stages[pid], found))
@@ -91,7 +96,7 @@ def read_entries() -> dict[int, ProcEntry]:
     return entries
 
 
-def _read_held(view: View) -> dict[int, Held] | None:
+def _read_held(view: ProcessSnapshot) -> dict[int, Held] | None:
     try:
         return read_kernel()
     except SeclatchError as error:
@@ -104,20 +109,22 @@ def _codes(held: Mapping[int, Held]) -> set[bytes]:
 
 
 def _recognise(
-    files: list[Candidate],
+    files: list[ProfileCandidate],
     entries: Mapping[int, ProcEntry],
     held: Mapping[int, Held],
-    known: Iterable[Known],
-    view: View,
+    known: Iterable[KnownContainer],
+    view: ProcessSnapshot,
 ) -> dict[bytes, str]:
     """Name the programs that are held. A container's capabilities are those it is bounded by."""
     codes = _codes(held)
     masks = {entries[each.pid].status.capabilities for each in held.values() if each.pid in entries}
     sets = map(name_capabilities, sorted(masks))
-    return recognise(codes, candidates_of(files, known, sets), view.notes)
+    return recognize_programs(codes, list_candidates(files, known, sets), view.notes)
 
 
-def _container(found: Found | None, known: Mapping[str, Known]) -> LiveContainer | None:
+def _container(
+    found: FoundContainer | None, known: Mapping[str, KnownContainer]
+) -> LiveContainer | None:
     if found is None:
         return None
     if found.id in known:

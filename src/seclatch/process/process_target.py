@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from seclatch.errors import SeclatchError
 from seclatch.model.process import LiveProcess, LiveThread
 from seclatch.model.stage import Stage
-from seclatch.process.process_selection import is_in
+from seclatch.process.process_selection import is_in_container
 from seclatch.system.procfs import read_start
 
 _KEEPERS = (Stage.SHIM, Stage.ENGINE, Stage.RUNTIME)
@@ -25,7 +25,7 @@ def find_target(text: str, processes: Sequence[LiveProcess]) -> LiveProcess:
             if process.pid == int(text):
                 return _alive(process)
     inside = [process for process in processes if _is_called(process, text)]
-    inside = inside or [process for process in processes if is_in(process, text)]
+    inside = inside or [process for process in processes if is_in_container(process, text)]
     if not inside:
         what = (
             f"process {text}, nor a container so called" if text.isdigit() else f"container {text}"

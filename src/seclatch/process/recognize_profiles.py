@@ -17,7 +17,7 @@ from pathlib import Path
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
-from seclatch.process.containers.known_container import Known
+from seclatch.process.containers.known_container import KnownContainer
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
 from seclatch.profile.parse.load_profile import load, parse
@@ -38,7 +38,7 @@ SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ProfileCandidate:
     """A profile under a name, resolved already if there are no `hosts`; or a program, `code`."""
 
     name: str
@@ -47,8 +47,8 @@ class Candidate:
     code: bytes = b""
 
 
-def recognise(
-    codes: Set[bytes], candidates: Iterable[Candidate], notes: list[str]
+def recognize_programs(
+    codes: Set[bytes], candidates: Iterable[ProfileCandidate], notes: list[str]
 ) -> dict[bytes, str]:
     """Name those programs that a candidate compiles to; the first candidate's name counts."""
     names: dict[bytes, str] = {}
@@ -66,7 +66,7 @@ def recognise(
     return names
 
 
-def _compile_all(candidates: Iterable[Candidate]) -> Iterator[tuple[str, bytes]]:
+def _compile_all(candidates: Iterable[ProfileCandidate]) -> Iterator[tuple[str, bytes]]:
     """Every program with its candidate's name; a profile that comes again is left out."""
     compiled: set[Profile] = set()
     for candidate in candidates:
@@ -78,21 +78,23 @@ def _compile_all(candidates: Iterable[Candidate]) -> Iterator[tuple[str, bytes]]
                 yield from ((candidate.name, code) for code in _programs(profile))
 
 
-def read_files(files: Iterable[Path]) -> list[Candidate]:
+def read_files(files: Iterable[Path]) -> list[ProfileCandidate]:
     """Read profiles and raw programs. Raises SeclatchError for one that cannot be read."""
     found = []
     for file in files:
         source = read(file)
         if source.is_program:
-            found.append(Candidate(source.name, None, code=source.data))
+            found.append(ProfileCandidate(source.name, None, code=source.data))
         else:
-            found.append(Candidate(source.name, parse(source.text(), source.name)))
+            found.append(ProfileCandidate(source.name, parse(source.text(), source.name)))
     return found
 
 
-def candidates_of(
-    files: Iterable[Candidate], known: Iterable[Known], capabilities: Iterable[frozenset[str]]
-) -> Iterator[Candidate]:
+def list_candidates(
+    files: Iterable[ProfileCandidate],
+    known: Iterable[KnownContainer],
+    capabilities: Iterable[frozenset[str]],
+) -> Iterator[ProfileCandidate]:
     """Given files first, then what engines say, then containers' own configurations."""
     sets = list(dict.fromkeys(capabilities))[:_MOST_SETS] or [frozenset()]
     for file in files:
@@ -112,22 +114,24 @@ def _hosts(sets: list[frozenset[str]], engines: tuple[Engine, ...]) -> tuple[Hos
     return tuple(Host(native, caps, kernel, engine) for caps in sets for engine in engines)
 
 
-def _readable(name: str, path: Path, hosts: tuple[Host, ...]) -> Iterator[Candidate]:
+def _readable(name: str, path: Path, hosts: tuple[Host, ...]) -> Iterator[ProfileCandidate]:
     try:
-        yield Candidate(name, load(path), hosts)
+        yield ProfileCandidate(name, load(path), hosts)
     except SeclatchError:
         return  # the distribution's file is no matter of this command
 
 
-def _configured(known: Known) -> Iterator[Candidate]:
+def _configured(known: KnownContainer) -> Iterator[ProfileCandidate]:
     """The profile in a container's config.json: what the runtime was told to load."""
     try:
-        yield Candidate(known.given or CONFIGURED, parse(json.dumps(known.seccomp), "config.json"))
+        yield ProfileCandidate(
+            known.given or CONFIGURED, parse(json.dumps(known.seccomp), "config.json")
+        )
     except SeclatchError:
         return
 
 
-def _resolved(candidate: Candidate) -> Iterator[Profile]:
+def _resolved(candidate: ProfileCandidate) -> Iterator[Profile]:
     if candidate.profile is None:
         return
     if not candidate.hosts:

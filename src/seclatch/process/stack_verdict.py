@@ -14,7 +14,7 @@ from seclatch.model.seccomp_data import SeccompData
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class StackAnswers:
     """`layers`: each filter's answers, the newest first. `whole`: the action of all of them
     together, "" where it depends on arguments that are left open. `unasked`: why the kernel asks no
     filter at all, "" if it does."""
@@ -24,7 +24,7 @@ class Answers:
     unasked: str = ""
 
 
-def ask_stack(programs: Sequence[Filter], asked: AskedCall) -> Answers:
+def query_stack(programs: Sequence[Filter], asked: AskedCall) -> StackAnswers:
     """Ask all filters of a thread, newest first, about a call. Raises SeclatchError."""
     arch, number = asked.syscall.arch, asked.syscall.number
     layers = tuple(tuple(ask(program, asked)) for program in programs)
@@ -32,7 +32,7 @@ def ask_stack(programs: Sequence[Filter], asked: AskedCall) -> Answers:
     if any(len(answers) != 1 or answers[0].condition for answers in layers):
         one_only = layers[0] if len(layers) == 1 else ()
         whole = one_only[0].action if len(one_only) == 1 else ""
-        return Answers(whole, layers, unasked)
+        return StackAnswers(whole, layers, unasked)
     call = SeccompData(arch.audit, number, tuple(value or 0 for value in asked.args))
     verdict = simulate_stack(list(reversed(programs)), call)
-    return Answers(str(verdict.action), layers, unasked)
+    return StackAnswers(str(verdict.action), layers, unasked)

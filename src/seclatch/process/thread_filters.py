@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from seclatch.model.process import FilterCause, FilterLayer, FilterOrigin, LiveThread
-from seclatch.process.filter_origins import Origins
+from seclatch.process.filter_origins import FilterOrigins
 from seclatch.process.kernel.kernel_filters import Held
 from seclatch.process.systemd_units import find_unit
 from seclatch.system import procfs
@@ -17,18 +17,18 @@ from seclatch.system.procfs import ProcEntry, ProcStatus
 _DIGITS = 8
 
 
-def fingerprint(code: bytes | None) -> str:
+def fingerprint_program(code: bytes | None) -> str:
     """A short name of a program, "" if there is none: the beginning of its SHA-256."""
     return hashlib.sha256(code).hexdigest()[:_DIGITS] if code else ""
 
 
-class Binder:
+class ThreadFilters:
     """Puts threads together. `held` is None where only numbers are known; `names` of profiles by
     program, `units` the settings of systemd's units, by unit and program."""
 
     def __init__(
         self,
-        origins: Origins,
+        origins: FilterOrigins,
         held: Mapping[int, Held] | None,
         names: Mapping[bytes, str],
         units: Mapping[str, Mapping[bytes, str]],
@@ -94,4 +94,4 @@ class Binder:
             name = name or f"{unit} {setting}"
             if origin.cause is FilterCause.UNIT:
                 origin = replace(origin, certain=True)
-        return FilterLayer(fingerprint(code), len(code) // 8, origin, name)
+        return FilterLayer(fingerprint_program(code), len(code) // 8, origin, name)

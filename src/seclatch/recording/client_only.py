@@ -12,7 +12,7 @@ from seclatch.recording.backends.bpf.adopt_daemons import sees_host
 
 if TYPE_CHECKING:
     from seclatch.model.recording import Recording
-    from seclatch.recording.backends.backend import Backend
+    from seclatch.recording.backends.backend import RecordingBackend
 
 # Clients of a daemon: what they ask for does not descend from them.
 _CLIENTS = {"docker", "nerdctl", "ctr", "crictl", "podman-remote"}
@@ -21,7 +21,7 @@ _VERBS = {"run", "start", "restart", "exec", "build", "buildx", "compose", "up",
 _PODMAN_VERBS = _VERBS | {"container", "create", "image", "kube", "play", "pod", "pull"}
 
 
-def explain_absence(recording: Recording, backend: Backend, daemons: int) -> str:
+def explain_missing_container(recording: Recording, backend: RecordingBackend, daemons: int) -> str:
     """Say why, and what to do, if clients asked for containers and nothing was seen of one; else
     nothing. `daemons`: how many engines were followed."""
     clients = sorted(set(_find_clients(recording)))
@@ -39,19 +39,19 @@ def _find_clients(recording: Recording) -> Iterator[str]:
     for process in recording.processes:
         for image in process.images:
             name = PurePosixPath(image.exe).name
-            asks = name in _CLIENTS or (name == "podman" and is_told_of_service(image.argv))
+            asks = name in _CLIENTS or (name == "podman" and names_remote_service(image.argv))
             if asks and _VERBS.intersection(image.argv):
                 yield name
 
 
-def is_told_of_service(argv: Iterable[str]) -> bool:
+def names_remote_service(argv: Iterable[str]) -> bool:
     """Whether podman's words name a service that makes its containers for it. They are options
     before its verb: behind it `-c` is something else, or a word of the container's program."""
     options = takewhile(lambda word: word not in _PODMAN_VERBS, argv)
     return not _REMOTE.isdisjoint(word.partition("=")[0] for word in options)
 
 
-def _advise(backend: Backend, daemons: int) -> str:
+def _advise(backend: RecordingBackend, daemons: int) -> str:
     if backend.name == "ptrace":
         return "only --backend ebpf, which takes root, follows what an engine starts"
     if daemons:

@@ -12,30 +12,32 @@ from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
-from seclatch.recording.attribution.attribution import attribute, find_kept
-from seclatch.recording.attribution.bundle_profile import Specifications
-from seclatch.recording.attribution.image_lookup import Inquiry, find_client, find_named
-from seclatch.recording.attribution.pruning import Pruner
-from seclatch.recording.attribution.socket_peers import Links
-from seclatch.recording.backends.backend import Backend
-from seclatch.recording.client_only import explain_absence
-from seclatch.recording.recorder import HELD, STOP, Options, Recorder
-from seclatch.recording.select_backend import choose
+from seclatch.recording.attribution.attribution import drop_unrelated, find_related
+from seclatch.recording.attribution.bundle_profile import BundleProfiles
+from seclatch.recording.attribution.image_lookup import (
+    ImageLookup,
+    find_client,
+    find_named_containers,
+)
+from seclatch.recording.attribution.pruning import TracePruner
+from seclatch.recording.attribution.socket_peers import SocketPeers
+from seclatch.recording.backends.backend import RecordingBackend
+from seclatch.recording.client_only import explain_missing_container
+from seclatch.recording.recorder import BLOCKED_SIGNALS, STOP_SIGNALS, RecordOptions, TraceRecorder
+from seclatch.recording.select_backend import select_backend
 from seclatch.recording.trace.trace import Trace
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from seclatch.model.recording import Recording
-    from seclatch.recording.trace.run_metadata import Run
-
-__all__ = ["Options", "record"]
+    from seclatch.recording.trace.run_metadata import RunMetadata
 
 _INTERVAL = 0.02
 _PATIENCE = 2.0
 
 
-def record(command: tuple[str, ...], options: Options) -> tuple[int, Recording]:
+def record_command(command: tuple[str, ...], options: RecordOptions) -> tuple[int, Recording]:
     """Run the command; answer its exit status (128+N for signal N) and the recording.
 
     The recording ends with the last process that comes from the command; when it is told to
@@ -44,16 +46,16 @@ def record(command: tuple[str, ...], options: Options) -> tuple[int, Recording]:
     """
     program = _find(command[0])
     with (
-        contextlib.closing(choose(options.backend, command, options.sights)) as backend,
+        contextlib.closing(select_backend(options.backend, command, options.sights)) as backend,
         _mind_children() as ignored,
     ):
         if backend.notice:
             options.tell(backend.notice)
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
         try:
             subject = _Command(program, command, mask, ignored=ignored)
-            recording = Recorder(backend, subject, options).record()
-            if absence := explain_absence(recording, backend, subject.daemons):
+            recording = TraceRecorder(backend, subject, options).record()
+            if absence := explain_missing_container(recording, backend, subject.daemons):
                 options.tell(absence)
             return subject.wait(backend), recording
         finally:
@@ -109,16 +111,16 @@ class _Command:
         self._ended = 0.0
         self._explained = False
         self._requests = 0
-        self._inquiry = Inquiry(find_client(command))
-        self._specifications = Specifications()
-        self._links = Links()
-        self._pruner = Pruner()
+        self._inquiry = ImageLookup(find_client(command))
+        self._specifications = BundleProfiles()
+        self._links = SocketPeers()
+        self._pruner = TracePruner()
 
-    def begin(self, backend: Backend) -> None:
+    def begin(self, backend: RecordingBackend) -> None:
         """Follow the daemons that run, start the command."""
         self.daemons = backend.follow_daemons()
         if self.daemons:
-            backend.trace.named = find_named(self._command)
+            backend.trace.named = find_named_containers(self._command)
         reading, writing = os.pipe()
         try:
             self._pid = os.fork()
@@ -141,7 +143,7 @@ class _Command:
                 status=127 if number == errno.ENOENT else 126,
             )
 
-    def _become(self, backend: Backend, pipe: int) -> None:
+    def _become(self, backend: RecordingBackend, pipe: int) -> None:
         """In the child: be followed, be the command. Does not return."""
         try:
             # What Python itself has set at its start.
@@ -157,7 +159,7 @@ class _Command:
         finally:
             os._exit(127)
 
-    def look(self, trace: Trace, options: Options) -> None:
+    def look(self, trace: Trace, options: RecordOptions) -> None:
         """Ask what containers are of; say why nothing seems to happen any more."""
         if options.ask:
             self._inquiry.look(trace)
@@ -175,25 +177,25 @@ class _Command:
                 "the command has ended, what it started goes on and is recorded; ctrl-C ends this"
             )
 
-    def _reap(self, backend: Backend) -> None:
+    def _reap(self, backend: RecordingBackend) -> None:
         status = backend.poll(self._pid)
         if status is not None:
             code = os.waitstatus_to_exitcode(status)
             self._status = code if code >= 0 else 128 - code
             self._ended = time.monotonic()
 
-    def wait(self, backend: Backend) -> int:
+    def wait(self, backend: RecordingBackend) -> int:
         """Wait for the command itself, passing on signals; answer its status."""
         while True:
             if self._status is None:
                 self._reap(backend)
             if self._status is not None:
                 return self._status
-            info = backend.wait(_INTERVAL, HELD)
-            if info and info.si_signo in STOP:
+            info = backend.wait(_INTERVAL, BLOCKED_SIGNALS)
+            if info and info.si_signo in STOP_SIGNALS:
                 self.take(info.si_signo, info.si_pid)
 
-    def waits(self, backend: Backend) -> bool:
+    def waits(self, backend: RecordingBackend) -> bool:
         """The command may have begun nothing yet that is known of."""
         if self._status is None:
             self._reap(backend)
@@ -204,7 +206,7 @@ class _Command:
         living = trace.living
         if self.daemons:
             daemons = {each for each in living if trace.processes[each].found_running}
-            living = (living & find_kept(trace)) - daemons
+            living = (living & find_related(trace)) - daemons
         return living
 
     def take(self, signal_: int, sender: int) -> bool:
@@ -225,12 +227,14 @@ class _Command:
 
     def belonging(self, trace: Trace) -> Trace:
         """Without what daemons did for others."""
-        return attribute(trace)
+        return drop_unrelated(trace)
 
-    def run(self, started: datetime, began: int, ended: int, complete: bool) -> Run:
+    def run(self, started: datetime, began: int, ended: int, complete: bool) -> RunMetadata:
         """Name the command."""
-        from seclatch.recording.trace.run_metadata import Run
+        from seclatch.recording.trace.run_metadata import RunMetadata
 
         images = self._inquiry.finish() if complete else {}
         profiles = self._specifications.profiles
-        return Run(self._command, started, began, ended, complete, images, profiles=profiles)
+        return RunMetadata(
+            self._command, started, began, ended, complete, images, profiles=profiles
+        )

@@ -12,20 +12,20 @@ from datetime import datetime
 from seclatch.errors import SeclatchError
 from seclatch.model.origin import ContainerImage
 from seclatch.model.recording import Recording
-from seclatch.recording.attribution.attribution import restrict
-from seclatch.recording.attribution.exec_sessions import Callers
-from seclatch.recording.backends.backend import Backend
+from seclatch.recording.attribution.attribution import restrict_trace
+from seclatch.recording.attribution.exec_sessions import ExecSessions
+from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.adopt_processes import adopt
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
 from seclatch.recording.backends.bpf.builder_parts import Maps
-from seclatch.recording.recorder import HELD, Options, Recorder
-from seclatch.recording.trace.run_metadata import Run
+from seclatch.recording.recorder import BLOCKED_SIGNALS, RecordOptions, TraceRecorder
+from seclatch.recording.trace.run_metadata import RunMetadata
 from seclatch.recording.trace.trace import Trace
 from seclatch.system.bpf import VerifierError
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ContainerTarget:
     """A running container: a process in it (by its pid as this process sees it), the word by which
     the user named it, its id and image where they are known."""
 
@@ -35,16 +35,16 @@ class Target:
     image: ContainerImage | None = None
 
 
-def record_container(target: Target, options: Options) -> Recording:
+def record_container(target: ContainerTarget, options: RecordOptions) -> Recording:
     """Record until the container's last process ends, SIGINT, SIGTERM, SIGHUP, or `seconds`.
 
     Raises SeclatchError.
     """
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
     try:
         with _Namespaces(target) as namespaces, contextlib.closing(Ebpf(by_words=True)) as backend:
             subject = _Container(target, namespaces, backend.maps)
-            return Recorder(backend, subject, options).record()
+            return TraceRecorder(backend, subject, options).record()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -53,7 +53,7 @@ class _Namespaces:
     """By what a container is told from its host, held open: the kernel gives the number of a
     namespace that has gone to the next one at once."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: ContainerTarget) -> None:
         self.mounts = self.pids = 0
         self._target = target
         self._held: list[int] = []
@@ -94,7 +94,7 @@ def _number(process: str, kind: str) -> int:
     return 0
 
 
-def _cannot_look(target: Target, error: OSError) -> SeclatchError:
+def _cannot_look(target: ContainerTarget, error: OSError) -> SeclatchError:
     what = f"recording the container {target.word}: process {target.pid}: {error.strerror}"
     if error.errno in (errno.EACCES, errno.EPERM):
         return SeclatchError(what, remedy="only root may look into other users' processes")
@@ -106,13 +106,13 @@ def _cannot_look(target: Target, error: OSError) -> SeclatchError:
 class _Container:
     """The container's processes, found running or joined."""
 
-    def __init__(self, target: Target, namespaces: _Namespaces, maps: Maps) -> None:
+    def __init__(self, target: ContainerTarget, namespaces: _Namespaces, maps: Maps) -> None:
         self._target = target
         self._namespaces = namespaces
         self._maps = maps
-        self._callers = Callers(namespaces.mounts, namespaces.pids)
+        self._callers = ExecSessions(namespaces.mounts, namespaces.pids)
 
-    def begin(self, backend: Backend) -> None:
+    def begin(self, backend: RecordingBackend) -> None:
         """Find its processes."""
         try:
             found = adopt(
@@ -129,7 +129,7 @@ class _Container:
         if not found:
             raise _cannot_look(self._target, OSError(errno.ESRCH, os.strerror(errno.ESRCH)))
 
-    def look(self, trace: Trace, options: Options) -> None:
+    def look(self, trace: Trace, options: RecordOptions) -> None:
         """See who calls for the container."""
         self._callers.look(trace)
 
@@ -137,7 +137,7 @@ class _Container:
         """All of them, and the runtimes of their sessions."""
         return trace.living - self._callers.foreign(trace)
 
-    def waits(self, backend: Backend) -> bool:
+    def waits(self, backend: RecordingBackend) -> bool:
         """A container without a process has ended."""
         return False
 
@@ -149,11 +149,11 @@ class _Container:
         """Without those that only spoke of it."""
         self._callers.look(trace)
         foreign = self._callers.foreign(trace)
-        return restrict(trace, trace.processes.keys() - foreign) if foreign else trace
+        return restrict_trace(trace, trace.processes.keys() - foreign) if foreign else trace
 
-    def run(self, started: datetime, began: int, ended: int, complete: bool) -> Run:
+    def run(self, started: datetime, began: int, ended: int, complete: bool) -> RunMetadata:
         """Name the container."""
-        return Run(
+        return RunMetadata(
             (),
             started,
             began,

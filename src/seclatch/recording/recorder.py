@@ -9,27 +9,27 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from seclatch.recording.backends.backend import Backend
+from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.trace.trace import Trace
 
 if TYPE_CHECKING:
     from seclatch.model.recording import Recording
     from seclatch.recording.backends.bpf.detail_events import Sights
-    from seclatch.recording.trace.run_metadata import Run
+    from seclatch.recording.trace.run_metadata import RunMetadata
 
-STOP = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-HELD = STOP | {signal.SIGCHLD, signal.SIGUSR1}
+STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+BLOCKED_SIGNALS = STOP_SIGNALS | {signal.SIGCHLD, signal.SIGUSR1}
 """Signals that are to be blocked while a recorder works: it takes them itself."""
 
 _SHARE = 10
 """Of a long recording most time would go into summing up what there is so far, again and again."""
 
-MOST = 1_000_000
+MAX_BULK = 1_000_000
 """Half a million processes that exec once; some 5 GB of memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RecordOptions:
     """`seconds`: record no longer than that. `observe` gets what there is so far, every `every`
     seconds, `save` the same after `save_first`, then every `save_every`, and when SIGUSR1 asks for
     it; neither at the end.
@@ -47,7 +47,7 @@ class Options:
     save: Callable[[Recording], None] | None = None
     save_first: float = 5.0
     save_every: float = 5.0
-    most: int = MOST
+    most: int = MAX_BULK
     tell: Callable[[str], None] = lambda _: None
     backend: str = "auto"
     sights: Sights | None = None
@@ -57,19 +57,19 @@ class Options:
     ask: bool = True
 
 
-class Subject(Protocol):
+class RecordingSource(Protocol):
     """What is followed."""
 
-    def begin(self, backend: Backend) -> None:
+    def begin(self, backend: RecordingBackend) -> None:
         """Have it followed from now on. Raises SeclatchError."""
 
-    def look(self, trace: Trace, options: Options) -> None:
+    def look(self, trace: Trace, options: RecordOptions) -> None:
         """Called between two looks at the kernel's memory."""
 
     def living(self, trace: Trace) -> set[int]:
         """The processes whose end is the recording's; none as soon as it may end at once."""
 
-    def waits(self, backend: Backend) -> bool:
+    def waits(self, backend: RecordingBackend) -> bool:
         """Whether the recording goes on without any living process."""
 
     def take(self, signal_: int, sender: int) -> bool:
@@ -78,14 +78,16 @@ class Subject(Protocol):
     def belonging(self, trace: Trace) -> Trace:
         """What of the trace belongs to it."""
 
-    def run(self, started: datetime, began: int, ended: int, complete: bool) -> Run:
+    def run(self, started: datetime, began: int, ended: int, complete: bool) -> RunMetadata:
         """What is known about it."""
 
 
-class Recorder:
+class TraceRecorder:
     """Follows one subject by a back end. HELD must be blocked."""
 
-    def __init__(self, backend: Backend, subject: Subject, options: Options) -> None:
+    def __init__(
+        self, backend: RecordingBackend, subject: RecordingSource, options: RecordOptions
+    ) -> None:
         self._backend = backend
         self._subject = subject
         self._options = options
@@ -156,10 +158,10 @@ class Recorder:
             self._next_save = ended + max(options.save_every, pause)
 
     def _sum_up(self, ended: int, *, complete: bool) -> Recording:
-        from seclatch.recording.trace.summarize_trace import summarise
+        from seclatch.recording.trace.summarize_trace import summarize_trace
 
         run = self._subject.run(self._started, self._began, ended, complete)
-        return summarise(self._subject.belonging(self._trace), run)
+        return summarize_trace(self._subject.belonging(self._trace), run)
 
     def _done(self) -> bool:
         if self._stopped:
@@ -185,7 +187,7 @@ class Recorder:
 
     def _wait(self) -> None:
         """Wait a moment, less if something happens."""
-        info = self._backend.wait(self._options.interval, HELD)
+        info = self._backend.wait(self._options.interval, BLOCKED_SIGNALS)
         if info is None or info.si_signo == signal.SIGCHLD:
             return
         if info.si_signo == signal.SIGUSR1:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
 from seclatch.recording.attribution.image_lookup import find_client
-from seclatch.recording.backends.backend import Backend
+from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _OF_DAEMONS = ("docker", "ctr")
 
 
-def choose(name: str, command: tuple[str, ...], sights: Sights | None = None) -> Backend:
+def select_backend(
+    name: str, command: tuple[str, ...], sights: Sights | None = None
+) -> RecordingBackend:
     """Open the back end of that name. Raises SeclatchError: what is missing, and what to do.
 
     A closer look (`sights`) takes eBPF.
@@ -34,7 +36,7 @@ def choose(name: str, command: tuple[str, ...], sights: Sights | None = None) ->
         return _by_ptrace(str(error).removeprefix("recording with eBPF: "))
 
 
-def _by_ptrace(reason: str = "") -> Backend:
-    from seclatch.recording.backends.ptrace.ptrace_backend import Ptrace
+def _by_ptrace(reason: str = "") -> RecordingBackend:
+    from seclatch.recording.backends.ptrace.ptrace_backend import PtraceBackend
 
-    return Ptrace(reason)
+    return PtraceBackend(reason)

@@ -60,7 +60,7 @@ def test_at_work_under_the_ported_profile(
         server.run(Runtime("runc"), profile(name), recording)
     except AssertionError as failed:
         error = failed
-    denied = sorted({each.name for each in recording_file.read(recording).denials})
+    denied = sorted({each.name for each in recording_file.read_recording(recording).denials})
     with capsys.disabled():
         print(f"\n@@ NOTE {name}: denied at work: {', '.join(denied) or 'nothing'}", flush=True)
     if error:
@@ -74,7 +74,7 @@ def test_what_the_ported_profile_lacks(
     """Everything that it calls here at the same work, against what was carried over."""
     name, recording = server.program.name, tmp_path / "free.json"
     server.run(Runtime("runc", latched=False), ANY, recording)
-    calls = recording_file.read(recording).calls
+    calls = recording_file.read_recording(recording).calls
     made = {each.name for each in calls if each.stage == Stage.PROGRAM.value}
     ported = allowed(name)
     lacks, idle = sorted(made - ported), sorted(ported - made)

@@ -41,7 +41,7 @@ def file(tmp_path: Path) -> Path:
     )
     entries = calls("filtered-init", "close execve") + calls("program", "read close", 1234)
     path = tmp_path / "a.recording.json"
-    recording_file.write(path, recording(entries, processes=[process]))
+    recording_file.write_recording(path, recording(entries, processes=[process]))
     return path
 
 
@@ -103,7 +103,7 @@ def test_nobody_hears_what_is_said(file: Path, tmp_path: Path) -> None:
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
     assert subprocess.run(closed, env=env, check=False).returncode == 0
-    assert recording_file.read(tmp_path / "all.json").runs == 1
+    assert recording_file.read_recording(tmp_path / "all.json").runs == 1
 
 
 @pytest.mark.parametrize("by", ["stage", "process"])
@@ -134,7 +134,7 @@ def test_options_that_would_do_nothing(words: list[str], said: str, file: Path) 
 def test_merge_and_generate(file: Path, tmp_path: Path) -> None:
     merged = tmp_path / "merged.json.gz"
     assert seclatch("record", "merge", "-o", merged, file, file).returncode == 0
-    assert recording_file.read(merged).runs == 2
+    assert recording_file.read_recording(merged).runs == 2
     done = seclatch("generate", merged)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["syscalls"][0]["names"] == ["close", "read"]
@@ -157,7 +157,7 @@ def test_a_file_that_is_none(tmp_path: Path, file: Path) -> None:
 
 def test_a_recording_without_a_program(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    recording_file.write(path, recording(calls("client", "read")))
+    recording_file.write_recording(path, recording(calls("client", "read")))
     done = seclatch("generate", path)
     assert done.returncode == 2
     assert "no call of stage program" in done.stderr
@@ -168,33 +168,35 @@ def test_recordings_are_merged_by_image(tmp_path: Path) -> None:
     for number, digest in enumerate(["sha256:1", "sha256:1", "sha256:../2", ""]):
         images = [ContainerImage(name=f"n{number}", digest=digest)] if digest else []
         files.append(tmp_path / f"{number}.json")
-        recording_file.write(files[-1], recording(calls("program", "read"), images=images))
+        recording_file.write_recording(
+            files[-1], recording(calls("program", "read"), images=images)
+        )
     refused = seclatch("record", "merge", "-o", tmp_path / "all.json", *files)
     assert (refused.returncode, refused.stdout) == (125, "")
     assert "of 3 images" in refused.stderr
     assert not (tmp_path / "all.json").exists()
     into = tmp_path / "into"
     assert seclatch("record", "merge", "--into", into, *files).returncode == 0
-    runs = sorted(recording_file.read(each).runs for each in into.iterdir())
+    runs = sorted(recording_file.read_recording(each).runs for each in into.iterdir())
     assert runs == [1, 1, 2]
-    assert recording_file.read(into / "1.recording.json.gz").runs == 2
+    assert recording_file.read_recording(into / "1.recording.json.gz").runs == 2
     assert all(each.parent == into for each in into.rglob("*"))
 
 
 def test_parts_give_what_the_whole_gives(tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.json" for number in range(600)]
     for number, file in enumerate(files):
-        recording_file.write(file, recording(calls("program", "read", number + 1)))
+        recording_file.write_recording(file, recording(calls("program", "read", number + 1)))
     merged = tmp_path / "merged.json"
     assert seclatch("record", "merge", "-o", merged, *files).returncode == 0
-    assert recording_file.read(merged) == merge_recordings(
-        recording_file.read(each) for each in files
+    assert recording_file.read_recording(merged) == merge_recordings(
+        recording_file.read_recording(each) for each in files
     )
 
 
 def test_a_bad_file_among_many_is_named(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
-    recording_file.write(good, recording(calls("program", "read")))
+    recording_file.write_recording(good, recording(calls("program", "read")))
     bad.write_text("{")
     done = seclatch("record", "merge", "-o", tmp_path / "x.json", *[good] * 400, bad, *[good] * 200)
     assert (done.returncode, done.stdout) == (2, "")
@@ -209,7 +211,7 @@ def test_no_name_is_nobody_s(tmp_path: Path) -> None:
 
 def test_generate_for_another_architecture_too(tmp_path: Path) -> None:
     path = tmp_path / "a.recording.json"
-    recording_file.write(path, recording(calls("program", "read open fork", 1234)))
+    recording_file.write_recording(path, recording(calls("program", "read open fork", 1234)))
     done = seclatch("generate", "--also", "aarch64", path)
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)

@@ -20,7 +20,7 @@ PROFILE = Path(__file__).parents[2] / "data" / "stali-like.json"
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "box.recording.json"
-    recording_file.write(path, start(latched=True))
+    recording_file.write_recording(path, start(latched=True))
     return path
 
 

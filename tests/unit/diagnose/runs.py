@@ -6,15 +6,15 @@ import itertools
 import struct
 from collections import deque
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.registry import find_cause
-from seclatch.diagnose.denials.list_denials import Denials
-from seclatch.diagnose.evidence.run_evidence import Evidence
-from seclatch.diagnose.evidence.stages_by_name import restage
+from seclatch.diagnose.denials.list_denials import RunDenials
+from seclatch.diagnose.evidence.run_evidence import RunEvidence
+from seclatch.diagnose.evidence.stages_by_name import assign_by_name
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import load_syscalls
 from seclatch.recording.backends.bpf.detail_events import Mark, Seen, Sights, What
-from seclatch.recording.trace.assign_stages import assign
+from seclatch.recording.trace.assign_stages import assign_stages
 from tests.unit.recording.traces import Story
 
 NUMBERS = load_syscalls(Arch.native()).numbers
@@ -55,16 +55,16 @@ class Run(Story):
         process.ended = next(self._moments)
         process.status = status - 128 if status > 128 else status << 8
 
-    def evidence(self, status: int = 1, engines: frozenset[str] = frozenset()) -> Evidence:
-        staging = assign(self.trace)
-        restage(self.trace, staging)
+    def evidence(self, status: int = 1, engines: frozenset[str] = frozenset()) -> RunEvidence:
+        staging = assign_stages(self.trace)
+        assign_by_name(self.trace, staging)
         for segment, entries in self._flights.items():
             self.sights.fly(segment, struct.pack("=Q", len(entries)) + b"".join(entries))
-        return Evidence(self.command, status, self.trace, staging, self.sights, engines=engines)
+        return RunEvidence(self.command, status, self.trace, staging, self.sights, engines=engines)
 
-    def cause(self, status: int = 1, engines: frozenset[str] = frozenset()) -> Found:
+    def cause(self, status: int = 1, engines: frozenset[str] = frozenset()) -> FoundCause:
         evidence = self.evidence(status, engines)
-        return find_cause(Subject(evidence, Denials(evidence)))
+        return find_cause(DiagnosedRun(evidence, RunDenials(evidence)))
 
     def _see(
         self, what: What, segment: int, name: str, error: int, text: str, args: tuple[int, ...] = ()

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from seclatch.diagnose.evidence.container_bundles import Bundles, describe
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.diagnose.evidence.container_bundles import BundleReader, describe_bundle
+from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment, Trace
 
 
-def watched(folder: Path, *argv: str) -> Bundles:
+def watched(folder: Path, *argv: str) -> BundleReader:
     """What is found for a runtime that runs here with this command line."""
-    trace, bundles = Trace(), Bundles()
-    trace.begin(Segment(1, Kind.EXEC, 0, 0, 1, 1, file=argv[0], argv=argv), os.getpid())
+    trace, bundles = Trace(), BundleReader()
+    trace.begin(Segment(1, EventKind.EXEC, 0, 0, 1, 1, file=argv[0], argv=argv), os.getpid())
     bundles.watch(trace)
     return bundles
 
@@ -74,5 +74,5 @@ def test_a_fifo_does_not_stop_us(tmp_path: Path) -> None:
     ],
 )
 def test_strange_values_become_plain_ones(config: dict[str, Any]) -> None:
-    found = describe(config, "x")
+    found = describe_bundle(config, "x")
     assert (found.user, found.no_new_privileges, found.profile) == ((0, 0), False, None)

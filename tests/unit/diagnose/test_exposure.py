@@ -8,7 +8,7 @@ from errno import EPERM
 import msgspec
 import pytest
 
-from seclatch.diagnose.remedies.exposure import opens
+from seclatch.diagnose.remedies.exposure import describe_exposure
 from seclatch.diagnose.remedies.find_remedies import find_remedies
 from seclatch.model.constant import CONSTANTS
 from seclatch.model.explanation import DenyingRule, Remedy
@@ -39,7 +39,7 @@ def rule(call: str, *args: int) -> Remedy:
 
 @pytest.mark.parametrize("call", [*dangerous.CALLS, *namespaces.CALLS])
 def test_no_call_that_check_warns_of_is_harmless(call: str) -> None:
-    assert "not known for dangers" not in opens(call)
+    assert "not known for dangers" not in describe_exposure(call)
 
 
 @pytest.mark.parametrize(

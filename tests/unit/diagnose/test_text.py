@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from seclatch.diagnose.denials.argument_text import show_arguments
-from seclatch.diagnose.evidence.sentences import number_in, plain
+from seclatch.diagnose.evidence.sentences import find_errno, strip_prefixes
 from seclatch.model.explanation import DenyingRule, ExplainedDenial, Explanation, StartMessage
 from seclatch.report.explanation_text import show
 
@@ -70,7 +70,7 @@ def test_hostile_text_stays_text() -> None:
     ],
 )
 def test_an_error_without_its_wrapping(text: str, what: str) -> None:
-    assert plain(text) == what
+    assert strip_prefixes(text) == what
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_an_error_without_its_wrapping(text: str, what: str) -> None:
     ],
 )
 def test_the_errno_in_a_sentence(text: str, number: int) -> None:
-    assert number_in(text) == number
+    assert find_errno(text) == number
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,11 @@ from seclatch.output import result_file
 from seclatch.recording.files import recording_file
 
 Write = Callable[[Path, bytes], None]
-WRITERS: list[Write] = [result_file.replace_file, recording_file.replace, explanation.write]
+WRITERS: list[Write] = [
+    result_file.replace_file,
+    recording_file.replace_recording,
+    explanation.write_explanation,
+]
 
 
 @pytest.mark.parametrize("write", WRITERS)
@@ -33,7 +37,7 @@ def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path, write: Write) -
 
 
 @pytest.mark.root
-@pytest.mark.parametrize("write", [recording_file.replace, explanation.write])
+@pytest.mark.parametrize("write", [recording_file.replace_recording, explanation.write_explanation])
 def test_a_full_device_is_an_error_and_stays(tmp_path: Path, write: Write) -> None:
     """`-o /dev/full`, as root: a rename would leave a file there for everybody."""
     device = tmp_path / "full"

@@ -11,10 +11,10 @@ import pytest
 from seclatch.model.origin import ContainerImage
 from seclatch.process import container_images
 from seclatch.process.containers import docker_containers
-from seclatch.process.containers.membership import Found
+from seclatch.process.containers.membership import FoundContainer
 
 IDENTIFIER = "c" * 64
-FOUND = Found(IDENTIFIER, "docker", keeper=1)
+FOUND = FoundContainer(IDENTIFIER, "docker", keeper=1)
 
 
 def answer(body: bytes) -> bytes:
@@ -45,10 +45,10 @@ def asked(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, identifier: str = IDENTIFIER
 ) -> ContainerImage | None:
     path = tmp_path / "s"
-    monkeypatch.setattr(docker_containers, "sockets", lambda _: [str(path)])
+    monkeypatch.setattr(docker_containers, "find_sockets", lambda _: [str(path)])
     listening = serve(path, content)
     try:
-        return container_images.ask_keeper(FOUND, identifier, {})
+        return container_images.query_image(FOUND, identifier, {})
     finally:
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()

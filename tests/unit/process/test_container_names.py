@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seclatch.process.containers import podman_containers
-from seclatch.process.containers.container_config import Bundle, read_bundle
+from seclatch.process.containers.container_config import BundleConfig, read_bundle
 from seclatch.process.containers.container_names import name_containers
-from seclatch.process.containers.membership import Found
+from seclatch.process.containers.membership import FoundContainer
 
 ID = "f" * 64
 WORDS = ["annotations", "linux", "seccomp", "metadata", "names", "id", "image", ID]
@@ -23,10 +23,10 @@ VALUES = st.recursive(
 )
 
 
-def bundle(folder: Path, config: object, engine: str = "podman") -> Found:
+def bundle(folder: Path, config: object, engine: str = "podman") -> FoundContainer:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config))
-    return Found(ID, engine, bundle=str(folder))
+    return FoundContainer(ID, engine, bundle=str(folder))
 
 
 def test_annotations_of_kubernetes_runtimes(tmp_path: Path) -> None:
@@ -71,14 +71,14 @@ def test_podmans_storage(tmp_path: Path) -> None:
 def test_any_json(value: object, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp() / "any" / "overlay-containers"
     found = bundle(folder / ID / "userdata", value)
-    assert isinstance(read_bundle(found), Bundle)
+    assert isinstance(read_bundle(found), BundleConfig)
     for content in (value, [value], [{"id": ID, "names": value, "metadata": json.dumps(value)}]):
         (folder / "containers.json").write_text(json.dumps(content))
-        podman_containers.ask({ID: found}, {}, [])
+        podman_containers.query_podman({ID: found}, {}, [])
 
 
 def test_no_bundle_and_no_json(tmp_path: Path) -> None:
-    assert read_bundle(Found(ID, "docker")) == Bundle()
-    assert read_bundle(Found(ID, "podman", bundle=str(tmp_path))) == Bundle()
+    assert read_bundle(FoundContainer(ID, "docker")) == BundleConfig()
+    assert read_bundle(FoundContainer(ID, "podman", bundle=str(tmp_path))) == BundleConfig()
     (tmp_path / "config.json").write_bytes(b"\xff{")
-    assert read_bundle(Found(ID, "podman", bundle=str(tmp_path))) == Bundle()
+    assert read_bundle(FoundContainer(ID, "podman", bundle=str(tmp_path))) == BundleConfig()

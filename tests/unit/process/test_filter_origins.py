@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from seclatch.model.process import FilterCause, FilterOrigin
 from seclatch.process.containers.live_stages import find_stage
-from seclatch.process.filter_origins import Origins, Scene
+from seclatch.process.filter_origins import FilterOrigins, OriginInputs
 from seclatch.system.procfs import ProcEntry
 from tests.unit.process.scene import by_pid, entry, held
 
 SERVICE = ("/system.slice/web.service",)
 
 
-def origins(entries: dict[int, ProcEntry], inside: set[int], *seen: object) -> Origins:
+def origins(entries: dict[int, ProcEntry], inside: set[int], *seen: object) -> FilterOrigins:
     stages = {pid: find_stage(one, in_container=pid in inside) for pid, one in entries.items()}
-    return Origins(Scene(entries, stages, {one.tid: one for one in seen} if seen else None))  # type: ignore[attr-defined]
+    return FilterOrigins(
+        OriginInputs(entries, stages, {one.tid: one for one in seen} if seen else None)
+    )  # type: ignore[attr-defined]
 
 
 CHAIN = by_pid(

@@ -9,7 +9,7 @@ import pytest
 from seclatch.model.stage import Stage
 from seclatch.process.containers import docker_containers
 from seclatch.process.containers.live_stages import find_stage
-from seclatch.process.containers.membership import Found, find_kept, find_members
+from seclatch.process.containers.membership import FoundContainer, find_containers, find_members
 from tests.unit.process.scene import by_pid, entry
 
 ID = "0123456789abcdef" * 4
@@ -47,7 +47,7 @@ def test_a_shim_names_its_children() -> None:
         entry(4, 2, "sh"),
         entry(5, 4, "sleep"),
     )
-    kept = find_kept(entries)
+    kept = find_containers(entries)
     assert (kept[ID].engine, kept[ID].namespace, kept[ID].address) == (
         "docker",
         "moby",
@@ -61,7 +61,7 @@ def test_a_monitor_names_it_and_is_not_in_it() -> None:
     entries = by_pid(
         entry(2, 1, "conmon", argv=MONITOR, cgroups=inside), entry(3, 2, "sh", cgroups=inside)
     )
-    kept = find_kept(entries)
+    kept = find_containers(entries)
     assert (kept[ID].engine, kept[ID].name) == ("podman", "web")
     assert kept[ID].bundle == f"/proc/2/root/c/{ID}/userdata"
     assert set(find_members(entries, kept)) == {3}
@@ -73,7 +73,7 @@ def test_a_name_of_ctr_is_found_in_the_path() -> None:
         entry(2, 1, "containerd-shim-runc-v2", argv=argv),
         entry(9, 1, "sh", cgroups=("/default/web-1",)),
     )
-    assert find_members(entries, find_kept(entries))[9].engine == "containerd"
+    assert find_members(entries, find_containers(entries))[9].engine == "containerd"
 
 
 def test_what_calls_itself_dockerd_in_a_container_is_the_program() -> None:
@@ -110,14 +110,14 @@ def test_who_is_believed() -> None:
     status = replace(real.status, uid=12345)
     foreign = replace(real, pid=8, argv=(*MONITOR[:6], "evil"), status=status)
     for false in (contained, foreign):
-        kept = find_kept(by_pid(real, false))
+        kept = find_containers(by_pid(real, false))
         assert (kept[ID].keeper, kept[ID].name, kept[ID].trusted) == (2, "web", True)
-        alone = find_kept(by_pid(false))[ID]
+        alone = find_containers(by_pid(false))[ID]
         assert (alone.name, alone.trusted) == ("evil", False)
 
 
 @pytest.mark.parametrize("name", ["conmon", "containerd-shim-runc-v2", "dockerd"])
 def test_one_that_is_ending_has_no_command_line(name: str) -> None:
     entries = by_pid(entry(2, 1, name))
-    assert all(found.keeper != 2 for found in find_kept(entries).values())
-    assert docker_containers.ask({ID: Found(ID, "docker")}, entries, []) == {}
+    assert all(found.keeper != 2 for found in find_containers(entries).values())
+    assert docker_containers.query_docker({ID: FoundContainer(ID, "docker")}, entries, []) == {}

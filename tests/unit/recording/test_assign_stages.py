@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from seclatch.model.stage import Stage
-from seclatch.recording.trace.assign_stages import assign
-from seclatch.recording.trace.trace import Facts
+from seclatch.recording.trace.assign_stages import assign_stages
+from seclatch.recording.trace.trace import TaskFacts
 from tests.unit.recording.traces import INSIDE, Story, filtered
 
 
 def stages(story: Story) -> dict[int, Stage]:
-    return assign(story.trace).stages
+    return assign_stages(story.trace).stages
 
 
 def runc(
-    story: Story, parent: int, facts: Facts = INSIDE, verb: str = "run"
+    story: Story, parent: int, facts: TaskFacts = INSIDE, verb: str = "run"
 ) -> tuple[int, list[int], int, int]:
     """(runtime, init segments, filtered-init, program) as runc makes them."""
     runtime = story.exec(parent, "/usr/sbin/runc", verb, "x")
@@ -21,7 +21,7 @@ def runc(
     init = story.exec(child, "runc", "init", file="/proc/self/exe")
     sealed = story.exec(init, "runc", "init", file="/dev/fd/6")
     first = story.fork(sealed)
-    second = story.fork(first, Facts(mounts=facts.mounts, pids=facts.pids, root=1, local_pid=1))
+    second = story.fork(first, TaskFacts(mounts=facts.mounts, pids=facts.pids, root=1, local_pid=1))
     load = story.load(second, facts)
     program = story.exec(load, "/bin/true", facts=filtered(facts))
     return runtime, [child, init, sealed, first, second], load, program
@@ -43,7 +43,7 @@ def test_crun_forks_init_and_never_execs_it() -> None:
     story = Story()
     shell = story.exec(story.root, "/bin/sh", "-c", "crun run x")
     runtime = story.exec(story.fork(shell), "/usr/bin/crun", "run", "x")
-    init = story.fork(runtime, Facts(mounts=2, pids=2, root=1, local_pid=1))
+    init = story.fork(runtime, TaskFacts(mounts=2, pids=2, root=1, local_pid=1))
     load = story.load(init)
     program = story.exec(load, "/bin/true", facts=filtered())
     found = stages(story)
@@ -88,7 +88,7 @@ def test_hooks() -> None:
     late = story.fork(load, filtered())
     late_hook = story.exec(late, "/bin/hook", facts=filtered())
     program = story.exec(load, "/bin/true", facts=filtered())
-    staging = assign(story.trace)
+    staging = assign_stages(story.trace)
     found = staging.stages
     assert {found[each] for each in (host_hook, inner_hook, late_hook)} == {Stage.HOOK}
     assert (found[late], found[program]) == (Stage.FILTERED_INIT, Stage.PROGRAM)
@@ -98,9 +98,9 @@ def test_hooks() -> None:
 def test_a_container_in_the_container_is_the_program() -> None:
     story = Story()
     *_, program = runc(story, story.root)
-    inner = Facts(mounts=3, pids=3, root=3, local_pid=1)
+    inner = TaskFacts(mounts=3, pids=3, root=3, local_pid=1)
     runtime, inits, load, true = runc(story, story.fork(program, filtered()), inner)
-    staging = assign(story.trace)
+    staging = assign_stages(story.trace)
     assert {staging.stages[each] for each in (runtime, *inits, load, true)} == {Stage.PROGRAM}
     assert len(staging.sessions) == 1
 
@@ -108,14 +108,14 @@ def test_a_container_in_the_container_is_the_program() -> None:
 def test_unshared_mounts_alone_are_no_container() -> None:
     story = Story()
     unshare = story.exec(story.root, "unshare", "-m", "sh")
-    shell = story.exec(unshare, "sh", facts=Facts(mounts=9, pids=1, root=1))
+    shell = story.exec(unshare, "sh", facts=TaskFacts(mounts=9, pids=1, root=1))
     assert stages(story)[shell] is Stage.PROGRAM
 
 
 def test_a_sandboxed_child_that_never_execs_stays_what_it_is() -> None:
     story = Story()
     browser = story.exec(story.root, "/bin/browser")
-    child = story.load(story.fork(browser), Facts(mounts=1, pids=1, root=1))
+    child = story.load(story.fork(browser), TaskFacts(mounts=1, pids=1, root=1))
     assert stages(story)[child] is Stage.PROGRAM
 
 
@@ -123,10 +123,10 @@ def test_sessions_of_one_container() -> None:
     story = Story()
     shell = story.exec(story.root, "/bin/sh")
     runc(story, story.fork(shell))
-    later = Facts(mounts=2, pids=2, root=2, local_pid=7)
+    later = TaskFacts(mounts=2, pids=2, root=2, local_pid=7)
     runc(story, story.fork(shell), later, "exec")
-    runc(story, story.fork(shell), Facts(mounts=5, pids=5, root=5, local_pid=1))
-    sessions = assign(story.trace).sessions
+    runc(story, story.fork(shell), TaskFacts(mounts=5, pids=5, root=5, local_pid=1))
+    sessions = assign_stages(story.trace).sessions
     assert [(each.container, each.joined) for each in sessions] == [
         (0, False),
         (0, True),
@@ -139,7 +139,7 @@ def test_a_namespace_s_number_may_be_used_again() -> None:
     shell = story.exec(story.root, "/bin/sh")
     runc(story, story.fork(shell))
     runc(story, story.fork(shell))
-    sessions = assign(story.trace).sessions
+    sessions = assign_stages(story.trace).sessions
     assert [(each.container, each.joined) for each in sessions] == [(0, False), (1, False)]
 
 
@@ -165,7 +165,7 @@ def test_a_container_found_running_is_program_and_who_joins_it_has_stages() -> N
     init = story.joined()
     filtered_init = story.load(init)
     program = story.exec(filtered_init, "/bin/id", facts=filtered())
-    staging = assign(story.trace)
+    staging = assign_stages(story.trace)
     assert [staging.stages[each] for each in (member, child, init, filtered_init, program)] == [
         Stage.PROGRAM,
         Stage.PROGRAM,
@@ -180,9 +180,9 @@ def test_containers_in_a_container_found_running_are_its_program() -> None:
     story = Story()
     member = story.member("/bin/dockerd")
     runc = story.exec(story.fork(member, INSIDE), "/bin/runc", "run", "x", facts=INSIDE)
-    deeper = Facts(mounts=3, pids=3, users=1, root=3, local_pid=1)
+    deeper = TaskFacts(mounts=3, pids=3, users=1, root=3, local_pid=1)
     init = story.exec(story.fork(runc, deeper), "/bin/sh", facts=deeper)
-    staging = assign(story.trace)
+    staging = assign_stages(story.trace)
     assert {staging.stages[each] for each in (member, runc, init)} == {Stage.PROGRAM}
     assert len(staging.sessions) == 1
 
@@ -191,7 +191,7 @@ def test_an_init_that_waits_for_its_start_is_no_program_yet() -> None:
     story = Story()
     init = story.joined("/memfd:runc_cloned:/proc/self/exe (deleted)", facts=filtered())
     program = story.exec(init, "/bin/sh", facts=filtered())
-    staging = assign(story.trace)
+    staging = assign_stages(story.trace)
     assert (staging.stages[init], staging.stages[program]) == (Stage.FILTERED_INIT, Stage.PROGRAM)
     assert [each.joined for each in staging.sessions] == [False]
 
@@ -200,15 +200,15 @@ def test_who_entered_a_watched_container_without_a_fork_is_program() -> None:
     story = Story()
     story.member("/bin/sh")
     entered = story.exec(0, "/bin/ls", facts=INSIDE)
-    assert assign(story.trace).stages[entered] is Stage.PROGRAM
+    assert assign_stages(story.trace).stages[entered] is Stage.PROGRAM
 
 
 def test_a_container_that_starts_in_the_pid_namespace_of_its_pod() -> None:
     """It is nobody's pid 1; an exec session, seen alone, differs from it by the verb only."""
-    shared = Facts(mounts=2, pids=2, root=1, local_pid=7)
+    shared = TaskFacts(mounts=2, pids=2, root=1, local_pid=7)
     for verb, joined in (("create", False), ("exec", True)):
         story = Story()
         runtime = story.exec(story.root, "/usr/sbin/runc", verb, "run")
         load = story.load(story.fork(runtime, shared), filtered(shared))
         story.exec(load, "/bin/true", facts=filtered(shared))
-        assert [each.joined for each in assign(story.trace).sessions] == [joined]
+        assert [each.joined for each in assign_stages(story.trace).sessions] == [joined]

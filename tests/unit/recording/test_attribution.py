@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seclatch.recording.attribution.attribution import attribute
+from seclatch.recording.attribution.attribution import drop_unrelated
 from tests.unit.recording.traces import Story
 
 ID = "e284ea53150a" * 5
@@ -28,7 +28,7 @@ def test_what_was_asked_for_is_kept_and_the_rest_is_not() -> None:
     ours = shim(story, daemon, ID)
     foreign = shim(story, daemon, OTHER)
     story.says(client, f"POST /v1.45/containers/{ID}/start HTTP/1.1\r\nHost: x".encode())
-    kept = set(attribute(story.trace).processes)
+    kept = set(drop_unrelated(story.trace).processes)
     assert ours <= kept
     assert not foreign & kept
     assert story.trace.segments[daemon].process in kept
@@ -40,7 +40,7 @@ def test_a_daemon_that_did_nothing_for_it_is_left_out() -> None:
     story.exec(story.root, "docker", "version")
     daemon = story.found("/bin/dockerd")
     shim(story, daemon, OTHER)
-    assert set(attribute(story.trace).processes) == {0}
+    assert set(drop_unrelated(story.trace).processes) == {0}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_another_user_s_engine_is_sudo_s_user_s(
     daemon = story.found("/bin/dockerd", user=4242)
     ours = shim(story, daemon, ID)
     story.says(client, f"POST /v1.45/containers/{ID}/start HTTP/1.1".encode())
-    found = set(attribute(story.trace).processes)
+    found = set(drop_unrelated(story.trace).processes)
     assert (ours <= found, story.trace.segments[daemon].process in found) == (kept, kept)
 
 
@@ -72,7 +72,7 @@ def test_a_shim_beside_the_one_daemon_is_between_nothing() -> None:
     story.says(client, bytes([len(ID)]) + ID.encode())
     story.links(client, daemon)
     story.links(daemon, busy)
-    kept = set(attribute(story.trace).segments)
+    kept = set(drop_unrelated(story.trace).segments)
     assert daemon in kept
     assert busy not in kept
 
@@ -88,7 +88,7 @@ def test_who_passes_a_request_on_is_between_two_others() -> None:
     story.says(client, f"POST /v1.45/exec/{ID}/start HTTP/1.1".encode())
     for one, other in ((client, docker), (docker, between), (between, running)):
         story.links(one, other)
-    assert {docker, between, running} <= set(attribute(story.trace).segments)
+    assert {docker, between, running} <= set(drop_unrelated(story.trace).segments)
 
 
 def test_an_exec_session_is_found_by_its_own_id() -> None:
@@ -98,7 +98,7 @@ def test_an_exec_session_is_found_by_its_own_id() -> None:
     ours = story.exec(story.fork(running), "runc", "exec", "--pid-file", f"/x/{ID}.pid", OTHER)
     theirs = story.exec(story.fork(running), "runc", "exec", "--pid-file", "/x/zz.pid", OTHER)
     story.says(client, f"POST /v1.45/exec/{ID}/start HTTP/1.1".encode())
-    kept = set(attribute(story.trace).segments)
+    kept = set(drop_unrelated(story.trace).segments)
     assert ours in kept
     assert theirs not in kept
     assert running in kept
@@ -120,7 +120,7 @@ def test_an_id_must_be_a_whole_word(said: bytes, kept: bool) -> None:
     daemon = story.found("/bin/containerd")
     ours = shim(story, daemon, "c1")
     story.says(client, said)
-    assert (ours <= set(attribute(story.trace).processes)) is kept
+    assert (ours <= set(drop_unrelated(story.trace).processes)) is kept
 
 
 def test_what_the_daemons_say_counts_for_nothing() -> None:
@@ -129,10 +129,10 @@ def test_what_the_daemons_say_counts_for_nothing() -> None:
     daemon = story.found("/bin/dockerd")
     ours = shim(story, daemon, ID)
     story.says(daemon, f"/{ID}/".encode())
-    assert not ours & set(attribute(story.trace).processes)
+    assert not ours & set(drop_unrelated(story.trace).processes)
 
 
 def test_without_daemons_nothing_changes() -> None:
     story = Story()
     story.exec(story.root, "true")
-    assert attribute(story.trace) is story.trace
+    assert drop_unrelated(story.trace) is story.trace

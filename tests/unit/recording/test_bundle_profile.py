@@ -8,12 +8,12 @@ import pytest
 
 from seclatch.recording.attribution.bundle_profile import (
     MAX_SIZE,
-    Specifications,
-    decode,
+    BundleProfiles,
+    decode_bundle_profile,
     find_bundle,
-    read,
+    read_bundle_profile,
 )
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.event_kinds import EventKind
 from tests.unit.recording.traces import Story
 
 SECCOMP = {"defaultAction": "SCMP_ACT_ERRNO"}
@@ -43,16 +43,16 @@ def test_where_a_runtime_finds_its_bundle(words: str, bundle: str) -> None:
 def test_a_bundle_is_read_as_the_runtime_finds_it(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert read([os.getpid()], str(bundle)) == SECCOMP
+    assert read_bundle_profile([os.getpid()], str(bundle)) == SECCOMP
     monkeypatch.chdir(bundle.parent)
-    assert read([os.getpid()], bundle.name) == SECCOMP
+    assert read_bundle_profile([os.getpid()], bundle.name) == SECCOMP
 
 
 def test_a_runtime_that_has_gone(bundle: Path) -> None:
     gone = 0x7FFFFFFF
-    assert read([gone], str(bundle)) == SECCOMP
-    assert read([gone, os.getpid()], str(bundle)) == SECCOMP
-    assert read([gone], "bundle") is None
+    assert read_bundle_profile([gone], str(bundle)) == SECCOMP
+    assert read_bundle_profile([gone, os.getpid()], str(bundle)) == SECCOMP
+    assert read_bundle_profile([gone], "bundle") is None
 
 
 @pytest.mark.parametrize(
@@ -60,26 +60,26 @@ def test_a_runtime_that_has_gone(bundle: Path) -> None:
     [b"", b"{", b"[]", b'{"linux": null}', b'{"linux": {}}', b'{"linux": {"seccomp": 1}}', b"\xff"],
 )
 def test_what_is_no_profile(content: bytes) -> None:
-    assert decode(content) is None
+    assert decode_bundle_profile(content) is None
 
 
 def test_a_file_without_end_and_one_to_wait_for(tmp_path: Path) -> None:
     (tmp_path / "config.json").symlink_to("/dev/zero")
-    assert read([os.getpid()], str(tmp_path)) is None
+    assert read_bundle_profile([os.getpid()], str(tmp_path)) is None
     (tmp_path / "config.json").unlink()
     os.mkfifo(tmp_path / "config.json")
-    assert read([os.getpid()], str(tmp_path)) is None
+    assert read_bundle_profile([os.getpid()], str(tmp_path)) is None
     (tmp_path / "config.json").unlink()
     (tmp_path / "config.json").write_bytes(b" " * (MAX_SIZE + 1))
-    assert read([os.getpid()], str(tmp_path)) is None
+    assert read_bundle_profile([os.getpid()], str(tmp_path)) is None
 
 
 def test_a_front_and_its_runtime_are_one_start(bundle: Path) -> None:
     story = Story()
     front = story.exec(story.root, "/usr/local/lib/seclatch/runc", "create", "-b", str(bundle), "x")
     story.exec(front, "/usr/sbin/runc", "create", "-b", str(bundle), "x")
-    specifications = Specifications()
+    specifications = BundleProfiles()
     specifications.look(story.trace)
     process = story.trace.segments[front].process
-    assert story.trace.segments[front].kind == Kind.EXEC
+    assert story.trace.segments[front].kind == EventKind.EXEC
     assert specifications.profiles == {process: SECCOMP}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from seclatch.recording.attribution.exec_sessions import Callers
-from seclatch.recording.trace.assign_stages import assign
+from seclatch.recording.attribution.exec_sessions import ExecSessions
+from seclatch.recording.trace.assign_stages import assign_stages
 from tests.unit.recording.traces import HOST, INSIDE, Story
 
 
 def stages(story: Story) -> dict[int, str]:
-    return {number: stage.value for number, stage in assign(story.trace).stages.items()}
+    return {number: stage.value for number, stage in assign_stages(story.trace).stages.items()}
 
 
-def foreign(story: Story, callers: Callers) -> set[int]:
+def foreign(story: Story, callers: ExecSessions) -> set[int]:
     callers.look(story.trace)
     return {
         each.id
@@ -23,7 +23,7 @@ def foreign(story: Story, callers: Callers) -> set[int]:
 
 
 def test_a_runtime_that_enters_is_kept_with_all_that_called_it() -> None:
-    story, callers = Story(), Callers(mounts=2)
+    story, callers = Story(), ExecSessions(mounts=2)
     story.member("/bin/sleep")
     wrapper = story.exec(0, "sudo", "crun", "exec", "web", "true")
     assert foreign(story, callers) == {wrapper}
@@ -40,7 +40,7 @@ def test_a_runtime_that_enters_is_kept_with_all_that_called_it() -> None:
 
 
 def test_who_only_names_it_is_not() -> None:
-    story, callers = Story(), Callers(mounts=2)
+    story, callers = Story(), ExecSessions(mounts=2)
     story.member("/bin/sleep")
     logs = story.exec(0, "/usr/bin/docker", "logs", "web")
     child = story.fork(logs)
@@ -51,7 +51,7 @@ def test_who_only_names_it_is_not() -> None:
 
 
 def test_the_runtime_s_further_work_is_kept() -> None:
-    story, callers = Story(), Callers(mounts=2)
+    story, callers = Story(), ExecSessions(mounts=2)
     story.member("/bin/sleep")
     runtime = story.exec(0, "/usr/bin/runc", "exec", "web", "true")
     again = story.exec(story.fork(runtime), "/proc/self/exe", "init")
@@ -62,7 +62,7 @@ def test_the_runtime_s_further_work_is_kept() -> None:
 
 
 def test_so_is_that_of_a_front() -> None:
-    story, callers = Story(), Callers(mounts=2)
+    story, callers = Story(), ExecSessions(mounts=2)
     story.member("/bin/sleep")
     front = story.exec(0, "/lib/seclatch/crun", "exec", "web", "true")
     runtime = story.exec(front, "/usr/bin/crun", "exec", "web", "true")
@@ -75,7 +75,7 @@ def test_so_is_that_of_a_front() -> None:
 
 
 def test_who_is_inside_at_once_is_no_caller() -> None:
-    story, callers = Story(), Callers(mounts=2)
+    story, callers = Story(), ExecSessions(mounts=2)
     story.member("/bin/sleep")
     inside = story.exec(0, "/bin/ls", facts=INSIDE)
     assert foreign(story, callers) == set()
@@ -83,7 +83,7 @@ def test_who_is_inside_at_once_is_no_caller() -> None:
 
 
 def test_by_process_ids_where_the_container_has_no_mounts_of_its_own() -> None:
-    story, callers = Story(), Callers(pids=2)
+    story, callers = Story(), ExecSessions(pids=2)
     other = story.exec(0, "/usr/bin/crun", "exec", "web", "true", facts=HOST)
     assert foreign(story, callers) == {other}
     story.fork(other, INSIDE)
@@ -91,7 +91,7 @@ def test_by_process_ids_where_the_container_has_no_mounts_of_its_own() -> None:
 
 
 def test_who_shares_the_process_ids_alone_is_a_stranger() -> None:
-    story, callers = Story(), Callers(mounts=2)
+    story, callers = Story(), ExecSessions(mounts=2)
     story.member("/bin/sleep")
     shared = replace(HOST, pids=2)
     stranger = story.joined(facts=shared)

@@ -6,26 +6,29 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.origin import ContainerImage
-from seclatch.recording.attribution.image_lookup import Client, Inquiry, find_client
+from seclatch.recording.attribution.image_lookup import EngineClient, ImageLookup, find_client
 from tests.unit.recording.traces import Story
 
 
 @pytest.mark.parametrize(
     ("command", "client"),
     [
-        ("docker run x", Client("docker", ("docker",))),
+        ("docker run x", EngineClient("docker", ("docker",))),
         (
             "/usr/bin/docker -H unix://s run --rm x",
-            Client("docker", ("/usr/bin/docker", "-H", "unix://s")),
+            EngineClient("docker", ("/usr/bin/docker", "-H", "unix://s")),
         ),
-        ("sudo podman --root /r exec c ls", Client("podman", ("sudo", "podman", "--root", "/r"))),
-        ("ctr -n k8s.io t exec c", Client("ctr", ("ctr", "-n", "k8s.io"))),
+        (
+            "sudo podman --root /r exec c ls",
+            EngineClient("podman", ("sudo", "podman", "--root", "/r")),
+        ),
+        ("ctr -n k8s.io t exec c", EngineClient("ctr", ("ctr", "-n", "k8s.io"))),
         ("docker version", None),
         ("runc run x", None),
         ("docker", None),
     ],
 )
-def test_how_an_engine_is_asked(command: str, client: Client | None) -> None:
+def test_how_an_engine_is_asked(command: str, client: EngineClient | None) -> None:
     assert find_client(tuple(command.split())) == client
 
 
@@ -36,7 +39,7 @@ def ask(folder: Path, client: str, script: str, *argv: str) -> dict[int, Contain
     program.chmod(0o755)
     story = Story()
     story.exec(story.root, *argv)
-    inquiry = Inquiry(Client(client, (str(program),)))
+    inquiry = ImageLookup(EngineClient(client, (str(program),)))
     inquiry.look(story.trace)
     inquiry.look(story.trace)
     return inquiry.finish()

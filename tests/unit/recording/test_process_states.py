@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from seclatch.recording.trace.process_states import Contexts
-from seclatch.recording.trace.trace import Suspension
+from seclatch.recording.trace.process_states import ContextTable
+from seclatch.recording.trace.trace import SeccompSuspension
 from tests.unit.recording.traces import HOST, INSIDE, Story
 
 
@@ -13,8 +13,8 @@ def test_equal_states_have_one_number_and_changes_are_moments() -> None:
     child = story.fork(shell)
     inside = replace(INSIDE, uid=7, seccomp=2, no_new_privs=True, capabilities=(0, 1, 2, 3, 4))
     loaded = story.load(child, inside)
-    story.trace.suspensions.append(Suspension(loaded * 1000 + 1, loaded, 5, False))
-    contexts = Contexts(story.trace, float)
+    story.trace.suspensions.append(SeccompSuspension(loaded * 1000 + 1, loaded, 5, False))
+    contexts = ContextTable(story.trace, float)
     processes = story.trace.processes
     first, second = (contexts.of(processes[each]) for each in (0, 1))
     assert [each.context for each in first] == [0]  # the recorder's own child is not told of
@@ -29,8 +29,8 @@ def test_equal_states_have_one_number_and_changes_are_moments() -> None:
 def test_a_tracer_s_hold_is_part_of_the_state() -> None:
     story = Story()
     program = story.exec(story.root, "x", facts=replace(HOST, suspended=True))
-    story.trace.suspensions.append(Suspension(program * 1000 + 5, program, 9, False))
-    contexts = Contexts(story.trace, float)
+    story.trace.suspensions.append(SeccompSuspension(program * 1000 + 5, program, 9, False))
+    contexts = ContextTable(story.trace, float)
     moments = contexts.of(story.trace.processes[0])
     assert [contexts.table[each.context].suspended for each in moments] == [True, False]
     assert moments[1].thread == 9
@@ -39,4 +39,4 @@ def test_a_tracer_s_hold_is_part_of_the_state() -> None:
 def test_of_a_daemon_found_running_nothing_is_told() -> None:
     story = Story()
     story.found("/usr/sbin/dockerd")
-    assert Contexts(story.trace, float).of(story.trace.processes[1]) == []
+    assert ContextTable(story.trace, float).of(story.trace.processes[1]) == []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from seclatch.recording.attribution import pruning
-from seclatch.recording.attribution.attribution import find_kept
-from seclatch.recording.attribution.pruning import Pruner, find_foreign
-from seclatch.recording.trace.trace import UNIT, FirstDenial, Suspension, Trace
+from seclatch.recording.attribution.attribution import find_related
+from seclatch.recording.attribution.pruning import TracePruner, find_unrelated
+from seclatch.recording.trace.trace import UNIT, FirstDenial, SeccompSuspension, Trace
 from tests.unit.recording.test_attribution import ID, OTHER, shim
 from tests.unit.recording.traces import Story
 
@@ -35,11 +35,11 @@ def test_what_is_over_and_foreign_is_dropped() -> None:
     trace = story.trace
     end(trace, *ours, *foreign)
     others = trace.processes.keys() - foreign
-    trace.drop(find_foreign(trace, LATER))
+    trace.drop(find_unrelated(trace, LATER))
     assert trace.processes.keys() == others
     assert {each.process for each in trace.segments.values()} == others
-    assert ours <= find_kept(trace)
-    assert trace.segments[daemon].process in find_kept(trace)
+    assert ours <= find_related(trace)
+    assert trace.segments[daemon].process in find_related(trace)
     assert trace.bulk == len(trace.segments)
 
 
@@ -48,22 +48,22 @@ def test_what_lives_stays_with_what_it_comes_from() -> None:
     trace = story.trace
     start, server, runtime = sorted(foreign)
     end(trace, start, runtime)
-    assert find_foreign(trace, LATER) == [runtime]
+    assert find_unrelated(trace, LATER) == [runtime]
     end(trace, server)
-    assert find_foreign(trace, LATER) == [runtime, server, start]
+    assert find_unrelated(trace, LATER) == [runtime, server, start]
 
 
 def test_what_has_ended_just_now_stays() -> None:
     story, _, foreign, _ = started()
     end(story.trace, *foreign)
-    assert find_foreign(story.trace, LONG_AGO) == []
+    assert find_unrelated(story.trace, LONG_AGO) == []
 
 
 def test_what_is_counted_still_stays() -> None:
     story, _, foreign, _ = started()
     for number in foreign:
         story.trace.end(story.trace.processes[number].segments[0], 2, 0)
-    assert find_foreign(story.trace, LATER) == []
+    assert find_unrelated(story.trace, LATER) == []
 
 
 def test_who_begins_late_belongs_to_what_was_dropped() -> None:
@@ -71,7 +71,7 @@ def test_who_begins_late_belongs_to_what_was_dropped() -> None:
     trace = story.trace
     last = max(trace.segments)
     end(trace, *foreign)
-    trace.drop(find_foreign(trace, LATER))
+    trace.drop(find_unrelated(trace, LATER))
     late = story.exec(story.fork(last), "late")
     assert late in trace.dropped
     assert late not in trace.segments
@@ -86,11 +86,11 @@ def test_its_weight_goes_with_it() -> None:
     before = trace.bulk
     trace.segments[segment].calls.update({(False, number): 1 for number in range(2 * UNIT)})
     trace.denials.append(FirstDenial(3, segment, 1, (False, 1), 1))
-    trace.suspensions.append(Suspension(3, segment, 1, lifted=True))
+    trace.suspensions.append(SeccompSuspension(3, segment, 1, lifted=True))
     trace.bulk += 2
     end(trace, *foreign)
     assert trace.bulk == before + 4
-    trace.drop(find_foreign(trace, LATER))
+    trace.drop(find_unrelated(trace, LATER))
     assert trace.bulk == len(trace.segments)
     assert trace.denials == trace.suspensions == []
 
@@ -98,7 +98,7 @@ def test_its_weight_goes_with_it() -> None:
 def test_nothing_is_looked_for_where_there_is_little(monkeypatch: pytest.MonkeyPatch) -> None:
     story, _, foreign, _ = started()
     end(story.trace, *foreign)
-    pruner = Pruner()
+    pruner = TracePruner()
     pruner.look(story.trace)
     assert foreign <= story.trace.processes.keys()
     monkeypatch.setattr(pruning, "_MANY", 1)

@@ -16,7 +16,7 @@ from seclatch.model.recording import RecordedHost, Recording
 from seclatch.recording.files import recording_file
 from tests.unit.recordings import calls, recording, recordings
 
-SCHEMA = json.loads(recording_file.published_schema())
+SCHEMA = json.loads(recording_file.read_schema())
 
 
 def test_the_published_schema_is_that_of_the_types() -> None:
@@ -31,21 +31,21 @@ def test_what_is_written_is_read_and_fits_the_schema(
 ) -> None:
     folder = tmp_path_factory.mktemp("store")
     for name in ("a.json", "a.json.gz"):
-        recording_file.write(folder / name, made)
-        assert recording_file.read(folder / name) == made
+        recording_file.write_recording(folder / name, made)
+        assert recording_file.read_recording(folder / name) == made
     assert sorted(each.name for each in folder.iterdir()) == ["a.json", "a.json.gz"]
     jsonschema.validate(json.loads((folder / "a.json").read_text()), SCHEMA)
 
 
 def test_a_file_without_end() -> None:
     with pytest.raises(InputError, match="not a recording"):
-        recording_file.read(Path("/dev/zero"))
+        recording_file.read_recording(Path("/dev/zero"))
 
 
 def test_times_that_no_clock_has(tmp_path: Path) -> None:
-    recording_file.write(tmp_path / "x.json", recording([], duration=1e300))
+    recording_file.write_recording(tmp_path / "x.json", recording([], duration=1e300))
     with pytest.raises(InputError, match="no clock"):
-        recording_file.read(tmp_path / "x.json")
+        recording_file.read_recording(tmp_path / "x.json")
 
 
 @pytest.mark.parametrize(
@@ -71,24 +71,24 @@ def test_what_is_no_recording_is_an_error_that_names_the_file(
     path = tmp_path / "x.json"
     path.write_bytes(content)
     with pytest.raises(InputError, match=words) as error:
-        recording_file.read(path)
+        recording_file.read_recording(path)
     assert str(path) in str(error.value)
 
 
 @pytest.mark.parametrize("content", [b'{"defaultAction": "x"}', b'{"schema": 1, "kind": "scan"}'])
 def test_who_gives_another_file_is_told_which_is_wanted(content: bytes) -> None:
     with pytest.raises(InputError) as caught:
-        recording_file.decode("x.json", content)
+        recording_file.decode_recording("x.json", content)
     assert "`seclatch record -o FILE`" in caught.value.remedy
 
 
 def test_a_wrong_place_is_named(tmp_path: Path) -> None:
-    recording_file.write(tmp_path / "a.json", recording(calls("program", "read")))
+    recording_file.write_recording(tmp_path / "a.json", recording(calls("program", "read")))
     document = json.loads((tmp_path / "a.json").read_text())
     document["calls"][0]["count"] = "many"
     (tmp_path / "a.json").write_text(json.dumps(document))
     with pytest.raises(InputError) as error:
-        recording_file.read(tmp_path / "a.json")
+        recording_file.read_recording(tmp_path / "a.json")
     assert error.value.place == "$.calls[0].count"
 
 
@@ -97,7 +97,7 @@ def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     path = tmp_path / "x.json.gz"
     path.write_bytes(gzip.compress(bytes(1 << 20)))
     with pytest.raises(InputError, match="larger"):
-        recording_file.read(path)
+        recording_file.read_recording(path)
 
 
 @given(content=st.binary(max_size=50))
@@ -107,17 +107,17 @@ def test_garbage_is_an_input_error(
     path = tmp_path_factory.mktemp("garbage") / "x.json"
     path.write_bytes(content)
     with pytest.raises(InputError):
-        recording_file.read(path)
+        recording_file.read_recording(path)
 
 
 def test_what_was_there_stays_when_writing_fails(tmp_path: Path) -> None:
     target = tmp_path / "a.json"
     target.mkdir()
     with pytest.raises(SeclatchError, match=r"a\.json"):
-        recording_file.write(target, recording([]))
+        recording_file.write_recording(target, recording([]))
     assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
     with pytest.raises(SeclatchError, match="No such file"):
-        recording_file.write(tmp_path / "nowhere" / "a.json", recording([]))
+        recording_file.write_recording(tmp_path / "nowhere" / "a.json", recording([]))
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,11 @@ def test_what_was_there_stays_when_writing_fails(tmp_path: Path) -> None:
     ],
 )
 def test_what_types_do_not_say(change: dict[str, Any], said: str) -> None:
-    content = recording_file.encode(Path("a.json"), recording(**({"entries": []} | change)))
+    content = recording_file.encode_recording(
+        Path("a.json"), recording(**({"entries": []} | change))
+    )
     with pytest.raises(InputError, match=said):
-        recording_file.decode("a.json", content)
+        recording_file.decode_recording("a.json", content)
 
 
 def test_capabilities_are_hexadecimal() -> None:
@@ -139,4 +141,4 @@ def test_capabilities_are_hexadecimal() -> None:
     whole = json.loads(content)
     whole["contexts"] = [{"uid": 0, "gid": 0, "euid": 0, "egid": 0, "capabilities": mask}]
     with pytest.raises(InputError, match=r"contexts\[0\].capabilities"):
-        recording_file.decode("a.json", json.dumps(whole).encode())
+        recording_file.decode_recording("a.json", json.dumps(whole).encode())

@@ -8,7 +8,7 @@ import pytest
 
 from seclatch.model.stage import Stage
 from seclatch.recording.files import recorder_cache
-from seclatch.recording.trace.software_versions import ask_versions
+from seclatch.recording.trace.software_versions import read_versions
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def runc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_a_runtime_is_asked_once(runc: Path, tmp_path: Path) -> None:
     for _ in range(2):
-        [found] = ask_versions([(Stage.RUNTIME, str(runc))] * 2)
+        [found] = read_versions([(Stage.RUNTIME, str(runc))] * 2)
         assert (found.stage, found.name, found.version) == ("runtime", "runc", "runc version 7")
     assert (tmp_path / "asked").read_text() == "asked\n"
 
@@ -37,7 +37,7 @@ def test_a_runtime_is_asked_once(runc: Path, tmp_path: Path) -> None:
 def test_what_others_could_have_put_there_is_not_run(runc: Path, tmp_path: Path) -> None:
     for change in (lambda: runc.chmod(0o777), lambda: runc.parent.chmod(0o777)):
         change()
-        [found] = ask_versions([(Stage.RUNTIME, str(runc))])
+        [found] = read_versions([(Stage.RUNTIME, str(runc))])
         assert found.version == ""
         runc.chmod(0o755)
     assert not (tmp_path / "asked").exists()
@@ -47,10 +47,10 @@ def test_what_others_could_have_put_there_is_not_run(runc: Path, tmp_path: Path)
     ("stage", "name"), [(Stage.PROGRAM, "runc"), (Stage.INIT, "runc"), (Stage.RUNTIME, "my-shell")]
 )
 def test_other_programs_are_not_asked(runc: Path, stage: Stage, name: str) -> None:
-    assert ask_versions([(stage, str(runc.with_name(name)))]) == []
+    assert read_versions([(stage, str(runc.with_name(name)))]) == []
 
 
 def test_a_runtime_that_is_gone_has_no_version(runc: Path) -> None:
     runc.unlink()
-    [found] = ask_versions([(Stage.RUNTIME, str(runc))])
+    [found] = read_versions([(Stage.RUNTIME, str(runc))])
     assert found.version == ""

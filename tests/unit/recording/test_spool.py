@@ -10,22 +10,23 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.recorder_limits import RecorderLimits
-from seclatch.recording.annotated.annotation import Wish
-from seclatch.recording.annotated.spool import Depot, LimitError
+from seclatch.recording.annotated.annotation import AnnotationRequest
+from seclatch.recording.annotated.spool import RecordingSpool, SpoolLimitError
 
-WISH = Wish("web", "3f4c8a")
+WISH = AnnotationRequest("web", "3f4c8a")
 CLAIM = """
 import sys
-from seclatch.model.recorder_limits import Limits
-from seclatch.recording.annotated.annotation import Wish
-from seclatch.recording.annotated.spool import Depot, LimitError
-depot = Depot(Limits(directory=sys.argv[1], recordings=int(sys.argv[2]), at_once=16))
+from seclatch.model.recorder_limits import RecorderLimits
+from seclatch.recording.annotated.annotation import AnnotationRequest
+from seclatch.recording.annotated.spool import RecordingSpool, SpoolLimitError
+limits = RecorderLimits(directory=sys.argv[1], recordings=int(sys.argv[2]), at_once=16)
+depot = RecordingSpool(limits)
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    slot, path = depot.claim(Wish("web", "3f4c8a"))
+    slot, path = depot.claim(AnnotationRequest("web", "3f4c8a"))
     print(path.name, flush=True)
-except LimitError as error:
+except SpoolLimitError as error:
     print("refused", error, flush=True)
 sys.stdin.read()
 """
@@ -67,7 +68,7 @@ def test_many_at_once_keep_the_limit_and_have_names_of_their_own(tmp_path: Path)
         names = {answer for answer in answers if not answer.startswith("refused")}
         assert len(names) == limit
         assert sum("recordings already" in answer for answer in answers) == 8 - limit
-        assert len(Depot(RecorderLimits(directory=str(tmp_path))).running()) == limit
+        assert len(RecordingSpool(RecorderLimits(directory=str(tmp_path))).running()) == limit
         end(started)
 
 
@@ -77,25 +78,25 @@ def test_who_is_dead_takes_no_place_and_no_file_is_there_before_a_recording(
     [first] = claimants(tmp_path, 1, 1)
     go(first)
     assert said(first).startswith("web-3f4c8a-")
-    depot = Depot(RecorderLimits(directory=str(tmp_path), recordings=1))
+    depot = RecordingSpool(RecorderLimits(directory=str(tmp_path), recordings=1))
     assert [each.pid for each in depot.running()] == [first.pid]
     assert depot.recordings() == []
-    with pytest.raises(LimitError):
+    with pytest.raises(SpoolLimitError):
         depot.claim(WISH)
     end([first])
     assert depot.running() == []
     slot, path = depot.claim(WISH)
     path.write_text("{}")
     os.close(slot)
-    with pytest.raises(LimitError):
+    with pytest.raises(SpoolLimitError):
         depot.claim(WISH)
 
 
 LOOK = """
 import sys
-from seclatch.model.recorder_limits import Limits
-from seclatch.recording.annotated.spool import Depot
-depot = Depot(Limits(directory=sys.argv[1]))
+from seclatch.model.recorder_limits import RecorderLimits
+from seclatch.recording.annotated.spool import RecordingSpool
+depot = RecordingSpool(RecorderLimits(directory=sys.argv[1]))
 print("ready", flush=True)
 while True:
     depot.running()
@@ -103,7 +104,7 @@ while True:
 
 
 def test_who_looks_is_in_nobody_s_way(tmp_path: Path) -> None:
-    depot = Depot(RecorderLimits(directory=str(tmp_path), at_once=1))
+    depot = RecordingSpool(RecorderLimits(directory=str(tmp_path), at_once=1))
     words = [sys.executable, "-c", LOOK, str(tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -121,18 +122,18 @@ def test_who_keeps_the_directory_locked_keeps_nobody_waiting_for_ever(tmp_path: 
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert said(process) == ""
-        with pytest.raises(LimitError, match="locked for a second"):
-            Depot(RecorderLimits(directory=str(tmp_path))).claim(WISH)
+        with pytest.raises(SpoolLimitError, match="locked for a second"):
+            RecordingSpool(RecorderLimits(directory=str(tmp_path))).claim(WISH)
         process.kill()
 
 
 def test_room_is_counted_while_recordings_are_taken_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    depot = Depot(RecorderLimits(directory=str(tmp_path), size=10))
+    depot = RecordingSpool(RecorderLimits(directory=str(tmp_path), size=10))
     gone, there = tmp_path / "a.recording.json.gz", tmp_path / "b.recording.json.gz"
     there.write_bytes(bytes(6))
-    monkeypatch.setattr(Depot, "recordings", lambda _: [gone, there])
+    monkeypatch.setattr(RecordingSpool, "recordings", lambda _: [gone, there])
     depot.require_room(tmp_path / "c.recording.json.gz", 4)
-    with pytest.raises(LimitError, match="11 bytes"):
+    with pytest.raises(SpoolLimitError, match="11 bytes"):
         depot.require_room(tmp_path / "c.recording.json.gz", 5)

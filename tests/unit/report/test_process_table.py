@@ -11,7 +11,7 @@ from seclatch.model.process import (
     LiveThread,
 )
 from seclatch.model.stage import Stage
-from seclatch.process.process_selection import Selection, choose
+from seclatch.process.process_selection import ProcessSelection, select_processes
 from seclatch.report.process_table import document, list_flat, list_tree, show
 
 HOSTILE = "\x1b[31mred\n9  program"
@@ -35,7 +35,7 @@ EVERYBODY = [
 
 
 def test_a_tree_has_the_ancestors_of_what_was_asked_for() -> None:
-    chosen = choose(EVERYBODY, Selection(containers=("web",)))
+    chosen = select_processes(EVERYBODY, ProcessSelection(containers=("web",)))
     lines = list_tree(EVERYBODY, chosen)
     assert [(line.process.pid, line.above, line.context) for line in lines] == [
         (1, "", True),
@@ -81,7 +81,7 @@ def test_a_circle_of_parents_is_still_shown_once_or_not_at_all() -> None:
 
 def test_selection() -> None:
     def pids(**wanted: object) -> list[int]:
-        return [each.pid for each in choose(EVERYBODY, Selection(**wanted))]  # type: ignore[arg-type]
+        return [each.pid for each in select_processes(EVERYBODY, ProcessSelection(**wanted))]  # type: ignore[arg-type]
 
     assert pids() == [1, 2, 3, 4, 9]
     assert pids(filtered=True) == [3, 4]

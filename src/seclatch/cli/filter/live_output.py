@@ -21,8 +21,8 @@ from seclatch.model.filter import Filter
 from seclatch.model.process import LiveProcess, LiveThread
 from seclatch.output.printable_text import make_printable
 from seclatch.process import compare_live_filter as comparing
-from seclatch.process.live_filters import Loaded
-from seclatch.process.stack_verdict import Answers, ask_stack
+from seclatch.process.live_filters import LiveFilter
+from seclatch.process.stack_verdict import StackAnswers, query_stack
 from seclatch.profile.compile.runtime_limits import Runtime
 from seclatch.profile.export import oci
 from seclatch.profile.export.formats import write
@@ -37,12 +37,14 @@ _STALE = (
 )
 
 
-def listing(process: LiveProcess, thread: LiveThread, filters: Sequence[Loaded]) -> str:
+def listing(process: LiveProcess, thread: LiveThread, filters: Sequence[LiveFilter]) -> str:
     """All filters, instruction by instruction."""
     return "\n".join(_lines(process, thread, filters)) + "\n"
 
 
-def _lines(process: LiveProcess, thread: LiveThread, filters: Sequence[Loaded]) -> Iterator[str]:
+def _lines(
+    process: LiveProcess, thread: LiveThread, filters: Sequence[LiveFilter]
+) -> Iterator[str]:
     inside = f", container {show_container(process.container)}" if process.container else ""
     privileges = "set" if thread.no_new_privs else "not set"
     name = make_printable(thread.comm)
@@ -57,7 +59,7 @@ def _count(filters: int) -> str:
     return {1: "1 filter", -1: "filters"}.get(filters, f"{filters} filters")
 
 
-def _describe(one: Loaded, thread: LiveThread) -> str:
+def _describe(one: LiveFilter, thread: LiveThread) -> str:
     layer = one.layer
     profile = f" {layer.profile}" if layer.profile else ""
     return (
@@ -66,12 +68,12 @@ def _describe(one: Loaded, thread: LiveThread) -> str:
     )
 
 
-def _filter(one: Loaded) -> Filter:
+def _filter(one: LiveFilter) -> Filter:
     order = "little" if Arch.native().little else "big"
     return decode(one.code, f"filter {one.number}", order)  # type: ignore[arg-type]
 
 
-def export(filters: Sequence[Loaded], form: str, output: Path | None) -> None:
+def export(filters: Sequence[LiveFilter], form: str, output: Path | None) -> None:
     """Each filter as a profile; what a profile cannot say goes to stderr."""
     for one in filters:
         program = _filter(one)
@@ -87,12 +89,12 @@ def export(filters: Sequence[Loaded], form: str, output: Path | None) -> None:
 
 
 def answer(
-    filters: Sequence[Loaded], calls: Sequence[str], arches: Sequence[Arch], as_json: bool
+    filters: Sequence[LiveFilter], calls: Sequence[str], arches: Sequence[Arch], as_json: bool
 ) -> int:
     """What all filters together answer, and each of them."""
     programs = [_filter(one) for one in filters]
     asked_for = [_asked(call, arch) for arch in arches for call in calls]
-    answered = [(asked, ask_stack(programs, asked)) for asked in asked_for]
+    answered = [(asked, query_stack(programs, asked)) for asked in asked_for]
     if as_json:
         documents = [_answers_document(asked, one, filters) for asked, one in answered]
         click.echo(json.dumps({"schema": "seclatch.filter-live-verdicts/1", "calls": documents}))
@@ -110,7 +112,7 @@ def _asked(text: str, arch: Arch) -> AskedCall:
         raise InputError("the call", text, str(error)) from error
 
 
-def _say(asked: AskedCall, answers: Answers, filters: Sequence[Loaded]) -> Iterator[str]:
+def _say(asked: AskedCall, answers: StackAnswers, filters: Sequence[LiveFilter]) -> Iterator[str]:
     text = make_printable(asked.text)
     if asked.syscall.arch is not Arch.native():
         text = f"{asked.syscall.arch.title} {text}"
@@ -134,7 +136,7 @@ def _show(one: Answer) -> str:
 
 
 def _answers_document(
-    asked: AskedCall, answers: Answers, filters: Sequence[Loaded]
+    asked: AskedCall, answers: StackAnswers, filters: Sequence[LiveFilter]
 ) -> dict[str, object]:
     return {
         "call": asked.text,
@@ -153,11 +155,15 @@ def _answers_document(
 
 
 def compare(
-    process: LiveProcess, filters: Sequence[Loaded], file: Path, runtime: str | None, as_json: bool
+    process: LiveProcess,
+    filters: Sequence[LiveFilter],
+    file: Path,
+    runtime: str | None,
+    as_json: bool,
 ) -> int:
     """How a filter differs from what was meant; 0 if it does not."""
     runtimes = [Runtime(runtime)] if runtime else _BOTH
-    found = comparing.compare(filters, read(file), runtimes, comparing.hosts_of(process))
+    found = comparing.compare_filters(filters, read(file), runtimes, comparing.list_hosts(process))
     name = f"filter {found.filter.number} of process {process.pid}"
     if as_json:
         document = {
@@ -184,7 +190,7 @@ def compare(
     return 0 if found.same else 1
 
 
-def document(process: LiveProcess, thread: LiveThread, filters: Sequence[Loaded]) -> str:
+def document(process: LiveProcess, thread: LiveThread, filters: Sequence[LiveFilter]) -> str:
     """For machines: the programs in hex, and the rules that they were made of."""
     value = {
         "schema": "seclatch.filter-live/1",
@@ -198,7 +204,7 @@ def document(process: LiveProcess, thread: LiveThread, filters: Sequence[Loaded]
     return json.dumps(value) + "\n"
 
 
-def _describe_filter(one: Loaded) -> dict[str, object]:
+def _describe_filter(one: LiveFilter) -> dict[str, object]:
     program = _filter(one)
     found = decompile(program, () if mentioned(program) else (Arch.native(),), stub_apart=True)
     return {

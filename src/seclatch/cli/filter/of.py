@@ -14,8 +14,8 @@ from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.process import LiveProcess, LiveThread, SeccompMode
 from seclatch.output.printable_text import make_printable
-from seclatch.process.live_filters import Loaded, read_loaded
-from seclatch.process.process_snapshot import Wish, look
+from seclatch.process.live_filters import LiveFilter, read_live_filters
+from seclatch.process.process_snapshot import SnapshotRequest, take_snapshot
 from seclatch.process.process_target import find_target, find_thread
 from seclatch.profile.export.formats import FORMATS
 
@@ -128,7 +128,7 @@ def _check(
 def _write(
     process: LiveProcess,
     thread: LiveThread,
-    filters: list[Loaded],
+    filters: list[LiveFilter],
     form: str | None,
     bpf: bool,
     output: Path | None,
@@ -142,14 +142,16 @@ def _write(
 
 
 def _find(target: str, tid: int | None) -> LiveProcess:
-    view = look(Wish(threads=True))
+    view = take_snapshot(SnapshotRequest(threads=True))
     process = find_target(target, view.processes)
     warn("names and images", view.notes if process.container else ())
     return process
 
 
-def _read(process: LiveProcess, thread: LiveThread, layer: int | None, stop: bool) -> list[Loaded]:
-    filters = read_loaded(process, thread, stop=stop)
+def _read(
+    process: LiveProcess, thread: LiveThread, layer: int | None, stop: bool
+) -> list[LiveFilter]:
+    filters = read_live_filters(process, thread, stop=stop)
     if not filters or layer is None:
         return filters
     chosen = [one for one in filters if one.number == layer]
@@ -178,7 +180,7 @@ def _warn_of_threads(process: LiveProcess, thread: LiveThread) -> None:
         )
 
 
-def _only(filters: list[Loaded], option: str) -> Loaded:
+def _only(filters: list[LiveFilter], option: str) -> LiveFilter:
     if len(filters) > 1:
         raise click.UsageError(
             f"{option} takes one filter and this process has {len(filters)}: choose with --layer"

@@ -15,7 +15,7 @@ import click
 from seclatch.errors import SeclatchError
 
 if TYPE_CHECKING:
-    from seclatch.recording.annotated.spool import Depot, Slot
+    from seclatch.recording.annotated.spool import RecordingSpool, SpoolSlot
 
 _PATIENCE = 30.0
 
@@ -41,7 +41,7 @@ def command(record_dir: PurePosixPath | None, name: str) -> None:
     """
     if not name:  # every id begins with nothing
         raise click.UsageError("NAME is empty.")
-    meant: list[tuple[Depot, Slot]] = []
+    meant: list[tuple[RecordingSpool, SpoolSlot]] = []
     for depot in _depots(record_dir):
         depot.check()
         meant += [
@@ -59,18 +59,18 @@ def command(record_dir: PurePosixPath | None, name: str) -> None:
         click.echo(_flush(depot, slot))
 
 
-def _depots(directory: PurePosixPath | None) -> list[Depot]:
+def _depots(directory: PurePosixPath | None) -> list[RecordingSpool]:
     from seclatch.engines.annotation_recorder import read_all_limits
     from seclatch.engines.host_root import Root
     from seclatch.model.recorder_limits import RecorderLimits
-    from seclatch.recording.annotated.spool import Depot
+    from seclatch.recording.annotated.spool import RecordingSpool
 
     if os.geteuid() != 0:
         raise SeclatchError(
             "asking a recorder for its recording: only root may do that", remedy="use sudo"
         )
     limits = [RecorderLimits(directory=str(directory))] if directory else read_all_limits(Root())
-    found = {each.directory: Depot(each) for each in limits}
+    found = {each.directory: RecordingSpool(each) for each in limits}
     if not found:
         raise SeclatchError(
             "looking for recorders: no engine records annotated containers on this host",
@@ -79,7 +79,7 @@ def _depots(directory: PurePosixPath | None) -> list[Depot]:
     return list(found.values())
 
 
-def _flush(depot: Depot, slot: Slot) -> str:
+def _flush(depot: RecordingSpool, slot: SpoolSlot) -> str:
     """Ask by SIGUSR1 and wait until the file is another one: it is always replaced as a whole."""
     path = depot.path / slot.file
     before = _inode(path)
@@ -102,7 +102,7 @@ def _flush(depot: Depot, slot: Slot) -> str:
     return str(path)
 
 
-def _expect(depot: Depot, path: Path, process: int, before: int, deadline: float) -> None:
+def _expect(depot: RecordingSpool, path: Path, process: int, before: int, deadline: float) -> None:
     """Whether the file can still be expected. Raises SeclatchError."""
     over = bool(select.select([process], [], [], 0)[0])
     if over and _inode(path) == before:  # it may have written last of all

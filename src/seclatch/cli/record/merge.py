@@ -46,20 +46,20 @@ def command(output: Path | None, into: Path | None, files: tuple[Path, ...]) -> 
       seclatch generate all.recording.json.gz > profile.json
     """
     from seclatch.recording.files import recording_file
-    from seclatch.recording.files.merge_files import gather
+    from seclatch.recording.files.merge_files import merge_files
 
     if (output is None) == (into is None):
         raise click.UsageError("give either -o FILE or --into DIR.")
-    merged = gather(files, _tell if is_terminal(sys.stderr) else lambda _: None)
+    merged = merge_files(files, _tell if is_terminal(sys.stderr) else lambda _: None)
     if into is None:
         if output is None or len(merged) > 1:
             raise _several(list(merged))
-        recording_file.write(output, merged.popitem()[1])
+        recording_file.write_recording(output, merged.popitem()[1])
         return
     into.mkdir(parents=True, exist_ok=True)
     for image, recording in sorted(merged.items()):
         path = into / f"{_file_name(image)}.recording.json.gz"
-        recording_file.write(path, recording)
+        recording_file.write_recording(path, recording)
         click.echo(
             make_printable(f"{path}: {recording.runs} recordings of {image or 'unknown images'}")
         )

@@ -19,9 +19,9 @@ from seclatch.errors import SeclatchError
 
 if TYPE_CHECKING:
     from seclatch.model.recording import Recording
-    from seclatch.recording.recorder import Options
+    from seclatch.recording.recorder import RecordOptions
 
-_Record = Callable[["Options"], tuple[int, "Recording"]]
+_Record = Callable[["RecordOptions"], tuple[int, "Recording"]]
 
 
 COMMANDS = {
@@ -104,7 +104,7 @@ def command(
     destination.require_writable(path)
     # A command's own output is on the same terminal: nothing is written over it.
     shown = container is not None and not follow and not quiet and is_terminal(sys.stderr)
-    options = recorder.Options(
+    options = recorder.RecordOptions(
         seconds,
         observe := progress_messages.observer(follow=follow, shown=shown),
         every=1.0 if shown else 0.25,
@@ -138,7 +138,7 @@ def _refuse_misuse(
 def _write(path: Path, recording: Recording) -> None:
     from seclatch.recording.files import recording_file
 
-    recording_file.write(path, recording)
+    recording_file.write_recording(path, recording)
 
 
 def _saver(path: Path) -> Callable[[Recording], None]:
@@ -157,20 +157,22 @@ def _saver(path: Path) -> Callable[[Recording], None]:
 
 
 def _of_command(args: tuple[str, ...]) -> _Record:
-    from seclatch.recording.record_command import record
+    from seclatch.recording.record_command import record_command
 
-    return lambda options: record(args, options)
+    return lambda options: record_command(args, options)
 
 
 def _of_container(word: str) -> _Record:
-    from seclatch.process.container_images import find_image
-    from seclatch.process.process_snapshot import Wish, look
+    from seclatch.process.container_images import find_container_image
+    from seclatch.process.process_snapshot import SnapshotRequest, take_snapshot
     from seclatch.process.process_target import find_target
-    from seclatch.recording.record_container import Target, record_container
+    from seclatch.recording.record_container import ContainerTarget, record_container
 
-    found = find_target(word, look(Wish(filters=False)).processes)
+    found = find_target(word, take_snapshot(SnapshotRequest(filters=False)).processes)
     identifier = found.container.id if found.container else ""
-    target = Target(found.pid, word, identifier, find_image(found.pid, identifier))
+    target = ContainerTarget(
+        found.pid, word, identifier, find_container_image(found.pid, identifier)
+    )
     return lambda options: (0, record_container(target, options))
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.symptom import find_symptom
 from seclatch.model.stage import Stage
 
 
-def find(subject: Subject) -> Found | None:
+def find_cgroup_error(subject: DiagnosedRun) -> FoundCause | None:
     """Words about cgroups, or a failed call below /sys/fs/cgroup, before the program ran."""
     symptom = find_symptom(subject)
     if symptom is None or symptom.stage is Stage.PROGRAM:
         return None
     if "cgroup" not in symptom.path and "cgroup" not in symptom.text.lower():
         return None
-    return Found(
+    return FoundCause(
         False,
         "cgroup",
         f"a control group: {symptom.text or symptom.path}",

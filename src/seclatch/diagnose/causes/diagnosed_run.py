@@ -9,12 +9,12 @@ from functools import cached_property
 from itertools import pairwise
 
 from seclatch.diagnose.denials.failure_chain import find_origin, passes_certainly
-from seclatch.diagnose.denials.list_denials import Case, Denials
-from seclatch.diagnose.evidence.run_evidence import Evidence, Message, failed
+from seclatch.diagnose.denials.list_denials import DenialCase, RunDenials
+from seclatch.diagnose.evidence.run_evidence import RunEvidence, StderrLine, has_failed
 from seclatch.model.stage import Stage
 from seclatch.recording.backends.bpf.detail_events import Seen
-from seclatch.recording.trace.assign_stages import Session
-from seclatch.recording.trace.trace import Process
+from seclatch.recording.trace.assign_stages import EnteredSession
+from seclatch.recording.trace.trace import TracedProcess
 
 _INSIDE = (Stage.PROGRAM, Stage.HOOK)
 # What shims and daemons log besides errors.
@@ -22,7 +22,7 @@ _NO_ERROR = re.compile(r'(time="[^"]*" level=(warning|info|debug))|cleanup warni
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundCause:
     """A cause: see `Explanation` for the fields; `case` is the denial that it is about."""
 
     seccomp: bool | None
@@ -30,31 +30,31 @@ class Found:
     summary: str
     stage: str = ""
     evidence: list[str] = field(default_factory=list)
-    case: Case | None = None
+    case: DenialCase | None = None
 
 
 @dataclass
-class Subject:
+class DiagnosedRun:
     """A run under question."""
 
-    evidence: Evidence
-    denials: Denials
+    evidence: RunEvidence
+    denials: RunDenials
 
     @cached_property
-    def failures(self) -> list[tuple[Session | None, Process]]:
+    def failures(self) -> list[tuple[EnteredSession | None, TracedProcess]]:
         """What failed, starts before exec sessions: a session and its first process."""
         evidence = self.evidence
-        found: list[tuple[Session | None, Process]] = []
+        found: list[tuple[EnteredSession | None, TracedProcess]] = []
         if not evidence.staging.sessions:
-            return [(None, each) for each in evidence.roots() if failed(each)]
+            return [(None, each) for each in evidence.roots() if has_failed(each)]
         for session in evidence.staging.sessions:
             process = evidence.process_of(session.entry)
-            if not evidence.started(session) or failed(process):
+            if not evidence.started(session) or has_failed(process):
                 found.append((session, process))
         return sorted(found, key=lambda pair: bool(pair[0] and pair[0].joined))
 
     @cached_property
-    def unstarted(self) -> list[Session]:
+    def unstarted(self) -> list[EnteredSession]:
         """Sessions whose program was never reached."""
         evidence = self.evidence
         return [each for each in evidence.staging.sessions if not evidence.started(each)]
@@ -65,7 +65,7 @@ class Subject:
         return bool(self.evidence.status or self.failures)
 
     @cached_property
-    def chain(self) -> list[Process]:
+    def chain(self) -> list[TracedProcess]:
         """From the first process that failed down to where the failure began."""
         for session, process in self.failures:
             if session is None or self.evidence.started(session):
@@ -73,7 +73,7 @@ class Subject:
         return []
 
     @cached_property
-    def certain(self) -> list[Process]:
+    def certain(self) -> list[TracedProcess]:
         """As much of the chain as passed its failure on for certain."""
         kept = self.chain[:1]
         for parent, child in pairwise(self.chain):
@@ -83,7 +83,7 @@ class Subject:
         return kept
 
     @cached_property
-    def outside(self) -> list[Message]:
+    def outside(self) -> list[StderrLine]:
         """What engine, runtime and client said."""
         return [
             each
@@ -91,7 +91,7 @@ class Subject:
             if each.stage not in _INSIDE and not _NO_ERROR.match(each.text) and self._may_tell(each)
         ]
 
-    def _may_tell(self, message: Message) -> bool:
+    def _may_tell(self, message: StderrLine) -> bool:
         """What somebody complains of before the engine is not why that failed, unless it is what
         the command's own failure came from."""
         process = self.evidence.process_of(message.segment)
@@ -106,20 +106,23 @@ class Subject:
         return {one.id for root in list(started)[:1] for one in find_origin(self.evidence, root)}
 
     @cached_property
-    def denied(self) -> list[Case]:
+    def denied(self) -> list[DenialCase]:
         """Denials in the line of processes that failed, and in others below it that failed too."""
         line = {each.id for each in self.chain}
         return [
             each
             for each in self.denials.all
             if each.stage is Stage.PROGRAM
-            and (each.process.id in line or (failed(each.process) and self._is_below(each.process)))
+            and (
+                each.process.id in line
+                or (has_failed(each.process) and self._is_below(each.process))
+            )
         ]
 
-    def _is_below(self, process: Process) -> bool:
+    def _is_below(self, process: TracedProcess) -> bool:
         """Whether a process comes from the first that failed."""
         processes = self.evidence.trace.processes
-        above: Process | None = process
+        above: TracedProcess | None = process
         while above is not None:
             if self.chain and above.id == self.chain[0].id:
                 return True
@@ -127,7 +130,7 @@ class Subject:
         return False
 
     @cached_property
-    def inside(self) -> list[Message]:
+    def inside(self) -> list[StderrLine]:
         """What the program and hooks said."""
         return [each for each in self.evidence.messages if each.stage in _INSIDE]
 
@@ -136,4 +139,4 @@ class Subject:
         return [each for each in reversed(self.evidence.failures) if wanted(each)]
 
 
-Cause = Callable[[Subject], Found | None]
+CauseFinder = Callable[[DiagnosedRun], FoundCause | None]

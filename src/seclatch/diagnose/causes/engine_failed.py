@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.symptom import find_symptom
 
 
-def find(subject: Subject) -> Found | None:
+def find_engine_failure(subject: DiagnosedRun) -> FoundCause | None:
     """Nothing was denied and no program ran: its own words are all there is."""
     if subject.chain or subject.denials.all:
         return None
     symptom = find_symptom(subject)
     if symptom is None:
         return None
-    return Found(
+    return FoundCause(
         False,
         "engine-failed",
         f"{symptom.program} failed: {symptom.text or symptom.path}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from errno import EAGAIN, EDQUOT, EMFILE, ENFILE, ENOMEM, ENOSPC
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.symptom import find_symptom
 
 _WHAT = {
@@ -17,13 +17,13 @@ _WHAT = {
 }
 
 
-def find(subject: Subject) -> Found | None:
+def find_exhausted_resource(subject: DiagnosedRun) -> FoundCause | None:
     """Errors that mean just that."""
     symptom = find_symptom(subject)
     if symptom is None or symptom.errno not in _WHAT:
         return None
     cause, words = _WHAT[symptom.errno]
-    return Found(
+    return FoundCause(
         False,
         cause,
         f"{words}: {symptom.text or symptom.path or symptom.call}",

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
-from seclatch.diagnose.evidence.run_evidence import exit_code, failed
-from seclatch.diagnose.evidence.sentences import describe
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
+from seclatch.diagnose.evidence.run_evidence import has_failed, read_exit_code
+from seclatch.diagnose.evidence.sentences import describe_denial
 from seclatch.model.stage import Stage
 
 
-def find(subject: Subject) -> Found | None:
+def find_denied_hook(subject: DiagnosedRun) -> FoundCause | None:
     """A hook ended badly over a denial, and the container did not start."""
     for case in subject.denials.fatal(Stage.HOOK):
-        if not failed(case.process):
+        if not has_failed(case.process):
             continue
         program = case.denial.program
-        return Found(
+        return FoundCause(
             True,
             "hook-denied",
-            f"the container's filter stopped a hook: {program} was denied {describe(case.denial)}",
+            f"the container's filter stopped a hook: {program} was denied "
+            f"{describe_denial(case.denial)}",
             Stage.HOOK.value,
             [
                 f"startContainer hooks run with the filter on; {program} ended with status "
-                f"{exit_code(case.process)}"
+                f"{read_exit_code(case.process)}"
             ],
             case,
         )

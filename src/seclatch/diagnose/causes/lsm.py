@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.symptom import find_symptom
 
 _WORDS = re.compile(r"apparmor|selinux|smack|\blsm\b|landlock", re.IGNORECASE)
 _ATTRIBUTES = re.compile(r"/proc/[^/]+/(task/[^/]+/)?attr/")
 
 
-def find(subject: Subject) -> Found | None:
+def find_lsm_denial(subject: DiagnosedRun) -> FoundCause | None:
     """Words about a module, or a label that could not be set."""
     symptom = find_symptom(subject)
     if symptom is None:
         return None
     if not _WORDS.search(symptom.text) and not _ATTRIBUTES.match(symptom.path):
         return None
-    return Found(
+    return FoundCause(
         False,
         "lsm",
         f"a security module (AppArmor, SELinux): {symptom.text or symptom.path}",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from errno import EACCES, EPERM
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
-from seclatch.diagnose.causes.symptom import Symptom, find_symptom
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
+from seclatch.diagnose.causes.symptom import FailureSymptom, find_symptom
 
 # capabilities(7)
 _CAPABILITIES = {
@@ -36,7 +36,7 @@ _CAPABILITIES = {
 _BY_CALL = {call: name for name, calls in _CAPABILITIES.items() for call in calls.split()}
 
 
-def find(subject: Subject) -> Found | None:
+def find_missing_capability(subject: DiagnosedRun) -> FoundCause | None:
     """A call that was made, and that the kernel refused."""
     symptom = find_symptom(subject)
     if symptom is None or symptom.errno not in (EPERM, EACCES):
@@ -49,7 +49,7 @@ def find(subject: Subject) -> Found | None:
     return _of_errno(symptom, "")
 
 
-def _of_words(subject: Subject, symptom: Symptom) -> Found | None:
+def _of_words(subject: DiagnosedRun, symptom: FailureSymptom) -> FoundCause | None:
     """Words alone do not say whose error it was; what comes from elsewhere was not seen at all."""
     if subject.denials.all:
         return None
@@ -63,7 +63,7 @@ def _of_words(subject: Subject, symptom: Symptom) -> Found | None:
     if seen:
         return _of_errno(symptom, "probably ")
     words = "no call that failed so was seen, and none was denied"
-    return Found(
+    return FoundCause(
         None,
         "unknown",
         f"{symptom.program} tells of an error of which nothing was seen: {symptom.text}",
@@ -72,12 +72,12 @@ def _of_words(subject: Subject, symptom: Symptom) -> Found | None:
     )
 
 
-def _of_errno(symptom: Symptom, how: str) -> Found:
+def _of_errno(symptom: FailureSymptom, how: str) -> FoundCause:
     if symptom.errno == EACCES:
         return _found("permissions", f"{how}a file's owner or mode forbids it", symptom)
     return _found("missing-capability", f"{how}a privilege is missing", symptom)
 
 
-def _found(cause: str, words: str, symptom: Symptom) -> Found:
+def _found(cause: str, words: str, symptom: FailureSymptom) -> FoundCause:
     shown = symptom.text or symptom.path or symptom.call
-    return Found(False, cause, f"{words}: {shown}", symptom.stage.value, symptom.evidence)
+    return FoundCause(False, cause, f"{words}: {shown}", symptom.stage.value, symptom.evidence)

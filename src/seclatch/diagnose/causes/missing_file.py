@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from errno import ENOENT, ENOTDIR
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.symptom import find_symptom
 
 _WORDS = ("executable file not found", "command not found", "no such file", ": not found")
 
 
-def find(subject: Subject) -> Found | None:
+def find_missing_file(subject: DiagnosedRun) -> FoundCause | None:
     """ENOENT, or words to that effect."""
     symptom = find_symptom(subject)
     if symptom is None:
@@ -18,7 +18,7 @@ def find(subject: Subject) -> Found | None:
     text = symptom.text.lower()
     if symptom.errno not in (ENOENT, ENOTDIR) and not any(word in text for word in _WORDS):
         return None
-    return Found(
+    return FoundCause(
         False,
         "missing-file",
         f"a file is missing: {symptom.text or symptom.path}",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from errno import EACCES, ENOEXEC, EPERM
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.symptom import find_symptom
 
 _EXECS = ("execve", "execveat")
 
 
-def find(subject: Subject) -> Found | None:
+def find_unexecutable_file(subject: DiagnosedRun) -> FoundCause | None:
     """A failed exec: no permission, or no format that this machine runs."""
     symptom = find_symptom(subject)
     if symptom is None:
@@ -23,7 +23,7 @@ def find(subject: Subject) -> Found | None:
         reason = "its mode lacks x, or its file system is mounted noexec"
     else:
         return None
-    return Found(
+    return FoundCause(
         False,
         "not-executable",
         f"the program cannot be executed: {symptom.text or symptom.path}",

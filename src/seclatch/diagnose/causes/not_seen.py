@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
-from seclatch.diagnose.evidence.run_evidence import Message
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
+from seclatch.diagnose.evidence.run_evidence import StderrLine
 from seclatch.diagnose.evidence.unseen_engine import find_client_of_unseen
 from seclatch.model.stage import Stage
 
 _RUNTIME_S = re.compile(r"OCI runtime|\b(?:runc|crun)(?: (?:create|run|start|exec) failed|:)")
 
 
-def find(subject: Subject) -> Found | None:
+def find_unseen_container(subject: DiagnosedRun) -> FoundCause | None:
     """An engine was asked that was not watched, or somebody hands on a runtime's words, and nothing
     of a runtime was seen: its "operation not permitted" may be seccomp's or the kernel's."""
     evidence = subject.evidence
@@ -24,7 +24,7 @@ def find(subject: Subject) -> Found | None:
         program, stage = told.program, told.stage
     else:
         return None
-    return Found(
+    return FoundCause(
         None,
         "engine-not-seen",
         f"{program} asked an engine that could not be watched from here; run seclatch on the "
@@ -34,14 +34,14 @@ def find(subject: Subject) -> Found | None:
     )
 
 
-def _last_words(subject: Subject) -> Message | None:
+def _last_words(subject: DiagnosedRun) -> StderrLine | None:
     """A runtime's where there are any, else whatever was said last."""
     messages = list(reversed(subject.outside or subject.inside))
     runtime_s = (each for each in messages if _RUNTIME_S.search(each.text))
     return next(runtime_s, messages[0] if messages else None)
 
 
-def _saw_runtime(subject: Subject) -> bool:
+def _saw_runtime(subject: DiagnosedRun) -> bool:
     evidence = subject.evidence
     runtime = any(evidence.stage(each) is Stage.RUNTIME for each in evidence.trace.segments)
     return runtime or bool(evidence.staging.sessions)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.evidence.unseen_engine import find_client_of_unseen
 
 
-def find(subject: Subject) -> Found | None:
+def find_no_failure(subject: DiagnosedRun) -> FoundCause | None:
     """The command ended with 0, and so did what it entered."""
     if subject.anything_failed:
         return None
@@ -17,4 +17,4 @@ def find(subject: Subject) -> Found | None:
         summary += f", though {denied} {calls} denied"
     unseen = find_client_of_unseen(subject.evidence)
     facts = ["the engine that it asked could not be watched from here"] if unseen else []
-    return Found(False, "none", summary, evidence=facts)
+    return FoundCause(False, "none", summary, evidence=facts)

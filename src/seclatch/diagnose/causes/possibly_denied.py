@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
-from seclatch.diagnose.evidence.run_evidence import exit_code
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
+from seclatch.diagnose.evidence.run_evidence import read_exit_code
 from seclatch.model.stage import Stage
 
 
-def find(subject: Subject) -> Found | None:
+def find_possible_denial(subject: DiagnosedRun) -> FoundCause | None:
     """Denials in processes that failed, which they, or those that they come from, got over."""
     cases = subject.denied
     if not cases:
@@ -16,10 +16,10 @@ def find(subject: Subject) -> Found | None:
     program = subject.evidence.program(subject.chain[0].segments[-1])
     own = {each.process.id for each in cases} & {each.id for each in subject.chain}
     who = "it" if own else "what it ran"
-    return Found(
+    return FoundCause(
         None,
         "possibly-denied",
-        f"{program} ended with status {exit_code(subject.chain[0])}; {who} had been denied "
+        f"{program} ended with status {read_exit_code(subject.chain[0])}; {who} had been denied "
         f"{names} before that",
         Stage.PROGRAM.value,
         [

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from errno import ENOENT, ENOTDIR
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.evidence.command_line import given_profile
-from seclatch.diagnose.evidence.run_evidence import Message
-from seclatch.diagnose.evidence.sentences import plain
+from seclatch.diagnose.evidence.run_evidence import StderrLine
+from seclatch.diagnose.evidence.sentences import strip_prefixes
 from seclatch.diagnose.evidence.unseen_engine import find_client_of_unseen
 from seclatch.model import errno
 from seclatch.model.stage import Stage
@@ -28,7 +28,7 @@ _TO_CLIENT = re.compile(r"^(docker|ctr|Error|time=|\{)")
 _LOADS = {"seccomp": 1, "prctl": 22}
 
 
-def find(subject: Subject) -> Found | None:
+def find_refused_profile(subject: DiagnosedRun) -> FoundCause | None:
     """Nothing was entered, and somebody says that it is the profile."""
     if any(each not in subject.unstarted for each in subject.evidence.staging.sessions):
         return None
@@ -42,13 +42,13 @@ def find(subject: Subject) -> Found | None:
     return None
 
 
-def _refused(subject: Subject, message: Message) -> Found:
+def _refused(subject: DiagnosedRun, message: StderrLine) -> FoundCause:
     loads = list(_loads(subject))
     who = "the kernel" if loads else _runtime(subject, message) or message.program
-    return Found(
+    return FoundCause(
         True,
         "profile-refused",
-        f"{who} refused the seccomp profile: {plain(message.text)}",
+        f"{who} refused the seccomp profile: {strip_prefixes(message.text)}",
         message.stage.value,
         [
             f"{subject.evidence.name(each)}(2) failed with {errno.name_errno(each.errno)}"
@@ -57,7 +57,7 @@ def _refused(subject: Subject, message: Message) -> Found:
     )
 
 
-def _not_there(subject: Subject, message: Message) -> Found | None:
+def _not_there(subject: DiagnosedRun, message: StderrLine) -> FoundCause | None:
     """A file that was not read cannot be refused."""
     given = given_profile(subject.evidence.command)
     missing = subject.failing_calls(
@@ -65,16 +65,16 @@ def _not_there(subject: Subject, message: Message) -> Found | None:
     )
     if not missing:
         return None
-    return Found(
+    return FoundCause(
         False,
         "missing-file",
-        f"the profile {given} is not there: {plain(message.text)}",
+        f"the profile {given} is not there: {strip_prefixes(message.text)}",
         message.stage.value,
         [f'the kernel itself answered {errno.name_errno(missing[0].errno)} to "{missing[0].text}"'],
     )
 
 
-def _runtime(subject: Subject, message: Message) -> str:
+def _runtime(subject: DiagnosedRun, message: StderrLine) -> str:
     """The runtime, if it was that and not what called it."""
     evidence = subject.evidence
     for segment in evidence.trace.segments:
@@ -84,7 +84,7 @@ def _runtime(subject: Subject, message: Message) -> str:
     return (told[1] or "the runtime") if told else ""
 
 
-def _loads(subject: Subject) -> Iterator[Seen]:
+def _loads(subject: DiagnosedRun) -> Iterator[Seen]:
     """Programs that the kernel did not take. libseccomp asks what it can do with none at all."""
     evidence = subject.evidence
     for each in reversed(evidence.failures):

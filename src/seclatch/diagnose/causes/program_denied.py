@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
-from seclatch.diagnose.causes.symptom import explains
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
+from seclatch.diagnose.causes.symptom import explains_failure
 from seclatch.diagnose.denials.last_calls import gives_up
-from seclatch.diagnose.denials.list_denials import Case
-from seclatch.diagnose.denials.stderr_writes import BUFFERED, count_elsewhere
-from seclatch.diagnose.evidence.run_evidence import Evidence, ended_by, exit_code
-from seclatch.diagnose.evidence.sentences import describe
+from seclatch.diagnose.denials.list_denials import DenialCase
+from seclatch.diagnose.denials.stderr_writes import BUFFERED, count_other_writes
+from seclatch.diagnose.evidence.run_evidence import RunEvidence, read_end_signal, read_exit_code
+from seclatch.diagnose.evidence.sentences import describe_denial
 from seclatch.model.stage import Stage
 from seclatch.recording.backends.bpf.detail_events import FLIGHT
 
@@ -19,7 +19,7 @@ _AT_START = {"arch_prctl", "set_tid_address", "set_robust_list", "rseq"}
 _LATER = {"write", "writev", "clone", "clone3", "fork", "vfork"}
 
 
-def find(subject: Subject) -> Found | None:
+def find_denied_program(subject: DiagnosedRun) -> FoundCause | None:
     """A denial in the line of processes whose failure became the command's: a fatal one, or one
     whose very error the program told of as its last words."""
     line = {each.id for each in subject.certain}
@@ -32,7 +32,7 @@ def find(subject: Subject) -> Found | None:
     return None
 
 
-def _was_told(case: Case, subject: Subject) -> bool:
+def _was_told(case: DenialCase, subject: DiagnosedRun) -> bool:
     """Whether its last message after the denial is about this error, which nothing else gave."""
     own = subject.evidence.own(case.process)
     said = [each for each in subject.inside if each.segment in own and each.time > case.seen.time]
@@ -41,41 +41,41 @@ def _was_told(case: Case, subject: Subject) -> bool:
         for each in subject.evidence.failures
         if each.segment in own and each.errno == case.seen.errno
     ]
-    if not said or others or not explains(case.denial, said[-1].text):
+    if not said or others or not explains_failure(case.denial, said[-1].text):
         return False
     return _ended_after(case, said[-1].time, subject.evidence)
 
 
-def _ended_after(case: Case, time: int, evidence: Evidence) -> bool:
+def _ended_after(case: DenialCase, time: int, evidence: RunEvidence) -> bool:
     """Whether it did nothing for its purpose after its last words."""
     after = [each for each in evidence.life(case.process) if each.time > time]
     ending = all(gives_up(each, evidence.name(each).name, True) for each in after)
-    return ending and count_elsewhere(evidence, case.process, time) <= BUFFERED
+    return ending and count_other_writes(evidence, case.process, time) <= BUFFERED
 
 
-def _found(case: Case, subject: Subject) -> Found:
+def _found(case: DenialCase, subject: DiagnosedRun) -> FoundCause:
     evidence = subject.evidence
     program = case.denial.program
     facts = [_end(case)]
     if len(subject.chain) > 1:
         first = evidence.program(subject.chain[0].segments[-1])
-        status = exit_code(subject.chain[0])
+        status = read_exit_code(subject.chain[0])
         facts.append(f"so {first}, from which it comes, ended with status {status}")
     if loading := _in_loader(case, evidence):
         facts.append(loading)
-    return Found(
+    return FoundCause(
         True,
         "program-denied",
-        f"the program was stopped: {program} was denied {describe(case.denial)}",
+        f"the program was stopped: {program} was denied {describe_denial(case.denial)}",
         Stage.PROGRAM.value,
         facts,
         case,
     )
 
 
-def _end(case: Case) -> str:
-    status = exit_code(case.process)
-    if case.denial.signal and ended_by(case.process) is not None:
+def _end(case: DenialCase) -> str:
+    status = read_exit_code(case.process)
+    if case.denial.signal and read_end_signal(case.process) is not None:
         return f"{case.denial.program} was ended by SIGSYS at that call"
     if case.denial.signal:
         return (
@@ -85,7 +85,7 @@ def _end(case: Case) -> str:
     return f"after it {case.denial.program} gave up and ended with status {status}"
 
 
-def _in_loader(case: Case, evidence: Evidence) -> str:
+def _in_loader(case: DenialCase, evidence: RunEvidence) -> str:
     """Whether the C library still started: one of the calls that it makes but then, in a program of
     which all calls are known, was this one or came after it."""
     life, image = evidence.life(case.process), evidence.image(case.seen.segment)

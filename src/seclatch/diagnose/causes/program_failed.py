@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.symptom import find_symptom
-from seclatch.diagnose.evidence.run_evidence import exit_code
+from seclatch.diagnose.evidence.run_evidence import read_exit_code
 
 
-def find(subject: Subject) -> Found | None:
+def find_failed_program(subject: DiagnosedRun) -> FoundCause | None:
     """Its own words are all there is."""
     if not subject.chain:
         return None
@@ -19,10 +19,10 @@ def find(subject: Subject) -> Found | None:
     symptom = find_symptom(subject)
     words = f": {symptom.text}" if symptom and symptom.text else ""
     name = subject.evidence.stage(process.segments[-1]).value
-    return Found(
+    return FoundCause(
         False,
         "program-failed",
-        f"{program} ended with status {exit_code(process)}{words}",
+        f"{program} ended with status {read_exit_code(process)}{words}",
         name,
         ["no call was denied to it, nor to what it ran"],
     )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from errno import EROFS
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.symptom import find_symptom
 
 
-def find(subject: Subject) -> Found | None:
+def find_read_only_file_system(subject: DiagnosedRun) -> FoundCause | None:
     """EROFS is that and nothing else."""
     symptom = find_symptom(subject)
     if symptom is None or symptom.errno != EROFS:
         return None
-    return Found(
+    return FoundCause(
         False,
         "read-only",
         f"a read-only file system: {symptom.text or symptom.path}",

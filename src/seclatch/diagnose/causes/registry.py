@@ -24,33 +24,33 @@ from seclatch.diagnose.causes import (
     unwatched,
     wrong_architecture,
 )
-from seclatch.diagnose.causes.diagnosed_run import Cause, Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import CauseFinder, DiagnosedRun, FoundCause
 
-CAUSES: tuple[Cause, ...] = (
-    nothing_failed.find,
-    wrong_architecture.find,
-    runtime_denied.find,
-    hook_denied.find,
-    program_denied.find,
-    profile_refused.find,
-    unwatched.find,
-    not_seen.find,
-    cgroup.find,
-    lsm.find,
-    read_only.find,
-    not_executable.find,
-    missing_file.find,
-    exhausted.find,
-    missing_capability.find,
-    killed.find,
-    program_failed.find,
-    possibly_denied.find,
-    engine_failed.find,
-    unknown.find,
+CAUSES: tuple[CauseFinder, ...] = (
+    nothing_failed.find_no_failure,
+    wrong_architecture.find_wrong_architecture,
+    runtime_denied.find_denied_runtime,
+    hook_denied.find_denied_hook,
+    program_denied.find_denied_program,
+    profile_refused.find_refused_profile,
+    unwatched.find_unwatched_engine,
+    not_seen.find_unseen_container,
+    cgroup.find_cgroup_error,
+    lsm.find_lsm_denial,
+    read_only.find_read_only_file_system,
+    not_executable.find_unexecutable_file,
+    missing_file.find_missing_file,
+    exhausted.find_exhausted_resource,
+    missing_capability.find_missing_capability,
+    killed.find_killing_signal,
+    program_failed.find_failed_program,
+    possibly_denied.find_possible_denial,
+    engine_failed.find_engine_failure,
+    unknown.find_unknown_cause,
 )
 
 
-def find_cause(subject: Subject) -> Found:
+def find_cause(subject: DiagnosedRun) -> FoundCause:
     """The first cause that fits; the last always does."""
     for cause in CAUSES:
         if found := cause(subject):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
-from seclatch.diagnose.denials.list_denials import Case
-from seclatch.diagnose.evidence.run_evidence import Evidence, ended_by, exit_code, failed
-from seclatch.diagnose.evidence.sentences import describe
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
+from seclatch.diagnose.denials.list_denials import DenialCase
+from seclatch.diagnose.evidence.run_evidence import (
+    RunEvidence,
+    has_failed,
+    read_end_signal,
+    read_exit_code,
+)
+from seclatch.diagnose.evidence.sentences import describe_denial
 from seclatch.model.stage import Stage
-from seclatch.recording.trace.assign_stages import Session
+from seclatch.recording.trace.assign_stages import EnteredSession
 
 _TELLING = ("write", "writev", "sendto", "sendmsg")
 
 
-def find(subject: Subject) -> Found | None:
+def find_denied_runtime(subject: DiagnosedRun) -> FoundCause | None:
     """A session that never reached its program, and a denial that its init did not get over; or one
     whose runtime was not told that it did."""
     for case in subject.denials.fatal(Stage.FILTERED_INIT):
@@ -26,7 +31,7 @@ def find(subject: Subject) -> Found | None:
     return None
 
 
-def _untold(subject: Subject) -> Iterator[Case]:
+def _untold(subject: DiagnosedRun) -> Iterator[DenialCase]:
     """Of a runtime that failed by itself: what its init was to tell it (`crun exec` waits)."""
     for case in reversed(subject.denials.all):
         session = case.session
@@ -36,23 +41,27 @@ def _untold(subject: Subject) -> Iterator[Case]:
             yield case
 
 
-def _gave_up(evidence: Evidence, session: Session) -> bool:
+def _gave_up(evidence: RunEvidence, session: EnteredSession) -> bool:
     if not session.runtime:
         return False
     runtime, program = (evidence.process_of(each) for each in (session.runtime, session.entry))
-    by_itself = failed(runtime) and ended_by(runtime) is None
-    return by_itself and exit_code(runtime) != exit_code(program) and evidence.started(session)
+    by_itself = has_failed(runtime) and read_end_signal(runtime) is None
+    return (
+        by_itself
+        and read_exit_code(runtime) != read_exit_code(program)
+        and evidence.started(session)
+    )
 
 
-def _found(subject: Subject, case: Case, failing: str, does: str) -> Found | None:
+def _found(subject: DiagnosedRun, case: DenialCase, failing: str, does: str) -> FoundCause | None:
     if case.session is None:
         return None
     runtime = subject.evidence.runtime(case.session)
-    return Found(
+    return FoundCause(
         True,
         "runtime-denied",
         f"{runtime} {failing}: the profile, which binds {runtime} too, "
-        f"denied it {describe(case.denial)}",
+        f"denied it {describe_denial(case.denial)}",
         Stage.FILTERED_INIT.value,
         [f"{runtime} loads the filter on itself and {does} after that, before the program's exec"],
         case,

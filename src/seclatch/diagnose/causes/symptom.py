@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from seclatch.diagnose.causes.diagnosed_run import Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun
 from seclatch.diagnose.denials.last_calls import gives_up
-from seclatch.diagnose.evidence.run_evidence import Evidence, Message
-from seclatch.diagnose.evidence.sentences import number_in, plain, sounds_like_error, tells_of
+from seclatch.diagnose.evidence.run_evidence import RunEvidence, StderrLine
+from seclatch.diagnose.evidence.sentences import (
+    find_errno,
+    mentions_errno,
+    sounds_like_error,
+    strip_prefixes,
+)
 from seclatch.diagnose.evidence.stages_by_name import RUNTIMES
 from seclatch.model import errno
 from seclatch.model.explanation import ExplainedDenial
 from seclatch.model.stage import Stage
 from seclatch.recording.backends.bpf.detail_events import Seen
-from seclatch.recording.trace.trace import Process
+from seclatch.recording.trace.trace import TracedProcess
 
 # Shells give the terminal back at their end; where they lead the session the kernel says EPERM.
 _IDLE = {"setpgid", "setsid", "ioctl"}
@@ -24,7 +29,7 @@ _STARTING = (Stage.HOOK, Stage.INIT, Stage.FILTERED_INIT, Stage.RUNTIME, Stage.S
 
 
 @dataclass(frozen=True, slots=True)
-class Symptom:
+class FailureSymptom:
     """`errno` 0, `call` "" and `path` "" where they are not known. `sure`: a call that failed was
     found, and not only words about one."""
 
@@ -51,7 +56,7 @@ class Symptom:
         return found
 
 
-def find_symptom(subject: Subject) -> Symptom | None:
+def find_symptom(subject: DiagnosedRun) -> FailureSymptom | None:
     """The last thing that failed where the failure began; None if nothing is known."""
     if not subject.chain:
         return _before_program(subject)
@@ -61,17 +66,17 @@ def find_symptom(subject: Subject) -> Symptom | None:
     return next((each for each in found if each), None)
 
 
-def _failures(subject: Subject, process: Process) -> list[Seen]:
+def _failures(subject: DiagnosedRun, process: TracedProcess) -> list[Seen]:
     own = subject.evidence.own(process)
     return [each for each in reversed(subject.evidence.failures) if each.segment in own]
 
 
-def _said(subject: Subject, process: Process) -> list[Message]:
+def _said(subject: DiagnosedRun, process: TracedProcess) -> list[StderrLine]:
     own = subject.evidence.own(process)
     return [each for each in reversed(subject.evidence.messages) if each.segment in own]
 
 
-def _behind_words(subject: Subject, process: Process) -> Symptom | None:
+def _behind_words(subject: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
     evidence = subject.evidence
     failures = _failures(subject, process)
     for message in _said(subject, process):
@@ -80,7 +85,7 @@ def _behind_words(subject: Subject, process: Process) -> Symptom | None:
     return None
 
 
-def _at_its_end(subject: Subject, process: Process) -> Symptom | None:
+def _at_its_end(subject: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
     evidence, last = subject.evidence, process.segments[-1]
     if subject.denied:
         return None  # its last failed call is no better reason than a denied one
@@ -90,14 +95,14 @@ def _at_its_end(subject: Subject, process: Process) -> Symptom | None:
     return _symptom(evidence, "", found, evidence.stage(last), evidence.program(last))
 
 
-def _words_alone(subject: Subject, process: Process) -> Symptom | None:
+def _words_alone(subject: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
     for message in _said(subject, process):
-        number = number_in(message.text)
-        return Symptom(message.stage, message.program, message.text, number)
+        number = find_errno(message.text)
+        return FailureSymptom(message.stage, message.program, message.text, number)
     return None
 
 
-def _at_the_end(evidence: Evidence, process: Process, failures: list[Seen]) -> Seen | None:
+def _at_the_end(evidence: RunEvidence, process: TracedProcess, failures: list[Seen]) -> Seen | None:
     """The failed call after which the process did nothing more for its purpose."""
     for entry in reversed(evidence.life(process)):
         if evidence.name(entry).name in _IDLE:
@@ -111,7 +116,7 @@ def _at_the_end(evidence: Evidence, process: Process, failures: list[Seen]) -> S
     return None
 
 
-def _before_program(subject: Subject) -> Symptom | None:
+def _before_program(subject: DiagnosedRun) -> FailureSymptom | None:
     evidence = subject.evidence
     failures = [
         each for each in reversed(evidence.failures) if evidence.stage(each.segment) in _STARTING
@@ -120,28 +125,32 @@ def _before_program(subject: Subject) -> Symptom | None:
     for message in messages:
         if found := _behind(message.text, failures, evidence):
             stage = evidence.stage(found.segment)
-            return _symptom(evidence, plain(message.text), found, stage, message.program)
+            return _symptom(evidence, strip_prefixes(message.text), found, stage, message.program)
     return _in_words(messages)
 
 
-def _in_words(messages: list[Message]) -> Symptom | None:
+def _in_words(messages: list[StderrLine]) -> FailureSymptom | None:
     for message in messages:
-        if number := number_in(message.text):
-            return Symptom(message.stage, message.program, plain(message.text), number)
+        if number := find_errno(message.text):
+            return FailureSymptom(
+                message.stage, message.program, strip_prefixes(message.text), number
+            )
     for message in (*(each for each in messages if sounds_like_error(each.text)), *messages):
-        return Symptom(message.stage, message.program, plain(message.text))
+        return FailureSymptom(message.stage, message.program, strip_prefixes(message.text))
     return None
 
 
-def _symptom(evidence: Evidence, text: str, seen: Seen, stage: Stage, program: str) -> Symptom:
+def _symptom(
+    evidence: RunEvidence, text: str, seen: Seen, stage: Stage, program: str
+) -> FailureSymptom:
     name = evidence.name(seen).name
-    return Symptom(stage, program, text, seen.errno, name, seen.text)
+    return FailureSymptom(stage, program, text, seen.errno, name, seen.text)
 
 
-def _behind(text: str, failures: Sequence[Seen], evidence: Evidence) -> Seen | None:
+def _behind(text: str, failures: Sequence[Seen], evidence: RunEvidence) -> Seen | None:
     """The failed call that a sentence is about: same error, its path named if possible."""
-    number = number_in(text)
-    same = [each for each in failures if number and tells_of(text, each.errno)]
+    number = find_errno(text)
+    same = [each for each in failures if number and mentions_errno(text, each.errno)]
     for seen in same:
         if len(seen.text) > 1 and seen.text in text and seen.text not in RUNTIMES:
             return seen
@@ -156,6 +165,6 @@ def _behind(text: str, failures: Sequence[Seen], evidence: Evidence) -> Seen | N
     return unnamed[0] if unnamed and number not in (2, 1) else None
 
 
-def explains(denial: ExplainedDenial, text: str) -> bool:
+def explains_failure(denial: ExplainedDenial, text: str) -> bool:
     """Whether a sentence says what the caller of a denied call was told."""
-    return bool(denial.errno) and tells_of(text, errno.parse_errno(denial.errno))
+    return bool(denial.errno) and mentions_errno(text, errno.parse_errno(denial.errno))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 
 
-def find(subject: Subject) -> Found | None:
+def find_unknown_cause(subject: DiagnosedRun) -> FoundCause | None:
     """Say so; where nothing was denied seccomp is out all the same."""
     status = subject.evidence.status
     if subject.denials.all:
         names = ", ".join(dict.fromkeys(each.denial.syscall for each in subject.denials.all))
-        return Found(
+        return FoundCause(
             None,
             "unknown",
             f"it failed with status {status}; {names} was denied, and whether that was the reason "
             "cannot be told",
         )
-    return Found(False, "unknown", f"it failed with status {status}, and seccomp denied nothing")
+    return FoundCause(
+        False, "unknown", f"it failed with status {status}, and seccomp denied nothing"
+    )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.causes.diagnosed_run import Found, Subject
+from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.model.arch import Arch
 
 
-def find(subject: Subject) -> Found | None:
+def find_wrong_architecture(subject: DiagnosedRun) -> FoundCause | None:
     """A fatal denial whose reason is the architecture."""
     for case in subject.denials.fatal():
         if case.denial.rule.by != "architecture":
             continue
         arch = Arch.parse(case.denial.arch)
         end = "killed it" if case.denial.signal else "denied its calls"
-        return Found(
+        return FoundCause(
             True,
             "wrong-architecture",
             f"{case.denial.program} makes calls of {arch.scmp}, which the profile does not list: "

@@ -6,13 +6,15 @@ with 1.21). A profile that differs from an earlier one in nothing else gets that
 
 from __future__ import annotations
 
-from seclatch.diagnose.evidence.run_evidence import Evidence
+from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.model.action import MAX_ERRNO, Action, ActionKind
 from seclatch.recording.backends.bpf.detail_events import Seen
-from seclatch.recording.trace.assign_stages import Session
+from seclatch.recording.trace.assign_stages import EnteredSession
 
 
-def meant_errno(evidence: Evidence, seen: Seen, ruled: Action, session: Session | None) -> int:
+def find_meant_errno(
+    evidence: RunEvidence, seen: Seen, ruled: Action, session: EnteredSession | None
+) -> int:
     """The errno that the profile has for a call if its caller was told another, else 0. Only where
     the container's filter is the only one: of two, the other may have answered."""
     if session is None or ruled.kind is not ActionKind.ERRNO:

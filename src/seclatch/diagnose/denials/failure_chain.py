@@ -6,10 +6,10 @@ import re
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from seclatch.diagnose.denials.stderr_writes import count_elsewhere
-from seclatch.diagnose.evidence.run_evidence import Evidence, exit_code, failed
-from seclatch.recording.trace.event_kinds import Kind
-from seclatch.recording.trace.trace import Process
+from seclatch.diagnose.denials.stderr_writes import count_other_writes
+from seclatch.diagnose.evidence.run_evidence import RunEvidence, has_failed, read_exit_code
+from seclatch.recording.trace.event_kinds import EventKind
+from seclatch.recording.trace.trace import TracedProcess
 
 _WAITING_TEXT = """
 wait4 waitid rt_sigaction rt_sigprocmask rt_sigreturn close exit_group write futex kill read
@@ -24,7 +24,7 @@ _ON_FAILURE = re.compile(
 _EXIT = re.compile(r"\bexit\s+(\d{1,3})\b")
 
 
-def find_origin(evidence: Evidence, root: Process) -> list[Process]:
+def find_origin(evidence: RunEvidence, root: TracedProcess) -> list[TracedProcess]:
     """The root, and from each the child whose failure it passed on; the last is where it began.
 
     A parent passes a failure on if it starts nothing after it and ends with the same status, or
@@ -36,7 +36,7 @@ def find_origin(evidence: Evidence, root: Process) -> list[Process]:
         children = [
             each
             for each in evidence.trace.processes.values()
-            if each.parent == parent.id and failed(each) and each.ended
+            if each.parent == parent.id and has_failed(each) and each.ended
         ]
         children.sort(key=lambda each: each.ended or 0)
         last = _last_start(evidence, parent)
@@ -44,34 +44,34 @@ def find_origin(evidence: Evidence, root: Process) -> list[Process]:
         passed = [each for each in late if _passes(evidence, parent, each)]
         if not passed:
             return chain
-        same = [each for each in passed if exit_code(each) == exit_code(parent)]
+        same = [each for each in passed if read_exit_code(each) == read_exit_code(parent)]
         chain.append((same or passed)[-1])
 
 
-def _last_start(evidence: Evidence, parent: Process) -> int:
+def _last_start(evidence: RunEvidence, parent: TracedProcess) -> int:
     """When a process last exec'd or started a child: it has got over what failed before that."""
     segments = evidence.trace.segments
     execs = (segments[each] for each in parent.segments)
-    times = [each.time for each in execs if each.kind == Kind.EXEC]
+    times = [each.time for each in execs if each.kind == EventKind.EXEC]
     born = (each for each in evidence.trace.processes.values() if each.parent == parent.id)
     return max([*times, *(each.began for each in born)], default=0)
 
 
-def _passes(evidence: Evidence, parent: Process, child: Process) -> bool:
+def _passes(evidence: RunEvidence, parent: TracedProcess, child: TracedProcess) -> bool:
     ended = child.ended or 0
-    if exit_code(parent) == exit_code(child):
+    if read_exit_code(parent) == read_exit_code(child):
         return True
     after = [each for each in evidence.life(parent) if each.time > ended]
     if not after or not all(evidence.name(each).name in _WAITING for each in after):
         return False
-    return not count_elsewhere(evidence, parent, ended)
+    return not count_other_writes(evidence, parent, ended)
 
 
-def passes_certainly(evidence: Evidence, parent: Process, child: Process) -> bool:
+def passes_certainly(evidence: RunEvidence, parent: TracedProcess, child: TracedProcess) -> bool:
     """Whether a parent ended as it did because of its child: with its status, or as its script on
     the command line says, by `|| exit N` or an `if`. `mkdir x; exit 3` looks the same from outside,
     and ends with 3 whatever comes of the mkdir; so does `else mkdir x; exit 3`."""
-    status = exit_code(parent)
+    status = read_exit_code(parent)
     argv = evidence.image(parent.segments[-1]).argv
     script = next((after for word, after in pairwise(argv) if _IS_SCRIPT.match(word)), "")
     words = evidence.image(child.segments[-1]).argv
@@ -80,4 +80,4 @@ def passes_certainly(evidence: Evidence, parent: Process, child: Process) -> boo
     if any(not name or not re.search(rf"\b{re.escape(name)}\b", each[1]) for each in branches):
         return True
     said = any(int(each[1]) == status for each in _EXIT.finditer(script))
-    return status == exit_code(child) and not said
+    return status == read_exit_code(child) and not said

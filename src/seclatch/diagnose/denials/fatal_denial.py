@@ -10,21 +10,21 @@ from seclatch.diagnose.denials.last_calls import (
     find_trapped,
     is_decisive,
 )
-from seclatch.diagnose.denials.stderr_writes import BUFFERED, count_elsewhere
-from seclatch.diagnose.evidence.run_evidence import Evidence, ended_by, failed
-from seclatch.diagnose.evidence.sentences import number_in, tells_of
+from seclatch.diagnose.denials.stderr_writes import BUFFERED, count_other_writes
+from seclatch.diagnose.evidence.run_evidence import RunEvidence, has_failed, read_end_signal
+from seclatch.diagnose.evidence.sentences import find_errno, mentions_errno
 from seclatch.recording.backends.bpf.detail_events import Last, Mark, Seen
-from seclatch.recording.trace.trace import Process
+from seclatch.recording.trace.trace import TracedProcess
 
 
-class Fatals:
+class FatalDenials:
     """Finds them, once for each process."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: RunEvidence) -> None:
         self._evidence = evidence
         self._found: dict[int, Last | None] = {}
 
-    def includes(self, seen: Seen, process: Process) -> bool:
+    def includes(self, seen: Seen, process: TracedProcess) -> bool:
         """Whether a process ended over a denial."""
         if seen.mode & Mark.KILLED:
             return True
@@ -33,7 +33,7 @@ class Fatals:
         fatal = self._found[process.id]
         return fatal is not None and fatal.time == seen.time
 
-    def _find_fatal(self, process: Process) -> Last | None:
+    def _find_fatal(self, process: TracedProcess) -> Last | None:
         evidence = self._evidence
         session = evidence.session_of(process.segments[-1])
         entered = process.id == evidence.process_of(session.entry).id if session else False
@@ -41,7 +41,7 @@ class Fatals:
             life = evidence.bound_life(process)
             certain = self._trapped(process, life) or find_fatal(life, evidence.name)
             return certain or self._last_resort(life)
-        if not failed(process):
+        if not has_failed(process):
             return None
         life = evidence.life(process)
         trapped = self._trapped(process, life)
@@ -57,7 +57,7 @@ class Fatals:
             return execs[-1]
         for each in reversed(refused):
             told = any(
-                each.time < message.time and tells_of(message.text, -each.result)
+                each.time < message.time and mentions_errno(message.text, -each.result)
                 for message in evidence.messages
             )
             others = [one for one in life if one.result == each.result and not one.refused]
@@ -65,10 +65,10 @@ class Fatals:
                 return each
         return None
 
-    def _trapped(self, process: Process, life: list[Last]) -> Last | None:
-        return find_trapped(life) if ended_by(process) == signal.SIGSYS else None
+    def _trapped(self, process: TracedProcess, life: list[Last]) -> Last | None:
+        return find_trapped(life) if read_end_signal(process) == signal.SIGSYS else None
 
-    def _told(self, process: Process, life: list[Last]) -> Last | None:
+    def _told(self, process: TracedProcess, life: list[Last]) -> Last | None:
         """What it was denied last, if that is what it told of, or if it ended at once."""
         for loosely in (False, True):
             found = find_fatal(life, self._evidence.name, loosely=loosely)
@@ -76,20 +76,25 @@ class Fatals:
                 return found
         return None
 
-    def _fits(self, process: Process, life: list[Last], fatal: Last, loosely: bool) -> bool:
+    def _fits(self, process: TracedProcess, life: list[Last], fatal: Last, loosely: bool) -> bool:
         """What the program said at its end must be about this error, or of none. A program that
         prints goes on, but for what a buffer had; one that aborts may do so of its own accord."""
         evidence, name = self._evidence, self._evidence.name
         said = _said_after(evidence, process, fatal.time)
-        written = count_elsewhere(evidence, process, fatal.time)
-        if number_in(said):
-            return tells_of(said, -fatal.result) and written <= BUFFERED
-        if loosely or written or ended_by(process) is not None or not is_decisive(fatal, name):
+        written = count_other_writes(evidence, process, fatal.time)
+        if find_errno(said):
+            return mentions_errno(said, -fatal.result) and written <= BUFFERED
+        if (
+            loosely
+            or written
+            or read_end_signal(process) is not None
+            or not is_decisive(fatal, name)
+        ):
             return False
         return bool(said) or ends_silently(life, fatal, name)
 
 
-def _said_after(evidence: Evidence, process: Process, time: int) -> str:
+def _said_after(evidence: RunEvidence, process: TracedProcess, time: int) -> str:
     """The last words of a process after some time."""
     own = evidence.own(process)
     said = [each.text for each in evidence.messages if each.segment in own and each.time > time]

@@ -44,10 +44,10 @@ getuid geteuid getgid getegid getpid gettid getppid getpgrp umask sched_yield se
 _UNCHECKED = frozenset(_UNCHECKED_TEXT.split())
 _ENOENT = 2
 
-Name = Callable[[Last], Syscall]
+NameCall = Callable[[Last], Syscall]
 
 
-def find_fatal(life: Sequence[Last], name: Name, *, loosely: bool = False) -> Last | None:
+def find_fatal(life: Sequence[Last], name: NameCall, *, loosely: bool = False) -> Last | None:
     """The refused call that the process did not get over; None if there is none.
 
     `loosely`: a C library may look for messages and buffers before it can say what is wrong; other
@@ -67,14 +67,14 @@ def find_fatal(life: Sequence[Last], name: Name, *, loosely: bool = False) -> La
     return before[-1] if before else last[0]
 
 
-def is_decisive(fatal: Last, name: Name) -> bool:
+def is_decisive(fatal: Last, name: NameCall) -> bool:
     """Whether a program may end over a call, without a word about it: not if it is one that
     any program makes at its end, or whose result none looks at."""
     called = name(fatal).name
     return called not in _LAST_WORDS and called not in _UNCHECKED
 
 
-def ends_silently(life: Sequence[Last], fatal: Last, name: Name) -> bool:
+def ends_silently(life: Sequence[Last], fatal: Last, name: NameCall) -> bool:
     """Whether a process did nothing at all after a refused call, but to end."""
     return all(
         each.refused or name(each).name in _SILENTLY for each in life if each.time > fatal.time
@@ -87,7 +87,7 @@ def find_trapped(life: Sequence[Last]) -> Last | None:
     return trapped[-1] if trapped else None
 
 
-def _end(life: Sequence[Last], name: Name, loosely: bool) -> list[Last]:
+def _end(life: Sequence[Last], name: NameCall, loosely: bool) -> list[Last]:
     """The calls since the process last did anything for its purpose, from a refused one on."""
     found: list[Last] = []
     for each in reversed(life):

@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from seclatch.diagnose.denials.argument_text import show_arguments
-from seclatch.diagnose.denials.errno_of_cached_filter import meant_errno
-from seclatch.diagnose.denials.fatal_denial import Fatals
-from seclatch.diagnose.evidence.run_evidence import Evidence
+from seclatch.diagnose.denials.errno_of_cached_filter import find_meant_errno
+from seclatch.diagnose.denials.fatal_denial import FatalDenials
+from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.model import errno
 from seclatch.model.action import Action, ActionKind
 from seclatch.model.explanation import DenyingRule, ExplainedDenial
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import Syscall
 from seclatch.recording.backends.bpf.detail_events import Mark, Seen
-from seclatch.recording.trace.assign_stages import Session
-from seclatch.recording.trace.trace import Process
+from seclatch.recording.trace.assign_stages import EnteredSession
+from seclatch.recording.trace.trace import TracedProcess
 
 if TYPE_CHECKING:
-    from seclatch.diagnose.denials.matching_rule import Judge
+    from seclatch.diagnose.denials.matching_rule import ProfileEvaluator
 
 _SIGNALLED = {ActionKind.KILL_PROCESS, ActionKind.KILL_THREAD, ActionKind.TRAP}
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class DenialCase:
     """One denial with what it belongs to. `meant`: the errno that the profile has for it, if the
     caller was told another (0 if not); `held`: the caller's capabilities, as Facts has them."""
 
@@ -37,23 +37,23 @@ class Case:
     seen: Seen
     syscall: Syscall
     stage: Stage
-    process: Process
-    session: Session | None
+    process: TracedProcess
+    session: EnteredSession | None
     meant: int = 0
     held: tuple[int, ...] = ()
 
 
-class Denials:
+class RunDenials:
     """Finds them once; `origin` is what to call the profile, "" for where it was found."""
 
-    def __init__(self, evidence: Evidence, origin: str = "") -> None:
+    def __init__(self, evidence: RunEvidence, origin: str = "") -> None:
         self._evidence = evidence
         self._origin = origin
-        self._judges: dict[int, Judge | None] = {}
-        self._fatals = Fatals(evidence)
+        self._judges: dict[int, ProfileEvaluator | None] = {}
+        self._fatals = FatalDenials(evidence)
 
     @cached_property
-    def all(self) -> list[Case]:
+    def all(self) -> list[DenialCase]:
         """In order of time; equal ones of one process and stage are one, counted."""
         groups: dict[tuple[object, ...], list[Seen]] = {}
         for seen in self._evidence.refusals:
@@ -66,26 +66,26 @@ class Denials:
             groups.setdefault(key, []).append(seen)
         return [self._case(group) for group in groups.values()]
 
-    def fatal(self, stage: Stage | None = None) -> Iterator[Case]:
+    def fatal(self, stage: Stage | None = None) -> Iterator[DenialCase]:
         """Those that a process ended over."""
         for case in self.all:
             if case.denial.fatal and stage in (None, case.stage):
                 yield case
 
-    def judge_of(self, session: Session | None) -> Judge | None:
+    def judge_of(self, session: EnteredSession | None) -> ProfileEvaluator | None:
         """Who knows the profile of a session's container."""
         if session is None:
             return None
         if session.entry not in self._judges:
-            from seclatch.diagnose.denials.matching_rule import judge
+            from seclatch.diagnose.denials.matching_rule import make_evaluator
 
             container = self._evidence.container(session)
             profile = container.profile if container else None
             runtime = self._evidence.runtime(session)
-            self._judges[session.entry] = judge(profile, runtime, self._evidence.native)
+            self._judges[session.entry] = make_evaluator(profile, runtime, self._evidence.native)
         return self._judges[session.entry]
 
-    def _case(self, group: list[Seen]) -> Case:
+    def _case(self, group: list[Seen]) -> DenialCase:
         first, evidence = group[0], self._evidence
         session = evidence.session_of(first.segment)
         process = evidence.process_of(first.segment)
@@ -94,7 +94,7 @@ class Denials:
         rule, ruled = self._rule(first, call, session)
         signalled = first.mode & (Mark.KILLED | Mark.SIGSYS) or (ruled and ruled.kind in _SIGNALLED)
         code = "" if signalled or not first.errno else errno.name_errno(first.errno)
-        meant = meant_errno(evidence, first, ruled, session) if ruled and not signalled else 0
+        meant = find_meant_errno(evidence, first, ruled, session) if ruled and not signalled else 0
         if meant:
             said = errno.name_errno(meant)
             words = f"{rule.text}, which says {said}: an earlier filter of crun's cache"
@@ -117,14 +117,14 @@ class Denials:
             rule=rule,
         )
         held = evidence.trace.segments[first.segment].facts.capabilities
-        return Case(denial, first, call, stage, process, session, meant, held)
+        return DenialCase(denial, first, call, stage, process, session, meant, held)
 
     @cached_property
     def _began(self) -> int:
         return min((each.time for each in self._evidence.trace.segments.values()), default=0)
 
     def _rule(
-        self, seen: Seen, call: Syscall, session: Session | None
+        self, seen: Seen, call: Syscall, session: EnteredSession | None
     ) -> tuple[DenyingRule, Action | None]:
         found = self.judge_of(session)
         container = self._evidence.container(session)

@@ -20,7 +20,7 @@ _BAD_ARCH = ActionKind.KILL_THREAD  # what libseccomp answers to calls of an ABI
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class CallRuling:
     """The action, and why: `by` is `rule`, `default`, `architecture` (the ABI is not among the
     profile's) or `newer` (runc's ENOSYS for numbers above all that the profile names)."""
 
@@ -42,7 +42,7 @@ class Ruling:
 
 
 @dataclass
-class Judge:
+class ProfileEvaluator:
     """One profile as one runtime reads it. Raises SeclatchError where the runtime would refuse."""
 
     profile: Profile
@@ -61,30 +61,30 @@ class Judge:
         """The ABIs that the filter serves."""
         return tuple(dict.fromkeys((self.native, *self.profile.architectures)))
 
-    def rule(self, syscall: Syscall, args: tuple[int, ...]) -> Ruling:
+    def rule(self, syscall: Syscall, args: tuple[int, ...]) -> CallRuling:
         """Answer what happens to a call, and why."""
         call = SeccompData(syscall.arch.audit, syscall.number, args)
         action = simulate(self.program, call).action
         if syscall.arch not in self.arches:
-            return Ruling(action, "architecture")
+            return CallRuling(action, "architecture")
         for index, rule in find_matching_rules(self.profile, syscall, args):
             if rule.effect == action:
-                return Ruling(action, "rule", index, format_comparisons(rule.args))
+                return CallRuling(action, "rule", index, format_comparisons(rule.args))
         default = self.profile.default
         if action != default and action == Action(ActionKind.ERRNO, ENOSYS):
-            return Ruling(action, "newer")
-        return Ruling(action, "default")
+            return CallRuling(action, "newer")
+        return CallRuling(action, "default")
 
     def denies(self, syscall: Syscall, args: tuple[int, ...]) -> bool:
         """Whether the call is not made."""
         return not self.rule(syscall, args).action.kind.executes
 
 
-def judge(profile: Profile | None, runtime: str, native: Arch) -> Judge | None:
+def make_evaluator(profile: Profile | None, runtime: str, native: Arch) -> ProfileEvaluator | None:
     """A judge, if the profile can be had and compiled here."""
     if profile is None or profile.conditional or not profile.default_action:
         return None
-    found = Judge(profile, runtime, native)
+    found = ProfileEvaluator(profile, runtime, native)
     try:
         _ = found.program
     except SeclatchError:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.evidence.run_evidence import Evidence
+from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.recording.backends.bpf.detail_events import MAX_SAID
-from seclatch.recording.trace.trace import Process
+from seclatch.recording.trace.trace import TracedProcess
 
 BUFFERED = 1
 """Writes at a process' end of what it printed before: they say nothing of its having gone on."""
 
 
-def count_elsewhere(evidence: Evidence, process: Process, since: int) -> int:
+def count_other_writes(evidence: RunEvidence, process: TracedProcess, since: int) -> int:
     """How often it did so after some time, among its last calls.
 
     `echo … >&2` writes to 1, with 2 in its place. Who complained more often than is kept (a

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from seclatch.diagnose.evidence.container_bundles import option_values
+from seclatch.diagnose.evidence.container_bundles import find_option_values
 
 _FRONTS = "/usr/local/lib/seclatch"
 _ENGINES = {"docker": "docker", "podman": "podman", "nerdctl": "containerd", "ctr": "containerd"}
@@ -117,7 +117,7 @@ def given_bundle(command: Sequence[str]) -> str:
     if client not in ("runc", "crun") or not {"run", "create"} & set(command[at:]):
         return ""
     words = tuple(command[at:])
-    named = [*option_values(words, "--bundle"), *option_values(words, "-b")]
+    named = [*find_option_values(words, "--bundle"), *find_option_values(words, "-b")]
     return str(PurePosixPath(named[-1] if named else ".", "config.json"))
 
 

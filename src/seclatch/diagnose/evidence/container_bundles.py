@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from seclatch.errors import SeclatchError
-from seclatch.recording.trace.event_kinds import Kind
-from seclatch.recording.trace.trace import Process, Segment, Trace
+from seclatch.recording.trace.event_kinds import EventKind
+from seclatch.recording.trace.trace import Segment, Trace, TracedProcess
 
 if TYPE_CHECKING:
     from seclatch.model.profile import Profile
@@ -29,7 +29,7 @@ _STATES = ("/run/runc", "/run/crun")
 
 
 @dataclass(frozen=True)
-class Container:
+class BundleContainer:
     """What a runtime was told; `source` names where it was found, `seccomp` is the profile as it
     stands there."""
 
@@ -52,11 +52,11 @@ class Container:
             return None
 
 
-class Bundles:
+class BundleReader:
     """Watches a trace and keeps the configuration of each runtime call, by segment."""
 
     def __init__(self) -> None:
-        self.found: dict[int, Container] = {}
+        self.found: dict[int, BundleContainer] = {}
         self._looked = 0
 
     def watch(self, trace: Trace) -> None:
@@ -64,7 +64,7 @@ class Bundles:
         new = len(trace.segments) - self._looked
         for number in list(islice(reversed(trace.segments), new)):
             segment = trace.segments[number]
-            if segment.kind == Kind.EXEC and (_is_keeper(segment) or _starts(segment)):
+            if segment.kind == EventKind.EXEC and (_is_keeper(segment) or _starts(segment)):
                 pids = list(_line(trace, trace.processes[segment.process]))
                 if container := _read(segment, pids):
                     self.found[number] = container
@@ -81,19 +81,19 @@ def _is_keeper(segment: Segment) -> bool:
     return PurePosixPath(segment.file).name.startswith(("containerd-shim", "conmon"))
 
 
-def _line(trace: Trace, process: Process) -> Iterator[int]:
+def _line(trace: Trace, process: TracedProcess) -> Iterator[int]:
     """A process and those it comes from: one of them lives long enough to be looked through."""
-    at: Process | None = process
+    at: TracedProcess | None = process
     while at is not None:
         yield at.pid
         at = None if at.parent is None else trace.processes.get(at.parent)
 
 
-def _read(segment: Segment, pids: list[int]) -> Container | None:
+def _read(segment: Segment, pids: list[int]) -> BundleContainer | None:
     for path in _candidates(segment, pids):
         config = _load(path)
         if isinstance(config, dict) and "process" in config:
-            return describe(config, _outside(path))
+            return describe_bundle(config, _outside(path))
     return None
 
 
@@ -114,7 +114,7 @@ def _candidates(segment: Segment, pids: list[int]) -> Iterator[Path]:
     """Where the configuration may be, seen through the roots of those that were to find it."""
     argv = segment.argv
     roots = [*(Path(f"/proc/{pid}/root") for pid in pids), Path("/")]
-    named = [*option_values(argv, "--bundle"), *option_values(argv, "-b")]
+    named = [*find_option_values(argv, "--bundle"), *find_option_values(argv, "-b")]
     for bundle in named:
         if bundle.startswith("/"):
             yield from (root / bundle.lstrip("/") / "config.json" for root in roots)
@@ -130,7 +130,7 @@ def _candidates(segment: Segment, pids: list[int]) -> Iterator[Path]:
 def _of_running(argv: tuple[str, ...], root: Path) -> Iterator[Path]:
     """The bundle of a container that is there already: its state says where."""
     verb = next(n for n, word in enumerate(argv) if word in ("exec", "start"))
-    for place in (*option_values(argv, "--root"), *_STATES):
+    for place in (*find_option_values(argv, "--root"), *_STATES):
         for word in argv[verb + 1 :]:
             if not word or "/" in word or word.startswith("-"):
                 continue
@@ -149,7 +149,7 @@ def _bundle_of(state: Path) -> str | None:
     return None
 
 
-def option_values(argv: tuple[str, ...], option: str) -> list[str]:
+def find_option_values(argv: tuple[str, ...], option: str) -> list[str]:
     """What a command line gives an option, `--option X` or `--option=X`, each time."""
     values = [argv[n + 1] for n, word in enumerate(argv[:-1]) if word == option]
     long = f"{option}="
@@ -166,11 +166,11 @@ def _outside(path: Path) -> str:
     return str(path)
 
 
-def describe(config: dict[str, Any], source: str) -> Container:
+def describe_bundle(config: dict[str, Any], source: str) -> BundleContainer:
     """Take from a config.json what matters here."""
     process = _table(config, "process")
     user = _table(process, "user")
-    return Container(
+    return BundleContainer(
         source,
         _table(config, "linux").get("seccomp"),
         process.get("noNewPrivileges") is True,

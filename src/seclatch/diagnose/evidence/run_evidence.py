@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from seclatch.diagnose.evidence.container_bundles import Bundles, Container
+from seclatch.diagnose.evidence.container_bundles import BundleContainer, BundleReader
 from seclatch.model.arch import Arch
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.recording.backends.bpf.detail_events import Last, Mark, Seen, Sights, What
-from seclatch.recording.trace.assign_stages import Session, Staging, lineage
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.assign_stages import EnteredSession, StageAssignment, list_ancestry
+from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.syscall_names import name_call
-from seclatch.recording.trace.trace import Process, Segment, Trace
+from seclatch.recording.trace.trace import Segment, Trace, TracedProcess
 
 _NO_NUMBER = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class StderrLine:
     """A line that somebody wrote to standard error."""
 
     time: int
@@ -33,16 +33,16 @@ class Message:
 
 
 @dataclass
-class Evidence:
+class RunEvidence:
     """One run. `trace` holds nothing foreign; `status` is the command's exit status; `engines`: the
     daemons that were followed, by the names of their programs."""
 
     command: tuple[str, ...]
     status: int
     trace: Trace
-    staging: Staging
+    staging: StageAssignment
     sights: Sights
-    bundles: Bundles = field(default_factory=Bundles)
+    bundles: BundleReader = field(default_factory=BundleReader)
     engines: frozenset[str] = frozenset()
 
     @cached_property
@@ -58,7 +58,7 @@ class Evidence:
         """The call by its name."""
         return name_seen(self.native, seen)
 
-    def process_of(self, segment: int) -> Process:
+    def process_of(self, segment: int) -> TracedProcess:
         """The process that a segment belongs to."""
         return self.trace.processes[self.trace.segments[segment].process]
 
@@ -92,7 +92,7 @@ class Evidence:
         return [each for each in self.calls if each.what is What.FAILED]
 
     @cached_property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[StderrLine]:
         """What was said on standard error, whole lines in order, by everybody but daemons: those
         log what they do for others too."""
         pieces = sorted(
@@ -106,7 +106,7 @@ class Evidence:
     def image(self, segment: int) -> Segment:
         """The segment in which the program was exec'd that runs in this one."""
         at = self.trace.segments[segment]
-        while at.kind not in (Kind.EXEC, Kind.ROOT, Kind.FOUND):
+        while at.kind not in (EventKind.EXEC, EventKind.ROOT, EventKind.FOUND):
             before = self.trace.segments.get(at.parent)
             if before is None:
                 break
@@ -123,20 +123,20 @@ class Evidence:
         word = image.argv[0] if image.argv else image.file
         return PurePosixPath(word or image.facts.comm).name or image.facts.comm
 
-    def session_of(self, segment: int) -> Session | None:
+    def session_of(self, segment: int) -> EnteredSession | None:
         """The entering of a container that a segment belongs to."""
         number = self.staging.session_of.get(segment)
         return None if number is None else self.staging.sessions[number]
 
-    def runtime(self, session: Session) -> str:
+    def runtime(self, session: EnteredSession) -> str:
         """The base name of a session's runtime."""
         return PurePosixPath(self.trace.segments[session.runtime].file).name
 
-    def container(self, session: Session | None) -> Container | None:
+    def container(self, session: EnteredSession | None) -> BundleContainer | None:
         """What the runtime of a session was told; an exec session has its container's profile."""
         if session is None:
             return None
-        for each in lineage(self.trace, self.trace.segments[session.runtime]):
+        for each in list_ancestry(self.trace, self.trace.segments[session.runtime]):
             if found := self.bundles.found.get(each.id):
                 return found
         for other in self.staging.sessions:
@@ -146,27 +146,27 @@ class Evidence:
                     return found
         return None
 
-    def started(self, session: Session) -> bool:
+    def started(self, session: EnteredSession) -> bool:
         """Whether the session's program was exec'd."""
         process = self.trace.segments[session.entry].process
         return any(
             self.stage(each) is Stage.PROGRAM for each in self.trace.processes[process].segments
         )
 
-    def life(self, process: Process) -> list[Last]:
+    def life(self, process: TracedProcess) -> list[Last]:
         """The last calls of a process' last program, oldest first."""
         flights = (self.sights.flight(each) for each in self.own(process))
         return sorted((each for some in flights for each in some), key=lambda each: each.time)
 
-    def own(self, process: Process) -> set[int]:
+    def own(self, process: TracedProcess) -> set[int]:
         """The segments of a process' last program: what it was before its exec is not its own."""
         segments = process.segments
         execs = [
-            n for n, each in enumerate(segments) if self.trace.segments[each].kind == Kind.EXEC
+            n for n, each in enumerate(segments) if self.trace.segments[each].kind == EventKind.EXEC
         ]
         return set(segments[execs[-1] :] if execs else segments)
 
-    def bound_life(self, process: Process) -> list[Last]:
+    def bound_life(self, process: TracedProcess) -> list[Last]:
         """What a process did between loading its filter and the exec that never was: all of it, a
         runtime that crashes writes more than a flight holds."""
         bound = {each for each in process.segments if self.stage(each) is Stage.FILTERED_INIT}
@@ -179,7 +179,7 @@ class Evidence:
             found |= {each.time: each for each in self.sights.flight(segment)}
         return [found[time] for time in sorted(found)]
 
-    def roots(self) -> Iterator[Process]:
+    def roots(self) -> Iterator[TracedProcess]:
         """Each session's first process, and the command's own where there is no container."""
         if not self.staging.sessions and set(self.staging.stages.values()) <= {Stage.PROGRAM}:
             yield from list(self.trace.processes.values())[:1]
@@ -198,12 +198,12 @@ def name_seen(native: Arch, seen: Seen | Last) -> Syscall:
     return name_call(native, bool(seen.mode & Mark.COMPAT), seen.number)
 
 
-def failed(process: Process) -> bool:
+def has_failed(process: TracedProcess) -> bool:
     """Whether a process ended, and not well."""
     return bool(process.status)
 
 
-def ended_by(process: Process) -> signal.Signals | None:
+def read_end_signal(process: TracedProcess) -> signal.Signals | None:
     """The signal that ended a process (`status` is as wait(2) has it)."""
     number = (process.status or 0) & 0x7F
     if not number:
@@ -214,13 +214,13 @@ def ended_by(process: Process) -> signal.Signals | None:
         return None
 
 
-def exit_code(process: Process) -> int:
+def read_exit_code(process: TracedProcess) -> int:
     """A process' exit status as a shell has it."""
     status = process.status or 0
     return 128 + (status & 0x7F) if status & 0x7F else status >> 8
 
 
-def _join(pieces: list[tuple[int, int, str]], evidence: Evidence) -> Iterator[Message]:
+def _join(pieces: list[tuple[int, int, str]], evidence: RunEvidence) -> Iterator[StderrLine]:
     """Programs write a line in several pieces: one message a line and segment."""
     open_lines: dict[int, tuple[int, str]] = {}
     for time, segment, text in pieces:
@@ -236,6 +236,6 @@ def _join(pieces: list[tuple[int, int, str]], evidence: Evidence) -> Iterator[Me
             yield _message(time, segment, line, evidence)
 
 
-def _message(time: int, segment: int, text: str, evidence: Evidence) -> Message:
+def _message(time: int, segment: int, text: str, evidence: RunEvidence) -> StderrLine:
     stage, program = evidence.stage(segment), evidence.program(segment)
-    return Message(time, segment, stage, program, text.strip())
+    return StderrLine(time, segment, stage, program, text.strip())

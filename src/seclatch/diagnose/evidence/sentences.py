@@ -54,19 +54,19 @@ _PREFIXES = (
 )
 
 
-def describe(denial: ExplainedDenial) -> str:
+def describe_denial(denial: ExplainedDenial) -> str:
     """`close(3) with EPERM`."""
     if denial.errno:
-        return f"{call(denial)} with {denial.errno}"
-    return f"{call(denial)} ({denial.signal or 'answered by a supervisor'})"
+        return f"{describe_call(denial)} with {denial.errno}"
+    return f"{describe_call(denial)} ({denial.signal or 'answered by a supervisor'})"
 
 
-def call(denial: ExplainedDenial) -> str:
+def describe_call(denial: ExplainedDenial) -> str:
     """`prctl(PR_CAPBSET_DROP, 2)`."""
     return f"{denial.syscall}({', '.join(denial.arguments)})"
 
 
-def plain(text: str) -> str:
+def strip_prefixes(text: str) -> str:
     """An engine's error without what every one of its errors begins with."""
     if found := _LOGRUS.match(text):
         try:
@@ -87,7 +87,7 @@ def _strip(text: str) -> str:
     return text
 
 
-def number_in(text: str) -> int:
+def find_errno(text: str) -> int:
     """The errno that a sentence tells of by its words, 0 if none."""
     words = text.lower()
     for number in _NUMBERS:
@@ -96,9 +96,9 @@ def number_in(text: str) -> int:
     return 0
 
 
-def tells_of(text: str, number: int) -> bool:
+def mentions_errno(text: str, number: int) -> bool:
     """Whether a sentence is about this error. People write EPERM as "permission denied" too."""
-    told = number_in(text)
+    told = find_errno(text)
     return told == number or {told, number} == {errno.EPERM, errno.EACCES}
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from seclatch.model.stage import Stage
-from seclatch.recording.trace.assign_stages import Staging, lineage
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.assign_stages import StageAssignment, list_ancestry
+from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment, Trace
 
 RUNTIMES = ("runc", "crun", "youki", "runsc", "kata-runtime")
@@ -28,7 +28,7 @@ _CLIENTS = {
 }
 
 
-def restage(trace: Trace, staging: Staging) -> None:
+def assign_by_name(trace: Trace, staging: StageAssignment) -> None:
     """Correct the stages of what belongs to runtimes that entered no container."""
     entered = {session.runtime for session in staging.sessions}
     entered |= {trace.segments[each].parent for each in entered}
@@ -40,7 +40,7 @@ def restage(trace: Trace, staging: Staging) -> None:
     if not runtimes and staging.sessions:
         return
     for segment in trace.segments.values():
-        for each in lineage(trace, segment):
+        for each in list_ancestry(trace, segment):
             if each.id in runtimes:
                 staging.stages[segment.id] = _below(trace, each, segment)
                 break
@@ -51,33 +51,35 @@ def restage(trace: Trace, staging: Staging) -> None:
 def is_start(segment: Segment) -> bool:
     """Whether a runtime is told to make a container, or to enter one."""
     name = PurePosixPath(segment.file).name.removeprefix("seclatch-")
-    return segment.kind == Kind.EXEC and name in RUNTIMES and bool(_VERBS & set(segment.argv[1:]))
+    return (
+        segment.kind == EventKind.EXEC and name in RUNTIMES and bool(_VERBS & set(segment.argv[1:]))
+    )
 
 
 def is_client(segment: Segment) -> bool:
     """Whether an engine's client, or `seclatch run`, is told to start or enter a container."""
     words = [PurePosixPath(word).name for word in segment.argv[:3]]
     known = any(word in _CLIENTS for word in words)
-    return segment.kind == Kind.EXEC and known and bool({"start", *_VERBS} & set(segment.argv))
+    return segment.kind == EventKind.EXEC and known and bool({"start", *_VERBS} & set(segment.argv))
 
 
 def _below(trace: Trace, runtime: Segment, segment: Segment) -> Stage:
     """What runs below a runtime: itself, its init, or a program that it runs, a hook."""
     if segment.process == runtime.process:
         return Stage.RUNTIME
-    for each in lineage(trace, segment):
+    for each in list_ancestry(trace, segment):
         if each.id == runtime.id:
             break
-        if each.kind == Kind.EXEC and not each.file.startswith(_ITSELF):
+        if each.kind == EventKind.EXEC and not each.file.startswith(_ITSELF):
             return Stage.HOOK
     return Stage.INIT
 
 
-def _by_name(trace: Trace, staging: Staging, segment: Segment, *, expected: bool) -> None:
+def _by_name(trace: Trace, staging: StageAssignment, segment: Segment, *, expected: bool) -> None:
     """Clients and engines; other programs only if all was for a container's start."""
     if staging.sessions:
         return
-    for each in lineage(trace, segment):
+    for each in list_ancestry(trace, segment):
         if is_client(each):
             name = PurePosixPath(each.argv[0]).name
             staging.stages[segment.id] = _CLIENTS.get(name, Stage.CLIENT)

@@ -16,14 +16,15 @@ from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import Syscall, load_syscalls
-from seclatch.recording import record_command
-from seclatch.recording.attribution.attribution import attribute
+from seclatch.recording.attribution.attribution import drop_unrelated
 from seclatch.recording.backends.bpf.detail_events import Sights
-from seclatch.recording.trace.assign_stages import Staging, assign
+from seclatch.recording.record_command import record_command
+from seclatch.recording.recorder import RecordOptions
+from seclatch.recording.trace.assign_stages import StageAssignment, assign_stages
 from seclatch.recording.trace.trace import Trace
 
 if TYPE_CHECKING:
-    from seclatch.diagnose.evidence.container_bundles import Container
+    from seclatch.diagnose.evidence.container_bundles import BundleContainer
 
 _SECONDS = 15.0
 QUIETLY = ("/bin/sh", "-c", 'exec "$@" </dev/null >/dev/null 2>&1', "sh")
@@ -53,14 +54,14 @@ wait
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class IssuedCall:
     """A call that a runtime made, with its arguments as the filter would see them."""
 
     syscall: Syscall
     args: tuple[int, ...]
 
 
-def try_start(runtime: str, container: Container) -> list[Made]:
+def try_start(runtime: str, container: BundleContainer) -> list[IssuedCall]:
     """Start a throwaway container under the latch and see what the runtime makes; [] if it cannot
     be started here."""
     if container.profile is None:
@@ -70,10 +71,10 @@ def try_start(runtime: str, container: Container) -> list[Made]:
     with tempfile.TemporaryDirectory(prefix="seclatch-explain-") as folder:
         profile = Path(folder) / "profile.json"
         profile.write_bytes(oci.write(container.profile).text.encode())
-        return _watch(trial_words(runtime, profile, container, latched=True), joined=False)
+        return _watch(make_trial_command(runtime, profile, container, latched=True), joined=False)
 
 
-def try_exec(runtime: str, container: Container) -> list[Made]:
+def try_exec(runtime: str, container: BundleContainer) -> list[IssuedCall]:
     """The same for a further process in a container that runs."""
     from seclatch.runtime.find_latch import find_latch
 
@@ -107,8 +108,8 @@ def try_exec(runtime: str, container: Container) -> list[Made]:
         return _watch(("/bin/sh", "-c", _EXEC, "sh", latch, name, options, *words), joined=True)
 
 
-def trial_words(
-    runtime: str, profile: Path, container: Container, *, latched: bool
+def make_trial_command(
+    runtime: str, profile: Path, container: BundleContainer, *, latched: bool
 ) -> tuple[str, ...]:
     """The command that starts a throwaway container as like the given one as matters."""
     uid, gid = container.user
@@ -130,21 +131,21 @@ def trial_words(
     )
 
 
-def _watch(words: Sequence[str], *, joined: bool) -> list[Made]:
+def _watch(words: Sequence[str], *, joined: bool) -> list[IssuedCall]:
     sights = Sights()
     traces: list[Trace] = []
-    options = record_command.Options(seconds=_SECONDS, sights=sights, watch=traces.append)
+    options = RecordOptions(seconds=_SECONDS, sights=sights, watch=traces.append)
     try:
-        record_command.record((*QUIETLY, *words), options)
+        record_command((*QUIETLY, *words), options)
     except (SeclatchError, OSError):
         return []
     return list(_under_filter(traces[-1], sights, joined=joined)) if traces else []
 
 
-def _under_filter(trace: Trace, sights: Sights, *, joined: bool) -> Iterator[Made]:
+def _under_filter(trace: Trace, sights: Sights, *, joined: bool) -> Iterator[IssuedCall]:
     """What init made with the filter on; the call that loads it comes back under it already."""
     native = Arch.native()
-    stages = _stages(assign(attribute(trace)), joined=joined)
+    stages = _stages(assign_stages(drop_unrelated(trace)), joined=joined)
     for seen in sights.calls:
         if stages.get(seen.segment) is Stage.FILTERED_INIT:
             call = name_seen(native, seen)
@@ -152,13 +153,15 @@ def _under_filter(trace: Trace, sights: Sights, *, joined: bool) -> Iterator[Mad
                 call.name == "prctl" and seen.args[0] == _PR_SET_SECCOMP
             )
             if not loads and call.name:
-                yield Made(call, seen.args)
+                yield IssuedCall(call, seen.args)
     if Stage.PROGRAM in stages.values():
         # An exec that succeeds comes back in the program, so it is not among these.
-        yield Made(Syscall(native, load_syscalls(native).numbers["execve"], "execve"), (0,) * 6)
+        yield IssuedCall(
+            Syscall(native, load_syscalls(native).numbers["execve"], "execve"), (0,) * 6
+        )
 
 
-def _stages(staging: Staging, *, joined: bool) -> dict[int, Stage]:
+def _stages(staging: StageAssignment, *, joined: bool) -> dict[int, Stage]:
     """Those of the container's start, or of who joined it."""
     wanted = {n for n, each in enumerate(staging.sessions) if each.joined == joined}
     return {

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from seclatch.diagnose.evidence.run_evidence import Evidence
+from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
-from seclatch.recording.client_only import is_told_of_service
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.client_only import names_remote_service
+from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment
 
 # Clients, and the daemons that answer them: any of them, if it was followed.
@@ -30,7 +30,7 @@ _DAEMONS = {
 _PODMAN_S = b"/libpod/"
 
 
-def find_client_of_unseen(evidence: Evidence) -> Segment | None:
+def find_client_of_unseen(evidence: RunEvidence) -> Segment | None:
     """The client of an engine that was asked for something and was not watched; None where a
     container's start was seen, and where no engine was asked."""
     if evidence.staging.sessions or any(
@@ -44,9 +44,9 @@ def find_client_of_unseen(evidence: Evidence) -> Segment | None:
     return None
 
 
-def _clients(evidence: Evidence) -> Iterator[tuple[Segment, set[str]]]:
+def _clients(evidence: RunEvidence) -> Iterator[tuple[Segment, set[str]]]:
     for segment in evidence.trace.segments.values():
-        if segment.kind != Kind.EXEC:
+        if segment.kind != EventKind.EXEC:
             continue
         for word in (segment.file, *segment.argv[:1]):
             name = PurePosixPath(word).name
@@ -59,14 +59,14 @@ def _clients(evidence: Evidence) -> Iterator[tuple[Segment, set[str]]]:
 
 def _is_remote(segment: Segment) -> bool:
     """Podman makes containers itself, unless it is told of a service."""
-    return is_told_of_service(segment.argv[1:]) or any(_PODMAN_S in text for text in segment.said)
+    return names_remote_service(segment.argv[1:]) or any(_PODMAN_S in text for text in segment.said)
 
 
-def _own(evidence: Evidence, segment: Segment) -> set[int]:
+def _own(evidence: RunEvidence, segment: Segment) -> set[int]:
     return evidence.own(evidence.process_of(segment.id))
 
 
-def _asked(evidence: Evidence, segment: Segment) -> bool:
+def _asked(evidence: RunEvidence, segment: Segment) -> bool:
     """Whether a connection was made, or may have been: more were begun than failed."""
     own, number = _own(evidence, segment), load_syscalls(evidence.native).numbers["connect"]
     begun = sum(evidence.trace.segments[each].calls[False, number] for each in own)

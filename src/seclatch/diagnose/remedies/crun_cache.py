@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from seclatch.diagnose.denials.list_denials import Case
-from seclatch.diagnose.evidence.container_bundles import option_values
-from seclatch.diagnose.evidence.run_evidence import Evidence
+from seclatch.diagnose.denials.list_denials import DenialCase
+from seclatch.diagnose.evidence.container_bundles import find_option_values
+from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.model import errno
 from seclatch.model.explanation import Remedy
 
 
-def find_stale(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Remedy]:
+def find_stale_filter(evidence: RunEvidence, cases: Sequence[DenialCase]) -> Iterator[Remedy]:
     """What to do where a caller was told another errno than the profile has."""
     told = {
         f"{each.denial.syscall}: {each.denial.errno} instead of "
@@ -34,11 +34,11 @@ def find_stale(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Remedy]:
         )
 
 
-def _cache(evidence: Evidence, case: Case) -> PurePosixPath:
+def _cache(evidence: RunEvidence, case: DenialCase) -> PurePosixPath:
     """Where this crun keeps it: below its state, which is the user's own for anybody but root."""
     if case.session is None:
         return PurePosixPath("/run/crun/.cache")
     runtime = evidence.trace.segments[case.session.runtime]
     uid = runtime.facts.uid
     state = f"/run/user/{uid}/crun" if uid else "/run/crun"
-    return PurePosixPath((option_values(runtime.argv, "--root") or [state])[-1]) / ".cache"
+    return PurePosixPath((find_option_values(runtime.argv, "--root") or [state])[-1]) / ".cache"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from seclatch.diagnose.denials.matching_rule import Judge
-from seclatch.diagnose.evidence.container_bundles import Container
+from seclatch.diagnose.denials.matching_rule import ProfileEvaluator
+from seclatch.diagnose.evidence.container_bundles import BundleContainer
 from seclatch.diagnose.evidence.trial_start import try_exec, try_start
-from seclatch.diagnose.remedies.exposure import opens
+from seclatch.diagnose.remedies.exposure import describe_exposure
 from seclatch.model.explanation import NeededCall, RuntimeNeeds
 from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.profile.checks.runtime_needs import NEEDS
@@ -29,7 +29,9 @@ _QUIET_EXEC = {
 _SOMETIMES = {"futex", "rt_sigreturn"}
 
 
-def find_needs(judge: Judge, container: Container, *, joined: bool) -> RuntimeNeeds:
+def find_runtime_needs(
+    judge: ProfileEvaluator, container: BundleContainer, *, joined: bool
+) -> RuntimeNeeds:
     """Answer them, from a start or an exec under the latch where that can be had; else, and for
     rare calls, from what was measured before."""
     quiet = container.no_new_privileges
@@ -43,7 +45,7 @@ def find_needs(judge: Judge, container: Container, *, joined: bool) -> RuntimeNe
         runtime=judge.runtime,
         found=("exec" if joined else "trial") if made else "table",
         calls=[
-            NeededCall(syscall=name, opens=opens(name), sometimes=name in _SOMETIMES)
+            NeededCall(syscall=name, opens=describe_exposure(name), sometimes=name in _SOMETIMES)
             for name in sorted(names)
         ],
         with_no_new_privs=None if quiet else sorted(less),
@@ -56,7 +58,7 @@ def _measured(runtime: str, *, quiet: bool, joined: bool) -> list[str]:
     return _QUIET.get(runtime, "").split() if quiet else NEEDS.get(runtime, [])
 
 
-def _denied(judge: Judge, names: list[str]) -> set[str]:
+def _denied(judge: ProfileEvaluator, names: list[str]) -> set[str]:
     """Those that the profile does not allow whatever the arguments (zeros here)."""
     numbers = load_syscalls(judge.native).numbers
     return {

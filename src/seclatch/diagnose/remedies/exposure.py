@@ -45,22 +45,22 @@ _OPENS = {
 }
 
 
-def opens(name: str) -> str:
+def describe_exposure(name: str) -> str:
     """One clause for a person; an honest one for calls that were not thought of."""
     known = _OPENS.get(name) or CALLS.get(name) or namespaces.CALLS.get(name)
     return known or "it is not known for dangers of its own"
 
 
-def flags_at(name: str) -> int | None:
+def find_flags_argument(name: str) -> int | None:
     """Which argument of a call holds CLONE_NEW*; None where none does (clone3's lie in memory)."""
     if name == "clone" and Arch.native() in (Arch.S390, Arch.S390X):
         return 1
     return {"clone": 0, "unshare": 0, "setns": 1}.get(name)
 
 
-def asked_namespaces(name: str, args: tuple[int, ...]) -> list[str]:
+def list_asked_namespaces(name: str, args: tuple[int, ...]) -> list[str]:
     """The namespaces that a call was to make or enter, by their flags."""
-    index = flags_at(name)
+    index = find_flags_argument(name)
     if index is None:
         return []
     # Of clone(2) the low byte is the signal at the end, of setns(2) no flags are any namespace.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from seclatch.diagnose.causes.diagnosed_run import Found
-from seclatch.diagnose.denials.list_denials import Case
+from seclatch.diagnose.causes.diagnosed_run import FoundCause
+from seclatch.diagnose.denials.list_denials import DenialCase
 from seclatch.diagnose.evidence.command_line import (
     given_bundle,
     given_profile,
@@ -16,7 +16,11 @@ from seclatch.diagnose.evidence.command_line import (
     with_latch,
     with_no_new_privs,
 )
-from seclatch.diagnose.remedies.exposure import asked_namespaces, flags_at, opens
+from seclatch.diagnose.remedies.exposure import (
+    describe_exposure,
+    find_flags_argument,
+    list_asked_namespaces,
+)
 from seclatch.diagnose.remedies.required_capabilities import find_options, find_taken
 from seclatch.model.action import ENOSYS
 from seclatch.model.arch import Arch
@@ -34,7 +38,9 @@ _OF_PROGRAMS = ("program-denied", "possibly-denied")
 _OF_AGENTS = ("seccomp agent", "seccomp receiver", "listenerPath")
 
 
-def find_remedies(found: Found, needs: RuntimeNeeds | None, command: Sequence[str]) -> list[Remedy]:
+def find_remedies(
+    found: FoundCause, needs: RuntimeNeeds | None, command: Sequence[str]
+) -> list[Remedy]:
     """The ways out, the one that opens least first."""
     if found.cause == "profile-refused":
         return list(_refused(found, command))
@@ -50,7 +56,7 @@ def find_remedies(found: Found, needs: RuntimeNeeds | None, command: Sequence[st
     return [*_options(found, command), *ways(found.case)] if ways else []
 
 
-def _options(found: Found, command: Sequence[str]) -> Iterator[Remedy]:
+def _options(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
     """An engine's own profile allows a call to whom it gives the capability that it takes."""
     case = found.case
     if case is None or not has_own_profile(command) or found.cause not in _OF_PROGRAMS:
@@ -68,7 +74,7 @@ def _options(found: Found, command: Sequence[str]) -> Iterator[Remedy]:
         )
 
 
-def _refused(found: Found, command: Sequence[str]) -> Iterator[Remedy]:
+def _refused(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
     """What to look into: the file that the command gives, else what is left of the bundle."""
     if any(word in found.summary for word in _OF_AGENTS):
         text = "start the agent that listens at the profile's listenerPath before the container"
@@ -113,7 +119,7 @@ def _runtime(needs: RuntimeNeeds, command: Sequence[str], *, joined: bool) -> It
         )
 
 
-def _hook(case: Case) -> Iterator[Remedy]:
+def _hook(case: DenialCase) -> Iterator[Remedy]:
     yield Remedy(
         kind="other",
         text="make it a createContainer hook: those run before the filter is on",
@@ -121,7 +127,7 @@ def _hook(case: Case) -> Iterator[Remedy]:
     yield _rule(case)
 
 
-def _architecture(case: Case) -> Iterator[Remedy]:
+def _architecture(case: DenialCase) -> Iterator[Remedy]:
     arch = Arch.parse(case.denial.arch)
     yield Remedy(
         kind="profile",
@@ -130,7 +136,7 @@ def _architecture(case: Case) -> Iterator[Remedy]:
     )
 
 
-def _program(case: Case) -> Iterator[Remedy]:
+def _program(case: DenialCase) -> Iterator[Remedy]:
     name = case.denial.syscall
     if name in _FALL_BACK and case.denial.errno != "ENOSYS" and case.meant != ENOSYS:
         text = f"answer {name} with ENOSYS: C libraries then use the older call instead"
@@ -153,13 +159,13 @@ def _program(case: Case) -> Iterator[Remedy]:
     )
 
 
-def _rule(case: Case) -> Remedy:
+def _rule(case: DenialCase) -> Remedy:
     name = case.denial.syscall
-    asked = asked_namespaces(name, case.seen.args)
+    asked = list_asked_namespaces(name, case.seen.args)
     if name == "clone" and not asked:
         text = "allow clone to the program, but for new namespaces: it then makes processes only"
         return Remedy(kind="rules", text=text, rules=_without_namespaces())
-    text = f"allow {name} to the program, if it may have it: {opens(name)}"
+    text = f"allow {name} to the program, if it may have it: {describe_exposure(name)}"
     if asked:
         text += f"; this call asked for {'|'.join(asked)}"
     if taken := find_taken(name, case.held):
@@ -171,7 +177,7 @@ def _rule(case: Case) -> Remedy:
 def _without_namespaces() -> list[dict[str, Any]]:
     """As Docker's own profile has it."""
     mask = {
-        "index": flags_at("clone"),
+        "index": find_flags_argument("clone"),
         "value": NAMESPACES,
         "valueTwo": 0,
         "op": "SCMP_CMP_MASKED_EQ",
@@ -179,7 +185,7 @@ def _without_namespaces() -> list[dict[str, Any]]:
     return [{"names": ["clone"], "action": _ALLOW, "args": [mask]}]
 
 
-_BY_CAUSE: dict[str, Callable[[Case], Iterator[Remedy]]] = {
+_BY_CAUSE: dict[str, Callable[[DenialCase], Iterator[Remedy]]] = {
     "hook-denied": _hook,
     "wrong-architecture": _architecture,
     "program-denied": _program,

@@ -60,7 +60,7 @@ _EFFECTIVE, _BOUNDING = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class CapabilityOption:
     """A capability to be added, what it gives, and which calls the engine's profile then allows."""
 
     capability: str
@@ -77,10 +77,10 @@ def find_taken(call: str, held: tuple[int, ...]) -> str:
     return taken if taken and held and not _has(held[_EFFECTIVE], taken) else ""
 
 
-def find_options(call: str, held: tuple[int, ...]) -> list[Option]:
+def find_options(call: str, held: tuple[int, ...]) -> list[CapabilityOption]:
     """With which capabilities an engine's own profile allows the call, the least of them first."""
     found = [
-        Option(name, _MEANS[name], tuple(calls.split()))
+        CapabilityOption(name, _MEANS[name], tuple(calls.split()))
         for name, calls in _OPENED.items()
         if call in calls.split() and held and not _has(held[_BOUNDING], name)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from seclatch.process.containers.membership import Found
+from seclatch.process.containers.membership import FoundContainer
 from seclatch.system.procfs import read_file
 
 _SIZE = 4 << 20
@@ -19,7 +19,7 @@ _PROFILE = "io.podman.annotations.seccomp"
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class BundleConfig:
     """`seccomp` is None where there is no config.json or no profile in it."""
 
     name: str = ""
@@ -29,10 +29,10 @@ class Bundle:
     seccomp: object = None
 
 
-def read_bundle(found: Found) -> Bundle:
+def read_bundle(found: FoundContainer) -> BundleConfig:
     """Read a container's config.json, if it can be found and read."""
     if not found.bundle:
-        return Bundle()
+        return BundleConfig()
     folder = found.bundle
     if found.engine in ("docker", "containerd"):
         folder += f"/../{found.id}"  # the shim's own directory, or one beside it
@@ -41,10 +41,10 @@ def read_bundle(found: Found) -> Bundle:
         notes = dict(config.get("annotations") or {})
         seccomp = (config.get("linux") or {}).get("seccomp")
     except (ValueError, AttributeError, TypeError):
-        return Bundle()
+        return BundleConfig()
     engine = "cri-o" if "io.kubernetes.cri-o.Name" in notes else ""
     given = str(notes.get(_PROFILE, ""))
-    return Bundle(_first(notes, _NAMES), _first(notes, _IMAGES), engine, given, seccomp)
+    return BundleConfig(_first(notes, _NAMES), _first(notes, _IMAGES), engine, given, seccomp)
 
 
 def _first(notes: dict[str, object], keys: tuple[str, ...]) -> str:

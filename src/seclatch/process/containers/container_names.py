@@ -9,34 +9,36 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from seclatch.model.process import LiveContainer
-from seclatch.process.containers import containerd_containers, docker_containers, podman_containers
 from seclatch.process.containers.container_config import read_bundle
-from seclatch.process.containers.known_container import Known
-from seclatch.process.containers.membership import Found
+from seclatch.process.containers.containerd_containers import query_containerd
+from seclatch.process.containers.docker_containers import query_docker
+from seclatch.process.containers.known_container import KnownContainer
+from seclatch.process.containers.membership import FoundContainer
+from seclatch.process.containers.podman_containers import query_podman
 from seclatch.system.procfs import ProcEntry
 
 
 def name_containers(
-    found: Iterable[Found], entries: Mapping[int, ProcEntry], notes: list[str]
-) -> dict[str, Known]:
+    found: Iterable[FoundContainer], entries: Mapping[int, ProcEntry], notes: list[str]
+) -> dict[str, KnownContainer]:
     """Ask for each container; `notes` gets what could not be found out."""
     wanted = {each.id: each for each in found}
     known = {each.id: _from_bundle(each) for each in wanted.values()}
-    for engine in (docker_containers, podman_containers, containerd_containers):
-        for identity, told in engine.ask(wanted, entries, notes).items():
+    for query in (query_docker, query_podman, query_containerd):
+        for identity, told in query(wanted, entries, notes).items():
             known[identity] = _join(known[identity], told)
     return known
 
 
-def _from_bundle(found: Found) -> Known:
+def _from_bundle(found: FoundContainer) -> KnownContainer:
     bundle = read_bundle(found)
     container = LiveContainer(
         found.id, found.name or bundle.name, bundle.image, bundle.engine or found.engine
     )
-    return Known(container, bundle.seccomp, bundle.given)
+    return KnownContainer(container, bundle.seccomp, bundle.given)
 
 
-def _join(known: Known, told: Known) -> Known:
+def _join(known: KnownContainer, told: KnownContainer) -> KnownContainer:
     container = LiveContainer(
         known.container.id,
         told.container.name or known.container.name,

@@ -9,21 +9,21 @@ import subprocess
 from collections.abc import Iterable, Mapping
 
 from seclatch.model.process import LiveContainer
-from seclatch.process.containers.known_container import Known
-from seclatch.process.containers.membership import Found
+from seclatch.process.containers.known_container import KnownContainer
+from seclatch.process.containers.membership import FoundContainer
 from seclatch.system.procfs import ProcEntry
 
 SECONDS = 3.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def ask(
-    wanted: Mapping[str, Found], _entries: Mapping[int, ProcEntry], notes: list[str]
-) -> dict[str, Known]:
+def query_containerd(
+    wanted: Mapping[str, FoundContainer], _entries: Mapping[int, ProcEntry], notes: list[str]
+) -> dict[str, KnownContainer]:
     """Ask each daemon for the images of each namespace that shims tell of."""
     client = None if os.geteuid() else shutil.which("ctr", path=PATH)
     places = _places(wanted.values()) if client else []
-    told: dict[str, Known] = {}
+    told: dict[str, KnownContainer] = {}
     silent: set[str] = set()
     for address, namespace in places:
         if client is None or address in silent:
@@ -36,11 +36,13 @@ def ask(
             continue
         for identity, image in images.items():
             if identity in wanted:
-                told[identity] = Known(LiveContainer(identity, identity, image, "containerd"))
+                told[identity] = KnownContainer(
+                    LiveContainer(identity, identity, image, "containerd")
+                )
     return told
 
 
-def _places(wanted: Iterable[Found]) -> list[tuple[str, str]]:
+def _places(wanted: Iterable[FoundContainer]) -> list[tuple[str, str]]:
     """Socket and namespace, each once: several shims see the same socket by different paths."""
     places: dict[tuple[int, int, str], tuple[str, str]] = {}
     for each in wanted:
@@ -48,13 +50,13 @@ def _places(wanted: Iterable[Found]) -> list[tuple[str, str]]:
         if not asked or not each.namespace or not each.address:
             continue
         with contextlib.suppress(OSError):
-            path = socket(each)
+            path = find_socket(each)
             status = os.stat(path)  # noqa: PTH116 (through a magic link)
             places[status.st_dev, status.st_ino, each.namespace] = (path, each.namespace)
     return list(places.values())
 
 
-def socket(found: Found) -> str:
+def find_socket(found: FoundContainer) -> str:
     """The daemon's socket in the shim's own view of the files."""
     return f"/proc/{found.keeper}/root{found.address.removeprefix('unix://')}"
 

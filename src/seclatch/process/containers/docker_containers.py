@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seclatch.model.process import LiveContainer
-from seclatch.process.containers.known_container import Known
-from seclatch.process.containers.live_stages import program_name
-from seclatch.process.containers.membership import Found
+from seclatch.process.containers.known_container import KnownContainer
+from seclatch.process.containers.live_stages import read_program_name
+from seclatch.process.containers.membership import FoundContainer
 from seclatch.process.containers.metadata_trust import is_trusted
 from seclatch.system.procfs import ProcEntry
 
@@ -24,13 +24,13 @@ _USUAL = "/run/docker.sock"
 DEFAULT = "docker-default"
 
 
-def ask(
-    wanted: Mapping[str, Found], entries: Mapping[int, ProcEntry], notes: list[str]
-) -> dict[str, Known]:
+def query_docker(
+    wanted: Mapping[str, FoundContainer], entries: Mapping[int, ProcEntry], notes: list[str]
+) -> dict[str, KnownContainer]:
     """Ask every dockerd of this host about the containers that may be its own."""
     mine = [each.id for each in wanted.values() if each.engine in ("docker", "")]
-    told: dict[str, Known] = {}
-    for address in sockets(entries) if mine else ():
+    told: dict[str, KnownContainer] = {}
+    for address in find_sockets(entries) if mine else ():
         try:
             for known in _ask_daemon(address, [each for each in mine if each not in told]):
                 told[known.container.id] = known
@@ -40,12 +40,12 @@ def ask(
     return told
 
 
-def sockets(entries: Mapping[int, ProcEntry]) -> Iterator[str]:
+def find_sockets(entries: Mapping[int, ProcEntry]) -> Iterator[str]:
     """The usual socket, and those that running daemons were told of."""
     daemons = [
         entry
         for entry in entries.values()
-        if program_name(entry) == "dockerd" and is_trusted(entry)
+        if read_program_name(entry) == "dockerd" and is_trusted(entry)
     ]
     addresses: dict[str, None] = {}
     for daemon in daemons:
@@ -61,20 +61,20 @@ def sockets(entries: Mapping[int, ProcEntry]) -> Iterator[str]:
     yield from addresses
 
 
-def _ask_daemon(address: str, identities: list[str]) -> Iterator[Known]:
-    builtin = _builtin(get(address, "/info"))
+def _ask_daemon(address: str, identities: list[str]) -> Iterator[KnownContainer]:
+    builtin = _builtin(get_json(address, "/info"))
     deadline = time.monotonic() + _PATIENCE
     for identity in identities:
         if time.monotonic() > deadline:
             raise TimeoutError(f"not all answers within {_PATIENCE:.0f} s")
-        if (answer := get(address, f"/containers/{identity}/json")) is None:
+        if (answer := get_json(address, f"/containers/{identity}/json")) is None:
             continue
         image = (answer.get("Config") or {}).get("Image", "")
         name = str(answer.get("Name", "")).removeprefix("/")
         options = (answer.get("HostConfig") or {}).get("SecurityOpt") or ()
         chosen = any(str(option).startswith("seccomp") for option in options)
         container = LiveContainer(identity, name, str(image), "docker")
-        yield Known(container, given="" if chosen else builtin)
+        yield KnownContainer(container, given="" if chosen else builtin)
 
 
 def _builtin(info: dict[str, Any] | None) -> str:
@@ -87,7 +87,7 @@ def _builtin(info: dict[str, Any] | None) -> str:
     return ""
 
 
-def get(address: str, path: str) -> dict[str, Any] | None:
+def get_json(address: str, path: str) -> dict[str, Any] | None:
     """One answer; None for 404. A new connection each: a slow one holds up only itself."""
     connection = _Connection(address)
     try:

@@ -8,7 +8,7 @@ from seclatch.model.process import LiveContainer
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownContainer:
     """A container with what tells about its profile: `seccomp` is `linux.seccomp` of its
     config.json (None: not read), `given` the engine's word for which profile that is ("" if it
     says none)."""

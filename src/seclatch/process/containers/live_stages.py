@@ -19,7 +19,7 @@ def find_stage(entry: ProcEntry, *, in_container: bool) -> Stage | None:
     Inside of a container everything is the program's but a runtime that has not exec'd yet: what
     calls itself dockerd there is the image's.
     """
-    name = program_name(entry)
+    name = read_program_name(entry)
     runtime = name in _RUNTIMES or name.startswith(_COPIES)
     if runtime and (in_container or _is_init(entry)):
         return Stage.FILTERED_INIT if entry.status.mode == SeccompMode.FILTER else Stage.INIT
@@ -34,7 +34,7 @@ def find_stage(entry: ProcEntry, *, in_container: bool) -> Stage | None:
     return Stage.CLIENT if name in _CLIENTS else None
 
 
-def program_name(entry: ProcEntry) -> str:
+def read_program_name(entry: ProcEntry) -> str:
     """Base name of the program, or what the process calls itself where we may not look."""
     return entry.executable.removesuffix(" (deleted)") or entry.status.comm
 

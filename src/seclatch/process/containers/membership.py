@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seclatch.model.process import SeccompMode
-from seclatch.process.containers.live_stages import program_name
-from seclatch.process.containers.metadata_trust import HEXADECIMAL, is_trusted, parts
+from seclatch.process.containers.live_stages import read_program_name
+from seclatch.process.containers.metadata_trust import HEXADECIMAL, is_trusted, split_cgroup
 from seclatch.system.procfs import ProcEntry, read_file
 
 # The states of runtimes that were called without an engine, or by podman.
@@ -27,7 +27,7 @@ _PREFIXES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundContainer:
     """A container that something on this host keeps: `keeper` is that process's id, 0 for a
     runtime's state. `bundle` is where its config.json is, as seen from here. `trusted`: see
     `seclatch.process.containers.metadata_trust`."""
@@ -43,7 +43,7 @@ class Found:
     trusted: bool = True
 
 
-def find_kept(entries: Mapping[int, ProcEntry]) -> dict[str, Found]:
+def find_containers(entries: Mapping[int, ProcEntry]) -> dict[str, FoundContainer]:
     """All containers that shims, monitors and runtimes' states tell of, by id.
 
     What is not to be trusted is only believed about ids that nobody else knows.
@@ -54,8 +54,8 @@ def find_kept(entries: Mapping[int, ProcEntry]) -> dict[str, Found]:
     return found | {kept.id: kept for kept in claims if kept.trusted}
 
 
-def _claim(entry: ProcEntry) -> Found | None:
-    name = program_name(entry)
+def _claim(entry: ProcEntry) -> FoundContainer | None:
+    name = read_program_name(entry)
     kept = None
     if name.startswith("containerd-shim"):
         kept = _of_shim(entry)
@@ -64,14 +64,16 @@ def _claim(entry: ProcEntry) -> Found | None:
     return replace(kept, trusted=is_trusted(entry)) if kept else None
 
 
-def find_members(entries: Mapping[int, ProcEntry], kept: Mapping[str, Found]) -> dict[int, Found]:
+def find_members(
+    entries: Mapping[int, ProcEntry], kept: Mapping[str, FoundContainer]
+) -> dict[int, FoundContainer]:
     """The container of each process that is in one."""
     inits = {found.init: found for found in kept.values() if found.init}
     keepers = {found.keeper: found for found in kept.values() if found.keeper}
-    members: dict[int, Found] = {}
+    members: dict[int, FoundContainer] = {}
     judged: set[int] = set()
 
-    def judge(pid: int) -> Found | None:
+    def judge(pid: int) -> FoundContainer | None:
         """Iterative over the ancestors: a process is in its parent's container if nothing says
         more."""
         path = []
@@ -95,18 +97,18 @@ def find_members(entries: Mapping[int, ProcEntry], kept: Mapping[str, Found]) ->
 
 def _own(
     entry: ProcEntry,
-    kept: Mapping[str, Found],
-    inits: Mapping[int, Found],
-    keepers: Mapping[int, Found],
-) -> Found | None:
+    kept: Mapping[str, FoundContainer],
+    inits: Mapping[int, FoundContainer],
+    keepers: Mapping[int, FoundContainer],
+) -> FoundContainer | None:
     for path in entry.cgroups:
-        for part in parts(path):
+        for part in split_cgroup(path):
             if identified := _identify(part, kept):
                 return identified
     return inits.get(entry.pid) or keepers.get(entry.status.parent)
 
 
-def _identify(part: str, kept: Mapping[str, Found]) -> Found | None:
+def _identify(part: str, kept: Mapping[str, FoundContainer]) -> FoundContainer | None:
     """Read one name of a control group's path."""
     if part in kept:
         return kept[part]
@@ -116,13 +118,13 @@ def _identify(part: str, kept: Mapping[str, Found]) -> Found | None:
     if rest in kept and prefix in _PREFIXES:
         return kept[rest]
     if HEXADECIMAL.fullmatch(rest):
-        return kept.get(rest) or Found(rest, _PREFIXES.get(prefix, ""))
+        return kept.get(rest) or FoundContainer(rest, _PREFIXES.get(prefix, ""))
     return None
 
 
 def _is_outside(entry: ProcEntry) -> bool:
     """Keepers and the runtimes' side on the host are about a container and not in it."""
-    name = program_name(entry)
+    name = read_program_name(entry)
     if name.startswith("containerd-shim") or name == "conmon":
         return True
     if entry.status.mode == SeccompMode.FILTER or entry.status.comm.startswith("runc:["):
@@ -130,7 +132,7 @@ def _is_outside(entry: ProcEntry) -> bool:
     return name in ("runc", "crun")
 
 
-def _of_shim(entry: ProcEntry) -> Found | None:
+def _of_shim(entry: ProcEntry) -> FoundContainer | None:
     options = _options(entry.argv)
     identity = options.get("id")
     if not identity:
@@ -138,19 +140,19 @@ def _of_shim(entry: ProcEntry) -> Found | None:
     namespace = options.get("namespace", "")
     engine = "docker" if namespace == "moby" else "containerd"
     # A shim works in its bundle. Those of further containers of a pod are beside it.
-    return Found(
+    return FoundContainer(
         identity, engine, entry.pid, namespace, options.get("address", ""), f"/proc/{entry.pid}/cwd"
     )
 
 
-def _of_monitor(entry: ProcEntry) -> Found | None:
+def _of_monitor(entry: ProcEntry) -> FoundContainer | None:
     options = _options(entry.argv)
     identity = options.get("c") or options.get("cid")
     if not identity:
         return None
     bundle = options.get("b") or options.get("bundle") or ""
     engine = "podman" if "--exit-command" in entry.argv else "cri-o"
-    return Found(
+    return FoundContainer(
         identity,
         engine,
         entry.pid,
@@ -169,7 +171,7 @@ def _options(argv: tuple[str, ...]) -> dict[str, str]:
     return options
 
 
-def _states() -> Iterator[Found]:
+def _states() -> Iterator[FoundContainer]:
     for folder, file in _STATES.items():
         try:
             names = sorted(path.name for path in Path(folder).iterdir())[:_MOST_STATES]
@@ -180,7 +182,7 @@ def _states() -> Iterator[Found]:
                 yield state
 
 
-def _read_state(path: Path, identity: str) -> Found | None:
+def _read_state(path: Path, identity: str) -> FoundContainer | None:
     try:
         state = json.loads(read_file(str(path), _STATE_SIZE))
         labels = dict(each.split("=", 1) for each in state.get("config", {}).get("labels", ()))
@@ -188,4 +190,4 @@ def _read_state(path: Path, identity: str) -> Found | None:
         init = int(state.get("init_process_pid") or state.get("pid") or 0)
     except (ValueError, AttributeError, TypeError):
         return None
-    return Found(identity, path.parts[2], bundle=str(bundle), init=init)
+    return FoundContainer(identity, path.parts[2], bundle=str(bundle), init=init)

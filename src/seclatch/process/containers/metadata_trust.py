@@ -25,14 +25,14 @@ def is_trusted(entry: ProcEntry) -> bool:
 def is_contained(entry: ProcEntry) -> bool:
     """Does a control group of it bear a container's id?"""
     for path in entry.cgroups:
-        for part in parts(path):
+        for part in split_cgroup(path):
             prefix, _, rest = part.removesuffix(".scope").rpartition("-")
             if HEXADECIMAL.fullmatch(rest) and not prefix.endswith("conmon"):
                 return True
     return False
 
 
-def parts(path: str) -> Iterator[str]:
+def split_cgroup(path: str) -> Iterator[str]:
     """The names in a control group's path, the innermost first; without those of our own group: if
     this command runs in a container, that is the host of what it sees."""
     own = _own_parts()

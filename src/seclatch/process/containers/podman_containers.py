@@ -7,26 +7,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from seclatch.model.process import LiveContainer
-from seclatch.process.containers.known_container import Known
-from seclatch.process.containers.membership import Found
+from seclatch.process.containers.known_container import KnownContainer
+from seclatch.process.containers.membership import FoundContainer
 from seclatch.system.procfs import ProcEntry, read_file
 
 _SIZE = 16 << 20
 
 
-def ask(
-    wanted: Mapping[str, Found], _entries: Mapping[int, ProcEntry], _notes: list[str]
-) -> dict[str, Known]:
+def query_podman(
+    wanted: Mapping[str, FoundContainer], _entries: Mapping[int, ProcEntry], _notes: list[str]
+) -> dict[str, KnownContainer]:
     """Look into `containers.json` of each storage that a monitor works for."""
-    told: dict[str, Known] = {}
+    told: dict[str, KnownContainer] = {}
     for path in {storage for each in wanted.values() if (storage := _storage(each))}:
         for identity, name, image in _read(path):
             if identity in wanted:
-                told[identity] = Known(LiveContainer(identity, name, image))
+                told[identity] = KnownContainer(LiveContainer(identity, name, image))
     return told
 
 
-def _storage(found: Found) -> str:
+def _storage(found: FoundContainer) -> str:
     """`…/overlay-containers/containers.json` for a bundle `…/overlay-containers/ID/userdata`."""
     if found.engine not in ("podman", "cri-o") or not found.bundle.endswith("/userdata"):
         return ""

@@ -14,7 +14,7 @@ import msgspec
 
 from seclatch.errors import InputError
 
-KEY = "seclatch.record"
+ANNOTATION_KEY = "seclatch.record"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 MAX_SIZE = 16 << 20
 _WORD = re.compile(r"[A-Za-z0-9_.-]+")
@@ -28,7 +28,7 @@ class _Config(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class AnnotationRequest:
     """The name that the annotation gives, and the container's id as the runtime is given it."""
 
     name: str
@@ -40,20 +40,20 @@ class Wish:
         return "".join(_WORD.findall(self.identifier))[:12].lstrip(".-") or "container"
 
 
-def read_wish(bundle: str, config: str, identifier: str) -> Wish | None:
+def read_annotation(bundle: str, config: str, identifier: str) -> AnnotationRequest | None:
     """Read a bundle's annotation; None where there is none. Raises InputError, OSError."""
     value = _annotations(bundle, config)
-    name = value.get(KEY)
+    name = value.get(ANNOTATION_KEY)
     if name is None or any(value.get(kind) == "sandbox" for kind in _KINDS):
         return None
     if not NAME.fullmatch(name):
         raise InputError(
             f"container {identifier[:64]}",
-            f"annotation {KEY}",
+            f"annotation {ANNOTATION_KEY}",
             f"{name[:80]!r} is no name for a recording",
             remedy="letters, digits, and after the first _ . - too; 64 at most",
         )
-    return Wish(name, identifier)
+    return AnnotationRequest(name, identifier)
 
 
 def _annotations(bundle: str, config: str) -> dict[str, str]:

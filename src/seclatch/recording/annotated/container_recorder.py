@@ -20,21 +20,21 @@ from seclatch.model.origin import ContainerImage
 from seclatch.model.recorder_limits import decode_limits
 from seclatch.model.recording import Recording
 from seclatch.output.printable_text import make_printable
-from seclatch.recording.annotated.annotation import Wish, read_wish
-from seclatch.recording.annotated.namespace_handle import hold_mounts
-from seclatch.recording.annotated.spool import Depot
-from seclatch.recording.attribution.attribution import restrict
-from seclatch.recording.attribution.exec_sessions import Callers
-from seclatch.recording.backends.backend import Backend
+from seclatch.recording.annotated.annotation import AnnotationRequest, read_annotation
+from seclatch.recording.annotated.namespace_handle import hold_mount_namespace
+from seclatch.recording.annotated.spool import RecordingSpool
+from seclatch.recording.attribution.attribution import restrict_trace
+from seclatch.recording.attribution.exec_sessions import ExecSessions
+from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.adopt_processes import adopt
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
 from seclatch.recording.backends.bpf.builder_parts import Maps
 from seclatch.recording.backends.bpf.container_scope import watch
 from seclatch.recording.files import recording_file
-from seclatch.recording.recorder import HELD, Options, Recorder
+from seclatch.recording.recorder import BLOCKED_SIGNALS, RecordOptions, TraceRecorder
 from seclatch.recording.trace.assign_stages import find_entry
 from seclatch.recording.trace.process_image import read_argv
-from seclatch.recording.trace.run_metadata import Run
+from seclatch.recording.trace.run_metadata import RunMetadata
 from seclatch.recording.trace.trace import Segment, Trace
 from seclatch.system.bpf import VerifierError
 
@@ -54,14 +54,14 @@ FindImage = Callable[[int, str], ContainerImage | None]
 def main(program: str, find_image: FindImage) -> int:
     """Record the container that argv tells of: the front's pid, bundle, config's name."""
     os.umask(0o077)
-    depot = Depot(decode_limits(Path(program).with_name("recorder.json").read_bytes()))
+    depot = RecordingSpool(decode_limits(Path(program).with_name("recorder.json").read_bytes()))
     pid, bundle, config = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     try:
         depot.check()
-        wish = read_wish(bundle, config, read_argv(Path(f"/proc/{pid}"))[-1])
+        wish = read_annotation(bundle, config, read_argv(Path(f"/proc/{pid}"))[-1])
         os.chdir("/")
         if wish is not None:
-            attend(depot, wish, pid, find_image)
+            record_to_spool(depot, wish, pid, find_image)
     except (OSError, SeclatchError, VerifierError) as error:
         remedy = getattr(error, "remedy", "")
         depot.note(make_printable(f"not recorded: {error}" + (f"; {remedy}" if remedy else "")))
@@ -69,13 +69,15 @@ def main(program: str, find_image: FindImage) -> int:
     return 0
 
 
-def attend(depot: Depot, wish: Wish, front: int, find_image: FindImage) -> None:
+def record_to_spool(
+    depot: RecordingSpool, wish: AnnotationRequest, front: int, find_image: FindImage
+) -> None:
     """Record until the container's end. Raises OSError, SeclatchError, VerifierError."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+    signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
     with contextlib.suppress(OSError):  # an engine's protection from being killed is not for us
         Path("/proc/self/oom_score_adj").write_text("0")
     slot, path = depot.claim(wish)
-    options = Options(
+    options = RecordOptions(
         save=_saver(depot, path),
         save_first=_SAVE_FIRST,
         save_every=_SAVE_EVERY,
@@ -87,13 +89,13 @@ def attend(depot: Depot, wish: Wish, front: int, find_image: FindImage) -> None:
         with contextlib.closing(Ebpf(by_words=True)) as backend:
             question = _Question(find_image, _parent(front), wish.identifier)
             subject = _Started(front, backend.maps, question)
-            recording = Recorder(backend, subject, options).record()
+            recording = TraceRecorder(backend, subject, options).record()
         _save(depot, path, recording)
     finally:
         os.close(slot)
 
 
-def _saver(depot: Depot, path: Path) -> Callable[[Recording], None]:
+def _saver(depot: RecordingSpool, path: Path) -> Callable[[Recording], None]:
     def save(recording: Recording) -> None:
         try:
             _save(depot, path, recording)
@@ -103,10 +105,10 @@ def _saver(depot: Depot, path: Path) -> Callable[[Recording], None]:
     return save
 
 
-def _save(depot: Depot, path: Path, recording: Recording) -> None:
-    content = recording_file.encode(path, recording)
+def _save(depot: RecordingSpool, path: Path, recording: Recording) -> None:
+    content = recording_file.encode_recording(path, recording)
     depot.require_room(path, len(content))
-    recording_file.replace(path, content)
+    recording_file.replace_recording(path, content)
 
 
 def _parent(pid: int) -> int:
@@ -150,11 +152,11 @@ class _Started:
         self._question = question
         self._maps = maps
         self._looked = 0
-        self._callers: Callers | None = None
+        self._callers: ExecSessions | None = None
         self._entry: Segment | None = None
         self._held: int | None = None
 
-    def begin(self, backend: Backend) -> None:
+    def begin(self, backend: RecordingBackend) -> None:
         """Follow the front, which waits, and say so."""
         word = self._question.identifier
         if not adopt(self._maps, process=self._front, reapers=True, word=word):
@@ -164,7 +166,7 @@ class _Started:
         os.close(_READY)
         self._question.ask()
 
-    def look(self, trace: Trace, options: Options) -> None:
+    def look(self, trace: Trace, options: RecordOptions) -> None:
         """Watch the container as soon as its mounts are known, and held.
 
         They are its own if its first process still lived after they were opened, which the events
@@ -177,12 +179,12 @@ class _Started:
             self._looked = len(trace.segments)
             self._entry = find_entry(trace)
             if self._entry is not None:
-                self._held = hold_mounts(self._entry.facts.mounts)
+                self._held = hold_mount_namespace(self._entry.facts.mounts)
 
     def _watch(self, trace: Trace, entry: Segment) -> None:
         mounts = entry.facts.mounts
         if entry.process in trace.living:
-            self._callers = Callers(mounts)
+            self._callers = ExecSessions(mounts)
             # No more by pid 1 of its pid namespace, in which other containers may be.
             watch(self._maps, mounts=mounts, word=self._question.identifier)
         elif self._held is not None:
@@ -194,12 +196,12 @@ class _Started:
         return trace.living - self._foreign(trace)
 
     def _foreign(self, trace: Trace) -> set[int]:
-        callers = self._callers or Callers()
+        callers = self._callers or ExecSessions()
         callers.look(trace)
         callers.know(trace, 0)
         return callers.foreign(trace)
 
-    def waits(self, backend: Backend) -> bool:
+    def waits(self, backend: RecordingBackend) -> bool:
         """The front itself is followed."""
         return False
 
@@ -210,9 +212,9 @@ class _Started:
     def belonging(self, trace: Trace) -> Trace:
         """Without those that only spoke of it."""
         foreign = self._foreign(trace)
-        return restrict(trace, trace.processes.keys() - foreign) if foreign else trace
+        return restrict_trace(trace, trace.processes.keys() - foreign) if foreign else trace
 
-    def run(self, started: datetime, began: int, ended: int, complete: bool) -> Run:
+    def run(self, started: datetime, began: int, ended: int, complete: bool) -> RunMetadata:
         """There was no command; the runtime's own words have the container's id."""
         image = self._question.answer(patient=complete)
-        return Run((), started, began, ended, complete, image=image)
+        return RunMetadata((), started, began, ended, complete, image=image)

@@ -7,7 +7,7 @@ import contextlib
 import os
 
 
-def hold_mounts(number: int) -> int | None:
+def hold_mount_namespace(number: int) -> int | None:
     """Answer a descriptor of the mount namespace of that number, if a process that we see is in it.
 
     It need not be the one that was meant, if that has ended by now.

@@ -20,7 +20,7 @@ import msgspec
 
 from seclatch.errors import SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits
-from seclatch.recording.annotated.annotation import Wish
+from seclatch.recording.annotated.annotation import AnnotationRequest
 
 _LOG = "log"
 _MAX_LOG = 1 << 18
@@ -28,7 +28,7 @@ _TRIES, _PAUSE = 200, 0.005
 SUFFIX = ".json.gz"
 
 
-class Slot(msgspec.Struct, frozen=True, kw_only=True):
+class SpoolSlot(msgspec.Struct, frozen=True, kw_only=True):
     """A recorder at work: its pid, what it records, into which file of the directory."""
 
     pid: int
@@ -37,12 +37,12 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     file: str
 
 
-class LimitError(SeclatchError):
+class SpoolLimitError(SeclatchError):
     """A limit has been reached."""
 
 
 @dataclass(frozen=True, slots=True)
-class Depot:
+class RecordingSpool:
     """Its directory must be there, made at install."""
 
     limits: RecorderLimits
@@ -64,14 +64,14 @@ class Depot:
                 remedy=f"chown root:root {self.path} && chmod 700 {self.path}",
             )
 
-    def claim(self, wish: Wish) -> tuple[int, Path]:
+    def claim(self, wish: AnnotationRequest) -> tuple[int, Path]:
         """Take one of the slots and choose a file that nobody has. The slot's descriptor is to be
         kept open. Raises LimitError, OSError."""
         with self._alone():
             slot = self._take_slot()
             try:
                 path = self._choose(wish)
-                entry = Slot(
+                entry = SpoolSlot(
                     pid=os.getpid(), name=wish.name, identifier=wish.identifier, file=path.name
                 )
                 os.ftruncate(slot, 0)
@@ -102,19 +102,19 @@ class Depot:
                 continue
             os.ftruncate(fd, 0)  # what a dead recorder has left
             return fd
-        raise LimitError(f"{self.limits.at_once} containers are being recorded already")
+        raise SpoolLimitError(f"{self.limits.at_once} containers are being recorded already")
 
-    def _choose(self, wish: Wish) -> Path:
+    def _choose(self, wish: AnnotationRequest) -> Path:
         taken = {each.name for each in self.recordings()} | {each.file for each in self._look()}
         if len(taken) >= self.limits.recordings:
-            raise LimitError(f"there are {self.limits.recordings} recordings already")
+            raise SpoolLimitError(f"there are {self.limits.recordings} recordings already")
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         for number in range(1000):
             more = f"-{number}" if number else ""
             name = f"{wish.name}-{wish.short}-{moment}{more}{SUFFIX}"
             if name not in taken:
                 return self.path / name
-        raise LimitError(f"every name like {name} is taken")
+        raise SpoolLimitError(f"every name like {name} is taken")
 
     def recordings(self) -> list[Path]:
         """All recordings, the unfinished ones too."""
@@ -124,23 +124,23 @@ class Depot:
         """Whether so many bytes may replace what is in the file. Raises LimitError."""
         others = sum(_size(each) for each in self.recordings() if each != path)
         if others + size > self.limits.size:
-            raise LimitError(
+            raise SpoolLimitError(
                 f"recordings would take {others + size} bytes, {self.limits.size} are allowed"
             )
 
-    def running(self) -> list[Slot]:
+    def running(self) -> list[SpoolSlot]:
         """The recorders at work. Raises LimitError, OSError."""
         with self._alone():  # who takes a slot meanwhile would find it locked by us
             return [*self._look()]
 
-    def _look(self) -> Iterator[Slot]:
+    def _look(self) -> Iterator[SpoolSlot]:
         """The slots that are locked, and have been written into."""
         for path in sorted(self.path.glob(".slot-*")):
             with contextlib.suppress(OSError, msgspec.DecodeError), path.open("rb") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    yield msgspec.json.decode(file.read(1 << 16), type=Slot)
+                    yield msgspec.json.decode(file.read(1 << 16), type=SpoolSlot)
 
     def note(self, sentence: str) -> None:
         """Write a line into the log, which is bounded."""
@@ -160,7 +160,7 @@ def _lock(folder: int) -> None:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         time.sleep(_PAUSE)
-    raise LimitError("another recorder has kept the directory locked for a second")
+    raise SpoolLimitError("another recorder has kept the directory locked for a second")
 
 
 def _size(path: Path) -> int:

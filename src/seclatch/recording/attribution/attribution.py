@@ -15,24 +15,24 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from seclatch.recording.trace.trace import Process, Trace
+from seclatch.recording.trace.trace import Trace, TracedProcess
 
 _MAX_ID = 127
 _VERBS = {"create", "start", "run", "delete", "kill", "state"}
 _AFTER_PATH = (b"/", b"?", b" ")
 
 
-def attribute(trace: Trace) -> Trace:
+def drop_unrelated(trace: Trace) -> Trace:
     """Answer the trace without what daemons did for others.
 
     The daemons themselves serve everybody: those that took part are kept as a whole.
     """
     if not any(process.found_running for process in trace.processes.values()):
         return trace
-    return restrict(trace, find_kept(trace))
+    return restrict_trace(trace, find_related(trace))
 
 
-def restrict(trace: Trace, kept: set[int]) -> Trace:
+def restrict_trace(trace: Trace, kept: set[int]) -> Trace:
     """Answer the trace of these processes alone."""
     processes = {number: each for number, each in trace.processes.items() if number in kept}
     segments = {number: each for number, each in trace.segments.items() if each.process in kept}
@@ -54,7 +54,7 @@ def restrict(trace: Trace, kept: set[int]) -> Trace:
     )
 
 
-def find_kept(trace: Trace) -> set[int]:
+def find_related(trace: Trace) -> set[int]:
     """The processes that belong to the command: its descendants, and what was made for it."""
     said = _Said(trace)
     own: set[int] = set()
@@ -123,7 +123,7 @@ def _is_between(trace: Trace, daemon: int, asked: set[int], made: set[int]) -> b
     )
 
 
-def _ids(trace: Trace, process: Process) -> Iterator[str]:
+def _ids(trace: Trace, process: TracedProcess) -> Iterator[str]:
     """The ids on the command lines that a process had, as shims and runtimes have them.
 
     `shim … -id CONTAINER … start`; `runc … create … CONTAINER`; `runc … exec … --pid-file
@@ -169,9 +169,9 @@ class _Said:
         return any(text in self._all for text in [*paths, bytes([len(word)]) + word])
 
 
-def is_under_daemon(trace: Trace, process: Process) -> bool:
+def is_under_daemon(trace: Trace, process: TracedProcess) -> bool:
     """Whether it comes from an engine that ran already, or is one."""
-    at: Process | None = process
+    at: TracedProcess | None = process
     while at is not None:
         if at.found_running:
             return True

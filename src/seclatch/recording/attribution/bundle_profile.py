@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from seclatch.recording.attribution.attribution import find_kept, is_under_daemon
+from seclatch.recording.attribution.attribution import find_related, is_under_daemon
 from seclatch.recording.trace.trace import Trace
 
 MAX_SIZE = 1 << 22
@@ -34,7 +34,7 @@ class _Config(msgspec.Struct):
     linux: _Linux | None = None
 
 
-class Specifications:
+class BundleProfiles:
     """Reads bundles as runtimes show up; `profiles` is what was found, by the runtime's process."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Specifications:
     def look(self, trace: Trace) -> None:
         """Read the bundles of runtimes that began since the last time."""
         began, self._looked = trace.starts[self._looked :], len(trace.starts)
-        kept = cache(lambda: find_kept(trace))
+        kept = cache(lambda: find_related(trace))
         for number in began:
             segment = trace.segments[number]
             process = segment.process
@@ -54,7 +54,7 @@ class Specifications:
                 continue
             if is_under_daemon(trace, trace.processes[process]) and process not in kept():
                 continue
-            profile = read(_lineage(trace, process), bundle)
+            profile = read_bundle_profile(_lineage(trace, process), bundle)
             if profile is not None:
                 self.profiles[process] = profile
 
@@ -81,7 +81,7 @@ def _lineage(trace: Trace, process: int) -> list[int]:
     return pids
 
 
-def read(pids: Sequence[int], bundle: str) -> Profile | None:
+def read_bundle_profile(pids: Sequence[int], bundle: str) -> Profile | None:
     """The profile of a bundle as the first of these processes finds it, or one of the others."""
     if bundle.startswith("/"):
         roots = [Path(f"/proc/{pid}/root") / bundle.lstrip("/") for pid in pids]
@@ -90,13 +90,13 @@ def read(pids: Sequence[int], bundle: str) -> Profile | None:
         folders = [Path(f"/proc/{pid}/cwd") / bundle for pid in pids[:1]]
     for folder in folders:
         try:
-            return decode(_content(folder / "config.json"))
+            return decode_bundle_profile(_content(folder / "config.json"))
         except OSError:
             continue
     return None
 
 
-def decode(content: bytes) -> Profile | None:
+def decode_bundle_profile(content: bytes) -> Profile | None:
     """`linux.seccomp` of a config.json; None where there is none, or none that could be one."""
     try:
         config = msgspec.json.decode(content, type=_Config)

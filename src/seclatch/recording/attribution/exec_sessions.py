@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from itertools import islice
 
-from seclatch.recording.trace.assign_stages import ITSELF, lineage
-from seclatch.recording.trace.event_kinds import Kind
-from seclatch.recording.trace.trace import Facts, Segment, Trace
+from seclatch.recording.trace.assign_stages import SELF_EXEC_PREFIXES, list_ancestry
+from seclatch.recording.trace.event_kinds import EventKind
+from seclatch.recording.trace.trace import Segment, TaskFacts, Trace
 
 
-class Callers:
+class ExecSessions:
     """Looks at a growing trace; the container is told as by Watch, see `watch`."""
 
     def __init__(self, mounts: int = 0, pids: int = 0) -> None:
@@ -38,7 +38,7 @@ class Callers:
             elif process.segments[0] == segment.id and self._calls(segment):
                 self._under[process.id] = process.id
                 trace.callers.add(segment.id)
-            elif segment.kind == Kind.JOINED and not self._is_inside(segment.facts):
+            elif segment.kind == EventKind.JOINED and not self._is_inside(segment.facts):
                 self._under[process.id] = process.id
             if process.id in self._under and self._is_inside(segment.facts):
                 self._prove(trace, self._under[process.id], segment)
@@ -62,10 +62,10 @@ class Callers:
 
     def _calls(self, segment: Segment) -> bool:
         """What is exec'd outside and was not followed before was noticed by its words."""
-        unseen = segment.kind == Kind.EXEC and not segment.parent
+        unseen = segment.kind == EventKind.EXEC and not segment.parent
         return unseen and not self._is_inside(segment.facts)
 
-    def _is_inside(self, facts: Facts) -> bool:
+    def _is_inside(self, facts: TaskFacts) -> bool:
         if self._mounts:
             return facts.mounts == self._mounts
         return bool(self._pids) and facts.pids == self._pids
@@ -75,8 +75,8 @@ class Callers:
         if caller in self._proven:
             return
         self._proven.add(caller)
-        for each in lineage(trace, entered):
-            outside = each.kind == Kind.EXEC and not self._is_inside(each.facts)
-            if outside and not each.file.startswith(ITSELF):
+        for each in list_ancestry(trace, entered):
+            outside = each.kind == EventKind.EXEC and not self._is_inside(each.facts)
+            if outside and not each.file.startswith(SELF_EXEC_PREFIXES):
                 self._files.add(each.file)
                 return

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from seclatch.recording.attribution.attribution import find_kept
+from seclatch.recording.attribution.attribution import find_related
 from seclatch.recording.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ _DIGESTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class EngineClient:
     """How an engine is talked to: its client's words without verb; `kind` is the client's name."""
 
     kind: str
     words: tuple[str, ...]
 
 
-def find_named(command: tuple[str, ...]) -> tuple[str, ...]:
+def find_named_containers(command: tuple[str, ...]) -> tuple[str, ...]:
     """The ids of the containers that a command of Docker's client has started by name or id.
 
     The client passes on what it was given, and the id first shows in what the daemon starts.
@@ -71,21 +71,21 @@ def find_named(command: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(each for each in answers if len(each) == _ID_LENGTH and each.isalnum())
 
 
-def find_client(command: tuple[str, ...]) -> Client | None:
+def find_client(command: tuple[str, ...]) -> EngineClient | None:
     """Find a client in a command, also behind `sudo` and the like."""
     for at, word in enumerate(command):
         kind = PurePosixPath(word).name
         if kind in _QUESTIONS:
             for end in range(at + 1, len(command)):
                 if command[end] in _VERBS:
-                    return Client(kind, command[:end])
+                    return EngineClient(kind, command[:end])
     return None
 
 
-class Inquiry:
+class ImageLookup:
     """Asks for containers as they show up; `finish` gives what was answered."""
 
-    def __init__(self, client: Client | None) -> None:
+    def __init__(self, client: EngineClient | None) -> None:
         self._client = client
         self._looked = 0
         self._asked: dict[str, subprocess.Popen[bytes]] = {}
@@ -95,7 +95,7 @@ class Inquiry:
         """Ask for containers that a runtime has begun to start since the last time."""
         if self._client is None or self._looked == len(trace.starts):
             return
-        kept = find_kept(trace)
+        kept = find_related(trace)
         for number in trace.starts[self._looked :]:
             segment = trace.segments[number]
             name = segment.argv[-1]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from seclatch.recording.attribution.attribution import find_kept
-from seclatch.recording.trace.trace import Process, Trace
+from seclatch.recording.attribution.attribution import find_related
+from seclatch.recording.trace.trace import Trace, TracedProcess
 
 _MANY = 500
 """So many processes more are worth a look: it goes through all that there are."""
@@ -20,7 +20,7 @@ _AGE = 2_000_000_000
 """Nanoseconds after which nothing more is heard of what has ended."""
 
 
-class Pruner:
+class TracePruner:
     """Looks at a trace while it grows."""
 
     def __init__(self) -> None:
@@ -29,14 +29,14 @@ class Pruner:
     def look(self, trace: Trace) -> None:
         """Drop what is over and foreign, if there may be much of it."""
         if len(trace.processes) - self._left >= _MANY:
-            trace.drop(find_foreign(trace, time.monotonic_ns() - _AGE))
+            trace.drop(find_unrelated(trace, time.monotonic_ns() - _AGE))
             self._left = len(trace.processes)
 
 
-def find_foreign(trace: Trace, before: int) -> list[int]:
+def find_unrelated(trace: Trace, before: int) -> list[int]:
     """The processes that belong to nobody in the recording, and ended before that time (ns of
     CLOCK_MONOTONIC), as has all that came from them."""
-    kept = find_kept(trace)
+    kept = find_related(trace)
     children = Counter(each.parent for each in trace.processes.values())
     found: list[int] = []
     for number in sorted(trace.processes, reverse=True):  # children before parents
@@ -48,7 +48,7 @@ def find_foreign(trace: Trace, before: int) -> list[int]:
     return found
 
 
-def _is_over(trace: Trace, process: Process, before: int) -> bool:
+def _is_over(trace: Trace, process: TracedProcess, before: int) -> bool:
     if process.ended is None or process.ended >= before:
         return False
     return all(trace.segments[each].closed for each in process.segments)

@@ -19,7 +19,7 @@ _SHARE = 10
 """A look takes some milliseconds: no more than one part in so many of the time."""
 
 
-class Links:
+class SocketPeers:
     """Fills a trace's `links` while it grows."""
 
     def __init__(self) -> None:

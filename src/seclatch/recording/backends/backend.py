@@ -10,7 +10,7 @@ from seclatch.recording.trace.trace import Trace
 from seclatch.system.signal_wait import ReceivedSignal, await_signal
 
 
-class Backend(ABC):
+class RecordingBackend(ABC):
     """Fills `trace` with what a command and its descendants do.
 
     In this order: `follow_daemons`; in the child `await_go`, in the parent `follow_child`; `wait`

@@ -25,7 +25,7 @@ _PART = 250
 ByImage = dict[str, Recording]
 
 
-def gather(paths: tuple[Path, ...], tell: Callable[[int], None] = lambda _: None) -> ByImage:
+def merge_files(paths: tuple[Path, ...], tell: Callable[[int], None] = lambda _: None) -> ByImage:
     """Merge files by what `image_of` says; `tell` gets the number of files done so far.
 
     Raises InputError for the first that cannot be read.

@@ -20,7 +20,7 @@ def _folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seclatch"
 
 
-def recall(name: str, kind: type[_Content]) -> _Content | None:
+def read_cached(name: str, kind: type[_Content]) -> _Content | None:
     """Read what was remembered; only a file that nobody but us can have written."""
     try:
         fd = os.open(_folder() / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -34,7 +34,7 @@ def recall(name: str, kind: type[_Content]) -> _Content | None:
         return None
 
 
-def remember(name: str, content: bytes) -> None:
+def write_cached(name: str, content: bytes) -> None:
     """Keep it for the next time, if that can be done and it is not too much."""
     if len(content) >= _MAX_SIZE:
         return

@@ -29,12 +29,12 @@ _GZIP = b"\x1f\x8b"
 _BEGINNING = 4096  # what does not begin like a recording is read no further: /dev/zero has no end
 
 
-def write(path: Path, recording: Recording) -> None:
+def write_recording(path: Path, recording: Recording) -> None:
     """Write the file; what was there stays until the new one is whole. Raises SeclatchError."""
-    replace(path, encode(path, recording))
+    replace_recording(path, encode_recording(path, recording))
 
 
-def encode(path: Path, recording: Recording) -> bytes:
+def encode_recording(path: Path, recording: Recording) -> bytes:
     """The bytes of a file of this name."""
     content = msgspec.json.encode(recording)
     return _pack(content) if path.suffix == ".gz" else content
@@ -46,7 +46,7 @@ def _pack(content: bytes) -> bytes:
     return gzip.compress(content, 6, mtime=0)
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace_recording(path: Path, content: bytes) -> None:
     """Put the bytes in the file's place, as a whole. Raises SeclatchError."""
     try:
         file.replace_file(path, content, lasting=True)
@@ -57,14 +57,14 @@ def replace(path: Path, content: bytes) -> None:
         ) from error
 
 
-def read(path: Path) -> Recording:
+def read_recording(path: Path) -> Recording:
     """Read a file. Raises InputError, naming the place and the rule."""
-    return decode(str(path), _read(path))
+    return decode_recording(str(path), _read(path))
 
 
 def read_sums(path: Path) -> RecordingSums:
     """Read of a file what is summed up, which is quick. Raises InputError."""
-    return decode(str(path), _read(path), RecordingSums)
+    return decode_recording(str(path), _read(path), RecordingSums)
 
 
 def _open(path: Path) -> AbstractContextManager[IO[bytes]]:
@@ -91,7 +91,7 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def decode(source: str, content: bytes, kind: type[_Kind] = Recording) -> _Kind:  # type: ignore[assignment]
+def decode_recording(source: str, content: bytes, kind: type[_Kind] = Recording) -> _Kind:  # type: ignore[assignment]
     """Read a file's content; its version is looked at before the rest."""
     try:
         _require_version(source, content)
@@ -158,6 +158,6 @@ def make_schema() -> dict[str, Any]:
     }
 
 
-def published_schema() -> bytes:
+def read_schema() -> bytes:
     """Read the schema that is shipped; a test holds it to the types."""
     return (DATA / SCHEMA_FILE).read_bytes()

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from seclatch.model.stage import Stage
-from seclatch.recording.trace.event_kinds import Kind
-from seclatch.recording.trace.trace import VERBS, Segment, Trace
+from seclatch.recording.trace.event_kinds import EventKind
+from seclatch.recording.trace.trace import ENTRY_VERBS, Segment, Trace
 
 # Where it is known, or known to be unknown, which program runs.
-_IMAGES = (Kind.EXEC, Kind.ROOT, Kind.FOUND, Kind.MEMBER, Kind.JOINED)
+_IMAGES = (EventKind.EXEC, EventKind.ROOT, EventKind.FOUND, EventKind.MEMBER, EventKind.JOINED)
 
-ITSELF = ("/proc/self/", "/proc/thread-self/", "/dev/fd/")
+SELF_EXEC_PREFIXES = ("/proc/self/", "/proc/thread-self/", "/dev/fd/")
 """How a program names itself to exec: fexecve(3) and memfd, then /proc."""
 
 _NAMES = {
@@ -45,7 +45,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class EnteredSession:
     """One entering of a container: its start, or an exec session. Segments by their numbers;
     `runtime` is 0 where it was not followed."""
 
@@ -56,18 +56,18 @@ class Session:
 
 
 @dataclass(slots=True)
-class Staging:
+class StageAssignment:
     """The result: a stage for each segment, and the session for those that belong to one."""
 
     stages: dict[int, Stage] = field(default_factory=dict)
-    sessions: list[Session] = field(default_factory=list)
+    sessions: list[EnteredSession] = field(default_factory=list)
     session_of: dict[int, int] = field(default_factory=dict)
 
 
-def assign(trace: Trace) -> Staging:
+def assign_stages(trace: Trace) -> StageAssignment:
     """Decide the stage of every segment."""
     entries = _find_entries(trace)
-    staging = Staging()
+    staging = StageAssignment()
     _add_members(trace, staging)
     for entry in entries:
         _add_session(trace, entry, staging)
@@ -83,12 +83,12 @@ def find_entry(trace: Trace) -> Segment | None:
     """Where the first container was entered by what was followed; None before that."""
     for entry in _find_entries(trace):
         first = trace.processes[entry.process].segments[0]
-        if trace.segments[first].kind != Kind.JOINED:
+        if trace.segments[first].kind != EventKind.JOINED:
             return entry
     return None
 
 
-def lineage(trace: Trace, segment: Segment) -> Iterator[Segment]:
+def list_ancestry(trace: Trace, segment: Segment) -> Iterator[Segment]:
     """Give the segment, the one that it came from, and so on to the first."""
     at: Segment | None = segment
     while at is not None:
@@ -98,7 +98,7 @@ def lineage(trace: Trace, segment: Segment) -> Iterator[Segment]:
 
 def _image(trace: Trace, segment: Segment) -> Segment | None:
     """The exec of the program that runs in a segment."""
-    for each in lineage(trace, segment):
+    for each in list_ancestry(trace, segment):
         if each.kind in _IMAGES:
             return each
     return None
@@ -111,13 +111,13 @@ def _before(trace: Trace, segment: Segment) -> Segment | None:
 
 def _enters(trace: Trace, segment: Segment) -> bool:
     """Whether a container is entered here: see the module's text."""
-    if segment.kind not in (Kind.EXEC, Kind.FILTER):
+    if segment.kind not in (EventKind.EXEC, EventKind.FILTER):
         return False
     home = _before(trace, segment)
-    if home is not None and home.kind in (Kind.MEMBER, Kind.JOINED):
-        return home.kind == Kind.JOINED and home.process == segment.process
+    if home is not None and home.kind in (EventKind.MEMBER, EventKind.JOINED):
+        return home.kind == EventKind.JOINED and home.process == segment.process
     # Of a daemon found running little is known; what it execs is its shim, not a container.
-    if home is None or home.kind == Kind.FOUND or home.facts.mounts == segment.facts.mounts:
+    if home is None or home.kind == EventKind.FOUND or home.facts.mounts == segment.facts.mounts:
         return False
     # A bundle whose root is the host's / has the same root; its filter still tells.
     filtered = segment.facts.filters > home.facts.filters
@@ -136,48 +136,48 @@ def _find_entries(trace: Trace) -> list[Segment]:
 
 def _comes_from_an_entry(trace: Trace, entry: Segment, first: dict[int, Segment]) -> bool:
     """Hooks are forked from init; containers in containers are programs of the outer one."""
-    for each in lineage(trace, entry):
+    for each in list_ancestry(trace, entry):
         other = first.get(each.process)
-        if each.kind == Kind.MEMBER or (each.process != entry.process and other is not None):
+        if each.kind == EventKind.MEMBER or (each.process != entry.process and other is not None):
             return True
     return False
 
 
-def _add_members(trace: Trace, staging: Staging) -> None:
+def _add_members(trace: Trace, staging: StageAssignment) -> None:
     """Place what runs in a container that was found running: one session, whose start is past."""
-    members = [each for each in trace.segments.values() if each.kind == Kind.MEMBER]
+    members = [each for each in trace.segments.values() if each.kind == EventKind.MEMBER]
     if members:
-        staging.sessions.append(Session(members[0].id, 0, 0, False))
+        staging.sessions.append(EnteredSession(members[0].id, 0, 0, False))
     for each in members:
         _place(staging, each.id, Stage.PROGRAM, 0)
 
 
-def _add_session(trace: Trace, entry: Segment, staging: Staging) -> None:
+def _add_session(trace: Trace, entry: Segment, staging: StageAssignment) -> None:
     """Place a session's own line: runtime, init, filtered-init, program."""
     runtime = _runtime_image(trace, entry)
     number = len(staging.sessions)
     staging.sessions.append(_session(trace, entry, runtime, staging.sessions))
-    for each in lineage(trace, entry):
+    for each in list_ancestry(trace, entry):
         if each.id == entry.id:
             continue
-        same = each.process == runtime.process and runtime.kind != Kind.JOINED
+        same = each.process == runtime.process and runtime.kind != EventKind.JOINED
         _place(staging, each.id, Stage.RUNTIME if same else _init(each), number)
         if each.id == runtime.id:
             break
     front = trace.segments.get(runtime.parent)
-    if front and front.kind in (Kind.EXEC, Kind.FOUND) and _is_front(front, runtime):
+    if front and front.kind in (EventKind.EXEC, EventKind.FOUND) and _is_front(front, runtime):
         _place(staging, front.id, Stage.RUNTIME, number)
-    stage = Stage.PROGRAM if entry.kind == Kind.EXEC else Stage.FILTERED_INIT
+    stage = Stage.PROGRAM if entry.kind == EventKind.EXEC else Stage.FILTERED_INIT
     _place(staging, entry.id, stage, number)
 
 
 def _init(segment: Segment) -> Stage:
     """An init that was found waiting for its start may have loaded its filter by then."""
-    found = segment.kind == Kind.JOINED and segment.file
+    found = segment.kind == EventKind.JOINED and segment.file
     return Stage.FILTERED_INIT if found and segment.facts.filters else Stage.INIT
 
 
-def _place(staging: Staging, segment: int, stage: Stage, session: int) -> None:
+def _place(staging: StageAssignment, segment: int, stage: Stage, session: int) -> None:
     staging.stages[segment] = stage
     staging.session_of[segment] = session
 
@@ -189,42 +189,44 @@ def _is_front(front: Segment, runtime: Segment) -> bool:
 
 def _runtime_image(trace: Trace, entry: Segment) -> Segment:
     image = _before(trace, entry) or entry
-    while image.file.startswith(ITSELF):
+    while image.file.startswith(SELF_EXEC_PREFIXES):
         earlier = _before(trace, image)
-        if earlier is None or earlier.kind == Kind.ROOT:
+        if earlier is None or earlier.kind == EventKind.ROOT:
             break
         image = earlier
     return image
 
 
-def _session(trace: Trace, entry: Segment, runtime: Segment, earlier: list[Session]) -> Session:
+def _session(
+    trace: Trace, entry: Segment, runtime: Segment, earlier: list[EnteredSession]
+) -> EnteredSession:
     """A session joins the last container of the same mounts, or its pid 1 is another process.
 
     Pid 1 of a namespace of its own always begins one: the kernel gives the number of a mount
     namespace that has gone to the next container at once. A container in the pid namespace of its
     pod has another pid 1 too: there only the runtime's verb tells a start from an exec session.
     """
-    joined = runtime.kind == Kind.JOINED
+    joined = runtime.kind == EventKind.JOINED
     own_pids = entry.facts.pids != runtime.facts.pids
     begins = own_pids and (entry.facts.local_pid == 1 or _starts(runtime))
     for session in () if begins else reversed(earlier):
         if trace.segments[session.entry].facts.mounts == entry.facts.mounts:
-            return Session(entry.id, 0 if joined else runtime.id, session.container, True)
+            return EnteredSession(entry.id, 0 if joined else runtime.id, session.container, True)
     container = len({session.container for session in earlier})
     if joined:
-        return Session(entry.id, 0, container, not runtime.file)
-    return Session(entry.id, runtime.id, container, own_pids and not begins)
+        return EnteredSession(entry.id, 0, container, not runtime.file)
+    return EnteredSession(entry.id, runtime.id, container, own_pids and not begins)
 
 
 def _starts(runtime: Segment) -> bool:
     """Whether the runtime was told to make a container, as the OCI's command line has it."""
-    return next((word for word in runtime.argv if word in VERBS), "") in ("create", "run")
+    return next((word for word in runtime.argv if word in ENTRY_VERBS), "") in ("create", "run")
 
 
 class _Heirs:
     """Places segments by the ones that they came from, and by what they exec."""
 
-    def __init__(self, trace: Trace, staging: Staging) -> None:
+    def __init__(self, trace: Trace, staging: StageAssignment) -> None:
         sessions = staging.sessions
         self._staging = staging
         self._callers = trace.callers
@@ -233,7 +235,7 @@ class _Heirs:
         self._runtimes = {each.file for each in runtimes}
         for each in runtimes:  # a front calls for more than sessions: `delete`
             front = trace.segments.get(each.parent)
-            if front and front.kind == Kind.EXEC and _is_front(front, each):
+            if front and front.kind == EventKind.EXEC and _is_front(front, each):
                 self._runtimes.add(front.file)
         self._by_default = Stage.CLIENT if self._runtimes else Stage.PROGRAM
 
@@ -246,21 +248,21 @@ class _Heirs:
             self._staging.session_of[segment.id] = session
 
     def _stage(self, segment: Segment, before: Stage | None) -> Stage:
-        if segment.kind == Kind.JOINED:
+        if segment.kind == EventKind.JOINED:
             return _init(segment)
-        if before is Stage.PROGRAM or segment.kind not in (Kind.EXEC, Kind.FOUND):
+        if before is Stage.PROGRAM or segment.kind not in (EventKind.EXEC, EventKind.FOUND):
             return before or self._by_default
         if before is Stage.FILTERED_INIT and segment.process in self._entered:
             return Stage.PROGRAM
         if before in (Stage.RUNTIME, Stage.INIT, Stage.FILTERED_INIT, Stage.HOOK):
             # A front execs the runtime in its own place.
             again = before is Stage.RUNTIME and segment.file in self._runtimes
-            return before if again or segment.file.startswith(ITSELF) else Stage.HOOK
+            return before if again or segment.file.startswith(SELF_EXEC_PREFIXES) else Stage.HOOK
         if segment.file in self._runtimes:
             return Stage.RUNTIME
         # Who execs first of all what is followed has entered the watched container without a fork,
         # or calls for it from outside.
-        unseen = segment.kind == Kind.EXEC and not segment.parent
+        unseen = segment.kind == EventKind.EXEC and not segment.parent
         unseen = unseen and segment.id not in self._callers
         default = Stage.PROGRAM if unseen else self._by_default
         return _NAMES.get(PurePosixPath(segment.file).name, default)

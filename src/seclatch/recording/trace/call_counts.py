@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from seclatch.model import recording as model
 from seclatch.model.stage import Stage
-from seclatch.recording.trace.numbering import View
-from seclatch.recording.trace.syscall_names import Names
+from seclatch.recording.trace.numbering import NumberedTrace
+from seclatch.recording.trace.syscall_names import SyscallNames
 
 _STAGES = [stage.value for stage in Stage]
 
 
-def tell_calls(view: View, names: Names) -> Iterator[model.RecordedCalls]:
+def list_calls(view: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedCalls]:
     """How often each process made each call in each stage."""
     total: dict[tuple[int, int, bool, int], int] = {}
     for segment in view.segments:
@@ -36,7 +36,7 @@ def tell_calls(view: View, names: Names) -> Iterator[model.RecordedCalls]:
         )
 
 
-def tell_denials(view: View, names: Names) -> Iterator[model.RecordedDenial]:
+def list_denials(view: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedDenial]:
     """Which of them a filter denied, and with which error."""
     total: Counter[tuple[int, int, bool, int, int]] = Counter()
     for segment in view.segments:
@@ -55,7 +55,7 @@ def tell_denials(view: View, names: Names) -> Iterator[model.RecordedDenial]:
         )
 
 
-def tell_arguments(view: View, names: Names) -> Iterator[model.RecordedArgument]:
+def list_arguments(view: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedArgument]:
     """The values that were seen of arguments by which profiles are narrowed."""
     total: Counter[tuple[Stage, int, int, int]] = Counter()
     for segment in view.segments:
@@ -75,7 +75,7 @@ def tell_arguments(view: View, names: Names) -> Iterator[model.RecordedArgument]
         )
 
 
-def tell_lost(view: View) -> model.LostCounts:
+def count_lost(view: NumberedTrace) -> model.LostCounts:
     """What could not be counted, and what could not be told whose it was."""
     lost = view.trace.lost
     return model.LostCounts(

@@ -7,12 +7,12 @@ from typing import Any
 
 from seclatch.model import recording as model
 from seclatch.model.origin import ContainerImage
-from seclatch.recording.trace.assign_stages import Session
-from seclatch.recording.trace.numbering import View
-from seclatch.recording.trace.run_metadata import Run
+from seclatch.recording.trace.assign_stages import EnteredSession
+from seclatch.recording.trace.numbering import NumberedTrace
+from seclatch.recording.trace.run_metadata import RunMetadata
 
 
-def tell_containers(view: View, run: Run) -> Iterator[model.RecordedContainer]:
+def list_containers(view: NumberedTrace, run: RunMetadata) -> Iterator[model.RecordedContainer]:
     """Each container once, by its first session."""
     seen: set[int] = set()
     for session in view.staging.sessions:
@@ -33,7 +33,7 @@ def tell_containers(view: View, run: Run) -> Iterator[model.RecordedContainer]:
         )
 
 
-def tell_sessions(view: View) -> Iterator[model.RecordedSession]:
+def list_sessions(view: NumberedTrace) -> Iterator[model.RecordedSession]:
     """Each session with the process that began it."""
     for number, session in enumerate(view.staging.sessions):
         process = view.trace.segments[session.entry].process
@@ -45,7 +45,7 @@ def tell_sessions(view: View) -> Iterator[model.RecordedSession]:
         )
 
 
-def _name(view: View, run: Run, session: Session) -> tuple[str, str]:
+def _name(view: NumberedTrace, run: RunMetadata, session: EnteredSession) -> tuple[str, str]:
     """The container's id and its runtime's program, as far as they are known."""
     if not session.runtime:
         return run.container, ""
@@ -54,7 +54,7 @@ def _name(view: View, run: Run, session: Session) -> tuple[str, str]:
     return runtime.argv[-1] if starts else "", runtime.file
 
 
-def _runtime_of(view: View, container: int) -> str:
+def _runtime_of(view: NumberedTrace, container: int) -> str:
     """The program that brought a later session into a container that was found running."""
     for session in view.staging.sessions:
         if session.container == container and session.runtime:
@@ -62,7 +62,7 @@ def _runtime_of(view: View, container: int) -> str:
     return ""
 
 
-def _image_of(view: View, run: Run, container: int) -> ContainerImage | None:
+def _image_of(view: NumberedTrace, run: RunMetadata, container: int) -> ContainerImage | None:
     """What an engine said at any of the container's sessions."""
     for session in view.staging.sessions:
         image = run.images.get(session.runtime)
@@ -71,7 +71,7 @@ def _image_of(view: View, run: Run, container: int) -> ContainerImage | None:
     return run.image
 
 
-def _profile_of(view: View, run: Run, runtime: int) -> dict[str, Any] | None:
+def _profile_of(view: NumberedTrace, run: RunMetadata, runtime: int) -> dict[str, Any] | None:
     """Of the bundle that the runtime was given; one that was not seen (0) has none."""
     segment = view.trace.segments.get(runtime)
     return run.profiles.get(segment.process) if segment else None

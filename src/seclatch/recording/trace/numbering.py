@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from seclatch.model.stage import Stage
-from seclatch.recording.trace.assign_stages import Staging, lineage
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.assign_stages import StageAssignment, list_ancestry
+from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment, Trace
 
 _RANKS = {stage: rank for rank, stage in enumerate(Stage)}  # in order of a start
 
 
-class View:
+class NumberedTrace:
     """`segments` are those of what was recorded and not of the recorder; `ids` number their
     processes; `seconds` makes of a time of the trace (ns) one since the recording began."""
 
-    def __init__(self, trace: Trace, staging: Staging, seconds: Callable[[int], float]) -> None:
+    def __init__(
+        self, trace: Trace, staging: StageAssignment, seconds: Callable[[int], float]
+    ) -> None:
         self.trace = trace
         self.staging = staging
         self.seconds = seconds
-        self.segments = [each for each in trace.segments.values() if each.kind != Kind.ROOT]
+        self.segments = [each for each in trace.segments.values() if each.kind != EventKind.ROOT]
         shown = {each.process for each in self.segments}
         self.ids = {
             process.id: number
@@ -30,7 +32,7 @@ class View:
     def told(self, segment: int) -> Segment | None:
         """A segment by its number, if it is one of those."""
         found = self.trace.segments.get(segment)
-        return found if found and found.kind != Kind.ROOT else None
+        return found if found and found.kind != EventKind.ROOT else None
 
     def stage(self, segment: Segment) -> Stage:
         """What the segment is in the start."""
@@ -39,9 +41,9 @@ class View:
     def rank_before(self, segment: Segment) -> int:
         """The stage from which its program was exec'd: what a tracer does in the place of a program
         that has not begun is still the runtime's work, for which the latch does it."""
-        for each in lineage(self.trace, segment):
+        for each in list_ancestry(self.trace, segment):
             before = self.told(each.parent)
-            if each.kind == Kind.EXEC and before:
+            if each.kind == EventKind.EXEC and before:
                 return self.rank(before)
         return self.rank(segment)
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment
 
 MAX_ARGV = 1024
@@ -15,21 +15,21 @@ MAX_ARGV = 1024
 _MEMFD = "/memfd:"
 
 
-def introduce(segment: Segment, pid: int, alone: int) -> None:
+def read_running_image(segment: Segment, pid: int, alone: int) -> None:
     """Fill in a MEMBER segment's program; `pid` as this process sees it.
 
     One that was asked for by itself is in no container yet, and becomes FOUND. One that still runs
     the runtime's program is the init of a container that waits for its start, and becomes JOINED.
     """
     if alone:
-        segment.kind = Kind.FOUND
+        segment.kind = EventKind.FOUND
     process = Path(f"/proc/{pid}")
     with contextlib.suppress(OSError):  # ended meanwhile
         segment.file = str((process / "exe").readlink())
         argv = (process / "cmdline").open("rb").read(MAX_ARGV + 1)
         segment.argv, segment.argv_cut = split_argv(argv[:MAX_ARGV]), len(argv) > MAX_ARGV
-        if segment.kind is Kind.MEMBER and is_runtime(process, segment):
-            segment.kind = Kind.JOINED
+        if segment.kind is EventKind.MEMBER and is_runtime(process, segment):
+            segment.kind = EventKind.JOINED
 
 
 def read_argv(process: Path) -> tuple[str, ...]:

@@ -11,14 +11,14 @@ from seclatch.model.process_context import (
     NamespaceInodes,
     ProcessContext,
 )
-from seclatch.recording.trace.event_kinds import Kind
-from seclatch.recording.trace.trace import Facts, Process, Trace
+from seclatch.recording.trace.event_kinds import EventKind
+from seclatch.recording.trace.trace import TaskFacts, Trace, TracedProcess
 
-_UNKNOWN = (Kind.ROOT, Kind.FOUND)
+_UNKNOWN = (EventKind.ROOT, EventKind.FOUND)
 """Segments of which nothing is to be told: the recorder's own child; daemons found running."""
 
 
-class Contexts:
+class ContextTable:
     """Numbers contexts in the order in which they are met; `table` holds them all."""
 
     def __init__(self, trace: Trace, seconds: Callable[[int], float]) -> None:
@@ -36,7 +36,7 @@ class Contexts:
         """All contexts that were given a number so far, by it."""
         return list(self._numbers)
 
-    def of(self, process: Process) -> list[ContextChange]:
+    def of(self, process: TracedProcess) -> list[ContextChange]:
         """The process' contexts in order of time; one that equals the last is left out."""
         moments: list[ContextChange] = []
         for time, thread, facts in self._states(process):
@@ -46,15 +46,15 @@ class Contexts:
                 moments.append(moment)
         return moments
 
-    def _states(self, process: Process) -> Iterator[tuple[int, int, Facts]]:
+    def _states(self, process: TracedProcess) -> Iterator[tuple[int, int, TaskFacts]]:
         segments = [self._trace.segments[each] for each in process.segments]
         states = [
             (each.time, each.tid, each.facts) for each in segments if each.kind not in _UNKNOWN
         ]
         changes = self._changes.get(process.id, ())
-        at: Facts | None = None
+        at: TaskFacts | None = None
         for time, thread, what in sorted([*states, *changes], key=lambda each: each[0]):
-            if isinstance(what, Facts):
+            if isinstance(what, TaskFacts):
                 at = what
             elif at is not None:
                 at = replace(at, suspended=what)
@@ -65,7 +65,7 @@ class Contexts:
         return self._numbers.setdefault(context, len(self._numbers))
 
 
-def _context(facts: Facts) -> ProcessContext:
+def _context(facts: TaskFacts) -> ProcessContext:
     return ProcessContext(
         uid=facts.uid,
         gid=facts.gid,

@@ -11,7 +11,7 @@ from seclatch.model.origin import ContainerImage
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunMetadata:
     """The command, and when it ran (wall clock, and ns of CLOCK_MONOTONIC)."""
 
     command: tuple[str, ...]

@@ -17,7 +17,7 @@ import msgspec
 
 from seclatch.model.origin import Software
 from seclatch.model.stage import Stage
-from seclatch.recording.files.recorder_cache import recall, remember
+from seclatch.recording.files.recorder_cache import read_cached, write_cached
 
 _HOSTS = (Stage.CLIENT, Stage.ENGINE, Stage.SHIM, Stage.RUNTIME)
 _OPTIONS = dict.fromkeys(
@@ -44,10 +44,10 @@ _MAX_LINE = 200
 _CACHE = "versions.json"
 
 
-def ask_versions(programs: Iterable[tuple[Stage, str]]) -> list[Software]:
+def read_versions(programs: Iterable[tuple[Stage, str]]) -> list[Software]:
     """Answer what is known of each of these programs, given by stage and path; others are left
     out. A path that is not this host's own (of another mount namespace) may name another file."""
-    known = recall(_CACHE, dict[str, str]) or {}
+    known = read_cached(_CACHE, dict[str, str]) or {}
     before = dict(known)
     found = []
     for stage, path in sorted(set(programs), key=lambda each: (each[0].value, each[1])):
@@ -56,7 +56,7 @@ def ask_versions(programs: Iterable[tuple[Stage, str]]) -> list[Software]:
             version = _ask(path, known)
             found.append(Software(stage=stage.value, name=name, path=path, version=version))
     if known != before:
-        remember(_CACHE, msgspec.json.encode(known))
+        write_cached(_CACHE, msgspec.json.encode(known))
     return found
 
 

@@ -9,28 +9,33 @@ from pathlib import PurePosixPath
 from seclatch.model import recording as model
 from seclatch.model.arch import Arch
 from seclatch.model.origin import Software
-from seclatch.recording.trace.assign_stages import assign
-from seclatch.recording.trace.call_counts import tell_arguments, tell_calls, tell_denials, tell_lost
-from seclatch.recording.trace.container_list import tell_containers, tell_sessions
-from seclatch.recording.trace.event_list import tell_events
-from seclatch.recording.trace.numbering import View
-from seclatch.recording.trace.process_states import Contexts
-from seclatch.recording.trace.run_metadata import Run
-from seclatch.recording.trace.software_versions import ask_versions
-from seclatch.recording.trace.syscall_names import Names
-from seclatch.recording.trace.trace import Process, Segment, Trace
+from seclatch.recording.trace.assign_stages import assign_stages
+from seclatch.recording.trace.call_counts import (
+    count_lost,
+    list_arguments,
+    list_calls,
+    list_denials,
+)
+from seclatch.recording.trace.container_list import list_containers, list_sessions
+from seclatch.recording.trace.event_list import list_events
+from seclatch.recording.trace.numbering import NumberedTrace
+from seclatch.recording.trace.process_states import ContextTable
+from seclatch.recording.trace.run_metadata import RunMetadata
+from seclatch.recording.trace.software_versions import read_versions
+from seclatch.recording.trace.syscall_names import SyscallNames
+from seclatch.recording.trace.trace import Segment, Trace, TracedProcess
 from seclatch.version import __version__
 
 
-def summarise(trace: Trace, run: Run) -> model.Recording:
+def summarize_trace(trace: Trace, run: RunMetadata) -> model.Recording:
     """Make the recording of a trace."""
 
     def seconds(time: int) -> float:
         return round((time - run.began) / 1e9, 6)
 
-    view, names = View(trace, assign(trace), seconds), Names()
-    contexts = Contexts(trace, seconds)
-    containers = list(tell_containers(view, run))
+    view, names = NumberedTrace(trace, assign_stages(trace), seconds), SyscallNames()
+    contexts = ContextTable(trace, seconds)
+    containers = list(list_containers(view, run))
     processes = [_process(view, contexts, trace.processes[each]) for each in view.ids]
     return model.Recording(
         seclatch=__version__,
@@ -41,25 +46,27 @@ def summarise(trace: Trace, run: Run) -> model.Recording:
         hosts=[model.RecordedHost(kernel=os.uname().release, arch=Arch.native().title)],
         runtimes=sorted({PurePosixPath(each.runtime).name for each in containers} - {""}),
         containers=containers,
-        sessions=list(tell_sessions(view)),
+        sessions=list(list_sessions(view)),
         processes=processes,
-        events=tell_events(view, names),
-        calls=list(tell_calls(view, names)),
-        denials=list(tell_denials(view, names)),
-        arguments=list(tell_arguments(view, names)),
-        lost=tell_lost(view),
+        events=list_events(view, names),
+        calls=list(list_calls(view, names)),
+        denials=list(list_denials(view, names)),
+        arguments=list(list_arguments(view, names)),
+        lost=count_lost(view),
         contexts=contexts.table,
         images=sorted({each.image for each in containers if each.image}),
         software=_software(view) if run.complete else [],
     )
 
 
-def _software(view: View) -> list[Software]:
+def _software(view: NumberedTrace) -> list[Software]:
     """Asked at the end only: it may take programs that have to be run."""
-    return ask_versions((view.stage(each), each.file) for each in view.segments if each.file)
+    return read_versions((view.stage(each), each.file) for each in view.segments if each.file)
 
 
-def _process(view: View, contexts: Contexts, process: Process) -> model.RecordedProcess:
+def _process(
+    view: NumberedTrace, contexts: ContextTable, process: TracedProcess
+) -> model.RecordedProcess:
     segments = [view.trace.segments[each] for each in process.segments]
     sessions = [view.staging.session_of.get(each.id) for each in segments]
     return model.RecordedProcess(
@@ -76,7 +83,7 @@ def _process(view: View, contexts: Contexts, process: Process) -> model.Recorded
     )
 
 
-def _image(view: View, segment: Segment) -> model.ProcessImage:
+def _image(view: NumberedTrace, segment: Segment) -> model.ProcessImage:
     return model.ProcessImage(
         time=view.seconds(segment.time),
         stage=view.stage(segment).value,

@@ -9,7 +9,7 @@ from seclatch.model.syscall import Syscall, load_syscalls
 _COMPAT = {Arch.X86_64: Arch.X86, Arch.AARCH64: Arch.ARM}
 
 
-class Names:
+class SyscallNames:
     """Names each call once: recordings hold some calls in very many rows."""
 
     def __init__(self) -> None:

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.event_kinds import EventKind
 
-VERBS = frozenset({"create", "run", "exec"})
+ENTRY_VERBS = frozenset({"create", "run", "exec"})
 """What a runtime is told to do when a process enters a container (OCI command line)."""
 
-BEGINNINGS = frozenset({Kind.ROOT, Kind.FORK, Kind.FOUND, Kind.MEMBER, Kind.JOINED})
+PROCESS_BEGINNINGS = frozenset(
+    {EventKind.ROOT, EventKind.FORK, EventKind.FOUND, EventKind.MEMBER, EventKind.JOINED}
+)
 """Kinds of segments with which a process begins, as far as it is known."""
 
 UNIT = 64
@@ -28,7 +30,7 @@ ArgumentKey = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class TaskFacts:
     """A task's state at the beginning of a segment. Namespaces are inode numbers; `root` tells
     equal root directories apart from others and means nothing else. `capabilities`: inheritable,
     permitted, effective, bounding, ambient; empty where nothing is known."""
@@ -61,12 +63,12 @@ class Segment:
     before its program's first instruction; `closed`: nothing is counted in it any more."""
 
     id: int
-    kind: Kind
+    kind: EventKind
     parent: int
     process: int
     time: int
     tid: int
-    facts: Facts = Facts()
+    facts: TaskFacts = TaskFacts()
     file: str = ""
     argv: tuple[str, ...] = ()
     argv_cut: bool = False
@@ -85,7 +87,7 @@ class Segment:
 
 
 @dataclass(slots=True)
-class Process:
+class TracedProcess:
     """One life of a process id: `pid` as the initial namespace has it."""
 
     id: int
@@ -99,7 +101,7 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspension:
+class SeccompSuspension:
     """Seccomp was lifted from a task by its tracer, or put back in force."""
 
     time: int
@@ -120,7 +122,7 @@ class FirstDenial:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LostCounts:
     """What the kernel could not hold; all zero in a whole recording."""
 
     events: int = 0
@@ -143,15 +145,15 @@ class Trace:
     `links`: pairs of processes that were connected by one, both ways round. `dropped`: segments of
     processes that are no longer in here; `begun`: how many processes there have been."""
 
-    processes: dict[int, Process] = field(default_factory=dict)
+    processes: dict[int, TracedProcess] = field(default_factory=dict)
     segments: dict[int, Segment] = field(default_factory=dict)
-    suspensions: list[Suspension] = field(default_factory=list)
+    suspensions: list[SeccompSuspension] = field(default_factory=list)
     stray: Counter[CallKey] = field(default_factory=Counter)
     stray_rare: Counter[CallKey] = field(default_factory=Counter)
     living: set[int] = field(default_factory=set)
     starts: list[int] = field(default_factory=list)
     denials: list[FirstDenial] = field(default_factory=list)
-    lost: Lost = Lost()
+    lost: LostCounts = LostCounts()
     callers: set[int] = field(default_factory=set)
     named: tuple[str, ...] = ()
     bulk: int = 0
@@ -166,21 +168,21 @@ class Trace:
             self.dropped.add(segment.id)
             return
         before = self.segments.get(segment.parent)
-        if segment.kind in BEGINNINGS or before is None:
+        if segment.kind in PROCESS_BEGINNINGS or before is None:
             segment.process = self.begun
             self.begun += 1
             parent = before.process if before else None
             # Of one that was seen to join, no program is known yet.
-            found = segment.kind in (Kind.FOUND, Kind.MEMBER) or bool(
-                segment.kind == Kind.JOINED and segment.file
+            found = segment.kind in (EventKind.FOUND, EventKind.MEMBER) or bool(
+                segment.kind == EventKind.JOINED and segment.file
             )
-            self.processes[segment.process] = Process(
+            self.processes[segment.process] = TracedProcess(
                 segment.process, pid, parent, segment.time, found
             )
             self.living.add(segment.process)
         else:
             segment.process = before.process
-        if VERBS.intersection(segment.argv):
+        if ENTRY_VERBS.intersection(segment.argv):
             self.starts.append(segment.id)
         self.bulk += segment.bulk
         self.segments[segment.id] = segment

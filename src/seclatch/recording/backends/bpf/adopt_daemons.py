@@ -16,9 +16,9 @@ from pathlib import Path
 from seclatch.recording.backends.bpf.abi import FIRST_OWN, WORD, Slot, State, Task
 from seclatch.recording.backends.bpf.builder_parts import Maps
 from seclatch.recording.backends.bpf.map_reader import Harvest
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.process_image import read_argv
-from seclatch.recording.trace.trace import Facts, Segment
+from seclatch.recording.trace.trace import Segment, TaskFacts
 
 NAMES = (
     "dockerd",
@@ -72,18 +72,18 @@ def _follow(maps: Maps, harvest: Harvest, pid: int, number: int) -> bool:
     header = bytearray(Slot.SIZE)
     WORD.pack_into(header, Slot.SEGMENT, number)
     WORD.pack_into(header, Slot.TGID, pid)
-    WORD.pack_into(header, Slot.KIND, Kind.FOUND)
+    WORD.pack_into(header, Slot.KIND, EventKind.FOUND)
     WORD.pack_into(header, Slot.TASKS, _FOREVER)
     maps.slots.set(slot, bytes(header))
     process = Path(f"/proc/{pid}")
     segment = Segment(
         number,
-        Kind.FOUND,
+        EventKind.FOUND,
         0,
         0,
         time.monotonic_ns(),
         pid,
-        Facts(comm=(process / "comm").read_text().strip(), uid=_user(process)),
+        TaskFacts(comm=(process / "comm").read_text().strip(), uid=_user(process)),
         file=str((process / "exe").readlink()),
         argv=read_argv(process),
     )

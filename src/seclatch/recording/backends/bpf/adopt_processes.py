@@ -22,7 +22,7 @@ from seclatch.recording.backends.bpf.container_scope import (
 from seclatch.recording.backends.bpf.program_builder import Program
 from seclatch.recording.backends.bpf.syscall_programs import NUMBER
 from seclatch.recording.backends.bpf.task_offsets import find_offsets
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.system import bpf
 
 _EXITING = 4  # PF_EXITING: past or just before sched_process_exit, which would end its entry
@@ -85,8 +85,8 @@ def write_adoption(p: Program) -> None:
     p.load(4, R2, R10, Stack.TGID)
     p.jump_if("jne", R1, R2, "thread")
     _leave_unasked(p, "out")
-    p.begin_segment(Kind.MEMBER)
-    p.send(Kind.MEMBER, Event.FOUND_SIZE, lambda: _write_found(p))
+    p.begin_segment(EventKind.MEMBER)
+    p.send(EventKind.MEMBER, Event.FOUND_SIZE, lambda: _write_found(p))
     p.jump("enter")
     p.label("thread")  # with its leader, once that is entered
     p.look_up(p.maps.tasks, Stack.TGID, "out")

@@ -8,7 +8,7 @@ from seclatch.recording.backends.bpf.abi import Control, Event, Slot, Spec
 from seclatch.recording.backends.bpf.assembler import R0, R1, R2, R3, R6, R7, R8, R9, R10, Helper
 from seclatch.recording.backends.bpf.builder_parts import Stack
 from seclatch.recording.backends.bpf.program_builder import Program
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.event_kinds import EventKind
 
 _AF_UNIX = 1
 _BUDGET = 64
@@ -103,7 +103,7 @@ def watch_writes(p: Program) -> None:
     p.copy_word(Stack.NEW_SEGMENT, R10, _SEGMENT)
     p.copy_word(Stack.SEGMENT, R10, _SEGMENT)
     p.copy_word(Stack.NEW_SLOT, R10, Stack.SLOT)
-    p.send(Kind.SAID, Event.SAID_SIZE, lambda: _write_said(p))
+    p.send(EventKind.SAID, Event.SAID_SIZE, lambda: _write_said(p))
     p.label(end)
 
 

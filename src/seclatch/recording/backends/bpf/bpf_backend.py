@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seclatch.recording.backends.backend import Backend
+from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf import loader
 from seclatch.recording.backends.bpf.abi import WORD, Task
 from seclatch.recording.backends.bpf.adopt_daemons import follow_daemons
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seclatch.recording.backends.bpf.detail_events import Sights
 
 
-class Ebpf(Backend):
+class Ebpf(RecordingBackend):
     """Kernel programs and what reads them. Raises SeclatchError where they cannot be loaded."""
 
     name = "ebpf"

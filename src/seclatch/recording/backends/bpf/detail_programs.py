@@ -16,7 +16,7 @@ from seclatch.recording.backends.bpf.builder_parts import Stack
 from seclatch.recording.backends.bpf.detail_builder import Frame, WitnessMaps, WitnessProgram
 from seclatch.recording.backends.bpf.detail_events import EACH, ERRNOS, IN_FILTERED, REFUSALS, What
 from seclatch.recording.backends.bpf.syscall_programs import leave_tracers_out
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.event_kinds import EventKind
 
 __all__ = ["WitnessMaps", "WitnessProgram", "write_witness", "write_witness_end"]
 
@@ -52,7 +52,7 @@ def write_witness(p: WitnessProgram) -> None:
     _find_messages(p, numbers["write"], numbers["writev"])
     p.look_up(p.maps.slots, Stack.SLOT, "out")
     p.load(4, R1, R0, Slot.KIND)
-    p.jump_if("jne", R1, Kind.FILTER, "out")
+    p.jump_if("jne", R1, EventKind.FILTER, "out")
     p.few(What.CALL, IN_FILTERED, "out")
     p.store_value(4, R10, Frame.WHAT, What.CALL)
     p.jump("tell")

@@ -13,7 +13,7 @@ from seclatch.recording.backends.bpf.container_scope import (
 )
 from seclatch.recording.backends.bpf.program_builder import Program
 from seclatch.recording.backends.bpf.syscall_programs import COUNTER, write_refusal
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.event_kinds import EventKind
 
 
 def write_register(p: Program) -> None:
@@ -28,8 +28,8 @@ def write_register(p: Program) -> None:
     p.call(Helper.CURRENT_TASK_BTF)
     p.move(R8, R0)
     p.store_value(4, R10, Stack.SEGMENT, 0)
-    p.begin_segment(Kind.ROOT)
-    p.send(Kind.ROOT, Event.FACTS_END, p.write_facts)
+    p.begin_segment(EventKind.ROOT)
+    p.send(EventKind.ROOT, Event.FACTS_END, p.write_facts)
     p.write_entry(State.ENTERED)
     p.put_entry()
     p.load(4, R0, R10, Stack.TID)
@@ -51,8 +51,8 @@ def write_fork(p: Program) -> None:
     p.load(4, R1, R10, Stack.TID)
     p.load(4, R2, R10, Stack.TGID)
     p.jump_if("jne", R1, R2, "thread")
-    p.begin_segment(Kind.FORK)
-    p.send(Kind.FORK, Event.FACTS_END, p.write_facts)
+    p.begin_segment(EventKind.FORK)
+    p.send(EventKind.FORK, Event.FACTS_END, p.write_facts)
     p.jump("enter")
     p.label("thread")
     p.copy_word(Stack.NEW_SEGMENT, R7, Task.SEGMENT)
@@ -85,8 +85,8 @@ def _watch_forks(p: Program) -> None:
     p.load(4, R2, R10, Stack.TGID)
     p.jump_if("jne", R1, R2, "out")
     p.store_value(4, R10, Stack.SEGMENT, 0)
-    p.begin_segment(Kind.JOINED)
-    p.send(Kind.JOINED, Event.FACTS_END, p.write_facts)
+    p.begin_segment(EventKind.JOINED)
+    p.send(EventKind.JOINED, Event.FACTS_END, p.write_facts)
     p.write_entry(State.ENTERED)
     p.put_entry()
     p.exit()
@@ -120,8 +120,8 @@ def write_exec(p: Program) -> None:
     p.label("leader")
     p.call(Helper.CURRENT_TASK_BTF)
     p.move(R8, R0)
-    p.begin_segment(Kind.EXEC)
-    p.send(Kind.EXEC, Event.EXEC_SIZE, lambda: _write_image(p))
+    p.begin_segment(EventKind.EXEC)
+    p.send(EventKind.EXEC, Event.EXEC_SIZE, lambda: _write_image(p))
     p.write_entry(State.ENTERED)
     p.copy_word(Stack.TASK + Task.NUMBER, R10, Stack.NEWS)
     _note_first_instruction(p)
@@ -205,7 +205,7 @@ def write_end(p: Program) -> None:
     p.read_behind(4, p.offsets["signal_struct.live"], Stack.OTHER, R10)
     p.load(4, R1, R10, Stack.OTHER)
     p.jump_if("jne", R1, 0, "others")
-    p.send(Kind.EXIT, Event.EXIT_SIZE, lambda: _write_code(p))
+    p.send(EventKind.EXIT, Event.EXIT_SIZE, lambda: _write_code(p))
     p.label("others")
     p.leave_segment()
     p.load_map(R1, p.maps.tasks.fd)

@@ -26,15 +26,15 @@ from seclatch.recording.backends.bpf.abi import (
 )
 from seclatch.recording.backends.bpf.builder_parts import Maps
 from seclatch.recording.backends.bpf.event_ring import Ring
-from seclatch.recording.trace.event_kinds import Kind
-from seclatch.recording.trace.process_image import introduce
+from seclatch.recording.trace.event_kinds import EventKind
+from seclatch.recording.trace.process_image import read_running_image
 from seclatch.recording.trace.trace import (
     CallKey,
-    Facts,
     FirstDenial,
-    Lost,
+    LostCounts,
+    SeccompSuspension,
     Segment,
-    Suspension,
+    TaskFacts,
     Trace,
 )
 from seclatch.system.bpf import Map
@@ -64,17 +64,17 @@ class Harvest:
         self._open: dict[int, int] = {}  # slot by segment, of those that still count
         self._taken: dict[int, tuple[int, ...]] = {}  # by segment: counters as last read
         self._readers = {
-            Kind.EXEC: self._begin,
-            Kind.FORK: self._begin,
-            Kind.FILTER: self._begin,
-            Kind.ROOT: self._begin,
-            Kind.JOINED: self._begin,
-            Kind.MEMBER: self._begin,
-            Kind.CLOSED: self._close,
-            Kind.EXIT: self._end,
-            Kind.SUSPENSION: self._suspend,
-            Kind.SAID: self._say,
-            Kind.DENIAL: self._deny,
+            EventKind.EXEC: self._begin,
+            EventKind.FORK: self._begin,
+            EventKind.FILTER: self._begin,
+            EventKind.ROOT: self._begin,
+            EventKind.JOINED: self._begin,
+            EventKind.MEMBER: self._begin,
+            EventKind.CLOSED: self._close,
+            EventKind.EXIT: self._end,
+            EventKind.SUSPENSION: self._suspend,
+            EventKind.SAID: self._say,
+            EventKind.DENIAL: self._deny,
         }
         self.listens = False
         """Whether what is written to sockets is of use: it ties containers to the command."""
@@ -90,7 +90,7 @@ class Harvest:
     def collect(self) -> None:
         """Take all events that are there, and the counters of segments that have ended."""
         for event in self._ring.read():
-            self._readers[Kind(WORD.unpack_from(event)[0])](event)
+            self._readers[EventKind(WORD.unpack_from(event)[0])](event)
         if self._closer:
             self._closer.collect()
 
@@ -119,12 +119,12 @@ class Harvest:
     def _begin(self, event: bytes) -> None:
         kind, tid, time, number, parent, slot, tgid = HEADER.unpack_from(event)
         facts = _facts(event)
-        segment = Segment(number, Kind(kind), parent, 0, time, tid, facts)
-        if kind == Kind.EXEC:
+        segment = Segment(number, EventKind(kind), parent, 0, time, tid, facts)
+        if kind == EventKind.EXEC:
             segment.file = _text(event[Event.FILE : Event.FILE + Event.FILE_SIZE])
             segment.argv, segment.argv_cut = _argv(event)
-        elif kind == Kind.MEMBER:
-            introduce(segment, *struct.unpack_from("=II", event, Event.SEEN_PID))
+        elif kind == EventKind.MEMBER:
+            read_running_image(segment, *struct.unpack_from("=II", event, Event.SEEN_PID))
         self._trace.begin(segment, tgid)
         if slot != abi.OVERFLOW_SLOT:
             self._open[number] = slot
@@ -209,7 +209,7 @@ class Harvest:
     def _suspend(self, event: bytes) -> None:
         _, tid, time, segment, _, _, _ = HEADER.unpack_from(event)
         lifted = bool(WORD.unpack_from(event, Event.FILTERS)[0])
-        self._trace.suspensions.append(Suspension(time, segment, tid, lifted))
+        self._trace.suspensions.append(SeccompSuspension(time, segment, tid, lifted))
         self._trace.bulk += 1
 
     def _deny(self, event: bytes) -> None:
@@ -233,16 +233,16 @@ class Harvest:
         """The control map's fields, in the order of CONTROL."""
         return CONTROL.unpack(self._maps.control.get(bytes(4)) or bytes(CONTROL.size))
 
-    def _read_lost(self) -> Lost:
+    def _read_lost(self) -> LostCounts:
         _, events, slots, rare, arguments, tasks, _ = self._control()
-        return Lost(events, slots + tasks, rare, arguments)
+        return LostCounts(events, slots + tasks, rare, arguments)
 
 
-def _facts(event: bytes) -> Facts:
+def _facts(event: bytes) -> TaskFacts:
     filters, suspended, *numbers, comm = FACTS.unpack_from(event, Event.FILTERS)
     uid, gid, euid, egid, mounts, pids, users, local = numbers[:8]
     net, ipc, uts, cgroup, seccomp, strict, root = numbers[8:15]
-    return Facts(
+    return TaskFacts(
         filters=filters,
         suspended=bool(suspended),
         uid=uid,

@@ -8,7 +8,7 @@ from seclatch.recording.backends.bpf.abi import SLOTS, Control, Event, Slot, Sta
 from seclatch.recording.backends.bpf.assembler import R0, R1, R2, R3, R4, R7, R8, R9, R10, Helper
 from seclatch.recording.backends.bpf.builder_parts import Primitives, Stack
 from seclatch.recording.backends.bpf.task_facts import is_suspended, write_facts
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.event_kinds import EventKind
 
 _NO_WAKEUP = 1  # BPF_RB_NO_WAKEUP: the recorder looks by itself, which costs the traced nothing
 
@@ -19,7 +19,7 @@ class Program(Primitives):
     notices_words = False
     """Whether a container is to be watched by its id: the verifier takes 4 ms for that."""
 
-    def begin_segment(self, kind: Kind) -> None:
+    def begin_segment(self, kind: EventKind) -> None:
         """Take a number and a slot: Stack.NEW_SEGMENT and NEW_SLOT, which has one task then."""
         done, got = self.unique("begun"), self.unique("slot")
         self.load_map_value(R1, self.maps.control.fd, Control.NEXT_SEGMENT)
@@ -67,7 +67,7 @@ class Program(Primitives):
         self.jump_if("jne", R1, 1, done, bits=32)
         closed = Stack.CLOSED
         self.store_value(8, R10, closed + Event.TIME, 0)
-        self.store_value(4, R10, closed + Event.KIND, Kind.CLOSED)
+        self.store_value(4, R10, closed + Event.KIND, EventKind.CLOSED)
         self.store_value(4, R10, closed + Event.PARENT, 0)
         for source, target in (
             (Stack.TID, Event.TID),
@@ -85,7 +85,7 @@ class Program(Primitives):
         self.count_lost(Control.LOST_EVENTS)
         self.label(done)
 
-    def send(self, kind: Kind, size: int, fill: Callable[[], None]) -> None:
+    def send(self, kind: EventKind, size: int, fill: Callable[[], None]) -> None:
         """Send an event: header from the stack, the rest by `fill` (r9 = the event)."""
         done, lost = self.unique("sent"), self.unique("lost")
         self.load_map(R1, self.maps.ring.fd)
@@ -133,8 +133,8 @@ class Program(Primitives):
         self.store(4, R7, Task.FILTERS, R1)
         self.copy_word(Stack.SEGMENT, R7, Task.SEGMENT)
         self.copy_word(Stack.SLOT, R7, Task.SLOT)
-        self.begin_segment(Kind.FILTER)
-        self.send(Kind.FILTER, Event.FACTS_END, self.write_facts)
+        self.begin_segment(EventKind.FILTER)
+        self.send(EventKind.FILTER, Event.FACTS_END, self.write_facts)
         self._enter_new()
         self.leave_segment()
         self.label(same)
@@ -147,7 +147,7 @@ class Program(Primitives):
         self.copy_word(Stack.NEW_SEGMENT, R7, Task.SEGMENT)
         self.copy_word(Stack.SEGMENT, R7, Task.SEGMENT)
         self.copy_word(Stack.NEW_SLOT, R7, Task.SLOT)
-        self.send(Kind.SUSPENSION, Event.SUSPENSION_SIZE, self._write_suspension)
+        self.send(EventKind.SUSPENSION, Event.SUSPENSION_SIZE, self._write_suspension)
         self.label(end)
 
     def _write_suspension(self) -> None:

@@ -21,7 +21,7 @@ from seclatch.recording.backends.bpf.argument_programs import keep_arguments, wa
 from seclatch.recording.backends.bpf.assembler import R0, R1, R2, R3, R6, R7, R8, R9, R10, Helper
 from seclatch.recording.backends.bpf.builder_parts import Stack
 from seclatch.recording.backends.bpf.program_builder import Program
-from seclatch.recording.trace.event_kinds import Kind
+from seclatch.recording.trace.event_kinds import EventKind
 
 _TS_COMPAT = 2  # thread_info.status on x86: in a 32-bit call (int 0x80 or sysenter)
 _TIF_32BIT = 22  # thread_info.flags on arm64: the whole task is 32-bit
@@ -200,7 +200,7 @@ def _tell_first(p: Program) -> None:
     ):
         for target in targets:
             p.copy_word(target, R7, source)
-    p.send(Kind.DENIAL, Event.DENIAL_SIZE, lambda: _write_denial(p))
+    p.send(EventKind.DENIAL, Event.DENIAL_SIZE, lambda: _write_denial(p))
     p.label(told)
 
 

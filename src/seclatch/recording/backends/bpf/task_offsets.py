@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from seclatch.errors import SeclatchError
-from seclatch.recording.files.recorder_cache import recall, remember
+from seclatch.recording.files.recorder_cache import read_cached, write_cached
 
 if TYPE_CHECKING:
     from seclatch.system.btf import Btf
@@ -109,12 +109,12 @@ def find_offsets() -> Offsets:
 def find_places(wanted: tuple[str, ...], doing: str) -> Offsets:
     """Answer offsets by path, ids of functions by `name()`. Raises SeclatchError, as above."""
     key = _kernel_key(wanted)
-    remembered = recall(key, Offsets) if key else None
+    remembered = read_cached(key, Offsets) if key else None
     if remembered is not None and set(remembered) == set(wanted):
         return remembered
     found = _read(wanted, doing)
     if key:
-        remember(key, msgspec.json.encode(found))
+        write_cached(key, msgspec.json.encode(found))
     return found
 
 

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 
 from seclatch.errors import SeclatchError
-from seclatch.recording.backends.backend import Backend
+from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.ptrace import stopped_thread
-from seclatch.recording.backends.ptrace.tracee_stops import take_news
-from seclatch.recording.backends.ptrace.tracees import Threads
+from seclatch.recording.backends.ptrace.tracee_stops import take_stops
+from seclatch.recording.backends.ptrace.tracees import TracedThreads
 from seclatch.system import trace_requests
 from seclatch.system.signal_wait import ReceivedSignal, await_signal
 from seclatch.system.trace_requests import Stop
@@ -30,7 +30,7 @@ _EVENT = 16
 _PATIENCE = 2.0
 
 
-class Ptrace(Backend):
+class PtraceBackend(RecordingBackend):
     """The command is the recorder's child, and its descendants are taken along by the kernel."""
 
     name = "ptrace"
@@ -41,7 +41,7 @@ class Ptrace(Backend):
             "recording with ptrace: each call takes some hundred times as long, and only what the "
             "command itself starts is seen" + (f" (eBPF: {reason})" if reason else "")
         )
-        self._threads = Threads(self.trace)
+        self._threads = TracedThreads(self.trace)
         self._early: dict[int, int] = {}  # stops of threads whose birth was not told of yet
         self._statuses: dict[int, int] = {}
         self._go = os.pipe()
@@ -81,7 +81,7 @@ class Ptrace(Backend):
 
     def _serve(self) -> bool:
         """Handle what there is; False if there is nothing."""
-        news = take_news(self._threads.known, (*self._early, self._child))
+        news = take_stops(self._threads.known, (*self._early, self._child))
         for tid, status in news:
             self._take(tid, status)
         return bool(news)

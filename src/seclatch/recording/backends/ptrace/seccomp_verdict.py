@@ -38,7 +38,7 @@ class _Curious(Machine):
         return super().load(code, k)
 
 
-class Filters:
+class FilterStack:
     """The filters that bind a thread, the newest first. Immutable: children share it."""
 
     def __init__(self, programs: tuple[Filter, ...] = ()) -> None:
@@ -48,9 +48,9 @@ class Filters:
     def __len__(self) -> int:
         return len(self.programs)
 
-    def with_newest(self, program: Filter) -> Filters:
+    def with_newest(self, program: Filter) -> FilterStack:
         """What binds the thread after it has loaded one more."""
-        return Filters((program, *self.programs))
+        return FilterStack((program, *self.programs))
 
     def refusal(self, call: SeccompData) -> int | None:
         """None if the kernel will make the call; else the errno that the caller gets, 0 if none.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seclatch.recording.backends.bpf.abi import Event
-from seclatch.recording.trace.trace import Facts
+from seclatch.recording.trace.trace import TaskFacts
 
 _NAMESPACES = {
     "mounts": "mnt",
@@ -24,7 +24,7 @@ _NAMESPACES = {
 _CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 
-def read_facts(tid: int, before: Facts) -> Facts:
+def read_facts(tid: int, before: TaskFacts) -> TaskFacts:
     """Read a thread's state; what may not be read (of a set-user-id program) is as it was
     before."""
     folder = Path(f"/proc/{tid}")
@@ -58,14 +58,14 @@ def _status(folder: Path) -> dict[str, Any]:
     }
 
 
-def thread_group(tid: int) -> int:
+def read_thread_group(tid: int) -> int:
     """The process that a thread belongs to. Raises OSError, LookupError when it is gone."""
     if (found := _status_number(tid, b"Tgid:")) is None:
         raise LookupError(tid)
     return found
 
 
-def tracer(tid: int) -> int:
+def read_tracer(tid: int) -> int:
     """The thread that traces a thread; 0 if none does."""
     with contextlib.suppress(OSError):
         return _status_number(tid, b"TracerPid:") or 0

@@ -13,9 +13,16 @@ from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.syscall import load_syscalls
 from seclatch.recording.backends.bpf.abi import FIRST_OWN, KEPT_ARGUMENTS, NUMBERS, Spec
 from seclatch.recording.backends.ptrace import seccomp_verdict, stopped_thread
-from seclatch.recording.backends.ptrace.seccomp_verdict import Filters
-from seclatch.recording.trace.event_kinds import Kind
-from seclatch.recording.trace.trace import CallKey, Facts, FirstDenial, Lost, Segment, Trace
+from seclatch.recording.backends.ptrace.seccomp_verdict import FilterStack
+from seclatch.recording.trace.event_kinds import EventKind
+from seclatch.recording.trace.trace import (
+    CallKey,
+    FirstDenial,
+    LostCounts,
+    Segment,
+    TaskFacts,
+    Trace,
+)
 from seclatch.system import trace_requests
 from seclatch.system.trace_requests import At, Info
 
@@ -26,7 +33,7 @@ _U32 = 0xFFFFFFFF
 
 
 @dataclass(slots=True)
-class Load:
+class FilterLoad:
     """A filter that is being loaded: its program as it was in memory, for how many threads."""
 
     content: bytes
@@ -34,7 +41,7 @@ class Load:
 
 
 @dataclass(slots=True)
-class Thread:
+class TracedThread:
     """One tracee. `file`: the path it is about to exec; between a call's entry and its exit,
     `entered`: the call, unless refused; `loading`: the filter; `slips`: it makes a task that no
     tracer is told of."""
@@ -42,20 +49,20 @@ class Thread:
     tid: int
     process: int
     segment: Segment
-    filters: Filters
+    filters: FilterStack
     file: str = ""
     entered: CallKey | None = None
-    loading: Load | None = None
+    loading: FilterLoad | None = None
     slips: bool = False
 
 
-class Threads:
+class TracedThreads:
     """All tracees by their ids, and the trace that their stops make."""
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
         self._numbers = itertools.count(FIRST_OWN)
-        self.known: dict[int, Thread] = {}
+        self.known: dict[int, TracedThread] = {}
         self._native = Arch.native()
         names = load_syscalls(self._native).numbers
         self._specs = {names[name]: spec for name, spec in KEPT_ARGUMENTS.items() if name in names}
@@ -63,14 +70,14 @@ class Threads:
 
     def add_root(self, tid: int, program: str) -> None:
         """The recorder's child, before its exec of `program`."""
-        facts = stopped_thread.read_facts(tid, Facts())
-        segment = self._begin(Kind.ROOT, 0, tid, replace(facts, filters=self._hosts), tid)
-        self.known[tid] = Thread(tid, tid, segment, Filters(), file=program)
+        facts = stopped_thread.read_facts(tid, TaskFacts())
+        segment = self._begin(EventKind.ROOT, 0, tid, replace(facts, filters=self._hosts), tid)
+        self.known[tid] = TracedThread(tid, tid, segment, FilterStack(), file=program)
 
-    def _begin(self, kind: Kind, parent: int, tid: int, facts: Facts, pid: int) -> Segment:
+    def _begin(self, kind: EventKind, parent: int, tid: int, facts: TaskFacts, pid: int) -> Segment:
         now = time.monotonic_ns()
         segment = Segment(next(self._numbers), kind, parent, 0, now, tid, facts)
-        if kind == Kind.EXEC:
+        if kind == EventKind.EXEC:
             segment.argv, segment.argv_cut = stopped_thread.read_argv(tid)
             segment.file = self.known[tid].file
         self._trace.begin(segment, pid)
@@ -84,7 +91,7 @@ class Threads:
         elif info.at is At.EXIT:
             self._leave(thread, info)
 
-    def _enter(self, thread: Thread, info: Info) -> None:
+    def _enter(self, thread: TracedThread, info: Info) -> None:
         number, compat = info.number & _U32, info.arch != self._native.audit
         refused = thread.filters.refusal(SeccompData(info.arch, number, info.args, info.pointer))
         thread.entered = None
@@ -98,7 +105,7 @@ class Threads:
         arch = Arch.from_audit(info.arch, number)
         self._foresee(thread, load_syscalls(arch).at(number).name, info, wide=arch.bits == 64)
 
-    def _deny(self, thread: Thread, call: CallKey, errno: int) -> None:
+    def _deny(self, thread: TracedThread, call: CallKey, errno: int) -> None:
         segment = thread.segment
         if not segment.denied[(*call, errno)]:
             denial = FirstDenial(time.monotonic_ns(), segment.id, thread.tid, call, errno)
@@ -113,7 +120,7 @@ class Threads:
             thread.segment.calls -= Counter([thread.entered])
             thread.entered = None
 
-    def _keep_arguments(self, thread: Thread, number: int, args: tuple[int, ...]) -> None:
+    def _keep_arguments(self, thread: TracedThread, number: int, args: tuple[int, ...]) -> None:
         spec = self._specs[number]
         kept = thread.segment.arguments
         for index, asked in enumerate((Spec.ARG0, Spec.ARG1, Spec.ARG2, Spec.ARG3)):
@@ -126,7 +133,7 @@ class Threads:
             else:
                 self._lose(arguments=1)
 
-    def _foresee(self, thread: Thread, name: str, info: Info, *, wide: bool) -> None:
+    def _foresee(self, thread: TracedThread, name: str, info: Info, *, wide: bool) -> None:
         """Keep what memory holds now, and perhaps no more when the call has been made."""
         args = info.args
         if name == "execve":
@@ -137,14 +144,14 @@ class Threads:
             within = f"/dev/fd/{args[0] & _U32}" + (f"/{path}" if path else "")
             thread.file = path if absolute else within
         elif name == "prctl" and args[0] == _SET_SECCOMP and args[1] == _MODE_FILTER:
-            thread.loading = Load(_read_filter(thread.tid, args[2], wide=wide), False)
+            thread.loading = FilterLoad(_read_filter(thread.tid, args[2], wide=wide), False)
         elif name == "seccomp" and args[0] == _OPERATION_FILTER:
             content = _read_filter(thread.tid, args[2], wide=wide)
-            thread.loading = Load(content, bool(args[1] & _FLAG_TSYNC))
+            thread.loading = FilterLoad(content, bool(args[1] & _FLAG_TSYNC))
         elif name == "clone":
             thread.slips = bool(args[0] & _UNTRACED)
 
-    def _leave(self, thread: Thread, info: Info) -> None:
+    def _leave(self, thread: TracedThread, info: Info) -> None:
         thread.entered = None
         load, thread.loading = thread.loading, None
         slips, thread.slips = thread.slips, False
@@ -161,9 +168,11 @@ class Threads:
             each.filters = filters
             facts = stopped_thread.read_facts(each.tid, each.segment.facts)
             facts = replace(facts, filters=self._hosts + len(filters))
-            each.segment = self._begin(Kind.FILTER, each.segment.id, each.tid, facts, each.process)
+            each.segment = self._begin(
+                EventKind.FILTER, each.segment.id, each.tid, facts, each.process
+            )
 
-    def _with_newest(self, thread: Thread, load: Load) -> Filters:
+    def _with_newest(self, thread: TracedThread, load: FilterLoad) -> FilterStack:
         """The kernel's own copy where we may read it: memory may have changed meanwhile."""
         content = load.content
         # EACCES: no CAP_SYS_ADMIN; EIO: a kernel without CHECKPOINT_RESTORE
@@ -181,15 +190,15 @@ class Threads:
         """A thread or process was made. One that is dead already leaves nothing but its calls."""
         maker = self.known[parent]
         try:
-            process = stopped_thread.thread_group(tid)
+            process = stopped_thread.read_thread_group(tid)
         except (OSError, LookupError):
             process = tid
         if process == maker.process:
             segment = maker.segment
         else:
             facts = stopped_thread.read_facts(tid, maker.segment.facts)
-            segment = self._begin(Kind.FORK, maker.segment.id, tid, facts, process)
-        self.known[tid] = Thread(tid, process, segment, maker.filters)
+            segment = self._begin(EventKind.FORK, maker.segment.id, tid, facts, process)
+        self.known[tid] = TracedThread(tid, process, segment, maker.filters)
 
     def executed(self, tid: int, former: int) -> None:
         """An exec: one that is not by the leader takes over its id, and the others are gone."""
@@ -200,7 +209,7 @@ class Threads:
         self.known[tid] = thread
         facts = stopped_thread.read_facts(tid, thread.segment.facts)
         facts = replace(facts, filters=thread.segment.facts.filters)
-        thread.segment = self._begin(Kind.EXEC, thread.segment.id, tid, facts, tid)
+        thread.segment = self._begin(EventKind.EXEC, thread.segment.id, tid, facts, tid)
         thread.loading = None
 
     def ended(self, tid: int, status: int) -> None:
@@ -211,7 +220,7 @@ class Threads:
 
     def _lose(self, *, processes: int = 0, calls: int = 0, arguments: int = 0) -> None:
         lost = self._trace.lost
-        self._trace.lost = Lost(
+        self._trace.lost = LostCounts(
             lost.events,
             lost.processes + processes,
             lost.calls + calls,
