@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from seclatch.filter.boundary_calls import boundary_calls
-from seclatch.filter.decompile import decompile
-from seclatch.filter.disassemble import disassemble
-from seclatch.filter.evaluate_calls import Evaluator
-from seclatch.filter.simulate import simulate
-from seclatch.filter.verify import refusal
+from seclatch.filter.boundary_calls import list_boundary_calls
+from seclatch.filter.decompile import decompile_filter
+from seclatch.filter.disassemble import disassemble_filter
+from seclatch.filter.evaluate_calls import CallEvaluator
+from seclatch.filter.simulate import simulate_filter
+from seclatch.filter.verify import find_refusal
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
@@ -46,24 +46,24 @@ def best(runs: int, work: Callable[[], object]) -> float:
 
 def report(runs: int) -> None:
     program = default_program()
-    calls = [call for arch in ARCHES for call in boundary_calls(program, arch)]
+    calls = [call for arch in ARCHES for call in list_boundary_calls(program, arch)]
     sample = calls[:: len(calls) // 500]
     runs = max(1, min(runs, 5))
 
     def whole_table() -> None:
-        evaluator = Evaluator(program)
+        evaluator = CallEvaluator(program)
         for call in calls:
             evaluator.value(call)
 
     print(f"{len(program)} instructions, {len(calls)} calls: all numbers with boundary arguments")
     rows = {
-        "list the calls": lambda: [list(boundary_calls(program, arch)) for arch in ARCHES],
+        "list the calls": lambda: [list(list_boundary_calls(program, arch)) for arch in ARCHES],
         "full table": whole_table,
-        "verify": lambda: refusal(program),
-        "disassemble": lambda: disassemble(program),
-        "decompile": lambda: decompile(program),
+        "verify": lambda: find_refusal(program),
+        "disassemble": lambda: disassemble_filter(program),
+        "decompile": lambda: decompile_filter(program),
     }
     for name, work in rows.items():
         print(f"{name:<28} {best(runs, work) * 1e3:9.2f} ms")
-    single = best(runs, lambda: [simulate(program, call) for call in sample]) / len(sample)
+    single = best(runs, lambda: [simulate_filter(program, call) for call in sample]) / len(sample)
     print(f"{'interpreter, one call':<28} {single * 1e3:9.3f} ms (the plain one, for single calls)")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.filter import PROFILE
 from bench.paired import compare
-from seclatch.filter.boundary_calls import boundary_calls
+from seclatch.filter.boundary_calls import list_boundary_calls
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import SeccompData
@@ -44,7 +44,7 @@ def ceccomp(folder: Path) -> list[str]:
 
 def write_rows(folder: Path, program: Filter, sim: Path, code: Path) -> tuple[Path, Path]:
     """The same rows as a script of simulator calls and as a table of ours."""
-    every = list(boundary_calls(program, Arch.X86_64))
+    every = list(list_boundary_calls(program, Arch.X86_64))
     calls = every[:: len(every) // ROWS][:ROWS]
     script, table = folder / "rows.sh", folder / "rows.txt"
     script.write_text("".join(f"{sim} -f {code} -a x86_64 {_words(call)}\n" for call in calls))

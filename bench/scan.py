@@ -23,9 +23,9 @@ from pathlib import Path
 from bench.paired import compare
 from seclatch.model.scan import ScannedProgram
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.latch.oci import SCRIPTS
 from tests.scan import servers
 
@@ -112,7 +112,7 @@ def row(name: str, directory: Path, folder: Path) -> Row:
 def timed(directory: Path, cache: Path, path: str) -> tuple[float, ScannedProgram]:
     rootfs = Rootfs(directory)
     began = time.process_time()
-    found = scan(rootfs, Cache(cache), Target(path, "benchmark"))
+    found = scan_program(rootfs, SummaryCache(cache), ScanTarget(path, "benchmark"))
     took = time.process_time() - began
     rootfs.close()
     return took, found
@@ -122,7 +122,7 @@ def against_objdump(directory: Path, runs: int) -> None:
     """A whole scan of nginx without a cache, and disassembling the same files."""
     nginx = "/usr/sbin/nginx"
     rootfs = Rootfs(directory)
-    found = scan(rootfs, Cache(None), Target(nginx, "benchmark"))
+    found = scan_program(rootfs, SummaryCache(None), ScanTarget(nginx, "benchmark"))
     rootfs.close()
     files = [str(directory / each.lstrip("/")) for each in found.files]
     pair = compare(

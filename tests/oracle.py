@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from seclatch.filter.boundary_calls import boundary_calls
-from seclatch.filter.call_cases import meaningful
-from seclatch.filter.decompile import Decompiled, decompile
-from seclatch.filter.evaluate_calls import Evaluator
+from seclatch.filter.boundary_calls import list_boundary_calls
+from seclatch.filter.call_cases import normalize_action
+from seclatch.filter.decompile import DecompiledFilter, decompile_filter
+from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
@@ -18,7 +18,7 @@ from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 
 def said(value: int) -> Action:
     """The action as a profile can say it: a trap's data it cannot."""
-    action = meaningful(value)
+    action = normalize_action(value)
     return Action(action.kind) if action.kind is ActionKind.TRAP else action
 
 
@@ -35,20 +35,22 @@ def differences(
     names: Iterable[str] | None = None,
 ) -> list[tuple[Arch, SeccompData, Action, Action]]:
     """Calls at the edges of either program that they answer differently."""
-    first, second = Evaluator(one), Evaluator(other)
+    first, second = CallEvaluator(one), CallEvaluator(other)
     found = []
     for arch in arches:
         for program in (one, other):
-            for call in boundary_calls(program, arch, numbers(arch, names)):
+            for call in list_boundary_calls(program, arch, numbers(arch, names)):
                 answers = said(first.value(call)), said(second.value(call))
                 if answers[0] != answers[1]:
                     found.append((arch, call, *answers))
     return found
 
 
-def round_trip(program: Filter, native: Arch, runtime: Runtime = Runtime.LIBSECCOMP) -> Decompiled:
+def round_trip(
+    program: Filter, native: Arch, runtime: Runtime = Runtime.LIBSECCOMP
+) -> DecompiledFilter:
     """program → profiles → programs: no call at an edge is answered differently."""
-    found = decompile(program, stub_apart=runtime is Runtime.RUNC)
+    found = decompile_filter(program, stub_apart=runtime is Runtime.RUNC)
     for profile in found.profiles:
         # The machine's own ABI comes first in what libseccomp makes; only the profile's are asked.
         own = native if native in profile.architectures else profile.architectures[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from seclatch.filter import opcode as op
-from seclatch.filter.verify import refusal
+from seclatch.filter.verify import find_refusal
 from seclatch.model.action import ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter, Instruction
@@ -68,7 +68,7 @@ def programs(draw: st.DrawFn, most: int = 40) -> Filter:
     code = [draw(_instruction(left)) for left in range(length, 0, -1)]
     code.append(Instruction(op.RET_K, 0, 0, draw(_returns)))
     program = Filter(tuple(code))
-    while (found := refusal(program)) is not None:
+    while (found := find_refusal(program)) is not None:
         # Only a scratch word read too early can be wrong: load a constant in its place.
         assert found.index is not None and found.check == "check_load_and_stores", found
         code[found.index] = Instruction(code[found.index].code & 7, 0, 0, 7)

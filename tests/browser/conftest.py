@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from seclatch.recording.files import recording_file
-from seclatch.scan.scan_document import encode
+from seclatch.scan.scan_document import encode_scan
 from tests.latch.oci import SCRIPTS
 from tests.unit.report.starts import HOSTILE, crowd, scan, start
 
@@ -101,7 +101,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             if name == "hostile":
                 more = ["--scan", folder / "scan.json"]
                 (folder / "scan.json").write_bytes(
-                    encode(scan("read", "ptrace", source=HOSTILE[0] + "long" * 40))
+                    encode_scan(scan("read", "ptrace", source=HOSTILE[0] + "long" * 40))
                 )
             words = ["--profile", PROFILE, *more, "-o", made[name], folder / f"{name}.json"]
             seclatch("report", *words)

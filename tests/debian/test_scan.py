@@ -33,7 +33,7 @@ def scan(recording: Recording, root: Path, path: Path) -> Scan:
         [SECLATCH, "scan", *names, "-o", path, root], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return scans.read(path)
+    return scans.read_scan(path)
 
 
 def made(recording: Recording) -> set[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from oracle import round_trip
 
-from seclatch.filter.decode import decode
+from seclatch.filter.decode import decode_filter
 from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
 from seclatch.system.read_filters import read_filters
@@ -81,7 +81,7 @@ def program() -> Iterator[bytes]:
 
 
 def test_chromiums_renderer_filter(program: bytes) -> None:
-    found = round_trip(decode(program, "chromium"), Arch.X86_64)
+    found = round_trip(decode_filter(program, "chromium"), Arch.X86_64)
     own = found.profiles[0]
     assert own.architectures == (Arch.X86_64,)
     assert own.default.kind is ActionKind.TRAP

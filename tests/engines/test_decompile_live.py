@@ -9,7 +9,7 @@ import pytest
 from capture import Docker, require
 from oracle import round_trip
 
-from seclatch.filter.decode import decode
+from seclatch.filter.decode import decode_filter
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
@@ -32,7 +32,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
 def test_dockers_default(docker: Docker, options: tuple[str, ...], runtime: Runtime) -> None:
     profile: Profile = parse(json.dumps(docker.seccomp(*options)), "docker")
     code = compile_profile(profile, runtime=runtime, native=Arch.X86_64).code
-    found = round_trip(decode(code, "docker"), Arch.X86_64, runtime)
+    found = round_trip(decode_filter(code, "docker"), Arch.X86_64, runtime)
     (rebuilt,) = found.profiles
     assert set(rebuilt.architectures) == set(profile.architectures)
     assert rebuilt.default == profile.default

@@ -14,13 +14,13 @@ from probe import Answer, Case, Outcome, agrees, ask
 from strategies import nearly_programs, programs, words
 
 from seclatch.filter import opcode as op
-from seclatch.filter.simulate import simulate, simulate_stack
+from seclatch.filter.simulate import simulate_filter, simulate_stack
 from seclatch.filter.verify import (
     MAX_INSTRUCTIONS,
     MAX_PATH,
-    loaded_length,
-    refusal,
-    stack_refusal,
+    count_loaded_instructions,
+    find_refusal,
+    find_stack_refusal,
 )
 from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
@@ -79,7 +79,7 @@ def test_verifier_agrees_with_the_kernel(prober, drawn):
     for program, answer in zip(
         drawn, ask(prober, [Case((one,), GETPPID) for one in drawn]), strict=True
     ):
-        found = refusal(program)
+        found = find_refusal(program)
         if found is None:
             assert answer.outcome is not Outcome.REFUSED, program
         else:
@@ -110,7 +110,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("code", "rule"), BROKEN, ids=[rule for _, rule in BROKEN])
 def test_each_rule_is_the_kernels(prober, code, rule):
-    found = refusal(load_of(code))
+    found = find_refusal(load_of(code))
     assert found is not None and rule in str(found)
     (answer,) = ask(prober, [Case((load_of(code),), GETPPID)])
     assert (answer.outcome, answer.data) == (Outcome.REFUSED, errno.EINVAL)
@@ -118,7 +118,7 @@ def test_each_rule_is_the_kernels(prober, code, rule):
 
 def test_longest_program_loads(prober):
     program = load_of([RET] * MAX_INSTRUCTIONS)
-    assert refusal(program) is None
+    assert find_refusal(program) is None
     (answer,) = ask(prober, [Case((program,), GETPPID)])
     assert answer.outcome is Outcome.RETURNED
 
@@ -134,11 +134,11 @@ def test_path_limit_is_the_kernels(prober, drawn):
     cases = []
     for program in drawn:
         # Fill up so that the program, loaded last, just fits; then with one instruction more.
-        many, rest = divmod(MAX_PATH - loaded_length(program) - 4 - 5, 4004)
+        many, rest = divmod(MAX_PATH - count_loaded_instructions(program) - 4 - 5, 4004)
         stack = [*[padding(4000)] * many, padding(rest + 5), program]
-        assert stack_refusal(stack) is None
+        assert find_stack_refusal(stack) is None
         over = [padding(4001), *stack[1:]]
-        found = stack_refusal(over)
+        found = find_stack_refusal(over)
         assert found is not None and found.errno == errno.ENOMEM
         cases += [Case(stack, GETPPID), Case(over, GETPPID)]
     answers = ask(prober, cases)
@@ -167,9 +167,10 @@ def test_stacked_filters_have_the_kernels_precedence(prober, newer):
 
 def test_division_by_a_zero_register_kills_the_thread(prober):
     program = load_of([Instruction(op.ALU | op.DIV | op.X, 0, 0, 0), ALLOW])
-    assert refusal(program) is None
+    assert find_refusal(program) is None
     assert (
-        simulate(program, SeccompData(NATIVE.audit, GETPPID)).action.kind is ActionKind.KILL_THREAD
+        simulate_filter(program, SeccompData(NATIVE.audit, GETPPID)).action.kind
+        is ActionKind.KILL_THREAD
     )
     (answer,) = ask(prober, [Case((program,), GETPPID)])
     assert answer.outcome is Outcome.THREAD_KILLED

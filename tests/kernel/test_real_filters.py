@@ -13,11 +13,11 @@ from oracle import round_trip
 from probe import Case, agrees, ask
 from styles import NUMBERS, chromium_style, minijail_style
 
-from seclatch.filter.boundary_calls import boundary_calls
-from seclatch.filter.decode import decode
-from seclatch.filter.evaluate_calls import Evaluator
-from seclatch.filter.simulate import simulate
-from seclatch.filter.verify import refusal
+from seclatch.filter.boundary_calls import list_boundary_calls
+from seclatch.filter.decode import decode_filter
+from seclatch.filter.evaluate_calls import CallEvaluator
+from seclatch.filter.simulate import simulate_filter
+from seclatch.filter.verify import find_refusal
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
@@ -38,7 +38,7 @@ LOADER = Path(__file__).parents[1] / "programs" / "systemd_filters.py"
 def test_podmans_default(arch, runtime):
     profile = narrow(load(CONTAINERS_COMMON), Host(arch, frozenset(), (6, 18), Engine.PODMAN))
     code = compile_profile(profile, runtime=runtime, native=arch).code
-    program = decode(code, "podman", "little" if arch.little else "big")
+    program = decode_filter(code, "podman", "little" if arch.little else "big")
     found = round_trip(program, arch, runtime)
     (rebuilt,) = found.profiles
     assert set(rebuilt.architectures) == {arch, *profile.architectures}
@@ -52,7 +52,7 @@ def test_a_big_endian_filter():
     )
     profile = Profile("SCMP_ACT_ERRNO", rules, default_errno=13)
     code = compile_profile(profile, runtime=Runtime.LIBSECCOMP, native=Arch.S390X).code
-    program = decode(code, "s390x")
+    program = decode_filter(code, "s390x")
     assert program.byteorder == "big"
     (rebuilt,) = round_trip(program, Arch.S390X).profiles
     assert rebuilt.architectures == (Arch.S390X,)
@@ -88,7 +88,7 @@ def test_systemds_settings(setting):
             child.kill()
     assert filters
     for code in filters:
-        program = decode(code, setting)
+        program = decode_filter(code, setting)
         found = round_trip(program, Arch.X86_64)
         # systemd lets other architectures pass its filter; a profile cannot.
         assert "other architectures all calls: SCMP_ACT_ALLOW" in "\n".join(map(str, found.kept))
@@ -96,7 +96,7 @@ def test_systemds_settings(setting):
 
 def test_chromium_style():
     program = chromium_style()
-    assert refusal(program) is None
+    assert find_refusal(program) is None
     found = round_trip(program, Arch.X86_64)
     (profile,) = found.profiles
     shown = [
@@ -112,7 +112,7 @@ def test_chromium_style():
 
 def test_minijail_style():
     program = minijail_style()
-    assert refusal(program) is None
+    assert find_refusal(program) is None
     (profile,) = round_trip(program, Arch.X86_64).profiles
     shown = {rule.names: [str(arg) for arg in rule.args] for rule in profile.rules}
     assert shown["prctl",] == ["arg0 == 0xf"]
@@ -139,7 +139,9 @@ def test_live_kernel_answers_as_simulated(prober, style):
     bare = [Case((), case.number, case.args) for case in cases]
     answers = ask(prober, cases + bare)
     for case, answer, without in zip(cases, answers, answers[len(cases) :], strict=False):
-        verdict = simulate(program, SeccompData(Arch.X86_64.audit, case.number, tuple(case.args)))
+        verdict = simulate_filter(
+            program, SeccompData(Arch.X86_64.audit, case.number, tuple(case.args))
+        )
         assert agrees(verdict, answer, without), (case.number, case.args, verdict)
 
 
@@ -149,7 +151,7 @@ def test_table_evaluator_agrees_on_a_real_filter():
         narrow(load(CONTAINERS_COMMON), host), runtime=Runtime.RUNC, native=Arch.X86_64
     ).code
     program = Filter.from_bytes(code)
-    evaluator = Evaluator(program)
+    evaluator = CallEvaluator(program)
     for arch in (Arch.X86_64, Arch.X86, Arch.X32):
-        for call in islice(boundary_calls(program, arch), 0, None, 17):
-            assert evaluator.value(call) == simulate(program, call).value
+        for call in islice(list_boundary_calls(program, arch), 0, None, 17):
+            assert evaluator.value(call) == simulate_filter(program, call).value

@@ -10,9 +10,9 @@ import pytest
 from simulator import answers, runs
 from styles import minijail_style
 
-from seclatch.filter.boundary_calls import boundary_calls
-from seclatch.filter.evaluate_calls import Evaluator
-from seclatch.filter.simulate import simulate
+from seclatch.filter.boundary_calls import list_boundary_calls
+from seclatch.filter.evaluate_calls import CallEvaluator
+from seclatch.filter.simulate import simulate_filter
 from seclatch.model.action import Action, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
@@ -78,19 +78,19 @@ def test_libseccomps_simulator_says_the_same(libseccomp_simulator: Path, name: s
     make, arches = PROGRAMS[name]
     program = make()
     assert runs(program)
-    evaluator = Evaluator(program)
+    evaluator = CallEvaluator(program)
     for arch in arches:
         numbers = (
             [load_syscalls(arch).numbers[each] for each in COMPARED]
             if "conditions" in name
             else None
         )
-        every = list(boundary_calls(program, arch, numbers))
+        every = list(list_boundary_calls(program, arch, numbers))
         calls = random.Random(0).sample(every, min(ROWS, len(every)))
         said = answers(libseccomp_simulator, program, calls, arch)
         assert len(set(said)) > 1
         for call, action in zip(calls, said, strict=True):
-            assert plain(simulate(program, call)) == action, (arch, call)
+            assert plain(simulate_filter(program, call)) == action, (arch, call)
             assert plain(Verdict(evaluator.value(call))) == action, (arch, call)
 
 

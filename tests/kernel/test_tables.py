@@ -8,9 +8,9 @@ import pytest
 from probe import Case, agrees, ask
 from simulator import answers
 
-from seclatch.filter.evaluate_calls import Evaluator
-from seclatch.filter.expected_verdicts import Result, Row, parse_table, run_table
-from seclatch.filter.simulate import simulate
+from seclatch.filter.evaluate_calls import CallEvaluator
+from seclatch.filter.expected_verdicts import ExpectedRow, RowResult, parse_table, run_table
+from seclatch.filter.simulate import simulate_filter
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.rule_match import find_matching_rules
@@ -25,7 +25,7 @@ PROFILE = narrow(load(Path("/usr/share/containers/seccomp.json")), HOST)
 ROWS = parse_table((TABLES / "podman-default.txt").read_text(), "podman-default.txt")
 
 
-def case_of(program: Filter, row: Row) -> Case:
+def case_of(program: Filter, row: ExpectedRow) -> Case:
     args = tuple(arg or 0 for arg in row.asked.args)
     syscall = row.asked.syscall
     return Case((program,), syscall.number, args, compat=syscall.arch is Arch.X86)
@@ -38,10 +38,10 @@ def test_every_way_to_a_verdict_agrees(prober, runtime):
     cases = [case_of(program, row) for row in ROWS]
     bare = [Case((), case.number, case.args, case.compat) for case in cases]
     told = ask(prober, cases + bare)
-    evaluator = Evaluator(program)
+    evaluator = CallEvaluator(program)
     for row, case, answer, without in zip(ROWS, cases, told, told[len(cases) :], strict=False):
         call = SeccompData(row.asked.syscall.arch.audit, case.number, tuple(case.args))
-        verdict = simulate(program, call)
+        verdict = simulate_filter(program, call)
         assert verdict.action == row.expected, row
         assert evaluator.value(call) == verdict.value
         assert agrees(verdict, answer, without), (row, answer, without)
@@ -72,7 +72,7 @@ def test_rows_hold_for_every_open_argument():
 def test_a_wrong_row_fails():
     code = compile_profile(PROFILE, runtime=Runtime.RUNC, native=Arch.X86_64).code
     wrong = parse_table("x86_64 getppid() KILL\nx86_64 socket() ALLOW\n", "wrong")
-    results: list[Result] = list(run_table(Filter.from_bytes(code), wrong))
+    results: list[RowResult] = list(run_table(Filter.from_bytes(code), wrong))
     assert [result.passed for result in results] == [False, False]
     assert {answer.action for answer in results[1].answers} == {
         "SCMP_ACT_ALLOW",

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.analysis.library_rules import knowledge
+from seclatch.scan.analysis.library_rules import load_rules
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
+from seclatch.scan.image.scan_target import ScanTarget
 from seclatch.scan.ld import feature_imports
-from seclatch.scan.ld.library_search import Module
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.ld.library_search import LoadedModule
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.libraries.suites import SUITES, libraries, root
 from tests.scan import traced
 from tests.scan.makers import callers, unexplained
@@ -26,16 +26,16 @@ LIBC = ("libc.so.6", "libpthread.so.0", "ld-linux-x86-64.so.2")
 
 
 @pytest.fixture(scope="module")
-def cache() -> Cache:
-    return Cache(None)
+def cache() -> SummaryCache:
+    return SummaryCache(None)
 
 
-def module(cache: Cache, path: Path) -> Module:
-    return Module(str(path), cache.summary(path.read_bytes()))
+def module(cache: SummaryCache, path: Path) -> LoadedModule:
+    return LoadedModule(str(path), cache.summary(path.read_bytes()))
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_rows_know_all_that_make_their_calls(suite: str, cache: Cache) -> None:
+def test_rows_know_all_that_make_their_calls(suite: str, cache: SummaryCache) -> None:
     """Not of arm64's: there who forms the address of a page seems to use all that is on it."""
     place, strangers = root(suite, "amd64"), {}
     found = [path for name in LIBC for path in libraries(place, name)[:1]]
@@ -43,7 +43,7 @@ def test_rows_know_all_that_make_their_calls(suite: str, cache: Cache) -> None:
     for path in found:
         library = module(cache, path)
         above = callers(library.summary)
-        for gate in knowledge().gates:
+        for gate in load_rules().gates:
             about = gate.is_about(library.name, library.summary.machine)
             if about and (gate.opened_by or gate.guards) and (gate.syscalls or gate.guards):
                 strangers[library.name, gate.name] = unexplained(library, gate, above)
@@ -52,10 +52,10 @@ def test_rows_know_all_that_make_their_calls(suite: str, cache: Cache) -> None:
 
 @pytest.mark.parametrize("arch", ARCHES)
 @pytest.mark.parametrize("suite", [each for each in SUITES if SUITES[each] != "libssl1.1"])
-def test_openssl_asks_in_one_place(suite: str, arch: str, cache: Cache) -> None:
+def test_openssl_asks_in_one_place(suite: str, arch: str, cache: SummaryCache) -> None:
     place = root(suite, arch)
     (crypto,) = libraries(place, "libcrypto.so.3")[:1]
-    held = feature_imports.withheld(module(cache, crypto))
+    held = feature_imports.find_withheld_imports(module(cache, crypto))
     assert {"shmget", "shmat", "shmdt", "recvmmsg", "sendmmsg"} <= held.keys()
     assert ("select" in held) == (suite != "bookworm")  # 3.0 waits for sockets with it, too
 
@@ -69,7 +69,7 @@ TRACE = (
 
 @pytest.mark.root
 @pytest.mark.parametrize("suite", SUITES)
-def test_nothing_that_is_made_is_missing(suite: str, cache: Cache, tmp_path: Path) -> None:
+def test_nothing_that_is_made_is_missing(suite: str, cache: SummaryCache, tmp_path: Path) -> None:
     """The commands of tests/scan/programs.toml as far as their programs are there."""
     place = root(suite, "amd64")
     made: dict[str, set[str]] = {}
@@ -92,7 +92,9 @@ def test_nothing_that_is_made_is_missing(suite: str, cache: Cache, tmp_path: Pat
         if path.endswith("/chroot") or real is None or rootfs.head(real, 4) != b"\x7fELF":
             continue
         programs += 1
-        found = {each.name for each in scan(rootfs, cache, Target(real, "traced")).calls}
+        found = {
+            each.name for each in scan_program(rootfs, cache, ScanTarget(real, "traced")).calls
+        }
         if calls - found:
             lost[path] = calls - found
     rootfs.close()

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.libraries.suites import with_servers
 from tests.scan.servers import servers, trace
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.timeout(1200), pytest.mark.root]
 def test_a_server_at_work(name: str, suite: str, tmp_path: Path) -> None:
     place, server = with_servers(suite), servers()[name]
     rootfs = Rootfs(place)
-    program = scan(rootfs, Cache(None), Target(server.path, "traced"))
+    program = scan_program(rootfs, SummaryCache(None), ScanTarget(server.path, "traced"))
     rootfs.close()
     found = {call.name for call in program.calls}
     made = trace(server, place, tmp_path)

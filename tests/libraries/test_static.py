@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.libraries.suites import SUITES, busybox
 
 # A table of jumps in code, which is not read there: some part of it may be come to from anywhere.
@@ -19,7 +19,7 @@ OPEN = {("bullseye", "arm64")}
 def test_busybox_is_whole(suite: str, arch: str) -> None:
     place, path = busybox(suite, arch)
     rootfs = Rootfs(place)
-    program = scan(rootfs, Cache(None), Target(path, "scanned"))
+    program = scan_program(rootfs, SummaryCache(None), ScanTarget(path, "scanned"))
     rootfs.close()
     assert program.whole != ((suite, arch) in OPEN), program.open
     assert {"setuid", "setgid", "setgroups"} <= {call.name for call in program.calls}

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seclatch.filter.boundary_calls import boundary_calls
-from seclatch.filter.evaluate_calls import Evaluator
-from seclatch.filter.simulate import simulate
-from seclatch.filter.verify import refusal
+from seclatch.filter.boundary_calls import list_boundary_calls
+from seclatch.filter.evaluate_calls import CallEvaluator
+from seclatch.filter.simulate import simulate_filter
+from seclatch.filter.verify import find_refusal
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import SeccompData
@@ -132,7 +132,7 @@ def gated(probe: Path) -> set[int]:
     return {
         n
         for n in range(600)
-        if simulate(gate, SeccompData(NATIVE.audit, n, (99,) * 6)).value == TRACE | mark
+        if simulate_filter(gate, SeccompData(NATIVE.audit, n, (99,) * 6)).value == TRACE | mark
     }
 
 
@@ -187,11 +187,11 @@ def test_real_profiles(probe: Path, gated: set[int], name: str, runtime: Runtime
     code = compile_profile(parse(json.dumps(value), name), runtime=runtime).code
     exact = Filter.from_bytes(code)
     gate, mark = make_gate(probe, exact)
-    assert refusal(gate) is None
-    before, after = Evaluator(exact), Evaluator(gate)
+    assert find_refusal(gate) is None
+    before, after = CallEvaluator(exact), CallEvaluator(gate)
     seen = set()
     for arch in INTERFACES[NATIVE]:
-        calls = itertools.chain(boundary_calls(exact, arch), openers(arch))
+        calls = itertools.chain(list_boundary_calls(exact, arch), openers(arch))
         for call in calls:
             want = expected(call, before.value(call), gated, mark)
             assert after.value(call) == want, call
@@ -236,10 +236,10 @@ def test_any_filter(probe: Path, gated: set[int], exact: Filter, calls: list[Sec
     except OSError as error:
         assert any(one.code == 0x16 for one in exact.instructions) or error.errno == errno.E2BIG
         return
-    assert refusal(gate) is None
+    assert find_refusal(gate) is None
     for call in calls:
-        value = simulate(exact, call).value
-        got = simulate(gate, call).value
+        value = simulate_filter(exact, call).value
+        got = simulate_filter(gate, call).value
         if value == 0 and got == 0:
             continue  # a division by zero ends the kernel's program with this answer, gate or not
         assert got == expected(call, value, gated, mark), call
@@ -252,8 +252,8 @@ def test_length(probe: Path, gated: set[int]) -> None:
     for length in (1, 1900, 2100, 3900):
         exact = Filter((load,) * (length - 1) + (end,))
         gate, mark = make_gate(probe, exact)
-        assert refusal(gate) is None
-        assert simulate(gate, SeccompData(NATIVE.audit, close)).value == TRACE | mark
-        assert simulate(gate, SeccompData(NATIVE.audit, other)).value == ERRNO | 7
+        assert find_refusal(gate) is None
+        assert simulate_filter(gate, SeccompData(NATIVE.audit, close)).value == TRACE | mark
+        assert simulate_filter(gate, SeccompData(NATIVE.audit, other)).value == ERRNO | 7
     with pytest.raises(OSError, match=str(errno.E2BIG)):
         make_gate(probe, Filter((load,) * 4095 + (end,)))

@@ -6,12 +6,12 @@ import subprocess
 from pathlib import Path
 
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 
 
-def calls(source: str, flags: list[str | Path], cache: Cache, directory: Path) -> set[str]:
+def calls(source: str, flags: list[str | Path], cache: SummaryCache, directory: Path) -> set[str]:
     """Compile the C source with these flags, and scan what comes of it."""
     program = directory / "p"
     program.with_suffix(".c").write_text(source)
@@ -19,6 +19,9 @@ def calls(source: str, flags: list[str | Path], cache: Cache, directory: Path) -
     subprocess.run(words, check=True, timeout=60)
     rootfs = Rootfs(Path("/"))
     try:
-        return {each.name for each in scan(rootfs, cache, Target(str(program), "built here")).calls}
+        return {
+            each.name
+            for each in scan_program(rootfs, cache, ScanTarget(str(program), "built here")).calls
+        }
     finally:
         rootfs.close()

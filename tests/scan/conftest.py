@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.summary.summary_cache import SummaryCache
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> SummaryCache:
     """Summaries shared by the tests of a session, never those of another."""
-    return Cache(tmp_path_factory.mktemp("summaries"))
+    return SummaryCache(tmp_path_factory.mktemp("summaries"))
 
 
 @pytest.fixture(scope="session")

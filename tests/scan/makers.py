@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from seclatch.model.syscall import load_syscalls
-from seclatch.scan.analysis.library_rules import Gate
+from seclatch.scan.analysis.library_rules import LibraryRule
 from seclatch.scan.elf.relocations import SYMBOL
-from seclatch.scan.ld.library_search import Module
-from seclatch.scan.reach.collect_numbers import arch_of
-from seclatch.scan.summary.summarize_file import Summary
+from seclatch.scan.ld.library_search import LoadedModule
+from seclatch.scan.reach.collect_numbers import find_arch
+from seclatch.scan.summary.summarize_file import FileSummary
 
 
-def callers(summary: Summary) -> dict[int, set[int]]:
+def callers(summary: FileSummary) -> dict[int, set[int]]:
     """Function -> functions that lead to it, over calls and over data that they refer to."""
     found: dict[int, set[int]] = defaultdict(set)
     users: dict[int, set[int]] = defaultdict(set)
@@ -31,7 +31,7 @@ def callers(summary: Summary) -> dict[int, set[int]]:
     return found
 
 
-def _pointed(summary: Summary, index: int) -> tuple[set[int], set[int]]:
+def _pointed(summary: FileSummary, index: int) -> tuple[set[int], set[int]]:
     """The functions and the objects that an object points to."""
     functions, objects = set(), set()
     for kind, value, _ in summary.pointers[
@@ -59,7 +59,7 @@ def _holders(index: int, pointed: list[tuple[set[int], set[int]]]) -> set[int]:
     return found
 
 
-def unexplained(module: Module, gate: Gate, above: dict[int, set[int]]) -> set[str]:
+def unexplained(module: LoadedModule, gate: LibraryRule, above: dict[int, set[int]]) -> set[str]:
     """The exported functions nearest to what makes a gate's calls that the gate knows nothing of.
 
     `above` are the `callers` of the module's functions.
@@ -69,7 +69,7 @@ def unexplained(module: Module, gate: Gate, above: dict[int, set[int]]) -> set[s
     for name, rows in summary.exports.items():
         for row in rows:
             names[summary.function(row[2])].add(name)
-    numbers = load_syscalls(arch_of(module)).numbers
+    numbers = load_syscalls(find_arch(module)).numbers
     wanted = {numbers[each] for each in gate.syscalls if each in numbers}
     work = [f for f, made in summary.numbers.items() if wanted & set(made)]
     if gate.functions is not None:
@@ -91,7 +91,7 @@ def unexplained(module: Module, gate: Gate, above: dict[int, set[int]]) -> set[s
     return found
 
 
-def _asking(summary: Summary, matches: Callable[[str], object]) -> list[int]:
+def _asking(summary: FileSummary, matches: Callable[[str], object]) -> list[int]:
     """The functions that ask another library for such a name: linkage stubs, mostly."""
     slots = {
         index
@@ -107,6 +107,6 @@ def _asking(summary: Summary, matches: Callable[[str], object]) -> list[int]:
     return [f for f in range(len(summary.starts)) if not slots.isdisjoint(summary.uses(f))]
 
 
-def _known(gate: Gate) -> Callable[[str], bool]:
+def _known(gate: LibraryRule) -> Callable[[str], bool]:
     patterns = [each for each in (gate.opened_by, gate.guards) if each is not None]
     return lambda name: any(each.fullmatch(name) for each in patterns)

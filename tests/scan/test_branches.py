@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from seclatch.scan.analysis import functions
-from seclatch.scan.analysis.library_rules import knowledge
+from seclatch.scan.analysis.library_rules import load_rules
 from seclatch.scan.elf import elf_file as elfs
 from seclatch.scan.elf import relocations, symbols
 from seclatch.scan.summary import summarize_file
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan import traced
 from tests.scan.test_numbers import names, scanned
 
@@ -44,7 +44,7 @@ def build(source: str, directory: Path, *flags: str) -> Path:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_number_that_a_branch_tells(way: str, cache: Cache, tmp_path: Path) -> None:
+def test_a_number_that_a_branch_tells(way: str, cache: SummaryCache, tmp_path: Path) -> None:
     texts, expected = WAYS[way]
     source = ZERO
     for word in ("BEFORE", "BETWEEN", "AFTER"):
@@ -100,7 +100,9 @@ INTO = {
 
 @pytest.mark.parametrize("way", INTO)
 @pytest.mark.parametrize("link", [[], ["-static"]], ids=["dynamic", "static"])
-def test_ways_into_the_middle(way: str, link: list[str], cache: Cache, tmp_path: Path) -> None:
+def test_ways_into_the_middle(
+    way: str, link: list[str], cache: SummaryCache, tmp_path: Path
+) -> None:
     """The number is found, or the program is open; never neither."""
     body, flags = INTO[way]
     path = build(RAW + body, tmp_path, *flags, *link)
@@ -130,7 +132,7 @@ int main(int n, char **v) {
 """
 
 
-def test_stubs_of_half_the_size(cache: Cache, tmp_path: Path) -> None:
+def test_stubs_of_half_the_size(cache: SummaryCache, tmp_path: Path) -> None:
     """What is called and has its address taken gets a stub of 8 bytes (.plt.got): its neighbour
     does not come back, it does."""
     path = build(STUBS, tmp_path, "-O2")
@@ -153,7 +155,7 @@ int main(void) { if (made() > 1) CALLED(); }
 @pytest.mark.parametrize(("called", "whole"), [("abort", True), ("getpid", False)])
 @pytest.mark.parametrize("flag", ["-Wl,-z,lazy", "-Wl,-z,now", "-Wl,-z,ibtplt"])
 def test_a_call_that_does_not_come_back(
-    called: str, whole: bool, flag: str, cache: Cache, tmp_path: Path
+    called: str, whole: bool, flag: str, cache: SummaryCache, tmp_path: Path
 ) -> None:
     program = scanned(build(LOOP.replace("CALLED", called), tmp_path, flag), cache)
     assert "getuid" in names(program) or not whole
@@ -171,11 +173,11 @@ SEEM_TO = {"__assert_fail"}
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_what_is_said_never_to_return_does_not(library: str) -> None:
-    elf = elfs.parse(Path(library).read_bytes())
-    known, written = symbols.read(elf), relocations.read(elf)
-    _, sweep = summarize_file._settle(elf, functions.find(elf, known, written))
+    elf = elfs.parse_elf(Path(library).read_bytes())
+    known, written = symbols.read_symbols(elf), relocations.read_relocations(elf)
+    _, sweep = summarize_file._settle(elf, functions.find_functions(elf, known, written))
     rows = {
-        name: each for name, each in known.exports.items() if knowledge().endless.fullmatch(name)
+        name: each for name, each in known.exports.items() if load_rules().endless.fullmatch(name)
     }
     assert len(rows) >= 15
     returning = {
@@ -213,7 +215,7 @@ LIBPTHREADS = {
 
 
 @pytest.mark.parametrize("way", LIBPTHREADS)
-def test_calls_by_a_pointer_that_are_known(way: str, cache: Cache, tmp_path: Path) -> None:
+def test_calls_by_a_pointer_that_are_known(way: str, cache: SummaryCache, tmp_path: Path) -> None:
     (stored, handler), more, whole = LIBPTHREADS[way]
     library = tmp_path / "libpthread.so.0"
     text = SETXID.replace("STORED", stored).replace("HANDLER", handler).replace("MORE", more)

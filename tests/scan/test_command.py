@@ -112,7 +112,7 @@ def test_a_directory_with_an_entry_point(run: Any, rootfs: Path, tmp_path: Path)
     jsonschema.validate(
         json.loads(output.read_text()), json.loads(scan_document.published_schema())
     )
-    assert {"execve", "read", "mount"} <= scan_document.read(output).names
+    assert {"execve", "read", "mount"} <= scan_document.read_scan(output).names
 
 
 @pytest.mark.parametrize("kind", ["oci", "archive", "oci-archive"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan.built import calls
 
 # acct(2) lies behind a function that ends with a call of __stack_chk_fail.
@@ -29,7 +29,7 @@ asm(".text\\n.globl first\\n.type first, @function\\n.globl behind\\n.type behin
 
 
 @pytest.mark.parametrize("flags", [[], ["-fno-plt"], ["-no-pie"], ["-static"], ["-s"]])
-def test_a_call_that_ends_a_function(flags: list[str], cache: Cache, tmp_path: Path) -> None:
+def test_a_call_that_ends_a_function(flags: list[str], cache: SummaryCache, tmp_path: Path) -> None:
     guard = ["-O2", "-fstack-protector-all", "-fno-reorder-functions", "-fno-toplevel-reorder"]
     assert "acct" not in calls(GUARDED, guard + flags, cache, tmp_path)
     called = GUARDED.replace("first(n);", "first(n) + behind(v[0]);")
@@ -40,7 +40,7 @@ FRAMES = ("none", "one", "two")
 
 
 @pytest.mark.parametrize("frames", FRAMES)
-def test_a_call_that_comes_back(frames: str, cache: Cache, tmp_path: Path) -> None:
+def test_a_call_that_comes_back(frames: str, cache: SummaryCache, tmp_path: Path) -> None:
     """No frame; a symbol within a frame; from one frame into the next, which no compiler does."""
     source = FALLING
     for word, used, text in (

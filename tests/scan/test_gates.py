@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.analysis.library_rules import OLDEST, Gate, Version, knowledge
+from seclatch.scan.analysis.library_rules import OLDEST, LibraryRule, Version, load_rules
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.ld.library_search import Module
-from seclatch.scan.reach.rule_state import Openings
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.ld.library_search import LoadedModule
+from seclatch.scan.reach.rule_state import RuleState
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan import traced
 from tests.scan.gated import CASES, HEADERS, KERNELS, NEVER
 from tests.scan.makers import callers, unexplained
@@ -31,30 +31,30 @@ def build(body: str, flags: tuple[str, ...], program: Path) -> Path:
 
 
 def names(
-    program: Path, cache: Cache, environment: dict[str, str], kernel: Version = OLDEST
+    program: Path, cache: SummaryCache, environment: dict[str, str], kernel: Version = OLDEST
 ) -> set[str]:
     rootfs = Rootfs(Path("/"))
     try:
-        target = Target(str(program), "built here", tuple(environment.items()))
-        return {each.name for each in scan(rootfs, cache, target, (), kernel).calls}
+        target = ScanTarget(str(program), "built here", tuple(environment.items()))
+        return {each.name for each in scan_program(rootfs, cache, target, (), kernel).calls}
     finally:
         rootfs.close()
 
 
 def force(monkeypatch: pytest.MonkeyPatch, name: str, *, to: bool) -> None:
     """Hold one gate open or shut, whatever is asked."""
-    is_held, is_open = Openings.is_held, Openings.is_open
+    is_held, is_open = RuleState.is_held, RuleState.is_open
 
-    def forced_held(self: Openings, gate: Gate) -> bool:
+    def forced_held(self: RuleState, gate: LibraryRule) -> bool:
         return not to if gate.name == name else is_held(self, gate)
 
-    def forced_open(self: Openings, gate: Gate, module: Module) -> bool:
+    def forced_open(self: RuleState, gate: LibraryRule, module: LoadedModule) -> bool:
         return to if gate.name == name else is_open(self, gate, module)
 
-    monkeypatch.setattr(Openings, "is_held", forced_held)
+    monkeypatch.setattr(RuleState, "is_held", forced_held)
     if not to:
-        monkeypatch.setattr(Openings, "_opened", lambda self, opens, held=None: [])
-    monkeypatch.setattr(Openings, "is_open", forced_open)
+        monkeypatch.setattr(RuleState, "_opened", lambda self, opens, held=None: [])
+    monkeypatch.setattr(RuleState, "is_open", forced_open)
 
 
 def kernel_of(gate: str) -> Version:
@@ -64,7 +64,7 @@ def kernel_of(gate: str) -> Version:
 
 @pytest.mark.parametrize("gate", CASES)
 def test_a_gate_opens_for_who_asks(
-    gate: str, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gate: str, cache: SummaryCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case, kernel = CASES[gate], kernel_of(gate)
     program = build(case.opening, case.flags + case.libraries, tmp_path / "p")
@@ -79,7 +79,7 @@ def test_a_gate_opens_for_who_asks(
 
 @pytest.mark.parametrize("gate", CASES)
 def test_a_gate_is_shut_for_others(
-    gate: str, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gate: str, cache: SummaryCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case, kernel = CASES[gate], kernel_of(gate)
     program = build(case.shut, case.libraries, tmp_path / "p")
@@ -92,7 +92,7 @@ def test_a_gate_is_shut_for_others(
 
 @pytest.mark.parametrize("gate", [name for name, case in NEVER.items() if case.call])
 def test_a_gate_that_nothing_opens_has_something_behind_it(
-    gate: str, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gate: str, cache: SummaryCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = NEVER[gate]
     program = build(case.shut, case.libraries, tmp_path / "p")
@@ -104,7 +104,7 @@ def test_a_gate_that_nothing_opens_has_something_behind_it(
 
 
 @pytest.mark.parametrize("gate", KERNELS)
-def test_what_is_for_old_kernels(gate: str, cache: Cache, tmp_path: Path) -> None:
+def test_what_is_for_old_kernels(gate: str, cache: SummaryCache, tmp_path: Path) -> None:
     case = {**CASES, **NEVER}[gate]
     body = case.opening if gate.endswith("-without-flags") else case.shut
     program = build(body, case.libraries, tmp_path / "p")
@@ -122,14 +122,14 @@ LIBRARIES = (
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_gate_knows_all_that_make_its_calls(library: str, cache: Cache) -> None:
+def test_a_gate_knows_all_that_make_its_calls(library: str, cache: SummaryCache) -> None:
     """Of the library that is here: no other function comes to what a gate holds back."""
-    module = Module(library, cache.summary(Path(library).read_bytes()))
+    module = LoadedModule(library, cache.summary(Path(library).read_bytes()))
     above = callers(module.summary)
     machine = module.summary.machine
     gates = [
         each
-        for each in knowledge().gates
+        for each in load_rules().gates
         if each.is_about(module.name, machine)
         and (each.opened_by or each.guards)
         and (each.syscalls or each.guards)
@@ -140,4 +140,4 @@ def test_a_gate_knows_all_that_make_its_calls(library: str, cache: Cache) -> Non
 
 
 def test_every_gate_has_a_case() -> None:
-    assert {each.name for each in knowledge().gates} == CASES.keys() | NEVER.keys()
+    assert {each.name for each in load_rules().gates} == CASES.keys() | NEVER.keys()

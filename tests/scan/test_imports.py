@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan.built import calls
 
 LIBRARY = """
@@ -41,7 +41,7 @@ SMALL = "static __attribute__((noinline)) int small(void) { return shmget(1, 2, 
 @pytest.mark.parametrize("flags", [["-Wl,-z,lazy"], ["-Wl,-z,now"], ["-fno-plt", "-s"]])
 @pytest.mark.parametrize("odd", ODD)
 def test_a_second_place_of_an_odd_kind(
-    odd: str, flags: list[str], cache: Cache, tmp_path: Path
+    odd: str, flags: list[str], cache: SummaryCache, tmp_path: Path
 ) -> None:
     source = LIBRARY.replace("return n;", ODD[odd])
     if odd == "short":
@@ -58,7 +58,7 @@ def test_a_second_place_of_an_odd_kind(
 @pytest.mark.parametrize("linked", LINKED)
 @pytest.mark.parametrize("twice", [False, True])
 def test_a_second_place_is_another_feature(
-    linked: str, twice: bool, cache: Cache, tmp_path: Path
+    linked: str, twice: bool, cache: SummaryCache, tmp_path: Path
 ) -> None:
     """A library by OpenSSL's name."""
     (tmp_path / "l.c").write_text(LIBRARY)
@@ -71,7 +71,7 @@ def test_a_second_place_is_another_feature(
 
 
 @pytest.mark.parametrize("name", ["BIO_sendmmsg", "BIO_meth_get_sendmmsg"])
-def test_every_way_to_many_datagrams_opens(name: str, cache: Cache, tmp_path: Path) -> None:
+def test_every_way_to_many_datagrams_opens(name: str, cache: SummaryCache, tmp_path: Path) -> None:
     source = f"void *{name}(void *, ...), *BIO_s_datagram(void);"
     source += f"int main(void) {{ return {name}(BIO_s_datagram()) != 0; }}"
     assert "sendmmsg" in calls(source, ["-l:libcrypto.so.3"], cache, tmp_path)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.elf.elf_file import ElfError, parse
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.elf.elf_file import ElfError, parse_elf
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan import traced
 from tests.scan.test_numbers import names, scanned
 from tests.scan.test_stack import HEAD, build
@@ -42,7 +42,9 @@ int main(void) {
 
 @pytest.mark.parametrize("size", [8, 24, 40, 64])
 @pytest.mark.parametrize("flags", [["-s"], ["-static", "-s"], []], ids=["", "static", "symbols"])
-def test_thread_local_room(size: int, flags: list[str], cache: Cache, tmp_path: Path) -> None:
+def test_thread_local_room(
+    size: int, flags: list[str], cache: SummaryCache, tmp_path: Path
+) -> None:
     source = HEAD + FUNCTIONS + THREADS
     path = build(source, tmp_path / "p", "-O2", f"-DSIZE={size}", *flags)
     check(path, cache, tmp_path)
@@ -50,7 +52,9 @@ def test_thread_local_room(size: int, flags: list[str], cache: Cache, tmp_path: 
 
 @pytest.mark.parametrize("flags", [["-s"], ["-static"], [], ["-no-pie"]])
 @pytest.mark.parametrize("compiler", ["gcc", "musl-gcc"])
-def test_a_set_of_the_linker(compiler: str, flags: list[str], cache: Cache, tmp_path: Path) -> None:
+def test_a_set_of_the_linker(
+    compiler: str, flags: list[str], cache: SummaryCache, tmp_path: Path
+) -> None:
     static = ["-static"] if compiler == "musl-gcc" else []
     path = build(HEAD + FUNCTIONS + SETS, tmp_path / "p", "-O2", *flags, *static, compiler=compiler)
     check(path, cache, tmp_path)
@@ -75,7 +79,7 @@ int main(void) {
 
 @pytest.mark.parametrize("flags", [[], ["-s"]], ids=["symbols", "stripped"])
 @pytest.mark.parametrize("first", ["", "0,"])
-def test_offsets_of_data(first: str, flags: list[str], cache: Cache, tmp_path: Path) -> None:
+def test_offsets_of_data(first: str, flags: list[str], cache: SummaryCache, tmp_path: Path) -> None:
     source = HEAD + FUNCTIONS + OFFSETS.replace("FIRST", first)
     check(build(source, tmp_path / "p", "-O1", *flags), cache, tmp_path)
 
@@ -96,7 +100,9 @@ int main() { F *f = new F; return use(f, f, f) == 5; }
 
 @pytest.mark.parametrize("level", ["-O0", "-O1", "-O2", "-O3", "-Os"])
 @pytest.mark.parametrize("flags", [["-s"], ["-static", "-s"]], ids=["", "static"])
-def test_tables_of_classes(level: str, flags: list[str], cache: Cache, tmp_path: Path) -> None:
+def test_tables_of_classes(
+    level: str, flags: list[str], cache: SummaryCache, tmp_path: Path
+) -> None:
     source = HEAD + FUNCTIONS + CLASSES
     check(build(source, tmp_path / "p", level, *flags, compiler="g++"), cache, tmp_path)
 
@@ -116,7 +122,7 @@ int main(void) {
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O1", "-O2"])
-def test_members_of_a_list(level: str, cache: Cache, tmp_path: Path) -> None:
+def test_members_of_a_list(level: str, cache: SummaryCache, tmp_path: Path) -> None:
     path = build(HEAD + FUNCTIONS + LISTS, tmp_path / "p", level, "-rdynamic", "-s")
     check(path, cache, tmp_path)
 
@@ -137,12 +143,12 @@ int main(int n, char **v) {
     [[], ["-s"], ["-static", "-s"], ["-static-pie"], ["-no-pie", "-fno-pie", "-s"], ["-fPIC"]],
     ids=" ".join,
 )
-def test_what_threads_get_a_copy_of(flags: list[str], cache: Cache, tmp_path: Path) -> None:
+def test_what_threads_get_a_copy_of(flags: list[str], cache: SummaryCache, tmp_path: Path) -> None:
     path = build(HEAD + FUNCTIONS + COPIES, tmp_path / "p", "-O2", *flags)
     check(path, cache, tmp_path)
 
 
-def test_a_copied_pointer_to_syscall(cache: Cache, tmp_path: Path) -> None:
+def test_a_copied_pointer_to_syscall(cache: SummaryCache, tmp_path: Path) -> None:
     source = HEAD + "static __thread long (*volatile call)(long, ...) = syscall;\n"
     source += "int main(int n, char **v) { return call(n + 101) < 0; }"
     for flags in ([], ["-static"]):
@@ -152,7 +158,7 @@ def test_a_copied_pointer_to_syscall(cache: Cache, tmp_path: Path) -> None:
         )
 
 
-def check(path: Path, cache: Cache, directory: Path) -> None:
+def check(path: Path, cache: SummaryCache, directory: Path) -> None:
     made = traced.trace([str(path)], directory / "log")[str(path)]
     assert made >= MADE
     assert made <= names(scanned(path, cache))
@@ -166,7 +172,7 @@ def check(path: Path, cache: Cache, directory: Path) -> None:
         "sub $256, %%rsp; movl $0xffff, 8(%%rsp); movswl 8(%%rsp), %%eax; add $256, %%rsp",
     ],
 )
-def test_a_signed_part(code: str, cache: Cache, tmp_path: Path) -> None:
+def test_a_signed_part(code: str, cache: SummaryCache, tmp_path: Path) -> None:
     source = f"""
 int main(void) {{
     long r; __asm__ volatile("{code}; add $103, %%eax; syscall"
@@ -179,7 +185,7 @@ int main(void) {{
 
 
 @pytest.mark.parametrize("instruction", ["or $1, %%ah", "add $1, %%ah", "xchg %%ah, %%al"])
-def test_a_second_byte(instruction: str, cache: Cache, tmp_path: Path) -> None:
+def test_a_second_byte(instruction: str, cache: SummaryCache, tmp_path: Path) -> None:
     source = (
         HEAD
         + f"""
@@ -193,4 +199,4 @@ int main(void) {{
 def test_a_packed_program(tmp_path: Path) -> None:
     data = Path("/bin/true").read_bytes()
     with pytest.raises(ElfError, match="packed by UPX"):
-        parse(data[:0xE8] + b"UPX!" + data[0xEC:])
+        parse_elf(data[:0xE8] + b"UPX!" + data[0xEC:])

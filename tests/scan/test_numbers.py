@@ -9,9 +9,9 @@ import pytest
 
 from seclatch.model.scan import ScannedProgram
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan import traced
 
 SOURCE = Path(__file__).parent / "programs" / "numbers.c"
@@ -59,10 +59,10 @@ def build(case: int, how: str, directory: Path) -> Path:
     return path
 
 
-def scanned(path: Path, cache: Cache) -> ScannedProgram:
+def scanned(path: Path, cache: SummaryCache) -> ScannedProgram:
     rootfs = Rootfs(Path("/"))
     try:
-        return scan(rootfs, cache, Target(str(path), "built here"))
+        return scan_program(rootfs, cache, ScanTarget(str(path), "built here"))
     finally:
         rootfs.close()
 
@@ -73,7 +73,7 @@ def names(program: ScannedProgram) -> set[str]:
 
 @pytest.mark.parametrize("how", BUILDS)
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_made_is_found(case: int, how: str, cache: Cache, tmp_path: Path) -> None:
+def test_what_is_made_is_found(case: int, how: str, cache: SummaryCache, tmp_path: Path) -> None:
     if case == 12 and how.startswith("musl"):
         return  # musl has no ifunc: nothing to be found
     path = build(case, how, tmp_path)
@@ -87,7 +87,7 @@ def test_what_is_made_is_found(case: int, how: str, cache: Cache, tmp_path: Path
 @pytest.mark.parametrize("how", ["pie", "no-plt", "no-pie", "static", "musl", "musl-bare"])
 @pytest.mark.parametrize("case", OPEN)
 def test_what_cannot_be_told_is_said_open(
-    case: int, how: str, cache: Cache, tmp_path: Path
+    case: int, how: str, cache: SummaryCache, tmp_path: Path
 ) -> None:
     program = scanned(build(case, how, tmp_path), cache)
     assert program.open and not program.whole
@@ -95,19 +95,19 @@ def test_what_cannot_be_told_is_said_open(
 
 @pytest.mark.parametrize("how", ["pie", "no-pie", "stripped"])
 def test_functions_in_data_that_nothing_refers_to_are_left_out(
-    how: str, cache: Cache, tmp_path: Path
+    how: str, cache: SummaryCache, tmp_path: Path
 ) -> None:
     assert "fdatasync" not in names(scanned(build(7, how, tmp_path), cache))
 
 
-def test_an_empty_program_needs_few(cache: Cache, tmp_path: Path) -> None:
+def test_an_empty_program_needs_few(cache: SummaryCache, tmp_path: Path) -> None:
     source = tmp_path / "empty.c"
     source.write_text("int main(void) { return 0; }\n")
     subprocess.run(["gcc", "-O2", "-o", tmp_path / "empty", source], check=True, timeout=60)
     assert len(scanned(tmp_path / "empty", cache).calls) <= 30
 
 
-def test_a_chain_leads_from_the_entry_to_the_call(cache: Cache, tmp_path: Path) -> None:
+def test_a_chain_leads_from_the_entry_to_the_call(cache: SummaryCache, tmp_path: Path) -> None:
     program = scanned(build(3, "pie", tmp_path), cache)
     chain = next(call.chain for call in program.calls if call.name == "getpgid")
     assert chain[0] == "the program's entry"
@@ -115,7 +115,7 @@ def test_a_chain_leads_from_the_entry_to_the_call(cache: Cache, tmp_path: Path) 
 
 
 def test_the_addend_of_a_linkage_slot_is_no_part_of_the_address(
-    cache: Cache, tmp_path: Path
+    cache: SummaryCache, tmp_path: Path
 ) -> None:
     """`ld -z mark-plt` puts the stub's address there; Debian's libm is linked so."""
     library, program = tmp_path / "libone.so", tmp_path / "p"
@@ -146,7 +146,7 @@ def test_the_addend_of_a_linkage_slot_is_no_part_of_the_address(
     ],
 )
 def test_what_decoding_in_order_would_not_see(
-    code: str, why: str, cache: Cache, tmp_path: Path
+    code: str, why: str, cache: SummaryCache, tmp_path: Path
 ) -> None:
     """Calls of the other ABI, and those in what seems to be an instruction's number."""
     source = tmp_path / "p.s"

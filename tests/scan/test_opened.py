@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan import traced
 from tests.scan.test_numbers import names, scanned
 from tests.scan.test_stack import HEAD, build
@@ -41,7 +41,7 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("level", ["-O0", "-O2"])
 @pytest.mark.parametrize("what", PROGRAMS)
-def test_a_library(what: str, level: str, cache: Cache, tmp_path: Path) -> None:
+def test_a_library(what: str, level: str, cache: SummaryCache, tmp_path: Path) -> None:
     library = build(LIBRARY, tmp_path / "libown.so", level, "-shared", "-fPIC")
     (tmp_path / "own.module").symlink_to(library)
     path = build(OPENS + PROGRAMS[what].replace("DIR", str(tmp_path)), tmp_path / "p", level)
@@ -68,7 +68,7 @@ LOOKED_UP = {
 
 
 @pytest.mark.parametrize("what", LOOKED_UP)
-def test_a_function(what: str, cache: Cache, tmp_path: Path) -> None:
+def test_a_function(what: str, cache: SummaryCache, tmp_path: Path) -> None:
     own = "long own_run(void) { return CALL(102); }\n"
     source = "#define _GNU_SOURCE\n" + OPENS + own + LOOKED_UP[what]
     path = build(source, tmp_path / "p", "-O1", "-rdynamic")
@@ -78,7 +78,7 @@ def test_a_function(what: str, cache: Cache, tmp_path: Path) -> None:
     assert made <= names(found) or any("dlsym" in each.why for each in found.open)
 
 
-def test_a_library_s_own_function(cache: Cache, tmp_path: Path) -> None:
+def test_a_library_s_own_function(cache: SummaryCache, tmp_path: Path) -> None:
     own = "#define _GNU_SOURCE\n" + OPENS + "long own_run(void) { return CALL(102); }\n"
     own += """long run(void) {
         long (*own)(void) = (long (*)(void))dlsym(RTLD_DEFAULT, "own_run");
@@ -91,7 +91,7 @@ def test_a_library_s_own_function(cache: Cache, tmp_path: Path) -> None:
     assert made <= names(scanned(path, cache))
 
 
-def test_two_libraries_with_one_name(cache: Cache, tmp_path: Path) -> None:
+def test_two_libraries_with_one_name(cache: SummaryCache, tmp_path: Path) -> None:
     """Each of them sees its own, unless the program has the name, too (RTLD_LOCAL)."""
     for name, number in (("one", 39), ("two", 102)):
         source = HEAD + f"long same(void) {{ return CALL({number}); }}\n"
@@ -108,7 +108,7 @@ def test_two_libraries_with_one_name(cache: Cache, tmp_path: Path) -> None:
     assert made <= names(scanned(path, cache))
 
 
-def test_a_library_that_prefers_its_own(cache: Cache, tmp_path: Path) -> None:
+def test_a_library_that_prefers_its_own(cache: SummaryCache, tmp_path: Path) -> None:
     """RTLD_DEEPBIND: though the program has that name, too."""
     source = HEAD + "long same(void) { return CALL(102); } long run(void) { return same(); }"
     own = build(source, tmp_path / "libown.so", "-O1", "-shared", "-fPIC")
@@ -120,7 +120,7 @@ def test_a_library_that_prefers_its_own(cache: Cache, tmp_path: Path) -> None:
     assert made <= names(scanned(path, cache))
 
 
-def test_names_without_versions(cache: Cache, tmp_path: Path) -> None:
+def test_names_without_versions(cache: SummaryCache, tmp_path: Path) -> None:
     """A library that was linked with one that had none gets the oldest, also what is hidden."""
     (tmp_path / "stub").mkdir()
     flags = ["-shared", "-fPIC", "-nostdlib"]
@@ -136,7 +136,7 @@ def test_names_without_versions(cache: Cache, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flags", [["-static"], ["-static", "-s"], ["-static-pie", "-s"]])
-def test_a_static_program(flags: list[str], cache: Cache, tmp_path: Path) -> None:
+def test_a_static_program(flags: list[str], cache: SummaryCache, tmp_path: Path) -> None:
     """It has its own dlopen(3), and so has one that never calls it."""
     own = build(LIBRARY, tmp_path / "libown.so", "-O1", "-shared", "-fPIC")
     opens = build(OPENS + MAIN + RUN % f'"{own}"', tmp_path / "p", "-O2", *flags)
@@ -147,7 +147,7 @@ def test_a_static_program(flags: list[str], cache: Cache, tmp_path: Path) -> Non
     assert scanned(never, cache).whole
 
 
-def test_a_directory_that_only_the_cache_has(cache: Cache, tmp_path: Path) -> None:
+def test_a_directory_that_only_the_cache_has(cache: SummaryCache, tmp_path: Path) -> None:
     """As after `ldconfig DIRECTORY`."""
     for each in ("etc", "opt/own", "lib64"):
         (tmp_path / each).mkdir(parents=True)
@@ -168,6 +168,6 @@ def test_a_directory_that_only_the_cache_has(cache: Cache, tmp_path: Path) -> No
     subprocess.run(["ldconfig", "-X", "-r", tmp_path, "/opt/own"], check=True, timeout=60)
     rootfs = Rootfs(tmp_path)
     try:
-        assert "getuid" in names(scan(rootfs, cache, Target("/p", "built here")))
+        assert "getuid" in names(scan_program(rootfs, cache, ScanTarget("/p", "built here")))
     finally:
         rootfs.close()

@@ -9,9 +9,9 @@ import pytest
 
 from seclatch.model.scan import ScannedProgram
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 
 BODIES = {
     "pam_start": ("int pam_start(); void *h; pam_start(v[0], v[0], &h, &h);", True),
@@ -20,19 +20,21 @@ BODIES = {
 }
 
 
-def scanned(body: str, cache: Cache, directory: Path) -> ScannedProgram:
+def scanned(body: str, cache: SummaryCache, directory: Path) -> ScannedProgram:
     (directory / "p.c").write_text(f"int main(int n, char **v) {{ {body} return 0; }}\n")
     words = ["gcc", "-w", "-o", directory / "p", directory / "p.c", "-l:libpam.so.0"]
     subprocess.run(words, check=True, timeout=60)
     rootfs = Rootfs(Path("/"))
     try:
-        return scan(rootfs, cache, Target(str(directory / "p"), "built here"))
+        return scan_program(rootfs, cache, ScanTarget(str(directory / "p"), "built here"))
     finally:
         rootfs.close()
 
 
 @pytest.mark.parametrize("case", BODIES)
-def test_pam_s_modules_come_with_a_transaction(case: str, cache: Cache, tmp_path: Path) -> None:
+def test_pam_s_modules_come_with_a_transaction(
+    case: str, cache: SummaryCache, tmp_path: Path
+) -> None:
     body, begins = BODIES[case]
     program = scanned(body, cache, tmp_path)
     assert any(each.endswith("/pam_unix.so") for each in program.plugins) == begins
@@ -47,7 +49,7 @@ int _nss_own_getpwnam_r(void) { return syscall(123) < 0 ? -1 : 0; }
 
 
 @pytest.mark.parametrize("flags", [[], ["-static"], ["-static", "-s"]], ids=" ".join)
-def test_a_name_service(flags: list[str], cache: Cache, tmp_path: Path) -> None:
+def test_a_name_service(flags: list[str], cache: SummaryCache, tmp_path: Path) -> None:
     """Static programs load them as others do, and the C library that they need."""
     places = [tmp_path / each for each in ("bin", "etc", "usr/lib/x86_64-linux-gnu", "lib64")]
     for each in places:
@@ -65,8 +67,8 @@ def test_a_name_service(flags: list[str], cache: Cache, tmp_path: Path) -> None:
         subprocess.run(words, check=True, timeout=60, stderr=subprocess.DEVNULL)
     rootfs = Rootfs(tmp_path)
     try:
-        asks = scan(rootfs, cache, Target("/bin/asks", ""))
-        asks_not = scan(rootfs, cache, Target("/bin/asks-not", ""))
+        asks = scan_program(rootfs, cache, ScanTarget("/bin/asks", ""))
+        asks_not = scan_program(rootfs, cache, ScanTarget("/bin/asks-not", ""))
     finally:
         rootfs.close()
     assert "setfsgid" in {each.name for each in asks.calls}

@@ -10,9 +10,9 @@ import pytest
 
 from seclatch.model.scan import ScannedProgram
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan import traced
 
 COMMANDS = tomllib.loads((Path(__file__).parent / "programs.toml").read_text())
@@ -20,17 +20,17 @@ COMMANDS = tomllib.loads((Path(__file__).parent / "programs.toml").read_text())
 _scanned: dict[str, ScannedProgram] = {}
 
 
-def scanned(host: Rootfs, cache: Cache, path: str) -> ScannedProgram | None:
+def scanned(host: Rootfs, cache: SummaryCache, path: str) -> ScannedProgram | None:
     """Scan a file once; None for scripts, whose interpreter makes the calls."""
     real = host.resolve(path)
     if real is None or host.head(real, 4) != b"\x7fELF":
         return None
     if real not in _scanned:
-        _scanned[real] = scan(host, cache, Target(real, "traced"))
+        _scanned[real] = scan_program(host, cache, ScanTarget(real, "traced"))
     return _scanned[real]
 
 
-def missing(host: Rootfs, cache: Cache, command: str, tmp_path: Path) -> dict[str, set[str]]:
+def missing(host: Rootfs, cache: SummaryCache, command: str, tmp_path: Path) -> dict[str, set[str]]:
     """By program: calls that were made and are not in the scan."""
     (tmp_path / "work").mkdir()
     words = shlex.split(command.replace("{tmp}", str(tmp_path / "work")))
@@ -46,13 +46,15 @@ def missing(host: Rootfs, cache: Cache, command: str, tmp_path: Path) -> dict[st
 
 @pytest.mark.root
 @pytest.mark.parametrize("command", COMMANDS["looked_at"])
-def test_programs_looked_at(host: Rootfs, cache: Cache, command: str, tmp_path: Path) -> None:
+def test_programs_looked_at(
+    host: Rootfs, cache: SummaryCache, command: str, tmp_path: Path
+) -> None:
     assert missing(host, cache, command, tmp_path) == {}
 
 
 @pytest.mark.root
 @pytest.mark.parametrize("command", COMMANDS["held_out"])
-def test_programs_held_out(host: Rootfs, cache: Cache, command: str, tmp_path: Path) -> None:
+def test_programs_held_out(host: Rootfs, cache: SummaryCache, command: str, tmp_path: Path) -> None:
     assert missing(host, cache, command, tmp_path) == {}
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from seclatch.model.scan import ScannedProgram
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.arm64.__main__ import CACHE
 from tests.arm64.packages import Apt, unpack
 
@@ -110,13 +110,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scanned(root: Path, cache: Cache) -> dict[str, ScannedProgram]:
+def scanned(root: Path, cache: SummaryCache) -> dict[str, ScannedProgram]:
     return {}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_nothing_is_missing(
-    root: Path, cache: Cache, scanned: dict[str, ScannedProgram], command: str, tmp_path: Path
+    root: Path,
+    cache: SummaryCache,
+    scanned: dict[str, ScannedProgram],
+    command: str,
+    tmp_path: Path,
 ) -> None:
     words = shlex.split(command.replace("{tmp}", str(tmp_path)))
     rootfs = Rootfs(root)
@@ -134,7 +138,7 @@ def test_nothing_is_missing(
     seen = set(CALL.findall(done.stderr))
     assert {"mmap", "exit_group"} & seen, done.stderr[-500:]
     if path not in scanned:
-        scanned[path] = scan(rootfs, cache, Target(path, "emulated"))
+        scanned[path] = scan_program(rootfs, cache, ScanTarget(path, "emulated"))
     rootfs.close()
     assert seen - ALWAYS <= {call.name for call in scanned[path].calls}
     assert scanned[path].whole, scanned[path].open
@@ -144,10 +148,10 @@ def test_there_are_enough() -> None:
     assert len(COMMANDS) >= 30
 
 
-def test_a_large_program_is_whole(root: Path, cache: Cache) -> None:
+def test_a_large_program_is_whole(root: Path, cache: SummaryCache) -> None:
     """nginx calls syscall(3); the page that its slot is on is used by many that do not."""
     rootfs = Rootfs(root)
-    program = scan(rootfs, cache, Target("/usr/sbin/nginx", "scanned"))
+    program = scan_program(rootfs, cache, ScanTarget("/usr/sbin/nginx", "scanned"))
     rootfs.close()
     assert program.whole, program.open
     assert len(program.calls) <= 105

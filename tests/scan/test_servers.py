@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan.servers import MODULES, root, servers, trace
 
 # Of Debian 13's builds, with room for a package's next version.
@@ -25,10 +25,10 @@ def directory() -> Iterator[Path]:
 
 @pytest.mark.root
 @pytest.mark.parametrize("name", servers())
-def test_a_server_at_work(name: str, directory: Path, cache: Cache, tmp_path: Path) -> None:
+def test_a_server_at_work(name: str, directory: Path, cache: SummaryCache, tmp_path: Path) -> None:
     server = servers()[name]
     rootfs = Rootfs(directory)
-    program = scan(rootfs, cache, Target(server.path, "traced"))
+    program = scan_program(rootfs, cache, ScanTarget(server.path, "traced"))
     rootfs.close()
     found = {call.name for call in program.calls}
     made = trace(server, directory, tmp_path)

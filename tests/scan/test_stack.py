@@ -10,8 +10,8 @@ import pytest
 
 from seclatch.scan.a64 import a64_flow
 from seclatch.scan.analysis.abstract_values import State
-from seclatch.scan.analysis.dataflow import Budget, Ways, states
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.analysis.dataflow import FlowFacts, StepBudget, find_states
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan import traced
 from tests.scan.test_numbers import names, scanned
 
@@ -131,7 +131,7 @@ def build(source: str, program: Path, *flags: str | Path, compiler: str = "gcc")
     return program
 
 
-def check(program: Path, cache: Cache, directory: Path) -> None:
+def check(program: Path, cache: SummaryCache, directory: Path) -> None:
     made = traced.trace([str(program)], directory / "log")[str(program)]
     assert "getuid" in made
     found = scanned(program, cache)
@@ -140,12 +140,12 @@ def check(program: Path, cache: Cache, directory: Path) -> None:
 
 @pytest.mark.parametrize("level", ["-O0", "-O1", "-O2", "-Os"])
 @pytest.mark.parametrize("what", PROGRAMS)
-def test_memory(what: str, level: str, cache: Cache, tmp_path: Path) -> None:
+def test_memory(what: str, level: str, cache: SummaryCache, tmp_path: Path) -> None:
     check(build(HEAD + PROGRAMS[what], tmp_path / "p", level), cache, tmp_path)
 
 
 @pytest.mark.parametrize("level", ["-O1", "-O2", "-Os"])
-def test_landing_pads(level: str, cache: Cache, tmp_path: Path) -> None:
+def test_landing_pads(level: str, cache: SummaryCache, tmp_path: Path) -> None:
     """The function that does not return is another file's, and no row names it."""
     other = 'extern "C" void _exit(int); __attribute__((noreturn)) void fail(int n) { _exit(n); }'
     name = tmp_path / "libother.so"
@@ -173,7 +173,9 @@ USERS = {
 
 @pytest.mark.parametrize("way", USERS)
 @pytest.mark.parametrize("flag", ["-O1", "-fno-plt"])
-def test_wrappers_that_others_know(way: str, flag: str, cache: Cache, tmp_path: Path) -> None:
+def test_wrappers_that_others_know(
+    way: str, flag: str, cache: SummaryCache, tmp_path: Path
+) -> None:
     library = build(
         HEAD + WRAPPERS, tmp_path / "libwrap.so", flag, "-shared", "-fPIC", "-Wl,-soname,libwrap.so"
     )
@@ -203,15 +205,17 @@ def test_words_of_the_stack_on_aarch64(what: str) -> None:
     between, expected = BETWEEN[what]
     words = (*KEEP, *between, READ, SVC)
     code = b"".join(each.to_bytes(4, "little") for each in words)
-    ways = Ways(set(), set(), [], [], caught=False, labels=False)
+    ways = FlowFacts(set(), set(), [], [], caught=False, labels=False)
     at = 0x1000 + 4 * (len(words) - 1)
-    found: dict[int, State] | None = states(a64_flow.Function(code, 0x1000, ways), {at}, Budget())
+    found: dict[int, State] | None = find_states(
+        a64_flow.A64Function(code, 0x1000, ways), {at}, StepBudget()
+    )
     assert found is not None
     value = found[at].get(8)
     assert (None if value is None else set(value)) == expected
 
 
-def test_data_that_is_copied(cache: Cache, tmp_path: Path) -> None:
+def test_data_that_is_copied(cache: SummaryCache, tmp_path: Path) -> None:
     """R_X86_64_COPY: what lies in the program's own memory then points where the library's did."""
     source = HEAD + "static long f(void) { return CALL(102); } long (*stored)(void) = f;"
     library = build(source, tmp_path / "libdata.so", "-O1", "-shared", "-fPIC")

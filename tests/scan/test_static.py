@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan import traced
 from tests.scan.test_numbers import names, scanned
 from tests.scan.test_stack import HEAD, build
@@ -40,7 +40,9 @@ BUILDS = {
 
 @pytest.mark.parametrize("how", BUILDS)
 @pytest.mark.parametrize("source", [USERS, THREADS], ids=["users", "threads"])
-def test_users_and_threads_are_whole(source: str, how: str, cache: Cache, tmp_path: Path) -> None:
+def test_users_and_threads_are_whole(
+    source: str, how: str, cache: SummaryCache, tmp_path: Path
+) -> None:
     path = build(source, tmp_path / "p", "-O2", "-pthread", *BUILDS[how])
     found = scanned(path, cache)
     made = traced.trace([str(path)], tmp_path / "log")[str(path)]
@@ -98,7 +100,7 @@ BOTH += "int (*volatile used)(void) = threads;\n"
     ids=["sender", "called handler", "two", "taker", "blanks", "blanks, stored"],
 )
 def test_what_only_looks_so_is_not_trusted(
-    source: str, level: str, cache: Cache, tmp_path: Path
+    source: str, level: str, cache: SummaryCache, tmp_path: Path
 ) -> None:
     path = build(HEAD + source, tmp_path / "p", level, "-static", "-pthread")
     found = scanned(path, cache)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan import traced
 from tests.scan.test_gates import build, names
 
@@ -57,7 +57,7 @@ def build_library(body: str, path: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_who_expands_tokens(way: str, cache: Cache, tmp_path: Path) -> None:
+def test_who_expands_tokens(way: str, cache: SummaryCache, tmp_path: Path) -> None:
     """A program that is given a path with a token from outside is assumed not to be."""
     body, other, expected = WAYS[way]
     program = build(body, build_library(other, tmp_path / "libother.so"), tmp_path / "p")
@@ -69,7 +69,7 @@ def test_who_expands_tokens(way: str, cache: Cache, tmp_path: Path) -> None:
     assert ("readlinkat" in made) is expected  # what is said of the loader is so
 
 
-def test_a_library_that_audits_the_loader(cache: Cache, tmp_path: Path) -> None:
+def test_a_library_that_audits_the_loader(cache: SummaryCache, tmp_path: Path) -> None:
     library = "unsigned la_version(unsigned v) { getpgrp(); return v; }"
     build_library(f"#include <unistd.h>\n{library}", tmp_path / "libaudit.so")
     program = build("", ("-Wl,--audit,$ORIGIN/libaudit.so",), tmp_path / "p")

@@ -9,9 +9,9 @@ import pytest
 
 from seclatch.model.scan import ScannedProgram
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan import traced
 
 
@@ -30,10 +30,10 @@ def library(call: str, output: Path) -> Path:
     )
 
 
-def scanned(program: Path, cache: Cache) -> ScannedProgram:
+def scanned(program: Path, cache: SummaryCache) -> ScannedProgram:
     rootfs = Rootfs(Path("/"))
     try:
-        return scan(rootfs, cache, Target(str(program), "built here"))
+        return scan_program(rootfs, cache, ScanTarget(str(program), "built here"))
     finally:
         rootfs.close()
 
@@ -60,19 +60,21 @@ def program(tmp_path: Path) -> Path:
     return compiled(text, tmp_path / "p", place / "libf.so", "-Wl,-rpath,$ORIGIN/lib")
 
 
-def test_every_variant_of_a_library_counts(program: Path, cache: Cache, tmp_path: Path) -> None:
+def test_every_variant_of_a_library_counts(
+    program: Path, cache: SummaryCache, tmp_path: Path
+) -> None:
     found = scanned(program, cache)
     assert {"getsid", "getpgid", "getppid", "sched_yield"} <= names(found)
     assert traced.trace([str(program)], tmp_path / "log")[str(program)] <= names(found)
 
 
-def test_a_library_that_only_variants_have_is_found(program: Path, cache: Cache) -> None:
+def test_a_library_that_only_variants_have_is_found(program: Path, cache: SummaryCache) -> None:
     (program.parent / "lib/libf.so").unlink()
     found = scanned(program, cache)
     assert {"getpgid", "getppid", "sched_yield"} <= names(found) and not found.missing
 
 
-def test_character_sets_are_loaded_for_who_converts(cache: Cache, tmp_path: Path) -> None:
+def test_character_sets_are_loaded_for_who_converts(cache: SummaryCache, tmp_path: Path) -> None:
     text = """#include <iconv.h>
 int main(void) {
   char in[] = "x", out[9], *a = in, *b = out; unsigned long m = 1, n = 9;

@@ -55,14 +55,14 @@ def command(as_json: bool) -> None:
 
 def examine() -> Iterator[HostCheck]:
     """Do all checks, one after the other, the slow ones last."""
-    from seclatch.engines.host_root import Root
+    from seclatch.engines.host_root import HostRoot
     from seclatch.host import cgroup_mounts, installed_engines, kernel_support, runtime_support
 
     yield kernel_support.check_seccomp()
     yield from kernel_support.check_latch_methods()
     yield kernel_support.check_modules()
     yield cgroup_mounts.check_cgroups()
-    yield from installed_engines.check_engines(Root(Path("/")))
+    yield from installed_engines.check_engines(HostRoot(Path("/")))
     yield from runtime_support.check_runtimes()
 
 

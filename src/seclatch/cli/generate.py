@@ -201,7 +201,7 @@ def _join(made: Generated, scan_file: Path, policy: str) -> Joined:
     from seclatch.profile.generate import join_scan
     from seclatch.scan import scan_document
 
-    scan = scan_document.read(scan_file)
+    scan = scan_document.read_scan(scan_file)
     return join_scan.join(made.profile, made.recorded, scan, join_scan.Policy(policy))
 
 

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 import click
 
 from seclatch.cli.shared import engine_command as common
-from seclatch.engines.engine import MODES, Engine, Wish
-from seclatch.engines.host_root import Root
+from seclatch.engines.engine import MODES, ContainerEngine, LatchRegistration
+from seclatch.engines.host_root import HostRoot
 from seclatch.engines.installer import make_engine, plan_install
 from seclatch.model.recorder_limits import DIRECTORY, RecorderLimits
 from seclatch.runtime.find_latch import RUNTIMES
@@ -112,11 +112,11 @@ def command(
         at_once=record_at_once,
     )
     recorder = limits if record_annotations else None
-    wish = Wish(engine, runtime or favourite(chosen, where), default, mode, recorder)
+    wish = LatchRegistration(engine, runtime or favourite(chosen, where), default, mode, recorder)
     common.execute(plan_install(chosen, where, wish), where, dry_run=dry_run, as_json=as_json)
 
 
-def favourite(engine: Engine, root: Root) -> str:
+def favourite(engine: ContainerEngine, root: HostRoot) -> str:
     """Return the runtime that the engine itself would take, of those that are there."""
     present = [one for one in engine.runtimes if root.find_program(one)]
     return (present or list(engine.runtimes))[0]

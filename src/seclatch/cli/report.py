@@ -97,7 +97,7 @@ def _scan(file: Path | None) -> Scan | None:
         return None
     from seclatch.scan import scan_document
 
-    return scan_document.read(file)
+    return scan_document.read_scan(file)
 
 
 def _fit(recording: Recording, profile: Path | None) -> ProfileFit | None:

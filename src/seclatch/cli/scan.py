@@ -15,7 +15,7 @@ from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
     from seclatch.model.scan import Scan
-    from seclatch.scan.image.image_command import Command
+    from seclatch.scan.image.image_command import ImageCommand
 
 
 def _kernel(_ctx: click.Context, _param: click.Parameter, value: str | None) -> object:
@@ -103,7 +103,7 @@ def command(
     from seclatch.scan import scan_document
 
     if output is not None:
-        emit(scan_document.encode(found), output)
+        emit(scan_document.encode_scan(found), output)
     if why is not None:
         chains = list(report.explain(found, why))
         if not chains:
@@ -115,7 +115,7 @@ def command(
         for line in chains:
             click.echo(make_printable(line))
     elif as_json:
-        click.echo(json.dumps(json.loads(scan_document.encode(found)), indent=2))
+        click.echo(json.dumps(json.loads(scan_document.encode_scan(found)), indent=2))
     else:
         _table(found)
     for line in report.doubts(found):
@@ -150,12 +150,12 @@ def _scan(
 ) -> Scan:
     _require_parts()
     from seclatch.scan.analysis.library_rules import OLDEST
-    from seclatch.scan.scan_rootfs import Request, survey
+    from seclatch.scan.scan_rootfs import ScanRequest, scan_rootfs
     from seclatch.scan.summary import summary_cache
 
-    place = None if no_cache else summary_cache.default_directory()
+    place = None if no_cache else summary_cache.find_cache_directory()
     with _directory(source, arch) as (directory, image_command, digest):
-        request = Request(
+        request = ScanRequest(
             directory,
             source,
             image_command,
@@ -167,26 +167,26 @@ def _scan(
             kernel or OLDEST,
         )
         with _progress() as told:
-            return survey(request, told)
+            return scan_rootfs(request, told)
 
 
 @contextlib.contextmanager
-def _directory(source: str, arch: str | None) -> Iterator[tuple[Path, Command, str]]:
+def _directory(source: str, arch: str | None) -> Iterator[tuple[Path, ImageCommand, str]]:
     from seclatch.model.arch import Arch
     from seclatch.scan.image import open_image
-    from seclatch.scan.image.image_command import Command
+    from seclatch.scan.image.image_command import ImageCommand
 
     wanted = arch or Arch.native().title
     path = Path(source)
     if path.is_dir() and not (path / "oci-layout").is_file():
         if arch:
             raise click.UsageError("--arch chooses one of an image: a root directory has but one")
-        yield path, Command(), ""
+        yield path, ImageCommand(), ""
         return
     with contextlib.ExitStack() as stack:
         if not path.exists():
-            path = stack.enter_context(open_image.saved(source))
-        found = stack.enter_context(open_image.opened(path, wanted))
+            path = stack.enter_context(open_image.save_image(source))
+        found = stack.enter_context(open_image.open_image(path, wanted))
         yield found.directory, found.command, found.digest
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import seclatch
 from seclatch.engines import latch_copy
-from seclatch.engines.engine import LATCHES, Wish
-from seclatch.engines.file_step import FileChange, FileState, Step, read_file
-from seclatch.engines.host_root import Root
+from seclatch.engines.engine import LATCHES, LatchRegistration
+from seclatch.engines.file_step import ChangeStep, FileChange, FileState, read_file
+from seclatch.engines.host_root import HostRoot
 from seclatch.errors import SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits, decode_limits
 
@@ -44,33 +44,33 @@ raise SystemExit(main(__file__, find_image))
 """
 
 
-def place_recorder(root: Root, wish: Wish) -> list[Step]:
+def place_recorder(root: HostRoot, wish: LatchRegistration) -> list[ChangeStep]:
     """Return the steps that put the recorder and its limits in place; or remove them."""
     limits = wish.recorder
     if limits is None:
         return remove_recorder(root, wish.engine)
-    refuse_others_python(root)
-    refuse_others_directory(root, limits)
+    refuse_unsafe_python(root)
+    refuse_unsafe_directory(root, limits)
     wanted = {PROGRAM: (make_script(), 0o755), LIMITS: (limits.encode(), 0o644)}
-    steps: list[Step] = []
+    steps: list[ChangeStep] = []
     for name, (content, mode) in wanted.items():
         path = root.resolve(f"{wish.directory}/{name}")
-        present, state = read_file(path), FileState(content, mode, *latch_copy.owner())
-        if present is None or not latch_copy.same(present, state):
+        present, state = read_file(path), FileState(content, mode, *latch_copy.choose_owner())
+        if present is None or not latch_copy.is_as_wanted(present, state):
             steps.append(FileChange(path, present, state, _PURPOSES[name]))
     return steps
 
 
-def remove_recorder(root: Root, engine: str) -> list[Step]:
+def remove_recorder(root: HostRoot, engine: str) -> list[ChangeStep]:
     """Return the steps that remove them, if they are there, and what recorders left."""
     limits = read_limits(root, engine)
-    steps: list[Step] = []
+    steps: list[ChangeStep] = []
     for name, purpose in _PURPOSES.items():
         path = root.resolve(f"{LATCHES}/{engine}/{name}")
         if present := read_file(path):
             steps.append(FileChange(path, present, None, purpose))
-    if limits and limits.directory not in directories_of_others(root, engine):
-        steps += remove_traces(root, limits)
+    if limits and limits.directory not in list_other_directories(root, engine):
+        steps += remove_recorder_files(root, limits)
     return steps
 
 
@@ -85,14 +85,14 @@ def make_script() -> bytes:
     return SCRIPT.format(python=python).encode()
 
 
-def refuse_others_python(root: Root) -> None:
+def refuse_unsafe_python(root: HostRoot) -> None:
     """Refuse what others than root could exchange: containers' starts will run it as root."""
     if root.is_host:
         for path in (Path(sys.executable), Path(sys.executable).resolve(), Path(seclatch.__file__)):
             latch_copy.refuse_unsafe(root, path)
 
 
-def refuse_others_directory(root: Root, limits: RecorderLimits) -> None:
+def refuse_unsafe_directory(root: HostRoot, limits: RecorderLimits) -> None:
     """Refuse a directory for recordings that others may look into."""
     path = root.resolve(limits.directory)
     try:
@@ -103,7 +103,7 @@ def refuse_others_directory(root: Root, limits: RecorderLimits) -> None:
     if (
         not stat.S_ISDIR(status.st_mode)
         or status.st_mode & 0o077
-        or status.st_uid != latch_copy.uid()
+        or status.st_uid != latch_copy.get_owner_uid()
     ):
         raise SeclatchError(
             f"keeping recordings in {path}: it is not a directory of root's alone",
@@ -111,7 +111,7 @@ def refuse_others_directory(root: Root, limits: RecorderLimits) -> None:
         )
 
 
-def read_limits(root: Root, engine: str) -> RecorderLimits | None:
+def read_limits(root: HostRoot, engine: str) -> RecorderLimits | None:
     """Read the limits of an engine's recorder; None where annotations are not heeded."""
     file = read_file(root.resolve(f"{LATCHES}/{engine}/{LIMITS}"))
     try:
@@ -120,19 +120,19 @@ def read_limits(root: Root, engine: str) -> RecorderLimits | None:
         return None
 
 
-def read_all_limits(root: Root) -> list[RecorderLimits]:
+def read_all_limits(root: HostRoot) -> list[RecorderLimits]:
     """Read those of every engine that heeds annotations."""
     found = (read_limits(root, one) for one in _ENGINES)
     return [limits for limits in found if limits]
 
 
-def directories_of_others(root: Root, engine: str) -> set[str]:
+def list_other_directories(root: HostRoot, engine: str) -> set[str]:
     """The directories for recordings that other engines' recorders use."""
     found = (read_limits(root, one) for one in _ENGINES if one != engine)
     return {limits.directory for limits in found if limits}
 
 
-def farewell(root: Root, engine: str) -> list[str]:
+def note_kept_recordings(root: HostRoot, engine: str) -> list[str]:
     """Say that recordings are not removed."""
     limits = read_limits(root, engine)
     if limits and any(root.resolve(limits.directory).glob(RECORDINGS)):
@@ -140,7 +140,7 @@ def farewell(root: Root, engine: str) -> list[str]:
     return []
 
 
-def remove_traces(root: Root, limits: RecorderLimits) -> Iterator[FileChange]:
+def remove_recorder_files(root: HostRoot, limits: RecorderLimits) -> Iterator[FileChange]:
     """Yield the steps that empty the directory of all but recordings, if there are none."""
     directory = root.resolve(limits.directory)
     if not directory.is_dir() or any(directory.glob(RECORDINGS)):

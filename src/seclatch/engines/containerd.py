@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from seclatch.engines import toml_edit
-from seclatch.engines.engine import NAME, Wish, foreign_runtime, is_ours
-from seclatch.engines.file_step import FileChange, Step
-from seclatch.engines.host_root import Root
+from seclatch.engines.engine import NAME, LatchRegistration, is_own_latch, make_conflict_error
+from seclatch.engines.file_step import ChangeStep, FileChange
+from seclatch.engines.host_root import HostRoot
 from seclatch.errors import InputError
 
 CONFIG = "/etc/containerd/config.toml"
@@ -35,7 +35,7 @@ DISABLED = {"cri", *CRI.values()}
 class Containerd:
     """containerd-config.toml(5), versions 2 (containerd 1.x) and 3 (2.x)."""
 
-    root: Root
+    root: HostRoot
     name: str = "containerd"
     runtimes: tuple[str, ...] = ("runc", "crun")
 
@@ -53,17 +53,17 @@ class Containerd:
         """Read the file."""
         return toml_edit.parse_table(self.source, text)
 
-    def register(self, text: str | None, wish: Wish) -> str | None:
+    def register(self, text: str | None, wish: LatchRegistration) -> str | None:
         """Add the handler, modelled on the host's own one so that cgroup settings agree."""
         table = self.parse(text or "")
-        if cri_disabled(table):
+        if is_cri_disabled(table):
             return text
         version = self.version(table)
         containerd = ("plugins", CRI[version], "containerd")
-        handlers = toml_edit.lookup(table, (*containerd, "runtimes"))
+        handlers = toml_edit.find_value(table, (*containerd, "runtimes"))
         handlers = handlers if isinstance(handlers, dict) else {}
         if NAME in handlers:
-            raise foreign_runtime(self.source, f"runtimes.{NAME}")
+            raise make_conflict_error(self.source, f"runtimes.{NAME}")
         put: dict[tuple[str, ...], Any] = {}
         if "version" not in table:
             put["version",] = version
@@ -73,8 +73,8 @@ class Containerd:
             put[(*containerd, "runtimes", "runc")] = {"runtime_type": SHIM}
         if wish.default:
             put[(*containerd, "default_runtime_name")] = NAME
-        put[(*containerd, "runtimes", NAME)] = handler(handlers, wish)
-        return toml_edit.edit(self.source, text or "", put)
+        put[(*containerd, "runtimes", NAME)] = make_handler(handlers, wish)
+        return toml_edit.edit_toml(self.source, text or "", put)
 
     def version(self, table: Mapping[str, Any]) -> int:
         """Return the file's version; a file that says nothing yet gets the daemon's."""
@@ -119,34 +119,34 @@ class Containerd:
     ) -> str:
         """Undo what `register` put below one plugin."""
         runtimes = (*containerd, "runtimes")
-        binary = toml_edit.lookup(now, (*runtimes, NAME, "options", "BinaryName"))
-        if not is_ours(self.name, binary):
+        binary = toml_edit.find_value(now, (*runtimes, NAME, "options", "BinaryName"))
+        if not is_own_latch(self.name, binary):
             return text
         drop, put = [(*runtimes, NAME)], {}
-        handlers = toml_edit.lookup(now, runtimes)
-        added = toml_edit.lookup(before, runtimes) is None
+        handlers = toml_edit.find_value(now, runtimes)
+        added = toml_edit.find_value(before, runtimes) is None
         if added and set(handlers) == {NAME, "runc"} and handlers["runc"] == {"runtime_type": SHIM}:
             drop.append((*runtimes, "runc"))
         default = (*containerd, "default_runtime_name")
-        if toml_edit.lookup(now, default) == NAME:
-            former = toml_edit.lookup(before, default)
+        if toml_edit.find_value(now, default) == NAME:
+            former = toml_edit.find_value(before, default)
             if former is None:
                 drop.append(default)
             else:
                 put[default] = former
-        return toml_edit.edit(self.source, text, put, drop)
+        return toml_edit.edit_toml(self.source, text, put, drop)
 
     def check(self, after: str | None) -> None:
         """Nothing further: `register` has read the result with a second parser."""
 
-    def live(self, change: FileChange, wish: Wish | None) -> Step:
+    def live(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
         """Not live: containerd reads its file only at start; a restart is the user's decision."""
         return change
 
-    def notes(self, wish: Wish, text: str | None) -> list[str]:
+    def notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
         """Say how to use it from ctr and from CRI."""
         notes = [f"use: ctr run --runc-binary {wish.front} IMAGE ID CMD (needs no restart)"]
-        if text is not None and cri_disabled(self.parse(text)):
+        if text is not None and is_cri_disabled(self.parse(text)):
             notes.append("CRI is disabled in this file, so it has no runtime handler: unchanged")
             return notes
         return [
@@ -160,7 +160,7 @@ class Containerd:
         return ["containerd forgets the handler at its next start: systemctl restart containerd"]
 
 
-def cri_disabled(table: Mapping[str, Any]) -> bool:
+def is_cri_disabled(table: Mapping[str, Any]) -> bool:
     """Whether `disabled_plugins` names CRI."""
     names = table.get("disabled_plugins", [])
     return isinstance(names, list) and any(
@@ -168,7 +168,7 @@ def cri_disabled(table: Mapping[str, Any]) -> bool:
     )
 
 
-def handler(handlers: Mapping[str, Any], wish: Wish) -> dict[str, Any]:
+def make_handler(handlers: Mapping[str, Any], wish: LatchRegistration) -> dict[str, Any]:
     """Copy the handler of the same runtime (SystemdCgroup has to agree with kubelet's)."""
     model = handlers.get(wish.runtime) or handlers.get("runc") or {}
     usable = isinstance(model, dict) and model.get("runtime_type") == SHIM

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from seclatch.engines import docker_daemon, json_edit
-from seclatch.engines.engine import NAME, Wish, foreign_runtime, is_ours
-from seclatch.engines.file_step import FileChange, Step
-from seclatch.engines.host_root import Root
+from seclatch.engines.engine import NAME, LatchRegistration, is_own_latch, make_conflict_error
+from seclatch.engines.file_step import ChangeStep, FileChange
+from seclatch.engines.host_root import HostRoot
 from seclatch.errors import InputError, SeclatchError
 
 BOM = "\ufeff"
@@ -21,7 +21,7 @@ BOM = "\ufeff"
 class Docker:
     """daemon.json of the Docker daemon (dockerd(8), "daemon configuration file")."""
 
-    root: Root
+    root: HostRoot
     name: str = "docker"
     runtimes: tuple[str, ...] = ("runc", "crun")
 
@@ -40,20 +40,22 @@ class Docker:
             raise InputError(source, "default-runtime", "is not a string")
         return value
 
-    def register(self, text: str | None, wish: Wish) -> str | None:
+    def register(self, text: str | None, wish: LatchRegistration) -> str | None:
         """Add the runtime, and with `default` name it as the default."""
         old = self.parse(text or "")
         if NAME in old.get("runtimes", {}):
-            raise foreign_runtime(str(self.root.resolve(self.config)), f"runtimes.{NAME}")
+            raise make_conflict_error(str(self.root.resolve(self.config)), f"runtimes.{NAME}")
         body = text if text and text.strip(BOM + " \t\r\n") else "{}\n"
         mark = BOM if body.startswith(BOM) else ""
-        body = json_edit.put(body.removeprefix(BOM), ["runtimes", NAME], {"path": wish.front})
+        body = json_edit.set_member(
+            body.removeprefix(BOM), ["runtimes", NAME], {"path": wish.front}
+        )
         if wish.default:
-            body = json_edit.put(body, ["default-runtime"], NAME)
+            body = json_edit.set_member(body, ["default-runtime"], NAME)
         self.cross_check(body, old, wish)
         return mark + body
 
-    def cross_check(self, body: str, old: dict[str, Any], wish: Wish) -> None:
+    def cross_check(self, body: str, old: dict[str, Any], wish: LatchRegistration) -> None:
         """Hold the edited text against the same change made to plain values."""
         runtimes = {**old.get("runtimes", {}), NAME: {"path": wish.front}}
         default = {"default-runtime": NAME} if wish.default else {}
@@ -65,9 +67,9 @@ class Docker:
         now, before = self.parse(text), self.parse(original or "")
         mark, body = (BOM if text.startswith(BOM) else ""), text.removeprefix(BOM)
         entry = now.get("runtimes", {}).get(NAME)
-        if isinstance(entry, dict) and is_ours(self.name, entry.get("path")):
+        if isinstance(entry, dict) and is_own_latch(self.name, entry.get("path")):
             alone = len(now["runtimes"]) == 1 and "runtimes" not in before
-            body = json_edit.drop(body, ["runtimes"] if alone else ["runtimes", NAME])
+            body = json_edit.remove_member(body, ["runtimes"] if alone else ["runtimes", NAME])
             if now.get("default-runtime") == NAME:
                 body = self.former_default(body, before.get("default-runtime"))
         left = json_edit.parse_object("", body.strip() or "{}")
@@ -78,8 +80,8 @@ class Docker:
     def former_default(body: str, default: str | None) -> str:
         """Put back the default that was there before, if any."""
         if default is None:
-            return json_edit.drop(body, ["default-runtime"])
-        return json_edit.put(body, ["default-runtime"], default)
+            return json_edit.remove_member(body, ["default-runtime"])
+        return json_edit.set_member(body, ["default-runtime"], default)
 
     def check(self, after: str | None) -> None:
         """Let dockerd read the new text, alone and against the running daemon's flags."""
@@ -107,17 +109,17 @@ class Docker:
                 remedy="mend what dockerd names; nothing has been changed",
             )
 
-    def daemons(self) -> list[docker_daemon.Daemon]:
+    def daemons(self) -> list[docker_daemon.DockerDaemon]:
         """Return the running daemons that read this file."""
         return docker_daemon.find_daemons() if self.root.is_host else []
 
-    def live(self, change: FileChange, wish: Wish | None) -> Step:
+    def live(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
         """Reload the running daemons with the change: SIGHUP, containers keep running."""
         daemons = tuple(self.daemons())
         front = wish.front if wish else None
         return docker_daemon.LiveChange(change, daemons, NAME, front) if daemons else change
 
-    def notes(self, wish: Wish, text: str | None) -> list[str]:
+    def notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
         """Say how to use it, and when it takes effect."""
         use = "docker run" if wish.default else f"docker run --runtime {NAME}"
         notes = [f"use: {use} --security-opt seccomp=FILE IMAGE CMD"]

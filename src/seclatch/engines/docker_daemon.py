@@ -30,7 +30,7 @@ PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
-class Daemon:
+class DockerDaemon:
     """A dockerd process and its command line."""
 
     pid: int
@@ -127,7 +127,7 @@ class LiveChange:
     """
 
     change: FileChange
-    daemons: tuple[Daemon, ...]
+    daemons: tuple[DockerDaemon, ...]
     runtime: str
     front: str | None  # the path that the daemons must then show for it; None: no such runtime
 
@@ -144,7 +144,7 @@ class LiveChange:
     def apply(self) -> None:
         """Change the file, reload, wait until the daemons show it; else bring all back."""
         before, after = self.change.before, self.change.after
-        interim = interim_file(before, after)
+        interim = make_interim_file(before, after)
         told = interim or after
         FileChange(self.change.path, before, told, self.change.purpose).apply()
         try:
@@ -160,7 +160,7 @@ class LiveChange:
     def undo(self) -> None:
         """Put the former file back and make the daemons read it."""
         before = self.change.before
-        interim = interim_file(self.change.after, before)
+        interim = make_interim_file(self.change.after, before)
         place_file(self.change.path, interim or before)
         self.reload()
         if interim:
@@ -173,7 +173,7 @@ class LiveChange:
             daemon.reload()
 
 
-def interim_file(before: FileState | None, after: FileState | None) -> FileState | None:
+def make_interim_file(before: FileState | None, after: FileState | None) -> FileState | None:
     """Return the file that makes a daemon forget what `after` no longer says; None: not needed."""
     old, new = read_keys(before), read_keys(after)
     gone = {key: value for key, value in STOCK.items() if key in old and key not in new}
@@ -190,7 +190,7 @@ def read_keys(state: FileState | None) -> dict[str, Any]:
     return keys
 
 
-def find_daemons() -> list[Daemon]:
+def find_daemons() -> list[DockerDaemon]:
     """Find every dockerd in our mount namespace whose configuration is the usual file."""
     here = Path("/proc/self/ns/mnt").readlink()
     found = []
@@ -206,7 +206,7 @@ def find_daemons() -> list[Daemon]:
     return found
 
 
-def read_daemon(process: Path) -> Daemon | None:
+def read_daemon(process: Path) -> DockerDaemon | None:
     """Read /proc/PID if it is a dockerd."""
     try:
         if (process / "comm").read_text() != "dockerd\n":
@@ -214,4 +214,4 @@ def read_daemon(process: Path) -> Daemon | None:
         arguments = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
     except OSError:
         return None
-    return Daemon(int(process.name), tuple(os.fsdecode(one) for one in arguments[1:]))
+    return DockerDaemon(int(process.name), tuple(os.fsdecode(one) for one in arguments[1:]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from seclatch.engines.file_step import FileChange, Step
-from seclatch.engines.host_root import Root
+from seclatch.engines.file_step import ChangeStep, FileChange
+from seclatch.engines.host_root import HostRoot
 from seclatch.errors import InputError, SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits
 
@@ -22,7 +22,7 @@ MODES = ("auto", "suspend", "gate", "refuse", "plain")
 
 
 @dataclass(frozen=True)
-class Wish:
+class LatchRegistration:
     """What is to be registered: the latch for `runtime`, and whether it becomes the default."""
 
     engine: str
@@ -47,11 +47,11 @@ class Wish:
         return f"{self.directory}/{self.runtime}"
 
 
-class Engine(Protocol):
+class ContainerEngine(Protocol):
     """One engine's configuration: pure functions on its text, and what surrounds the change."""
 
     @property
-    def root(self) -> Root:
+    def root(self) -> HostRoot:
         """The tree whose engine this is."""
 
     @property
@@ -69,7 +69,7 @@ class Engine(Protocol):
     def parse(self, text: str) -> dict[str, Any]:
         """Return what a configuration says; refuse one that the engine could not read."""
 
-    def register(self, text: str | None, wish: Wish) -> str | None:
+    def register(self, text: str | None, wish: LatchRegistration) -> str | None:
         """Return the text with the latch registered; `text` has no trace of us, None is no file.
 
         The same text means that this engine is not to be told by its configuration.
@@ -84,25 +84,25 @@ class Engine(Protocol):
     def check(self, after: str | None) -> None:
         """Refuse, before the first write, what the engine would not accept."""
 
-    def live(self, change: FileChange, wish: Wish | None) -> Step:
+    def live(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
         """Return the configuration's change with what makes a running engine take it at once.
 
         `wish` is None when the latch is being removed.
         """
 
-    def notes(self, wish: Wish, text: str | None) -> list[str]:
+    def notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
         """Return what the user should know or do now."""
 
     def farewell(self) -> list[str]:
         """Return what the user should know or do after the removal."""
 
 
-def is_ours(engine: str, path: object) -> bool:
+def is_own_latch(engine: str, path: object) -> bool:
     """Whether a registered runtime's path is one of this engine's latches."""
     return isinstance(path, str) and path.startswith(f"{LATCHES}/{engine}/")
 
 
-def foreign_runtime(source: str, place: str) -> SeclatchError:
+def make_conflict_error(source: str, place: str) -> SeclatchError:
     """Make the error for a runtime that has our name and is not ours."""
     return InputError(
         source,

@@ -17,7 +17,7 @@ from seclatch.errors import SeclatchError
 MAX_FILE = 16 << 20
 
 
-class Step(Protocol):
+class ChangeStep(Protocol):
     """A change that knows its own opposite; `undo` is called only after `apply` succeeded."""
 
     def describe(self) -> str:
@@ -221,21 +221,21 @@ class DirectoryChange:
         DirectoryChange(self.path, not self.present, self.mode).apply()
 
 
-def carry_out(steps: Sequence[Step]) -> None:
+def apply_steps(steps: Sequence[ChangeStep]) -> None:
     """Apply all steps, or none: the first failure undoes what was done, newest first."""
-    done: list[Step] = []
+    done: list[ChangeStep] = []
     for step in steps:
         try:
             step.apply()
         except (OSError, SeclatchError) as error:
-            raise failure(step, error, done, roll_back(done)) from error
+            raise make_step_error(step, error, done, roll_back(done)) from error
         except BaseException:
             roll_back(done)
             raise
         done.append(step)
 
 
-def roll_back(done: Sequence[Step]) -> list[str]:
+def roll_back(done: Sequence[ChangeStep]) -> list[str]:
     """Undo the steps, newest first; return the descriptions of those that would not go back."""
     stuck = []
     for step in reversed(done):
@@ -246,8 +246,11 @@ def roll_back(done: Sequence[Step]) -> list[str]:
     return stuck
 
 
-def failure(
-    step: Step, error: OSError | SeclatchError, done: Sequence[Step], stuck: Sequence[str]
+def make_step_error(
+    step: ChangeStep,
+    error: OSError | SeclatchError,
+    done: Sequence[ChangeStep],
+    stuck: Sequence[str],
 ) -> SeclatchError:
     """Say which step failed and in what state it left the system."""
     cause = f"{step.describe()}: {error.strerror}" if isinstance(error, OSError) else str(error)

@@ -17,7 +17,7 @@ SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/s
 
 
 @dataclass(frozen=True)
-class Root:
+class HostRoot:
     """Paths below `prefix` are read as they would be after a chroot(2) to it."""
 
     prefix: Path = Path("/")

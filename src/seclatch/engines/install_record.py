@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from seclatch.engines.file_step import read_file
-from seclatch.engines.host_root import Root
+from seclatch.engines.host_root import HostRoot
 from seclatch.errors import InputError
 
 RECORDS = "/var/lib/seclatch/install"
@@ -16,7 +16,7 @@ RECORDS = "/var/lib/seclatch/install"
 VERSION = 1
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class InstallRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One installation. It is written before the change it describes: nothing is lost midway."""
 
     engine: str
@@ -36,7 +36,7 @@ def record_path(engine: str) -> str:
     return f"{RECORDS}/{engine}.json"
 
 
-def load_record(root: Root, engine: str) -> Record | None:
+def load_record(root: HostRoot, engine: str) -> InstallRecord | None:
     """Read and check an engine's record; None when the engine was never installed."""
     path = root.resolve(record_path(engine))
     file = read_file(path)
@@ -44,7 +44,7 @@ def load_record(root: Root, engine: str) -> Record | None:
         return None
     refuse_writable(path, file.mode, file.uid, root)
     try:
-        record = msgspec.json.decode(file.content, type=Record)
+        record = msgspec.json.decode(file.content, type=InstallRecord)
     except (msgspec.DecodeError, ValueError) as error:
         raise InputError(str(path), "", f"not a record of an installation: {error}") from None
     if record.version != VERSION or record.engine != engine:
@@ -57,7 +57,7 @@ def load_record(root: Root, engine: str) -> Record | None:
     return record
 
 
-def refuse_writable(path: Path, mode: int, uid: int | None, root: Root) -> None:
+def refuse_writable(path: Path, mode: int, uid: int | None, root: HostRoot) -> None:
     """Refuse a record that somebody other than root can write: it says what to overwrite."""
     if root.is_host and (uid != 0 or mode & 0o022):
         raise InputError(
@@ -68,13 +68,13 @@ def refuse_writable(path: Path, mode: int, uid: int | None, root: Root) -> None:
         )
 
 
-def load_records(root: Root) -> list[Record]:
+def load_records(root: HostRoot) -> list[InstallRecord]:
     """Read every engine's record."""
     names = sorted(path.stem for path in root.resolve(RECORDS).glob("*.json"))
     records = [load_record(root, name) for name in names]
     return [record for record in records if record]
 
 
-def digest(content: bytes | None) -> str | None:
+def hash_content(content: bytes | None) -> str | None:
     """Return the SHA-256 of a file's bytes, None for no file."""
     return None if content is None else hashlib.sha256(content).hexdigest()

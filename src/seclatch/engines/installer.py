@@ -9,13 +9,13 @@ from pathlib import Path, PurePosixPath
 from seclatch.engines import annotation_recorder, latch_copy, running_containers
 from seclatch.engines.containerd import Containerd
 from seclatch.engines.docker import Docker
-from seclatch.engines.engine import LATCHES, Engine, Wish
-from seclatch.engines.file_step import FileChange, FileState, Step, read_file
-from seclatch.engines.host_root import Root
+from seclatch.engines.engine import LATCHES, ContainerEngine, LatchRegistration
+from seclatch.engines.file_step import ChangeStep, FileChange, FileState, read_file
+from seclatch.engines.host_root import HostRoot
 from seclatch.engines.install_record import (
     RECORDS,
-    Record,
-    digest,
+    InstallRecord,
+    hash_content,
     load_record,
     load_records,
     record_path,
@@ -24,7 +24,7 @@ from seclatch.engines.podman import Podman
 from seclatch.errors import InputError, SeclatchError
 from seclatch.runtime.find_latch import find_latch, read_latch
 
-ENGINES: dict[str, Callable[[Root], Engine]] = {
+ENGINES: dict[str, Callable[[HostRoot], ContainerEngine]] = {
     "docker": Docker,
     "podman": Podman,
     "containerd": Containerd,
@@ -37,46 +37,46 @@ RECORD_PURPOSE = "what uninstall has to know"
 
 
 @dataclass(frozen=True)
-class Plan:
+class InstallPlan:
     """Steps in the order of their execution; none means that nothing is left to do."""
 
-    engine: Engine
-    wish: Wish | None  # None: removal
-    steps: list[Step] = field(default_factory=list)
+    engine: ContainerEngine
+    wish: LatchRegistration | None  # None: removal
+    steps: list[ChangeStep] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def make_engine(name: str, root: Root) -> Engine:
+def make_engine(name: str, root: HostRoot) -> ContainerEngine:
     """Make the engine called name."""
     return ENGINES[name](root)
 
 
-def plan_install(engine: Engine, root: Root, wish: Wish) -> Plan:
+def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistration) -> InstallPlan:
     """Plan to register the latch as wished; reads everything, writes nothing."""
     runtime = find_runtime(root, wish.runtime)
     latch = read_latch(find_latch(wish.runtime))
     record = load_record(root, engine.name)
     config = root.resolve(engine.config)
     current = read_file(config)
-    original = former_text(engine, config, current, record)
+    original = find_former_text(engine, config, current, record)
     after = keep_layout(engine, config, current, engine.register(original, wish))
     engine.check(after)
     change = change_config(engine, config, current, after)
-    fronts = latch_copy.place_front(root, wish, latch, runtime)
+    fronts = latch_copy.place_latch(root, wish, latch, runtime)
     refuse_removal_in_use(root, fronts, wish.engine)
     paths = [str(PurePosixPath(engine.config).parent), wish.directory, RECORDS]
     private = None
     if wish.recorder:
         paths.append(wish.recorder.directory)
         private = root.resolve(wish.recorder.directory)
-    missing = latch_copy.missing_directories(root, paths)
+    missing = latch_copy.list_missing_directories(root, paths)
     made = [f"/{path.relative_to(root.prefix)}" for path in missing]
     known = [made_by for one in load_records(root) for made_by in one.directories]
-    new = Record(
+    new = InstallRecord(
         engine.name,
         wish.runtime,
-        encode(original),
-        digest(encode(after)),
+        encode_config(original),
+        hash_content(encode_config(after)),
         sorted({*known, *made}),
     )
     steps = [
@@ -86,35 +86,37 @@ def plan_install(engine: Engine, root: Root, wish: Wish) -> Plan:
         *fronts,
         *(engine.live(one, wish) for one in change),
     ]
-    return Plan(engine, wish, steps, engine.notes(wish, after))
+    return InstallPlan(engine, wish, steps, engine.notes(wish, after))
 
 
-def plan_uninstall(engine: Engine, root: Root) -> Plan:
+def plan_uninstall(engine: ContainerEngine, root: HostRoot) -> InstallPlan:
     """Plan to bring back what was there before; an engine without us gives an empty plan."""
     record = load_record(root, engine.name)
     config = root.resolve(engine.config)
     current = read_file(config)
-    after = former_text(engine, config, current, record)
+    after = find_former_text(engine, config, current, record)
     change = change_config(engine, config, current, after)
-    fronts = latch_copy.remove_fronts(root, engine.name)
+    fronts = latch_copy.remove_latches(root, engine.name)
     refuse_removal_in_use(root, fronts, engine.name)
     rest = [
         *fronts,
         *annotation_recorder.remove_recorder(root, engine.name),
-        *drop_record(root, engine.name),
+        *remove_record(root, engine.name),
     ]
-    removed = {path for path in map(removed_path, [*change, *rest]) if path}
+    removed = {path for path in map(find_removed_path, [*change, *rest]) if path}
     steps = [*(engine.live(one, None) for one in change), *rest]
     directories = [f"{LATCHES}/{engine.name}", *OUR_DIRECTORIES]
-    used = annotation_recorder.directories_of_others(root, engine.name)
+    used = annotation_recorder.list_other_directories(root, engine.name)
     directories += [one for one in record.directories if one not in used] if record else []
     if steps or record:
         steps += latch_copy.remove_directories([root.resolve(one) for one in directories], removed)
     notes = engine.farewell() if steps else []
-    return Plan(engine, None, steps, [*notes, *annotation_recorder.farewell(root, engine.name)])
+    return InstallPlan(
+        engine, None, steps, [*notes, *annotation_recorder.note_kept_recordings(root, engine.name)]
+    )
 
 
-def find_runtime(root: Root, runtime: str) -> str:
+def find_runtime(root: HostRoot, runtime: str) -> str:
     """Find the real runtime that the latch is to start."""
     path = root.find_program(runtime)
     if path is None:
@@ -126,69 +128,73 @@ def find_runtime(root: Root, runtime: str) -> str:
     return path
 
 
-def former_text(
-    engine: Engine, path: Path, current: FileState | None, record: Record | None
+def find_former_text(
+    engine: ContainerEngine, path: Path, current: FileState | None, record: InstallRecord | None
 ) -> str | None:
     """Return the configuration without us: the bytes kept, or what is left after our own part."""
     if current is None:
         return None
-    if record and digest(current.content) == record.installed:
-        return decode(path, record.original)
-    original = decode(path, record.original) if record else None
-    text = decode(path, current.content) or ""
+    if record and hash_content(current.content) == record.installed:
+        return decode_config(path, record.original)
+    original = decode_config(path, record.original) if record else None
+    text = decode_config(path, current.content) or ""
     return text if record and text == original else engine.unregister(text, original)
 
 
 def keep_layout(
-    engine: Engine, path: Path, current: FileState | None, after: str | None
+    engine: ContainerEngine, path: Path, current: FileState | None, after: str | None
 ) -> str | None:
     """Return the present text when it says the same as the wanted one, else the wanted one."""
-    text = decode(path, current.content) if current else None
+    text = decode_config(path, current.content) if current else None
     if text is None or after is None or engine.parse(text) != engine.parse(after):
         return after
     return text
 
 
 def change_config(
-    engine: Engine, path: Path, current: FileState | None, after: str | None
+    engine: ContainerEngine, path: Path, current: FileState | None, after: str | None
 ) -> list[FileChange]:
     """Return the step from the present file to the wanted text, if they differ."""
-    content = encode(after)
+    content = encode_config(after)
     if content == (current.content if current else None):
         return []
     if content is None:
         wanted = None
     else:
         wanted = (
-            current.replaced(content) if current else FileState(content, 0o644, *latch_copy.owner())
+            current.replaced(content)
+            if current
+            else FileState(content, 0o644, *latch_copy.choose_owner())
         )
     purpose = f"configuration of {engine.name}"
     return [FileChange(path, current, wanted, purpose, shown=True)]
 
 
-def write_record(root: Root, record: Record) -> list[Step]:
+def write_record(root: HostRoot, record: InstallRecord) -> list[ChangeStep]:
     """Return the step that writes the record, if it is not there yet."""
     path = root.resolve(record_path(record.engine))
     present = read_file(path)
     # A configuration may hold secrets, and the record holds a configuration.
-    wanted = FileState(record.encode(), 0o600, *latch_copy.owner())
-    if present and latch_copy.same(present, wanted):
+    wanted = FileState(record.encode(), 0o600, *latch_copy.choose_owner())
+    if present and latch_copy.is_as_wanted(present, wanted):
         return []
     return [FileChange(path, present, wanted, RECORD_PURPOSE)]
 
 
-def drop_record(root: Root, engine: str) -> list[Step]:
+def remove_record(root: HostRoot, engine: str) -> list[ChangeStep]:
     """Return the step that removes the record, if there is one."""
     path = root.resolve(record_path(engine))
     present = read_file(path)
     return [FileChange(path, present, None, RECORD_PURPOSE)] if present else []
 
 
-def refuse_removal_in_use(root: Root, fronts: list[Step], engine: str) -> None:
+def refuse_removal_in_use(root: HostRoot, fronts: list[ChangeStep], engine: str) -> None:
     """Refuse to take a latch away from containers that are to be stopped through it."""
     going = any(isinstance(one, FileChange) and one.after is None for one in fronts)
     users = (
-        running_containers.containers_using(f"{LATCHES}/{engine}") if going and root.is_host else []
+        running_containers.list_containers_using(f"{LATCHES}/{engine}")
+        if going and root.is_host
+        else []
     )
     if users:
         raise SeclatchError(
@@ -197,13 +203,13 @@ def refuse_removal_in_use(root: Root, fronts: list[Step], engine: str) -> None:
         )
 
 
-def removed_path(step: Step) -> Path | None:
+def find_removed_path(step: ChangeStep) -> Path | None:
     """Return the path that a step removes, if it removes one."""
     gone = getattr(step, "after", "") is None
     return step.path if gone and hasattr(step, "path") else None
 
 
-def decode(path: Path, content: bytes | None) -> str | None:
+def decode_config(path: Path, content: bytes | None) -> str | None:
     """Read a configuration's bytes as UTF-8, which JSON and TOML are."""
     try:
         return None if content is None else content.decode()
@@ -211,6 +217,6 @@ def decode(path: Path, content: bytes | None) -> str | None:
         raise InputError(str(path), f"byte {error.start}", "is not UTF-8") from None
 
 
-def encode(text: str | None) -> bytes | None:
+def encode_config(text: str | None) -> bytes | None:
     """Return the bytes of a configuration."""
     return None if text is None else text.encode()

@@ -16,7 +16,7 @@ from seclatch.errors import InputError
 BLANK = re.compile(r"[ \t\r\n]*")
 
 
-class Member(NamedTuple):
+class JsonMember(NamedTuple):
     """A `"key": value` of an object: text[start:end], its value from text[value] on."""
 
     key: str
@@ -57,11 +57,11 @@ def skip_blank(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-class Span(NamedTuple):
+class JsonSpan(NamedTuple):
     """An object in the text: the index of its `{`, its members, the index of its `}`."""
 
     opening: int
-    members: list[Member]
+    members: list[JsonMember]
     closing: int
 
     def find(self, key: str) -> int | None:
@@ -69,10 +69,10 @@ class Span(NamedTuple):
         return next((i for i, one in enumerate(self.members) if one.key == key), None)
 
 
-def read_span(text: str, at: int) -> Span:
+def read_span(text: str, at: int) -> JsonSpan:
     """Take apart the (valid) object whose `{` is at `at`."""
     decode = json.JSONDecoder().raw_decode
-    found: list[Member] = []
+    found: list[JsonMember] = []
     opening, at = at, skip_blank(text, at + 1)
     while text[at] != "}":
         if text[at] == ",":
@@ -80,12 +80,12 @@ def read_span(text: str, at: int) -> Span:
         key, end = decode(text, at)
         value = skip_blank(text, skip_blank(text, end) + 1)  # over the colon
         _, end = decode(text, value)
-        found.append(Member(key, at, value, end))
+        found.append(JsonMember(key, at, value, end))
         at = skip_blank(text, end)
-    return Span(opening, found, at)
+    return JsonSpan(opening, found, at)
 
 
-def put(text: str, path: Sequence[str], value: object) -> str:
+def set_member(text: str, path: Sequence[str], value: object) -> str:
     """Set the member at path, making objects on the way; the text must be a valid object."""
     at = skip_blank(text, 0)
     for depth, key in enumerate(path):
@@ -94,35 +94,35 @@ def put(text: str, path: Sequence[str], value: object) -> str:
         if index is None:
             for outer in reversed(path[depth + 1 :]):
                 value = {outer: value}
-            return insert(text, span, key, value)
+            return insert_member(text, span, key, value)
         member = span.members[index]
         at = member.value
-    rendered = render(value, indent_unit(text), line_indent(text, member.start))
+    rendered = render_value(value, find_indent_unit(text), find_line_indent(text, member.start))
     return text[: member.value] + rendered + text[member.end :]
 
 
-def insert(text: str, span: Span, key: str, value: object) -> str:
+def insert_member(text: str, span: JsonSpan, key: str, value: object) -> str:
     """Add a member at the end of an object, laid out as its first member is."""
-    unit, newline = indent_unit(text), "\r\n" if "\r\n" in text else "\n"
+    unit, newline = find_indent_unit(text), "\r\n" if "\r\n" in text else "\n"
     if span.members:
         end = span.members[-1].end
         gap = text[span.opening + 1 : span.members[0].start]
         if "\n" not in gap:  # an object on one line stays on one line
             gap, unit = gap or " ", ""
-        rendered = render(value, unit, gap.rpartition("\n")[2], newline)
+        rendered = render_value(value, unit, gap.rpartition("\n")[2], newline)
         return f"{text[:end]},{gap}{json.dumps(key)}: {rendered}{text[end:]}"
-    outer = line_indent(text, span.opening)
+    outer = find_line_indent(text, span.opening)
     inner = outer + unit
-    member = f"{json.dumps(key)}: {render(value, unit, inner, newline)}"
+    member = f"{json.dumps(key)}: {render_value(value, unit, inner, newline)}"
     body = f"{newline}{inner}{member}{newline}{outer}"
     return text[: span.opening + 1] + body + text[span.closing :]
 
 
-def drop(text: str, path: Sequence[str]) -> str:
+def remove_member(text: str, path: Sequence[str]) -> str:
     """Take the member at path out with its comma; nothing happens when it is not there."""
     at = skip_blank(text, 0)
     for key in path:
-        span = read_span(text, at) if text[at] == "{" else Span(at, [], at)
+        span = read_span(text, at) if text[at] == "{" else JsonSpan(at, [], at)
         index = span.find(key)
         if index is None:
             return text
@@ -135,20 +135,20 @@ def drop(text: str, path: Sequence[str]) -> str:
     return text[: found[0].start] + text[found[1].start :]
 
 
-def render(value: object, unit: str, indent: str, newline: str = "\n") -> str:
+def render_value(value: object, unit: str, indent: str, newline: str = "\n") -> str:
     """Write a value as JSON, its further lines indented; on one line when unit is empty."""
     if not unit:
         return json.dumps(value)
     return json.dumps(value, indent=unit).replace("\n", newline + indent)
 
 
-def indent_unit(text: str) -> str:
+def find_indent_unit(text: str) -> str:
     """Return the first indentation in the text, else two spaces."""
     found = re.search(r"\n([ \t]+)[^ \t\r\n]", text)
     return found[1] if found else "  "
 
 
-def line_indent(text: str, at: int) -> str:
+def find_line_indent(text: str, at: int) -> str:
     """Return the white space that begins the line of index `at`."""
     start = text.rfind("\n", 0, at) + 1
     rest = text[start:at]

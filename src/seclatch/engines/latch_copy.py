@@ -7,30 +7,32 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from seclatch.engines.engine import LATCHES, Wish
+from seclatch.engines.engine import LATCHES, LatchRegistration
 from seclatch.engines.file_step import (
+    ChangeStep,
     DirectoryChange,
     FileChange,
     FileState,
     LinkChange,
-    Step,
     read_file,
 )
-from seclatch.engines.host_root import Root
+from seclatch.engines.host_root import HostRoot
 from seclatch.errors import SeclatchError
 from seclatch.runtime.find_latch import RUNTIMES
 
 PURPOSE = "the latch, called in place of the runtime"
 
 
-def place_front(root: Root, wish: Wish, latch: bytes, runtime: str) -> list[Step]:
+def place_latch(
+    root: HostRoot, wish: LatchRegistration, latch: bytes, runtime: str
+) -> list[ChangeStep]:
     """Return the steps that put the latch and its links in place; none when all is there."""
     front = root.resolve(wish.front)
     refuse_unsafe(root, front)
-    wanted = FileState(latch, 0o755, *owner())
+    wanted = FileState(latch, 0o755, *choose_owner())
     present = read_file(front)
-    steps: list[Step] = []
-    if present is None or not same(present, wanted):
+    steps: list[ChangeStep] = []
+    if present is None or not is_as_wanted(present, wanted):
         steps.append(FileChange(front, present, wanted, PURPOSE))
     links = {f"{front.name}.runtime": runtime}
     if wish.mode != "auto":
@@ -38,24 +40,24 @@ def place_front(root: Root, wish: Wish, latch: bytes, runtime: str) -> list[Step
     if wish.recorder:
         links[f"{front.name}.record"] = f"{wish.directory}/recorder"
     for name, target in links.items():
-        steps += point(front.with_name(name), target)
-    return steps + remove_fronts(root, wish.engine, keep={front.name, *links})
+        steps += point_link(front.with_name(name), target)
+    return steps + remove_latches(root, wish.engine, keep={front.name, *links})
 
 
-def remove_fronts(root: Root, engine: str, keep: set[str] | None = None) -> list[Step]:
+def remove_latches(root: HostRoot, engine: str, keep: set[str] | None = None) -> list[ChangeStep]:
     """Return the steps that remove an engine's latches and links, but for those to keep."""
     directory = root.resolve(f"{LATCHES}/{engine}")
-    steps: list[Step] = []
+    steps: list[ChangeStep] = []
     for runtime in RUNTIMES:
         for suffix in (".mode", ".record", ".runtime"):
             if runtime + suffix not in (keep or ()):
-                steps += point(directory / (runtime + suffix), None)
+                steps += point_link(directory / (runtime + suffix), None)
         if runtime not in (keep or ()) and (present := read_file(directory / runtime)):
             steps.append(FileChange(directory / runtime, present, None, PURPOSE))
     return steps
 
 
-def point(link: Path, target: str | None) -> list[Step]:
+def point_link(link: Path, target: str | None) -> list[ChangeStep]:
     """Return the step that makes a link point at target (None: be gone), if it does not yet."""
     if not link.is_symlink() and link.exists():
         raise SeclatchError(
@@ -66,24 +68,24 @@ def point(link: Path, target: str | None) -> list[Step]:
     return [] if before == target else [LinkChange(link, before, target)]
 
 
-def owner() -> tuple[int | None, int | None]:
+def choose_owner() -> tuple[int | None, int | None]:
     """Return the owner of what we make: root, or whoever runs us on a tree of his own."""
     return (0, 0) if os.geteuid() == 0 else (None, None)
 
 
-def uid() -> int:
+def get_owner_uid() -> int:
     """The user that what we make belongs to."""
     return os.geteuid()
 
 
-def same(present: FileState, wanted: FileState) -> bool:
+def is_as_wanted(present: FileState, wanted: FileState) -> bool:
     """Whether a file is as wanted; labels that the system adds do not count."""
     return (present.content, present.mode) == (wanted.content, wanted.mode) and (
         wanted.uid in (None, present.uid)
     )
 
 
-def refuse_unsafe(root: Root, front: Path) -> None:
+def refuse_unsafe(root: HostRoot, front: Path) -> None:
     """Refuse a place where others than root could exchange a program that root will run."""
     for directory in (parent for parent in front.parents if parent.is_relative_to(root.prefix)):
         try:
@@ -99,7 +101,7 @@ def refuse_unsafe(root: Root, front: Path) -> None:
             )
 
 
-def missing_directories(root: Root, paths: Sequence[str]) -> list[Path]:
+def list_missing_directories(root: HostRoot, paths: Sequence[str]) -> list[Path]:
     """List the directories that have to be made so that these (absolute, in root) exist."""
     missing: dict[Path, None] = {}
     for path in paths:
@@ -109,7 +111,7 @@ def missing_directories(root: Root, paths: Sequence[str]) -> list[Path]:
     return list(missing)
 
 
-def make_directories(paths: Sequence[Path], private: Path | None = None) -> list[Step]:
+def make_directories(paths: Sequence[Path], private: Path | None = None) -> list[ChangeStep]:
     """Return the steps that make them, outermost first; one for its owner alone."""
     return [
         DirectoryChange(path, present=True, mode=0o700 if path == private else 0o755)
@@ -117,7 +119,7 @@ def make_directories(paths: Sequence[Path], private: Path | None = None) -> list
     ]
 
 
-def remove_directories(paths: Sequence[Path], removed: set[Path]) -> Iterator[Step]:
+def remove_directories(paths: Sequence[Path], removed: set[Path]) -> Iterator[ChangeStep]:
     """Yield steps for those directories that are empty once `removed` is gone, deepest first."""
     gone = set(removed)
     for path in sorted(set(paths), key=lambda one: (-len(one.parts), one)):

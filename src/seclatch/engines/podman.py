@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from seclatch.engines import toml_edit
-from seclatch.engines.engine import NAME, Wish, foreign_runtime, is_ours
-from seclatch.engines.file_step import FileChange, Step, read_file
-from seclatch.engines.host_root import Root
+from seclatch.engines.engine import NAME, LatchRegistration, is_own_latch, make_conflict_error
+from seclatch.engines.file_step import ChangeStep, FileChange, read_file
+from seclatch.engines.host_root import HostRoot
 from seclatch.errors import InputError
 
 CONFIG = "/etc/containers/containers.conf.d/50-seclatch.conf"
@@ -42,7 +42,7 @@ CAPABLE = {"runc": ("runtime_supports_json",), "crun": tuple(BUILT_IN)}
 class Podman:
     """containers.conf(5) with its drop-in directory."""
 
-    root: Root
+    root: HostRoot
     name: str = "podman"
     runtimes: tuple[str, ...] = ("crun", "runc")  # Podman's own order
 
@@ -51,40 +51,40 @@ class Podman:
         """Our drop-in."""
         return CONFIG
 
-    def register(self, text: str | None, wish: Wish) -> str | None:
+    def register(self, text: str | None, wish: LatchRegistration) -> str | None:
         """Write the runtime, what it supports, and with `default` the default."""
         source = str(self.root.resolve(self.config))
         old = toml_edit.parse_table(source, text or "")
-        if toml_edit.lookup(old, (*RUNTIMES, NAME)) is not None:
-            raise foreign_runtime(source, f"engine.runtimes.{NAME}")
+        if toml_edit.find_value(old, (*RUNTIMES, NAME)) is not None:
+            raise make_conflict_error(source, f"engine.runtimes.{NAME}")
         put: dict[tuple[str, ...], Any] = {DEFAULT: NAME} if wish.default else {}
         for key in CAPABLE[wish.runtime]:
             put["engine", key] = [*self.list_in_force(key), NAME]
         put[(*RUNTIMES, NAME)] = [wish.front]
-        return toml_edit.edit(source, HEADER if text is None else text, put)
+        return toml_edit.edit_toml(source, HEADER if text is None else text, put)
 
     def unregister(self, text: str, original: str | None) -> str | None:
         """Remove our entries from a drop-in that somebody added to."""
         source = str(self.root.resolve(self.config))
         now = toml_edit.parse_table(source, text)
-        paths = toml_edit.lookup(now, (*RUNTIMES, NAME))
-        if not (isinstance(paths, list) and paths and is_ours(self.name, paths[0])):
+        paths = toml_edit.find_value(now, (*RUNTIMES, NAME))
+        if not (isinstance(paths, list) and paths and is_own_latch(self.name, paths[0])):
             return text
         drop: list[tuple[str, ...]] = [(*RUNTIMES, NAME)]
-        if toml_edit.lookup(now, DEFAULT) == NAME:
+        if toml_edit.find_value(now, DEFAULT) == NAME:
             drop.append(DEFAULT)
         for key in BUILT_IN:
-            names = toml_edit.lookup(now, ("engine", key))
+            names = toml_edit.find_value(now, ("engine", key))
             if isinstance(names, list) and NAME in names:
                 drop.append(("engine", key))  # its other names were in force without it
-        left = toml_edit.edit(source, text, {}, drop)
+        left = toml_edit.edit_toml(source, text, {}, drop)
         return left if toml_edit.parse_table(source, left) or original is not None else None
 
     def list_in_force(self, key: str) -> list[str]:
         """Return the value of a list before our drop-in, as Podman's layering makes it."""
         value = list(BUILT_IN[key])
         for _, table in self.other_files():
-            names = toml_edit.lookup(table, ("engine", key))
+            names = toml_edit.find_value(table, ("engine", key))
             if not isinstance(names, list):
                 continue
             append = any(isinstance(one, dict) and one.get("append") is True for one in names)
@@ -119,14 +119,14 @@ class Podman:
         if after is None:
             return
         for path, table in self.other_files():
-            if toml_edit.lookup(table, (*RUNTIMES, NAME)) is not None:
-                raise foreign_runtime(str(path), f"engine.runtimes.{NAME}")
+            if toml_edit.find_value(table, (*RUNTIMES, NAME)) is not None:
+                raise make_conflict_error(str(path), f"engine.runtimes.{NAME}")
 
-    def live(self, change: FileChange, wish: Wish | None) -> Step:
+    def live(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
         """Nothing to reload: every podman process reads the files."""
         return change
 
-    def notes(self, wish: Wish, text: str | None) -> list[str]:
+    def notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
         """Say how to use it, and what a default means for users without root."""
         use = "podman run" if wish.default else f"podman --runtime {NAME} run"
         notes = [f"use: {use} --security-opt seccomp=FILE IMAGE CMD"]
@@ -134,7 +134,7 @@ class Podman:
             str(path)
             for path, table in self.other_files()
             if path.name > Path(self.config).name
-            and toml_edit.lookup(table, DEFAULT) is not None
+            and toml_edit.find_value(table, DEFAULT) is not None
             and str(path.parent).endswith(".conf.d")
         ]
         if wish.default and later:

@@ -10,7 +10,7 @@ from pathlib import Path
 MAX_PATH = 4096
 
 
-def containers_using(directory: str) -> list[str]:
+def list_containers_using(directory: str) -> list[str]:
     """Name the running containers, of any engine, whose runtime is a program in directory."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -24,19 +24,23 @@ def containers_using(directory: str) -> list[str]:
     return sorted(found)
 
 
-def shim_user(process: Path) -> tuple[str, str] | None:
+def read_shim_container(process: Path) -> tuple[str, str] | None:
     """Return runtime and container of a containerd-shim-runc-v2: in the bundle, its directory."""
     with (process / "cwd/runtime").open("rb") as file:
         runtime = os.fsdecode(file.read(MAX_PATH)).strip()
     arguments = read_arguments(process)
-    return runtime, value_of(arguments, "-id") or "?"
+    return runtime, find_option_value(arguments, "-id") or "?"
 
 
-def conmon_user(process: Path) -> tuple[str, str] | None:
+def read_conmon_container(process: Path) -> tuple[str, str] | None:
     """Return runtime and container of a conmon, which Podman starts with both as options."""
     arguments = read_arguments(process)
-    runtime = value_of(arguments, "-r", "--runtime")
-    container = value_of(arguments, "-n", "--name") or value_of(arguments, "-c", "--cid") or "?"
+    runtime = find_option_value(arguments, "-r", "--runtime")
+    container = (
+        find_option_value(arguments, "-n", "--name")
+        or find_option_value(arguments, "-c", "--cid")
+        or "?"
+    )
     return (runtime, container) if runtime else None
 
 
@@ -45,7 +49,7 @@ def read_arguments(process: Path) -> list[str]:
     return [os.fsdecode(one) for one in (process / "cmdline").read_bytes().split(b"\0")]
 
 
-def value_of(arguments: list[str], *flags: str) -> str | None:
+def find_option_value(arguments: list[str], *flags: str) -> str | None:
     """Return the word after the first of the flags."""
     for flag, value in pairwise(arguments):
         if flag in flags:
@@ -54,4 +58,4 @@ def value_of(arguments: list[str], *flags: str) -> str | None:
 
 
 # By comm, which the kernel cuts to 15 characters.
-USERS = {"containerd-shim": shim_user, "conmon": conmon_user}
+USERS = {"containerd-shim": read_shim_container, "conmon": read_conmon_container}

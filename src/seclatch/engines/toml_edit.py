@@ -20,7 +20,7 @@ def parse_table(source: str, text: str) -> dict[str, Any]:
         raise InputError(source, "", f"not TOML: {error}") from None
 
 
-def lookup(table: Mapping[str, Any], path: Sequence[str]) -> Any:
+def find_value(table: Mapping[str, Any], path: Sequence[str]) -> Any:
     """Return the value at path, or None where a part is missing or no table."""
     value: Any = table
     for key in path:
@@ -30,7 +30,7 @@ def lookup(table: Mapping[str, Any], path: Sequence[str]) -> Any:
     return value
 
 
-def edit(
+def edit_toml(
     source: str,
     text: str,
     put: Mapping[tuple[str, ...], Any],
@@ -43,27 +43,27 @@ def edit(
     """
     expected = parse_table(source, text)
     for path in drop:
-        remove(expected, path)
+        remove_value(expected, path)
     try:
         for path, value in put.items():
-            assign(expected, path, value)
+            set_value(expected, path, value)
     except (TypeError, AttributeError):
         raise InputError(source, ".".join(path[:-1]), "has a part that is not a table") from None
     try:
         document = tomlkit.parse(text)
         for path in drop:
-            remove(document, path)
+            remove_value(document, path)
         for path, value in put.items():
-            assign_item(document, path, value)
+            set_item(document, path, value)
         edited = tomlkit.dumps(document)
     except (TOMLKitError, KeyError, TypeError, AttributeError) as error:
-        raise too_intricate(source, put) from error
+        raise make_layout_error(source, put) from error
     if parse_table(source, edited) != expected:
-        raise too_intricate(source, put)
+        raise make_layout_error(source, put)
     return edited
 
 
-def too_intricate(source: str, put: Mapping[tuple[str, ...], Any]) -> InputError:
+def make_layout_error(source: str, put: Mapping[tuple[str, ...], Any]) -> InputError:
     """Make the error for a layout that cannot be changed with certainty."""
     lines = "; ".join(f"{'.'.join(path)} = {value!r}" for path, value in put.items())
     return InputError(
@@ -74,14 +74,14 @@ def too_intricate(source: str, put: Mapping[tuple[str, ...], Any]) -> InputError
     )
 
 
-def assign(table: dict[str, Any], path: Sequence[str], value: Any) -> None:
+def set_value(table: dict[str, Any], path: Sequence[str], value: Any) -> None:
     """Set a value in plain tables, making tables on the way."""
     for key in path[:-1]:
         table = table.setdefault(key, {})
     table[path[-1]] = value
 
 
-def assign_item(document: MutableMapping[str, Any], path: Sequence[str], value: Any) -> None:
+def set_item(document: MutableMapping[str, Any], path: Sequence[str], value: Any) -> None:
     """Set a value in a tomlkit document; missing tables on the way get no header of their own."""
     table: Any = document
     for depth, key in enumerate(path[:-1]):
@@ -89,23 +89,23 @@ def assign_item(document: MutableMapping[str, Any], path: Sequence[str], value: 
             last = depth == len(path) - 2 and not isinstance(value, dict)
             table[key] = tomlkit.table(is_super_table=not last)
         table = table[key]
-    table[path[-1]] = as_table(value) if isinstance(value, dict) else value
+    table[path[-1]] = make_table(value) if isinstance(value, dict) else value
 
 
-def as_table(value: Mapping[str, Any]) -> tomlkit.items.Table:
+def make_table(value: Mapping[str, Any]) -> tomlkit.items.Table:
     """Make a table with a header, its sub-tables likewise, last as TOML needs them."""
     table = tomlkit.table()
     for key, item in sorted(value.items(), key=lambda pair: isinstance(pair[1], dict)):
-        table[key] = as_table(item) if isinstance(item, dict) else item
+        table[key] = make_table(item) if isinstance(item, dict) else item
     return table
 
 
-def remove(table: Any, path: Sequence[str]) -> None:
+def remove_value(table: Any, path: Sequence[str]) -> None:
     """Remove the value at path, and every table above it that this leaves empty."""
     if not isinstance(table, Mapping) or path[0] not in table:
         return
     if len(path) > 1:
-        remove(table[path[0]], path[1:])
+        remove_value(table[path[0]], path[1:])
         if table[path[0]]:
             return
     del table[path[0]]  # type: ignore[attr-defined]

@@ -9,7 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from seclatch.filter.word_set import FULL, Cube, Domain, Range, blocks, clip, merge_ranges, subtract
+from seclatch.filter.word_set import (
+    FULL,
+    Cube,
+    Range,
+    WordSet,
+    clip_ranges,
+    merge_ranges,
+    split_range,
+    subtract_range,
+)
 from seclatch.model.action import Operator
 from seclatch.model.profile import Arg
 
@@ -22,7 +31,7 @@ class InexpressibleError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class ArgumentValues:
     """Values of a `bits` wide argument: ranges (sorted, apart), or cubes if cut by bits."""
 
     bits: int
@@ -39,26 +48,26 @@ class Values:
             value & mask == wanted for mask, wanted in self.cubes
         )
 
-    def union(self, other: Values) -> Values | None:
+    def union(self, other: ArgumentValues) -> ArgumentValues | None:
         """Both together, or None where they do not make one set of ranges."""
         if self.cubes or other.cubes:
             return None
-        return Values(self.bits, merge_ranges(sorted(self.ranges + other.ranges)))
+        return ArgumentValues(self.bits, merge_ranges(sorted(self.ranges + other.ranges)))
 
     def outside(self) -> tuple[Range, ...]:
         """The ranges of the other values; only for a set of ranges."""
         rest: tuple[Range, ...] = ((0, (1 << self.bits) - 1),)
         for first, last in self.ranges:
-            rest = subtract(rest, first, last)
+            rest = subtract_range(rest, first, last)
         return rest
 
-    def within(self, other: Values) -> bool:
+    def within(self, other: ArgumentValues) -> bool:
         """Is every value one of `other`'s? May say no where bits and ranges meet."""
         if self == other or other.full:
             return True
         if self.cubes or other.cubes:
             return False
-        return all(clip(self.ranges, *gap) == () for gap in other.outside())
+        return all(clip_ranges(self.ranges, *gap) == () for gap in other.outside())
 
     def comparisons(self, index: int) -> Iterator[Arg]:
         """The comparisons of argument `index`, one of which holds for exactly these values."""
@@ -71,29 +80,33 @@ class Values:
             yield from _compared(index, one, self.bits)
 
 
-def join(high: Domain, low: Domain, bits: int) -> Values:
+def join_halves(high: WordSet, low: WordSet, bits: int) -> ArgumentValues:
     """The argument's values where its halves are in these sets; of 32 bits, only `low` counts.
 
     Raises InexpressibleError where they fall into more than MAX_PIECES.
     """
     if bits == 32:
-        return Values(bits, cubes=_cubes(low)) if low.masked else Values(bits, ranges=low.ranges)
+        return (
+            ArgumentValues(bits, cubes=_cubes(low))
+            if low.masked
+            else ArgumentValues(bits, ranges=low.ranges)
+        )
     if not high.masked and not low.masked:
         if low.full:
-            return Values(
+            return ArgumentValues(
                 bits, ranges=tuple((a << 32, b << 32 | 0xFFFFFFFF) for a, b in high.ranges)
             )
         if all(first == last for first, last in high.ranges):
             joined = [(h << 32 | a, h << 32 | b) for h, _ in high.ranges for a, b in low.ranges]
-            return Values(bits, ranges=merge_ranges(joined))
+            return ArgumentValues(bits, ranges=merge_ranges(joined))
     highs, lows = _cubes(high), _cubes(low)
     if len(highs) * len(lows) > MAX_PIECES:
         raise InexpressibleError(f"its condition falls into more than {MAX_PIECES} cases")
     joined = [(hm << 32 | lm, hv << 32 | lv) for hm, hv in highs for lm, lv in lows]
-    return Values(bits, cubes=tuple(joined))
+    return ArgumentValues(bits, cubes=tuple(joined))
 
 
-def _cubes(domain: Domain) -> tuple[Cube, ...]:
+def _cubes(domain: WordSet) -> tuple[Cube, ...]:
     if domain == FULL:
         return ((0, 0),)
     if len(domain.unequal) <= MAX_PIECES:
@@ -113,7 +126,7 @@ def _compared(index: int, values: Range, bits: int) -> Iterator[Arg]:
         yield Arg(index, Operator.GE, first)
     else:
         # A rule may compare an argument once only (seccomp_rule_add(3)): two bounds need blocks.
-        for block in blocks(first, last, bits):
+        for block in split_range(first, last, bits):
             yield _masked(index, block, bits)
 
 

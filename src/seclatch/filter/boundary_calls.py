@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from math import prod
 
-from seclatch.filter.call_table import unnamed
-from seclatch.filter.symbolic_execution import Branch, Graphs, Node, descend
-from seclatch.filter.term import U32, Test, TooComplexError
+from seclatch.filter.call_table import list_unnamed_numbers
+from seclatch.filter.symbolic_execution import BranchNode, DecisionGraphs, Node, descend_graph
+from seclatch.filter.term import U32, TermTest, TooComplexError
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import MAX_ARGS
@@ -23,7 +23,7 @@ _USUAL_LOW = (0, 1, 0x7FFFFFFF, 0x80000000, U32)
 _USUAL_HIGH = (0, 1, U32)
 
 
-def boundary_calls(
+def list_boundary_calls(
     program: Filter,
     arch: Arch,
     numbers: Iterable[int] | None = None,
@@ -39,29 +39,29 @@ def boundary_calls(
     """
     root = _root(program, arch)
     if numbers is None:
-        edges = {number for ends in unnamed(arch) for number in ends}
+        edges = {number for ends in list_unnamed_numbers(arch) for number in ends}
         numbers = sorted(edges | load_syscalls(arch).names.keys())
     for number in numbers:
-        tests = _tests(descend(root, NUMBER, number)) if root else set()
+        tests = _tests(descend_graph(root, NUMBER, number)) if root else set()
         for args in _rows(tests, arch, limit):
             yield SeccompData(arch.audit, number, args)
 
 
 def _root(program: Filter, arch: Arch) -> Node | None:
     try:
-        return Graphs(program).graph({ARCH: arch.audit})
+        return DecisionGraphs(program).graph({ARCH: arch.audit})
     except TooComplexError:
         return None  # the usual values must do
 
 
-def _tests(root: Node) -> set[Test]:
+def _tests(root: Node) -> set[TermTest]:
     """Every test in a graph."""
     seen = {id(root)}
     pending = [root]
     tests = set()
     while pending:
         node = pending.pop()
-        if isinstance(node, Branch):
+        if isinstance(node, BranchNode):
             tests.add(node.test)
             sides = [side for side in (node.yes, node.no) if id(side) not in seen]
             seen.update(map(id, sides))
@@ -69,7 +69,7 @@ def _tests(root: Node) -> set[Test]:
     return tests
 
 
-def _rows(tests: set[Test], arch: Arch, limit: int) -> Iterator[tuple[int, ...]]:
+def _rows(tests: set[TermTest], arch: Arch, limit: int) -> Iterator[tuple[int, ...]]:
     wide = arch.bits == 64 or arch is Arch.X32
     usual = _join(set(_USUAL_LOW), set(_USUAL_HIGH) if wide else {0})
     yield (0,) * MAX_ARGS
@@ -93,14 +93,14 @@ def _halves(index: int) -> set[int]:
     return {ARGS + 2 * index, ARGS + 2 * index + 1}
 
 
-def _edges(tests: set[Test], index: int, arch: Arch, wide: bool) -> tuple[int, ...]:
+def _edges(tests: set[TermTest], index: int, arch: Arch, wide: bool) -> tuple[int, ...]:
     first, second = sorted(_halves(index))
     low, high = (first, second) if arch.little else (second, first)
     lows = _near(tests, low) or {0, U32}
     return tuple(sorted(_join(lows, _near(tests, high) | {0} if wide else {0})))
 
 
-def _near(tests: set[Test], word: int) -> set[int]:
+def _near(tests: set[TermTest], word: int) -> set[int]:
     """The values at which a word's tests change, and their neighbours."""
     values = set()
     for term, _, right in tests:

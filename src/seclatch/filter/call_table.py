@@ -7,19 +7,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from seclatch.filter.call_cases import (
-    Case,
-    Lost,
-    byteorder,
-    cases_of,
-    condition,
-    meaningful,
-    show_action,
+    CallCase,
+    InexpressibleCase,
+    choose_byteorder,
+    find_cases,
+    format_action,
+    format_condition,
+    normalize_action,
 )
-from seclatch.filter.decision_paths import Budget, Path, paths
-from seclatch.filter.symbolic_execution import Graphs, Leaf, Node, descend, settled
+from seclatch.filter.decision_paths import BranchBudget, DecisionPath, walk_paths
+from seclatch.filter.symbolic_execution import (
+    DecisionGraphs,
+    LeafNode,
+    Node,
+    descend_graph,
+    find_fixed_words,
+)
 from seclatch.filter.term import U32, TooComplexError
-from seclatch.filter.term_text import show_domain, show_value
-from seclatch.filter.word_set import FULL, Domain, Range, clip, meets, subtract
+from seclatch.filter.term_text import format_value, format_word_set
+from seclatch.filter.word_set import FULL, Range, WordSet, clip_ranges, meets_cube, subtract_range
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import X32_BIT, Arch
 from seclatch.model.seccomp_data import NUMBER
@@ -33,7 +39,7 @@ _STUB = "runc's stub for calls above all that a profile names: runc adds it agai
 
 
 @dataclass(frozen=True, slots=True)
-class Portrait:
+class CallTable:
     """The calls' cases by name, what numbers without a name get, and what rules cannot say.
 
     A call that always gets `default` has no cases. `lost` has the calls in words.
@@ -41,8 +47,8 @@ class Portrait:
 
     arch: Arch
     default: Action
-    cases: dict[str, tuple[Case, ...]] = field(default_factory=dict)
-    lost: tuple[tuple[str, Lost], ...] = ()
+    cases: dict[str, tuple[CallCase, ...]] = field(default_factory=dict)
+    lost: tuple[tuple[str, InexpressibleCase], ...] = ()
 
     def uniform(self) -> Action | None:
         """The action that every named call gets whatever its arguments, if there is one."""
@@ -55,22 +61,22 @@ class Portrait:
         return only[0].action
 
 
-def portray(
-    graphs: Graphs, arch: Arch, stub_apart: bool = False, budget: Budget | None = None
-) -> Portrait:
+def make_call_table(
+    graphs: DecisionGraphs, arch: Arch, stub_apart: bool = False, budget: BranchBudget | None = None
+) -> CallTable:
     """Ask a program about every call of an architecture. Raises TooComplexError.
 
     `budget`: for all calls; those for which nothing is left are `lost`.
     `stub_apart`: what runc's stub answers is `lost`, not rules.
     """
-    root = graphs.graph(settled(arch))
-    budget = budget or Budget(MAX_STEPS)
-    numbers = unnamed(arch)
+    root = graphs.graph(find_fixed_words(arch))
+    budget = budget or BranchBudget(MAX_STEPS)
+    numbers = list_unnamed_numbers(arch)
     default = _default(root, numbers)
     if default == _ENOSYS:
         default = _below_stub(root, arch, numbers) or default
-    cases: dict[str, tuple[Case, ...]] = {}
-    lost: list[tuple[str, Lost]] = []
+    cases: dict[str, tuple[CallCase, ...]] = {}
+    lost: list[tuple[str, InexpressibleCase]] = []
     for call in load_syscalls(arch).all():
         found, problems = _cases(root, call, default, budget)
         if found:
@@ -85,30 +91,30 @@ def portray(
             for call in load_syscalls(arch).all()
             if call.number <= newest and call.name in cases
         }
-        numbers = clip(numbers, 0, newest) + clip(numbers, U32, U32)
-        lost.append((f"#{newest + 1} and above", Lost("", str(_ENOSYS), _STUB)))
+        numbers = clip_ranges(numbers, 0, newest) + clip_ranges(numbers, U32, U32)
+        lost.append((f"#{newest + 1} and above", InexpressibleCase("", str(_ENOSYS), _STUB)))
     lost += _unnamed_lost(root, numbers, arch, default)
-    return Portrait(arch, default, cases, tuple(lost))
+    return CallTable(arch, default, cases, tuple(lost))
 
 
 def _stub(
-    root: Node, numbers: tuple[Range, ...], cases: dict[str, tuple[Case, ...]], arch: Arch
+    root: Node, numbers: tuple[Range, ...], cases: dict[str, tuple[CallCase, ...]], arch: Arch
 ) -> int | None:
     """The number above which everything gets ENOSYS, if what has no name there gets it too."""
-    always = (Case((), _ENOSYS),)
+    always = (CallCase((), _ENOSYS),)
     others = [
         number for number, name in load_syscalls(arch).names.items() if cases.get(name) != always
     ]
     newest = max(others, default=0)
-    above = clip(numbers, newest + 1, U32 - 1)  # -1 goes another way for some ABIs
+    above = clip_ranges(numbers, newest + 1, U32 - 1)  # -1 goes another way for some ABIs
     try:
-        ways = list(paths(root, {NUMBER: Domain(above)})) if above else []
+        ways = list(walk_paths(root, {NUMBER: WordSet(above)})) if above else []
     except TooComplexError:
         return None
     return newest if ways and all(way.value == _ENOSYS.ret for way in ways) else None
 
 
-def unnamed(arch: Arch) -> tuple[Range, ...]:
+def list_unnamed_numbers(arch: Arch) -> tuple[Range, ...]:
     """The numbers without a name that are this architecture's and not its twin's.
 
     Negative ones are no calls on any: let through, they get ENOSYS. Only -1, by which tracers skip
@@ -120,7 +126,7 @@ def unnamed(arch: Arch) -> tuple[Range, ...]:
     if arch is Arch.X32:
         ranges = ((X32_BIT, 0x7FFFFFFF),)
     for number in load_syscalls(arch).names:
-        ranges = subtract(ranges, number, number)
+        ranges = subtract_range(ranges, number, number)
     return ranges
 
 
@@ -130,9 +136,9 @@ def _default(root: Node, numbers: tuple[Range, ...]) -> Action:
     Not the highest: runc answers those that are above every call it knows in a way of its own.
     """
     for first, _ in numbers:
-        node = descend(root, NUMBER, first)
-        if isinstance(node, Leaf) and isinstance(node.value, int):
-            return meaningful(node.value)
+        node = descend_graph(root, NUMBER, first)
+        if isinstance(node, LeafNode) and isinstance(node.value, int):
+            return normalize_action(node.value)
     return Action(ActionKind.KILL_PROCESS)
 
 
@@ -144,51 +150,58 @@ def _below_stub(root: Node, arch: Arch, numbers: tuple[Range, ...]) -> Action | 
     """
     answers: dict[int, Action | None] = {}
     for number in load_syscalls(arch).names:
-        node = descend(root, NUMBER, number)
-        value = node.value if isinstance(node, Leaf) else None
-        answers[number] = meaningful(value) if isinstance(value, int) else None
+        node = descend_graph(root, NUMBER, number)
+        value = node.value if isinstance(node, LeafNode) else None
+        answers[number] = normalize_action(value) if isinstance(value, int) else None
     newest = max((number for number, answer in answers.items() if answer != _ENOSYS), default=0)
     below = Counter(answer for number, answer in answers.items() if number <= newest and answer)
-    if clip(numbers, 0, newest) or _ENOSYS in below:
+    if clip_ranges(numbers, 0, newest) or _ENOSYS in below:
         return None
     return next((one for one, _ in below.most_common() if not one.kind.executes), None)
 
 
 def _cases(
-    root: Node, call: Syscall, default: Action, budget: Budget
-) -> tuple[list[Case], list[Lost]]:
-    node = descend(root, NUMBER, call.number)
-    start = {NUMBER: Domain(((call.number, call.number),))}
+    root: Node, call: Syscall, default: Action, budget: BranchBudget
+) -> tuple[list[CallCase], list[InexpressibleCase]]:
+    node = descend_graph(root, NUMBER, call.number)
+    start = {NUMBER: WordSet(((call.number, call.number),))}
     try:
-        return cases_of(paths(node, start, budget), call.arch, default, budget)
+        return find_cases(walk_paths(node, start, budget), call.arch, default, budget)
     except TooComplexError as problem:
-        return [], [Lost("any arguments", "unknown", str(problem))]
+        return [], [InexpressibleCase("any arguments", "unknown", str(problem))]
 
 
 def _unnamed_lost(
     root: Node, numbers: tuple[Range, ...], arch: Arch, default: Action
-) -> Iterator[tuple[str, Lost]]:
+) -> Iterator[tuple[str, InexpressibleCase]]:
     """Numbers without a name that do not get the default: no rule can name them."""
     grouped: dict[tuple[str, str], list[Range]] = {}
     try:
-        for way in paths(root, {NUMBER: Domain(numbers)}):
-            action = meaningful(way.value) if isinstance(way.value, int) else None
+        for way in walk_paths(root, {NUMBER: WordSet(numbers)}):
+            action = normalize_action(way.value) if isinstance(way.value, int) else None
             if action != default:
-                shown = show_action(action) if action else show_value(way.value, byteorder(arch))
+                shown = (
+                    format_action(action)
+                    if action
+                    else format_value(way.value, choose_byteorder(arch))
+                )
                 domain = way.domains[NUMBER]
-                bits = show_domain(replace(domain, ranges=FULL.ranges), "nr")
-                key = " and ".join(filter(None, (bits, condition(way, arch)))), shown
+                bits = format_word_set(replace(domain, ranges=FULL.ranges), "nr")
+                key = " and ".join(filter(None, (bits, format_condition(way, arch)))), shown
                 grouped.setdefault(key, []).extend(_numbers(way, numbers))
     except TooComplexError as problem:
-        yield "numbers without a name", Lost("any arguments", "unknown", str(problem))
+        yield "numbers without a name", InexpressibleCase("any arguments", "unknown", str(problem))
         return
     for (asked, shown), ranges in grouped.items():
         listed = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in sorted(ranges)[:8])
         more = f" and {len(ranges) - 8} more ranges" if len(ranges) > 8 else ""
-        yield f"#{listed}{more}", Lost(asked, shown, "a rule names calls; these have no name")
+        yield (
+            f"#{listed}{more}",
+            InexpressibleCase(asked, shown, "a rule names calls; these have no name"),
+        )
 
 
-def _numbers(way: Path, numbers: tuple[Range, ...]) -> list[Range]:
+def _numbers(way: DecisionPath, numbers: tuple[Range, ...]) -> list[Range]:
     domain = way.domains[NUMBER]
-    ranges = [one for first, last in domain.ranges for one in clip(numbers, first, last)]
-    return [one for one in ranges if meets(one, domain.equal)]
+    ranges = [one for first, last in domain.ranges for one in clip_ranges(numbers, first, last)]
+    return [one for one in ranges if meets_cube(one, domain.equal)]

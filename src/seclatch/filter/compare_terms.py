@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from seclatch.filter import opcode
-from seclatch.filter.term import U32, Term, Terms, Test, Value
+from seclatch.filter.term import U32, Term, TermFactory, TermTest, Value
 
-Decision = tuple[Test, bool]
+Decision = tuple[TermTest, bool]
 """The test that decides a comparison, and whether it must hold or fail for it."""
 
 
-def compare(terms: Terms, operation: int, left: Value, right: Value) -> bool | Decision:
+def compare_terms(terms: TermFactory, operation: int, left: Value, right: Value) -> bool | Decision:
     """The outcome; or the test that decides, and whether it must hold or fail."""
     if isinstance(left, int):
         if isinstance(right, int):
@@ -23,19 +23,19 @@ def compare(terms: Terms, operation: int, left: Value, right: Value) -> bool | D
     return _test(terms, operation, left, right)
 
 
-def _test(terms: Terms, operation: int, term: Term, right: Value) -> bool | Decision:
+def _test(terms: TermFactory, operation: int, term: Term, right: Value) -> bool | Decision:
     if operation == opcode.JSET and isinstance(right, int):
         bits = terms.operate(opcode.AND, term, right)
         if isinstance(bits, int):
             return bits != 0
-        return Test(bits, opcode.JEQ, 0), False
+        return TermTest(bits, opcode.JEQ, 0), False
     if isinstance(right, int) and term.word is not None:
         decided = _decided(operation, term.mask, right)
         if decided is not None:
             return decided
         if operation != opcode.JEQ and term.mask != U32:
             return _ordered(operation, term, right)
-    return Test(term, operation, right), True
+    return TermTest(term, operation, right), True
 
 
 def _decided(operation: int, mask: int, right: int) -> bool | None:
@@ -56,10 +56,10 @@ def _ordered(operation: int, term: Term, right: int) -> Decision:
     """
     least = _next_part(term.mask, right if operation == opcode.JGE else right + 1)
     if least == term.mask:
-        return Test(term, opcode.JEQ, least), True
+        return TermTest(term, opcode.JEQ, least), True
     if least == term.mask & -term.mask:
-        return Test(term, opcode.JEQ, 0), False
-    return Test(term, operation, right), True
+        return TermTest(term, opcode.JEQ, 0), False
+    return TermTest(term, operation, right), True
 
 
 def _next_part(mask: int, least: int) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from seclatch.filter import opcode
-from seclatch.filter.symbolic_execution import Branch, Node
-from seclatch.filter.term import U32, Test, TooComplexError, Value
-from seclatch.filter.word_set import FULL, Domain
+from seclatch.filter.symbolic_execution import BranchNode, Node
+from seclatch.filter.term import U32, TermTest, TooComplexError, Value
+from seclatch.filter.word_set import FULL, WordSet
 
 MAX_STEPS = 200_000
 """Branches to follow in one graph. Docker's default profile has about 400 per architecture."""
@@ -16,23 +16,23 @@ MAX_STEPS = 200_000
 MAX_UNUSUAL = 32
 """Tests on one way that no set of words can say."""
 
-Unusual = tuple[tuple[Test, bool], ...]
+Unusual = tuple[tuple[TermTest, bool], ...]
 """Tests with the outcome that each must have."""
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class DecisionPath:
     """One way: the words of the call it is for, tests that are about more than one word, the end.
 
     `unusual` are the tests that no set of words can say, with the outcome each must have.
     """
 
-    domains: Mapping[int, Domain]
+    domains: Mapping[int, WordSet]
     unusual: Unusual
     value: Value
 
 
-class Budget:
+class BranchBudget:
     """How many more branches may be followed; one budget may be for many graphs together.
 
     Without that, a program made for it would take its time anew for each call.
@@ -48,20 +48,22 @@ class Budget:
             raise TooComplexError("there are more ways through than can be followed")
 
 
-def paths(root: Node, start: Mapping[int, Domain], budget: Budget | None = None) -> Iterator[Path]:
+def walk_paths(
+    root: Node, start: Mapping[int, WordSet], budget: BranchBudget | None = None
+) -> Iterator[DecisionPath]:
     """Every way through the graph for calls whose words are in `start`.
 
     Raises TooComplexError when there are too many.
     """
-    budget = budget or Budget()
-    stack: list[tuple[Node, Mapping[int, Domain], Unusual]] = [(root, start, ())]
+    budget = budget or BranchBudget()
+    stack: list[tuple[Node, Mapping[int, WordSet], Unusual]] = [(root, start, ())]
     while stack:
         node, domains, unusual = stack.pop()
         budget.spend()
         if len(unusual) > MAX_UNUSUAL:
             raise TooComplexError("there are more ways through than can be followed")
-        if not isinstance(node, Branch):
-            yield Path(domains, unusual, node.value)
+        if not isinstance(node, BranchNode):
+            yield DecisionPath(domains, unusual, node.value)
             continue
         for side, holds in ((node.no, False), (node.yes, True)):
             step = _narrow(domains, unusual, node.test, holds)
@@ -70,8 +72,8 @@ def paths(root: Node, start: Mapping[int, Domain], budget: Budget | None = None)
 
 
 def _narrow(
-    domains: Mapping[int, Domain], unusual: Unusual, test: Test, holds: bool
-) -> tuple[Mapping[int, Domain], Unusual] | None:
+    domains: Mapping[int, WordSet], unusual: Unusual, test: TermTest, holds: bool
+) -> tuple[Mapping[int, WordSet], Unusual] | None:
     """What is asked for after a test came out so; None if it cannot."""
     term, operation, right = test
     ordered = term.mask == U32 or operation == opcode.JEQ

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seclatch.errors import InputError
-from seclatch.filter.verify import Refusal, refusal
+from seclatch.filter.verify import FilterRefusal, find_refusal
 from seclatch.model.filter import INSTRUCTION_SIZE, MAX_FILE_INSTRUCTIONS, ByteOrder, Filter
 
 _REMEDY = (
@@ -14,7 +14,7 @@ _REMEDY = (
 _FROM_PROFILE = "of a profile `seclatch profile compile` makes one"
 
 
-def load(path: Path, byteorder: ByteOrder | None = None) -> Filter:
+def load_filter(path: Path, byteorder: ByteOrder | None = None) -> Filter:
     """Read the raw BPF program in `path`. Raises InputError, as `decode` does."""
     limit = MAX_FILE_INSTRUCTIONS * INSTRUCTION_SIZE
     try:
@@ -22,10 +22,10 @@ def load(path: Path, byteorder: ByteOrder | None = None) -> Filter:
             data = file.read(limit + 1)
     except OSError as error:
         raise InputError(str(path), "", f"cannot read it: {error.strerror}") from error
-    return decode(data, str(path), byteorder)
+    return decode_filter(data, str(path), byteorder)
 
 
-def decode(data: bytes, source: str, byteorder: ByteOrder | None = None) -> Filter:
+def decode_filter(data: bytes, source: str, byteorder: ByteOrder | None = None) -> Filter:
     """Decode and verify a program; `source` names it in errors.
 
     Without a byte order, the one in which the kernel would accept the program. Raises InputError
@@ -35,7 +35,7 @@ def decode(data: bytes, source: str, byteorder: ByteOrder | None = None) -> Filt
         readings = [Filter.from_bytes(data, order) for order in _orders(byteorder)]
     except ValueError as error:
         raise InputError(source, "", f"no BPF program: {error}", remedy=_remedy(data)) from error
-    problems = [refusal(program) for program in readings]
+    problems = [find_refusal(program) for program in readings]
     for program, problem in zip(readings, problems, strict=True):
         if problem is None:
             return program
@@ -50,13 +50,13 @@ def _orders(byteorder: ByteOrder | None) -> tuple[ByteOrder, ...]:
     return ("little", "big") if byteorder is None else (byteorder,)
 
 
-def _likelier(problems: list[Refusal | None]) -> Refusal:
+def _likelier(problems: list[FilterRefusal | None]) -> FilterRefusal:
     """The refusal of the reading that went well for longer."""
     found = [problem for problem in problems if problem]
     return max(found, key=lambda problem: -1 if problem.index is None else problem.index)
 
 
-def _refused(source: str, problem: Refusal, remedy: str) -> InputError:
+def _refused(source: str, problem: FilterRefusal, remedy: str) -> InputError:
     place = "" if problem.index is None else f"instruction {problem.index}"
     return InputError(
         source,

@@ -6,12 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.call_cases import Case, Lost, byteorder, meaningful, show_action
-from seclatch.filter.call_table import MAX_STEPS, Portrait, portray
-from seclatch.filter.decision_paths import Budget
-from seclatch.filter.known_values import spread
+from seclatch.filter.call_cases import (
+    CallCase,
+    InexpressibleCase,
+    choose_byteorder,
+    format_action,
+    normalize_action,
+)
+from seclatch.filter.call_table import MAX_STEPS, CallTable, make_call_table
+from seclatch.filter.decision_paths import BranchBudget
+from seclatch.filter.known_values import propagate_values
 from seclatch.filter.opcode import CONDITIONAL
-from seclatch.filter.symbolic_execution import Graphs, Leaf
+from seclatch.filter.symbolic_execution import DecisionGraphs, LeafNode
 from seclatch.filter.term import TooComplexError
 from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
@@ -24,7 +30,7 @@ _U32 = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ResidualVerdict:
     """Something that the filter does and no profile can say.
 
     Calls of `arch` (a title, or words) under `condition` ("" for all) get `verdict`.
@@ -42,32 +48,32 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Decompiled:
+class DecompiledFilter:
     """One profile for each group of architectures that the filter treats alike; and the rest."""
 
     profiles: tuple[Profile, ...]
-    kept: tuple[Kept, ...]
+    kept: tuple[ResidualVerdict, ...]
 
 
-def decompile(
+def decompile_filter(
     program: Filter, arches: Sequence[Arch] = (), *, stub_apart: bool = False
-) -> Decompiled:
+) -> DecompiledFilter:
     """Find the rules. The program must be one that the kernel accepts (`verify`).
 
     `arches`: which architectures to ask about; by default those that the program compares with.
     `stub_apart`: leave runc's ENOSYS stub out of the rules, for runc adds it again, and tell of it
     in `kept`. Otherwise the calls that it answers get rules of their own.
     """
-    chosen = tuple(arches) or mentioned(program)
+    chosen = tuple(arches) or find_compared_arches(program)
     if not chosen:
         raise SeclatchError(
             "decompiling the filter: it never compares the architecture",
             remedy="say which one it is for: --arch x86_64",
             status=2,
         )
-    graphs, budget = Graphs(program), Budget(MAX_STEPS)
+    graphs, budget = DecisionGraphs(program), BranchBudget(MAX_STEPS)
     try:
-        portraits = [portray(graphs, arch, stub_apart, budget) for arch in chosen]
+        portraits = [make_call_table(graphs, arch, stub_apart, budget) for arch in chosen]
     except TooComplexError as problem:
         raise SeclatchError(f"decompiling the filter: {problem}", status=2) from problem
     elsewhere, kept = _elsewhere(graphs, program)
@@ -77,23 +83,27 @@ def decompile(
         kept += [_keep(portrait.arch.title, calls, lost) for calls, lost in portrait.lost]
         kept += _traps(portrait)
     profiles = tuple(_profile(group) for group in _groups(claimed))
-    return Decompiled(profiles, tuple(kept))
+    return DecompiledFilter(profiles, tuple(kept))
 
 
-def mentioned(program: Filter) -> tuple[Arch, ...]:
+def find_compared_arches(program: Filter) -> tuple[Arch, ...]:
     """The architectures whose AUDIT_ARCH value `arch` is compared with; 64-bit ones first."""
     constants = {
         instruction.k
-        for instruction, known in zip(program.instructions, spread(program), strict=True)
+        for instruction, known in zip(program.instructions, propagate_values(program), strict=True)
         if known and known.word == ARCH and instruction.code in CONDITIONAL
     }
     found = [
-        arch for arch in Arch if arch.audit in constants and byteorder(arch) == program.byteorder
+        arch
+        for arch in Arch
+        if arch.audit in constants and choose_byteorder(arch) == program.byteorder
     ]
     return tuple(sorted(found, key=lambda arch: -arch.bits))
 
 
-def _elsewhere(graphs: Graphs, program: Filter) -> tuple[Action | None, list[Kept]]:
+def _elsewhere(
+    graphs: DecisionGraphs, program: Filter
+) -> tuple[Action | None, list[ResidualVerdict]]:
     """The answer to architectures that the program does not compare with."""
     constants = {instruction.k for instruction in program.instructions}
     unknown = next(value for value in range(_U32, 0, -1) if value not in constants)
@@ -101,20 +111,24 @@ def _elsewhere(graphs: Graphs, program: Filter) -> tuple[Action | None, list[Kep
     try:
         node = graphs.graph({ARCH: unknown})
     except TooComplexError as problem:
-        return None, [Kept("other architectures", "all calls", "", "unknown", str(problem))]
-    if not isinstance(node, Leaf) or not isinstance(node.value, int):
-        return None, [Kept("other architectures", "some calls", "", "depends", reason)]
-    action = meaningful(node.value)
+        return None, [
+            ResidualVerdict("other architectures", "all calls", "", "unknown", str(problem))
+        ]
+    if not isinstance(node, LeafNode) or not isinstance(node.value, int):
+        return None, [ResidualVerdict("other architectures", "some calls", "", "depends", reason)]
+    action = normalize_action(node.value)
     if action.kind is ActionKind.KILL_THREAD:
         return action, []
-    return action, [Kept("other architectures", "all calls", "", show_action(action), reason)]
+    return action, [
+        ResidualVerdict("other architectures", "all calls", "", format_action(action), reason)
+    ]
 
 
-def _keep(arch: str, calls: str, lost: Lost) -> Kept:
-    return Kept(arch, calls, lost.condition, lost.verdict, lost.reason)
+def _keep(arch: str, calls: str, lost: InexpressibleCase) -> ResidualVerdict:
+    return ResidualVerdict(arch, calls, lost.condition, lost.verdict, lost.reason)
 
 
-def _traps(portrait: Portrait) -> list[Kept]:
+def _traps(portrait: CallTable) -> list[ResidualVerdict]:
     """SCMP_ACT_TRAP has no data in a profile: the number that the handler would get is lost."""
     reason = "the rule is made, but the data of a trap cannot be said"
     found: dict[Action, list[str]] = {}
@@ -125,14 +139,16 @@ def _traps(portrait: Portrait) -> list[Kept]:
     if portrait.default.kind is ActionKind.TRAP and portrait.default.data:
         found.setdefault(portrait.default, []).append("all other calls")
     return [
-        Kept(portrait.arch.title, ", ".join(dict.fromkeys(names)), "", show_action(action), reason)
+        ResidualVerdict(
+            portrait.arch.title, ", ".join(dict.fromkeys(names)), "", format_action(action), reason
+        )
         for action, names in found.items()
     ]
 
 
-def _groups(portraits: Iterable[Portrait]) -> list[list[Portrait]]:
+def _groups(portraits: Iterable[CallTable]) -> list[list[CallTable]]:
     """Put together what one profile can say: its rules hold for all its architectures alike."""
-    groups: list[list[Portrait]] = []
+    groups: list[list[CallTable]] = []
     for portrait in portraits:
         for group in groups:
             if all(_alike(portrait, other) for other in group):
@@ -143,7 +159,7 @@ def _groups(portraits: Iterable[Portrait]) -> list[list[Portrait]]:
     return groups
 
 
-def _alike(one: Portrait, other: Portrait) -> bool:
+def _alike(one: CallTable, other: CallTable) -> bool:
     if _said(one.default) != _said(other.default):
         return False
     bits = min(one.arch.bits, other.arch.bits)
@@ -151,7 +167,7 @@ def _alike(one: Portrait, other: Portrait) -> bool:
     return all(_cut(one, name, bits) == _cut(other, name, bits) for name in common)
 
 
-def _cut(portrait: Portrait, name: str, bits: int) -> frozenset[tuple[tuple[Arg, ...], Action]]:
+def _cut(portrait: CallTable, name: str, bits: int) -> frozenset[tuple[tuple[Arg, ...], Action]]:
     """The cases as libseccomp makes them of a rule where arguments have so many bits."""
     mask = (1 << bits) - 1
     return frozenset(
@@ -171,9 +187,9 @@ def _said(action: Action) -> Action:
     return action if action.kind.takes_data else Action(action.kind)
 
 
-def _profile(group: Sequence[Portrait]) -> Profile:
+def _profile(group: Sequence[CallTable]) -> Profile:
     """The widest architecture has the say where several have a call: the first of the group."""
-    cases: dict[str, tuple[Case, ...]] = {}
+    cases: dict[str, tuple[CallCase, ...]] = {}
     for portrait in group:
         for name, own in portrait.cases.items():
             cases.setdefault(name, own)
@@ -186,7 +202,7 @@ def _profile(group: Sequence[Portrait]) -> Profile:
     )
 
 
-def _rules(cases: dict[str, tuple[Case, ...]]) -> Iterable[Rule]:
+def _rules(cases: dict[str, tuple[CallCase, ...]]) -> Iterable[Rule]:
     """One rule for all calls of the same condition and action; those without one come first."""
     names: dict[tuple[tuple[Arg, ...], Action], list[str]] = {}
     for name in sorted(cases):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from seclatch.filter.call_cases import meaningful
-from seclatch.filter.decision_paths import Budget, Path, paths
+from seclatch.filter.call_cases import normalize_action
+from seclatch.filter.decision_paths import BranchBudget, DecisionPath, walk_paths
 from seclatch.filter.symbolic_execution import Node
 from seclatch.filter.term import TooComplexError
-from seclatch.filter.word_set import FULL, Domain
+from seclatch.filter.word_set import FULL, WordSet
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.profile import MAX_ARGS
@@ -15,17 +15,17 @@ from seclatch.model.seccomp_data import ARGS
 Values = tuple[int, ...]
 
 
-def contrast(
-    one: Node, other: Node, arch: Arch, budget: Budget | None = None
+def diff_filters(
+    one: Node, other: Node, arch: Arch, budget: BranchBudget | None = None
 ) -> dict[tuple[Action, Action], Values]:
     """Each pair of different answers, with six arguments that get them.
 
     The graphs are what remains of the filters for one call. Raises TooComplexError.
     """
     found: dict[tuple[Action, Action], Values] = {}
-    budget = budget or Budget()
-    for way in paths(one, {}, budget):
-        for both in paths(other, way.domains, budget):
+    budget = budget or BranchBudget()
+    for way in walk_paths(one, {}, budget):
+        for both in walk_paths(other, way.domains, budget):
             pair = _action(way), _action(both)
             if pair[0] != pair[1] and pair not in found:
                 values = _example(both, arch)
@@ -34,13 +34,13 @@ def contrast(
     return found
 
 
-def _action(way: Path) -> Action:
+def _action(way: DecisionPath) -> Action:
     if way.unusual or not isinstance(way.value, int):
         raise TooComplexError("a filter compares in a way that no profile does")
-    return meaningful(way.value)
+    return normalize_action(way.value)
 
 
-def _example(way: Path, arch: Arch) -> Values | None:
+def _example(way: DecisionPath, arch: Arch) -> Values | None:
     """Arguments that lead this way; None if there are none."""
     words = []
     for word in range(ARGS, ARGS + 2 * MAX_ARGS):
@@ -54,6 +54,6 @@ def _example(way: Path, arch: Arch) -> Values | None:
     )
 
 
-def _word(domain: Domain) -> int | None:
+def _word(domain: WordSet) -> int | None:
     """Some word of a set."""
     return 0 if 0 in domain else next((value for _, value in domain.cubes()), None)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seclatch.filter import opcode
-from seclatch.filter.call_cases import show_action
-from seclatch.filter.known_values import Knowledge, spread
+from seclatch.filter.call_cases import format_action
+from seclatch.filter.known_values import KnownValues, propagate_values
 from seclatch.filter.opcode import ALU, JMP, LD, LDX, NEG, RET, ST, STX, X
-from seclatch.filter.term_text import COMPARISONS, SYMBOLS, word_name
+from seclatch.filter.term_text import COMPARISONS, SYMBOLS, name_word
 from seclatch.model.action import Action
 from seclatch.model.arch import X32_BIT, Arch
 from seclatch.model.filter import ByteOrder, Filter, Instruction
@@ -17,7 +17,7 @@ from seclatch.model.syscall import load_syscalls
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ListingLine:
     """One instruction: its index, the label others jump to ("" if none does), what it does, and a
     note (a name of the constant in it)."""
 
@@ -28,7 +28,7 @@ class Line:
     note: str = ""
 
 
-def disassemble(program: Filter, arch: Arch | None = None) -> list[Line]:
+def disassemble_filter(program: Filter, arch: Arch | None = None) -> list[ListingLine]:
     """List a program, accepted by the kernel or not.
 
     `arch`: whose calls are meant where the program has not compared the architecture.
@@ -36,10 +36,10 @@ def disassemble(program: Filter, arch: Arch | None = None) -> list[Line]:
     code = program.instructions
     labels = _labels(program)
     lines = []
-    for index, known in enumerate(spread(program)):
+    for index, known in enumerate(propagate_values(program)):
         text = _text(index, code[index], labels, program.byteorder)
         note = "unreachable" if known is None else _note(code[index], known, arch)
-        lines.append(Line(index, labels.get(index, ""), code[index], text, note))
+        lines.append(ListingLine(index, labels.get(index, ""), code[index], text, note))
     return lines
 
 
@@ -93,13 +93,13 @@ def _move(code: int, k: int, byteorder: ByteOrder) -> str:
     mode = code & 0xE0
     if mode == opcode.ABS:
         known = k % 4 == 0 and k < DATA_SIZE
-        return f"{register} = {word_name(k // 4, byteorder) if known else f'data[{k:#x}]'}"
+        return f"{register} = {name_word(k // 4, byteorder) if known else f'data[{k:#x}]'}"
     if mode == opcode.MEM:
         return f"{register} = M[{k}]"
     return f"{register} = {k:#x}" if mode == opcode.IMM else f"{register} = {DATA_SIZE}"
 
 
-def _note(instruction: Instruction, known: Knowledge, arch: Arch | None) -> str:
+def _note(instruction: Instruction, known: KnownValues, arch: Arch | None) -> str:
     code, _, _, k = instruction
     if code == opcode.RET_K:
         return _action_name(k)
@@ -110,7 +110,7 @@ def _note(instruction: Instruction, known: Knowledge, arch: Arch | None) -> str:
     return _call_name(instruction, known, arch) if known.word == NUMBER else ""
 
 
-def _call_name(instruction: Instruction, known: Knowledge, arch: Arch | None) -> str:
+def _call_name(instruction: Instruction, known: KnownValues, arch: Arch | None) -> str:
     code, _, _, k = instruction
     if k == X32_BIT and code & 0xF0 == opcode.JGE:
         return "x32"
@@ -125,4 +125,4 @@ def _action_name(value: int) -> str:
     action = Action.from_ret(value)
     if action.kind.value != value & 0xFFFF0000:
         return f"unknown action, taken as {action}"
-    return show_action(action)
+    return format_action(action)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from seclatch.filter.simulate import simulate
-from seclatch.filter.symbolic_execution import Branch, Graphs, Leaf, Node, descend
-from seclatch.filter.term import TooComplexError, evaluate
+from seclatch.filter.simulate import simulate_filter
+from seclatch.filter.symbolic_execution import (
+    BranchNode,
+    DecisionGraphs,
+    LeafNode,
+    Node,
+    descend_graph,
+)
+from seclatch.filter.term import TooComplexError, evaluate_value
 from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import ARCH, NUMBER, SeccompData
 
 _U32 = 0xFFFFFFFF
 
 
-class Evaluator:
+class CallEvaluator:
     """Answers `simulate(program, call).value`, quickly for many calls of the same numbers.
 
     Keeps something for each architecture and number asked for: use it for a table, not for
@@ -20,7 +26,7 @@ class Evaluator:
 
     def __init__(self, program: Filter) -> None:
         self._program = program
-        self._graphs = Graphs(program)
+        self._graphs = DecisionGraphs(program)
         self._by_arch: dict[int, Node | None] = {}
         self._by_number: dict[tuple[int, int], Node | None] = {}
 
@@ -28,14 +34,14 @@ class Evaluator:
         """The filter's return value for a call."""
         key = (call.audit, call.number)
         node = self._by_number[key] if key in self._by_number else self._descend(*key)
-        if isinstance(node, Leaf) and isinstance(node.value, int):
+        if isinstance(node, LeafNode) and isinstance(node.value, int):
             return node.value
         if node is None:
-            return simulate(self._program, call).value
+            return simulate_filter(self._program, call).value
         words = call.words(self._program.byteorder)
-        while isinstance(node, Branch):
+        while isinstance(node, BranchNode):
             node = node.yes if node.test.holds(words) else node.no
-        return evaluate(node.value, words)
+        return evaluate_value(node.value, words)
 
     def _descend(self, audit: int, number: int) -> Node | None:
         """What remains when the number is known too."""
@@ -43,7 +49,7 @@ class Evaluator:
             self._by_arch[audit] = self._graph(audit)
         node = self._by_arch[audit]
         if node is not None:
-            node = descend(node, NUMBER, number)
+            node = descend_graph(node, NUMBER, number)
         self._by_number[audit, number] = node
         return node
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seclatch.errors import InputError
-from seclatch.filter.query_filter import Answer, Asker
+from seclatch.filter.query_filter import FilterQuery, QueryAnswer
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall, parse_action, parse_call
@@ -22,7 +22,7 @@ _ROW = re.compile(r"(\S+)\s+(.+?)\s+(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ExpectedRow:
     """A line of the table (counted from 1): this call must get this action, whatever is open."""
 
     line: int
@@ -31,11 +31,11 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class RowResult:
     """A row and what the filter answers. It is as expected if that is the only answer."""
 
-    row: Row
-    answers: tuple[Answer, ...]
+    row: ExpectedRow
+    answers: tuple[QueryAnswer, ...]
 
     @property
     def passed(self) -> bool:
@@ -43,7 +43,7 @@ class Result:
         return [answer.action for answer in self.answers] == [str(self.row.expected)]
 
 
-def parse_table(text: str, source: str) -> list[Row]:
+def parse_table(text: str, source: str) -> list[ExpectedRow]:
     """Read a table. Raises InputError with file, line and rule; an empty table is an error too."""
     rows = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -58,16 +58,16 @@ def parse_table(text: str, source: str) -> list[Row]:
     return rows
 
 
-def run_table(program: Filter, rows: list[Row]) -> Iterator[Result]:
+def run_table(program: Filter, rows: list[ExpectedRow]) -> Iterator[RowResult]:
     """Ask the filter about every row."""
-    asker = Asker(program)
+    asker = FilterQuery(program)
     for row in rows:
-        yield Result(row, tuple(asker.ask(row.asked)))
+        yield RowResult(row, tuple(asker.ask(row.asked)))
 
 
-def _row(number: int, content: str) -> Row:
+def _row(number: int, content: str) -> ExpectedRow:
     match = _ROW.fullmatch(content)
     if not match:
         raise ValueError(f"{content!r} is not `arch  call  action`")
     arch = Arch.parse(match[1])
-    return Row(number, parse_call(match[2], arch), parse_action(match[3]))
+    return ExpectedRow(number, parse_call(match[2], arch), parse_action(match[3]))

@@ -14,7 +14,7 @@ from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import ARCH
 
 
-class Knowledge(NamedTuple):
+class KnownValues(NamedTuple):
     """`word`: the word of seccomp_data that A holds unchanged, or None.
 
     `audit`: the AUDIT_ARCH_* value that `arch` has been found equal to, or None.
@@ -24,15 +24,15 @@ class Knowledge(NamedTuple):
     audit: int | None = None
 
 
-NOTHING = Knowledge()
+NOTHING_KNOWN = KnownValues()
 
 
-def spread(program: Filter) -> list[Knowledge | None]:
+def propagate_values(program: Filter) -> list[KnownValues | None]:
     """For each instruction what is known before it; None where no way leads."""
     code = program.instructions
-    known: list[Knowledge | None] = [None] * len(code)
+    known: list[KnownValues | None] = [None] * len(code)
     if code:
-        known[0] = NOTHING
+        known[0] = NOTHING_KNOWN
     for index, instruction in enumerate(code):
         now = known[index]
         if now is None:
@@ -44,7 +44,7 @@ def spread(program: Filter) -> list[Knowledge | None]:
     return known
 
 
-def _after(instruction: Instruction, now: Knowledge) -> list[tuple[int, Knowledge]]:
+def _after(instruction: Instruction, now: KnownValues) -> list[tuple[int, KnownValues]]:
     """The next instructions, as an offset, and what is known there."""
     code, jt, jf, k = instruction
     kind = code & 7
@@ -60,18 +60,18 @@ def _after(instruction: Instruction, now: Knowledge) -> list[tuple[int, Knowledg
     return [(0, now._replace(word=None) if changes_a else now)]
 
 
-def _learn(instruction: Instruction, now: Knowledge, holds: bool) -> Knowledge:
+def _learn(instruction: Instruction, now: KnownValues, holds: bool) -> KnownValues:
     code, _, _, k = instruction
     if now.word == ARCH and code == JMP | opcode.JEQ and holds:
         return now._replace(audit=k)
     return now
 
 
-def _meet(one: Knowledge | None, other: Knowledge) -> Knowledge:
+def _meet(one: KnownValues | None, other: KnownValues) -> KnownValues:
     """What is known on both ways."""
     if one is None:
         return other
-    return Knowledge(
+    return KnownValues(
         one.word if one.word == other.word else None,
         one.audit if one.audit == other.audit else None,
     )

@@ -24,9 +24,9 @@ Uprobes must work in sandboxes; made by anything else the calls do nothing good 
 """
 
 
-def simulate(program: Filter, call: SeccompData) -> Verdict:
+def simulate_filter(program: Filter, call: SeccompData) -> Verdict:
     """The verdict of one filter. The program must be one that the kernel accepts (`verify`)."""
-    return Machine(call.words(program.byteorder)).run(program.instructions)
+    return BpfMachine(call.words(program.byteorder)).run(program.instructions)
 
 
 def simulate_stack(programs: Sequence[Filter], call: SeccompData) -> Verdict:
@@ -37,13 +37,13 @@ def simulate_stack(programs: Sequence[Filter], call: SeccompData) -> Verdict:
     """
     verdict = Verdict(ActionKind.ALLOW.value)
     for layer in reversed(range(len(programs))):
-        own = simulate(programs[layer], call)
+        own = simulate_filter(programs[layer], call)
         if own.precedence < verdict.precedence or layer == len(programs) - 1:
             verdict = Verdict(own.value, own.index, layer)
     return verdict
 
 
-class Machine:
+class BpfMachine:
     """Registers A and X, memory M, and the call's data; all words are unsigned 32-bit."""
 
     __slots__ = ("a", "data", "memory", "x")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from seclatch.filter import opcode
-from seclatch.filter.compare_terms import compare
+from seclatch.filter.compare_terms import compare_terms
 from seclatch.filter.opcode import ALU, DIV, JMP, LD, LDX, NEG, RET, ST, STX, X
-from seclatch.filter.term import U32, Term, Terms, Test, TooComplexError, Value
+from seclatch.filter.term import U32, Term, TermFactory, TermTest, TooComplexError, Value
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import ARCH, ARGS, DATA_SIZE, WORDS
@@ -24,22 +24,22 @@ MAX_STEPS = 500_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Leaf:
+class LeafNode:
     """The program returns this value."""
 
     value: Value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Branch:
+class BranchNode:
     """The program goes on with `yes` if the test holds, else with `no`."""
 
-    test: Test
+    test: TermTest
     yes: Node
     no: Node
 
 
-Node = Leaf | Branch
+Node = LeafNode | BranchNode
 
 
 class _State(NamedTuple):
@@ -54,12 +54,12 @@ class _State(NamedTuple):
 class _Fork(NamedTuple):
     """A comparison that the known words do not decide."""
 
-    test: Test
+    test: TermTest
     yes: _State
     no: _State
 
 
-class Graphs:
+class DecisionGraphs:
     """Decision graphs of one program, for several sets of known words.
 
     Nodes are shared: a graph is as small as the differences in what it returns allow.
@@ -67,32 +67,32 @@ class Graphs:
 
     def __init__(self, program: Filter) -> None:
         self._code = program.instructions
-        self._terms = Terms()
-        self._leaves: dict[Value, Leaf] = {}
-        self._branches: dict[tuple[Test, int, int], Branch] = {}
+        self._terms = TermFactory()
+        self._leaves: dict[Value, LeafNode] = {}
+        self._branches: dict[tuple[TermTest, int, int], BranchNode] = {}
 
     def graph(self, known: Mapping[int, int]) -> Node:
         """What remains when these words (index in `Call.words` → value) are known.
 
         Raises TooComplexError instead of taking for ever. The program must be an accepted one.
         """
-        return _Walk(self, known).run()
+        return _GraphWalk(self, known).run()
 
-    def leaf(self, value: Value) -> Leaf:
+    def leaf(self, value: Value) -> LeafNode:
         """The one leaf of this value."""
-        return self._leaves.setdefault(value, Leaf(value))
+        return self._leaves.setdefault(value, LeafNode(value))
 
-    def branch(self, test: Test, yes: Node, no: Node) -> Node:
+    def branch(self, test: TermTest, yes: Node, no: Node) -> Node:
         """The one branch of this kind; none if both sides are the same."""
         if yes is no:
             return yes
-        return self._branches.setdefault((test, id(yes), id(no)), Branch(test, yes, no))
+        return self._branches.setdefault((test, id(yes), id(no)), BranchNode(test, yes, no))
 
 
-class _Walk:
+class _GraphWalk:
     """One walk through the program with some words known."""
 
-    def __init__(self, graphs: Graphs, known: Mapping[int, int]) -> None:
+    def __init__(self, graphs: DecisionGraphs, known: Mapping[int, int]) -> None:
         self._graphs = graphs
         self._code = graphs._code
         self._terms = graphs._terms
@@ -117,7 +117,7 @@ class _Walk:
                     self._done[state] = found
         return self._done[start]
 
-    def _follow(self, state: _State) -> Leaf | _Fork:
+    def _follow(self, state: _State) -> LeafNode | _Fork:
         """Go on to the next return or undecided comparison."""
         while True:
             self._left -= 1
@@ -127,7 +127,7 @@ class _Walk:
             kind = code & 7
             if kind == RET:
                 return self._graphs.leaf(k if code == opcode.RET_K else state.a)
-            step: _State | _Fork | Leaf
+            step: _State | _Fork | LeafNode
             if kind == JMP:
                 step = self._jump(state)
             elif kind == ALU:
@@ -144,13 +144,13 @@ class _Walk:
         if code == JMP | opcode.JA or jt == jf:
             return state._replace(at=after + (k if code == JMP | opcode.JA else jt))
         yes, no = state._replace(at=after + jt), state._replace(at=after + jf)
-        decided = compare(self._terms, code & 0xF0, state.a, state.x if code & X else k)
+        decided = compare_terms(self._terms, code & 0xF0, state.a, state.x if code & X else k)
         if isinstance(decided, bool):
             return yes if decided else no
         test, straight = decided
         return _Fork(test, yes, no) if straight else _Fork(test, no, yes)
 
-    def _compute(self, state: _State) -> _State | Leaf:
+    def _compute(self, state: _State) -> _State | LeafNode:
         code, _, _, k = self._code[state.at]
         operation = code & 0xF0
         right: Value = 0 if operation == NEG else state.x if code & X else k
@@ -185,7 +185,7 @@ class _Walk:
         return k if mode == opcode.IMM else DATA_SIZE
 
 
-def settled(arch: Arch) -> dict[int, int]:
+def find_fixed_words(arch: Arch) -> dict[int, int]:
     """The words of a call that its ABI settles: the kernel fills 32-bit arguments up with zeros.
 
     (x32's are 64-bit registers.)
@@ -196,9 +196,9 @@ def settled(arch: Arch) -> dict[int, int]:
     return known
 
 
-def descend(node: Node, word: int, value: int) -> Node:
+def descend_graph(node: Node, word: int, value: int) -> Node:
     """Follow the tests of one word, now known, as far as they lead from the root."""
-    while isinstance(node, Branch):
+    while isinstance(node, BranchNode):
         term, operation, right = node.test
         if term.word != word or not isinstance(right, int):
             break

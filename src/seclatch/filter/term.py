@@ -39,7 +39,7 @@ class Term:
         """The value for a call (`Call.words`)."""
         if self.word is not None:
             return words[self.word] & self.mask
-        left, right = evaluate(self.left, words), evaluate(self.right, words)
+        left, right = evaluate_value(self.left, words), evaluate_value(self.right, words)
         return opcode.ARITHMETIC[self.operation](left, right)
 
 
@@ -47,7 +47,7 @@ Value = int | Term
 """A constant or a term."""
 
 
-class Test(NamedTuple):
+class TermTest(NamedTuple):
     """A comparison that decides a branch: `term operation right` (JEQ, JGT, JGE or JSET)."""
 
     term: Term
@@ -56,11 +56,11 @@ class Test(NamedTuple):
 
     def holds(self, words: Sequence[int]) -> bool:
         """Does the comparison hold for a call?"""
-        left, right = self.term.evaluate(words), evaluate(self.right, words)
+        left, right = self.term.evaluate(words), evaluate_value(self.right, words)
         return opcode.COMPARISON[self.operation](left, right)
 
 
-class Terms:
+class TermFactory:
     """Makes terms, each only once; folds constants and masks."""
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class Terms:
         return term
 
 
-def evaluate(value: Value, words: Sequence[int]) -> int:
+def evaluate_value(value: Value, words: Sequence[int]) -> int:
     """The value for a call."""
     return value if isinstance(value, int) else value.evaluate(words)
 

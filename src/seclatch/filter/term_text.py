@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from seclatch.filter import opcode
-from seclatch.filter.term import U32, Test, Value
-from seclatch.filter.word_set import Domain, Range
+from seclatch.filter.term import U32, TermTest, Value
+from seclatch.filter.word_set import Range, WordSet
 from seclatch.model.filter import ByteOrder
 
 SYMBOLS = {
@@ -24,7 +24,7 @@ COMPARISONS = {opcode.JEQ: "==", opcode.JGT: ">", opcode.JGE: ">=", opcode.JSET:
 _OPPOSITES = {opcode.JEQ: "!=", opcode.JGT: "<=", opcode.JGE: "<"}
 
 
-def word_name(word: int, byteorder: ByteOrder) -> str:
+def name_word(word: int, byteorder: ByteOrder) -> str:
     """A word of seccomp_data: `nr`, `arch`, `ip.low`, `arg0.high`, …"""
     if word < 2:
         return ("nr", "arch")[word]
@@ -32,29 +32,29 @@ def word_name(word: int, byteorder: ByteOrder) -> str:
     return f"ip.{half}" if word < 4 else f"arg{word // 2 - 2}.{half}"
 
 
-def show_value(value: Value, byteorder: ByteOrder) -> str:
+def format_value(value: Value, byteorder: ByteOrder) -> str:
     """The value as a formula."""
     if isinstance(value, int):
         return f"{value:#x}"
     if value.word is not None:
-        name = word_name(value.word, byteorder)
+        name = name_word(value.word, byteorder)
         return name if value.mask == U32 else f"({name} & {value.mask:#x})"
-    left = show_value(value.left, byteorder)
+    left = format_value(value.left, byteorder)
     if value.operation == opcode.NEG:
         return f"(-{left})"
-    return f"({left} {SYMBOLS[value.operation]} {show_value(value.right, byteorder)})"
+    return f"({left} {SYMBOLS[value.operation]} {format_value(value.right, byteorder)})"
 
 
-def show_test(test: Test, holds: bool, byteorder: ByteOrder) -> str:
+def format_test(test: TermTest, holds: bool, byteorder: ByteOrder) -> str:
     """The test that must hold, or its opposite if it must fail."""
-    left, right = (show_value(value, byteorder) for value in (test.term, test.right))
+    left, right = (format_value(value, byteorder) for value in (test.term, test.right))
     if test.operation == opcode.JSET:
         return f"({left} & {right}) {'!=' if holds else '=='} 0"
     symbols = COMPARISONS if holds else _OPPOSITES
     return f"{left} {symbols[test.operation]} {right}"
 
 
-def show_domain(domain: Domain, name: str) -> str:
+def format_word_set(domain: WordSet, name: str) -> str:
     """What a word must be: `arg0.low == 0x5`, `(arg1.low & 0x3) != 0x1`."""
     parts = []
     if domain.ranges != ((0, U32),):

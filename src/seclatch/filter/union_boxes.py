@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, Self, TypeVar
 
-from seclatch.filter.argument_box import Values
+from seclatch.filter.argument_box import ArgumentValues
 
 MAX_BOXES = 1000
 """More are left as they are: joining compares each with each. Usual filters make a few dozen."""
 
 
-class _Set(Protocol):
+class _UnionSet(Protocol):
     """Sets that may have a union of their own kind."""
 
     @property
@@ -23,7 +23,7 @@ class _Set(Protocol):
     def union(self, other: Self, /) -> Self | None: ...
 
 
-S = TypeVar("S", bound=_Set)
+S = TypeVar("S", bound=_UnionSet)
 
 
 def join_boxes(boxes: Sequence[Mapping[int, S]]) -> list[Mapping[int, S]]:
@@ -61,7 +61,9 @@ def _unite(one: Mapping[int, S], other: Mapping[int, S]) -> Mapping[int, S] | No
     return rest if union.full else rest | {key: union}
 
 
-def widen(boxes: Sequence[Mapping[int, Values]]) -> list[Mapping[int, Values]]:
+def widen_boxes(
+    boxes: Sequence[Mapping[int, ArgumentValues]],
+) -> list[Mapping[int, ArgumentValues]]:
     """Drop conditions that other boxes make needless: what they would add is there already.
 
     `arg0 != 16 and arg2 == 9`, or `arg2 != 9`: the first says no more than `arg0 != 16`. The rules
@@ -73,11 +75,11 @@ def widen(boxes: Sequence[Mapping[int, Values]]) -> list[Mapping[int, Values]]:
     for place, box in enumerate(widened):
         others = widened[:place] + widened[place + 1 :]
         for index, values in list(box.items()):
-            beyond = Values(values.bits, ranges=values.outside())
+            beyond = ArgumentValues(values.bits, ranges=values.outside())
             if not values.cubes and any(_inside(box | {index: beyond}, one) for one in others):
                 del box[index]
     return list(widened)
 
 
-def _inside(box: Mapping[int, Values], outer: Mapping[int, Values]) -> bool:
+def _inside(box: Mapping[int, ArgumentValues], outer: Mapping[int, ArgumentValues]) -> bool:
     return all(index in box and box[index].within(values) for index, values in outer.items())

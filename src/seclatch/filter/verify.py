@@ -35,7 +35,7 @@ _SOCKET_LOADS = frozenset({LD | ABS, LD | opcode.H | ABS, LD | opcode.B | ABS})
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class FilterRefusal:
     """Why the kernel answers `errno`: the rule broken, where (index or None), by which check."""
 
     rule: str
@@ -53,34 +53,34 @@ class Refusal:
         return f"{where}{self.rule} ({self.reason})"
 
 
-def refusal(program: Filter) -> Refusal | None:
+def find_refusal(program: Filter) -> FilterRefusal | None:
     """The first thing the kernel would object to when loading this program, or None."""
     code = program.instructions
     if not 0 < len(code) <= MAX_INSTRUCTIONS:
         rule = f"{len(code)} instructions; a program has 1 to {MAX_INSTRUCTIONS}"
-        return Refusal(rule, None, "seccomp_prepare_filter")
+        return FilterRefusal(rule, None, "seccomp_prepare_filter")
     for check in (_check_classic, _check_memory, _check_seccomp):
         for found in check(code):
             return found
     return None
 
 
-def stack_refusal(programs: Sequence[Filter]) -> Refusal | None:
+def find_stack_refusal(programs: Sequence[Filter]) -> FilterRefusal | None:
     """As `refusal`, for filters loaded one after the other (oldest first) on one task."""
     total = 0
     for program in programs:
-        found = refusal(program)
+        found = find_refusal(program)
         if found:
             return found
-        total += loaded_length(program)
+        total += count_loaded_instructions(program)
         if total > MAX_PATH:
             rule = f"{total} eBPF instructions in all stacked filters; {MAX_PATH} are allowed"
-            return Refusal(rule, None, "seccomp_attach_filter", errno.ENOMEM)
+            return FilterRefusal(rule, None, "seccomp_attach_filter", errno.ENOMEM)
         total += 4
     return None
 
 
-def loaded_length(program: Filter) -> int:
+def count_loaded_instructions(program: Filter) -> int:
     """How many instructions the kernel keeps: bpf_convert_filter translates to eBPF.
 
     Counted as net/core/filter.c does since 4.14, before net.core.bpf_jit_harden adds more.
@@ -104,13 +104,13 @@ def _translated(instruction: Instruction) -> int:
     return wide + (1 if near else 2)
 
 
-def _check_classic(code: Sequence[Instruction]) -> Iterator[Refusal]:
+def _check_classic(code: Sequence[Instruction]) -> Iterator[FilterRefusal]:
     for index, instruction in enumerate(code):
         problem = _classic_problem(instruction, len(code) - index - 1)
         if problem:
-            yield Refusal(problem, index, "bpf_check_classic")
+            yield FilterRefusal(problem, index, "bpf_check_classic")
     if code[-1].code not in (opcode.RET_K, opcode.RET_A):
-        yield Refusal("the last instruction is no return", len(code) - 1, "bpf_check_classic")
+        yield FilterRefusal("the last instruction is no return", len(code) - 1, "bpf_check_classic")
 
 
 def _classic_problem(instruction: Instruction, left: int) -> str:
@@ -143,7 +143,7 @@ def _jump_problem(instruction: Instruction, left: int) -> str:
     return f"jump over {farthest} instructions, past the end" if farthest >= left else ""
 
 
-def _check_memory(code: Sequence[Instruction]) -> Iterator[Refusal]:
+def _check_memory(code: Sequence[Instruction]) -> Iterator[FilterRefusal]:
     """No load from scratch memory before a store on every way there.
 
     Follows check_load_and_stores, with its rough edge: code after a return counts as reached by
@@ -157,18 +157,20 @@ def _check_memory(code: Sequence[Instruction]) -> Iterator[Refusal]:
         if operation in (ST, STX):
             valid |= 1 << k
         elif operation in (LD | MEM, LDX | MEM) and not valid >> k & 1:
-            yield Refusal(f"M[{k}] is read before it is written", index, "check_load_and_stores")
+            yield FilterRefusal(
+                f"M[{k}] is read before it is written", index, "check_load_and_stores"
+            )
         elif operation & 7 == JMP:
             for offset in (k,) if operation == JMP | JA else (jt, jf):
                 stored[index + 1 + offset] &= valid
             valid = everything
 
 
-def _check_seccomp(code: Sequence[Instruction]) -> Iterator[Refusal]:
+def _check_seccomp(code: Sequence[Instruction]) -> Iterator[FilterRefusal]:
     for index, (operation, _, _, k) in enumerate(code):
         if operation not in opcode.SECCOMP_CODES:
             rule = f"operation code {operation:#06x} is for sockets only"
-            yield Refusal(rule, index, "seccomp_check_filter")
+            yield FilterRefusal(rule, index, "seccomp_check_filter")
         elif operation == LD | ABS and (k >= DATA_SIZE or k % 4):
             rule = f"load at offset {k}; seccomp_data has aligned words at 0 to {DATA_SIZE - 4}"
-            yield Refusal(rule, index, "seccomp_check_filter")
+            yield FilterRefusal(rule, index, "seccomp_check_filter")

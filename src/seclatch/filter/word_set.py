@@ -20,7 +20,7 @@ _FEW = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Domain:
+class WordSet:
     """The words within `ranges` (sorted, apart) and within `equal`, and in none of `unequal`."""
 
     ranges: tuple[Range, ...] = ((0, U32),)
@@ -45,7 +45,7 @@ class Domain:
             and not any(word & mask == value for mask, value in self.unequal)
         )
 
-    def narrow(self, operation: int, mask: int, right: int, holds: bool) -> Domain | None:
+    def narrow(self, operation: int, mask: int, right: int, holds: bool) -> WordSet | None:
         """Those for which `word & mask operation right` holds, or fails.
 
         None if there are none; though where ranges and several masks meet, a set with no word in it
@@ -58,30 +58,30 @@ class Domain:
             narrowed = replace(self, ranges=_cut(self.ranges, *_bounds(operation, right), holds))
         return narrowed._settle() if narrowed else None
 
-    def _narrow_bits(self, cube: Cube, holds: bool) -> Domain | None:
+    def _narrow_bits(self, cube: Cube, holds: bool) -> WordSet | None:
         mask, value = cube
         if not holds and mask.bit_count() == 1:
             cube, holds = (mask, mask ^ value), True  # a bit that is not 0 is 1
         if not holds:
             return replace(self, unequal=(*self.unequal, cube))
-        both = intersect(self.equal, cube)
+        both = intersect_cubes(self.equal, cube)
         return replace(self, equal=both) if both else None
 
-    def _settle(self) -> Domain | None:
+    def _settle(self) -> WordSet | None:
         """Drop what says nothing; None for an empty set."""
         if not self.masked:
             return self if self.ranges else None
         if sum(last - first + 1 for first, last in self.ranges) <= _FEW:
             words = [w for first, last in self.ranges for w in range(first, last + 1) if w in self]
-            return Domain(_ranges_of(words)) if words else None
-        if not any(meets(one, self.equal) for one in self.ranges):
+            return WordSet(_ranges_of(words)) if words else None
+        if not any(meets_cube(one, self.equal) for one in self.ranges):
             return None
-        if any(contains(cube, self.equal) for cube in self.unequal):
+        if any(contains_cube(cube, self.equal) for cube in self.unequal):
             return None
-        apart = tuple(cube for cube in self.unequal if intersect(cube, self.equal))
+        apart = tuple(cube for cube in self.unequal if intersect_cubes(cube, self.equal))
         return replace(self, unequal=apart)
 
-    def union(self, other: Domain) -> Domain | None:
+    def union(self, other: WordSet) -> WordSet | None:
         """Both together, where they are cut by the same bits, or one is of a few words."""
         for one, few in ((self, other), (other, self)):
             same = (one.equal, one.unequal) == (few.equal, few.unequal)
@@ -98,28 +98,28 @@ class Domain:
     def cubes(self) -> Iterator[Cube]:
         """The set as cubes without a common word. They may be very many: stop when enough."""
         for first, last in self.ranges:
-            for block in blocks(first, last, 32):
-                both = intersect(block, self.equal)
+            for block in split_range(first, last, 32):
+                both = intersect_cubes(block, self.equal)
                 if both:
                     yield from _without(both, self.unequal)
 
 
-FULL = Domain()
+FULL = WordSet()
 
 
-def intersect(one: Cube, other: Cube) -> Cube | None:
+def intersect_cubes(one: Cube, other: Cube) -> Cube | None:
     """The common words of two cubes, or None."""
     if (one[1] ^ other[1]) & one[0] & other[0]:
         return None
     return one[0] | other[0], one[1] | other[1]
 
 
-def contains(outer: Cube, inner: Cube) -> bool:
+def contains_cube(outer: Cube, inner: Cube) -> bool:
     """Is every word of `inner` in `outer`?"""
     return inner[0] & outer[0] == outer[0] and inner[1] & outer[0] == outer[1]
 
 
-def blocks(first: int, last: int, bits: int) -> Iterator[Cube]:
+def split_range(first: int, last: int, bits: int) -> Iterator[Cube]:
     """The range as aligned blocks of powers of two, the fewest there are; as cubes."""
     everything = (1 << bits) - 1
     while first <= last:
@@ -141,7 +141,7 @@ def merge_ranges(ranges: list[Range]) -> tuple[Range, ...]:
     return tuple(merged)
 
 
-def subtract(ranges: tuple[Range, ...], first: int, last: int) -> tuple[Range, ...]:
+def subtract_range(ranges: tuple[Range, ...], first: int, last: int) -> tuple[Range, ...]:
     """The ranges without first … last."""
     left: list[Range] = []
     for low, high in ranges:
@@ -152,7 +152,7 @@ def subtract(ranges: tuple[Range, ...], first: int, last: int) -> tuple[Range, .
     return tuple(left)
 
 
-def clip(ranges: tuple[Range, ...], first: int, last: int) -> tuple[Range, ...]:
+def clip_ranges(ranges: tuple[Range, ...], first: int, last: int) -> tuple[Range, ...]:
     """What of the ranges lies in first … last."""
     return tuple(
         (max(low, first), min(high, last)) for low, high in ranges if low <= last and high >= first
@@ -166,7 +166,7 @@ def _bounds(operation: int, right: int) -> Range:
 
 
 def _cut(ranges: tuple[Range, ...], first: int, last: int, inside: bool) -> tuple[Range, ...]:
-    return clip(ranges, first, last) if inside else subtract(ranges, first, last)
+    return clip_ranges(ranges, first, last) if inside else subtract_range(ranges, first, last)
 
 
 def _ranges_of(words: list[int]) -> tuple[Range, ...]:
@@ -179,9 +179,9 @@ def _ranges_of(words: list[int]) -> tuple[Range, ...]:
     return tuple(ranges)
 
 
-def meets(within: Range, cube: Cube) -> bool:
+def meets_cube(within: Range, cube: Cube) -> bool:
     """Has the cube a word in the range?"""
-    return any(intersect(block, cube) for block in blocks(*within, 32))
+    return any(intersect_cubes(block, cube) for block in split_range(*within, 32))
 
 
 def _without(cube: Cube, unequal: tuple[Cube, ...]) -> Iterator[Cube]:
@@ -190,7 +190,7 @@ def _without(cube: Cube, unequal: tuple[Cube, ...]) -> Iterator[Cube]:
         yield cube
         return
     other, rest = unequal[0], unequal[1:]
-    if not intersect(cube, other):
+    if not intersect_cubes(cube, other):
         yield from _without(cube, rest)
         return
     mask, value = cube

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seclatch.engines.host_root import Root
+from seclatch.engines.host_root import HostRoot
 from seclatch.engines.install_record import load_record
 from seclatch.errors import SeclatchError
 from seclatch.host.host_check import CheckState, HostCheck
@@ -12,7 +12,7 @@ from seclatch.host.host_programs import find_program, query_program, take_first_
 _PROGRAMS = {"docker": "dockerd", "podman": "podman", "containerd": "containerd"}
 
 
-def check_engines(root: Root) -> list[HostCheck]:
+def check_engines(root: HostRoot) -> list[HostCheck]:
     """Look for each engine; one that is absent is not worth a line unless none is there."""
     checks = [check for engine in _PROGRAMS if (check := check_engine(engine, root))]
     return checks or [
@@ -20,7 +20,7 @@ def check_engines(root: Root) -> list[HostCheck]:
     ]
 
 
-def check_engine(engine: str, root: Root) -> HostCheck | None:
+def check_engine(engine: str, root: HostRoot) -> HostCheck | None:
     """Tell an engine's version and whether `seclatch install` was done for it."""
     program = find_program(_PROGRAMS[engine])
     if program is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seclatch.filter.query_filter import Answer, ask
+from seclatch.filter.query_filter import QueryAnswer, query_filter
 from seclatch.filter.simulate import UNASKED, simulate_stack
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall
@@ -20,14 +20,14 @@ class StackAnswers:
     filter at all, "" if it does."""
 
     whole: str
-    layers: tuple[tuple[Answer, ...], ...]
+    layers: tuple[tuple[QueryAnswer, ...], ...]
     unasked: str = ""
 
 
 def query_stack(programs: Sequence[Filter], asked: AskedCall) -> StackAnswers:
     """Ask all filters of a thread, newest first, about a call. Raises SeclatchError."""
     arch, number = asked.syscall.arch, asked.syscall.number
-    layers = tuple(tuple(ask(program, asked)) for program in programs)
+    layers = tuple(tuple(query_filter(program, asked)) for program in programs)
     unasked = UNASKED.get(number, "") if arch is Arch.X86_64 else ""
     if any(len(answers) != 1 or answers[0].condition for answers in layers):
         one_only = layers[0] if len(layers) == 1 else ()

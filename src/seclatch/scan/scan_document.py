@@ -17,7 +17,7 @@ SCHEMA_FILE = f"schemas/scan-{SCHEMA}.json"
 _REMEDY = "give what `seclatch scan -o FILE` wrote"
 
 
-def encode(scan: Scan) -> bytes:
+def encode_scan(scan: Scan) -> bytes:
     """The file's content. Bytes of paths that are no UTF-8 are told as `\\udcff`."""
     try:
         content = msgspec.json.encode(scan)
@@ -34,7 +34,7 @@ def _printable(value: Any) -> Any:
     return [_printable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def read(path: Path) -> Scan:
+def read_scan(path: Path) -> Scan:
     """Read a file. Raises InputError, naming the place and the rule."""
     try:
         with path.open("rb") as file:
@@ -43,10 +43,10 @@ def read(path: Path) -> Scan:
         raise InputError(str(path), "", error.strerror or "cannot be read") from error
     if len(content) > MAX_SIZE:
         raise InputError(str(path), "", "larger than any scan")
-    return decode(str(path), content)
+    return decode_scan(str(path), content)
 
 
-def decode(source: str, content: bytes) -> Scan:
+def decode_scan(source: str, content: bytes) -> Scan:
     """Read a file's content; its version is looked at before the rest."""
     try:
         head = _read_head(source, content)
@@ -67,14 +67,14 @@ def decode(source: str, content: bytes) -> Scan:
         raise InputError(source, "", f"not a scan: {error}") from error
 
 
-class _Head(msgspec.Struct):
+class _ScanHead(msgspec.Struct):
     schema: int
     kind: str = ""
 
 
-def _read_head(source: str, content: bytes) -> _Head:
+def _read_head(source: str, content: bytes) -> _ScanHead:
     try:
-        return msgspec.json.decode(content, type=_Head)
+        return msgspec.json.decode(content, type=_ScanHead)
     except msgspec.ValidationError as error:
         raise InputError(source, "", f"not a scan: {error}", remedy=_REMEDY) from error
 

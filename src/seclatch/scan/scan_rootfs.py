@@ -14,11 +14,11 @@ from seclatch.errors import SeclatchError
 from seclatch.model.scan import Scan, ScannedProgram
 from seclatch.scan.analysis.library_rules import OLDEST, Version
 from seclatch.scan.elf.elf_file import ElfError
-from seclatch.scan.image.image_command import Command, Finder
+from seclatch.scan.image.image_command import ImageCommand, ProgramFinder
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.reach.scan_program import scan
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.reach.scan_program import scan_program
+from seclatch.scan.summary.summary_cache import SummaryCache
 
 Progress = Callable[[int, int, str], None]
 """Called with how many programs are done, of how many, and the last one's path."""
@@ -28,14 +28,14 @@ _FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ScanRequest:
     """What to scan. `entrypoints` stand instead of the image's command; `every`: all executables;
     `plugins`: paths of libraries that programs load beyond what can be seen; `cache`: where
     summaries are kept, or None; `kernel`: the oldest on which they run."""
 
     directory: Path
     source: str
-    command: Command = field(default_factory=Command)
+    command: ImageCommand = field(default_factory=ImageCommand)
     entrypoints: tuple[str, ...] = ()
     every: bool = False
     plugins: tuple[str, ...] = ()
@@ -44,12 +44,12 @@ class Request:
     kernel: Version = OLDEST
 
 
-def survey(request: Request, progress: Progress = lambda done, count, path: None) -> Scan:
+def scan_rootfs(request: ScanRequest, progress: Progress = lambda done, count, path: None) -> Scan:
     """Find the programs and scan each. Raises SeclatchError if there is none."""
     rootfs = Rootfs(request.directory)
     try:
         targets, notes = _targets(rootfs, request)
-        found: dict[Target, ScannedProgram] = {}
+        found: dict[ScanTarget, ScannedProgram] = {}
         skipped: list[str] = []
         for target, outcome in _outcomes(rootfs, request, targets):
             progress(len(found) + len(skipped) + 1, len(targets), target.path)
@@ -84,16 +84,16 @@ def _different(programs: list[ScannedProgram]) -> list[ScannedProgram]:
     )[::-1]
 
 
-def _targets(rootfs: Rootfs, request: Request) -> tuple[list[Target], list[str]]:
+def _targets(rootfs: Rootfs, request: ScanRequest) -> tuple[list[ScanTarget], list[str]]:
     if request.every:
         environment = request.command.environment
         found = [
-            Target(path, "executable in the image", environment)
+            ScanTarget(path, "executable in the image", environment)
             for path in rootfs.executables()
             if rootfs.head(path, 4) == b"\x7fELF" and not _is_library(path)
         ]
         return found, []
-    finder = Finder(rootfs, request.command)
+    finder = ProgramFinder(rootfs, request.command)
     for each in request.entrypoints:
         finder.follow([each], "given as an entry point")
     if not request.entrypoints:
@@ -107,11 +107,11 @@ def _is_library(path: str) -> bool:
 
 
 def _outcomes(
-    rootfs: Rootfs, request: Request, targets: list[Target]
-) -> Iterator[tuple[Target, ScannedProgram | str]]:
+    rootfs: Rootfs, request: ScanRequest, targets: list[ScanTarget]
+) -> Iterator[tuple[ScanTarget, ScannedProgram | str]]:
     if len(targets) <= _FEW:
         for target in targets:
-            yield target, _one(rootfs, Cache(request.cache), request, target)
+            yield target, _one(rootfs, SummaryCache(request.cache), request, target)
         return
     context = multiprocessing.get_context("spawn")
     workers = min(len(os.sched_getaffinity(0)), len(targets))
@@ -128,10 +128,12 @@ def _outcomes(
                 ) from error
 
 
-def _one(rootfs: Rootfs, cache: Cache, request: Request, target: Target) -> ScannedProgram | str:
+def _one(
+    rootfs: Rootfs, cache: SummaryCache, request: ScanRequest, target: ScanTarget
+) -> ScannedProgram | str:
     """Scan one program; a text says why it cannot be."""
     try:
-        return scan(rootfs, cache, target, request.plugins, request.kernel)
+        return scan_program(rootfs, cache, target, request.plugins, request.kernel)
     except ElfError as error:
         return str(error)
     except (MemoryError, RecursionError) as error:
@@ -140,16 +142,16 @@ def _one(rootfs: Rootfs, cache: Cache, request: Request, target: Target) -> Scan
 
 class _Worker:
     rootfs: Rootfs
-    cache: Cache
-    request: Request
+    cache: SummaryCache
+    request: ScanRequest
 
 
-def _begin(request: Request) -> None:
+def _begin(request: ScanRequest) -> None:
     """Set a worker process up."""
     _Worker.request = request
     _Worker.rootfs = Rootfs(request.directory)
-    _Worker.cache = Cache(request.cache)
+    _Worker.cache = SummaryCache(request.cache)
 
 
-def _in_worker(target: Target) -> ScannedProgram | str:
+def _in_worker(target: ScanTarget) -> ScannedProgram | str:
     return _one(_Worker.rootfs, _Worker.cache, _Worker.request, target)

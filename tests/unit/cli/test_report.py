@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from seclatch.recording.files import recording_file
-from seclatch.scan.scan_document import encode
+from seclatch.scan.scan_document import encode_scan
 from tests.unit.cli.test_recording import seclatch
 from tests.unit.report.starts import scan, start
 
@@ -55,7 +55,7 @@ def test_json(file: Path) -> None:
 
 def test_with_a_scan(file: Path, tmp_path: Path) -> None:
     found = tmp_path / "app.scan.json"
-    found.write_bytes(encode(scan("read", "ptrace")))
+    found.write_bytes(encode_scan(scan("read", "ptrace")))
     document = json.loads(seclatch("report", "--json", "--scan", found, file).stdout)
     jsonschema.validate(document, json.loads((SCHEMAS / "report-1.json").read_bytes()))
     told = {each["name"]: (each["need"], each["scanned"]) for each in document["matrix"]["lines"]}

@@ -4,20 +4,20 @@ import json
 
 import pytest
 
-from seclatch.engines.docker_daemon import SOCKET, Daemon, interim_file
+from seclatch.engines.docker_daemon import SOCKET, DockerDaemon, make_interim_file
 from seclatch.engines.file_step import FileState
 from seclatch.errors import SeclatchError
 
 
 def test_flag_values_are_read_in_both_forms() -> None:
-    daemon = Daemon(1, ("-H", "unix:///a", "--host=unix:///b", "-H", "fd://", "--host"))
+    daemon = DockerDaemon(1, ("-H", "unix:///a", "--host=unix:///b", "-H", "fd://", "--host"))
     assert daemon.values("-H", "--host") == ["unix:///a", "unix:///b", "fd://", ""]
     assert daemon.sockets() == ["/a", "/b"]
-    assert Daemon(1, ("-H", "fd://")).sockets() == [SOCKET]
+    assert DockerDaemon(1, ("-H", "fd://")).sockets() == [SOCKET]
 
 
 def test_a_key_that_is_also_a_flag_is_refused() -> None:
-    daemon = Daemon(7, ("--default-runtime=crun",))
+    daemon = DockerDaemon(7, ("--default-runtime=crun",))
     daemon.refuse_conflicts({"runtimes": {}})
     with pytest.raises(SeclatchError, match=r"pid 7.*--default-runtime"):
         daemon.refuse_conflicts({"default-runtime": "seclatch"})
@@ -39,5 +39,5 @@ def test_a_daemon_is_told_the_stock_value_of_what_goes(
     states = [
         None if keys is None else FileState(json.dumps(keys).encode()) for keys in (before, after)
     ]
-    state = interim_file(*states)
+    state = make_interim_file(*states)
     assert (json.loads(state.content) if state else None) == interim

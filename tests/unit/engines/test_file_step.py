@@ -11,7 +11,7 @@ from seclatch.engines.file_step import (
     FileChange,
     FileState,
     LinkChange,
-    carry_out,
+    apply_steps,
     read_file,
 )
 from seclatch.errors import SeclatchError
@@ -54,7 +54,7 @@ def test_a_failure_midway_undoes_what_was_done(tmp_path: Path, error: Exception)
         Failing(error),
     ]
     with pytest.raises(SeclatchError, match="all earlier steps are undone") as caught:
-        carry_out(steps)
+        apply_steps(steps)
     assert caught.value.remedy == getattr(error, "remedy", "")
     assert names(tmp_path) == ["link", "old"]
     assert (old.read_text(), old.stat().st_mode & 0o777) == ("old", 0o640)
@@ -63,7 +63,9 @@ def test_a_failure_midway_undoes_what_was_done(tmp_path: Path, error: Exception)
 
 def test_an_interrupt_undoes_too(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        carry_out([DirectoryChange(tmp_path / "made", present=True), Failing(KeyboardInterrupt())])
+        apply_steps(
+            [DirectoryChange(tmp_path / "made", present=True), Failing(KeyboardInterrupt())]
+        )
     assert names(tmp_path) == []
 
 
@@ -80,7 +82,7 @@ def test_what_cannot_be_undone_is_named(tmp_path: Path) -> None:
             return "make a mess"
 
     with pytest.raises(SeclatchError, match="not undone: make a mess"):
-        carry_out([Stuck(OSError()), Failing(SeclatchError("no"))])
+        apply_steps([Stuck(OSError()), Failing(SeclatchError("no"))])
 
 
 def test_a_file_changed_since_the_plan_is_not_overwritten(tmp_path: Path) -> None:

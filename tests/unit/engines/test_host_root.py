@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.engines.host_root import Root
+from seclatch.engines.host_root import HostRoot
 from seclatch.errors import SeclatchError
 
 
 def test_links_are_followed_inside_the_root(tmp_path: Path) -> None:
-    root = Root(tmp_path)
+    root = HostRoot(tmp_path)
     (tmp_path / "etc").mkdir()
     (tmp_path / "data").mkdir()
     (tmp_path / "etc/absolute").symlink_to("/data/file")
@@ -21,21 +21,21 @@ def test_links_are_followed_inside_the_root(tmp_path: Path) -> None:
 
 
 def test_missing_parts_are_kept(tmp_path: Path) -> None:
-    assert Root(tmp_path).resolve("/a/b/../c") == tmp_path / "a/c"
+    assert HostRoot(tmp_path).resolve("/a/b/../c") == tmp_path / "a/c"
 
 
 def test_a_loop_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(SeclatchError, match="too many symbolic links"):
-        Root(tmp_path).resolve("/a")
+        HostRoot(tmp_path).resolve("/a")
 
 
 def test_a_program_is_looked_for_inside_only(tmp_path: Path) -> None:
-    assert Root(tmp_path).find_program("sh") is None
+    assert HostRoot(tmp_path).find_program("sh") is None
     (tmp_path / "usr/sbin").mkdir(parents=True)
     program = tmp_path / "usr/sbin/sh"
     program.write_text("")
-    assert Root(tmp_path).find_program("sh") is None
+    assert HostRoot(tmp_path).find_program("sh") is None
     program.chmod(0o755)
-    assert Root(tmp_path).find_program("sh") == "/usr/sbin/sh"
+    assert HostRoot(tmp_path).find_program("sh") == "/usr/sbin/sh"

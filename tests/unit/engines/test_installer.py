@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.engines.engine import Wish
+from seclatch.engines.engine import LatchRegistration
 from seclatch.engines.file_step import FileChange
-from seclatch.engines.host_root import Root
+from seclatch.engines.host_root import HostRoot
 from seclatch.engines.installer import make_engine, plan_install
 from seclatch.errors import InputError, SeclatchError
 from tests.unit.engines.tree import CONFIGS, Tree
@@ -284,8 +284,10 @@ def test_a_crash_between_any_two_steps_can_be_uninstalled(
 
 
 def crash_after(tree: Tree, engine: str, stop: int) -> None:
-    root = Root(tree.top)
-    for step in plan_install(make_engine(engine, root), root, Wish(engine, "runc")).steps[:stop]:
+    root = HostRoot(tree.top)
+    for step in plan_install(
+        make_engine(engine, root), root, LatchRegistration(engine, "runc")
+    ).steps[:stop]:
         step.apply()
 
 

@@ -38,7 +38,7 @@ def test_putting_changes_the_one_member(
     if "runtimes" in document and not isinstance(outer, dict):
         return
     for path in (["runtimes", "seclatch"], ["default-runtime"]):
-        edited = json_edit.put(text, path, value)
+        edited = json_edit.set_member(text, path, value)
         assert json.loads(edited) == expected(document, path, value)
 
 
@@ -50,7 +50,10 @@ def test_dropping_what_was_put_gives_back_every_byte(
     if not document:
         return
     text = json.dumps(document, indent=layout)
-    assert json_edit.drop(json_edit.put(text, ["added"], {"a": [1]}), ["added"]) == text
+    assert (
+        json_edit.remove_member(json_edit.set_member(text, ["added"], {"a": [1]}), ["added"])
+        == text
+    )
 
 
 @given(st.dictionaries(keys, values, min_size=1, max_size=5), layouts, st.data())
@@ -58,13 +61,13 @@ def test_dropping_takes_out_the_one_member(
     document: dict[str, Any], layout: int | None, data: st.DataObject
 ) -> None:
     key = data.draw(st.sampled_from(sorted(document)))
-    left = json.loads(json_edit.drop(json.dumps(document, indent=layout), [key]))
+    left = json.loads(json_edit.remove_member(json.dumps(document, indent=layout), [key]))
     assert left == {name: value for name, value in document.items() if name != key}
 
 
 def test_layout_follows_the_file() -> None:
     text = '{\n\t"a": 1,\n\n\t"b": {}\n}\n'
-    edited = json_edit.put(text, ["b", "c"], {"path": "/x"})
+    edited = json_edit.set_member(text, ["b", "c"], {"path": "/x"})
     assert edited == '{\n\t"a": 1,\n\n\t"b": {\n\t\t"c": {\n\t\t\t"path": "/x"\n\t\t}\n\t}\n}\n'
 
 

@@ -25,18 +25,20 @@ def test_an_edit_means_the_old_document_with_the_change(
     document: dict[str, Any], value: Any
 ) -> None:
     text = tomlkit.dumps(document)
-    edited = toml_edit.edit("config.toml", text, {PATH: value})
+    edited = toml_edit.edit_toml("config.toml", text, {PATH: value})
     wanted = tomllib.loads(text)
-    toml_edit.assign(wanted, PATH, value)
+    toml_edit.set_value(wanted, PATH, value)
     assert tomllib.loads(edited) == wanted
-    assert tomllib.loads(toml_edit.edit("config.toml", edited, {}, [PATH])) == tomllib.loads(text)
+    assert tomllib.loads(toml_edit.edit_toml("config.toml", edited, {}, [PATH])) == tomllib.loads(
+        text
+    )
 
 
 def test_comments_order_and_spaces_stay() -> None:
     text = '# top\nb = 1   # b\na    = [ 1,2 ]\n\n[t]  # table\n  x = "y"\n'
-    edited = toml_edit.edit("c", text, {("t", "new", "z"): 1})
+    edited = toml_edit.edit_toml("c", text, {("t", "new", "z"): 1})
     assert all(line in edited.splitlines() for line in text.splitlines())
-    assert toml_edit.edit("c", edited, {}, [("t", "new", "z")]).split() == text.split()
+    assert toml_edit.edit_toml("c", edited, {}, [("t", "new", "z")]).split() == text.split()
 
 
 @pytest.mark.parametrize("text", ["a = ", "a = 1\na = 2\n", "[a\n", "\x00", "a = " + "[" * 5000])
@@ -48,4 +50,4 @@ def test_what_is_not_toml_is_refused(text: str) -> None:
 def test_a_value_where_a_table_has_to_be_is_refused() -> None:
     for path in (("t", "x"), ("t", "x", "y")):
         with pytest.raises(InputError, match=r"^c: t.*has a part that is not a table"):
-            toml_edit.edit("c", "t = 1\n", {path: 1})
+            toml_edit.edit_toml("c", "t = 1\n", {path: 1})

@@ -8,8 +8,8 @@ from strategies import words
 
 from seclatch.filter import opcode as op
 from seclatch.filter.compare_terms import _next_part
-from seclatch.filter.evaluate_calls import Evaluator
-from seclatch.filter.simulate import simulate
+from seclatch.filter.evaluate_calls import CallEvaluator
+from seclatch.filter.simulate import simulate_filter
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import SeccompData
 
@@ -32,7 +32,7 @@ def test_comparisons_of_masked_words(mask, operation, right, by_register, probes
         Instruction(op.RET_K, 0, 0, 2),
     )
     program = Filter(code)
-    evaluator = Evaluator(program)
+    evaluator = CallEvaluator(program)
     for word in [*probes, 0, mask, right, right - 1 & 0xFFFFFFFF, right + 1 & 0xFFFFFFFF]:
         call = SeccompData(1, 2, (word,))
-        assert evaluator.value(call) == simulate(program, call).value
+        assert evaluator.value(call) == simulate_filter(program, call).value

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from strategies import programs
 
 from seclatch.errors import InputError, SeclatchError
-from seclatch.filter.decode import decode, load
-from seclatch.filter.decompile import decompile
-from seclatch.filter.disassemble import disassemble
-from seclatch.filter.simulate import simulate
+from seclatch.filter.decode import decode_filter, load_filter
+from seclatch.filter.decompile import decompile_filter
+from seclatch.filter.disassemble import disassemble_filter
+from seclatch.filter.simulate import simulate_filter
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import SeccompData
@@ -29,25 +29,25 @@ junk = st.one_of(
 @given(junk)
 def test_any_bytes_are_decoded_or_refused_with_a_reason(data):
     try:
-        program = decode(data, "junk")
+        program = decode_filter(data, "junk")
     except InputError as error:
         assert "BPF" in str(error) or "refuses" in str(error)
         assert error.status == 2
         return
     assert program.to_bytes() == data
-    simulate(program, SeccompData(1, 2, (3,)))
+    simulate_filter(program, SeccompData(1, 2, (3,)))
 
 
 @given(junk)
 def test_any_bytes_can_be_listed(data):
     program = Filter.from_bytes(data[: len(data) // 8 * 8])
-    assert len(disassemble(program, Arch.X86_64)) == len(program)
+    assert len(disassemble_filter(program, Arch.X86_64)) == len(program)
 
 
 @given(programs())
 def test_any_program_decompiles_or_says_why_not(program):
     try:
-        found = decompile(program, (Arch.X86_64,))
+        found = decompile_filter(program, (Arch.X86_64,))
     except SeclatchError as error:
         assert "decompiling the filter" in str(error)
     else:
@@ -58,7 +58,7 @@ def test_any_program_decompiles_or_says_why_not(program):
 def test_bytes_go_there_and_back_in_both_orders(program, order):
     program = Filter(program.instructions, order)
     assert Filter.from_bytes(program.to_bytes(), order) == program
-    assert decode(program.to_bytes(), "it", order) == program
+    assert decode_filter(program.to_bytes(), "it", order) == program
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_an_error_names_file_place_and_rule(tmp_path, data, message):
     path = tmp_path / "x.bpf"
     path.write_bytes(data)
     with pytest.raises(InputError) as caught:
-        load(path)
+        load_filter(path)
     assert str(caught.value).startswith(f"{path}: ") and message in str(caught.value)
     assert caught.value.remedy
 
@@ -83,10 +83,10 @@ def test_an_error_names_file_place_and_rule(tmp_path, data, message):
 @pytest.mark.parametrize("spaces", range(8))
 def test_a_profile_is_told_from_a_program(spaces):
     with pytest.raises(InputError) as caught:
-        decode(b'{"defaultAction": "SCMP_ACT_ERRNO"}' + b" " * spaces, "strict.json")
+        decode_filter(b'{"defaultAction": "SCMP_ACT_ERRNO"}' + b" " * spaces, "strict.json")
     assert "`seclatch profile compile`" in caught.value.remedy
 
 
 def test_a_big_endian_program_is_recognised():
     data = bytes.fromhex("0020000000000004000600007fff0000")
-    assert decode(data, "it").byteorder == "big"
+    assert decode_filter(data, "it").byteorder == "big"

@@ -8,9 +8,9 @@ from strategies import profiles
 
 from seclatch.errors import SeclatchError
 from seclatch.filter import opcode as op
-from seclatch.filter.boundary_calls import boundary_calls
-from seclatch.filter.decompile import decompile
-from seclatch.filter.evaluate_calls import Evaluator
+from seclatch.filter.boundary_calls import list_boundary_calls
+from seclatch.filter.decompile import decompile_filter
+from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.rule_match import find_matching_rules
 from seclatch.model.syscall import load_syscalls
@@ -28,12 +28,12 @@ def test_decompiled_rules_hold_exactly_where_the_program_acts(profile):
     except SeclatchError:
         assume(False)
     program = Filter.from_bytes(code)
-    evaluator = Evaluator(program)
-    found = decompile(program)
+    evaluator = CallEvaluator(program)
+    found = decompile_filter(program)
     kept = {(one.arch, one.calls) for one in found.kept}
     for rebuilt in found.profiles:
         for arch in rebuilt.architectures:
-            for call in boundary_calls(program, arch, numbers(arch, NAMES), 200):
+            for call in list_boundary_calls(program, arch, numbers(arch, NAMES), 200):
                 syscall = load_syscalls(arch).at(call.number)
                 rules = {
                     rule.effect for _, rule in find_matching_rules(rebuilt, syscall, call.args)
@@ -61,6 +61,6 @@ def test_one_budget_is_for_all_calls():
         Instruction(op.RET_K, 0, 0, 0),
     ]
     program = Filter((*start, *tests, Instruction(op.RET_K, 0, 0, 0x7FFF0000)))
-    kept = [one.reason for one in decompile(program).kept]
+    kept = [one.reason for one in decompile_filter(program).kept]
     assert any("256 cases" in reason for reason in kept)
     assert sum("more ways through" in reason for reason in kept) > 100

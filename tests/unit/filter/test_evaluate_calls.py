@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from strategies import calls, programs
 
 from seclatch.filter import opcode as op
-from seclatch.filter.evaluate_calls import Evaluator
-from seclatch.filter.simulate import simulate
+from seclatch.filter.evaluate_calls import CallEvaluator
+from seclatch.filter.simulate import simulate_filter
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import SeccompData
 
@@ -16,9 +16,9 @@ from seclatch.model.seccomp_data import SeccompData
 @settings(max_examples=400, deadline=None)
 @given(programs(60), st.lists(calls, min_size=1, max_size=30))
 def test_evaluator_agrees_with_the_interpreter(program, drawn):
-    evaluator = Evaluator(program)
+    evaluator = CallEvaluator(program)
     for call in drawn:
-        assert evaluator.value(call) == simulate(program, call).value
+        assert evaluator.value(call) == simulate_filter(program, call).value
 
 
 def diamonds(count: int) -> Filter:
@@ -39,4 +39,4 @@ def diamonds(count: int) -> Filter:
 def test_a_program_made_to_be_hard_is_interpreted():
     program = diamonds(600)
     call = SeccompData(1, 2, (0x5A5A5A5A,))
-    assert Evaluator(program).value(call) == simulate(program, call).value
+    assert CallEvaluator(program).value(call) == simulate_filter(program, call).value

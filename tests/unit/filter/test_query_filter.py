@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from strategies import programs
 from styles import chromium_style, minijail_style
 
-from seclatch.filter.query_filter import Asker, ask
+from seclatch.filter.query_filter import FilterQuery, query_filter
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall
 from seclatch.model.filter import Filter
@@ -21,12 +21,12 @@ asked = st.builds(
 
 
 def answers(program: Filter, one: AskedCall) -> set[tuple[str, str]]:
-    return {(each.action, each.condition) for each in Asker(program).ask(one)}
+    return {(each.action, each.condition) for each in FilterQuery(program).ask(one)}
 
 
 @given(st.sampled_from([chromium_style(), minijail_style()]), asked)
 def test_real_styles(program: Filter, one: AskedCall) -> None:
-    alone = ask(program, one)
+    alone = query_filter(program, one)
     assert {action for action, _ in answers(program, one)} == {each.action for each in alone}
     if len(alone) == 1 and not alone[0].condition:
         assert answers(program, one) == {(alone[0].action, "")}
@@ -36,5 +36,5 @@ def test_real_styles(program: Filter, one: AskedCall) -> None:
 def test_any_program(program: Filter, one: AskedCall) -> None:
     whole = AskedCall(one.syscall, tuple(arg or 0 for arg in one.args), "x")
     assert answers(program, whole) == {
-        (each.action, each.condition) for each in ask(program, whole)
+        (each.action, each.condition) for each in query_filter(program, whole)
     }

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import words
 
 from seclatch.filter import opcode as op
-from seclatch.filter.word_set import FULL, U32, blocks
+from seclatch.filter.word_set import FULL, U32, split_range
 
 small = st.one_of(words, st.integers(0, 15))
 masks = st.one_of(st.just(U32), words, st.integers(1, 15)).filter(bool)
@@ -43,7 +43,7 @@ def test_a_narrowed_set_holds_what_the_comparisons_hold(drawn, probes):
 @given(small, small)
 def test_blocks_cover_a_range_once(one, other):
     first, last = sorted((one, other))
-    found = list(blocks(first, last, 32))
+    found = list(split_range(first, last, 32))
     assert sum(1 << (U32 & ~mask).bit_count() for mask, _ in found) == last - first + 1
     for mask, value in found:
         assert first <= value <= value | (U32 & ~mask) <= last

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.boundary_calls import boundary_calls
-from seclatch.filter.call_table import unnamed
-from seclatch.filter.evaluate_calls import Evaluator
+from seclatch.filter.boundary_calls import list_boundary_calls
+from seclatch.filter.call_table import list_unnamed_numbers
+from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
@@ -128,7 +128,7 @@ def rightly(profile: Profile, runtime: Runtime) -> Filter:
         program = compiled(profile, runtime)
     except SeclatchError:
         assume(False)
-    judge = Evaluator(program)
+    judge = CallEvaluator(program)
     wrong = {}
     for call, args, *answers in deviations(profile, X86, program):
         made = judge.value(SeccompData(call.arch.audit, call.number, args))
@@ -139,7 +139,7 @@ def rightly(profile: Profile, runtime: Runtime) -> Filter:
     for arch, name in product(both[64].arches, both[64].calls):
         meaning = both[arch.bits]
         if not ambiguous(tuple(meaning.clauses(name)), arch) and (arch, name) not in wrong:
-            for each in boundary_calls(program, arch, [load_syscalls(arch).numbers[name]]):
+            for each in list_boundary_calls(program, arch, [load_syscalls(arch).numbers[name]]):
                 right = said(meaning, name, arch, each.args).ret
                 assert judge.value(each) == right, (arch, each)
     assume(not wrong)
@@ -157,12 +157,14 @@ def said(meaning: Meaning, name: str, arch: Arch, args: tuple[int, ...]) -> Acti
 
 def answers(one: Filter, other: Filter, arches: tuple[Arch, ...]) -> set[tuple[Action, Action]]:
     """Every pair of answers."""
-    judges = Evaluator(one), Evaluator(other)
+    judges = CallEvaluator(one), CallEvaluator(other)
     found = set()
     for arch in arches:
         numbers = [load_syscalls(arch).numbers[name] for name in NAMES]
-        calls = [call for each in (one, other) for call in boundary_calls(each, arch, numbers)]
-        edges = {number for ends in unnamed(arch) for number in ends if number < 1 << 31}
+        calls = [call for each in (one, other) for call in list_boundary_calls(each, arch, numbers)]
+        edges = {
+            number for ends in list_unnamed_numbers(arch) for number in ends if number < 1 << 31
+        }
         calls += [
             SeccompData(arch.audit, number) for number in edges | load_syscalls(arch).names.keys()
         ]
@@ -209,13 +211,15 @@ def test_combined_programs(
         for profile, program in zip((one, other, combined), programs, strict=True)
         for each in deviations(profile, X86, program)
     }
-    judges = [Evaluator(program) for program in programs]
+    judges = [CallEvaluator(program) for program in programs]
     better = max if operation is merge else min
     for arch, name in product(arches, NAMES):
         if (arch, name) in wrong or f"{name}: where it is refused" in "\n".join(found.warnings):
             continue
         for program in programs:
-            for call in boundary_calls(program, arch, [load_syscalls(arch).numbers[name]], 600):
+            for call in list_boundary_calls(
+                program, arch, [load_syscalls(arch).numbers[name]], 600
+            ):
                 actions = [Action.from_ret(judge.value(call)) for judge in judges]
                 order = [(action.kind.precedence, -action.data) for action in actions]
                 assert order[2] == better(order[:2]), (arch, call, actions)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from profiles import resolved_profiles
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.evaluate_calls import Evaluator
+from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
@@ -319,7 +319,7 @@ def test_overlapping_conditions_are_libseccomp_s_to_order() -> None:
     answers = []
     for each in (profile, other):
         code = compile_profile(each, runtime=Runtime.CRUN, native=X86).code
-        judge = Evaluator(Filter.from_bytes(code))
+        judge = CallEvaluator(Filter.from_bytes(code))
         calls = (SeccompData(X86.audit, 135, (value, 0, 0, 0, 0, 0)) for value in range(10))
         answers.append([judge.value(call) for call in calls])
     assert bool(diff(profile, other, X86)) == (answers[0] != answers[1])

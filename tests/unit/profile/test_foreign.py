@@ -2,7 +2,7 @@
 
 import pytest
 
-from seclatch.filter.evaluate_calls import Evaluator
+from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.model.action import Action, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
@@ -30,7 +30,7 @@ def test_each_call_gets_what_the_rules_say(native: Arch) -> None:
     )
     profile = Profile("SCMP_ACT_ERRNO", rules, (native, *native.compat))
     program = compile_profile(profile, runtime=Runtime.CRUN, native=native)
-    judge = Evaluator(Filter.from_bytes(program.code, "little" if native.little else "big"))
+    judge = CallEvaluator(Filter.from_bytes(program.code, "little" if native.little else "big"))
     asked = 0
     for arch in dict.fromkeys((native, *profile.architectures)):
         meaning = read(profile, native, arch.bits)

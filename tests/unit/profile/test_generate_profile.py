@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from seclatch.filter.simulate import simulate
+from seclatch.filter.simulate import simulate_filter
 from seclatch.model.action import ENOSYS, EPERM, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
@@ -207,7 +207,8 @@ def test_runc_s_stub_has_nothing_to_answer() -> None:
         profile = made(calls("program", "read exit_group"), **options)
         code = compile_profile(profile, runtime=runtime, native=Arch.X86_64).code
         return (
-            simulate(Filter.from_bytes(code), SeccompData(Arch.X86_64.audit, number)).value & 0xFFFF
+            simulate_filter(Filter.from_bytes(code), SeccompData(Arch.X86_64.audit, number)).value
+            & 0xFFFF
         )
 
     newest = load_syscalls(Arch.X86_64).numbers["openat2"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from seclatch.filter.evaluate_calls import Evaluator
+from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
@@ -54,10 +54,12 @@ def test_one_comparison(operator: Operator, native: Arch) -> None:
     assert len(found) == 1
     call, args, said, made = found[0]
     assert (call.arch, call.name) == (native, "ioctl") and {said, made} == {ALLOW, DENY}
-    answer = Evaluator(program(meant, native)).value(SeccompData(native.audit, call.number, args))
+    answer = CallEvaluator(program(meant, native)).value(
+        SeccompData(native.audit, call.number, args)
+    )
     assert answer == made.ret
     assert (
-        Evaluator(program(other, native)).value(SeccompData(native.audit, call.number, args))
+        CallEvaluator(program(other, native)).value(SeccompData(native.audit, call.number, args))
         == said.ret
     )
 
@@ -104,7 +106,7 @@ def test_a_branch_that_two_abis_share_is_found() -> None:
     )
     shared = Profile("SCMP_ACT_ERRNO", rules, (Arch.X86_64, Arch.X86))
     call = SeccompData(Arch.X86_64.audit, 258, (0xFFFFFFFF, 3, 0, 0, 0, 0))
-    if Evaluator(program(shared)).value(call) == DENY.ret:
+    if CallEvaluator(program(shared)).value(call) == DENY.ret:
         pytest.skip("this libseccomp has no such fault")
     (found,) = deviations(shared, Arch.X86_64, program(shared))
     assert (found.call.arch, found.call.name, found.said) == (Arch.X86_64, "mkdirat", DENY)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.filter.simulate import simulate
+from seclatch.filter.simulate import simulate_filter
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
@@ -148,7 +148,7 @@ def test_open_and_openat_get_the_same_verdict(arg: Arg, values: tuple[int, int, 
     )
     opened = SeccompData(X86.audit, load_syscalls(X86).numbers["open"], values)
     there = SeccompData(ARM.audit, load_syscalls(ARM).numbers["openat"], (0xFFFFFF9C, *values))
-    assert simulate(x86, opened).action == simulate(arm, there).action
+    assert simulate_filter(x86, opened).action == simulate_filter(arm, there).action
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seclatch.scan.analysis.code_sweep import without_ways_back
-from seclatch.scan.elf.elf_file import ElfError, parse
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.analysis.code_sweep import drop_returning
+from seclatch.scan.elf.elf_file import ElfError, parse_elf
+from seclatch.scan.summary.summary_cache import SummaryCache
 
 
 @functools.cache
@@ -35,7 +35,7 @@ def real() -> bytes:
 )
 def test_what_is_no_program_says_why(content: bytes, words: str) -> None:
     with pytest.raises(ElfError, match=words):
-        parse(content)
+        parse_elf(content)
 
 
 def test_a_small_file_does_not_fill_much_memory() -> None:
@@ -46,7 +46,7 @@ def test_a_small_file_does_not_fill_much_memory() -> None:
     last = max(each for each in loads if struct.unpack_from("<I", data, each)[0] == 1)
     struct.pack_into("<Q", data, last + 16, 1 << 29)
     with pytest.raises(ElfError, match="span"):
-        parse(bytes(data))
+        parse_elf(bytes(data))
 
 
 def header(segments: int, sections_at: int = 0, sections: int = 0) -> bytes:
@@ -83,20 +83,20 @@ def section(name: int, kind: int, address: int, offset: int, size: int) -> bytes
 def test_more_segments_than_a_kernel_takes() -> None:
     count = 60_000
     with pytest.raises(ElfError, match="kernel"):
-        parse(header(count) + load(64 + 56 * count) * count)
+        parse_elf(header(count) + load(64 + 56 * count) * count)
 
 
 def test_segments_that_are_all_of_the_file() -> None:
     size = 1 << 20
     data = header(1000) + load(size) * 1000
     with pytest.raises(ElfError, match="many times"):
-        parse(data + b"\x90" * (size - len(data)))
+        parse_elf(data + b"\x90" * (size - len(data)))
 
 
 def test_names_of_sections_that_do_not_end() -> None:
     size, count = 1 << 20, 3000
     named = section(0, 3, 0, 120, size) + b"".join(section(i, 1, 0, 0, 0) for i in range(1, count))
-    found = parse(header(1, 120 + size, count) + load(64) + b"a" * size + named)
+    found = parse_elf(header(1, 120 + size, count) + load(64) + b"a" * size + named)
     assert sum(len(each.name) for each in found.sections) < 1 << 20
 
 
@@ -104,7 +104,7 @@ def test_tables_that_are_all_of_the_file(tmp_path: Path) -> None:
     size, count = 1 << 20, 2000
     tables = b"".join(section(0, 4, 0x400078 + i, 120, size - count) for i in range(1, count))
     data = header(1, 120 + size, count) + load(120 + size) + bytes(size)
-    assert not parse(data + section(0, 3, 0, 0, 1) + tables).sections
+    assert not parse_elf(data + section(0, 3, 0, 0, 1) + tables).sections
 
 
 @pytest.mark.timeout(20)
@@ -112,8 +112,8 @@ def test_a_chain_of_jumps_as_long_as_a_file() -> None:
     """Each leads to the next one, and the last one returns: none of them is endless."""
     count = 100_000
     tails = {i: {i + 1} for i in range(count)}
-    assert not without_ways_back(set(range(count)), tails)
-    assert without_ways_back(set(range(count + 1)), tails) == set(range(count + 1))
+    assert not drop_returning(set(range(count)), tails)
+    assert drop_returning(set(range(count + 1)), tails) == set(range(count + 1))
 
 
 @settings(max_examples=150, deadline=None)
@@ -128,7 +128,7 @@ def test_no_damage_crashes_it(changes: list[tuple[int, bytes]], cut: int | None)
     for at, text in changes:
         content[at : at + len(text)] = text
     try:
-        Cache(None).summary(bytes(content))
+        SummaryCache(None).summary(bytes(content))
     except ElfError as error:
         assert str(error)
 
@@ -143,13 +143,13 @@ def test_no_damaged_header_crashes_it(at: int, value: int, width: int) -> None:
     content = bytearray(real())
     content[at : at + width] = bytes([value]) * width
     try:
-        Cache(None).summary(bytes(content))
+        SummaryCache(None).summary(bytes(content))
     except ElfError as error:
         assert str(error)
 
 
 def test_a_summary_is_kept_and_found_again(tmp_path: Path) -> None:
-    cache = Cache(tmp_path / "summaries")
+    cache = SummaryCache(tmp_path / "summaries")
     first = cache.summary(real())
     assert cache.summary(real()) == first and cache.fresh == 1
     (file,) = (tmp_path / "summaries").iterdir()
@@ -159,5 +159,5 @@ def test_a_summary_is_kept_and_found_again(tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_written_is_only_slower(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert Cache(tmp_path / "file" / "below").summary(real()).numbers is not None
+    assert SummaryCache(tmp_path / "file" / "below").summary(real()).numbers is not None
     assert [each.name for each in tmp_path.iterdir()] == ["file"]

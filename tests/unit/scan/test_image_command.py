@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.scan.image.image_command import Command, Finder, Found
+from seclatch.scan.image.image_command import FoundPrograms, ImageCommand, ProgramFinder
 from seclatch.scan.image.rootfs_reader import Rootfs
 
 ELF = b"\x7fELF rest"
@@ -25,8 +25,8 @@ def script(root: Path, name: str, text: str) -> None:
     (root / name).chmod(0o755)
 
 
-def follow(root: Path, *words: str, directory: str = "/") -> Found:
-    finder = Finder(Rootfs(root), Command(words, (), directory))
+def follow(root: Path, *words: str, directory: str = "/") -> FoundPrograms:
+    finder = ProgramFinder(Rootfs(root), ImageCommand(words, (), directory))
     finder.follow(words, "test")
     return finder.found
 
@@ -201,7 +201,7 @@ def test_what_scripts_have_loaded(
     line: str, name: str, value: str, unknown: str, root: Path
 ) -> None:
     script(root, "start", f"#!/bin/sh\n{line}\nexec ls\n")
-    finder = Finder(Rootfs(root), Command())
+    finder = ProgramFinder(Rootfs(root), ImageCommand())
     finder.follow(["/start"], "test")
     targets = [each for each in finder.targets() if each.path == "/bin/ls"]
     assert dict(targets[-1].environment).get(name, "") == value
@@ -219,7 +219,7 @@ def test_what_the_loader_is_given_is_followed(script_s: bool, root: Path) -> Non
     (root / "opt/app").write_bytes(ELF)
     words = "/opt/ld-linux-x86-64.so.2 --argv0 x --library-path /opt/a:/opt/b --preload /opt/c.so"
     script(root, "start", f'#!/bin/sh\nexec {words} /opt/app -v "$@"\n')
-    finder = Finder(Rootfs(root), Command())
+    finder = ProgramFinder(Rootfs(root), ImageCommand())
     finder.follow(["/start"] if script_s else [*words.split(), "/opt/app", "-v"], "test")
     targets = [each for each in finder.targets() if each.path == "/opt/app"]
     environment = dict(targets[-1].environment)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seclatch.errors import InputError
-from seclatch.scan.image.layers import Unpacker
+from seclatch.scan.image.layers import LayerUnpacker
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", mode: int = 0o755):
@@ -24,7 +24,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", mode: int =
 
 def unpack(root: Path, *layers: list[tuple[tarfile.TarInfo, bytes]]) -> None:
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    unpacker = Unpacker(fd, "test.tar")
+    unpacker = LayerUnpacker(fd, "test.tar")
     for rows in layers:
         data = io.BytesIO()
         with tarfile.open(fileobj=data, mode="w") as archive:

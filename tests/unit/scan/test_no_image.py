@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.errors import InputError
-from seclatch.scan.image.open_image import opened
+from seclatch.scan.image.open_image import open_image
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from seclatch.scan.image.open_image import opened
 def test_a_file_that_is_no_archive(content: bytes, remedy: str, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(content)
-    with pytest.raises(InputError) as caught, opened(file, "x86_64"):
+    with pytest.raises(InputError) as caught, open_image(file, "x86_64"):
         pass
     assert remedy in caught.value.remedy
     assert "method" not in str(caught.value)  # of Python's own words
@@ -30,6 +30,6 @@ def test_a_file_that_is_no_archive(content: bytes, remedy: str, tmp_path: Path) 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with (
         pytest.raises(InputError, match="cannot read it: No such file"),
-        opened(tmp_path / "missing", "x86_64"),
+        open_image(tmp_path / "missing", "x86_64"),
     ):
         pass

@@ -35,14 +35,14 @@ def test_no_link_leads_out_of_a_layout(tmp_path: Path) -> None:
         pass
     for target in ("../outside", str(outside)):
         (inside / "x").symlink_to(target)
-        with pytest.raises(InputError, match="missing"), open_image.opened(inside, "x86_64"):
+        with pytest.raises(InputError, match="missing"), open_image.open_image(inside, "x86_64"):
             pass
         (inside / "x").unlink()
     (inside / "y").mkdir()
     for each in outside.iterdir():
         each.rename(inside / "y" / each.name)
     (inside / "x").symlink_to("/y")
-    with open_image.opened(inside, "x86_64") as found:
+    with open_image.open_image(inside, "x86_64") as found:
         assert found.directory.is_dir()
 
 
@@ -60,7 +60,7 @@ def test_a_header_of_gigabytes(kind: bytes, outer: bool, tmp_path: Path) -> None
         (tmp_path / "image/l.tar").write_bytes(content)
         with tarfile.open(path, "w") as archive:
             archive.add(tmp_path / "image", ".")
-    with pytest.raises(InputError, match="header of"), open_image.opened(path, "x86_64"):
+    with pytest.raises(InputError, match="header of"), open_image.open_image(path, "x86_64"):
         pass
 
 
@@ -70,5 +70,5 @@ def test_an_archive_of_very_many_files(tmp_path: Path, monkeypatch: pytest.Monke
     with tarfile.open(path, "w") as archive:
         for each in range(11):
             archive.addfile(tarfile.TarInfo(str(each)), io.BytesIO())
-    with pytest.raises(InputError, match="more files"), open_image.opened(path, "x86_64"):
+    with pytest.raises(InputError, match="more files"), open_image.open_image(path, "x86_64"):
         pass

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
-from seclatch.scan.ld.plugins import Plugins, find
+from seclatch.scan.image.scan_target import ScanTarget
+from seclatch.scan.ld.plugins import FoundPlugins, find_plugins
 
 NGINX, APACHE, REDIS = "/usr/sbin/nginx", "/usr/sbin/httpd", "/usr/bin/redis-server"
 LOAD = "load_module modules/own.so;\n"
@@ -109,14 +109,14 @@ CONFIGURED = {
 }
 
 
-def found(root: Path, path: str, files: dict[str, str], target: Target) -> Plugins:
+def found(root: Path, path: str, files: dict[str, str], target: ScanTarget) -> FoundPlugins:
     for name, text in files.items():
         file = root / name[1:]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     rootfs = Rootfs(root)
     try:
-        return find(rootfs, path, target)
+        return find_plugins(rootfs, path, target)
     finally:
         rootfs.close()
 
@@ -124,7 +124,7 @@ def found(root: Path, path: str, files: dict[str, str], target: Target) -> Plugi
 @pytest.mark.parametrize("case", CONFIGURED)
 def test_what_is_configured_is_found(case: str, tmp_path: Path) -> None:
     path, arguments, files = CONFIGURED[case]
-    plugins = found(tmp_path, path, files, Target(path, "", arguments=arguments))
+    plugins = found(tmp_path, path, files, ScanTarget(path, "", arguments=arguments))
     assert any(Path(each).stem.removeprefix("mod_") == "own" for each in plugins.paths)
     assert not plugins.missing
 
@@ -133,10 +133,10 @@ def test_a_virtual_environment(tmp_path: Path) -> None:
     files = {"/opt/venv/lib/python3.12/site-packages/a.b/own.so": ""}
     real = "/usr/local/bin/python3.12"
     for target in (
-        Target(real, "", environment=(("PATH", "/opt/venv/bin:/usr/bin"),)),
-        Target(real, "", named="/opt/venv/bin/python"),
-        Target(real, "", environment=(("PYTHONPATH", "/none:/opt/venv/lib"),)),
-        Target(real, "", directory="/opt/venv"),
+        ScanTarget(real, "", environment=(("PATH", "/opt/venv/bin:/usr/bin"),)),
+        ScanTarget(real, "", named="/opt/venv/bin/python"),
+        ScanTarget(real, "", environment=(("PYTHONPATH", "/none:/opt/venv/lib"),)),
+        ScanTarget(real, "", directory="/opt/venv"),
     ):
         assert found(tmp_path, real, files, target).paths
 
@@ -153,15 +153,15 @@ MISSING = {
 @pytest.mark.parametrize("case", MISSING)
 def test_what_is_not_there_is_told(case: str, tmp_path: Path) -> None:
     path, arguments, files, what = MISSING[case]
-    plugins = found(tmp_path, path, files, Target(path, "", arguments=arguments))
+    plugins = found(tmp_path, path, files, ScanTarget(path, "", arguments=arguments))
     assert any(what in each for each in plugins.missing)
 
 
 def test_what_a_condition_is_about_need_not_be_there(tmp_path: Path) -> None:
     text = "<IfModule !a>\n LoadModule a_module modules/none.so\n</IfModule>\n"
-    plugins = found(tmp_path, APACHE, {"/etc/httpd/conf/httpd.conf": text}, Target(APACHE, ""))
+    plugins = found(tmp_path, APACHE, {"/etc/httpd/conf/httpd.conf": text}, ScanTarget(APACHE, ""))
     assert not plugins.missing
-    assert not found(tmp_path, REDIS, {}, Target(REDIS, "")).missing
+    assert not found(tmp_path, REDIS, {}, ScanTarget(REDIS, "")).missing
 
 
 def test_links_in_circles_end(tmp_path: Path) -> None:
@@ -169,5 +169,5 @@ def test_links_in_circles_end(tmp_path: Path) -> None:
     place.mkdir(parents=True)
     for name in "abcdefgh":
         (place / name).symlink_to(".")
-    target = Target("/usr/bin/node", "", arguments=("/srv/app/main.js",))
+    target = ScanTarget("/usr/bin/node", "", arguments=("/srv/app/main.js",))
     assert len(found(tmp_path, target.path, {"/srv/app/own.node": ""}, target).paths) == 1

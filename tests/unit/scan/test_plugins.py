@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.ld.plugins import authentication, name_services
+from seclatch.scan.ld.plugins import find_name_services, find_pam_plugins
 
 CONFIGURED = "passwd: files systemd [NOTFOUND=return] extra\n# hosts: never\ngroup: files\n"
 CASES = [
@@ -30,7 +30,7 @@ def test_name_services(text: str, asked: set[str], services: list[str], tmp_path
     if text:
         (tmp_path / "etc/nsswitch.conf").write_text(text)
     rootfs = Rootfs(tmp_path)
-    assert name_services(rootfs, asked) == [f"libnss_{each}.so.2" for each in services]
+    assert find_name_services(rootfs, asked) == [f"libnss_{each}.so.2" for each in services]
     rootfs.close()
 
 
@@ -43,8 +43,8 @@ def test_pam_s_modules_are_those_of_any_service(place: str, tmp_path: Path) -> N
     for name in ("pam_a.so", "pam_b.so"):
         (modules / name).touch()
     rootfs = Rootfs(tmp_path)
-    assert authentication(rootfs, {"pam_start"}).paths == ("/usr/lib/security/pam_a.so",)
-    assert authentication(rootfs, {"pam_end"}).paths == ()
+    assert find_pam_plugins(rootfs, {"pam_start"}).paths == ("/usr/lib/security/pam_a.so",)
+    assert find_pam_plugins(rootfs, {"pam_end"}).paths == ()
     rootfs.close()
 
 
@@ -58,5 +58,5 @@ def test_static_programs_may_look_up_anything(
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/nsswitch.conf").write_text(CONFIGURED)
     rootfs = Rootfs(tmp_path)
-    assert name_services(rootfs, set(), own) == [f"libnss_{each}.so.2" for each in services]
+    assert find_name_services(rootfs, set(), own) == [f"libnss_{each}.so.2" for each in services]
     rootfs.close()

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.ld.linker import Program
-from seclatch.scan.reach.rule_conditions import holds
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.ld.linker import LinkedProgram
+from seclatch.scan.reach.rule_conditions import condition_holds
+from seclatch.scan.summary.summary_cache import SummaryCache
 
 
 @pytest.mark.parametrize(
@@ -30,21 +30,21 @@ from seclatch.scan.summary.summary_cache import Cache
 def test_the_environment(
     condition: str, environment: dict[str, str], expected: bool, tmp_path: Path
 ) -> None:
-    program = Program(Rootfs(tmp_path), Cache(None), environment=environment)
-    assert holds(condition, program) is expected
+    program = LinkedProgram(Rootfs(tmp_path), SummaryCache(None), environment=environment)
+    assert condition_holds(condition, program) is expected
 
 
 @pytest.mark.parametrize("place", ["run/nscd/", "var/run/nscd/", "usr/sbin/nscd"])
 def test_a_place_for_a_cache_of_names(place: str, tmp_path: Path) -> None:
-    program = Program(Rootfs(tmp_path), Cache(None))
-    assert not holds("name-cache", program)
+    program = LinkedProgram(Rootfs(tmp_path), SummaryCache(None))
+    assert not condition_holds("name-cache", program)
     path = tmp_path / place
     path.parent.mkdir(parents=True)
     path.mkdir() if place.endswith("/") else path.touch()
-    assert holds("name-cache", program)
+    assert condition_holds("name-cache", program)
 
 
 def test_preloaded_files_count(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/ld.so.preload").write_text("lib/one.so\n")
-    assert holds("relative-paths", Program(Rootfs(tmp_path), Cache(None)))
+    assert condition_holds("relative-paths", LinkedProgram(Rootfs(tmp_path), SummaryCache(None)))

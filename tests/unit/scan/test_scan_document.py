@@ -36,8 +36,8 @@ def test_the_published_schema_is_that_of_the_types() -> None:
 
 
 def test_what_is_written_is_read_and_fits_the_schema() -> None:
-    content = scan_document.encode(SCAN)
-    assert scan_document.decode("x", content) == SCAN
+    content = scan_document.encode_scan(SCAN)
+    assert scan_document.decode_scan("x", content) == SCAN
     jsonschema.validate(json.loads(content), SCHEMA)
 
 
@@ -54,9 +54,9 @@ def test_what_is_written_is_read_and_fits_the_schema() -> None:
 )
 def test_what_is_no_scan_says_why(content: bytes, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        scan_document.decode("file", content)
+        scan_document.decode_scan("file", content)
 
 
 def test_a_scan_is_whole_only_if_each_program_is() -> None:
     assert not SCAN.whole and SCAN.programs[0].whole
-    assert msgspec.json.decode(scan_document.encode(SCAN), type=Scan).names == {"read"}
+    assert msgspec.json.decode(scan_document.encode_scan(SCAN), type=Scan).names == {"read"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from seclatch.cli.shared.filter_options import FILE, parse_arches, read
-from seclatch.filter.decompile import Decompiled, decompile
+from seclatch.filter.decompile import DecompiledFilter, decompile_filter
 from seclatch.model.arch import Arch
 from seclatch.output.printable_text import make_printable
 from seclatch.profile.export.oci import document
@@ -35,7 +35,7 @@ def command(file: Path, arch: tuple[Arch, ...], as_json: bool) -> None:
       seclatch filter decompile strict.bpf
       seclatch filter decompile --arch aarch64 --json strict.bpf
     """
-    found = decompile(read(file, arch), arch, stub_apart=True)
+    found = decompile_filter(read(file, arch), arch, stub_apart=True)
     if as_json:
         click.echo(json.dumps(_describe(found)))
         return
@@ -47,7 +47,7 @@ def command(file: Path, arch: tuple[Arch, ...], as_json: bool) -> None:
         click.echo(f"seclatch: not in the profile: {make_printable(str(kept))}", err=True)
 
 
-def _describe(found: Decompiled) -> dict[str, object]:
+def _describe(found: DecompiledFilter) -> dict[str, object]:
     return {
         "schema": "seclatch.filter-decompiled/1",
         "profiles": [document(profile) for profile in found.profiles],

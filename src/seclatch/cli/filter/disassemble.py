@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from seclatch.cli.shared.filter_options import FILE, parse_arches, read
-from seclatch.filter.disassemble import Line, disassemble
+from seclatch.filter.disassemble import ListingLine, disassemble_filter
 from seclatch.model.arch import Arch
 
 
@@ -30,7 +30,7 @@ def command(file: Path, arch: tuple[Arch, ...], as_json: bool) -> None:
       seclatch profile compile strict.json | seclatch filter disassemble -
     """
     program = read(file, arch)
-    lines = disassemble(program, arch[0] if arch else None)
+    lines = disassemble_filter(program, arch[0] if arch else None)
     if as_json:
         head = {"schema": "seclatch.filter-listing/1", "byteorder": program.byteorder}
         click.echo(json.dumps(head | {"lines": [_describe(line) for line in lines]}))
@@ -40,7 +40,7 @@ def command(file: Path, arch: tuple[Arch, ...], as_json: bool) -> None:
         click.echo(text.rstrip())
 
 
-def _describe(line: Line) -> dict[str, object]:
+def _describe(line: ListingLine) -> dict[str, object]:
     return {
         "index": line.index,
         "label": line.label,

@@ -11,10 +11,10 @@ import click
 from seclatch.cli.profile.diff import print_difference
 from seclatch.cli.shared.result_output import emit, warn
 from seclatch.errors import InputError
-from seclatch.filter.decode import decode
-from seclatch.filter.decompile import decompile, mentioned
-from seclatch.filter.disassemble import disassemble
-from seclatch.filter.query_filter import Answer
+from seclatch.filter.decode import decode_filter
+from seclatch.filter.decompile import decompile_filter, find_compared_arches
+from seclatch.filter.disassemble import disassemble_filter
+from seclatch.filter.query_filter import QueryAnswer
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall, parse_call
 from seclatch.model.filter import Filter
@@ -51,7 +51,7 @@ def _lines(
     yield f"# {thread.tid} ({name}){inside}: no_new_privs {privileges}, {_count(thread.filters)}"
     for one in filters:
         yield f"# {make_printable(_describe(one, thread))}"
-        for line in disassemble(_filter(one), Arch.native()):
+        for line in disassemble_filter(_filter(one), Arch.native()):
             yield f"{line.index:5} {line.label:5} {line.text:45} {line.note}".rstrip()
 
 
@@ -70,7 +70,7 @@ def _describe(one: LiveFilter, thread: LiveThread) -> str:
 
 def _filter(one: LiveFilter) -> Filter:
     order = "little" if Arch.native().little else "big"
-    return decode(one.code, f"filter {one.number}", order)  # type: ignore[arg-type]
+    return decode_filter(one.code, f"filter {one.number}", order)  # type: ignore[arg-type]
 
 
 def export(filters: Sequence[LiveFilter], form: str, output: Path | None) -> None:
@@ -78,7 +78,9 @@ def export(filters: Sequence[LiveFilter], form: str, output: Path | None) -> Non
     for one in filters:
         program = _filter(one)
         name = f"filter {one.number}"
-        found = decompile(program, () if mentioned(program) else (Arch.native(),), stub_apart=True)
+        found = decompile_filter(
+            program, () if find_compared_arches(program) else (Arch.native(),), stub_apart=True
+        )
         if len(found.profiles) > 1:
             warn(name, [f"{len(found.profiles)} profiles: no single one says it all"])
         warn(name, (f"not in the profile: {kept}" for kept in found.kept))
@@ -131,7 +133,7 @@ def _say(asked: AskedCall, answers: StackAnswers, filters: Sequence[LiveFilter])
             yield f"{prefix}: {_show(each)}"
 
 
-def _show(one: Answer) -> str:
+def _show(one: QueryAnswer) -> str:
     return f"{one.action} where {one.condition}" if one.condition else one.action
 
 
@@ -206,7 +208,9 @@ def document(process: LiveProcess, thread: LiveThread, filters: Sequence[LiveFil
 
 def _describe_filter(one: LiveFilter) -> dict[str, object]:
     program = _filter(one)
-    found = decompile(program, () if mentioned(program) else (Arch.native(),), stub_apart=True)
+    found = decompile_filter(
+        program, () if find_compared_arches(program) else (Arch.native(),), stub_apart=True
+    )
     return {
         "number": one.number,
         **describe_layer(one.layer),

@@ -11,7 +11,7 @@ import click
 
 from seclatch.cli.shared.profile_options import FILE, given, host_from, host_options
 from seclatch.cli.shared.result_output import emit, warn
-from seclatch.filter.verify import refusal
+from seclatch.filter.verify import find_refusal
 from seclatch.model.filter import Filter
 from seclatch.model.quoted_text import shorten_text
 from seclatch.profile.compile.compile_profile import Program, Runtime, compile_profile
@@ -61,7 +61,7 @@ def command(
         str(file),
         (f"{shorten_text(name)}: unknown to libseccomp, ignored" for name in program.ignored),
     )
-    refused = refusal(Filter.from_bytes(program.code, "little" if host.arch.little else "big"))
+    refused = find_refusal(Filter.from_bytes(program.code, "little" if host.arch.little else "big"))
     warn(str(file), [f"{refused}; no container starts with it"] if refused else [])
     emit(_describe(program, runtime) if as_json else program.code, output)
 

@@ -12,8 +12,8 @@ import click
 from seclatch.cli.shared.profile_options import FILE, given, host_from, host_options
 from seclatch.cli.shared.result_output import require_stdout, warn
 from seclatch.errors import InputError
-from seclatch.filter.expected_verdicts import Result, parse_table, run_table
-from seclatch.filter.query_filter import Answer, ask
+from seclatch.filter.expected_verdicts import RowResult, parse_table, run_table
+from seclatch.filter.query_filter import QueryAnswer, query_filter
 from seclatch.filter.simulate import UNASKED
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall, parse_call
@@ -88,7 +88,7 @@ def _asked(text: str, arch: Arch) -> AskedCall:
 
 def _calls(found: Given, program: Filter, calls: Sequence[AskedCall], as_json: bool) -> None:
     """Answer each call, with the rules behind each answer."""
-    answered = [(asked, ask(program, asked)) for asked in calls]
+    answered = [(asked, query_filter(program, asked)) for asked in calls]
     for asked in calls:
         if asked.syscall.arch is Arch.X86_64 and asked.syscall.number in UNASKED:
             what = UNASKED[asked.syscall.number]
@@ -129,11 +129,11 @@ def _table(program: Filter, table: Path, as_json: bool) -> int:
     return 1 if failed else 0
 
 
-def _show(answer: Answer) -> str:
+def _show(answer: QueryAnswer) -> str:
     return f"{answer.action} where {answer.condition}" if answer.condition else answer.action
 
 
-def _rules(found: Given, asked: AskedCall, answer: Answer) -> list[int]:
+def _rules(found: Given, asked: AskedCall, answer: QueryAnswer) -> list[int]:
     """The rules (by number in the resolved profile) that say so."""
     return [
         index
@@ -142,7 +142,7 @@ def _rules(found: Given, asked: AskedCall, answer: Answer) -> list[int]:
     ]
 
 
-def _reason(found: Given, asked: AskedCall, answer: Answer) -> str:
+def _reason(found: Given, asked: AskedCall, answer: QueryAnswer) -> str:
     """The rules that say so in words, counted as in the file."""
     rules = [_show_rule(found, index) for index in _rules(found, asked, answer)]
     if rules:
@@ -165,7 +165,7 @@ def _call_document(asked: AskedCall) -> dict[str, object]:
     return {"call": asked.text, "arch": asked.syscall.arch.scmp, "number": asked.syscall.number}
 
 
-def _answer_document(found: Given, asked: AskedCall, answer: Answer) -> dict[str, object]:
+def _answer_document(found: Given, asked: AskedCall, answer: QueryAnswer) -> dict[str, object]:
     rules = [(found.origin[index], found.place(index)) for index in _rules(found, asked, answer)]
     return {
         "action": answer.action,
@@ -177,7 +177,7 @@ def _answer_document(found: Given, asked: AskedCall, answer: Answer) -> dict[str
     }
 
 
-def _row_document(result: Result) -> dict[str, object]:
+def _row_document(result: RowResult) -> dict[str, object]:
     answers = [{"action": one.action, "condition": one.condition} for one in result.answers]
     return _call_document(result.row.asked) | {
         "line": result.row.line,

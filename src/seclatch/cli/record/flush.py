@@ -61,7 +61,7 @@ def command(record_dir: PurePosixPath | None, name: str) -> None:
 
 def _depots(directory: PurePosixPath | None) -> list[RecordingSpool]:
     from seclatch.engines.annotation_recorder import read_all_limits
-    from seclatch.engines.host_root import Root
+    from seclatch.engines.host_root import HostRoot
     from seclatch.model.recorder_limits import RecorderLimits
     from seclatch.recording.annotated.spool import RecordingSpool
 
@@ -69,7 +69,9 @@ def _depots(directory: PurePosixPath | None) -> list[RecordingSpool]:
         raise SeclatchError(
             "asking a recorder for its recording: only root may do that", remedy="use sudo"
         )
-    limits = [RecorderLimits(directory=str(directory))] if directory else read_all_limits(Root())
+    limits = (
+        [RecorderLimits(directory=str(directory))] if directory else read_all_limits(HostRoot())
+    )
     found = {each.directory: RecordingSpool(each) for each in limits}
     if not found:
         raise SeclatchError(

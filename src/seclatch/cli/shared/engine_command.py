@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from seclatch.engines.file_step import carry_out
-from seclatch.engines.host_root import Root
-from seclatch.engines.installer import Plan
+from seclatch.engines.file_step import apply_steps
+from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installer import InstallPlan
 from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
 
@@ -26,26 +26,26 @@ ROOT = click.option(
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 
 
-def make_root(prefix: Path) -> Root:
+def make_root(prefix: Path) -> HostRoot:
     """Make the root from the option, free of links and dots."""
-    return Root(prefix.resolve())
+    return HostRoot(prefix.resolve())
 
 
-def execute(plan: Plan, root: Root, *, dry_run: bool, as_json: bool) -> None:
+def execute(plan: InstallPlan, root: HostRoot, *, dry_run: bool, as_json: bool) -> None:
     """Show the plan and, unless it is only to be shown, carry it out."""
     if plan.steps and not dry_run:
         refuse_without_root(root, plan)
     if not as_json:
         show(plan, dry_run=dry_run)
     if not dry_run:
-        carry_out(plan.steps)
+        apply_steps(plan.steps)
     if as_json:
         click.echo(json.dumps(as_value(plan, dry_run=dry_run), indent=2))
     else:
         show_notes(plan)
 
 
-def refuse_without_root(root: Root, plan: Plan) -> None:
+def refuse_without_root(root: HostRoot, plan: InstallPlan) -> None:
     """Say early that the system's files need root."""
     if root.is_host and os.geteuid() != 0:
         verb = "install" if plan.wish else "uninstall"
@@ -55,7 +55,7 @@ def refuse_without_root(root: Root, plan: Plan) -> None:
         )
 
 
-def show(plan: Plan, *, dry_run: bool) -> None:
+def show(plan: InstallPlan, *, dry_run: bool) -> None:
     """Print the steps, with the changed lines of configuration files."""
     if not plan.steps:
         click.echo(f"{plan.engine.name}: nothing to do")
@@ -67,13 +67,13 @@ def show(plan: Plan, *, dry_run: bool) -> None:
             click.echo(f"      {make_printable(line.expandtabs(4))}")
 
 
-def show_notes(plan: Plan) -> None:
+def show_notes(plan: InstallPlan) -> None:
     """Print what the user should know or do now."""
     for note in plan.notes:
         click.echo(f"  {make_printable(note)}")
 
 
-def as_value(plan: Plan, *, dry_run: bool) -> dict[str, Any]:
+def as_value(plan: InstallPlan, *, dry_run: bool) -> dict[str, Any]:
     """Return the plan for machines."""
     return {
         "engine": plan.engine.name,

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from seclatch.errors import InputError
-from seclatch.filter.call_cases import byteorder
-from seclatch.filter.decode import decode, load
+from seclatch.filter.call_cases import choose_byteorder
+from seclatch.filter.decode import decode_filter, load_filter
 from seclatch.model.arch import Arch
 from seclatch.model.filter import MAX_FILE_INSTRUCTIONS, Filter
 from seclatch.profile.parse.profile_source import take_in
@@ -28,7 +28,7 @@ def parse_arches(
 
 def read(file: Path, arches: tuple[Arch, ...]) -> Filter:
     """Read and verify a program, in the byte order of the architectures if any are given."""
-    orders = {byteorder(arch) for arch in arches}
+    orders = {choose_byteorder(arch) for arch in arches}
     if len(orders) > 1:
         raise click.UsageError("one program cannot serve architectures of both byte orders")
     order = orders.pop() if orders else None
@@ -37,5 +37,5 @@ def read(file: Path, arches: tuple[Arch, ...]) -> Filter:
             data = take_in(MAX_FILE_INSTRUCTIONS * 8 + 1)
         except OSError as error:
             raise InputError("standard input", "", f"cannot read it: {error.strerror}") from error
-        return decode(data, "standard input", order)
-    return load(file, order)
+        return decode_filter(data, "standard input", order)
+    return load_filter(file, order)

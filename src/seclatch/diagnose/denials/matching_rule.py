@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.simulate import simulate
+from seclatch.filter.simulate import simulate_filter
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
@@ -64,7 +64,7 @@ class ProfileEvaluator:
     def rule(self, syscall: Syscall, args: tuple[int, ...]) -> CallRuling:
         """Answer what happens to a call, and why."""
         call = SeccompData(syscall.arch.audit, syscall.number, args)
-        action = simulate(self.program, call).action
+        action = simulate_filter(self.program, call).action
         if syscall.arch not in self.arches:
             return CallRuling(action, "architecture")
         for index, rule in find_matching_rules(self.profile, syscall, args):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.verify import refusal
+from seclatch.filter.verify import find_refusal
 from seclatch.model.filter import Filter
 from seclatch.model.finding import Finding, Severity
 from seclatch.profile.checks.checked_profile import Subject
@@ -40,7 +40,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             yield _uncompilable("any runtime", Severity.ERROR, error)
         return
     code = Filter.from_bytes(program.code, "little" if arch.little else "big")
-    refused = refusal(code)
+    refused = find_refusal(code)
     if refused:
         yield _unloadable(str(refused))
     else:

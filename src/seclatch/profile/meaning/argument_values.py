@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import replace
 
-from seclatch.filter.word_set import Cube, blocks, intersect
+from seclatch.filter.word_set import Cube, intersect_cubes, split_range
 from seclatch.model.action import Operator
 from seclatch.model.profile import Arg
 
@@ -85,12 +85,12 @@ def meet(one: Arg, other: Arg, bits: int) -> bool:
     ranges = [arg for arg in (one, other) if arg.operator is not Operator.MASKED_EQ]
     cube: Cube | None = (0, 0)
     for arg in masks:
-        cube = intersect(cube, (arg.value, arg.value_two & arg.value)) if cube else None
+        cube = intersect_cubes(cube, (arg.value, arg.value_two & arg.value)) if cube else None
     left: Intervals = ((0, everything),)
     for arg in ranges:
         left = _intersect(left, _intervals(arg))
     return cube is not None and any(
-        intersect(block, cube) for low, high in left for block in blocks(low, high, bits)
+        intersect_cubes(block, cube) for low, high in left for block in split_range(low, high, bits)
     )
 
 

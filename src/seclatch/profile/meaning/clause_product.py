@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from seclatch.filter.call_cases import cases_of, meaningful
-from seclatch.filter.decision_paths import Budget, Path, paths
+from seclatch.filter.call_cases import find_cases, normalize_action
+from seclatch.filter.decision_paths import BranchBudget, DecisionPath, walk_paths
 from seclatch.filter.symbolic_execution import Node
 from seclatch.filter.term import TooComplexError
 from seclatch.model.action import Action
@@ -36,7 +36,7 @@ class Product:
     choose: Choice
     arches: tuple[Arch, ...]
     default: Action
-    budget: Budget = field(default_factory=lambda: Budget(MAX_STEPS))
+    budget: BranchBudget = field(default_factory=lambda: BranchBudget(MAX_STEPS))
 
     def is_chosen(self, name: str) -> bool:
         """Do conditions of either overlap, so that libseccomp chooses between them?"""
@@ -56,7 +56,7 @@ class Product:
         if not arches:
             raise ValueError("no ABI of the profiles has the call")
         try:
-            cases, lost = cases_of(
+            cases, lost = find_cases(
                 self._ways(name, arches[0]), arches[0], self.default, self.budget
             )
         except TooComplexError as error:
@@ -88,15 +88,15 @@ class Product:
         return all(
             both.value == way.value
             for way in self._ways(name, arch)
-            for both in paths(ours, way.domains, self.budget)
+            for both in walk_paths(ours, way.domains, self.budget)
         )
 
     def _having(self, name: str) -> list[Arch]:
         return [arch for arch in self.arches if load_syscalls(arch).has(name)]
 
-    def _ways(self, name: str, arch: Arch) -> Iterator[Path]:
-        for way in paths(self._node(self.one, name, arch), {}, self.budget):
-            for both in paths(self._node(self.other, name, arch), way.domains, self.budget):
+    def _ways(self, name: str, arch: Arch) -> Iterator[DecisionPath]:
+        for way in walk_paths(self._node(self.one, name, arch), {}, self.budget):
+            for both in walk_paths(self._node(self.other, name, arch), way.domains, self.budget):
                 actions = [self._action(each) for each in (way, both)]
                 yield replace(both, value=self.choose(*actions).ret)
 
@@ -107,7 +107,7 @@ class Product:
         return Reference(arch).node(clauses, side.meaning.default)
 
     @staticmethod
-    def _action(way: Path) -> Action:
+    def _action(way: DecisionPath) -> Action:
         if way.unusual or not isinstance(way.value, int):
             raise TooComplexError("libseccomp's program compares in a way that no profile does")
-        return meaningful(way.value)
+        return normalize_action(way.value)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from seclatch.filter.simulate import simulate
-from seclatch.filter.symbolic_execution import Graphs, Leaf, Node, settled
+from seclatch.filter.simulate import simulate_filter
+from seclatch.filter.symbolic_execution import DecisionGraphs, LeafNode, Node, find_fixed_words
 from seclatch.filter.term import TooComplexError
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
@@ -56,7 +56,9 @@ class Side:
         if number is None:
             return self.meaning.default
         if self.program and number not in load_syscalls(arch).names:
-            return simulate(self.program, SeccompData(arch.audit, number, (0,) * MAX_ARGS)).action
+            return simulate_filter(
+                self.program, SeccompData(arch.audit, number, (0,) * MAX_ARGS)
+            ).action
         limit = self.limits.get(arch)
         multiplexer = number == 0 and arch in (Arch.S390, Arch.S390X)
         stubbed = limit is not None and (number > limit or multiplexer)
@@ -86,9 +88,9 @@ class Side:
         if call is None:
             raise TooComplexError("the call is made through another one")
         if not self.program and not self.on(arch).clauses(name):
-            return Leaf(self.default(arch, call.number).ret)
-        known = settled(arch) | {NUMBER: call.number}
-        return Graphs(self.program or _compile_one(self.profile, name, arch)).graph(known)
+            return LeafNode(self.default(arch, call.number).ret)
+        known = find_fixed_words(arch) | {NUMBER: call.number}
+        return DecisionGraphs(self.program or _compile_one(self.profile, name, arch)).graph(known)
 
 
 def side(

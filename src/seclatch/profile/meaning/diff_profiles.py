@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seclatch.errors import SeclatchError
-from seclatch.filter.call_table import unnamed
-from seclatch.filter.decision_paths import Budget
-from seclatch.filter.diff_filters import contrast
+from seclatch.filter.call_table import list_unnamed_numbers
+from seclatch.filter.decision_paths import BranchBudget
+from seclatch.filter.diff_filters import diff_filters
 from seclatch.filter.term import TooComplexError
 from seclatch.model.action import Action
 from seclatch.model.arch import X32_BIT, Arch
@@ -95,7 +95,7 @@ def diff_sides(old: Side, new: Side) -> Difference:
 class _Comparison:
     def __init__(self, old: Side, new: Side, arches: tuple[Arch, ...]) -> None:
         self.old, self.new, self.arches = old, new, arches
-        self._budget, self._comparisons = Budget(MAX_STEPS), Budget(MAX_COMPARISONS)
+        self._budget, self._comparisons = BranchBudget(MAX_STEPS), BranchBudget(MAX_COMPARISONS)
         self._decided: dict[tuple[Verdicts, Verdicts, int], dict[Pair, Values]] = {}
 
     def changes(self) -> Iterator[Change]:
@@ -140,7 +140,7 @@ class _Comparison:
         try:
             self._budget.spend()
             old, new = self.old.followed(name, arch), self.new.followed(name, arch)
-            return contrast(old, new, arch, self._budget)
+            return diff_filters(old, new, arch, self._budget)
         except UnendingError:
             self._budget.left = 0  # ten seconds each time: this one was enough
             return None
@@ -188,7 +188,7 @@ class _Comparison:
             for number, name in load_syscalls(arch).names.items()
             if name not in ruled
         ]
-        return sorted([*named, *(one for one in unnamed(arch) if one[0] < 1 << 31)])
+        return sorted([*named, *(one for one in list_unnamed_numbers(arch) if one[0] < 1 << 31)])
 
 
 def _span(numbers: list[int]) -> str:

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seclatch.filter.decision_paths import Budget
+from seclatch.filter.decision_paths import BranchBudget
 from seclatch.model.action import Action
 from seclatch.model.profile import MAX_ARGS, Arg
 from seclatch.profile.meaning import argument_values
@@ -59,14 +59,14 @@ class Verdicts(NamedTuple):
 
 
 def differences(
-    old: Verdicts, new: Verdicts, bits: int, budget: Budget | None = None
+    old: Verdicts, new: Verdicts, bits: int, budget: BranchBudget | None = None
 ) -> dict[Pair, Values]:
     """Each pair of different verdicts that a call can get, with six arguments for which it does.
 
     `bits`: how wide the ABI's arguments are; `budget`: of comparisons to make, for many calls
     together. Raises TooManyError, and TooComplexError when the budget is spent.
     """
-    walk = _Walk(bits, budget or Budget(MAX_COMPARISONS))
+    walk = _Walk(bits, budget or BranchBudget(MAX_COMPARISONS))
     found = walk.go(_fitted(old, bits), _fitted(new, bits))
     return {pair: tuple(some.get(n, 0) for n in range(MAX_ARGS)) for pair, some in found.items()}
 
@@ -115,7 +115,7 @@ def _shorten(clauses: Sequence[_Left]) -> _List:
 
 
 class _Walk:
-    def __init__(self, bits: int, budget: Budget) -> None:
+    def __init__(self, bits: int, budget: BranchBudget) -> None:
         self._bits = bits
         self._budget = budget
         self._done: dict[tuple[_List, _List], dict[Pair, dict[int, int]]] = {}

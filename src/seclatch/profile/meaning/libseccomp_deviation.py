@@ -13,14 +13,21 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from seclatch.filter.boundary_calls import boundary_calls
-from seclatch.filter.call_cases import meaningful
-from seclatch.filter.decision_paths import Budget
-from seclatch.filter.diff_filters import contrast
-from seclatch.filter.evaluate_calls import Evaluator
+from seclatch.filter.boundary_calls import list_boundary_calls
+from seclatch.filter.call_cases import normalize_action
+from seclatch.filter.decision_paths import BranchBudget
+from seclatch.filter.diff_filters import diff_filters
+from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.filter.opcode import JEQ, JGE, JGT
-from seclatch.filter.symbolic_execution import Branch, Graphs, Leaf, Node, descend, settled
-from seclatch.filter.term import Terms, Test, TooComplexError, evaluate
+from seclatch.filter.symbolic_execution import (
+    BranchNode,
+    DecisionGraphs,
+    LeafNode,
+    Node,
+    descend_graph,
+    find_fixed_words,
+)
+from seclatch.filter.term import TermFactory, TermTest, TooComplexError, evaluate_value
 from seclatch.model.action import Action, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
@@ -72,15 +79,15 @@ class _Search:
 
     def __init__(self, program: Filter) -> None:
         self._program = program
-        self._graphs, self._judge = Graphs(program), Evaluator(program)
-        self._steps, self._calls = Budget(MAX_STEPS), Budget(MAX_CALLS)
+        self._graphs, self._judge = DecisionGraphs(program), CallEvaluator(program)
+        self._steps, self._calls = BranchBudget(MAX_STEPS), BranchBudget(MAX_CALLS)
         self._roots: dict[Arch, Node] = {}
 
     def of(self, call: Syscall, clauses: Sequence[Clause], default: Action) -> Iterator[Deviation]:
         """A deviation, or each, or none."""
         said = Reference(call.arch).node(clauses, default)
         try:
-            found = contrast(said, self._node(call), call.arch, self._steps)
+            found = diff_filters(said, self._node(call), call.arch, self._steps)
         except TooComplexError:
             with suppress(TooComplexError):
                 yield from self._at_edges(call, said, clauses)
@@ -90,8 +97,8 @@ class _Search:
 
     def _node(self, call: Syscall) -> Node:
         if call.arch not in self._roots:
-            self._roots[call.arch] = self._graphs.graph(settled(call.arch))
-        return descend(self._roots[call.arch], NUMBER, call.number)
+            self._roots[call.arch] = self._graphs.graph(find_fixed_words(call.arch))
+        return descend_graph(self._roots[call.arch], NUMBER, call.number)
 
     def _at_edges(
         self, call: Syscall, said: Node, clauses: Sequence[Clause]
@@ -99,14 +106,19 @@ class _Search:
         """At those of the program, and of what the rules compare."""
         last = (1 << call.arch.bits) - 1
         ours = (tuple(value & last for value in values) for values in points(clauses))
-        theirs = (each.args for each in boundary_calls(self._program, call.arch, [call.number]))
+        theirs = (
+            each.args for each in list_boundary_calls(self._program, call.arch, [call.number])
+        )
         for args in itertools.chain(itertools.islice(ours, MAX_POINTS), theirs):
             self._calls.spend()
             each = SeccompData(call.arch.audit, call.number, args)
             node, words = said, each.words("little" if call.arch.little else "big")
-            while isinstance(node, Branch):
+            while isinstance(node, BranchNode):
                 node = node.yes if node.test.holds(words) else node.no
-            pair = [meaningful(evaluate(v, words)) for v in (node.value, self._judge.value(each))]
+            pair = [
+                normalize_action(evaluate_value(v, words))
+                for v in (node.value, self._judge.value(each))
+            ]
             if pair[0] != pair[1]:
                 yield Deviation(call, args, *pair)
 
@@ -116,13 +128,13 @@ class Reference:
 
     def __init__(self, arch: Arch) -> None:
         self._arch = arch
-        self._terms = Terms()
+        self._terms = TermFactory()
 
     def node(self, clauses: Sequence[Clause], default: Action) -> Node:
         """The graph of a call's clauses: the first that matches decides."""
-        node: Node = Leaf(default.ret)
+        node: Node = LeafNode(default.ret)
         for clause in reversed(clauses):
-            yes: Node = Leaf(clause.action.ret)
+            yes: Node = LeafNode(clause.action.ret)
             for arg in clause.args:
                 yes = self._compare(argument_values.fit(arg, self._arch.bits), yes, node)
             node = yes
@@ -149,7 +161,7 @@ class Reference:
         term = self._terms.word(ARGS + 2 * arg.index + second, mask)
         if isinstance(term, int) or (shift and self._arch.bits == 32):
             return yes if operation == JEQ else no
-        return Branch(Test(term, operation, right), yes, no)
+        return BranchNode(TermTest(term, operation, right), yes, no)
 
 
 _NEGATED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from seclatch.filter.word_set import Cube, Range, blocks, intersect
+from seclatch.filter.word_set import Cube, Range, intersect_cubes, split_range
 from seclatch.model.action import Operator
 from seclatch.model.profile import Arg
 from seclatch.profile.meaning import argument_values
@@ -56,7 +56,7 @@ class _Search:
             if first == last or not self.cubes:
                 yield first
                 continue
-            yield from self._split(list(blocks(first, last, self.bits)), (0, 0), [], 0)
+            yield from self._split(list(split_range(first, last, self.bits)), (0, 0), [], 0)
 
     def _split(
         self, pieces: list[Cube], equal: Cube, unequal: list[Cube], at: int
@@ -69,14 +69,14 @@ class _Search:
             yield witness
             return
         cube = self.cubes[at]
-        both = intersect(equal, cube)
+        both = intersect_cubes(equal, cube)
         if both is not None:
             yield from self._split(pieces, both, unequal, at + 1)
         yield from self._split(pieces, equal, [*unequal, cube], at + 1)
 
     def _witness(self, pieces: list[Cube], equal: Cube, unequal: list[Cube]) -> int | None:
         for piece in pieces:
-            both = intersect(piece, equal)
+            both = intersect_cubes(piece, equal)
             value = None if both is None else self._outside(both, unequal)
             if value is not None:
                 return value
@@ -87,7 +87,7 @@ class _Search:
         self.left -= 1
         if self.left < 0:
             raise TooManyError("masks and ranges of one argument meet in too many ways")
-        other = next((each for each in others if intersect(cube, each)), None)
+        other = next((each for each in others if intersect_cubes(cube, each)), None)
         if other is None:
             return cube[1]
         mask, value = cube

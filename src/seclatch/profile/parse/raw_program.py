@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from seclatch.errors import InputError
 from seclatch.filter import decode
-from seclatch.filter.decompile import decompile, mentioned
+from seclatch.filter.decompile import decompile_filter, find_compared_arches
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Profile
@@ -30,8 +30,8 @@ def recover(source: Source, native: Arch) -> Recovered:
     A profile has the same rules for all its architectures. Where the program treats them
     differently, those stay that are treated as `native` is.
     """
-    program = decode.decode(source.data, source.name)
-    found = decompile(program, () if mentioned(program) else (native,))
+    program = decode.decode_filter(source.data, source.name)
+    found = decompile_filter(program, () if find_compared_arches(program) else (native,))
     for profile in found.profiles:
         if native in profile.architectures:
             others = [

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import struct
 
-from seclatch.scan.a64.a64_sweep import SVC, signed
-from seclatch.scan.a64.a64_transfer import apply
+from seclatch.scan.a64.a64_sweep import SVC, sign_extend
+from seclatch.scan.a64.a64_transfer import apply_instruction
 from seclatch.scan.analysis import stack_words as stack
 from seclatch.scan.analysis.abstract_values import ENTRY, State
-from seclatch.scan.analysis.dataflow import Outcome, Ways
+from seclatch.scan.analysis.dataflow import FlowFacts, Outcome
 
 _SP, _NOP = 31, 0xD503201F
 _CHANGED = 19
 _LARGEST = 60_000
 
 
-class Function:
+class A64Function:
     """One function as a machine for `walk`; register 31 is the stack pointer."""
 
     stack = _SP
 
-    def __init__(self, code: bytes, start: int, ways: Ways) -> None:
+    def __init__(self, code: bytes, start: int, ways: FlowFacts) -> None:
         count = len(code) // 4
         self._words = struct.unpack_from(f"<{count}I", code) if count <= _LARGEST else ()
         computed = any(word & 0xFEFFFC1F == 0xD61F0000 for word in self._words)  # br
@@ -73,7 +73,7 @@ class Function:
         state: State = {each: frozenset([("in", each)]) for each in range(31)}
         state[_SP] = frozenset([ENTRY])
         if not self._twice:
-            stack.begin(state, settled=self._settled)
+            stack.begin_frame(state, settled=self._settled)
         return state
 
     def unknown(self) -> State:
@@ -97,18 +97,18 @@ class Function:
             return []
         if word == SVC:
             state[0] = None
-            stack.write_elsewhere(state)  # the kernel may: read(2)
+            stack.note_unknown_write(state)  # the kernel may: read(2)
         elif word & 0xFFFFF01F != 0xD503201F:  # hints: nop, bti, paciasp
-            apply(word, state)
+            apply_instruction(word, state)
         return None
 
     def _call(self, word: int, index: int, state: State) -> Outcome:
         if word >> 26 == 0x25:
-            target = self._start + 4 * (index + signed(word & 0x3FFFFFF, 26))
+            target = self._start + 4 * (index + sign_extend(word & 0x3FFFFFF, 26))
             if target in self._endless:
                 return []
         state.update(dict.fromkeys([*range(_CHANGED), 30]))
-        stack.write_elsewhere(state)
+        stack.note_unknown_write(state)
         return None
 
 
@@ -127,9 +127,9 @@ def _leaves(word: int) -> bool:
 def _target(word: int, index: int) -> int | None:
     """Where a direct jump leads, as the index of an instruction; also of calls."""
     if word >> 26 in (5, 0x25):
-        return index + signed(word & 0x3FFFFFF, 26)
+        return index + sign_extend(word & 0x3FFFFFF, 26)
     if word >> 24 == 0x54 or word >> 24 & 0x7E == 0x34:
-        return index + signed(word >> 5 & 0x7FFFF, 19)
+        return index + sign_extend(word >> 5 & 0x7FFFF, 19)
     if word >> 24 & 0x7E == 0x36:
-        return index + signed(word >> 5 & 0x3FFF, 14)
+        return index + sign_extend(word >> 5 & 0x3FFF, 14)
     return None

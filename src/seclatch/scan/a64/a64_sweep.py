@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from seclatch.scan.analysis.code_sweep import BRANCH, CALL, JUMP, Sweep, without_ways_back
-from seclatch.scan.analysis.functions import Functions
-from seclatch.scan.elf.elf_file import Elf
+from seclatch.scan.analysis.code_sweep import BRANCH, CALL, JUMP, CodeSweep, drop_returning
+from seclatch.scan.analysis.functions import FunctionStarts
+from seclatch.scan.elf.elf_file import ElfFile
 
 SVC = 0xD4000001
 _NOP = 0xD503201F
@@ -21,7 +21,7 @@ _SAVED = 19
 """Registers from here on keep their values over calls (AAPCS64)."""
 
 
-def signed(value: int, bits: int) -> int:
+def sign_extend(value: int, bits: int) -> int:
     """A field of an instruction as the signed number that it is."""
     return value - (1 << bits) if value >> (bits - 1) & 1 else value
 
@@ -40,7 +40,7 @@ def _signed(values: np.ndarray, bits: int) -> np.ndarray:
 class _Words:
     """One executable range: its instructions, and masks of those that matter."""
 
-    def __init__(self, elf: Elf, low: int, high: int) -> None:
+    def __init__(self, elf: ElfFile, low: int, high: int) -> None:
         count = (high - low) // 4
         self.low = low
         self.w = np.frombuffer(elf.memory, "<u4", count, low - elf.base).astype(np.int64)
@@ -63,19 +63,19 @@ class _Words:
         self.trap = (w & 0xFFE0001F == 0xD4200000) | (w >> 16 == 0)
 
 
-class Sweeper:
+class A64Sweeper:
     """Decodes the whole file; quick enough to do it again for each new start."""
 
-    def __init__(self, elf: Elf, found: Functions) -> None:
+    def __init__(self, elf: ElfFile, found: FunctionStarts) -> None:
         self._found = found
         self._elf = elf
         self._frames = dict(found.framed)
         self._ranges = [_Words(elf, low & ~3, high) for low, high in elf.code]
 
-    def sweep(self, starts: list[int]) -> Sweep:
+    def sweep(self, starts: list[int]) -> CodeSweep:
         """Decode every function of the file, whose starts are given in order."""
         begins = np.array(starts, np.int64)
-        sweep = Sweep()
+        sweep = CodeSweep()
         ends: list[tuple[int, int, int, int]] = []
         returns: set[int] = set()
         tails: dict[int, set[int]] = defaultdict(set)
@@ -110,7 +110,7 @@ class Sweeper:
 
     @staticmethod
     def _transfers(
-        words: _Words, begins: np.ndarray, sweep: Sweep, tails: dict[int, set[int]]
+        words: _Words, begins: np.ndarray, sweep: CodeSweep, tails: dict[int, set[int]]
     ) -> None:
         own = np.searchsorted(begins, words.at, "right")
         other = own != np.searchsorted(begins, words.target, "right")
@@ -149,7 +149,7 @@ def _ends(words: _Words, starts: list[int]) -> list[tuple[int, int, int, int]]:
 
 
 def _settle(
-    sweep: Sweep,
+    sweep: CodeSweep,
     starts: list[int],
     ends: list[tuple[int, int, int, int]],
     returns: set[int],
@@ -158,7 +158,7 @@ def _settle(
     """Which functions never return, and which run on into the next."""
     falls = {start for start, _, how, _ in ends if how == _FALLS}
     endless = {each for each in starts if each not in returns and each not in falls}
-    endless = without_ways_back(endless, {each: tails.get(each, set()) for each in endless})
+    endless = drop_returning(endless, {each: tails.get(each, set()) for each in endless})
     sweep.endless = endless
     sweep.running |= falls
     for start, following, how, target in ends:
@@ -166,7 +166,7 @@ def _settle(
             sweep.falls.append((start, following))
 
 
-def _addresses(words: _Words, starts: list[int], sweep: Sweep) -> None:
+def _addresses(words: _Words, starts: list[int], sweep: CodeSweep) -> None:
     """Addresses that instructions form: adr, literals, and adrp with the low bits added."""
     w = words.w
     adrp, adr = w & 0x9F000000 == 0x90000000, w & 0x9F000000 == 0x10000000
@@ -219,7 +219,9 @@ class _Tracker:
     """Follows registers through one basic block after another. A register that was not set in
     the block may hold any page that the function puts into it."""
 
-    def __init__(self, words: _Words, sweep: Sweep, pages: dict[tuple[int, int], set[int]]) -> None:
+    def __init__(
+        self, words: _Words, sweep: CodeSweep, pages: dict[tuple[int, int], set[int]]
+    ) -> None:
         self._words = words
         self._sweep = sweep
         self._pages = pages
@@ -239,11 +241,11 @@ class _Tracker:
         word, at = int(self._words.w[index]), int(self._words.at[index])
         rd, rn = word & 31, word >> 5 & 31
         if kind == 1:
-            high = signed((word >> 5 & 0x7FFFF) << 2 | word >> 29 & 3, 21)
+            high = sign_extend((word >> 5 & 0x7FFFF) << 2 | word >> 29 & 3, 21)
             self._known[rd] = (at & ~0xFFF) + (high << 12)
         elif kind == 2:
             self._refer(
-                at, at + signed((word >> 5 & 0x7FFFF) << 2 | word >> 29 & 3, 21), taken=True
+                at, at + sign_extend((word >> 5 & 0x7FFFF) << 2 | word >> 29 & 3, 21), taken=True
             )
             self._known[rd] = None
         elif kind == 3:
@@ -251,7 +253,7 @@ class _Tracker:
         elif kind == 4:
             self._memory(word, at, rd, self._bases(rn, index))
         elif kind == 5:
-            self._refer(at, at + signed(word >> 5 & 0x7FFFF, 19) * 4)
+            self._refer(at, at + sign_extend(word >> 5 & 0x7FFFF, 19) * 4)
         elif kind == 6:
             for register in range(_SAVED):
                 self._known[register] = None

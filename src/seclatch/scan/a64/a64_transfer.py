@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import operator
 
-from seclatch.scan.a64.a64_memory import access, read, write
+from seclatch.scan.a64.a64_memory import apply_memory_access, read_register, write_register
 from seclatch.scan.analysis import stack_words
 from seclatch.scan.analysis.abstract_values import (
     State,
     Value,
-    arithmetic,
-    frame_of,
-    is_address,
-    join,
-    number,
+    apply_operation,
+    find_frame_address,
+    join_values,
+    make_numbers,
+    may_be_address,
 )
 
 _SP, _FP = 31, 29
 
 
-def apply(word: int, state: State) -> None:
+def apply_instruction(word: int, state: State) -> None:
     """Change the state as the instruction does; note where an address of the frame leaves it."""
     if word & 0x0A000000 == 0x08000000:
-        access(word, state)
+        apply_memory_access(word, state)
         return
     rd = word & 31
-    handed = stack_words.holds(state, stack_words.HIDDEN) and any(
-        is_address(state.get(each)) for each in _sources(word)
+    handed = stack_words.is_certain(state, stack_words.HIDDEN) and any(
+        may_be_address(state.get(each)) for each in _sources(word)
     )
     _compute(word, state)
-    if handed and (rd not in (_SP, _FP) or frame_of(state.get(rd)) is None):
-        stack_words.hand_out(state)
+    if handed and (rd not in (_SP, _FP) or find_frame_address(state.get(rd)) is None):
+        stack_words.expose_frame(state)
 
 
 def _sources(word: int) -> list[int]:
@@ -53,19 +53,19 @@ def _compute(word: int, state: State) -> None:
     elif word & 0x1F800000 == 0x11000000:
         _add(word, state)
     elif word & 0x7FE0FFE0 == 0x2A0003E0:  # mov: orr with the zero register
-        write(state, rd, read(state, word >> 16 & 31), wide)
+        write_register(state, rd, read_register(state, word >> 16 & 31), wide)
     elif word & 0x7FE00800 == 0x1A800000:
-        write(state, rd, _selected(word, state), wide)
+        write_register(state, rd, _selected(word, state), wide)
     elif rd != _SP or word & 0x1FE00000 == 0x0B200000 or word & 0x1F800000 == 0x12000000:
         state[rd] = None  # sp too, by add and sub with a register, and by and
 
 
 def _selected(word: int, state: State) -> Value:
     """csel, csinc: one or the other (plus one)."""
-    other = read(state, word >> 16 & 31)
+    other = read_register(state, word >> 16 & 31)
     if word >> 10 & 1:
-        other = arithmetic(other, number(1), operator.add, 8)
-    return join(read(state, word >> 5 & 31), other)
+        other = apply_operation(other, make_numbers(1), operator.add, 8)
+    return join_values(read_register(state, word >> 5 & 31), other)
 
 
 def _vector(word: int, state: State) -> None:
@@ -81,10 +81,12 @@ def _move_wide(word: int, state: State) -> None:
     mask = (1 << 64) - 1 if wide else 0xFFFFFFFF
     kind = word >> 29 & 3
     if kind == 3:
-        kept = arithmetic(read(state, rd), number(~(0xFFFF << shift) & mask), operator.and_, 8)
-        write(state, rd, arithmetic(kept, number(part), operator.or_, 8), wide)
+        kept = apply_operation(
+            read_register(state, rd), make_numbers(~(0xFFFF << shift) & mask), operator.and_, 8
+        )
+        write_register(state, rd, apply_operation(kept, make_numbers(part), operator.or_, 8), wide)
     else:
-        write(state, rd, number((~part if kind == 0 else part) & mask), wide)
+        write_register(state, rd, make_numbers((~part if kind == 0 else part) & mask), wide)
 
 
 def _add(word: int, state: State) -> None:
@@ -92,7 +94,7 @@ def _add(word: int, state: State) -> None:
     rd, rn, wide = word & 31, word >> 5 & 31, word >> 31
     by = (word >> 10 & 0xFFF) << (12 if word >> 22 & 1 else 0)
     operation = operator.sub if word >> 30 & 1 else operator.add
-    value = arithmetic(state.get(rn), number(by), operation, 8 if wide else 4)
+    value = apply_operation(state.get(rn), make_numbers(by), operation, 8 if wide else 4)
     sets_flags = word >> 29 & 1
     if rd != 31 or not sets_flags:
         state[rd] = value

@@ -29,24 +29,24 @@ MOST = 40
 ENTRY = ("frame", 0, 0)
 
 
-def number(*values: int) -> Value:
+def make_numbers(*values: int) -> Value:
     """The set of these numbers."""
     return frozenset(values)
 
 
-def join(a: Value, b: Value) -> Value:
+def join_values(a: Value, b: Value) -> Value:
     """What holds one or the other."""
     if a is None or b is None:
         return None
-    return bounded(a if a == b else a | b)
+    return bound_value(a if a == b else a | b)
 
 
-def bounded(value: Value) -> Value:
+def bound_value(value: Value) -> Value:
     """The value, or anything if the set is too large."""
     return value if value is not None and len(value) <= MOST else None
 
 
-def arithmetic(a: Value, b: Value, operation: Callable[[int, int], int], width: int) -> Value:
+def apply_operation(a: Value, b: Value, operation: Callable[[int, int], int], width: int) -> Value:
     """Apply an operation to numbers of `width` bytes; addresses in the frame move by numbers."""
     if a is None or b is None or len(a) * len(b) > MOST * MOST:
         return None
@@ -62,25 +62,25 @@ def arithmetic(a: Value, b: Value, operation: Callable[[int, int], int], width: 
                 and isinstance(right, int)
                 and operation in (operator.add, operator.sub)
             ):
-                result.add(moved(left, operation(0, signed(right))))
+                result.add(move_address(left, operation(0, to_signed(right))))
             else:
                 return None
-    return bounded(frozenset(result))
+    return bound_value(frozenset(result))
 
 
-def moved(frame: tuple[str, int] | tuple[str, int, int], by: int) -> tuple[str, int, int]:
+def move_address(frame: tuple[str, int] | tuple[str, int, int], by: int) -> tuple[str, int, int]:
     """An address in the frame, some bytes on."""
     offset = frame[2] if len(frame) == 3 else 0
     return ("frame", frame[1], offset + by)
 
 
-def signed(word: int) -> int:
+def to_signed(word: int) -> int:
     """A 64-bit word as the signed number that it is as an offset."""
     word &= (1 << 64) - 1
     return word - (1 << 64) if word >> 63 else word
 
 
-def frame_of(value: Value) -> tuple[str, int, int] | None:
+def find_frame_address(value: Value) -> tuple[str, int, int] | None:
     """The one address in the frame that a value is, or None."""
     if value is None or len(value) != 1:
         return None
@@ -90,6 +90,6 @@ def frame_of(value: Value) -> tuple[str, int, int] | None:
     return None
 
 
-def is_address(value: Value) -> bool:
+def may_be_address(value: Value) -> bool:
     """Whether it may be an address in the frame."""
     return value is not None and any(isinstance(a, tuple) and a[0] == "frame" for a in value)

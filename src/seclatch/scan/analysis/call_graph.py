@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from seclatch.scan.analysis import jump_tables
-from seclatch.scan.analysis.code_sweep import Sweep
-from seclatch.scan.analysis.data_objects import Objects
-from seclatch.scan.elf.elf_file import Elf
+from seclatch.scan.analysis.code_sweep import CodeSweep
+from seclatch.scan.analysis.data_objects import DataObjects
+from seclatch.scan.elf.elf_file import ElfFile
 
 
 @dataclass(slots=True)
-class Edges:
+class EdgeLists:
     """Edges by source: `targets[first[i]:first[i + 1]]` are those of i."""
 
     first: list[int]
@@ -25,18 +25,20 @@ class Edges:
 
 
 @dataclass(slots=True)
-class Graph:
+class CallGraph:
     """`calls` lead from function to function by index, `uses` from function to object. `entered`
     are functions that tables of jumps lead to, or that others run on into; `tabled` the addresses
     in those tables that lead into other functions."""
 
-    calls: Edges
-    uses: Edges
+    calls: EdgeLists
+    uses: EdgeLists
     entered: set[int]
     tabled: set[int]
 
 
-def build(elf: Elf, sweep: Sweep, starts: list[int], objects: Objects, gaps: set[int]) -> Graph:
+def build_call_graph(
+    elf: ElfFile, sweep: CodeSweep, starts: list[int], objects: DataObjects, gaps: set[int]
+) -> CallGraph:
     """Make the edges of what the pass has found; `gaps` are starts that are guesses."""
     begins = np.array(starts, np.int64)
     transfers = _pairs([(at, to) for at, to, _ in sweep.transfers if elf.base <= to < elf.end])
@@ -46,7 +48,7 @@ def build(elf: Elf, sweep: Sweep, starts: list[int], objects: Objects, gaps: set
     calls = [_owners(begins, transfers), _owners(begins, _entered(begins, references[in_code]))]
     data = references[~in_code]
     owners = np.searchsorted(begins, data[:, 0], "right") - 1
-    switched = jump_tables.edges(elf, owners, data[:, 1], objects.bounds, begins)
+    switched = jump_tables.find_table_edges(elf, owners, data[:, 1], objects.bounds, begins)
     into = [(f, int(np.searchsorted(begins, to, "right")) - 1) for f, to in switched]
     calls.append(_pairs(into))
     falls = _owners(begins, _pairs(sweep.falls))
@@ -54,12 +56,12 @@ def build(elf: Elf, sweep: Sweep, starts: list[int], objects: Objects, gaps: set
     entered = {to for _, to in into} | _fallen(sweep, begins, gaps)
     uses = np.stack([owners, np.searchsorted(objects.bounds, data[:, 1], "right") - 1], 1)
     tabled = {to for _, to in switched}
-    return Graph(
+    return CallGraph(
         _edges(np.concatenate(calls), len(starts)), _edges(uses, len(starts)), entered, tabled
     )
 
 
-def _fallen(sweep: Sweep, begins: np.ndarray, gaps: set[int]) -> set[int]:
+def _fallen(sweep: CodeSweep, begins: np.ndarray, gaps: set[int]) -> set[int]:
     """The functions that others run on into; not what follows padding that nothing runs into."""
     following = {at: to for at, to in sweep.falls if at in sweep.running}
     entered = {to for at, to in following.items() if at not in gaps}
@@ -81,7 +83,7 @@ def _owners(begins: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     return np.stack([np.searchsorted(begins, column, "right") - 1 for column in pairs.T], 1)
 
 
-def _in_code(elf: Elf, addresses: np.ndarray) -> np.ndarray:
+def _in_code(elf: ElfFile, addresses: np.ndarray) -> np.ndarray:
     inside = np.zeros(len(addresses), bool)
     for low, high in elf.code:
         inside |= (addresses >= low) & (addresses < high)
@@ -104,7 +106,7 @@ def _entered(begins: np.ndarray, references: np.ndarray) -> np.ndarray:
     return kept
 
 
-def _edges(pairs: np.ndarray, count: int) -> Edges:
+def _edges(pairs: np.ndarray, count: int) -> EdgeLists:
     pairs = np.unique(pairs[(pairs[:, 0] >= 0) & (pairs[:, 1] >= 0)], axis=0)
     first = np.searchsorted(pairs[:, 0], np.arange(count + 1))
-    return Edges(first.tolist(), pairs[:, 1].tolist())
+    return EdgeLists(first.tolist(), pairs[:, 1].tolist())

@@ -12,7 +12,7 @@ CALL, JUMP, BRANCH = 1, 2, 3
 
 
 @dataclass(slots=True)
-class Sweep:
+class CodeSweep:
     """Everything by address of the instruction (`at`).
 
     `transfers` are (at, target, kind) of calls, and of jumps that leave the function that they
@@ -35,7 +35,7 @@ class Sweep:
     twice: set[int] = field(default_factory=set)
 
 
-def without_ways_back(found: set[int], tails: Mapping[int, set[int]]) -> set[int]:
+def drop_returning(found: set[int], tails: Mapping[int, set[int]]) -> set[int]:
     """Those of the functions found from which no chain of jumps (`tails`) leads to one that is not
     among them. One step for each jump: a chain may be as long as a file."""
     sources: dict[int, list[int]] = defaultdict(list)
@@ -51,9 +51,9 @@ def without_ways_back(found: set[int], tails: Mapping[int, set[int]]) -> set[int
     return left
 
 
-class Sweeper(Protocol):
+class CodeSweeper(Protocol):
     """Passes over a file's code, again and again as more starts of functions become known."""
 
-    def sweep(self, starts: list[int]) -> Sweep:
+    def sweep(self, starts: list[int]) -> CodeSweep:
         """Decode every function; the starts are in order."""
         ...

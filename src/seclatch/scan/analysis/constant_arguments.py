@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from seclatch.scan.analysis.code_sweep import Sweep
-from seclatch.scan.analysis.functions import Functions
-from seclatch.scan.analysis.syscall_numbers import Query, Resolver
-from seclatch.scan.elf.elf_file import AARCH64, X86_64, Elf
-from seclatch.scan.elf.relocations import SYMBOL, Pointer, Relocations
-from seclatch.scan.elf.symbols import Symbols
+from seclatch.scan.analysis.code_sweep import CodeSweep
+from seclatch.scan.analysis.functions import FunctionStarts
+from seclatch.scan.analysis.syscall_numbers import NumberResolver, Query
+from seclatch.scan.elf.elf_file import AARCH64, X86_64, ElfFile
+from seclatch.scan.elf.relocations import SYMBOL, RelocatedPointer, Relocations
+from seclatch.scan.elf.symbols import SymbolTables
 
 ANY = -1
 """Instead of a constant: it cannot be told which."""
@@ -23,13 +23,18 @@ Row = tuple[int, str, int]
 _PREFIXES = frozenset({0x67, 0xF2, 0x3E, *range(0x40, 0x50)})
 
 
-class Code:
+class FileCode:
     """What is known of a file's code. `taken` are addresses of functions that more than calls and
     jumps to them leads to: code takes their address, or runs on into them, or has them in tables
     of jumps (`switched`, by index). `entered`: those, and what stored pointers lead to."""
 
     def __init__(
-        self, elf: Elf, known: Symbols, sweep: Sweep, found: Functions, switched: set[int]
+        self,
+        elf: ElfFile,
+        known: SymbolTables,
+        sweep: CodeSweep,
+        found: FunctionStarts,
+        switched: set[int],
     ) -> None:
         self.elf, self.known, self.sweep, self.found = elf, known, sweep, found
         starts = sorted(found.starts)
@@ -42,12 +47,16 @@ class Code:
         self.entered = set(self.taken)
 
 
-class Uses:
+class ImportUses:
     """Where code uses functions of other files: the calls, and whether an address is taken, or
     stored in `slots` that are not the linker's own; `stubs` are those whose address is known."""
 
     def __init__(
-        self, code: Code, pointers: list[Pointer], written: Relocations, names: set[str]
+        self,
+        code: FileCode,
+        pointers: list[RelocatedPointer],
+        written: Relocations,
+        names: set[str],
     ) -> None:
         self._code, got = code, set(written.got)
         # On aarch64 who forms the address of a page seems to use all that is on it.
@@ -70,11 +79,13 @@ class Uses:
 
     def _use(self, name: str, at: int) -> None:
         """Note a call, or that a pointer is loaded: who knows who calls it then, and how."""
-        called = self._code.found.in_stub(at) or is_call(self._code.elf, at)
+        called = self._code.found.in_stub(at) or is_slot_call(self._code.elf, at)
         (self.calls if called else self.taken).setdefault(name, set()).add(at)
 
 
-def queries(uses: Uses, name: str, code: Code, resolver: Resolver, register: int) -> set[Query]:
+def make_queries(
+    uses: ImportUses, name: str, code: FileCode, resolver: NumberResolver, register: int
+) -> set[Query]:
     """Ask for a register at each call; a stub's callers are the calls."""
     asked: set[Query] = set()
     for at in uses.calls.get(name, ()):
@@ -89,13 +100,17 @@ def queries(uses: Uses, name: str, code: Code, resolver: Resolver, register: int
     return asked
 
 
-def find(
-    uses: Uses, code: Code, resolver: Resolver, wanted: Mapping[str, int], registers: list[int]
+def find_constant_arguments(
+    uses: ImportUses,
+    code: FileCode,
+    resolver: NumberResolver,
+    wanted: Mapping[str, int],
+    registers: list[int],
 ) -> list[Row]:
     """The rows of all calls of `wanted`: names, and which of their arguments counts (from 0)."""
     rows: set[Row] = set()
     for name, argument in wanted.items():
-        found = resolver.resolve(queries(uses, name, code, resolver, registers[argument]))
+        found = resolver.resolve(make_queries(uses, name, code, resolver, registers[argument]))
         rows |= {(f, name, value) for f, values in found.numbers.items() for value in values}
         rows |= {(f, name, ANY) for f, _ in found.unresolved}
         rows |= {(f, name, ANY) for f in found.wrappers if resolver.begin(f) in code.entered}
@@ -105,7 +120,7 @@ def find(
     return sorted(rows)
 
 
-def is_call(elf: Elf, at: int) -> bool:
+def is_slot_call(elf: ElfFile, at: int) -> bool:
     """Whether an instruction that names a slot calls or jumps to what is in it.
 
     `call *slot(%rip)` and its like (ff /2, ff /4). On aarch64 such a slot is loaded first, and

@@ -15,28 +15,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seclatch.scan.analysis.code_sweep import Sweep
-from seclatch.scan.analysis.functions import words
+from seclatch.scan.analysis.code_sweep import CodeSweep
+from seclatch.scan.analysis.functions import find_address_words
 from seclatch.scan.elf import elf_file as elfs
-from seclatch.scan.elf.elf_file import Elf
-from seclatch.scan.elf.relocations import ADDRESS, Pointer, Relocations
-from seclatch.scan.elf.symbols import Symbols
+from seclatch.scan.elf.elf_file import ElfFile
+from seclatch.scan.elf.relocations import ADDRESS, RelocatedPointer, Relocations
+from seclatch.scan.elf.symbols import SymbolTables
 
 _SET = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(slots=True)
-class Objects:
+class DataObjects:
     """`bounds[i]` is where object i begins; its pointers are `pointers[first[i]:first[i + 1]]`."""
 
     bounds: np.ndarray
-    pointers: list[Pointer]
+    pointers: list[RelocatedPointer]
     first: list[int]
 
 
-def divide(
-    elf: Elf, symbols: Symbols, relocations: Relocations, sweep: Sweep, starts: list[int]
-) -> Objects:
+def divide_objects(
+    elf: ElfFile,
+    symbols: SymbolTables,
+    relocations: Relocations,
+    sweep: CodeSweep,
+    starts: list[int],
+) -> DataObjects:
     """Divide the file's address space into objects and sort the pointers into them."""
     pointers = relocations.pointers
     if elf.position_dependent:
@@ -44,25 +48,29 @@ def divide(
     bounds = np.array(sorted(_bounds(elf, symbols, relocations, sweep)), np.int64)
     slots = np.array([each.slot for each in pointers], np.int64)
     first = [*np.searchsorted(slots, bounds).tolist(), len(pointers)]
-    return Objects(bounds, pointers, first)
+    return DataObjects(bounds, pointers, first)
 
 
-def _bare_pointers(elf: Elf, known: list[Pointer], starts: list[int]) -> list[Pointer]:
+def _bare_pointers(
+    elf: ElfFile, known: list[RelocatedPointer], starts: list[int]
+) -> list[RelocatedPointer]:
     """Aligned words that are addresses, in files in which no relocation says so.
 
     Of code only starts of functions: others are numbers that happen to be in the range.
     """
     taken = {each.slot for each in known}
     functions = set(starts)
-    slots, values = words(elf)
+    slots, values = find_address_words(elf)
     return [
-        Pointer(slot, ADDRESS, value)
+        RelocatedPointer(slot, ADDRESS, value)
         for slot, value in zip(slots.tolist(), values.tolist(), strict=True)
         if slot not in taken and (not elf.is_code(value) or value in functions)
     ]
 
 
-def _bounds(elf: Elf, symbols: Symbols, relocations: Relocations, sweep: Sweep) -> set[int]:
+def _bounds(
+    elf: ElfFile, symbols: SymbolTables, relocations: Relocations, sweep: CodeSweep
+) -> set[int]:
     hard = {edge for slot in relocations.got for edge in (slot, slot + 8)}
     sized = sorted((start, start + size) for start, size in symbols.objects if size)
     hard |= {edge for each in sized for edge in each}
@@ -83,7 +91,7 @@ def _bounds(elf: Elf, symbols: Symbols, relocations: Relocations, sweep: Sweep) 
     }
 
 
-def _join_sets(elf: Elf, bounds: set[int]) -> set[int]:
+def _join_sets(elf: ElfFile, bounds: set[int]) -> set[int]:
     """A section named as a C identifier is one object: code walks it from __start_NAME to
     __stop_NAME (ld(1)). glibc's own, until 2.36, it compares with only."""
     sets = [

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from seclatch.scan.analysis.abstract_values import State, join
-from seclatch.scan.analysis.stack_words import is_given, peek
+from seclatch.scan.analysis.abstract_values import State, join_values
+from seclatch.scan.analysis.stack_words import is_caller_word, peek_word
 
 _STEPS = 400_000
 """Instructions stepped through before giving up: compiled code settles in a few thousand."""
@@ -20,14 +20,14 @@ _ALL_STEPS = 20_000_000
 
 
 @dataclass(slots=True)
-class Budget:
+class StepBudget:
     """Steps that are left for a file."""
 
     steps: int = _ALL_STEPS
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class FlowFacts:
     """What a function's own code does not tell of its ways: `endless` are functions that never
     return, `twice` those that may return again (setjmp); `switch` are the addresses that its
     tables of jumps hold, `entered` those in it to which others lead; `caught`: exceptions lead
@@ -47,7 +47,7 @@ Outcome = list[int] | None
 """Where an instruction leads: None for the next one, else indices."""
 
 
-class Machine(Protocol):
+class FlowMachine(Protocol):
     """A function, decoded. Instructions are numbered from 0."""
 
     stack: int
@@ -77,14 +77,16 @@ class Machine(Protocol):
         ...
 
 
-def states(machine: Machine, wanted: set[int], budget: Budget) -> dict[int, State] | None:
+def find_states(
+    machine: FlowMachine, wanted: set[int], budget: StepBudget
+) -> dict[int, State] | None:
     """The state before each wanted address; None if the function is too much for this.
 
     Blocks that others lead to (parts of functions that are elsewhere), or that nothing leads to
     (targets of computed jumps that no table names, landing pads of exceptions), are entered with
     nothing known, whether something is wanted there or they lead to it.
     """
-    walk = _Walk(machine, wanted, budget)
+    walk = _FlowWalk(machine, wanted, budget)
     entered = [(each, machine.unknown()) for each in machine.entries]
     if not walk.run([*entered, (0, machine.entry())]):
         return None
@@ -94,8 +96,8 @@ def states(machine: Machine, wanted: set[int], budget: Budget) -> dict[int, Stat
     return walk.found if wanted & {*machine.addresses} <= walk.found.keys() else None
 
 
-class _Walk:
-    def __init__(self, machine: Machine, wanted: set[int], budget: Budget) -> None:
+class _FlowWalk:
+    def __init__(self, machine: FlowMachine, wanted: set[int], budget: StepBudget) -> None:
         self.machine = machine
         self.budget = budget
         self.wanted = wanted
@@ -151,11 +153,11 @@ class _Walk:
             if before is None or (other == before and key in state):
                 continue
             if key != self.machine.stack:
-                after = join(before, peek(state, key))
+                after = join_values(before, peek_word(state, key))
                 if after != before:
                     changes[key] = after
         for key in state.keys() - old.keys():
-            before = peek(old, key)
-            if is_given(key) and (after := join(before, state[key])) != before:
+            before = peek_word(old, key)
+            if is_caller_word(key) and (after := join_values(before, state[key])) != before:
                 changes[key] = after
         return {**old, **changes} if changes else None

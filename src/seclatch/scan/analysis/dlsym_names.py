@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from seclatch.scan.analysis.constant_arguments import Code
-from seclatch.scan.analysis.data_objects import Objects
+from seclatch.scan.analysis.constant_arguments import FileCode
+from seclatch.scan.analysis.data_objects import DataObjects
 from seclatch.scan.elf import elf_file as elfs
-from seclatch.scan.elf.elf_file import Elf
+from seclatch.scan.elf.elf_file import ElfFile
 from seclatch.scan.elf.relocations import ADDRESS, SYMBOL, Relocations
-from seclatch.scan.elf.symbols import Symbols
+from seclatch.scan.elf.symbols import SymbolTables
 
 UNNAMED_LIBRARY = "it loads a library (dlopen) whose name no string tells: give it with --plugin"
 UNNAMED_SYMBOL = "it looks up a function (dlsym) whose name no string tells"
@@ -30,7 +30,7 @@ _CALLERS = 3
 
 
 @dataclass(slots=True)
-class Lookups:
+class LoaderNames:
     """`symbols`: strings that may be names for dlsym; `libraries`: for dlopen; `noted`: libraries
     that the file's notes say it opens; `tokens`: whether any string has one that the loader
     replaces in paths (ld.so(8), $ORIGIN); `unnamed`: (function, why) of those that call either
@@ -43,11 +43,15 @@ class Lookups:
     unnamed: list[tuple[int, str]] = field(default_factory=list)
 
 
-def find(
-    elf: Elf, symbols: Symbols, relocations: Relocations, code: Code, divided: Objects
-) -> Lookups:
+def find_loader_names(
+    elf: ElfFile,
+    symbols: SymbolTables,
+    relocations: Relocations,
+    code: FileCode,
+    divided: DataObjects,
+) -> LoaderNames:
     """The strings referenced by functions that call the loader, and by those that call them."""
-    found = Lookups(noted=set(_notes(elf)), tokens=_TOKEN.search(elf.memory) is not None)
+    found = LoaderNames(noted=set(_notes(elf)), tokens=_TOKEN.search(elf.memory) is not None)
     users: _Users | None = None
     for names, pattern, kept, why in (
         (_LOOKUPS, _NAME, found.symbols, UNNAMED_SYMBOL),
@@ -79,7 +83,7 @@ def _named(strings: set[str]) -> bool:
 class _Users:
     """Who refers to what, and who calls whom; functions by their index."""
 
-    def __init__(self, code: Code, divided: Objects) -> None:
+    def __init__(self, code: FileCode, divided: DataObjects) -> None:
         self._code, self._divided = code, divided
         self._starts = sorted(code.found.starts)
         self._references: dict[int, list[int]] = defaultdict(list)
@@ -145,7 +149,7 @@ class _Users:
         return elf.memory[start : start + 256].split(b"\0")[0] if start >= 0 else b""
 
 
-def _notes(elf: Elf) -> list[str]:
+def _notes(elf: ElfFile) -> list[str]:
     """The sonames of `.note.dlopen`; a note that is not as its specification says is skipped."""
     names: list[str] = []
     for section in elf.sections:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from seclatch.scan.analysis.code_sweep import CALL, JUMP, Sweep
-from seclatch.scan.analysis.library_rules import knowledge
+from seclatch.scan.analysis.code_sweep import CALL, JUMP, CodeSweep
+from seclatch.scan.analysis.library_rules import load_rules
 from seclatch.scan.elf import eh_frame, pclntab
 from seclatch.scan.elf import elf_file as elfs
-from seclatch.scan.elf.elf_file import X86_64, Elf, Section
+from seclatch.scan.elf.elf_file import X86_64, ElfFile, ElfSection
 from seclatch.scan.elf.relocations import SYMBOL, Relocations
-from seclatch.scan.elf.symbols import Symbols
+from seclatch.scan.elf.symbols import SymbolTables
 
 # mov $15,%rax; syscall: how every x86-64 C library returns from a signal handler.
 _SIGRETURN = re.compile(rb"\x48\xc7\xc0\x0f\0\0\0\x0f\x05", re.DOTALL)
@@ -25,7 +25,7 @@ _BTI_C, _STP_X16 = 0xD503245F, 0xA9BF7BF0
 
 
 @dataclass(slots=True)
-class Functions:
+class FunctionStarts:
     """`starts` in order. `gaps` are guesses: where a frame ends and no other begins. `ends` are
     the slots of other files' functions that never return, `returns` those of functions that may
     return again, and such functions themselves. `handlers` are those that exceptions lead into."""
@@ -60,15 +60,17 @@ class Functions:
         }
 
 
-def find(elf: Elf, symbols: Symbols, relocations: Relocations) -> Functions:
+def find_functions(elf: ElfFile, symbols: SymbolTables, relocations: Relocations) -> FunctionStarts:
     """Collect starts by frames, symbols, linkage tables, Go's table, and stored pointers."""
     stubs = [
         (each.address, each.end)
         for each in elf.sections
         if each.name.startswith(".plt") or each.name == ".iplt"
     ]
-    found = Functions(set(), set(), [], stubs)
-    found.framed = [each for each in eh_frame.functions(elf) if not found.in_stub(each[0])]
+    found = FunctionStarts(set(), set(), [], stubs)
+    found.framed = [
+        each for each in eh_frame.find_framed_functions(elf) if not found.in_stub(each[0])
+    ]
     found.lows = [low for low, _ in found.framed]
     found.starts = {low for low, _ in found.framed} | {low for low, _ in elf.code}
     found.starts |= {each for each in symbols.functions if elf.is_code(each)}
@@ -83,10 +85,10 @@ def find(elf: Elf, symbols: Symbols, relocations: Relocations) -> Functions:
     found.starts |= found.gaps
     if elf.is_code(elf.entry):
         found.starts.add(elf.entry)
-    go = pclntab.functions(elf, relocations)
+    go = pclntab.find_go_functions(elf, relocations)
     found.go = pclntab.is_go(elf)
-    found.handlers = eh_frame.handlers(elf)
-    found.ends = _slots(symbols, relocations, knowledge().endless)
+    found.handlers = eh_frame.find_exception_handlers(elf)
+    found.ends = _slots(symbols, relocations, load_rules().endless)
     found.returns = _slots(symbols, relocations, _TWICE)
     found.returns |= {at for at, name in symbols.names.items() if _TWICE.fullmatch(name)}
     found.starts.update(go)
@@ -94,7 +96,7 @@ def find(elf: Elf, symbols: Symbols, relocations: Relocations) -> Functions:
     return found
 
 
-def _slots(symbols: Symbols, relocations: Relocations, names: re.Pattern[str]) -> set[int]:
+def _slots(symbols: SymbolTables, relocations: Relocations, names: re.Pattern[str]) -> set[int]:
     """Where the linker puts the addresses of other files' functions with such names."""
     wanted = {i for i, (name, _) in enumerate(symbols.table) if names.fullmatch(name)}
     return {
@@ -102,7 +104,7 @@ def _slots(symbols: Symbols, relocations: Relocations, names: re.Pattern[str]) -
     }
 
 
-def _stubs(elf: Elf, section: Section) -> list[int]:
+def _stubs(elf: ElfFile, section: ElfSection) -> list[int]:
     """Each stub of a linkage table is a function, though one frame covers them all."""
     low, high = section.address, section.end
     if elf.machine == X86_64:
@@ -113,11 +115,13 @@ def _stubs(elf: Elf, section: Section) -> list[int]:
     begins = np.flatnonzero((words & 0x9F00001F) == 0x90000010).tolist()
     binds = 5 if _STP_X16 in words[:2] else 0
     return [low] + [
-        low + 4 * (each - (int(words[each - 1]) == _BTI_C)) for each in begins if each > binds
+        low + 4 * (each - (int(words[each - 1]) == _BTI_C))
+        for each in begins
+        if each > binds
     ]
 
 
-def _mend_sigreturn(elf: Elf, found: Functions) -> None:
+def _mend_sigreturn(elf: ElfFile, found: FunctionStarts) -> None:
     """The frame of __restore_rt starts a byte early, for unwinders that look a byte back."""
     for match in _SIGRETURN.finditer(elf.memory):
         address = match.start() + elf.base
@@ -126,7 +130,7 @@ def _mend_sigreturn(elf: Elf, found: Functions) -> None:
             found.starts.add(address)
 
 
-def _join_landings(elf: Elf, found: Functions) -> None:
+def _join_landings(elf: ElfFile, found: FunctionStarts) -> None:
     """A name behind a function's landing pad is no other function (__syscall_cancel_arch_start)."""
     lows = set(found.lows)
     for low, high in found.framed:
@@ -135,18 +139,18 @@ def _join_landings(elf: Elf, found: Functions) -> None:
             found.starts.discard(low + 4)
 
 
-def _by_pointers(elf: Elf, relocations: Relocations, found: Functions) -> None:
+def _by_pointers(elf: ElfFile, relocations: Relocations, found: FunctionStarts) -> None:
     """A stored code address outside of all frames is the start of hand-written code."""
     stored = {each.value for each in relocations.pointers if each.kind != SYMBOL}
     if elf.position_dependent:
-        stored |= set(words(elf)[1].tolist())
+        stored |= set(find_address_words(elf)[1].tolist())
     found.starts |= {a for a in stored if elf.is_code(a) and not found.framed_at(a)}
 
 
 _UNUSED = (".eh_frame", ".gcc_except", ".gopclntab", ".gosymtab", ".dyn", ".gnu", ".note")
 
 
-def words(elf: Elf) -> tuple[np.ndarray, np.ndarray]:
+def find_address_words(elf: ElfFile) -> tuple[np.ndarray, np.ndarray]:
     """Slots and values of the aligned words of data that are addresses of this file.
 
     For position dependent files, in which no relocation says which words are.
@@ -165,7 +169,7 @@ def words(elf: Elf) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(slots), np.concatenate(values)
 
 
-def _data(elf: Elf) -> list[tuple[int, int]]:
+def _data(elf: ElfFile) -> list[tuple[int, int]]:
     """Ranges that may hold pointers; without sections, all that is no code."""
     filled = elf.base + len(elf.memory) - 16
     if elf.sections:
@@ -185,7 +189,7 @@ def _data(elf: Elf) -> list[tuple[int, int]]:
     return [*ranges, (at, filled)]
 
 
-def refine(elf: Elf, found: Functions, sweep: Sweep) -> list[int]:
+def refine_starts(elf: ElfFile, found: FunctionStarts, sweep: CodeSweep) -> list[int]:
     """Add the starts that only code tells, take back guesses that it contradicts; in order."""
     if elf.machine == X86_64:
         _join_falls(found, sweep)
@@ -198,21 +202,21 @@ def refine(elf: Elf, found: Functions, sweep: Sweep) -> list[int]:
     return sorted(found.starts)
 
 
-def _unframed(elf: Elf, found: Functions, addresses: set[int]) -> set[int]:
+def _unframed(elf: ElfFile, found: FunctionStarts, addresses: set[int]) -> set[int]:
     """Those that are code of which no frame description tells the start."""
     return {
         each for each in addresses - found.starts if elf.is_code(each) and not found.framed_at(each)
     }
 
 
-def _join_falls(found: Functions, sweep: Sweep) -> None:
+def _join_falls(found: FunctionStarts, sweep: CodeSweep) -> None:
     """Code that runs past its frame's end belongs to it (glibc's clone3)."""
     joined = {following for _, following in sweep.falls} & found.gaps
     found.gaps -= joined
     found.starts -= joined
 
 
-def _add_unframed(elf: Elf, found: Functions, sweep: Sweep) -> None:
+def _add_unframed(elf: ElfFile, found: FunctionStarts, sweep: CodeSweep) -> None:
     """In code without frames: aligned targets of jumps, and marks of indirect targets.
 
     Not a mark right after a call: that is where setjmp returns a second time.

@@ -14,10 +14,10 @@ import struct
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from seclatch.scan.analysis.abstract_values import number
-from seclatch.scan.analysis.constant_arguments import Code
-from seclatch.scan.analysis.syscall_numbers import Numbers, Resolver
-from seclatch.scan.elf.elf_file import AARCH64, Elf
+from seclatch.scan.analysis.abstract_values import make_numbers
+from seclatch.scan.analysis.constant_arguments import FileCode
+from seclatch.scan.analysis.syscall_numbers import NumberResolver, SiteNumbers
+from seclatch.scan.elf.elf_file import AARCH64, ElfFile
 
 SIGCANCEL, SIGSETXID = 32, 33
 
@@ -35,60 +35,62 @@ _BEGIN = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Registers:
+class CallRegisters:
     """Of a call's number, and of its third argument: tgkill's signal."""
 
     number: int
     third: int
 
 
-def senders(code: Code, resolver: Resolver, numbers: Numbers, registers: Registers) -> set[int]:
+def find_senders(
+    code: FileCode, resolver: NumberResolver, numbers: SiteNumbers, registers: CallRegisters
+) -> set[int]:
     """The functions (by index) that make a call that is not known and send SIGSETXID, too: the
     call is what their argument points to says, which nobody changes meanwhile."""
     if code.elf.interpreter:
         return set()
     asking = {function for function, _ in numbers.unresolved}
-    call = number(_TGKILL.get(code.elf.machine, _TGKILL_X86_64))
+    call = make_numbers(_TGKILL.get(code.elf.machine, _TGKILL_X86_64))
     found: set[int] = set()
     for at in code.sweep.sites:
         function = resolver.function(at)
         state = resolver.state(at) if function in asking else None
         if state and state.get(registers.number) == call:
-            found |= {function} if state.get(registers.third) == number(SIGSETXID) else set()
+            found |= {function} if state.get(registers.third) == make_numbers(SIGSETXID) else set()
     return found if len(found) == 1 else set()
 
 
-def settle(code: Code, resolver: Resolver, numbers: Numbers) -> None:
+def drop_handler_sites(code: FileCode, resolver: NumberResolver, numbers: SiteNumbers) -> None:
     """Where there are senders: drop what the handler leaves open, which repeats their calls."""
     sites = set(code.sweep.sites)
     handlers = {
         (function, at)
         for function, at in numbers.unresolved
         if at in sites
-        and handles(code.elf, start := resolver.begin(function), SIGSETXID)
+        and handles_signal(code.elf, start := resolver.begin(function), SIGSETXID)
         and not resolver.callers(start)
     }
     if len(handlers) == 1:  # with more, one of them is not glibc's
         numbers.unresolved -= handlers
 
 
-def only_compared(code: Code, resolver: Resolver, start: int) -> bool:
+def is_only_compared(code: FileCode, resolver: NumberResolver, start: int) -> bool:
     """Whether the address of a function is taken by SIGCANCEL's handler alone."""
     takers = {resolver.start(at) for at, to in code.sweep.references if to == start}
     alone = takers and not code.elf.interpreter and start not in code.switched
-    return bool(alone) and all(handles(code.elf, each, SIGCANCEL) for each in takers)
+    return bool(alone) and all(handles_signal(code.elf, each, SIGCANCEL) for each in takers)
 
 
 Pointer = tuple[int, int]
 """Slot, address."""
 
 
-def compared(code: Code, stored: set[Pointer]) -> set[Pointer]:
+def find_compared_pointers(code: FileCode, stored: set[Pointer]) -> set[Pointer]:
     """The pointers to code that SIGCANCEL's handler alone reads, to compare an address."""
     if code.elf.interpreter:
         return set()
     starts = sorted(code.found.starts)
-    handlers = {i for i, start in enumerate(starts) if handles(code.elf, start, SIGCANCEL)}
+    handlers = {i for i, start in enumerate(starts) if handles_signal(code.elf, start, SIGCANCEL)}
     by_handler: set[int] = set()
     by_others: set[int] = set()
     for at, to in code.sweep.references if handlers else ():
@@ -97,7 +99,7 @@ def compared(code: Code, stored: set[Pointer]) -> set[Pointer]:
     return {each for each in stored if each[0] in slots and code.elf.is_code(each[1])}
 
 
-def handles(elf: Elf, start: int, signal: int) -> bool:
+def handles_signal(elf: ElfFile, start: int, signal: int) -> bool:
     """Whether a function begins by comparing its first argument with the signal, an int, and then
     asks whether a thread sent it (SI_TKILL), as glibc's do: 32 alone is a blank, too."""
     at = start - elf.base

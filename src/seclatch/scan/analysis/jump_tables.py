@@ -14,15 +14,15 @@ from functools import cache
 
 import numpy as np
 
-from seclatch.scan.analysis.code_sweep import Sweep
+from seclatch.scan.analysis.code_sweep import CodeSweep
 from seclatch.scan.elf import elf_file as elfs
-from seclatch.scan.elf.elf_file import Elf
+from seclatch.scan.elf.elf_file import ElfFile
 
 _LONGEST = 1 << 16
 
 
-def edges(
-    elf: Elf, owners: np.ndarray, targets: np.ndarray, bounds: np.ndarray, starts: np.ndarray
+def find_table_edges(
+    elf: ElfFile, owners: np.ndarray, targets: np.ndarray, bounds: np.ndarray, starts: np.ndarray
 ) -> list[tuple[int, int]]:
     """(function, address) by tables that lead from one function into another; `owners[i]` is the
     function that references `targets[i]`."""
@@ -39,14 +39,14 @@ def edges(
     for table in tables[_is_table(elf, tables)].tolist():
         index = bisect_right(limits, table)
         stop = min(limits[index] if index < len(limits) else filled, filled)
-        reached = np.unique(entries(elf, table, stop))
+        reached = np.unique(read_table_entries(elf, table, stop))
         inside = np.searchsorted(starts, reached, "right") - 1
         rows = zip(reached.tolist(), inside.tolist(), strict=True)
         found += [(user, to) for to, own in rows for user in users[table] if user != own]
     return found
 
 
-def _is_table(elf: Elf, tables: np.ndarray) -> np.ndarray:
+def _is_table(elf: ElfFile, tables: np.ndarray) -> np.ndarray:
     """Whether the first entry leads into code."""
     octets = np.frombuffer(elf.memory, np.uint8)[(tables - elf.base)[:, None] + np.arange(8)].copy()
     first, second = (octets[:, i : i + 4].copy().view("<i4").ravel() for i in (0, 4))
@@ -57,14 +57,14 @@ def _is_table(elf: Elf, tables: np.ndarray) -> np.ndarray:
     return found
 
 
-def _in_code(elf: Elf, addresses: np.ndarray) -> np.ndarray:
+def _in_code(elf: ElfFile, addresses: np.ndarray) -> np.ndarray:
     inside = np.zeros(len(addresses), bool)
     for low, high in elf.code:
         inside |= (addresses >= low) & (addresses < high)
     return inside
 
 
-def entries(elf: Elf, table: int, stop: int) -> np.ndarray:
+def read_table_entries(elf: ElfFile, table: int, stop: int) -> np.ndarray:
     """The code addresses that a table holds, up to the first entry that is none."""
     count = max(0, min((stop - table) // 4, _LONGEST))
     found = np.frombuffer(elf.memory, "<i4", count, table - elf.base).astype(np.int64) + table
@@ -82,7 +82,7 @@ def _leading(good: np.ndarray, addresses: np.ndarray, table: int) -> np.ndarray:
     return np.asarray(kept[kept != table])
 
 
-def pointers(elf: Elf, sweep: Sweep) -> list[tuple[int, int]]:
+def find_table_pointers(elf: ElfFile, sweep: CodeSweep) -> list[tuple[int, int]]:
     """(instruction, address) of the data to which tables lead whose address code takes: as if the
     code itself took those. Only what may hold pointers counts: what is written, by the linker or
     later; a table of numbers that seem to lead there, too, is very rare."""
@@ -105,14 +105,14 @@ def pointers(elf: Elf, sweep: Sweep) -> list[tuple[int, int]]:
     return [(at, each) for at, to in (taken if held else ()) for each in led(to)]
 
 
-def _first(elf: Elf, table: int) -> int:
+def _first(elf: ElfFile, table: int) -> int:
     """The first offset that is not 0."""
     pair: tuple[int, int] = struct.unpack_from("<ii", elf.memory, table - elf.base)
     return pair[0] or pair[1]
 
 
 def _led(
-    elf: Elf, table: int, plain: list[tuple[int, int]], held: list[tuple[int, int]]
+    elf: ElfFile, table: int, plain: list[tuple[int, int]], held: list[tuple[int, int]]
 ) -> list[int]:
     """The data to which one table leads, if it is one."""
     stop = next((high for low, high in plain if low <= table < high - 8), 0)

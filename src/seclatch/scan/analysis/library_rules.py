@@ -23,7 +23,7 @@ OLDEST: Version = (4, 18)
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class ArgumentCondition:
     """A gate opens if one of `functions` is called with a constant of `among`, with one that has
     one of `bits`, or with what cannot be told, as its `argument` (from 0)."""
 
@@ -40,7 +40,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class LibraryRule:
     """Functions or numbers of one library that are reached only on behalf of some interface.
 
     `library` matches sonames, of one `machine` (e_machine) or of all (0). `functions` match
@@ -63,7 +63,7 @@ class Gate:
     syscalls: frozenset[str]
     opened_by: re.Pattern[str] | None
     reason: str
-    values: tuple[Value, ...] = ()
+    values: tuple[ArgumentCondition, ...] = ()
     unless: str = ""
     own: tuple[str, str, str] | None = None
     guards: re.Pattern[str] | None = None
@@ -79,7 +79,7 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownSites:
     """What sites make that cannot be resolved: at most `most` of one library, of those whose
     function is `stored` in data, or of the others. `within`: of the functions that have such a
     name only; with `nameless`, where the library names none so (its symbols are gone), of one
@@ -113,13 +113,13 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class LibraryRules:
     """All gates, sites that are known, and names that the loader looks up, which are roots.
     `arguments`: the functions whose argument of that position (from 0) gates depend on;
     `endless`: those that never return."""
 
-    gates: tuple[Gate, ...]
-    known: tuple[Known, ...]
+    gates: tuple[LibraryRule, ...]
+    known: tuple[KnownSites, ...]
     by_name: dict[str, str]
     arguments: dict[str, int]
     endless: re.Pattern[str]
@@ -129,18 +129,18 @@ _MACHINES = {"": 0, "x86_64": X86_64, "aarch64": AARCH64}
 _FILES = ("glibc.toml", "openssl.toml")
 
 
-def source() -> bytes:
+def read_rule_files() -> bytes:
     """The rows as they are written."""
     folder = resources.files("seclatch.data") / "scan"
     return b"".join((folder / each).read_bytes() for each in _FILES)
 
 
 @cache
-def knowledge() -> Knowledge:
+def load_rules() -> LibraryRules:
     """Load the rows (once)."""
-    rows = tomllib.loads(source().decode("utf-8"))
+    rows = tomllib.loads(read_rule_files().decode("utf-8"))
     gates = tuple(_gate(row) for row in rows["gate"])
-    return Knowledge(
+    return LibraryRules(
         gates=gates,
         known=tuple(map(_known, rows["known"])),
         by_name={row["function"]: row["reason"] for row in rows["root"]},
@@ -154,14 +154,14 @@ def knowledge() -> Knowledge:
     )
 
 
-def _gate(row: dict[str, Any]) -> Gate:
+def _gate(row: dict[str, Any]) -> LibraryRule:
     def pattern(key: str) -> re.Pattern[str] | None:
         return re.compile(row[key]) if key in row else None
 
     library = pattern("library")
     if library is None:
         raise ValueError(f"gate {row['name']}: no library")
-    return Gate(
+    return LibraryRule(
         name=row["name"],
         library=library,
         functions=pattern("functions"),
@@ -179,8 +179,8 @@ def _gate(row: dict[str, Any]) -> Gate:
     )
 
 
-def _known(row: dict[str, Any]) -> Known:
-    return Known(
+def _known(row: dict[str, Any]) -> KnownSites:
+    return KnownSites(
         re.compile(row["library"]),
         row["stored"],
         row["most"],
@@ -198,8 +198,8 @@ def _version(text: str) -> Version:
     return int(major), int(minor)
 
 
-def _value(row: dict[str, Any]) -> Value:
-    return Value(
+def _value(row: dict[str, Any]) -> ArgumentCondition:
+    return ArgumentCondition(
         frozenset(row["functions"]),
         row["argument"],
         frozenset(row.get("among", ())),

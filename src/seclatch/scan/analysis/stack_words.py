@@ -7,7 +7,7 @@ unknown place may. Words of the caller's are as they were given until then.
 
 from __future__ import annotations
 
-from seclatch.scan.analysis.abstract_values import Key, State, Value, number
+from seclatch.scan.analysis.abstract_values import Key, State, Value, make_numbers
 
 KEPT: Key = ("kept", 0, 0)
 """Nothing was called, and nothing stored but to known words of the stack."""
@@ -22,52 +22,52 @@ _GIVEN: Key = ("given", 0, 0)
 """The caller's words are as they were."""
 
 _WORDS = {"frame", "width"}
-_YES, _NO = number(0), number(1)
+_YES, _NO = make_numbers(0), make_numbers(1)
 _WORD = 8
 
 Place = tuple[str, int, int]
 
 
-def begin(state: State, *, settled: bool = False) -> None:
+def begin_frame(state: State, *, settled: bool = False) -> None:
     """At a function's entry all of this holds; where it is not said, it does not."""
     state.update({KEPT: _YES, HIDDEN: _YES, _GIVEN: _YES})
     if settled:
         state[_SETTLED] = _YES
 
 
-def holds(state: State, key: Key) -> bool:
+def is_certain(state: State, key: Key) -> bool:
     """Whether one of the above is certain."""
     return state.get(key) == _YES
 
 
-def hand_out(state: State) -> None:
+def expose_frame(state: State) -> None:
     """An address of the frame goes elsewhere."""
     state[HIDDEN] = _NO
 
 
-def write_elsewhere(state: State) -> None:
+def note_unknown_write(state: State) -> None:
     """A call, or a store to an unknown place."""
-    if not holds(state, _SETTLED):
+    if not is_certain(state, _SETTLED):
         state[KEPT] = _NO
-    if not holds(state, HIDDEN):
-        forget(state)
+    if not is_certain(state, HIDDEN):
+        forget_words(state)
 
 
-def forget(state: State) -> None:
+def forget_words(state: State) -> None:
     """Any word of the stack may have been written to."""
     state[_GIVEN] = _NO
     for key in [each for each in state if isinstance(each, tuple) and each[0] in _WORDS]:
         del state[key]
 
 
-def load(state: State, place: Place, width: int) -> Value:
+def load_word(state: State, place: Place, width: int) -> Value:
     """What so many bytes of the stack hold: stored there before, or given by the caller."""
     if place in state:
-        return _read(state[place], peek(state, ("width", place[1], place[2])), width)
+        return _read(state[place], peek_word(state, ("width", place[1], place[2])), width)
     near = range(place[2] - _WORD + 1, place[2] + width)
     if any(("frame", place[1], at) in state for at in near):
         return None
-    return peek(state, place)
+    return peek_word(state, place)
 
 
 def _read(value: Value, stored: Value, width: int) -> Value:
@@ -81,21 +81,21 @@ def _read(value: Value, stored: Value, width: int) -> Value:
     return frozenset(each & mask if isinstance(each, int) else each for each in value)
 
 
-def store(state: State, place: Place, width: int, value: Value) -> None:
+def store_word(state: State, place: Place, width: int, value: Value) -> None:
     """Write so many bytes of the stack; what lies across them is known no more."""
     if not width:
-        forget(state)
+        forget_words(state)
         return
     _, base, offset = place
     for at in range(offset - _WORD + 1, offset + width):
         key: Key = ("frame", base, at)
-        if key in state or is_given(key):
+        if key in state or is_caller_word(key):
             state[key] = None
     state["frame", base, offset] = value if width in (4, _WORD) else None
-    state["width", base, offset] = number(width)
+    state["width", base, offset] = make_numbers(width)
 
 
-def is_given(key: Key) -> bool:
+def is_caller_word(key: Key) -> bool:
     """Whether it is a word of the caller's, or the width of one."""
     return (
         isinstance(key, tuple)
@@ -106,12 +106,12 @@ def is_given(key: Key) -> bool:
     )
 
 
-def peek(state: State, key: Key) -> Value:
+def peek_word(state: State, key: Key) -> Value:
     """What a state says of a key, also where it says nothing of a word of the caller's."""
     if key in state:
         return state[key]
-    if not isinstance(key, tuple) or not is_given(key) or not holds(state, _GIVEN):
+    if not isinstance(key, tuple) or not is_caller_word(key) or not is_certain(state, _GIVEN):
         return None
     if key[0] == "width":
-        return number(_WORD) if ("frame", key[1], key[2]) not in state else None
+        return make_numbers(_WORD) if ("frame", key[1], key[2]) not in state else None
     return frozenset([("stack", key[2])])

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-from seclatch.scan.analysis.constant_arguments import Code
+from seclatch.scan.analysis.constant_arguments import FileCode
 from seclatch.scan.elf import elf_file as elfs
-from seclatch.scan.elf.elf_file import Elf
+from seclatch.scan.elf.elf_file import ElfFile
 
 LOADED = "a static program that loads libraries (dlopen): give them with --plugin"
 
@@ -21,7 +21,7 @@ _MODE = re.compile(rb"invalid mode parameter\0")
 _SERVICES, _BUILT_IN = b"libnss_%s.so", b"/etc/netgroup\0"
 
 
-def opening(code: Code) -> list[int]:
+def find_dlopen_callers(code: FileCode) -> list[int]:
     """The functions (by index) that call dlopen(3). The C library has its own in each static
     program, in a table for libraries that come later, and calls none of it."""
     elf, starts = code.elf, sorted(code.found.starts)
@@ -37,12 +37,12 @@ def opening(code: Code) -> list[int]:
     return sorted({bisect_right(starts, at) - 1 for at in calls})
 
 
-def services(elf: Elf) -> list[str] | None:
+def find_builtin_services(elf: ElfFile) -> list[str] | None:
     """The name services that it has itself, if it asks any: until 2.33 it loads all of them."""
     if not _is_static(elf) or _SERVICES not in elf.memory:
         return None
     return ["dns", "files"] if _BUILT_IN in elf.memory else []
 
 
-def _is_static(elf: Elf) -> bool:
+def _is_static(elf: ElfFile) -> bool:
     return not elf.interpreter and not elf.dynamic.get(elfs.DT_NEEDED)

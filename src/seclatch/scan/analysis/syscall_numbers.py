@@ -7,10 +7,16 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from seclatch.scan.analysis.abstract_values import Atom, State, Value, frame_of, moved
-from seclatch.scan.analysis.code_sweep import CALL, Sweep
-from seclatch.scan.analysis.dataflow import Budget, Machine, states
-from seclatch.scan.analysis.stack_words import load
+from seclatch.scan.analysis.abstract_values import (
+    Atom,
+    State,
+    Value,
+    find_frame_address,
+    move_address,
+)
+from seclatch.scan.analysis.code_sweep import CALL, CodeSweep
+from seclatch.scan.analysis.dataflow import FlowMachine, StepBudget, find_states
+from seclatch.scan.analysis.stack_words import load_word
 
 _NUMBER = 4
 """Bytes of what is asked for: of more the kernel, and an int, take no notice."""
@@ -18,11 +24,11 @@ _NUMBER = 4
 _DEPTH = 8
 """Wrappers of wrappers followed; Go's standard library has four."""
 
-MachineOf = Callable[[int], Machine]
+MachineOf = Callable[[int], FlowMachine]
 
 
 @dataclass(slots=True)
-class Numbers:
+class SiteNumbers:
     """By index of the function: `numbers` that its sites make; `unresolved` (function, address)
     of sites whose number cannot be told; `wrappers`, whose number their callers give."""
 
@@ -35,11 +41,11 @@ Query = tuple[int, Atom]
 """What is the value (as seen at entry of the function called) at this address?"""
 
 
-class Resolver:
+class NumberResolver:
     """Follows numbers through one file."""
 
     def __init__(
-        self, starts: list[int], sweep: Sweep, machine: MachineOf, stack: int, pushes: bool
+        self, starts: list[int], sweep: CodeSweep, machine: MachineOf, stack: int, pushes: bool
     ) -> None:
         self._starts = starts
         self._machine = machine
@@ -52,15 +58,15 @@ class Resolver:
             if pushes and kind == CALL:
                 self._pushes.add(at)
         self._states: dict[int, State | None] = {}
-        self._budget = Budget()
+        self._budget = StepBudget()
 
     def callers(self, target: int) -> list[int]:
         """Addresses that call or jump to a function."""
         return self._callers.get(target, [])
 
-    def resolve(self, queries: set[Query]) -> Numbers:
+    def resolve(self, queries: set[Query]) -> SiteNumbers:
         """Answer the queries, and those that they lead to."""
-        found = Numbers()
+        found = SiteNumbers()
         done: set[Query] = set()
         for _ in range(_DEPTH):
             if not queries:
@@ -94,11 +100,11 @@ class Resolver:
         for at in addresses - self._states.keys():
             by_function[self.function(at)].add(at)
         for function, wanted in by_function.items():
-            found = states(self._machine(function), wanted, self._budget)
+            found = find_states(self._machine(function), wanted, self._budget)
             for at in wanted:
                 self._states[at] = None if found is None else found.get(at)
 
-    def _answer(self, found: Numbers, at: int, atom: Atom) -> list[Query]:
+    def _answer(self, found: SiteNumbers, at: int, atom: Atom) -> list[Query]:
         """Note numbers; return what must be asked of the callers."""
         function = self.function(at)
         value = self._value(at, atom)
@@ -123,9 +129,13 @@ class Resolver:
         if atom[0] == "in":
             return state.get(atom[1])
         if atom[0] == "stack":
-            top = frame_of(state.get(self._stack))
+            top = find_frame_address(state.get(self._stack))
             pushed = 8 if at in self._pushes else 0
-            return None if top is None else load(state, moved(top, atom[1] - pushed), _NUMBER)
+            return (
+                None
+                if top is None
+                else load_word(state, move_address(top, atom[1] - pushed), _NUMBER)
+            )
         return self._pointed(state, atom)
 
     @staticmethod
@@ -133,9 +143,9 @@ class Resolver:
         """A word behind a pointer that was passed: in the caller's frame, or passed on."""
         pointer = state.get(atom[1])
         offset = atom[2] if len(atom) == 3 else 0
-        frame = frame_of(pointer)
+        frame = find_frame_address(pointer)
         if frame is not None:
-            return load(state, moved(frame, offset), _NUMBER)
+            return load_word(state, move_address(frame, offset), _NUMBER)
         if pointer is not None and len(pointer) == 1:
             (only,) = pointer
             if isinstance(only, tuple) and only[0] == "in":

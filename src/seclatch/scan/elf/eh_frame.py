@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from seclatch.scan.elf.elf_file import Elf, Section
+from seclatch.scan.elf.elf_file import ElfFile, ElfSection
 
 Range = tuple[int, int]
 
@@ -20,13 +20,13 @@ Range = tuple[int, int]
 _USUAL = b"\x01\x1b\x03\x3b"
 
 
-def functions(elf: Elf) -> list[Range]:
+def find_framed_functions(elf: ElfFile) -> list[Range]:
     """The ranges [start, end) that frame descriptions name, in order; none without tables."""
     found = _by_index(elf) or _by_walk(elf)
     return sorted({(a, b) for a, b in found if a < b and elf.is_code(a)})
 
 
-def handlers(elf: Elf) -> set[int]:
+def find_exception_handlers(elf: ElfFile) -> set[int]:
     """The functions to whose middle exceptions may lead: their frames have a language's own data
     (`L` in the augmentation of what they have in common)."""
     section = elf.section(".eh_frame")
@@ -43,7 +43,7 @@ def handlers(elf: Elf) -> set[int]:
     return found
 
 
-def _by_index(elf: Elf) -> list[Range]:
+def _by_index(elf: ElfFile) -> list[Range]:
     header = elf.section(".eh_frame_hdr")
     if header is None or header.size < 12:
         return []
@@ -63,14 +63,14 @@ def _by_index(elf: Elf) -> list[Range]:
     return list(zip(table[:, 0].tolist(), (table[:, 0] + lengths).tolist(), strict=True))
 
 
-def _by_walk(elf: Elf) -> list[Range]:
+def _by_walk(elf: ElfFile) -> list[Range]:
     """Frame by frame, for static programs without an index. Assumes pcrel|sdata4 pointers."""
     section = elf.section(".eh_frame")
     rows = [] if section is None else _frames(elf, section)
     return [(first, first + size) for _, _, first, size in rows]
 
 
-def _frames(elf: Elf, section: Section) -> Iterator[tuple[int, int, int, int]]:
+def _frames(elf: ElfFile, section: ElfSection) -> Iterator[tuple[int, int, int, int]]:
     """(offset of the frame, of what it has in common with others, first address, size)."""
     at = section.address - elf.base
     stop = min(at + section.size, len(elf.memory) - 16)

@@ -50,7 +50,7 @@ class ElfError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ElfSection:
     """One row of the section table; `address` is 0 for what is not in memory. `entry` is the size
     of its entries, if they have one."""
 
@@ -70,7 +70,7 @@ class Section:
 
 
 @dataclass(slots=True)
-class Elf:
+class ElfFile:
     """`memory[a - base]` is the byte at address a; `end` is one past the last address of all,
     which may lie beyond memory (what starts as zeros). `code` are the executable ranges; `threads`
     is what each thread's own memory begins as a copy of (PT_TLS)."""
@@ -82,7 +82,7 @@ class Elf:
     base: int = 0
     end: int = 0
     memory: bytes = b""
-    sections: list[Section] = field(default_factory=list)
+    sections: list[ElfSection] = field(default_factory=list)
     code: list[tuple[int, int]] = field(default_factory=list)
     dynamic: dict[int, list[int]] = field(default_factory=dict)
     interpreter: str = ""
@@ -115,11 +115,11 @@ class Elf:
             return []
         return [self.text(table + value) for value in self.dynamic.get(tag, [])]
 
-    def section(self, name: str) -> Section | None:
+    def section(self, name: str) -> ElfSection | None:
         """Find a section by name."""
         return next((each for each in self.sections if each.name == name), None)
 
-    def contents(self, section: Section) -> bytes:
+    def contents(self, section: ElfSection) -> bytes:
         """The bytes of a section in the file."""
         return self.data[section.offset : section.offset + section.size]
 
@@ -141,10 +141,10 @@ class Elf:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def parse(data: bytes) -> Elf:
+def parse_elf(data: bytes) -> ElfFile:
     """Read the headers. ElfError says what is wrong, or of which kind the file is."""
     kind, machine = _kind(data)
-    elf = Elf(data, machine, kind == 2, *struct.unpack_from("<Q", data, 24))
+    elf = ElfFile(data, machine, kind == 2, *struct.unpack_from("<Q", data, 24))
     segments = _segments(data)
     _map(elf, segments)
     elf.sections = _sections(data)
@@ -191,7 +191,7 @@ def _segments(data: bytes) -> list[Segment]:
     return [struct.unpack_from("<IIQQQQQQ", data, offset + size * i) for i in range(count)]
 
 
-def _map(elf: Elf, segments: list[Segment]) -> None:
+def _map(elf: ElfFile, segments: list[Segment]) -> None:
     """Lay the segments out as the loader does."""
     loads = [each for each in segments if each[0] == _LOAD]
     if not loads:
@@ -215,7 +215,7 @@ def _map(elf: Elf, segments: list[Segment]) -> None:
     elf.memory = bytes(memory)
 
 
-def _sections(data: bytes) -> list[Section]:
+def _sections(data: bytes) -> list[ElfSection]:
     """The section table; empty if there is none, or nonsense: it is not needed to run."""
     offset = struct.unpack_from("<Q", data, 40)[0]
     size, count, names = struct.unpack_from("<HHH", data, 58)
@@ -228,7 +228,7 @@ def _sections(data: bytes) -> list[Section]:
         return []  # they overlap: a small file must not be read a thousand times
     table = data[rows[names][4] : rows[names][4] + rows[names][5]]
     return [
-        Section(_name(table, row[0]), row[1], row[2], row[3], row[4], row[5], row[6], row[9])
+        ElfSection(_name(table, row[0]), row[1], row[2], row[3], row[4], row[5], row[6], row[9])
         for row in rows
         if row[1] == NOBITS or row[4] + row[5] <= len(data)
     ]
@@ -238,7 +238,7 @@ def _name(table: bytes, start: int) -> str:
     return table[start : start + _NAME].split(b"\0", 1)[0].decode("latin1")
 
 
-def _code(elf: Elf, segments: list[Segment]) -> list[tuple[int, int]]:
+def _code(elf: ElfFile, segments: list[Segment]) -> list[tuple[int, int]]:
     """Executable ranges: by sections, which leave read-only data out, else by segments.
 
     Sections count only where they cover each executable segment's beginning to end but for
@@ -259,7 +259,7 @@ def _code(elf: Elf, segments: list[Segment]) -> list[tuple[int, int]]:
     return sorted(loaded)
 
 
-def _covered(elf: Elf, loaded: list[tuple[int, int]], named: list[tuple[int, int]]) -> bool:
+def _covered(elf: ElfFile, loaded: list[tuple[int, int]], named: list[tuple[int, int]]) -> bool:
     """Whether what no executable section covers is known to hold no code.
 
     It is what other sections name (headers and read-only data of linkers that make one segment

@@ -6,14 +6,14 @@ import struct
 
 import numpy as np
 
-from seclatch.scan.elf.elf_file import Elf
+from seclatch.scan.elf.elf_file import ElfFile
 from seclatch.scan.elf.relocations import ADDRESS, Relocations
 
 # Go 1.18 and 1.20: the layouts in which function starts are 32-bit offsets from the text.
 _MAGIC = (b"\xf0\xff\xff\xff", b"\xf1\xff\xff\xff")
 
 
-def functions(elf: Elf, relocations: Relocations) -> list[int]:
+def find_go_functions(elf: ElfFile, relocations: Relocations) -> list[int]:
     """The addresses of all Go functions; none if it is no Go program."""
     section = next((each for each in elf.sections if each.name.endswith(".gopclntab")), None)
     if section is None:
@@ -31,11 +31,11 @@ def functions(elf: Elf, relocations: Relocations) -> list[int]:
     return [each for each in (rows[:, 0].astype(np.int64) + base).tolist() if elf.is_code(each)]
 
 
-def _text(elf: Elf) -> int:
+def _text(elf: ElfFile) -> int:
     section = elf.section(".text")
     return section.address if section else elf.base
 
 
-def is_go(elf: Elf) -> bool:
+def is_go(elf: ElfFile) -> bool:
     """Whether a program was made by Go's linker, wholly or with C (cgo)."""
     return any(each.name.endswith((".gopclntab", ".go.buildinfo")) for each in elf.sections)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seclatch.scan.elf import elf_file as elfs
-from seclatch.scan.elf.elf_file import AARCH64, X86_64, Elf, ElfError
+from seclatch.scan.elf.elf_file import AARCH64, X86_64, ElfError, ElfFile
 
 ADDRESS, SYMBOL, IFUNC = 0, 1, 2
 
@@ -29,7 +29,7 @@ _ROW = np.dtype("<u8,<u8,<i8")
 _MOST = 1 << 24
 
 
-class Pointer(NamedTuple):
+class RelocatedPointer(NamedTuple):
     """What lies at `slot` once loaded: `value` is an address of this file (ADDRESS), a function
     that answers it (IFUNC), or the index of a dynamic symbol (SYMBOL), then with `addend`."""
 
@@ -44,15 +44,15 @@ class Relocations:
     """Pointers by slot, and which slots are the linker's own (GOT): objects of one word each;
     `stubs` are those of them that linkage stubs alone read (JUMP_SLOT)."""
 
-    pointers: list[Pointer] = field(default_factory=list)
+    pointers: list[RelocatedPointer] = field(default_factory=list)
     got: list[int] = field(default_factory=list)
     stubs: set[int] = field(default_factory=set)
 
 
-def read(elf: Elf) -> Relocations:
+def read_relocations(elf: ElfFile) -> Relocations:
     """Read RELA tables, by sections and by dynamic tags, and RELR."""
     kinds, got, bare = _KINDS[elf.machine], _GOT[elf.machine], _BARE[elf.machine]
-    found: set[Pointer] = set()
+    found: set[RelocatedPointer] = set()
     rows = [row for table, size in _tables(elf) for row in _rows(elf, table, size)]
     types = [(slot, info & 0xFFFFFFFF) for slot, info, _ in rows]
     slots = {slot for slot, kind in types if kind in got or kinds.get(kind) == IFUNC}
@@ -61,16 +61,16 @@ def read(elf: Elf) -> Relocations:
         kind = kinds.get(info & 0xFFFFFFFF)
         if kind == SYMBOL:
             means = 0 if info & 0xFFFFFFFF in bare else addend
-            found.add(Pointer(slot, kind, info >> 32, means))
+            found.add(RelocatedPointer(slot, kind, info >> 32, means))
         elif kind is not None:
-            found.add(Pointer(slot, kind, addend))
+            found.add(RelocatedPointer(slot, kind, addend))
     for slot in _relative(elf):
         if slot - elf.base + 8 <= len(elf.memory):
-            found.add(Pointer(slot, ADDRESS, elf.unpack("<Q", slot)[0]))
+            found.add(RelocatedPointer(slot, ADDRESS, elf.unpack("<Q", slot)[0]))
     return Relocations(sorted(found), sorted(slots), stubs)
 
 
-def _tables(elf: Elf) -> set[tuple[int, int]]:
+def _tables(elf: ElfFile) -> set[tuple[int, int]]:
     tables = {
         (each.address, each.size)
         for each in elf.sections
@@ -83,7 +83,7 @@ def _tables(elf: Elf) -> set[tuple[int, int]]:
     return tables
 
 
-def _rows(elf: Elf, address: int, size: int) -> list[tuple[int, int, int]]:
+def _rows(elf: ElfFile, address: int, size: int) -> list[tuple[int, int, int]]:
     start = address - elf.base
     if start < 0 or start + size > len(elf.memory):
         raise ElfError("a relocation table lies outside of the file")
@@ -91,7 +91,7 @@ def _rows(elf: Elf, address: int, size: int) -> list[tuple[int, int, int]]:
     return rows
 
 
-def _relative(elf: Elf) -> list[int]:
+def _relative(elf: ElfFile) -> list[int]:
     """The slots of DT_RELR: addresses, each followed by bitmaps of 63 words (glibc 2.36)."""
     table, size = elf.first(elfs.DT_RELR), elf.first(elfs.DT_RELRSZ)
     if table is None or size is None:
@@ -112,7 +112,7 @@ def _relative(elf: Elf) -> list[int]:
     return slots
 
 
-def _bytes(elf: Elf, address: int, size: int) -> bytes:
+def _bytes(elf: ElfFile, address: int, size: int) -> bytes:
     start = address - elf.base
     if start < 0 or start + size > len(elf.memory):
         raise ElfError("a table lies outside of the file")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seclatch.scan.elf import elf_file as elfs
-from seclatch.scan.elf.elf_file import Elf, ElfError
+from seclatch.scan.elf.elf_file import ElfError, ElfFile
 
 _NOTYPE, _OBJECT, _FUNC, _TLS, _IFUNC = 0, 1, 2, 6, 10
 _WEAK = 2
@@ -18,7 +18,7 @@ _ROW = np.dtype("<u4,u1,u1,<u2,<u8,<u8")
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
+class SymbolExport:
     """One definition of a name. `default`: what an unversioned reference gets."""
 
     version: str
@@ -28,7 +28,7 @@ class Export:
 
 
 @dataclass(slots=True)
-class Symbols:
+class SymbolTables:
     """`table[i]` is (name, version or "") of dynamic symbol i, as relocations number them.
 
     `functions` are addresses of functions and `objects` (address, size) of data, of both tables;
@@ -36,7 +36,7 @@ class Symbols:
     """
 
     table: list[tuple[str, str]] = field(default_factory=list)
-    exports: dict[str, list[Export]] = field(default_factory=dict)
+    exports: dict[str, list[SymbolExport]] = field(default_factory=dict)
     functions: list[int] = field(default_factory=list)
     objects: list[tuple[int, int]] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
@@ -46,9 +46,9 @@ class Symbols:
         return self.table[index][0] if index < len(self.table) else ""
 
 
-def read(elf: Elf) -> Symbols:
+def read_symbols(elf: ElfFile) -> SymbolTables:
     """Read both symbol tables."""
-    symbols = Symbols()
+    symbols = SymbolTables()
     _read_dynamic(elf, symbols)
     for section in elf.sections:
         if section.kind == elfs.SYMTAB and section.link < len(elf.sections):
@@ -56,7 +56,7 @@ def read(elf: Elf) -> Symbols:
     return symbols
 
 
-def _read_dynamic(elf: Elf, symbols: Symbols) -> None:
+def _read_dynamic(elf: ElfFile, symbols: SymbolTables) -> None:
     table, strings = elf.first(elfs.DT_SYMTAB), elf.first(elfs.DT_STRTAB)
     if table is None or strings is None:
         return
@@ -72,12 +72,12 @@ def _read_dynamic(elf: Elf, symbols: Symbols) -> None:
         symbols.table.append((name, version))
         _, info, _, section, value, size = row
         if section and section < _RESERVED and info & 15 != _TLS:
-            export = Export(version, not number & _HIDDEN, value, info & 15 == _IFUNC)
+            export = SymbolExport(version, not number & _HIDDEN, value, info & 15 == _IFUNC)
             symbols.exports.setdefault(name, []).append(export)
             _define(elf, symbols, name, (info & 15, value, size))
 
 
-def _define(elf: Elf, symbols: Symbols, name: str, row: tuple[int, int, int]) -> None:
+def _define(elf: ElfFile, symbols: SymbolTables, name: str, row: tuple[int, int, int]) -> None:
     kind, value, size = row
     if kind in (_FUNC, _IFUNC) or (kind == _NOTYPE and elf.is_code(value)):
         symbols.functions.append(value)
@@ -86,7 +86,7 @@ def _define(elf: Elf, symbols: Symbols, name: str, row: tuple[int, int, int]) ->
         symbols.objects.append((value, size))
 
 
-def _read_static(elf: Elf, section: elfs.Section, symbols: Symbols) -> None:
+def _read_static(elf: ElfFile, section: elfs.ElfSection, symbols: SymbolTables) -> None:
     strings = elf.contents(elf.sections[section.link])
     rows = np.frombuffer(elf.contents(section), _ROW, section.size // 24)
     kind = rows["f1"] & 15
@@ -101,7 +101,7 @@ def _read_static(elf: Elf, section: elfs.Section, symbols: Symbols) -> None:
             )
 
 
-def _count(elf: Elf) -> int:
+def _count(elf: ElfFile) -> int:
     """How many dynamic symbols there are: no tag says so; sections or a hash table do."""
     for section in elf.sections:
         if section.kind == elfs.DYNSYM:
@@ -113,7 +113,7 @@ def _count(elf: Elf) -> int:
     return 0 if gnu is None else _count_by_gnu_hash(elf, gnu)
 
 
-def _count_by_gnu_hash(elf: Elf, table: int) -> int:
+def _count_by_gnu_hash(elf: ElfFile, table: int) -> int:
     """The highest symbol that a bucket's chain ends with."""
     buckets, first, words, _ = elf.unpack("<IIII", table)
     start = table + 16 + 8 * words
@@ -127,7 +127,7 @@ def _count_by_gnu_hash(elf: Elf, table: int) -> int:
     return last + 1
 
 
-def _versions(elf: Elf, strings: int) -> dict[int, str]:
+def _versions(elf: ElfFile, strings: int) -> dict[int, str]:
     """Version number -> name, of those defined here and those needed from others."""
     found: dict[int, str] = {}
     defined, needed = elf.first(elfs.DT_VERDEF), elf.first(elfs.DT_VERNEED)

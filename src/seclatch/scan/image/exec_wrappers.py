@@ -17,7 +17,7 @@ def is_wrapper(name: str) -> bool:
     return _WRAPPER.fullmatch(name) is not None
 
 
-def places(name: str, words: tuple[str, ...]) -> Iterator[tuple[int, bool]]:
+def find_program_places(name: str, words: tuple[str, ...]) -> Iterator[tuple[int, bool]]:
     """Where in a wrapper's words its program may stand, in order, and whether it is that for sure
     if it is one. `--reuid mysql mysqld`: what follows an option may belong to it."""
     option = False

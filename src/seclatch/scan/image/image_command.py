@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from seclatch.scan.image import exec_wrappers, shell_words
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
+from seclatch.scan.image.scan_target import ScanTarget
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LOADER = re.compile(r"ld-linux[\w-]*\.so\.\d+|ld-\d[\d.]*\.so|ld-musl-\w+\.so\.1|(ld|libc)\.so")
@@ -20,7 +20,7 @@ _WORDS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ImageCommand:
     """An image's command: its words, environment and working directory."""
 
     words: tuple[str, ...] = ()
@@ -29,41 +29,41 @@ class Command:
 
 
 @dataclass(slots=True)
-class Found:
+class FoundPrograms:
     """Programs to scan, and what could not be followed."""
 
-    targets: dict[str, Target] = field(default_factory=dict)
+    targets: dict[str, ScanTarget] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-class Finder:
+class ProgramFinder:
     """Follows commands to ELF files in a root directory."""
 
-    def __init__(self, rootfs: Rootfs, command: Command) -> None:
+    def __init__(self, rootfs: Rootfs, command: ImageCommand) -> None:
         self._rootfs = rootfs
         self._command = command
         path = dict(command.environment).get("PATH") or _PATH
         self._path = [each for each in path.split(":") if each.startswith("/")]
-        self.found = Found()
+        self.found = FoundPrograms()
         self._read: set[str] = set()
         self._loading: dict[tuple[str, str], None] = {}
 
-    def targets(self) -> list[Target]:
+    def targets(self) -> list[ScanTarget]:
         """The programs, each with what any script has loaded first: it may be run from there. And
         each once more as it is with what scripts set of the places of libraries."""
         first = [self._loaded(each) for each in self.found.targets.values()]
         places = [value for name, value in self._loading if name == shell_words.PLACES]
-        known = [each for each in places if shell_words.is_known(each)]
+        known = [each for each in places if shell_words.is_literal(each)]
         for each in sorted({*places} - {*known}):
             self._note(f"what is searched in {each} ({shell_words.PLACES}) is not known")
         return first + [_with(each, shell_words.PLACES, known) for each in first if known]
 
-    def _loaded(self, target: Target) -> Target:
+    def _loaded(self, target: ScanTarget) -> ScanTarget:
         unknown = list(target.unknown)
         for name, value in self._loading:
             if name == shell_words.PLACES:
                 continue
-            if shell_words.is_known(value):
+            if shell_words.is_literal(value):
                 target = _with(target, name, [value])
             else:
                 unknown.append(f"{value} ({name} in a script)")
@@ -102,7 +102,7 @@ class Finder:
             self._note(f"more than {_MOST} programs are named: the others are left out")
             return
         else:
-            self.found.targets[real] = Target(
+            self.found.targets[real] = ScanTarget(
                 real, because, self._command.environment, rest, path, self._command.directory
             )
         if not among:
@@ -114,10 +114,10 @@ class Finder:
     def _by_loader(self, real: str, words: tuple[str, ...], depth: int, *, among: bool) -> None:
         """`ld.so OPTIONS PROGRAM`: it runs the program, which nobody needs to be allowed to
         execute, with the libraries that the options say."""
-        self._loading.update(dict.fromkeys(shell_words.loader_options(words)))
+        self._loading.update(dict.fromkeys(shell_words.find_loader_options(words)))
         for position, word in enumerate(words):
             path = posixpath.join(self._command.directory, word)
-            if self._rootfs.head(path, 4) == b"\x7fELF" and not shell_words.is_value(
+            if self._rootfs.head(path, 4) == b"\x7fELF" and not shell_words.is_option_value(
                 words, position
             ):
                 rest = words[position + 1 :]
@@ -130,7 +130,7 @@ class Finder:
         if not words or not exec_wrappers.is_wrapper(name):
             return
         found = False
-        for position, sure in exec_wrappers.places(name, words):
+        for position, sure in exec_wrappers.find_program_places(name, words):
             if self._lookup(words[position]) is not None:
                 self.follow(words[position:], f"run by {path}", depth + 1)
                 found = True
@@ -154,7 +154,7 @@ class Finder:
         if text not in self.found.notes:
             self.found.notes.append(text)
 
-    def _again(self, known: Target, rest: tuple[str, ...]) -> None:
+    def _again(self, known: ScanTarget, rest: tuple[str, ...]) -> None:
         """A program that is run in several ways: its configuration may be named in any of them."""
         if len(known.arguments) < _WORDS and not set(rest) <= set(known.arguments):
             both = (*known.arguments, *rest)
@@ -190,7 +190,7 @@ class Finder:
             return
         if rest and shell_words.SHELL.fullmatch(rest[0]):
             rest = rest[1:]  # busybox sh
-        is_text, words = shell_words.operands(rest)
+        is_text, words = shell_words.find_operands(rest)
         if is_text and words:
             text = words[0].encode("utf-8", "surrogateescape")
             self._commands(text, "named in the command", depth)
@@ -207,8 +207,8 @@ class Finder:
         """Every word of a shell script that is the name of a program: more than it runs, surely."""
         places: dict[str, str | None] = {}
         decoded = text.decode("utf-8", "surrogateescape")
-        self._loading.update(dict.fromkeys(shell_words.loading(decoded)))
-        for line in shell_words.lines(decoded):
+        self._loading.update(dict.fromkeys(shell_words.find_loader_variables(decoded)))
+        for line in shell_words.split_lines(decoded):
             for position, word in enumerate(line):
                 if word not in places:
                     places[word] = self._lookup(word)
@@ -227,7 +227,7 @@ class Finder:
         return [posixpath.join(each, word) for each in self._path]
 
 
-def _with(target: Target, name: str, values: list[str]) -> Target:
+def _with(target: ScanTarget, name: str, values: list[str]) -> ScanTarget:
     environment = dict(target.environment)
     before = [environment[name]] if environment.get(name) else []
     environment[name] = ":".join([*before, *values])

@@ -31,22 +31,22 @@ _FURTHER = (
 )
 
 
-class BoundError(tarfile.TarError):
+class ArchiveBoundError(tarfile.TarError):
     """An archive with more in it than any image's: what of."""
 
 
-class Member(tarfile.TarInfo):
+class BoundedMember(tarfile.TarInfo):
     """A member whose further headers (long names, pax) are no larger than any real one's: the
     library reads them as a whole, and a few megabytes of gzip hold gigabytes."""
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _FURTHER and self.size > _HEADER:
-            raise BoundError(f"it has a header of {self.size} bytes")
+            raise ArchiveBoundError(f"it has a header of {self.size} bytes")
         following: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
         return following
 
 
-class Unpacker:
+class LayerUnpacker:
     """Unpacks layers, one over another, into the directory open at `root`."""
 
     def __init__(self, root: int, source: str) -> None:

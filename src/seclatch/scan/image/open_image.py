@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from seclatch.errors import InputError, SeclatchError
-from seclatch.scan.image.image_command import Command
-from seclatch.scan.image.layers import BoundError, Member, Unpacker
+from seclatch.scan.image.image_command import ImageCommand
+from seclatch.scan.image.layers import ArchiveBoundError, BoundedMember, LayerUnpacker
 from seclatch.system.openat2 import open_in_root
 
 _DOCUMENT = 16 << 20
@@ -33,11 +33,11 @@ _ARCHES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class UnpackedImage:
     """An image, unpacked: its root directory, its command, and its digest where known."""
 
     directory: Path
-    command: Command
+    command: ImageCommand
     digest: str = ""
 
 
@@ -73,7 +73,7 @@ class _Archive:
         members = itertools.islice(archive, _BLOBS + 1)
         self._members = {each.name.removeprefix("./"): each for each in members}
         if len(self._members) > _BLOBS:
-            raise BoundError("it holds more files than any image's")
+            raise ArchiveBoundError("it holds more files than any image's")
 
     def read(self, name: str) -> BinaryIO | None:
         """Open a regular file of the archive; links in it are followed within it."""
@@ -91,7 +91,7 @@ class _Archive:
 def _no_archive(path: Path, error: Exception) -> InputError:
     if isinstance(error, OSError) and error.strerror:
         return InputError(str(path), "", f"cannot read it: {error.strerror}")
-    if isinstance(error, BoundError):
+    if isinstance(error, ArchiveBoundError):
         return InputError(str(path), "", str(error))
     remedy = "give what `docker save` or `podman save` wrote, or an OCI layout"
     with contextlib.suppress(OSError), path.open("rb") as file:
@@ -102,7 +102,7 @@ def _no_archive(path: Path, error: Exception) -> InputError:
 
 
 @contextlib.contextmanager
-def opened(path: Path, arch: str) -> Iterator[Image]:
+def open_image(path: Path, arch: str) -> Iterator[UnpackedImage]:
     """Unpack an image, for the time of the context. `arch` (`x86_64`, `aarch64`) chooses where
     there are several. Raises InputError."""
     source = str(path)
@@ -113,18 +113,18 @@ def opened(path: Path, arch: str) -> Iterator[Image]:
             files: _Files = _Directory(root)
         else:
             try:
-                files = _Archive(stack.enter_context(tarfile.open(path, tarinfo=Member)))
+                files = _Archive(stack.enter_context(tarfile.open(path, tarinfo=BoundedMember)))
             except (tarfile.TarError, OSError, EOFError) as error:
                 raise _no_archive(path, error) from error
-        reader = _Reader(files, source, arch)
+        reader = _LayoutReader(files, source, arch)
         layers, config, digest = reader.image()
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="seclatch-scan-")))
         reader.unpack(layers, place)
-        yield Image(place, _command(config), digest)
+        yield UnpackedImage(place, _command(config), digest)
 
 
 @contextlib.contextmanager
-def saved(name: str) -> Iterator[Path]:
+def save_image(name: str) -> Iterator[Path]:
     """Ask the engines that there are for an image by name; gives an archive of it."""
     engines = [each for each in ("docker", "podman") if shutil.which(each)]
     said = []
@@ -152,7 +152,7 @@ def saved(name: str) -> Iterator[Path]:
     )
 
 
-class _Reader:
+class _LayoutReader:
     def __init__(self, files: _Files, source: str, arch: str) -> None:
         self._files = files
         self._source = source
@@ -235,13 +235,13 @@ class _Reader:
         """Unpack the layers in order."""
         root = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            unpacker = Unpacker(root, self._source)
+            unpacker = LayerUnpacker(root, self._source)
             for name in layers:
                 self._layer(unpacker, name)
         finally:
             os.close(root)
 
-    def _layer(self, unpacker: Unpacker, name: str) -> None:
+    def _layer(self, unpacker: LayerUnpacker, name: str) -> None:
         file = self._files.read(name)
         if file is None:
             raise InputError(self._source, name, "a layer is missing")
@@ -255,7 +255,7 @@ class _Reader:
 
 
 def _opened(file: BinaryIO) -> tarfile.TarFile:
-    return tarfile.open(fileobj=file, mode="r|", tarinfo=Member)
+    return tarfile.open(fileobj=file, mode="r|", tarinfo=BoundedMember)
 
 
 def _plain(file: BinaryIO) -> BinaryIO:
@@ -272,7 +272,7 @@ def _plain(file: BinaryIO) -> BinaryIO:
     return file
 
 
-def _command(config: dict[str, Any]) -> Command:
+def _command(config: dict[str, Any]) -> ImageCommand:
     inner = config.get("config")
     inner = inner if isinstance(inner, dict) else {}
 
@@ -281,7 +281,7 @@ def _command(config: dict[str, Any]) -> Command:
         return [str(each) for each in value] if isinstance(value, list) else []
 
     pairs = (each.partition("=") for each in words("Env"))
-    return Command(
+    return ImageCommand(
         words=(*words("Entrypoint"), *words("Cmd")),
         environment=tuple((name, value) for name, _, value in pairs),
         directory=str(inner.get("WorkingDir") or "/"),

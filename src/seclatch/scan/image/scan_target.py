@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ScanTarget:
     """An executable in the root directory, and how it is run. `environment` is the image's;
     `named` is the path by which it was named, links not followed; `directory` the working one.
     `unknown`: what would tell what else is loaded."""

@@ -20,7 +20,7 @@ _OTHERS = {"--argv0", "--inhibit-rpath", "--glibc-hwcaps-prepend", "--glibc-hwca
 _VALUED = {"-o", "+o", "-O", "+O", "--rcfile", "--init-file"}
 
 
-def lines(text: str) -> Iterator[list[str]]:
+def split_lines(text: str) -> Iterator[list[str]]:
     """The words of each line of a script, without comments."""
     for line in _lines(text):
         yield _WORD.findall(line)
@@ -31,7 +31,7 @@ def _lines(text: str) -> Iterator[str]:
         yield _COMMENT.sub(r"\1", line)
 
 
-def operands(words: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
+def find_operands(words: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
     """Whether a shell is given a text (-c), and what stands behind its options: the text or a
     file, and arguments for that."""
     left, is_text = list(words), False
@@ -46,7 +46,7 @@ def operands(words: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
     return is_text, tuple(left[1:] if left[:1] == ["--"] else left)
 
 
-def loading(text: str) -> Iterator[tuple[str, str]]:
+def find_loader_variables(text: str) -> Iterator[tuple[str, str]]:
     """What a text sets of the loader's variables: which, and each part of its value but itself."""
     for line in _lines(text):
         for match in _SET.finditer(line):
@@ -56,12 +56,12 @@ def loading(text: str) -> Iterator[tuple[str, str]]:
             yield from ((name, each) for each in parts if each)
 
 
-def is_known(value: str) -> bool:
+def is_literal(value: str) -> bool:
     """Whether a value is what it says, and not made of others."""
     return not re.search(r"[$`*?\[({]", value)
 
 
-def loader_options(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def find_loader_options(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """What the loader's options say, as `loading`."""
     for option, following in zip(words, (*words[1:], ""), strict=True):
         name, equals, value = option.partition("=")
@@ -70,6 +70,6 @@ def loader_options(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             yield from ((_OPTIONS[name], each) for each in re.split(r"[\s:]", values) if each)
 
 
-def is_value(words: tuple[str, ...], position: int) -> bool:
+def is_option_value(words: tuple[str, ...], position: int) -> bool:
     """Whether a word belongs to one of the loader's options."""
     return position > 0 and words[position - 1] in {*_OPTIONS, *_OTHERS}

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from seclatch.scan.analysis.library_rules import Gate, knowledge
+from seclatch.scan.analysis.library_rules import LibraryRule, load_rules
 from seclatch.scan.elf.elf_file import X86_64
 from seclatch.scan.elf.relocations import SYMBOL
-from seclatch.scan.ld.library_search import Module
-from seclatch.scan.summary.summarize_file import Summary
+from seclatch.scan.ld.library_search import LoadedModule
+from seclatch.scan.summary.summarize_file import FileSummary
 
 _STUB = 32
 """Bytes of a linkage stub at most (24 on aarch64, 16 on x86-64)."""
 
 
-def withheld(module: Module) -> dict[str, Gate]:
+def find_withheld_imports(module: LoadedModule) -> dict[str, LibraryRule]:
     """The names that gates hold a library back from. Not one that it uses in several places: then
     it is another version than the one for which the reason was read."""
     gates = [
         each
-        for each in knowledge().gates
+        for each in load_rules().gates
         if each.imports and each.is_about(module.name, module.summary.machine)
     ]
     wanted = {name: gate for gate in gates for name in gate.imports}
@@ -27,7 +27,7 @@ def withheld(module: Module) -> dict[str, Gate]:
     return {name: gate for name, gate in wanted.items() if len(users[name]) <= 1}
 
 
-def _users(summary: Summary, names: set[str]) -> dict[str, set[int]]:
+def _users(summary: FileSummary, names: set[str]) -> dict[str, set[int]]:
     """Name -> functions that refer to it, themselves or by a linkage stub."""
     objects = _objects(summary, names)
     pairs = [
@@ -51,7 +51,7 @@ def _users(summary: Summary, names: set[str]) -> dict[str, set[int]]:
     return found
 
 
-def _callers(summary: Summary, stubs: set[int]) -> dict[int, set[int]]:
+def _callers(summary: FileSummary, stubs: set[int]) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {each: set() for each in stubs}
     for function in range(len(summary.starts)) if stubs else ():
         for called in summary.calls(function):
@@ -60,7 +60,7 @@ def _callers(summary: Summary, stubs: set[int]) -> dict[int, set[int]]:
     return found
 
 
-def _objects(summary: Summary, names: set[str]) -> dict[int, set[str]]:
+def _objects(summary: FileSummary, names: set[str]) -> dict[int, set[str]]:
     """The data objects that hold pointers to some of the names."""
     found: dict[int, set[str]] = {}
     for index in range(len(summary.pointer_first) - 1):
@@ -73,7 +73,7 @@ def _objects(summary: Summary, names: set[str]) -> dict[int, set[str]]:
     return found
 
 
-def _is_stub(summary: Summary, function: int) -> bool:
+def _is_stub(summary: FileSummary, function: int) -> bool:
     """Short, without a name, with one word of data; lazy ones jump to the first of them all. A
     short function of the library's own that is taken for one counts by its callers, if it has any.
     """

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from seclatch.scan.elf.elf_file import ElfError
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.ld.linker import Program
-from seclatch.scan.summary.summarize_file import Summary
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.ld.linker import LinkedProgram
+from seclatch.scan.summary.summarize_file import FileSummary
+from seclatch.scan.summary.summary_cache import SummaryCache
 
 _ASKS = ("iconv_open", "__gconv_open", "__gconv_create_spec")
 _LIBC = {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
@@ -24,7 +24,7 @@ _MOST, _PLACES = 1000, 64
 
 
 @dataclass(frozen=True, slots=True)
-class Charsets:
+class CharsetModules:
     """`needs` are (name, version) that modules ask of the C library; `others` are paths of those
     that are to be followed like any plugin."""
 
@@ -32,10 +32,10 @@ class Charsets:
     others: tuple[str, ...] = ()
 
 
-def find(program: Program, asked: set[str]) -> Charsets:
+def find_charset_modules(program: LinkedProgram, asked: set[str]) -> CharsetModules:
     """What is loaded for a program that asks for these names."""
     if not any(name in asked for name in _ASKS):
-        return Charsets()
+        return CharsetModules()
     places = [posixpath.join(each, "gconv") for each in dict.fromkeys(program.system)]
     places += [each for each in program.environment.get("GCONV_PATH", "").split(":") if each]
     machine = program.modules[0].summary.machine
@@ -43,7 +43,9 @@ def find(program: Program, asked: set[str]) -> Charsets:
 
 
 @functools.lru_cache(maxsize=8)
-def _read(rootfs: Rootfs, cache: Cache, places: tuple[str, ...], machine: int) -> Charsets:
+def _read(
+    rootfs: Rootfs, cache: SummaryCache, places: tuple[str, ...], machine: int
+) -> CharsetModules:
     needs: set[tuple[str, str]] = set()
     others: list[str] = []
     paths = [
@@ -67,10 +69,10 @@ def _read(rootfs: Rootfs, cache: Cache, places: tuple[str, ...], machine: int) -
             needs.update(summary.symbols)
         else:
             others.append(path)
-    return Charsets(frozenset(needs), tuple(others))
+    return CharsetModules(frozenset(needs), tuple(others))
 
 
-def _is_plain(summary: Summary) -> bool:
+def _is_plain(summary: FileSummary) -> bool:
     """Whether a module makes no call itself and needs nothing but the C library."""
     own = summary.numbers or summary.unresolved or summary.foreign or summary.wrappers
     names = {name for name, _ in summary.symbols}

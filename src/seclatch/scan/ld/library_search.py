@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from seclatch.scan.elf.elf_file import X86_64
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.summary.summarize_file import Summary
+from seclatch.scan.summary.summarize_file import FileSummary
 
 _MULTIARCH = {X86_64: "x86_64-linux-gnu", 183: "aarch64-linux-gnu"}
 PLATFORM = {X86_64: "x86_64", 183: "aarch64"}
@@ -20,16 +20,16 @@ _CACHED, _LARGEST_CACHE = re.compile(rb"\0(/[^\0]{1,4000})/[^/\0]+(?=\0)"), 1 <<
 
 
 @dataclass(slots=True, eq=False)
-class Module:
+class LoadedModule:
     """A file that is loaded: `path` in the root directory. `plugin`: all that it exports may be
     called. `loader`: the one that asked for it, whose DT_RPATH counts. `variants` are those that
     better processors load instead of it (glibc-hwcaps)."""
 
     path: str
-    summary: Summary
-    loader: Module | None = None
+    summary: FileSummary
+    loader: LoadedModule | None = None
     plugin: bool = False
-    variants: list[Module] = field(default_factory=list)
+    variants: list[LoadedModule] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -37,33 +37,33 @@ class Module:
         return self.summary.soname or posixpath.basename(self.path)
 
 
-def by_rpath(module: Module) -> list[str]:
+def list_rpath(module: LoadedModule) -> list[str]:
     """DT_RPATH of the module and its loaders; none if there is a DT_RUNPATH."""
     found: list[str] = []
-    each: Module | None = None if module.summary.runpath else module
+    each: LoadedModule | None = None if module.summary.runpath else module
     while each is not None and len(found) < _MOST:
         found += _expand(each.summary.rpath, each)
         each = each.loader
     return found
 
 
-def by_runpath(module: Module) -> list[str]:
+def list_runpath(module: LoadedModule) -> list[str]:
     """DT_RUNPATH, which comes after LD_LIBRARY_PATH."""
     return _expand(module.summary.runpath, module)
 
 
-def preloaded(rootfs: Rootfs, environment: Mapping[str, str], *, glibc: bool) -> list[str]:
+def list_preloaded(rootfs: Rootfs, environment: Mapping[str, str], *, glibc: bool) -> list[str]:
     """The libraries that come before all others; musl has no file of them."""
     found = environment.get("LD_PRELOAD", "").replace(":", " ").split()
     return [*found, *rootfs.text("/etc/ld.so.preload").split()] if glibc else found
 
 
-def auditors(module: Module, environment: Mapping[str, str]) -> list[str]:
+def list_auditors(module: LoadedModule, environment: Mapping[str, str]) -> list[str]:
     """The libraries of the program's that audit the loader (rtld-audit(7))."""
     return _expand([*module.summary.audit, environment.get("LD_AUDIT", "")], module)
 
 
-def _expand(paths: list[str], module: Module) -> list[str]:
+def _expand(paths: list[str], module: LoadedModule) -> list[str]:
     origin = posixpath.dirname(module.path)
     found: list[str] = []
     for each in ":".join(paths).split(":"):
@@ -78,7 +78,7 @@ def _expand(paths: list[str], module: Module) -> list[str]:
     return found
 
 
-def preferred(rootfs: Rootfs, directory: str) -> list[str]:
+def list_preferred(rootfs: Rootfs, directory: str) -> list[str]:
     """Directories below that are preferred on processors that can do more."""
     names = rootfs.names(posixpath.join(directory, "glibc-hwcaps"))
     found = [f"glibc-hwcaps/{each}" for each in names[:64]]
@@ -90,7 +90,7 @@ def preferred(rootfs: Rootfs, directory: str) -> list[str]:
     return [posixpath.join(directory, each) for each in found]
 
 
-def glibc(rootfs: Rootfs, main: Module) -> list[str]:
+def list_glibc_directories(rootfs: Rootfs, main: LoadedModule) -> list[str]:
     """ld.so.conf's directories, which ld.so.cache is made from, those that it has besides (of
     `ldconfig DIRECTORY`), then the built-in ones."""
     triplet = _MULTIARCH[main.summary.machine]
@@ -141,7 +141,7 @@ def _included(rootfs: Rootfs, pattern: str, depth: int) -> list[str]:
     ]
 
 
-def musl(rootfs: Rootfs, main: Module) -> list[str]:
+def list_musl_directories(rootfs: Rootfs, main: LoadedModule) -> list[str]:
     """/etc/ld-musl-ARCH.path, or the built-in ones."""
     path = rootfs.text(f"/etc/ld-musl-{PLATFORM[main.summary.machine]}.path")
     found = [each for each in path.replace("\n", ":").split(":") if each]

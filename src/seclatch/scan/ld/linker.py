@@ -10,8 +10,8 @@ from seclatch.scan.analysis.library_rules import OLDEST, Version
 from seclatch.scan.elf.elf_file import ElfError
 from seclatch.scan.image.rootfs_reader import Rootfs
 from seclatch.scan.ld import library_search
-from seclatch.scan.ld.library_search import Module
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.ld.library_search import LoadedModule
+from seclatch.scan.summary.summary_cache import SummaryCache
 
 _MOST = 2000
 """Libraries that one program loads at most; LibreOffice has 300."""
@@ -20,22 +20,22 @@ _TOO_MANY = f"more than {_MOST} libraries"
 
 
 @dataclass(slots=True, eq=False)
-class Program:
+class LinkedProgram:
     """A program with its libraries. `modules[0]` is the program itself, the dynamic linker is at
     `interpreter` (or None). `missing` are libraries that are asked for and not there; `unread`
     files that are there and could not be analysed, with the reason. `environment`: as it is run;
     `kernel`: the oldest on which it is."""
 
     rootfs: Rootfs
-    cache: Cache
-    modules: list[Module] = field(default_factory=list)
-    interpreter: Module | None = None
+    cache: SummaryCache
+    modules: list[LoadedModule] = field(default_factory=list)
+    interpreter: LoadedModule | None = None
     missing: list[str] = field(default_factory=list)
     unread: list[tuple[str, str]] = field(default_factory=list)
     library_path: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     kernel: Version = OLDEST
-    by_name: dict[str, Module] = field(default_factory=dict)
+    by_name: dict[str, LoadedModule] = field(default_factory=dict)
     system: list[str] = field(default_factory=list)
     preferred: dict[str, list[str]] = field(default_factory=dict)
     configured: bool = False
@@ -44,14 +44,14 @@ class Program:
     """How many modules there are before anything is opened by dlopen(3)."""
 
     @property
-    def scope(self) -> list[Module]:
+    def scope(self) -> list[LoadedModule]:
         """Modules in the order in which names are looked up: the linker itself comes last."""
         rest = [each for each in self.modules if each is not self.interpreter]
         return rest + ([self.interpreter] if self.interpreter else [])
 
     def add(
-        self, path: str, loader: Module | None = None, *, plugin: bool = False
-    ) -> Module | None:
+        self, path: str, loader: LoadedModule | None = None, *, plugin: bool = False
+    ) -> LoadedModule | None:
         """Load a file and, after it, all that it needs; None if it is no library for this."""
         before = len(self.modules)
         module = self._load(path, loader, plugin=plugin)
@@ -65,7 +65,7 @@ class Program:
             self._load_needed(self.modules[index])
             index += 1
 
-    def open(self, name: str, loader: Module) -> Module | None:
+    def open(self, name: str, loader: LoadedModule) -> LoadedModule | None:
         """Load a library as dlopen(3) would: by path if it has a slash, else by search."""
         if "/" in name:
             return self.add(name, loader)
@@ -77,11 +77,11 @@ class Program:
         self.load_needed(before)
         return module
 
-    def find(self, name: str, loader: Module) -> str | None:
+    def find(self, name: str, loader: LoadedModule) -> str | None:
         """Search a library's file as the linker does; only one of the program's machine counts."""
         return next(iter(self.find_all(name, loader)), None)
 
-    def find_all(self, name: str, loader: Module) -> list[str]:
+    def find_all(self, name: str, loader: LoadedModule) -> list[str]:
         """The file that the linker finds, and after it those that it finds on better processors.
 
         ld.so.cache prefers them whatever directory they are in, so all directories count.
@@ -89,13 +89,13 @@ class Program:
         base: list[str] = []
         variants: list[str] = []
         ordinary = [
-            *library_search.by_rpath(loader),
+            *library_search.list_rpath(loader),
             *self.library_path,
-            *library_search.by_runpath(loader),
+            *library_search.list_runpath(loader),
         ]
         for directory in dict.fromkeys([*ordinary, *self.system]):
             if directory not in self.preferred:
-                self.preferred[directory] = library_search.preferred(self.rootfs, directory)
+                self.preferred[directory] = library_search.list_preferred(self.rootfs, directory)
             places = [(variants, each) for each in self.preferred[directory]]
             for found, place in [*places, *([] if base else [(base, directory)])]:
                 path = self.rootfs.resolve(posixpath.join(place, name))
@@ -103,7 +103,7 @@ class Program:
                     found.append(path)
         return base + variants
 
-    def _load_found(self, name: str, loader: Module) -> Module | None:
+    def _load_found(self, name: str, loader: LoadedModule) -> LoadedModule | None:
         """Load a library that is searched by name, and its variants."""
         paths = self.find_all(name, loader)
         loaded_before = any(each.path == path for path in paths[:1] for each in self.modules)
@@ -125,7 +125,7 @@ class Program:
         machine = int.from_bytes(head[18:20], "little")
         return head[:5] == b"\x7fELF\x02" and machine == self.modules[0].summary.machine
 
-    def _load(self, path: str, loader: Module | None, *, plugin: bool) -> Module | None:
+    def _load(self, path: str, loader: LoadedModule | None, *, plugin: bool) -> LoadedModule | None:
         real = self.rootfs.resolve(path)
         known = next((each for each in self.modules if each.path == real), None)
         if known is not None:
@@ -142,12 +142,12 @@ class Program:
         if self.modules and summary.machine != self.modules[0].summary.machine:
             self.unread.append((real, "is for another machine than the program"))
             return None
-        module = Module(real, summary, loader, plugin)
+        module = LoadedModule(real, summary, loader, plugin)
         self.modules.append(module)
         self.by_name.setdefault(module.name, module)
         return module
 
-    def _load_needed(self, module: Module) -> None:
+    def _load_needed(self, module: LoadedModule) -> None:
         for name in module.summary.needed:
             if name in self.by_name or _TOO_MANY in self.missing:
                 continue
@@ -164,10 +164,12 @@ class Program:
                 self.missing.append(name)
 
 
-def link(rootfs: Rootfs, cache: Cache, executable: str, environment: Mapping[str, str]) -> Program:
+def link_program(
+    rootfs: Rootfs, cache: SummaryCache, executable: str, environment: Mapping[str, str]
+) -> LinkedProgram:
     """Load an executable with all its libraries. Raises ElfError if it cannot be analysed."""
     library_path = environment.get("LD_LIBRARY_PATH", "")
-    program = Program(rootfs, cache, environment=environment)
+    program = LinkedProgram(rootfs, cache, environment=environment)
     program.library_path = tuple(each for each in library_path.split(":") if each)
     main = program._load(executable, None, plugin=False)
     if main is None:
@@ -175,7 +177,9 @@ def link(rootfs: Rootfs, cache: Cache, executable: str, environment: Mapping[str
         raise ElfError(reason)
     musl = "ld-musl" in main.summary.interpreter
     program.system = (
-        library_search.musl(rootfs, main) if musl else library_search.glibc(rootfs, main)
+        library_search.list_musl_directories(rootfs, main)
+        if musl
+        else library_search.list_glibc_directories(rootfs, main)
     )
     if main.summary.interpreter:
         program.interpreter = program._load(main.summary.interpreter, None, plugin=False)
@@ -183,10 +187,10 @@ def link(rootfs: Rootfs, cache: Cache, executable: str, environment: Mapping[str
         for name in ("libc.so", f"libc.musl-{library_search.PLATFORM[main.summary.machine]}.so.1"):
             program.by_name[name] = program.interpreter  # musl's linker is its C library
     glibc = bool(main.summary.interpreter) and not musl
-    for name in library_search.preloaded(rootfs, environment, glibc=glibc):
+    for name in library_search.list_preloaded(rootfs, environment, glibc=glibc):
         program.open(name, main)
     program.load_needed()
-    for name in library_search.auditors(main, environment) if glibc else ():
+    for name in library_search.list_auditors(main, environment) if glibc else ():
         found = program.open(name, main)
         if found is not None:
             found.plugin = True

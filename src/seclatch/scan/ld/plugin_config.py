@@ -14,21 +14,21 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
+from seclatch.scan.image.scan_target import ScanTarget
 
 _DEPTH, _MOST = 6, 500
 _CONDITION = re.compile(r"\s*<(/?)If", re.IGNORECASE)
 
 
 @dataclass(slots=True)
-class Loads:
+class ConfiguredLoads:
     """`paths` of libraries that are loaded, and what is `missing` to tell them all."""
 
     paths: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
 
-class _Reader:
+class _ConfigReader:
     """Reads a configuration with what it includes. `wanted` and `include` match whole directives,
     their last group is what is named; relative names count from any of `bases`."""
 
@@ -38,7 +38,7 @@ class _Reader:
         self._include = re.compile(include, re.IGNORECASE)
         self._bases = [each for each in bases if each.startswith("/")]
         self._seen: set[str] = set()
-        self.loads = Loads()
+        self.loads = ConfiguredLoads()
 
     def any(self, given: list[str], usual: Iterable[str], what: str) -> None:
         """Read the files that the command names, or the usual ones; one of them must be there."""
@@ -94,12 +94,12 @@ class _Reader:
 
     def _matching(self, pattern: str, directory: str) -> Iterator[str]:
         for base in dict.fromkeys([directory, *self._bases]):
-            found = glob(self._rootfs, posixpath.join(base, pattern))
+            found = glob_rootfs(self._rootfs, posixpath.join(base, pattern))
             found += [f"{each}/*" for each in found if self._rootfs.is_directory(each)]
-            yield from (path for each in found for path in glob(self._rootfs, each))
+            yield from (path for each in found for path in glob_rootfs(self._rootfs, each))
 
 
-def glob(rootfs: Rootfs, pattern: str) -> list[str]:
+def glob_rootfs(rootfs: Rootfs, pattern: str) -> list[str]:
     """The paths that a pattern matches, whichever of its components has wildcards."""
     found = ["/"]
     for part in pattern.split("/"):
@@ -115,7 +115,7 @@ def glob(rootfs: Rootfs, pattern: str) -> list[str]:
     return found[:_MOST]
 
 
-def nginx(rootfs: Rootfs, target: Target) -> Loads:
+def find_nginx_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     """load_module, in its configuration or on its command line."""
     prefixes = [
         *target.values("-p"),
@@ -135,14 +135,14 @@ def nginx(rootfs: Rootfs, target: Target) -> Loads:
         for each in prefixes
         for name in ("nginx.conf", "conf/nginx.conf")
     ]
-    reader = _Reader(rootfs, wanted, include, prefixes)
+    reader = _ConfigReader(rootfs, wanted, include, prefixes)
     reader.any(target.values("-c"), usual, "nginx.conf")
     for directives in target.values("-g"):
         reader.text(directives.replace(";", ";\n"))
     return reader.loads
 
 
-def apache(rootfs: Rootfs, target: Target) -> Loads:
+def find_apache_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     """LoadModule."""
     roots = [
         *target.values("-d"),
@@ -159,13 +159,13 @@ def apache(rootfs: Rootfs, target: Target) -> Loads:
     ]
     wanted = r"\s*Load(?:Module\s+\S+|File)\s+[\"']?([^\"'\s]+)"
     include = r"\s*Include(?:Optional)?\s+[\"']?([^\"'\s]+)"
-    reader = _Reader(rootfs, wanted, include, roots)
+    reader = _ConfigReader(rootfs, wanted, include, roots)
     reader.any(target.values("-f"), usual, "apache2.conf or httpd.conf")
     reader.text("\n".join(target.values("-c", "-C")))
     return reader.loads
 
 
-def redis(rootfs: Rootfs, target: Target) -> Loads:
+def find_redis_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     """loadmodule; without a configuration it loads nothing."""
     usual = (
         "/etc/redis/redis.conf",
@@ -174,7 +174,7 @@ def redis(rootfs: Rootfs, target: Target) -> Loads:
         "/etc/valkey/valkey.conf",
     )
     wanted, include = r"\s*loadmodule\s+[\"']?([^\"'\s]+)", r"\s*include\s+[\"']?([^\"'\s]+)"
-    reader = _Reader(rootfs, wanted, include, [target.directory])
+    reader = _ConfigReader(rootfs, wanted, include, [target.directory])
     words = zip(("", *target.arguments), target.arguments, strict=False)
     given = [
         each
@@ -191,12 +191,12 @@ def redis(rootfs: Rootfs, target: Target) -> Loads:
     return reader.loads
 
 
-def lighttpd(rootfs: Rootfs, target: Target) -> Loads:
+def find_lighttpd_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     """The modules that any configuration names, and those loaded by default."""
-    reader = _Reader(rootfs, r"(?!)", r"\s*include\s+\"([^\"]+)\"", ["/etc/lighttpd"])
+    reader = _ConfigReader(rootfs, r"(?!)", r"\s*include\s+\"([^\"]+)\"", ["/etc/lighttpd"])
     reader.any(target.values("-f"), ["/etc/lighttpd/lighttpd.conf"], "lighttpd.conf")
     texts = [rootfs.text(each) for each in reader.files()]
-    texts += [rootfs.text(each) for each in glob(rootfs, "/etc/lighttpd/conf-enabled/*")]
+    texts += [rootfs.text(each) for each in glob_rootfs(rootfs, "/etc/lighttpd/conf-enabled/*")]
     named = set(re.findall(r"mod_\w+", "".join(texts)))
     named |= {"mod_indexfile", "mod_dirlisting", "mod_staticfile"}
     places = [

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
+from seclatch.scan.image.scan_target import ScanTarget
 from seclatch.scan.ld import plugin_config
-from seclatch.scan.ld.plugin_config import Loads
+from seclatch.scan.ld.plugin_config import ConfiguredLoads
 
 _MOST = 5000
 _TOO_MANY = f"more plugins than the {_MOST} that are looked at"
@@ -22,7 +22,7 @@ _PLACES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"
 
 
 @dataclass(frozen=True, slots=True)
-class Plugins:
+class FoundPlugins:
     """`paths` of libraries that the program's configuration loads, and what is to be said;
     `known`: there is nothing else that the program itself would load; `missing`: but for what
     these would tell."""
@@ -33,7 +33,7 @@ class Plugins:
     missing: tuple[str, ...] = ()
 
 
-def find(rootfs: Rootfs, path: str, target: Target) -> Plugins:
+def find_plugins(rootfs: Rootfs, path: str, target: ScanTarget) -> FoundPlugins:
     """The plugins of a program, by the name of its file and by how it is run."""
     base = posixpath.basename(path)
     for pattern, finder in _FINDERS:
@@ -44,22 +44,22 @@ def find(rootfs: Rootfs, path: str, target: Target) -> Plugins:
             note = f"{len(found)} plugins by the configuration in the image"
             missing = [*loads.missing, *([_TOO_MANY] if len(found) > _MOST else [])]
             notes = (note,) if found else ()
-            return Plugins(found[:_MOST], notes, True, tuple(dict.fromkeys(missing)))
-    return Plugins()
+            return FoundPlugins(found[:_MOST], notes, True, tuple(dict.fromkeys(missing)))
+    return FoundPlugins()
 
 
 _STARTS_PAM = {"pam_start", "pam_start_confdir"}
 """Every transaction begins with one of them (pam_start(3)), and loads the service's modules."""
 
 
-def authentication(rootfs: Rootfs, asked: set[str]) -> Plugins:
+def find_pam_plugins(rootfs: Rootfs, asked: set[str]) -> FoundPlugins:
     """The PAM modules of a program that asks for these names."""
     if not _STARTS_PAM & asked:
-        return Plugins()
-    return Plugins(tuple(_pam_modules(rootfs)), ("PAM modules by /etc/pam.d",))
+        return FoundPlugins()
+    return FoundPlugins(tuple(_pam_modules(rootfs)), ("PAM modules by /etc/pam.d",))
 
 
-def name_services(
+def find_name_services(
     rootfs: Rootfs, asked: set[str], static: Iterable[str] | None = None
 ) -> list[str]:
     """glibc's name service libraries that nsswitch.conf(5) names for what a program looks up.
@@ -104,7 +104,9 @@ _DATABASES = {
 }
 
 
-def _files(rootfs: Rootfs, *directories: str, suffix: str = ".so", depth: int = 3) -> Loads:
+def _files(
+    rootfs: Rootfs, *directories: str, suffix: str = ".so", depth: int = 3
+) -> ConfiguredLoads:
     """Files with a suffix below directories, some levels down."""
     found: list[str] = []
     seen: set[tuple[int, int]] = set()
@@ -115,7 +117,7 @@ def _files(rootfs: Rootfs, *directories: str, suffix: str = ".so", depth: int = 
         paths = [(posixpath.join(directory, name), folder) for name, folder in entries]
         found += [path for path, folder in paths if not folder and path.endswith(suffix)]
         work += [(path, levels - 1) for path, folder in reversed(paths) if folder and levels]
-    return Loads(found)
+    return ConfiguredLoads(found)
 
 
 def _below(rootfs: Rootfs, bases: Iterable[str], pattern: str) -> list[str]:
@@ -128,7 +130,7 @@ def _below(rootfs: Rootfs, bases: Iterable[str], pattern: str) -> list[str]:
     ]
 
 
-def _own(target: Target) -> list[str]:
+def _own(target: ScanTarget) -> list[str]:
     """Where an interpreter's script and its libraries lie, as far as its command tells."""
     files = [each for each in target.arguments if "/" in each and not each.startswith("-")]
     folders = [posixpath.dirname(posixpath.join(target.directory, each)) for each in files]
@@ -138,7 +140,7 @@ def _own(target: Target) -> list[str]:
 _SHARED = {"/", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/etc"}
 
 
-def _python(rootfs: Rootfs, target: Target) -> Loads:
+def _python(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     """Every extension module that is installed: any may be imported."""
     prefixes = [posixpath.dirname(posixpath.dirname(target.named or target.path))]
     prefixes += [posixpath.dirname(each) for each in target.variables("PATH")]
@@ -152,7 +154,7 @@ def _python(rootfs: Rootfs, target: Target) -> Loads:
     return _files(rootfs, *installed, *target.variables("PYTHONPATH"), *_own(target), depth=12)
 
 
-def _perl(rootfs: Rootfs, target: Target) -> Loads:
+def _perl(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     bases = (
         *_PLACES,
         "/usr/local/lib",
@@ -165,7 +167,7 @@ def _perl(rootfs: Rootfs, target: Target) -> Loads:
     return _files(rootfs, *_below(rootfs, bases, "perl.*"), *more, depth=10)
 
 
-def _node(rootfs: Rootfs, target: Target) -> Loads:
+def _node(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     places = (
         "/usr/lib/node_modules",
         "/usr/lib/nodejs",
@@ -181,7 +183,7 @@ def _node(rootfs: Rootfs, target: Target) -> Loads:
     return _files(rootfs, *places, *own, suffix=".node", depth=16)
 
 
-def _postgres(rootfs: Rootfs, target: Target) -> Loads:
+def _postgres(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     versions = _below(rootfs, ("/usr/lib/postgresql",), ".*")
     versions += _below(rootfs, ("/usr", "/usr/lib"), r"pgsql-.*|postgresql\d+")
     places = [*_PLACES, "/usr/local/lib", "/opt/bitnami/postgresql/lib"]
@@ -189,30 +191,30 @@ def _postgres(rootfs: Rootfs, target: Target) -> Loads:
     return _files(rootfs, *(f"{each}/lib" for each in versions), *versions, *named, depth=0)
 
 
-def _rsyslog(rootfs: Rootfs, target: Target) -> Loads:
+def _rsyslog(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     """Every module that is installed: its configuration can be anywhere."""
     return _files(rootfs, *(f"{each}/rsyslog" for each in _PLACES), depth=0)
 
 
-def _php(rootfs: Rootfs, target: Target) -> Loads:
+def _php(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     bases = (*_PLACES, "/usr/local/lib", "/usr/local/lib64")
     return _files(rootfs, *_below(rootfs, bases, r"php\d*"), depth=3)
 
 
-def _lua(rootfs: Rootfs, target: Target) -> Loads:
+def _lua(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     bases = (*_PLACES, "/usr/local/lib", "/usr/local/lib64", "/usr/local/openresty")
     folders = _below(rootfs, bases, r"lua(jit|lib)?")
     return _files(rootfs, *folders, *_own(target), depth=6)
 
 
-def _bash(rootfs: Rootfs, target: Target) -> Loads:
+def _bash(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     """Builtins that `enable -f` can load."""
     return _files(
         rootfs, "/usr/lib/bash", "/usr/lib64/bash", "/usr/local/lib/bash", suffix="", depth=0
     )
 
 
-def _mariadb(rootfs: Rootfs, target: Target) -> Loads:
+def _mariadb(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     """The server's plugins, and those by which clients authenticate."""
     folders = [
         f"{each}/{name}"
@@ -222,10 +224,10 @@ def _mariadb(rootfs: Rootfs, target: Target) -> Loads:
     return _files(rootfs, *target.values("--plugin-dir", "--plugin_dir"), *folders, depth=0)
 
 
-_FINDERS: tuple[tuple[str, Callable[[Rootfs, Target], Loads]], ...] = (
-    (r"nginx|openresty", plugin_config.nginx),
-    (r"apache2|httpd", plugin_config.apache),
-    (r"lighttpd", plugin_config.lighttpd),
+_FINDERS: tuple[tuple[str, Callable[[Rootfs, ScanTarget], ConfiguredLoads]], ...] = (
+    (r"nginx|openresty", plugin_config.find_nginx_modules),
+    (r"apache2|httpd", plugin_config.find_apache_modules),
+    (r"lighttpd", plugin_config.find_lighttpd_modules),
     (r"postgres", _postgres),
     (r"python3?(\.\d+)?t?", _python),
     (r"perl(5\.\d+.*)?", _perl),
@@ -236,7 +238,7 @@ _FINDERS: tuple[tuple[str, Callable[[Rootfs, Target], Loads]], ...] = (
     (r"(mariadb|mysql)[a-z-]*", _mariadb),
     (r"memcached", _lua),  # its proxy runs scripts
     (r"lua(jit)?(\d+\.\d+)?", _lua),
-    (r"(redis|valkey)-(server|sentinel|check-(aof|rdb))", plugin_config.redis),
+    (r"(redis|valkey)-(server|sentinel|check-(aof|rdb))", plugin_config.find_redis_modules),
 )
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from seclatch.scan.ld.library_search import Module
-from seclatch.scan.ld.linker import Program
+from seclatch.scan.ld.library_search import LoadedModule
+from seclatch.scan.ld.linker import LinkedProgram
 
 Place = tuple[int, int]
 """Module, address."""
 
 
-class Binding:
+class SymbolBinding:
     """Binds the names of one program, among the modules that were added."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: LinkedProgram) -> None:
         self._program = program
         self._index: dict[int, int] = {}
         self._found: dict[tuple[str, str], Place | None] = {}
 
-    def add(self, index: int, module: Module) -> None:
+    def add(self, index: int, module: LoadedModule) -> None:
         """A module has come: what was not found, or found in a later one, may be in it."""
         self._found.clear()
         self._index[id(module)] = index

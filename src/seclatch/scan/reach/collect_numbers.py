@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import load_syscalls
-from seclatch.scan.analysis.library_rules import knowledge
+from seclatch.scan.analysis.library_rules import load_rules
 from seclatch.scan.elf.elf_file import X86_64
-from seclatch.scan.ld.library_search import Module
-from seclatch.scan.ld.linker import Program
-from seclatch.scan.reach.reachability import FUNCTION, STORED, Reached
+from seclatch.scan.ld.library_search import LoadedModule
+from seclatch.scan.ld.linker import LinkedProgram
+from seclatch.scan.reach.reachability import FUNCTION, STORED, ReachedCode
 
 _MOST = 1024
 """Below, a number that no table has is a call of a kernel to come."""
@@ -19,11 +19,11 @@ _NO_CALL = "it makes call {}, which no table has"
 _NOT_CONSTANT = "its number is not a constant"
 
 
-def collect(program: Program, reached: Reached) -> Reached:
+def collect_numbers(program: LinkedProgram, reached: ReachedCode) -> ReachedCode:
     """Fill in the sites of what was reached, and those that cannot be told."""
     for index, module in enumerate(program.modules):
         shut = _shut(program, reached, module)
-        known = load_syscalls(arch_of(module)).names
+        known = load_syscalls(find_arch(module)).names
         for function, numbers in module.summary.numbers.items():
             if (index, FUNCTION, function) in reached.origins:
                 for number in set(numbers) - shut:
@@ -38,7 +38,7 @@ def collect(program: Program, reached: Reached) -> Reached:
     return reached
 
 
-def _add_unresolved(reached: Reached, index: int, module: Module) -> None:
+def _add_unresolved(reached: ReachedCode, index: int, module: LoadedModule) -> None:
     rows: list[tuple[Iterable[tuple[int, int]], str]] = [
         (module.summary.unresolved, _NOT_CONSTANT),
         (module.summary.foreign, "a 32-bit call (int 0x80, sysenter)"),
@@ -49,7 +49,7 @@ def _add_unresolved(reached: Reached, index: int, module: Module) -> None:
                 reached.unresolved.add((index, function, address, why))
 
 
-def _add_unnamed(program: Program, reached: Reached) -> None:
+def _add_unnamed(program: LinkedProgram, reached: ReachedCode) -> None:
     """What the program itself loads or looks up by names that it makes: nobody knows what that is.
     Of its libraries that is a note (`program`): a library that does so serves very many."""
     summary = program.modules[0].summary
@@ -58,12 +58,12 @@ def _add_unnamed(program: Program, reached: Reached) -> None:
             reached.unresolved.add((0, function, summary.starts[function], why))
 
 
-def _settle_known(program: Program, reached: Reached) -> None:
+def _settle_known(program: LinkedProgram, reached: ReachedCode) -> None:
     """Put in what is known of sites that could not be resolved."""
     unresolved = frozenset(reached.unresolved)  # what one row is about is nothing to another
     for index, module in enumerate(program.modules):
-        numbers = load_syscalls(arch_of(module)).numbers
-        for row in knowledge().known:
+        numbers = load_syscalls(find_arch(module)).numbers
+        for row in load_rules().known:
             if not row.is_about(module.name, module.summary.machine):
                 continue
             known = row.among(module.summary.names)
@@ -81,21 +81,21 @@ def _settle_known(program: Program, reached: Reached) -> None:
                 reached.sites[numbers[name]] += [(m, f) for m, f, _, _ in sorted(sites)]
 
 
-def _shut(program: Program, reached: Reached, module: Module) -> set[int]:
+def _shut(program: LinkedProgram, reached: ReachedCode, module: LoadedModule) -> set[int]:
     """The numbers that a library does not make for this program."""
     if module is program.modules[0]:
         return set()
     names = {
         name
-        for gate in knowledge().gates
+        for gate in load_rules().gates
         if gate.is_about(module.name, module.summary.machine)
         and not reached.openings.is_open(gate, module)
         for name in gate.syscalls
     }
-    numbers = load_syscalls(arch_of(module)).numbers
+    numbers = load_syscalls(find_arch(module)).numbers
     return {numbers[name] for name in names if name in numbers}
 
 
-def arch_of(module: Module) -> Arch:
+def find_arch(module: LoadedModule) -> Arch:
     """The architecture of a file."""
     return Arch.X86_64 if module.summary.machine == X86_64 else Arch.AARCH64

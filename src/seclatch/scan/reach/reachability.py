@@ -6,13 +6,13 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from seclatch.scan.analysis.library_rules import Gate, knowledge
+from seclatch.scan.analysis.library_rules import LibraryRule, load_rules
 from seclatch.scan.elf.relocations import SYMBOL
-from seclatch.scan.ld.feature_imports import withheld
-from seclatch.scan.ld.library_search import Module
-from seclatch.scan.ld.linker import Program
-from seclatch.scan.ld.symbol_binding import Binding
-from seclatch.scan.reach.rule_state import Openings
+from seclatch.scan.ld.feature_imports import find_withheld_imports
+from seclatch.scan.ld.library_search import LoadedModule
+from seclatch.scan.ld.linker import LinkedProgram
+from seclatch.scan.ld.symbol_binding import SymbolBinding
+from seclatch.scan.reach.rule_state import RuleState
 
 FUNCTION, OBJECT = 0, 1
 Node = tuple[int, int, int]
@@ -29,39 +29,39 @@ _ASKED = (_LOOKED_UP, _EXPORTED)  # who calls these, and with what, nobody knows
 
 
 @dataclass(slots=True)
-class Reached:
+class ReachedCode:
     """`sites[number]` are the functions that make a call, `origins` what led to each node.
 
     `unresolved` are (module, function, address, why) of sites whose number is not known.
     """
 
-    openings: Openings
+    openings: RuleState
     sites: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     origins: dict[Node, Origin] = field(default_factory=dict)
     unresolved: set[tuple[int, int, int, str]] = field(default_factory=set)
 
 
-class Reacher:
+class ReachabilityWalk:
     """Follows one program; more modules may be added on the way."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: LinkedProgram) -> None:
         self.program = program
-        self.openings = Openings(program)
-        self.reached = Reached(self.openings)
+        self.openings = RuleState(program)
+        self.reached = ReachedCode(self.openings)
         self._work: deque[Node] = deque()  # breadth first: chains are the shortest
 
         self._begun = 0
-        self._binding = Binding(program)
+        self._binding = SymbolBinding(program)
         self._held: dict[str, list[tuple[Node, Origin]]] = defaultdict(list)
-        self._gates = [each for each in knowledge().gates if each.functions]
-        self._gated: dict[int, dict[int, Gate]] = {}
-        self._imports: list[dict[str, Gate]] = []
+        self._gates = [each for each in load_rules().gates if each.functions]
+        self._gated: dict[int, dict[int, LibraryRule]] = {}
+        self._imports: list[dict[str, LibraryRule]] = []
         self._asking: dict[str, list[tuple[int, str, str, int, Origin]]] = defaultdict(list)
         self._wrappers: list[set[int]] = []
         self._searching: set[int] = set()
         self._opening: set[int] = set()
 
-    def follow(self) -> Reached:
+    def follow(self) -> ReachedCode:
         """Follow everything, from the modules that there are now and those that they open."""
         self._begin()
         while self._work:
@@ -89,11 +89,11 @@ class Reacher:
         for searching in self._searching:
             self._search(searching)
 
-    def _prepare(self, index: int, module: Module) -> None:
+    def _prepare(self, index: int, module: LoadedModule) -> None:
         summary = module.summary
         self._wrappers.append(set(summary.wrappers))
         self.openings.prepare(module)
-        self._imports.append(withheld(module))
+        self._imports.append(find_withheld_imports(module))
         gates = [each for each in self._gates if each.is_about(module.name, summary.machine)]
         self._gated[index] = {
             summary.function(address): gate
@@ -103,14 +103,14 @@ class Reacher:
             for _, _, address, _ in rows
         }
 
-    def _roots(self, index: int, module: Module) -> None:
+    def _roots(self, index: int, module: LoadedModule) -> None:
         """What the dynamic linker calls."""
         summary = module.summary
         starts = [(address, "called by the dynamic linker") for address in summary.roots]
         starts += [(each, "asked by the dynamic linker (ifunc)") for each in summary.resolvers]
         if summary.entry and (index == 0 or module is self.program.interpreter):
             starts.append((summary.entry, "the program's entry"))
-        for name in knowledge().by_name:
+        for name in load_rules().by_name:
             rows = summary.exports.get(name, ())
             starts += [(row[2], "called by the dynamic linker by name") for row in rows]
         for address, why in starts:
@@ -121,7 +121,7 @@ class Reacher:
             self._reach((index, OBJECT, held), "in each thread's own memory")
         self._whole(index, module)
 
-    def _whole(self, index: int, module: Module) -> None:
+    def _whole(self, index: int, module: LoadedModule) -> None:
         """Everything that a plugin exports, and everything in a Go program."""
         summary = module.summary
         if module.plugin:
@@ -208,7 +208,7 @@ class Reacher:
             origin = self.reached.origins[origin]
         return origin[2] if isinstance(origin, tuple) else 0
 
-    def _let(self, gates: list[Gate]) -> None:
+    def _let(self, gates: list[LibraryRule]) -> None:
         """Follow what gates have held back that are open now."""
         for gate in gates:
             for node, origin in self._held.pop(gate.name, []):

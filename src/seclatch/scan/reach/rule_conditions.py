@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from seclatch.scan.ld.library_search import Module
-from seclatch.scan.ld.linker import Program
+from seclatch.scan.ld.library_search import LoadedModule
+from seclatch.scan.ld.linker import LinkedProgram
 
 _CACHES = ("/usr/sbin/nscd", "/usr/sbin/unscd", "/usr/bin/nscd", "/sbin/nscd")
 _OPENS = {"dlopen", "dlmopen", "__libc_dlopen_mode"}
 _PLACES = ("/run/nscd", "/var/run/nscd", "/var/db/nscd", "/var/cache/nscd")
 
 
-def holds(condition: str, program: Program) -> bool:
+def condition_holds(condition: str, program: LinkedProgram) -> bool:
     """Whether a condition of a gate is met."""
     return _CONDITIONS[condition](program)
 
 
-def _is_tuned(program: Program) -> bool:
+def _is_tuned(program: LinkedProgram) -> bool:
     """Tunables of the C library are set in the image's environment."""
     return "GLIBC_TUNABLES" in program.environment
 
 
-def _has_name_cache(program: Program) -> bool:
+def _has_name_cache(program: LinkedProgram) -> bool:
     """The image has a cache for name services (nscd), or a place for its socket."""
     rootfs = program.rootfs
     return any(rootfs.resolve(each) is not None for each in _CACHES) or any(
@@ -30,7 +30,7 @@ def _has_name_cache(program: Program) -> bool:
     )
 
 
-def _of_files(modules: Sequence[Module]) -> Iterator[str]:
+def _of_files(modules: Sequence[LoadedModule]) -> Iterator[str]:
     """The paths, of libraries or of directories of them, that these files name."""
     for module in modules:
         summary = module.summary
@@ -39,7 +39,7 @@ def _of_files(modules: Sequence[Module]) -> Iterator[str]:
             yield from text.replace(";", ":").split(":")
 
 
-def _of_environment(program: Program) -> Iterator[str]:
+def _of_environment(program: LinkedProgram) -> Iterator[str]:
     """The paths that the environment and the loader's own file name."""
     for name in ("LD_LIBRARY_PATH", "LD_AUDIT", "GCONV_PATH"):
         if name in program.environment:
@@ -49,13 +49,13 @@ def _of_environment(program: Program) -> Iterator[str]:
     yield from (each for each in preloaded.split() if "/" in each or "$" in each)
 
 
-def _has_relative_paths(program: Program) -> bool:
+def _has_relative_paths(program: LinkedProgram) -> bool:
     """Some library may be found by a path that does not begin at the root; `$ORIGIN` does."""
     paths = (*_of_files(program.modules), *_of_environment(program))
     return any(not each.startswith(("/", "$ORIGIN", "${ORIGIN}")) for each in paths)
 
 
-def _has_tokens(program: Program) -> bool:
+def _has_tokens(program: LinkedProgram) -> bool:
     """A path that the loader expands by where the program itself lies has a token ($ORIGIN …).
 
     Those that libraries name it expands by their own paths, which it knows without asking. What is
@@ -67,7 +67,7 @@ def _has_tokens(program: Program) -> bool:
     )
 
 
-def _opens(module: Module) -> bool:
+def _opens(module: LoadedModule) -> bool:
     """It asks another for dlopen(3)."""
     asked = {name for name, _ in module.summary.symbols} - module.summary.exports.keys()
     return not _OPENS.isdisjoint((*asked, *module.summary.looked_up))

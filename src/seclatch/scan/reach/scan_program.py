@@ -8,11 +8,11 @@ from seclatch.scan.analysis.dlsym_names import UNNAMED_LIBRARY
 from seclatch.scan.analysis.library_rules import OLDEST, Version
 from seclatch.scan.elf.elf_file import AARCH64
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.image.scan_target import Target
+from seclatch.scan.image.scan_target import ScanTarget
 from seclatch.scan.ld import gconv_modules, linker, plugins
-from seclatch.scan.reach.collect_numbers import arch_of, collect
-from seclatch.scan.reach.reachability import FUNCTION, Node, Reached, Reacher
-from seclatch.scan.summary.summary_cache import Cache
+from seclatch.scan.reach.collect_numbers import collect_numbers, find_arch
+from seclatch.scan.reach.reachability import FUNCTION, Node, ReachabilityWalk, ReachedCode
+from seclatch.scan.summary.summary_cache import SummaryCache
 from seclatch.system import gc_pause
 
 _LONGEST = 64
@@ -25,45 +25,45 @@ _EXECUTES = {"execve", "execveat"}
 
 
 @gc_pause.pause_gc()
-def scan(
+def scan_program(
     rootfs: Rootfs,
-    cache: Cache,
-    target: Target,
+    cache: SummaryCache,
+    target: ScanTarget,
     further: tuple[str, ...] = (),
     kernel: Version = OLDEST,
 ) -> ScannedProgram:
     """Analyse one executable. `further`: libraries to load as plugins; `kernel`: the oldest on
     which it runs. Raises ElfError."""
-    linked = linker.link(rootfs, cache, target.path, dict(target.environment))
+    linked = linker.link_program(rootfs, cache, target.path, dict(target.environment))
     linked.kernel = kernel
-    configured = plugins.find(rootfs, linked.modules[0].path, target)
+    configured = plugins.find_plugins(rootfs, linked.modules[0].path, target)
     linked.missing += () if further else (*configured.missing, *target.unknown)
     linked.configured = configured.known or bool(further)
     # Packages bring what is for other machines, too.
     for path in (*filter(linked.fits, configured.paths), *further):
         linked.add(path, linked.modules[0], plugin=True)
-    reacher = Reacher(linked)
+    reacher = ReachabilityWalk(linked)
     reached = reacher.follow()
-    modules = plugins.authentication(rootfs, reached.openings.asked)
+    modules = plugins.find_pam_plugins(rootfs, reached.openings.asked)
     for path in modules.paths:
         linked.add(path, linked.modules[0], plugin=True)
     if modules.paths:
         reached = reacher.follow()
     static = linked.modules[0].summary.services
-    for service in plugins.name_services(rootfs, reached.openings.asked, static):
+    for service in plugins.find_name_services(rootfs, reached.openings.asked, static):
         library = linked.find(service, linked.modules[0])
         if library is not None:
             linked.add(library, linked.modules[0], plugin=True)
-    found = gconv_modules.find(linked, reached.openings.asked)
+    found = gconv_modules.find_charset_modules(linked, reached.openings.asked)
     for path in found.others:
         linked.add(path, linked.modules[0], plugin=True)
     reacher.need(found.needs, "asked by a module for character sets")
     reacher.follow()
     notes = configured.notes + modules.notes + _further(linked, reached)
-    return _told(linked, collect(linked, reached), target, notes)
+    return _told(linked, collect_numbers(linked, reached), target, notes)
 
 
-def _further(linked: linker.Program, reached: Reached) -> tuple[str, ...]:
+def _further(linked: linker.LinkedProgram, reached: ReachedCode) -> tuple[str, ...]:
     """The libraries that may load others, nobody knows which."""
     names = {
         module.name
@@ -80,9 +80,9 @@ def _further(linked: linker.Program, reached: Reached) -> tuple[str, ...]:
 
 
 def _told(
-    linked: linker.Program, reached: Reached, target: Target, notes: tuple[str, ...]
+    linked: linker.LinkedProgram, reached: ReachedCode, target: ScanTarget, notes: tuple[str, ...]
 ) -> ScannedProgram:
-    machine, arch = linked.modules[0].summary.machine, arch_of(linked.modules[0])
+    machine, arch = linked.modules[0].summary.machine, find_arch(linked.modules[0])
     known = load_syscalls(arch)
     sites = dict(reached.sites)
     for name in _ALWAYS.get(machine, ()):
@@ -108,19 +108,19 @@ def _told(
 
 
 def _shortest(
-    linked: linker.Program, reached: Reached, where: list[tuple[int, int]]
+    linked: linker.LinkedProgram, reached: ReachedCode, where: list[tuple[int, int]]
 ) -> tuple[str, ...]:
     """The shortest chain of those to the functions that make a call (the first 16 of them)."""
     chains = [_chain(linked, reached, (m, FUNCTION, f)) for m, f in where[:16]]
     return min(chains, key=len, default=("the kernel's vDSO",))
 
 
-def _chain(linked: linker.Program, reached: Reached, node: Node) -> tuple[str, ...]:
+def _chain(linked: linker.LinkedProgram, reached: ReachedCode, node: Node) -> tuple[str, ...]:
     steps: list[str] = []
     origin: Node | str | None = node
     while isinstance(origin, tuple):
         if origin[1] == FUNCTION:
-            steps.append(name(linked, origin))
+            steps.append(name_function(linked, origin))
         origin = reached.origins.get(origin)
     if origin:
         steps.append(origin)
@@ -131,15 +131,17 @@ def _chain(linked: linker.Program, reached: Reached, node: Node) -> tuple[str, .
     return tuple(steps)
 
 
-def name(linked: linker.Program, node: Node) -> str:
+def name_function(linked: linker.LinkedProgram, node: Node) -> str:
     """A function as people know it: `libc.so.6:execve`, or by its address."""
     module = linked.modules[node[0]]
     known = module.summary.names.get(node[2])
     return f"{module.name}:{known or hex(module.summary.starts[node[2]])}"
 
 
-def _open(linked: linker.Program, reached: Reached) -> list[UnresolvedCall]:
+def _open(linked: linker.LinkedProgram, reached: ReachedCode) -> list[UnresolvedCall]:
     return [
-        UnresolvedCall(linked.modules[m].path, name(linked, (m, FUNCTION, f)), address, why)
+        UnresolvedCall(
+            linked.modules[m].path, name_function(linked, (m, FUNCTION, f)), address, why
+        )
         for m, f, address, why in sorted(reached.unresolved)
     ]

@@ -9,85 +9,87 @@ import numpy as np
 
 from seclatch.scan.analysis import constant_arguments as arguments
 from seclatch.scan.analysis import glibc_signals, jump_tables, library_rules, syscall_numbers
-from seclatch.scan.analysis.data_objects import Objects
-from seclatch.scan.analysis.dataflow import Machine, Ways
-from seclatch.scan.analysis.functions import words
+from seclatch.scan.analysis.data_objects import DataObjects
+from seclatch.scan.analysis.dataflow import FlowFacts, FlowMachine
+from seclatch.scan.analysis.functions import find_address_words
 from seclatch.scan.elf.elf_file import AARCH64, X86_64
 from seclatch.scan.elf.relocations import SYMBOL, Relocations
-from seclatch.scan.elf.symbols import Symbols
+from seclatch.scan.elf.symbols import SymbolTables
 
 _SYSCALL = "syscall"
 
 
 @dataclass(frozen=True, slots=True)
-class Constants:
+class SiteConstants:
     """The numbers of system calls, the rows of `arguments`, and the data objects in which a
     pointer to syscall(2) is stored."""
 
-    numbers: syscall_numbers.Numbers
+    numbers: syscall_numbers.SiteNumbers
     arguments: list[arguments.Row]
     stored: list[int]
 
 
-def find(
-    code: arguments.Code, divided: Objects, written: Relocations, tabled: set[int]
-) -> Constants:
+def find_site_constants(
+    code: arguments.FileCode, divided: DataObjects, written: Relocations, tabled: set[int]
+) -> SiteConstants:
     """Ask for the number of each site, of each call of the C library's syscall(2), and for the
     arguments that gates depend on. `tabled`: where tables of jumps lead to from other functions."""
     starts = sorted(code.found.starts)
     stored = _stored(code, divided)
-    compared = glibc_signals.compared(code, stored)
+    compared = glibc_signals.find_compared_pointers(code, stored)
     others = {to for _, to in stored - compared}
     # The linker's words may have been read as a table.
     entered = _entered(code, others, tabled - ({to for _, to in compared} - others))
     machine = _Machines(code, starts, divided, entered)
     resolver = machine.resolver()
     code.entered |= _pointed(code.known, divided)
-    wanted = library_rules.knowledge().arguments
-    uses = arguments.Uses(code, divided.pointers, written, {_SYSCALL, *wanted})
+    wanted = library_rules.load_rules().arguments
+    uses = arguments.ImportUses(code, divided.pointers, written, {_SYSCALL, *wanted})
     queries: set[syscall_numbers.Query] = {(at, ("in", machine.number)) for at in code.sweep.sites}
-    queries |= arguments.queries(uses, _SYSCALL, code, resolver, machine.arguments[0])
+    queries |= arguments.make_queries(uses, _SYSCALL, code, resolver, machine.arguments[0])
     numbers = resolver.resolve(queries)
-    machine.settled = glibc_signals.senders(code, resolver, numbers, machine.registers)
+    machine.settled = glibc_signals.find_senders(code, resolver, numbers, machine.registers)
     if machine.settled:
         resolver = machine.resolver()
         numbers = resolver.resolve(queries)
-        glibc_signals.settle(code, resolver, numbers)
+        glibc_signals.drop_handler_sites(code, resolver, numbers)
     if compared:
         led = {resolver.function(to) for to in others if code.elf.is_code(to)}
         numbers.wrappers -= {resolver.function(to) for _, to in compared} - led
     _leave_open(code, resolver, numbers, uses)
     slots = np.searchsorted(divided.bounds, sorted(uses.slots.get(_SYSCALL, ())), "right") - 1
-    found = arguments.find(uses, code, resolver, wanted, machine.arguments)
-    return Constants(numbers, found, slots.tolist())
+    found = arguments.find_constant_arguments(uses, code, resolver, wanted, machine.arguments)
+    return SiteConstants(numbers, found, slots.tolist())
 
 
 def _leave_open(
-    code: arguments.Code,
-    resolver: syscall_numbers.Resolver,
-    numbers: syscall_numbers.Numbers,
-    uses: arguments.Uses,
+    code: arguments.FileCode,
+    resolver: syscall_numbers.NumberResolver,
+    numbers: syscall_numbers.SiteNumbers,
+    uses: arguments.ImportUses,
 ) -> None:
     """A wrapper whose address code takes may be called with any number from anywhere. One whose
     address is stored counts when the object that holds it is reached (`reach`)."""
     for each in numbers.wrappers:
         start = resolver.begin(each)
-        if start in code.taken and not glibc_signals.only_compared(code, resolver, start):
+        if start in code.taken and not glibc_signals.is_only_compared(code, resolver, start):
             numbers.unresolved.add((each, start))
     for at in (*uses.taken.get(_SYSCALL, ()), *uses.stubs.get(_SYSCALL, ())):
         numbers.unresolved.add((resolver.function(at), at))
 
 
-def _stored(code: arguments.Code, divided: Objects) -> set[glibc_signals.Pointer]:
+def _stored(code: arguments.FileCode, divided: DataObjects) -> set[glibc_signals.Pointer]:
     """The words of data that may be addresses of code, by slot."""
     stored = {(each.slot, each.value) for each in divided.pointers if each.kind != SYMBOL}
     if code.elf.position_dependent:
-        slots, values = words(code.elf)
+        slots, values = find_address_words(code.elf)
         stored |= set(zip(slots.tolist(), values.tolist(), strict=True))
     return stored
 
 
-def _entered(code: arguments.Code, stored: set[int], tabled: set[int]) -> list[tuple[int, bool]]:
+def _entered(
+    code: arguments.FileCode, stored: set[int], tabled: set[int]
+) -> list[tuple[int, bool]]:
     """The addresses within functions to which more leads than their own jumps, in order; True for
     those that are only stored somewhere: maybe in a table of the function itself."""
     sweep, whole = code.sweep, code.elf.position_dependent and code.elf.machine == X86_64
@@ -98,7 +100,7 @@ def _entered(code: arguments.Code, stored: set[int], tabled: set[int]) -> list[t
     return [(each, each not in found) for each in sorted(inside)]
 
 
-def _pointed(known: Symbols, divided: Objects) -> set[int]:
+def _pointed(known: SymbolTables, divided: DataObjects) -> set[int]:
     """The addresses that others know: exported, or stored."""
     found = {each.value for each in divided.pointers if each.kind != SYMBOL}
     return found | {row.address for rows in known.exports.values() for row in rows}
@@ -109,9 +111,9 @@ class _Machines:
 
     def __init__(
         self,
-        code: arguments.Code,
+        code: arguments.FileCode,
         starts: list[int],
-        divided: Objects,
+        divided: DataObjects,
         entered: list[tuple[int, bool]],
     ) -> None:
         elf, sweep = code.elf, code.sweep
@@ -131,14 +133,16 @@ class _Machines:
         else:
             self.number, self.stack, self.pushes = 8, 31, False
             self.arguments = list(range(8))
-        self.registers = glibc_signals.Registers(self.number, self.arguments[2])
+        self.registers = glibc_signals.CallRegisters(self.number, self.arguments[2])
 
-    def resolver(self) -> syscall_numbers.Resolver:
+    def resolver(self) -> syscall_numbers.NumberResolver:
         """Follows numbers through the file."""
         sweep = self._sweep
-        return syscall_numbers.Resolver(self._starts, sweep, self.function, self.stack, self.pushes)
+        return syscall_numbers.NumberResolver(
+            self._starts, sweep, self.function, self.stack, self.pushes
+        )
 
-    def function(self, index: int) -> Machine:
+    def function(self, index: int) -> FlowMachine:
         """Decode a function."""
         start = self._starts[index]
         stop = self._starts[index + 1] if index + 1 < len(self._starts) else self._elf.end
@@ -149,14 +153,14 @@ class _Machines:
         caught = start in self._handlers
         labels = self._has_labels(start, stop)
         settled = index in self.settled
-        ways = Ways(sweep.endless, sweep.twice, switch, entered, caught, labels, settled)
+        ways = FlowFacts(sweep.endless, sweep.twice, switch, entered, caught, labels, settled)
         if self._elf.machine == AARCH64:
             from seclatch.scan.a64 import a64_flow
 
-            return a64_flow.Function(code, start, ways)
+            return a64_flow.A64Function(code, start, ways)
         from seclatch.scan.x86 import x86_flow
 
-        return x86_flow.Function(code, start, ways)
+        return x86_flow.X86Function(code, start, ways)
 
     def _into(self, start: int, stop: int, switch: set[int]) -> list[int]:
         low, high = (bisect_left(self._entered, (each, False)) for each in (start, stop))
@@ -182,5 +186,5 @@ class _Machines:
                 continue
             index = int(np.searchsorted(limits, to, "right"))
             end = min(int(limits[index]) if index < len(limits) else filled, filled)
-            found += jump_tables.entries(self._elf, to, end).tolist()
+            found += jump_tables.read_table_entries(self._elf, to, end).tolist()
         return found

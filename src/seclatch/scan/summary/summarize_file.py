@@ -15,13 +15,13 @@ from seclatch.scan.analysis import (
     jump_tables,
     static_glibc,
 )
-from seclatch.scan.analysis.code_sweep import Sweep
-from seclatch.scan.analysis.code_sweep import Sweeper as SweeperType
-from seclatch.scan.analysis.constant_arguments import Code
-from seclatch.scan.analysis.data_objects import Objects
+from seclatch.scan.analysis.code_sweep import CodeSweep
+from seclatch.scan.analysis.code_sweep import CodeSweeper as SweeperType
+from seclatch.scan.analysis.constant_arguments import FileCode
+from seclatch.scan.analysis.data_objects import DataObjects
 from seclatch.scan.elf import elf_file as elfs
 from seclatch.scan.elf import relocations, symbols
-from seclatch.scan.elf.elf_file import X86_64, Elf, ElfError
+from seclatch.scan.elf.elf_file import X86_64, ElfError, ElfFile
 from seclatch.scan.elf.relocations import SYMBOL
 from seclatch.scan.summary import call_sites
 
@@ -31,7 +31,7 @@ _PASSES = 64
 Row = tuple[str, bool, int, bool]
 
 
-class Summary(msgspec.Struct, array_like=True):
+class FileSummary(msgspec.Struct, array_like=True):
     """One file. Functions and data objects are numbered; `starts` and `bounds` are where each
     begins. Edges are stored by source as in `graph.Edges`. `pointers` are (kind, value, addend),
     those of object i at `pointer_first[i]` to `[i + 1]`. `roots` are addresses that the loader
@@ -103,23 +103,23 @@ class Summary(msgspec.Struct, array_like=True):
         return bisect_right(self.bounds, address) - 1
 
 
-def summarize(data: bytes) -> Summary:
+def summarize_file(data: bytes) -> FileSummary:
     """Analyse a file's contents. Raises ElfError."""
-    elf = elfs.parse(data)
-    known = symbols.read(elf)
-    written = relocations.read(elf)
-    found = functions.find(elf, known, written)
+    elf = elfs.parse_elf(data)
+    known = symbols.read_symbols(elf)
+    written = relocations.read_relocations(elf)
+    found = functions.find_functions(elf, known, written)
     starts, sweep = _settle(elf, found)
-    sweep.references += jump_tables.pointers(elf, sweep)
-    divided = data_objects.divide(elf, known, written, sweep, starts)
-    reached = call_graph.build(elf, sweep, starts, divided, found.gaps)
-    code = Code(elf, known, sweep, found, reached.entered)
-    constants = call_sites.find(code, divided, written, reached.tabled)
+    sweep.references += jump_tables.find_table_pointers(elf, sweep)
+    divided = data_objects.divide_objects(elf, known, written, sweep, starts)
+    reached = call_graph.build_call_graph(elf, sweep, starts, divided, found.gaps)
+    code = FileCode(elf, known, sweep, found, reached.entered)
+    constants = call_sites.find_site_constants(code, divided, written, reached.tabled)
     numbers = constants.numbers
-    asked = dlsym_names.find(elf, known, written, code, divided)
+    asked = dlsym_names.find_loader_names(elf, known, written, code, divided)
     roots, root_symbols = _roots(elf, known, divided)
     owner = {at: bisect_right(starts, at) - 1 for at in sweep.foreign}
-    return Summary(
+    return FileSummary(
         identity=elf.identity,
         machine=elf.machine,
         base=elf.base,
@@ -162,46 +162,46 @@ def summarize(data: bytes) -> Summary:
         tokens=asked.tokens,
         unnamed=[
             *asked.unnamed,
-            *((each, static_glibc.LOADED) for each in static_glibc.opening(code)),
+            *((each, static_glibc.LOADED) for each in static_glibc.find_dlopen_callers(code)),
         ],
-        services=static_glibc.services(elf),
+        services=static_glibc.find_builtin_services(elf),
         go=found.go,
     )
 
 
-def _settle(elf: Elf, found: functions.Functions) -> tuple[list[int], Sweep]:
+def _settle(elf: ElfFile, found: functions.FunctionStarts) -> tuple[list[int], CodeSweep]:
     """Pass over the code until it tells no further start of a function (mostly at once)."""
     sweeper = _sweeper(elf, found)
     starts = sorted(found.starts)
     for _ in range(_PASSES):
         sweep = sweeper.sweep(starts)
-        refined = functions.refine(elf, found, sweep)
+        refined = functions.refine_starts(elf, found, sweep)
         if refined == starts:
             if elf.machine == X86_64:
                 from seclatch.scan.x86 import x86_overlapping
 
-                x86_overlapping.add(elf, sweep, starts)
+                x86_overlapping.add_overlapping_sites(elf, sweep, starts)
             return starts, sweep
         starts = refined
     raise ElfError("its code tells other functions each time it is decoded")
 
 
-def _sweeper(elf: Elf, found: functions.Functions) -> SweeperType:
+def _sweeper(elf: ElfFile, found: functions.FunctionStarts) -> SweeperType:
     if elf.machine == X86_64:
-        from seclatch.scan.x86.x86_sweep import Sweeper
+        from seclatch.scan.x86.x86_sweep import X86Sweeper
 
-        return Sweeper(elf, found)
-    from seclatch.scan.a64.a64_sweep import Sweeper as Sweeper64
+        return X86Sweeper(elf, found)
+    from seclatch.scan.a64.a64_sweep import A64Sweeper as Sweeper64
 
     return Sweeper64(elf, found)
 
 
-def _names(known: symbols.Symbols, starts: list[int]) -> dict[int, str]:
+def _names(known: symbols.SymbolTables, starts: list[int]) -> dict[int, str]:
     index = {address: i for i, address in enumerate(starts)}
     return {index[a]: name for a, name in known.names.items() if a in index}
 
 
-def _threads(elf: Elf, divided: Objects) -> list[int]:
+def _threads(elf: ElfFile, divided: DataObjects) -> list[int]:
     """The objects of each thread's own memory. Code reaches them by the thread's pointer, and no
     instruction names where their copy begins."""
     first, last = np.searchsorted(divided.bounds, elf.threads).tolist()
@@ -209,7 +209,7 @@ def _threads(elf: Elf, divided: Objects) -> list[int]:
 
 
 def _roots(
-    elf: Elf, known: symbols.Symbols, divided: Objects
+    elf: ElfFile, known: symbols.SymbolTables, divided: DataObjects
 ) -> tuple[list[int], list[tuple[str, str]]]:
     """What the loader calls: DT_INIT and DT_FINI, and the arrays, whose entries may be symbols."""
     roots = [each for tag in (elfs.DT_INIT, elfs.DT_FINI) for each in elf.dynamic.get(tag, [])]

@@ -21,47 +21,47 @@ import msgspec
 from seclatch.scan.analysis import library_rules
 from seclatch.scan.elf.elf_file import ElfError
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.summary.summarize_file import Summary, summarize
+from seclatch.scan.summary.summarize_file import FileSummary, summarize_file
 
 _RECENT, _AT_HAND = 48, 1 << 23
 """How many summaries are kept in memory, and of files of how many bytes at most."""
 
 
 @functools.cache
-def version() -> str:
+def digest_analysis() -> str:
     """A digest of the analysis itself: its Python files, and what is known of C libraries."""
-    digest = hashlib.sha256(library_rules.source())
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    digest = hashlib.sha256(library_rules.read_rule_files())
+    for file in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def default_directory() -> Path:
+def find_cache_directory() -> Path:
     """`$XDG_CACHE_HOME/seclatch/scan`, by default under ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME") or ""
     return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "seclatch" / "scan"
 
 
-def _analysed(data: bytes) -> Summary:
+def _analysed(data: bytes) -> FileSummary:
     """Analyse a file; one that is damaged in a way that no check foresees is damaged too."""
     try:
-        return summarize(data)
+        return summarize_file(data)
     except (ValueError, IndexError, OverflowError, struct.error) as error:
         if os.environ.get("SECLATCH_DEBUG"):
             raise
         raise ElfError(f"damaged: {type(error).__name__}: {error}") from error
 
 
-class Cache:
+class SummaryCache:
     """Answers with a file's summary, from the directory or by analysis. No directory: no cache."""
 
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory
         self.fresh = 0
         """How many files had to be analysed."""
-        self._recent: OrderedDict[tuple[Rootfs, str], Summary] = OrderedDict()
+        self._recent: OrderedDict[tuple[Rootfs, str], FileSummary] = OrderedDict()
 
-    def file(self, rootfs: Rootfs, path: str) -> Summary | None:
+    def file(self, rootfs: Rootfs, path: str) -> FileSummary | None:
         """The summary of a file in a root directory, which is not to change meanwhile; None if it
         is not there. The last ones are at hand: most programs share them. Raises ElfError."""
         key = (rootfs, path)
@@ -79,11 +79,11 @@ class Cache:
             self._recent.popitem(last=False)
         return found
 
-    def summary(self, data: bytes) -> Summary:
+    def summary(self, data: bytes) -> FileSummary:
         """Find or make the summary of a file's contents. Raises ElfError."""
         if data[:4] != b"\x7fELF":
             raise ElfError("no ELF file")
-        name = f"{hashlib.sha256(data).hexdigest()}-{version()}"
+        name = f"{hashlib.sha256(data).hexdigest()}-{digest_analysis()}"
         found = self._read(name)
         if found is None:
             found = _analysed(data)
@@ -91,16 +91,16 @@ class Cache:
             self._write(name, found)
         return found
 
-    def _read(self, name: str) -> Summary | None:
+    def _read(self, name: str) -> FileSummary | None:
         if self._directory is None:
             return None
         try:
             text = (self._directory / name).read_bytes()
-            return msgspec.msgpack.decode(text, type=Summary)
+            return msgspec.msgpack.decode(text, type=FileSummary)
         except (OSError, msgspec.MsgspecError):
             return None  # not there, or damaged: it is made anew
 
-    def _write(self, name: str, summary: Summary) -> None:
+    def _write(self, name: str, summary: FileSummary) -> None:
         """Keep a summary; a cache that cannot be written is only slower."""
         if self._directory is None:
             return

@@ -7,10 +7,15 @@ from itertools import pairwise
 import iced_x86 as iced
 
 from seclatch.scan.analysis import stack_words as stack
-from seclatch.scan.analysis.abstract_values import ENTRY, State, number
-from seclatch.scan.analysis.dataflow import Outcome, Ways
-from seclatch.scan.x86.x86_operands import WHOLE, is_same, set_whole, write_register
-from seclatch.scan.x86.x86_transfer import apply
+from seclatch.scan.analysis.abstract_values import ENTRY, State, make_numbers
+from seclatch.scan.analysis.dataflow import FlowFacts, Outcome
+from seclatch.scan.x86.x86_operands import (
+    WHOLE,
+    has_same_operands,
+    write_register,
+    write_whole_register,
+)
+from seclatch.scan.x86.x86_transfer import apply_instruction
 
 R, M, F = iced.Register, iced.Mnemonic, iced.FlowControl
 
@@ -24,12 +29,12 @@ _NOTHING = {M.CMP, M.TEST, M.NOP, M.ENDBR64}
 _LARGEST = 60_000
 
 
-class Function:
+class X86Function:
     """One function as a machine for `walk`."""
 
     stack: int = RSP
 
-    def __init__(self, code: bytes, start: int, ways: Ways) -> None:
+    def __init__(self, code: bytes, start: int, ways: FlowFacts) -> None:
         self._instructions = list(iced.Decoder(64, code, ip=start))
         computed = any(map(_jumps_anywhere, self._instructions))
         if len(self._instructions) > _LARGEST or (computed and ways.labels):
@@ -85,7 +90,7 @@ class Function:
             for index, (test, jump) in enumerate(pairwise(self._instructions))
             if jump.mnemonic == M.JNE
             and test.mnemonic == M.TEST
-            and is_same(test)
+            and has_same_operands(test)
             and targets.isdisjoint((index + 1, index + 2))
         }
 
@@ -94,7 +99,7 @@ class Function:
         state: State = {each: frozenset([("in", each)]) for each in set(WHOLE.values())}
         state[RSP] = frozenset([ENTRY])
         if not self._twice:
-            stack.begin(state, settled=self._settled)
+            stack.begin_frame(state, settled=self._settled)
         return state
 
     def unknown(self) -> State:
@@ -106,7 +111,7 @@ class Function:
     def enter(self, index: int, state: State) -> None:
         """The register that is 0 on every way that leads here."""
         if index in self._zeros:
-            write_register(self._zeros[index], state, number(0))
+            write_register(self._zeros[index], state, make_numbers(0))
 
     def step(self, index: int, state: State) -> Outcome:
         """Apply an instruction; see `walk.Machine`."""
@@ -114,14 +119,14 @@ class Function:
         flow = each.flow_control
         if flow == F.NEXT or each.mnemonic == M.SYSCALL:
             if each.mnemonic not in _NOTHING:
-                apply(each, state)
+                apply_instruction(each, state)
             return None
         if flow in (F.CALL, F.INDIRECT_CALL):
             if flow == F.CALL and each.near_branch_target in self._endless:
                 return []
             for register in _ANYWHERE:
-                set_whole(state, register, None)
-            stack.write_elsewhere(state)
+                write_whole_register(state, register, None)
+            stack.note_unknown_write(state)
             return None
         return self._leads(each, index)
 

@@ -10,17 +10,17 @@ from seclatch.scan.analysis import stack_words
 from seclatch.scan.analysis.abstract_values import (
     State,
     Value,
-    arithmetic,
-    is_address,
-    moved,
-    number,
-    signed,
+    apply_operation,
+    make_numbers,
+    may_be_address,
+    move_address,
+    to_signed,
 )
-from seclatch.scan.x86.x86_registers import registers
+from seclatch.scan.x86.x86_registers import load_registers
 
 R, K = iced.Register, iced.OpKind
 
-WHOLE, WIDTH = registers()
+WHOLE, WIDTH = load_registers()
 """Of every general register: the whole one that it is part of, and its bytes."""
 
 HIGH = {R.AH: R.RAX, R.BH: R.RBX, R.CH: R.RCX, R.DH: R.RDX}
@@ -29,7 +29,7 @@ HIGH = {R.AH: R.RAX, R.BH: R.RBX, R.CH: R.RCX, R.DH: R.RDX}
 _ALL = (1 << 64) - 1
 
 
-def read(each: iced.Instruction, position: int, state: State) -> Value:
+def read_operand(each: iced.Instruction, position: int, state: State) -> Value:
     """What an operand holds: a register, a word of memory, or the instruction's own number."""
     kind = each.op_kind(position)
     if kind == K.REGISTER:
@@ -39,7 +39,7 @@ def read(each: iced.Instruction, position: int, state: State) -> Value:
     if kind == K.NEAR_BRANCH64:
         return None
     try:
-        return number(each.immediate(position) & 0xFFFFFFFFFFFFFFFF)
+        return make_numbers(each.immediate(position) & 0xFFFFFFFFFFFFFFFF)
     except ValueError:
         return None
 
@@ -61,17 +61,17 @@ def read_register(register: int, state: State) -> Value:
 
 
 def _load(each: iced.Instruction, state: State) -> Value:
-    place, width = place_of(each, state), _width(each)
+    place, width = find_memory_place(each, state), _width(each)
     if place is None:
         return None
     if place[0] == "frame":
-        return stack_words.load(state, place, width)
-    if width < 4 or not stack_words.holds(state, stack_words.KEPT):
+        return stack_words.load_word(state, place, width)
+    if width < 4 or not stack_words.is_certain(state, stack_words.KEPT):
         return None
     return frozenset([("memory", place[1], place[2])])
 
 
-def place_of(each: iced.Instruction, state: State) -> tuple[str, int, int] | None:
+def find_memory_place(each: iced.Instruction, state: State) -> tuple[str, int, int] | None:
     """The address of a memory operand: in the frame, or from a register at entry."""
     if each.memory_index != R.NONE or each.memory_base not in WHOLE:
         return None
@@ -79,15 +79,15 @@ def place_of(each: iced.Instruction, state: State) -> tuple[str, int, int] | Non
     if value is None or len(value) != 1:
         return None
     (atom,) = value
-    offset = signed(each.memory_displacement)
+    offset = to_signed(each.memory_displacement)
     if isinstance(atom, tuple) and atom[0] == "frame":
-        return moved(atom, offset)
+        return move_address(atom, offset)
     if isinstance(atom, tuple) and atom[0] == "in":
         return ("in", atom[1], offset)
     return None
 
 
-def is_same(each: iced.Instruction) -> bool:
+def has_same_operands(each: iced.Instruction) -> bool:
     """Whether both operands are one register: `xor eax, eax`."""
     return bool(
         each.op0_kind == K.REGISTER == each.op1_kind
@@ -96,45 +96,45 @@ def is_same(each: iced.Instruction) -> bool:
     )
 
 
-def write(each: iced.Instruction, state: State, value: Value) -> None:
+def write_operand(each: iced.Instruction, state: State, value: Value) -> None:
     """Write the first operand."""
     if each.op0_kind == K.REGISTER:
         register = each.op0_register
         if register in WHOLE:
             write_register(register, state, value)
         elif register in HIGH:
-            set_whole(state, HIGH[register], None)
+            write_whole_register(state, HIGH[register], None)
     elif each.op0_kind == K.MEMORY:
-        store(each, state, value)
+        store_operand(each, state, value)
 
 
 def write_register(register: int, state: State, value: Value) -> None:
     """A write of 4 bytes clears the rest of the register, a narrower one keeps it."""
     whole, width = WHOLE[register], WIDTH[register]
     if width >= 4:
-        set_whole(state, whole, value)
+        write_whole_register(state, whole, value)
         return
     mask = (1 << (8 * width)) - 1
-    low = arithmetic(value, number(mask), operator.and_, 8)
-    rest = arithmetic(state.get(whole), number(~mask & _ALL), operator.and_, 8)
-    set_whole(state, whole, arithmetic(rest, low, operator.or_, 8))
+    low = apply_operation(value, make_numbers(mask), operator.and_, 8)
+    rest = apply_operation(state.get(whole), make_numbers(~mask & _ALL), operator.and_, 8)
+    write_whole_register(state, whole, apply_operation(rest, low, operator.or_, 8))
     state[("part", whole, width)] = low
 
 
-def store(each: iced.Instruction, state: State, value: Value) -> None:
+def store_operand(each: iced.Instruction, state: State, value: Value) -> None:
     """Write memory: a word of the frame, or anything else."""
     plain = any(each.op_kind(i) == K.MEMORY for i in range(each.op_count))
-    place = place_of(each, state) if plain else None
+    place = find_memory_place(each, state) if plain else None
     if place is not None and place[0] == "frame":
-        stack_words.store(state, place, _width(each), value)
+        stack_words.store_word(state, place, _width(each), value)
         return
-    stack_words.write_elsewhere(state)
+    stack_words.note_unknown_write(state)
     base, index = (WHOLE.get(at, -1) for at in (each.memory_base, each.memory_index))
-    if is_address(state.get(base)) or is_address(state.get(index)):
-        stack_words.forget(state)
+    if may_be_address(state.get(base)) or may_be_address(state.get(index)):
+        stack_words.forget_words(state)
 
 
-def set_whole(state: State, whole: int, value: Value) -> None:
+def write_whole_register(state: State, whole: int, value: Value) -> None:
     """Write a whole register; what was known of its low bytes alone is gone."""
     state[whole] = value
     for width in (1, 2):

@@ -13,8 +13,8 @@ from collections import defaultdict
 
 import iced_x86 as iced
 
-from seclatch.scan.analysis.code_sweep import Sweep
-from seclatch.scan.elf.elf_file import Elf
+from seclatch.scan.analysis.code_sweep import CodeSweep
+from seclatch.scan.elf.elf_file import ElfFile
 
 _CALLS = re.compile(rb"\x0f\x05|\xcd\x80")
 _NATIVE = 0x0F
@@ -23,7 +23,7 @@ _FURTHEST = 4096
 _BRANCHES = {iced.FlowControl.UNCONDITIONAL_BRANCH, iced.FlowControl.CONDITIONAL_BRANCH}
 
 
-def add(elf: Elf, sweep: Sweep, starts: list[int]) -> None:
+def add_overlapping_sites(elf: ElfFile, sweep: CodeSweep, starts: list[int]) -> None:
     """Add such sites to what the pass over the code has found."""
     known = {*sweep.sites, *sweep.foreign}
     by_function: dict[int, set[int]] = defaultdict(set)
@@ -43,7 +43,7 @@ def add(elf: Elf, sweep: Sweep, starts: list[int]) -> None:
             (sweep.sites if is_native else sweep.foreign).append(at)
 
 
-def _passed_over(elf: Elf, start: int, stop: int, targets: set[int]) -> set[int]:
+def _passed_over(elf: ElfFile, start: int, stop: int, targets: set[int]) -> set[int]:
     """The instructions to which jumps lead, and which decoding in order passes over."""
     known: set[int] = set()
     for each in iced.Decoder(64, elf.memory[start - elf.base : stop - elf.base], ip=start):

@@ -10,7 +10,7 @@ R = iced.Register
 
 
 @cache
-def registers() -> tuple[dict[int, int], dict[int, int]]:
+def load_registers() -> tuple[dict[int, int], dict[int, int]]:
     """Every general register -> the whole register that it is part of, and its bytes."""
     whole: dict[int, int] = {}
     width: dict[int, int] = {}
@@ -30,7 +30,7 @@ def registers() -> tuple[dict[int, int], dict[int, int]]:
 
 
 @cache
-def codes(prefix: str, part: str = "") -> frozenset[int]:
+def find_codes(prefix: str, part: str = "") -> frozenset[int]:
     """The codes of instructions whose names begin so and hold the part."""
     return frozenset(
         code

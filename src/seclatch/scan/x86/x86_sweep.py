@@ -12,9 +12,9 @@ from functools import cache
 
 import iced_x86 as iced
 
-from seclatch.scan.analysis.code_sweep import BRANCH, CALL, JUMP, Sweep, without_ways_back
-from seclatch.scan.analysis.functions import Functions
-from seclatch.scan.elf.elf_file import Elf
+from seclatch.scan.analysis.code_sweep import BRANCH, CALL, JUMP, CodeSweep, drop_returning
+from seclatch.scan.analysis.functions import FunctionStarts
+from seclatch.scan.elf.elf_file import ElfFile
 
 _SITE, _INTERRUPT, _LEAVE = 4, 5, 6
 # Comparing with a word, or with an address, does not give the pointer to anybody.
@@ -86,17 +86,17 @@ class _Body:
         return {target for _, target, kind in self.transfers if kind != CALL}
 
 
-class Sweeper:
+class X86Sweeper:
     """Decodes functions, each again only if its bounds have changed since."""
 
-    def __init__(self, elf: Elf, found: Functions) -> None:
+    def __init__(self, elf: ElfFile, found: FunctionStarts) -> None:
         self._elf = elf
         self._found = found
         self._frames = dict(found.framed)
         self._kinds, self._returns, self._leas = _kinds()
         self._bodies: dict[int, _Body] = {}
 
-    def sweep(self, starts: list[int]) -> Sweep:
+    def sweep(self, starts: list[int]) -> CodeSweep:
         """Decode every function of the file, whose starts are given in order."""
         bodies: dict[int, _Body] = {}
         for low, high in self._elf.code:
@@ -190,8 +190,8 @@ class Sweeper:
         body.taken.append(instruction.ip)
         body.references.append((instruction.ip, made))
 
-    def _collect(self, ends: set[int]) -> Sweep:
-        sweep = Sweep()
+    def _collect(self, ends: set[int]) -> CodeSweep:
+        sweep = CodeSweep()
         for body in self._bodies.values():
             sweep.transfers += body.transfers
             sweep.references += body.references
@@ -229,4 +229,4 @@ class Sweeper:
             if not body.returns and start not in open_end
         }
         tails = {each: self._bodies[each].tails() for each in found - stubs}
-        return without_ways_back(found, tails)
+        return drop_returning(found, tails)

@@ -11,25 +11,25 @@ from seclatch.scan.analysis import stack_words
 from seclatch.scan.analysis.abstract_values import (
     State,
     Value,
-    arithmetic,
-    frame_of,
-    is_address,
-    join,
-    moved,
-    number,
+    apply_operation,
+    find_frame_address,
+    join_values,
+    make_numbers,
+    may_be_address,
+    move_address,
 )
 from seclatch.scan.x86.x86_operands import (
     HIGH,
     WHOLE,
     WIDTH,
-    is_same,
-    place_of,
-    read,
-    set_whole,
-    store,
-    write,
+    find_memory_place,
+    has_same_operands,
+    read_operand,
+    store_operand,
+    write_operand,
+    write_whole_register,
 )
-from seclatch.scan.x86.x86_registers import codes
+from seclatch.scan.x86.x86_registers import find_codes
 
 R, M, K = iced.Register, iced.Mnemonic, iced.OpKind
 
@@ -53,12 +53,12 @@ _WRITES = {
 _INFO = iced.InstructionInfoFactory()
 
 
-def apply(each: iced.Instruction, state: State) -> None:
+def apply_instruction(each: iced.Instruction, state: State) -> None:
     """Change the state as the instruction does; note where an address of the frame leaves it."""
-    handed = stack_words.holds(state, stack_words.HIDDEN) and _reads_address(each, state)
+    handed = stack_words.is_certain(state, stack_words.HIDDEN) and _reads_address(each, state)
     _apply(each, state)
     if handed and not _keeps_address(each, state):
-        stack_words.hand_out(state)
+        stack_words.expose_frame(state)
 
 
 def _reads_address(each: iced.Instruction, state: State) -> bool:
@@ -68,13 +68,13 @@ def _reads_address(each: iced.Instruction, state: State) -> bool:
         taken += [each.memory_base, each.memory_index]
     elif each.mnemonic in _MOVES and each.op0_kind == K.REGISTER:
         del taken[0]
-    return any(is_address(state.get(WHOLE.get(register, -1))) for register in taken)
+    return any(may_be_address(state.get(WHOLE.get(register, -1))) for register in taken)
 
 
 def _keeps_address(each: iced.Instruction, state: State) -> bool:
     """What it makes of one is for the frame itself: a stack or a frame pointer."""
     whole = WHOLE.get(each.op0_register, -1) if each.op0_kind == K.REGISTER else -1
-    mine = whole in (RSP, R.RBP) and frame_of(state.get(whole)) is not None
+    mine = whole in (RSP, R.RBP) and find_frame_address(state.get(whole)) is not None
     return each.mnemonic == M.POP or (mine and each.mnemonic != M.PUSH)
 
 
@@ -82,16 +82,16 @@ def _apply(each: iced.Instruction, state: State) -> None:
     mnemonic = each.mnemonic
     if mnemonic == M.SYSCALL:
         for register in (R.RAX, R.RCX, R.R11):
-            set_whole(state, register, None)
-        stack_words.write_elsewhere(state)  # the kernel may: read(2)
+            write_whole_register(state, register, None)
+        stack_words.note_unknown_write(state)  # the kernel may: read(2)
     elif mnemonic in _MOVES:
-        value = read(each, 1, state)
-        write(each, state, _extended(each, value) if mnemonic == M.MOVSX else value)
+        value = read_operand(each, 1, state)
+        write_operand(each, state, _extended(each, value) if mnemonic == M.MOVSX else value)
     elif mnemonic in _ARITHMETIC and each.op0_kind == K.REGISTER:
         _arithmetic(each, state)
-    elif mnemonic == M.SBB and is_same(each):
+    elif mnemonic == M.SBB and has_same_operands(each):
         # The carry flag as 0 or -1.
-        write(each, state, number(0, (1 << (8 * WIDTH[each.op0_register])) - 1))
+        write_operand(each, state, make_numbers(0, (1 << (8 * WIDTH[each.op0_register])) - 1))
     elif mnemonic == M.LEA:
         _lea(each, state)
     elif mnemonic in (M.PUSH, M.POP, M.LEAVE):
@@ -111,11 +111,11 @@ def _extended(each: iced.Instruction, value: Value) -> Value:
 
 
 def _conditional(each: iced.Instruction, state: State) -> None:
-    if each.code in codes("CMOV"):
-        either = join(read(each, 0, state), read(each, 1, state))
-        write(each, state, either)
-    elif each.code in codes("SET", "_RM8"):
-        write(each, state, number(0, 1))
+    if each.code in find_codes("CMOV"):
+        either = join_values(read_operand(each, 0, state), read_operand(each, 1, state))
+        write_operand(each, state, either)
+    elif each.code in find_codes("SET", "_RM8"):
+        write_operand(each, state, make_numbers(0, 1))
     else:
         _forget(each, state)
 
@@ -123,58 +123,66 @@ def _conditional(each: iced.Instruction, state: State) -> None:
 def _arithmetic(each: iced.Instruction, state: State) -> None:
     register = each.op0_register
     if register not in WHOLE:
-        write(each, state, None)
+        write_operand(each, state, None)
         return
-    if each.mnemonic in _ZEROING and is_same(each):
-        write(each, state, number(0))
+    if each.mnemonic in _ZEROING and has_same_operands(each):
+        write_operand(each, state, make_numbers(0))
     elif WHOLE[register] == RSP and each.mnemonic == M.AND:
         state[RSP] = frozenset([("frame", each.ip, 0)])  # the stack is aligned here
     else:
-        a, b = read(each, 0, state), read(each, 1, state)
-        write(each, state, arithmetic(a, b, _ARITHMETIC[each.mnemonic], WIDTH[register]))
+        a, b = read_operand(each, 0, state), read_operand(each, 1, state)
+        write_operand(
+            each, state, apply_operation(a, b, _ARITHMETIC[each.mnemonic], WIDTH[register])
+        )
 
 
 def _lea(each: iced.Instruction, state: State) -> None:
-    place = place_of(each, state)
+    place = find_memory_place(each, state)
     if place is not None and place[0] == "frame":
-        write(each, state, frozenset([place]))
+        write_operand(each, state, frozenset([place]))
         return
     value: Value = None
     width = WIDTH.get(each.op0_register, 8)
     if each.memory_base in WHOLE:
         value = state.get(WHOLE[each.memory_base])
     elif each.memory_base == R.NONE:
-        value = number(0)
+        value = make_numbers(0)
     if each.memory_index == each.memory_base and each.memory_index in WHOLE:
-        by = number(1 + each.memory_index_scale)
-        value = arithmetic(value, by, operator.mul, 8)
+        by = make_numbers(1 + each.memory_index_scale)
+        value = apply_operation(value, by, operator.mul, 8)
     elif each.memory_index in WHOLE:
-        scale = number(each.memory_index_scale)
+        scale = make_numbers(each.memory_index_scale)
         index = state.get(WHOLE[each.memory_index])
-        value = arithmetic(value, arithmetic(index, scale, operator.mul, 8), operator.add, 8)
+        value = apply_operation(
+            value, apply_operation(index, scale, operator.mul, 8), operator.add, 8
+        )
     elif each.memory_index != R.NONE:
         value = None
-    displacement = number(each.memory_displacement)
-    write(each, state, arithmetic(value, displacement, operator.add, width))
+    displacement = make_numbers(each.memory_displacement)
+    write_operand(each, state, apply_operation(value, displacement, operator.add, width))
 
 
 def _stack(each: iced.Instruction, state: State) -> None:
-    top = frame_of(state.get(RSP))
+    top = find_frame_address(state.get(RSP))
     if each.mnemonic == M.LEAVE:
-        base = frame_of(state.get(R.RBP))
-        set_whole(state, RSP, None if base is None else frozenset([moved(base, 8)]))
-        set_whole(state, R.RBP, None if base is None else stack_words.load(state, base, 8))
+        base = find_frame_address(state.get(R.RBP))
+        write_whole_register(
+            state, RSP, None if base is None else frozenset([move_address(base, 8)])
+        )
+        write_whole_register(
+            state, R.RBP, None if base is None else stack_words.load_word(state, base, 8)
+        )
     elif top is None:
         if each.mnemonic == M.POP:
-            write(each, state, None)
+            write_operand(each, state, None)
     elif each.mnemonic == M.PUSH:
-        below = moved(top, -8)
-        stack_words.store(state, below, 8, read(each, 0, state))
+        below = move_address(top, -8)
+        stack_words.store_word(state, below, 8, read_operand(each, 0, state))
         state[RSP] = frozenset([below])
     else:
-        value = stack_words.load(state, top, 8)
-        state[RSP] = frozenset([moved(top, 8)])
-        write(each, state, value)
+        value = stack_words.load_word(state, top, 8)
+        state[RSP] = frozenset([move_address(top, 8)])
+        write_operand(each, state, value)
 
 
 def _forget(each: iced.Instruction, state: State) -> None:
@@ -182,6 +190,6 @@ def _forget(each: iced.Instruction, state: State) -> None:
     for used in _INFO.info(each).used_registers():
         whole = WHOLE.get(used.register, HIGH.get(used.register))
         if used.access in _WRITES and whole is not None:
-            set_whole(state, whole, None)
+            write_whole_register(state, whole, None)
     if any(used.access in _WRITES for used in _INFO.info(each).used_memory()):
-        store(each, state, None)
+        store_operand(each, state, None)

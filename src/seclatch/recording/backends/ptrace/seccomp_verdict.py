@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 
 from seclatch.filter.opcode import ABS
-from seclatch.filter.simulate import UNASKED, Machine
-from seclatch.filter.verify import refusal
+from seclatch.filter.simulate import UNASKED, BpfMachine
+from seclatch.filter.verify import find_refusal
 from seclatch.model.action import ENOSYS, MAX_ERRNO, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
@@ -22,7 +22,7 @@ from seclatch.model.verdict import Verdict
 _MAX_KNOWN = 4096
 
 
-class _Curious(Machine):
+class _Curious(BpfMachine):
     """Notes whether a program has looked at more than number and architecture."""
 
     __slots__ = ("curious",)
@@ -94,7 +94,7 @@ def read_program(content: bytes) -> Filter | None:
         program = Filter.from_bytes(content, sys.byteorder)
     except ValueError:
         return None
-    return None if refusal(program) else program
+    return None if find_refusal(program) else program
 
 
 def read_header(content: bytes, *, wide: bool) -> tuple[int, int]:
