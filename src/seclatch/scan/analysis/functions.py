@@ -115,9 +115,7 @@ def _stubs(elf: ElfFile, section: ElfSection) -> list[int]:
     begins = np.flatnonzero((words & 0x9F00001F) == 0x90000010).tolist()
     binds = 5 if _STP_X16 in words[:2] else 0
     return [low] + [
-        low + 4 * (each - (int(words[each - 1]) == _BTI_C))
-        for each in begins
-        if each > binds
+        low + 4 * (each - (int(words[each - 1]) == _BTI_C)) for each in begins if each > binds
     ]
 
 
