@@ -368,9 +368,9 @@ def test_a_program_called_as_a_command_below_is_recorded_behind_dashes(tmp_path:
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
 def test_a_recording_that_a_limit_ends_says_what_it_left(backend: str) -> None:
     command = ("/bin/sh", "-c", "/bin/true; /bin/true; /bin/true; exec /bin/sleep 1")
-    whole = record_command.record_command(command, RecordOptions(most=1000, backend=backend))[1]
+    whole = record_command.record_command(command, RecordOptions(max_bulk=1000, backend=backend))[1]
     assert (len(whole.processes), whole.lost.processes) == (4, 0)
-    cut = record_command.record_command(command, RecordOptions(most=4, backend=backend))[1]
+    cut = record_command.record_command(command, RecordOptions(max_bulk=4, backend=backend))[1]
     assert cut.complete
     assert cut.lost.processes > 0
     assert any("not everything" in line for line in describe(cut, "x"))
@@ -379,7 +379,7 @@ def test_a_recording_that_a_limit_ends_says_what_it_left(backend: str) -> None:
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
 def test_a_recording_that_ends_at_its_limit_by_itself_has_left_nothing(backend: str) -> None:
     told: list[str] = []
-    options = RecordOptions(most=2, backend=backend, tell=told.append)
+    options = RecordOptions(max_bulk=2, backend=backend, notify=told.append)
     _, recording = record_command.record_command(("/bin/true",), options)
     left = recording.lost.processes  # on a busy machine it may be looked at before its end
     assert ("the recording ends at 2" in "".join(told)) == (left > 0)
@@ -389,7 +389,7 @@ def test_a_recording_that_ends_at_its_limit_by_itself_has_left_nothing(backend: 
 def test_a_limit_ends_a_process_that_execs_for_ever(backend: str, compiler: Compiler) -> None:
     """Each exec has counters of its own, and takes memory; so does a fork before its exec."""
     told: list[str] = []
-    options = RecordOptions(most=1000, backend=backend, tell=told.append)
+    options = RecordOptions(max_bulk=1000, backend=backend, notify=told.append)
     status, cut = record_command.record_command((str(compiler("again")), "4000"), options)
     assert status == 0
     assert 900 < sum(len(each.images) for each in cut.processes) < 4000

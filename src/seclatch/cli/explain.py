@@ -106,7 +106,7 @@ def command(
         _write(explanation, output, as_json, sys.stdout)
         leave(0 if explanation.cause == "none" else 1)
     status, explanation, kept = explain_command.explain_command(
-        args, seconds, _tell, ask=bool(recording)
+        args, seconds, _tell, query_images=bool(recording)
     )
     # Where nobody can be told the status is the command's all the same.
     with contextlib.suppress(OSError), _complaining():

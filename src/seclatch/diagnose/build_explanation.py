@@ -32,9 +32,9 @@ _MAX_DENIALS, _MAX_MESSAGES = 1000, 3
 def build_explanation(evidence: RunEvidence) -> Explanation:
     """Find the cause, all that is denied, and the remedies."""
     denials = RunDenials(evidence, name_profile(evidence.command))
-    subject = DiagnosedRun(evidence, denials)
-    found = find_cause(subject)
-    needs = _needs(found, subject)
+    run = DiagnosedRun(evidence, denials)
+    found = find_cause(run)
+    needs = _needs(found, run)
     lost = evidence.trace.lost
     return Explanation(
         seccomp=found.seccomp,
@@ -46,8 +46,8 @@ def build_explanation(evidence: RunEvidence) -> Explanation:
         status=evidence.status,
         denials=[_shown(case, found) for case in denials.all[:_MAX_DENIALS]],
         needs=needs,
-        messages=_messages(subject) if subject.anything_failed else [],
-        remedies=_remedies(found, needs, subject),
+        messages=_messages(run) if run.anything_failed else [],
+        remedies=_remedies(found, needs, run),
         incomplete=evidence.sights.lost + lost.events + lost.processes + evidence.missed,
         seclatch=__version__,
     )
@@ -60,55 +60,57 @@ def _shown(case: DenialCase, found: FoundCause) -> ExplainedDenial:
     return case.denial
 
 
-def _needs(found: FoundCause, subject: DiagnosedRun) -> RuntimeNeeds | None:
+def _needs(found: FoundCause, run: DiagnosedRun) -> RuntimeNeeds | None:
     case = found.case
     if found.cause != "runtime-denied" or case is None or case.session is None:
         return None
     from seclatch.diagnose.remedies.denied_runtime_calls import find_runtime_needs
     from seclatch.diagnose.remedies.exposure import describe_exposure
 
-    judge = subject.denials.judge_of(case.session)
-    container = subject.evidence.container(case.session)
-    if judge is None or container is None:
+    evaluator = run.denials.find_evaluator(case.session)
+    container = run.evidence.container(case.session)
+    if evaluator is None or container is None:
         met = {
-            each.denial.syscall
-            for each in subject.denials.all
-            if each.session == case.session and each.stage is case.stage
+            denied.denial.syscall
+            for denied in run.denials.all
+            if denied.session == case.session and denied.stage is case.stage
         }
         calls = [
-            NeededCall(syscall=each, opens=describe_exposure(each), sometimes=False)
-            for each in sorted(met)
+            NeededCall(syscall=call, opens=describe_exposure(call), sometimes=False)
+            for call in sorted(met)
         ]
-        runtime = subject.evidence.runtime(case.session)
+        runtime = run.evidence.runtime(case.session)
         return RuntimeNeeds(runtime=runtime, found="seen", calls=calls, with_no_new_privs=None)
     # What was so when the filter was loaded: `crun exec` does not carry no_new_privs over.
-    entry = subject.evidence.trace.segments[case.session.entry]
+    entry = run.evidence.trace.segments[case.session.entry]
     container = replace(container, no_new_privileges=entry.facts.no_new_privs)
-    return find_runtime_needs(judge, container, joined=case.session.joined)
+    return find_runtime_needs(evaluator, container, joined=case.session.joined)
 
 
-def _remedies(found: FoundCause, needs: RuntimeNeeds | None, subject: DiagnosedRun) -> list[Remedy]:
-    if found.cause == "none" and not subject.denials.all:
+def _remedies(found: FoundCause, needs: RuntimeNeeds | None, run: DiagnosedRun) -> list[Remedy]:
+    if found.cause == "none" and not run.denials.all:
         return []
     from seclatch.diagnose.remedies.crun_cache import find_stale_filter
     from seclatch.diagnose.remedies.find_remedies import find_remedies
 
-    evidence = subject.evidence
-    stale = find_stale_filter(evidence, subject.denials.all)
+    evidence = run.evidence
+    stale = find_stale_filter(evidence, run.denials.all)
     return [*stale, *find_remedies(found, needs, evidence.command)]
 
 
-def _messages(subject: DiagnosedRun) -> list[StartMessage]:
+def _messages(run: DiagnosedRun) -> list[StartMessage]:
     """The last words of those where it failed that sound like errors, each said once.
 
     What one passes on of another's is said by the last one only, with its own words around it.
     """
-    chosen = subject.inside if subject.chain else subject.outside
-    telling = [each for each in chosen if sounds_like_error(each.text)] or chosen
+    chosen = run.inside if run.chain else run.outside
+    telling = [message for message in chosen if sounds_like_error(message.text)] or chosen
     shown: list[StartMessage] = []
-    for each in telling:
-        text = strip_prefixes(each.text)
+    for message in telling:
+        text = strip_prefixes(message.text)
         shown = [one for one in shown if one.text not in text]
         if not any(text in one.text for one in shown):
-            shown.append(StartMessage(stage=each.stage.value, program=each.program, text=text))
+            shown.append(
+                StartMessage(stage=message.stage.value, program=message.program, text=text)
+            )
     return shown[-_MAX_MESSAGES:]

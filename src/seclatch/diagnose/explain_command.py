@@ -1,4 +1,4 @@
-"""Runs the command, or a throwaway container, under the recorder's closer look."""
+"""Run a command, or a throwaway container, in detail mode and explain its failure."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment, Trace
 
 _LOOK_EVERY = 0.003
-"""Seconds: crun is through in ten milliseconds, and its bundle may be gone right after."""
+"""Seconds: crun is done in ten milliseconds, and its bundle may be removed right after."""
 
 _PATIENCE = 15
-"""Seconds that a throwaway container may take."""
+"""Seconds until a throwaway container is killed."""
 
 _HANGING = 5
-"""Seconds after which a runtime that was denied a call and did nothing more seems to hang."""
+"""Seconds without any call after a denied one, after which a runtime seems to hang."""
 
 
 class HangWatch:
-    """Says that a runtime hangs: with some calls denied runc waits for ever, or spins."""
+    """Warns that a runtime hangs: with some calls denied runc waits for ever, or spins."""
 
-    def __init__(self, sights: Sights, tell: Callable[[str], None]) -> None:
+    def __init__(self, sights: Sights, notify: Callable[[str], None]) -> None:
         self._sights = sights
-        self._tell = tell
+        self._notify = notify
         self._next = time.monotonic() + _HANGING
         self._told = False
 
     def watch(self, trace: Trace) -> None:
-        """Look now and then; once something was said, never again."""
+        """Look for a hanging runtime once a second; warn once."""
         if self._told or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + 1
@@ -55,7 +55,7 @@ class HangWatch:
             last = trace.processes[segment.process].segments[-1]
             if segment.process in trace.living and last == seen.segment and _is_init(segment):
                 self._told = True
-                self._tell("the runtime seems to hang after a denied call; ctrl-C twice ends it")
+                self._notify("the runtime seems to hang after a denied call; ctrl-C twice ends it")
                 return
 
 
@@ -66,21 +66,20 @@ def _is_init(segment: Segment) -> bool:
 def explain_command(
     args: tuple[str, ...],
     seconds: float | None,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
     shown: tuple[str, ...] | None = None,
     *,
-    ask: bool = False,
+    query_images: bool = False,
 ) -> tuple[int, Explanation, Recording]:
-    """Run the command as it is; answer its exit status, the explanation, and what was recorded for
-    it. Raises SeclatchError.
+    """Run the command and return its exit status, the explanation and the recording.
 
-    `shown` is the command that remedies are about, if not this one. `ask`: have the recording say
-    what the images of containers are, for which engines are asked.
+    Raises SeclatchError. `shown` is the command that remedies are about, if not this one.
+    `query_images`: ask engines for the images of containers, for the recording.
     """
     sights, bundles = Sights(), BundleReader()
     seen: list[Trace] = []
 
-    patience = HangWatch(sights, tell)
+    patience = HangWatch(sights, notify)
 
     def watch(trace: Trace) -> None:
         if not seen:
@@ -90,12 +89,12 @@ def explain_command(
 
     options = RecordOptions(
         seconds,
-        tell=tell,
+        notify=notify,
         sights=sights,
         watch=watch,
         interval=_LOOK_EVERY,
-        insist=True,
-        ask=ask,
+        kill_on_repeat=True,
+        query_images=query_images,
     )
     status, recording = record_command(args, options)
     trace = drop_unrelated(seen[0])
@@ -108,23 +107,23 @@ def explain_command(
 
 
 def _engines(trace: Trace) -> frozenset[str]:
-    """The daemons that were followed, also those that did nothing for the command."""
-    found = (each.segments[0] for each in trace.processes.values() if each.found_running)
-    return frozenset(PurePosixPath(trace.segments[each].file).name for each in found)
+    """Return the program names of all followed daemons, with or without work for the command."""
+    found = (process.segments[0] for process in trace.processes.values() if process.found_running)
+    return frozenset(PurePosixPath(trace.segments[segment].file).name for segment in found)
 
 
 def try_profile(
     profile: Path, runtime: str, *, no_new_privs: bool
 ) -> tuple[Explanation, Recording]:
-    """Start /bin/true in a throwaway container under the profile, without the latch, and explain.
+    """Explain the start of /bin/true in a throwaway container under the profile, without the latch.
 
-    Raises SeclatchError. A runtime that hangs under the profile is ended.
+    Raises SeclatchError. A runtime that hangs under the profile is killed.
     """
     from seclatch.profile.parse.load_profile import parse
     from seclatch.profile.parse.profile_source import read
 
     source = read(profile)
-    parse(source.text(), source.name)  # to say at once what is wrong with it
+    parse(source.text(), source.name)  # report errors in the profile before anything is started
     throwaway = BundleContainer(str(profile), None, no_new_privs)
     quiet = ("--no-new-privs",) if no_new_privs else ()
     shown = (
@@ -148,7 +147,7 @@ def try_profile(
 
 @contextlib.contextmanager
 def _kept(profile: Path, content: bytes) -> Iterator[Path]:
-    """Where it can be read again: a pipe, or standard input, is empty by now."""
+    """Yield a path that can be read again: a pipe or standard input is empty by now."""
     if profile.is_file():
         yield profile.absolute()
         return

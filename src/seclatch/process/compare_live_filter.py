@@ -55,9 +55,9 @@ def compare_filters(
     given = [require_action(give(source, host)) for host in hosts]
     for meant, runtime in ((one, runtime) for one in given for runtime in runtimes):
         programs = list(_programs(meant, runtime))
-        for each in filters:
-            if each.code in programs:
-                return FilterComparison(each, runtime.value, None, ())
+        for loaded in filters:
+            if loaded.code in programs:
+                return FilterComparison(loaded, runtime.value, None, ())
     chosen = _likeliest(filters)
     live = give_program(Source(f"filter {chosen.number}", chosen.code), hosts[0])
     found = [
@@ -121,4 +121,4 @@ def list_hosts(process: LiveProcess) -> list[Host]:
     engine = process.container.engine if process.container else ""
     podman = engine in ("podman", "cri-o")
     engines = [Engine.PODMAN, Engine.DOCKER] if podman else [Engine.DOCKER, Engine.PODMAN]
-    return [Host(Arch.native(), capabilities, kernel, each) for each in engines]
+    return [Host(Arch.native(), capabilities, kernel, engine_rules) for engine_rules in engines]

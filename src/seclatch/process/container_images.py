@@ -40,36 +40,40 @@ def find_container_image(pid: int, identifier: str = "") -> ContainerImage | Non
     """
     entries = read_entries()
     kept = find_containers(entries)
-    keeper = _find_keeper(pid, entries, kept)
+    monitor = _find_monitor(pid, entries, kept)
     if not identifier:
         member = find_members(entries, kept).get(pid)
         identifier = member.id if member else ""
-    return query_image(keeper, identifier, entries) if keeper else None
+    return query_image(monitor, identifier, entries) if monitor else None
 
 
 def query_image(
-    keeper: FoundContainer, identifier: str, entries: Mapping[int, ProcEntry]
+    monitor: FoundContainer, identifier: str, entries: Mapping[int, ProcEntry]
 ) -> ContainerImage | None:
-    """What the engine that a keeper works for says; None whatever else it says, or nothing."""
+    """What the engine that a monitor works for says; None whatever else it says, or nothing."""
     if identifier[:1] in ("", "-", ".") or "/" in identifier:
         return None  # an option, or another resource of the engine's
     kinds = {"docker": _of_docker, "containerd": _of_containerd, "podman": _of_podman}
     with contextlib.suppress(*_NO_ANSWER):
-        name, identity, digest = kinds[keeper.engine](keeper, identifier, entries)
+        name, identity, digest = kinds[monitor.engine](monitor, identifier, entries)
         return ContainerImage(
             name=name[:_LONGEST], id=_sha256(identity[:_LONGEST]), digest=_sha256(digest[:_LONGEST])
         )
     return None
 
 
-def _find_keeper(
+def _find_monitor(
     pid: int, entries: Mapping[int, ProcEntry], kept: Mapping[str, FoundContainer]
 ) -> FoundContainer | None:
-    """The nearest keeper above a process. Read from the kernel: nobody chooses its parent's id."""
-    keepers = {each.keeper: each for each in kept.values() if each.keeper and each.trusted}
+    """The nearest monitor above a process. Read from the kernel: nobody chooses its parent's id."""
+    monitors = {
+        container.monitor: container
+        for container in kept.values()
+        if container.monitor and container.trusted
+    }
     for _ in entries:
-        if pid in keepers:
-            return keepers[pid]
+        if pid in monitors:
+            return monitors[pid]
         if pid not in entries:
             break
         pid = entries[pid].status.parent
@@ -85,13 +89,13 @@ def _of_docker(
             digests = (docker_containers.get_json(address, f"/images/{image}/json") or {}).get(
                 "RepoDigests"
             ) or ()
-            digest = next((str(each).partition("@")[2] for each in digests), "")
+            digest = next((str(digest).partition("@")[2] for digest in digests), "")
             return str(told["Config"]["Image"]), image, digest
     raise LookupError(identifier)
 
 
 def _of_containerd(
-    keeper: FoundContainer, identifier: str, _entries: Mapping[int, ProcEntry]
+    monitor: FoundContainer, identifier: str, _entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
     """By its client, as root only: what it is given comes from another process's words."""
     client = None if os.geteuid() else shutil.which("ctr", path=containerd_containers.PATH)
@@ -100,9 +104,9 @@ def _of_containerd(
     place = [
         client,
         "--address",
-        containerd_containers.find_socket(keeper),
+        containerd_containers.find_socket(monitor),
         "--namespace",
-        keeper.namespace,
+        monitor.namespace,
     ]
     name = str(json.loads(_run([*place, "containers", "info", identifier]))["Image"])
     for line in _run([*place, "images", "ls", f"name=={name}"]).splitlines():
@@ -126,12 +130,12 @@ def _run(words: list[str]) -> str:
 
 
 def _of_podman(
-    keeper: FoundContainer, identifier: str, _entries: Mapping[int, ProcEntry]
+    monitor: FoundContainer, identifier: str, _entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
     """From its storage, `…/overlay-containers/ID/userdata` being the bundle."""
-    folder, found, _ = keeper.bundle.rpartition(f"/{keeper.id}/")
+    folder, found, _ = monitor.bundle.rpartition(f"/{monitor.id}/")
     if not found or not folder.endswith("-containers"):
-        raise LookupError(keeper.bundle)
+        raise LookupError(monitor.bundle)
     container = _listed(f"{folder}/containers.json", identifier)
     images = folder.removesuffix("-containers") + "-images/images.json"
     image = _listed(images, container["image"])
@@ -141,11 +145,11 @@ def _of_podman(
 
 def _listed(path: str, identifier: str) -> dict[str, Any]:
     entries: list[dict[str, Any]] = json.loads(read_file(path, _SIZE))
-    return next((each for each in entries if each["id"] == identifier), {})
+    return next((entry for entry in entries if entry["id"] == identifier), {})
 
 
 def _names(image: Mapping[str, Any]) -> Iterator[str]:
-    yield from (str(each) for each in image.get("names") or ())
+    yield from (str(name) for name in image.get("names") or ())
 
 
 def _sha256(digest: str) -> str:

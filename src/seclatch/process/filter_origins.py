@@ -32,17 +32,19 @@ class FilterOrigins:
     def __init__(self, scene: OriginInputs) -> None:
         self._scene = scene
         self._holders: dict[int, set[int]] = defaultdict(set)
-        for each in (scene.held or {}).values():
-            for layer in each.layers:
-                self._holders[layer.identity].add(each.pid)
+        for task in (scene.held or {}).values():
+            for layer in task.layers:
+                self._holders[layer.identity].add(task.pid)
 
-    def of_seen(self, pid: int, identities: tuple[int, ...]) -> tuple[FilterOrigin, ...]:
+    def trace_seen(self, pid: int, identities: tuple[int, ...]) -> tuple[FilterOrigin, ...]:
         """The origins of filters that were seen, newest first as given."""
         parent = self._parent(pid)
-        own = [each for each in identities if parent not in self._holders[each]]
-        return tuple(self._of_seen(pid, each, first=each in own[-1:]) for each in identities)
+        own = [identity for identity in identities if parent not in self._holders[identity]]
+        return tuple(
+            self._trace_seen(pid, identity, first=identity in own[-1:]) for identity in identities
+        )
 
-    def of_counted(self, pid: int, count: int) -> tuple[FilterOrigin, ...]:
+    def estimate_counted(self, pid: int, count: int) -> tuple[FilterOrigin, ...]:
         """The origins as far as numbers tell: a child has at least the filters of its parent."""
         origins = []
         for position in range(count):  # the oldest first
@@ -55,12 +57,12 @@ class FilterOrigins:
             origins.append(replace(origin, certain=False))
         return tuple(reversed(origins))
 
-    def _of_seen(self, pid: int, identity: int, *, first: bool) -> FilterOrigin:
+    def _trace_seen(self, pid: int, identity: int, *, first: bool) -> FilterOrigin:
         holders = self._holders[identity]
         oldest = self._climb(pid, holders.__contains__)
         if oldest != pid:
             return self._inherited(oldest)
-        if any(self._climb(each, holders.__contains__) != pid for each in holders):
+        if any(self._climb(holder, holders.__contains__) != pid for holder in holders):
             # Held by others who do not descend from this one: all have it from somebody gone.
             return FilterOrigin(FilterCause.ENDED)
         return self._loaded(pid, first=first)

@@ -27,15 +27,15 @@ class ProcessSelection:
     def __bool__(self) -> bool:
         return bool(self.pids or self.containers or self.names or self.filtered)
 
-    def takes(self, process: LiveProcess) -> bool:
+    def matches(self, process: LiveProcess) -> bool:
         """Is this process asked for?"""
         return (
             (not self.pids or process.pid in self.pids)
             and (
                 not self.containers
-                or any(is_in_container(process, each) for each in self.containers)
+                or any(is_in_container(process, container) for container in self.containers)
             )
-            and (not self.names or any(_is_called(process, each) for each in self.names))
+            and (not self.names or any(_is_called(process, name) for name in self.names))
             and (not self.filtered or process.filtered)
         )
 
@@ -59,4 +59,4 @@ def select_processes(
     processes: Iterable[LiveProcess], selection: ProcessSelection
 ) -> list[LiveProcess]:
     """Those that are asked for, by process id."""
-    return sorted(filter(selection.takes, processes), key=lambda process: process.pid)
+    return sorted(filter(selection.matches, processes), key=lambda process: process.pid)

@@ -47,26 +47,26 @@ class ProcessSnapshot:
     notes: list[str] = field(default_factory=list)
 
 
-def take_snapshot(wish: SnapshotRequest) -> ProcessSnapshot:
+def take_snapshot(request: SnapshotRequest) -> ProcessSnapshot:
     """Look at all processes. Those that end meanwhile are left out. Raises SeclatchError for a
     profile that cannot be read."""
     view = ProcessSnapshot()
-    files = read_files(wish.profiles)
+    files = read_files(request.profiles)
     entries = read_entries()
-    held = _read_held(view) if wish.filters else None
+    held = _read_held(view) if request.filters else None
     members = find_members(entries, find_containers(entries))
     known: dict[str, KnownContainer] = {}
-    if wish.names:
+    if request.names:
         known = name_containers(members.values(), entries, view.notes)
     stages = {pid: find_stage(entry, in_container=pid in members) for pid, entry in entries.items()}
     names = _recognise(files, entries, held, known.values(), view) if held else {}
-    pids = {each.pid for each in (held or {}).values()}
-    units = find_settings(_codes(held or {}), entries, pids, view.notes) if wish.names else {}
+    pids = {task.pid for task in (held or {}).values()}
+    units = find_settings(_codes(held or {}), entries, pids, view.notes) if request.names else {}
     origins = FilterOrigins(OriginInputs(entries, stages, held))
-    binder = ThreadFilters(origins, held, names, units, every_thread=wish.threads)
+    threads = ThreadFilters(origins, held, names, units, every_thread=request.threads)
     for pid, entry in entries.items():
         found = _container(members.get(pid), known)
-        view.processes.append(_describe(entry, binder.bind(entry), stages[pid], found))
+        view.processes.append(_describe(entry, threads.describe(entry), stages[pid], found))
     return view
 
 
@@ -105,7 +105,7 @@ def _read_held(view: ProcessSnapshot) -> dict[int, Held] | None:
 
 
 def _codes(held: Mapping[int, Held]) -> set[bytes]:
-    return {layer.code for each in held.values() for layer in each.layers if layer.code}
+    return {layer.code for task in held.values() for layer in task.layers if layer.code}
 
 
 def _recognise(
@@ -117,7 +117,7 @@ def _recognise(
 ) -> dict[bytes, str]:
     """Name the programs that are held. A container's capabilities are those it is bounded by."""
     codes = _codes(held)
-    masks = {entries[each.pid].status.capabilities for each in held.values() if each.pid in entries}
+    masks = {entries[task.pid].status.capabilities for task in held.values() if task.pid in entries}
     sets = map(name_capabilities, sorted(masks))
     return recognize_programs(codes, list_candidates(files, known, sets), view.notes)
 

@@ -102,9 +102,9 @@ def list_candidates(
     common = next((path for path in _CONTAINERS_COMMON if path.is_file()), None)
     if common is not None:
         yield from _readable(PODMAN_DEFAULT, common, _hosts(sets, (Engine.PODMAN,)))
-    told = [each for each in known if each.seccomp]
-    for each in sorted(told, key=lambda one: not one.given):
-        yield from _configured(each)
+    told = [container for container in known if container.seccomp]
+    for container in sorted(told, key=lambda one: not one.given):
+        yield from _configured(container)
 
 
 def _hosts(sets: list[frozenset[str]], engines: tuple[Engine, ...]) -> tuple[Host, ...]:

@@ -43,7 +43,7 @@ _ABIS = {Arch.X86_64: (Arch.X86_64, Arch.X86, Arch.X32), Arch.AARCH64: (Arch.AAR
 _SIMPLE: dict[str, list[Rule]] = {
     # sched(7): what is not SCHED_OTHER (0), SCHED_BATCH (3) or SCHED_IDLE (5).
     "RestrictRealtime": [
-        *(("sched_setscheduler", _DENY, (Arg(1, Operator.EQ, each),)) for each in (1, 2, 4)),
+        *(("sched_setscheduler", _DENY, (Arg(1, Operator.EQ, size),)) for size in (1, 2, 4)),
         ("sched_setscheduler", _DENY, (Arg(1, Operator.GT, 5),)),
     ],
     "LockPersonality": [("personality", _DENY, (Arg(0, Operator.NE, 0),))],
@@ -80,7 +80,7 @@ def compile_settings(
             if settings.get(name) not in _ON:
                 continue
             members = groups.get(GROUPS.get(name, ""), ())
-            rules = _SIMPLE.get(name) or [(each, _DENY, ()) for each in members]
+            rules = _SIMPLE.get(name) or [(name, _DENY, ()) for name in members]
             yield name, _compile(abi, _ALLOW, rules, tree=name in GROUPS)
 
 
@@ -97,10 +97,10 @@ def _filter(
     elif int(number) < 4096:
         denied = Action(ActionKind.ERRNO, int(number))
     if calls.startswith("~"):
-        return _ALLOW, [(each, denied, ()) for each in words]
-    others = [each for each in known if each not in words and libseccomp.resolve_syscall(each) >= 0]
-    allowed: list[Rule] = [(each, _ALLOW, ()) for each in words]
-    return Action(ActionKind.ERRNO, ENOSYS), allowed + [(each, denied, ()) for each in others]
+        return _ALLOW, [(word, denied, ()) for word in words]
+    others = [name for name in known if name not in words and libseccomp.resolve_syscall(name) >= 0]
+    allowed: list[Rule] = [(word, _ALLOW, ()) for word in words]
+    return Action(ActionKind.ERRNO, ENOSYS), allowed + [(name, denied, ()) for name in others]
 
 
 def _compile(abi: Arch, default: Action, rules: Sequence[Rule], *, tree: bool) -> bytes:

@@ -41,10 +41,10 @@ class ThreadFilters:
         self._units = units
         self._every = every_thread
         self._of_process: dict[int, list[Held]] = defaultdict(list)
-        for each in (held or {}).values():
-            self._of_process[each.pid].append(each)
+        for task in (held or {}).values():
+            self._of_process[task.pid].append(task)
 
-    def bind(self, entry: ProcEntry) -> tuple[LiveThread, tuple[LiveThread, ...]]:
+    def describe(self, entry: ProcEntry) -> tuple[LiveThread, tuple[LiveThread, ...]]:
         """The first thread, and those others that are asked for or bound by something else."""
         main = self._thread(entry, entry.pid, entry.status)
         if entry.status.threads < 2 or not self._worth_listing(entry):
@@ -54,7 +54,7 @@ class ThreadFilters:
             for tid in sorted(procfs.list_threads(entry.pid))
             if tid != entry.pid and (status := procfs.read_status(entry.pid, tid))
         )
-        return main, tuple(each for each in others if self._every or each.differs(main))
+        return main, tuple(thread for thread in others if self._every or thread.differs(main))
 
     def _worth_listing(self, entry: ProcEntry) -> bool:
         """Where the kernel was asked, it has told already whether threads differ: no need to read
@@ -64,7 +64,7 @@ class ThreadFilters:
         held = self._of_process.get(entry.pid, [])
         if not held:
             return False
-        bound = {(each.mode, each.count, each.layers) for each in held}
+        bound = {(task.mode, task.count, task.layers) for task in held}
         return len(bound) > 1 or len(held) != entry.status.threads
 
     def _thread(self, entry: ProcEntry, tid: int, status: ProcStatus) -> LiveThread:
@@ -81,9 +81,11 @@ class ThreadFilters:
         held = self._held.get(tid) if self._held is not None else None
         if held is None or not held.layers or status.filters not in (held.count, -1):
             # Not asked, or not of the same moment: then only the number is sure.
-            origins = self._origins.of_counted(entry.pid, max(status.filters, 0))
+            origins = self._origins.estimate_counted(entry.pid, max(status.filters, 0))
             return tuple(FilterLayer("", 0, origin) for origin in origins)
-        origins = self._origins.of_seen(entry.pid, tuple(each.identity for each in held.layers))
+        origins = self._origins.trace_seen(
+            entry.pid, tuple(layer.identity for layer in held.layers)
+        )
         unit = find_unit(entry)
         pairs = zip(held.layers, origins, strict=True)
         return tuple(self._layer(layer.code or b"", origin, unit) for layer, origin in pairs)

@@ -47,23 +47,23 @@ def record_command(command: tuple[str, ...], options: RecordOptions) -> tuple[in
     program = _find(command[0])
     with (
         contextlib.closing(select_backend(options.backend, command, options.sights)) as backend,
-        _mind_children() as ignored,
+        _keep_child_status() as ignored,
     ):
         if backend.notice:
-            options.tell(backend.notice)
+            options.notify(backend.notice)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
         try:
-            subject = _Command(program, command, mask, ignored=ignored)
-            recording = TraceRecorder(backend, subject, options).record()
-            if absence := explain_missing_container(recording, backend, subject.daemons):
-                options.tell(absence)
-            return subject.wait(backend), recording
+            source = _Command(program, command, mask, ignored=ignored)
+            recording = TraceRecorder(backend, source, options).record()
+            if absence := explain_missing_container(recording, backend, source.daemons):
+                options.notify(absence)
+            return source.wait(backend), recording
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @contextlib.contextmanager
-def _mind_children() -> Iterator[bool]:
+def _keep_child_status() -> Iterator[bool]:
     """While SIGCHLD is ignored the kernel keeps no status, the command's neither. Answer whether it
     was; only a program's main thread can change that."""
     ignored = signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
@@ -110,17 +110,17 @@ class _Command:
         self._status: int | None = None
         self._ended = 0.0
         self._explained = False
-        self._requests = 0
-        self._inquiry = ImageLookup(find_client(command))
-        self._specifications = BundleProfiles()
-        self._links = SocketPeers()
+        self._stop_requests = 0
+        self._images = ImageLookup(find_client(command))
+        self._profiles = BundleProfiles()
+        self._peers = SocketPeers()
         self._pruner = TracePruner()
 
-    def begin(self, backend: RecordingBackend) -> None:
+    def start(self, backend: RecordingBackend) -> None:
         """Follow the daemons that run, start the command."""
         self.daemons = backend.follow_daemons()
         if self.daemons:
-            backend.trace.named = find_named_containers(self._command)
+            backend.trace.named_containers = find_named_containers(self._command)
         reading, writing = os.pipe()
         try:
             self._pid = os.fork()
@@ -159,21 +159,21 @@ class _Command:
         finally:
             os._exit(127)
 
-    def look(self, trace: Trace, options: RecordOptions) -> None:
+    def update(self, trace: Trace, options: RecordOptions) -> None:
         """Ask what containers are of; say why nothing seems to happen any more."""
-        if options.ask:
-            self._inquiry.look(trace)
-        self._specifications.look(trace)
+        if options.query_images:
+            self._images.update(trace)
+        self._profiles.update(trace)
         if self.daemons:
-            self._links.look(trace)
+            self._peers.update(trace)
         if self.daemons and not options.sights:  # they know segments by number
-            self._pruner.look(trace)
-        if options.insist and self._requests > 1:
+            self._pruner.update(trace)
+        if options.kill_on_repeat and self._stop_requests > 1:
             self._end_all(trace)
         ended = self._status is not None
         if ended and not self._explained and time.monotonic() - self._ended > _PATIENCE:
             self._explained = True
-            options.tell(
+            options.notify(
                 "the command has ended, what it started goes on and is recorded; ctrl-C ends this"
             )
 
@@ -193,48 +193,50 @@ class _Command:
                 return self._status
             info = backend.wait(_INTERVAL, BLOCKED_SIGNALS)
             if info and info.si_signo in STOP_SIGNALS:
-                self.take(info.si_signo, info.si_pid)
+                self.handle_signal(info.si_signo, info.si_pid)
 
-    def waits(self, backend: RecordingBackend) -> bool:
+    def is_pending(self, backend: RecordingBackend) -> bool:
         """The command may have begun nothing yet that is known of."""
         if self._status is None:
             self._reap(backend)
         return self._status is None
 
-    def living(self, trace: Trace) -> set[int]:
+    def find_living(self, trace: Trace) -> set[int]:
         """What comes from the command and still lives; daemons go on anyway."""
         living = trace.living
         if self.daemons:
-            daemons = {each for each in living if trace.processes[each].found_running}
+            daemons = {process for process in living if trace.processes[process].found_running}
             living = (living & find_related(trace)) - daemons
         return living
 
-    def take(self, signal_: int, sender: int) -> bool:
+    def handle_signal(self, signal_: int, sender: int) -> bool:
         """Pass a signal on to the command; when that has ended, end. The terminal's (sender 0)
         reached the command by itself."""
         if self._status is not None:
             return True
-        self._requests += 1
+        self._stop_requests += 1
         if sender:
             os.kill(self._pid, signal_)
         return False
 
     def _end_all(self, trace: Trace) -> None:
         """Under some filters a runtime waits for ever, or spins: nothing less would end it."""
-        for number in self.living(trace):
+        for number in self.find_living(trace):
             with contextlib.suppress(OSError):  # it has ended meanwhile
                 os.kill(trace.processes[number].pid, signal.SIGKILL)
 
-    def belonging(self, trace: Trace) -> Trace:
+    def select_related(self, trace: Trace) -> Trace:
         """Without what daemons did for others."""
         return drop_unrelated(trace)
 
-    def run(self, started: datetime, began: int, ended: int, complete: bool) -> RunMetadata:
+    def describe_run(
+        self, started: datetime, began: int, ended: int, complete: bool
+    ) -> RunMetadata:
         """Name the command."""
         from seclatch.recording.trace.run_metadata import RunMetadata
 
-        images = self._inquiry.finish() if complete else {}
-        profiles = self._specifications.profiles
+        images = self._images.finish() if complete else {}
+        profiles = self._profiles.profiles
         return RunMetadata(
             self._command, started, began, ended, complete, images, profiles=profiles
         )

@@ -43,8 +43,8 @@ def record_container(target: ContainerTarget, options: RecordOptions) -> Recordi
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
     try:
         with _Namespaces(target) as namespaces, contextlib.closing(Ebpf(by_words=True)) as backend:
-            subject = _Container(target, namespaces, backend.maps)
-            return TraceRecorder(backend, subject, options).record()
+            source = _Container(target, namespaces, backend.maps)
+            return TraceRecorder(backend, source, options).record()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -110,9 +110,9 @@ class _Container:
         self._target = target
         self._namespaces = namespaces
         self._maps = maps
-        self._callers = ExecSessions(namespaces.mounts, namespaces.pids)
+        self._sessions = ExecSessions(namespaces.mounts, namespaces.pids)
 
-    def begin(self, backend: RecordingBackend) -> None:
+    def start(self, backend: RecordingBackend) -> None:
         """Find its processes."""
         try:
             found = adopt(
@@ -129,29 +129,31 @@ class _Container:
         if not found:
             raise _cannot_look(self._target, OSError(errno.ESRCH, os.strerror(errno.ESRCH)))
 
-    def look(self, trace: Trace, options: RecordOptions) -> None:
+    def update(self, trace: Trace, options: RecordOptions) -> None:
         """See who calls for the container."""
-        self._callers.look(trace)
+        self._sessions.update(trace)
 
-    def living(self, trace: Trace) -> set[int]:
+    def find_living(self, trace: Trace) -> set[int]:
         """All of them, and the runtimes of their sessions."""
-        return trace.living - self._callers.foreign(trace)
+        return trace.living - self._sessions.find_unrelated(trace)
 
-    def waits(self, backend: RecordingBackend) -> bool:
+    def is_pending(self, backend: RecordingBackend) -> bool:
         """A container without a process has ended."""
         return False
 
-    def take(self, signal_: int, sender: int) -> bool:
+    def handle_signal(self, signal_: int, sender: int) -> bool:
         """End the recording; the container goes on."""
         return True
 
-    def belonging(self, trace: Trace) -> Trace:
+    def select_related(self, trace: Trace) -> Trace:
         """Without those that only spoke of it."""
-        self._callers.look(trace)
-        foreign = self._callers.foreign(trace)
-        return restrict_trace(trace, trace.processes.keys() - foreign) if foreign else trace
+        self._sessions.update(trace)
+        unrelated = self._sessions.find_unrelated(trace)
+        return restrict_trace(trace, trace.processes.keys() - unrelated) if unrelated else trace
 
-    def run(self, started: datetime, began: int, ended: int, complete: bool) -> RunMetadata:
+    def describe_run(
+        self, started: datetime, began: int, ended: int, complete: bool
+    ) -> RunMetadata:
         """Name the container."""
         return RunMetadata(
             (),

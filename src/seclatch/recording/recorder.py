@@ -1,4 +1,4 @@
-"""The recorder at work: takes what the kernel programs leave, until its subject is over."""
+"""Run a back end until the recorded command or container is over, and make the recording."""
 
 from __future__ import annotations
 
@@ -19,27 +19,31 @@ if TYPE_CHECKING:
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 BLOCKED_SIGNALS = STOP_SIGNALS | {signal.SIGCHLD, signal.SIGUSR1}
-"""Signals that are to be blocked while a recorder works: it takes them itself."""
+"""Signals that must be blocked while a recorder works: it reads them with sigtimedwait(2)."""
 
 _SHARE = 10
-"""Of a long recording most time would go into summing up what there is so far, again and again."""
+"""Intermediate recordings take at most one part in ten of the time, however long a trace is."""
 
 MAX_BULK = 1_000_000
-"""Half a million processes that exec once; some 5 GB of memory."""
+"""Limit of a trace: half a million processes that exec once, some 5 GB of memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordOptions:
-    """`seconds`: record no longer than that. `observe` gets what there is so far, every `every`
-    seconds, `save` the same after `save_first`, then every `save_every`, and when SIGUSR1 asks for
-    it; neither at the end.
-    `most`: end when so much has been seen (Trace.bulk); `lost` says so then. `tell` gets what the
-    user should know meanwhile. `backend`: ebpf, ptrace, or auto for ptrace only where
-    eBPF is not to be had.
+    """Limits and callbacks of a recording.
 
-    `sights`, if given, is filled with a closer look (eBPF only), and `watch` gets the trace after
-    each look at it, every `interval` seconds. `insist`: what a first request to stop does not end,
-    the second one kills. `ask`: ask engines what the images of containers are."""
+    `seconds`: record no longer than that. `observe` is called with the recording so far every
+    `every` seconds; `save` after `save_first`, then every `save_every`, and on SIGUSR1. Neither is
+    called at the end.
+
+    `max_bulk`: end the recording at this size (Trace.bulk); its `lost` then counts the processes
+    that go on. `notify` is called with messages for the user. `backend`: ebpf, ptrace, or auto
+    (ptrace only where eBPF is not available).
+
+    `sights`, if given, is filled with detail events (eBPF only). `watch` is called with the trace
+    after each update, every `interval` seconds. `kill_on_repeat`: the second request to stop kills
+    what the first did not end. `query_images`: ask engines for the images of containers.
+    """
 
     seconds: float | None = None
     observe: Callable[[Recording], None] | None = None
@@ -47,49 +51,51 @@ class RecordOptions:
     save: Callable[[Recording], None] | None = None
     save_first: float = 5.0
     save_every: float = 5.0
-    most: int = MAX_BULK
-    tell: Callable[[str], None] = lambda _: None
+    max_bulk: int = MAX_BULK
+    notify: Callable[[str], None] = lambda _: None
     backend: str = "auto"
     sights: Sights | None = None
     watch: Callable[[Trace], None] = lambda _: None
     interval: float = 0.02
-    insist: bool = False
-    ask: bool = True
+    kill_on_repeat: bool = False
+    query_images: bool = True
 
 
 class RecordingSource(Protocol):
-    """What is followed."""
+    """The command or container that is recorded."""
 
-    def begin(self, backend: RecordingBackend) -> None:
-        """Have it followed from now on. Raises SeclatchError."""
+    def start(self, backend: RecordingBackend) -> None:
+        """Start following it. Raises SeclatchError."""
 
-    def look(self, trace: Trace, options: RecordOptions) -> None:
-        """Called between two looks at the kernel's memory."""
+    def update(self, trace: Trace, options: RecordOptions) -> None:
+        """Process what is new in the trace; called after each reading of the back end."""
 
-    def living(self, trace: Trace) -> set[int]:
-        """The processes whose end is the recording's; none as soon as it may end at once."""
+    def find_living(self, trace: Trace) -> set[int]:
+        """Return the processes whose end ends the recording; empty if it may end at once."""
 
-    def waits(self, backend: RecordingBackend) -> bool:
-        """Whether the recording goes on without any living process."""
+    def is_pending(self, backend: RecordingBackend) -> bool:
+        """Return whether the recording goes on without a living process."""
 
-    def take(self, signal_: int, sender: int) -> bool:
-        """Take a request to stop; answer whether the recording is to end. `sender` 0: terminal."""
+    def handle_signal(self, signal_: int, sender: int) -> bool:
+        """Handle a request to stop and return whether to end; `sender` 0: from the terminal."""
 
-    def belonging(self, trace: Trace) -> Trace:
-        """What of the trace belongs to it."""
+    def select_related(self, trace: Trace) -> Trace:
+        """Return the part of the trace that belongs to it."""
 
-    def run(self, started: datetime, began: int, ended: int, complete: bool) -> RunMetadata:
-        """What is known about it."""
+    def describe_run(
+        self, started: datetime, began: int, ended: int, complete: bool
+    ) -> RunMetadata:
+        """Return the metadata of the recording."""
 
 
 class TraceRecorder:
-    """Follows one subject by a back end. HELD must be blocked."""
+    """Records one source by one back end. BLOCKED_SIGNALS must be blocked."""
 
     def __init__(
-        self, backend: RecordingBackend, subject: RecordingSource, options: RecordOptions
+        self, backend: RecordingBackend, source: RecordingSource, options: RecordOptions
     ) -> None:
         self._backend = backend
-        self._subject = subject
+        self._source = source
         self._options = options
         self._trace = backend.trace
         self._started = datetime.now(UTC)
@@ -101,43 +107,44 @@ class TraceRecorder:
         self._next_save = time.monotonic() + options.save_first
 
     def record(self) -> Recording:
-        """Follow the subject to its end, detach, sum up."""
-        self._subject.begin(self._backend)
-        # Not before: who is recorded need not wait for it.
+        """Follow the source to its end, detach, and return the recording."""
+        self._source.start(self._backend)
 
         while not self._done():
             self._wait()
             self._backend.collect()
-            self._subject.look(self._trace, self._options)
+            self._source.update(self._trace, self._options)
             self._options.watch(self._trace)
             self._show()
         ended = time.monotonic_ns()
         self._backend.detach()
         self._backend.finish()
-        self._subject.look(self._trace, self._options)
+        self._source.update(self._trace, self._options)
         self._options.watch(self._trace)
         if self._is_full():
-            self._lose_the_rest()
+            self._count_cut_off()
         return self._sum_up(ended, complete=True)
 
     def _is_full(self) -> bool:
-        return self._trace.bulk >= self._options.most
+        return self._trace.bulk >= self._options.max_bulk
 
-    def _lose_the_rest(self) -> None:
-        """What the living did from here on is not known: an end by this limit is a loss. What has
-        ended by itself meanwhile is whole."""
+    def _count_cut_off(self) -> None:
+        """Count living processes as lost: what they do after the size limit is not recorded.
+
+        Processes that ended before are complete.
+        """
         lost = self._trace.lost
-        left = len(self._subject.living(self._trace))
+        left = len(self._source.find_living(self._trace))
         if not left:
             return
         self._trace.lost = replace(lost, processes=lost.processes + left)
-        self._options.tell(
-            f"the recording ends at {self._options.most:,} processes and execs, and what it is of "
-            "goes on"
+        self._options.notify(
+            f"the recording ends at {self._options.max_bulk:,} processes and execs; the "
+            "recorded processes go on"
         )
 
     def _show(self) -> None:
-        """Hand out what there is so far to those whose time has come."""
+        """Call `observe` and `save` with the recording so far when they are due."""
         now, options = time.monotonic(), self._options
         saves = options.save is not None and (self._asked or now >= self._next_save)
         observes = options.observe is not None and now >= self._next_look
@@ -160,8 +167,8 @@ class TraceRecorder:
     def _sum_up(self, ended: int, *, complete: bool) -> Recording:
         from seclatch.recording.trace.summarize_trace import summarize_trace
 
-        run = self._subject.run(self._started, self._began, ended, complete)
-        return summarize_trace(self._subject.belonging(self._trace), run)
+        run = self._source.describe_run(self._started, self._began, ended, complete)
+        return summarize_trace(self._source.select_related(self._trace), run)
 
     def _done(self) -> bool:
         if self._stopped:
@@ -172,25 +179,25 @@ class TraceRecorder:
         if self._is_full():
             return True
         began = time.monotonic()
-        if self._subject.waits(self._backend) or began < self._next_check:
+        if self._source.is_pending(self._backend) or began < self._next_check:
             return False
-        self._backend.collect()  # what was done until it stopped to wait
+        self._backend.collect()  # what happened before it was no longer pending
         goes_on = self._goes_on()
         ended = time.monotonic()
         self._next_check = ended + _SHARE * (ended - began)
         return not goes_on
 
     def _goes_on(self) -> bool:
-        """Whether a process of the subject lives."""
-        living = self._subject.living(self._trace)
+        """Return whether a process of the source lives."""
+        living = self._source.find_living(self._trace)
         return bool(living) and self._backend.lives(living)
 
     def _wait(self) -> None:
-        """Wait a moment, less if something happens."""
+        """Wait for the interval, or until a signal arrives."""
         info = self._backend.wait(self._options.interval, BLOCKED_SIGNALS)
         if info is None or info.si_signo == signal.SIGCHLD:
             return
         if info.si_signo == signal.SIGUSR1:
             self._asked = True
-        elif self._subject.take(info.si_signo, info.si_pid):
+        elif self._source.handle_signal(info.si_signo, info.si_pid):
             self._stopped = True

@@ -14,7 +14,7 @@ from seclatch.process.containers import docker_containers
 from seclatch.process.containers.membership import FoundContainer
 
 IDENTIFIER = "c" * 64
-FOUND = FoundContainer(IDENTIFIER, "docker", keeper=1)
+FOUND = FoundContainer(IDENTIFIER, "docker", monitor=1)
 
 
 def answer(body: bytes) -> bytes:

@@ -111,7 +111,7 @@ def test_who_is_believed() -> None:
     foreign = replace(real, pid=8, argv=(*MONITOR[:6], "evil"), status=status)
     for false in (contained, foreign):
         kept = find_containers(by_pid(real, false))
-        assert (kept[ID].keeper, kept[ID].name, kept[ID].trusted) == (2, "web", True)
+        assert (kept[ID].monitor, kept[ID].name, kept[ID].trusted) == (2, "web", True)
         alone = find_containers(by_pid(false))[ID]
         assert (alone.name, alone.trusted) == ("evil", False)
 
@@ -119,5 +119,5 @@ def test_who_is_believed() -> None:
 @pytest.mark.parametrize("name", ["conmon", "containerd-shim-runc-v2", "dockerd"])
 def test_one_that_is_ending_has_no_command_line(name: str) -> None:
     entries = by_pid(entry(2, 1, name))
-    assert all(found.keeper != 2 for found in find_containers(entries).values())
+    assert all(found.monitor != 2 for found in find_containers(entries).values())
     assert docker_containers.query_docker({ID: FoundContainer(ID, "docker")}, entries, []) == {}

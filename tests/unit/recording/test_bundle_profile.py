@@ -79,7 +79,7 @@ def test_a_front_and_its_runtime_are_one_start(bundle: Path) -> None:
     front = story.exec(story.root, "/usr/local/lib/seclatch/runc", "create", "-b", str(bundle), "x")
     story.exec(front, "/usr/sbin/runc", "create", "-b", str(bundle), "x")
     specifications = BundleProfiles()
-    specifications.look(story.trace)
+    specifications.update(story.trace)
     process = story.trace.segments[front].process
     assert story.trace.segments[front].kind == EventKind.EXEC
     assert specifications.profiles == {process: SECCOMP}

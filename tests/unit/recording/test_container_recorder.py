@@ -7,14 +7,14 @@ import threading
 import pytest
 
 from seclatch.model.origin import ContainerImage
-from seclatch.recording.annotated.container_recorder import _Question
+from seclatch.recording.annotated.container_recorder import _ImageQuery
 
 IMAGE = ContainerImage(name="web")
 
 
 def test_the_image_is_what_was_answered() -> None:
-    question = _Question(lambda keeper, identifier: IMAGE, 1, "c1")
-    question.ask()
+    question = _ImageQuery(lambda keeper, identifier: IMAGE, 1, "c1")
+    question.begin()
     assert question.answer(patient=True) == IMAGE
 
 
@@ -25,6 +25,6 @@ def test_where_no_thread_can_be_made_the_image_is_not_known(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    question = _Question(lambda keeper, identifier: IMAGE, 1, "c1")
-    question.ask()
+    question = _ImageQuery(lambda keeper, identifier: IMAGE, 1, "c1")
+    question.begin()
     assert question.answer(patient=True) is None

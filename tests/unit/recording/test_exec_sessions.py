@@ -14,11 +14,11 @@ def stages(story: Story) -> dict[int, str]:
 
 
 def foreign(story: Story, callers: ExecSessions) -> set[int]:
-    callers.look(story.trace)
+    callers.update(story.trace)
     return {
         each.id
         for each in story.trace.segments.values()
-        if each.process in callers.foreign(story.trace)
+        if each.process in callers.find_unrelated(story.trace)
     }
 
 

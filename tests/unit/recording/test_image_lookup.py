@@ -40,8 +40,8 @@ def ask(folder: Path, client: str, script: str, *argv: str) -> dict[int, Contain
     story = Story()
     story.exec(story.root, *argv)
     inquiry = ImageLookup(EngineClient(client, (str(program),)))
-    inquiry.look(story.trace)
-    inquiry.look(story.trace)
+    inquiry.update(story.trace)
+    inquiry.update(story.trace)
     return inquiry.finish()
 
 

@@ -16,7 +16,7 @@ def test_equal_states_have_one_number_and_changes_are_moments() -> None:
     story.trace.suspensions.append(SeccompSuspension(loaded * 1000 + 1, loaded, 5, False))
     contexts = ContextTable(story.trace, float)
     processes = story.trace.processes
-    first, second = (contexts.of(processes[each]) for each in (0, 1))
+    first, second = (contexts.list_changes(processes[each]) for each in (0, 1))
     assert [each.context for each in first] == [0]  # the recorder's own child is not told of
     assert [each.context for each in second] == [0, 1]
     host, filtered = contexts.table
@@ -31,7 +31,7 @@ def test_a_tracer_s_hold_is_part_of_the_state() -> None:
     program = story.exec(story.root, "x", facts=replace(HOST, suspended=True))
     story.trace.suspensions.append(SeccompSuspension(program * 1000 + 5, program, 9, False))
     contexts = ContextTable(story.trace, float)
-    moments = contexts.of(story.trace.processes[0])
+    moments = contexts.list_changes(story.trace.processes[0])
     assert [contexts.table[each.context].suspended for each in moments] == [True, False]
     assert moments[1].thread == 9
 
@@ -39,4 +39,4 @@ def test_a_tracer_s_hold_is_part_of_the_state() -> None:
 def test_of_a_daemon_found_running_nothing_is_told() -> None:
     story = Story()
     story.found("/usr/sbin/dockerd")
-    assert ContextTable(story.trace, float).of(story.trace.processes[1]) == []
+    assert ContextTable(story.trace, float).list_changes(story.trace.processes[1]) == []

@@ -20,11 +20,11 @@ from seclatch.model.recorder_limits import RecorderLimits
 from seclatch.recording.annotated.annotation import AnnotationRequest
 from seclatch.recording.annotated.spool import RecordingSpool, SpoolLimitError
 limits = RecorderLimits(directory=sys.argv[1], recordings=int(sys.argv[2]), at_once=16)
-depot = RecordingSpool(limits)
+spool = RecordingSpool(limits)
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    slot, path = depot.claim(AnnotationRequest("web", "3f4c8a"))
+    slot, path = spool.claim_slot(AnnotationRequest("web", "3f4c8a"))
     print(path.name, flush=True)
 except SpoolLimitError as error:
     print("refused", error, flush=True)
@@ -68,7 +68,7 @@ def test_many_at_once_keep_the_limit_and_have_names_of_their_own(tmp_path: Path)
         names = {answer for answer in answers if not answer.startswith("refused")}
         assert len(names) == limit
         assert sum("recordings already" in answer for answer in answers) == 8 - limit
-        assert len(RecordingSpool(RecorderLimits(directory=str(tmp_path))).running()) == limit
+        assert len(RecordingSpool(RecorderLimits(directory=str(tmp_path))).list_running()) == limit
         end(started)
 
 
@@ -78,39 +78,39 @@ def test_who_is_dead_takes_no_place_and_no_file_is_there_before_a_recording(
     [first] = claimants(tmp_path, 1, 1)
     go(first)
     assert said(first).startswith("web-3f4c8a-")
-    depot = RecordingSpool(RecorderLimits(directory=str(tmp_path), recordings=1))
-    assert [each.pid for each in depot.running()] == [first.pid]
-    assert depot.recordings() == []
+    spool = RecordingSpool(RecorderLimits(directory=str(tmp_path), recordings=1))
+    assert [each.pid for each in spool.list_running()] == [first.pid]
+    assert spool.list_recordings() == []
     with pytest.raises(SpoolLimitError):
-        depot.claim(WISH)
+        spool.claim_slot(WISH)
     end([first])
-    assert depot.running() == []
-    slot, path = depot.claim(WISH)
+    assert spool.list_running() == []
+    slot, path = spool.claim_slot(WISH)
     path.write_text("{}")
     os.close(slot)
     with pytest.raises(SpoolLimitError):
-        depot.claim(WISH)
+        spool.claim_slot(WISH)
 
 
 LOOK = """
 import sys
 from seclatch.model.recorder_limits import RecorderLimits
 from seclatch.recording.annotated.spool import RecordingSpool
-depot = RecordingSpool(RecorderLimits(directory=sys.argv[1]))
+spool = RecordingSpool(RecorderLimits(directory=sys.argv[1]))
 print("ready", flush=True)
 while True:
-    depot.running()
+    spool.list_running()
 """
 
 
 def test_who_looks_is_in_nobody_s_way(tmp_path: Path) -> None:
-    depot = RecordingSpool(RecorderLimits(directory=str(tmp_path), at_once=1))
+    spool = RecordingSpool(RecorderLimits(directory=str(tmp_path), at_once=1))
     words = [sys.executable, "-c", LOOK, str(tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert said(process) == "ready"
             for _ in range(2000):
-                os.close(depot.claim(WISH)[0])
+                os.close(spool.claim_slot(WISH)[0])
         finally:
             process.kill()
 
@@ -123,17 +123,17 @@ def test_who_keeps_the_directory_locked_keeps_nobody_waiting_for_ever(tmp_path: 
     ) as process:
         assert said(process) == ""
         with pytest.raises(SpoolLimitError, match="locked for a second"):
-            RecordingSpool(RecorderLimits(directory=str(tmp_path))).claim(WISH)
+            RecordingSpool(RecorderLimits(directory=str(tmp_path))).claim_slot(WISH)
         process.kill()
 
 
 def test_room_is_counted_while_recordings_are_taken_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    depot = RecordingSpool(RecorderLimits(directory=str(tmp_path), size=10))
+    spool = RecordingSpool(RecorderLimits(directory=str(tmp_path), size=10))
     gone, there = tmp_path / "a.recording.json.gz", tmp_path / "b.recording.json.gz"
     there.write_bytes(bytes(6))
-    monkeypatch.setattr(RecordingSpool, "recordings", lambda _: [gone, there])
-    depot.require_room(tmp_path / "c.recording.json.gz", 4)
+    monkeypatch.setattr(RecordingSpool, "list_recordings", lambda _: [gone, there])
+    spool.require_room(tmp_path / "c.recording.json.gz", 4)
     with pytest.raises(SpoolLimitError, match="11 bytes"):
-        depot.require_room(tmp_path / "c.recording.json.gz", 5)
+        spool.require_room(tmp_path / "c.recording.json.gz", 5)

@@ -52,7 +52,7 @@ class Story:
 
     def links(self, one: int, other: int) -> None:
         ends = tuple(self.trace.segments[each].process for each in (one, other))
-        self.trace.links |= {(ends[0], ends[1]), (ends[1], ends[0])}
+        self.trace.socket_links |= {(ends[0], ends[1]), (ends[1], ends[0])}
 
 
 def filtered(facts: TaskFacts = INSIDE) -> TaskFacts:

@@ -42,11 +42,11 @@ def command(record_dir: PurePosixPath | None, name: str) -> None:
     if not name:  # every id begins with nothing
         raise click.UsageError("NAME is empty.")
     meant: list[tuple[RecordingSpool, SpoolSlot]] = []
-    for depot in _depots(record_dir):
-        depot.check()
+    for spool in _depots(record_dir):
+        spool.require_private()
         meant += [
-            (depot, each)
-            for each in depot.running()
+            (spool, each)
+            for each in spool.list_running()
             if each.name == name or each.identifier.startswith(name)
         ]
     if not meant:
@@ -55,8 +55,8 @@ def command(record_dir: PurePosixPath | None, name: str) -> None:
             "by annotation",
             remedy="what has ended is in the directory; the file `log` there says what was refused",
         )
-    for depot, slot in meant:
-        click.echo(_flush(depot, slot))
+    for spool, slot in meant:
+        click.echo(_flush(spool, slot))
 
 
 def _depots(directory: PurePosixPath | None) -> list[RecordingSpool]:
@@ -81,21 +81,21 @@ def _depots(directory: PurePosixPath | None) -> list[RecordingSpool]:
     return list(found.values())
 
 
-def _flush(depot: RecordingSpool, slot: SpoolSlot) -> str:
+def _flush(spool: RecordingSpool, slot: SpoolSlot) -> str:
     """Ask by SIGUSR1 and wait until the file is another one: it is always replaced as a whole."""
-    path = depot.path / slot.file
+    path = spool.path / slot.file
     before = _inode(path)
     try:
         process = os.pidfd_open(slot.pid)
     except ProcessLookupError as error:
         raise _ended(path) from error
     try:
-        if slot not in depot.running():  # the pid may be somebody else's by now
+        if slot not in spool.list_running():  # the pid may be somebody else's by now
             raise _ended(path)
         signal.pidfd_send_signal(process, signal.SIGUSR1)
         deadline = time.monotonic() + _PATIENCE
         while _inode(path) == before:
-            _expect(depot, path, process, before, deadline)
+            _expect(spool, path, process, before, deadline)
             time.sleep(0.02)
     except ProcessLookupError as error:
         raise _ended(path) from error
@@ -104,7 +104,7 @@ def _flush(depot: RecordingSpool, slot: SpoolSlot) -> str:
     return str(path)
 
 
-def _expect(depot: RecordingSpool, path: Path, process: int, before: int, deadline: float) -> None:
+def _expect(spool: RecordingSpool, path: Path, process: int, before: int, deadline: float) -> None:
     """Whether the file can still be expected. Raises SeclatchError."""
     over = bool(select.select([process], [], [], 0)[0])
     if over and _inode(path) == before:  # it may have written last of all
@@ -112,7 +112,7 @@ def _expect(depot: RecordingSpool, path: Path, process: int, before: int, deadli
     if time.monotonic() > deadline:
         raise SeclatchError(
             f"waiting for {path}: the recorder does not write it",
-            remedy=f"see {depot.path / 'log'}",
+            remedy=f"see {spool.path / 'log'}",
         )
 
 

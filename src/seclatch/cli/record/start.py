@@ -110,7 +110,7 @@ def command(
         every=1.0 if shown else 0.25,
         # so that it survives the recorder as far as it got; a stream takes one recording only
         save=None if is_stream(path) else _saver(path),
-        tell=lambda sentence: None if quiet else progress_messages.say([sentence]),
+        notify=lambda sentence: None if quiet else progress_messages.say([sentence]),
         backend=backend,
     )
     status, recording = record(options)

@@ -7,9 +7,9 @@ from seclatch.diagnose.causes.symptom import find_symptom
 from seclatch.model.stage import Stage
 
 
-def find_cgroup_error(subject: DiagnosedRun) -> FoundCause | None:
+def find_cgroup_error(run: DiagnosedRun) -> FoundCause | None:
     """Words about cgroups, or a failed call below /sys/fs/cgroup, before the program ran."""
-    symptom = find_symptom(subject)
+    symptom = find_symptom(run)
     if symptom is None or symptom.stage is Stage.PROGRAM:
         return None
     if "cgroup" not in symptom.path and "cgroup" not in symptom.text.lower():

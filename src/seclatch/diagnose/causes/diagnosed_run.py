@@ -46,7 +46,7 @@ class DiagnosedRun:
         evidence = self.evidence
         found: list[tuple[EnteredSession | None, TracedProcess]] = []
         if not evidence.staging.sessions:
-            return [(None, each) for each in evidence.roots() if has_failed(each)]
+            return [(None, process) for process in evidence.roots() if has_failed(process)]
         for session in evidence.staging.sessions:
             process = evidence.process_of(session.entry)
             if not evidence.started(session) or has_failed(process):
@@ -57,7 +57,7 @@ class DiagnosedRun:
     def unstarted(self) -> list[EnteredSession]:
         """Sessions whose program was never reached."""
         evidence = self.evidence
-        return [each for each in evidence.staging.sessions if not evidence.started(each)]
+        return [session for session in evidence.staging.sessions if not evidence.started(session)]
 
     @property
     def anything_failed(self) -> bool:
@@ -86,9 +86,11 @@ class DiagnosedRun:
     def outside(self) -> list[StderrLine]:
         """What engine, runtime and client said."""
         return [
-            each
-            for each in self.evidence.messages
-            if each.stage not in _INSIDE and not _NO_ERROR.match(each.text) and self._may_tell(each)
+            message
+            for message in self.evidence.messages
+            if message.stage not in _INSIDE
+            and not _NO_ERROR.match(message.text)
+            and self._may_tell(message)
         ]
 
     def _may_tell(self, message: StderrLine) -> bool:
@@ -101,21 +103,23 @@ class DiagnosedRun:
     def _clients(self) -> set[int]:
         """The command's first process, and those whose failure became its own."""
         started = (
-            each for each in self.evidence.trace.processes.values() if not each.found_running
+            process
+            for process in self.evidence.trace.processes.values()
+            if not process.found_running
         )
         return {one.id for root in list(started)[:1] for one in find_origin(self.evidence, root)}
 
     @cached_property
     def denied(self) -> list[DenialCase]:
         """Denials in the line of processes that failed, and in others below it that failed too."""
-        line = {each.id for each in self.chain}
+        line = {process.id for process in self.chain}
         return [
-            each
-            for each in self.denials.all
-            if each.stage is Stage.PROGRAM
+            case
+            for case in self.denials.all
+            if case.stage is Stage.PROGRAM
             and (
-                each.process.id in line
-                or (has_failed(each.process) and self._is_below(each.process))
+                case.process.id in line
+                or (has_failed(case.process) and self._is_below(case.process))
             )
         ]
 
@@ -132,11 +136,11 @@ class DiagnosedRun:
     @cached_property
     def inside(self) -> list[StderrLine]:
         """What the program and hooks said."""
-        return [each for each in self.evidence.messages if each.stage in _INSIDE]
+        return [message for message in self.evidence.messages if message.stage in _INSIDE]
 
     def failing_calls(self, wanted: Callable[[Seen], bool]) -> list[Seen]:
         """Calls that the kernel itself failed, the last first."""
-        return [each for each in reversed(self.evidence.failures) if wanted(each)]
+        return [failure for failure in reversed(self.evidence.failures) if wanted(failure)]
 
 
 CauseFinder = Callable[[DiagnosedRun], FoundCause | None]

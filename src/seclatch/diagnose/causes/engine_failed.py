@@ -6,11 +6,11 @@ from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.symptom import find_symptom
 
 
-def find_engine_failure(subject: DiagnosedRun) -> FoundCause | None:
+def find_engine_failure(run: DiagnosedRun) -> FoundCause | None:
     """Nothing was denied and no program ran: its own words are all there is."""
-    if subject.chain or subject.denials.all:
+    if run.chain or run.denials.all:
         return None
-    symptom = find_symptom(subject)
+    symptom = find_symptom(run)
     if symptom is None:
         return None
     return FoundCause(

@@ -17,9 +17,9 @@ _WHAT = {
 }
 
 
-def find_exhausted_resource(subject: DiagnosedRun) -> FoundCause | None:
+def find_exhausted_resource(run: DiagnosedRun) -> FoundCause | None:
     """Errors that mean just that."""
-    symptom = find_symptom(subject)
+    symptom = find_symptom(run)
     if symptom is None or symptom.errno not in _WHAT:
         return None
     cause, words = _WHAT[symptom.errno]

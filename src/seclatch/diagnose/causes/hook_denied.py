@@ -8,9 +8,9 @@ from seclatch.diagnose.evidence.sentences import describe_denial
 from seclatch.model.stage import Stage
 
 
-def find_denied_hook(subject: DiagnosedRun) -> FoundCause | None:
+def find_denied_hook(run: DiagnosedRun) -> FoundCause | None:
     """A hook ended badly over a denial, and the container did not start."""
-    for case in subject.denials.fatal(Stage.HOOK):
+    for case in run.denials.fatal(Stage.HOOK):
         if not has_failed(case.process):
             continue
         program = case.denial.program

@@ -17,19 +17,19 @@ _CRASHES = {
 }
 
 
-def find_killing_signal(subject: DiagnosedRun) -> FoundCause | None:
+def find_killing_signal(run: DiagnosedRun) -> FoundCause | None:
     """SIGKILL from outside (out of memory, a stop), a crash, or a request to end."""
-    for process in reversed(subject.chain):
+    for process in reversed(run.chain):
         number = read_end_signal(process)
         if number is None or number == signal.SIGSYS:
             continue
-        if any(each.process.id == process.id for each in subject.denials.all):
+        if any(case.process.id == process.id for case in run.denials.all):
             return None
-        program = subject.evidence.program(process.segments[-1])
+        program = run.evidence.program(process.segments[-1])
         kind = "crash" if number in _CRASHES else "killed"
         facts = [f"no call was denied to it; its status is {read_exit_code(process)}"]
         if number == signal.SIGKILL:
             facts.append("SIGKILL comes from the kernel when memory runs out, or from somebody")
-        name = subject.evidence.stage(process.segments[-1]).value
+        name = run.evidence.stage(process.segments[-1]).value
         return FoundCause(False, kind, f"{program} was ended by {number.name}", name, facts)
     return None

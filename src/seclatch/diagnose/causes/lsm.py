@@ -11,9 +11,9 @@ _WORDS = re.compile(r"apparmor|selinux|smack|\blsm\b|landlock", re.IGNORECASE)
 _ATTRIBUTES = re.compile(r"/proc/[^/]+/(task/[^/]+/)?attr/")
 
 
-def find_lsm_denial(subject: DiagnosedRun) -> FoundCause | None:
+def find_lsm_denial(run: DiagnosedRun) -> FoundCause | None:
     """Words about a module, or a label that could not be set."""
-    symptom = find_symptom(subject)
+    symptom = find_symptom(run)
     if symptom is None:
         return None
     if not _WORDS.search(symptom.text) and not _ATTRIBUTES.match(symptom.path):

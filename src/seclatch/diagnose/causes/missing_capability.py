@@ -36,28 +36,28 @@ _CAPABILITIES = {
 _BY_CALL = {call: name for name, calls in _CAPABILITIES.items() for call in calls.split()}
 
 
-def find_missing_capability(subject: DiagnosedRun) -> FoundCause | None:
+def find_missing_capability(run: DiagnosedRun) -> FoundCause | None:
     """A call that was made, and that the kernel refused."""
-    symptom = find_symptom(subject)
+    symptom = find_symptom(run)
     if symptom is None or symptom.errno not in (EPERM, EACCES):
         return None
     if not symptom.sure:
-        return _of_words(subject, symptom)
+        return _of_words(run, symptom)
     capability = _BY_CALL.get(symptom.call, "")
     if capability and (symptom.errno == EPERM or symptom.call == "bind"):
         return _found("missing-capability", f"{capability} is missing for {symptom.call}", symptom)
     return _of_errno(symptom, "")
 
 
-def _of_words(subject: DiagnosedRun, symptom: FailureSymptom) -> FoundCause | None:
+def _of_words(run: DiagnosedRun, symptom: FailureSymptom) -> FoundCause | None:
     """Words alone do not say whose error it was; what comes from elsewhere was not seen at all."""
-    if subject.denials.all:
+    if run.denials.all:
         return None
-    line = {each.id for each in subject.chain}
-    seen = subject.failing_calls(
-        lambda each: (
-            each.errno in (EPERM, EACCES)
-            and (not line or subject.evidence.process_of(each.segment).id in line)
+    line = {process.id for process in run.chain}
+    seen = run.failing_calls(
+        lambda failure: (
+            failure.errno in (EPERM, EACCES)
+            and (not line or run.evidence.process_of(failure.segment).id in line)
         )
     )
     if seen:

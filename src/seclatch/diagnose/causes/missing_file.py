@@ -10,9 +10,9 @@ from seclatch.diagnose.causes.symptom import find_symptom
 _WORDS = ("executable file not found", "command not found", "no such file", ": not found")
 
 
-def find_missing_file(subject: DiagnosedRun) -> FoundCause | None:
+def find_missing_file(run: DiagnosedRun) -> FoundCause | None:
     """ENOENT, or words to that effect."""
-    symptom = find_symptom(subject)
+    symptom = find_symptom(run)
     if symptom is None:
         return None
     text = symptom.text.lower()

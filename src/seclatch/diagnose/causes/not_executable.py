@@ -10,9 +10,9 @@ from seclatch.diagnose.causes.symptom import find_symptom
 _EXECS = ("execve", "execveat")
 
 
-def find_unexecutable_file(subject: DiagnosedRun) -> FoundCause | None:
+def find_unexecutable_file(run: DiagnosedRun) -> FoundCause | None:
     """A failed exec: no permission, or no format that this machine runs."""
-    symptom = find_symptom(subject)
+    symptom = find_symptom(run)
     if symptom is None:
         return None
     text = symptom.text.lower()

@@ -12,15 +12,15 @@ from seclatch.model.stage import Stage
 _RUNTIME_S = re.compile(r"OCI runtime|\b(?:runc|crun)(?: (?:create|run|start|exec) failed|:)")
 
 
-def find_unseen_container(subject: DiagnosedRun) -> FoundCause | None:
+def find_unseen_container(run: DiagnosedRun) -> FoundCause | None:
     """An engine was asked that was not watched, or somebody hands on a runtime's words, and nothing
     of a runtime was seen: its "operation not permitted" may be seccomp's or the kernel's."""
-    evidence = subject.evidence
+    evidence = run.evidence
     client = find_client_of_unseen(evidence)
-    told = _last_words(subject)
+    told = _last_words(run)
     if client:
         program, stage = evidence.program(client.id), evidence.stage(client.id)
-    elif told and _RUNTIME_S.search(told.text) and not _saw_runtime(subject):
+    elif told and _RUNTIME_S.search(told.text) and not _saw_runtime(run):
         program, stage = told.program, told.stage
     else:
         return None
@@ -34,14 +34,14 @@ def find_unseen_container(subject: DiagnosedRun) -> FoundCause | None:
     )
 
 
-def _last_words(subject: DiagnosedRun) -> StderrLine | None:
+def _last_words(run: DiagnosedRun) -> StderrLine | None:
     """A runtime's where there are any, else whatever was said last."""
-    messages = list(reversed(subject.outside or subject.inside))
-    runtime_s = (each for each in messages if _RUNTIME_S.search(each.text))
+    messages = list(reversed(run.outside or run.inside))
+    runtime_s = (message for message in messages if _RUNTIME_S.search(message.text))
     return next(runtime_s, messages[0] if messages else None)
 
 
-def _saw_runtime(subject: DiagnosedRun) -> bool:
-    evidence = subject.evidence
-    runtime = any(evidence.stage(each) is Stage.RUNTIME for each in evidence.trace.segments)
+def _saw_runtime(run: DiagnosedRun) -> bool:
+    evidence = run.evidence
+    runtime = any(evidence.stage(segment) is Stage.RUNTIME for segment in evidence.trace.segments)
     return runtime or bool(evidence.staging.sessions)

@@ -6,15 +6,15 @@ from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.evidence.unseen_engine import find_client_of_unseen
 
 
-def find_no_failure(subject: DiagnosedRun) -> FoundCause | None:
+def find_no_failure(run: DiagnosedRun) -> FoundCause | None:
     """The command ended with 0, and so did what it entered."""
-    if subject.anything_failed:
+    if run.anything_failed:
         return None
-    denied = len(subject.denials.all)
+    denied = len(run.denials.all)
     summary = "the command ended with status 0"
     if denied:
         calls = "call was" if denied == 1 else "calls were"
         summary += f", though {denied} {calls} denied"
-    unseen = find_client_of_unseen(subject.evidence)
+    unseen = find_client_of_unseen(run.evidence)
     facts = ["the engine that it asked could not be watched from here"] if unseen else []
     return FoundCause(False, "none", summary, evidence=facts)

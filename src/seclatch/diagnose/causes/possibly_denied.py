@@ -7,19 +7,19 @@ from seclatch.diagnose.evidence.run_evidence import read_exit_code
 from seclatch.model.stage import Stage
 
 
-def find_possible_denial(subject: DiagnosedRun) -> FoundCause | None:
+def find_possible_denial(run: DiagnosedRun) -> FoundCause | None:
     """Denials in processes that failed, which they, or those that they come from, got over."""
-    cases = subject.denied
+    cases = run.denied
     if not cases:
         return None
-    names = ", ".join(dict.fromkeys(each.denial.syscall for each in cases))
-    program = subject.evidence.program(subject.chain[0].segments[-1])
-    own = {each.process.id for each in cases} & {each.id for each in subject.chain}
+    names = ", ".join(dict.fromkeys(case.denial.syscall for case in cases))
+    program = run.evidence.program(run.chain[0].segments[-1])
+    own = {case.process.id for case in cases} & {process.id for process in run.chain}
     who = "it" if own else "what it ran"
     return FoundCause(
         None,
         "possibly-denied",
-        f"{program} ended with status {read_exit_code(subject.chain[0])}; {who} had been denied "
+        f"{program} ended with status {read_exit_code(run.chain[0])}; {who} had been denied "
         f"{names} before that",
         Stage.PROGRAM.value,
         [

@@ -28,40 +28,42 @@ _TO_CLIENT = re.compile(r"^(docker|ctr|Error|time=|\{)")
 _LOADS = {"seccomp": 1, "prctl": 22}
 
 
-def find_refused_profile(subject: DiagnosedRun) -> FoundCause | None:
+def find_refused_profile(run: DiagnosedRun) -> FoundCause | None:
     """Nothing was entered, and somebody says that it is the profile."""
-    if any(each not in subject.unstarted for each in subject.evidence.staging.sessions):
+    if any(session not in run.unstarted for session in run.evidence.staging.sessions):
         return None
-    if not subject.evidence.status or subject.denials.all:
+    if not run.evidence.status or run.denials.all:
         return None
-    unseen = find_client_of_unseen(subject.evidence) is not None
-    for message in reversed(subject.outside):
+    unseen = find_client_of_unseen(run.evidence) is not None
+    for message in reversed(run.outside):
         # A client hands on what a program says, too.
         if _WORDS.search(message.text) and (not unseen or _TO_CLIENT.match(message.text)):
-            return _not_there(subject, message) or _refused(subject, message)
+            return _not_there(run, message) or _refused(run, message)
     return None
 
 
-def _refused(subject: DiagnosedRun, message: StderrLine) -> FoundCause:
-    loads = list(_loads(subject))
-    who = "the kernel" if loads else _runtime(subject, message) or message.program
+def _refused(run: DiagnosedRun, message: StderrLine) -> FoundCause:
+    loads = list(_loads(run))
+    who = "the kernel" if loads else _runtime(run, message) or message.program
     return FoundCause(
         True,
         "profile-refused",
         f"{who} refused the seccomp profile: {strip_prefixes(message.text)}",
         message.stage.value,
         [
-            f"{subject.evidence.name(each)}(2) failed with {errno.name_errno(each.errno)}"
-            for each in loads[:1]
+            f"{run.evidence.name(call)}(2) failed with {errno.name_errno(call.errno)}"
+            for call in loads[:1]
         ],
     )
 
 
-def _not_there(subject: DiagnosedRun, message: StderrLine) -> FoundCause | None:
+def _not_there(run: DiagnosedRun, message: StderrLine) -> FoundCause | None:
     """A file that was not read cannot be refused."""
-    given = given_profile(subject.evidence.command)
-    missing = subject.failing_calls(
-        lambda each: each.errno in (ENOENT, ENOTDIR) and bool(given) and each.text.endswith(given)
+    given = given_profile(run.evidence.command)
+    missing = run.failing_calls(
+        lambda failure: (
+            failure.errno in (ENOENT, ENOTDIR) and bool(given) and failure.text.endswith(given)
+        )
     )
     if not missing:
         return None
@@ -74,9 +76,9 @@ def _not_there(subject: DiagnosedRun, message: StderrLine) -> FoundCause | None:
     )
 
 
-def _runtime(subject: DiagnosedRun, message: StderrLine) -> str:
+def _runtime(run: DiagnosedRun, message: StderrLine) -> str:
     """The runtime, if it was that and not what called it."""
-    evidence = subject.evidence
+    evidence = run.evidence
     for segment in evidence.trace.segments:
         if evidence.stage(segment) is Stage.RUNTIME:
             return evidence.program(segment)
@@ -84,10 +86,10 @@ def _runtime(subject: DiagnosedRun, message: StderrLine) -> str:
     return (told[1] or "the runtime") if told else ""
 
 
-def _loads(subject: DiagnosedRun) -> Iterator[Seen]:
+def _loads(run: DiagnosedRun) -> Iterator[Seen]:
     """Programs that the kernel did not take. libseccomp asks what it can do with none at all."""
-    evidence = subject.evidence
-    for each in reversed(evidence.failures):
-        loads = each.args[0] == _LOADS.get(evidence.name(each).name) and each.args[2] != 0
-        if loads and evidence.stage(each.segment) in (Stage.INIT, Stage.RUNTIME):
-            yield each
+    evidence = run.evidence
+    for failure in reversed(evidence.failures):
+        loads = failure.args[0] == _LOADS.get(evidence.name(failure).name) and failure.args[2] != 0
+        if loads and evidence.stage(failure.segment) in (Stage.INIT, Stage.RUNTIME):
+            yield failure

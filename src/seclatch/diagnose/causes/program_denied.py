@@ -19,47 +19,51 @@ _AT_START = {"arch_prctl", "set_tid_address", "set_robust_list", "rseq"}
 _LATER = {"write", "writev", "clone", "clone3", "fork", "vfork"}
 
 
-def find_denied_program(subject: DiagnosedRun) -> FoundCause | None:
+def find_denied_program(run: DiagnosedRun) -> FoundCause | None:
     """A denial in the line of processes whose failure became the command's: a fatal one, or one
     whose very error the program told of as its last words."""
-    line = {each.id for each in subject.certain}
-    cases = [each for each in subject.denials.all if each.process.id in line]
-    cases = [each for each in cases if each.stage is Stage.PROGRAM]
-    fatal = [each for each in cases if each.denial.fatal]
-    told = [each for each in reversed(cases) if _was_told(each, subject)]
+    line = {process.id for process in run.certain}
+    cases = [case for case in run.denials.all if case.process.id in line]
+    cases = [case for case in cases if case.stage is Stage.PROGRAM]
+    fatal = [case for case in cases if case.denial.fatal]
+    told = [case for case in reversed(cases) if _was_told(case, run)]
     for case in (*fatal, *told):
-        return _found(case, subject)
+        return _found(case, run)
     return None
 
 
-def _was_told(case: DenialCase, subject: DiagnosedRun) -> bool:
+def _was_told(case: DenialCase, run: DiagnosedRun) -> bool:
     """Whether its last message after the denial is about this error, which nothing else gave."""
-    own = subject.evidence.own(case.process)
-    said = [each for each in subject.inside if each.segment in own and each.time > case.seen.time]
+    own = run.evidence.own(case.process)
+    said = [
+        message
+        for message in run.inside
+        if message.segment in own and message.time > case.seen.time
+    ]
     others = [
-        each
-        for each in subject.evidence.failures
-        if each.segment in own and each.errno == case.seen.errno
+        failure
+        for failure in run.evidence.failures
+        if failure.segment in own and failure.errno == case.seen.errno
     ]
     if not said or others or not explains_failure(case.denial, said[-1].text):
         return False
-    return _ended_after(case, said[-1].time, subject.evidence)
+    return _ended_after(case, said[-1].time, run.evidence)
 
 
 def _ended_after(case: DenialCase, time: int, evidence: RunEvidence) -> bool:
     """Whether it did nothing for its purpose after its last words."""
-    after = [each for each in evidence.life(case.process) if each.time > time]
-    ending = all(gives_up(each, evidence.name(each).name, True) for each in after)
+    after = [call for call in evidence.life(case.process) if call.time > time]
+    ending = all(gives_up(call, evidence.name(call).name, True) for call in after)
     return ending and count_other_writes(evidence, case.process, time) <= BUFFERED
 
 
-def _found(case: DenialCase, subject: DiagnosedRun) -> FoundCause:
-    evidence = subject.evidence
+def _found(case: DenialCase, run: DiagnosedRun) -> FoundCause:
+    evidence = run.evidence
     program = case.denial.program
     facts = [_end(case)]
-    if len(subject.chain) > 1:
-        first = evidence.program(subject.chain[0].segments[-1])
-        status = read_exit_code(subject.chain[0])
+    if len(run.chain) > 1:
+        first = evidence.program(run.chain[0].segments[-1])
+        status = read_exit_code(run.chain[0])
         facts.append(f"so {first}, from which it comes, ended with status {status}")
     if loading := _in_loader(case, evidence):
         facts.append(loading)
@@ -91,8 +95,8 @@ def _in_loader(case: DenialCase, evidence: RunEvidence) -> str:
     life, image = evidence.life(case.process), evidence.image(case.seen.segment)
     if image.process != case.process.id or len(life) >= FLIGHT:
         return ""
-    alone = takewhile(lambda each: evidence.name(each).name not in _LATER, life)
-    starting = [each.time for each in alone if evidence.name(each).name in _AT_START]
+    alone = takewhile(lambda call: evidence.name(call).name not in _LATER, life)
+    starting = [call.time for call in alone if evidence.name(call).name in _AT_START]
     if starting and case.seen.time <= starting[-1]:
         return "that was while the C library started, before main()"
     return ""

@@ -7,18 +7,18 @@ from seclatch.diagnose.causes.symptom import find_symptom
 from seclatch.diagnose.evidence.run_evidence import read_exit_code
 
 
-def find_failed_program(subject: DiagnosedRun) -> FoundCause | None:
+def find_failed_program(run: DiagnosedRun) -> FoundCause | None:
     """Its own words are all there is."""
-    if not subject.chain:
+    if not run.chain:
         return None
-    line = {each.id for each in subject.chain}
-    if subject.denied or any(each.process.id in line for each in subject.denials.all):
+    line = {process.id for process in run.chain}
+    if run.denied or any(case.process.id in line for case in run.denials.all):
         return None
-    process = subject.chain[-1]
-    program = subject.evidence.program(process.segments[-1])
-    symptom = find_symptom(subject)
+    process = run.chain[-1]
+    program = run.evidence.program(process.segments[-1])
+    symptom = find_symptom(run)
     words = f": {symptom.text}" if symptom and symptom.text else ""
-    name = subject.evidence.stage(process.segments[-1]).value
+    name = run.evidence.stage(process.segments[-1]).value
     return FoundCause(
         False,
         "program-failed",

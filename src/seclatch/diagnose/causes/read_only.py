@@ -8,9 +8,9 @@ from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.symptom import find_symptom
 
 
-def find_read_only_file_system(subject: DiagnosedRun) -> FoundCause | None:
+def find_read_only_file_system(run: DiagnosedRun) -> FoundCause | None:
     """EROFS is that and nothing else."""
-    symptom = find_symptom(subject)
+    symptom = find_symptom(run)
     if symptom is None or symptom.errno != EROFS:
         return None
     return FoundCause(

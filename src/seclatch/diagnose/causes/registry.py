@@ -50,9 +50,9 @@ CAUSES: tuple[CauseFinder, ...] = (
 )
 
 
-def find_cause(subject: DiagnosedRun) -> FoundCause:
+def find_cause(run: DiagnosedRun) -> FoundCause:
     """The first cause that fits; the last always does."""
     for cause in CAUSES:
-        if found := cause(subject):
+        if found := cause(run):
             return found
     raise AssertionError("the last cause always fits")

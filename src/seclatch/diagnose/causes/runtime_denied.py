@@ -19,32 +19,34 @@ from seclatch.recording.trace.assign_stages import EnteredSession
 _TELLING = ("write", "writev", "sendto", "sendmsg")
 
 
-def find_denied_runtime(subject: DiagnosedRun) -> FoundCause | None:
+def find_denied_runtime(run: DiagnosedRun) -> FoundCause | None:
     """A session that never reached its program, and a denial that its init did not get over; or one
     whose runtime was not told that it did."""
-    for case in subject.denials.fatal(Stage.FILTERED_INIT):
-        if case.session in subject.unstarted:
-            return _found(subject, case, "could not start the program", "makes this call")
-    for case in _untold(subject):
+    for case in run.denials.fatal(Stage.FILTERED_INIT):
+        if case.session in run.unstarted:
+            return _found(run, case, "could not start the program", "makes this call")
+    for case in _untold(run):
         failing = "gave up, though the program was started"
-        return _found(subject, case, failing, "tells its parent with this call that all went well")
+        return _found(run, case, failing, "tells its parent with this call that all went well")
     return None
 
 
-def _untold(subject: DiagnosedRun) -> Iterator[DenialCase]:
+def _untold(run: DiagnosedRun) -> Iterator[DenialCase]:
     """Of a runtime that failed by itself: what its init was to tell it (`crun exec` waits)."""
-    for case in reversed(subject.denials.all):
+    for case in reversed(run.denials.all):
         session = case.session
         if case.stage is not Stage.FILTERED_INIT or session is None:
             continue
-        if case.denial.syscall in _TELLING and _gave_up(subject.evidence, session):
+        if case.denial.syscall in _TELLING and _gave_up(run.evidence, session):
             yield case
 
 
 def _gave_up(evidence: RunEvidence, session: EnteredSession) -> bool:
     if not session.runtime:
         return False
-    runtime, program = (evidence.process_of(each) for each in (session.runtime, session.entry))
+    runtime, program = (
+        evidence.process_of(segment) for segment in (session.runtime, session.entry)
+    )
     by_itself = has_failed(runtime) and read_end_signal(runtime) is None
     return (
         by_itself
@@ -53,10 +55,10 @@ def _gave_up(evidence: RunEvidence, session: EnteredSession) -> bool:
     )
 
 
-def _found(subject: DiagnosedRun, case: DenialCase, failing: str, does: str) -> FoundCause | None:
+def _found(run: DiagnosedRun, case: DenialCase, failing: str, does: str) -> FoundCause | None:
     if case.session is None:
         return None
-    runtime = subject.evidence.runtime(case.session)
+    runtime = run.evidence.runtime(case.session)
     return FoundCause(
         True,
         "runtime-denied",

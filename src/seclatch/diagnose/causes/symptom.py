@@ -56,47 +56,47 @@ class FailureSymptom:
         return found
 
 
-def find_symptom(subject: DiagnosedRun) -> FailureSymptom | None:
+def find_symptom(run: DiagnosedRun) -> FailureSymptom | None:
     """The last thing that failed where the failure began; None if nothing is known."""
-    if not subject.chain:
-        return _before_program(subject)
-    line = list(reversed(subject.chain))
+    if not run.chain:
+        return _before_program(run)
+    line = list(reversed(run.chain))
     ways = (_behind_words, _at_its_end, _words_alone)
-    found = (way(subject, process) for way in ways for process in line)
-    return next((each for each in found if each), None)
+    found = (way(run, process) for way in ways for process in line)
+    return next((symptom for symptom in found if symptom), None)
 
 
-def _failures(subject: DiagnosedRun, process: TracedProcess) -> list[Seen]:
-    own = subject.evidence.own(process)
-    return [each for each in reversed(subject.evidence.failures) if each.segment in own]
+def _failures(run: DiagnosedRun, process: TracedProcess) -> list[Seen]:
+    own = run.evidence.own(process)
+    return [failure for failure in reversed(run.evidence.failures) if failure.segment in own]
 
 
-def _said(subject: DiagnosedRun, process: TracedProcess) -> list[StderrLine]:
-    own = subject.evidence.own(process)
-    return [each for each in reversed(subject.evidence.messages) if each.segment in own]
+def _said(run: DiagnosedRun, process: TracedProcess) -> list[StderrLine]:
+    own = run.evidence.own(process)
+    return [message for message in reversed(run.evidence.messages) if message.segment in own]
 
 
-def _behind_words(subject: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
-    evidence = subject.evidence
-    failures = _failures(subject, process)
-    for message in _said(subject, process):
+def _behind_words(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
+    evidence = run.evidence
+    failures = _failures(run, process)
+    for message in _said(run, process):
         if found := _behind(message.text, failures, evidence):
             return _symptom(evidence, message.text, found, message.stage, message.program)
     return None
 
 
-def _at_its_end(subject: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
-    evidence, last = subject.evidence, process.segments[-1]
-    if subject.denied:
+def _at_its_end(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
+    evidence, last = run.evidence, process.segments[-1]
+    if run.denied:
         return None  # its last failed call is no better reason than a denied one
-    found = _at_the_end(evidence, process, _failures(subject, process))
+    found = _at_the_end(evidence, process, _failures(run, process))
     if found is None:
         return None
     return _symptom(evidence, "", found, evidence.stage(last), evidence.program(last))
 
 
-def _words_alone(subject: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
-    for message in _said(subject, process):
+def _words_alone(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
+    for message in _said(run, process):
         number = find_errno(message.text)
         return FailureSymptom(message.stage, message.program, message.text, number)
     return None
@@ -116,12 +116,14 @@ def _at_the_end(evidence: RunEvidence, process: TracedProcess, failures: list[Se
     return None
 
 
-def _before_program(subject: DiagnosedRun) -> FailureSymptom | None:
-    evidence = subject.evidence
+def _before_program(run: DiagnosedRun) -> FailureSymptom | None:
+    evidence = run.evidence
     failures = [
-        each for each in reversed(evidence.failures) if evidence.stage(each.segment) in _STARTING
+        failure
+        for failure in reversed(evidence.failures)
+        if evidence.stage(failure.segment) in _STARTING
     ]
-    messages = list(reversed(subject.outside))
+    messages = list(reversed(run.outside))
     for message in messages:
         if found := _behind(message.text, failures, evidence):
             stage = evidence.stage(found.segment)
@@ -135,7 +137,10 @@ def _in_words(messages: list[StderrLine]) -> FailureSymptom | None:
             return FailureSymptom(
                 message.stage, message.program, strip_prefixes(message.text), number
             )
-    for message in (*(each for each in messages if sounds_like_error(each.text)), *messages):
+    for message in (
+        *(message for message in messages if sounds_like_error(message.text)),
+        *messages,
+    ):
         return FailureSymptom(message.stage, message.program, strip_prefixes(message.text))
     return None
 
@@ -150,7 +155,7 @@ def _symptom(
 def _behind(text: str, failures: Sequence[Seen], evidence: RunEvidence) -> Seen | None:
     """The failed call that a sentence is about: same error, its path named if possible."""
     number = find_errno(text)
-    same = [each for each in failures if number and mentions_errno(text, each.errno)]
+    same = [failure for failure in failures if number and mentions_errno(text, failure.errno)]
     for seen in same:
         if len(seen.text) > 1 and seen.text in text and seen.text not in RUNTIMES:
             return seen
@@ -161,7 +166,7 @@ def _behind(text: str, failures: Sequence[Seen], evidence: RunEvidence) -> Seen 
     for seen in same:
         if evidence.name(seen).name in text.split(":", maxsplit=1)[0].split():
             return seen
-    unnamed = [each for each in same if not each.text]
+    unnamed = [failure for failure in same if not failure.text]
     return unnamed[0] if unnamed and number not in (2, 1) else None
 
 

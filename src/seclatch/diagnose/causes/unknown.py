@@ -5,11 +5,11 @@ from __future__ import annotations
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 
 
-def find_unknown_cause(subject: DiagnosedRun) -> FoundCause | None:
+def find_unknown_cause(run: DiagnosedRun) -> FoundCause | None:
     """Say so; where nothing was denied seccomp is out all the same."""
-    status = subject.evidence.status
-    if subject.denials.all:
-        names = ", ".join(dict.fromkeys(each.denial.syscall for each in subject.denials.all))
+    status = run.evidence.status
+    if run.denials.all:
+        names = ", ".join(dict.fromkeys(case.denial.syscall for case in run.denials.all))
         return FoundCause(
             None,
             "unknown",

@@ -5,16 +5,16 @@ from __future__ import annotations
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 
 
-def find_unwatched_engine(subject: DiagnosedRun) -> FoundCause | None:
+def find_unwatched_engine(run: DiagnosedRun) -> FoundCause | None:
     """Its own process had not ended by then (`--seconds`)."""
-    processes = subject.evidence.trace.processes.values()
-    first = next((each for each in processes if not each.found_running), None)
+    processes = run.evidence.trace.processes.values()
+    first = next((process for process in processes if not process.found_running), None)
     if first is None or first.ended:
         return None
-    names = ", ".join(dict.fromkeys(each.denial.syscall for each in subject.denials.all))
+    names = ", ".join(dict.fromkeys(case.denial.syscall for case in run.denials.all))
     return FoundCause(
         None,
         "unknown",
-        f"it failed with status {subject.evidence.status} after the time for which it was watched; "
+        f"it failed with status {run.evidence.status} after the time for which it was watched; "
         f"until then {names or 'nothing'} was denied",
     )

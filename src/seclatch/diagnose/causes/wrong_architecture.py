@@ -6,9 +6,9 @@ from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.model.arch import Arch
 
 
-def find_wrong_architecture(subject: DiagnosedRun) -> FoundCause | None:
+def find_wrong_architecture(run: DiagnosedRun) -> FoundCause | None:
     """A fatal denial whose reason is the architecture."""
-    for case in subject.denials.fatal():
+    for case in run.denials.fatal():
         if case.denial.rule.by != "architecture":
             continue
         arch = Arch.parse(case.denial.arch)

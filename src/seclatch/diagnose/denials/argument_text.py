@@ -55,7 +55,7 @@ def show_arguments(name: str, args: tuple[int, ...], text: str) -> list[str]:
         return path
     if name in _NOTHING:
         return []
-    return [_number(each) for each in args[: _COUNTS.get(name, 1)]]
+    return [_number(value) for value in args[: _COUNTS.get(name, 1)]]
 
 
 def _quote(text: str) -> str:

@@ -34,35 +34,35 @@ def find_origin(evidence: RunEvidence, root: TracedProcess) -> list[TracedProces
     while True:
         parent = chain[-1]
         children = [
-            each
-            for each in evidence.trace.processes.values()
-            if each.parent == parent.id and has_failed(each) and each.ended
+            process
+            for process in evidence.trace.processes.values()
+            if process.parent == parent.id and has_failed(process) and process.ended
         ]
-        children.sort(key=lambda each: each.ended or 0)
+        children.sort(key=lambda child: child.ended or 0)
         last = _last_start(evidence, parent)
-        late = [each for each in children if (each.ended or 0) >= last]
-        passed = [each for each in late if _passes(evidence, parent, each)]
+        late = [child for child in children if (child.ended or 0) >= last]
+        passed = [child for child in late if _passes(evidence, parent, child)]
         if not passed:
             return chain
-        same = [each for each in passed if read_exit_code(each) == read_exit_code(parent)]
+        same = [child for child in passed if read_exit_code(child) == read_exit_code(parent)]
         chain.append((same or passed)[-1])
 
 
 def _last_start(evidence: RunEvidence, parent: TracedProcess) -> int:
     """When a process last exec'd or started a child: it has got over what failed before that."""
     segments = evidence.trace.segments
-    execs = (segments[each] for each in parent.segments)
-    times = [each.time for each in execs if each.kind == EventKind.EXEC]
-    born = (each for each in evidence.trace.processes.values() if each.parent == parent.id)
-    return max([*times, *(each.began for each in born)], default=0)
+    execs = (segments[number] for number in parent.segments)
+    times = [segment.time for segment in execs if segment.kind == EventKind.EXEC]
+    born = (process for process in evidence.trace.processes.values() if process.parent == parent.id)
+    return max([*times, *(child.began for child in born)], default=0)
 
 
 def _passes(evidence: RunEvidence, parent: TracedProcess, child: TracedProcess) -> bool:
     ended = child.ended or 0
     if read_exit_code(parent) == read_exit_code(child):
         return True
-    after = [each for each in evidence.life(parent) if each.time > ended]
-    if not after or not all(evidence.name(each).name in _WAITING for each in after):
+    after = [call for call in evidence.life(parent) if call.time > ended]
+    if not after or not all(evidence.name(call).name in _WAITING for call in after):
         return False
     return not count_other_writes(evidence, parent, ended)
 
@@ -76,8 +76,8 @@ def passes_certainly(evidence: RunEvidence, parent: TracedProcess, child: Traced
     script = next((after for word, after in pairwise(argv) if _IS_SCRIPT.match(word)), "")
     words = evidence.image(child.segments[-1]).argv
     name = PurePosixPath(words[0]).name if words else ""
-    branches = [each for each in _ON_FAILURE.finditer(script) if int(each[2]) == status]
-    if any(not name or not re.search(rf"\b{re.escape(name)}\b", each[1]) for each in branches):
+    branches = [branch for branch in _ON_FAILURE.finditer(script) if int(branch[2]) == status]
+    if any(not name or not re.search(rf"\b{re.escape(name)}\b", branch[1]) for branch in branches):
         return True
-    said = any(int(each[1]) == status for each in _EXIT.finditer(script))
+    said = any(int(match[1]) == status for match in _EXIT.finditer(script))
     return status == read_exit_code(child) and not said

@@ -51,18 +51,18 @@ class FatalDenials:
         """Of an init that did more before it ended (crun formats a date for its log): the denied
         exec, or the last denial whose very error was told and which nothing else gave."""
         evidence = self._evidence
-        refused = [each for each in life if each.refused]
-        execs = [each for each in refused if evidence.name(each).name in ("execve", "execveat")]
+        refused = [call for call in life if call.refused]
+        execs = [call for call in refused if evidence.name(call).name in ("execve", "execveat")]
         if execs:
             return execs[-1]
-        for each in reversed(refused):
+        for call in reversed(refused):
             told = any(
-                each.time < message.time and mentions_errno(message.text, -each.result)
+                call.time < message.time and mentions_errno(message.text, -call.result)
                 for message in evidence.messages
             )
-            others = [one for one in life if one.result == each.result and not one.refused]
-            if told and each.result < 0 and not others:
-                return each
+            others = [one for one in life if one.result == call.result and not one.refused]
+            if told and call.result < 0 and not others:
+                return call
         return None
 
     def _trapped(self, process: TracedProcess, life: list[Last]) -> Last | None:
@@ -97,5 +97,9 @@ class FatalDenials:
 def _said_after(evidence: RunEvidence, process: TracedProcess, time: int) -> str:
     """The last words of a process after some time."""
     own = evidence.own(process)
-    said = [each.text for each in evidence.messages if each.segment in own and each.time > time]
+    said = [
+        message.text
+        for message in evidence.messages
+        if message.segment in own and message.time > time
+    ]
     return said[-1] if said else ""

@@ -53,17 +53,17 @@ def find_fatal(life: Sequence[Last], name: NameCall, *, loosely: bool = False) -
     `loosely`: a C library may look for messages and buffers before it can say what is wrong; other
     evidence must then tell that this call is what it is about.
     """
-    killed = [each for each in life if each.refused and each.mode & Mark.KILLED]
+    killed = [call for call in life if call.refused and call.mode & Mark.KILLED]
     if killed:
         return killed[-1]
-    last = [each for each in _end(life, name, loosely) if each.refused]
+    last = [call for call in _end(life, name, loosely) if call.refused]
     if not last:
         return None
-    real = [each for each in last if name(each).name not in _LAST_WORDS]
+    real = [call for call in last if name(call).name not in _LAST_WORDS]
     if real:
         return real[-1] if loosely else real[0]
-    told = [each.time for each in life if name(each).name in _TELLING and not each.refused]
-    before = [each for each in last if any(each.time < time for time in told)]
+    told = [call.time for call in life if name(call).name in _TELLING and not call.refused]
+    before = [call for call in last if any(call.time < time for time in told)]
     return before[-1] if before else last[0]
 
 
@@ -77,34 +77,34 @@ def is_decisive(fatal: Last, name: NameCall) -> bool:
 def ends_silently(life: Sequence[Last], fatal: Last, name: NameCall) -> bool:
     """Whether a process did nothing at all after a refused call, but to end."""
     return all(
-        each.refused or name(each).name in _SILENTLY for each in life if each.time > fatal.time
+        call.refused or name(call).name in _SILENTLY for call in life if call.time > fatal.time
     )
 
 
 def find_trapped(life: Sequence[Last]) -> Last | None:
     """The last call that seccomp answered with SIGSYS: what ended a process that SIGSYS ended."""
-    trapped = [each for each in life if each.refused and each.mode & Mark.SIGSYS]
+    trapped = [call for call in life if call.refused and call.mode & Mark.SIGSYS]
     return trapped[-1] if trapped else None
 
 
 def _end(life: Sequence[Last], name: NameCall, loosely: bool) -> list[Last]:
     """The calls since the process last did anything for its purpose, from a refused one on."""
     found: list[Last] = []
-    for each in reversed(life):
-        if not gives_up(each, name(each).name, loosely):
-            if each.refused:
-                found.append(each)
+    for call in reversed(life):
+        if not gives_up(call, name(call).name, loosely):
+            if call.refused:
+                found.append(call)
             break
-        found.append(each)
+        found.append(call)
     found.reverse()
     return found
 
 
-def gives_up(each: Last, called: str, loosely: bool) -> bool:
+def gives_up(call: Last, called: str, loosely: bool) -> bool:
     """Whether a call is one of those that a process makes which has given up."""
     if called in _LAST_WORDS:
         return True
     if not loosely:
         return False
-    looks = called in _LOOKING and (each.refused or each.result == -_ENOENT)
+    looks = called in _LOOKING and (call.refused or call.result == -_ENOENT)
     return called in _FINDING_WORDS or looks

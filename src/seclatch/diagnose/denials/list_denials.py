@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from seclatch.diagnose.denials.argument_text import show_arguments
-from seclatch.diagnose.denials.errno_of_cached_filter import find_meant_errno
 from seclatch.diagnose.denials.fatal_denial import FatalDenials
 from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.model import errno
-from seclatch.model.action import Action, ActionKind
+from seclatch.model.action import MAX_ERRNO, Action, ActionKind
 from seclatch.model.explanation import DenyingRule, ExplainedDenial
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import Syscall
@@ -72,7 +71,7 @@ class RunDenials:
             if case.denial.fatal and stage in (None, case.stage):
                 yield case
 
-    def judge_of(self, session: EnteredSession | None) -> ProfileEvaluator | None:
+    def find_evaluator(self, session: EnteredSession | None) -> ProfileEvaluator | None:
         """Who knows the profile of a session's container."""
         if session is None:
             return None
@@ -94,7 +93,7 @@ class RunDenials:
         rule, ruled = self._rule(first, call, session)
         signalled = first.mode & (Mark.KILLED | Mark.SIGSYS) or (ruled and ruled.kind in _SIGNALLED)
         code = "" if signalled or not first.errno else errno.name_errno(first.errno)
-        meant = find_meant_errno(evidence, first, ruled, session) if ruled and not signalled else 0
+        meant = _find_meant_errno(evidence, first, ruled, session) if ruled and not signalled else 0
         if meant:
             said = errno.name_errno(meant)
             words = f"{rule.text}, which says {said}: an earlier filter of crun's cache"
@@ -113,7 +112,7 @@ class RunDenials:
             program=evidence.program(first.segment),
             stage=stage.value,
             session="" if session is None else "exec" if session.joined else "start",
-            fatal=any(self._fatals.includes(each, process) for each in group),
+            fatal=any(self._fatals.includes(seen, process) for seen in group),
             rule=rule,
         )
         held = evidence.trace.segments[first.segment].facts.capabilities
@@ -121,18 +120,36 @@ class RunDenials:
 
     @cached_property
     def _began(self) -> int:
-        return min((each.time for each in self._evidence.trace.segments.values()), default=0)
+        return min((segment.time for segment in self._evidence.trace.segments.values()), default=0)
 
     def _rule(
         self, seen: Seen, call: Syscall, session: EnteredSession | None
     ) -> tuple[DenyingRule, Action | None]:
-        found = self.judge_of(session)
+        found = self.find_evaluator(session)
         container = self._evidence.container(session)
         where = self._origin or (container.source if container else "")
-        ruling = found.rule(call, seen.args) if found else None
+        ruling = found.evaluate(call, seen.args) if found else None
         if ruling is None or ruling.action.kind.executes:
             # Not this profile's doing: a filter that the program loaded itself, or a stranger's.
             words = "a filter that is not the container's" if ruling else "a profile not known here"
             return DenyingRule(by="unknown", text=words), None
-        rule = DenyingRule(by=ruling.by, text=ruling.words, index=ruling.rule, profile=where)
+        rule = DenyingRule(by=ruling.by, text=ruling.reason, index=ruling.rule, profile=where)
         return rule, ruling.action
+
+
+def _find_meant_errno(
+    evidence: RunEvidence, seen: Seen, ruled: Action, session: EnteredSession | None
+) -> int:
+    """Return the errno that the profile has for a call if its caller got another one, else 0.
+
+    crun finds a compiled filter again by a checksum of the profile that leaves out `errnoRet`
+    (measured with 1.21, decision 0071): a profile that differs from an earlier one in nothing else
+    gets the errnos of that one. Only where the container's filter is the only one: of two, the
+    other may have answered.
+    """
+    if session is None or ruled.kind is not ActionKind.ERRNO:
+        return 0
+    meant = min(ruled.data, MAX_ERRNO)
+    alone = evidence.trace.segments[seen.segment].facts.filters == 1
+    cached = alone and evidence.runtime(session) == "crun"
+    return meant if cached and meant != seen.errno else 0

@@ -30,7 +30,7 @@ class CallRuling:
     condition: str = ""
 
     @property
-    def words(self) -> str:
+    def reason(self) -> str:
         """The reason as a person reads it."""
         if self.by == "rule":
             return f"rule {self.rule}" + (f" (where {self.condition})" if self.condition else "")
@@ -61,7 +61,7 @@ class ProfileEvaluator:
         """The ABIs that the filter serves."""
         return tuple(dict.fromkeys((self.native, *self.profile.architectures)))
 
-    def rule(self, syscall: Syscall, args: tuple[int, ...]) -> CallRuling:
+    def evaluate(self, syscall: Syscall, args: tuple[int, ...]) -> CallRuling:
         """Answer what happens to a call, and why."""
         call = SeccompData(syscall.arch.audit, syscall.number, args)
         action = simulate_filter(self.program, call).action
@@ -77,11 +77,11 @@ class ProfileEvaluator:
 
     def denies(self, syscall: Syscall, args: tuple[int, ...]) -> bool:
         """Whether the call is not made."""
-        return not self.rule(syscall, args).action.kind.executes
+        return not self.evaluate(syscall, args).action.kind.executes
 
 
 def make_evaluator(profile: Profile | None, runtime: str, native: Arch) -> ProfileEvaluator | None:
-    """A judge, if the profile can be had and compiled here."""
+    """A evaluator, if the profile can be had and compiled here."""
     if profile is None or profile.conditional or not profile.default_action:
         return None
     found = ProfileEvaluator(profile, runtime, native)

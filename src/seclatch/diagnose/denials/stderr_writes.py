@@ -17,13 +17,13 @@ def count_other_writes(evidence: RunEvidence, process: TracedProcess, since: int
     program in Go, of each of its stacks) is not counted.
     """
     written, moved = 0, False
-    for each in evidence.life(process):
-        if each.time > since:
-            name = evidence.name(each).name
+    for call in evidence.life(process):
+        if call.time > since:
+            name = evidence.name(call).name
             moved ^= name in ("dup2", "dup3")
-            written += name in ("write", "writev") and each.result >= 0 and not moved
-    lines = [evidence.sights.said.get(each, ()) for each in evidence.own(process)]
-    if any(len(each) >= MAX_SAID for each in lines):
+            written += name in ("write", "writev") and call.result >= 0 and not moved
+    lines = [evidence.sights.said.get(segment, ()) for segment in evidence.own(process)]
+    if any(len(written_lines) >= MAX_SAID for written_lines in lines):
         return 0
-    told = sum(time > since for each in lines for time, _ in each)
+    told = sum(time > since for written_lines in lines for time, _ in written_lines)
     return max(0, written - told)

@@ -143,9 +143,9 @@ def _of_running(argv: tuple[str, ...], root: Path) -> Iterator[Path]:
 def _bundle_of(state: Path) -> str | None:
     found = _load(state)
     labels = _table(found, "config").get("labels") if isinstance(found, dict) else None
-    for each in labels if isinstance(labels, list) else []:
-        if str(each).startswith("bundle="):
-            return str(each).removeprefix("bundle=")
+    for label in labels if isinstance(labels, list) else []:
+        if str(label).startswith("bundle="):
+            return str(label).removeprefix("bundle=")
     return None
 
 

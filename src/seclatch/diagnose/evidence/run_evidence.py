@@ -65,18 +65,18 @@ class RunEvidence:
     @cached_property
     def calls(self) -> list[Seen]:
         """Single calls of the command's own processes, in order of time."""
-        kept = (each for each in self.sights.calls if each.segment in self.trace.segments)
-        return sorted(kept, key=lambda each: each.time)
+        kept = (call for call in self.sights.calls if call.segment in self.trace.segments)
+        return sorted(kept, key=lambda call: call.time)
 
     @cached_property
     def refusals(self) -> list[Seen]:
         """Calls that seccomp answered."""
-        return [each for each in self.calls if each.what is What.REFUSED]
+        return [call for call in self.calls if call.what is What.REFUSED]
 
     @cached_property
     def missed(self) -> int:
         """How many kinds of denials were counted of which no single call was seen."""
-        seen = {(each.segment, each.number) for each in self.refusals}
+        seen = {(call.segment, call.number) for call in self.refusals}
         return len(
             {
                 (segment.id, number)
@@ -89,7 +89,7 @@ class RunEvidence:
     @cached_property
     def failures(self) -> list[Seen]:
         """Calls that the kernel itself failed."""
-        return [each for each in self.calls if each.what is What.FAILED]
+        return [call for call in self.calls if call.what is What.FAILED]
 
     @cached_property
     def messages(self) -> list[StderrLine]:
@@ -136,8 +136,8 @@ class RunEvidence:
         """What the runtime of a session was told; an exec session has its container's profile."""
         if session is None:
             return None
-        for each in list_ancestry(self.trace, self.trace.segments[session.runtime]):
-            if found := self.bundles.found.get(each.id):
+        for ancestor in list_ancestry(self.trace, self.trace.segments[session.runtime]):
+            if found := self.bundles.found.get(ancestor.id):
                 return found
         for other in self.staging.sessions:
             if other.container == session.container and other is not session:
@@ -150,33 +150,35 @@ class RunEvidence:
         """Whether the session's program was exec'd."""
         process = self.trace.segments[session.entry].process
         return any(
-            self.stage(each) is Stage.PROGRAM for each in self.trace.processes[process].segments
+            self.stage(number) is Stage.PROGRAM for number in self.trace.processes[process].segments
         )
 
     def life(self, process: TracedProcess) -> list[Last]:
         """The last calls of a process' last program, oldest first."""
-        flights = (self.sights.flight(each) for each in self.own(process))
-        return sorted((each for some in flights for each in some), key=lambda each: each.time)
+        flights = (self.sights.flight(segment) for segment in self.own(process))
+        return sorted((call for some in flights for call in some), key=lambda call: call.time)
 
     def own(self, process: TracedProcess) -> set[int]:
         """The segments of a process' last program: what it was before its exec is not its own."""
         segments = process.segments
         execs = [
-            n for n, each in enumerate(segments) if self.trace.segments[each].kind == EventKind.EXEC
+            n
+            for n, segment in enumerate(segments)
+            if self.trace.segments[segment].kind == EventKind.EXEC
         ]
         return set(segments[execs[-1] :] if execs else segments)
 
     def bound_life(self, process: TracedProcess) -> list[Last]:
         """What a process did between loading its filter and the exec that never was: all of it, a
         runtime that crashes writes more than a flight holds."""
-        bound = {each for each in process.segments if self.stage(each) is Stage.FILTERED_INIT}
+        bound = {number for number in process.segments if self.stage(number) is Stage.FILTERED_INIT}
         found = {
-            each.time: Last(each.time, each.number, _marks(each), each.result)
-            for each in self.calls
-            if each.segment in bound
+            call.time: Last(call.time, call.number, _marks(call), call.result)
+            for call in self.calls
+            if call.segment in bound
         }
         for segment in bound:
-            found |= {each.time: each for each in self.sights.flight(segment)}
+            found |= {call.time: call for call in self.sights.flight(segment)}
         return [found[time] for time in sorted(found)]
 
     def roots(self) -> Iterator[TracedProcess]:
@@ -226,9 +228,9 @@ def _join(pieces: list[tuple[int, int, str]], evidence: RunEvidence) -> Iterator
     for time, segment, text in pieces:
         began, line = open_lines.pop(segment, (time, ""))
         *whole, rest = (line + text).split("\n")
-        for each in whole:
-            if each.strip():
-                yield _message(began, segment, each, evidence)
+        for mark in whole:
+            if mark.strip():
+                yield _message(began, segment, mark, evidence)
         if rest:
             open_lines[segment] = (began, rest)
     for segment, (time, line) in open_lines.items():

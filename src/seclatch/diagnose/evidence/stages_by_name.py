@@ -31,7 +31,7 @@ _CLIENTS = {
 def assign_by_name(trace: Trace, staging: StageAssignment) -> None:
     """Correct the stages of what belongs to runtimes that entered no container."""
     entered = {session.runtime for session in staging.sessions}
-    entered |= {trace.segments[each].parent for each in entered}
+    entered |= {trace.segments[process].parent for process in entered}
     runtimes = {
         number
         for number, segment in trace.segments.items()
@@ -40,9 +40,9 @@ def assign_by_name(trace: Trace, staging: StageAssignment) -> None:
     if not runtimes and staging.sessions:
         return
     for segment in trace.segments.values():
-        for each in list_ancestry(trace, segment):
-            if each.id in runtimes:
-                staging.stages[segment.id] = _below(trace, each, segment)
+        for ancestor in list_ancestry(trace, segment):
+            if ancestor.id in runtimes:
+                staging.stages[segment.id] = _below(trace, ancestor, segment)
                 break
         else:
             _by_name(trace, staging, segment, expected=bool(runtimes))
@@ -67,10 +67,10 @@ def _below(trace: Trace, runtime: Segment, segment: Segment) -> Stage:
     """What runs below a runtime: itself, its init, or a program that it runs, a hook."""
     if segment.process == runtime.process:
         return Stage.RUNTIME
-    for each in list_ancestry(trace, segment):
-        if each.id == runtime.id:
+    for ancestor in list_ancestry(trace, segment):
+        if ancestor.id == runtime.id:
             break
-        if each.kind == EventKind.EXEC and not each.file.startswith(_ITSELF):
+        if ancestor.kind == EventKind.EXEC and not ancestor.file.startswith(_ITSELF):
             return Stage.HOOK
     return Stage.INIT
 
@@ -79,9 +79,9 @@ def _by_name(trace: Trace, staging: StageAssignment, segment: Segment, *, expect
     """Clients and engines; other programs only if all was for a container's start."""
     if staging.sessions:
         return
-    for each in list_ancestry(trace, segment):
-        if is_client(each):
-            name = PurePosixPath(each.argv[0]).name
+    for ancestor in list_ancestry(trace, segment):
+        if is_client(ancestor):
+            name = PurePosixPath(ancestor.argv[0]).name
             staging.stages[segment.id] = _CLIENTS.get(name, Stage.CLIENT)
             return
     if expected and staging.stages[segment.id] is Stage.PROGRAM:

@@ -163,7 +163,7 @@ def _under_filter(trace: Trace, sights: Sights, *, joined: bool) -> Iterator[Iss
 
 def _stages(staging: StageAssignment, *, joined: bool) -> dict[int, Stage]:
     """Those of the container's start, or of who joined it."""
-    wanted = {n for n, each in enumerate(staging.sessions) if each.joined == joined}
+    wanted = {n for n, session in enumerate(staging.sessions) if session.joined == joined}
     return {
         segment: stage
         for segment, stage in staging.stages.items()

@@ -38,7 +38,7 @@ def find_client_of_unseen(evidence: RunEvidence) -> Segment | None:
     ):
         return None
     for segment, daemons in _clients(evidence):
-        said = any(evidence.trace.segments[each].said for each in _own(evidence, segment))
+        said = any(evidence.trace.segments[segment].said for segment in _own(evidence, segment))
         if _asked(evidence, segment) and not (said and daemons & evidence.engines):
             return segment
     return None
@@ -69,6 +69,10 @@ def _own(evidence: RunEvidence, segment: Segment) -> set[int]:
 def _asked(evidence: RunEvidence, segment: Segment) -> bool:
     """Whether a connection was made, or may have been: more were begun than failed."""
     own, number = _own(evidence, segment), load_syscalls(evidence.native).numbers["connect"]
-    begun = sum(evidence.trace.segments[each].calls[False, number] for each in own)
-    failed = [each for each in evidence.failures if each.segment in own and each.number == number]
+    begun = sum(evidence.trace.segments[segment].calls[False, number] for segment in own)
+    failed = [
+        failure
+        for failure in evidence.failures
+        if failure.segment in own and failure.number == number
+    ]
     return begun > len(failed)

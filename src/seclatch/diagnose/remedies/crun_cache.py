@@ -19,10 +19,10 @@ from seclatch.model.explanation import Remedy
 def find_stale_filter(evidence: RunEvidence, cases: Sequence[DenialCase]) -> Iterator[Remedy]:
     """What to do where a caller was told another errno than the profile has."""
     told = {
-        f"{each.denial.syscall}: {each.denial.errno} instead of "
-        f"{errno.name_errno(each.meant)}": each
-        for each in cases
-        if each.meant
+        f"{case.denial.syscall}: {case.denial.errno} instead of "
+        f"{errno.name_errno(case.meant)}": case
+        for case in cases
+        if case.meant
     }
     for words, case in list(told.items())[:1]:
         more = f" and {len(told) - 1} more" if len(told) > 1 else ""

@@ -30,19 +30,19 @@ _SOMETIMES = {"futex", "rt_sigreturn"}
 
 
 def find_runtime_needs(
-    judge: ProfileEvaluator, container: BundleContainer, *, joined: bool
+    evaluator: ProfileEvaluator, container: BundleContainer, *, joined: bool
 ) -> RuntimeNeeds:
     """Answer them, from a start or an exec under the latch where that can be had; else, and for
     rare calls, from what was measured before."""
     quiet = container.no_new_privileges
-    made = (try_exec if joined else try_start)(judge.runtime, container)
-    denied = {each.syscall.name for each in made if judge.denies(each.syscall, each.args)}
-    known = _denied(judge, _measured(judge.runtime, quiet=quiet, joined=joined))
+    made = (try_exec if joined else try_start)(evaluator.runtime, container)
+    denied = {call.syscall.name for call in made if evaluator.denies(call.syscall, call.args)}
+    known = _denied(evaluator, _measured(evaluator.runtime, quiet=quiet, joined=joined))
     rare = known & _SOMETIMES - denied
     names = (denied | rare) if made else known
-    less = _denied(judge, _measured(judge.runtime, quiet=True, joined=joined)) & names
+    less = _denied(evaluator, _measured(evaluator.runtime, quiet=True, joined=joined)) & names
     return RuntimeNeeds(
-        runtime=judge.runtime,
+        runtime=evaluator.runtime,
         found=("exec" if joined else "trial") if made else "table",
         calls=[
             NeededCall(syscall=name, opens=describe_exposure(name), sometimes=name in _SOMETIMES)
@@ -58,12 +58,12 @@ def _measured(runtime: str, *, quiet: bool, joined: bool) -> list[str]:
     return _QUIET.get(runtime, "").split() if quiet else NEEDS.get(runtime, [])
 
 
-def _denied(judge: ProfileEvaluator, names: list[str]) -> set[str]:
+def _denied(evaluator: ProfileEvaluator, names: list[str]) -> set[str]:
     """Those that the profile does not allow whatever the arguments (zeros here)."""
-    numbers = load_syscalls(judge.native).numbers
+    numbers = load_syscalls(evaluator.native).numbers
     return {
         name
         for name in names
         if name in numbers
-        and judge.denies(Syscall(judge.native, numbers[name], name), (0, 0, 0, 0, 0, 0))
+        and evaluator.denies(Syscall(evaluator.native, numbers[name], name), (0, 0, 0, 0, 0, 0))
     }

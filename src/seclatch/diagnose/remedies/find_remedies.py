@@ -63,7 +63,7 @@ def _options(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
         return
     call, held = case.denial.syscall, case.held
     for option in find_options(call, held):
-        others = [each for each in option.calls if each != call]
+        others = [name for name in option.calls if name != call]
         taken = "takes" if find_taken(call, held) == option.capability else "may need"
         yield Remedy(
             kind="other",
@@ -98,11 +98,11 @@ def _runtime(needs: RuntimeNeeds, command: Sequence[str], *, joined: bool) -> It
     if first:
         text += f" (once: seclatch install {first})"
     yield Remedy(kind="latch", text=text, command=latched)
-    names = [each.syscall for each in needs.calls]
+    names = [needed.syscall for needed in needs.calls]
     if names:
         which = names[0] if len(names) == 1 else f"all {len(names)}"
         text = f"or, for plain {needs.runtime}, allow {which} to the program too"
-        gained = [f"{each.syscall}: {each.opens}" for each in needs.calls]
+        gained = [f"{needed.syscall}: {needed.opens}" for needed in needs.calls]
         yield Remedy(kind="rules", text=text, rules=_allow(names), opens=gained)
     fewer = needs.with_no_new_privs
     if fewer is not None and len(fewer) < len(names):

@@ -84,7 +84,7 @@ def find_options(call: str, held: tuple[int, ...]) -> list[CapabilityOption]:
         for name, calls in _OPENED.items()
         if call in calls.split() and held and not _has(held[_BOUNDING], name)
     ]
-    return sorted(found, key=lambda each: len(each.calls))
+    return sorted(found, key=lambda option: len(option.calls))
 
 
 def _has(held: int, name: str) -> bool:

@@ -22,8 +22,8 @@ def name_containers(
     found: Iterable[FoundContainer], entries: Mapping[int, ProcEntry], notes: list[str]
 ) -> dict[str, KnownContainer]:
     """Ask for each container; `notes` gets what could not be found out."""
-    wanted = {each.id: each for each in found}
-    known = {each.id: _from_bundle(each) for each in wanted.values()}
+    wanted = {container.id: container for container in found}
+    known = {container.id: _from_bundle(container) for container in wanted.values()}
     for query in (query_docker, query_podman, query_containerd):
         for identity, told in query(wanted, entries, notes).items():
             known[identity] = _join(known[identity], told)

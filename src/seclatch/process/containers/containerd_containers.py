@@ -45,20 +45,20 @@ def query_containerd(
 def _places(wanted: Iterable[FoundContainer]) -> list[tuple[str, str]]:
     """Socket and namespace, each once: several shims see the same socket by different paths."""
     places: dict[tuple[int, int, str], tuple[str, str]] = {}
-    for each in wanted:
-        asked = each.engine == "containerd" and each.trusted
-        if not asked or not each.namespace or not each.address:
+    for container in wanted:
+        asked = container.engine == "containerd" and container.trusted
+        if not asked or not container.namespace or not container.address:
             continue
         with contextlib.suppress(OSError):
-            path = find_socket(each)
+            path = find_socket(container)
             status = os.stat(path)  # noqa: PTH116 (through a magic link)
-            places[status.st_dev, status.st_ino, each.namespace] = (path, each.namespace)
+            places[status.st_dev, status.st_ino, container.namespace] = (path, container.namespace)
     return list(places.values())
 
 
 def find_socket(found: FoundContainer) -> str:
     """The daemon's socket in the shim's own view of the files."""
-    return f"/proc/{found.keeper}/root{found.address.removeprefix('unix://')}"
+    return f"/proc/{found.monitor}/root{found.address.removeprefix('unix://')}"
 
 
 def _images(client: str, address: str, namespace: str) -> dict[str, str]:

@@ -28,11 +28,13 @@ def query_docker(
     wanted: Mapping[str, FoundContainer], entries: Mapping[int, ProcEntry], notes: list[str]
 ) -> dict[str, KnownContainer]:
     """Ask every dockerd of this host about the containers that may be its own."""
-    mine = [each.id for each in wanted.values() if each.engine in ("docker", "")]
+    mine = [container.id for container in wanted.values() if container.engine in ("docker", "")]
     told: dict[str, KnownContainer] = {}
     for address in find_sockets(entries) if mine else ():
         try:
-            for known in _ask_daemon(address, [each for each in mine if each not in told]):
+            for known in _ask_daemon(
+                address, [identifier for identifier in mine if identifier not in told]
+            ):
                 told[known.container.id] = known
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -28,13 +28,13 @@ _PREFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class FoundContainer:
-    """A container that something on this host keeps: `keeper` is that process's id, 0 for a
+    """A container that something on this host keeps: `monitor` is that process's id, 0 for a
     runtime's state. `bundle` is where its config.json is, as seen from here. `trusted`: see
     `seclatch.process.containers.metadata_trust`."""
 
     id: str
     engine: str
-    keeper: int = 0
+    monitor: int = 0
     namespace: str = ""
     address: str = ""
     bundle: str = ""
@@ -69,7 +69,7 @@ def find_members(
 ) -> dict[int, FoundContainer]:
     """The container of each process that is in one."""
     inits = {found.init: found for found in kept.values() if found.init}
-    keepers = {found.keeper: found for found in kept.values() if found.keeper}
+    monitors = {found.monitor: found for found in kept.values() if found.monitor}
     members: dict[int, FoundContainer] = {}
     judged: set[int] = set()
 
@@ -82,12 +82,12 @@ def find_members(
             path.append(pid)
             pid = entries[pid].status.parent
         above = members.get(pid)
-        for each in reversed(path):
-            above = _own(entries[each], kept, inits, keepers) or above
-            if each not in inits and _is_outside(entries[each]):
+        for ancestor in reversed(path):
+            above = _own(entries[ancestor], kept, inits, monitors) or above
+            if ancestor not in inits and _is_outside(entries[ancestor]):
                 above = None
             if above:
-                members[each] = above
+                members[ancestor] = above
         return above
 
     for pid in entries:
@@ -99,13 +99,13 @@ def _own(
     entry: ProcEntry,
     kept: Mapping[str, FoundContainer],
     inits: Mapping[int, FoundContainer],
-    keepers: Mapping[int, FoundContainer],
+    monitors: Mapping[int, FoundContainer],
 ) -> FoundContainer | None:
     for path in entry.cgroups:
         for part in split_cgroup(path):
             if identified := _identify(part, kept):
                 return identified
-    return inits.get(entry.pid) or keepers.get(entry.status.parent)
+    return inits.get(entry.pid) or monitors.get(entry.status.parent)
 
 
 def _identify(part: str, kept: Mapping[str, FoundContainer]) -> FoundContainer | None:
@@ -185,7 +185,7 @@ def _states() -> Iterator[FoundContainer]:
 def _read_state(path: Path, identity: str) -> FoundContainer | None:
     try:
         state = json.loads(read_file(str(path), _STATE_SIZE))
-        labels = dict(each.split("=", 1) for each in state.get("config", {}).get("labels", ()))
+        labels = dict(label.split("=", 1) for label in state.get("config", {}).get("labels", ()))
         bundle = state.get("bundle") or labels.get("bundle") or ""
         init = int(state.get("init_process_pid") or state.get("pid") or 0)
     except (ValueError, AttributeError, TypeError):

@@ -19,7 +19,7 @@ def query_podman(
 ) -> dict[str, KnownContainer]:
     """Look into `containers.json` of each storage that a monitor works for."""
     told: dict[str, KnownContainer] = {}
-    for path in {storage for each in wanted.values() if (storage := _storage(each))}:
+    for path in {storage for container in wanted.values() if (storage := _storage(container))}:
         for identity, name, image in _read(path):
             if identity in wanted:
                 told[identity] = KnownContainer(LiveContainer(identity, name, image))
@@ -37,7 +37,7 @@ def _read(path: str) -> list[tuple[str, str, str]]:
     """Id, name and image of every container; none if the file says nothing readable."""
     try:
         containers = json.loads(read_file(path, _SIZE))
-        return [_describe(each) for each in containers]
+        return [_describe(container) for container in containers]
     except (ValueError, TypeError, AttributeError, LookupError):
         return []
 

@@ -1,4 +1,4 @@
-"""A container's wish to be recorded: the annotation `seclatch.record=NAME` in its config.json.
+"""A container's request to be recorded: the annotation `seclatch.record=NAME` in its config.json.
 
 Who may start a container need not be root, and who may annotate one even less. So all of this is
 hostile: the name is a name and never a path, and what is too large is not read.
@@ -35,7 +35,7 @@ class AnnotationRequest:
     identifier: str
 
     @property
-    def short(self) -> str:
+    def short_id(self) -> str:
         """Twelve characters of the id that can stand in a file's name."""
         return "".join(_WORD.findall(self.identifier))[:12].lstrip(".-") or "container"
 

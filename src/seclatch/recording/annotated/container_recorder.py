@@ -21,7 +21,6 @@ from seclatch.model.recorder_limits import decode_limits
 from seclatch.model.recording import Recording
 from seclatch.output.printable_text import make_printable
 from seclatch.recording.annotated.annotation import AnnotationRequest, read_annotation
-from seclatch.recording.annotated.namespace_handle import hold_mount_namespace
 from seclatch.recording.annotated.spool import RecordingSpool
 from seclatch.recording.attribution.attribution import restrict_trace
 from seclatch.recording.attribution.exec_sessions import ExecSessions
@@ -43,7 +42,7 @@ _SAVE_FIRST = 1.0  # so that one which is killed leaves something
 _SAVE_EVERY = 60.0
 _PATIENCE = 5.0
 _INTERVAL = 0.05
-_MOST = 100_000
+_MAX_BULK = 100_000
 """A container that forks or execs for ever must not fill the host's memory: some 500 MB."""
 
 
@@ -54,60 +53,60 @@ FindImage = Callable[[int, str], ContainerImage | None]
 def main(program: str, find_image: FindImage) -> int:
     """Record the container that argv tells of: the front's pid, bundle, config's name."""
     os.umask(0o077)
-    depot = RecordingSpool(decode_limits(Path(program).with_name("recorder.json").read_bytes()))
+    spool = RecordingSpool(decode_limits(Path(program).with_name("recorder.json").read_bytes()))
     pid, bundle, config = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     try:
-        depot.check()
-        wish = read_annotation(bundle, config, read_argv(Path(f"/proc/{pid}"))[-1])
+        spool.require_private()
+        request = read_annotation(bundle, config, read_argv(Path(f"/proc/{pid}"))[-1])
         os.chdir("/")
-        if wish is not None:
-            record_to_spool(depot, wish, pid, find_image)
+        if request is not None:
+            record_to_spool(spool, request, pid, find_image)
     except (OSError, SeclatchError, VerifierError) as error:
         remedy = getattr(error, "remedy", "")
-        depot.note(make_printable(f"not recorded: {error}" + (f"; {remedy}" if remedy else "")))
+        spool.log(make_printable(f"not recorded: {error}" + (f"; {remedy}" if remedy else "")))
         return 1
     return 0
 
 
 def record_to_spool(
-    depot: RecordingSpool, wish: AnnotationRequest, front: int, find_image: FindImage
+    spool: RecordingSpool, request: AnnotationRequest, front: int, find_image: FindImage
 ) -> None:
     """Record until the container's end. Raises OSError, SeclatchError, VerifierError."""
     signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
     with contextlib.suppress(OSError):  # an engine's protection from being killed is not for us
         Path("/proc/self/oom_score_adj").write_text("0")
-    slot, path = depot.claim(wish)
+    slot, path = spool.claim_slot(request)
     options = RecordOptions(
-        save=_saver(depot, path),
+        save=_saver(spool, path),
         save_first=_SAVE_FIRST,
         save_every=_SAVE_EVERY,
         interval=_INTERVAL,
-        most=_MOST,
-        tell=lambda sentence: depot.note(make_printable(f"{path.name}: {sentence}")),
+        max_bulk=_MAX_BULK,
+        notify=lambda sentence: spool.log(make_printable(f"{path.name}: {sentence}")),
     )
     try:
         with contextlib.closing(Ebpf(by_words=True)) as backend:
-            question = _Question(find_image, _parent(front), wish.identifier)
-            subject = _Started(front, backend.maps, question)
-            recording = TraceRecorder(backend, subject, options).record()
-        _save(depot, path, recording)
+            query = _ImageQuery(find_image, _parent(front), request.identifier)
+            source = _AnnotatedContainer(front, backend.maps, query)
+            recording = TraceRecorder(backend, source, options).record()
+        _save(spool, path, recording)
     finally:
         os.close(slot)
 
 
-def _saver(depot: RecordingSpool, path: Path) -> Callable[[Recording], None]:
+def _saver(spool: RecordingSpool, path: Path) -> Callable[[Recording], None]:
     def save(recording: Recording) -> None:
         try:
-            _save(depot, path, recording)
+            _save(spool, path, recording)
         except (OSError, SeclatchError) as error:  # there may be room at the end
-            depot.note(make_printable(f"{path.name}: {error}"))
+            spool.log(make_printable(f"{path.name}: {error}"))
 
     return save
 
 
-def _save(depot: RecordingSpool, path: Path, recording: Recording) -> None:
+def _save(spool: RecordingSpool, path: Path, recording: Recording) -> None:
     content = recording_file.encode_recording(path, recording)
-    depot.require_room(path, len(content))
+    spool.require_room(path, len(content))
     recording_file.replace_recording(path, content)
 
 
@@ -117,7 +116,7 @@ def _parent(pid: int) -> int:
     return int(stat.rpartition(")")[2].split()[1])
 
 
-class _Question(Thread):
+class _ImageQuery(Thread):
     """Which image it is. Asked beside the recording: Docker does not answer before the container
     has been started."""
 
@@ -127,7 +126,7 @@ class _Question(Thread):
         self._words = find_image, keeper, identifier
         self._answer: ContainerImage | None = None
 
-    def ask(self) -> None:
+    def begin(self) -> None:
         """Begin, if a limit on processes, of which threads are, leaves room for it."""
         with contextlib.suppress(RuntimeError):
             self.start()
@@ -144,36 +143,36 @@ class _Question(Thread):
         return self._answer
 
 
-class _Started:
+class _AnnotatedContainer:
     """What descends from the front, and who comes into its container later."""
 
-    def __init__(self, front: int, maps: Maps, question: _Question) -> None:
+    def __init__(self, front: int, maps: Maps, query: _ImageQuery) -> None:
         self._front = front
-        self._question = question
+        self._query = query
         self._maps = maps
         self._looked = 0
-        self._callers: ExecSessions | None = None
+        self._sessions: ExecSessions | None = None
         self._entry: Segment | None = None
         self._held: int | None = None
 
-    def begin(self, backend: RecordingBackend) -> None:
+    def start(self, backend: RecordingBackend) -> None:
         """Follow the front, which waits, and say so."""
-        word = self._question.identifier
+        word = self._query.identifier
         if not adopt(self._maps, process=self._front, reapers=True, word=word):
             raise SeclatchError(f"following the front, process {self._front}: it has ended")
         with contextlib.suppress(OSError):  # it has waited long enough and gone on
             os.write(_READY, b"1")
         os.close(_READY)
-        self._question.ask()
+        self._query.begin()
 
-    def look(self, trace: Trace, options: RecordOptions) -> None:
+    def update(self, trace: Trace, options: RecordOptions) -> None:
         """Watch the container as soon as its mounts are known, and held.
 
         They are its own if its first process still lived after they were opened, which the events
         up to the next look tell. If not, it has ended, and nobody can come into it.
         """
         if self._entry is not None:
-            if self._held is not None and self._callers is None:
+            if self._held is not None and self._sessions is None:
                 self._watch(trace, self._entry)
         elif len(trace.segments) != self._looked:
             self._looked = len(trace.segments)
@@ -184,37 +183,63 @@ class _Started:
     def _watch(self, trace: Trace, entry: Segment) -> None:
         mounts = entry.facts.mounts
         if entry.process in trace.living:
-            self._callers = ExecSessions(mounts)
+            self._sessions = ExecSessions(mounts)
             # No more by pid 1 of its pid namespace, in which other containers may be.
-            watch(self._maps, mounts=mounts, word=self._question.identifier)
+            watch(self._maps, mounts=mounts, word=self._query.identifier)
         elif self._held is not None:
             os.close(self._held)
             self._held = None
 
-    def living(self, trace: Trace) -> set[int]:
+    def find_living(self, trace: Trace) -> set[int]:
         """All of it, and the runtimes of its sessions."""
-        return trace.living - self._foreign(trace)
+        return trace.living - self._find_unrelated(trace)
 
-    def _foreign(self, trace: Trace) -> set[int]:
-        callers = self._callers or ExecSessions()
-        callers.look(trace)
-        callers.know(trace, 0)
-        return callers.foreign(trace)
+    def _find_unrelated(self, trace: Trace) -> set[int]:
+        sessions = self._sessions or ExecSessions()
+        sessions.update(trace)
+        sessions.add_runtime_of(trace, 0)
+        return sessions.find_unrelated(trace)
 
-    def waits(self, backend: RecordingBackend) -> bool:
+    def is_pending(self, backend: RecordingBackend) -> bool:
         """The front itself is followed."""
         return False
 
-    def take(self, signal_: int, sender: int) -> bool:
+    def handle_signal(self, signal_: int, sender: int) -> bool:
         """End when told to, as when the host goes down."""
         return True
 
-    def belonging(self, trace: Trace) -> Trace:
+    def select_related(self, trace: Trace) -> Trace:
         """Without those that only spoke of it."""
-        foreign = self._foreign(trace)
-        return restrict_trace(trace, trace.processes.keys() - foreign) if foreign else trace
+        unrelated = self._find_unrelated(trace)
+        return restrict_trace(trace, trace.processes.keys() - unrelated) if unrelated else trace
 
-    def run(self, started: datetime, began: int, ended: int, complete: bool) -> RunMetadata:
+    def describe_run(
+        self, started: datetime, began: int, ended: int, complete: bool
+    ) -> RunMetadata:
         """There was no command; the runtime's own words have the container's id."""
-        image = self._question.answer(patient=complete)
+        image = self._query.answer(patient=complete)
         return RunMetadata((), started, began, ended, complete, image=image)
+
+
+def hold_mount_namespace(number: int) -> int | None:
+    """Return a descriptor of the mount namespace with this inode number; None if there is none.
+
+    The kernel reuses the number of a namespace that has gone for the next one, which may be
+    another container's; an open descriptor prevents that. If the namespace that was meant has gone
+    by now, the descriptor may already be of its successor.
+    """
+    for name in os.listdir("/proc"):  # noqa: PTH208 (pathlib takes ten times as long)
+        if name.isdecimal():
+            path = f"/proc/{name}/ns/mnt"
+            with contextlib.suppress(OSError):  # the process has ended, or is a kernel thread
+                if os.stat(path).st_ino == number:  # noqa: PTH116
+                    return _open_namespace(path, number)
+    return None
+
+
+def _open_namespace(path: str, number: int) -> int | None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    if os.fstat(fd).st_ino == number:
+        return fd
+    os.close(fd)
+    return None

@@ -52,7 +52,7 @@ class RecordingSpool:
         """The directory."""
         return Path(self.limits.directory)
 
-    def check(self) -> None:
+    def require_private(self) -> None:
         """Refuse a directory that others could write to or look into. Raises SeclatchError."""
         try:
             status = self.path.stat(follow_symlinks=False)
@@ -64,15 +64,18 @@ class RecordingSpool:
                 remedy=f"chown root:root {self.path} && chmod 700 {self.path}",
             )
 
-    def claim(self, wish: AnnotationRequest) -> tuple[int, Path]:
+    def claim_slot(self, request: AnnotationRequest) -> tuple[int, Path]:
         """Take one of the slots and choose a file that nobody has. The slot's descriptor is to be
         kept open. Raises LimitError, OSError."""
         with self._alone():
             slot = self._take_slot()
             try:
-                path = self._choose(wish)
+                path = self._choose(request)
                 entry = SpoolSlot(
-                    pid=os.getpid(), name=wish.name, identifier=wish.identifier, file=path.name
+                    pid=os.getpid(),
+                    name=request.name,
+                    identifier=request.identifier,
+                    file=path.name,
                 )
                 os.ftruncate(slot, 0)
                 os.pwrite(slot, msgspec.json.encode(entry), 0)
@@ -104,31 +107,33 @@ class RecordingSpool:
             return fd
         raise SpoolLimitError(f"{self.limits.at_once} containers are being recorded already")
 
-    def _choose(self, wish: AnnotationRequest) -> Path:
-        taken = {each.name for each in self.recordings()} | {each.file for each in self._look()}
+    def _choose(self, request: AnnotationRequest) -> Path:
+        taken = {recorded.name for recorded in self.list_recordings()} | {
+            recorded.file for recorded in self._look()
+        }
         if len(taken) >= self.limits.recordings:
             raise SpoolLimitError(f"there are {self.limits.recordings} recordings already")
         moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         for number in range(1000):
             more = f"-{number}" if number else ""
-            name = f"{wish.name}-{wish.short}-{moment}{more}{SUFFIX}"
+            name = f"{request.name}-{request.short_id}-{moment}{more}{SUFFIX}"
             if name not in taken:
                 return self.path / name
         raise SpoolLimitError(f"every name like {name} is taken")
 
-    def recordings(self) -> list[Path]:
+    def list_recordings(self) -> list[Path]:
         """All recordings, the unfinished ones too."""
-        return [each for each in self.path.iterdir() if each.name.endswith(SUFFIX)]
+        return [path for path in self.path.iterdir() if path.name.endswith(SUFFIX)]
 
     def require_room(self, path: Path, size: int) -> None:
         """Whether so many bytes may replace what is in the file. Raises LimitError."""
-        others = sum(_size(each) for each in self.recordings() if each != path)
+        others = sum(_size(recorded) for recorded in self.list_recordings() if recorded != path)
         if others + size > self.limits.size:
             raise SpoolLimitError(
                 f"recordings would take {others + size} bytes, {self.limits.size} are allowed"
             )
 
-    def running(self) -> list[SpoolSlot]:
+    def list_running(self) -> list[SpoolSlot]:
         """The recorders at work. Raises LimitError, OSError."""
         with self._alone():  # who takes a slot meanwhile would find it locked by us
             return [*self._look()]
@@ -142,7 +147,7 @@ class RecordingSpool:
                 except BlockingIOError:
                     yield msgspec.json.decode(file.read(1 << 16), type=SpoolSlot)
 
-    def note(self, sentence: str) -> None:
+    def log(self, sentence: str) -> None:
         """Write a line into the log, which is bounded."""
         path = self.path / _LOG
         with contextlib.suppress(OSError):

@@ -34,23 +34,25 @@ def drop_unrelated(trace: Trace) -> Trace:
 
 def restrict_trace(trace: Trace, kept: set[int]) -> Trace:
     """Answer the trace of these processes alone."""
-    processes = {number: each for number, each in trace.processes.items() if number in kept}
-    segments = {number: each for number, each in trace.segments.items() if each.process in kept}
+    processes = {number: process for number, process in trace.processes.items() if number in kept}
+    segments = {
+        number: segment for number, segment in trace.segments.items() if segment.process in kept
+    }
     return Trace(
         processes,
         segments,
-        [each for each in trace.suspensions if each.segment in segments],
+        [suspension for suspension in trace.suspensions if suspension.segment in segments],
         trace.stray,
         trace.stray_rare,
         trace.living & kept,
-        [each for each in trace.starts if each in segments],
-        [each for each in trace.denials if each.segment in segments],
+        [segment for segment in trace.starts if segment in segments],
+        [denial for denial in trace.denials if denial.segment in segments],
         trace.lost,
-        trace.callers & segments.keys(),
-        trace.named,
+        trace.session_callers & segments.keys(),
+        trace.named_containers,
         trace.bulk,
-        [each for each in trace.speakers if each in segments],
-        {pair for pair in trace.links if kept.issuperset(pair)},
+        [segment for segment in trace.socket_writers if segment in segments],
+        {pair for pair in trace.socket_links if kept.issuperset(pair)},
     )
 
 
@@ -60,7 +62,7 @@ def find_related(trace: Trace) -> set[int]:
     own: set[int] = set()
     served: set[int] = set()
     ids: dict[int, set[str]] = {}
-    daemons = {each.id for each in trace.processes.values() if each.found_running}
+    daemons = {process.id for process in trace.processes.values() if process.found_running}
     trusted = _find_trusted(trace, daemons)
     for number in sorted(trace.processes.keys() - daemons):  # parents before children
         process = trace.processes[number]
@@ -71,7 +73,7 @@ def find_related(trace: Trace) -> set[int]:
         if parent not in trusted and parent not in ids:
             continue
         ids[number] = ids.get(parent, set()) | set(_ids(trace, process))
-        if any(said.has(each) for each in ids[number]):
+        if any(said.has(identifier) for identifier in ids[number]):
             served.add(number)
     return own | served | (_involved(trace, served, trusted) if served else set())
 
@@ -84,8 +86,8 @@ def _find_trusted(trace: Trace, daemons: set[int]) -> set[int]:
         return trace.segments[trace.processes[daemon].segments[0]].facts.uid
 
     users = {0, os.getuid(), _asking_user()}
-    users |= {user(each) for each in _answering(trace, daemons)}
-    return {each for each in daemons if user(each) in users}
+    users |= {user(process) for process in _answering(trace, daemons)}
+    return {process for process in daemons if user(process) in users}
 
 
 def _asking_user() -> int:
@@ -98,7 +100,7 @@ def _answering(trace: Trace, daemons: set[int]) -> set[int]:
     """The daemons at the other end of the command's connections."""
     return {
         daemon
-        for client, daemon in trace.links
+        for client, daemon in trace.socket_links
         if daemon in daemons and not is_under_daemon(trace, trace.processes[client])
     }
 
@@ -109,15 +111,17 @@ def _involved(trace: Trace, served: set[int], daemons: set[int]) -> set[int]:
 
     One that knows but a single daemon is between nothing: the shim of another container.
     """
-    made = daemons & {trace.processes[each].parent for each in served}
+    made = daemons & {trace.processes[process].parent for process in served}
     asked = _answering(trace, daemons)
-    return made | asked | {each for each in daemons if _is_between(trace, each, asked, made)}
+    return (
+        made | asked | {process for process in daemons if _is_between(trace, process, asked, made)}
+    )
 
 
 def _is_between(trace: Trace, daemon: int, asked: set[int], made: set[int]) -> bool:
     """Whether a request can have come through it: in from one daemon, on to another."""
     return any(
-        (one, daemon) in trace.links and (daemon, other) in trace.links
+        (one, daemon) in trace.socket_links and (daemon, other) in trace.socket_links
         for one in asked
         for other in made - {one}
     )
@@ -154,7 +158,7 @@ class _Said:
             if not is_under_daemon(trace, trace.processes[segment.process]):
                 texts += segment.said
         self._all = b"\0".join(texts)
-        self._answers: dict[str, bool] = dict.fromkeys(trace.named, True)
+        self._answers: dict[str, bool] = dict.fromkeys(trace.named_containers, True)
 
     def has(self, identifier: str) -> bool:
         """Whether the id was said as a whole word of a path or a protobuf string."""

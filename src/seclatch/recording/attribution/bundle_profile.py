@@ -41,7 +41,7 @@ class BundleProfiles:
         self.profiles: dict[int, Profile] = {}
         self._looked = 0
 
-    def look(self, trace: Trace) -> None:
+    def update(self, trace: Trace) -> None:
         """Read the bundles of runtimes that began since the last time."""
         began, self._looked = trace.starts[self._looked :], len(trace.starts)
         kept = cache(lambda: find_related(trace))

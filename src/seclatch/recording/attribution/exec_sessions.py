@@ -29,7 +29,7 @@ class ExecSessions:
         self._proven: set[int] = set()
         self._files: set[str] = set()
 
-    def look(self, trace: Trace) -> None:
+    def update(self, trace: Trace) -> None:
         """Look at what has come since the last time."""
         for segment in islice(trace.segments.values(), self._looked, None):
             process = trace.processes[segment.process]
@@ -37,28 +37,28 @@ class ExecSessions:
                 self._under[process.id] = self._under[process.parent]
             elif process.segments[0] == segment.id and self._calls(segment):
                 self._under[process.id] = process.id
-                trace.callers.add(segment.id)
+                trace.session_callers.add(segment.id)
             elif segment.kind == EventKind.JOINED and not self._is_inside(segment.facts):
                 self._under[process.id] = process.id
             if process.id in self._under and self._is_inside(segment.facts):
                 self._prove(trace, self._under[process.id], segment)
         self._looked = len(trace.segments)
 
-    def know(self, trace: Trace, process: int) -> None:
+    def add_runtime_of(self, trace: Trace, process: int) -> None:
         """This process has made the container: what it runs is a runtime."""
-        self._files |= {trace.segments[each].file for each in trace.processes[process].segments}
+        self._files |= {trace.segments[number].file for number in trace.processes[process].segments}
 
-    def foreign(self, trace: Trace) -> set[int]:
+    def find_unrelated(self, trace: Trace) -> set[int]:
         """The processes that had to do with the container and do not belong to it."""
         proven = self._proven | {
             caller
             for caller in {*self._under.values()}
             if any(
-                trace.segments[each].file in self._files
-                for each in trace.processes[caller].segments
+                trace.segments[number].file in self._files
+                for number in trace.processes[caller].segments
             )
         }
-        return {each for each, caller in self._under.items() if caller not in proven}
+        return {process for process, caller in self._under.items() if caller not in proven}
 
     def _calls(self, segment: Segment) -> bool:
         """What is exec'd outside and was not followed before was noticed by its words."""
@@ -75,8 +75,8 @@ class ExecSessions:
         if caller in self._proven:
             return
         self._proven.add(caller)
-        for each in list_ancestry(trace, entered):
-            outside = each.kind == EventKind.EXEC and not self._is_inside(each.facts)
-            if outside and not each.file.startswith(SELF_EXEC_PREFIXES):
-                self._files.add(each.file)
+        for segment in list_ancestry(trace, entered):
+            outside = segment.kind == EventKind.EXEC and not self._is_inside(segment.facts)
+            if outside and not segment.file.startswith(SELF_EXEC_PREFIXES):
+                self._files.add(segment.file)
                 return

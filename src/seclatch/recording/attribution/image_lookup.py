@@ -67,8 +67,8 @@ def find_named_containers(command: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         with contextlib.suppress(OSError):
             asked.append(_start([*client.words, *question, name]))
-    answers = (_answer(each).strip() for each in asked)
-    return tuple(each for each in answers if len(each) == _ID_LENGTH and each.isalnum())
+    answers = (_answer(query).strip() for query in asked)
+    return tuple(answer for answer in answers if len(answer) == _ID_LENGTH and answer.isalnum())
 
 
 def find_client(command: tuple[str, ...]) -> EngineClient | None:
@@ -91,7 +91,7 @@ class ImageLookup:
         self._asked: dict[str, subprocess.Popen[bytes]] = {}
         self._segments: dict[int, str] = {}
 
-    def look(self, trace: Trace) -> None:
+    def update(self, trace: Trace) -> None:
         """Ask for containers that a runtime has begun to start since the last time."""
         if self._client is None or self._looked == len(trace.starts):
             return
@@ -136,7 +136,7 @@ class ImageLookup:
     def _repository_digest(self, image: str) -> str:
         """Docker's own record of the manifest; an image that was never pulled has none."""
         digests: list[str] | None = next(_values(self._more(image)), None)
-        found = [str(each).partition("@")[2] for each in digests or ()]
+        found = [str(digest).partition("@")[2] for digest in digests or ()]
         return found[0] if found else ""
 
     def _more(self, image: str) -> str:

@@ -26,7 +26,7 @@ class TracePruner:
     def __init__(self) -> None:
         self._left = 0
 
-    def look(self, trace: Trace) -> None:
+    def update(self, trace: Trace) -> None:
         """Drop what is over and foreign, if there may be much of it."""
         if len(trace.processes) - self._left >= _MANY:
             trace.drop(find_unrelated(trace, time.monotonic_ns() - _AGE))
@@ -37,7 +37,7 @@ def find_unrelated(trace: Trace, before: int) -> list[int]:
     """The processes that belong to nobody in the recording, and ended before that time (ns of
     CLOCK_MONOTONIC), as has all that came from them."""
     kept = find_related(trace)
-    children = Counter(each.parent for each in trace.processes.values())
+    children = Counter(process.parent for process in trace.processes.values())
     found: list[int] = []
     for number in sorted(trace.processes, reverse=True):  # children before parents
         process = trace.processes[number]
@@ -51,4 +51,4 @@ def find_unrelated(trace: Trace, before: int) -> list[int]:
 def _is_over(trace: Trace, process: TracedProcess, before: int) -> bool:
     if process.ended is None or process.ended >= before:
         return False
-    return all(trace.segments[each].closed for each in process.segments)
+    return all(trace.segments[number].closed for number in process.segments)

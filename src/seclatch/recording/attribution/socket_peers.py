@@ -28,32 +28,32 @@ class SocketPeers:
         self._looked = 0
         self._speakers: set[int] = set()
 
-    def look(self, trace: Trace) -> None:
+    def update(self, trace: Trace) -> None:
         """Look again if the command has spoken to a socket, or something is being started."""
-        for number in trace.speakers[self._looked :]:
+        for number in trace.socket_writers[self._looked :]:
             process = trace.processes[trace.segments[number].process]
             if not is_under_daemon(trace, process):
                 self._speakers.add(process.id)
-        self._looked = len(trace.speakers)
+        self._looked = len(trace.socket_writers)
         seen = len(self._speakers), len(trace.starts)
         began = time.monotonic()
         living = self._speakers & trace.living
         if not living or seen == self._seen or began < self._next:
             return
         self._seen = seen
-        trace.links |= _find_links(trace, living)
+        trace.socket_links |= _find_links(trace, living)
         ended = time.monotonic()
         self._next = ended + _SHARE * (ended - began)
 
 
 def _find_links(trace: Trace, speakers: set[int]) -> set[tuple[int, int]]:
     """Among the command's processes that have spoken, and the engines."""
-    found = {each for each in trace.living if trace.processes[each].found_running}
+    found = {process for process in trace.living if trace.processes[process].found_running}
     owners: dict[int, int] = {}
     for process in speakers | found:
         owners |= dict.fromkeys(read_sockets(trace.processes[process].pid), process)
-    peers = _read_peers({trace.processes[each].pid for each in {*owners.values()}})
-    ends = {(owners[each], owners.get(peers.get(each, 0), owners[each])) for each in owners}
+    peers = _read_peers({trace.processes[process].pid for process in {*owners.values()}})
+    ends = {(owners[socket], owners.get(peers.get(socket, 0), owners[socket])) for socket in owners}
     pairs = {(one, other) for one, other in ends if one != other}
     return pairs | {(other, one) for one, other in pairs}
 

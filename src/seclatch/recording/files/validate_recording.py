@@ -42,21 +42,21 @@ def _times(recording: Recording) -> Iterator[float]:
 def _stages(recording: Recording) -> Iterator[tuple[str, str]]:
     """Each once, of rows of one kind: there may be very many."""
     images = {image.stage for process in recording.processes for image in process.images}
-    yield from (("processes[].images[].stage", each) for each in sorted(images))
+    yield from (("processes[].images[].stage", stage) for stage in sorted(images))
     for place, rows in (
         ("events", recording.events),
         ("calls", recording.calls),
         ("denials", recording.denials),
         ("arguments", recording.arguments),
     ):
-        yield from ((f"{place}[].stage", each) for each in sorted({row.stage for row in rows}))
+        yield from ((f"{place}[].stage", stage) for stage in sorted({row.stage for row in rows}))
 
 
 def _architectures(recording: Recording) -> Iterator[tuple[str, str]]:
-    yield from (("hosts[].arch", each) for each in sorted({host.arch for host in recording.hosts}))
+    yield from (("hosts[].arch", arch) for arch in sorted({host.arch for host in recording.hosts}))
     for place, rows in (
         ("calls", recording.calls),
         ("denials", recording.denials),
         ("arguments", recording.arguments),
     ):
-        yield from ((f"{place}[].arch", each) for each in sorted({row.arch for row in rows}))
+        yield from ((f"{place}[].arch", arch) for arch in sorted({row.arch for row in rows}))

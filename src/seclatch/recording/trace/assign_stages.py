@@ -98,9 +98,9 @@ def list_ancestry(trace: Trace, segment: Segment) -> Iterator[Segment]:
 
 def _image(trace: Trace, segment: Segment) -> Segment | None:
     """The exec of the program that runs in a segment."""
-    for each in list_ancestry(trace, segment):
-        if each.kind in _IMAGES:
-            return each
+    for ancestor in list_ancestry(trace, segment):
+        if ancestor.kind in _IMAGES:
+            return ancestor
     return None
 
 
@@ -136,20 +136,22 @@ def _find_entries(trace: Trace) -> list[Segment]:
 
 def _comes_from_an_entry(trace: Trace, entry: Segment, first: dict[int, Segment]) -> bool:
     """Hooks are forked from init; containers in containers are programs of the outer one."""
-    for each in list_ancestry(trace, entry):
-        other = first.get(each.process)
-        if each.kind == EventKind.MEMBER or (each.process != entry.process and other is not None):
+    for ancestor in list_ancestry(trace, entry):
+        other = first.get(ancestor.process)
+        if ancestor.kind == EventKind.MEMBER or (
+            ancestor.process != entry.process and other is not None
+        ):
             return True
     return False
 
 
 def _add_members(trace: Trace, staging: StageAssignment) -> None:
     """Place what runs in a container that was found running: one session, whose start is past."""
-    members = [each for each in trace.segments.values() if each.kind == EventKind.MEMBER]
+    members = [segment for segment in trace.segments.values() if segment.kind == EventKind.MEMBER]
     if members:
         staging.sessions.append(EnteredSession(members[0].id, 0, 0, False))
-    for each in members:
-        _place(staging, each.id, Stage.PROGRAM, 0)
+    for member in members:
+        _place(staging, member.id, Stage.PROGRAM, 0)
 
 
 def _add_session(trace: Trace, entry: Segment, staging: StageAssignment) -> None:
@@ -157,12 +159,12 @@ def _add_session(trace: Trace, entry: Segment, staging: StageAssignment) -> None
     runtime = _runtime_image(trace, entry)
     number = len(staging.sessions)
     staging.sessions.append(_session(trace, entry, runtime, staging.sessions))
-    for each in list_ancestry(trace, entry):
-        if each.id == entry.id:
+    for ancestor in list_ancestry(trace, entry):
+        if ancestor.id == entry.id:
             continue
-        same = each.process == runtime.process and runtime.kind != EventKind.JOINED
-        _place(staging, each.id, Stage.RUNTIME if same else _init(each), number)
-        if each.id == runtime.id:
+        same = ancestor.process == runtime.process and runtime.kind != EventKind.JOINED
+        _place(staging, ancestor.id, Stage.RUNTIME if same else _init(ancestor), number)
+        if ancestor.id == runtime.id:
             break
     front = trace.segments.get(runtime.parent)
     if front and front.kind in (EventKind.EXEC, EventKind.FOUND) and _is_front(front, runtime):
@@ -229,13 +231,13 @@ class _Heirs:
     def __init__(self, trace: Trace, staging: StageAssignment) -> None:
         sessions = staging.sessions
         self._staging = staging
-        self._callers = trace.callers
+        self._callers = trace.session_callers
         self._entered = {trace.segments[session.entry].process for session in sessions}
-        runtimes = [trace.segments[each.runtime] for each in sessions if each.runtime]
-        self._runtimes = {each.file for each in runtimes}
-        for each in runtimes:  # a front calls for more than sessions: `delete`
-            front = trace.segments.get(each.parent)
-            if front and front.kind == EventKind.EXEC and _is_front(front, each):
+        runtimes = [trace.segments[session.runtime] for session in sessions if session.runtime]
+        self._runtimes = {runtime.file for runtime in runtimes}
+        for runtime in runtimes:  # a front calls for more than sessions: `delete`
+            front = trace.segments.get(runtime.parent)
+            if front and front.kind == EventKind.EXEC and _is_front(front, runtime):
                 self._runtimes.add(front.file)
         self._by_default = Stage.CLIENT if self._runtimes else Stage.PROGRAM
 

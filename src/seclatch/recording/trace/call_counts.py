@@ -13,21 +13,21 @@ from seclatch.recording.trace.syscall_names import SyscallNames
 _STAGES = [stage.value for stage in Stage]
 
 
-def list_calls(view: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedCalls]:
+def list_calls(numbered: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedCalls]:
     """How often each process made each call in each stage."""
     total: dict[tuple[int, int, bool, int], int] = {}
-    for segment in view.segments:
-        process, stage = segment.process, view.rank(segment)
+    for segment in numbered.segments:
+        process, stage = segment.process, numbered.rank(segment)
         for (compat, number), count in segment.calls.items():
             key = (process, stage, compat, number)
             total[key] = total.get(key, 0) + count
         for (compat, number), count in segment.injected.items():
-            key = (process, view.rank_before(segment), compat, number)
+            key = (process, numbered.rank_before(segment), compat, number)
             total[key] = total.get(key, 0) + count
     for (process, stage, compat, number), count in sorted(total.items()):
-        arch, call, name = names.words(compat, number)
+        arch, call, name = names.find_row(compat, number)
         yield model.RecordedCalls(
-            process=view.ids[process],
+            process=numbered.ids[process],
             stage=_STAGES[stage],
             arch=arch,
             number=call,
@@ -36,16 +36,16 @@ def list_calls(view: NumberedTrace, names: SyscallNames) -> Iterator[model.Recor
         )
 
 
-def list_denials(view: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedDenial]:
+def list_denials(numbered: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedDenial]:
     """Which of them a filter denied, and with which error."""
     total: Counter[tuple[int, int, bool, int, int]] = Counter()
-    for segment in view.segments:
+    for segment in numbered.segments:
         for (compat, number, errno), count in segment.denied.items():
-            total[segment.process, view.rank(segment), compat, number, errno] += count
+            total[segment.process, numbered.rank(segment), compat, number, errno] += count
     for (process, stage, compat, number, errno), count in sorted(total.items()):
-        arch, call, name = names.words(compat, number)
+        arch, call, name = names.find_row(compat, number)
         yield model.RecordedDenial(
-            process=view.ids[process],
+            process=numbered.ids[process],
             stage=_STAGES[stage],
             arch=arch,
             number=call,
@@ -55,16 +55,18 @@ def list_denials(view: NumberedTrace, names: SyscallNames) -> Iterator[model.Rec
         )
 
 
-def list_arguments(view: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedArgument]:
+def list_arguments(
+    numbered: NumberedTrace, names: SyscallNames
+) -> Iterator[model.RecordedArgument]:
     """The values that were seen of arguments by which profiles are narrowed."""
     total: Counter[tuple[Stage, int, int, int]] = Counter()
-    for segment in view.segments:
+    for segment in numbered.segments:
         for (number, index, value), count in segment.arguments.items():
-            total[view.stage(segment), number, index, value] += count
+            total[numbered.stage(segment), number, index, value] += count
     for (stage, number, index, value), count in sorted(
         total.items(), key=lambda item: (item[0][0].value, *item[0][1:])
     ):
-        call = names.call(False, number)
+        call = names.find_syscall(False, number)
         yield model.RecordedArgument(
             stage=stage.value,
             arch=call.arch.title,
@@ -75,12 +77,12 @@ def list_arguments(view: NumberedTrace, names: SyscallNames) -> Iterator[model.R
         )
 
 
-def count_lost(view: NumberedTrace) -> model.LostCounts:
+def count_lost(numbered: NumberedTrace) -> model.LostCounts:
     """What could not be counted, and what could not be told whose it was."""
-    lost = view.trace.lost
+    lost = numbered.trace.lost
     return model.LostCounts(
         events=lost.events,
         processes=lost.processes,
-        calls=lost.calls + view.trace.stray.total() + view.trace.stray_rare.total(),
+        calls=lost.calls + numbered.trace.stray.total() + numbered.trace.stray_rare.total(),
         arguments=lost.arguments,
     )

@@ -12,66 +12,66 @@ from seclatch.recording.trace.numbering import NumberedTrace
 from seclatch.recording.trace.run_metadata import RunMetadata
 
 
-def list_containers(view: NumberedTrace, run: RunMetadata) -> Iterator[model.RecordedContainer]:
+def list_containers(numbered: NumberedTrace, run: RunMetadata) -> Iterator[model.RecordedContainer]:
     """Each container once, by its first session."""
     seen: set[int] = set()
-    for session in view.staging.sessions:
+    for session in numbered.staging.sessions:
         if session.container in seen:
             continue
         seen.add(session.container)
-        facts = view.trace.segments[session.entry].facts
-        name, runtime = _name(view, run, session)
+        facts = numbered.trace.segments[session.entry].facts
+        name, runtime = _name(numbered, run, session)
         yield model.RecordedContainer(
             id=session.container,
             name=name,
-            runtime=runtime or _runtime_of(view, session.container),
+            runtime=runtime or _runtime_of(numbered, session.container),
             mount_namespace=facts.mounts,
             pid_namespace=facts.pids,
             user_namespace=facts.users,
-            image=_image_of(view, run, session.container),
-            profile=_profile_of(view, run, session.runtime),
+            image=_image_of(numbered, run, session.container),
+            profile=_profile_of(numbered, run, session.runtime),
         )
 
 
-def list_sessions(view: NumberedTrace) -> Iterator[model.RecordedSession]:
+def list_sessions(numbered: NumberedTrace) -> Iterator[model.RecordedSession]:
     """Each session with the process that began it."""
-    for number, session in enumerate(view.staging.sessions):
-        process = view.trace.segments[session.entry].process
+    for number, session in enumerate(numbered.staging.sessions):
+        process = numbered.trace.segments[session.entry].process
         yield model.RecordedSession(
             id=number,
             container=session.container,
             joined=session.joined,
-            process=view.ids[process],
+            process=numbered.ids[process],
         )
 
 
-def _name(view: NumberedTrace, run: RunMetadata, session: EnteredSession) -> tuple[str, str]:
+def _name(numbered: NumberedTrace, run: RunMetadata, session: EnteredSession) -> tuple[str, str]:
     """The container's id and its runtime's program, as far as they are known."""
     if not session.runtime:
         return run.container, ""
-    runtime = view.trace.segments[session.runtime]
+    runtime = numbered.trace.segments[session.runtime]
     starts = not runtime.argv_cut and {"create", "run"} & set(runtime.argv)
     return runtime.argv[-1] if starts else "", runtime.file
 
 
-def _runtime_of(view: NumberedTrace, container: int) -> str:
+def _runtime_of(numbered: NumberedTrace, container: int) -> str:
     """The program that brought a later session into a container that was found running."""
-    for session in view.staging.sessions:
+    for session in numbered.staging.sessions:
         if session.container == container and session.runtime:
-            return view.trace.segments[session.runtime].file
+            return numbered.trace.segments[session.runtime].file
     return ""
 
 
-def _image_of(view: NumberedTrace, run: RunMetadata, container: int) -> ContainerImage | None:
+def _image_of(numbered: NumberedTrace, run: RunMetadata, container: int) -> ContainerImage | None:
     """What an engine said at any of the container's sessions."""
-    for session in view.staging.sessions:
+    for session in numbered.staging.sessions:
         image = run.images.get(session.runtime)
         if session.container == container and image:
             return image
     return run.image
 
 
-def _profile_of(view: NumberedTrace, run: RunMetadata, runtime: int) -> dict[str, Any] | None:
+def _profile_of(numbered: NumberedTrace, run: RunMetadata, runtime: int) -> dict[str, Any] | None:
     """Of the bundle that the runtime was given; one that was not seen (0) has none."""
-    segment = view.trace.segments.get(runtime)
+    segment = numbered.trace.segments.get(runtime)
     return run.profiles.get(segment.process) if segment else None

@@ -21,48 +21,53 @@ _KINDS = {
 }
 
 
-def list_events(view: NumberedTrace, names: SyscallNames) -> list[model.RecordedEvent]:
+def list_events(numbered: NumberedTrace, names: SyscallNames) -> list[model.RecordedEvent]:
     """All of them, in order of time."""
-    found = [*_changes(view), *_releases(view), *_denials(view, names), *_ends(view)]
+    found = [
+        *_changes(numbered),
+        *_releases(numbered),
+        *_denials(numbered, names),
+        *_ends(numbered),
+    ]
     return sorted(found, key=lambda event: event.time)
 
 
-def _changes(view: NumberedTrace) -> Iterator[model.RecordedEvent]:
-    for segment in view.segments:
+def _changes(numbered: NumberedTrace) -> Iterator[model.RecordedEvent]:
+    for segment in numbered.segments:
         if segment.kind in _KINDS:
-            yield _event(view, segment, segment.time, _KINDS[segment.kind], segment.tid)
+            yield _event(numbered, segment, segment.time, _KINDS[segment.kind], segment.tid)
 
 
-def _releases(view: NumberedTrace) -> Iterator[model.RecordedEvent]:
-    for change in view.trace.suspensions:
-        if found := view.told(change.segment):
+def _releases(numbered: NumberedTrace) -> Iterator[model.RecordedEvent]:
+    for change in numbered.trace.suspensions:
+        if found := numbered.find_segment(change.segment):
             kind = "lifted" if change.lifted else "released"
-            yield _event(view, found, change.time, kind, change.tid)
+            yield _event(numbered, found, change.time, kind, change.tid)
 
 
-def _denials(view: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedEvent]:
-    for denial in view.trace.denials:
-        if found := view.told(denial.segment):
-            event = _event(view, found, denial.time, "denial", denial.tid)
-            call = names.call(*denial.call)
+def _denials(numbered: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedEvent]:
+    for denial in numbered.trace.denials:
+        if found := numbered.find_segment(denial.segment):
+            event = _event(numbered, found, denial.time, "denial", denial.tid)
+            call = names.find_syscall(*denial.call)
             yield msgspec.structs.replace(event, call=str(call), errno=denial.errno)
 
 
-def _ends(view: NumberedTrace) -> Iterator[model.RecordedEvent]:
-    for process in view.trace.processes.values():
-        if process.ended is not None and process.id in view.ids:
-            last = view.trace.segments[process.segments[-1]]
-            yield _event(view, last, process.ended, "exit", process.pid)
+def _ends(numbered: NumberedTrace) -> Iterator[model.RecordedEvent]:
+    for process in numbered.trace.processes.values():
+        if process.ended is not None and process.id in numbered.ids:
+            last = numbered.trace.segments[process.segments[-1]]
+            yield _event(numbered, last, process.ended, "exit", process.pid)
 
 
 def _event(
-    view: NumberedTrace, segment: Segment, time: int, kind: str, thread: int
+    numbered: NumberedTrace, segment: Segment, time: int, kind: str, thread: int
 ) -> model.RecordedEvent:
     return model.RecordedEvent(
-        time=view.seconds(time),
+        time=numbered.seconds(time),
         kind=kind,
-        process=view.ids[segment.process],
+        process=numbered.ids[segment.process],
         thread=thread,
-        stage=view.stage(segment).value,
+        stage=numbered.stage(segment).value,
         filters=segment.facts.filters,
     )

@@ -22,14 +22,16 @@ class NumberedTrace:
         self.trace = trace
         self.staging = staging
         self.seconds = seconds
-        self.segments = [each for each in trace.segments.values() if each.kind != EventKind.ROOT]
-        shown = {each.process for each in self.segments}
+        self.segments = [
+            segment for segment in trace.segments.values() if segment.kind != EventKind.ROOT
+        ]
+        shown = {segment.process for segment in self.segments}
         self.ids = {
             process.id: number
             for number, process in enumerate(p for p in trace.processes.values() if p.id in shown)
         }
 
-    def told(self, segment: int) -> Segment | None:
+    def find_segment(self, segment: int) -> Segment | None:
         """A segment by its number, if it is one of those."""
         found = self.trace.segments.get(segment)
         return found if found and found.kind != EventKind.ROOT else None
@@ -41,9 +43,9 @@ class NumberedTrace:
     def rank_before(self, segment: Segment) -> int:
         """The stage from which its program was exec'd: what a tracer does in the place of a program
         that has not begun is still the runtime's work, for which the latch does it."""
-        for each in list_ancestry(self.trace, segment):
-            before = self.told(each.parent)
-            if each.kind == EventKind.EXEC and before:
+        for ancestor in list_ancestry(self.trace, segment):
+            before = self.find_segment(ancestor.parent)
+            if ancestor.kind == EventKind.EXEC and before:
                 return self.rank(before)
         return self.rank(segment)
 

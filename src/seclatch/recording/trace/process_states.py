@@ -26,9 +26,9 @@ class ContextTable:
         self._seconds = seconds
         self._numbers: dict[ProcessContext, int] = {}
         self._changes: dict[int, list[tuple[int, int, bool]]] = {}
-        for each in trace.suspensions:
-            if found := trace.segments.get(each.segment):
-                change = (each.time, each.tid, each.lifted)
+        for suspension in trace.suspensions:
+            if found := trace.segments.get(suspension.segment):
+                change = (suspension.time, suspension.tid, suspension.lifted)
                 self._changes.setdefault(found.process, []).append(change)
 
     @property
@@ -36,7 +36,7 @@ class ContextTable:
         """All contexts that were given a number so far, by it."""
         return list(self._numbers)
 
-    def of(self, process: TracedProcess) -> list[ContextChange]:
+    def list_changes(self, process: TracedProcess) -> list[ContextChange]:
         """The process' contexts in order of time; one that equals the last is left out."""
         moments: list[ContextChange] = []
         for time, thread, facts in self._states(process):
@@ -47,13 +47,15 @@ class ContextTable:
         return moments
 
     def _states(self, process: TracedProcess) -> Iterator[tuple[int, int, TaskFacts]]:
-        segments = [self._trace.segments[each] for each in process.segments]
+        segments = [self._trace.segments[number] for number in process.segments]
         states = [
-            (each.time, each.tid, each.facts) for each in segments if each.kind not in _UNKNOWN
+            (segment.time, segment.tid, segment.facts)
+            for segment in segments
+            if segment.kind not in _UNKNOWN
         ]
         changes = self._changes.get(process.id, ())
         at: TaskFacts | None = None
-        for time, thread, what in sorted([*states, *changes], key=lambda each: each[0]):
+        for time, thread, what in sorted([*states, *changes], key=lambda change: change[0]):
             if isinstance(what, TaskFacts):
                 at = what
             elif at is not None:
@@ -91,7 +93,7 @@ def _context(facts: TaskFacts) -> ProcessContext:
 def _capabilities(sets: tuple[int, ...]) -> CapabilitySets | None:
     if len(sets) != 5:
         return None
-    inheritable, permitted, effective, bounding, ambient = (f"{each:016x}" for each in sets)
+    inheritable, permitted, effective, bounding, ambient = (f"{mask:016x}" for mask in sets)
     return CapabilitySets(
         inheritable=inheritable,
         permitted=permitted,

@@ -50,7 +50,7 @@ def read_versions(programs: Iterable[tuple[Stage, str]]) -> list[Software]:
     known = read_cached(_CACHE, dict[str, str]) or {}
     before = dict(known)
     found = []
-    for stage, path in sorted(set(programs), key=lambda each: (each[0].value, each[1])):
+    for stage, path in sorted(set(programs), key=lambda program: (program[0].value, program[1])):
         name = Path(path).name
         if stage in _HOSTS and name in _OPTIONS:
             version = _ask(path, known)
@@ -76,8 +76,8 @@ def _is_trusted(program: Path) -> bool:
     """Whether nobody but root and we can change the file, or put another in its place."""
     if not stat.S_ISREG(program.stat().st_mode):
         return False
-    for each in (program, *program.parents):
-        status = each.stat()
+    for path in (program, *program.parents):
+        status = path.stat()
         if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
             return False
     return True

@@ -33,10 +33,10 @@ def summarize_trace(trace: Trace, run: RunMetadata) -> model.Recording:
     def seconds(time: int) -> float:
         return round((time - run.began) / 1e9, 6)
 
-    view, names = NumberedTrace(trace, assign_stages(trace), seconds), SyscallNames()
+    numbered, names = NumberedTrace(trace, assign_stages(trace), seconds), SyscallNames()
     contexts = ContextTable(trace, seconds)
-    containers = list(list_containers(view, run))
-    processes = [_process(view, contexts, trace.processes[each]) for each in view.ids]
+    containers = list(list_containers(numbered, run))
+    processes = [_process(numbered, contexts, trace.processes[process]) for process in numbered.ids]
     return model.Recording(
         seclatch=__version__,
         complete=run.complete,
@@ -44,49 +44,51 @@ def summarize_trace(trace: Trace, run: RunMetadata) -> model.Recording:
         started=run.started.astimezone(UTC).isoformat(timespec="milliseconds"),
         duration=seconds(run.ended),
         hosts=[model.RecordedHost(kernel=os.uname().release, arch=Arch.native().title)],
-        runtimes=sorted({PurePosixPath(each.runtime).name for each in containers} - {""}),
+        runtimes=sorted({PurePosixPath(container.runtime).name for container in containers} - {""}),
         containers=containers,
-        sessions=list(list_sessions(view)),
+        sessions=list(list_sessions(numbered)),
         processes=processes,
-        events=list_events(view, names),
-        calls=list(list_calls(view, names)),
-        denials=list(list_denials(view, names)),
-        arguments=list(list_arguments(view, names)),
-        lost=count_lost(view),
+        events=list_events(numbered, names),
+        calls=list(list_calls(numbered, names)),
+        denials=list(list_denials(numbered, names)),
+        arguments=list(list_arguments(numbered, names)),
+        lost=count_lost(numbered),
         contexts=contexts.table,
-        images=sorted({each.image for each in containers if each.image}),
-        software=_software(view) if run.complete else [],
+        images=sorted({container.image for container in containers if container.image}),
+        software=_software(numbered) if run.complete else [],
     )
 
 
-def _software(view: NumberedTrace) -> list[Software]:
+def _software(numbered: NumberedTrace) -> list[Software]:
     """Asked at the end only: it may take programs that have to be run."""
-    return read_versions((view.stage(each), each.file) for each in view.segments if each.file)
+    return read_versions(
+        (numbered.stage(segment), segment.file) for segment in numbered.segments if segment.file
+    )
 
 
 def _process(
-    view: NumberedTrace, contexts: ContextTable, process: TracedProcess
+    numbered: NumberedTrace, contexts: ContextTable, process: TracedProcess
 ) -> model.RecordedProcess:
-    segments = [view.trace.segments[each] for each in process.segments]
-    sessions = [view.staging.session_of.get(each.id) for each in segments]
+    segments = [numbered.trace.segments[number] for number in process.segments]
+    sessions = [numbered.staging.session_of.get(segment.id) for segment in segments]
     return model.RecordedProcess(
-        id=view.ids[process.id],
+        id=numbered.ids[process.id],
         pid=process.pid,
-        parent=None if process.parent is None else view.ids.get(process.parent),
-        session=next((each for each in sessions if each is not None), None),
-        began=view.seconds(process.began),
-        ended=None if process.ended is None else view.seconds(process.ended),
+        parent=None if process.parent is None else numbered.ids.get(process.parent),
+        session=next((session for session in sessions if session is not None), None),
+        began=numbered.seconds(process.began),
+        ended=None if process.ended is None else numbered.seconds(process.ended),
         status=process.status,
         found_running=process.found_running,
-        images=[_image(view, each) for each in segments if each.file],
-        contexts=contexts.of(process),
+        images=[_image(numbered, segment) for segment in segments if segment.file],
+        contexts=contexts.list_changes(process),
     )
 
 
-def _image(view: NumberedTrace, segment: Segment) -> model.ProcessImage:
+def _image(numbered: NumberedTrace, segment: Segment) -> model.ProcessImage:
     return model.ProcessImage(
-        time=view.seconds(segment.time),
-        stage=view.stage(segment).value,
+        time=numbered.seconds(segment.time),
+        stage=numbered.stage(segment).value,
         exe=segment.file,
         argv=list(segment.argv),
         argv_cut=segment.argv_cut,

@@ -16,15 +16,15 @@ class SyscallNames:
         self._native = Arch.native()
         self._named: dict[tuple[bool, int], tuple[str, int, str]] = {}
 
-    def call(self, compat: bool, number: int) -> Syscall:
+    def find_syscall(self, compat: bool, number: int) -> Syscall:
         """The call."""
         return name_call(self._native, compat, number)
 
-    def words(self, compat: bool, number: int) -> tuple[str, int, str]:
+    def find_row(self, compat: bool, number: int) -> tuple[str, int, str]:
         """A call as the recording has it: ABI, number, name."""
         found = self._named.get((compat, number))
         if found is None:
-            call = self.call(compat, number)
+            call = self.find_syscall(compat, number)
             found = self._named[compat, number] = (call.arch.title, call.number, call.name)
         return found
 

@@ -1,4 +1,4 @@
-"""What was seen, as values: processes, their segments, and what was counted in them."""
+"""A trace as values: processes, their segments, and what was counted in them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from seclatch.recording.trace.event_kinds import EventKind
 
 ENTRY_VERBS = frozenset({"create", "run", "exec"})
-"""What a runtime is told to do when a process enters a container (OCI command line)."""
+"""Commands of an OCI runtime by which a process enters a container."""
 
 PROCESS_BEGINNINGS = frozenset(
     {EventKind.ROOT, EventKind.FORK, EventKind.FOUND, EventKind.MEMBER, EventKind.JOINED}
 )
-"""Kinds of segments with which a process begins, as far as it is known."""
+"""Kinds of the first segment of a process."""
 
 UNIT = 64
-"""So many words of a command line, or different calls, count in a trace's bulk as one segment."""
+"""Arguments of a command line, or distinct calls, that count as one segment in Trace.bulk."""
 
 CallKey = tuple[bool, int]
 """(whether through the 32-bit ABI, number)."""
@@ -31,9 +31,11 @@ ArgumentKey = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """A task's state at the beginning of a segment. Namespaces are inode numbers; `root` tells
-    equal root directories apart from others and means nothing else. `capabilities`: inheritable,
-    permitted, effective, bounding, ambient; empty where nothing is known."""
+    """A task's state at the beginning of a segment.
+
+    Namespaces are inode numbers. `root` only tells equal root directories from different ones.
+    `capabilities`: inheritable, permitted, effective, bounding, ambient; empty if unknown.
+    """
 
     filters: int = 0
     suspended: bool = False
@@ -58,9 +60,12 @@ class TaskFacts:
 
 @dataclass(slots=True)
 class Segment:
-    """One process from `time` (ns of CLOCK_MONOTONIC) on, until its next segment; or one thread
-    of it, when that alone has loaded a filter. `injected`: calls that its tracer made in its place,
-    before its program's first instruction; `closed`: nothing is counted in it any more."""
+    """One process from `time` (ns of CLOCK_MONOTONIC) until its next segment.
+
+    A thread that alone loads a filter gets a segment of its own. `injected`: calls that its tracer
+    made in its place before its program's first instruction. `said`: what was written to Unix
+    sockets. `closed`: no call is counted in it any more.
+    """
 
     id: int
     kind: EventKind
@@ -81,14 +86,14 @@ class Segment:
 
     @property
     def bulk(self) -> int:
-        """How much it is, see Trace; its calls count once they are all there."""
+        """Return its share of Trace.bulk; calls count once the segment is closed."""
         calls = len(self.calls) // UNIT if self.closed else 0
         return 1 + len(self.argv) // UNIT + len(self.said) + calls
 
 
 @dataclass(slots=True)
 class TracedProcess:
-    """One life of a process id: `pid` as the initial namespace has it."""
+    """One process from fork to exit; `pid` is that of the initial namespace."""
 
     id: int
     pid: int
@@ -102,7 +107,7 @@ class TracedProcess:
 
 @dataclass(frozen=True, slots=True)
 class SeccompSuspension:
-    """Seccomp was lifted from a task by its tracer, or put back in force."""
+    """A tracer suspended seccomp for a task, or ended the suspension."""
 
     time: int
     segment: int
@@ -112,7 +117,7 @@ class SeccompSuspension:
 
 @dataclass(frozen=True, slots=True)
 class FirstDenial:
-    """When a segment's first denial of a call with an errno was."""
+    """The first denial of a call with this errno in a segment."""
 
     time: int
     segment: int
@@ -123,7 +128,7 @@ class FirstDenial:
 
 @dataclass(frozen=True, slots=True)
 class LostCounts:
-    """What the kernel could not hold; all zero in a whole recording."""
+    """What the kernel's buffers and maps could not hold; all zero in a complete recording."""
 
     events: int = 0
     processes: int = 0
@@ -132,18 +137,21 @@ class LostCounts:
 
     @property
     def anything(self) -> bool:
-        """Whether the recording is less than what happened (arguments apart)."""
+        """Return whether the recording is incomplete (arguments apart)."""
         return bool(self.events or self.processes or self.calls)
 
 
 @dataclass(slots=True)
 class Trace:
-    """All that was seen so far. `starts`: segments whose program may be a runtime at its work;
-    `callers`: those that were noticed outside of the watched container by its id; `named`: ids of
-    the containers that the command names. `bulk`: how much all this is, in segments and what takes
-    as much memory (1 to 4 kB). `speakers`: segments that have said something to a Unix socket;
-    `links`: pairs of processes that were connected by one, both ways round. `dropped`: segments of
-    processes that are no longer in here; `begun`: how many processes there have been."""
+    """Everything that was observed so far.
+
+    `starts`: segments whose program may be a runtime that starts or enters a container.
+    `session_callers`: segments outside of the recorded container that were noticed by its id.
+    `named_containers`: ids of the containers that the command names. `bulk`: the size of the trace
+    in segments and what takes as much memory (1 to 4 kB). `socket_writers`: segments that wrote to
+    a Unix socket. `socket_links`: pairs of processes connected by one, in both orders. `dropped`:
+    segments of processes that have been dropped. `begun`: how many processes there have been.
+    """
 
     processes: dict[int, TracedProcess] = field(default_factory=dict)
     segments: dict[int, Segment] = field(default_factory=dict)
@@ -154,17 +162,17 @@ class Trace:
     starts: list[int] = field(default_factory=list)
     denials: list[FirstDenial] = field(default_factory=list)
     lost: LostCounts = LostCounts()
-    callers: set[int] = field(default_factory=set)
-    named: tuple[str, ...] = ()
+    session_callers: set[int] = field(default_factory=set)
+    named_containers: tuple[str, ...] = ()
     bulk: int = 0
-    speakers: list[int] = field(default_factory=list)
-    links: set[tuple[int, int]] = field(default_factory=set)
+    socket_writers: list[int] = field(default_factory=list)
+    socket_links: set[tuple[int, int]] = field(default_factory=set)
     dropped: set[int] = field(default_factory=set)
     begun: int = 0
 
     def begin(self, segment: Segment, pid: int) -> None:
-        """Add a segment; one that was forked, or whose past is not known, begins a process."""
-        if segment.parent in self.dropped:  # its beginning came late: whose it is, is known
+        """Add a segment; one of a fork, or without a known parent, begins a process."""
+        if segment.parent in self.dropped:  # a late event of a dropped process's child
             self.dropped.add(segment.id)
             return
         before = self.segments.get(segment.parent)
@@ -172,7 +180,7 @@ class Trace:
             segment.process = self.begun
             self.begun += 1
             parent = before.process if before else None
-            # Of one that was seen to join, no program is known yet.
+            # The program of a process that was observed to join is not known yet.
             found = segment.kind in (EventKind.FOUND, EventKind.MEMBER) or bool(
                 segment.kind == EventKind.JOINED and segment.file
             )
@@ -189,25 +197,32 @@ class Trace:
         self.processes[segment.process].segments.append(segment.id)
 
     def end(self, segment: int, time: int, status: int) -> None:
-        """Note the end of a segment's process, if its beginning was seen."""
+        """Record the end of a segment's process, if its beginning was observed."""
         if found := self.segments.get(segment):
             process = self.processes[found.process]
             process.ended, process.status = time, status
             self.living.discard(process.id)
 
     def close(self, segment: int) -> None:
-        """Note that a segment's calls are all there."""
+        """Mark a segment as complete: all its calls have been read."""
         if found := self.segments.get(segment):
             before, found.closed = found.bulk, True
             self.bulk += found.bulk - before
 
     def drop(self, processes: Iterable[int]) -> None:
-        """Take processes out, with all that they did: they have ended, and their segments are
-        closed. `starts` and `speakers` keep their length: who reads them counts."""
-        segments = {each for number in processes for each in self.processes.pop(number).segments}
+        """Remove processes and everything recorded of them.
+
+        They must have ended, with all segments closed. `starts` and `socket_writers` keep their
+        length: their readers remember a position.
+        """
+        segments = {
+            segment for number in processes for segment in self.processes.pop(number).segments
+        }
         self.dropped |= segments
-        suspensions = [each for each in self.suspensions if each.segment not in segments]
-        denials = [each for each in self.denials if each.segment not in segments]
+        suspensions = [
+            suspension for suspension in self.suspensions if suspension.segment not in segments
+        ]
+        denials = [denial for denial in self.denials if denial.segment not in segments]
         less = len(self.suspensions) - len(suspensions) + len(self.denials) - len(denials)
-        self.bulk -= less + sum(self.segments.pop(each).bulk for each in segments)
+        self.bulk -= less + sum(self.segments.pop(segment).bulk for segment in segments)
         self.suspensions, self.denials = suspensions, denials

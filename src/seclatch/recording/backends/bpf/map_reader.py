@@ -225,7 +225,7 @@ class Harvest:
         found = self._trace.segments.get(segment)
         if self.listens and found and len(found.said) < _MAX_SAID:
             if not found.said:
-                self._trace.speakers.append(segment)
+                self._trace.socket_writers.append(segment)
             found.said.append(event[Event.TEXT : Event.TEXT + min(length, Event.TEXT_SIZE)])
             self._trace.bulk += 1
 

@@ -12,12 +12,13 @@ import errno
 import os
 import signal
 import time
+from collections.abc import Collection
 from pathlib import Path
+from threading import get_native_id
 
 from seclatch.errors import SeclatchError
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.ptrace import stopped_thread
-from seclatch.recording.backends.ptrace.tracee_stops import take_stops
 from seclatch.recording.backends.ptrace.tracees import TracedThreads
 from seclatch.system import trace_requests
 from seclatch.system.signal_wait import ReceivedSignal, await_signal
@@ -45,7 +46,7 @@ class PtraceBackend(RecordingBackend):
         self._early: dict[int, int] = {}  # stops of threads whose birth was not told of yet
         self._statuses: dict[int, int] = {}
         self._go = os.pipe()
-        self._letting_go = False
+        self._detaching = False
         self._child = 0  # ours still, when it is traced no more
 
     def follow_daemons(self) -> int:
@@ -81,51 +82,51 @@ class PtraceBackend(RecordingBackend):
 
     def _serve(self) -> bool:
         """Handle what there is; False if there is nothing."""
-        news = take_stops(self._threads.known, (*self._early, self._child))
-        for tid, status in news:
-            self._take(tid, status)
-        return bool(news)
+        stops = _take_stops(self._threads.known, (*self._early, self._child))
+        for tid, status in stops:
+            self._handle_status(tid, status)
+        return bool(stops)
 
-    def _take(self, tid: int, status: int) -> None:
+    def _handle_status(self, tid: int, status: int) -> None:
         if not os.WIFSTOPPED(status):
             self._early.pop(tid, None)
-            self._threads.ended(tid, status)
+            self._threads.handle_end(tid, status)
             self._statuses[tid] = status
         elif tid not in self._threads.known and status >> _EVENT == Stop.STOP:
             self._early[tid] = status
         else:
             with contextlib.suppress(ProcessLookupError):  # it was killed in its stop
-                self._at_stop(tid, status)
+                self._handle_stop(tid, status)
 
-    def _at_stop(self, tid: int, status: int) -> None:
+    def _handle_stop(self, tid: int, status: int) -> None:
         number, event = os.WSTOPSIG(status), status >> _EVENT
         if number == _SYSCALL_STOP:
-            self._threads.at_call(tid, _info(tid))
+            self._threads.handle_call_stop(tid, _info(tid))
             try:
                 self._resume(tid)
             except ProcessLookupError:
-                self._threads.take_back(tid)
+                self._threads.undo_entry(tid)
         elif event == Stop.STOP:
             # A group-stop is to be listened to: the tracee stays stopped until SIGCONT.
-            stopped = number in _STOPPING and not self._letting_go
+            stopped = number in _STOPPING and not self._detaching
             self._resume(tid, request=trace_requests.LISTEN if stopped else trace_requests.SYSCALL)
         elif event in _BORN:
-            self._born(tid, trace_requests.event_message(tid))
+            self._handle_birth(tid, trace_requests.event_message(tid))
             self._resume(tid)
         elif event == Stop.EXEC:
-            self._threads.executed(tid, trace_requests.event_message(tid))
+            self._threads.handle_exec(tid, trace_requests.event_message(tid))
             self._resume(tid)
         else:
             self._resume(tid, number)
 
-    def _born(self, parent: int, tid: int) -> None:
-        self._threads.born(parent, tid)
+    def _handle_birth(self, parent: int, tid: int) -> None:
+        self._threads.add_child(parent, tid)
         if self._early.pop(tid, None) is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._resume(tid)
 
     def _resume(self, tid: int, number: int = 0, request: int = trace_requests.SYSCALL) -> None:
-        if self._letting_go:
+        if self._detaching:
             self._threads.known.pop(tid, None)
             request = trace_requests.DETACH
         trace_requests.resume(tid, request, number)
@@ -145,7 +146,7 @@ class PtraceBackend(RecordingBackend):
         A call that is interrupted does not go on as if nothing had been: epoll_wait fails, and a
         sleep is gone on with by restart_syscall, for which a filter may kill (signal(7)).
         """
-        self._letting_go = True
+        self._detaching = True
         for tid in [*self._early]:
             with contextlib.suppress(ProcessLookupError):
                 trace_requests.resume(tid, trace_requests.DETACH)
@@ -165,7 +166,7 @@ class PtraceBackend(RecordingBackend):
 
     def poll(self, pid: int) -> int | None:
         """As seen among the stops: some may be traced to the end."""
-        while self._letting_go and self._serve():
+        while self._detaching and self._serve():
             pass
         status = self._statuses.get(pid)
         self._statuses.clear()
@@ -175,6 +176,32 @@ class PtraceBackend(RecordingBackend):
         """Close the pipe. The kernel lets go of tracees that an error has left."""
         for fd in self._go:
             os.close(fd)
+
+
+def _take_stops(known: Collection[int], more: Collection[int]) -> list[tuple[int, int]]:
+    """Reap tracees: thread ids with their status as wait(2) has it.
+
+    The recorder may be part of another program (`seclatch.record`), whose other children are that
+    program's to wait for: their status is looked at (WNOWAIT) and left in place. The first child in
+    line is taken if it is a tracee or a known thread; else each known thread is asked for. A tracee
+    that is not known yet waits until the event of its creation has been seen.
+    """
+    tid = trace_requests.peek()
+    if not tid:
+        return []
+    if tid in known or tid in more or stopped_thread.read_tracer(tid) == get_native_id():
+        return _reap(tid)
+    # Another child is first in line, perhaps for long: a zombie that has not been waited for.
+    return [status for tid in (*known, *more) for status in _reap(tid)]
+
+
+def _reap(tid: int) -> list[tuple[int, int]]:
+    """Return the next stop or the end of a thread, if there is one."""
+    try:
+        found, status = os.waitpid(tid, os.WNOHANG | trace_requests.WALL)
+    except ChildProcessError:
+        return []
+    return [(found, status)] if found else []
 
 
 def _info(tid: int) -> trace_requests.Info:

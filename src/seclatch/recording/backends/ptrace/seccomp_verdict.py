@@ -52,7 +52,7 @@ class FilterStack:
         """What binds the thread after it has loaded one more."""
         return FilterStack((program, *self.programs))
 
-    def refusal(self, call: SeccompData) -> int | None:
+    def find_refusal(self, call: SeccompData) -> int | None:
         """None if the kernel will make the call; else the errno that the caller gets, 0 if none.
 
         A call that is left to a supervisor (SECCOMP_RET_USER_NOTIF) counts as made: nothing tells

@@ -83,7 +83,7 @@ class TracedThreads:
         self._trace.begin(segment, pid)
         return segment
 
-    def at_call(self, tid: int, info: Info) -> None:
+    def handle_call_stop(self, tid: int, info: Info) -> None:
         """A stop at the entry of a call, or at its exit."""
         thread = self.known[tid]
         if info.at is At.ENTRY:
@@ -93,7 +93,9 @@ class TracedThreads:
 
     def _enter(self, thread: TracedThread, info: Info) -> None:
         number, compat = info.number & _U32, info.arch != self._native.audit
-        refused = thread.filters.refusal(SeccompData(info.arch, number, info.args, info.pointer))
+        refused = thread.filters.find_refusal(
+            SeccompData(info.arch, number, info.args, info.pointer)
+        )
         thread.entered = None
         if refused is not None:
             self._deny(thread, (compat, number), refused)
@@ -103,7 +105,7 @@ class TracedThreads:
         if not compat and number < NUMBERS and number in self._specs:
             self._keep_arguments(thread, number, info.args)
         arch = Arch.from_audit(info.arch, number)
-        self._foresee(thread, load_syscalls(arch).at(number).name, info, wide=arch.bits == 64)
+        self._read_ahead(thread, load_syscalls(arch).at(number).name, info, wide=arch.bits == 64)
 
     def _deny(self, thread: TracedThread, call: CallKey, errno: int) -> None:
         segment = thread.segment
@@ -112,7 +114,7 @@ class TracedThreads:
             self._trace.denials.append(denial)
         segment.denied[(*call, errno)] += 1
 
-    def take_back(self, tid: int) -> None:
+    def undo_entry(self, tid: int) -> None:
         """A thread that is killed in its stop at a call's entry does not make the call
         (ptrace_report_syscall in <linux/ptrace.h>)."""
         thread = self.known.get(tid)
@@ -133,7 +135,7 @@ class TracedThreads:
             else:
                 self._lose(arguments=1)
 
-    def _foresee(self, thread: TracedThread, name: str, info: Info, *, wide: bool) -> None:
+    def _read_ahead(self, thread: TracedThread, name: str, info: Info, *, wide: bool) -> None:
         """Keep what memory holds now, and perhaps no more when the call has been made."""
         args = info.args
         if name == "execve":
@@ -163,13 +165,13 @@ class TracedThreads:
         if load.everywhere and info.result in self.known:
             return
         filters = self._with_newest(thread, load)
-        mates = [each for each in self.known.values() if each.process == thread.process]
-        for each in mates if load.everywhere else [thread]:
-            each.filters = filters
-            facts = stopped_thread.read_facts(each.tid, each.segment.facts)
+        mates = [mate for mate in self.known.values() if mate.process == thread.process]
+        for mate in mates if load.everywhere else [thread]:
+            mate.filters = filters
+            facts = stopped_thread.read_facts(mate.tid, mate.segment.facts)
             facts = replace(facts, filters=self._hosts + len(filters))
-            each.segment = self._begin(
-                EventKind.FILTER, each.segment.id, each.tid, facts, each.process
+            mate.segment = self._begin(
+                EventKind.FILTER, mate.segment.id, mate.tid, facts, mate.process
             )
 
     def _with_newest(self, thread: TracedThread, load: FilterLoad) -> FilterStack:
@@ -186,7 +188,7 @@ class TracedThreads:
             return thread.filters
         return thread.filters.with_newest(program)
 
-    def born(self, parent: int, tid: int) -> None:
+    def add_child(self, parent: int, tid: int) -> None:
         """A thread or process was made. One that is dead already leaves nothing but its calls."""
         maker = self.known[parent]
         try:
@@ -200,11 +202,11 @@ class TracedThreads:
             segment = self._begin(EventKind.FORK, maker.segment.id, tid, facts, process)
         self.known[tid] = TracedThread(tid, process, segment, maker.filters)
 
-    def executed(self, tid: int, former: int) -> None:
+    def handle_exec(self, tid: int, former: int) -> None:
         """An exec: one that is not by the leader takes over its id, and the others are gone."""
         thread = self.known.pop(former, None) or self.known[tid]
-        for each in [each for each in self.known.values() if each.process == thread.process]:
-            del self.known[each.tid]
+        for mate in [mate for mate in self.known.values() if mate.process == thread.process]:
+            del self.known[mate.tid]
         thread.tid = tid
         self.known[tid] = thread
         facts = stopped_thread.read_facts(tid, thread.segment.facts)
@@ -212,7 +214,7 @@ class TracedThreads:
         thread.segment = self._begin(EventKind.EXEC, thread.segment.id, tid, facts, tid)
         thread.loading = None
 
-    def ended(self, tid: int, status: int) -> None:
+    def handle_end(self, tid: int, status: int) -> None:
         """A thread has ended; its leader is told of last, and with it the process."""
         thread = self.known.pop(tid, None)
         if thread is not None and tid == thread.process:
