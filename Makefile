@@ -1,4 +1,5 @@
 # make demo: sets up what it needs and shows the story.   make test: sets up the rest, tests it.
+# make check: lint, types, unit tests, for the inner loop.   make test-all: campaigns besides.
 PYTHON ?= python3
 VENV := .venv
 BUILD_PACKAGES := gcc libc6-dev musl-tools python3-venv
@@ -12,7 +13,7 @@ STAMP := $(VENV)/.built
 DEV_STAMP := $(VENV)/.dev
 WHEEL_STAMP := $(VENV)/.wheels
 
-.PHONY: setup demo test man docs lint bench clean test-packages wheels test-wheels test-arm64 \
+.PHONY: setup demo test check man docs lint bench clean test-packages wheels test-wheels test-arm64 \
 	test-arm64-programs test-libraries sweep
 
 setup: $(STAMP)
@@ -36,8 +37,16 @@ test-packages:
 demo: setup
 	@demo/run
 
+# T=PATH: one folder, file or test. Engines' tests share one worker (tests/conftest.py).
+T :=
+WORKERS := 0
+
 test: test-packages $(DEV_STAMP)
-	tools/reachable $(VENV)/bin/pytest -q $(PYTEST_ARGS)
+	tools/reachable $(VENV)/bin/pytest -q -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS) $(T)
+
+# Property tests with few examples; `make test` tries them with all.
+check: lint
+	SECLATCH_EXAMPLES=few $(VENV)/bin/pytest -q -n 2 --dist loadgroup tests/unit
 
 # One for each platform, into dist/.
 wheels: $(WHEEL_STAMP)
@@ -81,6 +90,7 @@ docs: test-packages man
 	$(VENV)/bin/python -m tools.docs
 
 lint: $(DEV_STAMP)
+	$(VENV)/bin/codespell
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,24 +13,49 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.examples import examples
+
 pytest_plugins = ["tests.chance"]
 
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
 
+# Programs under test inherit ignored signals (signal(7)): a shell ignores SIGINT and SIGQUIT for
+# what it starts with `&`, nohup(1) SIGHUP: tests of signals would wait for ever.
+for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(
+            _number,
+            signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL,
+        )
+
 # A busy machine is no failure. CI tries the same examples each time, so that a failure is about the
-# change; everybody else looks for new ones.
+# change; other runs look for new ones, and `make check` tries few.
 settings.register_profile(
     "seclatch",
     deadline=None,
+    max_examples=examples(100),
     derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("seclatch")
 
 
+# These start engines, whose daemons are costly: one worker of pytest-xdist has them all, from the
+# start. The other takes the rest file by file, since a file's tests share fixtures.
+ENGINES = {"engines", "explain"}
+
+
+def _group(item: pytest.Item) -> str:
+    folder = item.path.relative_to(TESTS).parts[0]
+    return "engines" if folder in ENGINES else str(item.path)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs root, saying so; in CI a test that cannot run is a failure."""
+    """Distribute tests over workers. Skip what needs root, saying so; in CI that is a failure."""
+    items.sort(key=lambda item: _group(item) != "engines")
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
     if os.geteuid() == 0 or os.environ.get("CI"):
         return
     for item in items:

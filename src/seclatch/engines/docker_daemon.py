@@ -56,7 +56,7 @@ class DockerDaemon:
                 )
 
     def reload(self) -> None:
-        """Send SIGHUP through a pidfd, so that a re-used pid cannot get it."""
+        """Send SIGHUP through a pidfd, so that a reused pid cannot get it."""
         try:
             fd = os.pidfd_open(self.pid)
         except ProcessLookupError:

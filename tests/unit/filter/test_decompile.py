@@ -15,11 +15,12 @@ from seclatch.model.filter import Filter, Instruction
 from seclatch.model.rule_match import find_matching_rules
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from tests.examples import examples
 
 NAMES = ("getppid", "read", "personality", "socket", "open")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(profiles)
 def test_decompiled_rules_hold_exactly_where_the_program_acts(profile):
     # Read by `match`, not compiled again: libseccomp 2.6.0 miscompiles some sets of rules.

@@ -11,9 +11,10 @@ from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.filter.simulate import simulate_filter
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import SeccompData
+from tests.examples import examples
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(programs(60), st.lists(calls, min_size=1, max_size=30))
 def test_evaluator_agrees_with_the_interpreter(program, drawn):
     evaluator = CallEvaluator(program)

@@ -29,6 +29,7 @@ from seclatch.profile.meaning.merge_profiles import Combined, intersect, merge
 from seclatch.profile.meaning.rule_meaning import Meaning, read
 from seclatch.profile.parse.profile_source import Source
 from seclatch.profile.parse.raw_program import recover
+from tests.examples import examples
 
 X86 = Arch.X86_64
 NAMES = ["read", "openat", "personality", "mkdirat", "clone3"]
@@ -175,7 +176,7 @@ def answers(one: Filter, other: Filter, arches: tuple[Arch, ...]) -> set[tuple[A
 
 @pytest.mark.parametrize("runtime", [Runtime.RUNC, Runtime.CRUN])
 @given(pairs())
-@settings(max_examples=80, **QUICK)
+@settings(max_examples=examples(80), **QUICK)
 def test_same_rules_mean_same_programs(runtime: Runtime, pair: tuple[Profile, Profile]) -> None:
     one, other = pair
     programs = [rightly(profile, runtime) for profile in pair]
@@ -193,7 +194,7 @@ def test_same_rules_mean_same_programs(runtime: Runtime, pair: tuple[Profile, Pr
 
 @pytest.mark.parametrize("operation", [merge, intersect])
 @given(profiles, profiles)
-@settings(max_examples=40, **QUICK)
+@settings(max_examples=examples(40), **QUICK)
 def test_combined_programs(
     operation: Callable[..., Combined], one: Profile, other: Profile
 ) -> None:
@@ -226,7 +227,7 @@ def test_combined_programs(
 
 
 @given(profiles)
-@settings(max_examples=40, **QUICK)
+@settings(max_examples=examples(40), **QUICK)
 def test_a_program_means_what_its_profile_does(profile: Profile) -> None:
     """Decompiled, with runc's stub in it."""
     program = rightly(profile, Runtime.RUNC)

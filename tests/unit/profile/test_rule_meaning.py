@@ -17,6 +17,7 @@ from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.meaning.clause import Clause, cover, fragile, overlaps, points
 from seclatch.profile.meaning.rule_meaning import Fate, Meaning, read
 from seclatch.system.libseccomp import read_version
+from tests.examples import examples
 
 ARCH = Arch.native()
 
@@ -135,7 +136,7 @@ def run_bpf(code: bytes, number: int, values: tuple[int, ...]) -> int:
 
 @pytest.mark.skipif(ARCH is not Arch.X86_64, reason="the machine above is for x86-64")
 @given(resolved_profiles())
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.too_slow])
 def test_meaning_is_what_libseccomp_compiles(profile: Profile) -> None:
     """Every named call at every edge of its conditions, wherever libseccomp's order is known."""
     plain = Profile(profile.default_action, profile.rules, default_errno=profile.default_errno)

@@ -17,6 +17,7 @@ from seclatch.report.compose_report import compose
 from seclatch.report.html_page import render
 from seclatch.report.report_document import Report, make_schema
 from seclatch.report.terminal_report import render as render_text
+from tests.examples import examples
 from tests.unit.recordings import calls, recording, recordings
 from tests.unit.report.starts import HOSTILE, crowd, start
 
@@ -95,7 +96,7 @@ def test_ten_thousand_processes_are_a_small_page(alike: bool) -> None:
     assert len(render(report(crowd(10_000, alike=alike))).encode()) < 500_000
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(recordings())
 def test_any_recording_can_be_shown(recording: Recording) -> None:
     made = report(recording)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from seclatch.scan.analysis.code_sweep import drop_returning
 from seclatch.scan.elf.elf_file import ElfError, parse_elf
 from seclatch.scan.summary.summary_cache import SummaryCache
+from tests.examples import examples
 
 
 @functools.cache
@@ -116,7 +117,7 @@ def test_a_chain_of_jumps_as_long_as_a_file() -> None:
     assert drop_returning(set(range(count + 1)), tails) == set(range(count + 1))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     changes=st.lists(
         st.tuples(st.integers(0, 40_000), st.binary(min_size=1, max_size=8)), max_size=20
@@ -133,7 +134,7 @@ def test_no_damage_crashes_it(changes: list[tuple[int, bytes]], cut: int | None)
         assert str(error)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     at=st.integers(0, 0x400),
     value=st.sampled_from([0, 1, 0xFF, 0x7F, 0x80]),
