@@ -1,5 +1,4 @@
-"""A client whose container was not seen: what is recorded then is the client alone, and looks like
-a recording of the container."""
+"""Warn when only an engine's client was recorded, and not the container."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from seclatch.model.recording import Recording
     from seclatch.recording.backends.backend import RecordingBackend
 
-# Clients of a daemon: what they ask for does not descend from them.
+# Clients of a daemon: the containers that they start do not descend from them.
 _CLIENTS = {"docker", "nerdctl", "ctr", "crictl", "podman-remote"}
 _REMOTE = {"--remote", "-r", "--url", "--connection", "-c"}
 _VERBS = {"run", "start", "restart", "exec", "build", "buildx", "compose", "up", "runp"}
@@ -22,10 +21,12 @@ _PODMAN_VERBS = _VERBS | {"container", "create", "image", "kube", "play", "pod",
 
 
 def explain_missing_container(recording: Recording, backend: RecordingBackend, daemons: int) -> str:
-    """Say why, and what to do, if clients asked for containers and nothing was seen of one; else
-    nothing. `daemons`: how many engines were followed."""
+    """Return why no container was recorded and what to do; "" unless a client asked for one.
+
+    `daemons`: how many engine processes were followed.
+    """
     clients = sorted(set(_find_clients(recording)))
-    # An engine is kept for what it has made, also where that fails before it is a container.
+    # A daemon is in the recording if it made something, even if that never became a container.
     served = any(process.found_running for process in recording.processes)
     if recording.sessions or served or not clients:
         return ""
@@ -45,8 +46,10 @@ def _find_clients(recording: Recording) -> Iterator[str]:
 
 
 def names_remote_service(argv: Iterable[str]) -> bool:
-    """Whether podman's words name a service that makes its containers for it. They are options
-    before its verb: behind it `-c` is something else, or a word of the container's program."""
+    """Return whether podman's arguments name a service that makes its containers.
+
+    Such options precede the verb: after it, `-c` has another meaning or belongs to the program.
+    """
     options = takewhile(lambda word: word not in _PODMAN_VERBS, argv)
     return not _REMOTE.isdisjoint(word.partition("=")[0] for word in options)
 
@@ -56,8 +59,8 @@ def _advise(backend: RecordingBackend, daemons: int) -> str:
         return "only --backend ebpf, which takes root, follows what an engine starts"
     if daemons:
         return (
-            "of what an engine starts by itself, as for a build, nobody tells whose it is: record "
-            "the image's own start, or a running container with --container"
+            "what an engine starts by itself, as for a build, cannot be attributed to a client: "
+            "record the image's own start, or a running container with --container"
         )
     if not sees_host():
         return "engines cannot be seen from within a pid namespace: run seclatch on the host"

@@ -1,4 +1,4 @@
-"""Runs a command, or waits for what it leaves behind, while the kernel programs record it."""
+"""Record a command: start it, follow it and what it starts, return its status and the recording."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _PATIENCE = 2.0
 
 
 def record_command(command: tuple[str, ...], options: RecordOptions) -> tuple[int, Recording]:
-    """Run the command; answer its exit status (128+N for signal N) and the recording.
+    """Run the command and return its exit status (128+N for signal N) and the recording.
 
-    The recording ends with the last process that comes from the command; when it is told to
-    (SIGINT, SIGTERM, SIGHUP) after the command has ended; or after `seconds`, and then the command
-    goes on unrecorded. Raises SeclatchError.
+    The recording ends with the last process that comes from the command; at a signal (SIGINT,
+    SIGTERM, SIGHUP) after the command has ended; or after `seconds`, in which case the command goes
+    on unrecorded. Raises SeclatchError.
     """
     program = _find(command[0])
     with (
@@ -64,8 +64,11 @@ def record_command(command: tuple[str, ...], options: RecordOptions) -> tuple[in
 
 @contextlib.contextmanager
 def _keep_child_status() -> Iterator[bool]:
-    """While SIGCHLD is ignored the kernel keeps no status, the command's neither. Answer whether it
-    was; only a program's main thread can change that."""
+    """Set SIGCHLD to its default while recording, and yield whether it was ignored.
+
+    While SIGCHLD is ignored the kernel discards the status of children (wait(2)), the command's
+    too. Only the main thread can change a disposition.
+    """
     ignored = signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
     if not ignored or current_thread() is not main_thread():
         yield False
@@ -78,12 +81,12 @@ def _keep_child_status() -> Iterator[bool]:
 
 
 def _find(name: str) -> str:
-    """As execvp(3) does; not by shutil, whose imports take longer than the programs' loading."""
+    """Find a program as execvp(3) does; importing shutil takes longer than loading the programs."""
     for folder in [""] if "/" in name else os.get_exec_path():
         path = os.path.join(folder, name)  # noqa: PTH118 (as the command is to see it)
         if os.access(path, os.X_OK) and not os.path.isdir(path):  # noqa: PTH112
             return path
-    there = os.path.exists(name)  # noqa: PTH110 (a word, perhaps not a path)
+    there = os.path.exists(name)  # noqa: PTH110 (an argument, perhaps not a path)
     raise SeclatchError(
         f"cannot run {name}: {'not executable' if there else 'not found'}",
         status=126 if there else 127,
@@ -91,7 +94,7 @@ def _find(name: str) -> str:
 
 
 class _Command:
-    """A command that is started, and what daemons do for it."""
+    """A command that is started here, and what daemons do for it."""
 
     def __init__(
         self,
@@ -117,7 +120,7 @@ class _Command:
         self._pruner = TracePruner()
 
     def start(self, backend: RecordingBackend) -> None:
-        """Follow the daemons that run, start the command."""
+        """Follow the running daemons, then start the command."""
         self.daemons = backend.follow_daemons()
         if self.daemons:
             backend.trace.named_containers = find_named_containers(self._command)
@@ -144,9 +147,9 @@ class _Command:
             )
 
     def _become(self, backend: RecordingBackend, pipe: int) -> None:
-        """In the child: be followed, be the command. Does not return."""
+        """In the child: wait to be followed, then exec the command. Does not return."""
         try:
-            # What Python itself has set at its start.
+            # Python sets these to be ignored when it starts.
             for number in (signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)
             if self._ignores_children:
@@ -160,13 +163,13 @@ class _Command:
             os._exit(127)
 
     def update(self, trace: Trace, options: RecordOptions) -> None:
-        """Ask what containers are of; say why nothing seems to happen any more."""
+        """Look up images, profiles and connections; warn when only descendants go on."""
         if options.query_images:
             self._images.update(trace)
         self._profiles.update(trace)
         if self.daemons:
             self._peers.update(trace)
-        if self.daemons and not options.sights:  # they know segments by number
+        if self.daemons and not options.sights:  # detail events refer to segments by number
             self._pruner.update(trace)
         if options.kill_on_repeat and self._stop_requests > 1:
             self._end_all(trace)
@@ -174,7 +177,8 @@ class _Command:
         if ended and not self._explained and time.monotonic() - self._ended > _PATIENCE:
             self._explained = True
             options.notify(
-                "the command has ended, what it started goes on and is recorded; ctrl-C ends this"
+                "the command has ended; the processes that it started are still recorded: ctrl-C "
+                "ends the recording"
             )
 
     def _reap(self, backend: RecordingBackend) -> None:
@@ -185,7 +189,7 @@ class _Command:
             self._ended = time.monotonic()
 
     def wait(self, backend: RecordingBackend) -> int:
-        """Wait for the command itself, passing on signals; answer its status."""
+        """Wait for the command, pass signals on to it, and return its exit status."""
         while True:
             if self._status is None:
                 self._reap(backend)
@@ -196,13 +200,13 @@ class _Command:
                 self.handle_signal(info.si_signo, info.si_pid)
 
     def is_pending(self, backend: RecordingBackend) -> bool:
-        """The command may have begun nothing yet that is known of."""
+        """Return whether the command still runs: it may not have started anything known yet."""
         if self._status is None:
             self._reap(backend)
         return self._status is None
 
     def find_living(self, trace: Trace) -> set[int]:
-        """What comes from the command and still lives; daemons go on anyway."""
+        """Return the living processes that come from the command, without the daemons."""
         living = trace.living
         if self.daemons:
             daemons = {process for process in living if trace.processes[process].found_running}
@@ -210,8 +214,10 @@ class _Command:
         return living
 
     def handle_signal(self, signal_: int, sender: int) -> bool:
-        """Pass a signal on to the command; when that has ended, end. The terminal's (sender 0)
-        reached the command by itself."""
+        """Pass a signal on to the command; if that has ended, end the recording.
+
+        A signal of the terminal (`sender` 0) has reached the command by itself.
+        """
         if self._status is not None:
             return True
         self._stop_requests += 1
@@ -220,19 +226,19 @@ class _Command:
         return False
 
     def _end_all(self, trace: Trace) -> None:
-        """Under some filters a runtime waits for ever, or spins: nothing less would end it."""
+        """Kill what is left: under some filters a runtime waits for ever, or spins."""
         for number in self.find_living(trace):
-            with contextlib.suppress(OSError):  # it has ended meanwhile
+            with contextlib.suppress(OSError):  # the process has ended
                 os.kill(trace.processes[number].pid, signal.SIGKILL)
 
     def select_related(self, trace: Trace) -> Trace:
-        """Without what daemons did for others."""
+        """Return the trace without what daemons did for other clients."""
         return drop_unrelated(trace)
 
     def describe_run(
         self, started: datetime, began: int, ended: int, complete: bool
     ) -> RunMetadata:
-        """Name the command."""
+        """Return the metadata: the command, its containers' images and profiles."""
         from seclatch.recording.trace.run_metadata import RunMetadata
 
         images = self._images.finish() if complete else {}

@@ -1,4 +1,4 @@
-"""Records a container that runs already: all of it, and who comes into it later."""
+"""Record a running container: all its processes, and the exec sessions that join it later."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ from seclatch.system.bpf import VerifierError
 
 @dataclass(frozen=True, slots=True)
 class ContainerTarget:
-    """A running container: a process in it (by its pid as this process sees it), the word by which
-    the user named it, its id and image where they are known."""
+    """A running container: a process in it, and the `word` by which the user named it.
+
+    `pid` is as this process sees it. The id and the image are set if they are known.
+    """
 
     pid: int
     word: str
@@ -50,8 +52,10 @@ def record_container(target: ContainerTarget, options: RecordOptions) -> Recordi
 
 
 class _Namespaces:
-    """By what a container is told from its host, held open: the kernel gives the number of a
-    namespace that has gone to the next one at once."""
+    """The namespaces by which the container differs from its host, held open.
+
+    The kernel reuses the inode number of a namespace that has gone at once.
+    """
 
     def __init__(self, target: ContainerTarget) -> None:
         self.mounts = self.pids = 0
@@ -75,20 +79,20 @@ class _Namespaces:
         return self
 
     def _hold(self, kind: str) -> int:
-        """Answer the namespace's number, 0 if it is the host's or our own."""
+        """Open a namespace and return its inode number; 0 if it is the host's or this process's."""
         fd = os.open(f"/proc/{self._target.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
         self._held.append(fd)
         number = os.fstat(fd).st_ino
         return 0 if number in (_number("self", kind), _number("1", kind)) else number
 
     def __exit__(self, *_: object) -> None:
-        """Let them go."""
+        """Close the namespaces."""
         for fd in self._held:
             os.close(fd)
 
 
 def _number(process: str, kind: str) -> int:
-    """Of this process or pid 1, which may have capabilities that we have not; then 0."""
+    """Return the inode number of a namespace of this process or of pid 1; 0 if not permitted."""
     with contextlib.suppress(PermissionError):
         return os.stat(f"/proc/{process}/ns/{kind}").st_ino  # noqa: PTH116 (a magic link)
     return 0
@@ -104,7 +108,7 @@ def _cannot_look(target: ContainerTarget, error: OSError) -> SeclatchError:
 
 
 class _Container:
-    """The container's processes, found running or joined."""
+    """The container's processes, found running or joined later."""
 
     def __init__(self, target: ContainerTarget, namespaces: _Namespaces, maps: Maps) -> None:
         self._target = target
@@ -130,15 +134,15 @@ class _Container:
             raise _cannot_look(self._target, OSError(errno.ESRCH, os.strerror(errno.ESRCH)))
 
     def update(self, trace: Trace, options: RecordOptions) -> None:
-        """See who calls for the container."""
+        """Look for exec sessions of the container."""
         self._sessions.update(trace)
 
     def find_living(self, trace: Trace) -> set[int]:
-        """All of them, and the runtimes of their sessions."""
+        """Return its living processes, and the runtimes of its exec sessions."""
         return trace.living - self._sessions.find_unrelated(trace)
 
     def is_pending(self, backend: RecordingBackend) -> bool:
-        """A container without a process has ended."""
+        """Return False: a container without a process has ended."""
         return False
 
     def handle_signal(self, signal_: int, sender: int) -> bool:
@@ -146,7 +150,7 @@ class _Container:
         return True
 
     def select_related(self, trace: Trace) -> Trace:
-        """Without those that only spoke of it."""
+        """Return the trace without processes that only named the container."""
         self._sessions.update(trace)
         unrelated = self._sessions.find_unrelated(trace)
         return restrict_trace(trace, trace.processes.keys() - unrelated) if unrelated else trace
@@ -154,7 +158,7 @@ class _Container:
     def describe_run(
         self, started: datetime, began: int, ended: int, complete: bool
     ) -> RunMetadata:
-        """Name the container."""
+        """Return the metadata: the container's id and image."""
         return RunMetadata(
             (),
             started,

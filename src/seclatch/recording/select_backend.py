@@ -1,4 +1,4 @@
-"""Which back end records: eBPF, or where that is not to be had, ptrace."""
+"""Select the back end: eBPF, or ptrace where eBPF is not available."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ _OF_DAEMONS = ("docker", "ctr")
 def select_backend(
     name: str, command: tuple[str, ...], sights: Sights | None = None
 ) -> RecordingBackend:
-    """Open the back end of that name. Raises SeclatchError: what is missing, and what to do.
+    """Open the back end of this name. Raises SeclatchError: what is missing, and what to do.
 
-    A closer look (`sights`) takes eBPF.
-
-    With `auto` a command whose container a daemon would make is not recorded by ptrace, which
-    would see the client and nothing else.
+    Detail events (`sights`) take eBPF. With `auto`, a command whose container is made by a daemon
+    is not recorded by ptrace, which would see the client only.
     """
     if name == "ptrace":
         return _by_ptrace()

@@ -1,7 +1,7 @@
-"""A container's request to be recorded: the annotation `seclatch.record=NAME` in its config.json.
+"""Read the annotation `seclatch.record=NAME`, by which a container asks to be recorded.
 
-Who may start a container need not be root, and who may annotate one even less. So all of this is
-hostile: the name is a name and never a path, and what is too large is not read.
+Starting or annotating a container does not take root, so everything here is hostile: the name is a
+name and never a path, and a file that is too large is not read. See decision 0016.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ ANNOTATION_KEY = "seclatch.record"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 MAX_SIZE = 16 << 20
 _WORD = re.compile(r"[A-Za-z0-9_.-]+")
-# Set by containerd's and CRI-O's CRI: a pod's annotations come to the process that holds its
-# namespaces too, which is of no interest.
+# Set by the CRI plugins of containerd and CRI-O: a pod's annotations also reach the sandbox
+# container that holds its namespaces, which is not recorded.
 _KINDS = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")
 
 
-class _Config(msgspec.Struct):
+class _AnnotationConfig(msgspec.Struct):
     annotations: dict[str, str] = {}
 
 
@@ -36,12 +36,12 @@ class AnnotationRequest:
 
     @property
     def short_id(self) -> str:
-        """Twelve characters of the id that can stand in a file's name."""
+        """Return up to twelve characters of the id that are safe in a file name."""
         return "".join(_WORD.findall(self.identifier))[:12].lstrip(".-") or "container"
 
 
 def read_annotation(bundle: str, config: str, identifier: str) -> AnnotationRequest | None:
-    """Read a bundle's annotation; None where there is none. Raises InputError, OSError."""
+    """Read a bundle's annotation; None if there is none. Raises InputError, OSError."""
     value = _annotations(bundle, config)
     name = value.get(ANNOTATION_KEY)
     if name is None or any(value.get(kind) == "sandbox" for kind in _KINDS):
@@ -57,7 +57,7 @@ def read_annotation(bundle: str, config: str, identifier: str) -> AnnotationRequ
 
 
 def _annotations(bundle: str, config: str) -> dict[str, str]:
-    """As the front looks for it: from the bundle, in the runtime's working directory."""
+    """Read the annotations as the latch's front does: in the bundle, its working directory."""
     folder = os.open(bundle, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -69,6 +69,6 @@ def _annotations(bundle: str, config: str) -> dict[str, str]:
     if len(content) > MAX_SIZE:
         raise InputError(config, "", f"larger than {MAX_SIZE >> 20} MiB")
     try:
-        return msgspec.json.decode(content, type=_Config).annotations
+        return msgspec.json.decode(content, type=_AnnotationConfig).annotations
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InputError(config, "", f"not a configuration: {error}") from error

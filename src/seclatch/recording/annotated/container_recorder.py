@@ -1,7 +1,8 @@
-"""The recorder of one annotated container, started by the front before the runtime begins.
+"""The recorder of one annotated container, started by the latch's front before the runtime.
 
-The front waits, at most two seconds, until it hears that it is followed, so every exit of this
-process must be quick and no failure may reach it. What goes wrong is in the directory's log.
+The front waits at most two seconds for the report that it is followed. So every exit of this
+process must be quick, and no failure may reach the front: errors go to the spool's log (decision
+0016).
 """
 
 from __future__ import annotations
@@ -37,21 +38,21 @@ from seclatch.recording.trace.run_metadata import RunMetadata
 from seclatch.recording.trace.trace import Segment, Trace
 from seclatch.system.bpf import VerifierError
 
-_READY = 3  # the descriptor that the front listens to
-_SAVE_FIRST = 1.0  # so that one which is killed leaves something
+_READY = 3  # the front's pipe
+_SAVE_FIRST = 1.0  # so that a recorder which is killed leaves something
 _SAVE_EVERY = 60.0
 _PATIENCE = 5.0
 _INTERVAL = 0.05
 _MAX_BULK = 100_000
-"""A container that forks or execs for ever must not fill the host's memory: some 500 MB."""
+"""Some 500 MB: a container that forks or execs for ever must not fill the host's memory."""
 
 
 FindImage = Callable[[int, str], ContainerImage | None]
-"""Answers which image a container is of, by its keeper's pid (shim, monitor) and its id."""
+"""Returns the image of a container by the pid of its shim or monitor, and its id."""
 
 
 def main(program: str, find_image: FindImage) -> int:
-    """Record the container that argv tells of: the front's pid, bundle, config's name."""
+    """Record the container that argv names: the front's pid, bundle, configuration's name."""
     os.umask(0o077)
     spool = RecordingSpool(decode_limits(Path(program).with_name("recorder.json").read_bytes()))
     pid, bundle, config = int(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -71,9 +72,9 @@ def main(program: str, find_image: FindImage) -> int:
 def record_to_spool(
     spool: RecordingSpool, request: AnnotationRequest, front: int, find_image: FindImage
 ) -> None:
-    """Record until the container's end. Raises OSError, SeclatchError, VerifierError."""
+    """Record until the container ends. Raises OSError, SeclatchError, VerifierError."""
     signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
-    with contextlib.suppress(OSError):  # an engine's protection from being killed is not for us
+    with contextlib.suppress(OSError):  # do not inherit the engine's protection from the OOM killer
         Path("/proc/self/oom_score_adj").write_text("0")
     slot, path = spool.claim_slot(request)
     options = RecordOptions(
@@ -98,7 +99,7 @@ def _saver(spool: RecordingSpool, path: Path) -> Callable[[Recording], None]:
     def save(recording: Recording) -> None:
         try:
             _save(spool, path, recording)
-        except (OSError, SeclatchError) as error:  # there may be room at the end
+        except (OSError, SeclatchError) as error:  # a later save may succeed
             spool.log(make_printable(f"{path.name}: {error}"))
 
     return save
@@ -111,14 +112,13 @@ def _save(spool: RecordingSpool, path: Path, recording: Recording) -> None:
 
 
 def _parent(pid: int) -> int:
-    """Read while the front waits: the runtime that it becomes may end at once."""
+    """Return the parent's pid while the front waits: the runtime it becomes may end at once."""
     stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     return int(stat.rpartition(")")[2].split()[1])
 
 
 class _ImageQuery(Thread):
-    """Which image it is. Asked beside the recording: Docker does not answer before the container
-    has been started."""
+    """Queries the image in a thread: Docker answers only once the container has started."""
 
     def __init__(self, find_image: FindImage, keeper: int, identifier: str) -> None:
         super().__init__(daemon=True)
@@ -127,24 +127,24 @@ class _ImageQuery(Thread):
         self._answer: ContainerImage | None = None
 
     def begin(self) -> None:
-        """Begin, if a limit on processes, of which threads are, leaves room for it."""
+        """Start, unless the limit on threads (pids.max, RLIMIT_NPROC) leaves no room."""
         with contextlib.suppress(RuntimeError):
             self.start()
 
     def run(self) -> None:
-        """Ask."""
+        """Query the image."""
         find_image, keeper, identifier = self._words
         self._answer = find_image(keeper, identifier)
 
     def answer(self, *, patient: bool) -> ContainerImage | None:
-        """What was answered by now; `patient`: within some more seconds."""
+        """Return what is known by now; `patient`: wait for some more seconds."""
         if patient and self.is_alive():
             self.join(_PATIENCE)
         return self._answer
 
 
 class _AnnotatedContainer:
-    """What descends from the front, and who comes into its container later."""
+    """The descendants of the front, and the exec sessions that join its container later."""
 
     def __init__(self, front: int, maps: Maps, query: _ImageQuery) -> None:
         self._front = front
@@ -156,20 +156,21 @@ class _AnnotatedContainer:
         self._held: int | None = None
 
     def start(self, backend: RecordingBackend) -> None:
-        """Follow the front, which waits, and say so."""
+        """Follow the front, which waits, and report that to it."""
         word = self._query.identifier
         if not adopt(self._maps, process=self._front, reapers=True, word=word):
             raise SeclatchError(f"following the front, process {self._front}: it has ended")
-        with contextlib.suppress(OSError):  # it has waited long enough and gone on
+        with contextlib.suppress(OSError):  # the front gave up waiting and went on
             os.write(_READY, b"1")
         os.close(_READY)
         self._query.begin()
 
     def update(self, trace: Trace, options: RecordOptions) -> None:
-        """Watch the container as soon as its mounts are known, and held.
+        """Watch for exec sessions as soon as the container's mount namespace is known, and held.
 
-        They are its own if its first process still lived after they were opened, which the events
-        up to the next look tell. If not, it has ended, and nobody can come into it.
+        The held namespace is the container's own if its first process still lived after it was
+        opened, which the events up to the next update show. If not, the container has ended, and no
+        session can join it.
         """
         if self._entry is not None:
             if self._held is not None and self._sessions is None:
@@ -184,14 +185,14 @@ class _AnnotatedContainer:
         mounts = entry.facts.mounts
         if entry.process in trace.living:
             self._sessions = ExecSessions(mounts)
-            # No more by pid 1 of its pid namespace, in which other containers may be.
+            # Not by pid 1 of its pid namespace any more: other containers may share it.
             watch(self._maps, mounts=mounts, word=self._query.identifier)
         elif self._held is not None:
             os.close(self._held)
             self._held = None
 
     def find_living(self, trace: Trace) -> set[int]:
-        """All of it, and the runtimes of its sessions."""
+        """Return all living processes of it, and the runtimes of its sessions."""
         return trace.living - self._find_unrelated(trace)
 
     def _find_unrelated(self, trace: Trace) -> set[int]:
@@ -201,22 +202,22 @@ class _AnnotatedContainer:
         return sessions.find_unrelated(trace)
 
     def is_pending(self, backend: RecordingBackend) -> bool:
-        """The front itself is followed."""
+        """Return False: the front itself is followed."""
         return False
 
     def handle_signal(self, signal_: int, sender: int) -> bool:
-        """End when told to, as when the host goes down."""
+        """End the recording at a signal, as at the host's shutdown."""
         return True
 
     def select_related(self, trace: Trace) -> Trace:
-        """Without those that only spoke of it."""
+        """Return the trace without processes that only named the container."""
         unrelated = self._find_unrelated(trace)
         return restrict_trace(trace, trace.processes.keys() - unrelated) if unrelated else trace
 
     def describe_run(
         self, started: datetime, began: int, ended: int, complete: bool
     ) -> RunMetadata:
-        """There was no command; the runtime's own words have the container's id."""
+        """Return the metadata: there is no command; the runtime's argv has the container's id."""
         image = self._query.answer(patient=complete)
         return RunMetadata((), started, began, ended, complete, image=image)
 

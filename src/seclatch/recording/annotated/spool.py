@@ -1,9 +1,9 @@
-"""The directory in which recordings of annotated containers are kept, within limits.
+"""The directory of recordings of annotated containers, within limits on number and size.
 
-It is root's alone, so nobody else can put a link or a file in the way. What recorders at work
-share are files there: each holds one of `at_once` slots by a lock, which ends with it however it
-ends, and has written into it who it is and how its file will be called. That reserves the name:
-there is no file before there is a recording. Slots are looked at and taken by one at a time.
+The directory belongs to root alone, so no other user can put a link or file in the way. Recorders
+share its state in files: each holds a lock on one of `at_once` slots, which the kernel releases
+when it ends, and writes its pid and the name of its recording into the slot. That reserves the name
+before the file exists. Slots are listed and taken under one lock on the directory.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SUFFIX = ".json.gz"
 
 
 class SpoolSlot(msgspec.Struct, frozen=True, kw_only=True):
-    """A recorder at work: its pid, what it records, into which file of the directory."""
+    """A running recorder: its pid, the name and id of what it records, and its file's name."""
 
     pid: int
     name: str
@@ -38,22 +38,22 @@ class SpoolSlot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SpoolLimitError(SeclatchError):
-    """A limit has been reached."""
+    """A limit of the spool has been reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingSpool:
-    """Its directory must be there, made at install."""
+    """The spool; its directory must exist (made at install)."""
 
     limits: RecorderLimits
 
     @property
     def path(self) -> Path:
-        """The directory."""
+        """Return the directory."""
         return Path(self.limits.directory)
 
     def require_private(self) -> None:
-        """Refuse a directory that others could write to or look into. Raises SeclatchError."""
+        """Raise SeclatchError if other users could write to the directory or read it."""
         try:
             status = self.path.stat(follow_symlinks=False)
         except OSError as error:
@@ -65,8 +65,10 @@ class RecordingSpool:
             )
 
     def claim_slot(self, request: AnnotationRequest) -> tuple[int, Path]:
-        """Take one of the slots and choose a file that nobody has. The slot's descriptor is to be
-        kept open. Raises LimitError, OSError."""
+        """Take a free slot and choose an unused file name.
+
+        The slot's descriptor must be kept open. Raises SpoolLimitError, OSError.
+        """
         with self._alone():
             slot = self._take_slot()
             try:
@@ -86,7 +88,7 @@ class RecordingSpool:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """While no other recorder counts or takes anything. Raises LimitError, OSError."""
+        """Hold the directory's lock. Raises SpoolLimitError, OSError."""
         folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             _lock(folder)
@@ -103,7 +105,7 @@ class RecordingSpool:
             except BlockingIOError:
                 os.close(fd)
                 continue
-            os.ftruncate(fd, 0)  # what a dead recorder has left
+            os.ftruncate(fd, 0)  # left by a recorder that has ended
             return fd
         raise SpoolLimitError(f"{self.limits.at_once} containers are being recorded already")
 
@@ -119,14 +121,14 @@ class RecordingSpool:
             name = f"{request.name}-{request.short_id}-{moment}{more}{SUFFIX}"
             if name not in taken:
                 return self.path / name
-        raise SpoolLimitError(f"every name like {name} is taken")
+        raise SpoolLimitError(f"all names like {name} are taken")
 
     def list_recordings(self) -> list[Path]:
-        """All recordings, the unfinished ones too."""
+        """Return all recordings, unfinished ones too."""
         return [path for path in self.path.iterdir() if path.name.endswith(SUFFIX)]
 
     def require_room(self, path: Path, size: int) -> None:
-        """Whether so many bytes may replace what is in the file. Raises LimitError."""
+        """Raise SpoolLimitError if the file may not be replaced by so many bytes."""
         others = sum(_size(recorded) for recorded in self.list_recordings() if recorded != path)
         if others + size > self.limits.size:
             raise SpoolLimitError(
@@ -134,12 +136,12 @@ class RecordingSpool:
             )
 
     def list_running(self) -> list[SpoolSlot]:
-        """The recorders at work. Raises LimitError, OSError."""
-        with self._alone():  # who takes a slot meanwhile would find it locked by us
+        """Return the running recorders. Raises SpoolLimitError, OSError."""
+        with self._alone():  # _look takes shared locks, which would hide a free slot from others
             return [*self._look()]
 
     def _look(self) -> Iterator[SpoolSlot]:
-        """The slots that are locked, and have been written into."""
+        """Yield the slots that are locked and have been written."""
         for path in sorted(self.path.glob(".slot-*")):
             with contextlib.suppress(OSError, msgspec.DecodeError), path.open("rb") as file:
                 try:
@@ -148,7 +150,7 @@ class RecordingSpool:
                     yield msgspec.json.decode(file.read(1 << 16), type=SpoolSlot)
 
     def log(self, sentence: str) -> None:
-        """Write a line into the log, which is bounded."""
+        """Append a line to the log, which is bounded."""
         path = self.path / _LOG
         with contextlib.suppress(OSError):
             if path.exists() and path.stat().st_size > _MAX_LOG:
@@ -159,7 +161,7 @@ class RecordingSpool:
 
 
 def _lock(folder: int) -> None:
-    """Not for ever: whoever has the lock may be stopped, and a container's start waits for us."""
+    """Lock the directory within a second: a stopped recorder must not block a container's start."""
     for _ in range(_TRIES):
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -169,6 +171,6 @@ def _lock(folder: int) -> None:
 
 
 def _size(path: Path) -> int:
-    with contextlib.suppress(FileNotFoundError):  # taken away meanwhile
+    with contextlib.suppress(FileNotFoundError):  # removed by the user
         return path.stat().st_size
     return 0

@@ -1,11 +1,10 @@
-"""What a daemon did for this command, and what for others: nothing foreign is kept.
+"""Attribute what daemons did to the recorded command; drop what they did for other clients.
 
-The fact that ties them is what the client tells its engine: the id of the container to start, or of
-the exec session, which it writes to the engine's socket. The same id is on the command line of the
-shim and of the runtime. Docker's client writes it into a path (`POST /containers/ID/start`),
-containerd's and CRI's as a protobuf string, which its length precedes. Where a client gives only a
-name (`docker start NAME`), the engine is asked for the id before
-(`seclatch.recording.attribution.image_lookup`).
+The link is the id that the client sends to its engine: of the container to start, or of the exec
+session. The same id is in the argv of the shim and of the runtime. Docker's client writes it into a
+path (`POST /containers/ID/start`), containerd's clients and CRI as a protobuf string, which its
+length precedes. Where a client gives only a name (`docker start NAME`), the engine is asked for the
+id before (`seclatch.recording.attribution.image_lookup`). See decisions 0076 and 0084.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ _AFTER_PATH = (b"/", b"?", b" ")
 
 
 def drop_unrelated(trace: Trace) -> Trace:
-    """Answer the trace without what daemons did for others.
+    """Return the trace without what daemons did for other clients.
 
-    The daemons themselves serve everybody: those that took part are kept as a whole.
+    Daemons serve all clients at once: those that took part are kept as a whole.
     """
     if not any(process.found_running for process in trace.processes.values()):
         return trace
@@ -33,7 +32,7 @@ def drop_unrelated(trace: Trace) -> Trace:
 
 
 def restrict_trace(trace: Trace, kept: set[int]) -> Trace:
-    """Answer the trace of these processes alone."""
+    """Return the trace of these processes alone."""
     processes = {number: process for number, process in trace.processes.items() if number in kept}
     segments = {
         number: segment for number, segment in trace.segments.items() if segment.process in kept
@@ -57,7 +56,7 @@ def restrict_trace(trace: Trace, kept: set[int]) -> Trace:
 
 
 def find_related(trace: Trace) -> set[int]:
-    """The processes that belong to the command: its descendants, and what was made for it."""
+    """Find the processes that belong to the command: its descendants, and what was made for it."""
     said = _Said(trace)
     own: set[int] = set()
     served: set[int] = set()
@@ -79,8 +78,11 @@ def find_related(trace: Trace) -> set[int]:
 
 
 def _find_trusted(trace: Trace, daemons: set[int]) -> set[int]:
-    """The daemons that may be engines of the command's: root's, the recording user's, those of the
-    user to whose daemon the command is connected. Anybody may call a program `containerd`."""
+    """Find the daemons that may be the command's engines; any user may name a program `containerd`.
+
+    Trusted are those of root, of the recording user, and of the user to whose daemon the command is
+    connected (decision 0026).
+    """
 
     def user(daemon: int) -> int:
         return trace.segments[trace.processes[daemon].segments[0]].facts.uid
@@ -91,13 +93,13 @@ def _find_trusted(trace: Trace, daemons: set[int]) -> set[int]:
 
 
 def _asking_user() -> int:
-    """Who has become root by sudo(8); anything else may be in the environment too."""
+    """Return the user who became root by sudo(8); other environment variables are not trusted."""
     word = os.environ.get("SUDO_UID", "")
     return int(word) if word.isascii() and word.isdecimal() else 0
 
 
 def _answering(trace: Trace, daemons: set[int]) -> set[int]:
-    """The daemons at the other end of the command's connections."""
+    """Find the daemons at the other end of the command's connections."""
     return {
         daemon
         for client, daemon in trace.socket_links
@@ -106,10 +108,11 @@ def _answering(trace: Trace, daemons: set[int]) -> set[int]:
 
 
 def _involved(trace: Trace, served: set[int], daemons: set[int]) -> set[int]:
-    """The daemons that made what was served, those that the command asked for it, and those between
-    the two (containerd, between Docker and a shim that is there already).
+    """Find the daemons that took part in serving the command.
 
-    One that knows but a single daemon is between nothing: the shim of another container.
+    These made the containers, were asked by the command, or are between the two (containerd,
+    between Docker and a shim that runs already). A daemon that is connected to a single other one
+    is not between two: it is the shim of another container.
     """
     made = daemons & {trace.processes[process].parent for process in served}
     asked = _answering(trace, daemons)
@@ -119,7 +122,7 @@ def _involved(trace: Trace, served: set[int], daemons: set[int]) -> set[int]:
 
 
 def _is_between(trace: Trace, daemon: int, asked: set[int], made: set[int]) -> bool:
-    """Whether a request can have come through it: in from one daemon, on to another."""
+    """Return whether a request can have passed through: in from one daemon, out to another."""
     return any(
         (one, daemon) in trace.socket_links and (daemon, other) in trace.socket_links
         for one in asked
@@ -128,17 +131,19 @@ def _is_between(trace: Trace, daemon: int, asked: set[int], made: set[int]) -> b
 
 
 def _ids(trace: Trace, process: TracedProcess) -> Iterator[str]:
-    """The ids on the command lines that a process had, as shims and runtimes have them.
+    """Yield the ids on a process's command lines, as shims and runtimes have them.
 
     `shim … -id CONTAINER … start`; `runc … create … CONTAINER`; `runc … exec … --pid-file
-    …/EXEC.pid CONTAINER`, of which the container's id does not say whose the session is.
+    …/EXEC.pid CONTAINER`, where the container's id does not identify the session.
     """
     for number in process.segments:
         argv = trace.segments[number].argv
         shim = [*_after(argv, ("-id",))]
         yield from shim
         sessions = {PurePosixPath(path).stem for path in _after(argv, ("--pid-file",))}
-        yield from sessions - {"init"}  # containerd's name for the first process of each
+        yield from sessions - {
+            "init"
+        }  # the pid file of a container's first process under containerd
         if not shim and _VERBS & set(argv):
             yield argv[-1]
 
@@ -161,7 +166,7 @@ class _Said:
         self._answers: dict[str, bool] = dict.fromkeys(trace.named_containers, True)
 
     def has(self, identifier: str) -> bool:
-        """Whether the id was said as a whole word of a path or a protobuf string."""
+        """Return whether the id was written as an element of a path or as a protobuf string."""
         if identifier not in self._answers:
             self._answers[identifier] = self._look(identifier.encode())
         return self._answers[identifier]
@@ -174,7 +179,7 @@ class _Said:
 
 
 def is_under_daemon(trace: Trace, process: TracedProcess) -> bool:
-    """Whether it comes from an engine that ran already, or is one."""
+    """Return whether a process is an engine that was found running, or descends from one."""
     at: TracedProcess | None = process
     while at is not None:
         if at.found_running:

@@ -1,9 +1,9 @@
-"""Which profile a container was started under: `linux.seccomp` of the bundle of its runtime.
+"""Read a container's profile, `linux.seccomp`, from the bundle that its runtime is given.
 
-A bundle is there while its container is, and mostly no longer, so it is looked at when a runtime
-shows up. Paths are the runtime's: in its mount namespace, from its working directory. Once it has
-gone, an absolute path is tried as its ancestors find it, which live longer, and last as we do. What
-cannot be read has no profile in the recording.
+A bundle exists as long as its container, often less, so it is read when the runtime is observed.
+Paths are the runtime's: in its mount namespace, from its working directory. If the runtime has
+ended, an absolute path is tried from the root of its ancestors, which live longer, and last from
+this process's root. If it cannot be read, the recording has no profile (decision 0047).
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ class _Linux(msgspec.Struct):
     seccomp: Profile | None = None
 
 
-class _Config(msgspec.Struct):
+class _BundleConfig(msgspec.Struct):
     linux: _Linux | None = None
 
 
 class BundleProfiles:
-    """Reads bundles as runtimes show up; `profiles` is what was found, by the runtime's process."""
+    """Profiles of the bundles of runtimes, by the runtime's process, in `profiles`."""
 
     def __init__(self) -> None:
         self.profiles: dict[int, Profile] = {}
         self._looked = 0
 
     def update(self, trace: Trace) -> None:
-        """Read the bundles of runtimes that began since the last time."""
+        """Read the bundles of runtimes that have started since the last call."""
         began, self._looked = trace.starts[self._looked :], len(trace.starts)
         kept = cache(lambda: find_related(trace))
         for number in began:
             segment = trace.segments[number]
             process = segment.process
             bundle = "" if segment.argv_cut else find_bundle(segment.argv)
-            # A front that execs the runtime shows up twice, with the same words.
+            # A front that execs the runtime is listed twice, with the same argv.
             if not bundle or process in self.profiles or len(self.profiles) == MAX_BUNDLES:
                 continue
             if is_under_daemon(trace, trace.processes[process]) and process not in kept():
@@ -60,7 +60,7 @@ class BundleProfiles:
 
 
 def find_bundle(argv: Sequence[str]) -> str:
-    """The bundle that a runtime's words name; empty if they start no container."""
+    """Return the bundle in a runtime's argv; "" if it starts no container."""
     if not {"create", "run"} & set(argv[1:]):
         return ""
     for word, following in zip(argv, [*argv[1:], ""], strict=True):
@@ -72,7 +72,7 @@ def find_bundle(argv: Sequence[str]) -> str:
 
 
 def _lineage(trace: Trace, process: int) -> list[int]:
-    """The pids of a process and its ancestors, the nearest first."""
+    """Return the pids of a process and its ancestors, the nearest first."""
     pids: list[int] = []
     at: int | None = process
     while at is not None and len(pids) < MAX_ANCESTORS:
@@ -82,7 +82,7 @@ def _lineage(trace: Trace, process: int) -> list[int]:
 
 
 def read_bundle_profile(pids: Sequence[int], bundle: str) -> Profile | None:
-    """The profile of a bundle as the first of these processes finds it, or one of the others."""
+    """Read the profile of a bundle, by the paths of the first of these processes that finds it."""
     if bundle.startswith("/"):
         roots = [Path(f"/proc/{pid}/root") / bundle.lstrip("/") for pid in pids]
         folders = [*roots, Path(bundle)]
@@ -97,16 +97,16 @@ def read_bundle_profile(pids: Sequence[int], bundle: str) -> Profile | None:
 
 
 def decode_bundle_profile(content: bytes) -> Profile | None:
-    """`linux.seccomp` of a config.json; None where there is none, or none that could be one."""
+    """Decode `linux.seccomp` of a config.json; None if there is none or it is no object."""
     try:
-        config = msgspec.json.decode(content, type=_Config)
+        config = msgspec.json.decode(content, type=_BundleConfig)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return config.linux.seccomp if config.linux else None
 
 
 def _content(file: Path) -> bytes:
-    """Not more than a config.json can have, and from nothing that one could wait for."""
+    """Read at most MAX_SIZE bytes without blocking, from a FIFO for example."""
     fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     with os.fdopen(fd, "rb") as opened:
         content = opened.read(MAX_SIZE + 1) or b""

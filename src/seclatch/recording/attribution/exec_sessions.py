@@ -1,12 +1,13 @@
-"""Who brings exec sessions into the watched container: their runtimes, from their own exec on.
+"""Find exec sessions of the recorded container: their runtimes, from the runtime's exec on.
 
-A session's runtime stays outside, and is over in some hundredths of a second: when it is seen to
-enter it is too late to look for it. So whatever is exec'd with the container's id among its words
-is followed, and kept if it enters the container or runs the program of one that did.
-`docker logs ID` does neither.
+A session's runtime stays outside of the container and ends within some hundredths of a second: when
+it is observed to enter, it is too late to look for it. So every process that is exec'd with the
+container's id in its argv is followed, and kept if it enters the container or runs the program of
+one that did. `docker logs ID` does neither (decision 0066).
 
-Who was forked into the container's pid namespace, before its mounts were known, is kept if it
-enters those too: other containers and processes of the host may be in that namespace.
+A process that is forked into the container's pid namespace before its mount namespace is known is
+kept only if it enters that as well: other containers and host processes may be in that pid
+namespace.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from seclatch.recording.trace.trace import Segment, TaskFacts, Trace
 
 
 class ExecSessions:
-    """Looks at a growing trace; the container is told as by Watch, see `watch`."""
+    """Finds sessions in a growing trace; the container is given by its namespaces."""
 
     def __init__(self, mounts: int = 0, pids: int = 0) -> None:
         self._mounts = mounts
         self._pids = pids
         self._looked = 0
-        self._under: dict[int, int] = {}  # the caller by each process that comes from one
+        self._under: dict[int, int] = {}  # by process: the caller that it is or descends from
         self._proven: set[int] = set()
         self._files: set[str] = set()
 
     def update(self, trace: Trace) -> None:
-        """Look at what has come since the last time."""
+        """Process the segments since the last call."""
         for segment in islice(trace.segments.values(), self._looked, None):
             process = trace.processes[segment.process]
             if process.parent in self._under:
@@ -45,11 +46,11 @@ class ExecSessions:
         self._looked = len(trace.segments)
 
     def add_runtime_of(self, trace: Trace, process: int) -> None:
-        """This process has made the container: what it runs is a runtime."""
+        """Note that this process made the container: the programs that it ran are runtimes."""
         self._files |= {trace.segments[number].file for number in trace.processes[process].segments}
 
     def find_unrelated(self, trace: Trace) -> set[int]:
-        """The processes that had to do with the container and do not belong to it."""
+        """Return the processes that named the container but do not belong to it."""
         proven = self._proven | {
             caller
             for caller in {*self._under.values()}
@@ -61,7 +62,7 @@ class ExecSessions:
         return {process for process, caller in self._under.items() if caller not in proven}
 
     def _calls(self, segment: Segment) -> bool:
-        """What is exec'd outside and was not followed before was noticed by its words."""
+        """Return whether a segment was noticed by its argv: exec'd outside, not followed before."""
         unseen = segment.kind == EventKind.EXEC and not segment.parent
         return unseen and not self._is_inside(segment.facts)
 
@@ -71,7 +72,7 @@ class ExecSessions:
         return bool(self._pids) and facts.pids == self._pids
 
     def _prove(self, trace: Trace, caller: int, entered: Segment) -> None:
-        """The program exec'd last outside is the runtime; those before it may be anything."""
+        """Record the runtime of a session: the last program exec'd outside before it entered."""
         if caller in self._proven:
             return
         self._proven.add(caller)

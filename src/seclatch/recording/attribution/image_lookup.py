@@ -1,8 +1,8 @@
-"""Which image a container is of: its engine is asked while the container is there.
+"""Look up the image of a container: ask its engine while the container exists.
 
-The question is put with the very words that were recorded, up to the verb (`docker -H … run` asks
-`docker -H … container inspect`): what the user runs anyway, with the same options, as the same
-user. A container that has gone before it could be asked for has no image in the recording.
+The query repeats the recorded arguments up to the verb (`docker -H … run` becomes `docker -H …
+container inspect`): the program that the user runs anyway, with the same options, as the same user.
+A container that has been removed before the query has no image in the recording (decision 0076).
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ _DIGESTS = {
 
 @dataclass(frozen=True, slots=True)
 class EngineClient:
-    """How an engine is talked to: its client's words without verb; `kind` is the client's name."""
+    """An engine's client: its name in `kind`, and its arguments up to the verb in `words`."""
 
     kind: str
     words: tuple[str, ...]
 
 
 def find_named_containers(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The ids of the containers that a command of Docker's client has started by name or id.
+    """Return the ids of the containers that a `docker start NAME` or `docker restart NAME` starts.
 
-    The client passes on what it was given, and the id first shows in what the daemon starts.
+    The client sends the name, and the id is first seen in what the daemon starts.
     """
     client = find_client(command)
     if client is None or client.kind != "docker":
@@ -83,7 +83,7 @@ def find_client(command: tuple[str, ...]) -> EngineClient | None:
 
 
 class ImageLookup:
-    """Asks for containers as they show up; `finish` gives what was answered."""
+    """Queries images of containers as they are observed; `finish` returns the answers."""
 
     def __init__(self, client: EngineClient | None) -> None:
         self._client = client
@@ -92,7 +92,7 @@ class ImageLookup:
         self._segments: dict[int, str] = {}
 
     def update(self, trace: Trace) -> None:
-        """Ask for containers that a runtime has begun to start since the last time."""
+        """Query the containers that a runtime has begun to start since the last call."""
         if self._client is None or self._looked == len(trace.starts):
             return
         kept = find_related(trace)
@@ -112,7 +112,7 @@ class ImageLookup:
             self._asked[name] = _start(words)
 
     def finish(self) -> dict[int, ContainerImage]:
-        """Answer images by the runtime's segment."""
+        """Return images by the runtime's segment."""
         answers = {name: self._image(process) for name, process in self._asked.items()}
         found = {number: answers.get(name) for number, name in self._segments.items()}
         return {number: image for number, image in found.items() if image is not None}
@@ -134,7 +134,7 @@ class ImageLookup:
         return None
 
     def _repository_digest(self, image: str) -> str:
-        """Docker's own record of the manifest; an image that was never pulled has none."""
+        """Return Docker's manifest digest of an image; "" for one that was never pulled."""
         digests: list[str] | None = next(_values(self._more(image)), None)
         found = [str(digest).partition("@")[2] for digest in digests or ()]
         return found[0] if found else ""
@@ -157,7 +157,7 @@ def _start(words: list[str]) -> subprocess.Popen[bytes]:
 
 
 def _answer(process: subprocess.Popen[bytes]) -> str:
-    """What a client printed, if it ended well and in time."""
+    """Return what a client printed, if it succeeded in time."""
     import subprocess
 
     try:
@@ -171,7 +171,7 @@ def _answer(process: subprocess.Popen[bytes]) -> str:
 
 
 def _values(text: str) -> Iterator[Any]:
-    """Give the JSON values that stand one after the other."""
+    """Yield JSON values that follow each other."""
     import json
 
     decoder = json.JSONDecoder()
@@ -184,7 +184,7 @@ def _values(text: str) -> Iterator[Any]:
 
 
 def _listed(table: str, name: str) -> str:
-    """The digest in `ctr image list`."""
+    """Return the digest of an image in the output of `ctr image list`."""
     for line in table.splitlines():
         words = line.split()
         if words[:1] == [name]:

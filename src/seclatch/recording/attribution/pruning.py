@@ -1,8 +1,9 @@
-"""What daemons did for others is let go of once it is over: a recording may last for days.
+"""Drop finished processes that do not belong to the recorded command, to bound memory.
 
-A busy host starts containers, exec sessions and healthchecks all the time. Their processes are
-followed like the command's, for whose they are is known only by what comes later; but what has
-ended, and was not asked for by then, never will be.
+A recording may last for days, and a busy host starts containers, exec sessions and health checks
+all the time. Their processes are followed like the command's, since only later events show whether
+they belong to it; but a process that has ended without being attributed by then never will be
+(decision 0084).
 """
 
 from __future__ import annotations
@@ -14,28 +15,30 @@ from seclatch.recording.attribution.attribution import find_related
 from seclatch.recording.trace.trace import Trace, TracedProcess
 
 _MANY = 500
-"""So many processes more are worth a look: it goes through all that there are."""
+"""New processes after which the trace is searched again: a search visits all processes."""
 
 _AGE = 2_000_000_000
-"""Nanoseconds after which nothing more is heard of what has ended."""
+"""Nanoseconds after which no late event of an ended process is expected."""
 
 
 class TracePruner:
-    """Looks at a trace while it grows."""
+    """Prunes a growing trace."""
 
     def __init__(self) -> None:
         self._left = 0
 
     def update(self, trace: Trace) -> None:
-        """Drop what is over and foreign, if there may be much of it."""
+        """Drop finished unrelated processes, if there may be many."""
         if len(trace.processes) - self._left >= _MANY:
             trace.drop(find_unrelated(trace, time.monotonic_ns() - _AGE))
             self._left = len(trace.processes)
 
 
 def find_unrelated(trace: Trace, before: int) -> list[int]:
-    """The processes that belong to nobody in the recording, and ended before that time (ns of
-    CLOCK_MONOTONIC), as has all that came from them."""
+    """Find the processes that do not belong to the command and ended before that time.
+
+    `before` is in ns of CLOCK_MONOTONIC. All their descendants must have ended before it too.
+    """
     kept = find_related(trace)
     children = Counter(process.parent for process in trace.processes.values())
     found: list[int] = []

@@ -1,8 +1,8 @@
-"""Who talks with whom: the command's processes and the engines that run, over Unix sockets.
+"""Find which processes of the command are connected to which engine daemons by Unix sockets.
 
-An engine's daemon that made nothing itself is part of a start if the command is connected to it,
-and one between that and what was made too. Asked of the kernel while they are connected: a client
-waits for its container's start.
+A daemon that made no container itself took part in a start if the command is connected to it, and
+so did one between it and the daemon that made the container. The kernel is asked (sock_diag(7))
+while they are connected: a client waits for its container's start.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from seclatch.recording.trace.trace import Trace
 from seclatch.system.socket_diag import read_peers, read_sockets
 
 _SHARE = 10
-"""A look takes some milliseconds: no more than one part in so many of the time."""
+"""A query takes some milliseconds: at most one part in this many of the time."""
 
 
 class SocketPeers:
-    """Fills a trace's `links` while it grows."""
+    """Fills `Trace.socket_links` while the trace grows."""
 
     def __init__(self) -> None:
         self._seen = 0, 0
@@ -29,7 +29,7 @@ class SocketPeers:
         self._speakers: set[int] = set()
 
     def update(self, trace: Trace) -> None:
-        """Look again if the command has spoken to a socket, or something is being started."""
+        """Query again if the command has written to a socket, or a container is being started."""
         for number in trace.socket_writers[self._looked :]:
             process = trace.processes[trace.segments[number].process]
             if not is_under_daemon(trace, process):
@@ -47,7 +47,7 @@ class SocketPeers:
 
 
 def _find_links(trace: Trace, speakers: set[int]) -> set[tuple[int, int]]:
-    """Among the command's processes that have spoken, and the engines."""
+    """Find connections among the command's socket writers and the engines."""
     found = {process for process in trace.living if trace.processes[process].found_running}
     owners: dict[int, int] = {}
     for process in speakers | found:
@@ -59,10 +59,10 @@ def _find_links(trace: Trace, speakers: set[int]) -> set[tuple[int, int]]:
 
 
 def _read_peers(pids: set[int]) -> dict[int, int]:
-    """Of all network namespaces in which these processes are."""
+    """Read socket peers in all network namespaces of these processes."""
     networks: dict[int, int] = {}
     for pid in pids:
-        with contextlib.suppress(OSError):  # ended, or not to be looked at
+        with contextlib.suppress(OSError):  # ended, or access denied
             networks[os.stat(f"/proc/{pid}/ns/net").st_ino] = pid  # noqa: PTH116 (a magic link)
     peers: dict[int, int] = {}
     for pid in networks.values():

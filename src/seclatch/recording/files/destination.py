@@ -1,4 +1,4 @@
-"""Where a recording is to be written: found out before there is anything to lose."""
+"""Check that a recording can be written, before there is a recording to lose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seclatch.output.result_file import find_obstacle
 
 
 def require_writable(path: Path) -> None:
-    """Raise SeclatchError where no file of this name could be written."""
+    """Raise SeclatchError if a file of this name cannot be written."""
     if problem := find_obstacle(path):
         raise SeclatchError(
             f"the recording cannot be written to {path}: {problem}",

@@ -1,6 +1,6 @@
-"""Many recordings from files as one for each image: in parts, by all processors.
+"""Merge recording files into one recording for each image, in parts on all processors.
 
-Merging is associative, so who sums up what first does not matter.
+Merging is associative, so the order of the parts does not matter.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from seclatch.recording.files import recording_file
 from seclatch.system import gc_pause
 
 _PART = 250
-"""Files in a part: some tenths of a second."""
+"""Files in a part, which takes some tenths of a second."""
 
 ByImage = dict[str, Recording]
 
 
 def merge_files(paths: tuple[Path, ...], tell: Callable[[int], None] = lambda _: None) -> ByImage:
-    """Merge files by what `image_of` says; `tell` gets the number of files done so far.
+    """Merge files by image; `tell` is called with the number of files done so far.
 
     Raises InputError for the first that cannot be read.
     """
@@ -56,7 +56,7 @@ def _take(rest: Iterator[Path]) -> tuple[Path, ...]:
 
 
 class _Unreadable(NamedTuple):
-    """An InputError, which cannot be sent to another process as it is."""
+    """The fields of an InputError, which cannot be pickled itself."""
 
     source: str
     place: str

@@ -1,4 +1,4 @@
-"""What is remembered from one recording to the next; without it they are only slower."""
+"""A cache from one recording to the next; without it recordings only start slower."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _folder() -> Path:
 
 
 def read_cached(name: str, kind: type[_Content]) -> _Content | None:
-    """Read what was remembered; only a file that nobody but us can have written."""
+    """Read a cached value; only from a file that no other user can have written."""
     try:
         fd = os.open(_folder() / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(fd, "rb") as file:
@@ -35,7 +35,7 @@ def read_cached(name: str, kind: type[_Content]) -> _Content | None:
 
 
 def write_cached(name: str, content: bytes) -> None:
-    """Keep it for the next time, if that can be done and it is not too much."""
+    """Write a value to the cache, if possible and not too large."""
     if len(content) >= _MAX_SIZE:
         return
     with contextlib.suppress(OSError):

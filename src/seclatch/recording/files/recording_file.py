@@ -1,4 +1,4 @@
-"""The recording file: JSON, compressed when its name ends in .gz; written beside, then renamed."""
+"""The recording file: JSON, compressed if its name ends in .gz; written beside, then renamed."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from seclatch.output import result_file as file
 from seclatch.recording.files.validate_recording import find_fault
 
 MAX_SIZE = 1 << 30
-"""No recording is larger, unpacked; a file that claims to be is refused."""
+"""Limit of a decompressed recording; a larger file is refused."""
 
 SCHEMA_FILE = f"schemas/recording-{SCHEMA}.json"
 _Kind = TypeVar("_Kind", Recording, RecordingSums)
 _REMEDY = "give what `seclatch record -o FILE` wrote"
 _GZIP = b"\x1f\x8b"
-_BEGINNING = 4096  # what does not begin like a recording is read no further: /dev/zero has no end
+_BEGINNING = 4096  # bytes that must look like a recording before more is read: /dev/zero has no end
 
 
 def write_recording(path: Path, recording: Recording) -> None:
-    """Write the file; what was there stays until the new one is whole. Raises SeclatchError."""
+    """Write the file; an existing one stays until the new one is complete. Raises SeclatchError."""
     replace_recording(path, encode_recording(path, recording))
 
 
 def encode_recording(path: Path, recording: Recording) -> bytes:
-    """The bytes of a file of this name."""
+    """Return the content of a file of this name."""
     content = msgspec.json.encode(recording)
     return _pack(content) if path.suffix == ".gz" else content
 
@@ -47,7 +47,7 @@ def _pack(content: bytes) -> bytes:
 
 
 def replace_recording(path: Path, content: bytes) -> None:
-    """Put the bytes in the file's place, as a whole. Raises SeclatchError."""
+    """Replace the file by this content, atomically. Raises SeclatchError."""
     try:
         file.replace_file(path, content, lasting=True)
     except OSError as error:
@@ -63,15 +63,15 @@ def read_recording(path: Path) -> Recording:
 
 
 def read_sums(path: Path) -> RecordingSums:
-    """Read of a file what is summed up, which is quick. Raises InputError."""
+    """Read only the sums of a file, which is faster. Raises InputError."""
     return decode_recording(str(path), _read(path), RecordingSums)
 
 
 def _open(path: Path) -> AbstractContextManager[IO[bytes]]:
-    """A file, `-` meaning standard input."""
+    """Open a file; `-` is standard input."""
     if str(path) != "-":
         return path.open("rb")
-    if sys.stdin is None:  # closed: its number may be another file's by now
+    if sys.stdin is None:  # closed: descriptor 0 may be another file by now
         raise OSError(errno.EBADF, "standard input is closed")
     return nullcontext(sys.stdin.buffer)
 
@@ -92,7 +92,7 @@ def _read(path: Path) -> bytes:
 
 
 def decode_recording(source: str, content: bytes, kind: type[_Kind] = Recording) -> _Kind:  # type: ignore[assignment]
-    """Read a file's content; its version is looked at before the rest."""
+    """Decode a file's content; its version is checked before the rest."""
     try:
         _require_version(source, content)
         decoded = msgspec.json.decode(content, type=kind)
@@ -107,7 +107,7 @@ def decode_recording(source: str, content: bytes, kind: type[_Kind] = Recording)
 
 
 class _Head(msgspec.Struct):
-    """What tells a recording from other files of ours: a scan has a kind, and others no number."""
+    """Fields that tell a recording from other files of seclatch: a scan has a kind."""
 
     schema: int
     kind: str = ""
@@ -146,7 +146,7 @@ def _unpack(path: Path, content: bytes) -> bytes:
 def make_schema() -> dict[str, Any]:
     """Make the JSON schema of the format from its types.
 
-    Their docstrings become its texts; Python keeps those' indentation only before 3.13.
+    Their docstrings become its descriptions; Python strips their indentation only from 3.13 on.
     """
     schema = msgspec.json.schema(Recording)
     for definition in schema["$defs"].values():
@@ -159,5 +159,5 @@ def make_schema() -> dict[str, Any]:
 
 
 def read_schema() -> bytes:
-    """Read the schema that is shipped; a test holds it to the types."""
+    """Read the published schema; a test holds it to the types."""
     return (DATA / SCHEMA_FILE).read_bytes()

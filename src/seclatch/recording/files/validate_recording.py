@@ -1,4 +1,4 @@
-"""What a recording's types do not say: times of a clock, stages and architectures that exist."""
+"""Check what a recording's types do not: times of a clock, known stages and architectures."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from seclatch.model.recording import Recording
 from seclatch.model.stage import Stage
 
 MAX_TIME = 1e12
-"""Seconds; sums of larger ones overflow where they are drawn."""
+"""Seconds; sums of larger times overflow where they are drawn."""
 
 _STAGES = {stage.value for stage in Stage}
 
 
 def find_fault(recording: Recording) -> tuple[str, str] | None:
-    """The place, and what is wrong there; None if nothing is."""
+    """Return the place of the first fault and what is wrong; None if there is none."""
     if not all(abs(time) < MAX_TIME for time in _times(recording)):
         return "", "not a recording: it has times that no clock has"
     for place, stage in _stages(recording):
@@ -40,7 +40,7 @@ def _times(recording: Recording) -> Iterator[float]:
 
 
 def _stages(recording: Recording) -> Iterator[tuple[str, str]]:
-    """Each once, of rows of one kind: there may be very many."""
+    """Yield each stage once per kind of row: there may be very many rows."""
     images = {image.stage for process in recording.processes for image in process.images}
     yield from (("processes[].images[].stage", stage) for stage in sorted(images))
     for place, rows in (

@@ -1,15 +1,15 @@
-"""Which stage a segment is, told by facts: what was exec'd where, by whom, under which filters.
+"""Assign a stage to each segment by facts: what was exec'd where, and under which filters.
 
 A container is *entered* at the first exec or filter load that finds a process with another mount
 namespace and another root than those with which its running program was exec'd. If that was a
-filter load, the process is filtered-init until its next exec, and the program from there; if it
-was an exec (no filter), it is the program at once. The *runtime* is the program exec'd last before
+filter load, the process is filtered-init until its next exec, and the program from there; if it was
+an exec (no filter), it is the program at once. The *runtime* is the program exec'd last before
 that, not counting itself: runc runs /proc/self/exe and a sealed copy of itself. Names decide only
-what no fact tells: who is called engine, shim and client.
+what no fact shows: which programs are engine, shim and client (decision 0009).
 
-Of a container that was found running nobody saw the entering: its processes are program. Who joins
-it later is init until then, and its first exec or filter load is the entry. Its runtime is known if
-it was noticed (`seclatch.recording.attribution.exec_sessions`).
+The start of a container that was found running was not observed: its processes are program. A
+process that joins it later is init until its first exec or filter load, which is the entry. Its
+runtime is known if it was noticed (`seclatch.recording.attribution.exec_sessions`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from seclatch.model.stage import Stage
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import ENTRY_VERBS, Segment, Trace
 
-# Where it is known, or known to be unknown, which program runs.
+# Segments at which the running program is known, or known to be unknown.
 _IMAGES = (EventKind.EXEC, EventKind.ROOT, EventKind.FOUND, EventKind.MEMBER, EventKind.JOINED)
 
 SELF_EXEC_PREFIXES = ("/proc/self/", "/proc/thread-self/", "/dev/fd/")
-"""How a program names itself to exec: fexecve(3) and memfd, then /proc."""
+"""Paths by which a program execs itself: fexecve(3) and memfd, then /proc."""
 
 _NAMES = {
     "docker": Stage.CLIENT,
@@ -46,8 +46,10 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class EnteredSession:
-    """One entering of a container: its start, or an exec session. Segments by their numbers;
-    `runtime` is 0 where it was not followed."""
+    """One entry into a container: its start, or an exec session.
+
+    Segments by their numbers; `runtime` is 0 if it was not followed.
+    """
 
     entry: int
     runtime: int
@@ -57,7 +59,7 @@ class EnteredSession:
 
 @dataclass(slots=True)
 class StageAssignment:
-    """The result: a stage for each segment, and the session for those that belong to one."""
+    """The result: a stage for each segment, and the session of those that belong to one."""
 
     stages: dict[int, Stage] = field(default_factory=dict)
     sessions: list[EnteredSession] = field(default_factory=list)
@@ -65,14 +67,14 @@ class StageAssignment:
 
 
 def assign_stages(trace: Trace) -> StageAssignment:
-    """Decide the stage of every segment."""
+    """Assign a stage to every segment."""
     entries = _find_entries(trace)
     staging = StageAssignment()
     _add_members(trace, staging)
     for entry in entries:
         _add_session(trace, entry, staging)
     heirs = _Heirs(trace, staging)
-    # Numbers are given in order of time, parents before children.
+    # Numbers ascend with time, so parents come before children.
     for number in sorted(trace.segments):
         if number not in staging.stages:
             heirs.place(trace.segments[number])
@@ -80,7 +82,7 @@ def assign_stages(trace: Trace) -> StageAssignment:
 
 
 def find_entry(trace: Trace) -> Segment | None:
-    """Where the first container was entered by what was followed; None before that."""
+    """Return the entry into the first container by a followed process; None before that."""
     for entry in _find_entries(trace):
         first = trace.processes[entry.process].segments[0]
         if trace.segments[first].kind != EventKind.JOINED:
@@ -89,7 +91,7 @@ def find_entry(trace: Trace) -> Segment | None:
 
 
 def list_ancestry(trace: Trace, segment: Segment) -> Iterator[Segment]:
-    """Give the segment, the one that it came from, and so on to the first."""
+    """Yield the segment, the one that it came from, and so on to the first."""
     at: Segment | None = segment
     while at is not None:
         yield at
@@ -97,7 +99,7 @@ def list_ancestry(trace: Trace, segment: Segment) -> Iterator[Segment]:
 
 
 def _image(trace: Trace, segment: Segment) -> Segment | None:
-    """The exec of the program that runs in a segment."""
+    """Return the segment that exec'd the program running in a segment."""
     for ancestor in list_ancestry(trace, segment):
         if ancestor.kind in _IMAGES:
             return ancestor
@@ -110,22 +112,22 @@ def _before(trace: Trace, segment: Segment) -> Segment | None:
 
 
 def _enters(trace: Trace, segment: Segment) -> bool:
-    """Whether a container is entered here: see the module's text."""
+    """Return whether a container is entered at this segment, as the module defines it."""
     if segment.kind not in (EventKind.EXEC, EventKind.FILTER):
         return False
     home = _before(trace, segment)
     if home is not None and home.kind in (EventKind.MEMBER, EventKind.JOINED):
         return home.kind == EventKind.JOINED and home.process == segment.process
-    # Of a daemon found running little is known; what it execs is its shim, not a container.
+    # The facts of a daemon found running are incomplete; what it execs is a shim, not a container.
     if home is None or home.kind == EventKind.FOUND or home.facts.mounts == segment.facts.mounts:
         return False
-    # A bundle whose root is the host's / has the same root; its filter still tells.
+    # A bundle may have the host's / as its root; then the filter shows the entry.
     filtered = segment.facts.filters > home.facts.filters
     return filtered or home.facts.root != segment.facts.root
 
 
 def _find_entries(trace: Trace) -> list[Segment]:
-    """The segments that enter containers: one a session, none inside of containers."""
+    """Return the segments that enter containers: one per session, none inside of containers."""
     first: dict[int, Segment] = {}
     for number in sorted(trace.segments):
         segment = trace.segments[number]
@@ -135,7 +137,7 @@ def _find_entries(trace: Trace) -> list[Segment]:
 
 
 def _comes_from_an_entry(trace: Trace, entry: Segment, first: dict[int, Segment]) -> bool:
-    """Hooks are forked from init; containers in containers are programs of the outer one."""
+    """Return whether an entry is nested: a hook forked from init, or a container in a container."""
     for ancestor in list_ancestry(trace, entry):
         other = first.get(ancestor.process)
         if ancestor.kind == EventKind.MEMBER or (
@@ -146,7 +148,7 @@ def _comes_from_an_entry(trace: Trace, entry: Segment, first: dict[int, Segment]
 
 
 def _add_members(trace: Trace, staging: StageAssignment) -> None:
-    """Place what runs in a container that was found running: one session, whose start is past."""
+    """Assign the processes of a container that was found running: one session, started before."""
     members = [segment for segment in trace.segments.values() if segment.kind == EventKind.MEMBER]
     if members:
         staging.sessions.append(EnteredSession(members[0].id, 0, 0, False))
@@ -155,7 +157,7 @@ def _add_members(trace: Trace, staging: StageAssignment) -> None:
 
 
 def _add_session(trace: Trace, entry: Segment, staging: StageAssignment) -> None:
-    """Place a session's own line: runtime, init, filtered-init, program."""
+    """Assign the stages of a session's own line: runtime, init, filtered-init, program."""
     runtime = _runtime_image(trace, entry)
     number = len(staging.sessions)
     staging.sessions.append(_session(trace, entry, runtime, staging.sessions))
@@ -174,7 +176,7 @@ def _add_session(trace: Trace, entry: Segment, staging: StageAssignment) -> None
 
 
 def _init(segment: Segment) -> Stage:
-    """An init that was found waiting for its start may have loaded its filter by then."""
+    """Return init, or filtered-init for one found waiting for its start with its filter loaded."""
     found = segment.kind == EventKind.JOINED and segment.file
     return Stage.FILTERED_INIT if found and segment.facts.filters else Stage.INIT
 
@@ -185,7 +187,7 @@ def _place(staging: StageAssignment, segment: int, stage: Stage, session: int) -
 
 
 def _is_front(front: Segment, runtime: Segment) -> bool:
-    """A latch execs the runtime in its own place, with its own arguments."""
+    """Return whether a latch's front exec'd the runtime, in its process and with its arguments."""
     return front.process == runtime.process and front.argv[1:] == runtime.argv[1:]
 
 
@@ -202,11 +204,12 @@ def _runtime_image(trace: Trace, entry: Segment) -> Segment:
 def _session(
     trace: Trace, entry: Segment, runtime: Segment, earlier: list[EnteredSession]
 ) -> EnteredSession:
-    """A session joins the last container of the same mounts, or its pid 1 is another process.
+    """Make the session of an entry: of a new container, or of one that is there already.
 
-    Pid 1 of a namespace of its own always begins one: the kernel gives the number of a mount
-    namespace that has gone to the next container at once. A container in the pid namespace of its
-    pod has another pid 1 too: there only the runtime's verb tells a start from an exec session.
+    A session joins the last container of the same mount namespace, or if its pid 1 is another
+    process. Pid 1 of a pid namespace of its own always begins a container: the kernel reuses the
+    number of a mount namespace that has gone at once. A container in the pid namespace of its pod
+    has another pid 1 too; there only the runtime's verb tells a start from an exec session.
     """
     joined = runtime.kind == EventKind.JOINED
     own_pids = entry.facts.pids != runtime.facts.pids
@@ -221,12 +224,12 @@ def _session(
 
 
 def _starts(runtime: Segment) -> bool:
-    """Whether the runtime was told to make a container, as the OCI's command line has it."""
+    """Return whether the runtime was called to start a container (OCI command line)."""
     return next((word for word in runtime.argv if word in ENTRY_VERBS), "") in ("create", "run")
 
 
 class _Heirs:
-    """Places segments by the ones that they came from, and by what they exec."""
+    """Assigns stages by the parent segment and by what is exec'd."""
 
     def __init__(self, trace: Trace, staging: StageAssignment) -> None:
         sessions = staging.sessions
@@ -235,14 +238,14 @@ class _Heirs:
         self._entered = {trace.segments[session.entry].process for session in sessions}
         runtimes = [trace.segments[session.runtime] for session in sessions if session.runtime]
         self._runtimes = {runtime.file for runtime in runtimes}
-        for runtime in runtimes:  # a front calls for more than sessions: `delete`
+        for runtime in runtimes:  # a front also calls the runtime to delete
             front = trace.segments.get(runtime.parent)
             if front and front.kind == EventKind.EXEC and _is_front(front, runtime):
                 self._runtimes.add(front.file)
         self._by_default = Stage.CLIENT if self._runtimes else Stage.PROGRAM
 
     def place(self, segment: Segment) -> None:
-        """Place a segment whose parent has its place."""
+        """Assign a stage to a segment whose parent has one."""
         before = self._staging.stages.get(segment.parent)
         self._staging.stages[segment.id] = self._stage(segment, before)
         session = self._staging.session_of.get(segment.parent)
@@ -257,13 +260,13 @@ class _Heirs:
         if before is Stage.FILTERED_INIT and segment.process in self._entered:
             return Stage.PROGRAM
         if before in (Stage.RUNTIME, Stage.INIT, Stage.FILTERED_INIT, Stage.HOOK):
-            # A front execs the runtime in its own place.
+            # A front execs the runtime in the same process.
             again = before is Stage.RUNTIME and segment.file in self._runtimes
             return before if again or segment.file.startswith(SELF_EXEC_PREFIXES) else Stage.HOOK
         if segment.file in self._runtimes:
             return Stage.RUNTIME
-        # Who execs first of all what is followed has entered the watched container without a fork,
-        # or calls for it from outside.
+        # An exec without a parent segment is by a process that entered the recorded container
+        # without a fork, or of a runtime outside that names it.
         unseen = segment.kind == EventKind.EXEC and not segment.parent
         unseen = unseen and segment.id not in self._callers
         default = Stage.PROGRAM if unseen else self._by_default

@@ -1,4 +1,4 @@
-"""A recording's counts: calls, denials, arguments; what was lost."""
+"""The counts of a recording: calls, denials, arguments, and what was lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STAGES = [stage.value for stage in Stage]
 
 
 def list_calls(numbered: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedCalls]:
-    """How often each process made each call in each stage."""
+    """Yield how often each process made each call in each stage."""
     total: dict[tuple[int, int, bool, int], int] = {}
     for segment in numbered.segments:
         process, stage = segment.process, numbered.rank(segment)
@@ -37,7 +37,7 @@ def list_calls(numbered: NumberedTrace, names: SyscallNames) -> Iterator[model.R
 
 
 def list_denials(numbered: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedDenial]:
-    """Which of them a filter denied, and with which error."""
+    """Yield how often filters denied each call, by errno."""
     total: Counter[tuple[int, int, bool, int, int]] = Counter()
     for segment in numbered.segments:
         for (compat, number, errno), count in segment.denied.items():
@@ -58,7 +58,7 @@ def list_denials(numbered: NumberedTrace, names: SyscallNames) -> Iterator[model
 def list_arguments(
     numbered: NumberedTrace, names: SyscallNames
 ) -> Iterator[model.RecordedArgument]:
-    """The values that were seen of arguments by which profiles are narrowed."""
+    """Yield the observed values of arguments by which profiles are narrowed."""
     total: Counter[tuple[Stage, int, int, int]] = Counter()
     for segment in numbered.segments:
         for (number, index, value), count in segment.arguments.items():
@@ -78,7 +78,7 @@ def list_arguments(
 
 
 def count_lost(numbered: NumberedTrace) -> model.LostCounts:
-    """What could not be counted, and what could not be told whose it was."""
+    """Return what could not be counted, or not be attributed to a process."""
     lost = numbered.trace.lost
     return model.LostCounts(
         events=lost.events,

@@ -1,4 +1,4 @@
-"""A recording's containers, and the sessions in them: the start, and what entered later."""
+"""The containers of a recording and the sessions in them: starts, and exec sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seclatch.recording.trace.run_metadata import RunMetadata
 
 
 def list_containers(numbered: NumberedTrace, run: RunMetadata) -> Iterator[model.RecordedContainer]:
-    """Each container once, by its first session."""
+    """Yield each container once, by its first session."""
     seen: set[int] = set()
     for session in numbered.staging.sessions:
         if session.container in seen:
@@ -34,7 +34,7 @@ def list_containers(numbered: NumberedTrace, run: RunMetadata) -> Iterator[model
 
 
 def list_sessions(numbered: NumberedTrace) -> Iterator[model.RecordedSession]:
-    """Each session with the process that began it."""
+    """Yield each session with the process that entered."""
     for number, session in enumerate(numbered.staging.sessions):
         process = numbered.trace.segments[session.entry].process
         yield model.RecordedSession(
@@ -46,7 +46,7 @@ def list_sessions(numbered: NumberedTrace) -> Iterator[model.RecordedSession]:
 
 
 def _name(numbered: NumberedTrace, run: RunMetadata, session: EnteredSession) -> tuple[str, str]:
-    """The container's id and its runtime's program, as far as they are known."""
+    """Return the container's id and its runtime's program, as far as they are known."""
     if not session.runtime:
         return run.container, ""
     runtime = numbered.trace.segments[session.runtime]
@@ -55,7 +55,7 @@ def _name(numbered: NumberedTrace, run: RunMetadata, session: EnteredSession) ->
 
 
 def _runtime_of(numbered: NumberedTrace, container: int) -> str:
-    """The program that brought a later session into a container that was found running."""
+    """Return the program that brought a later session into a container found running."""
     for session in numbered.staging.sessions:
         if session.container == container and session.runtime:
             return numbered.trace.segments[session.runtime].file
@@ -63,7 +63,7 @@ def _runtime_of(numbered: NumberedTrace, container: int) -> str:
 
 
 def _image_of(numbered: NumberedTrace, run: RunMetadata, container: int) -> ContainerImage | None:
-    """What an engine said at any of the container's sessions."""
+    """Return the image that an engine reported for any of the container's sessions."""
     for session in numbered.staging.sessions:
         image = run.images.get(session.runtime)
         if session.container == container and image:
@@ -72,6 +72,6 @@ def _image_of(numbered: NumberedTrace, run: RunMetadata, container: int) -> Cont
 
 
 def _profile_of(numbered: NumberedTrace, run: RunMetadata, runtime: int) -> dict[str, Any] | None:
-    """Of the bundle that the runtime was given; one that was not seen (0) has none."""
+    """Return the profile of the runtime's bundle; None if the runtime was not observed (0)."""
     segment = numbered.trace.segments.get(runtime)
     return run.profiles.get(segment.process) if segment else None

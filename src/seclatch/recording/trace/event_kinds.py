@@ -1,4 +1,4 @@
-"""Kinds of events in a trace, whichever back end reports them."""
+"""Kinds of events in a trace, for both back ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class EventKind(IntEnum):
     EXIT = 6
     SUSPENSION = 7
     SAID = 8
-    FOUND = 9  # sent by nobody: a process outside of containers that the recorder found running
+    FOUND = 9  # made by the recorder: a process outside of containers that was found running
     MEMBER = 10  # a process of a container that was found running
-    JOINED = 11  # forked by a process that is not followed, into a container that is
+    JOINED = 11  # forked by a process that is not followed, into a container that is followed
     DENIAL = 12  # the first of its kind in a segment

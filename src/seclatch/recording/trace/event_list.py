@@ -1,4 +1,4 @@
-"""A recording's events: forks, execs, filters, releases, denials, ends."""
+"""The events of a recording: forks, execs, filters, releases, denials, ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KINDS = {
 
 
 def list_events(numbered: NumberedTrace, names: SyscallNames) -> list[model.RecordedEvent]:
-    """All of them, in order of time."""
+    """Return all events in order of time."""
     found = [
         *_changes(numbered),
         *_releases(numbered),

@@ -1,4 +1,4 @@
-"""What of a trace is told, by the recording's own numbers, times and stages."""
+"""The part of a trace that goes into the recording, renumbered."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ _RANKS = {stage: rank for rank, stage in enumerate(Stage)}  # in order of a star
 
 
 class NumberedTrace:
-    """`segments` are those of what was recorded and not of the recorder; `ids` number their
-    processes; `seconds` makes of a time of the trace (ns) one since the recording began."""
+    """The segments of what was recorded, without those of the recorder itself.
+
+    `ids` numbers their processes; `seconds` converts a time of the trace (ns) to seconds since the
+    recording began.
+    """
 
     def __init__(
         self, trace: Trace, staging: StageAssignment, seconds: Callable[[int], float]
@@ -32,17 +35,20 @@ class NumberedTrace:
         }
 
     def find_segment(self, segment: int) -> Segment | None:
-        """A segment by its number, if it is one of those."""
+        """Return a segment by its number, if it goes into the recording."""
         found = self.trace.segments.get(segment)
         return found if found and found.kind != EventKind.ROOT else None
 
     def stage(self, segment: Segment) -> Stage:
-        """What the segment is in the start."""
+        """Return the stage of a segment."""
         return self.staging.stages[segment.id]
 
     def rank_before(self, segment: Segment) -> int:
-        """The stage from which its program was exec'd: what a tracer does in the place of a program
-        that has not begun is still the runtime's work, for which the latch does it."""
+        """Return the rank of the stage from which the segment's program was exec'd.
+
+        Calls that a tracer makes in place of a program that has not begun count for the runtime,
+        for which the latch makes them.
+        """
         for ancestor in list_ancestry(self.trace, segment):
             before = self.find_segment(ancestor.parent)
             if ancestor.kind == EventKind.EXEC and before:
@@ -50,5 +56,5 @@ class NumberedTrace:
         return self.rank(segment)
 
     def rank(self, segment: Segment) -> int:
-        """Its stage as a number: keys of enumerations take most of the time of counting."""
+        """Return the stage as a number: counting with enumeration keys is much slower."""
         return _RANKS[self.staging.stages[segment.id]]

@@ -1,4 +1,4 @@
-"""What /proc tells of a process that was found running: its program, which no event names."""
+"""Read executable and argv from /proc for processes that started before the recording."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment
 
 MAX_ARGV = 1024
-"""Bytes of argv that are kept, as many as of an exec (Event.ARGS_MAX)."""
+"""Bytes of argv that are kept, as for an exec (Event.ARGS_MAX)."""
 
 _MEMFD = "/memfd:"
 
 
 def read_running_image(segment: Segment, pid: int, alone: int) -> None:
-    """Fill in a MEMBER segment's program; `pid` as this process sees it.
+    """Read the program of a MEMBER segment; `pid` as this process sees it.
 
-    One that was asked for by itself is in no container yet, and becomes FOUND. One that still runs
-    the runtime's program is the init of a container that waits for its start, and becomes JOINED.
+    A process that was adopted alone is in no container yet: it becomes FOUND. One that still runs
+    the runtime's program is the init of a container that waits for its start: it becomes JOINED.
     """
     if alone:
         segment.kind = EventKind.FOUND
     process = Path(f"/proc/{pid}")
-    with contextlib.suppress(OSError):  # ended meanwhile
+    with contextlib.suppress(OSError):  # the process has ended
         segment.file = str((process / "exe").readlink())
         argv = (process / "cmdline").open("rb").read(MAX_ARGV + 1)
         segment.argv, segment.argv_cut = split_argv(argv[:MAX_ARGV]), len(argv) > MAX_ARGV
@@ -38,17 +38,17 @@ def read_argv(process: Path) -> tuple[str, ...]:
 
 
 def split_argv(content: bytes) -> tuple[str, ...]:
-    """Split what /proc/PID/cmdline holds."""
+    """Split the content of /proc/PID/cmdline."""
     words = content.removesuffix(b"\0").split(b"\0") if content else []
     return tuple(word.decode("utf-8", "backslashreplace") for word in words)
 
 
 def is_runtime(process: Path, segment: Segment) -> bool:
-    """Whether a process in a container runs a program from outside of it.
+    """Return whether a process in a container runs a program from outside of it.
 
-    Its file is on no mount of the container: runc runs a sealed copy of itself, crun a file on a
-    mount that is nowhere, others a file of the host. A program that copied itself into memory has
-    none either; runc's is called `runc init`. Raises OSError.
+    The file of such a program is on no mount of the container: runc runs a sealed copy of itself,
+    crun a file on a detached mount, others a file of the host. A program that copied itself into
+    memory has none either, but only runc's is called `runc init`. Raises OSError.
     """
     if segment.file.startswith(_MEMFD) and segment.argv[1:] != ("init",):
         return False

@@ -1,4 +1,4 @@
-"""Which states processes were in, and when: each distinct state once, referred to by number."""
+"""The states of processes over time (context): each distinct state once, referred to by number."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import TaskFacts, Trace, TracedProcess
 
 _UNKNOWN = (EventKind.ROOT, EventKind.FOUND)
-"""Segments of which nothing is to be told: the recorder's own child; daemons found running."""
+"""Segments without a known state: the recorder's own child, and daemons found running."""
 
 
 class ContextTable:
-    """Numbers contexts in the order in which they are met; `table` holds them all."""
+    """Numbers contexts in order of their first use; `table` holds them all."""
 
     def __init__(self, trace: Trace, seconds: Callable[[int], float]) -> None:
         self._trace = trace
@@ -33,11 +33,11 @@ class ContextTable:
 
     @property
     def table(self) -> list[ProcessContext]:
-        """All contexts that were given a number so far, by it."""
+        """Return all numbered contexts, by number."""
         return list(self._numbers)
 
     def list_changes(self, process: TracedProcess) -> list[ContextChange]:
-        """The process' contexts in order of time; one that equals the last is left out."""
+        """Return the process's contexts in order of time, without repetitions."""
         moments: list[ContextChange] = []
         for time, thread, facts in self._states(process):
             number = self._number(_context(facts))

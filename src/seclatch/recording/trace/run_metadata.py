@@ -1,4 +1,4 @@
-"""What was recorded, and when."""
+"""Metadata of a recording: what was recorded, and when."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class RunMetadata:
     ended: int
     complete: bool
     images: Mapping[int, ContainerImage] = field(default_factory=dict)
-    """By the segment of the runtime that was asked to start or enter the container."""
+    """By the segment of the runtime that started or entered the container."""
     container: str = ""
     """The id of a container that was found running."""
     image: ContainerImage | None = None
-    """Of the container that the recording is of, where there is but one."""
+    """The image of the recorded container, if there is only one."""
     profiles: Mapping[int, dict[str, Any]] = field(default_factory=dict)
     """By the runtime's process."""

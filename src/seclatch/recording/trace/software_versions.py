@@ -1,8 +1,8 @@
-"""Which versions of engines and runtimes took part: they are asked, and the answer remembered.
+"""Versions of the engines and runtimes that took part: read from the programs, and cached.
 
-A recorder is often root, and a recording may hold paths that somebody else chose. So only programs
-of a known name are run, and only where none but root or the recorder's own user could have put
-them.
+A recorder often runs as root, and a recording may hold paths that another user chose. So only
+programs of a known name are run, and only files that no user but root or the recorder's own could
+have put there.
 """
 
 from __future__ import annotations
@@ -45,8 +45,10 @@ _CACHE = "versions.json"
 
 
 def read_versions(programs: Iterable[tuple[Stage, str]]) -> list[Software]:
-    """Answer what is known of each of these programs, given by stage and path; others are left
-    out. A path that is not this host's own (of another mount namespace) may name another file."""
+    """Return the versions of these programs, given by stage and path; unknown names are left out.
+
+    A path of another mount namespace may name another file on this host.
+    """
     known = read_cached(_CACHE, dict[str, str]) or {}
     before = dict(known)
     found = []
@@ -73,7 +75,7 @@ def _ask(path: str, known: dict[str, str]) -> str:
 
 
 def _is_trusted(program: Path) -> bool:
-    """Whether nobody but root and we can change the file, or put another in its place."""
+    """Return whether only root and this user can change the file or replace it."""
     if not stat.S_ISREG(program.stat().st_mode):
         return False
     for path in (program, *program.parents):

@@ -1,4 +1,4 @@
-"""From a trace to a recording: numbers get names, segments become processes and stages."""
+"""Make a recording of a trace: names for numbers, processes and stages for segments."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def summarize_trace(trace: Trace, run: RunMetadata) -> model.Recording:
 
 
 def _software(numbered: NumberedTrace) -> list[Software]:
-    """Asked at the end only: it may take programs that have to be run."""
+    """Return versions, at the end of a recording only: programs may have to be run for them."""
     return read_versions(
         (numbered.stage(segment), segment.file) for segment in numbered.segments if segment.file
     )

@@ -1,4 +1,4 @@
-"""The names of calls as the kernel counted them."""
+"""Names of system calls by the ABI and number that the kernel counted."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _COMPAT = {Arch.X86_64: Arch.X86, Arch.AARCH64: Arch.ARM}
 
 
 class SyscallNames:
-    """Names each call once: recordings hold some calls in very many rows."""
+    """Looks up each call once: recordings hold some calls in very many rows."""
 
     def __init__(self) -> None:
         self._native = Arch.native()
         self._named: dict[tuple[bool, int], tuple[str, int, str]] = {}
 
     def find_syscall(self, compat: bool, number: int) -> Syscall:
-        """The call."""
+        """Return the call of an ABI and number."""
         return name_call(self._native, compat, number)
 
     def find_row(self, compat: bool, number: int) -> tuple[str, int, str]:
-        """A call as the recording has it: ABI, number, name."""
+        """Return a call as the recording has it: ABI, number, name."""
         found = self._named.get((compat, number))
         if found is None:
             call = self.find_syscall(compat, number)
@@ -30,7 +30,7 @@ class SyscallNames:
 
 
 def name_call(native: Arch, compat: bool, number: int) -> Syscall:
-    """Name a call as the kernel counted it; x32 ones by their bit."""
+    """Return the call of a number as the kernel counted it; x32 calls have a bit set."""
     arch = _COMPAT[native] if compat else native
     if arch is Arch.X86_64 and number & Arch.X32.offset and not number >> 31:
         arch = Arch.X32

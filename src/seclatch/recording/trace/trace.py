@@ -127,7 +127,7 @@ class FirstDenial:
 
 
 @dataclass(frozen=True, slots=True)
-class LostCounts:
+class TraceLoss:
     """What the kernel's buffers and maps could not hold; all zero in a complete recording."""
 
     events: int = 0
@@ -161,7 +161,7 @@ class Trace:
     living: set[int] = field(default_factory=set)
     starts: list[int] = field(default_factory=list)
     denials: list[FirstDenial] = field(default_factory=list)
-    lost: LostCounts = LostCounts()
+    lost: TraceLoss = TraceLoss()
     session_callers: set[int] = field(default_factory=set)
     named_containers: tuple[str, ...] = ()
     bulk: int = 0

@@ -31,11 +31,11 @@ from seclatch.recording.trace.process_image import read_running_image
 from seclatch.recording.trace.trace import (
     CallKey,
     FirstDenial,
-    LostCounts,
     SeccompSuspension,
     Segment,
     TaskFacts,
     Trace,
+    TraceLoss,
 )
 from seclatch.system.bpf import Map
 
@@ -233,9 +233,9 @@ class Harvest:
         """The control map's fields, in the order of CONTROL."""
         return CONTROL.unpack(self._maps.control.get(bytes(4)) or bytes(CONTROL.size))
 
-    def _read_lost(self) -> LostCounts:
+    def _read_lost(self) -> TraceLoss:
         _, events, slots, rare, arguments, tasks, _ = self._control()
-        return LostCounts(events, slots + tasks, rare, arguments)
+        return TraceLoss(events, slots + tasks, rare, arguments)
 
 
 def _facts(event: bytes) -> TaskFacts:

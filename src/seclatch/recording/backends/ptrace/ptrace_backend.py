@@ -1,8 +1,8 @@
-"""The ptrace back end: for where eBPF is not permitted. Follows what the command itself starts.
+"""The ptrace back end, for where eBPF is not permitted: follows what the command itself starts.
 
-Each call stops its thread twice while the recorder looks: some 60 µs where a call takes 0.3. Only
-one tracer may have a thread, so what traces by itself (strace, gdb, the latch) does not work below
-it, and a program that gains privilege by a set-user-id bit does not gain it.
+Each call stops its thread twice, which takes some 60 µs for a call of 0.3 µs. A thread can have
+only one tracer, so programs that trace (strace, gdb, the latch) do not work below it, and a
+set-user-id program gains no privilege (decision 0021).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PATIENCE = 2.0
 
 
 class PtraceBackend(RecordingBackend):
-    """The command is the recorder's child, and its descendants are taken along by the kernel."""
+    """Traces the command, a child of the recorder; the kernel attaches its descendants."""
 
     name = "ptrace"
 
@@ -43,18 +43,18 @@ class PtraceBackend(RecordingBackend):
             "command itself starts is seen" + (f" (eBPF: {reason})" if reason else "")
         )
         self._threads = TracedThreads(self.trace)
-        self._early: dict[int, int] = {}  # stops of threads whose birth was not told of yet
+        self._early: dict[int, int] = {}  # stops of threads whose creation was not reported yet
         self._statuses: dict[int, int] = {}
         self._go = os.pipe()
         self._detaching = False
-        self._child = 0  # ours still, when it is traced no more
+        self._child = 0  # still a child when it is not traced any more
 
     def follow_daemons(self) -> int:
-        """None: they are nobody's children here."""
+        """Follow none: daemons are not descendants of the command."""
         return 0
 
     def await_go(self) -> None:
-        """Wait until the parent has seized us."""
+        """Wait until the parent has seized this process."""
         os.read(self._go[0], 1)
 
     def follow_child(self, pid: int, program: str) -> None:
@@ -70,7 +70,7 @@ class PtraceBackend(RecordingBackend):
         os.write(self._go[1], b"x")
 
     def wait(self, seconds: float, signals: set[signal.Signals]) -> ReceivedSignal | None:
-        """Serve stops until the time is over or a signal other than SIGCHLD comes."""
+        """Handle stops until the time is over or a signal other than SIGCHLD arrives."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if self._serve():
@@ -81,7 +81,7 @@ class PtraceBackend(RecordingBackend):
         return await_signal(signals - {signal.SIGCHLD}, 0)
 
     def _serve(self) -> bool:
-        """Handle what there is; False if there is nothing."""
+        """Handle pending stops; return False if there are none."""
         stops = _take_stops(self._threads.known, (*self._early, self._child))
         for tid, status in stops:
             self._handle_status(tid, status)
@@ -95,7 +95,7 @@ class PtraceBackend(RecordingBackend):
         elif tid not in self._threads.known and status >> _EVENT == Stop.STOP:
             self._early[tid] = status
         else:
-            with contextlib.suppress(ProcessLookupError):  # it was killed in its stop
+            with contextlib.suppress(ProcessLookupError):  # killed in its stop (ptrace(2), ESRCH)
                 self._handle_stop(tid, status)
 
     def _handle_stop(self, tid: int, status: int) -> None:
@@ -107,7 +107,7 @@ class PtraceBackend(RecordingBackend):
             except ProcessLookupError:
                 self._threads.undo_entry(tid)
         elif event == Stop.STOP:
-            # A group-stop is to be listened to: the tracee stays stopped until SIGCONT.
+            # PTRACE_LISTEN keeps a tracee in its group-stop until SIGCONT.
             stopped = number in _STOPPING and not self._detaching
             self._resume(tid, request=trace_requests.LISTEN if stopped else trace_requests.SYSCALL)
         elif event in _BORN:
@@ -132,19 +132,19 @@ class PtraceBackend(RecordingBackend):
         trace_requests.resume(tid, request, number)
 
     def collect(self) -> None:
-        """Nothing is left anywhere: the trace is filled as things happen."""
+        """Do nothing: the trace is filled by `wait`."""
 
     def catch_up(self) -> None:
-        """Likewise."""
+        """Do nothing, as `collect`."""
 
     def finish(self) -> None:
-        """Likewise."""
+        """Do nothing, as `collect`."""
 
     def detach(self) -> None:
-        """Let each thread go: at once where it runs, else when its call has ended.
+        """Detach from each thread: at once if it runs, else when its call has ended.
 
-        A call that is interrupted does not go on as if nothing had been: epoll_wait fails, and a
-        sleep is gone on with by restart_syscall, for which a filter may kill (signal(7)).
+        An interrupted call does not resume unnoticed: epoll_wait fails with EINTR, and a sleep
+        resumes by restart_syscall, which a filter may deny or kill (signal(7)).
         """
         self._detaching = True
         for tid in [*self._early]:
@@ -154,18 +154,18 @@ class PtraceBackend(RecordingBackend):
         for tid in running:
             with contextlib.suppress(ProcessLookupError):
                 trace_requests.interrupt(tid)
-        # Who is left when the recorder ends is let go of by the kernel, and not stopped for it.
+        # The kernel detaches the remaining tracees when the recorder ends, without stopping them.
         end = time.monotonic() + _PATIENCE
         while running & self._threads.known.keys() and time.monotonic() < end:
             if not self._serve():
                 await_signal({signal.SIGCHLD}, 0.01)
 
     def lives(self, processes: set[int]) -> bool:
-        """Ends are never lost here."""
+        """Return whether any tracee lives: ends are never lost here."""
         return bool(self._threads.known)
 
     def poll(self, pid: int) -> int | None:
-        """As seen among the stops: some may be traced to the end."""
+        """Return the child's status from the handled stops: it may be traced to its end."""
         while self._detaching and self._serve():
             pass
         status = self._statuses.get(pid)
@@ -173,7 +173,7 @@ class PtraceBackend(RecordingBackend):
         return status
 
     def close(self) -> None:
-        """Close the pipe. The kernel lets go of tracees that an error has left."""
+        """Close the pipe. The kernel detaches tracees that an error has left."""
         for fd in self._go:
             os.close(fd)
 

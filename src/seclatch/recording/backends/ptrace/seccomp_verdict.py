@@ -1,7 +1,8 @@
-"""Whether seccomp lets a call pass, found by asking the very filters that a thread has loaded.
+"""Decide whether seccomp denies a call, by running the filters that a thread has loaded.
 
-A tracer sees a call before seccomp does (since Linux 4.8), and an errno afterwards does not say
-whose it is. So the recorder keeps each filter as it is loaded, and evaluates it as the kernel will.
+A tracer sees a call before seccomp does (since Linux 4.8), and an errno at the exit may come from
+seccomp or from the call. So the recorder keeps each filter as it is loaded, and evaluates it as the
+kernel will (decision 0021).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _MAX_KNOWN = 4096
 
 
 class _Curious(BpfMachine):
-    """Notes whether a program has looked at more than number and architecture."""
+    """Notes whether a program reads more than the call's number and architecture."""
 
     __slots__ = ("curious",)
 
@@ -32,14 +33,14 @@ class _Curious(BpfMachine):
         self.curious = False
 
     def load(self, code: int, k: int) -> int:
-        """As the machine does."""
+        """Load as the interpreter does."""
         if code & 0xE0 == ABS and k // 4 > ARCH:
             self.curious = True
         return super().load(code, k)
 
 
 class FilterStack:
-    """The filters that bind a thread, the newest first. Immutable: children share it."""
+    """The filters that bind a thread, newest first. Immutable: children share it."""
 
     def __init__(self, programs: tuple[Filter, ...] = ()) -> None:
         self.programs = programs
@@ -49,14 +50,14 @@ class FilterStack:
         return len(self.programs)
 
     def with_newest(self, program: Filter) -> FilterStack:
-        """What binds the thread after it has loaded one more."""
+        """Return the stack after one more filter has been loaded."""
         return FilterStack((program, *self.programs))
 
     def find_refusal(self, call: SeccompData) -> int | None:
-        """None if the kernel will make the call; else the errno that the caller gets, 0 if none.
+        """Return None if the call is made; else the errno that the caller gets, 0 if none.
 
-        A call that is left to a supervisor (SECCOMP_RET_USER_NOTIF) counts as made: nothing tells
-        whether the supervisor answered in the kernel's place.
+        A call for a supervisor (SECCOMP_RET_USER_NOTIF) counts as made: the tracer cannot tell
+        whether the supervisor answered in place of the kernel.
         """
         if not self.programs or (call.audit == Arch.X86_64.audit and call.number in UNASKED):
             return None
@@ -69,11 +70,11 @@ class FilterStack:
             return None
         if action.kind is ActionKind.ERRNO:
             return min(action.data, MAX_ERRNO)
-        # Without PTRACE_O_TRACESECCOMP a tracer counts as none.
+        # Without PTRACE_O_TRACESECCOMP the kernel treats the thread as having no tracer.
         return ENOSYS if action.kind is ActionKind.TRACE else 0
 
     def _ask(self, key: tuple[int, int], call: SeccompData) -> int:
-        """As seccomp_run_filters: all run, the most restrictive action wins."""
+        """Evaluate as seccomp_run_filters(): all filters run, the most restrictive action wins."""
         words = call.words(sys.byteorder)
         worst = Verdict(ActionKind.ALLOW.value)
         curious = False
@@ -89,7 +90,7 @@ class FilterStack:
 
 
 def read_program(content: bytes) -> Filter | None:
-    """Read an array of struct sock_filter; None for what the kernel would not have taken."""
+    """Decode an array of struct sock_filter; None for a program that the kernel refuses."""
     try:
         program = Filter.from_bytes(content, sys.byteorder)
     except ValueError:
@@ -98,6 +99,6 @@ def read_program(content: bytes) -> Filter | None:
 
 
 def read_header(content: bytes, *, wide: bool) -> tuple[int, int]:
-    """Read a struct sock_fprog: the program's size in bytes, and its address."""
+    """Decode a struct sock_fprog: the program's size in bytes, and its address."""
     length, address = struct.unpack("=H6xQ" if wide else "=H2xI", content)
     return length * 8, address

@@ -1,4 +1,4 @@
-"""What /proc tells of a stopped thread: the facts that the kernel programs read by themselves."""
+"""Read the state of a stopped thread from /proc, as the kernel programs read it from the task."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ _CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 
 def read_facts(tid: int, before: TaskFacts) -> TaskFacts:
-    """Read a thread's state; what may not be read (of a set-user-id program) is as it was
-    before."""
+    """Read a thread's state; what may not be read (set-user-id program) stays as in `before`."""
     folder = Path(f"/proc/{tid}")
     facts = before
     with contextlib.suppress(OSError, ValueError, LookupError):
@@ -59,22 +58,21 @@ def _status(folder: Path) -> dict[str, Any]:
 
 
 def read_thread_group(tid: int) -> int:
-    """The process that a thread belongs to. Raises OSError, LookupError when it is gone."""
+    """Return the process of a thread. Raises OSError, LookupError when it is gone."""
     if (found := _status_number(tid, b"Tgid:")) is None:
         raise LookupError(tid)
     return found
 
 
 def read_tracer(tid: int) -> int:
-    """The thread that traces a thread; 0 if none does."""
+    """Return the tracer of a thread; 0 if it has none."""
     with contextlib.suppress(OSError):
         return _status_number(tid, b"TracerPid:") or 0
     return 0
 
 
 def count_filters(thread: int | str = "self") -> int:
-    """How many filters bind a thread, or this process and so all that it starts. 0 where it is not
-    told (before Linux 5.9)."""
+    """Return how many filters bind a thread or this process; 0 before Linux 5.9 (no count)."""
     with contextlib.suppress(OSError):
         return _status_number(thread, b"Seccomp_filters:") or 0
     return 0
@@ -88,7 +86,7 @@ def _status_number(thread: int | str, field: bytes) -> int | None:
 
 
 def read_argv(tid: int) -> tuple[tuple[str, ...], bool]:
-    """The words, and whether there were more than a recording keeps."""
+    """Return the argv, and whether it was cut at the size that a recording keeps."""
     with contextlib.suppress(OSError), Path(f"/proc/{tid}/cmdline").open("rb") as file:
         content = file.read(Event.ARGS_MAX + 1)
         cut = len(content) > Event.ARGS_MAX
@@ -98,8 +96,7 @@ def read_argv(tid: int) -> tuple[tuple[str, ...], bool]:
 
 
 def read_memory(tid: int, address: int, size: int) -> bytes:
-    """Read a tracee's memory: fewer bytes than asked for where it ends, none where there is
-    nothing."""
+    """Read a tracee's memory: fewer bytes where a mapping ends, none where there is no mapping."""
     with contextlib.suppress(OSError, OverflowError):
         fd = os.open(f"/proc/{tid}/mem", os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -110,7 +107,7 @@ def read_memory(tid: int, address: int, size: int) -> bytes:
 
 
 def read_string(tid: int, address: int) -> str:
-    """Read a path in a tracee's memory, as far as a recording keeps it."""
+    """Read a path in a tracee's memory, as much of it as a recording keeps."""
     page = os.sysconf("SC_PAGE_SIZE")
     content = read_memory(tid, address, min(Event.FILE_SIZE - 1, page - address % page))
     if b"\0" not in content and len(content) < Event.FILE_SIZE - 1:
@@ -119,7 +116,7 @@ def read_string(tid: int, address: int) -> str:
 
 
 def is_in_call(tid: int) -> bool:
-    """Does a thread wait in a system call? Whoever runs, in a call or not, does not."""
+    """Return whether a thread sleeps in a system call; a running one does not, in a call or not."""
     try:
         return not Path(f"/proc/{tid}/syscall").read_bytes().startswith((b"running", b"-1"))
     except OSError:

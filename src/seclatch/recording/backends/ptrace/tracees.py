@@ -1,4 +1,4 @@
-"""What each stop of a tracee means for the trace: calls, denials, processes, filters, programs."""
+"""Translate stops of tracees into the trace: calls, denials, processes, filters, programs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import (
     CallKey,
     FirstDenial,
-    LostCounts,
     Segment,
     TaskFacts,
     Trace,
+    TraceLoss,
 )
 from seclatch.system import trace_requests
 from seclatch.system.trace_requests import At, Info
@@ -34,7 +34,7 @@ _U32 = 0xFFFFFFFF
 
 @dataclass(slots=True)
 class FilterLoad:
-    """A filter that is being loaded: its program as it was in memory, for how many threads."""
+    """A filter that is being loaded: its program as read from memory; `everywhere`: with TSYNC."""
 
     content: bytes
     everywhere: bool
@@ -42,9 +42,12 @@ class FilterLoad:
 
 @dataclass(slots=True)
 class TracedThread:
-    """One tracee. `file`: the path it is about to exec; between a call's entry and its exit,
-    `entered`: the call, unless refused; `loading`: the filter; `slips`: it makes a task that no
-    tracer is told of."""
+    """One tracee.
+
+    `file`: the path that it is about to exec. Set between the entry and the exit of a call:
+    `entered`, the call, unless denied; `loading`, the filter; `slips`: it clones with
+    CLONE_UNTRACED, which is not reported to a tracer.
+    """
 
     tid: int
     process: int
@@ -57,7 +60,7 @@ class TracedThread:
 
 
 class TracedThreads:
-    """All tracees by their ids, and the trace that their stops make."""
+    """All tracees by thread id, and the trace that their stops make."""
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
@@ -69,7 +72,7 @@ class TracedThreads:
         self._hosts = stopped_thread.count_filters()
 
     def add_root(self, tid: int, program: str) -> None:
-        """The recorder's child, before its exec of `program`."""
+        """Add the recorder's child, before its exec of `program`."""
         facts = stopped_thread.read_facts(tid, TaskFacts())
         segment = self._begin(EventKind.ROOT, 0, tid, replace(facts, filters=self._hosts), tid)
         self.known[tid] = TracedThread(tid, tid, segment, FilterStack(), file=program)
@@ -84,7 +87,7 @@ class TracedThreads:
         return segment
 
     def handle_call_stop(self, tid: int, info: Info) -> None:
-        """A stop at the entry of a call, or at its exit."""
+        """Handle a stop at the entry or the exit of a call."""
         thread = self.known[tid]
         if info.at is At.ENTRY:
             self._enter(thread, info)
@@ -115,8 +118,10 @@ class TracedThreads:
         segment.denied[(*call, errno)] += 1
 
     def undo_entry(self, tid: int) -> None:
-        """A thread that is killed in its stop at a call's entry does not make the call
-        (ptrace_report_syscall in <linux/ptrace.h>)."""
+        """Take back a call that was not made: its thread was killed in the stop at its entry.
+
+        See ptrace_report_syscall() in <linux/ptrace.h>.
+        """
         thread = self.known.get(tid)
         if thread and thread.entered is not None:
             thread.segment.calls -= Counter([thread.entered])
@@ -136,7 +141,7 @@ class TracedThreads:
                 self._lose(arguments=1)
 
     def _read_ahead(self, thread: TracedThread, name: str, info: Info, *, wide: bool) -> None:
-        """Keep what memory holds now, and perhaps no more when the call has been made."""
+        """Read memory at the entry that may have changed or gone when the call has been made."""
         args = info.args
         if name == "execve":
             thread.file = stopped_thread.read_string(thread.tid, args[0])
@@ -161,7 +166,7 @@ class TracedThreads:
             self._lose(processes=1)
         if load is None or info.result < 0:
             return
-        # With TSYNC the result may be the id of a thread that could not be brought along.
+        # With TSYNC the result may be the id of a thread that could not be synchronized.
         if load.everywhere and info.result in self.known:
             return
         filters = self._with_newest(thread, load)
@@ -175,9 +180,12 @@ class TracedThreads:
             )
 
     def _with_newest(self, thread: TracedThread, load: FilterLoad) -> FilterStack:
-        """The kernel's own copy where we may read it: memory may have changed meanwhile."""
+        """Return the stack with the new filter: the kernel's copy if readable, else that of memory.
+
+        Memory may have been changed by another thread in the meantime.
+        """
         content = load.content
-        # EACCES: no CAP_SYS_ADMIN; EIO: a kernel without CHECKPOINT_RESTORE
+        # PTRACE_SECCOMP_GET_FILTER: EACCES without CAP_SYS_ADMIN, EIO without CHECKPOINT_RESTORE
         with contextlib.suppress(OSError):
             content = trace_requests.newest_filter(
                 thread.tid, stopped_thread.count_filters(thread.tid)
@@ -189,7 +197,7 @@ class TracedThreads:
         return thread.filters.with_newest(program)
 
     def add_child(self, parent: int, tid: int) -> None:
-        """A thread or process was made. One that is dead already leaves nothing but its calls."""
+        """Add a new thread or process; of one that is dead already only its calls are known."""
         maker = self.known[parent]
         try:
             process = stopped_thread.read_thread_group(tid)
@@ -203,7 +211,7 @@ class TracedThreads:
         self.known[tid] = TracedThread(tid, process, segment, maker.filters)
 
     def handle_exec(self, tid: int, former: int) -> None:
-        """An exec: one that is not by the leader takes over its id, and the others are gone."""
+        """Handle an exec: a non-leader takes over the leader's id, all other threads are gone."""
         thread = self.known.pop(former, None) or self.known[tid]
         for mate in [mate for mate in self.known.values() if mate.process == thread.process]:
             del self.known[mate.tid]
@@ -215,14 +223,14 @@ class TracedThreads:
         thread.loading = None
 
     def handle_end(self, tid: int, status: int) -> None:
-        """A thread has ended; its leader is told of last, and with it the process."""
+        """Handle the end of a thread; the leader's is reported last, and ends the process."""
         thread = self.known.pop(tid, None)
         if thread is not None and tid == thread.process:
             self._trace.end(thread.segment.id, time.monotonic_ns(), status)
 
     def _lose(self, *, processes: int = 0, calls: int = 0, arguments: int = 0) -> None:
         lost = self._trace.lost
-        self._trace.lost = LostCounts(
+        self._trace.lost = TraceLoss(
             lost.events,
             lost.processes + processes,
             lost.calls + calls,
