@@ -210,10 +210,11 @@ def _require_parts() -> None:
     from importlib.util import find_spec
 
     from seclatch.errors import SeclatchError
+    from seclatch.runtime.installation import SCAN_PACKAGES, command_to_add
 
     missing = [name for name in ("iced_x86", "numpy") if find_spec(name) is None]
     if missing:
         raise SeclatchError(
             f"scanning needs the Python packages {' and '.join(missing)}, which are not installed",
-            remedy="pip install 'seclatch[scan]'",
+            remedy=command_to_add(*SCAN_PACKAGES),
         )

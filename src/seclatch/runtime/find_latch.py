@@ -27,8 +27,8 @@ def find_latch(runtime: str) -> Path:
     if found is None:
         raise SeclatchError(
             f"finding the latch: {name} is neither in {beside.parent} nor on PATH",
-            remedy="install seclatch with `pip install seclatch` (or `make setup` in its sources), "
-            "which builds the latch",
+            remedy="install seclatch again, with pipx or pip (or `make setup` in its sources): "
+            "that builds the latch, or brings a wheel's",
         )
     return found.absolute()
 

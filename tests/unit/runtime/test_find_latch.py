@@ -37,7 +37,7 @@ def test_scripts_first_then_path(places):
 def test_missing(places):
     with pytest.raises(SeclatchError, match="seclatch-crun") as caught:
         find_latch("crun")
-    assert "pip install" in caught.value.remedy
+    assert "with pipx or pip" in caught.value.remedy
 
 
 def test_what_is_no_program_is_not_copied(tmp_path):
