@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,51 @@ def test_forwarded(argv, own_name, name):
     assert finish(process) == f"got {name}\n"
     assert process.returncode == 7
     assert left_behind(own_name) == set()
+
+
+SLEEP = "echo ready; exec sleep 100"
+
+
+@pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT"])
+def test_without_a_handler_the_default_action_is_taken(argv, own_name, name):
+    process = start(argv("--name", own_name, "sh", "-c", SLEEP))
+    number = signal.Signals[f"SIG{name}"]
+    wait_for_exec(process, "sleep")
+    process.send_signal(number)
+    assert finish(process) == ""
+    assert process.returncode == 128 + number
+    assert left_behind(own_name) == set()
+
+
+def test_what_the_command_ignores_stays_ignored(argv, own_name):
+    script = "trap '' TERM; echo ready; exec sleep 100"
+    process = start(argv("--name", own_name, "sh", "-c", script))
+    wait_for_exec(process, "sleep")
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGUSR1)  # has its default action by the kernel: none, in process 1
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 128 + signal.SIGINT
+    assert left_behind(own_name) == set()
+
+
+def wait_for_exec(process: subprocess.Popen[str], name: str) -> None:
+    """Until a descendant runs that program, so that it is not the shell that gets the signal."""
+    deadline = time.monotonic() + 60
+    while name not in {(entry / "comm").read_text().strip() for entry in descendants(process.pid)}:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def descendants(pid: int) -> list[Path]:
+    found, waiting = [], [pid]
+    while waiting:
+        for task in Path(f"/proc/{waiting.pop()}/task").iterdir():
+            children = (task / "children").read_text().split()
+            waiting += children
+            found += [Path("/proc") / child for child in children]
+    return found
 
 
 def test_the_command_starts_with_no_signal_blocked_and_our_own_ignored(argv):

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.command_words import Words
+from seclatch.cli.shared.command_words import RestrictedCommand, Words
 from seclatch.cli.shared.fast_exit import leave
 from seclatch.output.printable_text import make_printable
 
@@ -19,6 +19,7 @@ def _tell(sentence: str) -> None:
 
 
 @click.command(
+    cls=RestrictedCommand,
     context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
     options_metavar="[OPTIONS] [--]",
 )
@@ -96,6 +97,10 @@ def command(
     Terminal, input, signals and exit status are CMD's own; 125 means that the container could not
     be started, 126 that CMD is not executable, 127 that there is no CMD. What CMD writes is gone
     afterwards, except in volumes. Needs root.
+
+    CMD is process 1 of the container. SIGTERM, SIGINT, SIGHUP or SIGQUIT to `seclatch run` ends it
+    if it has no handler. ctrl-C in a terminal of the container's own goes to CMD alone; for a CMD
+    that does not mind it give --no-tty.
 
     \b
     Examples:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+from seclatch.runtime.container_init import kill_init_without_handler
 from seclatch.system.subreaper import become_subreaper
 
 # Signals of faults are the process' own; SIGURG and SIGPIPE mean nothing to the container (Docker
@@ -99,14 +100,19 @@ def run_runtime(argv: list[str], held: HeldSignals) -> int:
 
 
 def _wait(pid: int, signals: set[int]) -> int:
+    killed_for = 0
     while True:
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:  # the latch's tracer is one of them
             if ended[0] == pid:
                 code = os.waitstatus_to_exitcode(ended[1])
-                return code if code >= 0 else 128 - code
+                return 128 + killed_for if killed_for else code if code >= 0 else 128 - code
         info = signal.sigwaitinfo(signals)
-        if info.si_signo != signal.SIGCHLD and not _went_to_the_runtime_too(info):
+        if info.si_signo == signal.SIGCHLD:
+            continue
+        if not _went_to_the_runtime_too(info):
             _forward(pid, info.si_signo)
+        if info.si_signo in _REQUESTS and kill_init_without_handler(pid, info.si_signo):
+            killed_for = info.si_signo
 
 
 def _end_orphans() -> None:

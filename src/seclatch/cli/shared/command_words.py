@@ -34,6 +34,33 @@ class Words(click.types.UnprocessedParamType):
         return [CompletionItem(each) for each in names if each.startswith(incomplete)]
 
 
+class RestrictedCommand(click.Command):
+    """A command whose options that restrict CMD are refused behind CMD, unless -- is before CMD.
+
+    `run true --profile FILE` would run `true` without the profile, and hand it to `true`.
+    """
+
+    restricting = frozenset({"--profile", "--cap-drop", "--no-new-privs", "--read-only"})
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, then look for those options among CMD's arguments."""
+        given = list(args)
+        left = super().parse_args(ctx, args)
+        words: tuple[str, ...] = ctx.params.get("args") or ()
+        if given[: len(given) - len(words)][-1:] == ["--"]:
+            return left
+        for word in words[1:]:
+            if word == "--":
+                break
+            if (option := word.partition("=")[0]) in self.restricting:
+                raise click.UsageError(
+                    f"{option} after the command {words[0]} would be an argument of that command: "
+                    f"put it before {words[0]}, or write -- before {words[0]} if that is meant",
+                    ctx,
+                )
+        return left
+
+
 def _programs() -> Iterator[str]:
     for folder in os.get_exec_path():
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
