@@ -139,7 +139,8 @@ def test_alternatives_are_told_as_such(tmp_path: Path) -> None:
 
 def test_what_is_no_profile_is_a_finding_too(plain: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
-    bad.write_text('{"defaultAction": "SCMP_ACT_ERRNO",\n "syscalls": [{"names": 3}]}')
+    rule = '{"action": "SCMP_ACT_ALLOW", "names": 3}'
+    bad.write_text(f'{{"defaultAction": "SCMP_ACT_ERRNO",\n "syscalls": [{rule}]}}')
     gone = tmp_path / "gone.json"
     done = seclatch("profile", "check", "--json", bad, plain, gone)
     reports = [json.loads(line) for line in done.stdout.splitlines()]
@@ -153,6 +154,30 @@ def test_what_is_no_profile_is_a_finding_too(plain: Path, tmp_path: Path) -> Non
     assert "Expected `array | null`, got `int`" in finding["message"]
     assert "not-a-profile" not in {each["code"] for each in reports[1]["findings"]}
     assert "No such file" in reports[2]["findings"][0]["message"]
+
+
+def test_all_that_breaks_the_format_is_told(tmp_path: Path) -> None:
+    text = """{"defaultAction": "SCMP_ACT_ERNO",
+ "architectures": ["SCMP_ARCH_X86"],
+ "syscalls": [
+  {"names": ["read"], "action": "SCMP_ACT_ALOW"},
+  {"names": ["close"], "action": "SCMP_ACT_ALLOW"},
+  {"names": ["write"], "action": "SCMP_ACT_ALLOW",
+   "args": [{"index": 9, "value": -1, "op": "SCMP_CMP_EG"}]}]}"""
+    file = tmp_path / "bad.json"
+    file.write_text(text)
+    done = seclatch("profile", "check", file)
+    assert (done.returncode, done.stdout) == (2, b"")
+    lines = [line for line in done.stderr.decode().splitlines() if line.startswith("seclatch")]
+    assert [line.partition("(")[2].partition(")")[0] for line in lines] == [
+        "defaultAction",
+        "syscalls[0].action",
+        "syscalls[2].args[0].index",
+        "syscalls[2].args[0].value",
+        "syscalls[2].args[0].op",
+    ]
+    found = json.loads(seclatch("profile", "check", "--json", file).stdout)["findings"]
+    assert [each["line"] for each in found] == [1, 4, 7, 7, 7]
 
 
 def test_a_file_that_is_no_profile_does_not_hide_the_others(plain: Path, tmp_path: Path) -> None:

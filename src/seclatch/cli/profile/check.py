@@ -16,8 +16,10 @@ from seclatch.model.finding import Finding, Severity
 from seclatch.output.printable_text import clip_printable, make_printable
 from seclatch.profile.check_profile import check, check_program, not_a_profile, report
 from seclatch.profile.compile.resolve_profile import Host
+from seclatch.profile.faults import find_faults
 from seclatch.profile.parse.load_profile import parse_document
-from seclatch.profile.parse.profile_source import read
+from seclatch.profile.parse.profile_source import Source, read
+from seclatch.profile.parse.text_position import PlacedError
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 
@@ -49,13 +51,17 @@ def command(
     status = 0
     for file in files:
         name = str(file)
+        source = None
         try:
-            findings = _check(file, host)
+            source = read(file)
+            findings = _check(source, host)
         except InputError as error:
             status = 2
-            findings = [not_a_profile(error)]
+            errors: list[InputError] = [*_all_faults(source)] or [error]
+            findings = [not_a_profile(each) for each in errors]
             if not as_json:
-                complain(error)
+                for each in errors:
+                    complain(each)
                 continue
         if no_notes:
             findings = [each for each in findings if each.severity is not Severity.NOTE]
@@ -67,8 +73,17 @@ def command(
     click.get_current_context().exit(status)
 
 
-def _check(file: Path, host: Host) -> list[Finding]:
-    source = read(file)
+def _all_faults(source: Source | None) -> list[PlacedError]:
+    """List everything that breaks the format; empty for what could not be read at all."""
+    if source is None or source.is_program:
+        return []
+    try:
+        return find_faults(source.text(), source.name)
+    except InputError:  # not UTF-8
+        return []
+
+
+def _check(source: Source, host: Host) -> list[Finding]:
     if source.is_program:
         from seclatch.profile.parse.raw_program import recover
 

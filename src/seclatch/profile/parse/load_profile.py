@@ -18,6 +18,8 @@ BYTE_ORDER_MARK = "\ufeff"
 MAX_DEPTH = 64
 """Lists and objects within each other; a profile has 5, a config.json around it some more."""
 
+Locate = Callable[[text_position.Path], text_position.Place]
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -29,7 +31,7 @@ class Document:
 
     profile: Profile
     raw: dict[str, Any]
-    locate: Callable[[text_position.Path], text_position.Place]
+    locate: Locate
     manifest: dict[str, Any] = field(default_factory=dict)
 
 
@@ -49,6 +51,16 @@ def parse(text: str, name: str) -> Profile:
 
 def parse_document(text: str, name: str) -> Document:
     """Like `parse`, and keeps what is needed to point at places."""
+    raw, manifest, locate = read_raw(text, name)
+    try:
+        check_keys(raw)
+        return Document(interpret(convert(raw)), raw, locate, manifest)
+    except text_position.FormatError as problem:
+        raise placed(name, locate(problem.path), problem) from problem
+
+
+def read_raw(text: str, name: str) -> tuple[Any, dict[str, Any], Locate]:
+    """Read a text as plain values: the profile's object, the manifest around it, its places."""
     marked, text = text.startswith(BYTE_ORDER_MARK), text.removeprefix(BYTE_ORDER_MARK)
     is_json = text.lstrip().startswith(("{", "["))
     if is_json and marked:  # YAML may have one
@@ -57,31 +69,26 @@ def parse_document(text: str, name: str) -> Document:
             name, text_position.Place((), 1, 1), rule, remedy="save it without one"
         )
     document = decode(text, name) if is_json else None
-    manifest: dict[str, Any] = {}
     if document is None or (isinstance(document, dict) and document.get("kind")):
         from seclatch.profile.parse import kubernetes_document
 
-        raw, manifest, locate = kubernetes_document.read(text, name)
-    else:
-        locator = text_position.Locator(text)
-        try:
-            raw, prefix = enter(document)
-        except text_position.FormatError as problem:
-            raise _placed(name, locator.place(problem.path), problem) from problem
-
-        def locate(path: text_position.Path) -> text_position.Place:
-            return locator.place((*prefix, *path))
-
+        return kubernetes_document.read(text, name)
+    locator = text_position.Locator(text)
     try:
-        check_keys(raw)
-        return Document(interpret(convert(raw)), raw, locate, manifest)
+        raw, prefix = enter(document)
     except text_position.FormatError as problem:
-        raise _placed(name, locate(problem.path), problem) from problem
+        raise placed(name, locator.place(problem.path), problem) from problem
+
+    def locate(path: text_position.Path) -> text_position.Place:
+        return locator.place((*prefix, *path))
+
+    return raw, {}, locate
 
 
-def _placed(
+def placed(
     name: str, where: text_position.Place, problem: text_position.FormatError
 ) -> text_position.PlacedError:
+    """Make the error that names the file and the place."""
     return text_position.PlacedError(name, where, problem.rule, remedy=problem.remedy)
 
 
