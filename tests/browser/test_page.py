@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -211,7 +212,11 @@ def test_printing(visit: Open) -> None:
     expect(page.locator("#filters")).to_be_hidden()
     assert page.evaluate("document.documentElement.scrollWidth") <= 794
     assert page.evaluate("getComputedStyle(document.querySelector('.axis')).position") == "static"
-    assert page.pdf(print_background=True).startswith(b"%PDF")
+    printed = page.pdf(print_background=True, format="A4", prefer_css_page_size=True)
+    assert printed.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 5
+    expect(page.locator("#matrix tr.runtime").first).to_be_visible()
+    expect(page.locator("#matrix tr.outside").first).to_be_hidden()
 
 
 def test_ten_thousand_processes(visit: Open) -> None:

@@ -12,6 +12,8 @@ TICKS = 7
 MIN_WIDTH = 0.25
 """Percent; less could not be seen."""
 MAX_RULERS = 4
+LABEL, PHONE_LABEL = 16, 31
+"""Percent that the longest label takes, on a page of 1280 pixels and on a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Glyph:
 
 @dataclass(frozen=True, slots=True)
 class Ruler:
-    """A line through all lanes. `kind`: `loaded`, `binds` or `exec`."""
+    """A line through all lanes. `kind`: `loaded`, `binds`, `binds-early` or `exec`. `end`: its
+    label points to the left."""
 
     x: float
     kind: str
@@ -115,25 +118,43 @@ def _bound(start: Start, ends: dict[int | None, float]) -> list[tuple[float, flo
 
 
 def _rulers(starts: list[Start], scale: Scale) -> list[Ruler]:
-    found: list[Ruler] = []
+    """The moments of each start that matter, each with a row of its own for its label."""
+    found: list[tuple[float, str, str]] = []
 
-    def add(time: float | None, kind: str, text: str, end: bool, row: int) -> None:
+    def add(time: float | None, kind: str, text: str) -> None:
         if time is not None:
-            x = round(scale.place(time), 2)
-            found.append(Ruler(x, kind, text, x > 45 if end else x > 55, row))
+            found.append((round(scale.place(time), 2), kind, text))
 
-    # Later moments stand higher and earlier ones point to the left: no line crosses a text.
     for start in starts:
-        row = max((each.row + 1 for each in found), default=0)
         if start.outcome == "latched":
-            add(start.binds, "binds", "the filter begins", False, row)
-            add(start.loaded, "loaded", "loaded, suspended", True, row + 1)
+            add(start.loaded, "loaded", "loaded, suspended")
+            add(start.binds, "binds", "the filter begins")
         elif start.loaded is not None:
-            add(start.executed, "exec", "the program", False, row)
-            below = row if start.executed is None else row + 1
-            text = f"filter begins in {start.runtime}"
-            add(start.loaded, "binds-early", text, True, below)  # short: it has to fit a phone
-    return found
+            # short: it has to fit a phone
+            add(start.loaded, "binds-early", f"filter begins in {start.runtime}")
+            add(start.executed, "exec", "the program")
+    return _in_rows(sorted(found))
+
+
+def _in_rows(found: list[tuple[float, str, str]]) -> list[Ruler]:
+    """Choose rows and sides so that no line crosses a label.
+
+    A line runs from its label's row down. Labels that point to the left come first, the rightmost
+    on top: lines to their left begin below. Then those that point to the right, the leftmost on
+    top: lines to their right begin below, or further away than a label is long.
+    """
+    left: list[Ruler] = []
+    right: list[tuple[float, str, str]] = []
+    nearest: float = 100
+    for x, kind, text in reversed(found):
+        if x + PHONE_LABEL > 100 or (x >= PHONE_LABEL and x + LABEL > nearest):
+            left.append(Ruler(x, kind, text, True, len(left)))
+            nearest = x
+        else:
+            right.insert(0, (x, kind, text))
+    return left + [
+        Ruler(x, kind, text, False, len(left) + row) for row, (x, kind, text) in enumerate(right)
+    ]
 
 
 def _row(lane: Lane, scale: Scale, outcome: str) -> Row:
