@@ -227,7 +227,12 @@ def test_a_false_monitor_with_a_bundle_that_blocks(tmp_path: Path, compiler: Com
 
 def test_nothing_found_is_status_1() -> None:
     done = seclatch("ps", "--container", "there-is-no-such-container")
-    assert done.returncode == 1 and len(done.stdout.splitlines()) == 1
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no process was found in a container there-is-no-such-container" in done.stderr
+    assert "containers here: " in done.stderr or "no container runs here" in done.stderr
+    done = seclatch("ps", "--json", "--pid", str(2**31 - 1))
+    assert done.returncode == 1 and json.loads(done.stdout)["processes"] == []
+    assert "with pid 2147483647" in json.loads(done.stdout)["notes"][-1]
 
 
 def test_a_zombie_is_shown() -> None:

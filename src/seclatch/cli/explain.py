@@ -182,7 +182,9 @@ def _write(
         _output().write(output, content)
     elif stream is not None:
         terminal = not as_json and stream.isatty()
-        content = _output().render(explanation, as_json=as_json, terminal=terminal)
+        content = _output().render(
+            explanation, as_json=as_json, terminal=terminal, encoding=stream.encoding
+        )
         stream.flush()
         stream.buffer.write(content)
         stream.flush()

@@ -11,6 +11,7 @@ import click
 from seclatch.cli.shared.lazy_group import LazyGroup
 from seclatch.cli.shared.print_error import complain
 from seclatch.errors import SeclatchError
+from seclatch.output.ascii_fallback import adapt
 from seclatch.version import __version__
 
 # command -> one line of help; the module seclatch.cli.NAME (with _ for -) has its `command`.
@@ -56,6 +57,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    adapt(sys.stdout, sys.stderr)
     try:
         sys.exit(cli.main(prog_name="seclatch", standalone_mode=False) or 0)
     except SeclatchError as error:

@@ -111,7 +111,7 @@ def command(
 def _once(
     wish: SnapshotRequest, selection: ProcessSelection, tree: bool, as_json: bool, *, clear: bool
 ) -> bool:
-    from seclatch.process.process_selection import select_processes
+    from seclatch.process.process_selection import describe_absence, select_processes
     from seclatch.process.process_snapshot import take_snapshot
     from seclatch.report import process_table as report
 
@@ -119,6 +119,8 @@ def _once(
     chosen = select_processes(view.processes, selection)
     lines = report.list_tree(view.processes, chosen) if tree else report.list_flat(chosen)
     notes = [*view.notes, *report.tell_cut(lines)]
+    if not chosen:
+        notes += describe_absence(view.processes, selection)
     if as_json:
         click.echo(json.dumps(report.document(lines, notes)))
         return bool(chosen)
@@ -126,7 +128,7 @@ def _once(
         click.clear()
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else None
-    for line in report.show(lines, width):
+    for line in report.show(lines, width) if chosen else ():
         click.echo(line)
     for note in notes:
         click.echo(f"seclatch: {make_printable(note)}", err=True)

@@ -63,7 +63,7 @@ def command(
       seclatch report --profile strict.json -o strict.html start.json
       seclatch report --scan app.scan.json --text start.json
     """
-    from seclatch.cli.shared.result_output import emit, is_terminal
+    from seclatch.cli.shared.result_output import emit, emit_text, is_terminal
     from seclatch.recording.files import recording_file
     from seclatch.report.compose_report import compose
 
@@ -77,7 +77,7 @@ def command(
         from seclatch.report import terminal_report
 
         colour = output is None and is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
-        emit(terminal_report.render(report, terminal_report.width(), colour=colour), output)
+        emit_text(terminal_report.render(report, terminal_report.width(), colour=colour), output)
     elif as_json:
         import msgspec
 

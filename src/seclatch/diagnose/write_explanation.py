@@ -11,21 +11,27 @@ import msgspec
 
 from seclatch.errors import SeclatchError
 from seclatch.model.explanation import Explanation
+from seclatch.output.ascii_fallback import ERRORS
 from seclatch.output.result_file import find_obstacle, replace_file
 from seclatch.report.explanation_text import show
 
 _REMEDY = "give another file, in a directory that can be written to"
 
 
-def render_explanation(explanation: Explanation, *, as_json: bool, terminal: bool) -> bytes:
-    """Answer what is to be written; colours only for a terminal, unless NO_COLOR is set."""
+def render_explanation(
+    explanation: Explanation, *, as_json: bool, terminal: bool, encoding: str = "utf-8"
+) -> bytes:
+    """Answer what is to be written; colours only for a terminal, unless NO_COLOR is set.
+
+    `encoding` is that of a stream; a file, and JSON, is UTF-8.
+    """
     if as_json:
         return msgspec.json.format(msgspec.json.encode(explanation), indent=2) + b"\n"
     width = shutil.get_terminal_size((100, 24)).columns
     text = show(msgspec.to_builtins(explanation), width)
     if not terminal or os.environ.get("NO_COLOR"):
         text = click.unstyle(text)
-    return text.encode("utf-8", "backslashreplace")
+    return text.encode(encoding, ERRORS)
 
 
 def require_writable(path: Path) -> None:

@@ -33,6 +33,9 @@ ENGINES: dict[str, Callable[[HostRoot], ContainerEngine]] = {
 # Ours by name, so removed when empty, whichever engine's installation made them.
 OUR_DIRECTORIES = (LATCHES, RECORDS, str(PurePosixPath(RECORDS).parent))
 
+MAX_USERS = 5
+"""How many of the containers that need a latch are named."""
+
 RECORD_PURPOSE = "what uninstall has to know"
 
 
@@ -197,9 +200,12 @@ def refuse_removal_in_use(root: HostRoot, fronts: list[ChangeStep], engine: str)
         else []
     )
     if users:
+        shown = ", ".join(users[:MAX_USERS])
+        more = f" and {len(users) - MAX_USERS} more" if len(users) > MAX_USERS else ""
         raise SeclatchError(
-            f"removing the latch of {engine}: running containers need it: {', '.join(users)}",
-            remedy="stop these containers, then run the command again",
+            f"removing the latch of {engine}: {len(users)} running containers need it: "
+            f"{shown}{more}",
+            remedy="stop them (`seclatch ps` shows all), then run the command again",
         )
 
 

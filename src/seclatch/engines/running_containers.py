@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from itertools import pairwise
 from pathlib import Path
 
 # A shim's `runtime` file holds one path (PATH_MAX).
 MAX_PATH = 4096
+
+ID = re.compile(r"[0-9a-f]{64}")
+SHORT = 12
 
 
 def list_containers_using(directory: str) -> list[str]:
@@ -20,8 +24,13 @@ def list_containers_using(directory: str) -> list[str]:
         except OSError:
             continue  # it ended meanwhile
         if user and user[0].startswith(directory + "/"):
-            found.append(f"{user[1]} (pid {process.name})")
+            found.append(f"{shorten(user[1])} (pid {process.name})")
     return sorted(found)
+
+
+def shorten(container: str) -> str:
+    """Cut an engine's id to the 12 digits by which engines show it; names stay."""
+    return container[:SHORT] if ID.fullmatch(container) else container
 
 
 def read_shim_container(process: Path) -> tuple[str, str] | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from seclatch.model.process import LiveProcess
 
 _LEAST = 3
+_MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +61,23 @@ def select_processes(
 ) -> list[LiveProcess]:
     """Those that are asked for, by process id."""
     return sorted(filter(selection.matches, processes), key=lambda process: process.pid)
+
+
+def describe_absence(processes: Iterable[LiveProcess], selection: ProcessSelection) -> list[str]:
+    """Say what was asked for and not found, and which containers there are."""
+    asked = [
+        *(f"with pid {pid}" for pid in selection.pids),
+        *(f"in a container {name}" for name in selection.containers),
+        *(f"named {name}" for name in selection.names),
+        *(["under seccomp"] if selection.filtered else []),
+    ]
+    if not asked:
+        return ["no process was found"]
+    found = [f"no process was found {' or '.join(asked)}"]
+    if selection.containers:
+        containers = {each.container for each in processes if each.container}
+        names = sorted({each.name or each.id[:12] for each in containers})
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        here = ", ".join(names[:_MOST_NAMED]) + more
+        found.append(f"containers here: {here}" if names else "no container runs here")
+    return found

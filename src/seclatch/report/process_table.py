@@ -92,7 +92,7 @@ def show(lines: Sequence[Line], width: int | None = None) -> Iterator[str]:
             for n, (cell, size) in enumerate(zip(row, widths, strict=False))
         ]
         text = "  ".join([*cells, row[-1]]).rstrip()
-        yield text if width is None or len(text) <= width else text[: width - 1] + "…"
+        yield text if width is None or len(text) <= width else text[: max(width - 3, 0)] + "..."
 
 
 def _rows(line: Line) -> Iterator[tuple[str, ...]]:

@@ -19,25 +19,54 @@ from seclatch.model.call_matrix import (
     find_runtime_only_calls,
 )
 from seclatch.model.recording import RecordedProcess, Recording
+from seclatch.model.stage import Stage
 from seclatch.output.printable_text import make_printable
+from seclatch.report.uncut_table import print_whole
+
+MAX_TITLE = 200
 
 SCHEMA = 1
 """Version of `show --json`; it changes when a key changes its meaning or goes."""
 
 
 def show_stages(recording: Recording, console: Console) -> None:
-    """Print calls by stage; a denied count is marked."""
+    """Print a summary and calls by stage, the program's first; a denied count is marked."""
     matrix = count_by_stage(recording)
+    columns = sorted(matrix.columns(), key=lambda stage: stage != Stage.PROGRAM.value)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("system call")
-    for column in matrix.columns():
-        table.add_column(column, justify="right")
+    table.add_column("system call", no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
     for row in matrix.rows():
-        cells = [_cell(matrix, column, row) for column in matrix.columns()]
-        table.add_row(_row_name(row, recording), *cells)
-    console.print(table)
+        table.add_row(_row_name(row, recording), *(_cell(matrix, each, row) for each in columns))
+    console.print(_safe(_summary(recording, matrix)) + "\n")
+    print_whole(table, console)
     if extra := find_runtime_only_calls(recording):
         console.print("\n[bold]only the runtime needed[/]  " + " ".join(map(_safe, extra)))
+
+
+def _summary(recording: Recording, matrix: CallMatrix) -> str:
+    """One line: what ran, how much it called, how many different calls are the program's."""
+    program = Stage.PROGRAM.value
+    names = {row.name for side in (matrix.made, matrix.denied) for row in side.get(program, ())}
+    calls = sum(each.count for each in recording.calls)
+    denied = sum(each.count for each in recording.denials)
+    return (
+        f"{_title(recording)[:MAX_TITLE]}: {calls:,} calls"
+        + (f", {denied:,} denied" if denied else "")
+        + (f", of {recording.runs:,} runs" if recording.runs > 1 else "")
+        + f"; the program's: {len(names)} different ones"
+        + (
+            f"; only the runtime's: {len(only)}"
+            if (only := find_runtime_only_calls(recording))
+            else ""
+        )
+    )
+
+
+def _title(recording: Recording) -> str:
+    names = ", ".join(each.name for each in recording.containers if each.name)
+    return shlex.join(recording.commands[0]) if recording.commands else f"container {names}"
 
 
 def show_processes(recording: Recording, console: Console) -> None:
@@ -46,9 +75,7 @@ def show_processes(recording: Recording, console: Console) -> None:
     children: dict[int | None, list[RecordedProcess]] = {}
     for process in recording.processes:
         children.setdefault(process.parent, []).append(process)
-    names = ", ".join(each.name for each in recording.containers if each.name)
-    title = shlex.join(recording.commands[0]) if recording.commands else f"container {names}"
-    tree = Tree(_safe(title.rstrip()), hide_root=False)
+    tree = Tree(_safe(_title(recording).rstrip()), hide_root=False)
     waiting = [(tree, each) for each in reversed(children.get(None, []))]
     while waiting:  # by hand: a recording may be deeper than Python's stack
         branch, process = waiting.pop()

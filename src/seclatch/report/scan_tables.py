@@ -10,6 +10,7 @@ from rich.table import Table
 
 from seclatch.model.scan import Scan, ScannedProgram
 from seclatch.output.printable_text import make_printable
+from seclatch.report.uncut_table import print_whole
 
 
 def show(scan: Scan, console: Console) -> None:
@@ -25,7 +26,7 @@ def show(scan: Scan, console: Console) -> None:
             _result(each),
             _safe(each.because),
         )
-    console.print(table)
+    print_whole(table, console)
     names = sorted(scan.names)
     console.print(f"\n[bold]{len(names)} system calls[/]  " + _safe(" ".join(names)))
 

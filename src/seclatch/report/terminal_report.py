@@ -17,10 +17,13 @@ from seclatch.report.process_names import command_line, duration, ending, listed
 from seclatch.report.report_document import Line, Node, Report, Start
 from seclatch.report.syscall_matrix import NEEDS, verdict
 from seclatch.report.timeline_chart import chart
+from seclatch.report.uncut_table import print_whole
 
 TONES = {UNFILTERED: ("░", ""), SUSPENDED: ("▒", "yellow"), FILTERED: ("█", "green")}
 GLYPHS = {"denied": ("✕", "bold red"), "released": ("◆", "bold green"), "filter": ("▼", "yellow")}
 MAX_PROCESSES = 60
+MIN_WIDTH = 40
+MAX_BAR = 40
 
 
 def width() -> int:
@@ -33,7 +36,7 @@ def render(report: Report, columns: int, *, colour: bool = False) -> str:
     file = io.StringIO()
     console = Console(
         file=file,
-        width=max(columns, 60),
+        width=max(columns, MIN_WIDTH),
         force_terminal=colour,
         highlight=False,
         color_system="standard" if colour else None,
@@ -110,7 +113,7 @@ def _show_timeline(report: Report, console: Console) -> None:
             if glyph.kind in GLYPHS:
                 sign, style = GLYPHS[glyph.kind]
                 cells[min(int(glyph.x / 100 * room), room - 1)] = f"[{style}]{sign}[/]"
-        shown = name if len(name) <= left else name[: left - 1] + "…"
+        shown = name if len(name) <= left else name[: left - 3] + "..."
         console.print(f"{escape(shown):<{left}} " + "".join(cells).rstrip(), no_wrap=True)
     console.print(" " * (left + 1) + _axis([(tick.x, tick.text) for tick in laid.ticks], room))
 
@@ -134,8 +137,9 @@ def _show_fit(fit: ProfileFit, console: Console) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for size in (fit.docker, fit.profile, fit.program):
         if size:
-            table.add_row(_safe(size.name), str(size.open), _bar(size), _partly(size))
-    console.print(table)
+            bar = _bar(size, min(MAX_BAR, console.width // 4))
+            table.add_row(_safe(size.name), str(size.open), bar, _partly(size))
+    print_whole(table, console)
     if fit.profile and fit.program:
         for text, names in _denied_and_unused(fit):
             console.print(f"{text}: {_safe(' '.join(names)) or 'nothing'}")
@@ -154,8 +158,8 @@ def _denied_and_unused(fit: ProfileFit) -> Iterator[tuple[str, list[str]]]:
     yield "allows, though the program never used it", fit.unused
 
 
-def _bar(size: ProfileSize) -> str:
-    return "█" * round(40 * size.open / size.of)
+def _bar(size: ProfileSize, whole: int) -> str:
+    return "█" * round(whole * size.open / size.of)
 
 
 def _partly(size: ProfileSize) -> str:
@@ -175,7 +179,7 @@ def _show_matrix(report: Report, console: Console) -> None:
     for line in report.matrix.lines:
         cells = [_cell(line, stage) for stage in report.matrix.stages]
         table.add_row(_safe(line.name), line.need, *([verdict(line)] if scanned else []), *cells)
-    console.print(table)
+    print_whole(table, console)
     for need, meaning in NEEDS.items():
         if scanned or need != "static":
             console.print(f"[dim]{need}: {meaning}[/]")

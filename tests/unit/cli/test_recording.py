@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,9 +50,41 @@ def test_show_by_stage(file: Path) -> None:
     done = seclatch("show", file)
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert lines[0] == ["system", "call", "filtered-init", "program"]
-    assert ["close", "1", "1,234"] in lines
+    assert lines[2] == ["system", "call", "program", "filtered-init"]
+    assert ["close", "1,234", "1"] in lines
     assert lines[-1] == ["only", "the", "runtime", "needed", "execve"]
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_show_is_whole_at_every_width(columns: str, file: Path) -> None:
+    """Into a pipe, too: no name of a call or stage is cut."""
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": columns}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, "show", file],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=True,
+    )
+    assert "…" not in done.stdout
+    summary, blank, head, *rows = done.stdout.splitlines()
+    assert (
+        summary == "runc run x: 2,470 calls; the program's: 2 different ones; only the runtime's: 1"
+    )
+    assert (blank, head.split()) == ("", ["system", "call", "program", "filtered-init"])
+    assert rows[0].split() == ["close", "1,234", "1"]
+
+
+@pytest.mark.parametrize("command", ["show", "report", "generate"])
+@pytest.mark.parametrize("config", [False, True])
+def test_a_profile_in_place_of_a_recording(command: str, config: bool, tmp_path: Path) -> None:
+    profile: dict[str, Any] = {"defaultAction": "SCMP_ACT_ERRNO"}
+    file = tmp_path / "strict.json"
+    file.write_text(json.dumps({"linux": {"seccomp": profile}} if config else profile))
+    done = seclatch(command, file)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "not a recording, but a profile" in done.stderr
+    assert "report --profile FILE" in done.stderr
 
 
 def test_show_by_process_acts_on_nothing_hostile(file: Path) -> None:

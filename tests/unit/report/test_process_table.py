@@ -64,7 +64,7 @@ def test_nothing_of_a_process_reaches_the_terminal_as_it_is() -> None:
 
 def test_lines_are_cut_to_the_width() -> None:
     lines = list(show(list_flat(EVERYBODY), 60))
-    assert all(len(line) <= 60 for line in lines) and lines[-1].endswith("…")
+    assert all(len(line) <= 60 for line in lines) and lines[-1].endswith("...")
 
 
 def test_a_very_long_chain() -> None:

@@ -9,7 +9,7 @@ import click
 
 from seclatch.cli.filter import live_output
 from seclatch.cli.shared.filter_options import parse_arches
-from seclatch.cli.shared.result_output import emit, is_terminal, require_stdout, warn
+from seclatch.cli.shared.result_output import emit, emit_text, is_terminal, require_stdout, warn
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.process import LiveProcess, LiveThread, SeccompMode
@@ -138,7 +138,7 @@ def _write(
     elif form:
         live_output.export(filters if output is None else [_only(filters, "-o")], form, output)
     else:
-        emit(live_output.listing(process, thread, filters), output)
+        emit_text(live_output.listing(process, thread, filters), output)
 
 
 def _find(target: str, tid: int | None) -> LiveProcess:

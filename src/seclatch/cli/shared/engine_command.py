@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from seclatch.engines.file_step import apply_steps
-from seclatch.engines.host_root import HostRoot
+from seclatch.engines.host_root import SYSTEM_PATH, HostRoot
 from seclatch.engines.installer import InstallPlan
 from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
@@ -48,11 +51,19 @@ def execute(plan: InstallPlan, root: HostRoot, *, dry_run: bool, as_json: bool) 
 def refuse_without_root(root: HostRoot, plan: InstallPlan) -> None:
     """Say early that the system's files need root."""
     if root.is_host and os.geteuid() != 0:
-        verb = "install" if plan.wish else "uninstall"
         raise SeclatchError(
             f"changing the configuration of {plan.engine.name}: only root may do that",
-            remedy=f"sudo seclatch {verb} {plan.engine.name} … (--dry-run shows what it would do)",
+            remedy=as_root(sys.argv),
         )
+
+
+def as_root(arguments: list[str]) -> str:
+    """Give this command line with sudo, whose PATH is the system's (sudoers(5), secure_path)."""
+    program = shutil.which("seclatch", path=":".join(SYSTEM_PATH))
+    if program is None and Path(arguments[0]).name == "seclatch":
+        program = shutil.which(arguments[0]) or arguments[0]
+        return shlex.join(["sudo", os.path.abspath(program), *arguments[1:]])  # noqa: PTH100
+    return shlex.join(["sudo", "seclatch", *arguments[1:]])
 
 
 def show(plan: InstallPlan, *, dry_run: bool) -> None:

@@ -43,6 +43,16 @@ def emit(data: str | bytes, output: Path | None) -> None:
         raise SeclatchError(f"writing {output}: {error.strerror}", status=2) from error
 
 
+def emit_text(text: str, output: Path | None) -> None:
+    """Write what people read: to a file as UTF-8, to standard output in its own encoding."""
+    if output is not None:
+        emit(text, output)
+        return
+    require_stdout()
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
 def warn(source: str, warnings: Iterable[str]) -> None:
     """Say on stderr what the result does not carry."""
     for warning in warnings:

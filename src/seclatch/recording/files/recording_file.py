@@ -25,6 +25,10 @@ MAX_SIZE = 1 << 30
 SCHEMA_FILE = f"schemas/recording-{SCHEMA}.json"
 _Kind = TypeVar("_Kind", Recording, RecordingSums)
 _REMEDY = "give what `seclatch record -o FILE` wrote"
+_PROFILE_REMEDY = (
+    f"{_REMEDY}; a profile goes to `report --profile FILE`, `generate --base FILE`, or "
+    "`seclatch profile check FILE`"
+)
 _GZIP = b"\x1f\x8b"
 _BEGINNING = 4096  # bytes that must look like a recording before more is read: /dev/zero has no end
 
@@ -113,10 +117,23 @@ class _Head(msgspec.Struct):
     kind: str = ""
 
 
+def _is_profile(content: bytes) -> bool:
+    """Whether it has what only profiles have, or config.json around one."""
+    try:
+        value = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return isinstance(value, dict) and ("defaultAction" in value or "linux" in value)
+
+
 def _require_version(source: str, content: bytes) -> None:
     try:
         head = msgspec.json.decode(content, type=_Head)
     except msgspec.ValidationError as error:
+        if _is_profile(content):
+            raise InputError(
+                source, "", "not a recording, but a profile", remedy=_PROFILE_REMEDY
+            ) from error
         raise InputError(source, "", f"not a recording: {error}", remedy=_REMEDY) from error
     if head.kind:
         what = ", but a scan" if head.kind == "scan" else ""

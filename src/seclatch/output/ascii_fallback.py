@@ -1,0 +1,52 @@
+"""Output for streams whose encoding lacks our signs: ASCII in their place, and no exception."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from typing import TextIO
+
+ERRORS = "seclatch-ascii"
+"""The name of the error handler, for `str.encode` and `TextIOWrapper.reconfigure`."""
+
+# One character for one, where tables and charts are drawn with it.
+_SIGNS = {
+    "…": "...",
+    "→": "->",
+    "±": "+-",
+    "µ": "u",
+    "•": "*",
+    "·": ".",
+    "✗": "x",
+    "✕": "x",
+    "│": "|",
+    "─": "-",
+    "├": "|",
+    "└": "`",
+    "█": "#",
+    "▒": "%",
+    "░": ".",
+    "▶": ">",
+    "▼": "v",
+    "◆": "^",
+}
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    shown = "".join(
+        _SIGNS.get(each) or each.encode("ascii", "backslashreplace").decode() for each in text
+    )
+    return shown, error.end
+
+
+codecs.register_error(ERRORS, _replace)
+
+
+def adapt(*streams: TextIO | None) -> None:
+    """Let streams replace what their encoding does not have; one that was closed is None."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=ERRORS)
