@@ -21,7 +21,7 @@ from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.meaning import argument_values
+from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.compared_side import ambiguous, side
 from seclatch.profile.meaning.diff_profiles import Effect, diff_sides
 from seclatch.profile.meaning.libseccomp_deviation import deviations
@@ -150,8 +150,8 @@ def rightly(profile: Profile, runtime: Runtime) -> Filter:
 def said(meaning: Meaning, name: str, arch: Arch, args: tuple[int, ...]) -> Action:
     """What the rules say, the arguments being as wide as the ABI's."""
     for clause in meaning.clauses(name):
-        fitted = [argument_values.fit(arg, arch.bits) for arg in clause.args]
-        if all(argument_values.matches(arg, args[arg.index] % (1 << arch.bits)) for arg in fitted):
+        fitted = [rule_comparison.fit(arg, arch.bits) for arg in clause.args]
+        if all(rule_comparison.matches(arg, args[arg.index] % (1 << arch.bits)) for arg in fitted):
             return clause.action
     return meaning.default
 

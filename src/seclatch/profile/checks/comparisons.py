@@ -8,7 +8,7 @@ from seclatch.model.action import Operator
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.profile import MAX_ARGS, Arg, Rule, format_comparisons, list_alternatives
 from seclatch.profile.checks.checked_profile import Subject
-from seclatch.profile.meaning import argument_values
+from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause, cover
 from seclatch.profile.parse.text_position import Path
 
@@ -31,7 +31,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _constant(arg: Arg, path: Path) -> Iterator[Finding]:
     """One that no value, or every value, satisfies."""
-    never, always = argument_values.impossible(arg), argument_values.certain(arg)
+    never, always = rule_comparison.impossible(arg), rule_comparison.certain(arg)
     if never or always:
         yield Finding(
             "constant-comparison",
@@ -70,7 +70,7 @@ def _either(rule: Rule, path: Path) -> Iterator[Finding]:
         path,
     )
     clauses = [Clause(args, rule.effect) for args in list_alternatives(rule.args)]
-    if cover(clauses) and not any(map(argument_values.certain, rule.args)):
+    if cover(clauses) and not any(map(rule_comparison.certain, rule.args)):
         yield Finding(
             "constant-comparison",
             Severity.ERROR,

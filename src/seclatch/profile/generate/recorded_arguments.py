@@ -16,7 +16,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.call_matrix import list_entries
 from seclatch.model.profile import Arg
 from seclatch.model.recording import Recording
-from seclatch.profile.meaning import argument_values
+from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause
 from seclatch.profile.meaning.rule_meaning import Meaning
 
@@ -81,7 +81,7 @@ def judge(meaning: Meaning, name: str, values: Values) -> Judgement:
 def _distinct(clauses: Sequence[Clause], index: int, seen: frozenset[int], bits: int) -> list[int]:
     """Keep one value of those for which all comparisons come out the same."""
     compared = [
-        argument_values.fit(arg, bits)
+        rule_comparison.fit(arg, bits)
         for clause in clauses
         for arg in clause.args
         if arg.index == index
@@ -89,7 +89,7 @@ def _distinct(clauses: Sequence[Clause], index: int, seen: frozenset[int], bits:
     if len(seen) * len(compared) > MAX_COMPARISONS:
         return []
     alike = {
-        tuple(argument_values.matches(arg, value) for arg in compared): value
+        tuple(rule_comparison.matches(arg, value) for arg in compared): value
         for value in sorted(seen)
     }
     return list(alike.values())
@@ -119,7 +119,7 @@ def _clauses_left(meaning: Meaning, name: str, known: dict[int, int]) -> Iterato
     """Drop comparisons that hold for the known values, and clauses with one that does not."""
 
     def holds(arg: Arg) -> bool:
-        return argument_values.matches(argument_values.fit(arg, meaning.bits), known[arg.index])
+        return rule_comparison.matches(rule_comparison.fit(arg, meaning.bits), known[arg.index])
 
     for clause in meaning.clauses(name):
         if all(holds(arg) for arg in clause.args if arg.index in known):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from seclatch.model.action import Action, Operator
 from seclatch.model.profile import Arg, format_comparisons
-from seclatch.profile.meaning import argument_values
+from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.sample_values import TooManyError, samples
 
 MAX_POINTS = 4096
@@ -34,12 +34,12 @@ class Clause:
 
     def matches(self, values: Sequence[int]) -> bool:
         """Does it apply to a call with these six arguments?"""
-        return all(argument_values.matches(arg, values[arg.index]) for arg in self.args)
+        return all(rule_comparison.matches(arg, values[arg.index]) for arg in self.args)
 
     def possible(self, bits: int) -> bool:
         """Can each comparison hold, of arguments so many bits wide?"""
         return not any(
-            argument_values.impossible(argument_values.fit(arg, bits), bits) for arg in self.args
+            rule_comparison.impossible(rule_comparison.fit(arg, bits), bits) for arg in self.args
         )
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ def cover(clauses: Sequence[Clause], bits: int = 64) -> bool:
     """
     if len(clauses) > MAX_COVERING:
         return False
-    fitted = (tuple(argument_values.fit(arg, bits) for arg in clause.args) for clause in clauses)
+    fitted = (tuple(rule_comparison.fit(arg, bits) for arg in clause.args) for clause in clauses)
     try:
         return _cover(frozenset(fitted), bits, {})
     except TooManyError:
@@ -82,7 +82,7 @@ def _know(left: _Conditions, index: int, value: int) -> _Conditions:
     return frozenset(
         tuple(arg for arg in args if arg.index != index)
         for args in left
-        if all(arg.index != index or argument_values.matches(arg, value) for arg in args)
+        if all(arg.index != index or rule_comparison.matches(arg, value) for arg in args)
     )
 
 
@@ -93,7 +93,7 @@ def overlaps(clauses: Sequence[Clause], bits: int = 64) -> Iterator[tuple[Clause
     """
     if len({clause.action for clause in clauses}) < 2:
         return
-    fitted = [[argument_values.fit(arg, bits) for arg in clause.args] for clause in clauses]
+    fitted = [[rule_comparison.fit(arg, bits) for arg in clause.args] for clause in clauses]
     for (one, left), (other, right) in itertools.combinations(zip(fitted, clauses, strict=True), 2):
         if left.action != right.action and not _apart(one, other, bits):
             yield left, right
@@ -101,8 +101,8 @@ def overlaps(clauses: Sequence[Clause], bits: int = 64) -> Iterator[tuple[Clause
 
 def _apart(one: Sequence[Arg], other: Sequence[Arg], bits: int) -> bool:
     """Can no call match both?"""
-    return any(argument_values.impossible(arg, bits) for arg in (*one, *other)) or any(
-        left.index == right.index and not argument_values.meet(left, right, bits)
+    return any(rule_comparison.impossible(arg, bits) for arg in (*one, *other)) or any(
+        left.index == right.index and not rule_comparison.meet(left, right, bits)
         for left, right in itertools.product(one, other)
     )
 
@@ -140,9 +140,9 @@ def limit(clauses: Sequence[Clause]) -> int:
 
 
 def _axes(clauses: Sequence[Clause]) -> list[list[int]]:
-    axes: list[set[int]] = [{0, argument_values.MAX} for _ in range(6)]
+    axes: list[set[int]] = [{0, rule_comparison.MAX} for _ in range(6)]
     compared = {arg.index for clause in clauses for arg in clause.args}
     for clause in clauses:
         for arg in clause.args:
-            axes[arg.index] |= argument_values.samples(arg)
+            axes[arg.index] |= rule_comparison.samples(arg)
     return [sorted(axis) if index in compared else [0] for index, axis in enumerate(axes)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from seclatch.model.action import Action
 from seclatch.model.profile import Arg
-from seclatch.profile.meaning import argument_values
+from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause
 
 MAX_CLAUSES = 1024
@@ -34,15 +34,15 @@ def _conjoin(left: tuple[Arg, ...], right: tuple[Arg, ...]) -> tuple[Arg, ...] |
     by_index = {arg.index: arg for arg in left}
     for arg in right:
         if arg.index in by_index:
-            both = argument_values.conjoin(by_index[arg.index], arg)
+            both = rule_comparison.conjoin(by_index[arg.index], arg)
             if both is None:
                 return None
             by_index[arg.index] = both
         else:
             by_index[arg.index] = arg
-    if any(map(argument_values.impossible, by_index.values())):
+    if any(map(rule_comparison.impossible, by_index.values())):
         return None
-    kept = (arg for _, arg in sorted(by_index.items()) if not argument_values.certain(arg))
+    kept = (arg for _, arg in sorted(by_index.items()) if not rule_comparison.certain(arg))
     return tuple(kept)
 
 
@@ -88,7 +88,7 @@ def _needed(clauses: Sequence[Clause]) -> list[Clause]:
 def _implies(clause: Clause, other: Clause) -> bool:
     """Does `other` say the same wherever `clause` matches?"""
     return clause.action == other.action and all(
-        any(arg.index == each.index and argument_values.within(arg, each) for arg in clause.args)
+        any(arg.index == each.index and rule_comparison.within(arg, each) for arg in clause.args)
         for each in other.args
     )
 
@@ -102,7 +102,7 @@ def _subtract(piece: tuple[Arg, ...], hole: tuple[Arg, ...]) -> Iterator[tuple[A
     for arg in hole:
         if rest is None:
             return
-        outside = _conjoin(rest, (argument_values.negate(arg),))
+        outside = _conjoin(rest, (rule_comparison.negate(arg),))
         if outside is not None:
             yield outside
         rest = _conjoin(rest, (arg,))

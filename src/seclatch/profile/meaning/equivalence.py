@@ -13,7 +13,7 @@ from typing import NamedTuple
 from seclatch.filter.decision_paths import BranchBudget
 from seclatch.model.action import Action
 from seclatch.model.profile import MAX_ARGS, Arg
-from seclatch.profile.meaning import argument_values
+from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause, points
 from seclatch.profile.meaning.sample_values import TooManyError, samples
 
@@ -51,7 +51,7 @@ class Verdicts(NamedTuple):
         """What a call with these arguments, so many bits wide, gets."""
         for clause in self.clauses:
             if all(
-                argument_values.matches(argument_values.fit(arg, bits), values[arg.index])
+                rule_comparison.matches(rule_comparison.fit(arg, bits), values[arg.index])
                 for arg in clause.args
             ):
                 return clause.action
@@ -93,11 +93,11 @@ def _fitted(verdicts: Verdicts, bits: int) -> _List:
     """In the form that libseccomp compares: cut to the width, without what always holds."""
     fitted = []
     for clause in verdicts.clauses:
-        args = [argument_values.fit(arg, bits) for arg in clause.args]
-        if not any(argument_values.impossible(arg, bits) for arg in args):
+        args = [rule_comparison.fit(arg, bits) for arg in clause.args]
+        if not any(rule_comparison.impossible(arg, bits) for arg in args):
             fitted.append(
                 _Left(
-                    tuple(arg for arg in args if not argument_values.certain(arg, bits)),
+                    tuple(arg for arg in args if not rule_comparison.certain(arg, bits)),
                     clause.action,
                 )
             )
@@ -141,7 +141,7 @@ class _Walk:
         found: dict[Pair, dict[int, int]] = {}
         for value in samples(here, self._bits):
             self._budget.spend(len(compared))
-            holding = frozenset(arg for arg in here if argument_values.matches(arg, value))
+            holding = frozenset(arg for arg in here if rule_comparison.matches(arg, value))
             below = self.go(_know(old, index, holding), _know(new, index, holding))
             for pair, values in below.items():
                 found.setdefault(pair, {index: value, **values})

@@ -34,7 +34,7 @@ from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile
 from seclatch.model.seccomp_data import ARGS, NUMBER, SeccompData
 from seclatch.model.syscall import Syscall, load_syscalls
-from seclatch.profile.meaning import argument_values
+from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause, overlaps, points
 from seclatch.profile.meaning.rule_meaning import read
 
@@ -136,7 +136,7 @@ class Reference:
         for clause in reversed(clauses):
             yes: Node = LeafNode(clause.action.ret)
             for arg in clause.args:
-                yes = self._compare(argument_values.fit(arg, self._arch.bits), yes, node)
+                yes = self._compare(rule_comparison.fit(arg, self._arch.bits), yes, node)
             node = yes
         return node
 
@@ -155,7 +155,7 @@ class Reference:
     def _branch(self, arg: Arg, operation: int, yes: Node, no: Node, shift: int = 0) -> Node:
         """One test of half an argument; 32-bit ABIs have no upper half, which then is 0."""
         masked = arg.operator is Operator.MASKED_EQ
-        mask = (arg.value if masked else argument_values.MAX) >> shift & _U32
+        mask = (arg.value if masked else rule_comparison.MAX) >> shift & _U32
         right = (arg.value_two if masked else arg.value) >> shift & _U32
         second = (shift > 0) == self._arch.little
         term = self._terms.word(ARGS + 2 * arg.index + second, mask)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Profile, list_alternatives
-from seclatch.profile.meaning import argument_values
+from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause, cover
 
 
@@ -111,7 +111,7 @@ def read(profile: Profile, native: Arch, bits: int = 64) -> Meaning:
         for args in list_alternatives(rule.args):
             # An empty mask compares nothing, and libseccomp drops it.
             compared = tuple(
-                arg for arg in args if not argument_values.unmasked(argument_values.fit(arg, bits))
+                arg for arg in args if not rule_comparison.unmasked(rule_comparison.fit(arg, bits))
             )
             clause = Clause(compared, effect, index)
             for name in rule.names:
@@ -137,7 +137,7 @@ def _add(
         meaning.idle += [Idle(rule, name, Fate.REPLACED, new.rule) for rule in replaced]
         clauses[:] = [new]
     else:
-        fitted = frozenset(argument_values.fit(arg, bits) for arg in new.args)
+        fitted = frozenset(rule_comparison.fit(arg, bits) for arg in new.args)
         twin = seen.setdefault((name, fitted), new)
         if twin is new:
             clauses.append(new)

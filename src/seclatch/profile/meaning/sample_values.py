@@ -8,7 +8,7 @@ from functools import lru_cache
 from seclatch.filter.word_set import Cube, Range, intersect_cubes, split_range
 from seclatch.model.action import Operator
 from seclatch.model.profile import Arg
-from seclatch.profile.meaning import argument_values
+from seclatch.profile.meaning import rule_comparison
 
 MAX_STEPS = 20_000
 """How far to look for values that several masks let through, for one argument."""
@@ -22,14 +22,14 @@ class TooManyError(ValueError):
 def samples(comparisons: frozenset[Arg], bits: int) -> tuple[int, ...]:
     """A value of a `bits` wide argument for every set of these comparisons that can hold at once.
 
-    The comparisons are of one argument, and made for that width (`region.fit`). Raises
+    The comparisons are of one argument, and made for that width (`rule_comparison.fit`). Raises
     TooManyError where masks and ranges meet in too many ways.
     """
     masks = [arg for arg in comparisons if arg.operator is Operator.MASKED_EQ]
     found: dict[tuple[bool, ...], int] = {}
     order = sorted(comparisons, key=str)
     for value in _Search(masks, bits).values(_segments(comparisons, bits)):
-        found.setdefault(tuple(argument_values.matches(arg, value) for arg in order), value)
+        found.setdefault(tuple(rule_comparison.matches(arg, value) for arg in order), value)
     return tuple(found.values())
 
 

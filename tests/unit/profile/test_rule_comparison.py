@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from seclatch.model.action import Operator
 from seclatch.model.profile import Arg
-from seclatch.profile.meaning import argument_values
+from seclatch.profile.meaning import rule_comparison
 
 edges = st.sampled_from(
-    [0, 1, 2, 3, 4, 5, 7, 0xF0, 1 << 32, argument_values.MAX - 1, argument_values.MAX]
+    [0, 1, 2, 3, 4, 5, 7, 0xF0, 1 << 32, rule_comparison.MAX - 1, rule_comparison.MAX]
 )
 args = st.builds(Arg, st.just(0), st.sampled_from(Operator), edges, edges)
 VALUES = [
@@ -18,21 +18,21 @@ VALUES = [
     0xF1,
     1 << 32,
     (1 << 32) + 1,
-    argument_values.MAX - 2,
-    argument_values.MAX - 1,
-    argument_values.MAX,
+    rule_comparison.MAX - 2,
+    rule_comparison.MAX - 1,
+    rule_comparison.MAX,
 ]
 
 
 @given(args, args)
 def test_conjoin_holds_where_both_do(left: Arg, right: Arg) -> None:
     try:
-        both = argument_values.conjoin(left, right)
+        both = rule_comparison.conjoin(left, right)
     except ValueError:
         return
     for value in VALUES:
-        expected = argument_values.matches(left, value) and argument_values.matches(right, value)
-        assert (both is not None and argument_values.matches(both, value)) == expected
+        expected = rule_comparison.matches(left, value) and rule_comparison.matches(right, value)
+        assert (both is not None and rule_comparison.matches(both, value)) == expected
 
 
 @given(args, args)
@@ -42,14 +42,14 @@ def test_within_is_no_guess(left: Arg, right: Arg) -> None:
     outside = [
         v
         for v in VALUES
-        if argument_values.matches(left, v) and not argument_values.matches(right, v)
+        if rule_comparison.matches(left, v) and not rule_comparison.matches(right, v)
     ]
-    if argument_values.within(left, right):
+    if rule_comparison.within(left, right):
         assert not outside
     elif Operator.MASKED_EQ not in (left.operator, right.operator):
-        edges = argument_values.samples(left) | argument_values.samples(right)
+        edges = rule_comparison.samples(left) | rule_comparison.samples(right)
         assert any(
-            argument_values.matches(left, v) and not argument_values.matches(right, v)
+            rule_comparison.matches(left, v) and not rule_comparison.matches(right, v)
             for v in edges
         )
 
@@ -57,26 +57,26 @@ def test_within_is_no_guess(left: Arg, right: Arg) -> None:
 @given(args)
 def test_negate_holds_where_it_does_not(arg: Arg) -> None:
     try:
-        other = argument_values.negate(arg)
+        other = rule_comparison.negate(arg)
     except ValueError:
         assert arg.operator is Operator.MASKED_EQ
         return
     for value in VALUES:
-        assert argument_values.matches(arg, value) != argument_values.matches(other, value)
+        assert rule_comparison.matches(arg, value) != rule_comparison.matches(other, value)
 
 
 @given(args)
 def test_impossible_and_certain(arg: Arg) -> None:
-    hits = [argument_values.matches(arg, value) for value in VALUES]
-    if argument_values.impossible(arg):
+    hits = [rule_comparison.matches(arg, value) for value in VALUES]
+    if rule_comparison.impossible(arg):
         assert not any(hits)
-    if argument_values.certain(arg):
+    if rule_comparison.certain(arg):
         assert all(hits)
 
 
 @given(args)
 def test_samples_lie_on_both_sides(arg: Arg) -> None:
-    hits = {argument_values.matches(arg, value) for value in argument_values.samples(arg)}
-    if argument_values.certain(arg) or argument_values.impossible(arg):
+    hits = {rule_comparison.matches(arg, value) for value in rule_comparison.samples(arg)}
+    if rule_comparison.certain(arg) or rule_comparison.impossible(arg):
         return
     assert hits == {True, False}

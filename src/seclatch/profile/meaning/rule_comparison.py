@@ -1,4 +1,4 @@
-"""Sets of values of one argument, as far as a profile's comparisons can name them."""
+"""Comparisons of one argument, as rules make them: what they match, imply and have in common."""
 
 from __future__ import annotations
 
