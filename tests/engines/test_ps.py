@@ -182,7 +182,7 @@ def test_an_engine_that_does_not_answer_is_not_waited_for(
     finally:
         os.kill(daemon, signal.SIGCONT)
     assert done.returncode == 0
-    assert "tells no names" in done.stderr
+    assert "did not return names" in done.stderr
     assert done.stdout.splitlines()[-1].split()[:4] == [pid, "program", "2", "1"]
 
 

@@ -159,7 +159,7 @@ def test_without_root_it_shows_less_and_says_so(stacked: Stacked) -> None:
     assert done.returncode == 0
     row = next(line for line in done.stdout.splitlines() if line.split()[0] == str(pid))
     assert row.split()[2:6] == ["2", "3", "yes", "?"]
-    assert "filters are counted and not told apart" in done.stderr and "root" in done.stderr
+    assert "filters are only counted, not identified" in done.stderr and "root" in done.stderr
 
 
 @pytest.mark.root

@@ -1,4 +1,4 @@
-"""A live filter compared with the profile that was meant."""
+"""Compare a live filter with the profile that was meant."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ from seclatch.system.procfs import read_status
 
 @dataclass(frozen=True, slots=True)
 class FilterComparison:
-    """`runtime` compiles the profile to this very filter ("" if none does); else `difference` is
-    what the rules say otherwise, from what was meant to what is. `only_errnos`: no more than the
-    errnoRet of rules, which crun overlooks when it looks for a filter that it has compiled before.
+    """The result of a comparison.
+
+    `runtime` is the one that compiles the profile to exactly this filter, "" if none does; then
+    `difference` is from what was meant to what is loaded. `only_errnos`: they differ only in
+    errnoRet of rules, which crun ignores when it looks up a compiled filter in its cache (decision
+    0071).
     """
 
     filter: LiveFilter
@@ -37,7 +40,7 @@ class FilterComparison:
 
     @property
     def same(self) -> bool:
-        """Do both mean the same?"""
+        """Return whether both mean the same."""
         return bool(self.runtime) or not self.difference
 
 
@@ -47,10 +50,11 @@ def compare_filters(
     runtimes: Sequence[Runtime],
     hosts: Sequence[Host],
 ) -> FilterComparison:
-    """Compare with the first filter that the profile compiles to; else with the one that the
-    runtime has loaded, or the oldest. `hosts`: the readings of conditions, the likeliest first.
+    """Compare with the first filter that the profile compiles to.
 
-    Raises SeclatchError for a profile that cannot be read.
+    If there is none, compare with the filter that the runtime has loaded, or the oldest. `hosts`:
+    the readings of the profile's conditions, the likeliest first. Raises SeclatchError for a
+    profile that cannot be read.
     """
     given = [require_action(give(source, host)) for host in hosts]
     for meant, runtime in ((one, runtime) for one in given for runtime in runtimes):
@@ -71,21 +75,23 @@ def compare_filters(
 
 
 def _only_errnos(meant: Profile, live: Profile, arch: Arch) -> bool:
-    """Do they differ in nothing but what rules answer with?"""
+    """Return whether two profiles differ only in the errnos of rules."""
     if meant.default != live.default:
         return False
     return not diff(_without_errnos(meant), _without_errnos(live), arch)
 
 
 def _without_errnos(profile: Profile) -> Profile:
-    """With the same errno everywhere."""
+    """Return the profile with the same errno everywhere."""
     rules = tuple(replace(rule, errno=None) for rule in profile.rules)
     return replace(profile, rules=rules, default_errno=None)
 
 
 def _readings(given: Given, runtimes: Sequence[Runtime], host: Host) -> list[Profile]:
-    """What each runtime makes of the profile, its own additions (runc's ENOSYS) too; the profile
-    itself if it is a program, or if none takes it."""
+    """Return what each runtime compiles, with its own additions (runc's ENOSYS).
+
+    The profile itself if it is a program, or if no runtime accepts it.
+    """
     found = [
         give_program(Source(given.name, code), host).profile
         for runtime in (() if given.program else runtimes)
@@ -101,7 +107,7 @@ def _programs(meant: Given, runtime: Runtime) -> Iterator[bytes]:
     try:
         program = compile_profile(meant.profile, runtime=runtime)
     except SeclatchError:
-        return  # it refuses this profile: then it has not loaded it
+        return  # this runtime refuses the profile, so it cannot have loaded it
     yield program.code
     yield from program.alternatives
 
@@ -112,8 +118,10 @@ def _likeliest(filters: Sequence[LiveFilter]) -> LiveFilter:
 
 
 def list_hosts(process: LiveProcess) -> list[Host]:
-    """This host as the process's engine reads conditions for it; both readings if it is not
-    known whose it is. The capabilities are those that it is bounded by."""
+    """Return this host as the process's engine reads conditions; two readings if it is unknown.
+
+    The capabilities are those of the process's bounding set.
+    """
     status = read_status(process.pid)
     capabilities = name_capabilities(status.capabilities if status else 0)
     release = re.match(r"(\d+)\.(\d+)", os.uname().release)

@@ -1,4 +1,4 @@
-"""Which image a container is of, with its digests: from whoever keeps the container."""
+"""Find the image of a container, with its digests, from its engine or its engine's storage."""
 
 from __future__ import annotations
 
@@ -32,11 +32,10 @@ _NO_ANSWER = (
 
 
 def find_container_image(pid: int, identifier: str = "") -> ContainerImage | None:
-    """The image of the container that a process is in, or keeps; `identifier` is the container's
-    id where it is known. None where nobody tells; takes some seconds at most.
+    """Find the image of the container that a process is in, or is the shim or monitor of.
 
-    Only shims and monitors that are trusted are asked: see
-    `seclatch.process.containers.metadata_trust`.
+    `identifier`: the container's id, if known. None if no engine knows; takes some seconds at most.
+    Only trusted shims and monitors are used: see `seclatch.process.containers.metadata_trust`.
     """
     entries = read_entries()
     kept = find_containers(entries)
@@ -50,9 +49,9 @@ def find_container_image(pid: int, identifier: str = "") -> ContainerImage | Non
 def query_image(
     monitor: FoundContainer, identifier: str, entries: Mapping[int, ProcEntry]
 ) -> ContainerImage | None:
-    """What the engine that a monitor works for says; None whatever else it says, or nothing."""
+    """Query the engine of a shim or monitor; None for no answer, or an unexpected one."""
     if identifier[:1] in ("", "-", ".") or "/" in identifier:
-        return None  # an option, or another resource of the engine's
+        return None  # an option, or the path of another resource of the API
     kinds = {"docker": _of_docker, "containerd": _of_containerd, "podman": _of_podman}
     with contextlib.suppress(*_NO_ANSWER):
         name, identity, digest = kinds[monitor.engine](monitor, identifier, entries)
@@ -65,7 +64,7 @@ def query_image(
 def _find_monitor(
     pid: int, entries: Mapping[int, ProcEntry], kept: Mapping[str, FoundContainer]
 ) -> FoundContainer | None:
-    """The nearest monitor above a process. Read from the kernel: nobody chooses its parent's id."""
+    """Find the nearest shim or monitor above a process; parents' pids are read from the kernel."""
     monitors = {
         container.monitor: container
         for container in kept.values()
@@ -84,20 +83,20 @@ def _of_docker(
     _keeper: FoundContainer, identifier: str, entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
     for address in docker_containers.find_sockets(entries):
-        if told := docker_containers.get_json(address, f"/containers/{identifier}/json"):
-            image = str(told["Image"])
+        if answer := docker_containers.get_json(address, f"/containers/{identifier}/json"):
+            image = str(answer["Image"])
             digests = (docker_containers.get_json(address, f"/images/{image}/json") or {}).get(
                 "RepoDigests"
             ) or ()
             digest = next((str(digest).partition("@")[2] for digest in digests), "")
-            return str(told["Config"]["Image"]), image, digest
+            return str(answer["Config"]["Image"]), image, digest
     raise LookupError(identifier)
 
 
 def _of_containerd(
     monitor: FoundContainer, identifier: str, _entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
-    """By its client, as root only: what it is given comes from another process's words."""
+    """Query containerd by its client, as root only: its arguments come from another process."""
     client = None if os.geteuid() else shutil.which("ctr", path=containerd_containers.PATH)
     if client is None:
         raise LookupError("ctr")
@@ -132,7 +131,7 @@ def _run(words: list[str]) -> str:
 def _of_podman(
     monitor: FoundContainer, identifier: str, _entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
-    """From its storage, `…/overlay-containers/ID/userdata` being the bundle."""
+    """Read podman's storage; the bundle is `…/overlay-containers/ID/userdata`."""
     folder, found, _ = monitor.bundle.rpartition(f"/{monitor.id}/")
     if not found or not folder.endswith("-containers"):
         raise LookupError(monitor.bundle)

@@ -1,4 +1,4 @@
-"""Who put a filter on: from who else holds the very same one, or else from numbers of filters."""
+"""Determine what loaded a filter: from which processes hold the same one, or from counts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from seclatch.process.kernel.kernel_filters import Held
 from seclatch.process.systemd_units import find_unit
 from seclatch.system.procfs import ProcEntry
 
-_DEEPEST = 4096
+_MAX_DEPTH = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class OriginInputs:
-    """All that is judged from: processes, their stages (None: no part of a container's life), and
-    who holds what by thread id, None where the kernel could not be asked."""
+    """The facts: processes, their stages, and the filters of threads.
+
+    A stage of None: no part of a container's life. `held`: by thread id; None if the kernel could
+    not be asked.
+    """
 
     entries: Mapping[int, ProcEntry]
     stages: Mapping[int, Stage | None]
@@ -27,17 +30,17 @@ class OriginInputs:
 
 
 class FilterOrigins:
-    """Answers for the processes of one scene."""
+    """Determines origins for the processes of one snapshot."""
 
-    def __init__(self, scene: OriginInputs) -> None:
-        self._scene = scene
+    def __init__(self, inputs: OriginInputs) -> None:
+        self._inputs = inputs
         self._holders: dict[int, set[int]] = defaultdict(set)
-        for task in (scene.held or {}).values():
+        for task in (inputs.held or {}).values():
             for layer in task.layers:
                 self._holders[layer.identity].add(task.pid)
 
     def trace_seen(self, pid: int, identities: tuple[int, ...]) -> tuple[FilterOrigin, ...]:
-        """The origins of filters that were seen, newest first as given."""
+        """Return the origins of filters that were read, newest first as given."""
         parent = self._parent(pid)
         own = [identity for identity in identities if parent not in self._holders[identity]]
         return tuple(
@@ -45,7 +48,7 @@ class FilterOrigins:
         )
 
     def estimate_counted(self, pid: int, count: int) -> tuple[FilterOrigin, ...]:
-        """The origins as far as numbers tell: a child has at least the filters of its parent."""
+        """Return origins from counts alone: a child has at least the filters of its parent."""
         origins = []
         for position in range(count):  # the oldest first
             oldest = self._climb(pid, partial(self._has_more, position))
@@ -63,16 +66,19 @@ class FilterOrigins:
         if oldest != pid:
             return self._inherited(oldest)
         if any(self._climb(holder, holders.__contains__) != pid for holder in holders):
-            # Held by others who do not descend from this one: all have it from somebody gone.
+            # Held by processes that do not descend from this one: their common ancestor has ended.
             return FilterOrigin(FilterCause.ENDED)
         return self._loaded(pid, first=first)
 
     def _loaded(self, pid: int, *, first: bool) -> FilterOrigin:
-        """It was loaded in this process: before its program's exec by whoever started it, or by
-        the program itself. A runtime loads one."""
-        entry = self._scene.entries[pid]
-        stage = self._scene.stages.get(pid)
-        above = self._scene.stages.get(entry.status.parent)
+        """Return the origin of a filter that was loaded in this process.
+
+        It was loaded before the program's exec by what started it, or by the program itself. A
+        runtime loads one.
+        """
+        entry = self._inputs.entries[pid]
+        stage = self._inputs.stages.get(pid)
+        above = self._inputs.stages.get(entry.status.parent)
         of_program = stage is Stage.PROGRAM and above not in (Stage.PROGRAM, None)
         if first and (of_program or stage is Stage.FILTERED_INIT):
             return FilterOrigin(FilterCause.RUNTIME)
@@ -83,28 +89,28 @@ class FilterOrigins:
         return FilterOrigin(FilterCause.LOADED)
 
     def _inherited(self, pid: int) -> FilterOrigin:
-        return FilterOrigin(FilterCause.INHERITED, pid, self._scene.entries[pid].status.comm)
+        return FilterOrigin(FilterCause.INHERITED, pid, self._inputs.entries[pid].status.comm)
 
     def _climb(self, pid: int, holds: Callable[[int], bool]) -> int:
-        """The oldest of the unbroken line of ancestors who have it."""
-        for _ in range(_DEEPEST):
+        """Return the oldest in the unbroken line of ancestors that hold it."""
+        for _ in range(_MAX_DEPTH):
             parent = self._parent(pid)
-            if parent not in self._scene.entries or not holds(parent):
+            if parent not in self._inputs.entries or not holds(parent):
                 break
             pid = parent
         return pid
 
     def _parent(self, pid: int) -> int:
-        entry = self._scene.entries.get(pid)
+        entry = self._inputs.entries.get(pid)
         return entry.status.parent if entry else 0
 
     def _count(self, pid: int) -> int:
-        entry = self._scene.entries.get(pid)
+        entry = self._inputs.entries.get(pid)
         return entry.status.filters if entry else 0
 
     def _has_more(self, count: int, pid: int) -> bool:
         return self._count(pid) > count
 
     def _is_systemd(self, pid: int) -> bool:
-        entry = self._scene.entries.get(pid)
+        entry = self._inputs.entries.get(pid)
         return entry is not None and entry.status.comm == "systemd"

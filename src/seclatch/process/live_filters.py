@@ -1,4 +1,4 @@
-"""The filters of one live thread, with their programs."""
+"""Read the filters of one live thread, with their programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seclatch.system.read_filters import read_filters
 
 @dataclass(frozen=True, slots=True)
 class LiveFilter:
-    """A filter: `number` counts from the oldest, 1."""
+    """A filter; `number` counts from the oldest, 1."""
 
     number: int
     code: bytes
@@ -31,9 +31,10 @@ class LiveFilter:
 def read_live_filters(
     process: LiveProcess, thread: LiveThread, *, stop: bool = False
 ) -> list[LiveFilter]:
-    """The thread's filters, the newest first; none if it is under none.
+    """Read the thread's filters, the newest first; none if it has none.
 
-    `stop`: by stopping it, even where the kernel can be asked. Raises SeclatchError.
+    `stop`: by stopping the thread with ptrace, even if the kernel's iterator works. Raises
+    SeclatchError.
     """
     if thread.mode != SeccompMode.FILTER:
         return []
@@ -46,7 +47,7 @@ def read_live_filters(
 
 
 def _read(process: LiveProcess, thread: LiveThread) -> list[bytes]:
-    """From the kernel; by a stop where that fails or does not tell of all."""
+    """Read from the kernel's iterator; by ptrace if that fails or is incomplete."""
     try:
         held = read_kernel(thread.tid).get(thread.tid)
     except SeclatchError as error:
@@ -61,7 +62,7 @@ def _read(process: LiveProcess, thread: LiveThread) -> list[bytes]:
 
 
 def _match(codes: Sequence[bytes], seen: Sequence[FilterLayer]) -> list[FilterLayer]:
-    """The layers of the listing, if they are these programs; a filter may have come in between."""
+    """Return the layers of the listing if they are these programs; one may be newer."""
     unknown = FilterOrigin(FilterCause.UNKNOWN)
     layers = []
     for code, layer in zip(codes, [*seen, *[None] * len(codes)], strict=False):

@@ -1,4 +1,4 @@
-"""Which processes are asked for."""
+"""Select processes by pid, container, name or filter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_NAMED = 8
 
 @dataclass(frozen=True, slots=True)
 class ProcessSelection:
-    """A process must pass each kind that is given, by one of its values.
+    """A process must match each criterion that is given, by one of its values.
 
     `containers`: name, id or the beginning of one (3 characters at least). `names`: of the program
     or of the process, with `*` and `?`. `filtered`: under seccomp only.
@@ -29,7 +29,7 @@ class ProcessSelection:
         return bool(self.pids or self.containers or self.names or self.filtered)
 
     def matches(self, process: LiveProcess) -> bool:
-        """Is this process asked for?"""
+        """Return whether the process is selected."""
         return (
             (not self.pids or process.pid in self.pids)
             and (
@@ -42,7 +42,7 @@ class ProcessSelection:
 
 
 def is_in_container(process: LiveProcess, wanted: str) -> bool:
-    """Is the process in the container of that name or id?"""
+    """Return whether the process is in the container of that name or id."""
     container = process.container
     if container is None:
         return False
@@ -59,7 +59,7 @@ def _is_called(process: LiveProcess, pattern: str) -> bool:
 def select_processes(
     processes: Iterable[LiveProcess], selection: ProcessSelection
 ) -> list[LiveProcess]:
-    """Those that are asked for, by process id."""
+    """Return the selected processes, by process id."""
     return sorted(filter(selection.matches, processes), key=lambda process: process.pid)
 
 

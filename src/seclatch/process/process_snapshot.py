@@ -1,4 +1,4 @@
-"""All processes with what binds them, put together from /proc, the kernel and the engines."""
+"""Take a snapshot of all processes and their filters, from /proc, the kernel and the engines."""
 
 from __future__ import annotations
 
@@ -30,8 +30,11 @@ from seclatch.system.procfs import ProcEntry
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRequest:
-    """What to look for: `threads` all of them and not only those that differ; `filters`: read
-    programs; `names`: ask engines; `profiles`: files whose programs are to be recognised."""
+    """What to read.
+
+    `threads`: all threads, not only those that differ; `filters`: programs; `names`: query engines;
+    `profiles`: files whose programs are to be recognized.
+    """
 
     threads: bool = False
     filters: bool = True
@@ -41,15 +44,17 @@ class SnapshotRequest:
 
 @dataclass(slots=True)
 class ProcessSnapshot:
-    """Everything that was seen. `notes`: sentences on what could not be."""
+    """All processes; `notes`: messages on what could not be read."""
 
     processes: list[LiveProcess] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 def take_snapshot(request: SnapshotRequest) -> ProcessSnapshot:
-    """Look at all processes. Those that end meanwhile are left out. Raises SeclatchError for a
-    profile that cannot be read."""
+    """Read all processes; those that end meanwhile are left out.
+
+    Raises SeclatchError for a profile that cannot be read.
+    """
     view = ProcessSnapshot()
     files = read_files(request.profiles)
     entries = read_entries()
@@ -83,7 +88,7 @@ def _describe(
 
 
 def read_entries() -> dict[int, ProcEntry]:
-    """Read every process but the kernel's own threads."""
+    """Read every process except kernel threads."""
     entries = {}
     for pid in procfs.list_pids():
         status = procfs.read_status(pid)
@@ -100,7 +105,7 @@ def _read_held(view: ProcessSnapshot) -> dict[int, Held] | None:
     try:
         return read_kernel()
     except SeclatchError as error:
-        view.notes.append(f"filters are counted and not told apart: {error}; {error.remedy}")
+        view.notes.append(f"filters are only counted, not identified: {error}; {error.remedy}")
         return None
 
 
@@ -115,7 +120,7 @@ def _recognise(
     known: Iterable[KnownContainer],
     view: ProcessSnapshot,
 ) -> dict[bytes, str]:
-    """Name the programs that are held. A container's capabilities are those it is bounded by."""
+    """Name the programs in use; a container's capabilities are those of the bounding set."""
     codes = _codes(held)
     masks = {entries[task.pid].status.capabilities for task in held.values() if task.pid in entries}
     sets = map(name_capabilities, sorted(masks))

@@ -1,4 +1,4 @@
-"""Which process is meant by a process id or a container."""
+"""Find the process that a process id or a container's name stands for."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from seclatch.model.stage import Stage
 from seclatch.process.process_selection import is_in_container
 from seclatch.system.procfs import read_start
 
-_KEEPERS = (Stage.SHIM, Stage.ENGINE, Stage.RUNTIME)
+_PARENT_STAGES = (Stage.SHIM, Stage.ENGINE, Stage.RUNTIME)
 _ENDED = "ZX"
 _ASK = "`seclatch ps` lists processes and containers"
 
 
 def find_target(text: str, processes: Sequence[LiveProcess]) -> LiveProcess:
-    """The process with that id, or the first process of the container of that name or id.
+    """Return the process with that id, or the first process of the container of that name or id.
 
-    Raises SeclatchError when there is none, or when several containers are meant.
+    Raises SeclatchError if there is none, or if several containers match.
     """
     if text.isdigit():
         for process in processes:
@@ -28,10 +28,12 @@ def find_target(text: str, processes: Sequence[LiveProcess]) -> LiveProcess:
     inside = inside or [process for process in processes if is_in_container(process, text)]
     if not inside:
         what = (
-            f"process {text}, nor a container so called" if text.isdigit() else f"container {text}"
+            f"process {text}, nor a container of that name"
+            if text.isdigit()
+            else f"container {text}"
         )
         raise SeclatchError(
-            f"there is no {what}, running and to be seen from here", remedy=_ASK, status=2
+            f"there is no {what} that runs and is visible from here", remedy=_ASK, status=2
         )
     containers = {process.container.id for process in inside if process.container}
     if len(containers) > 1:
@@ -43,23 +45,26 @@ def find_target(text: str, processes: Sequence[LiveProcess]) -> LiveProcess:
 
 
 def _is_called(process: LiveProcess, text: str) -> bool:
-    """By the whole name or id, which engines put before the beginning of another one's."""
+    """Match by whole name or id: engines give that precedence over the beginning of another id."""
     container = process.container
     return container is not None and text in (container.id, container.name)
 
 
 def _first(inside: Sequence[LiveProcess], processes: Sequence[LiveProcess]) -> LiveProcess:
-    """The one that was there first. A child of the shim, monitor or runtime if there is one: a
-    control group of the same name may have been made by somebody else."""
+    """Return the process that started first.
+
+    A child of the shim, monitor or runtime if there is one: another process may have made a control
+    group of the same name.
+    """
     stages = {process.pid: process.stage for process in processes}
     members = {process.pid for process in inside}
     roots = [process for process in inside if process.parent not in members] or inside
-    kept = [process for process in roots if stages.get(process.parent) in _KEEPERS]
-    return min(kept or roots, key=lambda process: read_start(process.pid))
+    managed = [process for process in roots if stages.get(process.parent) in _PARENT_STAGES]
+    return min(managed or roots, key=lambda process: read_start(process.pid))
 
 
 def find_thread(process: LiveProcess, tid: int | None) -> LiveThread:
-    """The first thread, or the one with that id. Raises SeclatchError."""
+    """Return the first thread, or the one with that id. Raises SeclatchError."""
     ended = process.state in _ENDED and process.threads  # the first one, and others go on
     for thread in process.threads if ended else (process.main, *process.threads):
         if tid is None or thread.tid == tid:

@@ -1,7 +1,7 @@
-"""Which known profile a program was compiled from: by compiling and comparing every byte.
+"""Recognize the profile that a program was compiled from, by compiling and comparing all bytes.
 
-A runtime that is linked with another libseccomp than this one may choose other instructions; its
-programs then stay without a name.
+A runtime that is linked with another libseccomp may generate other instructions; its programs then
+have no name (decision 0025).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from seclatch.profile.parse.profile_source import read
 PODMAN_DEFAULT = "podman-default"
 CONFIGURED = "as configured"
 
-# containers-common: the administrator's file goes before the distribution's.
+# containers-common: the administrator's file takes precedence over the distribution's.
 _CONTAINERS_COMMON = (
     Path("/etc/containers/seccomp.json"),
     Path("/usr/share/containers/seccomp.json"),
@@ -34,12 +34,12 @@ _CONTAINERS_COMMON = (
 _RUNTIMES = (Runtime.RUNC, Runtime.CRUN)
 _MOST_SETS = 8
 SECONDS = 5.0
-"""After so long no further profile is compiled: containers' configurations are not ours."""
+"""Time limit for compiling: the containers' configurations are untrusted input."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileCandidate:
-    """A profile under a name, resolved already if there are no `hosts`; or a program, `code`."""
+    """A profile under a name, or a program (`code`). Without `hosts` it is resolved already."""
 
     name: str
     profile: Profile | None
@@ -50,7 +50,7 @@ class ProfileCandidate:
 def recognize_programs(
     codes: Set[bytes], candidates: Iterable[ProfileCandidate], notes: list[str]
 ) -> dict[bytes, str]:
-    """Name those programs that a candidate compiles to; the first candidate's name counts."""
+    """Name the programs that a candidate compiles to; the first candidate wins."""
     names: dict[bytes, str] = {}
     if not codes:
         return names
@@ -67,7 +67,7 @@ def recognize_programs(
 
 
 def _compile_all(candidates: Iterable[ProfileCandidate]) -> Iterator[tuple[str, bytes]]:
-    """Every program with its candidate's name; a profile that comes again is left out."""
+    """Yield every program with its candidate's name; repeated profiles are left out."""
     compiled: set[Profile] = set()
     for candidate in candidates:
         if candidate.profile is None:
@@ -95,15 +95,15 @@ def list_candidates(
     known: Iterable[KnownContainer],
     capabilities: Iterable[frozenset[str]],
 ) -> Iterator[ProfileCandidate]:
-    """Given files first, then what engines say, then containers' own configurations."""
+    """Yield given files first, then engines' profiles, then containers' own configurations."""
     sets = list(dict.fromkeys(capabilities))[:_MOST_SETS] or [frozenset()]
     for file in files:
         yield replace(file, hosts=_hosts(sets, tuple(Engine)))
     common = next((path for path in _CONTAINERS_COMMON if path.is_file()), None)
     if common is not None:
         yield from _readable(PODMAN_DEFAULT, common, _hosts(sets, (Engine.PODMAN,)))
-    told = [container for container in known if container.seccomp]
-    for container in sorted(told, key=lambda one: not one.given):
+    configured = [container for container in known if container.seccomp]
+    for container in sorted(configured, key=lambda one: not one.given):
         yield from _configured(container)
 
 
@@ -118,11 +118,11 @@ def _readable(name: str, path: Path, hosts: tuple[Host, ...]) -> Iterator[Profil
     try:
         yield ProfileCandidate(name, load(path), hosts)
     except SeclatchError:
-        return  # the distribution's file is no matter of this command
+        return  # errors in the distribution's file do not concern this command
 
 
 def _configured(known: KnownContainer) -> Iterator[ProfileCandidate]:
-    """The profile in a container's config.json: what the runtime was told to load."""
+    """Yield the profile in a container's config.json, which the runtime was given."""
     try:
         yield ProfileCandidate(
             known.given or CONFIGURED, parse(json.dumps(known.seccomp), "config.json")
@@ -145,6 +145,6 @@ def _programs(profile: Profile) -> Iterator[bytes]:
         try:
             program = compile_profile(profile, runtime=runtime)
         except (SeclatchError, RuntimeError):
-            continue  # this runtime would refuse it, or libseccomp does not come to an end
+            continue  # this runtime refuses the profile, or libseccomp does not finish
         yield program.code
         yield from program.alternatives

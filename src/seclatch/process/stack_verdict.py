@@ -1,4 +1,4 @@
-"""What a stack of filters answers to a call."""
+"""Determine what a stack of filters answers to a call."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from seclatch.model.seccomp_data import SeccompData
 
 @dataclass(frozen=True, slots=True)
 class StackAnswers:
-    """`layers`: each filter's answers, the newest first. `whole`: the action of all of them
-    together, "" where it depends on arguments that are left open. `unasked`: why the kernel asks no
-    filter at all, "" if it does."""
+    """The answers of a stack.
+
+    `layers`: each filter's answers, the newest first. `whole`: the combined action, "" if it
+    depends on arguments that are left open. `unasked`: why the kernel runs no filter for this call,
+    "" if it does.
+    """
 
     whole: str
     layers: tuple[tuple[QueryAnswer, ...], ...]
@@ -25,7 +28,7 @@ class StackAnswers:
 
 
 def query_stack(programs: Sequence[Filter], asked: AskedCall) -> StackAnswers:
-    """Ask all filters of a thread, newest first, about a call. Raises SeclatchError."""
+    """Query all filters of a thread, newest first, about a call. Raises SeclatchError."""
     arch, number = asked.syscall.arch, asked.syscall.number
     layers = tuple(tuple(query_filter(program, asked)) for program in programs)
     unasked = UNASKED.get(number, "") if arch is Arch.X86_64 else ""

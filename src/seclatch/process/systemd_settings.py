@@ -1,7 +1,8 @@
-"""systemd's settings as the programs that it loads for them: one for each setting and ABI.
+"""Compile systemd's settings to the programs that systemd loads: one for each setting and ABI.
 
-Sources: systemd.exec(5), and what systemd 257 was seen to load (tests/process/test_units.py). A
-setting that is not here, or that another version compiles otherwise, stays without a name.
+Sources: systemd.exec(5), and what systemd 257 was observed to load (tests/process/test_units.py). A
+setting that is not listed here, or that another version compiles differently, has no name. See
+decision 0082.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SETTINGS = (
     "RestrictNamespaces",
     "SystemCallArchitectures",
 )
-"""What is asked of systemd."""
+"""Properties that systemd is asked for."""
 
 GROUPS = {"ProtectKernelModules": "@module", "ProtectClock": "@clock", "PrivateDevices": "@raw-io"}
 KNOWN = "@known"
@@ -41,7 +42,7 @@ _ON = ("yes", "true", "1")
 _NAMESPACES = (1 << 30, 1 << 29, 1 << 28, 1 << 27, 1 << 26, 1 << 25, 1 << 17, 1 << 7)
 _ABIS = {Arch.X86_64: (Arch.X86_64, Arch.X86, Arch.X32), Arch.AARCH64: (Arch.AARCH64, Arch.ARM)}
 _SIMPLE: dict[str, list[Rule]] = {
-    # sched(7): what is not SCHED_OTHER (0), SCHED_BATCH (3) or SCHED_IDLE (5).
+    # sched(7): all policies except SCHED_OTHER (0), SCHED_BATCH (3) and SCHED_IDLE (5).
     "RestrictRealtime": [
         *(("sched_setscheduler", _DENY, (Arg(1, Operator.EQ, size),)) for size in (1, 2, 4)),
         ("sched_setscheduler", _DENY, (Arg(1, Operator.GT, 5),)),
@@ -50,7 +51,7 @@ _SIMPLE: dict[str, list[Rule]] = {
     "ProtectHostname": [("sethostname", _DENY, ()), ("setdomainname", _DENY, ())],
     "ProtectKernelLogs": [("syslog", _DENY, ())],
     "ProtectKernelTunables": [("_sysctl", _DENY, ())],
-    # clone3's flags are out of a filter's sight.
+    # The flags of clone3 are in memory, which a filter cannot read.
     "RestrictNamespaces": [
         ("clone3", Action(ActionKind.ERRNO, ENOSYS), ()),
         ("setns", _DENY, ()),
@@ -66,8 +67,10 @@ _SIMPLE: dict[str, list[Rule]] = {
 def compile_settings(
     settings: Mapping[str, str], groups: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, bytes]]:
-    """Each program that systemd loads for a unit's settings (`systemctl show`), with the setting's
-    name. `groups`: the members of its groups of calls."""
+    """Yield each program that systemd loads for a unit, with the name of the setting.
+
+    `settings`: from `systemctl show`. `groups`: the members of systemd's groups of calls.
+    """
     native = Arch.native()
     if settings.get("SystemCallArchitectures") == "native":
         with libseccomp.open_filter_context(_ALLOW) as building:
@@ -87,8 +90,11 @@ def compile_settings(
 def _filter(
     calls: str, settings: Mapping[str, str], known: Sequence[str]
 ) -> tuple[Action, list[Rule]]:
-    """A list of calls that are denied (`~…`), or of all that are not: then what systemd knows is
-    denied as the unit says, and what it does not know gets ENOSYS."""
+    """Return the default action and the rules of SystemCallFilter.
+
+    `~…` lists denied calls. Otherwise the list is of allowed calls: calls that systemd knows are
+    then denied as the unit says, and calls that it does not know get ENOSYS.
+    """
     words = calls.removeprefix("~").split()
     number = settings.get("SystemCallErrorNumber", "")
     denied = _DENY

@@ -1,4 +1,4 @@
-"""Which filters are those of a systemd unit: settings asked of process 1, compiled, compared."""
+"""Find which filters a systemd unit's settings make: read from systemd, compile, compare."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}\.service")
 
 
 def find_unit(entry: ProcEntry) -> str:
-    """The systemd service whose control group a process is in, "" if it is in none."""
+    """Return the systemd service whose control group a process is in, "" if it is in none."""
     for path in entry.cgroups:
         last = path.rpartition("/")[2]
         if _UNIT.fullmatch(last):
@@ -30,8 +30,10 @@ def find_unit(entry: ProcEntry) -> str:
 def find_settings(
     codes: Set[bytes], entries: Mapping[int, ProcEntry], held: Iterable[int], notes: list[str]
 ) -> dict[str, dict[bytes, str]]:
-    """The settings that `codes` are of, by unit and program; of the units of the processes in
-    `held`. Nobody but process 1 is asked, and only as root: its word is about its own children.
+    """Return the settings that make the programs `codes`, by unit and program.
+
+    For the units of the processes in `held`. Only process 1 is asked, and only as root: it is
+    trusted about its own children (decision 0082).
     """
     first = entries.get(1)
     if not codes or first is None or first.status.comm != "systemd" or os.geteuid():
@@ -42,7 +44,7 @@ def find_settings(
         shown = list(_show(units)) if units else []
         groups = _groups() if shown else {}
     except (OSError, subprocess.SubprocessError) as error:
-        notes.append(f"systemd does not tell of its units' settings: {error}")
+        notes.append(f"systemd did not return its units' settings: {error}")
         return {}
     return _compile(shown, groups, codes, notes)
 
@@ -65,7 +67,7 @@ def _compile(
 
 
 def _show(units: list[str]) -> Iterator[dict[str, str]]:
-    """The settings of each unit; systemctl parts them by empty lines."""
+    """Yield the settings of each unit; systemctl separates them by empty lines."""
     wanted = ",".join(("Id", *systemd_settings.SETTINGS))
     for block in _run("systemctl", "show", f"--property={wanted}", "--", *units).split("\n\n"):
         settings = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
@@ -74,7 +76,7 @@ def _show(units: list[str]) -> Iterator[dict[str, str]]:
 
 
 def _groups() -> dict[str, list[str]]:
-    """The calls of those groups that settings stand for, as this systemd has them."""
+    """Return the calls of the groups that settings stand for, as this systemd defines them."""
     groups: dict[str, list[str]] = {}
     members: list[str] = []
     wanted = (systemd_settings.KNOWN, *systemd_settings.GROUPS.values())

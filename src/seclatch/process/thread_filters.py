@@ -1,4 +1,4 @@
-"""What binds the threads of a process: /proc's numbers with the filters that the kernel showed."""
+"""Describe the threads of a process with the filters that bind them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ _DIGITS = 8
 
 
 def fingerprint_program(code: bytes | None) -> str:
-    """A short name of a program, "" if there is none: the beginning of its SHA-256."""
+    """Return the beginning of a program's SHA-256; "" for none."""
     return hashlib.sha256(code).hexdigest()[:_DIGITS] if code else ""
 
 
 class ThreadFilters:
-    """Puts threads together. `held` is None where only numbers are known; `names` of profiles by
-    program, `units` the settings of systemd's units, by unit and program."""
+    """Combines counts of /proc with filters that the kernel's iterator read.
+
+    `held` is None where only counts are known. `names`: profiles by program. `units`: settings of
+    systemd units, by unit and program.
+    """
 
     def __init__(
         self,
@@ -45,7 +48,7 @@ class ThreadFilters:
             self._of_process[task.pid].append(task)
 
     def describe(self, entry: ProcEntry) -> tuple[LiveThread, tuple[LiveThread, ...]]:
-        """The first thread, and those others that are asked for or bound by something else."""
+        """Return the first thread, and the others that are requested or have different filters."""
         main = self._thread(entry, entry.pid, entry.status)
         if entry.status.threads < 2 or not self._worth_listing(entry):
             return main, ()
@@ -57,8 +60,11 @@ class ThreadFilters:
         return main, tuple(thread for thread in others if self._every or thread.differs(main))
 
     def _worth_listing(self, entry: ProcEntry) -> bool:
-        """Where the kernel was asked, it has told already whether threads differ: no need to read
-        the status of each of thousands."""
+        """Return whether other threads need to be read.
+
+        The kernel's iterator already shows whether threads differ: there is no need to read the
+        status of each of thousands.
+        """
         if self._every or self._held is None:
             return True
         held = self._of_process.get(entry.pid, [])
@@ -80,7 +86,7 @@ class ThreadFilters:
     def _layers(self, entry: ProcEntry, tid: int, status: ProcStatus) -> tuple[FilterLayer, ...]:
         held = self._held.get(tid) if self._held is not None else None
         if held is None or not held.layers or status.filters not in (held.count, -1):
-            # Not asked, or not of the same moment: then only the number is sure.
+            # Not read, or changed since: only the count is certain.
             origins = self._origins.estimate_counted(entry.pid, max(status.filters, 0))
             return tuple(FilterLayer("", 0, origin) for origin in origins)
         origins = self._origins.trace_seen(

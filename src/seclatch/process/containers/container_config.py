@@ -1,4 +1,4 @@
-"""What a container's own config.json tells: annotations of engines, and its seccomp profile."""
+"""Read a container's config.json: annotations of engines, and its seccomp profile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PROFILE = "io.podman.annotations.seccomp"
 
 @dataclass(frozen=True, slots=True)
 class BundleConfig:
-    """`seccomp` is None where there is no config.json or no profile in it."""
+    """Fields of config.json; `seccomp` is None if there is no config.json or no profile in it."""
 
     name: str = ""
     image: str = ""

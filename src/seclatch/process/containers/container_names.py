@@ -1,6 +1,6 @@
-"""Names and images of containers, from whoever knows: each engine is asked once and not for long.
+"""Find the names and images of containers: query each engine once, within a time limit.
 
-An engine that does not answer in time is not waited for again; the notes say so.
+An engine that does not answer in time is not asked again; the notes say so.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from seclatch.system.procfs import ProcEntry
 def name_containers(
     found: Iterable[FoundContainer], entries: Mapping[int, ProcEntry], notes: list[str]
 ) -> dict[str, KnownContainer]:
-    """Ask for each container; `notes` gets what could not be found out."""
+    """Query the engines for all containers; failures are added to `notes`."""
     wanted = {container.id: container for container in found}
     known = {container.id: _from_bundle(container) for container in wanted.values()}
     for query in (query_docker, query_podman, query_containerd):
-        for identity, told in query(wanted, entries, notes).items():
-            known[identity] = _join(known[identity], told)
+        for identity, queried in query(wanted, entries, notes).items():
+            known[identity] = _join(known[identity], queried)
     return known
 
 
@@ -38,11 +38,11 @@ def _from_bundle(found: FoundContainer) -> KnownContainer:
     return KnownContainer(container, bundle.seccomp, bundle.given)
 
 
-def _join(known: KnownContainer, told: KnownContainer) -> KnownContainer:
+def _join(known: KnownContainer, queried: KnownContainer) -> KnownContainer:
     container = LiveContainer(
         known.container.id,
-        told.container.name or known.container.name,
-        told.container.image or known.container.image,
-        known.container.engine or told.container.engine,
+        queried.container.name or known.container.name,
+        queried.container.image or known.container.image,
+        known.container.engine or queried.container.engine,
     )
-    return replace(known, container=container, given=told.given or known.given)
+    return replace(known, container=container, given=queried.given or known.given)

@@ -1,4 +1,4 @@
-"""containerd's containers, asked through its client `ctr`: its API is gRPC."""
+"""Query containerd's containers by its client `ctr`: its API is gRPC."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def query_containerd(
     wanted: Mapping[str, FoundContainer], _entries: Mapping[int, ProcEntry], notes: list[str]
 ) -> dict[str, KnownContainer]:
-    """Ask each daemon for the images of each namespace that shims tell of."""
+    """Query each daemon for the images of each namespace that shims name."""
     client = None if os.geteuid() else shutil.which("ctr", path=PATH)
     places = _places(wanted.values()) if client else []
-    told: dict[str, KnownContainer] = {}
+    known_by_id: dict[str, KnownContainer] = {}
     silent: set[str] = set()
     for address, namespace in places:
         if client is None or address in silent:
@@ -32,18 +32,18 @@ def query_containerd(
             images = _images(client, address, namespace)
         except (OSError, subprocess.SubprocessError) as error:
             silent.add(address)
-            notes.append(f"containerd ({address}) tells no images: {_explain(error)}")
+            notes.append(f"containerd ({address}) did not return images: {_explain(error)}")
             continue
         for identity, image in images.items():
             if identity in wanted:
-                told[identity] = KnownContainer(
+                known_by_id[identity] = KnownContainer(
                     LiveContainer(identity, identity, image, "containerd")
                 )
-    return told
+    return known_by_id
 
 
 def _places(wanted: Iterable[FoundContainer]) -> list[tuple[str, str]]:
-    """Socket and namespace, each once: several shims see the same socket by different paths."""
+    """Return socket and namespace, each once: several shims see one socket by different paths."""
     places: dict[tuple[int, int, str], tuple[str, str]] = {}
     for container in wanted:
         asked = container.engine == "containerd" and container.trusted
@@ -57,12 +57,12 @@ def _places(wanted: Iterable[FoundContainer]) -> list[tuple[str, str]]:
 
 
 def find_socket(found: FoundContainer) -> str:
-    """The daemon's socket in the shim's own view of the files."""
+    """Return the path of the daemon's socket through the shim's root directory."""
     return f"/proc/{found.monitor}/root{found.address.removeprefix('unix://')}"
 
 
 def _images(client: str, address: str, namespace: str) -> dict[str, str]:
-    """Image by container id: the first two columns of the client's table."""
+    """Return images by container id, from the first two columns of the client's table."""
     words = [client, "--address", address, "--namespace", namespace, "containers", "ls"]
     done = subprocess.run(
         words,

@@ -1,4 +1,4 @@
-"""Docker's daemon, asked through its socket (the Engine API, GET only)."""
+"""Query Docker's daemon through its socket (the Engine API, GET only)."""
 
 from __future__ import annotations
 
@@ -27,23 +27,25 @@ DEFAULT = "docker-default"
 def query_docker(
     wanted: Mapping[str, FoundContainer], entries: Mapping[int, ProcEntry], notes: list[str]
 ) -> dict[str, KnownContainer]:
-    """Ask every dockerd of this host about the containers that may be its own."""
-    mine = [container.id for container in wanted.values() if container.engine in ("docker", "")]
-    told: dict[str, KnownContainer] = {}
-    for address in find_sockets(entries) if mine else ():
+    """Query every dockerd of this host about the containers that may be its own."""
+    identifiers = [
+        container.id for container in wanted.values() if container.engine in ("docker", "")
+    ]
+    known_by_id: dict[str, KnownContainer] = {}
+    for address in find_sockets(entries) if identifiers else ():
         try:
-            for known in _ask_daemon(
-                address, [identifier for identifier in mine if identifier not in told]
+            for known in _query_daemon(
+                address, [identifier for identifier in identifiers if identifier not in known_by_id]
             ):
-                told[known.container.id] = known
+                known_by_id[known.container.id] = known
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            notes.append(f"docker ({address}) tells no names: {reason}")
-    return told
+            notes.append(f"docker ({address}) did not return names: {reason}")
+    return known_by_id
 
 
 def find_sockets(entries: Mapping[int, ProcEntry]) -> Iterator[str]:
-    """The usual socket, and those that running daemons were told of."""
+    """Yield the default socket, and those in the arguments of running daemons."""
     daemons = [
         entry
         for entry in entries.values()
@@ -63,7 +65,7 @@ def find_sockets(entries: Mapping[int, ProcEntry]) -> Iterator[str]:
     yield from addresses
 
 
-def _ask_daemon(address: str, identities: list[str]) -> Iterator[KnownContainer]:
+def _query_daemon(address: str, identities: list[str]) -> Iterator[KnownContainer]:
     builtin = _builtin(get_json(address, "/info"))
     deadline = time.monotonic() + _PATIENCE
     for identity in identities:
@@ -80,7 +82,7 @@ def _ask_daemon(address: str, identities: list[str]) -> Iterator[KnownContainer]
 
 
 def _builtin(info: dict[str, Any] | None) -> str:
-    """What the daemon gives to a container that asks for nothing; a path if it was told one."""
+    """Return the profile that the daemon gives by default; a path if it was configured with one."""
     for option in (info or {}).get("SecurityOptions") or ():
         parts = dict(part.partition("=")[::2] for part in str(option).split(","))
         if parts.get("name") == "seccomp":
@@ -90,7 +92,10 @@ def _builtin(info: dict[str, Any] | None) -> str:
 
 
 def get_json(address: str, path: str) -> dict[str, Any] | None:
-    """One answer; None for 404. A new connection each: a slow one holds up only itself."""
+    """Return the answer to a GET request; None for 404.
+
+    Each request has its own connection, so that a slow answer delays no other.
+    """
     connection = _Connection(address)
     try:
         connection.request("GET", path)
@@ -109,14 +114,14 @@ def get_json(address: str, path: str) -> dict[str, Any] | None:
 
 
 class _Connection(http.client.HTTPConnection):
-    """HTTP through a Unix socket."""
+    """HTTP over a Unix socket."""
 
     def __init__(self, address: str) -> None:
         super().__init__("localhost", timeout=SECONDS)
         self._address = address
 
     def connect(self) -> None:
-        """Connect to the socket; the time-out is for each single wait."""
+        """Connect to the socket; the time-out applies to each single wait."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(SECONDS)
         self.sock.connect(self._address)

@@ -1,4 +1,4 @@
-"""What is known of a container by its engine."""
+"""A container as its engine describes it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from seclatch.model.process import LiveContainer
 
 @dataclass(frozen=True, slots=True)
 class KnownContainer:
-    """A container with what tells about its profile: `seccomp` is `linux.seccomp` of its
-    config.json (None: not read), `given` the engine's word for which profile that is ("" if it
-    says none)."""
+    """A container with the sources of its profile.
+
+    `seccomp` is `linux.seccomp` of its config.json (None: not read); `given`: the engine's name for
+    the profile, "" if it has none.
+    """
 
     container: LiveContainer
     seccomp: object = None

@@ -1,4 +1,4 @@
-"""Which part a live process has in a container's life."""
+"""Determine the stage of a live process in a container's life."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _COPIES = ("memfd:runc", "memfd:crun", "runc.", "crun.")
 
 
 def find_stage(entry: ProcEntry, *, in_container: bool) -> Stage | None:
-    """The stage; None for a process that has nothing to do with containers.
+    """Return the stage; None for a process that has nothing to do with containers.
 
-    Inside of a container everything is the program's but a runtime that has not exec'd yet: what
-    calls itself dockerd there is the image's.
+    Inside of a container every process is the program's, except a runtime that has not exec'd yet:
+    a process named dockerd there belongs to the image.
     """
     name = read_program_name(entry)
     runtime = name in _RUNTIMES or name.startswith(_COPIES)
@@ -35,10 +35,10 @@ def find_stage(entry: ProcEntry, *, in_container: bool) -> Stage | None:
 
 
 def read_program_name(entry: ProcEntry) -> str:
-    """Base name of the program, or what the process calls itself where we may not look."""
+    """Return the base name of the program, or the comm where the executable may not be read."""
     return entry.executable.removesuffix(" (deleted)") or entry.status.comm
 
 
 def _is_init(entry: ProcEntry) -> bool:
-    """runc's stages call themselves `runc:[1:CHILD]`, `runc:[2:INIT]`."""
+    """Return whether this is runc's init: its comm is `runc:[1:CHILD]` or `runc:[2:INIT]`."""
     return entry.status.comm.startswith("runc:[") or entry.argv[1:2] == ("init",)

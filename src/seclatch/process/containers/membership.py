@@ -1,4 +1,7 @@
-"""Which container a process is in: from control groups, shims, monitors and runtimes' states."""
+"""Find which container a process is in: from control groups, shims, monitors, runtimes' states.
+
+See decision 0067.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from seclatch.process.containers.live_stages import read_program_name
 from seclatch.process.containers.metadata_trust import HEXADECIMAL, is_trusted, split_cgroup
 from seclatch.system.procfs import ProcEntry, read_file
 
-# The states of runtimes that were called without an engine, or by podman.
+# State directories of runtimes that were called without an engine, or by podman.
 _STATES = {"/run/runc": "state.json", "/run/crun": "status"}
 _STATE_SIZE = 1 << 20
 _MOST_STATES = 4096
@@ -28,9 +31,12 @@ _PREFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class FoundContainer:
-    """A container that something on this host keeps: `monitor` is that process's id, 0 for a
-    runtime's state. `bundle` is where its config.json is, as seen from here. `trusted`: see
-    `seclatch.process.containers.metadata_trust`."""
+    """A container that a shim, monitor or runtime state describes.
+
+    `monitor`: pid of the shim or monitor, 0 for a runtime's state. `bundle`: the directory of
+    config.json as seen from this process. `trusted`: see
+    `seclatch.process.containers.metadata_trust`.
+    """
 
     id: str
     engine: str
@@ -44,9 +50,9 @@ class FoundContainer:
 
 
 def find_containers(entries: Mapping[int, ProcEntry]) -> dict[str, FoundContainer]:
-    """All containers that shims, monitors and runtimes' states tell of, by id.
+    """Return all containers that shims, monitors and runtimes' states describe, by id.
 
-    What is not to be trusted is only believed about ids that nobody else knows.
+    An untrusted source counts only for ids that no trusted one has.
     """
     claims = [kept for entry in entries.values() if (kept := _claim(entry))]
     found = {kept.id: kept for kept in claims if not kept.trusted}
@@ -67,15 +73,14 @@ def _claim(entry: ProcEntry) -> FoundContainer | None:
 def find_members(
     entries: Mapping[int, ProcEntry], kept: Mapping[str, FoundContainer]
 ) -> dict[int, FoundContainer]:
-    """The container of each process that is in one."""
+    """Return the container of each process that is in one."""
     inits = {found.init: found for found in kept.values() if found.init}
     monitors = {found.monitor: found for found in kept.values() if found.monitor}
     members: dict[int, FoundContainer] = {}
     judged: set[int] = set()
 
     def judge(pid: int) -> FoundContainer | None:
-        """Iterative over the ancestors: a process is in its parent's container if nothing says
-        more."""
+        """Walk the ancestors iteratively: a process is in its parent's container by default."""
         path = []
         while pid in entries and pid not in judged:
             judged.add(pid)
@@ -109,7 +114,7 @@ def _own(
 
 
 def _identify(part: str, kept: Mapping[str, FoundContainer]) -> FoundContainer | None:
-    """Read one name of a control group's path."""
+    """Read one element of a control group's path."""
     if part in kept:
         return kept[part]
     prefix, _, rest = part.removesuffix(".scope").rpartition("-")
@@ -123,7 +128,7 @@ def _identify(part: str, kept: Mapping[str, FoundContainer]) -> FoundContainer |
 
 
 def _is_outside(entry: ProcEntry) -> bool:
-    """Keepers and the runtimes' side on the host are about a container and not in it."""
+    """Return whether a process manages a container from outside: shim, monitor, runtime."""
     name = read_program_name(entry)
     if name.startswith("containerd-shim") or name == "conmon":
         return True
@@ -139,7 +144,7 @@ def _of_shim(entry: ProcEntry) -> FoundContainer | None:
         return None
     namespace = options.get("namespace", "")
     engine = "docker" if namespace == "moby" else "containerd"
-    # A shim works in its bundle. Those of further containers of a pod are beside it.
+    # A shim's working directory is its bundle. Those of other containers of a pod are beside it.
     return FoundContainer(
         identity, engine, entry.pid, namespace, options.get("address", ""), f"/proc/{entry.pid}/cwd"
     )
@@ -162,7 +167,7 @@ def _of_monitor(entry: ProcEntry) -> FoundContainer | None:
 
 
 def _options(argv: tuple[str, ...]) -> dict[str, str]:
-    """The first value of each option, `-id X`, `--id X` or `-id=X`."""
+    """Return the first value of each option, `-id X`, `--id X` or `-id=X`."""
     options: dict[str, str] = {}
     for word, following in zip(argv, (*argv[1:], ""), strict=False):
         name, equals, value = word.lstrip("-").partition("=")

@@ -1,7 +1,8 @@
-"""Who is believed when it says what containers there are.
+"""Decide which processes are trusted to describe containers.
 
-Anybody may call a program `conmon` or `dockerd` and give it any words. Root on this host is
-believed, and whoever runs this command; those inside of a container are not, root there or not.
+Any user may run a program called `conmon` or `dockerd` with any arguments. Processes of root on
+this host are trusted, and those of the user of this command; processes inside of a container are
+not, root there or not (decision 0026).
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from functools import cache
 from seclatch.system.procfs import ProcEntry, read_cgroups
 
 HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
-"""An engine's own kind of container id."""
+"""The format of engines' container ids."""
 
 
 def is_trusted(entry: ProcEntry) -> bool:
-    """May it tell about containers other than those that nobody else knows?"""
+    """Return whether a process may describe containers that other sources know too."""
     return entry.status.uid in (0, os.geteuid()) and not is_contained(entry)
 
 
 def is_contained(entry: ProcEntry) -> bool:
-    """Does a control group of it bear a container's id?"""
+    """Return whether a control group of the process has a container's id."""
     for path in entry.cgroups:
         for part in split_cgroup(path):
             prefix, _, rest = part.removesuffix(".scope").rpartition("-")
@@ -33,8 +34,11 @@ def is_contained(entry: ProcEntry) -> bool:
 
 
 def split_cgroup(path: str) -> Iterator[str]:
-    """The names in a control group's path, the innermost first; without those of our own group: if
-    this command runs in a container, that is the host of what it sees."""
+    """Yield the elements of a control group's path, the innermost first.
+
+    Elements of this process's own group are left out: if it runs in a container, that container is
+    the host of what it sees.
+    """
     own = _own_parts()
     return (part for part in reversed(path.split("/")) if part and part not in own)
 

@@ -1,4 +1,4 @@
-"""Podman's containers, from its storage: it has no daemon to ask, and its client takes locks."""
+"""Read podman's containers from its storage: there is no daemon, and its client takes locks."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _SIZE = 16 << 20
 def query_podman(
     wanted: Mapping[str, FoundContainer], _entries: Mapping[int, ProcEntry], _notes: list[str]
 ) -> dict[str, KnownContainer]:
-    """Look into `containers.json` of each storage that a monitor works for."""
-    told: dict[str, KnownContainer] = {}
+    """Read `containers.json` of each storage that a monitor works for."""
+    known_by_id: dict[str, KnownContainer] = {}
     for path in {storage for container in wanted.values() if (storage := _storage(container))}:
         for identity, name, image in _read(path):
             if identity in wanted:
-                told[identity] = KnownContainer(LiveContainer(identity, name, image))
-    return told
+                known_by_id[identity] = KnownContainer(LiveContainer(identity, name, image))
+    return known_by_id
 
 
 def _storage(found: FoundContainer) -> str:
-    """`…/overlay-containers/containers.json` for a bundle `…/overlay-containers/ID/userdata`."""
+    """Return the `containers.json` beside a bundle `…/overlay-containers/ID/userdata`."""
     if found.engine not in ("podman", "cri-o") or not found.bundle.endswith("/userdata"):
         return ""
     return found.bundle.rpartition(f"/{found.id}/")[0] + "/containers.json"
 
 
 def _read(path: str) -> list[tuple[str, str, str]]:
-    """Id, name and image of every container; none if the file says nothing readable."""
+    """Return id, name and image of every container; none if the file is malformed."""
     try:
         containers = json.loads(read_file(path, _SIZE))
         return [_describe(container) for container in containers]
