@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from seclatch.filter.argument_box import MAX_PIECES, ArgumentValues, InexpressibleError, join_halves
-from seclatch.filter.decision_paths import BranchBudget, DecisionPath, Unusual
-from seclatch.filter.term import Value
+from seclatch.filter.budget import BranchBudget
+from seclatch.filter.decision_paths import DecisionPath, Unusual
+from seclatch.filter.term import TooComplexError, Value
 from seclatch.filter.term_text import format_test, format_value, format_word_set, name_word
 from seclatch.filter.union_boxes import MAX_BOXES, join_boxes, widen_boxes
 from seclatch.filter.word_set import FULL, WordSet
@@ -17,6 +18,9 @@ from seclatch.model.arch import Arch
 from seclatch.model.filter import ByteOrder
 from seclatch.model.profile import MAX_ARGS, Arg
 from seclatch.model.seccomp_data import ARGS, NUMBER, POINTER
+
+MAX_LOST = 64
+"""Conditions of one call to name that no rule can say: a list of more tells a reader nothing."""
 
 _STEPS = 10
 """To make a box, or the rules of an action, takes about as long as so many branches."""
@@ -75,6 +79,8 @@ def find_cases(
     budget = budget or BranchBudget()
     for way in _joined(ways, budget):
         budget.spend(_STEPS)
+        if len(lost) > MAX_LOST:
+            raise TooComplexError(f"more than {MAX_LOST} of its conditions can be said by no rule")
         if not isinstance(way.value, int):
             value = format_value(way.value, choose_byteorder(arch))
             lost.append(
@@ -95,7 +101,7 @@ def find_cases(
                 )
     cases: list[CallCase] = []
     for action, own in boxes.items():
-        budget.spend(_STEPS)
+        budget.spend(_count_joining(len(own)))
         found = list(islice(_cases(own, action), MAX_PIECES + 1))
         if len(found) <= MAX_PIECES:
             cases += found
@@ -111,10 +117,14 @@ def _joined(ways: Iterable[DecisionPath], budget: BranchBudget) -> Iterator[Deci
     for way in ways:
         groups.setdefault((way.value, way.unusual), []).append(way.domains)
     for (value, unusual), domains in groups.items():
-        if len(domains) <= MAX_BOXES:
-            budget.spend(len(domains) ** 2 // 20)  # each is held against each, which is quicker
+        budget.spend(_count_joining(len(domains)))
         for one in join_boxes(domains):
             yield DecisionPath(one, unusual, value)
+
+
+def _count_joining(boxes: int) -> int:
+    """Steps for joining boxes: each is compared with each, which is quicker than a branch."""
+    return _STEPS + (boxes**2 // 20 if boxes <= MAX_BOXES else 0)
 
 
 def format_condition(way: DecisionPath, arch: Arch) -> str:

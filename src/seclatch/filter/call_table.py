@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from seclatch.filter.budget import BranchBudget
 from seclatch.filter.call_cases import (
+    MAX_LOST,
     CallCase,
     InexpressibleCase,
     choose_byteorder,
@@ -15,7 +17,7 @@ from seclatch.filter.call_cases import (
     format_condition,
     normalize_action,
 )
-from seclatch.filter.decision_paths import BranchBudget, DecisionPath, walk_paths
+from seclatch.filter.decision_paths import DecisionPath, walk_paths
 from seclatch.filter.symbolic_execution import (
     DecisionGraphs,
     LeafNode,
@@ -34,6 +36,10 @@ from seclatch.model.syscall import Syscall, load_syscalls
 _ENOSYS = Action(ActionKind.ERRNO, ENOSYS)
 MAX_STEPS = 300_000
 """Branches to follow for all calls together. Docker's default, with all its ABIs, has 25 000."""
+
+MAX_COMPARISONS = 768
+"""Of one call: as many as a profile may have (profile/parse/interpret_document.py). Each is later
+compared with each."""
 
 _STUB = "runc's stub for calls above all that a profile names: runc adds it again, crun does not"
 
@@ -84,7 +90,7 @@ def make_call_table(
         lost += [(call.name, problem) for problem in problems]
     newest = None
     if stub_apart and default != _ENOSYS:
-        newest = _stub(root, numbers, cases, arch)
+        newest = _stub(root, numbers, cases, arch, budget)
     if newest is not None:
         cases = {
             call.name: cases[call.name]
@@ -93,12 +99,16 @@ def make_call_table(
         }
         numbers = clip_ranges(numbers, 0, newest) + clip_ranges(numbers, U32, U32)
         lost.append((f"#{newest + 1} and above", InexpressibleCase("", str(_ENOSYS), _STUB)))
-    lost += _unnamed_lost(root, numbers, arch, default)
+    lost += _unnamed_lost(root, numbers, arch, default, budget)
     return CallTable(arch, default, cases, tuple(lost))
 
 
 def _stub(
-    root: Node, numbers: tuple[Range, ...], cases: dict[str, tuple[CallCase, ...]], arch: Arch
+    root: Node,
+    numbers: tuple[Range, ...],
+    cases: dict[str, tuple[CallCase, ...]],
+    arch: Arch,
+    budget: BranchBudget,
 ) -> int | None:
     """The number above which everything gets ENOSYS, if what has no name there gets it too."""
     always = (CallCase((), _ENOSYS),)
@@ -108,7 +118,7 @@ def _stub(
     newest = max(others, default=0)
     above = clip_ranges(numbers, newest + 1, U32 - 1)  # -1 goes another way for some ABIs
     try:
-        ways = list(walk_paths(root, {NUMBER: WordSet(above)})) if above else []
+        ways = list(walk_paths(root, {NUMBER: WordSet(above)}, budget)) if above else []
     except TooComplexError:
         return None
     return newest if ways and all(way.value == _ENOSYS.ret for way in ways) else None
@@ -166,18 +176,23 @@ def _cases(
     node = descend_graph(root, NUMBER, call.number)
     start = {NUMBER: WordSet(((call.number, call.number),))}
     try:
-        return find_cases(walk_paths(node, start, budget), call.arch, default, budget)
+        found, lost = find_cases(walk_paths(node, start, budget), call.arch, default, budget)
+        if sum(len(case.args) for case in found) > MAX_COMPARISONS:
+            raise TooComplexError(f"its rules would have more than {MAX_COMPARISONS} comparisons")
+        return found, lost
     except TooComplexError as problem:
         return [], [InexpressibleCase("any arguments", "unknown", str(problem))]
 
 
 def _unnamed_lost(
-    root: Node, numbers: tuple[Range, ...], arch: Arch, default: Action
+    root: Node, numbers: tuple[Range, ...], arch: Arch, default: Action, budget: BranchBudget
 ) -> Iterator[tuple[str, InexpressibleCase]]:
     """Numbers without a name that do not get the default: no rule can name them."""
     grouped: dict[tuple[str, str], list[Range]] = {}
     try:
-        for way in walk_paths(root, {NUMBER: WordSet(numbers)}):
+        for way in walk_paths(root, {NUMBER: WordSet(numbers)}, budget):
+            if len(grouped) > MAX_LOST:
+                raise TooComplexError(f"they are told apart by more than {MAX_LOST} conditions")
             action = normalize_action(way.value) if isinstance(way.value, int) else None
             if action != default:
                 shown = (

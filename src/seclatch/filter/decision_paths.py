@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from seclatch.filter import opcode
+from seclatch.filter.budget import BranchBudget
 from seclatch.filter.symbolic_execution import BranchNode, Node
 from seclatch.filter.term import U32, TermTest, TooComplexError, Value
 from seclatch.filter.word_set import FULL, WordSet
-
-MAX_STEPS = 200_000
-"""Branches to follow in one graph. Docker's default profile has about 400 per architecture."""
 
 MAX_UNUSUAL = 32
 """Tests on one way that no set of words can say."""
@@ -30,22 +28,6 @@ class DecisionPath:
     domains: Mapping[int, WordSet]
     unusual: Unusual
     value: Value
-
-
-class BranchBudget:
-    """How many more branches may be followed; one budget may be for many graphs together.
-
-    Without that, a program made for it would take its time anew for each call.
-    """
-
-    def __init__(self, steps: int = MAX_STEPS) -> None:
-        self.left = steps
-
-    def spend(self, steps: int = 1) -> None:
-        """Raises TooComplexError when nothing is left."""
-        self.left -= steps
-        if self.left < 0:
-            raise TooComplexError("there are more ways through than can be followed")
 
 
 def walk_paths(

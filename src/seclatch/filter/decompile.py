@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from seclatch.errors import SeclatchError
+from seclatch.filter.budget import BranchBudget
 from seclatch.filter.call_cases import (
     CallCase,
     InexpressibleCase,
@@ -14,7 +15,6 @@ from seclatch.filter.call_cases import (
     normalize_action,
 )
 from seclatch.filter.call_table import MAX_STEPS, CallTable, make_call_table
-from seclatch.filter.decision_paths import BranchBudget
 from seclatch.filter.known_values import propagate_values
 from seclatch.filter.opcode import CONDITIONAL
 from seclatch.filter.symbolic_execution import DecisionGraphs, LeafNode
@@ -27,6 +27,9 @@ from seclatch.model.seccomp_data import ARCH
 from seclatch.model.syscall import load_syscalls
 
 _U32 = 0xFFFFFFFF
+
+MAX_INSTRUCTIONS = 500_000
+"""Instructions to follow for all architectures together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ def decompile_filter(
             remedy="say which one it is for: --arch x86_64",
             status=2,
         )
-    graphs, budget = DecisionGraphs(program), BranchBudget(MAX_STEPS)
+    graphs = DecisionGraphs(program, BranchBudget(MAX_INSTRUCTIONS))
+    budget = BranchBudget(MAX_STEPS)
     try:
         portraits = [make_call_table(graphs, arch, stub_apart, budget) for arch in chosen]
     except TooComplexError as problem:

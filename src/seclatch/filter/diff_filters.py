@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from seclatch.filter.budget import BranchBudget
 from seclatch.filter.call_cases import normalize_action
-from seclatch.filter.decision_paths import BranchBudget, DecisionPath, walk_paths
+from seclatch.filter.decision_paths import DecisionPath, walk_paths
 from seclatch.filter.symbolic_execution import Node
 from seclatch.filter.term import TooComplexError
 from seclatch.filter.word_set import FULL, WordSet

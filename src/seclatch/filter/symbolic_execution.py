@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from seclatch.filter import opcode
+from seclatch.filter.budget import BranchBudget
 from seclatch.filter.compare_terms import compare_terms
 from seclatch.filter.opcode import ALU, DIV, JMP, LD, LDX, NEG, RET, ST, STX, X
 from seclatch.filter.term import U32, Term, TermFactory, TermTest, TooComplexError, Value
@@ -20,7 +21,8 @@ from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import ARCH, ARGS, DATA_SIZE, WORDS
 
 MAX_STEPS = 500_000
-"""Instructions to follow for one graph, before giving up on a program made to be hard."""
+"""Instructions to follow for one graph, before giving up on a program made to be hard. The longest
+that the kernel takes has 4096."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,11 +64,13 @@ class _Fork(NamedTuple):
 class DecisionGraphs:
     """Decision graphs of one program, for several sets of known words.
 
-    Nodes are shared: a graph is as small as the differences in what it returns allow.
+    Nodes are shared: a graph is as small as the differences in what it returns allow. `budget`: of
+    instructions to follow for all graphs together; each has MAX_STEPS of its own without it.
     """
 
-    def __init__(self, program: Filter) -> None:
+    def __init__(self, program: Filter, budget: BranchBudget | None = None) -> None:
         self._code = program.instructions
+        self._budget = budget
         self._terms = TermFactory()
         self._leaves: dict[Value, LeafNode] = {}
         self._branches: dict[tuple[TermTest, int, int], BranchNode] = {}
@@ -97,7 +101,7 @@ class _GraphWalk:
         self._code = graphs._code
         self._terms = graphs._terms
         self._known = known
-        self._left = MAX_STEPS
+        self._budget = graphs._budget or BranchBudget(MAX_STEPS)
         self._done: dict[_State, Node] = {}
 
     def run(self) -> Node:
@@ -120,9 +124,7 @@ class _GraphWalk:
     def _follow(self, state: _State) -> LeafNode | _Fork:
         """Go on to the next return or undecided comparison."""
         while True:
-            self._left -= 1
-            if self._left < 0:
-                raise TooComplexError("the program has more ways through than can be followed")
+            self._budget.spend()
             code, _, _, k = self._code[state.at]
             kind = code & 7
             if kind == RET:

@@ -62,4 +62,11 @@ def give_program(source: Source, host: Host) -> Given:
 
     found = recover(source, host.arch)
     origin = tuple(range(len(found.profile.rules)))
-    return Given(source.name, found.profile, origin, program=found.program, warnings=found.warnings)
+    return Given(
+        source.name,
+        found.profile,
+        origin,
+        program=found.program,
+        warnings=found.warnings,
+        beyond=found.beyond,
+    )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 from importlib import resources
@@ -422,3 +423,27 @@ def test_a_program_that_no_kernel_loads_is_named(tmp_path: Path) -> None:
     done = seclatch("compile", "-o", tmp_path / "long.bpf", tmp_path / "long.json")
     assert done.returncode == 0
     assert b"a program has 1 to 4096" in done.stderr
+
+
+def test_diff_compares_what_no_rule_says_of_a_program(tmp_path: Path) -> None:
+    """Which decides by two words of the call at once: not by what its rules happen to say."""
+    code = bytearray()
+    for instruction in (
+        (0x20, 0, 0, 4),
+        (0x15, 1, 0, Arch.X86_64.audit),
+        (0x06, 0, 0, 0),
+        (0x20, 0, 0, 16),
+        (0x07, 0, 0, 0),
+        (0x20, 0, 0, 24),
+        (0x1D, 0, 1, 0),
+        (0x06, 0, 0, 0x7FFF0000),
+        (0x06, 0, 0, 0x00050001),
+    ):
+        code += struct.pack("<HBBI", *instruction)
+    program, profile = tmp_path / "two-words.bpf", tmp_path / "none.json"
+    program.write_bytes(code)
+    profile.write_text('{"defaultAction": "SCMP_ACT_ERRNO"}')
+    done = seclatch("diff", "--arch", "x86_64", "--json", profile, program)
+    assert done.returncode == 1
+    found = {each["syscall"]: each["effect"] for each in json.loads(done.stdout)["changes"]}
+    assert found["read"] == "undecided"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from oracle import numbers, said
 from strategies import profiles
@@ -9,8 +12,10 @@ from strategies import profiles
 from seclatch.errors import SeclatchError
 from seclatch.filter import opcode as op
 from seclatch.filter.boundary_calls import list_boundary_calls
+from seclatch.filter.call_table import MAX_COMPARISONS
 from seclatch.filter.decompile import decompile_filter
 from seclatch.filter.evaluate_calls import CallEvaluator
+from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.rule_match import find_matching_rules
 from seclatch.model.syscall import load_syscalls
@@ -63,5 +68,49 @@ def test_one_budget_is_for_all_calls():
     ]
     program = Filter((*start, *tests, Instruction(op.RET_K, 0, 0, 0x7FFF0000)))
     kept = [one.reason for one in decompile_filter(program).kept]
-    assert any("256 cases" in reason for reason in kept)
+    assert any("comparisons" in reason or "can be said by no rule" in reason for reason in kept)
     assert sum("more ways through" in reason for reason in kept) > 100
+
+
+def counting(bits: int, arches: tuple[int, ...]) -> Filter:
+    """An answer of its own for each value of so many bits of the arguments."""
+    ends = [Instruction(op.JMP | op.JEQ, len(arches) - n, 0, one) for n, one in enumerate(arches)]
+    start = [Instruction(op.LD | op.ABS, 0, 0, 4), *ends, Instruction(op.RET_K, 0, 0, 0)]
+    sums = [
+        one
+        for n in range(bits)
+        for one in (
+            Instruction(op.LD | op.ABS, 0, 0, 16 + 8 * (n % 6)),
+            Instruction(op.JMP | op.JSET, 0, 3, 1 << n // 6),
+            Instruction(op.TXA, 0, 0, 0),
+            Instruction(op.ALU | op.ADD, 0, 0, 1 << n),
+            Instruction(op.TAX, 0, 0, 0),
+        )
+    ]
+    end = [
+        Instruction(op.TXA, 0, 0, 0),
+        Instruction(op.ALU | op.OR, 0, 0, 0x50000),
+        Instruction(op.RET_A, 0, 0, 0),
+    ]
+    return Filter((*start, Instruction(op.LDX | op.IMM, 0, 0, 0), *sums, *end))
+
+
+def test_no_call_gets_more_comparisons_than_a_profile_may_have():
+    """400 bytes of program would be 1024 rules for every call, each then held against each."""
+    found = decompile_filter(counting(10, (0xC000003E, 0x40000003)))
+    most: Counter[str] = Counter()
+    for profile in found.profiles:
+        for rule in profile.rules:
+            most.update(dict.fromkeys(rule.names, len(rule.args)))
+    assert max(most.values(), default=0) <= MAX_COMPARISONS
+    assert {"read", "openat"} <= {one.calls for one in found.kept}, "said, not left out"
+    assert len(found.kept) < 3 * 600, "one sentence for a call, not one for each condition"
+
+
+def test_one_budget_of_instructions_is_for_all_architectures(monkeypatch):
+    """What one architecture takes is not there anew for each of seven."""
+    monkeypatch.setattr(f"{decompile_filter.__module__}.MAX_INSTRUCTIONS", 10_000)
+    little = tuple(arch.audit for arch in Arch if arch.little and arch is not Arch.X32)
+    decompile_filter(counting(8, little[:1]))
+    with pytest.raises(SeclatchError, match="more ways through"):
+        decompile_filter(counting(8, little * 2))

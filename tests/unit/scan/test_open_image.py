@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from seclatch.errors import InputError
 from seclatch.scan.image import open_image
@@ -71,4 +74,72 @@ def test_an_archive_of_very_many_files(tmp_path: Path, monkeypatch: pytest.Monke
         for each in range(11):
             archive.addfile(tarfile.TarInfo(str(each)), io.BytesIO())
     with pytest.raises(InputError, match="more files"), open_image.open_image(path, "x86_64"):
+        pass
+
+
+def saved(path: Path, layer: bytes, outer: str = "") -> None:
+    """What `docker save` writes, of one layer; compressed as a whole by `outer`."""
+    with tarfile.open(path, f"w:{outer}") as archive:
+        rows = [{"Config": "c.json", "Layers": ["l.tar"]}]
+        files = {"manifest.json": json.dumps(rows).encode(), "c.json": b"{}", "l.tar": layer}
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+
+
+def layer() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for each in range(8):
+            info = tarfile.TarInfo(f"file{each}")
+            info.size = 4096
+            archive.addfile(info, io.BytesIO(random.Random(each).randbytes(4096)))
+    return file.getvalue()
+
+
+COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "zstd": lambda content: zstandard.ZstdCompressor(write_checksum=True).compress(content),
+}
+
+
+def damaged(content: bytes, seed: int) -> bytes:
+    """Cut, or with some bytes changed, anywhere."""
+    chance = random.Random(seed)
+    changed = bytearray(content)
+    if seed % 4 == 0:
+        return bytes(changed[: chance.randrange(len(changed))])
+    for _ in range(chance.choice((1, 3, 64))):
+        changed[chance.randrange(len(changed))] = chance.randrange(256)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("of", [*COMPRESSED, "outer gz", "outer bz2", "outer xz"])
+def test_a_damaged_archive(of: str, seed: int, tmp_path: Path) -> None:
+    """It is unpacked, or refused with a remedy; nothing else is raised."""
+    path = tmp_path / "image.tar"
+    if of.startswith("outer"):
+        saved(path, layer(), of.split()[1])
+        path.write_bytes(damaged(path.read_bytes(), seed))
+    else:
+        saved(path, damaged(COMPRESSED[of](layer()), seed))
+    try:
+        with open_image.open_image(path, "x86_64") as found:
+            assert found.directory.is_dir()
+    except InputError as error:
+        assert error.remedy, error
+
+
+def test_a_layer_whose_compression_is_broken(tmp_path: Path) -> None:
+    """The first block's type is one that does not exist: zlib's own error, of no common kind."""
+    path = tmp_path / "image.tar"
+    head = gzip.compress(b"")[:10]
+    saved(path, head + b"\x07" + bytes(64))
+    with (
+        pytest.raises(InputError, match=r"l\.tar: the layer cannot be unpacked"),
+        open_image.open_image(path, "x86_64"),
+    ):
         pass

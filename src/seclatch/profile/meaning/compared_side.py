@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from seclatch.filter.budget import BranchBudget
 from seclatch.filter.simulate import simulate_filter
 from seclatch.filter.symbolic_execution import DecisionGraphs, LeafNode, Node, find_fixed_words
 from seclatch.filter.term import TooComplexError
@@ -72,25 +73,27 @@ class Side:
             return None
         return Verdicts(clauses, self.default(arch, load_syscalls(arch).numbers.get(name)))
 
-    def followed(self, name: str, arch: Arch) -> Node:
+    def followed(self, name: str, arch: Arch, budget: BranchBudget | None = None) -> Node:
         """The same as a graph: of the program if that is what was given, else of the rules, or of
         what libseccomp makes of them where it chooses. Raises as `graph` does."""
         clauses = tuple(self.on(arch).clauses(name))
         if self.program or ambiguous(clauses, arch):
-            return self.graph(name, arch)
+            return self.graph(name, arch, budget)
         return Reference(arch).node(
             clauses, self.default(arch, load_syscalls(arch).numbers.get(name))
         )
 
-    def graph(self, name: str, arch: Arch) -> Node:
-        """The same as libseccomp makes it. Raises SeclatchError, TooComplexError."""
+    def graph(self, name: str, arch: Arch, budget: BranchBudget | None = None) -> Node:
+        """The same as libseccomp makes it. `budget`: of instructions to follow, for many calls
+        together. Raises SeclatchError, TooComplexError."""
         call = load_syscalls(arch).get(name)
         if call is None:
             raise TooComplexError("the call is made through another one")
         if not self.program and not self.on(arch).clauses(name):
             return LeafNode(self.default(arch, call.number).ret)
         known = find_fixed_words(arch) | {NUMBER: call.number}
-        return DecisionGraphs(self.program or _compile_one(self.profile, name, arch)).graph(known)
+        program = self.program or _compile_one(self.profile, name, arch)
+        return DecisionGraphs(program, budget).graph(known)
 
 
 def side(

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seclatch.errors import SeclatchError
+from seclatch.filter.budget import BranchBudget
 from seclatch.filter.call_table import list_unnamed_numbers
-from seclatch.filter.decision_paths import BranchBudget
 from seclatch.filter.diff_filters import diff_filters
 from seclatch.filter.term import TooComplexError
 from seclatch.model.action import Action
@@ -35,6 +35,9 @@ SCHEMA = "seclatch.profile-diff/1"
 
 MAX_STEPS = 150_000
 """Branches to follow in the filters of all calls between whose conditions libseccomp chooses."""
+
+MAX_INSTRUCTIONS = 500_000
+"""Instructions of those filters to follow for all calls together."""
 
 
 class Effect(enum.Enum):
@@ -96,6 +99,7 @@ class _Comparison:
     def __init__(self, old: Side, new: Side, arches: tuple[Arch, ...]) -> None:
         self.old, self.new, self.arches = old, new, arches
         self._budget, self._comparisons = BranchBudget(MAX_STEPS), BranchBudget(MAX_COMPARISONS)
+        self._instructions = BranchBudget(MAX_INSTRUCTIONS)
         self._decided: dict[tuple[Verdicts, Verdicts, int], dict[Pair, Values]] = {}
 
     def changes(self) -> Iterator[Change]:
@@ -139,7 +143,8 @@ class _Comparison:
             return self._by_rules(name, arch)
         try:
             self._budget.spend()
-            old, new = self.old.followed(name, arch), self.new.followed(name, arch)
+            sides = self.old, self.new
+            old, new = (side.followed(name, arch, self._instructions) for side in sides)
             return diff_filters(old, new, arch, self._budget)
         except UnendingError:
             self._budget.left = 0  # ten seconds each time: this one was enough

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seclatch.filter.decision_paths import BranchBudget
+from seclatch.filter.budget import BranchBudget
 from seclatch.model.action import Action
 from seclatch.model.profile import MAX_ARGS, Arg
 from seclatch.profile.meaning import rule_comparison

@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from seclatch.filter.boundary_calls import list_boundary_calls
+from seclatch.filter.budget import BranchBudget
 from seclatch.filter.call_cases import normalize_action
-from seclatch.filter.decision_paths import BranchBudget
 from seclatch.filter.diff_filters import diff_filters
 from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.filter.opcode import JEQ, JGE, JGT

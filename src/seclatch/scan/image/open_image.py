@@ -14,10 +14,13 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from lzma import LZMAError
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -29,6 +32,7 @@ from seclatch.system.openat2 import open_in_root
 _DOCUMENT = 16 << 20
 _BLOBS = 200_000
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_AGAIN = "the file is damaged or incomplete: save or download it again"
 _ARCHES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -114,7 +118,7 @@ def open_image(path: Path, arch: str) -> Iterator[UnpackedImage]:
         else:
             try:
                 files = _Archive(stack.enter_context(tarfile.open(path, tarinfo=BoundedMember)))
-            except (tarfile.TarError, OSError, EOFError) as error:
+            except _list_archive_errors() as error:
                 raise _no_archive(path, error) from error
         reader = _LayoutReader(files, source, arch)
         layers, config, digest = reader.image()
@@ -219,12 +223,16 @@ class _LayoutReader:
                 "is missing: neither an OCI layout nor a docker-archive",
                 remedy="give a root directory, or what `docker save` or `podman save` wrote",
             )
-        with file:
-            text = file.read(_DOCUMENT)
+        try:
+            with file:
+                text = file.read(_DOCUMENT)
+        except _list_archive_errors() as error:
+            problem = f"cannot be read: {error}"
+            raise InputError(self._source, name, problem, remedy=_AGAIN) from error
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InputError(self._source, name, f"is no JSON: {error}") from error
+            raise InputError(self._source, name, f"is no JSON: {error}", remedy=_AGAIN) from error
 
     def _object(self, value: Any, place: str) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -244,14 +252,23 @@ class _LayoutReader:
     def _layer(self, unpacker: LayerUnpacker, name: str) -> None:
         file = self._files.read(name)
         if file is None:
-            raise InputError(self._source, name, "a layer is missing")
+            raise InputError(self._source, name, "a layer is missing", remedy=_AGAIN)
         try:
             with file, _opened(_plain(file)) as archive:
                 unpacker.layer(archive)
-        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        except _list_archive_errors() as error:
             raise InputError(
-                self._source, name, f"the layer cannot be unpacked: {error}"
+                self._source, name, f"the layer cannot be unpacked: {error}", remedy=_AGAIN
             ) from error
+
+
+def _list_archive_errors() -> tuple[type[Exception], ...]:
+    """What the readers of archives raise for bytes that are none, or are cut or changed. Not one
+    of them turns another's error into its own: tarfile lets zlib's pass, and gzip too."""
+    errors = [tarfile.TarError, OSError, EOFError, ValueError, OverflowError, zlib.error, LZMAError]
+    if zstandard := sys.modules.get("zstandard"):  # else it was not needed
+        errors.append(zstandard.ZstdError)
+    return tuple(errors)
 
 
 def _opened(file: BinaryIO) -> tarfile.TarFile:
