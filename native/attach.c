@@ -30,14 +30,19 @@ static int seize(pid_t front, void *data)
 	struct attachment *attachment = data;
 	struct task task;
 	int err = attachment->mode == MODE_GATE ? EPERM : seize_suspended(front);
+	bool shown;
 
 	attachment->road = err ? ROAD_GATE : ROAD_SUSPEND;
 	if (CAN_ENTER && (err == EPERM || err == EINVAL || err == EIO) &&
 	    attachment->mode != MODE_SUSPEND)
 		err = seize_front(front, ROAD_GATE);
-	if (!err && (!task_read(&task, front) || task.tracer != getpid()))
-		err = ENOTSUP;
-	return err;
+	if (err)
+		return err;
+	errno = 0;
+	shown = task_read(&task, front);
+	if (!shown && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+		return errno;
+	return shown && task.tracer == getpid() ? 0 : ENOTSUP;
 }
 
 /* The tracer leaves the folder that a relative --log is relative to. */

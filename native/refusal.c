@@ -106,10 +106,12 @@ struct refusal refusal_for(int err, enum mode mode)
 	case ENOSYS:
 		return (struct refusal){ "ptrace(2) does not exist here",
 			"start the engine where nothing filters ptrace" OR_PLAIN };
-	case EAGAIN:
-	case ENOMEM:
 	case EMFILE:
 	case ENFILE:
+		return (struct refusal){ "no file descriptor left for the tracer",
+			"raise the limit on open files (ulimit -n, LimitNOFILE, fs.file-max)" };
+	case EAGAIN:
+	case ENOMEM:
 		return (struct refusal){ "no process or memory left for the tracer",
 			"raise the engine's limits (TasksMax, pids.max, memory)" };
 	default:

@@ -89,7 +89,7 @@ struct why why_not_traced(int err)
 
 	if (err == EAGAIN || err == ENOMEM || err == EMFILE || err == ENFILE)
 		return (struct why){ "no process or memory left for the tracer",
-			"raise the limits (ulimit -u, pids.max, memory)" };
+			"raise the limits (ulimit -u and -n, pids.max, memory)" };
 	if (err == ENOEXEC)
 		return (struct why){ "programs can be entered on x86-64 and arm64 only, so far",
 			"if the profile allows execve, --allow-exec" };

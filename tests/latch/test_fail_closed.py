@@ -178,6 +178,20 @@ def test_no_room_for_the_tracer(front: Path, tmp_path: Path, limit: str) -> None
     assert not (tmp_path / "started").exists()
 
 
+@pytest.mark.parametrize(("limit", "starts"), [(5, False), (6, True), (7, True)])
+def test_no_descriptor_left(
+    tmp_path: Path, compiler: Compiler, limit: int, *, starts: bool
+) -> None:
+    """The limit is named, and not /proc, which could not be opened for it. (Below 5 no runtime can
+    run either.)"""
+    front = copy_front(tmp_path / "fronts", "seclatch-x", compiler("exit42"))
+    words = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", front, "create", "x"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == (42 if starts else 125), done.stderr
+    assert ("no file descriptor left for the tracer" in done.stderr) != starts
+    assert ("ulimit -n" in done.stderr) != starts
+
+
 def test_a_proc_of_another_pid_namespace(front: Path, tmp_path: Path) -> None:
     """The tracer could not tell the program's exec: /proc/PID would be another process."""
     inside = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]

@@ -20,6 +20,7 @@ from seclatch.errors import SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits, decode_limits
 
 PROGRAM, LIMITS = "recorder", "recorder.json"
+NAMES = (PROGRAM, LIMITS)
 RECORDINGS = "*.json.gz"
 _ENGINES = ("docker", "podman", "containerd")
 _PURPOSES = {PROGRAM: "the recorder of annotated containers", LIMITS: "what it may take"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import stat
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +123,8 @@ def place_file(path: Path, state: FileState | None) -> None:
     if state is None:
         path.unlink(missing_ok=True)
         return
-    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".seclatch", dir=path.parent)
+    beside = temporary_path(path)
+    fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(state.content)
@@ -135,11 +135,16 @@ def place_file(path: Path, state: FileState | None) -> None:
                 os.setxattr(fd, attribute, value)
             file.flush()
             os.fsync(fd)
-        Path(name).rename(path)
+        beside.rename(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def temporary_path(path: Path) -> Path:
+    """A name beside the file that says of which process it is (see leftover_files.py)."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.seclatch")
 
 
 def sync_directory(path: Path) -> None:
@@ -183,7 +188,7 @@ def place_link(path: Path, target: str | None) -> None:
     if target is None:
         path.unlink(missing_ok=True)
         return
-    beside = path.with_name(f".{path.name}.{os.getpid()}.seclatch")
+    beside = temporary_path(path)
     beside.symlink_to(target)
     try:
         beside.rename(path)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from pathlib import Path
 
 import msgspec
 
 from seclatch.engines.file_step import read_file
 from seclatch.engines.host_root import HostRoot
-from seclatch.errors import InputError
+from seclatch.errors import InputError, SeclatchError
 
 RECORDS = "/var/lib/seclatch/install"
 
@@ -39,22 +40,38 @@ def record_path(engine: str) -> str:
 def load_record(root: HostRoot, engine: str) -> InstallRecord | None:
     """Read and check an engine's record; None when the engine was never installed."""
     path = root.resolve(record_path(engine))
-    file = read_file(path)
+    try:
+        file = read_file(path)
+    except SeclatchError as error:
+        raise SeclatchError(str(error), remedy=advise_moving_aside(path)) from error
     if file is None:
         return None
     refuse_writable(path, file.mode, file.uid, root)
     try:
         record = msgspec.json.decode(file.content, type=InstallRecord)
     except (msgspec.DecodeError, ValueError) as error:
-        raise InputError(str(path), "", f"not a record of an installation: {error}") from None
-    if record.version != VERSION or record.engine != engine:
+        problem = f"not a record of an installation: {error}"
+        raise InputError(str(path), "", problem, remedy=advise_moving_aside(path)) from None
+    if record.engine != engine:
+        problem = f"is of {record.engine!r} and not of {engine!r}"
+        raise InputError(str(path), "engine", problem, remedy=advise_moving_aside(path))
+    if record.version != VERSION:
         raise InputError(
             str(path),
             "version",
-            f"{record.version} of {record.engine!r} is not understood",
+            f"{record.version} is not understood, only {VERSION}",
             remedy="use the version of seclatch that installed it",
         )
     return record
+
+
+def advise_moving_aside(path: Path) -> str:
+    """What to do about a record that cannot be read."""
+    aside = shlex.join(["mv", str(path), f"{path}.broken"])
+    return (
+        f"{aside}, then run the command again: without the record, what is ours in the "
+        "configuration is found by name, and the rest stays as it is"
+    )
 
 
 def refuse_writable(path: Path, mode: int, uid: int | None, root: HostRoot) -> None:

@@ -20,6 +20,7 @@ from seclatch.engines.install_record import (
     load_records,
     record_path,
 )
+from seclatch.engines.leftover_files import remove_leftovers
 from seclatch.engines.podman import Podman
 from seclatch.errors import InputError, SeclatchError
 from seclatch.runtime.find_latch import find_latch, read_latch
@@ -82,9 +83,13 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
         hash_content(encode_config(after)),
         sorted({*known, *made}),
     )
+    # The record comes first: it names the directories, should this be interrupted.
+    state = [path for path in missing if root.resolve(RECORDS).is_relative_to(path)]
     steps = [
-        *latch_copy.make_directories(missing, private),
+        *remove_leftovers(list_own_files(root, engine)),
+        *latch_copy.make_directories(state),
         *write_record(root, new),
+        *latch_copy.make_directories([one for one in missing if one not in state], private),
         *annotation_recorder.place_recorder(root, wish),
         *fronts,
         *(engine.live(one, wish) for one in change),
@@ -102,21 +107,43 @@ def plan_uninstall(engine: ContainerEngine, root: HostRoot) -> InstallPlan:
     fronts = latch_copy.remove_latches(root, engine.name)
     refuse_removal_in_use(root, fronts, engine.name)
     rest = [
+        *remove_leftovers(list_own_files(root, engine)),
         *fronts,
         *annotation_recorder.remove_recorder(root, engine.name),
-        *remove_record(root, engine.name),
     ]
     removed = {path for path in map(find_removed_path, [*change, *rest]) if path}
     steps = [*(engine.live(one, None) for one in change), *rest]
+    steps += remove_state(root, engine, record, removed)
+    notes = engine.farewell() if steps else []
+    kept = annotation_recorder.note_kept_recordings(root, engine.name)
+    return InstallPlan(engine, None, steps, [*notes, *kept])
+
+
+def remove_state(
+    root: HostRoot, engine: ContainerEngine, record: InstallRecord | None, removed: set[Path]
+) -> list[ChangeStep]:
+    """Return the steps that remove the record and our directories, those that are empty then.
+
+    The record goes last of all, with the directories that it lies in: until then it names what is
+    left to do, should this be interrupted.
+    """
     directories = [f"{LATCHES}/{engine.name}", *OUR_DIRECTORIES]
     used = annotation_recorder.list_other_directories(root, engine.name)
     directories += [one for one in record.directories if one not in used] if record else []
-    if steps or record:
-        steps += latch_copy.remove_directories([root.resolve(one) for one in directories], removed)
-    notes = engine.farewell() if steps else []
-    return InstallPlan(
-        engine, None, steps, [*notes, *annotation_recorder.note_kept_recordings(root, engine.name)]
-    )
+    ours = [root.resolve(one) for one in directories]
+    above = [one for one in ours if root.resolve(RECORDS).is_relative_to(one)]
+    below = [one for one in ours if one not in above]
+    steps: list[ChangeStep] = [*latch_copy.remove_directories(below, removed)]
+    steps += remove_record(root, engine.name)
+    gone = {path for path in map(find_removed_path, steps) if path}
+    return [*steps, *latch_copy.remove_directories(above, removed | gone)]
+
+
+def list_own_files(root: HostRoot, engine: ContainerEngine) -> list[Path]:
+    """List every file and link that installing for an engine may write."""
+    names = [*latch_copy.list_names(), *annotation_recorder.NAMES]
+    latches = [root.resolve(f"{LATCHES}/{engine.name}/{name}") for name in names]
+    return [root.resolve(engine.config), root.resolve(record_path(engine.name)), *latches]
 
 
 def find_runtime(root: HostRoot, runtime: str) -> str:
@@ -211,7 +238,7 @@ def refuse_removal_in_use(root: HostRoot, fronts: list[ChangeStep], engine: str)
 
 def find_removed_path(step: ChangeStep) -> Path | None:
     """Return the path that a step removes, if it removes one."""
-    gone = getattr(step, "after", "") is None
+    gone = getattr(step, "after", "") is None or getattr(step, "present", True) is False
     return step.path if gone and hasattr(step, "path") else None
 
 

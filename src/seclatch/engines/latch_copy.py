@@ -22,6 +22,9 @@ from seclatch.runtime.find_latch import RUNTIMES
 
 PURPOSE = "the latch, called in place of the runtime"
 
+# Of the links beside it: how to start, the recorder, the real runtime.
+SUFFIXES = (".mode", ".record", ".runtime")
+
 
 def place_latch(
     root: HostRoot, wish: LatchRegistration, latch: bytes, runtime: str
@@ -44,12 +47,17 @@ def place_latch(
     return steps + remove_latches(root, wish.engine, keep={front.name, *links})
 
 
+def list_names() -> list[str]:
+    """List the names of what may be in an engine's directory: latches and their links."""
+    return [runtime + suffix for runtime in RUNTIMES for suffix in ("", *SUFFIXES)]
+
+
 def remove_latches(root: HostRoot, engine: str, keep: set[str] | None = None) -> list[ChangeStep]:
     """Return the steps that remove an engine's latches and links, but for those to keep."""
     directory = root.resolve(f"{LATCHES}/{engine}")
     steps: list[ChangeStep] = []
     for runtime in RUNTIMES:
-        for suffix in (".mode", ".record", ".runtime"):
+        for suffix in SUFFIXES:
             if runtime + suffix not in (keep or ()):
                 steps += point_link(directory / (runtime + suffix), None)
         if runtime not in (keep or ()) and (present := read_file(directory / runtime)):

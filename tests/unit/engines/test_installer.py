@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -224,12 +225,55 @@ def test_a_lost_record_still_lets_us_take_out_what_is_ours(tree: Tree, engine: s
 
 
 @every_engine
-@pytest.mark.parametrize("content", ["", "{", '{"engine": 1}', "[]", '{"unknown": 1}'])
-def test_a_record_that_makes_no_sense_is_refused(tree: Tree, engine: str, content: str) -> None:
-    tree.write(f"/var/lib/seclatch/install/{engine}.json", content)
-    for verb in ("install", "uninstall"):
-        with pytest.raises(InputError, match=f"install/{engine}.json: not a record"):
-            tree.run(verb, engine)
+@pytest.mark.parametrize("verb", ["install", "uninstall"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", '{"engine": 1}', "[]", '{"unknown": 1}', "of another", "directory", "large"],
+)
+def test_a_record_that_makes_no_sense_is_refused_with_a_remedy(
+    tree: Tree, engine: str, content: str, verb: str
+) -> None:
+    """Which is then done, word for word; nothing of ours is left after it."""
+    tree.write(CONFIGS[engine], EXISTING[engine])
+    tree.run("install", engine)
+    path = tree.path(f"/var/lib/seclatch/install/{engine}.json")
+    spoil(path, content)
+    with pytest.raises(SeclatchError, match=f"install/{engine}.json") as error:
+        tree.run(verb, engine)
+    remedy, _, _ = error.value.remedy.partition(", then run the command again")
+    subprocess.run(["sh", "-c", remedy], check=True)
+    tree.run(verb, engine)
+    tree.run("uninstall", engine)
+    assert "seclatch" not in tree.path(CONFIGS[engine]).read_text()
+    assert not tree.path("/usr/local/lib/seclatch").exists()
+
+
+def spoil(path: Path, content: str) -> None:
+    if content == "of another":
+        text = path.read_text()
+        path.write_text(text.replace('"engine": "', '"engine": "x'))
+        return
+    path.unlink()
+    if content == "directory":
+        path.mkdir()
+    elif content == "large":
+        with path.open("w") as file:
+            file.truncate(17 << 20)
+    else:
+        path.write_text(content)
+
+
+@pytest.mark.parametrize("verb", ["install", "uninstall"])
+def test_another_engine_s_bad_record_has_a_remedy_too(tree: Tree, verb: str) -> None:
+    tree.run("install", "docker")
+    tree.write("/var/lib/seclatch/install/podman.json", "")
+    if verb == "uninstall":
+        tree.run(verb, "docker")
+        return
+    with pytest.raises(InputError, match=r"podman\.json") as error:
+        tree.run(verb, "docker")
+    subprocess.run(["sh", "-c", error.value.remedy.partition(", then")[0]], check=True)
+    tree.run(verb, "docker")
 
 
 def test_engines_share_directories_and_the_last_removes_them(tree: Tree) -> None:
