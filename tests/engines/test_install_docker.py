@@ -100,8 +100,9 @@ def test_removal_is_refused_while_a_container_needs_the_latch(
     for words in (["uninstall", "docker"], ["install", "docker", "--runtime", "crun"]):
         refused = seclatch(*words)
         assert refused.returncode == 125
-        assert identity in refused.stderr
-        assert "what to do: stop these containers" in refused.stderr
+        assert f"running containers need it: {identity[:12]} (pid " in refused.stderr
+        assert identity not in refused.stderr
+        assert "what to do: stop them" in refused.stderr
         assert seclatch.tree() == before
     dockerd.remove(container)
     seclatch.must("uninstall", "docker")

@@ -29,8 +29,9 @@ _MARKS = {
 def command(as_json: bool) -> None:
     """Check this host: kernel, cgroups, runtimes, engines, and a real container under the latch.
 
-    Changes nothing on the host; starts one short container with each runtime. Exit status 0 when
-    a profile can be latched here, 1 when not. `note` is for what is missing and may be wanted.
+    Starts one short container with each runtime, and one through each engine that has the latch;
+    nothing of it stays (docker imports an image for it, and removes it). Exit status 0 when a
+    profile can be latched here, 1 when not. `note` is for what is missing and may be wanted.
 
     \b
     Examples:

@@ -230,8 +230,7 @@ def refuse_removal_in_use(root: HostRoot, fronts: list[ChangeStep], engine: str)
         shown = ", ".join(users[:MAX_USERS])
         more = f" and {len(users) - MAX_USERS} more" if len(users) > MAX_USERS else ""
         raise SeclatchError(
-            f"removing the latch of {engine}: {len(users)} running containers need it: "
-            f"{shown}{more}",
+            f"removing the latch of {engine}: running containers need it: {shown}{more}",
             remedy="stop them (`seclatch ps` shows all), then run the command again",
         )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from seclatch.engines.host_root import HostRoot
 from seclatch.engines.install_record import load_record
 from seclatch.errors import SeclatchError
+from seclatch.host.engine_trials import find_daemon_fault, try_engine
 from seclatch.host.host_check import CheckState, HostCheck
 from seclatch.host.host_programs import find_program, query_program, take_first_line
 
@@ -12,19 +15,22 @@ from seclatch.host.host_programs import find_program, query_program, take_first_
 _PROGRAMS = {"docker": "dockerd", "podman": "podman", "containerd": "containerd"}
 
 
-def check_engines(root: HostRoot) -> list[HostCheck]:
+def check_engines(root: HostRoot) -> Iterator[HostCheck]:
     """Look for each engine; one that is absent is not worth a line unless none is there."""
-    checks = [check for engine in _PROGRAMS if (check := check_engine(engine, root))]
-    return checks or [
-        HostCheck("engines", CheckState.NOTE, "neither docker, podman nor containerd found")
-    ]
+    found = False
+    for engine in _PROGRAMS:
+        for check in check_engine(engine, root):
+            found = True
+            yield check
+    if not found:
+        yield HostCheck("engines", CheckState.NOTE, "neither docker, podman nor containerd found")
 
 
-def check_engine(engine: str, root: HostRoot) -> HostCheck | None:
-    """Tell an engine's version and whether `seclatch install` was done for it."""
+def check_engine(engine: str, root: HostRoot) -> Iterator[HostCheck]:
+    """Report an engine's version, daemon and latch; with a latch, start a container through it."""
     program = find_program(_PROGRAMS[engine])
     if program is None:
-        return None
+        return
     version = (
         take_first_line(query_program(program, "--version"))
         or f"{program} does not answer --version"
@@ -32,12 +38,18 @@ def check_engine(engine: str, root: HostRoot) -> HostCheck | None:
     try:
         record = load_record(root, engine)
     except SeclatchError as error:
-        return HostCheck(engine, CheckState.NOTE, f"{version}; {error}", error.remedy)
+        yield HostCheck(engine, CheckState.NOTE, f"{version}; {error}", error.remedy)
+        return
+    fault = find_daemon_fault(engine)
+    daemon = f"; its daemon does not answer: {fault}" if fault else ""
+    start = f"systemctl start {engine}" if fault else ""
     if record is None:
-        return HostCheck(
-            engine,
-            CheckState.NOTE,
-            f"{version}; the latch is not installed",
-            f"seclatch install {engine}",
-        )
-    return HostCheck(engine, CheckState.OK, f"{version}; latch installed for {record.runtime}")
+        found = f"{version}; the latch is not installed{daemon}"
+        remedy = f"seclatch install {engine}" + (f"; {start}" if start else "")
+        yield HostCheck(engine, CheckState.NOTE, found, remedy)
+        return
+    state = CheckState.NOTE if fault else CheckState.OK
+    found = f"{version}; latch installed for {record.runtime}{daemon}"
+    yield HostCheck(engine, state, found, start)
+    if not fault:
+        yield try_engine(engine, record.runtime)

@@ -15,7 +15,7 @@ from seclatch.runtime.find_latch import RUNTIMES
 
 # What a runtime needs between its filter and the program's exec, the exec itself included, and
 # the trial's program does not: no bare runtime gets past it.
-_HOSTILE_TO_RUNTIMES = {
+DENIED_TO_RUNTIMES = {
     "defaultAction": "SCMP_ACT_ALLOW",
     "syscalls": [
         {
@@ -77,7 +77,7 @@ def try_container(runtime: str) -> HostCheck:
         )
     with tempfile.TemporaryDirectory(prefix="seclatch-") as folder:
         profile = Path(folder) / "profile.json"
-        profile.write_text(json.dumps(_HOSTILE_TO_RUNTIMES))
+        profile.write_text(json.dumps(DENIED_TO_RUNTIMES))
         command: list[str | Path] = [
             sys.executable,
             "-m",
