@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 SOURCES = Path(__file__).parents[1] / "programs"
+NATIVE = Path(__file__).parents[2] / "native"
 
 # Those that the tests use which run in the guest; some of the others are for x86 alone.
 TARGETS = (
@@ -37,7 +38,8 @@ COMPILER = [sys.executable, "-m", "ziglang", "cc", "-O2", "-static", "-s"]
 
 def sources() -> str:
     """All that the programs are made of."""
-    texts = [path.read_text() for path in sorted(SOURCES.glob("*.[ch]"))]
+    paths = [*sorted(SOURCES.glob("*.[ch]")), *sorted(NATIVE.glob("*.[ch]"))]
+    texts = [path.read_text() for path in paths]
     return "".join([Path(__file__).read_text(), *texts])
 
 
@@ -50,6 +52,10 @@ def build(folder: Path) -> None:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(one, TARGETS))
+    # the latch with its symbols, which the wheel's has not (tests/programs/kill_tracer.c)
+    flags = ["-target", "aarch64-linux-musl", "-D_GNU_SOURCE", "-o", str(folder / "latch")]
+    words = [word for word in COMPILER if word != "-s"]
+    subprocess.run([*words, *flags, *map(str, sorted(NATIVE.glob("*.c")))], check=True)
     # without a libc, so none has to be compiled for the sake of one program
     compile_one(SOURCES / "first_denied.c", folder / "first_denied32", "arm-linux-musleabihf")
 

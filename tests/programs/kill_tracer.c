@@ -11,7 +11,7 @@
  * so the entry stands for the exit of the call before it, too: nothing lies in between that the kernel
  * or another process could see.
  *
- * Without "+" a call is not counted when the tracer made it twice before in the same situation: after
+ * Without "+" a call is not counted when the tracer made it before in the same situation: after
  * the same event of the tracee, the same system call of the tracee's, and the same calls since.  Until
  * the load a tracer stops its tracees at thousands of calls, and does the same at each.
  *
@@ -53,7 +53,7 @@ enum { SEIZE = 0x4206, EVENT_MESSAGE = 0x4201, CALL_INFO = 0x420e, GET_REGISTERS
        SET_REGISTERS = 0x4205 };
 enum { OPTIONS = 1 | 1 << 1 | 1 << 2 | 1 << 3 };	/* TRACESYSGOOD, fork, vfork, clone */
 enum { CALL_ENTRY = 1, CALL_EXIT = 2 };		/* struct ptrace_syscall_info */
-enum { REPEATS = 2, SITUATIONS = 1 << 15 };
+enum { REPEATS = 1, SITUATIONS = 1 << 15 };
 
 struct call_info {
 	uint8_t op, pad[3];

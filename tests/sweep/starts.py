@@ -52,7 +52,7 @@ class Kind:
 
     def __str__(self) -> str:
         caller = "user" if self.user else "root"
-        return f"{self.method}, {caller}, {self.runtime} {self.verb}"
+        return f"{self.method}-{caller}-{self.runtime}-{self.verb}"
 
     @property
     def accepted(self) -> set[str]:
@@ -99,6 +99,7 @@ class Stage:
     root: Path
     killer: Path
     front: Path | None = None
+    hybrid: bool = field(default_factory=is_hybrid)
     running: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -128,7 +129,7 @@ class Stage:
     def _words(self, *words: str, killer: tuple[str, ...] = (), bare: bool = False) -> list[str]:
         """A command line of the runtime, in the killer's hands or not."""
         wrapped: list[str] = []
-        if self.kind.runtime == "crun" and is_hybrid():
+        if self.kind.runtime == "crun" and self.hybrid:
             wrapped += ["unshare", "-m", "sh", "-c", CGROUP2_ONLY, "sh"]
         if self.kind.user:
             wrapped += ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"]
@@ -138,7 +139,7 @@ class Stage:
         front = self.front or SCRIPTS / f"seclatch-{self.kind.runtime}"
         program = self.kind.runtime if bare else str(front)
         options = ["--root", str(self.state)]
-        if self.kind.runtime == "crun" and (is_hybrid() or self.kind.user):
+        if self.kind.runtime == "crun" and (self.hybrid or self.kind.user):
             options.append("--cgroup-manager=disabled")
         return [program, *options, *words]
 
@@ -183,6 +184,32 @@ class Stage:
         if self.kind.verb != "exec" and told.get("status") != STATUS << 8:
             self._run("delete", "--force", name)
         return judge(self.kind, told, output, errors.read_text())
+
+    def start(self) -> str:
+        """Start once, without a killer, and delete the container; what was wrong, or ""."""
+        name = self.running or f"soak-{os.getpid()}-{next(_number)}"
+        words = self._start(name)
+        if self.kind.verb == "create":
+            words = words[: words.index(";")]
+        process = subprocess.Popen(
+            self._words(*words),
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if self.kind.verb == "create":
+            process.wait()
+            started = self._run("start", name)
+            if started.returncode:
+                self._run("delete", "--force", name)
+        output, errors = process.communicate(timeout=120)
+        if self.kind.verb == "create":
+            self._run("delete", "--force", name)
+        status = 0 if self.kind.verb == "create" else STATUS
+        good = process.returncode == status and output.strip() in self.kind.accepted
+        return "" if good else f"{self.kind}: {process.returncode} {output!r} {errors!r}"
 
     def _start(self, name: str) -> list[str]:
         if self.kind.verb == "exec":

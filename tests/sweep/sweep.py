@@ -11,7 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from tests.sweep.starts import Kind, Outcome, Stage
+
+# The results of a run of tests, for whoever shows them at its end.
+RESULTS = pytest.StashKey[list["Result"]]()
 
 Point = tuple[int, str]  # the tracer, and where it is killed, as kill_tracer takes it
 
@@ -54,8 +59,9 @@ class Sweep:
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
         """A place for one worker."""
-        folder = self.folder / f"{str(self.kind).replace(', ', '-').replace(' ', '-')}-{name}"
-        made = Stage(self.kind, folder, self.root, self.killer, self.front)
+        made = Stage(
+            self.kind, self.folder / f"{self.kind}-{name}", self.root, self.killer, self.front
+        )
         with made.ready():
             yield made
 
@@ -69,7 +75,7 @@ class Sweep:
         return [(self.kind.tracer, f"+{n}") for n in range(count + 1)]
 
     def points(self) -> list[Point]:
-        """Each call of each tracer, the like of which has not come twice before."""
+        """Each call of each tracer, the like of which has not come before."""
         found: list[Point] = []
         with self.stage("counting-all") as stage:
             for tracer in (1, 2):

@@ -3,10 +3,19 @@ every moment, these tests the critical ones and some of the others."""
 
 from __future__ import annotations
 
+import itertools
+import json
+import subprocess
+from pathlib import Path
+
 import pytest
 
+from seclatch.profile.compile.compile_profile import Runtime, compile_profile
+from seclatch.profile.parse.load_profile import parse
+from tests.conftest import Compiler
+from tests.latch.oci import SCRIPTS
 from tests.sweep.conftest import Recorder
-from tests.sweep.starts import KINDS, Kind
+from tests.sweep.starts import BOUND, KINDS, PROFILE, Kind
 from tests.sweep.sweep import Sweep
 
 pytestmark = pytest.mark.root
@@ -34,3 +43,21 @@ def test_a_tracer_killed_while_seccomp_is_suspended(
     result = recorder.run(sweep, sweep.points()[::10])
     assert not result.faults
     assert result.counts["bound"] > 1
+
+
+def test_the_tracer_of_apply_killed(place: Path, compiler: Compiler, tmp_path: Path) -> None:
+    """seclatch-apply has the program load the filter at its exec stop, as hold does."""
+    profile = parse(json.dumps(PROFILE), "profile")
+    (tmp_path / "filter").write_bytes(compile_profile(profile, runtime=Runtime("crun")).code)
+    report = tmp_path / "report"
+    command = [str(SCRIPTS / "seclatch-apply"), str(tmp_path / "filter"), str(compiler("bound"))]
+    seen = []
+    for point in itertools.count():
+        words = [place / "kill_tracer", report, "1", str(point), "20", *command]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        if "killed=0" in report.read_text():
+            break
+        seen.append(done.stdout)
+    assert done.stdout == f"{BOUND}\n"
+    assert set(seen) == {"", f"{BOUND}\n"}
+    assert len(seen) > 20

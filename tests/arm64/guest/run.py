@@ -14,11 +14,15 @@ from collections.abc import Iterable
 
 import pytest
 
+from tests.sweep.sweep import RESULTS
+from tests.sweep.table import row
+
 # The project's own tests, as they are, and those that only arm64 has. `checks` has each kind once
 # or twice, `all` every combination; both are the same code on the same kernel.
 EVERY = ("runc-privs", "runc-no_new_privs", "crun-privs", "crun-no_new_privs")
 TWICE = ("runc-privs", "crun-no_new_privs")
 BOOT = "tests/latch/test_boot.py::test_"
+SWEEP = "tests/sweep/test_sweep.py"
 ROADS = "tests/latch/test_roads.py::test_"
 COUNTS = "tests/record/test_counts.py::test_counts_"
 
@@ -47,6 +51,10 @@ SELECTIONS: dict[str, tuple[str, ...]] = {
         *only(f"{ROADS}with_sys_admin_the_exact_filter_is_loaded_over_the_gate", ["runc", "crun"]),
         *only(f"{ROADS}the_gate_cannot_be_opened_from_inside", ["runc-gate", "crun-gate+exact"]),
         "tests/apply/test_binding.py::test_first_instruction",
+        *only(
+            f"{SWEEP}::test_a_tracer_killed_from_the_load_to_the_release",
+            ["hold-user-crun-run", "gate-root-crun-exec"],
+        ),
         "tests/latch/test_fail_closed.py::test_nothing_starts_and_the_reason_is_told",
         "tests/latch/test_fail_closed.py::test_no_tracer_is_left_behind",
         *only(
@@ -77,6 +85,7 @@ SELECTIONS: dict[str, tuple[str, ...]] = {
         "tests/record/test_counts.py::test_counts_of_an_exec_session_are_those_of_strace",
         "tests/record/test_denials.py",
     ),
+    "sweep": (SWEEP,),
     "programs": ("tests/arm64/guest/test_programs.py",),
 }
 
@@ -116,8 +125,10 @@ class Console:
         if report.failed:
             print("\n".join(report.longreprtext.splitlines()[-80:]), flush=True)
 
-    def pytest_unconfigure(self) -> None:
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
         """The sum, by which the host knows that the run came to its end."""
+        for result in config.stash.get(RESULTS, []):
+            print(f"\n@@ NOTE sweep {row(result)}", flush=True)
         words = " ".join(f"{word}={count}" for word, count in self.counts.items())
         print(f"\n@@ RESULT {words} in {time.monotonic() - self.began:.0f} s", flush=True)
 
@@ -136,7 +147,7 @@ def main() -> int:
 class Lister(Console):
     """Chooses as the guest does, and only names."""
 
-    def pytest_unconfigure(self) -> None:
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Nothing was run."""
 
 

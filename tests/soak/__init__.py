@@ -1,0 +1,1 @@
+"""Thousands of latched starts at once, and what is left of them."""
