@@ -29,12 +29,10 @@ def main() -> int:
         write_section(options.write, "aarch64, Debian's kernel in QEMU", rows)
         return 0
     results = sweep_all([kind for kind in KINDS if options.only in str(kind)], options.front)
-    faults = [fault for result in results for fault in result.faults]
-    print("\n".join(faults))
     if options.write:
         machine = f"{platform.machine()}, Linux {platform.release()}"
         write_section(options.write, machine, [row(each) for each in results])
-    return 1 if faults else 0
+    return 1 if any(result.faults for result in results) else 0
 
 
 def parse() -> argparse.Namespace:
@@ -62,6 +60,7 @@ def sweep_all(kinds: list[Kind], fronts: Path | None) -> list[Result]:
         results.append(sweep.run(sweep.points() + sweep.points_from_load()))
         wait_until(lambda: not tracers(), "the tracers to end")
         print(f"{row(results[-1])} {time.monotonic() - began:.0f} s", flush=True)
+        print("".join(f"{fault}\n" for fault in results[-1].faults), end="", flush=True)
     shutil.rmtree(folder)
     return results
 
