@@ -12,9 +12,10 @@ SOURCES := pyproject.toml $(wildcard native/*.[ch] native/*/*.[ch]) native/CMake
 STAMP := $(VENV)/.built
 DEV_STAMP := $(VENV)/.dev
 WHEEL_STAMP := $(VENV)/.wheels
+FUZZ_SECONDS ?= 300
 
 .PHONY: setup demo test check man docs lint bench clean test-packages wheels test-wheels test-arm64 \
-	test-arm64-programs test-libraries sweep
+	test-arm64-programs test-libraries sweep soak fuzz
 
 setup: $(STAMP)
 	@:
@@ -72,6 +73,17 @@ test-arm64: $(WHEEL_STAMP)
 sweep: $(DEV_STAMP)
 	@tools/need $(RUNTIME_PACKAGES)
 	$(VENV)/bin/python -m tests.sweep $(SWEEP_ARGS)
+
+# 10,000 latched starts, 40 at a time; then looks for what they have left.
+soak: $(DEV_STAMP)
+	@tools/need $(RUNTIME_PACKAGES)
+	$(VENV)/bin/python -m tests.soak $(SOAK_ARGS)
+
+# Coverage-guided fuzzing of the decoders; tests replay the corpora (tests/native/test_corpora.py).
+fuzz: $(DEV_STAMP)
+	@$(VENV)/bin/pip install -q --disable-pip-version-check \
+		$$($(VENV)/bin/python tools/dev-requirements.py fuzz)
+	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 # What is known of C libraries and OpenSSL, against those of older and newer Debian suites.
 test-libraries: test-packages $(DEV_STAMP)
