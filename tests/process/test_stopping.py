@@ -64,7 +64,7 @@ def test_a_sleep_goes_on_to_its_end(call: str, compiler: Compiler) -> None:
 
 def test_a_plain_detach_kills_it(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
     """The trap is real: without the second half the target dies of SIGSYS."""
-    monkeypatch.setattr(ptrace, "_is_interrupted", lambda _tid: False)
+    monkeypatch.setattr(ptrace, "_is_restarted", lambda _tid: False)
     with start(compiler("sleeper"), "nanosleep") as process:
         await_state(process.pid, "S")
         assert len(read_filters(process.pid)) == 1
@@ -131,7 +131,7 @@ def test_signals_that_are_ignored_do_not_end_the_sleep(
     Before the first stop, while stopped, and when the sleep has just been gone on with.
     """
     asked = itertools.count(1)
-    look = ptrace._asleep_in
+    look = ptrace.read_current_call
 
     def annoy(tid: int) -> int | None:
         number = next(asked)
@@ -140,7 +140,7 @@ def test_signals_that_are_ignored_do_not_end_the_sleep(
             os.kill(tid, signal.SIGWINCH)
         return found if number < 3 or number > moment else None  # not to be left alone yet
 
-    monkeypatch.setattr(ptrace, "_asleep_in", annoy)
+    monkeypatch.setattr(ptrace, "read_current_call", annoy)
     with start(compiler("sleeper"), "nanosleep") as process:
         await_state(process.pid, "S")
         assert len(read_filters(process.pid)) == 1

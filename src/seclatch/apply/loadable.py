@@ -10,12 +10,13 @@ from pathlib import Path
 from seclatch.errors import InputError, SeclatchError
 from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
+from seclatch.model.capability import name_capabilities
 from seclatch.model.profile import Profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Host, narrow
 from seclatch.profile.parse.load_profile import parse
 from seclatch.profile.parse.profile_source import read as read_source
-from seclatch.runtime.capability_set import name_capabilities
+from seclatch.system.procfs import read_status_line
 
 # SECCOMP_FILTER_FLAG_*, <linux/seccomp.h>. TSYNC concerns further threads, and a program that was
 # just exec'd has none; WAIT_KILLABLE_RECV is for listeners.
@@ -90,11 +91,10 @@ def describe_process() -> Host:
 def _capabilities() -> frozenset[str]:
     """CapEff of proc_pid_status(5)."""
     try:
-        text = Path("/proc/self/status").read_text()
+        mask = read_status_line("self", b"CapEff")
     except OSError as error:
         raise SeclatchError(
             f"looking for this process' capabilities in /proc: {error.strerror}",
             remedy="mount /proc, or compile the profile elsewhere (seclatch profile compile)",
         ) from error
-    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", text, re.MULTILINE)
-    return name_capabilities(int(found[1], 16)) if found else frozenset()
+    return name_capabilities(int(mask or b"0", 16))

@@ -14,6 +14,7 @@ from typing import Any
 
 from seclatch.engines.file_step import FileChange, FileState, place_file
 from seclatch.errors import SeclatchError
+from seclatch.system.procfs import split_argv
 
 CONFIG = "/etc/docker/daemon.json"
 SOCKET = "/var/run/docker.sock"
@@ -211,7 +212,7 @@ def read_daemon(process: Path) -> DockerDaemon | None:
     try:
         if (process / "comm").read_text() != "dockerd\n":
             return None
-        arguments = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        arguments = split_argv((process / "cmdline").read_bytes(), "surrogateescape")
     except OSError:
         return None
-    return DockerDaemon(int(process.name), tuple(os.fsdecode(one) for one in arguments[1:]))
+    return DockerDaemon(int(process.name), arguments[1:])

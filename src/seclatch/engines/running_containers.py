@@ -7,6 +7,8 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+from seclatch.system.procfs import split_argv
+
 # A shim's `runtime` file holds one path (PATH_MAX).
 MAX_PATH = 4096
 
@@ -55,7 +57,7 @@ def read_conmon_container(process: Path) -> tuple[str, str] | None:
 
 def read_arguments(process: Path) -> list[str]:
     """Return a process's argv."""
-    return [os.fsdecode(one) for one in (process / "cmdline").read_bytes().split(b"\0")]
+    return list(split_argv((process / "cmdline").read_bytes(), "surrogateescape"))
 
 
 def find_option_value(arguments: list[str], *flags: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seclatch.model.quoted_text import quote_text
 
+# capabilities(7), bit 0 first.
 _NAMES = """
 CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
 NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO
@@ -12,15 +13,15 @@ MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE
 BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
 """
 
-_ORDERED = tuple(f"CAP_{name}" for name in _NAMES.split())
+CAPABILITIES = tuple(f"CAP_{name}" for name in _NAMES.split())
+"""Every capability of <linux/capability.h>, Linux 6.12, in the order of their bits."""
 
-ALL = frozenset(_ORDERED)
-"""Every capability of <linux/capability.h>, Linux 6.12."""
+ALL = frozenset(CAPABILITIES)
 
 
 def name_capabilities(mask: int) -> frozenset[str]:
     """Name the bits of a mask, as `CapBnd` of /proc/PID/status has it."""
-    return frozenset(name for bit, name in enumerate(_ORDERED) if mask >> bit & 1)
+    return frozenset(name for bit, name in enumerate(CAPABILITIES) if mask >> bit & 1)
 
 
 def parse_capability(name: str) -> str:

@@ -94,7 +94,7 @@ def read_entries() -> dict[int, ProcEntry]:
         status = procfs.read_status(pid)
         if status is None or not status.has_memory:
             continue
-        argv = procfs.read_argv(pid, status.state)
+        argv = procfs.read_command_line(pid, status.state)
         entries[pid] = ProcEntry(
             pid, status, argv, procfs.read_executable(pid), procfs.read_cgroups(pid)
         )

@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from seclatch.errors import InputError
-
-# capabilities(7), in the order of the kernel's numbers (linux/capability.h): bit 0 first.
-_NAMES = """
-    CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
-    NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO
-    SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME
-    SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG
-    WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
-"""
-CAPABILITIES = tuple(f"CAP_{name}" for name in _NAMES.split())
+from seclatch.model.capability import CAPABILITIES
 
 # What `docker run` grants without --cap-add and --cap-drop.
 _DEFAULT_NAMES = """
@@ -35,11 +26,6 @@ def parse_capabilities(option: str, text: str) -> frozenset[str]:
             option, "", f"there is no capability {text!r}", remedy="capabilities(7) lists them"
         )
     return frozenset({name})
-
-
-def name_capabilities(mask: int) -> frozenset[str]:
-    """Name the bits of a capability mask, as `CapBnd` of /proc/PID/status prints it."""
-    return frozenset(name for bit, name in enumerate(CAPABILITIES) if mask >> bit & 1)
 
 
 def grant_capabilities(

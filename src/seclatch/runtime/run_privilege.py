@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from seclatch.errors import SeclatchError
+from seclatch.system.procfs import read_status_line
 
 _ALL_IDS = ["0", "0", "4294967295"]  # user_namespaces(7): the initial namespace's map
 
@@ -32,7 +33,4 @@ def require_root() -> None:
 
 def read_bounding_set() -> int:
     """Answer the mask of the capabilities that this process can hand on at all."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("CapBnd:"):
-            return int(line.split()[1], 16)
-    return 0
+    return int(read_status_line("self", b"CapBnd") or b"0", 16)

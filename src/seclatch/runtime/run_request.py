@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seclatch.errors import InputError, SeclatchError
+from seclatch.model.capability import name_capabilities
 from seclatch.runtime import bind_volume, caller_terminal, capability_set
 from seclatch.runtime import container_rootfs as rootfs
 from seclatch.runtime.cgroup_support import CgroupChoice
@@ -79,7 +80,7 @@ def _capabilities(request: RunRequest, cgroups: CgroupChoice) -> tuple[str, ...]
     """Withhold CAP_MKNOD where nothing guards the devices: it would open the host's disks."""
     drop = request.cap_drop if cgroups.device_control else (*request.cap_drop, "MKNOD")
     return capability_set.grant_capabilities(
-        request.cap_add, drop, capability_set.name_capabilities(read_bounding_set())
+        request.cap_add, drop, name_capabilities(read_bounding_set())
     )
 
 

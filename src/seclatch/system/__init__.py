@@ -1,1 +1,1 @@
-"""The only ctypes: libseccomp, ptrace, mount, openat2, subreaper."""
+"""The kernel's interfaces: libseccomp, ptrace, bpf, mount, openat2 by ctypes, and /proc."""

@@ -1,4 +1,4 @@
-"""Foreign code that may not come back, in a child process with a limit on time and memory."""
+"""Run work that may not terminate in a child process, with limits on its time and memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RAISED = 3  # the child's exit status when the work raised
 
 
 class OutOfBoundsError(Exception):
-    """The work took more than its time or memory, or crashed: `signal` is what ended it."""
+    """The work exceeded its time or memory, or crashed. `signal` is the one that ended it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -26,9 +26,12 @@ class OutOfBoundsError(Exception):
 
 
 def run_bounded(work: Callable[[], bytes]) -> bytes:
-    """Call `work` in a forked child and return its bytes; at most SECONDS of CPU time, and MEMORY
-    bytes more than this process has. Raises OutOfBoundsError; RuntimeError for what `work` raises:
-    its exception's text; and SeclatchError where no process can be made."""
+    """Call `work` in a forked child and return its bytes.
+
+    Limits: SECONDS of CPU time, and MEMORY bytes more than this process has. Raises
+    OutOfBoundsError; RuntimeError with the text of an exception that `work` raises; SeclatchError
+    where no process can be made.
+    """
     read, write = os.pipe()
     try:
         pid = os.fork()

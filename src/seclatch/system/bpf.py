@@ -1,7 +1,7 @@
 """bpf(2): maps, programs, raw tracepoints. Numbers and layouts are those of <linux/bpf.h>.
 
-Everything made here is a file descriptor; the kernel undoes it all when the last one is closed, so
-a recorder that dies leaves nothing attached.
+Everything created here is a file descriptor. The kernel releases it when the last one is closed, so
+that a recorder that dies leaves nothing attached.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _libc.syscall.restype = ctypes.c_long
 
 
 class VerifierError(Exception):
-    """The kernel refused a program (`str`: which one and errno's text); `log` tells why."""
+    """The kernel refused a program. `str` names it with the errno; `log` is the verifier's log."""
 
     def __init__(self, message: str, log: str) -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ class VerifierError(Exception):
 
 
 def _bpf(command: int, attributes: bytes) -> int:
-    """Call bpf(2). Raises OSError, ENOSYS on machines whose number for it we do not know."""
+    """Call bpf(2). Raises OSError; ENOSYS on a machine whose number for the call is not known."""
     buffer = ctypes.create_string_buffer(attributes, _ATTR_SIZE)
     return _call(command, buffer, _ATTR_SIZE)
 
@@ -71,7 +71,7 @@ def _call(command: int, buffer: ctypes.Array[ctypes.c_char], size: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A map's descriptor with what it holds: sizes in bytes, at most `entries` of them."""
+    """A map's descriptor and its layout: sizes in bytes, at most `entries` of them."""
 
     fd: int
     key_size: int
@@ -79,7 +79,7 @@ class Map:
     entries: int
 
     def get(self, key: bytes) -> bytes | None:
-        """Read one value; None when there is no such key."""
+        """Read one value; None if there is no such key."""
         value = ctypes.create_string_buffer(self.value_size)
         try:
             self._element(_MAP_LOOKUP, key, value)
@@ -94,7 +94,7 @@ class Map:
         self._element(_MAP_UPDATE, key, ctypes.create_string_buffer(value, len(value)))
 
     def delete(self, key: bytes) -> None:
-        """Take one value away. Raises OSError (ENOENT when there is no such key)."""
+        """Delete one value. Raises OSError (ENOENT if there is no such key)."""
         self._element(_MAP_DELETE, key, None)
 
     def push(self, value: bytes) -> None:
@@ -104,7 +104,7 @@ class Map:
     def items(self, batch: int = 4096) -> list[tuple[bytes, bytes]]:
         """Read all of a HASH (BPF_MAP_LOOKUP_BATCH, Linux 5.6).
 
-        What is added meanwhile may be missed; nothing that stays is.
+        An entry that is added meanwhile may be missed; one that stays is not.
         """
         keys = ctypes.create_string_buffer(self.key_size * batch)
         values = ctypes.create_string_buffer(self.value_size * batch)
@@ -135,7 +135,7 @@ class Map:
         return found
 
     def map_memory(self, *, size: int, offset: int = 0, writable: bool = True) -> mmap.mmap:
-        """Show the map's memory in ours (MMAPABLE arrays, ring buffers)."""
+        """Map the map's memory into this process (MMAPABLE arrays, ring buffers)."""
         protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
         return mmap.mmap(self.fd, size, mmap.MAP_SHARED, protection, offset=offset)
 
@@ -154,7 +154,7 @@ class Map:
 
 
 def _read_batch(attributes: ctypes.Array[ctypes.c_char]) -> bool:
-    """Read the next batch; answer whether there are more (ENOENT: this was the last)."""
+    """Read the next batch; return whether there are more (ENOENT: this was the last)."""
     try:
         _call(_MAP_LOOKUP_BATCH, attributes, _ATTR_SIZE)
     except OSError as error:
@@ -172,7 +172,7 @@ def _cut(buffer: ctypes.Array[ctypes.c_char], size: int, count: int) -> list[byt
 def create_map(  # noqa: PLR0913 (the kernel's own parameters)
     kind: int, *, key: int, value: int, entries: int, flags: int = 0, name: str = ""
 ) -> Map:
-    """Create a map; the name shows in `bpftool map`. Raises OSError."""
+    """Create a map; `bpftool map` shows the name. Raises OSError."""
     attributes = struct.pack(
         "=IIIIIII16s", kind, key, value, entries, flags, 0, 0, name.encode()[:15]
     )
@@ -180,11 +180,11 @@ def create_map(  # noqa: PLR0913 (the kernel's own parameters)
 
 
 def load_program(code: bytes, name: str, iterator: int = 0) -> int:
-    """Load a raw tracepoint program, answer its descriptor.
+    """Load a raw tracepoint program and return its descriptor.
 
-    With `iterator` (the BTF id of a `bpf_iter_…` function) it is one that is run for each item of
-    that iterator. Raises OSError when the kernel does not take programs from us, VerifierError when
-    it does not take this one.
+    With `iterator` (the BTF id of a `bpf_iter_…` function) the program is an iterator's and runs
+    for each item. Raises OSError if the kernel loads no programs for this process, VerifierError if
+    it refuses this one.
     """
     try:
         return _load(code, name, None, iterator)
@@ -225,10 +225,10 @@ def _load(code: bytes, name: str, log: ctypes.Array[ctypes.c_char] | None, itera
 
 
 def open_iterator(program: int, tid: int = 0) -> int:
-    """Answer a descriptor: each reading to its end runs an iterator's program once for each item.
+    """Return a descriptor: each read to its end runs an iterator's program once for each item.
 
-    With `tid` only for that thread of ours (a task iterator, Linux 6.1). Raises OSError; E2BIG
-    where the kernel has no such choice.
+    With `tid` only for that thread of this process (a task iterator, Linux 6.1). Raises OSError;
+    E2BIG where the kernel has no such choice.
     """
     info = ctypes.create_string_buffer(struct.pack("=III", tid, 0, 0), 12)
     chosen = (ctypes.addressof(info), 12) if tid else (0, 0)
@@ -240,13 +240,13 @@ def open_iterator(program: int, tid: int = 0) -> int:
 
 
 def attach(tracepoint: str, program: int) -> int:
-    """Attach to a raw tracepoint until the answered descriptor is closed. Raises OSError."""
+    """Attach to a raw tracepoint until the returned descriptor is closed. Raises OSError."""
     name = ctypes.create_string_buffer(tracepoint.encode())
     return _bpf(_RAW_TRACEPOINT_OPEN, struct.pack("=QI4x", ctypes.addressof(name), program))
 
 
 def run_here(program: int) -> int:
-    """Run a raw tracepoint program once, as the calling thread; answer what it returns.
+    """Run a raw tracepoint program once in the calling thread; return its return value.
 
     BPF_PROG_TEST_RUN for raw tracepoints, Linux 5.10. Raises OSError.
     """
@@ -257,12 +257,12 @@ def run_here(program: int) -> int:
 
 
 def programs() -> set[int]:
-    """The ids of all programs that the kernel holds, whoever loaded them. Raises OSError."""
+    """Return the ids of all programs that are loaded in the kernel. Raises OSError."""
     return _ids(_PROG_NEXT_ID)
 
 
 def maps() -> set[int]:
-    """The ids of all maps. Raises OSError."""
+    """Return the ids of all maps in the kernel. Raises OSError."""
     return _ids(_MAP_NEXT_ID)
 
 

@@ -1,7 +1,7 @@
-"""The kernel's own type information (BTF): where the members of its structures are.
+"""BTF, the kernel's type information: offsets of the members of its structures.
 
-Format: Documentation/bpf/btf.rst. The file comes from the kernel, yet nothing in here reads outside
-of it: a wrong length ends in a BtfError.
+Format: Documentation/bpf/btf.rst. The file comes from the kernel, yet no read goes beyond its end:
+a wrong length ends in a BtfError.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class BtfError(Exception):
 
 
 class Btf:
-    """BTF as bytes; types are found when asked for."""
+    """The bytes of a BTF file; a type is looked up when it is asked for."""
 
     def __init__(self, data: bytes) -> None:
         try:
@@ -42,22 +42,25 @@ class Btf:
 
     @classmethod
     def of_kernel(cls) -> Btf:
-        """Read the running kernel's. Raises OSError where it has none (CONFIG_DEBUG_INFO_BTF)."""
+        """Read the running kernel's BTF.
+
+        Raises OSError where it has none (CONFIG_DEBUG_INFO_BTF).
+        """
         return cls(VMLINUX.read_bytes())
 
     def offset(self, path: str) -> int:
-        """Byte offset of a member, `task_struct.seccomp.filter_count`. Raises BtfError."""
+        """Return a member's byte offset: `task_struct.seccomp.filter_count`. Raises BtfError."""
         try:
             return self._offset(path)
         except struct.error as error:
             raise BtfError("cut off within its types") from error
 
     def size(self, structure: str) -> int:
-        """Bytes that a structure takes. Raises BtfError."""
+        """Return the size of a structure in bytes. Raises BtfError."""
         return int(struct.unpack_from("=8xI", self._data, self._find(structure, _STRUCT)[1])[0])
 
     def function(self, name: str) -> int:
-        """The type id by which bpf(2) names a function of the kernel. Raises BtfError."""
+        """Return the type id by which bpf(2) names a kernel function. Raises BtfError."""
         return self._find(name, _FUNCTION)[0]
 
     def _offset(self, path: str) -> int:
@@ -73,7 +76,7 @@ class Btf:
 
     @cached_property
     def _places(self) -> list[int]:
-        """Where each type begins, by type id; id 0 is void."""
+        """Return where each type begins, by type id; id 0 is void."""
         places, at, end = [0], self._first, self._end
         unpack = struct.Struct("=I").unpack_from
         while at < end:
@@ -84,7 +87,7 @@ class Btf:
         return places
 
     def _find(self, name: str, kind: int) -> tuple[int, int]:
-        """Type id and place of what has this name; the definition, not a forward one."""
+        """Find id and place of the type with this name; not a forward declaration."""
         string = self._data.find(b"\0" + name.encode() + b"\0", self._strings)
         wanted = string + 1 - self._strings
         for number, place in enumerate(self._places) if string >= 0 else ():
@@ -109,7 +112,7 @@ class Btf:
             raise BtfError(f"no type {identifier}") from error
 
     def _member(self, place: int, name: str, depth: int) -> tuple[int, int] | None:
-        """Offset in bits and type's place of a member, also inside anonymous ones."""
+        """Find a member, also in anonymous ones: its offset in bits, and its type's place."""
         _, info = struct.unpack_from("=II", self._data, place)
         bitfields = info >> 31
         for n in range(info & 0xFFFF):

@@ -1,4 +1,7 @@
-"""Python's collector of cycles, held off where there are none: it would look at every value."""
+"""Pause Python's cyclic garbage collector for work that creates no cycles.
+
+Each collection would visit every value.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def pause_gc() -> Iterator[None]:
-    """For work that makes many lasting values and no cycles. Also a decorator; may be nested."""
+    """Pause the collector. Usable as a decorator; may be nested."""
     collecting = gc.isenabled()
     gc.disable()
     try:

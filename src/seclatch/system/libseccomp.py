@@ -1,4 +1,4 @@
-"""libseccomp's C interface, as far as compiling a profile needs it (seccomp.h, version 2.5 on)."""
+"""libseccomp's C interface, as far as compiling a profile needs it (seccomp.h, 2.5 and later)."""
 
 from __future__ import annotations
 
@@ -63,20 +63,20 @@ def _library() -> ctypes.CDLL:
 
 
 def read_version() -> tuple[int, int, int]:
-    """The version in use; its choice of instructions differs from one to the next."""
+    """Return the library's version; each version may generate different instructions."""
     found = _library().seccomp_version().contents
     return found.major, found.minor, found.micro
 
 
 def format_version() -> str:
-    """The version as people write it."""
+    """Return the version as text: `2.5.4`."""
     return ".".join(map(str, read_version()))
 
 
 def resolve_syscall(name: str, arch: Arch | None = None) -> int:
-    """The number of `name` on `arch` (None: this machine), negative where it has none there.
+    """Return the number of `name` on `arch` (None: this machine), negative where it has none.
 
-    NR_ERROR if no architecture has it; else a pseudo number, by which rules reach the others.
+    NR_ERROR if no architecture has it; else a pseudo number, by which rules reach the other ABIs.
     """
     text = name.encode()
     if arch is None:
@@ -91,28 +91,27 @@ class FilterContext:
         self._context = context
 
     def arch_add(self, arch: Arch) -> int:
-        """Add an ABI; 0 or a negative errno (EEXIST if it is in already)."""
+        """Add an ABI; return 0 or a negative errno (EEXIST if it was added before)."""
         return int(_library().seccomp_arch_add(self._context, arch.token))
 
     def arch_remove(self, arch: Arch) -> int:
-        """Take an ABI out; 0 or a negative errno."""
+        """Remove an ABI; return 0 or a negative errno."""
         return int(_library().seccomp_arch_remove(self._context, arch.token))
 
     def answer_others(self, action: Action) -> int:
-        """What calls of ABIs that are not in it get (SCMP_FLTATR_ACT_BADARCH); 0 or -errno."""
+        """Set the action for ABIs not in the filter (SCMP_FLTATR_ACT_BADARCH); 0 or -errno."""
         return int(_library().seccomp_attr_set(self._context, _ACT_BADARCH, _token(action)))
 
     def search_in_a_tree(self) -> int:
-        """Have a call's number be looked up in a binary tree (SCMP_FLTATR_CTL_OPTIMIZE); 0 or
-        -errno."""
+        """Look numbers up in a binary tree (SCMP_FLTATR_CTL_OPTIMIZE); return 0 or -errno."""
         return int(_library().seccomp_attr_set(self._context, _CTL_OPTIMIZE, 2))
 
     def rule_add(
         self, action: Action, number: int, args: Sequence[Arg] = (), *, exact: bool = False
     ) -> int:
-        """Add a rule for this machine's call `number`; 0 or a negative errno.
+        """Add a rule for this machine's call `number`; return 0 or a negative errno.
 
-        libseccomp carries it over to every other ABI of the filter by name; `exact`: unless that
+        libseccomp adds it for every other ABI of the filter by name; with `exact` it fails if that
         takes more than one rule.
         """
         array = (_Compare * max(len(args), 1))()
@@ -124,7 +123,7 @@ class FilterContext:
         return int(add(self._context, _token(action), number, len(args), ctypes.addressof(array)))
 
     def export(self) -> bytes:
-        """The program, as an array of struct sock_filter in the byte order of its ABIs."""
+        """Return the program, an array of struct sock_filter in the byte order of its ABIs."""
         fd = os.memfd_create("seclatch-filter")
         try:
             status = _library().seccomp_export_bpf(self._context, fd)
@@ -136,13 +135,13 @@ class FilterContext:
 
 
 def _token(action: Action) -> int:
-    """SCMP_ACT_*: the kernel's value, with data only where libseccomp's macros take some."""
+    """Return SCMP_ACT_*: the kernel's value, with data only where libseccomp's macros take some."""
     return action.ret if action.kind in (ActionKind.ERRNO, ActionKind.TRACE) else action.kind.value
 
 
 @contextmanager
 def open_filter_context(default: Action) -> Iterator[FilterContext]:
-    """An empty filter for this machine's own ABI, released at the end."""
+    """Create an empty filter for this machine's own ABI, and release it at the end."""
     context = _library().seccomp_init(_token(default))
     if not context:
         raise SeclatchError(

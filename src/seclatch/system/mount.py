@@ -1,4 +1,4 @@
-"""mount(2), umount2(2) and unshare(2), until Python has them (os.unshare comes with 3.12)."""
+"""mount(2), umount2(2) and unshare(2) by ctypes: os.unshare comes with Python 3.12."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def _check(result: int, path: str) -> None:
 
 
 def unshare_mounts() -> None:
-    """Give this process a mount namespace of its own that still follows the host's.
+    """Give this process a mount namespace of its own that still receives the host's changes.
 
-    Slave, not private: what the host unmounts meanwhile must not stay busy because of us, while
-    nothing that we mount shows on the host (mount_namespaces(7)).
-    Raises OSError: EPERM without CAP_SYS_ADMIN.
+    Slave, not private: what the host unmounts meanwhile must not stay busy because of this process,
+    while nothing that it mounts appears on the host (mount_namespaces(7)). Raises OSError: EPERM
+    without CAP_SYS_ADMIN.
     """
     _check(_libc.unshare(_CLONE_NEWNS), "mount namespace")
     mount("none", "/", "", MS_REC | MS_SLAVE)
@@ -42,5 +42,5 @@ def mount(source: str, target: str, filesystem: str, flags: int = 0, data: str =
 
 
 def unmount(target: str) -> None:
-    """Detach what is mounted on `target`, also while it is in use. Raises OSError."""
+    """Detach the mount at `target`, even while it is in use. Raises OSError."""
     _check(_libc.umount2(os.fsencode(target), _MNT_DETACH), target)

@@ -1,4 +1,4 @@
-"""openat2(2): open a path inside a directory that somebody else has written."""
+"""openat2(2): open a path inside a directory whose content is not trusted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def open_in_root(root: int, path: str, flags: int) -> int:
     """Open `path` with the directory `root` (a file descriptor) as its `/`, close-on-exec.
 
-    Symbolic links and `..` cannot lead out of `root`, however they change meanwhile: the kernel
-    resolves them in there (RESOLVE_IN_ROOT, Linux 5.6). Raises OSError: ENOSYS on older kernels.
+    Symbolic links and `..` cannot lead out of `root`, even if they change meanwhile: the kernel
+    resolves them there (RESOLVE_IN_ROOT, Linux 5.6). Raises OSError: ENOSYS on older kernels.
     """
     how = struct.pack("QQQ", flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
     while True:

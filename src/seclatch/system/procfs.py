@@ -1,18 +1,25 @@
-"""/proc as it is read here: bounded, and a process that ends meanwhile is simply not there."""
+"""Read /proc/PID: status, argv, executable, control groups (proc(5)).
+
+Reads are bounded. A process that ends meanwhile is reported as absent where a function says so;
+the others raise OSError.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 
 _STATUS = 1 << 13
+_WHOLE_STATUS = 1 << 20  # of a process with 65536 groups: some 700 KiB
 _CGROUP = 1 << 14
 _COMMAND = 1 << 14
+_LINE = 1 << 8
 
 
 @dataclass(frozen=True, slots=True)
 class ProcStatus:
-    """The lines of /proc/PID/status that tell about seccomp. `filters` is -1 before Linux 5.9."""
+    """The lines of /proc/PID/status that concern seccomp. `filters` is -1 before Linux 5.9."""
 
     comm: str
     state: str
@@ -24,11 +31,12 @@ class ProcStatus:
     filters: int
     capabilities: int
     has_memory: bool
+    tracer: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ProcEntry:
-    """One process as /proc tells it; `executable` is the base name of its program, "" if hidden."""
+    """One process in /proc. `executable` is the base name of its program, "" if hidden."""
 
     pid: int
     status: ProcStatus
@@ -39,12 +47,12 @@ class ProcEntry:
 
 
 def list_pids() -> list[int]:
-    """All processes that this mount of /proc shows."""
+    """List all processes that this mount of /proc shows."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
 
 
 def list_threads(pid: int) -> list[int]:
-    """The threads of a process; none when it has ended."""
+    """List the threads of a process; none when it has ended."""
     try:
         return [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208
     except OSError:
@@ -52,21 +60,38 @@ def list_threads(pid: int) -> list[int]:
 
 
 def read_status(pid: int, tid: int | None = None) -> ProcStatus | None:
-    """Read a status; None when there is no such process any more."""
+    """Read the status of a process or thread; None when there is none any more."""
     path = f"/proc/{pid}/status" if tid is None else f"/proc/{pid}/task/{tid}/status"
     data = read_file(path, _STATUS)
     return parse_status(data) if data else None
 
 
+def read_status_file(thread: int | str) -> bytes:
+    """Read the whole status of a thread (its id, or `self`). Raises OSError."""
+    with open(f"/proc/{thread}/status", "rb") as file:  # noqa: PTH123
+        return file.read(_WHOLE_STATUS)
+
+
+def read_status_line(thread: int | str, name: bytes) -> bytes | None:
+    """Read one line of a thread's status; None where the kernel has none. Raises OSError."""
+    return find_status_line(read_status_file(thread), name)
+
+
+def find_status_line(data: bytes, name: bytes) -> bytes | None:
+    """Find the value of a line in a status file; None if there is no such line."""
+    if data.startswith(name + b":\t"):
+        begin = 0
+    elif (begin := data.find(b"\n" + name + b":\t") + 1) == 0:
+        return None
+    return data[begin + len(name) + 2 : data.find(b"\n", begin)]
+
+
 def parse_status(data: bytes) -> ProcStatus:
-    """Interpret a status file. The kernel escapes newlines in the name: no name forges a line."""
+    """Parse a status file. The kernel escapes newlines in the name: no name forges a line."""
 
     def line(name: bytes, default: bytes = b"0") -> bytes:
-        begin = data.find(b"\n" + name + b":\t")
-        if begin < 0:
-            return default
-        begin += len(name) + 3
-        return data[begin : data.find(b"\n", begin)]
+        found = find_status_line(data, name)
+        return default if found is None else found
 
     name = data[6 : data.find(b"\n")]  # the first line: `Name:` and a tab
     state = line(b"State", b"?")[:1].decode("ascii", "replace")
@@ -81,23 +106,36 @@ def parse_status(data: bytes) -> ProcStatus:
         filters=int(line(b"Seccomp_filters", b"-1")),
         capabilities=int(line(b"CapBnd"), 16),
         has_memory=b"\nVmSize:" in data or state in "ZX",
+        tracer=int(line(b"TracerPid")),
     )
 
 
-def read_argv(pid: int, state: str) -> tuple[str, ...]:
-    """The beginning of the command line.
+def read_command_line(pid: int, state: str) -> tuple[str, ...]:
+    """Read the beginning of the command line, without empty arguments at its end.
 
-    Reading it takes the memory's lock: one who waits uninterruptibly may hold that for ever.
+    Reading it takes mmap_lock, which a process in uninterruptible sleep (state D) may hold for
+    ever: such a process's command line is not read.
     """
     if state in "DZX":
         return ()
-    data = read_file(f"/proc/{pid}/cmdline", _COMMAND)
-    words = data.rstrip(b"\0").split(b"\0") if data else []
-    return tuple(word.decode("utf-8", "backslashreplace") for word in words)
+    return split_argv(read_file(f"/proc/{pid}/cmdline", _COMMAND).rstrip(b"\0"))
+
+
+def read_argv(pid: int, limit: int | None = None) -> tuple[tuple[str, ...], bool]:
+    """Read argv, and whether it was cut after `limit` bytes. Raises OSError."""
+    with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123
+        content = file.read() if limit is None else file.read(limit + 1)
+    return split_argv(content[:limit]), limit is not None and len(content) > limit
+
+
+def split_argv(content: bytes, errors: str = "backslashreplace") -> tuple[str, ...]:
+    """Split the content of /proc/PID/cmdline into arguments."""
+    words = content.removesuffix(b"\0").split(b"\0") if content else []
+    return tuple(word.decode("utf-8", errors) for word in words)
 
 
 def read_executable(pid: int) -> str:
-    """Base name of the program's file, "" if we may not know or there is none."""
+    """Return the base name of the program's file; "" if it is hidden or there is none."""
     try:
         return os.path.basename(os.readlink(f"/proc/{pid}/exe"))  # noqa: PTH115, PTH119
     except OSError:
@@ -105,7 +143,7 @@ def read_executable(pid: int) -> str:
 
 
 def read_cgroups(pid: int) -> tuple[str, ...]:
-    """The process's paths below the roots of all hierarchies, each once."""
+    """Return the paths of a process's control groups in all hierarchies, each once."""
     data = read_file(f"/proc/{pid}/cgroup", _CGROUP)
     paths: dict[str, None] = {}
     for line in data.decode("utf-8", "backslashreplace").split("\n"):
@@ -116,7 +154,7 @@ def read_cgroups(pid: int) -> tuple[str, ...]:
 
 
 def read_file(path: str, limit: int) -> bytes:
-    """At most `limit` bytes of a file; none if it cannot be read. A FIFO is not waited for."""
+    """Read at most `limit` bytes of a file; none if it cannot be read. A FIFO does not block."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:
@@ -130,6 +168,16 @@ def read_file(path: str, limit: int) -> bytes:
 
 
 def read_start(pid: int) -> int:
-    """When a process began, in clock ticks since boot; later than all if it has ended."""
+    """Return the start time of a process in clock ticks since boot; 2^63 if it has ended."""
     fields = read_file(f"/proc/{pid}/stat", _STATUS).rpartition(b") ")[2].split()
     return int(fields[19]) if len(fields) > 19 else 1 << 63
+
+
+def read_current_call(tid: int) -> int | None:
+    """Return the number of the system call in which a thread sleeps or is stopped.
+
+    -1: it is blocked outside of a call. None: it runs, or it may not be read.
+    """
+    with contextlib.suppress(ValueError):
+        return int(read_file(f"/proc/{tid}/syscall", _LINE).partition(b" ")[0])
+    return None

@@ -1,11 +1,11 @@
 """Read a live process's filters by stopping it: PTRACE_SECCOMP_GET_FILTER, ptrace(2), Linux 4.4.
 
-A stop is not without effect. A thread asleep in nanosleep, poll or a futex with a time-out does not
-go on with that call but with restart_syscall, which its filter may deny. So seccomp is suspended
-until that one call is under way again (PTRACE_O_SUSPEND_SECCOMP), and the tracer then leaves by
-ending, which wakes nobody; PTRACE_DETACH would need another stop. No instruction of the program
-runs meanwhile: a return from the call is a stop. Threads in calls that any stop makes fail (EINTR,
-signal(7)) are refused, and left alone.
+A stop has an effect. A thread that sleeps in nanosleep, poll or a futex with a timeout does not
+resume that call but makes restart_syscall, which its filter may deny. Therefore seccomp is
+suspended (PTRACE_O_SUSPEND_SECCOMP) until that one call sleeps again. The tracer thread then exits,
+which ends the tracing without waking the tracee; PTRACE_DETACH would need another stop. No
+instruction of the program runs meanwhile: a return from the call is a stop. Threads in calls that
+fail with EINTR after any stop (signal(7)) are refused and not stopped. See docs/decisions/0027.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import errno
 import os
 import time
 from contextlib import suppress
+from enum import Enum
 from functools import cache, partial
 from pathlib import Path
 from threading import Thread
@@ -21,21 +22,19 @@ from threading import Thread
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import load_syscalls
-from seclatch.system.ptrace_requests import (
-    PTRACE_DETACH,
-    PTRACE_INTERRUPT,
-    PTRACE_SYSCALL,
-    Place,
-    find_place,
-    read_each,
-    request,
-    seize,
+from seclatch.system import ptrace
+from seclatch.system.procfs import parse_status, read_current_call, read_status_file
+from seclatch.system.ptrace import (
+    CallPosition,
+    StopTimeoutError,
+    TraceeStop,
+    TraceOption,
+    await_stop,
 )
-from seclatch.system.tracee_stop import Stop, TimeoutStopError, await_stop
 
-# Kept in task_struct.restart_block when interrupted, all others restart as themselves.
+# Calls that restart_syscall resumes (task_struct.restart_block); others restart as themselves.
 _RESTARTED = ("nanosleep", "clock_nanosleep", "poll", "futex", "restart_syscall")
-# Never restarted, whoever interrupts them (signal(7)).
+# Calls that are never restarted after a stop (signal(7)).
 _INTERRUPTED = (
     "epoll_wait",
     "epoll_pwait",
@@ -50,7 +49,8 @@ _INTERRUPTED = (
 )
 
 _FREEZER = Path("/sys/fs/cgroup/freezer")
-_ROUNDS = 10_000  # signals, one after the other
+_MAX_SIGNALS = 10_000  # passed on one after the other
+_ERESTART_RESTARTBLOCK = 516  # <linux/errno.h>: visible to tracers only
 
 _REMEDY = (
     "needs root in the initial user namespace (CAP_SYS_ADMIN), no seccomp on the caller, "
@@ -59,14 +59,14 @@ _REMEDY = (
 
 
 def read_filters(tid: int) -> list[bytes]:
-    """The programs that bind thread `tid`, the most recently loaded first.
+    """Return the filters that bind thread `tid`, the most recently loaded first.
 
     Each is an array of struct sock_filter in this machine's byte order. The thread is stopped for
-    the reading (about a millisecond) and goes on afterwards as if it had not been. Raises
-    SeclatchError; the thread is then left alone.
+    about a millisecond and resumed without a visible effect. Raises SeclatchError; the thread was
+    not stopped then.
     """
-    _refuse(tid)
-    _restarted()  # tables are read before anybody is stopped
+    _refuse_interrupted_call(tid)
+    _list_restarted_calls()  # load the tables before the thread is stopped
     result: list[bytes | Exception] = []
     tracer = Thread(target=_trace, args=(tid, result))
     tracer.start()
@@ -81,20 +81,22 @@ def read_filters(tid: int) -> list[bytes]:
 
 
 def _await_end(thread: int | None) -> None:
-    """Until the kernel has ended the thread, and with it the tracing."""
+    """Wait until the kernel has ended the tracer thread, and with it the tracing."""
     for _ in range(1000):
         if not Path(f"/proc/self/task/{thread}").exists():
             return
         time.sleep(0.001)
 
 
-def _refuse(tid: int) -> None:
-    """Raise SeclatchError for a thread that a stop would disturb. (It may enter such a call just
-    afterwards; then it gets the EINTR that any signal to it would give.)"""
+def _refuse_interrupted_call(tid: int) -> None:
+    """Raise SeclatchError for a thread whose call a stop would make fail.
+
+    It may enter such a call just afterwards; then it gets the EINTR that any signal would give it.
+    """
     numbers = load_syscalls(Arch.native()).numbers
-    asleep = _asleep_in(tid)
+    call = read_current_call(tid)
     for name in _INTERRUPTED:
-        if asleep is not None and numbers.get(name) == asleep:
+        if call is not None and numbers.get(name) == call:
             raise SeclatchError(
                 f"reading the seccomp filters of process {tid}: it waits in {name}, which fails "
                 "(EINTR) when it is stopped, so it was left alone",
@@ -103,26 +105,19 @@ def _refuse(tid: int) -> None:
             )
 
 
-def _asleep_in(tid: int) -> int | None:
-    """The number of the call in which the thread sleeps or is stopped; None if it runs."""
-    with suppress(OSError, ValueError):
-        return int(Path(f"/proc/{tid}/syscall").read_text().split()[0])
-    return None
-
-
 def _trace(tid: int, result: list[bytes | Exception]) -> None:
-    """In a thread of its own: read, and end; with it ends the tracing."""
+    """Read the filters in a thread of its own; the tracing ends with that thread."""
     try:
-        with suppress(OSError):  # the target waits for us, and on a busy machine we would too
+        with suppress(OSError):  # the target waits for this thread: run it first on a busy machine
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-        _read(tid, result)
-    except (OSError, TimeoutStopError) as error:
+        _read_stopped(tid, result)
+    except (OSError, StopTimeoutError) as error:
         result.append(error)
 
 
 def _explain(tid: int, error: Exception) -> tuple[str, str]:
-    """Why it could not be stopped or asked, and what to do about it, from what /proc says of it."""
-    if isinstance(error, TimeoutStopError):
+    """Return why the filters could not be read, and a remedy, from the thread's state in /proc."""
+    if isinstance(error, StopTimeoutError):
         if _is_frozen(tid):
             frozen = "it is frozen with its control group, and does not stop until that goes on"
             return frozen, "let it go on (docker unpause), or read from the kernel: needs no stop"
@@ -131,16 +126,16 @@ def _explain(tid: int, error: Exception) -> tuple[str, str]:
     if number == errno.ESRCH:
         return "there is no such process", ""
     with suppress(OSError):
-        for line in Path(f"/proc/{tid}/status").read_text(errors="replace").splitlines():
-            if line.startswith("State:\t") and line[7:8] in "ZX":
-                return "it has ended", ""
-            if line.startswith("TracerPid:\t") and line[11:] != "0":
-                return f"it is traced already, by process {line[11:]}", "ask again when it is not"
+        status = parse_status(read_status_file(tid))
+        if status.state in "ZX":
+            return "it has ended", ""
+        if status.tracer:
+            return f"it is traced already, by process {status.tracer}", "ask again when it is not"
     return os.strerror(number), _REMEDY
 
 
 def _is_frozen(tid: int) -> bool:
-    """By the freezer of cgroup v1. Who is frozen by cgroup v2 stops for a tracer all the same."""
+    """Return whether the cgroup v1 freezer holds it; one frozen by cgroup v2 stops for a tracer."""
     with suppress(OSError, ValueError):
         for line in Path(f"/proc/{tid}/cgroup").read_text().splitlines():
             _, controllers, group = line.split(":", 2)
@@ -150,46 +145,85 @@ def _is_frozen(tid: int) -> bool:
     return False
 
 
-def _read(tid: int, result: list[bytes | Exception]) -> None:
-    suspends = seize(tid)
-    request(PTRACE_INTERRUPT, tid)
+def _read_stopped(tid: int, result: list[bytes | Exception]) -> None:
+    suspends = _seize(tid)
+    ptrace.interrupt_tracee(tid)
     stop = await_stop(tid)
     try:
-        result.extend(read_each(tid))
+        result.extend(ptrace.read_each_filter(tid))
     finally:
-        with suppress(ProcessLookupError, TimeoutStopError):  # dead, or running: ours no more
-            _leave(tid, stop, suspends)
+        with suppress(ProcessLookupError, StopTimeoutError):  # it ended, or runs untraced
+            _release(tid, stop, suspends)
 
 
-def _leave(tid: int, stop: Stop, suspends: bool) -> None:
-    """Let the thread go on: by a detach, or, in a call that goes on as restart_syscall, by leaving
-    it there without one.
+def _seize(tid: int) -> bool:
+    """Seize the thread, and return whether seccomp is suspended for it."""
+    try:
+        ptrace.seize_thread(tid, TraceOption.SUSPEND_SECCOMP | TraceOption.SYSGOOD)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        ptrace.seize_thread(tid, TraceOption.SYSGOOD)
+        return False
+    return True
 
-    Signals are passed on; a tracee stops for those that it ignores too, and then sleeps on.
+
+def _release(tid: int, stop: TraceeStop, suspends: bool) -> None:
+    """Detach the thread; if it resumes by restart_syscall, leave it asleep there, still traced.
+
+    Signals are passed on. A tracee stops for those that it ignores, too, and then sleeps on.
     """
     passing = False
-    if suspends and not stop.group and _is_interrupted(tid):
-        for _ in range(_ROUNDS):
-            request(PTRACE_SYSCALL, tid, 0, stop.signal)
-            found = await_stop(tid, partial(_is_at_rest, tid, passing))
+    if suspends and not stop.group and _is_restarted(tid):
+        for _ in range(_MAX_SIGNALS):
+            ptrace.resume_tracee(tid, ptrace.SYSCALL, stop.signal)
+            found = await_stop(tid, partial(_is_asleep_again, tid, passing))
             if found is None:
                 return
             stop = found
-            place = find_place(tid) if stop.at_call else None
-            passing = place is Place.RESTART
-            if stop.group or place is Place.ELSEWHERE:
+            position = _find_restart_stop(tid) if stop.at_call else None
+            passing = position is RestartStop.ENTRY
+            if stop.group or position is RestartStop.OTHER:
                 break
-    # Its own filter answers a call at whose entry we leave: ptrace comes before seccomp (4.8).
-    request(PTRACE_DETACH, tid, 0, stop.signal)
+    # At a call's entry the thread's own filter decides next: ptrace comes before seccomp (4.8).
+    ptrace.resume_tracee(tid, ptrace.DETACH, stop.signal)
 
 
-def _is_at_rest(tid: int, passing: bool) -> bool:
-    """Does it sleep again in the call that it was let into?
+class RestartStop(Enum):
+    """Where a tracee is stopped, as far as restart_syscall is concerned.
 
-    /proc/PID/syscall alone does not tell: it names the call for a thread that is being woken on
-    another, idle processor too (TASK_WAKING, kernel/sched/core.c), which has seccomp before it.
+    ENTRY: at the entry of restart_syscall. PENDING: at the exit of a call that restart_syscall will
+    resume. OTHER: elsewhere.
     """
-    return passing and _is_asleep(tid) and _asleep_in(tid) is not None
+
+    ENTRY = 1
+    PENDING = 2
+    OTHER = 3
+
+
+def _find_restart_stop(tid: int) -> RestartStop:
+    """Return where a tracee is stopped; OTHER before Linux 5.3 (PTRACE_GET_SYSCALL_INFO)."""
+    try:
+        stop = ptrace.read_call_stop(tid)
+    except OSError:
+        return RestartStop.OTHER
+    if stop.position is CallPosition.EXIT:
+        pending = stop.result == -_ERESTART_RESTARTBLOCK
+        return RestartStop.PENDING if pending else RestartStop.OTHER
+    with suppress(ValueError, KeyError):
+        numbers = load_syscalls(Arch.from_audit(stop.arch, stop.number)).numbers
+        if stop.position is CallPosition.ENTRY and stop.number == numbers["restart_syscall"]:
+            return RestartStop.ENTRY
+    return RestartStop.OTHER
+
+
+def _is_asleep_again(tid: int, passing: bool) -> bool:
+    """Return whether it sleeps again in the call that it was resumed into.
+
+    /proc/PID/syscall alone is not enough: it also names the call of a thread that is being woken on
+    another, idle processor (TASK_WAKING, kernel/sched/core.c) and has not passed seccomp yet.
+    """
+    return passing and _is_asleep(tid) and read_current_call(tid) is not None
 
 
 def _is_asleep(tid: int) -> bool:
@@ -198,14 +232,14 @@ def _is_asleep(tid: int) -> bool:
     return False
 
 
-def _is_interrupted(tid: int) -> bool:
-    """Is it in a call that goes on as restart_syscall?"""
-    return _asleep_in(tid) in _restarted()
+def _is_restarted(tid: int) -> bool:
+    """Return whether it is in a call that restart_syscall resumes."""
+    return read_current_call(tid) in _list_restarted_calls()
 
 
 @cache
-def _restarted() -> frozenset[int | None]:
-    """The numbers of such calls in all ABIs of this machine."""
+def _list_restarted_calls() -> frozenset[int | None]:
+    """Return the numbers of such calls in all ABIs of this machine."""
     native = Arch.native()
     tables = [load_syscalls(arch).numbers for arch in (native, *native.compat)]
     return frozenset(numbers[name] for numbers in tables for name in _RESTARTED if name in numbers)

@@ -1,7 +1,7 @@
-"""Waiting for a signal with a time-out: sigtimedwait(2).
+"""Wait for a signal with a timeout: sigtimedwait(2).
 
-Python's own (3.11) returns what happens to be on its stack if it is interrupted and finds the time
-over: after SIGSTOP and SIGCONT a recorder would pass on a SIGHUP that nobody has sent.
+Python's own (3.11) returns an uninitialised siginfo if it is interrupted and the time is over:
+after SIGSTOP and SIGCONT a recorder would pass on a SIGHUP that was never sent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 
 class ReceivedSignal(NamedTuple):
-    """A signal that was taken. `si_pid`: who sent it, 0 for the kernel."""
+    """A signal that was taken. `si_pid` is its sender, 0 for the kernel."""
 
     si_signo: int
     si_pid: int
@@ -50,7 +50,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def await_signal(signals: Iterable[int], seconds: float) -> ReceivedSignal | None:
-    """Take one of the signals, which must be blocked; None if none comes in that time."""
+    """Take one of the signals, which must be blocked; None if none arrives in that time."""
     wanted = _Set()
     _libc().sigemptyset(wanted)
     for each in signals:

@@ -1,4 +1,4 @@
-"""Unix sockets and who is at their other end: sock_diag(7), which takes no privilege."""
+"""Unix sockets and their peers: sock_diag(7), which needs no privilege."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ _ATTRIBUTE = struct.Struct("=HH")  # struct nlattr
 
 
 def read_peers(pid: int) -> dict[int, int]:
-    """Each connected Unix socket of a process's network namespace with the one at its other end, by
-    inode. As far as they can be read."""
+    """Map each connected Unix socket of a process's network namespace to its peer, by inode.
+
+    Sockets that cannot be read are left out.
+    """
     found: dict[int, int] = {}
     # A thread, for the namespace is entered.
     reader = Thread(target=_read, args=(pid, found), daemon=True)
@@ -39,7 +41,7 @@ def read_peers(pid: int) -> dict[int, int]:
 
 
 def read_sockets(pid: int) -> set[int]:
-    """The inodes of a process's sockets, as far as they may be looked at."""
+    """Return the inodes of a process's sockets, as far as they may be read."""
     found: set[int] = set()
     with contextlib.suppress(OSError):
         for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208 (there may be thousands)
@@ -81,7 +83,7 @@ def _enter_network(pid: int) -> None:
 
 
 def _split(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give each netlink message's type and body."""
+    """Yield the type and body of each netlink message."""
     while len(content) >= _HEADER.size:
         size, kind, *_ = _HEADER.unpack_from(content)
         if size < _HEADER.size:
@@ -91,7 +93,7 @@ def _split(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _peer(answer: bytes) -> Iterator[tuple[int, int]]:
-    """The socket and its peer, if it has one."""
+    """Yield a socket and its peer, if it has one."""
     inode = _ANSWER.unpack_from(answer)[4]
     rest = answer[_ANSWER.size :]
     while len(rest) >= _ATTRIBUTE.size:

@@ -1,4 +1,4 @@
-"""Orphans of our descendants become our children, so that none is lost (prctl(2))."""
+"""PR_SET_CHILD_SUBREAPER (prctl(2)): orphaned descendants become children of this process."""
 
 from __future__ import annotations
 
@@ -10,5 +10,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def become_subreaper() -> None:
-    """Let this process adopt them (Linux 3.4); children do not inherit that."""
+    """Make this process the subreaper of its descendants (Linux 3.4).
+
+    Children do not inherit that.
+    """
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

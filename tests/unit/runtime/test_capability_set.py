@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seclatch.errors import InputError
+from seclatch.model.capability import CAPABILITIES, name_capabilities
 from seclatch.runtime.capability_set import (
-    CAPABILITIES,
     DEFAULT,
     grant_capabilities,
-    name_capabilities,
     parse_capabilities,
 )
 

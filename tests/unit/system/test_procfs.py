@@ -14,8 +14,10 @@ from seclatch.system.procfs import (
     parse_status,
     read_argv,
     read_cgroups,
+    read_command_line,
     read_executable,
     read_status,
+    read_status_line,
 )
 
 STATUS = b"""Name:\tsh\\nSeccomp:\\t0
@@ -68,7 +70,11 @@ def test_ourselves() -> None:
     status = read_status(pid)
     assert status and status.parent == os.getppid() and status.threads >= 1
     assert pid in list_threads(pid)
-    assert read_argv(pid, "R")[0]
+    assert read_command_line(pid, "R")[0]
+    assert read_argv(pid) == (read_command_line(pid, "R"), False)
+    assert read_argv(pid, 2)[1]
+    assert int(read_status_line("self", b"PPid") or 0) == os.getppid()
+    assert read_status_line(pid, b"Nothing") is None
     assert read_executable(pid) == Path("/proc/self/exe").readlink().name
     assert all(path.startswith("/") for path in read_cgroups(pid))
 
@@ -78,4 +84,4 @@ def test_who_is_gone_is_not_there() -> None:
     process.wait()
     pid = process.pid
     assert read_status(pid) is None
-    assert (list_threads(pid), read_argv(pid, "S"), read_executable(pid)) == ([], (), "")
+    assert (list_threads(pid), read_command_line(pid, "S"), read_executable(pid)) == ([], (), "")

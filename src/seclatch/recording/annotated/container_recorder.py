@@ -33,9 +33,9 @@ from seclatch.recording.backends.bpf.container_scope import watch
 from seclatch.recording.files import recording_file
 from seclatch.recording.recorder import BLOCKED_SIGNALS, RecordOptions, TraceRecorder
 from seclatch.recording.trace.assign_stages import find_entry
-from seclatch.recording.trace.process_image import read_argv
 from seclatch.recording.trace.run_metadata import RunMetadata
 from seclatch.recording.trace.trace import Segment, Trace
+from seclatch.system import procfs
 from seclatch.system.bpf import VerifierError
 
 _READY = 3  # the front's pipe
@@ -58,7 +58,7 @@ def main(program: str, find_image: FindImage) -> int:
     pid, bundle, config = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     try:
         spool.require_private()
-        request = read_annotation(bundle, config, read_argv(Path(f"/proc/{pid}"))[-1])
+        request = read_annotation(bundle, config, procfs.read_argv(pid)[0][-1])
         os.chdir("/")
         if request is not None:
             record_to_spool(spool, request, pid, find_image)
@@ -113,8 +113,7 @@ def _save(spool: RecordingSpool, path: Path, recording: Recording) -> None:
 
 def _parent(pid: int) -> int:
     """Return the parent's pid while the front waits: the runtime it becomes may end at once."""
-    stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    return int(stat.rpartition(")")[2].split()[1])
+    return int(procfs.read_status_line(pid, b"PPid") or 0)
 
 
 class _ImageQuery(Thread):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment
+from seclatch.system import procfs
 
 MAX_ARGV = 1024
 """Bytes of argv that are kept, as for an exec (Event.ARGS_MAX)."""
@@ -26,21 +27,9 @@ def read_running_image(segment: Segment, pid: int, alone: int) -> None:
     process = Path(f"/proc/{pid}")
     with contextlib.suppress(OSError):  # the process has ended
         segment.file = str((process / "exe").readlink())
-        argv = (process / "cmdline").open("rb").read(MAX_ARGV + 1)
-        segment.argv, segment.argv_cut = split_argv(argv[:MAX_ARGV]), len(argv) > MAX_ARGV
+        segment.argv, segment.argv_cut = procfs.read_argv(pid, MAX_ARGV)
         if segment.kind is EventKind.MEMBER and is_runtime(process, segment):
             segment.kind = EventKind.JOINED
-
-
-def read_argv(process: Path) -> tuple[str, ...]:
-    """Read a process's whole argv. Raises OSError."""
-    return split_argv((process / "cmdline").read_bytes())
-
-
-def split_argv(content: bytes) -> tuple[str, ...]:
-    """Split the content of /proc/PID/cmdline."""
-    words = content.removesuffix(b"\0").split(b"\0") if content else []
-    return tuple(word.decode("utf-8", "backslashreplace") for word in words)
 
 
 def is_runtime(process: Path, segment: Segment) -> bool:

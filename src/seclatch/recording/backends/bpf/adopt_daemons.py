@@ -17,8 +17,8 @@ from seclatch.recording.backends.bpf.abi import FIRST_OWN, WORD, Slot, State, Ta
 from seclatch.recording.backends.bpf.builder_parts import Maps
 from seclatch.recording.backends.bpf.map_reader import Harvest
 from seclatch.recording.trace.event_kinds import EventKind
-from seclatch.recording.trace.process_image import read_argv
 from seclatch.recording.trace.trace import Segment, TaskFacts
+from seclatch.system import procfs
 
 NAMES = (
     "dockerd",
@@ -85,7 +85,7 @@ def _follow(maps: Maps, harvest: Harvest, pid: int, number: int) -> bool:
         pid,
         TaskFacts(comm=(process / "comm").read_text().strip(), uid=_user(process)),
         file=str((process / "exe").readlink()),
-        argv=read_argv(process),
+        argv=procfs.read_argv(pid)[0],
     )
     harvest.register(segment, number, pid)
     _add_threads(maps, process, number)
@@ -94,10 +94,8 @@ def _follow(maps: Maps, harvest: Harvest, pid: int, number: int) -> bool:
 
 def _user(process: Path) -> int:
     """Its real user: of one that may not be dumped the folder in /proc is root's (proc(5))."""
-    for line in (process / "status").read_bytes().split(b"\n"):
-        if line.startswith(b"Uid:"):
-            return int(line.split()[1])
-    return -1
+    found = procfs.read_status_line(process.name, b"Uid")
+    return int(found.split()[0]) if found else -1
 
 
 def _add_threads(maps: Maps, process: Path, number: int) -> None:
@@ -117,7 +115,5 @@ def _add_threads(maps: Maps, process: Path, number: int) -> None:
 
 def _filters(thread: Path) -> int:
     with contextlib.suppress(OSError):  # ended
-        for line in (thread / "status").read_text().splitlines():
-            if line.startswith("Seccomp_filters:"):
-                return int(line.split()[1])
+        return int(procfs.read_status_line(thread.name, b"Seccomp_filters") or 0)
     return 0

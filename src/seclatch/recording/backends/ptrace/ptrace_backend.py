@@ -20,12 +20,12 @@ from seclatch.errors import SeclatchError
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.ptrace import stopped_thread
 from seclatch.recording.backends.ptrace.tracees import TracedThreads
-from seclatch.system import trace_requests
+from seclatch.system import ptrace
+from seclatch.system.ptrace import TraceEvent
 from seclatch.system.signal_wait import ReceivedSignal, await_signal
-from seclatch.system.trace_requests import Stop
 
 _STOPPING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
-_BORN = {Stop.FORK, Stop.VFORK, Stop.CLONE}
+_BORN = {TraceEvent.FORK, TraceEvent.VFORK, TraceEvent.CLONE}
 _SYSCALL_STOP = signal.SIGTRAP | 0x80  # PTRACE_O_TRACESYSGOOD
 _EVENT = 16
 _PATIENCE = 2.0
@@ -60,7 +60,7 @@ class PtraceBackend(RecordingBackend):
     def follow_child(self, pid: int, program: str) -> None:
         """Seize the child. Raises SeclatchError where that is not permitted."""
         try:
-            trace_requests.seize(pid)
+            ptrace.seize_thread(pid)
         except OSError as error:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
@@ -92,7 +92,7 @@ class PtraceBackend(RecordingBackend):
             self._early.pop(tid, None)
             self._threads.handle_end(tid, status)
             self._statuses[tid] = status
-        elif tid not in self._threads.known and status >> _EVENT == Stop.STOP:
+        elif tid not in self._threads.known and status >> _EVENT == TraceEvent.STOP:
             self._early[tid] = status
         else:
             with contextlib.suppress(ProcessLookupError):  # killed in its stop (ptrace(2), ESRCH)
@@ -106,15 +106,15 @@ class PtraceBackend(RecordingBackend):
                 self._resume(tid)
             except ProcessLookupError:
                 self._threads.undo_entry(tid)
-        elif event == Stop.STOP:
+        elif event == TraceEvent.STOP:
             # PTRACE_LISTEN keeps a tracee in its group-stop until SIGCONT.
             stopped = number in _STOPPING and not self._detaching
-            self._resume(tid, request=trace_requests.LISTEN if stopped else trace_requests.SYSCALL)
+            self._resume(tid, request=ptrace.LISTEN if stopped else ptrace.SYSCALL)
         elif event in _BORN:
-            self._handle_birth(tid, trace_requests.event_message(tid))
+            self._handle_birth(tid, ptrace.read_event_message(tid))
             self._resume(tid)
-        elif event == Stop.EXEC:
-            self._threads.handle_exec(tid, trace_requests.event_message(tid))
+        elif event == TraceEvent.EXEC:
+            self._threads.handle_exec(tid, ptrace.read_event_message(tid))
             self._resume(tid)
         else:
             self._resume(tid, number)
@@ -125,11 +125,11 @@ class PtraceBackend(RecordingBackend):
             with contextlib.suppress(ProcessLookupError):
                 self._resume(tid)
 
-    def _resume(self, tid: int, number: int = 0, request: int = trace_requests.SYSCALL) -> None:
+    def _resume(self, tid: int, number: int = 0, request: int = ptrace.SYSCALL) -> None:
         if self._detaching:
             self._threads.known.pop(tid, None)
-            request = trace_requests.DETACH
-        trace_requests.resume(tid, request, number)
+            request = ptrace.DETACH
+        ptrace.resume_tracee(tid, request, number)
 
     def collect(self) -> None:
         """Do nothing: the trace is filled by `wait`."""
@@ -149,11 +149,11 @@ class PtraceBackend(RecordingBackend):
         self._detaching = True
         for tid in [*self._early]:
             with contextlib.suppress(ProcessLookupError):
-                trace_requests.resume(tid, trace_requests.DETACH)
+                ptrace.resume_tracee(tid, ptrace.DETACH)
         running = {tid for tid in self._threads.known if not stopped_thread.is_in_call(tid)}
         for tid in running:
             with contextlib.suppress(ProcessLookupError):
-                trace_requests.interrupt(tid)
+                ptrace.interrupt_tracee(tid)
         # The kernel detaches the remaining tracees when the recorder ends, without stopping them.
         end = time.monotonic() + _PATIENCE
         while running & self._threads.known.keys() and time.monotonic() < end:
@@ -186,7 +186,7 @@ def _take_stops(known: Collection[int], more: Collection[int]) -> list[tuple[int
     line is taken if it is a tracee or a known thread; else each known thread is asked for. A tracee
     that is not known yet waits until the event of its creation has been seen.
     """
-    tid = trace_requests.peek()
+    tid = ptrace.peek_child()
     if not tid:
         return []
     if tid in known or tid in more or stopped_thread.read_tracer(tid) == get_native_id():
@@ -198,15 +198,15 @@ def _take_stops(known: Collection[int], more: Collection[int]) -> list[tuple[int
 def _reap(tid: int) -> list[tuple[int, int]]:
     """Return the next stop or the end of a thread, if there is one."""
     try:
-        found, status = os.waitpid(tid, os.WNOHANG | trace_requests.WALL)
+        found, status = os.waitpid(tid, os.WNOHANG | ptrace.WALL)
     except ChildProcessError:
         return []
     return [(found, status)] if found else []
 
 
-def _info(tid: int) -> trace_requests.Info:
+def _info(tid: int) -> ptrace.CallStop:
     try:
-        return trace_requests.call_info(tid)
+        return ptrace.read_call_stop(tid)
     except OSError as error:
         if error.errno == errno.EIO:
             raise SeclatchError(

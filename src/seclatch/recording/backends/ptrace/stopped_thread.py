@@ -11,6 +11,7 @@ from typing import Any
 
 from seclatch.recording.backends.bpf.abi import Event
 from seclatch.recording.trace.trace import TaskFacts
+from seclatch.system import procfs
 
 _NAMESPACES = {
     "mounts": "mnt",
@@ -29,7 +30,7 @@ def read_facts(tid: int, before: TaskFacts) -> TaskFacts:
     folder = Path(f"/proc/{tid}")
     facts = before
     with contextlib.suppress(OSError, ValueError, LookupError):
-        facts = replace(facts, **_status(folder))
+        facts = replace(facts, **_status(tid))
     namespaces: dict[str, Any] = {}
     for field, name in _NAMESPACES.items():
         with contextlib.suppress(OSError):
@@ -41,25 +42,32 @@ def read_facts(tid: int, before: TaskFacts) -> TaskFacts:
     return facts
 
 
-def _status(folder: Path) -> dict[str, Any]:
-    lines = (folder / "status").read_bytes().decode("utf-8", "backslashreplace").splitlines()
-    found = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
+def _status(tid: int) -> dict[str, Any]:
+    data = procfs.read_status_file(tid)
+
+    def line(name: str) -> list[bytes]:
+        found = procfs.find_status_line(data, name.encode())
+        if found is None:
+            raise LookupError(name)
+        return found.split()
+
+    uids, gids = line("Uid"), line("Gid")
     return {
-        "comm": " ".join(found["Name"]),
-        "uid": int(found["Uid"][0]),
-        "euid": int(found["Uid"][1]),
-        "gid": int(found["Gid"][0]),
-        "egid": int(found["Gid"][1]),
-        "local_pid": int(found["NSpid"][-1]),
-        "capabilities": tuple(int(found[name][0], 16) for name in _CAPABILITIES),
-        "no_new_privs": found["NoNewPrivs"] == ["1"],
-        "seccomp": int(found["Seccomp"][0]),
+        "comm": b" ".join(line("Name")).decode("utf-8", "backslashreplace"),
+        "uid": int(uids[0]),
+        "euid": int(uids[1]),
+        "gid": int(gids[0]),
+        "egid": int(gids[1]),
+        "local_pid": int(line("NSpid")[-1]),
+        "capabilities": tuple(int(line(name)[0], 16) for name in _CAPABILITIES),
+        "no_new_privs": line("NoNewPrivs") == [b"1"],
+        "seccomp": int(line("Seccomp")[0]),
     }
 
 
 def read_thread_group(tid: int) -> int:
     """Return the process of a thread. Raises OSError, LookupError when it is gone."""
-    if (found := _status_number(tid, b"Tgid:")) is None:
+    if (found := _status_number(tid, b"Tgid")) is None:
         raise LookupError(tid)
     return found
 
@@ -67,31 +75,26 @@ def read_thread_group(tid: int) -> int:
 def read_tracer(tid: int) -> int:
     """Return the tracer of a thread; 0 if it has none."""
     with contextlib.suppress(OSError):
-        return _status_number(tid, b"TracerPid:") or 0
+        return _status_number(tid, b"TracerPid") or 0
     return 0
 
 
 def count_filters(thread: int | str = "self") -> int:
     """Return how many filters bind a thread or this process; 0 before Linux 5.9 (no count)."""
     with contextlib.suppress(OSError):
-        return _status_number(thread, b"Seccomp_filters:") or 0
+        return _status_number(thread, b"Seccomp_filters") or 0
     return 0
 
 
-def _status_number(thread: int | str, field: bytes) -> int | None:
-    for line in Path(f"/proc/{thread}/status").read_bytes().split(b"\n"):
-        if line.startswith(field):
-            return int(line.split()[1])
-    return None
+def _status_number(thread: int | str, name: bytes) -> int | None:
+    found = procfs.read_status_line(thread, name)
+    return None if found is None else int(found)
 
 
-def read_argv(tid: int) -> tuple[tuple[str, ...], bool]:
-    """Return the argv, and whether it was cut at the size that a recording keeps."""
-    with contextlib.suppress(OSError), Path(f"/proc/{tid}/cmdline").open("rb") as file:
-        content = file.read(Event.ARGS_MAX + 1)
-        cut = len(content) > Event.ARGS_MAX
-        words = content[: Event.ARGS_MAX].removesuffix(b"\0").split(b"\0") if content else []
-        return tuple(word.decode("utf-8", "backslashreplace") for word in words), cut
+def read_recorded_argv(tid: int) -> tuple[tuple[str, ...], bool]:
+    """Read argv as far as a recording keeps it, and whether it was cut."""
+    with contextlib.suppress(OSError):
+        return procfs.read_argv(tid, Event.ARGS_MAX)
     return (), True
 
 
@@ -116,8 +119,5 @@ def read_string(tid: int, address: int) -> str:
 
 
 def is_in_call(tid: int) -> bool:
-    """Return whether a thread sleeps in a system call; a running one does not, in a call or not."""
-    try:
-        return not Path(f"/proc/{tid}/syscall").read_bytes().startswith((b"running", b"-1"))
-    except OSError:
-        return False
+    """Return whether a thread sleeps in a system call; one that runs in a call does not."""
+    return procfs.read_current_call(tid) not in (None, -1)

@@ -23,8 +23,8 @@ from seclatch.recording.trace.trace import (
     Trace,
     TraceLoss,
 )
-from seclatch.system import trace_requests
-from seclatch.system.trace_requests import At, Info
+from seclatch.system import ptrace
+from seclatch.system.ptrace import CallPosition, CallStop
 
 _SET_SECCOMP, _MODE_FILTER = 22, 2  # prctl(2)
 _OPERATION_FILTER, _FLAG_TSYNC = 1, 1  # seccomp(2)
@@ -81,20 +81,20 @@ class TracedThreads:
         now = time.monotonic_ns()
         segment = Segment(next(self._numbers), kind, parent, 0, now, tid, facts)
         if kind == EventKind.EXEC:
-            segment.argv, segment.argv_cut = stopped_thread.read_argv(tid)
+            segment.argv, segment.argv_cut = stopped_thread.read_recorded_argv(tid)
             segment.file = self.known[tid].file
         self._trace.begin(segment, pid)
         return segment
 
-    def handle_call_stop(self, tid: int, info: Info) -> None:
+    def handle_call_stop(self, tid: int, info: CallStop) -> None:
         """Handle a stop at the entry or the exit of a call."""
         thread = self.known[tid]
-        if info.at is At.ENTRY:
+        if info.position is CallPosition.ENTRY:
             self._enter(thread, info)
-        elif info.at is At.EXIT:
+        elif info.position is CallPosition.EXIT:
             self._leave(thread, info)
 
-    def _enter(self, thread: TracedThread, info: Info) -> None:
+    def _enter(self, thread: TracedThread, info: CallStop) -> None:
         number, compat = info.number & _U32, info.arch != self._native.audit
         refused = thread.filters.find_refusal(
             SeccompData(info.arch, number, info.args, info.pointer)
@@ -140,7 +140,7 @@ class TracedThreads:
             else:
                 self._lose(arguments=1)
 
-    def _read_ahead(self, thread: TracedThread, name: str, info: Info, *, wide: bool) -> None:
+    def _read_ahead(self, thread: TracedThread, name: str, info: CallStop, *, wide: bool) -> None:
         """Read memory at the entry that may have changed or gone when the call has been made."""
         args = info.args
         if name == "execve":
@@ -158,7 +158,7 @@ class TracedThreads:
         elif name == "clone":
             thread.slips = bool(args[0] & _UNTRACED)
 
-    def _leave(self, thread: TracedThread, info: Info) -> None:
+    def _leave(self, thread: TracedThread, info: CallStop) -> None:
         thread.entered = None
         load, thread.loading = thread.loading, None
         slips, thread.slips = thread.slips, False
@@ -187,7 +187,7 @@ class TracedThreads:
         content = load.content
         # PTRACE_SECCOMP_GET_FILTER: EACCES without CAP_SYS_ADMIN, EIO without CHECKPOINT_RESTORE
         with contextlib.suppress(OSError):
-            content = trace_requests.newest_filter(
+            content = ptrace.read_newest_filter(
                 thread.tid, stopped_thread.count_filters(thread.tid)
             )
         program = seccomp_verdict.read_program(content)
