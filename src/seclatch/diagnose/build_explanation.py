@@ -1,7 +1,7 @@
-"""From evidence to the explanation.
+"""Build the explanation from the evidence.
 
-What only some causes need is imported when it is: most commands are not seccomp's victims, and wait
-for this.
+Modules that only some causes need are imported when needed: most commands do not fail because of
+seccomp, and their explanation should not wait for these imports.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAX_DENIALS, _MAX_MESSAGES = 1000, 3
 
 
 def build_explanation(evidence: RunEvidence) -> Explanation:
-    """Find the cause, all that is denied, and the remedies."""
+    """Find the cause, all denials, and the remedies."""
     denials = RunDenials(evidence, name_profile(evidence.command))
     run = DiagnosedRun(evidence, denials)
     found = find_cause(run)
@@ -54,7 +54,7 @@ def build_explanation(evidence: RunEvidence) -> Explanation:
 
 
 def _shown(case: DenialCase, found: FoundCause) -> ExplainedDenial:
-    """The denial that a cause is about ended something, by whatever that was told."""
+    """Return the denial for display; the one that the cause is about is marked as fatal."""
     if found.seccomp and case is found.case:
         return msgspec.structs.replace(case.denial, fatal=True)
     return case.denial
@@ -81,7 +81,7 @@ def _needs(found: FoundCause, run: DiagnosedRun) -> RuntimeNeeds | None:
         ]
         runtime = run.evidence.runtime(case.session)
         return RuntimeNeeds(runtime=runtime, found="seen", calls=calls, with_no_new_privs=None)
-    # What was so when the filter was loaded: `crun exec` does not carry no_new_privs over.
+    # The value at the filter load: `crun exec` does not carry no_new_privs over.
     entry = run.evidence.trace.segments[case.session.entry]
     container = replace(container, no_new_privileges=entry.facts.no_new_privs)
     return find_runtime_needs(evaluator, container, joined=case.session.joined)
@@ -99,9 +99,10 @@ def _remedies(found: FoundCause, needs: RuntimeNeeds | None, run: DiagnosedRun) 
 
 
 def _messages(run: DiagnosedRun) -> list[StartMessage]:
-    """The last words of those where it failed that sound like errors, each said once.
+    """Return the last lines that sound like errors, of the processes that failed, without repeats.
 
-    What one passes on of another's is said by the last one only, with its own words around it.
+    Where one program quotes the message of another, only the last one is shown, with its own words
+    around it.
     """
     chosen = run.inside if run.chain else run.outside
     telling = [message for message in chosen if sounds_like_error(message.text)] or chosen

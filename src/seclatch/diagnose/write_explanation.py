@@ -1,4 +1,4 @@
-"""An explanation as bytes: JSON, or text for people."""
+"""Render an explanation as JSON, or as text for the terminal, and write it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,7 @@ _REMEDY = "give another file, in a directory that can be written to"
 def render_explanation(
     explanation: Explanation, *, as_json: bool, terminal: bool, encoding: str = "utf-8"
 ) -> bytes:
-    """Answer what is to be written; colours only for a terminal, unless NO_COLOR is set.
-
-    `encoding` is that of a stream; a file, and JSON, is UTF-8.
-    """
+    """Return the output; colours only for a terminal, unless NO_COLOR is set."""
     if as_json:
         return msgspec.json.format(msgspec.json.encode(explanation), indent=2) + b"\n"
     width = shutil.get_terminal_size((100, 24)).columns
@@ -35,13 +32,13 @@ def render_explanation(
 
 
 def require_writable(path: Path) -> None:
-    """Find out before the command runs, which nobody may want to run twice. SeclatchError."""
+    """Raise SeclatchError before the command runs, so that it need not be run twice."""
     if problem := find_obstacle(path):
         raise SeclatchError(f"{path} cannot be written to: {problem}", remedy=_REMEDY)
 
 
 def write_explanation(path: Path, content: bytes) -> None:
-    """Write the file as a whole. Raises SeclatchError."""
+    """Write the file atomically. Raises SeclatchError."""
     try:
         replace_file(path, content)
     except OSError as error:

@@ -143,7 +143,7 @@ def test_what_was_before_main(calls: tuple[str, ...], before: bool) -> None:
 @pytest.mark.parametrize(
     ("call", "path", "verdict", "words"),
     [
-        ("", "", (None, "unknown"), "tells of an error of which nothing was seen"),
+        ("", "", (None, "unknown"), "reports an error that no recorded call gave"),
         ("mount", "/mnt", (False, "missing-capability"), "CAP_SYS_ADMIN is missing for mount"),
         ("keyctl", "", (False, "missing-capability"), "probably a privilege is missing"),
     ],

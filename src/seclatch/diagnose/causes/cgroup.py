@@ -1,4 +1,4 @@
-"""A control group could not be made, joined or limited."""
+"""Cause: a control group could not be made, joined or limited."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from seclatch.model.stage import Stage
 
 
 def find_cgroup_error(run: DiagnosedRun) -> FoundCause | None:
-    """Words about cgroups, or a failed call below /sys/fs/cgroup, before the program ran."""
+    """Find a message about cgroups, or a failed call below /sys/fs/cgroup, before the exec."""
     symptom = find_symptom(run)
     if symptom is None or symptom.stage is Stage.PROGRAM:
         return None

@@ -1,4 +1,4 @@
-"""What causes are looked for in: a run's evidence, its denials, and where it failed."""
+"""The run being diagnosed: its evidence, its denials, and where it failed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seclatch.recording.trace.assign_stages import EnteredSession
 from seclatch.recording.trace.trace import TracedProcess
 
 _INSIDE = (Stage.PROGRAM, Stage.HOOK)
-# What shims and daemons log besides errors.
+# Lines that shims and daemons log besides errors.
 _NO_ERROR = re.compile(r'(time="[^"]*" level=(warning|info|debug))|cleanup warnings')
 
 
@@ -35,14 +35,14 @@ class FoundCause:
 
 @dataclass
 class DiagnosedRun:
-    """A run under question."""
+    """The run being diagnosed."""
 
     evidence: RunEvidence
     denials: RunDenials
 
     @cached_property
     def failures(self) -> list[tuple[EnteredSession | None, TracedProcess]]:
-        """What failed, starts before exec sessions: a session and its first process."""
+        """Return failed sessions with their first process; starts before exec sessions."""
         evidence = self.evidence
         found: list[tuple[EnteredSession | None, TracedProcess]] = []
         if not evidence.staging.sessions:
@@ -55,18 +55,18 @@ class DiagnosedRun:
 
     @cached_property
     def unstarted(self) -> list[EnteredSession]:
-        """Sessions whose program was never reached."""
+        """Return the sessions whose program was never exec'd."""
         evidence = self.evidence
         return [session for session in evidence.staging.sessions if not evidence.started(session)]
 
     @property
     def anything_failed(self) -> bool:
-        """Whether there is anything to explain."""
+        """Return whether there is anything to explain."""
         return bool(self.evidence.status or self.failures)
 
     @cached_property
     def chain(self) -> list[TracedProcess]:
-        """From the first process that failed down to where the failure began."""
+        """Return the processes from the first that failed down to the origin of the failure."""
         for session, process in self.failures:
             if session is None or self.evidence.started(session):
                 return find_origin(self.evidence, process)
@@ -74,7 +74,7 @@ class DiagnosedRun:
 
     @cached_property
     def certain(self) -> list[TracedProcess]:
-        """As much of the chain as passed its failure on for certain."""
+        """Return the part of the chain whose processes certainly failed because of their child."""
         kept = self.chain[:1]
         for parent, child in pairwise(self.chain):
             if not passes_certainly(self.evidence, parent, child):
@@ -84,24 +84,26 @@ class DiagnosedRun:
 
     @cached_property
     def outside(self) -> list[StderrLine]:
-        """What engine, runtime and client said."""
+        """Return the messages of engine, runtime and client."""
         return [
             message
             for message in self.evidence.messages
             if message.stage not in _INSIDE
             and not _NO_ERROR.match(message.text)
-            and self._may_tell(message)
+            and self._may_explain(message)
         ]
 
-    def _may_tell(self, message: StderrLine) -> bool:
-        """What somebody complains of before the engine is not why that failed, unless it is what
-        the command's own failure came from."""
+    def _may_explain(self, message: StderrLine) -> bool:
+        """Return whether a message can be about the failure.
+
+        Messages of a client that ended before are not, unless its failure became the command's.
+        """
         process = self.evidence.process_of(message.segment)
         return message.stage is not Stage.CLIENT or not process.ended or process.id in self._clients
 
     @cached_property
     def _clients(self) -> set[int]:
-        """The command's first process, and those whose failure became its own."""
+        """Return the command's first process, and those whose failure became its own."""
         started = (
             process
             for process in self.evidence.trace.processes.values()
@@ -111,7 +113,7 @@ class DiagnosedRun:
 
     @cached_property
     def denied(self) -> list[DenialCase]:
-        """Denials in the line of processes that failed, and in others below it that failed too."""
+        """Return denials in the chain of failed processes, and in failed processes below it."""
         line = {process.id for process in self.chain}
         return [
             case
@@ -124,7 +126,7 @@ class DiagnosedRun:
         ]
 
     def _is_below(self, process: TracedProcess) -> bool:
-        """Whether a process comes from the first that failed."""
+        """Return whether a process descends from the first that failed."""
         processes = self.evidence.trace.processes
         above: TracedProcess | None = process
         while above is not None:
@@ -135,11 +137,11 @@ class DiagnosedRun:
 
     @cached_property
     def inside(self) -> list[StderrLine]:
-        """What the program and hooks said."""
+        """Return the messages of the program and of hooks."""
         return [message for message in self.evidence.messages if message.stage in _INSIDE]
 
     def failing_calls(self, wanted: Callable[[Seen], bool]) -> list[Seen]:
-        """Calls that the kernel itself failed, the last first."""
+        """Return calls that the kernel itself failed, the last first."""
         return [failure for failure in reversed(self.evidence.failures) if wanted(failure)]
 
 

@@ -1,4 +1,4 @@
-"""The engine or the runtime gave up for a reason of its own."""
+"""Cause: the engine or the runtime failed for a reason other than seccomp."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from seclatch.diagnose.causes.symptom import find_symptom
 
 
 def find_engine_failure(run: DiagnosedRun) -> FoundCause | None:
-    """Nothing was denied and no program ran: its own words are all there is."""
+    """Find a failure with nothing denied and no program run: only messages are left."""
     if run.chain or run.denials.all:
         return None
     symptom = find_symptom(run)

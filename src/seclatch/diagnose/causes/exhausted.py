@@ -1,4 +1,4 @@
-"""Something ran out: space, memory, processes, descriptors."""
+"""Cause: a resource ran out: space, memory, processes, descriptors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WHAT = {
 
 
 def find_exhausted_resource(run: DiagnosedRun) -> FoundCause | None:
-    """Errors that mean just that."""
+    """Find an errno that means an exhausted resource."""
     symptom = find_symptom(run)
     if symptom is None or symptom.errno not in _WHAT:
         return None

@@ -1,4 +1,4 @@
-"""A hook that runs under the container's filter was denied a call."""
+"""Cause: a hook that runs under the container's filter was denied a call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seclatch.model.stage import Stage
 
 
 def find_denied_hook(run: DiagnosedRun) -> FoundCause | None:
-    """A hook ended badly over a denial, and the container did not start."""
+    """Find a hook that failed over a denial, so that the container did not start."""
     for case in run.denials.fatal(Stage.HOOK):
         if not has_failed(case.process):
             continue

@@ -1,4 +1,4 @@
-"""The program was ended by a signal that seccomp did not send."""
+"""Cause: the program was ended by a signal that seccomp did not send."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CRASHES = {
 
 
 def find_killing_signal(run: DiagnosedRun) -> FoundCause | None:
-    """SIGKILL from outside (out of memory, a stop), a crash, or a request to end."""
+    """Find a SIGKILL from outside (out of memory, a stop), a crash, or a request to end."""
     for process in reversed(run.chain):
         number = read_end_signal(process)
         if number is None or number == signal.SIGSYS:
@@ -29,7 +29,9 @@ def find_killing_signal(run: DiagnosedRun) -> FoundCause | None:
         kind = "crash" if number in _CRASHES else "killed"
         facts = [f"no call was denied to it; its status is {read_exit_code(process)}"]
         if number == signal.SIGKILL:
-            facts.append("SIGKILL comes from the kernel when memory runs out, or from somebody")
+            facts.append(
+                "SIGKILL is sent by the kernel when memory runs out, or by another process"
+            )
         name = run.evidence.stage(process.segments[-1]).value
         return FoundCause(False, kind, f"{program} was ended by {number.name}", name, facts)
     return None

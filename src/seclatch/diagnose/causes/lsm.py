@@ -1,4 +1,4 @@
-"""AppArmor, SELinux or another security module said no."""
+"""Cause: AppArmor, SELinux or another security module denied access."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ATTRIBUTES = re.compile(r"/proc/[^/]+/(task/[^/]+/)?attr/")
 
 
 def find_lsm_denial(run: DiagnosedRun) -> FoundCause | None:
-    """Words about a module, or a label that could not be set."""
+    """Find a message about a security module, or a label that could not be set."""
     symptom = find_symptom(run)
     if symptom is None:
         return None

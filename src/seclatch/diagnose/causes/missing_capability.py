@@ -1,4 +1,4 @@
-"""The kernel itself said EPERM or EACCES: a capability, an owner or a mode is missing."""
+"""Cause: a capability, an owner or a mode is missing: the kernel gave EPERM or EACCES."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _BY_CALL = {call: name for name, calls in _CAPABILITIES.items() for call in call
 
 
 def find_missing_capability(run: DiagnosedRun) -> FoundCause | None:
-    """A call that was made, and that the kernel refused."""
+    """Find a call that was issued, and that the kernel itself refused."""
     symptom = find_symptom(run)
     if symptom is None or symptom.errno not in (EPERM, EACCES):
         return None
@@ -50,7 +50,10 @@ def find_missing_capability(run: DiagnosedRun) -> FoundCause | None:
 
 
 def _of_words(run: DiagnosedRun, symptom: FailureSymptom) -> FoundCause | None:
-    """Words alone do not say whose error it was; what comes from elsewhere was not seen at all."""
+    """Judge by a message alone, which does not show whose error it was.
+
+    A call that failed in another place may not have been recorded at all.
+    """
     if run.denials.all:
         return None
     line = {process.id for process in run.chain}
@@ -62,11 +65,11 @@ def _of_words(run: DiagnosedRun, symptom: FailureSymptom) -> FoundCause | None:
     )
     if seen:
         return _of_errno(symptom, "probably ")
-    words = "no call that failed so was seen, and none was denied"
+    words = "no call that failed with this error was recorded, and none was denied"
     return FoundCause(
         None,
         "unknown",
-        f"{symptom.program} tells of an error of which nothing was seen: {symptom.text}",
+        f"{symptom.program} reports an error that no recorded call gave: {symptom.text}",
         symptom.stage.value,
         [f"{words}: it may come from elsewhere"],
     )

@@ -1,4 +1,4 @@
-"""A file or program that is not there."""
+"""Cause: a file or program does not exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WORDS = ("executable file not found", "command not found", "no such file", ": n
 
 
 def find_missing_file(run: DiagnosedRun) -> FoundCause | None:
-    """ENOENT, or words to that effect."""
+    """Find ENOENT, or a message that means it."""
     symptom = find_symptom(run)
     if symptom is None:
         return None

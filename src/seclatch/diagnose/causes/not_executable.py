@@ -1,4 +1,4 @@
-"""A program that is there and cannot be exec'd."""
+"""Cause: a program exists but cannot be exec'd."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _EXECS = ("execve", "execveat")
 
 
 def find_unexecutable_file(run: DiagnosedRun) -> FoundCause | None:
-    """A failed exec: no permission, or no format that this machine runs."""
+    """Find a failed exec: no permission, or no format that this machine runs."""
     symptom = find_symptom(run)
     if symptom is None:
         return None

@@ -1,4 +1,4 @@
-"""A runtime failed out of sight: on another host, or outside of this pid namespace."""
+"""Cause unknown: the runtime failed on another host, or outside of this pid namespace."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ _RUNTIME_S = re.compile(r"OCI runtime|\b(?:runc|crun)(?: (?:create|run|start|exe
 
 
 def find_unseen_container(run: DiagnosedRun) -> FoundCause | None:
-    """An engine was asked that was not watched, or somebody hands on a runtime's words, and nothing
-    of a runtime was seen: its "operation not permitted" may be seccomp's or the kernel's."""
+    """Find a client of an engine that was not recorded, or a runtime's message without a runtime.
+
+    No process of a runtime was recorded, so its "operation not permitted" may be seccomp's or the
+    kernel's.
+    """
     evidence = run.evidence
     client = find_client_of_unseen(evidence)
     told = _last_words(run)
@@ -35,7 +38,7 @@ def find_unseen_container(run: DiagnosedRun) -> FoundCause | None:
 
 
 def _last_words(run: DiagnosedRun) -> StderrLine | None:
-    """A runtime's where there are any, else whatever was said last."""
+    """Return the last message of a runtime if there is one, else the last message."""
     messages = list(reversed(run.outside or run.inside))
     runtime_s = (message for message in messages if _RUNTIME_S.search(message.text))
     return next(runtime_s, messages[0] if messages else None)

@@ -1,4 +1,4 @@
-"""Everything went well, as far as its exit status says."""
+"""Nothing to explain: every exit status is 0."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from seclatch.diagnose.evidence.unseen_engine import find_client_of_unseen
 
 
 def find_no_failure(run: DiagnosedRun) -> FoundCause | None:
-    """The command ended with 0, and so did what it entered."""
+    """Find that the command ended with 0, and so did the sessions that it started."""
     if run.anything_failed:
         return None
     denied = len(run.denials.all)

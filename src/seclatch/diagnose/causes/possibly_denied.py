@@ -1,4 +1,4 @@
-"""The program failed and was denied calls, but nothing ties one to the other."""
+"""Cause unknown: the program failed and was denied calls, but no evidence links the two."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from seclatch.model.stage import Stage
 
 
 def find_possible_denial(run: DiagnosedRun) -> FoundCause | None:
-    """Denials in processes that failed, which they, or those that they come from, got over."""
+    """Find denials in failed processes, after which they or their ancestors went on."""
     cases = run.denied
     if not cases:
         return None

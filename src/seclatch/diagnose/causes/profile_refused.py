@@ -1,4 +1,4 @@
-"""The profile itself was refused: by the engine, by the runtime or by the kernel."""
+"""Cause: the profile itself was refused: by the engine, by the runtime or by the kernel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seclatch.model import errno
 from seclatch.model.stage import Stage
 from seclatch.recording.backends.bpf.detail_events import Seen
 
-# What runc 1.1.15, crun 1.21, engines and libseccomp's bindings say.
+# From messages of runc 1.1.15, crun 1.21, engines and libseccomp's bindings.
 _WORDS = re.compile(
     r"seccomp (filter|profile|rule|agent|listener|notif|flags|receiver|adding|get |misses|unknown|"
     r"\(SECCOMP_)|seccomp_(rule|load|init|arch|export|attr|syscall)|seccomp: |loading seccomp|"
@@ -24,19 +24,19 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 _TO_CLIENT = re.compile(r"^(docker|ctr|Error|time=|\{)")
-# What loads a filter, by its first argument: <linux/seccomp.h>, <linux/prctl.h>.
+# The first argument of calls that load a filter: <linux/seccomp.h>, <linux/prctl.h>.
 _LOADS = {"seccomp": 1, "prctl": 22}
 
 
 def find_refused_profile(run: DiagnosedRun) -> FoundCause | None:
-    """Nothing was entered, and somebody says that it is the profile."""
+    """Find a message that blames the profile, if no container was entered."""
     if any(session not in run.unstarted for session in run.evidence.staging.sessions):
         return None
     if not run.evidence.status or run.denials.all:
         return None
     unseen = find_client_of_unseen(run.evidence) is not None
     for message in reversed(run.outside):
-        # A client hands on what a program says, too.
+        # A client also passes on messages of a program.
         if _WORDS.search(message.text) and (not unseen or _TO_CLIENT.match(message.text)):
             return _not_there(run, message) or _refused(run, message)
     return None
@@ -58,7 +58,7 @@ def _refused(run: DiagnosedRun, message: StderrLine) -> FoundCause:
 
 
 def _not_there(run: DiagnosedRun, message: StderrLine) -> FoundCause | None:
-    """A file that was not read cannot be refused."""
+    """Return a missing file as the cause: a file that was not read cannot be refused."""
     given = given_profile(run.evidence.command)
     missing = run.failing_calls(
         lambda failure: (
@@ -77,7 +77,7 @@ def _not_there(run: DiagnosedRun, message: StderrLine) -> FoundCause | None:
 
 
 def _runtime(run: DiagnosedRun, message: StderrLine) -> str:
-    """The runtime, if it was that and not what called it."""
+    """Return the runtime, if one ran or the message is a runtime's."""
     evidence = run.evidence
     for segment in evidence.trace.segments:
         if evidence.stage(segment) is Stage.RUNTIME:
@@ -87,7 +87,7 @@ def _runtime(run: DiagnosedRun, message: StderrLine) -> str:
 
 
 def _loads(run: DiagnosedRun) -> Iterator[Seen]:
-    """Programs that the kernel did not take. libseccomp asks what it can do with none at all."""
+    """Yield loads that the kernel refused; libseccomp's probes pass no program."""
     evidence = run.evidence
     for failure in reversed(evidence.failures):
         loads = failure.args[0] == _LOADS.get(evidence.name(failure).name) and failure.args[2] != 0

@@ -1,4 +1,4 @@
-"""The image's program was denied a call and ended over it."""
+"""Cause: the image's program was denied a call and ended because of it."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from seclatch.diagnose.evidence.sentences import describe_denial
 from seclatch.model.stage import Stage
 from seclatch.recording.backends.bpf.detail_events import FLIGHT
 
-# What a C library makes at its start, and never again but in new threads and forked children.
+# Calls of a C library at its start, and later only in new threads and forked children.
 _AT_START = {"arch_prctl", "set_tid_address", "set_robust_list", "rseq"}
 _LATER = {"write", "writev", "clone", "clone3", "fork", "vfork"}
 
 
 def find_denied_program(run: DiagnosedRun) -> FoundCause | None:
-    """A denial in the line of processes whose failure became the command's: a fatal one, or one
-    whose very error the program told of as its last words."""
+    """Find a denial in the processes whose failure became the command's.
+
+    A fatal one, or one whose error the program reported in its last message (decision 0030).
+    """
     line = {process.id for process in run.certain}
     cases = [case for case in run.denials.all if case.process.id in line]
     cases = [case for case in cases if case.stage is Stage.PROGRAM]
     fatal = [case for case in cases if case.denial.fatal]
-    told = [case for case in reversed(cases) if _was_told(case, run)]
-    for case in (*fatal, *told):
+    reported = [case for case in reversed(cases) if _was_reported(case, run)]
+    for case in (*fatal, *reported):
         return _found(case, run)
     return None
 
 
-def _was_told(case: DenialCase, run: DiagnosedRun) -> bool:
-    """Whether its last message after the denial is about this error, which nothing else gave."""
+def _was_reported(case: DenialCase, run: DiagnosedRun) -> bool:
+    """Return whether the last message is about the denial's errno, which no other call gave."""
     own = run.evidence.own(case.process)
-    said = [
+    messages = [
         message
         for message in run.inside
         if message.segment in own and message.time > case.seen.time
@@ -45,13 +47,13 @@ def _was_told(case: DenialCase, run: DiagnosedRun) -> bool:
         for failure in run.evidence.failures
         if failure.segment in own and failure.errno == case.seen.errno
     ]
-    if not said or others or not explains_failure(case.denial, said[-1].text):
+    if not messages or others or not explains_failure(case.denial, messages[-1].text):
         return False
-    return _ended_after(case, said[-1].time, run.evidence)
+    return _ended_after(case, messages[-1].time, run.evidence)
 
 
 def _ended_after(case: DenialCase, time: int, evidence: RunEvidence) -> bool:
-    """Whether it did nothing for its purpose after its last words."""
+    """Return whether the process only cleaned up after its last message."""
     after = [call for call in evidence.life(case.process) if call.time > time]
     ending = all(gives_up(call, evidence.name(call).name, True) for call in after)
     return ending and count_other_writes(evidence, case.process, time) <= BUFFERED
@@ -90,8 +92,11 @@ def _end(case: DenialCase) -> str:
 
 
 def _in_loader(case: DenialCase, evidence: RunEvidence) -> str:
-    """Whether the C library still started: one of the calls that it makes but then, in a program of
-    which all calls are known, was this one or came after it."""
+    """Return a fact if the denial came before main(), while the C library started.
+
+    All calls of the program must be known, and a call that libraries make only at their start must
+    be this one or come after it.
+    """
     life, image = evidence.life(case.process), evidence.image(case.seen.segment)
     if image.process != case.process.id or len(life) >= FLIGHT:
         return ""

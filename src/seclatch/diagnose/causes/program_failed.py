@@ -1,4 +1,4 @@
-"""The program ran, nothing was denied, and it ended with a status of its own."""
+"""Cause: the program ran, nothing was denied, and it ended with a status of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from seclatch.diagnose.evidence.run_evidence import read_exit_code
 
 
 def find_failed_program(run: DiagnosedRun) -> FoundCause | None:
-    """Its own words are all there is."""
+    """Find a failed program without denials: only its messages are left."""
     if not run.chain:
         return None
     line = {process.id for process in run.chain}

@@ -1,4 +1,4 @@
-"""A write to a file system that is mounted read-only."""
+"""Cause: a write to a file system that is mounted read-only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seclatch.diagnose.causes.symptom import find_symptom
 
 
 def find_read_only_file_system(run: DiagnosedRun) -> FoundCause | None:
-    """EROFS is that and nothing else."""
+    """Find EROFS, which has no other meaning."""
     symptom = find_symptom(run)
     if symptom is None or symptom.errno != EROFS:
         return None

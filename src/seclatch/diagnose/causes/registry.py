@@ -1,4 +1,4 @@
-"""The causes in the order in which they are asked: evidence of calls before words."""
+"""The causes in the order in which they are tried: evidence from calls before messages."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ CAUSES: tuple[CauseFinder, ...] = (
 
 
 def find_cause(run: DiagnosedRun) -> FoundCause:
-    """The first cause that fits; the last always does."""
+    """Return the first cause that applies; the last always does."""
     for cause in CAUSES:
         if found := cause(run):
             return found

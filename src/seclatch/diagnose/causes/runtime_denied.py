@@ -1,4 +1,4 @@
-"""The filter hit the runtime itself: between loading it and the program's exec."""
+"""Cause: the filter denied a call of the runtime, between loading it and the program's exec."""
 
 from __future__ import annotations
 
@@ -16,28 +16,30 @@ from seclatch.diagnose.evidence.sentences import describe_denial
 from seclatch.model.stage import Stage
 from seclatch.recording.trace.assign_stages import EnteredSession
 
-_TELLING = ("write", "writev", "sendto", "sendmsg")
+_REPORTING = ("write", "writev", "sendto", "sendmsg")
 
 
 def find_denied_runtime(run: DiagnosedRun) -> FoundCause | None:
-    """A session that never reached its program, and a denial that its init did not get over; or one
-    whose runtime was not told that it did."""
+    """Find a session whose program was never exec'd, and the denial that ended its init.
+
+    Or a session whose runtime gave up because its init could not report success.
+    """
     for case in run.denials.fatal(Stage.FILTERED_INIT):
         if case.session in run.unstarted:
             return _found(run, case, "could not start the program", "makes this call")
-    for case in _untold(run):
+    for case in _find_denied_reports(run):
         failing = "gave up, though the program was started"
         return _found(run, case, failing, "tells its parent with this call that all went well")
     return None
 
 
-def _untold(run: DiagnosedRun) -> Iterator[DenialCase]:
-    """Of a runtime that failed by itself: what its init was to tell it (`crun exec` waits)."""
+def _find_denied_reports(run: DiagnosedRun) -> Iterator[DenialCase]:
+    """Yield denied reports of an init to its runtime, which then failed (`crun exec` waits)."""
     for case in reversed(run.denials.all):
         session = case.session
         if case.stage is not Stage.FILTERED_INIT or session is None:
             continue
-        if case.denial.syscall in _TELLING and _gave_up(run.evidence, session):
+        if case.denial.syscall in _REPORTING and _gave_up(run.evidence, session):
             yield case
 
 

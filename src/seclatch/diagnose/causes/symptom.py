@@ -1,4 +1,4 @@
-"""What failed when it was not seccomp: the words that were said, and the call behind them."""
+"""Find what failed if it was not seccomp: the last message, and the failed call behind it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from seclatch.model.stage import Stage
 from seclatch.recording.backends.bpf.detail_events import Seen
 from seclatch.recording.trace.trace import TracedProcess
 
-# Shells give the terminal back at their end; where they lead the session the kernel says EPERM.
+# Shells give the terminal back when they end; session leaders get EPERM for that.
 _IDLE = {"setpgid", "setsid", "ioctl"}
 
 _STARTING = (Stage.HOOK, Stage.INIT, Stage.FILTERED_INIT, Stage.RUNTIME, Stage.SHIM, Stage.ENGINE)
@@ -30,8 +30,7 @@ _STARTING = (Stage.HOOK, Stage.INIT, Stage.FILTERED_INIT, Stage.RUNTIME, Stage.S
 
 @dataclass(frozen=True, slots=True)
 class FailureSymptom:
-    """`errno` 0, `call` "" and `path` "" where they are not known. `sure`: a call that failed was
-    found, and not only words about one."""
+    """What failed; `errno` 0, `call` "" and `path` "" if unknown."""
 
     stage: Stage
     program: str
@@ -42,12 +41,12 @@ class FailureSymptom:
 
     @property
     def sure(self) -> bool:
-        """Whether a call was found."""
+        """Return whether a failed call was found, not only a message about one."""
         return bool(self.call)
 
     @property
     def evidence(self) -> list[str]:
-        """What there is to show."""
+        """Return the facts to show."""
         found = []
         if self.call:
             what = f'("{self.path}")' if self.path else ""
@@ -57,7 +56,7 @@ class FailureSymptom:
 
 
 def find_symptom(run: DiagnosedRun) -> FailureSymptom | None:
-    """The last thing that failed where the failure began; None if nothing is known."""
+    """Return the last thing that failed at the origin of the failure; None if nothing is known."""
     if not run.chain:
         return _before_program(run)
     line = list(reversed(run.chain))
@@ -88,7 +87,7 @@ def _behind_words(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom |
 def _at_its_end(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
     evidence, last = run.evidence, process.segments[-1]
     if run.denied:
-        return None  # its last failed call is no better reason than a denied one
+        return None  # its last failed call is no better explanation than a denied one
     found = _at_the_end(evidence, process, _failures(run, process))
     if found is None:
         return None
@@ -103,7 +102,7 @@ def _words_alone(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom | 
 
 
 def _at_the_end(evidence: RunEvidence, process: TracedProcess, failures: list[Seen]) -> Seen | None:
-    """The failed call after which the process did nothing more for its purpose."""
+    """Return the failed call after which the process only cleaned up."""
     for entry in reversed(evidence.life(process)):
         if evidence.name(entry).name in _IDLE:
             continue
@@ -153,7 +152,7 @@ def _symptom(
 
 
 def _behind(text: str, failures: Sequence[Seen], evidence: RunEvidence) -> Seen | None:
-    """The failed call that a sentence is about: same error, its path named if possible."""
+    """Return the failed call that a message is about: same errno, with its path if possible."""
     number = find_errno(text)
     same = [failure for failure in failures if number and mentions_errno(text, failure.errno)]
     for seen in same:
@@ -171,5 +170,5 @@ def _behind(text: str, failures: Sequence[Seen], evidence: RunEvidence) -> Seen 
 
 
 def explains_failure(denial: ExplainedDenial, text: str) -> bool:
-    """Whether a sentence says what the caller of a denied call was told."""
+    """Return whether a message is about the errno of a denied call."""
     return bool(denial.errno) and mentions_errno(text, errno.parse_errno(denial.errno))

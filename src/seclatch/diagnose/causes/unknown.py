@@ -1,4 +1,4 @@
-"""What no cause above explains."""
+"""Cause unknown: no other cause applies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 
 
 def find_unknown_cause(run: DiagnosedRun) -> FoundCause | None:
-    """Say so; where nothing was denied seccomp is out all the same."""
+    """Report an unknown cause; seccomp is excluded if nothing was denied."""
     status = run.evidence.status
     if run.denials.all:
         names = ", ".join(dict.fromkeys(case.denial.syscall for case in run.denials.all))
@@ -14,7 +14,7 @@ def find_unknown_cause(run: DiagnosedRun) -> FoundCause | None:
             None,
             "unknown",
             f"it failed with status {status}; {names} was denied, and whether that was the reason "
-            "cannot be told",
+            "cannot be determined",
         )
     return FoundCause(
         False, "unknown", f"it failed with status {status}, and seccomp denied nothing"

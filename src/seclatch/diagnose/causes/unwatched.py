@@ -1,4 +1,4 @@
-"""The command went on after it was watched: what it failed over was not seen."""
+"""Cause unknown: the command went on after the recording had ended."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 
 
 def find_unwatched_engine(run: DiagnosedRun) -> FoundCause | None:
-    """Its own process had not ended by then (`--seconds`)."""
+    """Find a command whose own process had not ended by then (`--seconds`)."""
     processes = run.evidence.trace.processes.values()
     first = next((process for process in processes if not process.found_running), None)
     if first is None or first.ended:
@@ -15,6 +15,6 @@ def find_unwatched_engine(run: DiagnosedRun) -> FoundCause | None:
     return FoundCause(
         None,
         "unknown",
-        f"it failed with status {run.evidence.status} after the time for which it was watched; "
+        f"it failed with status {run.evidence.status} after the end of the recording; "
         f"until then {names or 'nothing'} was denied",
     )

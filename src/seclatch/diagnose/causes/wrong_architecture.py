@@ -1,4 +1,4 @@
-"""The program makes calls of an ABI that its profile does not list."""
+"""Cause: the program uses an ABI that its profile does not list."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from seclatch.model.arch import Arch
 
 
 def find_wrong_architecture(run: DiagnosedRun) -> FoundCause | None:
-    """A fatal denial whose reason is the architecture."""
+    """Find a fatal denial because of the architecture."""
     for case in run.denials.fatal():
         if case.denial.rule.by != "architecture":
             continue

@@ -1,4 +1,4 @@
-"""A call's arguments as a person reads them: those that say what it was about."""
+"""Format a call's arguments for a reader: those that say what it was about."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Shower = Callable[[tuple[int, ...]], list[str]]
 
 
 def show_arguments(name: str, args: tuple[int, ...], text: str) -> list[str]:
-    """The words between a call's brackets; the path in quotes, where it could be read."""
+    """Return the formatted arguments; the path in quotes, if it could be read."""
     if name in _SHOWN:
         return _SHOWN[name](args)
     path = [_quote(text)] if text else []
@@ -118,7 +118,7 @@ _COUNTS = {
     "setreuid": 2,
     "bpf": 1,
 }
-# Pointers and nothing else: they tell nobody anything.
+# Calls whose arguments are pointers only, which have no meaning for a reader.
 _NOTHING_TEXT = """
 capget capset getpid getppid gettid getuid geteuid getgid getegid clone3 rseq set_robust_list
 rt_sigreturn execve uname sysinfo set_tid_address brk mmap fork vfork getcwd pause

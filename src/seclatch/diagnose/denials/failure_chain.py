@@ -1,4 +1,4 @@
-"""Which process' failure became whose: from the first process down to where it began."""
+"""Find the chain of failed processes: from the first process down to the origin of its failure."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _EXIT = re.compile(r"\bexit\s+(\d{1,3})\b")
 
 
 def find_origin(evidence: RunEvidence, root: TracedProcess) -> list[TracedProcess]:
-    """The root, and from each the child whose failure it passed on; the last is where it began.
+    """Return the root, and from each process the child whose failure it passed on.
 
-    A parent passes a failure on if it starts nothing after it and ends with the same status, or
-    does nothing more at all.
+    The last is the origin. A parent passes a failure on if it starts nothing after it and ends with
+    the same status, or does nothing more at all (decision 0030).
     """
     chain = [root]
     while True:
@@ -49,7 +49,7 @@ def find_origin(evidence: RunEvidence, root: TracedProcess) -> list[TracedProces
 
 
 def _last_start(evidence: RunEvidence, parent: TracedProcess) -> int:
-    """When a process last exec'd or started a child: it has got over what failed before that."""
+    """Return when a process last exec'd or started a child: earlier failures did not end it."""
     segments = evidence.trace.segments
     execs = (segments[number] for number in parent.segments)
     times = [segment.time for segment in execs if segment.kind == EventKind.EXEC]
@@ -68,9 +68,12 @@ def _passes(evidence: RunEvidence, parent: TracedProcess, child: TracedProcess) 
 
 
 def passes_certainly(evidence: RunEvidence, parent: TracedProcess, child: TracedProcess) -> bool:
-    """Whether a parent ended as it did because of its child: with its status, or as its script on
-    the command line says, by `|| exit N` or an `if`. `mkdir x; exit 3` looks the same from outside,
-    and ends with 3 whatever comes of the mkdir; so does `else mkdir x; exit 3`."""
+    """Return whether a parent certainly failed because of its child.
+
+    It ended with the child's status, or as its script on the command line says, by `|| exit N` or
+    an `if`. `mkdir x; exit 3` looks the same from outside, and ends with 3 whether or not the mkdir
+    fails; so does `else mkdir x; exit 3`.
+    """
     status = read_exit_code(parent)
     argv = evidence.image(parent.segments[-1]).argv
     script = next((after for word, after in pairwise(argv) if _IS_SCRIPT.match(word)), "")

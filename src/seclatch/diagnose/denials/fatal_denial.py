@@ -1,4 +1,7 @@
-"""Which denial a process ended over, by its last calls and its last words."""
+"""Find the denial that ended a process, by its last calls and its last messages.
+
+See decision 0030.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,14 @@ from seclatch.recording.trace.trace import TracedProcess
 
 
 class FatalDenials:
-    """Finds them, once for each process."""
+    """Finds fatal denials, once for each process."""
 
     def __init__(self, evidence: RunEvidence) -> None:
         self._evidence = evidence
         self._found: dict[int, Last | None] = {}
 
     def includes(self, seen: Seen, process: TracedProcess) -> bool:
-        """Whether a process ended over a denial."""
+        """Return whether a denial ended its process."""
         if seen.mode & Mark.KILLED:
             return True
         if process.id not in self._found:
@@ -48,8 +51,10 @@ class FatalDenials:
         return trapped or self._told(process, life)
 
     def _last_resort(self, life: list[Last]) -> Last | None:
-        """Of an init that did more before it ended (crun formats a date for its log): the denied
-        exec, or the last denial whose very error was told and which nothing else gave."""
+        """Return the fatal denial of an init that did more before it ended, as crun does to log.
+
+        The denied exec, or the last denial whose errno was reported and no other call gave.
+        """
         evidence = self._evidence
         refused = [call for call in life if call.refused]
         execs = [call for call in refused if evidence.name(call).name in ("execve", "execveat")]
@@ -69,7 +74,7 @@ class FatalDenials:
         return find_trapped(life) if read_end_signal(process) == signal.SIGSYS else None
 
     def _told(self, process: TracedProcess, life: list[Last]) -> Last | None:
-        """What it was denied last, if that is what it told of, or if it ended at once."""
+        """Return the last denial, if the process reported its errno or ended at once."""
         for loosely in (False, True):
             found = find_fatal(life, self._evidence.name, loosely=loosely)
             if found and (found.mode & Mark.KILLED or self._fits(process, life, found, loosely)):
@@ -77,8 +82,11 @@ class FatalDenials:
         return None
 
     def _fits(self, process: TracedProcess, life: list[Last], fatal: Last, loosely: bool) -> bool:
-        """What the program said at its end must be about this error, or of none. A program that
-        prints goes on, but for what a buffer had; one that aborts may do so of its own accord."""
+        """Return whether the process's last message is about this errno, or about none.
+
+        A program that prints went on, except for what a buffer held; one that aborts may do so for
+        a reason of its own.
+        """
         evidence, name = self._evidence, self._evidence.name
         said = _said_after(evidence, process, fatal.time)
         written = count_other_writes(evidence, process, fatal.time)
@@ -95,7 +103,7 @@ class FatalDenials:
 
 
 def _said_after(evidence: RunEvidence, process: TracedProcess, time: int) -> str:
-    """The last words of a process after some time."""
+    """Return the last message of a process after this time."""
     own = evidence.own(process)
     said = [
         message.text

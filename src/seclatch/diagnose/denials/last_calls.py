@@ -1,9 +1,4 @@
-"""Which refusal ended a process: after it came nothing but what one does who gives up.
-
-A process that gets over a refused call goes on with its work: it opens, maps, execs. One that does
-not get over it tells somebody, closes and ends. The last calls of each process are known
-(`Evidence.life`); this is all that is asked of them.
-"""
+"""Find the denied call after which a process only cleaned up and exited, in its last calls."""
 
 from __future__ import annotations
 
@@ -12,7 +7,7 @@ from collections.abc import Callable, Sequence
 from seclatch.model.syscall import Syscall
 from seclatch.recording.backends.bpf.detail_events import Last, Mark
 
-# Telling, closing, freeing, unwinding, waiting for other threads.
+# Reporting, closing, freeing, unwinding, waiting for other threads.
 _LAST_WORDS_TEXT = """
 write writev close close_range exit exit_group futex munmap madvise mprotect rt_sigaction
 rt_sigprocmask rt_sigreturn sigaltstack getpid gettid tgkill tkill kill nanosleep
@@ -21,7 +16,7 @@ sched_getaffinity shutdown
 ioctl
 """
 _LAST_WORDS = frozenset(_LAST_WORDS_TEXT.split())
-# And of a C program that looks for the words in which to tell it: buffers, messages, terminals.
+# A C program that formats a message first: buffers, message catalogues, terminals.
 _FINDING_WORDS_TEXT = """
 mmap fstat newfstatat fcntl getuid geteuid dup pread64
 """
@@ -31,13 +26,13 @@ openat open access readlink
 """
 _LOOKING = frozenset(_LOOKING_TEXT.split())
 _TELLING = {"write", "writev"}
-# What is left of the above for one who ends without a word; to set handlers, say, is to go on.
+# The calls of the above that end a process without a message; setting handlers, say, goes on.
 _SILENTLY_TEXT = """
 exit exit_group close close_range munmap futex madvise rt_sigprocmask rt_sigreturn sigaltstack
 tgkill shutdown fsync
 """
 _SILENTLY = frozenset(_SILENTLY_TEXT.split())
-# Calls that cannot fail, as their manual pages say: nobody looks whether they did.
+# Calls that cannot fail, as their manual pages say: callers do not check their result.
 _UNCHECKED_TEXT = """
 getuid geteuid getgid getegid getpid gettid getppid getpgrp umask sched_yield set_tid_address
 """
@@ -48,10 +43,10 @@ NameCall = Callable[[Last], Syscall]
 
 
 def find_fatal(life: Sequence[Last], name: NameCall, *, loosely: bool = False) -> Last | None:
-    """The refused call that the process did not get over; None if there is none.
+    """Return the denied call that the process did not recover from; None if there is none.
 
-    `loosely`: a C library may look for messages and buffers before it can say what is wrong; other
-    evidence must then tell that this call is what it is about.
+    `loosely`: a C library may look for messages and buffers before it can report the error; other
+    evidence must then show that this call is the reason.
     """
     killed = [call for call in life if call.refused and call.mode & Mark.KILLED]
     if killed:
@@ -68,27 +63,29 @@ def find_fatal(life: Sequence[Last], name: NameCall, *, loosely: bool = False) -
 
 
 def is_decisive(fatal: Last, name: NameCall) -> bool:
-    """Whether a program may end over a call, without a word about it: not if it is one that
-    any program makes at its end, or whose result none looks at."""
+    """Return whether a program may end over this call without a message.
+
+    Not over one that programs make at their end anyway, or whose result they do not check.
+    """
     called = name(fatal).name
     return called not in _LAST_WORDS and called not in _UNCHECKED
 
 
 def ends_silently(life: Sequence[Last], fatal: Last, name: NameCall) -> bool:
-    """Whether a process did nothing at all after a refused call, but to end."""
+    """Return whether a process only ended after a denied call."""
     return all(
         call.refused or name(call).name in _SILENTLY for call in life if call.time > fatal.time
     )
 
 
 def find_trapped(life: Sequence[Last]) -> Last | None:
-    """The last call that seccomp answered with SIGSYS: what ended a process that SIGSYS ended."""
+    """Return the last call that seccomp answered with SIGSYS, which ended the process."""
     trapped = [call for call in life if call.refused and call.mode & Mark.SIGSYS]
     return trapped[-1] if trapped else None
 
 
 def _end(life: Sequence[Last], name: NameCall, loosely: bool) -> list[Last]:
-    """The calls since the process last did anything for its purpose, from a refused one on."""
+    """Return the calls from the last one that did work, or was denied, on."""
     found: list[Last] = []
     for call in reversed(life):
         if not gives_up(call, name(call).name, loosely):
@@ -101,7 +98,7 @@ def _end(life: Sequence[Last], name: NameCall, loosely: bool) -> list[Last]:
 
 
 def gives_up(call: Last, called: str, loosely: bool) -> bool:
-    """Whether a call is one of those that a process makes which has given up."""
+    """Return whether a call is one of those that a process makes when it cleans up."""
     if called in _LAST_WORDS:
         return True
     if not loosely:

@@ -1,4 +1,4 @@
-"""The denials of a run, each with its reason, and which of them a process ended over."""
+"""List the denials of a run, each with its rule, and which of them ended a process."""
 
 from __future__ import annotations
 
@@ -29,8 +29,11 @@ _SIGNALLED = {ActionKind.KILL_PROCESS, ActionKind.KILL_THREAD, ActionKind.TRAP}
 
 @dataclass(frozen=True, slots=True)
 class DenialCase:
-    """One denial with what it belongs to. `meant`: the errno that the profile has for it, if the
-    caller was told another (0 if not); `held`: the caller's capabilities, as Facts has them."""
+    """One denial with what it belongs to.
+
+    `meant`: the errno that the profile has for it, if the caller got another (0 if not); `held`:
+    the caller's capabilities, as in TaskFacts.
+    """
 
     denial: ExplainedDenial
     seen: Seen
@@ -43,7 +46,7 @@ class DenialCase:
 
 
 class RunDenials:
-    """Finds them once; `origin` is what to call the profile, "" for where it was found."""
+    """Finds all denials of a run; `origin` names the profile, "" for where it was found."""
 
     def __init__(self, evidence: RunEvidence, origin: str = "") -> None:
         self._evidence = evidence
@@ -53,7 +56,7 @@ class RunDenials:
 
     @cached_property
     def all(self) -> list[DenialCase]:
-        """In order of time; equal ones of one process and stage are one, counted."""
+        """Return all denials in order of time; equal ones of one process and stage are counted."""
         groups: dict[tuple[object, ...], list[Seen]] = {}
         for seen in self._evidence.refusals:
             call = self._evidence.name(seen)
@@ -66,13 +69,13 @@ class RunDenials:
         return [self._case(group) for group in groups.values()]
 
     def fatal(self, stage: Stage | None = None) -> Iterator[DenialCase]:
-        """Those that a process ended over."""
+        """Yield the denials that ended a process."""
         for case in self.all:
             if case.denial.fatal and stage in (None, case.stage):
                 yield case
 
     def find_evaluator(self, session: EnteredSession | None) -> ProfileEvaluator | None:
-        """Who knows the profile of a session's container."""
+        """Return the evaluator of the profile of a session's container."""
         if session is None:
             return None
         if session.entry not in self._judges:
@@ -130,7 +133,7 @@ class RunDenials:
         where = self._origin or (container.source if container else "")
         ruling = found.evaluate(call, seen.args) if found else None
         if ruling is None or ruling.action.kind.executes:
-            # Not this profile's doing: a filter that the program loaded itself, or a stranger's.
+            # Another filter denied the call: one that the program, or an ancestor, loaded.
             words = "a filter that is not the container's" if ruling else "a profile not known here"
             return DenyingRule(by="unknown", text=words), None
         rule = DenyingRule(by=ruling.by, text=ruling.reason, index=ruling.rule, profile=where)

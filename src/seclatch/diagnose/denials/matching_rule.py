@@ -1,4 +1,4 @@
-"""Which rule of a profile answers a call: asked of the very filter that the runtime makes."""
+"""Find the rule of a profile that answers a call, by running the filter that the runtime makes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ _BAD_ARCH = ActionKind.KILL_THREAD  # what libseccomp answers to calls of an ABI
 
 @dataclass(frozen=True, slots=True)
 class CallRuling:
-    """The action, and why: `by` is `rule`, `default`, `architecture` (the ABI is not among the
-    profile's) or `newer` (runc's ENOSYS for numbers above all that the profile names)."""
+    """The action, and why.
+
+    `by` is `rule`, `default`, `architecture` (the ABI is not among the profile's) or `newer`
+    (runc's ENOSYS for numbers above all that the profile names).
+    """
 
     action: Action
     by: str
@@ -31,7 +34,7 @@ class CallRuling:
 
     @property
     def reason(self) -> str:
-        """The reason as a person reads it."""
+        """Return the reason as text."""
         if self.by == "rule":
             return f"rule {self.rule}" + (f" (where {self.condition})" if self.condition else "")
         if self.by == "architecture":
@@ -51,18 +54,18 @@ class ProfileEvaluator:
 
     @cached_property
     def program(self) -> Filter:
-        """The filter that the runtime loads."""
+        """Return the filter that the runtime loads."""
         runtime = Runtime.RUNC if self.runtime == "runc" else Runtime.CRUN
         code = compile_profile(self.profile, runtime=runtime, native=self.native).code
         return Filter.from_bytes(code, "little" if self.native.little else "big")
 
     @cached_property
     def arches(self) -> tuple[Arch, ...]:
-        """The ABIs that the filter serves."""
+        """Return the ABIs of the filter."""
         return tuple(dict.fromkeys((self.native, *self.profile.architectures)))
 
     def evaluate(self, syscall: Syscall, args: tuple[int, ...]) -> CallRuling:
-        """Answer what happens to a call, and why."""
+        """Return what happens to a call, and why."""
         call = SeccompData(syscall.arch.audit, syscall.number, args)
         action = simulate_filter(self.program, call).action
         if syscall.arch not in self.arches:
@@ -76,12 +79,12 @@ class ProfileEvaluator:
         return CallRuling(action, "default")
 
     def denies(self, syscall: Syscall, args: tuple[int, ...]) -> bool:
-        """Whether the call is not made."""
+        """Return whether the call is not made."""
         return not self.evaluate(syscall, args).action.kind.executes
 
 
 def make_evaluator(profile: Profile | None, runtime: str, native: Arch) -> ProfileEvaluator | None:
-    """A evaluator, if the profile can be had and compiled here."""
+    """Return an evaluator; None if there is no profile or it does not compile here."""
     if profile is None or profile.conditional or not profile.default_action:
         return None
     found = ProfileEvaluator(profile, runtime, native)

@@ -1,4 +1,4 @@
-"""What a process wrote elsewhere than to standard error: that is to work, not to complain."""
+"""Count writes to other descriptors than standard error: evidence that a process kept working."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from seclatch.recording.backends.bpf.detail_events import MAX_SAID
 from seclatch.recording.trace.trace import TracedProcess
 
 BUFFERED = 1
-"""Writes at a process' end of what it printed before: they say nothing of its having gone on."""
+"""Writes of buffered output at a process's end: they do not show that it went on."""
 
 
 def count_other_writes(evidence: RunEvidence, process: TracedProcess, since: int) -> int:
-    """How often it did so after some time, among its last calls.
+    """Count such writes after a time, among the process's last calls.
 
-    `echo … >&2` writes to 1, with 2 in its place. Who complained more often than is kept (a
-    program in Go, of each of its stacks) is not counted.
+    `echo … >&2` writes to 1, with 2 in its place. A process with more messages than are kept (a Go
+    program printing its stacks) is not counted.
     """
     written, moved = 0, False
     for call in evidence.life(process):

@@ -1,4 +1,4 @@
-"""The user's command line as it would be with the latch, or with no_new_privs."""
+"""Rewrite the user's command line to use the latch, no_new_privs, or a capability."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from seclatch.diagnose.evidence.container_bundles import find_option_values
 _FRONTS = "/usr/local/lib/seclatch"
 _ENGINES = {"docker": "docker", "podman": "podman", "nerdctl": "containerd", "ctr": "containerd"}
 _STARTS = ("run", "create")
-# What follows is of a container that is there, or a program's own.
+# Verbs for an existing container, or after which `run` has another meaning.
 _OTHERS = ("exec", "start", "restart", "attach", "wait", "logs", "build", "compose", "kube", "play")
 _WITH_PROFILE = ("docker", "podman", "nerdctl")
 _OWN = ("", "builtin")
-# The options by which clients are given a profile.
+# The options by which clients take a profile.
 _PROFILES = {
     **dict.fromkeys(_WITH_PROFILE, ("--security-opt",)),
     "ctr": ("--seccomp-profile",),
@@ -24,7 +24,7 @@ _ANY = tuple(dict.fromkeys(option for options in _PROFILES.values() for option i
 
 
 def find_client(command: Sequence[str]) -> tuple[int, str]:
-    """Where in a command line the client's name is (it may be wrapped), and the name; (-1, "")."""
+    """Find the client in a command line, also if wrapped: its position and name; else (-1, "")."""
     for index, word in enumerate(command):
         name = PurePosixPath(word).name
         if name in (*_ENGINES, "runc", "crun", "seclatch"):
@@ -33,7 +33,7 @@ def find_client(command: Sequence[str]) -> tuple[int, str]:
 
 
 def with_latch(command: Sequence[str], runtime: str) -> list[str]:
-    """The command under the latch; [] where it is not known how to say that."""
+    """Return the command under the latch; [] if it is not known how."""
     words = list(command)
     at, client = find_client(words)
     if client in ("runc", "crun"):
@@ -52,7 +52,7 @@ def with_latch(command: Sequence[str], runtime: str) -> list[str]:
 
 
 def with_no_new_privs(command: Sequence[str]) -> list[str]:
-    """The command with no_new_privs; [] where it is not known how to say that."""
+    """Return the command with no_new_privs; [] if it is not known how."""
     words = list(command)
     at, client = find_client(words)
     verb = _verb(words, at)
@@ -68,7 +68,7 @@ def with_no_new_privs(command: Sequence[str]) -> list[str]:
 
 
 def with_capability(command: Sequence[str], name: str) -> list[str]:
-    """The command with a capability more; [] where it is not known how to say that."""
+    """Return the command with one more capability; [] if it is not known how."""
     words = list(command)
     at, client = find_client(words)
     verb = _verb(words, at)
@@ -79,22 +79,28 @@ def with_capability(command: Sequence[str], name: str) -> list[str]:
 
 
 def has_own_profile(command: Sequence[str]) -> bool:
-    """Whether the engine's own profile is in force: the client has one, and no other is given. Of a
-    container that was made before (`docker exec`) its command line does not tell."""
+    """Return whether the engine's own profile is in force.
+
+    The client has one, and no other is given. For a container that was made before (`docker exec`)
+    the command line does not show it.
+    """
     at, client = find_client(command)
     made = _verb(command, at) >= 0
     return made and client in _WITH_PROFILE and given_profile(command) in _OWN
 
 
 def needed_install(command: Sequence[str]) -> str:
-    """The engine for which the latch is not installed yet, "" where it is or none is needed."""
+    """Return the engine for which the latch is not installed; "" if it is, or none is needed."""
     engine = _ENGINES.get(find_client(command)[1], "")
     return "" if not engine or Path(_FRONTS, engine).is_dir() else engine
 
 
 def given_profile(command: Sequence[str]) -> str:
-    """The profile that the command line names, "" for the engine's own. Of a known client by its
-    own option alone: the image's program may have one of the same name."""
+    """Return the profile that the command line names; "" for the engine's own.
+
+    For a known client only its own option counts: the image's program may have one of the same
+    name.
+    """
     client = find_client(command)[1]
     options = _PROFILES.get(client, _ANY)
     for index, word in enumerate(command):
@@ -111,8 +117,7 @@ def given_profile(command: Sequence[str]) -> str:
 
 
 def given_bundle(command: Sequence[str]) -> str:
-    """The configuration of the bundle that a runtime is told of, in which the profile is; "" where
-    it is no runtime's command."""
+    """Return config.json of the bundle in a runtime's arguments, which has the profile; else ""."""
     at, client = find_client(command)
     if client not in ("runc", "crun") or not {"run", "create"} & set(command[at:]):
         return ""
@@ -122,14 +127,14 @@ def given_bundle(command: Sequence[str]) -> str:
 
 
 def name_profile(command: Sequence[str]) -> str:
-    """What to call the profile that a start by this command gets; "" where only its bundle says."""
+    """Return a name for the profile of a start by this command; "" if only its bundle has it."""
     given, client = given_profile(command), find_client(command)[1]
     default = client in _WITH_PROFILE and _verb(command, 0) >= 0
     return given or (f"{client}'s own default profile" if default else "")
 
 
 def _verb(words: Sequence[str], at: int) -> int:
-    """Where it says that a container is made; -1 if it does not."""
+    """Return the position of the verb that makes a container; -1 if there is none."""
     for index in range(max(at, 0) + 1, len(words)):
         if words[index] in _STARTS:
             return index
@@ -139,7 +144,7 @@ def _verb(words: Sequence[str], at: int) -> int:
 
 
 def _with_option(words: list[str], at: int, option: str, value: str) -> list[str]:
-    """Put an option at a place, instead of where it stands already."""
+    """Insert an option, or replace its value where it is set already."""
     for index, word in enumerate(words[:-1]):
         if word == option:
             return [*words[: index + 1], value, *words[index + 2 :]]

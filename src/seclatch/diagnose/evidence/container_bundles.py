@@ -1,7 +1,7 @@
-"""Which profile a container got: from its bundle, read while the runtime is at work.
+"""Read a container's profile from its bundle, while the runtime is running.
 
-Engines remove a bundle as soon as its container has failed, so it is read when the runtime is seen
-to start. Everything here is a stranger's file: bounded in size, never trusted to be what it should.
+Engines remove a bundle as soon as its container has failed, so it is read when the runtime is
+observed to start. All files are untrusted: bounded in size, and of any content.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ _STATES = ("/run/runc", "/run/crun")
 
 @dataclass(frozen=True)
 class BundleContainer:
-    """What a runtime was told; `source` names where it was found, `seccomp` is the profile as it
-    stands there."""
+    """The configuration that a runtime was given.
+
+    `source` names the file; `seccomp` is the profile as it is written there.
+    """
 
     source: str
     seccomp: object = None
@@ -40,8 +42,11 @@ class BundleContainer:
 
     @cached_property
     def profile(self) -> Profile | None:
-        """The profile; None where there is none or it cannot be read. Read when it is asked for: a
-        bundle is found while the runtime is at work."""
+        """Return the parsed profile; None if there is none or it cannot be read.
+
+        Parsed on demand: bundles are read while the runtime is running, which takes ten
+        milliseconds.
+        """
         if not isinstance(self.seccomp, dict):
             return None
         from seclatch.profile.parse.load_profile import parse
@@ -53,18 +58,18 @@ class BundleContainer:
 
 
 class BundleReader:
-    """Watches a trace and keeps the configuration of each runtime call, by segment."""
+    """Reads the configuration of each runtime call in a growing trace, by segment."""
 
     def __init__(self) -> None:
         self.found: dict[int, BundleContainer] = {}
         self._looked = 0
 
     def watch(self, trace: Trace) -> None:
-        """Look at what is new: cheap when nothing is."""
+        """Process new segments; cheap if there are none."""
         new = len(trace.segments) - self._looked
         for number in list(islice(reversed(trace.segments), new)):
             segment = trace.segments[number]
-            if segment.kind == EventKind.EXEC and (_is_keeper(segment) or _starts(segment)):
+            if segment.kind == EventKind.EXEC and (_is_monitor(segment) or _starts(segment)):
                 pids = list(_line(trace, trace.processes[segment.process]))
                 if container := _read(segment, pids):
                     self.found[number] = container
@@ -75,14 +80,16 @@ def _starts(segment: Segment) -> bool:
     return bool(_VERBS & set(segment.argv[1:]))
 
 
-def _is_keeper(segment: Segment) -> bool:
-    """containerd's shim works in the bundle, conmon is told of it: both well before the runtime,
-    which a fast one's bundle may not outlive."""
+def _is_monitor(segment: Segment) -> bool:
+    """Return whether a segment is a containerd shim, which works in the bundle, or conmon.
+
+    Both know the bundle well before the runtime, and a fast runtime may end before it is read.
+    """
     return PurePosixPath(segment.file).name.startswith(("containerd-shim", "conmon"))
 
 
 def _line(trace: Trace, process: TracedProcess) -> Iterator[int]:
-    """A process and those it comes from: one of them lives long enough to be looked through."""
+    """Yield the pids of a process and its ancestors: one lives long enough to be read through."""
     at: TracedProcess | None = process
     while at is not None:
         yield at.pid
@@ -98,7 +105,7 @@ def _read(segment: Segment, pids: list[int]) -> BundleContainer | None:
 
 
 def _load(path: Path) -> Any:
-    """A file's JSON; None where there is none, or where it is no regular file of sane size."""
+    """Read a JSON file; None if it is missing, not regular, or too large."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not block
         with os.fdopen(fd, "rb") as file:
@@ -111,7 +118,7 @@ def _load(path: Path) -> Any:
 
 
 def _candidates(segment: Segment, pids: list[int]) -> Iterator[Path]:
-    """Where the configuration may be, seen through the roots of those that were to find it."""
+    """Yield paths of the configuration, through the root directories of processes that used it."""
     argv = segment.argv
     roots = [*(Path(f"/proc/{pid}/root") for pid in pids), Path("/")]
     named = [*find_option_values(argv, "--bundle"), *find_option_values(argv, "-b")]
@@ -123,12 +130,12 @@ def _candidates(segment: Segment, pids: list[int]) -> Iterator[Path]:
     if {"exec", "start"} & set(argv):
         for root in roots:
             yield from _of_running(argv, root)
-    if not named and (_is_keeper(segment) or {"run", "create"} & set(argv)):
+    if not named and (_is_monitor(segment) or {"run", "create"} & set(argv)):
         yield from (Path(f"/proc/{pid}/cwd/config.json") for pid in pids)
 
 
 def _of_running(argv: tuple[str, ...], root: Path) -> Iterator[Path]:
-    """The bundle of a container that is there already: its state says where."""
+    """Yield the bundle of an existing container, from its state."""
     verb = next(n for n, word in enumerate(argv) if word in ("exec", "start"))
     for place in (*find_option_values(argv, "--root"), *_STATES):
         for word in argv[verb + 1 :]:
@@ -150,14 +157,14 @@ def _bundle_of(state: Path) -> str | None:
 
 
 def find_option_values(argv: tuple[str, ...], option: str) -> list[str]:
-    """What a command line gives an option, `--option X` or `--option=X`, each time."""
+    """Return all values of an option, given as `--option X` or `--option=X`."""
     values = [argv[n + 1] for n, word in enumerate(argv[:-1]) if word == option]
     long = f"{option}="
     return values + [word.removeprefix(long) for word in argv if word.startswith(long)]
 
 
 def _outside(path: Path) -> str:
-    """The path as the runtime has it."""
+    """Return the path as the runtime sees it."""
     parts = PurePosixPath(path).parts
     if parts[:2] == ("/", "proc") and len(parts) > 4 and parts[3] == "root":
         return "/" + "/".join(parts[4:])
@@ -167,7 +174,7 @@ def _outside(path: Path) -> str:
 
 
 def describe_bundle(config: dict[str, Any], source: str) -> BundleContainer:
-    """Take from a config.json what matters here."""
+    """Read the relevant fields of a config.json."""
     process = _table(config, "process")
     user = _table(process, "user")
     return BundleContainer(

@@ -1,4 +1,4 @@
-"""What is known of a run: the trace with its stages, single calls, messages, and the profiles."""
+"""The evidence of a run: the trace with its stages, detail events, messages, and profiles."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NO_NUMBER = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class StderrLine:
-    """A line that somebody wrote to standard error."""
+    """A line that a process wrote to standard error."""
 
     time: int
     segment: int
@@ -34,8 +34,11 @@ class StderrLine:
 
 @dataclass
 class RunEvidence:
-    """One run. `trace` holds nothing foreign; `status` is the command's exit status; `engines`: the
-    daemons that were followed, by the names of their programs."""
+    """One run.
+
+    `trace` has only related processes; `status` is the command's exit status; `engines`: the
+    program names of followed daemons.
+    """
 
     command: tuple[str, ...]
     status: int
@@ -47,35 +50,35 @@ class RunEvidence:
 
     @cached_property
     def native(self) -> Arch:
-        """This machine's ABI."""
+        """Return the ABI of this machine."""
         return Arch.native()
 
     def stage(self, segment: int) -> Stage:
-        """Whose code runs in a segment."""
+        """Return the stage of a segment."""
         return self.staging.stages[segment]
 
     def name(self, seen: Seen | Last) -> Syscall:
-        """The call by its name."""
+        """Return the system call of a detail event."""
         return name_seen(self.native, seen)
 
     def process_of(self, segment: int) -> TracedProcess:
-        """The process that a segment belongs to."""
+        """Return the process that a segment belongs to."""
         return self.trace.processes[self.trace.segments[segment].process]
 
     @cached_property
     def calls(self) -> list[Seen]:
-        """Single calls of the command's own processes, in order of time."""
+        """Return detail events of the command's own processes, in order of time."""
         kept = (call for call in self.sights.calls if call.segment in self.trace.segments)
         return sorted(kept, key=lambda call: call.time)
 
     @cached_property
     def refusals(self) -> list[Seen]:
-        """Calls that seccomp answered."""
+        """Return the calls that seccomp denied."""
         return [call for call in self.calls if call.what is What.REFUSED]
 
     @cached_property
     def missed(self) -> int:
-        """How many kinds of denials were counted of which no single call was seen."""
+        """Return how many kinds of denials were counted without a detail event."""
         seen = {(call.segment, call.number) for call in self.refusals}
         return len(
             {
@@ -88,13 +91,15 @@ class RunEvidence:
 
     @cached_property
     def failures(self) -> list[Seen]:
-        """Calls that the kernel itself failed."""
+        """Return the calls that the kernel itself failed."""
         return [call for call in self.calls if call.what is What.FAILED]
 
     @cached_property
     def messages(self) -> list[StderrLine]:
-        """What was said on standard error, whole lines in order, by everybody but daemons: those
-        log what they do for others too."""
+        """Return whole lines written to standard error, in order, without those of daemons.
+
+        Daemons also log what they do for other clients.
+        """
         pieces = sorted(
             (time, segment, text)
             for segment, lines in self.sights.said.items()
@@ -104,7 +109,7 @@ class RunEvidence:
         return list(_join(pieces, self))
 
     def image(self, segment: int) -> Segment:
-        """The segment in which the program was exec'd that runs in this one."""
+        """Return the segment in which the running program was exec'd."""
         at = self.trace.segments[segment]
         while at.kind not in (EventKind.EXEC, EventKind.ROOT, EventKind.FOUND):
             before = self.trace.segments.get(at.parent)
@@ -114,7 +119,7 @@ class RunEvidence:
         return at
 
     def program(self, segment: int) -> str:
-        """What runs there, in one word: the name it was called by, or the file's."""
+        """Return the program's name: the base name of argv[0], or of the file."""
         stage = self.stage(segment)
         session = self.session_of(segment)
         if stage in (Stage.INIT, Stage.FILTERED_INIT) and session:
@@ -124,16 +129,16 @@ class RunEvidence:
         return PurePosixPath(word or image.facts.comm).name or image.facts.comm
 
     def session_of(self, segment: int) -> EnteredSession | None:
-        """The entering of a container that a segment belongs to."""
+        """Return the session that a segment belongs to."""
         number = self.staging.session_of.get(segment)
         return None if number is None else self.staging.sessions[number]
 
     def runtime(self, session: EnteredSession) -> str:
-        """The base name of a session's runtime."""
+        """Return the base name of a session's runtime."""
         return PurePosixPath(self.trace.segments[session.runtime].file).name
 
     def container(self, session: EnteredSession | None) -> BundleContainer | None:
-        """What the runtime of a session was told; an exec session has its container's profile."""
+        """Return the configuration of a session's container, also for an exec session."""
         if session is None:
             return None
         for ancestor in list_ancestry(self.trace, self.trace.segments[session.runtime]):
@@ -147,19 +152,19 @@ class RunEvidence:
         return None
 
     def started(self, session: EnteredSession) -> bool:
-        """Whether the session's program was exec'd."""
+        """Return whether the session's program was exec'd."""
         process = self.trace.segments[session.entry].process
         return any(
             self.stage(number) is Stage.PROGRAM for number in self.trace.processes[process].segments
         )
 
     def life(self, process: TracedProcess) -> list[Last]:
-        """The last calls of a process' last program, oldest first."""
+        """Return the last calls of a process's last program, oldest first."""
         flights = (self.sights.flight(segment) for segment in self.own(process))
         return sorted((call for some in flights for call in some), key=lambda call: call.time)
 
     def own(self, process: TracedProcess) -> set[int]:
-        """The segments of a process' last program: what it was before its exec is not its own."""
+        """Return the segments of a process's last program, without those before its exec."""
         segments = process.segments
         execs = [
             n
@@ -169,8 +174,10 @@ class RunEvidence:
         return set(segments[execs[-1] :] if execs else segments)
 
     def bound_life(self, process: TracedProcess) -> list[Last]:
-        """What a process did between loading its filter and the exec that never was: all of it, a
-        runtime that crashes writes more than a flight holds."""
+        """Return all calls of a process between its filter load and an exec that did not happen.
+
+        Not only the last ones that are kept for each process: a runtime that crashes writes more.
+        """
         bound = {number for number in process.segments if self.stage(number) is Stage.FILTERED_INIT}
         found = {
             call.time: Last(call.time, call.number, _marks(call), call.result)
@@ -182,7 +189,7 @@ class RunEvidence:
         return [found[time] for time in sorted(found)]
 
     def roots(self) -> Iterator[TracedProcess]:
-        """Each session's first process, and the command's own where there is no container."""
+        """Yield each session's first process; the command's own if there is no container."""
         if not self.staging.sessions and set(self.staging.stages.values()) <= {Stage.PROGRAM}:
             yield from list(self.trace.processes.values())[:1]
         for session in self.staging.sessions:
@@ -194,19 +201,19 @@ def _marks(seen: Seen) -> Mark:
 
 
 def name_seen(native: Arch, seen: Seen | Last) -> Syscall:
-    """The call by its name; what rt_sigreturn(2) comes back with is its own number no more."""
+    """Return the call of a detail event; at the exit of rt_sigreturn(2) the number is -1."""
     if seen.number == _NO_NUMBER:
         return name_call(native, False, load_syscalls(native).numbers["rt_sigreturn"])
     return name_call(native, bool(seen.mode & Mark.COMPAT), seen.number)
 
 
 def has_failed(process: TracedProcess) -> bool:
-    """Whether a process ended, and not well."""
+    """Return whether a process ended with a status other than 0."""
     return bool(process.status)
 
 
 def read_end_signal(process: TracedProcess) -> signal.Signals | None:
-    """The signal that ended a process (`status` is as wait(2) has it)."""
+    """Return the signal that ended a process (`status` is as wait(2) has it)."""
     number = (process.status or 0) & 0x7F
     if not number:
         return None
@@ -217,13 +224,13 @@ def read_end_signal(process: TracedProcess) -> signal.Signals | None:
 
 
 def read_exit_code(process: TracedProcess) -> int:
-    """A process' exit status as a shell has it."""
+    """Return the exit status of a process as a shell has it."""
     status = process.status or 0
     return 128 + (status & 0x7F) if status & 0x7F else status >> 8
 
 
 def _join(pieces: list[tuple[int, int, str]], evidence: RunEvidence) -> Iterator[StderrLine]:
-    """Programs write a line in several pieces: one message a line and segment."""
+    """Yield messages, one for each line: programs write a line in several pieces."""
     open_lines: dict[int, tuple[int, str]] = {}
     for time, segment, text in pieces:
         began, line = open_lines.pop(segment, (time, ""))

@@ -1,4 +1,4 @@
-"""Sentences that several causes need."""
+"""Describe calls in words, and recognize errors in messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import re
 from seclatch.model.explanation import ExplainedDenial
 
 _LONG = 300
-# Those whose words an error ends with; rare first, since "no such file" is in many a sentence.
+# Errnos whose text may occur in a message; rare ones first, since "no such file" is frequent.
 _NUMBERS = [
     30,
     28,
@@ -55,19 +55,19 @@ _PREFIXES = (
 
 
 def describe_denial(denial: ExplainedDenial) -> str:
-    """`close(3) with EPERM`."""
+    """Return text such as `close(3) with EPERM`."""
     if denial.errno:
         return f"{describe_call(denial)} with {denial.errno}"
     return f"{describe_call(denial)} ({denial.signal or 'answered by a supervisor'})"
 
 
 def describe_call(denial: ExplainedDenial) -> str:
-    """`prctl(PR_CAPBSET_DROP, 2)`."""
+    """Return text such as `prctl(PR_CAPBSET_DROP, 2)`."""
     return f"{denial.syscall}({', '.join(denial.arguments)})"
 
 
 def strip_prefixes(text: str) -> str:
-    """An engine's error without what every one of its errors begins with."""
+    """Return an engine's message without the prefixes that all its errors have."""
     if found := _LOGRUS.match(text):
         try:
             text = json.loads(found[1]) if found[1].startswith('"') else found[1]
@@ -88,7 +88,7 @@ def _strip(text: str) -> str:
 
 
 def find_errno(text: str) -> int:
-    """The errno that a sentence tells of by its words, 0 if none."""
+    """Return the errno whose text occurs in a message, 0 if none."""
     words = text.lower()
     for number in _NUMBERS:
         if os.strerror(number).lower() in words:
@@ -97,11 +97,11 @@ def find_errno(text: str) -> int:
 
 
 def mentions_errno(text: str, number: int) -> bool:
-    """Whether a sentence is about this error. People write EPERM as "permission denied" too."""
+    """Return whether a message is about this errno; "permission denied" is also used for EPERM."""
     told = find_errno(text)
     return told == number or {told, number} == {errno.EPERM, errno.EACCES}
 
 
 def sounds_like_error(text: str) -> bool:
-    """Whether a line is about something that went wrong, and not a hint or progress."""
+    """Return whether a line reports an error, and not a hint or progress."""
     return bool(_ERROR.search(text))

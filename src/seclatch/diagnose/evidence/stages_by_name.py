@@ -1,8 +1,8 @@
-"""Stages of a start that failed before a container was entered: nothing tells them but names.
+"""Derive stages from program names, for a start that failed before a container was entered.
 
-Without an entry `recording.trace.assign_stages` takes everything for a program of the host.
-Here a runtime that was asked to make a container is one all the same, and what it forked is its
-init.
+Without an entry `recording.trace.assign_stages` takes every process for a program of the host. Here
+a program with a runtime's name that was called to make a container is a runtime, and the process
+that it forked is its init.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CLIENTS = {
 
 
 def assign_by_name(trace: Trace, staging: StageAssignment) -> None:
-    """Correct the stages of what belongs to runtimes that entered no container."""
+    """Correct the stages of runtimes that entered no container, and of their children."""
     entered = {session.runtime for session in staging.sessions}
     entered |= {trace.segments[process].parent for process in entered}
     runtimes = {
@@ -49,7 +49,7 @@ def assign_by_name(trace: Trace, staging: StageAssignment) -> None:
 
 
 def is_start(segment: Segment) -> bool:
-    """Whether a runtime is told to make a container, or to enter one."""
+    """Return whether a runtime was called to make or enter a container."""
     name = PurePosixPath(segment.file).name.removeprefix("seclatch-")
     return (
         segment.kind == EventKind.EXEC and name in RUNTIMES and bool(_VERBS & set(segment.argv[1:]))
@@ -57,14 +57,14 @@ def is_start(segment: Segment) -> bool:
 
 
 def is_client(segment: Segment) -> bool:
-    """Whether an engine's client, or `seclatch run`, is told to start or enter a container."""
+    """Return whether an engine's client, or `seclatch run`, was called to start or enter one."""
     words = [PurePosixPath(word).name for word in segment.argv[:3]]
     known = any(word in _CLIENTS for word in words)
     return segment.kind == EventKind.EXEC and known and bool({"start", *_VERBS} & set(segment.argv))
 
 
 def _below(trace: Trace, runtime: Segment, segment: Segment) -> Stage:
-    """What runs below a runtime: itself, its init, or a program that it runs, a hook."""
+    """Return the stage below a runtime: runtime, init, or hook for a program that it runs."""
     if segment.process == runtime.process:
         return Stage.RUNTIME
     for ancestor in list_ancestry(trace, segment):
@@ -76,7 +76,7 @@ def _below(trace: Trace, runtime: Segment, segment: Segment) -> Stage:
 
 
 def _by_name(trace: Trace, staging: StageAssignment, segment: Segment, *, expected: bool) -> None:
-    """Clients and engines; other programs only if all was for a container's start."""
+    """Assign clients and engines; other programs only if a container was to be started."""
     if staging.sessions:
         return
     for ancestor in list_ancestry(trace, segment):

@@ -1,4 +1,4 @@
-"""What a runtime makes with its filter on, seen in a throwaway container under the latch."""
+"""Observe which calls a runtime makes under its filter, in a throwaway container with the latch."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 _SECONDS = 15.0
 QUIETLY = ("/bin/sh", "-c", 'exec "$@" </dev/null >/dev/null 2>&1', "sh")
-"""What runs a command without our terminal and output."""
+"""Prefix that runs a command without this process's terminal and output."""
 
 _PR_SET_SECCOMP = 22
 
-# Under the latch no filter is asked, so any will do for what `exec` makes after loading it; under
-# the given profile the container that it enters might not even live so long.
+# Under the latch no filter applies, so any profile shows what `exec` does after loading it; under
+# the given profile the container that it enters might end before.
 _ANY = {
     "defaultAction": "SCMP_ACT_ALLOW",
     "syscalls": [{"names": ["swapon"], "action": "SCMP_ACT_ERRNO"}],
@@ -55,15 +55,14 @@ wait
 
 @dataclass(frozen=True, slots=True)
 class IssuedCall:
-    """A call that a runtime made, with its arguments as the filter would see them."""
+    """A call that a runtime made, with its arguments as a filter would see them."""
 
     syscall: Syscall
     args: tuple[int, ...]
 
 
 def try_start(runtime: str, container: BundleContainer) -> list[IssuedCall]:
-    """Start a throwaway container under the latch and see what the runtime makes; [] if it cannot
-    be started here."""
+    """Return the runtime's calls in a throwaway container under the latch; [] if impossible."""
     if container.profile is None:
         return []
     from seclatch.profile.export import oci
@@ -75,7 +74,7 @@ def try_start(runtime: str, container: BundleContainer) -> list[IssuedCall]:
 
 
 def try_exec(runtime: str, container: BundleContainer) -> list[IssuedCall]:
-    """The same for a further process in a container that runs."""
+    """Return the calls of an exec session in a throwaway container."""
     from seclatch.runtime.find_latch import find_latch
 
     uid, gid = container.user
@@ -111,7 +110,7 @@ def try_exec(runtime: str, container: BundleContainer) -> list[IssuedCall]:
 def make_trial_command(
     runtime: str, profile: Path, container: BundleContainer, *, latched: bool
 ) -> tuple[str, ...]:
-    """The command that starts a throwaway container as like the given one as matters."""
+    """Return the command of a throwaway container that is like the given one in what matters."""
     uid, gid = container.user
     return (
         sys.executable,
@@ -143,7 +142,7 @@ def _watch(words: Sequence[str], *, joined: bool) -> list[IssuedCall]:
 
 
 def _under_filter(trace: Trace, sights: Sights, *, joined: bool) -> Iterator[IssuedCall]:
-    """What init made with the filter on; the call that loads it comes back under it already."""
+    """Yield the calls of init under its filter, without the one that loads it."""
     native = Arch.native()
     stages = _stages(assign_stages(drop_unrelated(trace)), joined=joined)
     for seen in sights.calls:
@@ -155,14 +154,14 @@ def _under_filter(trace: Trace, sights: Sights, *, joined: bool) -> Iterator[Iss
             if not loads and call.name:
                 yield IssuedCall(call, seen.args)
     if Stage.PROGRAM in stages.values():
-        # An exec that succeeds comes back in the program, so it is not among these.
+        # A successful exec returns in the program, so it is not among these calls.
         yield IssuedCall(
             Syscall(native, load_syscalls(native).numbers["execve"], "execve"), (0,) * 6
         )
 
 
 def _stages(staging: StageAssignment, *, joined: bool) -> dict[int, Stage]:
-    """Those of the container's start, or of who joined it."""
+    """Return the stages of the container's start, or of the session that joined it."""
     wanted = {n for n, session in enumerate(staging.sessions) if session.joined == joined}
     return {
         segment: stage

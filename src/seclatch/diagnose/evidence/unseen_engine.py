@@ -1,8 +1,8 @@
-"""Whether the engine that made the command's container was watched, told by what its client did.
+"""Determine whether the engine that made the command's container was recorded.
 
-Its daemon cannot be followed from within a pid namespace, nor on another host; and what a client
-asks by TCP is tied to no daemon (`seclatch.recording.attribution.attribution`). What happened there
-is not known.
+A daemon on another host cannot be followed, nor can one outside of this pid namespace; and a
+request over TCP cannot be attributed to a daemon (`seclatch.recording.attribution.attribution`).
+What happened there is not known.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from seclatch.recording.client_only import names_remote_service
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment
 
-# Clients, and the daemons that answer them: any of them, if it was followed.
+# Clients, and the daemons of which one must have been followed.
 _DAEMONS = {
     "docker": {"dockerd"},
     "docker-compose": {"dockerd"},
@@ -31,14 +31,17 @@ _PODMAN_S = b"/libpod/"
 
 
 def find_client_of_unseen(evidence: RunEvidence) -> Segment | None:
-    """The client of an engine that was asked for something and was not watched; None where a
-    container's start was seen, and where no engine was asked."""
+    """Return the client of an engine that was not recorded.
+
+    None if a container's start was recorded, or if no engine was asked.
+    """
     if evidence.staging.sessions or any(
         evidence.stage(segment) is Stage.RUNTIME for segment in evidence.trace.segments
     ):
         return None
     for segment, daemons in _clients(evidence):
-        said = any(evidence.trace.segments[segment].said for segment in _own(evidence, segment))
+        own = _own(evidence, segment)
+        said = any(evidence.trace.segments[number].said for number in own)
         if _asked(evidence, segment) and not (said and daemons & evidence.engines):
             return segment
     return None
@@ -58,7 +61,7 @@ def _clients(evidence: RunEvidence) -> Iterator[tuple[Segment, set[str]]]:
 
 
 def _is_remote(segment: Segment) -> bool:
-    """Podman makes containers itself, unless it is told of a service."""
+    """Return whether podman uses a service; otherwise it makes containers itself."""
     return names_remote_service(segment.argv[1:]) or any(_PODMAN_S in text for text in segment.said)
 
 
@@ -67,7 +70,7 @@ def _own(evidence: RunEvidence, segment: Segment) -> set[int]:
 
 
 def _asked(evidence: RunEvidence, segment: Segment) -> bool:
-    """Whether a connection was made, or may have been: more were begun than failed."""
+    """Return whether a connection was made: more were begun than failed."""
     own, number = _own(evidence, segment), load_syscalls(evidence.native).numbers["connect"]
     begun = sum(evidence.trace.segments[segment].calls[False, number] for segment in own)
     failed = [

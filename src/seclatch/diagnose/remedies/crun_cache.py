@@ -1,7 +1,8 @@
-"""crun's cache of compiled filters, from which a container may get an earlier profile's.
+"""Remedy for a filter from crun's cache, which may be an earlier profile's.
 
-crun finds a filter again by a checksum of the profile that leaves out a rule's `errnoRet` (measured
-with 1.21). A profile that differs from an earlier one in nothing else gets that one's errnos.
+crun finds a compiled filter again by a checksum of the profile that leaves out a rule's `errnoRet`
+(measured with 1.21, decision 0071). A profile that differs from an earlier one in nothing else gets
+the errnos of that one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from seclatch.model.explanation import Remedy
 
 
 def find_stale_filter(evidence: RunEvidence, cases: Sequence[DenialCase]) -> Iterator[Remedy]:
-    """What to do where a caller was told another errno than the profile has."""
+    """Yield a remedy if a caller got another errno than the profile has."""
     told = {
         f"{case.denial.syscall}: {case.denial.errno} instead of "
         f"{errno.name_errno(case.meant)}": case
@@ -35,7 +36,7 @@ def find_stale_filter(evidence: RunEvidence, cases: Sequence[DenialCase]) -> Ite
 
 
 def _cache(evidence: RunEvidence, case: DenialCase) -> PurePosixPath:
-    """Where this crun keeps it: below its state, which is the user's own for anybody but root."""
+    """Return the cache's directory: below crun's state, which depends on the user."""
     if case.session is None:
         return PurePosixPath("/run/crun/.cache")
     runtime = evidence.trace.segments[case.session.runtime]

@@ -1,4 +1,4 @@
-"""All that a runtime makes with its filter on and that a profile denies, at once."""
+"""List all calls of a runtime under its filter that a profile denies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seclatch.model.explanation import NeededCall, RuntimeNeeds
 from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.profile.checks.runtime_needs import NEEDS
 
-# Measured like NEEDS: the same runtimes with no_new_privs, and their `exec`.
+# Measured as NEEDS was: the same runtimes with no_new_privs, and their `exec`.
 _QUIET = {
     "runc": "close epoll_ctl execve fcntl fstatfs futex getdents64 getpid openat "
     "rt_sigreturn write",
@@ -32,8 +32,10 @@ _SOMETIMES = {"futex", "rt_sigreturn"}
 def find_runtime_needs(
     evaluator: ProfileEvaluator, container: BundleContainer, *, joined: bool
 ) -> RuntimeNeeds:
-    """Answer them, from a start or an exec under the latch where that can be had; else, and for
-    rare calls, from what was measured before."""
+    """Return them, observed in a start or an exec under the latch if possible.
+
+    Else, and for rare calls, from tables of earlier measurements.
+    """
     quiet = container.no_new_privileges
     made = (try_exec if joined else try_start)(evaluator.runtime, container)
     denied = {call.syscall.name for call in made if evaluator.denies(call.syscall, call.args)}
@@ -59,7 +61,7 @@ def _measured(runtime: str, *, quiet: bool, joined: bool) -> list[str]:
 
 
 def _denied(evaluator: ProfileEvaluator, names: list[str]) -> set[str]:
-    """Those that the profile does not allow whatever the arguments (zeros here)."""
+    """Return the calls that the profile denies with arguments of zero."""
     numbers = load_syscalls(evaluator.native).numbers
     return {
         name

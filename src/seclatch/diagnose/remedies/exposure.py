@@ -1,4 +1,4 @@
-"""What a program gains where a profile allows it the calls that a runtime needs."""
+"""Describe what a program gains if a profile allows it the calls that a runtime needs."""
 
 from __future__ import annotations
 
@@ -46,23 +46,23 @@ _OPENS = {
 
 
 def describe_exposure(name: str) -> str:
-    """One clause for a person; an honest one for calls that were not thought of."""
+    """Return one clause about a call; without a risk of its own, that none is known."""
     known = _OPENS.get(name) or CALLS.get(name) or namespaces.CALLS.get(name)
     return known or "it is not known for dangers of its own"
 
 
 def find_flags_argument(name: str) -> int | None:
-    """Which argument of a call holds CLONE_NEW*; None where none does (clone3's lie in memory)."""
+    """Return which argument holds CLONE_NEW* flags; None if none does (clone3: in memory)."""
     if name == "clone" and Arch.native() in (Arch.S390, Arch.S390X):
         return 1
     return {"clone": 0, "unshare": 0, "setns": 1}.get(name)
 
 
 def list_asked_namespaces(name: str, args: tuple[int, ...]) -> list[str]:
-    """The namespaces that a call was to make or enter, by their flags."""
+    """Return the namespaces that a call was to make or enter, by their flags."""
     index = find_flags_argument(name)
     if index is None:
         return []
-    # Of clone(2) the low byte is the signal at the end, of setns(2) no flags are any namespace.
+    # clone(2): the low byte is the exit signal; setns(2): flags of 0 mean any namespace.
     value = args[index] & (namespaces.NAMESPACES if name == "clone" else ~0)
     return [flag for flag, bit in CONSTANTS.items() if flag.startswith("CLONE_NEW") and value & bit]

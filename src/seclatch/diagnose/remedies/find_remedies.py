@@ -1,4 +1,4 @@
-"""What to do about a cause: ready to paste where that is possible."""
+"""Find remedies for a cause, ready to paste where possible."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _OF_AGENTS = ("seccomp agent", "seccomp receiver", "listenerPath")
 def find_remedies(
     found: FoundCause, needs: RuntimeNeeds | None, command: Sequence[str]
 ) -> list[Remedy]:
-    """The ways out, the one that opens least first."""
+    """Return the remedies, the one that opens least first."""
     if found.cause == "profile-refused":
         return list(_refused(found, command))
     if found.cause == "missing-capability" and "CAP_" in found.summary:
@@ -57,7 +57,7 @@ def find_remedies(
 
 
 def _options(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
-    """An engine's own profile allows a call to whom it gives the capability that it takes."""
+    """Yield capabilities with which an engine's own profile allows the call."""
     case = found.case
     if case is None or not has_own_profile(command) or found.cause not in _OF_PROGRAMS:
         return
@@ -75,7 +75,7 @@ def _options(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
 
 
 def _refused(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
-    """What to look into: the file that the command gives, else what is left of the bundle."""
+    """Yield what to check: the file that the command gives, else the bundle's configuration."""
     if any(word in found.summary for word in _OF_AGENTS):
         text = "start the agent that listens at the profile's listenerPath before the container"
         yield Remedy(kind="other", text=text)
@@ -175,7 +175,7 @@ def _rule(case: DenialCase) -> Remedy:
 
 
 def _without_namespaces() -> list[dict[str, Any]]:
-    """As Docker's own profile has it."""
+    """Return a rule that denies new namespaces, as Docker's own profile has it."""
     mask = {
         "index": find_flags_argument("clone"),
         "value": NAMESPACES,

@@ -1,4 +1,4 @@
-"""Capabilities that a denied call takes besides, and what engines open with them."""
+"""Find capabilities that a denied call needs, and what engines' profiles allow with them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from seclatch.model.capability import name_capabilities
 
-# capabilities(7): without it the kernel itself refuses the call, whatever its arguments.
+# capabilities(7): without the capability the kernel refuses the call, whatever its arguments.
 _TAKES = {
     "CAP_SYS_ADMIN": "mount umount umount2 pivot_root sethostname setdomainname swapon swapoff "
     "fsopen fspick fsmount move_mount mount_setattr lookup_dcookie",
@@ -19,8 +19,8 @@ _TAKES = {
     "CAP_SYS_TIME": "settimeofday stime clock_settime clock_settime64",
     "CAP_SYS_TTY_CONFIG": "vhangup",
 }
-# What Docker's own profile allows a container that has it (moby v26.1, `includes.caps` of
-# profiles/seccomp/default.json); the profiles of podman and nerdctl were made from it.
+# Calls that Docker's own profile allows with a capability (moby v26.1, `includes.caps` of
+# profiles/seccomp/default.json); the profiles of podman and nerdctl derive from it.
 _OPENED = {
     "CAP_SYS_ADMIN": "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie "
     "mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname "
@@ -61,7 +61,7 @@ _EFFECTIVE, _BOUNDING = 2, 3
 
 @dataclass(frozen=True, slots=True)
 class CapabilityOption:
-    """A capability to be added, what it gives, and which calls the engine's profile then allows."""
+    """A capability to add, what it gives, and which calls the engine's profile then allows."""
 
     capability: str
     means: str
@@ -69,16 +69,16 @@ class CapabilityOption:
 
 
 def find_taken(call: str, held: tuple[int, ...]) -> str:
-    """The capability that a call takes and its caller lacks; "" if none, or if that is not known.
+    """Return the capability that a call needs and its caller lacks; "" if none is known.
 
-    `held`: as `Facts.capabilities` has them.
+    `held`: as in `TaskFacts.capabilities`.
     """
     taken = next((name for name, calls in _TAKES.items() if call in calls.split()), "")
     return taken if taken and held and not _has(held[_EFFECTIVE], taken) else ""
 
 
 def find_options(call: str, held: tuple[int, ...]) -> list[CapabilityOption]:
-    """With which capabilities an engine's own profile allows the call, the least of them first."""
+    """Return the capabilities with which an engine's profile allows the call, the least first."""
     found = [
         CapabilityOption(name, _MEANS[name], tuple(calls.split()))
         for name, calls in _OPENED.items()
