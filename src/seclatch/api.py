@@ -76,8 +76,10 @@ def start(
 def run(
     args: Sequence[Word], profile: Source, *, allow_exec: bool = False, **options: Any
 ) -> subprocess.CompletedProcess[Any]:
-    """Run a program under a profile until it ends; `options` are those of subprocess.run but for
-    `shell` and `executable`."""
+    """Run a program under a profile until it ends.
+
+    `options` are those of subprocess.run but for `shell` and `executable`.
+    """
     return launch.run_program(_ready(profile), args, allow_exec=allow_exec, **options)
 
 
@@ -103,7 +105,7 @@ def explain(args: Sequence[Word], *, seconds: float | None = None) -> Explained:
 
 
 def _command(args: Sequence[Word]) -> tuple[str, ...]:
-    """The words of a command. Raises SeclatchError for what is none."""
+    """Return the arguments of a command. Raises SeclatchError for what is none."""
     if isinstance(args, str | bytes | os.PathLike):
         raise SeclatchError(
             f"running a command: {args!r} is one word, not a list of them",
