@@ -178,11 +178,11 @@ def _write(
 ) -> None:
     """Write it to the file, or to the stream (None if that was closed from the start)."""
     if output:
-        content = _output().render(explanation, as_json=as_json, terminal=False)
+        content = _output().render_explanation(explanation, as_json=as_json, terminal=False)
         _output().write(output, content)
     elif stream is not None:
         terminal = not as_json and stream.isatty()
-        content = _output().render(
+        content = _output().render_explanation(
             explanation, as_json=as_json, terminal=terminal, encoding=stream.encoding
         )
         stream.flush()
