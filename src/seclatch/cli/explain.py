@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -93,11 +92,11 @@ def command(
       seclatch explain --profile strict.json --runtime crun --no-new-privs
     """
     _refuse_contradictions(args, profile, output, recording, seconds)
-    from seclatch.diagnose import explain_command
+    from seclatch.diagnose import explain_command, write_explanation
 
     for file in (output, recording):
         if file:
-            _output().require_writable(file)
+            write_explanation.require_writable(file)
     if profile:
         if output is None:
             require_stdout()
@@ -167,22 +166,18 @@ def _tell(sentence: str) -> None:
     click.echo(f"seclatch: {make_printable(sentence)}", err=True)
 
 
-def _output() -> ModuleType:
-    from seclatch.diagnose import write_explanation as output
-
-    return output
-
-
 def _write(
     explanation: Explanation, output: Path | None, as_json: bool, stream: TextIO | None
 ) -> None:
     """Write it to the file, or to the stream (None if that was closed from the start)."""
+    from seclatch.diagnose.write_explanation import render_explanation, write_explanation
+
     if output:
-        content = _output().render_explanation(explanation, as_json=as_json, terminal=False)
-        _output().write(output, content)
+        content = render_explanation(explanation, as_json=as_json, terminal=False)
+        write_explanation(output, content)
     elif stream is not None:
         terminal = not as_json and stream.isatty()
-        content = _output().render_explanation(
+        content = render_explanation(
             explanation, as_json=as_json, terminal=terminal, encoding=stream.encoding
         )
         stream.flush()
