@@ -1,4 +1,4 @@
-"""Runs by hand: the evidence that `seclatch explain` would have of them."""
+"""Runs made by hand: their evidence as `seclatch explain` would have it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NUMBERS = load_syscalls(Arch.native()).numbers
 
 
 class Run(Story):
-    """A story with what its processes said and did, each method one moment later."""
+    """A story with messages and calls of its processes; each method is one moment later."""
 
     def __init__(self, *command: str) -> None:
         super().__init__()

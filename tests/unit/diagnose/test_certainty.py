@@ -1,4 +1,4 @@
-"""What a process must have done for a denial to be its reason: less is no evidence."""
+"""What a process must do for a denial to be the reason of its failure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STRERROR = "mkdir: cannot create directory: Operation not permitted"
 
 
 def ended(denied: str, *after: str, said: str = "", status: int = 6) -> bool | None:
-    """A program that was denied a call, said something at once or nothing, and did more."""
+    """Diagnose a program that was denied a call, wrote a message or none, and made more calls."""
     run = Run("x")
     program = run.exec(run.root, "x")
     run.calls(program, "openat", "read")
@@ -47,26 +47,26 @@ def ended(denied: str, *after: str, said: str = "", status: int = 6) -> bool | N
         ("getegid", (), "usage: x FILE", None),
     ],
 )
-def test_what_a_program_does_after_it(
+def test_calls_after_the_denial(
     denied: str, after: tuple[str, ...], said: str, seccomp: bool | None
 ) -> None:
     assert ended(denied, *after, said=said) is seccomp
 
 
-def test_who_aborts_may_have_reasons_of_its_own() -> None:
+def test_abort_is_no_evidence() -> None:
     abort = ("rt_sigprocmask", "gettid", "tgkill")
     assert ended("mkdir", *abort, status=134) is None
     assert ended("mkdir", *abort, said="Assertion failed", status=134) is None
     assert ended("mkdir", *abort, said=STRERROR, status=134) is True
 
 
-def test_who_warns_and_works_has_got_over_it() -> None:
+def test_program_that_warns_and_goes_on_recovered() -> None:
     works = ("openat", "read", "write", "write")
     assert ended("mkdir", *works, said=STRERROR) is None
 
 
 def passed(script: str, child: int, parent: int) -> bool | None:
-    """A shell whose command fails over a denial, and that does nothing more."""
+    """Diagnose a shell whose command fails over a denial, and that does nothing more."""
     run = Run("sh", "-c", script)
     shell = run.exec(run.root, "sh", "-c", script)
     command = run.exec(run.fork(shell), "mkdir", "x")
@@ -97,7 +97,7 @@ def passed(script: str, child: int, parent: int) -> bool | None:
         ("if /bin/mkdir x; then echo; else echo no; exit 3; fi", 1, 3, True),
     ],
 )
-def test_what_a_parent_passes_on(
+def test_parent_passes_on_a_failure(
     script: str, child: int, parent: int, seccomp: bool | None
 ) -> None:
     assert passed(script, child, parent) is seccomp
@@ -107,20 +107,20 @@ START = ("brk", "set_tid_address", "set_robust_list", "rseq", "mprotect")
 
 
 def started(*calls: str) -> bool:
-    """Whether it is said that a program which made these, `uname!` denied, had not begun."""
+    """Return whether the explanation says that `uname!` was denied before main()."""
     run = Run("x")
     program = run.exec(run.root, "x")
-    for each in calls:
-        if each.endswith("!"):
-            run.is_refused(program, each[:-1])
+    for word in calls:
+        if word.endswith("!"):
+            run.is_refused(program, word[:-1])
         else:
-            run.calls(program, each)
+            run.calls(program, word)
     run.tells(program, "x: Operation not permitted")
     run.calls(program, "exit_group")
     run.ends(program, 1)
     found = run.cause()
     assert found.cause == "program-denied"
-    return any("before main()" in each for each in found.evidence)
+    return any("before main()" in fact for fact in found.evidence)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def started(*calls: str) -> bool:
         ((*["read"] * 70, "rseq!"), False),
     ],
 )
-def test_what_was_before_main(calls: tuple[str, ...], before: bool) -> None:
+def test_denial_before_main(calls: tuple[str, ...], before: bool) -> None:
     assert started(*calls) is before
 
 
@@ -148,7 +148,7 @@ def test_what_was_before_main(calls: tuple[str, ...], before: bool) -> None:
         ("keyctl", "", (False, "missing-capability"), "probably a privilege is missing"),
     ],
 )
-def test_words_are_as_good_as_the_call_behind_them(
+def test_message_with_and_without_a_failed_call(
     call: str, path: str, verdict: tuple[bool | None, str], words: str
 ) -> None:
     run = Run("x")

@@ -1,4 +1,4 @@
-"""Command lines rewritten for the remedy."""
+"""Command lines rewritten for remedies."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_with_no_new_privs(before: str, after: str) -> None:
         ("my-wrapper --security-opt seccomp=a.json app", "a.json"),
     ],
 )
-def test_which_profile_was_given(command: str, profile: str) -> None:
+def test_given_profile(command: str, profile: str) -> None:
     assert given_profile(command.split()) == profile
 
 
@@ -87,8 +87,8 @@ def test_which_profile_was_given(command: str, profile: str) -> None:
         ("docker start web", False, False),
     ],
 )
-def test_whose_profile_it_is(command: str, own: bool, made: bool) -> None:
-    """A container that is there already was made with some profile that is not told here."""
+def test_engine_s_own_profile(command: str, own: bool, made: bool) -> None:
+    """An existing container was made with a profile that the command line does not name."""
     words = command.split()
     assert has_own_profile(words) == own
     assert bool(with_capability(words, "CAP_BPF")) == made

@@ -1,4 +1,4 @@
-"""A container's configuration, which anybody may have written."""
+"""A container's configuration, which is untrusted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seclatch.recording.trace.trace import Segment, Trace
 
 
 def watched(folder: Path, *argv: str) -> BundleReader:
-    """What is found for a runtime that runs here with this command line."""
+    """Return what is read for a runtime that runs here with this command line."""
     trace, bundles = Trace(), BundleReader()
     trace.begin(Segment(1, EventKind.EXEC, 0, 0, 1, 1, file=argv[0], argv=argv), os.getpid())
     bundles.watch(trace)
@@ -54,13 +54,13 @@ def test_the_working_directory_is_the_default(
     "content",
     ["", "{", "[]", "1", '{"process": 3}', "[" * 100000, '{"no": "process"}', "\0" * 100],
 )
-def test_nonsense_is_passed_over(tmp_path: Path, content: str) -> None:
+def test_invalid_configuration_is_ignored(tmp_path: Path, content: str) -> None:
     write(tmp_path, content)
     found = watched(tmp_path, "runc", "run", "--bundle", str(tmp_path), "name").found
     assert not found or found[1].profile is None
 
 
-def test_a_fifo_does_not_stop_us(tmp_path: Path) -> None:
+def test_fifo_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.json")
     assert not watched(tmp_path, "runc", "run", "--bundle", str(tmp_path), "name").found
 
@@ -73,6 +73,6 @@ def test_a_fifo_does_not_stop_us(tmp_path: Path) -> None:
         {"process": {"capabilities": {"bounding": {"a": 1}}}},
     ],
 )
-def test_strange_values_become_plain_ones(config: dict[str, Any]) -> None:
+def test_values_of_wrong_types(config: dict[str, Any]) -> None:
     found = describe_bundle(config, "x")
     assert (found.user, found.no_new_privileges, found.profile) == ((0, 0), False, None)

@@ -1,4 +1,4 @@
-"""What a remedy opens is what `seclatch profile check` says of it."""
+"""A remedy describes the same exposure as `seclatch profile check`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEWUSER, NEWNS, SIGCHLD = CONSTANTS["CLONE_NEWUSER"], CONSTANTS["CLONE_NEWNS"], 
 
 
 def remedies(call: str, *args: int) -> list[Remedy]:
-    """What is offered to a program that ended over a call, which a rule of its profile denied."""
+    """Return the remedies for a program that ended over a call that a rule denied."""
     run = Run("x")
     program = run.exec(run.root, "x")
     run.is_refused(program, call, EPERM, *args)
@@ -33,12 +33,12 @@ def remedies(call: str, *args: int) -> list[Remedy]:
 
 
 def rule(call: str, *args: int) -> Remedy:
-    """The remedy that allows the call."""
-    return next(each for each in remedies(call, *args) if each.kind == "rules")
+    """Return the remedy that allows the call."""
+    return next(remedy for remedy in remedies(call, *args) if remedy.kind == "rules")
 
 
 @pytest.mark.parametrize("call", [*dangerous.CALLS, *namespaces.CALLS])
-def test_no_call_that_check_warns_of_is_harmless(call: str) -> None:
+def test_calls_that_check_warns_of_have_an_exposure(call: str) -> None:
     assert "not known for dangers" not in describe_exposure(call)
 
 
@@ -67,6 +67,6 @@ def test_a_fork_needs_no_namespaces() -> None:
     )
 
 
-def test_clone3_cannot_be_looked_into() -> None:
+def test_clone3_flags_are_not_readable() -> None:
     assert "ENOSYS" in remedies("clone3")[0].text
     assert namespaces.CALLS["clone3"] in rule("clone3").text

@@ -1,4 +1,4 @@
-"""Which refusal ended a process, told by its last calls."""
+"""The denial that ended a process, by its last calls."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from seclatch.recording.backends.bpf.detail_events import Last, Mark
 TABLE = load_syscalls(Arch.X86_64)
 
 
-def name(each: Last) -> Syscall:
-    return TABLE.at(each.number)
+def name(call: Last) -> Syscall:
+    return TABLE.at(call.number)
 
 
 def life(text: str) -> list[Last]:
-    """`close! write` is a refused close and a write; `open-` one that failed with ENOENT."""
+    """Parse calls: `close!` was denied, `open-` failed with ENOENT, `write` went well."""
     times = itertools.count(1)
     found = []
     for word in text.split():
@@ -34,9 +34,9 @@ def life(text: str) -> list[Last]:
 @pytest.mark.parametrize(
     ("calls", "fatal", "position"),
     [
-        # runc: fstatfs is what it could not do, the rest is its way out
+        # runc: it failed at fstatfs, the rest is cleanup
         ("openat fcntl! fstatfs! close! write write close!", "fstatfs", 3),
-        # "close log pipe fd 4": the last one before it tells
+        # "close log pipe fd 4": the last one before the message
         ("prctl close! close! write", "close", 3),
         # crun goes on after a close, not after prctl
         ("seccomp close! prctl! write", "prctl", 3),
@@ -48,12 +48,12 @@ def life(text: str) -> list[Last]:
         ("", "", 0),
     ],
 )
-def test_strictly(calls: str, fatal: str, position: int) -> None:
+def test_fatal_denial(calls: str, fatal: str, position: int) -> None:
     found = find_fatal(life(calls), name)
     assert (str(name(found)), found.time) == (fatal, position) if found else not fatal
 
 
-def test_loosely_a_program_may_look_for_its_words() -> None:
+def test_loosely_a_program_may_format_a_message_first() -> None:
     calls = life("mkdir! openat- openat- mmap fstat write close")
     assert find_fatal(calls, name) is None
     found = find_fatal(calls, name, loosely=True)

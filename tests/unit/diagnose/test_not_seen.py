@@ -1,4 +1,4 @@
-"""An engine that was asked and not watched: nothing is said of what it did."""
+"""An engine that was asked and not recorded: its actions are unknown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WORDS = "mkdir: can't create directory '/x': Operation not permitted"
 
 
 def asked(*argv: str, said: bytes = b"", words: str = WORDS) -> Run:
-    """A client that made a connection, over a Unix socket if it said something."""
+    """Make a client that connected, over a Unix socket if it wrote something."""
     run = Run(*argv)
     client = run.exec(run.root, *argv)
     run.trace.segments[client].calls[False, NUMBERS["connect"]] += 1
@@ -37,18 +37,18 @@ def asked(*argv: str, said: bytes = b"", words: str = WORDS) -> Run:
     ],
 )
 @pytest.mark.parametrize("words", [WORDS, "cannot start a stopped process: unknown", "No such x"])
-def test_what_was_not_seen_is_not_judged(
+def test_unrecorded_engine_gives_no_verdict(
     argv: str, said: bytes, engines: frozenset[str], words: str
 ) -> None:
     found = asked(*argv.split(), said=said, words=words).cause(engines=engines)
     assert (found.seccomp, found.cause) == (None, "engine-not-seen"), found
     assert words in found.summary
-    assert not any("no call was denied" in each for each in found.evidence)
+    assert not any("no call was denied" in fact for fact in found.evidence)
 
 
 @pytest.mark.parametrize("words", ["run x sh -c true", "run -c 512 x", "create -c 512 x"])
-def test_podman_s_own_containers_are_made_in_sight(words: str) -> None:
-    """Behind the verb an option is not the one that names a service."""
+def test_local_podman_is_recorded(words: str) -> None:
+    """Behind the verb an option does not name a service."""
     assert asked("podman", *words.split()).cause().cause != "engine-not-seen"
 
 
@@ -61,7 +61,7 @@ def test_a_wrapper_of_a_client() -> None:
     assert run.cause().cause == "engine-not-seen"
 
 
-def test_an_engine_that_was_watched_made_no_container() -> None:
+def test_recorded_engine_without_a_container() -> None:
     run = asked("docker", "run", "x", said=b"POST /v1.45/containers/create", words="No such image")
     assert (run.cause(engines=DOCKERD).seccomp, run.cause(engines=DOCKERD).cause) == (
         False,
@@ -69,7 +69,7 @@ def test_an_engine_that_was_watched_made_no_container() -> None:
     )
 
 
-def test_an_engine_that_was_not_reached_or_not_asked() -> None:
+def test_engine_not_reached_or_not_asked() -> None:
     run = Run("docker", "run", "x")
     client = run.exec(run.root, "docker", "run", "x")
     run.ends(client, 125)
@@ -80,7 +80,7 @@ def test_an_engine_that_was_not_reached_or_not_asked() -> None:
     assert run.cause(125).seccomp is False
 
 
-def test_a_success_out_of_sight_says_so() -> None:
+def test_success_through_an_unrecorded_engine() -> None:
     found = asked("docker", "run", "-d", "x", words="").cause(0)
     assert (found.cause, found.evidence) == (
         "none",

@@ -1,4 +1,4 @@
-"""Profiles that were refused: told by whose words, and which file to look into."""
+"""Refused profiles: by which program, and which file to check."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REFUSED = "string SCMP_ACT_X is not a valid action for seccomp"
 
 
 def told(command: str, words: str) -> tuple[Run, int]:
-    """A client that says so; the number of its segment."""
+    """Make a client with this message; return the run and the client's segment."""
     run = Run(*command.split())
     client = run.exec(run.root, *command.split())
     run.tells(client, words)
@@ -34,7 +34,7 @@ def told(command: str, words: str) -> tuple[Run, int]:
         ("docker run x", ""),
     ],
 )
-def test_what_to_look_into(command: str, file: str) -> None:
+def test_file_to_check(command: str, file: str) -> None:
     found = told(command, f"runc create failed: {REFUSED}")[0].cause(125)
     assert (found.seccomp, found.cause) == (True, "profile-refused"), found
     [remedy] = find_remedies(found, None, command.split())
@@ -53,11 +53,11 @@ def test_what_to_look_into(command: str, file: str) -> None:
         ("docker: Error response from daemon: Decoding seccomp profile failed: x", "docker"),
     ],
 )
-def test_who_refused(words: str, who: str) -> None:
+def test_refusing_program(words: str, who: str) -> None:
     assert told("docker run x", words)[0].cause(125).summary.startswith(f"{who} refused")
 
 
-def test_a_file_that_is_not_there_was_not_refused() -> None:
+def test_missing_profile_was_not_refused() -> None:
     words = "docker: opening seccomp profile (/a.json) failed: open /a.json: no such file"
     run, client = told("docker run --security-opt seccomp=/a.json x", words)
     run.fails(client, "openat", ENOENT, "/a.json")

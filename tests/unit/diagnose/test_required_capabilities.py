@@ -1,4 +1,4 @@
-"""What takes a capability besides is no use without it."""
+"""Calls that also need a capability."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def held(effective: int, bounding: int | None = None) -> tuple[int, ...]:
 
 
 def remedies(call: str, command: str, mask: int) -> list[Remedy]:
-    """What is offered where the engine's container was denied a call."""
+    """Return the remedies if the container of an engine was denied a call."""
     run = Run(*command.split())
     program = run.exec(run.root, "x")
     run.is_refused(program, call)
@@ -40,12 +40,12 @@ def remedies(call: str, command: str, mask: int) -> list[Remedy]:
     ("call", "name"),
     [("mount", "SYS_ADMIN"), ("sethostname", "SYS_ADMIN"), ("acct", "SYS_PACCT"), ("mkdir", "")],
 )
-def test_what_a_call_takes(call: str, name: str) -> None:
+def test_capability_of_a_call(call: str, name: str) -> None:
     assert find_taken(call, held(DOCKER_S)) == (parse_capability(name) if name else "")
     assert find_taken(call, held(~0)) == find_taken(call, ()) == ""
 
 
-def test_the_least_that_opens_it_comes_first() -> None:
+def test_capability_that_opens_least_comes_first() -> None:
     assert [each.capability for each in find_options("bpf", held(DOCKER_S))] == [
         "CAP_BPF",
         "CAP_SYS_ADMIN",
@@ -76,12 +76,12 @@ def test_the_engine_s_option(command: str, after: str) -> None:
         assert found[0].opens and "umount2" in found[0].opens[1]
 
 
-def test_who_has_it_needs_the_rule_alone() -> None:
+def test_held_capability_needs_only_the_rule() -> None:
     found = remedies("mount", "docker run x", DOCKER_S | SYS_ADMIN)
     assert not any("CAP_" in each.text for each in found)
 
 
-def test_an_engine_s_option_for_what_takes_none() -> None:
+def test_engine_s_option_for_a_call_without_a_capability() -> None:
     [option, rule, *_] = remedies("unshare", "docker run x", DOCKER_S)
     assert "CAP_SYS_ADMIN, which unshare may need" in option.text
     assert "CAP_" not in rule.text

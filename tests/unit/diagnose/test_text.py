@@ -1,4 +1,4 @@
-"""What is shown: hostile text stays text, an engine's error is cut to what it says."""
+"""The text of an explanation: hostile text is made printable, engines' prefixes are cut."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def explanation(**changes: Any) -> Explanation:
     return Explanation(**values | changes)
 
 
-def test_hostile_text_stays_text() -> None:
+def test_hostile_text_is_escaped() -> None:
     shown = click.unstyle(show(msgspec.to_builtins(explanation()), 100))
     assert not set(shown) & {"\x1b", "\x07", "\u202e"}
     assert "[bold]" in shown  # no markup either
@@ -69,7 +69,7 @@ def test_hostile_text_stays_text() -> None:
         ("plain", "plain"),
     ],
 )
-def test_an_error_without_its_wrapping(text: str, what: str) -> None:
+def test_prefixes_are_stripped(text: str, what: str) -> None:
     assert strip_prefixes(text) == what
 
 
@@ -82,7 +82,7 @@ def test_an_error_without_its_wrapping(text: str, what: str) -> None:
         ("nothing", 0),
     ],
 )
-def test_the_errno_in_a_sentence(text: str, number: int) -> None:
+def test_errno_in_a_message(text: str, number: int) -> None:
     assert find_errno(text) == number
 
 

@@ -1,4 +1,4 @@
-"""Processes made up for tests."""
+"""Processes for tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seclatch.system.procfs import ProcEntry, ProcStatus
 
 
 def entry(pid: int, parent: int = 0, executable: str = "sh", **more: Any) -> ProcEntry:
-    """A process; `mode` follows from `filters`."""
+    """Make a process; `mode` follows from `filters`."""
     filters = more.pop("filters", 0)
     status = ProcStatus(
         comm=more.pop("comm", executable[:15]),
@@ -27,11 +27,15 @@ def entry(pid: int, parent: int = 0, executable: str = "sh", **more: Any) -> Pro
 
 
 def by_pid(*entries: ProcEntry) -> dict[int, ProcEntry]:
-    return {each.pid: each for each in entries}
+    return {process_entry.pid: process_entry for process_entry in entries}
 
 
 def held(pid: int, *identities: int) -> Held:
-    """What the kernel says: filters by identity, the newest first."""
+    """Return a thread's filters as the kernel reports them: identities, the newest first."""
     return Held(
-        pid, pid, 2, len(identities), tuple(Layer(each, bytes([each])) for each in identities)
+        pid,
+        pid,
+        2,
+        len(identities),
+        tuple(Layer(identity, bytes([identity])) for identity in identities),
     )

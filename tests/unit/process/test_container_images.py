@@ -1,4 +1,4 @@
-"""An engine that is asked for an image may say anything, or nothing."""
+"""An engine that is queried for an image may answer anything, or nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def answer(body: bytes) -> bytes:
 
 
 def serve(path: Path, content: bytes) -> socket.socket:
-    """A daemon that gives the same answer to everybody."""
+    """Start a daemon that gives the same answer to all requests."""
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(str(path))
     listening.listen()
@@ -67,7 +67,7 @@ def asked(
         answer(b'{"Image": "a b\\r\\nc", "Config": {"Image": "x"}}'),
     ],
 )
-def test_no_answer_is_an_error_of_the_recording(
+def test_bad_answer_is_no_error(
     content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert asked(content, tmp_path, monkeypatch) is None
@@ -81,7 +81,7 @@ def test_long_names_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("identifier", ["", "-x", "../images", "a/b"])
-def test_what_is_no_id_is_not_asked_for(
+def test_invalid_id_is_not_queried(
     identifier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = b'{"Image": "sha256:1", "Config": {"Image": "x"}}'

@@ -1,4 +1,4 @@
-"""What bundles and storages tell of a container, and that nothing in them is believed blindly."""
+"""Names from bundles and podman's storage, whose content is untrusted."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_profile_and_where_it_came_from(tmp_path: Path) -> None:
     assert found.seccomp == {"defaultAction": "SCMP_ACT_ALLOW"}
 
 
-def test_podmans_storage(tmp_path: Path) -> None:
+def test_podman_s_storage(tmp_path: Path) -> None:
     folder = tmp_path / "overlay-containers"
     found = bundle(folder / ID / "userdata", {})
     metadata = json.dumps({"image-name": "docker.io/nginx", "name": "web"})
@@ -68,7 +68,7 @@ def test_podmans_storage(tmp_path: Path) -> None:
 
 
 @given(value=VALUES)
-def test_any_json(value: object, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_arbitrary_json(value: object, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp() / "any" / "overlay-containers"
     found = bundle(folder / ID / "userdata", value)
     assert isinstance(read_bundle(found), BundleConfig)

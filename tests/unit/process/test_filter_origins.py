@@ -1,4 +1,4 @@
-"""Who put a filter on."""
+"""What loaded a filter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHAIN = by_pid(
 INSIDE = {20, 30, 40}
 
 
-def test_the_runtime_a_program_and_their_heirs() -> None:
+def test_origins_of_runtime_program_and_descendants() -> None:
     found = origins(CHAIN, INSIDE, held(20, 7), held(30, 8, 7), held(40, 8, 7))
     assert found.trace_seen(20, (7,)) == (FilterOrigin(FilterCause.RUNTIME),)
     assert found.trace_seen(30, (8, 7)) == (
@@ -41,7 +41,7 @@ def test_the_runtime_a_program_and_their_heirs() -> None:
     )
 
 
-def test_numbers_alone_tell_less_and_say_so() -> None:
+def test_origins_from_counts_are_uncertain() -> None:
     found = origins(CHAIN, INSIDE)
     assert found.estimate_counted(20, 1) == (FilterOrigin(FilterCause.RUNTIME, certain=False),)
     assert found.estimate_counted(40, 2) == (
@@ -59,8 +59,8 @@ def test_a_program_that_loads_after_the_runtime() -> None:
     )
 
 
-def test_an_equal_number_of_other_filters_is_no_inheritance() -> None:
-    """Only the kernel tells these apart: a child of a filtered process loads its own."""
+def test_equal_number_of_other_filters_is_not_inherited() -> None:
+    """Only the kernel distinguishes these: a child of a filtered process loads its own."""
     chain = by_pid(entry(2, 0, filters=1), entry(3, 2, filters=2))
     found = origins(chain, set(), held(2, 5), held(3, 6, 5))
     assert found.trace_seen(3, (6, 5)) == (
@@ -77,7 +77,7 @@ def test_orphans_of_the_same_parent() -> None:
     )
 
 
-def test_a_unit() -> None:
+def test_filter_of_a_systemd_unit() -> None:
     unit = by_pid(entry(1, 0, "systemd"), entry(5, 1, "nginx", filters=1, cgroups=SERVICE))
     found = origins(unit, set(), held(5, 3))
     assert found.trace_seen(5, (3,)) == (
@@ -85,7 +85,7 @@ def test_a_unit() -> None:
     )
 
 
-def test_parents_in_a_circle_end() -> None:
-    """A listing is not one moment: ids that were given again may make one."""
+def test_cycle_of_parents_terminates() -> None:
+    """A listing is not atomic: reused pids may form a cycle."""
     circle = by_pid(entry(5, 6, filters=1), entry(6, 5, filters=1))
     assert len(origins(circle, set()).estimate_counted(5, 1)) == 1

@@ -1,4 +1,4 @@
-"""Which container a process is in."""
+"""The container of a process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MONITOR = ("conmon", "-c", ID, "-u", ID, "-n", "web", "-b", f"/c/{ID}/userdata",
         (f"/kubepods/besteffort/pod1/crio-{ID}", "cri-o"),
     ],
 )
-def test_a_control_group_names_it(path: str, engine: str) -> None:
+def test_container_of_a_control_group(path: str, engine: str) -> None:
     member = find_members(by_pid(entry(5, 1, cgroups=(path,))), {})[5]
     assert (member.id, member.engine) == (ID, engine)
 
@@ -36,11 +36,11 @@ def test_a_control_group_names_it(path: str, engine: str) -> None:
     "path",
     ["/", "/user.slice", f"/libpod-conmon-{ID}.scope", f"/x/{ID}0", f"/docker/{ID[:-1]}"],
 )
-def test_others_do_not(path: str) -> None:
+def test_control_groups_without_a_container(path: str) -> None:
     assert find_members(by_pid(entry(5, 1, cgroups=(path,))), {}) == {}
 
 
-def test_a_shim_names_its_children() -> None:
+def test_container_of_a_shim_s_children() -> None:
     entries = by_pid(
         entry(2, 1, "containerd-shim-runc-v2", argv=SHIM),
         entry(3, 2, "runc", comm="runc"),
@@ -56,7 +56,7 @@ def test_a_shim_names_its_children() -> None:
     assert set(find_members(entries, kept)) == {4, 5}
 
 
-def test_a_monitor_names_it_and_is_not_in_it() -> None:
+def test_monitor_names_a_container_and_is_outside_of_it() -> None:
     inside = (f"/x/{ID}",)
     entries = by_pid(
         entry(2, 1, "conmon", argv=MONITOR, cgroups=inside), entry(3, 2, "sh", cgroups=inside)
@@ -67,7 +67,7 @@ def test_a_monitor_names_it_and_is_not_in_it() -> None:
     assert set(find_members(entries, kept)) == {3}
 
 
-def test_a_name_of_ctr_is_found_in_the_path() -> None:
+def test_name_given_to_ctr_is_found_in_the_path() -> None:
     argv = ("containerd-shim-runc-v2", "-namespace", "default", "-id", "web-1")
     entries = by_pid(
         entry(2, 1, "containerd-shim-runc-v2", argv=argv),
@@ -76,7 +76,7 @@ def test_a_name_of_ctr_is_found_in_the_path() -> None:
     assert find_members(entries, find_containers(entries))[9].engine == "containerd"
 
 
-def test_what_calls_itself_dockerd_in_a_container_is_the_program() -> None:
+def test_dockerd_in_a_container_is_the_program() -> None:
     assert find_stage(entry(5, 1, "dockerd"), in_container=True) is Stage.PROGRAM
     assert find_stage(entry(5, 1, "dockerd"), in_container=False) is Stage.ENGINE
 
@@ -98,12 +98,12 @@ def test_stages(executable: str, more: dict[str, object], inside: bool, stage: S
     assert find_stage(entry(5, 1, executable, **more), in_container=inside) is stage
 
 
-def test_parents_in_a_circle_end() -> None:
+def test_cycle_of_parents_terminates() -> None:
     assert find_members(by_pid(entry(5, 6), entry(6, 5)), {}) == {}
 
 
-def test_who_is_believed() -> None:
-    """A user's or a container's own `conmon` does not speak for the real one."""
+def test_trusted_monitors() -> None:
+    """A user's or a container's own `conmon` does not override the real one."""
     inside = (f"/docker/{'e' * 64}",)
     real = entry(2, 1, "conmon", argv=MONITOR)
     contained = entry(9, 1, "conmon", argv=(*MONITOR[:6], "evil"), cgroups=inside)
@@ -117,7 +117,7 @@ def test_who_is_believed() -> None:
 
 
 @pytest.mark.parametrize("name", ["conmon", "containerd-shim-runc-v2", "dockerd"])
-def test_one_that_is_ending_has_no_command_line(name: str) -> None:
+def test_ending_monitor_has_no_command_line(name: str) -> None:
     entries = by_pid(entry(2, 1, name))
     assert all(found.monitor != 2 for found in find_containers(entries).values())
     assert docker_containers.query_docker({ID: FoundContainer(ID, "docker")}, entries, []) == {}

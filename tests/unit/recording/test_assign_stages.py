@@ -1,4 +1,4 @@
-"""Stages told by facts, on traces as runc's and crun's."""
+"""Stages assigned by facts, on traces like those of runc and crun."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def stages(story: Story) -> dict[int, Stage]:
 def runc(
     story: Story, parent: int, facts: TaskFacts = INSIDE, verb: str = "run"
 ) -> tuple[int, list[int], int, int]:
-    """(runtime, init segments, filtered-init, program) as runc makes them."""
+    """Return (runtime, init segments, filtered-init, program) as runc makes them."""
     runtime = story.exec(parent, "/usr/sbin/runc", verb, "x")
     child = story.fork(runtime)
     init = story.exec(child, "runc", "init", file="/proc/self/exe")
@@ -34,9 +34,9 @@ def test_runc() -> None:
     again = story.exec(below, "/bin/ls", facts=filtered())
     found = stages(story)
     assert found[runtime] is Stage.RUNTIME
-    assert {found[each] for each in inits} == {Stage.INIT}
+    assert {found[segment] for segment in inits} == {Stage.INIT}
     assert found[load] is Stage.FILTERED_INIT
-    assert {found[each] for each in (program, below, again)} == {Stage.PROGRAM}
+    assert {found[segment] for segment in (program, below, again)} == {Stage.PROGRAM}
 
 
 def test_crun_forks_init_and_never_execs_it() -> None:
@@ -47,7 +47,7 @@ def test_crun_forks_init_and_never_execs_it() -> None:
     load = story.load(init)
     program = story.exec(load, "/bin/true", facts=filtered())
     found = stages(story)
-    assert [found[each] for each in (shell, runtime, init, load, program)] == [
+    assert [found[segment] for segment in (shell, runtime, init, load, program)] == [
         Stage.CLIENT,
         Stage.RUNTIME,
         Stage.INIT,
@@ -65,7 +65,7 @@ def test_the_latch_is_of_the_runtime_stage() -> None:
     assert {found[front], found[tracer]} == {Stage.RUNTIME}
 
 
-def test_without_a_filter_the_exec_inside_is_the_program_s() -> None:
+def test_exec_inside_without_a_filter_is_program() -> None:
     story = Story()
     runtime = story.exec(story.root, "/usr/bin/crun", "run", "x")
     init = story.fork(runtime, INSIDE)
@@ -90,18 +90,18 @@ def test_hooks() -> None:
     program = story.exec(load, "/bin/true", facts=filtered())
     staging = assign_stages(story.trace)
     found = staging.stages
-    assert {found[each] for each in (host_hook, inner_hook, late_hook)} == {Stage.HOOK}
+    assert {found[segment] for segment in (host_hook, inner_hook, late_hook)} == {Stage.HOOK}
     assert (found[late], found[program]) == (Stage.FILTERED_INIT, Stage.PROGRAM)
     assert len(staging.sessions) == 1
 
 
-def test_a_container_in_the_container_is_the_program() -> None:
+def test_nested_container_is_program() -> None:
     story = Story()
     *_, program = runc(story, story.root)
     inner = TaskFacts(mounts=3, pids=3, root=3, local_pid=1)
     runtime, inits, load, true = runc(story, story.fork(program, filtered()), inner)
     staging = assign_stages(story.trace)
-    assert {staging.stages[each] for each in (runtime, *inits, load, true)} == {Stage.PROGRAM}
+    assert {staging.stages[segment] for segment in (runtime, *inits, load, true)} == {Stage.PROGRAM}
     assert len(staging.sessions) == 1
 
 
@@ -112,7 +112,7 @@ def test_unshared_mounts_alone_are_no_container() -> None:
     assert stages(story)[shell] is Stage.PROGRAM
 
 
-def test_a_sandboxed_child_that_never_execs_stays_what_it_is() -> None:
+def test_sandboxed_child_without_exec_keeps_its_stage() -> None:
     story = Story()
     browser = story.exec(story.root, "/bin/browser")
     child = story.load(story.fork(browser), TaskFacts(mounts=1, pids=1, root=1))
@@ -127,30 +127,30 @@ def test_sessions_of_one_container() -> None:
     runc(story, story.fork(shell), later, "exec")
     runc(story, story.fork(shell), TaskFacts(mounts=5, pids=5, root=5, local_pid=1))
     sessions = assign_stages(story.trace).sessions
-    assert [(each.container, each.joined) for each in sessions] == [
+    assert [(session.container, session.joined) for session in sessions] == [
         (0, False),
         (0, True),
         (1, False),
     ]
 
 
-def test_a_namespace_s_number_may_be_used_again() -> None:
+def test_reused_namespace_number_is_a_new_container() -> None:
     story = Story()
     shell = story.exec(story.root, "/bin/sh")
     runc(story, story.fork(shell))
     runc(story, story.fork(shell))
     sessions = assign_stages(story.trace).sessions
-    assert [(each.container, each.joined) for each in sessions] == [(0, False), (1, False)]
+    assert [(session.container, session.joined) for session in sessions] == [(0, False), (1, False)]
 
 
-def test_names_tell_clients_engines_and_shims() -> None:
+def test_clients_engines_and_shims_by_name() -> None:
     story = Story()
     docker = story.exec(story.root, "/usr/bin/docker", "run")
     engine = story.found("/usr/sbin/dockerd")
     shim = story.exec(story.fork(engine), "/usr/bin/containerd-shim-runc-v2", "-id", "x")
     runtime, *_ = runc(story, story.fork(shim))
     found = stages(story)
-    assert [found[each] for each in (docker, engine, shim, runtime)] == [
+    assert [found[segment] for segment in (docker, engine, shim, runtime)] == [
         Stage.CLIENT,
         Stage.ENGINE,
         Stage.SHIM,
@@ -158,7 +158,7 @@ def test_names_tell_clients_engines_and_shims() -> None:
     ]
 
 
-def test_a_container_found_running_is_program_and_who_joins_it_has_stages() -> None:
+def test_running_container_is_program_and_sessions_have_stages() -> None:
     story = Story()
     member = story.member("/bin/sh")
     child = story.exec(story.fork(member, INSIDE), "/bin/ls", facts=INSIDE)
@@ -166,49 +166,54 @@ def test_a_container_found_running_is_program_and_who_joins_it_has_stages() -> N
     filtered_init = story.load(init)
     program = story.exec(filtered_init, "/bin/id", facts=filtered())
     staging = assign_stages(story.trace)
-    assert [staging.stages[each] for each in (member, child, init, filtered_init, program)] == [
+    assert [
+        staging.stages[segment] for segment in (member, child, init, filtered_init, program)
+    ] == [
         Stage.PROGRAM,
         Stage.PROGRAM,
         Stage.INIT,
         Stage.FILTERED_INIT,
         Stage.PROGRAM,
     ]
-    assert [(each.container, each.joined) for each in staging.sessions] == [(0, False), (0, True)]
+    assert [(session.container, session.joined) for session in staging.sessions] == [
+        (0, False),
+        (0, True),
+    ]
 
 
-def test_containers_in_a_container_found_running_are_its_program() -> None:
+def test_nested_container_of_a_running_container_is_program() -> None:
     story = Story()
     member = story.member("/bin/dockerd")
     runc = story.exec(story.fork(member, INSIDE), "/bin/runc", "run", "x", facts=INSIDE)
     deeper = TaskFacts(mounts=3, pids=3, users=1, root=3, local_pid=1)
     init = story.exec(story.fork(runc, deeper), "/bin/sh", facts=deeper)
     staging = assign_stages(story.trace)
-    assert {staging.stages[each] for each in (member, runc, init)} == {Stage.PROGRAM}
+    assert {staging.stages[segment] for segment in (member, runc, init)} == {Stage.PROGRAM}
     assert len(staging.sessions) == 1
 
 
-def test_an_init_that_waits_for_its_start_is_no_program_yet() -> None:
+def test_init_waiting_for_start_is_not_program() -> None:
     story = Story()
     init = story.joined("/memfd:runc_cloned:/proc/self/exe (deleted)", facts=filtered())
     program = story.exec(init, "/bin/sh", facts=filtered())
     staging = assign_stages(story.trace)
     assert (staging.stages[init], staging.stages[program]) == (Stage.FILTERED_INIT, Stage.PROGRAM)
-    assert [each.joined for each in staging.sessions] == [False]
+    assert [session.joined for session in staging.sessions] == [False]
 
 
-def test_who_entered_a_watched_container_without_a_fork_is_program() -> None:
+def test_process_that_entered_without_a_fork_is_program() -> None:
     story = Story()
     story.member("/bin/sh")
     entered = story.exec(0, "/bin/ls", facts=INSIDE)
     assert assign_stages(story.trace).stages[entered] is Stage.PROGRAM
 
 
-def test_a_container_that_starts_in_the_pid_namespace_of_its_pod() -> None:
-    """It is nobody's pid 1; an exec session, seen alone, differs from it by the verb only."""
+def test_container_start_in_its_pod_s_pid_namespace() -> None:
+    """Its first process is not pid 1; only the verb distinguishes it from an exec session."""
     shared = TaskFacts(mounts=2, pids=2, root=1, local_pid=7)
     for verb, joined in (("create", False), ("exec", True)):
         story = Story()
         runtime = story.exec(story.root, "/usr/sbin/runc", verb, "run")
         load = story.load(story.fork(runtime, shared), filtered(shared))
         story.exec(load, "/bin/true", facts=filtered(shared))
-        assert [each.joined for each in assign_stages(story.trace).sessions] == [joined]
+        assert [session.joined for session in assign_stages(story.trace).sessions] == [joined]

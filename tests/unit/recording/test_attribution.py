@@ -1,4 +1,4 @@
-"""What a daemon did is kept if the command asked for it by id."""
+"""Daemons' activity is kept if the command asked for it by id."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def shim(story: Story, daemon: int, identifier: str) -> set[int]:
     )
     server = story.exec(story.fork(start), "/bin/containerd-shim-runc-v2", "-id", identifier)
     runc = story.exec(story.fork(server), "runc", "create", "--pid-file", "/x/init.pid", identifier)
-    return {story.trace.segments[each].process for each in (start, server, runc)}
+    return {story.trace.segments[segment].process for segment in (start, server, runc)}
 
 
-def test_what_was_asked_for_is_kept_and_the_rest_is_not() -> None:
+def test_requested_container_is_kept_and_others_dropped() -> None:
     story = Story()
     client = story.exec(story.root, "docker", "run")
     daemon = story.found("/bin/dockerd")
@@ -35,7 +35,7 @@ def test_what_was_asked_for_is_kept_and_the_rest_is_not() -> None:
     assert story.trace.segments[busy].process not in kept
 
 
-def test_a_daemon_that_did_nothing_for_it_is_left_out() -> None:
+def test_uninvolved_daemon_is_dropped() -> None:
     story = Story()
     story.exec(story.root, "docker", "version")
     daemon = story.found("/bin/dockerd")
@@ -46,10 +46,10 @@ def test_a_daemon_that_did_nothing_for_it_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("asking", "kept"), [("4242", True), ("4243", False), ("", False), ("x", False), (None, False)]
 )
-def test_another_user_s_engine_is_sudo_s_user_s(
+def test_other_user_s_engine_is_trusted_only_for_sudo_s_user(
     asking: str | None, kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the variable holds."""
+    """SUDO_UID may have any content."""
     monkeypatch.delenv("SUDO_UID", raising=False)
     if asking is not None:
         monkeypatch.setenv("SUDO_UID", asking)
@@ -62,8 +62,8 @@ def test_another_user_s_engine_is_sudo_s_user_s(
     assert (ours <= found, story.trace.segments[daemon].process in found) == (kept, kept)
 
 
-def test_a_shim_beside_the_one_daemon_is_between_nothing() -> None:
-    """containerd, asked by ctr, makes a shim of its own; another container's is linked to it."""
+def test_shim_connected_to_one_daemon_is_not_involved() -> None:
+    """containerd, asked by ctr, makes a shim of its own; another container's is connected to it."""
     story = Story()
     client = story.exec(story.root, "ctr", "run")
     daemon = story.found("/bin/containerd")
@@ -77,8 +77,8 @@ def test_a_shim_beside_the_one_daemon_is_between_nothing() -> None:
     assert busy not in kept
 
 
-def test_who_passes_a_request_on_is_between_two_others() -> None:
-    """containerd, between dockerd and the shim in whose container the session is."""
+def test_daemon_that_forwards_a_request_is_involved() -> None:
+    """containerd, between dockerd and the shim of the container with the session."""
     story = Story()
     client = story.exec(story.root, "docker", "exec")
     docker = story.found("/bin/dockerd")
@@ -91,7 +91,7 @@ def test_who_passes_a_request_on_is_between_two_others() -> None:
     assert {docker, between, running} <= set(drop_unrelated(story.trace).segments)
 
 
-def test_an_exec_session_is_found_by_its_own_id() -> None:
+def test_exec_session_is_found_by_its_own_id() -> None:
     story = Story()
     client = story.exec(story.root, "docker", "exec")
     running = story.found("/bin/containerd-shim-runc-v2", "-id", OTHER)
@@ -114,7 +114,7 @@ def test_an_exec_session_is_found_by_its_own_id() -> None:
         (b"", False),
     ],
 )
-def test_an_id_must_be_a_whole_word(said: bytes, kept: bool) -> None:
+def test_id_must_be_a_whole_path_element_or_string(said: bytes, kept: bool) -> None:
     story = Story()
     client = story.exec(story.root, "ctr", "run")
     daemon = story.found("/bin/containerd")
@@ -123,7 +123,7 @@ def test_an_id_must_be_a_whole_word(said: bytes, kept: bool) -> None:
     assert (ours <= set(drop_unrelated(story.trace).processes)) is kept
 
 
-def test_what_the_daemons_say_counts_for_nothing() -> None:
+def test_writes_of_daemons_are_ignored() -> None:
     story = Story()
     story.exec(story.root, "docker", "run")
     daemon = story.found("/bin/dockerd")

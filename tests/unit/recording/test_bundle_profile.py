@@ -36,11 +36,11 @@ def bundle(tmp_path: Path) -> Path:
         ("runc", ""),
     ],
 )
-def test_where_a_runtime_finds_its_bundle(words: str, bundle: str) -> None:
+def test_bundle_of_a_command_line(words: str, bundle: str) -> None:
     assert find_bundle(words.split()) == bundle
 
 
-def test_a_bundle_is_read_as_the_runtime_finds_it(
+def test_bundle_is_read_by_the_runtime_s_paths(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert read_bundle_profile([os.getpid()], str(bundle)) == SECCOMP
@@ -48,7 +48,7 @@ def test_a_bundle_is_read_as_the_runtime_finds_it(
     assert read_bundle_profile([os.getpid()], bundle.name) == SECCOMP
 
 
-def test_a_runtime_that_has_gone(bundle: Path) -> None:
+def test_bundle_of_an_ended_runtime(bundle: Path) -> None:
     gone = 0x7FFFFFFF
     assert read_bundle_profile([gone], str(bundle)) == SECCOMP
     assert read_bundle_profile([gone, os.getpid()], str(bundle)) == SECCOMP
@@ -59,11 +59,11 @@ def test_a_runtime_that_has_gone(bundle: Path) -> None:
     "content",
     [b"", b"{", b"[]", b'{"linux": null}', b'{"linux": {}}', b'{"linux": {"seccomp": 1}}', b"\xff"],
 )
-def test_what_is_no_profile(content: bytes) -> None:
+def test_invalid_configuration_has_no_profile(content: bytes) -> None:
     assert decode_bundle_profile(content) is None
 
 
-def test_a_file_without_end_and_one_to_wait_for(tmp_path: Path) -> None:
+def test_endless_file_and_fifo(tmp_path: Path) -> None:
     (tmp_path / "config.json").symlink_to("/dev/zero")
     assert read_bundle_profile([os.getpid()], str(tmp_path)) is None
     (tmp_path / "config.json").unlink()
@@ -74,12 +74,12 @@ def test_a_file_without_end_and_one_to_wait_for(tmp_path: Path) -> None:
     assert read_bundle_profile([os.getpid()], str(tmp_path)) is None
 
 
-def test_a_front_and_its_runtime_are_one_start(bundle: Path) -> None:
+def test_front_and_its_runtime_are_one_start(bundle: Path) -> None:
     story = Story()
     front = story.exec(story.root, "/usr/local/lib/seclatch/runc", "create", "-b", str(bundle), "x")
     story.exec(front, "/usr/sbin/runc", "create", "-b", str(bundle), "x")
-    specifications = BundleProfiles()
-    specifications.update(story.trace)
+    profiles = BundleProfiles()
+    profiles.update(story.trace)
     process = story.trace.segments[front].process
     assert story.trace.segments[front].kind == EventKind.EXEC
-    assert specifications.profiles == {process: SECCOMP}
+    assert profiles.profiles == {process: SECCOMP}

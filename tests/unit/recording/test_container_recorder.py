@@ -1,4 +1,4 @@
-"""What the recorder of an annotated container asks beside its recording."""
+"""The image query of the recorder of an annotated container."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from seclatch.recording.annotated.container_recorder import _ImageQuery
 IMAGE = ContainerImage(name="web")
 
 
-def test_the_image_is_what_was_answered() -> None:
-    question = _ImageQuery(lambda keeper, identifier: IMAGE, 1, "c1")
-    question.begin()
-    assert question.answer(patient=True) == IMAGE
+def test_image_is_the_query_s_answer() -> None:
+    query = _ImageQuery(lambda monitor, identifier: IMAGE, 1, "c1")
+    query.begin()
+    assert query.answer(patient=True) == IMAGE
 
 
-def test_where_no_thread_can_be_made_the_image_is_not_known(
+def test_image_is_unknown_if_no_thread_can_be_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    question = _ImageQuery(lambda keeper, identifier: IMAGE, 1, "c1")
-    question.begin()
-    assert question.answer(patient=True) is None
+    query = _ImageQuery(lambda monitor, identifier: IMAGE, 1, "c1")
+    query.begin()
+    assert query.answer(patient=True) is None

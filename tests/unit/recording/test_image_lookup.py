@@ -28,24 +28,24 @@ from tests.unit.recording.traces import Story
         ("docker", None),
     ],
 )
-def test_how_an_engine_is_asked(command: str, client: EngineClient | None) -> None:
+def test_client_of_a_command(command: str, client: EngineClient | None) -> None:
     assert find_client(tuple(command.split())) == client
 
 
 def ask(folder: Path, client: str, script: str, *argv: str) -> dict[int, ContainerImage]:
-    """A client that is a script (the engines' own are asked in tests/engines)."""
+    """Query a client that is a script (real engines are queried in tests/engines)."""
     program = folder / client
     program.write_text("#!/bin/sh\n" + script)
     program.chmod(0o755)
     story = Story()
     story.exec(story.root, *argv)
-    inquiry = ImageLookup(EngineClient(client, (str(program),)))
-    inquiry.update(story.trace)
-    inquiry.update(story.trace)
-    return inquiry.finish()
+    lookup = ImageLookup(EngineClient(client, (str(program),)))
+    lookup.update(story.trace)
+    lookup.update(story.trace)
+    return lookup.finish()
 
 
-def test_an_answer(tmp_path: Path) -> None:
+def test_image_from_the_answer(tmp_path: Path) -> None:
     script = f'echo x >> {tmp_path}/asked; echo \'"abc" "name:tag" "sha256:d"\''
     found = ask(tmp_path, "podman", script, "runc", "create", "the-id")
     assert [*found.values()] == [
@@ -58,17 +58,17 @@ def test_an_answer(tmp_path: Path) -> None:
     "script",
     ["exit 1", "echo nonsense", "echo '\"one\"'", "echo '{}'", "yes '\"x\"' | head -c 1000000"],
 )
-def test_what_is_no_answer_is_no_image(tmp_path: Path, script: str) -> None:
+def test_invalid_answer_gives_no_image(tmp_path: Path, script: str) -> None:
     assert ask(tmp_path, "podman", script, "runc", "create", "the-id") == {}
 
 
-def test_an_id_is_never_an_option(tmp_path: Path) -> None:
+def test_id_is_never_an_option(tmp_path: Path) -> None:
     script = f"touch {tmp_path}/asked"
     assert ask(tmp_path, "podman", script, "runc", "create", "--latest") == {}
     assert not (tmp_path / "asked").exists()
 
 
-def test_docker_s_digest_is_asked_of_the_image(tmp_path: Path) -> None:
+def test_docker_s_digest_is_queried_by_image(tmp_path: Path) -> None:
     digests = json.dumps(["r.example/x@sha256:m"])
     script = f"""case $* in image*) echo '{digests}';; *) echo '"sha256:i" "x"';; esac"""
     [found] = ask(tmp_path, "docker", script, "runc", "run", "the-id").values()

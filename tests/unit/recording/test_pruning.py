@@ -1,4 +1,4 @@
-"""What daemons did for others, and what is over of it, is let go of."""
+"""Finished processes that do not belong to the command are dropped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONG_AGO, LATER = 1, 1 << 62
 
 
 def started() -> tuple[Story, set[int], set[int], int]:
-    """A client, its container's processes, another container's, and the daemon (a segment)."""
+    """Return a client, its container's processes, another container's, and the daemon's segment."""
     story = Story()
     client = story.exec(story.root, "docker", "run")
     daemon = story.found("/bin/dockerd")
@@ -30,7 +30,7 @@ def end(trace: Trace, *processes: int, time: int = 2) -> None:
             trace.close(segment)
 
 
-def test_what_is_over_and_foreign_is_dropped() -> None:
+def test_ended_unrelated_processes_are_dropped() -> None:
     story, ours, foreign, daemon = started()
     trace = story.trace
     end(trace, *ours, *foreign)
@@ -43,7 +43,7 @@ def test_what_is_over_and_foreign_is_dropped() -> None:
     assert trace.bulk == len(trace.segments)
 
 
-def test_what_lives_stays_with_what_it_comes_from() -> None:
+def test_living_process_is_kept_with_its_ancestors() -> None:
     story, _, foreign, _ = started()
     trace = story.trace
     start, server, runtime = sorted(foreign)
@@ -53,20 +53,20 @@ def test_what_lives_stays_with_what_it_comes_from() -> None:
     assert find_unrelated(trace, LATER) == [runtime, server, start]
 
 
-def test_what_has_ended_just_now_stays() -> None:
+def test_process_that_just_ended_is_kept() -> None:
     story, _, foreign, _ = started()
     end(story.trace, *foreign)
     assert find_unrelated(story.trace, LONG_AGO) == []
 
 
-def test_what_is_counted_still_stays() -> None:
+def test_process_with_an_open_segment_is_kept() -> None:
     story, _, foreign, _ = started()
     for number in foreign:
         story.trace.end(story.trace.processes[number].segments[0], 2, 0)
     assert find_unrelated(story.trace, LATER) == []
 
 
-def test_who_begins_late_belongs_to_what_was_dropped() -> None:
+def test_late_child_of_a_dropped_process_is_dropped() -> None:
     story, _, foreign, _ = started()
     trace = story.trace
     last = max(trace.segments)
@@ -79,7 +79,7 @@ def test_who_begins_late_belongs_to_what_was_dropped() -> None:
     assert trace.segments[story.fork(story.root)].process == begun
 
 
-def test_its_weight_goes_with_it() -> None:
+def test_dropping_reduces_the_bulk() -> None:
     story, _, foreign, _ = started()
     trace = story.trace
     segment = max(trace.segments)
@@ -95,7 +95,7 @@ def test_its_weight_goes_with_it() -> None:
     assert trace.denials == trace.suspensions == []
 
 
-def test_nothing_is_looked_for_where_there_is_little(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_trace_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     story, _, foreign, _ = started()
     end(story.trace, *foreign)
     pruner = TracePruner()

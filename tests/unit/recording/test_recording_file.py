@@ -19,14 +19,14 @@ from tests.unit.recordings import calls, recording, recordings
 SCHEMA = json.loads(recording_file.read_schema())
 
 
-def test_the_published_schema_is_that_of_the_types() -> None:
+def test_published_schema_matches_the_types() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     assert recording_file.make_schema() == SCHEMA
 
 
 @settings(deadline=None)  # files are synced: a busy disk takes its time
 @given(made=recordings())
-def test_what_is_written_is_read_and_fits_the_schema(
+def test_written_recording_reads_back_and_fits_the_schema(
     tmp_path_factory: pytest.TempPathFactory, made: Recording
 ) -> None:
     folder = tmp_path_factory.mktemp("store")
@@ -37,12 +37,12 @@ def test_what_is_written_is_read_and_fits_the_schema(
     jsonschema.validate(json.loads((folder / "a.json").read_text()), SCHEMA)
 
 
-def test_a_file_without_end() -> None:
+def test_endless_file() -> None:
     with pytest.raises(InputError, match="not a recording"):
         recording_file.read_recording(Path("/dev/zero"))
 
 
-def test_times_that_no_clock_has(tmp_path: Path) -> None:
+def test_impossible_times(tmp_path: Path) -> None:
     recording_file.write_recording(tmp_path / "x.json", recording([], duration=1e300))
     with pytest.raises(InputError, match="no clock"):
         recording_file.read_recording(tmp_path / "x.json")
@@ -56,7 +56,8 @@ def test_times_that_no_clock_has(tmp_path: Path) -> None:
         (b"[]", "Expected `object`"),
         (b"\xff", "not a recording"),
         (b'{"schema": 2}', "version 2"),
-        (b'{"defaultAction": "SCMP_ACT_ERRNO"}', "not a recording: .*`schema`"),
+        (b'{"defaultAction": "SCMP_ACT_ERRNO"}', "not a recording, but a profile"),
+        (b"{}", "not a recording: .*`schema`"),
         (b'{"schema": "seclatch.x/1"}', "not a recording: Expected `int`"),
         (b'{"schema": 1, "kind": "scan"}', "not a recording, but a scan"),
         (b'{"schema": 1}', "missing required field"),
@@ -65,9 +66,7 @@ def test_times_that_no_clock_has(tmp_path: Path) -> None:
         (b"\x1f\x8bxxxxxxxxxxxxx", "gzip"),
     ],
 )
-def test_what_is_no_recording_is_an_error_that_names_the_file(
-    tmp_path: Path, content: bytes, words: str
-) -> None:
+def test_error_for_another_file_names_it(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "x.json"
     path.write_bytes(content)
     with pytest.raises(InputError, match=words) as error:
@@ -76,13 +75,13 @@ def test_what_is_no_recording_is_an_error_that_names_the_file(
 
 
 @pytest.mark.parametrize("content", [b'{"defaultAction": "x"}', b'{"schema": 1, "kind": "scan"}'])
-def test_who_gives_another_file_is_told_which_is_wanted(content: bytes) -> None:
+def test_error_for_another_file_has_a_remedy(content: bytes) -> None:
     with pytest.raises(InputError) as caught:
         recording_file.decode_recording("x.json", content)
     assert "`seclatch record -o FILE`" in caught.value.remedy
 
 
-def test_a_wrong_place_is_named(tmp_path: Path) -> None:
+def test_error_names_the_place(tmp_path: Path) -> None:
     recording_file.write_recording(tmp_path / "a.json", recording(calls("program", "read")))
     document = json.loads((tmp_path / "a.json").read_text())
     document["calls"][0]["count"] = "many"
@@ -92,7 +91,7 @@ def test_a_wrong_place_is_named(tmp_path: Path) -> None:
     assert error.value.place == "$.calls[0].count"
 
 
-def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording_file, "MAX_SIZE", 1 << 16)
     path = tmp_path / "x.json.gz"
     path.write_bytes(gzip.compress(bytes(1 << 20), mtime=0))
@@ -110,7 +109,7 @@ def test_garbage_is_an_input_error(
         recording_file.read_recording(path)
 
 
-def test_what_was_there_stays_when_writing_fails(tmp_path: Path) -> None:
+def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "a.json"
     target.mkdir()
     with pytest.raises(SeclatchError, match=r"a\.json"):
@@ -127,7 +126,7 @@ def test_what_was_there_stays_when_writing_fails(tmp_path: Path) -> None:
         ({"hosts": [RecordedHost(kernel="6.12", arch="pdp11")]}, "unknown architecture 'pdp11'"),
     ],
 )
-def test_what_types_do_not_say(change: dict[str, Any], said: str) -> None:
+def test_values_that_types_allow_but_the_format_does_not(change: dict[str, Any], said: str) -> None:
     content = recording_file.encode_recording(
         Path("a.json"), recording(**({"entries": []} | change))
     )

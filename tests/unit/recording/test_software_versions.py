@@ -13,7 +13,7 @@ from seclatch.recording.trace.software_versions import read_versions
 
 @pytest.fixture
 def runc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A program of a known name that says a version, in a folder that nobody else can write to."""
+    """A program of a known name that prints a version, where only this user can write."""
     monkeypatch.setattr(recorder_cache, "_folder", lambda: tmp_path / "cache")
     home = Path("/var/lib") if os.geteuid() == 0 else Path.home()
     program = home / f"seclatch-test-{os.getpid()}" / "runc"
@@ -27,14 +27,14 @@ def runc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     program.parent.rmdir()
 
 
-def test_a_runtime_is_asked_once(runc: Path, tmp_path: Path) -> None:
+def test_version_is_queried_once(runc: Path, tmp_path: Path) -> None:
     for _ in range(2):
         [found] = read_versions([(Stage.RUNTIME, str(runc))] * 2)
         assert (found.stage, found.name, found.version) == ("runtime", "runc", "runc version 7")
     assert (tmp_path / "asked").read_text() == "asked\n"
 
 
-def test_what_others_could_have_put_there_is_not_run(runc: Path, tmp_path: Path) -> None:
+def test_untrusted_file_is_not_run(runc: Path, tmp_path: Path) -> None:
     for change in (lambda: runc.chmod(0o777), lambda: runc.parent.chmod(0o777)):
         change()
         [found] = read_versions([(Stage.RUNTIME, str(runc))])
@@ -46,11 +46,11 @@ def test_what_others_could_have_put_there_is_not_run(runc: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("stage", "name"), [(Stage.PROGRAM, "runc"), (Stage.INIT, "runc"), (Stage.RUNTIME, "my-shell")]
 )
-def test_other_programs_are_not_asked(runc: Path, stage: Stage, name: str) -> None:
+def test_unknown_programs_are_not_run(runc: Path, stage: Stage, name: str) -> None:
     assert read_versions([(stage, str(runc.with_name(name)))]) == []
 
 
-def test_a_runtime_that_is_gone_has_no_version(runc: Path) -> None:
+def test_missing_runtime_has_no_version(runc: Path) -> None:
     runc.unlink()
     [found] = read_versions([(Stage.RUNTIME, str(runc))])
     assert found.version == ""

@@ -1,4 +1,4 @@
-"""The directory of annotated recordings: slots, names and limits, with real processes."""
+"""The spool of annotated recordings: slots, names and limits, with real processes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def claimants(folder: Path, limit: int, number: int) -> list[subprocess.Popen[st
         subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(number)
     ]
-    assert [said(each) for each in started] == ["ready"] * number
+    assert [said(process) for process in started] == ["ready"] * number
     return started
 
 
@@ -59,12 +59,12 @@ def end(processes: list[subprocess.Popen[str]]) -> None:
         each.communicate()
 
 
-def test_many_at_once_keep_the_limit_and_have_names_of_their_own(tmp_path: Path) -> None:
+def test_concurrent_recorders_keep_the_limit_and_get_unique_names(tmp_path: Path) -> None:
     for limit in (1, 3):
         started = claimants(tmp_path, limit, 8)
-        for each in started:
-            go(each)
-        answers = [said(each) for each in started]
+        for process in started:
+            go(process)
+        answers = [said(process) for process in started]
         names = {answer for answer in answers if not answer.startswith("refused")}
         assert len(names) == limit
         assert sum("recordings already" in answer for answer in answers) == 8 - limit
@@ -72,14 +72,14 @@ def test_many_at_once_keep_the_limit_and_have_names_of_their_own(tmp_path: Path)
         end(started)
 
 
-def test_who_is_dead_takes_no_place_and_no_file_is_there_before_a_recording(
+def test_dead_recorder_frees_its_slot_and_leaves_no_file(
     tmp_path: Path,
 ) -> None:
     [first] = claimants(tmp_path, 1, 1)
     go(first)
     assert said(first).startswith("web-3f4c8a-")
     spool = RecordingSpool(RecorderLimits(directory=str(tmp_path), recordings=1))
-    assert [each.pid for each in spool.list_running()] == [first.pid]
+    assert [slot.pid for slot in spool.list_running()] == [first.pid]
     assert spool.list_recordings() == []
     with pytest.raises(SpoolLimitError):
         spool.claim_slot(WISH)
@@ -103,7 +103,7 @@ while True:
 """
 
 
-def test_who_looks_is_in_nobody_s_way(tmp_path: Path) -> None:
+def test_listing_does_not_block_recorders(tmp_path: Path) -> None:
     spool = RecordingSpool(RecorderLimits(directory=str(tmp_path), at_once=1))
     words = [sys.executable, "-c", LOOK, str(tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
@@ -115,7 +115,7 @@ def test_who_looks_is_in_nobody_s_way(tmp_path: Path) -> None:
             process.kill()
 
 
-def test_who_keeps_the_directory_locked_keeps_nobody_waiting_for_ever(tmp_path: Path) -> None:
+def test_locked_directory_does_not_block_for_ever(tmp_path: Path) -> None:
     script = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], 0), 2); print(); input()"
     words = [sys.executable, "-c", script, str(tmp_path)]
     with subprocess.Popen(
@@ -127,7 +127,7 @@ def test_who_keeps_the_directory_locked_keeps_nobody_waiting_for_ever(tmp_path: 
         process.kill()
 
 
-def test_room_is_counted_while_recordings_are_taken_away(
+def test_room_is_counted_while_recordings_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = RecordingSpool(RecorderLimits(directory=str(tmp_path), size=10))

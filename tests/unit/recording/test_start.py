@@ -1,11 +1,11 @@
-"""What a command under `seclatch record` waits for."""
+"""Imports before a command under `seclatch record` starts."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-# Each of these takes milliseconds to import, and is of use only once there is something recorded.
+# Each of these takes milliseconds to import, and is needed only at the end of a recording.
 LATER = (
     "seclatch.model.recording",
     "seclatch.recording.trace.summarize_trace",
@@ -19,14 +19,14 @@ LATER = (
 )
 
 
-def test_nothing_is_imported_before_it_runs_that_only_the_end_needs() -> None:
+def test_modules_for_the_end_are_not_imported_before_the_command_runs() -> None:
     script = (
         "import sys, seclatch.cli.main, seclatch.cli.record.start; "
         "from seclatch.recording import record_command, recorder; "
         "from seclatch.recording.backends.bpf import bpf_backend; "
         "from seclatch.recording.files import destination; print(*sys.modules)"
     )
-    # Without site: what an editable installation imports is not ours.
+    # Without site: an editable installation imports modules of its own.
     done = subprocess.run(
         [sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}; {script}"],
         capture_output=True,

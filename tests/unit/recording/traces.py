@@ -1,4 +1,4 @@
-"""Traces by hand: what the kernel programs would have seen."""
+"""Traces made by hand, as the kernel programs would report them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INSIDE = TaskFacts(mounts=2, pids=2, users=1, root=2, local_pid=1)
 
 
 class Story:
-    """A trace under construction; each method answers the new segment's number."""
+    """A trace under construction; each method returns the new segment's number."""
 
     def __init__(self) -> None:
         self.trace = Trace()
@@ -51,7 +51,7 @@ class Story:
         self.trace.segments[segment].said.append(text)
 
     def links(self, one: int, other: int) -> None:
-        ends = tuple(self.trace.segments[each].process for each in (one, other))
+        ends = tuple(self.trace.segments[segment].process for segment in (one, other))
         self.trace.socket_links |= {(ends[0], ends[1]), (ends[1], ends[0])}
 
 

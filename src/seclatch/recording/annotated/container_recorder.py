@@ -119,10 +119,10 @@ def _parent(pid: int) -> int:
 class _ImageQuery(Thread):
     """Queries the image in a thread: Docker answers only once the container has started."""
 
-    def __init__(self, find_image: FindImage, keeper: int, identifier: str) -> None:
+    def __init__(self, find_image: FindImage, monitor: int, identifier: str) -> None:
         super().__init__(daemon=True)
         self.identifier = identifier
-        self._words = find_image, keeper, identifier
+        self._words = find_image, monitor, identifier
         self._answer: ContainerImage | None = None
 
     def begin(self) -> None:
@@ -132,8 +132,8 @@ class _ImageQuery(Thread):
 
     def run(self) -> None:
         """Query the image."""
-        find_image, keeper, identifier = self._words
-        self._answer = find_image(keeper, identifier)
+        find_image, monitor, identifier = self._words
+        self._answer = find_image(monitor, identifier)
 
     def answer(self, *, patient: bool) -> ContainerImage | None:
         """Return what is known by now; `patient`: wait for some more seconds."""

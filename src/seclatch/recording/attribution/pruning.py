@@ -44,8 +44,8 @@ def find_unrelated(trace: Trace, before: int) -> list[int]:
     found: list[int] = []
     for number in sorted(trace.processes, reverse=True):  # children before parents
         process = trace.processes[number]
-        foreign = number not in kept and not process.found_running
-        if foreign and not children[number] and _is_over(trace, process, before):
+        unrelated = number not in kept and not process.found_running
+        if unrelated and not children[number] and _is_over(trace, process, before):
             found.append(number)
             children[process.parent] -= 1
     return found

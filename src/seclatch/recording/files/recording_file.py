@@ -118,7 +118,7 @@ class _Head(msgspec.Struct):
 
 
 def _is_profile(content: bytes) -> bool:
-    """Whether it has what only profiles have, or config.json around one."""
+    """Return whether it is a profile, or a config.json with one."""
     try:
         value = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
