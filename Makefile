@@ -14,7 +14,7 @@ DEV_STAMP := $(VENV)/.dev
 WHEEL_STAMP := $(VENV)/.wheels
 FUZZ_SECONDS ?= 300
 
-.PHONY: setup demo test check man docs lint bench clean test-packages wheels test-wheels test-arm64 \
+.PHONY: setup demo test say-how-long check man docs lint bench clean test-packages wheels test-wheels test-arm64 \
 	test-arm64-programs test-libraries sweep soak fuzz
 
 setup: $(STAMP)
@@ -22,12 +22,15 @@ setup: $(STAMP)
 
 # Quick when there is nothing to do: rebuilt when the native sources or the metadata change.
 $(STAMP): $(SOURCES)
+	@echo "setting up $(VENV): packages, Python's environment, the latch (under a minute, once)" >&2
 	@tools/need $(BUILD_PACKAGES) $(RUNTIME_PACKAGES)
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "building the latch" >&2
 	@$(VENV)/bin/pip install -q --disable-pip-version-check --editable .
 	@touch $@
 
 $(DEV_STAMP): $(STAMP)
+	@echo "installing what the tests need into $(VENV)" >&2
 	@$(VENV)/bin/pip install -q --disable-pip-version-check \
 		$$($(VENV)/bin/python tools/dev-requirements.py)
 	@touch $@
@@ -42,8 +45,11 @@ demo: setup
 T :=
 WORKERS := 0
 
-test: test-packages $(DEV_STAMP)
+test: say-how-long test-packages $(DEV_STAMP)
 	tools/reachable $(VENV)/bin/pytest -q -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS) $(T)
+
+say-how-long:
+	@echo "$(if $(T),the tests in $(T),all tests: about 20 minutes on 2 cores; T=PATH runs a part of them, make check the quick ones)" >&2
 
 # Property tests with few examples; `make test` tries them with all.
 check: lint

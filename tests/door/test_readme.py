@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -70,6 +71,15 @@ def test_every_block_works_when_pasted(bare_root: BareRoot) -> None:
             differ = step.command.startswith("seclatch profile diff")
             assert status == (1 if differ else 0), f"{step.command}\n{output}"
             assert "Traceback" not in output and "internal error" not in output, output
+
+
+@pytest.mark.parametrize(("target", "words"), [("demo", "under a minute"), ("test", "20 minutes")])
+def test_make_says_how_long_it_takes(target: str, words: str) -> None:
+    planned = subprocess.run(
+        ["make", "--always-make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True,
+        check=True,
+    ).stdout  # fmt: skip
+    assert words in next(line for line in planned.splitlines() if line.startswith("echo"))
 
 
 def test_blocks_are_read() -> None:

@@ -9,6 +9,8 @@ from typing import TextIO
 ERRORS = "seclatch-ascii"
 """The name of the error handler, for `str.encode` and `TextIOWrapper.reconfigure`."""
 
+CODEC = "seclatch-ascii-codec"
+
 # One character for one, where tables and charts are drawn with it.
 _SIGNS = {
     "…": "...",
@@ -45,8 +47,23 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(ERRORS, _replace)
 
 
+def _find_codec(name: str) -> codecs.CodecInfo | None:
+    """ASCII by another name: a stream of that encoding is one that click replaces by UTF-8."""
+    if name.replace("_", "-") != CODEC:
+        return None
+    known = codecs.lookup("ascii")
+    return codecs.CodecInfo(
+        known.encode, known.decode, known.streamreader, known.streamwriter,
+        known.incrementalencoder, known.incrementaldecoder, name=CODEC,
+    )  # fmt: skip
+
+
+codecs.register(_find_codec)
+
+
 def adapt(*streams: TextIO | None) -> None:
     """Let streams replace what their encoding does not have; one that was closed is None."""
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=ERRORS)
+            is_ascii = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding=CODEC if is_ascii else stream.encoding, errors=ERRORS)
