@@ -55,7 +55,7 @@ def compare_starts(folder: Path, runs: int) -> None:
         pair = compare(
             name,
             lambda n: [str(latched), *words, f"bench-a{n}"],
-            lambda n, p=prefix, r=program: [*p, str(r), *words, f"bench-b{n}"],  # type: ignore[misc]
+            lambda n, p=prefix, r=program: [*p, str(r), *words, f"bench-b{n}"],
             runs,
         )
         print(pair.row())

@@ -69,7 +69,7 @@ def allowed(profile: dict[str, Any]) -> tuple[set[str], set[str]]:
 def docker_default() -> int:
     """Of what the real daemon hands to its runtime; a name allowed for some arguments counts."""
     sys.path.append(str(Path(__file__).parents[1] / "tests/engines"))
-    from capture import Docker
+    from tests.engines.capture import Docker
 
     with tempfile.TemporaryDirectory(prefix="seclatch-bench-") as folder:
         docker = Docker(Path(folder))

@@ -15,11 +15,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests" / "engines")]
 
-from capture import Docker  # noqa: E402 (found by the line above)
-
 from seclatch.model.arch import Arch  # noqa: E402
 from seclatch.profile.meaning import rule_meaning  # noqa: E402
 from seclatch.profile.parse.load_profile import parse  # noqa: E402
+from tests.engines.capture import Docker  # noqa: E402 (found by the line above)
 
 TARGET = ROOT / "src" / "seclatch" / "data" / "docker-default.json"
 

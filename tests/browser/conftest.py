@@ -129,7 +129,7 @@ def visit(browser: Browser, pages: Callable[[str], Path]) -> Iterator[Open]:
     visits: list[Visit] = []
 
     def open_page(name: str, *, viewport: dict[str, int] = DESKTOP, **options: object) -> Visit:
-        context = browser.new_context(viewport=viewport, **options)  # type: ignore[arg-type]
+        context = browser.new_context(viewport=viewport, **options)
         page = context.new_page()
         made = Visit(page)
         page.on("console", lambda message: made.console.append(message.text))

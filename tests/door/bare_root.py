@@ -140,7 +140,7 @@ class BareRoot:
                     os.kill(pid, signal.SIGKILL)
             self.shell.communicate()
             for group in cgroups(self.group):
-                wait_until(lambda d=group: removed(d), f"{group} to be empty")  # type: ignore[misc]
+                wait_until(lambda d=group: removed(d), f"{group} to be empty")
         shutil.rmtree(self.directory)
 
     def _processes(self) -> list[int]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bundles import BUSYBOX
+
+from tests.engines.bundles import BUSYBOX
 
 KEEP = """#!/bin/sh
 # Engines name the bundle with --bundle or -b, in one word or two.

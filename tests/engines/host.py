@@ -145,7 +145,7 @@ class PrivateHost:
         self.holder.kill()
         self.holder.communicate()
         for directory in cgroups(self.group):
-            wait_until(lambda d=directory: removed(d), f"{directory} to be empty")  # type: ignore[misc]
+            wait_until(lambda d=directory: removed(d), f"{directory} to be empty")
 
 
 def cgroups(group: str) -> Iterable[Path]:

@@ -7,11 +7,11 @@ import json
 import platform
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bundles import Container, running, wait_for_filter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +24,7 @@ from seclatch.profile.compile.resolve_profile import Engine, resolve
 from seclatch.profile.compile.runtime_limits import RUNC_UNKNOWN
 from seclatch.profile.parse.load_profile import load, parse
 from seclatch.system.read_filters import read_filters
+from tests.engines.bundles import Container, running, wait_for_filter
 
 pytestmark = [pytest.mark.root, pytest.mark.engine]
 
@@ -89,7 +90,7 @@ X86 = [
     [],
     ["SCMP_ARCH_X86"],
 ]
-PROFILES = {
+PROFILES: dict[str, Callable[[], dict[str, Any]]] = {
     "denylist": lambda: DENY,
     "containers-common": containers_common,
     "kill": lambda: allowlist(defaultAction="SCMP_ACT_KILL_PROCESS"),

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bundles import Container, wait_for_filter
 
 from seclatch.model.arch import Arch
 from seclatch.profile.check_profile import check
@@ -17,6 +16,7 @@ from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Host
 from seclatch.profile.parse.load_profile import parse, parse_document
 from seclatch.system.read_filters import read_filters
+from tests.engines.bundles import Container, wait_for_filter
 from tests.latch.oci import SCRIPTS
 
 pytestmark = [pytest.mark.root, pytest.mark.engine]

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from oracle import round_trip
 
 from seclatch.filter.decode import decode_filter
 from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
 from seclatch.system.read_filters import read_filters
+from tests.oracle import round_trip
 
 CHROMIUM = os.environ.get("SECLATCH_CHROMIUM") or shutil.which("chromium")
 NOBODY = 65534

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from capture import Docker, require
-from oracle import round_trip
 
 from seclatch.filter.decode import decode_filter
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.parse.load_profile import parse
+from tests.engines.capture import Docker, require
+from tests.oracle import round_trip
 
 pytestmark = [pytest.mark.root, pytest.mark.engine]
 

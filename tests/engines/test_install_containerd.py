@@ -43,7 +43,7 @@ def cri(host: PrivateHost) -> dict[str, Any]:
     """The CRI plugin's configuration as containerd itself reads the file."""
     done = host.run("containerd", "--config", CONFIG, "config", "dump", check=True)
     plugin: dict[str, Any] = tomllib.loads(done.stdout)["plugins"]["io.containerd.grpc.v1.cri"]
-    return plugin["containerd"]  # type: ignore[no-any-return]
+    return plugin["containerd"]
 
 
 def start(host: PrivateHost, image: Path, log: Path) -> Containerd:

@@ -196,7 +196,7 @@ def test_the_image_is_known_and_merging_goes_by_it(
     seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
     for name in ("one", "two"):
         container = fresh.detach("/bin/sleep", "1000", **options(fresh, "runc", name))
-        wait_until(lambda n=name: flushed(host, seclatch, n).images, "the engine's answer")  # type: ignore[misc]
+        wait_until(lambda n=name: flushed(host, seclatch, n).images, "the engine's answer")
         fresh.remove(container)
     recordings = ended(host, 2)
     [[image], [again]] = [each.images for each in recordings]
@@ -250,7 +250,7 @@ def test_a_thousand_annotations(fresh: Engine, seclatch: Administrator) -> None:
     seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
     annotated = options(fresh, "runc", "many")
     more = [word for n in range(1000) for word in ("--annotation", f"key{n}=seclatch.record")]
-    extra = [*more, *annotated["extra"]]  # type: ignore[misc]
+    extra = [*more, *annotated["extra"]]
     assert fresh.run("/bin/exit42", runtime=annotated["runtime"], extra=extra).returncode == 42
     ended(fresh.host)
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from capture import Docker, Podman, require, take
 
 from seclatch.model.arch import Arch
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, resolve
 from seclatch.profile.parse.load_profile import load, parse
 from seclatch.system.read_filters import read_filters
+from tests.engines.capture import Docker, Podman, require, take
 
 pytestmark = [pytest.mark.root, pytest.mark.engine]
 
@@ -48,14 +48,15 @@ CAPS = [(), ("SYS_ADMIN",), ("SYS_PTRACE", "BPF", "PERFMON"), ("SYS_TIME", "SYSL
 
 def conditional() -> dict[str, Any]:
     """One rule for each kind of condition, true and false."""
+    tried: dict[str, list[Any]] = {
+        "caps": [["CAP_CHOWN"], ["CAP_BPF"], ["CAP_CHOWN", "CAP_BPF"]],
+        "arches": [["amd64"], ["arm64"], ["x86_64"], ["amd64", "s390x"]],
+        "minKernel": ["3.10", "{}.{}".format(*KERNEL), f"{KERNEL[0]}.{KERNEL[1] + 1}", "99.0"],
+    }
     conditions: list[dict[str, Any]] = [
         {key: {name: value}}
         for key in ("includes", "excludes")
-        for name, values in {
-            "caps": [["CAP_CHOWN"], ["CAP_BPF"], ["CAP_CHOWN", "CAP_BPF"]],
-            "arches": [["amd64"], ["arm64"], ["x86_64"], ["amd64", "s390x"]],
-            "minKernel": ["3.10", "{}.{}".format(*KERNEL), f"{KERNEL[0]}.{KERNEL[1] + 1}", "99.0"],
-        }.items()
+        for name, values in tried.items()
         for value in values
     ]
     rules = [

@@ -39,7 +39,7 @@ class Explained:
 
     @property
     def seccomp(self) -> bool | None:
-        return self.document["seccomp"]  # type: ignore[no-any-return]
+        return self.document["seccomp"]
 
     @property
     def cause(self) -> str:

@@ -6,9 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-import probe
 import pytest
-import simulator
+
+from tests.kernel import probe, simulator
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,11 @@ import errno
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from probe import Answer, Case, Outcome, agrees, ask
-from strategies import nearly_programs, programs, words
 
 from seclatch.filter import opcode as op
 from seclatch.filter.simulate import simulate_filter, simulate_stack
@@ -27,6 +26,8 @@ from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.syscall import load_syscalls
+from tests.kernel.probe import Answer, Case, Outcome, agrees, ask
+from tests.strategies import nearly_programs, programs, words
 
 NATIVE = Arch.native()
 GETPPID = load_syscalls(NATIVE).numbers["getppid"]
@@ -58,7 +59,7 @@ def compare(prober: Path, cases: list[Case]) -> None:
 
 @slow
 @given(st.lists(st.tuples(programs(), requests), min_size=20, max_size=20))
-def test_interpreter_agrees_with_the_kernel(prober, drawn):
+def test_interpreter_agrees_with_the_kernel(prober: Path, drawn: Any) -> None:
     can_compat = NATIVE is Arch.X86_64
     compare(
         prober,
@@ -75,7 +76,7 @@ def load_of(instructions: list[Instruction]) -> Filter:
 
 @slow
 @given(st.lists(nearly_programs(), min_size=20, max_size=20))
-def test_verifier_agrees_with_the_kernel(prober, drawn):
+def test_verifier_agrees_with_the_kernel(prober: Path, drawn: Any) -> None:
     for program, answer in zip(
         drawn, ask(prober, [Case((one,), GETPPID) for one in drawn]), strict=True
     ):
@@ -109,14 +110,14 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("code", "rule"), BROKEN, ids=[rule for _, rule in BROKEN])
-def test_each_rule_is_the_kernels(prober, code, rule):
+def test_each_rule_is_the_kernels(prober: Path, code: int, rule: Any) -> None:
     found = find_refusal(load_of(code))
     assert found is not None and rule in str(found)
     (answer,) = ask(prober, [Case((load_of(code),), GETPPID)])
     assert (answer.outcome, answer.data) == (Outcome.REFUSED, errno.EINVAL)
 
 
-def test_longest_program_loads(prober):
+def test_longest_program_loads(prober: Path) -> None:
     program = load_of([RET] * MAX_INSTRUCTIONS)
     assert find_refusal(program) is None
     (answer,) = ask(prober, [Case((program,), GETPPID)])
@@ -130,7 +131,7 @@ def padding(length: int) -> Filter:
 
 @slow
 @given(st.lists(programs(), min_size=5, max_size=5))
-def test_path_limit_is_the_kernels(prober, drawn):
+def test_path_limit_is_the_kernels(prober: Path, drawn: Any) -> None:
     cases = []
     for program in drawn:
         # Fill up so that the program, loaded last, just fits; then with one instruction more.
@@ -151,7 +152,7 @@ VALUES = [kind.value | data for kind in ActionKind for data in (0, 5, 9)] + [0x0
 
 
 @pytest.mark.parametrize("newer", VALUES, ids=hex)
-def test_stacked_filters_have_the_kernels_precedence(prober, newer):
+def test_stacked_filters_have_the_kernels_precedence(prober: Path, newer: Any) -> Any:
     def answering(value: int) -> Filter:
         return load_of(
             [
@@ -165,7 +166,7 @@ def test_stacked_filters_have_the_kernels_precedence(prober, newer):
     compare(prober, [Case((answering(older), answering(newer)), GETPPID) for older in VALUES])
 
 
-def test_division_by_a_zero_register_kills_the_thread(prober):
+def test_division_by_a_zero_register_kills_the_thread(prober: Path) -> None:
     program = load_of([Instruction(op.ALU | op.DIV | op.X, 0, 0, 0), ALLOW])
     assert find_refusal(program) is None
     assert (
@@ -177,7 +178,7 @@ def test_division_by_a_zero_register_kills_the_thread(prober):
 
 
 @pytest.mark.skipif(NATIVE is not Arch.X86_64, reason="uretprobe is x86-64's")
-def test_the_kernel_does_not_ask_filters_about_uretprobe(prober):
+def test_the_kernel_does_not_ask_filters_about_uretprobe(prober: Path) -> None:
     # Linux 6.14 on: uprobes must work in sandboxes. Outside a return probe the call is SIGILL.
     program = load_of([Instruction(op.RET_K, 0, 0, ActionKind.ERRNO.value | 99)])
     answer, bare = ask(prober, [Case((program,), 335), Case((), 335)])
@@ -206,7 +207,7 @@ def edge_cases(program: Filter) -> list[Case]:
 
 
 @pytest.mark.parametrize("operation", sorted(op.ARITHMETIC), ids=hex)
-def test_arithmetic_is_the_kernels_at_every_edge(prober, operation):
+def test_arithmetic_is_the_kernels_at_every_edge(prober: Path, operation: Any) -> None:
     code = op.ALU | operation | (0 if operation == op.NEG else op.X)
     for shift in (0, 12, 24):  # an errno carries 12 bits
         program = load_of(
@@ -222,7 +223,7 @@ def test_arithmetic_is_the_kernels_at_every_edge(prober, operation):
 
 
 @pytest.mark.parametrize("operation", sorted(op.COMPARISON), ids=hex)
-def test_comparisons_are_the_kernels_at_every_edge(prober, operation):
+def test_comparisons_are_the_kernels_at_every_edge(prober: Path, operation: Any) -> None:
     outcomes = (
         Instruction(op.RET_K, 0, 0, ActionKind.ERRNO.value | 1),
         Instruction(op.RET_K, 0, 0, ActionKind.ERRNO.value | 2),

@@ -7,11 +7,9 @@ import subprocess
 import sys
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
-from oracle import round_trip
-from probe import Case, agrees, ask
-from styles import NUMBERS, chromium_style, minijail_style
 
 from seclatch.filter.boundary_calls import list_boundary_calls
 from seclatch.filter.decode import decode_filter
@@ -27,6 +25,9 @@ from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
 from seclatch.profile.parse.load_profile import load
 from seclatch.system.read_filters import read_filters
+from tests.kernel.probe import Case, agrees, ask
+from tests.oracle import round_trip
+from tests.styles import NUMBERS, chromium_style, minijail_style
 
 CONTAINERS_COMMON = Path("/usr/share/containers/seccomp.json")
 SYSTEMD = sorted(Path("/usr/lib/x86_64-linux-gnu/systemd").glob("libsystemd-shared-*.so"))
@@ -35,7 +36,7 @@ LOADER = Path(__file__).parents[1] / "programs" / "systemd_filters.py"
 
 @pytest.mark.parametrize("runtime", list(Runtime), ids=lambda r: r.value)
 @pytest.mark.parametrize("arch", [Arch.X86_64, Arch.AARCH64, Arch.S390X], ids=lambda a: a.title)
-def test_podmans_default(arch, runtime):
+def test_podmans_default(arch: Any, runtime: str) -> None:
     profile = narrow(load(CONTAINERS_COMMON), Host(arch, frozenset(), (6, 18), Engine.PODMAN))
     code = compile_profile(profile, runtime=runtime, native=arch).code
     program = decode_filter(code, "podman", "little" if arch.little else "big")
@@ -45,7 +46,7 @@ def test_podmans_default(arch, runtime):
     assert rebuilt.default == profile.default
 
 
-def test_a_big_endian_filter():
+def test_a_big_endian_filter() -> None:
     rules = (
         Rule(("read", "write"), "SCMP_ACT_ALLOW"),
         Rule(("socket",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.GT, 1 << 40 | 5),)),
@@ -75,7 +76,7 @@ SETTINGS = [
 @pytest.mark.root
 @pytest.mark.skipif(not SYSTEMD and not os.environ.get("CI"), reason="no libsystemd-shared here")
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_systemds_settings(setting):
+def test_systemds_settings(setting: Any) -> None:
     command = [sys.executable, LOADER, SYSTEMD[-1], setting]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -94,7 +95,7 @@ def test_systemds_settings(setting):
         assert "other architectures all calls: SCMP_ACT_ALLOW" in "\n".join(map(str, found.kept))
 
 
-def test_chromium_style():
+def test_chromium_style() -> None:
     program = chromium_style()
     assert find_refusal(program) is None
     found = round_trip(program, Arch.X86_64)
@@ -110,7 +111,7 @@ def test_chromium_style():
     assert "x86_64 clone, kill: SCMP_ACT_TRAP(3)" in kept
 
 
-def test_minijail_style():
+def test_minijail_style() -> None:
     program = minijail_style()
     assert find_refusal(program) is None
     (profile,) = round_trip(program, Arch.X86_64).profiles
@@ -121,7 +122,7 @@ def test_minijail_style():
 
 
 @pytest.mark.parametrize("style", [chromium_style, minijail_style])
-def test_live_kernel_answers_as_simulated(prober, style):
+def test_live_kernel_answers_as_simulated(prober: Path, style: Any) -> None:
     # Calls that fail harmlessly when let through: bad descriptors, no such process, no memory.
     rows = [
         (name, args)
@@ -145,7 +146,7 @@ def test_live_kernel_answers_as_simulated(prober, style):
         assert agrees(verdict, answer, without), (case.number, case.args, verdict)
 
 
-def test_table_evaluator_agrees_on_a_real_filter():
+def test_table_evaluator_agrees_on_a_real_filter() -> None:
     host = Host(Arch.X86_64, frozenset(), (6, 18), Engine.PODMAN)
     code = compile_profile(
         narrow(load(CONTAINERS_COMMON), host), runtime=Runtime.RUNC, native=Arch.X86_64

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from simulator import answers, runs
-from styles import minijail_style
 
 from seclatch.filter.boundary_calls import list_boundary_calls
 from seclatch.filter.evaluate_calls import CallEvaluator
@@ -22,6 +20,8 @@ from seclatch.model.verdict import Verdict
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
 from seclatch.profile.parse.load_profile import load
+from tests.kernel.simulator import answers, runs
+from tests.styles import minijail_style
 
 CONTAINERS_COMMON = Path("/usr/share/containers/seccomp.json")
 ROWS = 400

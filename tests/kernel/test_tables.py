@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from probe import Case, agrees, ask
-from simulator import answers
 
 from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.filter.expected_verdicts import ExpectedRow, RowResult, parse_table, run_table
@@ -18,6 +17,8 @@ from seclatch.model.seccomp_data import SeccompData
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
 from seclatch.profile.parse.load_profile import load
+from tests.kernel.probe import Case, agrees, ask
+from tests.kernel.simulator import answers
 
 TABLES = Path(__file__).parents[1] / "data" / "verdicts"
 HOST = Host(Arch.X86_64, frozenset(), (6, 18), Engine.PODMAN)
@@ -32,7 +33,7 @@ def case_of(program: Filter, row: ExpectedRow) -> Case:
 
 
 @pytest.mark.parametrize("runtime", list(Runtime), ids=lambda r: r.value)
-def test_every_way_to_a_verdict_agrees(prober, runtime):
+def test_every_way_to_a_verdict_agrees(prober: Path, runtime: str) -> None:
     code = compile_profile(PROFILE, runtime=runtime, native=Arch.X86_64).code
     program = Filter.from_bytes(code)
     cases = [case_of(program, row) for row in ROWS]
@@ -47,7 +48,7 @@ def test_every_way_to_a_verdict_agrees(prober, runtime):
         assert agrees(verdict, answer, without), (row, answer, without)
 
 
-def test_libseccomps_simulator_agrees_on_the_same_rows(libseccomp_simulator):
+def test_libseccomps_simulator_agrees_on_the_same_rows(libseccomp_simulator: Any) -> None:
     """Compiled as crun does: it cannot run the JSET of runc's stub."""
     code = compile_profile(PROFILE, runtime=Runtime.CRUN, native=Arch.X86_64).code
     program = Filter.from_bytes(code)
@@ -63,13 +64,13 @@ def test_libseccomps_simulator_agrees_on_the_same_rows(libseccomp_simulator):
         assert said == [row.expected for row in rows]
 
 
-def test_rows_hold_for_every_open_argument():
+def test_rows_hold_for_every_open_argument() -> None:
     code = compile_profile(PROFILE, runtime=Runtime.RUNC, native=Arch.X86_64).code
     results = list(run_table(Filter.from_bytes(code), ROWS))
     assert [result for result in results if not result.passed] == []
 
 
-def test_a_wrong_row_fails():
+def test_a_wrong_row_fails() -> None:
     code = compile_profile(PROFILE, runtime=Runtime.RUNC, native=Arch.X86_64).code
     wrong = parse_table("x86_64 getppid() KILL\nx86_64 socket() ALLOW\n", "wrong")
     results: list[RowResult] = list(run_table(Filter.from_bytes(code), wrong))
@@ -80,7 +81,7 @@ def test_a_wrong_row_fails():
     }
 
 
-def test_the_profiles_own_rules_say_the_same():
+def test_the_profiles_own_rules_say_the_same() -> None:
     for row in ROWS:
         found = {
             rule.effect

@@ -150,7 +150,7 @@ def test_the_errno_of_a_gated_call(run: Run, no_new_privs: bool, admin: bool, to
     assert done.stdout.split() == [str(told), "9"], done.stderr
 
 
-OPENABLE = {
+OPENABLE: dict[str, Any] = {
     "defaultAction": "SCMP_ACT_ALLOW",
     "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32", "SCMP_ARCH_AARCH64"],
 }
@@ -228,8 +228,8 @@ def test_refuse_takes_what_is_exact_and_nothing_else(
     made.config["process"]["noNewPrivileges"] = True
     made.write()
     latched("delete", "--force", made.id)
-    done = subprocess.run(["setpriv", "--bounding-set=-sys_ptrace", *words], check=False)
-    assert done.returncode == 42
+    status = subprocess.run(["setpriv", "--bounding-set=-sys_ptrace", *words], check=False)
+    assert status.returncode == 42
     assert roads(journal) == ["suspend", "hold"]
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from seclatch.errors import SeclatchError
 from seclatch.process.kernel.kernel_filters import read_kernel
+from seclatch.system import procfs
 from seclatch.system import read_filters as ptrace
 from seclatch.system.read_filters import read_filters
 from tests.conftest import Compiler
@@ -131,7 +132,7 @@ def test_signals_that_are_ignored_do_not_end_the_sleep(
     Before the first stop, while stopped, and when the sleep has just been gone on with.
     """
     asked = itertools.count(1)
-    look = ptrace.read_current_call
+    look = procfs.read_current_call
 
     def annoy(tid: int) -> int | None:
         number = next(asked)

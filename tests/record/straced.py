@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from seclatch.model.recording import Recording
+from seclatch.model.recording import RecordedCalls, RecordedDenial, Recording
 
 BEFORE, FILTERED, PROGRAM = 0, 1, 2
 PHASES = {"filtered-init": FILTERED, "program": PROGRAM}
@@ -135,7 +135,8 @@ def recorded(recording: Recording) -> Counts:
     """The recording's counts in the same terms, without strace's own."""
     pids = {each.id: each.pid for each in recording.processes}
     counts: Counts = {}
-    for each in (*recording.calls, *recording.denials):
+    entries: list[RecordedCalls | RecordedDenial] = [*recording.calls, *recording.denials]
+    for each in entries:
         key = (pids[each.process], PHASES.get(each.stage, BEFORE))
         counts.setdefault(key, Counter())[strace_name(each.name, each.number)] += each.count
     return counts

@@ -37,8 +37,9 @@ def made(recording: Recording) -> Counter[Key]:
     total: Counter[Key] = Counter()
     for each in recording.calls:
         total[pids[each.process], each.stage, each.arch, each.name, -1] += each.count
-    for each in recording.denials:
-        total[pids[each.process], each.stage, each.arch, each.name, each.errno] += each.count
+    for denial in recording.denials:
+        key = (pids[denial.process], denial.stage, denial.arch, denial.name, denial.errno)
+        total[key] += denial.count
     return total
 
 

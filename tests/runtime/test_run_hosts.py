@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +23,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_cgroup_layouts(argv, layout):
+def test_cgroup_layouts(argv: Callable[..., list[str]], layout: Any) -> None:
     script = "mknod /tmp/kmsg c 1 11 && head -c1 /tmp/kmsg; grep -c cgroup /proc/mounts"
     inner = argv("sh", "-c", script)
     result = subprocess.run(
@@ -45,7 +48,7 @@ seclatch.cli.main.main()
 
 
 @pytest.mark.parametrize("rootfs", [["--rootfs", "/"], []], ids=["given", "cached"])
-def test_without_root(rootfs, tmp_path):
+def test_without_root(rootfs: Path, tmp_path: Path) -> None:
     (tmp_path / ".cache").mkdir(mode=0o700)
     result = subprocess.run(
         [sys.executable, "-c", AS_NOBODY, "run", *rootfs, "true"],
@@ -59,7 +62,7 @@ def test_without_root(rootfs, tmp_path):
     assert "sudo" in result.stderr
 
 
-def test_root_of_a_user_namespace_only(argv):
+def test_root_of_a_user_namespace_only(argv: Callable[..., list[str]]) -> None:
     result = subprocess.run(
         ["unshare", "-Ur", *argv("true")], capture_output=True, text=True, check=False
     )
@@ -68,7 +71,7 @@ def test_root_of_a_user_namespace_only(argv):
     assert "what to do" in result.stderr
 
 
-def test_without_cap_sys_admin(argv):
+def test_without_cap_sys_admin(argv: Callable[..., list[str]]) -> None:
     result = subprocess.run(
         ["setpriv", "--bounding-set=-sys_admin", *argv("true")],
         capture_output=True,

@@ -6,8 +6,13 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.runtime.conftest import Run
 
 from .conftest import PROFILES
 
@@ -16,7 +21,7 @@ STRICT = PROFILES / "stali-like.json"
 
 @pytest.mark.parametrize("flags", [(), ("--no-new-privs",)])
 @pytest.mark.parametrize("user", ["0", "1000:1000"])
-def test_profile_that_allows_only_the_exit(run, exit_42, flags, user):
+def test_profile_that_allows_only_the_exit(run: Run, exit_42: Path, flags: Any, user: Any) -> None:
     result = run(
         *flags,
         "--user",
@@ -30,7 +35,7 @@ def test_profile_that_allows_only_the_exit(run, exit_42, flags, user):
     assert (result.returncode, result.stderr) == (42, "")
 
 
-def test_plain_fails_where_the_latch_boots(run):
+def test_plain_fails_where_the_latch_boots(run: Run) -> None:
     plain = run("--plain", "--profile", STRICT, "--", "true")
     assert plain.returncode == 125
     # which of its calls trips it first varies, and with it the text
@@ -40,7 +45,7 @@ def test_plain_fails_where_the_latch_boots(run):
     assert latched.stdout == "Seccomp:\t2\nSeccomp_filters:\t1\n"
 
 
-def test_denied_call(run, tmp_path):
+def test_denied_call(run: Run, tmp_path: Path) -> None:
     profile = tmp_path / "no-mkdir.json"
     rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 7}
     profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
@@ -48,7 +53,7 @@ def test_denied_call(run, tmp_path):
     assert "Argument list too long" in result.stderr  # E2BIG: 7
 
 
-def test_conditions_follow_the_containers_capabilities(run, tmp_path):
+def test_conditions_follow_the_containers_capabilities(run: Run, tmp_path: Path) -> None:
     rule = {
         "names": ["mkdir", "mkdirat"],
         "action": "SCMP_ACT_ERRNO",
@@ -60,7 +65,7 @@ def test_conditions_follow_the_containers_capabilities(run, tmp_path):
     assert run("--profile", profile, "--cap-add", "sys_time", "mkdir", "/x").returncode == 0
 
 
-def test_bad_profile(run, tmp_path):
+def test_bad_profile(run: Run, tmp_path: Path) -> None:
     profile = tmp_path / "bad.json"
     profile.write_text('{"defaultAction": "SCMP_ACT_NEVER"}')
     result = run("--profile", profile, "true")
@@ -70,7 +75,7 @@ def test_bad_profile(run, tmp_path):
     assert run("--profile", tmp_path / "absent.json", "true").returncode == 2
 
 
-def test_dry_run_prints_the_configuration_and_starts_nothing(run, exit_42):
+def test_dry_run_prints_the_configuration_and_starts_nothing(run: Run, exit_42: Path) -> None:
     result = run("--dry-run", "--profile", STRICT, "--rootfs", exit_42, "/exit42")
     config = json.loads(result.stdout)
     assert (result.returncode, result.stderr) == (0, "")
@@ -78,7 +83,7 @@ def test_dry_run_prints_the_configuration_and_starts_nothing(run, exit_42):
     assert config["process"]["args"] == ["/exit42"]
 
 
-def test_no_latch_no_start(argv, tmp_path):
+def test_no_latch_no_start(argv: Callable[..., list[str]], tmp_path: Path) -> None:
     """Without the latch nothing starts, and nothing falls back to the bare runtime."""
     code = (
         "import sysconfig; sysconfig.get_path = lambda _: '/nonexistent'\n"
@@ -103,7 +108,9 @@ def test_no_latch_no_start(argv, tmp_path):
         ("refuse", (), "suspend"),
     ],
 )
-def test_the_latch_by_hand(run, exit_42, tmp_path, mode, flags, road):
+def test_the_latch_by_hand(
+    run: Run, exit_42: Path, tmp_path: Path, mode: Any, flags: Any, road: Any
+) -> None:
     log = tmp_path / "starts"
     result = run(
         "--latch",

@@ -6,9 +6,13 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.runtime.conftest import Run
 
 from .conftest import left_behind
 
@@ -16,7 +20,7 @@ from .conftest import left_behind
 TRAP = "trap 'echo got {0}; exit 7' {0}; echo ready; while :; do sleep 0.01; done"
 
 
-def start(command: list[str], **options) -> subprocess.Popen[str]:
+def start(command: list[str], **options: Any) -> subprocess.Popen[str]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -35,7 +39,7 @@ def runtime_of(process: subprocess.Popen[str]) -> int:
 
 
 @pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "ALRM"])
-def test_forwarded(argv, own_name, name):
+def test_forwarded(argv: Callable[..., list[str]], own_name: str, name: str) -> None:
     process = start(argv("--name", own_name, "sh", "-c", TRAP.format(name)))
     process.send_signal(signal.Signals[f"SIG{name}"])
     assert finish(process) == f"got {name}\n"
@@ -47,7 +51,9 @@ SLEEP = "echo ready; exec sleep 100"
 
 
 @pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT"])
-def test_without_a_handler_the_default_action_is_taken(argv, own_name, name):
+def test_without_a_handler_the_default_action_is_taken(
+    argv: Callable[..., list[str]], own_name: str, name: str
+) -> None:
     process = start(argv("--name", own_name, "sh", "-c", SLEEP))
     number = signal.Signals[f"SIG{name}"]
     wait_for_exec(process, "sleep")
@@ -57,7 +63,9 @@ def test_without_a_handler_the_default_action_is_taken(argv, own_name, name):
     assert left_behind(own_name) == set()
 
 
-def test_what_the_command_ignores_stays_ignored(argv, own_name):
+def test_what_the_command_ignores_stays_ignored(
+    argv: Callable[..., list[str]], own_name: str
+) -> None:
     script = "trap '' TERM; echo ready; exec sleep 100"
     process = start(argv("--name", own_name, "sh", "-c", script))
     wait_for_exec(process, "sleep")
@@ -88,14 +96,16 @@ def descendants(pid: int) -> list[Path]:
     return found
 
 
-def test_the_command_starts_with_no_signal_blocked_and_our_own_ignored(argv):
+def test_the_command_starts_with_no_signal_blocked_and_our_own_ignored(
+    argv: Callable[..., list[str]],
+) -> None:
     command = argv("grep", "-E", "Sig(Blk|Ign)", "/proc/self/status")
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert lines == ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16]
 
 
 @pytest.mark.parametrize("runtime", ["runc"])  # crun blocks what it reads by signalfd(2) itself
-def test_the_runtime_gets_our_own_signal_mask(argv):
+def test_the_runtime_gets_our_own_signal_mask(argv: Callable[..., list[str]]) -> None:
     """Blocked for us alone: a runtime with everything blocked would be deaf."""
     process = start(argv("sh", "-c", TRAP.format("TERM")))
     status = Path(f"/proc/{runtime_of(process)}/status").read_text()
@@ -105,7 +115,9 @@ def test_the_runtime_gets_our_own_signal_mask(argv):
     finish(process)
 
 
-def test_ignored_from_the_start_stays_ignored(argv, own_name):
+def test_ignored_from_the_start_stays_ignored(
+    argv: Callable[..., list[str]], own_name: str
+) -> None:
     script = 'trap "" HUP; exec "$@"'
     command = ["sh", "-c", script, "sh", *argv("--name", own_name, "sh", "-c", TRAP.format("TERM"))]
     process = start(command)
@@ -114,12 +126,12 @@ def test_ignored_from_the_start_stays_ignored(argv, own_name):
     assert finish(process) == "got TERM\n"
 
 
-def test_children_ignored_by_the_caller_keep_their_status(argv):
+def test_children_ignored_by_the_caller_keep_their_status(argv: Callable[..., list[str]]) -> None:
     command = ["bash", "-c", "trap '' CHLD; exec \"$@\"", "sh", *argv("sh", "-c", "exit 9")]
     assert subprocess.run(command, check=False, timeout=60).returncode == 9
 
 
-def test_runtime_killed(argv, own_name):
+def test_runtime_killed(argv: Callable[..., list[str]], own_name: str) -> None:
     process = start(argv("--name", own_name, "sh", "-c", "echo ready; sleep 1000"))
     os.kill(runtime_of(process), signal.SIGKILL)
     finish(process)
@@ -128,7 +140,9 @@ def test_runtime_killed(argv, own_name):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopped_at_any_moment_of_the_start(argv, own_name, number):
+def test_stopped_at_any_moment_of_the_start(
+    argv: Callable[..., list[str]], own_name: str, number: int
+) -> None:
     """Whatever the moment: it ends, with a status that tells, and leaves nothing."""
     for attempt in range(8):
         name = f"{own_name}-{attempt}"
@@ -162,7 +176,7 @@ def _pause() -> None:
     signal.sigtimedwait([], 0.02)
 
 
-def test_name_in_use_is_left_alone(argv, run, own_name):
+def test_name_in_use_is_left_alone(argv: Callable[..., list[str]], run: Run, own_name: str) -> None:
     process = start(argv("--name", own_name, "sh", "-c", TRAP.format("TERM")))
     second = run("--name", own_name, "true")
     assert second.returncode == 125
@@ -171,7 +185,7 @@ def test_name_in_use_is_left_alone(argv, run, own_name):
     assert finish(process) == "got TERM\n"
 
 
-def test_many_at_once(argv, own_name):
+def test_many_at_once(argv: Callable[..., list[str]], own_name: str) -> None:
     names = [f"{own_name}-{number}" for number in range(12)]
     many = [
         subprocess.Popen(
@@ -184,12 +198,12 @@ def test_many_at_once(argv, own_name):
 
 
 @pytest.mark.parametrize("command", ["true", "/nonexistent"])
-def test_nothing_is_left(run, own_name, command):
+def test_nothing_is_left(run: Run, own_name: str, command: list[str]) -> None:
     run("--name", own_name, command)
     assert left_behind(own_name) == set()
 
 
-def test_bundle_is_private(argv, own_name):
+def test_bundle_is_private(argv: Callable[..., list[str]], own_name: str) -> None:
     process = start(argv("--name", own_name, "sh", "-c", TRAP.format("TERM")))
     (bundle,) = Path("/run").glob(f"seclatch-{own_name}-*")
     assert bundle.stat().st_mode & 0o777 == 0o700

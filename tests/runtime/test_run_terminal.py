@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.runtime.conftest import Run
 
 from .conftest import left_behind
 from .console import Console
@@ -19,14 +24,14 @@ PROFILE = {
 
 
 @pytest.fixture(params=[False, True], ids=["bare", "latched"])
-def filtered(request, argv, tmp_path):
+def filtered(request: pytest.FixtureRequest, argv: Callable[..., list[str]], tmp_path: Path) -> Any:
     """The command line, without a filter (bare runtime) and with one (latch)."""
     profile = tmp_path / "profile.json"
     profile.write_text(json.dumps(PROFILE))
     return lambda *words: argv(*(("--profile", profile) if request.param else ()), *words)
 
 
-def test_terminal_is_chosen_when_there_is_one(filtered):
+def test_terminal_is_chosen_when_there_is_one(filtered: Callable[..., list[str]]) -> None:
     with Console(
         filtered("sh", "-c", "tty; test -t 0 -a -t 1 -a -t 2; echo status $?; read end")
     ) as console:
@@ -35,26 +40,26 @@ def test_terminal_is_chosen_when_there_is_one(filtered):
 
 
 @pytest.mark.parametrize("words", ["--no-tty", ""])
-def test_no_terminal_for_output_that_is_none(argv, words):
+def test_no_terminal_for_output_that_is_none(argv: Callable[..., list[str]], words: Any) -> None:
     command = argv(*words.split(), "sh", "-c", "test -t 1; echo status $?")
     with Console(["sh", "-c", '"$@" | cat; sleep 1', "sh", *command]) as console:
         console.expect("status 1")
         assert console.wait() == 0
 
 
-def test_terminal_asked_for_where_there_is_none(run):
+def test_terminal_asked_for_where_there_is_none(run: Run) -> None:
     result = run("--tty", "true")
     assert result.returncode == 2
     assert "not a terminal" in result.stderr
 
 
-def test_window_size_from_the_start(filtered):
+def test_window_size_from_the_start(filtered: Callable[..., list[str]]) -> None:
     with Console(filtered("sh", "-c", "stty size; read end"), columns=101, lines=33) as console:
         console.expect(r"33 101")
         assert console.end() == 0
 
 
-def test_window_size_changes_with_the_terminal(filtered):
+def test_window_size_changes_with_the_terminal(filtered: Callable[..., list[str]]) -> None:
     script = (
         "trap 'echo now $(stty size); read end; exit' WINCH; echo ready; "
         "while :; do sleep 0.01; done"
@@ -66,7 +71,7 @@ def test_window_size_changes_with_the_terminal(filtered):
         assert console.end() == 0
 
 
-def test_read_from_the_terminal(filtered):
+def test_read_from_the_terminal(filtered: Callable[..., list[str]]) -> None:
     script = "printf 'name? '; read name; echo hello $name; read end"
     with Console(filtered("sh", "-c", script)) as console:
         console.expect(r"name\? ")
@@ -75,7 +80,7 @@ def test_read_from_the_terminal(filtered):
         assert console.end() == 0
 
 
-def test_ctrl_c_reaches_the_command_once(filtered):
+def test_ctrl_c_reaches_the_command_once(filtered: Callable[..., list[str]]) -> None:
     script = "trap 'echo caught; read end; exit 7' INT; echo ready; while :; do sleep 0.01; done"
     with Console(filtered("sh", "-c", script)) as console:
         console.expect("ready")
@@ -84,7 +89,7 @@ def test_ctrl_c_reaches_the_command_once(filtered):
         assert console.end() == 7
 
 
-def test_ctrl_c_without_a_terminal_of_its_own(filtered):
+def test_ctrl_c_without_a_terminal_of_its_own(filtered: Callable[..., list[str]]) -> None:
     """The kernel sends SIGINT to us and the runtime; the command must get one, not two."""
     script = (
         "n=0; trap 'n=$((n+1)); echo caught $n' INT; echo ready; read line; read line; echo n $n; "
@@ -99,7 +104,7 @@ def test_ctrl_c_without_a_terminal_of_its_own(filtered):
         assert console.end() == 0
 
 
-def test_end_of_input(filtered):
+def test_end_of_input(filtered: Callable[..., list[str]]) -> None:
     with Console(filtered("sh", "-c", "echo ready; cat; read end")) as console:
         console.expect("ready")
         console.type("line\n\x04")
@@ -107,7 +112,7 @@ def test_end_of_input(filtered):
         assert console.end() == 0
 
 
-def test_job_control_in_the_container(filtered):
+def test_job_control_in_the_container(filtered: Callable[..., list[str]]) -> None:
     with Console(filtered("sh", "-i")) as console:
         console.expect("# ")
         console.type("sh -c 'echo star''ted; exec sleep 1000'\n")
@@ -120,7 +125,7 @@ def test_job_control_in_the_container(filtered):
         assert console.wait() == 3
 
 
-def test_settings_are_restored(filtered):
+def test_settings_are_restored(filtered: Callable[..., list[str]]) -> None:
     with Console(filtered("sh", "-c", "stty raw -echo; echo done; head -n1")) as console:
         before = console.settings()
         console.expect("done")
@@ -128,7 +133,9 @@ def test_settings_are_restored(filtered):
         assert console.settings() == before
 
 
-def test_settings_are_restored_when_the_runtime_is_killed(argv, own_name):
+def test_settings_are_restored_when_the_runtime_is_killed(
+    argv: Callable[..., list[str]], own_name: str
+) -> None:
     command = argv("--name", own_name, "sh", "-c", "echo ready; sleep 1000")
     with Console(command) as console:
         before = console.settings()
@@ -141,7 +148,9 @@ def test_settings_are_restored_when_the_runtime_is_killed(argv, own_name):
         assert left_behind(own_name) == set()
 
 
-def test_terminal_that_goes_away(argv, own_name, tmp_path):
+def test_terminal_that_goes_away(
+    argv: Callable[..., list[str]], own_name: str, tmp_path: Path
+) -> None:
     """Its session's leader alone is told, and that is `seclatch run` under `ssh -t`."""
     script = "trap 'touch /v/hung-up; exit 9' HUP; echo ready; while :; do sleep 0.01; done"
     console = Console(argv("--name", own_name, "-v", f"{tmp_path}:/v", "sh", "-c", script))
@@ -153,7 +162,7 @@ def test_terminal_that_goes_away(argv, own_name, tmp_path):
     assert left_behind(own_name) == set()
 
 
-def test_stopped_in_the_background_until_fg(argv):
+def test_stopped_in_the_background_until_fg(argv: Callable[..., list[str]]) -> None:
     """`seclatch run … &` wants the terminal: the shell must see the job stop, and `fg` wake it."""
     with Console(["bash", "--norc", "-i"]) as console:
         console.expect(r"\$ |# ")
@@ -169,6 +178,6 @@ def test_stopped_in_the_background_until_fg(argv):
         assert console.wait() == 0
 
 
-def test_input_that_is_a_pipe_is_no_terminal(run):
+def test_input_that_is_a_pipe_is_no_terminal(run: Run) -> None:
     result = run("sh", "-c", "test -t 0; echo $?", input="", stdin=None)
     assert result.stdout == "1\n"

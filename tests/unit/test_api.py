@@ -158,7 +158,8 @@ def test_paths_and_options(tmp_path: Path) -> None:
             env={**os.environ, "X": "y"},
         )
         assert done.stdout.strip() == "7", done.stderr
-    os.close(read), os.close(write)
+    os.close(read)
+    os.close(write)
     with pytest.raises(subprocess.CalledProcessError):
         seclatch.run(["false"], text, check=True)
     with pytest.raises(seclatch.SeclatchError, match="no command"):

@@ -6,7 +6,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from test_profile import schema, seclatch
+
+from tests.unit.cli.test_profile import schema, seclatch
 
 PROFILE = {
     "defaultAction": "SCMP_ACT_ERRNO",

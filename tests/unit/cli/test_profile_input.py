@@ -205,8 +205,8 @@ def test_errors_leave_standard_output_empty(command: str, plain: Path, tmp_path:
 @pytest.mark.parametrize("place", ["name", "action", "call"])
 def test_a_word_of_a_million_letters_fills_no_screen(place: str, tmp_path: Path) -> None:
     word = "a" * (100_000 if place == "call" else 1_000_000)
-    rule = {"names": ["read"], "action": "SCMP_ACT_ALLOW"}
-    rule |= {"name": {"names": [word]}, "action": {"action": word}}.get(place, {})
+    changes: dict[str, dict[str, Any]] = {"name": {"names": [word]}, "action": {"action": word}}
+    rule = {"names": ["read"], "action": "SCMP_ACT_ALLOW", **changes.get(place, {})}
     path = tmp_path / "long.json"
     path.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]}))
     line = ["test", path, f"{word}()"] if place == "call" else ["check", "--strict", path]

@@ -25,7 +25,7 @@ def expected(document: dict[str, Any], path: list[str], value: object) -> dict[s
     for key in path[:-1]:
         table = table.setdefault(key, {})
     table[path[-1]] = value
-    return copy  # type: ignore[no-any-return]
+    return copy
 
 
 @given(st.dictionaries(keys, values, max_size=5), layouts, st.booleans(), values)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import words
 
 from seclatch.filter import opcode as op
 from seclatch.filter.compare_terms import _next_part
@@ -12,17 +13,20 @@ from seclatch.filter.evaluate_calls import CallEvaluator
 from seclatch.filter.simulate import simulate_filter
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import SeccompData
+from tests.strategies import words
 
 
 @given(st.integers(1, 255), st.integers(0, 255))
-def test_next_part_is_the_least_of_the_parts(mask, least):
+def test_next_part_is_the_least_of_the_parts(mask: Any, least: Any) -> None:
     parts = [part for part in range(least, mask + 1) if part & ~mask == 0]
     if parts:
         assert _next_part(mask, least) == parts[0]
 
 
 @given(words, st.sampled_from(sorted(op.COMPARISON)), words, st.booleans(), st.lists(words))
-def test_comparisons_of_masked_words(mask, operation, right, by_register, probes):
+def test_comparisons_of_masked_words(
+    mask: Any, operation: Any, right: Any, by_register: Any, probes: Any
+) -> None:
     code = (
         Instruction(op.LDX | op.IMM, 0, 0, right),
         Instruction(op.LD | op.ABS, 0, 0, 16),

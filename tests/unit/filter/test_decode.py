@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import programs
 
 from seclatch.errors import InputError, SeclatchError
 from seclatch.filter.decode import decode_filter, load_filter
@@ -15,6 +17,7 @@ from seclatch.filter.simulate import simulate_filter
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import SeccompData
+from tests.strategies import programs
 
 junk = st.one_of(
     st.binary(max_size=64),
@@ -27,7 +30,7 @@ junk = st.one_of(
 
 
 @given(junk)
-def test_any_bytes_are_decoded_or_refused_with_a_reason(data):
+def test_any_bytes_are_decoded_or_refused_with_a_reason(data: bytes) -> None:
     try:
         program = decode_filter(data, "junk")
     except InputError as error:
@@ -39,13 +42,13 @@ def test_any_bytes_are_decoded_or_refused_with_a_reason(data):
 
 
 @given(junk)
-def test_any_bytes_can_be_listed(data):
+def test_any_bytes_can_be_listed(data: bytes) -> None:
     program = Filter.from_bytes(data[: len(data) // 8 * 8])
     assert len(disassemble_filter(program, Arch.X86_64)) == len(program)
 
 
 @given(programs())
-def test_any_program_decompiles_or_says_why_not(program):
+def test_any_program_decompiles_or_says_why_not(program: Any) -> None:
     try:
         found = decompile_filter(program, (Arch.X86_64,))
     except SeclatchError as error:
@@ -55,7 +58,7 @@ def test_any_program_decompiles_or_says_why_not(program):
 
 
 @given(programs(), st.sampled_from(("little", "big")))
-def test_bytes_go_there_and_back_in_both_orders(program, order):
+def test_bytes_go_there_and_back_in_both_orders(program: Any, order: Any) -> None:
     program = Filter(program.instructions, order)
     assert Filter.from_bytes(program.to_bytes(), order) == program
     assert decode_filter(program.to_bytes(), "it", order) == program
@@ -71,7 +74,7 @@ def test_bytes_go_there_and_back_in_both_orders(program, order):
     ],
     ids=range(4),
 )
-def test_an_error_names_file_place_and_rule(tmp_path, data, message):
+def test_an_error_names_file_place_and_rule(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "x.bpf"
     path.write_bytes(data)
     with pytest.raises(InputError) as caught:
@@ -81,12 +84,12 @@ def test_an_error_names_file_place_and_rule(tmp_path, data, message):
 
 
 @pytest.mark.parametrize("spaces", range(8))
-def test_a_profile_is_told_from_a_program(spaces):
+def test_a_profile_is_told_from_a_program(spaces: Any) -> None:
     with pytest.raises(InputError) as caught:
         decode_filter(b'{"defaultAction": "SCMP_ACT_ERRNO"}' + b" " * spaces, "strict.json")
     assert "`seclatch profile compile`" in caught.value.remedy
 
 
-def test_a_big_endian_program_is_recognised():
+def test_a_big_endian_program_is_recognised() -> None:
     data = bytes.fromhex("0020000000000004000600007fff0000")
     assert decode_filter(data, "it").byteorder == "big"

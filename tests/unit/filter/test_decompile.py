@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
-from oracle import numbers, said
-from strategies import profiles
 
 from seclatch.errors import SeclatchError
 from seclatch.filter import opcode as op
@@ -21,13 +20,15 @@ from seclatch.model.rule_match import find_matching_rules
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from tests.examples import examples
+from tests.oracle import numbers, said
+from tests.strategies import profiles
 
 NAMES = ("getppid", "read", "personality", "socket", "open")
 
 
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(profiles)
-def test_decompiled_rules_hold_exactly_where_the_program_acts(profile):
+def test_decompiled_rules_hold_exactly_where_the_program_acts(profile: Any) -> None:
     # Read by `match`, not compiled again: libseccomp 2.6.0 miscompiles some sets of rules.
     try:
         code = compile_profile(profile, runtime=Runtime.LIBSECCOMP).code
@@ -50,7 +51,7 @@ def test_decompiled_rules_hold_exactly_where_the_program_acts(profile):
                 assert (rules or {rebuilt.default}) == {wanted}, (arch, syscall, call)
 
 
-def test_one_budget_is_for_all_calls():
+def test_one_budget_is_for_all_calls() -> None:
     """A program made to be hard for every call takes its time once, not 400 times."""
     tests = [
         one
@@ -95,7 +96,7 @@ def counting(bits: int, arches: tuple[int, ...]) -> Filter:
     return Filter((*start, Instruction(op.LDX | op.IMM, 0, 0, 0), *sums, *end))
 
 
-def test_no_call_gets_more_comparisons_than_a_profile_may_have():
+def test_no_call_gets_more_comparisons_than_a_profile_may_have() -> None:
     """400 bytes of program would be 1024 rules for every call, each then held against each."""
     found = decompile_filter(counting(10, (0xC000003E, 0x40000003)))
     most: Counter[str] = Counter()
@@ -107,7 +108,9 @@ def test_no_call_gets_more_comparisons_than_a_profile_may_have():
     assert len(found.kept) < 3 * 600, "one sentence for a call, not one for each condition"
 
 
-def test_one_budget_of_instructions_is_for_all_architectures(monkeypatch):
+def test_one_budget_of_instructions_is_for_all_architectures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """What one architecture takes is not there anew for each of seven."""
     monkeypatch.setattr(f"{decompile_filter.__module__}.MAX_INSTRUCTIONS", 10_000)
     little = tuple(arch.audit for arch in Arch if arch.little and arch is not Arch.X32)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import calls, programs
 
 from seclatch.filter import opcode as op
 from seclatch.filter.evaluate_calls import CallEvaluator
@@ -12,11 +13,12 @@ from seclatch.filter.simulate import simulate_filter
 from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import SeccompData
 from tests.examples import examples
+from tests.strategies import calls, programs
 
 
 @settings(max_examples=examples(400), deadline=None)
 @given(programs(60), st.lists(calls, min_size=1, max_size=30))
-def test_evaluator_agrees_with_the_interpreter(program, drawn):
+def test_evaluator_agrees_with_the_interpreter(program: Any, drawn: Any) -> None:
     evaluator = CallEvaluator(program)
     for call in drawn:
         assert evaluator.value(call) == simulate_filter(program, call).value
@@ -37,7 +39,7 @@ def diamonds(count: int) -> Filter:
     return Filter((*code, Instruction(op.TXA, 0, 0, 0), Instruction(op.RET_A, 0, 0, 0)))
 
 
-def test_a_program_made_to_be_hard_is_interpreted():
+def test_a_program_made_to_be_hard_is_interpreted() -> None:
     program = diamonds(600)
     call = SeccompData(1, 2, (0x5A5A5A5A,))
     assert CallEvaluator(program).value(call) == simulate_filter(program, call).value

@@ -2,14 +2,14 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import programs
-from styles import chromium_style, minijail_style
 
 from seclatch.filter.query_filter import FilterQuery, query_filter
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall
 from seclatch.model.filter import Filter
 from seclatch.model.syscall import load_syscalls
+from tests.strategies import programs
+from tests.styles import chromium_style, minijail_style
 
 words = st.none() | st.sampled_from([0, 1, 5, 15, 1000, 1 << 32, (1 << 64) - 1])
 asked = st.builds(

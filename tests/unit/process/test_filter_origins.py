@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from seclatch.model.process import FilterCause, FilterOrigin
 from seclatch.process.containers.live_stages import find_stage
 from seclatch.process.filter_origins import FilterOrigins, OriginInputs
@@ -11,11 +13,11 @@ from tests.unit.process.scene import by_pid, entry, held
 SERVICE = ("/system.slice/web.service",)
 
 
-def origins(entries: dict[int, ProcEntry], inside: set[int], *seen: object) -> FilterOrigins:
+def origins(entries: dict[int, ProcEntry], inside: set[int], *seen: Any) -> FilterOrigins:
     stages = {pid: find_stage(one, in_container=pid in inside) for pid, one in entries.items()}
     return FilterOrigins(
         OriginInputs(entries, stages, {one.tid: one for one in seen} if seen else None)
-    )  # type: ignore[attr-defined]
+    )
 
 
 CHAIN = by_pid(

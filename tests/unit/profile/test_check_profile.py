@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from profiles import profiles
 
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
@@ -17,6 +16,7 @@ from seclatch.profile.export.formats import write
 from seclatch.profile.parse.load_profile import parse_document
 from seclatch.system import bounded_child
 from seclatch.system.libseccomp import read_version
+from tests.unit.profile.profiles import profiles
 
 HOST = Host(Arch.X86_64, kernel=(6, 12))
 

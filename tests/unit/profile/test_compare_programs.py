@@ -170,7 +170,8 @@ def answers(one: Filter, other: Filter, arches: tuple[Arch, ...]) -> set[tuple[A
             SeccompData(arch.audit, number) for number in edges | load_syscalls(arch).names.keys()
         ]
         for call in calls:
-            found.add(tuple(Action.from_ret(judge.value(call)) for judge in judges))
+            left, right = (Action.from_ret(judge.value(call)) for judge in judges)
+            found.add((left, right))
     return found
 
 

@@ -7,7 +7,6 @@ from itertools import product
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from profiles import resolved_profiles
 
 from seclatch.errors import SeclatchError
 from seclatch.filter.evaluate_calls import CallEvaluator
@@ -23,6 +22,7 @@ from seclatch.profile.meaning.diff_profiles import Effect, diff
 from seclatch.profile.meaning.merge_profiles import Combined, intersect, merge
 from seclatch.profile.meaning.rule_meaning import read
 from seclatch.system.libseccomp import format_version
+from tests.unit.profile.profiles import resolved_profiles
 
 X86 = Arch.X86_64
 

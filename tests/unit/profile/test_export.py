@@ -10,7 +10,6 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from profiles import profiles, resolved_profiles
 
 from seclatch.errors import SeclatchError
 from seclatch.model import errno
@@ -21,6 +20,7 @@ from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
 from seclatch.profile.export.formats import FORMATS, conditional, write
 from seclatch.profile.meaning.rule_meaning import read
 from seclatch.profile.parse.load_profile import parse
+from tests.unit.profile.profiles import profiles, resolved_profiles
 
 HOST = Host(Arch.X86_64, kernel=(6, 12), engine=Engine.PODMAN)
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from profiles import resolved_profiles, some_args
 
 from seclatch.errors import SeclatchError
 from seclatch.model.action import Action, ActionKind, Operator
@@ -18,6 +17,7 @@ from seclatch.profile.meaning.clause import Clause, cover, fragile, overlaps, po
 from seclatch.profile.meaning.rule_meaning import Fate, Meaning, read
 from seclatch.system.libseccomp import read_version
 from tests.examples import examples
+from tests.unit.profile.profiles import resolved_profiles, some_args
 
 ARCH = Arch.native()
 

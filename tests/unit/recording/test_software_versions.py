@@ -35,8 +35,8 @@ def test_version_is_queried_once(runc: Path, tmp_path: Path) -> None:
 
 
 def test_untrusted_file_is_not_run(runc: Path, tmp_path: Path) -> None:
-    for change in (lambda: runc.chmod(0o777), lambda: runc.parent.chmod(0o777)):
-        change()
+    for path in (runc, runc.parent):
+        path.chmod(0o777)
         [found] = read_versions([(Stage.RUNTIME, str(runc))])
         assert found.version == ""
         runc.chmod(0o755)

@@ -20,7 +20,7 @@ HOSTILE = "\x1b[31mred\n9  program"
 def process(pid: int, parent: int, *layers: FilterLayer, **more: object) -> LiveProcess:
     bound = 2 if layers else 0
     main = LiveThread(pid, str(more.pop("comm", "sh")), bound, len(layers), False, layers)
-    return LiveProcess(pid, parent, 0, "S", ("/bin/sh", "-c", HOSTILE), main, **more)  # type: ignore[arg-type]
+    return LiveProcess(pid, parent, 0, "S", ("/bin/sh", "-c", HOSTILE), main, **more)
 
 
 LAYER = FilterLayer("0badcafe", 7, FilterOrigin(FilterCause.RUNTIME), "docker-default")
@@ -81,7 +81,7 @@ def test_a_circle_of_parents_is_still_shown_once_or_not_at_all() -> None:
 
 def test_selection() -> None:
     def pids(**wanted: object) -> list[int]:
-        return [each.pid for each in select_processes(EVERYBODY, ProcessSelection(**wanted))]  # type: ignore[arg-type]
+        return [each.pid for each in select_processes(EVERYBODY, ProcessSelection(**wanted))]
 
     assert pids() == [1, 2, 3, 4, 9]
     assert pids(filtered=True) == [3, 4]

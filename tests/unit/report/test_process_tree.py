@@ -18,7 +18,7 @@ OUTSIDE = NamespaceInodes(mnt=1, pid=2, user=3)
 
 def context(**more: object) -> ProcessContext:
     values = {"uid": 1000, "gid": 1000, "euid": 0, "egid": 1000, "namespaces": OUTSIDE}
-    return ProcessContext(**(values | more))  # type: ignore[arg-type]
+    return ProcessContext(**(values | more))
 
 
 def capabilities(effective: str) -> CapabilitySets:

@@ -1,12 +1,15 @@
 """--volume SRC:DST[:ro]."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from seclatch.errors import InputError
 from seclatch.runtime.bind_volume import BindVolume, parse_volume
 
 
-def test_forms(tmp_path, monkeypatch):
+def test_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "d").mkdir()
     monkeypatch.chdir(tmp_path)
     assert parse_volume(f"{tmp_path}/d:/x") == BindVolume(f"{tmp_path}/d", "/x", False)
@@ -29,6 +32,6 @@ def test_forms(tmp_path, monkeypatch):
         ("/nonexistent:/x", "does not exist"),
     ],
 )
-def test_refused(text, problem):
+def test_refused(text: str, problem: Any) -> None:
     with pytest.raises(InputError, match=problem):
         parse_volume(text)

@@ -1,6 +1,8 @@
 """What to do about each kind of host; the live tests run containers on them."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,8 +17,8 @@ HOSTS = {
 
 
 @pytest.fixture
-def host(tmp_path):
-    def make(kind):
+def host(tmp_path: Path) -> Any:
+    def make(kind: Any) -> Any:
         for name in HOSTS[kind]:
             path = tmp_path / name
             path.mkdir() if name.endswith("/") else path.write_text("")
@@ -38,7 +40,7 @@ def host(tmp_path):
         ("crun", "none", True, True),
     ],
 )
-def test_choice(host, runtime, kind, unified, remount):
+def test_choice(host: Any, runtime: str, kind: Any, unified: Any, remount: Any) -> None:
     chosen = choose_cgroups(runtime, host(kind))
     assert (chosen.unified, chosen.remount) == (unified, remount)
     assert chosen.device_control
@@ -46,6 +48,6 @@ def test_choice(host, runtime, kind, unified, remount):
 
 
 @pytest.mark.parametrize("kind", ["unified", "hybrid"])
-def test_read_only(host, monkeypatch, kind):
+def test_read_only(host: Any, monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anything but EROFS
     assert choose_cgroups("runc", host(kind)).remount

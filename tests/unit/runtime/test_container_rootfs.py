@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,14 +14,14 @@ from seclatch.runtime import container_rootfs
 
 
 @pytest.fixture
-def hostile(tmp_path):
+def hostile(tmp_path: Path) -> Any:
     (tmp_path / "secret").write_text("root:x:0:0::/stolen:\n")
     root = tmp_path / "rootfs"
     (root / "etc").mkdir(parents=True)
     return root
 
 
-def test_plain_file(hostile):
+def test_plain_file(hostile: Path) -> None:
     (hostile / "etc/passwd").write_bytes(b"caf\xe9\n")
     assert (
         container_rootfs.read_rootfs_text(hostile, "/etc/passwd")
@@ -28,56 +29,56 @@ def test_plain_file(hostile):
     )
 
 
-def test_missing(hostile):
+def test_missing(hostile: Path) -> None:
     assert container_rootfs.read_rootfs_text(hostile, "/etc/passwd") == ""
     (hostile / "file").write_text("")
     assert container_rootfs.read_rootfs_text(hostile, "/file/passwd") == ""
 
 
 @pytest.mark.parametrize("target", ["../../secret", "/../secret", "../../../../../../{}/secret"])
-def test_links_stay_inside(hostile, target):
+def test_links_stay_inside(hostile: Path, target: Any) -> None:
     (hostile / "etc/passwd").symlink_to(target.format(hostile.parent))
     assert container_rootfs.read_rootfs_text(hostile, "/etc/passwd") == ""
 
 
-def test_absolute_link_means_the_rootfs_own_file(hostile):
+def test_absolute_link_means_the_rootfs_own_file(hostile: Path) -> None:
     (hostile / "etc/passwd").symlink_to("/real")
     (hostile / "real").write_text("inside")
     assert container_rootfs.read_rootfs_text(hostile, "/etc/passwd") == "inside"
 
 
-def test_linked_directory_stays_inside(hostile, tmp_path):
+def test_linked_directory_stays_inside(hostile: Path, tmp_path: Path) -> None:
     (tmp_path / "passwd").write_text("outside")
     (hostile / "etc").rmdir()
     (hostile / "etc").symlink_to(tmp_path)
     assert container_rootfs.read_rootfs_text(hostile, "/etc/passwd") == ""
 
 
-def test_link_through_proc(hostile):
+def test_link_through_proc(hostile: Path) -> None:
     (hostile / "etc/passwd").symlink_to("/proc/self/root/etc/passwd")
     assert container_rootfs.read_rootfs_text(hostile, "/etc/passwd") == ""
 
 
-def test_loop(hostile):
+def test_loop(hostile: Path) -> None:
     (hostile / "etc/passwd").symlink_to("passwd")
     with pytest.raises(SeclatchError, match="symbolic links"):
         container_rootfs.read_rootfs_text(hostile, "/etc/passwd")
 
 
-def test_fifo_does_not_block(hostile):
+def test_fifo_does_not_block(hostile: Path) -> None:
     os.mkfifo(hostile / "etc/passwd")
     with pytest.raises(InputError, match="not a regular file"):
         container_rootfs.read_rootfs_text(hostile, "/etc/passwd")
 
 
-def test_size_is_bounded(hostile):
+def test_size_is_bounded(hostile: Path) -> None:
     with (hostile / "etc/passwd").open("wb") as file:
         file.truncate(1 << 40)
     with pytest.raises(InputError, match="longer than"):
         container_rootfs.read_rootfs_text(hostile, "/etc/passwd")
 
 
-def test_minimal_rootfs(tmp_path, monkeypatch):
+def test_minimal_rootfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     old = os.umask(0o077)
     try:
@@ -95,7 +96,7 @@ def test_minimal_rootfs(tmp_path, monkeypatch):
     assert list(root.parent.iterdir()) == [root], "something was left beside it"
 
 
-def test_minimal_rootfs_made_by_many_at_once(tmp_path):
+def test_minimal_rootfs_made_by_many_at_once(tmp_path: Path) -> None:
     module = "seclatch.runtime.container_rootfs"
     code = f"from {module} import make_minimal_rootfs as make; print(make())"
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
@@ -109,7 +110,7 @@ def test_minimal_rootfs_made_by_many_at_once(tmp_path):
     assert len(list((tmp_path / "seclatch").iterdir())) == 1
 
 
-def test_cache_that_cannot_be_made(tmp_path, monkeypatch):
+def test_cache_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(SeclatchError) as caught:
@@ -117,7 +118,7 @@ def test_cache_that_cannot_be_made(tmp_path, monkeypatch):
     assert "--rootfs" in caught.value.remedy
 
 
-def test_static_programs_only(tmp_path):
+def test_static_programs_only(tmp_path: Path) -> None:
     assert container_rootfs.is_static(container_rootfs.find_busybox())
     assert not container_rootfs.is_static(Path("/bin/ls"))
     for content in (
@@ -130,8 +131,8 @@ def test_static_programs_only(tmp_path):
         assert not container_rootfs.is_static(tmp_path / "program")
 
 
-def test_no_busybox(tmp_path, monkeypatch):
-    monkeypatch.setattr(container_rootfs.shutil, "which", lambda *_, **__: None)
+def test_no_busybox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(SeclatchError) as caught:
         container_rootfs.find_busybox()
     assert "busybox-static" in caught.value.remedy

@@ -1,5 +1,7 @@
 """--user against passwd(5) and group(5) of a rootfs that may be hostile."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,24 +38,24 @@ more:x:61:web
         (":staff", UserIdentity(0, 60, (), "/root")),
     ],
 )
-def test_identify(user, identity):
+def test_identify(user: Any, identity: Any) -> None:
     assert resolve_user(user, PASSWD, GROUP) == identity
 
 
 @pytest.mark.parametrize(
     "user", ["nobody", "web:", "web:nogroup", "2147483648", "-1", "99999999999999", "٣", "1:-1"]
 )
-def test_refused(user):
+def test_refused(user: Any) -> None:
     with pytest.raises(InputError, match="--user"):
         resolve_user(user, PASSWD, GROUP)
 
 
-def test_rootfs_without_the_files():
+def test_rootfs_without_the_files() -> None:
     assert resolve_user("", "", "") == UserIdentity(0, 0, (), "/root")
     assert resolve_user("12:13", "", "") == UserIdentity(12, 13, (), "/")
 
 
-def test_malformed_lines_are_passed_over():
+def test_malformed_lines_are_passed_over() -> None:
     passwd = "a:x:b:c:::\n:x:1:1::/:\nshort:x:1\nbig:x:99999999999:1::/:\nweb:x:1:1::rel:\n"
     assert resolve_user("web", passwd, "::\nx:y:z:web\n") == UserIdentity(1, 1, (), "/")
     for name in ("a", "short", "big"):
@@ -62,7 +64,7 @@ def test_malformed_lines_are_passed_over():
 
 
 @given(st.text(max_size=40), st.text(max_size=400), st.text(max_size=400))
-def test_no_file_can_break_it(user, passwd, group):
+def test_no_file_can_break_it(user: Any, passwd: Any, group: Any) -> None:
     try:
         identity = resolve_user(user, passwd, group)
     except InputError:

@@ -2,6 +2,7 @@
 
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from seclatch.runtime.find_latch import find_latch, read_latch
 
 
 @pytest.fixture
-def places(tmp_path, monkeypatch):
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     made = {}
     for place in ("scripts", "path"):
         made[place] = tmp_path / place
@@ -27,20 +28,20 @@ def install(directory: Path) -> Path:
     return program
 
 
-def test_scripts_first_then_path(places):
+def test_scripts_first_then_path(places: Any) -> None:
     on_path = install(places["path"])
     assert find_latch("runc") == on_path
     install(places["scripts"])
     assert find_latch("runc") == places["scripts"] / "seclatch-runc"
 
 
-def test_missing(places):
+def test_missing(places: Any) -> None:
     with pytest.raises(SeclatchError, match="seclatch-crun") as caught:
         find_latch("crun")
     assert "with pipx or pip" in caught.value.remedy
 
 
-def test_what_is_no_program_is_not_copied(tmp_path):
+def test_what_is_no_program_is_not_copied(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("#!/bin/sh\n")
     with pytest.raises(SeclatchError, match="not an ELF program"):

@@ -1,6 +1,7 @@
 """Exit statuses as of docker run; the logs are what runc 1.1.15 and crun 1.21 wrote."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from seclatch.runtime.run_outcome import map_exit_status
 
 
-def log(message, level="error"):
+def log(message: str, level: Any = "error") -> Any:
     return json.dumps({"level": level, "msg": message, "time": "2026-01-01T00:00:00Z"}) + "\n"
 
 
@@ -33,19 +34,19 @@ RUNC = "runc run failed: unable to start container process: "
         ("crun", "prctl drop bounding: Operation not permitted", 125),
     ],
 )
-def test_failed_start(runtime, message, status):
+def test_failed_start(runtime: str, message: str, status: int) -> None:
     text = log(message) if runtime == "runc" else message + "\n"
     assert map_exit_status(runtime, 1, text, "/x") == status
 
 
 @pytest.mark.parametrize("status", [0, 1, 2, 127, 137, 255])
-def test_the_programs_own_status(status):
+def test_the_programs_own_status(status: int) -> None:
     assert map_exit_status("runc", status, "", "/x") == status
     noise = log("unable to get oom kill count", "warning") + log("Failed to remove paths")
     assert map_exit_status("runc", status, noise, "/x") == status
 
 
 @given(st.integers(0, 255), st.text() | st.lists(st.text()).map(json.dumps))
-def test_no_log_can_break_it(status, text):
+def test_no_log_can_break_it(status: int, text: str) -> None:
     for runtime in ("runc", "crun"):
         assert 0 <= map_exit_status(runtime, status, text, "x") <= 255

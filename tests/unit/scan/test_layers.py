@@ -7,6 +7,7 @@ import io
 import os
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from seclatch.errors import InputError
 from seclatch.scan.image.layers import LayerUnpacker
 
 
-def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", mode: int = 0o755):
+def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", mode: int = 0o755) -> Any:
     info = tarfile.TarInfo(name)
     info.type, info.linkname, info.mode = kind, link, mode
     return info

@@ -79,7 +79,7 @@ def test_an_archive_of_very_many_files(tmp_path: Path, monkeypatch: pytest.Monke
 
 def saved(path: Path, layer: bytes, outer: str = "") -> None:
     """What `docker save` writes, of one layer; compressed as a whole by `outer`."""
-    with tarfile.open(path, f"w:{outer}") as archive:
+    with tarfile.open(path, f"w:{outer}") as archive:  # type: ignore[call-overload]
         rows = [{"Config": "c.json", "Layers": ["l.tar"]}]
         files = {"manifest.json": json.dumps(rows).encode(), "c.json": b"{}", "l.tar": layer}
         for name, content in files.items():
