@@ -50,9 +50,9 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("places")
     recording_file.write_recording(folder / "start.json", start(latched=True))
     (folder / "usr/sbin").mkdir(parents=True)
-    for program in ("usr/sbin/runc", "usr/sbin/dockerd"):
-        (folder / program).write_text("#!/bin/sh\n")
-        (folder / program).chmod(0o755)
+    for name in ("usr/sbin/runc", "usr/sbin/dockerd"):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
     program = folder / "program.bpf"
     subprocess.run(
         [sys.executable, "-m", "seclatch", "profile", "compile", PROFILE, "-o", program], check=True
