@@ -45,7 +45,7 @@ def test_a_fit_host() -> None:
         assert "version" in found[name]["found"]
         assert found[f"a latched container ({name})"]["state"] == "ok"
     assert found["suspending seccomp"]["state"] == "ok"
-    assert found["the latch's road"]["found"] == "suspend"
+    assert found["latch method"]["found"] == "suspend"
     assert "errno" in found["seccomp filters"]["found"]
     assert found["cgroups"]["state"] == ("note" if is_hybrid() else "ok")
     assert {"docker", "podman", "containerd"} <= set(found)
@@ -68,7 +68,7 @@ def test_an_unfit_host(prefix: list[str], reason: str) -> None:
     assert check["remedy"]
     # the gate takes no privilege, but `seclatch run`, by which containers are tried, does
     assert checks(document)["latching without privileges"]["state"] == "ok"
-    assert checks(document)["the latch's road"]["found"].startswith("hold")
+    assert checks(document)["latch method"]["found"].startswith("hold")
 
 
 def test_an_engine_in_a_confined_container(compiler: Compiler) -> None:
@@ -76,7 +76,7 @@ def test_an_engine_in_a_confined_container(compiler: Compiler) -> None:
     status, document = examine(compiler("under_filter"))
     assert status == 0
     assert "under a seccomp filter" in checks(document)["suspending seccomp"]["found"]
-    assert checks(document)["the latch's road"]["found"].startswith("hold")
+    assert checks(document)["latch method"]["found"].startswith("hold")
     assert checks(document)["a latched container (runc)"]["state"] == "ok"
 
 

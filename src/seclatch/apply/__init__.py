@@ -1,1 +1,1 @@
-"""A profile for a further program, without privileges: in a container, on the host, from Python."""
+"""Run a program under a profile without privileges: in a container, on the host, from Python."""

@@ -1,4 +1,4 @@
-"""Start programs under a filter, by the static program seclatch-apply (native/apply)."""
+"""Start programs under a filter by the static program seclatch-apply (native/apply)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def exec_program(loadable: Loadable, args: Sequence[Word], *, allow_exec: bool =
     """Replace this process by the program: same pid, files, terminal. Raises SeclatchError."""
     with _handed_over(loadable) as fd:
         words = make_command_line(loadable, fd, args, allow_exec=allow_exec)
-        # What Python itself has set at its start, and an exec would hand on.
+        # Python ignores these from its start, and an ignored signal stays ignored over an exec.
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         try:
@@ -36,7 +36,7 @@ def start_program(
 ) -> subprocess.Popen[Any]:
     """Start the program as a child; `options` are those of subprocess.Popen.
 
-    Its pid is the program's own. Status 125: nothing was started, and stderr says why.
+    The child's pid is the program's own. Status 125: nothing was started, and stderr says why.
     """
     _refuse_others(options)
     with _handed_over(loadable) as fd:
@@ -60,7 +60,7 @@ def run_program(
 def make_command_line(
     loadable: Loadable, fd: int, args: Sequence[Word], *, allow_exec: bool
 ) -> list[str]:
-    """Return the words that call seclatch-apply, which reads the filter from `fd`."""
+    """Return the arguments that call seclatch-apply, which reads the filter from `fd`."""
     if isinstance(args, str | bytes | os.PathLike):
         raise SeclatchError(f"the command is one word: {args!r}", remedy="give a list of words")
     if not args:
@@ -72,7 +72,7 @@ def make_command_line(
 
 
 def _refuse_others(options: Mapping[str, Any]) -> None:
-    """What would have subprocess start something else than seclatch-apply, under no filter."""
+    """Refuse options with which subprocess would start another program, under no filter."""
     for name in ("executable", "shell"):
         if options.get(name):
             raise SeclatchError(
@@ -83,7 +83,7 @@ def _refuse_others(options: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _handed_over(loadable: Loadable) -> Iterator[int]:
-    """A file in memory that an exec keeps, with the program in it; closed here at the end."""
+    """Yield a memfd with the filter that is inherited over an exec; close it here at the end."""
     fd = os.memfd_create("seclatch-filter", 0)
     try:
         os.write(fd, loadable.code)

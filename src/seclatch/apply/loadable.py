@@ -1,4 +1,4 @@
-"""What seclatch-apply loads: a profile compiled for this process, or a program compiled before."""
+"""What seclatch-apply loads: a profile compiled for this process, or a compiled program."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Loadable:
 
 
 def read_loadable(path: Path) -> Loadable:
-    """Read a profile, or a compiled program (told by its bytes). Raises InputError."""
+    """Read a profile, or a compiled program (recognised by its bytes). Raises InputError."""
     source = read_source(path)
     if not source.is_program:
         return compile_loadable(parse(source.text(), source.name), source.name)
@@ -54,9 +54,9 @@ def read_loadable(path: Path) -> Loadable:
 
 
 def compile_loadable(profile: Profile, source: str = "the profile") -> Loadable:
-    """Compile a profile, its conditions resolved for this host and this process' capabilities.
+    """Compile a profile; conditions are resolved for this host and this process's capabilities.
 
-    Raises InputError for what a filter without a listener cannot do.
+    Raises InputError for actions that need a listener.
     """
     if not profile.default_action:
         raise InputError(source, "", "the empty profile stands for no seccomp at all")
@@ -82,14 +82,14 @@ def compile_loadable(profile: Profile, source: str = "the profile") -> Loadable:
 
 
 def describe_process() -> Host:
-    """This host, and the capabilities that this process has."""
+    """Return this host, and the capabilities of this process."""
     release = re.match(r"(\d+)\.(\d+)", os.uname().release)
     kernel = (int(release[1]), int(release[2])) if release else (0, 0)
     return Host(Arch.native(), _capabilities(), kernel)
 
 
 def _capabilities() -> frozenset[str]:
-    """CapEff of proc_pid_status(5)."""
+    """Return CapEff of proc_pid_status(5)."""
     try:
         mask = read_status_line("self", b"CapEff")
     except OSError as error:

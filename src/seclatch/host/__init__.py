@@ -1,1 +1,1 @@
-"""What this machine can do, found out by doing it rather than by version numbers."""
+"""Checks of this host: each capability is tried, instead of inferred from version numbers."""

@@ -1,4 +1,4 @@
-"""Which cgroups this host has mounted: crun refuses one kind."""
+"""Check which cgroup versions this host has mounted: crun refuses hybrid hosts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ROOT = Path("/sys/fs/cgroup")
 
 
 def check_cgroups(root: Path = _ROOT) -> HostCheck:
-    """Tell version 2 from version 1, alone or beside version 2 (hybrid)."""
+    """Distinguish version 2 from version 1, alone or beside version 2 (hybrid)."""
     if (root / "cgroup.controllers").exists():
         return HostCheck("cgroups", CheckState.OK, "version 2")
     if not root.is_dir() or not any(root.iterdir()):

@@ -1,4 +1,4 @@
-"""One thing that was looked at, and what to do when it is not as it should be."""
+"""The result of one check of the host, with its remedy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class CheckState(StrEnum):
-    """How a check came out. Only FAIL means that a profile cannot be latched on this host."""
+    """The result of a check. Only FAIL means that a profile cannot be latched on this host."""
 
     OK = "ok"
     NOTE = "note"
@@ -17,7 +17,7 @@ class CheckState(StrEnum):
 
 @dataclass(frozen=True)
 class HostCheck:
-    """What was looked at, how it came out, what was found, and the remedy ("" for none)."""
+    """What was checked, the result, what was found, and the remedy ("" for none)."""
 
     name: str
     state: CheckState
@@ -26,5 +26,5 @@ class HostCheck:
 
 
 def is_healthy(checks: Iterable[HostCheck]) -> bool:
-    """Whether a profile can be latched here: nothing failed."""
+    """Return whether a profile can be latched here: no check failed."""
     return not any(check.state is CheckState.FAIL for check in checks)

@@ -1,4 +1,4 @@
-"""Programs of this host: where they are, and what they answer."""
+"""Find programs of this host and read their output."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
 
 def find_program(name: str) -> Path | None:
-    """Find a program on PATH, or where a system's own programs are."""
+    """Find a program on PATH or in the system's own directories."""
     found = shutil.which(name) or shutil.which(name, path=_SYSTEM_PATH)
     return Path(found).absolute() if found else None
 
 
 def query_program(program: Path, *arguments: str, seconds: float = 10) -> str | None:
-    """Return what a program prints on stdout; None when it fails or takes too long."""
+    """Return a program's stdout; None if it fails or takes too long."""
     try:
         done = subprocess.run(
             [program, *arguments],
@@ -34,5 +34,5 @@ def query_program(program: Path, *arguments: str, seconds: float = 10) -> str | 
 
 
 def take_first_line(text: str | None) -> str:
-    """Return the first line of an answer, "" for none."""
+    """Return the first line of a text, "" for none."""
     return text.strip().splitlines()[0] if text and text.strip() else ""

@@ -1,4 +1,4 @@
-"""The container engines, and whether they have the latch."""
+"""Check the container engines, and whether the latch is installed for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PROGRAMS = {"docker": "dockerd", "podman": "podman", "containerd": "containerd"
 
 
 def check_engines(root: HostRoot) -> Iterator[HostCheck]:
-    """Look for each engine; one that is absent is not worth a line unless none is there."""
+    """Check each engine; an absent one is reported only if none is present."""
     found = False
     for engine in _PROGRAMS:
         for check in check_engine(engine, root):
@@ -27,7 +27,7 @@ def check_engines(root: HostRoot) -> Iterator[HostCheck]:
 
 
 def check_engine(engine: str, root: HostRoot) -> Iterator[HostCheck]:
-    """Report an engine's version, daemon and latch; with a latch, start a container through it."""
+    """Report an engine's version and whether `seclatch install` was run for it."""
     program = find_program(_PROGRAMS[engine])
     if program is None:
         return

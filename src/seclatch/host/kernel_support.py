@@ -1,4 +1,4 @@
-"""What the kernel allows: seccomp filters, and suspending them for a tracee."""
+"""Check the kernel: seccomp filters, suspending them for a tracee, security modules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REFUSED = 125
 
 
 def check_seccomp() -> HostCheck:
-    """Look which filter actions the kernel has (seccomp(2), actions_avail, Linux 4.14)."""
+    """Report the filter actions of the kernel (seccomp(2), actions_avail, Linux 4.14)."""
     try:
         actions = _ACTIONS.read_text().split()
     except OSError as error:
@@ -35,41 +35,39 @@ def check_seccomp() -> HostCheck:
 
 
 def check_latch_methods() -> list[HostCheck]:
-    """Look which ways there are to keep a profile off the runtime, and which is taken.
+    """Check by which methods the latch can keep a profile off the runtime, and which it uses.
 
-    Where seccomp cannot be suspended but the gate can be had, that is no failure.
+    If seccomp cannot be suspended but the gate works, that is no failure.
     """
     suspend = try_latch("suspending seccomp", "suspend", "by PTRACE_O_SUSPEND_SECCOMP")
     gate = try_latch(
         "latching without privileges", "gate", "a filter held until the exec, or gated"
     )
-    road = "the latch's road"
+    method = "latch method"
     if suspend.state is CheckState.OK:
-        return [suspend, gate, HostCheck(road, CheckState.OK, "suspend"), check_log()]
+        return [suspend, gate, HostCheck(method, CheckState.OK, "suspend"), check_log()]
     if gate.state is not CheckState.OK:
         return [suspend, gate]
     taken = "hold with no_new_privs, else gate (exact with CAP_SYS_ADMIN): docs/rootless.md"
     suspend = replace(suspend, state=CheckState.NOTE)
-    return [suspend, gate, HostCheck(road, CheckState.OK, taken), check_log()]
+    return [suspend, gate, HostCheck(method, CheckState.OK, taken), check_log()]
 
 
 def check_log() -> HostCheck:
-    """Look whether there is a log that the latch can tell each start's road to."""
-    name = "record of starts"
+    """Check whether the system has a log in which the latch reports each start's method."""
+    name = "start log"
     if _LOG.is_socket():
-        return HostCheck(
-            name, CheckState.OK, f"each start's road is told to the system's log ({_LOG})"
-        )
+        return HostCheck(name, CheckState.OK, f"the method of each start is logged to {_LOG}")
     return HostCheck(
         name,
         CheckState.NOTE,
-        f"no log at {_LOG}: the road of a start is told nowhere",
+        f"{_LOG} not found; the method used for each start is not logged",
         "run journald or a syslog daemon, or set SECLATCH_LOG=FILE in the engine's environment",
     )
 
 
 def try_latch(name: str, mode: str, works: str) -> HostCheck:
-    """Let the latch attach to a runtime that only ends: it says itself why it cannot."""
+    """Let the latch attach to a runtime that only exits; report its own message if it cannot."""
     harmless = find_program("true")
     try:
         latch = find_latch("runc")
@@ -114,7 +112,7 @@ def _judge(fine: HostCheck, front: Path, mode: str) -> HostCheck:
 
 
 def check_modules() -> HostCheck:
-    """Name the security modules: some can forbid ptrace, and the latch needs it."""
+    """Report the security modules: some can forbid ptrace, which the latch needs."""
     try:
         modules = _MODULES.read_text().strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""The OCI runtimes, and whether a container of theirs can be latched: by starting one."""
+"""Check the OCI runtimes, by starting a latched container with each."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DENIED_TO_RUNTIMES = {
 
 
 def check_runtimes() -> list[HostCheck]:
-    """Look for each runtime and try each that is there."""
+    """Check each runtime, and try those that are installed."""
     checks: list[HostCheck] = []
     present = {name: path for name in RUNTIMES if (path := find_program(name))}
     for name in RUNTIMES:
@@ -66,7 +66,7 @@ def check_runtimes() -> list[HostCheck]:
 
 
 def try_container(runtime: str) -> HostCheck:
-    """Start a container whose profile denies what the runtime needs, and read its state there."""
+    """Start a container whose profile denies what the runtime needs; read its seccomp state."""
     name = f"a latched container ({runtime})"
     if os.geteuid() != 0:
         return HostCheck(

@@ -1,1 +1,1 @@
-"""Pure values: what profiles and filters are made of. No root, no libseccomp, no Linux needed."""
+"""Pure values: profiles, filters, recordings. Needs neither root nor libseccomp nor Linux."""

@@ -1,4 +1,4 @@
-"""What a filter can answer, and how it can compare an argument."""
+"""Actions of a filter, and operators that compare an argument."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DATA_MASK = 0x0000FFFF
 """SECCOMP_RET_DATA: the low 16 bits of a return value."""
 
 MAX_ERRNO = 4095
-"""The kernel answers at most this errno, whatever the data says (kernel/seccomp.c)."""
+"""The kernel returns at most this errno, whatever the data (kernel/seccomp.c)."""
 
 EPERM = 1
 ENOSYS = 38
@@ -31,30 +31,30 @@ class ActionKind(enum.Enum):
 
     @property
     def scmp(self) -> str:
-        """The name in profiles: `SCMP_ACT_ERRNO`."""
+        """Return the name in profiles: `SCMP_ACT_ERRNO`."""
         return f"SCMP_ACT_{self.name}"
 
     @property
     def ret(self) -> str:
-        """The kernel's name: `SECCOMP_RET_ERRNO` (NOTIFY is called USER_NOTIF there)."""
+        """Return the kernel's name: `SECCOMP_RET_ERRNO` (for NOTIFY: USER_NOTIF)."""
         return f"SECCOMP_RET_{'USER_NOTIF' if self is ActionKind.NOTIFY else self.name}"
 
     @property
     def precedence(self) -> int:
-        """The kernel's order among stacked filters: the lowest value wins.
+        """Return the kernel's order among stacked filters: the lowest value wins.
 
-        It compares the action part as a signed 32-bit integer, so KILL_PROCESS is least.
+        The kernel compares the action part as a signed 32-bit integer, so KILL_PROCESS is least.
         """
         return self.value - (1 << 32) if self.value & 0x80000000 else self.value
 
     @property
     def takes_data(self) -> bool:
-        """Whether a profile's `errnoRet` has a meaning: for ERRNO an errno, for TRACE a message."""
+        """Return whether `errnoRet` has a meaning: an errno for ERRNO, a message for TRACE."""
         return self in (ActionKind.ERRNO, ActionKind.TRACE)
 
     @property
     def executes(self) -> bool:
-        """Whether the call is then made, with no one else asked."""
+        """Return whether the kernel then executes the call without asking a tracer or listener."""
         return self in (ActionKind.ALLOW, ActionKind.LOG)
 
 
@@ -79,21 +79,21 @@ class Action:
 
     @property
     def ret(self) -> int:
-        """The filter's 32-bit return value."""
+        """Return the filter's 32-bit return value."""
         return self.kind.value | self.data
 
     @classmethod
     def from_ret(cls, value: int) -> Action:
-        """Read a return value as the kernel does: an unknown action is KILL_PROCESS.
+        """Decode a return value as the kernel does: an unknown action is KILL_PROCESS.
 
-        KILL_PROCESS since Linux 4.14; earlier ones killed the thread.
+        KILL_PROCESS since Linux 4.14; earlier kernels killed the thread.
         """
         kind = _BY_VALUE.get(value & 0xFFFF0000, ActionKind.KILL_PROCESS)
         return cls(kind, value & DATA_MASK)
 
     @classmethod
     def from_scmp(cls, name: str, errno: int | None = None) -> Action:
-        """Read a profile's action; without errnoRet, ERRNO and TRACE carry EPERM as in runc.
+        """Parse a profile's action; without errnoRet, ERRNO and TRACE carry EPERM as in runc.
 
         Raises ValueError for an unknown name.
         """
@@ -105,7 +105,7 @@ class Action:
         return cls(kind, EPERM if errno is None else errno)
 
     def __str__(self) -> str:
-        """`SCMP_ACT_ERRNO(1)`; the data only where it means something."""
+        """Return `SCMP_ACT_ERRNO(1)`, with the data only where it has a meaning."""
         return f"{self.kind.scmp}({self.data})" if self.kind.takes_data else self.kind.scmp
 
 
@@ -122,17 +122,17 @@ class Operator(enum.Enum):
 
     @property
     def scmp(self) -> str:
-        """The name in profiles: `SCMP_CMP_EQ`."""
+        """Return the name in profiles: `SCMP_CMP_EQ`."""
         return f"SCMP_CMP_{self.name}"
 
     @property
     def symbol(self) -> str:
-        """How a reader writes it: `!=`, `<`, … and `&==` for the masked one."""
+        """Return the operator's symbol: `!=`, `<`, … and `&==` for MASKED_EQ."""
         return _SYMBOLS[self]
 
     @classmethod
     def from_scmp(cls, name: str) -> Operator:
-        """Read a profile's operator. Raises ValueError for an unknown name."""
+        """Parse a profile's operator. Raises ValueError for an unknown name."""
         operator = cls.__members__.get(name.removeprefix("SCMP_CMP_"))
         if operator is None or not name.startswith("SCMP_CMP_"):
             raise ValueError(f"unknown operator {quote_text(name)}")

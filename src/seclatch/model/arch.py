@@ -1,4 +1,4 @@
-"""Architectures (more exactly: system call ABIs) and every name by which the field calls them."""
+"""Architectures (more exactly: system call ABIs) and all their names."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ X32_BIT = 0x40000000
 
 @dataclass(frozen=True, slots=True)
 class Abi:
-    """One ABI. `machine` is the ELF e_machine; `bits` the width of a system call argument;
-    `first` the number of the ABI's first call; `offset` what x32 and MIPS add to each number."""
+    """One ABI.
+
+    `machine` is the ELF e_machine, `bits` the width of a system call argument. `offset` is what x32
+    and MIPS add to each number.
+    """
 
     name: str
     machine: int
@@ -64,62 +67,62 @@ class Arch(enum.Enum):
 
     @property
     def scmp(self) -> str:
-        """The name in profiles: `SCMP_ARCH_X86_64`."""
+        """Return the name in profiles: `SCMP_ARCH_X86_64`."""
         return f"SCMP_ARCH_{self.name}"
 
     @property
     def title(self) -> str:
-        """libseccomp's short name, as scmp_sys_resolver takes it: `x86_64`."""
+        """Return libseccomp's short name, as scmp_sys_resolver takes it: `x86_64`."""
         return self.value.name
 
     @property
     def bits(self) -> int:
-        """Width of an argument as libseccomp compares it: 32 or 64."""
+        """Return the width of an argument as libseccomp compares it: 32 or 64."""
         return self.value.bits
 
     @property
     def little(self) -> bool:
-        """Little endian?"""
+        """Return whether it is little endian."""
         return self.value.little
 
     @property
     def byteorder(self) -> str:
-        """`little` or `big`, for int.from_bytes and struct."""
+        """Return `little` or `big`, for int.from_bytes and struct."""
         return "little" if self.value.little else "big"
 
     @property
     def elf_machine(self) -> int:
-        """e_machine of a program of this ABI (<linux/elf-em.h>)."""
+        """Return e_machine of a program of this ABI (<linux/elf-em.h>)."""
         return self.value.machine
 
     @property
     def elf_name(self) -> str:
-        """The name of `elf_machine`: `EM_X86_64`. Several ABIs may share it."""
+        """Return the name of `elf_machine`: `EM_X86_64`. Several ABIs may share it."""
         return _ELF_NAMES[self.value.machine]
 
     @property
     def goarch(self) -> str:
-        """GOARCH, or "" where Go has none."""
+        """Return GOARCH, "" where Go has none."""
         return self.value.goarch
 
     @property
     def offset(self) -> int:
-        """Number of the ABI's call 0: the x32 bit, 4000/5000/6000 on MIPS, else 0."""
+        """Return the number of the ABI's call 0: the x32 bit, 4000/5000/6000 on MIPS, else 0."""
         return self.value.offset
 
     @property
     def audit(self) -> int:
-        """The AUDIT_ARCH_* value in seccomp_data.arch. x32 and x86-64 have the same."""
+        """Return the AUDIT_ARCH_* value in seccomp_data.arch. x32 and x86-64 have the same."""
         return self.token | (_64BIT if self is Arch.X32 else 0)
 
     @property
     def audit_name(self) -> str:
-        """The kernel's name of `audit`: `AUDIT_ARCH_X86_64`."""
+        """Return the kernel's name of `audit`: `AUDIT_ARCH_X86_64`."""
         return self.value.audit_name or f"AUDIT_ARCH_{self.name}"
 
     @property
     def token(self) -> int:
-        """libseccomp's uint32 token: the audit value, but for x32 one of its own."""
+        """Return libseccomp's uint32 token: the audit value; x32 has one of its own."""
         abi = self.value
         wide = abi.bits == 64 or abi.n32
         # MIPS N32: a 64-bit machine with the convention mark (<linux/audit.h>).
@@ -132,16 +135,17 @@ class Arch(enum.Enum):
 
     @property
     def compat(self) -> tuple[Arch, ...]:
-        """The further ABIs that a kernel of this architecture can serve."""
+        """Return the further ABIs that a kernel of this architecture can serve."""
         return _COMPAT.get(self, ())
 
     @classmethod
     def parse(cls, spelling: str) -> Arch:
-        """Find by any spelling: SCMP_ARCH_*, AUDIT_ARCH_*, EM_*, short name, GOARCH, uname -m, and
-        the number of AUDIT_ARCH_* or EM_*, in C's notation.
+        """Parse any spelling of an architecture.
 
-        A name that several ABIs share means the plain one (`AUDIT_ARCH_X86_64` is not x32; uname
-        `mips` and `EM_MIPS` are big endian). Raises ValueError for an unknown one.
+        SCMP_ARCH_*, AUDIT_ARCH_*, EM_*, short name, GOARCH, `uname -m`, and the number of
+        AUDIT_ARCH_* or EM_* in C's notation. A name that several ABIs share means the plain one
+        (`AUDIT_ARCH_X86_64` is not x32; `mips` and `EM_MIPS` are big endian). Raises ValueError for
+        an unknown one.
         """
         found = _SPELLINGS.get(_plain(spelling))
         if found is None:
@@ -150,7 +154,7 @@ class Arch(enum.Enum):
 
     @classmethod
     def from_scmp(cls, name: str) -> Arch:
-        """Find by the exact `SCMP_ARCH_*` name, the only spelling that runtimes accept."""
+        """Parse the exact `SCMP_ARCH_*` name, the only spelling that runtimes accept."""
         arch = cls.__members__.get(name.removeprefix("SCMP_ARCH_"))
         if arch is None or not name.startswith("SCMP_ARCH_"):
             raise ValueError(f"unknown architecture {quote_text(name)}")
@@ -158,7 +162,10 @@ class Arch(enum.Enum):
 
     @classmethod
     def from_audit(cls, audit: int, number: int = 0) -> Arch:
-        """Find by seccomp_data.arch; `number` tells x32 from x86-64. ValueError if unknown."""
+        """Find an ABI by seccomp_data.arch; `number` separates x32 from x86-64.
+
+        Raises ValueError if it is unknown.
+        """
         if audit == cls.X86_64.audit and number & X32_BIT and number < 0x80000000:
             return cls.X32
         for arch in cls:
@@ -168,7 +175,7 @@ class Arch(enum.Enum):
 
     @classmethod
     def native(cls) -> Arch:
-        """The kernel's own architecture, as uname(2) tells it. ValueError if not known."""
+        """Return the kernel's own architecture by uname(2). Raises ValueError if it is unknown."""
         machine = os.uname().machine
         for arch in cls:
             if machine in arch.value.uname and arch.byteorder == sys.byteorder:
@@ -205,7 +212,7 @@ _ELF_NAMES = {
 
 
 def _plain(spelling: str) -> str:
-    """In lower case; numbers in decimal digits."""
+    """Return the spelling in lower case, numbers in decimal digits."""
     try:
         return str(int(spelling, 0))
     except ValueError:
@@ -213,7 +220,7 @@ def _plain(spelling: str) -> str:
 
 
 def _spellings() -> dict[str, Arch]:
-    """Every spelling; the first ABI that claims one keeps it."""
+    """Map every spelling to its ABI; where several share one, the first keeps it."""
     table: dict[str, Arch] = {}
     for arch in Arch:
         for name in (arch.scmp, arch.title, arch.goarch, *arch.value.uname):

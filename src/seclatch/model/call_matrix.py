@@ -1,4 +1,4 @@
-"""A recording as a matrix: system calls by stage, made and denied."""
+"""Calls and denials of a recording as a matrix: system call by stage or by process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seclatch.model.stage import Stage
 
 @dataclass(frozen=True, slots=True, order=True)
 class MatrixRow:
-    """One call of one ABI; unnamed ones by number."""
+    """One system call of one ABI; `#N` for a number without a name."""
 
     name: str
     arch: str
@@ -19,57 +19,60 @@ class MatrixRow:
 
 @dataclass(slots=True)
 class CallMatrix:
-    """Counts by row and column; a column is a stage's name, or a process' number."""
+    """Counts by row and column; a column is a stage's name or a process's number."""
 
     made: dict[str, Counter[MatrixRow]] = field(default_factory=dict)
     denied: dict[str, Counter[MatrixRow]] = field(default_factory=dict)
 
     def rows(self) -> list[MatrixRow]:
-        """All rows, by name."""
+        """Return all rows, sorted by name."""
         columns = [*self.made.values(), *self.denied.values()]
         return sorted({row for column in columns for row in column})
 
     def columns(self) -> list[str]:
-        """The columns that have anything, in the order of their first call."""
+        """Return the columns that are not empty, in the order of their first call."""
         return list(dict.fromkeys([*self.made, *self.denied]))
 
 
 def count_by_stage(recording: Recording) -> CallMatrix:
-    """Sum up over processes; columns in the order of a start."""
+    """Count calls of all processes by stage, in the order of a start."""
     order = {stage.value: number for number, stage in enumerate(Stage)}
-    stages = {each.stage for each in list_entries(recording)}
+    stages = {entry.stage for entry in list_entries(recording)}
     matrix = CallMatrix()
     for stage in sorted(stages, key=lambda stage: order.get(stage, len(order))):
-        for each in list_entries(recording):
-            if each.stage == stage:
-                _add(matrix, stage, each)
+        for entry in list_entries(recording):
+            if entry.stage == stage:
+                _add(matrix, stage, entry)
     return matrix
 
 
 def count_by_process(recording: Recording) -> CallMatrix:
-    """Keep processes apart; a merged recording has none."""
+    """Count calls by process; a merged recording has no processes."""
     matrix = CallMatrix()
-    for each in list_entries(recording):
-        if each.process is not None:
-            _add(matrix, str(each.process), each)
+    for entry in list_entries(recording):
+        if entry.process is not None:
+            _add(matrix, str(entry.process), entry)
     return matrix
 
 
 def find_runtime_only_calls(recording: Recording) -> list[str]:
-    """Names that filtered-init made or tried and the program did not: what the latch saves."""
+    """Return the calls that filtered-init made or tried and the program did not.
+
+    These are the calls that a profile need not allow with the latch.
+    """
     names: dict[str, set[str]] = {}
-    for each in list_entries(recording):
-        names.setdefault(each.stage, set()).add(each.name or f"#{each.number}")
+    for entry in list_entries(recording):
+        names.setdefault(entry.stage, set()).add(entry.name or f"#{entry.number}")
     runtime = names.get(Stage.FILTERED_INIT.value, set())
     return sorted(runtime - names.get(Stage.PROGRAM.value, set()))
 
 
 def list_entries(recording: Recording) -> list[RecordedCalls | RecordedDenial]:
-    """List all that was asked of the kernel, made or denied."""
+    """Return all calls and denials of a recording."""
     return [*recording.calls, *recording.denials]
 
 
-def _add(matrix: CallMatrix, column: str, each: RecordedCalls | RecordedDenial) -> None:
-    side = matrix.denied if isinstance(each, RecordedDenial) else matrix.made
-    row = MatrixRow(each.name or f"#{each.number}", each.arch)
-    side.setdefault(column, Counter())[row] += each.count
+def _add(matrix: CallMatrix, column: str, entry: RecordedCalls | RecordedDenial) -> None:
+    side = matrix.denied if isinstance(entry, RecordedDenial) else matrix.made
+    row = MatrixRow(entry.name or f"#{entry.number}", entry.arch)
+    side.setdefault(column, Counter())[row] += entry.count

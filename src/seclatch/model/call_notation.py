@@ -1,4 +1,4 @@
-"""Calls and actions as people write them: `socket(AF_INET, _, 0)`, `ERRNO(EPERM)`."""
+"""Parse system calls and actions as users write them: `socket(AF_INET, _, 0)`, `ERRNO(EPERM)`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _U64 = (1 << 64) - 1
 
 @dataclass(frozen=True, slots=True)
 class AskedCall:
-    """A call to ask about; an argument that was left open is None. `text` is what was written."""
+    """A call to query; an argument that was left open is None. `text` is the user's spelling."""
 
     syscall: Syscall
     args: tuple[int | None, ...]
@@ -28,10 +28,10 @@ class AskedCall:
 
 
 def parse_call(text: str, arch: Arch) -> AskedCall:
-    """Read `name(arg, …)` or `#number(…)`; arguments that are `_` or not written are open.
+    """Parse `name(arg, …)` or `#number(…)`; arguments that are `_` or missing are open.
 
-    Numbers in C's notation, negative ones too, names of constants, and either joined by `|`.
-    Raises ValueError with what is wrong.
+    An argument is a number in C's notation, also negative, a constant's name, or several joined by
+    `|`. Raises ValueError that says what is wrong.
     """
     match = _CALL.fullmatch(text)
     if not match:
@@ -47,7 +47,7 @@ def parse_call(text: str, arch: Arch) -> AskedCall:
 
 
 def parse_action(text: str) -> Action:
-    """Read `ALLOW`, `SCMP_ACT_ERRNO(1)`, `ERRNO(EPERM)`. Raises ValueError."""
+    """Parse `ALLOW`, `SCMP_ACT_ERRNO(1)`, `ERRNO(EPERM)`. Raises ValueError."""
     match = _ACTION.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is not an action such as ALLOW or ERRNO(EPERM)")

@@ -1,4 +1,4 @@
-"""Linux capabilities, by which a profile's conditions ask."""
+"""Linux capabilities: their names and bits."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ ALL = frozenset(CAPABILITIES)
 
 
 def name_capabilities(mask: int) -> frozenset[str]:
-    """Name the bits of a mask, as `CapBnd` of /proc/PID/status has it."""
+    """Return the names of a mask's bits, as `CapBnd` of /proc/PID/status has it."""
     return frozenset(name for bit, name in enumerate(CAPABILITIES) if mask >> bit & 1)
 
 
 def parse_capability(name: str) -> str:
-    """`CAP_SYS_ADMIN` for `sys_admin`, `SYS_ADMIN` or the name itself. ValueError if unknown."""
+    """Return `CAP_SYS_ADMIN` for `sys_admin`, `SYS_ADMIN` or the full name.
+
+    Raises ValueError if it is unknown.
+    """
     full = f"CAP_{name.upper().removeprefix('CAP_')}"
     if full not in ALL:
         raise ValueError(f"unknown capability {quote_text(name)}")

@@ -1,4 +1,4 @@
-"""Names of arguments that filters often look at; those only that are the same on every ABI here.
+"""Names of argument values that filters often test, where they are equal on all ABIs here.
 
 From the kernel's headers: <linux/fcntl.h>, <linux/sched.h>, <linux/socket.h>,
 <linux/personality.h>, <asm-generic/mman-common.h>, <linux/netlink.h>, <linux/seccomp.h>.

@@ -12,16 +12,16 @@ from seclatch.model.quoted_text import quote_text
 
 @cache
 def load_errnos() -> dict[str, int]:
-    """Name to number, from the kernel's <asm-generic/errno.h>.
+    """Load the table of names and numbers, from the kernel's <asm-generic/errno.h>.
 
-    Valid on every architecture here but MIPS and PA-RISC, whose numbers above 34 differ.
+    Valid on every architecture here except MIPS and PA-RISC, whose numbers above 34 differ.
     """
     data = resources.files("seclatch.data").joinpath("errno.json").read_bytes()
     return msgspec.json.decode(data, type=dict[str, int])
 
 
 def parse_errno(text: str) -> int:
-    """Read a name (`EPERM`) or a decimal number. Raises ValueError for anything else."""
+    """Parse a name (`EPERM`) or a decimal number. Raises ValueError for anything else."""
     if text.isascii() and text.isdigit() and len(text) < 6:
         return int(text)
     if text not in load_errnos():
@@ -30,8 +30,8 @@ def parse_errno(text: str) -> int:
 
 
 def name_errno(number: int) -> str:
-    """The name of a number, or the number itself in digits."""
-    for each, value in load_errnos().items():
+    """Return the name of a number, or its digits if it has none."""
+    for known, value in load_errnos().items():
         if value == number:
-            return each
+            return known
     return str(number)

@@ -1,6 +1,6 @@
-"""An explanation, as values: what `seclatch explain --json` prints. Field names are the schema's.
+"""An explanation: what `seclatch explain --json` prints. Field names are the schema's.
 
-Its schema, `seclatch/data/schemas/explain-1.json`, is made of these types.
+The schema, `seclatch/data/schemas/explain-1.json`, is generated from these types.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ SCHEMA = "seclatch.explain/1"
 
 
 class DenyingRule(msgspec.Struct, frozen=True, kw_only=True):
-    """What denied a call: `by` is `rule` (number `index` of the resolved profile, counting from 0),
-    `default`, `architecture`, `newer` (runc's ENOSYS) or `unknown` (the filter's profile is not
-    known). `profile` is where the profile was found."""
+    """The rule that denied a call.
+
+    `by` is `rule` (number `index` of the resolved profile, counting from 0), `default`,
+    `architecture`, `newer` (runc's ENOSYS) or `unknown` (the filter's profile is not known).
+    `profile` is where the profile was found.
+    """
 
     by: str
     text: str
@@ -25,9 +28,12 @@ class DenyingRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExplainedDenial(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that seccomp answered, `count` times. `action` is the profile's (`SCMP_ACT_ERRNO(1)`)
-    or "" where it is not known; `errno` is what the caller got, "" where it was a signal or a
-    supervisor's answer. `session` is `start` or `exec`. `fatal`: a process ended over it."""
+    """A call that seccomp denied, `count` times.
+
+    `action` is the profile's (`SCMP_ACT_ERRNO(1)`), "" if unknown. `errno` is what the caller got,
+    "" where it was a signal or a supervisor's response. `session` is `start` or `exec`. `fatal`: a
+    process ended because of it.
+    """
 
     syscall: str
     number: int
@@ -47,7 +53,7 @@ class ExplainedDenial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StartMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine, the runtime or the program itself said on standard error."""
+    """A message of the engine, the runtime or the program on standard error."""
 
     stage: str
     program: str
@@ -55,8 +61,10 @@ class StartMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NeededCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that the runtime makes with its filter on and that the profile denies. `opens`: what
-    the program gains where a rule allows it. `sometimes`: not in every start."""
+    """A call that the runtime makes under its filter and that the profile denies.
+
+    `opens` is what the program gains where a rule allows it. `sometimes`: not in every start.
+    """
 
     syscall: str
     opens: str
@@ -64,10 +72,13 @@ class NeededCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuntimeNeeds(msgspec.Struct, frozen=True, kw_only=True):
-    """All of them. `found` is `trial` (one start under the latch, on this host), `exec` (one exec
-    under it), `table` (measured before) or `seen` (those met this time, where the profile is not
-    known: there may be more). `with_no_new_privs`: what would be left with it, null where it is
-    on."""
+    """All calls that the runtime needs.
+
+    `found` is `trial` (one start under the latch, on this host), `exec` (one exec under it),
+    `table` (measured before) or `seen` (the calls of this run only, where the profile is not known:
+    there may be more). `with_no_new_privs` is what would remain with it, null where it is set
+    already.
+    """
 
     runtime: str
     found: str
@@ -76,9 +87,12 @@ class RuntimeNeeds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Remedy(msgspec.Struct, frozen=True, kw_only=True):
-    """One way out: `kind` is `latch`, `rules`, `no-new-privs`, `profile` or `other`. `command` and
-    `rules` (entries of a profile's `syscalls`, or other keys of it) can be pasted; `opens` says of
-    each call what a program gains."""
+    """One remedy.
+
+    `kind` is `latch`, `rules`, `no-new-privs`, `profile` or `other`. `command` and `rules` (entries
+    of a profile's `syscalls`, or other keys of it) can be pasted; `opens` says for each call what a
+    program gains.
+    """
 
     kind: str
     text: str
@@ -88,10 +102,13 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole. `seccomp`: whether seccomp made the command (or an exec session in its container)
-    fail; null where that cannot be told. `cause` names the kind, `summary` says it in a line,
-    `evidence` in more. `stage` is where it failed, "" where nothing did. `incomplete`: events that
-    were lost, so that a denial may be missing."""
+    """Why a command failed.
+
+    `seccomp`: whether seccomp made the command (or an exec session in its container) fail; null
+    where that cannot be decided. `cause` is the kind of cause, `summary` one line, `evidence` the
+    details. `stage` is where it failed, "" if nothing failed. `incomplete` counts lost events: a
+    denial may be missing.
+    """
 
     seccomp: bool | None
     cause: str
@@ -110,7 +127,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_schema() -> dict[str, Any]:
-    """Make the JSON schema of the format from its types."""
+    """Generate the format's JSON schema from its types."""
     schema = msgspec.json.schema(Explanation)
     for definition in schema["$defs"].values():
         definition["description"] = inspect.cleandoc(definition["description"])

@@ -1,4 +1,4 @@
-"""A seccomp filter as a value: a classic BPF program, as bytes and as instructions."""
+"""A seccomp filter: a classic BPF program, as bytes and as instructions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INSTRUCTION_SIZE = 8
 """sizeof(struct sock_filter), <linux/filter.h>: u16 code, u8 jt, u8 jf, u32 k."""
 
 MAX_FILE_INSTRUCTIONS = 0xFFFF
-"""struct sock_fprog counts instructions in a u16: a longer program cannot be handed over at all."""
+"""struct sock_fprog counts instructions in a u16: a longer program cannot be loaded at all."""
 
 
 class Instruction(NamedTuple):
@@ -26,11 +26,11 @@ class Instruction(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A program and the byte order of the machine it is for.
+    """A BPF program and the byte order of its machine.
 
-    The order matters twice: in the instructions' bytes, and in which half of a 64-bit argument
-    lies at the lower offset of seccomp_data. A Filter may hold a program that the kernel would
-    refuse; `seclatch.filter.verify` tells.
+    The byte order decides the instructions' bytes, and which half of a 64-bit argument lies at the
+    lower offset of seccomp_data. A Filter may hold a program that the kernel would refuse;
+    `seclatch.filter.verify` checks it.
     """
 
     instructions: tuple[Instruction, ...]
@@ -41,9 +41,9 @@ class Filter:
 
     @classmethod
     def from_bytes(cls, data: bytes, byteorder: ByteOrder = "little") -> Filter:
-        """Read instructions as seccomp(2) and PTRACE_SECCOMP_GET_FILTER lay them out.
+        """Decode instructions as seccomp(2) and PTRACE_SECCOMP_GET_FILTER lay them out.
 
-        Raises ValueError if there is no whole number of instructions, or more than 65535.
+        Raises ValueError for a partial instruction, or more than 65535.
         """
         if len(data) > MAX_FILE_INSTRUCTIONS * INSTRUCTION_SIZE:
             raise ValueError(f"more than {MAX_FILE_INSTRUCTIONS} instructions")
@@ -57,6 +57,6 @@ class Filter:
         return cls(tuple(map(Instruction._make, struct.iter_unpack(layout, data))), byteorder)
 
     def to_bytes(self) -> bytes:
-        """Write the program as an array of `struct sock_filter` in its own byte order."""
+        """Encode the program as an array of `struct sock_filter` in its own byte order."""
         layout = struct.Struct("<HBBI" if self.byteorder == "little" else ">HBBI")
         return b"".join(layout.pack(*instruction) for instruction in self.instructions)

@@ -1,4 +1,4 @@
-"""A finding: one thing to know about a profile, with what to do about it."""
+"""A finding of a profile check, with its remedy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class Severity(enum.Enum):
-    """ERROR: it is wrong, or will not start. WARNING: it weakens. NOTE: worth knowing."""
+    """ERROR: wrong, or does not start. WARNING: weakens the profile. NOTE: worth knowing."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -16,8 +16,11 @@ class Severity(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`code` names the kind, for machines. `path` leads to the value in the profile's document
-    (`("syscalls", 3, "action")`), `line` and `column` count from 1 and are 0 where unknown."""
+    """One finding.
+
+    `code` is its kind, for machines. `path` leads to the value in the profile's document
+    (`("syscalls", 3, "action")`); `line` and `column` count from 1 and are 0 where unknown.
+    """
 
     code: str
     severity: Severity
@@ -29,7 +32,7 @@ class Finding:
 
     @property
     def rule(self) -> int | None:
-        """The number, from 0, of the rule in the profile's document that it is about."""
+        """Return the number, from 0, of the profile's rule that the finding is about."""
         if self.path[:1] == ("syscalls",) and len(self.path) > 1 and isinstance(self.path[1], int):
             return self.path[1]
         return None

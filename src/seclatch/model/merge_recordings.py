@@ -1,7 +1,7 @@
-"""Several recordings as one: what any of them has, and in how many of them.
+"""Merge recordings: the union of their calls, and in how many recordings each occurs.
 
-Merging is associative and commutative (a merged recording may be merged again), so that it does not
-matter which machine sums up what first.
+Merging is associative and commutative, and a merged recording may be merged again: the order of
+merging does not matter.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ _Call = tuple[str, str, int, str, int]
 
 
 class RecordingSums(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a recording is summed up. A decoder of this type passes over processes and events,
-    which are most of a file."""
+    """The parts of a recording that are merged.
+
+    A decoder of this type skips processes and events, which are most of a file.
+    """
 
     schema: int
     seclatch: str
@@ -51,7 +53,7 @@ class RecordingSums(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def merge_recordings(recordings: Iterable[Recording | RecordingSums]) -> Recording:
-    """Merge one or more. Raises ValueError for none."""
+    """Merge one or more recordings. Raises ValueError for none."""
     merger = _Merger()
     for recording in recordings:
         merger.add(recording)
@@ -59,9 +61,11 @@ def merge_recordings(recordings: Iterable[Recording | RecordingSums]) -> Recordi
 
 
 def identify_images(recording: Recording | RecordingSums) -> str:
-    """What a recording's containers are made of: digests, else names; empty where that is not
-    known. Recordings of the same image have the same, however often it was given another name."""
-    return " ".join(sorted({each.digest or each.id or each.name for each in recording.images}))
+    """Return the images of a recording's containers: digests, else names; "" if unknown.
+
+    Recordings of the same image return the same text, whatever names it was given.
+    """
+    return " ".join(sorted({image.digest or image.id or image.name for image in recording.images}))
 
 
 class _Merger:
@@ -88,7 +92,7 @@ class _Merger:
         self._versions.add(recording.seclatch)
         self._started = min(self._started or recording.started, recording.started)
         self._duration = max(self._duration, recording.duration)
-        self._commands.update(tuple(each) for each in recording.commands)
+        self._commands.update(tuple(command) for command in recording.commands)
         self._hosts.update(recording.hosts)
         self._runtimes.update(recording.runtimes)
         self._images.update(recording.images)
@@ -108,22 +112,22 @@ class _Merger:
             self._lost[name] += getattr(recording.lost, name)
 
     def _add_one(self, call: _Call, count: int, of: int, runs: dict[_Call, int]) -> None:
-        """Add a count; of the several processes of a recording the runs count once."""
+        """Add a count; several processes of one recording count as one run."""
         self._counts[call] = self._counts.get(call, 0) + count
         if runs.get(call, 0) < of:
             runs[call] = of
 
     def result(self) -> Recording:
-        """Answer the sum."""
+        """Return the merged recording."""
         if not self._versions:
             raise ValueError("nothing to merge")
-        calls = [each for each in self._ordered() if each[-1] < 0]
-        denials = [each for each in self._ordered() if each[-1] >= 0]
+        calls = [key for key in self._ordered() if key[-1] < 0]
+        denials = [key for key in self._ordered() if key[-1] >= 0]
         return Recording(
             seclatch=max(self._versions),
             complete=self._complete,
             runs=self._runs,
-            commands=sorted(list(each) for each in self._commands),
+            commands=sorted(list(command) for command in self._commands),
             started=self._started,
             duration=self._duration,
             hosts=sorted(self._hosts),
@@ -132,8 +136,8 @@ class _Merger:
             sessions=[],
             processes=[],
             events=[],
-            calls=[self._calls(each) for each in calls],
-            denials=[self._denial(each) for each in denials],
+            calls=[self._calls(call) for call in calls],
+            denials=[self._denial(denial) for denial in denials],
             arguments=[
                 RecordedArgument(
                     stage=stage, arch=arch, name=name, index=index, value=value, count=count

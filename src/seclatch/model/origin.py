@@ -1,4 +1,4 @@
-"""Where a recording comes from: images, and the software that started their containers."""
+"""Origin of a recording: images, and the software that started their containers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import msgspec
 
 
 class ContainerImage(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """A container's image, as its engine told it. `id` is the digest of its configuration,
-    `digest` that of the manifest, by which registries know it; both begin with `sha256:`."""
+    """A container's image, as its engine reports it.
+
+    `id` is the digest of its configuration, `digest` that of the manifest, by which registries know
+    it; both begin with `sha256:`.
+    """
 
     name: str = ""
     id: str = ""
@@ -15,8 +18,11 @@ class ContainerImage(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class Software(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """A program that took part in a start: `stage` is its own, `version` the first line of what it
-    says of itself, empty where it could not be asked."""
+    """A program that took part in a start.
+
+    `stage` is its stage, `version` the first line of its version output, empty where it could not
+    be run.
+    """
 
     stage: str
     name: str

@@ -1,4 +1,4 @@
-"""Live processes and what binds them, as values."""
+"""Live processes and their seccomp filters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SeccompMode(enum.IntEnum):
 
 
 class FilterCause(enum.Enum):
-    """How a process came to a filter."""
+    """How a process came to be under a filter."""
 
     LOADED = "loaded"
     RUNTIME = "runtime"
@@ -30,13 +30,13 @@ class FilterCause(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class FilterOrigin:
-    """Who put a filter on.
+    """Which process or unit loaded a filter.
 
     LOADED: this process itself. RUNTIME: the container runtime, in this process before its exec.
     UNIT: systemd likewise, for the unit `name`. INHERITED: from `pid` (`name`), its oldest ancestor
-    that has it. ENDED: from an ancestor that is no more. `certain`: seen in the kernel (it is the
+    that has it. ENDED: from an ancestor that has exited. `certain`: seen in the kernel (it is the
     same filter; for UNIT, the very program that systemd loads for a setting of that unit), and not
-    only taken from the numbers of filters.
+    only concluded from the numbers of filters.
     """
 
     cause: FilterCause
@@ -46,7 +46,7 @@ class FilterOrigin:
 
     @property
     def by(self) -> str:
-        """Who it was, in a word or two."""
+        """Return the origin in a word or two."""
         return self._perhaps + self._who
 
     def __str__(self) -> str:
@@ -71,8 +71,11 @@ class FilterOrigin:
 
 @dataclass(frozen=True, slots=True)
 class FilterLayer:
-    """One filter. `fingerprint` is the same for the same program, "" where it was not read;
-    `profile` names a known profile that compiles to it, "" if none does."""
+    """One filter of a stack.
+
+    `fingerprint` is the same for the same program, "" if it was not read. `profile` names a known
+    profile that compiles to it, "" if none does.
+    """
 
     fingerprint: str
     instructions: int
@@ -82,8 +85,10 @@ class FilterLayer:
 
 @dataclass(frozen=True, slots=True)
 class LiveThread:
-    """What binds one thread. `layers`: the newest filter first; fewer than `filters` where they
-    could not be read."""
+    """The filters of one thread.
+
+    `layers`: the newest filter first; fewer than `filters` where they could not be read.
+    """
 
     tid: int
     comm: str
@@ -93,7 +98,7 @@ class LiveThread:
     layers: tuple[FilterLayer, ...] = ()
 
     def differs(self, other: LiveThread) -> bool:
-        """Is it bound by something else than the other?"""
+        """Return whether the other thread has other filters, mode or no_new_privs."""
         return self._bound() != other._bound()
 
     def _bound(self) -> tuple[object, ...]:
@@ -103,7 +108,7 @@ class LiveThread:
 
 @dataclass(frozen=True, slots=True)
 class LiveContainer:
-    """A container: its id, and name, image and engine ("" where nobody was found who knows)."""
+    """A container: its id; name, image and engine are "" if unknown."""
 
     id: str
     name: str = ""
@@ -113,9 +118,10 @@ class LiveContainer:
 
 @dataclass(frozen=True, slots=True)
 class LiveProcess:
-    """A process: `main` is its first thread, `threads` the others that were asked for or differ.
+    """A process: `main` is its first thread, `threads` the others that were requested or differ.
 
-    `argv` is empty for zombies and where it was not read; `state` the letter of /proc/PID/status.
+    `argv` is empty for zombies and where it was not read; `state` is the letter of
+    /proc/PID/status.
     """
 
     pid: int
@@ -130,10 +136,10 @@ class LiveProcess:
 
     @property
     def command(self) -> str:
-        """The command line, or the name in brackets where there is none."""
+        """Return the command line, or the name in brackets where there is none."""
         return " ".join(self.argv) if any(self.argv) else f"[{self.main.comm}]"
 
     @property
     def filtered(self) -> bool:
-        """Is any of its threads under seccomp?"""
+        """Return whether any of its threads is under seccomp."""
         return any(thread.mode for thread in (self.main, *self.threads))

@@ -1,4 +1,4 @@
-"""What binds a process besides its program: credentials, namespaces, seccomp's state."""
+"""Credentials, namespaces and seccomp state of a process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Mask = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{1,16}$")]
 
 
 class CapabilitySets(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """Sets of capabilities as in /proc/PID/status: 16 hexadecimal digits, bit 0 is CAP_CHOWN."""
+    """Capability sets as in /proc/PID/status: 16 hexadecimal digits, bit 0 is CAP_CHOWN."""
 
     inheritable: Mask
     permitted: Mask
@@ -21,7 +21,7 @@ class CapabilitySets(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class NamespaceInodes(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """Inode numbers as in /proc/PID/ns; 0 where it is not known."""
+    """Inode numbers as in /proc/PID/ns; 0 where unknown."""
 
     mnt: int = 0
     pid: int = 0
@@ -33,9 +33,11 @@ class NamespaceInodes(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class ProcessContext(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """A state in which processes were. `seccomp` is as in /proc/PID/status: 0 off, 1 strict,
-    2 filter; `filters` is their number; `suspended` while a tracer (the latch) holds them off.
-    Ids are the host's."""
+    """A state of processes. Ids are the host's.
+
+    `seccomp` is as in /proc/PID/status: 0 off, 1 strict, 2 filter; `filters` is their number;
+    `suspended` while a tracer (the latch) suspends them.
+    """
 
     uid: int
     gid: int
@@ -50,8 +52,10 @@ class ProcessContext(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class ContextChange(msgspec.Struct, frozen=True, kw_only=True):
-    """From `time` on a process was in a context, by its number in the recording's `contexts`. Seen
-    at fork, exec, and when filters were loaded; `thread` is the one that did so."""
+    """From `time` on a process was in the context with this number in the recording's `contexts`.
+
+    Read at fork, exec, and when filters were loaded; `thread` is the one that did so.
+    """
 
     time: float
     thread: int

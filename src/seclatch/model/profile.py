@@ -1,4 +1,4 @@
-"""A profile: the JSON document, as values. What it means is decided by engine and runtime."""
+"""A profile's JSON document. Engine and runtime decide what it means."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FLAGS = (
     "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
 )
-"""The flags that a profile may name (OCI runtime spec 1.2, and TSYNC, which runtimes accept)."""
+"""Flags that a profile may name (OCI runtime spec 1.2, and TSYNC, which runtimes accept)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +34,33 @@ class Arg:
     value_two: int = 0
 
     def __str__(self) -> str:
-        """`arg1 & 0xf == 0x2`, counting arguments from 0 as profiles do."""
+        """Return `arg1 & 0xf == 0x2`, counting arguments from 0 as profiles do."""
         if self.operator is Operator.MASKED_EQ:
             return f"arg{self.index} & {self.value:#x} == {self.value_two:#x}"
         return f"arg{self.index} {self.operator.symbol} {self.value:#x}"
 
 
 def list_alternatives(args: Sequence[Arg]) -> list[tuple[Arg, ...]]:
-    """Comparisons of different arguments must all hold; two of one argument make all of a rule's
-    comparisons alternatives (a compatibility rule of runc and crun)."""
+    """Return the alternatives of a rule's comparisons; all comparisons of one must hold.
+
+    Comparisons of different arguments must all hold; two of one argument make all comparisons of
+    the rule alternatives (a compatibility rule of runc and crun).
+    """
     if any(count > 1 for count in Counter(arg.index for arg in args).values()):
         return [(arg,) for arg in args]
     return [tuple(args)]
 
 
 def format_comparisons(args: Sequence[Arg]) -> str:
-    """A rule's comparisons in words: `arg0 == 0x1 and arg1 < 0x2`, `arg0 == 0x1 or arg0 == 0x2`."""
-    return " or ".join(" and ".join(map(str, each)) for each in list_alternatives(args))
+    """Return a rule's comparisons as text: `arg0 == 0x1 and arg1 < 0x2`, alternatives by `or`."""
+    return " or ".join(
+        " and ".join(map(str, alternative)) for alternative in list_alternatives(args)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """When a rule is in force: the engine asks it once, for its host and the container.
+    """When a rule applies: the engine decides it once, for its host and the container.
 
     `arches` are in the engine's own spelling (Docker: `amd64`, not `SCMP_ARCH_X86_64`).
     """
@@ -65,13 +70,13 @@ class Condition:
     min_kernel: tuple[int, int] | None = None
 
     def __bool__(self) -> bool:
-        """Does it ask anything at all?"""
+        """Return whether it has any condition at all."""
         return bool(self.caps or self.arches or self.min_kernel)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What to do with calls of these names whose arguments compare so.
+    """The action for calls of these names if their arguments match.
 
     `action` is the `SCMP_ACT_*` name as the profile spells it; `errno` its errnoRet if given, and
     `errno_name` containers-common's `errno`, which Podman prefers and others do not read.
@@ -88,16 +93,17 @@ class Rule:
 
     @property
     def effect(self) -> Action:
-        """The action with its data, as runtimes read it."""
+        """Return the action with its data, as runtimes read it."""
         return Action.from_scmp(self.action, self.errno)
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A whole profile. `flags` is None where none are given: runtimes then choose their default.
+    """A whole profile.
 
-    `architectures` and `arch_map` exclude each other. `default_action` is "" only in the empty
-    profile, which means no seccomp at all.
+    `flags` is None where none are given: runtimes then choose their default. `architectures` and
+    `arch_map` exclude each other. `default_action` is "" only in the empty profile, which means no
+    seccomp at all.
     """
 
     default_action: str
@@ -112,10 +118,10 @@ class Profile:
 
     @property
     def default(self) -> Action:
-        """The default action with its data, as runtimes read it."""
+        """Return the default action with its data, as runtimes read it."""
         return Action.from_scmp(self.default_action, self.default_errno)
 
     @property
     def conditional(self) -> bool:
-        """Must an engine resolve it before a runtime can read it?"""
+        """Return whether an engine must resolve it before a runtime can read it."""
         return bool(self.arch_map) or any(rule.includes or rule.excludes for rule in self.rules)

@@ -1,4 +1,4 @@
-"""What the recorder of annotated containers may take: set at install, read at each start."""
+"""Limits of the recorder of annotated containers: set at install, read at each start."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ DIRECTORY = "/var/lib/seclatch/recordings"
 
 
 class RecorderLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where recordings go and how many there may be: files, `size` bytes of all together,
-    recorders at work at the same time."""
+    """Where recordings go, and how many there may be.
+
+    Files, `size` bytes of all together, and recorders that run at the same time.
+    """
 
     directory: str = DIRECTORY
     recordings: int = 1000
@@ -17,12 +19,12 @@ class RecorderLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     at_once: int = 16
 
     def encode(self) -> bytes:
-        """The file's bytes; the same limits give the same bytes."""
+        """Return the file's bytes; the same limits give the same bytes."""
         return msgspec.json.format(msgspec.json.encode(self)) + b"\n"
 
 
 def decode_limits(content: bytes) -> RecorderLimits:
-    """Read the file's bytes. Raises ValueError."""
+    """Decode the file's bytes. Raises ValueError."""
     try:
         return msgspec.json.decode(content, type=RecorderLimits)
     except msgspec.DecodeError as error:  # ValidationError is one

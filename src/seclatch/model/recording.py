@@ -1,7 +1,7 @@
-"""A recording: what its file holds, as values. The field names are the file's.
+"""A recording: the content of its file. The field names are the file's.
 
 Every number that a reader may want to sum stands once, in `calls` and `denials`. Times are seconds
-since the recording began. What is not known is null or empty.
+since the recording began. Unknown values are null or empty.
 """
 
 from __future__ import annotations
@@ -14,20 +14,23 @@ from seclatch.model.origin import ContainerImage, Software
 from seclatch.model.process_context import ContextChange, ProcessContext
 
 SCHEMA = 1
-"""Version of the format; it changes when a field changes its meaning or goes."""
+"""Version of the format; it changes when a field changes its meaning or is removed."""
 
 
 class RecordedHost(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """Where it was recorded. `arch` is libseccomp's short name."""
+    """The host of the recording. `arch` is libseccomp's short name."""
 
     kernel: str
     arch: str
 
 
 class RecordedContainer(msgspec.Struct, frozen=True, kw_only=True):
-    """One container that was entered. `runtime` is the program as it was exec'd; `name` the id that
-    it was given, empty when only exec sessions were seen. `profile` is `linux.seccomp` of its
-    bundle, null without one or where it could not be read."""
+    """One container that was entered.
+
+    `runtime` is the program as it was exec'd; `name` the id that it was given, empty when only exec
+    sessions were seen. `profile` is `linux.seccomp` of its bundle, null without one or where it
+    could not be read.
+    """
 
     id: int
     name: str = ""
@@ -40,7 +43,7 @@ class RecordedContainer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordedSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A container's start, or (`joined`) a further process brought into a running one."""
+    """A container's start, or (`joined`) a further process in a running container."""
 
     id: int
     container: int
@@ -49,7 +52,10 @@ class RecordedSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProcessImage(msgspec.Struct, frozen=True, kw_only=True):
-    """A program that a process ran, from an exec on. `argv` may be cut off after 1024 bytes."""
+    """A program that a process executed, from an exec on.
+
+    `argv` may be cut off after 1024 bytes.
+    """
 
     time: float
     stage: str
@@ -61,7 +67,7 @@ class ProcessImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordedProcess(msgspec.Struct, frozen=True, kw_only=True):
-    """One process. `pid` is that of the host; `status` as wait(2) has it."""
+    """One process. `pid` is the host's; `status` is as in wait(2)."""
 
     id: int
     pid: int
@@ -76,11 +82,13 @@ class RecordedProcess(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened: `fork`, `exec`, `filter` (loaded; `filters` are on then), `exit`,
-    `lifted` (a tracer suspends seccomp) and `released` (it is in force again); in a container that
-    was found running `found` and, by a process from outside, `joined`; `denial`: the first of a
-    `call` (its name, or number after #) with an `errno` (0: none) since the process' last exec or
-    filter."""
+    """One event.
+
+    `fork`, `exec`, `filter` (loaded; there are `filters` then), `exit`, `lifted` (a tracer suspends
+    seccomp) and `released` (it is in force again); in a container that was running already `found`
+    and, for a process from outside, `joined`; `denial`: the first of a `call` (its name, or number
+    after #) with an `errno` (0: none) since the process's last exec or filter.
+    """
 
     time: float
     kind: str
@@ -109,9 +117,9 @@ class RecordedCalls(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordedDenial(msgspec.Struct, frozen=True, kw_only=True):
-    """How often seccomp answered a call in its place: with `errno`, or by other means (0).
+    """How often seccomp denied a call: with `errno`, or by other means (0).
 
-    `process` and `runs` are as in Calls.
+    `process` and `runs` are as in RecordedCalls.
     """
 
     process: int | None
@@ -125,8 +133,10 @@ class RecordedDenial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordedArgument(msgspec.Struct, frozen=True, kw_only=True):
-    """A value that an argument (`index` from 0) had, over all processes of a stage. clone3's
-    argument 0 stands for the flags behind it."""
+    """A value of an argument (`index` from 0), over all processes of a stage.
+
+    For clone3, argument 0 stands for the flags in its structure.
+    """
 
     stage: str
     arch: str
@@ -137,7 +147,10 @@ class RecordedArgument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LostCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What could not be kept: `calls` were made but are in no count or cannot be told whose."""
+    """What could not be recorded.
+
+    `calls` were made but are in no count, or their process is unknown.
+    """
 
     events: int = 0
     processes: int = 0
@@ -146,12 +159,12 @@ class LostCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole. `complete` is false in a file that a recorder wrote while it was at work.
+    """The whole recording. `complete` is false in a file that a running recorder wrote.
 
     A merged recording sums up `runs` others: it has their commands and hosts, the first one's
     `started` and the longest one's `duration`, and no processes, events, sessions, containers.
     `runtimes` are the base names of the runtimes that entered containers; `images` and `software`
-    are what took part, each once; `contexts` the distinct states that processes refer to.
+    are those that took part, each once; `contexts` the distinct states that processes refer to.
     """
 
     schema: int = SCHEMA

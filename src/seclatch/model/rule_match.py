@@ -1,4 +1,4 @@
-"""Does a rule hold for a call? By the words of the profile, with no compiler in between."""
+"""Match a call against a profile's rules, as written and without a compiler."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from seclatch.model.profile import Arg, Profile, Rule, list_alternatives
 from seclatch.model.syscall import Syscall
 
 Args = Sequence[int | None]
-"""The six arguments; None for one that is left open."""
+"""The six arguments; None for an open one."""
 
 
 def find_matching_rules(
     profile: Profile, syscall: Syscall, args: Args
 ) -> Iterator[tuple[int, Rule]]:
-    """The rules that hold for a call, with their places in the profile. None: the default is meant.
+    """Yield the rules that match a call, with their indices; none: the default applies.
 
-    Rules that cover a call through its multiplexer (x86's socketcall) are not looked for.
+    Rules that cover a call through its multiplexer (x86's socketcall) are not considered.
     """
     for index, rule in enumerate(profile.rules):
         if syscall.name in rule.names and rule_holds(rule, syscall.arch, args):
@@ -27,18 +27,18 @@ def find_matching_rules(
 
 
 def rule_holds(rule: Rule, arch: Arch, args: Args) -> bool:
-    """Do a rule's comparisons hold (or can they, where an argument is open)?
+    """Return whether a rule's comparisons hold (or can hold, where an argument is open).
 
-    All must; but of two about one argument any one is enough: so runc and crun read them.
+    All must hold; if two are about one argument, any one is enough: so runc and crun read them.
     """
     return any(
-        all(_compare(arg, arch, args[arg.index]) for arg in each)
-        for each in list_alternatives(rule.args)
+        all(_compare(arg, arch, args[arg.index]) for arg in alternative)
+        for alternative in list_alternatives(rule.args)
     )
 
 
 def _compare(arg: Arg, arch: Arch, value: int | None) -> bool:
-    """libseccomp compares as many bits as the ABI's arguments have, unsigned."""
+    """Compare unsigned, as many bits as the ABI's arguments have, as libseccomp does."""
     if value is None:
         return True
     mask = (1 << arch.bits) - 1

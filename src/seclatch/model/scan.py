@@ -1,4 +1,4 @@
-"""A scan: which system calls programs could make, as found in their binaries."""
+"""A scan: the system calls that programs could make, as found in their binaries."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Literal
 import msgspec
 
 SCHEMA = 1
-"""Version of the scan file; it changes when a key changes its meaning or goes."""
+"""Version of the scan file; it changes when a key changes its meaning or is removed."""
 
 
 class CallChain(msgspec.Struct, frozen=True):
-    """A call that is reachable. `chain` leads from where the loader begins to the function that
-    makes it, each `FILE:FUNCTION`; the shortest that was found, one of many."""
+    """A reachable call.
+
+    `chain` leads from where the loader begins to the function that makes it, each `FILE:FUNCTION`;
+    the shortest that was found, one of many.
+    """
 
     name: str
     number: int
@@ -20,8 +23,10 @@ class CallChain(msgspec.Struct, frozen=True):
 
 
 class UnresolvedCall(msgspec.Struct, frozen=True):
-    """A place that makes a call which could not be told: `file` in the root directory, the
-    function and the address in it, and why."""
+    """A place that makes a call whose number could not be determined.
+
+    `file` in the root directory, the function and the address in it, and why.
+    """
 
     file: str
     function: str
@@ -30,9 +35,12 @@ class UnresolvedCall(msgspec.Struct, frozen=True):
 
 
 class ScannedProgram(msgspec.Struct, frozen=True):
-    """One executable. `because` says how it is run; `files` are it and its libraries in the order
-    in which they are searched. `missing` could not be found, `unread` not be analysed (with the
-    reason). `runs_others`: it can execute further programs, which are not part of this."""
+    """One executable.
+
+    `because` is how it is run; `files` are the program and its libraries in search order. `missing`
+    could not be found, `unread` not be analysed (with the reason). `runs_others`: it can execute
+    further programs, which are not part of this.
+    """
 
     path: str
     arch: str
@@ -48,15 +56,16 @@ class ScannedProgram(msgspec.Struct, frozen=True):
 
     @property
     def whole(self) -> bool:
-        """Whether the calls are all that the program can make."""
+        """Return whether the calls are all that the program can make."""
         return not (self.open or self.missing or self.unread)
 
 
 class Scan(msgspec.Struct, frozen=True):
-    """What was scanned: `source` as the user named it, `digest` of an image where known.
+    """The result of a scan: `source` as the user named it, `digest` of an image where known.
 
     `skipped` are executables of the image that are no programs for this, with the reason. `kernel`
-    is the oldest that it is for: what programs do on those before is left out, as far as known.
+    is the oldest supported one: calls that programs make only on older kernels are left out, as far
+    as known.
     """
 
     source: str
@@ -70,15 +79,19 @@ class Scan(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> frozenset[str]:
-        """Every call that some program can make."""
-        return frozenset(call.name for each in self.programs for call in each.calls if call.name)
+        """Return the names of all calls that some program can make."""
+        return frozenset(
+            call.name for program in self.programs for call in program.calls if call.name
+        )
 
     @property
     def whole(self) -> bool:
-        """Whether that is all that they can make."""
-        return all(each.whole for each in self.programs)
+        """Return whether that is all that the programs can make."""
+        return all(program.whole for program in self.programs)
 
     def chain(self, name: str) -> tuple[str, ...]:
-        """The shortest chain that leads to a call, of all programs'; empty if there is none."""
-        chains = [call.chain for each in self.programs for call in each.calls if call.name == name]
+        """Return the shortest chain of any program that leads to a call; empty if there is none."""
+        chains = [
+            call.chain for program in self.programs for call in program.calls if call.name == name
+        ]
         return min(chains, key=len, default=())

@@ -1,4 +1,4 @@
-"""One system call as a filter sees it: `struct seccomp_data`."""
+"""One system call as a filter reads it: `struct seccomp_data`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ DATA_SIZE = 64
 """sizeof(struct seccomp_data), <linux/seccomp.h>."""
 
 WORDS = DATA_SIZE // 4
-"""A filter can read it in aligned 32-bit words only (kernel/seccomp.c, seccomp_check_filter)."""
+"""A filter reads it in aligned 32-bit words only (kernel/seccomp.c, seccomp_check_filter)."""
 
 NUMBER, ARCH, POINTER, ARGS = 0, 1, 2, 4
-"""Where fields begin, counted in 32-bit words; the pointer and each argument take two."""
+"""Offsets of the fields in 32-bit words; the pointer and each argument take two."""
 
 _U32, _U64 = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
 class SeccompData:
-    """The call: AUDIT_ARCH_* value, number, six arguments (u64), and the instruction pointer.
+    """A call: AUDIT_ARCH_* value, number, six arguments (u64), and the instruction pointer.
 
-    Negative numbers and arguments are taken as what they are in a register (two's complement).
+    Negative numbers and arguments are converted to two's complement, as in a register.
     """
 
     audit: int
@@ -31,7 +31,7 @@ class SeccompData:
     pointer: int = 0
 
     def words(self, byteorder: ByteOrder = "little") -> tuple[int, ...]:
-        """The 16 words in memory order on a machine of that byte order."""
+        """Return the 16 words in memory order on a machine of that byte order."""
         args = self.args + (0,) * (6 - len(self.args))
         halves: list[int] = []
         for value in (self.pointer, *args):

@@ -1,4 +1,4 @@
-"""The stages of a container's start: whose code makes a system call, and what binds it."""
+"""Stages of a container start: which program makes a system call, under which filter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class Stage(enum.Enum):
-    """In the order in which a start passes through them; the value is the name in recordings."""
+    """Stages in the order of a start; the value is the name in recordings."""
 
     CLIENT = "client"
     ENGINE = "engine"
@@ -19,7 +19,7 @@ class Stage(enum.Enum):
 
     @property
     def meaning(self) -> str:
-        """One line for people."""
+        """Return a one-line description."""
         return _MEANINGS[self]
 
 

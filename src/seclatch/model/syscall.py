@@ -26,12 +26,12 @@ class Syscall:
     name: str = ""
 
     def __str__(self) -> str:
-        """The name, or `#451` for a number without one."""
+        """Return the name, or `#451` for a number without one."""
         return self.name or f"#{self.number}"
 
 
 class _TableFile(msgspec.Struct, frozen=True):
-    """What tools/syscall_tables.py writes."""
+    """The file that tools/syscall_tables.py writes."""
 
     source: dict[str, str]
     arch: str
@@ -45,9 +45,9 @@ class SyscallTable:
     """The calls of one ABI, by name and by number.
 
     `multiplexed` holds the calls that (also) go through another: x86's `socket` through
-    `socketcall` with 1 as first argument. A profile's rule for `socket` covers both ways in.
-    `newer` are those that the kernel headers name and libseccomp does not: runtimes built with
-    that libseccomp ignore their names.
+    `socketcall` with 1 as first argument. A profile's rule for `socket` covers both. `newer` are
+    those that the kernel headers name and libseccomp does not: runtimes built with that libseccomp
+    ignore their names.
     """
 
     arch: Arch
@@ -58,26 +58,26 @@ class SyscallTable:
     source: dict[str, str]
 
     def get(self, name: str) -> Syscall | None:
-        """Find by name; None where this ABI has no number of its own for it."""
+        """Find a call by name; None if this ABI has no number of its own for it."""
         number = self.numbers.get(name)
         return None if number is None else Syscall(self.arch, number, name)
 
     def at(self, number: int) -> Syscall:
-        """Name a number, as well as the table can."""
+        """Return the call with this number, named if the table knows it."""
         return Syscall(self.arch, number, self.names.get(number, ""))
 
     def has(self, name: str) -> bool:
-        """Can a program make this call here, by its own number or through another?"""
+        """Return whether a program can make this call here, by its own number or a multiplexer."""
         return name in self.numbers or name in self.multiplexed
 
     def all(self) -> list[Syscall]:
-        """Every call, by number."""
+        """Return every call, sorted by number."""
         return [Syscall(self.arch, number, name) for number, name in sorted(self.names.items())]
 
 
 @cache
 def load_syscalls(arch: Arch) -> SyscallTable:
-    """Load one ABI's table (once: under a millisecond)."""
+    """Load one ABI's table (cached; the first time takes less than a millisecond)."""
     path = _TABLES / f"{arch.title}.json"
     file = msgspec.json.decode(path.read_bytes(), type=_TableFile)
     numbers = file.syscalls | file.kernel_only
@@ -88,7 +88,7 @@ def load_syscalls(arch: Arch) -> SyscallTable:
 
 @cache
 def list_syscall_names() -> frozenset[str]:
-    """Every name that some ABI has: what is not in here is mistyped or newer than the tables."""
+    """Return every name that some ABI has: any other is mistyped or newer than the tables."""
     return frozenset(
         name
         for arch in Arch

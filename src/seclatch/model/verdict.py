@@ -1,4 +1,4 @@
-"""What a filter answers to one call."""
+"""A filter's verdict on one call."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ class Verdict:
 
     @property
     def action(self) -> Action:
-        """The action as the kernel takes it (an unknown one is KILL_PROCESS)."""
+        """Return the action as the kernel takes it (an unknown one is KILL_PROCESS)."""
         return Action.from_ret(self.value)
 
     @property
     def precedence(self) -> int:
-        """The kernel's order among stacked filters: the lowest wins, data not counted.
+        """Return the kernel's order among stacked filters: the lowest wins, data not counted.
 
-        seccomp_run_filters compares the action part as a signed number, unknown ones too.
+        seccomp_run_filters compares the action part as a signed number, also unknown ones.
         """
         action = self.value & ACTION_MASK
         return action - (1 << 32) if action & 0x80000000 else action
 
     @property
     def returns(self) -> int | None:
-        """What the caller gets without the call being made, or None if the kernel does not say.
+        """Return the call's result if the filter alone decides it, else None.
 
-        For ERRNO the negated errno (0: a feigned success). TRACE and NOTIFY depend on who listens.
+        For ERRNO the negated errno (0: a feigned success). TRACE and NOTIFY depend on tracer or
+        listener.
         """
         action = self.action
         return -min(action.data, MAX_ERRNO) if action.kind is ActionKind.ERRNO else None

@@ -1,4 +1,4 @@
-"""Results on their way out: text made safe for a terminal, files that are whole or absent.
+"""Output: text made safe for a terminal, and files that are written whole or not at all.
 
 In: text and bytes of any origin. Out: printable text, a written file. Imports nothing of seclatch.
 """

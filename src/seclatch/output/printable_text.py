@@ -1,10 +1,10 @@
-"""Text that came from elsewhere, made safe for a terminal."""
+"""Escape untrusted text for a terminal."""
 
 from __future__ import annotations
 
 
 def make_printable(text: str) -> str:
-    """Replace what a terminal would act on (control, escape, direction marks) by its escape.
+    """Escape the characters that a terminal would act on (control, escape, direction marks).
 
     Newlines are escaped too: a name from a container must not forge a second line of output.
     """
@@ -12,7 +12,7 @@ def make_printable(text: str) -> str:
 
 
 def clip_printable(text: str, most: int = 4000) -> str:
-    """The same, cut to what a terminal bears: a file may name a call with a million letters."""
+    """Escape and shorten the text: a file may name a call with a million characters."""
     if len(text) <= most:
         return make_printable(text)
     return f"{make_printable(text[:most])} … ({len(text) - most} more characters)"

@@ -1,4 +1,4 @@
-"""Files of results: whole, or as they were."""
+"""Write result files atomically: a reader sees the old file or the whole new one."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pathlib import Path
 
 # Longer numbers are cut: that is no open file either, and no overflow.
 _OPEN_FILES = re.compile(r"(?:/dev|/proc/(?:thread-)?self)/fd/(\d{1,9})\d*")
-_FOREIGN = "a link of another user's is not followed"
+_OTHERS_LINK = "a link of another user's is not followed"
 _FS_IOC_GETFLAGS = 2 << 30 | struct.calcsize("l") << 16 | ord("f") << 8 | 1  # <linux/fs.h>
 _IMMUTABLE, _APPEND = 0x10, 0x20
 _STREAMS = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 def replace_file(path: Path, content: bytes, *, lasting: bool = False) -> None:
-    """Write beside and rename: no reader sees half a file, and none is left on failure.
+    """Write a temporary file beside `path` and rename it; on failure none is left.
 
-    A link stays one and its target is replaced; a file keeps its mode and owner, unless it was
-    planted. A device, a pipe or an open file (`-`, /dev/stdout, /dev/fd/N) is written to: a rename
-    would put a file in its place, for everybody on the host if that is /dev/null. `lasting`: the
-    file outlives a crash of the host. Raises OSError.
+    A link stays one and its target is replaced; a file keeps its mode and owner, unless another
+    user planted it. A device, a pipe or an open file (`-`, /dev/stdout, /dev/fd/N) is written to: a
+    rename would put a file in its place, on the whole host if that is /dev/null. `lasting`: the
+    file survives a crash of the host. Raises OSError.
     """
     _refuse_planted(path)
     descriptor = _descriptor(path)
@@ -59,14 +59,14 @@ def replace_file(path: Path, content: bytes, *, lasting: bool = False) -> None:
 
 
 def is_stream(path: Path) -> bool:
-    """Does what is written there come after what was written before, instead of in its place?"""
+    """Return whether output is appended there instead of replacing the content."""
     if _descriptor(path) is not None:
         return True
     return path.exists() and not path.is_file()
 
 
 def find_obstacle(path: Path) -> str:
-    """Why `replace` would fail, as far as that can be told without doing it; "" if it would not."""
+    """Return why `replace_file` would fail, as far as known beforehand; "" if it would not."""
     if (descriptor := _descriptor(path)) is not None:
         return _why_not_open(descriptor)
     try:
@@ -78,8 +78,8 @@ def find_obstacle(path: Path) -> str:
 
 
 def _why_not_there(path: Path) -> str:
-    if path.is_symlink() and _is_foreign(path):
-        return _FOREIGN
+    if path.is_symlink() and _is_of_another_user(path):
+        return _OTHERS_LINK
     place = Path(os.path.realpath(path))
     if not place.parent.is_dir():
         link = f"it is a link to {place}, and " if path.is_symlink() else ""
@@ -96,7 +96,7 @@ def _why_not_renamed(place: Path) -> str:
         return "no permission to write there"
     if place.exists() and not _may_replace(place):
         return "it is another user's, in a directory for all"
-    kept = next((each for each in (place.parent, place) if _is_kept(each)), None)
+    kept = next((path for path in (place.parent, place) if _is_kept(path)), None)
     return f"{kept} is immutable or append-only (chattr)" if kept else ""
 
 
@@ -110,14 +110,14 @@ def _why_not_open(descriptor: int) -> str:
 
 
 def _may_replace(place: Path) -> bool:
-    """In /tmp only owners may rename or remove (inode(7), S_ISVTX)."""
+    """Return whether the sticky bit permits it: in /tmp only owners rename (inode(7), S_ISVTX)."""
     folder = place.parent.stat()
     owners = (0, place.stat().st_uid, folder.st_uid)
     return not folder.st_mode & stat.S_ISVTX or os.geteuid() in owners
 
 
 def _is_kept(path: Path) -> bool:
-    """Has it an attribute (ioctl_iflags(2)) for which no rename replaces it, or makes it there?"""
+    """Return whether an attribute (ioctl_iflags(2)) prevents a rename to or in it."""
     with contextlib.suppress(OSError):
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -129,19 +129,19 @@ def _is_kept(path: Path) -> bool:
 
 
 def _descriptor(path: Path) -> int | None:
-    """The file of ours that a path names as open."""
+    """Return the open descriptor of this process that a path names."""
     match = _OPEN_FILES.fullmatch(str(path))
     return int(match[1]) if match else _STREAMS.get(str(path))
 
 
 def _require_stream(descriptor: int) -> None:
-    """One that was closed from the start: its number may be another file's by now."""
+    """Raise OSError for a stream that was closed at the start: its number may be reused by now."""
     if {1: sys.stdout, 2: sys.stderr}.get(descriptor, sys) is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
 
 def _be_like(fd: int, old: os.stat_result) -> None:
-    """Who is not root may give files to nobody: then it is theirs."""
+    """Copy mode and owner; a process without root cannot give files away and keeps its own."""
     if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()) and os.geteuid() == 0:
         with contextlib.suppress(OSError):  # nor may root of a user namespace that has no such id
             os.fchown(fd, old.st_uid, old.st_gid)
@@ -149,8 +149,10 @@ def _be_like(fd: int, old: os.stat_result) -> None:
 
 
 def _is_planted(old: os.stat_result, folder: Path) -> bool:
-    """In /tmp a file of somebody else's stays theirs to change (proc_sys_fs(5), protected_regular):
-    what replaces it is ours."""
+    """Return whether another user owns the old file in a sticky directory such as /tmp.
+
+    Its owner could still change it (proc_sys_fs(5), protected_regular): the new file is ours.
+    """
     shared = folder.stat()
     if not shared.st_mode & stat.S_ISVTX or not shared.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return False
@@ -158,10 +160,10 @@ def _is_planted(old: os.stat_result, folder: Path) -> bool:
 
 
 def _refuse_planted(path: Path) -> None:
-    """In /tmp a link of somebody else's leads where that one wants (proc_sys_fs(5), symlinks)."""
-    if path.is_symlink() and _is_foreign(path):
-        raise PermissionError(errno.EACCES, _FOREIGN)
+    """Refuse another user's link in a sticky directory (proc_sys_fs(5), protected_symlinks)."""
+    if path.is_symlink() and _is_of_another_user(path):
+        raise PermissionError(errno.EACCES, _OTHERS_LINK)
 
 
-def _is_foreign(link: Path) -> bool:
+def _is_of_another_user(link: Path) -> bool:
     return link.lstat().st_uid not in (0, os.geteuid())

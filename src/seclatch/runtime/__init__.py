@@ -1,1 +1,1 @@
-"""The OCI runtimes and the latch that stands in front of them."""
+"""Start a container with an OCI runtime and without an engine; find the latch."""

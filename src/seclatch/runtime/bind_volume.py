@@ -1,4 +1,4 @@
-"""`--volume SRC:DST[:ro|rw]`: one directory or file of the host in the container."""
+"""`--volume SRC:DST[:ro|rw]`: a bind mount of one directory or file of the host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class BindVolume(NamedTuple):
 
 
 def parse_volume(text: str) -> BindVolume:
-    """Read `SRC:DST[:ro|rw]`; SRC may be relative to the working directory. Raises InputError."""
+    """Parse `SRC:DST[:ro|rw]`; SRC may be relative to the working directory. Raises InputError."""
     source, colon, rest = text.partition(":")
     destination, _, mode = rest.partition(":")
     if not source or not colon:

@@ -1,4 +1,4 @@
-"""The terminal `seclatch run` was started from."""
+"""The terminal from which `seclatch run` was started."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from seclatch.errors import InputError, SeclatchError
 
 
 def wants_terminal(tty: bool | None) -> bool:
-    """Decide whether the container gets a terminal; `tty` is what the user said, if anything.
+    """Decide whether the container gets a terminal; `tty` is the user's option, None if not given.
 
-    Unless told, it gets one when both input and output are terminals: `seclatch run ls | less`
-    must not turn the pipe's lines into terminal lines. Raises InputError for --tty without one.
+    By default it gets one if both input and output are terminals: `seclatch run ls | less` must not
+    turn the pipe's lines into terminal lines. Raises InputError for --tty without a terminal.
     """
     if tty is None:
         return os.isatty(0) and os.isatty(1)
@@ -28,7 +28,7 @@ def wants_terminal(tty: bool | None) -> bool:
 
 
 def read_terminal_size() -> tuple[int, int] | None:
-    """Answer the terminal's columns and lines, None when it has no size."""
+    """Return the terminal's columns and lines; None if it has no size."""
     try:
         columns, lines = os.get_terminal_size(0)
     except OSError:
@@ -37,11 +37,11 @@ def read_terminal_size() -> tuple[int, int] | None:
 
 
 def wait_for_foreground() -> None:
-    """Stop as a job of the shell until it brings us to the foreground, if we are not there.
+    """Stop as a background job of the shell until it is brought to the foreground.
 
-    Setting the terminal from the background is what stops a job (SIGTTOU, termios(3)). runc
-    catches that signal and tries again for ever, so this must happen before it starts.
-    Raises SeclatchError when there is no shell that could wake us.
+    Setting the terminal from the background stops a job (SIGTTOU, termios(3)). runc catches that
+    signal and retries for ever, so this must happen before it starts. Raises SeclatchError if there
+    is no shell that could continue the job.
     """
     try:
         termios.tcsetattr(0, termios.TCSANOW, termios.tcgetattr(0))
@@ -54,7 +54,7 @@ def wait_for_foreground() -> None:
 
 @contextlib.contextmanager
 def restore_terminal() -> Iterator[None]:
-    """Give the terminal back as it was, should the runtime die before it does so itself."""
+    """Restore the terminal's settings at the end, should the runtime die before it does so."""
     try:
         before = termios.tcgetattr(0)
     except termios.error:
@@ -69,7 +69,7 @@ def restore_terminal() -> Iterator[None]:
 
 
 def _set(attributes: list[Any]) -> None:
-    """Set the attributes, also from the background, where SIGTTOU would stop us (termios(3))."""
+    """Set the attributes, also from the background, where SIGTTOU would stop this process."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
     try:
         termios.tcsetattr(0, termios.TCSANOW, attributes)

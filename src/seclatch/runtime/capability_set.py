@@ -1,4 +1,4 @@
-"""Capability names, and the set a container gets: Docker's default with additions and drops."""
+"""A container's capabilities: Docker's default with additions and drops."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT = frozenset(f"CAP_{name}" for name in _DEFAULT_NAMES.split())
 
 
 def parse_capabilities(option: str, text: str) -> frozenset[str]:
-    """Read `net_admin`, `CAP_NET_ADMIN` or `ALL`, as given to `option`. Raises InputError."""
+    """Parse `net_admin`, `CAP_NET_ADMIN` or `ALL`, as given to `option`. Raises InputError."""
     name = text.upper()
     if name == "ALL":
         return frozenset(CAPABILITIES)
@@ -31,11 +31,12 @@ def parse_capabilities(option: str, text: str) -> frozenset[str]:
 def grant_capabilities(
     add: Iterable[str], drop: Iterable[str], available: frozenset[str]
 ) -> tuple[str, ...]:
-    """Answer the container's capabilities, in the kernel's order.
+    """Return the container's capabilities, in the kernel's order.
 
     As in Docker: `--cap-drop ALL --cap-add X` leaves X, `--cap-add ALL --cap-drop X` all but X.
-    `ALL` means what this process can hand on at all (`available`, its bounding set); a capability
-    that is asked for by name stays, so that the runtime refuses rather than we forget it.
+    `ALL` means what this process can pass on at all (`available`, its bounding set). A capability
+    that is requested by name is kept, so that the runtime refuses it instead of it being dropped
+    silently.
     """
     added = {text: parse_capabilities("--cap-add", text) for text in add}
     dropped = {text: parse_capabilities("--cap-drop", text) for text in drop}

@@ -1,11 +1,11 @@
-"""What the host's cgroups let a runtime do, and what to do where they do not suit it.
+"""Decide how a runtime uses the host's cgroups, and what to do where they do not suit it.
 
-crun refuses hosts that mount version 1 and 2 side by side ("cgroups in hybrid mode not
-supported"), and both runtimes fail where /sys/fs/cgroup is mounted read-only or not at all (in a
-container, a CI runner). The version 2 hierarchy exists in the kernel all the same: mounted over
-/sys/fs/cgroup in the mount namespace that this process has for itself, it gives either runtime a
-real cgroup, with the eBPF guard on devices. Controllers that the host holds in version 1 are
-missing there, and a container of `seclatch run` sets no limits that would need them.
+crun refuses hosts that mount version 1 and 2 side by side ("cgroups in hybrid mode not supported"),
+and both runtimes fail where /sys/fs/cgroup is mounted read-only or not at all (in a container, a CI
+runner). The version 2 hierarchy exists in the kernel all the same: mounted over /sys/fs/cgroup in
+this process's own mount namespace, it gives either runtime a real cgroup, with the eBPF guard on
+devices. Controllers that the host uses in version 1 are missing there, and a container of `seclatch
+run` sets no limits that would need them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from seclatch.system import mount
 
 ROOT = Path("/sys/fs/cgroup")
 
-# What makes a runtime go on without any cgroup. runc has no such word, but its rootless mode
-# differs for root only in that it passes over cgroup errors.
+# Options with which a runtime runs without any cgroup. runc has none, but for root its rootless
+# mode differs only in that it ignores cgroup errors.
 _WITHOUT = {"runc": ("--rootless=true",), "crun": ("--cgroup-manager=disabled",)}
 
 
@@ -27,7 +27,7 @@ class CgroupChoice(NamedTuple):
     """How to call the runtime on this host.
 
     `arguments`: global options of the runtime. `unified`: it sees version 2. `remount`: version 2
-    must be mounted for it first. `device_control`: a cgroup keeps the container off the devices.
+    must be mounted for it first. `device_control`: a cgroup controls access to devices.
     """
 
     arguments: tuple[str, ...]
@@ -37,7 +37,7 @@ class CgroupChoice(NamedTuple):
 
 
 def choose_cgroups(runtime: str, root: Path = ROOT) -> CgroupChoice:
-    """Look at `root` and choose, changing nothing."""
+    """Read `root` and choose; change nothing."""
     if (root / "cgroup.controllers").exists():  # only version 2 has it
         return CgroupChoice((), True, not os.access(root, os.W_OK), True)
     if runtime != "crun" and _version_1_writable(root):
@@ -46,9 +46,9 @@ def choose_cgroups(runtime: str, root: Path = ROOT) -> CgroupChoice:
 
 
 def prepare_cgroups(runtime: str) -> CgroupChoice:
-    """Choose and mount what the choice asks for; this process' mount namespace must be its own.
+    """Choose, and mount what the choice needs; requires a mount namespace of this process's own.
 
-    Where that cannot be mounted the runtime goes without cgroups, and nothing guards devices.
+    If that cannot be mounted the runtime goes without cgroups, and nothing controls devices.
     """
     chosen = choose_cgroups(runtime)
     if not chosen.remount:
@@ -63,6 +63,6 @@ def prepare_cgroups(runtime: str) -> CgroupChoice:
 
 
 def _version_1_writable(root: Path) -> bool:
-    """Tell whether runc can make its groups: one in each mounted hierarchy."""
+    """Return whether runc can create its groups: one in each mounted hierarchy."""
     hierarchies = [entry for entry in root.glob("*") if entry.is_dir()]
     return (root / "devices").is_dir() and all(os.access(entry, os.W_OK) for entry in hierarchies)

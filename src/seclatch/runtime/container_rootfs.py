@@ -1,4 +1,4 @@
-"""The rootfs of a container: reading a stranger's, and making a minimal one of busybox."""
+"""Read files of an untrusted root directory; make a minimal one from busybox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seclatch.errors import InputError, SeclatchError
 from seclatch.system.openat2 import open_in_root
 
 _READ_LIMIT = 1 << 20  # bytes; no real /etc/passwd or /etc/group comes near
-_FORMAT = 1  # of the minimal rootfs: raise it when what is put there changes
+_FORMAT = 1  # of the minimal rootfs: raise it when its content changes
 
 # elf(5): x86-64 and arm64 are 64-bit, little-endian.
 _ELF64_LITTLE = b"\x7fELF\x02\x01"
@@ -45,10 +45,10 @@ _FILES = {
 
 
 def read_rootfs_text(rootfs: Path, path: str) -> str:
-    """Read a text file of a rootfs that may be hostile; "" when it is not there.
+    """Read a text file of a root directory that may be hostile; "" if it is not there.
 
-    No link leads out of `rootfs`, only a regular file is opened for reading (a FIFO would block,
-    a device might act), and no more than 1 MiB is read. Raises InputError, SeclatchError.
+    No link leads out of `rootfs`, only a regular file is opened for reading (a FIFO would block, a
+    device might act), and no more than 1 MiB is read. Raises InputError, SeclatchError.
     """
     try:
         content = _read_in_root(rootfs, path)
@@ -69,7 +69,7 @@ def read_rootfs_text(rootfs: Path, path: str) -> str:
 def _read_in_root(rootfs: Path, path: str) -> bytes:
     root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        # O_PATH opens nothing yet: what it is can be looked at before anything happens.
+        # O_PATH opens nothing yet: the file's type can be checked before it has any effect.
         handle = open_in_root(root, path, os.O_PATH)
     finally:
         os.close(root)
@@ -83,10 +83,10 @@ def _read_in_root(rootfs: Path, path: str) -> bytes:
 
 
 def make_minimal_rootfs() -> Path:
-    """Answer the busybox rootfs in the user's cache, making it when it is not there yet.
+    """Return the busybox root directory in the user's cache; make it if it is not there yet.
 
-    It is made beside its place and renamed, so that nobody sees half of it; its name holds the
-    busybox' size and time, so that an upgraded busybox gets a new one. Raises SeclatchError.
+    It is made beside its place and renamed, so that no other process sees half of it. Its name
+    holds busybox's size and time, so that an upgraded busybox gets a new one. Raises SeclatchError.
     """
     busybox = find_busybox()
     status = busybox.stat()
@@ -119,7 +119,7 @@ def _rename_unless_there(source: Path, place: Path) -> None:
     try:
         source.rename(place)
     except OSError:
-        if not place.is_dir():  # else somebody else was quicker: theirs is as good
+        if not place.is_dir():  # else another process was quicker, with the same content
             raise
 
 
@@ -170,7 +170,7 @@ def find_busybox() -> Path:
 
 
 def is_static(program: Path) -> bool:
-    """Tell whether an ELF program names no interpreter (PT_INTERP) and so needs no library."""
+    """Return whether an ELF program names no interpreter (PT_INTERP) and so needs no library."""
     with program.open("rb") as file:
         header = file.read(64)
         if len(header) < 64 or header[:6] != _ELF64_LITTLE:

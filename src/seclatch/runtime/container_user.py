@@ -1,4 +1,4 @@
-"""`--user`: who the program is, by the rootfs' own /etc/passwd and /etc/group."""
+"""`--user`: resolve user and group by the root directory's own /etc/passwd and /etc/group."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def resolve_user(user: str, passwd: str, group: str) -> UserIdentity:
 
     As `docker run`: a numeric id need not be in the files; its group is then 0 and its home `/`.
     Supplementary groups come from group(5) unless a group was given. Malformed lines of the files
-    are passed over, as in getpwnam(3). Raises InputError for names that are not there.
+    are skipped, as in getpwnam(3). Raises InputError for names that are not there.
     """
     name, colon, group_name = user.partition(":")
     if colon and not group_name:
@@ -100,7 +100,7 @@ def _id(text: str) -> int | None:
 
 
 def _number(text: str) -> int | None:
-    """Read an id from the command line; a number that cannot be an id is an error, not a name."""
+    """Parse an id from the command line; a number that is no valid id is an error, not a name."""
     if not (text.isascii() and text.isdigit()):
         return None
     number = _id(text)

@@ -1,4 +1,4 @@
-"""Where this installation's latch is: the program that an engine calls in place of a runtime."""
+"""Find this installation's latch: the program that an engine calls in place of a runtime."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def read_latch(path: Path) -> bytes:
 
 
 def is_program(path: Path) -> bool:
-    """Whether path is a regular file that may be executed."""
+    """Return whether the path is a regular file that may be executed."""
     return path.is_file() and os.access(path, os.X_OK)

@@ -1,8 +1,8 @@
-"""The OCI runtime configuration (config.json) of one container, as a pure value.
+"""Make the OCI runtime configuration (config.json) of one container, as a pure value.
 
-What is not asked for is as `docker run` has it: mounts, masked and read-only paths, devices,
-namespaces, capabilities, environment. Sources: OCI runtime-spec 1.0.2, and what Docker hands to
-its runtime.
+What is not requested is as in `docker run`: mounts, masked and read-only paths, devices,
+namespaces, capabilities, environment. Sources: OCI runtime-spec 1.0.2, and the configuration that
+Docker passes to its runtime.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ _MOUNTS = (
 
 
 class BundleOptions(NamedTuple):
-    """One container, everything resolved: nothing here is looked up on the host any more.
+    """One container, with everything resolved: nothing is looked up on the host any more.
 
     `env` holds `NAME=value` and wins over the defaults. `size` is the terminal's (columns, lines),
-    None without a terminal. `unified` says that the container's cgroups are version 2. `seccomp`
-    is the OCI `linux.seccomp` value, None for no filter. `device_control` is False where no
-    device cgroup can be had; `sysctls` are set in the container's own network namespace only.
+    None without a terminal. `unified`: the container's cgroups are version 2. `seccomp` is the OCI
+    `linux.seccomp` value, None for no filter. `device_control` is False where there is no device
+    cgroup; `sysctls` are set in the container's own network namespace only.
     """
 
     args: tuple[str, ...]
@@ -90,7 +90,7 @@ class BundleOptions(NamedTuple):
 
 
 def make_config(options: BundleOptions) -> Config:
-    """Build config.json for the container described by `options`."""
+    """Make config.json for the container described by `options`."""
     return {
         "ociVersion": "1.0.2",
         "process": _process(options),
@@ -134,7 +134,7 @@ def _environment(options: BundleOptions) -> list[str]:
 
 
 def _capabilities(options: BundleOptions) -> Config:
-    """Give root its capabilities; for another user only bound what a setuid program can regain.
+    """Give root its capabilities; another user gets only the bounding set, for setuid programs.
 
     That is what execve(2) makes of them anyway. Inheritable stays empty (CVE-2022-24769).
     """

@@ -1,7 +1,7 @@
-"""A throwaway layer over a rootfs: what the container writes is gone afterwards.
+"""Mount a temporary overlay over a root directory: the container's writes are dropped at its end.
 
-As with an image under `docker run`, no container changes the rootfs, neither the one in the cache
-nor the user's; what is to be kept goes to a volume. The mounts are made in this process' own mount
+As with an image under `docker run`, no container changes the root directory, neither the one in the
+cache nor the user's; data to keep goes to a volume. The mounts are made in this process's own mount
 namespace, so even SIGKILL leaves none behind.
 """
 
@@ -18,10 +18,10 @@ from seclatch.system import mount
 
 @contextlib.contextmanager
 def mount_overlay(rootfs: Path, place: Path, scratch: Path, *, devices: bool) -> Iterator[None]:
-    """Show `rootfs` at the directory `place` with an upper layer in memory, until the end.
+    """Mount `rootfs` at the directory `place` with an upper layer in memory, until the end.
 
-    `scratch` is a directory for that layer. Without `devices` no device file in there opens:
-    for hosts where no cgroup guards them. Raises SeclatchError.
+    `scratch` is a directory for that layer. Without `devices` no device file in it can be opened:
+    for hosts where no cgroup controls devices. Raises SeclatchError.
     """
     with contextlib.ExitStack() as mounted:
         try:

@@ -1,4 +1,4 @@
-"""One container, from the request to its exit status, with nothing left behind."""
+"""Run one container: from the request to its exit status, with complete cleanup."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from seclatch.runtime.run_privilege import require_root
 from seclatch.runtime.run_request import RunRequest, resolve_request
 from seclatch.system import mount
 
-# Where runc and crun keep the state of root's containers when not told otherwise.
+# Where runc and crun keep the state of root's containers by default.
 _STATES = {"runc": Path("/run/runc"), "crun": Path("/run/crun")}
 
 
 def make_run_config(request: RunRequest) -> oci_bundle.Config:
-    """Answer the config.json that `run` would use on this host, starting nothing."""
+    """Return the config.json that `run_container` would use on this host; start nothing."""
     return oci_bundle.make_config(
         resolve_request(request, cgroup_support.choose_cgroups(request.runtime))
     )
 
 
 def run_container(request: RunRequest, tell: Callable[[str], None]) -> int:
-    """Run the container in the foreground and answer the exit status as `docker run` has it.
+    """Run the container in the foreground and return the exit status as `docker run` has it.
 
-    `tell` gets what the user should know, a sentence each. Leaves nothing behind, whatever
-    happens: container, bundle, mounts, terminal settings. The process gets a mount namespace of
-    its own for it. Raises SeclatchError.
+    `tell` receives warnings for the user, a sentence each. Nothing is left behind, even on failure:
+    container, bundle, mounts, terminal settings. This process gets a mount namespace of its own for
+    it. Raises SeclatchError.
     """
     require_root()
     runtime_process.fill_standard_files()
@@ -70,7 +70,7 @@ def _prepare(
     stack: contextlib.ExitStack,
     tell: Callable[[str], None],
 ) -> list[str]:
-    """Make everything that the runtime works on; answer its command up to `run`."""
+    """Make the mounts and files that the runtime uses; return its command up to `run`."""
     _enter_namespace()
     groups = cgroup_support.prepare_cgroups(request.runtime)
     if not groups.device_control:
@@ -103,7 +103,7 @@ def _enter_namespace() -> None:
 
 
 def _program(request: RunRequest, filtered: bool, tell: Callable[[str], None]) -> Path:
-    """Choose the latch where there is a filter to hold back, else the bare runtime."""
+    """Return the latch where there is a filter to hold back, else the bare runtime."""
     if not filtered:
         why = "the profile is empty" if request.profile else "no --profile given"
         tell(f"{why}: the container runs without a seccomp filter")
@@ -133,7 +133,7 @@ def write_config(path: Path, config: oci_bundle.Config) -> None:
 
 
 def _identifier(request: RunRequest) -> str:
-    """Choose the container's id; refuse one that is in use, its container is not ours."""
+    """Return the container's id; refuse one that is in use by another container."""
     if request.name is None:
         return f"seclatch-{os.urandom(6).hex()}"
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", request.name):
@@ -148,9 +148,9 @@ def _identifier(request: RunRequest) -> str:
 
 
 def _remove_container(runtime: str, identifier: str, space: run_workspace.RunWorkspace) -> None:
-    """Remove what a runtime that was killed has left: a container of our own bundle only.
+    """Remove what a killed runtime has left, if the container is of this run's bundle.
 
-    Another `seclatch run` may have taken the same name in the meantime; the bundle tells.
+    Another `seclatch run` may have taken the same name in the meantime.
     """
     state = _STATES[runtime] / identifier
     if not state.exists():
@@ -171,7 +171,10 @@ def _remove_container(runtime: str, identifier: str, space: run_workspace.RunWor
 
 
 def _is_ours(told: bytes, state: Path, space: run_workspace.RunWorkspace) -> bool:
-    """Tell by the bundle; crun has no answer until its container runs, but our configuration."""
+    """Return whether the container's bundle is this run's.
+
+    crun reports no state until its container runs, but has copied the configuration.
+    """
     with contextlib.suppress(ValueError):
         return bool(json.loads(told).get("bundle") == str(space.bundle))
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What became of a run: the program's own exit status, or the runtime's failure before it."""
+"""Map a runtime's exit status and log to the status of `docker run`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ FAILED = 125
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 
-# How each runtime is told to log. crun's program that turns out not to be executable at the very
-# exec reports on stderr in the log's format, so for a reader's sake that is text.
+# The log format of each runtime. crun reports a failing exec on stderr in the log's format, so for
+# a reader's sake that is text.
 LOG_FORMATS = {"runc": "json", "crun": "text"}
 
 _NOT_FOUND = ("executable file not found", "no such file or directory", "not found in $path")
@@ -24,11 +24,11 @@ _NOT_EXECUTABLE = (
 
 
 def map_exit_status(runtime: str, status: int, log: str, program: str) -> int:
-    """Answer the status of `docker run` for the runtime's own `status` and its log.
+    """Return the status of `docker run` for the runtime's own `status` and its log.
 
-    runc and crun end with 1 both when the program does and when they fail; what they log tells
-    which: an error of the start. `program` is the command's first word: only an error that names
-    it says that it is not there or not executable.
+    runc and crun exit with 1 both when the program does and when they fail; their log decides: it
+    has an error of the start. `program` is the command's first argument: only an error that names
+    it means that it is not there or not executable.
     """
     if status == 0:
         return 0
@@ -46,10 +46,10 @@ def map_exit_status(runtime: str, status: int, log: str, program: str) -> int:
 
 
 def find_start_failure(runtime: str, log: str) -> str | None:
-    """Find the message of a start that failed in a runtime's log, None when there is none.
+    """Find the message of a failed start in a runtime's log; None if there is none.
 
-    runc's begin with "runc run failed:", the latch's with its own name; what else runc logs as an
-    error (when cleaning up) is no failed start. crun logs nothing but its failure by default.
+    runc's begin with "runc run failed:", the latch's with its own name; other errors that runc logs
+    (when cleaning up) are no failed start. crun logs nothing but its failure by default.
     """
     if runtime != "runc":
         return log.strip() or None

@@ -1,4 +1,4 @@
-"""Whether this process may run a container at all."""
+"""Check whether this process may run a container."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _ALL_IDS = ["0", "0", "4294967295"]  # user_namespaces(7): the initial namespace
 def require_root() -> None:
     """Raise SeclatchError unless this is root in the initial user namespace.
 
-    Suspending seccomp asks for CAP_SYS_ADMIN there (ptrace(2), PTRACE_O_SUSPEND_SECCOMP), and so
-    do the container's mounts.
+    Suspending seccomp needs CAP_SYS_ADMIN there (ptrace(2), PTRACE_O_SUSPEND_SECCOMP), and so do
+    the container's mounts.
     """
     if os.geteuid() != 0:
         raise SeclatchError(
@@ -32,5 +32,5 @@ def require_root() -> None:
 
 
 def read_bounding_set() -> int:
-    """Answer the mask of the capabilities that this process can hand on at all."""
+    """Return the mask of the capabilities that this process can pass on at all."""
     return int(read_status_line("self", b"CapBnd") or b"0", 16)

@@ -1,4 +1,4 @@
-"""What the user asks of `seclatch run`, and its resolution on this host to a bundle's options."""
+"""The options of `seclatch run`, and their resolution on this host to a bundle's options."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class RunRequest(NamedTuple):
 
 
 def resolve_request(request: RunRequest, cgroups: CgroupChoice) -> BundleOptions:
-    """Look up on this host, in the rootfs and in the profile what `request` leaves open.
+    """Resolve what `request` leaves open: on this host, in the root directory and in the profile.
 
-    Raises InputError for what cannot be, SeclatchError when something cannot be read.
+    Raises InputError for invalid values, SeclatchError when something cannot be read.
     """
     if not request.workdir.startswith("/"):
         raise InputError("--workdir", request.workdir, "must be an absolute path")
@@ -77,7 +77,7 @@ def resolve_request(request: RunRequest, cgroups: CgroupChoice) -> BundleOptions
 
 
 def _capabilities(request: RunRequest, cgroups: CgroupChoice) -> tuple[str, ...]:
-    """Withhold CAP_MKNOD where nothing guards the devices: it would open the host's disks."""
+    """Drop CAP_MKNOD where no cgroup controls devices: it would open the host's disks."""
     drop = request.cap_drop if cgroups.device_control else (*request.cap_drop, "MKNOD")
     return capability_set.grant_capabilities(
         request.cap_add, drop, name_capabilities(read_bounding_set())
@@ -98,7 +98,7 @@ def _identity(request: RunRequest) -> UserIdentity:
 
 
 def _environment(entries: tuple[str, ...]) -> tuple[str, ...]:
-    """Pass `NAME=value` on; a bare `NAME` takes our own value, and nothing when we have none."""
+    """Pass `NAME=value` on; a bare `NAME` takes this process's value, if it has one."""
     passed = []
     for entry in entries:
         name, equals, _ = entry.partition("=")
@@ -113,7 +113,7 @@ def _environment(entries: tuple[str, ...]) -> tuple[str, ...]:
 
 def _volumes(request: RunRequest) -> tuple[bind_volume.BindVolume, ...]:
     given = tuple(bind_volume.parse_volume(text) for text in request.volumes)
-    taken = {each.destination for each in given}
+    taken = {volume.destination for volume in given}
     if len(taken) < len(given):
         raise InputError("--volume", "", "two volumes have the same DST")
     names = _HOST_NAMES if request.host_network else ()

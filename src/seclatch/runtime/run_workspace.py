@@ -1,4 +1,4 @@
-"""The private directory of one run: bundle, log and the throwaway layer's places."""
+"""The private directory of one run: bundle, log and the overlay's directories."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from seclatch.errors import SeclatchError
 
 
 class RunWorkspace(NamedTuple):
-    """Paths in a directory that only we can enter: the bundle is the directory itself."""
+    """Paths in a directory that only this user can enter: the bundle is the directory itself."""
 
     bundle: Path
 
     @property
     def config(self) -> Path:
-        """Where the runtime looks for the OCI configuration."""
+        """Return where the runtime reads the OCI configuration."""
         return self.bundle / "config.json"
 
     @property
     def root(self) -> Path:
-        """Where the container's root is shown."""
+        """Return where the container's root is mounted."""
         return self.bundle / "rootfs"
 
     @property
     def scratch(self) -> Path:
-        """Where the throwaway layer is kept."""
+        """Return the directory of the overlay's upper layer."""
         return self.bundle / "layer"
 
     @property
     def log(self) -> Path:
-        """The runtime's log."""
+        """Return the runtime's log file."""
         return self.bundle / "log"
 
 
 @contextlib.contextmanager
 def make_workspace(identifier: str) -> Iterator[RunWorkspace]:
-    """Make the directory (mode 0700, under a name nobody can know) and remove it at the end."""
+    """Make the directory (mode 0700, under an unguessable name) and remove it at the end."""
     bundle = _parent() / f"seclatch-{identifier}-{os.urandom(8).hex()}"
     workspace = RunWorkspace(bundle)
     try:

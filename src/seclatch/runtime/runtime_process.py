@@ -1,4 +1,4 @@
-"""Runs the OCI runtime as a child that has our terminal, our input and our signals."""
+"""Run the OCI runtime as a child with this process's terminal, input and signals."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from seclatch.runtime.container_init import kill_init_without_handler
 from seclatch.system.subreaper import become_subreaper
 
-# Signals of faults are the process' own; SIGURG and SIGPIPE mean nothing to the container (Docker
-# keeps them back too); SIGKILL and SIGSTOP cannot be held; SIGTTIN and SIGTTOU stop us in the
-# background, which is for the shell to see.
+# Not forwarded. Fault signals concern this process; SIGURG and SIGPIPE mean nothing to the
+# container (Docker does not forward them either); SIGKILL and SIGSTOP cannot be blocked; SIGTTIN
+# and SIGTTOU stop this process in the background, which the shell must see.
 _OURS = {
     signal.SIGKILL,
     signal.SIGSTOP,
@@ -35,24 +35,24 @@ _SI_KERNEL = 0x80  # siginfo_t.si_code (asm-generic/siginfo.h)
 
 
 class HeldSignals:
-    """Signals that wait for us (`signals`), and the mask a child must get back (`mask`)."""
+    """Blocked signals that are forwarded (`signals`), and the mask for a child (`mask`)."""
 
     def __init__(self, signals: set[int], mask: set[int]) -> None:
         self.signals = signals
         self.mask = mask
 
     def stop_requested(self) -> int | None:
-        """Take a signal that came meanwhile and asks us to end; None when there is none."""
+        """Take a pending signal that requests termination; None if there is none."""
         info = signal.sigtimedwait(self.signals & _REQUESTS, 0)
         return info.si_signo if info else None
 
 
 @contextlib.contextmanager
 def hold_signals() -> Iterator[HeldSignals]:
-    """Block what is to be forwarded, so that nothing gets lost and no cleanup is cut short.
+    """Block the signals to forward, so that none gets lost and no cleanup is cut short.
 
-    What was ignored when we started (nohup(1)) stays so: it would reach sigwaitinfo(2) once
-    blocked, and the runtime has inherited that it is ignored.
+    A signal that was ignored at the start (nohup(1)) stays so: once blocked, it would reach
+    sigwaitinfo(2), and the runtime has inherited that it is ignored.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would lose the exit status
     held = {int(number) for number in signal.valid_signals() - _OURS if _is_minded(number)}
@@ -68,19 +68,19 @@ def _is_minded(number: int) -> bool:
 
 
 def fill_standard_files() -> None:
-    """Put /dev/null where a standard file was closed: the next open would take its number."""
+    """Open /dev/null where a standard file was closed: the next open would take its number."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(fd, True)
     os.close(fd)
 
 
 def run_runtime(argv: list[str], held: HeldSignals) -> int:
-    """Run `argv` (an absolute path first) until it ends, forwarding signals; answer its status.
+    """Run `argv` (an absolute path first) until it ends, forwarding signals; return its status.
 
-    The status is as a shell's: 128+N when signal N ended it. Raises OSError when it cannot be
-    started. The child has the signal mask that we had, and the dispositions: Python itself
-    ignores SIGPIPE and SIGXFSZ from its start, these go back to their defaults. What the runtime
-    leaves when it is killed, an init that waits for it, ends with it.
+    The status is as a shell's: 128+N when signal N ended it. Raises OSError if it cannot be
+    started. The child has the signal mask and dispositions that this process had; SIGPIPE and
+    SIGXFSZ, which Python ignores from its start, go back to their defaults. What a killed runtime
+    leaves (an init that waits for it) is killed too.
     """
     become_subreaper()
     pid = os.posix_spawn(
@@ -90,7 +90,7 @@ def run_runtime(argv: list[str], held: HeldSignals) -> int:
         setsigmask=held.mask,
         setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
     )
-    # What came before the child was there came to us alone, whoever sent it.
+    # Signals from before the child existed reached this process alone, whatever their sender.
     for number in signal.sigpending() & held.signals - {signal.SIGCHLD}:
         signal.sigwait({number})
         _forward(pid, number)
@@ -116,7 +116,7 @@ def _wait(pid: int, signals: set[int]) -> int:
 
 
 def _end_orphans() -> None:
-    """Kill and reap every child that is left: without its runtime nobody else would."""
+    """Kill and reap every child that is left: without its runtime nothing else would."""
     with contextlib.suppress(ChildProcessError):
         while True:
             children = Path("/proc/thread-self/children").read_text().split()
@@ -126,16 +126,16 @@ def _end_orphans() -> None:
 
 
 def _went_to_the_runtime_too(info: signal.struct_siginfo) -> bool:
-    """Tell whether the terminal sent this signal to the whole foreground process group.
+    """Return whether the terminal sent this signal to the whole foreground process group.
 
-    Those (ctrl-C, window size) come from the kernel, and the runtime, being in the group, has got
-    them already. Only a terminal that goes away signals the leader of its session alone.
+    Those (ctrl-C, window size) come from the kernel, and the runtime, being in the group, has
+    received them already. Only a hangup of the terminal signals the session leader alone.
     """
     alone = info.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()
     return info.si_code == _SI_KERNEL and not alone
 
 
 def _forward(pid: int, number: int) -> None:
-    # The child is ours and not waited for yet, so its pid cannot be another process'.
+    # The child has not been waited for yet, so its pid cannot be another process's.
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)

@@ -53,8 +53,8 @@ def await_signal(signals: Iterable[int], seconds: float) -> ReceivedSignal | Non
     """Take one of the signals, which must be blocked; None if none arrives in that time."""
     wanted = _Set()
     _libc().sigemptyset(wanted)
-    for each in signals:
-        _libc().sigaddset(wanted, int(each))
+    for signal in signals:
+        _libc().sigaddset(wanted, int(signal))
     info = _SigInfo()
     end = time.monotonic() + seconds
     while True:
