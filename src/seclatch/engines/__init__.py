@@ -1,1 +1,1 @@
-"""Container engines: one file each, how the latch is registered there and how that is undone."""
+"""Register the latch with container engines, one file each, and undo the registration."""

@@ -1,7 +1,7 @@
-"""The recorder of annotated containers: a root-owned program beside the latch, and its limits.
+"""Install the recorder of annotated containers: a root-owned program and its limits.
 
-The latch looks for `RUNTIME.record`. No link, no recorder: annotations are heeded only where
-`install --record-annotations` was asked for.
+The latch looks for `RUNTIME.record`. Without that link annotations are ignored: they are heeded
+only after `install --record-annotations`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RECORDINGS = "*.json.gz"
 _ENGINES = ("docker", "podman", "containerd")
 _PURPOSES = {PROGRAM: "the recorder of annotated containers", LIMITS: "what it may take"}
 _MAX_SHEBANG = 127  # Linux before 5.1 (BINPRM_BUF_SIZE)
-# What recorders leave in their directory beside recordings.
+# Files other than recordings that recorders leave in their directory.
 _TRACES = (".slot-*", "log", "log.old")
 
 SCRIPT = """\
@@ -35,7 +35,7 @@ from seclatch.recording.annotated.container_recorder import main
 
 
 def find_image(keeper, identifier):
-    # Only when the container has been let go: its start does not wait for these modules.
+    # Only after the container has started: its start does not wait for these modules.
     from seclatch.process.container_images import find_container_image
 
     return find_container_image(keeper, identifier)
@@ -46,7 +46,7 @@ raise SystemExit(main(__file__, find_image))
 
 
 def place_recorder(root: HostRoot, wish: LatchRegistration) -> list[ChangeStep]:
-    """Return the steps that put the recorder and its limits in place; or remove them."""
+    """Return the steps that put the recorder and its limits in place, or that remove them."""
     limits = wish.recorder
     if limits is None:
         return remove_recorder(root, wish.engine)
@@ -63,7 +63,7 @@ def place_recorder(root: HostRoot, wish: LatchRegistration) -> list[ChangeStep]:
 
 
 def remove_recorder(root: HostRoot, engine: str) -> list[ChangeStep]:
-    """Return the steps that remove them, if they are there, and what recorders left."""
+    """Return the steps that remove recorder and limits, if present, and what recorders left."""
     limits = read_limits(root, engine)
     steps: list[ChangeStep] = []
     for name, purpose in _PURPOSES.items():
@@ -76,7 +76,7 @@ def remove_recorder(root: HostRoot, engine: str) -> list[ChangeStep]:
 
 
 def make_script() -> bytes:
-    """The program: this very Python, which must be able to find this package by itself."""
+    """Return the recorder's script. It runs this Python, which must find this package by itself."""
     python = sys.executable
     if " " in python or len(python) > _MAX_SHEBANG - len("#! -I\n"):
         raise SeclatchError(
@@ -87,14 +87,14 @@ def make_script() -> bytes:
 
 
 def refuse_unsafe_python(root: HostRoot) -> None:
-    """Refuse what others than root could exchange: containers' starts will run it as root."""
+    """Refuse a Python that others than root can replace: containers' starts run it as root."""
     if root.is_host:
         for path in (Path(sys.executable), Path(sys.executable).resolve(), Path(seclatch.__file__)):
             latch_copy.refuse_unsafe(root, path)
 
 
 def refuse_unsafe_directory(root: HostRoot, limits: RecorderLimits) -> None:
-    """Refuse a directory for recordings that others may look into."""
+    """Refuse a directory for recordings that others than root may read."""
     path = root.resolve(limits.directory)
     try:
         status = path.stat()
@@ -122,19 +122,19 @@ def read_limits(root: HostRoot, engine: str) -> RecorderLimits | None:
 
 
 def read_all_limits(root: HostRoot) -> list[RecorderLimits]:
-    """Read those of every engine that heeds annotations."""
+    """Read the limits of every engine that heeds annotations."""
     found = (read_limits(root, one) for one in _ENGINES)
     return [limits for limits in found if limits]
 
 
 def list_other_directories(root: HostRoot, engine: str) -> set[str]:
-    """The directories for recordings that other engines' recorders use."""
+    """Return the directories for recordings that other engines' recorders use."""
     found = (read_limits(root, one) for one in _ENGINES if one != engine)
     return {limits.directory for limits in found if limits}
 
 
 def note_kept_recordings(root: HostRoot, engine: str) -> list[str]:
-    """Say that recordings are not removed."""
+    """Return the note that recordings are not removed."""
     limits = read_limits(root, engine)
     if limits and any(root.resolve(limits.directory).glob(RECORDINGS)):
         return [f"recordings are kept in {limits.directory}"]
@@ -142,7 +142,7 @@ def note_kept_recordings(root: HostRoot, engine: str) -> list[str]:
 
 
 def remove_recorder_files(root: HostRoot, limits: RecorderLimits) -> Iterator[FileChange]:
-    """Yield the steps that empty the directory of all but recordings, if there are none."""
+    """Yield the steps that remove the directory's other files, if it holds no recordings."""
     directory = root.resolve(limits.directory)
     if not directory.is_dir() or any(directory.glob(RECORDINGS)):
         return

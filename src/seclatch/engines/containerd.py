@@ -23,7 +23,7 @@ SHIM = "io.containerd.runc.v2"
 CRI = {2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.runtime"}
 CRI[4] = CRI[3]
 
-# Lists of annotations that CRI hands on to the runtime; none is unless it is named there.
+# Lists of annotations that CRI passes on to the runtime; it passes no others.
 PASSED = ("pod_annotations", "container_annotations")
 KEY = "seclatch.record"
 
@@ -41,16 +41,16 @@ class Containerd:
 
     @property
     def config(self) -> str:
-        """The daemon's default file."""
+        """Return the daemon's default file."""
         return CONFIG
 
     @property
     def source(self) -> str:
-        """The file as messages name it."""
+        """Return the file as messages name it."""
         return str(self.root.resolve(self.config))
 
     def parse(self, text: str) -> dict[str, Any]:
-        """Read the file."""
+        """Parse the configuration."""
         return toml_edit.parse_table(self.source, text)
 
     def register(self, text: str | None, wish: LatchRegistration) -> str | None:
@@ -77,7 +77,7 @@ class Containerd:
         return toml_edit.edit_toml(self.source, text or "", put)
 
     def version(self, table: Mapping[str, Any]) -> int:
-        """Return the file's version; a file that says nothing yet gets the daemon's."""
+        """Return the file's version; for an empty file the version that the daemon reads."""
         if not table:
             return self.daemon_version()
         version = table.get("version", 1)
@@ -103,7 +103,7 @@ class Containerd:
         return 3 if found and int(found[1]) >= 2 else 2
 
     def unregister(self, text: str, original: str | None) -> str | None:
-        """Remove our handler if it is still ours, the default if it still names it."""
+        """Remove the handler if it is the latch's, and the default if it names it."""
         now = self.parse(text)
         before = self.parse(original or "")
         left = text
@@ -117,7 +117,7 @@ class Containerd:
     def remove_handler(
         self, text: str, containerd: tuple[str, ...], now: dict[str, Any], before: dict[str, Any]
     ) -> str:
-        """Undo what `register` put below one plugin."""
+        """Undo what `register` set below one plugin."""
         runtimes = (*containerd, "runtimes")
         binary = toml_edit.find_value(now, (*runtimes, NAME, "options", "BinaryName"))
         if not is_own_latch(self.name, binary):
@@ -137,14 +137,14 @@ class Containerd:
         return toml_edit.edit_toml(self.source, text, put, drop)
 
     def check(self, after: str | None) -> None:
-        """Nothing further: `register` has read the result with a second parser."""
+        """Check nothing further: `register` has read the result with a second parser."""
 
-    def live(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
-        """Not live: containerd reads its file only at start; a restart is the user's decision."""
+    def make_live_step(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
+        """Return the plain change: containerd reads its file only at its next start."""
         return change
 
-    def notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
-        """Say how to use it from ctr and from CRI."""
+    def list_notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
+        """Return how to use it from ctr and from CRI."""
         notes = [f"use: ctr run --runc-binary {wish.front} IMAGE ID CMD (needs no restart)"]
         if text is not None and is_cri_disabled(self.parse(text)):
             notes.append("CRI is disabled in this file, so it has no runtime handler: unchanged")
@@ -155,13 +155,13 @@ class Containerd:
             "(running containers stay)",
         ]
 
-    def farewell(self) -> list[str]:
-        """Say that a restart is needed here too."""
+    def list_removal_notes(self) -> list[str]:
+        """Return the note that the removal needs a restart, too."""
         return ["containerd forgets the handler at its next start: systemctl restart containerd"]
 
 
 def is_cri_disabled(table: Mapping[str, Any]) -> bool:
-    """Whether `disabled_plugins` names CRI."""
+    """Return whether `disabled_plugins` names CRI."""
     names = table.get("disabled_plugins", [])
     return isinstance(names, list) and any(
         isinstance(name, str) and name in DISABLED for name in names

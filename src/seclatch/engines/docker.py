@@ -1,4 +1,4 @@
-"""Docker: `runtimes` and `default-runtime` in daemon.json, both re-read at SIGHUP."""
+"""Docker: `runtimes` and `default-runtime` in daemon.json, both reloaded at SIGHUP."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Docker:
 
     @property
     def config(self) -> str:
-        """The daemon's default file."""
+        """Return the daemon's default file."""
         return docker_daemon.CONFIG
 
     def parse(self, text: str) -> dict[str, Any]:
-        """Read the parts we touch; an empty file counts as `{}`, as with dockerd."""
+        """Parse the keys that are changed here; an empty file counts as `{}`, as with dockerd."""
         source = str(self.root.resolve(self.config))
         value = json_edit.parse_object(source, text.removeprefix(BOM).strip() or "{}")
         if not isinstance(value.get("runtimes", {}), dict):
@@ -56,14 +56,14 @@ class Docker:
         return mark + body
 
     def cross_check(self, body: str, old: dict[str, Any], wish: LatchRegistration) -> None:
-        """Hold the edited text against the same change made to plain values."""
+        """Compare the edited text with the same change made to plain values."""
         runtimes = {**old.get("runtimes", {}), NAME: {"path": wish.front}}
         default = {"default-runtime": NAME} if wish.default else {}
         if self.parse(body) != {**old, "runtimes": runtimes, **default}:
             raise SeclatchError(f"changing {self.config}: the edit would change more than ours")
 
     def unregister(self, text: str, original: str | None) -> str | None:
-        """Remove our runtime if it is still ours, and the default if it still names it."""
+        """Remove the runtime if it is the latch's, and the default if it names it."""
         now, before = self.parse(text), self.parse(original or "")
         mark, body = (BOM if text.startswith(BOM) else ""), text.removeprefix(BOM)
         entry = now.get("runtimes", {}).get(NAME)
@@ -78,13 +78,13 @@ class Docker:
 
     @staticmethod
     def former_default(body: str, default: str | None) -> str:
-        """Put back the default that was there before, if any."""
+        """Restore the default that was there before, if any."""
         if default is None:
             return json_edit.remove_member(body, ["default-runtime"])
         return json_edit.set_member(body, ["default-runtime"], default)
 
     def check(self, after: str | None) -> None:
-        """Let dockerd read the new text, alone and against the running daemon's flags."""
+        """Let dockerd validate the new text, alone and against the running daemon's flags."""
         if after is None:
             return
         for daemon in self.daemons():
@@ -113,20 +113,20 @@ class Docker:
         """Return the running daemons that read this file."""
         return docker_daemon.find_daemons() if self.root.is_host else []
 
-    def live(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
-        """Reload the running daemons with the change: SIGHUP, containers keep running."""
+    def make_live_step(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
+        """Return the change with a reload of running daemons: SIGHUP, containers keep running."""
         daemons = tuple(self.daemons())
         front = wish.front if wish else None
         return docker_daemon.LiveChange(change, daemons, NAME, front) if daemons else change
 
-    def notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
-        """Say how to use it, and when it takes effect."""
+    def list_notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
+        """Return how to use it, and when it takes effect."""
         use = "docker run" if wish.default else f"docker run --runtime {NAME}"
         notes = [f"use: {use} --security-opt seccomp=FILE IMAGE CMD"]
         if not self.daemons():
             notes.insert(0, "no dockerd reads this file now: it takes effect when one starts")
         return notes
 
-    def farewell(self) -> list[str]:
-        """Say what a stopped container still remembers."""
+    def list_removal_notes(self) -> list[str]:
+        """Return the note about stopped containers that name the runtime."""
         return [f"containers created with --runtime {NAME} will not start again; create them anew"]

@@ -1,4 +1,4 @@
-"""The running Docker daemon: found without trusting a pid file, reloaded, asked."""
+"""The running Docker daemon: find it without trusting a pid file, reload it, query it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SOCKET = "/var/run/docker.sock"
 DEFAULT = "default-runtime"
 FLAGS = {"runtimes": "--add-runtime", DEFAULT: "--default-runtime"}
 
-# What dockerd has for these keys when nothing is said.
+# dockerd's built-in values of these keys.
 STOCK: dict[str, Any] = {"runtimes": {}, DEFAULT: "runc"}
 
-# dockerd re-reads its file within milliseconds; a loaded host gets this long.
+# Seconds. dockerd reloads its file within milliseconds; a loaded host takes longer.
 PATIENCE = 10.0
 
 
@@ -38,7 +38,7 @@ class DockerDaemon:
     arguments: tuple[str, ...]
 
     def values(self, *flags: str) -> list[str]:
-        """Return the values given to a flag, as `--flag value` or `--flag=value`."""
+        """Return the values of a flag, given as `--flag value` or `--flag=value`."""
         found = []
         for index, argument in enumerate(self.arguments):
             name, equals, value = argument.partition("=")
@@ -57,7 +57,7 @@ class DockerDaemon:
                 )
 
     def reload(self) -> None:
-        """Send SIGHUP through a pidfd, so that a reused pid cannot get it."""
+        """Send SIGHUP through a pidfd, so that a reused pid cannot receive it."""
         try:
             fd = os.pidfd_open(self.pid)
         except ProcessLookupError:
@@ -69,13 +69,13 @@ class DockerDaemon:
             os.close(fd)
 
     def sockets(self) -> list[str]:
-        """Return the Unix sockets it was told to listen on, else the usual one."""
+        """Return the Unix sockets that the daemon listens on, by its flags or by default."""
         hosts = self.values("-H", "--host")
         paths = [host.removeprefix("unix://") for host in hosts if host.startswith("unix://")]
         return paths or [SOCKET]
 
     def ask(self) -> dict[str, Any] | None:
-        """Ask the daemon's API what it knows of itself (GET /info); None if it cannot be asked."""
+        """Query the daemon's API (GET /info); None if it does not answer."""
         for path in self.sockets():
             try:
                 connection = UnixConnection(path, timeout=5)
@@ -88,7 +88,7 @@ class DockerDaemon:
         return None
 
     def await_state(self, runtime: str, front: str | None, default: str | None) -> None:
-        """Wait until it shows the runtime at this path (None: not at all) and this default."""
+        """Wait until the daemon reports this runtime path (None: no runtime) and this default."""
         deadline = time.monotonic() + PATIENCE
         while (info := self.ask()) is not None:
             entry = info["Runtimes"].get(runtime)
@@ -122,9 +122,9 @@ class UnixConnection(http.client.HTTPConnection):
 class LiveChange:
     """A change of daemon.json that the running daemons take at once, or that is not made.
 
-    dockerd keeps the value of a key that has gone from its file, and cannot re-read a file that
-    has gone (measured: 26.1). So where the new file lacks a key of ours, an interim one first says
-    the stock value, and only after the daemons have taken that the wanted file is put in place.
+    dockerd keeps the value of a key that was removed from its file, and cannot reload a file that
+    was removed (measured: 26.1). So where the new file lacks a key of ours, an interim file first
+    sets the built-in value, and the wanted file follows after the daemons have taken that.
     """
 
     change: FileChange
@@ -133,7 +133,7 @@ class LiveChange:
     front: str | None  # the path that the daemons must then show for it; None: no such runtime
 
     def describe(self) -> str:
-        """Say which file changes and which process is told."""
+        """Return which file changes and which process is signalled."""
         pids = ", ".join(str(daemon.pid) for daemon in self.daemons)
         told = f"SIGHUP to dockerd, pid {pids}; containers keep running"
         return f"{self.change.describe()}, and reload ({told})"
@@ -143,7 +143,7 @@ class LiveChange:
         return self.change.diff()
 
     def apply(self) -> None:
-        """Change the file, reload, wait until the daemons show it; else bring all back."""
+        """Change the file, reload, wait until the daemons report the change; else undo all."""
         before, after = self.change.before, self.change.after
         interim = make_interim_file(before, after)
         told = interim or after
@@ -159,7 +159,7 @@ class LiveChange:
             raise
 
     def undo(self) -> None:
-        """Put the former file back and make the daemons read it."""
+        """Restore the former file and make the daemons read it."""
         before = self.change.before
         interim = make_interim_file(self.change.after, before)
         place_file(self.change.path, interim or before)
@@ -169,13 +169,13 @@ class LiveChange:
             place_file(self.change.path, before)
 
     def reload(self) -> None:
-        """Make every daemon re-read the file."""
+        """Make every daemon reload the file."""
         for daemon in self.daemons:
             daemon.reload()
 
 
 def make_interim_file(before: FileState | None, after: FileState | None) -> FileState | None:
-    """Return the file that makes a daemon forget what `after` no longer says; None: not needed."""
+    """Return the file that resets the keys which `after` no longer has; None if not needed."""
     old, new = read_keys(before), read_keys(after)
     gone = {key: value for key, value in STOCK.items() if key in old and key not in new}
     if after is not None and not gone:
@@ -185,14 +185,14 @@ def make_interim_file(before: FileState | None, after: FileState | None) -> File
 
 
 def read_keys(state: FileState | None) -> dict[str, Any]:
-    """Return what a valid daemon.json says."""
+    """Return the keys of a valid daemon.json."""
     text = state.content.decode("utf-8-sig").strip() if state else ""
     keys: dict[str, Any] = json.loads(text or "{}")
     return keys
 
 
 def find_daemons() -> list[DockerDaemon]:
-    """Find every dockerd in our mount namespace whose configuration is the usual file."""
+    """Find every dockerd in this mount namespace whose configuration is the default file."""
     here = Path("/proc/self/ns/mnt").readlink()
     found = []
     for process in Path("/proc").glob("[0-9]*"):

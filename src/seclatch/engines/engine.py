@@ -1,4 +1,4 @@
-"""What the installer asks of an engine, and the words both use."""
+"""The interface of an engine to the installer, and the names that both use."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NAME = "seclatch"
 # every start, for longer than the environment that it came from may exist.
 LATCHES = "/usr/local/lib/seclatch"
 
-# The words of native/runtime.c, mode_find.
+# The names in native/runtime.c, mode_find.
 MODES = ("auto", "suspend", "gate", "refuse", "plain")
 
 
 @dataclass(frozen=True)
 class LatchRegistration:
-    """What is to be registered: the latch for `runtime`, and whether it becomes the default."""
+    """What to register: the latch for `runtime`, and whether it becomes the default."""
 
     engine: str
     runtime: str
@@ -35,12 +35,12 @@ class LatchRegistration:
 
     @property
     def directory(self) -> str:
-        """The directory of this engine's latch."""
+        """Return the directory of this engine's latch."""
         return f"{LATCHES}/{self.engine}"
 
     @property
     def front(self) -> str:
-        """The latch's path; its base name is the runtime's own, because engines look at it.
+        """Return the latch's path; its base name is the runtime's own, because engines read it.
 
         Podman grants `--cgroups=disabled` by that name, and runc prints its own in messages.
         """
@@ -48,62 +48,62 @@ class LatchRegistration:
 
 
 class ContainerEngine(Protocol):
-    """One engine's configuration: pure functions on its text, and what surrounds the change."""
+    """One engine's configuration: pure functions on its text, and the steps around the change."""
 
     @property
     def root(self) -> HostRoot:
-        """The tree whose engine this is."""
+        """Return the root directory of this engine."""
 
     @property
     def name(self) -> str:
-        """The engine's name on the command line."""
+        """Return the engine's name on the command line."""
 
     @property
     def runtimes(self) -> tuple[str, ...]:
-        """The runtimes it can have, its own favourite first."""
+        """Return the runtimes that it can use, its own default first."""
 
     @property
     def config(self) -> str:
-        """The configuration file's absolute path."""
+        """Return the configuration file's absolute path."""
 
     def parse(self, text: str) -> dict[str, Any]:
-        """Return what a configuration says; refuse one that the engine could not read."""
+        """Parse a configuration; refuse one that the engine could not read."""
 
     def register(self, text: str | None, wish: LatchRegistration) -> str | None:
-        """Return the text with the latch registered; `text` has no trace of us, None is no file.
+        """Return the text with the latch registered; `text` has no entry of ours, None is no file.
 
-        The same text means that this engine is not to be told by its configuration.
+        An unchanged text means that this engine is not configured in this file.
         """
 
     def unregister(self, text: str, original: str | None) -> str | None:
-        """Return the text with only what is ours taken out; None when nothing is left.
+        """Return the text with only our entries removed; None if nothing is left.
 
         `original` is the text before installation (None: there was no file).
         """
 
     def check(self, after: str | None) -> None:
-        """Refuse, before the first write, what the engine would not accept."""
+        """Refuse, before the first write, a configuration that the engine would not accept."""
 
-    def live(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
-        """Return the configuration's change with what makes a running engine take it at once.
+    def make_live_step(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
+        """Return the configuration's change, with what makes a running engine take it at once.
 
         `wish` is None when the latch is being removed.
         """
 
-    def notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
-        """Return what the user should know or do now."""
+    def list_notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
+        """Return what the user should know or do after the installation."""
 
-    def farewell(self) -> list[str]:
+    def list_removal_notes(self) -> list[str]:
         """Return what the user should know or do after the removal."""
 
 
 def is_own_latch(engine: str, path: object) -> bool:
-    """Whether a registered runtime's path is one of this engine's latches."""
+    """Return whether a registered runtime's path is one of this engine's latches."""
     return isinstance(path, str) and path.startswith(f"{LATCHES}/{engine}/")
 
 
 def make_conflict_error(source: str, place: str) -> SeclatchError:
-    """Make the error for a runtime that has our name and is not ours."""
+    """Make the error for a runtime that has the latch's name and another path."""
     return InputError(
         source,
         place,

@@ -1,4 +1,4 @@
-"""One change to the file system, as a value that can describe, execute and undo itself."""
+"""Changes of the file system that can describe, apply and undo themselves."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ MAX_FILE = 16 << 20
 
 
 class ChangeStep(Protocol):
-    """A change that knows its own opposite; `undo` is called only after `apply` succeeded."""
+    """A reversible change; `undo` is called only after `apply` succeeded."""
 
     def describe(self) -> str:
-        """Say in one line, in the imperative, what `apply` does."""
+        """Return what `apply` does, in one line and in the imperative."""
 
     def diff(self) -> list[str]:
-        """Return the changed lines of a text that people read, for other changes none."""
+        """Return the changed lines of a text file, none for other changes."""
 
     def apply(self) -> None:
         """Make the change, or raise and leave everything as it was."""
 
     def undo(self) -> None:
-        """Bring back what was there before `apply`."""
+        """Restore the state from before `apply`."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class FileState:
 
 
 def read_file(path: Path) -> FileState | None:
-    """Read a regular file that is not a symbolic link; None when there is nothing."""
+    """Read a regular file that is not a symbolic link; None if there is none."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -68,7 +68,7 @@ def read_file(path: Path) -> FileState | None:
 
 
 def read_xattrs(fd: int) -> tuple[tuple[str, bytes], ...]:
-    """Read the extended attributes, SELinux' label among them; none where there are none."""
+    """Read the extended attributes, SELinux's label among them; none where unsupported."""
     try:
         return tuple((name, os.getxattr(fd, name)) for name in os.listxattr(fd))
     except OSError:
@@ -86,22 +86,22 @@ class FileChange:
     shown: bool = False  # whether its lines are worth showing
 
     def describe(self) -> str:
-        """Name the file and what it is for."""
+        """Name the file and its purpose."""
         if self.after is None:
             return f"remove {self.path} ({self.purpose})"
         return f"{'change' if self.before else 'write'} {self.path} ({self.purpose})"
 
     def apply(self) -> None:
-        """Replace the file unless somebody changed it since the plan was made."""
+        """Replace the file unless another process changed it since the plan was made."""
         if read_file(self.path) != self.before:
             raise SeclatchError(
-                f"changing {self.path}: somebody else changed it at this moment",
+                f"changing {self.path}: another process changed it at this moment",
                 remedy="run the command again",
             )
         place_file(self.path, self.after)
 
     def undo(self) -> None:
-        """Put the former file back."""
+        """Restore the former file."""
         place_file(self.path, self.before)
 
     def diff(self) -> list[str]:
@@ -119,7 +119,7 @@ class FileChange:
 
 
 def place_file(path: Path, state: FileState | None) -> None:
-    """Write beside and rename, so that a reader sees the old file or the new one, never a part."""
+    """Write a temporary file and rename it: a reader sees the old file or the whole new one."""
     if state is None:
         path.unlink(missing_ok=True)
         return
@@ -143,12 +143,12 @@ def place_file(path: Path, state: FileState | None) -> None:
 
 
 def temporary_path(path: Path) -> Path:
-    """A name beside the file that says of which process it is (see leftover_files.py)."""
+    """Return a name beside the file that holds this process's id (see leftover_files.py)."""
     return path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.seclatch")
 
 
 def sync_directory(path: Path) -> None:
-    """Make a rename last over a power cut (fsync(2): the directory needs its own)."""
+    """Make a rename survive a power cut (fsync(2): the directory needs its own)."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
@@ -158,7 +158,7 @@ def sync_directory(path: Path) -> None:
 
 @dataclass(frozen=True)
 class LinkChange:
-    """A symbolic link made, pointed elsewhere, or removed (`after` None)."""
+    """A symbolic link made, retargeted, or removed (`after` None)."""
 
     path: Path
     before: str | None
@@ -171,7 +171,7 @@ class LinkChange:
         return f"link {self.path} -> {self.after}"
 
     def diff(self) -> list[str]:
-        """Nothing beyond the description."""
+        """Return nothing beyond the description."""
         return []
 
     def apply(self) -> None:
@@ -179,12 +179,12 @@ class LinkChange:
         place_link(self.path, self.after)
 
     def undo(self) -> None:
-        """Bring the former link back."""
+        """Restore the former link."""
         place_link(self.path, self.before)
 
 
 def place_link(path: Path, target: str | None) -> None:
-    """Point a link at target, or remove it."""
+    """Point a link at `target`, or remove it."""
     if target is None:
         path.unlink(missing_ok=True)
         return
@@ -210,11 +210,11 @@ class DirectoryChange:
         return f"{'make' if self.present else 'remove'} the directory {self.path}"
 
     def diff(self) -> list[str]:
-        """Nothing beyond the description."""
+        """Return nothing beyond the description."""
         return []
 
     def apply(self) -> None:
-        """Make or remove it."""
+        """Make or remove the directory."""
         if not self.present:
             self.path.rmdir()
             return
@@ -227,7 +227,7 @@ class DirectoryChange:
 
 
 def apply_steps(steps: Sequence[ChangeStep]) -> None:
-    """Apply all steps, or none: the first failure undoes what was done, newest first."""
+    """Apply all steps, or none: the first failure undoes the earlier ones, newest first."""
     done: list[ChangeStep] = []
     for step in steps:
         try:
@@ -241,7 +241,7 @@ def apply_steps(steps: Sequence[ChangeStep]) -> None:
 
 
 def roll_back(done: Sequence[ChangeStep]) -> list[str]:
-    """Undo the steps, newest first; return the descriptions of those that would not go back."""
+    """Undo the steps, newest first; return the descriptions of those that failed."""
     stuck = []
     for step in reversed(done):
         try:
@@ -257,7 +257,7 @@ def make_step_error(
     done: Sequence[ChangeStep],
     stuck: Sequence[str],
 ) -> SeclatchError:
-    """Say which step failed and in what state it left the system."""
+    """Make the error that names the failed step and the state in which it left the system."""
     cause = f"{step.describe()}: {error.strerror}" if isinstance(error, OSError) else str(error)
     remedy = error.remedy if isinstance(error, SeclatchError) else ""
     if stuck:

@@ -12,19 +12,19 @@ from seclatch.errors import SeclatchError
 # As many as the kernel follows (MAXSYMLINKS, path_resolution(7)).
 MAX_LINKS = 40
 
-# Where a daemon would find a runtime when our own PATH is a user's and lacks the sbin directories.
+# A daemon's search path: a user's PATH lacks the sbin directories.
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
 @dataclass(frozen=True)
 class HostRoot:
-    """Paths below `prefix` are read as they would be after a chroot(2) to it."""
+    """Paths below `prefix` are resolved as they would be after a chroot(2) to it."""
 
     prefix: Path = Path("/")
 
     @property
     def is_host(self) -> bool:
-        """Whether this is the running system, with its engines."""
+        """Return whether this is the running system, with its engines."""
         return self.prefix == Path("/")
 
     def resolve(self, path: str) -> Path:

@@ -1,4 +1,4 @@
-"""What `uninstall` has to know: one file for each engine, owned by root."""
+"""Records of installations, for `uninstall`: one file for each engine, owned by root."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERSION = 1
 
 
 class InstallRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One installation. It is written before the change it describes: nothing is lost midway."""
+    """One installation. The record is written before the change that it describes."""
 
     engine: str
     runtime: str
@@ -38,7 +38,7 @@ def record_path(engine: str) -> str:
 
 
 def load_record(root: HostRoot, engine: str) -> InstallRecord | None:
-    """Read and check an engine's record; None when the engine was never installed."""
+    """Read and check an engine's record; None if the engine was never installed."""
     path = root.resolve(record_path(engine))
     try:
         file = read_file(path)
@@ -66,7 +66,7 @@ def load_record(root: HostRoot, engine: str) -> InstallRecord | None:
 
 
 def advise_moving_aside(path: Path) -> str:
-    """What to do about a record that cannot be read."""
+    """Return the remedy for a record that cannot be read."""
     aside = shlex.join(["mv", str(path), f"{path}.broken"])
     return (
         f"{aside}, then run the command again: without the record, what is ours in the "
@@ -75,7 +75,7 @@ def advise_moving_aside(path: Path) -> str:
 
 
 def refuse_writable(path: Path, mode: int, uid: int | None, root: HostRoot) -> None:
-    """Refuse a record that somebody other than root can write: it says what to overwrite."""
+    """Refuse a record that others than root can write: it decides what is overwritten."""
     if root.is_host and (uid != 0 or mode & 0o022):
         raise InputError(
             str(path),

@@ -1,4 +1,4 @@
-"""The plan of an installation or its removal: every check first, then a list of steps."""
+"""Plan an installation or its removal: every check first, then a list of steps."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ ENGINES: dict[str, Callable[[HostRoot], ContainerEngine]] = {
     "containerd": Containerd,
 }
 
-# Ours by name, so removed when empty, whichever engine's installation made them.
+# Removed when empty, whichever engine's installation made them.
 OUR_DIRECTORIES = (LATCHES, RECORDS, str(PurePosixPath(RECORDS).parent))
 
 MAX_USERS = 5
 """How many of the containers that need a latch are named."""
 
-RECORD_PURPOSE = "what uninstall has to know"
+RECORD_PURPOSE = "the record for uninstall"
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class InstallPlan:
 
 
 def make_engine(name: str, root: HostRoot) -> ContainerEngine:
-    """Make the engine called name."""
+    """Make the engine of this name."""
     return ENGINES[name](root)
 
 
 def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistration) -> InstallPlan:
-    """Plan to register the latch as wished; reads everything, writes nothing."""
+    """Plan to register the latch; reads everything, writes nothing."""
     runtime = find_runtime(root, wish.runtime)
     latch = read_latch(find_latch(wish.runtime))
     record = load_record(root, engine.name)
@@ -92,13 +92,13 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
         *latch_copy.make_directories([one for one in missing if one not in state], private),
         *annotation_recorder.place_recorder(root, wish),
         *fronts,
-        *(engine.live(one, wish) for one in change),
+        *(engine.make_live_step(one, wish) for one in change),
     ]
-    return InstallPlan(engine, wish, steps, engine.notes(wish, after))
+    return InstallPlan(engine, wish, steps, engine.list_notes(wish, after))
 
 
 def plan_uninstall(engine: ContainerEngine, root: HostRoot) -> InstallPlan:
-    """Plan to bring back what was there before; an engine without us gives an empty plan."""
+    """Plan to restore the former state; an engine without the latch gives an empty plan."""
     record = load_record(root, engine.name)
     config = root.resolve(engine.config)
     current = read_file(config)
@@ -112,9 +112,9 @@ def plan_uninstall(engine: ContainerEngine, root: HostRoot) -> InstallPlan:
         *annotation_recorder.remove_recorder(root, engine.name),
     ]
     removed = {path for path in map(find_removed_path, [*change, *rest]) if path}
-    steps = [*(engine.live(one, None) for one in change), *rest]
+    steps = [*(engine.make_live_step(one, None) for one in change), *rest]
     steps += remove_state(root, engine, record, removed)
-    notes = engine.farewell() if steps else []
+    notes = engine.list_removal_notes() if steps else []
     kept = annotation_recorder.note_kept_recordings(root, engine.name)
     return InstallPlan(engine, None, steps, [*notes, *kept])
 
@@ -161,7 +161,7 @@ def find_runtime(root: HostRoot, runtime: str) -> str:
 def find_former_text(
     engine: ContainerEngine, path: Path, current: FileState | None, record: InstallRecord | None
 ) -> str | None:
-    """Return the configuration without us: the bytes kept, or what is left after our own part."""
+    """Return the configuration without the latch: the bytes kept, or the text less its entries."""
     if current is None:
         return None
     if record and hash_content(current.content) == record.installed:
@@ -174,7 +174,7 @@ def find_former_text(
 def keep_layout(
     engine: ContainerEngine, path: Path, current: FileState | None, after: str | None
 ) -> str | None:
-    """Return the present text when it says the same as the wanted one, else the wanted one."""
+    """Return the present text if it means the same as the wanted one, else the wanted one."""
     text = decode_config(path, current.content) if current else None
     if text is None or after is None or engine.parse(text) != engine.parse(after):
         return after
@@ -219,7 +219,7 @@ def remove_record(root: HostRoot, engine: str) -> list[ChangeStep]:
 
 
 def refuse_removal_in_use(root: HostRoot, fronts: list[ChangeStep], engine: str) -> None:
-    """Refuse to take a latch away from containers that are to be stopped through it."""
+    """Refuse to remove a latch while running containers will be stopped through it."""
     going = any(isinstance(one, FileChange) and one.after is None for one in fronts)
     users = (
         running_containers.list_containers_using(f"{LATCHES}/{engine}")
@@ -242,7 +242,7 @@ def find_removed_path(step: ChangeStep) -> Path | None:
 
 
 def decode_config(path: Path, content: bytes | None) -> str | None:
-    """Read a configuration's bytes as UTF-8, which JSON and TOML are."""
+    """Decode a configuration as UTF-8, which JSON and TOML are."""
     try:
         return None if content is None else content.decode()
     except UnicodeDecodeError as error:
@@ -250,5 +250,5 @@ def decode_config(path: Path, content: bytes | None) -> str | None:
 
 
 def encode_config(text: str | None) -> bytes | None:
-    """Return the bytes of a configuration."""
+    """Encode a configuration as UTF-8."""
     return None if text is None else text.encode()

@@ -1,7 +1,7 @@
-"""JSON edited in place: one member put in or taken out, every other byte kept.
+"""Edit JSON in place: set or remove one member, keep every other byte.
 
 `json` keeps neither layout nor the order of a hand-written file's blank lines; an engine's
-configuration belongs to its administrator, so only the spans concerned are replaced here.
+configuration belongs to its administrator, so only the affected spans are replaced here.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class JsonSpan(NamedTuple):
 
 
 def read_span(text: str, at: int) -> JsonSpan:
-    """Take apart the (valid) object whose `{` is at `at`."""
+    """Find the members of the (valid) object whose `{` is at `at`."""
     decode = json.JSONDecoder().raw_decode
     found: list[JsonMember] = []
     opening, at = at, skip_blank(text, at + 1)
@@ -86,7 +86,7 @@ def read_span(text: str, at: int) -> JsonSpan:
 
 
 def set_member(text: str, path: Sequence[str], value: object) -> str:
-    """Set the member at path, making objects on the way; the text must be a valid object."""
+    """Set the member at `path` and create missing objects; the text must be a valid object."""
     at = skip_blank(text, 0)
     for depth, key in enumerate(path):
         span = read_span(text, at)
@@ -119,7 +119,7 @@ def insert_member(text: str, span: JsonSpan, key: str, value: object) -> str:
 
 
 def remove_member(text: str, path: Sequence[str]) -> str:
-    """Take the member at path out with its comma; nothing happens when it is not there."""
+    """Remove the member at `path` with its comma; do nothing if there is none."""
     at = skip_blank(text, 0)
     for key in path:
         span = read_span(text, at) if text[at] == "{" else JsonSpan(at, [], at)
@@ -136,7 +136,7 @@ def remove_member(text: str, path: Sequence[str]) -> str:
 
 
 def render_value(value: object, unit: str, indent: str, newline: str = "\n") -> str:
-    """Write a value as JSON, its further lines indented; on one line when unit is empty."""
+    """Render a value as JSON, its further lines indented; on one line if `unit` is empty."""
     if not unit:
         return json.dumps(value)
     return json.dumps(value, indent=unit).replace("\n", newline + indent)

@@ -1,4 +1,4 @@
-"""The latch's copy for one engine: the program and the links by which it knows what to do."""
+"""An engine's copy of the latch: the program, and the links that configure it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SUFFIXES = (".mode", ".record", ".runtime")
 def place_latch(
     root: HostRoot, wish: LatchRegistration, latch: bytes, runtime: str
 ) -> list[ChangeStep]:
-    """Return the steps that put the latch and its links in place; none when all is there."""
+    """Return the steps that put the latch and its links in place; none if all are there."""
     front = root.resolve(wish.front)
     refuse_unsafe(root, front)
     wanted = FileState(latch, 0o755, *choose_owner())
@@ -53,7 +53,7 @@ def list_names() -> list[str]:
 
 
 def remove_latches(root: HostRoot, engine: str, keep: set[str] | None = None) -> list[ChangeStep]:
-    """Return the steps that remove an engine's latches and links, but for those to keep."""
+    """Return the steps that remove an engine's latches and links, except those to keep."""
     directory = root.resolve(f"{LATCHES}/{engine}")
     steps: list[ChangeStep] = []
     for runtime in RUNTIMES:
@@ -66,7 +66,7 @@ def remove_latches(root: HostRoot, engine: str, keep: set[str] | None = None) ->
 
 
 def point_link(link: Path, target: str | None) -> list[ChangeStep]:
-    """Return the step that makes a link point at target (None: be gone), if it does not yet."""
+    """Return the step that points a link at `target` (None: removes it), if needed."""
     if not link.is_symlink() and link.exists():
         raise SeclatchError(
             f"looking at {link}: this is not a symbolic link, so it is not ours",
@@ -77,24 +77,24 @@ def point_link(link: Path, target: str | None) -> list[ChangeStep]:
 
 
 def choose_owner() -> tuple[int | None, int | None]:
-    """Return the owner of what we make: root, or whoever runs us on a tree of his own."""
+    """Return the owner of new files: root, or the caller on a tree of his own."""
     return (0, 0) if os.geteuid() == 0 else (None, None)
 
 
 def get_owner_uid() -> int:
-    """The user that what we make belongs to."""
+    """Return the user that owns new files."""
     return os.geteuid()
 
 
 def is_as_wanted(present: FileState, wanted: FileState) -> bool:
-    """Whether a file is as wanted; labels that the system adds do not count."""
+    """Return whether a file is as wanted; labels that the system adds do not count."""
     return (present.content, present.mode) == (wanted.content, wanted.mode) and (
         wanted.uid in (None, present.uid)
     )
 
 
 def refuse_unsafe(root: HostRoot, front: Path) -> None:
-    """Refuse a place where others than root could exchange a program that root will run."""
+    """Refuse a place where others than root could replace a program that root will run."""
     for directory in (parent for parent in front.parents if parent.is_relative_to(root.prefix)):
         try:
             status = directory.stat()
@@ -110,7 +110,7 @@ def refuse_unsafe(root: HostRoot, front: Path) -> None:
 
 
 def list_missing_directories(root: HostRoot, paths: Sequence[str]) -> list[Path]:
-    """List the directories that have to be made so that these (absolute, in root) exist."""
+    """List the directories to make so that these (absolute, in root) exist."""
     missing: dict[Path, None] = {}
     for path in paths:
         resolved = root.resolve(path)
@@ -120,7 +120,7 @@ def list_missing_directories(root: HostRoot, paths: Sequence[str]) -> list[Path]
 
 
 def make_directories(paths: Sequence[Path], private: Path | None = None) -> list[ChangeStep]:
-    """Return the steps that make them, outermost first; one for its owner alone."""
+    """Return the steps that make the directories, outermost first; `private` for its owner only."""
     return [
         DirectoryChange(path, present=True, mode=0o700 if path == private else 0o755)
         for path in paths
@@ -128,7 +128,7 @@ def make_directories(paths: Sequence[Path], private: Path | None = None) -> list
 
 
 def remove_directories(paths: Sequence[Path], removed: set[Path]) -> Iterator[ChangeStep]:
-    """Yield steps for those directories that are empty once `removed` is gone, deepest first."""
+    """Yield steps for the directories that are empty once `removed` is gone, deepest first."""
     gone = set(removed)
     for path in sorted(set(paths), key=lambda one: (-len(one.parts), one)):
         if path.is_dir() and set(path.iterdir()) <= gone:

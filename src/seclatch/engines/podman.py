@@ -1,4 +1,4 @@
-"""Podman: a drop-in of our own beside containers.conf, read at every start of podman."""
+"""Podman: a drop-in beside containers.conf, read at every start of podman."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Podman:
 
     @property
     def config(self) -> str:
-        """Our drop-in."""
+        """Return the path of the latch's drop-in."""
         return CONFIG
 
     def register(self, text: str | None, wish: LatchRegistration) -> str | None:
@@ -64,7 +64,7 @@ class Podman:
         return toml_edit.edit_toml(source, HEADER if text is None else text, put)
 
     def unregister(self, text: str, original: str | None) -> str | None:
-        """Remove our entries from a drop-in that somebody added to."""
+        """Remove our entries from a drop-in to which others were added."""
         source = str(self.root.resolve(self.config))
         now = toml_edit.parse_table(source, text)
         paths = toml_edit.find_value(now, (*RUNTIMES, NAME))
@@ -81,7 +81,7 @@ class Podman:
         return left if toml_edit.parse_table(source, left) or original is not None else None
 
     def list_in_force(self, key: str) -> list[str]:
-        """Return the value of a list before our drop-in, as Podman's layering makes it."""
+        """Return the value of a list before the drop-in, as Podman's layering makes it."""
         value = list(BUILT_IN[key])
         for _, table in self.other_files():
             names = toml_edit.find_value(table, ("engine", key))
@@ -103,7 +103,7 @@ class Podman:
         return [(path, self.parse_other(path, file.content)) for path, file in files if file]
 
     def parse(self, text: str) -> dict[str, Any]:
-        """Read our drop-in."""
+        """Parse the drop-in."""
         return toml_edit.parse_table(str(self.root.resolve(self.config)), text)
 
     @staticmethod
@@ -115,19 +115,19 @@ class Podman:
             raise InputError(str(path), f"byte {error.start}", "is not UTF-8") from None
 
     def check(self, after: str | None) -> None:
-        """Refuse when another file has a runtime of our name; a broken one is named on the way."""
+        """Refuse if another file has a runtime of this name, or is broken."""
         if after is None:
             return
         for path, table in self.other_files():
             if toml_edit.find_value(table, (*RUNTIMES, NAME)) is not None:
                 raise make_conflict_error(str(path), f"engine.runtimes.{NAME}")
 
-    def live(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
-        """Nothing to reload: every podman process reads the files."""
+    def make_live_step(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
+        """Return the plain change: every podman process reads the files."""
         return change
 
-    def notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
-        """Say how to use it, and what a default means for users without root."""
+    def list_notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
+        """Return how to use it, and what a default means for users without root."""
         use = "podman run" if wish.default else f"podman --runtime {NAME} run"
         notes = [f"use: {use} --security-opt seccomp=FILE IMAGE CMD"]
         later = [
@@ -147,6 +147,6 @@ class Podman:
             )
         return notes
 
-    def farewell(self) -> list[str]:
-        """Say what a stopped container still remembers."""
+    def list_removal_notes(self) -> list[str]:
+        """Return the note about stopped containers that name the runtime."""
         return [f"containers created with --runtime {NAME} will not start again; create them anew"]

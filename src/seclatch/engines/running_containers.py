@@ -1,4 +1,4 @@
-"""Running containers that need a latch in place: their shim or conmon calls it at stop and exec."""
+"""Find running containers that need a latch: their shim or conmon calls it at stop and exec."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHORT = 12
 
 
 def list_containers_using(directory: str) -> list[str]:
-    """Name the running containers, of any engine, whose runtime is a program in directory."""
+    """Name the running containers, of any engine, whose runtime is a program in `directory`."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -36,7 +36,7 @@ def shorten(container: str) -> str:
 
 
 def read_shim_container(process: Path) -> tuple[str, str] | None:
-    """Return runtime and container of a containerd-shim-runc-v2: in the bundle, its directory."""
+    """Return runtime and container of a containerd-shim-runc-v2, from the bundle, its directory."""
     with (process / "cwd/runtime").open("rb") as file:
         runtime = os.fsdecode(file.read(MAX_PATH)).strip()
     arguments = read_arguments(process)
@@ -61,7 +61,7 @@ def read_arguments(process: Path) -> list[str]:
 
 
 def find_option_value(arguments: list[str], *flags: str) -> str | None:
-    """Return the word after the first of the flags."""
+    """Return the argument after the first of the flags."""
     for flag, value in pairwise(arguments):
         if flag in flags:
             return value

@@ -1,4 +1,4 @@
-"""TOML edited in place with tomlkit (comments and order kept) and checked by a second parser."""
+"""Edit TOML in place with tomlkit (comments and order kept), checked by a second parser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def parse_table(source: str, text: str) -> dict[str, Any]:
 
 
 def find_value(table: Mapping[str, Any], path: Sequence[str]) -> Any:
-    """Return the value at path, or None where a part is missing or no table."""
+    """Return the value at `path`, or None where a part is missing or no table."""
     value: Any = table
     for key in path:
         if not isinstance(value, Mapping) or key not in value:
@@ -36,10 +36,10 @@ def edit_toml(
     put: Mapping[tuple[str, ...], Any],
     drop: Sequence[tuple[str, ...]] = (),
 ) -> str:
-    """Drop and then set values by path; refuse when the text would then mean anything else.
+    """Remove and then set values by path; refuse if the text would then mean anything else.
 
     tomlkit keeps the layout, but a document may define one table in several places; so the result
-    is read again by tomllib and must be exactly the old values with this change.
+    is parsed again by tomllib and must be exactly the old values with this change.
     """
     expected = parse_table(source, text)
     for path in drop:
@@ -75,7 +75,7 @@ def make_layout_error(source: str, put: Mapping[tuple[str, ...], Any]) -> InputE
 
 
 def set_value(table: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    """Set a value in plain tables, making tables on the way."""
+    """Set a value in plain tables and create missing tables."""
     for key in path[:-1]:
         table = table.setdefault(key, {})
     table[path[-1]] = value
@@ -93,7 +93,7 @@ def set_item(document: MutableMapping[str, Any], path: Sequence[str], value: Any
 
 
 def make_table(value: Mapping[str, Any]) -> tomlkit.items.Table:
-    """Make a table with a header, its sub-tables likewise, last as TOML needs them."""
+    """Make a table with a header; its sub-tables likewise, last as TOML needs them."""
     table = tomlkit.table()
     for key, item in sorted(value.items(), key=lambda pair: isinstance(pair[1], dict)):
         table[key] = make_table(item) if isinstance(item, dict) else item
@@ -101,7 +101,7 @@ def make_table(value: Mapping[str, Any]) -> tomlkit.items.Table:
 
 
 def remove_value(table: Any, path: Sequence[str]) -> None:
-    """Remove the value at path, and every table above it that this leaves empty."""
+    """Remove the value at `path`, and every table above it that this leaves empty."""
     if not isinstance(table, Mapping) or path[0] not in table:
         return
     if len(path) > 1:

@@ -1,1 +1,1 @@
-"""Filters (BPF programs): verify, simulate, disassemble, decompile. No root, no Linux needed."""
+"""Verify, simulate, disassemble and decompile BPF programs. Needs neither root nor Linux."""

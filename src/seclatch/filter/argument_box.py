@@ -1,6 +1,6 @@
-"""The values of one argument that a way through a filter lets by, and the comparisons for them.
+"""Sets of values of one argument, and the comparisons that express them.
 
-A filter sees an argument as two 32-bit words; a profile compares it whole.
+A filter reads an argument as two 32-bit words; a profile compares it whole.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from seclatch.model.action import Operator
 from seclatch.model.profile import Arg
 
 MAX_PIECES = 256
-"""Alternatives into which one condition may fall. Each becomes a rule, or a case of one."""
+"""Alternatives into which one condition may be split. Each becomes a rule, or a case of one."""
 
 
 class InexpressibleError(Exception):
-    """No rule of a profile can say this; the text says why."""
+    """No rule of a profile can express this; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArgumentValues:
-    """Values of a `bits` wide argument: ranges (sorted, apart), or cubes if cut by bits."""
+    """Values of a `bits` wide argument: ranges (sorted, disjoint), or cubes if cut by bits."""
 
     bits: int
     ranges: tuple[Range, ...] = ()
@@ -40,7 +40,7 @@ class ArgumentValues:
 
     @property
     def full(self) -> bool:
-        """Any value?"""
+        """Return whether it holds every value."""
         return self.ranges == ((0, (1 << self.bits) - 1),)
 
     def __contains__(self, value: int) -> bool:
@@ -49,20 +49,20 @@ class ArgumentValues:
         )
 
     def union(self, other: ArgumentValues) -> ArgumentValues | None:
-        """Both together, or None where they do not make one set of ranges."""
+        """Return the union, or None where it is not one set of ranges."""
         if self.cubes or other.cubes:
             return None
         return ArgumentValues(self.bits, merge_ranges(sorted(self.ranges + other.ranges)))
 
     def outside(self) -> tuple[Range, ...]:
-        """The ranges of the other values; only for a set of ranges."""
+        """Return the ranges of the other values; only for a set of ranges."""
         rest: tuple[Range, ...] = ((0, (1 << self.bits) - 1),)
         for first, last in self.ranges:
             rest = subtract_range(rest, first, last)
         return rest
 
     def within(self, other: ArgumentValues) -> bool:
-        """Is every value one of `other`'s? May say no where bits and ranges meet."""
+        """Return whether `other` has every value; may be False where bits and ranges meet."""
         if self == other or other.full:
             return True
         if self.cubes or other.cubes:
@@ -70,7 +70,7 @@ class ArgumentValues:
         return all(clip_ranges(self.ranges, *gap) == () for gap in other.outside())
 
     def comparisons(self, index: int) -> Iterator[Arg]:
-        """The comparisons of argument `index`, one of which holds for exactly these values."""
+        """Yield comparisons of argument `index`, one of which holds for exactly these values."""
         yield from (_masked(index, cube, self.bits) for cube in self.cubes)
         outside = self.outside() if self.ranges else ()
         if len(outside) == 1 and outside[0][0] == outside[0][1]:
@@ -81,9 +81,9 @@ class ArgumentValues:
 
 
 def join_halves(high: WordSet, low: WordSet, bits: int) -> ArgumentValues:
-    """The argument's values where its halves are in these sets; of 32 bits, only `low` counts.
+    """Join the sets of an argument's halves; of 32 bits, only `low` counts.
 
-    Raises InexpressibleError where they fall into more than MAX_PIECES.
+    Raises InexpressibleError where they split into more than MAX_PIECES.
     """
     if bits == 32:
         return (

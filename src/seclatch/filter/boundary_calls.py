@@ -1,4 +1,4 @@
-"""Calls at the edges of what a filter tells apart: a full table to compare filters by."""
+"""Calls at the boundaries of a filter's comparisons: a full table to compare filters by."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seclatch.model.seccomp_data import ARCH, ARGS, NUMBER, SeccompData
 from seclatch.model.syscall import load_syscalls
 
 MAX_COMBINATIONS = 5000
-"""Rows for one call. Where the edges of several arguments make more, a fixed sample is taken."""
+"""Rows for one call. Where there are more combinations, a fixed sample is taken."""
 
 _USUAL_LOW = (0, 1, 0x7FFFFFFF, 0x80000000, U32)
 _USUAL_HIGH = (0, 1, U32)
@@ -29,13 +29,13 @@ def list_boundary_calls(
     numbers: Iterable[int] | None = None,
     limit: int = MAX_COMBINATIONS,
 ) -> Iterator[SeccompData]:
-    """Every named call of an architecture, and the edges of the gaps between their numbers.
+    """Yield every named call of an architecture, and the ends of the gaps between their numbers.
 
     Or the calls of the given numbers only; `limit` is for the combinations of one call.
 
-    With each: the usual extreme arguments one at a time, and all combinations of the values at
-    which the program decides (and their neighbours). Of 32-bit ABIs the upper halves are 0, except
-    of x32, whose arguments travel in 64-bit registers.
+    Each with the usual extreme arguments one at a time, and all combinations of the values at which
+    the program decides (and their neighbours). On 32-bit ABIs the upper halves are 0, except on
+    x32, whose arguments are passed in 64-bit registers.
     """
     root = _root(program, arch)
     if numbers is None:
@@ -55,7 +55,7 @@ def _root(program: Filter, arch: Arch) -> Node | None:
 
 
 def _tests(root: Node) -> set[TermTest]:
-    """Every test in a graph."""
+    """Return every test in a graph."""
     seen = {id(root)}
     pending = [root]
     tests = set()
@@ -101,7 +101,7 @@ def _edges(tests: set[TermTest], index: int, arch: Arch, wide: bool) -> tuple[in
 
 
 def _near(tests: set[TermTest], word: int) -> set[int]:
-    """The values at which a word's tests change, and their neighbours."""
+    """Return the values at which a word's tests change, and their neighbours."""
     values = set()
     for term, _, right in tests:
         if term.word == word and isinstance(right, int):

@@ -1,5 +1,7 @@
-"""Work that may be spent on one program or comparison: counted in steps, never in seconds, so that
-the answer is the same on every machine."""
+"""The work that may be spent on one program or comparison.
+
+Counted in steps, never in seconds, so that the result is the same on every machine.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,16 @@ MAX_STEPS = 200_000
 
 
 class BranchBudget:
-    """How many more branches may be followed; one budget may be for many graphs together.
+    """How many more branches may be followed; several graphs may share one budget.
 
-    Without that, a program made for it would take its time anew for each call.
+    Without it, a program made to be hard would take its full time for each call.
     """
 
     def __init__(self, steps: int = MAX_STEPS) -> None:
         self.left = steps
 
     def spend(self, steps: int = 1) -> None:
-        """Raises TooComplexError when nothing is left."""
+        """Subtract steps. Raises TooComplexError if none are left."""
         self.left -= steps
         if self.left < 0:
             raise TooComplexError("there are more ways through than can be followed")

@@ -1,4 +1,4 @@
-"""What a filter says about one call: an action for each set of arguments."""
+"""The verdicts of a filter on one call: an action for each set of arguments."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ MAX_LOST = 64
 """Conditions of one call to name that no rule can say: a list of more tells a reader nothing."""
 
 _STEPS = 10
-"""To make a box, or the rules of an action, takes about as long as so many branches."""
+"""Making a box, or the rules of an action, takes about as long as so many branches."""
 
 Box = Mapping[int, ArgumentValues]
-"""Values of some arguments (by index), that must all be so; the others may be anything."""
+"""Sets of values of some arguments, by index; all must match, the others may be anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class CallCase:
 
 @dataclass(frozen=True, slots=True)
 class InexpressibleCase:
-    """What no rule can say: where it applies, what the filter answers there, and why not."""
+    """A part of the filter that no rule can express: its condition, verdict, and the reason."""
 
     condition: str
     verdict: str
@@ -47,56 +47,56 @@ class InexpressibleCase:
 
 
 def choose_byteorder(arch: Arch) -> ByteOrder:
-    """The order of the bytes, and of an argument's halves."""
+    """Return the order of the bytes, and of an argument's halves."""
     return "little" if arch.little else "big"
 
 
 def normalize_action(value: int) -> Action:
-    """The action, without data that the kernel takes no notice of."""
+    """Return the action without data that the kernel ignores."""
     action = Action.from_ret(value)
     has_data = action.kind.takes_data or action.kind is ActionKind.TRAP
     return action if has_data else Action(action.kind)
 
 
 def format_action(action: Action) -> str:
-    """As in messages: `SCMP_ACT_TRAP(7)`, the data of a trap too."""
+    """Return the action as in messages: `SCMP_ACT_TRAP(7)`, the data of a trap too."""
     hidden = action.kind is ActionKind.TRAP and action.data
     return f"{action.kind.scmp}({action.data})" if hidden else str(action)
 
 
 def find_cases(
-    ways: Iterable[DecisionPath],
+    paths: Iterable[DecisionPath],
     arch: Arch,
     default: Action | None,
     budget: BranchBudget | None = None,
 ) -> tuple[list[CallCase], list[InexpressibleCase]]:
-    """The rules that make `ways` out of a default (if there is one), and what they cannot say.
+    """Return the rules that express `paths` beside a default (if there is one), and the remainder.
 
     Cases of different actions never hold for the same arguments: their order means nothing.
     """
     boxes: dict[Action, list[Box]] = {}
     lost: list[InexpressibleCase] = []
     budget = budget or BranchBudget()
-    for way in _joined(ways, budget):
+    for path in _joined(paths, budget):
         budget.spend(_STEPS)
         if len(lost) > MAX_LOST:
             raise TooComplexError(f"more than {MAX_LOST} of its conditions can be said by no rule")
-        if not isinstance(way.value, int):
-            value = format_value(way.value, choose_byteorder(arch))
+        if not isinstance(path.value, int):
+            value = format_value(path.value, choose_byteorder(arch))
             lost.append(
                 InexpressibleCase(
-                    format_condition(way, arch), value, "the answer is computed from the call"
+                    format_condition(path, arch), value, "the answer is computed from the call"
                 )
             )
             continue
-        action = normalize_action(way.value)
+        action = normalize_action(path.value)
         if action != default:
             try:
-                boxes.setdefault(action, []).append(_box(way, arch))
+                boxes.setdefault(action, []).append(_box(path, arch))
             except InexpressibleError as problem:
                 lost.append(
                     InexpressibleCase(
-                        format_condition(way, arch), format_action(action), str(problem)
+                        format_condition(path, arch), format_action(action), str(problem)
                     )
                 )
     cases: list[CallCase] = []
@@ -111,11 +111,11 @@ def find_cases(
     return cases, lost
 
 
-def _joined(ways: Iterable[DecisionPath], budget: BranchBudget) -> Iterator[DecisionPath]:
-    """Ways to the same answer that differ in one word only, made one."""
+def _joined(paths: Iterable[DecisionPath], budget: BranchBudget) -> Iterator[DecisionPath]:
+    """Join paths to the same verdict that differ in one word only."""
     groups: dict[tuple[Value, Unusual], list[Mapping[int, WordSet]]] = {}
-    for way in ways:
-        groups.setdefault((way.value, way.unusual), []).append(way.domains)
+    for path in paths:
+        groups.setdefault((path.value, path.unusual), []).append(path.domains)
     for (value, unusual), domains in groups.items():
         budget.spend(_count_joining(len(domains)))
         for one in join_boxes(domains):
@@ -123,30 +123,30 @@ def _joined(ways: Iterable[DecisionPath], budget: BranchBudget) -> Iterator[Deci
 
 
 def _count_joining(boxes: int) -> int:
-    """Steps for joining boxes: each is compared with each, which is quicker than a branch."""
+    """Return the steps of joining boxes: comparing two boxes is quicker than a branch."""
     return _STEPS + (boxes**2 // 20 if boxes <= MAX_BOXES else 0)
 
 
-def format_condition(way: DecisionPath, arch: Arch) -> str:
-    """What a way asks of the call besides its number, for a reader."""
+def format_condition(path: DecisionPath, arch: Arch) -> str:
+    """Return a path's conditions on the call besides its number, as text."""
     order = choose_byteorder(arch)
     words = [
         format_word_set(domain, name_word(word, order))
-        for word, domain in sorted(way.domains.items())
+        for word, domain in sorted(path.domains.items())
         if word != NUMBER and domain != FULL
     ]
-    tests = [format_test(test, holds, order) for test, holds in way.unusual]
+    tests = [format_test(test, holds, order) for test, holds in path.unusual]
     return " and ".join(words + tests)
 
 
-def _box(way: DecisionPath, arch: Arch) -> Box:
-    if way.unusual:
+def _box(path: DecisionPath, arch: Arch) -> Box:
+    if path.unusual:
         raise InexpressibleError("no operator compares so")
     box: dict[int, ArgumentValues] = {}
-    if any(way.domains.get(word, FULL) != FULL for word in (POINTER, POINTER + 1)):
+    if any(path.domains.get(word, FULL) != FULL for word in (POINTER, POINTER + 1)):
         raise InexpressibleError("it depends on where in the program the call is made")
     for index in range(MAX_ARGS):
-        first, second = (way.domains.get(ARGS + 2 * index + n, FULL) for n in (0, 1))
+        first, second = (path.domains.get(ARGS + 2 * index + n, FULL) for n in (0, 1))
         low, high = (first, second) if arch.little else (second, first)
         if arch.bits == 32 and high != FULL:
             raise InexpressibleError("it looks at the upper half of a 32-bit argument")

@@ -1,4 +1,4 @@
-"""What a filter says about every call of one architecture."""
+"""The verdicts of a filter on every call of one architecture."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ _STUB = "runc's stub for calls above all that a profile names: runc adds it agai
 
 @dataclass(frozen=True, slots=True)
 class CallTable:
-    """The calls' cases by name, what numbers without a name get, and what rules cannot say.
+    """Cases by the calls' names, the verdict on unnamed numbers, and what rules cannot express.
 
-    A call that always gets `default` has no cases. `lost` has the calls in words.
+    A call that always gets `default` has no cases. `lost` has the calls as text.
     """
 
     arch: Arch
@@ -57,7 +57,7 @@ class CallTable:
     lost: tuple[tuple[str, InexpressibleCase], ...] = ()
 
     def uniform(self) -> Action | None:
-        """The action that every named call gets whatever its arguments, if there is one."""
+        """Return the action that every named call gets with any arguments, if there is one."""
         if not self.cases and not self.lost:
             return self.default
         everything = {self.cases.get(call.name, ()) for call in load_syscalls(self.arch).all()}
@@ -70,10 +70,10 @@ class CallTable:
 def make_call_table(
     graphs: DecisionGraphs, arch: Arch, stub_apart: bool = False, budget: BranchBudget | None = None
 ) -> CallTable:
-    """Ask a program about every call of an architecture. Raises TooComplexError.
+    """Evaluate a program for every call of an architecture. Raises TooComplexError.
 
-    `budget`: for all calls; those for which nothing is left are `lost`.
-    `stub_apart`: what runc's stub answers is `lost`, not rules.
+    `budget`: for all calls; those for which nothing is left are `lost`. `stub_apart`: the verdicts
+    of runc's stub are `lost`, not rules.
     """
     root = graphs.graph(find_fixed_words(arch))
     budget = budget or BranchBudget(MAX_STEPS)
@@ -110,25 +110,25 @@ def _stub(
     arch: Arch,
     budget: BranchBudget,
 ) -> int | None:
-    """The number above which everything gets ENOSYS, if what has no name there gets it too."""
+    """Return the number above which every call gets ENOSYS, if unnamed numbers there get it too."""
     always = (CallCase((), _ENOSYS),)
     others = [
         number for number, name in load_syscalls(arch).names.items() if cases.get(name) != always
     ]
     newest = max(others, default=0)
-    above = clip_ranges(numbers, newest + 1, U32 - 1)  # -1 goes another way for some ABIs
+    above = clip_ranges(numbers, newest + 1, U32 - 1)  # -1 takes another path on some ABIs
     try:
-        ways = list(walk_paths(root, {NUMBER: WordSet(above)}, budget)) if above else []
+        paths = list(walk_paths(root, {NUMBER: WordSet(above)}, budget)) if above else []
     except TooComplexError:
         return None
-    return newest if ways and all(way.value == _ENOSYS.ret for way in ways) else None
+    return newest if paths and all(path.value == _ENOSYS.ret for path in paths) else None
 
 
 def list_unnamed_numbers(arch: Arch) -> tuple[Range, ...]:
-    """The numbers without a name that are this architecture's and not its twin's.
+    """Return the numbers without a name that are this architecture's and not its twin's.
 
-    Negative ones are no calls on any: let through, they get ENOSYS. Only -1, by which tracers skip
-    a call, is looked at: libseccomp treats it as x86-64's, all others from x32's bit on as x32's.
+    Negative ones are no calls on any: if allowed, they get ENOSYS. Only -1, by which tracers skip a
+    call, is considered: libseccomp treats it as x86-64's, all others from x32's bit on as x32's.
     """
     ranges: tuple[Range, ...] = ((0, 0x7FFFFFFF), (U32, U32))
     if arch is Arch.X86_64:
@@ -141,9 +141,9 @@ def list_unnamed_numbers(arch: Arch) -> tuple[Range, ...]:
 
 
 def _default(root: Node, numbers: tuple[Range, ...]) -> Action:
-    """What unknown numbers get, going by the lowest one that gets the same in any case.
+    """Return the verdict on unknown numbers, by the lowest one that gets the same in any case.
 
-    Not the highest: runc answers those that are above every call it knows in a way of its own.
+    Not the highest: runc's stub answers those above every call that it knows.
     """
     for first, _ in numbers:
         node = descend_graph(root, NUMBER, first)
@@ -153,10 +153,10 @@ def _default(root: Node, numbers: tuple[Range, ...]) -> Action:
 
 
 def _below_stub(root: Node, arch: Arch, numbers: tuple[Range, ...]) -> Action | None:
-    """The default below runc's ENOSYS stub, where no number without a name is there to ask about.
+    """Return the default below runc's ENOSYS stub, where no unnamed number is there to evaluate.
 
-    Then it is what most calls without a rule must have got: the commonest refusal. That is only a
-    choice of how to say it; the rules say exactly the same with any default.
+    It must be what most calls without a rule get: the most frequent refusal. That only chooses a
+    representation; the rules mean exactly the same with any default.
     """
     answers: dict[int, Action | None] = {}
     for number in load_syscalls(arch).names:
@@ -187,23 +187,23 @@ def _cases(
 def _unnamed_lost(
     root: Node, numbers: tuple[Range, ...], arch: Arch, default: Action, budget: BranchBudget
 ) -> Iterator[tuple[str, InexpressibleCase]]:
-    """Numbers without a name that do not get the default: no rule can name them."""
+    """Yield unnamed numbers that do not get the default: no rule can name them."""
     grouped: dict[tuple[str, str], list[Range]] = {}
     try:
-        for way in walk_paths(root, {NUMBER: WordSet(numbers)}, budget):
+        for path in walk_paths(root, {NUMBER: WordSet(numbers)}, budget):
             if len(grouped) > MAX_LOST:
                 raise TooComplexError(f"they are told apart by more than {MAX_LOST} conditions")
-            action = normalize_action(way.value) if isinstance(way.value, int) else None
+            action = normalize_action(path.value) if isinstance(path.value, int) else None
             if action != default:
                 shown = (
                     format_action(action)
                     if action
-                    else format_value(way.value, choose_byteorder(arch))
+                    else format_value(path.value, choose_byteorder(arch))
                 )
-                domain = way.domains[NUMBER]
+                domain = path.domains[NUMBER]
                 bits = format_word_set(replace(domain, ranges=FULL.ranges), "nr")
-                key = " and ".join(filter(None, (bits, format_condition(way, arch)))), shown
-                grouped.setdefault(key, []).extend(_numbers(way, numbers))
+                key = " and ".join(filter(None, (bits, format_condition(path, arch)))), shown
+                grouped.setdefault(key, []).extend(_numbers(path, numbers))
     except TooComplexError as problem:
         yield "numbers without a name", InexpressibleCase("any arguments", "unknown", str(problem))
         return
@@ -216,7 +216,7 @@ def _unnamed_lost(
         )
 
 
-def _numbers(way: DecisionPath, numbers: tuple[Range, ...]) -> list[Range]:
-    domain = way.domains[NUMBER]
+def _numbers(path: DecisionPath, numbers: tuple[Range, ...]) -> list[Range]:
+    domain = path.domains[NUMBER]
     ranges = [one for first, last in domain.ranges for one in clip_ranges(numbers, first, last)]
     return [one for one in ranges if meets_cube(one, domain.equal)]

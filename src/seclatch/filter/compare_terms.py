@@ -1,4 +1,4 @@
-"""Comparisons of values that are not known: decided after all, or a test in its plainest form."""
+"""Comparisons of unknown values: decided where possible, else a test in its simplest form."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from seclatch.filter import opcode
 from seclatch.filter.term import U32, Term, TermFactory, TermTest, Value
 
 Decision = tuple[TermTest, bool]
-"""The test that decides a comparison, and whether it must hold or fail for it."""
+"""The test that decides a comparison, and whether it must hold or fail."""
 
 
 def compare_terms(terms: TermFactory, operation: int, left: Value, right: Value) -> bool | Decision:
-    """The outcome; or the test that decides, and whether it must hold or fail."""
+    """Return the outcome, or the test that decides it and whether it must hold or fail."""
     if isinstance(left, int):
         if isinstance(right, int):
             return opcode.COMPARISON[operation](left, right)
@@ -39,7 +39,7 @@ def _test(terms: TermFactory, operation: int, term: Term, right: Value) -> bool 
 
 
 def _decided(operation: int, mask: int, right: int) -> bool | None:
-    """Comparisons that come out the same for every value of `word & mask`."""
+    """Decide comparisons that have the same outcome for every value of `word & mask`."""
     if operation == opcode.JEQ:
         return False if right & ~mask & U32 else None
     if operation == opcode.JGT:
@@ -50,9 +50,9 @@ def _decided(operation: int, mask: int, right: int) -> bool | None:
 
 
 def _ordered(operation: int, term: Term, right: int) -> Decision:
-    """An order of masked words, made an equality where only one value is on one side.
+    """Turn an order of a masked word into an equality where only one value is on one side.
 
-    `(word & 4) >= 1` is `(word & 4) != 0`. Decided comparisons do not come here.
+    `(word & 4) >= 1` is `(word & 4) != 0`. Decided comparisons do not occur here.
     """
     least = _next_part(term.mask, right if operation == opcode.JGE else right + 1)
     if least == term.mask:
@@ -63,7 +63,7 @@ def _ordered(operation: int, term: Term, right: int) -> Decision:
 
 
 def _next_part(mask: int, least: int) -> int:
-    """The least number from `least` on whose bits are all in `mask`; there is one."""
+    """Return the least number not below `least` whose bits are all in `mask`; there is one."""
     outside = least & ~mask
     if outside:  # carry over everything below the highest bit that the mask lacks
         least = ((least | ((1 << outside.bit_length()) - 1) | ~mask & U32) + 1) & mask

@@ -1,4 +1,4 @@
-"""The ways through a decision graph, each with what it asks of the call."""
+"""Paths through a decision graph, each with its conditions on the call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seclatch.filter.term import U32, TermTest, TooComplexError, Value
 from seclatch.filter.word_set import FULL, WordSet
 
 MAX_UNUSUAL = 32
-"""Tests on one way that no set of words can say."""
+"""Tests on one path that no set of words can express."""
 
 Unusual = tuple[tuple[TermTest, bool], ...]
 """Tests with the outcome that each must have."""
@@ -20,9 +20,9 @@ Unusual = tuple[tuple[TermTest, bool], ...]
 
 @dataclass(frozen=True, slots=True)
 class DecisionPath:
-    """One way: the words of the call it is for, tests that are about more than one word, the end.
+    """One path: the sets of words for which it is taken, and the value at its end.
 
-    `unusual` are the tests that no set of words can say, with the outcome each must have.
+    `unusual` are the tests that no set of words can express, with the outcome each must have.
     """
 
     domains: Mapping[int, WordSet]
@@ -33,9 +33,9 @@ class DecisionPath:
 def walk_paths(
     root: Node, start: Mapping[int, WordSet], budget: BranchBudget | None = None
 ) -> Iterator[DecisionPath]:
-    """Every way through the graph for calls whose words are in `start`.
+    """Yield every path through the graph for calls whose words are in `start`.
 
-    Raises TooComplexError when there are too many.
+    Raises TooComplexError if there are too many.
     """
     budget = budget or BranchBudget()
     stack: list[tuple[Node, Mapping[int, WordSet], Unusual]] = [(root, start, ())]
@@ -56,7 +56,7 @@ def walk_paths(
 def _narrow(
     domains: Mapping[int, WordSet], unusual: Unusual, test: TermTest, holds: bool
 ) -> tuple[Mapping[int, WordSet], Unusual] | None:
-    """What is asked for after a test came out so; None if it cannot."""
+    """Return the conditions after a test with this outcome; None if it cannot have it."""
     term, operation, right = test
     ordered = term.mask == U32 or operation == opcode.JEQ
     if term.word is None or not isinstance(right, int) or not ordered:

@@ -1,4 +1,4 @@
-"""Bytes from a file or a process to a filter the kernel would accept, or the reason why not."""
+"""Decode bytes of a file or process into a filter that the kernel would accept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FROM_PROFILE = "of a profile `seclatch profile compile` makes one"
 
 
 def load_filter(path: Path, byteorder: ByteOrder | None = None) -> Filter:
-    """Read the raw BPF program in `path`. Raises InputError, as `decode` does."""
+    """Read the raw BPF program in `path`. Raises InputError, as `decode_filter` does."""
     limit = MAX_FILE_INSTRUCTIONS * INSTRUCTION_SIZE
     try:
         with path.open("rb") as file:
@@ -51,7 +51,7 @@ def _orders(byteorder: ByteOrder | None) -> tuple[ByteOrder, ...]:
 
 
 def _likelier(problems: list[FilterRefusal | None]) -> FilterRefusal:
-    """The refusal of the reading that went well for longer."""
+    """Return the refusal of the byte order that was valid for longer."""
     found = [problem for problem in problems if problem]
     return max(found, key=lambda problem: -1 if problem.index is None else problem.index)
 

@@ -1,4 +1,4 @@
-"""From a filter back to the rules it was made of: profiles again."""
+"""Decompile a filter into profiles: the rules of which it was made."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MAX_INSTRUCTIONS = 500_000
 
 @dataclass(frozen=True, slots=True)
 class ResidualVerdict:
-    """Something that the filter does and no profile can say.
+    """A verdict of the filter that no profile can express.
 
     Calls of `arch` (a title, or words) under `condition` ("" for all) get `verdict`.
     """
@@ -52,7 +52,7 @@ class ResidualVerdict:
 
 @dataclass(frozen=True, slots=True)
 class DecompiledFilter:
-    """One profile for each group of architectures that the filter treats alike; and the rest."""
+    """One profile for each group of architectures with the same rules; and the remainder."""
 
     profiles: tuple[Profile, ...]
     kept: tuple[ResidualVerdict, ...]
@@ -61,11 +61,11 @@ class DecompiledFilter:
 def decompile_filter(
     program: Filter, arches: Sequence[Arch] = (), *, stub_apart: bool = False
 ) -> DecompiledFilter:
-    """Find the rules. The program must be one that the kernel accepts (`verify`).
+    """Find the rules of a program that the kernel accepts (`verify`).
 
-    `arches`: which architectures to ask about; by default those that the program compares with.
-    `stub_apart`: leave runc's ENOSYS stub out of the rules, for runc adds it again, and tell of it
-    in `kept`. Otherwise the calls that it answers get rules of their own.
+    `arches`: the architectures to evaluate; by default those that the program compares with.
+    `stub_apart`: leave runc's ENOSYS stub out of the rules, because runc adds it again, and report
+    it in `kept`. Otherwise the calls that it denies get rules of their own.
     """
     chosen = tuple(arches) or find_compared_arches(program)
     if not chosen:
@@ -81,7 +81,7 @@ def decompile_filter(
     except TooComplexError as problem:
         raise SeclatchError(f"decompiling the filter: {problem}", status=2) from problem
     elsewhere, kept = _elsewhere(graphs, program)
-    # libseccomp answers an architecture that it was not told of like an unknown one.
+    # libseccomp treats an architecture that is not in the filter like an unknown one.
     claimed = [one for one in portraits if arches or one.uniform() != elsewhere] or portraits[:1]
     for portrait in claimed:
         kept += [_keep(portrait.arch.title, calls, lost) for calls, lost in portrait.lost]
@@ -91,7 +91,7 @@ def decompile_filter(
 
 
 def find_compared_arches(program: Filter) -> tuple[Arch, ...]:
-    """The architectures whose AUDIT_ARCH value `arch` is compared with; 64-bit ones first."""
+    """Return the architectures with whose AUDIT_ARCH value the program compares; 64-bit first."""
     constants = {
         instruction.k
         for instruction, known in zip(program.instructions, propagate_values(program), strict=True)
@@ -108,7 +108,7 @@ def find_compared_arches(program: Filter) -> tuple[Arch, ...]:
 def _elsewhere(
     graphs: DecisionGraphs, program: Filter
 ) -> tuple[Action | None, list[ResidualVerdict]]:
-    """The answer to architectures that the program does not compare with."""
+    """Return the verdict on architectures with which the program does not compare."""
     constants = {instruction.k for instruction in program.instructions}
     unknown = next(value for value in range(_U32, 0, -1) if value not in constants)
     reason = "runtimes kill the thread there"
@@ -133,7 +133,7 @@ def _keep(arch: str, calls: str, lost: InexpressibleCase) -> ResidualVerdict:
 
 
 def _traps(portrait: CallTable) -> list[ResidualVerdict]:
-    """SCMP_ACT_TRAP has no data in a profile: the number that the handler would get is lost."""
+    """Return traps with data, which profiles cannot express: the handler's number is lost."""
     reason = "the rule is made, but the data of a trap cannot be said"
     found: dict[Action, list[str]] = {}
     for name, cases in portrait.cases.items():
@@ -151,7 +151,7 @@ def _traps(portrait: CallTable) -> list[ResidualVerdict]:
 
 
 def _groups(portraits: Iterable[CallTable]) -> list[list[CallTable]]:
-    """Put together what one profile can say: its rules hold for all its architectures alike."""
+    """Group tables that one profile can express: its rules hold for all its architectures alike."""
     groups: list[list[CallTable]] = []
     for portrait in portraits:
         for group in groups:
@@ -172,7 +172,7 @@ def _alike(one: CallTable, other: CallTable) -> bool:
 
 
 def _cut(portrait: CallTable, name: str, bits: int) -> frozenset[tuple[tuple[Arg, ...], Action]]:
-    """The cases as libseccomp makes them of a rule where arguments have so many bits."""
+    """Return the cases as libseccomp makes them of a rule where arguments have so many bits."""
     mask = (1 << bits) - 1
     return frozenset(
         (
@@ -187,12 +187,12 @@ def _cut(portrait: CallTable, name: str, bits: int) -> frozenset[tuple[tuple[Arg
 
 
 def _said(action: Action) -> Action:
-    """The action as a profile says it."""
+    """Return the action as a profile expresses it."""
     return action if action.kind.takes_data else Action(action.kind)
 
 
 def _profile(group: Sequence[CallTable]) -> Profile:
-    """The widest architecture has the say where several have a call: the first of the group."""
+    """Make a group's profile; a call that several have takes the rules of the widest, the first."""
     cases: dict[str, tuple[CallCase, ...]] = {}
     for portrait in group:
         for name, own in portrait.cases.items():
@@ -207,7 +207,7 @@ def _profile(group: Sequence[CallTable]) -> Profile:
 
 
 def _rules(cases: dict[str, tuple[CallCase, ...]]) -> Iterable[Rule]:
-    """One rule for all calls of the same condition and action; those without one come first."""
+    """Yield one rule for all calls of the same condition and action; unconditional ones first."""
     names: dict[tuple[tuple[Arg, ...], Action], list[str]] = {}
     for name in sorted(cases):
         for case in cases[name]:

@@ -1,4 +1,4 @@
-"""Where two filters answer one call differently: exactly, by following both at once."""
+"""Find where two filters return different verdicts on one call, by following both at once."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Values = tuple[int, ...]
 def diff_filters(
     one: Node, other: Node, arch: Arch, budget: BranchBudget | None = None
 ) -> dict[tuple[Action, Action], Values]:
-    """Each pair of different answers, with six arguments that get them.
+    """Return each pair of different actions, with six arguments that get them.
 
-    The graphs are what remains of the filters for one call. Raises TooComplexError.
+    The graphs are those of one call. Raises TooComplexError.
     """
     found: dict[tuple[Action, Action], Values] = {}
     budget = budget or BranchBudget()
-    for way in walk_paths(one, {}, budget):
-        for both in walk_paths(other, way.domains, budget):
-            pair = _action(way), _action(both)
+    for path in walk_paths(one, {}, budget):
+        for both in walk_paths(other, path.domains, budget):
+            pair = _action(path), _action(both)
             if pair[0] != pair[1] and pair not in found:
                 values = _example(both, arch)
                 if values is not None:
@@ -35,17 +35,17 @@ def diff_filters(
     return found
 
 
-def _action(way: DecisionPath) -> Action:
-    if way.unusual or not isinstance(way.value, int):
-        raise TooComplexError("a filter compares in a way that no profile does")
-    return normalize_action(way.value)
+def _action(path: DecisionPath) -> Action:
+    if path.unusual or not isinstance(path.value, int):
+        raise TooComplexError("a filter compares in a path that no profile does")
+    return normalize_action(path.value)
 
 
-def _example(way: DecisionPath, arch: Arch) -> Values | None:
-    """Arguments that lead this way; None if there are none."""
+def _example(path: DecisionPath, arch: Arch) -> Values | None:
+    """Return arguments that take this path; None if there are none."""
     words = []
     for word in range(ARGS, ARGS + 2 * MAX_ARGS):
-        value = _word(way.domains.get(word, FULL))
+        value = _word(path.domains.get(word, FULL))
         if value is None:
             return None
         words.append(value)
@@ -56,5 +56,5 @@ def _example(way: DecisionPath, arch: Arch) -> Values | None:
 
 
 def _word(domain: WordSet) -> int | None:
-    """Some word of a set."""
+    """Return some word of a set."""
     return 0 if 0 in domain else next((value for _, value in domain.cubes()), None)

@@ -1,4 +1,4 @@
-"""A filter as a readable listing: labels, and names of calls, architectures and actions."""
+"""Disassemble a filter: labels, and names of calls, architectures and actions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from seclatch.model.syscall import load_syscalls
 
 @dataclass(frozen=True, slots=True)
 class ListingLine:
-    """One instruction: its index, the label others jump to ("" if none does), what it does, and a
-    note (a name of the constant in it)."""
+    """One instruction of a listing.
+
+    Its index, the label that others jump to ("" if none), its text, and a note (a name of the
+    constant in it).
+    """
 
     index: int
     label: str
@@ -44,7 +47,7 @@ def disassemble_filter(program: Filter, arch: Arch | None = None) -> list[Listin
 
 
 def _labels(program: Filter) -> dict[int, str]:
-    """A label for each instruction that is jumped to past the next one."""
+    """Return a label for each instruction that is jumped to past the next one."""
     targets = set()
     for index, (code, jt, jf, k) in enumerate(program.instructions):
         if code in opcode.CONDITIONAL:
@@ -106,7 +109,7 @@ def _note(instruction: Instruction, known: KnownValues, arch: Arch | None) -> st
     if code not in opcode.CONDITIONAL or code & X or code & 0xF0 == opcode.JSET:
         return ""
     if known.word == ARCH:
-        return next((each.audit_name for each in Arch if each.audit == k), "")
+        return next((known_arch.audit_name for known_arch in Arch if known_arch.audit == k), "")
     return _call_name(instruction, known, arch) if known.word == NUMBER else ""
 
 

@@ -1,4 +1,4 @@
-"""Verdicts for many calls at once: a program is followed once, not once for each row."""
+"""Evaluate many calls at once: the program is followed once, not once for each call."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _U32 = 0xFFFFFFFF
 
 
 class CallEvaluator:
-    """Answers `simulate(program, call).value`, quickly for many calls of the same numbers.
+    """Returns `simulate_filter(program, call).value`, quickly for many calls of the same numbers.
 
-    Keeps something for each architecture and number asked for: use it for a table, not for
-    unbounded input. The program must be one that the kernel accepts (`verify`).
+    Caches a graph for each architecture and number: use it for a table, not for unbounded input.
+    The program must be one that the kernel accepts (`verify`).
     """
 
     def __init__(self, program: Filter) -> None:
@@ -31,7 +31,7 @@ class CallEvaluator:
         self._by_number: dict[tuple[int, int], Node | None] = {}
 
     def value(self, call: SeccompData) -> int:
-        """The filter's return value for a call."""
+        """Return the filter's return value for a call."""
         key = (call.audit, call.number)
         node = self._by_number[key] if key in self._by_number else self._descend(*key)
         if isinstance(node, LeafNode) and isinstance(node.value, int):
@@ -44,7 +44,7 @@ class CallEvaluator:
         return evaluate_value(node.value, words)
 
     def _descend(self, audit: int, number: int) -> Node | None:
-        """What remains when the number is known too."""
+        """Return the graph that remains when the number is known, too."""
         if audit not in self._by_arch:
             self._by_arch[audit] = self._graph(audit)
         node = self._by_arch[audit]

@@ -23,7 +23,7 @@ _ROW = re.compile(r"(\S+)\s+(.+?)\s+(\S+)")
 
 @dataclass(frozen=True, slots=True)
 class ExpectedRow:
-    """A line of the table (counted from 1): this call must get this action, whatever is open."""
+    """A line of the table (counted from 1): the call must get the action for any open arguments."""
 
     line: int
     asked: AskedCall
@@ -32,19 +32,19 @@ class ExpectedRow:
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """A row and what the filter answers. It is as expected if that is the only answer."""
+    """A row and the filter's answers. It passes if the expected action is the only one."""
 
     row: ExpectedRow
     answers: tuple[QueryAnswer, ...]
 
     @property
     def passed(self) -> bool:
-        """As expected?"""
+        """Return whether the answer is as expected."""
         return [answer.action for answer in self.answers] == [str(self.row.expected)]
 
 
 def parse_table(text: str, source: str) -> list[ExpectedRow]:
-    """Read a table. Raises InputError with file, line and rule; an empty table is an error too."""
+    """Parse a table. Raises InputError with file, line and rule; an empty table is an error too."""
     rows = []
     for number, line in enumerate(text.splitlines(), 1):
         content = re.sub(r"(^|\s)#(?!\d).*", "", line).strip()
@@ -59,7 +59,7 @@ def parse_table(text: str, source: str) -> list[ExpectedRow]:
 
 
 def run_table(program: Filter, rows: list[ExpectedRow]) -> Iterator[RowResult]:
-    """Ask the filter about every row."""
+    """Query the filter for every row."""
     asker = FilterQuery(program)
     for row in rows:
         yield RowResult(row, tuple(asker.ask(row.asked)))

@@ -1,7 +1,7 @@
-"""What is known at each instruction of a filter, whatever way led there: for naming constants.
+"""Propagate known values to each instruction of a filter, for naming constants.
 
 A comparison with 59 means execve only where register A holds the call's number, and only where the
-architecture has been found to be x86-64.
+architecture has been compared equal to x86-64.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from seclatch.model.seccomp_data import ARCH
 
 
 class KnownValues(NamedTuple):
-    """`word`: the word of seccomp_data that A holds unchanged, or None.
+    """Values known at an instruction, on every path that leads there.
 
-    `audit`: the AUDIT_ARCH_* value that `arch` has been found equal to, or None.
+    `word`: the word of seccomp_data that A holds unchanged, or None. `audit`: the AUDIT_ARCH_*
+    value to which `arch` has been compared equal, or None.
     """
 
     word: int | None = None
@@ -28,7 +29,7 @@ NOTHING_KNOWN = KnownValues()
 
 
 def propagate_values(program: Filter) -> list[KnownValues | None]:
-    """For each instruction what is known before it; None where no way leads."""
+    """Return what is known before each instruction; None where no path leads."""
     code = program.instructions
     known: list[KnownValues | None] = [None] * len(code)
     if code:
@@ -45,7 +46,7 @@ def propagate_values(program: Filter) -> list[KnownValues | None]:
 
 
 def _after(instruction: Instruction, now: KnownValues) -> list[tuple[int, KnownValues]]:
-    """The next instructions, as an offset, and what is known there."""
+    """Return the next instructions, as an offset, and what is known there."""
     code, jt, jf, k = instruction
     kind = code & 7
     if kind == RET:
@@ -68,7 +69,7 @@ def _learn(instruction: Instruction, now: KnownValues, holds: bool) -> KnownValu
 
 
 def _meet(one: KnownValues | None, other: KnownValues) -> KnownValues:
-    """What is known on both ways."""
+    """Return what is known on both paths."""
     if one is None:
         return other
     return KnownValues(

@@ -1,7 +1,7 @@
-"""Classic BPF's operation codes and their arithmetic, as far as seccomp knows them.
+"""Classic BPF's operation codes and their arithmetic, as far as seccomp accepts them.
 
 Numbers: <linux/bpf_common.h>. Arithmetic: net/core/filter.c (bpf_convert_filter) translates to
-eBPF's 32-bit operations; what that does with odd operands is said at each function.
+eBPF's 32-bit operations; each function documents odd operands.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _U32 = 0xFFFFFFFF
 
 
 def _divide(left: int, right: int) -> int:
-    """Unsigned; a divisor of 0 never gets here: the program then returns 0 (KILL_THREAD)."""
+    """Divide unsigned; a divisor of 0 never gets here: the program then returns 0 (KILL_THREAD)."""
     return left // right
 
 
@@ -64,10 +64,10 @@ CONDITIONAL = frozenset(JMP | op | source for op in COMPARISON for source in (K,
 SECCOMP_CODES = frozenset(
     LOADS | _ALU_CODES | CONDITIONAL | {ALU | NEG, JMP | JA, ST, STX, TAX, TXA, RET_K, RET_A}
 )
-"""What seccomp_check_filter lets through (kernel/seccomp.c)."""
+"""Codes that seccomp_check_filter accepts (kernel/seccomp.c)."""
 
 CLASSIC_CODES = SECCOMP_CODES | frozenset(
     {ALU | MOD | K, ALU | MOD | X, LD | H | ABS, LD | B | ABS, LDX | B | MSH}
     | {LD | IND, LD | H | IND, LD | B | IND}
 )
-"""What chk_code_allowed lets through (net/core/filter.c): socket filters may do more."""
+"""Codes that chk_code_allowed accepts (net/core/filter.c): socket filters may do more."""

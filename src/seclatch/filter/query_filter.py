@@ -1,4 +1,4 @@
-"""What a filter answers to a call of which some arguments are left open."""
+"""Query a filter for a call of which some arguments are left open."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _U32 = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """An action in words, and what the open arguments must be for it ("" if anything will do)."""
+    """An action as text, and the condition on the open arguments ("" if any will do)."""
 
     action: str
     condition: str
 
 
 def query_filter(program: Filter, asked: AskedCall) -> list[QueryAnswer]:
-    """The answers that are possible: one, if what is open makes no difference.
+    """Return the possible answers: one, if the open arguments make no difference.
 
-    Raises SeclatchError where they cannot be told apart. The program must be an accepted one.
+    Raises SeclatchError where they cannot be distinguished. The kernel must accept the program.
     """
     arch = asked.syscall.arch
     known = {ARCH: arch.audit, NUMBER: asked.syscall.number, **_arguments(asked)}
@@ -42,7 +42,7 @@ def query_filter(program: Filter, asked: AskedCall) -> list[QueryAnswer]:
 
 
 class FilterQuery:
-    """Answers as `ask`, for many calls: the program is followed once for each architecture."""
+    """Answers as `query_filter`, for many calls: follows the program once for each architecture."""
 
     def __init__(self, program: Filter) -> None:
         self._program = program
@@ -50,7 +50,7 @@ class FilterQuery:
         self._roots: dict[Arch, Node | None] = {}
 
     def ask(self, asked: AskedCall) -> list[QueryAnswer]:
-        """The answers that are possible. Raises SeclatchError."""
+        """Return the possible answers. Raises SeclatchError."""
         arch = asked.syscall.arch
         if arch not in self._roots:
             self._roots[arch] = self._follow(arch)
@@ -60,11 +60,11 @@ class FilterQuery:
             start = {word: WordSet(((value, value),)) for word, value in given.items()}
             node = descend_graph(root, NUMBER, asked.syscall.number)
             try:
-                ways = list(walk_paths(node, start))
+                paths = list(walk_paths(node, start))
             except TooComplexError:
                 return query_filter(self._program, asked)
-            if not any(way.unusual or not isinstance(way.value, int) for way in ways):
-                return _answers((_without(way, given) for way in ways), arch)
+            if not any(path.unusual or not isinstance(path.value, int) for path in paths):
+                return _answers((_without(path, given) for path in paths), arch)
         return query_filter(self._program, asked)
 
     def _follow(self, arch: Arch) -> Node | None:
@@ -75,7 +75,7 @@ class FilterQuery:
 
 
 def _arguments(asked: AskedCall) -> dict[int, int]:
-    """The words of the call that are given."""
+    """Return the words of the call that are given."""
     arch, known = asked.syscall.arch, {}
     for index, value in enumerate(asked.args):
         if value is not None:
@@ -85,13 +85,13 @@ def _arguments(asked: AskedCall) -> dict[int, int]:
     return known
 
 
-def _without(way: DecisionPath, given: dict[int, int]) -> DecisionPath:
-    """A way less what it says of words that are given."""
-    return replace(way, domains={w: d for w, d in way.domains.items() if w not in given})
+def _without(path: DecisionPath, given: dict[int, int]) -> DecisionPath:
+    """Drop a path's conditions on words that are given."""
+    return replace(path, domains={w: d for w, d in path.domains.items() if w not in given})
 
 
-def _answers(ways: Iterable[DecisionPath], arch: Arch) -> list[QueryAnswer]:
-    cases, lost = find_cases(ways, arch, None)
+def _answers(paths: Iterable[DecisionPath], arch: Arch) -> list[QueryAnswer]:
+    cases, lost = find_cases(paths, arch, None)
     conditions: dict[str, list[str]] = {}
     for case in cases:
         shown = " and ".join(map(str, case.args))

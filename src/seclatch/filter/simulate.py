@@ -1,9 +1,10 @@
-"""Run a filter on one call, as the kernel would: our own interpreter of classic BPF.
+"""Interpret a filter for one call as the kernel would: an interpreter of classic BPF.
 
-Kept plain, because everything else is checked against it, and it against the kernel. For a table
-of many calls `seclatch.filter.evaluate_calls` is quicker and says the same.
+It is kept plain, because everything else is checked against it, and it against the kernel
+(docs/decisions/0011). For a table of many calls `seclatch.filter.evaluate_calls` is quicker and
+returns the same.
 
-Two calls no filter is asked about: see `UNASKED`.
+No filter is run for two calls: see `UNASKED`.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from seclatch.model.seccomp_data import DATA_SIZE, SeccompData
 from seclatch.model.verdict import Verdict
 
 UNASKED = {335: "uretprobe, since Linux 6.14", 336: "uprobe, since Linux 6.18"}
-"""x86-64 numbers that the kernel lets pass unfiltered (kernel/seccomp.c, seccomp_uprobe_exception).
+"""x86-64 numbers that the kernel does not filter (kernel/seccomp.c, seccomp_uprobe_exception).
 
-Uprobes must work in sandboxes; made by anything else the calls do nothing good (SIGILL, EPROTO).
+Uprobes must work in sandboxes; issued by anything else the calls fail (SIGILL, EPROTO).
 """
 
 
 def simulate_filter(program: Filter, call: SeccompData) -> Verdict:
-    """The verdict of one filter. The program must be one that the kernel accepts (`verify`)."""
+    """Return the verdict of one filter; the kernel must accept the program (`verify`)."""
     return BpfMachine(call.words(program.byteorder)).run(program.instructions)
 
 
 def simulate_stack(programs: Sequence[Filter], call: SeccompData) -> Verdict:
-    """The verdict of filters loaded one after the other, oldest first.
+    """Return the verdict of filters loaded one after the other, oldest first.
 
     As in seccomp_run_filters, every filter runs, from the newest on, and the most restrictive
     action wins; among equal ones the newest filter's data. No filter at all allows.
@@ -54,7 +55,7 @@ class BpfMachine:
         self.memory = [0] * opcode.MEMORY_WORDS
 
     def run(self, code: Sequence[Instruction]) -> Verdict:
-        """Follow the program from its start to a return."""
+        """Run the program from its start to a return."""
         index = 0
         while True:
             instruction = code[index]
@@ -72,7 +73,7 @@ class BpfMachine:
             index += 1
 
     def jump(self, instruction: Instruction) -> int:
-        """How many instructions to skip."""
+        """Return how many instructions to skip."""
         code, jt, jf, k = instruction
         if code == JMP | opcode.JA:
             return k
@@ -80,7 +81,7 @@ class BpfMachine:
         return jt if opcode.COMPARISON[code & 0xF0](self.a, right) else jf
 
     def compute(self, instruction: Instruction) -> bool:
-        """Change A; False for a division by zero, at which the kernel ends the program."""
+        """Change A; return False for a division by zero, at which the kernel ends the program."""
         operation = instruction.code & 0xF0
         right = self.x if instruction.code & X and operation != NEG else instruction.k
         if operation == DIV and right == 0:
@@ -104,7 +105,7 @@ class BpfMachine:
             self.a = self.x
 
     def load(self, code: int, k: int) -> int:
-        """The value that LD or LDX brings."""
+        """Return the value that LD or LDX loads."""
         mode = code & 0xE0
         if mode == opcode.ABS:
             return self.data[k // 4]

@@ -1,8 +1,7 @@
-"""Run a filter on a call of which only some words are known: what remains is a decision graph.
+"""Run a filter for a call of which only some words are known; the result is a decision graph.
 
-With architecture and number known, hardly anything remains: most calls come down to one verdict.
-That makes big tables quick (`evaluate`), and the paths of the graph are the rules that the filter
-was made of (`decompile`).
+With architecture and number known, most calls come down to one verdict. That makes big tables quick
+(`evaluate_calls`), and the graph's paths are the rules of which the filter was made (`decompile`).
 """
 
 from __future__ import annotations
@@ -21,8 +20,7 @@ from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import ARCH, ARGS, DATA_SIZE, WORDS
 
 MAX_STEPS = 500_000
-"""Instructions to follow for one graph, before giving up on a program made to be hard. The longest
-that the kernel takes has 4096."""
+"""Instructions to follow for one graph, before giving up on a program made to be hard."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +32,7 @@ class LeafNode:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BranchNode:
-    """The program goes on with `yes` if the test holds, else with `no`."""
+    """The program continues with `yes` if the test holds, else with `no`."""
 
     test: TermTest
     yes: Node
@@ -45,7 +43,7 @@ Node = LeafNode | BranchNode
 
 
 class _State(NamedTuple):
-    """Where the program is and what it has in its registers and memory."""
+    """The next instruction, and the values of registers and memory."""
 
     at: int
     a: Value
@@ -64,8 +62,7 @@ class _Fork(NamedTuple):
 class DecisionGraphs:
     """Decision graphs of one program, for several sets of known words.
 
-    Nodes are shared: a graph is as small as the differences in what it returns allow. `budget`: of
-    instructions to follow for all graphs together; each has MAX_STEPS of its own without it.
+    Nodes are shared: a graph is as small as the differences in its return values allow.
     """
 
     def __init__(self, program: Filter, budget: BranchBudget | None = None) -> None:
@@ -76,18 +73,18 @@ class DecisionGraphs:
         self._branches: dict[tuple[TermTest, int, int], BranchNode] = {}
 
     def graph(self, known: Mapping[int, int]) -> Node:
-        """What remains when these words (index in `Call.words` → value) are known.
+        """Return the graph for known words (index in `SeccompData.words` → value).
 
-        Raises TooComplexError instead of taking for ever. The program must be an accepted one.
+        Raises TooComplexError instead of running for ever. The kernel must accept the program.
         """
         return _GraphWalk(self, known).run()
 
     def leaf(self, value: Value) -> LeafNode:
-        """The one leaf of this value."""
+        """Return the one leaf of this value."""
         return self._leaves.setdefault(value, LeafNode(value))
 
     def branch(self, test: TermTest, yes: Node, no: Node) -> Node:
-        """The one branch of this kind; none if both sides are the same."""
+        """Return the one branch of this kind, or the side itself if both sides are the same."""
         if yes is no:
             return yes
         return self._branches.setdefault((test, id(yes), id(no)), BranchNode(test, yes, no))
@@ -105,7 +102,7 @@ class _GraphWalk:
         self._done: dict[_State, Node] = {}
 
     def run(self) -> Node:
-        """Depth first with a stack of our own: a chain of comparisons may be 4096 deep."""
+        """Build the graph depth first with an explicit stack: comparisons may be 4096 deep."""
         start = _State(0, 0, 0, (0,) * opcode.MEMORY_WORDS)
         pending: list[tuple[_State, _Fork | None]] = [(start, None)]
         while pending:
@@ -122,7 +119,7 @@ class _GraphWalk:
         return self._done[start]
 
     def _follow(self, state: _State) -> LeafNode | _Fork:
-        """Go on to the next return or undecided comparison."""
+        """Run to the next return or undecided comparison."""
         while True:
             self._budget.spend()
             code, _, _, k = self._code[state.at]
@@ -188,7 +185,7 @@ class _GraphWalk:
 
 
 def find_fixed_words(arch: Arch) -> dict[int, int]:
-    """The words of a call that its ABI settles: the kernel fills 32-bit arguments up with zeros.
+    """Return the words of a call that its ABI fixes: the kernel extends 32-bit arguments by zeros.
 
     (x32's are 64-bit registers.)
     """

@@ -1,4 +1,4 @@
-"""Values that a filter computes from a call it does not know yet."""
+"""Symbolic values that a filter computes from an unknown call."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from seclatch.filter import opcode
 U32 = 0xFFFFFFFF
 
 MAX_SIZE = 64
-"""Operations in one term. No compiler of filters writes more than three."""
+"""Operations in one term. No compiler of filters emits more than three."""
 
 
 class TooComplexError(Exception):
-    """The program has more ways through, or longer sums, than are worth following."""
+    """The program has more paths, or longer computations, than are worth following."""
 
 
 class Term:
     """`word` of seccomp_data and-ed with `mask`; or, if `word` is None, an operation on two values.
 
-    Terms are made by `Terms`, once each, so that identity is equality.
+    `TermFactory` makes each term once, so that identity is equality.
     """
 
     __slots__ = ("left", "mask", "operation", "right", "size", "word")
@@ -36,7 +36,7 @@ class Term:
         self.size = 1 + _size(left) + _size(right)
 
     def evaluate(self, words: Sequence[int]) -> int:
-        """The value for a call (`Call.words`)."""
+        """Return the value for a call (`SeccompData.words`)."""
         if self.word is not None:
             return words[self.word] & self.mask
         left, right = evaluate_value(self.left, words), evaluate_value(self.right, words)
@@ -55,7 +55,7 @@ class TermTest(NamedTuple):
     right: Value
 
     def holds(self, words: Sequence[int]) -> bool:
-        """Does the comparison hold for a call?"""
+        """Return whether the comparison holds for a call."""
         left, right = self.term.evaluate(words), evaluate_value(self.right, words)
         return opcode.COMPARISON[self.operation](left, right)
 
@@ -67,13 +67,13 @@ class TermFactory:
         self._made: dict[tuple[object, ...], Term] = {}
 
     def word(self, word: int, mask: int = U32) -> Value:
-        """A word of seccomp_data, or some of its bits."""
+        """Return a word of seccomp_data, or some of its bits."""
         if mask == 0:
             return 0
         return self._make(word, mask, opcode.AND, 0, 0)
 
     def operate(self, operation: int, left: Value, right: Value) -> Value:
-        """`left operation right`. A division by the constant 0 is the caller's to prevent."""
+        """Return `left operation right`. The caller prevents a division by the constant 0."""
         if isinstance(left, int) and isinstance(right, int):
             return opcode.ARITHMETIC[operation](left, right)
         if operation == opcode.AND:
@@ -100,7 +100,7 @@ class TermFactory:
 
 
 def evaluate_value(value: Value, words: Sequence[int]) -> int:
-    """The value for a call."""
+    """Return the value for a call."""
     return value if isinstance(value, int) else value.evaluate(words)
 
 

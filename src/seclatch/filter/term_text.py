@@ -1,4 +1,4 @@
-"""Values and tests of a filter, written for a reader."""
+"""Format values and tests of a filter as text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OPPOSITES = {opcode.JEQ: "!=", opcode.JGT: "<=", opcode.JGE: "<"}
 
 
 def name_word(word: int, byteorder: ByteOrder) -> str:
-    """A word of seccomp_data: `nr`, `arch`, `ip.low`, `arg0.high`, …"""
+    """Return the name of a word of seccomp_data: `nr`, `arch`, `ip.low`, `arg0.high`."""
     if word < 2:
         return ("nr", "arch")[word]
     half = "low" if (word % 2 == 0) == (byteorder == "little") else "high"
@@ -33,7 +33,7 @@ def name_word(word: int, byteorder: ByteOrder) -> str:
 
 
 def format_value(value: Value, byteorder: ByteOrder) -> str:
-    """The value as a formula."""
+    """Return the value as a formula."""
     if isinstance(value, int):
         return f"{value:#x}"
     if value.word is not None:
@@ -46,7 +46,7 @@ def format_value(value: Value, byteorder: ByteOrder) -> str:
 
 
 def format_test(test: TermTest, holds: bool, byteorder: ByteOrder) -> str:
-    """The test that must hold, or its opposite if it must fail."""
+    """Return the test that must hold, or its opposite if it must fail."""
     left, right = (format_value(value, byteorder) for value in (test.term, test.right))
     if test.operation == opcode.JSET:
         return f"({left} & {right}) {'!=' if holds else '=='} 0"
@@ -55,7 +55,7 @@ def format_test(test: TermTest, holds: bool, byteorder: ByteOrder) -> str:
 
 
 def format_word_set(domain: WordSet, name: str) -> str:
-    """What a word must be: `arg0.low == 0x5`, `(arg1.low & 0x3) != 0x1`."""
+    """Return a word's condition: `arg0.low == 0x5`, `(arg1.low & 0x3) != 0x1`."""
     parts = []
     if domain.ranges != ((0, U32),):
         shown = [_show_range(one, name) for one in domain.ranges[:4]]

@@ -1,6 +1,6 @@
-"""Fewer and simpler boxes for the same calls.
+"""Reduce boxes: fewer and simpler conditions for the same calls.
 
-A box asks something of several words or arguments at once; boxes of one answer are alternatives.
+A box is a condition on several words or arguments at once; boxes of one action are alternatives.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Protocol, Self, TypeVar
 from seclatch.filter.argument_box import ArgumentValues
 
 MAX_BOXES = 1000
-"""More are left as they are: joining compares each with each. Usual filters make a few dozen."""
+"""More are left as they are: joining compares all pairs. Usual filters make a few dozen."""
 
 
 class _UnionSet(Protocol):
@@ -57,17 +57,17 @@ def _unite(one: Mapping[int, S], other: Mapping[int, S]) -> Mapping[int, S] | No
     union = one[key].union(other[key])
     if union is None:
         return None
-    rest = {each: values for each, values in one.items() if each != key}
+    rest = {index: values for index, values in one.items() if index != key}
     return rest if union.full else rest | {key: union}
 
 
 def widen_boxes(
     boxes: Sequence[Mapping[int, ArgumentValues]],
 ) -> list[Mapping[int, ArgumentValues]]:
-    """Drop conditions that other boxes make needless: what they would add is there already.
+    """Drop conditions that other boxes make redundant: they include the excluded values.
 
-    `arg0 != 16 and arg2 == 9`, or `arg2 != 9`: the first says no more than `arg0 != 16`. The rules
-    get simpler, and libseccomp has shown to be wrong about the longer kind.
+    `arg0 != 16 and arg2 == 9`, or `arg2 != 9`: the first means no more than `arg0 != 16`. The rules
+    get simpler, and libseccomp has been wrong about the longer kind.
     """
     if len(boxes) > MAX_BOXES:
         return list(boxes)

@@ -1,4 +1,4 @@
-"""What the kernel refuses to load, with its reason; in the kernel's order of checks.
+"""Check a program as the kernel does when loading it, in the kernel's order of checks.
 
 Sources: kernel/seccomp.c (seccomp_prepare_filter, seccomp_check_filter, seccomp_attach_filter) and
 net/core/filter.c (bpf_check_classic, check_load_and_stores); the same from Linux 3.17 to 6.18.
@@ -21,7 +21,7 @@ MAX_INSTRUCTIONS = 4096
 MAX_PATH = (1 << 18) // 8
 """MAX_INSNS_PER_PATH: all filters of a task together, each older one counted with 4 more.
 
-Counted after the translation to eBPF: see `loaded_length`.
+Counted after the translation to eBPF: see `count_loaded_instructions`.
 """
 
 _ANCILLARY = 0xFFFFF000
@@ -36,7 +36,7 @@ _SOCKET_LOADS = frozenset({LD | ABS, LD | opcode.H | ABS, LD | opcode.B | ABS})
 
 @dataclass(frozen=True, slots=True)
 class FilterRefusal:
-    """Why the kernel answers `errno`: the rule broken, where (index or None), by which check."""
+    """Why the kernel returns `errno`: the rule broken, where (index or None), by which check."""
 
     rule: str
     index: int | None
@@ -45,7 +45,7 @@ class FilterRefusal:
 
     @property
     def reason(self) -> str:
-        """The kernel's answer and whose it is: `EINVAL from bpf_check_classic`."""
+        """Return the errno and the kernel function: `EINVAL from bpf_check_classic`."""
         return f"{errno.errorcode[self.errno]} from {self.check}"
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class FilterRefusal:
 
 
 def find_refusal(program: Filter) -> FilterRefusal | None:
-    """The first thing the kernel would object to when loading this program, or None."""
+    """Return the first reason for which the kernel would refuse this program, or None."""
     code = program.instructions
     if not 0 < len(code) <= MAX_INSTRUCTIONS:
         rule = f"{len(code)} instructions; a program has 1 to {MAX_INSTRUCTIONS}"
@@ -66,7 +66,7 @@ def find_refusal(program: Filter) -> FilterRefusal | None:
 
 
 def find_stack_refusal(programs: Sequence[Filter]) -> FilterRefusal | None:
-    """As `refusal`, for filters loaded one after the other (oldest first) on one task."""
+    """Return the first refusal of filters loaded one after the other (oldest first) on one task."""
     total = 0
     for program in programs:
         found = find_refusal(program)
@@ -81,7 +81,7 @@ def find_stack_refusal(programs: Sequence[Filter]) -> FilterRefusal | None:
 
 
 def count_loaded_instructions(program: Filter) -> int:
-    """How many instructions the kernel keeps: bpf_convert_filter translates to eBPF.
+    """Return how many instructions the kernel keeps: bpf_convert_filter translates to eBPF.
 
     Counted as net/core/filter.c does since 4.14, before net.core.bpf_jit_harden adds more.
     """
@@ -90,7 +90,7 @@ def count_loaded_instructions(program: Filter) -> int:
 
 
 def _translated(instruction: Instruction) -> int:
-    """The number of eBPF instructions for one."""
+    """Return the number of eBPF instructions for one."""
     code, jt, jf, k = instruction
     if code == opcode.RET_K:
         return 2  # set R0, exit; A is R0 already
@@ -99,7 +99,7 @@ def _translated(instruction: Instruction) -> int:
     if code not in opcode.CONDITIONAL:
         return 1
     wide = 0 if code & opcode.X else k >> 31  # immediates are sign-extended: needs a register
-    # One jump suffices if one way is the next instruction, save that JSET has no opposite.
+    # One jump suffices if one target is the next instruction, except that JSET has no opposite.
     near = jf == 0 or (jt == 0 and code & 0xF0 != opcode.JSET)
     return wide + (1 if near else 2)
 
@@ -114,7 +114,7 @@ def _check_classic(code: Sequence[Instruction]) -> Iterator[FilterRefusal]:
 
 
 def _classic_problem(instruction: Instruction, left: int) -> str:
-    """`left`: how many instructions follow."""
+    """Return what is wrong with an instruction, "" for nothing; `left` instructions follow."""
     code, k = instruction.code, instruction.k
     if code not in opcode.CLASSIC_CODES:
         return f"unknown operation code {code:#06x}"
@@ -144,9 +144,9 @@ def _jump_problem(instruction: Instruction, left: int) -> str:
 
 
 def _check_memory(code: Sequence[Instruction]) -> Iterator[FilterRefusal]:
-    """No load from scratch memory before a store on every way there.
+    """Require a store to scratch memory before a load on every path.
 
-    Follows check_load_and_stores, with its rough edge: code after a return counts as reached by
+    Follows check_load_and_stores with its imprecision: code after a return counts as reached by
     falling through.
     """
     everything = 0xFFFF

@@ -1,4 +1,4 @@
-"""Sets of 32-bit words, as a filter's comparisons cut them out."""
+"""Sets of 32-bit words, as a filter's comparisons define them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Cube = tuple[int, int]
 """(mask, value): all words w with `w & mask == value`."""
 
 _FEW = 64
-"""A set of so few words is listed, which settles every question about it."""
+"""A set of so few words is enumerated, which decides every question about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class WordSet:
-    """The words within `ranges` (sorted, apart) and within `equal`, and in none of `unequal`."""
+    """The words within `ranges` (sorted, disjoint) and within `equal`, and in none of `unequal`."""
 
     ranges: tuple[Range, ...] = ((0, U32),)
     equal: Cube = (0, 0)
@@ -29,12 +29,12 @@ class WordSet:
 
     @property
     def full(self) -> bool:
-        """Every word?"""
+        """Return whether it holds every word."""
         return self == FULL
 
     @property
     def masked(self) -> bool:
-        """Is it cut by bits, not only by order?"""
+        """Return whether it is restricted by bits, not only by order."""
         return self.equal != (0, 0) or bool(self.unequal)
 
     def __contains__(self, word: int) -> bool:
@@ -46,11 +46,11 @@ class WordSet:
         )
 
     def narrow(self, operation: int, mask: int, right: int, holds: bool) -> WordSet | None:
-        """Those for which `word & mask operation right` holds, or fails.
+        """Return the words for which `word & mask operation right` holds, or fails.
 
-        None if there are none; though where ranges and several masks meet, a set with no word in it
-        may pass for one (nothing then ever matches what is made of it). The operation is JEQ where
-        the mask has gaps; an order of masked words is not a set of this kind.
+        None if there are none; where ranges and several masks meet, an empty set may not be
+        recognised (no call then matches what is made of it). The operation is JEQ where the mask
+        has gaps; an order of masked words is not a set of this kind.
         """
         if mask != U32:
             narrowed = self._narrow_bits((mask, right), holds)
@@ -68,7 +68,7 @@ class WordSet:
         return replace(self, equal=both) if both else None
 
     def _settle(self) -> WordSet | None:
-        """Drop what says nothing; None for an empty set."""
+        """Drop redundant conditions; None for an empty set."""
         if not self.masked:
             return self if self.ranges else None
         if sum(last - first + 1 for first, last in self.ranges) <= _FEW:
@@ -82,7 +82,7 @@ class WordSet:
         return replace(self, unequal=apart)
 
     def union(self, other: WordSet) -> WordSet | None:
-        """Both together, where they are cut by the same bits, or one is of a few words."""
+        """Return the union, if both are cut by the same bits, or one has few words."""
         for one, few in ((self, other), (other, self)):
             same = (one.equal, one.unequal) == (few.equal, few.unequal)
             if same or (not few.masked and one._takes(few.ranges)):
@@ -90,13 +90,13 @@ class WordSet:
         return None
 
     def _takes(self, ranges: tuple[Range, ...]) -> bool:
-        """Are these few words all within the bits, whatever the order says?"""
+        """Return whether these few words all match the bits, whatever their order."""
         bits = replace(self, ranges=FULL.ranges)
         few = sum(last - first + 1 for first, last in ranges) <= _FEW
         return few and all(w in bits for first, last in ranges for w in range(first, last + 1))
 
     def cubes(self) -> Iterator[Cube]:
-        """The set as cubes without a common word. They may be very many: stop when enough."""
+        """Yield the set as disjoint cubes. There may be very many: stop when enough."""
         for first, last in self.ranges:
             for block in split_range(first, last, 32):
                 both = intersect_cubes(block, self.equal)
@@ -108,19 +108,19 @@ FULL = WordSet()
 
 
 def intersect_cubes(one: Cube, other: Cube) -> Cube | None:
-    """The common words of two cubes, or None."""
+    """Return the common words of two cubes, or None."""
     if (one[1] ^ other[1]) & one[0] & other[0]:
         return None
     return one[0] | other[0], one[1] | other[1]
 
 
 def contains_cube(outer: Cube, inner: Cube) -> bool:
-    """Is every word of `inner` in `outer`?"""
+    """Return whether every word of `inner` is in `outer`."""
     return inner[0] & outer[0] == outer[0] and inner[1] & outer[0] == outer[1]
 
 
 def split_range(first: int, last: int, bits: int) -> Iterator[Cube]:
-    """The range as aligned blocks of powers of two, the fewest there are; as cubes."""
+    """Yield the range as aligned blocks of powers of two, the fewest there are; as cubes."""
     everything = (1 << bits) - 1
     while first <= last:
         size = first & -first or 1 << bits
@@ -131,7 +131,7 @@ def split_range(first: int, last: int, bits: int) -> Iterator[Cube]:
 
 
 def merge_ranges(ranges: list[Range]) -> tuple[Range, ...]:
-    """Sorted ranges, those that touch made one."""
+    """Join sorted ranges that touch."""
     merged: list[Range] = []
     for first, last in ranges:
         if merged and first <= merged[-1][1] + 1:
@@ -142,7 +142,7 @@ def merge_ranges(ranges: list[Range]) -> tuple[Range, ...]:
 
 
 def subtract_range(ranges: tuple[Range, ...], first: int, last: int) -> tuple[Range, ...]:
-    """The ranges without first … last."""
+    """Return the ranges without first … last."""
     left: list[Range] = []
     for low, high in ranges:
         if low < first:
@@ -153,7 +153,7 @@ def subtract_range(ranges: tuple[Range, ...], first: int, last: int) -> tuple[Ra
 
 
 def clip_ranges(ranges: tuple[Range, ...], first: int, last: int) -> tuple[Range, ...]:
-    """What of the ranges lies in first … last."""
+    """Return the parts of the ranges within first … last."""
     return tuple(
         (max(low, first), min(high, last)) for low, high in ranges if low <= last and high >= first
     )
@@ -180,12 +180,12 @@ def _ranges_of(words: list[int]) -> tuple[Range, ...]:
 
 
 def meets_cube(within: Range, cube: Cube) -> bool:
-    """Has the cube a word in the range?"""
+    """Return whether the cube has a word in the range."""
     return any(intersect_cubes(block, cube) for block in split_range(*within, 32))
 
 
 def _without(cube: Cube, unequal: tuple[Cube, ...]) -> Iterator[Cube]:
-    """The cube less some others, in pieces: for each bit that must differ, one piece."""
+    """Yield a cube less some others, in pieces: for each bit that must differ, one piece."""
     if not unequal:
         yield cube
         return

@@ -90,7 +90,7 @@ def test_a_file_changed_since_the_plan_is_not_overwritten(tmp_path: Path) -> Non
     path.write_text("as planned")
     change = FileChange(path, read_file(path), FileState(b"ours"), "test")
     path.write_text("somebody else's")
-    with pytest.raises(SeclatchError, match="somebody else changed it"):
+    with pytest.raises(SeclatchError, match="another process changed it"):
         change.apply()
     assert path.read_text() == "somebody else's"
     assert names(tmp_path) == ["daemon.json"]

@@ -439,7 +439,7 @@ def test_a_change_between_plan_and_write_is_noticed(
         apply(self)
 
     monkeypatch.setattr(FileChange, "apply", late)
-    with pytest.raises(SeclatchError, match="somebody else changed it"):
+    with pytest.raises(SeclatchError, match="another process changed it"):
         tree.run("install", "docker")
     assert path.read_text() == '{"debug": true}'
     assert not tree.path("/usr/local").exists()
