@@ -265,7 +265,7 @@ static bool at_call(struct process *tracer)
 	mix(&tracer->situation, call->number == SYS_ptrace ? 4096 + call->args[0] : call->number);
 	if (!from_load && is_repeated(tracer->situation))
 		return false;
-	if (tracer - processes != target || tracer->points++ != point || killed)
+	if (tracer->points++ != point || tracer - processes != target || killed)
 		return false;
 	killed = true;
 	kill(tracer->pid, SIGKILL);

@@ -67,24 +67,26 @@ class Sweep:
 
     def points_from_load(self) -> list[Point]:
         """Each call from the load to the release. Their number differs a little from start to start
-        where the runtime has threads: a few more, at which no tracer is killed then."""
-        with self.stage("counting") as stage:
-            outcomes = [stage.kill(self.kind.tracer, f"+{10**6}") for _ in range(3)]
-        assert {each.word for each in outcomes} == {"whole"}, outcomes
-        count = max(each.report[f"points{self.kind.tracer}"] for each in outcomes)
+        where the runtime has threads: at one that is not reached no tracer is killed."""
+        count = max(report[f"points{self.kind.tracer}"] for report in self._count(f"+{10**6}"))
         return [(self.kind.tracer, f"+{n}") for n in range(count + 1)]
 
     def points(self) -> list[Point]:
         """Each call of each tracer, the like of which has not come before."""
-        found: list[Point] = []
-        with self.stage("counting-all") as stage:
-            for tracer in (1, 2):
-                outcomes = [stage.kill(tracer, "-") for _ in range(3)]
-                assert {each.word for each in outcomes} == {"whole"}, outcomes
-                count = max(each.report[f"points{tracer}"] for each in outcomes)
-                self.calls += (max(each.report[f"calls{tracer}"] for each in outcomes),)
-                found += [(tracer, str(n)) for n in range(count)]
-        return found
+        reports = self._count("-")
+        self.calls = tuple(max(report[f"calls{n}"] for report in reports) for n in (1, 2))
+        return [
+            (tracer, str(n))
+            for tracer in (1, 2)
+            for n in range(max(report[f"points{tracer}"] for report in reports))
+        ]
+
+    def _count(self, point: str) -> list[dict[str, int]]:
+        """What starts report whose tracers are not killed."""
+        with self.stage(f"counting{point[0]}") as stage:
+            outcomes = [stage.kill(self.kind.tracer, point) for _ in range(2)]
+        assert {each.word for each in outcomes} == {"whole"}, outcomes
+        return [each.report for each in outcomes]
 
     def run(self, points: Sequence[Point]) -> Result:
         """Kill at all of them; each worker on a processor of its own."""
