@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.examples import examples
 
-pytest_plugins = ["tests.chance"]
+pytest_plugins = ["tests.chance", "tests.sweep.summary"]
 
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
@@ -44,6 +44,11 @@ settings.load_profile("seclatch")
 # These start engines, whose daemons are costly: one worker of pytest-xdist has them all, from the
 # start. The other takes the rest file by file, since a file's tests share fixtures.
 ENGINES = {"engines", "explain"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the mark where pytest-xdist does not, as in the arm64 guest."""
+    config.addinivalue_line("markers", "xdist_group(name): run by one worker of pytest-xdist")
 
 
 def _group(item: pytest.Item) -> str:

@@ -114,17 +114,21 @@ static unsigned long find_symbol(const unsigned char *file, const char *name)
 	return 0;
 }
 
-/* The lowest address of the program itself, which its file tells but for a position-independent one. */
+/* Where a position-independent program begins: its mapping of the file's beginning.  The heap may lie
+ * below it. */
 static unsigned long find_base(pid_t pid)
 {
-	unsigned long base = 0;
-	char path[64];
+	unsigned long base = 0, offset = 1, inode = 0;
+	char path[64], line[512];
 	FILE *maps;
 
 	snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
 	maps = fopen(path, "r");
-	if (!maps || fscanf(maps, "%lx", &base) != 1)
+	if (!maps)
 		die(path);
+	while ((offset || !inode) && fgets(line, sizeof line, maps))
+		if (sscanf(line, "%lx-%*x %*s %lx %*s %lu", &base, &offset, &inode) != 3)
+			die(path);
 	fclose(maps);
 	return base;
 }

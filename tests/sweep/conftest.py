@@ -3,8 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,9 @@ import pytest
 from tests.conftest import Compiler
 from tests.latch.conftest import no_tracer_left  # noqa: F401 (a fixture for each test)
 from tests.sweep.starts import Kind, make_root
-from tests.sweep.sweep import RESULTS, Point, Result, Sweep
+from tests.sweep.summary import PROPERTY
+from tests.sweep.sweep import Point, Result, Sweep
+from tests.sweep.table import row
 
 
 @pytest.fixture(scope="session")
@@ -37,27 +38,14 @@ def sweep(kind: Kind, place: Path, compiler: Compiler) -> Iterator[Sweep]:
     yield Sweep(kind, folder, place / "root", place / "kill_tracer", front)
 
 
-class Recorder:
-    """Runs sweeps and keeps their counts for the terminal's summary."""
+@pytest.fixture
+def run_sweep(request: pytest.FixtureRequest) -> Callable[[Sweep, list[Point]], Result]:
+    """Run a sweep; its counts go into the report of the test (summary.py)."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.results = config.stash.setdefault(RESULTS, [])
-
-    def run(self, sweep: Sweep, points: list[Point]) -> Result:
+    def run(sweep: Sweep, points: list[Point]) -> Result:
         result = sweep.run(points)
-        self.results.append(result)
+        told = {"row": row(result), "counts": dict(result.counts)}
+        request.node.user_properties.append((PROPERTY, told))
         return result
 
-
-@pytest.fixture
-def recorder(pytestconfig: pytest.Config) -> Recorder:
-    return Recorder(pytestconfig)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    results = terminalreporter.config.stash.get(RESULTS, [])
-    if results:
-        total: Counter[str] = sum((each.counts for each in results), Counter())
-        words = ", ".join(f"{count} {word}" for word, count in sorted(total.items()))
-        points = sum(each.points for each in results)
-        terminalreporter.write_line(f"tests/sweep: a tracer was killed at {points} points: {words}")
+    return run

@@ -11,12 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 from tests.sweep.starts import Kind, Outcome, Stage
-
-# The results of a run of tests, for whoever shows them at its end.
-RESULTS = pytest.StashKey[list["Result"]]()
 
 Point = tuple[int, str]  # the tracer, and where it is killed, as kill_tracer takes it
 

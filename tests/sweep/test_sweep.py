@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,30 +15,30 @@ from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.parse.load_profile import parse
 from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS
-from tests.sweep.conftest import Recorder
 from tests.sweep.starts import BOUND, KINDS, PROFILE, Kind
-from tests.sweep.sweep import Sweep
+from tests.sweep.sweep import Point, Result, Sweep
 
 pytestmark = pytest.mark.root
+RunSweep = Callable[[Sweep, list[Point]], Result]
 
 LOADING = [kind for kind in KINDS if kind.method != "suspend"]
 
 
 @pytest.mark.parametrize("kind", LOADING, ids=str)
 def test_a_tracer_killed_from_the_load_to_the_release(
-    kind: Kind, sweep: Sweep, recorder: Recorder
+    kind: Kind, sweep: Sweep, run_sweep: RunSweep
 ) -> None:
     """At no moment does the runtime go on with an answer to its load, and without a filter."""
     points = sweep.points_from_load()
-    result = recorder.run(sweep, points)
+    result = run_sweep(sweep, points)
     assert not result.faults
     assert result.points > 30
     assert result.counts["dead"] > 3
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_a_tracer_killed_at_every_tenth_call(kind: Kind, sweep: Sweep, recorder: Recorder) -> None:
-    result = recorder.run(sweep, sweep.points()[::10])
+def test_a_tracer_killed_at_every_tenth_call(kind: Kind, sweep: Sweep, run_sweep: RunSweep) -> None:
+    result = run_sweep(sweep, sweep.points()[::10])
     assert not result.faults
     assert result.counts["bound"] > 1
 

@@ -14,8 +14,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.sweep.sweep import RESULTS
-from tests.sweep.table import row
+from tests.sweep.summary import PROPERTY
 
 # The project's own tests, as they are, and those that only arm64 has. `checks` has each kind once
 # or twice, `all` every combination; both are the same code on the same kernel.
@@ -121,14 +120,15 @@ class Console:
         reason = ""
         if report.skipped and isinstance(report.longrepr, tuple):
             reason = f" ({report.longrepr[2]})"
+        for name, value in report.user_properties:
+            if name == PROPERTY:
+                print(f"\n@@ NOTE sweep {value['row']}", flush=True)
         print(f"\n@@ {word} {report.nodeid} {report.duration:.1f}{reason}", flush=True)
         if report.failed:
             print("\n".join(report.longreprtext.splitlines()[-80:]), flush=True)
 
-    def pytest_unconfigure(self, config: pytest.Config) -> None:
+    def pytest_unconfigure(self) -> None:
         """The sum, by which the host knows that the run came to its end."""
-        for result in config.stash.get(RESULTS, []):
-            print(f"\n@@ NOTE sweep {row(result)}", flush=True)
         words = " ".join(f"{word}={count}" for word, count in self.counts.items())
         print(f"\n@@ RESULT {words} in {time.monotonic() - self.began:.0f} s", flush=True)
 
@@ -147,7 +147,7 @@ def main() -> int:
 class Lister(Console):
     """Chooses as the guest does, and only names."""
 
-    def pytest_unconfigure(self, config: pytest.Config) -> None:
+    def pytest_unconfigure(self) -> None:
         """Nothing was run."""
 
 
