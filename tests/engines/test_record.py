@@ -169,7 +169,7 @@ from seclatch.recording.attribution import pruning
 from seclatch.recording.files import recording_file
 from seclatch.recording.record_command import record_command
 from seclatch.recording.recorder import RecordOptions
-pruning._MANY, pruning._AGE = 20, 100_000_000
+pruning._MIN_GROWTH, pruning._MIN_AGE_NS = 20, 100_000_000
 seen = []
 status, recording = record_command(tuple(sys.argv[2:]), RecordOptions(watch=seen.append))
 recording_file.write_recording(Path(sys.argv[1]), recording)

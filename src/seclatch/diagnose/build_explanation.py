@@ -34,7 +34,7 @@ def build_explanation(evidence: RunEvidence) -> Explanation:
     denials = RunDenials(evidence, name_profile(evidence.command))
     run = DiagnosedRun(evidence, denials)
     found = find_cause(run)
-    needs = _needs(found, run)
+    needs = _find_needs(found, run)
     lost = evidence.trace.lost
     return Explanation(
         seccomp=found.seccomp,
@@ -44,23 +44,23 @@ def build_explanation(evidence: RunEvidence) -> Explanation:
         evidence=found.evidence,
         command=list(evidence.command),
         status=evidence.status,
-        denials=[_shown(case, found) for case in denials.all[:_MAX_DENIALS]],
+        denials=[_mark_fatal(case, found) for case in denials.all[:_MAX_DENIALS]],
         needs=needs,
-        messages=_messages(run) if run.anything_failed else [],
-        remedies=_remedies(found, needs, run),
+        messages=_choose_messages(run) if run.anything_failed else [],
+        remedies=_find_remedies(found, needs, run),
         incomplete=evidence.sights.lost + lost.events + lost.processes + evidence.missed,
         seclatch=__version__,
     )
 
 
-def _shown(case: DenialCase, found: FoundCause) -> ExplainedDenial:
+def _mark_fatal(case: DenialCase, found: FoundCause) -> ExplainedDenial:
     """Return the denial for display; the one that the cause is about is marked as fatal."""
     if found.seccomp and case is found.case:
         return msgspec.structs.replace(case.denial, fatal=True)
     return case.denial
 
 
-def _needs(found: FoundCause, run: DiagnosedRun) -> RuntimeNeeds | None:
+def _find_needs(found: FoundCause, run: DiagnosedRun) -> RuntimeNeeds | None:
     case = found.case
     if found.cause != "runtime-denied" or case is None or case.session is None:
         return None
@@ -87,7 +87,9 @@ def _needs(found: FoundCause, run: DiagnosedRun) -> RuntimeNeeds | None:
     return find_runtime_needs(evaluator, container, joined=case.session.joined)
 
 
-def _remedies(found: FoundCause, needs: RuntimeNeeds | None, run: DiagnosedRun) -> list[Remedy]:
+def _find_remedies(
+    found: FoundCause, needs: RuntimeNeeds | None, run: DiagnosedRun
+) -> list[Remedy]:
     if found.cause == "none" and not run.denials.all:
         return []
     from seclatch.diagnose.remedies.crun_cache import find_stale_filter
@@ -98,7 +100,7 @@ def _remedies(found: FoundCause, needs: RuntimeNeeds | None, run: DiagnosedRun) 
     return [*stale, *find_remedies(found, needs, evidence.command)]
 
 
-def _messages(run: DiagnosedRun) -> list[StartMessage]:
+def _choose_messages(run: DiagnosedRun) -> list[StartMessage]:
     """Return the last lines that sound like errors, of the processes that failed, without repeats.
 
     Where one program quotes the message of another, only the last one is shown, with its own words

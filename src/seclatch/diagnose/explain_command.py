@@ -23,13 +23,13 @@ from seclatch.recording.trace.assign_stages import assign_stages
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment, Trace
 
-_LOOK_EVERY = 0.003
+_UPDATE_INTERVAL = 0.003
 """Seconds: crun is done in ten milliseconds, and its bundle may be removed right after."""
 
-_PATIENCE = 15
+_TRIAL_SECONDS = 15
 """Seconds until a throwaway container is killed."""
 
-_HANGING = 5
+_HANG_SECONDS = 5
 """Seconds without any call after a denied one, after which a runtime seems to hang."""
 
 
@@ -39,22 +39,22 @@ class HangWatch:
     def __init__(self, sights: Sights, notify: Callable[[str], None]) -> None:
         self._sights = sights
         self._notify = notify
-        self._next = time.monotonic() + _HANGING
-        self._told = False
+        self._next = time.monotonic() + _HANG_SECONDS
+        self._warned = False
 
     def watch(self, trace: Trace) -> None:
         """Look for a hanging runtime once a second; warn once."""
-        if self._told or time.monotonic() < self._next:
+        if self._warned or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + 1
-        oldest = time.monotonic_ns() - _HANGING * 1_000_000_000
+        oldest = time.monotonic_ns() - _HANG_SECONDS * 1_000_000_000
         for seen in self._sights.calls:
             segment = trace.segments.get(seen.segment)
             if seen.what is not What.REFUSED or seen.time > oldest or segment is None:
                 continue
             last = trace.processes[segment.process].segments[-1]
             if segment.process in trace.living and last == seen.segment and _is_init(segment):
-                self._told = True
+                self._warned = True
                 self._notify("the runtime seems to hang after a denied call; ctrl-C twice ends it")
                 return
 
@@ -92,7 +92,7 @@ def explain_command(
         notify=notify,
         sights=sights,
         watch=watch,
-        interval=_LOOK_EVERY,
+        interval=_UPDATE_INTERVAL,
         kill_on_repeat=True,
         query_images=query_images,
     )
@@ -101,12 +101,12 @@ def explain_command(
     staging = assign_stages(trace)
     assign_by_name(trace, staging)
     evidence = RunEvidence(
-        shown or args, status, trace, staging, sights, bundles, _engines(seen[0])
+        shown or args, status, trace, staging, sights, bundles, _list_engines(seen[0])
     )
     return status, build_explanation(evidence), recording
 
 
-def _engines(trace: Trace) -> frozenset[str]:
+def _list_engines(trace: Trace) -> frozenset[str]:
     """Return the program names of all followed daemons, with or without work for the command."""
     found = (process.segments[0] for process in trace.processes.values() if process.found_running)
     return frozenset(PurePosixPath(trace.segments[segment].file).name for segment in found)
@@ -138,15 +138,15 @@ def try_profile(
         "--",
         "/bin/true",
     )
-    with _kept(profile, source.data) as file:
+    with _keep_readable(profile, source.data) as file:
         words = make_trial_command(runtime, file, throwaway, latched=False)
-        command = (*QUIETLY, "timeout", "--signal=KILL", str(_PATIENCE), *words)
+        command = (*QUIETLY, "timeout", "--signal=KILL", str(_TRIAL_SECONDS), *words)
         _, explanation, recording = explain_command(command, None, lambda _: None, shown)
     return explanation, recording
 
 
 @contextlib.contextmanager
-def _kept(profile: Path, content: bytes) -> Iterator[Path]:
+def _keep_readable(profile: Path, content: bytes) -> Iterator[Path]:
     """Yield a path that can be read again: a pipe or standard input is empty by now."""
     if profile.is_file():
         yield profile.absolute()

@@ -58,15 +58,15 @@ def compare_filters(
     """
     given = [require_action(give(source, host)) for host in hosts]
     for meant, runtime in ((one, runtime) for one in given for runtime in runtimes):
-        programs = list(_programs(meant, runtime))
+        programs = list(_compile_programs(meant, runtime))
         for loaded in filters:
             if loaded.code in programs:
                 return FilterComparison(loaded, runtime.value, None, ())
-    chosen = _likeliest(filters)
+    chosen = _choose_likeliest(filters)
     live = give_program(Source(f"filter {chosen.number}", chosen.code), hosts[0])
     found = [
         diff(meant, live.profile, hosts[0].arch)
-        for meant in _readings(given[0], runtimes, hosts[0])
+        for meant in _compile_readings(given[0], runtimes, hosts[0])
     ]
     nearest = min(found, key=lambda one: len(one.changes) + len(one.opened) + len(one.closed))
     crun = Runtime.CRUN in runtimes and not given[0].program
@@ -87,7 +87,7 @@ def _without_errnos(profile: Profile) -> Profile:
     return replace(profile, rules=rules, default_errno=None)
 
 
-def _readings(given: Given, runtimes: Sequence[Runtime], host: Host) -> list[Profile]:
+def _compile_readings(given: Given, runtimes: Sequence[Runtime], host: Host) -> list[Profile]:
     """Return what each runtime compiles, with its own additions (runc's ENOSYS).
 
     The profile itself if it is a program, or if no runtime accepts it.
@@ -95,12 +95,12 @@ def _readings(given: Given, runtimes: Sequence[Runtime], host: Host) -> list[Pro
     found = [
         give_program(Source(given.name, code), host).profile
         for runtime in (() if given.program else runtimes)
-        for code in islice(_programs(given, runtime), 1)
+        for code in islice(_compile_programs(given, runtime), 1)
     ]
     return found or [given.profile]
 
 
-def _programs(meant: Given, runtime: Runtime) -> Iterator[bytes]:
+def _compile_programs(meant: Given, runtime: Runtime) -> Iterator[bytes]:
     if meant.program:
         yield meant.program.to_bytes()
         return
@@ -112,7 +112,7 @@ def _programs(meant: Given, runtime: Runtime) -> Iterator[bytes]:
     yield from program.alternatives
 
 
-def _likeliest(filters: Sequence[LiveFilter]) -> LiveFilter:
+def _choose_likeliest(filters: Sequence[LiveFilter]) -> LiveFilter:
     by_runtime = [one for one in filters if one.layer.origin.cause is FilterCause.RUNTIME]
     return (by_runtime or list(filters))[-1]
 

@@ -18,8 +18,8 @@ from seclatch.process.process_snapshot import read_entries
 from seclatch.system.procfs import ProcEntry, read_file
 
 _SIZE = 16 << 20
-_LONGEST = 4096
-_NO_ANSWER = (
+_MAX_LENGTH = 4096
+_QUERY_ERRORS = (
     OSError,
     ValueError,
     LookupError,
@@ -52,11 +52,13 @@ def query_image(
     """Query the engine of a shim or monitor; None for no answer, or an unexpected one."""
     if identifier[:1] in ("", "-", ".") or "/" in identifier:
         return None  # an option, or the path of another resource of the API
-    kinds = {"docker": _of_docker, "containerd": _of_containerd, "podman": _of_podman}
-    with contextlib.suppress(*_NO_ANSWER):
+    kinds = {"docker": _query_docker, "containerd": _query_containerd, "podman": _read_podman}
+    with contextlib.suppress(*_QUERY_ERRORS):
         name, identity, digest = kinds[monitor.engine](monitor, identifier, entries)
         return ContainerImage(
-            name=name[:_LONGEST], id=_sha256(identity[:_LONGEST]), digest=_sha256(digest[:_LONGEST])
+            name=name[:_MAX_LENGTH],
+            id=_add_prefix(identity[:_MAX_LENGTH]),
+            digest=_add_prefix(digest[:_MAX_LENGTH]),
         )
     return None
 
@@ -79,7 +81,7 @@ def _find_monitor(
     return None
 
 
-def _of_docker(
+def _query_docker(
     _keeper: FoundContainer, identifier: str, entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
     for address in docker_containers.find_sockets(entries):
@@ -93,7 +95,7 @@ def _of_docker(
     raise LookupError(identifier)
 
 
-def _of_containerd(
+def _query_containerd(
     monitor: FoundContainer, identifier: str, _entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
     """Query containerd by its client, as root only: its arguments come from another process."""
@@ -107,15 +109,15 @@ def _of_containerd(
         "--namespace",
         monitor.namespace,
     ]
-    name = str(json.loads(_run([*place, "containers", "info", identifier]))["Image"])
-    for line in _run([*place, "images", "ls", f"name=={name}"]).splitlines():
+    name = str(json.loads(_run_client([*place, "containers", "info", identifier]))["Image"])
+    for line in _run_client([*place, "images", "ls", f"name=={name}"]).splitlines():
         words = line.split()
         if words[:1] == [name]:
             return name, "", next((word for word in words if word.startswith("sha256:")), "")
     return name, "", ""
 
 
-def _run(words: list[str]) -> str:
+def _run_client(words: list[str]) -> str:
     done = subprocess.run(
         words,
         capture_output=True,
@@ -128,28 +130,28 @@ def _run(words: list[str]) -> str:
     return done.stdout
 
 
-def _of_podman(
+def _read_podman(
     monitor: FoundContainer, identifier: str, _entries: Mapping[int, ProcEntry]
 ) -> tuple[str, str, str]:
     """Read podman's storage; the bundle is `…/overlay-containers/ID/userdata`."""
     folder, found, _ = monitor.bundle.rpartition(f"/{monitor.id}/")
     if not found or not folder.endswith("-containers"):
         raise LookupError(monitor.bundle)
-    container = _listed(f"{folder}/containers.json", identifier)
+    container = _find_entry(f"{folder}/containers.json", identifier)
     images = folder.removesuffix("-containers") + "-images/images.json"
-    image = _listed(images, container["image"])
+    image = _find_entry(images, container["image"])
     name = json.loads(container.get("metadata") or "{}").get("image-name", "")
-    return str(name or next(_names(image), "")), str(image["id"]), str(image.get("digest", ""))
+    return str(name or next(_list_names(image), "")), str(image["id"]), str(image.get("digest", ""))
 
 
-def _listed(path: str, identifier: str) -> dict[str, Any]:
+def _find_entry(path: str, identifier: str) -> dict[str, Any]:
     entries: list[dict[str, Any]] = json.loads(read_file(path, _SIZE))
     return next((entry for entry in entries if entry["id"] == identifier), {})
 
 
-def _names(image: Mapping[str, Any]) -> Iterator[str]:
+def _list_names(image: Mapping[str, Any]) -> Iterator[str]:
     yield from (str(name) for name in image.get("names") or ())
 
 
-def _sha256(digest: str) -> str:
+def _add_prefix(digest: str) -> str:
     return digest if digest.startswith("sha256:") or not digest else f"sha256:{digest}"

@@ -51,26 +51,26 @@ class FilterOrigins:
         """Return origins from counts alone: a child has at least the filters of its parent."""
         origins = []
         for position in range(count):  # the oldest first
-            oldest = self._climb(pid, partial(self._has_more, position))
+            oldest = self._find_oldest(pid, partial(self._has_more, position))
             if oldest != pid:
-                origin = self._inherited(oldest)
+                origin = self._make_inherited(oldest)
             else:
-                first = position == max(self._count(self._parent(pid)), 0)
-                origin = self._loaded(pid, first=first)
+                first = position == max(self._count_filters(self._parent(pid)), 0)
+                origin = self._classify_load(pid, first=first)
             origins.append(replace(origin, certain=False))
         return tuple(reversed(origins))
 
     def _trace_seen(self, pid: int, identity: int, *, first: bool) -> FilterOrigin:
         holders = self._holders[identity]
-        oldest = self._climb(pid, holders.__contains__)
+        oldest = self._find_oldest(pid, holders.__contains__)
         if oldest != pid:
-            return self._inherited(oldest)
-        if any(self._climb(holder, holders.__contains__) != pid for holder in holders):
+            return self._make_inherited(oldest)
+        if any(self._find_oldest(holder, holders.__contains__) != pid for holder in holders):
             # Held by processes that do not descend from this one: their common ancestor has ended.
             return FilterOrigin(FilterCause.ENDED)
-        return self._loaded(pid, first=first)
+        return self._classify_load(pid, first=first)
 
-    def _loaded(self, pid: int, *, first: bool) -> FilterOrigin:
+    def _classify_load(self, pid: int, *, first: bool) -> FilterOrigin:
         """Return the origin of a filter that was loaded in this process.
 
         It was loaded before the program's exec by what started it, or by the program itself. A
@@ -88,10 +88,10 @@ class FilterOrigins:
             return FilterOrigin(FilterCause.UNIT, name=unit, certain=False)
         return FilterOrigin(FilterCause.LOADED)
 
-    def _inherited(self, pid: int) -> FilterOrigin:
+    def _make_inherited(self, pid: int) -> FilterOrigin:
         return FilterOrigin(FilterCause.INHERITED, pid, self._inputs.entries[pid].status.comm)
 
-    def _climb(self, pid: int, holds: Callable[[int], bool]) -> int:
+    def _find_oldest(self, pid: int, holds: Callable[[int], bool]) -> int:
         """Return the oldest in the unbroken line of ancestors that hold it."""
         for _ in range(_MAX_DEPTH):
             parent = self._parent(pid)
@@ -104,12 +104,12 @@ class FilterOrigins:
         entry = self._inputs.entries.get(pid)
         return entry.status.parent if entry else 0
 
-    def _count(self, pid: int) -> int:
+    def _count_filters(self, pid: int) -> int:
         entry = self._inputs.entries.get(pid)
         return entry.status.filters if entry else 0
 
     def _has_more(self, count: int, pid: int) -> bool:
-        return self._count(pid) > count
+        return self._count_filters(pid) > count
 
     def _is_systemd(self, pid: int) -> bool:
         entry = self._inputs.entries.get(pid)

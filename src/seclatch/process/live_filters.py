@@ -38,15 +38,15 @@ def read_live_filters(
     """
     if thread.mode != SeccompMode.FILTER:
         return []
-    codes = read_filters(thread.tid) if stop else _read(process, thread)
-    layers = _match(codes, thread.layers)
+    codes = read_filters(thread.tid) if stop else _read_programs(process, thread)
+    layers = _match_layers(codes, thread.layers)
     return [
         LiveFilter(len(codes) - place, code, layer)
         for place, (code, layer) in enumerate(zip(codes, layers, strict=True))
     ]
 
 
-def _read(process: LiveProcess, thread: LiveThread) -> list[bytes]:
+def _read_programs(process: LiveProcess, thread: LiveThread) -> list[bytes]:
     """Read from the kernel's iterator; by ptrace if that fails or is incomplete."""
     try:
         held = read_kernel(thread.tid).get(thread.tid)
@@ -61,7 +61,7 @@ def _read(process: LiveProcess, thread: LiveThread) -> list[bytes]:
     return codes if len(codes) == held.count else read_filters(thread.tid)
 
 
-def _match(codes: Sequence[bytes], seen: Sequence[FilterLayer]) -> list[FilterLayer]:
+def _match_layers(codes: Sequence[bytes], seen: Sequence[FilterLayer]) -> list[FilterLayer]:
     """Return the layers of the listing if they are these programs; one may be newer."""
     unknown = FilterOrigin(FilterCause.UNKNOWN)
     layers = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from seclatch.model.process import LiveProcess
 
-_LEAST = 3
+_MIN_ID_LENGTH = 3
 _MOST_NAMED = 8
 
 
@@ -36,7 +36,7 @@ class ProcessSelection:
                 not self.containers
                 or any(is_in_container(process, container) for container in self.containers)
             )
-            and (not self.names or any(_is_called(process, name) for name in self.names))
+            and (not self.names or any(_matches_name(process, name) for name in self.names))
             and (not self.filtered or process.filtered)
         )
 
@@ -48,10 +48,10 @@ def is_in_container(process: LiveProcess, wanted: str) -> bool:
         return False
     if wanted in (container.id, container.name):
         return True
-    return len(wanted) >= _LEAST and container.id.startswith(wanted)
+    return len(wanted) >= _MIN_ID_LENGTH and container.id.startswith(wanted)
 
 
-def _is_called(process: LiveProcess, pattern: str) -> bool:
+def _matches_name(process: LiveProcess, pattern: str) -> bool:
     program = process.argv[0].rpartition("/")[2] if process.argv else ""
     return any(fnmatch.fnmatchcase(name, pattern) for name in (process.main.comm, program))
 

@@ -64,18 +64,22 @@ def take_snapshot(request: SnapshotRequest) -> ProcessSnapshot:
     if request.names:
         known = name_containers(members.values(), entries, view.notes)
     stages = {pid: find_stage(entry, in_container=pid in members) for pid, entry in entries.items()}
-    names = _recognise(files, entries, held, known.values(), view) if held else {}
+    names = _recognize(files, entries, held, known.values(), view) if held else {}
     pids = {task.pid for task in (held or {}).values()}
-    units = find_settings(_codes(held or {}), entries, pids, view.notes) if request.names else {}
+    units = (
+        find_settings(_list_programs(held or {}), entries, pids, view.notes)
+        if request.names
+        else {}
+    )
     origins = FilterOrigins(OriginInputs(entries, stages, held))
     threads = ThreadFilters(origins, held, names, units, every_thread=request.threads)
     for pid, entry in entries.items():
-        found = _container(members.get(pid), known)
-        view.processes.append(_describe(entry, threads.describe(entry), stages[pid], found))
+        found = _find_container(members.get(pid), known)
+        view.processes.append(_make_process(entry, threads.describe(entry), stages[pid], found))
     return view
 
 
-def _describe(
+def _make_process(
     entry: ProcEntry,
     bound: tuple[LiveThread, tuple[LiveThread, ...]],
     stage: Stage | None,
@@ -109,11 +113,11 @@ def _read_held(view: ProcessSnapshot) -> dict[int, Held] | None:
         return None
 
 
-def _codes(held: Mapping[int, Held]) -> set[bytes]:
+def _list_programs(held: Mapping[int, Held]) -> set[bytes]:
     return {layer.code for task in held.values() for layer in task.layers if layer.code}
 
 
-def _recognise(
+def _recognize(
     files: list[ProfileCandidate],
     entries: Mapping[int, ProcEntry],
     held: Mapping[int, Held],
@@ -121,13 +125,13 @@ def _recognise(
     view: ProcessSnapshot,
 ) -> dict[bytes, str]:
     """Name the programs in use; a container's capabilities are those of the bounding set."""
-    codes = _codes(held)
+    codes = _list_programs(held)
     masks = {entries[task.pid].status.capabilities for task in held.values() if task.pid in entries}
     sets = map(name_capabilities, sorted(masks))
     return recognize_programs(codes, list_candidates(files, known, sets), view.notes)
 
 
-def _container(
+def _find_container(
     found: FoundContainer | None, known: Mapping[str, KnownContainer]
 ) -> LiveContainer | None:
     if found is None:

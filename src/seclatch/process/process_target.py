@@ -12,7 +12,7 @@ from seclatch.system.procfs import read_start
 
 _PARENT_STAGES = (Stage.SHIM, Stage.ENGINE, Stage.RUNTIME)
 _ENDED = "ZX"
-_ASK = "`seclatch ps` lists processes and containers"
+_REMEDY = "`seclatch ps` lists processes and containers"
 
 
 def find_target(text: str, processes: Sequence[LiveProcess]) -> LiveProcess:
@@ -23,8 +23,8 @@ def find_target(text: str, processes: Sequence[LiveProcess]) -> LiveProcess:
     if text.isdigit():
         for process in processes:
             if process.pid == int(text):
-                return _alive(process)
-    inside = [process for process in processes if _is_called(process, text)]
+                return _require_alive(process)
+    inside = [process for process in processes if _matches_container(process, text)]
     inside = inside or [process for process in processes if is_in_container(process, text)]
     if not inside:
         what = (
@@ -33,7 +33,7 @@ def find_target(text: str, processes: Sequence[LiveProcess]) -> LiveProcess:
             else f"container {text}"
         )
         raise SeclatchError(
-            f"there is no {what} that runs and is visible from here", remedy=_ASK, status=2
+            f"there is no {what} that runs and is visible from here", remedy=_REMEDY, status=2
         )
     containers = {process.container.id for process in inside if process.container}
     if len(containers) > 1:
@@ -41,16 +41,16 @@ def find_target(text: str, processes: Sequence[LiveProcess]) -> LiveProcess:
         raise SeclatchError(
             f"{text} may be any of these containers: {several}", remedy="give its id", status=2
         )
-    return _alive(_first(inside, processes))
+    return _require_alive(_find_first(inside, processes))
 
 
-def _is_called(process: LiveProcess, text: str) -> bool:
+def _matches_container(process: LiveProcess, text: str) -> bool:
     """Match by whole name or id: engines give that precedence over the beginning of another id."""
     container = process.container
     return container is not None and text in (container.id, container.name)
 
 
-def _first(inside: Sequence[LiveProcess], processes: Sequence[LiveProcess]) -> LiveProcess:
+def _find_first(inside: Sequence[LiveProcess], processes: Sequence[LiveProcess]) -> LiveProcess:
     """Return the process that started first.
 
     A child of the shim, monitor or runtime if there is one: another process may have made a control
@@ -69,10 +69,10 @@ def find_thread(process: LiveProcess, tid: int | None) -> LiveThread:
     for thread in process.threads if ended else (process.main, *process.threads):
         if tid is None or thread.tid == tid:
             return thread
-    raise SeclatchError(f"process {process.pid} has no thread {tid}", remedy=_ASK, status=2)
+    raise SeclatchError(f"process {process.pid} has no thread {tid}", remedy=_REMEDY, status=2)
 
 
-def _alive(process: LiveProcess) -> LiveProcess:
+def _require_alive(process: LiveProcess) -> LiveProcess:
     if process.state in _ENDED and not process.threads:
         raise SeclatchError(
             f"process {process.pid} ({process.main.comm}) has ended and only waits for "

@@ -32,7 +32,7 @@ _CONTAINERS_COMMON = (
     Path("/usr/share/containers/seccomp.json"),
 )
 _RUNTIMES = (Runtime.RUNC, Runtime.CRUN)
-_MOST_SETS = 8
+_MAX_CAPABILITY_SETS = 8
 SECONDS = 5.0
 """Time limit for compiling: the containers' configurations are untrusted input."""
 
@@ -72,10 +72,10 @@ def _compile_all(candidates: Iterable[ProfileCandidate]) -> Iterator[tuple[str, 
     for candidate in candidates:
         if candidate.profile is None:
             yield candidate.name, candidate.code
-        for profile in _resolved(candidate):
+        for profile in _resolve(candidate):
             if profile not in compiled:
                 compiled.add(profile)
-                yield from ((candidate.name, code) for code in _programs(profile))
+                yield from ((candidate.name, code) for code in _compile_programs(profile))
 
 
 def read_files(files: Iterable[Path]) -> list[ProfileCandidate]:
@@ -96,32 +96,32 @@ def list_candidates(
     capabilities: Iterable[frozenset[str]],
 ) -> Iterator[ProfileCandidate]:
     """Yield given files first, then engines' profiles, then containers' own configurations."""
-    sets = list(dict.fromkeys(capabilities))[:_MOST_SETS] or [frozenset()]
+    sets = list(dict.fromkeys(capabilities))[:_MAX_CAPABILITY_SETS] or [frozenset()]
     for file in files:
-        yield replace(file, hosts=_hosts(sets, tuple(Engine)))
+        yield replace(file, hosts=_list_hosts(sets, tuple(Engine)))
     common = next((path for path in _CONTAINERS_COMMON if path.is_file()), None)
     if common is not None:
-        yield from _readable(PODMAN_DEFAULT, common, _hosts(sets, (Engine.PODMAN,)))
+        yield from _read_candidate(PODMAN_DEFAULT, common, _list_hosts(sets, (Engine.PODMAN,)))
     configured = [container for container in known if container.seccomp]
     for container in sorted(configured, key=lambda one: not one.given):
-        yield from _configured(container)
+        yield from _read_configured(container)
 
 
-def _hosts(sets: list[frozenset[str]], engines: tuple[Engine, ...]) -> tuple[Host, ...]:
+def _list_hosts(sets: list[frozenset[str]], engines: tuple[Engine, ...]) -> tuple[Host, ...]:
     release = re.match(r"(\d+)\.(\d+)", os.uname().release)
     kernel = (int(release[1]), int(release[2])) if release else (0, 0)
     native = Arch.native()
     return tuple(Host(native, caps, kernel, engine) for caps in sets for engine in engines)
 
 
-def _readable(name: str, path: Path, hosts: tuple[Host, ...]) -> Iterator[ProfileCandidate]:
+def _read_candidate(name: str, path: Path, hosts: tuple[Host, ...]) -> Iterator[ProfileCandidate]:
     try:
         yield ProfileCandidate(name, load(path), hosts)
     except SeclatchError:
         return  # errors in the distribution's file do not concern this command
 
 
-def _configured(known: KnownContainer) -> Iterator[ProfileCandidate]:
+def _read_configured(known: KnownContainer) -> Iterator[ProfileCandidate]:
     """Yield the profile in a container's config.json, which the runtime was given."""
     try:
         yield ProfileCandidate(
@@ -131,7 +131,7 @@ def _configured(known: KnownContainer) -> Iterator[ProfileCandidate]:
         return
 
 
-def _resolved(candidate: ProfileCandidate) -> Iterator[Profile]:
+def _resolve(candidate: ProfileCandidate) -> Iterator[Profile]:
     if candidate.profile is None:
         return
     if not candidate.hosts:
@@ -140,7 +140,7 @@ def _resolved(candidate: ProfileCandidate) -> Iterator[Profile]:
         yield narrow(candidate.profile, host)
 
 
-def _programs(profile: Profile) -> Iterator[bytes]:
+def _compile_programs(profile: Profile) -> Iterator[bytes]:
     for runtime in _RUNTIMES:
         try:
             program = compile_profile(profile, runtime=runtime)

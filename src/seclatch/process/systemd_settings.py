@@ -37,7 +37,7 @@ Rule = tuple[str, Action, tuple[Arg, ...]]
 
 _ALLOW, _DENY = Action(ActionKind.ALLOW), Action(ActionKind.ERRNO, EPERM)
 _KILL = str((1 << 31) - 2)  # SECCOMP_ERROR_NUMBER_KILL
-_ON = ("yes", "true", "1")
+_ENABLED = ("yes", "true", "1")
 # <linux/sched.h>: CLONE_NEW* in order of value, the highest first.
 _NAMESPACES = (1 << 30, 1 << 29, 1 << 28, 1 << 27, 1 << 26, 1 << 25, 1 << 17, 1 << 7)
 _ABIS = {Arch.X86_64: (Arch.X86_64, Arch.X86, Arch.X32), Arch.AARCH64: (Arch.AARCH64, Arch.ARM)}
@@ -77,17 +77,17 @@ def compile_settings(
             yield "SystemCallArchitectures", building.export()
     for abi in _ABIS.get(native, (native,)):
         if calls := settings.get("SystemCallFilter", ""):
-            default, rules = _filter(calls, settings, groups.get(KNOWN, ()))
+            default, rules = _make_call_filter(calls, settings, groups.get(KNOWN, ()))
             yield "SystemCallFilter", _compile(abi, default, rules, tree=True)
         for name in SETTINGS:
-            if settings.get(name) not in _ON:
+            if settings.get(name) not in _ENABLED:
                 continue
             members = groups.get(GROUPS.get(name, ""), ())
             rules = _SIMPLE.get(name) or [(name, _DENY, ()) for name in members]
             yield name, _compile(abi, _ALLOW, rules, tree=name in GROUPS)
 
 
-def _filter(
+def _make_call_filter(
     calls: str, settings: Mapping[str, str], known: Sequence[str]
 ) -> tuple[Action, list[Rule]]:
     """Return the default action and the rules of SystemCallFilter.

@@ -14,7 +14,7 @@ from seclatch.process.containers.containerd_containers import PATH
 from seclatch.system.procfs import ProcEntry
 
 SECONDS = 3.0
-_MOST_UNITS = 256
+_MAX_UNITS = 256
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}\.service")
 
 
@@ -39,17 +39,17 @@ def find_settings(
     if not codes or first is None or first.status.comm != "systemd" or os.geteuid():
         return {}
     children = (entries[pid] for pid in held if pid in entries and entries[pid].status.parent == 1)
-    units = sorted({unit for entry in children if (unit := find_unit(entry))})[:_MOST_UNITS]
+    units = sorted({unit for entry in children if (unit := find_unit(entry))})[:_MAX_UNITS]
     try:
-        shown = list(_show(units)) if units else []
-        groups = _groups() if shown else {}
+        shown = list(_read_settings(units)) if units else []
+        groups = _read_groups() if shown else {}
     except (OSError, subprocess.SubprocessError) as error:
         notes.append(f"systemd did not return its units' settings: {error}")
         return {}
-    return _compile(shown, groups, codes, notes)
+    return _compile_units(shown, groups, codes, notes)
 
 
-def _compile(
+def _compile_units(
     shown: Iterable[dict[str, str]],
     groups: Mapping[str, list[str]],
     codes: Set[bytes],
@@ -66,21 +66,21 @@ def _compile(
     return found
 
 
-def _show(units: list[str]) -> Iterator[dict[str, str]]:
+def _read_settings(units: list[str]) -> Iterator[dict[str, str]]:
     """Yield the settings of each unit; systemctl separates them by empty lines."""
     wanted = ",".join(("Id", *systemd_settings.SETTINGS))
-    for block in _run("systemctl", "show", f"--property={wanted}", "--", *units).split("\n\n"):
+    for block in _run_tool("systemctl", "show", f"--property={wanted}", "--", *units).split("\n\n"):
         settings = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         if "Id" in settings:
             yield settings
 
 
-def _groups() -> dict[str, list[str]]:
+def _read_groups() -> dict[str, list[str]]:
     """Return the calls of the groups that settings stand for, as this systemd defines them."""
     groups: dict[str, list[str]] = {}
     members: list[str] = []
     wanted = (systemd_settings.KNOWN, *systemd_settings.GROUPS.values())
-    for line in _run("systemd-analyze", "syscall-filter", "--no-pager", *wanted).splitlines():
+    for line in _run_tool("systemd-analyze", "syscall-filter", "--no-pager", *wanted).splitlines():
         if line.startswith("@"):
             members = groups.setdefault(line.strip(), [])
         elif line.strip()[:1] not in ("", "#", "@"):
@@ -88,7 +88,7 @@ def _groups() -> dict[str, list[str]]:
     return groups
 
 
-def _run(name: str, *words: str) -> str:
+def _run_tool(name: str, *words: str) -> str:
     program = shutil.which(name, path=PATH)
     if program is None:
         raise FileNotFoundError(f"{name} is not installed")

@@ -42,30 +42,32 @@ class ThreadFilters:
         self._held = held
         self._names = names
         self._units = units
-        self._every = every_thread
+        self._every_thread = every_thread
         self._of_process: dict[int, list[Held]] = defaultdict(list)
         for task in (held or {}).values():
             self._of_process[task.pid].append(task)
 
     def describe(self, entry: ProcEntry) -> tuple[LiveThread, tuple[LiveThread, ...]]:
         """Return the first thread, and the others that are requested or have different filters."""
-        main = self._thread(entry, entry.pid, entry.status)
-        if entry.status.threads < 2 or not self._worth_listing(entry):
+        main = self._make_thread(entry, entry.pid, entry.status)
+        if entry.status.threads < 2 or not self._has_differing_threads(entry):
             return main, ()
         others = (
-            self._thread(entry, tid, status)
+            self._make_thread(entry, tid, status)
             for tid in sorted(procfs.list_threads(entry.pid))
             if tid != entry.pid and (status := procfs.read_status(entry.pid, tid))
         )
-        return main, tuple(thread for thread in others if self._every or thread.differs(main))
+        return main, tuple(
+            thread for thread in others if self._every_thread or thread.differs(main)
+        )
 
-    def _worth_listing(self, entry: ProcEntry) -> bool:
+    def _has_differing_threads(self, entry: ProcEntry) -> bool:
         """Return whether other threads need to be read.
 
         The kernel's iterator already shows whether threads differ: there is no need to read the
         status of each of thousands.
         """
-        if self._every or self._held is None:
+        if self._every_thread or self._held is None:
             return True
         held = self._of_process.get(entry.pid, [])
         if not held:
@@ -73,17 +75,19 @@ class ThreadFilters:
         bound = {(task.mode, task.count, task.layers) for task in held}
         return len(bound) > 1 or len(held) != entry.status.threads
 
-    def _thread(self, entry: ProcEntry, tid: int, status: ProcStatus) -> LiveThread:
+    def _make_thread(self, entry: ProcEntry, tid: int, status: ProcStatus) -> LiveThread:
         return LiveThread(
             tid,
             status.comm,
             status.mode,
             status.filters,
             status.no_new_privs,
-            self._layers(entry, tid, status),
+            self._make_layers(entry, tid, status),
         )
 
-    def _layers(self, entry: ProcEntry, tid: int, status: ProcStatus) -> tuple[FilterLayer, ...]:
+    def _make_layers(
+        self, entry: ProcEntry, tid: int, status: ProcStatus
+    ) -> tuple[FilterLayer, ...]:
         held = self._held.get(tid) if self._held is not None else None
         if held is None or not held.layers or status.filters not in (held.count, -1):
             # Not read, or changed since: only the count is certain.
@@ -94,9 +98,9 @@ class ThreadFilters:
         )
         unit = find_unit(entry)
         pairs = zip(held.layers, origins, strict=True)
-        return tuple(self._layer(layer.code or b"", origin, unit) for layer, origin in pairs)
+        return tuple(self._make_layer(layer.code or b"", origin, unit) for layer, origin in pairs)
 
-    def _layer(self, code: bytes, origin: FilterOrigin, unit: str) -> FilterLayer:
+    def _make_layer(self, code: bytes, origin: FilterOrigin, unit: str) -> FilterLayer:
         name = self._names.get(code, "")
         if setting := self._units.get(unit, {}).get(code, ""):
             name = name or f"{unit} {setting}"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seclatch.recording.backends.backend import RecordingBackend
 
 # Clients of a daemon: the containers that they start do not descend from them.
-_CLIENTS = {"docker", "nerdctl", "ctr", "crictl", "podman-remote"}
+_DAEMON_CLIENTS = {"docker", "nerdctl", "ctr", "crictl", "podman-remote"}
 _REMOTE = {"--remote", "-r", "--url", "--connection", "-c"}
 _VERBS = {"run", "start", "restart", "exec", "build", "buildx", "compose", "up", "runp"}
 _PODMAN_VERBS = _VERBS | {"container", "create", "image", "kube", "play", "pod", "pull"}
@@ -32,7 +32,7 @@ def explain_missing_container(recording: Recording, backend: RecordingBackend, d
         return ""
     return (
         f"{' and '.join(clients)} asked an engine, and no container was seen to start: this is a "
-        f"recording of the client alone; {_advise(backend, daemons)}"
+        f"recording of the client alone; {_suggest_remedy(backend, daemons)}"
     )
 
 
@@ -40,7 +40,9 @@ def _find_clients(recording: Recording) -> Iterator[str]:
     for process in recording.processes:
         for image in process.images:
             name = PurePosixPath(image.exe).name
-            asks = name in _CLIENTS or (name == "podman" and names_remote_service(image.argv))
+            asks = name in _DAEMON_CLIENTS or (
+                name == "podman" and names_remote_service(image.argv)
+            )
             if asks and _VERBS.intersection(image.argv):
                 yield name
 
@@ -54,7 +56,7 @@ def names_remote_service(argv: Iterable[str]) -> bool:
     return not _REMOTE.isdisjoint(word.partition("=")[0] for word in options)
 
 
-def _advise(backend: RecordingBackend, daemons: int) -> str:
+def _suggest_remedy(backend: RecordingBackend, daemons: int) -> str:
     if backend.name == "ptrace":
         return "only --backend ebpf, which takes root, follows what an engine starts"
     if daemons:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from seclatch.model.recording import Recording
     from seclatch.recording.trace.run_metadata import RunMetadata
 
-_INTERVAL = 0.02
-_PATIENCE = 2.0
+_POLL_INTERVAL = 0.02
+_GRACE_SECONDS = 2.0
 
 
 def record_command(command: tuple[str, ...], options: RecordOptions) -> tuple[int, Recording]:
@@ -44,7 +44,7 @@ def record_command(command: tuple[str, ...], options: RecordOptions) -> tuple[in
     SIGTERM, SIGHUP) after the command has ended; or after `seconds`, in which case the command goes
     on unrecorded. Raises SeclatchError.
     """
-    program = _find(command[0])
+    program = _find_program(command[0])
     with (
         contextlib.closing(select_backend(options.backend, command, options.sights)) as backend,
         _keep_child_status() as ignored,
@@ -80,7 +80,7 @@ def _keep_child_status() -> Iterator[bool]:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
-def _find(name: str) -> str:
+def _find_program(name: str) -> str:
     """Find a program as execvp(3) does; importing shutil takes longer than loading the programs."""
     for folder in [""] if "/" in name else os.get_exec_path():
         path = os.path.join(folder, name)  # noqa: PTH118 (as the command is to see it)
@@ -133,7 +133,7 @@ class _Command:
                 remedy="raise the limit on processes (ulimit -u, pids.max, TasksMax) or end some",
             ) from error
         if self._pid == 0:
-            self._become(backend, writing)
+            self._exec_command(backend, writing)
         os.close(writing)
         backend.follow_child(self._pid, self._program)
         with os.fdopen(reading, "rb") as pipe:
@@ -146,7 +146,7 @@ class _Command:
                 status=127 if number == errno.ENOENT else 126,
             )
 
-    def _become(self, backend: RecordingBackend, pipe: int) -> None:
+    def _exec_command(self, backend: RecordingBackend, pipe: int) -> None:
         """In the child: wait to be followed, then exec the command. Does not return."""
         try:
             # Python sets these to be ignored when it starts.
@@ -172,9 +172,9 @@ class _Command:
         if self.daemons and not options.sights:  # detail events refer to segments by number
             self._pruner.update(trace)
         if options.kill_on_repeat and self._stop_requests > 1:
-            self._end_all(trace)
+            self._kill_all(trace)
         ended = self._status is not None
-        if ended and not self._explained and time.monotonic() - self._ended > _PATIENCE:
+        if ended and not self._explained and time.monotonic() - self._ended > _GRACE_SECONDS:
             self._explained = True
             options.notify(
                 "the command has ended; the processes that it started are still recorded: ctrl-C "
@@ -195,7 +195,7 @@ class _Command:
                 self._reap(backend)
             if self._status is not None:
                 return self._status
-            info = backend.wait(_INTERVAL, BLOCKED_SIGNALS)
+            info = backend.wait(_POLL_INTERVAL, BLOCKED_SIGNALS)
             if info and info.si_signo in STOP_SIGNALS:
                 self.handle_signal(info.si_signo, info.si_pid)
 
@@ -225,7 +225,7 @@ class _Command:
             os.kill(self._pid, signal_)
         return False
 
-    def _end_all(self, trace: Trace) -> None:
+    def _kill_all(self, trace: Trace) -> None:
         """Kill what is left: under some filters a runtime waits for ever, or spins."""
         for number in self.find_living(trace):
             with contextlib.suppress(OSError):  # the process has ended

@@ -65,11 +65,11 @@ class _Namespaces:
     def __enter__(self) -> _Namespaces:
         """Find and hold them. Raises SeclatchError."""
         try:
-            self.mounts = self._hold("mnt")
+            self.mounts = self._open_namespace("mnt")
             if not self.mounts:
-                self.pids = self._hold("pid")
+                self.pids = self._open_namespace("pid")
         except OSError as error:
-            raise _cannot_look(self._target, error) from error
+            raise _explain_error(self._target, error) from error
         if not self.mounts and not self.pids:
             raise SeclatchError(
                 f"recording the container {self._target.word}: process {self._target.pid} is in "
@@ -78,12 +78,14 @@ class _Namespaces:
             )
         return self
 
-    def _hold(self, kind: str) -> int:
+    def _open_namespace(self, kind: str) -> int:
         """Open a namespace and return its inode number; 0 if it is the host's or this process's."""
         fd = os.open(f"/proc/{self._target.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
         self._held.append(fd)
         number = os.fstat(fd).st_ino
-        return 0 if number in (_number("self", kind), _number("1", kind)) else number
+        return (
+            0 if number in (_read_namespace("self", kind), _read_namespace("1", kind)) else number
+        )
 
     def __exit__(self, *_: object) -> None:
         """Close the namespaces."""
@@ -91,14 +93,14 @@ class _Namespaces:
             os.close(fd)
 
 
-def _number(process: str, kind: str) -> int:
+def _read_namespace(process: str, kind: str) -> int:
     """Return the inode number of a namespace of this process or of pid 1; 0 if not permitted."""
     with contextlib.suppress(PermissionError):
         return os.stat(f"/proc/{process}/ns/{kind}").st_ino  # noqa: PTH116 (a magic link)
     return 0
 
 
-def _cannot_look(target: ContainerTarget, error: OSError) -> SeclatchError:
+def _explain_error(target: ContainerTarget, error: OSError) -> SeclatchError:
     what = f"recording the container {target.word}: process {target.pid}: {error.strerror}"
     if error.errno in (errno.EACCES, errno.EPERM):
         return SeclatchError(what, remedy="only root may look into other users' processes")
@@ -131,7 +133,7 @@ class _Container:
                 remedy="recording a running container takes an iterator of tasks (Linux 5.15)",
             ) from error
         if not found:
-            raise _cannot_look(self._target, OSError(errno.ESRCH, os.strerror(errno.ESRCH)))
+            raise _explain_error(self._target, OSError(errno.ESRCH, os.strerror(errno.ESRCH)))
 
     def update(self, trace: Trace, options: RecordOptions) -> None:
         """Look for exec sessions of the container."""

@@ -21,7 +21,7 @@ STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 BLOCKED_SIGNALS = STOP_SIGNALS | {signal.SIGCHLD, signal.SIGUSR1}
 """Signals that must be blocked while a recorder works: it reads them with sigtimedwait(2)."""
 
-_SHARE = 10
+_MAX_SHARE = 10
 """Intermediate recordings take at most one part in ten of the time, however long a trace is."""
 
 MAX_BULK = 1_000_000
@@ -110,12 +110,12 @@ class TraceRecorder:
         """Follow the source to its end, detach, and return the recording."""
         self._source.start(self._backend)
 
-        while not self._done():
+        while not self._is_done():
             self._wait()
             self._backend.collect()
             self._source.update(self._trace, self._options)
             self._options.watch(self._trace)
-            self._show()
+            self._report_progress()
         ended = time.monotonic_ns()
         self._backend.detach()
         self._backend.finish()
@@ -123,7 +123,7 @@ class TraceRecorder:
         self._options.watch(self._trace)
         if self._is_full():
             self._count_cut_off()
-        return self._sum_up(ended, complete=True)
+        return self._make_recording(ended, complete=True)
 
     def _is_full(self) -> bool:
         return self._trace.bulk >= self._options.max_bulk
@@ -143,7 +143,7 @@ class TraceRecorder:
             "recorded processes go on"
         )
 
-    def _show(self) -> None:
+    def _report_progress(self) -> None:
         """Call `observe` and `save` with the recording so far when they are due."""
         now, options = time.monotonic(), self._options
         saves = options.save is not None and (self._asked or now >= self._next_save)
@@ -151,26 +151,26 @@ class TraceRecorder:
         if not saves and not observes:
             return
         self._backend.catch_up()
-        recording = self._sum_up(time.monotonic_ns(), complete=False)
+        recording = self._make_recording(time.monotonic_ns(), complete=False)
         if options.observe and observes:
             options.observe(recording)
         if options.save and saves:
             options.save(recording)
             self._asked = False
         ended = time.monotonic()
-        pause = _SHARE * (ended - now)
+        pause = _MAX_SHARE * (ended - now)
         if observes:
             self._next_look = ended + max(options.every, pause)
         if saves:
             self._next_save = ended + max(options.save_every, pause)
 
-    def _sum_up(self, ended: int, *, complete: bool) -> Recording:
+    def _make_recording(self, ended: int, *, complete: bool) -> Recording:
         from seclatch.recording.trace.summarize_trace import summarize_trace
 
         run = self._source.describe_run(self._started, self._began, ended, complete)
         return summarize_trace(self._source.select_related(self._trace), run)
 
-    def _done(self) -> bool:
+    def _is_done(self) -> bool:
         if self._stopped:
             return True
         limit = self._options.seconds
@@ -182,12 +182,12 @@ class TraceRecorder:
         if self._source.is_pending(self._backend) or began < self._next_check:
             return False
         self._backend.collect()  # what happened before it was no longer pending
-        goes_on = self._goes_on()
+        goes_on = self._is_alive()
         ended = time.monotonic()
-        self._next_check = ended + _SHARE * (ended - began)
+        self._next_check = ended + _MAX_SHARE * (ended - began)
         return not goes_on
 
-    def _goes_on(self) -> bool:
+    def _is_alive(self) -> bool:
         """Return whether a process of the source lives."""
         living = self._source.find_living(self._trace)
         return bool(living) and self._backend.lives(living)

@@ -12,7 +12,7 @@ from seclatch.recording.backends.bpf.bpf_backend import Ebpf
 if TYPE_CHECKING:
     from seclatch.recording.backends.bpf.detail_events import Sights
 
-_OF_DAEMONS = ("docker", "ctr")
+_DAEMON_CLIENTS = ("docker", "ctr")
 
 
 def select_backend(
@@ -24,17 +24,17 @@ def select_backend(
     is not recorded by ptrace, which would see the client only.
     """
     if name == "ptrace":
-        return _by_ptrace()
+        return _open_ptrace()
     try:
         return Ebpf(sights)
     except SeclatchError as error:
         client = find_client(command)
-        if name == "ebpf" or sights is not None or (client and client.kind in _OF_DAEMONS):
+        if name == "ebpf" or sights is not None or (client and client.kind in _DAEMON_CLIENTS):
             raise
-        return _by_ptrace(str(error).removeprefix("recording with eBPF: "))
+        return _open_ptrace(str(error).removeprefix("recording with eBPF: "))
 
 
-def _by_ptrace(reason: str = "") -> RecordingBackend:
+def _open_ptrace(reason: str = "") -> RecordingBackend:
     from seclatch.recording.backends.ptrace.ptrace_backend import PtraceBackend
 
     return PtraceBackend(reason)

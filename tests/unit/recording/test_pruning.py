@@ -101,6 +101,6 @@ def test_small_trace_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     pruner = TracePruner()
     pruner.update(story.trace)
     assert foreign <= story.trace.processes.keys()
-    monkeypatch.setattr(pruning, "_MANY", 1)
+    monkeypatch.setattr(pruning, "_MIN_GROWTH", 1)
     pruner.update(story.trace)
     assert not foreign & story.trace.processes.keys()

@@ -42,14 +42,16 @@ def find_missing_capability(run: DiagnosedRun) -> FoundCause | None:
     if symptom is None or symptom.errno not in (EPERM, EACCES):
         return None
     if not symptom.sure:
-        return _of_words(run, symptom)
+        return _judge_message(run, symptom)
     capability = _BY_CALL.get(symptom.call, "")
     if capability and (symptom.errno == EPERM or symptom.call == "bind"):
-        return _found("missing-capability", f"{capability} is missing for {symptom.call}", symptom)
-    return _of_errno(symptom, "")
+        return _make_cause(
+            "missing-capability", f"{capability} is missing for {symptom.call}", symptom
+        )
+    return _judge_errno(symptom, "")
 
 
-def _of_words(run: DiagnosedRun, symptom: FailureSymptom) -> FoundCause | None:
+def _judge_message(run: DiagnosedRun, symptom: FailureSymptom) -> FoundCause | None:
     """Judge by a message alone, which does not show whose error it was.
 
     A call that failed in another place may not have been recorded at all.
@@ -64,7 +66,7 @@ def _of_words(run: DiagnosedRun, symptom: FailureSymptom) -> FoundCause | None:
         )
     )
     if seen:
-        return _of_errno(symptom, "probably ")
+        return _judge_errno(symptom, "probably ")
     words = "no call that failed with this error was recorded, and none was denied"
     return FoundCause(
         None,
@@ -75,12 +77,12 @@ def _of_words(run: DiagnosedRun, symptom: FailureSymptom) -> FoundCause | None:
     )
 
 
-def _of_errno(symptom: FailureSymptom, how: str) -> FoundCause:
+def _judge_errno(symptom: FailureSymptom, how: str) -> FoundCause:
     if symptom.errno == EACCES:
-        return _found("permissions", f"{how}a file's owner or mode forbids it", symptom)
-    return _found("missing-capability", f"{how}a privilege is missing", symptom)
+        return _make_cause("permissions", f"{how}a file's owner or mode forbids it", symptom)
+    return _make_cause("missing-capability", f"{how}a privilege is missing", symptom)
 
 
-def _found(cause: str, words: str, symptom: FailureSymptom) -> FoundCause:
+def _make_cause(cause: str, words: str, symptom: FailureSymptom) -> FoundCause:
     shown = symptom.text or symptom.path or symptom.call
     return FoundCause(False, cause, f"{words}: {shown}", symptom.stage.value, symptom.evidence)

@@ -9,7 +9,7 @@ from seclatch.diagnose.evidence.run_evidence import StderrLine
 from seclatch.diagnose.evidence.unseen_engine import find_client_of_unseen
 from seclatch.model.stage import Stage
 
-_RUNTIME_S = re.compile(r"OCI runtime|\b(?:runc|crun)(?: (?:create|run|start|exec) failed|:)")
+_RUNTIME_MESSAGE = re.compile(r"OCI runtime|\b(?:runc|crun)(?: (?:create|run|start|exec) failed|:)")
 
 
 def find_unseen_container(run: DiagnosedRun) -> FoundCause | None:
@@ -20,31 +20,31 @@ def find_unseen_container(run: DiagnosedRun) -> FoundCause | None:
     """
     evidence = run.evidence
     client = find_client_of_unseen(evidence)
-    told = _last_words(run)
+    last = _find_last_message(run)
     if client:
         program, stage = evidence.program(client.id), evidence.stage(client.id)
-    elif told and _RUNTIME_S.search(told.text) and not _saw_runtime(run):
-        program, stage = told.program, told.stage
+    elif last and _RUNTIME_MESSAGE.search(last.text) and not _has_runtime(run):
+        program, stage = last.program, last.stage
     else:
         return None
     return FoundCause(
         None,
         "engine-not-seen",
         f"{program} asked an engine that could not be watched from here; run seclatch on the "
-        f"engine's host, in no pid namespace" + (f": {told.text}" if told else ""),
+        f"engine's host, in no pid namespace" + (f": {last.text}" if last else ""),
         stage.value,
         ["whether a call was denied there was not seen"],
     )
 
 
-def _last_words(run: DiagnosedRun) -> StderrLine | None:
+def _find_last_message(run: DiagnosedRun) -> StderrLine | None:
     """Return the last message of a runtime if there is one, else the last message."""
     messages = list(reversed(run.outside or run.inside))
-    runtime_s = (message for message in messages if _RUNTIME_S.search(message.text))
-    return next(runtime_s, messages[0] if messages else None)
+    of_runtime = (message for message in messages if _RUNTIME_MESSAGE.search(message.text))
+    return next(of_runtime, messages[0] if messages else None)
 
 
-def _saw_runtime(run: DiagnosedRun) -> bool:
+def _has_runtime(run: DiagnosedRun) -> bool:
     evidence = run.evidence
     runtime = any(evidence.stage(segment) is Stage.RUNTIME for segment in evidence.trace.segments)
     return runtime or bool(evidence.staging.sessions)

@@ -16,16 +16,16 @@ from seclatch.model.stage import Stage
 from seclatch.recording.backends.bpf.detail_events import Seen
 
 # From messages of runc 1.1.15, crun 1.21, engines and libseccomp's bindings.
-_WORDS = re.compile(
+_SECCOMP_MESSAGE = re.compile(
     r"seccomp (filter|profile|rule|agent|listener|notif|flags|receiver|adding|get |misses|unknown|"
     r"\(SECCOMP_)|seccomp_(rule|load|init|arch|export|attr|syscall)|seccomp: |loading seccomp|"
     r"(invalid|for) seccomp\b|unknown seccomp option|SCMP_|`seccomp|libseccomp|seccomp config|"
     r"listenerPath",
     re.IGNORECASE,
 )
-_TO_CLIENT = re.compile(r"^(docker|ctr|Error|time=|\{)")
+_ENGINE_MESSAGE = re.compile(r"^(docker|ctr|Error|time=|\{)")
 # The first argument of calls that load a filter: <linux/seccomp.h>, <linux/prctl.h>.
-_LOADS = {"seccomp": 1, "prctl": 22}
+_LOAD_OPERATIONS = {"seccomp": 1, "prctl": 22}
 
 
 def find_refused_profile(run: DiagnosedRun) -> FoundCause | None:
@@ -37,14 +37,16 @@ def find_refused_profile(run: DiagnosedRun) -> FoundCause | None:
     unseen = find_client_of_unseen(run.evidence) is not None
     for message in reversed(run.outside):
         # A client also passes on messages of a program.
-        if _WORDS.search(message.text) and (not unseen or _TO_CLIENT.match(message.text)):
-            return _not_there(run, message) or _refused(run, message)
+        if _SECCOMP_MESSAGE.search(message.text) and (
+            not unseen or _ENGINE_MESSAGE.match(message.text)
+        ):
+            return _find_missing_profile(run, message) or _make_cause(run, message)
     return None
 
 
-def _refused(run: DiagnosedRun, message: StderrLine) -> FoundCause:
-    loads = list(_loads(run))
-    who = "the kernel" if loads else _runtime(run, message) or message.program
+def _make_cause(run: DiagnosedRun, message: StderrLine) -> FoundCause:
+    loads = list(_list_refused_loads(run))
+    who = "the kernel" if loads else _find_runtime(run, message) or message.program
     return FoundCause(
         True,
         "profile-refused",
@@ -57,7 +59,7 @@ def _refused(run: DiagnosedRun, message: StderrLine) -> FoundCause:
     )
 
 
-def _not_there(run: DiagnosedRun, message: StderrLine) -> FoundCause | None:
+def _find_missing_profile(run: DiagnosedRun, message: StderrLine) -> FoundCause | None:
     """Return a missing file as the cause: a file that was not read cannot be refused."""
     given = given_profile(run.evidence.command)
     missing = run.failing_calls(
@@ -76,20 +78,23 @@ def _not_there(run: DiagnosedRun, message: StderrLine) -> FoundCause | None:
     )
 
 
-def _runtime(run: DiagnosedRun, message: StderrLine) -> str:
+def _find_runtime(run: DiagnosedRun, message: StderrLine) -> str:
     """Return the runtime, if one ran or the message is a runtime's."""
     evidence = run.evidence
     for segment in evidence.trace.segments:
         if evidence.stage(segment) is Stage.RUNTIME:
             return evidence.program(segment)
-    told = re.search(r"OCI runtime|\b(runc|crun)\b", message.text)
-    return (told[1] or "the runtime") if told else ""
+    match = re.search(r"OCI runtime|\b(runc|crun)\b", message.text)
+    return (match[1] or "the runtime") if match else ""
 
 
-def _loads(run: DiagnosedRun) -> Iterator[Seen]:
+def _list_refused_loads(run: DiagnosedRun) -> Iterator[Seen]:
     """Yield loads that the kernel refused; libseccomp's probes pass no program."""
     evidence = run.evidence
     for failure in reversed(evidence.failures):
-        loads = failure.args[0] == _LOADS.get(evidence.name(failure).name) and failure.args[2] != 0
+        loads = (
+            failure.args[0] == _LOAD_OPERATIONS.get(evidence.name(failure).name)
+            and failure.args[2] != 0
+        )
         if loads and evidence.stage(failure.segment) in (Stage.INIT, Stage.RUNTIME):
             yield failure

@@ -30,7 +30,7 @@ def find_denied_program(run: DiagnosedRun) -> FoundCause | None:
     fatal = [case for case in cases if case.denial.fatal]
     reported = [case for case in reversed(cases) if _was_reported(case, run)]
     for case in (*fatal, *reported):
-        return _found(case, run)
+        return _make_cause(case, run)
     return None
 
 
@@ -59,15 +59,15 @@ def _ended_after(case: DenialCase, time: int, evidence: RunEvidence) -> bool:
     return ending and count_other_writes(evidence, case.process, time) <= BUFFERED
 
 
-def _found(case: DenialCase, run: DiagnosedRun) -> FoundCause:
+def _make_cause(case: DenialCase, run: DiagnosedRun) -> FoundCause:
     evidence = run.evidence
     program = case.denial.program
-    facts = [_end(case)]
+    facts = [_describe_end(case)]
     if len(run.chain) > 1:
         first = evidence.program(run.chain[0].segments[-1])
         status = read_exit_code(run.chain[0])
         facts.append(f"so {first}, from which it comes, ended with status {status}")
-    if loading := _in_loader(case, evidence):
+    if loading := _describe_loader(case, evidence):
         facts.append(loading)
     return FoundCause(
         True,
@@ -79,7 +79,7 @@ def _found(case: DenialCase, run: DiagnosedRun) -> FoundCause:
     )
 
 
-def _end(case: DenialCase) -> str:
+def _describe_end(case: DenialCase) -> str:
     status = read_exit_code(case.process)
     if case.denial.signal and read_end_signal(case.process) is not None:
         return f"{case.denial.program} was ended by SIGSYS at that call"
@@ -91,7 +91,7 @@ def _end(case: DenialCase) -> str:
     return f"after it {case.denial.program} gave up and ended with status {status}"
 
 
-def _in_loader(case: DenialCase, evidence: RunEvidence) -> str:
+def _describe_loader(case: DenialCase, evidence: RunEvidence) -> str:
     """Return a fact if the denial came before main(), while the C library started.
 
     All calls of the program must be known, and a call that libraries make only at their start must

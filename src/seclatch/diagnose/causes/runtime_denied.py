@@ -26,10 +26,10 @@ def find_denied_runtime(run: DiagnosedRun) -> FoundCause | None:
     """
     for case in run.denials.fatal(Stage.FILTERED_INIT):
         if case.session in run.unstarted:
-            return _found(run, case, "could not start the program", "makes this call")
+            return _make_cause(run, case, "could not start the program", "makes this call")
     for case in _find_denied_reports(run):
         failing = "gave up, though the program was started"
-        return _found(run, case, failing, "tells its parent with this call that all went well")
+        return _make_cause(run, case, failing, "tells its parent with this call that all went well")
     return None
 
 
@@ -39,11 +39,11 @@ def _find_denied_reports(run: DiagnosedRun) -> Iterator[DenialCase]:
         session = case.session
         if case.stage is not Stage.FILTERED_INIT or session is None:
             continue
-        if case.denial.syscall in _REPORTING and _gave_up(run.evidence, session):
+        if case.denial.syscall in _REPORTING and _runtime_failed(run.evidence, session):
             yield case
 
 
-def _gave_up(evidence: RunEvidence, session: EnteredSession) -> bool:
+def _runtime_failed(evidence: RunEvidence, session: EnteredSession) -> bool:
     if not session.runtime:
         return False
     runtime, program = (
@@ -57,7 +57,7 @@ def _gave_up(evidence: RunEvidence, session: EnteredSession) -> bool:
     )
 
 
-def _found(run: DiagnosedRun, case: DenialCase, failing: str, does: str) -> FoundCause | None:
+def _make_cause(run: DiagnosedRun, case: DenialCase, failing: str, does: str) -> FoundCause | None:
     if case.session is None:
         return None
     runtime = run.evidence.runtime(case.session)

@@ -58,50 +58,52 @@ class FailureSymptom:
 def find_symptom(run: DiagnosedRun) -> FailureSymptom | None:
     """Return the last thing that failed at the origin of the failure; None if nothing is known."""
     if not run.chain:
-        return _before_program(run)
+        return _find_before_program(run)
     line = list(reversed(run.chain))
-    ways = (_behind_words, _at_its_end, _words_alone)
+    ways = (_find_by_message, _find_by_last_call, _find_message_alone)
     found = (way(run, process) for way in ways for process in line)
     return next((symptom for symptom in found if symptom), None)
 
 
-def _failures(run: DiagnosedRun, process: TracedProcess) -> list[Seen]:
+def _list_failures(run: DiagnosedRun, process: TracedProcess) -> list[Seen]:
     own = run.evidence.own(process)
     return [failure for failure in reversed(run.evidence.failures) if failure.segment in own]
 
 
-def _said(run: DiagnosedRun, process: TracedProcess) -> list[StderrLine]:
+def _list_messages(run: DiagnosedRun, process: TracedProcess) -> list[StderrLine]:
     own = run.evidence.own(process)
     return [message for message in reversed(run.evidence.messages) if message.segment in own]
 
 
-def _behind_words(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
+def _find_by_message(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
     evidence = run.evidence
-    failures = _failures(run, process)
-    for message in _said(run, process):
-        if found := _behind(message.text, failures, evidence):
-            return _symptom(evidence, message.text, found, message.stage, message.program)
+    failures = _list_failures(run, process)
+    for message in _list_messages(run, process):
+        if found := _find_call_behind(message.text, failures, evidence):
+            return _make_symptom(evidence, message.text, found, message.stage, message.program)
     return None
 
 
-def _at_its_end(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
+def _find_by_last_call(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
     evidence, last = run.evidence, process.segments[-1]
     if run.denied:
         return None  # its last failed call is no better explanation than a denied one
-    found = _at_the_end(evidence, process, _failures(run, process))
+    found = _find_last_failure(evidence, process, _list_failures(run, process))
     if found is None:
         return None
-    return _symptom(evidence, "", found, evidence.stage(last), evidence.program(last))
+    return _make_symptom(evidence, "", found, evidence.stage(last), evidence.program(last))
 
 
-def _words_alone(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
-    for message in _said(run, process):
+def _find_message_alone(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
+    for message in _list_messages(run, process):
         number = find_errno(message.text)
         return FailureSymptom(message.stage, message.program, message.text, number)
     return None
 
 
-def _at_the_end(evidence: RunEvidence, process: TracedProcess, failures: list[Seen]) -> Seen | None:
+def _find_last_failure(
+    evidence: RunEvidence, process: TracedProcess, failures: list[Seen]
+) -> Seen | None:
     """Return the failed call after which the process only cleaned up."""
     for entry in reversed(evidence.life(process)):
         if evidence.name(entry).name in _IDLE:
@@ -115,7 +117,7 @@ def _at_the_end(evidence: RunEvidence, process: TracedProcess, failures: list[Se
     return None
 
 
-def _before_program(run: DiagnosedRun) -> FailureSymptom | None:
+def _find_before_program(run: DiagnosedRun) -> FailureSymptom | None:
     evidence = run.evidence
     failures = [
         failure
@@ -124,13 +126,15 @@ def _before_program(run: DiagnosedRun) -> FailureSymptom | None:
     ]
     messages = list(reversed(run.outside))
     for message in messages:
-        if found := _behind(message.text, failures, evidence):
+        if found := _find_call_behind(message.text, failures, evidence):
             stage = evidence.stage(found.segment)
-            return _symptom(evidence, strip_prefixes(message.text), found, stage, message.program)
-    return _in_words(messages)
+            return _make_symptom(
+                evidence, strip_prefixes(message.text), found, stage, message.program
+            )
+    return _choose_message(messages)
 
 
-def _in_words(messages: list[StderrLine]) -> FailureSymptom | None:
+def _choose_message(messages: list[StderrLine]) -> FailureSymptom | None:
     for message in messages:
         if number := find_errno(message.text):
             return FailureSymptom(
@@ -144,14 +148,14 @@ def _in_words(messages: list[StderrLine]) -> FailureSymptom | None:
     return None
 
 
-def _symptom(
+def _make_symptom(
     evidence: RunEvidence, text: str, seen: Seen, stage: Stage, program: str
 ) -> FailureSymptom:
     name = evidence.name(seen).name
     return FailureSymptom(stage, program, text, seen.errno, name, seen.text)
 
 
-def _behind(text: str, failures: Sequence[Seen], evidence: RunEvidence) -> Seen | None:
+def _find_call_behind(text: str, failures: Sequence[Seen], evidence: RunEvidence) -> Seen | None:
     """Return the failed call that a message is about: same errno, with its path if possible."""
     number = find_errno(text)
     same = [failure for failure in failures if number and mentions_errno(text, failure.errno)]

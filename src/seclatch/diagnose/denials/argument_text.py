@@ -8,7 +8,7 @@ from seclatch.model.constant import CONSTANTS
 
 _MASK = 0xFFFFFFFF
 _AT_FDCWD = 0xFFFFFF9C
-_LONG = 120
+_MAX_LENGTH = 120
 
 # <linux/prctl.h>
 _PRCTL = {
@@ -41,29 +41,29 @@ _FCNTL = {
 _OPEN = ((0x40, "O_CREAT"), (0x200, "O_TRUNC"), (0x400, "O_APPEND"), (0x80000, "O_CLOEXEC"))
 _ACCESS = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")
 
-Shower = Callable[[tuple[int, ...]], list[str]]
+Formatter = Callable[[tuple[int, ...]], list[str]]
 
 
 def show_arguments(name: str, args: tuple[int, ...], text: str) -> list[str]:
     """Return the formatted arguments; the path in quotes, if it could be read."""
-    if name in _SHOWN:
-        return _SHOWN[name](args)
-    path = [_quote(text)] if text else []
+    if name in _FORMATTERS:
+        return _FORMATTERS[name](args)
+    path = [_format_path(text)] if text else []
     if name in ("openat", "open"):
-        return [*path, _open_flags(args[2 if name == "openat" else 1])]
+        return [*path, _format_open_flags(args[2 if name == "openat" else 1])]
     if path:
         return path
-    if name in _NOTHING:
+    if name in _POINTERS_ONLY:
         return []
-    return [_number(value) for value in args[: _COUNTS.get(name, 1)]]
+    return [_format_number(value) for value in args[: _ARGUMENT_COUNTS.get(name, 1)]]
 
 
-def _quote(text: str) -> str:
-    shown = text if len(text) <= _LONG else text[:_LONG] + "…"
+def _format_path(text: str) -> str:
+    shown = text if len(text) <= _MAX_LENGTH else text[:_MAX_LENGTH] + "…"
     return f'"{shown}"'
 
 
-def _number(value: int) -> str:
+def _format_number(value: int) -> str:
     low = value & _MASK
     if low == _AT_FDCWD:
         return "AT_FDCWD"
@@ -72,40 +72,44 @@ def _number(value: int) -> str:
     return str(value) if value < 1 << 16 else hex(value)
 
 
-def _named(table: dict[int, str], value: int) -> str:
-    return table.get(value & _MASK, _number(value & _MASK))
+def _format_name(table: dict[int, str], value: int) -> str:
+    return table.get(value & _MASK, _format_number(value & _MASK))
 
 
-def _flags(prefix: str, value: int) -> str:
+def _format_flags(prefix: str, value: int) -> str:
     names = [name for name, bit in CONSTANTS.items() if name.startswith(prefix) and value & bit]
     return "|".join(names) or hex(value & _MASK)
 
 
-def _open_flags(value: int) -> str:
+def _format_open_flags(value: int) -> str:
     return "|".join([_ACCESS[value & 3], *(name for bit, name in _OPEN if value & bit)])
 
 
-def _family(value: int) -> str:
+def _format_family(value: int) -> str:
     for name, number in CONSTANTS.items():
         if name.startswith("AF_") and number == value:
             return name
     return str(value & _MASK)
 
 
-_SHOWN: dict[str, Shower] = {
-    "prctl": lambda a: [_named(_PRCTL, a[0]), _number(a[1])],
-    "fcntl": lambda a: [_number(a[0]), _named(_FCNTL, a[1])],
-    "socket": lambda a: [_family(a[0]), _number(a[1] & 0xF), _number(a[2])],
-    "socketpair": lambda a: [_family(a[0]), _number(a[1] & 0xF), _number(a[2])],
-    "clone": lambda a: [_flags("CLONE_", a[0])],
-    "unshare": lambda a: [_flags("CLONE_", a[0])],
-    "setns": lambda a: [_number(a[0]), _flags("CLONE_", a[1])],
+_FORMATTERS: dict[str, Formatter] = {
+    "prctl": lambda a: [_format_name(_PRCTL, a[0]), _format_number(a[1])],
+    "fcntl": lambda a: [_format_number(a[0]), _format_name(_FCNTL, a[1])],
+    "socket": lambda a: [_format_family(a[0]), _format_number(a[1] & 0xF), _format_number(a[2])],
+    "socketpair": lambda a: [
+        _format_family(a[0]),
+        _format_number(a[1] & 0xF),
+        _format_number(a[2]),
+    ],
+    "clone": lambda a: [_format_flags("CLONE_", a[0])],
+    "unshare": lambda a: [_format_flags("CLONE_", a[0])],
+    "setns": lambda a: [_format_number(a[0]), _format_flags("CLONE_", a[1])],
     "personality": lambda a: [hex(a[0])],
-    "ioctl": lambda a: [_number(a[0]), hex(a[1] & _MASK)],
-    "kill": lambda a: [_number(a[0]), _number(a[1])],
-    "close_range": lambda a: [_number(a[0]), _number(a[1]), _number(a[2])],
+    "ioctl": lambda a: [_format_number(a[0]), hex(a[1] & _MASK)],
+    "kill": lambda a: [_format_number(a[0]), _format_number(a[1])],
+    "close_range": lambda a: [_format_number(a[0]), _format_number(a[1]), _format_number(a[2])],
 }
-_COUNTS = {
+_ARGUMENT_COUNTS = {
     "setresuid": 3,
     "setresgid": 3,
     "fchown": 3,
@@ -119,8 +123,8 @@ _COUNTS = {
     "bpf": 1,
 }
 # Calls whose arguments are pointers only, which have no meaning for a reader.
-_NOTHING_TEXT = """
+_POINTERS_ONLY_TEXT = """
 capget capset getpid getppid gettid getuid geteuid getgid getegid clone3 rseq set_robust_list
 rt_sigreturn execve uname sysinfo set_tid_address brk mmap fork vfork getcwd pause
 """
-_NOTHING = frozenset(_NOTHING_TEXT.split())
+_POINTERS_ONLY = frozenset(_POINTERS_ONLY_TEXT.split())

@@ -39,16 +39,16 @@ def find_origin(evidence: RunEvidence, root: TracedProcess) -> list[TracedProces
             if process.parent == parent.id and has_failed(process) and process.ended
         ]
         children.sort(key=lambda child: child.ended or 0)
-        last = _last_start(evidence, parent)
+        last = _find_last_start(evidence, parent)
         late = [child for child in children if (child.ended or 0) >= last]
-        passed = [child for child in late if _passes(evidence, parent, child)]
+        passed = [child for child in late if _passes_failure(evidence, parent, child)]
         if not passed:
             return chain
         same = [child for child in passed if read_exit_code(child) == read_exit_code(parent)]
         chain.append((same or passed)[-1])
 
 
-def _last_start(evidence: RunEvidence, parent: TracedProcess) -> int:
+def _find_last_start(evidence: RunEvidence, parent: TracedProcess) -> int:
     """Return when a process last exec'd or started a child: earlier failures did not end it."""
     segments = evidence.trace.segments
     execs = (segments[number] for number in parent.segments)
@@ -57,7 +57,7 @@ def _last_start(evidence: RunEvidence, parent: TracedProcess) -> int:
     return max([*times, *(child.began for child in born)], default=0)
 
 
-def _passes(evidence: RunEvidence, parent: TracedProcess, child: TracedProcess) -> bool:
+def _passes_failure(evidence: RunEvidence, parent: TracedProcess, child: TracedProcess) -> bool:
     ended = child.ended or 0
     if read_exit_code(parent) == read_exit_code(child):
         return True

@@ -42,15 +42,15 @@ class FatalDenials:
         entered = process.id == evidence.process_of(session.entry).id if session else False
         if entered and session and not evidence.started(session):
             life = evidence.bound_life(process)
-            certain = self._trapped(process, life) or find_fatal(life, evidence.name)
-            return certain or self._last_resort(life)
+            certain = self._find_sigsys(process, life) or find_fatal(life, evidence.name)
+            return certain or self._find_in_init(life)
         if not has_failed(process):
             return None
         life = evidence.life(process)
-        trapped = self._trapped(process, life)
-        return trapped or self._told(process, life)
+        trapped = self._find_sigsys(process, life)
+        return trapped or self._find_reported(process, life)
 
-    def _last_resort(self, life: list[Last]) -> Last | None:
+    def _find_in_init(self, life: list[Last]) -> Last | None:
         """Return the fatal denial of an init that did more before it ended, as crun does to log.
 
         The denied exec, or the last denial whose errno was reported and no other call gave.
@@ -70,28 +70,32 @@ class FatalDenials:
                 return call
         return None
 
-    def _trapped(self, process: TracedProcess, life: list[Last]) -> Last | None:
+    def _find_sigsys(self, process: TracedProcess, life: list[Last]) -> Last | None:
         return find_trapped(life) if read_end_signal(process) == signal.SIGSYS else None
 
-    def _told(self, process: TracedProcess, life: list[Last]) -> Last | None:
+    def _find_reported(self, process: TracedProcess, life: list[Last]) -> Last | None:
         """Return the last denial, if the process reported its errno or ended at once."""
         for loosely in (False, True):
             found = find_fatal(life, self._evidence.name, loosely=loosely)
-            if found and (found.mode & Mark.KILLED or self._fits(process, life, found, loosely)):
+            if found and (
+                found.mode & Mark.KILLED or self._fits_message(process, life, found, loosely)
+            ):
                 return found
         return None
 
-    def _fits(self, process: TracedProcess, life: list[Last], fatal: Last, loosely: bool) -> bool:
+    def _fits_message(
+        self, process: TracedProcess, life: list[Last], fatal: Last, loosely: bool
+    ) -> bool:
         """Return whether the process's last message is about this errno, or about none.
 
         A program that prints went on, except for what a buffer held; one that aborts may do so for
         a reason of its own.
         """
         evidence, name = self._evidence, self._evidence.name
-        said = _said_after(evidence, process, fatal.time)
+        last_message = _find_last_message(evidence, process, fatal.time)
         written = count_other_writes(evidence, process, fatal.time)
-        if find_errno(said):
-            return mentions_errno(said, -fatal.result) and written <= BUFFERED
+        if find_errno(last_message):
+            return mentions_errno(last_message, -fatal.result) and written <= BUFFERED
         if (
             loosely
             or written
@@ -99,15 +103,15 @@ class FatalDenials:
             or not is_decisive(fatal, name)
         ):
             return False
-        return bool(said) or ends_silently(life, fatal, name)
+        return bool(last_message) or ends_silently(life, fatal, name)
 
 
-def _said_after(evidence: RunEvidence, process: TracedProcess, time: int) -> str:
+def _find_last_message(evidence: RunEvidence, process: TracedProcess, time: int) -> str:
     """Return the last message of a process after this time."""
     own = evidence.own(process)
-    said = [
+    messages = [
         message.text
         for message in evidence.messages
         if message.segment in own and message.time > time
     ]
-    return said[-1] if said else ""
+    return messages[-1] if messages else ""

@@ -8,30 +8,30 @@ from seclatch.model.syscall import Syscall
 from seclatch.recording.backends.bpf.detail_events import Last, Mark
 
 # Reporting, closing, freeing, unwinding, waiting for other threads.
-_LAST_WORDS_TEXT = """
+_CLEANUP_TEXT = """
 write writev close close_range exit exit_group futex munmap madvise mprotect rt_sigaction
 rt_sigprocmask rt_sigreturn sigaltstack getpid gettid tgkill tkill kill nanosleep
 clock_nanosleep sched_yield epoll_pwait epoll_wait fsync lseek restart_syscall brk
 sched_getaffinity shutdown
 ioctl
 """
-_LAST_WORDS = frozenset(_LAST_WORDS_TEXT.split())
+_CLEANUP = frozenset(_CLEANUP_TEXT.split())
 # A C program that formats a message first: buffers, message catalogues, terminals.
-_FINDING_WORDS_TEXT = """
+_FORMATTING_TEXT = """
 mmap fstat newfstatat fcntl getuid geteuid dup pread64
 """
-_FINDING_WORDS = frozenset(_FINDING_WORDS_TEXT.split())
-_LOOKING_TEXT = """
+_FORMATTING = frozenset(_FORMATTING_TEXT.split())
+_LOOKUPS_TEXT = """
 openat open access readlink
 """
-_LOOKING = frozenset(_LOOKING_TEXT.split())
-_TELLING = {"write", "writev"}
+_LOOKUPS = frozenset(_LOOKUPS_TEXT.split())
+_REPORTING = {"write", "writev"}
 # The calls of the above that end a process without a message; setting handlers, say, goes on.
-_SILENTLY_TEXT = """
+_SILENT_END_TEXT = """
 exit exit_group close close_range munmap futex madvise rt_sigprocmask rt_sigreturn sigaltstack
 tgkill shutdown fsync
 """
-_SILENTLY = frozenset(_SILENTLY_TEXT.split())
+_SILENT_END = frozenset(_SILENT_END_TEXT.split())
 # Calls that cannot fail, as their manual pages say: callers do not check their result.
 _UNCHECKED_TEXT = """
 getuid geteuid getgid getegid getpid gettid getppid getpgrp umask sched_yield set_tid_address
@@ -51,14 +51,14 @@ def find_fatal(life: Sequence[Last], name: NameCall, *, loosely: bool = False) -
     killed = [call for call in life if call.refused and call.mode & Mark.KILLED]
     if killed:
         return killed[-1]
-    last = [call for call in _end(life, name, loosely) if call.refused]
+    last = [call for call in _list_final_calls(life, name, loosely) if call.refused]
     if not last:
         return None
-    real = [call for call in last if name(call).name not in _LAST_WORDS]
+    real = [call for call in last if name(call).name not in _CLEANUP]
     if real:
         return real[-1] if loosely else real[0]
-    told = [call.time for call in life if name(call).name in _TELLING and not call.refused]
-    before = [call for call in last if any(call.time < time for time in told)]
+    reported = [call.time for call in life if name(call).name in _REPORTING and not call.refused]
+    before = [call for call in last if any(call.time < time for time in reported)]
     return before[-1] if before else last[0]
 
 
@@ -68,13 +68,13 @@ def is_decisive(fatal: Last, name: NameCall) -> bool:
     Not over one that programs make at their end anyway, or whose result they do not check.
     """
     called = name(fatal).name
-    return called not in _LAST_WORDS and called not in _UNCHECKED
+    return called not in _CLEANUP and called not in _UNCHECKED
 
 
 def ends_silently(life: Sequence[Last], fatal: Last, name: NameCall) -> bool:
     """Return whether a process only ended after a denied call."""
     return all(
-        call.refused or name(call).name in _SILENTLY for call in life if call.time > fatal.time
+        call.refused or name(call).name in _SILENT_END for call in life if call.time > fatal.time
     )
 
 
@@ -84,7 +84,7 @@ def find_trapped(life: Sequence[Last]) -> Last | None:
     return trapped[-1] if trapped else None
 
 
-def _end(life: Sequence[Last], name: NameCall, loosely: bool) -> list[Last]:
+def _list_final_calls(life: Sequence[Last], name: NameCall, loosely: bool) -> list[Last]:
     """Return the calls from the last one that did work, or was denied, on."""
     found: list[Last] = []
     for call in reversed(life):
@@ -99,9 +99,9 @@ def _end(life: Sequence[Last], name: NameCall, loosely: bool) -> list[Last]:
 
 def gives_up(call: Last, called: str, loosely: bool) -> bool:
     """Return whether a call is one of those that a process makes when it cleans up."""
-    if called in _LAST_WORDS:
+    if called in _CLEANUP:
         return True
     if not loosely:
         return False
-    looks = called in _LOOKING and (call.refused or call.result == -_ENOENT)
-    return called in _FINDING_WORDS or looks
+    looks = called in _LOOKUPS and (call.refused or call.result == -_ENOENT)
+    return called in _FORMATTING or looks

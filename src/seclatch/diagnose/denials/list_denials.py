@@ -66,7 +66,7 @@ class RunDenials:
             stage = self._evidence.stage(seen.segment)
             key = (segment.process, stage, call, shown, seen.errno, killed)
             groups.setdefault(key, []).append(seen)
-        return [self._case(group) for group in groups.values()]
+        return [self._make_case(group) for group in groups.values()]
 
     def fatal(self, stage: Stage | None = None) -> Iterator[DenialCase]:
         """Yield the denials that ended a process."""
@@ -87,13 +87,13 @@ class RunDenials:
             self._judges[session.entry] = make_evaluator(profile, runtime, self._evidence.native)
         return self._judges[session.entry]
 
-    def _case(self, group: list[Seen]) -> DenialCase:
+    def _make_case(self, group: list[Seen]) -> DenialCase:
         first, evidence = group[0], self._evidence
         session = evidence.session_of(first.segment)
         process = evidence.process_of(first.segment)
         call = evidence.name(first)
         stage = evidence.stage(first.segment)
-        rule, ruled = self._rule(first, call, session)
+        rule, ruled = self._find_rule(first, call, session)
         signalled = first.mode & (Mark.KILLED | Mark.SIGSYS) or (ruled and ruled.kind in _SIGNALLED)
         code = "" if signalled or not first.errno else errno.name_errno(first.errno)
         meant = _find_meant_errno(evidence, first, ruled, session) if ruled and not signalled else 0
@@ -125,7 +125,7 @@ class RunDenials:
     def _began(self) -> int:
         return min((segment.time for segment in self._evidence.trace.segments.values()), default=0)
 
-    def _rule(
+    def _find_rule(
         self, seen: Seen, call: Syscall, session: EnteredSession | None
     ) -> tuple[DenyingRule, Action | None]:
         found = self.find_evaluator(session)

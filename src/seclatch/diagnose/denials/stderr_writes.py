@@ -25,5 +25,5 @@ def count_other_writes(evidence: RunEvidence, process: TracedProcess, since: int
     lines = [evidence.sights.said.get(segment, ()) for segment in evidence.own(process)]
     if any(len(written_lines) >= MAX_SAID for written_lines in lines):
         return 0
-    told = sum(time > since for written_lines in lines for time, _ in written_lines)
-    return max(0, written - told)
+    reported = sum(time > since for written_lines in lines for time, _ in written_lines)
+    return max(0, written - reported)

@@ -7,20 +7,33 @@ from pathlib import Path, PurePosixPath
 
 from seclatch.diagnose.evidence.container_bundles import find_option_values
 
-_FRONTS = "/usr/local/lib/seclatch"
+_INSTALL_DIRECTORY = "/usr/local/lib/seclatch"
 _ENGINES = {"docker": "docker", "podman": "podman", "nerdctl": "containerd", "ctr": "containerd"}
-_STARTS = ("run", "create")
+_START_VERBS = ("run", "create")
 # Verbs for an existing container, or after which `run` has another meaning.
-_OTHERS = ("exec", "start", "restart", "attach", "wait", "logs", "build", "compose", "kube", "play")
+_OTHER_VERBS = (
+    "exec",
+    "start",
+    "restart",
+    "attach",
+    "wait",
+    "logs",
+    "build",
+    "compose",
+    "kube",
+    "play",
+)
 _WITH_PROFILE = ("docker", "podman", "nerdctl")
-_OWN = ("", "builtin")
+_DEFAULT_NAMES = ("", "builtin")
 # The options by which clients take a profile.
-_PROFILES = {
+_PROFILE_OPTIONS = {
     **dict.fromkeys(_WITH_PROFILE, ("--security-opt",)),
     "ctr": ("--seccomp-profile",),
     "seclatch": ("--profile",),
 }
-_ANY = tuple(dict.fromkeys(option for options in _PROFILES.values() for option in options))
+_ALL_PROFILE_OPTIONS = tuple(
+    dict.fromkeys(option for options in _PROFILE_OPTIONS.values() for option in options)
+)
 
 
 def find_client(command: Sequence[str]) -> tuple[int, str]:
@@ -41,21 +54,21 @@ def with_latch(command: Sequence[str], runtime: str) -> list[str]:
         return words
     if client == "seclatch":
         return [word for word in words if word != "--plain"] if "--plain" in words else []
-    verb = _verb(words, at)
+    verb = _find_verb(words, at)
     places = {"docker": verb + 1, "podman": at + 1, "ctr": verb + 1}
     if verb < 0 or client not in places:
         return []
     option, value = "--runtime", "seclatch"
     if client == "ctr":
-        option, value = "--runc-binary", f"{_FRONTS}/containerd/{runtime}"
-    return _with_option(words, places[client], option, value)
+        option, value = "--runc-binary", f"{_INSTALL_DIRECTORY}/containerd/{runtime}"
+    return _set_option(words, places[client], option, value)
 
 
 def with_no_new_privs(command: Sequence[str]) -> list[str]:
     """Return the command with no_new_privs; [] if it is not known how."""
     words = list(command)
     at, client = find_client(words)
-    verb = _verb(words, at)
+    verb = _find_verb(words, at)
     if verb < 0:
         return []
     if client in _WITH_PROFILE:
@@ -71,7 +84,7 @@ def with_capability(command: Sequence[str], name: str) -> list[str]:
     """Return the command with one more capability; [] if it is not known how."""
     words = list(command)
     at, client = find_client(words)
-    verb = _verb(words, at)
+    verb = _find_verb(words, at)
     if verb < 0 or client not in (*_ENGINES, "seclatch"):
         return []
     value = name if client == "ctr" else name.removeprefix("CAP_")
@@ -85,14 +98,14 @@ def has_own_profile(command: Sequence[str]) -> bool:
     the command line does not show it.
     """
     at, client = find_client(command)
-    made = _verb(command, at) >= 0
-    return made and client in _WITH_PROFILE and given_profile(command) in _OWN
+    made = _find_verb(command, at) >= 0
+    return made and client in _WITH_PROFILE and given_profile(command) in _DEFAULT_NAMES
 
 
 def needed_install(command: Sequence[str]) -> str:
     """Return the engine for which the latch is not installed; "" if it is, or none is needed."""
     engine = _ENGINES.get(find_client(command)[1], "")
-    return "" if not engine or Path(_FRONTS, engine).is_dir() else engine
+    return "" if not engine or Path(_INSTALL_DIRECTORY, engine).is_dir() else engine
 
 
 def given_profile(command: Sequence[str]) -> str:
@@ -102,7 +115,7 @@ def given_profile(command: Sequence[str]) -> str:
     name.
     """
     client = find_client(command)[1]
-    options = _PROFILES.get(client, _ANY)
+    options = _PROFILE_OPTIONS.get(client, _ALL_PROFILE_OPTIONS)
     for index, word in enumerate(command):
         following = command[index + 1] if index + 1 < len(command) else ""
         option, joined, value = word.partition("=")
@@ -129,21 +142,21 @@ def given_bundle(command: Sequence[str]) -> str:
 def name_profile(command: Sequence[str]) -> str:
     """Return a name for the profile of a start by this command; "" if only its bundle has it."""
     given, client = given_profile(command), find_client(command)[1]
-    default = client in _WITH_PROFILE and _verb(command, 0) >= 0
+    default = client in _WITH_PROFILE and _find_verb(command, 0) >= 0
     return given or (f"{client}'s own default profile" if default else "")
 
 
-def _verb(words: Sequence[str], at: int) -> int:
+def _find_verb(words: Sequence[str], at: int) -> int:
     """Return the position of the verb that makes a container; -1 if there is none."""
     for index in range(max(at, 0) + 1, len(words)):
-        if words[index] in _STARTS:
+        if words[index] in _START_VERBS:
             return index
-        if words[index] in _OTHERS:
+        if words[index] in _OTHER_VERBS:
             break
     return -1
 
 
-def _with_option(words: list[str], at: int, option: str, value: str) -> list[str]:
+def _set_option(words: list[str], at: int, option: str, value: str) -> list[str]:
     """Insert an option, or replace its value where it is set already."""
     for index, word in enumerate(words[:-1]):
         if word == option:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seclatch.model.profile import Profile
 
 _VERBS = {"create", "run", "exec", "start", "restore"}
-_MAX = 8 << 20
+_MAX_SIZE = 8 << 20
 _STATES = ("/run/runc", "/run/crun")
 
 
@@ -69,14 +69,16 @@ class BundleReader:
         new = len(trace.segments) - self._looked
         for number in list(islice(reversed(trace.segments), new)):
             segment = trace.segments[number]
-            if segment.kind == EventKind.EXEC and (_is_monitor(segment) or _starts(segment)):
-                pids = list(_line(trace, trace.processes[segment.process]))
-                if container := _read(segment, pids):
+            if segment.kind == EventKind.EXEC and (
+                _is_monitor(segment) or _is_runtime_call(segment)
+            ):
+                pids = list(_list_ancestor_pids(trace, trace.processes[segment.process]))
+                if container := _read_bundle(segment, pids):
                     self.found[number] = container
         self._looked += new
 
 
-def _starts(segment: Segment) -> bool:
+def _is_runtime_call(segment: Segment) -> bool:
     return bool(_VERBS & set(segment.argv[1:]))
 
 
@@ -88,7 +90,7 @@ def _is_monitor(segment: Segment) -> bool:
     return PurePosixPath(segment.file).name.startswith(("containerd-shim", "conmon"))
 
 
-def _line(trace: Trace, process: TracedProcess) -> Iterator[int]:
+def _list_ancestor_pids(trace: Trace, process: TracedProcess) -> Iterator[int]:
     """Yield the pids of a process and its ancestors: one lives long enough to be read through."""
     at: TracedProcess | None = process
     while at is not None:
@@ -96,28 +98,28 @@ def _line(trace: Trace, process: TracedProcess) -> Iterator[int]:
         at = None if at.parent is None else trace.processes.get(at.parent)
 
 
-def _read(segment: Segment, pids: list[int]) -> BundleContainer | None:
-    for path in _candidates(segment, pids):
-        config = _load(path)
+def _read_bundle(segment: Segment, pids: list[int]) -> BundleContainer | None:
+    for path in _list_candidates(segment, pids):
+        config = _load_json(path)
         if isinstance(config, dict) and "process" in config:
-            return describe_bundle(config, _outside(path))
+            return describe_bundle(config, _strip_proc_prefix(path))
     return None
 
 
-def _load(path: Path) -> Any:
+def _load_json(path: Path) -> Any:
     """Read a JSON file; None if it is missing, not regular, or too large."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not block
         with os.fdopen(fd, "rb") as file:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 return None
-            content = file.read(_MAX + 1)
-        return json.loads(content) if len(content) <= _MAX else None
+            content = file.read(_MAX_SIZE + 1)
+        return json.loads(content) if len(content) <= _MAX_SIZE else None
     except (OSError, ValueError, RecursionError):
         return None
 
 
-def _candidates(segment: Segment, pids: list[int]) -> Iterator[Path]:
+def _list_candidates(segment: Segment, pids: list[int]) -> Iterator[Path]:
     """Yield paths of the configuration, through the root directories of processes that used it."""
     argv = segment.argv
     roots = [*(Path(f"/proc/{pid}/root") for pid in pids), Path("/")]
@@ -129,12 +131,12 @@ def _candidates(segment: Segment, pids: list[int]) -> Iterator[Path]:
             yield from (Path(f"/proc/{pid}/cwd") / bundle / "config.json" for pid in pids)
     if {"exec", "start"} & set(argv):
         for root in roots:
-            yield from _of_running(argv, root)
+            yield from _list_running(argv, root)
     if not named and (_is_monitor(segment) or {"run", "create"} & set(argv)):
         yield from (Path(f"/proc/{pid}/cwd/config.json") for pid in pids)
 
 
-def _of_running(argv: tuple[str, ...], root: Path) -> Iterator[Path]:
+def _list_running(argv: tuple[str, ...], root: Path) -> Iterator[Path]:
     """Yield the bundle of an existing container, from its state."""
     verb = next(n for n, word in enumerate(argv) if word in ("exec", "start"))
     for place in (*find_option_values(argv, "--root"), *_STATES):
@@ -143,13 +145,13 @@ def _of_running(argv: tuple[str, ...], root: Path) -> Iterator[Path]:
                 continue
             state = root / place.lstrip("/") / word
             yield state / "config.json"  # crun's copy
-            if bundle := _bundle_of(state / "state.json"):  # runc's
+            if bundle := _read_state(state / "state.json"):  # runc's
                 yield root / bundle.lstrip("/") / "config.json"
 
 
-def _bundle_of(state: Path) -> str | None:
-    found = _load(state)
-    labels = _table(found, "config").get("labels") if isinstance(found, dict) else None
+def _read_state(state: Path) -> str | None:
+    found = _load_json(state)
+    labels = _get_object(found, "config").get("labels") if isinstance(found, dict) else None
     for label in labels if isinstance(labels, list) else []:
         if str(label).startswith("bundle="):
             return str(label).removeprefix("bundle=")
@@ -163,7 +165,7 @@ def find_option_values(argv: tuple[str, ...], option: str) -> list[str]:
     return values + [word.removeprefix(long) for word in argv if word.startswith(long)]
 
 
-def _outside(path: Path) -> str:
+def _strip_proc_prefix(path: Path) -> str:
     """Return the path as the runtime sees it."""
     parts = PurePosixPath(path).parts
     if parts[:2] == ("/", "proc") and len(parts) > 4 and parts[3] == "root":
@@ -175,20 +177,20 @@ def _outside(path: Path) -> str:
 
 def describe_bundle(config: dict[str, Any], source: str) -> BundleContainer:
     """Read the relevant fields of a config.json."""
-    process = _table(config, "process")
-    user = _table(process, "user")
+    process = _get_object(config, "process")
+    user = _get_object(process, "user")
     return BundleContainer(
         source,
-        _table(config, "linux").get("seccomp"),
+        _get_object(config, "linux").get("seccomp"),
         process.get("noNewPrivileges") is True,
-        (_number(user.get("uid")), _number(user.get("gid"))),
+        (_get_id(user.get("uid")), _get_id(user.get("gid"))),
     )
 
 
-def _table(holder: dict[str, Any], key: str) -> dict[str, Any]:
+def _get_object(holder: dict[str, Any], key: str) -> dict[str, Any]:
     value = holder.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def _number(value: Any) -> int:
+def _get_id(value: Any) -> int:
     return value if isinstance(value, int) and 0 <= value < 1 << 32 else 0

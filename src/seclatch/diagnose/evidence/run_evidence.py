@@ -106,7 +106,7 @@ class RunEvidence:
             if segment in self.trace.segments and not self.process_of(segment).found_running
             for time, text in lines
         )
-        return list(_join(pieces, self))
+        return list(_join_lines(pieces, self))
 
     def image(self, segment: int) -> Segment:
         """Return the segment in which the running program was exec'd."""
@@ -180,7 +180,7 @@ class RunEvidence:
         """
         bound = {number for number in process.segments if self.stage(number) is Stage.FILTERED_INIT}
         found = {
-            call.time: Last(call.time, call.number, _marks(call), call.result)
+            call.time: Last(call.time, call.number, _get_marks(call), call.result)
             for call in self.calls
             if call.segment in bound
         }
@@ -196,7 +196,7 @@ class RunEvidence:
             yield self.process_of(session.entry)
 
 
-def _marks(seen: Seen) -> Mark:
+def _get_marks(seen: Seen) -> Mark:
     return seen.mode | (Mark.REFUSED if seen.what is What.REFUSED else Mark(0))
 
 
@@ -229,7 +229,7 @@ def read_exit_code(process: TracedProcess) -> int:
     return 128 + (status & 0x7F) if status & 0x7F else status >> 8
 
 
-def _join(pieces: list[tuple[int, int, str]], evidence: RunEvidence) -> Iterator[StderrLine]:
+def _join_lines(pieces: list[tuple[int, int, str]], evidence: RunEvidence) -> Iterator[StderrLine]:
     """Yield messages, one for each line: programs write a line in several pieces."""
     open_lines: dict[int, tuple[int, str]] = {}
     for time, segment, text in pieces:
@@ -237,14 +237,14 @@ def _join(pieces: list[tuple[int, int, str]], evidence: RunEvidence) -> Iterator
         *whole, rest = (line + text).split("\n")
         for mark in whole:
             if mark.strip():
-                yield _message(began, segment, mark, evidence)
+                yield _make_line(began, segment, mark, evidence)
         if rest:
             open_lines[segment] = (began, rest)
     for segment, (time, line) in open_lines.items():
         if line.strip():
-            yield _message(time, segment, line, evidence)
+            yield _make_line(time, segment, line, evidence)
 
 
-def _message(time: int, segment: int, text: str, evidence: RunEvidence) -> StderrLine:
+def _make_line(time: int, segment: int, text: str, evidence: RunEvidence) -> StderrLine:
     stage, program = evidence.stage(segment), evidence.program(segment)
     return StderrLine(time, segment, stage, program, text.strip())

@@ -10,9 +10,9 @@ import re
 
 from seclatch.model.explanation import ExplainedDenial
 
-_LONG = 300
+_MAX_LENGTH = 300
 # Errnos whose text may occur in a message; rare ones first, since "no such file" is frequent.
-_NUMBERS = [
+_ERRNOS = [
     30,
     28,
     122,
@@ -76,12 +76,12 @@ def strip_prefixes(text: str) -> str:
     if text.startswith('{"msg"'):
         with contextlib.suppress(ValueError, TypeError, KeyError):
             text = str(json.loads(text)["msg"])
-    while (shorter := _strip(text)) != text:
+    while (shorter := _strip_once(text)) != text:
         text = shorter
-    return text if len(text) <= _LONG else text[:_LONG] + "…"
+    return text if len(text) <= _MAX_LENGTH else text[:_MAX_LENGTH] + "…"
 
 
-def _strip(text: str) -> str:
+def _strip_once(text: str) -> str:
     for prefix in _PREFIXES:
         text = text.removeprefix(prefix)
     return text
@@ -90,7 +90,7 @@ def _strip(text: str) -> str:
 def find_errno(text: str) -> int:
     """Return the errno whose text occurs in a message, 0 if none."""
     words = text.lower()
-    for number in _NUMBERS:
+    for number in _ERRNOS:
         if os.strerror(number).lower() in words:
             return number
     return 0
@@ -98,8 +98,8 @@ def find_errno(text: str) -> int:
 
 def mentions_errno(text: str, number: int) -> bool:
     """Return whether a message is about this errno; "permission denied" is also used for EPERM."""
-    told = find_errno(text)
-    return told == number or {told, number} == {errno.EPERM, errno.EACCES}
+    found = find_errno(text)
+    return found == number or {found, number} == {errno.EPERM, errno.EACCES}
 
 
 def sounds_like_error(text: str) -> bool:

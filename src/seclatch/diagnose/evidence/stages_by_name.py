@@ -16,7 +16,7 @@ from seclatch.recording.trace.trace import Segment, Trace
 
 RUNTIMES = ("runc", "crun", "youki", "runsc", "kata-runtime")
 _VERBS = {"create", "run", "restore", "exec"}
-_ITSELF = ("/proc/self/", "/proc/thread-self/", "/dev/fd/")
+_SELF_EXEC_PREFIXES = ("/proc/self/", "/proc/thread-self/", "/dev/fd/")
 _CLIENTS = {
     "docker": Stage.CLIENT,
     "podman": Stage.ENGINE,
@@ -42,10 +42,10 @@ def assign_by_name(trace: Trace, staging: StageAssignment) -> None:
     for segment in trace.segments.values():
         for ancestor in list_ancestry(trace, segment):
             if ancestor.id in runtimes:
-                staging.stages[segment.id] = _below(trace, ancestor, segment)
+                staging.stages[segment.id] = _find_stage_below(trace, ancestor, segment)
                 break
         else:
-            _by_name(trace, staging, segment, expected=bool(runtimes))
+            _assign_client(trace, staging, segment, expected=bool(runtimes))
 
 
 def is_start(segment: Segment) -> bool:
@@ -63,19 +63,21 @@ def is_client(segment: Segment) -> bool:
     return segment.kind == EventKind.EXEC and known and bool({"start", *_VERBS} & set(segment.argv))
 
 
-def _below(trace: Trace, runtime: Segment, segment: Segment) -> Stage:
+def _find_stage_below(trace: Trace, runtime: Segment, segment: Segment) -> Stage:
     """Return the stage below a runtime: runtime, init, or hook for a program that it runs."""
     if segment.process == runtime.process:
         return Stage.RUNTIME
     for ancestor in list_ancestry(trace, segment):
         if ancestor.id == runtime.id:
             break
-        if ancestor.kind == EventKind.EXEC and not ancestor.file.startswith(_ITSELF):
+        if ancestor.kind == EventKind.EXEC and not ancestor.file.startswith(_SELF_EXEC_PREFIXES):
             return Stage.HOOK
     return Stage.INIT
 
 
-def _by_name(trace: Trace, staging: StageAssignment, segment: Segment, *, expected: bool) -> None:
+def _assign_client(
+    trace: Trace, staging: StageAssignment, segment: Segment, *, expected: bool
+) -> None:
     """Assign clients and engines; other programs only if a container was to be started."""
     if staging.sessions:
         return

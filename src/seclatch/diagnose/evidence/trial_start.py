@@ -34,13 +34,13 @@ _PR_SET_SECCOMP = 22
 
 # Under the latch no filter applies, so any profile shows what `exec` does after loading it; under
 # the given profile the container that it enters might end before.
-_ANY = {
+_ANY_PROFILE = {
     "defaultAction": "SCMP_ACT_ALLOW",
     "syscalls": [{"names": ["swapon"], "action": "SCMP_ACT_ERRNO"}],
 }
 # `$1` the latch, `$2` the container's name, `$3` options of `exec`, then what starts the container.
 # Its state and control groups are as the mount namespace of `seclatch run` has them.
-_EXEC = """
+_EXEC_SCRIPT = """
 latch=$1 name=$2 options=$3; shift 3
 "$@" & run=$!
 within() { nsenter --mount="/proc/$run/ns/mnt" "$latch" "$@"; }
@@ -70,7 +70,9 @@ def try_start(runtime: str, container: BundleContainer) -> list[IssuedCall]:
     with tempfile.TemporaryDirectory(prefix="seclatch-explain-") as folder:
         profile = Path(folder) / "profile.json"
         profile.write_bytes(oci.write(container.profile).text.encode())
-        return _watch(make_trial_command(runtime, profile, container, latched=True), joined=False)
+        return _record_calls(
+            make_trial_command(runtime, profile, container, latched=True), joined=False
+        )
 
 
 def try_exec(runtime: str, container: BundleContainer) -> list[IssuedCall]:
@@ -82,7 +84,7 @@ def try_exec(runtime: str, container: BundleContainer) -> list[IssuedCall]:
     name = f"seclatch-explain-{os.urandom(6).hex()}"
     with tempfile.TemporaryDirectory(prefix="seclatch-explain-") as folder:
         profile = Path(folder) / "profile.json"
-        profile.write_text(json.dumps(_ANY))
+        profile.write_text(json.dumps(_ANY_PROFILE))
         words = (
             sys.executable,
             "-m",
@@ -104,7 +106,9 @@ def try_exec(runtime: str, container: BundleContainer) -> list[IssuedCall]:
             latch = str(find_latch(runtime))
         except SeclatchError:
             return []
-        return _watch(("/bin/sh", "-c", _EXEC, "sh", latch, name, options, *words), joined=True)
+        return _record_calls(
+            ("/bin/sh", "-c", _EXEC_SCRIPT, "sh", latch, name, options, *words), joined=True
+        )
 
 
 def make_trial_command(
@@ -130,7 +134,7 @@ def make_trial_command(
     )
 
 
-def _watch(words: Sequence[str], *, joined: bool) -> list[IssuedCall]:
+def _record_calls(words: Sequence[str], *, joined: bool) -> list[IssuedCall]:
     sights = Sights()
     traces: list[Trace] = []
     options = RecordOptions(seconds=_SECONDS, sights=sights, watch=traces.append)
@@ -138,13 +142,13 @@ def _watch(words: Sequence[str], *, joined: bool) -> list[IssuedCall]:
         record_command((*QUIETLY, *words), options)
     except (SeclatchError, OSError):
         return []
-    return list(_under_filter(traces[-1], sights, joined=joined)) if traces else []
+    return list(_list_filtered_calls(traces[-1], sights, joined=joined)) if traces else []
 
 
-def _under_filter(trace: Trace, sights: Sights, *, joined: bool) -> Iterator[IssuedCall]:
+def _list_filtered_calls(trace: Trace, sights: Sights, *, joined: bool) -> Iterator[IssuedCall]:
     """Yield the calls of init under its filter, without the one that loads it."""
     native = Arch.native()
-    stages = _stages(assign_stages(drop_unrelated(trace)), joined=joined)
+    stages = _select_stages(assign_stages(drop_unrelated(trace)), joined=joined)
     for seen in sights.calls:
         if stages.get(seen.segment) is Stage.FILTERED_INIT:
             call = name_seen(native, seen)
@@ -160,7 +164,7 @@ def _under_filter(trace: Trace, sights: Sights, *, joined: bool) -> Iterator[Iss
         )
 
 
-def _stages(staging: StageAssignment, *, joined: bool) -> dict[int, Stage]:
+def _select_stages(staging: StageAssignment, *, joined: bool) -> dict[int, Stage]:
     """Return the stages of the container's start, or of the session that joined it."""
     wanted = {n for n, session in enumerate(staging.sessions) if session.joined == joined}
     return {

@@ -27,7 +27,7 @@ _DAEMONS = {
     "kubectl": set[str](),
     "podman-remote": set[str](),
 }
-_PODMAN_S = b"/libpod/"
+_PODMAN_API = b"/libpod/"
 
 
 def find_client_of_unseen(evidence: RunEvidence) -> Segment | None:
@@ -39,15 +39,15 @@ def find_client_of_unseen(evidence: RunEvidence) -> Segment | None:
         evidence.stage(segment) is Stage.RUNTIME for segment in evidence.trace.segments
     ):
         return None
-    for segment, daemons in _clients(evidence):
-        own = _own(evidence, segment)
+    for segment, daemons in _list_clients(evidence):
+        own = _list_own_segments(evidence, segment)
         said = any(evidence.trace.segments[number].said for number in own)
-        if _asked(evidence, segment) and not (said and daemons & evidence.engines):
+        if _has_connected(evidence, segment) and not (said and daemons & evidence.engines):
             return segment
     return None
 
 
-def _clients(evidence: RunEvidence) -> Iterator[tuple[Segment, set[str]]]:
+def _list_clients(evidence: RunEvidence) -> Iterator[tuple[Segment, set[str]]]:
     for segment in evidence.trace.segments.values():
         if segment.kind != EventKind.EXEC:
             continue
@@ -62,16 +62,21 @@ def _clients(evidence: RunEvidence) -> Iterator[tuple[Segment, set[str]]]:
 
 def _is_remote(segment: Segment) -> bool:
     """Return whether podman uses a service; otherwise it makes containers itself."""
-    return names_remote_service(segment.argv[1:]) or any(_PODMAN_S in text for text in segment.said)
+    return names_remote_service(segment.argv[1:]) or any(
+        _PODMAN_API in text for text in segment.said
+    )
 
 
-def _own(evidence: RunEvidence, segment: Segment) -> set[int]:
+def _list_own_segments(evidence: RunEvidence, segment: Segment) -> set[int]:
     return evidence.own(evidence.process_of(segment.id))
 
 
-def _asked(evidence: RunEvidence, segment: Segment) -> bool:
+def _has_connected(evidence: RunEvidence, segment: Segment) -> bool:
     """Return whether a connection was made: more were begun than failed."""
-    own, number = _own(evidence, segment), load_syscalls(evidence.native).numbers["connect"]
+    own, number = (
+        _list_own_segments(evidence, segment),
+        load_syscalls(evidence.native).numbers["connect"],
+    )
     begun = sum(evidence.trace.segments[segment].calls[False, number] for segment in own)
     failed = [
         failure

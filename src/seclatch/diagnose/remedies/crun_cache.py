@@ -19,23 +19,23 @@ from seclatch.model.explanation import Remedy
 
 def find_stale_filter(evidence: RunEvidence, cases: Sequence[DenialCase]) -> Iterator[Remedy]:
     """Yield a remedy if a caller got another errno than the profile has."""
-    told = {
+    wrong_errnos = {
         f"{case.denial.syscall}: {case.denial.errno} instead of "
         f"{errno.name_errno(case.meant)}": case
         for case in cases
         if case.meant
     }
-    for words, case in list(told.items())[:1]:
-        more = f" and {len(told) - 1} more" if len(told) > 1 else ""
+    for words, case in list(wrong_errnos.items())[:1]:
+        more = f" and {len(wrong_errnos) - 1} more" if len(wrong_errnos) > 1 else ""
         yield Remedy(
             kind="other",
             text="have crun compile the profile: it found an earlier profile's filter in its "
             f"cache, which does not tell errnos apart ({words}{more})",
-            command=["rm", "-r", str(_cache(evidence, case) / "seccomp")],
+            command=["rm", "-r", str(_find_cache(evidence, case) / "seccomp")],
         )
 
 
-def _cache(evidence: RunEvidence, case: DenialCase) -> PurePosixPath:
+def _find_cache(evidence: RunEvidence, case: DenialCase) -> PurePosixPath:
     """Return the cache's directory: below crun's state, which depends on the user."""
     if case.session is None:
         return PurePosixPath("/run/crun/.cache")

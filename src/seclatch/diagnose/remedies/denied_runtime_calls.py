@@ -11,18 +11,18 @@ from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.profile.checks.runtime_needs import NEEDS
 
 # Measured as NEEDS was: the same runtimes with no_new_privs, and their `exec`.
-_QUIET = {
+_NEEDS_NO_NEW_PRIVS = {
     "runc": "close epoll_ctl execve fcntl fstatfs futex getdents64 getpid openat "
     "rt_sigreturn write",
     "crun": "close close_range execve",
 }
-_EXEC = {
+_NEEDS_EXEC = {
     "runc": "capget capset chdir close epoll_ctl execve faccessat2 fcntl fstat fstatfs futex "
     "getcwd getdents64 newfstatat openat prctl read rt_sigreturn setgid setgroups setuid",
     "crun": "capset close close_range execve fchown ioctl openat prctl read setgroups setresgid "
     "setresuid statx umask write",
 }
-_QUIET_EXEC = {
+_NEEDS_EXEC_NO_NEW_PRIVS = {
     "runc": "close epoll_ctl execve fcntl fstatfs futex getdents64 openat rt_sigreturn",
     "crun": "close close_range execve umask write",
 }
@@ -39,10 +39,13 @@ def find_runtime_needs(
     quiet = container.no_new_privileges
     made = (try_exec if joined else try_start)(evaluator.runtime, container)
     denied = {call.syscall.name for call in made if evaluator.denies(call.syscall, call.args)}
-    known = _denied(evaluator, _measured(evaluator.runtime, quiet=quiet, joined=joined))
+    known = _filter_denied(evaluator, _look_up_needs(evaluator.runtime, quiet=quiet, joined=joined))
     rare = known & _SOMETIMES - denied
     names = (denied | rare) if made else known
-    less = _denied(evaluator, _measured(evaluator.runtime, quiet=True, joined=joined)) & names
+    less = (
+        _filter_denied(evaluator, _look_up_needs(evaluator.runtime, quiet=True, joined=joined))
+        & names
+    )
     return RuntimeNeeds(
         runtime=evaluator.runtime,
         found=("exec" if joined else "trial") if made else "table",
@@ -54,13 +57,13 @@ def find_runtime_needs(
     )
 
 
-def _measured(runtime: str, *, quiet: bool, joined: bool) -> list[str]:
+def _look_up_needs(runtime: str, *, quiet: bool, joined: bool) -> list[str]:
     if joined:
-        return (_QUIET_EXEC if quiet else _EXEC).get(runtime, "").split()
-    return _QUIET.get(runtime, "").split() if quiet else NEEDS.get(runtime, [])
+        return (_NEEDS_EXEC_NO_NEW_PRIVS if quiet else _NEEDS_EXEC).get(runtime, "").split()
+    return _NEEDS_NO_NEW_PRIVS.get(runtime, "").split() if quiet else NEEDS.get(runtime, [])
 
 
-def _denied(evaluator: ProfileEvaluator, names: list[str]) -> set[str]:
+def _filter_denied(evaluator: ProfileEvaluator, names: list[str]) -> set[str]:
     """Return the calls that the profile denies with arguments of zero."""
     numbers = load_syscalls(evaluator.native).numbers
     return {

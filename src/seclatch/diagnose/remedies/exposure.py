@@ -7,7 +7,7 @@ from seclatch.model.constant import CONSTANTS
 from seclatch.profile.checks import namespaces
 from seclatch.profile.checks.dangerous import CALLS
 
-_OPENS = {
+_EXPOSURES = {
     "capget": "it may read capabilities",
     "capset": "it may give up capabilities, never gain any",
     "chdir": "it may change its directory",
@@ -47,7 +47,7 @@ _OPENS = {
 
 def describe_exposure(name: str) -> str:
     """Return one clause about a call; without a risk of its own, that none is known."""
-    known = _OPENS.get(name) or CALLS.get(name) or namespaces.CALLS.get(name)
+    known = _EXPOSURES.get(name) or CALLS.get(name) or namespaces.CALLS.get(name)
     return known or "it is not known for dangers of its own"
 
 

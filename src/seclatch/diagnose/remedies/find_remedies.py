@@ -34,8 +34,8 @@ clone3 openat2 statx faccessat2 fchmodat2 close_range epoll_pwait2 rseq preadv2 
 renameat2 copy_file_range getrandom
 """
 _FALL_BACK = frozenset(_FALL_BACK_TEXT.split())
-_OF_PROGRAMS = ("program-denied", "possibly-denied")
-_OF_AGENTS = ("seccomp agent", "seccomp receiver", "listenerPath")
+_PROGRAM_CAUSES = ("program-denied", "possibly-denied")
+_AGENT_WORDS = ("seccomp agent", "seccomp receiver", "listenerPath")
 
 
 def find_remedies(
@@ -43,7 +43,7 @@ def find_remedies(
 ) -> list[Remedy]:
     """Return the remedies, the one that opens least first."""
     if found.cause == "profile-refused":
-        return list(_refused(found, command))
+        return list(_for_refused_profile(found, command))
     if found.cause == "missing-capability" and "CAP_" in found.summary:
         name = found.summary.partition("CAP_")[2].split()[0]
         return [Remedy(kind="other", text=f"if the program may have it: --cap-add {name}")]
@@ -51,15 +51,15 @@ def find_remedies(
         return []
     if found.cause == "runtime-denied" and needs:
         joined = found.case.denial.session == "exec"
-        return list(_runtime(needs, command, joined=joined))
+        return list(_for_denied_runtime(needs, command, joined=joined))
     ways = _BY_CAUSE.get(found.cause)
-    return [*_options(found, command), *ways(found.case)] if ways else []
+    return [*_list_capabilities(found, command), *ways(found.case)] if ways else []
 
 
-def _options(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
+def _list_capabilities(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
     """Yield capabilities with which an engine's own profile allows the call."""
     case = found.case
-    if case is None or not has_own_profile(command) or found.cause not in _OF_PROGRAMS:
+    if case is None or not has_own_profile(command) or found.cause not in _PROGRAM_CAUSES:
         return
     call, held = case.denial.syscall, case.held
     for option in find_options(call, held):
@@ -74,9 +74,9 @@ def _options(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
         )
 
 
-def _refused(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
+def _for_refused_profile(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
     """Yield what to check: the file that the command gives, else the bundle's configuration."""
-    if any(word in found.summary for word in _OF_AGENTS):
+    if any(word in found.summary for word in _AGENT_WORDS):
         text = "start the agent that listens at the profile's listenerPath before the container"
         yield Remedy(kind="other", text=text)
     given = given_profile(command) or given_bundle(command)
@@ -85,11 +85,13 @@ def _refused(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
     yield Remedy(kind="profile", text=text, command=words)
 
 
-def _allow(names: Sequence[str]) -> list[dict[str, Any]]:
+def _make_allow_rule(names: Sequence[str]) -> list[dict[str, Any]]:
     return [{"names": list(names), "action": _ALLOW}]
 
 
-def _runtime(needs: RuntimeNeeds, command: Sequence[str], *, joined: bool) -> Iterator[Remedy]:
+def _for_denied_runtime(
+    needs: RuntimeNeeds, command: Sequence[str], *, joined: bool
+) -> Iterator[Remedy]:
     latched = with_latch(command, needs.runtime)
     first = needed_install(command)
     text = "let the profile bind the program only; the runtime then needs nothing of it"
@@ -103,7 +105,7 @@ def _runtime(needs: RuntimeNeeds, command: Sequence[str], *, joined: bool) -> It
         which = names[0] if len(names) == 1 else f"all {len(names)}"
         text = f"or, for plain {needs.runtime}, allow {which} to the program too"
         gained = [f"{needed.syscall}: {needed.opens}" for needed in needs.calls]
-        yield Remedy(kind="rules", text=text, rules=_allow(names), opens=gained)
+        yield Remedy(kind="rules", text=text, rules=_make_allow_rule(names), opens=gained)
     fewer = needs.with_no_new_privs
     if fewer is not None and len(fewer) < len(names):
         text = (
@@ -115,19 +117,19 @@ def _runtime(needs: RuntimeNeeds, command: Sequence[str], *, joined: bool) -> It
             kind="no-new-privs",
             text=text,
             command=with_no_new_privs(command),
-            rules=_allow(fewer) if fewer else None,
+            rules=_make_allow_rule(fewer) if fewer else None,
         )
 
 
-def _hook(case: DenialCase) -> Iterator[Remedy]:
+def _for_denied_hook(case: DenialCase) -> Iterator[Remedy]:
     yield Remedy(
         kind="other",
         text="make it a createContainer hook: those run before the filter is on",
     )
-    yield _rule(case)
+    yield _make_rule_remedy(case)
 
 
-def _architecture(case: DenialCase) -> Iterator[Remedy]:
+def _for_wrong_architecture(case: DenialCase) -> Iterator[Remedy]:
     arch = Arch.parse(case.denial.arch)
     yield Remedy(
         kind="profile",
@@ -136,7 +138,7 @@ def _architecture(case: DenialCase) -> Iterator[Remedy]:
     )
 
 
-def _program(case: DenialCase) -> Iterator[Remedy]:
+def _for_denied_program(case: DenialCase) -> Iterator[Remedy]:
     name = case.denial.syscall
     if name in _FALL_BACK and case.denial.errno != "ENOSYS" and case.meant != ENOSYS:
         text = f"answer {name} with ENOSYS: C libraries then use the older call instead"
@@ -148,33 +150,33 @@ def _program(case: DenialCase) -> Iterator[Remedy]:
             text="the filter is not the container's: the program, or what started it, loaded it",
         )
         return
-    yield _rule(case)
+    yield _make_rule_remedy(case)
     twins = sorted({t for family in TWINS if name in family for t in family} - {name})
     if twins:
         text = f"other C libraries use {', '.join(twins)} for the same; allow those with it"
-        yield Remedy(kind="profile", text=text, rules=_allow([name, *twins]))
+        yield Remedy(kind="profile", text=text, rules=_make_allow_rule([name, *twins]))
     yield Remedy(
         kind="other",
         text="or record all that the program needs: seclatch record, then seclatch generate",
     )
 
 
-def _rule(case: DenialCase) -> Remedy:
+def _make_rule_remedy(case: DenialCase) -> Remedy:
     name = case.denial.syscall
     asked = list_asked_namespaces(name, case.seen.args)
     if name == "clone" and not asked:
         text = "allow clone to the program, but for new namespaces: it then makes processes only"
-        return Remedy(kind="rules", text=text, rules=_without_namespaces())
+        return Remedy(kind="rules", text=text, rules=_make_clone_rule())
     text = f"allow {name} to the program, if it may have it: {describe_exposure(name)}"
     if asked:
         text += f"; this call asked for {'|'.join(asked)}"
     if taken := find_taken(name, case.held):
         option = f"--cap-add {taken.removeprefix('CAP_')}"
         text += f". It takes {taken} as well, which the program lacks: {option}"
-    return Remedy(kind="rules", text=text, rules=_allow([name]))
+    return Remedy(kind="rules", text=text, rules=_make_allow_rule([name]))
 
 
-def _without_namespaces() -> list[dict[str, Any]]:
+def _make_clone_rule() -> list[dict[str, Any]]:
     """Return a rule that denies new namespaces, as Docker's own profile has it."""
     mask = {
         "index": find_flags_argument("clone"),
@@ -186,8 +188,8 @@ def _without_namespaces() -> list[dict[str, Any]]:
 
 
 _BY_CAUSE: dict[str, Callable[[DenialCase], Iterator[Remedy]]] = {
-    "hook-denied": _hook,
-    "wrong-architecture": _architecture,
-    "program-denied": _program,
-    "possibly-denied": _program,
+    "hook-denied": _for_denied_hook,
+    "wrong-architecture": _for_wrong_architecture,
+    "program-denied": _for_denied_program,
+    "possibly-denied": _for_denied_program,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from seclatch.model.capability import name_capabilities
 
 # capabilities(7): without the capability the kernel refuses the call, whatever its arguments.
-_TAKES = {
+_NEEDED_BY = {
     "CAP_SYS_ADMIN": "mount umount umount2 pivot_root sethostname setdomainname swapon swapoff "
     "fsopen fspick fsmount move_mount mount_setattr lookup_dcookie",
     "CAP_DAC_READ_SEARCH": "open_by_handle_at",
@@ -21,7 +21,7 @@ _TAKES = {
 }
 # Calls that Docker's own profile allows with a capability (moby v26.1, `includes.caps` of
 # profiles/seccomp/default.json); the profiles of podman and nerdctl derive from it.
-_OPENED = {
+_ALLOWED_WITH = {
     "CAP_SYS_ADMIN": "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie "
     "mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname "
     "sethostname setns syslog umount umount2 unshare",
@@ -39,7 +39,7 @@ _OPENED = {
     "CAP_BPF": "bpf",
     "CAP_PERFMON": "perf_event_open",
 }
-_MEANS = {
+_DESCRIPTIONS = {
     "CAP_SYS_ADMIN": "mounts, namespaces, and so much more that it is little less than root",
     "CAP_DAC_READ_SEARCH": "reading every file of its file systems, whatever their modes",
     "CAP_SYS_BOOT": "a restart of its pid namespace",
@@ -73,19 +73,19 @@ def find_taken(call: str, held: tuple[int, ...]) -> str:
 
     `held`: as in `TaskFacts.capabilities`.
     """
-    taken = next((name for name, calls in _TAKES.items() if call in calls.split()), "")
-    return taken if taken and held and not _has(held[_EFFECTIVE], taken) else ""
+    taken = next((name for name, calls in _NEEDED_BY.items() if call in calls.split()), "")
+    return taken if taken and held and not _has_capability(held[_EFFECTIVE], taken) else ""
 
 
 def find_options(call: str, held: tuple[int, ...]) -> list[CapabilityOption]:
     """Return the capabilities with which an engine's profile allows the call, the least first."""
     found = [
-        CapabilityOption(name, _MEANS[name], tuple(calls.split()))
-        for name, calls in _OPENED.items()
-        if call in calls.split() and held and not _has(held[_BOUNDING], name)
+        CapabilityOption(name, _DESCRIPTIONS[name], tuple(calls.split()))
+        for name, calls in _ALLOWED_WITH.items()
+        if call in calls.split() and held and not _has_capability(held[_BOUNDING], name)
     ]
     return sorted(found, key=lambda option: len(option.calls))
 
 
-def _has(held: int, name: str) -> bool:
+def _has_capability(held: int, name: str) -> bool:
     return name in name_capabilities(held)

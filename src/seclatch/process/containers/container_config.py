@@ -44,8 +44,10 @@ def read_bundle(found: FoundContainer) -> BundleConfig:
         return BundleConfig()
     engine = "cri-o" if "io.kubernetes.cri-o.Name" in notes else ""
     given = str(notes.get(_PROFILE, ""))
-    return BundleConfig(_first(notes, _NAMES), _first(notes, _IMAGES), engine, given, seccomp)
+    return BundleConfig(
+        _find_first(notes, _NAMES), _find_first(notes, _IMAGES), engine, given, seccomp
+    )
 
 
-def _first(notes: dict[str, object], keys: tuple[str, ...]) -> str:
+def _find_first(notes: dict[str, object], keys: tuple[str, ...]) -> str:
     return next((str(notes[key]) for key in keys if key in notes), "")

@@ -23,14 +23,14 @@ def name_containers(
 ) -> dict[str, KnownContainer]:
     """Query the engines for all containers; failures are added to `notes`."""
     wanted = {container.id: container for container in found}
-    known = {container.id: _from_bundle(container) for container in wanted.values()}
+    known = {container.id: _read_known(container) for container in wanted.values()}
     for query in (query_docker, query_podman, query_containerd):
         for identity, queried in query(wanted, entries, notes).items():
-            known[identity] = _join(known[identity], queried)
+            known[identity] = _combine(known[identity], queried)
     return known
 
 
-def _from_bundle(found: FoundContainer) -> KnownContainer:
+def _read_known(found: FoundContainer) -> KnownContainer:
     bundle = read_bundle(found)
     container = LiveContainer(
         found.id, found.name or bundle.name, bundle.image, bundle.engine or found.engine
@@ -38,7 +38,7 @@ def _from_bundle(found: FoundContainer) -> KnownContainer:
     return KnownContainer(container, bundle.seccomp, bundle.given)
 
 
-def _join(known: KnownContainer, queried: KnownContainer) -> KnownContainer:
+def _combine(known: KnownContainer, queried: KnownContainer) -> KnownContainer:
     container = LiveContainer(
         known.container.id,
         queried.container.name or known.container.name,

@@ -22,17 +22,17 @@ def query_containerd(
 ) -> dict[str, KnownContainer]:
     """Query each daemon for the images of each namespace that shims name."""
     client = None if os.geteuid() else shutil.which("ctr", path=PATH)
-    places = _places(wanted.values()) if client else []
+    places = _list_namespaces(wanted.values()) if client else []
     known_by_id: dict[str, KnownContainer] = {}
     silent: set[str] = set()
     for address, namespace in places:
         if client is None or address in silent:
             continue
         try:
-            images = _images(client, address, namespace)
+            images = _list_images(client, address, namespace)
         except (OSError, subprocess.SubprocessError) as error:
             silent.add(address)
-            notes.append(f"containerd ({address}) did not return images: {_explain(error)}")
+            notes.append(f"containerd ({address}) did not return images: {_explain_error(error)}")
             continue
         for identity, image in images.items():
             if identity in wanted:
@@ -42,7 +42,7 @@ def query_containerd(
     return known_by_id
 
 
-def _places(wanted: Iterable[FoundContainer]) -> list[tuple[str, str]]:
+def _list_namespaces(wanted: Iterable[FoundContainer]) -> list[tuple[str, str]]:
     """Return socket and namespace, each once: several shims see one socket by different paths."""
     places: dict[tuple[int, int, str], tuple[str, str]] = {}
     for container in wanted:
@@ -61,7 +61,7 @@ def find_socket(found: FoundContainer) -> str:
     return f"/proc/{found.monitor}/root{found.address.removeprefix('unix://')}"
 
 
-def _images(client: str, address: str, namespace: str) -> dict[str, str]:
+def _list_images(client: str, address: str, namespace: str) -> dict[str, str]:
     """Return images by container id, from the first two columns of the client's table."""
     words = [client, "--address", address, "--namespace", namespace, "containers", "ls"]
     done = subprocess.run(
@@ -77,7 +77,7 @@ def _images(client: str, address: str, namespace: str) -> dict[str, str]:
     return {row[0]: row[1].replace("-", "", row[1] == "-") for row in rows if len(row) > 1}
 
 
-def _explain(error: OSError | subprocess.SubprocessError) -> str:
+def _explain_error(error: OSError | subprocess.SubprocessError) -> str:
     if isinstance(error, subprocess.TimeoutExpired):
         return f"no answer within {SECONDS:.0f} s"
     if isinstance(error, subprocess.CalledProcessError):

@@ -18,9 +18,9 @@ from seclatch.process.containers.metadata_trust import is_trusted
 from seclatch.system.procfs import ProcEntry
 
 SECONDS = 2.0
-_PATIENCE = 5.0
-_ANSWER = 4 << 20
-_USUAL = "/run/docker.sock"
+_TOTAL_SECONDS = 5.0
+_MAX_ANSWER = 4 << 20
+_DEFAULT_SOCKET = "/run/docker.sock"
 DEFAULT = "docker-default"
 
 
@@ -59,18 +59,18 @@ def find_sockets(entries: Mapping[int, ProcEntry]) -> Iterator[str]:
             if value.startswith("unix://"):
                 addresses[f"/proc/{daemon.pid}/root{value.removeprefix('unix://')}"] = None
         if not addresses:
-            addresses[f"/proc/{daemon.pid}/root{_USUAL}"] = None
+            addresses[f"/proc/{daemon.pid}/root{_DEFAULT_SOCKET}"] = None
     if not daemons or os.geteuid():
-        addresses = {_USUAL: None}
+        addresses = {_DEFAULT_SOCKET: None}
     yield from addresses
 
 
 def _query_daemon(address: str, identities: list[str]) -> Iterator[KnownContainer]:
-    builtin = _builtin(get_json(address, "/info"))
-    deadline = time.monotonic() + _PATIENCE
+    builtin = _find_default_profile(get_json(address, "/info"))
+    deadline = time.monotonic() + _TOTAL_SECONDS
     for identity in identities:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not all answers within {_PATIENCE:.0f} s")
+            raise TimeoutError(f"not all answers within {_TOTAL_SECONDS:.0f} s")
         if (answer := get_json(address, f"/containers/{identity}/json")) is None:
             continue
         image = (answer.get("Config") or {}).get("Image", "")
@@ -81,7 +81,7 @@ def _query_daemon(address: str, identities: list[str]) -> Iterator[KnownContaine
         yield KnownContainer(container, given="" if chosen else builtin)
 
 
-def _builtin(info: dict[str, Any] | None) -> str:
+def _find_default_profile(info: dict[str, Any] | None) -> str:
     """Return the profile that the daemon gives by default; a path if it was configured with one."""
     for option in (info or {}).get("SecurityOptions") or ():
         parts = dict(part.partition("=")[::2] for part in str(option).split(","))
@@ -100,7 +100,7 @@ def get_json(address: str, path: str) -> dict[str, Any] | None:
     try:
         connection.request("GET", path)
         response = connection.getresponse()
-        body = response.read(_ANSWER)
+        body = response.read(_MAX_ANSWER)
         if response.status == http.client.NOT_FOUND:
             return None
         if response.status != http.client.OK:

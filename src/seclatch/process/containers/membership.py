@@ -16,9 +16,9 @@ from seclatch.process.containers.metadata_trust import HEXADECIMAL, is_trusted, 
 from seclatch.system.procfs import ProcEntry, read_file
 
 # State directories of runtimes that were called without an engine, or by podman.
-_STATES = {"/run/runc": "state.json", "/run/crun": "status"}
+_STATE_FILES = {"/run/runc": "state.json", "/run/crun": "status"}
 _STATE_SIZE = 1 << 20
-_MOST_STATES = 4096
+_MAX_STATES = 4096
 
 # docker-ID.scope, libpod-ID.scope, crio-ID.scope, cri-containerd-ID.scope: systemd's cgroup driver.
 _PREFIXES = {
@@ -54,19 +54,19 @@ def find_containers(entries: Mapping[int, ProcEntry]) -> dict[str, FoundContaine
 
     An untrusted source counts only for ids that no trusted one has.
     """
-    claims = [kept for entry in entries.values() if (kept := _claim(entry))]
+    claims = [kept for entry in entries.values() if (kept := _read_monitor(entry))]
     found = {kept.id: kept for kept in claims if not kept.trusted}
-    found |= {state.id: state for state in _states()}
+    found |= {state.id: state for state in _read_states()}
     return found | {kept.id: kept for kept in claims if kept.trusted}
 
 
-def _claim(entry: ProcEntry) -> FoundContainer | None:
+def _read_monitor(entry: ProcEntry) -> FoundContainer | None:
     name = read_program_name(entry)
     kept = None
     if name.startswith("containerd-shim"):
-        kept = _of_shim(entry)
+        kept = _read_shim(entry)
     elif name == "conmon":
-        kept = _of_monitor(entry)
+        kept = _read_conmon(entry)
     return replace(kept, trusted=is_trusted(entry)) if kept else None
 
 
@@ -88,7 +88,7 @@ def find_members(
             pid = entries[pid].status.parent
         above = members.get(pid)
         for ancestor in reversed(path):
-            above = _own(entries[ancestor], kept, inits, monitors) or above
+            above = _find_own(entries[ancestor], kept, inits, monitors) or above
             if ancestor not in inits and _is_outside(entries[ancestor]):
                 above = None
             if above:
@@ -100,7 +100,7 @@ def find_members(
     return members
 
 
-def _own(
+def _find_own(
     entry: ProcEntry,
     kept: Mapping[str, FoundContainer],
     inits: Mapping[int, FoundContainer],
@@ -137,8 +137,8 @@ def _is_outside(entry: ProcEntry) -> bool:
     return name in ("runc", "crun")
 
 
-def _of_shim(entry: ProcEntry) -> FoundContainer | None:
-    options = _options(entry.argv)
+def _read_shim(entry: ProcEntry) -> FoundContainer | None:
+    options = _parse_options(entry.argv)
     identity = options.get("id")
     if not identity:
         return None
@@ -150,8 +150,8 @@ def _of_shim(entry: ProcEntry) -> FoundContainer | None:
     )
 
 
-def _of_monitor(entry: ProcEntry) -> FoundContainer | None:
-    options = _options(entry.argv)
+def _read_conmon(entry: ProcEntry) -> FoundContainer | None:
+    options = _parse_options(entry.argv)
     identity = options.get("c") or options.get("cid")
     if not identity:
         return None
@@ -166,7 +166,7 @@ def _of_monitor(entry: ProcEntry) -> FoundContainer | None:
     )
 
 
-def _options(argv: tuple[str, ...]) -> dict[str, str]:
+def _parse_options(argv: tuple[str, ...]) -> dict[str, str]:
     """Return the first value of each option, `-id X`, `--id X` or `-id=X`."""
     options: dict[str, str] = {}
     for word, following in zip(argv, (*argv[1:], ""), strict=False):
@@ -176,10 +176,10 @@ def _options(argv: tuple[str, ...]) -> dict[str, str]:
     return options
 
 
-def _states() -> Iterator[FoundContainer]:
-    for folder, file in _STATES.items():
+def _read_states() -> Iterator[FoundContainer]:
+    for folder, file in _STATE_FILES.items():
         try:
-            names = sorted(path.name for path in Path(folder).iterdir())[:_MOST_STATES]
+            names = sorted(path.name for path in Path(folder).iterdir())[:_MAX_STATES]
         except OSError:
             continue
         for name in names:

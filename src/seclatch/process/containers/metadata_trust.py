@@ -39,10 +39,10 @@ def split_cgroup(path: str) -> Iterator[str]:
     Elements of this process's own group are left out: if it runs in a container, that container is
     the host of what it sees.
     """
-    own = _own_parts()
+    own = _read_own_parts()
     return (part for part in reversed(path.split("/")) if part and part not in own)
 
 
 @cache
-def _own_parts() -> frozenset[str]:
+def _read_own_parts() -> frozenset[str]:
     return frozenset(part for path in read_cgroups(os.getpid()) for part in path.split("/"))

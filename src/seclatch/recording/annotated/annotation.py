@@ -17,10 +17,10 @@ from seclatch.errors import InputError
 ANNOTATION_KEY = "seclatch.record"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 MAX_SIZE = 16 << 20
-_WORD = re.compile(r"[A-Za-z0-9_.-]+")
+_SAFE_CHARACTERS = re.compile(r"[A-Za-z0-9_.-]+")
 # Set by the CRI plugins of containerd and CRI-O: a pod's annotations also reach the sandbox
 # container that holds its namespaces, which is not recorded.
-_KINDS = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")
+_CONTAINER_TYPE_KEYS = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")
 
 
 class _AnnotationConfig(msgspec.Struct):
@@ -37,14 +37,14 @@ class AnnotationRequest:
     @property
     def short_id(self) -> str:
         """Return up to twelve characters of the id that are safe in a file name."""
-        return "".join(_WORD.findall(self.identifier))[:12].lstrip(".-") or "container"
+        return "".join(_SAFE_CHARACTERS.findall(self.identifier))[:12].lstrip(".-") or "container"
 
 
 def read_annotation(bundle: str, config: str, identifier: str) -> AnnotationRequest | None:
     """Read a bundle's annotation; None if there is none. Raises InputError, OSError."""
-    value = _annotations(bundle, config)
+    value = _read_annotations(bundle, config)
     name = value.get(ANNOTATION_KEY)
-    if name is None or any(value.get(kind) == "sandbox" for kind in _KINDS):
+    if name is None or any(value.get(kind) == "sandbox" for kind in _CONTAINER_TYPE_KEYS):
         return None
     if not NAME.fullmatch(name):
         raise InputError(
@@ -56,7 +56,7 @@ def read_annotation(bundle: str, config: str, identifier: str) -> AnnotationRequ
     return AnnotationRequest(name, identifier)
 
 
-def _annotations(bundle: str, config: str) -> dict[str, str]:
+def _read_annotations(bundle: str, config: str) -> dict[str, str]:
     """Read the annotations as the latch's front does: in the bundle, its working directory."""
     folder = os.open(bundle, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -38,10 +38,10 @@ from seclatch.recording.trace.trace import Segment, Trace
 from seclatch.system import procfs
 from seclatch.system.bpf import VerifierError
 
-_READY = 3  # the front's pipe
+_READY_FD = 3  # the front's pipe
 _SAVE_FIRST = 1.0  # so that a recorder which is killed leaves something
 _SAVE_EVERY = 60.0
-_PATIENCE = 5.0
+_ANSWER_SECONDS = 5.0
 _INTERVAL = 0.05
 _MAX_BULK = 100_000
 """Some 500 MB: a container that forks or execs for ever must not fill the host's memory."""
@@ -78,7 +78,7 @@ def record_to_spool(
         Path("/proc/self/oom_score_adj").write_text("0")
     slot, path = spool.claim_slot(request)
     options = RecordOptions(
-        save=_saver(spool, path),
+        save=_make_saver(spool, path),
         save_first=_SAVE_FIRST,
         save_every=_SAVE_EVERY,
         interval=_INTERVAL,
@@ -87,31 +87,31 @@ def record_to_spool(
     )
     try:
         with contextlib.closing(Ebpf(by_words=True)) as backend:
-            query = _ImageQuery(find_image, _parent(front), request.identifier)
+            query = _ImageQuery(find_image, _read_parent(front), request.identifier)
             source = _AnnotatedContainer(front, backend.maps, query)
             recording = TraceRecorder(backend, source, options).record()
-        _save(spool, path, recording)
+        _save_recording(spool, path, recording)
     finally:
         os.close(slot)
 
 
-def _saver(spool: RecordingSpool, path: Path) -> Callable[[Recording], None]:
+def _make_saver(spool: RecordingSpool, path: Path) -> Callable[[Recording], None]:
     def save(recording: Recording) -> None:
         try:
-            _save(spool, path, recording)
+            _save_recording(spool, path, recording)
         except (OSError, SeclatchError) as error:  # a later save may succeed
             spool.log(make_printable(f"{path.name}: {error}"))
 
     return save
 
 
-def _save(spool: RecordingSpool, path: Path, recording: Recording) -> None:
+def _save_recording(spool: RecordingSpool, path: Path, recording: Recording) -> None:
     content = recording_file.encode_recording(path, recording)
     spool.require_room(path, len(content))
     recording_file.replace_recording(path, content)
 
 
-def _parent(pid: int) -> int:
+def _read_parent(pid: int) -> int:
     """Return the parent's pid while the front waits: the runtime it becomes may end at once."""
     return int(procfs.read_status_line(pid, b"PPid") or 0)
 
@@ -122,7 +122,7 @@ class _ImageQuery(Thread):
     def __init__(self, find_image: FindImage, monitor: int, identifier: str) -> None:
         super().__init__(daemon=True)
         self.identifier = identifier
-        self._words = find_image, monitor, identifier
+        self._arguments = find_image, monitor, identifier
         self._answer: ContainerImage | None = None
 
     def begin(self) -> None:
@@ -132,13 +132,13 @@ class _ImageQuery(Thread):
 
     def run(self) -> None:
         """Query the image."""
-        find_image, monitor, identifier = self._words
+        find_image, monitor, identifier = self._arguments
         self._answer = find_image(monitor, identifier)
 
     def answer(self, *, patient: bool) -> ContainerImage | None:
         """Return what is known by now; `patient`: wait for some more seconds."""
         if patient and self.is_alive():
-            self.join(_PATIENCE)
+            self.join(_ANSWER_SECONDS)
         return self._answer
 
 
@@ -160,8 +160,8 @@ class _AnnotatedContainer:
         if not adopt(self._maps, process=self._front, reapers=True, word=word):
             raise SeclatchError(f"following the front, process {self._front}: it has ended")
         with contextlib.suppress(OSError):  # the front gave up waiting and went on
-            os.write(_READY, b"1")
-        os.close(_READY)
+            os.write(_READY_FD, b"1")
+        os.close(_READY_FD)
         self._query.begin()
 
     def update(self, trace: Trace, options: RecordOptions) -> None:

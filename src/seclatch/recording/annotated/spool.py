@@ -69,10 +69,10 @@ class RecordingSpool:
 
         The slot's descriptor must be kept open. Raises SpoolLimitError, OSError.
         """
-        with self._alone():
+        with self._lock_directory():
             slot = self._take_slot()
             try:
-                path = self._choose(request)
+                path = self._choose_path(request)
                 entry = SpoolSlot(
                     pid=os.getpid(),
                     name=request.name,
@@ -87,11 +87,11 @@ class RecordingSpool:
             return slot, path
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _lock_directory(self) -> Iterator[None]:
         """Hold the directory's lock. Raises SpoolLimitError, OSError."""
         folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _lock(folder)
+            _take_lock(folder)
             yield
         finally:
             os.close(folder)
@@ -109,9 +109,9 @@ class RecordingSpool:
             return fd
         raise SpoolLimitError(f"{self.limits.at_once} containers are being recorded already")
 
-    def _choose(self, request: AnnotationRequest) -> Path:
+    def _choose_path(self, request: AnnotationRequest) -> Path:
         taken = {recorded.name for recorded in self.list_recordings()} | {
-            recorded.file for recorded in self._look()
+            recorded.file for recorded in self._list_locked()
         }
         if len(taken) >= self.limits.recordings:
             raise SpoolLimitError(f"there are {self.limits.recordings} recordings already")
@@ -129,7 +129,9 @@ class RecordingSpool:
 
     def require_room(self, path: Path, size: int) -> None:
         """Raise SpoolLimitError if the file may not be replaced by so many bytes."""
-        others = sum(_size(recorded) for recorded in self.list_recordings() if recorded != path)
+        others = sum(
+            _read_size(recorded) for recorded in self.list_recordings() if recorded != path
+        )
         if others + size > self.limits.size:
             raise SpoolLimitError(
                 f"recordings would take {others + size} bytes, {self.limits.size} are allowed"
@@ -137,10 +139,12 @@ class RecordingSpool:
 
     def list_running(self) -> list[SpoolSlot]:
         """Return the running recorders. Raises SpoolLimitError, OSError."""
-        with self._alone():  # _look takes shared locks, which would hide a free slot from others
-            return [*self._look()]
+        with (
+            self._lock_directory()
+        ):  # _look takes shared locks, which would hide a free slot from others
+            return [*self._list_locked()]
 
-    def _look(self) -> Iterator[SpoolSlot]:
+    def _list_locked(self) -> Iterator[SpoolSlot]:
         """Yield the slots that are locked and have been written."""
         for path in sorted(self.path.glob(".slot-*")):
             with contextlib.suppress(OSError, msgspec.DecodeError), path.open("rb") as file:
@@ -160,7 +164,7 @@ class RecordingSpool:
                 file.write(line)
 
 
-def _lock(folder: int) -> None:
+def _take_lock(folder: int) -> None:
     """Lock the directory within a second: a stopped recorder must not block a container's start."""
     for _ in range(_TRIES):
         with contextlib.suppress(BlockingIOError):
@@ -170,7 +174,7 @@ def _lock(folder: int) -> None:
     raise SpoolLimitError("another recorder has kept the directory locked for a second")
 
 
-def _size(path: Path) -> int:
+def _read_size(path: Path) -> int:
     with contextlib.suppress(FileNotFoundError):  # removed by the user
         return path.stat().st_size
     return 0

@@ -18,7 +18,7 @@ from seclatch.recording.trace.trace import Trace, TracedProcess
 
 _MAX_ID = 127
 _VERBS = {"create", "start", "run", "delete", "kill", "state"}
-_AFTER_PATH = (b"/", b"?", b" ")
+_PATH_ENDS = (b"/", b"?", b" ")
 
 
 def drop_unrelated(trace: Trace) -> Trace:
@@ -57,7 +57,7 @@ def restrict_trace(trace: Trace, kept: set[int]) -> Trace:
 
 def find_related(trace: Trace) -> set[int]:
     """Find the processes that belong to the command: its descendants, and what was made for it."""
-    said = _Said(trace)
+    writes = _SocketWrites(trace)
     own: set[int] = set()
     served: set[int] = set()
     ids: dict[int, set[str]] = {}
@@ -71,10 +71,10 @@ def find_related(trace: Trace) -> set[int]:
             continue
         if parent not in trusted and parent not in ids:
             continue
-        ids[number] = ids.get(parent, set()) | set(_ids(trace, process))
-        if any(said.has(identifier) for identifier in ids[number]):
+        ids[number] = ids.get(parent, set()) | set(_list_ids(trace, process))
+        if any(writes.has(identifier) for identifier in ids[number]):
             served.add(number)
-    return own | served | (_involved(trace, served, trusted) if served else set())
+    return own | served | (_find_involved_daemons(trace, served, trusted) if served else set())
 
 
 def _find_trusted(trace: Trace, daemons: set[int]) -> set[int]:
@@ -87,18 +87,18 @@ def _find_trusted(trace: Trace, daemons: set[int]) -> set[int]:
     def user(daemon: int) -> int:
         return trace.segments[trace.processes[daemon].segments[0]].facts.uid
 
-    users = {0, os.getuid(), _asking_user()}
-    users |= {user(process) for process in _answering(trace, daemons)}
+    users = {0, os.getuid(), _find_sudo_user()}
+    users |= {user(process) for process in _find_connected_daemons(trace, daemons)}
     return {process for process in daemons if user(process) in users}
 
 
-def _asking_user() -> int:
+def _find_sudo_user() -> int:
     """Return the user who became root by sudo(8); other environment variables are not trusted."""
     word = os.environ.get("SUDO_UID", "")
     return int(word) if word.isascii() and word.isdecimal() else 0
 
 
-def _answering(trace: Trace, daemons: set[int]) -> set[int]:
+def _find_connected_daemons(trace: Trace, daemons: set[int]) -> set[int]:
     """Find the daemons at the other end of the command's connections."""
     return {
         daemon
@@ -107,7 +107,7 @@ def _answering(trace: Trace, daemons: set[int]) -> set[int]:
     }
 
 
-def _involved(trace: Trace, served: set[int], daemons: set[int]) -> set[int]:
+def _find_involved_daemons(trace: Trace, served: set[int], daemons: set[int]) -> set[int]:
     """Find the daemons that took part in serving the command.
 
     These made the containers, were asked by the command, or are between the two (containerd,
@@ -115,7 +115,7 @@ def _involved(trace: Trace, served: set[int], daemons: set[int]) -> set[int]:
     is not between two: it is the shim of another container.
     """
     made = daemons & {trace.processes[process].parent for process in served}
-    asked = _answering(trace, daemons)
+    asked = _find_connected_daemons(trace, daemons)
     return (
         made | asked | {process for process in daemons if _is_between(trace, process, asked, made)}
     )
@@ -130,7 +130,7 @@ def _is_between(trace: Trace, daemon: int, asked: set[int], made: set[int]) -> b
     )
 
 
-def _ids(trace: Trace, process: TracedProcess) -> Iterator[str]:
+def _list_ids(trace: Trace, process: TracedProcess) -> Iterator[str]:
     """Yield the ids on a process's command lines, as shims and runtimes have them.
 
     `shim … -id CONTAINER … start`; `runc … create … CONTAINER`; `runc … exec … --pid-file
@@ -138,9 +138,9 @@ def _ids(trace: Trace, process: TracedProcess) -> Iterator[str]:
     """
     for number in process.segments:
         argv = trace.segments[number].argv
-        shim = [*_after(argv, ("-id",))]
+        shim = [*_list_option_values(argv, ("-id",))]
         yield from shim
-        sessions = {PurePosixPath(path).stem for path in _after(argv, ("--pid-file",))}
+        sessions = {PurePosixPath(path).stem for path in _list_option_values(argv, ("--pid-file",))}
         yield from sessions - {
             "init"
         }  # the pid file of a container's first process under containerd
@@ -148,13 +148,13 @@ def _ids(trace: Trace, process: TracedProcess) -> Iterator[str]:
             yield argv[-1]
 
 
-def _after(argv: tuple[str, ...], options: Iterable[str]) -> Iterator[str]:
+def _list_option_values(argv: tuple[str, ...], options: Iterable[str]) -> Iterator[str]:
     for option, value in pairwise(argv):
         if option in options:
             yield value
 
 
-class _Said:
+class _SocketWrites:
     """What the command's processes wrote to Unix sockets."""
 
     def __init__(self, trace: Trace) -> None:
@@ -174,7 +174,7 @@ class _Said:
     def _look(self, word: bytes) -> bool:
         if not 0 < len(word) <= _MAX_ID:
             return False
-        paths = [b"/" + word + after for after in _AFTER_PATH]
+        paths = [b"/" + word + after for after in _PATH_ENDS]
         return any(text in self._all for text in [*paths, bytes([len(word)]) + word])
 
 

@@ -26,12 +26,12 @@ MAX_ANCESTORS = 6
 Profile = dict[str, Any]
 
 
-class _Linux(msgspec.Struct):
+class _LinuxConfig(msgspec.Struct):
     seccomp: Profile | None = None
 
 
 class _BundleConfig(msgspec.Struct):
-    linux: _Linux | None = None
+    linux: _LinuxConfig | None = None
 
 
 class BundleProfiles:
@@ -54,7 +54,7 @@ class BundleProfiles:
                 continue
             if is_under_daemon(trace, trace.processes[process]) and process not in kept():
                 continue
-            profile = read_bundle_profile(_lineage(trace, process), bundle)
+            profile = read_bundle_profile(_list_ancestor_pids(trace, process), bundle)
             if profile is not None:
                 self.profiles[process] = profile
 
@@ -71,7 +71,7 @@ def find_bundle(argv: Sequence[str]) -> str:
     return "."
 
 
-def _lineage(trace: Trace, process: int) -> list[int]:
+def _list_ancestor_pids(trace: Trace, process: int) -> list[int]:
     """Return the pids of a process and its ancestors, the nearest first."""
     pids: list[int] = []
     at: int | None = process
@@ -90,7 +90,7 @@ def read_bundle_profile(pids: Sequence[int], bundle: str) -> Profile | None:
         folders = [Path(f"/proc/{pid}/cwd") / bundle for pid in pids[:1]]
     for folder in folders:
         try:
-            return decode_bundle_profile(_content(folder / "config.json"))
+            return decode_bundle_profile(_read_bounded(folder / "config.json"))
         except OSError:
             continue
     return None
@@ -105,7 +105,7 @@ def decode_bundle_profile(content: bytes) -> Profile | None:
     return config.linux.seccomp if config.linux else None
 
 
-def _content(file: Path) -> bytes:
+def _read_bounded(file: Path) -> bytes:
     """Read at most MAX_SIZE bytes without blocking, from a FIFO for example."""
     fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     with os.fdopen(fd, "rb") as opened:

@@ -26,42 +26,44 @@ class ExecSessions:
         self._mounts = mounts
         self._pids = pids
         self._looked = 0
-        self._under: dict[int, int] = {}  # by process: the caller that it is or descends from
-        self._proven: set[int] = set()
-        self._files: set[str] = set()
+        self._caller_of: dict[int, int] = {}  # by process: the caller that it is or descends from
+        self._confirmed: set[int] = set()
+        self._runtime_files: set[str] = set()
 
     def update(self, trace: Trace) -> None:
         """Process the segments since the last call."""
         for segment in islice(trace.segments.values(), self._looked, None):
             process = trace.processes[segment.process]
-            if process.parent in self._under:
-                self._under[process.id] = self._under[process.parent]
-            elif process.segments[0] == segment.id and self._calls(segment):
-                self._under[process.id] = process.id
+            if process.parent in self._caller_of:
+                self._caller_of[process.id] = self._caller_of[process.parent]
+            elif process.segments[0] == segment.id and self._is_caller(segment):
+                self._caller_of[process.id] = process.id
                 trace.session_callers.add(segment.id)
             elif segment.kind == EventKind.JOINED and not self._is_inside(segment.facts):
-                self._under[process.id] = process.id
-            if process.id in self._under and self._is_inside(segment.facts):
-                self._prove(trace, self._under[process.id], segment)
+                self._caller_of[process.id] = process.id
+            if process.id in self._caller_of and self._is_inside(segment.facts):
+                self._confirm(trace, self._caller_of[process.id], segment)
         self._looked = len(trace.segments)
 
     def add_runtime_of(self, trace: Trace, process: int) -> None:
         """Note that this process made the container: the programs that it ran are runtimes."""
-        self._files |= {trace.segments[number].file for number in trace.processes[process].segments}
+        self._runtime_files |= {
+            trace.segments[number].file for number in trace.processes[process].segments
+        }
 
     def find_unrelated(self, trace: Trace) -> set[int]:
         """Return the processes that named the container but do not belong to it."""
-        proven = self._proven | {
+        proven = self._confirmed | {
             caller
-            for caller in {*self._under.values()}
+            for caller in {*self._caller_of.values()}
             if any(
-                trace.segments[number].file in self._files
+                trace.segments[number].file in self._runtime_files
                 for number in trace.processes[caller].segments
             )
         }
-        return {process for process, caller in self._under.items() if caller not in proven}
+        return {process for process, caller in self._caller_of.items() if caller not in proven}
 
-    def _calls(self, segment: Segment) -> bool:
+    def _is_caller(self, segment: Segment) -> bool:
         """Return whether a segment was noticed by its argv: exec'd outside, not followed before."""
         unseen = segment.kind == EventKind.EXEC and not segment.parent
         return unseen and not self._is_inside(segment.facts)
@@ -71,13 +73,13 @@ class ExecSessions:
             return facts.mounts == self._mounts
         return bool(self._pids) and facts.pids == self._pids
 
-    def _prove(self, trace: Trace, caller: int, entered: Segment) -> None:
+    def _confirm(self, trace: Trace, caller: int, entered: Segment) -> None:
         """Record the runtime of a session: the last program exec'd outside before it entered."""
-        if caller in self._proven:
+        if caller in self._confirmed:
             return
-        self._proven.add(caller)
+        self._confirmed.add(caller)
         for segment in list_ancestry(trace, entered):
             outside = segment.kind == EventKind.EXEC and not self._is_inside(segment.facts)
             if outside and not segment.file.startswith(SELF_EXEC_PREFIXES):
-                self._files.add(segment.file)
+                self._runtime_files.add(segment.file)
                 return

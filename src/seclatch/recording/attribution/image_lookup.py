@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from seclatch.model.origin import ContainerImage
 
 _VERBS = {"run", "start", "restart", "exec", "create", "container", "task", "tasks", "t"}
-_MAX_QUESTIONS = 32
+_MAX_QUERIES = 32
 _MAX_ANSWER = 1 << 16
-_SECONDS = 5.0
+_QUERY_SECONDS = 5.0
 _ID_LENGTH = 64
-_QUESTIONS = {
+_QUERIES = {
     "docker": ("container", "inspect", "--format", "{{json .Image}} {{json .Config.Image}}"),
     "podman": (
         "container",
@@ -61,13 +61,13 @@ def find_named_containers(command: tuple[str, ...]) -> tuple[str, ...]:
     words = [word for word in command[len(client.words) :] if word != "container"]
     if words[:1] not in (["start"], ["restart"]):
         return ()
-    names = [word for word in words[1:] if not word.startswith("-")][:_MAX_QUESTIONS]
+    names = [word for word in words[1:] if not word.startswith("-")][:_MAX_QUERIES]
     question = ("container", "inspect", "--format", "{{.Id}}")
     asked = []
     for name in names:
         with contextlib.suppress(OSError):
-            asked.append(_start([*client.words, *question, name]))
-    answers = (_answer(query).strip() for query in asked)
+            asked.append(_start_client([*client.words, *question, name]))
+    answers = (_read_answer(query).strip() for query in asked)
     return tuple(answer for answer in answers if len(answer) == _ID_LENGTH and answer.isalnum())
 
 
@@ -75,7 +75,7 @@ def find_client(command: tuple[str, ...]) -> EngineClient | None:
     """Find a client in a command, also behind `sudo` and the like."""
     for at, word in enumerate(command):
         kind = PurePosixPath(word).name
-        if kind in _QUESTIONS:
+        if kind in _QUERIES:
             for end in range(at + 1, len(command)):
                 if command[end] in _VERBS:
                     return EngineClient(kind, command[:end])
@@ -101,54 +101,57 @@ class ImageLookup:
             name = segment.argv[-1]
             if segment.process in kept and not segment.argv_cut and name[:1] not in ("", "-"):
                 self._segments[number] = name
-                self._ask(name)
+                self._query(name)
         self._looked = len(trace.starts)
 
-    def _ask(self, name: str) -> None:
-        if self._client is None or name in self._asked or len(self._asked) == _MAX_QUESTIONS:
+    def _query(self, name: str) -> None:
+        if self._client is None or name in self._asked or len(self._asked) == _MAX_QUERIES:
             return
-        words = [*self._client.words, *_QUESTIONS[self._client.kind], name]
+        words = [*self._client.words, *_QUERIES[self._client.kind], name]
         with contextlib.suppress(OSError):
-            self._asked[name] = _start(words)
+            self._asked[name] = _start_client(words)
 
     def finish(self) -> dict[int, ContainerImage]:
         """Return images by the runtime's segment."""
-        answers = {name: self._image(process) for name, process in self._asked.items()}
+        answers = {name: self._parse_image(process) for name, process in self._asked.items()}
         found = {number: answers.get(name) for number, name in self._segments.items()}
         return {number: image for number, image in found.items() if image is not None}
 
-    def _image(self, process: subprocess.Popen[bytes]) -> ContainerImage | None:
+    def _parse_image(self, process: subprocess.Popen[bytes]) -> ContainerImage | None:
         from seclatch.model.origin import ContainerImage
 
-        text = _answer(process)
+        text = _read_answer(process)
         if self._client is None or not text:
             return None
-        values = [*_values(text)]
+        values = [*_parse_values(text)]
         with contextlib.suppress(LookupError, TypeError):
             if self._client.kind == "ctr":
                 name = str(values[0]["Image"])
-                return ContainerImage(name=name, digest=_listed(self._more(f"name=={name}"), name))
-            identity = _sha256(str(values[0]))
+                return ContainerImage(
+                    name=name,
+                    digest=_find_listed_digest(self._query_digests(f"name=={name}"), name),
+                )
+            identity = _add_prefix(str(values[0]))
             digest = values[2] if len(values) > 2 else self._repository_digest(identity)
             return ContainerImage(name=str(values[1]), id=identity, digest=str(digest or ""))
         return None
 
     def _repository_digest(self, image: str) -> str:
         """Return Docker's manifest digest of an image; "" for one that was never pulled."""
-        digests: list[str] | None = next(_values(self._more(image)), None)
+        digests: list[str] | None = next(_parse_values(self._query_digests(image)), None)
         found = [str(digest).partition("@")[2] for digest in digests or ()]
         return found[0] if found else ""
 
-    def _more(self, image: str) -> str:
+    def _query_digests(self, image: str) -> str:
         if self._client is None:
             return ""
         words = [*self._client.words, *_DIGESTS[self._client.kind], image]
         with contextlib.suppress(OSError):
-            return _answer(_start(words))
+            return _read_answer(_start_client(words))
         return ""
 
 
-def _start(words: list[str]) -> subprocess.Popen[bytes]:
+def _start_client(words: list[str]) -> subprocess.Popen[bytes]:
     import subprocess
 
     return subprocess.Popen(
@@ -156,12 +159,12 @@ def _start(words: list[str]) -> subprocess.Popen[bytes]:
     )
 
 
-def _answer(process: subprocess.Popen[bytes]) -> str:
+def _read_answer(process: subprocess.Popen[bytes]) -> str:
     """Return what a client printed, if it succeeded in time."""
     import subprocess
 
     try:
-        output, _ = process.communicate(timeout=_SECONDS)
+        output, _ = process.communicate(timeout=_QUERY_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
@@ -170,7 +173,7 @@ def _answer(process: subprocess.Popen[bytes]) -> str:
     return output.decode("utf-8", "backslashreplace") if whole else ""
 
 
-def _values(text: str) -> Iterator[Any]:
+def _parse_values(text: str) -> Iterator[Any]:
     """Yield JSON values that follow each other."""
     import json
 
@@ -183,7 +186,7 @@ def _values(text: str) -> Iterator[Any]:
             yield value
 
 
-def _listed(table: str, name: str) -> str:
+def _find_listed_digest(table: str, name: str) -> str:
     """Return the digest of an image in the output of `ctr image list`."""
     for line in table.splitlines():
         words = line.split()
@@ -192,5 +195,5 @@ def _listed(table: str, name: str) -> str:
     return ""
 
 
-def _sha256(digest: str) -> str:
+def _add_prefix(digest: str) -> str:
     return digest if digest.startswith("sha256:") or not digest else f"sha256:{digest}"

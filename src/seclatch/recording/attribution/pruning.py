@@ -14,10 +14,10 @@ from collections import Counter
 from seclatch.recording.attribution.attribution import find_related
 from seclatch.recording.trace.trace import Trace, TracedProcess
 
-_MANY = 500
+_MIN_GROWTH = 500
 """New processes after which the trace is searched again: a search visits all processes."""
 
-_AGE = 2_000_000_000
+_MIN_AGE_NS = 2_000_000_000
 """Nanoseconds after which no late event of an ended process is expected."""
 
 
@@ -25,13 +25,13 @@ class TracePruner:
     """Prunes a growing trace."""
 
     def __init__(self) -> None:
-        self._left = 0
+        self._kept_count = 0
 
     def update(self, trace: Trace) -> None:
         """Drop finished unrelated processes, if there may be many."""
-        if len(trace.processes) - self._left >= _MANY:
-            trace.drop(find_unrelated(trace, time.monotonic_ns() - _AGE))
-            self._left = len(trace.processes)
+        if len(trace.processes) - self._kept_count >= _MIN_GROWTH:
+            trace.drop(find_unrelated(trace, time.monotonic_ns() - _MIN_AGE_NS))
+            self._kept_count = len(trace.processes)
 
 
 def find_unrelated(trace: Trace, before: int) -> list[int]:
@@ -45,13 +45,13 @@ def find_unrelated(trace: Trace, before: int) -> list[int]:
     for number in sorted(trace.processes, reverse=True):  # children before parents
         process = trace.processes[number]
         unrelated = number not in kept and not process.found_running
-        if unrelated and not children[number] and _is_over(trace, process, before):
+        if unrelated and not children[number] and _has_ended(trace, process, before):
             found.append(number)
             children[process.parent] -= 1
     return found
 
 
-def _is_over(trace: Trace, process: TracedProcess, before: int) -> bool:
+def _has_ended(trace: Trace, process: TracedProcess, before: int) -> bool:
     if process.ended is None or process.ended >= before:
         return False
     return all(trace.segments[number].closed for number in process.segments)

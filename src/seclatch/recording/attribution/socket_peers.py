@@ -15,7 +15,7 @@ from seclatch.recording.attribution.attribution import is_under_daemon
 from seclatch.recording.trace.trace import Trace
 from seclatch.system.socket_diag import read_peers, read_sockets
 
-_SHARE = 10
+_MAX_SHARE = 10
 """A query takes some milliseconds: at most one part in this many of the time."""
 
 
@@ -26,31 +26,31 @@ class SocketPeers:
         self._seen = 0, 0
         self._next = 0.0
         self._looked = 0
-        self._speakers: set[int] = set()
+        self._writers: set[int] = set()
 
     def update(self, trace: Trace) -> None:
         """Query again if the command has written to a socket, or a container is being started."""
         for number in trace.socket_writers[self._looked :]:
             process = trace.processes[trace.segments[number].process]
             if not is_under_daemon(trace, process):
-                self._speakers.add(process.id)
+                self._writers.add(process.id)
         self._looked = len(trace.socket_writers)
-        seen = len(self._speakers), len(trace.starts)
+        seen = len(self._writers), len(trace.starts)
         began = time.monotonic()
-        living = self._speakers & trace.living
+        living = self._writers & trace.living
         if not living or seen == self._seen or began < self._next:
             return
         self._seen = seen
         trace.socket_links |= _find_links(trace, living)
         ended = time.monotonic()
-        self._next = ended + _SHARE * (ended - began)
+        self._next = ended + _MAX_SHARE * (ended - began)
 
 
-def _find_links(trace: Trace, speakers: set[int]) -> set[tuple[int, int]]:
+def _find_links(trace: Trace, writers: set[int]) -> set[tuple[int, int]]:
     """Find connections among the command's socket writers and the engines."""
     found = {process for process in trace.living if trace.processes[process].found_running}
     owners: dict[int, int] = {}
-    for process in speakers | found:
+    for process in writers | found:
         owners |= dict.fromkeys(read_sockets(trace.processes[process].pid), process)
     peers = _read_peers({trace.processes[process].pid for process in {*owners.values()}})
     ends = {(owners[socket], owners.get(peers.get(socket, 0), owners[socket])) for socket in owners}

@@ -19,40 +19,42 @@ from seclatch.model.recording import Recording
 from seclatch.recording.files import recording_file
 from seclatch.system import gc_pause
 
-_PART = 250
+_PART_SIZE = 250
 """Files in a part, which takes some tenths of a second."""
 
 ByImage = dict[str, Recording]
 
 
-def merge_files(paths: tuple[Path, ...], tell: Callable[[int], None] = lambda _: None) -> ByImage:
+def merge_files(
+    paths: tuple[Path, ...], report_progress: Callable[[int], None] = lambda _: None
+) -> ByImage:
     """Merge files by image; `tell` is called with the number of files done so far.
 
     Raises InputError for the first that cannot be read.
     """
-    parts = list(_cut(paths))
+    parts = list(_split(paths))
     if len(parts) == 1:
-        return _gather_part(parts[0])
+        return _merge_part(parts[0])
     whole: ByImage = {}
     done = 0
     with ProcessPoolExecutor(min(len(parts), os.cpu_count() or 1)) as pool:
-        for part, found in zip(parts, pool.map(_gather_elsewhere, parts), strict=True):
+        for part, found in zip(parts, pool.map(_merge_in_worker, parts), strict=True):
             if isinstance(found, _Unreadable):
                 pool.shutdown(cancel_futures=True)
                 raise InputError(found.source, found.place, found.problem, remedy=found.remedy)
-            whole = _join(whole, found)
+            whole = _merge_two(whole, found)
             done += len(part)
-            tell(done)
+            report_progress(done)
     return whole
 
 
-def _cut(paths: tuple[Path, ...]) -> Iterator[tuple[Path, ...]]:
+def _split(paths: tuple[Path, ...]) -> Iterator[tuple[Path, ...]]:
     rest = iter(paths)
-    yield from iter(partial(_take, rest), ())
+    yield from iter(partial(_take_part, rest), ())
 
 
-def _take(rest: Iterator[Path]) -> tuple[Path, ...]:
-    return tuple(islice(rest, _PART))
+def _take_part(rest: Iterator[Path]) -> tuple[Path, ...]:
+    return tuple(islice(rest, _PART_SIZE))
 
 
 class _Unreadable(NamedTuple):
@@ -64,15 +66,15 @@ class _Unreadable(NamedTuple):
     remedy: str
 
 
-def _gather_elsewhere(paths: tuple[Path, ...]) -> ByImage | _Unreadable:
+def _merge_in_worker(paths: tuple[Path, ...]) -> ByImage | _Unreadable:
     try:
-        return _gather_part(paths)
+        return _merge_part(paths)
     except InputError as error:
         return _Unreadable(error.source, error.place, error.problem, error.remedy)
 
 
 @gc_pause.pause_gc()
-def _gather_part(paths: tuple[Path, ...]) -> ByImage:
+def _merge_part(paths: tuple[Path, ...]) -> ByImage:
     found: dict[str, list[RecordingSums]] = {}
     for path in paths:
         sums = recording_file.read_sums(path)
@@ -80,7 +82,7 @@ def _gather_part(paths: tuple[Path, ...]) -> ByImage:
     return {image: merge_recordings(several) for image, several in found.items()}
 
 
-def _join(one: ByImage, other: ByImage) -> ByImage:
+def _merge_two(one: ByImage, other: ByImage) -> ByImage:
     merged = dict(one)
     for image, recording in other.items():
         merged[image] = (

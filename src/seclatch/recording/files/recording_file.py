@@ -30,7 +30,9 @@ _PROFILE_REMEDY = (
     "`seclatch profile check FILE`"
 )
 _GZIP = b"\x1f\x8b"
-_BEGINNING = 4096  # bytes that must look like a recording before more is read: /dev/zero has no end
+_PREFIX_SIZE = (
+    4096  # bytes that must look like a recording before more is read: /dev/zero has no end
+)
 
 
 def write_recording(path: Path, recording: Recording) -> None:
@@ -41,10 +43,10 @@ def write_recording(path: Path, recording: Recording) -> None:
 def encode_recording(path: Path, recording: Recording) -> bytes:
     """Return the content of a file of this name."""
     content = msgspec.json.encode(recording)
-    return _pack(content) if path.suffix == ".gz" else content
+    return _compress(content) if path.suffix == ".gz" else content
 
 
-def _pack(content: bytes) -> bytes:
+def _compress(content: bytes) -> bytes:
     import gzip
 
     return gzip.compress(content, 6, mtime=0)
@@ -83,13 +85,13 @@ def _open(path: Path) -> AbstractContextManager[IO[bytes]]:
 def _read(path: Path) -> bytes:
     try:
         with _open(path) as file:
-            content = file.read(_BEGINNING)
+            content = file.read(_PREFIX_SIZE)
             if content.startswith(_GZIP) or content.lstrip()[:1] == b"{":
                 content += file.read(MAX_SIZE)
     except OSError as error:
         raise InputError(str(path), "", error.strerror or "cannot be read") from error
     if content.startswith(_GZIP):
-        content = _unpack(path, content)
+        content = _decompress(path, content)
     if len(content) > MAX_SIZE:
         raise InputError(str(path), "", "larger than any recording")
     return content
@@ -110,7 +112,7 @@ def decode_recording(source: str, content: bytes, kind: type[_Kind] = Recording)
     return decoded
 
 
-class _Head(msgspec.Struct):
+class _RecordingHead(msgspec.Struct):
     """Fields that tell a recording from other files of seclatch: a scan has a kind."""
 
     schema: int
@@ -128,7 +130,7 @@ def _is_profile(content: bytes) -> bool:
 
 def _require_version(source: str, content: bytes) -> None:
     try:
-        head = msgspec.json.decode(content, type=_Head)
+        head = msgspec.json.decode(content, type=_RecordingHead)
     except msgspec.ValidationError as error:
         if _is_profile(content):
             raise InputError(
@@ -147,7 +149,7 @@ def _require_version(source: str, content: bytes) -> None:
         )
 
 
-def _unpack(path: Path, content: bytes) -> bytes:
+def _decompress(path: Path, content: bytes) -> bytes:
     unpacker = zlib.decompressobj(wbits=31)
     try:
         unpacked = unpacker.decompress(content, MAX_SIZE)

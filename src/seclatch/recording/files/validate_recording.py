@@ -16,12 +16,12 @@ _STAGES = {stage.value for stage in Stage}
 
 def find_fault(recording: Recording) -> tuple[str, str] | None:
     """Return the place of the first fault and what is wrong; None if there is none."""
-    if not all(abs(time) < MAX_TIME for time in _times(recording)):
+    if not all(abs(time) < MAX_TIME for time in _list_times(recording)):
         return "", "not a recording: it has times that no clock has"
-    for place, stage in _stages(recording):
+    for place, stage in _list_stages(recording):
         if stage not in _STAGES:
             return place, f"there is no stage {stage!r}"
-    for place, name in _architectures(recording):
+    for place, name in _list_architectures(recording):
         try:
             Arch.parse(name)
         except ValueError as error:
@@ -29,7 +29,7 @@ def find_fault(recording: Recording) -> tuple[str, str] | None:
     return None
 
 
-def _times(recording: Recording) -> Iterator[float]:
+def _list_times(recording: Recording) -> Iterator[float]:
     yield recording.duration
     for process in recording.processes:
         yield process.began
@@ -39,7 +39,7 @@ def _times(recording: Recording) -> Iterator[float]:
     yield from (event.time for event in recording.events)
 
 
-def _stages(recording: Recording) -> Iterator[tuple[str, str]]:
+def _list_stages(recording: Recording) -> Iterator[tuple[str, str]]:
     """Yield each stage once per kind of row: there may be very many rows."""
     images = {image.stage for process in recording.processes for image in process.images}
     yield from (("processes[].images[].stage", stage) for stage in sorted(images))
@@ -52,7 +52,7 @@ def _stages(recording: Recording) -> Iterator[tuple[str, str]]:
         yield from ((f"{place}[].stage", stage) for stage in sorted({row.stage for row in rows}))
 
 
-def _architectures(recording: Recording) -> Iterator[tuple[str, str]]:
+def _list_architectures(recording: Recording) -> Iterator[tuple[str, str]]:
     yield from (("hosts[].arch", arch) for arch in sorted({host.arch for host in recording.hosts}))
     for place, rows in (
         ("calls", recording.calls),

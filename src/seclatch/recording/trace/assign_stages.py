@@ -28,7 +28,7 @@ _IMAGES = (EventKind.EXEC, EventKind.ROOT, EventKind.FOUND, EventKind.MEMBER, Ev
 SELF_EXEC_PREFIXES = ("/proc/self/", "/proc/thread-self/", "/dev/fd/")
 """Paths by which a program execs itself: fexecve(3) and memfd, then /proc."""
 
-_NAMES = {
+_STAGES_BY_NAME = {
     "docker": Stage.CLIENT,
     "nerdctl": Stage.CLIENT,
     "ctr": Stage.CLIENT,
@@ -73,7 +73,7 @@ def assign_stages(trace: Trace) -> StageAssignment:
     _add_members(trace, staging)
     for entry in entries:
         _add_session(trace, entry, staging)
-    heirs = _Heirs(trace, staging)
+    heirs = _StageInheritance(trace, staging)
     # Numbers ascend with time, so parents come before children.
     for number in sorted(trace.segments):
         if number not in staging.stages:
@@ -98,7 +98,7 @@ def list_ancestry(trace: Trace, segment: Segment) -> Iterator[Segment]:
         at = trace.segments.get(at.parent)
 
 
-def _image(trace: Trace, segment: Segment) -> Segment | None:
+def _find_image(trace: Trace, segment: Segment) -> Segment | None:
     """Return the segment that exec'd the program running in a segment."""
     for ancestor in list_ancestry(trace, segment):
         if ancestor.kind in _IMAGES:
@@ -106,16 +106,16 @@ def _image(trace: Trace, segment: Segment) -> Segment | None:
     return None
 
 
-def _before(trace: Trace, segment: Segment) -> Segment | None:
+def _find_previous_image(trace: Trace, segment: Segment) -> Segment | None:
     parent = trace.segments.get(segment.parent)
-    return _image(trace, parent) if parent else None
+    return _find_image(trace, parent) if parent else None
 
 
-def _enters(trace: Trace, segment: Segment) -> bool:
+def _is_entry(trace: Trace, segment: Segment) -> bool:
     """Return whether a container is entered at this segment, as the module defines it."""
     if segment.kind not in (EventKind.EXEC, EventKind.FILTER):
         return False
-    home = _before(trace, segment)
+    home = _find_previous_image(trace, segment)
     if home is not None and home.kind in (EventKind.MEMBER, EventKind.JOINED):
         return home.kind == EventKind.JOINED and home.process == segment.process
     # The facts of a daemon found running are incomplete; what it execs is a shim, not a container.
@@ -131,12 +131,12 @@ def _find_entries(trace: Trace) -> list[Segment]:
     first: dict[int, Segment] = {}
     for number in sorted(trace.segments):
         segment = trace.segments[number]
-        if segment.process not in first and _enters(trace, segment):
+        if segment.process not in first and _is_entry(trace, segment):
             first[segment.process] = segment
-    return [entry for entry in first.values() if not _comes_from_an_entry(trace, entry, first)]
+    return [entry for entry in first.values() if not _is_nested(trace, entry, first)]
 
 
-def _comes_from_an_entry(trace: Trace, entry: Segment, first: dict[int, Segment]) -> bool:
+def _is_nested(trace: Trace, entry: Segment, first: dict[int, Segment]) -> bool:
     """Return whether an entry is nested: a hook forked from init, or a container in a container."""
     for ancestor in list_ancestry(trace, entry):
         other = first.get(ancestor.process)
@@ -158,14 +158,16 @@ def _add_members(trace: Trace, staging: StageAssignment) -> None:
 
 def _add_session(trace: Trace, entry: Segment, staging: StageAssignment) -> None:
     """Assign the stages of a session's own line: runtime, init, filtered-init, program."""
-    runtime = _runtime_image(trace, entry)
+    runtime = _find_runtime(trace, entry)
     number = len(staging.sessions)
-    staging.sessions.append(_session(trace, entry, runtime, staging.sessions))
+    staging.sessions.append(_make_session(trace, entry, runtime, staging.sessions))
     for ancestor in list_ancestry(trace, entry):
         if ancestor.id == entry.id:
             continue
         same = ancestor.process == runtime.process and runtime.kind != EventKind.JOINED
-        _place(staging, ancestor.id, Stage.RUNTIME if same else _init(ancestor), number)
+        _place(
+            staging, ancestor.id, Stage.RUNTIME if same else _choose_init_stage(ancestor), number
+        )
         if ancestor.id == runtime.id:
             break
     front = trace.segments.get(runtime.parent)
@@ -175,7 +177,7 @@ def _add_session(trace: Trace, entry: Segment, staging: StageAssignment) -> None
     _place(staging, entry.id, stage, number)
 
 
-def _init(segment: Segment) -> Stage:
+def _choose_init_stage(segment: Segment) -> Stage:
     """Return init, or filtered-init for one found waiting for its start with its filter loaded."""
     found = segment.kind == EventKind.JOINED and segment.file
     return Stage.FILTERED_INIT if found and segment.facts.filters else Stage.INIT
@@ -191,17 +193,17 @@ def _is_front(front: Segment, runtime: Segment) -> bool:
     return front.process == runtime.process and front.argv[1:] == runtime.argv[1:]
 
 
-def _runtime_image(trace: Trace, entry: Segment) -> Segment:
-    image = _before(trace, entry) or entry
+def _find_runtime(trace: Trace, entry: Segment) -> Segment:
+    image = _find_previous_image(trace, entry) or entry
     while image.file.startswith(SELF_EXEC_PREFIXES):
-        earlier = _before(trace, image)
+        earlier = _find_previous_image(trace, image)
         if earlier is None or earlier.kind == EventKind.ROOT:
             break
         image = earlier
     return image
 
 
-def _session(
+def _make_session(
     trace: Trace, entry: Segment, runtime: Segment, earlier: list[EnteredSession]
 ) -> EnteredSession:
     """Make the session of an entry: of a new container, or of one that is there already.
@@ -213,7 +215,7 @@ def _session(
     """
     joined = runtime.kind == EventKind.JOINED
     own_pids = entry.facts.pids != runtime.facts.pids
-    begins = own_pids and (entry.facts.local_pid == 1 or _starts(runtime))
+    begins = own_pids and (entry.facts.local_pid == 1 or _is_start(runtime))
     for session in () if begins else reversed(earlier):
         if trace.segments[session.entry].facts.mounts == entry.facts.mounts:
             return EnteredSession(entry.id, 0 if joined else runtime.id, session.container, True)
@@ -223,12 +225,12 @@ def _session(
     return EnteredSession(entry.id, runtime.id, container, own_pids and not begins)
 
 
-def _starts(runtime: Segment) -> bool:
+def _is_start(runtime: Segment) -> bool:
     """Return whether the runtime was called to start a container (OCI command line)."""
     return next((word for word in runtime.argv if word in ENTRY_VERBS), "") in ("create", "run")
 
 
-class _Heirs:
+class _StageInheritance:
     """Assigns stages by the parent segment and by what is exec'd."""
 
     def __init__(self, trace: Trace, staging: StageAssignment) -> None:
@@ -254,7 +256,7 @@ class _Heirs:
 
     def _stage(self, segment: Segment, before: Stage | None) -> Stage:
         if segment.kind == EventKind.JOINED:
-            return _init(segment)
+            return _choose_init_stage(segment)
         if before is Stage.PROGRAM or segment.kind not in (EventKind.EXEC, EventKind.FOUND):
             return before or self._by_default
         if before is Stage.FILTERED_INIT and segment.process in self._entered:
@@ -270,4 +272,4 @@ class _Heirs:
         unseen = segment.kind == EventKind.EXEC and not segment.parent
         unseen = unseen and segment.id not in self._callers
         default = Stage.PROGRAM if unseen else self._by_default
-        return _NAMES.get(PurePosixPath(segment.file).name, default)
+        return _STAGES_BY_NAME.get(PurePosixPath(segment.file).name, default)

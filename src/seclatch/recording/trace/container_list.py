@@ -20,16 +20,16 @@ def list_containers(numbered: NumberedTrace, run: RunMetadata) -> Iterator[model
             continue
         seen.add(session.container)
         facts = numbered.trace.segments[session.entry].facts
-        name, runtime = _name(numbered, run, session)
+        name, runtime = _find_id_and_runtime(numbered, run, session)
         yield model.RecordedContainer(
             id=session.container,
             name=name,
-            runtime=runtime or _runtime_of(numbered, session.container),
+            runtime=runtime or _find_runtime(numbered, session.container),
             mount_namespace=facts.mounts,
             pid_namespace=facts.pids,
             user_namespace=facts.users,
-            image=_image_of(numbered, run, session.container),
-            profile=_profile_of(numbered, run, session.runtime),
+            image=_find_image(numbered, run, session.container),
+            profile=_find_profile(numbered, run, session.runtime),
         )
 
 
@@ -45,7 +45,9 @@ def list_sessions(numbered: NumberedTrace) -> Iterator[model.RecordedSession]:
         )
 
 
-def _name(numbered: NumberedTrace, run: RunMetadata, session: EnteredSession) -> tuple[str, str]:
+def _find_id_and_runtime(
+    numbered: NumberedTrace, run: RunMetadata, session: EnteredSession
+) -> tuple[str, str]:
     """Return the container's id and its runtime's program, as far as they are known."""
     if not session.runtime:
         return run.container, ""
@@ -54,7 +56,7 @@ def _name(numbered: NumberedTrace, run: RunMetadata, session: EnteredSession) ->
     return runtime.argv[-1] if starts else "", runtime.file
 
 
-def _runtime_of(numbered: NumberedTrace, container: int) -> str:
+def _find_runtime(numbered: NumberedTrace, container: int) -> str:
     """Return the program that brought a later session into a container found running."""
     for session in numbered.staging.sessions:
         if session.container == container and session.runtime:
@@ -62,7 +64,7 @@ def _runtime_of(numbered: NumberedTrace, container: int) -> str:
     return ""
 
 
-def _image_of(numbered: NumberedTrace, run: RunMetadata, container: int) -> ContainerImage | None:
+def _find_image(numbered: NumberedTrace, run: RunMetadata, container: int) -> ContainerImage | None:
     """Return the image that an engine reported for any of the container's sessions."""
     for session in numbered.staging.sessions:
         image = run.images.get(session.runtime)
@@ -71,7 +73,7 @@ def _image_of(numbered: NumberedTrace, run: RunMetadata, container: int) -> Cont
     return run.image
 
 
-def _profile_of(numbered: NumberedTrace, run: RunMetadata, runtime: int) -> dict[str, Any] | None:
+def _find_profile(numbered: NumberedTrace, run: RunMetadata, runtime: int) -> dict[str, Any] | None:
     """Return the profile of the runtime's bundle; None if the runtime was not observed (0)."""
     segment = numbered.trace.segments.get(runtime)
     return run.profiles.get(segment.process) if segment else None

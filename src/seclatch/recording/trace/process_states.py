@@ -39,14 +39,14 @@ class ContextTable:
     def list_changes(self, process: TracedProcess) -> list[ContextChange]:
         """Return the process's contexts in order of time, without repetitions."""
         moments: list[ContextChange] = []
-        for time, thread, facts in self._states(process):
-            number = self._number(_context(facts))
+        for time, thread, facts in self._list_states(process):
+            number = self._number_context(_make_context(facts))
             if not moments or moments[-1].context != number:
                 moment = ContextChange(time=self._seconds(time), thread=thread, context=number)
                 moments.append(moment)
         return moments
 
-    def _states(self, process: TracedProcess) -> Iterator[tuple[int, int, TaskFacts]]:
+    def _list_states(self, process: TracedProcess) -> Iterator[tuple[int, int, TaskFacts]]:
         segments = [self._trace.segments[number] for number in process.segments]
         states = [
             (segment.time, segment.tid, segment.facts)
@@ -63,17 +63,17 @@ class ContextTable:
             if at is not None:
                 yield time, thread, at
 
-    def _number(self, context: ProcessContext) -> int:
+    def _number_context(self, context: ProcessContext) -> int:
         return self._numbers.setdefault(context, len(self._numbers))
 
 
-def _context(facts: TaskFacts) -> ProcessContext:
+def _make_context(facts: TaskFacts) -> ProcessContext:
     return ProcessContext(
         uid=facts.uid,
         gid=facts.gid,
         euid=facts.euid,
         egid=facts.egid,
-        capabilities=_capabilities(facts.capabilities),
+        capabilities=_make_capabilities(facts.capabilities),
         namespaces=NamespaceInodes(
             mnt=facts.mounts,
             pid=facts.pids,
@@ -90,7 +90,7 @@ def _context(facts: TaskFacts) -> ProcessContext:
     )
 
 
-def _capabilities(sets: tuple[int, ...]) -> CapabilitySets | None:
+def _make_capabilities(sets: tuple[int, ...]) -> CapabilitySets | None:
     if len(sets) != 5:
         return None
     inheritable, permitted, effective, bounding, ambient = (f"{mask:016x}" for mask in sets)

@@ -19,7 +19,7 @@ from seclatch.model.origin import Software
 from seclatch.model.stage import Stage
 from seclatch.recording.files.recorder_cache import read_cached, write_cached
 
-_HOSTS = (Stage.CLIENT, Stage.ENGINE, Stage.SHIM, Stage.RUNTIME)
+_HOST_STAGES = (Stage.CLIENT, Stage.ENGINE, Stage.SHIM, Stage.RUNTIME)
 _OPTIONS = dict.fromkeys(
     (
         "docker",
@@ -39,7 +39,7 @@ _OPTIONS = dict.fromkeys(
     ),
     "--version",
 ) | {"containerd-shim-runc-v2": "-v"}
-_SECONDS = 3
+_QUERY_SECONDS = 3
 _MAX_LINE = 200
 _CACHE = "versions.json"
 
@@ -54,22 +54,22 @@ def read_versions(programs: Iterable[tuple[Stage, str]]) -> list[Software]:
     found = []
     for stage, path in sorted(set(programs), key=lambda program: (program[0].value, program[1])):
         name = Path(path).name
-        if stage in _HOSTS and name in _OPTIONS:
-            version = _ask(path, known)
+        if stage in _HOST_STAGES and name in _OPTIONS:
+            version = _query_version(path, known)
             found.append(Software(stage=stage.value, name=name, path=path, version=version))
     if known != before:
         write_cached(_CACHE, msgspec.json.encode(known))
     return found
 
 
-def _ask(path: str, known: dict[str, str]) -> str:
+def _query_version(path: str, known: dict[str, str]) -> str:
     with contextlib.suppress(OSError, ValueError, RuntimeError):
         real = Path(path).resolve(strict=True)
         if path.startswith("/") and _is_trusted(real):
             status = real.stat()
             key = f"{real} {status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns}"
             if key not in known:
-                known[key] = _run(real, _OPTIONS[Path(path).name])
+                known[key] = _run_program(real, _OPTIONS[Path(path).name])
             return known[key]
     return ""
 
@@ -85,7 +85,7 @@ def _is_trusted(program: Path) -> bool:
     return True
 
 
-def _run(program: Path, option: str) -> str:
+def _run_program(program: Path, option: str) -> str:
     import subprocess
 
     try:
@@ -93,7 +93,7 @@ def _run(program: Path, option: str) -> str:
             [program, option],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_SECONDS,
+            timeout=_QUERY_SECONDS,
             check=False,
             cwd="/",
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LC_ALL": "C"},

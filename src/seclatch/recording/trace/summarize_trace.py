@@ -36,7 +36,9 @@ def summarize_trace(trace: Trace, run: RunMetadata) -> model.Recording:
     numbered, names = NumberedTrace(trace, assign_stages(trace), seconds), SyscallNames()
     contexts = ContextTable(trace, seconds)
     containers = list(list_containers(numbered, run))
-    processes = [_process(numbered, contexts, trace.processes[process]) for process in numbered.ids]
+    processes = [
+        _make_process(numbered, contexts, trace.processes[process]) for process in numbered.ids
+    ]
     return model.Recording(
         seclatch=__version__,
         complete=run.complete,
@@ -55,18 +57,18 @@ def summarize_trace(trace: Trace, run: RunMetadata) -> model.Recording:
         lost=count_lost(numbered),
         contexts=contexts.table,
         images=sorted({container.image for container in containers if container.image}),
-        software=_software(numbered) if run.complete else [],
+        software=_list_software(numbered) if run.complete else [],
     )
 
 
-def _software(numbered: NumberedTrace) -> list[Software]:
+def _list_software(numbered: NumberedTrace) -> list[Software]:
     """Return versions, at the end of a recording only: programs may have to be run for them."""
     return read_versions(
         (numbered.stage(segment), segment.file) for segment in numbered.segments if segment.file
     )
 
 
-def _process(
+def _make_process(
     numbered: NumberedTrace, contexts: ContextTable, process: TracedProcess
 ) -> model.RecordedProcess:
     segments = [numbered.trace.segments[number] for number in process.segments]
@@ -80,12 +82,12 @@ def _process(
         ended=None if process.ended is None else numbered.seconds(process.ended),
         status=process.status,
         found_running=process.found_running,
-        images=[_image(numbered, segment) for segment in segments if segment.file],
+        images=[_make_image(numbered, segment) for segment in segments if segment.file],
         contexts=contexts.list_changes(process),
     )
 
 
-def _image(numbered: NumberedTrace, segment: Segment) -> model.ProcessImage:
+def _make_image(numbered: NumberedTrace, segment: Segment) -> model.ProcessImage:
     return model.ProcessImage(
         time=numbered.seconds(segment.time),
         stage=numbered.stage(segment).value,

@@ -24,11 +24,11 @@ from seclatch.system import ptrace
 from seclatch.system.ptrace import TraceEvent
 from seclatch.system.signal_wait import ReceivedSignal, await_signal
 
-_STOPPING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
-_BORN = {TraceEvent.FORK, TraceEvent.VFORK, TraceEvent.CLONE}
+_STOP_SIGNALS = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
+_BIRTH_EVENTS = {TraceEvent.FORK, TraceEvent.VFORK, TraceEvent.CLONE}
 _SYSCALL_STOP = signal.SIGTRAP | 0x80  # PTRACE_O_TRACESYSGOOD
 _EVENT = 16
-_PATIENCE = 2.0
+_DETACH_SECONDS = 2.0
 
 
 class PtraceBackend(RecordingBackend):
@@ -64,7 +64,7 @@ class PtraceBackend(RecordingBackend):
         except OSError as error:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-            raise _explain(error) from error
+            raise _explain_seize_error(error) from error
         self._child = pid
         self._threads.add_root(pid, program)
         os.write(self._go[1], b"x")
@@ -73,14 +73,14 @@ class PtraceBackend(RecordingBackend):
         """Handle stops until the time is over or a signal other than SIGCHLD arrives."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            if self._serve():
+            if self._handle_stops():
                 continue
             info = await_signal(signals, left)
             if info is None or info.si_signo != signal.SIGCHLD or self._statuses:
                 return info
         return await_signal(signals - {signal.SIGCHLD}, 0)
 
-    def _serve(self) -> bool:
+    def _handle_stops(self) -> bool:
         """Handle pending stops; return False if there are none."""
         stops = _take_stops(self._threads.known, (*self._early, self._child))
         for tid, status in stops:
@@ -101,16 +101,16 @@ class PtraceBackend(RecordingBackend):
     def _handle_stop(self, tid: int, status: int) -> None:
         number, event = os.WSTOPSIG(status), status >> _EVENT
         if number == _SYSCALL_STOP:
-            self._threads.handle_call_stop(tid, _info(tid))
+            self._threads.handle_call_stop(tid, _read_call_info(tid))
             try:
                 self._resume(tid)
             except ProcessLookupError:
                 self._threads.undo_entry(tid)
         elif event == TraceEvent.STOP:
             # PTRACE_LISTEN keeps a tracee in its group-stop until SIGCONT.
-            stopped = number in _STOPPING and not self._detaching
+            stopped = number in _STOP_SIGNALS and not self._detaching
             self._resume(tid, request=ptrace.LISTEN if stopped else ptrace.SYSCALL)
-        elif event in _BORN:
+        elif event in _BIRTH_EVENTS:
             self._handle_birth(tid, ptrace.read_event_message(tid))
             self._resume(tid)
         elif event == TraceEvent.EXEC:
@@ -155,9 +155,9 @@ class PtraceBackend(RecordingBackend):
             with contextlib.suppress(ProcessLookupError):
                 ptrace.interrupt_tracee(tid)
         # The kernel detaches the remaining tracees when the recorder ends, without stopping them.
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _DETACH_SECONDS
         while running & self._threads.known.keys() and time.monotonic() < end:
-            if not self._serve():
+            if not self._handle_stops():
                 await_signal({signal.SIGCHLD}, 0.01)
 
     def lives(self, processes: set[int]) -> bool:
@@ -166,7 +166,7 @@ class PtraceBackend(RecordingBackend):
 
     def poll(self, pid: int) -> int | None:
         """Return the child's status from the handled stops: it may be traced to its end."""
-        while self._detaching and self._serve():
+        while self._detaching and self._handle_stops():
             pass
         status = self._statuses.get(pid)
         self._statuses.clear()
@@ -204,7 +204,7 @@ def _reap(tid: int) -> list[tuple[int, int]]:
     return [(found, status)] if found else []
 
 
-def _info(tid: int) -> ptrace.CallStop:
+def _read_call_info(tid: int) -> ptrace.CallStop:
     try:
         return ptrace.read_call_stop(tid)
     except OSError as error:
@@ -216,7 +216,7 @@ def _info(tid: int) -> ptrace.CallStop:
         raise
 
 
-def _explain(error: OSError) -> SeclatchError:
+def _explain_seize_error(error: OSError) -> SeclatchError:
     remedy = "something may trace this process already (strace, gdb): run seclatch without it"
     with contextlib.suppress(OSError):
         if Path("/proc/sys/kernel/yama/ptrace_scope").read_text().strip() == "3":

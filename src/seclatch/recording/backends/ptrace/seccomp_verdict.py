@@ -20,10 +20,10 @@ from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import ARCH, SeccompData
 from seclatch.model.verdict import Verdict
 
-_MAX_KNOWN = 4096
+_MAX_CACHED = 4096
 
 
-class _Curious(BpfMachine):
+class _ArgumentWatch(BpfMachine):
     """Notes whether a program reads more than the call's number and architecture."""
 
     __slots__ = ("curious",)
@@ -44,7 +44,7 @@ class FilterStack:
 
     def __init__(self, programs: tuple[Filter, ...] = ()) -> None:
         self.programs = programs
-        self._known: dict[tuple[int, int], int] = {}
+        self._cache: dict[tuple[int, int], int] = {}
 
     def __len__(self) -> int:
         return len(self.programs)
@@ -62,9 +62,9 @@ class FilterStack:
         if not self.programs or (call.audit == Arch.X86_64.audit and call.number in UNASKED):
             return None
         key = (call.audit, call.number)
-        value = self._known.get(key)
+        value = self._cache.get(key)
         if value is None:
-            value = self._ask(key, call)
+            value = self._evaluate(key, call)
         action = Verdict(value).action
         if action.kind.executes or action.kind is ActionKind.NOTIFY:
             return None
@@ -73,19 +73,19 @@ class FilterStack:
         # Without PTRACE_O_TRACESECCOMP the kernel treats the thread as having no tracer.
         return ENOSYS if action.kind is ActionKind.TRACE else 0
 
-    def _ask(self, key: tuple[int, int], call: SeccompData) -> int:
+    def _evaluate(self, key: tuple[int, int], call: SeccompData) -> int:
         """Evaluate as seccomp_run_filters(): all filters run, the most restrictive action wins."""
         words = call.words(sys.byteorder)
         worst = Verdict(ActionKind.ALLOW.value)
-        curious = False
+        reads_arguments = False
         for program in self.programs:
-            machine = _Curious(words)
+            machine = _ArgumentWatch(words)
             own = machine.run(program.instructions)
-            curious |= machine.curious
+            reads_arguments |= machine.curious
             if own.precedence < worst.precedence:
                 worst = own
-        if not curious and len(self._known) < _MAX_KNOWN:
-            self._known[key] = worst.value
+        if not reads_arguments and len(self._cache) < _MAX_CACHED:
+            self._cache[key] = worst.value
         return worst.value
 
 

@@ -30,7 +30,7 @@ def read_facts(tid: int, before: TaskFacts) -> TaskFacts:
     folder = Path(f"/proc/{tid}")
     facts = before
     with contextlib.suppress(OSError, ValueError, LookupError):
-        facts = replace(facts, **_status(tid))
+        facts = replace(facts, **_parse_status(tid))
     namespaces: dict[str, Any] = {}
     for field, name in _NAMESPACES.items():
         with contextlib.suppress(OSError):
@@ -42,7 +42,7 @@ def read_facts(tid: int, before: TaskFacts) -> TaskFacts:
     return facts
 
 
-def _status(tid: int) -> dict[str, Any]:
+def _parse_status(tid: int) -> dict[str, Any]:
     data = procfs.read_status_file(tid)
 
     def line(name: str) -> list[bytes]:

@@ -69,15 +69,19 @@ class TracedThreads:
         self._native = Arch.native()
         names = load_syscalls(self._native).numbers
         self._specs = {names[name]: spec for name, spec in KEPT_ARGUMENTS.items() if name in names}
-        self._hosts = stopped_thread.count_filters()
+        self._host_filters = stopped_thread.count_filters()
 
     def add_root(self, tid: int, program: str) -> None:
         """Add the recorder's child, before its exec of `program`."""
         facts = stopped_thread.read_facts(tid, TaskFacts())
-        segment = self._begin(EventKind.ROOT, 0, tid, replace(facts, filters=self._hosts), tid)
+        segment = self._begin_segment(
+            EventKind.ROOT, 0, tid, replace(facts, filters=self._host_filters), tid
+        )
         self.known[tid] = TracedThread(tid, tid, segment, FilterStack(), file=program)
 
-    def _begin(self, kind: EventKind, parent: int, tid: int, facts: TaskFacts, pid: int) -> Segment:
+    def _begin_segment(
+        self, kind: EventKind, parent: int, tid: int, facts: TaskFacts, pid: int
+    ) -> Segment:
         now = time.monotonic_ns()
         segment = Segment(next(self._numbers), kind, parent, 0, now, tid, facts)
         if kind == EventKind.EXEC:
@@ -90,18 +94,18 @@ class TracedThreads:
         """Handle a stop at the entry or the exit of a call."""
         thread = self.known[tid]
         if info.position is CallPosition.ENTRY:
-            self._enter(thread, info)
+            self._handle_entry(thread, info)
         elif info.position is CallPosition.EXIT:
-            self._leave(thread, info)
+            self._handle_exit(thread, info)
 
-    def _enter(self, thread: TracedThread, info: CallStop) -> None:
+    def _handle_entry(self, thread: TracedThread, info: CallStop) -> None:
         number, compat = info.number & _U32, info.arch != self._native.audit
         refused = thread.filters.find_refusal(
             SeccompData(info.arch, number, info.args, info.pointer)
         )
         thread.entered = None
         if refused is not None:
-            self._deny(thread, (compat, number), refused)
+            self._record_denial(thread, (compat, number), refused)
             return
         thread.segment.calls[compat, number] += 1
         thread.entered = (compat, number)
@@ -110,7 +114,7 @@ class TracedThreads:
         arch = Arch.from_audit(info.arch, number)
         self._read_ahead(thread, load_syscalls(arch).at(number).name, info, wide=arch.bits == 64)
 
-    def _deny(self, thread: TracedThread, call: CallKey, errno: int) -> None:
+    def _record_denial(self, thread: TracedThread, call: CallKey, errno: int) -> None:
         segment = thread.segment
         if not segment.denied[(*call, errno)]:
             denial = FirstDenial(time.monotonic_ns(), segment.id, thread.tid, call, errno)
@@ -138,7 +142,7 @@ class TracedThreads:
             if len(content) == 8:
                 kept[number, 0, int.from_bytes(content, "little")] += 1
             else:
-                self._lose(arguments=1)
+                self._count_lost(arguments=1)
 
     def _read_ahead(self, thread: TracedThread, name: str, info: CallStop, *, wide: bool) -> None:
         """Read memory at the entry that may have changed or gone when the call has been made."""
@@ -158,28 +162,28 @@ class TracedThreads:
         elif name == "clone":
             thread.slips = bool(args[0] & _UNTRACED)
 
-    def _leave(self, thread: TracedThread, info: CallStop) -> None:
+    def _handle_exit(self, thread: TracedThread, info: CallStop) -> None:
         thread.entered = None
         load, thread.loading = thread.loading, None
         slips, thread.slips = thread.slips, False
         if slips and info.result > 0:
-            self._lose(processes=1)
+            self._count_lost(processes=1)
         if load is None or info.result < 0:
             return
         # With TSYNC the result may be the id of a thread that could not be synchronized.
         if load.everywhere and info.result in self.known:
             return
-        filters = self._with_newest(thread, load)
+        filters = self._push_filter(thread, load)
         mates = [mate for mate in self.known.values() if mate.process == thread.process]
         for mate in mates if load.everywhere else [thread]:
             mate.filters = filters
             facts = stopped_thread.read_facts(mate.tid, mate.segment.facts)
-            facts = replace(facts, filters=self._hosts + len(filters))
-            mate.segment = self._begin(
+            facts = replace(facts, filters=self._host_filters + len(filters))
+            mate.segment = self._begin_segment(
                 EventKind.FILTER, mate.segment.id, mate.tid, facts, mate.process
             )
 
-    def _with_newest(self, thread: TracedThread, load: FilterLoad) -> FilterStack:
+    def _push_filter(self, thread: TracedThread, load: FilterLoad) -> FilterStack:
         """Return the stack with the new filter: the kernel's copy if readable, else that of memory.
 
         Memory may have been changed by another thread in the meantime.
@@ -192,7 +196,7 @@ class TracedThreads:
             )
         program = seccomp_verdict.read_program(content)
         if program is None:
-            self._lose(calls=1)
+            self._count_lost(calls=1)
             return thread.filters
         return thread.filters.with_newest(program)
 
@@ -207,7 +211,7 @@ class TracedThreads:
             segment = maker.segment
         else:
             facts = stopped_thread.read_facts(tid, maker.segment.facts)
-            segment = self._begin(EventKind.FORK, maker.segment.id, tid, facts, process)
+            segment = self._begin_segment(EventKind.FORK, maker.segment.id, tid, facts, process)
         self.known[tid] = TracedThread(tid, process, segment, maker.filters)
 
     def handle_exec(self, tid: int, former: int) -> None:
@@ -219,7 +223,7 @@ class TracedThreads:
         self.known[tid] = thread
         facts = stopped_thread.read_facts(tid, thread.segment.facts)
         facts = replace(facts, filters=thread.segment.facts.filters)
-        thread.segment = self._begin(EventKind.EXEC, thread.segment.id, tid, facts, tid)
+        thread.segment = self._begin_segment(EventKind.EXEC, thread.segment.id, tid, facts, tid)
         thread.loading = None
 
     def handle_end(self, tid: int, status: int) -> None:
@@ -228,7 +232,7 @@ class TracedThreads:
         if thread is not None and tid == thread.process:
             self._trace.end(thread.segment.id, time.monotonic_ns(), status)
 
-    def _lose(self, *, processes: int = 0, calls: int = 0, arguments: int = 0) -> None:
+    def _count_lost(self, *, processes: int = 0, calls: int = 0, arguments: int = 0) -> None:
         lost = self._trace.lost
         self._trace.lost = TraceLoss(
             lost.events,
