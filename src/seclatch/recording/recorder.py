@@ -1,4 +1,4 @@
-"""Run a back end until the recorded command or container is over, and make the recording."""
+"""Run a back end until the recorded command or container ends, and make the recording."""
 
 from __future__ import annotations
 

@@ -84,5 +84,5 @@ def test_success_through_an_unrecorded_engine() -> None:
     found = asked("docker", "run", "-d", "x", words="").cause(0)
     assert (found.cause, found.evidence) == (
         "none",
-        ["the engine that it asked could not be watched from here"],
+        ["the engine that it asked could not be recorded from here"],
     )

@@ -30,10 +30,10 @@ def find_unseen_container(run: DiagnosedRun) -> FoundCause | None:
     return FoundCause(
         None,
         "engine-not-seen",
-        f"{program} asked an engine that could not be watched from here; run seclatch on the "
+        f"{program} asked an engine that could not be recorded from here; run seclatch on the "
         f"engine's host, in no pid namespace" + (f": {last.text}" if last else ""),
         stage.value,
-        ["whether a call was denied there was not seen"],
+        ["calls that were denied there were not recorded"],
     )
 
 

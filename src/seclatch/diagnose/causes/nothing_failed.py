@@ -16,5 +16,5 @@ def find_no_failure(run: DiagnosedRun) -> FoundCause | None:
         calls = "call was" if denied == 1 else "calls were"
         summary += f", though {denied} {calls} denied"
     unseen = find_client_of_unseen(run.evidence)
-    facts = ["the engine that it asked could not be watched from here"] if unseen else []
+    facts = ["the engine that it asked could not be recorded from here"] if unseen else []
     return FoundCause(False, "none", summary, evidence=facts)

@@ -15,16 +15,16 @@ def find_possible_denial(run: DiagnosedRun) -> FoundCause | None:
     names = ", ".join(dict.fromkeys(case.denial.syscall for case in cases))
     program = run.evidence.program(run.chain[0].segments[-1])
     own = {case.process.id for case in cases} & {process.id for process in run.chain}
-    who = "it" if own else "what it ran"
+    denied = "it" if own else "a process that it started"
     return FoundCause(
         None,
         "possibly-denied",
-        f"{program} ended with status {read_exit_code(run.chain[0])}; {who} had been denied "
+        f"{program} ended with status {read_exit_code(run.chain[0])}; {denied} had been denied "
         f"{names} before that",
         Stage.PROGRAM.value,
         [
-            "whether a denied call was the reason cannot be told from its calls: allow it, or "
-            "run it without a profile, and see whether it ends well"
+            "whether a denied call was the reason cannot be determined from its calls: allow it, "
+            "or run it without a profile, and see whether it succeeds"
         ],
         cases[-1],
     )

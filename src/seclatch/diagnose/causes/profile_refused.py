@@ -46,11 +46,11 @@ def find_refused_profile(run: DiagnosedRun) -> FoundCause | None:
 
 def _make_cause(run: DiagnosedRun, message: StderrLine) -> FoundCause:
     loads = list(_list_refused_loads(run))
-    who = "the kernel" if loads else _find_runtime(run, message) or message.program
+    program = "the kernel" if loads else _find_runtime(run, message) or message.program
     return FoundCause(
         True,
         "profile-refused",
-        f"{who} refused the seccomp profile: {strip_prefixes(message.text)}",
+        f"{program} refused the seccomp profile: {strip_prefixes(message.text)}",
         message.stage.value,
         [
             f"{run.evidence.name(call)}(2) failed with {errno.name_errno(call.errno)}"

@@ -29,7 +29,7 @@ def find_denied_runtime(run: DiagnosedRun) -> FoundCause | None:
             return _make_cause(run, case, "could not start the program", "makes this call")
     for case in _find_denied_reports(run):
         failing = "gave up, though the program was started"
-        return _make_cause(run, case, failing, "tells its parent with this call that all went well")
+        return _make_cause(run, case, failing, "reports success to its parent with this call")
     return None
 
 

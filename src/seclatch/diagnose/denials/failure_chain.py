@@ -82,5 +82,5 @@ def passes_certainly(evidence: RunEvidence, parent: TracedProcess, child: Traced
     branches = [branch for branch in _ON_FAILURE.finditer(script) if int(branch[2]) == status]
     if any(not name or not re.search(rf"\b{re.escape(name)}\b", branch[1]) for branch in branches):
         return True
-    said = any(int(match[1]) == status for match in _EXIT.finditer(script))
-    return status == read_exit_code(child) and not said
+    in_script = any(int(match[1]) == status for match in _EXIT.finditer(script))
+    return status == read_exit_code(child) and not in_script

@@ -61,12 +61,12 @@ class FatalDenials:
         if execs:
             return execs[-1]
         for call in reversed(refused):
-            told = any(
+            reported = any(
                 call.time < message.time and mentions_errno(message.text, -call.result)
                 for message in evidence.messages
             )
             others = [one for one in life if one.result == call.result and not one.refused]
-            if told and call.result < 0 and not others:
+            if reported and call.result < 0 and not others:
                 return call
         return None
 

@@ -98,8 +98,8 @@ class RunDenials:
         code = "" if signalled or not first.errno else errno.name_errno(first.errno)
         meant = _find_meant_errno(evidence, first, ruled, session) if ruled and not signalled else 0
         if meant:
-            said = errno.name_errno(meant)
-            words = f"{rule.text}, which says {said}: an earlier filter of crun's cache"
+            name = errno.name_errno(meant)
+            words = f"{rule.text}, which says {name}: an earlier filter of crun's cache"
             rule = msgspec.structs.replace(rule, text=words)
         denial = ExplainedDenial(
             syscall=str(call),

@@ -30,7 +30,7 @@ def find_stale_filter(evidence: RunEvidence, cases: Sequence[DenialCase]) -> Ite
         yield Remedy(
             kind="other",
             text="have crun compile the profile: it found an earlier profile's filter in its "
-            f"cache, which does not tell errnos apart ({words}{more})",
+            f"cache, which does not distinguish errnos ({words}{more})",
             command=["rm", "-r", str(_find_cache(evidence, case) / "seccomp")],
         )
 

@@ -211,7 +211,7 @@ def _make_session(
     A session joins the last container of the same mount namespace, or if its pid 1 is another
     process. Pid 1 of a pid namespace of its own always begins a container: the kernel reuses the
     number of a mount namespace that has gone at once. A container in the pid namespace of its pod
-    has another pid 1 too; there only the runtime's verb tells a start from an exec session.
+    has another pid 1 too; there only the runtime's verb distinguishes a start from an exec session.
     """
     joined = runtime.kind == EventKind.JOINED
     own_pids = entry.facts.pids != runtime.facts.pids
