@@ -106,7 +106,7 @@ def _choose_messages(run: DiagnosedRun) -> list[StartMessage]:
     Where one program quotes the message of another, only the last one is shown, with its own words
     around it.
     """
-    chosen = run.inside if run.chain else run.outside
+    chosen = run.program_messages if run.chain else run.engine_messages
     telling = [message for message in chosen if sounds_like_error(message.text)] or chosen
     shown: list[StartMessage] = []
     for message in telling:

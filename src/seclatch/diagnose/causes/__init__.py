@@ -1,5 +1,5 @@
 """The causes, one a file; `registry.py` has their order.
 
-Each has a function `find` that takes the run being diagnosed. May import `diagnose.denials` and
-`diagnose.evidence`.
+Each has one function `find_…`, which takes the run being diagnosed. May import
+`diagnose.denials` and `diagnose.evidence`.
 """

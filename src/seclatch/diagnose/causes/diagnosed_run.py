@@ -46,10 +46,10 @@ class DiagnosedRun:
         evidence = self.evidence
         found: list[tuple[EnteredSession | None, TracedProcess]] = []
         if not evidence.staging.sessions:
-            return [(None, process) for process in evidence.roots() if has_failed(process)]
+            return [(None, process) for process in evidence.list_roots() if has_failed(process)]
         for session in evidence.staging.sessions:
             process = evidence.process_of(session.entry)
-            if not evidence.started(session) or has_failed(process):
+            if not evidence.has_started(session) or has_failed(process):
                 found.append((session, process))
         return sorted(found, key=lambda pair: bool(pair[0] and pair[0].joined))
 
@@ -57,7 +57,9 @@ class DiagnosedRun:
     def unstarted(self) -> list[EnteredSession]:
         """Return the sessions whose program was never exec'd."""
         evidence = self.evidence
-        return [session for session in evidence.staging.sessions if not evidence.started(session)]
+        return [
+            session for session in evidence.staging.sessions if not evidence.has_started(session)
+        ]
 
     @property
     def anything_failed(self) -> bool:
@@ -68,12 +70,12 @@ class DiagnosedRun:
     def chain(self) -> list[TracedProcess]:
         """Return the processes from the first that failed down to the origin of the failure."""
         for session, process in self.failures:
-            if session is None or self.evidence.started(session):
+            if session is None or self.evidence.has_started(session):
                 return find_origin(self.evidence, process)
         return []
 
     @cached_property
-    def certain(self) -> list[TracedProcess]:
+    def certain_chain(self) -> list[TracedProcess]:
         """Return the part of the chain whose processes certainly failed because of their child."""
         kept = self.chain[:1]
         for parent, child in pairwise(self.chain):
@@ -83,7 +85,7 @@ class DiagnosedRun:
         return kept
 
     @cached_property
-    def outside(self) -> list[StderrLine]:
+    def engine_messages(self) -> list[StderrLine]:
         """Return the messages of engine, runtime and client."""
         return [
             message
@@ -112,7 +114,7 @@ class DiagnosedRun:
         return {one.id for root in list(started)[:1] for one in find_origin(self.evidence, root)}
 
     @cached_property
-    def denied(self) -> list[DenialCase]:
+    def chain_denials(self) -> list[DenialCase]:
         """Return denials in the chain of failed processes, and in failed processes below it."""
         line = {process.id for process in self.chain}
         return [
@@ -136,7 +138,7 @@ class DiagnosedRun:
         return False
 
     @cached_property
-    def inside(self) -> list[StderrLine]:
+    def program_messages(self) -> list[StderrLine]:
         """Return the messages of the program and of hooks."""
         return [message for message in self.evidence.messages if message.stage in _INSIDE]
 

@@ -39,7 +39,7 @@ def find_unseen_container(run: DiagnosedRun) -> FoundCause | None:
 
 def _find_last_message(run: DiagnosedRun) -> StderrLine | None:
     """Return the last message of a runtime if there is one, else the last message."""
-    messages = list(reversed(run.outside or run.inside))
+    messages = list(reversed(run.engine_messages or run.program_messages))
     of_runtime = (message for message in messages if _RUNTIME_MESSAGE.search(message.text))
     return next(of_runtime, messages[0] if messages else None)
 

@@ -9,7 +9,7 @@ from seclatch.model.stage import Stage
 
 def find_possible_denial(run: DiagnosedRun) -> FoundCause | None:
     """Find denials in failed processes, after which they or their ancestors went on."""
-    cases = run.denied
+    cases = run.chain_denials
     if not cases:
         return None
     names = ", ".join(dict.fromkeys(case.denial.syscall for case in cases))

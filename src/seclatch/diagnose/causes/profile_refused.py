@@ -35,7 +35,7 @@ def find_refused_profile(run: DiagnosedRun) -> FoundCause | None:
     if not run.evidence.status or run.denials.all:
         return None
     unseen = find_client_of_unseen(run.evidence) is not None
-    for message in reversed(run.outside):
+    for message in reversed(run.engine_messages):
         # A client also passes on messages of a program.
         if _SECCOMP_MESSAGE.search(message.text) and (
             not unseen or _ENGINE_MESSAGE.match(message.text)
@@ -53,7 +53,7 @@ def _make_cause(run: DiagnosedRun, message: StderrLine) -> FoundCause:
         f"{program} refused the seccomp profile: {strip_prefixes(message.text)}",
         message.stage.value,
         [
-            f"{run.evidence.name(call)}(2) failed with {errno.name_errno(call.errno)}"
+            f"{run.evidence.find_syscall(call)}(2) failed with {errno.name_errno(call.errno)}"
             for call in loads[:1]
         ],
     )
@@ -93,7 +93,7 @@ def _list_refused_loads(run: DiagnosedRun) -> Iterator[Seen]:
     evidence = run.evidence
     for failure in reversed(evidence.failures):
         loads = (
-            failure.args[0] == _LOAD_OPERATIONS.get(evidence.name(failure).name)
+            failure.args[0] == _LOAD_OPERATIONS.get(evidence.find_syscall(failure).name)
             and failure.args[2] != 0
         )
         if loads and evidence.stage(failure.segment) in (Stage.INIT, Stage.RUNTIME):

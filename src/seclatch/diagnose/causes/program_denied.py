@@ -24,7 +24,7 @@ def find_denied_program(run: DiagnosedRun) -> FoundCause | None:
 
     A fatal one, or one whose error the program reported in its last message (decision 0030).
     """
-    line = {process.id for process in run.certain}
+    line = {process.id for process in run.certain_chain}
     cases = [case for case in run.denials.all if case.process.id in line]
     cases = [case for case in cases if case.stage is Stage.PROGRAM]
     fatal = [case for case in cases if case.denial.fatal]
@@ -36,10 +36,10 @@ def find_denied_program(run: DiagnosedRun) -> FoundCause | None:
 
 def _was_reported(case: DenialCase, run: DiagnosedRun) -> bool:
     """Return whether the last message is about the denial's errno, which no other call gave."""
-    own = run.evidence.own(case.process)
+    own = run.evidence.list_own_segments(case.process)
     messages = [
         message
-        for message in run.inside
+        for message in run.program_messages
         if message.segment in own and message.time > case.seen.time
     ]
     others = [
@@ -54,8 +54,8 @@ def _was_reported(case: DenialCase, run: DiagnosedRun) -> bool:
 
 def _ended_after(case: DenialCase, time: int, evidence: RunEvidence) -> bool:
     """Return whether the process only cleaned up after its last message."""
-    after = [call for call in evidence.life(case.process) if call.time > time]
-    ending = all(gives_up(call, evidence.name(call).name, True) for call in after)
+    after = [call for call in evidence.list_last_calls(case.process) if call.time > time]
+    ending = all(gives_up(call, evidence.find_syscall(call).name, True) for call in after)
     return ending and count_other_writes(evidence, case.process, time) <= BUFFERED
 
 
@@ -97,11 +97,11 @@ def _describe_loader(case: DenialCase, evidence: RunEvidence) -> str:
     All calls of the program must be known, and a call that libraries make only at their start must
     be this one or come after it.
     """
-    life, image = evidence.life(case.process), evidence.image(case.seen.segment)
+    life, image = evidence.list_last_calls(case.process), evidence.image(case.seen.segment)
     if image.process != case.process.id or len(life) >= FLIGHT:
         return ""
-    alone = takewhile(lambda call: evidence.name(call).name not in _LATER, life)
-    starting = [call.time for call in alone if evidence.name(call).name in _AT_START]
+    alone = takewhile(lambda call: evidence.find_syscall(call).name not in _LATER, life)
+    starting = [call.time for call in alone if evidence.find_syscall(call).name in _AT_START]
     if starting and case.seen.time <= starting[-1]:
         return "that was while the C library started, before main()"
     return ""

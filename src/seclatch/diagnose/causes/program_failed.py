@@ -12,7 +12,7 @@ def find_failed_program(run: DiagnosedRun) -> FoundCause | None:
     if not run.chain:
         return None
     line = {process.id for process in run.chain}
-    if run.denied or any(case.process.id in line for case in run.denials.all):
+    if run.chain_denials or any(case.process.id in line for case in run.denials.all):
         return None
     process = run.chain[-1]
     program = run.evidence.program(process.segments[-1])

@@ -53,7 +53,7 @@ def _runtime_failed(evidence: RunEvidence, session: EnteredSession) -> bool:
     return (
         by_itself
         and read_exit_code(runtime) != read_exit_code(program)
-        and evidence.started(session)
+        and evidence.has_started(session)
     )
 
 

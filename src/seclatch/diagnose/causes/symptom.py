@@ -66,12 +66,12 @@ def find_symptom(run: DiagnosedRun) -> FailureSymptom | None:
 
 
 def _list_failures(run: DiagnosedRun, process: TracedProcess) -> list[Seen]:
-    own = run.evidence.own(process)
+    own = run.evidence.list_own_segments(process)
     return [failure for failure in reversed(run.evidence.failures) if failure.segment in own]
 
 
 def _list_messages(run: DiagnosedRun, process: TracedProcess) -> list[StderrLine]:
-    own = run.evidence.own(process)
+    own = run.evidence.list_own_segments(process)
     return [message for message in reversed(run.evidence.messages) if message.segment in own]
 
 
@@ -86,7 +86,7 @@ def _find_by_message(run: DiagnosedRun, process: TracedProcess) -> FailureSympto
 
 def _find_by_last_call(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
     evidence, last = run.evidence, process.segments[-1]
-    if run.denied:
+    if run.chain_denials:
         return None  # its last failed call is no better explanation than a denied one
     found = _find_last_failure(evidence, process, _list_failures(run, process))
     if found is None:
@@ -105,14 +105,14 @@ def _find_last_failure(
     evidence: RunEvidence, process: TracedProcess, failures: list[Seen]
 ) -> Seen | None:
     """Return the failed call after which the process only cleaned up."""
-    for entry in reversed(evidence.life(process)):
-        if evidence.name(entry).name in _IDLE:
+    for entry in reversed(evidence.list_last_calls(process)):
+        if evidence.find_syscall(entry).name in _IDLE:
             continue
         if entry.result < 0:
             for seen in failures:
                 if seen.time == entry.time:
                     return seen
-        if not gives_up(entry, evidence.name(entry).name, True):
+        if not gives_up(entry, evidence.find_syscall(entry).name, True):
             return None
     return None
 
@@ -124,7 +124,7 @@ def _find_before_program(run: DiagnosedRun) -> FailureSymptom | None:
         for failure in reversed(evidence.failures)
         if evidence.stage(failure.segment) in _STARTING
     ]
-    messages = list(reversed(run.outside))
+    messages = list(reversed(run.engine_messages))
     for message in messages:
         if found := _find_call_behind(message.text, failures, evidence):
             stage = evidence.stage(found.segment)
@@ -151,7 +151,7 @@ def _choose_message(messages: list[StderrLine]) -> FailureSymptom | None:
 def _make_symptom(
     evidence: RunEvidence, text: str, seen: Seen, stage: Stage, program: str
 ) -> FailureSymptom:
-    name = evidence.name(seen).name
+    name = evidence.find_syscall(seen).name
     return FailureSymptom(stage, program, text, seen.errno, name, seen.text)
 
 
@@ -167,7 +167,7 @@ def _find_call_behind(text: str, failures: Sequence[Seen], evidence: RunEvidence
         if len(name) > 2 and name in text and name not in RUNTIMES:
             return seen
     for seen in same:
-        if evidence.name(seen).name in text.split(":", maxsplit=1)[0].split():
+        if evidence.find_syscall(seen).name in text.split(":", maxsplit=1)[0].split():
             return seen
     unnamed = [failure for failure in same if not failure.text]
     return unnamed[0] if unnamed and number not in (2, 1) else None

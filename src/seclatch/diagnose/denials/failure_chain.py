@@ -61,8 +61,8 @@ def _passes_failure(evidence: RunEvidence, parent: TracedProcess, child: TracedP
     ended = child.ended or 0
     if read_exit_code(parent) == read_exit_code(child):
         return True
-    after = [call for call in evidence.life(parent) if call.time > ended]
-    if not after or not all(evidence.name(call).name in _WAITING for call in after):
+    after = [call for call in evidence.list_last_calls(parent) if call.time > ended]
+    if not after or not all(evidence.find_syscall(call).name in _WAITING for call in after):
         return False
     return not count_other_writes(evidence, parent, ended)
 

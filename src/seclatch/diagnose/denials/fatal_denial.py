@@ -40,13 +40,13 @@ class FatalDenials:
         evidence = self._evidence
         session = evidence.session_of(process.segments[-1])
         entered = process.id == evidence.process_of(session.entry).id if session else False
-        if entered and session and not evidence.started(session):
-            life = evidence.bound_life(process)
-            certain = self._find_sigsys(process, life) or find_fatal(life, evidence.name)
+        if entered and session and not evidence.has_started(session):
+            life = evidence.list_filtered_calls(process)
+            certain = self._find_sigsys(process, life) or find_fatal(life, evidence.find_syscall)
             return certain or self._find_in_init(life)
         if not has_failed(process):
             return None
-        life = evidence.life(process)
+        life = evidence.list_last_calls(process)
         trapped = self._find_sigsys(process, life)
         return trapped or self._find_reported(process, life)
 
@@ -57,7 +57,9 @@ class FatalDenials:
         """
         evidence = self._evidence
         refused = [call for call in life if call.refused]
-        execs = [call for call in refused if evidence.name(call).name in ("execve", "execveat")]
+        execs = [
+            call for call in refused if evidence.find_syscall(call).name in ("execve", "execveat")
+        ]
         if execs:
             return execs[-1]
         for call in reversed(refused):
@@ -76,7 +78,7 @@ class FatalDenials:
     def _find_reported(self, process: TracedProcess, life: list[Last]) -> Last | None:
         """Return the last denial, if the process reported its errno or ended at once."""
         for loosely in (False, True):
-            found = find_fatal(life, self._evidence.name, loosely=loosely)
+            found = find_fatal(life, self._evidence.find_syscall, loosely=loosely)
             if found and (
                 found.mode & Mark.KILLED or self._fits_message(process, life, found, loosely)
             ):
@@ -91,7 +93,7 @@ class FatalDenials:
         A program that prints went on, except for what a buffer held; one that aborts may do so for
         a reason of its own.
         """
-        evidence, name = self._evidence, self._evidence.name
+        evidence, name = self._evidence, self._evidence.find_syscall
         last_message = _find_last_message(evidence, process, fatal.time)
         written = count_other_writes(evidence, process, fatal.time)
         if find_errno(last_message):
@@ -108,7 +110,7 @@ class FatalDenials:
 
 def _find_last_message(evidence: RunEvidence, process: TracedProcess, time: int) -> str:
     """Return the last message of a process after this time."""
-    own = evidence.own(process)
+    own = evidence.list_own_segments(process)
     messages = [
         message.text
         for message in evidence.messages

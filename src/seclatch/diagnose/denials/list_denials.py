@@ -59,7 +59,7 @@ class RunDenials:
         """Return all denials in order of time; equal ones of one process and stage are counted."""
         groups: dict[tuple[object, ...], list[Seen]] = {}
         for seen in self._evidence.refusals:
-            call = self._evidence.name(seen)
+            call = self._evidence.find_syscall(seen)
             shown = tuple(show_arguments(call.name, seen.args, seen.text))
             killed = bool(seen.mode & Mark.KILLED)
             segment = self._evidence.trace.segments[seen.segment]
@@ -91,7 +91,7 @@ class RunDenials:
         first, evidence = group[0], self._evidence
         session = evidence.session_of(first.segment)
         process = evidence.process_of(first.segment)
-        call = evidence.name(first)
+        call = evidence.find_syscall(first)
         stage = evidence.stage(first.segment)
         rule, ruled = self._find_rule(first, call, session)
         signalled = first.mode & (Mark.KILLED | Mark.SIGSYS) or (ruled and ruled.kind in _SIGNALLED)

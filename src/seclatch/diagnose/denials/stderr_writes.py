@@ -17,12 +17,14 @@ def count_other_writes(evidence: RunEvidence, process: TracedProcess, since: int
     program printing its stacks) is not counted.
     """
     written, moved = 0, False
-    for call in evidence.life(process):
+    for call in evidence.list_last_calls(process):
         if call.time > since:
-            name = evidence.name(call).name
+            name = evidence.find_syscall(call).name
             moved ^= name in ("dup2", "dup3")
             written += name in ("write", "writev") and call.result >= 0 and not moved
-    lines = [evidence.sights.said.get(segment, ()) for segment in evidence.own(process)]
+    lines = [
+        evidence.sights.said.get(segment, ()) for segment in evidence.list_own_segments(process)
+    ]
     if any(len(written_lines) >= MAX_SAID for written_lines in lines):
         return 0
     reported = sum(time > since for written_lines in lines for time, _ in written_lines)

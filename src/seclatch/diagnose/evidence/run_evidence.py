@@ -57,7 +57,7 @@ class RunEvidence:
         """Return the stage of a segment."""
         return self.staging.stages[segment]
 
-    def name(self, seen: Seen | Last) -> Syscall:
+    def find_syscall(self, seen: Seen | Last) -> Syscall:
         """Return the system call of a detail event."""
         return name_seen(self.native, seen)
 
@@ -151,19 +151,19 @@ class RunEvidence:
                     return found
         return None
 
-    def started(self, session: EnteredSession) -> bool:
+    def has_started(self, session: EnteredSession) -> bool:
         """Return whether the session's program was exec'd."""
         process = self.trace.segments[session.entry].process
         return any(
             self.stage(number) is Stage.PROGRAM for number in self.trace.processes[process].segments
         )
 
-    def life(self, process: TracedProcess) -> list[Last]:
+    def list_last_calls(self, process: TracedProcess) -> list[Last]:
         """Return the last calls of a process's last program, oldest first."""
-        flights = (self.sights.flight(segment) for segment in self.own(process))
+        flights = (self.sights.flight(segment) for segment in self.list_own_segments(process))
         return sorted((call for some in flights for call in some), key=lambda call: call.time)
 
-    def own(self, process: TracedProcess) -> set[int]:
+    def list_own_segments(self, process: TracedProcess) -> set[int]:
         """Return the segments of a process's last program, without those before its exec."""
         segments = process.segments
         execs = [
@@ -173,7 +173,7 @@ class RunEvidence:
         ]
         return set(segments[execs[-1] :] if execs else segments)
 
-    def bound_life(self, process: TracedProcess) -> list[Last]:
+    def list_filtered_calls(self, process: TracedProcess) -> list[Last]:
         """Return all calls of a process between its filter load and an exec that did not happen.
 
         Not only the last ones that are kept for each process: a runtime that crashes writes more.
@@ -188,7 +188,7 @@ class RunEvidence:
             found |= {call.time: call for call in self.sights.flight(segment)}
         return [found[time] for time in sorted(found)]
 
-    def roots(self) -> Iterator[TracedProcess]:
+    def list_roots(self) -> Iterator[TracedProcess]:
         """Yield each session's first process; the command's own if there is no container."""
         if not self.staging.sessions and set(self.staging.stages.values()) <= {Stage.PROGRAM}:
             yield from list(self.trace.processes.values())[:1]

@@ -68,7 +68,7 @@ def _is_remote(segment: Segment) -> bool:
 
 
 def _list_own_segments(evidence: RunEvidence, segment: Segment) -> set[int]:
-    return evidence.own(evidence.process_of(segment.id))
+    return evidence.list_own_segments(evidence.process_of(segment.id))
 
 
 def _has_connected(evidence: RunEvidence, segment: Segment) -> bool:
