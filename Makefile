@@ -60,7 +60,7 @@ wheels: $(WHEEL_STAMP)
 	$(VENV)/bin/python tools/wheels.py $(PLATFORMS)
 
 test-wheels: $(WHEEL_STAMP)
-	@tools/need $(RUNTIME_PACKAGES) qemu-user
+	@tools/need $(RUNTIME_PACKAGES) qemu-user mmdebstrap
 	@rm -rf build/wheels
 	$(VENV)/bin/python tools/wheels.py --output build/wheels $(PLATFORMS)
 	SECLATCH_WHEELS=$(CURDIR)/build/wheels $(VENV)/bin/pytest -q tests/wheels

@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -78,6 +78,7 @@ class BareRoot:
     """The directory, and a root shell in it that stays open."""
 
     suite: str = "trixie"
+    extra: Sequence[Path] = ()  # files that are put beside the checkout's
     directory: Path = field(init=False)
     shell: subprocess.Popen[str] = field(init=False)
 
@@ -88,6 +89,8 @@ class BareRoot:
         (self.directory / "root").mkdir()
         (self.directory / "apt.conf").write_text(apt_options())
         add_files(self.directory / "files")
+        for path in self.extra:
+            shutil.copy(path, self.directory / "files" / CHECKOUT.lstrip("/"))
         self.shell = subprocess.Popen(
             [
                 "unshare",

@@ -55,7 +55,8 @@ def record_command(command: tuple[str, ...], options: RecordOptions) -> tuple[in
         try:
             source = _Command(program, command, mask, ignored=ignored)
             recording = TraceRecorder(backend, source, options).record()
-            if absence := explain_missing_container(recording, backend, source.daemons):
+            absence = explain_missing_container(recording, backend, source.daemons)
+            if absence and options.sights is None:  # else the explanation says it
                 options.notify(absence)
             return source.wait(backend), recording
         finally:

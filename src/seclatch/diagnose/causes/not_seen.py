@@ -27,13 +27,17 @@ def find_unseen_container(run: DiagnosedRun) -> FoundCause | None:
         program, stage = last.program, last.stage
     else:
         return None
+    unrecorded = f"{program} asked an engine that could not be recorded from here"
     return FoundCause(
         None,
         "engine-not-seen",
-        f"{program} asked an engine that could not be recorded from here; run seclatch on the "
-        f"engine's host, in no pid namespace" + (f": {last.text}" if last else ""),
+        last.text if last else unrecorded,
         stage.value,
-        ["calls that were denied there were not recorded"],
+        [
+            *([unrecorded] if last else []),
+            "calls that were denied there were not recorded: run seclatch on the engine's host, in "
+            "no pid namespace",
+        ],
     )
 
 

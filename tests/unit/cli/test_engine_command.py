@@ -1,0 +1,29 @@
+"""`seclatch install` by a user: the remedy is the command that was given, as root."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from seclatch.cli.shared.engine_command import as_root
+
+
+@pytest.mark.parametrize(
+    "words", [["install", "docker"], ["install", "podman", "--runtime", "crun", "--default"]]
+)
+@pytest.mark.parametrize("system", [True, False])
+def test_the_options_are_those_that_were_given(
+    words: list[str], system: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "my env" / "seclatch"
+    program.parent.mkdir()
+    program.touch()
+    program.chmod(0o755)
+    known = {str(program): str(program)} | ({"seclatch": "/usr/bin/seclatch"} if system else {})
+    monkeypatch.setattr(shutil, "which", lambda name, path=os.defpath: known.get(name))
+    shown = as_root([str(program), *words])
+    assert shlex.split(shown) == ["sudo", "seclatch" if system else str(program), *words]
