@@ -174,6 +174,9 @@ def add_files(directory: Path) -> None:
     shutil.copy("/etc/resolv.conf", directory / "etc/resolv.conf")
     if CERTIFICATES.exists():
         shutil.copy(CERTIFICATES, directory / "etc/ssl/host.crt")
+    keyring = find_keyring()
+    (directory / "usr/share/keyrings").mkdir(parents=True)
+    shutil.copy(keyring, directory / "usr/share/keyrings" / keyring.name)
     services = directory / "usr/sbin/policy-rc.d"
     services.parent.mkdir(parents=True)
     services.write_text(SERVICES)
@@ -213,10 +216,12 @@ def source(suite: str) -> str:
     sites = [site for site in listed if site.startswith("http") and "security" not in site]
     assert sites, "apt has no sources here: add one and run `apt-get update`"
     mirror = sites[0].rstrip("/").removesuffix("/debian")
-    keyring = next(
-        path for name in KEYRINGS if (path := Path("/usr/share/keyrings", name)).exists()
-    )
-    return f"deb [signed-by={keyring}] {mirror}/debian {suite} main"
+    return f"deb [signed-by={find_keyring()}] {mirror}/debian {suite} main"
+
+
+def find_keyring() -> Path:
+    """Return the archive's keys; suites differ in how the file is called."""
+    return next(path for name in KEYRINGS if (path := Path("/usr/share/keyrings", name)).exists())
 
 
 def registry_variables() -> dict[str, str]:
