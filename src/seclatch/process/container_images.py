@@ -38,10 +38,10 @@ def find_container_image(pid: int, identifier: str = "") -> ContainerImage | Non
     Only trusted shims and monitors are used: see `seclatch.process.containers.metadata_trust`.
     """
     entries = read_entries()
-    kept = find_containers(entries)
-    monitor = _find_monitor(pid, entries, kept)
+    containers = find_containers(entries)
+    monitor = _find_monitor(pid, entries, containers)
     if not identifier:
-        member = find_members(entries, kept).get(pid)
+        member = find_members(entries, containers).get(pid)
         identifier = member.id if member else ""
     return query_image(monitor, identifier, entries) if monitor else None
 
@@ -64,12 +64,12 @@ def query_image(
 
 
 def _find_monitor(
-    pid: int, entries: Mapping[int, ProcEntry], kept: Mapping[str, FoundContainer]
+    pid: int, entries: Mapping[int, ProcEntry], containers: Mapping[str, FoundContainer]
 ) -> FoundContainer | None:
     """Find the nearest shim or monitor above a process; parents' pids are read from the kernel."""
     monitors = {
         container.monitor: container
-        for container in kept.values()
+        for container in containers.values()
         if container.monitor and container.trusted
     }
     for _ in entries:
@@ -102,15 +102,15 @@ def _query_containerd(
     client = None if os.geteuid() else shutil.which("ctr", path=containerd_containers.PATH)
     if client is None:
         raise LookupError("ctr")
-    place = [
+    prefix = [
         client,
         "--address",
         containerd_containers.find_socket(monitor),
         "--namespace",
         monitor.namespace,
     ]
-    name = str(json.loads(_run_client([*place, "containers", "info", identifier]))["Image"])
-    for line in _run_client([*place, "images", "ls", f"name=={name}"]).splitlines():
+    name = str(json.loads(_run_client([*prefix, "containers", "info", identifier]))["Image"])
+    for line in _run_client([*prefix, "images", "ls", f"name=={name}"]).splitlines():
         words = line.split()
         if words[:1] == [name]:
             return name, "", next((word for word in words if word.startswith("sha256:")), "")

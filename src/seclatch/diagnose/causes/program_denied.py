@@ -97,10 +97,10 @@ def _describe_loader(case: DenialCase, evidence: RunEvidence) -> str:
     All calls of the program must be known, and a call that libraries make only at their start must
     be this one or come after it.
     """
-    life, image = evidence.list_last_calls(case.process), evidence.image(case.seen.segment)
-    if image.process != case.process.id or len(life) >= FLIGHT:
+    calls, image = evidence.list_last_calls(case.process), evidence.image(case.seen.segment)
+    if image.process != case.process.id or len(calls) >= FLIGHT:
         return ""
-    alone = takewhile(lambda call: evidence.find_syscall(call).name not in _LATER, life)
+    alone = takewhile(lambda call: evidence.find_syscall(call).name not in _LATER, calls)
     starting = [call.time for call in alone if evidence.find_syscall(call).name in _AT_START]
     if starting and case.seen.time <= starting[-1]:
         return "that was while the C library started, before main()"

@@ -41,59 +41,59 @@ class FatalDenials:
         session = evidence.session_of(process.segments[-1])
         entered = process.id == evidence.process_of(session.entry).id if session else False
         if entered and session and not evidence.has_started(session):
-            life = evidence.list_filtered_calls(process)
-            certain = self._find_sigsys(process, life) or find_fatal(life, evidence.find_syscall)
-            return certain or self._find_in_init(life)
+            calls = evidence.list_filtered_calls(process)
+            certain = self._find_sigsys(process, calls) or find_fatal(calls, evidence.find_syscall)
+            return certain or self._find_in_init(calls)
         if not has_failed(process):
             return None
-        life = evidence.list_last_calls(process)
-        trapped = self._find_sigsys(process, life)
-        return trapped or self._find_reported(process, life)
+        calls = evidence.list_last_calls(process)
+        trapped = self._find_sigsys(process, calls)
+        return trapped or self._find_reported(process, calls)
 
-    def _find_in_init(self, life: list[Last]) -> Last | None:
+    def _find_in_init(self, calls: list[Last]) -> Last | None:
         """Return the fatal denial of an init that did more before it ended, as crun does to log.
 
         The denied exec, or the last denial whose errno was reported and no other call gave.
         """
         evidence = self._evidence
-        refused = [call for call in life if call.refused]
+        denied = [call for call in calls if call.refused]
         execs = [
-            call for call in refused if evidence.find_syscall(call).name in ("execve", "execveat")
+            call for call in denied if evidence.find_syscall(call).name in ("execve", "execveat")
         ]
         if execs:
             return execs[-1]
-        for call in reversed(refused):
+        for call in reversed(denied):
             reported = any(
                 call.time < message.time and mentions_errno(message.text, -call.result)
                 for message in evidence.messages
             )
-            others = [one for one in life if one.result == call.result and not one.refused]
+            others = [one for one in calls if one.result == call.result and not one.refused]
             if reported and call.result < 0 and not others:
                 return call
         return None
 
-    def _find_sigsys(self, process: TracedProcess, life: list[Last]) -> Last | None:
-        return find_trapped(life) if read_end_signal(process) == signal.SIGSYS else None
+    def _find_sigsys(self, process: TracedProcess, calls: list[Last]) -> Last | None:
+        return find_trapped(calls) if read_end_signal(process) == signal.SIGSYS else None
 
-    def _find_reported(self, process: TracedProcess, life: list[Last]) -> Last | None:
+    def _find_reported(self, process: TracedProcess, calls: list[Last]) -> Last | None:
         """Return the last denial, if the process reported its errno or ended at once."""
         for loosely in (False, True):
-            found = find_fatal(life, self._evidence.find_syscall, loosely=loosely)
+            found = find_fatal(calls, self._evidence.find_syscall, loosely=loosely)
             if found and (
-                found.mode & Mark.KILLED or self._fits_message(process, life, found, loosely)
+                found.mode & Mark.KILLED or self._fits_message(process, calls, found, loosely)
             ):
                 return found
         return None
 
     def _fits_message(
-        self, process: TracedProcess, life: list[Last], fatal: Last, loosely: bool
+        self, process: TracedProcess, calls: list[Last], fatal: Last, loosely: bool
     ) -> bool:
         """Return whether the process's last message is about this errno, or about none.
 
         A program that prints went on, except for what a buffer held; one that aborts may do so for
         a reason of its own.
         """
-        evidence, name = self._evidence, self._evidence.find_syscall
+        evidence, find_syscall = self._evidence, self._evidence.find_syscall
         last_message = _find_last_message(evidence, process, fatal.time)
         written = count_other_writes(evidence, process, fatal.time)
         if find_errno(last_message):
@@ -102,10 +102,10 @@ class FatalDenials:
             loosely
             or written
             or read_end_signal(process) is not None
-            or not is_decisive(fatal, name)
+            or not is_decisive(fatal, find_syscall)
         ):
             return False
-        return bool(last_message) or ends_silently(life, fatal, name)
+        return bool(last_message) or ends_silently(calls, fatal, find_syscall)
 
 
 def _find_last_message(evidence: RunEvidence, process: TracedProcess, time: int) -> str:

@@ -42,22 +42,22 @@ _ENOENT = 2
 NameCall = Callable[[Last], Syscall]
 
 
-def find_fatal(life: Sequence[Last], name: NameCall, *, loosely: bool = False) -> Last | None:
+def find_fatal(calls: Sequence[Last], name: NameCall, *, loosely: bool = False) -> Last | None:
     """Return the denied call that the process did not recover from; None if there is none.
 
     `loosely`: a C library may look for messages and buffers before it can report the error; other
     evidence must then show that this call is the reason.
     """
-    killed = [call for call in life if call.refused and call.mode & Mark.KILLED]
+    killed = [call for call in calls if call.refused and call.mode & Mark.KILLED]
     if killed:
         return killed[-1]
-    last = [call for call in _list_final_calls(life, name, loosely) if call.refused]
+    last = [call for call in _list_final_calls(calls, name, loosely) if call.refused]
     if not last:
         return None
     real = [call for call in last if name(call).name not in _CLEANUP]
     if real:
         return real[-1] if loosely else real[0]
-    reported = [call.time for call in life if name(call).name in _REPORTING and not call.refused]
+    reported = [call.time for call in calls if name(call).name in _REPORTING and not call.refused]
     before = [call for call in last if any(call.time < time for time in reported)]
     return before[-1] if before else last[0]
 
@@ -71,23 +71,23 @@ def is_decisive(fatal: Last, name: NameCall) -> bool:
     return called not in _CLEANUP and called not in _UNCHECKED
 
 
-def ends_silently(life: Sequence[Last], fatal: Last, name: NameCall) -> bool:
+def ends_silently(calls: Sequence[Last], fatal: Last, name: NameCall) -> bool:
     """Return whether a process only ended after a denied call."""
     return all(
-        call.refused or name(call).name in _SILENT_END for call in life if call.time > fatal.time
+        call.refused or name(call).name in _SILENT_END for call in calls if call.time > fatal.time
     )
 
 
-def find_trapped(life: Sequence[Last]) -> Last | None:
+def find_trapped(calls: Sequence[Last]) -> Last | None:
     """Return the last call that seccomp answered with SIGSYS, which ended the process."""
-    trapped = [call for call in life if call.refused and call.mode & Mark.SIGSYS]
+    trapped = [call for call in calls if call.refused and call.mode & Mark.SIGSYS]
     return trapped[-1] if trapped else None
 
 
-def _list_final_calls(life: Sequence[Last], name: NameCall, loosely: bool) -> list[Last]:
+def _list_final_calls(calls: Sequence[Last], name: NameCall, loosely: bool) -> list[Last]:
     """Return the calls from the last one that did work, or was denied, on."""
     found: list[Last] = []
-    for call in reversed(life):
+    for call in reversed(calls):
         if not gives_up(call, name(call).name, loosely):
             if call.refused:
                 found.append(call)

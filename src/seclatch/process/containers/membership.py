@@ -54,28 +54,28 @@ def find_containers(entries: Mapping[int, ProcEntry]) -> dict[str, FoundContaine
 
     An untrusted source counts only for ids that no trusted one has.
     """
-    claims = [kept for entry in entries.values() if (kept := _read_monitor(entry))]
-    found = {kept.id: kept for kept in claims if not kept.trusted}
+    claims = [container for entry in entries.values() if (container := _read_monitor(entry))]
+    found = {container.id: container for container in claims if not container.trusted}
     found |= {state.id: state for state in _read_states()}
-    return found | {kept.id: kept for kept in claims if kept.trusted}
+    return found | {container.id: container for container in claims if container.trusted}
 
 
 def _read_monitor(entry: ProcEntry) -> FoundContainer | None:
     name = read_program_name(entry)
-    kept = None
+    container = None
     if name.startswith("containerd-shim"):
-        kept = _read_shim(entry)
+        container = _read_shim(entry)
     elif name == "conmon":
-        kept = _read_conmon(entry)
-    return replace(kept, trusted=is_trusted(entry)) if kept else None
+        container = _read_conmon(entry)
+    return replace(container, trusted=is_trusted(entry)) if container else None
 
 
 def find_members(
-    entries: Mapping[int, ProcEntry], kept: Mapping[str, FoundContainer]
+    entries: Mapping[int, ProcEntry], containers: Mapping[str, FoundContainer]
 ) -> dict[int, FoundContainer]:
     """Return the container of each process that is in one."""
-    inits = {found.init: found for found in kept.values() if found.init}
-    monitors = {found.monitor: found for found in kept.values() if found.monitor}
+    inits = {found.init: found for found in containers.values() if found.init}
+    monitors = {found.monitor: found for found in containers.values() if found.monitor}
     members: dict[int, FoundContainer] = {}
     judged: set[int] = set()
 
@@ -88,7 +88,7 @@ def find_members(
             pid = entries[pid].status.parent
         above = members.get(pid)
         for ancestor in reversed(path):
-            above = _find_own(entries[ancestor], kept, inits, monitors) or above
+            above = _find_own(entries[ancestor], containers, inits, monitors) or above
             if ancestor not in inits and _is_outside(entries[ancestor]):
                 above = None
             if above:
@@ -102,28 +102,28 @@ def find_members(
 
 def _find_own(
     entry: ProcEntry,
-    kept: Mapping[str, FoundContainer],
+    containers: Mapping[str, FoundContainer],
     inits: Mapping[int, FoundContainer],
     monitors: Mapping[int, FoundContainer],
 ) -> FoundContainer | None:
     for path in entry.cgroups:
         for part in split_cgroup(path):
-            if identified := _identify(part, kept):
+            if identified := _identify(part, containers):
                 return identified
     return inits.get(entry.pid) or monitors.get(entry.status.parent)
 
 
-def _identify(part: str, kept: Mapping[str, FoundContainer]) -> FoundContainer | None:
+def _identify(part: str, containers: Mapping[str, FoundContainer]) -> FoundContainer | None:
     """Read one element of a control group's path."""
-    if part in kept:
-        return kept[part]
+    if part in containers:
+        return containers[part]
     prefix, _, rest = part.removesuffix(".scope").rpartition("-")
     if prefix.endswith("conmon"):
         return None
-    if rest in kept and prefix in _PREFIXES:
-        return kept[rest]
+    if rest in containers and prefix in _PREFIXES:
+        return containers[rest]
     if HEXADECIMAL.fullmatch(rest):
-        return kept.get(rest) or FoundContainer(rest, _PREFIXES.get(prefix, ""))
+        return containers.get(rest) or FoundContainer(rest, _PREFIXES.get(prefix, ""))
     return None
 
 
