@@ -39,15 +39,15 @@ class FilterOrigins:
             for layer in task.layers:
                 self._holders[layer.identity].add(task.pid)
 
-    def trace_seen(self, pid: int, identities: tuple[int, ...]) -> tuple[FilterOrigin, ...]:
+    def find_origins(self, pid: int, identities: tuple[int, ...]) -> tuple[FilterOrigin, ...]:
         """Return the origins of filters that were read, newest first as given."""
         parent = self._parent(pid)
         own = [identity for identity in identities if parent not in self._holders[identity]]
         return tuple(
-            self._trace_seen(pid, identity, first=identity in own[-1:]) for identity in identities
+            self._find_origin(pid, identity, first=identity in own[-1:]) for identity in identities
         )
 
-    def estimate_counted(self, pid: int, count: int) -> tuple[FilterOrigin, ...]:
+    def estimate_origins(self, pid: int, count: int) -> tuple[FilterOrigin, ...]:
         """Return origins from counts alone: a child has at least the filters of its parent."""
         origins = []
         for position in range(count):  # the oldest first
@@ -60,7 +60,7 @@ class FilterOrigins:
             origins.append(replace(origin, certain=False))
         return tuple(reversed(origins))
 
-    def _trace_seen(self, pid: int, identity: int, *, first: bool) -> FilterOrigin:
+    def _find_origin(self, pid: int, identity: int, *, first: bool) -> FilterOrigin:
         holders = self._holders[identity]
         oldest = self._find_oldest(pid, holders.__contains__)
         if oldest != pid:

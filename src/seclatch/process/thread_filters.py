@@ -91,9 +91,9 @@ class ThreadFilters:
         held = self._held.get(tid) if self._held is not None else None
         if held is None or not held.layers or status.filters not in (held.count, -1):
             # Not read, or changed since: only the count is certain.
-            origins = self._origins.estimate_counted(entry.pid, max(status.filters, 0))
+            origins = self._origins.estimate_origins(entry.pid, max(status.filters, 0))
             return tuple(FilterLayer("", 0, origin) for origin in origins)
-        origins = self._origins.trace_seen(
+        origins = self._origins.find_origins(
             entry.pid, tuple(layer.identity for layer in held.layers)
         )
         unit = find_unit(entry)

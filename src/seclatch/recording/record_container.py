@@ -26,13 +26,13 @@ from seclatch.system.bpf import VerifierError
 
 @dataclass(frozen=True, slots=True)
 class ContainerTarget:
-    """A running container: a process in it, and the `word` by which the user named it.
+    """A running container: a process in it, and the `name` that the user gave.
 
     `pid` is as this process sees it. The id and the image are set if they are known.
     """
 
     pid: int
-    word: str
+    name: str
     identifier: str = ""
     image: ContainerImage | None = None
 
@@ -72,7 +72,7 @@ class _Namespaces:
             raise _explain_error(self._target, error) from error
         if not self.mounts and not self.pids:
             raise SeclatchError(
-                f"recording the container {self._target.word}: process {self._target.pid} is in "
+                f"recording the container {self._target.name}: process {self._target.pid} is in "
                 "none, its mounts and process ids are the host's own",
                 remedy="give a container, or start the program under `seclatch record -- COMMAND`",
             )
@@ -101,7 +101,7 @@ def _read_namespace(process: str, kind: str) -> int:
 
 
 def _explain_error(target: ContainerTarget, error: OSError) -> SeclatchError:
-    what = f"recording the container {target.word}: process {target.pid}: {error.strerror}"
+    what = f"recording the container {target.name}: process {target.pid}: {error.strerror}"
     if error.errno in (errno.EACCES, errno.EPERM):
         return SeclatchError(what, remedy="only root may look into other users' processes")
     if error.errno in (errno.ENOENT, errno.ESRCH):

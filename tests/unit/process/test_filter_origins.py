@@ -32,12 +32,12 @@ INSIDE = {20, 30, 40}
 
 def test_origins_of_runtime_program_and_descendants() -> None:
     found = origins(CHAIN, INSIDE, held(20, 7), held(30, 8, 7), held(40, 8, 7))
-    assert found.trace_seen(20, (7,)) == (FilterOrigin(FilterCause.RUNTIME),)
-    assert found.trace_seen(30, (8, 7)) == (
+    assert found.find_origins(20, (7,)) == (FilterOrigin(FilterCause.RUNTIME),)
+    assert found.find_origins(30, (8, 7)) == (
         FilterOrigin(FilterCause.LOADED),
         FilterOrigin(FilterCause.INHERITED, 20, "sh"),
     )
-    assert found.trace_seen(40, (8, 7)) == (
+    assert found.find_origins(40, (8, 7)) == (
         FilterOrigin(FilterCause.INHERITED, 30, "sh"),
         FilterOrigin(FilterCause.INHERITED, 20, "sh"),
     )
@@ -45,17 +45,17 @@ def test_origins_of_runtime_program_and_descendants() -> None:
 
 def test_origins_from_counts_are_uncertain() -> None:
     found = origins(CHAIN, INSIDE)
-    assert found.estimate_counted(20, 1) == (FilterOrigin(FilterCause.RUNTIME, certain=False),)
-    assert found.estimate_counted(40, 2) == (
+    assert found.estimate_origins(20, 1) == (FilterOrigin(FilterCause.RUNTIME, certain=False),)
+    assert found.estimate_origins(40, 2) == (
         FilterOrigin(FilterCause.INHERITED, 30, "sh", certain=False),
         FilterOrigin(FilterCause.INHERITED, 20, "sh", certain=False),
     )
-    assert str(found.estimate_counted(40, 2)[0]) == "perhaps inherited from 30 (sh)"
+    assert str(found.estimate_origins(40, 2)[0]) == "perhaps inherited from 30 (sh)"
 
 
 def test_a_program_that_loads_after_the_runtime() -> None:
     found = origins(CHAIN, INSIDE, held(20, 9, 7), held(30, 9, 7))
-    assert found.trace_seen(20, (9, 7)) == (
+    assert found.find_origins(20, (9, 7)) == (
         FilterOrigin(FilterCause.LOADED),
         FilterOrigin(FilterCause.RUNTIME),
     )
@@ -65,7 +65,7 @@ def test_equal_number_of_other_filters_is_not_inherited() -> None:
     """Only the kernel distinguishes these: a child of a filtered process loads its own."""
     chain = by_pid(entry(2, 0, filters=1), entry(3, 2, filters=2))
     found = origins(chain, set(), held(2, 5), held(3, 6, 5))
-    assert found.trace_seen(3, (6, 5)) == (
+    assert found.find_origins(3, (6, 5)) == (
         FilterOrigin(FilterCause.LOADED),
         FilterOrigin(FilterCause.INHERITED, 2, "sh"),
     )
@@ -75,14 +75,16 @@ def test_orphans_of_the_same_parent() -> None:
     orphans = by_pid(entry(1), entry(5, 1, filters=1), entry(6, 1, filters=1))
     found = origins(orphans, set(), held(5, 3), held(6, 3))
     assert (
-        found.trace_seen(5, (3,)) == found.trace_seen(6, (3,)) == (FilterOrigin(FilterCause.ENDED),)
+        found.find_origins(5, (3,))
+        == found.find_origins(6, (3,))
+        == (FilterOrigin(FilterCause.ENDED),)
     )
 
 
 def test_filter_of_a_systemd_unit() -> None:
     unit = by_pid(entry(1, 0, "systemd"), entry(5, 1, "nginx", filters=1, cgroups=SERVICE))
     found = origins(unit, set(), held(5, 3))
-    assert found.trace_seen(5, (3,)) == (
+    assert found.find_origins(5, (3,)) == (
         FilterOrigin(FilterCause.UNIT, name="web.service", certain=False),
     )
 
@@ -90,4 +92,4 @@ def test_filter_of_a_systemd_unit() -> None:
 def test_cycle_of_parents_terminates() -> None:
     """A listing is not atomic: reused pids may form a cycle."""
     circle = by_pid(entry(5, 6, filters=1), entry(6, 5, filters=1))
-    assert len(origins(circle, set()).estimate_counted(5, 1)) == 1
+    assert len(origins(circle, set()).estimate_origins(5, 1)) == 1
