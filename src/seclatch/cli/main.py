@@ -88,6 +88,9 @@ def main() -> None:
 
 
 def _give_up_output() -> None:
-    """What is left in the buffer goes nowhere, or the interpreter's own flush complains and ends
-    with status 120 (in Python 3.13 the buffer outlives a failed write)."""
+    """Discard buffered output.
+
+    Otherwise the interpreter's own flush fails at exit, with status 120 (in Python 3.13 the buffer
+    outlives a failed write).
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

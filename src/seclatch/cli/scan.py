@@ -123,7 +123,7 @@ def command(
 
 
 def _require_call(name: str) -> None:
-    """A name mistyped is not a call that nothing makes."""
+    """Raise an error for a name that is no system call."""
     from seclatch.model.arch import Arch
     from seclatch.model.syscall import load_syscalls
 
@@ -192,7 +192,7 @@ def _directory(source: str, arch: str | None) -> Iterator[tuple[Path, ImageComma
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[int, int, str], None]]:
-    """A bar on a terminal's stderr, for what takes over a second."""
+    """Show a progress bar on a terminal's stderr."""
     from rich.console import Console
     from rich.progress import Progress
 

@@ -53,12 +53,12 @@ def _summary(recording: Recording) -> Summary:
 
 
 def _says(software: Software) -> bool:
-    """Some say nothing but their name."""
+    """Return whether a version says more than the program's name."""
     return any(letter.isdigit() for letter in software.version.replace(software.name, ""))
 
 
 def _version(software: Software) -> str:
-    """What a program says of itself, with its name in front if it does not say it."""
+    """Return a program's version line, with its name in front if the line lacks it."""
     named = software.name.lower() in software.version.lower()
     return software.version if named else f"{software.name} {software.version}"
 

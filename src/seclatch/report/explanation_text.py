@@ -23,7 +23,10 @@ _VERDICTS = {
 
 
 def show(document: dict[str, Any], width: int) -> str:
-    """The text, with colours. `document` is what `--json` gives: all text in it stays text."""
+    """Return the explanation as styled text.
+
+    `document` is what `--json` prints; markup in its strings has no effect.
+    """
     mark, colour = _VERDICTS[document["seccomp"]]
     if document["cause"] == "none":
         mark, colour = "no failure:", "green"
@@ -47,7 +50,7 @@ def _wrapped(text: str, width: int, mark: str, **style: Any) -> str:
 
 
 def _messages(document: dict[str, Any]) -> Iterator[str]:
-    """What was said, but for what the summary says already."""
+    """List the messages that the summary does not repeat."""
     for message in document["messages"]:
         if message["text"] not in document["summary"]:
             who = click.style(f"{_INDENT}{make_printable(message['program'])} said: ", dim=True)

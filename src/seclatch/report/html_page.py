@@ -80,9 +80,11 @@ def _environment() -> Environment:
 
 
 def _harmless(value: Any) -> Any:
-    """Escape what would act on a terminal or turn the direction of a line: a copied text may be
-    pasted, and a name must not read as another one. HTML is escaped after this, by Jinja. Nothing
-    that a recorder writes is as long as what is cut off."""
+    """Escape control characters and bidirectional marks, and cut overlong text.
+
+    Copied text may be pasted into a terminal, and a name must not read as another one. Jinja
+    escapes HTML afterwards. Nothing that a recorder writes is as long as what is cut off.
+    """
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     text = value if len(value) <= MAX_TEXT else value[: MAX_TEXT - 1] + "…"

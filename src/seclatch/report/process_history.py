@@ -36,7 +36,7 @@ class History:
         return self.spans[-1].state
 
     def state_at(self, time: float) -> Span:
-        """The span of a moment; the later one at an edge."""
+        """Return the span that contains a moment; at an edge, the later one."""
         return next((each for each in reversed(self.spans) if each.begin <= time), self.spans[0])
 
 

@@ -30,7 +30,7 @@ _CLIENTS = frozenset(
 
 
 def brief(image: ProcessImage) -> str:
-    """A command line without what stands between an engine or runtime and its verb."""
+    """Shorten a command line: leave out what stands between an engine or runtime and its verb."""
     argv = image.argv
     if len(argv) > 1 and PurePosixPath(argv[1]).name in _CLIENTS:
         argv = argv[1:]  # a script, and its interpreter before it
@@ -46,8 +46,10 @@ def brief(image: ProcessImage) -> str:
 
 
 def title(process: RecordedProcess, parents: dict[int, RecordedProcess]) -> str:
-    """What a process is called: its last program (behind the container's first, if it exec'd
-    another), or whose fork it is."""
+    """Name a process by its last program, or by the process that forked it.
+
+    The container's first program stands in front, if it exec'd another.
+    """
     if process.images:
         last = process.images[-1]
         first = next((each for each in process.images if each.stage == Stage.PROGRAM.value), last)

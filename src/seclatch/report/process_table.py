@@ -22,8 +22,10 @@ _DEEPEST = 64
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A process at its place in the tree; `above` is drawn before its command. `context`: not
-    asked for, but an ancestor of one that was."""
+    """A process at its place in the tree.
+
+    `above` is drawn before its command. `context`: not selected, but an ancestor of one that was.
+    """
 
     process: LiveProcess
     above: str = ""
@@ -36,7 +38,7 @@ def list_flat(chosen: Iterable[LiveProcess]) -> list[Line]:
 
 
 def list_tree(everybody: Sequence[LiveProcess], chosen: Iterable[LiveProcess]) -> list[Line]:
-    """The chosen below their ancestors, each level by process id."""
+    """List the selected processes below their ancestors, each level by process id."""
     by_pid = {process.pid: process for process in everybody}
     asked = {process.pid for process in chosen}
     shown = _with_ancestors(asked, by_pid)
@@ -83,7 +85,7 @@ def _beside(last: bool) -> str:
 
 
 def show(lines: Sequence[Line], width: int | None = None) -> Iterator[str]:
-    """The table's lines of text; cut off at `width` if there is one."""
+    """Return the table's lines of text, cut off at `width` if given."""
     rows = [_HEAD, *(row for line in lines for row in _rows(line))]
     widths = [max(len(row[n]) for row in rows) for n in range(len(_HEAD) - 1)]
     for row in rows:
@@ -126,7 +128,7 @@ def _name(layers: Sequence[FilterLayer]) -> Iterator[str]:
 
 
 def _shorten(names: list[str], beyond: int) -> list[str]:
-    """A hardened unit has dozens; `filter` and `--json` tell of all."""
+    """Shorten a list of filters: a hardened unit has dozens; `filter` and `--json` list all."""
     if len(names) + beyond <= _MOST:
         return names
     kept = names[: _MOST - 1]
@@ -139,7 +141,7 @@ def _beyond(thread: LiveThread) -> int:
 
 
 def tell_cut(lines: Iterable[Line]) -> Iterator[str]:
-    """A sentence on each thread with more filters than were looked at."""
+    """Write a sentence on each thread with more filters than were read."""
     for line in lines:
         threads = () if line.context else (line.process.main, *line.process.threads)
         for thread in threads:
@@ -167,7 +169,7 @@ def show_container(container: LiveContainer | None) -> str:
 
 
 def document(lines: Iterable[Line], notes: Sequence[str]) -> dict[str, object]:
-    """What is shown, for machines. Text is as it was found: escape it before a terminal."""
+    """Return the table for machines. Text is as it was found: escape it before a terminal."""
     return {
         "schema": SCHEMA,
         "notes": list(notes),

@@ -76,7 +76,7 @@ class _Tree:
         return images, history.stage, history.state, process.status, self._context(process)
 
     def _context(self, process: RecordedProcess) -> ProcessContext | None:
-        """The state that a process was last seen in."""
+        """Return the state that a process was last seen in."""
         number = process.contexts[-1].context if process.contexts else -1
         return self._contexts[number] if 0 <= number < len(self._contexts) else None
 
@@ -102,7 +102,7 @@ class _Tree:
 
 
 def _user(process: RecordedProcess, context: ProcessContext | None) -> str:
-    """The real user, and the effective one where that is another; groups where they differ."""
+    """Format the real user, the effective one if different, and groups if they differ."""
     if context:
         pairs = [(context.uid, context.gid), (context.euid, context.egid)]
     elif process.images:
@@ -114,7 +114,7 @@ def _user(process: RecordedProcess, context: ProcessContext | None) -> str:
 
 
 def facts(context: ProcessContext, outside: NamespaceInodes) -> list[str]:
-    """What else binds a process, in words."""
+    """List what else binds a process: no_new_privs, capabilities, namespaces."""
     told = []
     if context.capabilities:
         count = int(context.capabilities.effective, 16).bit_count()

@@ -15,10 +15,10 @@ class Follower:
         self._seen: set[tuple[str, str, str]] = set()
 
     def news(self, recording: Recording) -> Iterator[str]:
-        """Give a line for each call, and each denied one, that was not there before: stage, call,
-        the first process that made it.
+        """Return a line for each call, and each denied call, that is new: stage, call, process.
 
-        The stage is as it looks by now: before a filter or an exec tells, init is a client's.
+        The stage is provisional: until a filter load or an exec is recorded, init counts as the
+        client.
         """
         processes = {each.id: each for each in recording.processes}
         made: list[RecordedCalls | RecordedDenial] = [*recording.calls, *recording.denials]
@@ -33,7 +33,7 @@ class Follower:
 
 
 def _name(process: RecordedProcess | None) -> str:
-    """A process by its last program and its pid."""
+    """Name a process by its last program and its pid."""
     if process is None:
         return ""
     program = PurePosixPath(process.images[-1].exe).name if process.images else "?"

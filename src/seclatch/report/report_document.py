@@ -35,8 +35,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a start between two moments. `state` is `unfiltered`, `suspended` or `filtered`;
-    `begins` that the filter binds from here. `denied` are names of calls."""
+    """A part of a start between two moments.
+
+    `state` is `unfiltered`, `suspended` or `filtered`; `begins`: the filter binds from here;
+    `denied`: names of calls.
+    """
 
     name: str
     state: str
@@ -84,8 +87,10 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment: fork, exec, filter, lifted, released, exit, denied. A denial of unknown time is
-    placed at the end of its stage."""
+    """A moment: fork, exec, filter, lifted, released, exit, denied.
+
+    A denial of unknown time is placed at the end of its stage.
+    """
 
     time: float
     kind: str
@@ -116,9 +121,12 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One system call by stage. `need`: `runtime` (under the filter, and not by the program),
-    `program`, `both`, `static` (nobody made it, a scan found it), `outside` (none of these). `made`
-    and `denied` map stages to counts. `scanned`: whether a scan found it; null without one."""
+    """One system call by stage.
+
+    `need`: `runtime` (under the filter, and not by the program), `program`, `both`, `static` (not
+    recorded, found by a scan), `outside` (none of these). `made` and `denied` map stages to counts.
+    `scanned`: whether a scan found it; null without one.
+    """
 
     name: str
     arch: str
@@ -129,8 +137,11 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Matrix(msgspec.Struct, frozen=True, kw_only=True):
-    """System calls by stage, the stages in the order of a start. `scan` is what was scanned, empty
-    without a scan; `whole` whether that found all that the program can call."""
+    """System calls by stage, the stages in the order of a start.
+
+    `scan` is what was scanned, empty without a scan; `whole`: whether that found all that the
+    program can call.
+    """
 
     stages: list[str]
     lines: list[Line]

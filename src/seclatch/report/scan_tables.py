@@ -32,7 +32,7 @@ def show(scan: Scan, console: Console) -> None:
 
 
 def explain(scan: Scan, name: str) -> Iterator[str]:
-    """The chains that lead to a call, a line each."""
+    """List the chains that lead to a call, a line each."""
     for each in scan.programs:
         for call in each.calls:
             if name in (call.name, str(call.number)):
@@ -40,7 +40,7 @@ def explain(scan: Scan, name: str) -> Iterator[str]:
 
 
 def doubts(scan: Scan) -> Iterator[str]:
-    """What the result does not cover, a sentence each: nothing of it may be overlooked."""
+    """List what the result does not cover, a sentence each."""
     for each in scan.programs:
         yield from (f"open: {each.path}: {doubt}" for doubt in _doubts(each))
         yield from (f"{each.path}: {note}" for note in each.notes)

@@ -46,7 +46,7 @@ def matrix(recording: Recording, scan: Scan | None = None) -> Matrix:
 
 
 def verdict(line: Line) -> str:
-    """What the scan's column says: a call of the program that was not found there is another's."""
+    """Return the text of the scan's column for a call."""
     if line.scanned:
         return "found"
     return "not found" if line.scanned is False and line.need in ("program", "both") else ""

@@ -27,7 +27,7 @@ MAX_BAR = 40
 
 
 def width() -> int:
-    """The terminal's width, at most what an eye can follow."""
+    """Return the terminal's width, limited to a readable line."""
     return min(shutil.get_terminal_size((100, 24)).columns, 160)
 
 

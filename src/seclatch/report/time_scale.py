@@ -18,8 +18,10 @@ MAGNIFIED = 0.16
 
 
 class Scale:
-    """Maps seconds to 0…100 (percent of the width) and back. `magnify` are kinds of spans, each
-    to be seen."""
+    """Maps seconds to 0…100 (percent of the width) and back.
+
+    `magnify` are kinds of spans that get a visible width however short they are.
+    """
 
     def __init__(
         self, times: Iterable[float], end: float, *magnify: Iterable[tuple[float, float]]

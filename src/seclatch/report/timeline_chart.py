@@ -39,8 +39,10 @@ class Glyph:
 
 @dataclass(frozen=True, slots=True)
 class Ruler:
-    """A line through all lanes. `kind`: `loaded`, `binds`, `binds-early` or `exec`. `end`: its
-    label points to the left."""
+    """A line through all lanes.
+
+    `kind`: `loaded`, `binds`, `binds-early` or `exec`. `end`: its label points to the left.
+    """
 
     x: float
     kind: str
@@ -51,8 +53,10 @@ class Ruler:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A lane with its bars, and what it says to those who do not see them. `outcome` is that of the
-    start whose program this is, else empty."""
+    """A lane with its bars and its text alternative.
+
+    `outcome` is that of the start whose program this is, else empty.
+    """
 
     lane: Lane
     stages: str
@@ -99,8 +103,10 @@ def chart(report: Report) -> Chart:
 
 
 def _key(start: Start, ends: dict[int | None, float]) -> list[tuple[float, float]]:
-    """What a start is looked at for: from the filter's loading to the program, or to the end of
-    what never became one."""
+    """Return the key span of a start: from the filter's load to the program's exec, or to the end.
+
+    The end is that of a process that never became the program.
+    """
     if start.loaded is None:
         return []
     known = [each for each in (start.binds, start.executed) if each is not None]
@@ -110,7 +116,7 @@ def _key(start: Start, ends: dict[int | None, float]) -> list[tuple[float, float
 
 
 def _bound(start: Start, ends: dict[int | None, float]) -> list[tuple[float, float]]:
-    """The program's life under the filter: a short one must be seen, too."""
+    """Return the span of the program under the filter, which must be visible however short."""
     if start.executed is None or start.binds is None:
         return []
     begin = max(start.binds, start.executed)
@@ -118,7 +124,7 @@ def _bound(start: Start, ends: dict[int | None, float]) -> list[tuple[float, flo
 
 
 def _rulers(starts: list[Start], scale: Scale) -> list[Ruler]:
-    """The moments of each start that matter, each with a row of its own for its label."""
+    """List the rulers of each start, each with a row of its own for its label."""
     found: list[tuple[float, str, str]] = []
 
     def add(time: float | None, kind: str, text: str) -> None:

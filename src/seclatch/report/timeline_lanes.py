@@ -45,7 +45,7 @@ def lanes(recording: Recording, made: dict[int, History]) -> list[Lane]:
 
 
 def denials(recording: Recording) -> dict[int, dict[str, dict[str, int]]]:
-    """What was denied to whom: process, stage, name, count."""
+    """List denied calls: process, stage, name, count."""
     found: dict[int, dict[str, dict[str, int]]] = {}
     for each in recording.denials:
         if each.process is not None:
@@ -84,8 +84,11 @@ def _choose(recording: Recording, made: dict[int, History]) -> list[int]:
     idle = _idle(made, total) - chain
 
     def trifle(id_: int) -> bool:
-        """A helper that forks, does a thing and ends; a program's own forks are none. Or another
-        engine of the machine."""
+        """Return whether a process deserves no lane of its own.
+
+        That is a helper that was forked and ended without exec (not one of a program), or an
+        unrelated engine of the machine.
+        """
         process = made[id_].process
         return id_ in idle or not (
             id_ in chain

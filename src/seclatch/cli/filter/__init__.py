@@ -30,7 +30,7 @@ class _Group(LazyGroup):
     subcommand_metavar="PID|CONTAINER|COMMAND [ARGS]...",
 )
 def command() -> None:
-    """Filters: the BPF programs that the kernel runs, of live processes and in files.
+    """Show filters: the BPF programs that the kernel runs, of live processes and in files.
 
     With a process id or a container's name or id, the filters that it is under are shown
     (`seclatch filter of --help` tells more).

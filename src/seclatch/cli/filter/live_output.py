@@ -93,7 +93,7 @@ def export(filters: Sequence[LiveFilter], form: str, output: Path | None) -> Non
 def answer(
     filters: Sequence[LiveFilter], calls: Sequence[str], arches: Sequence[Arch], as_json: bool
 ) -> int:
-    """What all filters together answer, and each of them."""
+    """Print what all filters together answer, and what each of them does."""
     programs = [_filter(one) for one in filters]
     asked_for = [_asked(call, arch) for arch in arches for call in calls]
     answered = [(asked, query_stack(programs, asked)) for asked in asked_for]

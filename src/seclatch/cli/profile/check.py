@@ -96,7 +96,7 @@ def _fails(finding: Finding, strict: bool) -> bool:
 
 
 def _print(source: str, findings: list[Finding]) -> None:
-    """The form that compilers use and editors read: file:line:column: severity: message."""
+    """Print findings as compilers do and editors read: file:line:column: severity: message."""
     for finding in findings:
         where = f"{finding.line}:{finding.column}: " if finding.line else ""
         severity = click.style(finding.severity.value, fg=_COLOURS[finding.severity], bold=True)

@@ -128,7 +128,7 @@ def _ported(
 
 
 def _source(profile: Profile, target: Arch) -> Arch:
-    """What the profile says it is for; else this machine's; else another one than the target."""
+    """Return the architecture that the profile names, else this machine's, else not the target."""
     named = [arch for arch in profile.architectures if arch in TARGETS and arch is not target]
     native = [Arch.native()] if Arch.native() in TARGETS else []
     return next(arch for arch in (*named, *native, *TARGETS) if arch is not target)

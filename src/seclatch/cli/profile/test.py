@@ -134,7 +134,7 @@ def _show(answer: QueryAnswer) -> str:
 
 
 def _rules(found: Given, asked: AskedCall, answer: QueryAnswer) -> list[int]:
-    """The rules (by number in the resolved profile) that say so."""
+    """Return the rules that decide it, by number in the resolved profile."""
     return [
         index
         for index, rule in find_matching_rules(found.profile, asked.syscall, asked.args)
@@ -143,7 +143,7 @@ def _rules(found: Given, asked: AskedCall, answer: QueryAnswer) -> list[int]:
 
 
 def _reason(found: Given, asked: AskedCall, answer: QueryAnswer) -> str:
-    """The rules that say so in words, counted as in the file."""
+    """Describe the rules that decide it, counted as in the file."""
     rules = [_show_rule(found, index) for index in _rules(found, asked, answer)]
     if rules:
         return ", ".join(rules)

@@ -78,7 +78,7 @@ def _several(images: list[str]) -> SeclatchError:
 
 
 def _file_name(image: str) -> str:
-    """An image's text comes from a registry: only what can stand in a name is taken from it."""
+    """Return a file name for an image, whose text comes from a registry: safe characters only."""
     if not image:
         return "unknown"
     words = re.findall(r"[A-Za-z0-9_.-]+", image.removeprefix("sha256:"))

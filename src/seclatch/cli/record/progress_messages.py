@@ -35,7 +35,7 @@ def describe(recording: Recording, path: Path) -> None:
 
 
 def observer(*, follow: bool, shown: bool) -> Callable[[Recording], None] | None:
-    """What is to be said while recording, if anything."""
+    """Return the function that reports progress while recording, if any."""
     if follow:
         from seclatch.report.recording_progress import Follower
 

@@ -23,8 +23,7 @@ class Words(click.types.UnprocessedParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Name the commands below, if there are some, and the programs that the shell would find;
-        paths are the shell's to complete."""
+        """Complete subcommands and programs on PATH; the shell completes paths."""
         from click.shell_completion import CompletionItem
 
         if ctx.params.get(param.name or "") or "/" in incomplete:

@@ -9,8 +9,7 @@ import click
 
 
 class _Below(click.Command):
-    """Commands by name: the module `<package>.<name>` (`_` for `-`) holds a click command
-    called `command`.
+    """Subcommands by name, each in the module `<package>.<name>` (`_` for `-`) as `command`.
 
     `commands_of` maps each name to its line of help, so that `--help` imports none of them.
     """

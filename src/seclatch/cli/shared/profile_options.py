@@ -81,7 +81,7 @@ def host_options(function: F) -> F:
 
 
 def host_from(options: dict[str, Any]) -> Host:
-    """The host that the options of `host_options` describe."""
+    """Return the host that the options of `host_options` describe."""
     engine = Engine(options["engine"])
     added, dropped = options["cap_add"], options["cap_drop"]
     if engine is Engine.PODMAN:
@@ -90,8 +90,11 @@ def host_from(options: dict[str, Any]) -> Host:
 
 
 def _tweak(engine: Engine, added: frozenset[str], dropped: frozenset[str]) -> frozenset[str]:
-    """As Moby's oci/caps and containers-common do. With ALL added only names are dropped, and with
-    ALL dropped what is added by name stays; else what is added counts last."""
+    """Apply added and dropped capabilities, as Moby's oci/caps and containers-common do.
+
+    With ALL added only names are dropped, and with ALL dropped what is added by name stays; else
+    what is added counts last.
+    """
     if _ALL in added:
         return capability.ALL - dropped
     if _ALL in dropped:
