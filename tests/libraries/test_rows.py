@@ -43,7 +43,7 @@ def test_rows_know_all_that_make_their_calls(suite: str, cache: SummaryCache) ->
     for path in found:
         library = module(cache, path)
         above = callers(library.summary)
-        for gate in load_rules().gates:
+        for gate in load_rules().rules:
             about = gate.is_about(library.name, library.summary.machine)
             if about and (gate.opened_by or gate.guards) and (gate.syscalls or gate.guards):
                 strangers[library.name, gate.name] = unexplained(library, gate, above)

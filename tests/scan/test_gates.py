@@ -129,7 +129,7 @@ def test_a_gate_knows_all_that_make_its_calls(library: str, cache: SummaryCache)
     machine = module.summary.machine
     gates = [
         each
-        for each in load_rules().gates
+        for each in load_rules().rules
         if each.is_about(module.name, machine)
         and (each.opened_by or each.guards)
         and (each.syscalls or each.guards)
@@ -140,4 +140,4 @@ def test_a_gate_knows_all_that_make_its_calls(library: str, cache: SummaryCache)
 
 
 def test_every_gate_has_a_case() -> None:
-    assert {each.name for each in load_rules().gates} == CASES.keys() | NEVER.keys()
+    assert {each.name for each in load_rules().rules} == CASES.keys() | NEVER.keys()

@@ -18,7 +18,7 @@ _REMEDY = "give what `seclatch scan -o FILE` wrote"
 
 
 def encode_scan(scan: Scan) -> bytes:
-    """The file's content. Bytes of paths that are no UTF-8 are told as `\\udcff`."""
+    r"""Return the file's content. Bytes of paths that are not UTF-8 are written as `\udcff`."""
     try:
         content = msgspec.json.encode(scan)
     except UnicodeEncodeError:
@@ -47,7 +47,7 @@ def read_scan(path: Path) -> Scan:
 
 
 def decode_scan(source: str, content: bytes) -> Scan:
-    """Read a file's content; its version is looked at before the rest."""
+    """Decode a file's content; its version is checked before the rest."""
     try:
         head = _read_head(source, content)
         if head.kind != "scan":
@@ -80,7 +80,7 @@ def _read_head(source: str, content: bytes) -> _ScanHead:
 
 
 def make_schema() -> dict[str, Any]:
-    """Make the JSON schema of the format from its types; their docstrings become its texts."""
+    """Generate the format's JSON schema from its types; their docstrings become descriptions."""
     schema = msgspec.json.schema(Scan)
     for definition in schema["$defs"].values():
         definition["description"] = inspect.cleandoc(definition["description"])
@@ -92,5 +92,5 @@ def make_schema() -> dict[str, Any]:
 
 
 def published_schema() -> bytes:
-    """Read the schema that is shipped; a test holds it to the types."""
+    """Read the schema that is shipped; a test compares it with the types."""
     return resources.files("seclatch.data").joinpath(SCHEMA_FILE).read_bytes()

@@ -1,4 +1,4 @@
-"""A whole root directory: which programs to scan, and all of them, on all processors."""
+"""Scan a whole root directory: select its programs and scan them on all processors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seclatch.scan.reach.scan_program import scan_program
 from seclatch.scan.summary.summary_cache import SummaryCache
 
 Progress = Callable[[int, int, str], None]
-"""Called with how many programs are done, of how many, and the last one's path."""
+"""Called with the number of finished programs, of all, and the last one's path."""
 
 _FEW = 3
 """Programs for which starting further processes does not pay."""
@@ -29,9 +29,12 @@ _FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class ScanRequest:
-    """What to scan. `entrypoints` stand instead of the image's command; `every`: all executables;
-    `plugins`: paths of libraries that programs load beyond what can be seen; `cache`: where
-    summaries are kept, or None; `kernel`: the oldest on which they run."""
+    """What to scan.
+
+    `entrypoints` replace the image's command; `every`: all executables; `plugins`: paths of
+    libraries that programs load beyond what code shows; `cache`: where summaries are kept, or None;
+    `kernel`: the oldest on which they run.
+    """
 
     directory: Path
     source: str
@@ -78,7 +81,7 @@ def scan_rootfs(request: ScanRequest, progress: Progress = lambda done, count, p
 
 
 def _different(programs: list[ScannedProgram]) -> list[ScannedProgram]:
-    """Without those that are the same in another environment."""
+    """Drop programs that are the same in another environment."""
     return list(
         {(each.path, each.files, each.calls): each for each in reversed(programs)}.values()
     )[::-1]
@@ -131,7 +134,7 @@ def _outcomes(
 def _one(
     rootfs: Rootfs, cache: SummaryCache, request: ScanRequest, target: ScanTarget
 ) -> ScannedProgram | str:
-    """Scan one program; a text says why it cannot be."""
+    """Scan one program; a text says why it cannot be scanned."""
     try:
         return scan_program(rootfs, cache, target, request.plugins, request.kernel)
     except ElfError as error:
@@ -147,7 +150,7 @@ class _Worker:
 
 
 def _begin(request: ScanRequest) -> None:
-    """Set a worker process up."""
+    """Set up a worker process."""
     _Worker.request = request
     _Worker.rootfs = Rootfs(request.directory)
     _Worker.cache = SummaryCache(request.cache)

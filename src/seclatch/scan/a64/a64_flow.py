@@ -1,4 +1,4 @@
-"""The ways through one function of aarch64, and what may stand in its registers on them."""
+"""Control flow of one aarch64 function, and the data flow of its registers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LARGEST = 60_000
 
 
 class A64Function:
-    """One function as a machine for `walk`; register 31 is the stack pointer."""
+    """One function as a `FlowMachine`; register 31 is the stack pointer."""
 
     stack = _SP
 
@@ -56,20 +56,20 @@ class A64Function:
         return leaders
 
     def _ends(self, word: int, target: int | None) -> bool:
-        """Nothing goes on behind it: a jump, a return, a trap, a call that does not come back."""
+        """Return whether control stops there: a jump, return, trap, or call that never returns."""
         if word >> 26 == 0x25:
             return self._start + 4 * (target or 0) in self._endless
         return word >> 26 == 5 or _leaves(word)
 
     def _after(self, index: int) -> int:
-        """The next instruction that is not padding."""
+        """Return the next instruction that is not padding."""
         index += 1
         while index < len(self._words) and self._words[index] == _NOP:
             index += 1
         return index
 
     def entry(self) -> State:
-        """Every register as the caller left it."""
+        """Return the state at entry: every register as the caller left it."""
         state: State = {each: frozenset([("in", each)]) for each in range(31)}
         state[_SP] = frozenset([ENTRY])
         if not self._twice:
@@ -77,16 +77,16 @@ class A64Function:
         return state
 
     def unknown(self) -> State:
-        """A stack somewhere, nothing else."""
+        """Return the state of which only the existence of a stack is known."""
         state: State = dict.fromkeys(range(31))
         state[_SP] = frozenset([("frame", 1, 0)])
         return state
 
     def enter(self, index: int, state: State) -> None:
-        """Nothing: numbers have a register of their own, of which no branch depends."""
+        """Do nothing: call numbers have a register of their own, on which no branch depends."""
 
     def step(self, index: int, state: State) -> Outcome:
-        """Apply an instruction; see `walk.Machine`."""
+        """Apply an instruction; see `FlowMachine`."""
         word = self._words[index]
         if word >> 26 == 0x25 or _calls_register(word):
             return self._call(word, index, state)
@@ -97,7 +97,7 @@ class A64Function:
             return []
         if word == SVC:
             state[0] = None
-            stack.note_unknown_write(state)  # the kernel may: read(2)
+            stack.note_unknown_write(state)  # the kernel may write memory: read(2)
         elif word & 0xFFFFF01F != 0xD503201F:  # hints: nop, bti, paciasp
             apply_instruction(word, state)
         return None
@@ -113,19 +113,19 @@ class A64Function:
 
 
 def _calls_register(word: int) -> bool:
-    """blr, also with authentication."""
+    """Return whether it is blr, also with authentication."""
     return word & 0xFFFFFC1F == 0xD63F0000 or word & 0xFEFFF800 == 0xD63F0800
 
 
 def _leaves(word: int) -> bool:
-    """br, ret, udf, brk."""
+    """Return whether it is br, ret, udf or brk."""
     if word >> 16 == 0 or word & 0xFFE0001F == 0xD4200000:
         return True
     return word & 0xFE000000 == 0xD6000000 and not _calls_register(word)
 
 
 def _target(word: int, index: int) -> int | None:
-    """Where a direct jump leads, as the index of an instruction; also of calls."""
+    """Return the target of a direct jump or call, as the index of an instruction."""
     if word >> 26 in (5, 0x25):
         return index + sign_extend(word & 0x3FFFFFF, 26)
     if word >> 24 == 0x54 or word >> 24 & 0x7E == 0x34:

@@ -1,4 +1,4 @@
-"""aarch64's loads and stores, and its registers where 31 is zero."""
+"""Loads and stores of aarch64, and its registers where 31 is the zero register."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seclatch.scan.analysis.abstract_values import (
 
 
 def apply_memory_access(word: int, state: State) -> None:
-    """Loads and stores; of exclusive and atomic ones, whatever they write is unknown."""
+    """Apply a load or store; what exclusive and atomic ones write is unknown."""
     if word & 0x3A000000 == 0x28000000:
         _pair(word, state)
     elif word & 0x3B000000 == 0x39000000 or word & 0x3B200000 == 0x38000000:
@@ -37,7 +37,7 @@ def apply_memory_access(word: int, state: State) -> None:
 
 
 def _pair(word: int, state: State) -> None:
-    """ldp, stp: two registers, the base changed before or after, or not."""
+    """Apply ldp or stp: two registers, the base changed before or after, or not."""
     vector, load = word >> 26 & 1, word >> 22 & 1
     size = 8 if word >> 31 or vector else 4
     offset = sign_extend(word >> 15 & 0x7F, 7) * (16 if vector and word >> 31 else size)
@@ -56,7 +56,7 @@ def _pair(word: int, state: State) -> None:
 
 
 def _single(word: int, state: State) -> None:
-    """ldr, str: one register, at a scaled offset, an index register, or with the base changed."""
+    """Apply ldr or str: a scaled offset, an index register, or a changed base."""
     vector, load, size = word >> 26 & 1, (word >> 22 & 3) != 0, 1 << (word >> 30)
     if vector and word >> 23 & 1:
         size = 16
@@ -101,14 +101,14 @@ def _put(state: State, place: stack_words.Place | None, size: int, value: Value)
 
 
 def _write_somewhere(word: int, state: State) -> None:
-    """Store where it cannot be told, maybe into the frame."""
+    """Apply a store to an unknown address, maybe in the frame."""
     stack_words.note_unknown_write(state)
     if may_be_address(state.get(word >> 5 & 31)):
         stack_words.forget_words(state)
 
 
 def _base(state: State, register: int, offset: int) -> tuple[str, int, int] | None:
-    """The address of an operand: in the frame, or from a register at entry."""
+    """Return the address of an operand: in the frame, or from a register at entry."""
     value = state.get(register)
     frame = find_frame_address(value)
     if frame is not None:
@@ -121,7 +121,7 @@ def _base(state: State, register: int, offset: int) -> tuple[str, int, int] | No
 
 
 def read_register(state: State, register: int) -> Value:
-    """A register where 31 is the zero register."""
+    """Read a register where 31 is the zero register."""
     return make_numbers(0) if register == 31 else state.get(register)
 
 

@@ -1,7 +1,7 @@
-"""The pass over aarch64 code: every instruction is one word, so whole sections are decoded at once.
+"""The sweep over aarch64 code: every instruction is one word, so whole sections are decoded.
 
 Encodings: Arm Architecture Reference Manual, C4. An address is formed by two instructions, adrp and
-one that adds the low bits; the second may stand in another block than the first.
+one that adds the low bits; the second may be in another block than the first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SAVED = 19
 
 
 def sign_extend(value: int, bits: int) -> int:
-    """A field of an instruction as the signed number that it is."""
+    """Return a field of an instruction as a signed number."""
     return value - (1 << bits) if value >> (bits - 1) & 1 else value
 
 
@@ -38,7 +38,7 @@ def _signed(values: np.ndarray, bits: int) -> np.ndarray:
 
 
 class _Words:
-    """One executable range: its instructions, and masks of those that matter."""
+    """One executable range: its instructions, and masks of the relevant kinds."""
 
     def __init__(self, elf: ElfFile, low: int, high: int) -> None:
         count = (high - low) // 4
@@ -64,7 +64,7 @@ class _Words:
 
 
 class A64Sweeper:
-    """Decodes the whole file; quick enough to do it again for each new start."""
+    """Decodes the whole file; fast enough to repeat it for each new start."""
 
     def __init__(self, elf: ElfFile, found: FunctionStarts) -> None:
         self._found = found
@@ -73,7 +73,7 @@ class A64Sweeper:
         self._ranges = [_Words(elf, low & ~3, high) for low, high in elf.code]
 
     def sweep(self, starts: list[int]) -> CodeSweep:
-        """Decode every function of the file, whose starts are given in order."""
+        """Decode every function of the file; the starts are sorted."""
         begins = np.array(starts, np.int64)
         sweep = CodeSweep()
         ends: list[tuple[int, int, int, int]] = []
@@ -98,12 +98,18 @@ class A64Sweeper:
         return sweep
 
     def _is_last(self, start: int, following: int, target: int) -> bool:
-        """As on x86-64: by its frame it ends there, with a call of another file's function."""
+        """Return whether it ends, by its frame, with a call of another file's function.
+
+        As on x86-64: such a function never returns.
+        """
         return self._frames.get(start) == following and self._found.in_stub(target)
 
     def _lacks_last(self, start: int, following: int) -> bool:
-        """By its frame it ends there with a nop, which is no padding: the linker's word for a call
-        of a weak function that the static program does not have, from which nothing comes back."""
+        """Return whether it ends, by its frame, with a nop that replaces a call.
+
+        The linker writes a nop for the call of a weak function that a static program does not have;
+        control does not pass it.
+        """
         last = self._elf.memory[following - 4 - self._elf.base : following - self._elf.base]
         ends = self._frames.get(start) == following and last == _NOP.to_bytes(4, "little")
         return ends and not self._elf.interpreter
@@ -131,7 +137,7 @@ _FALLS, _CALLS, _STOPS = 0, 1, 2
 
 
 def _ends(words: _Words, starts: list[int]) -> list[tuple[int, int, int, int]]:
-    """(start, next start, how it ends, target of a call at its end) of the range's functions."""
+    """Return (start, next start, how it ends, target of a call at its end) for each function."""
     high = words.low + 4 * len(words.w)
     found = []
     inside = [each for each in starts if words.low <= each < high]
@@ -155,7 +161,7 @@ def _settle(
     returns: set[int],
     tails: dict[int, set[int]],
 ) -> None:
-    """Which functions never return, and which run on into the next."""
+    """Find the functions that never return, and those that fall through into the next."""
     falls = {start for start, _, how, _ in ends if how == _FALLS}
     endless = {each for each in starts if each not in returns and each not in falls}
     endless = drop_returning(endless, {each: tails.get(each, set()) for each in endless})
@@ -167,7 +173,7 @@ def _settle(
 
 
 def _addresses(words: _Words, starts: list[int], sweep: CodeSweep) -> None:
-    """Addresses that instructions form: adr, literals, and adrp with the low bits added."""
+    """Find addresses that instructions form: adr, literals, and adrp with the low bits added."""
     w = words.w
     adrp, adr = w & 0x9F000000 == 0x90000000, w & 0x9F000000 == 0x10000000
     add, memory = w & 0xFF800000 == 0x91000000, w & 0x3B000000 == 0x39000000
@@ -190,7 +196,7 @@ def _addresses(words: _Words, starts: list[int], sweep: CodeSweep) -> None:
 
 
 def _pages(words: _Words, adrp: np.ndarray, first: np.ndarray) -> dict[tuple[int, int], set[int]]:
-    """(function, register) -> every page that an adrp of the function puts into it."""
+    """Map (function, register) to every page that an adrp of the function loads into it."""
     found: dict[tuple[int, int], set[int]] = defaultdict(set)
     index = np.flatnonzero(adrp)
     w, at = words.w[index], words.at[index]
@@ -203,8 +209,10 @@ def _pages(words: _Words, adrp: np.ndarray, first: np.ndarray) -> dict[tuple[int
 
 
 def _set_anew(w: np.ndarray) -> np.ndarray:
-    """The register that an instruction gives a value which does not depend on what was there; -1
-    for others, and for those of which this is not told."""
+    """Return the register that an instruction sets independently of its former value.
+
+    -1 for others, and where that is not known.
+    """
     rd, rn, rm = w & 31, _field(w, 5, 5), _field(w, 16, 5)
     # Logical, add, subtract of two registers (mov too); movz, movn; loads of one register; mrs.
     computed = (w & 0x1E000000 == 0x0A000000) & (rn != rd) & (rm != rd)
@@ -216,8 +224,10 @@ def _set_anew(w: np.ndarray) -> np.ndarray:
 
 
 class _Tracker:
-    """Follows registers through one basic block after another. A register that was not set in
-    the block may hold any page that the function puts into it."""
+    """Follows registers through one basic block after another.
+
+    A register that was not set in the block may hold any page that the function loads into it.
+    """
 
     def __init__(
         self, words: _Words, sweep: CodeSweep, pages: dict[tuple[int, int], set[int]]

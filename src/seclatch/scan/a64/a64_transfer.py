@@ -1,4 +1,4 @@
-"""What aarch64 instructions do that go on to the next one, as far as call numbers need it."""
+"""Effects of aarch64 instructions that do not branch, as far as call numbers need them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SP, _FP = 31, 29
 
 
 def apply_instruction(word: int, state: State) -> None:
-    """Change the state as the instruction does; note where an address of the frame leaves it."""
+    """Apply an instruction to the state; note where an address of the frame escapes."""
     if word & 0x0A000000 == 0x08000000:
         apply_memory_access(word, state)
         return
@@ -34,7 +34,7 @@ def apply_instruction(word: int, state: State) -> None:
 
 
 def _sources(word: int) -> list[int]:
-    """The registers that an instruction reads that computes; 31 only where it is sp."""
+    """Return the registers that a computing instruction reads; 31 only where it is sp."""
     rn, rm = word >> 5 & 31, word >> 16 & 31
     if word >> 26 & 7 == 4:  # with an immediate; move wide and adr read none
         none = word & 0x1F800000 == 0x12800000 or word & 0x1F000000 == 0x10000000
@@ -44,7 +44,7 @@ def _sources(word: int) -> list[int]:
 
 
 def _compute(word: int, state: State) -> None:
-    """Moves, additions, selections; others leave anything in their register."""
+    """Apply moves, additions, selections; other instructions make their register unknown."""
     rd, wide = word & 31, word >> 31
     if word & 0x0E000000 == 0x0E000000:
         _vector(word, state)
@@ -61,7 +61,7 @@ def _compute(word: int, state: State) -> None:
 
 
 def _selected(word: int, state: State) -> Value:
-    """csel, csinc: one or the other (plus one)."""
+    """Return the value of csel or csinc: one or the other (plus one)."""
     other = read_register(state, word >> 16 & 31)
     if word >> 10 & 1:
         other = apply_operation(other, make_numbers(1), operator.add, 8)
@@ -69,13 +69,13 @@ def _selected(word: int, state: State) -> Value:
 
 
 def _vector(word: int, state: State) -> None:
-    """Vector and floating point; some move to or convert into a general register (fmov, umov)."""
+    """Apply vector and floating point; some write a general register (fmov, umov)."""
     if word & 31 != _SP and (word >> 24 & 0x5F == 0x1E or word >> 24 & 0xBF == 0x0E):
         state[word & 31] = None
 
 
 def _move_wide(word: int, state: State) -> None:
-    """movn, movz, movk."""
+    """Apply movn, movz, movk."""
     rd, shift, wide = word & 31, 16 * (word >> 21 & 3), word >> 31
     part = (word >> 5 & 0xFFFF) << shift
     mask = (1 << 64) - 1 if wide else 0xFFFFFFFF
@@ -90,7 +90,7 @@ def _move_wide(word: int, state: State) -> None:
 
 
 def _add(word: int, state: State) -> None:
-    """add, sub with an immediate; register 31 is the stack pointer here."""
+    """Apply add or sub with an immediate; register 31 is the stack pointer here."""
     rd, rn, wide = word & 31, word >> 5 & 31, word >> 31
     by = (word >> 10 & 0xFFF) << (12 if word >> 22 & 1 else 0)
     operation = operator.sub if word >> 30 & 1 else operator.add

@@ -1,5 +1,5 @@
-"""Analyse one file's code, whatever its architecture: functions, data flow, call graph.
+"""Analyse one file's code on any architecture: functions, data flow, call graph.
 
-In: an ELF file and the sweep over its code. Out: constants, references, graphs. Library rules
-(what code does not show) are here too. May import `scan.elf`.
+In: an ELF file and the sweep over its code. Out: constants, references, graphs. Library rules (what
+code does not show) are here too. May import `scan.elf`.
 """

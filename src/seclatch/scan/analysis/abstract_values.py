@@ -1,12 +1,12 @@
-"""What a register or a word of the stack may hold: a small set of numbers and names, or anything.
+"""Abstract values of a register or stack word: a small set of numbers and names, or anything.
 
 Names stand for what a function was given by its caller:
 
-("in", r)          the value of register r at the function's entry
-("stack", n)       the word n bytes above the stack pointer at entry
-("memory", r, n)   the word n bytes after where register r pointed at entry
-("frame", a, n)    the address n bytes from the stack pointer at entry (a = 0), or from where the
-                   instruction at address a has aligned it
+    ("in", r)          the value of register r at the function's entry
+    ("stack", n)       the word n bytes above the stack pointer at entry
+    ("memory", r, n)   the word n bytes after where register r pointed at entry
+    ("frame", a, n)    the address n bytes from the stack pointer at entry (a = 0), or from where
+                       the instruction at address a has aligned it
 """
 
 from __future__ import annotations
@@ -20,29 +20,32 @@ Value = frozenset[Atom] | None
 
 Key = int | tuple[str, int, int]
 State = dict[Key, Value]
-"""Registers by number, words of the stack by ("frame", a, n), and by ("part", r, n) the low n bytes
-of a register of which no more is known; and what `stack` notes. What is absent is anything."""
+"""Registers by number, stack words by ("frame", a, n), and the notes of `stack_words`.
+
+("part", r, n) are the low n bytes of a register of which no more is known. What is absent is
+anything.
+"""
 
 MOST = 40
-"""A set that grows larger is anything: loops that count would otherwise run for ever."""
+"""A larger set is anything: loops that count would not terminate otherwise."""
 
 ENTRY = ("frame", 0, 0)
 
 
 def make_numbers(*values: int) -> Value:
-    """The set of these numbers."""
+    """Return the set of these numbers."""
     return frozenset(values)
 
 
 def join_values(a: Value, b: Value) -> Value:
-    """What holds one or the other."""
+    """Return the value that is one or the other."""
     if a is None or b is None:
         return None
     return bound_value(a if a == b else a | b)
 
 
 def bound_value(value: Value) -> Value:
-    """The value, or anything if the set is too large."""
+    """Return the value, or anything if the set is too large."""
     return value if value is not None and len(value) <= MOST else None
 
 
@@ -69,19 +72,19 @@ def apply_operation(a: Value, b: Value, operation: Callable[[int, int], int], wi
 
 
 def move_address(frame: tuple[str, int] | tuple[str, int, int], by: int) -> tuple[str, int, int]:
-    """An address in the frame, some bytes on."""
+    """Return an address in the frame, some bytes further."""
     offset = frame[2] if len(frame) == 3 else 0
     return ("frame", frame[1], offset + by)
 
 
 def to_signed(word: int) -> int:
-    """A 64-bit word as the signed number that it is as an offset."""
+    """Return a 64-bit word as a signed offset."""
     word &= (1 << 64) - 1
     return word - (1 << 64) if word >> 63 else word
 
 
 def find_frame_address(value: Value) -> tuple[str, int, int] | None:
-    """The one address in the frame that a value is, or None."""
+    """Return the one address in the frame that a value is, or None."""
     if value is None or len(value) != 1:
         return None
     (atom,) = value
@@ -91,5 +94,5 @@ def find_frame_address(value: Value) -> tuple[str, int, int] | None:
 
 
 def may_be_address(value: Value) -> bool:
-    """Whether it may be an address in the frame."""
+    """Return whether it may be an address in the frame."""
     return value is not None and any(isinstance(a, tuple) and a[0] == "frame" for a in value)

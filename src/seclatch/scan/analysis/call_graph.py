@@ -1,4 +1,4 @@
-"""Who reaches what within one file: functions to functions, functions to data objects."""
+"""The graph of one file: functions to functions, functions to data objects."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ class EdgeLists:
     targets: list[int]
 
     def of(self, source: int) -> list[int]:
-        """The targets of one source."""
+        """Return the targets of one source."""
         return self.targets[self.first[source] : self.first[source + 1]]
 
 
 @dataclass(slots=True)
 class CallGraph:
-    """`calls` lead from function to function by index, `uses` from function to object. `entered`
-    are functions that tables of jumps lead to, or that others run on into; `tabled` the addresses
-    in those tables that lead into other functions."""
+    """`calls` lead from function to function by index, `uses` from function to data object.
+
+    `entered` are functions to which jump tables lead or into which others fall through; `tabled`
+    the addresses in those tables that lead into other functions.
+    """
 
     calls: EdgeLists
     uses: EdgeLists
@@ -39,7 +41,7 @@ class CallGraph:
 def build_call_graph(
     elf: ElfFile, sweep: CodeSweep, starts: list[int], objects: DataObjects, gaps: set[int]
 ) -> CallGraph:
-    """Make the edges of what the pass has found; `gaps` are starts that are guesses."""
+    """Build the edges from the sweep; `gaps` are starts that are guesses."""
     begins = np.array(starts, np.int64)
     transfers = _pairs([(at, to) for at, to, _ in sweep.transfers if elf.base <= to < elf.end])
     transfers = transfers[_in_code(elf, transfers[:, 1])]
@@ -62,7 +64,7 @@ def build_call_graph(
 
 
 def _fallen(sweep: CodeSweep, begins: np.ndarray, gaps: set[int]) -> set[int]:
-    """The functions that others run on into; not what follows padding that nothing runs into."""
+    """Return functions into which others fall through, without padding that is never executed."""
     following = {at: to for at, to in sweep.falls if at in sweep.running}
     entered = {to for at, to in following.items() if at not in gaps}
     work = [each for each in entered if each in gaps]
@@ -79,7 +81,7 @@ def _pairs(pairs: list[tuple[int, int]]) -> np.ndarray:
 
 
 def _owners(begins: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """Addresses -> indices of the functions that they are in."""
+    """Map addresses to the indices of their functions."""
     return np.stack([np.searchsorted(begins, column, "right") - 1 for column in pairs.T], 1)
 
 
@@ -91,7 +93,7 @@ def _in_code(elf: ElfFile, addresses: np.ndarray) -> np.ndarray:
 
 
 def _entered(begins: np.ndarray, references: np.ndarray) -> np.ndarray:
-    """References to code that can be pointers to functions.
+    """Return references to code that can be pointers to functions.
 
     One into the function that holds it, and not to its start, is a switch table's or a label's.
     """

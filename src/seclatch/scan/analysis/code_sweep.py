@@ -1,4 +1,4 @@
-"""What one pass over a file's code finds: jumps, references to addresses, system call sites."""
+"""The result of one sweep over a file's code: jumps, references, system call sites."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ CALL, JUMP, BRANCH = 1, 2, 3
 
 @dataclass(slots=True)
 class CodeSweep:
-    """Everything by address of the instruction (`at`).
+    """Results by address of the instruction (`at`).
 
-    `transfers` are (at, target, kind) of calls, and of jumps that leave the function that they
-    are in. `references` are (at, address) of data and code that an instruction names; `taken`
-    are those of them (by `at`) that compute an address without reading there. `sites` are system
-    call instructions of the native ABI, `foreign` those of the 32-bit one (int 0x80, sysenter).
-    `falls` are (start, next start) of functions whose code runs on into the next one. `endless` are
-    the starts of functions that never return, as far as this can be seen; `twice` those of
-    functions that may return again (setjmp), and the slots by which other files' are called.
+    `transfers` are (at, target, kind) of calls, and of jumps that leave their function.
+    `references` are (at, address) of data and code that an instruction names; `taken` are those of
+    them (by `at`) that compute an address without reading there. `sites` are system call
+    instructions of the native ABI, `foreign` those of the 32-bit one (int 0x80, sysenter). `falls`
+    are (start, next start) of functions that fall through into the next one. `endless` are the
+    starts of functions that never return, as far as this can be seen; `twice` those of functions
+    that may return again (setjmp), and the slots by which other files' are called.
     """
 
     transfers: list[tuple[int, int, int]] = field(default_factory=list)
@@ -36,8 +36,10 @@ class CodeSweep:
 
 
 def drop_returning(found: set[int], tails: Mapping[int, set[int]]) -> set[int]:
-    """Those of the functions found from which no chain of jumps (`tails`) leads to one that is not
-    among them. One step for each jump: a chain may be as long as a file."""
+    """Return the functions that jumps (`tails`) do not lead out of the set.
+
+    One step for each jump: a chain may be as long as a file.
+    """
     sources: dict[int, list[int]] = defaultdict(list)
     for start, targets in tails.items():
         for target in targets:
@@ -52,8 +54,8 @@ def drop_returning(found: set[int], tails: Mapping[int, set[int]]) -> set[int]:
 
 
 class CodeSweeper(Protocol):
-    """Passes over a file's code, again and again as more starts of functions become known."""
+    """Sweeps a file's code repeatedly as more starts of functions become known."""
 
     def sweep(self, starts: list[int]) -> CodeSweep:
-        """Decode every function; the starts are in order."""
+        """Decode every function; the starts are sorted."""
         ...

@@ -1,6 +1,7 @@
-"""With which constants functions of other files are called: some of their features depend on it.
+"""Constant arguments of calls to other files' functions: some of their features depend on them.
 
-`sysconf(_SC_PAGESIZE)` asks for nothing that sysconf(_SC_NPROCESSORS_ONLN) needs.
+`sysconf(_SC_PAGESIZE)` does not need what sysconf(_SC_NPROCESSORS_ONLN) needs. See
+docs/decisions/0051.
 """
 
 from __future__ import annotations
@@ -15,18 +16,21 @@ from seclatch.scan.elf.relocations import SYMBOL, RelocatedPointer, Relocations
 from seclatch.scan.elf.symbols import SymbolTables
 
 ANY = -1
-"""Instead of a constant: it cannot be told which."""
+"""Instead of a constant: it is unknown which."""
 
 Row = tuple[int, str, int]
-"""A function, whom it calls, and the constant or ANY; -1 for a function: a pointer is stored."""
+"""A function, the name that it calls, and the constant or ANY; function -1: a stored pointer."""
 
 _PREFIXES = frozenset({0x67, 0xF2, 0x3E, *range(0x40, 0x50)})
 
 
 class FileCode:
-    """What is known of a file's code. `taken` are addresses of functions that more than calls and
-    jumps to them leads to: code takes their address, or runs on into them, or has them in tables
-    of jumps (`switched`, by index). `entered`: those, and what stored pointers lead to."""
+    """The analysed code of a file.
+
+    `taken` are functions to which more than calls and jumps leads: code takes their address, falls
+    through into them, or has them in jump tables (`switched`, by index). `entered`: those, and the
+    targets of stored pointers.
+    """
 
     def __init__(
         self,
@@ -48,8 +52,11 @@ class FileCode:
 
 
 class ImportUses:
-    """Where code uses functions of other files: the calls, and whether an address is taken, or
-    stored in `slots` that are not the linker's own; `stubs` are those whose address is known."""
+    """Uses of other files' functions in code.
+
+    The calls, and whether an address is taken, or stored in `slots` that are not the linker's own;
+    `stubs` are those whose address is known.
+    """
 
     def __init__(
         self,
@@ -59,7 +66,7 @@ class ImportUses:
         names: set[str],
     ) -> None:
         self._code, got = code, set(written.got)
-        # On aarch64 who forms the address of a page seems to use all that is on it.
+        # On aarch64 code that forms the address of a page seems to use all that is on it.
         self._stubs = written.stubs if code.elf.machine == AARCH64 else set()
         self.slots: dict[str, set[int]] = {}
         self.stored: set[str] = set()
@@ -78,7 +85,7 @@ class ImportUses:
                 self._use(slots[to], at)
 
     def _use(self, name: str, at: int) -> None:
-        """Note a call, or that a pointer is loaded: who knows who calls it then, and how."""
+        """Note a call, or a loaded pointer, which may be called anywhere with any argument."""
         called = self._code.found.in_stub(at) or is_slot_call(self._code.elf, at)
         (self.calls if called else self.taken).setdefault(name, set()).add(at)
 
@@ -86,7 +93,7 @@ class ImportUses:
 def make_queries(
     uses: ImportUses, name: str, code: FileCode, resolver: NumberResolver, register: int
 ) -> set[Query]:
-    """Ask for a register at each call; a stub's callers are the calls."""
+    """Return queries for a register at each call; the callers of a stub are the calls."""
     asked: set[Query] = set()
     for at in uses.calls.get(name, ()):
         if code.found.in_stub(at):
@@ -107,7 +114,7 @@ def find_constant_arguments(
     wanted: Mapping[str, int],
     registers: list[int],
 ) -> list[Row]:
-    """The rows of all calls of `wanted`: names, and which of their arguments counts (from 0)."""
+    """Return the rows of all calls of `wanted`: names, and their argument's position (from 0)."""
     rows: set[Row] = set()
     for name, argument in wanted.items():
         found = resolver.resolve(make_queries(uses, name, code, resolver, registers[argument]))
@@ -121,10 +128,10 @@ def find_constant_arguments(
 
 
 def is_slot_call(elf: ElfFile, at: int) -> bool:
-    """Whether an instruction that names a slot calls or jumps to what is in it.
+    """Return whether an instruction that names a slot calls or jumps to its content.
 
-    `call *slot(%rip)` and its like (ff /2, ff /4). On aarch64 such a slot is loaded first, and
-    what the arguments are by the time of the call is not to be told there.
+    `call *slot(%rip)` and the like (ff /2, ff /4). On aarch64 such a slot is loaded first, and the
+    arguments at the time of the call are unknown there.
     """
     if elf.machine != X86_64:
         return False

@@ -1,10 +1,10 @@
-"""Data as objects: which pointers a reference to data can reach.
+"""Divide data into objects, to decide which pointers a reference to data can reach.
 
-A function pointer counts only if the object that holds it is referenced by code that is reached:
-this is what makes the result tight. An object is what a symbol delimits, or a word of the linker's
-own, or what lies between two addresses that code takes. Boundaries never lie inside of an object of
-known size. Where code reads the middle of something (rip-relative), no boundary is set: fields of a
-structure are read so. Nor where data points to: lists are linked by what lies within their members.
+A function pointer counts only if the object that holds it is referenced by reached code: this makes
+the result tight. An object is delimited by a symbol, or is a word of the linker's own, or lies
+between two addresses that code takes. Boundaries never lie inside an object of known size. Where
+code reads the middle of something (rip-relative), no boundary is set: fields of a structure are
+read so. Nor where data points to: links of lists lie within their members.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def divide_objects(
 def _bare_pointers(
     elf: ElfFile, known: list[RelocatedPointer], starts: list[int]
 ) -> list[RelocatedPointer]:
-    """Aligned words that are addresses, in files in which no relocation says so.
+    """Return aligned words that are addresses, in files without relocations for them.
 
     Of code only starts of functions: others are numbers that happen to be in the range.
     """
@@ -92,8 +92,11 @@ def _bounds(
 
 
 def _join_sets(elf: ElfFile, bounds: set[int]) -> set[int]:
-    """A section named as a C identifier is one object: code walks it from __start_NAME to
-    __stop_NAME (ld(1)). glibc's own, until 2.36, it compares with only."""
+    """Remove the boundaries within a section named as a C identifier.
+
+    Code walks it from __start_NAME to __stop_NAME (ld(1)). glibc's own, until 2.36, is only
+    compared.
+    """
     sets = [
         (each.address, each.end)
         for each in elf.sections

@@ -1,7 +1,7 @@
-"""Walking through one function: what may every register hold, where it is asked?
+"""Forward data flow through one function: the values of every register at given instructions.
 
-A forward data flow over basic blocks until nothing changes. The machine (one for each kind of
-processor) knows what an instruction does.
+Iterates over basic blocks until nothing changes. The machine (one for each architecture) knows the
+effects of an instruction.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from seclatch.scan.analysis.abstract_values import State, join_values
 from seclatch.scan.analysis.stack_words import is_caller_word, peek_word
 
 _STEPS = 400_000
-"""Instructions stepped through before giving up: compiled code settles in a few thousand."""
+"""Instructions to step through before giving up: compiled code converges in a few thousand."""
 
 _ALL_STEPS = 20_000_000
-"""The same for a whole file: libc takes 70,000. A hostile file is not walked for hours."""
+"""The same for a whole file: libc takes 70,000. This bounds the time for a hostile file."""
 
 
 @dataclass(slots=True)
@@ -28,11 +28,14 @@ class StepBudget:
 
 @dataclass(frozen=True, slots=True)
 class FlowFacts:
-    """What a function's own code does not tell of its ways: `endless` are functions that never
-    return, `twice` those that may return again (setjmp); `switch` are the addresses that its
-    tables of jumps hold, `entered` those in it to which others lead; `caught`: exceptions lead
-    into it, to what may stand behind any call; `labels`: its code takes addresses within itself;
-    `settled`: nobody changes what its arguments point to before it returns."""
+    """Control flow that a function's own code does not show.
+
+    `endless` are functions that never return, `twice` those that may return again (setjmp);
+    `switch` are the addresses in its jump tables, `entered` its addresses to which other functions
+    lead; `caught`: exceptions lead into it, to what may follow any call; `labels`: its code takes
+    addresses within itself; `settled`: what its arguments point to does not change before it
+    returns.
+    """
 
     endless: set[int]
     twice: set[int]
@@ -55,36 +58,36 @@ class FlowMachine(Protocol):
 
     addresses: list[int]
     leaders: set[int]
-    """Instructions that begin a basic block; what only pads is none."""
+    """Instructions that begin a basic block, without padding."""
 
     entries: list[int]
-    """Instructions to which others than this function's own lead."""
+    """Instructions to which other functions lead."""
 
     def entry(self) -> State:
-        """The state at the function's first instruction."""
+        """Return the state at the function's first instruction."""
         ...
 
     def unknown(self) -> State:
-        """The state where nothing is known but that there is a stack."""
+        """Return the state of which only the existence of a stack is known."""
         ...
 
     def enter(self, index: int, state: State) -> None:
-        """Note in the state what is known of every way that leads to this instruction."""
+        """Note in the state what is known on every path that leads to this instruction."""
         ...
 
     def step(self, index: int, state: State) -> Outcome:
-        """Apply an instruction to the state, and say where it leads."""
+        """Apply an instruction to the state, and return where it leads."""
         ...
 
 
 def find_states(
     machine: FlowMachine, wanted: set[int], budget: StepBudget
 ) -> dict[int, State] | None:
-    """The state before each wanted address; None if the function is too much for this.
+    """Return the state before each wanted address; None if the function is too large for this.
 
-    Blocks that others lead to (parts of functions that are elsewhere), or that nothing leads to
-    (targets of computed jumps that no table names, landing pads of exceptions), are entered with
-    nothing known, whether something is wanted there or they lead to it.
+    Blocks to which other functions lead (parts of functions that are elsewhere), or to which
+    nothing leads (targets of computed jumps that no table names, landing pads of exceptions), are
+    entered with nothing known, whether an address in them is wanted or they lead to one.
     """
     walk = _FlowWalk(machine, wanted, budget)
     entered = [(each, machine.unknown()) for each in machine.entries]
@@ -106,7 +109,7 @@ class _FlowWalk:
         self.steps = 0
 
     def run(self, work: list[tuple[int, State]]) -> bool:
-        """Follow all paths until nothing changes; False if that takes too long."""
+        """Follow all paths until nothing changes; return False if that takes too long."""
         count = len(self.machine.addresses)
         while work:
             index, state = work.pop()
@@ -139,10 +142,10 @@ class _FlowWalk:
                 return
 
     def _merge(self, index: int, state: State) -> State | None:
-        """Join with what was seen there before; None if that changes nothing.
+        """Join with the state seen there before; None if that changes nothing.
 
-        The first stack pointer stays: where paths disagree, one of them cannot be taken (it goes
-        on after a call that does not return).
+        The first stack pointer is kept: where paths disagree, one of them cannot be taken (it
+        continues after a call that does not return).
         """
         old = self.seen.get(index)
         if old is None:

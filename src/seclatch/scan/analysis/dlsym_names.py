@@ -1,4 +1,4 @@
-"""Names that code hands to the loader: dlsym(3), dlopen(3), and notes that say what is opened."""
+"""Names that code passes to the loader: dlsym(3), dlopen(3), and notes about opened libraries."""
 
 from __future__ import annotations
 
@@ -31,10 +31,13 @@ _CALLERS = 3
 
 @dataclass(slots=True)
 class LoaderNames:
-    """`symbols`: strings that may be names for dlsym; `libraries`: for dlopen; `noted`: libraries
-    that the file's notes say it opens; `tokens`: whether any string has one that the loader
-    replaces in paths (ld.so(8), $ORIGIN); `unnamed`: (function, why) of those that call either
-    and for which there is no such string."""
+    """Names for the loader.
+
+    `symbols`: strings that may be names for dlsym; `libraries`: for dlopen; `noted`: libraries that
+    the file's notes name; `tokens`: whether any string has one that the loader replaces in paths
+    (ld.so(8), $ORIGIN); `unnamed`: (function, why) of those that call either and for which there is
+    no such string.
+    """
 
     symbols: set[str] = field(default_factory=set)
     libraries: set[str] = field(default_factory=set)
@@ -50,7 +53,7 @@ def find_loader_names(
     code: FileCode,
     divided: DataObjects,
 ) -> LoaderNames:
-    """The strings referenced by functions that call the loader, and by those that call them."""
+    """Return the strings referenced by functions that call the loader, and by their callers."""
     found = LoaderNames(noted=set(_notes(elf)), tokens=_TOKEN.search(elf.memory) is not None)
     users: _Users | None = None
     for names, pattern, kept, why in (
@@ -76,12 +79,12 @@ def find_loader_names(
 
 
 def _named(strings: set[str]) -> bool:
-    """A path that counts from the working directory is no name: nobody knows where that is."""
+    """Return whether there is a name; a path from the unknown working directory is none."""
     return any("/" not in each or each.startswith("/") for each in strings)
 
 
 class _Users:
-    """Who refers to what, and who calls whom; functions by their index."""
+    """References and calls by function; functions by their index."""
 
     def __init__(self, code: FileCode, divided: DataObjects) -> None:
         self._code, self._divided = code, divided
@@ -102,16 +105,16 @@ class _Users:
         return owners
 
     def of(self, slots: set[int]) -> set[int]:
-        """The functions that refer to one of these slots."""
+        """Return the functions that refer to one of these slots."""
         return {each for each, places in self._references.items() if not slots.isdisjoint(places)}
 
     def direct(self, using: set[int]) -> list[int]:
-        """Those of them that are no stub of the linker's, and who calls the stubs."""
+        """Return those of them that are no linkage stubs, and the callers of the stubs."""
         stubs = {each for each in using if self._code.found.in_stub(self._starts[each])}
         return sorted((using - stubs) | (self.closure(stubs, 1) - stubs))
 
     def closure(self, functions: set[int], levels: int) -> set[int]:
-        """The functions, and who calls them, so many levels up."""
+        """Return the functions and their callers, so many levels up."""
         found = set(functions)
         for _ in range(levels):
             found |= {
@@ -123,7 +126,7 @@ class _Users:
         return found
 
     def strings(self, functions: set[int], pattern: re.Pattern[bytes]) -> set[str]:
-        """What these refer to, or what lies in the data that they refer to (tables of names)."""
+        """Return the matching strings that they refer to, also by tables of names in data."""
         places = {
             to
             for each in functions
@@ -150,7 +153,7 @@ class _Users:
 
 
 def _notes(elf: ElfFile) -> list[str]:
-    """The sonames of `.note.dlopen`; a note that is not as its specification says is skipped."""
+    """Return the sonames in `.note.dlopen`; notes that violate its specification are skipped."""
     names: list[str] = []
     for section in elf.sections:
         if section.kind != elfs.NOTE:

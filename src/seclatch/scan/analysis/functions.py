@@ -1,4 +1,4 @@
-"""Where functions start: by every table that a file may have, and by its code where it has none."""
+"""Find the starts of functions: by every table that a file may have, and by code without tables."""
 
 from __future__ import annotations
 
@@ -26,9 +26,12 @@ _BTI_C, _STP_X16 = 0xD503245F, 0xA9BF7BF0
 
 @dataclass(slots=True)
 class FunctionStarts:
-    """`starts` in order. `gaps` are guesses: where a frame ends and no other begins. `ends` are
-    the slots of other files' functions that never return, `returns` those of functions that may
-    return again, and such functions themselves. `handlers` are those that exceptions lead into."""
+    """`starts` of functions. `gaps` are guesses: where a frame ends and no other begins.
+
+    `ends` are the slots of other files' functions that never return, `returns` those of functions
+    that may return again, and such functions themselves. `handlers` are those that exceptions lead
+    into.
+    """
 
     starts: set[int]
     gaps: set[int]
@@ -41,18 +44,18 @@ class FunctionStarts:
     handlers: set[int] = field(default_factory=set)
 
     def framed_at(self, address: int) -> bool:
-        """Whether a frame description covers the address, so that its start is known."""
+        """Return whether a frame description covers the address, so that its start is known."""
         index = bisect_right(self.lows, address) - 1
         return index >= 0 and address < self.framed[index][1]
 
     def in_stub(self, address: int) -> bool:
-        """Whether the address is in a procedure linkage table."""
+        """Return whether the address is in a procedure linkage table."""
         return any(low <= address < high for low, high in self.stubs)
 
     def by_slots(
         self, slots: set[int], references: list[tuple[int, int]], starts: list[int]
     ) -> set[int]:
-        """The linkage stubs that lead to other files' functions."""
+        """Return the linkage stubs that lead to other files' functions."""
         return {
             starts[bisect_right(starts, at) - 1]
             for at, to in references
@@ -61,7 +64,7 @@ class FunctionStarts:
 
 
 def find_functions(elf: ElfFile, symbols: SymbolTables, relocations: Relocations) -> FunctionStarts:
-    """Collect starts by frames, symbols, linkage tables, Go's table, and stored pointers."""
+    """Collect starts from frames, symbols, linkage tables, Go's table, and stored pointers."""
     stubs = [
         (each.address, each.end)
         for each in elf.sections
@@ -97,7 +100,7 @@ def find_functions(elf: ElfFile, symbols: SymbolTables, relocations: Relocations
 
 
 def _slots(symbols: SymbolTables, relocations: Relocations, names: re.Pattern[str]) -> set[int]:
-    """Where the linker puts the addresses of other files' functions with such names."""
+    """Return the slots for addresses of other files' functions with such names."""
     wanted = {i for i, (name, _) in enumerate(symbols.table) if names.fullmatch(name)}
     return {
         each.slot for each in relocations.pointers if each.kind == SYMBOL and each.value in wanted
@@ -105,7 +108,7 @@ def _slots(symbols: SymbolTables, relocations: Relocations, names: re.Pattern[st
 
 
 def _stubs(elf: ElfFile, section: ElfSection) -> list[int]:
-    """Each stub of a linkage table is a function, though one frame covers them all."""
+    """Return the stubs of a linkage table: each is a function, though one frame covers them all."""
     low, high = section.address, section.end
     if elf.machine == X86_64:
         return list(range(low, high, 8 if section.entry == 8 else 16))
@@ -120,7 +123,7 @@ def _stubs(elf: ElfFile, section: ElfSection) -> list[int]:
 
 
 def _mend_sigreturn(elf: ElfFile, found: FunctionStarts) -> None:
-    """The frame of __restore_rt starts a byte early, for unwinders that look a byte back."""
+    """Correct the frame of __restore_rt, which starts a byte early for unwinders that look back."""
     for match in _SIGRETURN.finditer(elf.memory):
         address = match.start() + elf.base
         if elf.is_code(address):
@@ -129,7 +132,7 @@ def _mend_sigreturn(elf: ElfFile, found: FunctionStarts) -> None:
 
 
 def _join_landings(elf: ElfFile, found: FunctionStarts) -> None:
-    """A name behind a function's landing pad is no other function (__syscall_cancel_arch_start)."""
+    """Drop a symbol behind a function's landing pad (__syscall_cancel_arch_start)."""
     lows = set(found.lows)
     for low, high in found.framed:
         pad = elf.memory[low - elf.base : low - elf.base + 4]
@@ -138,7 +141,7 @@ def _join_landings(elf: ElfFile, found: FunctionStarts) -> None:
 
 
 def _by_pointers(elf: ElfFile, relocations: Relocations, found: FunctionStarts) -> None:
-    """A stored code address outside of all frames is the start of hand-written code."""
+    """Add stored code addresses outside of all frames: starts of hand-written code."""
     stored = {each.value for each in relocations.pointers if each.kind != SYMBOL}
     if elf.position_dependent:
         stored |= set(find_address_words(elf)[1].tolist())
@@ -149,9 +152,9 @@ _UNUSED = (".eh_frame", ".gcc_except", ".gopclntab", ".gosymtab", ".dyn", ".gnu"
 
 
 def find_address_words(elf: ElfFile) -> tuple[np.ndarray, np.ndarray]:
-    """Slots and values of the aligned words of data that are addresses of this file.
+    """Return slots and values of the aligned words of data that are addresses of this file.
 
-    For position dependent files, in which no relocation says which words are.
+    For position dependent files, in which no relocation marks them.
     """
     slots, values = [], []
     for low, high in _data(elf):
@@ -168,7 +171,7 @@ def find_address_words(elf: ElfFile) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _data(elf: ElfFile) -> list[tuple[int, int]]:
-    """Ranges that may hold pointers; without sections, all that is no code."""
+    """Return ranges that may hold pointers; without sections, all that is no code."""
     filled = elf.base + len(elf.memory) - 16
     if elf.sections:
         return [
@@ -188,7 +191,7 @@ def _data(elf: ElfFile) -> list[tuple[int, int]]:
 
 
 def refine_starts(elf: ElfFile, found: FunctionStarts, sweep: CodeSweep) -> list[int]:
-    """Add the starts that only code tells, take back guesses that it contradicts; in order."""
+    """Add the starts that only code shows, drop guesses that it contradicts; return them sorted."""
     if elf.machine == X86_64:
         _join_falls(found, sweep)
     told = {target for _, target, kind in sweep.transfers if kind == CALL}
@@ -201,21 +204,21 @@ def refine_starts(elf: ElfFile, found: FunctionStarts, sweep: CodeSweep) -> list
 
 
 def _unframed(elf: ElfFile, found: FunctionStarts, addresses: set[int]) -> set[int]:
-    """Those that are code of which no frame description tells the start."""
+    """Return the addresses that are code whose start no frame description gives."""
     return {
         each for each in addresses - found.starts if elf.is_code(each) and not found.framed_at(each)
     }
 
 
 def _join_falls(found: FunctionStarts, sweep: CodeSweep) -> None:
-    """Code that runs past its frame's end belongs to it (glibc's clone3)."""
+    """Join code that runs past its frame's end with that frame (glibc's clone3)."""
     joined = {following for _, following in sweep.falls} & found.gaps
     found.gaps -= joined
     found.starts -= joined
 
 
 def _add_unframed(elf: ElfFile, found: FunctionStarts, sweep: CodeSweep) -> None:
-    """In code without frames: aligned targets of jumps, and marks of indirect targets.
+    """Add aligned targets of jumps, and marks of indirect targets, in code without frames.
 
     Not a mark right after a call: that is where setjmp returns a second time.
     """

@@ -1,9 +1,9 @@
-"""What glibc does by its own signals, in programs that it is linked into: told by their numbers.
+"""Recognise glibc's handlers of its own signals in static programs, by the signals' numbers.
 
-setuid(3) and its like must reach every thread: one function makes the call for all of them, and
+setuid(3) and the like must change every thread: one function makes the call for all of them, and
 sends SIGSETXID to the others, whose handler repeats it. SIGCANCEL's handler compares an address
 with that of the code whose calls may be cancelled. In the shared library, rows of glibc.toml know
-all three by name. A static program has often no names, but nobody else may use these signals
+all three by name. A static program often has no names, but no other code may use these signals
 (nptl(7)).
 """
 
@@ -31,12 +31,12 @@ _LANDING = (
 _BY_THREAD = re.compile(rb"\x83(?:[\x78-\x7f]\x08|\x7c\x24\x08|[\xf8-\xff])\xfa", re.DOTALL)
 """cmpl $-6, 8(reg); cmp $-6, reg."""
 _BEGIN = 160
-"""Bytes in which they ask so: it is among the first things that they do."""
+"""Bytes from their start in which they test so."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallRegisters:
-    """Of a call's number, and of its third argument: tgkill's signal."""
+    """Registers of a call's number, and of its third argument: tgkill's signal."""
 
     number: int
     third: int
@@ -45,8 +45,10 @@ class CallRegisters:
 def find_senders(
     code: FileCode, resolver: NumberResolver, numbers: SiteNumbers, registers: CallRegisters
 ) -> set[int]:
-    """The functions (by index) that make a call that is not known and send SIGSETXID, too: the
-    call is what their argument points to says, which nobody changes meanwhile."""
+    """Return the functions (by index) that make an unknown call and send SIGSETXID.
+
+    The call's number is in memory to which their argument points, and does not change meanwhile.
+    """
     if code.elf.interpreter:
         return set()
     asking = {function for function, _ in numbers.unresolved}
@@ -61,7 +63,7 @@ def find_senders(
 
 
 def drop_handler_sites(code: FileCode, resolver: NumberResolver, numbers: SiteNumbers) -> None:
-    """Where there are senders: drop what the handler leaves open, which repeats their calls."""
+    """Drop the unresolved sites of the handler where there are senders: it repeats their calls."""
     sites = set(code.sweep.sites)
     handlers = {
         (function, at)
@@ -75,7 +77,7 @@ def drop_handler_sites(code: FileCode, resolver: NumberResolver, numbers: SiteNu
 
 
 def is_only_compared(code: FileCode, resolver: NumberResolver, start: int) -> bool:
-    """Whether the address of a function is taken by SIGCANCEL's handler alone."""
+    """Return whether only SIGCANCEL's handler takes the address of a function."""
     takers = {resolver.start(at) for at, to in code.sweep.references if to == start}
     alone = takers and not code.elf.interpreter and start not in code.switched
     return bool(alone) and all(handles_signal(code.elf, each, SIGCANCEL) for each in takers)
@@ -86,7 +88,7 @@ Pointer = tuple[int, int]
 
 
 def find_compared_pointers(code: FileCode, stored: set[Pointer]) -> set[Pointer]:
-    """The pointers to code that SIGCANCEL's handler alone reads, to compare an address."""
+    """Return the pointers to code that only SIGCANCEL's handler reads, to compare an address."""
     if code.elf.interpreter:
         return set()
     starts = sorted(code.found.starts)
@@ -100,8 +102,11 @@ def find_compared_pointers(code: FileCode, stored: set[Pointer]) -> set[Pointer]
 
 
 def handles_signal(elf: ElfFile, start: int, signal: int) -> bool:
-    """Whether a function begins by comparing its first argument with the signal, an int, and then
-    asks whether a thread sent it (SI_TKILL), as glibc's do: 32 alone is a blank, too."""
+    """Return whether a function begins as glibc's handler of the signal.
+
+    It compares its first argument with the signal, an int, and then tests whether a thread sent it
+    (SI_TKILL): 32 alone is a blank, too.
+    """
     at = start - elf.base
     if elf.memory[at : at + 4] in _LANDING:
         at += 4

@@ -1,8 +1,8 @@
-"""Tables of offsets in read-only data, whose targets nothing else may name.
+"""Tables of offsets in read-only data, whose targets may be named nowhere else.
 
 Switch tables: a compiler moves unlikely cases into a function's `.cold` part, which then only the
-table names: 32-bit offsets from the table's own address, or whole addresses where code depends on
-its position. LLVM makes such tables of pointers, too (RelLookupTableConverter).
+table names: 32-bit offsets from the table's own address, or whole addresses in position dependent
+code. LLVM makes such tables of pointers, too (RelLookupTableConverter).
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ _LONGEST = 1 << 16
 def find_table_edges(
     elf: ElfFile, owners: np.ndarray, targets: np.ndarray, bounds: np.ndarray, starts: np.ndarray
 ) -> list[tuple[int, int]]:
-    """(function, address) by tables that lead from one function into another; `owners[i]` is the
-    function that references `targets[i]`."""
+    """Return (function, address) for tables that lead from one function into another.
+
+    `owners[i]` is the function that references `targets[i]`.
+    """
     filled = elf.base + len(elf.memory) - 16
     tables = np.unique(targets)
     tables = tables[(tables > elf.base) & (tables + 8 < filled) & (tables % 4 == 0)]
@@ -47,7 +49,7 @@ def find_table_edges(
 
 
 def _is_table(elf: ElfFile, tables: np.ndarray) -> np.ndarray:
-    """Whether the first entry leads into code."""
+    """Return whether the first entry leads into code."""
     octets = np.frombuffer(elf.memory, np.uint8)[(tables - elf.base)[:, None] + np.arange(8)].copy()
     first, second = (octets[:, i : i + 4].copy().view("<i4").ravel() for i in (0, 4))
     # An offset of 0 stands for none.
@@ -65,7 +67,7 @@ def _in_code(elf: ElfFile, addresses: np.ndarray) -> np.ndarray:
 
 
 def read_table_entries(elf: ElfFile, table: int, stop: int) -> np.ndarray:
-    """The code addresses that a table holds, up to the first entry that is none."""
+    """Return the code addresses in a table, up to the first entry that is none."""
     count = max(0, min((stop - table) // 4, _LONGEST))
     found = np.frombuffer(elf.memory, "<i4", count, table - elf.base).astype(np.int64) + table
     relative = _leading(_in_code(elf, found), found, table)
@@ -76,16 +78,18 @@ def read_table_entries(elf: ElfFile, table: int, stop: int) -> np.ndarray:
 
 
 def _leading(good: np.ndarray, addresses: np.ndarray, table: int) -> np.ndarray:
-    """Those up to the first that is not good; an offset of 0 is none and ends nothing."""
+    """Return the addresses up to the first bad one; an offset of 0 is none and ends nothing."""
     good = good | (addresses == table)
     kept: np.ndarray = addresses if good.all() else addresses[: int(np.argmin(good))]
     return np.asarray(kept[kept != table])
 
 
 def find_table_pointers(elf: ElfFile, sweep: CodeSweep) -> list[tuple[int, int]]:
-    """(instruction, address) of the data to which tables lead whose address code takes: as if the
-    code itself took those. Only what may hold pointers counts: what is written, by the linker or
-    later; a table of numbers that seem to lead there, too, is very rare."""
+    """Return (instruction, address) for data to which tables lead whose address code takes.
+
+    As if the code itself took those addresses. Only what may hold pointers counts: data that is
+    written, by the linker or later. A table of numbers that seem to lead there, too, is very rare.
+    """
     held = [
         (each.address, each.end)
         for each in elf.sections
@@ -106,7 +110,7 @@ def find_table_pointers(elf: ElfFile, sweep: CodeSweep) -> list[tuple[int, int]]
 
 
 def _first(elf: ElfFile, table: int) -> int:
-    """The first offset that is not 0."""
+    """Return the first offset that is not 0."""
     pair: tuple[int, int] = struct.unpack_from("<ii", elf.memory, table - elf.base)
     return pair[0] or pair[1]
 
@@ -114,7 +118,7 @@ def _first(elf: ElfFile, table: int) -> int:
 def _led(
     elf: ElfFile, table: int, plain: list[tuple[int, int]], held: list[tuple[int, int]]
 ) -> list[int]:
-    """The data to which one table leads, if it is one."""
+    """Return the data to which one table leads, if it is one."""
     stop = next((high for low, high in plain if low <= table < high - 8), 0)
     if not stop or not any(low <= table + _first(elf, table) < high for low, high in held):
         return []

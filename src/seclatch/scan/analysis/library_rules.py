@@ -1,6 +1,6 @@
-"""What is known of libraries and cannot be seen in their code: which of their features need whom.
+"""Curated rules about library features that static analysis cannot derive.
 
-The rows stand in data/scan/*.toml, each with its reason; see there.
+The rows are in data/scan/*.toml, each with its reason.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ from typing import Any
 from seclatch.scan.elf.elf_file import AARCH64, X86_64
 
 Version = tuple[int, int]
-"""Of a kernel, without its patch level."""
+"""A kernel version, without its patch level."""
 
 OLDEST: Version = (4, 18)
-"""The kernels that a scan is for, if nothing else is said: from RHEL 8's on."""
+"""The oldest kernel that a scan assumes by default: RHEL 8's."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArgumentCondition:
-    """A gate opens if one of `functions` is called with a constant of `among`, with one that has
-    one of `bits`, or with what cannot be told, as its `argument` (from 0)."""
+    """A condition on a constant argument.
+
+    It holds if one of `functions` is called with a constant of `among`, with one that has one of
+    `bits`, or with an unknown value, as its `argument` (from 0).
+    """
 
     functions: frozenset[str]
     argument: int
@@ -33,7 +36,7 @@ class ArgumentCondition:
     bits: int = 0
 
     def opens(self, name: str, constant: int) -> bool:
-        """Whether a call with this constant (or ANY) opens the gate."""
+        """Return whether a call with this constant (or ANY) meets the condition."""
         if name not in self.functions:
             return False
         return constant < 0 or constant in self.among or bool(constant & self.bits)
@@ -45,16 +48,15 @@ class LibraryRule:
 
     `library` matches sonames, of one `machine` (e_machine) or of all (0). `functions` match
     exported names of it to which edges from within are held back, `syscalls` names of calls that
-    its code issues, until something outside asks
-    for a name that `opened_by` matches, or for one with a value of `values`. `unless` names a
-    condition of the root directory or of how the program is linked that opens it (`conditions`).
-    `own`: (name, function, callee): opened by who asks for the name if the library's function of
-    that name calls the callee itself; older versions do. With none of these, never. `guards` are
-    the other functions of the library that can come to it, for which the reason holds.
-    `imports` are functions of other libraries that it is held back from, if it asks for each in
-    one place only; what modules of its `family` (sonames) ask for among themselves opens nothing.
-    `kernel`: the calls are for those before this version; from it on `values` open nothing, and
-    before it, where there are none, the kernel itself does.
+    its code makes, until something outside refers to a name that `opened_by` matches, or to one
+    with a value of `values`. `unless` names a condition of the root directory or of how the program
+    is linked that lifts the rule (`rule_conditions`). `own`: (name, function, callee): lifted by a
+    reference to the name if the library's function of that name calls the callee itself; older
+    versions do. With none of these, never. `guards` are the other functions of the library that can
+    reach it, for which the reason holds. `imports` are functions of other libraries that it is held
+    back from, if it refers to each in one place only; references among modules of its `family`
+    (sonames) lift nothing. `kernel`: the calls are for those before this version; from it on
+    `values` lift nothing, and before it, where there are none, the kernel itself does.
     """
 
     name: str
@@ -73,19 +75,21 @@ class LibraryRule:
     machine: int = 0
 
     def is_about(self, name: str, machine: int) -> bool:
-        """Whether it is about a library of this soname."""
+        """Return whether it is about a library of this soname."""
         fits = self.machine in (0, machine)
         return fits and self.library.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class KnownSites:
-    """What sites make that cannot be resolved: at most `most` of one library, of those whose
-    function is `stored` in data, or of the others. `within`: of the functions that have such a
-    name only; with `nameless`, where the library names none so (its symbols are gone), of one
-    that has no name.
-    `asked`: only if the library is asked for a name that this matches, else they make none.
-    `machine`: only of that architecture (e_machine), or of all (0)."""
+    """Calls of sites that cannot be resolved.
+
+    At most `most` sites of one library, of those whose function is `stored` in data, or of the
+    others. `within`: only of the functions with such a name; with `nameless`, where the library has
+    no such name (its symbols are stripped), of one that has no name. `asked`: only if the library
+    is asked for a name that this matches, else they make no call. `machine`: only of that
+    architecture (e_machine), or of all (0).
+    """
 
     library: re.Pattern[str]
     stored: bool
@@ -98,12 +102,14 @@ class KnownSites:
     machine: int = 0
 
     def is_about(self, name: str, machine: int) -> bool:
-        """Whether it is about a library of this soname."""
+        """Return whether it is about a library of this soname."""
         return self.machine in (0, machine) and self.library.fullmatch(name) is not None
 
     def among(self, names: Mapping[int, str]) -> Callable[[int], bool]:
-        """Whether it can be about sites of a function, of a library whose functions have these
-        names (those that have one)."""
+        """Return a test for the functions whose sites it can be about.
+
+        `names` are the names of the library's functions, of those that have one.
+        """
         if self.within is None:
             return lambda function: True
         named = {each for each, name in names.items() if self.within.fullmatch(name)}
@@ -114,11 +120,13 @@ class KnownSites:
 
 @dataclass(frozen=True, slots=True)
 class LibraryRules:
-    """All gates, sites that are known, and names that the loader looks up, which are roots.
-    `arguments`: the functions whose argument of that position (from 0) gates depend on;
-    `endless`: those that never return."""
+    """All rules, known sites, and names that the loader looks up, which are roots.
 
-    gates: tuple[LibraryRule, ...]
+    `arguments`: the functions on whose argument of that position (from 0) rules depend; `endless`:
+    those that never return.
+    """
+
+    rules: tuple[LibraryRule, ...]
     known: tuple[KnownSites, ...]
     by_name: dict[str, str]
     arguments: dict[str, int]
@@ -130,7 +138,7 @@ _FILES = ("glibc.toml", "openssl.toml")
 
 
 def read_rule_files() -> bytes:
-    """The rows as they are written."""
+    """Return the rows as they are written."""
     folder = resources.files("seclatch.data") / "scan"
     return b"".join((folder / each).read_bytes() for each in _FILES)
 
@@ -139,28 +147,28 @@ def read_rule_files() -> bytes:
 def load_rules() -> LibraryRules:
     """Load the rows (once)."""
     rows = tomllib.loads(read_rule_files().decode("utf-8"))
-    gates = tuple(_gate(row) for row in rows["gate"])
+    rules = tuple(_parse_rule(row) for row in rows["gate"])
     return LibraryRules(
-        gates=gates,
-        known=tuple(map(_known, rows["known"])),
+        rules=rules,
+        known=tuple(map(_parse_known, rows["known"])),
         by_name={row["function"]: row["reason"] for row in rows["root"]},
         arguments={
             name: value.argument
-            for gate in gates
-            for value in gate.values
+            for rule in rules
+            for value in rule.values
             for name in value.functions
         },
         endless=re.compile("|".join(row["functions"] for row in rows["endless"])),
     )
 
 
-def _gate(row: dict[str, Any]) -> LibraryRule:
+def _parse_rule(row: dict[str, Any]) -> LibraryRule:
     def pattern(key: str) -> re.Pattern[str] | None:
         return re.compile(row[key]) if key in row else None
 
     library = pattern("library")
     if library is None:
-        raise ValueError(f"gate {row['name']}: no library")
+        raise ValueError(f"rule {row['name']}: no library")
     return LibraryRule(
         name=row["name"],
         library=library,
@@ -179,7 +187,7 @@ def _gate(row: dict[str, Any]) -> LibraryRule:
     )
 
 
-def _known(row: dict[str, Any]) -> KnownSites:
+def _parse_known(row: dict[str, Any]) -> KnownSites:
     return KnownSites(
         re.compile(row["library"]),
         row["stored"],

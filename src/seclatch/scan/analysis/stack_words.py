@@ -1,8 +1,8 @@
-"""The words of a function's stack, and what else may change memory behind its back.
+"""The words of a function's stack, and when other code may have changed them.
 
-A word is known by what was stored there, as wide as it was stored, until somebody else may have
-written to it: once an address of the frame has been handed out, every call and every store to an
-unknown place may. Words of the caller's are as they were given until then.
+A word is known by what was stored there, as wide as it was stored, until other code may have
+written to it: once an address of the frame has escaped, every call and every store to an unknown
+address may. The caller's words have their initial values until then.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 from seclatch.scan.analysis.abstract_values import Key, State, Value, make_numbers
 
 KEPT: Key = ("kept", 0, 0)
-"""Nothing was called, and nothing stored but to known words of the stack."""
+"""Nothing was called, and nothing stored except to known words of the stack."""
 
 HIDDEN: Key = ("hidden", 0, 0)
-"""Nobody else knows an address of the frame."""
+"""No address of the frame has escaped."""
 
 _SETTLED: Key = ("settled", 0, 0)
-"""What arguments point to stays, whoever is called."""
+"""Memory to which arguments point does not change, whatever is called."""
 
 _GIVEN: Key = ("given", 0, 0)
-"""The caller's words are as they were."""
+"""The caller's words are unchanged."""
 
 _WORDS = {"frame", "width"}
 _YES, _NO = make_numbers(0), make_numbers(1)
@@ -29,24 +29,24 @@ Place = tuple[str, int, int]
 
 
 def begin_frame(state: State, *, settled: bool = False) -> None:
-    """At a function's entry all of this holds; where it is not said, it does not."""
+    """Set all of these facts at a function's entry; an absent fact does not hold."""
     state.update({KEPT: _YES, HIDDEN: _YES, _GIVEN: _YES})
     if settled:
         state[_SETTLED] = _YES
 
 
 def is_certain(state: State, key: Key) -> bool:
-    """Whether one of the above is certain."""
+    """Return whether one of these facts is certain."""
     return state.get(key) == _YES
 
 
 def expose_frame(state: State) -> None:
-    """An address of the frame goes elsewhere."""
+    """Note that an address of the frame escapes."""
     state[HIDDEN] = _NO
 
 
 def note_unknown_write(state: State) -> None:
-    """A call, or a store to an unknown place."""
+    """Note a call, or a store to an unknown address."""
     if not is_certain(state, _SETTLED):
         state[KEPT] = _NO
     if not is_certain(state, HIDDEN):
@@ -54,14 +54,14 @@ def note_unknown_write(state: State) -> None:
 
 
 def forget_words(state: State) -> None:
-    """Any word of the stack may have been written to."""
+    """Note that any word of the stack may have been written to."""
     state[_GIVEN] = _NO
     for key in [each for each in state if isinstance(each, tuple) and each[0] in _WORDS]:
         del state[key]
 
 
 def load_word(state: State, place: Place, width: int) -> Value:
-    """What so many bytes of the stack hold: stored there before, or given by the caller."""
+    """Return what so many bytes of the stack hold: stored there before, or given by the caller."""
     if place in state:
         return _read(state[place], peek_word(state, ("width", place[1], place[2])), width)
     near = range(place[2] - _WORD + 1, place[2] + width)
@@ -82,7 +82,7 @@ def _read(value: Value, stored: Value, width: int) -> Value:
 
 
 def store_word(state: State, place: Place, width: int, value: Value) -> None:
-    """Write so many bytes of the stack; what lies across them is known no more."""
+    """Write so many bytes of the stack; overlapping words become unknown."""
     if not width:
         forget_words(state)
         return
@@ -96,7 +96,7 @@ def store_word(state: State, place: Place, width: int, value: Value) -> None:
 
 
 def is_caller_word(key: Key) -> bool:
-    """Whether it is a word of the caller's, or the width of one."""
+    """Return whether it is a word of the caller's, or the width of one."""
     return (
         isinstance(key, tuple)
         and key[0] in ("frame", "width")
@@ -107,7 +107,7 @@ def is_caller_word(key: Key) -> bool:
 
 
 def peek_word(state: State, key: Key) -> Value:
-    """What a state says of a key, also where it says nothing of a word of the caller's."""
+    """Return a key's value, also for a word of the caller's that the state does not list."""
     if key in state:
         return state[key]
     if not isinstance(key, tuple) or not is_caller_word(key) or not is_certain(state, _GIVEN):

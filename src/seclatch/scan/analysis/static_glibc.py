@@ -1,7 +1,7 @@
-"""What static programs of glibc load while they run: the code is their own, no name asks for it.
+"""Libraries that static glibc programs load at run time: by their own code, without an import.
 
 Libraries by dlopen(3), and name services (nsswitch.conf(5)), both with a further C library. A
-program that is stripped has no names either, so both are told by glibc's own texts.
+stripped program has no names either, so both are recognised by glibc's own strings.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from seclatch.scan.elf.elf_file import ElfFile
 LOADED = "a static program that loads libraries (dlopen): give them with --plugin"
 
 _MODE = re.compile(rb"invalid mode parameter\0")
-"""What the part of dlopen(3) says that catches errors, and nothing else (dlfcn/dlopen.c)."""
+"""A string of only the part of dlopen(3) that catches errors (dlfcn/dlopen.c)."""
 
 _SERVICES, _BUILT_IN = b"libnss_%s.so", b"/etc/netgroup\0"
 
 
 def find_dlopen_callers(code: FileCode) -> list[int]:
-    """The functions (by index) that call dlopen(3). The C library has its own in each static
-    program, in a table for libraries that come later, and calls none of it."""
+    """Return the functions (by index) that call dlopen(3).
+
+    The C library has its own in each static program, in a table for libraries that are loaded
+    later, and calls none of it.
+    """
     elf, starts = code.elf, sorted(code.found.starts)
     if not _is_static(elf):
         return []
@@ -38,7 +41,7 @@ def find_dlopen_callers(code: FileCode) -> list[int]:
 
 
 def find_builtin_services(elf: ElfFile) -> list[str] | None:
-    """The name services that it has itself, if it asks any: until 2.33 it loads all of them."""
+    """Return the built-in name services of a program that uses any; older than 2.34 loads all."""
     if not _is_static(elf) or _SERVICES not in elf.memory:
         return None
     return ["dns", "files"] if _BUILT_IN in elf.memory else []

@@ -1,4 +1,4 @@
-"""Which system call each site makes: constants, followed through wrappers to their callers."""
+"""Find the system call of each site: constants, followed through wrappers to their callers."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ from seclatch.scan.analysis.dataflow import FlowMachine, StepBudget, find_states
 from seclatch.scan.analysis.stack_words import load_word
 
 _NUMBER = 4
-"""Bytes of what is asked for: of more the kernel, and an int, take no notice."""
+"""Bytes of a queried value: the kernel, and an int, ignore the others."""
 
 _DEPTH = 8
-"""Wrappers of wrappers followed; Go's standard library has four."""
+"""Nested wrappers to follow; Go's standard library has four."""
 
 MachineOf = Callable[[int], FlowMachine]
 
 
 @dataclass(slots=True)
 class SiteNumbers:
-    """By index of the function: `numbers` that its sites make; `unresolved` (function, address)
-    of sites whose number cannot be told; `wrappers`, whose number their callers give."""
+    """Results by index of the function.
+
+    `numbers` that its sites make; `unresolved` (function, address) of sites whose number is
+    unknown; `wrappers`, whose callers pass the number.
+    """
 
     numbers: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     unresolved: set[tuple[int, int]] = field(default_factory=set)
@@ -38,7 +41,7 @@ class SiteNumbers:
 
 
 Query = tuple[int, Atom]
-"""What is the value (as seen at entry of the function called) at this address?"""
+"""The value of a name (as seen at entry of the called function) at this address."""
 
 
 class NumberResolver:
@@ -61,11 +64,11 @@ class NumberResolver:
         self._budget = StepBudget()
 
     def callers(self, target: int) -> list[int]:
-        """Addresses that call or jump to a function."""
+        """Return the addresses that call or jump to a function."""
         return self._callers.get(target, [])
 
     def resolve(self, queries: set[Query]) -> SiteNumbers:
-        """Answer the queries, and those that they lead to."""
+        """Resolve the queries, and those that they lead to."""
         found = SiteNumbers()
         done: set[Query] = set()
         for _ in range(_DEPTH):
@@ -79,19 +82,19 @@ class NumberResolver:
         return found
 
     def function(self, address: int) -> int:
-        """The index of the function that an address is in."""
+        """Return the index of the function at an address."""
         return bisect_right(self._starts, address) - 1
 
     def begin(self, function: int) -> int:
-        """The address at which a function begins."""
+        """Return the address at which a function begins."""
         return self._starts[function]
 
     def start(self, address: int) -> int:
-        """The address at which the function begins that an address is in."""
+        """Return the start of the function at an address."""
         return self._starts[self.function(address)]
 
     def state(self, at: int) -> State | None:
-        """What is known before a site that was asked for."""
+        """Return the state before a site that was queried."""
         return self._states.get(at)
 
     def _walk(self, addresses: set[int]) -> None:
@@ -105,7 +108,7 @@ class NumberResolver:
                 self._states[at] = None if found is None else found.get(at)
 
     def _answer(self, found: SiteNumbers, at: int, atom: Atom) -> list[Query]:
-        """Note numbers; return what must be asked of the callers."""
+        """Note numbers; return the queries for the callers."""
         function = self.function(at)
         value = self._value(at, atom)
         if value is None:
@@ -140,7 +143,7 @@ class NumberResolver:
 
     @staticmethod
     def _pointed(state: State, atom: tuple[str, int] | tuple[str, int, int]) -> Value:
-        """A word behind a pointer that was passed: in the caller's frame, or passed on."""
+        """Return a word behind a pointer argument: in the caller's frame, or passed on."""
         pointer = state.get(atom[1])
         offset = atom[2] if len(atom) == 3 else 0
         frame = find_frame_address(pointer)

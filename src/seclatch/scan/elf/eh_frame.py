@@ -1,4 +1,4 @@
-"""Where functions begin and end, by the unwinder's tables (.eh_frame).
+"""Starts and ends of functions by the unwinder's tables (.eh_frame).
 
 Nearly every binary has them, stripped or not: C++ exceptions, backtraces and pthread_cancel need
 them. LSB Core, "Exception Frames".
@@ -21,14 +21,16 @@ _USUAL = b"\x01\x1b\x03\x3b"
 
 
 def find_framed_functions(elf: ElfFile) -> list[Range]:
-    """The ranges [start, end) that frame descriptions name, in order; none without tables."""
+    """Return the ranges [start, end) of the frame descriptions, sorted; none without tables."""
     found = _by_index(elf) or _by_walk(elf)
     return sorted({(a, b) for a, b in found if a < b and elf.is_code(a)})
 
 
 def find_exception_handlers(elf: ElfFile) -> set[int]:
-    """The functions to whose middle exceptions may lead: their frames have a language's own data
-    (`L` in the augmentation of what they have in common)."""
+    """Return the functions into whose middle exceptions may lead.
+
+    Their frames have a language's own data (`L` in the augmentation of their CIE).
+    """
     section = elf.section(".eh_frame")
     found: set[int] = set()
     if section is None or elf.section(".gcc_except_table") is None:
@@ -64,14 +66,14 @@ def _by_index(elf: ElfFile) -> list[Range]:
 
 
 def _by_walk(elf: ElfFile) -> list[Range]:
-    """Frame by frame, for static programs without an index. Assumes pcrel|sdata4 pointers."""
+    """Read frame by frame, for static programs without an index. Assumes pcrel|sdata4 pointers."""
     section = elf.section(".eh_frame")
     rows = [] if section is None else _frames(elf, section)
     return [(first, first + size) for _, _, first, size in rows]
 
 
 def _frames(elf: ElfFile, section: ElfSection) -> Iterator[tuple[int, int, int, int]]:
-    """(offset of the frame, of what it has in common with others, first address, size)."""
+    """Yield (offset of the frame, of its CIE, first address, size)."""
     at = section.address - elf.base
     stop = min(at + section.size, len(elf.memory) - 16)
     while 0 <= at <= stop:

@@ -1,8 +1,8 @@
-"""An ELF file as the loader sees it: segments, sections, the dynamic section, the memory image.
+"""An ELF file as the loader maps it: segments, sections, the dynamic section, the memory image.
 
-Written here and not taken from a library because whole programs are read in milliseconds this
-way (tables by numpy); elf(5) has the layouts. Everything is read as hostile: every size is held
-against the file's, and whatever does not fit raises ElfError.
+Written here and not taken from a library because whole programs are read in milliseconds this way
+(tables by numpy); elf(5) has the layouts. Every size is checked against the file's, and whatever
+does not fit raises ElfError: the file may be hostile.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ _LARGEST = 1 << 30
 """Bytes of address space that a file may fill: more than any program known (Chromium: 230 MB)."""
 
 _BETWEEN = 1 << 26
-"""Bytes that may lie between segments beyond the file's own size: linkers align them to 2 MB at
-most. A file of a few kilobytes must not cost gigabytes."""
+"""Bytes between segments beyond the file's own size: linkers align them to 2 MB at most.
+
+A file of a few kilobytes must not cost gigabytes.
+"""
 
 _SEGMENTS, _SECTIONS, _NAME = 1 << 16, 4096, 256
-"""Bytes of program headers (as the kernel takes them), sections, and bytes of one's name."""
+"""Bytes of program headers (as the kernel accepts), sections, and bytes of a section's name."""
 
 _PACKED, _PACKED_WITHIN = b"UPX!", 1024
 """The mark that UPX's loader looks for, right behind the headers."""
@@ -46,13 +48,15 @@ DT_GNU_HASH, DT_VERSYM, DT_VERDEF, DT_VERNEED = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFF
 
 
 class ElfError(Exception):
-    """The file is no ELF file of a kind that is analysed; says why."""
+    """The file is no ELF file of a kind that is analysed; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ElfSection:
-    """One row of the section table; `address` is 0 for what is not in memory. `entry` is the size
-    of its entries, if they have one."""
+    """One row of the section table; `address` is 0 for a section that is not in memory.
+
+    `entry` is the size of its entries, if they have one.
+    """
 
     name: str
     kind: int
@@ -65,15 +69,17 @@ class ElfSection:
 
     @property
     def end(self) -> int:
-        """One past its last address."""
+        """Return the address behind its last byte."""
         return self.address + self.size
 
 
 @dataclass(slots=True)
 class ElfFile:
-    """`memory[a - base]` is the byte at address a; `end` is one past the last address of all,
-    which may lie beyond memory (what starts as zeros). `code` are the executable ranges; `threads`
-    is what each thread's own memory begins as a copy of (PT_TLS)."""
+    """`memory[a - base]` is the byte at address a; `end` is behind the last address of all.
+
+    `end` may lie beyond memory (zero-initialised data). `code` are the executable ranges; `threads`
+    is the initial image of thread-local storage (PT_TLS).
+    """
 
     data: bytes
     machine: int
@@ -89,12 +95,12 @@ class ElfFile:
     threads: tuple[int, int] = (0, 0)
 
     def is_code(self, address: int) -> bool:
-        """Whether the address is in an executable range."""
+        """Return whether the address is in an executable range."""
         index = bisect_right(self.code, (address, 1 << 64)) - 1
         return index >= 0 and address < self.code[index][1]
 
     def text(self, address: int, limit: int = 4096) -> str:
-        """The string at an address; ElfError where none ends within `limit` bytes."""
+        """Return the string at an address. Raises ElfError where none ends within `limit` bytes."""
         start = address - self.base
         if not 0 <= start < len(self.memory):
             raise ElfError(f"a string lies outside of the file (address {address:#x})")
@@ -104,12 +110,12 @@ class ElfFile:
         return self.memory[start:stop].decode("utf-8", "backslashreplace")
 
     def first(self, tag: int) -> int | None:
-        """The first value of a dynamic tag."""
+        """Return the first value of a dynamic tag."""
         values = self.dynamic.get(tag)
         return values[0] if values else None
 
     def strings(self, tag: int) -> list[str]:
-        """The strings of a dynamic tag that names them (DT_NEEDED …)."""
+        """Return the strings of a dynamic tag that names them (DT_NEEDED …)."""
         table = self.first(DT_STRTAB)
         if table is None:
             return []
@@ -120,11 +126,11 @@ class ElfFile:
         return next((each for each in self.sections if each.name == name), None)
 
     def contents(self, section: ElfSection) -> bytes:
-        """The bytes of a section in the file."""
+        """Return the bytes of a section in the file."""
         return self.data[section.offset : section.offset + section.size]
 
     def unpack(self, form: str, address: int) -> tuple[int, ...]:
-        """struct.unpack at an address; ElfError outside of the file."""
+        """Call struct.unpack at an address. Raises ElfError outside of the file."""
         try:
             if address < self.base:
                 raise ElfError(f"address {address:#x} lies before the first segment")
@@ -134,15 +140,15 @@ class ElfFile:
 
     @property
     def identity(self) -> str:
-        """A name for the contents: what a cache may be keyed on.
+        """Return a hash of the contents, for use as a cache key.
 
-        Not the build-id: whoever made a hostile file chose that freely.
+        Not the build-id: the author of a hostile file chooses that freely.
         """
         return hashlib.sha256(self.data).hexdigest()
 
 
 def parse_elf(data: bytes) -> ElfFile:
-    """Read the headers. ElfError says what is wrong, or of which kind the file is."""
+    """Parse the headers. ElfError says what is wrong, or of which kind the file is."""
     kind, machine = _kind(data)
     elf = ElfFile(data, machine, kind == 2, *struct.unpack_from("<Q", data, 24))
     segments = _segments(data)
@@ -160,7 +166,7 @@ def parse_elf(data: bytes) -> ElfFile:
 
 
 def _kind(data: bytes) -> tuple[int, int]:
-    """Type and machine, of a file that can be analysed."""
+    """Return type and machine of a file that can be analysed."""
     if data[:4] != b"\x7fELF":
         raise ElfError("no ELF file")
     if len(data) < 64:
@@ -216,7 +222,7 @@ def _map(elf: ElfFile, segments: list[Segment]) -> None:
 
 
 def _sections(data: bytes) -> list[ElfSection]:
-    """The section table; empty if there is none, or nonsense: it is not needed to run."""
+    """Return the section table; empty if it is missing or invalid: it is not needed to run."""
     offset = struct.unpack_from("<Q", data, 40)[0]
     size, count, names = struct.unpack_from("<HHH", data, 58)
     if not offset or size != 64 or names >= count or offset + size * count > len(data):
@@ -239,9 +245,9 @@ def _name(table: bytes, start: int) -> str:
 
 
 def _code(elf: ElfFile, segments: list[Segment]) -> list[tuple[int, int]]:
-    """Executable ranges: by sections, which leave read-only data out, else by segments.
+    """Return executable ranges: by sections, which exclude read-only data, else by segments.
 
-    Sections count only where they cover each executable segment's beginning to end but for
+    Sections count only where they cover each executable segment from beginning to end except for
     padding: a table that hides code would hide system calls.
     """
     loaded = [
@@ -260,10 +266,10 @@ def _code(elf: ElfFile, segments: list[Segment]) -> list[tuple[int, int]]:
 
 
 def _covered(elf: ElfFile, loaded: list[tuple[int, int]], named: list[tuple[int, int]]) -> bool:
-    """Whether what no executable section covers is known to hold no code.
+    """Return whether bytes outside of executable sections are known to hold no code.
 
-    It is what other sections name (headers and read-only data of linkers that make one segment
-    of all), or padding shorter than a page.
+    They are in other sections (headers and read-only data of linkers that make one segment of all),
+    or padding shorter than a page.
     """
     known = named + [
         (each.address, each.end) for each in elf.sections if each.flags & ALLOC and each.size

@@ -1,4 +1,4 @@
-"""Go's own table of functions (pclntab): there in every Go program, stripped or not."""
+"""Go's own table of functions (pclntab): in every Go program, stripped or not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAGIC = (b"\xf0\xff\xff\xff", b"\xf1\xff\xff\xff")
 
 
 def find_go_functions(elf: ElfFile, relocations: Relocations) -> list[int]:
-    """The addresses of all Go functions; none if it is no Go program."""
+    """Return the addresses of all Go functions; none if it is no Go program."""
     section = next((each for each in elf.sections if each.name.endswith(".gopclntab")), None)
     if section is None:
         return []
@@ -37,5 +37,5 @@ def _text(elf: ElfFile) -> int:
 
 
 def is_go(elf: ElfFile) -> bool:
-    """Whether a program was made by Go's linker, wholly or with C (cgo)."""
+    """Return whether a program was linked by Go's linker, wholly or with C (cgo)."""
     return any(each.name.endswith((".gopclntab", ".go.buildinfo")) for each in elf.sections)

@@ -1,4 +1,4 @@
-"""Relocations: where the loader writes addresses, and which."""
+"""Relocations: where the loader writes which addresses."""
 
 from __future__ import annotations
 
@@ -30,8 +30,11 @@ _MOST = 1 << 24
 
 
 class RelocatedPointer(NamedTuple):
-    """What lies at `slot` once loaded: `value` is an address of this file (ADDRESS), a function
-    that answers it (IFUNC), or the index of a dynamic symbol (SYMBOL), then with `addend`."""
+    """What lies at `slot` once loaded.
+
+    `value` is an address of this file (ADDRESS), a function that returns it (IFUNC), or the index
+    of a dynamic symbol (SYMBOL), then with `addend`.
+    """
 
     slot: int
     kind: int
@@ -41,8 +44,10 @@ class RelocatedPointer(NamedTuple):
 
 @dataclass(slots=True)
 class Relocations:
-    """Pointers by slot, and which slots are the linker's own (GOT): objects of one word each;
-    `stubs` are those of them that linkage stubs alone read (JUMP_SLOT)."""
+    """Pointers by slot, and which slots are the linker's own (GOT): objects of one word each.
+
+    `stubs` are those of them that only linkage stubs read (JUMP_SLOT).
+    """
 
     pointers: list[RelocatedPointer] = field(default_factory=list)
     got: list[int] = field(default_factory=list)
@@ -92,7 +97,7 @@ def _rows(elf: ElfFile, address: int, size: int) -> list[tuple[int, int, int]]:
 
 
 def _relative(elf: ElfFile) -> list[int]:
-    """The slots of DT_RELR: addresses, each followed by bitmaps of 63 words (glibc 2.36)."""
+    """Return the slots of DT_RELR: addresses, each followed by bitmaps of 63 words (glibc 2.36)."""
     table, size = elf.first(elfs.DT_RELR), elf.first(elfs.DT_RELRSZ)
     if table is None or size is None:
         return []

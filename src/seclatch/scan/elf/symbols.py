@@ -1,4 +1,4 @@
-"""Symbols of an ELF file, with their versions: what it offers, asks for, and where objects lie."""
+"""Symbols of an ELF file with their versions: exports, imports, and addresses of data objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROW = np.dtype("<u4,u1,u1,<u2,<u8,<u8")
 
 @dataclass(frozen=True, slots=True)
 class SymbolExport:
-    """One definition of a name. `default`: what an unversioned reference gets."""
+    """One definition of a name. `default`: an unversioned reference is bound to it."""
 
     version: str
     default: bool
@@ -42,7 +42,7 @@ class SymbolTables:
     names: dict[int, str] = field(default_factory=dict)
 
     def name(self, index: int) -> str:
-        """The name of dynamic symbol `index`; empty if there is none."""
+        """Return the name of dynamic symbol `index`; empty if there is none."""
         return self.table[index][0] if index < len(self.table) else ""
 
 
@@ -102,7 +102,7 @@ def _read_static(elf: ElfFile, section: elfs.ElfSection, symbols: SymbolTables) 
 
 
 def _count(elf: ElfFile) -> int:
-    """How many dynamic symbols there are: no tag says so; sections or a hash table do."""
+    """Return the number of dynamic symbols: no tag has it; sections or a hash table do."""
     for section in elf.sections:
         if section.kind == elfs.DYNSYM:
             return section.size // 24
@@ -114,7 +114,7 @@ def _count(elf: ElfFile) -> int:
 
 
 def _count_by_gnu_hash(elf: ElfFile, table: int) -> int:
-    """The highest symbol that a bucket's chain ends with."""
+    """Return one more than the highest symbol at the end of a bucket's chain."""
     buckets, first, words, _ = elf.unpack("<IIII", table)
     start = table + 16 + 8 * words
     if buckets > len(elf.memory) // 4:
@@ -128,7 +128,7 @@ def _count_by_gnu_hash(elf: ElfFile, table: int) -> int:
 
 
 def _versions(elf: ElfFile, strings: int) -> dict[int, str]:
-    """Version number -> name, of those defined here and those needed from others."""
+    """Map version numbers to names, of versions defined here and needed from others."""
     found: dict[int, str] = {}
     defined, needed = elf.first(elfs.DT_VERDEF), elf.first(elfs.DT_VERNEED)
     limit = 1 << 16  # as many as numbers: a chain that goes on longer runs in circles

@@ -1,4 +1,4 @@
-"""Programs that become, or run, what they are given: which, and where in their words it stands."""
+"""Programs that execute the command in their arguments, and the position of that command."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ _WRAPPER = re.compile(
 
 
 def is_wrapper(name: str) -> bool:
-    """Whether a program of this name runs what it is given."""
+    """Return whether a program of this name executes its arguments."""
     return _WRAPPER.fullmatch(name) is not None
 
 
 def find_program_places(name: str, words: tuple[str, ...]) -> Iterator[tuple[int, bool]]:
-    """Where in a wrapper's words its program may stand, in order, and whether it is that for sure
-    if it is one. `--reuid mysql mysqld`: what follows an option may belong to it."""
+    """Yield positions where a wrapper's arguments may name its program; True: certainly.
+
+    `--reuid mysql mysqld`: the word after an option may belong to it.
+    """
     option = False
     for position, word in enumerate(words):
         if position == 0 and name in _AS_USER:

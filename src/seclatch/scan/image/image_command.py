@@ -1,4 +1,4 @@
-"""What an image's command runs: programs by PATH, and what scripts run and name."""
+"""Find what an image's command runs: programs by PATH, and what scripts run and name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ImageCommand:
 
 @dataclass(slots=True)
 class FoundPrograms:
-    """Programs to scan, and what could not be followed."""
+    """Programs to scan, and notes about what could not be followed."""
 
     targets: dict[str, ScanTarget] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -49,8 +49,11 @@ class ProgramFinder:
         self._loading: dict[tuple[str, str], None] = {}
 
     def targets(self) -> list[ScanTarget]:
-        """The programs, each with what any script has loaded first: it may be run from there. And
-        each once more as it is with what scripts set of the places of libraries."""
+        """Return the programs, each with the libraries that any script preloads.
+
+        It may be run from that script. And each once more with the library directories that scripts
+        set.
+        """
         first = [self._loaded(each) for each in self.found.targets.values()]
         places = [value for name, value in self._loading if name == shell_words.PLACES]
         known = [each for each in places if shell_words.is_literal(each)]
@@ -85,8 +88,11 @@ class ProgramFinder:
     def _executable(
         self, path: str, because: str, rest: tuple[str, ...], depth: int, *, among: bool = False
     ) -> None:
-        """Take a program, or what a script runs. `among` other words of a script, all of which are
-        looked up: what it is given needs no following."""
+        """Take a program, or what a script runs.
+
+        `among` other words of a script, all of which are looked up: its arguments need no
+        following.
+        """
         real = self._rootfs.resolve(path) or path
         if depth > _DEPTH:
             self._note(f"{real} ({because}) is left out: it is run by way of {depth} others")
@@ -112,8 +118,10 @@ class ProgramFinder:
             self._by_loader(real, rest, depth, among=among)
 
     def _by_loader(self, real: str, words: tuple[str, ...], depth: int, *, among: bool) -> None:
-        """`ld.so OPTIONS PROGRAM`: it runs the program, which nobody needs to be allowed to
-        execute, with the libraries that the options say."""
+        """Follow `ld.so OPTIONS PROGRAM`: the loader runs the program with the options' libraries.
+
+        The program need not be executable.
+        """
         self._loading.update(dict.fromkeys(shell_words.find_loader_options(words)))
         for position, word in enumerate(words):
             path = posixpath.join(self._command.directory, word)
@@ -125,7 +133,7 @@ class ProgramFinder:
                 return
 
     def _wrapped(self, path: str, words: tuple[str, ...], depth: int) -> None:
-        """`tini -- PROGRAM`, `gosu USER PROGRAM`: all that it may be, up to what it is for sure."""
+        """Follow `tini -- PROGRAM`, `gosu USER PROGRAM`: all candidates up to the certain one."""
         name = posixpath.basename(path)
         if not words or not exec_wrappers.is_wrapper(name):
             return
@@ -155,7 +163,7 @@ class ProgramFinder:
             self.found.notes.append(text)
 
     def _again(self, known: ScanTarget, rest: tuple[str, ...]) -> None:
-        """A program that is run in several ways: its configuration may be named in any of them."""
+        """Add the arguments of a program that is run again: they may name its configuration."""
         if len(known.arguments) < _WORDS and not set(rest) <= set(known.arguments):
             both = (*known.arguments, *rest)
             self.found.targets[known.path] = replace(known, arguments=both[: 2 * _WORDS])
@@ -180,12 +188,12 @@ class ProgramFinder:
         self._handed_on(rest, data, real, depth)
 
     def _handed_on(self, rest: tuple[str, ...], data: bytes, real: str, depth: int) -> None:
-        """`exec "$@"`: the script runs what it is given."""
+        """Follow `exec "$@"`: the script runs its arguments."""
         if rest and re.search(rb"\$\{?[@*]", data):
             self.follow(rest, f"handed to {real}", depth + 1)
 
     def _shell_words(self, real: str, rest: tuple[str, ...], depth: int) -> None:
-        """`sh -c TEXT` and `sh FILE`, which nobody needs to be allowed to execute."""
+        """Follow `sh -c TEXT` and `sh FILE`; the file need not be executable."""
         if not shell_words.SHELL.fullmatch(posixpath.basename(real)):
             return
         if rest and shell_words.SHELL.fullmatch(rest[0]):
@@ -204,7 +212,7 @@ class ProgramFinder:
                 self._script(file, b"#!/bin/sh\n" + data, words[1:], depth + 1)
 
     def _commands(self, text: bytes, because: str, depth: int) -> None:
-        """Every word of a shell script that is the name of a program: more than it runs, surely."""
+        """Look up every word of a shell script that names a program: more than it runs, surely."""
         places: dict[str, str | None] = {}
         decoded = text.decode("utf-8", "surrogateescape")
         self._loading.update(dict.fromkeys(shell_words.find_loader_variables(decoded)))
@@ -218,7 +226,7 @@ class ProgramFinder:
                     self._executable(path, because, rest, depth + 1, among=True)
 
     def _lookup(self, word: str) -> str | None:
-        """Find a command as execvp(3) does; None if there is none that may be executed."""
+        """Find a command as execvp(3) does; None if there is no executable one."""
         return next((each for each in self._places(word) if self._rootfs.is_executable(each)), None)
 
     def _places(self, word: str) -> list[str]:

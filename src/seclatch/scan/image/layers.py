@@ -1,8 +1,8 @@
-"""Layers of an image, unpacked into a directory: nothing of them is executed, nothing gets out.
+"""Unpack layers of an image into a directory; nothing is executed, no path leads out of it.
 
 OCI image specification, "Image Layer Filesystem Changeset". Only what a scan reads is kept:
-directories, regular files, links. Every path is walked below the root by descriptors, never
-through a link, so that no name and no link of an archive leads elsewhere.
+directories, regular files, links. Every path is walked below the root by descriptors, never through
+a link, so that no name and no link of an archive leads elsewhere.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ _FURTHER = (
 
 
 class ArchiveBoundError(tarfile.TarError):
-    """An archive with more in it than any image's: what of."""
+    """An archive exceeds a bound that no real image reaches; the text says which."""
 
 
 class BoundedMember(tarfile.TarInfo):
-    """A member whose further headers (long names, pax) are no larger than any real one's: the
-    library reads them as a whole, and a few megabytes of gzip hold gigabytes."""
+    """A member whose further headers (long names, pax) are no larger than any real one's.
+
+    The library reads them as a whole, and a few megabytes of gzip hold gigabytes.
+    """
 
     def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type in _FURTHER and self.size > _HEADER:
@@ -93,7 +95,7 @@ class LayerUnpacker:
                 self._hard_link(member, parent, name)
 
     def _white_out(self, parent: int, name: str) -> None:
-        """Of a file beside it: what else stands behind the prefix is no name (`.wh...` is `..`)."""
+        """Remove the file that a whiteout names; `.wh...` would name `..`, which is no file."""
         of = name.removeprefix(_WHITEOUT)
         if of in _NO_NAMES:
             raise InputError(self._source, name, "a whiteout that names no file")
@@ -106,7 +108,7 @@ class LayerUnpacker:
         if source is None:
             return
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        # Never set-user-ID: these files belong to whoever scans.
+        # Never set-user-ID: these files belong to the user who scans.
         fd = os.open(name, flags, 0o600 | member.mode & 0o111, dir_fd=parent)
         with os.fdopen(fd, "wb") as file:
             shutil.copyfileobj(source, file)
@@ -134,8 +136,10 @@ class LayerUnpacker:
 
     @contextlib.contextmanager
     def _directory(self, parts: list[str]) -> Iterator[int]:
-        """Walk to a directory, making what is missing. A link on the way is followed as inside
-        of the image (`/lib` is often one to `usr/lib`)."""
+        """Walk to a directory and make what is missing.
+
+        A link on the way is followed as inside of the image (`/lib` is often one to `usr/lib`).
+        """
         fd = os.dup(self._root)
         walked: list[str] = []
         pending = list(parts)
@@ -166,7 +170,7 @@ class LayerUnpacker:
 
 
 def _parts(name: str) -> list[str]:
-    """The components of a path below the root; `..` never leads above it."""
+    """Return the components of a path below the root; `..` never leads above it."""
     parts: list[str] = []
     for each in name.split("/"):
         if each == "..":
@@ -192,7 +196,7 @@ def _is_directory(parent: int, name: str) -> bool:
 
 
 def _remove(parent: int, name: str) -> None:
-    """Remove whatever has a name in a directory; nothing if there is none."""
+    """Remove the file or directory of this name in a directory, if there is one."""
     if name in _NO_NAMES or "/" in name:
         raise ValueError(f"{name!r} is no name within a directory")
     with contextlib.suppress(FileNotFoundError):

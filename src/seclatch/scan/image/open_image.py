@@ -1,6 +1,6 @@
-"""Images: an OCI layout (directory or archive), a docker-archive, or one that an engine has.
+"""Open images: an OCI layout (directory or archive), a docker-archive, or an engine's image.
 
-What `docker save`, `podman save`, `skopeo copy` and `buildah push` write.
+These are what `docker save`, `podman save`, `skopeo copy` and `buildah push` write.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _Files(Protocol):
     """The files of a layout or an archive, by name."""
 
     def read(self, name: str) -> BinaryIO | None:
-        """Open one; None if there is none."""
+        """Open a file; None if there is none."""
         ...
 
 
@@ -58,7 +58,7 @@ class _Directory:
         self._root = root
 
     def read(self, name: str) -> BinaryIO | None:
-        """Open a regular file below the directory, which links and `..` do not lead out of."""
+        """Open a regular file below the directory; links and `..` do not lead out of it."""
         if "\0" in name:
             return None
         try:
@@ -107,8 +107,10 @@ def _no_archive(path: Path, error: Exception) -> InputError:
 
 @contextlib.contextmanager
 def open_image(path: Path, arch: str) -> Iterator[UnpackedImage]:
-    """Unpack an image, for the time of the context. `arch` (`x86_64`, `aarch64`) chooses where
-    there are several. Raises InputError."""
+    """Unpack an image, for the time of the context. Raises InputError.
+
+    `arch` (`x86_64`, `aarch64`) chooses where there are several.
+    """
     source = str(path)
     with contextlib.ExitStack() as stack:
         if path.is_dir():
@@ -129,7 +131,7 @@ def open_image(path: Path, arch: str) -> Iterator[UnpackedImage]:
 
 @contextlib.contextmanager
 def save_image(name: str) -> Iterator[Path]:
-    """Ask the engines that there are for an image by name; gives an archive of it."""
+    """Request an image by name from the installed engines; yield an archive of it."""
     engines = [each for each in ("docker", "podman") if shutil.which(each)]
     said = []
     with tempfile.TemporaryDirectory(prefix="seclatch-scan-") as directory:
@@ -163,7 +165,7 @@ class _LayoutReader:
         self._arch = arch
 
     def image(self) -> tuple[list[str], dict[str, Any], str]:
-        """Names of the layers' files, the configuration, and the digest."""
+        """Return the names of the layers' files, the configuration, and the digest."""
         manifest = self._json("manifest.json", required=False)
         if isinstance(manifest, list) and manifest:
             first = self._object(manifest[0], "manifest.json")
@@ -180,7 +182,7 @@ class _LayoutReader:
     def _oci(
         self, document: dict[str, Any], place: str, depth: int
     ) -> tuple[list[str], dict[str, Any], str]:
-        """Go down from an index to the manifest of the architecture."""
+        """Descend from an index to the manifest of the architecture."""
         manifests = document.get("manifests")
         if isinstance(manifests, list) and manifests and depth < 8:
             chosen = self._object(self._choose(manifests), place)
@@ -263,8 +265,11 @@ class _LayoutReader:
 
 
 def _list_archive_errors() -> tuple[type[Exception], ...]:
-    """What the readers of archives raise for bytes that are none, or are cut or changed. Not one
-    of them turns another's error into its own: tarfile lets zlib's pass, and gzip too."""
+    """Return what the readers of archives raise for bytes that are invalid, truncated or changed.
+
+    None of them converts another's error into its own: tarfile passes zlib's on, and gzip does,
+    too.
+    """
     errors = [tarfile.TarError, OSError, EOFError, ValueError, OverflowError, zlib.error, LZMAError]
     if zstandard := sys.modules.get("zstandard"):  # else it was not needed
         errors.append(zstandard.ZstdError)
@@ -276,7 +281,7 @@ def _opened(file: BinaryIO) -> tarfile.TarFile:
 
 
 def _plain(file: BinaryIO) -> BinaryIO:
-    """A layer's archive without its compression."""
+    """Return a layer's archive without its compression."""
     head = file.read(4)
     file.seek(0)
     if head[:2] == b"\x1f\x8b":

@@ -1,4 +1,4 @@
-"""A root directory that somebody else has filled: read in there, never outside of it."""
+"""Read an untrusted root directory; no path leads out of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST = 1 << 29
 
 
 class Rootfs:
-    """Paths are as the container would name them: absolute, `/` is the root directory."""
+    """A root directory. Paths are as in the container: absolute, `/` is the root directory."""
 
     def __init__(self, directory: Path) -> None:
         try:
@@ -33,7 +33,7 @@ class Rootfs:
         self._host = _path_of(self._fd).rstrip("/")
 
     def close(self) -> None:
-        """Give the directory's descriptor back."""
+        """Close the directory's descriptor."""
         os.close(self._fd)
 
     def resolve(self, path: str) -> str | None:
@@ -47,7 +47,7 @@ class Rootfs:
             os.close(fd)
 
     def read(self, path: str, limit: int = LARGEST) -> bytes | None:
-        """The contents of a regular file; None if there is none or it is larger than `limit`."""
+        """Return the contents of a regular file; None if there is none or it exceeds `limit`."""
         with self._regular(path) as fd:
             if fd is None or os.fstat(fd).st_size > limit:
                 return None
@@ -55,7 +55,7 @@ class Rootfs:
                 return file.read(limit + 1)
 
     def head(self, path: str, size: int) -> bytes:
-        """The first bytes of a regular file; empty if there is none."""
+        """Return the first bytes of a regular file; empty if there is none."""
         with self._regular(path) as fd:
             return b"" if fd is None else os.read(fd, size)
 
@@ -71,8 +71,10 @@ class Rootfs:
                 os.close(fd)
 
     def executables(self) -> Iterator[str]:
-        """Every executable regular file, links not followed, in order of directories. Directories
-        that may not be read, or go away, are left out."""
+        """Yield every executable regular file, links not followed, in order of directories.
+
+        Directories that may not be read, or are removed meanwhile, are left out.
+        """
         work = ["."]
         while work:
             directory = work.pop()
@@ -83,7 +85,7 @@ class Rootfs:
                     yield posixpath.normpath(posixpath.join("/", directory, name))
 
     def _entries(self, directory: str) -> list[tuple[str, bool]]:
-        """The names of directories and of executables (True) in a directory, in order."""
+        """Return the names of directories and of executables (True) in a directory, sorted."""
         found: list[tuple[str, bool]] = []
         with contextlib.suppress(OSError):
             fd = open_in_root(self._fd, directory, os.O_RDONLY | os.O_DIRECTORY)
@@ -98,11 +100,11 @@ class Rootfs:
         return sorted(found)
 
     def text(self, path: str) -> str:
-        """A small configuration file as text; empty if there is none."""
+        """Return a small configuration file as text; empty if there is none."""
         return (self.read(path, 1 << 20) or b"").decode("utf-8", "surrogateescape")
 
     def names(self, path: str) -> list[str]:
-        """The names in a directory, in order; none if it is no directory."""
+        """Return the names in a directory, sorted; none if it is no directory."""
         fd = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
         if fd is None:
             return []
@@ -112,8 +114,10 @@ class Rootfs:
             os.close(fd)
 
     def entries(self, path: str, seen: set[tuple[int, int]]) -> list[tuple[str, bool]]:
-        """The names in a directory, in order, True for what is or may lead to a directory; none
-        for one that was `seen`: links may lead in circles."""
+        """Return the names in a directory, sorted, with True for what may lead to a directory.
+
+        None for a directory that was `seen`: links may form cycles.
+        """
         fd = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
         if fd is None:
             return []
@@ -133,14 +137,14 @@ class Rootfs:
         return self.is_directory(posixpath.join(path, entry.name))
 
     def is_directory(self, path: str) -> bool:
-        """Whether there is a directory."""
+        """Return whether there is a directory."""
         fd = self._open(path, os.O_PATH | os.O_DIRECTORY)
         if fd is not None:
             os.close(fd)
         return fd is not None
 
     def is_executable(self, path: str) -> bool:
-        """Whether there is a regular file that somebody may execute."""
+        """Return whether there is a regular file with an execute permission."""
         fd = self._open(path, os.O_PATH)
         if fd is None:
             return False

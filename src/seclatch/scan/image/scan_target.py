@@ -1,4 +1,4 @@
-"""What is scanned: a program, and how it is run."""
+"""The target of a scan: a program, and how it is run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ScanTarget:
-    """An executable in the root directory, and how it is run. `environment` is the image's;
-    `named` is the path by which it was named, links not followed; `directory` the working one.
-    `unknown`: what would tell what else is loaded."""
+    """An executable in the root directory, and how it is run.
+
+    `environment` is the image's; `named` is the path by which it was named, links not followed;
+    `directory` the working directory. `unknown`: what would have to be known to list its libraries.
+    """
 
     path: str
     because: str
@@ -22,7 +24,7 @@ class ScanTarget:
     unknown: tuple[str, ...] = ()
 
     def values(self, *options: str) -> list[str]:
-        """What follows these options: as the next word, or in the same one (`-cFILE`, `--a=b`)."""
+        """Return the values of these options: the next word, or the same (`-cFILE`, `--a=b`)."""
         found: list[str] = []
         words = iter(self.arguments)
         for word in words:
@@ -34,7 +36,7 @@ class ScanTarget:
         return found
 
     def variables(self, *names: str) -> Iterable[str]:
-        """The paths that variables of the environment name, in order."""
+        """Yield the paths in these variables of the environment, in order."""
         for name, value in self.environment:
             if name in names:
                 yield from (each for each in re.split("[:;]", value) if each.startswith("/"))

@@ -1,4 +1,4 @@
-"""What the words of a shell and of its scripts say: which are commands, and what they set."""
+"""Words of shells and their scripts: commands, and variables of the loader that they set."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SET = re.compile(
 )
 PLACES = "LD_LIBRARY_PATH"
 _OPTIONS = {"--preload": "LD_PRELOAD", "--audit": "LD_AUDIT", "--library-path": PLACES}
-"""The loader's own, and what they are instead of (ld.so(8))."""
+"""The loader's own options, and the variables that they replace (ld.so(8))."""
 _OTHERS = {"--argv0", "--inhibit-rpath", "--glibc-hwcaps-prepend", "--glibc-hwcaps-mask"}
 _VALUED = {"-o", "+o", "-O", "+O", "--rcfile", "--init-file"}
 
 
 def split_lines(text: str) -> Iterator[list[str]]:
-    """The words of each line of a script, without comments."""
+    """Yield the words of each line of a script, without comments."""
     for line in _lines(text):
         yield _WORD.findall(line)
 
@@ -32,8 +32,10 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def find_operands(words: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
-    """Whether a shell is given a text (-c), and what stands behind its options: the text or a
-    file, and arguments for that."""
+    """Return whether a shell is given a text (-c), and the operands behind its options.
+
+    The first operand is the text or a file; the others are arguments for it.
+    """
     left, is_text = list(words), False
     while left:
         word = left[0]
@@ -47,7 +49,7 @@ def find_operands(words: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
 
 
 def find_loader_variables(text: str) -> Iterator[tuple[str, str]]:
-    """What a text sets of the loader's variables: which, and each part of its value but itself."""
+    """Yield the loader's variables that a text sets: the name, and each part of its new value."""
     for line in _lines(text):
         for match in _SET.finditer(line):
             name, value = match[1], match[2].strip("\"'")
@@ -57,12 +59,12 @@ def find_loader_variables(text: str) -> Iterator[tuple[str, str]]:
 
 
 def is_literal(value: str) -> bool:
-    """Whether a value is what it says, and not made of others."""
+    """Return whether a value is literal, without expansions."""
     return not re.search(r"[$`*?\[({]", value)
 
 
 def find_loader_options(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """What the loader's options say, as `loading`."""
+    """Yield the loader's options, as `find_loader_variables`."""
     for option, following in zip(words, (*words[1:], ""), strict=True):
         name, equals, value = option.partition("=")
         if name in _OPTIONS:
@@ -71,5 +73,5 @@ def find_loader_options(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def is_option_value(words: tuple[str, ...], position: int) -> bool:
-    """Whether a word belongs to one of the loader's options."""
+    """Return whether a word is the value of one of the loader's options."""
     return position > 0 and words[position - 1] in {*_OPTIONS, *_OTHERS}

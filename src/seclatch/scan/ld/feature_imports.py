@@ -1,4 +1,4 @@
-"""What a library asks of others for features that only some programs use."""
+"""Imports that a library needs only for features that few programs use."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ _STUB = 32
 
 
 def find_withheld_imports(module: LoadedModule) -> dict[str, LibraryRule]:
-    """The names that gates hold a library back from. Not one that it uses in several places: then
-    it is another version than the one for which the reason was read."""
-    gates = [
+    """Return the names from which rules hold a library back.
+
+    Not one that it uses in several places: then it is another version than the one for which the
+    rule was written.
+    """
+    rules = [
         each
-        for each in load_rules().gates
+        for each in load_rules().rules
         if each.imports and each.is_about(module.name, module.summary.machine)
     ]
-    wanted = {name: gate for gate in gates for name in gate.imports}
+    wanted = {name: rule for rule in rules for name in rule.imports}
     if not wanted:
         return {}
     users = _users(module.summary, set(wanted))
-    return {name: gate for name, gate in wanted.items() if len(users[name]) <= 1}
+    return {name: rule for name, rule in wanted.items() if len(users[name]) <= 1}
 
 
 def _users(summary: FileSummary, names: set[str]) -> dict[str, set[int]]:
-    """Name -> functions that refer to it, themselves or by a linkage stub."""
+    """Map a name to the functions that refer to it, themselves or by a linkage stub."""
     objects = _objects(summary, names)
     pairs = [
         (used, function)
@@ -38,8 +41,8 @@ def _users(summary: FileSummary, names: set[str]) -> dict[str, set[int]]:
     ]
     stubs = {function: used for used, function in pairs if _is_stub(summary, function)}
     callers = _callers(summary, set(stubs))
-    # On aarch64 others seem to use a stub's word that form an address near it; such a library is
-    # not linked to use it in another way, too. On x86-64 what seems so is so.
+    # On aarch64 functions that form an address near a stub's word seem to use it; such a library
+    # does not use it by other means, too. On x86-64 references are exact.
     stubbed = {used for function, used in stubs.items() if callers[function]}
     found: dict[str, set[int]] = {name: set() for name in names}
     for used, function in pairs:
@@ -61,7 +64,7 @@ def _callers(summary: FileSummary, stubs: set[int]) -> dict[int, set[int]]:
 
 
 def _objects(summary: FileSummary, names: set[str]) -> dict[int, set[str]]:
-    """The data objects that hold pointers to some of the names."""
+    """Return the data objects that hold pointers to some of the names."""
     found: dict[int, set[str]] = {}
     for index in range(len(summary.pointer_first) - 1):
         first, last = summary.pointer_first[index], summary.pointer_first[index + 1]
@@ -74,8 +77,10 @@ def _objects(summary: FileSummary, names: set[str]) -> dict[int, set[str]]:
 
 
 def _is_stub(summary: FileSummary, function: int) -> bool:
-    """Short, without a name, with one word of data; lazy ones jump to the first of them all. A
-    short function of the library's own that is taken for one counts by its callers, if it has any.
+    """Return whether a function is a linkage stub: short, unnamed, with one word of data.
+
+    Lazy ones jump to the first of them all. A short function of the library's own that is taken for
+    one counts by its callers, if it has any.
     """
     starts = summary.starts
     short = function + 1 < len(starts) and starts[function + 1] - starts[function] <= _STUB

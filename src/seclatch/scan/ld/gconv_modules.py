@@ -1,8 +1,8 @@
-"""glibc's modules for character sets (gconv), any of which iconv_open(3) may be asked for.
+"""glibc's modules for character sets (gconv), any of which iconv_open(3) may load.
 
-There are 250 of them, nearly all without a call of their own: what those need of other libraries
-is taken together, instead of following each in every program. A locale's own character set is
-taken to be one that the C library has built in: UTF-8, ASCII.
+There are 250 of them, nearly all without a call of their own: their imports are collected once,
+instead of following each in every program. A locale's own character set is assumed to be built into
+the C library: UTF-8, ASCII.
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ _MOST, _PLACES = 1000, 64
 
 @dataclass(frozen=True, slots=True)
 class CharsetModules:
-    """`needs` are (name, version) that modules ask of the C library; `others` are paths of those
-    that are to be followed like any plugin."""
+    """`needs` are (name, version) that modules import from the C library.
+
+    `others` are paths of modules to follow like any plugin.
+    """
 
     needs: frozenset[tuple[str, str]] = frozenset()
     others: tuple[str, ...] = ()
 
 
 def find_charset_modules(program: LinkedProgram, asked: set[str]) -> CharsetModules:
-    """What is loaded for a program that asks for these names."""
+    """Return the modules for a program that imports these names."""
     if not any(name in asked for name in _ASKS):
         return CharsetModules()
     places = [posixpath.join(each, "gconv") for each in dict.fromkeys(program.system)]
@@ -61,7 +63,7 @@ def _read(
         try:
             summary = cache.summary(data)
         except ElfError:
-            others.append(path)  # told as one that could not be read
+            others.append(path)  # reported as one that could not be read
             continue
         if summary.machine != machine:
             continue
@@ -73,7 +75,7 @@ def _read(
 
 
 def _is_plain(summary: FileSummary) -> bool:
-    """Whether a module makes no call itself and needs nothing but the C library."""
+    """Return whether a module makes no call itself and needs nothing but the C library."""
     own = summary.numbers or summary.unresolved or summary.foreign or summary.wrappers
     names = {name for name, _ in summary.symbols}
     return not own and set(summary.needed) <= _LIBC and not names & _LOADS

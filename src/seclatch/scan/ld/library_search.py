@@ -1,4 +1,4 @@
-"""Where the dynamic linker searches libraries: ld.so(8) for glibc; musl's rules for musl's."""
+"""Search paths of the dynamic linker: ld.so(8) for glibc; musl's rules for musl's."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ _CACHED, _LARGEST_CACHE = re.compile(rb"\0(/[^\0]{1,4000})/[^/\0]+(?=\0)"), 1 <<
 
 @dataclass(slots=True, eq=False)
 class LoadedModule:
-    """A file that is loaded: `path` in the root directory. `plugin`: all that it exports may be
-    called. `loader`: the one that asked for it, whose DT_RPATH counts. `variants` are those that
-    better processors load instead of it (glibc-hwcaps)."""
+    """A loaded file: `path` in the root directory.
+
+    `plugin`: all that it exports may be called. `loader`: the module that imports it, whose
+    DT_RPATH counts. `variants` are the files that better processors load instead of it
+    (glibc-hwcaps).
+    """
 
     path: str
     summary: FileSummary
@@ -33,12 +36,12 @@ class LoadedModule:
 
     @property
     def name(self) -> str:
-        """Its soname, or its file's name."""
+        """Return its soname, or its file's name."""
         return self.summary.soname or posixpath.basename(self.path)
 
 
 def list_rpath(module: LoadedModule) -> list[str]:
-    """DT_RPATH of the module and its loaders; none if there is a DT_RUNPATH."""
+    """Return DT_RPATH of the module and its loaders; none if there is a DT_RUNPATH."""
     found: list[str] = []
     each: LoadedModule | None = None if module.summary.runpath else module
     while each is not None and len(found) < _MOST:
@@ -48,18 +51,18 @@ def list_rpath(module: LoadedModule) -> list[str]:
 
 
 def list_runpath(module: LoadedModule) -> list[str]:
-    """DT_RUNPATH, which comes after LD_LIBRARY_PATH."""
+    """Return DT_RUNPATH, which comes after LD_LIBRARY_PATH."""
     return _expand(module.summary.runpath, module)
 
 
 def list_preloaded(rootfs: Rootfs, environment: Mapping[str, str], *, glibc: bool) -> list[str]:
-    """The libraries that come before all others; musl has no file of them."""
+    """Return the libraries that are loaded before all others; musl has no file for them."""
     found = environment.get("LD_PRELOAD", "").replace(":", " ").split()
     return [*found, *rootfs.text("/etc/ld.so.preload").split()] if glibc else found
 
 
 def list_auditors(module: LoadedModule, environment: Mapping[str, str]) -> list[str]:
-    """The libraries of the program's that audit the loader (rtld-audit(7))."""
+    """Return the program's libraries that audit the loader (rtld-audit(7))."""
     return _expand([*module.summary.audit, environment.get("LD_AUDIT", "")], module)
 
 
@@ -79,7 +82,7 @@ def _expand(paths: list[str], module: LoadedModule) -> list[str]:
 
 
 def list_preferred(rootfs: Rootfs, directory: str) -> list[str]:
-    """Directories below that are preferred on processors that can do more."""
+    """Return subdirectories that better processors prefer."""
     names = rootfs.names(posixpath.join(directory, "glibc-hwcaps"))
     found = [f"glibc-hwcaps/{each}" for each in names[:64]]
     # Until 2.36: names of platforms and features themselves, one below another.
@@ -91,8 +94,10 @@ def list_preferred(rootfs: Rootfs, directory: str) -> list[str]:
 
 
 def list_glibc_directories(rootfs: Rootfs, main: LoadedModule) -> list[str]:
-    """ld.so.conf's directories, which ld.so.cache is made from, those that it has besides (of
-    `ldconfig DIRECTORY`), then the built-in ones."""
+    """Return the directories of ld.so.conf, of ld.so.cache, and the built-in ones.
+
+    ld.so.cache is made from ld.so.conf; it may have others besides (of `ldconfig DIRECTORY`).
+    """
     triplet = _MULTIARCH[main.summary.machine]
     built_in = [
         f"/lib/{triplet}",
@@ -108,8 +113,10 @@ def list_glibc_directories(rootfs: Rootfs, main: LoadedModule) -> list[str]:
 
 
 def _cached(rootfs: Rootfs) -> list[str]:
-    """The directories of the files that ld.so.cache names, but for better processors' (`preferred`
-    finds those)."""
+    """Return the directories of the files in ld.so.cache, except better processors'.
+
+    `list_preferred` finds those.
+    """
     data = rootfs.read("/etc/ld.so.cache", _LARGEST_CACHE) or b""
     found = {each.decode("utf-8", "surrogateescape") for each in _CACHED.findall(data)}
     return sorted(
@@ -142,7 +149,7 @@ def _included(rootfs: Rootfs, pattern: str, depth: int) -> list[str]:
 
 
 def list_musl_directories(rootfs: Rootfs, main: LoadedModule) -> list[str]:
-    """/etc/ld-musl-ARCH.path, or the built-in ones."""
+    """Return /etc/ld-musl-ARCH.path, or the built-in directories."""
     path = rootfs.text(f"/etc/ld-musl-{PLATFORM[main.summary.machine]}.path")
     found = [each for each in path.replace("\n", ":").split(":") if each]
     return found or ["/lib", "/usr/local/lib", "/usr/lib"]

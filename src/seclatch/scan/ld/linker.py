@@ -1,4 +1,4 @@
-"""Which files the dynamic linker of a root directory loads for a program, and in which order."""
+"""Load a program's libraries from a root directory, in the order of the dynamic linker."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ _TOO_MANY = f"more than {_MOST} libraries"
 
 @dataclass(slots=True, eq=False)
 class LinkedProgram:
-    """A program with its libraries. `modules[0]` is the program itself, the dynamic linker is at
-    `interpreter` (or None). `missing` are libraries that are asked for and not there; `unread`
-    files that are there and could not be analysed, with the reason. `environment`: as it is run;
-    `kernel`: the oldest on which it is."""
+    """A program with its libraries.
+
+    `modules[0]` is the program itself, the dynamic linker is at `interpreter` (or None). `missing`
+    are libraries that were not found; `unread` files that could not be analysed, with the reason.
+    `environment`: as it is run; `kernel`: the oldest on which it is.
+    """
 
     rootfs: Rootfs
     cache: SummaryCache
@@ -39,27 +41,27 @@ class LinkedProgram:
     system: list[str] = field(default_factory=list)
     preferred: dict[str, list[str]] = field(default_factory=dict)
     configured: bool = False
-    """Whether what the program itself loads by names that it makes is known."""
+    """Whether the libraries are known that the program itself loads by computed names."""
     at_start: int = 0
     """How many modules there are before anything is opened by dlopen(3)."""
 
     @property
     def scope(self) -> list[LoadedModule]:
-        """Modules in the order in which names are looked up: the linker itself comes last."""
+        """Return the modules in the order of symbol lookup: the linker itself comes last."""
         rest = [each for each in self.modules if each is not self.interpreter]
         return rest + ([self.interpreter] if self.interpreter else [])
 
     def add(
         self, path: str, loader: LoadedModule | None = None, *, plugin: bool = False
     ) -> LoadedModule | None:
-        """Load a file and, after it, all that it needs; None if it is no library for this."""
+        """Load a file and, after it, all that it needs; None if it is no usable library."""
         before = len(self.modules)
         module = self._load(path, loader, plugin=plugin)
         self.load_needed(before)
         return module
 
     def load_needed(self, first: int = 0) -> None:
-        """Load what modules need from the one given on, breadth first."""
+        """Load what modules need from the given one on, breadth first."""
         index = first
         while index < len(self.modules):
             self._load_needed(self.modules[index])
@@ -82,7 +84,7 @@ class LinkedProgram:
         return next(iter(self.find_all(name, loader)), None)
 
     def find_all(self, name: str, loader: LoadedModule) -> list[str]:
-        """The file that the linker finds, and after it those that it finds on better processors.
+        """Return the file that the linker finds, and then those that it finds on better processors.
 
         ld.so.cache prefers them whatever directory they are in, so all directories count.
         """
@@ -113,14 +115,14 @@ class LinkedProgram:
             return None
         base, further = found[0], [each for each in found[1:] if each not in found[0].variants]
         for each in further:
-            # Where names have been bound already, nobody knows which of them count here too.
+            # Where names have been bound already, it is unknown which of them count here too.
             each.plugin = each.plugin or loaded_before
         base.variants += further
         self.by_name[name] = base
         return base
 
     def fits(self, path: str) -> bool:
-        """Whether a file is for the program's machine."""
+        """Return whether a file is for the program's machine."""
         head = self.rootfs.head(path, 20)
         machine = int.from_bytes(head[18:20], "little")
         return head[:5] == b"\x7fELF\x02" and machine == self.modules[0].summary.machine

@@ -1,8 +1,7 @@
-"""What the configuration of a server loads: files of the image that its command names, or where
-packages have them.
+"""Libraries that a server's configuration loads: files that its command names, or default ones.
 
-What is named and not there, and a configuration that is not in the image, may come when it runs:
-then nobody knows what is loaded, which is told as something that is missing.
+What is named and not there, and a configuration that is not in the image, may be mounted at run
+time: then the libraries are unknown, which is reported as something that is missing.
 """
 
 from __future__ import annotations
@@ -22,15 +21,18 @@ _CONDITION = re.compile(r"\s*<(/?)If", re.IGNORECASE)
 
 @dataclass(slots=True)
 class ConfiguredLoads:
-    """`paths` of libraries that are loaded, and what is `missing` to tell them all."""
+    """`paths` of libraries that are loaded, and what is `missing` to know them all."""
 
     paths: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
 
 class _ConfigReader:
-    """Reads a configuration with what it includes. `wanted` and `include` match whole directives,
-    their last group is what is named; relative names count from any of `bases`."""
+    """Reads a configuration with what it includes.
+
+    `wanted` and `include` match whole directives, their last group is the name; relative names
+    count from any of `bases`.
+    """
 
     def __init__(self, rootfs: Rootfs, wanted: str, include: str, bases: Iterable[str]) -> None:
         self._rootfs = rootfs
@@ -41,7 +43,7 @@ class _ConfigReader:
         self.loads = ConfiguredLoads()
 
     def any(self, given: list[str], usual: Iterable[str], what: str) -> None:
-        """Read the files that the command names, or the usual ones; one of them must be there."""
+        """Read the files that the command names, or the default ones; one of them must be there."""
         for each in given:
             there = [path for path in self._paths(each) if self._rootfs.resolve(path) is not None]
             if not there:
@@ -67,7 +69,7 @@ class _ConfigReader:
         self.text(text, posixpath.dirname(path), depth)
 
     def files(self) -> list[str]:
-        """What was read."""
+        """Return the files that were read."""
         return sorted(self._seen)
 
     def text(self, text: str, directory: str = "/", depth: int = 0) -> None:
@@ -83,7 +85,7 @@ class _ConfigReader:
                     self.file(each, depth + 1)
 
     def load(self, name: str, *, sure: bool = True) -> None:
-        """Take in a library by its name; not `sure`: only if some condition holds."""
+        """Add a library by its name; not `sure`: only if some condition holds."""
         there = [path for path in self._paths(name) if self._rootfs.resolve(path) is not None]
         self.loads.paths += there
         if not there and sure:
@@ -100,7 +102,7 @@ class _ConfigReader:
 
 
 def glob_rootfs(rootfs: Rootfs, pattern: str) -> list[str]:
-    """The paths that a pattern matches, whichever of its components has wildcards."""
+    """Return the paths that match a pattern, whichever of its components has wildcards."""
     found = ["/"]
     for part in pattern.split("/"):
         if re.search(r"[*?\[]", part):
@@ -116,7 +118,7 @@ def glob_rootfs(rootfs: Rootfs, pattern: str) -> list[str]:
 
 
 def find_nginx_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
-    """load_module, in its configuration or on its command line."""
+    """Read load_module, in its configuration or on its command line."""
     prefixes = [
         *target.values("-p"),
         "/etc/nginx",
@@ -143,7 +145,7 @@ def find_nginx_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
 
 
 def find_apache_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
-    """LoadModule."""
+    """Read LoadModule."""
     roots = [
         *target.values("-d"),
         "/etc/apache2",
@@ -166,7 +168,7 @@ def find_apache_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
 
 
 def find_redis_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
-    """loadmodule; without a configuration it loads nothing."""
+    """Read loadmodule; without a configuration it loads nothing."""
     usual = (
         "/etc/redis/redis.conf",
         "/etc/redis.conf",
@@ -192,7 +194,7 @@ def find_redis_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
 
 
 def find_lighttpd_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
-    """The modules that any configuration names, and those loaded by default."""
+    """Return the modules that any configuration names, and those loaded by default."""
     reader = _ConfigReader(rootfs, r"(?!)", r"\s*include\s+\"([^\"]+)\"", ["/etc/lighttpd"])
     reader.any(target.values("-f"), ["/etc/lighttpd/lighttpd.conf"], "lighttpd.conf")
     texts = [rootfs.text(each) for each in reader.files()]

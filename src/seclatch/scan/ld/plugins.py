@@ -1,7 +1,7 @@
-"""Libraries that a program loads while it runs, as its own configuration tells.
+"""Libraries that a program loads at run time, as its own configuration says.
 
-Nothing of it can be seen in code: the names stand in files. One function a program; what cannot be
-told is a note, so that nobody takes the result for more than it is.
+Code does not show them: their names are in files. One function a program; what cannot be determined
+is a note, so that the result is not taken for complete.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ _PLACES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"
 
 @dataclass(frozen=True, slots=True)
 class FoundPlugins:
-    """`paths` of libraries that the program's configuration loads, and what is to be said;
-    `known`: there is nothing else that the program itself would load; `missing`: but for what
-    these would tell."""
+    """`paths` of libraries that the program's configuration loads, and notes.
+
+    `known`: the program itself loads nothing else; `missing`: except what these files would name.
+    """
 
     paths: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -34,7 +35,7 @@ class FoundPlugins:
 
 
 def find_plugins(rootfs: Rootfs, path: str, target: ScanTarget) -> FoundPlugins:
-    """The plugins of a program, by the name of its file and by how it is run."""
+    """Return the plugins of a program, by the name of its file and by how it is run."""
     base = posixpath.basename(path)
     for pattern, finder in _FINDERS:
         if re.fullmatch(pattern, base):
@@ -53,7 +54,7 @@ _STARTS_PAM = {"pam_start", "pam_start_confdir"}
 
 
 def find_pam_plugins(rootfs: Rootfs, asked: set[str]) -> FoundPlugins:
-    """The PAM modules of a program that asks for these names."""
+    """Return the PAM modules of a program that imports these names."""
     if not _STARTS_PAM & asked:
         return FoundPlugins()
     return FoundPlugins(tuple(_pam_modules(rootfs)), ("PAM modules by /etc/pam.d",))
@@ -62,7 +63,7 @@ def find_pam_plugins(rootfs: Rootfs, asked: set[str]) -> FoundPlugins:
 def find_name_services(
     rootfs: Rootfs, asked: set[str], static: Iterable[str] | None = None
 ) -> list[str]:
-    """glibc's name service libraries that nsswitch.conf(5) names for what a program looks up.
+    """Return glibc's name service libraries in nsswitch.conf(5) for what a program looks up.
 
     `files` and `dns` have been part of libc itself since 2.34; older ones are found like others.
     `static`: the program is static, with these services, and may look up anything.
@@ -77,7 +78,7 @@ def find_name_services(
         name, _, rest = line.split("#")[0].partition(":")
         if name.strip() in databases:
             services[name.strip()] = re.findall(r"[a-z_0-9]+", re.sub(r"\[[^]]*\]", " ", rest))
-    # What the library does about a database that the file says nothing of.
+    # The library's defaults for a database that is not in the file.
     unsaid = databases - services.keys()
     found = {each for named in services.values() for each in named}
     found |= ({"files"} if unsaid else set()) | (
@@ -107,7 +108,7 @@ _DATABASES = {
 def _files(
     rootfs: Rootfs, *directories: str, suffix: str = ".so", depth: int = 3
 ) -> ConfiguredLoads:
-    """Files with a suffix below directories, some levels down."""
+    """Return files with a suffix below directories, some levels down."""
     found: list[str] = []
     seen: set[tuple[int, int]] = set()
     work = [(each, depth) for each in reversed(directories)]
@@ -121,7 +122,7 @@ def _files(
 
 
 def _below(rootfs: Rootfs, bases: Iterable[str], pattern: str) -> list[str]:
-    """The directories in these whose names match."""
+    """Return the directories in these whose names match."""
     return [
         posixpath.join(base, name)
         for base in dict.fromkeys(bases)
@@ -131,7 +132,7 @@ def _below(rootfs: Rootfs, bases: Iterable[str], pattern: str) -> list[str]:
 
 
 def _own(target: ScanTarget) -> list[str]:
-    """Where an interpreter's script and its libraries lie, as far as its command tells."""
+    """Return where an interpreter's script and its libraries lie, as far as its command shows."""
     files = [each for each in target.arguments if "/" in each and not each.startswith("-")]
     folders = [posixpath.dirname(posixpath.join(target.directory, each)) for each in files]
     return [each for each in (target.directory, *folders) if each not in _SHARED]
@@ -141,7 +142,7 @@ _SHARED = {"/", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/et
 
 
 def _python(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
-    """Every extension module that is installed: any may be imported."""
+    """Return every extension module that is installed: any may be imported."""
     prefixes = [posixpath.dirname(posixpath.dirname(target.named or target.path))]
     prefixes += [posixpath.dirname(each) for each in target.variables("PATH")]
     prefixes += [
@@ -192,7 +193,7 @@ def _postgres(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
 
 
 def _rsyslog(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
-    """Every module that is installed: its configuration can be anywhere."""
+    """Return every module that is installed: its configuration can be anywhere."""
     return _files(rootfs, *(f"{each}/rsyslog" for each in _PLACES), depth=0)
 
 
@@ -208,14 +209,14 @@ def _lua(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
 
 
 def _bash(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
-    """Builtins that `enable -f` can load."""
+    """Return the builtins that `enable -f` can load."""
     return _files(
         rootfs, "/usr/lib/bash", "/usr/lib64/bash", "/usr/local/lib/bash", suffix="", depth=0
     )
 
 
 def _mariadb(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
-    """The server's plugins, and those by which clients authenticate."""
+    """Return the server's plugins, and those by which clients authenticate."""
     folders = [
         f"{each}/{name}"
         for each in _PLACES
@@ -243,7 +244,7 @@ _FINDERS: tuple[tuple[str, Callable[[Rootfs, ScanTarget], ConfiguredLoads]], ...
 
 
 def _pam_modules(rootfs: Rootfs) -> list[str]:
-    """Modules that any service's file names; a program's service name is its own matter."""
+    """Return the modules in any service's file: a program's service name is unknown."""
     named: set[str] = set()
     for folder in ("/etc/pam.d", "/usr/lib/pam.d"):
         for file in rootfs.names(folder):

@@ -1,4 +1,4 @@
-"""Which module a name is bound to: the order in which the dynamic linker looks."""
+"""Bind names to modules, in the dynamic linker's order of lookup."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class SymbolBinding:
         self._found: dict[tuple[str, str], Place | None] = {}
 
     def add(self, index: int, module: LoadedModule) -> None:
-        """A module has come: what was not found, or found in a later one, may be in it."""
+        """Add a module: names that were not found, or found in a later one, may be in it."""
         self._found.clear()
         self._index[id(module)] = index
 
     def find(self, name: str, version: str) -> Place | None:
-        """Where a name is bound to; None if nobody has it."""
+        """Return where a name is bound; None if no module exports it."""
         key = (name, version)
         if key not in self._found:
             self._found[key] = self.search(name, version)
         return self._found[key]
 
     def search(self, name: str, version: str, but: int = -1) -> Place | None:
-        """The same, looked up anew; `but` is the number of a module that is passed over."""
+        """Look a name up without the cache; skip the module of number `but`."""
         for module in self._program.scope:
             if self._index.get(id(module), but) == but:
                 continue  # opened just now, and not begun
@@ -42,16 +42,20 @@ class SymbolBinding:
         return None
 
     def unversioned(self, found: Place, name: str) -> list[Place]:
-        """Where a name without a version may lead to in the module that has it: to the oldest one
-        there if it is bound, also if others cannot see it any more, and to the default one if it
-        is looked up (elf/dl-lookup.c, check_match)."""
+        """Return further definitions of an unversioned name in the module that has it.
+
+        It is bound to the oldest one there, even if others cannot see it any more, and looked up it
+        is the default one (elf/dl-lookup.c, check_match).
+        """
         rows = self._program.modules[found[0]].summary.exports.get(name, ())
         return [(found[0], row[2]) for row in rows if row[2] != found[1]]
 
     def opened(self, module: int, found: Place, name: str) -> list[Place]:
-        """Where a name of a module that was opened may be bound to besides what was found: what
-        is opened by dlopen(3) is seen by itself alone (RTLD_LOCAL), if the program has no such
-        name, or though it has (RTLD_DEEPBIND)."""
+        """Return where a name of an opened module may be bound besides what was found.
+
+        A module that was opened by dlopen(3) sees itself (RTLD_LOCAL), if the program has no such
+        name, or even if it has one (RTLD_DEEPBIND).
+        """
         first = self._program.at_start
         if module < first:
             return []
@@ -63,7 +67,7 @@ class SymbolBinding:
         ]
 
     def elsewhere(self, target: int, name: str) -> list[Place]:
-        """Where a name is in the variants of a library."""
+        """Return where a name is in the variants of a library."""
         return [
             (self._index[id(variant)], address)
             for variant in self._program.modules[target].variants

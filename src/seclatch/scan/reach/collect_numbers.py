@@ -1,4 +1,4 @@
-"""The numbers of all that was reached, with what is known of libraries."""
+"""Collect the call numbers of all reached code, with the known sites of libraries."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from seclatch.scan.ld.linker import LinkedProgram
 from seclatch.scan.reach.reachability import FUNCTION, STORED, ReachedCode
 
 _MOST = 1024
-"""Below, a number that no table has is a call of a kernel to come."""
+"""Below it, a number that no table has is a call of a future kernel."""
 
 _NO_CALL = "it makes call {}, which no table has"
 _NOT_CONSTANT = "its number is not a constant"
 
 
 def collect_numbers(program: LinkedProgram, reached: ReachedCode) -> ReachedCode:
-    """Fill in the sites of what was reached, and those that cannot be told."""
+    """Fill in the sites of reached code, and the unresolved ones."""
     for index, module in enumerate(program.modules):
         shut = _shut(program, reached, module)
         known = load_syscalls(find_arch(module)).names
@@ -50,8 +50,11 @@ def _add_unresolved(reached: ReachedCode, index: int, module: LoadedModule) -> N
 
 
 def _add_unnamed(program: LinkedProgram, reached: ReachedCode) -> None:
-    """What the program itself loads or looks up by names that it makes: nobody knows what that is.
-    Of its libraries that is a note (`program`): a library that does so serves very many."""
+    """Add what the program itself loads or looks up by computed names: it is unknown.
+
+    For its libraries that is a note (`scan_program`): a library that does so serves very many
+    programs.
+    """
     summary = program.modules[0].summary
     for function, why in summary.unnamed:
         if (0, FUNCTION, function) in reached.origins:
@@ -59,8 +62,8 @@ def _add_unnamed(program: LinkedProgram, reached: ReachedCode) -> None:
 
 
 def _settle_known(program: LinkedProgram, reached: ReachedCode) -> None:
-    """Put in what is known of sites that could not be resolved."""
-    unresolved = frozenset(reached.unresolved)  # what one row is about is nothing to another
+    """Resolve the sites that the library rules know."""
+    unresolved = frozenset(reached.unresolved)  # rows do not see each other's changes
     for index, module in enumerate(program.modules):
         numbers = load_syscalls(find_arch(module)).numbers
         for row in load_rules().known:
@@ -75,27 +78,29 @@ def _settle_known(program: LinkedProgram, reached: ReachedCode) -> None:
             if not 0 < len(sites) <= row.most:
                 continue
             reached.unresolved -= sites
-            if row.asked is not None and not any(map(row.asked.fullmatch, reached.openings.asked)):
+            if row.asked is not None and not any(
+                map(row.asked.fullmatch, reached.rule_state.asked)
+            ):
                 continue
             for name in row.syscalls:
                 reached.sites[numbers[name]] += [(m, f) for m, f, _, _ in sorted(sites)]
 
 
 def _shut(program: LinkedProgram, reached: ReachedCode, module: LoadedModule) -> set[int]:
-    """The numbers that a library does not make for this program."""
+    """Return the numbers that a library does not make for this program."""
     if module is program.modules[0]:
         return set()
     names = {
         name
-        for gate in load_rules().gates
-        if gate.is_about(module.name, module.summary.machine)
-        and not reached.openings.is_open(gate, module)
-        for name in gate.syscalls
+        for rule in load_rules().rules
+        if rule.is_about(module.name, module.summary.machine)
+        and not reached.rule_state.is_open(rule, module)
+        for name in rule.syscalls
     }
     numbers = load_syscalls(find_arch(module)).numbers
     return {numbers[name] for name in names if name in numbers}
 
 
 def find_arch(module: LoadedModule) -> Arch:
-    """The architecture of a file."""
+    """Return the architecture of a file."""
     return Arch.X86_64 if module.summary.machine == X86_64 else Arch.AARCH64

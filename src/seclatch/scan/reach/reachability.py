@@ -1,4 +1,4 @@
-"""What is reached: from where the loader begins, over calls, and over data that code refers to."""
+"""Reachability: from the loader's entry points, over calls, and over data that code refers to."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Node = tuple[int, int, int]
 """Module, FUNCTION or OBJECT, index."""
 
 Origin = Node | str
-"""What led to a node: another, or why it is one of the first."""
+"""What led to a node: another, or why it is a root."""
 
 STORED = "its address is stored, and it makes whatever call it is given"
 _LOOKUPS = {"dlsym", "dlvsym"}
 _OPENS = {"dlopen", "dlmopen"}
 _LOOKED_UP, _EXPORTED = "looked up by name", "exported by a plugin"
-_ASKED = (_LOOKED_UP, _EXPORTED)  # who calls these, and with what, nobody knows
+_ASKED = (_LOOKED_UP, _EXPORTED)  # their callers and arguments are unknown
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class ReachedCode:
     `unresolved` are (module, function, address, why) of sites whose number is not known.
     """
 
-    openings: RuleState
+    rule_state: RuleState
     sites: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     origins: dict[Node, Origin] = field(default_factory=dict)
     unresolved: set[tuple[int, int, int, str]] = field(default_factory=set)
@@ -46,15 +46,15 @@ class ReachabilityWalk:
 
     def __init__(self, program: LinkedProgram) -> None:
         self.program = program
-        self.openings = RuleState(program)
-        self.reached = ReachedCode(self.openings)
+        self.rule_state = RuleState(program)
+        self.reached = ReachedCode(self.rule_state)
         self._work: deque[Node] = deque()  # breadth first: chains are the shortest
 
         self._begun = 0
         self._binding = SymbolBinding(program)
         self._held: dict[str, list[tuple[Node, Origin]]] = defaultdict(list)
-        self._gates = [each for each in load_rules().gates if each.functions]
-        self._gated: dict[int, dict[int, LibraryRule]] = {}
+        self._rules = [each for each in load_rules().rules if each.functions]
+        self._rules_at: dict[int, dict[int, LibraryRule]] = {}
         self._imports: list[dict[str, LibraryRule]] = []
         self._asking: dict[str, list[tuple[int, str, str, int, Origin]]] = defaultdict(list)
         self._wrappers: list[set[int]] = []
@@ -62,7 +62,7 @@ class ReachabilityWalk:
         self._opening: set[int] = set()
 
     def follow(self) -> ReachedCode:
-        """Follow everything, from the modules that there are now and those that they open."""
+        """Follow everything, from the present modules and those that they open."""
         self._begin()
         while self._work:
             while self._work:
@@ -71,14 +71,14 @@ class ReachabilityWalk:
         return self.reached
 
     def need(self, names: Iterable[tuple[str, str]], why: str) -> None:
-        """Reach what a library that is not among the modules asks for, by name and version."""
+        """Reach the imports of a library that is not among the modules, by name and version."""
         self._begin()
         for name, version in sorted(names):
-            self._let(self.openings.ask(0, name, called=False))
+            self._follow_lifted(self.rule_state.ask(0, name, called=False))
             self._symbol(0, name, version, 0, why)
 
     def _begin(self) -> None:
-        """Start at what the loader calls in every module that has come since."""
+        """Start at what the loader calls in every module that was added since."""
         new = list(enumerate(self.program.modules))[self._begun :]
         self._begun += len(new)
         for index, module in new:
@@ -92,19 +92,19 @@ class ReachabilityWalk:
     def _prepare(self, index: int, module: LoadedModule) -> None:
         summary = module.summary
         self._wrappers.append(set(summary.wrappers))
-        self.openings.prepare(module)
+        self.rule_state.prepare(module)
         self._imports.append(find_withheld_imports(module))
-        gates = [each for each in self._gates if each.is_about(module.name, summary.machine)]
-        self._gated[index] = {
-            summary.function(address): gate
-            for name, rows in (summary.exports.items() if gates else ())
-            for gate in gates
-            if gate.functions is not None and gate.functions.fullmatch(name)
+        rules = [each for each in self._rules if each.is_about(module.name, summary.machine)]
+        self._rules_at[index] = {
+            summary.function(address): rule
+            for name, rows in (summary.exports.items() if rules else ())
+            for rule in rules
+            if rule.functions is not None and rule.functions.fullmatch(name)
             for _, _, address, _ in rows
         }
 
     def _roots(self, index: int, module: LoadedModule) -> None:
-        """What the dynamic linker calls."""
+        """Reach what the dynamic linker calls."""
         summary = module.summary
         starts = [(address, "called by the dynamic linker") for address in summary.roots]
         starts += [(each, "asked by the dynamic linker (ifunc)") for each in summary.resolvers]
@@ -122,7 +122,7 @@ class ReachabilityWalk:
         self._whole(index, module)
 
     def _whole(self, index: int, module: LoadedModule) -> None:
-        """Everything that a plugin exports, and everything in a Go program."""
+        """Reach everything that a plugin exports, and everything in a Go program."""
         summary = module.summary
         if module.plugin:
             for rows in summary.exports.values():
@@ -137,7 +137,7 @@ class ReachabilityWalk:
         module, kind, index = node
         summary = self.program.modules[module].summary
         if kind == FUNCTION:
-            self._let(self.openings.enter(module, index))
+            self._follow_lifted(self.rule_state.enter(module, index))
             self._follow(module, FUNCTION, summary.calls(index), node)
             self._follow(module, OBJECT, summary.uses(index), node)
             return
@@ -150,7 +150,7 @@ class ReachabilityWalk:
                 self._address(module, value, node)
 
     def _follow(self, module: int, kind: int, indices: list[int], origin: Node) -> None:
-        """Reach what is new of these: most is not, and asking here is much quicker."""
+        """Reach the new nodes: most are not new, and testing here is much quicker."""
         origins = self.reached.origins
         for index in indices:
             node = (module, kind, index)
@@ -158,9 +158,9 @@ class ReachabilityWalk:
                 self._reach(node, origin)
 
     def _asked(self, module: int, name: str, version: str, addend: int, origin: Origin) -> None:
-        gate = self._imports[module].get(name)
-        if gate is not None and self.openings.is_held(gate):
-            self._asking[gate.name].append((module, name, version, addend, origin))
+        rule = self._imports[module].get(name)
+        if rule is not None and self.rule_state.is_held(rule):
+            self._asking[rule.name].append((module, name, version, addend, origin))
         else:
             self._symbol(module, name, version, addend, origin)
 
@@ -176,7 +176,7 @@ class ReachabilityWalk:
             return
         target, address = found
         if target != module:
-            self._let(self.openings.ask(module, name))
+            self._follow_lifted(self.rule_state.ask(module, name))
         self._hand_out(module, name, target, address, origin)
         self._address(target, address + addend, origin, called=True)
         others = self._binding.opened(module, found, name)
@@ -189,45 +189,48 @@ class ReachabilityWalk:
         return index >= 0 and origin == (target, OBJECT, index)
 
     def _hand_out(self, module: int, name: str, target: int, address: int, origin: Origin) -> None:
-        """A module asks by name for what may make any call."""
+        """Note that a module imports a function that may make any call."""
         wrapped = self.program.modules[target].summary.function(address)
         if wrapped in self._wrappers[target] and name != "syscall":
-            # Its own library too may come to it by its stub, where nobody looks for constants.
+            # Its own library may reach it by its stub, too, where no constants are followed.
             self._loose(target, wrapped, f"exported as {name}, called with any number")
         elif name == "syscall" and target != module and self._stores(module, origin):
             self._loose(module, self._user(origin), "it can call syscall(2) by a pointer")
 
     def _stores(self, module: int, origin: Origin) -> bool:
-        """Whether what led to syscall(2) is a variable, and not the linker's own word."""
+        """Return whether a variable led to syscall(2), and not the linker's own word."""
         kept = self.program.modules[module].summary.stored
         return isinstance(origin, tuple) and origin[1] == OBJECT and origin[2] in kept
 
     def _user(self, origin: Origin) -> int:
-        """The function of a module that refers to an object, maybe through others."""
+        """Return the function of a module that refers to an object, maybe through others."""
         while isinstance(origin, tuple) and origin[1] == OBJECT:
             origin = self.reached.origins[origin]
         return origin[2] if isinstance(origin, tuple) else 0
 
-    def _let(self, gates: list[LibraryRule]) -> None:
-        """Follow what gates have held back that are open now."""
-        for gate in gates:
-            for node, origin in self._held.pop(gate.name, []):
+    def _follow_lifted(self, rules: list[LibraryRule]) -> None:
+        """Follow what rules have held back that are lifted now."""
+        for rule in rules:
+            for node, origin in self._held.pop(rule.name, []):
                 self._reach(node, origin)
-            for asking in self._asking.pop(gate.name, []):
+            for asking in self._asking.pop(rule.name, []):
                 self._symbol(*asking)
 
     def _search(self, module: int) -> None:
-        """dlsym(3): any string that its callers hold may name what any module exports, itself too:
-        RTLD_DEFAULT finds that first in a program, and a library that asks for its own means it."""
+        """Follow dlsym(3): any string of its callers may name what any module exports.
+
+        Itself too: RTLD_DEFAULT finds that first in a program, and a library that looks up its own
+        name means it.
+        """
         self._searching.add(module)
         for name in self.program.modules[module].summary.looked_up:
             for index, other in enumerate(self.program.modules[: self._begun]):
                 for _, _, address, _ in other.summary.exports.get(name, ()):
-                    self._let(self.openings.ask(module, name, called=False))
+                    self._follow_lifted(self.rule_state.ask(module, name, called=False))
                     self._address(index, address, f"{_LOOKED_UP} in {self._title(module)}")
 
     def _open(self, module: int) -> None:
-        """dlopen(3): the libraries that its strings and notes name, if they are there."""
+        """Follow dlopen(3): load the libraries that its strings and notes name, if present."""
         if module in self._opening:
             return
         self._opening.add(module)
@@ -241,7 +244,7 @@ class ReachabilityWalk:
         return self.program.modules[module].name
 
     def _address(self, module: int, address: int, origin: Origin, *, called: bool = False) -> None:
-        """Reach whatever lies at an address: a function, or a data object."""
+        """Reach what is at an address: a function, or a data object."""
         summary = self.program.modules[module].summary
         function = summary.function(address)
         if function >= 0:
@@ -262,10 +265,10 @@ class ReachabilityWalk:
         if node in self.reached.origins:
             return
         if node[1] == FUNCTION:
-            gate = self._gated[node[0]].get(node[2])
+            rule = self._rules_at[node[0]].get(node[2])
             within = isinstance(origin, tuple) and origin[0] == node[0]
-            if gate is not None and within and self.openings.is_held(gate):
-                self._held[gate.name].append((node, origin))
+            if rule is not None and within and self.rule_state.is_held(rule):
+                self._held[rule.name].append((node, origin))
                 return
         self.reached.origins[node] = origin
         self._work.append(node)

@@ -1,4 +1,4 @@
-"""What opens gates and is not in code: how the program is linked, its environment, its image."""
+"""Conditions of rules that are not in code: linking, the environment, the image."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _PLACES = ("/run/nscd", "/var/run/nscd", "/var/db/nscd", "/var/cache/nscd")
 
 
 def condition_holds(condition: str, program: LinkedProgram) -> bool:
-    """Whether a condition of a gate is met."""
+    """Return whether a condition of a rule is met."""
     return _CONDITIONS[condition](program)
 
 
 def _is_tuned(program: LinkedProgram) -> bool:
-    """Tunables of the C library are set in the image's environment."""
+    """Return whether tunables of the C library are set in the image's environment."""
     return "GLIBC_TUNABLES" in program.environment
 
 
 def _has_name_cache(program: LinkedProgram) -> bool:
-    """The image has a cache for name services (nscd), or a place for its socket."""
+    """Return whether the image has a cache for name services (nscd), or a place for its socket."""
     rootfs = program.rootfs
     return any(rootfs.resolve(each) is not None for each in _CACHES) or any(
         rootfs.is_directory(each) for each in _PLACES
@@ -31,7 +31,7 @@ def _has_name_cache(program: LinkedProgram) -> bool:
 
 
 def _of_files(modules: Sequence[LoadedModule]) -> Iterator[str]:
-    """The paths, of libraries or of directories of them, that these files name."""
+    """Yield the paths, of libraries or of directories of them, that these files name."""
     for module in modules:
         summary = module.summary
         yield from (each for each in summary.needed if "/" in each or "$" in each)
@@ -40,7 +40,7 @@ def _of_files(modules: Sequence[LoadedModule]) -> Iterator[str]:
 
 
 def _of_environment(program: LinkedProgram) -> Iterator[str]:
-    """The paths that the environment and the loader's own file name."""
+    """Yield the paths that the environment and the loader's own file name."""
     for name in ("LD_LIBRARY_PATH", "LD_AUDIT", "GCONV_PATH"):
         if name in program.environment:
             yield from program.environment[name].replace(";", ":").split(":")
@@ -50,16 +50,18 @@ def _of_environment(program: LinkedProgram) -> Iterator[str]:
 
 
 def _has_relative_paths(program: LinkedProgram) -> bool:
-    """Some library may be found by a path that does not begin at the root; `$ORIGIN` does."""
+    """Return whether some library may be found by a relative path; `$ORIGIN` is none."""
     paths = (*_of_files(program.modules), *_of_environment(program))
     return any(not each.startswith(("/", "$ORIGIN", "${ORIGIN}")) for each in paths)
 
 
 def _has_tokens(program: LinkedProgram) -> bool:
-    """A path that the loader expands by where the program itself lies has a token ($ORIGIN …).
+    """Return whether a path has a token ($ORIGIN …) that the loader expands by the program's path.
 
-    Those that libraries name it expands by their own paths, which it knows without asking. What is
-    passed to dlopen(3) is whose code returns from there: the program's, if a library jumps."""
+    Tokens that libraries name it expands by their own paths, which it knows without readlink(2). A
+    call of dlopen(3) belongs to the code to which it returns: the program's, if a library jumps to
+    it.
+    """
     main = program.modules[:1]
     paths = (*_of_files(main), *_of_environment(program))
     return any("$" in each for each in paths) or (
@@ -68,7 +70,7 @@ def _has_tokens(program: LinkedProgram) -> bool:
 
 
 def _opens(module: LoadedModule) -> bool:
-    """It asks another for dlopen(3)."""
+    """Return whether it imports dlopen(3)."""
     asked = {name for name, _ in module.summary.symbols} - module.summary.exports.keys()
     return not _OPENS.isdisjoint((*asked, *module.summary.looked_up))
 

@@ -1,4 +1,4 @@
-"""One program, scanned: its libraries and plugins loaded, what is reachable told by name."""
+"""Scan one program: load its libraries and plugins, follow them, name the reachable calls."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from seclatch.scan.summary.summary_cache import SummaryCache
 from seclatch.system import gc_pause
 
 _LONGEST = 64
-"""Steps of a chain that are told; the middle of a longer one is left out."""
+"""Steps of a chain that are reported; the middle of a longer one is left out."""
 
 _ALWAYS = {AARCH64: ("rt_sigreturn",)}
-"""The kernel's vDSO returns from signal handlers there: no file of the program holds that call."""
+"""The kernel's vDSO returns from signal handlers there: no file of the program has that call."""
 
 _EXECUTES = {"execve", "execveat"}
 
@@ -32,8 +32,10 @@ def scan_program(
     further: tuple[str, ...] = (),
     kernel: Version = OLDEST,
 ) -> ScannedProgram:
-    """Analyse one executable. `further`: libraries to load as plugins; `kernel`: the oldest on
-    which it runs. Raises ElfError."""
+    """Analyse one executable. Raises ElfError.
+
+    `further`: libraries to load as plugins; `kernel`: the oldest on which it runs.
+    """
     linked = linker.link_program(rootfs, cache, target.path, dict(target.environment))
     linked.kernel = kernel
     configured = plugins.find_plugins(rootfs, linked.modules[0].path, target)
@@ -44,17 +46,17 @@ def scan_program(
         linked.add(path, linked.modules[0], plugin=True)
     reacher = ReachabilityWalk(linked)
     reached = reacher.follow()
-    modules = plugins.find_pam_plugins(rootfs, reached.openings.asked)
+    modules = plugins.find_pam_plugins(rootfs, reached.rule_state.asked)
     for path in modules.paths:
         linked.add(path, linked.modules[0], plugin=True)
     if modules.paths:
         reached = reacher.follow()
     static = linked.modules[0].summary.services
-    for service in plugins.find_name_services(rootfs, reached.openings.asked, static):
+    for service in plugins.find_name_services(rootfs, reached.rule_state.asked, static):
         library = linked.find(service, linked.modules[0])
         if library is not None:
             linked.add(library, linked.modules[0], plugin=True)
-    found = gconv_modules.find_charset_modules(linked, reached.openings.asked)
+    found = gconv_modules.find_charset_modules(linked, reached.rule_state.asked)
     for path in found.others:
         linked.add(path, linked.modules[0], plugin=True)
     reacher.need(found.needs, "asked by a module for character sets")
@@ -64,7 +66,7 @@ def scan_program(
 
 
 def _further(linked: linker.LinkedProgram, reached: ReachedCode) -> tuple[str, ...]:
-    """The libraries that may load others, nobody knows which."""
+    """Return a note on libraries that may load unknown others."""
     names = {
         module.name
         for index, module in enumerate(linked.modules)
@@ -110,7 +112,7 @@ def _told(
 def _shortest(
     linked: linker.LinkedProgram, reached: ReachedCode, where: list[tuple[int, int]]
 ) -> tuple[str, ...]:
-    """The shortest chain of those to the functions that make a call (the first 16 of them)."""
+    """Return the shortest chain to the functions that make a call (of the first 16 of them)."""
     chains = [_chain(linked, reached, (m, FUNCTION, f)) for m, f in where[:16]]
     return min(chains, key=len, default=("the kernel's vDSO",))
 
@@ -132,7 +134,7 @@ def _chain(linked: linker.LinkedProgram, reached: ReachedCode, node: Node) -> tu
 
 
 def name_function(linked: linker.LinkedProgram, node: Node) -> str:
-    """A function as people know it: `libc.so.6:execve`, or by its address."""
+    """Return a function's name for users: `libc.so.6:execve`, or its address."""
     module = linked.modules[node[0]]
     known = module.summary.names.get(node[2])
     return f"{module.name}:{known or hex(module.summary.starts[node[2]])}"

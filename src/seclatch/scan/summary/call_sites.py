@@ -1,4 +1,4 @@
-"""The constants that a file's code hands on: numbers of system calls, arguments of functions."""
+"""Constants that a file's code passes: numbers of system calls, arguments of functions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ _SYSCALL = "syscall"
 
 @dataclass(frozen=True, slots=True)
 class SiteConstants:
-    """The numbers of system calls, the rows of `arguments`, and the data objects in which a
-    pointer to syscall(2) is stored."""
+    """The numbers of system calls, the rows of `constant_arguments`.
+
+    `stored` are the data objects in which a pointer to syscall(2) is stored.
+    """
 
     numbers: syscall_numbers.SiteNumbers
     arguments: list[arguments.Row]
@@ -32,8 +34,10 @@ class SiteConstants:
 def find_site_constants(
     code: arguments.FileCode, divided: DataObjects, written: Relocations, tabled: set[int]
 ) -> SiteConstants:
-    """Ask for the number of each site, of each call of the C library's syscall(2), and for the
-    arguments that gates depend on. `tabled`: where tables of jumps lead to from other functions."""
+    """Resolve the number of each site and each call of the C library's syscall(2).
+
+    And the arguments on which rules depend. `tabled`: where jump tables lead from other functions.
+    """
     starts = sorted(code.found.starts)
     stored = _stored(code, divided)
     compared = glibc_signals.find_compared_pointers(code, stored)
@@ -68,8 +72,10 @@ def _leave_open(
     numbers: syscall_numbers.SiteNumbers,
     uses: arguments.ImportUses,
 ) -> None:
-    """A wrapper whose address code takes may be called with any number from anywhere. One whose
-    address is stored counts when the object that holds it is reached (`reach`)."""
+    """Mark a wrapper whose address code takes: it may be called with any number from anywhere.
+
+    One whose address is stored counts when the object that holds it is reached (`reach`).
+    """
     for each in numbers.wrappers:
         start = resolver.begin(each)
         if start in code.taken and not glibc_signals.is_only_compared(code, resolver, start):
@@ -79,7 +85,7 @@ def _leave_open(
 
 
 def _stored(code: arguments.FileCode, divided: DataObjects) -> set[glibc_signals.Pointer]:
-    """The words of data that may be addresses of code, by slot."""
+    """Return the words of data that may be addresses of code, by slot."""
     stored = {(each.slot, each.value) for each in divided.pointers if each.kind != SYMBOL}
     if code.elf.position_dependent:
         slots, values = find_address_words(code.elf)
@@ -90,8 +96,10 @@ def _stored(code: arguments.FileCode, divided: DataObjects) -> set[glibc_signals
 def _entered(
     code: arguments.FileCode, stored: set[int], tabled: set[int]
 ) -> list[tuple[int, bool]]:
-    """The addresses within functions to which more leads than their own jumps, in order; True for
-    those that are only stored somewhere: maybe in a table of the function itself."""
+    """Return addresses within functions to which more than their own jumps leads, sorted.
+
+    True for those that are only stored: maybe in a table of the function itself.
+    """
     sweep, whole = code.sweep, code.elf.position_dependent and code.elf.machine == X86_64
     found = {to for _, to, _ in sweep.transfers} | tabled
     found |= {to for at, to in sweep.references if whole or at in sweep.taken}
@@ -101,13 +109,13 @@ def _entered(
 
 
 def _pointed(known: SymbolTables, divided: DataObjects) -> set[int]:
-    """The addresses that others know: exported, or stored."""
+    """Return the addresses that other files may know: exported, or stored."""
     found = {each.value for each in divided.pointers if each.kind != SYMBOL}
     return found | {row.address for rows in known.exports.values() for row in rows}
 
 
 class _Machines:
-    """Makes the machine of a function; knows the registers of the system call convention."""
+    """Makes the machine of a function; has the registers of the system call convention."""
 
     def __init__(
         self,
@@ -136,7 +144,7 @@ class _Machines:
         self.registers = glibc_signals.CallRegisters(self.number, self.arguments[2])
 
     def resolver(self) -> syscall_numbers.NumberResolver:
-        """Follows numbers through the file."""
+        """Return a resolver of the file's numbers."""
         sweep = self._sweep
         return syscall_numbers.NumberResolver(
             self._starts, sweep, self.function, self.stack, self.pushes
@@ -175,7 +183,7 @@ class _Machines:
         )
 
     def _switch(self, start: int, stop: int) -> list[int]:
-        """Where the tables of jumps lead that the function refers to."""
+        """Return where the jump tables lead to which the function refers."""
         low, high = np.searchsorted(self._sorted, [start, stop])
         limits = self._bounds
         found: list[int] = []

@@ -1,4 +1,4 @@
-"""What is kept of one ELF file: enough to link it with others and to follow what is reachable."""
+"""Summarise one ELF file: enough to link it with others and to follow what is reachable."""
 
 from __future__ import annotations
 
@@ -26,19 +26,21 @@ from seclatch.scan.elf.relocations import SYMBOL
 from seclatch.scan.summary import call_sites
 
 _PASSES = 64
-"""Compiled code settles in two to five."""
+"""Compiled code converges in two to five."""
 
 Row = tuple[str, bool, int, bool]
 
 
 class FileSummary(msgspec.Struct, array_like=True):
-    """One file. Functions and data objects are numbered; `starts` and `bounds` are where each
-    begins. Edges are stored by source as in `graph.Edges`. `pointers` are (kind, value, addend),
+    """One file. Functions and data objects are numbered; `starts` and `bounds` are their starts.
+
+    Edges are stored by source as in `call_graph.EdgeLists`. `pointers` are (kind, value, addend),
     those of object i at `pointer_first[i]` to `[i + 1]`. `roots` are addresses that the loader
-    calls, `root_symbols` such by name. `exports` are as `symbols.Export`, in order. `arguments`
-    are as `arguments.Row`; `stored` are the objects that hold a pointer to syscall(2); `threads`
-    those that each thread gets a copy of. `services` are a static program's own name services;
-    None: it asks none, or is not static."""
+    calls, `root_symbols` such by name. `exports` are as `symbols.SymbolExport`, in order.
+    `arguments` are as `constant_arguments.Row`; `stored` are the objects that hold a pointer to
+    syscall(2); `threads` those that are copied for each thread. `services` are a static program's
+    built-in name services; None: it uses none, or is not static.
+    """
 
     identity: str
     machine: int
@@ -82,22 +84,22 @@ class FileSummary(msgspec.Struct, array_like=True):
     go: bool
 
     def function(self, address: int) -> int:
-        """The function that an address is in, or -1."""
+        """Return the function at an address, or -1."""
         index = bisect_right(self.code, (address, 1 << 64)) - 1
         if index < 0 or address >= self.code[index][1]:
             return -1
         return bisect_right(self.starts, address) - 1
 
     def calls(self, function: int) -> list[int]:
-        """The functions that one leads to."""
+        """Return the functions to which a function leads."""
         return self.call_targets[self.call_first[function] : self.call_first[function + 1]]
 
     def uses(self, function: int) -> list[int]:
-        """The objects that a function refers to."""
+        """Return the objects to which a function refers."""
         return self.use_targets[self.use_first[function] : self.use_first[function + 1]]
 
     def object(self, address: int) -> int:
-        """The data object that an address is in, or -1."""
+        """Return the data object at an address, or -1."""
         if not self.base <= address <= self.end:
             return -1
         return bisect_right(self.bounds, address) - 1
@@ -170,7 +172,7 @@ def summarize_file(data: bytes) -> FileSummary:
 
 
 def _settle(elf: ElfFile, found: functions.FunctionStarts) -> tuple[list[int], CodeSweep]:
-    """Pass over the code until it tells no further start of a function (mostly at once)."""
+    """Sweep the code until it shows no further start of a function (mostly at once)."""
     sweeper = _sweeper(elf, found)
     starts = sorted(found.starts)
     for _ in range(_PASSES):
@@ -202,8 +204,10 @@ def _names(known: symbols.SymbolTables, starts: list[int]) -> dict[int, str]:
 
 
 def _threads(elf: ElfFile, divided: DataObjects) -> list[int]:
-    """The objects of each thread's own memory. Code reaches them by the thread's pointer, and no
-    instruction names where their copy begins."""
+    """Return the objects in thread-local storage.
+
+    Code reaches them by the thread pointer, and no instruction names where their copy begins.
+    """
     first, last = np.searchsorted(divided.bounds, elf.threads).tolist()
     return list(range(first, last))
 
@@ -211,7 +215,7 @@ def _threads(elf: ElfFile, divided: DataObjects) -> list[int]:
 def _roots(
     elf: ElfFile, known: symbols.SymbolTables, divided: DataObjects
 ) -> tuple[list[int], list[tuple[str, str]]]:
-    """What the loader calls: DT_INIT and DT_FINI, and the arrays, whose entries may be symbols."""
+    """Return what the loader calls: DT_INIT, DT_FINI, and the arrays (entries may be symbols)."""
     roots = [each for tag in (elfs.DT_INIT, elfs.DT_FINI) for each in elf.dynamic.get(tag, [])]
     names: list[tuple[str, str]] = []
     for tag, size in (

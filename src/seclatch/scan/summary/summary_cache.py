@@ -1,8 +1,8 @@
-"""Summaries kept from one scan to the next: a library is analysed once, not for each program.
+"""Cache summaries from one scan to the next: a library is analysed once, not for each program.
 
-A file's summary is found by the digest of its contents and of this program's own code: neither a
-changed file nor a changed analysis can be answered from an old one. Writers make a file of their
-own and rename it, so that any number of scans can share the directory.
+The key is a digest of the file's contents and of this program's own code: neither a changed file
+nor a changed analysis gets an old summary. Writers make a file of their own and rename it, so that
+any number of scans can share the directory.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RECENT, _AT_HAND = 48, 1 << 23
 
 @functools.cache
 def digest_analysis() -> str:
-    """A digest of the analysis itself: its Python files, and what is known of C libraries."""
+    """Return a digest of the analysis itself: its Python files, and the library rules."""
     digest = hashlib.sha256(library_rules.read_rule_files())
     for file in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(file.read_bytes())
@@ -37,13 +37,13 @@ def digest_analysis() -> str:
 
 
 def find_cache_directory() -> Path:
-    """`$XDG_CACHE_HOME/seclatch/scan`, by default under ~/.cache."""
+    """Return `$XDG_CACHE_HOME/seclatch/scan`, by default under ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME") or ""
     return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "seclatch" / "scan"
 
 
 def _analysed(data: bytes) -> FileSummary:
-    """Analyse a file; one that is damaged in a way that no check foresees is damaged too."""
+    """Analyse a file; an error that no check foresees means a damaged file, too."""
     try:
         return summarize_file(data)
     except (ValueError, IndexError, OverflowError, struct.error) as error:
@@ -53,7 +53,7 @@ def _analysed(data: bytes) -> FileSummary:
 
 
 class SummaryCache:
-    """Answers with a file's summary, from the directory or by analysis. No directory: no cache."""
+    """Returns a file's summary, from the directory or by analysis. No directory: no cache."""
 
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory
@@ -62,8 +62,11 @@ class SummaryCache:
         self._recent: OrderedDict[tuple[Rootfs, str], FileSummary] = OrderedDict()
 
     def file(self, rootfs: Rootfs, path: str) -> FileSummary | None:
-        """The summary of a file in a root directory, which is not to change meanwhile; None if it
-        is not there. The last ones are at hand: most programs share them. Raises ElfError."""
+        """Return the summary of a file in a root directory; None if there is none. Raises ElfError.
+
+        The file must not change meanwhile. Recent ones are kept in memory: most programs share
+        them.
+        """
         key = (rootfs, path)
         found = self._recent.get(key)
         if found is None:
@@ -101,7 +104,7 @@ class SummaryCache:
             return None  # not there, or damaged: it is made anew
 
     def _write(self, name: str, summary: FileSummary) -> None:
-        """Keep a summary; a cache that cannot be written is only slower."""
+        """Store a summary; a cache that cannot be written is only slower."""
         if self._directory is None:
             return
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The ways through one function of x86-64, and what may stand in its registers on them."""
+"""Control flow of one x86-64 function, and the data flow of its registers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LARGEST = 60_000
 
 
 class X86Function:
-    """One function as a machine for `walk`."""
+    """One function as a `FlowMachine`."""
 
     stack: int = RSP
 
@@ -68,7 +68,7 @@ class X86Function:
         return leaders
 
     def _after(self, index: int, *, padding: bool) -> int:
-        """The next instruction; that after the padding, if some may follow."""
+        """Return the next instruction; the one after the padding, if some may follow."""
         index += 1
         while padding and index < len(self._instructions):
             if self._instructions[index].mnemonic != M.NOP:
@@ -77,8 +77,10 @@ class X86Function:
         return index
 
     def _find_zeros(self) -> dict[int, int]:
-        """Where only `test r, r; jne` leads, by not jumping: r is 0, and glibc makes read(2) with
-        what it so asked before (2.31, SYSCALL_CANCEL)."""
+        """Map an instruction to the register that is 0 there, after `test r, r; jne` alone.
+
+        glibc makes read(2) with the register that it tested so (2.31, SYSCALL_CANCEL).
+        """
         targets = {
             self._index.get(each.near_branch_target)
             for each in self._instructions
@@ -95,7 +97,7 @@ class X86Function:
         }
 
     def entry(self) -> State:
-        """Every register as the caller left it."""
+        """Return the state at entry: every register as the caller left it."""
         state: State = {each: frozenset([("in", each)]) for each in set(WHOLE.values())}
         state[RSP] = frozenset([ENTRY])
         if not self._twice:
@@ -103,18 +105,18 @@ class X86Function:
         return state
 
     def unknown(self) -> State:
-        """A stack somewhere, nothing else."""
+        """Return the state of which only the existence of a stack is known."""
         state: State = dict.fromkeys(set(WHOLE.values()))
         state[RSP] = frozenset([("frame", 1, 0)])
         return state
 
     def enter(self, index: int, state: State) -> None:
-        """The register that is 0 on every way that leads here."""
+        """Set the register that is 0 on every path that leads here."""
         if index in self._zeros:
             write_register(self._zeros[index], state, make_numbers(0))
 
     def step(self, index: int, state: State) -> Outcome:
-        """Apply an instruction; see `walk.Machine`."""
+        """Apply an instruction; see `FlowMachine`."""
         each = self._instructions[index]
         flow = each.flow_control
         if flow == F.NEXT or each.mnemonic == M.SYSCALL:
@@ -139,12 +141,12 @@ class X86Function:
             return [*inside, index + 1]
         if each.flow_control == F.INDIRECT_BRANCH:
             return self._switch
-        # An interrupt (int 0x80) comes back; ret, ud2 and hlt do not.
+        # An interrupt (int 0x80) returns; ret, ud2 and hlt do not.
         return [index + 1] if each.mnemonic == M.INT and each.immediate8 == 0x80 else []
 
 
 def _destination(each: iced.Instruction) -> int:
-    """Where a call or jump leads, or the slot that says so; 0 for others."""
+    """Return the target of a call or jump, or the slot that holds it; 0 for others."""
     if each.flow_control in (F.CALL, F.UNCONDITIONAL_BRANCH):
         return each.near_branch_target
     return each.memory_displacement if each.memory_base == R.RIP else 0
@@ -155,5 +157,5 @@ def _is_call(each: iced.Instruction) -> bool:
 
 
 def _jumps_anywhere(each: iced.Instruction) -> bool:
-    """A computed jump, and no jump by a pointer of the linker's."""
+    """Return whether it is a computed jump, and not one by the linker's pointer."""
     return each.flow_control == F.INDIRECT_BRANCH and each.memory_base != R.RIP

@@ -1,4 +1,4 @@
-"""What x86-64 instructions read and write: registers, words of the stack, memory elsewhere."""
+"""Operands of x86-64 instructions: registers, words of the stack, memory elsewhere."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ WHOLE, WIDTH = load_registers()
 """Of every general register: the whole one that it is part of, and its bytes."""
 
 HIGH = {R.AH: R.RAX, R.BH: R.RBX, R.CH: R.RCX, R.DH: R.RDX}
-"""Second bytes of registers, which are not told apart: the whole one is unknown after a write."""
+"""Second bytes of registers, which are not modelled: the whole one is unknown after a write."""
 
 _ALL = (1 << 64) - 1
 
 
 def read_operand(each: iced.Instruction, position: int, state: State) -> Value:
-    """What an operand holds: a register, a word of memory, or the instruction's own number."""
+    """Return the value of an operand: a register, a word of memory, or an immediate."""
     kind = each.op_kind(position)
     if kind == K.REGISTER:
         return read_register(each.op_register(position), state)
@@ -45,7 +45,7 @@ def read_operand(each: iced.Instruction, position: int, state: State) -> Value:
 
 
 def read_register(register: int, state: State) -> Value:
-    """What a register or a part of one holds."""
+    """Return the value of a register or a part of one."""
     if register not in WHOLE:
         return None
     whole, width = WHOLE[register], WIDTH[register]
@@ -72,7 +72,7 @@ def _load(each: iced.Instruction, state: State) -> Value:
 
 
 def find_memory_place(each: iced.Instruction, state: State) -> tuple[str, int, int] | None:
-    """The address of a memory operand: in the frame, or from a register at entry."""
+    """Return the address of a memory operand: in the frame, or from a register at entry."""
     if each.memory_index != R.NONE or each.memory_base not in WHOLE:
         return None
     value = state.get(WHOLE[each.memory_base])
@@ -88,7 +88,7 @@ def find_memory_place(each: iced.Instruction, state: State) -> tuple[str, int, i
 
 
 def has_same_operands(each: iced.Instruction) -> bool:
-    """Whether both operands are one register: `xor eax, eax`."""
+    """Return whether both operands are one register: `xor eax, eax`."""
     return bool(
         each.op0_kind == K.REGISTER == each.op1_kind
         and each.op0_register == each.op1_register
@@ -109,7 +109,7 @@ def write_operand(each: iced.Instruction, state: State, value: Value) -> None:
 
 
 def write_register(register: int, state: State, value: Value) -> None:
-    """A write of 4 bytes clears the rest of the register, a narrower one keeps it."""
+    """Write a register: 4 bytes clear the rest, fewer keep it."""
     whole, width = WHOLE[register], WIDTH[register]
     if width >= 4:
         write_whole_register(state, whole, value)
@@ -135,12 +135,12 @@ def store_operand(each: iced.Instruction, state: State, value: Value) -> None:
 
 
 def write_whole_register(state: State, whole: int, value: Value) -> None:
-    """Write a whole register; what was known of its low bytes alone is gone."""
+    """Write a whole register, and drop what was known of its low bytes alone."""
     state[whole] = value
     for width in (1, 2):
         state.pop(("part", whole, width), None)
 
 
 def _width(each: iced.Instruction) -> int:
-    """Bytes of the memory operand; 0 for those without a size (xsave)."""
+    """Return the bytes of the memory operand; 0 for those without a size (xsave)."""
     return iced.MemorySizeExt.size(each.memory_size)

@@ -1,8 +1,8 @@
-"""System calls within what seems to be another instruction: jumps lead into the middle of it.
+"""System calls inside of another instruction's bytes, where jumps lead into its middle.
 
-Decoding in order goes wrong behind data in code until it happens to be right again. Bytes alone
-tell nothing, for they occur in numbers too; but there are few, and only those count to which the
-code leads from where a jump of the function goes.
+Linear decoding goes wrong behind data in code until it happens to be aligned again. Bytes alone
+prove nothing, for they occur in numbers too; but there are few, and only those count to which the
+code leads from the target of a jump in the function.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from seclatch.scan.elf.elf_file import ElfFile
 _CALLS = re.compile(rb"\x0f\x05|\xcd\x80")
 _NATIVE = 0x0F
 _FURTHEST = 4096
-"""Bytes until it is right again: mostly a few."""
+"""Bytes until decoding is aligned again: mostly a few."""
 _BRANCHES = {iced.FlowControl.UNCONDITIONAL_BRANCH, iced.FlowControl.CONDITIONAL_BRANCH}
 
 
 def add_overlapping_sites(elf: ElfFile, sweep: CodeSweep, starts: list[int]) -> None:
-    """Add such sites to what the pass over the code has found."""
+    """Add such sites to the result of the sweep."""
     known = {*sweep.sites, *sweep.foreign}
     by_function: dict[int, set[int]] = defaultdict(set)
     for low, high in elf.code:
@@ -44,7 +44,7 @@ def add_overlapping_sites(elf: ElfFile, sweep: CodeSweep, starts: list[int]) -> 
 
 
 def _passed_over(elf: ElfFile, start: int, stop: int, targets: set[int]) -> set[int]:
-    """The instructions to which jumps lead, and which decoding in order passes over."""
+    """Return the instructions to which jumps lead, and which linear decoding skips."""
     known: set[int] = set()
     for each in iced.Decoder(64, elf.memory[start - elf.base : stop - elf.base], ip=start):
         known.add(each.ip)

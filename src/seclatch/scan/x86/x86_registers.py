@@ -1,4 +1,4 @@
-"""x86-64's registers and instruction codes, by name."""
+"""Registers and instruction codes of x86-64, by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ R = iced.Register
 
 @cache
 def load_registers() -> tuple[dict[int, int], dict[int, int]]:
-    """Every general register -> the whole register that it is part of, and its bytes."""
+    """Map every general register to the whole register that it is part of, and to its bytes."""
     whole: dict[int, int] = {}
     width: dict[int, int] = {}
 
@@ -31,7 +31,7 @@ def load_registers() -> tuple[dict[int, int], dict[int, int]]:
 
 @cache
 def find_codes(prefix: str, part: str = "") -> frozenset[int]:
-    """The codes of instructions whose names begin so and hold the part."""
+    """Return the codes of instructions whose names have the prefix and the part."""
     return frozenset(
         code
         for name, code in vars(iced.Code).items()

@@ -1,4 +1,4 @@
-"""The pass over x86-64 code: every function is decoded from its start, exactly, by iced.
+"""The sweep over x86-64 code: every function is decoded from its start, exactly, by iced.
 
 Searching bytes would be quicker and is wrong: 0f 05 occurs inside of other instructions, and an
 address is only one if it is an operand.
@@ -17,10 +17,10 @@ from seclatch.scan.analysis.functions import FunctionStarts
 from seclatch.scan.elf.elf_file import ElfFile
 
 _SITE, _INTERRUPT, _LEAVE = 4, 5, 6
-# Comparing with a word, or with an address, does not give the pointer to anybody.
+# Comparing with a word, or with an address, does not pass the pointer on.
 _NOTHING, _COMPARE = 7, 8
 
-# What a function cannot end with: the code behind it is run next.
+# Instructions that cannot end a function: the code behind them is run next.
 _GOES_ON = (0, BRANCH, _SITE, _INTERRUPT, _COMPARE)
 
 _RIP = iced.Register.RIP
@@ -53,7 +53,7 @@ _PREFIXES = {
 
 @cache
 def _kinds() -> tuple[list[int], frozenset[int], frozenset[int]]:
-    """Instruction code -> kind of transfer (0: none); the codes that return; those of lea."""
+    """Map instruction codes to kinds of transfer (0: none); find codes that return, and lea's."""
     kinds = [0] * 8192
     codes = {name: code for name, code in vars(iced.Code).items() if isinstance(code, int)}
     for name, code in codes.items():
@@ -69,7 +69,7 @@ def _kinds() -> tuple[list[int], frozenset[int], frozenset[int]]:
 
 @dataclass(slots=True)
 class _Body:
-    """What one function holds; `last` is the kind of its last instruction (nops apart)."""
+    """The content of one function; `last` is the kind of its last instruction (without nops)."""
 
     stop: int
     transfers: list[tuple[int, int, int]] = field(default_factory=list)
@@ -82,12 +82,12 @@ class _Body:
     returns: bool = False
 
     def tails(self) -> set[int]:
-        """Where its jumps lead out of it."""
+        """Return where its jumps lead out of it."""
         return {target for _, target, kind in self.transfers if kind != CALL}
 
 
 class X86Sweeper:
-    """Decodes functions, each again only if its bounds have changed since."""
+    """Decodes functions, each again only if its bounds have changed."""
 
     def __init__(self, elf: ElfFile, found: FunctionStarts) -> None:
         self._elf = elf
@@ -97,7 +97,7 @@ class X86Sweeper:
         self._bodies: dict[int, _Body] = {}
 
     def sweep(self, starts: list[int]) -> CodeSweep:
-        """Decode every function of the file, whose starts are given in order."""
+        """Decode every function of the file; the starts are sorted."""
         bodies: dict[int, _Body] = {}
         for low, high in self._elf.code:
             index = bisect_left(starts, low)
@@ -111,7 +111,7 @@ class X86Sweeper:
         return self._collect({high for _, high in self._elf.code})
 
     def _decode(self, start: int, stop: int) -> _Body:
-        """Written for speed: this is where most of the time of a first scan goes."""
+        """Decode one function. Written for speed: a first scan spends most of its time here."""
         base, bare = self._elf.base, self._elf.position_dependent
         body, last = _Body(stop), 0
         kinds, rip = self._kinds, _RIP
@@ -168,9 +168,11 @@ class X86Sweeper:
                 body.references.append((at, number))
 
     def _derive(self, instruction: iced.Instruction, body: _Body, known: dict[int, int]) -> None:
-        """Note the addresses that are made of another one in the same block: compilers form those
-        of a class' tables so. That a register has changed since is not seen in all cases: then an
-        address too many is noted."""
+        """Note the addresses that are computed from another one in the same block.
+
+        Compilers form those of a class's tables so. A register that has changed since is not
+        recognised in all cases: then an address too many is noted.
+        """
         register = instruction.op0_register
         if instruction.code in self._leas:
             base = known.get(instruction.memory_base)
@@ -217,12 +219,14 @@ class X86Sweeper:
         return sweep
 
     def _is_last(self, start: int, body: _Body) -> bool:
-        """A compiler lets a function end, by its frame, with a call of another file's function
-        only if that never returns."""
+        """Return whether it ends, by its frame, with a call of another file's function.
+
+        A compiler emits that only if the function never returns.
+        """
         return self._frames.get(start) == body.stop and self._found.in_stub(body.target)
 
     def _endless(self, open_end: set[int], stubs: set[int]) -> set[int]:
-        """Functions that never return: no ret, and tail jumps to such functions only."""
+        """Return functions that never return: no ret, and tail jumps to such functions only."""
         found = stubs | {
             start
             for start, body in self._bodies.items()

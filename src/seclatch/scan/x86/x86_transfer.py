@@ -1,4 +1,4 @@
-"""What x86-64 instructions do that go on to the next one, as far as call numbers need it."""
+"""Effects of x86-64 instructions that do not branch, as far as call numbers need them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _INFO = iced.InstructionInfoFactory()
 
 
 def apply_instruction(each: iced.Instruction, state: State) -> None:
-    """Change the state as the instruction does; note where an address of the frame leaves it."""
+    """Apply an instruction to the state; note where an address of the frame escapes."""
     handed = stack_words.is_certain(state, stack_words.HIDDEN) and _reads_address(each, state)
     _apply(each, state)
     if handed and not _keeps_address(each, state):
@@ -62,7 +62,7 @@ def apply_instruction(each: iced.Instruction, state: State) -> None:
 
 
 def _reads_address(each: iced.Instruction, state: State) -> bool:
-    """It takes an address of the frame, other than to read or write there."""
+    """Return whether it takes an address of the frame, other than to read or write there."""
     taken = [each.op_register(i) for i in range(each.op_count) if each.op_kind(i) == K.REGISTER]
     if each.mnemonic == M.LEA:
         taken += [each.memory_base, each.memory_index]
@@ -72,7 +72,7 @@ def _reads_address(each: iced.Instruction, state: State) -> bool:
 
 
 def _keeps_address(each: iced.Instruction, state: State) -> bool:
-    """What it makes of one is for the frame itself: a stack or a frame pointer."""
+    """Return whether its result is for the frame itself: a stack or a frame pointer."""
     whole = WHOLE.get(each.op0_register, -1) if each.op0_kind == K.REGISTER else -1
     mine = whole in (RSP, R.RBP) and find_frame_address(state.get(whole)) is not None
     return each.mnemonic == M.POP or (mine and each.mnemonic != M.PUSH)
@@ -83,7 +83,7 @@ def _apply(each: iced.Instruction, state: State) -> None:
     if mnemonic == M.SYSCALL:
         for register in (R.RAX, R.RCX, R.R11):
             write_whole_register(state, register, None)
-        stack_words.note_unknown_write(state)  # the kernel may: read(2)
+        stack_words.note_unknown_write(state)  # the kernel may write memory: read(2)
     elif mnemonic in _MOVES:
         value = read_operand(each, 1, state)
         write_operand(each, state, _extended(each, value) if mnemonic == M.MOVSX else value)
@@ -101,12 +101,12 @@ def _apply(each: iced.Instruction, state: State) -> None:
 
 
 def _extended(each: iced.Instruction, value: Value) -> Value:
-    """A byte or two as the signed number that they are."""
+    """Return a byte or two as the signed number that they are."""
     size = iced.MemorySizeExt.size(each.memory_size)
     width = WIDTH.get(each.op1_register, 1) if each.op1_kind == K.REGISTER else size
     sign = 1 << (8 * width - 1)
     if value is None or not all(isinstance(atom, int) and atom < sign for atom in value):
-        return None  # a negative one is no number of a call, and nobody computes one with it
+        return None  # a negative one is no number of a call, and none is computed with it
     return value
 
 
@@ -186,7 +186,7 @@ def _stack(each: iced.Instruction, state: State) -> None:
 
 
 def _forget(each: iced.Instruction, state: State) -> None:
-    """Whatever an instruction writes that is not modelled may then hold anything."""
+    """Make everything unknown that an instruction writes which is not modelled."""
     for used in _INFO.info(each).used_registers():
         whole = WHOLE.get(used.register, HIGH.get(used.register))
         if used.access in _WRITES and whole is not None:
