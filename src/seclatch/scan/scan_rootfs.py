@@ -62,7 +62,7 @@ def scan_rootfs(request: ScanRequest, progress: Progress = lambda done, count, p
                 skipped.append(f"{target.path}: {outcome}")
     finally:
         rootfs.close()
-    programs = _different([found[each] for each in targets if each in found])
+    programs = _different([found[scanned] for scanned in targets if scanned in found])
     if not programs:
         reasons = [*notes, *skipped][:5] or ["no command is known"]
         raise SeclatchError(
@@ -83,7 +83,9 @@ def scan_rootfs(request: ScanRequest, progress: Progress = lambda done, count, p
 def _different(programs: list[ScannedProgram]) -> list[ScannedProgram]:
     """Drop programs that are the same in another environment."""
     return list(
-        {(each.path, each.files, each.calls): each for each in reversed(programs)}.values()
+        {
+            (program.path, program.files, program.calls): program for program in reversed(programs)
+        }.values()
     )[::-1]
 
 
@@ -97,8 +99,8 @@ def _targets(rootfs: Rootfs, request: ScanRequest) -> tuple[list[ScanTarget], li
         ]
         return found, []
     finder = ProgramFinder(rootfs, request.command)
-    for each in request.entrypoints:
-        finder.follow([each], "given as an entry point")
+    for entrypoint in request.entrypoints:
+        finder.follow([entrypoint], "given as an entry point")
     if not request.entrypoints:
         finder.follow(request.command.words, "the image's command")
     return finder.targets(), finder.found.notes
@@ -119,7 +121,7 @@ def _outcomes(
     context = multiprocessing.get_context("spawn")
     workers = min(len(os.sched_getaffinity(0)), len(targets))
     with ProcessPoolExecutor(workers, context, _begin, (request,)) as pool:
-        running = {pool.submit(_in_worker, each): each for each in targets}
+        running = {pool.submit(_in_worker, submitted): submitted for submitted in targets}
         for done in as_completed(running):
             try:
                 yield running[done], done.result()

@@ -28,9 +28,9 @@ class A64Function:
             self._words = ()  # a jump to a label and some more can lead anywhere
         self._start = start
         self._endless, self._settled = ways.endless, ways.settled
-        self._switch = [(each - start) // 4 for each in ways.switch]
+        self._switch = [(address - start) // 4 for address in ways.switch]
         self.addresses = [start + 4 * index for index in range(len(self._words))]
-        self.entries = [(each - start) // 4 for each in ways.entered]
+        self.entries = [(entered - start) // 4 for entered in ways.entered]
         calls = [
             i for i, word in enumerate(self._words) if word >> 26 == 0x25 or _calls_register(word)
         ]
@@ -70,7 +70,7 @@ class A64Function:
 
     def entry(self) -> State:
         """Return the state at entry: every register as the caller left it."""
-        state: State = {each: frozenset([("in", each)]) for each in range(31)}
+        state: State = {register: frozenset([("in", register)]) for register in range(31)}
         state[_SP] = frozenset([ENTRY])
         if not self._twice:
             stack.begin_frame(state, settled=self._settled)

@@ -130,5 +130,5 @@ def write_register(state: State, register: int, value: Value, wide: int) -> None
     if register == 31:
         return
     if value is not None and not wide:
-        value = frozenset(each & 0xFFFFFFFF if isinstance(each, int) else each for each in value)
+        value = frozenset(atom & 0xFFFFFFFF if isinstance(atom, int) else atom for atom in value)
     state[register] = value

@@ -140,7 +140,7 @@ def _ends(words: _Words, starts: list[int]) -> list[tuple[int, int, int, int]]:
     """Return (start, next start, how it ends, target of a call at its end) for each function."""
     high = words.low + 4 * len(words.w)
     found = []
-    inside = [each for each in starts if words.low <= each < high]
+    inside = [start for start in starts if words.low <= start < high]
     for start, following in pairwise(inside):
         index = (following - words.low) // 4 - 1
         while index > (start - words.low) // 4 and words.w[index] == _NOP:
@@ -163,8 +163,8 @@ def _settle(
 ) -> None:
     """Find the functions that never return, and those that fall through into the next."""
     falls = {start for start, _, how, _ in ends if how == _FALLS}
-    endless = {each for each in starts if each not in returns and each not in falls}
-    endless = drop_returning(endless, {each: tails.get(each, set()) for each in endless})
+    endless = {start for start in starts if start not in returns and start not in falls}
+    endless = drop_returning(endless, {start: tails.get(start, set()) for start in endless})
     sweep.endless = endless
     sweep.running |= falls
     for start, following, how, target in ends:
@@ -182,7 +182,7 @@ def _addresses(words: _Words, starts: list[int], sweep: CodeSweep) -> None:
     inside = (words.target[words.jump | words.branch] - words.low) // 4
     leaders[inside[(inside >= 0) & (inside < len(w))]] = True
     leaders[1:] |= (words.jump | words.leave | words.trap)[:-1]  # entered from elsewhere
-    first = np.array([each for each in starts if words.low <= each < words.low + 4 * len(w)])
+    first = np.array([start for start in starts if words.low <= start < words.low + 4 * len(w)])
     begins = set(((first - words.low) // 4).tolist()) if len(first) else set()
     for index in begins:
         leaders[index] = True
@@ -280,8 +280,8 @@ class _Tracker:
     def _add(self, word: int, at: int, rd: int, bases: set[int]) -> None:
         low = (word >> 10 & 0xFFF) << (12 if word >> 22 & 1 else 0)
         formed = {base + low for base in bases}
-        for each in formed:
-            self._refer(at, each, taken=True)
+        for address in formed:
+            self._refer(at, address, taken=True)
         self._known[rd] = next(iter(formed)) if len(formed) == 1 else None
 
     def _memory(self, word: int, at: int, rd: int, bases: set[int]) -> None:

@@ -26,7 +26,7 @@ def apply_instruction(word: int, state: State) -> None:
         return
     rd = word & 31
     handed = stack_words.is_certain(state, stack_words.HIDDEN) and any(
-        may_be_address(state.get(each)) for each in _sources(word)
+        may_be_address(state.get(source)) for source in _sources(word)
     )
     _compute(word, state)
     if handed and (rd not in (_SP, _FP) or find_frame_address(state.get(rd)) is None):
@@ -40,7 +40,7 @@ def _sources(word: int) -> list[int]:
         none = word & 0x1F800000 == 0x12800000 or word & 0x1F000000 == 0x10000000
         return [] if none or (rn == _SP and word & 0x1F000000 != 0x11000000) else [rn]
     extended = word & 0x1FE00000 == 0x0B200000
-    return [each for each in (rn, rm) if each != _SP] + ([rn] if extended else [])
+    return [register for register in (rn, rm) if register != _SP] + ([rn] if extended else [])
 
 
 def _compute(word: int, state: State) -> None:

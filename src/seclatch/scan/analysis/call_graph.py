@@ -45,7 +45,9 @@ def build_call_graph(
     begins = np.array(starts, np.int64)
     transfers = _pairs([(at, to) for at, to, _ in sweep.transfers if elf.base <= to < elf.end])
     transfers = transfers[_in_code(elf, transfers[:, 1])]
-    references = _pairs([each for each in sweep.references if elf.base <= each[1] < elf.end])
+    references = _pairs(
+        [reference for reference in sweep.references if elf.base <= reference[1] < elf.end]
+    )
     in_code = _in_code(elf, references[:, 1])
     calls = [_owners(begins, transfers), _owners(begins, _entered(begins, references[in_code]))]
     data = references[~in_code]
@@ -67,7 +69,7 @@ def _fallen(sweep: CodeSweep, begins: np.ndarray, gaps: set[int]) -> set[int]:
     """Return functions into which others fall through, without padding that is never executed."""
     following = {at: to for at, to in sweep.falls if at in sweep.running}
     entered = {to for at, to in following.items() if at not in gaps}
-    work = [each for each in entered if each in gaps]
+    work = [start for start in entered if start in gaps]
     while work:
         to = following.get(work.pop())
         if to is not None and to not in entered:

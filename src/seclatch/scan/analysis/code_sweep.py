@@ -44,7 +44,7 @@ def drop_returning(found: set[int], tails: Mapping[int, set[int]]) -> set[int]:
     for start, targets in tails.items():
         for target in targets:
             sources[target].append(start)
-    left, work = set(found), [each for each in sources if each not in found]
+    left, work = set(found), [source for source in sources if source not in found]
     while work:
         for start in sources.get(work.pop(), ()):
             if start in left:

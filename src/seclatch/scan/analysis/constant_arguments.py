@@ -46,7 +46,7 @@ class FileCode:
         self.taken = {
             to for at, to in sweep.references if at in sweep.taken or elf.position_dependent
         }
-        self.switched = {starts[each] for each in switched}
+        self.switched = {starts[index] for index in switched}
         self.taken |= self.switched
         self.entered = set(self.taken)
 
@@ -72,12 +72,12 @@ class ImportUses:
         self.stored: set[str] = set()
         self.stubs: dict[str, set[int]] = {}
         slots: dict[int, str] = {}
-        for each in pointers:
-            if each.kind == SYMBOL and (name := code.known.name(each.value)) in names:
-                slots[each.slot] = name
-                if each.slot not in got:
+        for pointer in pointers:
+            if pointer.kind == SYMBOL and (name := code.known.name(pointer.value)) in names:
+                slots[pointer.slot] = name
+                if pointer.slot not in got:
                     self.stored.add(name)
-                    self.slots.setdefault(name, set()).add(each.slot)
+                    self.slots.setdefault(name, set()).add(pointer.slot)
         self.calls: dict[str, set[int]] = {}
         self.taken: dict[str, set[int]] = {}
         for at, to in code.sweep.references if slots else ():

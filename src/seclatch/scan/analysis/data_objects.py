@@ -46,7 +46,7 @@ def divide_objects(
     if elf.position_dependent:
         pointers = sorted([*pointers, *_bare_pointers(elf, pointers, starts)])
     bounds = np.array(sorted(_bounds(elf, symbols, relocations, sweep)), np.int64)
-    slots = np.array([each.slot for each in pointers], np.int64)
+    slots = np.array([pointer.slot for pointer in pointers], np.int64)
     first = [*np.searchsorted(slots, bounds).tolist(), len(pointers)]
     return DataObjects(bounds, pointers, first)
 
@@ -58,7 +58,7 @@ def _bare_pointers(
 
     Of code only starts of functions: others are numbers that happen to be in the range.
     """
-    taken = {each.slot for each in known}
+    taken = {pointer.slot for pointer in known}
     functions = set(starts)
     slots, values = find_address_words(elf)
     return [
@@ -73,7 +73,7 @@ def _bounds(
 ) -> set[int]:
     hard = {edge for slot in relocations.got for edge in (slot, slot + 8)}
     sized = sorted((start, start + size) for start, size in symbols.objects if size)
-    hard |= {edge for each in sized for edge in each}
+    hard |= {edge for symbol in sized for edge in symbol}
     bounds = set(hard) | {elf.base, *elf.threads} | {start for start, _ in symbols.objects}
     bounds |= {to for at, to in sweep.references if at in sweep.taken}
     for section in elf.sections:
@@ -82,12 +82,12 @@ def _bounds(
             bounds |= {section.address, section.end}
     bounds = _join_sets(elf, bounds)
     hard &= bounds
-    large = [each for each in sized if each[1] - each[0] > 8]
+    large = [symbol for symbol in sized if symbol[1] - symbol[0] > 8]
     lows = [low for low, _ in large]
     return {
-        each
-        for each in bounds
-        if elf.base <= each <= elf.end and (each in hard or not _inside(each, large, lows))
+        bound
+        for bound in bounds
+        if elf.base <= bound <= elf.end and (bound in hard or not _inside(bound, large, lows))
     }
 
 
@@ -98,13 +98,13 @@ def _join_sets(elf: ElfFile, bounds: set[int]) -> set[int]:
     compared.
     """
     sets = [
-        (each.address, each.end)
-        for each in elf.sections
-        if each.flags & elfs.ALLOC
-        and _SET.fullmatch(each.name)
-        and each.name != "__libc_IO_vtables"
+        (section.address, section.end)
+        for section in elf.sections
+        if section.flags & elfs.ALLOC
+        and _SET.fullmatch(section.name)
+        and section.name != "__libc_IO_vtables"
     ]
-    return {each for each in bounds if not any(low < each < high for low, high in sets)}
+    return {bound for bound in bounds if not any(low < bound < high for low, high in sets)}
 
 
 def _inside(address: int, objects: list[tuple[int, int]], lows: list[int]) -> bool:

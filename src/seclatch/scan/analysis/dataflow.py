@@ -90,7 +90,7 @@ def find_states(
     entered with nothing known, whether an address in them is wanted or they lead to one.
     """
     walk = _FlowWalk(machine, wanted, budget)
-    entered = [(each, machine.unknown()) for each in machine.entries]
+    entered = [(entry, machine.unknown()) for entry in machine.entries]
     if not walk.run([*entered, (0, machine.entry())]):
         return None
     for leader in sorted(machine.leaders):
@@ -134,7 +134,7 @@ class _FlowWalk:
                 self.found[machine.addresses[index]] = dict(state)
             leads = machine.step(index, state)
             if leads is not None:
-                work += [(each, dict(state)) for each in leads]
+                work += [(lead, dict(state)) for lead in leads]
                 return
             index += 1
             if index in machine.leaders:

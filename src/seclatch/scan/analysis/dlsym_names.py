@@ -71,16 +71,16 @@ def find_loader_names(
         using = users.of(slots)
         kept.update(users.strings(users.closure(using, _CALLERS), pattern))
         found.unnamed += [
-            (each, why)
-            for each in users.direct(using)
-            if not _named(users.strings(users.closure({each}, _CALLERS - 1), pattern))
+            (function, why)
+            for function in users.direct(using)
+            if not _named(users.strings(users.closure({function}, _CALLERS - 1), pattern))
         ]
     return found
 
 
 def _named(strings: set[str]) -> bool:
     """Return whether there is a name; a path from the unknown working directory is none."""
-    return any("/" not in each or each.startswith("/") for each in strings)
+    return any("/" not in string or string.startswith("/") for string in strings)
 
 
 class _Users:
@@ -106,11 +106,15 @@ class _Users:
 
     def of(self, slots: set[int]) -> set[int]:
         """Return the functions that refer to one of these slots."""
-        return {each for each, places in self._references.items() if not slots.isdisjoint(places)}
+        return {
+            function
+            for function, places in self._references.items()
+            if not slots.isdisjoint(places)
+        }
 
     def direct(self, using: set[int]) -> list[int]:
         """Return those of them that are no linkage stubs, and the callers of the stubs."""
-        stubs = {each for each in using if self._code.found.in_stub(self._starts[each])}
+        stubs = {function for function in using if self._code.found.in_stub(self._starts[function])}
         return sorted((using - stubs) | (self.closure(stubs, 1) - stubs))
 
     def closure(self, functions: set[int], levels: int) -> set[int]:
@@ -119,9 +123,9 @@ class _Users:
         for _ in range(levels):
             found |= {
                 caller
-                for each in found
-                if each >= 0
-                for caller in self._calls.get(self._starts[each], ())
+                for function in found
+                if function >= 0
+                for caller in self._calls.get(self._starts[function], ())
             }
         return found
 
@@ -129,20 +133,20 @@ class _Users:
         """Return the matching strings that they refer to, also by tables of names in data."""
         places = {
             to
-            for each in functions
-            for to in self._references.get(each, ())
+            for function in functions
+            for to in self._references.get(function, ())
             if not self._code.elf.is_code(to)
         }
         texts = {self._text(to) for to in places | self._pointed(places)}
-        return {each.decode("ascii") for each in texts if pattern.fullmatch(each)}
+        return {text.decode("ascii") for text in texts if pattern.fullmatch(text)}
 
     def _pointed(self, places: set[int]) -> set[int]:
         bounds, first = self._divided.bounds, self._divided.first
         objects = set((np.searchsorted(bounds, sorted(places), "right") - 1).tolist()) - {-1}
         return {
             pointer.value
-            for each in objects
-            for pointer in self._divided.pointers[first[each] : first[each + 1]]
+            for index in objects
+            for pointer in self._divided.pointers[first[index] : first[index + 1]]
             if pointer.kind == ADDRESS
         }
 

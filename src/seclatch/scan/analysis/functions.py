@@ -66,20 +66,20 @@ class FunctionStarts:
 def find_functions(elf: ElfFile, symbols: SymbolTables, relocations: Relocations) -> FunctionStarts:
     """Collect starts from frames, symbols, linkage tables, Go's table, and stored pointers."""
     stubs = [
-        (each.address, each.end)
-        for each in elf.sections
-        if each.name.startswith(".plt") or each.name == ".iplt"
+        (section.address, section.end)
+        for section in elf.sections
+        if section.name.startswith(".plt") or section.name == ".iplt"
     ]
     found = FunctionStarts(set(), set(), [], stubs)
     found.framed = [
-        each for each in eh_frame.find_framed_functions(elf) if not found.in_stub(each[0])
+        frame for frame in eh_frame.find_framed_functions(elf) if not found.in_stub(frame[0])
     ]
     found.lows = [low for low, _ in found.framed]
     found.starts = {low for low, _ in found.framed} | {low for low, _ in elf.code}
-    found.starts |= {each for each in symbols.functions if elf.is_code(each)}
-    for each in elf.sections:
-        if (each.address, each.end) in stubs:
-            found.starts.update(_stubs(elf, each))
+    found.starts |= {function for function in symbols.functions if elf.is_code(function)}
+    for section in elf.sections:
+        if (section.address, section.end) in stubs:
+            found.starts.update(_stubs(elf, section))
     if elf.machine == X86_64:
         _mend_sigreturn(elf, found)
     else:
@@ -103,7 +103,9 @@ def _slots(symbols: SymbolTables, relocations: Relocations, names: re.Pattern[st
     """Return the slots for addresses of other files' functions with such names."""
     wanted = {i for i, (name, _) in enumerate(symbols.table) if names.fullmatch(name)}
     return {
-        each.slot for each in relocations.pointers if each.kind == SYMBOL and each.value in wanted
+        pointer.slot
+        for pointer in relocations.pointers
+        if pointer.kind == SYMBOL and pointer.value in wanted
     }
 
 
@@ -118,7 +120,7 @@ def _stubs(elf: ElfFile, section: ElfSection) -> list[int]:
     begins = np.flatnonzero((words & 0x9F00001F) == 0x90000010).tolist()
     binds = 5 if _STP_X16 in words[:2] else 0
     return [low] + [
-        low + 4 * (each - (int(words[each - 1]) == _BTI_C)) for each in begins if each > binds
+        low + 4 * (begin - (int(words[begin - 1]) == _BTI_C)) for begin in begins if begin > binds
     ]
 
 
@@ -142,7 +144,7 @@ def _join_landings(elf: ElfFile, found: FunctionStarts) -> None:
 
 def _by_pointers(elf: ElfFile, relocations: Relocations, found: FunctionStarts) -> None:
     """Add stored code addresses outside of all frames: starts of hand-written code."""
-    stored = {each.value for each in relocations.pointers if each.kind != SYMBOL}
+    stored = {pointer.value for pointer in relocations.pointers if pointer.kind != SYMBOL}
     if elf.position_dependent:
         stored |= set(find_address_words(elf)[1].tolist())
     found.starts |= {a for a in stored if elf.is_code(a) and not found.framed_at(a)}
@@ -175,13 +177,13 @@ def _data(elf: ElfFile) -> list[tuple[int, int]]:
     filled = elf.base + len(elf.memory) - 16
     if elf.sections:
         return [
-            (each.address, min(each.end, filled))
-            for each in elf.sections
-            if each.flags & elfs.ALLOC
-            and not each.flags & elfs.EXECINSTR
-            and each.kind not in (elfs.NOBITS, elfs.NOTE, elfs.HASH, elfs.RELA)
-            and not each.name.startswith(_UNUSED)
-            and elf.base <= each.address <= filled
+            (section.address, min(section.end, filled))
+            for section in elf.sections
+            if section.flags & elfs.ALLOC
+            and not section.flags & elfs.EXECINSTR
+            and section.kind not in (elfs.NOBITS, elfs.NOTE, elfs.HASH, elfs.RELA)
+            and not section.name.startswith(_UNUSED)
+            and elf.base <= section.address <= filled
         ]
     ranges, at = [], elf.base
     for low, high in elf.code:
@@ -206,7 +208,9 @@ def refine_starts(elf: ElfFile, found: FunctionStarts, sweep: CodeSweep) -> list
 def _unframed(elf: ElfFile, found: FunctionStarts, addresses: set[int]) -> set[int]:
     """Return the addresses that are code whose start no frame description gives."""
     return {
-        each for each in addresses - found.starts if elf.is_code(each) and not found.framed_at(each)
+        address
+        for address in addresses - found.starts
+        if elf.is_code(address) and not found.framed_at(address)
     }
 
 

@@ -80,7 +80,7 @@ def is_only_compared(code: FileCode, resolver: NumberResolver, start: int) -> bo
     """Return whether only SIGCANCEL's handler takes the address of a function."""
     takers = {resolver.start(at) for at, to in code.sweep.references if to == start}
     alone = takers and not code.elf.interpreter and start not in code.switched
-    return bool(alone) and all(handles_signal(code.elf, each, SIGCANCEL) for each in takers)
+    return bool(alone) and all(handles_signal(code.elf, taker, SIGCANCEL) for taker in takers)
 
 
 Pointer = tuple[int, int]
@@ -98,7 +98,7 @@ def find_compared_pointers(code: FileCode, stored: set[Pointer]) -> set[Pointer]
     for at, to in code.sweep.references if handlers else ():
         (by_handler if bisect_right(starts, at) - 1 in handlers else by_others).add(to)
     slots = by_handler - by_others
-    return {each for each in stored if each[0] in slots and code.elf.is_code(each[1])}
+    return {pointer for pointer in stored if pointer[0] in slots and code.elf.is_code(pointer[1])}
 
 
 def handles_signal(elf: ElfFile, start: int, signal: int) -> bool:
@@ -115,5 +115,5 @@ def handles_signal(elf: ElfFile, start: int, signal: int) -> bool:
         if begin != struct.pack("<I", 0x7100001F | signal << 10):  # cmp w0, #signal
             return False
         words = struct.unpack(f"<{len(body) // 4}I", body[: len(body) & ~3])
-        return any(each & ~0x3E0 == 0x3100181F for each in words)  # cmn wN, #6
+        return any(word & ~0x3E0 == 0x3100181F for word in words)  # cmn wN, #6
     return begin[:3] == b"\x83\xff" + bytes([signal]) and _BY_THREAD.search(body) is not None

@@ -91,22 +91,22 @@ def find_table_pointers(elf: ElfFile, sweep: CodeSweep) -> list[tuple[int, int]]
     written, by the linker or later. A table of numbers that seem to lead there, too, is very rare.
     """
     held = [
-        (each.address, each.end)
-        for each in elf.sections
-        if each.flags & elfs.WRITE
-        and each.flags & elfs.ALLOC
-        and each.kind != elfs.NOBITS
-        and not each.flags & elfs.TLS
+        (section.address, section.end)
+        for section in elf.sections
+        if section.flags & elfs.WRITE
+        and section.flags & elfs.ALLOC
+        and section.kind != elfs.NOBITS
+        and not section.flags & elfs.TLS
     ]
     other = elfs.WRITE | elfs.EXECINSTR
     plain = [
-        (each.address, each.end)
-        for each in elf.sections
-        if each.flags & elfs.ALLOC and not each.flags & other
+        (section.address, section.end)
+        for section in elf.sections
+        if section.flags & elfs.ALLOC and not section.flags & other
     ]
     led = cache(lambda table: _led(elf, table, plain, held))
     taken = [(at, to) for at, to in sweep.references if to % 4 == 0 and at in sweep.taken]
-    return [(at, each) for at, to in (taken if held else ()) for each in led(to)]
+    return [(at, target) for at, to in (taken if held else ()) for target in led(to)]
 
 
 def _first(elf: ElfFile, table: int) -> int:

@@ -112,7 +112,7 @@ class KnownSites:
         """
         if self.within is None:
             return lambda function: True
-        named = {each for each, name in names.items() if self.within.fullmatch(name)}
+        named = {function for function, name in names.items() if self.within.fullmatch(name)}
         if self.nameless and not named:
             return lambda function: function not in names
         return named.__contains__
@@ -140,7 +140,7 @@ _FILES = ("glibc.toml", "openssl.toml")
 def read_rule_files() -> bytes:
     """Return the rows as they are written."""
     folder = resources.files("seclatch.data") / "scan"
-    return b"".join((folder / each).read_bytes() for each in _FILES)
+    return b"".join((folder / name).read_bytes() for name in _FILES)
 
 
 @cache

@@ -56,7 +56,7 @@ def note_unknown_write(state: State) -> None:
 def forget_words(state: State) -> None:
     """Note that any word of the stack may have been written to."""
     state[_GIVEN] = _NO
-    for key in [each for each in state if isinstance(each, tuple) and each[0] in _WORDS]:
+    for key in [known for known in state if isinstance(known, tuple) and known[0] in _WORDS]:
         del state[key]
 
 
@@ -74,11 +74,11 @@ def _read(value: Value, stored: Value, width: int) -> Value:
     if value is None or stored is None or len(stored) != 1:
         return None
     (wide,) = stored
-    whole = width >= 4 or all(isinstance(each, int) for each in value)
+    whole = width >= 4 or all(isinstance(atom, int) for atom in value)
     if not isinstance(wide, int) or wide < width or not whole:
         return None
     mask = (1 << (8 * width)) - 1
-    return frozenset(each & mask if isinstance(each, int) else each for each in value)
+    return frozenset(atom & mask if isinstance(atom, int) else atom for atom in value)
 
 
 def store_word(state: State, place: Place, width: int, value: Value) -> None:

@@ -76,7 +76,9 @@ class NumberResolver:
                 break
             done |= queries
             self._walk({at for at, _ in queries})
-            queries = {each for query in queries for each in self._answer(found, *query)} - done
+            queries = {
+                following for query in queries for following in self._answer(found, *query)
+            } - done
         for at, _ in queries:
             found.unresolved.add((self.function(at), at))
         return found
@@ -115,14 +117,14 @@ class NumberResolver:
             found.unresolved.add((function, at))
             return []
         following: list[Query] = []
-        for each in value:
-            if isinstance(each, int):
-                found.numbers[function].add(each & 0xFFFFFFFF)
-            elif each[0] == "frame":
+        for origin in value:
+            if isinstance(origin, int):
+                found.numbers[function].add(origin & 0xFFFFFFFF)
+            elif origin[0] == "frame":
                 found.unresolved.add((function, at))
             else:
                 found.wrappers.add(function)
-                following += [(caller, each) for caller in self.callers(self._starts[function])]
+                following += [(caller, origin) for caller in self.callers(self._starts[function])]
         return following
 
     def _value(self, at: int, atom: Atom) -> Value:

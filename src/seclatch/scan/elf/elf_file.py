@@ -123,7 +123,7 @@ class ElfFile:
 
     def section(self, name: str) -> ElfSection | None:
         """Find a section by name."""
-        return next((each for each in self.sections if each.name == name), None)
+        return next((section for section in self.sections if section.name == name), None)
 
     def contents(self, section: ElfSection) -> bytes:
         """Return the bytes of a section in the file."""
@@ -156,12 +156,12 @@ def parse_elf(data: bytes) -> ElfFile:
     elf.sections = _sections(data)
     elf.code = _code(elf, segments)
     elf.dynamic = _dynamic(data, segments)
-    for each in segments:
-        if each[0] == _INTERP and not elf.interpreter:  # the kernel takes the first
-            text = data[each[2] : each[2] + min(each[5], 4096)]
+    for segment in segments:
+        if segment[0] == _INTERP and not elf.interpreter:  # the kernel takes the first
+            text = data[segment[2] : segment[2] + min(segment[5], 4096)]
             elf.interpreter = text.split(b"\0")[0].decode("utf-8", "backslashreplace")
-        elif each[0] == _TLS:
-            elf.threads = each[3], each[3] + each[5]
+        elif segment[0] == _TLS:
+            elf.threads = segment[3], segment[3] + segment[5]
     return elf
 
 
@@ -199,7 +199,7 @@ def _segments(data: bytes) -> list[Segment]:
 
 def _map(elf: ElfFile, segments: list[Segment]) -> None:
     """Lay the segments out as the loader does."""
-    loads = [each for each in segments if each[0] == _LOAD]
+    loads = [segment for segment in segments if segment[0] == _LOAD]
     if not loads:
         raise ElfError("nothing to load: no PT_LOAD segment")
     for _, _, offset, address, _, in_file, in_memory, _ in loads:
@@ -207,17 +207,17 @@ def _map(elf: ElfFile, segments: list[Segment]) -> None:
             raise ElfError("a segment is larger than the file")
         if address + in_memory >= 1 << 63:
             raise ElfError("a segment lies beyond the address space")
-    elf.base = min(each[3] for each in loads) & ~0xFFF
-    elf.end = max(each[3] + each[6] for each in loads)
-    filled = max(each[3] + each[5] for each in loads)
+    elf.base = min(load[3] for load in loads) & ~0xFFF
+    elf.end = max(load[3] + load[6] for load in loads)
+    filled = max(load[3] + load[5] for load in loads)
     if filled - elf.base > min(_LARGEST, 2 * len(elf.data) + _BETWEEN):
         raise ElfError(f"segments span {filled - elf.base} bytes: more than any program does")
-    if sum(each[5] for each in loads) > 2 * len(elf.data) + _BETWEEN:
+    if sum(load[5] for load in loads) > 2 * len(elf.data) + _BETWEEN:
         raise ElfError("its segments are larger than the file many times over")
     memory = bytearray(filled - elf.base + 16)
-    for each in loads:
-        start = each[3] - elf.base
-        memory[start : start + each[5]] = elf.data[each[2] : each[2] + each[5]]
+    for load in loads:
+        start = load[3] - elf.base
+        memory[start : start + load[5]] = elf.data[load[2] : load[2] + load[5]]
     elf.memory = bytes(memory)
 
 
@@ -251,12 +251,17 @@ def _code(elf: ElfFile, segments: list[Segment]) -> list[tuple[int, int]]:
     padding: a table that hides code would hide system calls.
     """
     loaded = [
-        (each[3], each[3] + each[5]) for each in segments if each[0] == _LOAD and each[1] & _EXECUTE
+        (segment[3], segment[3] + segment[5])
+        for segment in segments
+        if segment[0] == _LOAD and segment[1] & _EXECUTE
     ]
     named = sorted(
-        (each.address, each.end)
-        for each in elf.sections
-        if each.flags & EXECINSTR and each.flags & ALLOC and each.size and each.kind != NOBITS
+        (section.address, section.end)
+        for section in elf.sections
+        if section.flags & EXECINSTR
+        and section.flags & ALLOC
+        and section.size
+        and section.kind != NOBITS
     )
     inside = all(any(low <= a and b <= high for low, high in loaded) for a, b in named)
     disjoint = all(a[1] <= b[0] for a, b in pairwise(named))
@@ -272,7 +277,9 @@ def _covered(elf: ElfFile, loaded: list[tuple[int, int]], named: list[tuple[int,
     or padding shorter than a page.
     """
     known = named + [
-        (each.address, each.end) for each in elf.sections if each.flags & ALLOC and each.size
+        (section.address, section.end)
+        for section in elf.sections
+        if section.flags & ALLOC and section.size
     ]
     known.sort()
     for low, high in loaded:
@@ -289,11 +296,11 @@ def _covered(elf: ElfFile, loaded: list[tuple[int, int]], named: list[tuple[int,
 
 def _dynamic(data: bytes, segments: list[Segment]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = defaultdict(list)
-    for each in segments:
-        if each[0] != _DYNAMIC:
+    for segment in segments:
+        if segment[0] != _DYNAMIC:
             continue
         found.clear()  # the loader takes the last
-        table = data[each[2] : each[2] + each[5]]
+        table = data[segment[2] : segment[2] + segment[5]]
         for tag, value in struct.iter_unpack("<QQ", table[: len(table) & ~15]):
             if not tag:
                 break

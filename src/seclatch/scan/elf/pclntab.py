@@ -15,7 +15,9 @@ _MAGIC = (b"\xf0\xff\xff\xff", b"\xf1\xff\xff\xff")
 
 def find_go_functions(elf: ElfFile, relocations: Relocations) -> list[int]:
     """Return the addresses of all Go functions; none if it is no Go program."""
-    section = next((each for each in elf.sections if each.name.endswith(".gopclntab")), None)
+    section = next(
+        (candidate for candidate in elf.sections if candidate.name.endswith(".gopclntab")), None
+    )
     if section is None:
         return []
     start = section.address - elf.base
@@ -28,7 +30,9 @@ def find_go_functions(elf: ElfFile, relocations: Relocations) -> list[int]:
     # In a position independent program the loader writes the start of the text (at byte 24).
     written = {p.slot: p.value for p in relocations.pointers if p.kind == ADDRESS}
     base = written.get(section.address + 24, text) or _text(elf)
-    return [each for each in (rows[:, 0].astype(np.int64) + base).tolist() if elf.is_code(each)]
+    return [
+        address for address in (rows[:, 0].astype(np.int64) + base).tolist() if elf.is_code(address)
+    ]
 
 
 def _text(elf: ElfFile) -> int:
@@ -38,4 +42,4 @@ def _text(elf: ElfFile) -> int:
 
 def is_go(elf: ElfFile) -> bool:
     """Return whether a program was linked by Go's linker, wholly or with C (cgo)."""
-    return any(each.name.endswith((".gopclntab", ".go.buildinfo")) for each in elf.sections)
+    return any(section.name.endswith((".gopclntab", ".go.buildinfo")) for section in elf.sections)

@@ -77,9 +77,9 @@ def read_relocations(elf: ElfFile) -> Relocations:
 
 def _tables(elf: ElfFile) -> set[tuple[int, int]]:
     tables = {
-        (each.address, each.size)
-        for each in elf.sections
-        if each.kind == elfs.RELA and each.flags & elfs.ALLOC
+        (section.address, section.size)
+        for section in elf.sections
+        if section.kind == elfs.RELA and section.flags & elfs.ALLOC
     }
     for tag, size in ((elfs.DT_RELA, elfs.DT_RELASZ), (elfs.DT_JMPREL, elfs.DT_PLTRELSZ)):
         address, length = elf.first(tag), elf.first(size)

@@ -43,7 +43,7 @@ class ProgramFinder:
         self._rootfs = rootfs
         self._command = command
         path = dict(command.environment).get("PATH") or _PATH
-        self._path = [each for each in path.split(":") if each.startswith("/")]
+        self._path = [directory for directory in path.split(":") if directory.startswith("/")]
         self.found = FoundPrograms()
         self._read: set[str] = set()
         self._loading: dict[tuple[str, str], None] = {}
@@ -54,12 +54,12 @@ class ProgramFinder:
         It may be run from that script. And each once more with the library directories that scripts
         set.
         """
-        first = [self._loaded(each) for each in self.found.targets.values()]
+        first = [self._loaded(target) for target in self.found.targets.values()]
         places = [value for name, value in self._loading if name == shell_words.PLACES]
-        known = [each for each in places if shell_words.is_literal(each)]
-        for each in sorted({*places} - {*known}):
-            self._note(f"what is searched in {each} ({shell_words.PLACES}) is not known")
-        return first + [_with(each, shell_words.PLACES, known) for each in first if known]
+        known = [place for place in places if shell_words.is_literal(place)]
+        for place in sorted({*places} - {*known}):
+            self._note(f"what is searched in {place} ({shell_words.PLACES}) is not known")
+        return first + [_with(target, shell_words.PLACES, known) for target in first if known]
 
     def _loaded(self, target: ScanTarget) -> ScanTarget:
         unknown = list(target.unknown)
@@ -79,7 +79,7 @@ class ProgramFinder:
             return
         path = self._lookup(words[0])
         if path is None:
-            there = any(self._rootfs.resolve(each) for each in self._places(words[0]))
+            there = any(self._rootfs.resolve(place) for place in self._places(words[0]))
             what = "in the image, but nobody may execute it" if there else "not in the image"
             self._note(f"{words[0]} ({because}) is {what}")
             return
@@ -227,12 +227,14 @@ class ProgramFinder:
 
     def _lookup(self, word: str) -> str | None:
         """Find a command as execvp(3) does; None if there is no executable one."""
-        return next((each for each in self._places(word) if self._rootfs.is_executable(each)), None)
+        return next(
+            (place for place in self._places(word) if self._rootfs.is_executable(place)), None
+        )
 
     def _places(self, word: str) -> list[str]:
         if "/" in word:
             return [posixpath.join(self._command.directory, word)]
-        return [posixpath.join(each, word) for each in self._path]
+        return [posixpath.join(directory, word) for directory in self._path]
 
 
 def _with(target: ScanTarget, name: str, values: list[str]) -> ScanTarget:

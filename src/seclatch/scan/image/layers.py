@@ -172,11 +172,11 @@ class LayerUnpacker:
 def _parts(name: str) -> list[str]:
     """Return the components of a path below the root; `..` never leads above it."""
     parts: list[str] = []
-    for each in name.split("/"):
-        if each == "..":
+    for part in name.split("/"):
+        if part == "..":
             del parts[-1:]
-        elif each not in ("", "."):
-            parts.append(each)
+        elif part not in ("", "."):
+            parts.append(part)
     return parts
 
 

@@ -75,7 +75,7 @@ class _Archive:
     def __init__(self, archive: tarfile.TarFile) -> None:
         self._archive = archive
         members = itertools.islice(archive, _BLOBS + 1)
-        self._members = {each.name.removeprefix("./"): each for each in members}
+        self._members = {member.name.removeprefix("./"): member for member in members}
         if len(self._members) > _BLOBS:
             raise ArchiveBoundError("it holds more files than any image's")
 
@@ -132,7 +132,7 @@ def open_image(path: Path, arch: str) -> Iterator[UnpackedImage]:
 @contextlib.contextmanager
 def save_image(name: str) -> Iterator[Path]:
     """Request an image by name from the installed engines; yield an archive of it."""
-    engines = [each for each in ("docker", "podman") if shutil.which(each)]
+    engines = [engine_name for engine_name in ("docker", "podman") if shutil.which(engine_name)]
     said = []
     with tempfile.TemporaryDirectory(prefix="seclatch-scan-") as directory:
         for engine in engines:
@@ -173,7 +173,7 @@ class _LayoutReader:
             rows = first.get("Layers") or []
             if not isinstance(rows, list):
                 raise InputError(self._source, "manifest.json", "Layers is no list of names")
-            layers = [str(each) for each in rows]
+            layers = [str(row) for row in rows]
             digest = "sha256:" + Path(name).name.removesuffix(".json")
             return layers, self._object(self._json(name), name), digest
         index = self._object(self._json("index.json"), "index.json")
@@ -193,18 +193,18 @@ class _LayoutReader:
             config = self._blob(self._object(below.get("config"), name), name)
             rows = below.get("layers")
             layers = [
-                self._blob(self._object(each, name), name)
-                for each in (rows if isinstance(rows, list) else [])
+                self._blob(self._object(row, name), name)
+                for row in (rows if isinstance(rows, list) else [])
             ]
             return layers, self._object(self._json(config), config), str(chosen.get("digest", ""))
         raise InputError(self._source, place, "names no image")
 
     def _choose(self, manifests: list[Any]) -> Any:
         wanted = _ARCHES.get(self._arch, self._arch)
-        for each in manifests:
-            platform = each.get("platform") if isinstance(each, dict) else None
+        for manifest in manifests:
+            platform = manifest.get("platform") if isinstance(manifest, dict) else None
             if isinstance(platform, dict) and platform.get("architecture") == wanted:
-                return each
+                return manifest
         return manifests[0]
 
     def _blob(self, descriptor: dict[str, Any], place: str) -> str:
@@ -300,9 +300,9 @@ def _command(config: dict[str, Any]) -> ImageCommand:
 
     def words(key: str) -> list[str]:
         value = inner.get(key)
-        return [str(each) for each in value] if isinstance(value, list) else []
+        return [str(item) for item in value] if isinstance(value, list) else []
 
-    pairs = (each.partition("=") for each in words("Env"))
+    pairs = (word.partition("=") for word in words("Env"))
     return ImageCommand(
         words=(*words("Entrypoint"), *words("Cmd")),
         environment=tuple((name, value) for name, _, value in pairs),

@@ -127,7 +127,7 @@ class Rootfs:
                 return []
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(fd) as found:
-                return sorted((each.name, self._leads_on(path, each)) for each in found)
+                return sorted((entry.name, self._leads_on(path, entry)) for entry in found)
         finally:
             os.close(fd)
 

@@ -28,7 +28,7 @@ class ScanTarget:
         found: list[str] = []
         words = iter(self.arguments)
         for word in words:
-            option = next((each for each in options if word.startswith(each)), None)
+            option = next((known for known in options if word.startswith(known)), None)
             if option is None:
                 continue
             glued = word.removeprefix(option).removeprefix("=")
@@ -39,4 +39,4 @@ class ScanTarget:
         """Yield the paths in these variables of the environment, in order."""
         for name, value in self.environment:
             if name in names:
-                yield from (each for each in re.split("[:;]", value) if each.startswith("/"))
+                yield from (path for path in re.split("[:;]", value) if path.startswith("/"))

@@ -55,7 +55,7 @@ def find_loader_variables(text: str) -> Iterator[tuple[str, str]]:
             name, value = match[1], match[2].strip("\"'")
             value = re.sub(rf"\$({name}\b|{{{name}\b[^}}]*}})", "", value)
             parts = [value] if "(" in value or "`" in value else re.split(r"[\s:]", value)
-            yield from ((name, each) for each in parts if each)
+            yield from ((name, part) for part in parts if part)
 
 
 def is_literal(value: str) -> bool:
@@ -69,7 +69,7 @@ def find_loader_options(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         name, equals, value = option.partition("=")
         if name in _OPTIONS:
             values = value if equals else following
-            yield from ((_OPTIONS[name], each) for each in re.split(r"[\s:]", values) if each)
+            yield from ((_OPTIONS[name], part) for part in re.split(r"[\s:]", values) if part)
 
 
 def is_option_value(words: tuple[str, ...], position: int) -> bool:

@@ -19,9 +19,9 @@ def find_withheld_imports(module: LoadedModule) -> dict[str, LibraryRule]:
     rule was written.
     """
     rules = [
-        each
-        for each in load_rules().rules
-        if each.imports and each.is_about(module.name, module.summary.machine)
+        rule
+        for rule in load_rules().rules
+        if rule.imports and rule.is_about(module.name, module.summary.machine)
     ]
     wanted = {name: rule for rule in rules for name in rule.imports}
     if not wanted:
@@ -55,7 +55,7 @@ def _users(summary: FileSummary, names: set[str]) -> dict[str, set[int]]:
 
 
 def _callers(summary: FileSummary, stubs: set[int]) -> dict[int, set[int]]:
-    found: dict[int, set[int]] = {each: set() for each in stubs}
+    found: dict[int, set[int]] = {stub: set() for stub in stubs}
     for function in range(len(summary.starts)) if stubs else ():
         for called in summary.calls(function):
             if called in stubs:

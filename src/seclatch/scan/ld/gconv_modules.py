@@ -38,8 +38,10 @@ def find_charset_modules(program: LinkedProgram, asked: set[str]) -> CharsetModu
     """Return the modules for a program that imports these names."""
     if not any(name in asked for name in _ASKS):
         return CharsetModules()
-    places = [posixpath.join(each, "gconv") for each in dict.fromkeys(program.system)]
-    places += [each for each in program.environment.get("GCONV_PATH", "").split(":") if each]
+    places = [posixpath.join(directory, "gconv") for directory in dict.fromkeys(program.system)]
+    places += [
+        directory for directory in program.environment.get("GCONV_PATH", "").split(":") if directory
+    ]
     machine = program.modules[0].summary.machine
     return _read(program.rootfs, program.cache, tuple(places[:_PLACES]), machine)
 
@@ -56,7 +58,7 @@ def _read(
         for name in rootfs.names(place)
         if name.endswith(".so")
     ]
-    for path in {rootfs.resolve(each): None for each in paths[:_MOST]}:
+    for path in {rootfs.resolve(name): None for name in paths[:_MOST]}:
         data = None if path is None else rootfs.read(path)
         if path is None or data is None:
             continue

@@ -43,10 +43,10 @@ class LoadedModule:
 def list_rpath(module: LoadedModule) -> list[str]:
     """Return DT_RPATH of the module and its loaders; none if there is a DT_RUNPATH."""
     found: list[str] = []
-    each: LoadedModule | None = None if module.summary.runpath else module
-    while each is not None and len(found) < _MOST:
-        found += _expand(each.summary.rpath, each)
-        each = each.loader
+    current: LoadedModule | None = None if module.summary.runpath else module
+    while current is not None and len(found) < _MOST:
+        found += _expand(current.summary.rpath, current)
+        current = current.loader
     return found
 
 
@@ -69,28 +69,28 @@ def list_auditors(module: LoadedModule, environment: Mapping[str, str]) -> list[
 def _expand(paths: list[str], module: LoadedModule) -> list[str]:
     origin = posixpath.dirname(module.path)
     found: list[str] = []
-    for each in ":".join(paths).split(":"):
+    for path in ":".join(paths).split(":"):
         for name, value in (
             ("ORIGIN", origin),
             ("LIB", "lib"),
             ("PLATFORM", PLATFORM[module.summary.machine]),
         ):
-            each = each.replace(f"${name}", value).replace(f"${{{name}}}", value)  # noqa: PLW2901
-        if each and len(found) < _DIRECTORIES:
-            found.append(each)
+            path = path.replace(f"${name}", value).replace(f"${{{name}}}", value)  # noqa: PLW2901
+        if path and len(found) < _DIRECTORIES:
+            found.append(path)
     return found
 
 
 def list_preferred(rootfs: Rootfs, directory: str) -> list[str]:
     """Return subdirectories that better processors prefer."""
     names = rootfs.names(posixpath.join(directory, "glibc-hwcaps"))
-    found = [f"glibc-hwcaps/{each}" for each in names[:64]]
+    found = [f"glibc-hwcaps/{name}" for name in names[:64]]
     # Until 2.36: names of platforms and features themselves, one below another.
-    present = [each for each in _LEGACY if rootfs.is_directory(posixpath.join(directory, each))]
+    present = [name for name in _LEGACY if rootfs.is_directory(posixpath.join(directory, name))]
     nested = [f"{a}/{b}" for a in present for b in _LEGACY if a != b]
     found += present
-    found += [each for each in nested if rootfs.is_directory(posixpath.join(directory, each))]
-    return [posixpath.join(directory, each) for each in found]
+    found += [pair for pair in nested if rootfs.is_directory(posixpath.join(directory, pair))]
+    return [posixpath.join(directory, name) for name in found]
 
 
 def list_glibc_directories(rootfs: Rootfs, main: LoadedModule) -> list[str]:
@@ -109,7 +109,11 @@ def list_glibc_directories(rootfs: Rootfs, main: LoadedModule) -> list[str]:
     ]
     configured = _configured(rootfs, "/etc/ld.so.conf", 0)
     known = {*configured, *built_in}
-    return configured + [each for each in _cached(rootfs) if each not in known] + built_in
+    return (
+        configured
+        + [directory for directory in _cached(rootfs) if directory not in known]
+        + built_in
+    )
 
 
 def _cached(rootfs: Rootfs) -> list[str]:
@@ -118,11 +122,11 @@ def _cached(rootfs: Rootfs) -> list[str]:
     `list_preferred` finds those.
     """
     data = rootfs.read("/etc/ld.so.cache", _LARGEST_CACHE) or b""
-    found = {each.decode("utf-8", "surrogateescape") for each in _CACHED.findall(data)}
+    found = {path.decode("utf-8", "surrogateescape") for path in _CACHED.findall(data)}
     return sorted(
-        each
-        for each in found
-        if "/glibc-hwcaps/" not in each and posixpath.basename(each) not in _LEGACY
+        directory
+        for directory in found
+        if "/glibc-hwcaps/" not in directory and posixpath.basename(directory) not in _LEGACY
     )[:_DIRECTORIES]
 
 
@@ -134,22 +138,22 @@ def _configured(rootfs: Rootfs, path: str, depth: int) -> list[str]:
             for pattern in words[1:]:
                 found += _included(rootfs, posixpath.join(posixpath.dirname(path), pattern), depth)
         else:
-            found += [each for each in words if each.startswith("/")]
+            found += [word for word in words if word.startswith("/")]
     return found
 
 
 def _included(rootfs: Rootfs, pattern: str, depth: int) -> list[str]:
     directory, name = posixpath.split(pattern)
     return [
-        each
+        included
         for file in rootfs.names(directory)
         if fnmatch.fnmatch(file, name)
-        for each in _configured(rootfs, posixpath.join(directory, file), depth + 1)
+        for included in _configured(rootfs, posixpath.join(directory, file), depth + 1)
     ]
 
 
 def list_musl_directories(rootfs: Rootfs, main: LoadedModule) -> list[str]:
     """Return /etc/ld-musl-ARCH.path, or the built-in directories."""
     path = rootfs.text(f"/etc/ld-musl-{PLATFORM[main.summary.machine]}.path")
-    found = [each for each in path.replace("\n", ":").split(":") if each]
+    found = [directory for directory in path.replace("\n", ":").split(":") if directory]
     return found or ["/lib", "/usr/local/lib", "/usr/lib"]

@@ -48,7 +48,7 @@ class LinkedProgram:
     @property
     def scope(self) -> list[LoadedModule]:
         """Return the modules in the order of symbol lookup: the linker itself comes last."""
-        rest = [each for each in self.modules if each is not self.interpreter]
+        rest = [module for module in self.modules if module is not self.interpreter]
         return rest + ([self.interpreter] if self.interpreter else [])
 
     def add(
@@ -98,7 +98,7 @@ class LinkedProgram:
         for directory in dict.fromkeys([*ordinary, *self.system]):
             if directory not in self.preferred:
                 self.preferred[directory] = library_search.list_preferred(self.rootfs, directory)
-            places = [(variants, each) for each in self.preferred[directory]]
+            places = [(variants, preferred) for preferred in self.preferred[directory]]
             for found, place in [*places, *([] if base else [(base, directory)])]:
                 path = self.rootfs.resolve(posixpath.join(place, name))
                 if path is not None and path not in (*base, *variants) and self.fits(path):
@@ -108,15 +108,18 @@ class LinkedProgram:
     def _load_found(self, name: str, loader: LoadedModule) -> LoadedModule | None:
         """Load a library that is searched by name, and its variants."""
         paths = self.find_all(name, loader)
-        loaded_before = any(each.path == path for path in paths[:1] for each in self.modules)
+        loaded_before = any(module.path == path for path in paths[:1] for module in self.modules)
         loaded = [self._load(path, loader, plugin=False) for path in paths]
-        found = [each for each in loaded if each is not None]
+        found = [module for module in loaded if module is not None]
         if not found:
             return None
-        base, further = found[0], [each for each in found[1:] if each not in found[0].variants]
-        for each in further:
+        base, further = (
+            found[0],
+            [module for module in found[1:] if module not in found[0].variants],
+        )
+        for module in further:
             # Where names have been bound already, it is unknown which of them count here too.
-            each.plugin = each.plugin or loaded_before
+            module.plugin = module.plugin or loaded_before
         base.variants += further
         self.by_name[name] = base
         return base
@@ -129,7 +132,7 @@ class LinkedProgram:
 
     def _load(self, path: str, loader: LoadedModule | None, *, plugin: bool) -> LoadedModule | None:
         real = self.rootfs.resolve(path)
-        known = next((each for each in self.modules if each.path == real), None)
+        known = next((other for other in self.modules if other.path == real), None)
         if known is not None:
             known.plugin = known.plugin or plugin
             return known
@@ -172,7 +175,7 @@ def link_program(
     """Load an executable with all its libraries. Raises ElfError if it cannot be analysed."""
     library_path = environment.get("LD_LIBRARY_PATH", "")
     program = LinkedProgram(rootfs, cache, environment=environment)
-    program.library_path = tuple(each for each in library_path.split(":") if each)
+    program.library_path = tuple(directory for directory in library_path.split(":") if directory)
     main = program._load(executable, None, plugin=False)
     if main is None:
         reason = program.unread[0][1] if program.unread else "no such file in the root directory"

@@ -38,16 +38,16 @@ class _ConfigReader:
         self._rootfs = rootfs
         self._wanted = re.compile(wanted, re.IGNORECASE)
         self._include = re.compile(include, re.IGNORECASE)
-        self._bases = [each for each in bases if each.startswith("/")]
+        self._bases = [base for base in bases if base.startswith("/")]
         self._seen: set[str] = set()
         self.loads = ConfiguredLoads()
 
     def any(self, given: list[str], usual: Iterable[str], what: str) -> None:
         """Read the files that the command names, or the default ones; one of them must be there."""
-        for each in given:
-            there = [path for path in self._paths(each) if self._rootfs.resolve(path) is not None]
+        for name in given:
+            there = [path for path in self._paths(name) if self._rootfs.resolve(path) is not None]
             if not there:
-                self.loads.missing.append(f"{each} ({what})")
+                self.loads.missing.append(f"{name} ({what})")
             for path in there[:1]:
                 self.file(path)
         if not given:
@@ -81,8 +81,8 @@ class _ConfigReader:
             elif match := self._wanted.match(line):
                 self.load(match[match.re.groups], sure=not conditions)
             elif match := self._include.match(line):
-                for each in self._matching(match[match.re.groups], directory):
-                    self.file(each, depth + 1)
+                for path in self._matching(match[match.re.groups], directory):
+                    self.file(path, depth + 1)
 
     def load(self, name: str, *, sure: bool = True) -> None:
         """Add a library by its name; not `sure`: only if some condition holds."""
@@ -97,8 +97,8 @@ class _ConfigReader:
     def _matching(self, pattern: str, directory: str) -> Iterator[str]:
         for base in dict.fromkeys([directory, *self._bases]):
             found = glob_rootfs(self._rootfs, posixpath.join(base, pattern))
-            found += [f"{each}/*" for each in found if self._rootfs.is_directory(each)]
-            yield from (path for each in found for path in glob_rootfs(self._rootfs, each))
+            found += [f"{place}/*" for place in found if self._rootfs.is_directory(place)]
+            yield from (path for place in found for path in glob_rootfs(self._rootfs, place))
 
 
 def glob_rootfs(rootfs: Rootfs, pattern: str) -> list[str]:
@@ -107,13 +107,13 @@ def glob_rootfs(rootfs: Rootfs, pattern: str) -> list[str]:
     for part in pattern.split("/"):
         if re.search(r"[*?\[]", part):
             found = [
-                posixpath.join(each, name)
-                for each in found[:_MOST]
-                for name in rootfs.names(each)
+                posixpath.join(base, name)
+                for base in found[:_MOST]
+                for name in rootfs.names(base)
                 if fnmatch(name, part)
             ]
         else:
-            found = [posixpath.join(each, part) for each in found]
+            found = [posixpath.join(base, part) for base in found]
     return found[:_MOST]
 
 
@@ -133,8 +133,8 @@ def find_nginx_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     wanted = r"(?:.*;)?\s*load_module\s+[\"']?([^;\"'\s]+)[\"']?\s*;"
     include = r"\s*include\s+[\"']?([^;\"'\s]+)[\"']?\s*;"
     usual = [
-        posixpath.join(each, name)
-        for each in prefixes
+        posixpath.join(prefix, name)
+        for prefix in prefixes
         for name in ("nginx.conf", "conf/nginx.conf")
     ]
     reader = _ConfigReader(rootfs, wanted, include, prefixes)
@@ -155,8 +155,8 @@ def find_apache_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
         "/opt/bitnami/apache",
     ]
     usual = [
-        posixpath.join(each, name)
-        for each in roots
+        posixpath.join(root, name)
+        for root in roots
         for name in ("apache2.conf", "httpd.conf", "conf/httpd.conf")
     ]
     wanted = r"\s*Load(?:Module\s+\S+|File)\s+[\"']?([^\"'\s]+)"
@@ -179,13 +179,13 @@ def find_redis_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     reader = _ConfigReader(rootfs, wanted, include, [target.directory])
     words = zip(("", *target.arguments), target.arguments, strict=False)
     given = [
-        each
-        for before, each in words
+        word
+        for before, word in words
         if not before.startswith("-")
-        and not each.startswith("-")
-        and ("/" in each or each.endswith(".conf"))
+        and not word.startswith("-")
+        and ("/" in word or word.endswith(".conf"))
     ]
-    there = any(rootfs.resolve(each) is not None for each in usual)
+    there = any(rootfs.resolve(path) is not None for path in usual)
     if given or there:
         reader.any(given, usual, "redis.conf")
     for name in target.values("--loadmodule"):
@@ -197,8 +197,8 @@ def find_lighttpd_modules(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads
     """Return the modules that any configuration names, and those loaded by default."""
     reader = _ConfigReader(rootfs, r"(?!)", r"\s*include\s+\"([^\"]+)\"", ["/etc/lighttpd"])
     reader.any(target.values("-f"), ["/etc/lighttpd/lighttpd.conf"], "lighttpd.conf")
-    texts = [rootfs.text(each) for each in reader.files()]
-    texts += [rootfs.text(each) for each in glob_rootfs(rootfs, "/etc/lighttpd/conf-enabled/*")]
+    texts = [rootfs.text(file) for file in reader.files()]
+    texts += [rootfs.text(path) for path in glob_rootfs(rootfs, "/etc/lighttpd/conf-enabled/*")]
     named = set(re.findall(r"mod_\w+", "".join(texts)))
     named |= {"mod_indexfile", "mod_dirlisting", "mod_staticfile"}
     places = [

@@ -40,8 +40,8 @@ def find_plugins(rootfs: Rootfs, path: str, target: ScanTarget) -> FoundPlugins:
     for pattern, finder in _FINDERS:
         if re.fullmatch(pattern, base):
             loads = finder(rootfs, target)
-            paths = dict.fromkeys(rootfs.resolve(each) for each in loads.paths)
-            found = tuple(each for each in paths if each is not None)
+            paths = dict.fromkeys(rootfs.resolve(library) for library in loads.paths)
+            found = tuple(resolved for resolved in paths if resolved is not None)
             note = f"{len(found)} plugins by the configuration in the image"
             missing = [*loads.missing, *([_TOO_MANY] if len(found) > _MOST else [])]
             notes = (note,) if found else ()
@@ -80,11 +80,11 @@ def find_name_services(
             services[name.strip()] = re.findall(r"[a-z_0-9]+", re.sub(r"\[[^]]*\]", " ", rest))
     # The library's defaults for a database that is not in the file.
     unsaid = databases - services.keys()
-    found = {each for named in services.values() for each in named}
+    found = {service for named in services.values() for service in named}
     found |= ({"files"} if unsaid else set()) | (
         {"dns"} if unsaid & {"hosts", "networks"} else set()
     )
-    return [f"libnss_{each}.so.2" for each in sorted(found.difference(static or ()))]
+    return [f"libnss_{service}.so.2" for service in sorted(found.difference(static or ()))]
 
 
 _DATABASES = {
@@ -111,7 +111,7 @@ def _files(
     """Return files with a suffix below directories, some levels down."""
     found: list[str] = []
     seen: set[tuple[int, int]] = set()
-    work = [(each, depth) for each in reversed(directories)]
+    work = [(start, depth) for start in reversed(directories)]
     while work and len(found) <= _MOST:
         directory, levels = work.pop()
         entries = rootfs.entries(directory, seen)
@@ -133,9 +133,13 @@ def _below(rootfs: Rootfs, bases: Iterable[str], pattern: str) -> list[str]:
 
 def _own(target: ScanTarget) -> list[str]:
     """Return where an interpreter's script and its libraries lie, as far as its command shows."""
-    files = [each for each in target.arguments if "/" in each and not each.startswith("-")]
-    folders = [posixpath.dirname(posixpath.join(target.directory, each)) for each in files]
-    return [each for each in (target.directory, *folders) if each not in _SHARED]
+    files = [
+        argument
+        for argument in target.arguments
+        if "/" in argument and not argument.startswith("-")
+    ]
+    folders = [posixpath.dirname(posixpath.join(target.directory, file)) for file in files]
+    return [folder for folder in (target.directory, *folders) if folder not in _SHARED]
 
 
 _SHARED = {"/", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/etc"}
@@ -144,13 +148,13 @@ _SHARED = {"/", "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/et
 def _python(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     """Return every extension module that is installed: any may be imported."""
     prefixes = [posixpath.dirname(posixpath.dirname(target.named or target.path))]
-    prefixes += [posixpath.dirname(each) for each in target.variables("PATH")]
+    prefixes += [posixpath.dirname(variable) for variable in target.variables("PATH")]
     prefixes += [
         *target.variables("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME"),
         "/usr",
         "/usr/local",
     ]
-    bases = [posixpath.join(each, lib) for each in prefixes for lib in ("lib", "lib64")]
+    bases = [posixpath.join(prefix, lib) for prefix in prefixes for lib in ("lib", "lib64")]
     installed = _below(rootfs, bases, r"python3(\.\d+)?t?")
     return _files(rootfs, *installed, *target.variables("PYTHONPATH"), *_own(target), depth=12)
 
@@ -177,10 +181,10 @@ def _node(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
         "/usr/src/app",
         "/usr/local/lib/node_modules",
         "/node_modules",
-        *(f"{each}/nodejs" for each in _PLACES),
+        *(f"{place}/nodejs" for place in _PLACES),
     )
     own = [*target.variables("NODE_PATH"), *_own(target)]
-    own += [posixpath.join(posixpath.dirname(each), "node_modules") for each in own]
+    own += [posixpath.join(posixpath.dirname(directory), "node_modules") for directory in own]
     return _files(rootfs, *places, *own, suffix=".node", depth=16)
 
 
@@ -188,13 +192,13 @@ def _postgres(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     versions = _below(rootfs, ("/usr/lib/postgresql",), ".*")
     versions += _below(rootfs, ("/usr", "/usr/lib"), r"pgsql-.*|postgresql\d+")
     places = [*_PLACES, "/usr/local/lib", "/opt/bitnami/postgresql/lib"]
-    named = [posixpath.join(each, name) for each in places for name in ("postgresql", "pgsql")]
-    return _files(rootfs, *(f"{each}/lib" for each in versions), *versions, *named, depth=0)
+    named = [posixpath.join(place, name) for place in places for name in ("postgresql", "pgsql")]
+    return _files(rootfs, *(f"{version}/lib" for version in versions), *versions, *named, depth=0)
 
 
 def _rsyslog(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     """Return every module that is installed: its configuration can be anywhere."""
-    return _files(rootfs, *(f"{each}/rsyslog" for each in _PLACES), depth=0)
+    return _files(rootfs, *(f"{place}/rsyslog" for place in _PLACES), depth=0)
 
 
 def _php(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
@@ -218,8 +222,8 @@ def _bash(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
 def _mariadb(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     """Return the server's plugins, and those by which clients authenticate."""
     folders = [
-        f"{each}/{name}"
-        for each in _PLACES
+        f"{place}/{name}"
+        for place in _PLACES
         for name in ("mysql/plugin", "mariadb/plugin", "libmariadb3/plugin")
     ]
     return _files(rootfs, *target.values("--plugin-dir", "--plugin_dir"), *folders, depth=0)

@@ -71,9 +71,9 @@ def _settle_known(program: LinkedProgram, reached: ReachedCode) -> None:
                 continue
             known = row.among(module.summary.names)
             sites = {
-                each
-                for each in unresolved
-                if each[0] == index and known(each[1]) and (each[3] == STORED) == row.stored
+                site
+                for site in unresolved
+                if site[0] == index and known(site[1]) and (site[3] == STORED) == row.stored
             }
             if not 0 < len(sites) <= row.most:
                 continue

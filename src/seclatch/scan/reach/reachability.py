@@ -53,7 +53,7 @@ class ReachabilityWalk:
         self._begun = 0
         self._binding = SymbolBinding(program)
         self._held: dict[str, list[tuple[Node, Origin]]] = defaultdict(list)
-        self._rules = [each for each in load_rules().rules if each.functions]
+        self._rules = [rule for rule in load_rules().rules if rule.functions]
         self._rules_at: dict[int, dict[int, LibraryRule]] = {}
         self._imports: list[dict[str, LibraryRule]] = []
         self._asking: dict[str, list[tuple[int, str, str, int, Origin]]] = defaultdict(list)
@@ -94,7 +94,7 @@ class ReachabilityWalk:
         self._wrappers.append(set(summary.wrappers))
         self.rule_state.prepare(module)
         self._imports.append(find_withheld_imports(module))
-        rules = [each for each in self._rules if each.is_about(module.name, summary.machine)]
+        rules = [rule for rule in self._rules if rule.is_about(module.name, summary.machine)]
         self._rules_at[index] = {
             summary.function(address): rule
             for name, rows in (summary.exports.items() if rules else ())
@@ -107,7 +107,9 @@ class ReachabilityWalk:
         """Reach what the dynamic linker calls."""
         summary = module.summary
         starts = [(address, "called by the dynamic linker") for address in summary.roots]
-        starts += [(each, "asked by the dynamic linker (ifunc)") for each in summary.resolvers]
+        starts += [
+            (resolver, "asked by the dynamic linker (ifunc)") for resolver in summary.resolvers
+        ]
         if summary.entry and (index == 0 or module is self.program.interpreter):
             starts.append((summary.entry, "the program's entry"))
         for name in load_rules().by_name:

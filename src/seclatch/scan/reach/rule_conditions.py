@@ -25,8 +25,8 @@ def _is_tuned(program: LinkedProgram) -> bool:
 def _has_name_cache(program: LinkedProgram) -> bool:
     """Return whether the image has a cache for name services (nscd), or a place for its socket."""
     rootfs = program.rootfs
-    return any(rootfs.resolve(each) is not None for each in _CACHES) or any(
-        rootfs.is_directory(each) for each in _PLACES
+    return any(rootfs.resolve(path) is not None for path in _CACHES) or any(
+        rootfs.is_directory(path) for path in _PLACES
     )
 
 
@@ -34,7 +34,7 @@ def _of_files(modules: Sequence[LoadedModule]) -> Iterator[str]:
     """Yield the paths, of libraries or of directories of them, that these files name."""
     for module in modules:
         summary = module.summary
-        yield from (each for each in summary.needed if "/" in each or "$" in each)
+        yield from (library for library in summary.needed if "/" in library or "$" in library)
         for text in (*summary.rpath, *summary.runpath, *summary.audit):
             yield from text.replace(";", ":").split(":")
 
@@ -46,13 +46,13 @@ def _of_environment(program: LinkedProgram) -> Iterator[str]:
             yield from program.environment[name].replace(";", ":").split(":")
     preloaded = program.environment.get("LD_PRELOAD", "").replace(":", " ")
     preloaded += " " + program.rootfs.text("/etc/ld.so.preload")
-    yield from (each for each in preloaded.split() if "/" in each or "$" in each)
+    yield from (library for library in preloaded.split() if "/" in library or "$" in library)
 
 
 def _has_relative_paths(program: LinkedProgram) -> bool:
     """Return whether some library may be found by a relative path; `$ORIGIN` is none."""
     paths = (*_of_files(program.modules), *_of_environment(program))
-    return any(not each.startswith(("/", "$ORIGIN", "${ORIGIN}")) for each in paths)
+    return any(not path.startswith(("/", "$ORIGIN", "${ORIGIN}")) for path in paths)
 
 
 def _has_tokens(program: LinkedProgram) -> bool:
@@ -64,8 +64,9 @@ def _has_tokens(program: LinkedProgram) -> bool:
     """
     main = program.modules[:1]
     paths = (*_of_files(main), *_of_environment(program))
-    return any("$" in each for each in paths) or (
-        any(map(_opens, program.modules)) and any(each.summary.tokens for each in program.modules)
+    return any("$" in path for path in paths) or (
+        any(map(_opens, program.modules))
+        and any(module.summary.tokens for module in program.modules)
     )
 
 

@@ -25,9 +25,9 @@ class RuleState:
         self._calls: list[dict[int, list[tuple[str, int]]]] = []
         self._told: list[set[str]] = []
         self._held = [
-            each for each in load_rules().rules if each.functions or each.imports or each.family
+            rule for rule in load_rules().rules if rule.functions or rule.imports or rule.family
         ]
-        self._families = [each for each in self._held if each.family]
+        self._families = [rule for rule in self._held if rule.family]
         self._open: set[str] = set()
 
     def prepare(self, module: LoadedModule) -> None:
@@ -71,8 +71,8 @@ class RuleState:
     ) -> list[LibraryRule]:
         """Lift the rules that a name or a call lifts, of those that hold functions back."""
         held = self._held if held is None else held
-        found = [each for each in held if each.name not in self._open and opens(each)]
-        self._open |= {each.name for each in found}
+        found = [rule for rule in held if rule.name not in self._open and opens(rule)]
+        self._open |= {rule.name for rule in found}
         return found
 
     def is_held(self, rule: LibraryRule) -> bool:
@@ -90,13 +90,13 @@ class RuleState:
         if rule.name in self._open if rule.family else self._is_asked(rule):
             return True
         new = bool(rule.kernel[0]) and self._program.kernel >= rule.kernel
-        if not new and any(_has_value(rule, *each) for each in self._constants):
+        if not new and any(_has_value(rule, *constant) for constant in self._constants):
             return True
         if self._opened_by_kernel(rule):
             return True
         if rule.unless and condition_holds(rule.unless, self._program):
             return True
-        if rule.own is None or not any(re.fullmatch(rule.own[0], each) for each in self.asked):
+        if rule.own is None or not any(re.fullmatch(rule.own[0], name) for name in self.asked):
             return False
         caller, callee = (_function(module, name) for name in rule.own[1:])
         return caller >= 0 and callee in module.summary.calls(caller)

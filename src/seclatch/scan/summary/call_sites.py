@@ -76,17 +76,19 @@ def _leave_open(
 
     One whose address is stored counts when the object that holds it is reached (`reach`).
     """
-    for each in numbers.wrappers:
-        start = resolver.begin(each)
+    for wrapper in numbers.wrappers:
+        start = resolver.begin(wrapper)
         if start in code.taken and not glibc_signals.is_only_compared(code, resolver, start):
-            numbers.unresolved.add((each, start))
+            numbers.unresolved.add((wrapper, start))
     for at in (*uses.taken.get(_SYSCALL, ()), *uses.stubs.get(_SYSCALL, ())):
         numbers.unresolved.add((resolver.function(at), at))
 
 
 def _stored(code: arguments.FileCode, divided: DataObjects) -> set[glibc_signals.Pointer]:
     """Return the words of data that may be addresses of code, by slot."""
-    stored = {(each.slot, each.value) for each in divided.pointers if each.kind != SYMBOL}
+    stored = {
+        (pointer.slot, pointer.value) for pointer in divided.pointers if pointer.kind != SYMBOL
+    }
     if code.elf.position_dependent:
         slots, values = find_address_words(code.elf)
         stored |= set(zip(slots.tolist(), values.tolist(), strict=True))
@@ -105,12 +107,12 @@ def _entered(
     found |= {to for at, to in sweep.references if whole or at in sweep.taken}
     inside = {to for to in found | stored if whole or to % 4 == 0 or code.elf.machine == X86_64}
     inside -= code.found.starts
-    return [(each, each not in found) for each in sorted(inside)]
+    return [(address, address not in found) for address in sorted(inside)]
 
 
 def _pointed(known: SymbolTables, divided: DataObjects) -> set[int]:
     """Return the addresses that other files may know: exported, or stored."""
-    found = {each.value for each in divided.pointers if each.kind != SYMBOL}
+    found = {pointer.value for pointer in divided.pointers if pointer.kind != SYMBOL}
     return found | {row.address for rows in known.exports.values() for row in rows}
 
 
@@ -136,7 +138,7 @@ class _Machines:
             from seclatch.scan.x86 import x86_flow
 
             self.number, self.stack = int(x86_flow.RAX), int(x86_flow.RSP)
-            self.arguments = [int(each) for each in x86_flow.ARGUMENTS]
+            self.arguments = [int(register) for register in x86_flow.ARGUMENTS]
             self.pushes = True
         else:
             self.number, self.stack, self.pushes = 8, 31, False
@@ -171,7 +173,7 @@ class _Machines:
         return x86_flow.X86Function(code, start, ways)
 
     def _into(self, start: int, stop: int, switch: set[int]) -> list[int]:
-        low, high = (bisect_left(self._entered, (each, False)) for each in (start, stop))
+        low, high = (bisect_left(self._entered, (bound, False)) for bound in (start, stop))
         rows = self._entered[low:high]
         return [at for at, stored in rows if not stored or at not in switch]
 

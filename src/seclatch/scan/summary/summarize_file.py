@@ -140,9 +140,11 @@ def summarize_file(data: bytes) -> FileSummary:
         call_targets=reached.calls.targets,
         use_first=reached.uses.first,
         use_targets=reached.uses.targets,
-        pointers=[(each.kind, each.value, each.addend) for each in divided.pointers],
+        pointers=[(pointer.kind, pointer.value, pointer.addend) for pointer in divided.pointers],
         pointer_first=divided.first,
-        resolvers=[each.value for each in written.pointers if each.kind == relocations.IFUNC],
+        resolvers=[
+            pointer.value for pointer in written.pointers if pointer.kind == relocations.IFUNC
+        ],
         symbols=known.table,
         exports={
             name: [(e.version, e.default, e.address, e.ifunc) for e in rows]
@@ -164,7 +166,10 @@ def summarize_file(data: bytes) -> FileSummary:
         tokens=asked.tokens,
         unnamed=[
             *asked.unnamed,
-            *((each, static_glibc.LOADED) for each in static_glibc.find_dlopen_callers(code)),
+            *(
+                (function, static_glibc.LOADED)
+                for function in static_glibc.find_dlopen_callers(code)
+            ),
         ],
         services=static_glibc.find_builtin_services(elf),
         go=found.go,
@@ -216,7 +221,9 @@ def _roots(
     elf: ElfFile, known: symbols.SymbolTables, divided: DataObjects
 ) -> tuple[list[int], list[tuple[str, str]]]:
     """Return what the loader calls: DT_INIT, DT_FINI, and the arrays (entries may be symbols)."""
-    roots = [each for tag in (elfs.DT_INIT, elfs.DT_FINI) for each in elf.dynamic.get(tag, [])]
+    roots = [
+        address for tag in (elfs.DT_INIT, elfs.DT_FINI) for address in elf.dynamic.get(tag, [])
+    ]
     names: list[tuple[str, str]] = []
     for tag, size in (
         (elfs.DT_INIT_ARRAY, elfs.DT_INIT_ARRAYSZ),
@@ -226,11 +233,11 @@ def _roots(
         start, length = elf.first(tag), elf.first(size)
         if start is None or length is None:
             continue
-        for each in divided.pointers:
-            if not start <= each.slot < start + length:
+        for pointer in divided.pointers:
+            if not start <= pointer.slot < start + length:
                 continue
-            if each.kind != SYMBOL:
-                roots.append(each.value)
-            elif each.value < len(known.table):
-                names.append(known.table[each.value])
+            if pointer.kind != SYMBOL:
+                roots.append(pointer.value)
+            elif pointer.value < len(known.table):
+                names.append(known.table[pointer.value])
     return roots, names

@@ -39,14 +39,16 @@ class X86Function:
         computed = any(map(_jumps_anywhere, self._instructions))
         if len(self._instructions) > _LARGEST or (computed and ways.labels):
             del self._instructions[:]  # a jump to a label and some more can lead anywhere
-        self.addresses = [each.ip for each in self._instructions]
+        self.addresses = [instruction.ip for instruction in self._instructions]
         self._index = {address: i for i, address in enumerate(self.addresses)}
         self._endless, self._settled = ways.endless, ways.settled
-        self._switch = [self._index[each] for each in ways.switch if each in self._index]
-        self.entries = [self._index[each] for each in ways.entered if each in self._index]
-        self._twice = any(_destination(each) in ways.twice for each in self._instructions)
+        self._switch = [self._index[address] for address in ways.switch if address in self._index]
+        self.entries = [self._index[entered] for entered in ways.entered if entered in self._index]
+        self._twice = any(
+            _destination(instruction) in ways.twice for instruction in self._instructions
+        )
         if ways.caught:
-            calls = (i for i, each in enumerate(self._instructions) if _is_call(each))
+            calls = (i for i, instruction in enumerate(self._instructions) if _is_call(instruction))
             self.entries += [self._after(i, padding=True) for i in calls]
         self.leaders = self._find_leaders()
         if computed and (self.entries or not self._switch):
@@ -55,14 +57,15 @@ class X86Function:
 
     def _find_leaders(self) -> set[int]:
         leaders = {0, *self._switch, *self.entries}
-        for i, each in enumerate(self._instructions):
-            if each.flow_control in (F.NEXT, F.INDIRECT_CALL) or (
-                each.flow_control == F.CALL and each.near_branch_target not in self._endless
+        for i, instruction in enumerate(self._instructions):
+            if instruction.flow_control in (F.NEXT, F.INDIRECT_CALL) or (
+                instruction.flow_control == F.CALL
+                and instruction.near_branch_target not in self._endless
             ):
                 continue
-            leaders.add(self._after(i, padding=each.flow_control != F.CONDITIONAL_BRANCH))
-            if each.flow_control in (F.CONDITIONAL_BRANCH, F.UNCONDITIONAL_BRANCH):
-                target = self._index.get(each.near_branch_target)
+            leaders.add(self._after(i, padding=instruction.flow_control != F.CONDITIONAL_BRANCH))
+            if instruction.flow_control in (F.CONDITIONAL_BRANCH, F.UNCONDITIONAL_BRANCH):
+                target = self._index.get(instruction.near_branch_target)
                 if target is not None:
                     leaders.add(target)
         return leaders
@@ -82,9 +85,9 @@ class X86Function:
         glibc makes read(2) with the register that it tested so (2.31, SYSCALL_CANCEL).
         """
         targets = {
-            self._index.get(each.near_branch_target)
-            for each in self._instructions
-            if each.flow_control in (F.CONDITIONAL_BRANCH, F.UNCONDITIONAL_BRANCH)
+            self._index.get(instruction.near_branch_target)
+            for instruction in self._instructions
+            if instruction.flow_control in (F.CONDITIONAL_BRANCH, F.UNCONDITIONAL_BRANCH)
         }
         targets.update(self._switch, self.entries)
         return {
@@ -98,7 +101,7 @@ class X86Function:
 
     def entry(self) -> State:
         """Return the state at entry: every register as the caller left it."""
-        state: State = {each: frozenset([("in", each)]) for each in set(WHOLE.values())}
+        state: State = {register: frozenset([("in", register)]) for register in set(WHOLE.values())}
         state[RSP] = frozenset([ENTRY])
         if not self._twice:
             stack.begin_frame(state, settled=self._settled)
@@ -117,45 +120,49 @@ class X86Function:
 
     def step(self, index: int, state: State) -> Outcome:
         """Apply an instruction; see `FlowMachine`."""
-        each = self._instructions[index]
-        flow = each.flow_control
-        if flow == F.NEXT or each.mnemonic == M.SYSCALL:
-            if each.mnemonic not in _NOTHING:
-                apply_instruction(each, state)
+        instruction = self._instructions[index]
+        flow = instruction.flow_control
+        if flow == F.NEXT or instruction.mnemonic == M.SYSCALL:
+            if instruction.mnemonic not in _NOTHING:
+                apply_instruction(instruction, state)
             return None
         if flow in (F.CALL, F.INDIRECT_CALL):
-            if flow == F.CALL and each.near_branch_target in self._endless:
+            if flow == F.CALL and instruction.near_branch_target in self._endless:
                 return []
             for register in _ANYWHERE:
                 write_whole_register(state, register, None)
             stack.note_unknown_write(state)
             return None
-        return self._leads(each, index)
+        return self._leads(instruction, index)
 
-    def _leads(self, each: iced.Instruction, index: int) -> list[int]:
-        target = self._index.get(each.near_branch_target)
+    def _leads(self, instruction: iced.Instruction, index: int) -> list[int]:
+        target = self._index.get(instruction.near_branch_target)
         inside = [] if target is None else [target]
-        if each.flow_control == F.UNCONDITIONAL_BRANCH:
+        if instruction.flow_control == F.UNCONDITIONAL_BRANCH:
             return inside
-        if each.flow_control == F.CONDITIONAL_BRANCH:
+        if instruction.flow_control == F.CONDITIONAL_BRANCH:
             return [*inside, index + 1]
-        if each.flow_control == F.INDIRECT_BRANCH:
+        if instruction.flow_control == F.INDIRECT_BRANCH:
             return self._switch
         # An interrupt (int 0x80) returns; ret, ud2 and hlt do not.
-        return [index + 1] if each.mnemonic == M.INT and each.immediate8 == 0x80 else []
+        return (
+            [index + 1] if instruction.mnemonic == M.INT and instruction.immediate8 == 0x80 else []
+        )
 
 
-def _destination(each: iced.Instruction) -> int:
+def _destination(instruction: iced.Instruction) -> int:
     """Return the target of a call or jump, or the slot that holds it; 0 for others."""
-    if each.flow_control in (F.CALL, F.UNCONDITIONAL_BRANCH):
-        return each.near_branch_target
-    return each.memory_displacement if each.memory_base == R.RIP else 0
+    if instruction.flow_control in (F.CALL, F.UNCONDITIONAL_BRANCH):
+        return instruction.near_branch_target
+    return instruction.memory_displacement if instruction.memory_base == R.RIP else 0
 
 
-def _is_call(each: iced.Instruction) -> bool:
-    return each.flow_control in (F.CALL, F.INDIRECT_CALL) and each.mnemonic != M.SYSCALL
+def _is_call(instruction: iced.Instruction) -> bool:
+    return (
+        instruction.flow_control in (F.CALL, F.INDIRECT_CALL) and instruction.mnemonic != M.SYSCALL
+    )
 
 
-def _jumps_anywhere(each: iced.Instruction) -> bool:
+def _jumps_anywhere(instruction: iced.Instruction) -> bool:
     """Return whether it is a computed jump, and not one by the linker's pointer."""
-    return each.flow_control == F.INDIRECT_BRANCH and each.memory_base != R.RIP
+    return instruction.flow_control == F.INDIRECT_BRANCH and instruction.memory_base != R.RIP

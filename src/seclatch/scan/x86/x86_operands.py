@@ -29,17 +29,17 @@ HIGH = {R.AH: R.RAX, R.BH: R.RBX, R.CH: R.RCX, R.DH: R.RDX}
 _ALL = (1 << 64) - 1
 
 
-def read_operand(each: iced.Instruction, position: int, state: State) -> Value:
+def read_operand(instruction: iced.Instruction, position: int, state: State) -> Value:
     """Return the value of an operand: a register, a word of memory, or an immediate."""
-    kind = each.op_kind(position)
+    kind = instruction.op_kind(position)
     if kind == K.REGISTER:
-        return read_register(each.op_register(position), state)
+        return read_register(instruction.op_register(position), state)
     if kind == K.MEMORY:
-        return _load(each, state)
+        return _load(instruction, state)
     if kind == K.NEAR_BRANCH64:
         return None
     try:
-        return make_numbers(each.immediate(position) & 0xFFFFFFFFFFFFFFFF)
+        return make_numbers(instruction.immediate(position) & 0xFFFFFFFFFFFFFFFF)
     except ValueError:
         return None
 
@@ -60,8 +60,8 @@ def read_register(register: int, state: State) -> Value:
     return frozenset(atom & mask if isinstance(atom, int) else atom for atom in value)
 
 
-def _load(each: iced.Instruction, state: State) -> Value:
-    place, width = find_memory_place(each, state), _width(each)
+def _load(instruction: iced.Instruction, state: State) -> Value:
+    place, width = find_memory_place(instruction, state), _width(instruction)
     if place is None:
         return None
     if place[0] == "frame":
@@ -71,15 +71,15 @@ def _load(each: iced.Instruction, state: State) -> Value:
     return frozenset([("memory", place[1], place[2])])
 
 
-def find_memory_place(each: iced.Instruction, state: State) -> tuple[str, int, int] | None:
+def find_memory_place(instruction: iced.Instruction, state: State) -> tuple[str, int, int] | None:
     """Return the address of a memory operand: in the frame, or from a register at entry."""
-    if each.memory_index != R.NONE or each.memory_base not in WHOLE:
+    if instruction.memory_index != R.NONE or instruction.memory_base not in WHOLE:
         return None
-    value = state.get(WHOLE[each.memory_base])
+    value = state.get(WHOLE[instruction.memory_base])
     if value is None or len(value) != 1:
         return None
     (atom,) = value
-    offset = to_signed(each.memory_displacement)
+    offset = to_signed(instruction.memory_displacement)
     if isinstance(atom, tuple) and atom[0] == "frame":
         return move_address(atom, offset)
     if isinstance(atom, tuple) and atom[0] == "in":
@@ -87,25 +87,25 @@ def find_memory_place(each: iced.Instruction, state: State) -> tuple[str, int, i
     return None
 
 
-def has_same_operands(each: iced.Instruction) -> bool:
+def has_same_operands(instruction: iced.Instruction) -> bool:
     """Return whether both operands are one register: `xor eax, eax`."""
     return bool(
-        each.op0_kind == K.REGISTER == each.op1_kind
-        and each.op0_register == each.op1_register
-        and each.op0_register in WHOLE
+        instruction.op0_kind == K.REGISTER == instruction.op1_kind
+        and instruction.op0_register == instruction.op1_register
+        and instruction.op0_register in WHOLE
     )
 
 
-def write_operand(each: iced.Instruction, state: State, value: Value) -> None:
+def write_operand(instruction: iced.Instruction, state: State, value: Value) -> None:
     """Write the first operand."""
-    if each.op0_kind == K.REGISTER:
-        register = each.op0_register
+    if instruction.op0_kind == K.REGISTER:
+        register = instruction.op0_register
         if register in WHOLE:
             write_register(register, state, value)
         elif register in HIGH:
             write_whole_register(state, HIGH[register], None)
-    elif each.op0_kind == K.MEMORY:
-        store_operand(each, state, value)
+    elif instruction.op0_kind == K.MEMORY:
+        store_operand(instruction, state, value)
 
 
 def write_register(register: int, state: State, value: Value) -> None:
@@ -121,15 +121,15 @@ def write_register(register: int, state: State, value: Value) -> None:
     state[("part", whole, width)] = low
 
 
-def store_operand(each: iced.Instruction, state: State, value: Value) -> None:
+def store_operand(instruction: iced.Instruction, state: State, value: Value) -> None:
     """Write memory: a word of the frame, or anything else."""
-    plain = any(each.op_kind(i) == K.MEMORY for i in range(each.op_count))
-    place = find_memory_place(each, state) if plain else None
+    plain = any(instruction.op_kind(i) == K.MEMORY for i in range(instruction.op_count))
+    place = find_memory_place(instruction, state) if plain else None
     if place is not None and place[0] == "frame":
-        stack_words.store_word(state, place, _width(each), value)
+        stack_words.store_word(state, place, _width(instruction), value)
         return
     stack_words.note_unknown_write(state)
-    base, index = (WHOLE.get(at, -1) for at in (each.memory_base, each.memory_index))
+    base, index = (WHOLE.get(at, -1) for at in (instruction.memory_base, instruction.memory_index))
     if may_be_address(state.get(base)) or may_be_address(state.get(index)):
         stack_words.forget_words(state)
 
@@ -141,6 +141,6 @@ def write_whole_register(state: State, whole: int, value: Value) -> None:
         state.pop(("part", whole, width), None)
 
 
-def _width(each: iced.Instruction) -> int:
+def _width(instruction: iced.Instruction) -> int:
     """Return the bytes of the memory operand; 0 for those without a size (xsave)."""
-    return iced.MemorySizeExt.size(each.memory_size)
+    return iced.MemorySizeExt.size(instruction.memory_size)

@@ -46,17 +46,17 @@ def add_overlapping_sites(elf: ElfFile, sweep: CodeSweep, starts: list[int]) -> 
 def _passed_over(elf: ElfFile, start: int, stop: int, targets: set[int]) -> set[int]:
     """Return the instructions to which jumps lead, and which linear decoding skips."""
     known: set[int] = set()
-    for each in iced.Decoder(64, elf.memory[start - elf.base : stop - elf.base], ip=start):
-        known.add(each.ip)
-        if each.flow_control in _BRANCHES:
-            targets.add(each.near_branch_target)
+    for instruction in iced.Decoder(64, elf.memory[start - elf.base : stop - elf.base], ip=start):
+        known.add(instruction.ip)
+        if instruction.flow_control in _BRANCHES:
+            targets.add(instruction.near_branch_target)
     found: set[int] = set()
     for target in sorted(targets - known):
         if not start < target < stop:
             continue
         code = elf.memory[target - elf.base : min(stop, target + _FURTHEST) - elf.base]
-        for each in iced.Decoder(64, code, ip=target):
-            if each.ip in known or each.ip in found:
+        for instruction in iced.Decoder(64, code, ip=target):
+            if instruction.ip in known or instruction.ip in found:
                 break  # from here on all is decoded already
-            found.add(each.ip)
+            found.add(instruction.ip)
     return found

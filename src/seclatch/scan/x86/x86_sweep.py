@@ -232,5 +232,5 @@ class X86Sweeper:
             for start, body in self._bodies.items()
             if not body.returns and start not in open_end
         }
-        tails = {each: self._bodies[each].tails() for each in found - stubs}
+        tails = {start: self._bodies[start].tails() for start in found - stubs}
         return drop_returning(found, tails)

@@ -53,118 +53,132 @@ _WRITES = {
 _INFO = iced.InstructionInfoFactory()
 
 
-def apply_instruction(each: iced.Instruction, state: State) -> None:
+def apply_instruction(instruction: iced.Instruction, state: State) -> None:
     """Apply an instruction to the state; note where an address of the frame escapes."""
-    handed = stack_words.is_certain(state, stack_words.HIDDEN) and _reads_address(each, state)
-    _apply(each, state)
-    if handed and not _keeps_address(each, state):
+    handed = stack_words.is_certain(state, stack_words.HIDDEN) and _reads_address(
+        instruction, state
+    )
+    _apply(instruction, state)
+    if handed and not _keeps_address(instruction, state):
         stack_words.expose_frame(state)
 
 
-def _reads_address(each: iced.Instruction, state: State) -> bool:
+def _reads_address(instruction: iced.Instruction, state: State) -> bool:
     """Return whether it takes an address of the frame, other than to read or write there."""
-    taken = [each.op_register(i) for i in range(each.op_count) if each.op_kind(i) == K.REGISTER]
-    if each.mnemonic == M.LEA:
-        taken += [each.memory_base, each.memory_index]
-    elif each.mnemonic in _MOVES and each.op0_kind == K.REGISTER:
+    taken = [
+        instruction.op_register(i)
+        for i in range(instruction.op_count)
+        if instruction.op_kind(i) == K.REGISTER
+    ]
+    if instruction.mnemonic == M.LEA:
+        taken += [instruction.memory_base, instruction.memory_index]
+    elif instruction.mnemonic in _MOVES and instruction.op0_kind == K.REGISTER:
         del taken[0]
     return any(may_be_address(state.get(WHOLE.get(register, -1))) for register in taken)
 
 
-def _keeps_address(each: iced.Instruction, state: State) -> bool:
+def _keeps_address(instruction: iced.Instruction, state: State) -> bool:
     """Return whether its result is for the frame itself: a stack or a frame pointer."""
-    whole = WHOLE.get(each.op0_register, -1) if each.op0_kind == K.REGISTER else -1
+    whole = WHOLE.get(instruction.op0_register, -1) if instruction.op0_kind == K.REGISTER else -1
     mine = whole in (RSP, R.RBP) and find_frame_address(state.get(whole)) is not None
-    return each.mnemonic == M.POP or (mine and each.mnemonic != M.PUSH)
+    return instruction.mnemonic == M.POP or (mine and instruction.mnemonic != M.PUSH)
 
 
-def _apply(each: iced.Instruction, state: State) -> None:
-    mnemonic = each.mnemonic
+def _apply(instruction: iced.Instruction, state: State) -> None:
+    mnemonic = instruction.mnemonic
     if mnemonic == M.SYSCALL:
         for register in (R.RAX, R.RCX, R.R11):
             write_whole_register(state, register, None)
         stack_words.note_unknown_write(state)  # the kernel may write memory: read(2)
     elif mnemonic in _MOVES:
-        value = read_operand(each, 1, state)
-        write_operand(each, state, _extended(each, value) if mnemonic == M.MOVSX else value)
-    elif mnemonic in _ARITHMETIC and each.op0_kind == K.REGISTER:
-        _arithmetic(each, state)
-    elif mnemonic == M.SBB and has_same_operands(each):
+        value = read_operand(instruction, 1, state)
+        write_operand(
+            instruction, state, _extended(instruction, value) if mnemonic == M.MOVSX else value
+        )
+    elif mnemonic in _ARITHMETIC and instruction.op0_kind == K.REGISTER:
+        _arithmetic(instruction, state)
+    elif mnemonic == M.SBB and has_same_operands(instruction):
         # The carry flag as 0 or -1.
-        write_operand(each, state, make_numbers(0, (1 << (8 * WIDTH[each.op0_register])) - 1))
+        write_operand(
+            instruction, state, make_numbers(0, (1 << (8 * WIDTH[instruction.op0_register])) - 1)
+        )
     elif mnemonic == M.LEA:
-        _lea(each, state)
+        _lea(instruction, state)
     elif mnemonic in (M.PUSH, M.POP, M.LEAVE):
-        _stack(each, state)
+        _stack(instruction, state)
     else:
-        _conditional(each, state)
+        _conditional(instruction, state)
 
 
-def _extended(each: iced.Instruction, value: Value) -> Value:
+def _extended(instruction: iced.Instruction, value: Value) -> Value:
     """Return a byte or two as the signed number that they are."""
-    size = iced.MemorySizeExt.size(each.memory_size)
-    width = WIDTH.get(each.op1_register, 1) if each.op1_kind == K.REGISTER else size
+    size = iced.MemorySizeExt.size(instruction.memory_size)
+    width = WIDTH.get(instruction.op1_register, 1) if instruction.op1_kind == K.REGISTER else size
     sign = 1 << (8 * width - 1)
     if value is None or not all(isinstance(atom, int) and atom < sign for atom in value):
         return None  # a negative one is no number of a call, and none is computed with it
     return value
 
 
-def _conditional(each: iced.Instruction, state: State) -> None:
-    if each.code in find_codes("CMOV"):
-        either = join_values(read_operand(each, 0, state), read_operand(each, 1, state))
-        write_operand(each, state, either)
-    elif each.code in find_codes("SET", "_RM8"):
-        write_operand(each, state, make_numbers(0, 1))
+def _conditional(instruction: iced.Instruction, state: State) -> None:
+    if instruction.code in find_codes("CMOV"):
+        either = join_values(
+            read_operand(instruction, 0, state), read_operand(instruction, 1, state)
+        )
+        write_operand(instruction, state, either)
+    elif instruction.code in find_codes("SET", "_RM8"):
+        write_operand(instruction, state, make_numbers(0, 1))
     else:
-        _forget(each, state)
+        _forget(instruction, state)
 
 
-def _arithmetic(each: iced.Instruction, state: State) -> None:
-    register = each.op0_register
+def _arithmetic(instruction: iced.Instruction, state: State) -> None:
+    register = instruction.op0_register
     if register not in WHOLE:
-        write_operand(each, state, None)
+        write_operand(instruction, state, None)
         return
-    if each.mnemonic in _ZEROING and has_same_operands(each):
-        write_operand(each, state, make_numbers(0))
-    elif WHOLE[register] == RSP and each.mnemonic == M.AND:
-        state[RSP] = frozenset([("frame", each.ip, 0)])  # the stack is aligned here
+    if instruction.mnemonic in _ZEROING and has_same_operands(instruction):
+        write_operand(instruction, state, make_numbers(0))
+    elif WHOLE[register] == RSP and instruction.mnemonic == M.AND:
+        state[RSP] = frozenset([("frame", instruction.ip, 0)])  # the stack is aligned here
     else:
-        a, b = read_operand(each, 0, state), read_operand(each, 1, state)
+        a, b = read_operand(instruction, 0, state), read_operand(instruction, 1, state)
         write_operand(
-            each, state, apply_operation(a, b, _ARITHMETIC[each.mnemonic], WIDTH[register])
+            instruction,
+            state,
+            apply_operation(a, b, _ARITHMETIC[instruction.mnemonic], WIDTH[register]),
         )
 
 
-def _lea(each: iced.Instruction, state: State) -> None:
-    place = find_memory_place(each, state)
+def _lea(instruction: iced.Instruction, state: State) -> None:
+    place = find_memory_place(instruction, state)
     if place is not None and place[0] == "frame":
-        write_operand(each, state, frozenset([place]))
+        write_operand(instruction, state, frozenset([place]))
         return
     value: Value = None
-    width = WIDTH.get(each.op0_register, 8)
-    if each.memory_base in WHOLE:
-        value = state.get(WHOLE[each.memory_base])
-    elif each.memory_base == R.NONE:
+    width = WIDTH.get(instruction.op0_register, 8)
+    if instruction.memory_base in WHOLE:
+        value = state.get(WHOLE[instruction.memory_base])
+    elif instruction.memory_base == R.NONE:
         value = make_numbers(0)
-    if each.memory_index == each.memory_base and each.memory_index in WHOLE:
-        by = make_numbers(1 + each.memory_index_scale)
+    if instruction.memory_index == instruction.memory_base and instruction.memory_index in WHOLE:
+        by = make_numbers(1 + instruction.memory_index_scale)
         value = apply_operation(value, by, operator.mul, 8)
-    elif each.memory_index in WHOLE:
-        scale = make_numbers(each.memory_index_scale)
-        index = state.get(WHOLE[each.memory_index])
+    elif instruction.memory_index in WHOLE:
+        scale = make_numbers(instruction.memory_index_scale)
+        index = state.get(WHOLE[instruction.memory_index])
         value = apply_operation(
             value, apply_operation(index, scale, operator.mul, 8), operator.add, 8
         )
-    elif each.memory_index != R.NONE:
+    elif instruction.memory_index != R.NONE:
         value = None
-    displacement = make_numbers(each.memory_displacement)
-    write_operand(each, state, apply_operation(value, displacement, operator.add, width))
+    displacement = make_numbers(instruction.memory_displacement)
+    write_operand(instruction, state, apply_operation(value, displacement, operator.add, width))
 
 
-def _stack(each: iced.Instruction, state: State) -> None:
+def _stack(instruction: iced.Instruction, state: State) -> None:
     top = find_frame_address(state.get(RSP))
-    if each.mnemonic == M.LEAVE:
+    if instruction.mnemonic == M.LEAVE:
         base = find_frame_address(state.get(R.RBP))
         write_whole_register(
             state, RSP, None if base is None else frozenset([move_address(base, 8)])
@@ -173,23 +187,23 @@ def _stack(each: iced.Instruction, state: State) -> None:
             state, R.RBP, None if base is None else stack_words.load_word(state, base, 8)
         )
     elif top is None:
-        if each.mnemonic == M.POP:
-            write_operand(each, state, None)
-    elif each.mnemonic == M.PUSH:
+        if instruction.mnemonic == M.POP:
+            write_operand(instruction, state, None)
+    elif instruction.mnemonic == M.PUSH:
         below = move_address(top, -8)
-        stack_words.store_word(state, below, 8, read_operand(each, 0, state))
+        stack_words.store_word(state, below, 8, read_operand(instruction, 0, state))
         state[RSP] = frozenset([below])
     else:
         value = stack_words.load_word(state, top, 8)
         state[RSP] = frozenset([move_address(top, 8)])
-        write_operand(each, state, value)
+        write_operand(instruction, state, value)
 
 
-def _forget(each: iced.Instruction, state: State) -> None:
+def _forget(instruction: iced.Instruction, state: State) -> None:
     """Make everything unknown that an instruction writes which is not modelled."""
-    for used in _INFO.info(each).used_registers():
+    for used in _INFO.info(instruction).used_registers():
         whole = WHOLE.get(used.register, HIGH.get(used.register))
         if used.access in _WRITES and whole is not None:
             write_whole_register(state, whole, None)
-    if any(used.access in _WRITES for used in _INFO.info(each).used_memory()):
-        store_operand(each, state, None)
+    if any(used.access in _WRITES for used in _INFO.info(instruction).used_memory()):
+        store_operand(instruction, state, None)
