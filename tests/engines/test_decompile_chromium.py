@@ -85,5 +85,5 @@ def test_chromiums_renderer_filter(program: bytes) -> None:
     own = found.profiles[0]
     assert own.architectures == (Arch.X86_64,)
     assert own.default.kind is ActionKind.TRAP
-    assert any("the data of a trap cannot be said" in one.reason for one in found.kept)
+    assert any("the data of a trap cannot be expressed" in one.reason for one in found.kept)
     assert any("read" in rule.names and not rule.args for rule in own.rules)

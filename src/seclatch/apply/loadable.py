@@ -66,7 +66,7 @@ def compile_loadable(profile: Profile, source: str = "the profile") -> Loadable:
         raise InputError(
             source,
             "",
-            "SCMP_ACT_NOTIFY: there is nobody to listen for a program of its own",
+            "SCMP_ACT_NOTIFY: a program without a container runtime has no listener",
             remedy="use SCMP_ACT_ERRNO here, or a container runtime with a listener",
         )
     program = compile_profile(resolved, runtime=Runtime.LIBSECCOMP)

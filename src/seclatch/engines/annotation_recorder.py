@@ -34,11 +34,11 @@ SCRIPT = """\
 from seclatch.recording.annotated.container_recorder import main
 
 
-def find_image(keeper, identifier):
+def find_image(monitor, identifier):
     # Only after the container has started: its start does not wait for these modules.
     from seclatch.process.container_images import find_container_image
 
-    return find_container_image(keeper, identifier)
+    return find_container_image(monitor, identifier)
 
 
 raise SystemExit(main(__file__, find_image))

@@ -135,8 +135,8 @@ class LiveChange:
     def describe(self) -> str:
         """Return which file changes and which process is signalled."""
         pids = ", ".join(str(daemon.pid) for daemon in self.daemons)
-        told = f"SIGHUP to dockerd, pid {pids}; containers keep running"
-        return f"{self.change.describe()}, and reload ({told})"
+        signal_note = f"SIGHUP to dockerd, pid {pids}; containers keep running"
+        return f"{self.change.describe()}, and reload ({signal_note})"
 
     def diff(self) -> list[str]:
         """Return the file's changed lines."""
@@ -146,12 +146,12 @@ class LiveChange:
         """Change the file, reload, wait until the daemons report the change; else undo all."""
         before, after = self.change.before, self.change.after
         interim = make_interim_file(before, after)
-        told = interim or after
-        FileChange(self.change.path, before, told, self.change.purpose).apply()
+        first = interim or after
+        FileChange(self.change.path, before, first, self.change.purpose).apply()
         try:
             self.reload()
             for daemon in self.daemons:
-                daemon.await_state(self.runtime, self.front, read_keys(told).get(DEFAULT))
+                daemon.await_state(self.runtime, self.front, read_keys(first).get(DEFAULT))
             if interim:
                 place_file(self.change.path, after)
         except BaseException:

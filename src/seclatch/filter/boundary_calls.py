@@ -51,7 +51,7 @@ def _root(program: Filter, arch: Arch) -> Node | None:
     try:
         return DecisionGraphs(program).graph({ARCH: arch.audit})
     except TooComplexError:
-        return None  # the usual values must do
+        return None  # use the usual values only
 
 
 def _tests(root: Node) -> set[TermTest]:

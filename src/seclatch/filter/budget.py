@@ -24,4 +24,4 @@ class BranchBudget:
         """Subtract steps. Raises TooComplexError if none are left."""
         self.left -= steps
         if self.left < 0:
-            raise TooComplexError("there are more ways through than can be followed")
+            raise TooComplexError("there are more paths than can be followed")

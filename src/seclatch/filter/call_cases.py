@@ -20,7 +20,7 @@ from seclatch.model.profile import MAX_ARGS, Arg
 from seclatch.model.seccomp_data import ARGS, NUMBER, POINTER
 
 MAX_LOST = 64
-"""Conditions of one call to name that no rule can say: a list of more tells a reader nothing."""
+"""Conditions of one call to report that no rule can express: a longer list is of no use."""
 
 _STEPS = 10
 """Making a box, or the rules of an action, takes about as long as so many branches."""
@@ -80,7 +80,9 @@ def find_cases(
     for path in _joined(paths, budget):
         budget.spend(_STEPS)
         if len(lost) > MAX_LOST:
-            raise TooComplexError(f"more than {MAX_LOST} of its conditions can be said by no rule")
+            raise TooComplexError(
+                f"more than {MAX_LOST} of its conditions can be expressed by no rule"
+            )
         if not isinstance(path.value, int):
             value = format_value(path.value, choose_byteorder(arch))
             lost.append(

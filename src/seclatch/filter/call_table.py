@@ -192,7 +192,7 @@ def _unnamed_lost(
     try:
         for path in walk_paths(root, {NUMBER: WordSet(numbers)}, budget):
             if len(grouped) > MAX_LOST:
-                raise TooComplexError(f"they are told apart by more than {MAX_LOST} conditions")
+                raise TooComplexError(f"they are distinguished by more than {MAX_LOST} conditions")
             action = normalize_action(path.value) if isinstance(path.value, int) else None
             if action != default:
                 shown = (

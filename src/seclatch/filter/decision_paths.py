@@ -43,7 +43,7 @@ def walk_paths(
         node, domains, unusual = stack.pop()
         budget.spend()
         if len(unusual) > MAX_UNUSUAL:
-            raise TooComplexError("there are more ways through than can be followed")
+            raise TooComplexError("there are more paths than can be followed")
         if not isinstance(node, BranchNode):
             yield DecisionPath(domains, unusual, node.value)
             continue

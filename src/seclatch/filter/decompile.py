@@ -134,7 +134,7 @@ def _keep(arch: str, calls: str, lost: InexpressibleCase) -> ResidualVerdict:
 
 def _traps(portrait: CallTable) -> list[ResidualVerdict]:
     """Return traps with data, which profiles cannot express: the handler's number is lost."""
-    reason = "the rule is made, but the data of a trap cannot be said"
+    reason = "the rule is made, but the data of a trap cannot be expressed"
     found: dict[Action, list[str]] = {}
     for name, cases in portrait.cases.items():
         for case in cases:

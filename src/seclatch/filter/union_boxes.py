@@ -53,7 +53,7 @@ def _unite(one: Mapping[int, S], other: Mapping[int, S]) -> Mapping[int, S] | No
     if len(differing) > 1:
         return None
     if key not in one or key not in other:
-        return one if key not in one else other  # the one that asks less has the other within it
+        return one if key not in one else other  # the one with fewer conditions contains the other
     union = one[key].union(other[key])
     if union is None:
         return None

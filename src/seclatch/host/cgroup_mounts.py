@@ -26,7 +26,7 @@ def check_cgroups(root: Path = _ROOT) -> HostCheck:
         CheckState.NOTE,
         "version 1 with version 2 beside it (hybrid)" if hybrid else "version 1",
         "crun under an engine refuses hybrid hosts: boot with systemd.unified_cgroup_hierarchy=1 "
-        "(seclatch run finds its own way)"
+        "(seclatch run mounts version 2 for itself)"
         if hybrid
         else "",
     )

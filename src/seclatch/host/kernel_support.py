@@ -87,7 +87,7 @@ def try_latch(name: str, mode: str, works: str) -> HostCheck:
 def _judge(fine: HostCheck, front: Path, mode: str) -> HostCheck:
     try:
         done = subprocess.run(
-            [front, "exec"],  # the one call that starts something and looks into no bundle
+            [front, "exec"],  # the one command that starts something and reads no bundle
             capture_output=True,
             text=True,
             errors="replace",

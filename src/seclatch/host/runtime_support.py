@@ -13,8 +13,8 @@ from seclatch.host.host_check import CheckState, HostCheck
 from seclatch.host.host_programs import find_program, query_program, take_first_line
 from seclatch.runtime.find_latch import RUNTIMES
 
-# What a runtime needs between its filter and the program's exec, the exec itself included, and
-# the trial's program does not: no bare runtime gets past it.
+# Calls that a runtime needs between loading its filter and the program's exec, including the exec,
+# and that the trial's program does not need: no bare runtime starts with it.
 DENIED_TO_RUNTIMES = {
     "defaultAction": "SCMP_ACT_ALLOW",
     "syscalls": [

@@ -65,7 +65,7 @@ class FilterOrigin:
             FilterCause.UNIT: f"systemd for {self.name}",
             FilterCause.INHERITED: f"{self.pid} ({self.name})",
             FilterCause.ENDED: "an ended process",
-            FilterCause.UNKNOWN: "somebody",
+            FilterCause.UNKNOWN: "an unknown process",
         }[self.cause]
 
 

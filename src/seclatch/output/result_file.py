@@ -71,7 +71,7 @@ def find_obstacle(path: Path) -> str:
         return _why_not_open(descriptor)
     try:
         return _why_not_there(path)
-    except PermissionError:  # a folder above it may not be looked into
+    except PermissionError:  # a directory above it may not be searched
         return "no permission to look there"
     except OSError as error:
         return error.strerror or str(error)
@@ -143,7 +143,9 @@ def _require_stream(descriptor: int) -> None:
 def _be_like(fd: int, old: os.stat_result) -> None:
     """Copy mode and owner; a process without root cannot give files away and keeps its own."""
     if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()) and os.geteuid() == 0:
-        with contextlib.suppress(OSError):  # nor may root of a user namespace that has no such id
+        with contextlib.suppress(
+            OSError
+        ):  # root of a user namespace without such an id may not, either
             os.fchown(fd, old.st_uid, old.st_gid)
     os.fchmod(fd, stat.S_IMODE(old.st_mode) & 0o777)
 

@@ -158,25 +158,27 @@ def _remove_container(runtime: str, identifier: str, space: run_workspace.RunWor
     import subprocess
 
     program = find_runtime(runtime)
-    told = subprocess.run([program, "state", identifier], capture_output=True, check=False)
-    if not _is_ours(told.stdout, state, space):
+    answer = subprocess.run([program, "state", identifier], capture_output=True, check=False)
+    if not _is_ours(answer.stdout, state, space):
         with contextlib.suppress(
             OSError
         ):  # all that a runc killed early enough has made: it is empty
             state.rmdir()
         return
     subprocess.run([program, "delete", "--force", identifier], capture_output=True, check=False)
-    with contextlib.suppress(OSError):  # crun forgets it when it was killed before it wrote it down
+    with contextlib.suppress(
+        OSError
+    ):  # crun leaves it when it was killed before it wrote its state
         cgroup_support.ROOT.joinpath(identifier).rmdir()
 
 
-def _is_ours(told: bytes, state: Path, space: run_workspace.RunWorkspace) -> bool:
+def _is_ours(answer: bytes, state: Path, space: run_workspace.RunWorkspace) -> bool:
     """Return whether the container's bundle is this run's.
 
     crun reports no state until its container runs, but has copied the configuration.
     """
     with contextlib.suppress(ValueError):
-        return bool(json.loads(told).get("bundle") == str(space.bundle))
+        return bool(json.loads(answer).get("bundle") == str(space.bundle))
     with contextlib.suppress(OSError):
         return (state / "config.json").read_bytes() == space.config.read_bytes()
     return False

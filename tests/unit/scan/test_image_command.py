@@ -39,7 +39,7 @@ def test_what_may_not_be_executed_is_told(root: Path) -> None:
     (root / "bin/ls").chmod(0o644)
     found = follow(root, "ls")
     assert not found.targets
-    assert found.notes == ["ls (test) is in the image, but nobody may execute it"]
+    assert found.notes == ["ls (test) is in the image, but not executable"]
     assert follow(root, "none").notes == ["none (test) is not in the image"]
 
 

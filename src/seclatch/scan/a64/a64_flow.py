@@ -20,24 +20,24 @@ class A64Function:
 
     stack = _SP
 
-    def __init__(self, code: bytes, start: int, ways: FlowFacts) -> None:
+    def __init__(self, code: bytes, start: int, facts: FlowFacts) -> None:
         count = len(code) // 4
         self._words = struct.unpack_from(f"<{count}I", code) if count <= _LARGEST else ()
         computed = any(word & 0xFEFFFC1F == 0xD61F0000 for word in self._words)  # br
-        if computed and ways.labels:
+        if computed and facts.labels:
             self._words = ()  # a jump to a label and some more can lead anywhere
         self._start = start
-        self._endless, self._settled = ways.endless, ways.settled
-        self._switch = [(address - start) // 4 for address in ways.switch]
+        self._endless, self._settled = facts.endless, facts.settled
+        self._switch = [(address - start) // 4 for address in facts.switch]
         self.addresses = [start + 4 * index for index in range(len(self._words))]
-        self.entries = [(entered - start) // 4 for entered in ways.entered]
+        self.entries = [(entered - start) // 4 for entered in facts.entered]
         calls = [
             i for i, word in enumerate(self._words) if word >> 26 == 0x25 or _calls_register(word)
         ]
-        if ways.caught:
+        if facts.caught:
             self.entries += map(self._after, calls)
         called = {start + 4 * (_target(self._words[i], i) or 0) for i in calls}
-        self._twice = not called.isdisjoint(ways.twice)
+        self._twice = not called.isdisjoint(facts.twice)
         self.leaders = self._find_leaders()
         if computed and (self.entries or not self._switch):
             self.entries = sorted(self.leaders)  # a table that cannot be read, or none

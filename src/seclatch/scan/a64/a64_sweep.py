@@ -59,7 +59,7 @@ class _Words:
         # br, and ret with its authenticated forms.
         self.leave = (w & 0xFFFFFC1F == 0xD65F0000) | (w & 0xFFFFFBFF == 0xD65F0BFF)
         self.leave |= (w & 0xFEFFF800 == 0xD61F0800) | (w & 0xFFFFFC1F == 0xD61F0000)
-        # brk, and udf: what compilers put where nothing may arrive.
+        # brk, and udf: compilers emit them where control must not arrive.
         self.trap = (w & 0xFFE0001F == 0xD4200000) | (w >> 16 == 0)
 
 

@@ -17,8 +17,10 @@ from seclatch.scan.elf.elf_file import ElfFile
 from seclatch.scan.elf.relocations import ADDRESS, SYMBOL, Relocations
 from seclatch.scan.elf.symbols import SymbolTables
 
-UNNAMED_LIBRARY = "it loads a library (dlopen) whose name no string tells: give it with --plugin"
-UNNAMED_SYMBOL = "it looks up a function (dlsym) whose name no string tells"
+UNNAMED_LIBRARY = (
+    "it loads a library (dlopen) by a name that is in no string: give it with --plugin"
+)
+UNNAMED_SYMBOL = "it looks up a function (dlsym) by a name that is in no string"
 
 _LOOKUPS = {"dlsym", "dlvsym"}
 _OPENS = {"dlopen", "dlmopen"}

@@ -196,10 +196,10 @@ def refine_starts(elf: ElfFile, found: FunctionStarts, sweep: CodeSweep) -> list
     """Add the starts that only code shows, drop guesses that it contradicts; return them sorted."""
     if elf.machine == X86_64:
         _join_falls(found, sweep)
-    told = {target for _, target, kind in sweep.transfers if kind == CALL}
+    called = {target for _, target, kind in sweep.transfers if kind == CALL}
     if elf.machine == X86_64:
-        told |= {to for _, to in sweep.references}
-    found.starts |= _unframed(elf, found, told)
+        called |= {to for _, to in sweep.references}
+    found.starts |= _unframed(elf, found, called)
     if elf.machine == X86_64 and not found.go:
         _add_unframed(elf, found, sweep)
     return sorted(found.starts)

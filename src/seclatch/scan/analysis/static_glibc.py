@@ -32,7 +32,7 @@ def find_dlopen_callers(code: FileCode) -> list[int]:
         return []
     texts = {match.start() + elf.base for match in _MODE.finditer(elf.memory)}
     found = texts
-    for _ in range(2):  # the part that catches errors, and dlopen(3), which hands it on
+    for _ in range(2):  # the part that catches errors, and dlopen(3), which passes it on
         users = {bisect_right(starts, at) - 1 for at, to in code.sweep.references if to in found}
         found = {starts[user] for user in users}
     calls = [at for at, to, _ in code.sweep.transfers if to in found] if found else []

@@ -14,8 +14,8 @@ from seclatch.scan.elf.elf_file import AARCH64, X86_64, ElfError, ElfFile
 ADDRESS, SYMBOL, IFUNC = 0, 1, 2
 
 # Relocation type -> what is written (the processor supplements of the ELF specification): an
-# address of this file (RELATIVE), of a symbol (64, GLOB_DAT, JUMP_SLOT, COPY), or what a
-# function of this file answers (IRELATIVE).
+# address of this file (RELATIVE), of a symbol (64, GLOB_DAT, JUMP_SLOT, COPY), or the result of a
+# function of this file (IRELATIVE).
 _KINDS = {
     X86_64: {8: ADDRESS, 1: SYMBOL, 6: SYMBOL, 7: SYMBOL, 5: SYMBOL, 37: IFUNC},
     AARCH64: {1027: ADDRESS, 257: SYMBOL, 1025: SYMBOL, 1026: SYMBOL, 1024: SYMBOL, 1032: IFUNC},

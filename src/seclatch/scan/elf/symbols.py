@@ -131,7 +131,7 @@ def _versions(elf: ElfFile, strings: int) -> dict[int, str]:
     """Map version numbers to names, of versions defined here and needed from others."""
     found: dict[int, str] = {}
     defined, needed = elf.first(elfs.DT_VERDEF), elf.first(elfs.DT_VERNEED)
-    limit = 1 << 16  # as many as numbers: a chain that goes on longer runs in circles
+    limit = 1 << 16  # as many as numbers: a longer chain is a cycle
     while defined is not None and limit:
         _, _, number, _, _, name, following = elf.unpack("<HHHHIII", defined)
         found[number & 0x7FFF] = elf.text(strings + elf.unpack("<I", defined + name)[0])

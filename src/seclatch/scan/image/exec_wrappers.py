@@ -25,7 +25,7 @@ def find_program_places(name: str, words: tuple[str, ...]) -> Iterator[tuple[int
     option = False
     for position, word in enumerate(words):
         if position == 0 and name in _AS_USER:
-            continue  # the user, who is often called like the program
+            continue  # the user, often of the same name as the program
         if word.startswith("-"):
             option = word != "--" and "=" not in word
         elif "=" not in word.split("/")[0]:  # env NAME=VALUE

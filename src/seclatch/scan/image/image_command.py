@@ -80,7 +80,7 @@ class ProgramFinder:
         path = self._lookup(words[0])
         if path is None:
             there = any(self._rootfs.resolve(place) for place in self._places(words[0]))
-            what = "in the image, but nobody may execute it" if there else "not in the image"
+            what = "in the image, but not executable" if there else "not in the image"
             self._note(f"{words[0]} ({because}) is {what}")
             return
         self._executable(path, because, words[1:], depth)

@@ -238,7 +238,7 @@ class _LayoutReader:
 
     def _object(self, value: Any, place: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise InputError(self._source, place, "is not as the image specification says")
+            raise InputError(self._source, place, "violates the image specification")
         return value
 
     def unpack(self, layers: list[str], place: Path) -> None:

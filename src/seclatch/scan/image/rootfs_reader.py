@@ -163,7 +163,7 @@ class Rootfs:
         try:
             return open_in_root(self._fd, path, flags)
         except UnicodeEncodeError:
-            return None  # a surrogate that JSON's escapes can make, and no file's name has
+            return None  # JSON's escapes can make a lone surrogate, which no file's name has
         except OSError as error:
             if error.errno == errno.ENOSYS:
                 raise SeclatchError(

@@ -67,7 +67,7 @@ class ReachabilityWalk:
         while self._work:
             while self._work:
                 self._step(self._work.popleft())
-            self._begin()  # what was opened on the way
+            self._begin()  # modules that were opened meanwhile
         return self.reached
 
     def need(self, names: Iterable[tuple[str, str]], why: str) -> None:
@@ -131,7 +131,7 @@ class ReachabilityWalk:
                 for _, _, address, _ in rows:
                     self._address(index, address, _EXPORTED)
         if summary.go:
-            # Go's linker has dropped what nothing can reach, by types too; this could not.
+            # Go's linker has removed unreachable code, also by types; this analysis could not.
             for function in range(len(summary.starts)):
                 self._reach((index, FUNCTION, function), "in a Go program")
 
@@ -173,7 +173,9 @@ class ReachabilityWalk:
         elif name in _OPENS:
             self._open(module)
         if found is not None and self._is_itself(*found, origin):
-            found = self._binding.search(name, version, but=module)  # a copy: of the next one
+            found = self._binding.search(
+                name, version, but=module
+            )  # a copy relocation: bound to the next one
         if found is None:
             return
         target, address = found
@@ -240,7 +242,7 @@ class ReachabilityWalk:
         missing = list(self.program.missing)
         for name in (*loader.summary.noted, *loader.summary.opened):
             self.program.open(name, loader)
-        self.program.missing = missing  # what dlopen(3) does not find is no fault
+        self.program.missing = missing  # a library that dlopen(3) does not find is not missing
 
     def _title(self, module: int) -> str:
         return self.program.modules[module].name

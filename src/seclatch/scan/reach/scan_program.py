@@ -41,7 +41,7 @@ def scan_program(
     configured = plugins.find_plugins(rootfs, linked.modules[0].path, target)
     linked.missing += () if further else (*configured.missing, *target.unknown)
     linked.configured = configured.known or bool(further)
-    # Packages bring what is for other machines, too.
+    # Packages contain files for other machines, too.
     for path in (*filter(linked.fits, configured.paths), *further):
         linked.add(path, linked.modules[0], plugin=True)
     reacher = ReachabilityWalk(linked)

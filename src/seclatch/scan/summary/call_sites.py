@@ -163,14 +163,14 @@ class _Machines:
         caught = start in self._handlers
         labels = self._has_labels(start, stop)
         settled = index in self.settled
-        ways = FlowFacts(sweep.endless, sweep.twice, switch, entered, caught, labels, settled)
+        facts = FlowFacts(sweep.endless, sweep.twice, switch, entered, caught, labels, settled)
         if self._elf.machine == AARCH64:
             from seclatch.scan.a64 import a64_flow
 
-            return a64_flow.A64Function(code, start, ways)
+            return a64_flow.A64Function(code, start, facts)
         from seclatch.scan.x86 import x86_flow
 
-        return x86_flow.X86Function(code, start, ways)
+        return x86_flow.X86Function(code, start, facts)
 
     def _into(self, start: int, stop: int, switch: set[int]) -> list[int]:
         low, high = (bisect_left(self._entered, (bound, False)) for bound in (start, stop))

@@ -190,7 +190,7 @@ def _settle(elf: ElfFile, found: functions.FunctionStarts) -> tuple[list[int], C
                 x86_overlapping.add_overlapping_sites(elf, sweep, starts)
             return starts, sweep
         starts = refined
-    raise ElfError("its code tells other functions each time it is decoded")
+    raise ElfError("its code has other functions each time it is decoded")
 
 
 def _sweeper(elf: ElfFile, found: functions.FunctionStarts) -> SweeperType:

@@ -34,20 +34,20 @@ class X86Function:
 
     stack: int = RSP
 
-    def __init__(self, code: bytes, start: int, ways: FlowFacts) -> None:
+    def __init__(self, code: bytes, start: int, facts: FlowFacts) -> None:
         self._instructions = list(iced.Decoder(64, code, ip=start))
         computed = any(map(_jumps_anywhere, self._instructions))
-        if len(self._instructions) > _LARGEST or (computed and ways.labels):
+        if len(self._instructions) > _LARGEST or (computed and facts.labels):
             del self._instructions[:]  # a jump to a label and some more can lead anywhere
         self.addresses = [instruction.ip for instruction in self._instructions]
         self._index = {address: i for i, address in enumerate(self.addresses)}
-        self._endless, self._settled = ways.endless, ways.settled
-        self._switch = [self._index[address] for address in ways.switch if address in self._index]
-        self.entries = [self._index[entered] for entered in ways.entered if entered in self._index]
+        self._endless, self._settled = facts.endless, facts.settled
+        self._switch = [self._index[address] for address in facts.switch if address in self._index]
+        self.entries = [self._index[entered] for entered in facts.entered if entered in self._index]
         self._twice = any(
-            _destination(instruction) in ways.twice for instruction in self._instructions
+            _destination(instruction) in facts.twice for instruction in self._instructions
         )
-        if ways.caught:
+        if facts.caught:
             calls = (i for i, instruction in enumerate(self._instructions) if _is_call(instruction))
             self.entries += [self._after(i, padding=True) for i in calls]
         self.leaders = self._find_leaders()
