@@ -33,7 +33,7 @@ def test_a_key_that_is_also_a_flag_is_refused() -> None:
         ({"debug": True}, {"debug": True, "runtimes": {"s": {}}}, None),
     ],
 )
-def test_a_daemon_is_told_the_stock_value_of_what_goes(
+def test_a_removed_key_is_reset_to_the_built_in_value(
     before: dict[str, object], after: dict[str, object] | None, interim: object
 ) -> None:
     states = [

@@ -69,7 +69,7 @@ def test_an_interrupt_undoes_too(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_what_cannot_be_undone_is_named(tmp_path: Path) -> None:
+def test_a_step_that_cannot_be_undone_is_named(tmp_path: Path) -> None:
     @dataclass(frozen=True)
     class Stuck(Failing):
         def apply(self) -> None:
@@ -96,7 +96,7 @@ def test_a_file_changed_since_the_plan_is_not_overwritten(tmp_path: Path) -> Non
     assert names(tmp_path) == ["daemon.json"]
 
 
-def test_attributes_of_a_replaced_file_stay(tmp_path: Path) -> None:
+def test_attributes_of_a_replaced_file_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
     path.chmod(0o4711)

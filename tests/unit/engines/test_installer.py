@@ -1,4 +1,4 @@
-"""Installing below --root: every state in which an administrator's configuration may be."""
+"""Installation below --root, for every state of an administrator's configuration."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ both_wishes = pytest.mark.parametrize("words", [[], ["--default"]], ids=["", "de
 @every_engine
 @both_wishes
 @pytest.mark.parametrize("state", ["missing", "empty", "existing"])
-def test_undoing_gives_back_every_byte(
+def test_uninstall_restores_every_byte(
     tree: Tree, engine: str, words: list[str], state: str
 ) -> None:
     if state != "missing":
@@ -120,14 +120,14 @@ def test_a_broken_file_is_named_and_kept(tree: Tree, engine: str) -> None:
 
 
 @every_engine
-def test_bytes_that_are_no_text_are_named(tree: Tree, engine: str) -> None:
+def test_a_configuration_that_is_not_utf8_is_named(tree: Tree, engine: str) -> None:
     tree.write(CONFIGS[engine], b"{}\n\xff")
     with pytest.raises(InputError, match="byte 3: is not UTF-8"):
         tree.run("install", engine)
 
 
 @every_engine
-def test_somebody_else_s_runtime_of_our_name_is_refused(tree: Tree, engine: str) -> None:
+def test_another_runtime_of_the_latch_s_name_is_refused(tree: Tree, engine: str) -> None:
     tree.write(CONFIGS[engine], FOREIGN[engine])
     before = tree.snapshot()
     with pytest.raises(InputError, match="that this command did not register"):
@@ -155,7 +155,7 @@ def test_a_linked_file_is_changed_where_it_lies(tree: Tree, engine: str, danglin
 
 
 @every_engine
-def test_mode_and_owner_stay(tree: Tree, engine: str) -> None:
+def test_mode_and_owner_are_kept(tree: Tree, engine: str) -> None:
     path = tree.write(CONFIGS[engine], EXISTING[engine])
     path.chmod(0o4610)
     if os.geteuid() == 0:
@@ -172,7 +172,7 @@ def test_mode_and_owner_stay(tree: Tree, engine: str) -> None:
 
 
 @every_engine
-def test_later_changes_of_others_survive_and_nothing_of_ours_does(tree: Tree, engine: str) -> None:
+def test_uninstall_keeps_later_changes_and_removes_the_latch(tree: Tree, engine: str) -> None:
     path = tree.write(CONFIGS[engine], EXISTING[engine])
     tree.run("install", engine, "--default")
     added = {"docker": path.read_text().replace('"x"', '"y"')}.get(
@@ -189,7 +189,7 @@ def test_later_changes_of_others_survive_and_nothing_of_ours_does(tree: Tree, en
 
 
 @pytest.mark.parametrize("engine", ["docker", "containerd"])
-def test_a_default_changed_since_is_left(tree: Tree, engine: str) -> None:
+def test_a_default_that_was_changed_later_is_kept(tree: Tree, engine: str) -> None:
     path = tree.write(CONFIGS[engine], EXISTING[engine])
     tree.run("install", engine, "--default")
     text = path.read_text()
@@ -214,7 +214,7 @@ def test_edits_beside_ours_are_not_reordered(tree: Tree, engine: str) -> None:
 
 
 @every_engine
-def test_a_lost_record_still_lets_us_take_out_what_is_ours(tree: Tree, engine: str) -> None:
+def test_uninstall_without_a_record_removes_the_latch(tree: Tree, engine: str) -> None:
     tree.write(CONFIGS[engine], EXISTING[engine])
     tree.run("install", engine)
     tree.path(f"/var/lib/seclatch/install/{engine}.json").unlink()
@@ -360,7 +360,7 @@ def test_a_place_that_others_can_change_is_refused(tree: Tree) -> None:
         tree.run("install", "docker")
 
 
-def test_a_file_in_the_latch_s_place_that_is_no_link_is_left(tree: Tree) -> None:
+def test_a_file_in_place_of_the_latch_s_link_is_kept(tree: Tree) -> None:
     tree.write("/usr/local/lib/seclatch/docker/runc.runtime", "not a link")
     with pytest.raises(SeclatchError, match="not a symbolic link"):
         tree.run("install", "docker")

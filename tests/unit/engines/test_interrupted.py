@@ -29,14 +29,14 @@ def command(tree: Tree, verb: str, *words: str) -> list[str]:
 
 
 def list_changes(words: list[str], log: Path) -> list[tuple[str, int]]:
-    """Run to the end; the calls in order, each with how many of its name there were by then."""
+    """Run to the end; return the calls in order, each with its count by name."""
     subprocess.run(["strace", "-qq", "-e", CHANGES, "-o", log, *words], check=True)
     names = [line.partition("(")[0] for line in log.read_text().splitlines()]
     return [(name, names[: index + 1].count(name)) for index, name in enumerate(names)]
 
 
 def kill_at(words: list[str], name: str, number: int) -> None:
-    """End at the number-th call of this name, which is not made (strace counts by name)."""
+    """Kill it at the number-th call of this name, which is not made (strace counts by name)."""
     inject = f"inject={name}:signal=SIGKILL:error=EINTR:when={number}"
     strace = ["strace", "-qq", "-o", "/dev/null", "-e", CHANGES, "-e", inject]
     done = subprocess.run([*strace, *words], capture_output=True, check=False)

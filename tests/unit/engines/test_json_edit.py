@@ -29,7 +29,7 @@ def expected(document: dict[str, Any], path: list[str], value: object) -> dict[s
 
 
 @given(st.dictionaries(keys, values, max_size=5), layouts, st.booleans(), values)
-def test_putting_changes_the_one_member(
+def test_setting_changes_only_the_member(
     document: dict[str, Any], layout: int | None, crlf: bool, value: object
 ) -> None:
     text = json.dumps(document, indent=layout)
@@ -43,7 +43,7 @@ def test_putting_changes_the_one_member(
 
 
 @given(st.dictionaries(keys, values, min_size=1, max_size=5), layouts)
-def test_dropping_what_was_put_gives_back_every_byte(
+def test_removing_a_member_that_was_set_restores_every_byte(
     document: dict[str, Any], layout: int | None
 ) -> None:
     document.pop("added", None)
@@ -57,7 +57,7 @@ def test_dropping_what_was_put_gives_back_every_byte(
 
 
 @given(st.dictionaries(keys, values, min_size=1, max_size=5), layouts, st.data())
-def test_dropping_takes_out_the_one_member(
+def test_removing_removes_only_the_member(
     document: dict[str, Any], layout: int | None, data: st.DataObject
 ) -> None:
     key = data.draw(st.sampled_from(sorted(document)))

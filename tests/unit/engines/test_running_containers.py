@@ -13,19 +13,19 @@ def process(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_shim_is_known_by_its_bundle(process: Path) -> None:
+def test_a_shim_is_recognised_by_its_bundle(process: Path) -> None:
     (process / "cwd/runtime").write_text("/usr/local/lib/seclatch/docker/runc")
     (process / "cmdline").write_bytes(b"shim\0-namespace\0moby\0-id\0abc\0-address\0/x\0")
     assert read_shim_container(process) == ("/usr/local/lib/seclatch/docker/runc", "abc")
 
 
 @pytest.mark.parametrize("flags", [(b"-r", b"-n"), (b"--runtime", b"--name")])
-def test_a_conmon_is_known_by_its_options(process: Path, flags: tuple[bytes, bytes]) -> None:
+def test_a_conmon_is_recognised_by_its_options(process: Path, flags: tuple[bytes, bytes]) -> None:
     words = [b"conmon", b"-c", b"id", flags[0], b"/front/crun", flags[1], b"web"]
     (process / "cmdline").write_bytes(b"\0".join(words) + b"\0")
     assert read_conmon_container(process) == ("/front/crun", "web")
 
 
-def test_a_conmon_without_a_runtime_is_nobody(process: Path) -> None:
+def test_a_conmon_without_a_runtime_is_ignored(process: Path) -> None:
     (process / "cmdline").write_bytes(b"conmon\0--version\0")
     assert read_conmon_container(process) is None

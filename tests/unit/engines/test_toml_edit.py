@@ -34,7 +34,7 @@ def test_an_edit_means_the_old_document_with_the_change(
     )
 
 
-def test_comments_order_and_spaces_stay() -> None:
+def test_comments_order_and_spaces_are_kept() -> None:
     text = '# top\nb = 1   # b\na    = [ 1,2 ]\n\n[t]  # table\n  x = "y"\n'
     edited = toml_edit.edit_toml("c", text, {("t", "new", "z"): 1})
     assert all(line in edited.splitlines() for line in text.splitlines())

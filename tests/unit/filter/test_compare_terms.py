@@ -1,4 +1,4 @@
-"""What the symbolic executor makes of single comparisons."""
+"""Comparisons of terms in the symbolic executor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.strategies import words
 
 
 @given(st.integers(1, 255), st.integers(0, 255))
-def test_next_part_is_the_least_of_the_parts(mask: Any, least: Any) -> None:
+def test_next_part_is_the_least_subset_of_the_mask(mask: Any, least: Any) -> None:
     parts = [part for part in range(least, mask + 1) if part & ~mask == 0]
     if parts:
         assert _next_part(mask, least) == parts[0]

@@ -1,4 +1,4 @@
-"""Bytes that are filters, and bytes that are not."""
+"""Decoding of bytes that are filters, and of bytes that are not."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_any_program_decompiles_or_says_why_not(program: Any) -> None:
 
 
 @given(programs(), st.sampled_from(("little", "big")))
-def test_bytes_go_there_and_back_in_both_orders(program: Any, order: Any) -> None:
+def test_bytes_round_trip_in_both_byte_orders(program: Any, order: Any) -> None:
     program = Filter(program.instructions, order)
     assert Filter.from_bytes(program.to_bytes(), order) == program
     assert decode_filter(program.to_bytes(), "it", order) == program
@@ -84,7 +84,7 @@ def test_an_error_names_file_place_and_rule(tmp_path: Path, data: bytes, message
 
 
 @pytest.mark.parametrize("spaces", range(8))
-def test_a_profile_is_told_from_a_program(spaces: Any) -> None:
+def test_a_profile_is_distinguished_from_a_program(spaces: Any) -> None:
     with pytest.raises(InputError) as caught:
         decode_filter(b'{"defaultAction": "SCMP_ACT_ERRNO"}' + b" " * spaces, "strict.json")
     assert "`seclatch profile compile`" in caught.value.remedy

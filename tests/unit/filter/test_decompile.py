@@ -1,4 +1,4 @@
-"""Rules found in programs say exactly what the programs do."""
+"""Decompiled rules mean exactly what the programs do."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_decompiled_rules_hold_exactly_where_the_program_acts(profile: Any) -> N
                 assert (rules or {rebuilt.default}) == {wanted}, (arch, syscall, call)
 
 
-def test_one_budget_is_for_all_calls() -> None:
+def test_all_calls_share_one_budget() -> None:
     """A program made to be hard for every call takes its time once, not 400 times."""
     tests = [
         one
@@ -76,7 +76,7 @@ def test_one_budget_is_for_all_calls() -> None:
 
 
 def counting(bits: int, arches: tuple[int, ...]) -> Filter:
-    """An answer of its own for each value of so many bits of the arguments."""
+    """Return a program with another verdict for each value of so many bits of the arguments."""
     ends = [Instruction(op.JMP | op.JEQ, len(arches) - n, 0, one) for n, one in enumerate(arches)]
     start = [Instruction(op.LD | op.ABS, 0, 0, 4), *ends, Instruction(op.RET_K, 0, 0, 0)]
     sums = [
@@ -110,10 +110,10 @@ def test_no_call_gets_more_comparisons_than_a_profile_may_have() -> None:
     assert len(found.kept) < 3 * 600, "one sentence for a call, not one for each condition"
 
 
-def test_one_budget_of_instructions_is_for_all_architectures(
+def test_all_architectures_share_one_budget_of_instructions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What one architecture takes is not there anew for each of seven."""
+    """Seven architectures together may take as many instructions as one."""
     monkeypatch.setattr(f"{decompile_filter.__module__}.MAX_INSTRUCTIONS", 10_000)
     little = tuple(arch.audit for arch in Arch if arch.little and arch is not Arch.X32)
     decompile_filter(counting(8, little[:1]))

@@ -1,4 +1,4 @@
-"""The table evaluator says what the interpreter says."""
+"""The table evaluator returns what the interpreter returns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_evaluator_agrees_with_the_interpreter(program: Any, drawn: Any) -> None
 
 
 def diamonds(count: int) -> Filter:
-    """Each pair of ways meets again with different sums: 2**count ways through."""
+    """Make pairs of paths that join again with different sums: 2**count paths."""
     code = [Instruction(op.LDX | op.IMM, 0, 0, 0)]
     for bit in range(count):
         code += [
@@ -39,7 +39,7 @@ def diamonds(count: int) -> Filter:
     return Filter((*code, Instruction(op.TXA, 0, 0, 0), Instruction(op.RET_A, 0, 0, 0)))
 
 
-def test_a_program_made_to_be_hard_is_interpreted() -> None:
+def test_a_program_that_is_too_complex_is_interpreted() -> None:
     program = diamonds(600)
     call = SeccompData(1, 2, (0x5A5A5A5A,))
     assert CallEvaluator(program).value(call) == simulate_filter(program, call).value

@@ -1,4 +1,4 @@
-"""Many questions at once get the answers that each gets alone."""
+"""Many queries together return what each returns alone."""
 
 from hypothesis import given
 from hypothesis import strategies as st

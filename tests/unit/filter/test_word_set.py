@@ -1,4 +1,4 @@
-"""Sets of words: cut by comparisons, they hold exactly what the comparisons hold."""
+"""Sets of words: narrowed by comparisons, they hold exactly the words that match."""
 
 from __future__ import annotations
 

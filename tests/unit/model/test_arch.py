@@ -45,7 +45,7 @@ def test_every_spelling_leads_back() -> None:
         ("0xC00000B7", Arch.AARCH64),
     ],
 )
-def test_spellings_of_other_worlds(spelling: str, arch: Arch) -> None:
+def test_names_of_go_elf_and_uname(spelling: str, arch: Arch) -> None:
     assert Arch.parse(spelling) is arch
 
 
@@ -55,7 +55,7 @@ def test_runtimes_accept_the_exact_name_only(name: str) -> None:
         Arch.from_scmp(name)
 
 
-def test_x32_is_told_by_the_number() -> None:
+def test_x32_is_recognised_by_the_number() -> None:
     assert Arch.X32.audit == Arch.X86_64.audit
     assert Arch.from_audit(Arch.X86_64.audit, X32_BIT | 1) is Arch.X32
     assert Arch.from_audit(Arch.X86_64.audit, 0xFFFFFFFF) is Arch.X86_64
@@ -91,7 +91,7 @@ def test_audit_values_are_the_kernels() -> None:
 @pytest.mark.parametrize(
     "spelling", ["", " ", "x86-64", "EM_NONE", "0", "-1", "9" * 5000, "\udcff"]
 )
-def test_what_is_no_architecture(spelling: str) -> None:
+def test_unknown_architectures_are_refused(spelling: str) -> None:
     with pytest.raises(ValueError, match="unknown architecture"):
         Arch.parse(spelling)
 

@@ -9,7 +9,7 @@ from tests.unit.recordings import calls, recording, recordings
 
 
 @given(a=recordings(), b=recordings(), c=recordings())
-def test_in_any_order_and_grouping(a: Recording, b: Recording, c: Recording) -> None:
+def test_merging_is_associative_and_commutative(a: Recording, b: Recording, c: Recording) -> None:
     whole = merge_recordings([a, b, c])
     assert merge_recordings([merge_recordings([a, b]), c]) == whole
     assert merge_recordings([a, merge_recordings([b, c])]) == whole
@@ -17,14 +17,14 @@ def test_in_any_order_and_grouping(a: Recording, b: Recording, c: Recording) -> 
 
 
 @given(a=recordings())
-def test_alone_it_keeps_every_count(a: Recording) -> None:
+def test_one_recording_keeps_every_count(a: Recording) -> None:
     merged = merge_recordings([a])
     assert merge_recordings([merged]) == merged
     assert sum(each.count for each in merged.calls) == sum(each.count for each in a.calls)
     assert sum(each.count for each in merged.denials) == sum(each.count for each in a.denials)
 
 
-def test_runs_tell_how_many_have_a_call() -> None:
+def test_runs_count_the_recordings_that_have_a_call() -> None:
     often = recording(calls("filtered-init", "read futex", 3))
     rarely = recording(calls("filtered-init", "read", 2) + calls("program", "futex", 2))
     merged = merge_recordings([often, rarely, rarely])
@@ -36,12 +36,12 @@ def test_runs_tell_how_many_have_a_call() -> None:
     }
 
 
-def test_two_processes_of_one_run_are_one_run() -> None:
+def test_two_processes_of_one_recording_count_as_one_run() -> None:
     twice = recording(calls("program", "read") + calls("program", "read"))
     [merged] = merge_recordings([twice]).calls
     assert (merged.count, merged.runs) == (2, 1)
 
 
-def test_nothing_cannot_be_merged() -> None:
+def test_merging_no_recordings_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing"):
         merge_recordings([])

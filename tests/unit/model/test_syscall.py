@@ -48,7 +48,7 @@ def test_names_and_numbers_are_one_to_one() -> None:
         assert all(calls.names[number] == name for name, number in calls.numbers.items())
 
 
-def test_socketcall_carries_socket() -> None:
+def test_socketcall_multiplexes_socket() -> None:
     x86 = load_syscalls(Arch.X86)
     assert x86.multiplexed["socket"] == ("socketcall", 1)
     assert x86.numbers["socket"] == 359

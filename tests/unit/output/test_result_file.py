@@ -1,4 +1,4 @@
-"""Results in files: as a whole, devices written to, links followed unless they are planted."""
+"""Result files: written whole, devices written to, links followed unless they are planted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WRITERS: list[Write] = [
 
 
 @pytest.mark.parametrize("write", WRITERS)
-def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path, write: Write) -> None:
+def test_devices_and_pipes_are_written_to_and_kept(tmp_path: Path, write: Write) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -38,8 +38,8 @@ def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path, write: Write) -
 
 @pytest.mark.root
 @pytest.mark.parametrize("write", [recording_file.replace_recording, explanation.write_explanation])
-def test_a_full_device_is_an_error_and_stays(tmp_path: Path, write: Write) -> None:
-    """`-o /dev/full`, as root: a rename would leave a file there for everybody."""
+def test_a_full_device_is_an_error_and_is_kept(tmp_path: Path, write: Write) -> None:
+    """`-o /dev/full`, as root: a rename would replace the device for the whole host."""
     device = tmp_path / "full"
     os.mknod(device, 0o20666, os.makedev(1, 7))
     with pytest.raises(SeclatchError, match="No space left"):
@@ -48,7 +48,7 @@ def test_a_full_device_is_an_error_and_stays(tmp_path: Path, write: Write) -> No
 
 
 @pytest.mark.parametrize("write", WRITERS)
-def test_a_link_stays_one(tmp_path: Path, write: Write) -> None:
+def test_a_link_is_kept_and_its_target_replaced(tmp_path: Path, write: Write) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_text("old")
     link.symlink_to("target")
@@ -88,8 +88,8 @@ def test_an_open_file_is_written_to(name: str, capfd: pytest.CaptureFixture[str]
 
 
 @pytest.mark.root
-def test_a_planted_file_is_not_kept(tmp_path: Path) -> None:
-    """Or its owner could change what is written there."""
+def test_a_planted_file_is_replaced_by_one_of_ours(tmp_path: Path) -> None:
+    """Otherwise its owner could change the new content."""
     tmp_path.chmod(0o1777)
     planted = tmp_path / "planted"
     planted.write_text("old")
@@ -104,7 +104,7 @@ def test_a_planted_file_is_not_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.root
-def test_an_owner_that_a_user_namespace_does_not_have(tmp_path: Path) -> None:
+def test_a_file_whose_owner_has_no_id_in_the_user_namespace(tmp_path: Path) -> None:
     old = tmp_path / "old"
     old.write_text("old")
     os.chown(old, 1234, 1234)
@@ -127,7 +127,7 @@ def test_an_owner_that_a_user_namespace_does_not_have(tmp_path: Path) -> None:
     ("name", "stream"),
     [("-", True), ("/dev/fd/1", True), ("/dev/null", True), ("new", False), ("old", False)],
 )
-def test_what_is_written_one_after_the_other(name: str, stream: bool, tmp_path: Path) -> None:
+def test_streams_are_appended_to(name: str, stream: bool, tmp_path: Path) -> None:
     (tmp_path / "old").touch()
     path = tmp_path / name if name.isalpha() else Path(name)
     assert result_file.is_stream(path) == stream
@@ -146,7 +146,7 @@ def test_what_is_written_one_after_the_other(name: str, stream: bool, tmp_path: 
         ("dangling", "nowhere/new, and there is no such directory"),
     ],
 )
-def test_obstacles_are_found_before(name: str, why: str, tmp_path: Path) -> None:
+def test_obstacles_are_found_before_writing(name: str, why: str, tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere/new")
     found = result_file.find_obstacle(Path(name) if name == "-" else tmp_path / name)
     assert why in found if why else not found
@@ -161,7 +161,7 @@ def test_a_file_open_for_reading(tmp_path: Path) -> None:
 
 
 @pytest.mark.root
-def test_a_file_of_another_user_in_a_directory_for_all() -> None:
+def test_a_file_of_another_user_in_a_sticky_directory() -> None:
     with tempfile.TemporaryDirectory(prefix="seclatch-test-") as name:
         shared = Path(name)
         shared.chmod(0o1777)
@@ -183,7 +183,7 @@ def test_a_file_of_another_user_in_a_directory_for_all() -> None:
 @pytest.mark.parametrize(
     ("attribute", "name"), [("i", "old"), ("a", "old"), ("a", "."), ("i", ".")]
 )
-def test_what_no_rename_replaces(attribute: str, name: str, tmp_path: Path) -> None:
+def test_immutable_and_append_only_files(attribute: str, name: str, tmp_path: Path) -> None:
     place = tmp_path / "folder"
     place.mkdir()
     old = place / "old"

@@ -50,7 +50,7 @@ def test_all() -> None:
     assert grant_capabilities(("KILL",), ("ALL",), ALL) == ("CAP_KILL",)
 
 
-def test_all_means_what_can_be_handed_on_but_a_name_stays() -> None:
+def test_all_is_limited_to_the_bounding_set_and_a_name_is_not() -> None:
     available = frozenset({"CAP_KILL"})
     assert set(grant_capabilities(("ALL",), ("ALL",), available)) == available
     assert "CAP_SYS_ADMIN" in grant_capabilities(("SYS_ADMIN",), (), available)

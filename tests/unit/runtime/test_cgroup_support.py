@@ -1,4 +1,4 @@
-"""What to do about each kind of host; the live tests run containers on them."""
+"""The choice for each kind of host; the live tests run containers on them."""
 
 import os
 from pathlib import Path

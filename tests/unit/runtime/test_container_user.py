@@ -55,7 +55,7 @@ def test_rootfs_without_the_files() -> None:
     assert resolve_user("12:13", "", "") == UserIdentity(12, 13, (), "/")
 
 
-def test_malformed_lines_are_passed_over() -> None:
+def test_malformed_lines_are_skipped() -> None:
     passwd = "a:x:b:c:::\n:x:1:1::/:\nshort:x:1\nbig:x:99999999999:1::/:\nweb:x:1:1::rel:\n"
     assert resolve_user("web", passwd, "::\nx:y:z:web\n") == UserIdentity(1, 1, (), "/")
     for name in ("a", "short", "big"):
@@ -64,7 +64,7 @@ def test_malformed_lines_are_passed_over() -> None:
 
 
 @given(st.text(max_size=40), st.text(max_size=400), st.text(max_size=400))
-def test_no_file_can_break_it(user: Any, passwd: Any, group: Any) -> None:
+def test_any_file_is_parsed_or_refused(user: Any, passwd: Any, group: Any) -> None:
     try:
         identity = resolve_user(user, passwd, group)
     except InputError:

@@ -1,4 +1,4 @@
-"""Where the latch is looked for."""
+"""Where the latch is searched."""
 
 import sysconfig
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_missing(places: Any) -> None:
     assert "with pipx or pip" in caught.value.remedy
 
 
-def test_what_is_no_program_is_not_copied(tmp_path: Path) -> None:
+def test_a_file_that_is_no_elf_program_is_refused(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("#!/bin/sh\n")
     with pytest.raises(SeclatchError, match="not an ELF program"):

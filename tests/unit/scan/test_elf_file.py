@@ -1,4 +1,4 @@
-"""Hostile files: told as what they are, never a crash."""
+"""Hostile files are refused with a reason and never crash the scan."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def real() -> bytes:
         (b"\x7fELF\x02\x01" + bytes(10) + b"\x02\0\x3e\0" + bytes(44), "program headers"),
     ],
 )
-def test_what_is_no_program_says_why(content: bytes, words: str) -> None:
+def test_a_file_that_is_no_program_is_refused_with_a_reason(content: bytes, words: str) -> None:
     with pytest.raises(ElfError, match=words):
         parse_elf(content)
 
@@ -87,7 +87,7 @@ def test_more_segments_than_a_kernel_takes() -> None:
         parse_elf(header(count) + load(64 + 56 * count) * count)
 
 
-def test_segments_that_are_all_of_the_file() -> None:
+def test_many_segments_that_each_span_the_file() -> None:
     size = 1 << 20
     data = header(1000) + load(size) * 1000
     with pytest.raises(ElfError, match="many times"):
@@ -101,7 +101,7 @@ def test_names_of_sections_that_do_not_end() -> None:
     assert sum(len(each.name) for each in found.sections) < 1 << 20
 
 
-def test_tables_that_are_all_of_the_file(tmp_path: Path) -> None:
+def test_many_tables_that_each_span_the_file(tmp_path: Path) -> None:
     size, count = 1 << 20, 2000
     tables = b"".join(section(0, 4, 0x400078 + i, 120, size - count) for i in range(1, count))
     data = header(1, 120 + size, count) + load(120 + size) + bytes(size)
@@ -124,7 +124,9 @@ def test_a_chain_of_jumps_as_long_as_a_file() -> None:
     ),
     cut=st.none() | st.integers(0, 40_000),
 )
-def test_no_damage_crashes_it(changes: list[tuple[int, bytes]], cut: int | None) -> None:
+def test_a_damaged_file_is_refused_without_a_crash(
+    changes: list[tuple[int, bytes]], cut: int | None
+) -> None:
     content = bytearray(real()[:cut])
     for at, text in changes:
         content[at : at + len(text)] = text
@@ -140,7 +142,7 @@ def test_no_damage_crashes_it(changes: list[tuple[int, bytes]], cut: int | None)
     value=st.sampled_from([0, 1, 0xFF, 0x7F, 0x80]),
     width=st.integers(1, 8),
 )
-def test_no_damaged_header_crashes_it(at: int, value: int, width: int) -> None:
+def test_a_damaged_header_is_refused_without_a_crash(at: int, value: int, width: int) -> None:
     content = bytearray(real())
     content[at : at + width] = bytes([value]) * width
     try:
@@ -149,7 +151,7 @@ def test_no_damaged_header_crashes_it(at: int, value: int, width: int) -> None:
         assert str(error)
 
 
-def test_a_summary_is_kept_and_found_again(tmp_path: Path) -> None:
+def test_a_summary_is_cached(tmp_path: Path) -> None:
     cache = SummaryCache(tmp_path / "summaries")
     first = cache.summary(real())
     assert cache.summary(real()) == first and cache.fresh == 1

@@ -35,7 +35,7 @@ def test_a_program_is_found_by_path(root: Path) -> None:
     assert list(follow(root, "nginx", "-g", "x").targets) == ["/usr/sbin/nginx"]
 
 
-def test_what_may_not_be_executed_is_told(root: Path) -> None:
+def test_a_file_that_is_not_executable_is_noted(root: Path) -> None:
     (root / "bin/ls").chmod(0o644)
     found = follow(root, "ls")
     assert not found.targets
@@ -47,7 +47,7 @@ def test_a_relative_path_counts_from_the_working_directory(root: Path) -> None:
     assert list(follow(root, "./nginx", directory="/usr/sbin").targets) == ["/usr/sbin/nginx"]
 
 
-def test_a_script_brings_its_interpreter_and_what_it_names(root: Path) -> None:
+def test_a_script_adds_its_interpreter_and_the_programs_it_names(root: Path) -> None:
     script(root, "start", '#!/bin/sh -e\n# not python3\nls /; exec gosu www "$@"\n')
     found = follow(root, "/start", "nginx")
     assert set(found.targets) == {"/bin/sh", "/bin/ls", "/bin/gosu", "/usr/sbin/nginx"}
@@ -82,7 +82,7 @@ def test_the_words_of_sh_c_are_commands(root: Path) -> None:
         "env sh -c nginx",
     ],
 )
-def test_wrappers_run_what_they_are_given(root: Path, line: str) -> None:
+def test_wrappers_run_their_arguments(root: Path, line: str) -> None:
     for name in ("tini", "setpriv", "timeout"):
         (root / "bin" / name).write_bytes(ELF)
         (root / "bin" / name).chmod(0o755)
@@ -92,20 +92,20 @@ def test_wrappers_run_what_they_are_given(root: Path, line: str) -> None:
     assert found.notes == []
 
 
-def test_what_belongs_to_a_wrapper_s_option_may_be_a_program(root: Path) -> None:
+def test_a_wrapper_s_option_value_may_be_a_program(root: Path) -> None:
     script(root, "bin/setpriv", "")
     (root / "bin/setpriv").write_bytes(ELF)
     found = follow(root, "setpriv", "--reuid", "ls", "--clear-groups", "nginx", "ls")
     assert set(found.targets) == {"/bin/setpriv", "/bin/ls", "/usr/sbin/nginx"}
 
 
-def test_what_a_wrapper_runs_may_not_be_there(root: Path) -> None:
+def test_a_wrapper_s_program_may_be_missing(root: Path) -> None:
     notes = follow(root, "env", "A=b", "app", "x").notes
     assert notes == ["what /bin/env runs is not in the image"]
     assert follow(root, "env").notes == []
 
 
-def test_wrappers_that_run_each_other_end(root: Path) -> None:
+def test_wrappers_that_run_one_another_terminate(root: Path) -> None:
     [note] = follow(root, *["env"] * 1000, "nginx").notes
     assert note.startswith("/bin/env (run by /bin/env) is left out")
     for each in "abcdefghi":
@@ -119,7 +119,7 @@ def test_wrappers_that_run_each_other_end(root: Path) -> None:
     ]
 
 
-def test_scripts_that_name_each_other_end(root: Path) -> None:
+def test_scripts_that_name_one_another_terminate(root: Path) -> None:
     script(root, "bin/a", "#!/bin/sh\nb\n")
     script(root, "bin/b", "#!/bin/sh\na\n")
     assert set(follow(root, "a").targets) == {"/bin/sh"}
@@ -132,7 +132,7 @@ def test_odd_first_lines_are_noted(root: Path, first: str) -> None:
     follow(root, "a")
 
 
-def test_what_is_missing_is_said(root: Path) -> None:
+def test_a_missing_program_is_noted(root: Path) -> None:
     assert "none" in follow(root, "none").notes[0]
 
 
@@ -149,7 +149,7 @@ HANDED = {
 
 
 @pytest.mark.parametrize("how", HANDED)
-def test_what_a_shell_is_given_is_followed(how: str, root: Path) -> None:
+def test_arguments_of_a_shell_are_followed(how: str, root: Path) -> None:
     (root / "bin/busybox").write_bytes(ELF)
     (root / "bin/busybox").chmod(0o755)
     script(root, "start", '#!/bin/sh\nexec "$@"\n')
@@ -158,7 +158,7 @@ def test_what_a_shell_is_given_is_followed(how: str, root: Path) -> None:
     assert "/usr/sbin/nginx" in follow(root, *HANDED[how]).targets
 
 
-def test_how_programs_are_run_in_scripts_is_told(root: Path) -> None:
+def test_arguments_of_programs_in_scripts_are_kept(root: Path) -> None:
     text = "#!/bin/sh\nnginx -t\nexec nginx -g 'daemon off;' \\\n  -c /srv/n.conf\n"
     script(root, "start", text)
     target = follow(root, "/start", "nginx", "-p", "/x", directory="/srv").targets[
@@ -168,7 +168,7 @@ def test_how_programs_are_run_in_scripts_is_told(root: Path) -> None:
     assert target.directory == "/srv"
 
 
-def test_an_interpreter_is_known_as_it_is_named(root: Path) -> None:
+def test_an_interpreter_keeps_the_name_of_its_link(root: Path) -> None:
     (root / "venv/bin").mkdir(parents=True)
     (root / "venv/bin/python").symlink_to("/usr/bin/python3")
     script(root, "app", "#!/venv/bin/python\n")
@@ -177,7 +177,7 @@ def test_an_interpreter_is_known_as_it_is_named(root: Path) -> None:
     assert target.arguments == ("/app",)
 
 
-def test_scripts_that_name_each_other_often_end(root: Path) -> None:
+def test_scripts_that_name_one_another_often_terminate(root: Path) -> None:
     names = [f"bin/s{i}" for i in range(8)]
     for name in names:
         script(root, name, "#!/bin/sh\n" + "".join(f"{each[4:]} x\n" for each in names) * 50)
@@ -197,7 +197,7 @@ LOADED = [
 
 
 @pytest.mark.parametrize(("line", "name", "value", "unknown"), LOADED)
-def test_what_scripts_have_loaded(
+def test_libraries_that_scripts_preload(
     line: str, name: str, value: str, unknown: str, root: Path
 ) -> None:
     script(root, "start", f"#!/bin/sh\n{line}\nexec ls\n")
@@ -210,8 +210,8 @@ def test_what_scripts_have_loaded(
 
 
 @pytest.mark.parametrize("script_s", [False, True])
-def test_what_the_loader_is_given_is_followed(script_s: bool, root: Path) -> None:
-    """It runs a program that nobody may execute, with libraries from elsewhere."""
+def test_arguments_of_the_loader_are_followed(script_s: bool, root: Path) -> None:
+    """The loader runs a program that is not executable, with libraries from elsewhere."""
     loader = root / "opt/ld-linux-x86-64.so.2"
     loader.parent.mkdir()
     loader.write_bytes(ELF)

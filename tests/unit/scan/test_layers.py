@@ -164,7 +164,7 @@ KINDS = st.sampled_from([tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarf
 
 
 @given(rows=st.lists(st.tuples(PATHS, KINDS, PATHS), max_size=12))
-def test_no_archive_gets_out(
+def test_no_archive_writes_outside_of_the_root(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, bytes, str]]
 ) -> None:
     place = tmp_path_factory.mktemp("hostile")

@@ -1,4 +1,4 @@
-"""What is no image: why, in words of ours, and what to give instead."""
+"""Files that are no image: the message says why, and what to give instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile images: nothing outside of them is read, and none costs what a small file should not."""
+"""Hostile images: nothing outside of them is read, and their costs are bounded."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def found(root: Path, path: str, files: dict[str, str], target: ScanTarget) -> F
 
 
 @pytest.mark.parametrize("case", CONFIGURED)
-def test_what_is_configured_is_found(case: str, tmp_path: Path) -> None:
+def test_configured_libraries_are_found(case: str, tmp_path: Path) -> None:
     path, arguments, files = CONFIGURED[case]
     plugins = found(tmp_path, path, files, ScanTarget(path, "", arguments=arguments))
     assert any(Path(each).stem.removeprefix("mod_") == "own" for each in plugins.paths)
@@ -151,20 +151,20 @@ MISSING = {
 
 
 @pytest.mark.parametrize("case", MISSING)
-def test_what_is_not_there_is_told(case: str, tmp_path: Path) -> None:
+def test_a_missing_library_is_reported(case: str, tmp_path: Path) -> None:
     path, arguments, files, what = MISSING[case]
     plugins = found(tmp_path, path, files, ScanTarget(path, "", arguments=arguments))
     assert any(what in each for each in plugins.missing)
 
 
-def test_what_a_condition_is_about_need_not_be_there(tmp_path: Path) -> None:
+def test_a_conditional_library_may_be_missing(tmp_path: Path) -> None:
     text = "<IfModule !a>\n LoadModule a_module modules/none.so\n</IfModule>\n"
     plugins = found(tmp_path, APACHE, {"/etc/httpd/conf/httpd.conf": text}, ScanTarget(APACHE, ""))
     assert not plugins.missing
     assert not found(tmp_path, REDIS, {}, ScanTarget(REDIS, "")).missing
 
 
-def test_links_in_circles_end(tmp_path: Path) -> None:
+def test_cycles_of_links_terminate(tmp_path: Path) -> None:
     place = tmp_path / "srv/app"
     place.mkdir(parents=True)
     for name in "abcdefgh":

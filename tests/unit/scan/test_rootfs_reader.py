@@ -32,7 +32,7 @@ def test_links_and_dots_stay_inside(root: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/out", "/loop", "/magic", "/fifo", "/etc", "/none", "/a\0b"])
-def test_what_is_no_file_inside_is_none(root: Path, path: str) -> None:
+def test_only_regular_files_inside_are_read(root: Path, path: str) -> None:
     rootfs = Rootfs(root)
     assert rootfs.read(path) is None
     assert rootfs.resolve(path) is None
@@ -43,7 +43,7 @@ def test_a_file_that_is_too_large_is_not_read(root: Path) -> None:
     assert Rootfs(root).read("/etc/passwd", limit=3) is None
 
 
-def test_what_is_no_directory_is_refused_with_its_name(tmp_path: Path) -> None:
+def test_a_root_that_is_no_directory_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none"):
         Rootfs(tmp_path / "none")
 

@@ -1,4 +1,4 @@
-"""What opens gates and is not in code."""
+"""Conditions of library rules that are not in code."""
 
 from __future__ import annotations
 

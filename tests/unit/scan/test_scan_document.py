@@ -35,7 +35,7 @@ def test_the_published_schema_is_that_of_the_types() -> None:
     assert json.loads(json.dumps(scan_document.make_schema())) == SCHEMA
 
 
-def test_what_is_written_is_read_and_fits_the_schema() -> None:
+def test_a_written_scan_is_read_back_and_fits_the_schema() -> None:
     content = scan_document.encode_scan(SCAN)
     assert scan_document.decode_scan("x", content) == SCAN
     jsonschema.validate(json.loads(content), SCHEMA)
@@ -52,11 +52,11 @@ def test_what_is_written_is_read_and_fits_the_schema() -> None:
         (b"[" * 100_000, "array"),
     ],
 )
-def test_what_is_no_scan_says_why(content: bytes, words: str) -> None:
+def test_a_file_that_is_no_scan_is_refused_with_a_reason(content: bytes, words: str) -> None:
     with pytest.raises(InputError, match=words):
         scan_document.decode_scan("file", content)
 
 
-def test_a_scan_is_whole_only_if_each_program_is() -> None:
+def test_a_scan_is_whole_only_if_all_programs_are() -> None:
     assert not SCAN.whole and SCAN.programs[0].whole
     assert msgspec.json.decode(scan_document.encode_scan(SCAN), type=Scan).names == {"read"}

@@ -1,4 +1,4 @@
-"""Work in a child: its result, or the bound that it broke."""
+"""Work in a child process: its result, or the limit that it exceeded."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def spin() -> bytes:
         pass
 
 
-def test_work_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_that_exceeds_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded_child, "SECONDS", 1)
     with pytest.raises(OutOfBoundsError) as caught:
         run_bounded(spin)
     assert caught.value.signal == signal.SIGXCPU
 
 
-def test_work_that_eats_memory() -> None:
+def test_work_that_exceeds_its_memory() -> None:
     with pytest.raises(OutOfBoundsError):
         run_bounded(lambda: b"x" * (bounded_child.MEMORY * 2))
 
@@ -58,7 +58,7 @@ def test_no_child_and_no_file_is_left() -> None:
     assert held() == before
 
 
-def test_no_process_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_process_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> int:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 

@@ -1,4 +1,4 @@
-"""BTF by hand and as garbage; the kernel's own where there is one."""
+"""BTF made by hand and damaged BTF; the kernel's own where there is one."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_offsets(made: bytes, path: str, offset: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["outer.nothing", "nothing.first", "outer.first.deeper", "int.a"])
-def test_what_is_not_there(made: bytes, path: str) -> None:
+def test_unknown_structures_and_members_are_errors(made: bytes, path: str) -> None:
     with pytest.raises(BtfError):
         Btf(made).offset(path)
 
@@ -90,7 +90,7 @@ def test_garbage_is_an_error(data: bytes) -> None:
 
 
 @given(at=st.integers(0, 400), value=st.integers(0, 255), length=st.integers(0, 400))
-def test_damage_is_an_error_or_a_number(at: int, value: int, length: int) -> None:
+def test_damaged_btf_gives_an_error_or_a_number(at: int, value: int, length: int) -> None:
     maker = Maker()
     maker.add(INT, "int", 4, [])
     maker.add(STRUCT, "inner", 8, [("a", 1, 0), ("", 2, 32), ("b", 1, 64)])

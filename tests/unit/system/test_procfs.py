@@ -1,4 +1,4 @@
-"""/proc's status: what it says, and what nobody can make it say."""
+"""Reading /proc/PID: status lines that no process name can forge, argv, control groups."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def test_a_kernel_thread_has_no_memory_and_a_zombie_is_none() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_a_name_forges_nothing(name: bytes) -> None:
+def test_a_name_cannot_forge_a_line(name: bytes) -> None:
     """The kernel escapes newlines in it (fs/proc/array.c, proc_task_name)."""
     shown = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
     status = parse_status(STATUS.replace(b"sh\\nSeccomp:\\t0", shown))
     assert (status.mode, status.parent) == (2, 3)
 
 
-def test_ourselves() -> None:
+def test_this_process() -> None:
     pid = os.getpid()
     status = read_status(pid)
     assert status and status.parent == os.getppid() and status.threads >= 1
@@ -79,7 +79,7 @@ def test_ourselves() -> None:
     assert all(path.startswith("/") for path in read_cgroups(pid))
 
 
-def test_who_is_gone_is_not_there() -> None:
+def test_an_ended_process_is_absent() -> None:
     process = subprocess.Popen(["true"])
     process.wait()
     pid = process.pid

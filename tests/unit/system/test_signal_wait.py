@@ -1,4 +1,4 @@
-"""Signals waited for with a time-out, by a process that is stopped and continued meanwhile."""
+"""Waiting for signals with a timeout, in a process that is stopped and continued meanwhile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ print(found.si_signo, found.si_pid, flush=True)
 """
 
 
-def test_a_stop_brings_no_signal_that_nobody_sent() -> None:
+def test_a_stop_delivers_no_signal_that_was_not_sent() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -36,6 +36,6 @@ def test_a_stop_brings_no_signal_that_nobody_sent() -> None:
         assert process.stdout.readline().split() == [str(int(signal.SIGUSR1)), str(os.getpid())]
 
 
-def test_the_time_is_over() -> None:
+def test_a_timeout_returns_none() -> None:
     assert await_signal({signal.SIGUSR2}, 0) is None
     assert await_signal({signal.SIGUSR2}, 0.01) is None
