@@ -222,7 +222,7 @@ class DirectoryChange:
         self.path.chmod(self.mode)  # mkdir(2) takes the umask off
 
     def undo(self) -> None:
-        """Do the opposite of `apply`."""
+        """Reverse `apply`."""
         DirectoryChange(self.path, not self.present, self.mode).apply()
 
 

@@ -12,18 +12,22 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+from seclatch.system.procfs import find_status_line, read_status_file
+
 
 def kill_init_without_handler(runtime: int, number: int) -> bool:
-    """Kill the container's process 1 if a signal's default action is what would end it.
+    """Kill the container's process 1 if only the signal's default action would end it.
 
-    `runtime` is the process that started it. One that handles, blocks or ignores the signal stays.
+    `runtime` is the process that started it. A process that handles, blocks or ignores the signal
+    is not killed.
     """
     for pid in _descendants(runtime):
         with contextlib.suppress(OSError):
             fd = os.pidfd_open(pid)
             try:
-                # Read after the open: what is killed is what was read, even if the pid is reused.
-                if _is_init(_status(pid)) and not _is_minded(_status(pid), number):
+                # Read after the open: the process read is the one killed, even if the pid is reused.
+                status = read_status_file(pid)
+                if _is_init(status) and not _is_minded(status, number):
                     signal.pidfd_send_signal(fd, signal.SIGKILL)
                     return True
             finally:
@@ -41,17 +45,16 @@ def _descendants(pid: int) -> Iterator[int]:
                 yield from children
 
 
-def _status(pid: int) -> dict[str, str]:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+def _is_init(status: bytes) -> bool:
+    """Return whether it is process 1 of a pid namespace below this one (NSpid: Linux 4.1)."""
+    ids, own = _read_ids(status), _read_ids(read_status_file("self"))
+    return len(ids) > len(own) and ids[-1] == b"1"
 
 
-def _is_init(status: dict[str, str]) -> bool:
-    """Whether it is process 1 of a pid namespace below ours (NSpid: Linux 4.1)."""
-    ids = status.get("NSpid", "").split()
-    return len(ids) > len(_status(os.getpid()).get("NSpid", "").split()) and ids[-1] == "1"
+def _read_ids(status: bytes) -> list[bytes]:
+    return (find_status_line(status, b"NSpid") or b"").split()
 
 
-def _is_minded(status: dict[str, str], number: int) -> bool:
-    masks = (int(status.get(key, "0"), 16) for key in ("SigCgt", "SigIgn", "SigBlk"))
-    return any(mask >> (number - 1) & 1 for mask in masks)
+def _is_minded(status: bytes, number: int) -> bool:
+    lines = (find_status_line(status, name) for name in (b"SigCgt", b"SigIgn", b"SigBlk"))
+    return any(int(mask or b"0", 16) >> (number - 1) & 1 for mask in lines)

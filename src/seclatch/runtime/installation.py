@@ -35,5 +35,5 @@ def _pipx_home() -> str:
 
 
 def _is_externally_managed() -> bool:
-    """Whether pip refuses to install here without being forced (PEP 668)."""
+    """Return whether pip refuses to install here without being forced (PEP 668)."""
     return (Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED").is_file()

@@ -83,7 +83,7 @@ class A64Function:
         return state
 
     def enter(self, index: int, state: State) -> None:
-        """Do nothing: call numbers have a register of their own, on which no branch depends."""
+        """Set nothing: call numbers have a register of their own, on which no branch depends."""
 
     def step(self, index: int, state: State) -> Outcome:
         """Apply an instruction; see `FlowMachine`."""

@@ -185,9 +185,9 @@ def _settle(elf: ElfFile, found: functions.FunctionStarts) -> tuple[list[int], C
         refined = functions.refine_starts(elf, found, sweep)
         if refined == starts:
             if elf.machine == X86_64:
-                from seclatch.scan.x86 import x86_overlapping
+                from seclatch.scan.x86.x86_sweep import add_overlapping_sites
 
-                x86_overlapping.add_overlapping_sites(elf, sweep, starts)
+                add_overlapping_sites(elf, sweep, starts)
             return starts, sweep
         starts = refined
     raise ElfError("its code has other functions each time it is decoded")
