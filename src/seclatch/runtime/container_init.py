@@ -25,7 +25,7 @@ def kill_init_without_handler(runtime: int, number: int) -> bool:
         with contextlib.suppress(OSError):
             fd = os.pidfd_open(pid)
             try:
-                # Read after the open: the process read is the one killed, even if the pid is reused.
+                # Read after the open: the pid may be reused, but this process is the one killed.
                 status = read_status_file(pid)
                 if _is_init(status) and not _is_minded(status, number):
                     signal.pidfd_send_signal(fd, signal.SIGKILL)
