@@ -171,7 +171,7 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_runs(tmp_path: P
 def test_it_says_why_it_goes_on(tmp_path: Path) -> None:
     done = run("-o", tmp_path / "x.json", "--", "sh", "-c", "sleep 3 &")
     assert done.returncode == 0
-    assert "what it started goes on" in done.stderr
+    assert "the processes that it started are still recorded" in done.stderr
 
 
 @pytest.mark.parametrize(
