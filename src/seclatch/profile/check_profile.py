@@ -70,7 +70,7 @@ _ORDER = list(Severity)
 
 
 def check(document: Document, host: Host) -> list[Finding]:
-    """The findings for a profile in force on `host`: errors first, then by place."""
+    """Check a profile in force on `host`; return findings, errors first, then by position."""
     if not document.profile.default_action:
         message = "the profile is empty: the container runs without seccomp"
         remedy = "give it a defaultAction"
@@ -81,7 +81,7 @@ def check(document: Document, host: Host) -> list[Finding]:
 
 
 def check_program(recovered: Recovered, host: Host) -> list[Finding]:
-    """The findings for a BPF program, judged by the rules that it decompiles to."""
+    """Check a BPF program by the rules that it decompiles to."""
     raw = docker.document(recovered.profile)
     found = _run(PROGRAM_CHECKS, Subject(recovered.profile, raw, host, program=True))
     beyond = (
@@ -94,7 +94,7 @@ def check_program(recovered: Recovered, host: Host) -> list[Finding]:
 
 
 def not_a_profile(error: InputError) -> Finding:
-    """What keeps a file from being read as a profile, as a finding."""
+    """Return as a finding why a file cannot be read as a profile."""
     where = error.where if isinstance(error, PlacedError) else Place()
     return Finding(
         "not-a-profile",
@@ -132,7 +132,7 @@ def _placed(finding: Finding, document: Document) -> Finding:
 
 
 def report(source: str, host: Host, findings: list[Finding]) -> dict[str, Any]:
-    """The findings for machines."""
+    """Return the findings for machines."""
     return {
         "schema": SCHEMA,
         "file": source,

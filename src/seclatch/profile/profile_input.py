@@ -57,7 +57,7 @@ def require_action(given: Given) -> Given:
 
 
 def give_program(source: Source, host: Host) -> Given:
-    """The rules of a raw BPF program, as far as rules can say what it does."""
+    """Return the rules of a raw BPF program, as far as rules can say what it does."""
     from seclatch.profile.parse.raw_program import recover
 
     found = recover(source, host.arch)

@@ -43,7 +43,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _uncovered(subject: Subject) -> Iterator[Finding]:
-    """An archMap without the host's architecture: runtimes then filter the native ABI alone."""
+    """Find an archMap without the host's architecture: only the native ABI is then filtered."""
     mapped = [arch for arch, _ in subject.profile.arch_map]
     if mapped and subject.host.arch not in mapped:
         yield Finding(

@@ -47,7 +47,7 @@ class Subject:
         return limits.get(self.host.arch)
 
     def stubbed(self, name: str) -> bool:
-        """Does runc's stub answer a call of the host's own ABI, and the filter with crun only?"""
+        """Return whether runc's stub answers a call of the host's own ABI."""
         number = load_syscalls(self.host.arch).numbers.get(name, 0)
         return self.stub_limit is not None and number > self.stub_limit
 
@@ -61,7 +61,7 @@ class Subject:
         return self.written_path(self.kept[rule], name)
 
     def written_path(self, rule: int, name: str = "") -> Path:
-        """The same for a rule of the profile as written."""
+        """Return the path of a rule of the profile as written."""
         names = self.profile.rules[rule].names
         if not name or name not in names:
             return ("syscalls", rule)

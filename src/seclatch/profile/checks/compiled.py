@@ -70,7 +70,7 @@ def _is_known_conflict(subject: Subject) -> bool:
 
 
 def _refusals(subject: Subject) -> Iterator[Finding]:
-    """What one runtime refuses before it compiles, and the other takes."""
+    """Find what one runtime refuses before it compiles, and the other accepts."""
     for runtime in (Runtime.RUNC, Runtime.CRUN):
         try:
             refuse(subject.resolved, runtime)

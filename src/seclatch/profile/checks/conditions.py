@@ -85,7 +85,7 @@ def _respell(name: str) -> str:
 
 
 def live_arches(rule: Rule) -> list[Arch]:
-    """The hosts' architectures on which the rule can be in force."""
+    """Return the hosts' architectures on which the rule can be in force."""
     wanted, without = rule.includes.arches, rule.excludes.arches
     return [
         arch
@@ -95,7 +95,7 @@ def live_arches(rule: Rule) -> list[Arch]:
 
 
 def _why_dead(rule: Rule) -> str:
-    """What no host or container can meet; "" if something can."""
+    """Return the condition that no host or container can meet; "" if there is none."""
     wanted, without = rule.includes, rule.excludes
     both = sorted(set(wanted.caps) & set(without.caps))
     if both:
@@ -120,7 +120,7 @@ def _kernel_problem(least: tuple[int, int] | None, bound: tuple[int, int] | None
 
 
 def _elsewhere(subject: Subject, rule: Rule, index: int) -> Iterator[Finding]:
-    """A rule for some architectures with names that those have not."""
+    """Find rules for some architectures with names that those lack."""
     if not rule.includes.arches:
         return  # `names` looks at those
     arches = [each for arch in live_arches(rule) for each in (arch, *arch.compat)]

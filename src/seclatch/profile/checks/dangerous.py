@@ -71,7 +71,7 @@ CALLS = {
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Allowed for some or all arguments, in the profile as it is in force."""
+    """Find dangerous calls that are allowed for some or all arguments."""
     for name, why in CALLS.items():
         if not subject.meaning.may_execute(name):
             continue

@@ -20,7 +20,7 @@ _HOW = {
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """What libseccomp makes of rules for the same call; see `meaning`."""
+    """Find rules that libseccomp merges away or contradicts; see `meaning`."""
     for idle in subject.meaning.idle:
         yield _idle(subject, idle)
     for name, clauses in subject.meaning.calls.items():

@@ -21,7 +21,7 @@ _CONDITION = {field.encode_name for field in msgspec.structs.fields(json_shapes.
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """A mistyped key is silently as good as none: an `include` that should be `includes`."""
+    """Find mistyped keys, which readers ignore silently: `include` for `includes`."""
     yield from _unknown(subject.raw, _TOP, ())
     for index, rule in enumerate(subject.raw.get("syscalls") or ()):
         path = ("syscalls", index)

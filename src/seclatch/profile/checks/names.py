@@ -54,7 +54,7 @@ def _nameless(subject: Subject) -> Iterator[Finding]:
 
 
 def _absent(subject: Subject) -> Iterator[Finding]:
-    """A profile does not carry over by name: arm64 has no open, stat, fork, dup2."""
+    """Find names that the architecture lacks: arm64 has no open, stat, fork, dup2."""
     meant = {name: None for rule in subject.resolved.rules for name in rule.names}
     for arch in subject.meaning.arches:
         absent = [

@@ -27,7 +27,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _operator(subject: Subject) -> Iterator[Finding]:
-    """What a manifest says to the security-profiles-operator."""
+    """Find what the security-profiles-operator reads differently in a manifest."""
     wanted: tuple[tuple[str, object, object], ...]
     wanted = (("disabled", True, "false"), ("state", "Disabled", "Enabled"))
     for key, off, on in wanted:
@@ -106,8 +106,11 @@ def _flags(subject: Subject) -> Iterator[Finding]:
 
 
 def _cached(subject: Subject) -> Iterator[Finding]:
-    """crun since 1.7 keeps compiled filters by a digest of the profile, which leaves errnoRet out
-    (measured with 1.21; src/libcrun/seccomp.c is the same in 1.29)."""
+    """Find rules that differ from others in errnoRet alone.
+
+    crun since 1.7 keeps compiled filters by a digest of the profile that leaves errnoRet out
+    (measured with 1.21; src/libcrun/seccomp.c is the same in 1.29).
+    """
     for index in subject.kept:
         rule = subject.profile.rules[index]
         if rule.errno is not None and rule.effect.kind.takes_data:
@@ -167,7 +170,7 @@ def _youki(subject: Subject) -> Iterator[Finding]:
 
 
 def _youki_refuses(subject: Subject) -> Iterator[Finding]:
-    """What its reader of config.json has no name for, or no room."""
+    """Find what youki's reader of config.json has no name or no room for."""
     profile = subject.profile
     refused: list[tuple[str, str, Path]] = []
     for number, arch in enumerate(profile.architectures):

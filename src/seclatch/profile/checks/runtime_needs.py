@@ -26,7 +26,7 @@ _TAKEN = {Action(ActionKind.ERRNO, EPERM), Action(ActionKind.ERRNO, ENOSYS)}
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """A plain runtime is bound by the filter that it loads, and fails or hangs without these."""
+    """Find calls without which a plain runtime, bound by the filter it loads, fails or hangs."""
     known = load_syscalls(subject.host.arch)
     for runtime, needs in NEEDS.items():
         missing = [name for name in needs if known.has(name) and not _has(subject, runtime, name)]

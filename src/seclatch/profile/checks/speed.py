@@ -49,8 +49,10 @@ _FREQUENT = {
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Linux 5.11 and later keep a bitmap of the calls that a filter allows whatever their
-    arguments, and skip the filter for those. A comparison of an argument, or LOG, prevents that.
+    """Find frequent calls that the kernel cannot answer without running the filter.
+
+    Linux 5.11 and later keep a bitmap of the calls that a filter allows whatever their arguments,
+    and skip the filter for those. A comparison of an argument, or LOG, prevents that.
     """
     known = load_syscalls(subject.host.arch)
     for name in sorted(_FREQUENT):

@@ -54,9 +54,10 @@ _ENOSYS = Action(ActionKind.ERRNO, ENOSYS)
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """A program allowed one and refused the other breaks when its C library changes.
+    """Find old and new calls for one purpose of which only one is allowed.
 
-    A refusal with ENOSYS is well: libraries fall back from it to the older call.
+    A program then breaks when its C library changes. A refusal with ENOSYS is fine: libraries fall
+    back from it to the older call.
     """
     known = load_syscalls(subject.host.arch)
     meaning = subject.meaning

@@ -74,9 +74,12 @@ def compile_profile(profile: Profile, *, runtime: Runtime, native: Arch | None =
 
 
 def _mend(code: bytes, profile: Profile) -> bytes:
-    """libseccomp 2.6 on a little-endian machine swaps the bytes of some returns of a long
-    big-endian program twice. On a big-endian machine, where a runtime would compile it, it swaps
-    nothing; so what no rule answers is turned back."""
+    """Undo libseccomp 2.6's double byte swap in big-endian programs.
+
+    On a little-endian machine it swaps the bytes of some returns of a long big-endian program
+    twice. On a big-endian machine, where a runtime would compile it, it swaps nothing; so what no
+    rule answers is turned back.
+    """
     right = {profile.default.ret, _BAD_ARCH, *(rule.effect.ret for rule in profile.rules)}
     layout = struct.Struct(">HBBI")
     lines = []
@@ -90,8 +93,11 @@ def _mend(code: bytes, profile: Profile) -> bytes:
 def _build_bounded(
     profile: Profile, runtime: Runtime, arches: tuple[Arch, ...]
 ) -> tuple[bytes, tuple[str, ...]]:
-    """libseccomp 2.6.0 does not come back from some conditions on one call, nor would a runtime:
-    seccomp_rule_add(3) is given bounds of time and memory in a child."""
+    """Build the program in a child with bounds of time and memory.
+
+    libseccomp 2.6.0 does not return from some conditions on one call (seccomp_rule_add(3)); a
+    runtime would hang too.
+    """
 
     def work() -> bytes:
         try:

@@ -53,7 +53,7 @@ def stubs(profile: Profile, arches: Sequence[Arch]) -> Iterator[bytes]:
 
 
 def complete(profile: Profile, arches: Sequence[Arch]) -> bool:
-    """Does `stubs` give every form?"""
+    """Return whether `stubs` gives every form."""
     few = len({arch.audit for arch in arches}) <= MAX_ORDERED
     return few or profile.default.kind in _PERMISSIVE
 

@@ -105,13 +105,13 @@ class Host:
         return self.kernel >= condition.min_kernel
 
     def errno(self, value: int | None, name: str) -> int | None:
-        """The number of an errnoRet; Podman prefers containers-common's `errno`."""
+        """Return the number of an errnoRet; Podman prefers containers-common's `errno`."""
         if self.engine is Engine.DOCKER or not name:
             return value
         return errno.parse_errno(name)
 
     def architectures(self, profile: Profile) -> tuple[Arch, ...]:
-        """The profile's ABIs, from archMap where the engine looks into it."""
+        """Return the profile's ABIs, from archMap where the engine looks into it."""
         mapped = _PODMAN_MAPPED if self.engine is Engine.PODMAN else _DOCKER_MAPPED
         for arch, further in profile.arch_map if self.arch in mapped else ():
             if arch is self.arch:
@@ -127,7 +127,7 @@ def resolve(
     kernel: tuple[int, int],
     engine: Engine = Engine.DOCKER,
 ) -> dict[str, Any] | None:
-    """The OCI `linux.seccomp` value that `engine` writes into config.json; see `Host`.
+    """Return the OCI `linux.seccomp` value that `engine` writes into config.json; see `Host`.
 
     None for the empty profile: the container then runs without seccomp.
     """
@@ -137,7 +137,7 @@ def resolve(
 
 
 def kept(profile: Profile, host: Host) -> list[int]:
-    """The numbers of the rules that are in force. Podman leaves out those that name no call."""
+    """Return the numbers of the rules in force. Podman leaves out those that name no call."""
     return [
         index
         for index, rule in enumerate(profile.rules)
@@ -146,7 +146,7 @@ def kept(profile: Profile, host: Host) -> list[int]:
 
 
 def narrow(profile: Profile, host: Host) -> Profile:
-    """The profile as it is in force on `host`: no conditions, no archMap, errno in numbers.
+    """Return the profile as it is in force on `host`: no conditions, no archMap, errno in numbers.
 
     Comments go too, as with the engines.
     """

@@ -12,7 +12,7 @@ from seclatch.profile.export.written import Written, without_empty
 
 
 def document(profile: Profile) -> dict[str, Any]:
-    """The profile as plain data, with its conditions."""
+    """Return the profile as plain data, with its conditions."""
     value = oci.document(profile)
     value.pop("syscalls", None)
     value["archMap"] = [

@@ -24,7 +24,7 @@ _UNKNOWN = (Arch.LOONGARCH64, Arch.M68K, Arch.SH, Arch.SHEB)
 
 
 def write(profile: Profile, name: str = "profile") -> Written:
-    """The manifest, `metadata.name` being `name`."""
+    """Write the manifest, `metadata.name` being `name`."""
     spec = oci.document(profile)
     warnings = _warnings(profile, spec)
     spec.pop("defaultErrnoRet", None)

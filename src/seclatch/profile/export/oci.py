@@ -11,7 +11,7 @@ from seclatch.profile.export.written import Written, without_empty
 
 
 def document(profile: Profile) -> dict[str, Any]:
-    """The value as plain data. The profile's conditions and archMap have no place in it."""
+    """Return the value as plain data, which has no place for conditions and archMap."""
     return without_empty(
         {
             "defaultAction": profile.default_action,
@@ -26,14 +26,14 @@ def document(profile: Profile) -> dict[str, Any]:
 
 
 def write(profile: Profile) -> Written:
-    """The bare value, as a file. The profile must be resolved."""
+    """Write the bare value. The profile must be resolved."""
     # An empty list of flags differs from none; engines leave it out (Go's omitempty).
     flags: dict[str, Any] = {"flags": []} if profile.flags == () else {}
     return Written(json.dumps(document(profile) | flags, indent=2) + "\n", unsaid(profile))
 
 
 def unsaid(profile: Profile) -> tuple[str, ...]:
-    """What has no place in OCI's shape, nor in those made of it."""
+    """List what has no place in OCI's shape, nor in those made of it."""
     commented = [str(index) for index, rule in enumerate(profile.rules) if rule.comment]
     if not commented:
         return ()
@@ -59,5 +59,8 @@ def arg_document(arg: Arg) -> dict[str, Any]:
 
 
 def number(value: int | None, name: str) -> int | None:
-    """An errnoRet: containers-common's name of it counts more. ValueError for an unknown one."""
+    """Return the number of an errnoRet; containers-common's name of it takes precedence.
+
+    Raises ValueError for an unknown one.
+    """
     return errno.parse_errno(name) if name else value

@@ -32,7 +32,7 @@ _IMPLIED = (
 
 
 def write(profile: Profile) -> Written:
-    """The drop-in. Raises SeclatchError for a default action that systemd does not have."""
+    """Write the drop-in. Raises SeclatchError for a default action that systemd does not have."""
     default = profile.default
     if default.kind not in (
         ActionKind.ALLOW,
@@ -126,8 +126,11 @@ class _Entries:
             self.words.setdefault(name, refusal)
 
     def lines(self) -> list[str]:
-        """The first assignment decides the list's type; in an allowlist a later one with ~ and
-        errno refuses a call with its own errno (systemd's seccomp_parse_syscall_filter)."""
+        """Write the assignments.
+
+        The first one decides the list's type; in an allowlist a later one with ~ and errno refuses
+        a call with its own errno (systemd's seccomp_parse_syscall_filter).
+        """
         allowed = [name for name, refusal in self.words.items() if not refusal]
         refused = [f"{name}:{refusal}" for name, refusal in self.words.items() if refusal]
         if not self.allowing:
@@ -136,6 +139,6 @@ class _Entries:
 
 
 def _assign(mark: str, words: list[str]) -> list[str]:
-    """A line for every dozen names."""
+    """Write a line for every dozen names."""
     starts = range(0, len(words), 12)
     return [f"SystemCallFilter={mark}{' '.join(words[at : at + 12])}" for at in starts]

@@ -33,7 +33,7 @@ class Clause:
     rule: int = -1
 
     def matches(self, values: Sequence[int]) -> bool:
-        """Does it apply to a call with these six arguments?"""
+        """Return whether it applies to a call with these six arguments."""
         return all(rule_comparison.matches(arg, values[arg.index]) for arg in self.args)
 
     def possible(self, bits: int) -> bool:
@@ -48,9 +48,9 @@ class Clause:
 
 
 def cover(clauses: Sequence[Clause], bits: int = 64) -> bool:
-    """Does at least one of them match every call, whatever its arguments?
+    """Return whether the clauses match every call, whatever its arguments.
 
-    Says no where there are too many of them to find out.
+    Returns False where there are too many of them to find out.
     """
     if len(clauses) > MAX_COVERING:
         return False
@@ -78,7 +78,7 @@ def _cover(left: _Conditions, bits: int, done: dict[_Conditions, bool]) -> bool:
 
 
 def _know(left: _Conditions, index: int, value: int) -> _Conditions:
-    """What remains of conditions when it is known what an argument is."""
+    """Return what remains of conditions when the value of an argument is known."""
     return frozenset(
         tuple(arg for arg in args if arg.index != index)
         for args in left

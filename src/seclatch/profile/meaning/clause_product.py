@@ -48,10 +48,10 @@ class Product:
         )
 
     def clauses(self, name: str) -> list[Clause]:
-        """The verdicts as clauses of which no two with different actions overlap.
+        """Return the verdicts as clauses of which no two with different actions overlap.
 
         Raises ValueError where no rules say them, and SeclatchError where libseccomp is needed and
-        not there.
+        missing.
         """
         arches = sorted(self._having(name), key=lambda arch: -arch.bits)
         if not arches:
@@ -69,7 +69,7 @@ class Product:
         return found
 
     def verify(self, name: str, clauses: Sequence[Clause]) -> None:
-        """Raises ValueError where the clauses say anything else than what is chosen."""
+        """Raise ValueError where the clauses say anything else than what is chosen."""
         try:
             missed = (arch for arch in self._having(name) if not self._say(name, arch, clauses))
             wrong = next(missed, None)

@@ -49,11 +49,11 @@ class Side:
         return {*self.meaning.calls, *(name for _, name in self.beyond)}
 
     def on(self, arch: Arch) -> Meaning:
-        """What the rules say on an ABI."""
+        """Return what the rules say on an ABI."""
         return self.meaning if arch.bits == 64 else self.narrow
 
     def default(self, arch: Arch, number: int | None) -> Action:
-        """What a call without a rule gets; None: one that has no number of its own."""
+        """Return what a call without a rule gets; None: one that has no number of its own."""
         if number is None:
             return self.meaning.default
         if self.program and number not in load_syscalls(arch).names:
@@ -66,16 +66,21 @@ class Side:
         return STUB if stubbed else self.meaning.default
 
     def verdicts(self, name: str, arch: Arch) -> Verdicts | None:
-        """What a call gets on an ABI; None where libseccomp chooses between the conditions, or
-        rules cannot say what the program does."""
+        """Return what a call gets on an ABI.
+
+        None where libseccomp chooses between the conditions, or rules cannot say what the program
+        does.
+        """
         clauses = tuple(self.on(arch).clauses(name))
         if (arch.title, name) in self.beyond or ambiguous(clauses, arch):
             return None
         return Verdicts(clauses, self.default(arch, load_syscalls(arch).numbers.get(name)))
 
     def followed(self, name: str, arch: Arch, budget: BranchBudget | None = None) -> Node:
-        """The same as a graph: of the program if that is what was given, else of the rules, or of
-        what libseccomp makes of them where it chooses. Raises as `graph` does."""
+        """Return the same as a graph: of the given program, else of the rules.
+
+        Where libseccomp chooses between rules, of what it makes of them. Raises as `graph` does.
+        """
         clauses = tuple(self.on(arch).clauses(name))
         if self.program or ambiguous(clauses, arch):
             return self.graph(name, arch, budget)
@@ -84,8 +89,11 @@ class Side:
         )
 
     def graph(self, name: str, arch: Arch, budget: BranchBudget | None = None) -> Node:
-        """The same as libseccomp makes it. `budget`: of instructions to follow, for many calls
-        together. Raises SeclatchError, TooComplexError."""
+        """Return the same as libseccomp makes it.
+
+        `budget`: of instructions to follow, for many calls together. Raises SeclatchError,
+        TooComplexError.
+        """
         call = load_syscalls(arch).get(name)
         if call is None:
             raise TooComplexError("the call is made through another one")
@@ -103,7 +111,7 @@ def side(
     program: Filter | None = None,
     beyond: frozenset[tuple[str, str]] = frozenset(),
 ) -> Side:
-    """A resolved profile as `runtime` reads it (None: no more than the rules say)."""
+    """Return a resolved profile as `runtime` reads it (None: no more than the rules say)."""
     meaning = read(profile, native)
     stubbed = runtime is Runtime.RUNC and program is None
     limits = stub_limits(profile, meaning.arches) if stubbed else {}
@@ -112,8 +120,10 @@ def side(
 
 
 def stub_limits(profile: Profile, arches: Sequence[Arch]) -> dict[Arch, int]:
-    """The highest call that a resolved profile names on each ABI, above which runc's stub answers
-    ENOSYS; without those on which it has none."""
+    """Return the highest call that a resolved profile names on each ABI.
+
+    runc's stub answers ENOSYS above it; ABIs without a stub are left out.
+    """
     if profile.default.kind in _PERMISSIVE:
         return {}
     names = {name for rule in profile.rules for name in rule.names}
@@ -134,7 +144,7 @@ def _highest(names: set[str], arch: Arch) -> int:
 
 
 def _compile_one(profile: Profile, name: str, arch: Arch) -> Filter:
-    """The program of the rules for one call alone."""
+    """Compile the rules for one call alone."""
     rules = tuple(rule for rule in profile.rules if name in rule.names)
     only = Profile(
         profile.default_action,

@@ -52,11 +52,11 @@ class Effect(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One call that gets another verdict, on these ABIs. `name` "*": every call without a rule;
-    "#300 to #310": those of them with such numbers.
+    """One call that gets another verdict, on these ABIs.
 
-    `before` and `after` list the clauses that decide; `example` are arguments at which they
-    differ, () where no argument matters.
+    `name` "*": every call without a rule; "#300 to #310": those of them with such numbers. `before`
+    and `after` list the clauses that decide; `example` are arguments at which they differ, () where
+    no argument matters.
     """
 
     name: str
@@ -108,7 +108,7 @@ class _Comparison:
             yield from self._of_call(name)
 
     def _of_call(self, name: str) -> Iterator[Change]:
-        """The changes of one call: one for all ABIs on which they are the same."""
+        """Return the changes of one call: one for all ABIs on which they are the same."""
         found: dict[Change, list[Arch]] = {}
         for arch in self.arches:
             change = self._on_arch(name, arch) if load_syscalls(arch).has(name) else None
@@ -153,7 +153,7 @@ class _Comparison:
             return None
 
     def _by_rules(self, name: str, arch: Arch) -> dict[Pair, Values]:
-        """Raises TooManyError where rules do not say all, or in too many ways."""
+        """Compare by rules. Raises TooManyError where rules do not say all, or in too many ways."""
         old, new = self.old.verdicts(name, arch), self.new.verdicts(name, arch)
         if old is None or new is None:
             raise TooManyError("libseccomp chooses, or a program does what no rule says")
@@ -169,7 +169,7 @@ class _Comparison:
         return _telling(found) if found else ()
 
     def _unruled(self) -> Iterator[Change]:
-        """Calls without a rule in either: they get the defaults, save for what a runtime adds."""
+        """Compare calls without a rule in either: defaults, and what a runtime adds."""
         plain = self.old.meaning.default, self.new.meaning.default
         found: dict[tuple[Pair, str], list[Arch]] = {}
         for arch in self.arches:
@@ -234,7 +234,7 @@ def _describe(clauses: Sequence[Clause], default: Action, whose: Side) -> tuple[
 
 
 def report(before: str, after: str, difference: Difference) -> dict[str, Any]:
-    """The difference for machines."""
+    """Return the difference for machines."""
     return {
         "schema": SCHEMA,
         "before": before,

@@ -86,7 +86,7 @@ def _needed(clauses: Sequence[Clause]) -> list[Clause]:
 
 
 def _implies(clause: Clause, other: Clause) -> bool:
-    """Does `other` say the same wherever `clause` matches?"""
+    """Return whether `other` says the same wherever `clause` matches."""
     return clause.action == other.action and all(
         any(arg.index == each.index and rule_comparison.within(arg, each) for arg in clause.args)
         for each in other.args

@@ -48,7 +48,7 @@ class Verdicts(NamedTuple):
     default: Action
 
     def verdict(self, values: Values, bits: int) -> Action:
-        """What a call with these arguments, so many bits wide, gets."""
+        """Return what a call with these arguments, so many bits wide, gets."""
         for clause in self.clauses:
             if all(
                 rule_comparison.matches(rule_comparison.fit(arg, bits), values[arg.index])
@@ -105,8 +105,7 @@ def _fitted(verdicts: Verdicts, bits: int) -> _List:
 
 
 def _shorten(clauses: Sequence[_Left]) -> _List:
-    """Drop what comes after the first clause that always matches, and what says no more than
-    that one just before it."""
+    """Drop clauses that change nothing: behind one that always matches, or equal to it."""
     end = next(index for index, clause in enumerate(clauses) if not clause.args)
     last = clauses[end]
     while end and clauses[end - 1].action == last.action:
@@ -149,7 +148,7 @@ class _Walk:
 
 
 def _know(clauses: _List, index: int, holding: frozenset[Arg]) -> _List:
-    """What remains when it is known which comparisons of an argument hold."""
+    """Return what remains when it is known which comparisons of an argument hold."""
     left = []
     for args, action in clauses:
         if all(arg.index != index or arg in holding for arg in args):

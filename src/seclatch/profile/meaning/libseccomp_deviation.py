@@ -84,7 +84,7 @@ class _Search:
         self._roots: dict[Arch, Node] = {}
 
     def of(self, call: Syscall, clauses: Sequence[Clause], default: Action) -> Iterator[Deviation]:
-        """A deviation, or each, or none."""
+        """Return one deviation for all ABIs, one for each, or none."""
         said = Reference(call.arch).node(clauses, default)
         try:
             found = diff_filters(said, self._node(call), call.arch, self._steps)
@@ -131,7 +131,7 @@ class Reference:
         self._terms = TermFactory()
 
     def node(self, clauses: Sequence[Clause], default: Action) -> Node:
-        """The graph of a call's clauses: the first that matches decides."""
+        """Return the graph of a call's clauses: the first that matches decides."""
         node: Node = LeafNode(default.ret)
         for clause in reversed(clauses):
             yes: Node = LeafNode(clause.action.ret)

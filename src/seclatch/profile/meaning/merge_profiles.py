@@ -30,7 +30,7 @@ class Combined:
 
 
 def merge(left: Profile, right: Profile, native: Arch) -> Combined:
-    """The union: what either allows."""
+    """Return the union: what either allows."""
     one, other = side(left, native), side(right, native)
     ours, theirs = one.meaning.arches, other.meaning.arches
     arches = tuple(dict.fromkeys((*ours, *theirs)))
@@ -44,7 +44,7 @@ def merge(left: Profile, right: Profile, native: Arch) -> Combined:
 
 
 def intersect(left: Profile, right: Profile, native: Arch) -> Combined:
-    """What both allow."""
+    """Return the intersection: what both allow."""
     one, other = side(left, native), side(right, native)
     arches = tuple(arch for arch in one.meaning.arches if arch in other.meaning.arches)
     warnings: list[str] = []
@@ -104,7 +104,7 @@ def _finish(
 
 
 def _rules(product: Product, warnings: list[str]) -> tuple[Action, tuple[Rule, ...]]:
-    """The default action, and rules that name together the calls with the same clauses."""
+    """Return rules that name together the calls with the same clauses, and the default action."""
     grouped: dict[tuple[Clause, ...], list[str]] = {}
     for name in sorted({*product.one.calls, *product.other.calls}):
         try:
@@ -122,7 +122,7 @@ def _rules(product: Product, warnings: list[str]) -> tuple[Action, tuple[Rule, .
 
 
 def _combine(product: Product, name: str, warnings: list[str]) -> list[Clause]:
-    """What both say of a call, chosen between; nearly so where it cannot be said exactly."""
+    """Return what both say of a call, chosen between; approximately where rules cannot say it."""
     try:
         found = _exactly(product, name)
     except ValueError as problem:
@@ -158,7 +158,7 @@ def _exactly(product: Product, name: str) -> list[Clause]:
 
 
 def _by_clauses(product: Product, name: str) -> list[Clause]:
-    """Raises ValueError where one comparison for each argument cannot say it."""
+    """Combine by clauses. Raises ValueError where one comparison an argument cannot say it."""
     sides = product.one, product.other
     one, other = (_total(side.meaning, name) for side in sides)
     settled = settle(multiply(one, other, product.choose), product.default)
@@ -180,7 +180,7 @@ def _rule(names: tuple[str, ...], clause: Clause) -> Rule:
 
 
 def _total(meaning: Meaning, name: str) -> list[Clause]:
-    """The clauses for a call with the default at the end: one matches whatever the arguments."""
+    """Return the clauses of a call with the default at the end: one matches any arguments."""
     clauses = meaning.clauses(name)
     whole = bool(clauses) and not clauses[-1].args
     return [*clauses, *(() if whole else (Clause((), meaning.default),))]

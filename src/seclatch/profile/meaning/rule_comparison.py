@@ -34,7 +34,7 @@ _NEGATED = {
 
 
 def matches(arg: Arg, value: int) -> bool:
-    """Does the comparison hold for this value of the argument (unsigned 64-bit)?"""
+    """Return whether the comparison holds for this value of the argument (unsigned 64-bit)."""
     if arg.operator is Operator.MASKED_EQ:
         # libseccomp masks the second value too (seccomp_rule_add(3), SCMP_CMP_MASKED_EQ).
         return value & arg.value == arg.value_two & arg.value
@@ -42,7 +42,7 @@ def matches(arg: Arg, value: int) -> bool:
 
 
 def fit(arg: Arg, bits: int) -> Arg:
-    """The comparison as libseccomp makes it for arguments `bits` wide: it cuts the values.
+    """Return the comparison as libseccomp makes it for arguments `bits` wide: it cuts the values.
 
     So on 32-bit ABIs `< 0x100000000` holds for none. A mask over all bits is an equality, and of
     the second value only masked bits count (seccomp_rule_add(3), SCMP_CMP_MASKED_EQ).
@@ -57,7 +57,7 @@ def fit(arg: Arg, bits: int) -> Arg:
 
 
 def impossible(arg: Arg, bits: int = 64) -> bool:
-    """Does it hold for no value (of a `bits` wide argument, for which it is fit)?"""
+    """Return whether it holds for no value (of a `bits` wide argument, for which it is fit)."""
     last = (1 << bits) - 1
     return (arg.operator is Operator.LT and arg.value == 0) or (
         arg.operator is Operator.GT and arg.value == last
@@ -65,12 +65,12 @@ def impossible(arg: Arg, bits: int = 64) -> bool:
 
 
 def unmasked(arg: Arg) -> bool:
-    """A masked comparison of no bits: it holds for every value."""
+    """Return whether it is a masked comparison of no bits, which holds for every value."""
     return arg.operator is Operator.MASKED_EQ and arg.value == 0
 
 
 def certain(arg: Arg, bits: int = 64) -> bool:
-    """Does it hold for every value (of a `bits` wide argument, for which it is fit)?"""
+    """Return whether it holds for every value (of a `bits` wide argument, for which it is fit)."""
     if arg.operator is Operator.MASKED_EQ:
         return arg.value == 0
     return (arg.operator is Operator.GE and arg.value == 0) or (
@@ -95,7 +95,7 @@ def meet(one: Arg, other: Arg, bits: int) -> bool:
 
 
 def within(one: Arg, other: Arg) -> bool:
-    """Does `other` hold wherever `one` does? Says no where a mask meets a range."""
+    """Return whether `other` holds wherever `one` does; False where a mask meets a range."""
     one, other = _plain(one), _plain(other)
     if one.operator is Operator.EQ:
         return matches(other, one.value)
@@ -127,7 +127,7 @@ def conjoin(left: Arg, right: Arg) -> Arg | None:
 
 
 def negate(arg: Arg) -> Arg:
-    """The comparison that holds where this one does not; ValueError for a masked one."""
+    """Return the comparison that holds where this one does not; ValueError for a masked one."""
     arg = _plain(arg)
     if arg.operator is Operator.MASKED_EQ:
         raise ValueError(f"profiles cannot say `not ({arg})`")
@@ -145,7 +145,7 @@ def samples(arg: Arg) -> set[int]:
 
 
 def _plain(arg: Arg) -> Arg:
-    """A mask over all bits is an equality."""
+    """Turn a mask over all bits into an equality."""
     if arg.operator is Operator.MASKED_EQ and arg.value == MAX:
         return Arg(arg.index, Operator.EQ, arg.value_two)
     return arg

@@ -57,26 +57,28 @@ class Meaning:
     _outcomes: dict[str, set[Action]] = field(default_factory=dict, repr=False)
 
     def clauses(self, name: str) -> list[Clause]:
-        """The clauses for a call; for one without rules none."""
+        """Return the clauses for a call; for one without rules none."""
         return self.calls.get(name, [])
 
     def verdict(self, name: str, values: Sequence[int]) -> Action:
-        """What a call with these six arguments gets. The first match, where several overlap."""
+        """Return what a call with these six arguments gets: the first match counts."""
         for clause in self.clauses(name):
             if clause.matches(values):
                 return clause.action
         return self.default
 
     def unconditional(self, name: str) -> Action | None:
-        """The one action that a call gets whatever its arguments; None if they are compared."""
+        """Return the action that a call gets whatever its arguments; None if those count."""
         clauses = self.clauses(name)
         if not clauses:
             return self.default
         return None if clauses[0].args else clauses[0].action
 
     def outcomes(self, name: str) -> set[Action]:
-        """Every action that a call can get. (Which of overlapping conditions counts is libseccomp's
-        to choose, so each may.)"""
+        """Return every action that a call can get.
+
+        Which of overlapping conditions counts is libseccomp's to choose, so each may.
+        """
         if name not in self._outcomes:
             clauses = self.clauses(name)
             some = {clause.action for clause in clauses if clause.possible(self.bits)}

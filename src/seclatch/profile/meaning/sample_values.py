@@ -20,7 +20,7 @@ class TooManyError(ValueError):
 
 @lru_cache(maxsize=4096)
 def samples(comparisons: frozenset[Arg], bits: int) -> tuple[int, ...]:
-    """A value of a `bits` wide argument for every set of these comparisons that can hold at once.
+    """Return a value of a `bits` wide argument for each set of comparisons that can hold at once.
 
     The comparisons are of one argument, and made for that width (`rule_comparison.fit`). Raises
     TooManyError where masks and ranges meet in too many ways.
@@ -51,7 +51,7 @@ class _Search:
         self.left = MAX_STEPS
 
     def values(self, segments: Sequence[Range]) -> Iterator[int]:
-        """A value of each segment for each way in which the masks can come out there."""
+        """Yield a value of each segment for each way in which the masks can come out there."""
         for first, last in segments:
             if first == last or not self.cubes:
                 yield first
@@ -83,7 +83,7 @@ class _Search:
         return None
 
     def _outside(self, cube: Cube, others: Sequence[Cube]) -> int | None:
-        """A value of the cube that is in none of the others."""
+        """Return a value of the cube that is in none of the others."""
         self.left -= 1
         if self.left < 0:
             raise TooManyError("masks and ranges of one argument meet in too many ways")

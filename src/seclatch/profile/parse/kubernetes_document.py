@@ -31,9 +31,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read(text: str, source: str) -> tuple[Any, dict[str, Any], Callable[[Path], Place]]:
-    """The manifest's spec as plain values: the profile, and what is the operator's own of it; and
-    what finds the place of a path within it.
+    """Read the manifest's spec as plain values.
 
+    Returns the profile, what is the operator's own, and a function that locates a path in the text.
     Raises InputError with line and column if the text is no SeccompProfile manifest.
     """
     if len(text) > MAX_SIZE:
@@ -133,7 +133,7 @@ def _construct(node: yaml.Node) -> Any:
 
 
 def _spec(document: Any) -> Any:
-    """The manifest's spec, if the manifest is one of the operator's profiles."""
+    """Return the manifest's spec, if the manifest is one of the operator's profiles."""
     is_map = isinstance(document, dict)
     if not is_map or document.get("kind") != "SeccompProfile":
         listed = is_map and document.get("kind") == "List"  # of `kubectl get` without a name
@@ -152,8 +152,11 @@ def _spec(document: Any) -> Any:
 
 
 def _read_errno(spec: Any) -> None:
-    """The operator's errnoRet has been a string: a number in digits or a name. Where it is a
-    number, 0 is as if it were not there (its errnoRetToOCI), and EPERM is answered."""
+    """Read an errnoRet as the operator does.
+
+    It has been a string: a number in digits or a name. Where it is a number, 0 is as if it were not
+    there (its errnoRetToOCI), and EPERM is answered.
+    """
     rules = spec.get("syscalls") if isinstance(spec, dict) else None
     for index, rule in enumerate(rules if isinstance(rules, list) else ()):
         errno_ret = rule.get("errnoRet") if isinstance(rule, dict) else None
@@ -171,7 +174,7 @@ def _place(mark: Any, path: Path = ()) -> Place:
 
 
 def _locate(node: yaml.Node, path: Path) -> Place:
-    """The node at `path`, or the last one on the way."""
+    """Return the node at `path`, or the last one on the way."""
     here = node
     for key in path:
         child = next((value for name, value in _children(here) if name == key), None)

@@ -33,7 +33,7 @@ class Source:
         return b"\0" in self.data[:8] and not self._is_utf16
 
     def text(self) -> str:
-        """The bytes as text, if they are UTF-8; a byte order mark stays in it."""
+        """Return the bytes as text, if they are UTF-8; a byte order mark stays in it."""
         try:
             return self.data.decode()
         except UnicodeDecodeError as error:

@@ -15,8 +15,10 @@ from seclatch.profile.parse.profile_source import Source
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """A program, its rules for one architecture, and one sentence for each thing that those do
-    not say. `beyond` has the calls (architecture's title, name) about which that is."""
+    """A program, its rules for one architecture, and a sentence for what those do not say.
+
+    `beyond` has the calls (architecture's title, name) about which that is.
+    """
 
     program: Filter
     profile: Profile

@@ -70,7 +70,7 @@ def parse_path(text: str) -> Path:
 
 
 def at_offset(text: str, offset: int, path: Path = ()) -> Place:
-    """The place of a character offset."""
+    """Return the position of a character offset."""
     line = text.count("\n", 0, offset) + 1
     return Place(path, line, offset - text.rfind("\n", 0, offset))
 
@@ -83,7 +83,7 @@ class Locator:
         self._members: dict[int, dict[str | int, int]] = {}
 
     def place(self, path: Path) -> Place:
-        """The place of the value at `path`; as far along the path as it exists."""
+        """Return the position of the value at `path`, or of its nearest existing ancestor."""
         offset = _skip(self._text, 0)
         for key in path:
             if offset not in self._members:
@@ -151,7 +151,7 @@ def _members(text: str, start: int) -> Iterator[tuple[str | int, int]]:
 
 
 def repeated(text: str) -> tuple[str, Place, Place] | None:
-    """A key that occurs twice in one object of a JSON text, and both places, in their order."""
+    """Return a key that occurs twice in one object of a JSON text, and both positions in order."""
     open_values: list[tuple[int, Path]] = [(_skip(text, 0), ())]
     while open_values:
         start, path = open_values.pop()
