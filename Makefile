@@ -15,7 +15,7 @@ WHEEL_STAMP := $(VENV)/.wheels
 FUZZ_SECONDS ?= 300
 
 .PHONY: setup demo test say-how-long check man docs lint bench clean test-packages wheels test-wheels test-arm64 \
-	test-arm64-programs test-libraries sweep soak fuzz
+	test-arm64-programs test-libraries test-newer sweep soak fuzz
 
 setup: $(STAMP)
 	@:
@@ -74,6 +74,11 @@ $(WHEEL_STAMP): $(DEV_STAMP)
 test-arm64: $(WHEEL_STAMP)
 	@tools/need $(ARM64_PACKAGES)
 	$(VENV)/bin/python -m tests.arm64 $(ARM64_ARGS)
+
+# The latch's tests with the runtimes and engines of a newer Debian suite, in a root directory of
+# their own. NEWER_ARGS="--run all --table docs/latch.md" writes the page's table.
+test-newer: test-packages $(DEV_STAMP)
+	$(VENV)/bin/python -m tests.newer $(NEWER_ARGS)
 
 # Kills the latch's tracer at every point of every kind of start; docs/sweep.md has the counts.
 sweep: $(DEV_STAMP)
