@@ -1,4 +1,7 @@
-"""Start programs under a filter by the static program seclatch-apply (native/apply)."""
+"""Start programs under a filter by the static program seclatch-apply (native/apply).
+
+See docs/decisions/0040 (loading at the exec stop).
+"""
 
 from __future__ import annotations
 

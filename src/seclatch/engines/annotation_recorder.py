@@ -2,6 +2,8 @@
 
 The latch looks for `RUNTIME.record`. Without that link annotations are ignored: they are heeded
 only after `install --record-annotations`.
+
+See docs/decisions/0016 (recording by annotation).
 """
 
 from __future__ import annotations

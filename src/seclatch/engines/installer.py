@@ -1,4 +1,7 @@
-"""Plan an installation or its removal: every check first, then a list of steps."""
+"""Plan an installation or its removal: every check first, then a list of steps.
+
+See docs/decisions/0008 (installation).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Sets of values of one argument, and the comparisons that express them.
 
 A filter reads an argument as two 32-bit words; a profile compares it whole.
+
+See docs/decisions/0085 (three sets of argument values).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The work that may be spent on one program or comparison.
 
 Counted in steps, never in seconds, so that the result is the same on every machine.
+
+See docs/decisions/0061 (budget per command).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Find where two filters return different verdicts on one call, by following both at once."""
+"""Find where two filters return different verdicts on one call, by following both at once.
+
+See docs/decisions/0010 (exact comparison).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Reduce boxes: fewer and simpler conditions for the same calls.
 
 A box is a condition on several words or arguments at once; boxes of one action are alternatives.
+
+See docs/decisions/0073 (combining by boxes).
 """
 
 from __future__ import annotations

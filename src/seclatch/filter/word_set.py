@@ -1,4 +1,7 @@
-"""Sets of 32-bit words, as a filter's comparisons define them."""
+"""Sets of 32-bit words, as a filter's comparisons define them.
+
+See docs/decisions/0085 (three sets of argument values).
+"""
 
 from __future__ import annotations
 

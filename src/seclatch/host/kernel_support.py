@@ -1,4 +1,7 @@
-"""Check the kernel: seccomp filters, suspending them for a tracee, security modules."""
+"""Check the kernel: seccomp filters, suspending them for a tracee, security modules.
+
+See docs/decisions/0041 (hold and gate).
+"""
 
 from __future__ import annotations
 

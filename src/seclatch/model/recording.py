@@ -2,6 +2,8 @@
 
 Every number that a reader may want to sum stands once, in `calls` and `denials`. Times are seconds
 since the recording began. Unknown values are null or empty.
+
+See docs/decisions/0020 (metadata of a recording).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Run one container: from the request to its exit status, with complete cleanup."""
+"""Run one container: from the request to its exit status, with complete cleanup.
+
+See docs/decisions/0006 (differences from `docker run`).
+"""
 
 from __future__ import annotations
 

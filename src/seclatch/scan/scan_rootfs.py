@@ -1,4 +1,7 @@
-"""Scan a whole root directory: select its programs and scan them on all processors."""
+"""Scan a whole root directory: select its programs and scan them on all processors.
+
+See docs/decisions/0054 (kernel versions of a scan).
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ sends SIGSETXID to the others, whose handler repeats it. SIGCANCEL's handler com
 with that of the code whose calls may be cancelled. In the shared library, rows of glibc.toml know
 all three by name. A static program often has no names, but no other code may use these signals
 (nptl(7)).
+
+See docs/decisions/0069 (static glibc programs).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Curated rules about library features that static analysis cannot derive.
 
 The rows are in data/scan/*.toml, each with its reason.
+
+See docs/decisions/0053 (library code that is never reached).
 """
 
 from __future__ import annotations

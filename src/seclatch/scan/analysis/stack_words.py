@@ -3,6 +3,8 @@
 A word is known by what was stored there, as wide as it was stored, until other code may have
 written to it: once an address of the frame has escaped, every call and every store to an unknown
 address may. The caller's words have their initial values until then.
+
+See docs/decisions/0068 (values in memory).
 """
 
 from __future__ import annotations

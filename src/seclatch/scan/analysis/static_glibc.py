@@ -2,6 +2,8 @@
 
 Libraries by dlopen(3), and name services (nsswitch.conf(5)), both with a further C library. A
 stripped program has no names either, so both are recognised by glibc's own strings.
+
+See docs/decisions/0069 (static glibc programs).
 """
 
 from __future__ import annotations

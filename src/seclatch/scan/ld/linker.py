@@ -1,4 +1,7 @@
-"""Load a program's libraries from a root directory, in the order of the dynamic linker."""
+"""Load a program's libraries from a root directory, in the order of the dynamic linker.
+
+See docs/decisions/0052 (choices of the loader).
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Code does not show them: their names are in files. One function a program; what cannot be determined
 is a note, so that the result is not taken for complete.
+
+See docs/decisions/0052 (choices of the loader).
 """
 
 from __future__ import annotations

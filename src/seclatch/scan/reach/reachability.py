@@ -1,4 +1,7 @@
-"""Reachability: from the loader's entry points, over calls, and over data that code refers to."""
+"""Reachability: from the loader's entry points, over calls, and over data that code refers to.
+
+See docs/decisions/0050 (static analysis).
+"""
 
 from __future__ import annotations
 
