@@ -12,7 +12,7 @@ import pytest
 from seclatch.recording.files import recording_file
 from tests.unit.report.starts import start
 
-PROFILE = Path(__file__).parents[2] / "data" / "stali-like.json"
+PROFILE = Path(__file__).parents[1] / "data" / "stali-like.json"
 
 # Verb → its words; FILE, RECORDING, PROGRAM and ROOT stand for what a fixture makes.
 VERBS = {
