@@ -48,7 +48,7 @@ def idmapped(
     (source / "file").write_text("")
     made = make(["/bin/ls", "-ln", "/mnt/file"], seccomp=case("stali-like"))
     linux = made.config["linux"]
-    mount = {
+    mount: dict[str, object] = {
         "destination": "/mnt",
         "source": str(source),
         "type": "bind",
