@@ -20,6 +20,7 @@ from bench import (
     start,
 )
 from bench import filter as filters
+from bench.profiles import report as profiles
 
 BENCHMARKS = {
     "start": start.report,
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "scan": scan.report,
     "annotate": annotate.report,
     "programs": programs.report,
+    "profiles": profiles.report,
     "ps": ps.report,
     "explain": explain.report,
     "page": page.report,

@@ -1,0 +1,1 @@
+"""Generated profiles under real servers: short training runs, then wide workloads."""

@@ -1,0 +1,91 @@
+"""What generated profiles break and what they close: a short training run, then a wide workload.
+
+SERVERS and VARIANTS (environment variables, comma-separated) choose among them; HELD_OUT=1 runs the
+two servers that are kept out of development. TABLE names a file to which the rows are added.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import subprocess
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench.profiles.make import VARIANTS, make, scan, strace_like
+from bench.profiles.measure import allowed, cut
+from bench.profiles.root import server_root
+from bench.profiles.run import Outcome, Run
+from bench.profiles.servers import DEVELOPED, HELD_OUT, packages, workload
+
+HEAD = (
+    f"{'server':<10} {'profile':<16} {'calls':>5} {'CVEs':>4} {'steps':>5} {'failed':>6} "
+    f"{'exec':>4} {'spin':>4} {'ruined':>6}"
+)
+
+
+def report(_: int) -> None:
+    """Measure and print each row as it is known."""
+    chosen = os.environ.get("SERVERS")
+    names = chosen.split(",") if chosen else HELD_OUT if "HELD_OUT" in os.environ else DEVELOPED
+    print(f"{_commit()}, {datetime.date.today()}; CVEs: of 36, all calls denied")
+    print(HEAD, flush=True)
+    with server_root(packages()) as root:
+        for name in names:
+            with tempfile.TemporaryDirectory(prefix="sl-") as folder:
+                server(name, root, Path(folder))
+
+
+def server(name: str, root: Path, folder: Path) -> None:
+    """Train, generate and measure one server."""
+    work = workload(name)
+    recordings = folder / "training"
+    recordings.mkdir()
+    trained = Run(work, root).train(recordings, _recorded_under())
+    if trained.fatal or trained.failed:
+        print(f"{name}: the training run fails: {trained.fatal or trained.failed}")
+        return
+    recording, scanned = recordings / "1.json", folder / "scan.json"
+    scan(work, root, scanned)
+    wanted = os.environ.get("VARIANTS", "").split(",")
+    profiles = {
+        each.name: make(each, recording, scanned, folder / "profile.json")
+        for each in VARIANTS
+        if wanted == [""] or each.name in wanted
+    }
+    if "strace" in wanted:
+        profiles["strace"] = strace_like(recording)
+    for title, profile in profiles.items():
+        denials = folder / title.replace(" ", "")
+        denials.mkdir()
+        outcome = Run(work, root, plain=title == "strace").widely(profile, denials)
+        show(name, title, profile, outcome)
+
+
+def show(name: str, title: str, profile: dict[str, Any], outcome: Outcome) -> None:
+    """Print one row, and what failed below it."""
+    size, closed = len(allowed(profile)), cut(profile)
+    row = (
+        f"{name:<10} {title:<16} {size:>5} {closed:>4} {outcome.steps:>5} "
+        f"{'start' if outcome.fatal else len(outcome.failed):>6} {len(outcome.executed):>4} "
+        f"{len(outcome.spinning):>4} {'yes' if outcome.ruined else 'no':>6}"
+    )
+    print(row, flush=True)
+    if place := os.environ.get("TABLE"):
+        with Path(place).open("a") as file:
+            found = {"server": name, "profile": title, "calls": size, "cves": closed}
+            file.write(json.dumps(found | asdict(outcome)) + "\n")
+
+
+def _recorded_under() -> dict[str, Any] | None:
+    return None
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()

@@ -1,0 +1,134 @@
+"""Run a workload under a profile: which steps fail, hang, spin, or leave ruined data."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.profiles.container import Container
+from bench.profiles.workload import Step, Workload
+from seclatch.recording.files import recording_file
+from tests.latch.oci import Runtime
+
+
+@dataclass
+class Outcome:
+    """What became of a run. `failed` and `executed` (that need an exec) hold steps with a reason.
+
+    `fatal`: the server did not start at all. `denied`: calls that the filter refused.
+    """
+
+    steps: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    executed: dict[str, str] = field(default_factory=dict)
+    spinning: list[str] = field(default_factory=list)
+    ruined: str = ""
+    fatal: str = ""
+    denied: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Run:
+    """One server in a root directory; `denials` records what each start is refused."""
+
+    def __init__(self, workload: Workload, root: Path, *, plain: bool = False) -> None:
+        self._workload = workload
+        self._root = root
+        self._runtime = Runtime("runc", latched=not plain)
+
+    def train(self, recordings: Path, profile: dict[str, Any] | None) -> Outcome:
+        """Record a short run: start, the training steps, stop."""
+        return self._run(self._workload.training, profile, recordings, stop=True)
+
+    def widely(self, profile: dict[str, Any] | None, recordings: Path | None = None) -> Outcome:
+        """Run the wide workload."""
+        return self._run(self._workload.wide, profile, recordings)
+
+    def _run(
+        self,
+        steps: tuple[Step, ...],
+        profile: dict[str, Any] | None,
+        recordings: Path | None,
+        *,
+        stop: bool = False,
+    ) -> Outcome:
+        workload, outcome, began = self._workload, Outcome(len(steps)), time.monotonic()
+        box = Container(
+            self._root,
+            workload.argv,
+            workload.user,
+            ready=workload.ready,
+            stop_signal=workload.stop,
+        )
+        box.profile, box.runtime, box.record = profile, self._runtime, recordings
+        try:
+            workload.prepare(box)
+            box.own()
+            self._work(box, steps, outcome, stop=stop)
+        finally:
+            box.close()
+        if recordings is not None:
+            for each in sorted(recordings.glob("*.json")):
+                for denial in recording_file.read(each).denials:
+                    if denial.stage == "program":
+                        name = denial.name or f"#{denial.number}"
+                        outcome.denied[name] = outcome.denied.get(name, 0) + denial.count
+        outcome.seconds = time.monotonic() - began
+        return outcome
+
+    def _work(
+        self, box: Container, steps: tuple[Step, ...], outcome: Outcome, *, stop: bool
+    ) -> None:
+        try:
+            box.start()
+        except Exception as error:
+            outcome.fatal = _reason(error) + " ".join(getattr(error, "__notes__", []))[-600:]
+            return
+        for each in steps:
+            self._try(box, each, outcome)
+        if stop:
+            try:
+                box.stop()
+            except Exception as error:
+                outcome.failed["stop"] = _reason(error)
+        else:
+            self._check_data(box, outcome)
+
+    def _try(self, box: Container, each: Step, outcome: Outcome) -> None:
+        failures = outcome.executed if each.executes else outcome.failed
+        try:
+            if not box.alive():
+                box.kill()
+                box.start(15)
+            each.action(box)
+        except Exception as error:
+            failures[each.name] = _reason(error)
+            if not self._is_well(box):
+                box.kill()
+        if box.alive() and each.name in failures and box.is_spinning():
+            outcome.spinning.append(each.name)
+
+    def _is_well(self, box: Container) -> bool:
+        try:
+            self._workload.ready(box)
+        except Exception:
+            return False
+        return box.alive()
+
+    def _check_data(self, box: Container, outcome: Outcome) -> None:
+        """Start once more without a profile: is the data whole?"""
+        if box.alive() and box.is_spinning():
+            outcome.spinning.append("at the end")
+        box.kill()
+        box.profile, box.record = None, None
+        try:
+            box.start()
+            self._workload.verify(box)
+        except Exception as error:
+            outcome.ruined = _reason(error)
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:300]
