@@ -71,7 +71,7 @@ class Run:
             box.close()
         if recordings is not None:
             for each in sorted(recordings.glob("*.json")):
-                for denial in recording_file.read(each).denials:
+                for denial in recording_file.read_recording(each).denials:
                     if denial.stage == "program":
                         name = denial.name or f"#{denial.number}"
                         outcome.denied[name] = outcome.denied.get(name, 0) + denial.count
