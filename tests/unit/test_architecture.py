@@ -25,8 +25,14 @@ MAY_IMPORT = {
     "profile.parse": "model filter",
     "profile.compile": "model system profile.export",
     "profile.meaning": "model system filter profile.compile",
-    "profile.checks": "model system filter profile.parse profile.compile profile.meaning",
-    "profile.generate": "model profile.export profile.compile profile.meaning profile.checks",
+    "profile.curated": "model profile.parse profile.compile",
+    "profile.checks": (
+        "model system filter profile.parse profile.compile profile.meaning profile.curated"
+    ),
+    "profile.generate": (
+        "model profile.parse profile.export profile.compile profile.meaning profile.checks "
+        "profile.curated"
+    ),
     "profile": "model profile.parse profile.compile profile.export profile.checks",
     "recording.files": "model data output system",
     "recording.trace": "model system recording.files",
@@ -85,7 +91,7 @@ MAY_IMPORT = {
     "cli.shared": "model output engines filter profile profile.parse profile.compile",
     "cli.profile": (
         "model output filter profile profile.parse profile.compile profile.meaning "
-        "profile.generate profile.export cli.shared"
+        "profile.generate profile.export recording.files scan output cli.shared"
     ),
     "cli.filter": (
         "model output report filter process profile.parse profile.compile profile.meaning "

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import resources
-
 import msgspec
 
 from seclatch.model.arch import Arch
 from seclatch.model.call_matrix import list_entries
+from seclatch.model.capability import name_capabilities
 from seclatch.model.fit_result import ProfileFit, ProfileSize
 from seclatch.model.profile import Profile
 from seclatch.model.recording import Recording
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
+from seclatch.profile.curated.default_profiles import load_default
 from seclatch.profile.export.formats import write
 from seclatch.profile.generate.generate_profile import Options, generate
 from seclatch.profile.generate.recorded_arguments import Judgement, judge, recorded_values
+from seclatch.profile.generate.recorded_limit import DEFAULT_CAPABILITIES, NEWEST_KERNEL
 from seclatch.profile.meaning import rule_meaning
-
-
-class _Default(msgspec.Struct, frozen=True):
-    """What tools/docker_default.py writes."""
-
-    source: str
-    arch: str
-    whole: list[str]
-    partly: list[str]
+from seclatch.profile.parse.default_documents import default_version
 
 
 def fit(recording: Recording, profile: Profile | None = None, name: str = "") -> ProfileFit:
@@ -59,24 +52,12 @@ def fit(recording: Recording, profile: Profile | None = None, name: str = "") ->
 
 
 def docker_default(arch: Arch) -> ProfileSize:
-    """How much Docker's default profile leaves open. Its list of names is one for all
-    architectures, less than a handful apart; it was read on the machine that `source` tells of."""
-    known = _docker()
-    whole = sum(load_syscalls(arch).has(name) for name in known.whole)
-    partly = sum(load_syscalls(arch).has(name) for name in known.partly)
-    return ProfileSize(
-        name="Docker's default",
-        open=whole + partly,
-        partly=partly,
-        of=len(load_syscalls(arch).numbers),
-        source=known.source,
-    )
-
-
-@cache
-def _docker() -> _Default:
-    path = resources.files("seclatch.data").joinpath("docker-default.json")
-    return msgspec.json.decode(path.read_bytes(), type=_Default)
+    """Count what Docker's default profile leaves open in a container without further options."""
+    caps = name_capabilities(DEFAULT_CAPABILITIES[Engine.DOCKER])
+    profile = narrow(load_default(Engine.DOCKER), Host(arch, caps, NEWEST_KERNEL))
+    source = f"what {default_version('docker-default')} gives a container by default"
+    size = _size(rule_meaning.read(profile, arch), "Docker's default", arch)
+    return msgspec.structs.replace(size, source=source)
 
 
 def _tried(recording: Recording, stage: Stage, arch: Arch) -> set[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seclatch.errors import InputError
+from seclatch.profile.parse.default_documents import NAMES, read_default
 
 MAX_SIZE = 2 << 20
 """Bytes. Docker's default profile has 16 KB, the biggest known ones some hundred."""
@@ -49,7 +50,12 @@ class Source:
 
 
 def read(path: Path) -> Source:
-    """Read a file of sane size, `-` meaning standard input. Raises InputError."""
+    """Read a file of sane size, `-` meaning standard input, or a default profile by its name.
+
+    Raises InputError.
+    """
+    if str(path) in NAMES and not path.exists():
+        return Source(str(path), read_default(str(path)))
     try:
         if str(path) == STANDARD_INPUT:
             source = Source("standard input", take_in(MAX_SIZE + 1))

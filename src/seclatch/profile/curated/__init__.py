@@ -1,0 +1,1 @@
+"""Facts kept as data: what calls need and open, and the default profiles of engines."""

@@ -1,0 +1,17 @@
+"""The default profiles of Docker and Podman, read."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from seclatch.model.profile import Profile
+from seclatch.profile.compile.resolve_profile import Engine
+from seclatch.profile.parse.default_documents import read_default
+from seclatch.profile.parse.load_profile import parse
+
+
+@cache
+def load_default(engine: Engine) -> Profile:
+    """Read an engine's default profile, with its conditions."""
+    name = f"{engine.value}-default"
+    return parse(read_default(name).decode(), name)
