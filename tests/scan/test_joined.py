@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def profile(place: Path, policy: str) -> tuple[Path, str]:
+def profile(place: Path, policy: str, *options: str) -> tuple[Path, str]:
     path = place / f"{policy}.json"
     done = seclatch(
         "generate",
@@ -48,6 +48,7 @@ def profile(place: Path, policy: str) -> tuple[Path, str]:
         "--differences",
         "-o",
         path,
+        *options,
     )
     assert done.returncode == 0, done.stderr
     return path, done.stderr
@@ -57,7 +58,7 @@ HIDDEN = "mkdir /tmp/d && mv /tmp/d /tmp/e && rmdir /tmp/e && ls -l / >/dev/null
 
 
 def test_what_was_not_seen_works_with_the_scan_alone(made: Path) -> None:
-    strict, _ = profile(made, "recorded")
+    strict, _ = profile(made, "recorded", "--exact")
     joined, said = profile(made, "recorded+plausible")
     refused = seclatch("run", "--profile", strict, "--", "sh", "-c", HIDDEN)
     assert refused.returncode != 0
@@ -69,7 +70,9 @@ def test_what_was_not_seen_works_with_the_scan_alone(made: Path) -> None:
 def test_dangerous_calls_are_left_out_unless_asked_for(made: Path) -> None:
     joined, said = profile(made, "recorded+plausible")
     assert "mount: left out: never seen, and dangerous" in said
-    whole, _ = profile(made, "static")
+    limited, said = profile(made, "static")
+    assert "mount" not in allowed(limited) and "--wider" in said
+    whole, _ = profile(made, "static", "--wider", "mount")
     mount = "mount -t tmpfs none /mnt 2>&1 || true"
     assert "mount" not in allowed(joined) and "mount" in allowed(whole)
     done = seclatch("run", "--profile", joined, "--cap-add", "SYS_ADMIN", "--", "sh", "-c", mount)

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seclatch.cli.shared.call_names import parse_calls
 from seclatch.cli.shared.result_output import emit, warn
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
     from seclatch.model.profile import Profile
+    from seclatch.model.recording import Recording
+    from seclatch.profile.generate.complete_profile import CompletedProfile
     from seclatch.profile.generate.generate_profile import Generated
     from seclatch.profile.generate.join_scan import Joined
 
@@ -79,6 +82,25 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
     metavar="ARCH",
     help="For this architecture too (aarch64, x86_64, riscv64), with what libraries use there.",
 )
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Without calls that are harmless for a program that makes related ones.",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="CALL",
+    callback=parse_calls,
+    help="Allow this call, though no recording made it; may be given again.",
+)
+@click.option(
+    "--wider",
+    multiple=True,
+    metavar="CALL",
+    callback=parse_calls,
+    help="Allow this call, though the recorded container's profile denies it; may be given again.",
+)
 @click.option("--audit", is_flag=True, help="Log what is not allowed instead of denying it.")
 @click.option(
     "-o",
@@ -100,12 +122,18 @@ def command(
     policy: str,
     differences: bool,
     also: str | None,
+    exact: bool,
+    allow: tuple[str, ...],
+    wider: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Make a profile that allows what was recorded, each rule with where it comes from.
 
     The profile is for the latch: it has the program's calls and none of the runtime's. What was
-    denied while recording stays denied, which is said on stderr.
+    denied while recording stays denied, and so does all else that the container's profile denied
+    (without one: the engine's default), which is reported on stderr. Calls that are harmless for
+    such a program, and those that no process can do without, are allowed too. With --base the
+    result is PROFILE and what was recorded, and nothing of this.
 
     \b
     Examples:
@@ -115,12 +143,14 @@ def command(
       seclatch generate --base default.json nginx.recording.json > more.json
       seclatch generate --also aarch64 nginx.recording.json > both.json
       seclatch generate --scan nginx.scan.json nginx.recording.json > nginx.json
+      seclatch generate --scan nginx.scan.json --allow execve nginx.recording.json > nginx.json
     """
     from seclatch.profile.export.formats import write
 
     _refuse_idle(scan_file)
     form = _ALSO.get(form, form)
-    made = _generate(files, _load(base, form), first, options)
+    recordings = _read(files)
+    made = _generate(files, recordings, _load(base, form), first, options)
     warn("generate", made.warnings)
     profile = made.profile
     if scan_file is not None:
@@ -129,6 +159,10 @@ def command(
         profile = joined.profile
         if differences:
             _tell_differences(joined)
+    if base is None:
+        completed = _complete(profile, recordings, exact, (*allow, *wider), wider)
+        warn("generate", completed.warnings)
+        profile = completed.profile
     if also:
         profile = _for_both(profile, also, form)
     written = write(profile, form)
@@ -159,16 +193,39 @@ def _load(base: Path | None, form: str) -> Profile | None:
     return profile
 
 
+def _read(files: tuple[Path, ...]) -> list[Recording]:
+    from seclatch.recording.files import recording_file
+
+    return [recording_file.read_recording(path) for path in files]
+
+
+def _complete(
+    profile: Profile,
+    recordings: list[Recording],
+    exact: bool,
+    allow: tuple[str, ...],
+    wider: tuple[str, ...],
+) -> CompletedProfile:
+    from seclatch.profile.generate.complete_profile import CompletionOptions, complete_profile
+    from seclatch.profile.generate.recorded_limit import find_limits
+
+    options = CompletionOptions(exact, allow, wider, tuple(find_limits(recordings)))
+    return complete_profile(profile, options)
+
+
 def _generate(
-    files: tuple[Path, ...], base: Profile | None, first: str, options: dict[str, Any]
+    files: tuple[Path, ...],
+    recordings: list[Recording],
+    base: Profile | None,
+    first: str,
+    options: dict[str, Any],
 ) -> Generated:
     from seclatch.errors import InputError
     from seclatch.model.merge_recordings import merge_recordings
     from seclatch.model.stage import Stage
     from seclatch.profile.generate import generate_profile
-    from seclatch.recording.files import recording_file
 
-    recording = merge_recordings(recording_file.read_recording(each) for each in files)
+    recording = merge_recordings(recordings)
     try:
         chosen = generate_profile.Options(first=Stage(first), base=base, **options)
         return generate_profile.generate(recording, chosen)

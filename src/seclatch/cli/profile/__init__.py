@@ -14,6 +14,8 @@ COMMANDS = {
     "convert": "Write the profile in another format.",
     "port": "Write the profile for another architecture.",
     "diff": "Tell which calls two profiles treat differently.",
+    "derive": "Write a profile with some calls more or less than another one.",
+    "fit": "Tell what a new image or release needs and the profile denies.",
     "merge": "Write a profile that allows what any of the profiles allows.",
     "intersect": "Write a profile that allows what all of the profiles allow.",
 }
@@ -25,11 +27,11 @@ def command() -> None:
 
     FILE is a profile of Docker, Podman or containers-common, an OCI config.json or its
     `linux.seccomp`, a Kubernetes SeccompProfile manifest, or a raw BPF program; `-` is standard
-    input.
+    input. docker-default and podman-default are the engines' own.
 
     \b
     Examples:
       seclatch profile check strict.json
-      seclatch profile diff default.json strict.json
+      seclatch profile diff docker-default strict.json
       seclatch profile compile --runtime runc strict.json -o strict.bpf
     """

@@ -14,6 +14,7 @@ from seclatch.cli.shared.result_output import warn
 from seclatch.model import capability
 from seclatch.model.arch import Arch
 from seclatch.profile.compile.resolve_profile import Engine, Host
+from seclatch.profile.parse.default_documents import NAMES, default_version
 from seclatch.profile.parse.profile_source import read
 from seclatch.profile.profile_input import Given, give, require_action
 
@@ -117,5 +118,8 @@ def given(file: Path, host: Host) -> Given:
     Warns of what the rules do not say; InputError for the empty profile, which says nothing.
     """
     found = require_action(give(read(file), host))
+    if found.name in NAMES:
+        caps = ", ".join(sorted(name.removeprefix("CAP_") for name in host.caps)) or "none"
+        warn(found.name, [f"that of {default_version(found.name)}, with the capabilities {caps}"])
     warn(found.name, found.warnings)
     return found

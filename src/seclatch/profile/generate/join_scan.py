@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from seclatch.model.profile import Profile, Rule
 from seclatch.model.scan import Scan
-from seclatch.profile.checks.dangerous import CALLS
+from seclatch.profile.curated.call_data import load_dangerous
 
 _ALLOW = "SCMP_ACT_ALLOW"
 
-_DANGEROUS = {*CALLS, "setns", "unshare"}  # of which `profile check` warns
+_EXECUTE = ("execve", "execveat")
 
 
 class Policy(enum.Enum):
@@ -83,7 +83,7 @@ def _verdict(
         return Verdict.NARROWED
     if policy is Policy.RECORDED:
         return Verdict.UNSEEN
-    if policy is Policy.PLAUSIBLE and name in _DANGEROUS:
+    if policy is Policy.PLAUSIBLE and name in load_dangerous():
         return Verdict.DANGEROUS
     return Verdict.PLAUSIBLE
 
@@ -94,10 +94,12 @@ def _warnings(rows: list[Row], scan: Scan, policy: Policy) -> Iterator[str]:
 
     if added := names(Verdict.PLAUSIBLE):
         yield f"{len(added)} calls of the scan were never recorded, and allowed ({policy.value})"
-    if left := names(Verdict.DANGEROUS):
+    left = names(Verdict.DANGEROUS)
+    yield from _about_execve(left, scan)
+    if others := [name for name in left if name not in _EXECUTE]:
         yield (
             "the program can make these, which were never recorded and are dangerous, and are "
-            f"left out: {', '.join(left)}"
+            f"left out: {', '.join(others)}; --allow CALL allows one"
         )
     if other := names(Verdict.ELSEWHERE):
         yield (
@@ -106,3 +108,14 @@ def _warnings(rows: list[Row], scan: Scan, policy: Policy) -> Iterator[str]:
         )
     if not scan.whole:
         yield "the scan is open: calls that could not be told are allowed only if recorded"
+
+
+def _about_execve(left: list[str], scan: Scan) -> Iterator[str]:
+    """Name the programs that could execute others, where no recording shows that they do."""
+    for call in _EXECUTE if "execve" in left else ():
+        paths = [each.path for each in scan.programs if any(c.name == call for c in each.calls)]
+        if paths and call in left:
+            yield (
+                f"{', '.join(paths[:3])} can execute other programs by {call}, and no recording "
+                f"does: left out; --allow {call} allows it, or record what executes them"
+            )
