@@ -24,6 +24,7 @@ class Variant:
 
 
 VARIANTS = (
+    Variant("exact", ("--exact",)),
     Variant("recorded"),
     Variant("recorded+args", ("--args",)),
     Variant("scan", scan=True),
@@ -43,7 +44,8 @@ def seclatch(*words: str | Path) -> str:
 
 def scan(workload: Workload, root: Path, output: Path) -> None:
     """Scan the programs that the container's documentation names."""
-    points = [word for each in workload.scanned for word in ("--entrypoint", each)]
+    points = [word for path in workload.scanned for word in ("--entrypoint", path)]
+    points += [word for path in workload.plugins for word in ("--plugin", path)]
     seclatch("scan", *points, "-o", output, root)
 
 

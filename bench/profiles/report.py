@@ -15,11 +15,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bench.profiles.container import CAPABILITIES
 from bench.profiles.make import VARIANTS, make, scan, strace_like
 from bench.profiles.measure import allowed, cut
 from bench.profiles.root import server_root
 from bench.profiles.run import Outcome, Run
 from bench.profiles.servers import DEVELOPED, HELD_OUT, packages, workload
+from seclatch.model.arch import Arch
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
+from seclatch.profile.curated.default_profiles import load_default
+from seclatch.profile.export import oci
 
 HEAD = (
     f"{'server':<10} {'profile':<16} {'calls':>5} {'CVEs':>4} {'steps':>5} {'failed':>6} "
@@ -44,7 +49,7 @@ def server(name: str, root: Path, folder: Path) -> None:
     work = workload(name)
     recordings = folder / "training"
     recordings.mkdir()
-    trained = Run(work, root).train(recordings, _recorded_under())
+    trained = Run(work, root).train(recordings, recorded_under())
     if trained.fatal or trained.failed:
         print(f"{name}: the training run fails: {trained.fatal or trained.failed}")
         return
@@ -56,6 +61,8 @@ def server(name: str, root: Path, folder: Path) -> None:
         for each in VARIANTS
         if wanted == [""] or each.name in wanted
     }
+    if "docker" in wanted:
+        profiles["docker"] = recorded_under()
     if "strace" in wanted:
         profiles["strace"] = strace_like(recording)
     for title, profile in profiles.items():
@@ -80,8 +87,10 @@ def show(name: str, title: str, profile: dict[str, Any], outcome: Outcome) -> No
             file.write(json.dumps(found | asdict(outcome)) + "\n")
 
 
-def _recorded_under() -> dict[str, Any] | None:
-    return None
+def recorded_under() -> dict[str, Any]:
+    """Return what dockerd gives such a container: the training runs under it."""
+    host = Host(Arch.native(), frozenset(CAPABILITIES), (6, 12), Engine.DOCKER)
+    return oci.document(narrow(load_default(Engine.DOCKER), host))
 
 
 def _commit() -> str:

@@ -42,7 +42,8 @@ class Workload:
     """`argv`, with {port} and {port2}, is the container's command; `user` its uid and gid.
 
     `scanned`: the programs that `seclatch scan` is given, as the container's documentation would
-    name them: the server, its entry script's, its health check's. `verify` is run under no profile
+    name them: the server, its entry script's, its health check's; `plugins` are the modules that
+    the container's configuration loads, which is not in the image. `verify` is run under no profile
     after the wide workload: whether the data has survived it.
     """
 
@@ -54,6 +55,7 @@ class Workload:
     ready: Action
     training: tuple[Step, ...]
     wide: tuple[Step, ...]
+    plugins: tuple[str, ...] = ()
     user: int = 0
     stop: str = "TERM"
     verify: Action = lambda _: None

@@ -343,6 +343,7 @@ WORKLOAD = Workload(
     packages=("apache2", "apache2-bin", "apache2-data"),
     argv=("/run/entry", "-f", "/run/apache.conf"),
     scanned=("/usr/bin/dash", "/usr/bin/rm", "/usr/sbin/apache2"),
+    plugins=tuple(f"/usr/lib/apache2/modules/mod_{each}.so" for each in MODULES),
     prepare=prepare,
     ready=ready,
     stop="TERM",

@@ -50,6 +50,12 @@ $HTTP["url"] =~ "^/down/" {{ proxy.server = ("" => (("host" => "127.0.0.1", "por
 $SERVER["socket"] == "127.0.0.1:{port2}" {{ ssl.engine = "enable" ssl.pemfile = "/run/both.pem" }}
 {extra}
 """
+# Those of the configuration that are not built in.
+MODULES = (
+    "mod_accesslog", "mod_auth", "mod_authn_file", "mod_cgi", "mod_dirlisting", "mod_openssl",
+    "mod_proxy", "mod_status",
+)  # fmt: skip
+
 CGI = "#!/bin/sh\ncat > /dev/null\necho 'Content-Type: text/plain'\necho\necho $((6 * 7))\n"
 
 
@@ -244,6 +250,7 @@ WORKLOAD = Workload(
     packages=("lighttpd", "lighttpd-mod-openssl"),
     argv=("/usr/sbin/lighttpd", "-D", "-f", "/run/lighttpd.conf"),
     scanned=("/usr/sbin/lighttpd",),
+    plugins=tuple(f"/usr/lib/lighttpd/{each}.so" for each in MODULES),
     prepare=prepare,
     ready=ready,
     training=(get_a_page, get_what_is_not_there, keep_a_connection),
