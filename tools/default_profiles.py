@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests" / "engines")]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from capture import Docker, Podman  # noqa: E402 (found by the line above)
-
-from seclatch.model.capability import ALL  # noqa: E402
+from seclatch.model.capability import ALL  # noqa: E402 (found by the line above)
+from tests.engines.capture import Docker, Podman  # noqa: E402
 
 FOLDER = ROOT / "src" / "seclatch" / "data" / "defaults"
 
@@ -95,11 +94,13 @@ def _document(
     elsewhere = {name for names in ARCHES for name in names} - {name for name, _ in plain}
     for name in elsewhere:
         _put(grouped, (name, json.dumps({"action": "SCMP_ACT_ALLOW"})), {}, {})
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"names": sorted(names), **json.loads(rest), **json.loads(conditions)}
         for (rest, conditions), names in sorted(grouped.items())
     ]
-    kept = {key: base[key] for key in ("defaultAction", "defaultErrnoRet") if key in base}
+    kept: dict[str, Any] = {
+        key: base[key] for key in ("defaultAction", "defaultErrnoRet") if key in base
+    }
     return {**kept, "archMap": MAP, "syscalls": rules}
 
 

@@ -49,7 +49,7 @@ def request(  # noqa: PLR0913
 
 def expect(port: int, path: str, status: int = 200, **options: object) -> bytes:
     """Make a request whose status must be this; return the body."""
-    found, body = request(port, path, **options)  # type: ignore[arg-type]
+    found, body = request(port, path, **options)
     assert found == status, f"{path}: {found}"
     return body
 

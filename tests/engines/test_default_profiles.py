@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from capture import Docker, Podman, require
 
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import load_syscalls
@@ -15,6 +14,7 @@ from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
 from seclatch.profile.curated.default_profiles import load_default
 from seclatch.profile.meaning import rule_meaning
 from seclatch.profile.parse.load_profile import parse
+from tests.engines.capture import Docker, Podman, require
 
 pytestmark = [pytest.mark.root, pytest.mark.engine]
 CAPS = ("NET_RAW", "SYS_ADMIN", "SYS_CHROOT")

@@ -145,7 +145,7 @@ def notice_a_changed_file(box: Container) -> None:
     file = box.folder / "www/list/c.txt"
     for text in ("one", "other"):
         file.write_text(text)
-        wait_until(lambda text=text: expect(box.port, "/list/c.txt") == text.encode())  # type: ignore[misc]
+        wait_until(lambda text=text: expect(box.port, "/list/c.txt") == text.encode())
 
 
 @executing("/run/cgi/x", "/bin/sh", "/usr/bin/cat")

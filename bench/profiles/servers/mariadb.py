@@ -64,9 +64,9 @@ def prepare(box: Container) -> None:
 
 def sql(box: Container, text: str, *options: str) -> str:
     """Without TLS unless an option says so."""
-    words = ("mariadb", "-h", "127.0.0.1", "-P", str(box.port), "-u", "root", "-BN", "-D", "mysql")
-    if not any("ssl" in each for each in options):
-        words = (*words, "--skip-ssl")
+    words = ["mariadb", "-h", "127.0.0.1", "-P", str(box.port), "-u", "root", "-BN", "-D", "mysql"]
+    if not any("ssl" in option for option in options):
+        words.append("--skip-ssl")
     return box.client(*words, *options, "-e", text)
 
 

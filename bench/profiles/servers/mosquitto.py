@@ -48,6 +48,11 @@ def ready(box: Container) -> None:
         assert client.recv(4)[:1] == b"\x20"
 
 
+def answers(box: Container) -> bool:
+    ready(box)
+    return True
+
+
 def publish(box: Container, *words: str, given: str = "") -> str:
     return box.client("mosquitto_pub", "-h", "127.0.0.1", "-p", str(box.port), *words, given=given)
 
@@ -161,7 +166,7 @@ def refuse_more_connections(box: Container) -> None:
     held = [connect(box.port) for _ in range(80)]
     for each in held:
         each.close()
-    wait_until(lambda: ready(box) is None)
+    wait_until(lambda: answers(box))
 
 
 @step

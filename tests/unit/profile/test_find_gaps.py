@@ -63,7 +63,7 @@ def test_the_command_s_status(tmp_path: Path, calls_found: tuple[str, ...], stat
         "defaultAction": "SCMP_ACT_ERRNO",
         "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}],
     }))  # fmt: skip
-    new.write_bytes(scan_document.encode(scan(*calls_found)))
+    new.write_bytes(scan_document.encode_scan(scan(*calls_found)))
     words = ["profile", "fit", str(profile), "--scan", str(new), "--arch", "x86_64"]
     done = CliRunner().invoke(cli, words)
     assert done.exit_code == status, done.output

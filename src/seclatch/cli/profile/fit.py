@@ -92,7 +92,7 @@ def _find(
     before: tuple[Path, ...],
 ) -> list[ProfileGap]:
     from seclatch.recording.files.recording_file import read_recording
-    from seclatch.scan.scan_document import read as read_scan
+    from seclatch.scan.scan_document import read_scan
 
     old = [read_scan(path) for path in before]
     gaps: list[ProfileGap] = []
