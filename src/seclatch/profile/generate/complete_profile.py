@@ -80,6 +80,7 @@ def _further_rules(profile: Profile, native: Arch, options: CompletionOptions) -
             yield Rule(tuple(new), _ALLOW, comment=comment)
 
     yield from rule(options.allow, "allowed by --allow")
+    made = frozenset(allowed)
     for call in load_always():
         yield from rule([call.call], f"always: {call.reason}")
     if allowed & _MAKES_PROCESSES:
@@ -87,9 +88,8 @@ def _further_rules(profile: Profile, native: Arch, options: CompletionOptions) -
     if options.exact:
         return
     dangerous = load_dangerous()
-    recorded = frozenset(allowed)
     for family in load_families():
-        used = sorted(recorded.intersection(family.uses))
+        used = sorted(made.intersection(family.uses))
         if used:
             adds = (name for name in family.adds if name not in dangerous)
             yield from rule(adds, f"{family.family}: {family.reason} (it makes {', '.join(used)})")
