@@ -40,8 +40,10 @@ class RecentCalls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CallFamily(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Calls that are harmless for a program that makes one of `uses`. `danger` says what could be
-    done with them at worst."""
+    """Calls that are harmless for a program that makes one of `uses`.
+
+    `danger` says what could be done with them at worst.
+    """
 
     family: str
     uses: tuple[str, ...]
@@ -51,7 +53,10 @@ class CallFamily(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DangerousCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A call that opens a new kind of power. `check`: `profile check` warns where it is allowed."""
+    """A call that opens a new kind of power.
+
+    `check`: `profile check` warns where it is allowed.
+    """
 
     call: str
     reason: str
