@@ -6,10 +6,12 @@ that a recorder that dies leaves nothing attached.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import mmap
 import os
+import resource
 import struct
 from dataclasses import dataclass
 from typing import Final
@@ -167,6 +169,14 @@ def _read_batch(attributes: ctypes.Array[ctypes.c_char]) -> bool:
 def _cut(buffer: ctypes.Array[ctypes.c_char], size: int, count: int) -> list[bytes]:
     content = buffer.raw
     return [content[n * size : (n + 1) * size] for n in range(count)]
+
+
+def raise_locked_memory() -> None:
+    """Lift the limit that maps count against before Linux 5.11; without, they fail with EPERM."""
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(
+            resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        )
 
 
 def create_map(  # noqa: PLR0913 (the kernel's own parameters)

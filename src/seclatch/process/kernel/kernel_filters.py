@@ -82,6 +82,7 @@ class _Reader:
             raise
 
     def _prepare(self, places: dict[str, int]) -> None:
+        bpf.raise_locked_memory()
         seen = self._map(bpf.HASH, key=8, value=8, entries=_SEEN, flags=bpf.NO_PREALLOC)
         self._cursor = self._map(bpf.ARRAY, key=4, value=8, entries=1)
         store = self._map(bpf.ARRAY, key=4, value=STORE, entries=1, flags=bpf.MMAPABLE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,7 +74,7 @@ def load(*, closely: bool = False, by_words: bool = False) -> Probe:
     Raises SeclatchError: what is missing, and what to do.
     """
     offsets = find_offsets()
-    _raise_locked_memory()
+    bpf.raise_locked_memory()
     fds: list[int] = []
     try:
         maps = _create_maps()
@@ -174,14 +173,6 @@ def _specs() -> bytes:
         if (number := numbers.get(name)) is not None:
             specs[number] = spec
     return bytes(specs)
-
-
-def _raise_locked_memory() -> None:
-    """Before Linux 5.11 maps counted as locked memory."""
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(
-            resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-        )
 
 
 def _explain(error: OSError) -> SeclatchError:
