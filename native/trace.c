@@ -23,6 +23,7 @@
 #include "latch.h"
 #include "load.h"
 #include "wait.h"
+#include "watch.h"
 
 /* Names of our own: glibc has an enum, musl macros, and old headers lack some. */
 enum { SEIZE = 0x4206, LISTEN = 0x4208, CONT = 7, TO_CALL = 24, DETACH = 17, SETOPTIONS = 0x4200,
@@ -46,6 +47,7 @@ struct trace {
 	enum road road;
 	const struct call *call;
 	struct load load;	/* ROAD_GATE: what became of the runtime's filter */
+	struct watch watch;	/* how that is seen */
 };
 
 /* What lifts the filter: the kernel, or this tracer at each call. */
@@ -76,13 +78,19 @@ static bool is_of_front(const struct trace *trace, pid_t pid)
 	return trace->front && (pid == trace->front || task_is_thread_of(pid, trace->front));
 }
 
+/* Is the filter's load to be seen among the tracee's calls? */
+static bool is_watched(const struct trace *trace, pid_t pid)
+{
+	return trace->road == ROAD_GATE && (!trace->load.loader || trace->load.unguarded) &&
+	       !is_of_front(trace, pid);
+}
+
 /* On, with a signal or 0; by the gate until the next call where the filter's load may be it. */
 static void go_on(const struct trace *trace, pid_t pid, int signal)
 {
-	bool watch = trace->road == ROAD_GATE && (!trace->load.loader || trace->load.unguarded) &&
-		     !is_of_front(trace, pid);
+	bool to_call = is_watched(trace, pid) && !watch_has_breakpoints(pid);
 
-	trace_request(watch ? TO_CALL : CONT, pid, signal);
+	trace_request(to_call ? TO_CALL : CONT, pid, signal);
 }
 
 /* After the load a child of the front's on the host's side is a hook that crun's front runs itself
@@ -184,6 +192,7 @@ static bool on_exec(struct trace *trace, pid_t pid)
  * program, and would gain nothing under a tracer without privileges. */
 static bool on_call(struct trace *trace, pid_t pid)
 {
+	watch_at_call(&trace->watch, pid);
 	if (trace->load.loader) {	/* else the exit of a call from before the load */
 		if (trace->load.unguarded)
 			load_guard_at_close(&trace->load, pid);
@@ -319,6 +328,8 @@ static bool on_stop(struct trace *trace, pid_t pid, int signal)
 	else if (trace->front && pid != trace->front)
 		trace_request(SETOPTIONS, pid, task_is_thread_of(pid, trace->front) ?
 			      THREADED_FRONT_OPTIONS : INIT_OPTIONS | lifting(trace->road));
+	if (is_watched(trace, pid) && !trace->load.loader)
+		watch_newborn(&trace->watch, pid);
 	go_on(trace, pid, 0);
 	return false;
 }
@@ -350,6 +361,8 @@ static bool on_event(struct trace *trace, pid_t pid, int status)
 	default:
 		if (signal == (SIGTRAP | 0x80))
 			return on_call(trace, pid);
+		if (signal == SIGTRAP && watch_at_trap(&trace->watch, pid, trace->load.loader))
+			signal = 0;
 		go_on(trace, pid, signal);	/* to its receiver */
 		return false;
 	}

@@ -25,6 +25,15 @@ def test_an_init_with_threads(compiler: Compiler, tmp_path: Path) -> None:
         assert subprocess.run([front, *words], check=False).returncode == latched
 
 
+def test_a_static_runtime_without_privileges(compiler: Compiler, tmp_path: Path) -> None:
+    """Without a C library to set breakpoints in, it is stopped at each call until its load."""
+    front = copy_front(tmp_path / "fronts", "seclatch-x", compiler("forking_runtime"))
+    for target, latched in (("exit42", 42), ("first_denied", 7)):
+        words = ["setpriv", "--no-new-privs", front, "create", compiler(target)]
+        done = subprocess.run(words, check=False, env={**os.environ, "SECLATCH_MODE": "gate"})
+        assert done.returncode == latched
+
+
 @pytest.mark.parametrize("verb", ["create", "run"])
 @pytest.mark.parametrize("hook", [{}, {"STANDIN_POSTSTOP": "/bin/true"}], ids=["", "poststop"])
 def test_an_init_that_the_gate_s_filter_kills(
