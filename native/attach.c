@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include "birth.h"
+#include "harden.h"
 #include "latch.h"
 #include "load.h"
 #include "registers.h"
 
 struct attachment {
 	struct call call;
+	bool hooks;	/* the configuration names startContainer hooks; also in vain */
 	enum mode mode;
 	enum road road;
 };
@@ -85,6 +87,7 @@ static int work(pid_t front, void *data)
 	if (chdir("/"))
 		return 1;
 	keep_files(call);
+	drop_capabilities(attachment->hooks);
 	err = follow_front(front, attachment->road, attachment->mode == MODE_REFUSE, call);
 	if (err)
 		refuse_late(call, refusal_for(err, attachment->mode), front);
@@ -99,6 +102,7 @@ int attach(const struct call *call, enum mode mode)
 	if (fcntl(STDERR_FILENO, F_GETFD) < 0)
 		attachment.call.stays = false;
 	journal_find(call);
+	attachment.hooks = call->bundle && bundle_mentions(call, "startContainer");
 	if (mode != MODE_SUSPEND && !task_has_capability(CAPABILITY_PTRACE))
 		load_share();
 	return birth_of_tracer(&(struct birth){ .seize = seize, .work = work,

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "harden.h"
 
 enum { SET_DUMPABLE = 4 };	/* PR_SET_DUMPABLE */
 enum { SET_OPTIONS = 0x4200, KILL_AT_EXIT = 1 << 20 };	/* ptrace(2) */
@@ -136,6 +137,8 @@ const char *guard_against_hook(pid_t hook, pid_t init)
 	if (!task_read(&task, hook) || !task_read(&target, init))
 		return task_is_gone(hook) || task_is_gone(init) ? NULL :
 		       "/proc does not show a startContainer hook, or the runtime, to the latch";
+	if (capabilities_dropped())	/* what is_open() asks as */
+		return "a startContainer hook runs that the configuration does not name";
 	if (task.reachable >> CAPABILITY_PTRACE & 1 && task_shares_user_namespace(hook))
 		return "a startContainer hook has CAP_SYS_PTRACE, and so could write to the memory of "
 		       "the runtime, which no filter binds yet";

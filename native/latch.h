@@ -5,10 +5,10 @@
  *
  * main.c decides what the call is and becomes the real runtime; attach.c puts the tracer on it;
  * trace.c follows until the program's exec; wait.c waits for tracees; task.c asks /proc about one task;
- * argv.c, bundle.c, runtime.c, record.c, journal.c and refusal.c are what their names say; guard.c keeps the
- * container's code out of the runtime's memory.  Where seccomp cannot be suspended, load.c deals
- * with the runtime's load of the filter, by gate.c and inject.c.  No allocation, no threads, no
- * stdio streams.
+ * argv.c, bundle.c, runtime.c, record.c, journal.c, harden.c and refusal.c are what their names say;
+ * guard.c keeps the container's code out of the runtime's memory.  Where seccomp cannot be suspended,
+ * watch.c finds the runtime's load of the filter and load.c deals with it, by gate.c and inject.c.  No
+ * allocation, no threads, no stdio streams.
  */
 #ifndef SECLATCH_LATCH_H
 #define SECLATCH_LATCH_H
@@ -101,7 +101,7 @@ struct task {
 };
 
 /* capabilities(7), by number: kernel headers are not there for every libc */
-enum { CAPABILITY_PTRACE = 19, CAPABILITY_ADMIN = 21 };
+enum { CAPABILITY_DAC_OVERRIDE = 1, CAPABILITY_KILL = 5, CAPABILITY_PTRACE = 19, CAPABILITY_ADMIN = 21 };
 
 bool task_read(struct task *task, pid_t pid);
 bool task_has_capability(int capability);	/* this task, effective */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "harden.h"
 #include "latch.h"
 
 /* docker run's status for "not the program's fault" */
@@ -33,6 +34,7 @@ int main(int argc, char *argv[])
 	const char *problem;
 
 	(void)argc;
+	protect_relocations();
 	call_read(&call, argv);
 	problem = runtime_find(runtime);
 	if (!problem && call.starts_process)

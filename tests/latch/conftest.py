@@ -67,5 +67,5 @@ def no_tracer_left() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def bundle_in_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand-in runtimes need no bundle, but the front looks into it: the default one is `.`."""
-    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "config.json").write_text('{"hooks": {"startContainer": []}}')
     monkeypatch.chdir(tmp_path)

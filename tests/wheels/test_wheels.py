@@ -29,13 +29,15 @@ MACHINES = {
     "ppc64le": (21, 64, "<"),
 }
 EMULATORS = {"armv7l": "arm"}  # the others are called as in wheels
-PT_DYNAMIC, PT_INTERP, PT_GNU_STACK, EXECUTABLE = 2, 3, 0x6474E551, 1
+PT_INTERP, PT_GNU_STACK, PT_GNU_RELRO, EXECUTABLE = 3, 0x6474E551, 0x6474E552, 1
+ET_DYN = 3
 
 
 class Program(NamedTuple):
     machine: int
     bits: int
     order: str
+    kind: int
     segments: dict[int, int]  # type → flags
 
 
@@ -59,7 +61,8 @@ def read(content: bytes) -> Program:
         )[0]
         for at in headers
     }
-    return Program(machine, bits, order, segments)
+    (kind,) = struct.unpack_from(f"{order}H", content, 16)
+    return Program(machine, bits, order, kind, segments)
 
 
 def programs(wheel: Path) -> Iterator[tuple[str, bytes]]:
@@ -84,7 +87,8 @@ def test_its_programs_are_for_its_platform_alone(wheel: Path) -> None:
         program = read(content)
         assert program[:3] == MACHINES[platform(wheel)], name
         assert PT_INTERP not in program.segments, f"{name} is not static"
-        assert PT_DYNAMIC not in program.segments, f"{name} is not static"
+        assert program.kind == ET_DYN, f"{name} is not position-independent"
+        assert PT_GNU_RELRO in program.segments
         assert not program.segments[PT_GNU_STACK] & EXECUTABLE
         assert len(content) < MAX_SIZE
         for told in (str(ROOT).encode(), os.fsencode(Path.home()), b"ziglang"):
