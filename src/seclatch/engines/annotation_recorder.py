@@ -8,10 +8,14 @@ See docs/decisions/0016 (recording by annotation).
 
 from __future__ import annotations
 
+import json
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import msgspec
 
 import seclatch
 from seclatch.engines import latch_copy
@@ -31,8 +35,13 @@ _MAX_SHEBANG = 127  # Linux before 5.1 (BINPRM_BUF_SIZE)
 _TRACES = (".slot-*", "log", "log.old")
 
 SCRIPT = """\
-#!{python} -I
-# Written by `seclatch install --record-annotations`: records one container for the latch.
+#!{python} -IS
+# Written by `seclatch install --record-annotations`: records one container for the latch. Without
+# the site module: no .pth file, sitecustomize or user's directory has a say in what root executes.
+import sys
+
+sys.path += {directories}
+
 from seclatch.recording.annotated.container_recorder import main
 
 
@@ -44,6 +53,14 @@ def find_image(monitor, identifier):
 
 
 raise SystemExit(main(__file__, find_image))
+"""
+
+_LIST = """
+import json, sys
+sys.path += {directories}
+import seclatch.recording.annotated.container_recorder, seclatch.process.container_images
+files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+print(json.dumps(sorted({{file for file in files if file}})))
 """
 
 
@@ -80,19 +97,43 @@ def remove_recorder(root: HostRoot, engine: str) -> list[ChangeStep]:
 def make_script() -> bytes:
     """Return the recorder's script. It runs this Python, which must find this package by itself."""
     python = sys.executable
-    if " " in python or len(python) > _MAX_SHEBANG - len("#! -I\n"):
+    if " " in python or len(python) > _MAX_SHEBANG - len("#! -IS\n"):
         raise SeclatchError(
             f"placing the recorder: the kernel runs no script by {python}: a blank, or too long",
             remedy="install seclatch in another place, such as /opt/seclatch",
         )
-    return SCRIPT.format(python=python).encode()
+    return SCRIPT.format(python=python, directories=find_import_directories()).encode()
+
+
+def find_import_directories() -> list[str]:
+    """List the directories of this package and of what it imports beside the standard library."""
+    packages = (seclatch.__file__, msgspec.__file__)
+    return list(dict.fromkeys(str(Path(file).resolve().parents[1]) for file in packages))
+
+
+def list_loaded_files() -> list[Path]:
+    """List all files that the recorder executes: the interpreter, its settings, modules."""
+    program = _LIST.format(directories=find_import_directories())
+    command = [sys.executable, "-IS", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SeclatchError(
+            f"placing the recorder: {sys.executable} -IS cannot import it: "
+            f"{done.stderr.strip().rpartition(chr(10))[2]}",
+            remedy="install seclatch with its dependencies in one environment of root's",
+        )
+    python = Path(sys.executable)
+    settings = Path(sys.prefix) / "pyvenv.cfg"
+    return [python, python.resolve(), settings, *map(Path, json.loads(done.stdout))]
 
 
 def refuse_unsafe_python(root: HostRoot) -> None:
-    """Refuse a Python that others than root can replace: containers' starts run it as root."""
-    if root.is_host:
-        for path in (Path(sys.executable), Path(sys.executable).resolve(), Path(seclatch.__file__)):
-            latch_copy.refuse_unsafe(root, path)
+    """Refuse files that others than root can replace: containers' starts run them as root."""
+    if not root.is_host:
+        return
+    for path in list_loaded_files():
+        latch_copy.refuse_unsafe(root, path)
+        latch_copy.refuse_unsafe_file(path)
 
 
 def refuse_unsafe_directory(root: HostRoot, limits: RecorderLimits) -> None:

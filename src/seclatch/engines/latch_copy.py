@@ -109,6 +109,21 @@ def refuse_unsafe(root: HostRoot, front: Path) -> None:
             )
 
 
+def refuse_unsafe_file(file: Path) -> None:
+    """Refuse a file that others than root can write to, and root will execute."""
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return
+    if status.st_mode & stat.S_IWOTH or status.st_uid not in (0, os.geteuid()):
+        raise SeclatchError(
+            f"placing the recorder: {file} can be changed by others than root, and a start of a "
+            "container runs it as root",
+            remedy=f"chown root:root {file} && chmod o-w {file}, or install seclatch as root in "
+            "another place, such as /opt/seclatch",
+        )
+
+
 def list_missing_directories(root: HostRoot, paths: Sequence[str]) -> list[Path]:
     """List the directories to make so that these (absolute, in root) exist."""
     missing: dict[Path, None] = {}
