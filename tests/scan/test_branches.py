@@ -175,7 +175,9 @@ SEEM_TO = {"__assert_fail"}
 def test_what_is_said_never_to_return_does_not(library: str) -> None:
     elf = elfs.parse_elf(Path(library).read_bytes())
     known, written = symbols.read_symbols(elf), relocations.read_relocations(elf)
-    _, sweep = summarize_file._settle(elf, functions.find_functions(elf, known, written))
+    _, sweep = summarize_file._sweep_until_stable(
+        elf, functions.find_functions(elf, known, written)
+    )
     rows = {
         name: each for name, each in known.exports.items() if load_rules().endless.fullmatch(name)
     }

@@ -37,24 +37,24 @@ def list_boundary_calls(
     the program decides (and their neighbours). On 32-bit ABIs the upper halves are 0, except on
     x32, whose arguments are passed in 64-bit registers.
     """
-    root = _root(program, arch)
+    root = _find_root(program, arch)
     if numbers is None:
         edges = {number for ends in list_unnamed_numbers(arch) for number in ends}
         numbers = sorted(edges | load_syscalls(arch).names.keys())
     for number in numbers:
-        tests = _tests(descend_graph(root, NUMBER, number)) if root else set()
-        for args in _rows(tests, arch, limit):
+        tests = _collect_tests(descend_graph(root, NUMBER, number)) if root else set()
+        for args in _make_rows(tests, arch, limit):
             yield SeccompData(arch.audit, number, args)
 
 
-def _root(program: Filter, arch: Arch) -> Node | None:
+def _find_root(program: Filter, arch: Arch) -> Node | None:
     try:
         return DecisionGraphs(program).graph({ARCH: arch.audit})
     except TooComplexError:
         return None  # use the usual values only
 
 
-def _tests(root: Node) -> set[TermTest]:
+def _collect_tests(root: Node) -> set[TermTest]:
     """Return every test in a graph."""
     seen = {id(root)}
     pending = [root]
@@ -69,7 +69,7 @@ def _tests(root: Node) -> set[TermTest]:
     return tests
 
 
-def _rows(tests: set[TermTest], arch: Arch, limit: int) -> Iterator[tuple[int, ...]]:
+def _make_rows(tests: set[TermTest], arch: Arch, limit: int) -> Iterator[tuple[int, ...]]:
     wide = arch.bits == 64 or arch is Arch.X32
     usual = _join(set(_USUAL_LOW), set(_USUAL_HIGH) if wide else {0})
     yield (0,) * MAX_ARGS
@@ -78,7 +78,7 @@ def _rows(tests: set[TermTest], arch: Arch, limit: int) -> Iterator[tuple[int, .
             yield tuple(value if n == index else 0 for n in range(MAX_ARGS))
     tested = {test.term.word for test in tests if test.term.word is not None}
     choices = [
-        _edges(tests, index, arch, wide) if _halves(index) & tested else (0,)
+        _list_boundaries(tests, index, arch, wide) if _find_halves(index) & tested else (0,)
         for index in range(MAX_ARGS)
     ]
     if prod(map(len, choices)) <= limit:
@@ -89,18 +89,18 @@ def _rows(tests: set[TermTest], arch: Arch, limit: int) -> Iterator[tuple[int, .
             yield tuple(map(fixed.choice, choices))
 
 
-def _halves(index: int) -> set[int]:
+def _find_halves(index: int) -> set[int]:
     return {ARGS + 2 * index, ARGS + 2 * index + 1}
 
 
-def _edges(tests: set[TermTest], index: int, arch: Arch, wide: bool) -> tuple[int, ...]:
-    first, second = sorted(_halves(index))
+def _list_boundaries(tests: set[TermTest], index: int, arch: Arch, wide: bool) -> tuple[int, ...]:
+    first, second = sorted(_find_halves(index))
     low, high = (first, second) if arch.little else (second, first)
-    lows = _near(tests, low) or {0, U32}
-    return tuple(sorted(_join(lows, _near(tests, high) | {0} if wide else {0})))
+    lows = _list_near_values(tests, low) or {0, U32}
+    return tuple(sorted(_join(lows, _list_near_values(tests, high) | {0} if wide else {0})))
 
 
-def _near(tests: set[TermTest], word: int) -> set[int]:
+def _list_near_values(tests: set[TermTest], word: int) -> set[int]:
     """Return the values at which a word's tests change, and their neighbours."""
     values = set()
     for term, _, right in tests:

@@ -77,7 +77,7 @@ def find_cases(
     boxes: dict[Action, list[Box]] = {}
     lost: list[InexpressibleCase] = []
     budget = budget or BranchBudget()
-    for path in _joined(paths, budget):
+    for path in _join_paths(paths, budget):
         budget.spend(_STEPS)
         if len(lost) > MAX_LOST:
             raise TooComplexError(
@@ -94,7 +94,7 @@ def find_cases(
         action = normalize_action(path.value)
         if action != default:
             try:
-                boxes.setdefault(action, []).append(_box(path, arch))
+                boxes.setdefault(action, []).append(_make_box(path, arch))
             except InexpressibleError as problem:
                 lost.append(
                     InexpressibleCase(
@@ -104,7 +104,7 @@ def find_cases(
     cases: list[CallCase] = []
     for action, own in boxes.items():
         budget.spend(_count_joining(len(own)))
-        found = list(islice(_cases(own, action), MAX_PIECES + 1))
+        found = list(islice(_make_cases(own, action), MAX_PIECES + 1))
         if len(found) <= MAX_PIECES:
             cases += found
         else:
@@ -113,7 +113,7 @@ def find_cases(
     return cases, lost
 
 
-def _joined(paths: Iterable[DecisionPath], budget: BranchBudget) -> Iterator[DecisionPath]:
+def _join_paths(paths: Iterable[DecisionPath], budget: BranchBudget) -> Iterator[DecisionPath]:
     """Join paths to the same verdict that differ in one word only."""
     groups: dict[tuple[Value, Unusual], list[Mapping[int, WordSet]]] = {}
     for path in paths:
@@ -141,7 +141,7 @@ def format_condition(path: DecisionPath, arch: Arch) -> str:
     return " and ".join(words + tests)
 
 
-def _box(path: DecisionPath, arch: Arch) -> Box:
+def _make_box(path: DecisionPath, arch: Arch) -> Box:
     if path.unusual:
         raise InexpressibleError("no operator compares so")
     box: dict[int, ArgumentValues] = {}
@@ -158,7 +158,7 @@ def _box(path: DecisionPath, arch: Arch) -> Box:
     return box
 
 
-def _cases(boxes: list[Box], action: Action) -> Iterator[CallCase]:
+def _make_cases(boxes: list[Box], action: Action) -> Iterator[CallCase]:
     for box in widen_boxes(join_boxes(boxes)):
         comparisons = (values.comparisons(index) for index, values in sorted(box.items()))
         for args in product(*comparisons):

@@ -78,19 +78,19 @@ def make_call_table(
     root = graphs.graph(find_fixed_words(arch))
     budget = budget or BranchBudget(MAX_STEPS)
     numbers = list_unnamed_numbers(arch)
-    default = _default(root, numbers)
+    default = _find_default(root, numbers)
     if default == _ENOSYS:
         default = _below_stub(root, arch, numbers) or default
     cases: dict[str, tuple[CallCase, ...]] = {}
     lost: list[tuple[str, InexpressibleCase]] = []
     for call in load_syscalls(arch).all():
-        found, problems = _cases(root, call, default, budget)
+        found, problems = _find_call_cases(root, call, default, budget)
         if found:
             cases[call.name] = tuple(found)
         lost += [(call.name, problem) for problem in problems]
     newest = None
     if stub_apart and default != _ENOSYS:
-        newest = _stub(root, numbers, cases, arch, budget)
+        newest = _find_stub(root, numbers, cases, arch, budget)
     if newest is not None:
         cases = {
             call.name: cases[call.name]
@@ -103,7 +103,7 @@ def make_call_table(
     return CallTable(arch, default, cases, tuple(lost))
 
 
-def _stub(
+def _find_stub(
     root: Node,
     numbers: tuple[Range, ...],
     cases: dict[str, tuple[CallCase, ...]],
@@ -140,7 +140,7 @@ def list_unnamed_numbers(arch: Arch) -> tuple[Range, ...]:
     return ranges
 
 
-def _default(root: Node, numbers: tuple[Range, ...]) -> Action:
+def _find_default(root: Node, numbers: tuple[Range, ...]) -> Action:
     """Return the verdict on unknown numbers, by the lowest one that gets the same in any case.
 
     Not the highest: runc's stub answers those above every call that it knows.
@@ -170,7 +170,7 @@ def _below_stub(root: Node, arch: Arch, numbers: tuple[Range, ...]) -> Action | 
     return next((one for one, _ in below.most_common() if not one.kind.executes), None)
 
 
-def _cases(
+def _find_call_cases(
     root: Node, call: Syscall, default: Action, budget: BranchBudget
 ) -> tuple[list[CallCase], list[InexpressibleCase]]:
     node = descend_graph(root, NUMBER, call.number)
@@ -203,7 +203,7 @@ def _unnamed_lost(
                 domain = path.domains[NUMBER]
                 bits = format_word_set(replace(domain, ranges=FULL.ranges), "nr")
                 key = " and ".join(filter(None, (bits, format_condition(path, arch)))), shown
-                grouped.setdefault(key, []).extend(_numbers(path, numbers))
+                grouped.setdefault(key, []).extend(_list_path_numbers(path, numbers))
     except TooComplexError as problem:
         yield "numbers without a name", InexpressibleCase("any arguments", "unknown", str(problem))
         return
@@ -216,7 +216,7 @@ def _unnamed_lost(
         )
 
 
-def _numbers(path: DecisionPath, numbers: tuple[Range, ...]) -> list[Range]:
+def _list_path_numbers(path: DecisionPath, numbers: tuple[Range, ...]) -> list[Range]:
     domain = path.domains[NUMBER]
     ranges = [one for first, last in domain.ranges for one in clip_ranges(numbers, first, last)]
     return [one for one in ranges if meets_cube(one, domain.equal)]

@@ -32,31 +32,33 @@ def decode_filter(data: bytes, source: str, byteorder: ByteOrder | None = None) 
     with the instruction and the kernel's rule.
     """
     try:
-        readings = [Filter.from_bytes(data, order) for order in _orders(byteorder)]
+        readings = [Filter.from_bytes(data, order) for order in _list_orders(byteorder)]
     except ValueError as error:
-        raise InputError(source, "", f"no BPF program: {error}", remedy=_remedy(data)) from error
+        raise InputError(
+            source, "", f"no BPF program: {error}", remedy=_choose_remedy(data)
+        ) from error
     problems = [find_refusal(program) for program in readings]
     for program, problem in zip(readings, problems, strict=True):
         if problem is None:
             return program
-    raise _refused(source, _likelier(problems), _remedy(data))
+    raise _make_error(source, _choose_refusal(problems), _choose_remedy(data))
 
 
-def _remedy(data: bytes) -> str:
+def _choose_remedy(data: bytes) -> str:
     return _FROM_PROFILE if data.lstrip()[:1] == b"{" else _REMEDY
 
 
-def _orders(byteorder: ByteOrder | None) -> tuple[ByteOrder, ...]:
+def _list_orders(byteorder: ByteOrder | None) -> tuple[ByteOrder, ...]:
     return ("little", "big") if byteorder is None else (byteorder,)
 
 
-def _likelier(problems: list[FilterRefusal | None]) -> FilterRefusal:
+def _choose_refusal(problems: list[FilterRefusal | None]) -> FilterRefusal:
     """Return the refusal of the byte order that was valid for longer."""
     found = [problem for problem in problems if problem]
     return max(found, key=lambda problem: -1 if problem.index is None else problem.index)
 
 
-def _refused(source: str, problem: FilterRefusal, remedy: str) -> InputError:
+def _make_error(source: str, problem: FilterRefusal, remedy: str) -> InputError:
     place = "" if problem.index is None else f"instruction {problem.index}"
     return InputError(
         source,

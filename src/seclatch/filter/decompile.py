@@ -80,13 +80,13 @@ def decompile_filter(
         portraits = [make_call_table(graphs, arch, stub_apart, budget) for arch in chosen]
     except TooComplexError as problem:
         raise SeclatchError(f"decompiling the filter: {problem}", status=2) from problem
-    elsewhere, kept = _elsewhere(graphs, program)
+    elsewhere, kept = _evaluate_other_arches(graphs, program)
     # libseccomp treats an architecture that is not in the filter like an unknown one.
     claimed = [one for one in portraits if arches or one.uniform() != elsewhere] or portraits[:1]
     for portrait in claimed:
-        kept += [_keep(portrait.arch.title, calls, lost) for calls, lost in portrait.lost]
-        kept += _traps(portrait)
-    profiles = tuple(_profile(group) for group in _groups(claimed))
+        kept += [_make_residual(portrait.arch.title, calls, lost) for calls, lost in portrait.lost]
+        kept += _list_traps(portrait)
+    profiles = tuple(_make_profile(group) for group in _group_tables(claimed))
     return DecompiledFilter(profiles, tuple(kept))
 
 
@@ -105,7 +105,7 @@ def find_compared_arches(program: Filter) -> tuple[Arch, ...]:
     return tuple(sorted(found, key=lambda arch: -arch.bits))
 
 
-def _elsewhere(
+def _evaluate_other_arches(
     graphs: DecisionGraphs, program: Filter
 ) -> tuple[Action | None, list[ResidualVerdict]]:
     """Return the verdict on architectures with which the program does not compare."""
@@ -128,11 +128,11 @@ def _elsewhere(
     ]
 
 
-def _keep(arch: str, calls: str, lost: InexpressibleCase) -> ResidualVerdict:
+def _make_residual(arch: str, calls: str, lost: InexpressibleCase) -> ResidualVerdict:
     return ResidualVerdict(arch, calls, lost.condition, lost.verdict, lost.reason)
 
 
-def _traps(portrait: CallTable) -> list[ResidualVerdict]:
+def _list_traps(portrait: CallTable) -> list[ResidualVerdict]:
     """Return traps with data, which profiles cannot express: the handler's number is lost."""
     reason = "the rule is made, but the data of a trap cannot be expressed"
     found: dict[Action, list[str]] = {}
@@ -150,12 +150,12 @@ def _traps(portrait: CallTable) -> list[ResidualVerdict]:
     ]
 
 
-def _groups(portraits: Iterable[CallTable]) -> list[list[CallTable]]:
+def _group_tables(portraits: Iterable[CallTable]) -> list[list[CallTable]]:
     """Group tables that one profile can express: its rules hold for all its architectures alike."""
     groups: list[list[CallTable]] = []
     for portrait in portraits:
         for group in groups:
-            if all(_alike(portrait, other) for other in group):
+            if all(_have_equal_rules(portrait, other) for other in group):
                 group.append(portrait)
                 break
         else:
@@ -163,15 +163,19 @@ def _groups(portraits: Iterable[CallTable]) -> list[list[CallTable]]:
     return groups
 
 
-def _alike(one: CallTable, other: CallTable) -> bool:
-    if _said(one.default) != _said(other.default):
+def _have_equal_rules(one: CallTable, other: CallTable) -> bool:
+    if _express_action(one.default) != _express_action(other.default):
         return False
     bits = min(one.arch.bits, other.arch.bits)
     common = load_syscalls(one.arch).numbers.keys() & load_syscalls(other.arch).numbers.keys()
-    return all(_cut(one, name, bits) == _cut(other, name, bits) for name in common)
+    return all(
+        _narrow_cases(one, name, bits) == _narrow_cases(other, name, bits) for name in common
+    )
 
 
-def _cut(portrait: CallTable, name: str, bits: int) -> frozenset[tuple[tuple[Arg, ...], Action]]:
+def _narrow_cases(
+    portrait: CallTable, name: str, bits: int
+) -> frozenset[tuple[tuple[Arg, ...], Action]]:
     """Return the cases as libseccomp makes them of a rule where arguments have so many bits."""
     mask = (1 << bits) - 1
     return frozenset(
@@ -180,18 +184,18 @@ def _cut(portrait: CallTable, name: str, bits: int) -> frozenset[tuple[tuple[Arg
                 Arg(arg.index, arg.operator, arg.value & mask, arg.value_two & mask)
                 for arg in case.args
             ),
-            _said(case.action),
+            _express_action(case.action),
         )
         for case in portrait.cases.get(name, ())
     )
 
 
-def _said(action: Action) -> Action:
+def _express_action(action: Action) -> Action:
     """Return the action as a profile expresses it."""
     return action if action.kind.takes_data else Action(action.kind)
 
 
-def _profile(group: Sequence[CallTable]) -> Profile:
+def _make_profile(group: Sequence[CallTable]) -> Profile:
     """Make a group's profile; a call that several have takes the rules of the widest, the first."""
     cases: dict[str, tuple[CallCase, ...]] = {}
     for portrait in group:
@@ -201,17 +205,17 @@ def _profile(group: Sequence[CallTable]) -> Profile:
     return Profile(
         default_action=default.kind.scmp,
         default_errno=default.data if default.kind.takes_data else None,
-        rules=tuple(_rules(cases)),
+        rules=tuple(_make_rules(cases)),
         architectures=tuple(portrait.arch for portrait in group),
     )
 
 
-def _rules(cases: dict[str, tuple[CallCase, ...]]) -> Iterable[Rule]:
+def _make_rules(cases: dict[str, tuple[CallCase, ...]]) -> Iterable[Rule]:
     """Yield one rule for all calls of the same condition and action; unconditional ones first."""
     names: dict[tuple[tuple[Arg, ...], Action], list[str]] = {}
     for name in sorted(cases):
         for case in cases[name]:
-            names.setdefault((case.args, _said(case.action)), []).append(name)
+            names.setdefault((case.args, _express_action(case.action)), []).append(name)
     for (args, action), own in sorted(names.items(), key=lambda item: bool(item[0][0])):
         errno = action.data if action.kind.takes_data else None
         yield Rule(tuple(own), action.kind.scmp, errno, args)

@@ -30,25 +30,25 @@ def diff_filters(
     budget = budget or BranchBudget()
     for path in walk_paths(one, {}, budget):
         for both in walk_paths(other, path.domains, budget):
-            pair = _action(path), _action(both)
+            pair = _find_action(path), _find_action(both)
             if pair[0] != pair[1] and pair not in found:
-                values = _example(both, arch)
+                values = _make_example(both, arch)
                 if values is not None:
                     found[pair] = values
     return found
 
 
-def _action(path: DecisionPath) -> Action:
+def _find_action(path: DecisionPath) -> Action:
     if path.unusual or not isinstance(path.value, int):
         raise TooComplexError("a filter compares in a path that no profile does")
     return normalize_action(path.value)
 
 
-def _example(path: DecisionPath, arch: Arch) -> Values | None:
+def _make_example(path: DecisionPath, arch: Arch) -> Values | None:
     """Return arguments that take this path; None if there are none."""
     words = []
     for word in range(ARGS, ARGS + 2 * MAX_ARGS):
-        value = _word(path.domains.get(word, FULL))
+        value = _find_word(path.domains.get(word, FULL))
         if value is None:
             return None
         words.append(value)
@@ -58,6 +58,6 @@ def _example(path: DecisionPath, arch: Arch) -> Values | None:
     )
 
 
-def _word(domain: WordSet) -> int | None:
+def _find_word(domain: WordSet) -> int | None:
     """Return some word of a set."""
     return 0 if 0 in domain else next((value for _, value in domain.cubes()), None)

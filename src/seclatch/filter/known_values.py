@@ -38,14 +38,14 @@ def propagate_values(program: Filter) -> list[KnownValues | None]:
         now = known[index]
         if now is None:
             continue
-        for offset, after in _after(instruction, now):
+        for offset, after in _list_successors(instruction, now):
             target = index + 1 + offset
             if target < len(code):
-                known[target] = _meet(known[target], after)
+                known[target] = _merge_values(known[target], after)
     return known
 
 
-def _after(instruction: Instruction, now: KnownValues) -> list[tuple[int, KnownValues]]:
+def _list_successors(instruction: Instruction, now: KnownValues) -> list[tuple[int, KnownValues]]:
     """Return the next instructions, as an offset, and what is known there."""
     code, jt, jf, k = instruction
     kind = code & 7
@@ -54,21 +54,24 @@ def _after(instruction: Instruction, now: KnownValues) -> list[tuple[int, KnownV
     if kind == JMP:
         if code == JMP | opcode.JA:
             return [(k, now)]
-        return [(jt, _learn(instruction, now, True)), (jf, _learn(instruction, now, False))]
+        return [
+            (jt, _learn_arch(instruction, now, True)),
+            (jf, _learn_arch(instruction, now, False)),
+        ]
     if kind == LD:
         return [(0, now._replace(word=k // 4 if code == LD | opcode.ABS else None))]
     changes_a = kind == ALU or (kind == MISC and code == opcode.TXA)
     return [(0, now._replace(word=None) if changes_a else now)]
 
 
-def _learn(instruction: Instruction, now: KnownValues, holds: bool) -> KnownValues:
+def _learn_arch(instruction: Instruction, now: KnownValues, holds: bool) -> KnownValues:
     code, _, _, k = instruction
     if now.word == ARCH and code == JMP | opcode.JEQ and holds:
         return now._replace(audit=k)
     return now
 
 
-def _meet(one: KnownValues | None, other: KnownValues) -> KnownValues:
+def _merge_values(one: KnownValues | None, other: KnownValues) -> KnownValues:
     """Return what is known on both paths."""
     if one is None:
         return other

@@ -33,9 +33,9 @@ def query_filter(program: Filter, asked: AskedCall) -> list[QueryAnswer]:
     Raises SeclatchError where they cannot be distinguished. The kernel must accept the program.
     """
     arch = asked.syscall.arch
-    known = {ARCH: arch.audit, NUMBER: asked.syscall.number, **_arguments(asked)}
+    known = {ARCH: arch.audit, NUMBER: asked.syscall.number, **_list_given_words(asked)}
     try:
-        return _answers(walk_paths(DecisionGraphs(program).graph(known), {}), arch)
+        return _make_answers(walk_paths(DecisionGraphs(program).graph(known), {}), arch)
     except TooComplexError as problem:
         doing = f"simulating {asked.text}: {problem}"
         raise SeclatchError(doing, remedy="give all six arguments", status=2) from problem
@@ -56,7 +56,7 @@ class FilterQuery:
             self._roots[arch] = self._follow(arch)
         root = self._roots[arch]
         if root is not None:
-            given = _arguments(asked)
+            given = _list_given_words(asked)
             start = {word: WordSet(((value, value),)) for word, value in given.items()}
             node = descend_graph(root, NUMBER, asked.syscall.number)
             try:
@@ -64,7 +64,7 @@ class FilterQuery:
             except TooComplexError:
                 return query_filter(self._program, asked)
             if not any(path.unusual or not isinstance(path.value, int) for path in paths):
-                return _answers((_without(path, given) for path in paths), arch)
+                return _make_answers((_drop_given(path, given) for path in paths), arch)
         return query_filter(self._program, asked)
 
     def _follow(self, arch: Arch) -> Node | None:
@@ -74,7 +74,7 @@ class FilterQuery:
             return None
 
 
-def _arguments(asked: AskedCall) -> dict[int, int]:
+def _list_given_words(asked: AskedCall) -> dict[int, int]:
     """Return the words of the call that are given."""
     arch, known = asked.syscall.arch, {}
     for index, value in enumerate(asked.args):
@@ -85,12 +85,12 @@ def _arguments(asked: AskedCall) -> dict[int, int]:
     return known
 
 
-def _without(path: DecisionPath, given: dict[int, int]) -> DecisionPath:
+def _drop_given(path: DecisionPath, given: dict[int, int]) -> DecisionPath:
     """Drop a path's conditions on words that are given."""
     return replace(path, domains={w: d for w, d in path.domains.items() if w not in given})
 
 
-def _answers(paths: Iterable[DecisionPath], arch: Arch) -> list[QueryAnswer]:
+def _make_answers(paths: Iterable[DecisionPath], arch: Arch) -> list[QueryAnswer]:
     cases, lost = find_cases(paths, arch, None)
     conditions: dict[str, list[str]] = {}
     for case in cases:

@@ -37,7 +37,7 @@ def join_boxes(boxes: Sequence[Mapping[int, S]]) -> list[Mapping[int, S]]:
     while pending:
         box = pending.pop()
         for other in joined:
-            united = _unite(box, other)
+            united = _unite_boxes(box, other)
             if united is not None:
                 joined.remove(other)
                 pending.append(united)
@@ -47,7 +47,7 @@ def join_boxes(boxes: Sequence[Mapping[int, S]]) -> list[Mapping[int, S]]:
     return joined
 
 
-def _unite(one: Mapping[int, S], other: Mapping[int, S]) -> Mapping[int, S] | None:
+def _unite_boxes(one: Mapping[int, S], other: Mapping[int, S]) -> Mapping[int, S] | None:
     differing = [key for key in one.keys() | other.keys() if one.get(key) != other.get(key)]
     if not differing:
         return one
@@ -78,10 +78,12 @@ def widen_boxes(
         others = widened[:place] + widened[place + 1 :]
         for index, values in list(box.items()):
             beyond = ArgumentValues(values.bits, ranges=values.outside())
-            if not values.cubes and any(_inside(box | {index: beyond}, one) for one in others):
+            if not values.cubes and any(
+                _contains_box(box | {index: beyond}, one) for one in others
+            ):
                 del box[index]
     return list(widened)
 
 
-def _inside(box: Mapping[int, ArgumentValues], outer: Mapping[int, ArgumentValues]) -> bool:
+def _contains_box(box: Mapping[int, ArgumentValues], outer: Mapping[int, ArgumentValues]) -> bool:
     return all(index in box and box[index].within(values) for index, values in outer.items())

@@ -58,7 +58,9 @@ class WordSet:
         if mask != U32:
             narrowed = self._narrow_bits((mask, right), holds)
         else:
-            narrowed = replace(self, ranges=_cut(self.ranges, *_bounds(operation, right), holds))
+            narrowed = replace(
+                self, ranges=_cut_ranges(self.ranges, *_bounds(operation, right), holds)
+            )
         return narrowed._settle() if narrowed else None
 
     def _narrow_bits(self, cube: Cube, holds: bool) -> WordSet | None:
@@ -104,7 +106,7 @@ class WordSet:
             for block in split_range(first, last, 32):
                 both = intersect_cubes(block, self.equal)
                 if both:
-                    yield from _without(both, self.unequal)
+                    yield from _subtract_cubes(both, self.unequal)
 
 
 FULL = WordSet()
@@ -168,7 +170,9 @@ def _bounds(operation: int, right: int) -> Range:
     return (right if operation == opcode.JGE else right + 1), U32
 
 
-def _cut(ranges: tuple[Range, ...], first: int, last: int, inside: bool) -> tuple[Range, ...]:
+def _cut_ranges(
+    ranges: tuple[Range, ...], first: int, last: int, inside: bool
+) -> tuple[Range, ...]:
     return clip_ranges(ranges, first, last) if inside else subtract_range(ranges, first, last)
 
 
@@ -187,18 +191,18 @@ def meets_cube(within: Range, cube: Cube) -> bool:
     return any(intersect_cubes(block, cube) for block in split_range(*within, 32))
 
 
-def _without(cube: Cube, unequal: tuple[Cube, ...]) -> Iterator[Cube]:
+def _subtract_cubes(cube: Cube, unequal: tuple[Cube, ...]) -> Iterator[Cube]:
     """Yield a cube less some others, in pieces: for each bit that must differ, one piece."""
     if not unequal:
         yield cube
         return
     other, rest = unequal[0], unequal[1:]
     if not intersect_cubes(cube, other):
-        yield from _without(cube, rest)
+        yield from _subtract_cubes(cube, rest)
         return
     mask, value = cube
     free = other[0] & ~mask
     for bit in (1 << n for n in reversed(range(free.bit_length())) if free >> n & 1):
         mask |= bit
-        yield from _without((mask, value | (~other[1] & bit)), rest)
+        yield from _subtract_cubes((mask, value | (~other[1] & bit)), rest)
         value |= other[1] & bit

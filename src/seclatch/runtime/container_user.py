@@ -46,14 +46,14 @@ def resolve_user(user: str, passwd: str, group: str) -> UserIdentity:
     account = _find_account(name or "0", passwd)
     if colon:
         return UserIdentity(account.uid, _find_group(group_name, group), (), account.home)
-    groups = [g.gid for g in _groups(group) if account.name and account.name in g.members]
+    groups = [g.gid for g in _read_groups(group) if account.name and account.name in g.members]
     extra = tuple(dict.fromkeys(gid for gid in groups if gid != account.gid))
     return UserIdentity(account.uid, account.gid, extra, account.home)
 
 
 def _find_account(name: str, passwd: str) -> _Account:
     number = _number(name)
-    for account in _accounts(passwd):
+    for account in _read_accounts(passwd):
         if account.name == name or account.uid == number:
             return account
     if number is None:
@@ -65,7 +65,7 @@ def _find_account(name: str, passwd: str) -> _Account:
 
 def _find_group(name: str, group: str) -> int:
     number = _number(name)
-    for entry in _groups(group):
+    for entry in _read_groups(group):
         if name == entry.name or entry.gid == number:
             return entry.gid
     if number is None:
@@ -75,7 +75,7 @@ def _find_group(name: str, group: str) -> int:
     return number
 
 
-def _accounts(text: str) -> Iterator[_Account]:
+def _read_accounts(text: str) -> Iterator[_Account]:
     for line in text.splitlines():
         fields = line.split(":")
         if len(fields) < 6:
@@ -85,7 +85,7 @@ def _accounts(text: str) -> Iterator[_Account]:
             yield _Account(fields[0], uid, gid, fields[5] if fields[5][:1] == "/" else "/")
 
 
-def _groups(text: str) -> Iterator[_GroupEntry]:
+def _read_groups(text: str) -> Iterator[_GroupEntry]:
     for line in text.splitlines():
         fields = line.split(":")
         gid = _id(fields[2]) if len(fields) >= 4 else None

@@ -54,10 +54,10 @@ def scan_rootfs(request: ScanRequest, progress: Progress = lambda done, count, p
     """Find the programs and scan each. Raises SeclatchError if there is none."""
     rootfs = Rootfs(request.directory)
     try:
-        targets, notes = _targets(rootfs, request)
+        targets, notes = _find_targets(rootfs, request)
         found: dict[ScanTarget, ScannedProgram] = {}
         skipped: list[str] = []
-        for target, outcome in _outcomes(rootfs, request, targets):
+        for target, outcome in _scan_targets(rootfs, request, targets):
             progress(len(found) + len(skipped) + 1, len(targets), target.path)
             if isinstance(outcome, ScannedProgram):
                 found[target] = outcome
@@ -65,7 +65,7 @@ def scan_rootfs(request: ScanRequest, progress: Progress = lambda done, count, p
                 skipped.append(f"{target.path}: {outcome}")
     finally:
         rootfs.close()
-    programs = _different([found[scanned] for scanned in targets if scanned in found])
+    programs = _drop_equal([found[scanned] for scanned in targets if scanned in found])
     if not programs:
         reasons = [*notes, *skipped][:5] or ["no command is known"]
         raise SeclatchError(
@@ -83,7 +83,7 @@ def scan_rootfs(request: ScanRequest, progress: Progress = lambda done, count, p
     )
 
 
-def _different(programs: list[ScannedProgram]) -> list[ScannedProgram]:
+def _drop_equal(programs: list[ScannedProgram]) -> list[ScannedProgram]:
     """Drop programs that are the same in another environment."""
     return list(
         {
@@ -92,7 +92,7 @@ def _different(programs: list[ScannedProgram]) -> list[ScannedProgram]:
     )[::-1]
 
 
-def _targets(rootfs: Rootfs, request: ScanRequest) -> tuple[list[ScanTarget], list[str]]:
+def _find_targets(rootfs: Rootfs, request: ScanRequest) -> tuple[list[ScanTarget], list[str]]:
     if request.every:
         environment = request.command.environment
         found = [
@@ -114,16 +114,16 @@ def _is_library(path: str) -> bool:
     return name.endswith(".so") or ".so." in name
 
 
-def _outcomes(
+def _scan_targets(
     rootfs: Rootfs, request: ScanRequest, targets: list[ScanTarget]
 ) -> Iterator[tuple[ScanTarget, ScannedProgram | str]]:
     if len(targets) <= _FEW:
         for target in targets:
-            yield target, _one(rootfs, SummaryCache(request.cache), request, target)
+            yield target, _scan_target(rootfs, SummaryCache(request.cache), request, target)
         return
     context = multiprocessing.get_context("spawn")
     workers = min(len(os.sched_getaffinity(0)), len(targets))
-    with ProcessPoolExecutor(workers, context, _begin, (request,)) as pool:
+    with ProcessPoolExecutor(workers, context, _begin_worker, (request,)) as pool:
         running = {pool.submit(_in_worker, submitted): submitted for submitted in targets}
         for done in as_completed(running):
             try:
@@ -136,7 +136,7 @@ def _outcomes(
                 ) from error
 
 
-def _one(
+def _scan_target(
     rootfs: Rootfs, cache: SummaryCache, request: ScanRequest, target: ScanTarget
 ) -> ScannedProgram | str:
     """Scan one program; a text says why it cannot be scanned."""
@@ -154,7 +154,7 @@ class _Worker:
     request: ScanRequest
 
 
-def _begin(request: ScanRequest) -> None:
+def _begin_worker(request: ScanRequest) -> None:
     """Set up a worker process."""
     _Worker.request = request
     _Worker.rootfs = Rootfs(request.directory)
@@ -162,4 +162,4 @@ def _begin(request: ScanRequest) -> None:
 
 
 def _in_worker(target: ScanTarget) -> ScannedProgram | str:
-    return _one(_Worker.rootfs, _Worker.cache, _Worker.request, target)
+    return _scan_target(_Worker.rootfs, _Worker.cache, _Worker.request, target)

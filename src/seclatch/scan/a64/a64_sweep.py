@@ -94,7 +94,7 @@ class A64Sweeper:
         sweep.twice = self._found.returns | self._found.by_slots(
             self._found.returns, sweep.references, starts
         )
-        _settle(sweep, starts, ends, returns, tails)
+        _find_endless(sweep, starts, ends, returns, tails)
         return sweep
 
     def _is_last(self, start: int, following: int, target: int) -> bool:
@@ -154,7 +154,7 @@ def _ends(words: _Words, starts: list[int]) -> list[tuple[int, int, int, int]]:
     return found
 
 
-def _settle(
+def _find_endless(
     sweep: CodeSweep,
     starts: list[int],
     ends: list[tuple[int, int, int, int]],

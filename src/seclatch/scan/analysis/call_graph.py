@@ -43,29 +43,35 @@ def build_call_graph(
 ) -> CallGraph:
     """Build the edges from the sweep; `gaps` are starts that are guesses."""
     begins = np.array(starts, np.int64)
-    transfers = _pairs([(at, to) for at, to, _ in sweep.transfers if elf.base <= to < elf.end])
+    transfers = _make_pairs([(at, to) for at, to, _ in sweep.transfers if elf.base <= to < elf.end])
     transfers = transfers[_in_code(elf, transfers[:, 1])]
-    references = _pairs(
+    references = _make_pairs(
         [reference for reference in sweep.references if elf.base <= reference[1] < elf.end]
     )
     in_code = _in_code(elf, references[:, 1])
-    calls = [_owners(begins, transfers), _owners(begins, _entered(begins, references[in_code]))]
+    calls = [
+        _find_owners(begins, transfers),
+        _find_owners(begins, _find_function_references(begins, references[in_code])),
+    ]
     data = references[~in_code]
     owners = np.searchsorted(begins, data[:, 0], "right") - 1
     switched = jump_tables.find_table_edges(elf, owners, data[:, 1], objects.bounds, begins)
     into = [(f, int(np.searchsorted(begins, to, "right")) - 1) for f, to in switched]
-    calls.append(_pairs(into))
-    falls = _owners(begins, _pairs(sweep.falls))
+    calls.append(_make_pairs(into))
+    falls = _find_owners(begins, _make_pairs(sweep.falls))
     calls.append(falls)
-    entered = {to for _, to in into} | _fallen(sweep, begins, gaps)
+    entered = {to for _, to in into} | _find_fallen_into(sweep, begins, gaps)
     uses = np.stack([owners, np.searchsorted(objects.bounds, data[:, 1], "right") - 1], 1)
     tabled = {to for _, to in switched}
     return CallGraph(
-        _edges(np.concatenate(calls), len(starts)), _edges(uses, len(starts)), entered, tabled
+        _make_edges(np.concatenate(calls), len(starts)),
+        _make_edges(uses, len(starts)),
+        entered,
+        tabled,
     )
 
 
-def _fallen(sweep: CodeSweep, begins: np.ndarray, gaps: set[int]) -> set[int]:
+def _find_fallen_into(sweep: CodeSweep, begins: np.ndarray, gaps: set[int]) -> set[int]:
     """Return functions into which others fall through, without padding that is never executed."""
     following = {at: to for at, to in sweep.falls if at in sweep.running}
     entered = {to for at, to in following.items() if at not in gaps}
@@ -78,11 +84,11 @@ def _fallen(sweep: CodeSweep, begins: np.ndarray, gaps: set[int]) -> set[int]:
     return set(np.searchsorted(begins, sorted(entered)).tolist())
 
 
-def _pairs(pairs: list[tuple[int, int]]) -> np.ndarray:
+def _make_pairs(pairs: list[tuple[int, int]]) -> np.ndarray:
     return np.array(pairs or np.zeros((0, 2)), np.int64).reshape(-1, 2)
 
 
-def _owners(begins: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+def _find_owners(begins: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Map addresses to the indices of their functions."""
     return np.stack([np.searchsorted(begins, column, "right") - 1 for column in pairs.T], 1)
 
@@ -94,7 +100,7 @@ def _in_code(elf: ElfFile, addresses: np.ndarray) -> np.ndarray:
     return inside
 
 
-def _entered(begins: np.ndarray, references: np.ndarray) -> np.ndarray:
+def _find_function_references(begins: np.ndarray, references: np.ndarray) -> np.ndarray:
     """Return references to code that can be pointers to functions.
 
     One into the function that holds it, and not to its start, is a switch table's or a label's.
@@ -110,7 +116,7 @@ def _entered(begins: np.ndarray, references: np.ndarray) -> np.ndarray:
     return kept
 
 
-def _edges(pairs: np.ndarray, count: int) -> EdgeLists:
+def _make_edges(pairs: np.ndarray, count: int) -> EdgeLists:
     pairs = np.unique(pairs[(pairs[:, 0] >= 0) & (pairs[:, 1] >= 0)], axis=0)
     first = np.searchsorted(pairs[:, 0], np.arange(count + 1))
     return EdgeLists(first.tolist(), pairs[:, 1].tolist())

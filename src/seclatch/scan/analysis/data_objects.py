@@ -45,7 +45,7 @@ def divide_objects(
     pointers = relocations.pointers
     if elf.position_dependent:
         pointers = sorted([*pointers, *_bare_pointers(elf, pointers, starts)])
-    bounds = np.array(sorted(_bounds(elf, symbols, relocations, sweep)), np.int64)
+    bounds = np.array(sorted(_find_bounds(elf, symbols, relocations, sweep)), np.int64)
     slots = np.array([pointer.slot for pointer in pointers], np.int64)
     first = [*np.searchsorted(slots, bounds).tolist(), len(pointers)]
     return DataObjects(bounds, pointers, first)
@@ -68,7 +68,7 @@ def _bare_pointers(
     ]
 
 
-def _bounds(
+def _find_bounds(
     elf: ElfFile, symbols: SymbolTables, relocations: Relocations, sweep: CodeSweep
 ) -> set[int]:
     hard = {edge for slot in relocations.got for edge in (slot, slot + 8)}
@@ -87,7 +87,7 @@ def _bounds(
     return {
         bound
         for bound in bounds
-        if elf.base <= bound <= elf.end and (bound in hard or not _inside(bound, large, lows))
+        if elf.base <= bound <= elf.end and (bound in hard or not _is_inside(bound, large, lows))
     }
 
 
@@ -107,6 +107,6 @@ def _join_sets(elf: ElfFile, bounds: set[int]) -> set[int]:
     return {bound for bound in bounds if not any(low < bound < high for low, high in sets)}
 
 
-def _inside(address: int, objects: list[tuple[int, int]], lows: list[int]) -> bool:
+def _is_inside(address: int, objects: list[tuple[int, int]], lows: list[int]) -> bool:
     index = bisect_left(lows, address) - 1
     return index >= 0 and address < objects[index][1]

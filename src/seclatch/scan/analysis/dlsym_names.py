@@ -56,7 +56,7 @@ def find_loader_names(
     divided: DataObjects,
 ) -> LoaderNames:
     """Return the strings referenced by functions that call the loader, and by their callers."""
-    found = LoaderNames(noted=set(_notes(elf)), tokens=_TOKEN.search(elf.memory) is not None)
+    found = LoaderNames(noted=set(_read_notes(elf)), tokens=_TOKEN.search(elf.memory) is not None)
     users: _Users | None = None
     for names, pattern, kept, why in (
         (_LOOKUPS, _NAME, found.symbols, UNNAMED_SYMBOL),
@@ -75,12 +75,12 @@ def find_loader_names(
         found.unnamed += [
             (function, why)
             for function in users.direct(using)
-            if not _named(users.strings(users.closure({function}, _CALLERS - 1), pattern))
+            if not _is_named(users.strings(users.closure({function}, _CALLERS - 1), pattern))
         ]
     return found
 
 
-def _named(strings: set[str]) -> bool:
+def _is_named(strings: set[str]) -> bool:
     """Return whether there is a name; a path from the unknown working directory is none."""
     return any("/" not in string or string.startswith("/") for string in strings)
 
@@ -158,7 +158,7 @@ class _Users:
         return elf.memory[start : start + 256].split(b"\0")[0] if start >= 0 else b""
 
 
-def _notes(elf: ElfFile) -> list[str]:
+def _read_notes(elf: ElfFile) -> list[str]:
     """Return the sonames in `.note.dlopen`; notes that violate its specification are skipped."""
     names: list[str] = []
     for section in elf.sections:
@@ -169,12 +169,12 @@ def _notes(elf: ElfFile) -> list[str]:
             owner, size, kind = struct.unpack_from("<III", data, at)
             start = at + 12 + (owner + 3 & ~3)
             if kind == _FDO_DLOPEN:
-                names += _sonames(data[start : start + size].rstrip(b"\0"))
+                names += _read_sonames(data[start : start + size].rstrip(b"\0"))
             at = start + (size + 3 & ~3)
     return names
 
 
-def _sonames(text: bytes) -> list[str]:
+def _read_sonames(text: bytes) -> list[str]:
     try:
         rows = json.loads(text)
         return [name for row in rows for name in row["soname"] if isinstance(name, str)]

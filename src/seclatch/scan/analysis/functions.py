@@ -79,7 +79,7 @@ def find_functions(elf: ElfFile, symbols: SymbolTables, relocations: Relocations
     found.starts |= {function for function in symbols.functions if elf.is_code(function)}
     for section in elf.sections:
         if (section.address, section.end) in stubs:
-            found.starts.update(_stubs(elf, section))
+            found.starts.update(_list_stubs(elf, section))
     if elf.machine == X86_64:
         _mend_sigreturn(elf, found)
     else:
@@ -91,15 +91,17 @@ def find_functions(elf: ElfFile, symbols: SymbolTables, relocations: Relocations
     go = pclntab.find_go_functions(elf, relocations)
     found.go = pclntab.is_go(elf)
     found.handlers = eh_frame.find_exception_handlers(elf)
-    found.ends = _slots(symbols, relocations, load_rules().endless)
-    found.returns = _slots(symbols, relocations, _TWICE)
+    found.ends = _find_slots(symbols, relocations, load_rules().endless)
+    found.returns = _find_slots(symbols, relocations, _TWICE)
     found.returns |= {at for at, name in symbols.names.items() if _TWICE.fullmatch(name)}
     found.starts.update(go)
-    _by_pointers(elf, relocations, found)
+    _add_pointer_targets(elf, relocations, found)
     return found
 
 
-def _slots(symbols: SymbolTables, relocations: Relocations, names: re.Pattern[str]) -> set[int]:
+def _find_slots(
+    symbols: SymbolTables, relocations: Relocations, names: re.Pattern[str]
+) -> set[int]:
     """Return the slots for addresses of other files' functions with such names."""
     wanted = {i for i, (name, _) in enumerate(symbols.table) if names.fullmatch(name)}
     return {
@@ -109,7 +111,7 @@ def _slots(symbols: SymbolTables, relocations: Relocations, names: re.Pattern[st
     }
 
 
-def _stubs(elf: ElfFile, section: ElfSection) -> list[int]:
+def _list_stubs(elf: ElfFile, section: ElfSection) -> list[int]:
     """Return the stubs of a linkage table: each is a function, though one frame covers them all."""
     low, high = section.address, section.end
     if elf.machine == X86_64:
@@ -142,7 +144,7 @@ def _join_landings(elf: ElfFile, found: FunctionStarts) -> None:
             found.starts.discard(low + 4)
 
 
-def _by_pointers(elf: ElfFile, relocations: Relocations, found: FunctionStarts) -> None:
+def _add_pointer_targets(elf: ElfFile, relocations: Relocations, found: FunctionStarts) -> None:
     """Add stored code addresses outside of all frames: starts of hand-written code."""
     stored = {pointer.value for pointer in relocations.pointers if pointer.kind != SYMBOL}
     if elf.position_dependent:
@@ -159,7 +161,7 @@ def find_address_words(elf: ElfFile) -> tuple[np.ndarray, np.ndarray]:
     For position dependent files, in which no relocation marks them.
     """
     slots, values = [], []
-    for low, high in _data(elf):
+    for low, high in _list_data_ranges(elf):
         start = (low + 7) & ~7
         if high - start < 8:
             continue
@@ -172,7 +174,7 @@ def find_address_words(elf: ElfFile) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(slots), np.concatenate(values)
 
 
-def _data(elf: ElfFile) -> list[tuple[int, int]]:
+def _list_data_ranges(elf: ElfFile) -> list[tuple[int, int]]:
     """Return ranges that may hold pointers; without sections, all that is no code."""
     filled = elf.base + len(elf.memory) - 16
     if elf.sections:
@@ -199,13 +201,13 @@ def refine_starts(elf: ElfFile, found: FunctionStarts, sweep: CodeSweep) -> list
     called = {target for _, target, kind in sweep.transfers if kind == CALL}
     if elf.machine == X86_64:
         called |= {to for _, to in sweep.references}
-    found.starts |= _unframed(elf, found, called)
+    found.starts |= _select_unframed(elf, found, called)
     if elf.machine == X86_64 and not found.go:
         _add_unframed(elf, found, sweep)
     return sorted(found.starts)
 
 
-def _unframed(elf: ElfFile, found: FunctionStarts, addresses: set[int]) -> set[int]:
+def _select_unframed(elf: ElfFile, found: FunctionStarts, addresses: set[int]) -> set[int]:
     """Return the addresses that are code whose start no frame description gives."""
     return {
         address
@@ -227,7 +229,7 @@ def _add_unframed(elf: ElfFile, found: FunctionStarts, sweep: CodeSweep) -> None
     Not a mark right after a call: that is where setjmp returns a second time.
     """
     jumps = {target for _, target, kind in sweep.transfers if kind == JUMP and target % 16 == 0}
-    found.starts |= _unframed(elf, found, jumps)
+    found.starts |= _select_unframed(elf, found, jumps)
     for match in _ENDBR64.finditer(elf.memory):
         address = match.start() + elf.base
         if not elf.is_code(address) or found.framed_at(address) or found.in_stub(address):

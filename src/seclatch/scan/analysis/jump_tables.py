@@ -70,14 +70,14 @@ def read_table_entries(elf: ElfFile, table: int, stop: int) -> np.ndarray:
     """Return the code addresses in a table, up to the first entry that is none."""
     count = max(0, min((stop - table) // 4, _LONGEST))
     found = np.frombuffer(elf.memory, "<i4", count, table - elf.base).astype(np.int64) + table
-    relative = _leading(_in_code(elf, found), found, table)
+    relative = _take_leading(_in_code(elf, found), found, table)
     if not elf.position_dependent or len(relative):
         return relative
     found = np.frombuffer(elf.memory, "<i8", count // 2, table - elf.base)
-    return _leading(_in_code(elf, found), found, table)
+    return _take_leading(_in_code(elf, found), found, table)
 
 
-def _leading(good: np.ndarray, addresses: np.ndarray, table: int) -> np.ndarray:
+def _take_leading(good: np.ndarray, addresses: np.ndarray, table: int) -> np.ndarray:
     """Return the addresses up to the first bad one; an offset of 0 is none and ends nothing."""
     good = good | (addresses == table)
     kept: np.ndarray = addresses if good.all() else addresses[: int(np.argmin(good))]
@@ -104,28 +104,30 @@ def find_table_pointers(elf: ElfFile, sweep: CodeSweep) -> list[tuple[int, int]]
         for section in elf.sections
         if section.flags & elfs.ALLOC and not section.flags & other
     ]
-    led = cache(lambda table: _led(elf, table, plain, held))
+    led = cache(lambda table: _find_table_targets(elf, table, plain, held))
     taken = [(at, to) for at, to in sweep.references if to % 4 == 0 and at in sweep.taken]
     return [(at, target) for at, to in (taken if held else ()) for target in led(to)]
 
 
-def _first(elf: ElfFile, table: int) -> int:
+def _read_first_offset(elf: ElfFile, table: int) -> int:
     """Return the first offset that is not 0."""
     pair: tuple[int, int] = struct.unpack_from("<ii", elf.memory, table - elf.base)
     return pair[0] or pair[1]
 
 
-def _led(
+def _find_table_targets(
     elf: ElfFile, table: int, plain: list[tuple[int, int]], held: list[tuple[int, int]]
 ) -> list[int]:
     """Return the data to which one table leads, if it is one."""
     stop = next((high for low, high in plain if low <= table < high - 8), 0)
-    if not stop or not any(low <= table + _first(elf, table) < high for low, high in held):
+    if not stop or not any(
+        low <= table + _read_first_offset(elf, table) < high for low, high in held
+    ):
         return []
     count = min((stop - table) // 4, _LONGEST)
     places = np.frombuffer(elf.memory, "<i4", count, table - elf.base).astype(np.int64) + table
     good = np.zeros(len(places), bool)
     for low, high in held:
         good |= (places >= low) & (places < high)
-    found: list[int] = np.unique(_leading(good, places, table)).tolist()
+    found: list[int] = np.unique(_take_leading(good, places, table)).tolist()
     return found

@@ -22,7 +22,7 @@ _USUAL = b"\x01\x1b\x03\x3b"
 
 def find_framed_functions(elf: ElfFile) -> list[Range]:
     """Return the ranges [start, end) of the frame descriptions, sorted; none without tables."""
-    found = _by_index(elf) or _by_walk(elf)
+    found = _read_by_index(elf) or _read_by_walk(elf)
     return sorted({(a, b) for a, b in found if a < b and elf.is_code(a)})
 
 
@@ -36,7 +36,7 @@ def find_exception_handlers(elf: ElfFile) -> set[int]:
     if section is None or elf.section(".gcc_except_table") is None:
         return found
     common: dict[int, bool] = {}
-    for _, cie, first, _ in _frames(elf, section):
+    for _, cie, first, _ in _walk_frames(elf, section):
         if cie not in common:
             start = cie + 9  # after length, CIE_id and version
             common[cie] = b"L" in elf.memory[start : start + 8].split(b"\0")[0]
@@ -45,7 +45,7 @@ def find_exception_handlers(elf: ElfFile) -> set[int]:
     return found
 
 
-def _by_index(elf: ElfFile) -> list[Range]:
+def _read_by_index(elf: ElfFile) -> list[Range]:
     header = elf.section(".eh_frame_hdr")
     if header is None or header.size < 12:
         return []
@@ -65,14 +65,14 @@ def _by_index(elf: ElfFile) -> list[Range]:
     return list(zip(table[:, 0].tolist(), (table[:, 0] + lengths).tolist(), strict=True))
 
 
-def _by_walk(elf: ElfFile) -> list[Range]:
+def _read_by_walk(elf: ElfFile) -> list[Range]:
     """Read frame by frame, for static programs without an index. Assumes pcrel|sdata4 pointers."""
     section = elf.section(".eh_frame")
-    rows = [] if section is None else _frames(elf, section)
+    rows = [] if section is None else _walk_frames(elf, section)
     return [(first, first + size) for _, _, first, size in rows]
 
 
-def _frames(elf: ElfFile, section: ElfSection) -> Iterator[tuple[int, int, int, int]]:
+def _walk_frames(elf: ElfFile, section: ElfSection) -> Iterator[tuple[int, int, int, int]]:
     """Yield (offset of the frame, of its CIE, first address, size)."""
     at = section.address - elf.base
     stop = min(at + section.size, len(elf.memory) - 16)

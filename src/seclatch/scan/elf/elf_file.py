@@ -149,13 +149,13 @@ class ElfFile:
 
 def parse_elf(data: bytes) -> ElfFile:
     """Parse the headers. ElfError says what is wrong, or of which kind the file is."""
-    kind, machine = _kind(data)
+    kind, machine = _read_kind(data)
     elf = ElfFile(data, machine, kind == 2, *struct.unpack_from("<Q", data, 24))
-    segments = _segments(data)
-    _map(elf, segments)
-    elf.sections = _sections(data)
-    elf.code = _code(elf, segments)
-    elf.dynamic = _dynamic(data, segments)
+    segments = _read_segments(data)
+    _map_segments(elf, segments)
+    elf.sections = _read_sections(data)
+    elf.code = _find_code(elf, segments)
+    elf.dynamic = _read_dynamic(data, segments)
     for segment in segments:
         if segment[0] == _INTERP and not elf.interpreter:  # the kernel takes the first
             text = data[segment[2] : segment[2] + min(segment[5], 4096)]
@@ -165,7 +165,7 @@ def parse_elf(data: bytes) -> ElfFile:
     return elf
 
 
-def _kind(data: bytes) -> tuple[int, int]:
+def _read_kind(data: bytes) -> tuple[int, int]:
     """Return type and machine of a file that can be analysed."""
     if data[:4] != b"\x7fELF":
         raise ElfError("no ELF file")
@@ -187,7 +187,7 @@ def _kind(data: bytes) -> tuple[int, int]:
 Segment = tuple[int, int, int, int, int, int, int, int]
 
 
-def _segments(data: bytes) -> list[Segment]:
+def _read_segments(data: bytes) -> list[Segment]:
     offset = struct.unpack_from("<Q", data, 32)[0]
     size, count = struct.unpack_from("<HH", data, 54)
     if size != 56 or offset + size * count > len(data):
@@ -197,7 +197,7 @@ def _segments(data: bytes) -> list[Segment]:
     return [struct.unpack_from("<IIQQQQQQ", data, offset + size * i) for i in range(count)]
 
 
-def _map(elf: ElfFile, segments: list[Segment]) -> None:
+def _map_segments(elf: ElfFile, segments: list[Segment]) -> None:
     """Lay the segments out as the loader does."""
     loads = [segment for segment in segments if segment[0] == _LOAD]
     if not loads:
@@ -221,7 +221,7 @@ def _map(elf: ElfFile, segments: list[Segment]) -> None:
     elf.memory = bytes(memory)
 
 
-def _sections(data: bytes) -> list[ElfSection]:
+def _read_sections(data: bytes) -> list[ElfSection]:
     """Return the section table; empty if it is missing or invalid: it is not needed to run."""
     offset = struct.unpack_from("<Q", data, 40)[0]
     size, count, names = struct.unpack_from("<HHH", data, 58)
@@ -234,17 +234,19 @@ def _sections(data: bytes) -> list[ElfSection]:
         return []  # they overlap: a small file must not be read a thousand times
     table = data[rows[names][4] : rows[names][4] + rows[names][5]]
     return [
-        ElfSection(_name(table, row[0]), row[1], row[2], row[3], row[4], row[5], row[6], row[9])
+        ElfSection(
+            _read_name(table, row[0]), row[1], row[2], row[3], row[4], row[5], row[6], row[9]
+        )
         for row in rows
         if row[1] == NOBITS or row[4] + row[5] <= len(data)
     ]
 
 
-def _name(table: bytes, start: int) -> str:
+def _read_name(table: bytes, start: int) -> str:
     return table[start : start + _NAME].split(b"\0", 1)[0].decode("latin1")
 
 
-def _code(elf: ElfFile, segments: list[Segment]) -> list[tuple[int, int]]:
+def _find_code(elf: ElfFile, segments: list[Segment]) -> list[tuple[int, int]]:
     """Return executable ranges: by sections, which exclude read-only data, else by segments.
 
     Sections count only where they cover each executable segment from beginning to end except for
@@ -265,12 +267,12 @@ def _code(elf: ElfFile, segments: list[Segment]) -> list[tuple[int, int]]:
     )
     inside = all(any(low <= a and b <= high for low, high in loaded) for a, b in named)
     disjoint = all(a[1] <= b[0] for a, b in pairwise(named))
-    if named and inside and disjoint and _covered(elf, loaded, named):
+    if named and inside and disjoint and _is_covered(elf, loaded, named):
         return named
     return sorted(loaded)
 
 
-def _covered(elf: ElfFile, loaded: list[tuple[int, int]], named: list[tuple[int, int]]) -> bool:
+def _is_covered(elf: ElfFile, loaded: list[tuple[int, int]], named: list[tuple[int, int]]) -> bool:
     """Return whether bytes outside of executable sections are known to hold no code.
 
     They are in other sections (headers and read-only data of linkers that make one segment of all),
@@ -294,7 +296,7 @@ def _covered(elf: ElfFile, loaded: list[tuple[int, int]], named: list[tuple[int,
     return True
 
 
-def _dynamic(data: bytes, segments: list[Segment]) -> dict[int, list[int]]:
+def _read_dynamic(data: bytes, segments: list[Segment]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = defaultdict(list)
     for segment in segments:
         if segment[0] != _DYNAMIC:

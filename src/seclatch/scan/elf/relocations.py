@@ -58,7 +58,7 @@ def read_relocations(elf: ElfFile) -> Relocations:
     """Read RELA tables, by sections and by dynamic tags, and RELR."""
     kinds, got, bare = _KINDS[elf.machine], _GOT[elf.machine], _BARE[elf.machine]
     found: set[RelocatedPointer] = set()
-    rows = [row for table, size in _tables(elf) for row in _rows(elf, table, size)]
+    rows = [row for table, size in _list_tables(elf) for row in _read_rows(elf, table, size)]
     types = [(slot, info & 0xFFFFFFFF) for slot, info, _ in rows]
     slots = {slot for slot, kind in types if kind in got or kinds.get(kind) == IFUNC}
     stubs = {slot for slot, kind in types if kind == _STUBS[elf.machine]}
@@ -69,13 +69,13 @@ def read_relocations(elf: ElfFile) -> Relocations:
             found.add(RelocatedPointer(slot, kind, info >> 32, means))
         elif kind is not None:
             found.add(RelocatedPointer(slot, kind, addend))
-    for slot in _relative(elf):
+    for slot in _read_relr(elf):
         if slot - elf.base + 8 <= len(elf.memory):
             found.add(RelocatedPointer(slot, ADDRESS, elf.unpack("<Q", slot)[0]))
     return Relocations(sorted(found), sorted(slots), stubs)
 
 
-def _tables(elf: ElfFile) -> set[tuple[int, int]]:
+def _list_tables(elf: ElfFile) -> set[tuple[int, int]]:
     tables = {
         (section.address, section.size)
         for section in elf.sections
@@ -88,7 +88,7 @@ def _tables(elf: ElfFile) -> set[tuple[int, int]]:
     return tables
 
 
-def _rows(elf: ElfFile, address: int, size: int) -> list[tuple[int, int, int]]:
+def _read_rows(elf: ElfFile, address: int, size: int) -> list[tuple[int, int, int]]:
     start = address - elf.base
     if start < 0 or start + size > len(elf.memory):
         raise ElfError("a relocation table lies outside of the file")
@@ -96,7 +96,7 @@ def _rows(elf: ElfFile, address: int, size: int) -> list[tuple[int, int, int]]:
     return rows
 
 
-def _relative(elf: ElfFile) -> list[int]:
+def _read_relr(elf: ElfFile) -> list[int]:
     """Return the slots of DT_RELR: addresses, each followed by bitmaps of 63 words (glibc 2.36)."""
     table, size = elf.first(elfs.DT_RELR), elf.first(elfs.DT_RELRSZ)
     if table is None or size is None:
@@ -105,7 +105,7 @@ def _relative(elf: ElfFile) -> list[int]:
         raise ElfError("the table of relative relocations is larger than the file")
     slots: list[int] = []
     following = 0
-    for word in struct.unpack(f"<{size // 8}Q", _bytes(elf, table, size // 8 * 8)):
+    for word in struct.unpack(f"<{size // 8}Q", _read_bytes(elf, table, size // 8 * 8)):
         if not word & 1:
             slots.append(word)
             following = word + 8
@@ -117,7 +117,7 @@ def _relative(elf: ElfFile) -> list[int]:
     return slots
 
 
-def _bytes(elf: ElfFile, address: int, size: int) -> bytes:
+def _read_bytes(elf: ElfFile, address: int, size: int) -> bytes:
     start = address - elf.base
     if start < 0 or start + size > len(elf.memory):
         raise ElfError("a table lies outside of the file")

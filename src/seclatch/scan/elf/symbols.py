@@ -60,10 +60,10 @@ def _read_dynamic(elf: ElfFile, symbols: SymbolTables) -> None:
     table, strings = elf.first(elfs.DT_SYMTAB), elf.first(elfs.DT_STRTAB)
     if table is None or strings is None:
         return
-    start, count = table - elf.base, _count(elf)
+    start, count = table - elf.base, _count_symbols(elf)
     if start < 0 or count > (len(elf.memory) - start) // 24:
         raise ElfError("the dynamic symbol table lies outside of the file")
-    versions = _versions(elf, strings)
+    versions = _read_versions(elf, strings)
     numbers = elf.first(elfs.DT_VERSYM)
     for index, row in enumerate(np.frombuffer(elf.memory, _ROW, count, start).tolist()):
         name = elf.text(strings + row[0]) if row[0] else ""
@@ -74,10 +74,12 @@ def _read_dynamic(elf: ElfFile, symbols: SymbolTables) -> None:
         if section and section < _RESERVED and info & 15 != _TLS:
             export = SymbolExport(version, not number & _HIDDEN, value, info & 15 == _IFUNC)
             symbols.exports.setdefault(name, []).append(export)
-            _define(elf, symbols, name, (info & 15, value, size))
+            _add_definition(elf, symbols, name, (info & 15, value, size))
 
 
-def _define(elf: ElfFile, symbols: SymbolTables, name: str, row: tuple[int, int, int]) -> None:
+def _add_definition(
+    elf: ElfFile, symbols: SymbolTables, name: str, row: tuple[int, int, int]
+) -> None:
     kind, value, size = row
     if kind in (_FUNC, _IFUNC) or (kind == _NOTYPE and elf.is_code(value)):
         symbols.functions.append(value)
@@ -96,12 +98,12 @@ def _read_static(elf: ElfFile, section: elfs.ElfSection, symbols: SymbolTables) 
         if home and home < _RESERVED and (typed or info >> 4):
             end = strings.find(b"\0", name, name + _NAME)
             text = strings[name : end if end >= 0 else name + _NAME]
-            _define(
+            _add_definition(
                 elf, symbols, text.decode("utf-8", "backslashreplace"), (info & 15, value, size)
             )
 
 
-def _count(elf: ElfFile) -> int:
+def _count_symbols(elf: ElfFile) -> int:
     """Return the number of dynamic symbols: no tag has it; sections or a hash table do."""
     for section in elf.sections:
         if section.kind == elfs.DYNSYM:
@@ -127,7 +129,7 @@ def _count_by_gnu_hash(elf: ElfFile, table: int) -> int:
     return last + 1
 
 
-def _versions(elf: ElfFile, strings: int) -> dict[int, str]:
+def _read_versions(elf: ElfFile, strings: int) -> dict[int, str]:
     """Map version numbers to names, of versions defined here and needed from others."""
     found: dict[int, str] = {}
     defined, needed = elf.first(elfs.DT_VERDEF), elf.first(elfs.DT_VERNEED)

@@ -59,7 +59,9 @@ class ProgramFinder:
         known = [place for place in places if shell_words.is_literal(place)]
         for place in sorted({*places} - {*known}):
             self._note(f"what is searched in {place} ({shell_words.PLACES}) is not known")
-        return first + [_with(target, shell_words.PLACES, known) for target in first if known]
+        return first + [
+            _append_variable(target, shell_words.PLACES, known) for target in first if known
+        ]
 
     def _loaded(self, target: ScanTarget) -> ScanTarget:
         unknown = list(target.unknown)
@@ -67,7 +69,7 @@ class ProgramFinder:
             if name == shell_words.PLACES:
                 continue
             if shell_words.is_literal(value):
-                target = _with(target, name, [value])
+                target = _append_variable(target, name, [value])
             else:
                 unknown.append(f"{value} ({name} in a script)")
         return replace(target, unknown=tuple(unknown))
@@ -237,7 +239,7 @@ class ProgramFinder:
         return [posixpath.join(directory, word) for directory in self._path]
 
 
-def _with(target: ScanTarget, name: str, values: list[str]) -> ScanTarget:
+def _append_variable(target: ScanTarget, name: str, values: list[str]) -> ScanTarget:
     environment = dict(target.environment)
     before = [environment[name]] if environment.get(name) else []
     environment[name] = ":".join([*before, *values])

@@ -74,7 +74,7 @@ class LayerUnpacker:
             self._member(archive, member)
 
     def _member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-        parts = _parts(member.name)
+        parts = _split_path(member.name)
         if not parts or len(parts) > _DEPTH:
             return
         with self._directory(parts[:-1]) as parent:
@@ -114,7 +114,7 @@ class LayerUnpacker:
             shutil.copyfileobj(source, file)
 
     def _hard_link(self, member: tarfile.TarInfo, parent: int, name: str) -> None:
-        parts = _parts(member.linkname)
+        parts = _split_path(member.linkname)
         if not parts:
             return
         with self._directory(parts[:-1]) as other, contextlib.suppress(FileNotFoundError):
@@ -147,12 +147,12 @@ class LayerUnpacker:
         try:
             while pending:
                 part = pending.pop(0)
-                link = _link(fd, part)
+                link = _read_link(fd, part)
                 if link is not None and links < 40:
                     links += 1
                     # A link's target counts from the root, or from where the link is.
                     start = [] if link.startswith("/") else walked
-                    pending = _parts("/".join([*start, link])) + pending
+                    pending = _split_path("/".join([*start, link])) + pending
                     walked = []
                     os.close(fd)
                     fd = os.dup(self._root)
@@ -169,7 +169,7 @@ class LayerUnpacker:
             os.close(fd)
 
 
-def _parts(name: str) -> list[str]:
+def _split_path(name: str) -> list[str]:
     """Return the components of a path below the root; `..` never leads above it."""
     parts: list[str] = []
     for part in name.split("/"):
@@ -180,7 +180,7 @@ def _parts(name: str) -> list[str]:
     return parts
 
 
-def _link(parent: int, name: str) -> str | None:
+def _read_link(parent: int, name: str) -> str | None:
     try:
         return os.readlink(name, dir_fd=parent)
     except OSError:

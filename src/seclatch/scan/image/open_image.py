@@ -92,7 +92,7 @@ class _Archive:
         return cast("BinaryIO | None", self._archive.extractfile(member))
 
 
-def _no_archive(path: Path, error: Exception) -> InputError:
+def _make_archive_error(path: Path, error: Exception) -> InputError:
     if isinstance(error, OSError) and error.strerror:
         return InputError(str(path), "", f"cannot read it: {error.strerror}")
     if isinstance(error, ArchiveBoundError):
@@ -121,12 +121,12 @@ def open_image(path: Path, arch: str) -> Iterator[UnpackedImage]:
             try:
                 files = _Archive(stack.enter_context(tarfile.open(path, tarinfo=BoundedMember)))
             except _list_archive_errors() as error:
-                raise _no_archive(path, error) from error
+                raise _make_archive_error(path, error) from error
         reader = _LayoutReader(files, source, arch)
         layers, config, digest = reader.image()
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="seclatch-scan-")))
         reader.unpack(layers, place)
-        yield UnpackedImage(place, _command(config), digest)
+        yield UnpackedImage(place, _read_command(config), digest)
 
 
 @contextlib.contextmanager
@@ -256,7 +256,7 @@ class _LayoutReader:
         if file is None:
             raise InputError(self._source, name, "a layer is missing", remedy=_AGAIN)
         try:
-            with file, _opened(_plain(file)) as archive:
+            with file, _open_stream(_decompress(file)) as archive:
                 unpacker.layer(archive)
         except _list_archive_errors() as error:
             raise InputError(
@@ -276,11 +276,11 @@ def _list_archive_errors() -> tuple[type[Exception], ...]:
     return tuple(errors)
 
 
-def _opened(file: BinaryIO) -> tarfile.TarFile:
+def _open_stream(file: BinaryIO) -> tarfile.TarFile:
     return tarfile.open(fileobj=file, mode="r|", tarinfo=BoundedMember)
 
 
-def _plain(file: BinaryIO) -> BinaryIO:
+def _decompress(file: BinaryIO) -> BinaryIO:
     """Return a layer's archive without its compression."""
     head = file.read(4)
     file.seek(0)
@@ -294,7 +294,7 @@ def _plain(file: BinaryIO) -> BinaryIO:
     return file
 
 
-def _command(config: dict[str, Any]) -> ImageCommand:
+def _read_command(config: dict[str, Any]) -> ImageCommand:
     inner = config.get("config")
     inner = inner if isinstance(inner, dict) else {}
 

@@ -26,13 +26,13 @@ def find_withheld_imports(module: LoadedModule) -> dict[str, LibraryRule]:
     wanted = {name: rule for rule in rules for name in rule.imports}
     if not wanted:
         return {}
-    users = _users(module.summary, set(wanted))
+    users = _find_users(module.summary, set(wanted))
     return {name: rule for name, rule in wanted.items() if len(users[name]) <= 1}
 
 
-def _users(summary: FileSummary, names: set[str]) -> dict[str, set[int]]:
+def _find_users(summary: FileSummary, names: set[str]) -> dict[str, set[int]]:
     """Map a name to the functions that refer to it, themselves or by a linkage stub."""
-    objects = _objects(summary, names)
+    objects = _find_objects(summary, names)
     pairs = [
         (used, function)
         for function in range(len(summary.starts))
@@ -40,7 +40,7 @@ def _users(summary: FileSummary, names: set[str]) -> dict[str, set[int]]:
         if used in objects
     ]
     stubs = {function: used for used, function in pairs if _is_stub(summary, function)}
-    callers = _callers(summary, set(stubs))
+    callers = _find_callers(summary, set(stubs))
     # On aarch64 functions that form an address near a stub's word seem to use it; such a library
     # does not use it by other means, too. On x86-64 references are exact.
     stubbed = {used for function, used in stubs.items() if callers[function]}
@@ -54,7 +54,7 @@ def _users(summary: FileSummary, names: set[str]) -> dict[str, set[int]]:
     return found
 
 
-def _callers(summary: FileSummary, stubs: set[int]) -> dict[int, set[int]]:
+def _find_callers(summary: FileSummary, stubs: set[int]) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {stub: set() for stub in stubs}
     for function in range(len(summary.starts)) if stubs else ():
         for called in summary.calls(function):
@@ -63,7 +63,7 @@ def _callers(summary: FileSummary, stubs: set[int]) -> dict[int, set[int]]:
     return found
 
 
-def _objects(summary: FileSummary, names: set[str]) -> dict[int, set[str]]:
+def _find_objects(summary: FileSummary, names: set[str]) -> dict[int, set[str]]:
     """Return the data objects that hold pointers to some of the names."""
     found: dict[int, set[str]] = {}
     for index in range(len(summary.pointer_first) - 1):

@@ -45,14 +45,14 @@ def list_rpath(module: LoadedModule) -> list[str]:
     found: list[str] = []
     current: LoadedModule | None = None if module.summary.runpath else module
     while current is not None and len(found) < _MOST:
-        found += _expand(current.summary.rpath, current)
+        found += _expand_paths(current.summary.rpath, current)
         current = current.loader
     return found
 
 
 def list_runpath(module: LoadedModule) -> list[str]:
     """Return DT_RUNPATH, which comes after LD_LIBRARY_PATH."""
-    return _expand(module.summary.runpath, module)
+    return _expand_paths(module.summary.runpath, module)
 
 
 def list_preloaded(rootfs: Rootfs, environment: Mapping[str, str], *, glibc: bool) -> list[str]:
@@ -63,10 +63,10 @@ def list_preloaded(rootfs: Rootfs, environment: Mapping[str, str], *, glibc: boo
 
 def list_auditors(module: LoadedModule, environment: Mapping[str, str]) -> list[str]:
     """Return the program's libraries that audit the loader (rtld-audit(7))."""
-    return _expand([*module.summary.audit, environment.get("LD_AUDIT", "")], module)
+    return _expand_paths([*module.summary.audit, environment.get("LD_AUDIT", "")], module)
 
 
-def _expand(paths: list[str], module: LoadedModule) -> list[str]:
+def _expand_paths(paths: list[str], module: LoadedModule) -> list[str]:
     origin = posixpath.dirname(module.path)
     found: list[str] = []
     for path in ":".join(paths).split(":"):
@@ -107,16 +107,16 @@ def list_glibc_directories(rootfs: Rootfs, main: LoadedModule) -> list[str]:
         "/lib",
         "/usr/lib",
     ]
-    configured = _configured(rootfs, "/etc/ld.so.conf", 0)
+    configured = _list_configured(rootfs, "/etc/ld.so.conf", 0)
     known = {*configured, *built_in}
     return (
         configured
-        + [directory for directory in _cached(rootfs) if directory not in known]
+        + [directory for directory in _list_cached(rootfs) if directory not in known]
         + built_in
     )
 
 
-def _cached(rootfs: Rootfs) -> list[str]:
+def _list_cached(rootfs: Rootfs) -> list[str]:
     """Return the directories of the files in ld.so.cache, except better processors'.
 
     `list_preferred` finds those.
@@ -130,25 +130,27 @@ def _cached(rootfs: Rootfs) -> list[str]:
     )[:_DIRECTORIES]
 
 
-def _configured(rootfs: Rootfs, path: str, depth: int) -> list[str]:
+def _list_configured(rootfs: Rootfs, path: str, depth: int) -> list[str]:
     found: list[str] = []
     for line in rootfs.text(path).splitlines():
         words = line.split("#")[0].replace(",", " ").split()
         if words[:1] == ["include"] and depth < 8:
             for pattern in words[1:]:
-                found += _included(rootfs, posixpath.join(posixpath.dirname(path), pattern), depth)
+                found += _list_included(
+                    rootfs, posixpath.join(posixpath.dirname(path), pattern), depth
+                )
         else:
             found += [word for word in words if word.startswith("/")]
     return found
 
 
-def _included(rootfs: Rootfs, pattern: str, depth: int) -> list[str]:
+def _list_included(rootfs: Rootfs, pattern: str, depth: int) -> list[str]:
     directory, name = posixpath.split(pattern)
     return [
         included
         for file in rootfs.names(directory)
         if fnmatch.fnmatch(file, name)
-        for included in _configured(rootfs, posixpath.join(directory, file), depth + 1)
+        for included in _list_configured(rootfs, posixpath.join(directory, file), depth + 1)
     ]
 
 

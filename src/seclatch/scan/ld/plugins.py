@@ -107,7 +107,7 @@ _DATABASES = {
 }
 
 
-def _files(
+def _list_files(
     rootfs: Rootfs, *directories: str, suffix: str = ".so", depth: int = 3
 ) -> ConfiguredLoads:
     """Return files with a suffix below directories, some levels down."""
@@ -123,7 +123,7 @@ def _files(
     return ConfiguredLoads(found)
 
 
-def _below(rootfs: Rootfs, bases: Iterable[str], pattern: str) -> list[str]:
+def _list_directories(rootfs: Rootfs, bases: Iterable[str], pattern: str) -> list[str]:
     """Return the directories in these whose names match."""
     return [
         posixpath.join(base, name)
@@ -133,7 +133,7 @@ def _below(rootfs: Rootfs, bases: Iterable[str], pattern: str) -> list[str]:
     ]
 
 
-def _own(target: ScanTarget) -> list[str]:
+def _list_script_directories(target: ScanTarget) -> list[str]:
     """Return where an interpreter's script and its libraries lie, as far as its command shows."""
     files = [
         argument
@@ -157,8 +157,14 @@ def _python(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
         "/usr/local",
     ]
     bases = [posixpath.join(prefix, lib) for prefix in prefixes for lib in ("lib", "lib64")]
-    installed = _below(rootfs, bases, r"python3(\.\d+)?t?")
-    return _files(rootfs, *installed, *target.variables("PYTHONPATH"), *_own(target), depth=12)
+    installed = _list_directories(rootfs, bases, r"python3(\.\d+)?t?")
+    return _list_files(
+        rootfs,
+        *installed,
+        *target.variables("PYTHONPATH"),
+        *_list_script_directories(target),
+        depth=12,
+    )
 
 
 def _perl(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
@@ -171,7 +177,7 @@ def _perl(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
         "/usr/local/lib/aarch64-linux-gnu",
     )
     more = target.variables("PERL5LIB")
-    return _files(rootfs, *_below(rootfs, bases, "perl.*"), *more, depth=10)
+    return _list_files(rootfs, *_list_directories(rootfs, bases, "perl.*"), *more, depth=10)
 
 
 def _node(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
@@ -185,38 +191,40 @@ def _node(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
         "/node_modules",
         *(f"{place}/nodejs" for place in _PLACES),
     )
-    own = [*target.variables("NODE_PATH"), *_own(target)]
+    own = [*target.variables("NODE_PATH"), *_list_script_directories(target)]
     own += [posixpath.join(posixpath.dirname(directory), "node_modules") for directory in own]
-    return _files(rootfs, *places, *own, suffix=".node", depth=16)
+    return _list_files(rootfs, *places, *own, suffix=".node", depth=16)
 
 
 def _postgres(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
-    versions = _below(rootfs, ("/usr/lib/postgresql",), ".*")
-    versions += _below(rootfs, ("/usr", "/usr/lib"), r"pgsql-.*|postgresql\d+")
+    versions = _list_directories(rootfs, ("/usr/lib/postgresql",), ".*")
+    versions += _list_directories(rootfs, ("/usr", "/usr/lib"), r"pgsql-.*|postgresql\d+")
     places = [*_PLACES, "/usr/local/lib", "/opt/bitnami/postgresql/lib"]
     named = [posixpath.join(place, name) for place in places for name in ("postgresql", "pgsql")]
-    return _files(rootfs, *(f"{version}/lib" for version in versions), *versions, *named, depth=0)
+    return _list_files(
+        rootfs, *(f"{version}/lib" for version in versions), *versions, *named, depth=0
+    )
 
 
 def _rsyslog(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     """Return every module that is installed: its configuration can be anywhere."""
-    return _files(rootfs, *(f"{place}/rsyslog" for place in _PLACES), depth=0)
+    return _list_files(rootfs, *(f"{place}/rsyslog" for place in _PLACES), depth=0)
 
 
 def _php(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     bases = (*_PLACES, "/usr/local/lib", "/usr/local/lib64")
-    return _files(rootfs, *_below(rootfs, bases, r"php\d*"), depth=3)
+    return _list_files(rootfs, *_list_directories(rootfs, bases, r"php\d*"), depth=3)
 
 
 def _lua(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     bases = (*_PLACES, "/usr/local/lib", "/usr/local/lib64", "/usr/local/openresty")
-    folders = _below(rootfs, bases, r"lua(jit|lib)?")
-    return _files(rootfs, *folders, *_own(target), depth=6)
+    folders = _list_directories(rootfs, bases, r"lua(jit|lib)?")
+    return _list_files(rootfs, *folders, *_list_script_directories(target), depth=6)
 
 
 def _bash(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
     """Return the builtins that `enable -f` can load."""
-    return _files(
+    return _list_files(
         rootfs, "/usr/lib/bash", "/usr/lib64/bash", "/usr/local/lib/bash", suffix="", depth=0
     )
 
@@ -228,7 +236,7 @@ def _mariadb(rootfs: Rootfs, target: ScanTarget) -> ConfiguredLoads:
         for place in _PLACES
         for name in ("mysql/plugin", "mariadb/plugin", "libmariadb3/plugin")
     ]
-    return _files(rootfs, *target.values("--plugin-dir", "--plugin_dir"), *folders, depth=0)
+    return _list_files(rootfs, *target.values("--plugin-dir", "--plugin_dir"), *folders, depth=0)
 
 
 _FINDERS: tuple[tuple[str, Callable[[Rootfs, ScanTarget], ConfiguredLoads]], ...] = (

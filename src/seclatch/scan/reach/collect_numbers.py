@@ -22,7 +22,7 @@ _NOT_CONSTANT = "its number is not a constant"
 def collect_numbers(program: LinkedProgram, reached: ReachedCode) -> ReachedCode:
     """Fill in the sites of reached code, and the unresolved ones."""
     for index, module in enumerate(program.modules):
-        shut = _shut(program, reached, module)
+        shut = _find_held_numbers(program, reached, module)
         known = load_syscalls(find_arch(module)).names
         for function, numbers in module.summary.numbers.items():
             if (index, FUNCTION, function) in reached.origins:
@@ -86,7 +86,9 @@ def _settle_known(program: LinkedProgram, reached: ReachedCode) -> None:
                 reached.sites[numbers[name]] += [(m, f) for m, f, _, _ in sorted(sites)]
 
 
-def _shut(program: LinkedProgram, reached: ReachedCode, module: LoadedModule) -> set[int]:
+def _find_held_numbers(
+    program: LinkedProgram, reached: ReachedCode, module: LoadedModule
+) -> set[int]:
     """Return the numbers that a library does not make for this program."""
     if module is program.modules[0]:
         return set()

@@ -30,7 +30,7 @@ def _has_name_cache(program: LinkedProgram) -> bool:
     )
 
 
-def _of_files(modules: Sequence[LoadedModule]) -> Iterator[str]:
+def _list_file_paths(modules: Sequence[LoadedModule]) -> Iterator[str]:
     """Yield the paths, of libraries or of directories of them, that these files name."""
     for module in modules:
         summary = module.summary
@@ -39,7 +39,7 @@ def _of_files(modules: Sequence[LoadedModule]) -> Iterator[str]:
             yield from text.replace(";", ":").split(":")
 
 
-def _of_environment(program: LinkedProgram) -> Iterator[str]:
+def _list_environment_paths(program: LinkedProgram) -> Iterator[str]:
     """Yield the paths that the environment and the loader's own file name."""
     for name in ("LD_LIBRARY_PATH", "LD_AUDIT", "GCONV_PATH"):
         if name in program.environment:
@@ -51,7 +51,7 @@ def _of_environment(program: LinkedProgram) -> Iterator[str]:
 
 def _has_relative_paths(program: LinkedProgram) -> bool:
     """Return whether some library may be found by a relative path; `$ORIGIN` is none."""
-    paths = (*_of_files(program.modules), *_of_environment(program))
+    paths = (*_list_file_paths(program.modules), *_list_environment_paths(program))
     return any(not path.startswith(("/", "$ORIGIN", "${ORIGIN}")) for path in paths)
 
 
@@ -63,14 +63,14 @@ def _has_tokens(program: LinkedProgram) -> bool:
     it.
     """
     main = program.modules[:1]
-    paths = (*_of_files(main), *_of_environment(program))
+    paths = (*_list_file_paths(main), *_list_environment_paths(program))
     return any("$" in path for path in paths) or (
-        any(map(_opens, program.modules))
+        any(map(_imports_dlopen, program.modules))
         and any(module.summary.tokens for module in program.modules)
     )
 
 
-def _opens(module: LoadedModule) -> bool:
+def _imports_dlopen(module: LoadedModule) -> bool:
     """Return whether it imports dlopen(3)."""
     asked = {name for name, _ in module.summary.symbols} - module.summary.exports.keys()
     return not _OPENS.isdisjoint((*asked, *module.summary.looked_up))

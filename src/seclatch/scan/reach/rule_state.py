@@ -47,7 +47,9 @@ class RuleState:
         if module is self._program.interpreter or module.name == _LIBC:
             return []  # references of the C library to the loader are internal
         held = self._families if name in self.asked else self._held
-        found = self._opened(lambda rule: _names(rule, name) and not _own(rule, module), held)
+        found = self._opened(
+            lambda rule: _matches_name(rule, name) and not _is_in_family(rule, module), held
+        )
         self.asked.add(name)
         if name in load_rules().arguments:
             stored = (name, ANY) in self._calls[index].get(-1, ())
@@ -83,7 +85,7 @@ class RuleState:
         return self._program.kernel < rule.kernel and not rule.values
 
     def _is_asked(self, rule: LibraryRule) -> bool:
-        return any(_names(rule, name) for name in self.asked)
+        return any(_matches_name(rule, name) for name in self.asked)
 
     def is_open(self, rule: LibraryRule, module: LoadedModule) -> bool:
         """Return whether a library makes the calls of a rule, after all code was followed."""
@@ -98,15 +100,15 @@ class RuleState:
             return True
         if rule.own is None or not any(re.fullmatch(rule.own[0], name) for name in self.asked):
             return False
-        caller, callee = (_function(module, name) for name in rule.own[1:])
+        caller, callee = (_find_function(module, name) for name in rule.own[1:])
         return caller >= 0 and callee in module.summary.calls(caller)
 
 
-def _names(rule: LibraryRule, name: str) -> bool:
+def _matches_name(rule: LibraryRule, name: str) -> bool:
     return rule.opened_by is not None and rule.opened_by.fullmatch(name) is not None
 
 
-def _own(rule: LibraryRule, module: LoadedModule) -> bool:
+def _is_in_family(rule: LibraryRule, module: LoadedModule) -> bool:
     return rule.family is not None and rule.family.fullmatch(module.name) is not None
 
 
@@ -114,6 +116,6 @@ def _has_value(rule: LibraryRule, name: str, constant: int) -> bool:
     return any(value.opens(name, constant) for value in rule.values)
 
 
-def _function(module: LoadedModule, name: str) -> int:
+def _find_function(module: LoadedModule, name: str) -> int:
     rows = module.summary.exports.get(name, ())
     return next((module.summary.function(row[2]) for row in rows), -1)

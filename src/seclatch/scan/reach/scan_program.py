@@ -61,11 +61,11 @@ def scan_program(
         linked.add(path, linked.modules[0], plugin=True)
     reacher.need(found.needs, "asked by a module for character sets")
     reacher.follow()
-    notes = configured.notes + modules.notes + _further(linked, reached)
-    return _told(linked, collect_numbers(linked, reached), target, notes)
+    notes = configured.notes + modules.notes + _note_unknown_libraries(linked, reached)
+    return _make_program(linked, collect_numbers(linked, reached), target, notes)
 
 
-def _further(linked: linker.LinkedProgram, reached: ReachedCode) -> tuple[str, ...]:
+def _note_unknown_libraries(linked: linker.LinkedProgram, reached: ReachedCode) -> tuple[str, ...]:
     """Return a note on libraries that may load unknown others."""
     names = {
         module.name
@@ -81,7 +81,7 @@ def _further(linked: linker.LinkedProgram, reached: ReachedCode) -> tuple[str, .
     )
 
 
-def _told(
+def _make_program(
     linked: linker.LinkedProgram, reached: ReachedCode, target: ScanTarget, notes: tuple[str, ...]
 ) -> ScannedProgram:
     machine, arch = linked.modules[0].summary.machine, find_arch(linked.modules[0])
@@ -90,7 +90,7 @@ def _told(
     for name in _ALWAYS.get(machine, ()):
         sites.setdefault(known.numbers[name], [])
     calls = [
-        CallChain(known.names.get(number, ""), number, _shortest(linked, reached, where))
+        CallChain(known.names.get(number, ""), number, _find_shortest_chain(linked, reached, where))
         for number, where in sorted(sites.items())
         if number in known.names or number < 1024
     ]
@@ -100,7 +100,7 @@ def _told(
         because=target.because,
         files=tuple(module.path for module in linked.scope),
         calls=tuple(sorted(calls, key=lambda call: (call.name or "~", call.number))),
-        open=tuple(_open(linked, reached)),
+        open=tuple(_list_unresolved(linked, reached)),
         missing=tuple(linked.missing),
         unread=tuple(f"{path}: {reason}" for path, reason in linked.unread),
         plugins=tuple(module.path for module in linked.modules if module.plugin),
@@ -109,15 +109,15 @@ def _told(
     )
 
 
-def _shortest(
+def _find_shortest_chain(
     linked: linker.LinkedProgram, reached: ReachedCode, where: list[tuple[int, int]]
 ) -> tuple[str, ...]:
     """Return the shortest chain to the functions that make a call (of the first 16 of them)."""
-    chains = [_chain(linked, reached, (m, FUNCTION, f)) for m, f in where[:16]]
+    chains = [_make_chain(linked, reached, (m, FUNCTION, f)) for m, f in where[:16]]
     return min(chains, key=len, default=("the kernel's vDSO",))
 
 
-def _chain(linked: linker.LinkedProgram, reached: ReachedCode, node: Node) -> tuple[str, ...]:
+def _make_chain(linked: linker.LinkedProgram, reached: ReachedCode, node: Node) -> tuple[str, ...]:
     steps: list[str] = []
     origin: Node | str | None = node
     while isinstance(origin, tuple):
@@ -140,7 +140,7 @@ def name_function(linked: linker.LinkedProgram, node: Node) -> str:
     return f"{module.name}:{known or hex(module.summary.starts[node[2]])}"
 
 
-def _open(linked: linker.LinkedProgram, reached: ReachedCode) -> list[UnresolvedCall]:
+def _list_unresolved(linked: linker.LinkedProgram, reached: ReachedCode) -> list[UnresolvedCall]:
     return [
         UnresolvedCall(
             linked.modules[m].path, name_function(linked, (m, FUNCTION, f)), address, why

@@ -39,14 +39,14 @@ def find_site_constants(
     And the arguments on which rules depend. `tabled`: where jump tables lead from other functions.
     """
     starts = sorted(code.found.starts)
-    stored = _stored(code, divided)
+    stored = _find_stored_addresses(code, divided)
     compared = glibc_signals.find_compared_pointers(code, stored)
     others = {to for _, to in stored - compared}
     # The linker's words may have been read as a table.
-    entered = _entered(code, others, tabled - ({to for _, to in compared} - others))
+    entered = _find_entered_addresses(code, others, tabled - ({to for _, to in compared} - others))
     machine = _Machines(code, starts, divided, entered)
     resolver = machine.resolver()
-    code.entered |= _pointed(code.known, divided)
+    code.entered |= _find_known_addresses(code.known, divided)
     wanted = library_rules.load_rules().arguments
     uses = arguments.ImportUses(code, divided.pointers, written, {_SYSCALL, *wanted})
     queries: set[syscall_numbers.Query] = {(at, ("in", machine.number)) for at in code.sweep.sites}
@@ -60,13 +60,13 @@ def find_site_constants(
     if compared:
         led = {resolver.function(to) for to in others if code.elf.is_code(to)}
         numbers.wrappers -= {resolver.function(to) for _, to in compared} - led
-    _leave_open(code, resolver, numbers, uses)
+    _mark_open_wrappers(code, resolver, numbers, uses)
     slots = np.searchsorted(divided.bounds, sorted(uses.slots.get(_SYSCALL, ())), "right") - 1
     found = arguments.find_constant_arguments(uses, code, resolver, wanted, machine.arguments)
     return SiteConstants(numbers, found, slots.tolist())
 
 
-def _leave_open(
+def _mark_open_wrappers(
     code: arguments.FileCode,
     resolver: syscall_numbers.NumberResolver,
     numbers: syscall_numbers.SiteNumbers,
@@ -84,7 +84,9 @@ def _leave_open(
         numbers.unresolved.add((resolver.function(at), at))
 
 
-def _stored(code: arguments.FileCode, divided: DataObjects) -> set[glibc_signals.Pointer]:
+def _find_stored_addresses(
+    code: arguments.FileCode, divided: DataObjects
+) -> set[glibc_signals.Pointer]:
     """Return the words of data that may be addresses of code, by slot."""
     stored = {
         (pointer.slot, pointer.value) for pointer in divided.pointers if pointer.kind != SYMBOL
@@ -95,7 +97,7 @@ def _stored(code: arguments.FileCode, divided: DataObjects) -> set[glibc_signals
     return stored
 
 
-def _entered(
+def _find_entered_addresses(
     code: arguments.FileCode, stored: set[int], tabled: set[int]
 ) -> list[tuple[int, bool]]:
     """Return addresses within functions to which more than their own jumps leads, sorted.
@@ -110,7 +112,7 @@ def _entered(
     return [(address, address not in found) for address in sorted(inside)]
 
 
-def _pointed(known: SymbolTables, divided: DataObjects) -> set[int]:
+def _find_known_addresses(known: SymbolTables, divided: DataObjects) -> set[int]:
     """Return the addresses that other files may know: exported, or stored."""
     found = {pointer.value for pointer in divided.pointers if pointer.kind != SYMBOL}
     return found | {row.address for rows in known.exports.values() for row in rows}

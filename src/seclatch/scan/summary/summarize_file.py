@@ -111,7 +111,7 @@ def summarize_file(data: bytes) -> FileSummary:
     known = symbols.read_symbols(elf)
     written = relocations.read_relocations(elf)
     found = functions.find_functions(elf, known, written)
-    starts, sweep = _settle(elf, found)
+    starts, sweep = _sweep_until_stable(elf, found)
     sweep.references += jump_tables.find_table_pointers(elf, sweep)
     divided = data_objects.divide_objects(elf, known, written, sweep, starts)
     reached = call_graph.build_call_graph(elf, sweep, starts, divided, found.gaps)
@@ -119,7 +119,7 @@ def summarize_file(data: bytes) -> FileSummary:
     constants = call_sites.find_site_constants(code, divided, written, reached.tabled)
     numbers = constants.numbers
     asked = dlsym_names.find_loader_names(elf, known, written, code, divided)
-    roots, root_symbols = _roots(elf, known, divided)
+    roots, root_symbols = _find_roots(elf, known, divided)
     owner = {at: bisect_right(starts, at) - 1 for at in sweep.foreign}
     return FileSummary(
         identity=elf.identity,
@@ -150,13 +150,13 @@ def summarize_file(data: bytes) -> FileSummary:
             name: [(e.version, e.default, e.address, e.ifunc) for e in rows]
             for name, rows in known.exports.items()
         },
-        names=_names(known, starts),
+        names=_index_names(known, starts),
         numbers={f: sorted(n) for f, n in sorted(numbers.numbers.items())},
         unresolved=sorted(numbers.unresolved),
         wrappers=sorted(numbers.wrappers),
         arguments=constants.arguments,
         stored=constants.stored,
-        threads=_threads(elf, divided),
+        threads=_find_thread_objects(elf, divided),
         foreign=[(function, at) for at, function in owner.items()],
         roots=roots,
         root_symbols=root_symbols,
@@ -176,9 +176,11 @@ def summarize_file(data: bytes) -> FileSummary:
     )
 
 
-def _settle(elf: ElfFile, found: functions.FunctionStarts) -> tuple[list[int], CodeSweep]:
+def _sweep_until_stable(
+    elf: ElfFile, found: functions.FunctionStarts
+) -> tuple[list[int], CodeSweep]:
     """Sweep the code until it shows no further start of a function (mostly at once)."""
-    sweeper = _sweeper(elf, found)
+    sweeper = _make_sweeper(elf, found)
     starts = sorted(found.starts)
     for _ in range(_PASSES):
         sweep = sweeper.sweep(starts)
@@ -193,7 +195,7 @@ def _settle(elf: ElfFile, found: functions.FunctionStarts) -> tuple[list[int], C
     raise ElfError("its code has other functions each time it is decoded")
 
 
-def _sweeper(elf: ElfFile, found: functions.FunctionStarts) -> SweeperType:
+def _make_sweeper(elf: ElfFile, found: functions.FunctionStarts) -> SweeperType:
     if elf.machine == X86_64:
         from seclatch.scan.x86.x86_sweep import X86Sweeper
 
@@ -203,12 +205,12 @@ def _sweeper(elf: ElfFile, found: functions.FunctionStarts) -> SweeperType:
     return Sweeper64(elf, found)
 
 
-def _names(known: symbols.SymbolTables, starts: list[int]) -> dict[int, str]:
+def _index_names(known: symbols.SymbolTables, starts: list[int]) -> dict[int, str]:
     index = {address: i for i, address in enumerate(starts)}
     return {index[a]: name for a, name in known.names.items() if a in index}
 
 
-def _threads(elf: ElfFile, divided: DataObjects) -> list[int]:
+def _find_thread_objects(elf: ElfFile, divided: DataObjects) -> list[int]:
     """Return the objects in thread-local storage.
 
     Code reaches them by the thread pointer, and no instruction names where their copy begins.
@@ -217,7 +219,7 @@ def _threads(elf: ElfFile, divided: DataObjects) -> list[int]:
     return list(range(first, last))
 
 
-def _roots(
+def _find_roots(
     elf: ElfFile, known: symbols.SymbolTables, divided: DataObjects
 ) -> tuple[list[int], list[tuple[str, str]]]:
     """Return what the loader calls: DT_INIT, DT_FINI, and the arrays (entries may be symbols)."""
