@@ -77,7 +77,7 @@ class NumberResolver:
             done |= queries
             self._walk({at for at, _ in queries})
             queries = {
-                following for query in queries for following in self._answer(found, *query)
+                following for query in queries for following in self._resolve_query(found, *query)
             } - done
         for at, _ in queries:
             found.unresolved.add((self.function(at), at))
@@ -109,10 +109,10 @@ class NumberResolver:
             for at in wanted:
                 self._states[at] = None if found is None else found.get(at)
 
-    def _answer(self, found: SiteNumbers, at: int, atom: Atom) -> list[Query]:
+    def _resolve_query(self, found: SiteNumbers, at: int, atom: Atom) -> list[Query]:
         """Note numbers; return the queries for the callers."""
         function = self.function(at)
-        value = self._value(at, atom)
+        value = self._find_value(at, atom)
         if value is None:
             found.unresolved.add((function, at))
             return []
@@ -127,7 +127,7 @@ class NumberResolver:
                 following += [(caller, origin) for caller in self.callers(self._starts[function])]
         return following
 
-    def _value(self, at: int, atom: Atom) -> Value:
+    def _find_value(self, at: int, atom: Atom) -> Value:
         state = self._states.get(at)
         if state is None or isinstance(atom, int):
             return None
@@ -141,10 +141,10 @@ class NumberResolver:
                 if top is None
                 else load_word(state, move_address(top, atom[1] - pushed), _NUMBER)
             )
-        return self._pointed(state, atom)
+        return self._follow_pointer(state, atom)
 
     @staticmethod
-    def _pointed(state: State, atom: tuple[str, int] | tuple[str, int, int]) -> Value:
+    def _follow_pointer(state: State, atom: tuple[str, int] | tuple[str, int, int]) -> Value:
         """Return a word behind a pointer argument: in the caller's frame, or passed on."""
         pointer = state.get(atom[1])
         offset = atom[2] if len(atom) == 3 else 0

@@ -54,7 +54,7 @@ class ProgramFinder:
         It may be run from that script. And each once more with the library directories that scripts
         set.
         """
-        first = [self._loaded(target) for target in self.found.targets.values()]
+        first = [self._preload_all(target) for target in self.found.targets.values()]
         places = [value for name, value in self._loading if name == shell_words.PLACES]
         known = [place for place in places if shell_words.is_literal(place)]
         for place in sorted({*places} - {*known}):
@@ -63,7 +63,7 @@ class ProgramFinder:
             _append_variable(target, shell_words.PLACES, known) for target in first if known
         ]
 
-    def _loaded(self, target: ScanTarget) -> ScanTarget:
+    def _preload_all(self, target: ScanTarget) -> ScanTarget:
         unknown = list(target.unknown)
         for name, value in self._loading:
             if name == shell_words.PLACES:
@@ -81,13 +81,13 @@ class ProgramFinder:
             return
         path = self._lookup(words[0])
         if path is None:
-            there = any(self._rootfs.resolve(place) for place in self._places(words[0]))
+            there = any(self._rootfs.resolve(place) for place in self._list_places(words[0]))
             what = "in the image, but not executable" if there else "not in the image"
             self._note(f"{words[0]} ({because}) is {what}")
             return
-        self._executable(path, because, words[1:], depth)
+        self._take_executable(path, because, words[1:], depth)
 
-    def _executable(
+    def _take_executable(
         self, path: str, because: str, rest: tuple[str, ...], depth: int, *, among: bool = False
     ) -> None:
         """Take a program, or what a script runs.
@@ -102,9 +102,9 @@ class ProgramFinder:
         known = self.found.targets.get(real)
         data = b"" if known else self._rootfs.read(real) or b""
         if known is not None:
-            self._again(known, rest)
+            self._add_arguments(known, rest)
         elif data[:4] != b"\x7fELF":
-            self._no_program(real, because, data, () if among else rest, depth)
+            self._take_script(real, because, data, () if among else rest, depth)
             return
         elif len(self.found.targets) >= _MOST:
             self._note(f"more than {_MOST} programs are named: the others are left out")
@@ -114,12 +114,12 @@ class ProgramFinder:
                 real, because, self._command.environment, rest, path, self._command.directory
             )
         if not among:
-            self._shell_words(real, rest, depth)
-            self._wrapped(path, rest, depth)
+            self._follow_shell(real, rest, depth)
+            self._follow_wrapper(path, rest, depth)
         if _LOADER.fullmatch(posixpath.basename(real)):
-            self._by_loader(real, rest, depth, among=among)
+            self._follow_loader(real, rest, depth, among=among)
 
-    def _by_loader(self, real: str, words: tuple[str, ...], depth: int, *, among: bool) -> None:
+    def _follow_loader(self, real: str, words: tuple[str, ...], depth: int, *, among: bool) -> None:
         """Follow `ld.so OPTIONS PROGRAM`: the loader runs the program with the options' libraries.
 
         The program need not be executable.
@@ -131,10 +131,10 @@ class ProgramFinder:
                 words, position
             ):
                 rest = words[position + 1 :]
-                self._executable(path, f"run by {real}", rest, depth + 1, among=among)
+                self._take_executable(path, f"run by {real}", rest, depth + 1, among=among)
                 return
 
-    def _wrapped(self, path: str, words: tuple[str, ...], depth: int) -> None:
+    def _follow_wrapper(self, path: str, words: tuple[str, ...], depth: int) -> None:
         """Follow `tini -- PROGRAM`, `gosu USER PROGRAM`: all candidates up to the certain one."""
         name = posixpath.basename(path)
         if not words or not exec_wrappers.is_wrapper(name):
@@ -149,14 +149,14 @@ class ProgramFinder:
         if not found:
             self._note(f"what {path} runs is not in the image")
 
-    def _no_program(
+    def _take_script(
         self, real: str, because: str, data: bytes, rest: tuple[str, ...], depth: int
     ) -> None:
         if data[:2] == b"#!":
-            self._script(real, data, rest, depth)
+            self._follow_script(real, data, rest, depth)
         elif data and b"\0" not in data[:4096]:
             # A text without a first line for the kernel: shells run it themselves.
-            self._script(real, b"#!/bin/sh\n" + data, rest, depth)
+            self._follow_script(real, b"#!/bin/sh\n" + data, rest, depth)
         else:
             self._note(f"{real} ({because}) is neither ELF nor script")
 
@@ -164,13 +164,13 @@ class ProgramFinder:
         if text not in self.found.notes:
             self.found.notes.append(text)
 
-    def _again(self, known: ScanTarget, rest: tuple[str, ...]) -> None:
+    def _add_arguments(self, known: ScanTarget, rest: tuple[str, ...]) -> None:
         """Add the arguments of a program that is run again: they may name its configuration."""
         if len(known.arguments) < _WORDS and not set(rest) <= set(known.arguments):
             both = (*known.arguments, *rest)
             self.found.targets[known.path] = replace(known, arguments=both[: 2 * _WORDS])
 
-    def _script(self, real: str, data: bytes, rest: tuple[str, ...], depth: int) -> None:
+    def _follow_script(self, real: str, data: bytes, rest: tuple[str, ...], depth: int) -> None:
         line = data[2:256].split(b"\n")[0].decode("utf-8", "surrogateescape").split()
         if not line:
             self._note(f"{real} names no interpreter")
@@ -186,15 +186,15 @@ class ProgramFinder:
         self.follow(line, f"interpreter of {real}", depth + 1)
         if real not in self._read:
             self._read.add(real)
-            self._commands(data[:_SCRIPT], f"named in {real}", depth)
-        self._handed_on(rest, data, real, depth)
+            self._follow_words(data[:_SCRIPT], f"named in {real}", depth)
+        self._follow_arguments(rest, data, real, depth)
 
-    def _handed_on(self, rest: tuple[str, ...], data: bytes, real: str, depth: int) -> None:
+    def _follow_arguments(self, rest: tuple[str, ...], data: bytes, real: str, depth: int) -> None:
         """Follow `exec "$@"`: the script runs its arguments."""
         if rest and re.search(rb"\$\{?[@*]", data):
             self.follow(rest, f"handed to {real}", depth + 1)
 
-    def _shell_words(self, real: str, rest: tuple[str, ...], depth: int) -> None:
+    def _follow_shell(self, real: str, rest: tuple[str, ...], depth: int) -> None:
         """Follow `sh -c TEXT` and `sh FILE`; the file need not be executable."""
         if not shell_words.SHELL.fullmatch(posixpath.basename(real)):
             return
@@ -203,17 +203,17 @@ class ProgramFinder:
         is_text, words = shell_words.find_operands(rest)
         if is_text and words:
             text = words[0].encode("utf-8", "surrogateescape")
-            self._commands(text, "named in the command", depth)
-            self._handed_on(words[2:], text, "the command", depth)
+            self._follow_words(text, "named in the command", depth)
+            self._follow_arguments(words[2:], text, "the command", depth)
         elif words:
             file = self._rootfs.resolve(posixpath.join(self._command.directory, words[0]))
             data = b"" if file is None else self._rootfs.read(file) or b""
             if file is None or b"\0" in data[:4096]:
                 self.follow(words, f"run by {real}", depth + 1)
             else:
-                self._script(file, b"#!/bin/sh\n" + data, words[1:], depth + 1)
+                self._follow_script(file, b"#!/bin/sh\n" + data, words[1:], depth + 1)
 
-    def _commands(self, text: bytes, because: str, depth: int) -> None:
+    def _follow_words(self, text: bytes, because: str, depth: int) -> None:
         """Look up every word of a shell script that names a program: more than it runs, surely."""
         places: dict[str, str | None] = {}
         decoded = text.decode("utf-8", "surrogateescape")
@@ -225,15 +225,15 @@ class ProgramFinder:
                 path = places[word]
                 if path is not None:
                     rest = tuple(line[position + 1 : position + _WORDS])
-                    self._executable(path, because, rest, depth + 1, among=True)
+                    self._take_executable(path, because, rest, depth + 1, among=True)
 
     def _lookup(self, word: str) -> str | None:
         """Find a command as execvp(3) does; None if there is no executable one."""
         return next(
-            (place for place in self._places(word) if self._rootfs.is_executable(place)), None
+            (place for place in self._list_places(word) if self._rootfs.is_executable(place)), None
         )
 
-    def _places(self, word: str) -> list[str]:
+    def _list_places(self, word: str) -> list[str]:
         if "/" in word:
             return [posixpath.join(self._command.directory, word)]
         return [posixpath.join(directory, word) for directory in self._path]

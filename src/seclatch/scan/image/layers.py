@@ -71,37 +71,37 @@ class LayerUnpacker:
                     "the image is larger than any real one, or than half of the space that is free",
                     remedy="set TMPDIR to a place with room, or unpack it and scan the directory",
                 )
-            self._member(archive, member)
+            self._apply_member(archive, member)
 
-    def _member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+    def _apply_member(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         parts = _split_path(member.name)
         if not parts or len(parts) > _DEPTH:
             return
-        with self._directory(parts[:-1]) as parent:
+        with self._open_directory(parts[:-1]) as parent:
             name = parts[-1]
             if name == _OPAQUE:
-                self._empty(parent)
+                self._empty_directory(parent)
             elif name.startswith(_WHITEOUT):
-                self._white_out(parent, name)
+                self._apply_whiteout(parent, name)
             elif member.isdir():
                 self._make_directory(parent, name)
             elif member.isreg():
                 _remove(parent, name)
-                self._file(archive, member, parent, name)
+                self._write_file(archive, member, parent, name)
             elif member.issym():
                 _remove(parent, name)
                 os.symlink(member.linkname, name, dir_fd=parent)
             elif member.islnk():
-                self._hard_link(member, parent, name)
+                self._make_hard_link(member, parent, name)
 
-    def _white_out(self, parent: int, name: str) -> None:
+    def _apply_whiteout(self, parent: int, name: str) -> None:
         """Remove the file that a whiteout names; `.wh...` would name `..`, which is no file."""
         of = name.removeprefix(_WHITEOUT)
         if of in _NO_NAMES:
             raise InputError(self._source, name, "a whiteout that names no file")
         _remove(parent, of)
 
-    def _file(
+    def _write_file(
         self, archive: tarfile.TarFile, member: tarfile.TarInfo, parent: int, name: str
     ) -> None:
         source = archive.extractfile(member)
@@ -113,11 +113,11 @@ class LayerUnpacker:
         with os.fdopen(fd, "wb") as file:
             shutil.copyfileobj(source, file)
 
-    def _hard_link(self, member: tarfile.TarInfo, parent: int, name: str) -> None:
+    def _make_hard_link(self, member: tarfile.TarInfo, parent: int, name: str) -> None:
         parts = _split_path(member.linkname)
         if not parts:
             return
-        with self._directory(parts[:-1]) as other, contextlib.suppress(FileNotFoundError):
+        with self._open_directory(parts[:-1]) as other, contextlib.suppress(FileNotFoundError):
             if other != parent or parts[-1] != name:
                 _remove(parent, name)
             os.link(parts[-1], name, src_dir_fd=other, dst_dir_fd=parent, follow_symlinks=False)
@@ -130,12 +130,12 @@ class LayerUnpacker:
                 _remove(parent, name)
                 os.mkdir(name, 0o700, dir_fd=parent)
 
-    def _empty(self, parent: int) -> None:
+    def _empty_directory(self, parent: int) -> None:
         for name in os.listdir(parent):
             _remove(parent, name)
 
     @contextlib.contextmanager
-    def _directory(self, parts: list[str]) -> Iterator[int]:
+    def _open_directory(self, parts: list[str]) -> Iterator[int]:
         """Walk to a directory and make what is missing.
 
         A link on the way is followed as inside of the image (`/lib` is often one to `usr/lib`).

@@ -166,40 +166,44 @@ class _LayoutReader:
 
     def image(self) -> tuple[list[str], dict[str, Any], str]:
         """Return the names of the layers' files, the configuration, and the digest."""
-        manifest = self._json("manifest.json", required=False)
+        manifest = self._read_json("manifest.json", required=False)
         if isinstance(manifest, list) and manifest:
-            first = self._object(manifest[0], "manifest.json")
+            first = self._require_object(manifest[0], "manifest.json")
             name = str(first.get("Config", ""))
             rows = first.get("Layers") or []
             if not isinstance(rows, list):
                 raise InputError(self._source, "manifest.json", "Layers is no list of names")
             layers = [str(row) for row in rows]
             digest = "sha256:" + Path(name).name.removesuffix(".json")
-            return layers, self._object(self._json(name), name), digest
-        index = self._object(self._json("index.json"), "index.json")
-        return self._oci(index, "index.json", 0)
+            return layers, self._require_object(self._read_json(name), name), digest
+        index = self._require_object(self._read_json("index.json"), "index.json")
+        return self._read_oci(index, "index.json", 0)
 
-    def _oci(
+    def _read_oci(
         self, document: dict[str, Any], place: str, depth: int
     ) -> tuple[list[str], dict[str, Any], str]:
         """Descend from an index to the manifest of the architecture."""
         manifests = document.get("manifests")
         if isinstance(manifests, list) and manifests and depth < 8:
-            chosen = self._object(self._choose(manifests), place)
-            name = self._blob(chosen, place)
-            below = self._object(self._json(name), name)
+            chosen = self._require_object(self._choose_manifest(manifests), place)
+            name = self._name_blob(chosen, place)
+            below = self._require_object(self._read_json(name), name)
             if "manifests" in below:
-                return self._oci(below, name, depth + 1)
-            config = self._blob(self._object(below.get("config"), name), name)
+                return self._read_oci(below, name, depth + 1)
+            config = self._name_blob(self._require_object(below.get("config"), name), name)
             rows = below.get("layers")
             layers = [
-                self._blob(self._object(row, name), name)
+                self._name_blob(self._require_object(row, name), name)
                 for row in (rows if isinstance(rows, list) else [])
             ]
-            return layers, self._object(self._json(config), config), str(chosen.get("digest", ""))
+            return (
+                layers,
+                self._require_object(self._read_json(config), config),
+                str(chosen.get("digest", "")),
+            )
         raise InputError(self._source, place, "names no image")
 
-    def _choose(self, manifests: list[Any]) -> Any:
+    def _choose_manifest(self, manifests: list[Any]) -> Any:
         wanted = _ARCHES.get(self._arch, self._arch)
         for manifest in manifests:
             platform = manifest.get("platform") if isinstance(manifest, dict) else None
@@ -207,14 +211,14 @@ class _LayoutReader:
                 return manifest
         return manifests[0]
 
-    def _blob(self, descriptor: dict[str, Any], place: str) -> str:
+    def _name_blob(self, descriptor: dict[str, Any], place: str) -> str:
         digest = str(descriptor.get("digest", ""))
         algorithm, _, value = digest.partition(":")
         if not (algorithm.isalnum() and value.isalnum()):
             raise InputError(self._source, place, f"{digest[:100]!r} is no digest")
         return f"blobs/{algorithm}/{value}"
 
-    def _json(self, name: str, *, required: bool = True) -> Any:
+    def _read_json(self, name: str, *, required: bool = True) -> Any:
         file = self._files.read(name)
         if file is None:
             if not required:
@@ -236,7 +240,7 @@ class _LayoutReader:
         except (ValueError, RecursionError) as error:
             raise InputError(self._source, name, f"is no JSON: {error}", remedy=_AGAIN) from error
 
-    def _object(self, value: Any, place: str) -> dict[str, Any]:
+    def _require_object(self, value: Any, place: str) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise InputError(self._source, place, "violates the image specification")
         return value
@@ -247,11 +251,11 @@ class _LayoutReader:
         try:
             unpacker = LayerUnpacker(root, self._source)
             for name in layers:
-                self._layer(unpacker, name)
+                self._unpack_layer(unpacker, name)
         finally:
             os.close(root)
 
-    def _layer(self, unpacker: LayerUnpacker, name: str) -> None:
+    def _unpack_layer(self, unpacker: LayerUnpacker, name: str) -> None:
         file = self._files.read(name)
         if file is None:
             raise InputError(self._source, name, "a layer is missing", remedy=_AGAIN)

@@ -42,13 +42,13 @@ class Rootfs:
         if fd is None:
             return None
         try:
-            return self._inside(fd) if stat.S_ISREG(os.fstat(fd).st_mode) else None
+            return self._path_inside(fd) if stat.S_ISREG(os.fstat(fd).st_mode) else None
         finally:
             os.close(fd)
 
     def read(self, path: str, limit: int = LARGEST) -> bytes | None:
         """Return the contents of a regular file; None if there is none or it exceeds `limit`."""
-        with self._regular(path) as fd:
+        with self._open_regular(path) as fd:
             if fd is None or os.fstat(fd).st_size > limit:
                 return None
             with os.fdopen(os.dup(fd), "rb") as file:
@@ -56,11 +56,11 @@ class Rootfs:
 
     def head(self, path: str, size: int) -> bytes:
         """Return the first bytes of a regular file; empty if there is none."""
-        with self._regular(path) as fd:
+        with self._open_regular(path) as fd:
             return b"" if fd is None else os.read(fd, size)
 
     @contextlib.contextmanager
-    def _regular(self, path: str) -> Iterator[int | None]:
+    def _open_regular(self, path: str) -> Iterator[int | None]:
         """Open a regular file; None for anything else."""
         # O_NONBLOCK: a FIFO in an image must not stop the scan.
         fd = self._open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -78,13 +78,13 @@ class Rootfs:
         work = ["."]
         while work:
             directory = work.pop()
-            found = self._entries(directory)
+            found = self._list_entries(directory)
             work += [posixpath.join(directory, name) for name, kind in reversed(found) if not kind]
             for name, kind in found:
                 if kind:
                     yield posixpath.normpath(posixpath.join("/", directory, name))
 
-    def _entries(self, directory: str) -> list[tuple[str, bool]]:
+    def _list_entries(self, directory: str) -> list[tuple[str, bool]]:
         """Return the names of directories and of executables (True) in a directory, sorted."""
         found: list[tuple[str, bool]] = []
         with contextlib.suppress(OSError):
@@ -127,11 +127,11 @@ class Rootfs:
                 return []
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(fd) as found:
-                return sorted((entry.name, self._leads_on(path, entry)) for entry in found)
+                return sorted((entry.name, self._may_be_directory(path, entry)) for entry in found)
         finally:
             os.close(fd)
 
-    def _leads_on(self, path: str, entry: os.DirEntry[str]) -> bool:
+    def _may_be_directory(self, path: str, entry: os.DirEntry[str]) -> bool:
         if not entry.is_symlink():
             return entry.is_dir(follow_symlinks=False)
         return self.is_directory(posixpath.join(path, entry.name))
@@ -154,7 +154,7 @@ class Rootfs:
         finally:
             os.close(fd)
 
-    def _inside(self, fd: int) -> str:
+    def _path_inside(self, fd: int) -> str:
         return _path_of(fd).removeprefix(self._host) or "/"
 
     def _open(self, path: str, flags: int) -> int | None:

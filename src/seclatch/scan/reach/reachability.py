@@ -66,33 +66,33 @@ class ReachabilityWalk:
 
     def follow(self) -> ReachedCode:
         """Follow everything, from the present modules and those that they open."""
-        self._begin()
+        self._add_modules()
         while self._work:
             while self._work:
                 self._step(self._work.popleft())
-            self._begin()  # modules that were opened meanwhile
+            self._add_modules()  # modules that were opened meanwhile
         return self.reached
 
     def need(self, names: Iterable[tuple[str, str]], why: str) -> None:
         """Reach the imports of a library that is not among the modules, by name and version."""
-        self._begin()
+        self._add_modules()
         for name, version in sorted(names):
             self._follow_lifted(self.rule_state.ask(0, name, called=False))
-            self._symbol(0, name, version, 0, why)
+            self._reach_symbol(0, name, version, 0, why)
 
-    def _begin(self) -> None:
+    def _add_modules(self) -> None:
         """Start at what the loader calls in every module that was added since."""
         new = list(enumerate(self.program.modules))[self._begun :]
         self._begun += len(new)
         for index, module in new:
             self._binding.add(index, module)
-            self._prepare(index, module)
+            self._prepare_module(index, module)
         for index, module in new:
-            self._roots(index, module)
+            self._reach_roots(index, module)
         for searching in self._searching:
-            self._search(searching)
+            self._follow_dlsym(searching)
 
-    def _prepare(self, index: int, module: LoadedModule) -> None:
+    def _prepare_module(self, index: int, module: LoadedModule) -> None:
         summary = module.summary
         self._wrappers.append(set(summary.wrappers))
         self.rule_state.prepare(module)
@@ -106,7 +106,7 @@ class ReachabilityWalk:
             for _, _, address, _ in rows
         }
 
-    def _roots(self, index: int, module: LoadedModule) -> None:
+    def _reach_roots(self, index: int, module: LoadedModule) -> None:
         """Reach what the dynamic linker calls."""
         summary = module.summary
         starts = [(address, "called by the dynamic linker") for address in summary.roots]
@@ -119,20 +119,20 @@ class ReachabilityWalk:
             rows = summary.exports.get(name, ())
             starts += [(row[2], "called by the dynamic linker by name") for row in rows]
         for address, why in starts:
-            self._address(index, address, why)
+            self._reach_address(index, address, why)
         for name, version in summary.root_symbols:
-            self._symbol(index, name, version, 0, "called by the dynamic linker")
+            self._reach_symbol(index, name, version, 0, "called by the dynamic linker")
         for held in summary.threads:
             self._reach((index, OBJECT, held), "in each thread's own memory")
-        self._whole(index, module)
+        self._reach_exports(index, module)
 
-    def _whole(self, index: int, module: LoadedModule) -> None:
+    def _reach_exports(self, index: int, module: LoadedModule) -> None:
         """Reach everything that a plugin exports, and everything in a Go program."""
         summary = module.summary
         if module.plugin:
             for rows in summary.exports.values():
                 for _, _, address, _ in rows:
-                    self._address(index, address, _EXPORTED)
+                    self._reach_address(index, address, _EXPORTED)
         if summary.go:
             # Go's linker has removed unreachable code, also by types; this analysis could not.
             for function in range(len(summary.starts)):
@@ -150,9 +150,9 @@ class ReachabilityWalk:
         for pointed, value, addend in summary.pointers[first:last]:
             if pointed == SYMBOL:
                 if value < len(summary.symbols):
-                    self._asked(module, *summary.symbols[value], addend, node)
+                    self._reach_import(module, *summary.symbols[value], addend, node)
             else:
-                self._address(module, value, node)
+                self._reach_address(module, value, node)
 
     def _follow(self, module: int, kind: int, indices: list[int], origin: Node) -> None:
         """Reach the new nodes: most are not new, and testing here is much quicker."""
@@ -162,19 +162,23 @@ class ReachabilityWalk:
             if node not in origins:
                 self._reach(node, origin)
 
-    def _asked(self, module: int, name: str, version: str, addend: int, origin: Origin) -> None:
+    def _reach_import(
+        self, module: int, name: str, version: str, addend: int, origin: Origin
+    ) -> None:
         rule = self._imports[module].get(name)
         if rule is not None and self.rule_state.is_held(rule):
             self._asking[rule.name].append((module, name, version, addend, origin))
         else:
-            self._symbol(module, name, version, addend, origin)
+            self._reach_symbol(module, name, version, addend, origin)
 
-    def _symbol(self, module: int, name: str, version: str, addend: int, origin: Origin) -> None:
+    def _reach_symbol(
+        self, module: int, name: str, version: str, addend: int, origin: Origin
+    ) -> None:
         found = self._binding.find(name, version)
         if name in _LOOKUPS:
-            self._search(module)
+            self._follow_dlsym(module)
         elif name in _OPENS:
-            self._open(module)
+            self._follow_dlopen(module)
         if found is not None and self._is_itself(*found, origin):
             found = self._binding.search(
                 name, version, but=module
@@ -184,32 +188,36 @@ class ReachabilityWalk:
         target, address = found
         if target != module:
             self._follow_lifted(self.rule_state.ask(module, name))
-        self._hand_out(module, name, target, address, origin)
-        self._address(target, address + addend, origin, called=True)
+        self._note_wrapper(module, name, target, address, origin)
+        self._reach_address(target, address + addend, origin, called=True)
         others = self._binding.opened(module, found, name)
         others += [] if version else self._binding.unversioned(found, name)
         for place in (*self._binding.elsewhere(target, name), *others):
-            self._address(*place, origin, called=True)
+            self._reach_address(*place, origin, called=True)
 
     def _is_itself(self, target: int, address: int, origin: Origin) -> bool:
         index = self.program.modules[target].summary.object(address)
         return index >= 0 and origin == (target, OBJECT, index)
 
-    def _hand_out(self, module: int, name: str, target: int, address: int, origin: Origin) -> None:
+    def _note_wrapper(
+        self, module: int, name: str, target: int, address: int, origin: Origin
+    ) -> None:
         """Note that a module imports a function that may make any call."""
         wrapped = self.program.modules[target].summary.function(address)
         if wrapped in self._wrappers[target] and name != "syscall":
             # Its own library may reach it by its stub, too, where no constants are followed.
-            self._loose(target, wrapped, f"exported as {name}, called with any number")
-        elif name == "syscall" and target != module and self._stores(module, origin):
-            self._loose(module, self._user(origin), "it can call syscall(2) by a pointer")
+            self._add_unresolved(target, wrapped, f"exported as {name}, called with any number")
+        elif name == "syscall" and target != module and self._is_stored(module, origin):
+            self._add_unresolved(
+                module, self._find_user(origin), "it can call syscall(2) by a pointer"
+            )
 
-    def _stores(self, module: int, origin: Origin) -> bool:
+    def _is_stored(self, module: int, origin: Origin) -> bool:
         """Return whether a variable led to syscall(2), and not the linker's own word."""
         kept = self.program.modules[module].summary.stored
         return isinstance(origin, tuple) and origin[1] == OBJECT and origin[2] in kept
 
-    def _user(self, origin: Origin) -> int:
+    def _find_user(self, origin: Origin) -> int:
         """Return the function of a module that refers to an object, maybe through others."""
         while isinstance(origin, tuple) and origin[1] == OBJECT:
             origin = self.reached.origins[origin]
@@ -221,9 +229,9 @@ class ReachabilityWalk:
             for node, origin in self._held.pop(rule.name, []):
                 self._reach(node, origin)
             for asking in self._asking.pop(rule.name, []):
-                self._symbol(*asking)
+                self._reach_symbol(*asking)
 
-    def _search(self, module: int) -> None:
+    def _follow_dlsym(self, module: int) -> None:
         """Follow dlsym(3): any string of its callers may name what any module exports.
 
         Itself too: RTLD_DEFAULT finds that first in a program, and a library that looks up its own
@@ -234,9 +242,11 @@ class ReachabilityWalk:
             for index, other in enumerate(self.program.modules[: self._begun]):
                 for _, _, address, _ in other.summary.exports.get(name, ()):
                     self._follow_lifted(self.rule_state.ask(module, name, called=False))
-                    self._address(index, address, f"{_LOOKED_UP} in {self._title(module)}")
+                    self._reach_address(
+                        index, address, f"{_LOOKED_UP} in {self._name_module(module)}"
+                    )
 
-    def _open(self, module: int) -> None:
+    def _follow_dlopen(self, module: int) -> None:
         """Follow dlopen(3): load the libraries that its strings and notes name, if present."""
         if module in self._opening:
             return
@@ -247,24 +257,26 @@ class ReachabilityWalk:
             self.program.open(name, loader)
         self.program.missing = missing  # a library that dlopen(3) does not find is not missing
 
-    def _title(self, module: int) -> str:
+    def _name_module(self, module: int) -> str:
         return self.program.modules[module].name
 
-    def _address(self, module: int, address: int, origin: Origin, *, called: bool = False) -> None:
+    def _reach_address(
+        self, module: int, address: int, origin: Origin, *, called: bool = False
+    ) -> None:
         """Reach what is at an address: a function, or a data object."""
         summary = self.program.modules[module].summary
         function = summary.function(address)
         if function >= 0:
             known = isinstance(origin, str) and not origin.startswith(_ASKED)
             if not called and function in self._wrappers[module] and not known:
-                self._loose(module, function, STORED)
+                self._add_unresolved(module, function, STORED)
             self._reach((module, FUNCTION, function), origin)
             return
         index = summary.object(address)
         if index >= 0:
             self._reach((module, OBJECT, index), origin)
 
-    def _loose(self, module: int, function: int, why: str) -> None:
+    def _add_unresolved(self, module: int, function: int, why: str) -> None:
         start = self.program.modules[module].summary.starts[function]
         self.reached.unresolved.add((module, function, start, why))
 

@@ -160,8 +160,8 @@ class _Machines:
         stop = self._starts[index + 1] if index + 1 < len(self._starts) else self._elf.end
         stop = min([stop, *(high for low, high in self._elf.code if low <= start < high)])
         code = self._elf.memory[start - self._elf.base : stop - self._elf.base]
-        switch = self._switch(start, stop)
-        sweep, entered = self._sweep, self._into(start, stop, {*switch})
+        switch = self._list_switch_targets(start, stop)
+        sweep, entered = self._sweep, self._list_entered(start, stop, {*switch})
         caught = start in self._handlers
         labels = self._has_labels(start, stop)
         settled = index in self.settled
@@ -174,7 +174,7 @@ class _Machines:
 
         return x86_flow.X86Function(code, start, facts)
 
-    def _into(self, start: int, stop: int, switch: set[int]) -> list[int]:
+    def _list_entered(self, start: int, stop: int, switch: set[int]) -> list[int]:
         low, high = (bisect_left(self._entered, (bound, False)) for bound in (start, stop))
         rows = self._entered[low:high]
         return [at for at, stored in rows if not stored or at not in switch]
@@ -186,7 +186,7 @@ class _Machines:
             for position in self._order[low:high].tolist()
         )
 
-    def _switch(self, start: int, stop: int) -> list[int]:
+    def _list_switch_targets(self, start: int, stop: int) -> list[int]:
         """Return where the jump tables lead to which the function refers."""
         low, high = np.searchsorted(self._sorted, [start, stop])
         limits = self._bounds
