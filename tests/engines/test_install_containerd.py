@@ -42,8 +42,11 @@ TEXTS = {"none": None, "empty": "", "debian": DEBIAN, "kubeadm": KUBEADM}
 def cri(host: PrivateHost) -> dict[str, Any]:
     """The CRI plugin's configuration as containerd itself reads the file."""
     done = host.run("containerd", "--config", CONFIG, "config", "dump", check=True)
-    plugin: dict[str, Any] = tomllib.loads(done.stdout)["plugins"]["io.containerd.grpc.v1.cri"]
-    return plugin["containerd"]
+    plugins: dict[str, dict[str, Any]] = tomllib.loads(done.stdout)["plugins"]
+    # containerd 2 reads the older section, and dumps it as its successor's.
+    newer = plugins.get("io.containerd.cri.v1.runtime", {})
+    found: dict[str, Any] = {**plugins.get("io.containerd.grpc.v1.cri", {}), **newer}["containerd"]
+    return found
 
 
 def start(host: PrivateHost, image: Path, log: Path) -> Containerd:

@@ -14,6 +14,7 @@ from tests.arm64.packages import Apt, unpack
 
 PACKAGES = (
     "runc", "crun", "containerd", "docker.io", "docker-cli", "podman", "netavark", "conmon",
+    "catatonit",
     # what tests call by name, and what the host's Python is linked with
     "bash", "busybox-static", "coreutils", "criu", "dash", "diffutils", "findutils", "grep", "gzip",
     "hostname", "iproute2", "iptables", "jq", "kmod", "libc-bin", "libcap2-bin", "libseccomp2",
