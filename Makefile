@@ -8,6 +8,7 @@ TEST_PACKAGES := docker.io docker-cli tini containerd podman conmon catatonit \
 	criu strace uidmap procps chromium fonts-dejavu-core mandoc jq libseccomp2 libseccomp-dev linux-libc-dev libsystemd-shared systemd \
 	mmdebstrap g++ bubblewrap qemu-user libc6-arm64-cross libssl3t64
 ARM64_PACKAGES := qemu-system-arm
+HOSTS_PACKAGES := qemu-system-x86 kmod
 SOURCES := pyproject.toml $(wildcard native/*.[ch] native/*/*.[ch]) native/CMakeLists.txt
 STAMP := $(VENV)/.built
 DEV_STAMP := $(VENV)/.dev
@@ -15,7 +16,7 @@ WHEEL_STAMP := $(VENV)/.wheels
 FUZZ_SECONDS ?= 300
 
 .PHONY: setup demo test say-how-long check man docs lint bench clean test-packages wheels test-wheels test-arm64 \
-	test-arm64-programs test-libraries test-newer sweep soak fuzz
+	test-arm64-programs test-libraries test-newer test-hosts sweep soak fuzz
 
 setup: $(STAMP)
 	@:
@@ -79,6 +80,12 @@ test-arm64: $(WHEEL_STAMP)
 # their own. NEWER_ARGS="--run all --table docs/latch.md" writes the page's table.
 test-newer: test-packages $(DEV_STAMP)
 	$(VENV)/bin/python -m tests.newer $(NEWER_ARGS)
+
+# The commands on Debian's kernels, oldest to newest, under AppArmor, Yama, lockdown, both cgroups,
+# in QEMU. HOSTS_ARGS="--page docs/hosts.md" writes the page's tables.
+test-hosts: test-packages $(DEV_STAMP)
+	@tools/need $(HOSTS_PACKAGES)
+	$(VENV)/bin/python -m tests.hosts $(HOSTS_ARGS)
 
 # Kills the latch's tracer at every point of every kind of start; docs/sweep.md has the counts.
 sweep: $(DEV_STAMP)

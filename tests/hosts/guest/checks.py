@@ -1,0 +1,276 @@
+"""What is tried in a guest: a line for each, `@@ CHECK name: outcome`, for the host to read.
+
+An outcome is what the program did where several things are right (which back end recorded, the
+reason of a refusal); "FAILED …" is wrong on any kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from tests.latch.oci import Bundle, Runtime, case, make_bundle
+
+DATA = Path(__file__).parents[2] / "data"
+STRICT = DATA / "stali-like.json"
+SCRIPTS = Path(sys.executable).parent
+SECLATCH = str(SCRIPTS / "seclatch")
+YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
+STATUS = ("/bin/grep", "Seccomp:", "/proc/self/status")
+GOOD = ("ok", "note")
+UNPRIVILEGED = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+NO_BPF = ("setpriv", "--bounding-set=-sys_admin,-bpf,-perfmon")
+NO_NET = ("--network", "none")
+
+Done = subprocess.CompletedProcess[str]
+
+
+def run(*words: str | Path, seconds: float = 300, env: dict[str, str] | None = None) -> Done:
+    try:
+        return subprocess.run(
+            [str(word) for word in words], capture_output=True, text=True, check=False,
+            timeout=seconds, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(words, 124, "", f"no end within {seconds:.0f} s")
+
+
+def last(done: Done) -> str:
+    """A command's status and the last lines that it printed."""
+    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    return f"status {done.returncode}: {' / '.join(lines[-3:])[:400]}"
+
+
+def require(condition: object, done: Done) -> None:
+    if not condition:
+        raise AssertionError(last(done))
+
+
+def check_doctor() -> str:
+    done = run(SECLATCH, "doctor", "--json")
+    require(done.stdout.startswith("{"), done)
+    checks = json.loads(done.stdout)["checks"]
+    wrong = [f"{one['name']}: {one['found']}" for one in checks if one["state"] not in GOOD]
+    if wrong or done.returncode:
+        raise AssertionError("; ".join(wrong)[:400])
+    return "ok"
+
+
+def check_latch(runtime: str, bundle: Bundle) -> Callable[[], str]:
+    """A strict profile binds the program and fails the bare runtime; at Yama's 3 nothing starts."""
+
+    def check() -> str:
+        words = ("run", "--bundle", bundle.path, bundle.id)
+        done = Runtime(runtime)(*words, timeout=120)
+        if read_scope() == 3:
+            require(done.returncode == 125 and "ptrace_scope" in done.stderr, done)
+            return "refused: ptrace_scope"
+        require(done.stdout.split() == ["Seccomp:", "2"], done)
+        bare = Runtime(runtime, latched=False).bound(*words)
+        Runtime(runtime, latched=False)("delete", "--force", bundle.id)
+        require(bare.returncode != 0 and "Seccomp" not in bare.stdout, bare)
+        return "ok"
+
+    return check
+
+
+def check_apply() -> str:
+    shown = ("/usr/bin/busybox", "grep", *STATUS[1:])
+    done = run(*UNPRIVILEGED, SECLATCH, "apply", "--profile", STRICT, "--", *shown)
+    if read_scope() >= 2:
+        require(done.returncode and "ptrace_scope" in done.stderr, done)
+        return "refused: ptrace_scope"
+    require(done.stdout.split() == ["Seccomp:", "2"], done)
+    return "ok"
+
+
+def check_record(*before: str) -> Callable[[], str]:
+    """The back end; where it is ptrace, stderr says why and what that costs."""
+
+    def check() -> str:
+        path = Path("/tmp/true.recording.json")
+        path.unlink(missing_ok=True)
+        done = run(*before, SECLATCH, "record", "-o", path, "--", "/bin/true")
+        require(done.returncode == 0 and path.exists(), done)
+        recording = json.loads(path.read_text())
+        names = {call["name"] for call in recording["calls"]}
+        require({"mmap", "exit_group"} <= names, done)
+        if "with ptrace" in done.stderr:
+            require("times as long" in done.stderr and "(eBPF: " in done.stderr, done)
+            return f"ptrace: {' '.join(done.stderr.split())[:300]}"
+        return "eBPF"
+
+    return check
+
+
+def check_ps() -> str:
+    words = (SECLATCH, "run", "--profile", STRICT, "--", "/bin/sleep", "1000")
+    with started(*words) as process:
+        for _ in range(60):
+            done = run(SECLATCH, "ps", "--json")
+            require(done.returncode == 0, done)
+            listing = json.loads(done.stdout)
+            found = [one for one in listing["processes"] if one["seccomp"] == 2]
+            require(process.poll() is None, done)
+            if any(one["filters"] for one in found):
+                break
+    require(found, done)
+    return "; ".join(["ok", *listing["notes"]])[:300]
+
+
+@contextlib.contextmanager
+def started(*words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def options() -> tuple[str, ...]:
+    return (*NO_NET, "--security-opt", f"seccomp={STRICT}")
+
+
+SHOW = ("/bin/sh", "-c", "cat /proc/self/attr/current; grep Seccomp: /proc/self/status")
+
+
+def confined(done: Done, profile: str) -> str:
+    """Under the filter, and under AppArmor's profile where AppArmor is on."""
+    words = done.stdout.replace("\0", "").split()
+    require(words[-2:] == ["Seccomp:", "2"], done)
+    if not Path("/sys/kernel/security/apparmor/profiles").exists():
+        return "ok, no AppArmor"
+    # Podman's has its version in its name.
+    require(words[0].startswith(profile) and words[1] == "(enforce)", done)
+    return f"ok, {words[0]} enforced"
+
+
+def check_docker() -> str:
+    done = run("docker", "run", "--rm", "--runtime", "seclatch", *options(), "bb", *SHOW)
+    if read_scope() == 3:
+        require(done.returncode and "ptrace_scope" in done.stderr, done)
+        return "refused: ptrace_scope"
+    return confined(done, "docker-default")
+
+
+def check_docker_exec() -> str:
+    words = ("docker", "run", "-d", "--name", "execs", "--runtime", "seclatch", *options())
+    require((done := run(*words, "bb", "/bin/sleep", "1000")).returncode == 0, done)
+    done = run("docker", "exec", "execs", *SHOW)
+    run("docker", "rm", "-f", "execs")
+    return confined(done, "docker-default")
+
+
+def check_podman() -> str:
+    words = ("podman", "--runtime", SCRIPTS / "seclatch-crun", "run", "--rm", *options())
+    return confined(run(*words, "localhost/bb", *SHOW), "containers-default")
+
+
+def check_explain() -> str:
+    done = run(SECLATCH, "explain", "--", "docker", "run", "--rm", *options(), "bb", "/bin/true")
+    text = done.stdout + done.stderr
+    if "seccomp" in text and done.returncode != 125:
+        return "ok"
+    require("recording with eBPF" in text, done)
+    return f"refused: {' '.join(done.stderr.split())[:200]}"
+
+
+def check_explain_apparmor() -> str:
+    if not Path("/sys/kernel/security/apparmor/profiles").exists():
+        return "no AppArmor"
+    mount = ("/bin/busybox", "mount", "-t", "tmpfs", "x", "/tmp")
+    words = ("docker", "run", "--rm", *NO_NET, "--cap-add", "SYS_ADMIN", "bb", *mount)
+    done = run(SECLATCH, "explain", "--", *words)
+    text = done.stdout + done.stderr
+    if "recording with eBPF" in text:
+        return "refused: no eBPF"
+    require("AppArmor" in text, done)
+    return "ok"
+
+
+def read_scope() -> int:
+    return int(YAMA.read_text()) if YAMA.exists() else 0
+
+
+def report(name: str, check: Callable[[], str]) -> None:
+    began = time.monotonic()
+    try:
+        outcome = check()
+    except AssertionError as error:
+        outcome = f"FAILED {error}"
+    except Exception as error:
+        outcome = f"FAILED {type(error).__name__}: {error}"
+    print(f"\n@@ CHECK {name}: {outcome} ({time.monotonic() - began:.0f} s)", flush=True)
+
+
+def make_root() -> Path:
+    """Make a root directory of busybox, for bundles and the engines' image."""
+    root = Path("/tmp/bb")
+    for name in ("bin", "proc", "tmp", "etc", "dev", "sys"):
+        (root / name).mkdir(parents=True)
+    subprocess.run(["cp", "/usr/bin/busybox", root / "bin"], check=True)
+    for name in ("sh", "cat", "grep", "sleep", "true", "mkdir", "ls"):
+        (root / "bin" / name).symlink_to("busybox")
+    return root
+
+
+def start_engines(root: Path) -> None:
+    """Start dockerd, give both engines an image of busybox, install the latch."""
+    subprocess.run(["tar", "-C", root, "-cf", "/tmp/bb.tar", "."], check=True)
+    words = ["dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none"]
+    with Path("/tmp/dockerd.log").open("wb") as log:
+        subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    for _ in range(240):
+        if run("docker", "info").returncode == 0:
+            break
+        time.sleep(1)
+    for step in (
+        ("docker", "import", "/tmp/bb.tar", "bb"),
+        (SECLATCH, "install", "docker"),
+        ("podman", "import", "/tmp/bb.tar", "localhost/bb"),
+    ):
+        if (done := run(*step)).returncode:
+            print(f"\n@@ NOTE {' '.join(map(str, step[:2]))}: {last(done)}", flush=True)
+    if (done := run("docker", "info")).returncode:
+        print(f"\n@@ NOTE {last(run('tail', '-n', '5', '/tmp/dockerd.log'))}", flush=True)
+
+
+def list_checks(engines: bool) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "doctor", check_doctor
+    yield "record", check_record()
+    yield "record without CAP_BPF", check_record(*NO_BPF)
+    yield "ps", check_ps
+    if engines:
+        yield "docker run", check_docker
+        yield "docker exec", check_docker_exec
+        yield "podman run", check_podman
+        yield "explain seccomp", check_explain
+        yield "explain AppArmor", check_explain_apparmor
+
+
+def main(arguments: Sequence[str]) -> None:
+    """The checks once, then those of the latch at each of Yama's settings; 3 cannot be undone."""
+    engines = "engines" in arguments
+    root = make_root()
+    bundle = make_bundle(Path("/tmp/bundle"), root, STATUS, seccomp=case(STRICT.stem))
+    if engines:
+        start_engines(root)
+    for name, check in list_checks(engines):
+        report(name, check)
+    for scope in range(4) if YAMA.exists() else ():
+        YAMA.write_text(str(scope))
+        for runtime in ("runc", "crun"):
+            report(f"latch, {runtime}, Yama {scope}", check_latch(runtime, bundle))
+        report(f"apply, Yama {scope}", check_apply)
+        if engines and scope == 3:
+            report(f"docker run, Yama {scope}", check_docker)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,112 @@
+"""Debian's x86-64 kernels, from the oldest suite to the newest, and the modules a guest needs.
+
+None is installed: they are fetched by an apt with a state of its own, and unpacked.
+"""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import zstandard
+
+from tests.arm64 import archive
+from tests.arm64.kept import keep
+from tests.arm64.packages import Apt
+
+METAPACKAGE = "linux-image-amd64"
+
+SUITES = ("bullseye", "bookworm", "trixie", "testing")
+
+_PART = re.compile(r"linux-(binary|modules|base)-\d")  # the last one lists what is built in
+
+# The host's file system comes by 9P over virtio.
+MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
+
+INIT = Path(__file__).parent / "guest/init"
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What is booted: the image, and an initramfs with the modules."""
+
+    suite: str
+    release: str
+    image: Path
+    initramfs: Path
+
+
+def make_kernel(folder: Path, suite: str) -> Kernel:
+    """Fetch and unpack what is not here yet."""
+    apt = Apt(folder / f"apt-{suite}", ("amd64",), suite)
+    apt.update()
+    packages = [apt.single(name) for name in _name_packages(apt)]
+    own = Path(__file__).read_text() + INIT.read_text()
+    key = "\n".join([path.name for path in packages]) + own
+    kept = keep(folder, f"kernel-{suite}", key, partial(_build, packages))
+    return Kernel(suite, (kept / "release").read_text(), kept / "vmlinuz", kept / "initramfs")
+
+
+def _name_packages(apt: Apt) -> list[str]:
+    """The image's package; since Linux 7.0 that is empty: the file and the modules have others."""
+    image = next(name for name in apt.depends(METAPACKAGE) if re.match(r"linux-image-\d", name))
+    parts = [name for name in apt.depends(image) if _PART.match(name)]
+    return parts or [image]
+
+
+def _build(packages: list[Path], target: Path) -> None:
+    unpacked = target / "unpacked"
+    for package in packages:
+        subprocess.run(["dpkg-deb", "-x", package, unpacked], check=True)
+    (image,) = [*unpacked.rglob("vmlinuz-*"), *unpacked.rglob("modules/*/vmlinuz")]
+    image.rename(target / "vmlinuz")
+    (folder,) = [path for path in unpacked.rglob("modules/*") if (path / "kernel").is_dir()]
+    (target / "release").write_text(folder.name)
+    root = target / "root"
+    (root / "modules").mkdir(parents=True)
+    base = folder.parents[2] if folder.parents[1].name == "lib" else folder.parents[1]
+    names = _copy_modules(base, folder.name, root / "modules")
+    (root / "modules/list").write_text("\n".join(names) + "\n")
+    shutil.copy("/usr/bin/busybox", root / "busybox")
+    shutil.copy(INIT, root / "init")
+    (root / "init").chmod(0o755)
+    for name in ("proc", "dev", "host", "extra", "memory", "root"):
+        (root / name).mkdir()
+    archive.write(root, target / "initramfs")
+    shutil.rmtree(root)
+    shutil.rmtree(unpacked)
+
+
+def _copy_modules(base: Path, release: str, target: Path) -> list[str]:
+    """Decompress the modules and what they depend on; their names in the order of loading."""
+    subprocess.run(["depmod", "-b", base, release], check=True, capture_output=True)
+    names: dict[str, None] = {}
+    for module in MODULES:
+        words = ["modprobe", "-d", base, "-S", release, "--show-depends", module]
+        shown = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+        for line in shown.splitlines():
+            kind, _, path = line.partition(" ")
+            if kind == "insmod":
+                source = Path(path.split()[0])
+                name = re.sub(r"\.(xz|zst|gz)$", "", source.name)
+                (target / name).write_bytes(_decompress(source))
+                names[name] = None
+    return list(names)
+
+
+def _decompress(path: Path) -> bytes:
+    content = path.read_bytes()
+    if path.suffix == ".xz":
+        return lzma.decompress(content)
+    if path.suffix == ".gz":
+        return gzip.decompress(content)
+    if path.suffix == ".zst":
+        with zstandard.ZstdDecompressor().stream_reader(content) as stream:
+            return stream.read()
+    return content
