@@ -1,7 +1,7 @@
 """`make sweep`: kill the tracer at every point of every kind of start; print the counts as a table.
 
 python -m tests.sweep [--only WORDS] [--write FILE] [--front DIRECTORY]
-python -m tests.sweep --console FILE --write FILE
+python -m tests.sweep --rows FILE --machine WORDS [--commit COMMIT] --write FILE
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from tests.conftest import Compiler
 from tests.latch.oci import tracers, wait_until
 from tests.sweep.starts import KINDS, Kind, make_root
 from tests.sweep.sweep import Result, Sweep
-from tests.sweep.table import row, rows_of_console, write_section
+from tests.sweep.table import commit_of_latch, read_rows, row, write_section
 
 
 def main() -> int:
     """Sweep the chosen kinds; 1 if one start ended otherwise than it may."""
     options = parse()
-    if options.console:
-        rows = rows_of_console(options.console)
-        write_section(options.write, "aarch64, Debian's kernel in QEMU", rows)
+    if options.rows:
+        write_section(options.write, options.machine, read_rows(options.rows), options.commit)
         return 0
     results = sweep_all([kind for kind in KINDS if options.only in str(kind)], options.front)
     if options.write:
-        machine = f"{platform.machine()}, Linux {platform.release()}"
-        write_section(options.write, machine, [row(each) for each in results])
+        write_section(
+            options.write, options.machine, [row(each) for each in results], options.commit
+        )
     return 1 if any(result.faults for result in results) else 0
 
 
@@ -41,7 +41,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="kinds whose name has this: `gate-user`")
     parser.add_argument("--write", type=Path, help="replace this machine's table in that page")
     parser.add_argument("--front", type=Path, help="where other builds of the latch are")
-    parser.add_argument("--console", type=Path, help="take the rows from the arm64 guest's console")
+    parser.add_argument(
+        "--rows", type=Path, help="take them from a sweep's output, and run nothing"
+    )
+    machine = f"{platform.machine()}, Linux {platform.release()}"
+    parser.add_argument("--machine", default=machine, help="heading of the table")
+    parser.add_argument("--commit", default=commit_of_latch(), help="that the latch was built of")
     return parser.parse_args()
 
 

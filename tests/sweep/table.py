@@ -14,8 +14,8 @@ HEADER = """\
 | method | caller | start | calls of the tracers | points | bound | refused | dead | other |
 |---|---|---|---|---|---|---|---|---|
 """
-# On the console of the arm64 guest.
-NOTE = re.compile(r"@@ NOTE sweep (\|.*\|)$")
+# As a sweep prints it, with the seconds behind it, or the arm64 guest on its console.
+ROW = re.compile(r"(?:^|@@ NOTE sweep )(\| (?:suspend|hold|gate) \|.*\|)(?: \d+ s)?$")
 
 
 def row(result: Result) -> str:
@@ -33,20 +33,24 @@ def row(result: Result) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def rows_of_console(console: Path) -> list[str]:
-    """Read the rows that the guest has printed."""
-    return [match[1] for match in map(NOTE.search, console.read_text().splitlines()) if match]
+def read_rows(output: Path) -> list[str]:
+    """Read the rows that a sweep has printed, or the arm64 guest on its console."""
+    return [match[1] for match in map(ROW.search, output.read_text().splitlines()) if match]
 
 
-def write_section(page: Path, machine: str, rows: Sequence[str]) -> None:
+def commit_of_latch() -> str:
+    """The last commit that has changed the latch."""
+    words = ["git", "log", "-1", "--format=%h", "--", "native"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def write_section(page: Path, machine: str, rows: Sequence[str], commit: str) -> None:
     """Replace the section of one machine: its heading is `machine`."""
-    words = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    commit = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
     counts = [[int(cell) for cell in each.split("|")[5:10]] for each in rows]
     points, *_, other = [sum(column) for column in zip(*counts, strict=True)]
     text = (
-        f"{machine}\n\nCommit {commit}, {time.strftime('%Y-%m-%d')}: {points:,} points, "
-        f"{other} of them with another end than bound, refused or dead.\n\n"
+        f"{machine}\n\nThe latch of commit {commit}, {time.strftime('%Y-%m-%d')}: {points:,} "
+        f"points, {other} of them with another end than bound, refused or dead.\n\n"
         + HEADER
         + "".join(f"{each}\n" for each in rows)
     )
