@@ -72,9 +72,22 @@ static const char *value_of(char *const word[], char letter, const char *name)
 static bool has_program_in_file(char *const words[])
 {
 	static const char *const file[] = { "process", "p", NULL };
-	static const char *const with_value[] = { "additional-gids", "apparmor", "c", "cap", "cgroup",
-		"console-socket", "cwd", "e", "env", "g", "pid-file", "preserve-fds",
-		"process-label", "u", "user", NULL };
+	static const char *const with_value[] = { "additional-gids",
+						  "apparmor",
+						  "c",
+						  "cap",
+						  "cgroup",
+						  "console-socket",
+						  "cwd",
+						  "e",
+						  "env",
+						  "g",
+						  "pid-file",
+						  "preserve-fds",
+						  "process-label",
+						  "u",
+						  "user",
+						  NULL };
 
 	for (; *words && words[0][0] == '-'; words++) {
 		const char *name = *words + 1 + (words[0][1] == '-');
@@ -119,17 +132,19 @@ static void read_start(struct call *call, char *const words[])
 
 static size_t read_globals(struct call *call, char *const argv[], bool *sure)
 {
-	static const char *const with_value[] = { "root", "log", "log-format", "log-level", "criu",
-		"rootless", "cgroup-manager", "r", "l", NULL };
-	static const char *const alone[] = { "debug", "systemd-cgroup", "help", "h", "version",
-		"v", "s", "V", NULL };
+	static const char *const with_value[] = { "root", "log",      "log-format",	"log-level",
+						  "criu", "rootless", "cgroup-manager", "r",
+						  "l",	  NULL };
+	static const char *const alone[] = {
+		"debug", "systemd-cgroup", "help", "h", "version", "v", "s", "V", NULL
+	};
 	size_t i = 1;
 
 	for (; argv[i] && argv[i][0] == '-'; i++) {
 		const char *name = argv[i] + 1 + (argv[i][1] == '-');
 		size_t length = strcspn(name, "=");
 
-		if (!*name)	/* "--": the command follows; "-": a word */
+		if (!*name) /* "--": the command follows; "-": a word */
 			return i + (argv[i][1] == '-');
 		if (!is_one_of(name, length, with_value))
 			*sure = *sure && is_one_of(name, length, alone);

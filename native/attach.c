@@ -13,7 +13,7 @@
 
 struct attachment {
 	struct call call;
-	bool hooks;	/* the configuration names startContainer hooks; also in vain */
+	bool hooks; /* the configuration names startContainer hooks; also in vain */
 	enum mode mode;
 	enum road road;
 };
@@ -105,6 +105,5 @@ int attach(const struct call *call, enum mode mode)
 	attachment.hooks = call->bundle && bundle_mentions(call, "startContainer");
 	if (mode != MODE_SUSPEND && !task_has_capability(CAPABILITY_PTRACE))
 		load_share();
-	return birth_of_tracer(&(struct birth){ .seize = seize, .work = work,
-						.data = &attachment });
+	return birth_of_tracer(&(struct birth){ .seize = seize, .work = work, .data = &attachment });
 }

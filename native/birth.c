@@ -15,7 +15,7 @@
 
 #include "birth.h"
 
-enum { SET_PTRACER = 0x59616d61 };	/* PR_SET_PTRACER, linux/prctl.h */
+enum { SET_PTRACER = 0x59616d61 }; /* PR_SET_PTRACER, linux/prctl.h */
 
 /* All arguments 0, so their order, which differs between architectures, does not matter. */
 pid_t fork_unannounced(void)
@@ -31,7 +31,7 @@ void let_go_of_files(int first)
 	if (!syscall(SYS_close_range, (long)first, ~0U, 0L))
 		return;
 #endif
-	getrlimit(RLIMIT_NOFILE, &limit);	/* Linux < 5.9 */
+	getrlimit(RLIMIT_NOFILE, &limit); /* Linux < 5.9 */
 	for (int fd = first; (rlim_t)fd < limit.rlim_cur && fd < 65536; fd++)
 		close(fd);
 }
@@ -54,11 +54,11 @@ static void be_tracer(const struct birth *birth, pid_t front, int report)
 	struct report result = { 0 };
 	sigset_t none;
 
-	setsid();	/* signals for the caller's process group or terminal are not for us */
+	setsid(); /* signals for the caller's process group or terminal are not for us */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGCHLD, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN);	/* nobody need read what it says */
+	signal(SIGPIPE, SIG_IGN); /* nobody need read what it says */
 	prctl(PR_SET_NAME, "seclatch-tracer");
 	result.err = birth->seize(front, birth->data);
 	if (write(report, &result, sizeof result) != sizeof result || result.err)
@@ -109,7 +109,7 @@ int birth_of_tracer(const struct birth *birth)
 	int report[2], err;
 	bool subreaper;
 
-	if (front <= 0)		/* by a filter: an errno, or -1 in its place */
+	if (front <= 0) /* by a filter: an errno, or -1 in its place */
 		return fail_at("getpid", front < -1 ? (int)-front : EPERM);
 	if (pipe2(report, O_CLOEXEC))
 		return fail_at("pipe2", errno);

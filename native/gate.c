@@ -21,9 +21,20 @@ struct instruction {
 	uint32_t k;
 };
 
-enum { LOAD = 0x20, IF_ANY = 0x45, LOAD_IMMEDIATE = 0x00, LOAD_MEMORY = 0x60, LOADX_MEMORY = 0x61, STORE = 0x02,
-       STOREX = 0x03, JUMP = 0x05, IF_EQUAL = 0x15, RETURN = 0x06, RETURN_A = 0x16 };
-enum { AT_NUMBER = 0, AT_ARCH = 4, AT_FIRST = 16, AT_SECOND = 24 };	/* struct seccomp_data */
+enum {
+	LOAD = 0x20,
+	IF_ANY = 0x45,
+	LOAD_IMMEDIATE = 0x00,
+	LOAD_MEMORY = 0x60,
+	LOADX_MEMORY = 0x61,
+	STORE = 0x02,
+	STOREX = 0x03,
+	JUMP = 0x05,
+	IF_EQUAL = 0x15,
+	RETURN = 0x06,
+	RETURN_A = 0x16
+};
+enum { AT_NUMBER = 0, AT_ARCH = 4, AT_FIRST = 16, AT_SECOND = 24 }; /* struct seccomp_data */
 enum { OTHER, RUNTIMES, OPENING };
 enum { SCRATCH = 16, MOST_ANSWERS = 64 };
 
@@ -42,12 +53,18 @@ enum { SCRATCH = 16, MOST_ANSWERS = 64 };
  * "continue" (seccomp_unotify(2)).  Of each of the architecture's interfaces, x32 too; before Linux 5.4
  * the kernel also makes x32's own numbers without their bit, and x86-64's with it (seccomp(2), NOTES). */
 enum { X32 = 0x40000000 };
-struct opener { uint32_t arch, number; };
+struct opener {
+	uint32_t arch, number;
+};
 #if defined(__x86_64__)
-static const struct opener ptraces[] = { { NATIVE_ARCH, 101 }, { NATIVE_ARCH, X32 | 521 },
-	{ NATIVE_ARCH, 521 }, { NATIVE_ARCH, X32 | 101 }, { 0x40000003, 26 } };
-static const struct opener seccomps[] = { { NATIVE_ARCH, 317 }, { NATIVE_ARCH, X32 | 317 },
-	{ 0x40000003, 354 } };
+static const struct opener ptraces[] = { { NATIVE_ARCH, 101 },
+					 { NATIVE_ARCH, X32 | 521 },
+					 { NATIVE_ARCH, 521 },
+					 { NATIVE_ARCH, X32 | 101 },
+					 { 0x40000003, 26 } };
+static const struct opener seccomps[] = { { NATIVE_ARCH, 317 },
+					  { NATIVE_ARCH, X32 | 317 },
+					  { 0x40000003, 354 } };
 #elif defined(__aarch64__)
 static const struct opener ptraces[] = { { NATIVE_ARCH, 117 }, { 0x40000028, 26 } };
 static const struct opener seccomps[] = { { NATIVE_ARCH, 277 }, { 0x40000028, 383 } };
@@ -60,34 +77,110 @@ static const struct opener ptraces[] = { { 0, 0 } }, seccomps[] = { { 0, 0 } };
  * the container's init do (mmap, munmap, seccomp, exit_group). */
 static const uint32_t runtimes[] = {
 #if CAN_ENTER
-	SYS_brk, SYS_capget, SYS_capset, SYS_chdir, SYS_clone, SYS_close, SYS_dup, SYS_dup3,
-	SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_eventfd2, SYS_execve, SYS_exit,
-	SYS_exit_group, SYS_faccessat, SYS_fchdir, SYS_fchmod, SYS_fchown, SYS_fchownat, SYS_fcntl,
-	SYS_fstat, SYS_fstatfs, SYS_futex, SYS_getcwd, SYS_getdents64, SYS_getegid, SYS_geteuid,
-	SYS_getgid, SYS_getpid, SYS_getppid, SYS_getrandom, SYS_gettid, SYS_getuid, SYS_ioctl,
-	SYS_kill, SYS_lseek, SYS_madvise, SYS_mmap, SYS_mprotect, SYS_munmap, SYS_nanosleep,
-	SYS_openat, SYS_pipe2, SYS_ppoll, SYS_prctl, SYS_pread64, SYS_prlimit64, SYS_pselect6, SYS_read,
-	SYS_readlinkat, SYS_readv, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,
-	SYS_sched_yield, SYS_seccomp, SYS_sendmsg, SYS_setgid, SYS_setgroups, SYS_setresgid,
-	SYS_setresuid, SYS_setsid, SYS_setuid, SYS_sigaltstack, SYS_statfs, SYS_tgkill, SYS_umask,
-	SYS_wait4, SYS_waitid, SYS_write, SYS_writev,
-#ifdef SYS_newfstatat
+	SYS_brk,
+	SYS_capget,
+	SYS_capset,
+	SYS_chdir,
+	SYS_clone,
+	SYS_close,
+	SYS_dup,
+	SYS_dup3,
+	SYS_epoll_create1,
+	SYS_epoll_ctl,
+	SYS_epoll_pwait,
+	SYS_eventfd2,
+	SYS_execve,
+	SYS_exit,
+	SYS_exit_group,
+	SYS_faccessat,
+	SYS_fchdir,
+	SYS_fchmod,
+	SYS_fchown,
+	SYS_fchownat,
+	SYS_fcntl,
+	SYS_fstat,
+	SYS_fstatfs,
+	SYS_futex,
+	SYS_getcwd,
+	SYS_getdents64,
+	SYS_getegid,
+	SYS_geteuid,
+	SYS_getgid,
+	SYS_getpid,
+	SYS_getppid,
+	SYS_getrandom,
+	SYS_gettid,
+	SYS_getuid,
+	SYS_ioctl,
+	SYS_kill,
+	SYS_lseek,
+	SYS_madvise,
+	SYS_mmap,
+	SYS_mprotect,
+	SYS_munmap,
+	SYS_nanosleep,
+	SYS_openat,
+	SYS_pipe2,
+	SYS_ppoll,
+	SYS_prctl,
+	SYS_pread64,
+	SYS_prlimit64,
+	SYS_pselect6,
+	SYS_read,
+	SYS_readlinkat,
+	SYS_readv,
+	SYS_rt_sigaction,
+	SYS_rt_sigprocmask,
+	SYS_rt_sigreturn,
+	SYS_sched_yield,
+	SYS_seccomp,
+	SYS_sendmsg,
+	SYS_setgid,
+	SYS_setgroups,
+	SYS_setresgid,
+	SYS_setresuid,
+	SYS_setsid,
+	SYS_setuid,
+	SYS_sigaltstack,
+	SYS_statfs,
+	SYS_tgkill,
+	SYS_umask,
+	SYS_wait4,
+	SYS_waitid,
+	SYS_write,
+	SYS_writev,
+# ifdef SYS_newfstatat
 	SYS_newfstatat,
-#endif
-#ifdef SYS_execveat
+# endif
+# ifdef SYS_execveat
 	SYS_execveat,
-#endif
-#ifdef SYS_statx
+# endif
+# ifdef SYS_statx
 	SYS_statx,
-#endif
-#ifdef SYS_open		/* calls of older architectures */
-	SYS_access, SYS_dup2, SYS_epoll_wait, SYS_fork, SYS_lstat, SYS_open, SYS_pipe, SYS_poll,
-	SYS_readlink, SYS_select, SYS_stat, SYS_vfork,
-#endif
-#ifdef SYS_arch_prctl
+# endif
+# ifdef SYS_open /* calls of older architectures */
+	SYS_access,
+	SYS_dup2,
+	SYS_epoll_wait,
+	SYS_fork,
+	SYS_lstat,
+	SYS_open,
+	SYS_pipe,
+	SYS_poll,
+	SYS_readlink,
+	SYS_select,
+	SYS_stat,
+	SYS_vfork,
+# endif
+# ifdef SYS_arch_prctl
 	SYS_arch_prctl,
-#endif
-	434, 435, 436, 437, 438, 439,	/* pidfd_open, clone3, close_range, openat2, pidfd_getfd,
+# endif
+	434,
+	435,
+	436,
+	437,
+	438,
+	439, /* pidfd_open, clone3, close_range, openat2, pidfd_getfd,
 					   faccessat2: one number on all architectures */
 #else
 	0,
@@ -106,8 +199,7 @@ static void put(struct program *program, uint16_t code, unsigned jt, unsigned jf
 		program->full = true;
 		return;
 	}
-	program->code[program->length++] =
-		(struct instruction){ code, (uint8_t)jt, (uint8_t)jf, k };
+	program->code[program->length++] = (struct instruction){ code, (uint8_t)jt, (uint8_t)jf, k };
 }
 
 static bool denies(uint32_t answer)
@@ -143,14 +235,14 @@ static void put_openers(struct program *program, struct pending *opening)
 	for (size_t i = 0; i < sizeof ptraces / sizeof *ptraces; i++) {
 		put_number(program, &ptraces[i], 4);
 		put(program, LOAD, 0, 0, AT_FIRST);
-		put_if(program, opening, IF_EQUAL, 0);		/* PTRACE_TRACEME */
-		put_if(program, opening, IF_EQUAL, 16);		/* PTRACE_ATTACH */
-		put_if(program, opening, IF_EQUAL, 0x4206);	/* PTRACE_SEIZE */
+		put_if(program, opening, IF_EQUAL, 0); /* PTRACE_TRACEME */
+		put_if(program, opening, IF_EQUAL, 16); /* PTRACE_ATTACH */
+		put_if(program, opening, IF_EQUAL, 0x4206); /* PTRACE_SEIZE */
 	}
 	for (size_t i = 0; i < sizeof seccomps / sizeof *seccomps; i++) {
 		put_number(program, &seccomps[i], 2);
 		put(program, LOAD, 0, 0, AT_SECOND);
-		put_if(program, opening, IF_ANY, 8);	/* SECCOMP_FILTER_FLAG_NEW_LISTENER */
+		put_if(program, opening, IF_ANY, 8); /* SECCOMP_FILTER_FLAG_NEW_LISTENER */
 	}
 }
 
@@ -283,8 +375,9 @@ static void put_marked_copy(struct program *program, const struct filter *exact,
 	for (unsigned i = 0; i < answers->count && !program->full; i++) {
 		for (size_t n = from; n < to; n++)
 			if (program->code[n].code == RETURN && program->code[n].k == answers->value[i])
-				program->code[n] = (struct instruction){ JUMP, 0, 0,
-					(uint32_t)(program->length - n - 1) | RET_KILL_PROCESS };
+				program->code[n] = (struct instruction){
+					JUMP, 0, 0, (uint32_t)(program->length - n - 1) | RET_KILL_PROCESS
+				};
 		put_ending(program, answers->value[i], scratch, mark);
 	}
 	/* marked so that an offset is not taken for an answer still to be replaced */
@@ -293,15 +386,15 @@ static void put_marked_copy(struct program *program, const struct filter *exact,
 			program->code[n].k &= ~RET_KILL_PROCESS;
 }
 
-static bool assemble(struct program *program, const struct filter *exact,
-		     const struct answers *answers, unsigned scratch, unsigned mark, bool twice)
+static bool assemble(struct program *program, const struct filter *exact, const struct answers *answers,
+		     unsigned scratch, unsigned mark, bool twice)
 {
 	size_t jumps[3], on[3];
 
 	program->length = 0;
 	program->full = false;
 	put_classes(program, jumps);
-	for (int class = 0; class < 3; class++) {
+	for (int class = 0; class < 3; class ++) {
 		if (class == OTHER && twice) {
 			land(program, jumps[class]);
 			clear(program, exact);
@@ -315,7 +408,7 @@ static bool assemble(struct program *program, const struct filter *exact,
 		on[class] = program->length;
 		put(program, JUMP, 0, 0, 0);
 	}
-	for (int class = twice ? RUNTIMES : OTHER; class < 3; class++)
+	for (int class = twice ? RUNTIMES : OTHER; class < 3; class ++)
 		land(program, on[class]);
 	put_marked_copy(program, exact, answers, scratch, mark);
 	return !program->full;
@@ -345,7 +438,7 @@ void gate_close(const struct filter *exact, struct filter *closing)
 	struct instruction *code = (void *)closing->code;
 
 	*closing = *exact;
-	closing->flags &= ~8UL;		/* SECCOMP_FILTER_FLAG_NEW_LISTENER */
+	closing->flags &= ~8UL; /* SECCOMP_FILTER_FLAG_NEW_LISTENER */
 	for (unsigned n = 0; n < closing->length; n++)
 		if (code[n].code == RETURN && (code[n].k & ACTION) == RET_USER_NOTIF)
 			code[n].k = RET_ALLOW;

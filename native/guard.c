@@ -21,10 +21,10 @@
 #include "guard.h"
 #include "harden.h"
 
-enum { SET_DUMPABLE = 4 };	/* PR_SET_DUMPABLE */
-enum { SET_OPTIONS = 0x4200, KILL_AT_EXIT = 1 << 20 };	/* ptrace(2) */
+enum { SET_DUMPABLE = 4 }; /* PR_SET_DUMPABLE */
+enum { SET_OPTIONS = 0x4200, KILL_AT_EXIT = 1 << 20 }; /* ptrace(2) */
 
-#ifdef SYS_setfsuid32	/* 32-bit ARM: the others have 16 bits (setfsuid(2)) */
+#ifdef SYS_setfsuid32 /* 32-bit ARM: the others have 16 bits (setfsuid(2)) */
 enum { SET_FSUID = SYS_setfsuid32, SET_FSGID = SYS_setfsgid32 };
 #else
 enum { SET_FSUID = SYS_setfsuid, SET_FSGID = SYS_setfsgid };
@@ -34,8 +34,7 @@ int guard(struct injection *injection)
 {
 	unsigned long none[ARGUMENTS] = { SET_DUMPABLE };
 	long result = 0;
-	int err = inject_call(injection, registers_abi(&injection->registers)->nr_prctl, none,
-			      &result);
+	int err = inject_call(injection, registers_abi(&injection->registers)->nr_prctl, none, &result);
 
 	return err || result >= 0 ? err : (int)-result;
 }
@@ -57,7 +56,7 @@ int guard_at_birth(pid_t pid, long options)
 	err = set_options(pid, options | KILL_AT_EXIT);
 	if (!err)
 		err = inject_begin_at_birth(&injection, pid);
-	if (err == ENOEXEC)	/* of another size; or no newborn: its stop is the end of another */
+	if (err == ENOEXEC) /* of another size; or no newborn: its stop is the end of another */
 		return set_options(pid, options);
 	if (!err)
 		err = guard(&injection);
@@ -67,9 +66,14 @@ int guard_at_birth(pid_t pid, long options)
 }
 
 struct credentials {
-	struct { unsigned version; int pid; } header;
-	struct { unsigned effective, permitted, inheritable; } sets[2];
-	long user, group;	/* of access to files, which decide about /proc/PID/mem */
+	struct {
+		unsigned version;
+		int pid;
+	} header;
+	struct {
+		unsigned effective, permitted, inheritable;
+	} sets[2];
+	long user, group; /* of access to files, which decide about /proc/PID/mem */
 };
 
 /* As a neighbour of init's could be: its user and group, all of this tracer's capabilities but
@@ -135,9 +139,10 @@ const char *guard_against_hook(pid_t hook, pid_t init)
 	struct task task, target;
 
 	if (!task_read(&task, hook) || !task_read(&target, init))
-		return task_is_gone(hook) || task_is_gone(init) ? NULL :
-		       "/proc does not show a startContainer hook, or the runtime, to the latch";
-	if (capabilities_dropped())	/* what is_open() asks as */
+		return task_is_gone(hook) || task_is_gone(init) ?
+			       NULL :
+			       "/proc does not show a startContainer hook, or the runtime, to the latch";
+	if (capabilities_dropped()) /* what is_open() asks as */
 		return "a startContainer hook runs that the configuration does not name";
 	if (task.reachable >> CAPABILITY_PTRACE & 1 && task_shares_user_namespace(hook))
 		return "a startContainer hook has CAP_SYS_PTRACE, and so could write to the memory of "

@@ -32,8 +32,10 @@ void protect_relocations(void)
 
 /* Log files of others' directories; to end an init that has changed its user; to trace and to read /proc;
  * PTRACE_O_SUSPEND_SECCOMP. */
-enum { NEEDED = 1U << CAPABILITY_DAC_OVERRIDE | 1U << CAPABILITY_KILL | 1U << CAPABILITY_PTRACE |
-		1U << CAPABILITY_ADMIN };
+enum {
+	NEEDED = 1U << CAPABILITY_DAC_OVERRIDE | 1U << CAPABILITY_KILL | 1U << CAPABILITY_PTRACE |
+		 1U << CAPABILITY_ADMIN
+};
 
 static bool dropped;
 
@@ -41,11 +43,15 @@ static bool dropped;
  * "Ptrace access mode checking"). */
 void drop_capabilities(bool for_hooks)
 {
-	struct { unsigned version; int pid; } header = { .version = 0x20080522 };
-	struct { unsigned effective, permitted, inheritable; } sets[2];
+	struct {
+		unsigned version;
+		int pid;
+	} header = { .version = 0x20080522 };
+	struct {
+		unsigned effective, permitted, inheritable;
+	} sets[2];
 
-	if (for_hooks || !task_has_capability(CAPABILITY_PTRACE) ||
-	    syscall(SYS_capget, &header, sets))
+	if (for_hooks || !task_has_capability(CAPABILITY_PTRACE) || syscall(SYS_capget, &header, sets))
 		return;
 	sets[0].permitted &= NEEDED;
 	sets[0].effective &= NEEDED;

@@ -14,11 +14,10 @@
 #include "inject.h"
 #include "wait.h"
 
-enum { PEEK = 2, POKE = 5, TO_SYSCALL = 24, INTERRUPT = 0x4207, GET_MASK = 0x420a,
-       SET_MASK = 0x420b };
+enum { PEEK = 2, POKE = 5, TO_SYSCALL = 24, INTERRUPT = 0x4207, GET_MASK = 0x420a, SET_MASK = 0x420b };
 enum { SYSCALL_INFO = 0x420e };
 enum { SYSCALL_STOP = SIGTRAP | 0x80, SECCOMP_STOP = 7 };
-enum { RED_ZONE = 512 };	/* below the stack pointer; 128 bytes on x86-64, none on arm64 */
+enum { RED_ZONE = 512 }; /* below the stack pointer; 128 bytes on x86-64, none on arm64 */
 
 static int request(long what, pid_t pid, unsigned long address, unsigned long data)
 {
@@ -54,7 +53,7 @@ static int run_to_syscall(struct injection *injection)
 			return 0;
 		signal = 0;
 		if (status >> 16 == SECCOMP_STOP)
-			continue;	/* the gate's own, which is open for us */
+			continue; /* the gate's own, which is open for us */
 		if (is_stop_signal(WSTOPSIG(status)))
 			injection->stopped = true;
 		else if (!(status >> 16))
@@ -140,8 +139,8 @@ int inject_begin_at_birth(struct injection *injection, pid_t pid)
 	abi = registers_abi(&registers);
 	at = registers_pc(&registers) - abi->enter_length;
 	err = request(PEEK, pid, at, (unsigned long)&word);
-	if (err == EIO || (!err && (registers_result(&registers) ||
-				    memcmp(&word, abi->enter, abi->enter_length))))
+	if (err == EIO ||
+	    (!err && (registers_result(&registers) || memcmp(&word, abi->enter, abi->enter_length))))
 		return ENOEXEC;
 	if (!err)
 		err = block_signals(injection, pid);
@@ -159,7 +158,7 @@ int inject_begin_instead(struct injection *injection, pid_t pid)
 	if (!err)
 		err = registers_cancel(pid, &injection->registers);
 	if (!err)
-		err = run_to_syscall(injection);	/* its exit */
+		err = run_to_syscall(injection); /* its exit */
 	injection->at = registers_pc(&injection->registers) -
 			registers_abi(&injection->registers)->enter_length;
 	return err;
@@ -214,11 +213,11 @@ int inject_call(struct injection *injection, long number, const unsigned long ar
 	registers_call(&registers, injection->at, number, args);
 	err = registers_set(injection->pid, &registers);
 	if (!err)
-		err = run_to_syscall(injection);	/* its entry */
+		err = run_to_syscall(injection); /* its entry */
 	if (!err && !is_at(injection, number, args))
 		err = EPERM;
 	if (!err)
-		err = run_to_syscall(injection);	/* its exit */
+		err = run_to_syscall(injection); /* its exit */
 	if (!err)
 		err = registers_get(injection->pid, &registers);
 	if (!err)
@@ -271,8 +270,8 @@ static int load_from(struct injection *injection, const struct filter *filter, u
 	if (filter->by_prctl)
 		return inject_call(injection, abi->nr_prctl, (unsigned long[]){ 22, 2, at, 0, 0, 0 },
 				   result);
-	return inject_call(injection, abi->nr_seccomp,
-			   (unsigned long[]){ 1, filter->flags, at, 0, 0, 0 }, result);
+	return inject_call(injection, abi->nr_seccomp, (unsigned long[]){ 1, filter->flags, at, 0, 0, 0 },
+			   result);
 }
 
 int inject_filter(struct injection *injection, const struct filter *filter, long *result)
@@ -292,7 +291,7 @@ int inject_filter(struct injection *injection, const struct filter *filter, long
 		err = load_from(injection, filter, at, result);
 	if (err)
 		return err;
-	memset(bytes, 0, count);	/* the kernel has its copy; the stack is as new */
+	memset(bytes, 0, count); /* the kernel has its copy; the stack is as new */
 	return write_memory(injection->pid, at, bytes, count);
 }
 
@@ -336,8 +335,8 @@ int inject_guarded(struct injection *injection, const struct filter *filter, lon
 	count = lay_out(bytes, at, abi->pointer, filter);
 	err = write_memory(injection->pid, at, bytes, count);
 	if (!err)
-		err = call_well(injection, abi->nr_mprotect,
-				(unsigned long[]){ at, size, 1, 0, 0, 0 }, &none);
+		err = call_well(injection, abi->nr_mprotect, (unsigned long[]){ at, size, 1, 0, 0, 0 },
+				&none);
 	if (!err && !holds(injection->pid, at, bytes, count))
 		err = EPERM;
 	if (!err)
@@ -347,7 +346,7 @@ int inject_guarded(struct injection *injection, const struct filter *filter, lon
 	return err;
 }
 
-#ifndef SYS_mmap	/* 32-bit ARM, whose programs cannot be entered */
+#ifndef SYS_mmap /* 32-bit ARM, whose programs cannot be entered */
 # define SYS_mmap SYS_mmap2
 #endif
 
@@ -362,8 +361,8 @@ static int map(struct injection *injection, size_t count, int fd, unsigned long 
 	return err || result >= 0 || result < -4095 ? err : (int)-result;
 }
 
-int inject_mapped(struct injection *injection, const struct filter *filter, unsigned long *at,
-		  int its, int own)
+int inject_mapped(struct injection *injection, const struct filter *filter, unsigned long *at, int its,
+		  int own)
 {
 	static unsigned char bytes[16 + MAX_INSTRUCTIONS * 8];
 	size_t count;
@@ -390,8 +389,7 @@ void inject_exit(struct injection *injection, int status)
 	unsigned long args[ARGUMENTS] = { (unsigned long)status };
 	long result;
 
-	if (injection->written &&
-	    inject_call(injection, abi->nr_exit_group, args, &result) == ESRCH)
+	if (injection->written && inject_call(injection, abi->nr_exit_group, args, &result) == ESRCH)
 		return;
 	kill(injection->pid, SIGKILL);
 }

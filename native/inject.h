@@ -14,24 +14,24 @@
 
 #include "registers.h"
 
-enum { MAX_INSTRUCTIONS = 4096 };	/* BPF_MAXINSNS, <linux/bpf_common.h> */
+enum { MAX_INSTRUCTIONS = 4096 }; /* BPF_MAXINSNS, <linux/bpf_common.h> */
 
 /* A filter as the kernel is given it: struct sock_filter[length], 8 bytes each. */
 struct filter {
-	unsigned length;	/* instructions */
-	unsigned long flags;	/* SECCOMP_FILTER_FLAG_* */
-	bool by_prctl;		/* load with prctl(2), for an outer filter forbids seccomp(2) */
+	unsigned length; /* instructions */
+	unsigned long flags; /* SECCOMP_FILTER_FLAG_* */
+	bool by_prctl; /* load with prctl(2), for an outer filter forbids seccomp(2) */
 	unsigned char code[MAX_INSTRUCTIONS * 8] __attribute__((aligned(8)));
 };
 
 struct injection {
 	pid_t pid;
-	struct registers registers;	/* what the tracee is to go on with */
-	unsigned long at;		/* where the instruction is that enters the kernel */
-	long word;			/* what was there before, if it was written */
+	struct registers registers; /* what the tracee is to go on with */
+	unsigned long at; /* where the instruction is that enters the kernel */
+	long word; /* what was there before, if it was written */
 	bool written;
-	unsigned long long mask;	/* its blocked signals */
-	bool stopped;			/* by a signal that came meanwhile; may be over */
+	unsigned long long mask; /* its blocked signals */
+	bool stopped; /* by a signal that came meanwhile; may be over */
 };
 
 /* All return 0 or an errno; ESRCH when the tracee has died (then `*status` in inject_call's case
@@ -74,8 +74,8 @@ int inject_guarded(struct injection *injection, const struct filter *filter, lon
 int inject_read(pid_t pid, unsigned long from, void *to, size_t count);
 /* Between begin and end, memory of the tracee with the filter in it, as seccomp(2) takes it.  Where
  * it cannot be written to: by a file that the tracee has as `its` and the caller as `own`. */
-int inject_mapped(struct injection *injection, const struct filter *filter, unsigned long *at,
-		  int its, int own);
+int inject_mapped(struct injection *injection, const struct filter *filter, unsigned long *at, int its,
+		  int own);
 
 /* Ends the tracee, which has done nothing yet, with this status; by SIGKILL if it must be. */
 void inject_exit(struct injection *injection, int status);

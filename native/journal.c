@@ -38,11 +38,11 @@ void journal_find(const struct call *call)
 		strcpy(file, chosen);
 	else if (!beside_front(file, sizeof file, ".log") || *file != '/')
 		*file = '\0';
-	if (call->container)	/* shorter than that */
+	if (call->container) /* shorter than that */
 		strcpy(container, call->container);
 }
 
-enum { ERROR = 3, WARNING = 4, INFO = 6, DAEMON = 3 << 3 };	/* syslog(3) */
+enum { ERROR = 3, WARNING = 4, INFO = 6, DAEMON = 3 << 3 }; /* syslog(3) */
 
 /* A log that is full, or whose reader is stopped, must not keep the tracer, nor the front. */
 static void write_system(int severity, const char *text)
@@ -55,8 +55,8 @@ static void write_system(int severity, const char *text)
 		return;
 	n = snprintf(line, sizeof line, "<%d>seclatch[%d]: %s", DAEMON | severity, (int)getpid(), text);
 	if (n > 0 && (size_t)n < sizeof line)
-		sendto(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL,
-		       (const struct sockaddr *)&log, sizeof log);
+		sendto(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&log,
+		       sizeof log);
 	close(fd);
 }
 
@@ -70,8 +70,8 @@ static void write_road(const char *road, pid_t pid)
 {
 	char text[NAME_MAX + 128];
 
-	snprintf(text, sizeof text, "road=%s pid=%d%s%s", road, (int)pid,
-		 *container ? " container=" : "", container);
+	snprintf(text, sizeof text, "road=%s pid=%d%s%s", road, (int)pid, *container ? " container=" : "",
+		 container);
 	write_system(strcmp(road, "gate") ? INFO : WARNING, text);
 }
 
@@ -86,9 +86,11 @@ static void write_file(const char *road, pid_t pid)
 	if (fd < 0)
 		return;
 	write_time(now, sizeof now);
-	dprintf(fd, "{\"schema\": \"seclatch.start/1\", \"time\": \"%s\", \"road\": \"%s\", "
-		"\"pid\": %d%s%s%s}\n", now, road, (int)pid, *container ? ", \"container\": \"" : "",
-		container, *container ? "\"" : "");
+	dprintf(fd,
+		"{\"schema\": \"seclatch.start/1\", \"time\": \"%s\", \"road\": \"%s\", "
+		"\"pid\": %d%s%s%s}\n",
+		now, road, (int)pid, *container ? ", \"container\": \"" : "", container,
+		*container ? "\"" : "");
 	close(fd);
 }
 

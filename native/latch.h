@@ -21,13 +21,13 @@
 /* ---- argv.c: what the engine asks for ------------------------------------------------------ */
 
 struct call {
-	bool starts_process;	/* create, run or exec: a program will be exec'd */
-	const char *log;	/* the file of --log, or NULL */
-	bool log_json;		/* --log-format json */
-	const char *bundle;	/* create, run: where config.json is; NULL for the others */
-	const char *config;	/* crun's other name for it */
-	const char *container;	/* its name, or NULL where it is not sure which word that is */
-	bool stays;		/* run or exec, for sure: the front does not end before the start does */
+	bool starts_process; /* create, run or exec: a program will be exec'd */
+	const char *log; /* the file of --log, or NULL */
+	bool log_json; /* --log-format json */
+	const char *bundle; /* create, run: where config.json is; NULL for the others */
+	const char *config; /* crun's other name for it */
+	const char *container; /* its name, or NULL where it is not sure which word that is */
+	bool stays; /* run or exec, for sure: the front does not end before the start does */
 };
 
 void call_read(struct call *call, char *const argv[]);
@@ -93,18 +93,18 @@ struct task {
 	pid_t process;
 	pid_t parent;
 	pid_t tracer;
-	long user, group;	/* effective */
-	int seccomp;	/* mode: 0 none, 1 strict, 2 filter */
+	long user, group; /* effective */
+	int seccomp; /* mode: 0 none, 1 strict, 2 filter */
 	bool no_new_privs;
-	unsigned long long capabilities;	/* effective */
-	unsigned long long reachable;	/* those that it could ever have in its user namespace */
+	unsigned long long capabilities; /* effective */
+	unsigned long long reachable; /* those that it could ever have in its user namespace */
 };
 
 /* capabilities(7), by number: kernel headers are not there for every libc */
 enum { CAPABILITY_DAC_OVERRIDE = 1, CAPABILITY_KILL = 5, CAPABILITY_PTRACE = 19, CAPABILITY_ADMIN = 21 };
 
 bool task_read(struct task *task, pid_t pid);
-bool task_has_capability(int capability);	/* this task, effective */
+bool task_has_capability(int capability); /* this task, effective */
 bool task_is_thread_of(pid_t tid, pid_t process);
 /* Known to be in a container, known not to be; neither where /proc does not tell. */
 bool task_in_container(pid_t pid);

@@ -46,8 +46,7 @@ static uint64_t find_program(const struct at_call *at)
 {
 	if (at->op != AT_ENTRY_INTO_CALL || at->arch != NATIVE_ARCH)
 		return 0;
-	exact.by_prctl = at->number == SYS_prctl && at->args[0] == SET_SECCOMP &&
-			 at->args[1] == BY_PRCTL;
+	exact.by_prctl = at->number == SYS_prctl && at->args[0] == SET_SECCOMP && at->args[1] == BY_PRCTL;
 	exact.flags = exact.by_prctl ? 0 : at->args[1];
 	if (exact.by_prctl || (at->number == SYS_seccomp && at->args[0] == MODE_FILTER))
 		return at->args[2];
@@ -102,7 +101,10 @@ static int close_share_at_exec(struct injection *injection)
 /* 0; EFAULT, EINVAL: what the kernel would say to it itself. */
 static int take_program(struct injection *injection, uint64_t address)
 {
-	struct { uint16_t length; uint64_t code; } program;
+	struct {
+		uint16_t length;
+		uint64_t code;
+	} program;
 	int err = read_through(injection, address, &program, sizeof program);
 
 	if (!err && (!program.length || program.length > MAX_INSTRUCTIONS))
@@ -140,14 +142,14 @@ static int load_gate(struct load *load, struct injection *injection, const struc
 		args[i] = call->args[i];
 	args[2] = at;
 	load->unguarded = must_guard_later();
-	if (!err && !load->unguarded)	/* before the load: the profile may deny prctl(2) */
+	if (!err && !load->unguarded) /* before the load: the profile may deny prctl(2) */
 		err = guard(injection);
 	if (!err)
 		err = inject_call(injection, (long)call->number, args, &result);
 	if (err)
 		return err;
 	if (result < 0)
-		load->loader = 0;	/* the runtime is told, and knows what to do */
+		load->loader = 0; /* the runtime is told, and knows what to do */
 	load->listener = (int)result;
 	registers_set_result(&injection->registers, result);
 	return inject_end(injection);
@@ -173,10 +175,13 @@ static bool replace_load(struct load *load, struct injection *injection, const s
 	} else {
 		err = gate_make(&exact, &changed, &load->mark);
 		if (err == E2BIG || err == EINVAL)
-			return fail(load, err == E2BIG ? "the profile is too long for a gate" :
-				    "the runtime's filter is not of a kind that a gate can be made of",
-				    "set no_new_privs, with which no gate is needed, or simplify the "
-				    "profile");
+			return fail(
+				load,
+				err == E2BIG ?
+					"the profile is too long for a gate" :
+					"the runtime's filter is not of a kind that a gate can be made of",
+				"set no_new_privs, with which no gate is needed, or simplify the "
+				"profile");
 		err = err ? err : load_gate(load, injection, call);
 	}
 	return !err || err == ESRCH ||
@@ -188,8 +193,9 @@ static bool replace_load(struct load *load, struct injection *injection, const s
  * was cancelled would take the result of what it was made to call for the kernel's answer to it. */
 static int end_with_tracer(pid_t tid, int options)
 {
-	return syscall(SYS_ptrace, (long)SETOPTIONS, (long)tid, 0L,
-		       (long)(LOADED_OPTIONS | options)) ? errno : 0;
+	return syscall(SYS_ptrace, (long)SETOPTIONS, (long)tid, 0L, (long)(LOADED_OPTIONS | options)) ?
+		       errno :
+		       0;
 }
 
 bool load_at_call(struct load *load, pid_t tid)
@@ -223,9 +229,11 @@ bool load_at_call(struct load *load, pid_t tid)
 	/* what the kernel says to an address that leads nowhere, or to a length of 0 */
 	registers_set_result(&injection.registers, err == EINVAL ? -EINVAL : -EFAULT);
 	if (err != EINVAL && err != ESRCH)
-		return fail(load, "the runtime's memory cannot be read: it guards itself, and the latch "
-			    "has no CAP_SYS_PTRACE over it",
-			    "run the runtime from a rootless engine, or in a user namespace (unshare -r)");
+		return fail(
+			load,
+			"the runtime's memory cannot be read: it guards itself, and the latch "
+			"has no CAP_SYS_PTRACE over it",
+			"run the runtime from a rootless engine, or in a user namespace (unshare -r)");
 	return err == ESRCH || !inject_end(&injection);
 }
 
@@ -308,8 +316,10 @@ bool load_at_exec(struct load *load, pid_t pid)
 			    "look at the profile with `seclatch profile check`");
 	}
 	if (load->exact_only)
-		return fail(load, "only a gate is possible: no_new_privs is off and the program has no "
-			    "CAP_SYS_ADMIN", "set no_new_privs, or choose the mode `gate`");
+		return fail(load,
+			    "only a gate is possible: no_new_privs is off and the program has no "
+			    "CAP_SYS_ADMIN",
+			    "set no_new_privs, or choose the mode `gate`");
 	return true;
 }
 

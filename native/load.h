@@ -20,14 +20,14 @@
 enum { LOADED_OPTIONS = 1 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 7 | 1 << 20 };
 
 struct load {
-	bool exact_only;	/* refuse rather than gate */
-	pid_t loader;		/* the process that has loaded; 0: none so far */
-	bool held;		/* the filter is still to be loaded, at each exec */
-	unsigned mark;		/* of the gate's own answers */
-	bool unguarded;		/* the init is to be guarded when it closes `listener` */
+	bool exact_only; /* refuse rather than gate */
+	pid_t loader; /* the process that has loaded; 0: none so far */
+	bool held; /* the filter is still to be loaded, at each exec */
+	unsigned mark; /* of the gate's own answers */
+	bool unguarded; /* the init is to be guarded when it closes `listener` */
 	int listener;
-	bool closed;		/* the exact filter has been loaded over the gate */
-	struct refusal problem;	/* why nothing may go on, when one of these fails */
+	bool closed; /* the exact filter has been loaded over the gate */
+	struct refusal problem; /* why nothing may go on, when one of these fails */
 };
 
 /* Makes a file in memory that the runtime will inherit; for a tracer without CAP_SYS_PTRACE, from

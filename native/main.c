@@ -18,9 +18,11 @@ static bool latch(const struct call *call, enum mode mode)
 	int err = bundle == BUNDLE_PLAIN ? attach(call, mode) : 0;
 
 	if (bundle == BUNDLE_HANDLER)
-		refuse(call, (struct refusal){ "the container's annotations choose a handler that runs "
-			"the program inside of the runtime, and no exec lets a profile take hold",
-			"use the bare runtime for this container" });
+		refuse(call,
+		       (struct refusal){
+			       "the container's annotations choose a handler that runs "
+			       "the program inside of the runtime, and no exec lets a profile take hold",
+			       "use the bare runtime for this container" });
 	else if (err)
 		refuse(call, refusal_for(err, mode));
 	return !err && bundle != BUNDLE_HANDLER;

@@ -19,7 +19,7 @@
 #include "latch.h"
 
 static const char key[] = "seclatch.record";
-enum { READY = 3, PATIENCE = 2000 };	/* a descriptor; milliseconds */
+enum { READY = 3, PATIENCE = 2000 }; /* a descriptor; milliseconds */
 
 /* The engine's pipes must not stay open: who reads them would wait for the recorder's end. */
 static bool take_descriptors(int report)
@@ -48,10 +48,12 @@ static void be_recorder(const char *recorder, const struct call *call, pid_t fro
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	snprintf(pid, sizeof pid, "%d", (int)front);
-	report = fcntl(report, F_DUPFD, READY + 1);	/* out of the way of 0, 1, 2 */
+	report = fcntl(report, F_DUPFD, READY + 1); /* out of the way of 0, 1, 2 */
 	if (report >= 0 && take_descriptors(report))
-		execve(recorder, (char *const[]){ (char *)recorder, pid, (char *)call->bundle,
-			(char *)call->config, NULL }, environment);
+		execve(recorder,
+		       (char *const[]){ (char *)recorder, pid, (char *)call->bundle, (char *)call->config,
+					NULL },
+		       environment);
 	_exit(127);
 }
 
@@ -86,8 +88,8 @@ void record_if_asked(const struct call *call)
 	char recorder[PATH_MAX];
 	int report[2];
 
-	if (!beside_front(recorder, sizeof recorder, ".record") || *recorder != '/' || !is_trusted(recorder) ||
-	    !bundle_mentions(call, key) || pipe2(report, O_CLOEXEC))
+	if (!beside_front(recorder, sizeof recorder, ".record") || *recorder != '/' ||
+	    !is_trusted(recorder) || !bundle_mentions(call, key) || pipe2(report, O_CLOEXEC))
 		return;
 	start(recorder, call, report[1]);
 	close(report[1]);

@@ -13,9 +13,11 @@
 #include "latch.h"
 #include "registers.h"
 
-#define OR_PLAIN "; or choose the bare runtime, whose profile binds the runtime too: " \
+#define OR_PLAIN                                                                                         \
+	"; or choose the bare runtime, whose profile binds the runtime too: "                            \
 	"`seclatch install --latch plain`, or SECLATCH_MODE=plain in the engine's environment"
-#define OR_GATE "; or allow the gate, which takes no privilege: `seclatch install --latch auto`, " \
+#define OR_GATE                                                                                          \
+	"; or allow the gate, which takes no privilege: `seclatch install --latch auto`, "               \
 	"or SECLATCH_MODE=auto in the engine's environment"
 
 static void read_file(const char *path, char *buffer, size_t size)
@@ -34,8 +36,8 @@ static bool in_initial_user_namespace(void)
 	unsigned inside = 1, outside = 1, count = 0;
 
 	read_file("/proc/self/uid_map", map, sizeof map);
-	return sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 &&
-	       outside == 0 && count == 4294967295U;
+	return sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 &&
+	       count == 4294967295U;
 }
 
 static struct refusal why_nobody_may_trace(void)
@@ -45,13 +47,15 @@ static struct refusal why_nobody_may_trace(void)
 	read_file("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof scope);
 	if (*scope == '3')
 		return (struct refusal){ "kernel.yama.ptrace_scope is 3: nobody may trace",
-			"boot with kernel.yama.ptrace_scope=2 or less" OR_PLAIN };
+					 "boot with kernel.yama.ptrace_scope=2 or less" OR_PLAIN };
 	if (*scope == '2' && !task_has_capability(CAPABILITY_PTRACE))
 		return (struct refusal){ "kernel.yama.ptrace_scope is 2: tracing takes CAP_SYS_PTRACE",
-			"set kernel.yama.ptrace_scope to 1 or 0" OR_PLAIN };
-	return (struct refusal){ "a security module or a seccomp filter forbids ptrace",
+					 "set kernel.yama.ptrace_scope to 1 or 0" OR_PLAIN };
+	return (struct refusal){
+		"a security module or a seccomp filter forbids ptrace",
 		"look for the denial in the audit log (SELinux: setsebool deny_ptrace off; "
-		"AppArmor: allow ptrace for the engine; seccomp: allow ptrace)" OR_PLAIN };
+		"AppArmor: allow ptrace for the engine; seccomp: allow ptrace)" OR_PLAIN
+	};
 }
 
 /* Not even by the gate. */
@@ -61,7 +65,7 @@ static struct refusal why_not_traced(void)
 
 	if (task_read(&self, getpid()) && self.tracer)
 		return (struct refusal){ "the runtime is being traced already (strace, gdb?)",
-			"trace the container's program instead" OR_PLAIN };
+					 "trace the container's program instead" OR_PLAIN };
 	return why_nobody_may_trace();
 }
 
@@ -70,22 +74,23 @@ static struct refusal why_not_permitted(void)
 	struct task self;
 
 	if (task_read(&self, getpid()) && self.seccomp)
-		return (struct refusal){ "the caller is under a seccomp filter itself, and the kernel "
+		return (struct refusal){
+			"the caller is under a seccomp filter itself, and the kernel "
 			"lets only unfiltered tracers suspend one",
 			"start the engine outside of that filter (for a containerised engine: "
-			"--security-opt seccomp=unconfined)" OR_GATE };
+			"--security-opt seccomp=unconfined)" OR_GATE
+		};
 	if (self.tracer)
 		return (struct refusal){ "the runtime is being traced already (strace, gdb?)",
-			"trace the container's program instead" OR_PLAIN };
+					 "trace the container's program instead" OR_PLAIN };
 	if (!in_initial_user_namespace())
 		return (struct refusal){ "not in the initial user namespace",
-			"run the engine as root on the host, not rootless" OR_GATE };
+					 "run the engine as root on the host, not rootless" OR_GATE };
 	if (!task_has_capability(CAPABILITY_ADMIN))
 		return (struct refusal){ "no CAP_SYS_ADMIN",
-			"run the engine as root, with CAP_SYS_ADMIN" OR_GATE };
+					 "run the engine as root, with CAP_SYS_ADMIN" OR_GATE };
 	if (!task_has_capability(CAPABILITY_PTRACE))
-		return (struct refusal){ "no CAP_SYS_PTRACE",
-			"give the engine CAP_SYS_PTRACE" OR_GATE };
+		return (struct refusal){ "no CAP_SYS_PTRACE", "give the engine CAP_SYS_PTRACE" OR_GATE };
 	return why_nobody_may_trace();
 }
 
@@ -98,25 +103,31 @@ struct refusal refusal_for(int err, enum mode mode)
 	case EINVAL:
 	case EIO:
 		return (struct refusal){ "this kernel cannot suspend seccomp",
-			"use Linux 4.3 or later with CONFIG_CHECKPOINT_RESTORE=y and "
-			"CONFIG_SECCOMP_FILTER=y" OR_GATE };
+					 "use Linux 4.3 or later with CONFIG_CHECKPOINT_RESTORE=y and "
+					 "CONFIG_SECCOMP_FILTER=y" OR_GATE };
 	case ENOTSUP:
-		return (struct refusal){ "/proc is missing, or shows another pid namespace than this one",
-			"mount the proc of the engine's own pid namespace at /proc" OR_PLAIN };
+		return (struct refusal){
+			"/proc is missing, or shows another pid namespace than this one",
+			"mount the proc of the engine's own pid namespace at /proc" OR_PLAIN
+		};
 	case ENOSYS:
 		return (struct refusal){ "ptrace(2) does not exist here",
-			"start the engine where nothing filters ptrace" OR_PLAIN };
+					 "start the engine where nothing filters ptrace" OR_PLAIN };
 	case EMFILE:
 	case ENFILE:
-		return (struct refusal){ "no file descriptor left for the tracer",
-			"raise the limit on open files (ulimit -n, LimitNOFILE, fs.file-max)" };
+		return (struct refusal){
+			"no file descriptor left for the tracer",
+			"raise the limit on open files (ulimit -n, LimitNOFILE, fs.file-max)"
+		};
 	case EAGAIN:
 	case ENOMEM:
 		return (struct refusal){ "no process or memory left for the tracer",
-			"raise the engine's limits (TasksMax, pids.max, memory)" };
+					 "raise the engine's limits (TasksMax, pids.max, memory)" };
 	default:
-		return (struct refusal){ "the tracer ended before it was attached",
-			"try again; look for the out-of-memory killer in the kernel's log" };
+		return (struct refusal){
+			"the tracer ended before it was attached",
+			"try again; look for the out-of-memory killer in the kernel's log"
+		};
 	}
 }
 
@@ -153,7 +164,7 @@ static void say(int fd, const char *line)
 
 	if (fd >= 0 && poll(&room, 1, 0) == 1 && room.revents == POLLOUT &&
 	    write(room.fd, line, strlen(line)) < 0)
-		errno = 0;	/* nowhere else to say so */
+		errno = 0; /* nowhere else to say so */
 	if (own >= 0)
 		close(own);
 }
@@ -185,8 +196,8 @@ enum { LONGEST = 900 };
 
 static void compose(char message[LONGEST], struct refusal refusal)
 {
-	snprintf(message, LONGEST, "seclatch: nothing was started: %s. What to do: %s",
-		 refusal.reason, refusal.remedy);
+	snprintf(message, LONGEST, "seclatch: nothing was started: %s. What to do: %s", refusal.reason,
+		 refusal.remedy);
 }
 
 void refuse(const struct call *call, struct refusal refusal)

@@ -23,8 +23,8 @@
 struct abi {
 	unsigned char enter[4];
 	unsigned enter_length;
-	unsigned pointer;	/* bytes */
-	uint32_t audit;		/* AUDIT_ARCH_* */
+	unsigned pointer; /* bytes */
+	uint32_t audit; /* AUDIT_ARCH_* */
 	long nr_seccomp, nr_prctl, nr_exit_group, nr_mmap, nr_mprotect;
 };
 
@@ -32,9 +32,11 @@ enum { ARGUMENTS = 6 };
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 # define CAN_ENTER 1
-# define NATIVE_ARCH 0xc000003eU	/* AUDIT_ARCH_X86_64 */
+# define NATIVE_ARCH 0xc000003eU /* AUDIT_ARCH_X86_64 */
 
-struct registers { struct user_regs_struct user; };
+struct registers {
+	struct user_regs_struct user;
+};
 
 /* PTRACE_GETREGS speaks the tracer's layout, also of a 32-bit tracee (arch/x86/kernel/ptrace.c). */
 static inline int registers_get(pid_t pid, struct registers *registers)
@@ -49,11 +51,12 @@ static inline int registers_set(pid_t pid, const struct registers *registers)
 
 static inline const struct abi *registers_abi(const struct registers *registers)
 {
-	static const struct abi native = { { 0x0f, 0x05 }, 2, 8, NATIVE_ARCH, SYS_seccomp,
-					   SYS_prctl, SYS_exit_group, SYS_mmap, SYS_mprotect };
+	static const struct abi native = { { 0x0f, 0x05 }, 2,		8,
+					   NATIVE_ARCH,	   SYS_seccomp, SYS_prctl,
+					   SYS_exit_group, SYS_mmap,	SYS_mprotect };
 	static const struct abi i386 = { { 0xcd, 0x80 }, 2, 4, 0x40000003, 354, 172, 252, 192, 125 };
 
-	return registers->user.cs == 0x23 ? &i386 : &native;	/* __USER32_CS */
+	return registers->user.cs == 0x23 ? &i386 : &native; /* __USER32_CS */
 }
 
 static inline void registers_call(struct registers *registers, unsigned long at, long number,
@@ -74,8 +77,8 @@ static inline void registers_call(struct registers *registers, unsigned long at,
 	}
 }
 
-#define registers_pc(registers) ((unsigned long)(registers)->user.rip)
-#define registers_sp(registers) ((unsigned long)(registers)->user.rsp)
+# define registers_pc(registers) ((unsigned long)(registers)->user.rip)
+# define registers_sp(registers) ((unsigned long)(registers)->user.rsp)
 
 static inline void registers_set_result(struct registers *registers, long result)
 {
@@ -100,9 +103,11 @@ static inline long registers_result(const struct registers *registers)
 
 #elif defined(__aarch64__) && !defined(__ILP32__)
 # define CAN_ENTER 1
-# define NATIVE_ARCH 0xc00000b7U	/* AUDIT_ARCH_AARCH64 */
+# define NATIVE_ARCH 0xc00000b7U /* AUDIT_ARCH_AARCH64 */
 
-struct registers { struct user_regs_struct user; };
+struct registers {
+	struct user_regs_struct user;
+};
 
 /* ENOEXEC: a 32-bit tracee, whose registers are fewer. */
 static inline int registers_get(pid_t pid, struct registers *registers)
@@ -123,8 +128,15 @@ static inline int registers_set(pid_t pid, const struct registers *registers)
 
 static inline const struct abi *registers_abi(const struct registers *registers)
 {
-	static const struct abi native = { { 0x01, 0x00, 0x00, 0xd4 }, 4, 8, NATIVE_ARCH, SYS_seccomp,
-					   SYS_prctl, SYS_exit_group, SYS_mmap, SYS_mprotect };
+	static const struct abi native = { { 0x01, 0x00, 0x00, 0xd4 },
+					   4,
+					   8,
+					   NATIVE_ARCH,
+					   SYS_seccomp,
+					   SYS_prctl,
+					   SYS_exit_group,
+					   SYS_mmap,
+					   SYS_mprotect };
 
 	(void)registers;
 	return &native;
@@ -139,8 +151,8 @@ static inline void registers_call(struct registers *registers, unsigned long at,
 		registers->user.regs[i] = args[i];
 }
 
-#define registers_pc(registers) ((unsigned long)(registers)->user.pc)
-#define registers_sp(registers) ((unsigned long)(registers)->user.sp)
+# define registers_pc(registers) ((unsigned long)(registers)->user.pc)
+# define registers_sp(registers) ((unsigned long)(registers)->user.sp)
 
 static inline void registers_set_result(struct registers *registers, long result)
 {
@@ -172,7 +184,9 @@ static inline long registers_result(const struct registers *registers)
 # define CAN_ENTER 0
 # define NATIVE_ARCH 0U
 
-struct registers { int none; };
+struct registers {
+	int none;
+};
 
 static inline int registers_get(pid_t pid, struct registers *registers)
 {
@@ -211,9 +225,9 @@ static inline int registers_cancel(pid_t pid, const struct registers *registers)
 	return ENOEXEC;
 }
 
-#define registers_pc(registers) ((void)(registers), 0UL)
-#define registers_sp(registers) ((void)(registers), 0UL)
-#define registers_result(registers) ((void)(registers), -1L)
+# define registers_pc(registers) ((void)(registers), 0UL)
+# define registers_sp(registers) ((void)(registers), 0UL)
+# define registers_result(registers) ((void)(registers), -1L)
 #endif
 
 #endif

@@ -93,8 +93,11 @@ const char *runtime_find(char path[PATH_MAX])
 
 const char *mode_find(enum mode *mode)
 {
-	static const char *const words[] = { [MODE_AUTO] = "auto", [MODE_SUSPEND] = "suspend",
-		[MODE_GATE] = "gate", [MODE_REFUSE] = "refuse", [MODE_PLAIN] = "plain" };
+	static const char *const words[] = { [MODE_AUTO] = "auto",
+					     [MODE_SUSPEND] = "suspend",
+					     [MODE_GATE] = "gate",
+					     [MODE_REFUSE] = "refuse",
+					     [MODE_PLAIN] = "plain" };
 	char link[16];
 	const char *word = getenv("SECLATCH_MODE");
 

@@ -12,7 +12,7 @@
 #include "symbol.h"
 
 enum { LONGEST_LINE = 512, MOST_HEADERS = 32, MOST_DYNAMIC = 96, LONGEST_CHAIN = 4096 };
-#define GNU_HASH 0x6ffffef5	/* DT_GNU_HASH */
+#define GNU_HASH 0x6ffffef5 /* DT_GNU_HASH */
 
 /* "start-end perms offset dev inode path": the mapping of the file's beginning. */
 static unsigned long base_of(const char *line, const char *name)
@@ -119,8 +119,7 @@ static uint32_t hash_of(const char *name)
 	return hash;
 }
 
-static bool is_symbol(const struct library *library, uint32_t index, const char *name,
-		      Elf64_Sym *symbol)
+static bool is_symbol(const struct library *library, uint32_t index, const char *name, Elf64_Sym *symbol)
 {
 	char found[32];
 	size_t length = strlen(name) + 1;
@@ -134,7 +133,9 @@ static bool is_symbol(const struct library *library, uint32_t index, const char 
 /* The table: its four numbers, a Bloom filter, the buckets, the chains. */
 static bool look_up(const struct library *library, const char *name, Elf64_Sym *symbol)
 {
-	struct { uint32_t buckets, first, bloom, shift; } table;
+	struct {
+		uint32_t buckets, first, bloom, shift;
+	} table;
 	uint32_t hash = hash_of(name), index, entry;
 	unsigned long buckets, chains;
 

@@ -80,8 +80,13 @@ bool task_read(struct task *task, pid_t pid)
 
 bool task_has_capability(int capability)
 {
-	struct { unsigned version; int pid; } header = { .version = 0x20080522 };
-	struct { unsigned effective, permitted, inheritable; } sets[2];
+	struct {
+		unsigned version;
+		int pid;
+	} header = { .version = 0x20080522 };
+	struct {
+		unsigned effective, permitted, inheritable;
+	} sets[2];
 
 	return !syscall(SYS_capget, &header, sets) && (sets[0].effective >> capability & 1);
 }

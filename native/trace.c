@@ -26,12 +26,35 @@
 #include "watch.h"
 
 /* Names of our own: glibc has an enum, musl macros, and old headers lack some. */
-enum { SEIZE = 0x4206, LISTEN = 0x4208, CONT = 7, TO_CALL = 24, DETACH = 17, SETOPTIONS = 0x4200,
-       GETEVENTMSG = 0x4201 };
-enum { ON_FORK = 1 << 1, ON_VFORK = 1 << 2, ON_CLONE = 1 << 3, ON_EXEC = 1 << 4,
-       ON_VFORKDONE = 1 << 5, ON_SECCOMP = 1 << 7, CALL_MARK = 1, SUSPEND_SECCOMP = 1 << 21 };
-enum { FORKED = 1, VFORKED = 2, CLONED = 3, EXECED = 4, VFORK_DONE = 5, EXITING = 6, SECCOMP = 7,
-       STOPPED = 128 };
+enum {
+	SEIZE = 0x4206,
+	LISTEN = 0x4208,
+	CONT = 7,
+	TO_CALL = 24,
+	DETACH = 17,
+	SETOPTIONS = 0x4200,
+	GETEVENTMSG = 0x4201
+};
+enum {
+	ON_FORK = 1 << 1,
+	ON_VFORK = 1 << 2,
+	ON_CLONE = 1 << 3,
+	ON_EXEC = 1 << 4,
+	ON_VFORKDONE = 1 << 5,
+	ON_SECCOMP = 1 << 7,
+	CALL_MARK = 1,
+	SUSPEND_SECCOMP = 1 << 21
+};
+enum {
+	FORKED = 1,
+	VFORKED = 2,
+	CLONED = 3,
+	EXECED = 4,
+	VFORK_DONE = 5,
+	EXITING = 6,
+	SECCOMP = 7,
+	STOPPED = 128
+};
 
 enum {
 	FRONT_OPTIONS = CALL_MARK | ON_FORK | ON_CLONE | ON_VFORKDONE,
@@ -43,11 +66,11 @@ enum {
 struct trace {
 	pid_t front;
 	pid_t init;
-	int err;	/* why the init could not be followed */
+	int err; /* why the init could not be followed */
 	enum road road;
 	const struct call *call;
-	struct load load;	/* ROAD_GATE: what became of the runtime's filter */
-	struct watch watch;	/* how that is seen */
+	struct load load; /* ROAD_GATE: what became of the runtime's filter */
+	struct watch watch; /* how that is seen */
 };
 
 /* What lifts the filter: the kernel, or this tracer at each call. */
@@ -133,7 +156,7 @@ static enum verdict judge_exec(const struct trace *trace, pid_t pid, struct task
 		return child_of_init ? HOOK : DONE;
 	if (task_in_container(pid))
 		return child_of_init && task_in_container(task->parent) ? RELEASE : DONE;
-	if (pid == trace->init && task_is_named_init(pid))	/* the runtime's re-exec of itself */
+	if (pid == trace->init && task_is_named_init(pid)) /* the runtime's re-exec of itself */
 		return KEEP;
 	/* A hook of the host's, or a program that shares all namespaces with it.  A front that is
 	 * pid 1 has got the tracer as its child, and crun would wait for it. */
@@ -155,9 +178,12 @@ static bool keep_hook_out(struct trace *trace, pid_t init, pid_t hook)
 	const char *reason = guard_against_hook(hook, init);
 
 	if (reason)
-		trace->load.problem = (struct refusal){ reason, "run that hook as a createContainer "
+		trace->load.problem = (struct refusal){
+			reason,
+			"run that hook as a createContainer "
 			"hook, leave CAP_SYS_PTRACE out, mount /proc without hidepid, or use the bare "
-			"runtime for this container" };
+			"runtime for this container"
+		};
 	return !reason;
 }
 
@@ -193,13 +219,13 @@ static bool on_exec(struct trace *trace, pid_t pid)
 static bool on_call(struct trace *trace, pid_t pid)
 {
 	watch_at_call(&trace->watch, pid);
-	if (trace->load.loader) {	/* else the exit of a call from before the load */
+	if (trace->load.loader) { /* else the exit of a call from before the load */
 		if (trace->load.unguarded)
 			load_guard_at_close(&trace->load, pid);
 		go_on(trace, pid, 0);
 	} else if (pid != trace->init && load_sees_exec(pid) && !task_in_container(pid)) {
 		trace_request(DETACH, pid, 0);
-		return trace->front == 1;	/* as in judge_exec */
+		return trace->front == 1; /* as in judge_exec */
 	} else if (!load_at_call(&trace->load, pid)) {
 		return stop_container(trace, pid, pid);
 	} else {
@@ -247,8 +273,8 @@ static int hand_over(const struct trace *front, pid_t init)
 		close(report[0]);
 		close(report[1]);
 		forget_reports();
-		follow(&(struct trace){ .init = init, .road = front->road, .call = front->call,
-					.load = front->load });
+		follow(&(struct trace){
+			.init = init, .road = front->road, .call = front->call, .load = front->load });
 		_exit(0);
 	}
 	if (pid < 0)
@@ -269,7 +295,7 @@ static bool on_vfork_done(struct trace *trace, pid_t thread)
 	if (trace_request(GETEVENTMSG, thread, (long)&child) == 0 && child &&
 	    task_is_runtime_init((pid_t)child, trace->front)) {
 		trace->err = hand_over(trace, (pid_t)child);
-		if (trace->err == ESRCH)	/* it died by itself */
+		if (trace->err == ESRCH) /* it died by itself */
 			trace->err = 0;
 		if (trace->err)
 			kill((pid_t)child, SIGKILL);
@@ -303,7 +329,8 @@ static bool guard_newborn(struct trace *trace, pid_t pid)
 	if (!err || err == ESRCH)
 		return true;
 	trace->load.problem = (struct refusal){ "the memory of the runtime's init could not be guarded "
-		"from the container's hooks", "use the bare runtime for this container" };
+						"from the container's hooks",
+						"use the bare runtime for this container" };
 	return false;
 }
 
@@ -326,8 +353,9 @@ static bool on_stop(struct trace *trace, pid_t pid, int signal)
 	if (trace->load.loader && !is_of_front(trace, pid))
 		trace_request(SETOPTIONS, pid, LOADED_OPTIONS);
 	else if (trace->front && pid != trace->front)
-		trace_request(SETOPTIONS, pid, task_is_thread_of(pid, trace->front) ?
-			      THREADED_FRONT_OPTIONS : INIT_OPTIONS | lifting(trace->road));
+		trace_request(SETOPTIONS, pid,
+			      task_is_thread_of(pid, trace->front) ? THREADED_FRONT_OPTIONS :
+								     INIT_OPTIONS | lifting(trace->road));
 	if (is_watched(trace, pid) && !trace->load.loader)
 		watch_newborn(&trace->watch, pid);
 	go_on(trace, pid, 0);
@@ -363,7 +391,7 @@ static bool on_event(struct trace *trace, pid_t pid, int status)
 			return on_call(trace, pid);
 		if (signal == SIGTRAP && watch_at_trap(&trace->watch, pid, trace->load.loader))
 			signal = 0;
-		go_on(trace, pid, signal);	/* to its receiver */
+		go_on(trace, pid, signal); /* to its receiver */
 		return false;
 	}
 }
@@ -377,18 +405,18 @@ static void follow(struct trace *trace)
 		pid_t pid = wait_for_any(&status);
 
 		if (pid < 0)
-			break;	/* ECHILD: the container was deleted, or never came to be */
+			break; /* ECHILD: the container was deleted, or never came to be */
 		done = WIFSTOPPED(status) && on_event(trace, pid, status);
-		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS &&
-		    load_killed(&trace->load, pid))
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS && load_killed(&trace->load, pid))
 			refuse_late(trace->call, trace->load.problem, trace->front);
 	}
 }
 
 int follow_front(pid_t front, enum road road, bool exact_only, const struct call *call)
 {
-	struct trace trace = { .front = front, .road = road, .call = call,
-			       .load = { .exact_only = exact_only } };
+	struct trace trace = {
+		.front = front, .road = road, .call = call, .load = { .exact_only = exact_only }
+	};
 
 	follow(&trace);
 	return trace.err;

@@ -11,11 +11,11 @@
 #if defined(__x86_64__) && !defined(__ILP32__)
 
 enum { PEEK_USER = 3, POKE_USER = 6 };
-enum { STATUS = 6, CONTROL = 7 };	/* debug registers; 0 to 3 are addresses */
+enum { STATUS = 6, CONTROL = 7 }; /* debug registers; 0 to 3 are addresses */
 /* Intel SDM 3B, 18.2.4: local breakpoints on execution */
 enum { ONE = 0x1, ALL = 0x55 };
 enum { AT_SYSCALL, AT_PRCTL, AT_EXECVE, AT_FILTER };
-enum { LOAD_FILTER = 1, SET_SECCOMP = 22 };	/* SECCOMP_SET_MODE_FILTER, PR_SET_SECCOMP */
+enum { LOAD_FILTER = 1, SET_SECCOMP = 22 }; /* SECCOMP_SET_MODE_FILTER, PR_SET_SECCOMP */
 
 static unsigned long offset_of(int number)
 {
@@ -91,7 +91,7 @@ static void try(struct watch *watch, pid_t tid)
 		return;
 	watch->tried = tid;
 	watch->state = poke(tid, 0, registers_pc(&registers)) && poke(tid, CONTROL, ONE) ? TRYING :
-		       FAILING;
+											   FAILING;
 }
 
 static bool is_thread(pid_t tid, pid_t process)
@@ -110,8 +110,9 @@ void watch_newborn(struct watch *watch, pid_t tid)
 	poke(tid, CONTROL, 0);
 	if (watch->state == UNTRIED && is_process)
 		try(watch, tid);
-	else if (watch->state == WORKING && (is_process ? find_addresses(watch, tid) :
-		 watch->process && is_thread(tid, watch->process)))
+	else if (watch->state == WORKING &&
+		 (is_process ? find_addresses(watch, tid) :
+			       watch->process && is_thread(tid, watch->process)))
 		set_breakpoints(watch, tid);
 }
 

@@ -22,7 +22,7 @@ struct watch {
 	 * be reached at once. */
 	enum { UNTRIED, TRYING, WORKING, FAILING } state;
 	pid_t tried;
-	pid_t process;			/* whose addresses these are */
+	pid_t process; /* whose addresses these are */
 	unsigned long at[BREAKPOINTS];
 };
 

@@ -5,12 +5,12 @@
 #include <stdbool.h>
 
 struct options {
-	const char *filter;	/* a file, or NULL and */
-	int fd;			/* a descriptor */
-	unsigned long flags;	/* SECCOMP_FILTER_FLAG_* */
+	const char *filter; /* a file, or NULL and */
+	int fd; /* a descriptor */
+	unsigned long flags; /* SECCOMP_FILTER_FLAG_* */
 	bool allow_exec;
-	char **command;		/* ends with NULL, is not empty */
-	int status;		/* to exit with, when there is nothing to do */
+	char **command; /* ends with NULL, is not empty */
+	int status; /* to exit with, when there is nothing to do */
 };
 
 /* False when there is nothing to do: help was asked for, or the command line is wrong. */

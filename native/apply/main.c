@@ -25,7 +25,7 @@
 enum { SEIZE = 0x4206, DETACH = 17, CONT = 7, LISTEN = 0x4208 };
 enum { ON_SYSCALL_MARK = 1, ON_EXEC = 1 << 4, KILL_AT_EXIT = 1 << 20 };
 enum { EXECED = 4, STOPPED = 128 };
-enum { FAILED = 125 };	/* env(1)'s and docker run's status for "not the program's fault" */
+enum { FAILED = 125 }; /* env(1)'s and docker run's status for "not the program's fault" */
 
 static struct filter filter;
 
@@ -34,7 +34,9 @@ static int seize(pid_t front, void *data)
 {
 	(void)data;
 	return syscall(SYS_ptrace, (long)SEIZE, (long)front, 0L,
-		       (long)(ON_SYSCALL_MARK | ON_EXEC | KILL_AT_EXIT)) ? errno : 0;
+		       (long)(ON_SYSCALL_MARK | ON_EXEC | KILL_AT_EXIT)) ?
+		       errno :
+		       0;
 }
 
 /* At the exec stop; 0 once CMD is under the filter, and goes on. */
@@ -63,8 +65,8 @@ static bool is_group_stop(int status)
 {
 	int signal = WSTOPSIG(status);
 
-	return status >> 16 == STOPPED && (signal == SIGSTOP || signal == SIGTSTP ||
-					   signal == SIGTTIN || signal == SIGTTOU);
+	return status >> 16 == STOPPED &&
+	       (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU);
 }
 
 static int work(pid_t front, void *data)
@@ -85,7 +87,7 @@ static int work(pid_t front, void *data)
 			return 1;
 		}
 		if (!WIFSTOPPED(status))
-			return 0;	/* CMD could not be executed; the front has said so */
+			return 0; /* CMD could not be executed; the front has said so */
 		if (status >> 16 == EXECED)
 			return bind_program(front) != 0;
 		syscall(SYS_ptrace, is_group_stop(status) ? (long)LISTEN : (long)CONT, (long)front, 0L,
@@ -167,11 +169,13 @@ static bool may_load(void)
 
 static bool load_here(void)
 {
-	struct { unsigned short length; void *code; } program = { (unsigned short)filter.length,
-								   filter.code };
+	struct {
+		unsigned short length;
+		void *code;
+	} program = { (unsigned short)filter.length, filter.code };
 
 	if (filter.by_prctl ? !prctl(PR_SET_SECCOMP, 2L, &program) :
-	    !syscall(SYS_seccomp, 1L, filter.flags, &program))
+			      !syscall(SYS_seccomp, 1L, filter.flags, &program))
 		return true;
 	complain(why_not_loaded(errno));
 	return false;
@@ -192,8 +196,9 @@ static bool trace_here(void)
 	int err = errno;
 
 	if (!call) {
-		err = CAN_ENTER ? birth_of_tracer(&(struct birth){ .seize = seize, .work = work,
-			.as_child = getpid() == 1 }) : ENOEXEC;
+		err = CAN_ENTER ? birth_of_tracer(&(struct birth){
+					  .seize = seize, .work = work, .as_child = getpid() == 1 }) :
+				  ENOEXEC;
 		call = birth_failed_at();
 		call = err && call && is_denial(err) ? call : NULL;
 	}
@@ -207,11 +212,13 @@ static int fail_to_execute(const struct options *options)
 {
 	int err = errno;
 
-	dprintf(STDERR_FILENO, "seclatch-apply: cannot execute %s: %s%s\n", printable(options->command[0]),
-		strerror(err), options->allow_exec && err != ENOENT ?
-		" (with --allow-exec the filter must allow execve)" : "");
-	if (!options->allow_exec && is_denial(err) &&
-	    syscall(SYS_execve, NULL, NULL, NULL) < 0 && errno == err)
+	dprintf(STDERR_FILENO, "seclatch-apply: cannot execute %s: %s%s\n",
+		printable(options->command[0]), strerror(err),
+		options->allow_exec && err != ENOENT ?
+			" (with --allow-exec the filter must allow execve)" :
+			"");
+	if (!options->allow_exec && is_denial(err) && syscall(SYS_execve, NULL, NULL, NULL) < 0 &&
+	    errno == err)
 		complain(why_denied("execve", err));
 	return err == ENOENT ? 127 : 126;
 }
@@ -229,7 +236,8 @@ int main(int argc, char *argv[])
 	if (problem && !*problem)
 		return FAILED;
 	if (problem) {
-		dprintf(STDERR_FILENO, "seclatch-apply: reading the filter %s: %s\n"
+		dprintf(STDERR_FILENO,
+			"seclatch-apply: reading the filter %s: %s\n"
 			"  what to do: make one with `seclatch profile compile --format bpf`\n",
 			options.filter ? printable(options.filter) : "that was handed over", problem);
 		return FAILED;

@@ -31,8 +31,12 @@ enum { BAD_USAGE = 125, NEW_LISTENER = 8 /* SECCOMP_FILTER_FLAG_NEW_LISTENER */ 
  * C0, DEL, and C1 (c2 80 to c2 9f, and the single bytes of old terminals). */
 static size_t character_at(const unsigned char *at)
 {
-	size_t length = *at < 0x80 ? 1 : *at < 0xc2 ? 0 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 :
-			*at < 0xf5 ? 4 : 0;
+	size_t length = *at < 0x80 ? 1 :
+			*at < 0xc2 ? 0 :
+			*at < 0xe0 ? 2 :
+			*at < 0xf0 ? 3 :
+			*at < 0xf5 ? 4 :
+				     0;
 
 	if (*at < ' ' || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0))
 		return 0;
@@ -97,8 +101,8 @@ static bool read_option(struct options *options, char ***words)
 		return refuse_usage(options, "a number must follow ", name);
 	++*words;
 	if (strcmp(name, "--fd") && number & NEW_LISTENER)
-		return refuse_usage(options, "there would be nobody to listen: leave 8 (new listener) out of ",
-				    name);
+		return refuse_usage(
+			options, "there would be nobody to listen: leave 8 (new listener) out of ", name);
 	if (!strcmp(name, "--fd"))
 		options->fd = (int)number;
 	else

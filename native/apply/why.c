@@ -55,8 +55,8 @@ struct why why_no_privs(int err)
 	if (err == EINVAL)
 		return (struct why){ "this kernel has no no_new_privs", "use Linux 3.5 or later" };
 	return (struct why){ "the filter that is there already forbids prctl(PR_SET_NO_NEW_PRIVS)",
-		"allow prctl in the outer profile, or set no_new_privs outside (docker run "
-		"--security-opt no-new-privileges) and allow prctl" };
+			     "allow prctl in the outer profile, or set no_new_privs outside (docker run "
+			     "--security-opt no-new-privileges) and allow prctl" };
 }
 
 struct why why_not_loaded(int err)
@@ -66,18 +66,21 @@ struct why why_not_loaded(int err)
 	case ENOSYS:
 	case EACCES:
 		return (struct why){ "the filter that is there already forbids to load another "
-			"(seccomp(2), and prctl(PR_SET_SECCOMP))",
-			"allow seccomp in the outer profile" };
+				     "(seccomp(2), and prctl(PR_SET_SECCOMP))",
+				     "allow seccomp in the outer profile" };
 	case EINVAL:
-		return (struct why){ "the kernel refuses the filter: it is no valid seccomp program, "
+		return (struct why){
+			"the kernel refuses the filter: it is no valid seccomp program, "
 			"was compiled for a machine of another byte order, or has unknown flags",
-			"compile it on this machine, and look at it with `seclatch filter disassemble`" };
+			"compile it on this machine, and look at it with `seclatch filter disassemble`"
+		};
 	case ENOMEM:
 		return (struct why){ "too many filters are there already: the kernel allows 32768 "
-			"instructions in all", "nest fewer" };
+				     "instructions in all",
+				     "nest fewer" };
 	case EBUSY:
 		return (struct why){ "a filter with a listener is there already, and only one can be",
-			"take SCMP_ACT_NOTIFY out of one of the two profiles" };
+				     "take SCMP_ACT_NOTIFY out of one of the two profiles" };
 	default:
 		return (struct why){ strerror(err), "look at errno in seccomp(2)" };
 	}
@@ -89,26 +92,31 @@ struct why why_not_traced(int err)
 
 	if (err == EAGAIN || err == ENOMEM || err == EMFILE || err == ENFILE)
 		return (struct why){ "no process or memory left for the tracer",
-			"raise the limits (ulimit -u and -n, pids.max, memory)" };
+				     "raise the limits (ulimit -u and -n, pids.max, memory)" };
 	if (err == ENOEXEC)
 		return (struct why){ "programs can be entered on x86-64 and arm64 only, so far",
-			"if the profile allows execve, --allow-exec" };
+				     "if the profile allows execve, --allow-exec" };
 	if (err == ECHILD)
-		return (struct why){ "the tracer ended before it was attached: killed, or the filter that "
-			"is there already kills at ptrace", "allow ptrace in the outer profile"
-			OR_ALLOW_EXEC };
+		return (struct why){
+			"the tracer ended before it was attached: killed, or the filter that "
+			"is there already kills at ptrace",
+			"allow ptrace in the outer profile" OR_ALLOW_EXEC
+		};
 	/* nobody can continue process 0: ESRCH, unless a filter answers */
 	if (syscall(SYS_ptrace, 7L, 0L, 0L, 0L) && errno != ESRCH)
-		return (struct why){ "the filter that is there already forbids ptrace(2)",
+		return (struct why){
+			"the filter that is there already forbids ptrace(2)",
 			"allow ptrace in the outer profile (Docker's default does on Linux 4.8 or "
-			"later)" OR_ALLOW_EXEC };
+			"later)" OR_ALLOW_EXEC
+		};
 	if (scope == '2' || scope == '3')
 		return (struct why){ "kernel.yama.ptrace_scope forbids to trace even own processes",
-			"set kernel.yama.ptrace_scope to 0 or 1" OR_ALLOW_EXEC };
-	return (struct why){ "this process may not be traced: another tracer has it (strace, gdb?), "
+				     "set kernel.yama.ptrace_scope to 0 or 1" OR_ALLOW_EXEC };
+	return (struct why){
+		"this process may not be traced: another tracer has it (strace, gdb?), "
 		"its file is not readable, or a security module forbids it",
-		"trace CMD instead; chmod a+r seclatch-apply; look for the denial in the audit log"
-		OR_ALLOW_EXEC };
+		"trace CMD instead; chmod a+r seclatch-apply; look for the denial in the audit log" OR_ALLOW_EXEC
+	};
 }
 
 struct why why_not_entered(int err)
@@ -118,11 +126,13 @@ struct why why_not_entered(int err)
 	case EFAULT:
 	case EPERM:
 		return (struct why){ "CMD cannot be entered: its file may be executed but not read, or "
-			"its stack has no room (ulimit -s)", "make it readable, or raise the limit"
-			OR_ALLOW_EXEC };
+				     "its stack has no room (ulimit -s)",
+				     "make it readable, or raise the limit" OR_ALLOW_EXEC };
 	case ENOEXEC:
-		return (struct why){ "CMD is a 32-bit program, and those cannot be entered on this machine",
-			"if the profile allows execve, --allow-exec" };
+		return (struct why){
+			"CMD is a 32-bit program, and those cannot be entered on this machine",
+			"if the profile allows execve, --allow-exec"
+		};
 	default:
 		return (struct why){ strerror(err), "look at errno in ptrace(2)" };
 	}
@@ -131,11 +141,12 @@ struct why why_not_entered(int err)
 struct why why_died(void)
 {
 	return (struct why){ "CMD was killed before it could be given its filter: by a signal, or by the "
-		"filter that is there already", "allow seccomp in the outer profile" };
+			     "filter that is there already",
+			     "allow seccomp in the outer profile" };
 }
 
 void complain(struct why why)
 {
-	dprintf(STDERR_FILENO, "seclatch-apply: nothing was started: %s\n  what to do: %s\n",
-		why.reason, why.remedy);
+	dprintf(STDERR_FILENO, "seclatch-apply: nothing was started: %s\n  what to do: %s\n", why.reason,
+		why.remedy);
 }
