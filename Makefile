@@ -124,6 +124,8 @@ lint: $(DEV_STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/clang-format --dry-run -Werror native/*.[ch] native/apply/*.[ch]
+	tools/analyze native/*.c native/apply/*.c
 
 bench: test-packages $(DEV_STAMP)
 	$(VENV)/bin/python -m bench
