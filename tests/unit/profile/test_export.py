@@ -222,3 +222,11 @@ def test_containers_common_names_min_kernel() -> None:
 def test_every_format_writes_text() -> None:
     for name in FORMATS:
         assert write(ALLOWLIST, name).text.endswith("\n")
+
+
+def test_clone_without_namespaces_becomes_a_setting_of_systemd_s() -> None:
+    flags = Arg(0, Operator.MASKED_EQ, 0x7E020000, 0)
+    rules = (Rule(("read",), "SCMP_ACT_ALLOW"), Rule(("clone",), "SCMP_ACT_ALLOW", args=(flags,)))
+    written = write(Profile("SCMP_ACT_ERRNO", rules, (Arch.X86_64,), default_errno=1), "systemd")
+    assert "SystemCallFilter=read clone\nRestrictNamespaces=yes\n" in written.text
+    assert not any("clone" in line for line in written.warnings)

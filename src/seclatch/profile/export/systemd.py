@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from seclatch.errors import SeclatchError
 from seclatch.model import errno
-from seclatch.model.action import Action, ActionKind
+from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
-from seclatch.model.profile import Profile, Rule
+from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.profile.export import oci
 from seclatch.profile.export.written import Written
 
@@ -25,6 +25,9 @@ _SPELLED = {
     Arch.PPC64LE: "ppc64-le",
 }
 _UNKNOWN = (Arch.M68K, Arch.SH, Arch.SHEB)
+# clone without CLONE_NEW* of <linux/sched.h>, as the engines' defaults compare it: systemd has a
+# setting of its own for that.
+_NO_NAMESPACES = (Arg(0, Operator.MASKED_EQ, 0x7E020000, 0),)
 _REFUSES = (ActionKind.ERRNO, ActionKind.KILL_PROCESS)
 _IMPLIED = (
     "systemd adds @default to every allowlist (execve, exit, rt_sigreturn, getting the time, …)"
@@ -93,10 +96,15 @@ class _Entries:
         self.allowing = allowing
         self.words: dict[str, str] = {}
         self.warnings: list[str] = []
+        self.restricts_namespaces = False
 
     def take(self, index: int, rule: Rule, default: Action) -> None:
         """Put a rule's names on the list, or warn."""
         if rule.effect == default:
+            return
+        if rule.names == ("clone",) and rule.args == _NO_NAMESPACES and rule.effect.kind.executes:
+            self.restricts_namespaces = True
+            self.words.setdefault("clone", "")
             return
         where = f"rule {index} ({', '.join(rule.names[:3])}{', …' if rule.names[3:] else ''})"
         if rule.args and rule.effect.kind.executes and default.kind.executes:
@@ -133,9 +141,10 @@ class _Entries:
         """
         allowed = [name for name, refusal in self.words.items() if not refusal]
         refused = [f"{name}:{refusal}" for name, refusal in self.words.items() if refusal]
+        namespaces = ["RestrictNamespaces=yes"] if self.restricts_namespaces else []
         if not self.allowing:
-            return _assign("~", refused)
-        return _assign("", allowed or ["@default"]) + _assign("~", refused)
+            return _assign("~", refused) + namespaces
+        return _assign("", allowed or ["@default"]) + _assign("~", refused) + namespaces
 
 
 def _assign(mark: str, words: list[str]) -> list[str]:
