@@ -43,7 +43,9 @@ settings.load_profile("seclatch")
 
 # These start engines, whose daemons are costly: one worker of pytest-xdist has them all, from the
 # start. The other takes the rest file by file, since a file's tests share fixtures.
-ENGINES = {"engines", "explain"}
+ENGINES = {"door", "engines", "explain"}
+# Before the engines of the others run: `seclatch ps` asks one dockerd for names, not two of them.
+FIRST = "door"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,13 +54,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _group(item: pytest.Item) -> str:
-    folder = item.path.relative_to(TESTS).parts[0]
-    return "engines" if folder in ENGINES else str(item.path)
+    return "engines" if _folder(item) in ENGINES else str(item.path)
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).parts[0]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Distribute tests over workers. Skip what needs root, saying so; in CI that is a failure."""
-    items.sort(key=lambda item: _group(item) != "engines")
+    items.sort(key=lambda item: (_folder(item) != FIRST, _group(item) != "engines"))
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
     if os.geteuid() == 0 or os.environ.get("CI"):

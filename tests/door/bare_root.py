@@ -61,7 +61,7 @@ SERVICES = """#!/bin/sh
 setsid dockerd --iptables=false --ip6tables=false --bridge=none --cgroup-parent "/$GROUP" \\
   --exec-opt native.cgroupdriver=cgroupfs < /dev/null > /var/log/dockerd.log 2>&1 \\
   3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &  # debconf waits for the end of a pipe that it hands on
-for _ in $(seq 100); do docker version > /dev/null 2>&1 && exit 101; sleep 0.1; done
+for _ in $(seq 600); do docker version > /dev/null 2>&1 && exit 101; sleep 0.1; done
 cat /var/log/dockerd.log >&2
 exit 101
 """
