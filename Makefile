@@ -16,7 +16,7 @@ WHEEL_STAMP := $(VENV)/.wheels
 FUZZ_SECONDS ?= 300
 
 .PHONY: setup demo test say-how-long check man docs lint bench clean test-packages wheels test-wheels test-arm64 \
-	test-arm64-programs test-libraries test-newer test-hosts sweep soak fuzz
+	test-arm64-programs test-libraries test-newer test-hosts test-all sweep soak fuzz
 
 setup: $(STAMP)
 	@:
@@ -102,6 +102,11 @@ fuzz: $(DEV_STAMP)
 	@$(VENV)/bin/pip install -q --disable-pip-version-check \
 		$$($(VENV)/bin/python tools/dev-requirements.py fuzz)
 	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+# By hand: every campaign, besides what CI runs. Takes some hours; docs/sweep.md and
+# docs/hosts.md have tables of the last runs.
+test-all: test lint test-wheels test-arm64 test-newer test-hosts test-libraries \
+	test-arm64-programs sweep soak fuzz
 
 # What is known of C libraries and OpenSSL, against those of older and newer Debian suites.
 test-libraries: test-packages $(DEV_STAMP)

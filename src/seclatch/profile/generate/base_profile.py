@@ -10,8 +10,10 @@ from seclatch.profile.meaning.rule_meaning import Meaning, read
 
 
 class Base:
-    """A profile as it is for a container without capabilities: what is allowed for some
-    containers only does not count as allowed."""
+    """A base profile as a container without capabilities gets it.
+
+    What is allowed for some containers only does not count as allowed.
+    """
 
     def __init__(self, profile: Profile, native: Arch, kernel: tuple[int, int]) -> None:
         self.profile = profile

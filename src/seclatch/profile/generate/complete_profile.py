@@ -32,8 +32,11 @@ _MAKES_PROCESSES = {"fork", "vfork", "clone3"}
 
 @dataclass(frozen=True, slots=True)
 class CompletionOptions:
-    """`exact`: without the harmless closure. `allow`: calls to allow though no run made them.
-    `wider`: calls to allow though the limit denies them. `limits`: what the container had."""
+    """Options of the completion.
+
+    `exact`: without the harmless closure. `allow`: calls to allow though no run made them. `wider`:
+    calls to allow though the limit denies them. `limits`: what the container had.
+    """
 
     exact: bool = False
     allow: tuple[str, ...] = ()

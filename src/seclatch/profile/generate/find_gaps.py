@@ -20,8 +20,11 @@ _NO_SYSTEM_CALL = Action(ActionKind.ERRNO, ENOSYS)
 
 
 class ProfileGap(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that the profile denies. `counts` is false where a program does without it: it gets
-    ENOSYS, or it is dangerous and was found by a scan alone."""
+    """A call that the profile denies.
+
+    `counts` is false where a program does without it: it gets ENOSYS, or it is dangerous and was
+    found by a scan alone.
+    """
 
     call: str
     source: str

@@ -36,11 +36,14 @@ _ENOUGH = 30
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`first`: the stage from which on calls are allowed. `plain`: the runtime that runs it
-    without the latch. `narrow`: compare arguments. `portable`: allow what other versions of a C
-    library use for the same. `refuse_clone3`: with ENOSYS, so that libraries use clone, whose
-    flags a filter can see. `audit`: log instead of deny. `no_stub`: leave runc no number to answer
-    by itself. `base`: the profile to add to."""
+    """Options of the generator.
+
+    `first`: the stage from which on calls are allowed. `plain`: the runtime that runs it without
+    the latch. `narrow`: compare arguments. `portable`: allow what other versions of a C library use
+    for the same. `refuse_clone3`: with ENOSYS, so that libraries use clone, whose flags a filter
+    can see. `audit`: log instead of deny. `no_stub`: leave runc no number to answer by itself.
+    `base`: the profile to add to.
+    """
 
     first: Stage = Stage.PROGRAM
     plain: str | None = None
@@ -174,7 +177,7 @@ class _Maker:
         return {each.name for each in self._recording.calls if each.stage in stages} - {""}
 
     def _arches(self) -> tuple[Arch, ...]:
-        """The native ABI first; others only if they were used."""
+        """Return the native ABI first; others only if they were used."""
         native = [Arch.parse(host.arch) for host in self._recording.hosts]
         used = {
             Arch.parse(each.arch) for each in self._recording.calls if each.stage in self._stages
@@ -243,9 +246,9 @@ class _Maker:
         return twins - ({"clone3"} if self._options.refuse_clone3 else set())
 
     def _runtime_needs(self, runtime: str) -> set[str]:
-        """What the runtime makes under its own filter: here, and in many starts measured before.
+        """Return the calls of the runtime under its own filter: recorded here, and measured before.
 
-        One start does not show all: some calls of runc's (futex, rt_sigreturn) come and go.
+        One start does not show all: some calls of runc (futex, rt_sigreturn) come and go.
         """
         needs = {name for name in measured(runtime).calls if self._known(name)}
         if runtime not in self._recording.runtimes:

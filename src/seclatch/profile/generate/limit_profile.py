@@ -18,8 +18,11 @@ from seclatch.profile.meaning.merge_profiles import intersect
 
 @dataclass(slots=True)
 class LimitedProfile:
-    """`removed` calls are denied by the limit, `narrowed` ones allowed for some arguments, and
-    `wider` ones allowed against it. `arches` lost are those that the limit has no rules for."""
+    """A profile cut to a limit.
+
+    `removed` calls are denied by the limit, `narrowed` ones allowed for some arguments, and `wider`
+    ones allowed against it. `arches` lost are those that the limit has no rules for.
+    """
 
     profile: Profile
     removed: list[str] = field(default_factory=list)

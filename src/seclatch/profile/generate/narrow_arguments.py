@@ -48,7 +48,7 @@ def recorded_values(arguments: Iterable[RecordedArgument], stages: set[str]) -> 
 
 
 def narrow_rules(names: Iterable[str], values: Values) -> list[Rule]:
-    """A rule a value: several conditions on one argument are ORed by runc, ANDed by crun."""
+    """Return one rule a value: runc ORs several conditions on one argument, crun ANDs them."""
     rules: list[Rule] = []
     for name in sorted(names):
         if name in SELECTORS:

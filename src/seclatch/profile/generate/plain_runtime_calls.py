@@ -11,8 +11,11 @@ _FILE = "runtime_needs.json"
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """Many starts of one version (`tools/runtime_needs.py`): run and exec, with and without
-    no_new_privs, as root and as a user. `calls`: in how many of the starts each was made."""
+    """Measured starts of one runtime version (`tools/runtime_needs.py`).
+
+    Run and exec, with and without no_new_privs, as root and as a user. `calls`: in how many of the
+    starts each was made.
+    """
 
     version: str
     starts: int
@@ -21,6 +24,6 @@ class Measured(msgspec.Struct, frozen=True):
 
 @cache
 def measured(runtime: str) -> Measured:
-    """The measurement of `runc` or `crun`."""
+    """Return the measurement of `runc` or `crun`."""
     data = resources.files("seclatch.data").joinpath(_FILE).read_bytes()
     return msgspec.json.decode(data, type=dict[str, Measured])[runtime]

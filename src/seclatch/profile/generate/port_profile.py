@@ -108,8 +108,11 @@ def port(profile: Profile, source: Arch, target: Arch) -> Ported:
 
 
 def combine(profile: Profile, source: Arch, target: Arch) -> Ported:
-    """One profile for both: the target's own rules are in force there alone, and archMap says
-    which ABIs each has. For engines, which resolve such conditions."""
+    """Combine both profiles in one.
+
+    The target's own rules are in force there alone, and archMap says which ABIs each has. For
+    engines, which resolve such conditions.
+    """
     ported = port(profile, source, target)
     known = set(profile.rules)
     only = Condition(arches=(target.goarch,))
@@ -124,7 +127,7 @@ def combine(profile: Profile, source: Arch, target: Arch) -> Ported:
 
 
 def _compat(profile: Profile, source: Arch, target: Arch) -> tuple[Arch, ...]:
-    """The target's 32-bit ABI, if the source's was in the profile."""
+    """Return the target's 32-bit ABI, if the source's was in the profile."""
     wanted = any(arch in source.compat and arch is not Arch.X32 for arch in profile.architectures)
     return target.compat[:1] if wanted else ()
 
@@ -135,7 +138,7 @@ class _Porter:
         self.changes: list[Change] = []
 
     def rule(self, index: int, rule: Rule) -> Iterator[Rule]:
-        """What the rule is there: one rule for each way in which its conditions have moved."""
+        """Return the rule there: one for each way in which its conditions have moved."""
         by_args: dict[tuple[Arg, ...], list[str]] = {}
         for name in rule.names:
             for new, args in self._name(index, name, rule.args):
@@ -147,7 +150,7 @@ class _Porter:
             yield replace(rule, names=tuple(names), args=args, comment=self._comment(rule, changed))
 
     def startup(self, profile: Profile) -> Iterator[Rule]:
-        """What programs need there from their start, for a profile that denies by default."""
+        """Return what programs need from their start, for a profile that denies by default."""
         if profile.default.kind.executes:
             return
         named = {name for rule in profile.rules if rule.effect.kind.executes for name in rule.names}
@@ -204,7 +207,7 @@ class _Porter:
 
 
 def _present(name: str, newer: dict[str, list[_Way]], target: Arch) -> list[_Way]:
-    """The first calls on the way to newer ones that the target has."""
+    """Return the first calls on the way to newer ones that the target has."""
     found: list[_Way] = []
     for way in newer.get(name, ()):
         if load_syscalls(target).has(way.name):
@@ -221,7 +224,7 @@ def _present(name: str, newer: dict[str, list[_Way]], target: Arch) -> list[_Way
 
 
 def _moved(args: Iterable[Arg], places: dict[int, int]) -> tuple[Arg, ...] | None:
-    """The conditions at their new places; None if one has none."""
+    """Return the conditions at their new indexes; None if one has none."""
     listed = list(args)
     if any(arg.index not in places for arg in listed):
         return None
