@@ -44,7 +44,7 @@ settings.load_profile("seclatch")
 # These start engines, whose daemons are costly: one worker of pytest-xdist has them all, from the
 # start. The other takes the rest file by file, since a file's tests share fixtures.
 ENGINES = {"door", "engines", "explain"}
-# Before the engines of the others run: `seclatch ps` asks one dockerd for names, not two of them.
+# Before the engines of the others run: on a user's machine there is one of each.
 FIRST = "door"
 
 

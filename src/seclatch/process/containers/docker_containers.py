@@ -53,13 +53,13 @@ def find_sockets(entries: Mapping[int, ProcEntry]) -> Iterator[str]:
     ]
     addresses: dict[str, None] = {}
     for daemon in daemons:
+        own: dict[str, None] = {}
         words = daemon.argv
         for word, following in zip(words, (*words[1:], ""), strict=False):
             value = following if word in ("-H", "--host") else word.partition("=")[2]
             if value.startswith("unix://"):
-                addresses[f"/proc/{daemon.pid}/root{value.removeprefix('unix://')}"] = None
-        if not addresses:
-            addresses[f"/proc/{daemon.pid}/root{_DEFAULT_SOCKET}"] = None
+                own[f"/proc/{daemon.pid}/root{value.removeprefix('unix://')}"] = None
+        addresses |= own or {f"/proc/{daemon.pid}/root{_DEFAULT_SOCKET}": None}
     if not daemons or os.geteuid():
         addresses = {_DEFAULT_SOCKET: None}
     yield from addresses
