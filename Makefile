@@ -15,7 +15,7 @@ DEV_STAMP := $(VENV)/.dev
 WHEEL_STAMP := $(VENV)/.wheels
 FUZZ_SECONDS ?= 300
 
-.PHONY: setup demo test say-how-long check man docs lint bench clean test-packages wheels test-wheels test-arm64 \
+.PHONY: setup demo test say-how-long check man docs lint bench bpf clean test-packages wheels test-wheels test-arm64 \
 	test-arm64-programs test-libraries test-newer test-hosts test-all sweep soak fuzz
 
 setup: $(STAMP)
@@ -55,6 +55,10 @@ say-how-long:
 # Property tests with few examples; `make test` tries them with all.
 check: lint
 	SECLATCH_EXAMPLES=few $(VENV)/bin/pytest -q -n 2 --dist loadgroup tests/unit
+
+# The recorder's kernel programs: after a change in native/bpf, to be checked in with it.
+bpf: $(WHEEL_STAMP)
+	$(VENV)/bin/python tools/bpf_objects.py
 
 # One for each platform, into dist/.
 wheels: $(WHEEL_STAMP)

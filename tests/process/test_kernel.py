@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.process.kernel.filter_iterator import LAYERS
-from seclatch.process.kernel.kernel_filters import Held, read_kernel
+from seclatch.process.kernel.kernel_filters import LAYERS, Held, read_kernel
 from seclatch.system.read_filters import read_filters
 from tests.conftest import Compiler
 from tests.process.conftest import expected_layer, running

@@ -19,7 +19,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from seclatch.process.kernel.filter_iterator import LAYERS
+from seclatch.process.kernel.kernel_filters import LAYERS
 from tests.conftest import Compiler
 from tests.latch.oci import wait_until
 from tests.process.conftest import expected_layer, running, seclatch

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "data": "",
     "output": "",
     "system": "model",
+    "bpf": "system",
     "filter": "model",
     "profile.export": "model",
     "profile.parse": "model filter",
@@ -38,7 +39,7 @@ MAY_IMPORT = {
     "recording.trace": "model system recording.files",
     "recording.attribution": "model system recording.trace",
     "recording.backends": "system recording.trace",
-    "recording.backends.bpf": ("model system recording.files recording.trace recording.backends"),
+    "recording.backends.bpf": "model system bpf recording.trace recording.backends",
     "recording.backends.ptrace": (
         "model system filter recording.trace recording.backends recording.backends.bpf"
     ),
@@ -51,7 +52,7 @@ MAY_IMPORT = {
         "recording.backends recording.backends.bpf"
     ),
     "process.containers": "model system",
-    "process.kernel": "system recording.backends.bpf",
+    "process.kernel": "system bpf",
     "process": (
         "model system filter profile profile.parse profile.compile profile.meaning "
         "process.containers process.kernel"

@@ -17,7 +17,7 @@ from seclatch.recording.attribution.exec_sessions import ExecSessions
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.adopt_processes import adopt
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
-from seclatch.recording.backends.bpf.builder_parts import Maps
+from seclatch.recording.backends.bpf.loader import Probe
 from seclatch.recording.recorder import BLOCKED_SIGNALS, RecordOptions, TraceRecorder
 from seclatch.recording.trace.run_metadata import RunMetadata
 from seclatch.recording.trace.trace import Trace
@@ -45,7 +45,7 @@ def record_container(target: ContainerTarget, options: RecordOptions) -> Recordi
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
     try:
         with _Namespaces(target) as namespaces, contextlib.closing(Ebpf(by_words=True)) as backend:
-            source = _Container(target, namespaces, backend.maps)
+            source = _Container(target, namespaces, backend.probe)
             return TraceRecorder(backend, source, options).record()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -112,17 +112,17 @@ def _explain_error(target: ContainerTarget, error: OSError) -> SeclatchError:
 class _Container:
     """The container's processes, found running or joined later."""
 
-    def __init__(self, target: ContainerTarget, namespaces: _Namespaces, maps: Maps) -> None:
+    def __init__(self, target: ContainerTarget, namespaces: _Namespaces, probe: Probe) -> None:
         self._target = target
         self._namespaces = namespaces
-        self._maps = maps
+        self._probe = probe
         self._sessions = ExecSessions(namespaces.mounts, namespaces.pids)
 
     def start(self, backend: RecordingBackend) -> None:
         """Find its processes."""
         try:
             found = adopt(
-                self._maps,
+                self._probe,
                 mounts=self._namespaces.mounts,
                 pids=self._namespaces.pids,
                 word=self._target.identifier,

@@ -14,6 +14,7 @@ import os
 import resource
 import struct
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 # __NR_bpf: unlike later calls it has no number common to all architectures.
@@ -22,21 +23,20 @@ _NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280, "
 _MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_NEXT_KEY, _PROG_LOAD = range(6)
 _PROG_TEST_RUN = 10
 _PROG_NEXT_ID, _MAP_NEXT_ID = 11, 12
+_PROG_BY_ID, _INFO_BY_FD = 13, 15
+_INFO_SIZE = 80
 _RAW_TRACEPOINT_OPEN = 17
+_BTF_LOAD, _MAP_FREEZE = 18, 22
 _MAP_LOOKUP_BATCH = 24
 _LINK_CREATE = 28
 _ITER_CREATE = 33
 
-HASH: Final = 1
 ARRAY: Final = 2
-QUEUE: Final = 22
-RINGBUF: Final = 27
+TASK_STORAGE: Final = 29
 
-NO_PREALLOC: Final = 1 << 0
+READ_ONLY_FOR_PROGRAMS: Final = 1 << 7
 MMAPABLE: Final = 1 << 10
 
-_PROG_TYPE_RAW_TRACEPOINT = 17
-_PROG_TYPE_TRACING = 26
 _TRACE_ITER = 28
 # Larger than any attribute in use: the kernel takes a longer union whose rest is zero.
 _ATTR_SIZE = 128
@@ -182,42 +182,84 @@ def raise_locked_memory() -> None:
 def create_map(  # noqa: PLR0913 (the kernel's own parameters)
     kind: int, *, key: int, value: int, entries: int, flags: int = 0, name: str = ""
 ) -> Map:
-    """Create a map; `bpftool map` shows the name. Raises OSError."""
+    """Create a map; the name shows in `bpftool map`. Raises OSError."""
+    types, ids = (_load_storage_types(value), (1, 2)) if kind == TASK_STORAGE else (0, (0, 0))
     attributes = struct.pack(
-        "=IIIIIII16s", kind, key, value, entries, flags, 0, 0, name.encode()[:15]
+        "=IIIIIII16s4xIII",
+        kind,
+        key,
+        value,
+        entries,
+        flags,
+        0,
+        0,
+        name.encode()[:15],
+        types,
+        *ids,
     )
-    return Map(_bpf(_MAP_CREATE, attributes), key, value, entries)
+    try:
+        return Map(_bpf(_MAP_CREATE, attributes), key, value, entries)
+    finally:
+        if types:
+            os.close(types)
 
 
-def load_program(code: bytes, name: str, iterator: int = 0) -> int:
-    """Load a raw tracepoint program and return its descriptor.
+def _load_storage_types(value: int) -> int:
+    """Load the BTF that task storage asks for: an int, and an array of ints as large as a value."""
+    strings = b"\0int\0"
+    integer = struct.pack("=IIII", 1, 1 << 24, 4, 1 << 24 | 32)
+    array = struct.pack("=IIIIII", 0, 3 << 24, 0, 1, 1, value // 4)
+    size = len(integer + array)
+    header = struct.pack("=HBBIIIII", 0xEB9F, 1, 0, 24, 0, size, size, len(strings))
+    content = ctypes.create_string_buffer(header + integer + array + strings)
+    attributes = struct.pack("=QQII", ctypes.addressof(content), 0, len(content) - 1, 0)
+    return _bpf(_BTF_LOAD, attributes)
 
-    With `iterator` (the BTF id of a `bpf_iter_…` function) the program is an iterator's and runs
-    for each item. Raises OSError if the kernel loads no programs for this process, VerifierError if
-    it refuses this one.
+
+def freeze(constant: Map) -> None:
+    """Let nothing change a map any more: the verifier may rely on its values. Raises OSError."""
+    _bpf(_MAP_FREEZE, struct.pack("=I", constant.fd))
+
+
+class ProgramKind(Enum):
+    """Program types with their attach types (enum bpf_prog_type, bpf_attach_type)."""
+
+    RAW_TRACEPOINT = (17, 0)
+    TRACEPOINT = (26, 23)  # with typed arguments (BPF_TRACE_RAW_TP)
+    ITERATOR = (26, 28)
+
+
+def load_program(code: bytes, name: str, kind: ProgramKind, target: int = 0) -> int:
+    """Load a program, answer its descriptor; `target` is the BTF id of what it is made for.
+
+    Raises OSError when the kernel does not take programs from us, VerifierError when it does not
+    take this one.
     """
     try:
-        return _load(code, name, None, iterator)
+        return _load(code, name, None, kind, target)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.EACCES):
             raise
         failure = error
     log = ctypes.create_string_buffer(_LOG_SIZE)
     try:
-        return _load(code, name, log, iterator)
+        return _load(code, name, log, kind, target)
     except OSError:
         text = log.value.decode(errors="replace")
         raise VerifierError(f"program {name}: {failure.strerror}", text) from failure
 
 
-def _load(code: bytes, name: str, log: ctypes.Array[ctypes.c_char] | None, iterator: int) -> int:
+def _load(
+    code: bytes, name: str, log: ctypes.Array[ctypes.c_char] | None, kind: ProgramKind, target: int
+) -> int:
     instructions = ctypes.create_string_buffer(code, len(code))
     licence = ctypes.create_string_buffer(b"GPL")  # the tracing helpers ask for it
+    program_type, attach_type = kind.value
     return _bpf(
         _PROG_LOAD,
         struct.pack(
             "=IIQQIIQII16sII36xI",
-            _PROG_TYPE_TRACING if iterator else _PROG_TYPE_RAW_TRACEPOINT,
+            program_type,
             len(code) // 8,
             ctypes.addressof(instructions),
             ctypes.addressof(licence),
@@ -228,8 +270,8 @@ def _load(code: bytes, name: str, log: ctypes.Array[ctypes.c_char] | None, itera
             0,
             name.encode()[:15],
             0,
-            _TRACE_ITER if iterator else 0,
-            iterator,
+            attach_type,
+            target,
         ),
     )
 
@@ -249,10 +291,12 @@ def open_iterator(program: int, tid: int = 0) -> int:
         os.close(link)  # the iterator keeps it
 
 
-def attach(tracepoint: str, program: int) -> int:
-    """Attach to a raw tracepoint until the returned descriptor is closed. Raises OSError."""
-    name = ctypes.create_string_buffer(tracepoint.encode())
-    return _bpf(_RAW_TRACEPOINT_OPEN, struct.pack("=QI4x", ctypes.addressof(name), program))
+def attach(program: int) -> int:
+    """Attach a TRACEPOINT program to its target until the answered descriptor is closed.
+
+    Raises OSError.
+    """
+    return _bpf(_RAW_TRACEPOINT_OPEN, struct.pack("=QI4x", 0, program))
 
 
 def run_here(program: int) -> int:
@@ -269,6 +313,17 @@ def run_here(program: int) -> int:
 def programs() -> set[int]:
     """Return the ids of all programs that are loaded in the kernel. Raises OSError."""
     return _ids(_PROG_NEXT_ID)
+
+
+def read_program_name(identifier: int) -> str:
+    """Read the name of a program that is loaded. Raises OSError, ENOENT once it is gone."""
+    program = _bpf(_PROG_BY_ID, struct.pack("=I", identifier))
+    try:
+        info = ctypes.create_string_buffer(_INFO_SIZE)
+        _bpf(_INFO_BY_FD, struct.pack("=IIQ", program, _INFO_SIZE, ctypes.addressof(info)))
+    finally:
+        os.close(program)
+    return info.raw[64:80].split(b"\0")[0].decode(errors="replace")  # bpf_prog_info.name
 
 
 def maps() -> set[int]:

@@ -7,12 +7,14 @@ a wrong length ends in a BtfError.
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 
 _MAGIC = 0xEB9F
+POINTER, ARRAY, TYPEDEF = 2, 3, 8
 _STRUCT, _UNION, _FUNCTION = 4, 5, 12
 _MODIFIERS = {8, 9, 10, 11, 18}  # typedef, volatile, const, restrict, type tag
 # Bytes after the 12 of struct btf_type: fixed ones, and those for each of `vlen` members.
@@ -23,6 +25,22 @@ _MAX_DEPTH = 16
 
 class BtfError(Exception):
     """Not BTF, or a structure or member that this kernel does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class BtfType:
+    """A type.
+
+    `refers` is its size or the id of the type it refers to; `members` of structures are names,
+    types and bit offsets; `element` and `count` are an array's.
+    """
+
+    name: str
+    kind: int
+    refers: int
+    members: tuple[tuple[str, int, int], ...] = ()
+    element: int = 0
+    count: int = 0
 
 
 class Btf:
@@ -62,6 +80,55 @@ class Btf:
     def function(self, name: str) -> int:
         """Return the type id by which bpf(2) names a kernel function. Raises BtfError."""
         return self._find(name, _FUNCTION)[0]
+
+    def typedef(self, name: str) -> int:
+        """Find the id of a typedef: bpf(2) names tracepoints by `btf_trace_…`. Raises BtfError."""
+        return self._find(name, TYPEDEF)[0]
+
+    def read(self, identifier: int) -> BtfType:
+        """Read one type, without typedefs and qualifiers around it. Raises BtfError."""
+        try:
+            return self._read(self._strip(self._place(identifier)))
+        except struct.error as error:
+            raise BtfError("cut off within its types") from error
+
+    def named(self, name: str) -> list[BtfType]:
+        """Read all types of a name. Raises BtfError."""
+        string = self._data.find(b"\0" + name.encode() + b"\0", self._strings)
+        wanted = string + 1 - self._strings
+        return [
+            self._read(place)
+            for place in (self._places[1:] if string >= 0 else ())
+            if struct.unpack_from("=I", self._data, place)[0] == wanted
+        ]
+
+    def size_of(self, identifier: int) -> int:
+        """Bytes that a type takes. Raises BtfError."""
+        found = self.read(identifier)
+        if found.kind == POINTER:
+            return 8
+        return found.count * self.size_of(found.element) if found.kind == ARRAY else found.refers
+
+    def strings(self) -> bytes:
+        """All names, each with a NUL behind it."""
+        return self._data[self._strings :]
+
+    def _read(self, place: int) -> BtfType:
+        name, info, refers = struct.unpack_from("=III", self._data, place)
+        kind, count = info >> 24 & 31, info & 0xFFFF
+        place += 12
+        if kind == ARRAY:
+            element, _, length = struct.unpack_from("=III", self._data, place)
+            return BtfType(self._name(name), kind, refers, (), element, length)
+        if kind not in _EACH:
+            return BtfType(self._name(name), kind, refers)
+        width = _EACH[kind]
+        rows = [
+            struct.unpack_from("=III" if width == 12 else "=II", self._data, place + width * n)
+            for n in range(count)
+        ]
+        members = tuple((self._name(row[0]), row[1], row[2] if row[2:] else 0) for row in rows)
+        return BtfType(self._name(name), kind, refers, members)
 
     def _offset(self, path: str) -> int:
         structure, *members = path.split(".")

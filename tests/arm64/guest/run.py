@@ -70,6 +70,7 @@ SELECTIONS: dict[str, tuple[str, ...]] = {
             "tests/record/test_denials.py::test_each_way_to_refuse", ["words0-7-3", "words2-0-1"]
         ),
         "tests/record/test_denials.py::test_what_a_filter_allows_is_not_denied",
+        "tests/record/test_kernel_programs.py",
     ),
     "all": (
         "tests/arm64/guest/test_checks.py",
@@ -83,6 +84,7 @@ SELECTIONS: dict[str, tuple[str, ...]] = {
         "tests/record/test_counts.py::test_counts_of_a_start_are_those_of_strace",
         "tests/record/test_counts.py::test_counts_of_an_exec_session_are_those_of_strace",
         "tests/record/test_denials.py",
+        "tests/record/test_kernel_programs.py",
     ),
     "sweep": (SWEEP,),
     "programs": ("tests/arm64/guest/test_programs.py",),

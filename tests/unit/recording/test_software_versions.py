@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from seclatch.model.stage import Stage
-from seclatch.recording.files import recorder_cache
 from seclatch.recording.trace.software_versions import read_versions
+from seclatch.system import cache
 
 
 @pytest.fixture
 def runc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A program of a known name that prints a version, where only this user can write."""
-    monkeypatch.setattr(recorder_cache, "_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(cache, "_folder", lambda: tmp_path / "cache")
     home = Path("/var/lib") if os.geteuid() == 0 else Path.home()
     program = home / f"seclatch-test-{os.getpid()}" / "runc"
     program.parent.mkdir(mode=0o755)

@@ -8,21 +8,32 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import mmap
 import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from seclatch.bpf.kernel_types import find_kernel_types
+from seclatch.bpf.object_loader import BpfObject, Loader
 from seclatch.errors import SeclatchError
-from seclatch.process.kernel import filter_iterator
-from seclatch.process.kernel.filter_iterator import HEADER, LAYER, NOWHERE, PLACES, STORE
-from seclatch.recording.backends.bpf.task_offsets import find_places
 from seclatch.system import bpf
 
+HEADER = struct.Struct("=IIIII4x")
+"""`struct task_header` in native/bpf/filters.bpf.c."""
+
+LAYER = struct.Struct("=QII")
+"""`struct layer`: which filter, where in the store, bytes; NOT_COPIED as place: not there."""
+
+NOT_COPIED = 0xFFFFFFFF
+LAYERS = 64
+LARGEST = 4096 * 8
+STORE = 4 << 20
+
 _DOING = "reading filters with eBPF"
-_SEEN = 1 << 16
 _CHUNK = 1 << 15
 _ROUNDS = 8
+_USED = struct.Struct("=Q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,7 @@ class Layer:
 @dataclass(frozen=True, slots=True)
 class Held:
     """What binds a thread: mode (1 strict, 2 filter), how many filters, and those (newest first;
-    `program.LAYERS` at most)."""
+    LAYERS at most)."""
 
     tid: int
     pid: int
@@ -51,9 +62,10 @@ def read_kernel(tid: int = 0) -> dict[int, Held]:
 
     Threads that are not in the answer have no seccomp, or have ended. Raises SeclatchError.
     """
-    places = find_places(PLACES, _DOING)
+    found = BpfObject.of_package("filters")
+    loader = Loader(found, find_kernel_types(found.questions(), _DOING))
     try:
-        with _Reader(places) as reader:
+        with _Reader(loader) as reader:
             return reader.read(tid)
     except bpf.VerifierError as error:
         last = error.log.strip().splitlines()[-3:]
@@ -72,33 +84,18 @@ def read_kernel(tid: int = 0) -> dict[int, Held]:
 class _Reader:
     """The program with its maps; everything goes with the descriptors."""
 
-    def __init__(self, places: dict[str, int]) -> None:
-        self._fds: list[int] = []
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+        self._program = -1
         self._codes: dict[int, bytes] = {}
+        bpf.raise_locked_memory()
         try:
-            self._prepare(places)
+            self._program = loader.load("read_filters")
+            self._globals = loader.use(".bss").map_memory(size=mmap.PAGESIZE)
+            self._memory = loader.use("store").map_memory(size=STORE, writable=False)
         except BaseException:
             self._close()
             raise
-
-    def _prepare(self, places: dict[str, int]) -> None:
-        bpf.raise_locked_memory()
-        seen = self._map(bpf.HASH, key=8, value=8, entries=_SEEN, flags=bpf.NO_PREALLOC)
-        self._cursor = self._map(bpf.ARRAY, key=4, value=8, entries=1)
-        store = self._map(bpf.ARRAY, key=4, value=STORE, entries=1, flags=bpf.MMAPABLE)
-        self._memory = store.map_memory(size=STORE, writable=False)
-        code = filter_iterator.write(
-            filter_iterator.Maps(seen.fd, self._cursor.fd, store.fd), places
-        )
-        self._program = bpf.load_program(code, "filters", places["bpf_iter_task()"])
-        self._fds.append(self._program)
-
-    def _map(self, kind: int, *, key: int, value: int, entries: int, flags: int = 0) -> bpf.Map:
-        made = bpf.create_map(
-            kind, key=key, value=value, entries=entries, flags=flags, name="filters"
-        )
-        self._fds.append(made.fd)
-        return made
 
     def read(self, tid: int) -> dict[int, Held]:
         """Run over all tasks; again while there are filters that did not fit into the store."""
@@ -106,12 +103,12 @@ class _Reader:
             held = {each.tid: each for each in self._round(tid)}
             if not self._full():
                 break
-            self._cursor.set(bytes(4), bytes(8))
+            _USED.pack_into(self._globals, self._loader.find_global("used"), 0)
         return held
 
     def _full(self) -> bool:
-        used = struct.unpack("=Q", self._cursor.get(bytes(4)) or bytes(8))[0]
-        return bool(used > STORE - filter_iterator.LARGEST)
+        used = _USED.unpack_from(self._globals, self._loader.find_global("used"))[0]
+        return bool(used > STORE - LARGEST)
 
     def _round(self, tid: int) -> Iterator[Held]:
         fd = self._open(tid)
@@ -153,20 +150,21 @@ class _Reader:
 
     def _layer(self, entry: tuple[int, int, int]) -> Layer:
         identity, place, size = entry
-        if identity not in self._codes and place != NOWHERE:
+        if identity not in self._codes and place != NOT_COPIED:
             self._codes[identity] = self._memory[place : place + size]
         return Layer(identity, self._codes.get(identity))
 
     def _close(self) -> None:
-        for fd in self._fds:
-            os.close(fd)
-        self._fds = []
+        if self._program >= 0:
+            os.close(self._program)
+        self._loader.close()
 
     def __enter__(self) -> _Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._memory.close()
+        self._globals.close()
         self._close()
 
 

@@ -28,8 +28,8 @@ from seclatch.recording.attribution.exec_sessions import ExecSessions
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.adopt_processes import adopt
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
-from seclatch.recording.backends.bpf.builder_parts import Maps
 from seclatch.recording.backends.bpf.container_scope import watch
+from seclatch.recording.backends.bpf.loader import Probe
 from seclatch.recording.files import recording_file
 from seclatch.recording.recorder import BLOCKED_SIGNALS, RecordOptions, TraceRecorder
 from seclatch.recording.trace.assign_stages import find_entry
@@ -88,7 +88,7 @@ def record_to_spool(
     try:
         with contextlib.closing(Ebpf(by_words=True)) as backend:
             query = _ImageQuery(find_image, _read_parent(front), request.identifier)
-            source = _AnnotatedContainer(front, backend.maps, query)
+            source = _AnnotatedContainer(front, backend.probe, query)
             recording = TraceRecorder(backend, source, options).record()
         _save_recording(spool, path, recording)
     finally:
@@ -145,10 +145,10 @@ class _ImageQuery(Thread):
 class _AnnotatedContainer:
     """The descendants of the front, and the exec sessions that join its container later."""
 
-    def __init__(self, front: int, maps: Maps, query: _ImageQuery) -> None:
+    def __init__(self, front: int, probe: Probe, query: _ImageQuery) -> None:
         self._front = front
         self._query = query
-        self._maps = maps
+        self._probe = probe
         self._looked = 0
         self._sessions: ExecSessions | None = None
         self._entry: Segment | None = None
@@ -157,7 +157,7 @@ class _AnnotatedContainer:
     def start(self, backend: RecordingBackend) -> None:
         """Follow the front, which waits, and report that to it."""
         word = self._query.identifier
-        if not adopt(self._maps, process=self._front, reapers=True, word=word):
+        if not adopt(self._probe, process=self._front, reapers=True, word=word):
             raise SeclatchError(f"following the front, process {self._front}: it has ended")
         with contextlib.suppress(OSError):  # the front gave up waiting and went on
             os.write(_READY_FD, b"1")
@@ -185,7 +185,7 @@ class _AnnotatedContainer:
         if entry.process in trace.living:
             self._sessions = ExecSessions(mounts)
             # Not by pid 1 of its pid namespace any more: other containers may share it.
-            watch(self._maps, mounts=mounts, word=self._query.identifier)
+            watch(self._probe, mounts=mounts, word=self._query.identifier)
         elif self._held is not None:
             os.close(self._held)
             self._held = None

@@ -15,7 +15,7 @@ class EventKind(IntEnum):
     CLOSED = 5
     EXIT = 6
     SUSPENSION = 7
-    SAID = 8
+    SOCKET_WRITE = 8
     FOUND = 9  # made by the recorder: a process outside of containers that was found running
     MEMBER = 10  # a process of a container that was found running
     JOINED = 11  # forked by a process that is not followed, into a container that is followed

@@ -17,7 +17,7 @@ import msgspec
 
 from seclatch.model.origin import Software
 from seclatch.model.stage import Stage
-from seclatch.recording.files.recorder_cache import read_cached, write_cached
+from seclatch.system.cache import read_cached, write_cached
 
 _HOST_STAGES = (Stage.CLIENT, Stage.ENGINE, Stage.SHIM, Stage.RUNTIME)
 _OPTIONS = dict.fromkeys(

@@ -1,5 +1,7 @@
 """What kernel programs and recorder share: maps' values, events, their sizes.
 
+The C side is native/bpf/recorder.h; tests/unit/bpf/test_layout.py compares both.
+
 Terms: a *segment* is one process in one state of affairs, with counters of its own. A process gets
 a new one when it is forked, at each exec, and when a filter has been loaded; what stage that is, is
 decided later (`seclatch.recording.trace.assign_stages`).
@@ -9,7 +11,7 @@ A *slot* is the memory with a segment's counters; it is used again once the segm
 from __future__ import annotations
 
 import struct
-from enum import IntEnum, IntFlag
+from enum import IntFlag
 
 NUMBERS = 512
 """Counters in a slot: system call numbers 0 to 511 of the native ABI. The rest is counted in the
@@ -19,44 +21,15 @@ SLOTS = 4096
 OVERFLOW_SLOT = 0
 """Counts what came when no slot was free; nobody can say whose it was."""
 
-TASKS = 32768
-RARE = 65536
-ARGUMENTS = 65536
 RING_SIZE = 8 << 20
 
-
-class State(IntEnum):
-    """Where a task is: sys_exit without an entry before it means that seccomp answered."""
-
-    OUTSIDE = 0
-    ENTERED = 1
-    REFUSED = 2
-    FOUND = 3  # found running: perhaps within the call that it made last
-
-
-SECCOMP_MODE_FILTER = 2
-SECCOMP_MODE_DEAD = 3
-"""seccomp.mode of a thread that seccomp is killing (Linux 5.17, kernel/seccomp.c)."""
 
 FIRST_OWN = 1024
 """Lower numbers of slots and segments are the recorder's, for processes that it finds running."""
 
 
-class Task:
-    """Value of the `tasks` map, by thread id in the initial pid namespace."""
-
-    SEGMENT = 0
-    SLOT = 4
-    FILTERS = 8
-    STATE = 12
-    SUSPENDED = 16
-    NUMBER = 20  # of the call entered last
-    FIRST = 24  # lower half of the address at which a program begins that was exec'd under a tracer
-    SIZE = 28
-
-
 class Slot:
-    """Value of the `slots` map: a header, then the counters."""
+    """Value of `slots`: a header, then the counters."""
 
     SEGMENT = 0
     PARENT = 4
@@ -69,10 +42,7 @@ class Slot:
 
 
 class Control:
-    """The one value of the `control` map: numbers to give next, and what was lost.
-
-    Slots are given by number until there is none left; then those that came back, from `free`.
-    """
+    """`control`: numbers to give next, and what was lost."""
 
     NEXT_SEGMENT = 0
     LOST_EVENTS = 8
@@ -81,28 +51,22 @@ class Control:
     LOST_ARGUMENTS = 32
     LOST_TASKS = 40
     NEXT_SLOT = 48
-    SIZE = 56
+    ADOPTED = 56
+    SIZE = 64
 
 
-CONTROL = struct.Struct("=7Q")
+CONTROL = struct.Struct("=8Q")
 
 
 class Watch:
-    """The one value of the `watch` map: what is followed though nothing followed has made it.
-
-    A task belongs to the watched container when it has this mount namespace or, where that is 0,
-    this pid namespace. `PROCESS` is one process more, by its pid as the recorder sees it. `WORD`,
-    the container's id, tells who may be about to bring an exec session into it: it stands among
-    the words that a runtime is called with.
-    """
+    """`watch`: the container that is followed."""
 
     MOUNTS = 0
     PIDS = 4
     PROCESS = 8
-    ADDED = 12  # by adoption: how many tasks
-    REAPERS = 16  # 1: who is forked into a pid namespace whose pid 1 is followed belongs to it too
-    OPEN = 20  # 0 while it is being adopted: what a task not yet found forks is no stranger then
-    WORD = 24  # with zeros behind it; longer ones by their beginning
+    REAPERS = 12
+    OPEN = 16
+    WORD = 24
     WORD_SIZE = 72
     SIZE = WORD + WORD_SIZE
 

@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from seclatch.recording.backends.bpf.abi import FIRST_OWN, WORD, Slot, State, Task
-from seclatch.recording.backends.bpf.builder_parts import Maps
+from seclatch.recording.backends.bpf.abi import FIRST_OWN, WORD, Slot
+from seclatch.recording.backends.bpf.adopt_processes import run_iterator
+from seclatch.recording.backends.bpf.loader import Probe
 from seclatch.recording.backends.bpf.map_reader import Harvest
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment, TaskFacts
@@ -34,10 +35,11 @@ _INITIAL_PIDS = 0xEFFFFFFC  # PROC_PID_INIT_INO, <linux/proc_ns.h>
 _FOREVER = 1 << 30
 
 
-def follow_daemons(maps: Maps, harvest: Harvest) -> int:
+def follow_daemons(probe: Probe, harvest: Harvest) -> int:
     """Follow all engine processes of this host from now on; answer how many there are.
 
     The kernel programs know global ids only: from within a pid namespace none can be followed.
+    Raises OSError, bpf.VerifierError.
     """
     if not sees_host():
         return 0
@@ -46,7 +48,9 @@ def follow_daemons(maps: Maps, harvest: Harvest) -> int:
         if found == FIRST_OWN - 1:
             break
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            found += _follow(maps, harvest, pid, found + 1)
+            found += _prepare(probe, harvest, pid, found + 1)
+    if found:
+        run_iterator(probe, "adopt_daemons")
     harvest.listens |= found > 0
     return found
 
@@ -66,15 +70,16 @@ def _find() -> Iterator[int]:
                     yield int(name)
 
 
-def _follow(maps: Maps, harvest: Harvest, pid: int, number: int) -> bool:
-    """Follow one process: slot and segment both have this number."""
+def _prepare(probe: Probe, harvest: Harvest, pid: int, number: int) -> bool:
+    """Make a process's segment: slot and segment both have this number. Its threads are entered by
+    the iterator; a later one by its maker, if that was entered by then."""
     slot = WORD.pack(number)
     header = bytearray(Slot.SIZE)
     WORD.pack_into(header, Slot.SEGMENT, number)
     WORD.pack_into(header, Slot.TGID, pid)
     WORD.pack_into(header, Slot.KIND, EventKind.FOUND)
     WORD.pack_into(header, Slot.TASKS, _FOREVER)
-    maps.slots.set(slot, bytes(header))
+    probe.map("slots").set(slot, bytes(header))
     process = Path(f"/proc/{pid}")
     segment = Segment(
         number,
@@ -88,7 +93,7 @@ def _follow(maps: Maps, harvest: Harvest, pid: int, number: int) -> bool:
         argv=procfs.read_argv(pid)[0],
     )
     harvest.register(segment, number, pid)
-    _add_threads(maps, process, number)
+    probe.map("daemons").set(WORD.pack(pid), slot)
     return True
 
 
@@ -96,24 +101,3 @@ def _user(process: Path) -> int:
     """Its real user: of one that may not be dumped the folder in /proc is root's (proc(5))."""
     found = procfs.read_status_line(process.name, b"Uid")
     return int(found.split()[0]) if found else -1
-
-
-def _add_threads(maps: Maps, process: Path, number: int) -> None:
-    """Enter all threads. A new one is entered by the kernel program, if its maker was by then;
-    so once a listing shows none that is new to us, no later one can be missed."""
-    known: set[int] = set()
-    while new := {int(name) for name in os.listdir(process / "task")} - known:  # noqa: PTH208
-        for thread in new:
-            entry = bytearray(Task.SIZE)
-            WORD.pack_into(entry, Task.SEGMENT, number)
-            WORD.pack_into(entry, Task.SLOT, number)
-            WORD.pack_into(entry, Task.FILTERS, _filters(process / "task" / str(thread)))
-            WORD.pack_into(entry, Task.STATE, State.ENTERED)  # perhaps: its next exit is no denial
-            maps.tasks.set(WORD.pack(thread), bytes(entry))
-        known |= new
-
-
-def _filters(thread: Path) -> int:
-    with contextlib.suppress(OSError):  # ended
-        return int(procfs.read_status_line(thread.name, b"Seccomp_filters") or 0)
-    return 0

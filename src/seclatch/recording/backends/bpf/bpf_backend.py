@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf import loader
-from seclatch.recording.backends.bpf.abi import WORD, Task
 from seclatch.recording.backends.bpf.adopt_daemons import follow_daemons
 from seclatch.recording.backends.bpf.map_reader import Harvest
 
@@ -22,14 +21,13 @@ class Ebpf(RecordingBackend):
     def __init__(self, sights: Sights | None = None, *, by_words: bool = False) -> None:
         super().__init__()
         self.probe = loader.load(closely=sights is not None, by_words=by_words)
-        self.maps = self.probe.maps
-        self.harvest = Harvest(self.probe.maps, self.trace)
-        if self.probe.own and sights is not None:
-            self.harvest.look_closer(self.probe.own, sights)
+        self.harvest = Harvest(self.probe, self.trace)
+        if sights is not None:
+            self.harvest.look_closer(sights)
 
     def follow_daemons(self) -> int:
         """Those of this host, if it is not seen from within a pid namespace."""
-        return follow_daemons(self.probe.maps, self.harvest)
+        return follow_daemons(self.probe, self.harvest)
 
     def await_go(self) -> None:
         """Register; nobody is waited for."""
@@ -55,13 +53,8 @@ class Ebpf(RecordingBackend):
         self.harvest.finish()
 
     def lives(self, processes: set[int]) -> bool:
-        """Ends may be lost; the map of tasks is not."""
-        segments = self.trace.segments
-        for _, entry in self.probe.maps.tasks.items():
-            found = segments.get(WORD.unpack_from(entry, Task.SEGMENT)[0])
-            if found is None or found.process in processes:
-                return True
-        return False
+        """Ends may be lost; the slots' counts of tasks are not."""
+        return self.harvest.has_tasks(processes)
 
     def close(self) -> None:
         """Close all maps and programs."""

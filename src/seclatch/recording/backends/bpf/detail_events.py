@@ -1,7 +1,7 @@
 """What a closer look sees: single calls with their arguments, and each segment's last ones.
 
-`Sights` reads what the programs of `detail_programs` leave. Bounded:
-the kernel sends few events of a kind for each segment, and here too there is an end.
+`Sights` reads what the programs of native/bpf/detail.h leave. Bounded: the kernel sends few
+events of a kind for each segment, and here too there is an end.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 
+from seclatch.model.arch import Arch
+from seclatch.model.syscall import load_syscalls
 from seclatch.recording.backends.bpf import abi
 from seclatch.recording.backends.bpf.abi import WORD
 
@@ -49,7 +51,7 @@ class Mark(IntFlag):
     COMPAT = 1
     KILLED = 4
     SIGSYS = 8
-    REFUSED = abi.State.REFUSED << 16
+    REFUSED = 2 << 16
 
 
 class Sight:
@@ -109,19 +111,25 @@ _PATHS = {
 }
 
 
-def wanted(numbers: dict[str, int]) -> bytes:
-    """The one value of the `wanted` map, for an ABI's call numbers."""
-    content = bytearray(abi.NUMBERS + ERRNOS + 2)
+def constants() -> dict[str, bytes]:
+    """Values of the constants in native/bpf/detail.h."""
+    return {"path_arguments": _path_arguments(), "reported_errnos": _reported_errnos()}
+
+
+def _path_arguments() -> bytes:
+    """By call number which argument is a path, from 1."""
+    numbers = load_syscalls(Arch.native()).numbers
+    content = bytearray(abi.NUMBERS)
     for index, names in _PATHS.items():
         for name in names.split():
             if name in numbers:
                 content[numbers[name]] = index
-    for number in range(1, ERRNOS):
-        content[abi.NUMBERS + number] = number not in _IDLE
     return bytes(content)
 
 
-WANTED_SIZE = abi.NUMBERS + ERRNOS + 2
+def _reported_errnos() -> bytes:
+    """By errno whether a failure with it is worth an event."""
+    return bytes(0 < number < ERRNOS and number not in _IDLE for number in range(ERRNOS))
 
 
 @dataclass(frozen=True, slots=True)

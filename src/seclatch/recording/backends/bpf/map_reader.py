@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 from seclatch.recording.backends.bpf import abi
 from seclatch.recording.backends.bpf.abi import (
     ARGUMENT_KEY,
-    CONTROL,
     COUNT,
     DENIAL,
     FACTS,
     HEADER,
     RARE_KEY,
     WORD,
+    Control,
     Event,
     Mode,
     Slot,
 )
-from seclatch.recording.backends.bpf.builder_parts import Maps
 from seclatch.recording.backends.bpf.event_ring import Ring
+from seclatch.recording.backends.bpf.loader import Probe
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.process_image import read_running_image
 from seclatch.recording.trace.trace import (
@@ -42,25 +42,25 @@ from seclatch.system.bpf import Map
 if TYPE_CHECKING:
     from seclatch.recording.backends.bpf.detail_events import Sights
     from seclatch.recording.backends.bpf.detail_mode import Closer
-    from seclatch.recording.backends.bpf.detail_programs import WitnessMaps
 
 _COUNTERS = struct.Struct(f"={abi.NUMBERS}Q")
 _NOTHING = bytes(_COUNTERS.size)
 _ZEROS = (0,) * abi.NUMBERS
 _KEYS = tuple((False, number) for number in range(abi.NUMBERS))
 _MAX_SAID = 64
+_SLOT_TASKS = struct.Struct("=I12xI")  # segment and tasks
 
 
 class Harvest:
     """Fills a Trace from the maps."""
 
-    def __init__(self, maps: Maps, trace: Trace) -> None:
-        self._maps = maps
+    def __init__(self, probe: Probe, trace: Trace) -> None:
+        self._probe = probe
         self._trace = trace
-        self._ring = Ring(maps.ring)
+        self._ring = Ring(probe.map("events"))
         page = os.sysconf("SC_PAGE_SIZE")
         size = (Slot.SIZE * abi.SLOTS + page - 1) // page * page
-        self._slots: mmap.mmap = maps.slots.map_memory(size=size)
+        self._slots: mmap.mmap = probe.map("slots").map_memory(size=size)
         self._open: dict[int, int] = {}  # slot by segment, of those that still count
         self._taken: dict[int, tuple[int, ...]] = {}  # by segment: counters as last read
         self._readers = {
@@ -73,19 +73,19 @@ class Harvest:
             EventKind.CLOSED: self._close,
             EventKind.EXIT: self._end,
             EventKind.SUSPENSION: self._suspend,
-            EventKind.SAID: self._say,
+            EventKind.SOCKET_WRITE: self._say,
             EventKind.DENIAL: self._deny,
         }
         self.listens = False
         """Whether what is written to sockets is of use: it ties containers to the command."""
         self._closer: Closer | None = None
 
-    def look_closer(self, own: WitnessMaps, sights: Sights) -> None:
+    def look_closer(self, sights: Sights) -> None:
         """Take from now on also what the programs of the closer look see."""
         from seclatch.recording.backends.bpf.detail_mode import Closer
 
         self.listens = True  # by it a client tells which engine it asks, also out of sight
-        self._closer = Closer(own, sights)
+        self._closer = Closer(self._probe, sights)
 
     def collect(self) -> None:
         """Take all events that are there, and the counters of segments that have ended."""
@@ -137,7 +137,7 @@ class Harvest:
         self._clear(segment, slot)
         if self._closer:
             self._closer.flights.close(segment, slot)
-        self._maps.free.push(WORD.pack(slot))
+        self._probe.map("free_slots").push(WORD.pack(slot))
 
     def _take(self, segment: int, slot: int) -> None:
         """Add what a slot has counted since it was last read.
@@ -166,8 +166,7 @@ class Harvest:
         A slot of a segment that was lost and closed had a CLOSED event, or it was lost too; either
         way its counters are in its memory.
         """
-        given = min(self._control()[-1], abi.SLOTS)
-        for slot in (abi.OVERFLOW_SLOT, *range(abi.FIRST_OWN, given)):
+        for slot in (abi.OVERFLOW_SLOT, *self._given()):
             begin = slot * Slot.SIZE + Slot.COUNTS
             if self._slots[begin : begin + _COUNTERS.size] != _NOTHING:
                 self._take(WORD.unpack_from(self._slots, slot * Slot.SIZE)[0], slot)
@@ -175,7 +174,7 @@ class Harvest:
     def _take_rare(self) -> None:
         """Take the counters that have a map entry each: they are totals, not additions."""
         stray: Counter[CallKey] = Counter()
-        for (number, call, mode, errno), count in self._rows(self._maps.rare, RARE_KEY):
+        for (number, call, mode, errno), count in self._rows(self._probe.map("rare"), RARE_KEY):
             found = self._trace.segments.get(number)
             compat = bool(mode & Mode.COMPAT)
             if found is None:
@@ -187,7 +186,7 @@ class Harvest:
             else:
                 found.calls[compat, call] = count
         self._trace.stray_rare = stray
-        for (number, *argument), count in self._rows(self._maps.arguments, ARGUMENT_KEY):
+        for (number, *argument), count in self._rows(self._probe.map("arguments"), ARGUMENT_KEY):
             if found := self._trace.segments.get(number):
                 call, index, value = argument
                 found.arguments[call, index, value] = count
@@ -229,12 +228,22 @@ class Harvest:
             found.said.append(event[Event.TEXT : Event.TEXT + min(length, Event.TEXT_SIZE)])
             self._trace.bulk += 1
 
-    def _control(self) -> tuple[int, ...]:
-        """The control map's fields, in the order of CONTROL."""
-        return CONTROL.unpack(self._maps.control.get(bytes(4)) or bytes(CONTROL.size))
+    def has_tasks(self, processes: set[int]) -> bool:
+        """Whether a thread of one of these processes lives, or of one whose begin was lost."""
+        for slot in (abi.OVERFLOW_SLOT, *self._given()):
+            segment, tasks = _SLOT_TASKS.unpack_from(self._slots, slot * Slot.SIZE)
+            found = self._trace.segments.get(segment) if tasks else None
+            if tasks and (found is None or found.process in processes):
+                return True
+        return False
+
+    def _given(self) -> range:
+        """Slots that the kernel programs have given to segments."""
+        given = self._probe.read_control()[Control.NEXT_SLOT // 8]
+        return range(abi.FIRST_OWN, min(given, abi.SLOTS))
 
     def _read_lost(self) -> TraceLoss:
-        _, events, slots, rare, arguments, tasks, _ = self._control()
+        _, events, slots, rare, arguments, tasks, *_ = self._probe.read_control()
         return TraceLoss(events, slots + tasks, rare, arguments)
 
 

@@ -1,4 +1,4 @@
-"""A cache from one recording to the next; without it recordings only start slower."""
+"""A cache from one run to the next; without it runs only start slower."""
 
 from __future__ import annotations
 

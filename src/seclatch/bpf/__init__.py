@@ -1,0 +1,1 @@
+"""Loads objects that clang compiled from native/bpf into the kernel (CO-RE)."""

@@ -1,0 +1,83 @@
+"""The verifier of this kernel takes all programs, and errors say which line of C it refused."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from seclatch.bpf.kernel_types import find_kernel_types
+from seclatch.bpf.object_file import Function
+from seclatch.bpf.object_loader import BpfObject, Loader
+from seclatch.recording.backends.bpf import loader
+from seclatch.system import bpf
+
+pytestmark = pytest.mark.root
+
+RECORDER = f"recorder.{os.uname().machine}"
+CALLS, EXIT, DETAIL = "count_call", "find_denial_at_exit", "observe_exit"
+
+
+def make_loader(found: BpfObject, **constants: bytes) -> Loader:
+    return Loader(found, find_kernel_types(found.questions(), "testing"), constants)
+
+
+@pytest.mark.parametrize("which", ["filters", "recorder"])
+def test_all_programs_are_taken(which: str) -> None:
+    found = BpfObject.of_package(RECORDER if which == "recorder" else which)
+    made = make_loader(found)
+    try:
+        for program in found.programs:
+            os.close(made.load(program))
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize("watches", [False, True])
+@pytest.mark.parametrize("detailed", [False, True])
+def test_programs_are_attached_in_each_mode(*, detailed: bool, watches: bool) -> None:
+    probe = loader.load(closely=detailed, by_words=watches)
+    try:
+        assert {CALLS, EXIT} <= set(probe.attached)
+        assert (DETAIL in probe.attached) is detailed
+    finally:
+        probe.close()
+
+
+def test_a_program_that_is_refused_names_its_line() -> None:
+    found = BpfObject.of_package(RECORDER)
+    calls = found.programs[CALLS]
+    code = bytearray(calls.code)
+    code[:8] = bytes.fromhex("7b0a080000000000")  # a store above the frame
+    found.programs[CALLS] = Function(calls.name, calls.section, calls.offset, bytes(code), True)
+    found.file.functions[:] = [
+        found.programs[CALLS] if each.name == CALLS else each for each in found.file.functions
+    ]
+    made = make_loader(found)
+    with pytest.raises(bpf.VerifierError, match=r"program count_call: .* at syscalls\.h:\d+: "):
+        made.load(CALLS)
+    made.close()
+
+
+def test_a_member_that_this_kernel_lacks_is_named() -> None:
+    found = BpfObject.of_package(RECORDER)
+    types = find_kernel_types(found.questions(), "testing")
+    types["task_struct.seccomp.filter_count.counter"] = None
+    made = Loader(found, types)
+    with pytest.raises(
+        bpf.VerifierError,
+        match=r"count_call: .*: this kernel has no task_struct\.seccomp\.filter_count\.counter",
+    ):
+        made.load(CALLS)
+    made.close()
+
+
+def test_a_member_that_is_looked_for_first_may_be_absent() -> None:
+    """As on Linux 5.8, which has no filter_count: `ps` counts the filters that it sees."""
+    found = BpfObject.of_package("filters")
+    types = find_kernel_types(found.questions(), "testing")
+    types["task_struct.seccomp.filter_count"] = None
+    types["task_struct.seccomp.filter_count.counter"] = None
+    made = Loader(found, types)
+    os.close(made.load("read_filters"))
+    made.close()
