@@ -160,7 +160,9 @@ def command(
         if differences:
             _tell_differences(joined)
     if base is None:
-        completed = _complete(profile, recordings, exact, (*allow, *wider), wider)
+        runtime = {name for rule in made.profile.rules for name in rule.names} - made.recorded
+        alone = frozenset(runtime) if options["plain"] else frozenset()
+        completed = _complete(profile, recordings, exact, (*allow, *wider), wider, alone)
         warn("generate", completed.warnings)
         profile = completed.profile
     if also:
@@ -205,11 +207,12 @@ def _complete(
     exact: bool,
     allow: tuple[str, ...],
     wider: tuple[str, ...],
+    runtime: frozenset[str],
 ) -> CompletedProfile:
     from seclatch.profile.generate.complete_profile import CompletionOptions, complete_profile
     from seclatch.profile.generate.recorded_limit import find_limits
 
-    options = CompletionOptions(exact, allow, wider, tuple(find_limits(recordings)))
+    options = CompletionOptions(exact, allow, wider, tuple(find_limits(recordings)), runtime)
     return complete_profile(profile, options)
 
 

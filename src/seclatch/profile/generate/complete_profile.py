@@ -36,12 +36,14 @@ class CompletionOptions:
 
     `exact`: without the harmless closure. `allow`: calls to allow though no run made them. `wider`:
     calls to allow though the limit denies them. `limits`: what the container had.
+    `runtime`: calls that are allowed for a plain runtime alone, and open no family.
     """
 
     exact: bool = False
     allow: tuple[str, ...] = ()
     wider: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
+    runtime: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ def _further_rules(profile: Profile, native: Arch, options: CompletionOptions) -
             yield Rule(tuple(new), _ALLOW, comment=comment)
 
     yield from rule(options.allow, "allowed by --allow")
-    made = frozenset(allowed)
+    made = frozenset(allowed) - options.runtime
     for call in load_always():
         yield from rule([call.call], f"always: {call.reason}")
     if allowed & _MAKES_PROCESSES:
