@@ -30,20 +30,29 @@ ARCHES = {
     ("modify_ldt",): ["amd64", "x32", "x86"],
     ("sync_file_range2", "swapcontext"): ["ppc64le"],
     (
-        "arm_fadvise64_64", "arm_sync_file_range", "breakpoint", "cacheflush", "set_tls",
+        "arm_fadvise64_64",
+        "arm_sync_file_range",
+        "breakpoint",
+        "cacheflush",
+        "set_tls",
         "sync_file_range2",
     ): ["arm", "arm64"],
     ("s390_pci_mmio_read", "s390_pci_mmio_write", "s390_runtime_instr"): ["s390", "s390x"],
     ("riscv_flush_icache",): ["riscv64"],
-}  # fmt: skip
+}
 MAP = [
     {"architecture": f"SCMP_ARCH_{name}", "subArchitectures": [f"SCMP_ARCH_{each}" for each in sub]}
     for name, sub in {
-        "X86_64": ["X86", "X32"], "AARCH64": ["ARM"], "MIPS64": ["MIPS", "MIPS64N32"],
-        "MIPS64N32": ["MIPS", "MIPS64"], "MIPSEL64": ["MIPSEL", "MIPSEL64N32"],
-        "MIPSEL64N32": ["MIPSEL", "MIPSEL64"], "S390X": ["S390"], "RISCV64": [],
+        "X86_64": ["X86", "X32"],
+        "AARCH64": ["ARM"],
+        "MIPS64": ["MIPS", "MIPS64N32"],
+        "MIPS64N32": ["MIPS", "MIPS64"],
+        "MIPSEL64": ["MIPSEL", "MIPSEL64N32"],
+        "MIPSEL64N32": ["MIPSEL", "MIPSEL64"],
+        "S390X": ["S390"],
+        "RISCV64": [],
     }.items()
-]  # fmt: skip
+]
 
 Row = tuple[str, str]
 """A call's name, and the rest of its rule as JSON."""

@@ -76,9 +76,12 @@ def test_every_block_works_when_pasted(bare_root: BareRoot) -> None:
 @pytest.mark.parametrize(("target", "words"), [("demo", "under a minute"), ("test", "20 minutes")])
 def test_make_says_how_long_it_takes(target: str, words: str) -> None:
     planned = subprocess.run(
-        ["make", "--always-make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True,
+        ["make", "--always-make", "--dry-run", target],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
         check=True,
-    ).stdout  # fmt: skip
+    ).stdout
     assert words in next(line for line in planned.splitlines() if line.startswith("echo"))
 
 

@@ -30,9 +30,14 @@ def dockerd(own_host: PrivateHost, tmp_path: Path) -> Iterator[Docker]:
 def examine(seclatch: Administrator, **environment: str) -> dict[str, dict[str, str]]:
     path = f"{seclatch.latches}:{ENVIRONMENT['PATH']}"
     done = seclatch.host.run(
-        sys.executable, "-c", MAIN, "doctor", "--json",
-        env={"PYTHONPATH": str(SOURCES), "PATH": path, **environment}, timeout=150,
-    )  # fmt: skip
+        sys.executable,
+        "-c",
+        MAIN,
+        "doctor",
+        "--json",
+        env={"PYTHONPATH": str(SOURCES), "PATH": path, **environment},
+        timeout=150,
+    )
     assert done.stderr == ""
     return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
 
@@ -48,8 +53,9 @@ def test_a_container_through_docker(dockerd: Docker, seclatch: Administrator, ru
     assert found["docker"]["state"] == "ok"
     trial = found["a latched container (docker)"]
     assert (trial["state"], trial["found"]) == (
-        "ok", "boots with execve denied, and is under its filter"
-    )  # fmt: skip
+        "ok",
+        "boots with execve denied, and is under its filter",
+    )
     assert dockerd.must("images", "--quiet") == dockerd.must("ps", "--all", "--quiet") == ""
 
 

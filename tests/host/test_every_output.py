@@ -58,9 +58,13 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         [sys.executable, "-m", "seclatch", "profile", "compile", PROFILE, "-o", program], check=True
     )
     return {
-        "FILE": str(PROFILE), "RECORDING": str(folder / "start.json"), "PROGRAM": str(program),
-        "ROOT": str(folder), "OUTPUT": str(folder / "new.json"), "PID": str(os.getpid()),
-    }  # fmt: skip
+        "FILE": str(PROFILE),
+        "RECORDING": str(folder / "start.json"),
+        "PROGRAM": str(program),
+        "ROOT": str(folder),
+        "OUTPUT": str(folder / "new.json"),
+        "PID": str(os.getpid()),
+    }
 
 
 def seclatch(
@@ -69,9 +73,13 @@ def seclatch(
     line = [places.get(word, word) for word in words.split()]
     env = {**os.environ, "NO_COLOR": "1", **environment}
     return subprocess.run(
-        [sys.executable, "-m", "seclatch", *line], stdout=stdout, stderr=subprocess.PIPE, env=env,
-        stdin=subprocess.DEVNULL, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "seclatch", *line],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
 
 
 def check_everywhere(words: str, places: dict[str, str]) -> None:
@@ -107,8 +115,9 @@ def test_a_verb_of_root_s_is_readable_everywhere(verb: str, places: dict[str, st
 @pytest.mark.parametrize("verb", ["show", "scan", "report"])
 def test_no_name_is_cut_at_forty_columns(verb: str, places: dict[str, str]) -> None:
     """Words of the wide output are all in the narrow one."""
-    outputs = [seclatch(VERBS[verb], places, COLUMNS=columns).stdout.decode()
-               for columns in ("200", "40")]  # fmt: skip
+    outputs = [
+        seclatch(VERBS[verb], places, COLUMNS=columns).stdout.decode() for columns in ("200", "40")
+    ]
     if verb == "report":  # the charts of which have less room
         outputs = [text.partition("System calls by stage")[2] for text in outputs]
     wide, narrow = (set(text.split()) for text in outputs)

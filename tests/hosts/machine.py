@@ -28,15 +28,39 @@ class Machine:
         append += [f"seclatch.main={MAIN}", *self.words]
         share = "security_model=none,readonly=on,multidevs=remap"
         return [
-            "qemu-system-x86_64", "-M", "q35", "-cpu", "max",
-            "-accel", "tcg,thread=multi,tb-size=512", "-smp", "2", "-m", str(self.memory),
-            "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none",
-            "-serial", "stdio", "-no-reboot", "-nic", "none",
-            "-virtfs", f"local,path=/,mount_tag=host,{share}",
-            "-virtfs", f"local,path={self.extra},mount_tag=extra,{share}",
-            "-kernel", str(self.kernel.image), "-initrd", str(self.kernel.initramfs),
-            "-append", " ".join(append),
-        ]  # fmt: skip
+            "qemu-system-x86_64",
+            "-M",
+            "q35",
+            "-cpu",
+            "max",
+            "-accel",
+            "tcg,thread=multi,tb-size=512",
+            "-smp",
+            "2",
+            "-m",
+            str(self.memory),
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-serial",
+            "stdio",
+            "-no-reboot",
+            "-nic",
+            "none",
+            "-virtfs",
+            f"local,path=/,mount_tag=host,{share}",
+            "-virtfs",
+            f"local,path={self.extra},mount_tag=extra,{share}",
+            "-kernel",
+            str(self.kernel.image),
+            "-initrd",
+            str(self.kernel.initramfs),
+            "-append",
+            " ".join(append),
+        ]
 
     def boot(self, seconds: int) -> Iterator[str]:
         """Boot, and give the console's lines until the machine is off; killed after `seconds`."""

@@ -87,9 +87,10 @@ def is_read_only(pid: int) -> bool:
     """Whether what was relocated at the program's start can be written to no more."""
     program = Path(f"/proc/{pid}/exe").resolve()
     maps = [
-        line.split() for line in Path(f"/proc/{pid}/maps").read_text().splitlines()
+        line.split()
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines()
         if line.endswith(program.name)
-    ]  # fmt: skip
+    ]
     base = int(maps[0][0].partition("-")[0], 16)
     ((start, size),) = [(a, n) for kind, _, a, n in segments(program) if kind == RELRO]
     for words in maps:

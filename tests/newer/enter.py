@@ -53,9 +53,12 @@ def run_in_root(root: Path, programs: Path, words: list[str]) -> int:
         **{name: os.environ[name] for name in ("CI",) if name in os.environ},
     }
     done = subprocess.run(
-        [*command, str(root), str(PROJECT), shown, *words], env=environment, check=False,
-        stdin=subprocess.DEVNULL, cwd=PROJECT,
-    )  # fmt: skip
+        [*command, str(root), str(PROJECT), shown, *words],
+        env=environment,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        cwd=PROJECT,
+    )
     return done.returncode
 
 

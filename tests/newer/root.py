@@ -13,13 +13,44 @@ from tests.arm64.kept import keep
 from tests.arm64.packages import Apt, unpack
 
 PACKAGES = (
-    "runc", "crun", "containerd", "docker.io", "docker-cli", "podman", "netavark", "conmon",
+    "runc",
+    "crun",
+    "containerd",
+    "docker.io",
+    "docker-cli",
+    "podman",
+    "netavark",
+    "conmon",
     "catatonit",
     # what tests call by name, and what the host's Python is linked with
-    "bash", "busybox-static", "coreutils", "criu", "dash", "diffutils", "findutils", "grep", "gzip",
-    "hostname", "iproute2", "iptables", "jq", "kmod", "libc-bin", "libcap2-bin", "libseccomp2",
-    "mount", "passt", "procps", "python3", "sed", "strace", "tar", "tini", "uidmap", "util-linux",
-)  # fmt: skip
+    "bash",
+    "busybox-static",
+    "coreutils",
+    "criu",
+    "dash",
+    "diffutils",
+    "findutils",
+    "grep",
+    "gzip",
+    "hostname",
+    "iproute2",
+    "iptables",
+    "jq",
+    "kmod",
+    "libc-bin",
+    "libcap2-bin",
+    "libseccomp2",
+    "mount",
+    "passt",
+    "procps",
+    "python3",
+    "sed",
+    "strace",
+    "tar",
+    "tini",
+    "uidmap",
+    "util-linux",
+)
 
 USERS = """\
 root:x:0:0:root:/root:/bin/sh

@@ -52,9 +52,15 @@ $SERVER["socket"] == "127.0.0.1:{port2}" {{ ssl.engine = "enable" ssl.pemfile = 
 """
 # Those of the configuration that are not built in.
 MODULES = (
-    "mod_accesslog", "mod_auth", "mod_authn_file", "mod_cgi", "mod_dirlisting", "mod_openssl",
-    "mod_proxy", "mod_status",
-)  # fmt: skip
+    "mod_accesslog",
+    "mod_auth",
+    "mod_authn_file",
+    "mod_cgi",
+    "mod_dirlisting",
+    "mod_openssl",
+    "mod_proxy",
+    "mod_status",
+)
 
 CGI = "#!/bin/sh\ncat > /dev/null\necho 'Content-Type: text/plain'\necho\necho $((6 * 7))\n"
 

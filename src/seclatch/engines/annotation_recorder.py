@@ -18,9 +18,9 @@ from pathlib import Path
 import msgspec
 
 import seclatch
-from seclatch.engines import latch_copy
+from seclatch.engines import installed_latch
 from seclatch.engines.engine import LATCHES, LatchRegistration
-from seclatch.engines.file_step import ChangeStep, FileChange, FileState, read_file
+from seclatch.engines.file_change import ChangeStep, FileChange, FileState, read_file
 from seclatch.engines.host_root import HostRoot
 from seclatch.errors import SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits, decode_limits
@@ -75,8 +75,8 @@ def place_recorder(root: HostRoot, wish: LatchRegistration) -> list[ChangeStep]:
     steps: list[ChangeStep] = []
     for name, (content, mode) in wanted.items():
         path = root.resolve(f"{wish.directory}/{name}")
-        present, state = read_file(path), FileState(content, mode, *latch_copy.choose_owner())
-        if present is None or not latch_copy.is_as_wanted(present, state):
+        present, state = read_file(path), FileState(content, mode, *installed_latch.choose_owner())
+        if present is None or not installed_latch.is_as_wanted(present, state):
             steps.append(FileChange(path, present, state, _PURPOSES[name]))
     return steps
 
@@ -132,8 +132,8 @@ def refuse_unsafe_python(root: HostRoot) -> None:
     if not root.is_host:
         return
     for path in list_loaded_files():
-        latch_copy.refuse_unsafe(root, path)
-        latch_copy.refuse_unsafe_file(path)
+        installed_latch.refuse_unsafe(root, path)
+        installed_latch.refuse_unsafe_file(path)
 
 
 def refuse_unsafe_directory(root: HostRoot, limits: RecorderLimits) -> None:
@@ -142,12 +142,12 @@ def refuse_unsafe_directory(root: HostRoot, limits: RecorderLimits) -> None:
     try:
         status = path.stat()
     except FileNotFoundError:
-        latch_copy.refuse_unsafe(root, path)
+        installed_latch.refuse_unsafe(root, path)
         return
     if (
         not stat.S_ISDIR(status.st_mode)
         or status.st_mode & 0o077
-        or status.st_uid != latch_copy.get_owner_uid()
+        or status.st_uid != installed_latch.get_owner_uid()
     ):
         raise SeclatchError(
             f"keeping recordings in {path}: it is not a directory of root's alone",

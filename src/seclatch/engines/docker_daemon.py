@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seclatch.engines.file_step import FileChange, FileState, place_file
+from seclatch.engines.file_change import FileChange, FileState, place_file
 from seclatch.errors import SeclatchError
 from seclatch.system.procfs import split_argv
 

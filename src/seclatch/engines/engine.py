@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from seclatch.engines.file_step import ChangeStep, FileChange
+from seclatch.engines.file_change import ChangeStep, FileChange
 from seclatch.engines.host_root import HostRoot
 from seclatch.errors import InputError, SeclatchError
 from seclatch.model.recorder_limits import RecorderLimits

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from seclatch.engines.file_step import read_file
+from seclatch.engines.file_change import read_file
 from seclatch.engines.host_root import HostRoot
 from seclatch.errors import InputError, SeclatchError
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from seclatch.engines import annotation_recorder, latch_copy, running_containers
+from seclatch.engines import annotation_recorder, installed_latch, running_containers
 from seclatch.engines.containerd import Containerd
 from seclatch.engines.docker import Docker
 from seclatch.engines.engine import LATCHES, ContainerEngine, LatchRegistration
-from seclatch.engines.file_step import ChangeStep, FileChange, FileState, read_file
+from seclatch.engines.file_change import ChangeStep, FileChange, FileState, read_file
 from seclatch.engines.host_root import HostRoot
 from seclatch.engines.install_record import (
     RECORDS,
@@ -69,14 +69,14 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
     after = keep_layout(engine, config, current, engine.register(original, wish))
     engine.check(after)
     change = change_config(engine, config, current, after)
-    fronts = latch_copy.place_latch(root, wish, latch, runtime)
+    fronts = installed_latch.place_latch(root, wish, latch, runtime)
     refuse_removal_in_use(root, fronts, wish.engine)
     paths = [str(PurePosixPath(engine.config).parent), wish.directory, RECORDS]
     private = None
     if wish.recorder:
         paths.append(wish.recorder.directory)
         private = root.resolve(wish.recorder.directory)
-    missing = latch_copy.list_missing_directories(root, paths)
+    missing = installed_latch.list_missing_directories(root, paths)
     made = [f"/{path.relative_to(root.prefix)}" for path in missing]
     known = [made_by for one in load_records(root) for made_by in one.directories]
     new = InstallRecord(
@@ -90,9 +90,9 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
     state = [path for path in missing if root.resolve(RECORDS).is_relative_to(path)]
     steps = [
         *remove_leftovers(list_own_files(root, engine)),
-        *latch_copy.make_directories(state),
+        *installed_latch.make_directories(state),
         *write_record(root, new),
-        *latch_copy.make_directories([one for one in missing if one not in state], private),
+        *installed_latch.make_directories([one for one in missing if one not in state], private),
         *annotation_recorder.place_recorder(root, wish),
         *fronts,
         *(engine.make_live_step(one, wish) for one in change),
@@ -107,7 +107,7 @@ def plan_uninstall(engine: ContainerEngine, root: HostRoot) -> InstallPlan:
     current = read_file(config)
     after = find_former_text(engine, config, current, record)
     change = change_config(engine, config, current, after)
-    fronts = latch_copy.remove_latches(root, engine.name)
+    fronts = installed_latch.remove_latches(root, engine.name)
     refuse_removal_in_use(root, fronts, engine.name)
     rest = [
         *remove_leftovers(list_own_files(root, engine)),
@@ -136,15 +136,15 @@ def remove_state(
     ours = [root.resolve(one) for one in directories]
     above = [one for one in ours if root.resolve(RECORDS).is_relative_to(one)]
     below = [one for one in ours if one not in above]
-    steps: list[ChangeStep] = [*latch_copy.remove_directories(below, removed)]
+    steps: list[ChangeStep] = [*installed_latch.remove_directories(below, removed)]
     steps += remove_record(root, engine.name)
     gone = {path for path in map(find_removed_path, steps) if path}
-    return [*steps, *latch_copy.remove_directories(above, removed | gone)]
+    return [*steps, *installed_latch.remove_directories(above, removed | gone)]
 
 
 def list_own_files(root: HostRoot, engine: ContainerEngine) -> list[Path]:
     """List every file and link that installing for an engine may write."""
-    names = [*latch_copy.list_names(), *annotation_recorder.NAMES]
+    names = [*installed_latch.list_names(), *annotation_recorder.NAMES]
     latches = [root.resolve(f"{LATCHES}/{engine.name}/{name}") for name in names]
     return [root.resolve(engine.config), root.resolve(record_path(engine.name)), *latches]
 
@@ -197,7 +197,7 @@ def change_config(
         wanted = (
             current.replaced(content)
             if current
-            else FileState(content, 0o644, *latch_copy.choose_owner())
+            else FileState(content, 0o644, *installed_latch.choose_owner())
         )
     purpose = f"configuration of {engine.name}"
     return [FileChange(path, current, wanted, purpose, shown=True)]
@@ -208,8 +208,8 @@ def write_record(root: HostRoot, record: InstallRecord) -> list[ChangeStep]:
     path = root.resolve(record_path(record.engine))
     present = read_file(path)
     # A configuration may hold secrets, and the record holds a configuration.
-    wanted = FileState(record.encode(), 0o600, *latch_copy.choose_owner())
-    if present and latch_copy.is_as_wanted(present, wanted):
+    wanted = FileState(record.encode(), 0o600, *installed_latch.choose_owner())
+    if present and installed_latch.is_as_wanted(present, wanted):
         return []
     return [FileChange(path, present, wanted, RECORD_PURPOSE)]
 

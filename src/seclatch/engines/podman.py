@@ -8,7 +8,7 @@ from typing import Any
 
 from seclatch.engines import toml_edit
 from seclatch.engines.engine import NAME, LatchRegistration, is_own_latch, make_conflict_error
-from seclatch.engines.file_step import ChangeStep, FileChange, read_file
+from seclatch.engines.file_change import ChangeStep, FileChange, read_file
 from seclatch.engines.host_root import HostRoot
 from seclatch.errors import InputError
 

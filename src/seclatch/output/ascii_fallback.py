@@ -53,9 +53,14 @@ def _find_codec(name: str) -> codecs.CodecInfo | None:
         return None
     known = codecs.lookup("ascii")
     return codecs.CodecInfo(
-        known.encode, known.decode, known.streamreader, known.streamwriter,
-        known.incrementalencoder, known.incrementaldecoder, name=CODEC,
-    )  # fmt: skip
+        known.encode,
+        known.decode,
+        known.streamreader,
+        known.streamwriter,
+        known.incrementalencoder,
+        known.incrementaldecoder,
+        name=CODEC,
+    )
 
 
 codecs.register(_find_codec)

@@ -22,7 +22,7 @@ from seclatch.recording.attribution.image_lookup import (
 from seclatch.recording.attribution.pruning import TracePruner
 from seclatch.recording.attribution.socket_peers import SocketPeers
 from seclatch.recording.backends.backend import RecordingBackend
-from seclatch.recording.client_only import explain_missing_container
+from seclatch.recording.client_only_warning import explain_missing_container
 from seclatch.recording.recorder import BLOCKED_SIGNALS, STOP_SIGNALS, RecordOptions, TraceRecorder
 from seclatch.recording.select_backend import select_backend
 from seclatch.recording.trace.trace import Trace

@@ -21,7 +21,7 @@ from seclatch.model.call_matrix import (
 from seclatch.model.recording import RecordedProcess, Recording
 from seclatch.model.stage import Stage
 from seclatch.output.printable_text import make_printable
-from seclatch.report.uncut_table import print_whole
+from seclatch.report.full_width_table import print_whole
 
 MAX_TITLE = 200
 

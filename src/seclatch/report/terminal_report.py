@@ -12,12 +12,12 @@ from rich.table import Table
 
 from seclatch.model.fit_result import ProfileFit, ProfileSize
 from seclatch.output.printable_text import make_printable
+from seclatch.report.full_width_table import print_whole
 from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED
 from seclatch.report.process_names import command_line, duration, ending, listed
 from seclatch.report.report_document import Line, Node, Report, Start
 from seclatch.report.syscall_matrix import NEEDS, verdict
 from seclatch.report.timeline_chart import chart
-from seclatch.report.uncut_table import print_whole
 
 TONES = {UNFILTERED: ("░", ""), SUSPENDED: ("▒", "yellow"), FILTERED: ("█", "green")}
 GLYPHS = {"denied": ("✕", "bold red"), "released": ("◆", "bold green"), "filter": ("▼", "yellow")}

@@ -34,9 +34,14 @@ Done = subprocess.CompletedProcess[str]
 def run(*words: str | Path, seconds: float = 300, env: dict[str, str] | None = None) -> Done:
     try:
         return subprocess.run(
-            [str(word) for word in words], capture_output=True, text=True, check=False,
-            timeout=seconds, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})},
-        )  # fmt: skip
+            [str(word) for word in words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(env or {})},
+        )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(words, 124, "", f"no end within {seconds:.0f} s")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seclatch.engines import annotation_recorder, latch_copy
+from seclatch.engines import annotation_recorder, installed_latch
 from seclatch.errors import SeclatchError
 
 
@@ -44,11 +44,11 @@ def test_all_that_is_loaded_is_listed() -> None:
 def test_a_file_that_others_can_write_is_refused(tmp_path: Path, change: int) -> None:
     file = tmp_path / "module.py"
     file.touch()
-    latch_copy.refuse_unsafe_file(file)
+    installed_latch.refuse_unsafe_file(file)
     file.chmod(0o644 | change)
     if not change:
         if os.geteuid():
             pytest.skip("needs root: only root may give a file away")
         os.chown(file, 2000, 2000)
     with pytest.raises(SeclatchError, match="can be changed by others than root"):
-        latch_copy.refuse_unsafe_file(file)
+        installed_latch.refuse_unsafe_file(file)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from seclatch.engines.docker_daemon import SOCKET, DockerDaemon, make_interim_file
-from seclatch.engines.file_step import FileState
+from seclatch.engines.file_change import FileState
 from seclatch.errors import SeclatchError
 
 

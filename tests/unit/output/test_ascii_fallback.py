@@ -42,7 +42,9 @@ def test_click_writes_to_the_stream_that_is_there() -> None:
         "click.echo(chr(0x2026))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, check=True,
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
         env={"PYTHONIOENCODING": "ascii:strict", "PYTHONPATH": ":".join(sys.path)},
-    )  # fmt: skip
+    )
     assert done.stdout == b"...\n"

@@ -91,9 +91,18 @@ def test_every_name_of_the_data_is_a_call() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["clone3", "openat2", "faccessat2", "statx", "close_range", "epoll_pwait2",
-             "futex_waitv", "io_uring_setup"],
-)  # fmt: skip
+    "name",
+    [
+        "clone3",
+        "openat2",
+        "faccessat2",
+        "statx",
+        "close_range",
+        "epoll_pwait2",
+        "futex_waitv",
+        "io_uring_setup",
+    ],
+)
 def test_what_libc_falls_back_from_gets_enosys(name: str) -> None:
     done = made("read", limits=(limit(),))
     assert verdicts(done, name) == {Action(ActionKind.ERRNO, ENOSYS)}
@@ -139,8 +148,10 @@ def test_wider_and_allow() -> None:
 
 
 def test_a_container_s_own_profile_is_the_limit() -> None:
-    own = {"defaultAction": "SCMP_ACT_ERRNO",
-           "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]}  # fmt: skip
+    own = {
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}],
+    }
     base = recording(calls("program", "read write"))
     container = {"id": 0, "profile": own}
     taken = msgspec.convert(

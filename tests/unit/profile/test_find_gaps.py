@@ -59,10 +59,14 @@ def test_what_an_older_release_had_is_not_reported() -> None:
 @pytest.mark.parametrize(("calls_found", "status"), [(("read",), 0), (("read", "fsync"), 1)])
 def test_the_command_s_status(tmp_path: Path, calls_found: tuple[str, ...], status: int) -> None:
     profile, new = tmp_path / "profile.json", tmp_path / "new.scan.json"
-    profile.write_text(json.dumps({
-        "defaultAction": "SCMP_ACT_ERRNO",
-        "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}],
-    }))  # fmt: skip
+    profile.write_text(
+        json.dumps(
+            {
+                "defaultAction": "SCMP_ACT_ERRNO",
+                "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}],
+            }
+        )
+    )
     new.write_bytes(scan_document.encode_scan(scan(*calls_found)))
     words = ["profile", "fit", str(profile), "--scan", str(new), "--arch", "x86_64"]
     done = CliRunner().invoke(cli, words)

@@ -16,7 +16,7 @@ from seclatch.model.finding import Finding, Severity
 from seclatch.output.printable_text import clip_printable, make_printable
 from seclatch.profile.check_profile import check, check_program, not_a_profile, report
 from seclatch.profile.compile.resolve_profile import Host
-from seclatch.profile.faults import find_faults
+from seclatch.profile.document_errors import find_faults
 from seclatch.profile.parse.load_profile import parse_document
 from seclatch.profile.parse.profile_source import Source, read
 from seclatch.profile.parse.text_position import PlacedError

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from seclatch.engines.file_step import apply_steps
+from seclatch.engines.file_change import apply_steps
 from seclatch.engines.host_root import SYSTEM_PATH, HostRoot
 from seclatch.engines.installer import InstallPlan
 from seclatch.errors import SeclatchError

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
-from seclatch.recording.client_only import names_remote_service
+from seclatch.recording.client_only_warning import names_remote_service
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import Segment
 

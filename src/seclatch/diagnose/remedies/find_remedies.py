@@ -26,7 +26,7 @@ from seclatch.model.action import ENOSYS
 from seclatch.model.arch import Arch
 from seclatch.model.explanation import Remedy, RuntimeNeeds
 from seclatch.profile.checks.namespaces import NAMESPACES
-from seclatch.profile.checks.twins import TWINS
+from seclatch.profile.checks.old_and_new_calls import TWINS
 
 _ALLOW = "SCMP_ACT_ALLOW"
 _FALL_BACK_TEXT = """

@@ -8,7 +8,7 @@ from typing import Any
 from seclatch.model.profile import Condition, Profile, Rule
 from seclatch.model.quoted_text import quote_text
 from seclatch.profile.export import oci
-from seclatch.profile.export.written import Written, without_empty
+from seclatch.profile.export.written_profile import Written, without_empty
 
 
 def document(profile: Profile) -> dict[str, Any]:

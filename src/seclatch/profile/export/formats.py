@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import cast
 
 from seclatch.model.profile import Profile
-from seclatch.profile.export.written import Written
+from seclatch.profile.export.written_profile import Written
 
 # format -> its writer ("module:function", imported when asked for) and whether it has conditions
 _WRITERS = {

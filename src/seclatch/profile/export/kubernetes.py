@@ -15,7 +15,7 @@ from seclatch.model.action import EPERM
 from seclatch.model.arch import Arch
 from seclatch.model.profile import MAX_ARGS, Profile, Rule
 from seclatch.profile.export import oci
-from seclatch.profile.export.written import Written
+from seclatch.profile.export.written_profile import Written
 
 _MAX = (1 << 63) - 1
 """Kubernetes' integers are signed."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from seclatch.model import errno
 from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.profile.export.written import Written, without_empty
+from seclatch.profile.export.written_profile import Written, without_empty
 
 
 def document(profile: Profile) -> dict[str, Any]:

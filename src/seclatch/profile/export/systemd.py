@@ -12,7 +12,7 @@ from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.profile.export import oci
-from seclatch.profile.export.written import Written
+from seclatch.profile.export.written_profile import Written
 
 # systemd's seccomp_arch_to_string, where it differs from libseccomp's short names.
 _SPELLED = {

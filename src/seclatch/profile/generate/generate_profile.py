@@ -13,7 +13,7 @@ from seclatch.model.profile import Profile, Rule
 from seclatch.model.recording import Recording
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
-from seclatch.profile.checks.twins import TWINS
+from seclatch.profile.checks.old_and_new_calls import TWINS
 from seclatch.profile.generate.base_profile import Base
 from seclatch.profile.generate.narrow_arguments import narrow_rules, recorded_values
 from seclatch.profile.generate.plain_runtime_calls import measured

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seclatch.errors import InputError
-from seclatch.profile.faults import MAX_FAULTS, find_faults
+from seclatch.profile.document_errors import MAX_FAULTS, find_faults
 from seclatch.profile.parse.load_profile import parse
 from seclatch.profile.parse.text_position import Path
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seclatch.engines.engine import LATCHES, LatchRegistration
-from seclatch.engines.file_step import (
+from seclatch.engines.file_change import (
     ChangeStep,
     DirectoryChange,
     FileChange,
