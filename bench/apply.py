@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.paired import compare
 from bench.start import default_like
 from seclatch.apply import loadable
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.parse.load_profile import parse_profile
 from seclatch.runtime.find_latch import find_latch
 
 PROGRAM = "/usr/bin/true"
@@ -25,7 +25,9 @@ def report(runs: int) -> None:
     with tempfile.TemporaryDirectory(prefix="seclatch-bench-") as folder:
         profile, code = Path(folder) / "profile.json", Path(folder) / "profile.bpf"
         profile.write_text(json.dumps(default_like()))
-        code.write_bytes(loadable.compile_loadable(parse(profile.read_text(), "bench")).code)
+        code.write_bytes(
+            loadable.compile_loadable(parse_profile(profile.read_text(), "bench")).code
+        )
         ours = [str(find_latch("apply")), str(code), PROGRAM]
         python = [sys.executable, "-m", "seclatch", "apply", "--profile"]
         bare = [sys.executable, "-c", ""]

@@ -19,8 +19,8 @@ from seclatch.filter.verify import find_refusal
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
-from seclatch.profile.parse.load_profile import load
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
+from seclatch.profile.parse.load_profile import load_profile
 
 PROFILE = Path("/usr/share/containers/seccomp.json")
 ARCHES = (Arch.X86_64, Arch.X86, Arch.X32)
@@ -28,7 +28,7 @@ ARCHES = (Arch.X86_64, Arch.X86, Arch.X32)
 
 def default_program() -> Filter:
     host = Host(Arch.X86_64, frozenset(), (6, 18), Engine.PODMAN)
-    profile = narrow(load(PROFILE), host)
+    profile = narrow_profile(load_profile(PROFILE), host)
     return Filter.from_bytes(
         compile_profile(profile, runtime=Runtime.RUNC, native=Arch.X86_64).code
     )

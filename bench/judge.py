@@ -19,8 +19,8 @@ from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
-from seclatch.profile.parse.load_profile import load
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
+from seclatch.profile.parse.load_profile import load_profile
 from tests.kernel import simulator
 from tests.latch.oci import SCRIPTS
 
@@ -62,7 +62,9 @@ def _words(call: SeccompData) -> str:
 def make_program() -> bytes:
     """Podman's default for one ABI, as crun has it: ceccomp reads 1024 instructions at most, and
     libseccomp's simulator knows no JSET, which runc's stub has."""
-    profile = narrow(load(PROFILE), Host(Arch.X86_64, frozenset(), (6, 18), Engine.PODMAN))
+    profile = narrow_profile(
+        load_profile(PROFILE), Host(Arch.X86_64, frozenset(), (6, 18), Engine.PODMAN)
+    )
     only = replace(profile, architectures=())
     return compile_profile(only, runtime=Runtime.CRUN, native=Arch.X86_64).code
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from seclatch.model.arch import Arch
-from seclatch.profile.check_profile import check
+from seclatch.profile.check_profile import check_profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.compile.resolve_profile import Host, narrow
-from seclatch.profile.meaning.compared_side import side
+from seclatch.profile.compile.resolve_profile import Host, narrow_profile
+from seclatch.profile.meaning.compared_side import make_side
 from seclatch.profile.meaning.diff_profiles import diff_sides
 from seclatch.profile.parse.load_profile import parse_document
-from seclatch.profile.parse.profile_source import read
+from seclatch.profile.parse.profile_source import read_source
 
 PROFILE = Path("/usr/share/containers/seccomp.json")
 """containers-common's default, which is the bigger of the engines' two."""
@@ -23,18 +23,18 @@ PROFILE = Path("/usr/share/containers/seccomp.json")
 
 def report(runs: int) -> None:
     host = Host(Arch.native(), kernel=(6, 12))
-    text = read(PROFILE).text()
+    text = read_source(PROFILE).text()
     document = parse_document(text, str(PROFILE))
-    resolved = narrow(document.profile, host)
+    resolved = narrow_profile(document.profile, host)
     fewer = replace(resolved, rules=resolved.rules[:-3])
     steps: dict[str, Callable[[], object]] = {
         "read": lambda: parse_document(text, str(PROFILE)),
-        "resolve": lambda: narrow(document.profile, host),
+        "resolve": lambda: narrow_profile(document.profile, host),
         "diff": lambda: diff_sides(
-            *(side(each, host.arch, Runtime.RUNC) for each in (resolved, fewer))
+            *(make_side(each, host.arch, Runtime.RUNC) for each in (resolved, fewer))
         ),
         "compile": lambda: compile_profile(resolved, runtime=Runtime.RUNC),
-        "check": lambda: check(document, host),
+        "check": lambda: check_profile(document, host),
     }
     for name, step in steps.items():
         print(f"{name:8} {median(step, runs):6.1f} ms")

@@ -9,14 +9,14 @@ from typing import Any
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.meaning import rule_meaning
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.parse.load_profile import parse_profile
 
 TABLE = Path(__file__).parent / "data/cve36.tsv"
 
 
 def allowed(profile: dict[str, Any]) -> set[str]:
     """Name the calls of x86-64 that are executed for some arguments."""
-    read = rule_meaning.read(parse(json.dumps(profile), "profile"), Arch.X86_64)
+    read = rule_meaning.read_meaning(parse_profile(json.dumps(profile), "profile"), Arch.X86_64)
     return {name for name in load_syscalls(Arch.X86_64).numbers if read.may_execute(name)}
 
 

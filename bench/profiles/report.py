@@ -22,7 +22,7 @@ from bench.profiles.root import server_root
 from bench.profiles.run import Outcome, Run
 from bench.profiles.servers import DEVELOPED, HELD_OUT, packages, workload
 from seclatch.model.arch import Arch
-from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
 from seclatch.profile.curated.default_profiles import load_default
 from seclatch.profile.export import oci
 
@@ -90,7 +90,7 @@ def show(name: str, title: str, profile: dict[str, Any], outcome: Outcome) -> No
 def recorded_under() -> dict[str, Any]:
     """Return what dockerd gives such a container: the training runs under it."""
     host = Host(Arch.native(), frozenset(CAPABILITIES), (6, 12), Engine.DOCKER)
-    return oci.document(narrow(load_default(Engine.DOCKER), host))
+    return oci.make_document(narrow_profile(load_default(Engine.DOCKER), host))
 
 
 def _commit() -> str:

@@ -17,8 +17,8 @@ from seclatch.apply import launch, loadable
 from seclatch.apply.loadable import Loadable
 from seclatch.errors import SeclatchError
 from seclatch.model.profile import Profile
-from seclatch.profile.parse.load_profile import load as _load
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.parse.load_profile import load_profile as _load
+from seclatch.profile.parse.load_profile import parse_profile
 
 if TYPE_CHECKING:
     from seclatch.model.explanation import Explanation
@@ -50,7 +50,7 @@ def load(path: Word) -> Profile:
 
 def loads(text: str, name: str = "the profile") -> Profile:
     """Read a profile's text; `name` is what errors call it."""
-    return parse(text, name)
+    return parse_profile(text, name)
 
 
 def compile(profile: Profile) -> Loadable:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from seclatch.apply import loadable
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.parse.load_profile import parse_profile
 from seclatch.runtime.find_latch import find_latch
 from tests.conftest import Compiler
 from tests.latch.oci import case
@@ -38,7 +38,7 @@ class Applier:
         """Compile a profile as the command does."""
         value = case(profile) if isinstance(profile, str) else profile
         path = self.folder / f"{abs(hash(json.dumps(value)))}.bpf"
-        path.write_bytes(loadable.compile_loadable(parse(json.dumps(value), "test")).code)
+        path.write_bytes(loadable.compile_loadable(parse_profile(json.dumps(value), "test")).code)
         return path
 
     def argv(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from seclatch.apply import loadable
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.parse.load_profile import parse_profile
 from seclatch.runtime.find_latch import find_latch
 from tests.conftest import Compiler
 from tests.engines.conftest import require
@@ -60,7 +60,7 @@ NEEDS = [
 
 
 def compiled(profile: dict[str, Any]) -> bytes:
-    return loadable.compile_loadable(parse(json.dumps(profile), "test")).code
+    return loadable.compile_loadable(parse_profile(json.dumps(profile), "test")).code
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.compile.resolve_profile import Engine, resolve
+from seclatch.profile.compile.resolve_profile import Engine, resolve_profile
 from seclatch.profile.compile.runtime_limits import RUNC_UNKNOWN
-from seclatch.profile.parse.load_profile import load, parse
+from seclatch.profile.parse.load_profile import load_profile, parse_profile
 from seclatch.system.read_filters import read_filters
 from tests.engines.bundles import Container, running, wait_for_filter
 
@@ -73,8 +73,8 @@ def allowlist(**more: Any) -> dict[str, Any]:
 
 
 def containers_common() -> dict[str, Any]:
-    value = resolve(
-        load(CONTAINERS_COMMON),
+    value = resolve_profile(
+        load_profile(CONTAINERS_COMMON),
         arch=Arch.native(),
         caps=frozenset(),
         kernel=(6, 12),
@@ -104,7 +104,7 @@ PROFILES: dict[str, Callable[[], dict[str, Any]]] = {
 @pytest.mark.parametrize("name", PROFILES)
 def test_the_live_program_is_ours(runtime: Runtime, name: str, tmp_path: Path) -> None:
     seccomp = PROFILES[name]()
-    program = compile_profile(parse(json.dumps(seccomp), name), runtime=runtime)
+    program = compile_profile(parse_profile(json.dumps(seccomp), name), runtime=runtime)
     with running(runtime.value, tmp_path, seccomp) as pid:
         filters = read_filters(pid)
     assert len(filters) == 1
@@ -148,7 +148,7 @@ def test_any_denylist(runtime: Runtime, rules: list[dict[str, Any]], arches: lis
         try:
             status, log = container.start()
             try:
-                program = compile_profile(parse(json.dumps(seccomp), "x"), runtime=runtime)
+                program = compile_profile(parse_profile(json.dumps(seccomp), "x"), runtime=runtime)
             except SeclatchError as error:
                 assert status != 0, error
                 assert "file exists" in log.lower()  # EEXIST, as we say
@@ -204,7 +204,7 @@ REFUSED = {
 def test_runtimes_refuse_what_we_refuse(name: str, tmp_path: Path) -> None:
     runtime, seccomp, said = REFUSED[name]
     with pytest.raises(SeclatchError):
-        compile_profile(parse(json.dumps(seccomp), name), runtime=runtime)
+        compile_profile(parse_profile(json.dumps(seccomp), name), runtime=runtime)
     container = Container(runtime.value, tmp_path, seccomp)
     try:
         status, log = container.start()

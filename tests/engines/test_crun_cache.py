@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from seclatch.model.arch import Arch
-from seclatch.profile.check_profile import check
+from seclatch.profile.check_profile import check_profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Host
-from seclatch.profile.parse.load_profile import parse, parse_document
+from seclatch.profile.parse.load_profile import parse_document, parse_profile
 from seclatch.system.read_filters import read_filters
 from tests.engines.bundles import Container, wait_for_filter
 from tests.latch.oci import SCRIPTS
@@ -35,7 +35,7 @@ def other(**changes: Any) -> dict[str, Any]:
 
 
 def compiled(profile: dict[str, Any]) -> bytes:
-    return compile_profile(parse(json.dumps(profile), "x"), runtime=Runtime.CRUN).code
+    return compile_profile(parse_profile(json.dumps(profile), "x"), runtime=Runtime.CRUN).code
 
 
 @pytest.fixture(params=["crun", str(SCRIPTS / "seclatch-crun")], ids=["bare", "latched"])
@@ -69,7 +69,9 @@ def started(crun: str, folder: Path, profile: dict[str, Any], root: Path) -> Ite
 
 def remedy() -> str:
     document = parse_document(json.dumps(other(errnoRet=38)), "x")
-    (found,) = [each for each in check(document, Host(Arch.native())) if each.code == "crun-cache"]
+    (found,) = [
+        each for each in check_profile(document, Host(Arch.native())) if each.code == "crun-cache"
+    ]
     assert (found.path, found.line) == (("syscalls", 0, "errnoRet"), 1)
     return found.remedy
 

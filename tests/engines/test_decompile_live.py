@@ -11,7 +11,7 @@ from seclatch.filter.decode import decode_filter
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.parse.load_profile import parse_profile
 from tests.engines.capture import Docker, require
 from tests.oracle import round_trip
 
@@ -30,7 +30,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
 @pytest.mark.parametrize("options", [(), ("--cap-add=SYS_ADMIN",)], ids=["plain", "admin"])
 @pytest.mark.parametrize("runtime", [Runtime.RUNC, Runtime.CRUN], ids=lambda r: r.value)
 def test_dockers_default(docker: Docker, options: tuple[str, ...], runtime: Runtime) -> None:
-    profile: Profile = parse(json.dumps(docker.seccomp(*options)), "docker")
+    profile: Profile = parse_profile(json.dumps(docker.seccomp(*options)), "docker")
     code = compile_profile(profile, runtime=runtime, native=Arch.X86_64).code
     found = round_trip(decode_filter(code, "docker"), Arch.X86_64, runtime)
     (rebuilt,) = found.profiles

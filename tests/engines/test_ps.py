@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.parse.load_profile import load
+from seclatch.profile.parse.load_profile import load_profile
 from tests.engines.docker import Docker
 from tests.engines.engine import Engine
 from tests.engines.host import PrivateHost, wait_until
@@ -77,7 +77,7 @@ def test_a_container_of_each_engine(
     (layer,) = process["layers"]
     assert layer["by"] == {"cause": "runtime", "pid": None, "name": None, "certain": True}
     assert layer["profile"] == str(profile)
-    code = compile_profile(load(profile), runtime=Runtime(runtime)).code
+    code = compile_profile(load_profile(profile), runtime=Runtime(runtime)).code
     assert layer["fingerprint"] == sha256(code).hexdigest()[:8]
     container = process["container"]
     assert (container["name"], container["engine"]) == (name, engine.name)

@@ -13,8 +13,8 @@ import pytest
 
 from seclatch.model.arch import Arch
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.compile.resolve_profile import Engine, resolve
-from seclatch.profile.parse.load_profile import load, parse
+from seclatch.profile.compile.resolve_profile import Engine, resolve_profile
+from seclatch.profile.parse.load_profile import load_profile, parse_profile
 from seclatch.system.read_filters import read_filters
 from tests.engines.capture import Docker, Podman, require, take
 
@@ -107,8 +107,8 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Podman:
 
 def ours(text: str, engine: Engine, caps: set[str]) -> dict[str, Any]:
     bounding = frozenset(f"CAP_{cap}" for cap in caps)
-    profile = parse(text, "test")
-    value = resolve(
+    profile = parse_profile(text, "test")
+    value = resolve_profile(
         profile, arch=NATIVE, caps=bounding, kernel=(KERNEL[0], KERNEL[1]), engine=engine
     )
     assert value is not None
@@ -201,7 +201,7 @@ def test_from_docker_profile_to_live_filter(docker: Docker) -> None:
     try:
         pid = docker.cli("inspect", "--format={{.State.Pid}}", container).stdout
         filters = read_filters(int(pid))
-        resolved = parse(json.dumps(take(docker.kept)), "config.json")
+        resolved = parse_profile(json.dumps(take(docker.kept)), "config.json")
         program = compile_profile(resolved, runtime=Runtime.RUNC)
         assert len(filters) == 1
         assert filters[0] in (program.code, *program.alternatives)
@@ -215,7 +215,7 @@ def test_from_podmans_default_to_live_filter(podman: Podman) -> None:
     try:
         pid = podman.cli("inspect", "--format={{.State.Pid}}", container).stdout
         filters = read_filters(int(pid))
-        resolved = parse(json.dumps(take(podman.kept)), "config.json")
+        resolved = parse_profile(json.dumps(take(podman.kept)), "config.json")
         program = compile_profile(resolved, runtime=Runtime.RUNC)
         assert len(filters) == 1
         assert filters[0] in (program.code, *program.alternatives)
@@ -226,5 +226,5 @@ def test_from_podmans_default_to_live_filter(podman: Podman) -> None:
 def test_the_empty_profile_is_no_seccomp(docker: Docker, tmp_path: Path) -> None:
     (tmp_path / "empty.json").write_text("{}")
     assert docker.seccomp(f"--security-opt=seccomp={tmp_path}/empty.json") == {}
-    profile = load(tmp_path / "empty.json")
-    assert resolve(profile, arch=NATIVE, caps=frozenset(), kernel=(6, 1)) is None
+    profile = load_profile(tmp_path / "empty.json")
+    assert resolve_profile(profile, arch=NATIVE, caps=frozenset(), kernel=(6, 1)) is None

@@ -22,8 +22,8 @@ from seclatch.model.filter import Filter
 from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
-from seclatch.profile.parse.load_profile import load
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
+from seclatch.profile.parse.load_profile import load_profile
 from seclatch.system.read_filters import read_filters
 from tests.kernel.probe import Case, agrees, ask
 from tests.oracle import round_trip
@@ -37,7 +37,9 @@ LOADER = Path(__file__).parents[1] / "programs" / "systemd_filters.py"
 @pytest.mark.parametrize("runtime", list(Runtime), ids=lambda r: r.value)
 @pytest.mark.parametrize("arch", [Arch.X86_64, Arch.AARCH64, Arch.S390X], ids=lambda a: a.title)
 def test_podmans_default(arch: Any, runtime: str) -> None:
-    profile = narrow(load(CONTAINERS_COMMON), Host(arch, frozenset(), (6, 18), Engine.PODMAN))
+    profile = narrow_profile(
+        load_profile(CONTAINERS_COMMON), Host(arch, frozenset(), (6, 18), Engine.PODMAN)
+    )
     code = compile_profile(profile, runtime=runtime, native=arch).code
     program = decode_filter(code, "podman", "little" if arch.little else "big")
     found = round_trip(program, arch, runtime)
@@ -149,7 +151,9 @@ def test_live_kernel_answers_as_simulated(prober: Path, style: Any) -> None:
 def test_table_evaluator_agrees_on_a_real_filter() -> None:
     host = Host(Arch.X86_64, frozenset(), (6, 18), Engine.PODMAN)
     code = compile_profile(
-        narrow(load(CONTAINERS_COMMON), host), runtime=Runtime.RUNC, native=Arch.X86_64
+        narrow_profile(load_profile(CONTAINERS_COMMON), host),
+        runtime=Runtime.RUNC,
+        native=Arch.X86_64,
     ).code
     program = Filter.from_bytes(code)
     evaluator = CallEvaluator(program)

@@ -18,8 +18,8 @@ from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.model.syscall import load_syscalls
 from seclatch.model.verdict import Verdict
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
-from seclatch.profile.parse.load_profile import load
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
+from seclatch.profile.parse.load_profile import load_profile
 from tests.kernel.simulator import answers, runs
 from tests.styles import minijail_style
 
@@ -30,7 +30,7 @@ COMPARED = ["read", "write", "ioctl", "fcntl", "lseek", "dup3", "openat"]
 
 def podman(arch: Arch) -> Filter:
     host = Host(arch, frozenset({"CAP_SYS_ADMIN"}), (6, 18), Engine.PODMAN)
-    profile = narrow(load(CONTAINERS_COMMON), host)
+    profile = narrow_profile(load_profile(CONTAINERS_COMMON), host)
     code = compile_profile(profile, runtime=Runtime.CRUN, native=arch).code
     return Filter.from_bytes(code, "little" if arch.little else "big")
 

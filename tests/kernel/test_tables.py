@@ -15,14 +15,14 @@ from seclatch.model.filter import Filter
 from seclatch.model.rule_match import find_matching_rules
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
-from seclatch.profile.parse.load_profile import load
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
+from seclatch.profile.parse.load_profile import load_profile
 from tests.kernel.probe import Case, agrees, ask
 from tests.kernel.simulator import answers
 
 TABLES = Path(__file__).parents[1] / "data" / "verdicts"
 HOST = Host(Arch.X86_64, frozenset(), (6, 18), Engine.PODMAN)
-PROFILE = narrow(load(Path("/usr/share/containers/seccomp.json")), HOST)
+PROFILE = narrow_profile(load_profile(Path("/usr/share/containers/seccomp.json")), HOST)
 ROWS = parse_table((TABLES / "podman-default.txt").read_text(), "podman-default.txt")
 
 

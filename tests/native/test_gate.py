@@ -22,7 +22,7 @@ from seclatch.model.filter import Filter, Instruction
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.parse.load_profile import parse_profile
 from tests.latch.oci import case
 from tests.strategies import programs
 
@@ -184,7 +184,7 @@ def test_real_profiles(probe: Path, gated: set[int], name: str, runtime: Runtime
             "architectures": [arch.scmp for arch in INTERFACES[NATIVE]],
             "syscalls": [{"names": sorted(names), "action": "SCMP_ACT_ALLOW"}],
         }
-    code = compile_profile(parse(json.dumps(value), name), runtime=runtime).code
+    code = compile_profile(parse_profile(json.dumps(value), name), runtime=runtime).code
     exact = Filter.from_bytes(code)
     gate, mark = make_gate(probe, exact)
     assert find_refusal(gate) is None

@@ -22,7 +22,7 @@ from seclatch.model.syscall import load_syscalls
 from seclatch.process import live_filters
 from seclatch.process.live_filters import read_live_filters
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.parse.load_profile import load
+from seclatch.profile.parse.load_profile import load_profile
 from tests.conftest import Compiler
 from tests.process.conftest import expected_layer, running, seclatch
 
@@ -90,7 +90,7 @@ def compiled(profile: Path, tmp_path: Path) -> dict[str, Path]:
     found = {}
     for runtime in (Runtime.RUNC, Runtime.CRUN):
         found[runtime.value] = tmp_path / f"{runtime.value}.bpf"
-        code = compile_profile(load(profile), runtime=runtime).code
+        code = compile_profile(load_profile(profile), runtime=runtime).code
         found[runtime.value].write_bytes(code)
     return found
 

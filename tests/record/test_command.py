@@ -22,7 +22,7 @@ import pytest
 from seclatch.recording import record_command
 from seclatch.recording.files import recording_file
 from seclatch.recording.recorder import RecordOptions
-from seclatch.report.recording_progress import describe
+from seclatch.report.recording_progress import describe_recording
 from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS, pids_cgroup, wait_until
 from tests.record.conftest import Record
@@ -373,7 +373,7 @@ def test_a_recording_that_a_limit_ends_says_what_it_left(backend: str) -> None:
     cut = record_command.record_command(command, RecordOptions(max_bulk=4, backend=backend))[1]
     assert cut.complete
     assert cut.lost.processes > 0
-    assert any("not everything" in line for line in describe(cut, "x"))
+    assert any("not everything" in line for line in describe_recording(cut, "x"))
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])

@@ -14,7 +14,7 @@ import pytest
 from seclatch.model.arch import Arch
 from seclatch.recording import record_command
 from seclatch.recording.recorder import RecordOptions
-from seclatch.report.recording_progress import describe
+from seclatch.report.recording_progress import describe_recording
 from tests.conftest import Compiler
 from tests.latch.oci import Bundle, Runtime, case, running
 from tests.record.conftest import Record
@@ -186,7 +186,7 @@ def test_what_the_kernel_could_not_hold_is_told(compiler: Compiler) -> None:
     assert sum(each.count for each in recording.calls if each.name == "ioctl") == 70_000
     values = sum(each.count for each in recording.arguments if each.name == "ioctl")
     assert values + recording.lost.arguments == 70_000 > values
-    said = list(describe(recording, "x"))
+    said = list(describe_recording(recording, "x"))
     assert f"{recording.lost.calls:,} calls cannot be told" in said[1]
     assert f"{recording.lost.arguments:,} arguments were not kept" in said[2]
 

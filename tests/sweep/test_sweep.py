@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.parse.load_profile import parse_profile
 from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS
 from tests.sweep.starts import BOUND, KINDS, PROFILE, Kind
@@ -45,7 +45,7 @@ def test_a_tracer_killed_at_every_tenth_call(kind: Kind, sweep: Sweep, run_sweep
 
 def test_the_tracer_of_apply_killed(place: Path, compiler: Compiler, tmp_path: Path) -> None:
     """seclatch-apply has the program load the filter at its exec stop, as hold does."""
-    profile = parse(json.dumps(PROFILE), "profile")
+    profile = parse_profile(json.dumps(PROFILE), "profile")
     (tmp_path / "filter").write_bytes(compile_profile(profile, runtime=Runtime("crun")).code)
     report = tmp_path / "report"
     command = [str(SCRIPTS / "seclatch-apply"), str(tmp_path / "filter"), str(compiler("bound"))]

@@ -6,9 +6,9 @@ import re
 from html import escape
 
 from seclatch.output.printable_text import make_printable
-from seclatch.report.compose_report import compose
+from seclatch.report.compose_report import compose_report
 from seclatch.report.report_document import Report, Start
-from seclatch.report.timeline_chart import Chart, Row, chart
+from seclatch.report.timeline_chart import ChartRow, TimelineChart, lay_out_chart
 from tools.docs.lab import STRICT, Lab
 from tools.docs.listings import maker
 from tools.docs.pages import DOCS
@@ -32,7 +32,7 @@ def figure(lab: Lab, name: str, runtime: str) -> str:
     """Record a start, draw it into a file, and give the words that show it on a page."""
     for _ in range(5):  # a busy runc may be denied a futex besides
         command = ("sh", "-c", "mkdir /tmp/x; sleep 0.05")
-        report = compose(lab.record_docker(*command, runtime=runtime, profile=STRICT))
+        report = compose_report(lab.record_docker(*command, runtime=runtime, profile=STRICT))
         [start] = report.starts
         if "futex" not in start.headline:
             break
@@ -54,7 +54,7 @@ def outline(start: Start) -> str:
 
 def draw(report: Report, start: Start, told: str) -> str:
     """Write the SVG."""
-    laid = chart(report)
+    laid = lay_out_chart(report)
     rows = [
         row
         for row in laid.rows
@@ -103,7 +103,7 @@ def legend() -> str:
     return "".join(parts)
 
 
-def rulers(laid: Chart, height: int) -> list[str]:
+def rulers(laid: TimelineChart, height: int) -> list[str]:
     """The lines through all lanes, each with its words."""
     parts = []
     for each in laid.rulers:
@@ -119,7 +119,7 @@ def rulers(laid: Chart, height: int) -> list[str]:
     return parts
 
 
-def lane(row: Row, y: int) -> list[str]:
+def lane(row: ChartRow, y: int) -> list[str]:
     """One process."""
     name = make_printable(row.lane.title)
     name = name if len(name) < 27 else name[:26] + "…"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from seclatch.model.recording import Recording
 from seclatch.model.stage import Stage
-from seclatch.report.process_history import FILTERED, UNFILTERED, histories
-from seclatch.report.process_names import title
-from seclatch.report.timeline_lanes import ancestors
+from seclatch.report.process_history import FILTERED, UNFILTERED, make_histories
+from seclatch.report.process_names import name_process
+from seclatch.report.timeline_lanes import list_ancestors
 from tests.latch.oci import created, running
 from tools.docs.lab import Lab, bare
 
@@ -52,22 +52,22 @@ def shell(lab: Lab, *commands: str) -> str:
 def chain(lab: Lab) -> str:
     """Who starts whom, and under which state each ends."""
     recording = lab.record_docker("sleep", "0.1")
-    made = histories(recording)
+    made = make_histories(recording)
     parents = {each.id: each for each in recording.processes}
     [session] = recording.sessions
     counts: Counter[int | None] = Counter()
     for call in recording.calls:
         counts[call.process] += call.count
-    chain_ids = set(ancestors(session.process, made))
+    chain_ids = set(list_ancestors(session.process, made))
     # Other engines of this machine may run too, and do more meanwhile.
     ours = lab.daemons()
     daemons = {each.id for each in recording.processes if each.found_running and each.pid in ours}
-    clients = [id_ for id_ in made if title(parents[id_], parents).startswith("docker run")]
+    clients = [id_ for id_ in made if name_process(parents[id_], parents).startswith("docker run")]
     wanted = {*chain_ids, *daemons, *clients}
     order = [stage.value for stage in Stage]
     lines = [f"{'stage':<10}{'process':<44}{'Seccomp, at its end':<22}calls"]
     for id_ in sorted(wanted, key=lambda one: (order.index(made[one].stage), made[one].begin)):
-        name = title(parents[id_], parents)
+        name = name_process(parents[id_], parents)
         name = name if len(name) < 42 else name[:41] + "…"
         state = {UNFILTERED: "0 (none)", FILTERED: "2 (filter)"}[made[id_].state]
         lines.append(f"{made[id_].stage:<10}{name:<44}{state:<22}{counts[id_]:,}")

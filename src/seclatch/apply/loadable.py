@@ -13,9 +13,9 @@ from seclatch.model.arch import Arch
 from seclatch.model.capability import name_capabilities
 from seclatch.model.profile import Profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.compile.resolve_profile import Host, narrow
-from seclatch.profile.parse.load_profile import parse
-from seclatch.profile.parse.profile_source import read as read_source
+from seclatch.profile.compile.resolve_profile import Host, narrow_profile
+from seclatch.profile.parse.load_profile import parse_profile
+from seclatch.profile.parse.profile_source import read_source
 from seclatch.system.procfs import read_status_line
 
 # SECCOMP_FILTER_FLAG_*, <linux/seccomp.h>. TSYNC concerns further threads, and a program that was
@@ -42,7 +42,7 @@ def read_loadable(path: Path) -> Loadable:
     """Read a profile, or a compiled program (recognised by its bytes). Raises InputError."""
     source = read_source(path)
     if not source.is_program:
-        return compile_loadable(parse(source.text(), source.name), source.name)
+        return compile_loadable(parse_profile(source.text(), source.name), source.name)
     if len(source.data) % 8 or len(source.data) > MAX_INSTRUCTIONS * 8:
         raise InputError(
             source.name,
@@ -60,7 +60,7 @@ def compile_loadable(profile: Profile, source: str = "the profile") -> Loadable:
     """
     if not profile.default_action:
         raise InputError(source, "", "the empty profile stands for no seccomp at all")
-    resolved = narrow(profile, describe_process())
+    resolved = narrow_profile(profile, describe_process())
     effects = (resolved.default, *(rule.effect for rule in resolved.rules))
     if any(effect.kind is ActionKind.NOTIFY for effect in effects):
         raise InputError(

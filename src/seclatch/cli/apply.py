@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from seclatch.cli.shared.command_words import Words
+from seclatch.cli.shared.command_words import CommandWords
 from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
 
@@ -29,7 +29,7 @@ NOT_STARTED = 125
     is_flag=True,
     help="Load the filter before the exec, without ptrace: the profile must allow execve.",
 )
-@click.argument("args", nargs=-1, required=True, type=Words(), metavar="CMD [ARG]...")
+@click.argument("args", nargs=-1, required=True, type=CommandWords(), metavar="CMD [ARG]...")
 def command(profile: Path, allow_exec: bool, args: tuple[str, ...]) -> None:
     """Become CMD under the profile, from its first instruction, on top of what is there.
 

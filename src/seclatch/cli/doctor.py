@@ -40,10 +40,10 @@ def command(as_json: bool) -> None:
     """
     require_stdout()
     checks = []
-    for check in examine():
+    for check in run_checks():
         checks.append(check)
         if not as_json:
-            show(check)
+            show_check(check)
     if as_json:
         document = {
             "schema": _SCHEMA,
@@ -54,7 +54,7 @@ def command(as_json: bool) -> None:
     sys.exit(0 if is_healthy(checks) else 1)
 
 
-def examine() -> Iterator[HostCheck]:
+def run_checks() -> Iterator[HostCheck]:
     """Do all checks, one after the other, the slow ones last."""
     from seclatch.engines.host_root import HostRoot
     from seclatch.host import cgroup_mounts, installed_engines, kernel_support, runtime_support
@@ -67,7 +67,7 @@ def examine() -> Iterator[HostCheck]:
     yield from runtime_support.check_runtimes()
 
 
-def show(check: HostCheck) -> None:
+def show_check(check: HostCheck) -> None:
     """Print one check as soon as it is done: containers take a moment to start."""
     mark, colour = _MARKS[check.state]
     click.echo(

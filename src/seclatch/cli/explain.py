@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from seclatch.cli.shared.command_words import Words
-from seclatch.cli.shared.fast_exit import leave
-from seclatch.cli.shared.print_error import complain
+from seclatch.cli.shared.command_words import CommandWords
+from seclatch.cli.shared.fast_exit import exit_fast
+from seclatch.cli.shared.print_error import print_error
 from seclatch.cli.shared.result_output import require_stdout
 from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     help="Without CMD: with this runtime.",
 )
 @click.option("--no-new-privs", is_flag=True, help="Without CMD: with no_new_privs.")
-@click.argument("args", nargs=-1, type=Words(), metavar="[CMD [ARG]...]")
+@click.argument("args", nargs=-1, type=CommandWords(), metavar="[CMD [ARG]...]")
 def command(
     as_json: bool,
     output: Path | None,
@@ -103,7 +103,7 @@ def command(
         explanation, kept = explain_command.try_profile(profile, runtime, no_new_privs=no_new_privs)
         _keep(kept, recording)
         _write(explanation, output, as_json, sys.stdout)
-        leave(0 if explanation.cause == "none" else 1)
+        exit_fast(0 if explanation.cause == "none" else 1)
     status, explanation, kept = explain_command.explain_command(
         args, seconds, _tell, query_images=bool(recording)
     )
@@ -112,7 +112,7 @@ def command(
         _write(explanation, output, as_json, sys.stderr)
     with _complaining():
         _keep(kept, recording)
-    leave(status)
+    exit_fast(status)
 
 
 def _refuse_contradictions(
@@ -152,7 +152,7 @@ def _complaining() -> Iterator[None]:
     try:
         yield
     except SeclatchError as error:
-        complain(error)
+        print_error(error)
 
 
 def _keep(kept: Recording, file: Path | None) -> None:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seclatch.cli.shared.call_names import parse_calls
-from seclatch.cli.shared.result_output import emit, warn
+from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
     from seclatch.model.profile import Profile
     from seclatch.model.recording import Recording
     from seclatch.profile.generate.complete_profile import CompletedProfile
-    from seclatch.profile.generate.generate_profile import Generated
-    from seclatch.profile.generate.join_scan import Joined
+    from seclatch.profile.generate.generate_profile import GeneratedProfile
+    from seclatch.profile.generate.join_scan import JoinedProfile
 
 _FORMATS = ("docker", "containers-common", "oci", "kubernetes", "systemd")
 _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
@@ -151,11 +151,11 @@ def command(
     form = _ALSO.get(form, form)
     recordings = _read(files)
     made = _generate(files, recordings, _load(base, form), first, options)
-    warn("generate", made.warnings)
+    print_warnings("generate", made.warnings)
     profile = made.profile
     if scan_file is not None:
         joined = _join(made, scan_file, policy)
-        warn("generate", joined.warnings)
+        print_warnings("generate", joined.warnings)
         profile = joined.profile
         if differences:
             _tell_differences(joined)
@@ -163,13 +163,13 @@ def command(
         runtime = {name for rule in made.profile.rules for name in rule.names} - made.recorded
         alone = frozenset(runtime) if options["plain"] else frozenset()
         completed = _complete(profile, recordings, exact, (*allow, *wider), wider, alone)
-        warn("generate", completed.warnings)
+        print_warnings("generate", completed.warnings)
         profile = completed.profile
     if also:
         profile = _for_both(profile, also, form)
     written = write(profile, form)
-    warn("generate", written.warnings)
-    emit(written.text, output)
+    print_warnings("generate", written.warnings)
+    write_result(written.text, output)
 
 
 def _refuse_idle(scan_file: Path | None) -> None:
@@ -182,11 +182,11 @@ def _refuse_idle(scan_file: Path | None) -> None:
 
 def _load(base: Path | None, form: str) -> Profile | None:
     from seclatch.errors import SeclatchError
-    from seclatch.profile.export.formats import conditional
-    from seclatch.profile.parse.load_profile import load
+    from seclatch.profile.export.formats import has_conditions
+    from seclatch.profile.parse.load_profile import load_profile
 
-    profile = load(base) if base else None
-    if profile and profile.conditional and not conditional(form):
+    profile = load_profile(base) if base else None
+    if profile and profile.conditional and not has_conditions(form):
         raise SeclatchError(
             f"{base}: its rules are for some hosts or capabilities only, which {form} cannot say",
             remedy="resolve it first (`seclatch profile resolve`), or give --format docker",
@@ -222,7 +222,7 @@ def _generate(
     base: Profile | None,
     first: str,
     options: dict[str, Any],
-) -> Generated:
+) -> GeneratedProfile:
     from seclatch.errors import InputError
     from seclatch.model.merge_recordings import merge_recordings
     from seclatch.model.stage import Stage
@@ -230,8 +230,8 @@ def _generate(
 
     recording = merge_recordings(recordings)
     try:
-        chosen = generate_profile.Options(first=Stage(first), base=base, **options)
-        return generate_profile.generate(recording, chosen)
+        chosen = generate_profile.GeneratorOptions(first=Stage(first), base=base, **options)
+        return generate_profile.generate_profile(recording, chosen)
     except ValueError as error:
         raise InputError(
             ", ".join(map(str, files)), "", str(error), remedy="record a start that succeeds"
@@ -240,35 +240,35 @@ def _generate(
 
 def _for_both(profile: Profile, also: str, form: str) -> Profile:
     from seclatch.model.arch import Arch
-    from seclatch.profile.export.formats import conditional
+    from seclatch.profile.export.formats import has_conditions
     from seclatch.profile.generate import port_profile
 
-    if not conditional(form):
+    if not has_conditions(form):
         raise click.UsageError(f"{form} cannot say for which architecture a rule is")
     try:
         target = Arch.parse(also)
         source = next(arch for arch in profile.architectures if arch in port_profile.TARGETS)
         if target not in port_profile.TARGETS or source is target:
             raise ValueError(f"a profile for {source.title} cannot be made one for {also} too")
-        ported = port_profile.combine(profile, source, target)
+        ported = port_profile.combine_architectures(profile, source, target)
     except (ValueError, StopIteration) as error:
         raise click.UsageError(f"--also: {error or 'made on an architecture not known'}") from error
-    warn("generate", map(str, ported.changes))
+    print_warnings("generate", map(str, ported.changes))
     return ported.profile
 
 
-def _join(made: Generated, scan_file: Path, policy: str) -> Joined:
+def _join(made: GeneratedProfile, scan_file: Path, policy: str) -> JoinedProfile:
     from seclatch.profile.generate import join_scan
     from seclatch.scan import scan_document
 
     scan = scan_document.read_scan(scan_file)
-    return join_scan.join(made.profile, made.recorded, scan, join_scan.Policy(policy))
+    return join_scan.join_scan(made.profile, made.recorded, scan, join_scan.JoinPolicy(policy))
 
 
-def _tell_differences(joined: Joined) -> None:
-    from seclatch.profile.generate.join_scan import Verdict
+def _tell_differences(joined: JoinedProfile) -> None:
+    from seclatch.profile.generate.join_scan import JoinVerdict
 
     for row in joined.rows:
-        if row.verdict is not Verdict.RECORDED:
+        if row.verdict is not JoinVerdict.RECORDED:
             chain = f"  ({' → '.join(row.chain)})" if row.chain else ""
             click.echo(make_printable(f"{row.name}: {row.verdict.value}{chain}"), err=True)

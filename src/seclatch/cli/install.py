@@ -112,11 +112,13 @@ def command(
         at_once=record_at_once,
     )
     recorder = limits if record_annotations else None
-    wish = LatchRegistration(engine, runtime or favourite(chosen, where), default, mode, recorder)
-    common.execute(plan_install(chosen, where, wish), where, dry_run=dry_run, as_json=as_json)
+    wish = LatchRegistration(
+        engine, runtime or choose_runtime(chosen, where), default, mode, recorder
+    )
+    common.execute_plan(plan_install(chosen, where, wish), where, dry_run=dry_run, as_json=as_json)
 
 
-def favourite(engine: ContainerEngine, root: HostRoot) -> str:
+def choose_runtime(engine: ContainerEngine, root: HostRoot) -> str:
     """Return the runtime that the engine itself would take, of those that are there."""
     present = [one for one in engine.runtimes if root.find_program(one)]
     return (present or list(engine.runtimes))[0]

@@ -9,9 +9,9 @@ import sys
 import click
 
 from seclatch.cli.shared.lazy_group import LazyGroup
-from seclatch.cli.shared.print_error import complain
+from seclatch.cli.shared.print_error import print_error
 from seclatch.errors import SeclatchError
-from seclatch.output.ascii_fallback import adapt
+from seclatch.output.ascii_fallback import adapt_streams
 from seclatch.version import __version__
 
 # command -> one line of help; the module seclatch.cli.NAME (with _ for -) has its `command`.
@@ -57,11 +57,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    adapt(sys.stdout, sys.stderr)
+    adapt_streams(sys.stdout, sys.stderr)
     try:
         sys.exit(cli.main(prog_name="seclatch", standalone_mode=False) or 0)
     except SeclatchError as error:
-        complain(error)
+        print_error(error)
         sys.exit(error.status)
     except click.ClickException as error:
         error.show()
@@ -74,11 +74,11 @@ def main() -> None:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _FULL and not error.filename:
             _give_up_output()
-            complain(SeclatchError(f"writing to standard output: {error.strerror}"))
+            print_error(SeclatchError(f"writing to standard output: {error.strerror}"))
             sys.exit(2)
         if os.environ.get("SECLATCH_DEBUG"):
             raise
-        complain(
+        print_error(
             SeclatchError(
                 f"internal error: {type(error).__name__}: {error}",
                 remedy="report it, with what SECLATCH_DEBUG=1 shows",

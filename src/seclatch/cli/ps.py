@@ -122,13 +122,13 @@ def _once(
     if not chosen:
         notes += describe_absence(view.processes, selection)
     if as_json:
-        click.echo(json.dumps(report.document(lines, notes)))
+        click.echo(json.dumps(report.make_table_document(lines, notes)))
         return bool(chosen)
     if clear:
         click.clear()
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else None
-    for line in report.show(lines, width) if chosen else ():
+    for line in report.show_table(lines, width) if chosen else ():
         click.echo(line)
     for note in notes:
         click.echo(f"seclatch: {make_printable(note)}", err=True)

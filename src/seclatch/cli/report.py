@@ -63,30 +63,33 @@ def command(
       seclatch report --profile strict.json -o strict.html start.json
       seclatch report --scan app.scan.json --text start.json
     """
-    from seclatch.cli.shared.result_output import emit, emit_text, is_terminal
+    from seclatch.cli.shared.result_output import emit_text, is_terminal, write_result
     from seclatch.recording.files import recording_file
-    from seclatch.report.compose_report import compose
+    from seclatch.report.compose_report import compose_report
 
     if as_text and as_json:
         raise click.UsageError("--text and --json exclude each other")
     if show and (as_text or as_json):
         raise click.UsageError("--open shows the page, and there is none with --text or --json")
     recording = recording_file.read_recording(file)
-    report = compose(recording, _fit(recording, profile), _scan(scan_file))
+    report = compose_report(recording, _fit(recording, profile), _scan(scan_file))
     if as_text:
         from seclatch.report import terminal_report
 
         colour = output is None and is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
-        emit_text(terminal_report.render(report, terminal_report.width(), colour=colour), output)
+        emit_text(
+            terminal_report.render_report(report, terminal_report.measure_width(), colour=colour),
+            output,
+        )
     elif as_json:
         import msgspec
 
-        emit(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n", output)
+        write_result(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n", output)
     else:
-        from seclatch.report.html_page import render
+        from seclatch.report.html_page import render_page
 
         target = output or _beside(file)
-        emit(render(report), target)
+        write_result(render_page(report), target)
         click.echo(f"seclatch: report: {target}", err=True)
         if show:
             _open(target)
@@ -101,10 +104,10 @@ def _scan(file: Path | None) -> Scan | None:
 
 
 def _fit(recording: Recording, profile: Path | None) -> ProfileFit | None:
-    from seclatch.cli.shared.profile_options import DEFAULT_CAPS, given
+    from seclatch.cli.shared.profile_options import DEFAULT_CAPS, read_given_profile
     from seclatch.model.arch import Arch
     from seclatch.profile.compile.resolve_profile import Engine, Host
-    from seclatch.profile.generate.profile_fit import fit
+    from seclatch.profile.generate.profile_fit import fit_profile
 
     if not profile:
         return _recorded_fit(recording)
@@ -113,7 +116,7 @@ def _fit(recording: Recording, profile: Path | None) -> ProfileFit | None:
     release = re.match(r"(\d{1,3})\.(\d{1,3})", kernel)  # the recording is a file, with any words
     numbers = (int(release[1]), int(release[2])) if release else (0, 0)
     host = Host(arch, DEFAULT_CAPS[Engine.DOCKER], numbers)
-    return fit(recording, given(profile, host).profile, profile.name)
+    return fit_profile(recording, read_given_profile(profile, host).profile, profile.name)
 
 
 def _recorded_fit(recording: Recording) -> ProfileFit:
@@ -121,18 +124,18 @@ def _recorded_fit(recording: Recording) -> ProfileFit:
     import json
 
     from seclatch.errors import SeclatchError
-    from seclatch.profile.generate.profile_fit import fit
-    from seclatch.profile.parse.load_profile import parse
+    from seclatch.profile.generate.profile_fit import fit_profile
+    from seclatch.profile.parse.load_profile import parse_profile
 
     for container in recording.containers:
         if container.profile:
             try:
-                profile = parse(json.dumps(container.profile), "the recorded profile")
+                profile = parse_profile(json.dumps(container.profile), "the recorded profile")
             except SeclatchError:
                 continue  # a recording is a file, and a file may say anything
             if profile.default_action:
-                return fit(recording, profile, "the recorded profile")
-    return fit(recording)
+                return fit_profile(recording, profile, "the recorded profile")
+    return fit_profile(recording)
 
 
 def _beside(file: Path) -> Path:

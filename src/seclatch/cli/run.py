@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.command_words import RestrictedCommand, Words
-from seclatch.cli.shared.fast_exit import leave
+from seclatch.cli.shared.command_words import CommandWords, RestrictedCommand
+from seclatch.cli.shared.fast_exit import exit_fast
 from seclatch.output.printable_text import make_printable
 
 
@@ -82,7 +82,7 @@ def _tell(sentence: str) -> None:
     help="none: loopback only.",
 )
 @click.option("--dry-run", is_flag=True, help="Only print the OCI configuration (config.json).")
-@click.argument("args", nargs=-1, required=True, type=Words(), metavar="CMD [ARG]...")
+@click.argument("args", nargs=-1, required=True, type=CommandWords(), metavar="CMD [ARG]...")
 def command(
     network: str,
     dry_run: bool,
@@ -130,7 +130,7 @@ def command(
     if dry_run:
         click.echo(json.dumps(run_container.make_run_config(request), indent=2))
         return
-    leave(run_container.run_container(request, _tell))
+    exit_fast(run_container.run_container(request, _tell))
 
 
 def _rootfs(given: Path | None) -> Path:

@@ -93,7 +93,7 @@ def command(
       seclatch scan --entrypoint /usr/bin/redis-server --why execve rootfs
       seclatch generate nginx.recording.json --scan nginx.scan.json > nginx.json
     """
-    from seclatch.cli.shared.result_output import emit
+    from seclatch.cli.shared.result_output import write_result
     from seclatch.errors import SeclatchError
     from seclatch.report import scan_tables as report
 
@@ -103,9 +103,9 @@ def command(
     from seclatch.scan import scan_document
 
     if output is not None:
-        emit(scan_document.encode_scan(found), output)
+        write_result(scan_document.encode_scan(found), output)
     if why is not None:
-        chains = list(report.explain(found, why))
+        chains = list(report.explain_call(found, why))
         if not chains:
             raise SeclatchError(
                 f"no chain leads to {why} in {source}",
@@ -118,7 +118,7 @@ def command(
         click.echo(json.dumps(json.loads(scan_document.encode_scan(found)), indent=2))
     else:
         _table(found)
-    for line in report.doubts(found):
+    for line in report.list_doubts(found):
         click.echo(f"seclatch: {make_printable(line)}", err=True)
 
 
@@ -136,7 +136,7 @@ def _table(found: Scan) -> None:
 
     from seclatch.report import scan_tables as report
 
-    report.show(found, Console(highlight=False, soft_wrap=True))
+    report.show_scan(found, Console(highlight=False, soft_wrap=True))
 
 
 def _scan(

@@ -44,5 +44,5 @@ def command(by: str, as_json: bool, file: Path) -> None:
         report.show_stages(recording, console)
     else:
         report.show_processes(recording, console)
-    for line in list(recording_progress.describe(recording, str(file)))[1:]:
+    for line in list(recording_progress.describe_recording(recording, str(file)))[1:]:
         click.echo(f"seclatch: {line}", err=True)

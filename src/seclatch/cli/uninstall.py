@@ -28,4 +28,4 @@ def command(engine: str, dry_run: bool, root: Path, as_json: bool) -> None:
     """
     where = common.make_root(root)
     plan = plan_uninstall(make_engine(engine, where), where)
-    common.execute(plan, where, dry_run=dry_run, as_json=as_json)
+    common.execute_plan(plan, where, dry_run=dry_run, as_json=as_json)

@@ -119,11 +119,13 @@ def try_profile(
 
     Raises SeclatchError. A runtime that hangs under the profile is killed.
     """
-    from seclatch.profile.parse.load_profile import parse
-    from seclatch.profile.parse.profile_source import read
+    from seclatch.profile.parse.load_profile import parse_profile
+    from seclatch.profile.parse.profile_source import read_source
 
-    source = read(profile)
-    parse(source.text(), source.name)  # report errors in the profile before anything is started
+    source = read_source(profile)
+    parse_profile(
+        source.text(), source.name
+    )  # report errors in the profile before anything is started
     throwaway = BundleContainer(str(profile), None, no_new_privs)
     quiet = ("--no-new-privs",) if no_new_privs else ()
     shown = (

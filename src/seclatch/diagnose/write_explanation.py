@@ -13,7 +13,7 @@ from seclatch.errors import SeclatchError
 from seclatch.model.explanation import Explanation
 from seclatch.output.ascii_fallback import ERRORS
 from seclatch.output.result_file import find_obstacle, replace_file
-from seclatch.report.explanation_text import show
+from seclatch.report.explanation_text import show_explanation
 
 _REMEDY = "give another file, in a directory that can be written to"
 
@@ -25,7 +25,7 @@ def render_explanation(
     if as_json:
         return msgspec.json.format(msgspec.json.encode(explanation), indent=2) + b"\n"
     width = shutil.get_terminal_size((100, 24)).columns
-    text = show(msgspec.to_builtins(explanation), width)
+    text = show_explanation(msgspec.to_builtins(explanation), width)
     if not terminal or os.environ.get("NO_COLOR"):
         text = click.unstyle(text)
     return text.encode(encoding, ERRORS)

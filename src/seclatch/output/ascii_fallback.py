@@ -66,7 +66,7 @@ def _find_codec(name: str) -> codecs.CodecInfo | None:
 codecs.register(_find_codec)
 
 
-def adapt(*streams: TextIO | None) -> None:
+def adapt_streams(*streams: TextIO | None) -> None:
     """Let streams replace what their encoding does not have; one that was closed is None."""
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):

@@ -16,9 +16,14 @@ from seclatch.model.profile import Profile
 from seclatch.process.live_filters import LiveFilter
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Engine, Host
-from seclatch.profile.meaning.diff_profiles import Difference, diff
-from seclatch.profile.parse.profile_source import Source
-from seclatch.profile.profile_input import Given, give, give_program, require_action
+from seclatch.profile.meaning.diff_profiles import ProfileDifference, compare_profiles
+from seclatch.profile.parse.profile_source import ProfileSource
+from seclatch.profile.profile_input import (
+    ProfileInput,
+    give_program,
+    read_profile_input,
+    require_action,
+)
 from seclatch.system.procfs import read_status
 
 
@@ -34,7 +39,7 @@ class FilterComparison:
 
     filter: LiveFilter
     runtime: str
-    difference: Difference | None
+    difference: ProfileDifference | None
     warnings: tuple[str, ...]
     only_errnos: bool = False
 
@@ -46,7 +51,7 @@ class FilterComparison:
 
 def compare_filters(
     filters: Sequence[LiveFilter],
-    source: Source,
+    source: ProfileSource,
     runtimes: Sequence[Runtime],
     hosts: Sequence[Host],
 ) -> FilterComparison:
@@ -56,16 +61,16 @@ def compare_filters(
     the readings of the profile's conditions, the likeliest first. Raises SeclatchError for a
     profile that cannot be read.
     """
-    given = [require_action(give(source, host)) for host in hosts]
+    given = [require_action(read_profile_input(source, host)) for host in hosts]
     for meant, runtime in ((one, runtime) for one in given for runtime in runtimes):
         programs = list(_compile_programs(meant, runtime))
         for loaded in filters:
             if loaded.code in programs:
                 return FilterComparison(loaded, runtime.value, None, ())
     chosen = _choose_likeliest(filters)
-    live = give_program(Source(f"filter {chosen.number}", chosen.code), hosts[0])
+    live = give_program(ProfileSource(f"filter {chosen.number}", chosen.code), hosts[0])
     found = [
-        diff(meant, live.profile, hosts[0].arch)
+        compare_profiles(meant, live.profile, hosts[0].arch)
         for meant in _compile_readings(given[0], runtimes, hosts[0])
     ]
     nearest = min(found, key=lambda one: len(one.changes) + len(one.opened) + len(one.closed))
@@ -78,7 +83,7 @@ def _only_errnos(meant: Profile, live: Profile, arch: Arch) -> bool:
     """Return whether two profiles differ only in the errnos of rules."""
     if meant.default != live.default:
         return False
-    return not diff(_without_errnos(meant), _without_errnos(live), arch)
+    return not compare_profiles(_without_errnos(meant), _without_errnos(live), arch)
 
 
 def _without_errnos(profile: Profile) -> Profile:
@@ -87,20 +92,22 @@ def _without_errnos(profile: Profile) -> Profile:
     return replace(profile, rules=rules, default_errno=None)
 
 
-def _compile_readings(given: Given, runtimes: Sequence[Runtime], host: Host) -> list[Profile]:
+def _compile_readings(
+    given: ProfileInput, runtimes: Sequence[Runtime], host: Host
+) -> list[Profile]:
     """Return what each runtime compiles, with its own additions (runc's ENOSYS).
 
     The profile itself if it is a program, or if no runtime accepts it.
     """
     found = [
-        give_program(Source(given.name, code), host).profile
+        give_program(ProfileSource(given.name, code), host).profile
         for runtime in (() if given.program else runtimes)
         for code in islice(_compile_programs(given, runtime), 1)
     ]
     return found or [given.profile]
 
 
-def _compile_programs(meant: Given, runtime: Runtime) -> Iterator[bytes]:
+def _compile_programs(meant: ProfileInput, runtime: Runtime) -> Iterator[bytes]:
     if meant.program:
         yield meant.program.to_bytes()
         return

@@ -19,9 +19,9 @@ from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
 from seclatch.process.containers.known_container import KnownContainer
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
-from seclatch.profile.parse.load_profile import load, parse
-from seclatch.profile.parse.profile_source import read
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
+from seclatch.profile.parse.load_profile import load_profile, parse_profile
+from seclatch.profile.parse.profile_source import read_source
 
 PODMAN_DEFAULT = "podman-default"
 CONFIGURED = "as configured"
@@ -82,11 +82,11 @@ def read_files(files: Iterable[Path]) -> list[ProfileCandidate]:
     """Read profiles and raw programs. Raises SeclatchError for one that cannot be read."""
     found = []
     for file in files:
-        source = read(file)
+        source = read_source(file)
         if source.is_program:
             found.append(ProfileCandidate(source.name, None, code=source.data))
         else:
-            found.append(ProfileCandidate(source.name, parse(source.text(), source.name)))
+            found.append(ProfileCandidate(source.name, parse_profile(source.text(), source.name)))
     return found
 
 
@@ -116,7 +116,7 @@ def _list_hosts(sets: list[frozenset[str]], engines: tuple[Engine, ...]) -> tupl
 
 def _read_candidate(name: str, path: Path, hosts: tuple[Host, ...]) -> Iterator[ProfileCandidate]:
     try:
-        yield ProfileCandidate(name, load(path), hosts)
+        yield ProfileCandidate(name, load_profile(path), hosts)
     except SeclatchError:
         return  # errors in the distribution's file do not concern this command
 
@@ -125,7 +125,7 @@ def _read_configured(known: KnownContainer) -> Iterator[ProfileCandidate]:
     """Yield the profile in a container's config.json, which the runtime was given."""
     try:
         yield ProfileCandidate(
-            known.given or CONFIGURED, parse(json.dumps(known.seccomp), "config.json")
+            known.given or CONFIGURED, parse_profile(json.dumps(known.seccomp), "config.json")
         )
     except SeclatchError:
         return
@@ -137,7 +137,7 @@ def _resolve(candidate: ProfileCandidate) -> Iterator[Profile]:
     if not candidate.hosts:
         yield candidate.profile
     for host in candidate.hosts if candidate.profile.default_action else ():
-        yield narrow(candidate.profile, host)
+        yield narrow_profile(candidate.profile, host)
 
 
 def _compile_programs(profile: Profile) -> Iterator[bytes]:

@@ -11,8 +11,8 @@ from typing import Any
 from seclatch.errors import InputError
 from seclatch.model.profile import FLAGS
 from seclatch.profile.parse import json_shapes
-from seclatch.profile.parse.interpret_document import interpret
-from seclatch.profile.parse.load_profile import check_keys, placed, read_raw
+from seclatch.profile.parse.interpret_document import interpret_document
+from seclatch.profile.parse.load_profile import check_keys, make_placed_error, read_raw
 from seclatch.profile.parse.text_position import FormatError, Path, PlacedError
 
 MAX_FAULTS = 20
@@ -56,12 +56,12 @@ def find_faults(text: str, name: str) -> list[PlacedError]:
     while len(found) < MAX_FAULTS:
         try:
             check_keys(raw)
-            interpret(json_shapes.convert(raw))
+            interpret_document(json_shapes.convert_shape(raw))
             break
         except FormatError as problem:
             if problem.path in found:
                 break
-            found[problem.path] = placed(name, locate(problem.path), problem)
+            found[problem.path] = make_placed_error(name, locate(problem.path), problem)
             if not _repair(raw, problem.path):
                 break
     return sorted(found.values(), key=lambda each: (each.where.line, each.where.column))

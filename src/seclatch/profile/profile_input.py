@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from seclatch.errors import InputError
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Profile
-from seclatch.profile.compile.resolve_profile import Host, kept, narrow
-from seclatch.profile.parse.load_profile import Document, parse_document
-from seclatch.profile.parse.profile_source import Source
-from seclatch.profile.parse.text_position import Place
+from seclatch.profile.compile.resolve_profile import Host, list_kept_rules, narrow_profile
+from seclatch.profile.parse.load_profile import ProfileDocument, parse_document
+from seclatch.profile.parse.profile_source import ProfileSource
+from seclatch.profile.parse.text_position import TextPosition
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ProfileInput:
     """`profile` is resolved. `document` is None for a BPF program, whose code is in `program`.
 
     `origin` has for each rule of `profile` its number in the file. `warnings` are sentences about
@@ -24,27 +24,27 @@ class Given:
     name: str
     profile: Profile
     origin: tuple[int, ...]
-    document: Document | None = None
+    document: ProfileDocument | None = None
     program: Filter | None = None
     warnings: tuple[str, ...] = ()
     beyond: frozenset[tuple[str, str]] = frozenset()
 
-    def place(self, rule: int) -> Place:
+    def place(self, rule: int) -> TextPosition:
         """Where rule number `rule` of `profile` stands in the file; line 0 if nowhere."""
         path = ("syscalls", self.origin[rule])
-        return self.document.locate(path) if self.document else Place(path)
+        return self.document.locate(path) if self.document else TextPosition(path)
 
 
-def give(source: Source, host: Host) -> Given:
+def read_profile_input(source: ProfileSource, host: Host) -> ProfileInput:
     """Read and resolve a profile, or decompile a program. Raises InputError."""
     if source.is_program:
         return give_program(source, host)
     document = parse_document(source.text(), source.name)
-    origin = tuple(kept(document.profile, host))
-    return Given(source.name, narrow(document.profile, host), origin, document)
+    origin = tuple(list_kept_rules(document.profile, host))
+    return ProfileInput(source.name, narrow_profile(document.profile, host), origin, document)
 
 
-def require_action(given: Given) -> Given:
+def require_action(given: ProfileInput) -> ProfileInput:
     """Refuse the empty profile, which says nothing. Raises InputError."""
     if not given.profile.default_action:
         raise InputError(
@@ -56,13 +56,13 @@ def require_action(given: Given) -> Given:
     return given
 
 
-def give_program(source: Source, host: Host) -> Given:
+def give_program(source: ProfileSource, host: Host) -> ProfileInput:
     """Return the rules of a raw BPF program, as far as rules can say what it does."""
-    from seclatch.profile.parse.raw_program import recover
+    from seclatch.profile.parse.raw_program import recover_profile
 
-    found = recover(source, host.arch)
+    found = recover_profile(source, host.arch)
     origin = tuple(range(len(found.profile.rules)))
-    return Given(
+    return ProfileInput(
         source.name,
         found.profile,
         origin,

@@ -8,28 +8,28 @@ from seclatch.model.fit_result import ProfileFit
 from seclatch.model.origin import Software
 from seclatch.model.recording import Recording
 from seclatch.model.scan import Scan
-from seclatch.report.container_starts import starts
-from seclatch.report.process_history import histories
-from seclatch.report.process_tree import tree
+from seclatch.report.container_starts import list_starts
+from seclatch.report.process_history import make_histories
+from seclatch.report.process_tree import list_nodes
 from seclatch.report.report_document import Report, Summary, Timeline
-from seclatch.report.syscall_matrix import matrix
-from seclatch.report.timeline_lanes import lanes
+from seclatch.report.syscall_matrix import make_matrix
+from seclatch.report.timeline_lanes import choose_lanes
 from seclatch.version import __version__
 
 
-def compose(
+def compose_report(
     recording: Recording, fit: ProfileFit | None = None, scan: Scan | None = None
 ) -> Report:
     """Work out the report; `fit` is how a profile fits, worked out elsewhere."""
-    made = histories(recording)
-    nodes, left_out = tree(recording, made)
+    made = make_histories(recording)
+    nodes, left_out = list_nodes(recording, made)
     end = max([recording.duration, *(history.end for history in made.values())])
     return Report(
         seclatch=__version__,
         summary=_summary(recording),
-        starts=starts(recording, made),
-        timeline=Timeline(duration=end, lanes=lanes(recording, made)),
-        matrix=matrix(recording, scan),
+        starts=list_starts(recording, made),
+        timeline=Timeline(duration=end, lanes=choose_lanes(recording, made)),
+        matrix=make_matrix(recording, scan),
         fit=fit,
         processes=nodes,
         left_out=left_out,

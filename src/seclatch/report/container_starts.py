@@ -7,14 +7,14 @@ from pathlib import PurePosixPath
 from seclatch.model.call_matrix import list_entries
 from seclatch.model.recording import RecordedContainer, RecordedSession, Recording
 from seclatch.model.stage import Stage
-from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED, History
-from seclatch.report.process_names import command_line, listed
+from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED, ProcessHistory
+from seclatch.report.process_names import command_line, list_some
 from seclatch.report.report_document import Section, Start
 
 INIT, UNDER, PROGRAM = Stage.INIT.value, Stage.FILTERED_INIT.value, Stage.PROGRAM.value
 
 
-def starts(recording: Recording, made: dict[int, History]) -> list[Start]:
+def list_starts(recording: Recording, made: dict[int, ProcessHistory]) -> list[Start]:
     """Tell each session's story, in the order in which they were entered."""
     containers = {each.id: each for each in recording.containers}
     return [
@@ -30,7 +30,7 @@ class _Story:
         recording: Recording,
         session: RecordedSession,
         container: RecordedContainer | None,
-        made: dict[int, History],
+        made: dict[int, ProcessHistory],
     ) -> None:
         self._recording = recording
         self._session = session
@@ -117,7 +117,7 @@ class _Story:
     def _refusal(self) -> str:
         if denied := self._denied(UNDER):
             return (
-                f"The filter took hold inside {self._runtime} and denied it {listed(denied)}. "
+                f"The filter took hold inside {self._runtime} and denied it {list_some(denied)}. "
                 "The program never started."
             )
         state = "after" if self._loaded is not None else "before"

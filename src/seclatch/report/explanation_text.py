@@ -22,7 +22,7 @@ _VERDICTS = {
 }
 
 
-def show(document: dict[str, Any], width: int) -> str:
+def show_explanation(document: dict[str, Any], width: int) -> str:
     """Return the explanation as styled text.
 
     `document` is what `--json` prints; markup in its strings has no effect.

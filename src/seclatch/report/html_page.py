@@ -15,14 +15,14 @@ from seclatch.model.stage import Stage
 from seclatch.output.printable_text import make_printable
 from seclatch.report import process_names
 from seclatch.report.report_document import Report
-from seclatch.report.syscall_matrix import NEEDS, verdict
-from seclatch.report.timeline_chart import chart
+from seclatch.report.syscall_matrix import NEEDS, show_scan_verdict
+from seclatch.report.timeline_chart import lay_out_chart
 
 MAX_TEXT = 8192
 """Characters of one text at most: a file may say anything, and a page must stay a page."""
 
 
-def render(report: Report) -> str:
+def render_page(report: Report) -> str:
     """Write the page."""
     style, script = _asset("style.css"), _asset("script.js")
     scanned = bool(report.matrix.scan)
@@ -31,7 +31,7 @@ def render(report: Report) -> str:
         .get_template("page.html")
         .render(
             report=report,
-            chart=chart(report),
+            chart=lay_out_chart(report),
             style=Markup(style),  # noqa: S704 (both are ours)
             script=Markup(script),  # noqa: S704
             policy=_policy(style, script),
@@ -70,10 +70,10 @@ def _environment() -> Environment:
     environment.filters |= {
         "count": lambda number: f"{number:,}",
         "command": process_names.command_line,
-        "duration": process_names.duration,
-        "listed": process_names.listed,
+        "duration": process_names.format_duration,
+        "listed": process_names.list_some,
         "pretty": _pretty,
-        "verdict": verdict,
+        "verdict": show_scan_verdict,
         "heat": _heat,
     }
     return environment

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seclatch.report.process_history import History
-from seclatch.report.process_names import ending
+from seclatch.report.process_history import ProcessHistory
+from seclatch.report.process_names import describe_ending
 from seclatch.report.report_document import Mark
 
 MAX_MARKS = 40
 """Marks of a lane at most: what happened to its filters, denials and the end before all else."""
 
 
-def marks(history: History, denied: dict[str, dict[str, int]]) -> list[Mark]:
+def make_marks(history: ProcessHistory, denied: dict[str, dict[str, int]]) -> list[Mark]:
     """Make them, in the order of time; `denied` has the counts by stage and name."""
     images = {image.time: image for image in history.process.images}
     texts = {
@@ -22,7 +22,7 @@ def marks(history: History, denied: dict[str, dict[str, int]]) -> list[Mark]:
         "filter": "filter loaded",
         "lifted": "latch on: filters are suspended",
         "released": "latch released: filters are in force",
-        "exit": ending(history.process.status),
+        "exit": describe_ending(history.process.status),
     }
     found = []
     for event in history.events:
@@ -38,7 +38,7 @@ def marks(history: History, denied: dict[str, dict[str, int]]) -> list[Mark]:
     return sorted(found[:MAX_MARKS], key=lambda mark: mark.time)
 
 
-def _denied_marks(history: History, denied: dict[str, dict[str, int]]) -> Iterator[Mark]:
+def _denied_marks(history: ProcessHistory, denied: dict[str, dict[str, int]]) -> Iterator[Mark]:
     """Each first denial at its moment; what has none (another recorder's) at its stage's end."""
     seen: set[tuple[str, str]] = set()
     for event in history.events:

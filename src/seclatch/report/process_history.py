@@ -11,7 +11,7 @@ UNFILTERED, SUSPENDED, FILTERED = "unfiltered", "suspended", "filtered"
 
 
 @dataclass(slots=True)
-class History:
+class ProcessHistory:
     """One process: its spans, gapless from birth to end, and its events in order."""
 
     process: RecordedProcess
@@ -56,7 +56,7 @@ class _Now:
         return SUSPENDED if self.lifted else FILTERED
 
 
-def histories(recording: Recording) -> dict[int, History]:
+def make_histories(recording: Recording) -> dict[int, ProcessHistory]:
     """Make every process' history, by its id. A merged recording has none."""
     return _Reader(recording).read()
 
@@ -64,20 +64,20 @@ def histories(recording: Recording) -> dict[int, History]:
 class _Reader:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._made: dict[int, History] = {}
+        self._made: dict[int, ProcessHistory] = {}
         self._now: dict[int, _Now] = {}
         self._born_lifted = _born_lifted(recording)
         end = max([recording.duration, *(event.time for event in recording.events)])
         for process in recording.processes:
             last = end if process.ended is None else process.ended
             begin = 0.0 if process.found_running else process.began
-            self._made[process.id] = History(process, begin, max(begin, last))
+            self._made[process.id] = ProcessHistory(process, begin, max(begin, last))
             self._now[process.id] = _Now(_first_stage(process), begin)
         for event in recording.events:  # what was found had its filters from the beginning on
             if event.kind == "found" and event.process in self._now:
                 self._now[event.process].filters = event.filters
 
-    def read(self) -> dict[int, History]:
+    def read(self) -> dict[int, ProcessHistory]:
         # In order of time: a child's birth asks how its parent stands at that moment.
         for event in sorted(self._recording.events, key=lambda event: event.time):
             if event.process in self._made:

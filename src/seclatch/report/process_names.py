@@ -29,7 +29,7 @@ _CLIENTS = frozenset(
 )
 
 
-def brief(image: ProcessImage) -> str:
+def shorten_command(image: ProcessImage) -> str:
     """Shorten a command line: leave out what stands between an engine or runtime and its verb."""
     argv = image.argv
     if len(argv) > 1 and PurePosixPath(argv[1]).name in _CLIENTS:
@@ -45,7 +45,7 @@ def brief(image: ProcessImage) -> str:
     return words
 
 
-def title(process: RecordedProcess, parents: dict[int, RecordedProcess]) -> str:
+def name_process(process: RecordedProcess, parents: dict[int, RecordedProcess]) -> str:
     """Name a process by its last program, or by the process that forked it.
 
     The container's first program stands in front, if it exec'd another.
@@ -54,7 +54,7 @@ def title(process: RecordedProcess, parents: dict[int, RecordedProcess]) -> str:
         last = process.images[-1]
         first = next((each for each in process.images if each.stage == Stage.PROGRAM.value), last)
         name = command_line(first.argv[:1]) or first.exe
-        return brief(last) if first is last else f"{name} → {brief(last)}"
+        return shorten_command(last) if first is last else f"{name} → {shorten_command(last)}"
     seen = {process.id}
     parent = parents.get(process.parent) if process.parent is not None else None
     while parent and not parent.images and parent.parent is not None and parent.id not in seen:
@@ -63,7 +63,7 @@ def title(process: RecordedProcess, parents: dict[int, RecordedProcess]) -> str:
     image = _image_at(parent, process.began) if parent else None
     if not image:
         return "a fork"
-    return f"{brief(image)} (fork)"
+    return f"{shorten_command(image)} (fork)"
 
 
 def _image_at(process: RecordedProcess, time: float) -> ProcessImage | None:
@@ -71,7 +71,7 @@ def _image_at(process: RecordedProcess, time: float) -> ProcessImage | None:
     return earlier[-1] if earlier else next(iter(process.images), None)
 
 
-def ending(status: int | None) -> str:
+def describe_ending(status: int | None) -> str:
     """Say how a process ended; `status` as wait(2) has it."""
     if status is None:
         return "was still there"
@@ -84,7 +84,7 @@ def ending(status: int | None) -> str:
         return f"killed by signal {number}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Write a time for people: `170 µs`, `12.3 ms`, `4.213 s`, `42.13 s`, `2 min 3 s`."""
     if seconds >= 60:
         return f"{int(seconds) // 60} min {int(seconds) % 60} s"
@@ -95,7 +95,7 @@ def duration(seconds: float) -> str:
     return f"{seconds * 1e6:.0f} µs"
 
 
-def listed(names: list[str], limit: int = 6) -> str:
+def list_some(names: list[str], limit: int = 6) -> str:
     """Name a few, and say how many more."""
     shown = ", ".join(names[:limit])
     more = len(names) - limit

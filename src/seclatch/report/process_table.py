@@ -21,7 +21,7 @@ _DEEPEST = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ProcessLine:
     """A process at its place in the tree.
 
     `above` is drawn before its command. `context`: not selected, but an ancestor of one that was.
@@ -32,12 +32,12 @@ class Line:
     context: bool = False
 
 
-def list_flat(chosen: Iterable[LiveProcess]) -> list[Line]:
+def list_flat(chosen: Iterable[LiveProcess]) -> list[ProcessLine]:
     """One line for each, as they come."""
-    return [Line(process) for process in chosen]
+    return [ProcessLine(process) for process in chosen]
 
 
-def list_tree(everybody: Sequence[LiveProcess], chosen: Iterable[LiveProcess]) -> list[Line]:
+def list_tree(everybody: Sequence[LiveProcess], chosen: Iterable[LiveProcess]) -> list[ProcessLine]:
     """List the selected processes below their ancestors, each level by process id."""
     by_pid = {process.pid: process for process in everybody}
     asked = {process.pid for process in chosen}
@@ -45,11 +45,11 @@ def list_tree(everybody: Sequence[LiveProcess], chosen: Iterable[LiveProcess]) -
     children: dict[int, list[int]] = defaultdict(list)
     for pid in sorted(shown):
         children[by_pid[pid].parent].append(pid)
-    lines: dict[int, Line] = {}
+    lines: dict[int, ProcessLine] = {}
     # A listing is not one moment, so parents may form a circle: who is in one is a root too.
     for root in sorted(shown, key=lambda pid: (by_pid[pid].parent in shown, pid)):
         for pid, above in _descend(root, children, lines):
-            lines[pid] = Line(by_pid[pid], above, pid not in asked)
+            lines[pid] = ProcessLine(by_pid[pid], above, pid not in asked)
     return list(lines.values())
 
 
@@ -64,7 +64,7 @@ def _with_ancestors(pids: Iterable[int], by_pid: Mapping[int, LiveProcess]) -> s
 
 
 def _descend(
-    root: int, children: Mapping[int, list[int]], done: Mapping[int, Line]
+    root: int, children: Mapping[int, list[int]], done: Mapping[int, ProcessLine]
 ) -> Iterator[tuple[int, str]]:
     """Depth first, with what is drawn before each; no recursion, for chains may be very long."""
     pending = [(root, "", "")]
@@ -84,7 +84,7 @@ def _beside(last: bool) -> str:
     return "   " if last else "│  "
 
 
-def show(lines: Sequence[Line], width: int | None = None) -> Iterator[str]:
+def show_table(lines: Sequence[ProcessLine], width: int | None = None) -> Iterator[str]:
     """Return the table's lines of text, cut off at `width` if given."""
     rows = [_HEAD, *(row for line in lines for row in _rows(line))]
     widths = [max(len(row[n]) for row in rows) for n in range(len(_HEAD) - 1)]
@@ -97,7 +97,7 @@ def show(lines: Sequence[Line], width: int | None = None) -> Iterator[str]:
         yield text if width is None or len(text) <= width else text[: max(width - 3, 0)] + "..."
 
 
-def _rows(line: Line) -> Iterator[tuple[str, ...]]:
+def _rows(line: ProcessLine) -> Iterator[tuple[str, ...]]:
     process = line.process
     stage = process.stage.value if process.stage else "-"
     container = show_container(process.container)
@@ -140,7 +140,7 @@ def _beyond(thread: LiveThread) -> int:
     return max(0, thread.filters - len(thread.layers)) if thread.layers else 0
 
 
-def tell_cut(lines: Iterable[Line]) -> Iterator[str]:
+def tell_cut(lines: Iterable[ProcessLine]) -> Iterator[str]:
     """Write a sentence on each thread with more filters than were read."""
     for line in lines:
         threads = () if line.context else (line.process.main, *line.process.threads)
@@ -168,7 +168,7 @@ def show_container(container: LiveContainer | None) -> str:
     return f"{name} ({make_printable(container.image)})" if container.image else name
 
 
-def document(lines: Iterable[Line], notes: Sequence[str]) -> dict[str, object]:
+def make_table_document(lines: Iterable[ProcessLine], notes: Sequence[str]) -> dict[str, object]:
     """Return the table for machines. Text is as it was found: escape it before a terminal."""
     return {
         "schema": SCHEMA,

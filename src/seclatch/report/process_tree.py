@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from seclatch.model.process_context import NamespaceInodes, ProcessContext
 from seclatch.model.recording import RecordedProcess, Recording
-from seclatch.report.process_history import History
+from seclatch.report.process_history import ProcessHistory
 from seclatch.report.report_document import Node
 
 MAX_NODES = 300
 
 
-def tree(recording: Recording, made: dict[int, History]) -> tuple[list[Node], int]:
+def list_nodes(recording: Recording, made: dict[int, ProcessHistory]) -> tuple[list[Node], int]:
     """List the nodes, parents before their children, and how many processes are not in it."""
     nodes: list[Node] = []
     shown = 0
@@ -34,7 +34,7 @@ class _Group:
 
 
 class _Tree:
-    def __init__(self, recording: Recording, made: dict[int, History]) -> None:
+    def __init__(self, recording: Recording, made: dict[int, ProcessHistory]) -> None:
         self._made = made
         self._ids = {each.id for each in recording.processes}
         self._children: dict[int | None, list[RecordedProcess]] = {}
@@ -97,7 +97,7 @@ class _Tree:
             denied=sum(self._denied.get(each.id, 0) for each in group.members),
             status=first.status,
             found_running=first.found_running,
-            facts=facts(context, self._outside) if context else [],
+            facts=list_facts(context, self._outside) if context else [],
         )
 
 
@@ -113,7 +113,7 @@ def _user(process: RecordedProcess, context: ProcessContext | None) -> str:
     return " → ".join(dict.fromkeys(names))
 
 
-def facts(context: ProcessContext, outside: NamespaceInodes) -> list[str]:
+def list_facts(context: ProcessContext, outside: NamespaceInodes) -> list[str]:
     """List what else binds a process: no_new_privs, capabilities, namespaces."""
     told = []
     if context.capabilities:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from seclatch.model.recording import RecordedCalls, RecordedDenial, RecordedProcess, Recording
 
 
-class Follower:
+class ProgressFollower:
     """Tells of each call of each stage when it is seen for the first time."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ def sum_up_so_far(recording: Recording) -> str:
     )
 
 
-def describe(recording: Recording, path: str) -> Iterator[str]:
+def describe_recording(recording: Recording, path: str) -> Iterator[str]:
     """Sum a recording up, a sentence each; what is missing from it is never left out."""
     calls = sum(each.count for each in recording.calls)
     denied = sum(each.count for each in recording.denials)

@@ -13,7 +13,7 @@ from seclatch.output.printable_text import make_printable
 from seclatch.report.full_width_table import print_whole
 
 
-def show(scan: Scan, console: Console) -> None:
+def show_scan(scan: Scan, console: Console) -> None:
     """Print a line a program, and the calls of all of them."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("program", "calls", "libraries", "result", "because"):
@@ -31,7 +31,7 @@ def show(scan: Scan, console: Console) -> None:
     console.print(f"\n[bold]{len(names)} system calls[/]  " + _safe(" ".join(names)))
 
 
-def explain(scan: Scan, name: str) -> Iterator[str]:
+def explain_call(scan: Scan, name: str) -> Iterator[str]:
     """List the chains that lead to a call, a line each."""
     for each in scan.programs:
         for call in each.calls:
@@ -39,7 +39,7 @@ def explain(scan: Scan, name: str) -> Iterator[str]:
                 yield f"{each.path}: {' → '.join(call.chain)}"
 
 
-def doubts(scan: Scan) -> Iterator[str]:
+def list_doubts(scan: Scan) -> Iterator[str]:
     """List what the result does not cover, a sentence each."""
     for each in scan.programs:
         yield from (f"open: {each.path}: {doubt}" for doubt in _doubts(each))

@@ -22,7 +22,7 @@ NEEDS = {
 """What a line's `need` means, in the order of a table."""
 
 
-def matrix(recording: Recording, scan: Scan | None = None) -> Matrix:
+def make_matrix(recording: Recording, scan: Scan | None = None) -> Matrix:
     """Make the table; lines by need, then by name. A scan adds what it found and nobody made."""
     source = counted.count_by_stage(recording)
     stages = sorted(source.columns(), key=_order)
@@ -45,7 +45,7 @@ def matrix(recording: Recording, scan: Scan | None = None) -> Matrix:
     )
 
 
-def verdict(line: Line) -> str:
+def show_scan_verdict(line: Line) -> str:
     """Return the text of the scan's column for a call."""
     if line.scanned:
         return "found"

@@ -14,10 +14,10 @@ from seclatch.model.fit_result import ProfileFit, ProfileSize
 from seclatch.output.printable_text import make_printable
 from seclatch.report.full_width_table import print_whole
 from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED
-from seclatch.report.process_names import command_line, duration, ending, listed
+from seclatch.report.process_names import command_line, describe_ending, format_duration, list_some
 from seclatch.report.report_document import Line, Node, Report, Start
-from seclatch.report.syscall_matrix import NEEDS, verdict
-from seclatch.report.timeline_chart import chart
+from seclatch.report.syscall_matrix import NEEDS, show_scan_verdict
+from seclatch.report.timeline_chart import lay_out_chart
 
 TONES = {UNFILTERED: ("░", ""), SUSPENDED: ("▒", "yellow"), FILTERED: ("█", "green")}
 GLYPHS = {"denied": ("✕", "bold red"), "released": ("◆", "bold green"), "filter": ("▼", "yellow")}
@@ -26,12 +26,12 @@ MIN_WIDTH = 40
 MAX_BAR = 40
 
 
-def width() -> int:
+def measure_width() -> int:
     """Return the terminal's width, limited to a readable line."""
     return min(shutil.get_terminal_size((100, 24)).columns, 160)
 
 
-def render(report: Report, columns: int, *, colour: bool = False) -> str:
+def render_report(report: Report, columns: int, *, colour: bool = False) -> str:
     """Write it as text of `columns` columns, with a terminal's colours if asked for."""
     file = io.StringIO()
     console = Console(
@@ -66,8 +66,8 @@ def _show_summary(report: Report, console: Console) -> None:
     for command in summary.commands[:3]:
         console.print(f"[bold]{_safe(command_line(command, 200))}[/]")
     console.print(
-        f"{_safe(summary.started)}, {duration(summary.duration)}, "
-        f"{_safe(listed(summary.hosts, 3))}: {summary.processes:,} processes, "
+        f"{_safe(summary.started)}, {format_duration(summary.duration)}, "
+        f"{_safe(list_some(summary.hosts, 3))}: {summary.processes:,} processes, "
         f"{summary.calls:,} calls, {summary.denied:,} denied"
     )
     for each in summary.software:
@@ -81,8 +81,8 @@ def _show_start(start: Start, console: Console) -> None:
     for part in start.sections:
         block, style = TONES[part.state]
         mark = "▶ filter begins" if part.begins else ""
-        when = f" from {duration(part.time)}" if part.time is not None else ""
-        denied = f" [red]✕ denied: {_safe(listed(part.denied, 8))}[/]" if part.denied else ""
+        when = f" from {format_duration(part.time)}" if part.time is not None else ""
+        denied = f" [red]✕ denied: {_safe(list_some(part.denied, 8))}[/]" if part.denied else ""
         console.print(
             f"  [{style or 'default'}]{block * 4}[/] {mark:<16} {part.state:<10} "
             f"{part.calls:>7,} calls{when:<16} {_safe(part.name)}{denied}"
@@ -90,7 +90,7 @@ def _show_start(start: Start, console: Console) -> None:
 
 
 def _show_timeline(report: Report, console: Console) -> None:
-    laid = chart(report)
+    laid = lay_out_chart(report)
     if not laid.rows:
         return
     _title(console, "Timeline")
@@ -178,7 +178,9 @@ def _show_matrix(report: Report, console: Console) -> None:
         table.add_column(stage, justify="right")
     for line in report.matrix.lines:
         cells = [_cell(line, stage) for stage in report.matrix.stages]
-        table.add_row(_safe(line.name), line.need, *([verdict(line)] if scanned else []), *cells)
+        table.add_row(
+            _safe(line.name), line.need, *([show_scan_verdict(line)] if scanned else []), *cells
+        )
     print_whole(table, console)
     for need, meaning in NEEDS.items():
         if scanned or need != "static":
@@ -209,7 +211,7 @@ def _process(node: Node) -> str:
     )
     times = f"{node.count:,} x " if node.count > 1 else ""
     denied = f" [red]✕{node.denied:,}[/]" if node.denied else ""
-    end = "ran before" if node.found_running else ending(node.status)
+    end = "ran before" if node.found_running else describe_ending(node.status)
     more = "".join(
         f", {fact}" for fact in [f"user {node.user}" if node.user else "", *node.facts] if fact
     )

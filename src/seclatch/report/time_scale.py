@@ -17,7 +17,7 @@ MAGNIFIED = 0.16
 """Share of the axis that the spans of one kind to magnify get at least, together."""
 
 
-class Scale:
+class TimeScale:
     """Maps seconds to 0…100 (percent of the width) and back.
 
     `magnify` are kinds of spans that get a visible width however short they are.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seclatch.report.process_names import duration
+from seclatch.report.process_names import format_duration
 from seclatch.report.report_document import Lane, Report, Start
-from seclatch.report.time_scale import Scale
+from seclatch.report.time_scale import TimeScale
 
 TICKS = 7
 MIN_WIDTH = 0.25
@@ -17,7 +17,7 @@ LABEL, PHONE_LABEL = 16, 31
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class ChartBar:
     """A span of a lane. `label` is empty where there is no room for it."""
 
     x: float
@@ -29,7 +29,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Glyph:
+class ChartGlyph:
     """A mark on a lane."""
 
     x: float
@@ -38,7 +38,7 @@ class Glyph:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruler:
+class ChartRuler:
     """A line through all lanes.
 
     `kind`: `loaded`, `binds`, `binds-early` or `exec`. `end`: its label points to the left.
@@ -52,7 +52,7 @@ class Ruler:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ChartRow:
     """A lane with its bars and its text alternative.
 
     `outcome` is that of the start whose program this is, else empty.
@@ -60,14 +60,14 @@ class Row:
 
     lane: Lane
     stages: str
-    bars: list[Bar]
-    glyphs: list[Glyph]
+    bars: list[ChartBar]
+    glyphs: list[ChartGlyph]
     told: str
     outcome: str
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class ChartTick:
     """A moment on the axis."""
 
     x: float
@@ -75,16 +75,16 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class TimelineChart:
     """The whole."""
 
-    rows: list[Row]
-    rulers: list[Ruler]
-    ticks: list[Tick]
+    rows: list[ChartRow]
+    rulers: list[ChartRuler]
+    ticks: list[ChartTick]
     kinds: list[str]
 
 
-def chart(report: Report) -> Chart:
+def lay_out_chart(report: Report) -> TimelineChart:
     """Lay the timeline out."""
     lanes = report.timeline.lanes
     times = [t for lane in lanes for span in lane.spans for t in (span.begin, span.end)]
@@ -93,13 +93,13 @@ def chart(report: Report) -> Chart:
     ends = {lane.process: lane.spans[-1].end for lane in lanes}
     keys = [span for each in shown for span in _key(each, ends)]
     bound = [span for each in shown for span in _bound(each, ends)]
-    scale = Scale(times, report.timeline.duration, keys, bound)
+    scale = TimeScale(times, report.timeline.duration, keys, bound)
     outcomes: dict[int | None, str] = {each.process: each.outcome for each in report.starts}
     rows = [_row(lane, scale, outcomes.get(lane.process, "")) for lane in lanes]
     places = [100 * step / (TICKS - 1) for step in range(TICKS)]
-    ticks = [Tick(round(x, 2), duration(scale.time(x)) if x else "0") for x in places]
+    ticks = [ChartTick(round(x, 2), format_duration(scale.time(x)) if x else "0") for x in places]
     kinds = {glyph.kind for row in rows for glyph in row.glyphs}
-    return Chart(rows, _rulers(shown, scale), ticks, sorted(kinds))
+    return TimelineChart(rows, _rulers(shown, scale), ticks, sorted(kinds))
 
 
 def _key(start: Start, ends: dict[int | None, float]) -> list[tuple[float, float]]:
@@ -123,7 +123,7 @@ def _bound(start: Start, ends: dict[int | None, float]) -> list[tuple[float, flo
     return [(begin, max(begin, ends.get(start.process, begin)))]
 
 
-def _rulers(starts: list[Start], scale: Scale) -> list[Ruler]:
+def _rulers(starts: list[Start], scale: TimeScale) -> list[ChartRuler]:
     """List the rulers of each start, each with a row of its own for its label."""
     found: list[tuple[float, str, str]] = []
 
@@ -142,45 +142,50 @@ def _rulers(starts: list[Start], scale: Scale) -> list[Ruler]:
     return _in_rows(sorted(found))
 
 
-def _in_rows(found: list[tuple[float, str, str]]) -> list[Ruler]:
+def _in_rows(found: list[tuple[float, str, str]]) -> list[ChartRuler]:
     """Choose rows and sides so that no line crosses a label.
 
     A line runs from its label's row down. Labels that point to the left come first, the rightmost
     on top: lines to their left begin below. Then those that point to the right, the leftmost on
     top: lines to their right begin below, or further away than a label is long.
     """
-    left: list[Ruler] = []
+    left: list[ChartRuler] = []
     right: list[tuple[float, str, str]] = []
     nearest: float = 100
     for x, kind, text in reversed(found):
         if x + PHONE_LABEL > 100 or (x >= PHONE_LABEL and x + LABEL > nearest):
-            left.append(Ruler(x, kind, text, True, len(left)))
+            left.append(ChartRuler(x, kind, text, True, len(left)))
             nearest = x
         else:
             right.insert(0, (x, kind, text))
     return left + [
-        Ruler(x, kind, text, False, len(left) + row) for row, (x, kind, text) in enumerate(right)
+        ChartRuler(x, kind, text, False, len(left) + row)
+        for row, (x, kind, text) in enumerate(right)
     ]
 
 
-def _row(lane: Lane, scale: Scale, outcome: str) -> Row:
+def _row(lane: Lane, scale: TimeScale, outcome: str) -> ChartRow:
     bars = []
     for span in lane.spans:
         x = scale.place(span.begin)
         width = max(scale.place(span.end) - x, MIN_WIDTH)
         x = min(x, 100 - width)
-        lasted = duration(span.end - span.begin)
+        lasted = format_duration(span.end - span.begin)
         latched = ", latch on" if span.latched else ""
-        text = f"{span.stage}, {span.state}{latched}: {lasted} from {duration(span.begin)}"
-        bars.append(Bar(round(x, 2), round(width, 2), span.state, span.latched, span.stage, text))
+        text = f"{span.stage}, {span.state}{latched}: {lasted} from {format_duration(span.begin)}"
+        bars.append(
+            ChartBar(round(x, 2), round(width, 2), span.state, span.latched, span.stage, text)
+        )
     glyphs = [
-        Glyph(round(scale.place(mark.time), 2), mark.kind, _told(mark.text, mark.time, mark.exact))
+        ChartGlyph(
+            round(scale.place(mark.time), 2), mark.kind, _told(mark.text, mark.time, mark.exact)
+        )
         for mark in lane.marks
     ]
     stages = " → ".join(dict.fromkeys(span.stage for span in lane.spans))
     told = "; ".join([*(bar.text for bar in bars), *(glyph.text for glyph in glyphs)])
-    return Row(lane, stages, bars, glyphs, told, outcome)
+    return ChartRow(lane, stages, bars, glyphs, told, outcome)
 
 
 def _told(text: str, time: float, exact: bool) -> str:
-    return f"{text} at {duration(time)}" if exact else f"{text} (by {duration(time)})"
+    return f"{text} at {format_duration(time)}" if exact else f"{text} (by {format_duration(time)})"

@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from seclatch.model.recording import Recording
 from seclatch.model.stage import Stage
-from seclatch.report.lane_marks import marks
-from seclatch.report.process_history import History
-from seclatch.report.process_names import STAGE_LINE, title
+from seclatch.report.lane_marks import make_marks
+from seclatch.report.process_history import ProcessHistory
+from seclatch.report.process_names import STAGE_LINE, name_process
 from seclatch.report.report_document import Lane, Span
 
 MAX_LANES = 24
@@ -30,21 +30,23 @@ IDLE = 10
 """A daemon that made so many times fewer calls than its like served somebody else."""
 
 
-def lanes(recording: Recording, made: dict[int, History]) -> list[Lane]:
+def choose_lanes(recording: Recording, made: dict[int, ProcessHistory]) -> list[Lane]:
     """Choose and make the lanes, by stage and then by birth."""
     chosen = _choose(recording, made)
-    rest: dict[str, list[History]] = {}
+    rest: dict[str, list[ProcessHistory]] = {}
     for id_, history in made.items():
         if id_ not in chosen:
             rest.setdefault(history.stage, []).append(history)
-    denied = denials(recording)
+    denied = list_denials(recording)
     parents = {each.id: each for each in recording.processes}
-    own = [_lane(made[id_], denied.get(id_, {}), title(parents[id_], parents)) for id_ in chosen]
+    own = [
+        _lane(made[id_], denied.get(id_, {}), name_process(parents[id_], parents)) for id_ in chosen
+    ]
     shared = [_shared(stage, members) for stage, members in rest.items()]
     return sorted([*own, *shared], key=_place)
 
 
-def denials(recording: Recording) -> dict[int, dict[str, dict[str, int]]]:
+def list_denials(recording: Recording) -> dict[int, dict[str, dict[str, int]]]:
     """List denied calls: process, stage, name, count."""
     found: dict[int, dict[str, dict[str, int]]] = {}
     for each in recording.denials:
@@ -60,11 +62,11 @@ def _place(lane: Lane) -> tuple[int, bool, float]:
     return order, lane.process is None, lane.spans[0].begin
 
 
-def _choose(recording: Recording, made: dict[int, History]) -> list[int]:
+def _choose(recording: Recording, made: dict[int, ProcessHistory]) -> list[int]:
     chain = {
         id_
         for session in recording.sessions[:MAX_CHAINS]
-        for id_ in ancestors(session.process, made)
+        for id_ in list_ancestors(session.process, made)
     }
     denied = {each.process for each in recording.denials}
     total: dict[int | None, int] = {}
@@ -101,7 +103,7 @@ def _choose(recording: Recording, made: dict[int, History]) -> list[int]:
     return sorted((id_ for id_ in made if not trifle(id_)), key=rank)[:MAX_LANES]
 
 
-def _idle(made: dict[int, History], total: dict[int | None, int]) -> set[int]:
+def _idle(made: dict[int, ProcessHistory], total: dict[int | None, int]) -> set[int]:
     """Daemons that ran already and had next to no part in it: every engine is followed."""
     daemons: dict[str, list[int]] = {}
     for id_, history in made.items():
@@ -117,7 +119,7 @@ def _idle(made: dict[int, History], total: dict[int | None, int]) -> set[int]:
     }
 
 
-def ancestors(id_: int | None, made: dict[int, History]) -> Iterator[int]:
+def list_ancestors(id_: int | None, made: dict[int, ProcessHistory]) -> Iterator[int]:
     """Name a process and those it descends from, the nearest first."""
     seen: set[int] = set()
     while id_ is not None and id_ in made and id_ not in seen:
@@ -126,7 +128,7 @@ def ancestors(id_: int | None, made: dict[int, History]) -> Iterator[int]:
         id_ = made[id_].process.parent
 
 
-def _lane(history: History, denied: dict[str, dict[str, int]], name: str) -> Lane:
+def _lane(history: ProcessHistory, denied: dict[str, dict[str, int]], name: str) -> Lane:
     process = history.process
     return Lane(
         process=process.id,
@@ -135,7 +137,7 @@ def _lane(history: History, denied: dict[str, dict[str, int]], name: str) -> Lan
         title=name,
         session=process.session,
         spans=_few(history.spans),
-        marks=marks(history, denied),
+        marks=make_marks(history, denied),
         found_running=process.found_running,
         survived=process.ended is None,
     )
@@ -147,7 +149,7 @@ def _few(spans: list[Span]) -> list[Span]:
     return [*spans[: MAX_SPANS - 1], replace(spans[MAX_SPANS - 1], end=spans[-1].end)]
 
 
-def _shared(stage: str, members: list[History]) -> Lane:
+def _shared(stage: str, members: list[ProcessHistory]) -> Lane:
     """One lane for many: where at least one of them was alive, in the state that most ended in."""
     states = [each.state for each in members]
     state = max(sorted(set(states)), key=states.count)

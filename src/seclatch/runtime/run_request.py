@@ -127,11 +127,11 @@ def _seccomp(profile: Path | None, capabilities: tuple[str, ...]) -> Config | No
     if profile is None:
         return None
     from seclatch.model.arch import Arch
-    from seclatch.profile.compile.resolve_profile import resolve as resolve_profile
-    from seclatch.profile.parse.load_profile import load
+    from seclatch.profile.compile.resolve_profile import resolve_profile
+    from seclatch.profile.parse.load_profile import load_profile
 
     return resolve_profile(
-        load(profile), arch=Arch.native(), caps=frozenset(capabilities), kernel=_kernel()
+        load_profile(profile), arch=Arch.native(), caps=frozenset(capabilities), kernel=_kernel()
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 from seclatch.model.arch import Arch
 from seclatch.profile.compile.compile_profile import Runtime as Compiled
 from seclatch.profile.compile.compile_profile import compile_profile
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.parse.load_profile import parse_profile
 from tests.conftest import Compiler
 from tests.latch.oci import CASES, Bundle, Runtime, case, running, wait_until
 
@@ -83,7 +83,7 @@ def test_what_the_kernel_holds_is_what_compile_says(
     from seclatch.system.read_filters import read_filters
 
     seccomp = case("stali-like") if case_ == "stali-like" else engine_like()
-    program = compile_profile(parse(json.dumps(seccomp), case_), runtime=Compiled(name))
+    program = compile_profile(parse_profile(json.dumps(seccomp), case_), runtime=Compiled(name))
     made = bundle(["/bin/sleep", "100"], seccomp=seccomp)
     with running(Runtime(name), made) as pid:
         wait_until(lambda: "TracerPid:\t0" in Path(f"/proc/{pid}/status").read_text(), "release")

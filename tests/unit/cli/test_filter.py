@@ -15,7 +15,7 @@ import pytest
 
 from seclatch.model.arch import Arch
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.parse.load_profile import load
+from seclatch.profile.parse.load_profile import load_profile
 
 RUN = "from seclatch.cli.main import main; main()"
 PROFILE = {
@@ -55,7 +55,7 @@ def profile(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=[Runtime.CRUN, Runtime.RUNC], ids=lambda runtime: runtime.value)
 def program(profile: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    compiled = compile_profile(load(profile), runtime=request.param, native=Arch.X86_64)
+    compiled = compile_profile(load_profile(profile), runtime=request.param, native=Arch.X86_64)
     path = tmp_path / "p.bpf"
     path.write_bytes(compiled.code)
     return path

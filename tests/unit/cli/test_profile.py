@@ -14,7 +14,7 @@ import pytest
 
 from seclatch.model.arch import Arch
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.parse.load_profile import load
+from seclatch.profile.parse.load_profile import load_profile
 from seclatch.system.libseccomp import read_version
 
 RUN = "from seclatch.cli.main import main; main()"
@@ -159,9 +159,9 @@ def test_compile_writes_the_program(plain: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.bpf"
     done = seclatch("compile", "--runtime", "crun", plain, "-o", out)
     assert done.returncode == 0, done.stderr
-    assert out.read_bytes() == compile_profile(load(plain), runtime=Runtime.CRUN).code
+    assert out.read_bytes() == compile_profile(load_profile(plain), runtime=Runtime.CRUN).code
     told = json.loads(seclatch("compile", "--json", plain).stdout)
-    program = compile_profile(load(plain), runtime=Runtime.RUNC)
+    program = compile_profile(load_profile(plain), runtime=Runtime.RUNC)
     jsonschema.validate(told, schema("profile-program-1.json"))
     assert told["code"] == program.code.hex()
     assert told["architectures"] == [Arch.native().scmp]
@@ -298,7 +298,11 @@ def test_bytes_that_are_neither(tmp_path: Path) -> None:
 def test_merge_and_intersect(strict: Path, plain: Path, tmp_path: Path) -> None:
     out = tmp_path / "merged.json"
     assert seclatch("merge", "--cap-add", "BPF", plain, strict, "-o", out).returncode == 0
-    assert {name for rule in load(out).rules for name in rule.names} == {"read", "bpf", "wriet"}
+    assert {name for rule in load_profile(out).rules for name in rule.names} == {
+        "read",
+        "bpf",
+        "wriet",
+    }
     common = json.loads(seclatch("intersect", "--cap-add", "BPF", plain, strict).stdout)
     assert [rule["names"] for rule in common["syscalls"]] == [["read"]]
 

@@ -11,7 +11,7 @@ import pytest
 from seclatch.diagnose.denials.argument_text import show_arguments
 from seclatch.diagnose.evidence.sentences import find_errno, strip_prefixes
 from seclatch.model.explanation import DenyingRule, ExplainedDenial, Explanation, StartMessage
-from seclatch.report.explanation_text import show
+from seclatch.report.explanation_text import show_explanation
 
 EVIL = "\x1b]0;x\x07\x1b[31m[bold]\u202eevil\nseccomp: forged"
 
@@ -53,7 +53,7 @@ def explanation(**changes: Any) -> Explanation:
 
 
 def test_hostile_text_is_escaped() -> None:
-    shown = click.unstyle(show(msgspec.to_builtins(explanation()), 100))
+    shown = click.unstyle(show_explanation(msgspec.to_builtins(explanation()), 100))
     assert not set(shown) & {"\x1b", "\x07", "\u202e"}
     assert "[bold]" in shown  # no markup either
     assert not any(line.startswith("seccomp: forged") for line in shown.splitlines())

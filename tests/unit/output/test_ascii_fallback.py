@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.output.ascii_fallback import ERRORS, adapt
+from seclatch.output.ascii_fallback import ERRORS, adapt_streams
 
 
 @given(st.text())
 def test_any_text_can_be_written_in_ascii(text: str) -> None:
     assert text.encode("ascii", ERRORS).isascii()
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
-    adapt(stream, None)
+    adapt_streams(stream, None)
     stream.write(text)
     stream.flush()
 
@@ -26,7 +26,7 @@ def test_any_text_can_be_written_in_ascii(text: str) -> None:
 def test_what_the_encoding_has_stays(encoding: str) -> None:
     buffer = io.BytesIO()
     stream = io.TextIOWrapper(buffer, encoding=encoding)
-    adapt(stream)
+    adapt_streams(stream)
     stream.write("3 \N{MICRO SIGN}s \N{RIGHTWARDS ARROW} x")
     stream.flush()
     expected = {"ascii": b"3 us -> x", "latin-1": b"3 \xb5s -> x"}

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
-from seclatch.profile.check_profile import MAX_EACH, check
+from seclatch.profile.check_profile import MAX_EACH, check_profile
 from seclatch.profile.checks.runtime_needs import NEEDS
 from seclatch.profile.compile.resolve_profile import Host
 from seclatch.profile.export.formats import write
@@ -31,7 +31,7 @@ def compare(op: str, value: int, second: int = 0, index: int = 0) -> dict[str, A
 
 def codes(*rules: dict[str, Any], host: Host = HOST, **more: Any) -> dict[str, str]:
     text = json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": list(rules)} | more, indent=1)
-    found = check(parse_document(text, "x"), host)
+    found = check_profile(parse_document(text, "x"), host)
     return {finding.code: finding.message for finding in found}
 
 
@@ -287,7 +287,7 @@ def test_findings_point_at_the_place() -> None:
         },
         indent=1,
     )
-    found = {finding.code: finding for finding in check(parse_document(text, "x"), HOST)}
+    found = {finding.code: finding for finding in check_profile(parse_document(text, "x"), HOST)}
     lines = text.split("\n")
     for code, name in (("unknown-syscall", "raed"), ("dangerous-syscall", "ptrace")):
         place = found[code]
@@ -329,7 +329,7 @@ def test_arm64_has_no_old_twins() -> None:
 def test_findings_are_bounded() -> None:
     rules = [rule(" ".join(f"zzz{number}" for number in range(MAX_EACH * 3)))]
     text = json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules})
-    found = check(parse_document(text, "x"), HOST)
+    found = check_profile(parse_document(text, "x"), HOST)
     unknown = [finding for finding in found if finding.code == "unknown-syscall"]
     assert len(unknown) == MAX_EACH + 1
     assert any("more than" in finding.message for finding in unknown)
@@ -338,7 +338,9 @@ def test_findings_are_bounded() -> None:
 @given(profiles())
 def test_any_profile_can_be_checked(profile: Profile) -> None:
     for arch in (Arch.X86_64, Arch.AARCH64, Arch.S390X):
-        for finding in check(parse_document(write(profile, "docker").text, "x"), Host(arch)):
+        for finding in check_profile(
+            parse_document(write(profile, "docker").text, "x"), Host(arch)
+        ):
             assert finding.message
             assert finding.line or not finding.path
 

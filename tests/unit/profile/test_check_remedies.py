@@ -12,7 +12,7 @@ import pytest
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding
 from seclatch.model.syscall import load_syscalls
-from seclatch.profile.check_profile import check
+from seclatch.profile.check_profile import check_profile
 from seclatch.profile.checks.namespaces import CLONE_NEWUSER
 from seclatch.profile.checks.runtime_needs import NEEDS
 from seclatch.profile.compile.resolve_profile import Host
@@ -471,7 +471,7 @@ CASES: list[tuple[str, Json, str, Callable[[Json, Finding], None]]] = [
 
 
 def found(document: Json) -> list[Finding]:
-    return check(parse_document(json.dumps(document, indent=1), "x"), HOST)
+    return check_profile(parse_document(json.dumps(document, indent=1), "x"), HOST)
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,17 @@ from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.meaning import rule_comparison
-from seclatch.profile.meaning.compared_side import ambiguous, side
-from seclatch.profile.meaning.diff_profiles import Effect, diff_sides
-from seclatch.profile.meaning.libseccomp_deviation import deviations
-from seclatch.profile.meaning.merge_profiles import Combined, intersect, merge
-from seclatch.profile.meaning.rule_meaning import Meaning, read
-from seclatch.profile.parse.profile_source import Source
-from seclatch.profile.parse.raw_program import recover
+from seclatch.profile.meaning.compared_side import is_ambiguous, make_side
+from seclatch.profile.meaning.diff_profiles import CallEffect, diff_sides
+from seclatch.profile.meaning.libseccomp_deviation import find_deviations
+from seclatch.profile.meaning.merge_profiles import (
+    CombinedProfile,
+    intersect_profiles,
+    merge_profiles,
+)
+from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning
+from seclatch.profile.parse.profile_source import ProfileSource
+from seclatch.profile.parse.raw_program import recover_profile
 from tests.examples import examples
 
 X86 = Arch.X86_64
@@ -124,14 +128,14 @@ def rightly(profile: Profile, runtime: Runtime) -> Filter:
 
     It gets nothing wrong that `deviations` does not tell of, and what that tells is so.
     """
-    both = {bits: read(profile, X86, bits) for bits in (32, 64)}
+    both = {bits: read_meaning(profile, X86, bits) for bits in (32, 64)}
     try:
         program = compiled(profile, runtime)
     except SeclatchError:
         assume(False)
     judge = CallEvaluator(program)
     wrong = {}
-    for call, args, *answers in deviations(profile, X86, program):
+    for call, args, *answers in find_deviations(profile, X86, program):
         made = judge.value(SeccompData(call.arch.audit, call.number, args))
         assert [said(both[call.arch.bits], call.name, call.arch, args).ret, made] == [
             action.ret for action in answers
@@ -139,7 +143,7 @@ def rightly(profile: Profile, runtime: Runtime) -> Filter:
         wrong[call.arch, call.name] = args
     for arch, name in product(both[64].arches, both[64].calls):
         meaning = both[arch.bits]
-        if not ambiguous(tuple(meaning.clauses(name)), arch) and (arch, name) not in wrong:
+        if not is_ambiguous(tuple(meaning.clauses(name)), arch) and (arch, name) not in wrong:
             for each in list_boundary_calls(program, arch, [load_syscalls(arch).numbers[name]]):
                 right = said(meaning, name, arch, each.args).ret
                 assert judge.value(each) == right, (arch, each)
@@ -147,11 +151,13 @@ def rightly(profile: Profile, runtime: Runtime) -> Filter:
     return program
 
 
-def said(meaning: Meaning, name: str, arch: Arch, args: tuple[int, ...]) -> Action:
+def said(meaning: ProfileMeaning, name: str, arch: Arch, args: tuple[int, ...]) -> Action:
     """What the rules say, the arguments being as wide as the ABI's."""
     for clause in meaning.clauses(name):
-        fitted = [rule_comparison.fit(arg, arch.bits) for arg in clause.args]
-        if all(rule_comparison.matches(arg, args[arg.index] % (1 << arch.bits)) for arg in fitted):
+        fitted = [rule_comparison.fit_width(arg, arch.bits) for arg in clause.args]
+        if all(
+            rule_comparison.matches_value(arg, args[arg.index] % (1 << arch.bits)) for arg in fitted
+        ):
             return clause.action
     return meaning.default
 
@@ -183,21 +189,21 @@ def test_same_rules_mean_same_programs(runtime: Runtime, pair: tuple[Profile, Pr
     programs = [rightly(profile, runtime) for profile in pair]
     arches = (X86, *one.architectures)
     differing = {(a, b) for a, b in answers(*programs, arches) if a != b}
-    found = diff_sides(side(one, X86, runtime), side(other, X86, runtime))
+    found = diff_sides(make_side(one, X86, runtime), make_side(other, X86, runtime))
     assert bool(found) == bool(differing), (differing, found)
     effects = {change.effect for change in found.changes}
-    assert Effect.UNDECIDED not in effects
+    assert CallEffect.UNDECIDED not in effects
     gained = any(b.kind.executes and not a.kind.executes for a, b in differing)
-    assert gained == bool(effects & {Effect.ALLOWED, Effect.MIXED})
+    assert gained == bool(effects & {CallEffect.ALLOWED, CallEffect.MIXED})
     lost = any(a.kind.executes and not b.kind.executes for a, b in differing)
-    assert lost == bool(effects & {Effect.DENIED, Effect.MIXED})
+    assert lost == bool(effects & {CallEffect.DENIED, CallEffect.MIXED})
 
 
-@pytest.mark.parametrize("operation", [merge, intersect])
+@pytest.mark.parametrize("operation", [merge_profiles, intersect_profiles])
 @given(profiles, profiles)
 @settings(max_examples=examples(40), **QUICK)
 def test_combined_programs(
-    operation: Callable[..., Combined], one: Profile, other: Profile
+    operation: Callable[..., CombinedProfile], one: Profile, other: Profile
 ) -> None:
     """Overlaps and ranges included: at every edge the answer of one program or of the other."""
     other = replace(other, architectures=one.architectures)
@@ -211,10 +217,10 @@ def test_combined_programs(
     wrong = {
         (each.call.arch, each.call.name)
         for profile, program in zip((one, other, combined), programs, strict=True)
-        for each in deviations(profile, X86, program)
+        for each in find_deviations(profile, X86, program)
     }
     judges = [CallEvaluator(program) for program in programs]
-    better = max if operation is merge else min
+    better = max if operation is merge_profiles else min
     for arch, name in product(arches, NAMES):
         if (arch, name) in wrong or f"{name}: where it is refused" in "\n".join(found.warnings):
             continue
@@ -232,10 +238,10 @@ def test_combined_programs(
 def test_a_program_means_what_its_profile_does(profile: Profile) -> None:
     """Decompiled, with runc's stub in it."""
     program = rightly(profile, Runtime.RUNC)
-    back = recover(Source("x", program.to_bytes()), X86)
+    back = recover_profile(ProfileSource("x", program.to_bytes()), X86)
     assume(set(back.profile.architectures) == {X86, *profile.architectures})
-    written = side(profile, X86, Runtime.RUNC)
-    asked = side(back.profile, X86, Runtime.RUNC, back.program, back.beyond)
+    written = make_side(profile, X86, Runtime.RUNC)
+    asked = make_side(back.profile, X86, Runtime.RUNC, back.program, back.beyond)
     assert not diff_sides(written, asked)
 
 
@@ -247,13 +253,13 @@ def test_a_program_of_many_masks_is_followed() -> None:
         "SCMP_ACT_ERRNO",
         tuple(Rule(("personality",), "SCMP_ACT_ERRNO", 38, args) for args in (first, second)),
     )
-    back = recover(Source("x", compiled(profile, Runtime.RUNC).to_bytes()), X86)
-    asked = side(back.profile, X86, Runtime.RUNC, back.program, back.beyond)
+    back = recover_profile(ProfileSource("x", compiled(profile, Runtime.RUNC).to_bytes()), X86)
+    asked = make_side(back.profile, X86, Runtime.RUNC, back.program, back.beyond)
     assert len(back.profile.rules) > 100
-    assert not diff_sides(side(profile, X86, Runtime.RUNC), asked)
-    fewer = side(replace(profile, rules=profile.rules[:1]), X86, Runtime.RUNC)
+    assert not diff_sides(make_side(profile, X86, Runtime.RUNC), asked)
+    fewer = make_side(replace(profile, rules=profile.rules[:1]), X86, Runtime.RUNC)
     (change,) = diff_sides(fewer, asked).changes
-    assert change.effect is Effect.ACTION
+    assert change.effect is CallEffect.ACTION
 
 
 def test_what_no_rule_can_say_is_compared_all_the_same() -> None:
@@ -262,9 +268,9 @@ def test_what_no_rule_can_say_is_compared_all_the_same() -> None:
     some = Rule(("clone3",), "SCMP_ACT_ALLOW", args=(low, Arg(1, Operator.GT, 2)))
     rest = Rule(("clone3",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.NE, 0),))
     profile = Profile("SCMP_ACT_ERRNO", (some, rest))
-    back = recover(Source("x", compiled(profile, Runtime.CRUN).to_bytes()), X86)
+    back = recover_profile(ProfileSource("x", compiled(profile, Runtime.CRUN).to_bytes()), X86)
     assert ("x86_64", "clone3") in back.beyond
-    asked = side(back.profile, X86, None, back.program, back.beyond)
-    assert not diff_sides(side(profile, X86), asked)
-    (change,) = diff_sides(side(Profile("SCMP_ACT_ERRNO", (some,)), X86), asked).changes
-    assert change.effect is Effect.ALLOWED
+    asked = make_side(back.profile, X86, None, back.program, back.beyond)
+    assert not diff_sides(make_side(profile, X86), asked)
+    (change,) = diff_sides(make_side(Profile("SCMP_ACT_ERRNO", (some,)), X86), asked).changes
+    assert change.effect is CallEffect.ALLOWED

@@ -9,7 +9,7 @@ from seclatch.model.action import ENOSYS, EPERM, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile, Rule
 from seclatch.model.syscall import list_syscall_names, load_syscalls
-from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
 from seclatch.profile.curated.call_data import (
     load_always,
     load_dangerous,
@@ -22,7 +22,7 @@ from seclatch.profile.generate.complete_profile import (
     CompletionOptions,
     complete_profile,
 )
-from seclatch.profile.generate.recorded_limit import Limit, find_limits
+from seclatch.profile.generate.recorded_limit import RecordedLimit, find_limits
 from seclatch.profile.meaning import rule_meaning
 from tests.unit.recordings import calls, recording
 
@@ -30,13 +30,16 @@ NATIVE = Arch.X86_64
 SERVER = ("read", "write", "openat", "socket", "epoll_wait", "clone3", "exit_group")
 
 
-def limit(engine: Engine = Engine.DOCKER) -> Limit:
+def limit(engine: Engine = Engine.DOCKER) -> RecordedLimit:
     host = Host(NATIVE, frozenset(), (6, 12), engine)
-    return Limit(narrow(load_default(engine), host), f"{engine.value}-default")
+    return RecordedLimit(narrow_profile(load_default(engine), host), f"{engine.value}-default")
 
 
 def made(
-    *names: str, exact: bool = False, limits: tuple[Limit, ...] = (), **options: tuple[str, ...]
+    *names: str,
+    exact: bool = False,
+    limits: tuple[RecordedLimit, ...] = (),
+    **options: tuple[str, ...],
 ) -> CompletedProfile:
     rule = Rule(names or SERVER, "SCMP_ACT_ALLOW", comment="made")
     profile = Profile("SCMP_ACT_ERRNO", (rule,), (NATIVE,), default_errno=EPERM)
@@ -44,11 +47,11 @@ def made(
 
 
 def verdicts(done: CompletedProfile, name: str) -> set[Action]:
-    return rule_meaning.read(done.profile, NATIVE).outcomes(name)
+    return rule_meaning.read_meaning(done.profile, NATIVE).outcomes(name)
 
 
 def is_allowed(done: CompletedProfile, name: str) -> bool:
-    return rule_meaning.read(done.profile, NATIVE).always_executes(name)
+    return rule_meaning.read_meaning(done.profile, NATIVE).always_executes(name)
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -67,7 +70,7 @@ def test_the_closure_is_for_those_that_make_related_calls() -> None:
 
 @pytest.mark.parametrize("family", load_families(), ids=lambda row: row.family)
 def test_no_family_opens_a_new_kind_of_power(family: object) -> None:
-    default = rule_meaning.read(limit().profile, NATIVE)
+    default = rule_meaning.read_meaning(limit().profile, NATIVE)
     adds = family.adds  # type: ignore[attr-defined]
     assert not set(adds) & set(load_dangerous())
     assert not set(adds) & {
@@ -112,7 +115,7 @@ def test_what_libc_falls_back_from_gets_enosys(name: str) -> None:
 def test_clone3_under_docker_s_default_becomes_clone_without_namespaces() -> None:
     done = made("clone3", "read", limits=(limit(),))
     assert verdicts(done, "clone3") == {Action(ActionKind.ERRNO, ENOSYS)}
-    meaning = rule_meaning.read(done.profile, NATIVE)
+    meaning = rule_meaning.read_meaning(done.profile, NATIVE)
     assert meaning.verdict("clone", (0x11, 0, 0, 0, 0, 0)).kind.executes
     assert not meaning.verdict("clone", (0x10000011, 0, 0, 0, 0, 0)).kind.executes
 
@@ -121,8 +124,8 @@ def test_clone3_under_docker_s_default_becomes_clone_without_namespaces() -> Non
 def test_it_is_never_wider_than_the_limit(engine: Engine) -> None:
     everything = tuple(load_syscalls(NATIVE).numbers)
     done = made(*everything, limits=(limit(engine),))
-    ours = rule_meaning.read(done.profile, NATIVE)
-    theirs = rule_meaning.read(limit(engine).profile, NATIVE)
+    ours = rule_meaning.read_meaning(done.profile, NATIVE)
+    theirs = rule_meaning.read_meaning(limit(engine).profile, NATIVE)
     for name in everything:
         assert theirs.may_execute(name) or not ours.may_execute(name), name
         assert theirs.always_executes(name) or not ours.always_executes(name), name
@@ -134,7 +137,7 @@ def test_it_is_never_wider_than_the_limit(engine: Engine) -> None:
 
 def test_podman_s_default_answers_enosys_and_so_does_what_is_made_under_it() -> None:
     done = made("read", limits=(limit(Engine.PODMAN),))
-    theirs = rule_meaning.read(limit(Engine.PODMAN).profile, NATIVE)
+    theirs = rule_meaning.read_meaning(limit(Engine.PODMAN).profile, NATIVE)
     enosys = {Action(ActionKind.ERRNO, ENOSYS)}
     for name in load_syscalls(NATIVE).numbers:
         if theirs.outcomes(name) == enosys and name not in load_syscalls(NATIVE).newer:
@@ -158,12 +161,12 @@ def test_a_container_s_own_profile_is_the_limit() -> None:
         msgspec.to_builtins(base) | {"containers": [container]}, type=type(base)
     )
     [found] = find_limits([taken])
-    meaning = rule_meaning.read(found.profile, NATIVE)
+    meaning = rule_meaning.read_meaning(found.profile, NATIVE)
     assert meaning.may_execute("read") and not meaning.may_execute("write")
 
 
 def test_without_a_profile_the_engine_s_default_is_the_limit() -> None:
     [found] = find_limits([recording(calls("program", "read"))])
-    meaning = rule_meaning.read(found.profile, NATIVE)
+    meaning = rule_meaning.read_meaning(found.profile, NATIVE)
     assert "docker-default" in found.source
     assert meaning.may_execute("chroot") and not meaning.may_execute("mount")

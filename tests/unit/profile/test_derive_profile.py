@@ -10,17 +10,17 @@ from click.testing import CliRunner
 
 from seclatch.cli.main import cli
 from seclatch.model.arch import Arch
-from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
 from seclatch.profile.curated.default_profiles import load_default
 from seclatch.profile.generate.derive_profile import derive_profile
-from seclatch.profile.meaning.rule_meaning import Meaning, read
+from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning
 
 HOST = Host(Arch.X86_64, frozenset(), (6, 12))
 
 
-def meaning(*, allow: tuple[str, ...] = (), deny: tuple[str, ...] = ()) -> Meaning:
+def meaning(*, allow: tuple[str, ...] = (), deny: tuple[str, ...] = ()) -> ProfileMeaning:
     derived = derive_profile(load_default(Engine.DOCKER), allow, deny)
-    return read(narrow(derived, HOST), Arch.X86_64)
+    return read_meaning(narrow_profile(derived, HOST), Arch.X86_64)
 
 
 def test_one_call_more_and_one_less() -> None:
@@ -37,7 +37,7 @@ def test_what_was_allowed_for_some_arguments_is_allowed_for_all() -> None:
 def test_conditions_on_capabilities_stay() -> None:
     derived = derive_profile(load_default(Engine.DOCKER), ("bpf",), ())
     admin = Host(Arch.X86_64, frozenset(["CAP_SYS_ADMIN"]), (6, 12))
-    assert read(narrow(derived, admin), Arch.X86_64).always_executes("mount")
+    assert read_meaning(narrow_profile(derived, admin), Arch.X86_64).always_executes("mount")
 
 
 @pytest.mark.parametrize("name", ["docker-default", "podman-default"])

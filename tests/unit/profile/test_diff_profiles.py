@@ -17,10 +17,14 @@ from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.meaning import diff_profiles
-from seclatch.profile.meaning.clause import overlaps, points
-from seclatch.profile.meaning.diff_profiles import Effect, diff
-from seclatch.profile.meaning.merge_profiles import Combined, intersect, merge
-from seclatch.profile.meaning.rule_meaning import read
+from seclatch.profile.meaning.clause import list_edge_points, list_overlaps
+from seclatch.profile.meaning.diff_profiles import CallEffect, compare_profiles
+from seclatch.profile.meaning.merge_profiles import (
+    CombinedProfile,
+    intersect_profiles,
+    merge_profiles,
+)
+from seclatch.profile.meaning.rule_meaning import read_meaning
 from seclatch.system.libseccomp import format_version
 from tests.unit.profile.profiles import resolved_profiles
 
@@ -39,7 +43,7 @@ def test_diff_ignores_how_it_is_written() -> None:
         Rule(("bpf",), "SCMP_ACT_ERRNO", 1),
         arches=(X86,),
     )
-    assert not diff(one, other, X86)
+    assert not compare_profiles(one, other, X86)
 
 
 def test_diff_tells_what_changed_and_with_which_arguments() -> None:
@@ -55,15 +59,15 @@ def test_diff_tells_what_changed_and_with_which_arguments() -> None:
         Rule(("clone3",), "SCMP_ACT_ERRNO", 38),
         arches=(Arch.X32,),
     )
-    found = diff(before, after, X86)
+    found = compare_profiles(before, after, X86)
     assert found.opened == (Arch.X32,)
     assert found.closed == (Arch.X86,)
     changes = {change.name: change for change in found.changes}
     assert {name: change.effect for name, change in changes.items()} == {
-        "bpf": Effect.DENIED,
-        "clone3": Effect.ACTION,
-        "mkdir": Effect.ALLOWED,
-        "socket": Effect.ALLOWED,
+        "bpf": CallEffect.DENIED,
+        "clone3": CallEffect.ACTION,
+        "mkdir": CallEffect.ALLOWED,
+        "socket": CallEffect.ALLOWED,
     }
     assert changes["socket"].example[0] == 40
     assert changes["socket"].before == ("SCMP_ACT_ALLOW if arg0 != 0x28", "SCMP_ACT_ERRNO(1) else")
@@ -86,12 +90,12 @@ def test_many_combinations_are_decided() -> None:
         Rule(("ioctl",), "SCMP_ACT_ALLOW", args=(*first, Arg(3, operator, 5)))
         for operator in (Operator.LT, Operator.GE)
     ]
-    assert not diff(simple(*rules), simple(*split, *rules[1:]), X86)
-    (change,) = diff(simple(*rules), simple(split[0], *rules[1:]), X86).changes
-    assert change.effect is Effect.DENIED
+    assert not compare_profiles(simple(*rules), simple(*split, *rules[1:]), X86)
+    (change,) = compare_profiles(simple(*rules), simple(split[0], *rules[1:]), X86).changes
+    assert change.effect is CallEffect.DENIED
     assert change.example[:3] == (0, 0, 0)
     assert change.example[3] >= 5
-    assert not diff(simple(*rules), simple(*reversed(rules)), X86)
+    assert not compare_profiles(simple(*rules), simple(*reversed(rules)), X86)
 
 
 def test_masks_of_one_argument_are_compared() -> None:
@@ -100,10 +104,10 @@ def test_masks_of_one_argument_are_compared() -> None:
         Rule(("ioctl",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.MASKED_EQ, 3 << n, 3 << n),))
         for n in range(0, 60)
     ]
-    (change,) = diff(simple(*masks), simple(*masks[1:]), X86).changes
-    assert change.effect is Effect.DENIED
+    (change,) = compare_profiles(simple(*masks), simple(*masks[1:]), X86).changes
+    assert change.effect is CallEffect.DENIED
     assert change.example[1] & 7 == 3
-    assert not diff(simple(*masks), simple(*reversed(masks)), X86)
+    assert not compare_profiles(simple(*masks), simple(*reversed(masks)), X86)
 
 
 def test_what_was_not_compared_is_said() -> None:
@@ -119,21 +123,21 @@ def test_what_was_not_compared_is_said() -> None:
         )
         for n in range(30)
     ]
-    (change,) = diff(simple(*masks), simple(*masks[1:]), X86).changes
-    assert change.effect is Effect.UNDECIDED
+    (change,) = compare_profiles(simple(*masks), simple(*masks[1:]), X86).changes
+    assert change.effect is CallEffect.UNDECIDED
     assert change.example[1] & 0x11 == 1 == change.example[2] & 3  # the first rule's alone
-    assert not diff(simple(*masks), simple(*reversed(masks)), X86)
+    assert not compare_profiles(simple(*masks), simple(*reversed(masks)), X86)
 
 
 def test_diff_of_defaults() -> None:
-    (change,) = diff(simple(), simple(default="SCMP_ACT_LOG"), X86).changes
-    assert (change.name, change.effect) == ("*", Effect.ALLOWED)
+    (change,) = compare_profiles(simple(), simple(default="SCMP_ACT_LOG"), X86).changes
+    assert (change.name, change.effect) == ("*", CallEffect.ALLOWED)
 
 
 def test_intersection_of_argument_rules() -> None:
     only = Rule(("socket",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.NE, 40),))
     stream = Rule(("socket",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.EQ, 1),))
-    profile = intersect(simple(only), simple(stream), X86).profile
+    profile = intersect_profiles(simple(only), simple(stream), X86).profile
     assert profile.rules == (Rule(("socket",), "SCMP_ACT_ALLOW", None, (*only.args, *stream.args)),)
 
 
@@ -141,7 +145,7 @@ def test_combining_with_itself_adds_nothing() -> None:
     rules = tuple(
         Rule(("ioctl",), "SCMP_ACT_ALLOW", args=(Arg(n % 3, Operator.EQ, n),)) for n in range(20)
     )
-    for operation in (merge, intersect):
+    for operation in (merge_profiles, intersect_profiles):
         profile = operation(simple(*rules), simple(*rules), X86).profile
         assert {rule.args for rule in profile.rules} == {rule.args for rule in rules}
 
@@ -150,7 +154,7 @@ def test_a_range_that_no_single_comparison_says() -> None:
     """Masked comparisons say it together."""
     low = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.GE, 2),))
     high = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.LE, 5),))
-    meaning = read(intersect(simple(low), simple(high), X86).profile, X86)
+    meaning = read_meaning(intersect_profiles(simple(low), simple(high), X86).profile, X86)
     allowed = [n for n in range(20) if meaning.verdict("kill", (0, n, 0, 0, 0, 0)).kind.executes]
     assert allowed == [2, 3, 4, 5]
     assert not meaning.verdict("kill", (0, (1 << 32) + 3, 0, 0, 0, 0)).kind.executes
@@ -167,8 +171,8 @@ def test_what_another_condition_implies_is_left_out() -> None:
         simple(Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.LT, value),)))
         for value in (2, 9)
     ]
-    assert merge(*bounds, X86).profile.rules == bounds[1].rules
-    assert intersect(*bounds, X86).profile.rules == bounds[0].rules
+    assert merge_profiles(*bounds, X86).profile.rules == bounds[1].rules
+    assert intersect_profiles(*bounds, X86).profile.rules == bounds[0].rules
 
 
 def test_a_mask_that_a_narrower_abi_cuts_away_is_heeded() -> None:
@@ -176,11 +180,11 @@ def test_a_mask_that_a_narrower_abi_cuts_away_is_heeded() -> None:
     masked = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.MASKED_EQ, 1 << 32, 0),))
     profile = simple(masked, Rule(("kill",), "SCMP_ACT_LOG"), arches=(Arch.X86,))
     with pytest.raises(SeclatchError, match="on x86, which has arguments of 32 bits"):
-        merge(profile, simple(arches=(Arch.X86,)), X86)
+        merge_profiles(profile, simple(arches=(Arch.X86,)), X86)
 
 
-@pytest.mark.parametrize("combine", [merge, intersect])
-def test_what_is_written_stays_so(combine: Callable[..., Combined]) -> None:
+@pytest.mark.parametrize("combine", [merge_profiles, intersect_profiles])
+def test_what_is_written_stays_so(combine: Callable[..., CombinedProfile]) -> None:
     """Libseccomp cuts it for x86 to `> 0xffffffff`, which holds for none; `>= 2**32` for all."""
     above = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.GT, 0xFFFFFFFF),))
     profile = simple(above, arches=(Arch.X86,))
@@ -194,7 +198,7 @@ def test_a_range_that_falls_into_too_many_pieces_is_refused() -> None:
         ("kill",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.LE, most), Arg(1, Operator.LE, most))
     )
     with pytest.raises(SeclatchError, match=r"rules for kill: .* more than 256 cases") as no:
-        intersect(simple(low), simple(high), X86)
+        intersect_profiles(simple(low), simple(high), X86)
     assert "change one of the two rules" in no.value.remedy
 
 
@@ -205,7 +209,7 @@ def test_combining_is_bounded() -> None:
         for n in range(50)
     ]
     with pytest.raises(SeclatchError, match=r"rules for ioctl: .* more than 256 cases"):
-        merge(simple(*masks), simple(*masks[1:]), X86)
+        merge_profiles(simple(*masks), simple(*masks[1:]), X86)
 
 
 def test_what_a_narrower_abi_cuts_is_heeded() -> None:
@@ -218,11 +222,13 @@ def test_what_a_narrower_abi_cuts_is_heeded() -> None:
         for value in (5, (1 << 32) + 5)
     )
     with pytest.raises(SeclatchError, match="on x86, which has arguments of 32 bits"):
-        intersect(one, other, X86)
+        intersect_profiles(one, other, X86)
     alone = [replace(profile, architectures=()) for profile in (one, other)]
-    assert read(intersect(*alone, X86).profile, X86).unconditional("kill") is not None
-    union = merge(one, other, X86).profile
-    assert len(read(union, X86).clauses("kill")) == 2
+    assert (
+        read_meaning(intersect_profiles(*alone, X86).profile, X86).unconditional("kill") is not None
+    )
+    union = merge_profiles(one, other, X86).profile
+    assert len(read_meaning(union, X86).clauses("kill")) == 2
 
 
 # Comparisons whose combinations can all be said, so that the laws are tested and not refusals.
@@ -243,22 +249,25 @@ small = st.builds(
     st.just((Arch.X86,)),
 ).filter(
     lambda profile: (
-        not any(next(overlaps(clauses), None) for clauses in read(profile, X86).calls.values())
+        not any(
+            next(list_overlaps(clauses), None)
+            for clauses in read_meaning(profile, X86).calls.values()
+        )
     )
 )
 
 
-def same(left: Combined, right: Combined) -> bool:
-    return not diff(left.profile, right.profile, X86)
+def same(left: CombinedProfile, right: CombinedProfile) -> bool:
+    return not compare_profiles(left.profile, right.profile, X86)
 
 
 @given(small, small)
 def test_verdicts_are_the_more_permissive_and_the_stricter(left: Profile, right: Profile) -> None:
-    one, other = read(left, X86), read(right, X86)
-    union = read(merge(left, right, X86).profile, X86)
-    common = read(intersect(left, right, X86).profile, X86)
+    one, other = read_meaning(left, X86), read_meaning(right, X86)
+    union = read_meaning(merge_profiles(left, right, X86).profile, X86)
+    common = read_meaning(intersect_profiles(left, right, X86).profile, X86)
     for name in ("read", "socket", "clone", "mkdir"):
-        for values in points([*one.clauses(name), *other.clauses(name)]):
+        for values in list_edge_points([*one.clauses(name), *other.clauses(name)]):
             pair = one.verdict(name, values), other.verdict(name, values)
             order = [(action.kind.precedence, -action.data) for action in pair]
             assert union.verdict(name, values) == pair[order.index(max(order))]
@@ -267,36 +276,41 @@ def test_verdicts_are_the_more_permissive_and_the_stricter(left: Profile, right:
 
 @given(small, small)
 def test_results_do_not_depend_on_libseccomps_order(left: Profile, right: Profile) -> None:
-    for combined in (merge(left, right, X86), intersect(left, right, X86)):
-        meaning = read(combined.profile, X86)
-        assert not any(next(overlaps(c), None) for c in meaning.calls.values())
+    for combined in (merge_profiles(left, right, X86), intersect_profiles(left, right, X86)):
+        meaning = read_meaning(combined.profile, X86)
+        assert not any(next(list_overlaps(c), None) for c in meaning.calls.values())
         assert not [idle for idle in meaning.idle if idle.fate.name != "REPEATED"]
 
 
 @given(small, small, small)
 @settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], deadline=None)
 def test_laws(one: Profile, other: Profile, third: Profile) -> None:
-    for operation, dual in ((merge, intersect), (intersect, merge)):
-        assert not diff(operation(one, one, X86).profile, one, X86)
+    for operation, dual in (
+        (merge_profiles, intersect_profiles),
+        (intersect_profiles, merge_profiles),
+    ):
+        assert not compare_profiles(operation(one, one, X86).profile, one, X86)
         assert same(operation(one, other, X86), operation(other, one, X86))
         both = operation(one, other, X86).profile
         assert same(
             operation(both, third, X86),
             operation(one, operation(other, third, X86).profile, X86),
         )
-        assert not diff(operation(one, dual(one, other, X86).profile, X86).profile, one, X86)
+        assert not compare_profiles(
+            operation(one, dual(one, other, X86).profile, X86).profile, one, X86
+        )
 
 
 @given(resolved_profiles(), resolved_profiles())
 def test_any_two_profiles_combine_or_say_why_not(left: Profile, right: Profile) -> None:
-    for operation in (merge, intersect):
+    for operation in (merge_profiles, intersect_profiles):
         try:
             combined = operation(left, right, X86)
         except SeclatchError as error:
             assert error.remedy
             continue
         assume(combined.profile.rules)
-        assert read(combined.profile, X86).default in (left.default, right.default)
+        assert read_meaning(combined.profile, X86).default in (left.default, right.default)
 
 
 def test_overlapping_conditions_are_libseccomp_s_to_order() -> None:
@@ -304,17 +318,19 @@ def test_overlapping_conditions_are_libseccomp_s_to_order() -> None:
     wide = Rule(("personality",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.LT, 8),))
     narrow = Rule(("personality",), "SCMP_ACT_ERRNO", errno=5, args=(Arg(0, Operator.LT, 4),))
     profile = simple(wide, narrow)
-    for combine in (merge, intersect):
+    for combine in (merge_profiles, intersect_profiles):
         combined = combine(profile, profile, X86)
-        assert not diff(combined.profile, profile, X86)
-        assert not diff(combined.profile, combine(profile, combined.profile, X86).profile, X86)
+        assert not compare_profiles(combined.profile, profile, X86)
+        assert not compare_profiles(
+            combined.profile, combine(profile, combined.profile, X86).profile, X86
+        )
         (warning,) = combined.warnings
         assert (
             f"of overlapping conditions those count that libseccomp {format_version()}" in warning
         )
-        clauses = read(combined.profile, X86).clauses("personality")
-        assert clauses and not next(overlaps(clauses), None)
-    assert not diff(profile, profile, X86)
+        clauses = read_meaning(combined.profile, X86).clauses("personality")
+        assert clauses and not next(list_overlaps(clauses), None)
+    assert not compare_profiles(profile, profile, X86)
     other = simple(narrow, wide)
     answers = []
     for each in (profile, other):
@@ -322,9 +338,9 @@ def test_overlapping_conditions_are_libseccomp_s_to_order() -> None:
         judge = CallEvaluator(Filter.from_bytes(code))
         calls = (SeccompData(X86.audit, 135, (value, 0, 0, 0, 0, 0)) for value in range(10))
         answers.append([judge.value(call) for call in calls])
-    assert bool(diff(profile, other, X86)) == (answers[0] != answers[1])
-    (change,) = diff(profile, simple(wide), X86).changes
-    assert change.effect is Effect.ALLOWED
+    assert bool(compare_profiles(profile, other, X86)) == (answers[0] != answers[1])
+    (change,) = compare_profiles(profile, simple(wide), X86).changes
+    assert change.effect is CallEffect.ALLOWED
     assert change.example[0] < 4
 
 
@@ -336,11 +352,11 @@ def test_masks_beside_equalities_are_not_called_equal() -> None:
         for value in (5, top)
     ]
     masked = Rule(("personality",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.MASKED_EQ, 5, 5),))
-    assert diff(simple(*equal), simple(*equal, masked), X86)
+    assert compare_profiles(simple(*equal), simple(*equal, masked), X86)
 
 
-@pytest.mark.parametrize("operation", [merge, intersect])
-def test_what_combining_cannot_carry_is_said(operation: Callable[..., Combined]) -> None:
+@pytest.mark.parametrize("operation", [merge_profiles, intersect_profiles])
+def test_what_combining_cannot_carry_is_said(operation: Callable[..., CombinedProfile]) -> None:
     flags = ("SECCOMP_FILTER_FLAG_LOG",)
     notify = replace(simple(), flags=flags, listener_path="/run/a", listener_metadata="m")
     alike = operation(notify, notify, X86)
@@ -370,10 +386,12 @@ def test_one_budget_is_for_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         for value in (1, 2)
     )
-    assert {change.effect for change in diff(one, other, X86).changes} == {Effect.DENIED}
+    assert {change.effect for change in compare_profiles(one, other, X86).changes} == {
+        CallEffect.DENIED
+    }
     monkeypatch.setattr(diff_profiles, "MAX_STEPS", 30)
-    effects = {change.name: change.effect for change in diff(one, other, X86).changes}
-    assert effects["write"] is Effect.UNDECIDED
+    effects = {change.name: change.effect for change in compare_profiles(one, other, X86).changes}
+    assert effects["write"] is CallEffect.UNDECIDED
 
 
 def test_comparisons_are_budgeted_for_all_calls_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,9 +407,11 @@ def test_comparisons_are_budgeted_for_all_calls_too(monkeypatch: pytest.MonkeyPa
         )
         for first in (1, 3)
     )
-    assert Effect.UNDECIDED not in {change.effect for change in diff(one, other, X86).changes}
+    assert CallEffect.UNDECIDED not in {
+        change.effect for change in compare_profiles(one, other, X86).changes
+    }
     monkeypatch.setattr(diff_profiles, "MAX_COMPARISONS", 60)
     monkeypatch.setattr(diff_profiles, "MAX_STEPS", 3)
-    effects = {change.name: change.effect for change in diff(one, other, X86).changes}
-    assert effects["read"] is not Effect.UNDECIDED
-    assert effects["write"] is Effect.UNDECIDED
+    effects = {change.name: change.effect for change in compare_profiles(one, other, X86).changes}
+    assert effects["read"] is not CallEffect.UNDECIDED
+    assert effects["write"] is CallEffect.UNDECIDED

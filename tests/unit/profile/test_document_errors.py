@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seclatch.errors import InputError
 from seclatch.profile.document_errors import MAX_FAULTS, find_faults
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.parse.load_profile import parse_profile
 from seclatch.profile.parse.text_position import Path
 
 VALID: dict[str, Any] = {
@@ -89,10 +89,10 @@ def test_whatever_stands_there(value: Any) -> None:
     found = find_faults(text, "x")
     assert len(found) <= MAX_FAULTS
     if not found:
-        parse(text, "x")
+        parse_profile(text, "x")
         return
     with pytest.raises(InputError):
-        parse(text, "x")
+        parse_profile(text, "x")
 
 
 def test_a_hostile_number_of_faults() -> None:

@@ -16,10 +16,10 @@ from seclatch.model import errno
 from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
-from seclatch.profile.export.formats import FORMATS, conditional, write
-from seclatch.profile.meaning.rule_meaning import read
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
+from seclatch.profile.export.formats import FORMATS, has_conditions, write
+from seclatch.profile.meaning.rule_meaning import read_meaning
+from seclatch.profile.parse.load_profile import parse_profile
 from tests.unit.profile.profiles import profiles, resolved_profiles
 
 HOST = Host(Arch.X86_64, kernel=(6, 12), engine=Engine.PODMAN)
@@ -27,14 +27,16 @@ HOST = Host(Arch.X86_64, kernel=(6, 12), engine=Engine.PODMAN)
 
 @given(profiles())
 def test_docker_carries_everything(profile: Profile) -> None:
-    assert parse(write(profile, "docker").text, "x") == profile
+    assert parse_profile(write(profile, "docker").text, "x") == profile
 
 
 @given(resolved_profiles())
 def test_oci_carries_a_resolved_profile(profile: Profile) -> None:
     bare = write(profile, "oci").text
-    assert parse(bare, "x") == profile
-    assert parse(json.dumps({"linux": {"seccomp": json.loads(bare)}}), "x") == parse(bare, "x")
+    assert parse_profile(bare, "x") == profile
+    assert parse_profile(
+        json.dumps({"linux": {"seccomp": json.loads(bare)}}), "x"
+    ) == parse_profile(bare, "x")
 
 
 WORDS = {
@@ -55,16 +57,16 @@ def test_what_is_not_warned_of_comes_back(
     """Field by field and rule by rule: the same, or a warning says that it is not."""
     rules = tuple(replace(rule, errno_name=errno) for rule in profile.rules)
     profile = replace(profile, rules=rules, default_errno_name=default, listener_metadata=metadata)
-    if not conditional(form):
+    if not has_conditions(form):
         profile = replace(
-            narrow(profile, HOST),
+            narrow_profile(profile, HOST),
             rules=tuple(
                 replace(rule, errno_name="", comment=profile.rules[0].comment)
-                for rule in narrow(profile, HOST).rules
+                for rule in narrow_profile(profile, HOST).rules
             ),
         )
     written = write(profile, form)
-    back = parse(written.text, "x")
+    back = parse_profile(written.text, "x")
     for field, word in WORDS.items():
         same = getattr(back, field) == getattr(profile, field)
         if not same and (field != "default_errno" or back.default != profile.default):
@@ -119,7 +121,7 @@ def test_a_drop_in_refuses_what_it_cannot_say(profile: Profile) -> None:
         written = write(profile, "systemd")
     except SeclatchError:
         return
-    said, meaning = drop_in(written.text), read(profile, Arch.X86_64)
+    said, meaning = drop_in(written.text), read_meaning(profile, Arch.X86_64)
     text = "\n".join(written.warnings)
     for name, clauses in meaning.calls.items():
         whole = meaning.unconditional(name)
@@ -212,7 +214,7 @@ def test_systemd_understands_it(default: str, tmp_path: Path) -> None:
 def test_containers_common_names_min_kernel() -> None:
     text = """{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
       {"names": ["ptrace"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "4.8"}}]}"""
-    profile = parse(text, "x")
+    profile = parse_profile(text, "x")
     assert write(profile, "docker").warnings == ()
     assert write(profile, "containers-common").warnings == (
         "rule 0 (ptrace): Podman does not read minKernel",

@@ -16,17 +16,17 @@ from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile, Rule
 from seclatch.model.scan import CallChain, Scan, ScannedProgram
 from seclatch.profile.generate.find_gaps import find_recorded_gaps, find_scanned_gaps
-from seclatch.profile.meaning.rule_meaning import Meaning, read
+from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning
 from seclatch.scan import scan_document
 from tests.unit.recordings import calls, recording
 
 
-def meaning(*allowed: str) -> Meaning:
+def meaning(*allowed: str) -> ProfileMeaning:
     rules = (
         Rule(allowed, "SCMP_ACT_ALLOW"),
         Rule(("statx",), "SCMP_ACT_ERRNO", ENOSYS),
     )
-    return read(Profile("SCMP_ACT_ERRNO", rules, (Arch.X86_64,)), Arch.X86_64)
+    return read_meaning(Profile("SCMP_ACT_ERRNO", rules, (Arch.X86_64,)), Arch.X86_64)
 
 
 def scan(*names: str) -> Scan:

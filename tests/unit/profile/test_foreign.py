@@ -10,7 +10,7 @@ from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.meaning.rule_meaning import read
+from seclatch.profile.meaning.rule_meaning import read_meaning
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_each_call_gets_what_the_rules_say(native: Arch) -> None:
     judge = CallEvaluator(Filter.from_bytes(program.code, "little" if native.little else "big"))
     asked = 0
     for arch in dict.fromkeys((native, *profile.architectures)):
-        meaning = read(profile, native, arch.bits)
+        meaning = read_meaning(profile, native, arch.bits)
         for name, number in load_syscalls(arch).numbers.items():
             said = meaning.unconditional(name)
             # libseccomp 2.6.0 cannot name ppc's own switch_endian on another machine.

@@ -15,9 +15,9 @@ from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.generate.generate_profile import Options, generate
+from seclatch.profile.generate.generate_profile import GeneratorOptions, generate_profile
 from seclatch.profile.generate.narrow_arguments import MAX_VALUES
-from seclatch.profile.generate.plain_runtime_calls import measured
+from seclatch.profile.generate.plain_runtime_calls import read_measured_calls
 from tests.unit.recordings import calls, recording
 
 START = (
@@ -34,7 +34,7 @@ def names(profile: Profile) -> set[str]:
 def made(
     entries: list[Any] = START, *, more: dict[str, Any] | None = None, **options: Any
 ) -> Profile:
-    return generate(recording(entries, **(more or {})), Options(**options)).profile
+    return generate_profile(recording(entries, **(more or {})), GeneratorOptions(**options)).profile
 
 
 def test_the_latch_s_has_the_program_s_calls_alone() -> None:
@@ -139,9 +139,9 @@ def test_warnings() -> None:
         type(each)(process=0, stage="program", arch="x86_64", number=999, name="", count=1)
         for each in calls("program", "read")
     ]
-    told = generate(
+    told = generate_profile(
         recording(START + unnamed, denials=[denial], complete=False, lost=LostCounts(events=1)),
-        Options(),
+        GeneratorOptions(),
     ).warnings
     assert [
         any(word in line for line in told)
@@ -157,7 +157,7 @@ def test_warnings() -> None:
 def test_a_recording_without_the_stage() -> None:
     empty: Recording = recording(calls("client", "read"))
     with pytest.raises(ValueError, match="program"):
-        generate(empty, Options())
+        generate_profile(empty, GeneratorOptions())
 
 
 BASE = Profile(
@@ -175,7 +175,7 @@ BASE = Profile(
 
 def test_a_base_gets_what_it_does_not_have() -> None:
     entries = calls("program", "read write mount clone3")
-    told = generate(recording(entries), Options(base=BASE))
+    told = generate_profile(recording(entries), GeneratorOptions(base=BASE))
     assert told.profile.rules[:4] == BASE.rules
     [added] = told.profile.rules[4:]
     # what it allows to some containers only is not allowed to this one
@@ -188,8 +188,8 @@ def test_a_base_gets_what_it_does_not_have() -> None:
 def test_a_base_s_arguments_are_kept_where_they_are_enough() -> None:
     def added(value: int, **options: Any) -> tuple[list[Any], tuple[str, ...]]:
         more = {"arguments": [argument("socket", 0, value)]}
-        made = generate(
-            recording(calls("program", "socket"), **more), Options(base=BASE, **options)
+        made = generate_profile(
+            recording(calls("program", "socket"), **more), GeneratorOptions(base=BASE, **options)
         )
         return [
             (rule.names, *map(str, rule.args)) for rule in made.profile.rules[4:]
@@ -223,8 +223,10 @@ def test_another_version_of_a_runtime_than_the_measured_one() -> None:
     def told(version: str, runs: int = 1) -> tuple[str, ...]:
         software = [Software(stage="runtime", name="runc", path="/bin/runc", version=version)]
         made = recording(START, software=software, runs=runs)
-        return generate(made, Options(plain="runc")).warnings
+        return generate_profile(made, GeneratorOptions(plain="runc")).warnings
 
-    assert told(measured("runc").version) == told("") == told("runc version 7", 100) == ()
+    assert (
+        told(read_measured_calls("runc").version) == told("") == told("runc version 7", 100) == ()
+    )
     assert "runc version 7" in told("runc version 7")[0]
-    assert generate(recording(START, software=[]), Options()).warnings == ()
+    assert generate_profile(recording(START, software=[]), GeneratorOptions()).warnings == ()

@@ -4,7 +4,7 @@ import pytest
 
 from seclatch.model.profile import Profile, Rule
 from seclatch.model.scan import CallChain, Scan, ScannedProgram, UnresolvedCall
-from seclatch.profile.generate.join_scan import Policy, Verdict, join
+from seclatch.profile.generate.join_scan import JoinPolicy, JoinVerdict, join_scan
 
 PROFILE = Profile(
     "SCMP_ACT_ERRNO",
@@ -26,42 +26,44 @@ def allowed(profile: Profile) -> set[str]:
 @pytest.mark.parametrize(
     ("policy", "names"),
     [
-        (Policy.RECORDED, {"read", "uname"}),
-        (Policy.PLAUSIBLE, {"read", "uname", "write"}),
-        (Policy.STATIC, {"read", "uname", "write", "ptrace"}),
+        (JoinPolicy.RECORDED, {"read", "uname"}),
+        (JoinPolicy.PLAUSIBLE, {"read", "uname", "write"}),
+        (JoinPolicy.STATIC, {"read", "uname", "write", "ptrace"}),
     ],
 )
-def test_policies_differ_in_what_was_never_recorded(policy: Policy, names: set[str]) -> None:
-    joined = join(PROFILE, {"read", "uname"}, scan("read", "write", "ptrace", "clone3"), policy)
+def test_policies_differ_in_what_was_never_recorded(policy: JoinPolicy, names: set[str]) -> None:
+    joined = join_scan(
+        PROFILE, {"read", "uname"}, scan("read", "write", "ptrace", "clone3"), policy
+    )
     assert allowed(joined.profile) == names
 
 
 def test_each_call_is_accounted_for_with_its_chain() -> None:
-    rows = join(
-        PROFILE, {"read", "uname"}, scan("read", "write", "ptrace", "clone3"), Policy.PLAUSIBLE
+    rows = join_scan(
+        PROFILE, {"read", "uname"}, scan("read", "write", "ptrace", "clone3"), JoinPolicy.PLAUSIBLE
     ).rows
     assert {row.name: row.verdict for row in rows} == {
-        "read": Verdict.RECORDED,
-        "uname": Verdict.ELSEWHERE,
-        "write": Verdict.PLAUSIBLE,
-        "ptrace": Verdict.DANGEROUS,
-        "clone3": Verdict.NARROWED,
+        "read": JoinVerdict.RECORDED,
+        "uname": JoinVerdict.ELSEWHERE,
+        "write": JoinVerdict.PLAUSIBLE,
+        "ptrace": JoinVerdict.DANGEROUS,
+        "clone3": JoinVerdict.NARROWED,
     }
     assert {row.name: row.chain for row in rows}["write"] == ("entry", "libc.so.6:write")
 
 
 def test_a_refusal_stays() -> None:
-    joined = join(PROFILE, (), scan("clone3"), Policy.STATIC)
+    joined = join_scan(PROFILE, (), scan("clone3"), JoinPolicy.STATIC)
     assert joined.profile == PROFILE
 
 
 def test_an_open_scan_is_never_passed_over() -> None:
     place = UnresolvedCall("/bin/p", "p:f", 4096, "its number is not a constant")
-    joined = join(PROFILE, ("read",), scan("read", open=(place,)), Policy.STATIC)
+    joined = join_scan(PROFILE, ("read",), scan("read", open=(place,)), JoinPolicy.STATIC)
     assert any("open" in each for each in joined.warnings)
 
 
 def test_what_check_warns_of_is_not_added_unseen() -> None:
     static = scan("read", "unshare", "setns", "mount", "bpf")
-    joined = join(PROFILE, ("read",), static, Policy.PLAUSIBLE)
+    joined = join_scan(PROFILE, ("read",), static, JoinPolicy.PLAUSIBLE)
     assert allowed(joined.profile) == {"read", "uname"}

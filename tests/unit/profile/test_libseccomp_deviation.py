@@ -13,12 +13,12 @@ from seclatch.model.filter import Filter
 from seclatch.model.finding import Finding
 from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.model.seccomp_data import SeccompData
-from seclatch.profile.check_profile import check
+from seclatch.profile.check_profile import check_profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Host
 from seclatch.profile.export.formats import write
 from seclatch.profile.meaning import libseccomp_deviation
-from seclatch.profile.meaning.libseccomp_deviation import deviations
+from seclatch.profile.meaning.libseccomp_deviation import find_deviations
 from seclatch.profile.parse.load_profile import parse_document
 
 ALLOW, DENY = Action(ActionKind.ALLOW), Action(ActionKind.ERRNO, 1)
@@ -46,11 +46,11 @@ def test_one_comparison(operator: Operator, native: Arch) -> None:
     value = HIGH if native.bits == 64 else 9
     arg = Arg(1, operator, value, 8 if operator is Operator.MASKED_EQ else 0)
     meant = profile(arg, arch=native)
-    assert not list(deviations(meant, native, program(meant, native)))
+    assert not list(find_deviations(meant, native, program(meant, native)))
     other = profile(
         replace(arg, operator=OTHER.get(operator, operator), value=value - 1), arch=native
     )
-    found = list(deviations(other, native, program(meant, native)))
+    found = list(find_deviations(other, native, program(meant, native)))
     assert len(found) == 1
     call, args, said, made = found[0]
     assert (call.arch, call.name) == (native, "ioctl") and {said, made} == {ALLOW, DENY}
@@ -68,9 +68,9 @@ def test_each_abi_has_its_own() -> None:
     """Arguments of 32-bit ABIs have no upper half: what differs there only, differs on x86-64."""
     both = replace(profile(Arg(1, Operator.EQ, HIGH)), architectures=(Arch.X86_64, Arch.X86))
     low = replace(both, rules=profile(Arg(1, Operator.EQ, 9)).rules)
-    (found,) = deviations(low, Arch.X86_64, program(both))
+    (found,) = find_deviations(low, Arch.X86_64, program(both))
     assert found.call.arch is Arch.X86_64
-    found32 = deviations(replace(low, rules=()), Arch.X86_64, program(both))
+    found32 = find_deviations(replace(low, rules=()), Arch.X86_64, program(both))
     assert not list(found32)  # of calls without conditions nothing is asked
 
 
@@ -80,16 +80,16 @@ def test_what_is_computed_otherwise_is_tried_at_its_edges() -> None:
     lines = [*shifted, (6, 0, 0, ALLOW.ret), (6, 0, 0, DENY.ret)]
     made = Filter.from_bytes(b"".join(struct.pack("<HBBI", *line) for line in lines))
     meant = profile(Arg(0, Operator.MASKED_EQ, 0xF0, 0x10))
-    assert not list(deviations(meant, Arch.X86_64, made))
+    assert not list(find_deviations(meant, Arch.X86_64, made))
     other = profile(Arg(0, Operator.MASKED_EQ, 0xF0, 0x20))
-    assert list(deviations(other, Arch.X86_64, made))
+    assert list(find_deviations(other, Arch.X86_64, made))
 
 
 def test_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libseccomp_deviation, "MAX_STEPS", 0)
     monkeypatch.setattr(libseccomp_deviation, "MAX_CALLS", 0)
     meant = profile(*(Arg(0, Operator.EQ, value) for value in range(50)))
-    assert not list(deviations(profile(Arg(0, Operator.EQ, 99)), Arch.X86_64, program(meant)))
+    assert not list(find_deviations(profile(Arg(0, Operator.EQ, 99)), Arch.X86_64, program(meant)))
 
 
 def test_a_branch_that_two_abis_share_is_found() -> None:
@@ -108,7 +108,7 @@ def test_a_branch_that_two_abis_share_is_found() -> None:
     call = SeccompData(Arch.X86_64.audit, 258, (0xFFFFFFFF, 3, 0, 0, 0, 0))
     if CallEvaluator(program(shared)).value(call) == DENY.ret:
         pytest.skip("this libseccomp has no such fault")
-    (found,) = deviations(shared, Arch.X86_64, program(shared))
+    (found,) = find_deviations(shared, Arch.X86_64, program(shared))
     assert (found.call.arch, found.call.name, found.said) == (Arch.X86_64, "mkdirat", DENY)
     document = json.loads(write(shared, "docker").text)
     told = [each.code for each in _check(document)]
@@ -118,4 +118,6 @@ def test_a_branch_that_two_abis_share_is_found() -> None:
 
 
 def _check(document: object) -> list[Finding]:
-    return check(parse_document(json.dumps(document), "x"), Host(Arch.X86_64, kernel=(6, 12)))
+    return check_profile(
+        parse_document(json.dumps(document), "x"), Host(Arch.X86_64, kernel=(6, 12))
+    )

@@ -43,7 +43,7 @@ def test_it_allows_what_both_allow_and_nothing_else(
 ) -> None:
     limited = limit_profile(profile, limit, NATIVE)
     ours, theirs, both = (
-        rule_meaning.read(each, NATIVE) for each in (profile, limit, limited.profile)
+        rule_meaning.read_meaning(each, NATIVE) for each in (profile, limit, limited.profile)
     )
     for name in NAMES:
         call = (*values, 0, 0, 0, 0)
@@ -56,7 +56,7 @@ def test_it_allows_what_both_allow_and_nothing_else(
 def made(limit: Profile, *names: str, wider: tuple[str, ...] = ()) -> tuple[set[str], list[str]]:
     profile = Profile(DENY, (Rule(names, ALLOW, comment="why"),), (NATIVE,))
     result = limit_profile(profile, limit, NATIVE, wider)
-    meaning = rule_meaning.read(result.profile, NATIVE)
+    meaning = rule_meaning.read_meaning(result.profile, NATIVE)
     return {name for name in names if meaning.may_execute(name)}, result.removed
 
 

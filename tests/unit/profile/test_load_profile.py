@@ -12,8 +12,8 @@ from seclatch.errors import InputError
 from seclatch.model.action import Operator
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Condition, Rule
-from seclatch.profile.parse.load_profile import load, parse
-from seclatch.profile.parse.profile_source import read
+from seclatch.profile.parse.load_profile import load_profile, parse_profile
+from seclatch.profile.parse.profile_source import read_source
 from seclatch.profile.parse.text_position import PlacedError
 
 DOCKER = """{
@@ -34,7 +34,7 @@ DOCKER = """{
 
 
 def test_docker_format() -> None:
-    profile = parse(DOCKER, "docker.json")
+    profile = parse_profile(DOCKER, "docker.json")
     assert profile.arch_map == ((Arch.X86_64, (Arch.X86, Arch.X32)), (Arch.AARCH64, ()))
     assert profile.rules[0] == Rule(("read", "write"), "SCMP_ACT_ALLOW", comment="io")
     assert profile.rules[1].names == ("ptrace",)
@@ -54,11 +54,11 @@ def test_config_json_and_bare_say_the_same() -> None:
         "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}],
     }
     config = {"ociVersion": "1.0.2", "linux": {"seccomp": bare}}
-    profile = parse(json.dumps(bare), "bare")
-    assert profile == parse(json.dumps(config), "config.json")
+    profile = parse_profile(json.dumps(bare), "bare")
+    assert profile == parse_profile(json.dumps(config), "config.json")
     assert profile.flags == ("SECCOMP_FILTER_FLAG_LOG",)
     assert profile.listener_path == "/run/agent.sock"
-    assert parse('{"linux": {}}', "config.json").default_action == ""
+    assert parse_profile('{"linux": {}}', "config.json").default_action == ""
 
 
 YAML = """\
@@ -77,7 +77,7 @@ spec:
 
 
 def test_kubernetes_profile() -> None:
-    profile = parse(YAML, "nginx.yaml")
+    profile = parse_profile(YAML, "nginx.yaml")
     assert profile.architectures == (Arch.X86_64,)
     assert profile.rules == (Rule(("accept4", "bind"), "SCMP_ACT_ALLOW"),)
 
@@ -113,29 +113,29 @@ def test_what_a_cluster_exports(own: str, version: str) -> None:
     text = YAML.replace("metadata: {name: nginx}\n", "metadata:\n" + EXPORTED)
     text = text.replace("/v1beta1", f"/{version}", 1).replace("\nspec:", f"\nspec:\n  {own}")
     text += "status:\n  conditions: [{reason: Available, status: 'True', type: Ready}]\n"
-    assert parse(text, "nginx.yaml") == parse(YAML, "nginx.yaml")
+    assert parse_profile(text, "nginx.yaml") == parse_profile(YAML, "nginx.yaml")
 
 
 def test_kubernetes_errno_0_is_none() -> None:
     """The operator's Go value of an errnoRet that is not there."""
     refused = YAML.replace("action: SCMP_ACT_ALLOW", "action: SCMP_ACT_ERRNO")
-    assert parse(f"{refused}    errnoRet: 0\n", "nginx.yaml").rules[0].effect.data == 1
+    assert parse_profile(f"{refused}    errnoRet: 0\n", "nginx.yaml").rules[0].effect.data == 1
 
 
 def test_kubernetes_errno_false_is_no_number() -> None:
     with pytest.raises(InputError, match=r"errnoRet\): Expected `int"):
-        parse(f"{YAML}    errnoRet: false\n", "nginx.yaml")
+        parse_profile(f"{YAML}    errnoRet: false\n", "nginx.yaml")
 
 
 def test_a_list_of_manifests() -> None:
     with pytest.raises(InputError) as caught:
-        parse("apiVersion: v1\nkind: List\nitems: []\n", "all.yaml")
+        parse_profile("apiVersion: v1\nkind: List\nitems: []\n", "all.yaml")
     assert "one of the list's items" in caught.value.remedy
 
 
 def test_kubernetes_errno_is_a_string() -> None:
     for written, number in (("ENOSYS", 38), ("'13'", 13), ("13", 13)):
-        profile = parse(f"{YAML}    errnoRet: {written}\n", "nginx.yaml")
+        profile = parse_profile(f"{YAML}    errnoRet: {written}\n", "nginx.yaml")
         assert profile.rules[0].errno == number
 
 
@@ -235,7 +235,7 @@ def broken(**changes: Any) -> str:
 )
 def test_errors_name_place_and_rule(text: str, place: str, rule: str) -> None:
     with pytest.raises(InputError) as caught:
-        parse(text, "file")
+        parse_profile(text, "file")
     assert place in caught.value.place
     assert rule in caught.value.problem
     assert isinstance(caught.value, PlacedError)
@@ -245,20 +245,20 @@ def test_errors_name_place_and_rule(text: str, place: str, rule: str) -> None:
 
 def test_errors_offer_the_nearest_word() -> None:
     with pytest.raises(InputError) as caught:
-        parse(broken(rule={"action": "SCMP_ACT_ALOW"}), "file")
+        parse_profile(broken(rule={"action": "SCMP_ACT_ALOW"}), "file")
     assert caught.value.remedy == "did you mean SCMP_ACT_ALLOW?"
 
 
 def test_a_recording_is_told_from_a_profile() -> None:
     with pytest.raises(InputError) as caught:
-        parse('{"schema": 1, "seclatch": "0.1.0"}', "app.json")
+        parse_profile('{"schema": 1, "seclatch": "0.1.0"}', "app.json")
     assert "`seclatch generate`" in caught.value.remedy
 
 
 def test_the_native_architecture_is_not_taken_for_another() -> None:
     """libseccomp knows the name, runc and crun do not."""
     with pytest.raises(InputError) as caught:
-        parse(broken(architectures=["SCMP_ARCH_NATIVE"]), "file")
+        parse_profile(broken(architectures=["SCMP_ARCH_NATIVE"]), "file")
     assert caught.value.remedy.startswith("leave it out")
 
 
@@ -270,7 +270,7 @@ def test_a_name_without_its_beginning_is_known(word: str, meant: str) -> None:
     args = [{"index": 0, "value": 1, "op": word}]
     rules = [{"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": args}]
     with pytest.raises(InputError) as caught:
-        parse(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules}), "x")
+        parse_profile(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules}), "x")
     assert caught.value.remedy == f"did you mean {meant}?"
 
 
@@ -279,26 +279,26 @@ def test_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "marked"
     path.write_bytes(b'\xef\xbb\xbf{"defaultAction": "SCMP_ACT_LOG"}')
     with pytest.raises(InputError, match="line 1, column 1: it starts with a byte order mark"):
-        load(path)
+        load_profile(path)
     path.write_bytes(b"\xef\xbb\xbf" + YAML.encode())
-    assert load(path).architectures == (Arch.X86_64,)
+    assert load_profile(path).architectures == (Arch.X86_64,)
 
 
 def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
-        load(tmp_path / "none.json")
+        load_profile(tmp_path / "none.json")
     (tmp_path / "latin").write_bytes(b'{"comment": "\xe9"}')
     with pytest.raises(InputError, match="byte 13: not UTF-8"):
-        load(tmp_path / "latin")
+        load_profile(tmp_path / "latin")
     (tmp_path / "wide").write_bytes('{"comment": 1}'.encode("utf-16"))
     with pytest.raises(InputError, match="byte 0: not UTF-8") as caught:
-        load(tmp_path / "wide")
+        load_profile(tmp_path / "wide")
     assert "iconv" in caught.value.remedy
-    assert not read(tmp_path / "wide").is_program
+    assert not read_source(tmp_path / "wide").is_program
     with (tmp_path / "big").open("wb") as file:
         file.truncate(3 << 20)
     with pytest.raises(InputError, match="2 MiB"):
-        load(tmp_path / "big")
+        load_profile(tmp_path / "big")
 
 
 ONE = {"index": 0, "op": "SCMP_CMP_EQ", "value": 1}
@@ -315,7 +315,7 @@ def test_what_would_take_too_long_is_refused_early(
     names: list[str], args: list[Any], rule: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        parse(broken(rule={"names": names, "args": args}), "file")
+        parse_profile(broken(rule={"names": names, "args": args}), "file")
     assert caught.value.place.endswith("(syscalls[0])")
     assert rule in caught.value.problem
     assert isinstance(caught.value, PlacedError)
@@ -328,7 +328,7 @@ def test_more_rules_for_one_call_than_most_have() -> None:
         {"names": ["ioctl"], "action": "SCMP_ACT_ALLOW", "args": [ONE | {"value": value}]}
         for value in [*range(600), *[7] * 600]
     ]
-    assert len(parse(broken(syscalls=rules), "file").rules) == 1200
+    assert len(parse_profile(broken(syscalls=rules), "file").rules) == 1200
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_more_rules_for_one_call_than_most_have() -> None:
 )
 def test_what_is_quoted_is_cut(text: str, rule: str) -> None:
     with pytest.raises(PlacedError) as caught:
-        parse(text, "file")
+        parse_profile(text, "file")
     assert rule in caught.value.problem
     assert "set_int_max_str_digits" not in caught.value.problem
     assert len(str(caught.value)) < 400
@@ -358,7 +358,7 @@ def test_what_is_quoted_is_cut(text: str, rule: str) -> None:
 
 def test_yaml_is_bounded() -> None:
     with pytest.raises(InputError, match="256 KiB"):
-        parse("a: b\n" * 60_000, "file")
+        parse_profile("a: b\n" * 60_000, "file")
 
 
 VALUES = st.recursive(
@@ -403,7 +403,7 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_any_json_is_read_or_refused(value: Any) -> None:
     try:
-        parse(json.dumps(value, indent=1), "x")
+        parse_profile(json.dumps(value, indent=1), "x")
     except InputError as error:
         assert error.status == 2
 
@@ -411,6 +411,6 @@ def test_any_json_is_read_or_refused(value: Any) -> None:
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        parse(text, "x")
+        parse_profile(text, "x")
     except InputError as error:
         assert error.status == 2

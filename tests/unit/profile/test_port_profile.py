@@ -16,9 +16,9 @@ from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.compile.resolve_profile import Host, narrow
-from seclatch.profile.generate.port_profile import TARGETS, combine, port
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.compile.resolve_profile import Host, narrow_profile
+from seclatch.profile.generate.port_profile import TARGETS, combine_architectures, port_profile
+from seclatch.profile.parse.load_profile import parse_profile
 
 X86, ARM = Arch.X86_64, Arch.AARCH64
 ALLOW, ERRNO = "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"
@@ -49,21 +49,21 @@ def names(profile: Profile) -> set[str]:
     ],
 )
 def test_what_libraries_use_there(old: str, new: str) -> None:
-    ported = port(allowing(old), X86, ARM)
+    ported = port_profile(allowing(old), X86, ARM)
     assert names(ported.profile) == {new, "uname"}
     assert next((each.kind, each.name, each.by) for each in ported.changes) == (
         "replaced",
         old,
         (new,),
     )
-    back = port(allowing(new), ARM, X86)
+    back = port_profile(allowing(new), ARM, X86)
     assert {old, new, "arch_prctl"} <= names(back.profile)
 
 
 def test_every_call_of_x86_has_an_answer() -> None:
     """Nothing vanishes silently: what arm64 lacks is replaced or named as dropped."""
     every = tuple(load_syscalls(X86).numbers)
-    ported = port(allowing(*every), X86, ARM)
+    ported = port_profile(allowing(*every), X86, ARM)
     assert all(load_syscalls(ARM).has(name) for name in names(ported.profile))
     told = {each.name for each in ported.changes}
     assert {name for name in every if not load_syscalls(ARM).has(name)} <= told
@@ -75,7 +75,7 @@ def test_every_call_of_x86_has_an_answer() -> None:
 def test_a_condition_moves_with_its_argument() -> None:
     flags = Arg(1, Operator.MASKED_EQ, 3, 0)
     (rule, _), (change, *_) = (
-        (done := port(allowing("open", args=(flags,)), X86, ARM)).profile.rules,
+        (done := port_profile(allowing("open", args=(flags,)), X86, ARM)).profile.rules,
         done.changes,
     )
     assert (rule.names, rule.args) == (("openat",), (Arg(2, Operator.MASKED_EQ, 3, 0),))
@@ -84,7 +84,9 @@ def test_a_condition_moves_with_its_argument() -> None:
 
 def test_rules_split_where_conditions_move_differently() -> None:
     first = Arg(0, Operator.EQ, 1)
-    ported = port(allowing("getdents", "open", "read", args=(first,)), X86, ARM).profile.rules
+    ported = port_profile(
+        allowing("getdents", "open", "read", args=(first,)), X86, ARM
+    ).profile.rules
     assert [(rule.names, rule.args[0].index) for rule in ported[:2]] == [
         (("getdents64", "read"), 0),
         (("openat",), 1),
@@ -93,41 +95,41 @@ def test_rules_split_where_conditions_move_differently() -> None:
 
 def test_a_condition_without_a_place_is_left_out_and_told() -> None:
     """poll's timeout is a number, ppoll's a pointer: nothing may be compared with the number."""
-    ported = port(allowing("poll", args=(Arg(2, Operator.EQ, 0),)), X86, ARM)
+    ported = port_profile(allowing("poll", args=(Arg(2, Operator.EQ, 0),)), X86, ARM)
     assert "ppoll" not in names(ported.profile)
     assert [each.kind for each in ported.changes if each.name == "poll"] == ["left-out"]
 
 
 def test_clone_s_last_arguments_change_places() -> None:
-    ported = port(allowing("clone", args=(Arg(4, Operator.EQ, 0),)), X86, ARM)
+    ported = port_profile(allowing("clone", args=(Arg(4, Operator.EQ, 0),)), X86, ARM)
     assert ported.profile.rules[0].args == (Arg(3, Operator.EQ, 0),)
     assert ported.changes[0].kind == "moved"
 
 
 def test_denials_are_carried_over_too() -> None:
     denying = Profile(ALLOW, (Rule(("mkdir",), ERRNO), Rule(("socket",), ERRNO)))
-    assert names(port(denying, X86, ARM).profile) == {"mkdirat", "socket"}
+    assert names(port_profile(denying, X86, ARM).profile) == {"mkdirat", "socket"}
     back = Profile(ALLOW, (Rule(("mkdirat",), ERRNO),))
-    assert names(port(back, ARM, X86).profile) == {"mkdir", "mkdirat"}
+    assert names(port_profile(back, ARM, X86).profile) == {"mkdir", "mkdirat"}
 
 
 def test_32_bit_programs_stay_if_they_were_in() -> None:
     both = allowing("open", arches=(X86, Arch.X86, Arch.X32))
-    ported = port(both, X86, ARM).profile
+    ported = port_profile(both, X86, ARM).profile
     assert ported.architectures == (ARM, Arch.ARM)
     assert {"open", "openat"} <= names(ported)
-    assert port(allowing("open", arches=(X86,)), X86, ARM).profile.architectures == (ARM,)
+    assert port_profile(allowing("open", arches=(X86,)), X86, ARM).profile.architectures == (ARM,)
 
 
 def test_what_is_conditional_is_refused() -> None:
     text = {"defaultAction": ERRNO, "archMap": [{"architecture": "SCMP_ARCH_X86_64"}]}
     with pytest.raises(ValueError, match="resolve"):
-        port(parse(json.dumps(text), "x"), X86, ARM)
+        port_profile(parse_profile(json.dumps(text), "x"), X86, ARM)
 
 
 def test_one_profile_for_both() -> None:
-    both = combine(allowing("open", "read", arches=(X86,)), X86, ARM).profile
-    arm, x86 = (narrow(both, Host(arch)) for arch in (ARM, X86))
+    both = combine_architectures(allowing("open", "read", arches=(X86,)), X86, ARM).profile
+    arm, x86 = (narrow_profile(both, Host(arch)) for arch in (ARM, X86))
     assert "openat" in names(arm)
     assert names(x86) == {"open", "read"}
     assert (arm.architectures, x86.architectures) == ((ARM,), (X86,))
@@ -141,7 +143,10 @@ flags_ = st.builds(Arg, st.integers(0, 2), operators, numbers, numbers)
 @given(flags_, st.tuples(numbers, numbers, numbers))
 def test_open_and_openat_get_the_same_verdict(arg: Arg, values: tuple[int, int, int]) -> None:
     """Compiled and simulated: any condition on open means the same of openat there."""
-    before, after = allowing("open", args=(arg,)), port(allowing("open", args=(arg,)), X86, ARM)
+    before, after = (
+        allowing("open", args=(arg,)),
+        port_profile(allowing("open", args=(arg,)), X86, ARM),
+    )
     x86, arm = (
         Filter.from_bytes(compile_profile(profile, runtime=Runtime.CRUN, native=arch).code)
         for profile, arch in ((before, X86), (after.profile, ARM))
@@ -155,11 +160,11 @@ def test_open_and_openat_get_the_same_verdict(arg: Arg, values: tuple[int, int, 
 def test_porting_to_and_fro_loses_nothing(target: Arch) -> None:
     every = tuple(name for name in load_syscalls(target).numbers)
     source = ARM if target is not ARM else X86
-    there = port(allowing(*every), target, source).profile
-    back = names(port(there, source, target).profile)
+    there = port_profile(allowing(*every), target, source).profile
+    back = names(port_profile(there, source, target).profile)
     dropped = {
         each.name
-        for each in port(allowing(*every), target, source).changes
+        for each in port_profile(allowing(*every), target, source).changes
         if each.kind == "dropped"
     }
     assert set(every) - dropped <= back | {"creat"}
@@ -167,4 +172,4 @@ def test_porting_to_and_fro_loses_nothing(target: Arch) -> None:
 
 @pytest.mark.parametrize(("call", "added"), [("mmap", {"munmap", "uname"}), ("read", {"uname"})])
 def test_the_loader_s_munmap_on_arm64(call: str, added: set[str]) -> None:
-    assert names(port(allowing(call), X86, ARM).profile) == {call} | added
+    assert names(port_profile(allowing(call), X86, ARM).profile) == {call} | added

@@ -4,8 +4,8 @@ import json
 
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import load_syscalls
-from seclatch.profile.generate.profile_fit import docker_default, fit
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.generate.profile_fit import docker_default, fit_profile
+from seclatch.profile.parse.load_profile import parse_profile
 from tests.unit.recordings import calls, recording
 from tests.unit.report.starts import start
 
@@ -15,11 +15,11 @@ def profile(*names: str, **rule: object):  # type: ignore[no-untyped-def]
         "defaultAction": "SCMP_ACT_ERRNO",
         "syscalls": [{"names": list(names), "action": "SCMP_ACT_ALLOW", **rule}],
     }
-    return parse(json.dumps(document), "strict.json")
+    return parse_profile(json.dumps(document), "strict.json")
 
 
 def test_what_is_unused_and_what_is_refused() -> None:
-    held = fit(start(latched=True), profile("read", "close", "openat"), "strict.json")
+    held = fit_profile(start(latched=True), profile("read", "close", "openat"), "strict.json")
     assert held.unused == ["openat"]
     assert held.refused == ["mkdir"]
     assert held.runtime_refused == ["capset", "execve"]
@@ -29,7 +29,7 @@ def test_what_is_unused_and_what_is_refused() -> None:
 
 def test_what_is_allowed_for_some_arguments_is_counted_apart() -> None:
     args = [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]
-    held = fit(recording(calls("program", "socket")), profile("socket", args=args), "x")
+    held = fit_profile(recording(calls("program", "socket")), profile("socket", args=args), "x")
     assert held.profile
     assert (held.profile.open, held.profile.partly) == (1, 1)
     assert (held.refused, held.refused_for_some) == ([], ["socket"])
@@ -38,14 +38,16 @@ def test_what_is_allowed_for_some_arguments_is_counted_apart() -> None:
 def test_what_every_argument_satisfies_is_allowed() -> None:
     """Two comparisons of one argument are alternatives."""
     args = [{"index": 0, "value": value, "op": "SCMP_CMP_NE"} for value in (16, 3)]
-    held = fit(recording(calls("program", "exit_group")), profile("exit_group", args=args), "x")
+    held = fit_profile(
+        recording(calls("program", "exit_group")), profile("exit_group", args=args), "x"
+    )
     assert held.profile
     assert (held.profile.open, held.profile.partly) == (1, 0)
     assert held.refused == []
 
 
 def test_the_generated_profile_is_the_program_s() -> None:
-    held = fit(start(latched=True))
+    held = fit_profile(start(latched=True))
     assert json.loads(held.generated)["syscalls"][0]["names"] == ["close", "read"]
     assert held.program and held.program.open == 2
     assert held.profile is None
@@ -53,7 +55,7 @@ def test_the_generated_profile_is_the_program_s() -> None:
 
 
 def test_a_start_without_a_program_has_no_profile() -> None:
-    held = fit(start(latched=False, refused=True))
+    held = fit_profile(start(latched=False, refused=True))
     assert (held.generated, held.program) == ("", None)
     assert "no call of stage program" in held.why_not
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from seclatch.model.arch import Arch
 from seclatch.model.recording import LostCounts, RecordedArgument
-from seclatch.profile.generate.profile_fit import fit
-from seclatch.profile.generate.recorded_arguments import Judgement, judge
+from seclatch.profile.generate.profile_fit import fit_profile
+from seclatch.profile.generate.recorded_arguments import ArgumentVerdict, judge_arguments
 from seclatch.profile.meaning import rule_meaning
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.parse.load_profile import parse_profile
 from tests.unit.recordings import calls, recording
 
 # What Docker's default has (moby, profiles/seccomp/default.json).
@@ -33,7 +33,7 @@ def allowing(*rules: tuple[str, list[dict[str, Any]]]) -> Any:
             {"names": [name], "action": "SCMP_ACT_ALLOW", "args": args} for name, args in rules
         ],
     }
-    return parse(json.dumps(document), "strict.json")
+    return parse_profile(json.dumps(document), "strict.json")
 
 
 def passed(name: str, index: int, *values: int, stage: str = "program") -> list[RecordedArgument]:
@@ -49,7 +49,7 @@ def held(name: str, values: tuple[int, ...], *, stage: str = "program", **more: 
         arguments=passed(name, 0, *values, stage=stage),
         **more,
     )
-    return fit(made, allowing(*DOCKER.items()), "docker")
+    return fit_profile(made, allowing(*DOCKER.items()), "docker")
 
 
 @pytest.mark.parametrize(("name", "value"), [("clone", 0x1200011), ("socket", 2)])
@@ -78,14 +78,14 @@ def test_values_of_some_calls_alone_decide_nothing() -> None:
         arguments=passed("socket", 0, 2),
         lost=LostCounts(arguments=2),
     )
-    found = fit(made, allowing(*DOCKER.items()), "docker")
+    found = fit_profile(made, allowing(*DOCKER.items()), "docker")
     assert (found.refused, found.refused_for_some) == ([], ["socket"])
 
 
 def test_clone3_s_flags_are_not_what_seccomp_sees() -> None:
     args = [{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}]
     made = recording(calls("program", "clone3"), arguments=passed("clone3", 0, 0))
-    assert fit(made, allowing(("clone3", args)), "x").refused_for_some == ["clone3"]
+    assert fit_profile(made, allowing(("clone3", args)), "x").refused_for_some == ["clone3"]
 
 
 def test_a_combination_that_may_not_have_occurred_is_not_called_denied() -> None:
@@ -101,7 +101,7 @@ def test_a_combination_that_may_not_have_occurred_is_not_called_denied() -> None
         for one, other in ((2, 1), (16, 3))
     ]
     arguments = [*passed("socket", 0, 2, 16), *passed("socket", 1, 1, 3)]
-    found = fit(
+    found = fit_profile(
         recording(calls("program", "socket", count=2), arguments=arguments), allowing(*rules), "x"
     )
     assert (found.refused, found.refused_for_some) == ([], ["socket"])
@@ -109,8 +109,8 @@ def test_a_combination_that_may_not_have_occurred_is_not_called_denied() -> None
 
 def test_a_hostile_number_of_values_is_not_tried_one_by_one() -> None:
     rules = [("socket", [{"index": 0, "value": n, "op": "SCMP_CMP_EQ"}]) for n in range(700)]
-    read = rule_meaning.read(allowing(*rules), Arch.X86_64)
-    assert judge(read, "socket", {0: frozenset(range(1000))}) is Judgement.UNDECIDED
+    read = rule_meaning.read_meaning(allowing(*rules), Arch.X86_64)
+    assert judge_arguments(read, "socket", {0: frozenset(range(1000))}) is ArgumentVerdict.UNDECIDED
 
 
 _VALUE = st.integers(0, 5)
@@ -135,17 +135,17 @@ def test_it_never_contradicts_the_calls_that_were_made(
     rules: list[list[dict[str, Any]]], made: list[tuple[int, int, int]], kept: set[int]
 ) -> None:
     """Rules with one action have no order, so that each call's own verdict is the reference."""
-    read = rule_meaning.read(allowing(*(("socket", args) for args in rules)), Arch.X86_64)
+    read = rule_meaning.read_meaning(allowing(*(("socket", args) for args in rules)), Arch.X86_64)
     values = {index: frozenset(call[index] for call in made) for index in kept}
     executed = [read.verdict("socket", (*call, 0, 0, 0)).kind.executes for call in made]
-    found = judge(read, "socket", values)
-    if found is Judgement.EXECUTED:
+    found = judge_arguments(read, "socket", values)
+    if found is ArgumentVerdict.EXECUTED:
         assert all(executed)
-    if found is Judgement.DENIED:
+    if found is ArgumentVerdict.DENIED:
         assert not all(executed)
     compared = {arg.index for clause in read.clauses("socket") for arg in clause.args}
     if len(made) == 1 and compared <= kept:
-        assert found is (Judgement.EXECUTED if executed[0] else Judgement.DENIED)
+        assert found is (ArgumentVerdict.EXECUTED if executed[0] else ArgumentVerdict.DENIED)
 
 
 def test_all_combinations_of_known_values_allow() -> None:
@@ -159,8 +159,8 @@ def test_all_combinations_of_known_values_allow() -> None:
         )
         for one, other in itertools.product((2, 16), (1, 3))
     ]
-    read = rule_meaning.read(allowing(*rules), Arch.X86_64)
+    read = rule_meaning.read_meaning(allowing(*rules), Arch.X86_64)
     values = {0: frozenset({2, 16}), 1: frozenset({1, 3})}
-    assert judge(read, "socket", values) is Judgement.EXECUTED
-    assert judge(read, "socket", {0: frozenset({2, 16})}) is Judgement.UNDECIDED
-    assert judge(read, "socket", {0: frozenset({2, 7})}) is Judgement.DENIED
+    assert judge_arguments(read, "socket", values) is ArgumentVerdict.EXECUTED
+    assert judge_arguments(read, "socket", {0: frozenset({2, 16})}) is ArgumentVerdict.UNDECIDED
+    assert judge_arguments(read, "socket", {0: frozenset({2, 7})}) is ArgumentVerdict.DENIED

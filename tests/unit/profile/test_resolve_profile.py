@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from seclatch.model.arch import Arch
-from seclatch.profile.compile.resolve_profile import Engine, resolve
-from seclatch.profile.parse.load_profile import parse
+from seclatch.profile.compile.resolve_profile import Engine, resolve_profile
+from seclatch.profile.parse.load_profile import parse_profile
 
 
 def resolved(
@@ -18,8 +18,8 @@ def resolved(
     kernel: tuple[int, int] = (6, 12),
     engine: Engine = Engine.DOCKER,
 ) -> dict[str, Any]:
-    profile = parse(json.dumps({"defaultAction": "SCMP_ACT_ERRNO"} | document), "test")
-    value = resolve(profile, arch=arch, caps=frozenset(caps), kernel=kernel, engine=engine)
+    profile = parse_profile(json.dumps({"defaultAction": "SCMP_ACT_ERRNO"} | document), "test")
+    value = resolve_profile(profile, arch=arch, caps=frozenset(caps), kernel=kernel, engine=engine)
     assert value is not None
     return value
 
@@ -111,5 +111,5 @@ def test_errno_names_are_podmans() -> None:
 
 
 def test_empty_profile_means_no_seccomp() -> None:
-    profile = parse("{}", "test")
-    assert resolve(profile, arch=Arch.X86_64, caps=frozenset(), kernel=(6, 1)) is None
+    profile = parse_profile("{}", "test")
+    assert resolve_profile(profile, arch=Arch.X86_64, caps=frozenset(), kernel=(6, 1)) is None

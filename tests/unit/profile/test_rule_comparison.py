@@ -27,12 +27,14 @@ VALUES = [
 @given(args, args)
 def test_conjoin_holds_where_both_do(left: Arg, right: Arg) -> None:
     try:
-        both = rule_comparison.conjoin(left, right)
+        both = rule_comparison.conjoin_comparisons(left, right)
     except ValueError:
         return
     for value in VALUES:
-        expected = rule_comparison.matches(left, value) and rule_comparison.matches(right, value)
-        assert (both is not None and rule_comparison.matches(both, value)) == expected
+        expected = rule_comparison.matches_value(left, value) and rule_comparison.matches_value(
+            right, value
+        )
+        assert (both is not None and rule_comparison.matches_value(both, value)) == expected
 
 
 @given(args, args)
@@ -42,14 +44,14 @@ def test_within_is_no_guess(left: Arg, right: Arg) -> None:
     outside = [
         v
         for v in VALUES
-        if rule_comparison.matches(left, v) and not rule_comparison.matches(right, v)
+        if rule_comparison.matches_value(left, v) and not rule_comparison.matches_value(right, v)
     ]
-    if rule_comparison.within(left, right):
+    if rule_comparison.is_within(left, right):
         assert not outside
     elif Operator.MASKED_EQ not in (left.operator, right.operator):
-        edges = rule_comparison.samples(left) | rule_comparison.samples(right)
+        edges = rule_comparison.list_edge_values(left) | rule_comparison.list_edge_values(right)
         assert any(
-            rule_comparison.matches(left, v) and not rule_comparison.matches(right, v)
+            rule_comparison.matches_value(left, v) and not rule_comparison.matches_value(right, v)
             for v in edges
         )
 
@@ -57,26 +59,30 @@ def test_within_is_no_guess(left: Arg, right: Arg) -> None:
 @given(args)
 def test_negate_holds_where_it_does_not(arg: Arg) -> None:
     try:
-        other = rule_comparison.negate(arg)
+        other = rule_comparison.negate_comparison(arg)
     except ValueError:
         assert arg.operator is Operator.MASKED_EQ
         return
     for value in VALUES:
-        assert rule_comparison.matches(arg, value) != rule_comparison.matches(other, value)
+        assert rule_comparison.matches_value(arg, value) != rule_comparison.matches_value(
+            other, value
+        )
 
 
 @given(args)
 def test_impossible_and_certain(arg: Arg) -> None:
-    hits = [rule_comparison.matches(arg, value) for value in VALUES]
-    if rule_comparison.impossible(arg):
+    hits = [rule_comparison.matches_value(arg, value) for value in VALUES]
+    if rule_comparison.matches_nothing(arg):
         assert not any(hits)
-    if rule_comparison.certain(arg):
+    if rule_comparison.matches_everything(arg):
         assert all(hits)
 
 
 @given(args)
 def test_samples_lie_on_both_sides(arg: Arg) -> None:
-    hits = {rule_comparison.matches(arg, value) for value in rule_comparison.samples(arg)}
-    if rule_comparison.certain(arg) or rule_comparison.impossible(arg):
+    hits = {
+        rule_comparison.matches_value(arg, value) for value in rule_comparison.list_edge_values(arg)
+    }
+    if rule_comparison.matches_everything(arg) or rule_comparison.matches_nothing(arg):
         return
     assert hits == {True, False}

@@ -13,8 +13,14 @@ from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Profile, Rule, list_alternatives
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
-from seclatch.profile.meaning.clause import Clause, cover, fragile, overlaps, points
-from seclatch.profile.meaning.rule_meaning import Fate, Meaning, read
+from seclatch.profile.meaning.clause import (
+    Clause,
+    cover_all,
+    is_fragile,
+    list_edge_points,
+    list_overlaps,
+)
+from seclatch.profile.meaning.rule_meaning import IdleReason, ProfileMeaning, read_meaning
 from seclatch.system.libseccomp import read_version
 from tests.examples import examples
 from tests.unit.profile.profiles import resolved_profiles, some_args
@@ -22,21 +28,21 @@ from tests.unit.profile.profiles import resolved_profiles, some_args
 ARCH = Arch.native()
 
 
-def meaning(*rules: Rule, default: str = "SCMP_ACT_KILL") -> Meaning:
-    return read(Profile(default, rules), ARCH)
+def meaning(*rules: Rule, default: str = "SCMP_ACT_KILL") -> ProfileMeaning:
+    return read_meaning(Profile(default, rules), ARCH)
 
 
 IF_TWO = (Arg(0, Operator.EQ, 2),)
 
 
-def fates(found: Meaning) -> list[tuple[int, Fate, int]]:
+def fates(found: ProfileMeaning) -> list[tuple[int, IdleReason, int]]:
     return [(idle.rule, idle.fate, idle.by) for idle in found.idle]
 
 
 def test_the_first_without_conditions_wins() -> None:
     found = meaning(Rule(("read",), "SCMP_ACT_ALLOW"), Rule(("read",), "SCMP_ACT_ERRNO"))
     assert found.unconditional("read") == Action(ActionKind.ALLOW)
-    assert fates(found) == [(1, Fate.OVERRULED, 0)]
+    assert fates(found) == [(1, IdleReason.OVERRULED, 0)]
 
 
 def test_one_without_conditions_replaces_those_with() -> None:
@@ -44,7 +50,7 @@ def test_one_without_conditions_replaces_those_with() -> None:
         Rule(("read",), "SCMP_ACT_ERRNO", args=IF_TWO), Rule(("read",), "SCMP_ACT_ALLOW")
     )
     assert found.always_executes("read")
-    assert fates(found) == [(0, Fate.REPLACED, 1)]
+    assert fates(found) == [(0, IdleReason.REPLACED, 1)]
 
 
 def test_repeated_conflicting_and_redundant_rules() -> None:
@@ -55,9 +61,9 @@ def test_repeated_conflicting_and_redundant_rules() -> None:
         Rule(("write",), "SCMP_ACT_KILL_THREAD"),
     )
     assert fates(found) == [
-        (1, Fate.REPEATED, 0),
-        (2, Fate.CONFLICT, 0),
-        (3, Fate.DEFAULT, -1),
+        (1, IdleReason.REPEATED, 0),
+        (2, IdleReason.CONFLICT, 0),
+        (3, IdleReason.DEFAULT, -1),
     ]
     assert found.may_execute("read")
     assert not found.always_executes("read")
@@ -92,9 +98,11 @@ def test_cover_is_what_every_edge_says(conditions: list[tuple[Arg, ...]]) -> Non
         for each in conditions
         for args in list_alternatives(each)
     ]
-    missed = [v for v in points(clauses) if not any(clause.matches(v) for clause in clauses)]
+    missed = [
+        v for v in list_edge_points(clauses) if not any(clause.matches(v) for clause in clauses)
+    ]
     masked = any(a.operator is Operator.MASKED_EQ for clause in clauses for a in clause.args)
-    assert not missed if cover(clauses) else missed or masked
+    assert not missed if cover_all(clauses) else missed or masked
 
 
 BROKEN_MERGE = read_version() < (2, 6, 1)
@@ -102,13 +110,15 @@ BROKEN_MERGE = read_version() < (2, 6, 1)
 
 def unsure(clauses: list[Clause]) -> bool:
     """Where it is up to libseccomp, or where this version has a known fault."""
-    return next(overlaps(clauses), None) is not None or (BROKEN_MERGE and fragile(clauses))
+    return next(list_overlaps(clauses), None) is not None or (BROKEN_MERGE and is_fragile(clauses))
 
 
 def ever_unsure(profile: Profile) -> bool:
     """Also before a later rule without conditions replaces all: libseccomp takes one by one."""
     firsts = [replace(profile, rules=profile.rules[:n]) for n in range(1, len(profile.rules) + 1)]
-    return any(unsure(clauses) for each in firsts for clauses in read(each, ARCH).calls.values())
+    return any(
+        unsure(clauses) for each in firsts for clauses in read_meaning(each, ARCH).calls.values()
+    )
 
 
 def run_bpf(code: bytes, number: int, values: tuple[int, ...]) -> int:
@@ -140,8 +150,8 @@ def run_bpf(code: bytes, number: int, values: tuple[int, ...]) -> int:
 def test_meaning_is_what_libseccomp_compiles(profile: Profile) -> None:
     """Every named call at every edge of its conditions, wherever libseccomp's order is known."""
     plain = Profile(profile.default_action, profile.rules, default_errno=profile.default_errno)
-    found = read(plain, ARCH)
-    conflict = any(idle.fate is Fate.CONFLICT for idle in found.idle)
+    found = read_meaning(plain, ARCH)
+    conflict = any(idle.fate is IdleReason.CONFLICT for idle in found.idle)
     try:
         code = compile_profile(plain, runtime=Runtime.LIBSECCOMP).code
     except SeclatchError:
@@ -150,6 +160,6 @@ def test_meaning_is_what_libseccomp_compiles(profile: Profile) -> None:
     for name, clauses in found.calls.items():
         if unsure(clauses):
             continue
-        for values in points(clauses):
+        for values in list_edge_points(clauses):
             verdict = run_bpf(code, load_syscalls(ARCH).numbers[name], values)
             assert Action.from_ret(verdict) == found.verdict(name, values), (name, values)

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.profile.parse.text_position import Locator, Place, parse_path, spell
+from seclatch.profile.parse.text_position import JsonLocator, TextPosition, parse_path, spell_path
 
 VALUES = st.recursive(
     st.none() | st.integers() | st.text(max_size=4),
@@ -32,7 +32,7 @@ def walk(value: Any, path: tuple[str | int, ...] = ()) -> Any:
 def test_every_value_is_found(value: Any, indent: int | None) -> None:
     text = json.dumps(value, indent=indent)
     lines = text.split("\n")
-    locator = Locator(text)
+    locator = JsonLocator(text)
     for path, child in walk(value):
         place = locator.place(path)
         rest = "\n".join([lines[place.line - 1][place.column - 1 :], *lines[place.line :]])
@@ -40,19 +40,19 @@ def test_every_value_is_found(value: Any, indent: int | None) -> None:
 
 
 def test_the_end_of_a_path_that_does_not_exist() -> None:
-    locator = Locator('{"a": [1, 2]}')
-    assert locator.place(("a", 7)) == Place(("a", 7), 1, 7)
-    assert locator.place(("b",)) == Place(("b",), 1, 1)
-    assert locator.place(("a", 1, "x")) == Place(("a", 1, "x"), 1, 11)
+    locator = JsonLocator('{"a": [1, 2]}')
+    assert locator.place(("a", 7)) == TextPosition(("a", 7), 1, 7)
+    assert locator.place(("b",)) == TextPosition(("b",), 1, 1)
+    assert locator.place(("a", 1, "x")) == TextPosition(("a", 1, "x"), 1, 11)
 
 
 def test_the_last_of_two_equal_keys_counts() -> None:
-    assert Locator('{"a": 1, "a": 2}').place(("a",)).column == 15
+    assert JsonLocator('{"a": 1, "a": 2}').place(("a",)).column == 15
 
 
 def test_spelling_of_paths() -> None:
     path = ("syscalls", 3, "args", 0, "op")
-    assert spell(path) == "syscalls[3].args[0].op"
+    assert spell_path(path) == "syscalls[3].args[0].op"
     assert parse_path("$.syscalls[3].args[0].op") == path
-    assert str(Place(path, 2, 5)) == "line 2, column 5 (syscalls[3].args[0].op)"
-    assert str(Place()) == ""
+    assert str(TextPosition(path, 2, 5)) == "line 2, column 5 (syscalls[3].args[0].op)"
+    assert str(TextPosition()) == ""

@@ -3,14 +3,14 @@ from __future__ import annotations
 import msgspec
 
 from seclatch.model.recording import Recording
-from seclatch.report.container_starts import starts
-from seclatch.report.process_history import histories
+from seclatch.report.container_starts import list_starts
+from seclatch.report.process_history import make_histories
 from seclatch.report.report_document import Start
 from tests.unit.report.starts import start
 
 
 def told(recording: Recording) -> Start:
-    [only] = starts(recording, histories(recording))
+    [only] = list_starts(recording, make_histories(recording))
     return only
 
 
@@ -75,4 +75,4 @@ def test_a_latch_that_was_never_released_binds_nothing() -> None:
 
 def test_a_session_whose_process_is_missing_is_left_out() -> None:
     recording = msgspec.structs.replace(start(latched=True), processes=[], events=[])
-    assert starts(recording, histories(recording)) == []
+    assert list_starts(recording, make_histories(recording)) == []

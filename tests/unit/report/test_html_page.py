@@ -11,12 +11,12 @@ from hypothesis import given, settings
 
 from seclatch.model.recording import RecordedArgument, Recording
 from seclatch.output.printable_text import make_printable
-from seclatch.profile.generate.profile_fit import fit
-from seclatch.profile.parse.load_profile import parse
-from seclatch.report.compose_report import compose
-from seclatch.report.html_page import render
+from seclatch.profile.generate.profile_fit import fit_profile
+from seclatch.profile.parse.load_profile import parse_profile
+from seclatch.report.compose_report import compose_report
+from seclatch.report.html_page import render_page
 from seclatch.report.report_document import Report, make_schema
-from seclatch.report.terminal_report import render as render_text
+from seclatch.report.terminal_report import render_report as render_text
 from tests.examples import examples
 from tests.unit.recordings import calls, recording, recordings
 from tests.unit.report.starts import HOSTILE, crowd, start
@@ -25,12 +25,12 @@ SCHEMA = Path(__file__).parents[3] / "src/seclatch/data/schemas/report-1.json"
 
 
 def report(recording: Recording) -> Report:
-    return compose(recording, fit(recording))
+    return compose_report(recording, fit_profile(recording))
 
 
 @pytest.mark.parametrize("latched", [True, False])
 def test_the_page_says_where_the_filter_begins(latched: bool) -> None:
-    page = render(report(start(latched=latched)))
+    page = render_page(report(start(latched=latched)))
     assert page.count("the filter begins here") == 1
     assert ("suspended by the latch: 10.0 ms" in page or "filtered-init, suspended" in page) == (
         latched
@@ -38,7 +38,7 @@ def test_the_page_says_where_the_filter_begins(latched: bool) -> None:
 
 
 def test_hostile_text_stays_text() -> None:
-    page = render(report(start(latched=True, argv=("/bin/x", *HOSTILE))))
+    page = render_page(report(start(latched=True, argv=("/bin/x", *HOSTILE))))
     assert page.count("<script") == page.count("</script>") == 1
     assert "<img" not in page
     assert "\u202e" not in page and "\x1b" not in page
@@ -51,7 +51,9 @@ def test_a_conditional_rule_is_judged_by_the_recorded_argument(value: int | None
     """The page's red border and the text's list name what was denied, and no more."""
     args = [{"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]
     rule = {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": args}
-    profile = parse(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]}), "x")
+    profile = parse_profile(
+        json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]}), "x"
+    )
     made = recording(
         calls("program", "socket"),
         arguments=[]
@@ -62,8 +64,8 @@ def test_a_conditional_rule_is_judged_by_the_recorded_argument(value: int | None
             )
         ],
     )
-    shown = compose(made, fit(made, profile, "x"))
-    page, text = render(shown), render_text(shown, 200)
+    shown = compose_report(made, fit_profile(made, profile, "x"))
+    page, text = render_page(shown), render_text(shown, 200)
     assert ('class="card bad"' in page) == (value == 40)
     assert ("denies, though the program used it: socket" in text) == (value == 40)
     assert ("For some arguments" in page) == (value is None)
@@ -72,7 +74,7 @@ def test_a_conditional_rule_is_judged_by_the_recorded_argument(value: int | None
 
 def test_a_name_of_a_megabyte_is_cut() -> None:
     recording = start(latched=True, argv=("/bin/" + "x" * 1_000_000,))
-    assert len(render(report(recording)).encode()) < 500_000
+    assert len(render_page(report(recording)).encode()) < 500_000
 
 
 def test_hostile_text_in_the_terminal() -> None:
@@ -83,7 +85,7 @@ def test_hostile_text_in_the_terminal() -> None:
 
 
 def test_the_page_asks_for_nothing() -> None:
-    page = render(report(start(latched=True)))
+    page = render_page(report(start(latched=True)))
     assert not re.findall(r"\b(?:src|srcset|action|formaction|data|poster)\s*=", page)
     assert all(target.startswith("#") for target in re.findall(r"href=\"([^\"]*)", page))
     assert "@import" not in page
@@ -93,14 +95,14 @@ def test_the_page_asks_for_nothing() -> None:
 
 @pytest.mark.parametrize("alike", [True, False])
 def test_ten_thousand_processes_are_a_small_page(alike: bool) -> None:
-    assert len(render(report(crowd(10_000, alike=alike))).encode()) < 500_000
+    assert len(render_page(report(crowd(10_000, alike=alike))).encode()) < 500_000
 
 
 @settings(max_examples=examples(30), deadline=None)
 @given(recordings())
 def test_any_recording_can_be_shown(recording: Recording) -> None:
     made = report(recording)
-    assert render(made).endswith("</html>\n") or render(made).endswith("</html>")
+    assert render_page(made).endswith("</html>\n") or render_page(made).endswith("</html>")
     assert render_text(made, 80)
     jsonschema.validate(json.loads(msgspec.json.encode(made)), json.loads(SCHEMA.read_bytes()))
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import msgspec
 
 from seclatch.model.process_context import ContextChange, ProcessContext
-from seclatch.report.container_starts import starts
-from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED, histories
+from seclatch.report.container_starts import list_starts
+from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED, make_histories
 from tests.unit.report.starts import crowd, event, process, start
 
 
 def spans(recording, id: int) -> list[tuple[float, float, str, str]]:  # type: ignore[no-untyped-def]
-    made = histories(recording)[id]
+    made = make_histories(recording)[id]
     return [(span.begin, span.end, span.stage, span.state) for span in made.spans]
 
 
@@ -38,7 +38,7 @@ def test_a_child_is_born_as_its_parent_stands() -> None:
         [*recording.events, event(0.205, "fork", 3, "filtered-init", filters=1)],
         key=lambda each: each.time,
     )
-    suspended = histories(
+    suspended = make_histories(
         type(recording)(
             **{
                 **{name: getattr(recording, name) for name in recording.__struct_fields__},
@@ -50,7 +50,7 @@ def test_a_child_is_born_as_its_parent_stands() -> None:
 
 
 def test_every_life_is_covered_without_gaps() -> None:
-    for history in histories(crowd(50)).values():
+    for history in make_histories(crowd(50)).values():
         assert history.spans[0].begin == history.begin
         assert history.spans[-1].end == history.end
         for left, right in zip(history.spans, history.spans[1:], strict=False):
@@ -75,8 +75,8 @@ def test_what_was_found_running_had_its_filter_before() -> None:
         processes=[process(2, None, 0.0, 0.5, found_running=True)],
         events=[event(0.001, "found", 2, "program", filters=1)],
     )
-    assert [span.state for span in histories(found)[2].spans] == [FILTERED] * 2
-    [one] = starts(found, histories(found))
+    assert [span.state for span in make_histories(found)[2].spans] == [FILTERED] * 2
+    [one] = list_starts(found, make_histories(found))
     assert one.outcome == "found"
     assert one.headline == "The program ran already, under its filter."
 
@@ -93,6 +93,6 @@ def test_a_context_tells_of_a_birth_under_suspension() -> None:
     seen = msgspec.structs.replace(
         recording, processes=processes, events=events, contexts=[context]
     )
-    assert histories(seen)[3].spans[0].state == FILTERED
+    assert make_histories(seen)[3].spans[0].state == FILTERED
     unseen = msgspec.structs.replace(seen, contexts=[])
-    assert histories(unseen)[3].spans[0].state == SUSPENDED
+    assert make_histories(unseen)[3].spans[0].state == SUSPENDED

@@ -12,7 +12,7 @@ from seclatch.model.process import (
 )
 from seclatch.model.stage import Stage
 from seclatch.process.process_selection import ProcessSelection, select_processes
-from seclatch.report.process_table import document, list_flat, list_tree, show
+from seclatch.report.process_table import list_flat, list_tree, make_table_document, show_table
 
 HOSTILE = "\x1b[31mred\n9  program"
 
@@ -43,13 +43,13 @@ def test_a_tree_has_the_ancestors_of_what_was_asked_for() -> None:
         (3, "   └─ ", False),
         (4, "      └─ ", False),
     ]
-    processes = document(lines, [])["processes"]
+    processes = make_table_document(lines, [])["processes"]
     assert isinstance(processes, list)
     assert [each["pid"] for each in processes] == [3, 4]
 
 
 def test_a_row_says_it_all() -> None:
-    text = list(show(list_flat([EVERYBODY[3]])))[1]
+    text = list(show_table(list_flat([EVERYBODY[3]])))[1]
     cells = [cell for cell in text.split("  ") if cell]
     assert [cell.strip() for cell in cells[:5]] == ["4", "-", "2", "2", "no"]
     assert "0badcafe docker-default x2" in text and "its runtime x2" in text
@@ -57,13 +57,13 @@ def test_a_row_says_it_all() -> None:
 
 
 def test_nothing_of_a_process_reaches_the_terminal_as_it_is() -> None:
-    lines = list(show(list_tree(EVERYBODY, EVERYBODY)))
+    lines = list(show_table(list_tree(EVERYBODY, EVERYBODY)))
     assert len(lines) == 1 + len(EVERYBODY)
     assert all(line.isprintable() for line in lines)
 
 
 def test_lines_are_cut_to_the_width() -> None:
-    lines = list(show(list_flat(EVERYBODY), 60))
+    lines = list(show_table(list_flat(EVERYBODY), 60))
     assert all(len(line) <= 60 for line in lines) and lines[-1].endswith("...")
 
 

@@ -8,8 +8,8 @@ from seclatch.model.process_context import (
     NamespaceInodes,
     ProcessContext,
 )
-from seclatch.report.process_history import histories
-from seclatch.report.process_tree import facts, tree
+from seclatch.report.process_history import make_histories
+from seclatch.report.process_tree import list_facts, list_nodes
 from tests.unit.report.starts import start
 
 ZERO = "0" * 16
@@ -33,9 +33,9 @@ def test_facts() -> None:
         no_new_privs=True,
         namespaces=NamespaceInodes(mnt=9, pid=8, user=3),
     )
-    assert facts(inside, OUTSIDE) == ["14 capabilities", "own mnt pid", "no_new_privs"]
-    assert facts(context(capabilities=capabilities(ZERO)), OUTSIDE) == ["no capabilities"]
-    assert facts(context(), OUTSIDE) == []
+    assert list_facts(inside, OUTSIDE) == ["14 capabilities", "own mnt pid", "no_new_privs"]
+    assert list_facts(context(capabilities=capabilities(ZERO)), OUTSIDE) == ["no capabilities"]
+    assert list_facts(context(), OUTSIDE) == []
 
 
 def test_the_user_is_the_last_one_and_shows_a_gain() -> None:
@@ -46,7 +46,7 @@ def test_the_user_is_the_last_one_and_shows_a_gain() -> None:
         for each in recording.processes
     ]
     changed = msgspec.structs.replace(recording, processes=processes, contexts=[context()])
-    nodes, _ = tree(changed, histories(changed))
+    nodes, _ = list_nodes(changed, make_histories(changed))
     assert [node.user for node in nodes] == ["0", "0", "1000 → 0:1000", ""]
 
 
@@ -56,4 +56,4 @@ def test_a_number_of_no_context_is_none() -> None:
     moment = ContextChange(time=0.3, thread=102, context=7)
     processes = [msgspec.structs.replace(each, contexts=[moment]) for each in recording.processes]
     broken = msgspec.structs.replace(recording, processes=processes)
-    assert len(tree(broken, histories(broken))[0]) == 4
+    assert len(list_nodes(broken, make_histories(broken))[0]) == 4

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from seclatch.report.compose_report import compose
-from seclatch.report.html_page import render
-from seclatch.report.syscall_matrix import matrix, verdict
-from seclatch.report.terminal_report import render as render_text
+from seclatch.report.compose_report import compose_report
+from seclatch.report.html_page import render_page
+from seclatch.report.syscall_matrix import make_matrix, show_scan_verdict
+from seclatch.report.terminal_report import render_report as render_text
 from tests.unit.report.starts import scan, start
 
 
 def test_recorded_or_only_in_the_binaries() -> None:
-    made = matrix(start(latched=True), scan("read", "mkdir", "ptrace", "capset"))
-    told = {line.name: (line.need, verdict(line)) for line in made.lines}
+    made = make_matrix(start(latched=True), scan("read", "mkdir", "ptrace", "capset"))
+    told = {line.name: (line.need, show_scan_verdict(line)) for line in made.lines}
     assert told["read"] == ("program", "found")
     assert told["mkdir"] == ("program", "found")  # it was denied, so it was tried
     assert told["close"] == ("both", "not found")
@@ -22,15 +22,15 @@ def test_recorded_or_only_in_the_binaries() -> None:
 
 
 def test_without_a_scan_nothing_is_said_of_it() -> None:
-    report = compose(start(latched=True))
+    report = compose_report(start(latched=True))
     assert {line.scanned for line in report.matrix.lines} == {None}
-    assert "in the binaries" not in render(report)
+    assert "in the binaries" not in render_page(report)
     assert "binaries" not in render_text(report, 120)
 
 
 def test_both_forms_show_it_and_keep_its_name_text() -> None:
-    report = compose(start(latched=True), None, scan("ptrace", source="<img src=x>\x1b[31m"))
-    page, text = render(report), render_text(report, 120)
+    report = compose_report(start(latched=True), None, scan("ptrace", source="<img src=x>\x1b[31m"))
+    page, text = render_page(report), render_text(report, 120)
     assert "<img" not in page and "\x1b" not in page + text
     assert "&lt;img src=x&gt;" in page
     assert 'class="static"' in page

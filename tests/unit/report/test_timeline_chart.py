@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.report.timeline_chart import LABEL, PHONE_LABEL, Ruler, _in_rows
+from seclatch.report.timeline_chart import LABEL, PHONE_LABEL, ChartRuler, _in_rows
 
 _PLACE = st.floats(0, 100).map(lambda x: round(x, 2))
 
 
-def crossed(label: Ruler, line: Ruler, length: float) -> bool:
+def crossed(label: ChartRuler, line: ChartRuler, length: float) -> bool:
     """Does a line, which runs down from its row, go through a label?"""
     low, high = (label.x - length, label.x) if label.end else (label.x, label.x + length)
     return low < line.x < high and line.row < label.row

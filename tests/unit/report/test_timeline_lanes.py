@@ -3,15 +3,15 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from seclatch.report.lane_marks import MAX_MARKS
-from seclatch.report.process_history import histories
-from seclatch.report.process_tree import MAX_NODES, tree
-from seclatch.report.timeline_lanes import MAX_LANES, MAX_SHARED, lanes
+from seclatch.report.process_history import make_histories
+from seclatch.report.process_tree import MAX_NODES, list_nodes
+from seclatch.report.timeline_lanes import MAX_LANES, MAX_SHARED, choose_lanes
 from tests.unit.report.starts import crowd, event, image, process, start
 
 
 def test_the_chain_is_in_order_from_client_to_program() -> None:
     recording = start(latched=True)
-    made = lanes(recording, histories(recording))
+    made = choose_lanes(recording, make_histories(recording))
     assert [(lane.stage, lane.title) for lane in made] == [
         ("client", "seclatch run"),
         ("runtime", "runc run box"),
@@ -22,7 +22,7 @@ def test_the_chain_is_in_order_from_client_to_program() -> None:
 
 def test_marks() -> None:
     recording = start(latched=True)
-    program = lanes(recording, histories(recording))[2]
+    program = choose_lanes(recording, make_histories(recording))[2]
     assert [(mark.kind, mark.time, mark.exact) for mark in program.marks] == [
         ("fork", 0.12, True),
         ("lifted", 0.13, True),
@@ -40,7 +40,7 @@ def test_a_denial_is_marked_at_its_moment() -> None:
     recording = start(latched=True)
     seen = event(0.25, "denial", 2, "program", filters=1, call="mkdir", errno=1)
     recording = replace(recording, events=[*recording.events, seen])
-    marks = lanes(recording, histories(recording))[2].marks
+    marks = choose_lanes(recording, make_histories(recording))[2].marks
     assert [(mark.time, mark.text, mark.exact) for mark in marks if mark.kind == "denied"] == [
         (0.25, "denied: mkdir, the first of 2", True)
     ]
@@ -50,7 +50,7 @@ def test_what_happened_to_filters_is_marked_whatever_else_was() -> None:
     recording = start(latched=True)
     execs = [event(0.3 + n / 1e5, "exec", 2, "program", filters=1) for n in range(5000)]
     recording = replace(recording, events=[*recording.events, *execs])
-    marks = lanes(recording, histories(recording))[2].marks
+    marks = choose_lanes(recording, make_histories(recording))[2].marks
     assert len(marks) == MAX_MARKS
     assert {"filter", "lifted", "released", "denied", "exit"} < {mark.kind for mark in marks}
 
@@ -75,7 +75,11 @@ def test_another_engine_of_the_machine_has_no_lane_of_its_own() -> None:
         processes=[*recording.processes, *daemons],
         calls=[*recording.calls, *made, *few],
     )
-    found = [each for each in lanes(recording, histories(recording)) if each.stage == "engine"]
+    found = [
+        each
+        for each in choose_lanes(recording, make_histories(recording))
+        if each.stage == "engine"
+    ]
     assert [(each.process, each.count) for each in found] == [(10, 1), (None, 2)]
 
 
@@ -83,12 +87,12 @@ def test_the_container_s_program_is_named_when_it_became_another() -> None:
     recording = start(latched=True)
     images = [*recording.processes[2].images, image(0.35, "program", "/bin/sleep", "9")]
     recording.processes[2] = replace(recording.processes[2], images=images)
-    assert lanes(recording, histories(recording))[2].title == "app → sleep 9"
+    assert choose_lanes(recording, make_histories(recording))[2].title == "app → sleep 9"
 
 
 def test_many_share_a_lane_and_the_chain_does_not() -> None:
     recording = crowd(10_000)
-    made = lanes(recording, histories(recording))
+    made = choose_lanes(recording, make_histories(recording))
     assert len(made) == MAX_LANES + 1
     assert {0, 1, 2} <= {lane.process for lane in made}
     [shared] = [lane for lane in made if lane.process is None]
@@ -99,7 +103,7 @@ def test_many_share_a_lane_and_the_chain_does_not() -> None:
 
 def test_alike_children_are_one_node() -> None:
     recording = crowd(10_000, alike=True)
-    nodes, left = tree(recording, histories(recording))
+    nodes, left = list_nodes(recording, make_histories(recording))
     assert left == 0
     assert [(node.depth, node.count) for node in nodes] == [
         (0, 1),
@@ -112,7 +116,7 @@ def test_alike_children_are_one_node() -> None:
 
 def test_what_is_left_out_of_the_tree_is_counted() -> None:
     recording = crowd(1000)
-    nodes, left = tree(recording, histories(recording))
+    nodes, left = list_nodes(recording, make_histories(recording))
     assert len(nodes) == MAX_NODES
     assert left == 1004 - MAX_NODES
 
@@ -124,6 +128,6 @@ def test_a_tree_that_bites_its_tail() -> None:
     recording.processes[0] = type(first)(
         **{name: getattr(first, name) for name in first.__struct_fields__} | {"parent": 2}
     )
-    made = histories(recording)
-    assert lanes(recording, made)
-    assert tree(recording, made)[1] == 4
+    made = make_histories(recording)
+    assert choose_lanes(recording, made)
+    assert list_nodes(recording, made)[1] == 4

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from seclatch.cli.shared.filter_options import FILE, parse_arches, read
+from seclatch.cli.shared.filter_options import FILE, parse_arches, read_filter
 from seclatch.filter.decompile import DecompiledFilter, decompile_filter
 from seclatch.model.arch import Arch
 from seclatch.output.printable_text import make_printable
-from seclatch.profile.export.oci import document
+from seclatch.profile.export.oci import make_document
 
 
 @click.command(name="decompile")
@@ -35,12 +35,12 @@ def command(file: Path, arch: tuple[Arch, ...], as_json: bool) -> None:
       seclatch filter decompile strict.bpf
       seclatch filter decompile --arch aarch64 --json strict.bpf
     """
-    found = decompile_filter(read(file, arch), arch, stub_apart=True)
+    found = decompile_filter(read_filter(file, arch), arch, stub_apart=True)
     if as_json:
         click.echo(json.dumps(_describe(found)))
         return
     for profile in found.profiles:
-        click.echo(json.dumps(document(profile), indent=2))
+        click.echo(json.dumps(make_document(profile), indent=2))
     if len(found.profiles) > 1:
         click.echo(f"seclatch: {len(found.profiles)} profiles: no single one says it all", err=True)
     for kept in found.kept:
@@ -50,6 +50,6 @@ def command(file: Path, arch: tuple[Arch, ...], as_json: bool) -> None:
 def _describe(found: DecompiledFilter) -> dict[str, object]:
     return {
         "schema": "seclatch.filter-decompiled/1",
-        "profiles": [document(profile) for profile in found.profiles],
+        "profiles": [make_document(profile) for profile in found.profiles],
         "kept": [dataclasses.asdict(kept) for kept in found.kept],
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from seclatch.cli.shared.filter_options import FILE, parse_arches, read
+from seclatch.cli.shared.filter_options import FILE, parse_arches, read_filter
 from seclatch.filter.disassemble import ListingLine, disassemble_filter
 from seclatch.model.arch import Arch
 
@@ -29,7 +29,7 @@ def command(file: Path, arch: tuple[Arch, ...], as_json: bool) -> None:
       seclatch filter disassemble strict.bpf
       seclatch profile compile strict.json | seclatch filter disassemble -
     """
-    program = read(file, arch)
+    program = read_filter(file, arch)
     lines = disassemble_filter(program, arch[0] if arch else None)
     if as_json:
         head = {"schema": "seclatch.filter-listing/1", "byteorder": program.byteorder}

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from seclatch.cli.profile.diff import print_difference
-from seclatch.cli.shared.result_output import emit, warn
+from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.errors import InputError
 from seclatch.filter.decode import decode_filter
 from seclatch.filter.decompile import decompile_filter, find_compared_arches
@@ -26,8 +26,8 @@ from seclatch.process.stack_verdict import StackAnswers, query_stack
 from seclatch.profile.compile.runtime_limits import Runtime
 from seclatch.profile.export import oci
 from seclatch.profile.export.formats import write
-from seclatch.profile.meaning.diff_profiles import report
-from seclatch.profile.parse.profile_source import read
+from seclatch.profile.meaning.diff_profiles import report_difference
+from seclatch.profile.parse.profile_source import read_source
 from seclatch.report.process_table import describe_layer, show_container
 
 _BOTH = (Runtime.RUNC, Runtime.CRUN)
@@ -37,7 +37,7 @@ _STALE = (
 )
 
 
-def listing(process: LiveProcess, thread: LiveThread, filters: Sequence[LiveFilter]) -> str:
+def print_listing(process: LiveProcess, thread: LiveThread, filters: Sequence[LiveFilter]) -> str:
     """All filters, instruction by instruction."""
     return "\n".join(_lines(process, thread, filters)) + "\n"
 
@@ -73,7 +73,7 @@ def _filter(one: LiveFilter) -> Filter:
     return decode_filter(one.code, f"filter {one.number}", order)  # type: ignore[arg-type]
 
 
-def export(filters: Sequence[LiveFilter], form: str, output: Path | None) -> None:
+def print_profiles(filters: Sequence[LiveFilter], form: str, output: Path | None) -> None:
     """Each filter as a profile; what a profile cannot say goes to stderr."""
     for one in filters:
         program = _filter(one)
@@ -82,15 +82,15 @@ def export(filters: Sequence[LiveFilter], form: str, output: Path | None) -> Non
             program, () if find_compared_arches(program) else (Arch.native(),), stub_apart=True
         )
         if len(found.profiles) > 1:
-            warn(name, [f"{len(found.profiles)} profiles: no single one says it all"])
-        warn(name, (f"not in the profile: {kept}" for kept in found.kept))
+            print_warnings(name, [f"{len(found.profiles)} profiles: no single one says it all"])
+        print_warnings(name, (f"not in the profile: {kept}" for kept in found.kept))
         for profile in found.profiles:
             written = write(profile, form)
-            warn(name, written.warnings)
-            emit(written.text, output)
+            print_warnings(name, written.warnings)
+            write_result(written.text, output)
 
 
-def answer(
+def print_answers(
     filters: Sequence[LiveFilter], calls: Sequence[str], arches: Sequence[Arch], as_json: bool
 ) -> int:
     """Print what all filters together answer, and what each of them does."""
@@ -156,7 +156,7 @@ def _answers_document(
     }
 
 
-def compare(
+def print_comparison(
     process: LiveProcess,
     filters: Sequence[LiveFilter],
     file: Path,
@@ -165,7 +165,9 @@ def compare(
 ) -> int:
     """How a filter differs from what was meant; 0 if it does not."""
     runtimes = [Runtime(runtime)] if runtime else _BOTH
-    found = comparing.compare_filters(filters, read(file), runtimes, comparing.list_hosts(process))
+    found = comparing.compare_filters(
+        filters, read_source(file), runtimes, comparing.list_hosts(process)
+    )
     name = f"filter {found.filter.number} of process {process.pid}"
     if as_json:
         document = {
@@ -174,11 +176,13 @@ def compare(
             "runtime": found.runtime or None,
             "same": found.same,
             "only_errnos": found.only_errnos,
-            "difference": report(str(file), name, found.difference) if found.difference else None,
+            "difference": report_difference(str(file), name, found.difference)
+            if found.difference
+            else None,
         }
         click.echo(json.dumps(document))
         return 0 if found.same else 1
-    warn(name, found.warnings)
+    print_warnings(name, found.warnings)
     meant = make_printable(str(file))
     if found.runtime:
         click.echo(f"{name} is {meant}, byte for byte as {found.runtime} compiles it")
@@ -192,7 +196,7 @@ def compare(
     return 0 if found.same else 1
 
 
-def document(process: LiveProcess, thread: LiveThread, filters: Sequence[LiveFilter]) -> str:
+def make_document(process: LiveProcess, thread: LiveThread, filters: Sequence[LiveFilter]) -> str:
     """For machines: the programs in hex, and the rules that they were made of."""
     value = {
         "schema": "seclatch.filter-live/1",
@@ -215,6 +219,6 @@ def _describe_filter(one: LiveFilter) -> dict[str, object]:
         "number": one.number,
         **describe_layer(one.layer),
         "code": one.code.hex(),
-        "profiles": [oci.document(profile) for profile in found.profiles],
+        "profiles": [oci.make_document(profile) for profile in found.profiles],
         "kept": [str(kept) for kept in found.kept],
     }

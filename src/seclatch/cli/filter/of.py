@@ -9,7 +9,13 @@ import click
 
 from seclatch.cli.filter import live_output
 from seclatch.cli.shared.filter_options import parse_arches
-from seclatch.cli.shared.result_output import emit, emit_text, is_terminal, require_stdout, warn
+from seclatch.cli.shared.result_output import (
+    emit_text,
+    is_terminal,
+    print_warnings,
+    require_stdout,
+    write_result,
+)
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.process import LiveProcess, LiveThread, SeccompMode
@@ -92,11 +98,11 @@ def command(
         return 1
     _warn_of_threads(process, thread)
     if calls:
-        return live_output.answer(filters, calls, arch or (Arch.native(),), as_json)
+        return live_output.print_answers(filters, calls, arch or (Arch.native(),), as_json)
     if against is not None:
-        return live_output.compare(process, filters, against, runtime, as_json)
+        return live_output.print_comparison(process, filters, against, runtime, as_json)
     if as_json:
-        emit(live_output.document(process, thread, filters), output)
+        write_result(live_output.make_document(process, thread, filters), output)
     else:
         _write(process, thread, filters, form, bpf, output)
     return 0
@@ -134,17 +140,19 @@ def _write(
     output: Path | None,
 ) -> None:
     if bpf:
-        emit(_only(filters, "--bpf").code, _binary(output))
+        write_result(_only(filters, "--bpf").code, _binary(output))
     elif form:
-        live_output.export(filters if output is None else [_only(filters, "-o")], form, output)
+        live_output.print_profiles(
+            filters if output is None else [_only(filters, "-o")], form, output
+        )
     else:
-        emit_text(live_output.listing(process, thread, filters), output)
+        emit_text(live_output.print_listing(process, thread, filters), output)
 
 
 def _find(target: str, tid: int | None) -> LiveProcess:
     view = take_snapshot(SnapshotRequest(threads=True))
     process = find_target(target, view.processes)
-    warn("names and images", view.notes if process.container else ())
+    print_warnings("names and images", view.notes if process.container else ())
     return process
 
 

@@ -8,17 +8,22 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.print_error import complain
+from seclatch.cli.shared.print_error import print_error
 from seclatch.cli.shared.profile_options import FILE, host_from, host_options
 from seclatch.cli.shared.result_output import require_stdout
 from seclatch.errors import InputError
 from seclatch.model.finding import Finding, Severity
 from seclatch.output.printable_text import clip_printable, make_printable
-from seclatch.profile.check_profile import check, check_program, not_a_profile, report
+from seclatch.profile.check_profile import (
+    check_profile,
+    check_program,
+    not_a_profile,
+    report_findings,
+)
 from seclatch.profile.compile.resolve_profile import Host
 from seclatch.profile.document_errors import find_faults
 from seclatch.profile.parse.load_profile import parse_document
-from seclatch.profile.parse.profile_source import Source, read
+from seclatch.profile.parse.profile_source import ProfileSource, read_source
 from seclatch.profile.parse.text_position import PlacedError
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
@@ -53,7 +58,7 @@ def command(
         name = str(file)
         source = None
         try:
-            source = read(file)
+            source = read_source(file)
             findings = _check(source, host)
         except InputError as error:
             status = 2
@@ -61,19 +66,19 @@ def command(
             findings = [not_a_profile(each) for each in errors]
             if not as_json:
                 for each in errors:
-                    complain(each)
+                    print_error(each)
                 continue
         if no_notes:
             findings = [each for each in findings if each.severity is not Severity.NOTE]
         if as_json:
-            click.echo(json.dumps(report(name, host, findings)))
+            click.echo(json.dumps(report_findings(name, host, findings)))
         else:
             _print(name, findings)
         status = max(status, int(any(_fails(finding, strict) for finding in findings)))
     click.get_current_context().exit(status)
 
 
-def _all_faults(source: Source | None) -> list[PlacedError]:
+def _all_faults(source: ProfileSource | None) -> list[PlacedError]:
     """List everything that breaks the format; empty for what could not be read at all."""
     if source is None or source.is_program:
         return []
@@ -83,12 +88,12 @@ def _all_faults(source: Source | None) -> list[PlacedError]:
         return []
 
 
-def _check(source: Source, host: Host) -> list[Finding]:
+def _check(source: ProfileSource, host: Host) -> list[Finding]:
     if source.is_program:
-        from seclatch.profile.parse.raw_program import recover
+        from seclatch.profile.parse.raw_program import recover_profile
 
-        return check_program(recover(source, host.arch), host)
-    return check(parse_document(source.text(), source.name), host)
+        return check_program(recover_profile(source, host.arch), host)
+    return check_profile(parse_document(source.text(), source.name), host)
 
 
 def _fails(finding: Finding, strict: bool) -> bool:

@@ -8,21 +8,21 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.profile_options import given, host_from
-from seclatch.cli.shared.result_output import emit, warn
+from seclatch.cli.shared.profile_options import host_from, read_given_profile
+from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.export.formats import write
-from seclatch.profile.meaning.libseccomp_deviation import deviations
-from seclatch.profile.meaning.merge_profiles import Combined
+from seclatch.profile.meaning.libseccomp_deviation import find_deviations
+from seclatch.profile.meaning.merge_profiles import CombinedProfile
 
-Operation = Callable[[Profile, Profile, Arch], Combined]
+Operation = Callable[[Profile, Profile, Arch], CombinedProfile]
 
 
-def combine(
+def combine_files(
     operation: Operation,
     files: tuple[Path, ...],
     form: str,
@@ -34,15 +34,15 @@ def combine(
         raise click.UsageError("give at least two files")
     host = host_from(options)
     first, *others = files
-    combined = given(first, host).profile
+    combined = read_given_profile(first, host).profile
     for file in others:
-        result = operation(combined, given(file, host).profile, host.arch)
-        warn(str(file), result.warnings)
+        result = operation(combined, read_given_profile(file, host).profile, host.arch)
+        print_warnings(str(file), result.warnings)
         combined = result.profile
-    warn("result", _wrongly(combined, host.arch))
+    print_warnings("result", _wrongly(combined, host.arch))
     written = write(combined, form)
-    warn("result", written.warnings)
-    emit(written.text, output)
+    print_warnings("result", written.warnings)
+    write_result(written.text, output)
 
 
 def _wrongly(profile: Profile, native: Arch) -> Iterator[str]:
@@ -52,7 +52,7 @@ def _wrongly(profile: Profile, native: Arch) -> Iterator[str]:
     except SeclatchError:
         return  # not there; or `compile` says why no runtime takes it
     code = Filter.from_bytes(program.code, "little" if native.little else "big")
-    for call, _, said, made in deviations(profile, native, code):
+    for call, _, said, made in find_deviations(profile, native, code):
         yield (
             f"{call} ({call.arch.title}): for some arguments libseccomp {program.libseccomp} makes "
             f"{made} of {said}: see `seclatch profile check`"

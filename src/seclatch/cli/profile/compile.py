@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.profile_options import FILE, given, host_from, host_options
-from seclatch.cli.shared.result_output import emit, warn
+from seclatch.cli.shared.profile_options import FILE, host_from, host_options, read_given_profile
+from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.filter.verify import find_refusal
 from seclatch.model.filter import Filter
 from seclatch.model.quoted_text import shorten_text
-from seclatch.profile.compile.compile_profile import Program, Runtime, compile_profile
+from seclatch.profile.compile.compile_profile import CompiledProgram, Runtime, compile_profile
 
 
 @click.command(name="compile")
@@ -56,17 +56,19 @@ def command(
     if output is None and not as_json and sys.stdout is not None and sys.stdout.isatty():
         raise click.UsageError("the program is binary: give -o FILE, --json or a pipe")
     host = host_from(options)
-    program = compile_profile(given(file, host).profile, runtime=Runtime(runtime), native=host.arch)
-    warn(
+    program = compile_profile(
+        read_given_profile(file, host).profile, runtime=Runtime(runtime), native=host.arch
+    )
+    print_warnings(
         str(file),
         (f"{shorten_text(name)}: unknown to libseccomp, ignored" for name in program.ignored),
     )
     refused = find_refusal(Filter.from_bytes(program.code, "little" if host.arch.little else "big"))
-    warn(str(file), [f"{refused}; no container starts with it"] if refused else [])
-    emit(_describe(program, runtime) if as_json else program.code, output)
+    print_warnings(str(file), [f"{refused}; no container starts with it"] if refused else [])
+    write_result(_describe(program, runtime) if as_json else program.code, output)
 
 
-def _describe(program: Program, runtime: str) -> str:
+def _describe(program: CompiledProgram, runtime: str) -> str:
     value = {
         "schema": "seclatch.profile-program/1",
         "runtime": runtime,

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.profile_options import FILE, given, host_from, host_options
-from seclatch.cli.shared.result_output import emit, warn
-from seclatch.profile.export.formats import FORMATS, conditional, write
-from seclatch.profile.export.oci import unsaid
+from seclatch.cli.shared.profile_options import FILE, host_from, host_options, read_given_profile
+from seclatch.cli.shared.result_output import print_warnings, write_result
+from seclatch.profile.export.formats import FORMATS, has_conditions, write
+from seclatch.profile.export.oci import list_unsaid
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,15 +30,15 @@ def command(file: Path, form: str, output: Path | None, **options: Any) -> None:
       seclatch profile convert --to systemd strict.json > /etc/systemd/system/x.service.d/calls.conf
     """
     host = host_from(options)
-    found = given(file, host)
+    found = read_given_profile(file, host)
     profile = found.profile
-    if found.document and conditional(form):
+    if found.document and has_conditions(form):
         profile = found.document.profile
     elif found.document and found.document.profile.conditional:
         kernel = "{}.{}".format(*host.kernel)
-        warn(found.name, [f"conditions resolved for {host.arch.scmp}, Linux {kernel}"])
-    if found.document and not conditional(form):
-        warn(found.name, unsaid(found.document.profile))
+        print_warnings(found.name, [f"conditions resolved for {host.arch.scmp}, Linux {kernel}"])
+    if found.document and not has_conditions(form):
+        print_warnings(found.name, list_unsaid(found.document.profile))
     written = write(profile, form)
-    warn(found.name, written.warnings)
-    emit(written.text, output)
+    print_warnings(found.name, written.warnings)
+    write_result(written.text, output)

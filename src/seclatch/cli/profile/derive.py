@@ -8,11 +8,11 @@ import click
 
 from seclatch.cli.shared.call_names import parse_calls
 from seclatch.cli.shared.profile_options import FILE
-from seclatch.cli.shared.result_output import emit, warn
+from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.errors import SeclatchError
-from seclatch.profile.export.formats import FORMATS, conditional, write
+from seclatch.profile.export.formats import FORMATS, has_conditions, write
 from seclatch.profile.generate.derive_profile import derive_profile
-from seclatch.profile.parse.load_profile import load
+from seclatch.profile.parse.load_profile import load_profile
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,13 +41,13 @@ def command(
         raise click.UsageError("give --allow CALL or --deny CALL")
     if both := sorted({*allow} & {*deny}):
         raise click.UsageError(f"{both[0]} is both allowed and denied")
-    profile = load(file)
-    if profile.conditional and not conditional(form):
+    profile = load_profile(file)
+    if profile.conditional and not has_conditions(form):
         raise SeclatchError(
             f"{file}: its rules are for some hosts or capabilities only, which {form} cannot say",
             remedy="resolve it first (`seclatch profile resolve`), or give --to docker",
             status=2,
         )
     written = write(derive_profile(profile, allow, deny), form)
-    warn("derive", written.warnings)
-    emit(written.text, output)
+    print_warnings("derive", written.warnings)
+    write_result(written.text, output)

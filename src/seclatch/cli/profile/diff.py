@@ -8,19 +8,25 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.profile_options import FILE, given, host_from, host_options
+from seclatch.cli.shared.profile_options import FILE, host_from, host_options, read_given_profile
 from seclatch.cli.shared.result_output import require_stdout
 from seclatch.output.printable_text import make_printable
 from seclatch.profile.compile.runtime_limits import Runtime
-from seclatch.profile.meaning.compared_side import side
-from seclatch.profile.meaning.diff_profiles import Change, Difference, Effect, diff_sides, report
+from seclatch.profile.meaning.compared_side import make_side
+from seclatch.profile.meaning.diff_profiles import (
+    CallChange,
+    CallEffect,
+    ProfileDifference,
+    diff_sides,
+    report_difference,
+)
 
 _MARKS = {
-    Effect.ALLOWED: "+",
-    Effect.DENIED: "-",
-    Effect.MIXED: "±",
-    Effect.ACTION: "~",
-    Effect.UNDECIDED: "?",
+    CallEffect.ALLOWED: "+",
+    CallEffect.DENIED: "-",
+    CallEffect.MIXED: "±",
+    CallEffect.ACTION: "~",
+    CallEffect.UNDECIDED: "?",
 }
 
 
@@ -56,17 +62,17 @@ def command(before: Path, after: Path, runtime: str, as_json: bool, **options: A
     host = host_from(options)
     sides = []
     for file in (before, after):
-        one = given(file, host)
-        sides.append(side(one.profile, host.arch, Runtime(runtime), one.program, one.beyond))
+        one = read_given_profile(file, host)
+        sides.append(make_side(one.profile, host.arch, Runtime(runtime), one.program, one.beyond))
     found = diff_sides(*sides)
     if as_json:
-        click.echo(json.dumps(report(str(before), str(after), found)))
+        click.echo(json.dumps(report_difference(str(before), str(after), found)))
     else:
         print_difference(found)
     click.get_current_context().exit(1 if found else 0)
 
 
-def print_difference(found: Difference) -> None:
+def print_difference(found: ProfileDifference) -> None:
     """Show a difference for people."""
     for arch in found.opened:
         click.echo(f"+ the whole ABI {arch.scmp}: was killed, now filtered")
@@ -76,7 +82,7 @@ def print_difference(found: Difference) -> None:
         _print_change(change)
 
 
-def _print_change(change: Change) -> None:
+def _print_change(change: CallChange) -> None:
     name = "every call without a rule" if change.name == "*" else make_printable(change.name)
     if name.startswith("#"):
         name = f"calls without a rule, {name}"
@@ -86,6 +92,6 @@ def _print_change(change: Change) -> None:
     click.echo(f"    now {'; '.join(change.after)}")
     if change.example:
         click.echo(f"    for example with {', '.join(map(hex, change.example))}")
-    if change.effect is Effect.UNDECIDED:
+    if change.effect is CallEffect.UNDECIDED:
         known = "are there others" if change.example else "is there a difference"
         click.echo(f"    {known}? ask both: seclatch profile test FILE '{name}(…)'")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from seclatch.cli.shared.profile_options import FILE, given, host_from, host_options
+from seclatch.cli.shared.profile_options import FILE, host_from, host_options, read_given_profile
 from seclatch.cli.shared.result_output import require_stdout
 from seclatch.output.printable_text import make_printable
 from seclatch.profile.generate.find_gaps import (
@@ -75,7 +75,7 @@ def command(
     if before and not scans:
         raise click.UsageError("--before is of no use without --scan FILE")
     host = host_from(options)
-    read = rule_meaning.read(given(profile, host).profile, host.arch)
+    read = rule_meaning.read_meaning(read_given_profile(profile, host).profile, host.arch)
     gaps = _find(read, recordings, scans, before)
     if as_json:
         rows = [msgspec.to_builtins(gap) for gap in gaps]
@@ -86,7 +86,7 @@ def command(
 
 
 def _find(
-    read: rule_meaning.Meaning,
+    read: rule_meaning.ProfileMeaning,
     recordings: tuple[Path, ...],
     scans: tuple[Path, ...],
     before: tuple[Path, ...],

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from seclatch.cli.profile.combine_command import combine
+from seclatch.cli.profile.combine_command import combine_files
 from seclatch.cli.shared.profile_options import FILE, host_options
 from seclatch.profile.export.formats import FORMATS
-from seclatch.profile.meaning.merge_profiles import merge
+from seclatch.profile.meaning.merge_profiles import merge_profiles
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,4 +28,4 @@ def command(files: tuple[Path, ...], form: str, output: Path | None, **options: 
     Example:
       seclatch profile merge one.json other.json -o both.json
     """
-    combine(merge, files, form, output, options)
+    combine_files(merge_profiles, files, form, output, options)

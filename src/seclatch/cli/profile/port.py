@@ -10,19 +10,24 @@ from typing import Any
 import click
 
 from seclatch.cli.shared.profile_options import FILE
-from seclatch.cli.shared.result_output import emit, warn
+from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.errors import InputError
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
 from seclatch.profile.compile.resolve_profile import Host
-from seclatch.profile.export.docker import document
-from seclatch.profile.export.formats import FORMATS, conditional, write
-from seclatch.profile.generate.port_profile import TARGETS, Ported, combine, port
-from seclatch.profile.parse.load_profile import parse
-from seclatch.profile.parse.profile_source import read
+from seclatch.profile.export.docker import make_document
+from seclatch.profile.export.formats import FORMATS, has_conditions, write
+from seclatch.profile.generate.port_profile import (
+    TARGETS,
+    PortedProfile,
+    combine_architectures,
+    port_profile,
+)
+from seclatch.profile.parse.load_profile import parse_profile
+from seclatch.profile.parse.profile_source import read_source
 from seclatch.profile.profile_input import give_program
 
-Operation = Callable[[Profile, Arch, Arch], Ported]
+Operation = Callable[[Profile, Arch, Arch], PortedProfile]
 
 
 def _arch(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Arch | None:
@@ -82,30 +87,30 @@ def command(
     """
     profile = _read(file, source)
     source = source or _source(profile, target)
-    if both and not conditional(form):
+    if both and not has_conditions(form):
         raise click.UsageError(f"{form} cannot say for which architecture a rule is")
-    ported = _ported(file, profile, source, target, combine if both else port)
+    ported = _ported(file, profile, source, target, combine_architectures if both else port_profile)
     if as_json:
-        emit(json.dumps(report(ported, source, target)) + "\n", output)
+        write_result(json.dumps(report_port(ported, source, target)) + "\n", output)
         return
     written = write(ported.profile, form)
-    warn(str(file), [*map(str, ported.changes), *written.warnings])
-    emit(written.text, output)
+    print_warnings(str(file), [*map(str, ported.changes), *written.warnings])
+    write_result(written.text, output)
 
 
 def _read(file: Path, source: Arch | None) -> Profile:
     """With its conditions; of a BPF program the rules for `source`, or for this machine."""
-    found = read(file)
+    found = read_source(file)
     if not found.is_program:
-        return parse(found.text(), found.name)
+        return parse_profile(found.text(), found.name)
     given = give_program(found, Host(source or Arch.native()))
-    warn(found.name, given.warnings)
+    print_warnings(found.name, given.warnings)
     return given.profile
 
 
 def _ported(
     file: Path, profile: Profile, source: Arch, target: Arch, operation: Operation
-) -> Ported:
+) -> PortedProfile:
     if not profile.default_action:
         raise InputError(
             str(file),
@@ -134,7 +139,7 @@ def _source(profile: Profile, target: Arch) -> Arch:
     return next(arch for arch in (*named, *native, *TARGETS) if arch is not target)
 
 
-def report(ported: Ported, source: Arch, target: Arch) -> dict[str, Any]:
+def report_port(ported: PortedProfile, source: Arch, target: Arch) -> dict[str, Any]:
     """For machines; data/schemas/profile-port-1.json."""
     changes = [
         {
@@ -147,4 +152,4 @@ def report(ported: Ported, source: Arch, target: Arch) -> dict[str, Any]:
         for each in ported.changes
     ]
     head = {"schema": "seclatch.profile-port/1", "from": source.title, "to": target.title}
-    return head | {"changes": changes, "profile": document(ported.profile)}
+    return head | {"changes": changes, "profile": make_document(ported.profile)}

@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from seclatch.cli.shared.profile_options import FILE, host_from, host_options
-from seclatch.cli.shared.result_output import emit, warn
-from seclatch.profile.export.oci import document
-from seclatch.profile.parse.profile_source import read
-from seclatch.profile.profile_input import give
+from seclatch.cli.shared.result_output import print_warnings, write_result
+from seclatch.profile.export.oci import make_document
+from seclatch.profile.parse.profile_source import read_source
+from seclatch.profile.profile_input import read_profile_input
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,7 +32,7 @@ def command(file: Path, output: Path | None, **options: Any) -> None:
       seclatch profile resolve --arch arm64 --kernel 5.10 default.json
     """
     host = host_from(options)
-    found = give(read(file), host)
-    warn(found.name, found.warnings)
-    value = document(found.profile) if found.profile.default_action else None
-    emit(json.dumps(value, indent=2) + "\n", output)
+    found = read_profile_input(read_source(file), host)
+    print_warnings(found.name, found.warnings)
+    value = make_document(found.profile) if found.profile.default_action else None
+    write_result(json.dumps(value, indent=2) + "\n", output)

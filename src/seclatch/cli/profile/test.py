@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.profile_options import FILE, given, host_from, host_options
-from seclatch.cli.shared.result_output import require_stdout, warn
+from seclatch.cli.shared.profile_options import FILE, host_from, host_options, read_given_profile
+from seclatch.cli.shared.result_output import print_warnings, require_stdout
 from seclatch.errors import InputError
 from seclatch.filter.expected_verdicts import RowResult, parse_table, run_table
 from seclatch.filter.query_filter import QueryAnswer, query_filter
@@ -23,8 +23,8 @@ from seclatch.model.rule_match import find_matching_rules
 from seclatch.output.printable_text import make_printable
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.parse.load_profile import BYTE_ORDER_MARK
-from seclatch.profile.parse.profile_source import read
-from seclatch.profile.profile_input import Given
+from seclatch.profile.parse.profile_source import read_source
+from seclatch.profile.profile_input import ProfileInput
 
 
 @click.command(name="test")
@@ -66,7 +66,7 @@ def command(
         raise click.UsageError("give either calls or --table")
     require_stdout()
     host = host_from(options)
-    found = given(file, host)
+    found = read_given_profile(file, host)
     program = found.program or _compile(found, Runtime(options["runtime"]), host.arch)
     if table is not None:
         return _table(program, table, as_json)
@@ -74,7 +74,7 @@ def command(
     return 0
 
 
-def _compile(found: Given, runtime: Runtime, arch: Arch) -> Filter:
+def _compile(found: ProfileInput, runtime: Runtime, arch: Arch) -> Filter:
     code = compile_profile(found.profile, runtime=runtime, native=arch).code
     return Filter.from_bytes(code, "little" if arch.little else "big")
 
@@ -86,13 +86,13 @@ def _asked(text: str, arch: Arch) -> AskedCall:
         raise InputError("the call", text, str(error)) from error
 
 
-def _calls(found: Given, program: Filter, calls: Sequence[AskedCall], as_json: bool) -> None:
+def _calls(found: ProfileInput, program: Filter, calls: Sequence[AskedCall], as_json: bool) -> None:
     """Answer each call, with the rules behind each answer."""
     answered = [(asked, query_filter(program, asked)) for asked in calls]
     for asked in calls:
         if asked.syscall.arch is Arch.X86_64 and asked.syscall.number in UNASKED:
             what = UNASKED[asked.syscall.number]
-            warn(asked.text, [f"the kernel asks no filter about this call ({what})"])
+            print_warnings(asked.text, [f"the kernel asks no filter about this call ({what})"])
     if as_json:
         documents = [
             _call_document(asked)
@@ -110,7 +110,7 @@ def _calls(found: Given, program: Filter, calls: Sequence[AskedCall], as_json: b
 
 def _table(program: Filter, table: Path, as_json: bool) -> int:
     """Check each row; the exit status."""
-    source = read(table)
+    source = read_source(table)
     results = list(
         run_table(program, parse_table(source.text().removeprefix(BYTE_ORDER_MARK), source.name))
     )
@@ -133,7 +133,7 @@ def _show(answer: QueryAnswer) -> str:
     return f"{answer.action} where {answer.condition}" if answer.condition else answer.action
 
 
-def _rules(found: Given, asked: AskedCall, answer: QueryAnswer) -> list[int]:
+def _rules(found: ProfileInput, asked: AskedCall, answer: QueryAnswer) -> list[int]:
     """Return the rules that decide it, by number in the resolved profile."""
     return [
         index
@@ -142,7 +142,7 @@ def _rules(found: Given, asked: AskedCall, answer: QueryAnswer) -> list[int]:
     ]
 
 
-def _reason(found: Given, asked: AskedCall, answer: QueryAnswer) -> str:
+def _reason(found: ProfileInput, asked: AskedCall, answer: QueryAnswer) -> str:
     """Describe the rules that decide it, counted as in the file."""
     rules = [_show_rule(found, index) for index in _rules(found, asked, answer)]
     if rules:
@@ -154,7 +154,7 @@ def _reason(found: Given, asked: AskedCall, answer: QueryAnswer) -> str:
     return "no rule: the runtime adds it, or libseccomp for other architectures"
 
 
-def _show_rule(found: Given, index: int) -> str:
+def _show_rule(found: ProfileInput, index: int) -> str:
     condition = format_comparisons(found.profile.rules[index].args) or "any arguments"
     place = found.place(index)
     where = f" at line {place.line}" if place.line else " of what the program decompiles to"
@@ -165,7 +165,9 @@ def _call_document(asked: AskedCall) -> dict[str, object]:
     return {"call": asked.text, "arch": asked.syscall.arch.scmp, "number": asked.syscall.number}
 
 
-def _answer_document(found: Given, asked: AskedCall, answer: QueryAnswer) -> dict[str, object]:
+def _answer_document(
+    found: ProfileInput, asked: AskedCall, answer: QueryAnswer
+) -> dict[str, object]:
     rules = [(found.origin[index], found.place(index)) for index in _rules(found, asked, answer)]
     return {
         "action": answer.action,

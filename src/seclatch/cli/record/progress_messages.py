@@ -15,32 +15,32 @@ if TYPE_CHECKING:
     from seclatch.model.recording import Recording
 
 
-def say(lines: Iterable[str]) -> None:
+def print_sentences(lines: Iterable[str]) -> None:
     """Say some sentences, a line each."""
     for line in lines:
-        echo(f"seclatch: {make_printable(line)}")
+        echo_error(f"seclatch: {make_printable(line)}")
 
 
-def echo(text: str, *, nl: bool = True) -> None:
+def echo_error(text: str, *, nl: bool = True) -> None:
     """Who reads standard error may have closed it: no reason to give the recording up."""
     with contextlib.suppress(OSError):
         click.echo(text, nl=nl, err=True)
 
 
-def describe(recording: Recording, path: Path) -> None:
+def describe_recording(recording: Recording, path: Path) -> None:
     """Sum the recording up."""
-    from seclatch.report.recording_progress import describe as tell
+    from seclatch.report.recording_progress import describe_recording as tell
 
-    say(tell(recording, str(path)))
+    print_sentences(tell(recording, str(path)))
 
 
-def observer(*, follow: bool, shown: bool) -> Callable[[Recording], None] | None:
+def make_observer(*, follow: bool, shown: bool) -> Callable[[Recording], None] | None:
     """Return the function that reports progress while recording, if any."""
     if follow:
-        from seclatch.report.recording_progress import Follower
+        from seclatch.report.recording_progress import ProgressFollower
 
-        follower = Follower()
-        return lambda recording: say(follower.news(recording))
+        follower = ProgressFollower()
+        return lambda recording: print_sentences(follower.news(recording))
     return _show if shown else None
 
 
@@ -48,4 +48,4 @@ def _show(recording: Recording) -> None:
     from seclatch.report.recording_progress import sum_up_so_far
 
     line = f"seclatch: {sum_up_so_far(recording)}; ctrl-C ends this"
-    echo(f"\r\033[K{line}", nl=False)
+    echo_error(f"\r\033[K{line}", nl=False)

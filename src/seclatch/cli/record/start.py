@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from seclatch.cli.record import progress_messages
-from seclatch.cli.shared.command_words import Words
-from seclatch.cli.shared.fast_exit import leave
+from seclatch.cli.shared.command_words import CommandWords
+from seclatch.cli.shared.fast_exit import exit_fast
 from seclatch.cli.shared.lazy_group import OpenCommand
 from seclatch.cli.shared.result_output import is_terminal
 from seclatch.errors import SeclatchError
@@ -64,7 +64,7 @@ COMMANDS = {
     help="How to watch; ptrace needs no privilege, is slow and sees CMD's own descendants only.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.argument("args", nargs=-1, type=Words(), metavar="CMD [ARG]...")
+@click.argument("args", nargs=-1, type=CommandWords(), metavar="CMD [ARG]...")
 def command(
     output: Path | None,
     seconds: float | None,
@@ -106,22 +106,22 @@ def command(
     shown = container is not None and not follow and not quiet and is_terminal(sys.stderr)
     options = recorder.RecordOptions(
         seconds,
-        observe := progress_messages.observer(follow=follow, shown=shown),
+        observe := progress_messages.make_observer(follow=follow, shown=shown),
         every=1.0 if shown else 0.25,
         # so that it survives the recorder as far as it got; a stream takes one recording only
         save=None if is_stream(path) else _saver(path),
-        notify=lambda sentence: None if quiet else progress_messages.say([sentence]),
+        notify=lambda sentence: None if quiet else progress_messages.print_sentences([sentence]),
         backend=backend,
     )
     status, recording = record(options)
     _write(path, recording)
     if shown:
-        progress_messages.echo("\r\033[K", nl=False)
+        progress_messages.echo_error("\r\033[K", nl=False)
     if follow and observe:
         observe(recording)
     if not quiet:
-        progress_messages.describe(recording, path)
-    leave(status)
+        progress_messages.describe_recording(recording, path)
+    exit_fast(status)
 
 
 def _refuse_misuse(
@@ -150,7 +150,9 @@ def _saver(path: Path) -> Callable[[Recording], None]:
             _write(path, recording)
         except SeclatchError as error:
             if not failed:
-                progress_messages.say([f"{error}; recording goes on, and is written again"])
+                progress_messages.print_sentences(
+                    [f"{error}; recording goes on, and is written again"]
+                )
             failed.append(error)
 
     return save

@@ -8,11 +8,11 @@ import click
 def parse_calls(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> object:
     """Refuse what is no system call, with the name that was probably meant."""
     from seclatch.model.syscall import list_syscall_names
-    from seclatch.profile.parse.suggest_keyword import nearest
+    from seclatch.profile.parse.suggest_keyword import suggest_nearest
 
     known = list_syscall_names()
     for name in value:
         if name not in known:
-            hint = nearest(name, known)
+            hint = suggest_nearest(name, known)
             raise click.BadParameter(f"there is no system call {name!r}" + (hint and f"; {hint}"))
     return value

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
-class Words(click.types.UnprocessedParamType):
+class CommandWords(click.types.UnprocessedParamType):
     """Taken as they are. A shell completes the first one as it would a command, others as files."""
 
     name = "words"

@@ -34,12 +34,12 @@ def make_root(prefix: Path) -> HostRoot:
     return HostRoot(prefix.resolve())
 
 
-def execute(plan: InstallPlan, root: HostRoot, *, dry_run: bool, as_json: bool) -> None:
+def execute_plan(plan: InstallPlan, root: HostRoot, *, dry_run: bool, as_json: bool) -> None:
     """Show the plan and, unless it is only to be shown, carry it out."""
     if plan.steps and not dry_run:
         refuse_without_root(root, plan)
     if not as_json:
-        show(plan, dry_run=dry_run)
+        show_plan(plan, dry_run=dry_run)
     if not dry_run:
         apply_steps(plan.steps)
     if as_json:
@@ -66,7 +66,7 @@ def as_root(arguments: list[str]) -> str:
     return shlex.join(["sudo", "seclatch", *arguments[1:]])
 
 
-def show(plan: InstallPlan, *, dry_run: bool) -> None:
+def show_plan(plan: InstallPlan, *, dry_run: bool) -> None:
     """Print the steps, with the changed lines of configuration files."""
     if not plan.steps:
         click.echo(f"{plan.engine.name}: nothing to do")

@@ -8,7 +8,7 @@ import sys
 from typing import NoReturn
 
 
-def leave(status: int) -> NoReturn:
+def exit_fast(status: int) -> NoReturn:
     """Exit at once with this status, with everything printed that can be."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError):  # closed from the start, or by now

@@ -26,7 +26,7 @@ def parse_arches(
         raise click.BadParameter(str(error)) from error
 
 
-def read(file: Path, arches: tuple[Arch, ...]) -> Filter:
+def read_filter(file: Path, arches: tuple[Arch, ...]) -> Filter:
     """Read and verify a program, in the byte order of the architectures if any are given."""
     orders = {choose_byteorder(arch) for arch in arches}
     if len(orders) > 1:

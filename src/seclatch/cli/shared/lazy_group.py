@@ -25,7 +25,7 @@ class _Below(click.Command):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load the command's module or answer None, as click expects."""
-        return load(self.package, cmd_name) if cmd_name in self.commands_of else None
+        return load_command(self.package, cmd_name) if cmd_name in self.commands_of else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table."""
@@ -54,7 +54,7 @@ class OpenCommand(_Below):
         if not args or args[0] not in self.commands_of:
             return super().make_context(info_name, args, parent, **extra)
         name, *rest = args
-        below = load(self.package, name)
+        below = load_command(self.package, name)
         return below.make_context(f"{info_name} {name}", rest, parent, **extra)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -63,7 +63,7 @@ class OpenCommand(_Below):
         self.format_commands(ctx, formatter)
 
 
-def load(package: str, name: str) -> click.Command:
+def load_command(package: str, name: str) -> click.Command:
     """Import the command called name."""
     module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
     command: click.Command = module.command

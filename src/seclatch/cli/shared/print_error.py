@@ -8,7 +8,7 @@ from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import clip_printable
 
 
-def complain(error: SeclatchError) -> None:
+def print_error(error: SeclatchError) -> None:
     """Say on stderr what failed and what to do; a profile's or container's text stays text."""
     click.echo(f"seclatch: {clip_printable(str(error))}", err=True)
     if error.remedy:

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import click
 
-from seclatch.cli.shared.result_output import warn
+from seclatch.cli.shared.result_output import print_warnings
 from seclatch.model import capability
 from seclatch.model.arch import Arch
 from seclatch.profile.compile.resolve_profile import Engine, Host
 from seclatch.profile.parse.default_documents import NAMES, default_version
-from seclatch.profile.parse.profile_source import read
-from seclatch.profile.profile_input import Given, give, require_action
+from seclatch.profile.parse.profile_source import read_source
+from seclatch.profile.profile_input import ProfileInput, read_profile_input, require_action
 
 _ALL = "ALL"
 
@@ -112,14 +112,16 @@ def _refuse_both(added: frozenset[str], dropped: frozenset[str]) -> None:
         raise click.UsageError(f"Podman refuses {both[0]}: both added and dropped")
 
 
-def given(file: Path, host: Host) -> Given:
+def read_given_profile(file: Path, host: Host) -> ProfileInput:
     """Read a profile once and resolve it, or decompile a raw BPF program.
 
     Warns of what the rules do not say; InputError for the empty profile, which says nothing.
     """
-    found = require_action(give(read(file), host))
+    found = require_action(read_profile_input(read_source(file), host))
     if found.name in NAMES:
         caps = ", ".join(sorted(name.removeprefix("CAP_") for name in host.caps)) or "none"
-        warn(found.name, [f"that of {default_version(found.name)}, with the capabilities {caps}"])
-    warn(found.name, found.warnings)
+        print_warnings(
+            found.name, [f"that of {default_version(found.name)}, with the capabilities {caps}"]
+        )
+    print_warnings(found.name, found.warnings)
     return found

@@ -29,7 +29,7 @@ def require_stdout() -> None:
         )
 
 
-def emit(data: str | bytes, output: Path | None) -> None:
+def write_result(data: str | bytes, output: Path | None) -> None:
     """Write to `output`, or to standard output if it is None."""
     content = data.encode() if isinstance(data, str) else data
     if output is None:
@@ -46,14 +46,14 @@ def emit(data: str | bytes, output: Path | None) -> None:
 def emit_text(text: str, output: Path | None) -> None:
     """Write what people read: to a file as UTF-8, to standard output in its own encoding."""
     if output is not None:
-        emit(text, output)
+        write_result(text, output)
         return
     require_stdout()
     sys.stdout.write(text)
     sys.stdout.flush()
 
 
-def warn(source: str, warnings: Iterable[str]) -> None:
+def print_warnings(source: str, warnings: Iterable[str]) -> None:
     """Say on stderr what the result does not carry."""
     for warning in warnings:
         click.echo(f"seclatch: {make_printable(source)}: {clip_printable(warning)}", err=True)

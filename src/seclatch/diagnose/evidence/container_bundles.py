@@ -49,10 +49,10 @@ class BundleContainer:
         """
         if not isinstance(self.seccomp, dict):
             return None
-        from seclatch.profile.parse.load_profile import parse
+        from seclatch.profile.parse.load_profile import parse_profile
 
         try:
-            return parse(json.dumps(self.seccomp), self.source)
+            return parse_profile(json.dumps(self.seccomp), self.source)
         except (SeclatchError, RecursionError):
             return None
 

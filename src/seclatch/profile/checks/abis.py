@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
-from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.checks.checked_profile import CheckedProfile
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_abis(subject: CheckedProfile) -> Iterator[Finding]:
     """libseccomp kills on ABIs that are not listed; each one listed is attack surface."""
     native, listed = subject.host.arch, subject.meaning.arches
     for arch in native.compat:
@@ -42,7 +42,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     yield from _uncovered(subject)
 
 
-def _uncovered(subject: Subject) -> Iterator[Finding]:
+def _uncovered(subject: CheckedProfile) -> Iterator[Finding]:
     """Find an archMap without the host's architecture: only the native ABI is then filtered."""
     mapped = [arch for arch, _ in subject.profile.arch_map]
     if mapped and subject.host.arch not in mapped:

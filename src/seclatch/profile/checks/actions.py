@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from seclatch.model.action import MAX_ERRNO, Action, ActionKind
 from seclatch.model.finding import Finding, Severity
-from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.checks.checked_profile import CheckedProfile
 from seclatch.profile.parse.text_position import Path
 
 _MEANT = "use SCMP_ACT_KILL_PROCESS, unless the rest of the process shall go on"
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_actions(subject: CheckedProfile) -> Iterator[Finding]:
     """KILL that leaves threads behind; errnos with no effect; notifications with no listener."""
     yield from _one(subject.profile.default, subject.profile.default_errno, ("defaultAction",))
     for index, rule in enumerate(subject.profile.rules):
@@ -56,7 +56,7 @@ def _one(action: Action, errno: int | None, path: Path) -> Iterator[Finding]:
         )
 
 
-def _notify(subject: Subject) -> Iterator[Finding]:
+def _notify(subject: CheckedProfile) -> Iterator[Finding]:
     rules = [
         (index, rule)
         for index, rule in enumerate(subject.profile.rules)

@@ -10,14 +10,14 @@ from typing import Any
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile, Rule
 from seclatch.model.syscall import load_syscalls
-from seclatch.profile.compile.resolve_profile import Host, kept, narrow
+from seclatch.profile.compile.resolve_profile import Host, list_kept_rules, narrow_profile
 from seclatch.profile.meaning.compared_side import stub_limits
-from seclatch.profile.meaning.rule_meaning import Meaning, read
+from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning
 from seclatch.profile.parse.text_position import Path
 
 
 @dataclass
-class Subject:
+class CheckedProfile:
     """The profile as written (`profile`, `raw`) and as it is in force on `host`.
 
     `manifest` is what a Kubernetes manifest says beside it; `program`: it is what a BPF program
@@ -33,12 +33,12 @@ class Subject:
     @cached_property
     def resolved(self) -> Profile:
         """The profile without its conditions."""
-        return narrow(self.profile, self.host)
+        return narrow_profile(self.profile, self.host)
 
     @cached_property
-    def meaning(self) -> Meaning:
+    def meaning(self) -> ProfileMeaning:
         """What the resolved profile says of each call."""
-        return read(self.resolved, self.host.arch)
+        return read_meaning(self.resolved, self.host.arch)
 
     @cached_property
     def stub_limit(self) -> int | None:
@@ -54,7 +54,7 @@ class Subject:
     @cached_property
     def kept(self) -> list[int]:
         """The index in the profile of each rule of the resolved one."""
-        return kept(self.profile, self.host)
+        return list_kept_rules(self.profile, self.host)
 
     def path(self, rule: int, name: str = "") -> Path:
         """Where rule number `rule` of the resolved profile, or a name in it, stands."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from seclatch.model.action import Operator
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.profile import MAX_ARGS, Arg, Rule, format_comparisons, list_alternatives
-from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.checks.checked_profile import CheckedProfile
 from seclatch.profile.meaning import rule_comparison
-from seclatch.profile.meaning.clause import Clause, cover
+from seclatch.profile.meaning.clause import Clause, cover_all
 from seclatch.profile.parse.text_position import Path
 
 _MEANT = (
@@ -18,7 +18,7 @@ _MEANT = (
 )
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_comparisons(subject: CheckedProfile) -> Iterator[Finding]:
     """Each rule as it is written, whether it is in force or not."""
     for index, rule in enumerate(subject.profile.rules):
         path: Path = ("syscalls", index, "args")
@@ -31,7 +31,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _constant(arg: Arg, path: Path) -> Iterator[Finding]:
     """One that no value, or every value, satisfies."""
-    never, always = rule_comparison.impossible(arg), rule_comparison.certain(arg)
+    never, always = rule_comparison.matches_nothing(arg), rule_comparison.matches_everything(arg)
     if never or always:
         yield Finding(
             "constant-comparison",
@@ -70,7 +70,7 @@ def _either(rule: Rule, path: Path) -> Iterator[Finding]:
         path,
     )
     clauses = [Clause(args, rule.effect) for args in list_alternatives(rule.args)]
-    if cover(clauses) and not any(map(rule_comparison.certain, rule.args)):
+    if cover_all(clauses) and not any(map(rule_comparison.matches_everything, rule.args)):
         yield Finding(
             "constant-comparison",
             Severity.ERROR,

@@ -8,11 +8,11 @@ from seclatch.errors import SeclatchError
 from seclatch.filter.verify import find_refusal
 from seclatch.model.filter import Filter
 from seclatch.model.finding import Finding, Severity
-from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.checks.checked_profile import CheckedProfile
 from seclatch.profile.compile.compile_profile import compile_profile
-from seclatch.profile.compile.runtime_limits import Runtime, refuse
-from seclatch.profile.meaning.libseccomp_deviation import deviations
-from seclatch.profile.meaning.rule_meaning import Fate
+from seclatch.profile.compile.runtime_limits import Runtime, refuse_profile
+from seclatch.profile.meaning.libseccomp_deviation import find_deviations
+from seclatch.profile.meaning.rule_meaning import IdleReason
 from seclatch.system import libseccomp
 
 _REMEDY = (
@@ -21,7 +21,7 @@ _REMEDY = (
 )
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_compiled_program(subject: CheckedProfile) -> Iterator[Finding]:
     """On each ABI, every call with conditions, for all arguments.
 
     Says nothing where libseccomp is not installed or takes the rules for conflicting, and
@@ -47,10 +47,10 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield from _miscompiled(subject, code, program.libseccomp)
 
 
-def _miscompiled(subject: Subject, code: Filter, version: str) -> Iterator[Finding]:
+def _miscompiled(subject: CheckedProfile, code: Filter, version: str) -> Iterator[Finding]:
     native = subject.host.arch
     told: set[str] = set()
-    for call, args, said, made in deviations(subject.resolved, native, code):
+    for call, args, said, made in find_deviations(subject.resolved, native, code):
         if call.name not in told:
             told.add(call.name)
             where = "" if call.arch is native else f" on {call.arch.title}"
@@ -64,16 +64,16 @@ def _miscompiled(subject: Subject, code: Filter, version: str) -> Iterator[Findi
             )
 
 
-def _is_known_conflict(subject: Subject) -> bool:
+def _is_known_conflict(subject: CheckedProfile) -> bool:
     """Whether `conflicting-rules` says it already."""
-    return any(idle.fate is Fate.CONFLICT for idle in subject.meaning.idle)
+    return any(idle.fate is IdleReason.CONFLICT for idle in subject.meaning.idle)
 
 
-def _refusals(subject: Subject) -> Iterator[Finding]:
+def _refusals(subject: CheckedProfile) -> Iterator[Finding]:
     """Find what one runtime refuses before it compiles, and the other accepts."""
     for runtime in (Runtime.RUNC, Runtime.CRUN):
         try:
-            refuse(subject.resolved, runtime)
+            refuse_profile(subject.resolved, runtime)
         except SeclatchError as error:
             yield _uncompilable(runtime.value, Severity.WARNING, error)
 

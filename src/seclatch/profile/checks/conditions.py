@@ -10,9 +10,9 @@ from seclatch.model.finding import Finding, Severity
 from seclatch.model.profile import Condition, Rule
 from seclatch.model.quoted_text import quote_text
 from seclatch.model.syscall import list_syscall_names, load_syscalls
-from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.checks.checked_profile import CheckedProfile
 from seclatch.profile.compile.resolve_profile import Host
-from seclatch.profile.parse.suggest_keyword import nearest
+from seclatch.profile.parse.suggest_keyword import suggest_nearest
 from seclatch.profile.parse.text_position import Path
 
 SPELLED = {Host(arch).spelled: arch for arch in Arch}
@@ -25,7 +25,7 @@ _BEYOND = 20
 """A major version that Linux will not reach for decades."""
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_conditions(subject: CheckedProfile) -> Iterator[Finding]:
     """Each rule by itself: can it be in force anywhere, and does each word in it matter?"""
     for index, rule in enumerate(subject.profile.rules):
         path: Path = ("syscalls", index)
@@ -52,7 +52,7 @@ def _words(condition: Condition, key: str, path: Path) -> Iterator[Finding]:
                 "unknown-capability",
                 Severity.ERROR,
                 f"{quote_text(name)} is no capability: no container has it",
-                nearest(name, sorted(capability.ALL)) or "remove it",
+                suggest_nearest(name, sorted(capability.ALL)) or "remove it",
                 (*path, key, "caps", number),
             )
     for number, name in enumerate(condition.arches):
@@ -81,7 +81,7 @@ def _respell(name: str) -> str:
     try:
         return f"write {Host(Arch.parse(name)).spelled}"
     except ValueError:
-        return nearest(name, SPELLED)
+        return suggest_nearest(name, SPELLED)
 
 
 def live_arches(rule: Rule) -> list[Arch]:
@@ -119,7 +119,7 @@ def _kernel_problem(least: tuple[int, int] | None, bound: tuple[int, int] | None
     return ""
 
 
-def _elsewhere(subject: Subject, rule: Rule, index: int) -> Iterator[Finding]:
+def _elsewhere(subject: CheckedProfile, rule: Rule, index: int) -> Iterator[Finding]:
     """Find rules for some architectures with names that those lack."""
     if not rule.includes.arches:
         return  # `names` looks at those

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.model.finding import Finding, Severity
-from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.checks.checked_profile import CheckedProfile
 from seclatch.profile.curated.call_data import load_dangerous
 
 _LEAVE_OUT = "leave it out unless the program needs it"
@@ -14,7 +14,7 @@ CALLS = {row.call: row.reason for row in load_dangerous().values() if row.check}
 """Why each call matters, by its name."""
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_dangerous_calls(subject: CheckedProfile) -> Iterator[Finding]:
     """Find dangerous calls that are allowed for some or all arguments."""
     for name, why in CALLS.items():
         if not subject.meaning.may_execute(name):

@@ -9,9 +9,9 @@ import msgspec
 
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.quoted_text import quote_text
-from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.checks.checked_profile import CheckedProfile
 from seclatch.profile.parse import json_shapes
-from seclatch.profile.parse.suggest_keyword import nearest
+from seclatch.profile.parse.suggest_keyword import suggest_nearest
 from seclatch.profile.parse.text_position import Path
 
 _TOP = {field.encode_name for field in msgspec.structs.fields(json_shapes.Seccomp)}
@@ -20,7 +20,7 @@ _ARG = {field.encode_name for field in msgspec.structs.fields(json_shapes.Arg)}
 _CONDITION = {field.encode_name for field in msgspec.structs.fields(json_shapes.Condition)}
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_keys(subject: CheckedProfile) -> Iterator[Finding]:
     """Find mistyped keys, which readers ignore silently: `include` for `includes`."""
     yield from _unknown(subject.raw, _TOP, ())
     for index, rule in enumerate(subject.raw.get("syscalls") or ()):
@@ -41,5 +41,5 @@ def _unknown(value: dict[str, Any], known: set[str], path: Path) -> Iterator[Fin
         if key.lower() in lower:
             right = lower[key.lower()]
             message = f"key {quote_text(key)}: Docker reads it as {right!r}, crun does not"
-        remedy = nearest(key, known) or "remove it"
+        remedy = suggest_nearest(key, known) or "remove it"
         yield Finding("unknown-key", Severity.ERROR, message, remedy, (*path, key))

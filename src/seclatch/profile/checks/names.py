@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.quoted_text import quote_text
 from seclatch.model.syscall import list_syscall_names, load_syscalls
-from seclatch.profile.checks.checked_profile import Subject
-from seclatch.profile.parse.suggest_keyword import nearest
+from seclatch.profile.checks.checked_profile import CheckedProfile
+from seclatch.profile.parse.suggest_keyword import suggest_nearest
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_names(subject: CheckedProfile) -> Iterator[Finding]:
     """Runtimes ignore unknown names (runc without a word): the rule then does not exist."""
     claimed = subject.claimed()
     source = load_syscalls(subject.host.arch).source
     for index, rule, name in subject.written():
         if name not in list_syscall_names():
-            near = nearest(name, list_syscall_names())
+            near = suggest_nearest(name, list_syscall_names())
             yield Finding(
                 "unknown-syscall",
                 Severity.ERROR if near else Severity.WARNING,
@@ -41,7 +41,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     yield from _absent(subject)
 
 
-def _nameless(subject: Subject) -> Iterator[Finding]:
+def _nameless(subject: CheckedProfile) -> Iterator[Finding]:
     for index, rule in enumerate(subject.profile.rules):
         if not rule.names:
             yield Finding(
@@ -53,7 +53,7 @@ def _nameless(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _absent(subject: Subject) -> Iterator[Finding]:
+def _absent(subject: CheckedProfile) -> Iterator[Finding]:
     """Find names that the architecture lacks: arm64 has no open, stat, fork, dup2."""
     meant = {name: None for rule in subject.resolved.rules for name in rule.names}
     for arch in subject.meaning.arches:

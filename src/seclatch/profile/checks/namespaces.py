@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.finding import Finding, Severity
-from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.checks.checked_profile import CheckedProfile
 
 CLONE_NEWUSER = 0x10000000
 _NO_ARGS = 6
@@ -25,7 +25,7 @@ CALLS = {
 }
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_namespaces(subject: CheckedProfile) -> Iterator[Finding]:
     """clone, unshare, setns; and clone3, whose flags lie in memory that no filter can read."""
     for name in ("clone", "unshare"):
         if _makes_user_namespace(subject, name):
@@ -47,7 +47,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     yield from _clone3(subject)
 
 
-def _makes_user_namespace(subject: Subject, name: str) -> bool:
+def _makes_user_namespace(subject: CheckedProfile, name: str) -> bool:
     """Try the flag alone, and with a signal number as fork(3) gives it."""
     # s390 takes clone's flags as its second argument (clone(2), "C library/kernel differences").
     swapped = name == "clone" and subject.host.arch in (Arch.S390, Arch.S390X)
@@ -59,7 +59,7 @@ def _makes_user_namespace(subject: Subject, name: str) -> bool:
     return False
 
 
-def _clone3(subject: Subject) -> Iterator[Finding]:
+def _clone3(subject: CheckedProfile) -> Iterator[Finding]:
     refused = subject.meaning.outcomes("clone3") - {Action(ActionKind.ERRNO, ENOSYS)}
     if subject.meaning.may_execute("clone3"):
         yield Finding(

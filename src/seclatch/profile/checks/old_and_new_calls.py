@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.syscall import load_syscalls
-from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.checks.checked_profile import CheckedProfile
 
 # Calls between which C libraries choose, oldest first.
 TWINS = (
@@ -53,7 +53,7 @@ TWINS = (
 _ENOSYS = Action(ActionKind.ERRNO, ENOSYS)
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_old_and_new_calls(subject: CheckedProfile) -> Iterator[Finding]:
     """Find old and new calls for one purpose of which only one is allowed.
 
     A program then breaks when its C library changes. A refusal with ENOSYS is fine: libraries fall
@@ -80,7 +80,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _except_runc(subject: Subject, refused: list[str]) -> str:
+def _except_runc(subject: CheckedProfile, refused: list[str]) -> str:
     """Which of the refused are so with crun only."""
     stubbed = [name for name in refused if subject.stubbed(name)]
     which = "" if stubbed == refused else f" to {', '.join(stubbed)}"

@@ -10,12 +10,12 @@ from seclatch.model.finding import Finding, Severity
 from seclatch.model.profile import MAX_ARGS, format_comparisons, list_alternatives
 from seclatch.model.quoted_text import quote_text
 from seclatch.model.syscall import load_syscalls
-from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.checks.checked_profile import CheckedProfile
 from seclatch.profile.compile.runtime_limits import RUNC_UNKNOWN
 from seclatch.profile.parse.text_position import Path
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_reader_differences(subject: CheckedProfile) -> Iterator[Finding]:
     """Docker and Podman; then runc, crun and youki."""
     yield from _operator(subject)
     yield from _engines(subject)
@@ -26,7 +26,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     yield from _youki(subject)
 
 
-def _operator(subject: Subject) -> Iterator[Finding]:
+def _operator(subject: CheckedProfile) -> Iterator[Finding]:
     """Find what the security-profiles-operator reads differently in a manifest."""
     wanted: tuple[tuple[str, object, object], ...]
     wanted = (("disabled", True, "false"), ("state", "Disabled", "Enabled"))
@@ -41,7 +41,7 @@ def _operator(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _engines(subject: Subject) -> Iterator[Finding]:
+def _engines(subject: CheckedProfile) -> Iterator[Finding]:
     profile = subject.profile
     for index, rule in enumerate(profile.rules):
         if rule.includes.min_kernel or rule.excludes.min_kernel:
@@ -72,7 +72,7 @@ def _engines(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _stub(subject: Subject) -> Iterator[Finding]:
+def _stub(subject: CheckedProfile) -> Iterator[Finding]:
     """runc's answer to calls newer than any that the profile names."""
     default, highest = subject.profile.default, subject.stub_limit
     if highest is None:
@@ -94,7 +94,7 @@ def _stub(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _flags(subject: Subject) -> Iterator[Finding]:
+def _flags(subject: CheckedProfile) -> Iterator[Finding]:
     if subject.profile.flags:
         yield Finding(
             "flags-refused",
@@ -105,7 +105,7 @@ def _flags(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _cached(subject: Subject) -> Iterator[Finding]:
+def _cached(subject: CheckedProfile) -> Iterator[Finding]:
     """Find rules that differ from others in errnoRet alone.
 
     crun since 1.7 keeps compiled filters by a digest of the profile that leaves errnoRet out
@@ -126,7 +126,7 @@ def _cached(subject: Subject) -> Iterator[Finding]:
             return  # one for a profile is enough
 
 
-def _cut_off(subject: Subject) -> Iterator[Finding]:
+def _cut_off(subject: CheckedProfile) -> Iterator[Finding]:
     """crun has room for as many comparisons as a call has arguments, and passes over the rest."""
     for index, rule in enumerate(subject.profile.rules):
         if len(rule.args) > MAX_ARGS:
@@ -146,7 +146,7 @@ _YOUKI_FLAGS = ("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",)
 _YOUKI_TRACE = 0x7FFF
 
 
-def _youki(subject: Subject) -> Iterator[Finding]:
+def _youki(subject: CheckedProfile) -> Iterator[Finding]:
     """Its libcontainer/seccomp makes a rule of each comparison, and of an empty list none."""
     yield from _youki_refuses(subject)
     for index, rule in enumerate(subject.profile.rules):
@@ -169,7 +169,7 @@ def _youki(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _youki_refuses(subject: Subject) -> Iterator[Finding]:
+def _youki_refuses(subject: CheckedProfile) -> Iterator[Finding]:
     """Find what youki's reader of config.json has no name or no room for."""
     profile = subject.profile
     refused: list[tuple[str, str, Path]] = []

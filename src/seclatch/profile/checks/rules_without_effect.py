@@ -6,25 +6,29 @@ from collections.abc import Iterator
 
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.quoted_text import shorten_text
-from seclatch.profile.checks.checked_profile import Subject
-from seclatch.profile.meaning.clause import fragile, overlaps
-from seclatch.profile.meaning.rule_meaning import Fate, Idle
+from seclatch.profile.checks.checked_profile import CheckedProfile
+from seclatch.profile.meaning.clause import is_fragile, list_overlaps
+from seclatch.profile.meaning.rule_meaning import IdleReason, IdleRule
 
 _HOW = {
-    Fate.REPEATED: ("repeated-rule", Severity.NOTE, "remove one of them"),
-    Fate.OVERRULED: ("overruled-rule", Severity.WARNING, "remove the one that is not meant"),
-    Fate.REPLACED: ("overruled-rule", Severity.WARNING, "remove the one that is not meant"),
-    Fate.CONFLICT: ("conflicting-rules", Severity.ERROR, "keep one: no container starts with both"),
-    Fate.DEFAULT: ("redundant-rule", Severity.NOTE, "remove it"),
+    IdleReason.REPEATED: ("repeated-rule", Severity.NOTE, "remove one of them"),
+    IdleReason.OVERRULED: ("overruled-rule", Severity.WARNING, "remove the one that is not meant"),
+    IdleReason.REPLACED: ("overruled-rule", Severity.WARNING, "remove the one that is not meant"),
+    IdleReason.CONFLICT: (
+        "conflicting-rules",
+        Severity.ERROR,
+        "keep one: no container starts with both",
+    ),
+    IdleReason.DEFAULT: ("redundant-rule", Severity.NOTE, "remove it"),
 }
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_rules_without_effect(subject: CheckedProfile) -> Iterator[Finding]:
     """Find rules that libseccomp merges away or contradicts; see `meaning`."""
     for idle in subject.meaning.idle:
         yield _idle(subject, idle)
     for name, clauses in subject.meaning.calls.items():
-        for left, right in overlaps(clauses):
+        for left, right in list_overlaps(clauses):
             yield Finding(
                 "ambiguous-rules",
                 Severity.WARNING,
@@ -33,7 +37,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 "make the conditions exclude each other, or the actions equal",
                 subject.path(right.rule, name),
             )
-        if fragile(clauses):
+        if is_fragile(clauses):
             yield Finding(
                 "libseccomp-merge",
                 Severity.WARNING,
@@ -44,7 +48,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _idle(subject: Subject, idle: Idle) -> Finding:
+def _idle(subject: CheckedProfile, idle: IdleRule) -> Finding:
     code, severity, remedy = _HOW[idle.fate]
     other = f" (syscalls[{subject.kept[idle.by]}])" if idle.by >= 0 else ""
     message = f"this rule does nothing for {shorten_text(idle.name)}: {idle.fate.value}{other}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seclatch.model.action import ENOSYS, EPERM, Action, ActionKind
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.syscall import load_syscalls
-from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.checks.checked_profile import CheckedProfile
 
 # Measured: runc 1.1.15 and crun 1.21 on Linux 6.18, `run`, no_new_privs off (Docker's default).
 # Later versions make more.
@@ -25,7 +25,7 @@ _DISPENSABLE = {"runc": "faccessat2", "crun": "close_range"}
 _TAKEN = {Action(ActionKind.ERRNO, EPERM), Action(ActionKind.ERRNO, ENOSYS)}
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_runtime_needs(subject: CheckedProfile) -> Iterator[Finding]:
     """Find calls without which a plain runtime, bound by the filter it loads, fails or hangs."""
     known = load_syscalls(subject.host.arch)
     for runtime, needs in NEEDS.items():
@@ -42,7 +42,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _has(subject: Subject, runtime: str, name: str) -> bool:
+def _has(subject: CheckedProfile, runtime: str, name: str) -> bool:
     """Is the call made, or answered in a way that the runtime goes on from?"""
     if subject.meaning.always_executes(name):
         return True

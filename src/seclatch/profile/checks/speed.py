@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seclatch.model.action import ActionKind
 from seclatch.model.finding import Finding, Severity
 from seclatch.model.syscall import load_syscalls
-from seclatch.profile.checks.checked_profile import Subject
+from seclatch.profile.checks.checked_profile import CheckedProfile
 
 # Calls that programs make so often that the filter's run shows.
 _FREQUENT = {
@@ -48,7 +48,7 @@ _FREQUENT = {
 }
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check_speed(subject: CheckedProfile) -> Iterator[Finding]:
     """Find frequent calls that the kernel cannot answer without running the filter.
 
     Linux 5.11 and later keep a bitmap of the calls that a filter allows whatever their arguments,

@@ -22,14 +22,14 @@ from seclatch.model.action import Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.profile import MAX_ARGS, Arg, Profile, format_comparisons, list_alternatives
 from seclatch.profile.compile import enosys_stub
-from seclatch.profile.compile.runtime_limits import Runtime, refuse
+from seclatch.profile.compile.runtime_limits import Runtime, refuse_profile
 from seclatch.system import libseccomp
 from seclatch.system.bounded_child import SECONDS, OutOfBoundsError, run_bounded
 
 _RETURN = 0x06  # BPF_RET | BPF_K
 _BAD_ARCH = ActionKind.KILL_THREAD.value  # what libseccomp answers to calls of other ABIs
 
-__all__ = ["Program", "Runtime", "compile_profile"]
+__all__ = ["CompiledProgram", "Runtime", "compile_profile"]
 
 
 class UnendingError(SeclatchError):
@@ -37,7 +37,7 @@ class UnendingError(SeclatchError):
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class CompiledProgram:
     """A BPF program and what to know about it.
 
     `libseccomp` is the version that made it: another may choose other instructions.
@@ -54,23 +54,25 @@ class Program:
     complete: bool = True
 
 
-def compile_profile(profile: Profile, *, runtime: Runtime, native: Arch | None = None) -> Program:
+def compile_profile(
+    profile: Profile, *, runtime: Runtime, native: Arch | None = None
+) -> CompiledProgram:
     """Compile for a host of architecture `native` (default: this machine's).
 
     Raises SeclatchError where the runtime would refuse the profile, with its reason.
     """
     native = native or Arch.native()
-    refuse(profile, runtime)
+    refuse_profile(profile, runtime)
     arches = tuple(dict.fromkeys((native, *profile.architectures)))
     code, ignored = _build_bounded(profile, runtime, arches)
     if not native.little and sys.byteorder == "little":
         code = _mend(code, profile)
     version = libseccomp.format_version()
     if runtime is not Runtime.RUNC:
-        return Program(code, arches, version, ignored)
-    first, *others = (stub + code for stub in enosys_stub.stubs(profile, arches))
-    complete = enosys_stub.complete(profile, arches)
-    return Program(first, arches, version, ignored, tuple(others), complete)
+        return CompiledProgram(code, arches, version, ignored)
+    first, *others = (stub + code for stub in enosys_stub.list_stubs(profile, arches))
+    complete = enosys_stub.is_complete(profile, arches)
+    return CompiledProgram(first, arches, version, ignored, tuple(others), complete)
 
 
 def _mend(code: bytes, profile: Profile) -> bytes:

@@ -32,7 +32,7 @@ MAX_ORDERED = 3
 """ABIs whose orders are all written out: the square of their factorial is the number of forms."""
 
 
-def stubs(profile: Profile, arches: Sequence[Arch]) -> Iterator[bytes]:
+def list_stubs(profile: Profile, arches: Sequence[Arch]) -> Iterator[bytes]:
     """Every form in which runc may write the stub: the order of ABIs in it is random in Go.
 
     The empty program where runc writes none; one form of many for more ABIs than MAX_ORDERED.
@@ -52,7 +52,7 @@ def stubs(profile: Profile, arches: Sequence[Arch]) -> Iterator[bytes]:
             yield code
 
 
-def complete(profile: Profile, arches: Sequence[Arch]) -> bool:
+def is_complete(profile: Profile, arches: Sequence[Arch]) -> bool:
     """Return whether `stubs` gives every form."""
     few = len({arch.audit for arch in arches}) <= MAX_ORDERED
     return few or profile.default.kind in _PERMISSIVE

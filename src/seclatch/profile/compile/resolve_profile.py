@@ -119,7 +119,7 @@ class Host:
         return profile.architectures
 
 
-def resolve(
+def resolve_profile(
     profile: Profile,
     *,
     arch: Arch,
@@ -133,10 +133,10 @@ def resolve(
     """
     if not profile.default_action:
         return None
-    return oci.document(narrow(profile, Host(arch, caps, kernel, engine)))
+    return oci.make_document(narrow_profile(profile, Host(arch, caps, kernel, engine)))
 
 
-def kept(profile: Profile, host: Host) -> list[int]:
+def list_kept_rules(profile: Profile, host: Host) -> list[int]:
     """Return the numbers of the rules in force. Podman leaves out those that name no call."""
     return [
         index
@@ -145,14 +145,14 @@ def kept(profile: Profile, host: Host) -> list[int]:
     ]
 
 
-def narrow(profile: Profile, host: Host) -> Profile:
+def narrow_profile(profile: Profile, host: Host) -> Profile:
     """Return the profile as it is in force on `host`: no conditions, no archMap, errno in numbers.
 
     Comments go too, as with the engines.
     """
     rules = (
         Rule(rule.names, rule.action, host.errno(rule.errno, rule.errno_name), rule.args)
-        for rule in map(profile.rules.__getitem__, kept(profile, host))
+        for rule in map(profile.rules.__getitem__, list_kept_rules(profile, host))
     )
     return Profile(
         default_action=profile.default_action,

@@ -22,7 +22,7 @@ RUNC_UNKNOWN = frozenset({Arch.M68K, Arch.PARISC, Arch.PARISC64, Arch.SH, Arch.S
 """ABIs that libseccomp knows and runc has no name for."""
 
 
-def refuse(profile: Profile, runtime: Runtime) -> None:
+def refuse_profile(profile: Profile, runtime: Runtime) -> None:
     """Raise SeclatchError for what the runtime rejects before it comes to libseccomp."""
     if profile.conditional:
         raise SeclatchError(

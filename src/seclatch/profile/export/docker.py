@@ -8,12 +8,12 @@ from typing import Any
 from seclatch.model.profile import Condition, Profile, Rule
 from seclatch.model.quoted_text import quote_text
 from seclatch.profile.export import oci
-from seclatch.profile.export.written_profile import Written, without_empty
+from seclatch.profile.export.written_profile import WrittenProfile, without_empty
 
 
-def document(profile: Profile) -> dict[str, Any]:
+def make_document(profile: Profile) -> dict[str, Any]:
     """Return the profile as plain data, with its conditions."""
-    value = oci.document(profile)
+    value = oci.make_document(profile)
     value.pop("syscalls", None)
     value["archMap"] = [
         {"architecture": arch.scmp, "subArchitectures": [each.scmp for each in further]}
@@ -35,7 +35,7 @@ def rule_document(rule: Rule) -> dict[str, Any]:
     return oci.rule_document(rule) | without_empty(more)
 
 
-def write(profile: Profile) -> Written:
+def write(profile: Profile) -> WrittenProfile:
     """For Docker, which reads errnos as numbers only."""
     named = [(f"rule {n}: errno", rule.errno_name) for n, rule in enumerate(profile.rules)]
     warnings = [
@@ -43,21 +43,21 @@ def write(profile: Profile) -> Written:
         for what, name in (*named, ("defaultErrno", profile.default_errno_name))
         if name
     ]
-    return Written(_text(document(profile)), tuple(warnings))
+    return WrittenProfile(_text(make_document(profile)), tuple(warnings))
 
 
-def write_containers_common(profile: Profile) -> Written:
+def write_containers_common(profile: Profile) -> WrittenProfile:
     """For Podman, Buildah and CRI-O, which read names of errnos, and no minKernel."""
     warnings = [
         f"rule {index} ({', '.join(rule.names[:3])}): Podman does not read minKernel"
         for index, rule in enumerate(profile.rules)
         if rule.includes.min_kernel or rule.excludes.min_kernel
     ]
-    value = document(profile)
+    value = make_document(profile)
     _name_errno(value, "defaultErrno", profile.default_errno, profile.default_errno_name)
     for index, rule in enumerate(profile.rules):
         _name_errno(value["syscalls"][index], "errno", rule.errno, rule.errno_name)
-    return Written(_text(value), tuple(warnings))
+    return WrittenProfile(_text(value), tuple(warnings))
 
 
 def _name_errno(value: dict[str, Any], key: str, number: int | None, name: str) -> None:

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import cast
 
 from seclatch.model.profile import Profile
-from seclatch.profile.export.written_profile import Written
+from seclatch.profile.export.written_profile import WrittenProfile
 
 # format -> its writer ("module:function", imported when asked for) and whether it has conditions
 _WRITERS = {
@@ -21,14 +21,14 @@ _WRITERS = {
 FORMATS = tuple(_WRITERS)
 
 
-def conditional(name: str) -> bool:
+def has_conditions(name: str) -> bool:
     """Can the format say under which conditions a rule is in force? Else resolve first."""
     return _WRITERS[name][1]
 
 
-def write(profile: Profile, name: str) -> Written:
+def write(profile: Profile, name: str) -> WrittenProfile:
     """Write the profile in the format `name`."""
     module, function = _WRITERS[name][0].split(":")
     loaded = import_module(f"seclatch.profile.export.{module}")
-    writer = cast("Callable[[Profile], Written]", getattr(loaded, function))
+    writer = cast("Callable[[Profile], WrittenProfile]", getattr(loaded, function))
     return writer(profile)

@@ -15,7 +15,7 @@ from seclatch.model.action import EPERM
 from seclatch.model.arch import Arch
 from seclatch.model.profile import MAX_ARGS, Profile, Rule
 from seclatch.profile.export import oci
-from seclatch.profile.export.written_profile import Written
+from seclatch.profile.export.written_profile import WrittenProfile
 
 _MAX = (1 << 63) - 1
 """Kubernetes' integers are signed."""
@@ -23,9 +23,9 @@ _MAX = (1 << 63) - 1
 _UNKNOWN = (Arch.LOONGARCH64, Arch.M68K, Arch.SH, Arch.SHEB)
 
 
-def write(profile: Profile, name: str = "profile") -> Written:
+def write(profile: Profile, name: str = "profile") -> WrittenProfile:
     """Write the manifest, `metadata.name` being `name`."""
-    spec = oci.document(profile)
+    spec = oci.make_document(profile)
     warnings = _warnings(profile, spec)
     spec.pop("defaultErrnoRet", None)
     unknown = {arch.scmp for arch in _UNKNOWN}
@@ -37,7 +37,7 @@ def write(profile: Profile, name: str = "profile") -> Written:
         "metadata": {"name": name},
         "spec": spec,
     }
-    return Written(yaml.safe_dump(manifest, sort_keys=False, width=100), warnings)
+    return WrittenProfile(yaml.safe_dump(manifest, sort_keys=False, width=100), warnings)
 
 
 def _warnings(profile: Profile, spec: dict[str, Any]) -> tuple[str, ...]:
@@ -55,11 +55,11 @@ def _warnings(profile: Profile, spec: dict[str, Any]) -> tuple[str, ...]:
         found.append("an empty list of flags: the operator writes none, and the runtime chooses")
     for index, rule in enumerate(profile.rules):
         found += (f"rule {index}: {problem}" for problem in _problems(rule))
-    return (*found, *oci.unsaid(profile))
+    return (*found, *oci.list_unsaid(profile))
 
 
 def _problems(rule: Rule) -> Iterator[str]:
-    if oci.number(rule.errno, rule.errno_name) == 0:
+    if oci.read_errno(rule.errno, rule.errno_name) == 0:
         instead = "answers EPERM" if rule.effect.kind.takes_data else "does not need it"
         yield f"errnoRet 0: the operator takes it for none, and {instead}"
     if any(value > _MAX for arg in rule.args for value in (arg.value, arg.value_two)):

@@ -7,15 +7,15 @@ from typing import Any
 
 from seclatch.model import errno
 from seclatch.model.profile import Arg, Profile, Rule
-from seclatch.profile.export.written_profile import Written, without_empty
+from seclatch.profile.export.written_profile import WrittenProfile, without_empty
 
 
-def document(profile: Profile) -> dict[str, Any]:
+def make_document(profile: Profile) -> dict[str, Any]:
     """Return the value as plain data, which has no place for conditions and archMap."""
     return without_empty(
         {
             "defaultAction": profile.default_action,
-            "defaultErrnoRet": number(profile.default_errno, profile.default_errno_name),
+            "defaultErrnoRet": read_errno(profile.default_errno, profile.default_errno_name),
             "architectures": [arch.scmp for arch in profile.architectures],
             "flags": list(profile.flags or ()),
             "listenerPath": profile.listener_path,
@@ -25,14 +25,16 @@ def document(profile: Profile) -> dict[str, Any]:
     )
 
 
-def write(profile: Profile) -> Written:
+def write(profile: Profile) -> WrittenProfile:
     """Write the bare value. The profile must be resolved."""
     # An empty list of flags differs from none; engines leave it out (Go's omitempty).
     flags: dict[str, Any] = {"flags": []} if profile.flags == () else {}
-    return Written(json.dumps(document(profile) | flags, indent=2) + "\n", unsaid(profile))
+    return WrittenProfile(
+        json.dumps(make_document(profile) | flags, indent=2) + "\n", list_unsaid(profile)
+    )
 
 
-def unsaid(profile: Profile) -> tuple[str, ...]:
+def list_unsaid(profile: Profile) -> tuple[str, ...]:
     """List what has no place in OCI's shape, nor in those made of it."""
     commented = [str(index) for index, rule in enumerate(profile.rules) if rule.comment]
     if not commented:
@@ -44,7 +46,7 @@ def unsaid(profile: Profile) -> tuple[str, ...]:
 def rule_document(rule: Rule) -> dict[str, Any]:
     """One entry of `syscalls`."""
     value: dict[str, Any] = {"names": list(rule.names), "action": rule.action}
-    errno_ret = number(rule.errno, rule.errno_name)
+    errno_ret = read_errno(rule.errno, rule.errno_name)
     if errno_ret is not None:
         value["errnoRet"] = errno_ret
     if rule.args:
@@ -58,7 +60,7 @@ def arg_document(arg: Arg) -> dict[str, Any]:
     return {"index": arg.index, "value": arg.value} | second | {"op": arg.operator.scmp}
 
 
-def number(value: int | None, name: str) -> int | None:
+def read_errno(value: int | None, name: str) -> int | None:
     """Return the number of an errnoRet; containers-common's name of it takes precedence.
 
     Raises ValueError for an unknown one.

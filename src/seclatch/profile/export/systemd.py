@@ -12,7 +12,7 @@ from seclatch.model.action import Action, ActionKind, Operator
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.profile.export import oci
-from seclatch.profile.export.written_profile import Written
+from seclatch.profile.export.written_profile import WrittenProfile
 
 # systemd's seccomp_arch_to_string, where it differs from libseccomp's short names.
 _SPELLED = {
@@ -34,7 +34,7 @@ _IMPLIED = (
 )
 
 
-def write(profile: Profile) -> Written:
+def write(profile: Profile) -> WrittenProfile:
     """Write the drop-in. Raises SeclatchError for a default action that systemd does not have."""
     default = profile.default
     if default.kind not in (
@@ -59,7 +59,7 @@ def write(profile: Profile) -> Written:
     lines.append(f"SystemCallErrorNumber={_refusal(default)}" if entries.allowing else "")
     lines += entries.lines()
     text = "\n".join(line for line in lines if line) + "\n"
-    return Written(text, (*warnings, *entries.warnings))
+    return WrittenProfile(text, (*warnings, *entries.warnings))
 
 
 def _general_warnings(profile: Profile) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ def _general_warnings(profile: Profile) -> tuple[str, ...]:
         for arch in profile.architectures
         if arch in _UNKNOWN
     ]
-    return (*found, *oci.unsaid(profile))
+    return (*found, *oci.list_unsaid(profile))
 
 
 def _refusal(action: Action) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenProfile:
     """The file's text, and one sentence for each thing of the profile that it does not say."""
 
     text: str

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from seclatch.model.arch import Arch
 from seclatch.model.profile import MAX_ARGS, Profile
-from seclatch.profile.compile.resolve_profile import Host, narrow
+from seclatch.profile.compile.resolve_profile import Host, narrow_profile
 from seclatch.profile.generate.narrow_arguments import INT, Values
-from seclatch.profile.meaning.rule_meaning import Meaning, read
+from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning
 
 
-class Base:
+class BaseProfile:
     """A base profile as a container without capabilities gets it.
 
     What is allowed for some containers only does not count as allowed.
@@ -17,7 +17,9 @@ class Base:
 
     def __init__(self, profile: Profile, native: Arch, kernel: tuple[int, int]) -> None:
         self.profile = profile
-        self._meaning: Meaning = read(narrow(profile, Host(native, kernel=kernel)), native)
+        self._meaning: ProfileMeaning = read_meaning(
+            narrow_profile(profile, Host(native, kernel=kernel)), native
+        )
 
     def has(self, name: str, values: Values) -> bool:
         """Whether the call is allowed as it was recorded."""

@@ -22,7 +22,7 @@ from seclatch.profile.curated.call_data import (
     load_recent,
 )
 from seclatch.profile.generate.limit_profile import LimitedProfile, limit_profile
-from seclatch.profile.generate.recorded_limit import Limit
+from seclatch.profile.generate.recorded_limit import RecordedLimit
 from seclatch.profile.meaning import rule_meaning
 
 _ALLOW = "SCMP_ACT_ALLOW"
@@ -42,7 +42,7 @@ class CompletionOptions:
     exact: bool = False
     allow: tuple[str, ...] = ()
     wider: tuple[str, ...] = ()
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[RecordedLimit, ...] = ()
     runtime: frozenset[str] = frozenset()
 
 
@@ -100,7 +100,7 @@ def _further_rules(profile: Profile, native: Arch, options: CompletionOptions) -
             yield from rule(adds, f"{family.family}: {family.reason} (it makes {', '.join(used)})")
 
 
-def _about_limit(limited: LimitedProfile, limit: Limit) -> Iterator[str]:
+def _about_limit(limited: LimitedProfile, limit: RecordedLimit) -> Iterator[str]:
     if limited.removed:
         names = ", ".join(limited.removed)
         first = limited.removed[0]
@@ -117,8 +117,8 @@ def _about_limit(limited: LimitedProfile, limit: Limit) -> Iterator[str]:
 
 def _answer_enosys(profile: Profile, native: Arch, limits: list[Profile]) -> Profile:
     """Answer ENOSYS to calls that programs do without, and to those that a limit answers so."""
-    meaning = rule_meaning.read(profile, native)
-    known = [rule_meaning.read(limit, native) for limit in limits]
+    meaning = rule_meaning.read_meaning(profile, native)
+    known = [rule_meaning.read_meaning(limit, native) for limit in limits]
     calls, fallbacks, recent = load_syscalls(native), load_fallbacks(), load_recent()
     named = {name for rule in profile.rules for name in rule.names}
     names = sorted(

@@ -13,8 +13,12 @@ from seclatch.model.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.model.stage import Stage
 from seclatch.profile.curated.call_data import load_dangerous, load_fallbacks
-from seclatch.profile.generate.recorded_arguments import Judgement, judge, recorded_values
-from seclatch.profile.meaning.rule_meaning import Meaning
+from seclatch.profile.generate.recorded_arguments import (
+    ArgumentVerdict,
+    judge_arguments,
+    recorded_values,
+)
+from seclatch.profile.meaning.rule_meaning import ProfileMeaning
 
 _NO_SYSTEM_CALL = Action(ActionKind.ERRNO, ENOSYS)
 
@@ -32,7 +36,9 @@ class ProfileGap(msgspec.Struct, frozen=True, kw_only=True):
     counts: bool
 
 
-def find_recorded_gaps(read: Meaning, recording: Recording, source: str) -> Iterator[ProfileGap]:
+def find_recorded_gaps(
+    read: ProfileMeaning, recording: Recording, source: str
+) -> Iterator[ProfileGap]:
     """Yield the calls of a recording's program that are denied with the recorded arguments."""
     arch = read.arches[0]
     stage = Stage.PROGRAM.value
@@ -42,14 +48,14 @@ def find_recorded_gaps(read: Meaning, recording: Recording, source: str) -> Iter
             issued[entry.name] = issued.get(entry.name, 0) + entry.count
     values = recorded_values(recording, stage, arch)
     for name, count in sorted(issued.items()):
-        if judge(read, name, values.get(name, {})) is not Judgement.DENIED:
+        if judge_arguments(read, name, values.get(name, {})) is not ArgumentVerdict.DENIED:
             continue
         times = f"recorded {count} time{'s' if count > 1 else ''}"
         yield _gap(read, name, source, times, dangerous=False)
 
 
 def find_scanned_gaps(
-    read: Meaning, scan: Scan, source: str, before: Iterable[Scan] = ()
+    read: ProfileMeaning, scan: Scan, source: str, before: Iterable[Scan] = ()
 ) -> Iterator[ProfileGap]:
     """Yield the calls of a scan that are denied; `before`: only those that no older scan has."""
     arch = read.arches[0]
@@ -67,7 +73,9 @@ def find_scanned_gaps(
         yield _gap(read, name, source, chain, dangerous=name in load_dangerous())
 
 
-def _gap(read: Meaning, name: str, source: str, reason: str, *, dangerous: bool) -> ProfileGap:
+def _gap(
+    read: ProfileMeaning, name: str, source: str, reason: str, *, dangerous: bool
+) -> ProfileGap:
     if read.outcomes(name) == {_NO_SYSTEM_CALL} and name in load_fallbacks():
         fallback = load_fallbacks()[name].fallback
         reason = f"{reason}; it gets ENOSYS, and programs use {fallback} instead"

@@ -14,9 +14,9 @@ from seclatch.model.recording import Recording
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.checks.old_and_new_calls import TWINS
-from seclatch.profile.generate.base_profile import Base
+from seclatch.profile.generate.base_profile import BaseProfile
 from seclatch.profile.generate.narrow_arguments import narrow_rules, recorded_values
-from seclatch.profile.generate.plain_runtime_calls import measured
+from seclatch.profile.generate.plain_runtime_calls import read_measured_calls
 
 _ALLOW = "SCMP_ACT_ALLOW"
 _ERRNO = "SCMP_ACT_ERRNO"
@@ -35,7 +35,7 @@ _ENOUGH = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class GeneratorOptions:
     """Options of the generator.
 
     `first`: the stage from which on calls are allowed. `plain`: the runtime that runs it without
@@ -56,7 +56,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
+class GeneratedProfile:
     """The profile, what its user should know, a sentence each, and the calls that were recorded."""
 
     profile: Profile
@@ -64,14 +64,14 @@ class Generated:
     recorded: frozenset[str]
 
 
-def generate(recording: Recording, options: Options) -> Generated:
+def generate_profile(recording: Recording, options: GeneratorOptions) -> GeneratedProfile:
     """Make the profile. Raises ValueError when the recording has nothing for it."""
     maker = _Maker(recording, options)
-    return Generated(maker.profile(), tuple(maker.warnings()), maker.recorded)
+    return GeneratedProfile(maker.profile(), tuple(maker.warnings()), maker.recorded)
 
 
 class _Maker:
-    def __init__(self, recording: Recording, options: Options) -> None:
+    def __init__(self, recording: Recording, options: GeneratorOptions) -> None:
         self._recording = recording
         self._options = options
         order = list(Stage)
@@ -83,10 +83,10 @@ class _Maker:
         self._values = recorded_values(recording.arguments, self._stages)
         self._base = self._read_base(options.base) if options.base else None
 
-    def _read_base(self, profile: Profile) -> Base:
+    def _read_base(self, profile: Profile) -> BaseProfile:
         kernel = re.match(r"(\d+)\.(\d+)", self._recording.hosts[0].kernel)
         version = (int(kernel[1]), int(kernel[2])) if kernel else (0, 0)
-        return Base(profile, self._arches()[0], version)
+        return BaseProfile(profile, self._arches()[0], version)
 
     @property
     def recorded(self) -> frozenset[str]:
@@ -152,7 +152,7 @@ class _Maker:
 
     def _about_version(self, runtime: str) -> Iterator[str]:
         """Versions differ: what one needs was measured of another."""
-        known = measured(runtime).version
+        known = read_measured_calls(runtime).version
         versions = {each.version for each in self._recording.software if each.name == runtime}
         if (others := versions - {known, ""}) and self._recording.runs < _ENOUGH:
             yield (
@@ -218,7 +218,7 @@ class _Maker:
 
     def _about_needs(self) -> str:
         runtime = self._options.plain or ""
-        known = measured(runtime)
+        known = read_measured_calls(runtime)
         return (
             f"needed by {runtime} itself between loading the filter and the program's exec, in "
             f"{known.starts} starts of {known.version} and in what was recorded; the latch needs "
@@ -250,7 +250,7 @@ class _Maker:
 
         One start does not show all: some calls of runc (futex, rt_sigreturn) come and go.
         """
-        needs = {name for name in measured(runtime).calls if self._known(name)}
+        needs = {name for name in read_measured_calls(runtime).calls if self._known(name)}
         if runtime not in self._recording.runtimes:
             return needs
         return needs | self._made({Stage.FILTERED_INIT.value})

@@ -15,7 +15,7 @@ _ALLOW = "SCMP_ACT_ALLOW"
 _EXECUTE = ("execve", "execveat")
 
 
-class Policy(enum.Enum):
+class JoinPolicy(enum.Enum):
     """Which calls that were only found by the scan are allowed."""
 
     RECORDED = "recorded"
@@ -23,7 +23,7 @@ class Policy(enum.Enum):
     STATIC = "static"
 
 
-class Verdict(enum.Enum):
+class JoinVerdict(enum.Enum):
     """What becomes of a call."""
 
     RECORDED = "recorded"
@@ -35,24 +35,26 @@ class Verdict(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class JoinedCall:
     """One call, what becomes of it, and the chain of functions by which the scan found it."""
 
     name: str
-    verdict: Verdict
+    verdict: JoinVerdict
     chain: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class JoinedProfile:
     """The profile with what the scan adds, every call's row, and what its user should know."""
 
     profile: Profile
-    rows: tuple[Row, ...]
+    rows: tuple[JoinedCall, ...]
     warnings: tuple[str, ...]
 
 
-def join(profile: Profile, recorded: Iterable[str], scan: Scan, policy: Policy) -> Joined:
+def join_scan(
+    profile: Profile, recorded: Iterable[str], scan: Scan, policy: JoinPolicy
+) -> JoinedProfile:
     """Add to a profile made from recordings what a scan of the same program found.
 
     `recorded` are the names of the calls that the recordings have. A call that the profile names
@@ -61,47 +63,47 @@ def join(profile: Profile, recorded: Iterable[str], scan: Scan, policy: Policy) 
     seen, static = set(recorded), set(scan.names)
     named = {name for rule in profile.rules for name in rule.names}
     rows = [
-        Row(name, _verdict(name, seen, static, named, policy), scan.chain(name))
+        JoinedCall(name, _verdict(name, seen, static, named, policy), scan.chain(name))
         for name in sorted(seen | static)
     ]
-    added = tuple(row.name for row in rows if row.verdict is Verdict.PLAUSIBLE)
+    added = tuple(row.name for row in rows if row.verdict is JoinVerdict.PLAUSIBLE)
     rules = list(profile.rules)
     if added:
         comment = f"found in the binaries of {scan.source[:200]}, not seen while recording"
         rules.append(Rule(added, _ALLOW, comment=comment))
-    return Joined(
+    return JoinedProfile(
         replace(profile, rules=tuple(rules)), tuple(rows), tuple(_warnings(rows, scan, policy))
     )
 
 
 def _verdict(
-    name: str, seen: set[str], static: set[str], named: set[str], policy: Policy
-) -> Verdict:
+    name: str, seen: set[str], static: set[str], named: set[str], policy: JoinPolicy
+) -> JoinVerdict:
     if name in seen:
-        return Verdict.RECORDED if name in static else Verdict.ELSEWHERE
+        return JoinVerdict.RECORDED if name in static else JoinVerdict.ELSEWHERE
     if name in named:
-        return Verdict.NARROWED
-    if policy is Policy.RECORDED:
-        return Verdict.UNSEEN
-    if policy is Policy.PLAUSIBLE and name in load_dangerous():
-        return Verdict.DANGEROUS
-    return Verdict.PLAUSIBLE
+        return JoinVerdict.NARROWED
+    if policy is JoinPolicy.RECORDED:
+        return JoinVerdict.UNSEEN
+    if policy is JoinPolicy.PLAUSIBLE and name in load_dangerous():
+        return JoinVerdict.DANGEROUS
+    return JoinVerdict.PLAUSIBLE
 
 
-def _warnings(rows: list[Row], scan: Scan, policy: Policy) -> Iterator[str]:
-    def names(verdict: Verdict) -> list[str]:
+def _warnings(rows: list[JoinedCall], scan: Scan, policy: JoinPolicy) -> Iterator[str]:
+    def names(verdict: JoinVerdict) -> list[str]:
         return [row.name for row in rows if row.verdict is verdict]
 
-    if added := names(Verdict.PLAUSIBLE):
+    if added := names(JoinVerdict.PLAUSIBLE):
         yield f"{len(added)} calls of the scan were never recorded, and allowed ({policy.value})"
-    left = names(Verdict.DANGEROUS)
+    left = names(JoinVerdict.DANGEROUS)
     yield from _about_execve(left, scan)
     if others := [name for name in left if name not in _EXECUTE]:
         yield (
             "the program can make these, which were never recorded and are dangerous, and are "
             f"left out: {', '.join(others)}; --allow CALL allows one"
         )
-    if other := names(Verdict.ELSEWHERE):
+    if other := names(JoinVerdict.ELSEWHERE):
         yield (
             f"recorded, but not by a program that was scanned: {', '.join(other)}; "
             "scan the others too (--entrypoint)"

@@ -13,7 +13,7 @@ from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile, Rule
 from seclatch.profile.meaning import rule_meaning
-from seclatch.profile.meaning.merge_profiles import intersect
+from seclatch.profile.meaning.merge_profiles import intersect_profiles
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class _Limiter:
         self, profile: Profile, limit: Profile, native: Arch, wider: frozenset[str]
     ) -> None:
         self._profile, self._limit, self._native, self._wider = profile, limit, native, wider
-        self._meaning = rule_meaning.read(limit, native)
+        self._meaning = rule_meaning.read_meaning(limit, native)
         self._result = LimitedProfile(profile)
         self._cut: dict[str, tuple[Rule, ...]] = {}
 
@@ -79,7 +79,7 @@ class _Limiter:
         """Combine all rules for one call with those of the limit."""
         ours, theirs = (_for_call(each, name) for each in (self._profile, self._limit))
         try:
-            both = intersect(ours, theirs, self._native).profile.rules
+            both = intersect_profiles(ours, theirs, self._native).profile.rules
         except SeclatchError:
             both = ()
         executing = tuple(each for each in both if each.effect.kind.executes)

@@ -10,7 +10,7 @@ import msgspec
 _FILE = "runtime_needs.json"
 
 
-class Measured(msgspec.Struct, frozen=True):
+class MeasuredCalls(msgspec.Struct, frozen=True):
     """Measured starts of one runtime version (`tools/runtime_needs.py`).
 
     Run and exec, with and without no_new_privs, as root and as a user. `calls`: in how many of the
@@ -23,7 +23,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 @cache
-def measured(runtime: str) -> Measured:
+def read_measured_calls(runtime: str) -> MeasuredCalls:
     """Return the measurement of `runc` or `crun`."""
     data = resources.files("seclatch.data").joinpath(_FILE).read_bytes()
-    return msgspec.json.decode(data, type=dict[str, Measured])[runtime]
+    return msgspec.json.decode(data, type=dict[str, MeasuredCalls])[runtime]

@@ -41,7 +41,7 @@ _CLONE = {3: 4, 4: 3}
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PortedCall:
     """One thing that differs: `kind` is replaced, added, moved, dropped or left-out.
 
     `rule` is the rule's index in the source profile, None for what no rule asked for.
@@ -60,11 +60,11 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Ported:
+class PortedProfile:
     """The profile for the other architecture, and what was changed for it, in rules' order."""
 
     profile: Profile
-    changes: tuple[Change, ...]
+    changes: tuple[PortedCall, ...]
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -94,7 +94,7 @@ def _ways() -> tuple[dict[str, list[_Way]], dict[str, list[_Way]]]:
     return newer, older
 
 
-def port(profile: Profile, source: Arch, target: Arch) -> Ported:
+def port_profile(profile: Profile, source: Arch, target: Arch) -> PortedProfile:
     """Port a resolved profile (no conditions). Raises ValueError for one that is not."""
     if profile.conditional:
         raise ValueError("its rules depend on engine and host: resolve it for one host first")
@@ -102,18 +102,18 @@ def port(profile: Profile, source: Arch, target: Arch) -> Ported:
     rules = [new for index, rule in enumerate(profile.rules) for new in porter.rule(index, rule)]
     rules += porter.startup(profile)
     architectures = (target, *porter.keep) if profile.architectures else ()
-    return Ported(
+    return PortedProfile(
         replace(profile, rules=tuple(rules), architectures=architectures), tuple(porter.changes)
     )
 
 
-def combine(profile: Profile, source: Arch, target: Arch) -> Ported:
+def combine_architectures(profile: Profile, source: Arch, target: Arch) -> PortedProfile:
     """Combine both profiles in one.
 
     The target's own rules are in force there alone, and archMap says which ABIs each has. For
     engines, which resolve such conditions.
     """
-    ported = port(profile, source, target)
+    ported = port_profile(profile, source, target)
     known = set(profile.rules)
     only = Condition(arches=(target.goarch,))
     own = (replace(rule, includes=only) for rule in ported.profile.rules if rule not in known)
@@ -123,7 +123,7 @@ def combine(profile: Profile, source: Arch, target: Arch) -> Ported:
     )
     rules = (*profile.rules, *own)
     both = replace(profile, rules=rules, architectures=(), arch_map=arch_map)
-    return Ported(both, ported.changes)
+    return PortedProfile(both, ported.changes)
 
 
 def _compat(profile: Profile, source: Arch, target: Arch) -> tuple[Arch, ...]:
@@ -135,7 +135,7 @@ def _compat(profile: Profile, source: Arch, target: Arch) -> tuple[Arch, ...]:
 class _Porter:
     def __init__(self, source: Arch, target: Arch, keep: tuple[Arch, ...]) -> None:
         self.source, self.target, self.keep = source, target, keep
-        self.changes: list[Change] = []
+        self.changes: list[PortedCall] = []
 
     def rule(self, index: int, rule: Rule) -> Iterator[Rule]:
         """Return the rule there: one for each way in which its conditions have moved."""
@@ -203,7 +203,7 @@ class _Porter:
         return f"{rule.comment}; {told}" if rule.comment else told
 
     def _tell(self, kind: str, name: str, by: tuple[str, ...], rule: int | None, why: str) -> None:
-        self.changes.append(Change(kind, name, by, rule, why))
+        self.changes.append(PortedCall(kind, name, by, rule, why))
 
 
 def _present(name: str, newer: dict[str, list[_Way]], target: Arch) -> list[_Way]:

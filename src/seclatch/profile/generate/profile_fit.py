@@ -12,24 +12,28 @@ from seclatch.model.profile import Profile
 from seclatch.model.recording import Recording
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
-from seclatch.profile.compile.resolve_profile import Engine, Host, narrow
+from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
 from seclatch.profile.curated.default_profiles import load_default
 from seclatch.profile.export.formats import write
-from seclatch.profile.generate.generate_profile import Options, generate
-from seclatch.profile.generate.recorded_arguments import Judgement, judge, recorded_values
+from seclatch.profile.generate.generate_profile import GeneratorOptions, generate_profile
+from seclatch.profile.generate.recorded_arguments import (
+    ArgumentVerdict,
+    judge_arguments,
+    recorded_values,
+)
 from seclatch.profile.generate.recorded_limit import DEFAULT_CAPABILITIES, NEWEST_KERNEL
 from seclatch.profile.meaning import rule_meaning
 from seclatch.profile.parse.default_documents import default_version
 
 
-def fit(recording: Recording, profile: Profile | None = None, name: str = "") -> ProfileFit:
+def fit_profile(recording: Recording, profile: Profile | None = None, name: str = "") -> ProfileFit:
     """Hold a resolved profile against a recording, on the architecture that it was made on.
 
     Without a profile there is the one for the program alone and Docker's default to compare.
     """
     arch = Arch.parse(recording.hosts[0].arch) if recording.hosts else Arch.native()
     program = _tried(recording, Stage.PROGRAM, arch)
-    read = rule_meaning.read(profile, arch) if profile else None
+    read = rule_meaning.read_meaning(profile, arch) if profile else None
     denied = _judged(recording, Stage.PROGRAM, arch, read)
     runtime_denied = _judged(recording, Stage.FILTERED_INIT, arch, read)
     generated, why_not, warnings = _generate(recording)
@@ -37,11 +41,11 @@ def fit(recording: Recording, profile: Profile | None = None, name: str = "") ->
         arch=arch.title,
         profile=_size(read, name, arch) if read else None,
         unused=_open(read, arch, program) if read else [],
-        refused=denied[Judgement.DENIED],
-        refused_for_some=denied[Judgement.UNDECIDED],
-        runtime_refused=runtime_denied[Judgement.DENIED],
-        runtime_refused_for_some=runtime_denied[Judgement.UNDECIDED],
-        program=_size(rule_meaning.read(generated, arch), "for the program alone", arch)
+        refused=denied[ArgumentVerdict.DENIED],
+        refused_for_some=denied[ArgumentVerdict.UNDECIDED],
+        runtime_refused=runtime_denied[ArgumentVerdict.DENIED],
+        runtime_refused_for_some=runtime_denied[ArgumentVerdict.UNDECIDED],
+        program=_size(rule_meaning.read_meaning(generated, arch), "for the program alone", arch)
         if generated
         else None,
         generated=write(generated, "docker").text if generated else "",
@@ -54,9 +58,9 @@ def fit(recording: Recording, profile: Profile | None = None, name: str = "") ->
 def docker_default(arch: Arch) -> ProfileSize:
     """Count what Docker's default profile leaves open in a container without further options."""
     caps = name_capabilities(DEFAULT_CAPABILITIES[Engine.DOCKER])
-    profile = narrow(load_default(Engine.DOCKER), Host(arch, caps, NEWEST_KERNEL))
+    profile = narrow_profile(load_default(Engine.DOCKER), Host(arch, caps, NEWEST_KERNEL))
     source = f"what {default_version('docker-default')} gives a container by default"
-    size = _size(rule_meaning.read(profile, arch), "Docker's default", arch)
+    size = _size(rule_meaning.read_meaning(profile, arch), "Docker's default", arch)
     return msgspec.structs.replace(size, source=source)
 
 
@@ -70,23 +74,23 @@ def _tried(recording: Recording, stage: Stage, arch: Arch) -> set[str]:
 
 
 def _judged(
-    recording: Recording, stage: Stage, arch: Arch, read: rule_meaning.Meaning | None
-) -> dict[Judgement, list[str]]:
+    recording: Recording, stage: Stage, arch: Arch, read: rule_meaning.ProfileMeaning | None
+) -> dict[ArgumentVerdict, list[str]]:
     """Sort a stage's calls by what the profile does to them with their recorded arguments."""
-    calls: dict[Judgement, list[str]] = {each: [] for each in Judgement}
+    calls: dict[ArgumentVerdict, list[str]] = {each: [] for each in ArgumentVerdict}
     if read:
         values = recorded_values(recording, stage.value, arch)
         for name in sorted(_tried(recording, stage, arch)):
-            calls[judge(read, name, values.get(name, {}))].append(name)
+            calls[judge_arguments(read, name, values.get(name, {}))].append(name)
     return calls
 
 
-def _open(read: rule_meaning.Meaning, arch: Arch, used: set[str]) -> list[str]:
+def _open(read: rule_meaning.ProfileMeaning, arch: Arch, used: set[str]) -> list[str]:
     names = load_syscalls(arch).numbers
     return sorted(name for name in names if name not in used and read.may_execute(name))
 
 
-def _size(read: rule_meaning.Meaning, name: str, arch: Arch) -> ProfileSize:
+def _size(read: rule_meaning.ProfileMeaning, name: str, arch: Arch) -> ProfileSize:
     names = load_syscalls(arch).numbers
     may = [call for call in names if read.may_execute(call)]
     partly = [call for call in may if not read.always_executes(call)]
@@ -95,7 +99,7 @@ def _size(read: rule_meaning.Meaning, name: str, arch: Arch) -> ProfileSize:
 
 def _generate(recording: Recording) -> tuple[Profile | None, str, tuple[str, ...]]:
     try:
-        made = generate(recording, Options())
+        made = generate_profile(recording, GeneratorOptions())
     except ValueError as error:
         return None, str(error), ()
     return made.profile, "", made.warnings

@@ -18,7 +18,7 @@ from seclatch.model.profile import Arg
 from seclatch.model.recording import Recording
 from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause
-from seclatch.profile.meaning.rule_meaning import Meaning
+from seclatch.profile.meaning.rule_meaning import ProfileMeaning
 
 MAX_COMPARISONS = 500_000
 MAX_CASES = 4096
@@ -29,7 +29,7 @@ Values = dict[int, frozenset[int]]
 """Argument → all values that a stage passed in it."""
 
 
-class Judgement(enum.Enum):
+class ArgumentVerdict(enum.Enum):
     """What a profile does to a call with the recorded arguments."""
 
     EXECUTED = "executed"
@@ -58,7 +58,7 @@ def recorded_values(recording: Recording, stage: str, arch: Arch) -> dict[str, V
     return whole
 
 
-def judge(meaning: Meaning, name: str, values: Values) -> Judgement:
+def judge_arguments(meaning: ProfileMeaning, name: str, values: Values) -> ArgumentVerdict:
     """Decide what becomes of a call whose recorded arguments have these values."""
     clauses = meaning.clauses(name)
     known = {
@@ -70,18 +70,18 @@ def judge(meaning: Meaning, name: str, values: Values) -> Judgement:
     if len(cases) > MAX_CASES:
         known, cases = {}, [()]
     verdicts = [_judge_case(meaning, name, dict(zip(known, case, strict=True))) for case in cases]
-    if all(verdict is Judgement.EXECUTED for verdict in verdicts):
-        return Judgement.EXECUTED
-    denied = [verdict is Judgement.DENIED for verdict in verdicts]
+    if all(verdict is ArgumentVerdict.EXECUTED for verdict in verdicts):
+        return ArgumentVerdict.EXECUTED
+    denied = [verdict is ArgumentVerdict.DENIED for verdict in verdicts]
     if all(denied) or _some_value_is_always_denied(cases, denied):
-        return Judgement.DENIED
-    return Judgement.UNDECIDED
+        return ArgumentVerdict.DENIED
+    return ArgumentVerdict.UNDECIDED
 
 
 def _distinct(clauses: Sequence[Clause], index: int, seen: frozenset[int], bits: int) -> list[int]:
     """Keep one value of those for which all comparisons come out the same."""
     compared = [
-        rule_comparison.fit(arg, bits)
+        rule_comparison.fit_width(arg, bits)
         for clause in clauses
         for arg in clause.args
         if arg.index == index
@@ -89,7 +89,7 @@ def _distinct(clauses: Sequence[Clause], index: int, seen: frozenset[int], bits:
     if len(seen) * len(compared) > MAX_COMPARISONS:
         return []
     alike = {
-        tuple(rule_comparison.matches(arg, value) for arg in compared): value
+        tuple(rule_comparison.matches_value(arg, value) for arg in compared): value
         for value in sorted(seen)
     }
     return list(alike.values())
@@ -106,20 +106,22 @@ def _some_value_is_always_denied(cases: list[tuple[int, ...]], denied: list[bool
     return any(item not in spared for case in cases for item in enumerate(case))
 
 
-def _judge_case(meaning: Meaning, name: str, known: dict[int, int]) -> Judgement:
+def _judge_case(meaning: ProfileMeaning, name: str, known: dict[int, int]) -> ArgumentVerdict:
     """Decide for one value of each recorded argument and any value of the others."""
     left = list(_clauses_left(meaning, name, known))
-    rest = Meaning(meaning.default, meaning.arches, {name: left}, bits=meaning.bits)
+    rest = ProfileMeaning(meaning.default, meaning.arches, {name: left}, bits=meaning.bits)
     if rest.always_executes(name):
-        return Judgement.EXECUTED
-    return Judgement.UNDECIDED if rest.may_execute(name) else Judgement.DENIED
+        return ArgumentVerdict.EXECUTED
+    return ArgumentVerdict.UNDECIDED if rest.may_execute(name) else ArgumentVerdict.DENIED
 
 
-def _clauses_left(meaning: Meaning, name: str, known: dict[int, int]) -> Iterator[Clause]:
+def _clauses_left(meaning: ProfileMeaning, name: str, known: dict[int, int]) -> Iterator[Clause]:
     """Drop comparisons that hold for the known values, and clauses with one that does not."""
 
     def holds(arg: Arg) -> bool:
-        return rule_comparison.matches(rule_comparison.fit(arg, meaning.bits), known[arg.index])
+        return rule_comparison.matches_value(
+            rule_comparison.fit_width(arg, meaning.bits), known[arg.index]
+        )
 
     for clause in meaning.clauses(name):
         if all(holds(arg) for arg in clause.args if arg.index in known):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from seclatch.model.action import Action, Operator
 from seclatch.model.profile import Arg, format_comparisons
 from seclatch.profile.meaning import rule_comparison
-from seclatch.profile.meaning.sample_values import TooManyError, samples
+from seclatch.profile.meaning.sample_values import TooManyError, list_samples
 
 MAX_POINTS = 4096
 MAX_TESTS = 500_000
@@ -34,12 +34,13 @@ class Clause:
 
     def matches(self, values: Sequence[int]) -> bool:
         """Return whether it applies to a call with these six arguments."""
-        return all(rule_comparison.matches(arg, values[arg.index]) for arg in self.args)
+        return all(rule_comparison.matches_value(arg, values[arg.index]) for arg in self.args)
 
     def possible(self, bits: int) -> bool:
         """Can each comparison hold, of arguments so many bits wide?"""
         return not any(
-            rule_comparison.impossible(rule_comparison.fit(arg, bits), bits) for arg in self.args
+            rule_comparison.matches_nothing(rule_comparison.fit_width(arg, bits), bits)
+            for arg in self.args
         )
 
     def __str__(self) -> str:
@@ -47,14 +48,16 @@ class Clause:
         return f"{self.action} if {condition}" if condition else str(self.action)
 
 
-def cover(clauses: Sequence[Clause], bits: int = 64) -> bool:
+def cover_all(clauses: Sequence[Clause], bits: int = 64) -> bool:
     """Return whether the clauses match every call, whatever its arguments.
 
     Returns False where there are too many of them to find out.
     """
     if len(clauses) > MAX_COVERING:
         return False
-    fitted = (tuple(rule_comparison.fit(arg, bits) for arg in clause.args) for clause in clauses)
+    fitted = (
+        tuple(rule_comparison.fit_width(arg, bits) for arg in clause.args) for clause in clauses
+    )
     try:
         return _cover(frozenset(fitted), bits, {})
     except TooManyError:
@@ -72,7 +75,7 @@ def _cover(left: _Conditions, bits: int, done: dict[_Conditions, bool]) -> bool:
         here = frozenset(arg for args in left for arg in args if arg.index == index)
         done[left] = False  # counted; decided below
         done[left] = all(
-            _cover(_know(left, index, value), bits, done) for value in samples(here, bits)
+            _cover(_know(left, index, value), bits, done) for value in list_samples(here, bits)
         )
     return done[left]
 
@@ -82,18 +85,18 @@ def _know(left: _Conditions, index: int, value: int) -> _Conditions:
     return frozenset(
         tuple(arg for arg in args if arg.index != index)
         for args in left
-        if all(arg.index != index or rule_comparison.matches(arg, value) for arg in args)
+        if all(arg.index != index or rule_comparison.matches_value(arg, value) for arg in args)
     )
 
 
-def overlaps(clauses: Sequence[Clause], bits: int = 64) -> Iterator[tuple[Clause, Clause]]:
+def list_overlaps(clauses: Sequence[Clause], bits: int = 64) -> Iterator[tuple[Clause, Clause]]:
     """Pairs with different actions that can both match one call: libseccomp picks one.
 
     `bits`: how wide the ABI's arguments are.
     """
     if len({clause.action for clause in clauses}) < 2:
         return
-    fitted = [[rule_comparison.fit(arg, bits) for arg in clause.args] for clause in clauses]
+    fitted = [[rule_comparison.fit_width(arg, bits) for arg in clause.args] for clause in clauses]
     for (one, left), (other, right) in itertools.combinations(zip(fitted, clauses, strict=True), 2):
         if left.action != right.action and not _apart(one, other, bits):
             yield left, right
@@ -101,13 +104,13 @@ def overlaps(clauses: Sequence[Clause], bits: int = 64) -> Iterator[tuple[Clause
 
 def _apart(one: Sequence[Arg], other: Sequence[Arg], bits: int) -> bool:
     """Can no call match both?"""
-    return any(rule_comparison.impossible(arg, bits) for arg in (*one, *other)) or any(
-        left.index == right.index and not rule_comparison.meet(left, right, bits)
+    return any(rule_comparison.matches_nothing(arg, bits) for arg in (*one, *other)) or any(
+        left.index == right.index and not rule_comparison.can_both_hold(left, right, bits)
         for left, right in itertools.product(one, other)
     )
 
 
-def fragile(clauses: Sequence[Clause]) -> bool:
+def is_fragile(clauses: Sequence[Clause]) -> bool:
     """Can libseccomp compile these wrongly, whatever the ABIs?
 
     It mixes up branches when it merges two 64-bit comparisons of one argument, before 2.6.1 more
@@ -125,16 +128,16 @@ def fragile(clauses: Sequence[Clause]) -> bool:
     return False
 
 
-def points(clauses: Sequence[Clause]) -> Iterator[tuple[int, ...]]:
+def list_edge_points(clauses: Sequence[Clause]) -> Iterator[tuple[int, ...]]:
     """Argument combinations on both sides of each edge of the clauses' conditions.
 
     At most `limit(clauses)` of them. Where masks and ranges meet in one argument, verdicts could
     still differ between the edges.
     """
-    return itertools.islice(itertools.product(*_axes(clauses)), limit(clauses))
+    return itertools.islice(itertools.product(*_axes(clauses)), limit_combinations(clauses))
 
 
-def limit(clauses: Sequence[Clause]) -> int:
+def limit_combinations(clauses: Sequence[Clause]) -> int:
     """How many combinations are looked at: fewer where each takes longer."""
     return min(MAX_POINTS, max(64, MAX_TESTS // max(1, len(clauses))))
 
@@ -144,5 +147,5 @@ def _axes(clauses: Sequence[Clause]) -> list[list[int]]:
     compared = {arg.index for clause in clauses for arg in clause.args}
     for clause in clauses:
         for arg in clause.args:
-            axes[arg.index] |= rule_comparison.samples(arg)
+            axes[arg.index] |= rule_comparison.list_edge_values(arg)
     return [sorted(axis) if index in compared else [0] for index, axis in enumerate(axes)]

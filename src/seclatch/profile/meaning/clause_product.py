@@ -19,21 +19,21 @@ from seclatch.filter.term import TooComplexError
 from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import load_syscalls
-from seclatch.profile.meaning.clause import Clause, overlaps
-from seclatch.profile.meaning.compared_side import Side, ambiguous
+from seclatch.profile.meaning.clause import Clause, list_overlaps
+from seclatch.profile.meaning.compared_side import ComparedSide, is_ambiguous
 from seclatch.profile.meaning.disjoint_clauses import Choice
-from seclatch.profile.meaning.libseccomp_deviation import Reference
+from seclatch.profile.meaning.libseccomp_deviation import ReferenceGraph
 
 MAX_STEPS = 150_000
 """Branches to follow for all calls of two profiles."""
 
 
 @dataclass
-class Product:
+class ClauseProduct:
     """What `choose` takes of both sides, on the ABIs `arches`, beside a default."""
 
-    one: Side
-    other: Side
+    one: ComparedSide
+    other: ComparedSide
     choose: Choice
     arches: tuple[Arch, ...]
     default: Action
@@ -42,7 +42,7 @@ class Product:
     def is_chosen(self, name: str) -> bool:
         """Do conditions of either overlap, so that libseccomp chooses between them?"""
         return any(
-            ambiguous(tuple(side.on(arch).clauses(name)), arch)
+            is_ambiguous(tuple(side.on(arch).clauses(name)), arch)
             for arch in self._having(name)
             for side in (self.one, self.other)
         )
@@ -83,9 +83,9 @@ class Product:
 
     def _say(self, name: str, arch: Arch, clauses: Sequence[Clause]) -> bool:
         """Do they say on an ABI what is chosen?"""
-        if next(overlaps(clauses, arch.bits), None):
+        if next(list_overlaps(clauses, arch.bits), None):
             return False
-        ours = Reference(arch).node(clauses, self.default)
+        ours = ReferenceGraph(arch).node(clauses, self.default)
         return all(
             both.value == way.value
             for way in self._ways(name, arch)
@@ -101,11 +101,11 @@ class Product:
                 actions = [self._action(each) for each in (way, both)]
                 yield replace(both, value=self.choose(*actions).ret)
 
-    def _node(self, side: Side, name: str, arch: Arch) -> Node:
+    def _node(self, side: ComparedSide, name: str, arch: Arch) -> Node:
         clauses = side.on(arch).clauses(name)
-        if ambiguous(tuple(clauses), arch):
+        if is_ambiguous(tuple(clauses), arch):
             return side.graph(name, arch)
-        return Reference(arch).node(clauses, side.meaning.default)
+        return ReferenceGraph(arch).node(clauses, side.meaning.default)
 
     @staticmethod
     def _action(way: DecisionPath) -> Action:

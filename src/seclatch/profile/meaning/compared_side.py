@@ -17,17 +17,17 @@ from seclatch.model.seccomp_data import NUMBER, SeccompData
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import compile_profile
 from seclatch.profile.compile.runtime_limits import Runtime
-from seclatch.profile.meaning.clause import Clause, overlaps
-from seclatch.profile.meaning.equivalence import Verdicts
-from seclatch.profile.meaning.libseccomp_deviation import Reference
-from seclatch.profile.meaning.rule_meaning import Meaning, read
+from seclatch.profile.meaning.clause import Clause, list_overlaps
+from seclatch.profile.meaning.equivalence import CallVerdicts
+from seclatch.profile.meaning.libseccomp_deviation import ReferenceGraph
+from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning
 
 STUB = Action(ActionKind.ERRNO, ENOSYS)
 _PERMISSIVE = (ActionKind.ALLOW, ActionKind.LOG, ActionKind.TRACE)
 
 
 @dataclass(slots=True)
-class Side:
+class ComparedSide:
     """What is compared. `program` is the code that the profile was decompiled from, if any.
 
     `meaning` is for ABIs with 64-bit arguments, `narrow` for those with 32.
@@ -37,8 +37,8 @@ class Side:
     """
 
     profile: Profile
-    meaning: Meaning
-    narrow: Meaning
+    meaning: ProfileMeaning
+    narrow: ProfileMeaning
     limits: dict[Arch, int] = field(default_factory=dict)
     program: Filter | None = None
     beyond: frozenset[tuple[str, str]] = frozenset()
@@ -48,7 +48,7 @@ class Side:
         """The names of all calls about which there is something to say."""
         return {*self.meaning.calls, *(name for _, name in self.beyond)}
 
-    def on(self, arch: Arch) -> Meaning:
+    def on(self, arch: Arch) -> ProfileMeaning:
         """Return what the rules say on an ABI."""
         return self.meaning if arch.bits == 64 else self.narrow
 
@@ -65,16 +65,16 @@ class Side:
         stubbed = limit is not None and (number > limit or multiplexer)
         return STUB if stubbed else self.meaning.default
 
-    def verdicts(self, name: str, arch: Arch) -> Verdicts | None:
+    def verdicts(self, name: str, arch: Arch) -> CallVerdicts | None:
         """Return what a call gets on an ABI.
 
         None where libseccomp chooses between the conditions, or rules cannot say what the program
         does.
         """
         clauses = tuple(self.on(arch).clauses(name))
-        if (arch.title, name) in self.beyond or ambiguous(clauses, arch):
+        if (arch.title, name) in self.beyond or is_ambiguous(clauses, arch):
             return None
-        return Verdicts(clauses, self.default(arch, load_syscalls(arch).numbers.get(name)))
+        return CallVerdicts(clauses, self.default(arch, load_syscalls(arch).numbers.get(name)))
 
     def followed(self, name: str, arch: Arch, budget: BranchBudget | None = None) -> Node:
         """Return the same as a graph: of the given program, else of the rules.
@@ -82,9 +82,9 @@ class Side:
         Where libseccomp chooses between rules, of what it makes of them. Raises as `graph` does.
         """
         clauses = tuple(self.on(arch).clauses(name))
-        if self.program or ambiguous(clauses, arch):
+        if self.program or is_ambiguous(clauses, arch):
             return self.graph(name, arch, budget)
-        return Reference(arch).node(
+        return ReferenceGraph(arch).node(
             clauses, self.default(arch, load_syscalls(arch).numbers.get(name))
         )
 
@@ -104,19 +104,19 @@ class Side:
         return DecisionGraphs(program, budget).graph(known)
 
 
-def side(
+def make_side(
     profile: Profile,
     native: Arch,
     runtime: Runtime | None = None,
     program: Filter | None = None,
     beyond: frozenset[tuple[str, str]] = frozenset(),
-) -> Side:
+) -> ComparedSide:
     """Return a resolved profile as `runtime` reads it (None: no more than the rules say)."""
-    meaning = read(profile, native)
+    meaning = read_meaning(profile, native)
     stubbed = runtime is Runtime.RUNC and program is None
     limits = stub_limits(profile, meaning.arches) if stubbed else {}
-    narrow = read(profile, native, 32)
-    return Side(profile, meaning, narrow, limits, program, beyond)
+    narrow = read_meaning(profile, native, 32)
+    return ComparedSide(profile, meaning, narrow, limits, program, beyond)
 
 
 def stub_limits(profile: Profile, arches: Sequence[Arch]) -> dict[Arch, int]:
@@ -131,9 +131,9 @@ def stub_limits(profile: Profile, arches: Sequence[Arch]) -> dict[Arch, int]:
     return {arch: number for arch, number in limits.items() if number > 0}
 
 
-def ambiguous(clauses: tuple[Clause, ...], arch: Arch) -> bool:
+def is_ambiguous(clauses: tuple[Clause, ...], arch: Arch) -> bool:
     """Whether libseccomp chooses between conditions: no reading of the rules tells which."""
-    return next(overlaps(clauses, arch.bits), None) is not None
+    return next(list_overlaps(clauses, arch.bits), None) is not None
 
 
 def _highest(names: set[str], arch: Arch) -> int:

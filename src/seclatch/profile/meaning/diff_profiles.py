@@ -19,14 +19,14 @@ from seclatch.model.profile import Profile
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import UnendingError
 from seclatch.profile.meaning.clause import Clause
-from seclatch.profile.meaning.compared_side import Side, ambiguous, side
+from seclatch.profile.meaning.compared_side import ComparedSide, is_ambiguous, make_side
 from seclatch.profile.meaning.equivalence import (
     MAX_COMPARISONS,
+    CallVerdicts,
     Pair,
     Values,
-    Verdicts,
-    differences,
-    tried,
+    find_differences,
+    try_differences,
 )
 from seclatch.profile.meaning.sample_values import TooManyError
 
@@ -40,7 +40,7 @@ MAX_INSTRUCTIONS = 500_000
 """Instructions of those filters to follow for all calls together."""
 
 
-class Effect(enum.Enum):
+class CallEffect(enum.Enum):
     """What happens to a call, over all the arguments at which the two differ."""
 
     ALLOWED = "newly allowed"
@@ -51,7 +51,7 @@ class Effect(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class CallChange:
     """One call that gets another verdict, on these ABIs.
 
     `name` "*": every call without a rule; "#300 to #310": those of them with such numbers. `before`
@@ -61,34 +61,34 @@ class Change:
 
     name: str
     arches: tuple[Arch, ...]
-    effect: Effect
+    effect: CallEffect
     before: tuple[str, ...]
     after: tuple[str, ...]
     example: Values = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ProfileDifference:
     """Everything that differs. `opened` and `closed` are ABIs that only one of the two serves."""
 
     opened: tuple[Arch, ...]
     closed: tuple[Arch, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[CallChange, ...]
 
     def __bool__(self) -> bool:
         return bool(self.opened or self.closed or self.changes)
 
 
-def diff(before: Profile, after: Profile, native: Arch) -> Difference:
+def compare_profiles(before: Profile, after: Profile, native: Arch) -> ProfileDifference:
     """Compare what the rules of two resolved profiles say, on a host of architecture `native`."""
-    return diff_sides(side(before, native), side(after, native))
+    return diff_sides(make_side(before, native), make_side(after, native))
 
 
-def diff_sides(old: Side, new: Side) -> Difference:
+def diff_sides(old: ComparedSide, new: ComparedSide) -> ProfileDifference:
     """Compare two profiles with what their runtimes add, or BPF programs."""
     before, after = old.meaning.arches, new.meaning.arches
     common = tuple(arch for arch in before if arch in after)
-    return Difference(
+    return ProfileDifference(
         opened=tuple(arch for arch in after if arch not in before),
         closed=tuple(arch for arch in before if arch not in after),
         changes=tuple(_Comparison(old, new, common).changes()),
@@ -96,20 +96,20 @@ def diff_sides(old: Side, new: Side) -> Difference:
 
 
 class _Comparison:
-    def __init__(self, old: Side, new: Side, arches: tuple[Arch, ...]) -> None:
+    def __init__(self, old: ComparedSide, new: ComparedSide, arches: tuple[Arch, ...]) -> None:
         self.old, self.new, self.arches = old, new, arches
         self._budget, self._comparisons = BranchBudget(MAX_STEPS), BranchBudget(MAX_COMPARISONS)
         self._instructions = BranchBudget(MAX_INSTRUCTIONS)
-        self._decided: dict[tuple[Verdicts, Verdicts, int], dict[Pair, Values]] = {}
+        self._decided: dict[tuple[CallVerdicts, CallVerdicts, int], dict[Pair, Values]] = {}
 
-    def changes(self) -> Iterator[Change]:
+    def changes(self) -> Iterator[CallChange]:
         yield from self._unruled()
         for name in sorted(self.old.calls | self.new.calls):
             yield from self._of_call(name)
 
-    def _of_call(self, name: str) -> Iterator[Change]:
+    def _of_call(self, name: str) -> Iterator[CallChange]:
         """Return the changes of one call: one for all ABIs on which they are the same."""
-        found: dict[Change, list[Arch]] = {}
+        found: dict[CallChange, list[Arch]] = {}
         for arch in self.arches:
             change = self._on_arch(name, arch) if load_syscalls(arch).has(name) else None
             if change:
@@ -117,7 +117,7 @@ class _Comparison:
         for change, arches in found.items():
             yield replace(change, arches=tuple(arches))
 
-    def _on_arch(self, name: str, arch: Arch) -> Change | None:
+    def _on_arch(self, name: str, arch: Arch) -> CallChange | None:
         number = load_syscalls(arch).numbers.get(name)
         defaults = self.old.default(arch, number), self.new.default(arch, number)
         clauses = self.old.on(arch).clauses(name), self.new.on(arch).clauses(name)
@@ -130,12 +130,12 @@ class _Comparison:
         pairs = self._differences(name, arch)
         if pairs is None:
             example = self._example(name, arch)
-            return Change(name, (), Effect.UNDECIDED, before, after, example)
+            return CallChange(name, (), CallEffect.UNDECIDED, before, after, example)
         if not pairs:
             return None
         conditional = any(some and some[0].args for some in clauses)
         example = _telling(pairs) if conditional else ()
-        return Change(name, (), _effect(pairs), before, after, example)
+        return CallChange(name, (), _effect(pairs), before, after, example)
 
     def _differences(self, name: str, arch: Arch) -> dict[Pair, Values] | None:
         """None where it cannot be decided."""
@@ -159,16 +159,16 @@ class _Comparison:
             raise TooManyError("libseccomp chooses, or a program does what no rule says")
         key = old, new, arch.bits
         if key not in self._decided:
-            self._decided[key] = differences(*key, self._comparisons)
+            self._decided[key] = find_differences(*key, self._comparisons)
         return self._decided[key]
 
     def _example(self, name: str, arch: Arch) -> Values:
         """Arguments at which a call differs that could not be compared; () if none are known."""
         old, new = self.old.verdicts(name, arch), self.new.verdicts(name, arch)
-        found = tried(old, new, arch.bits) if old and new else {}
+        found = try_differences(old, new, arch.bits) if old and new else {}
         return _telling(found) if found else ()
 
-    def _unruled(self) -> Iterator[Change]:
+    def _unruled(self) -> Iterator[CallChange]:
         """Compare calls without a rule in either: defaults, and what a runtime adds."""
         plain = self.old.meaning.default, self.new.meaning.default
         found: dict[tuple[Pair, str], list[Arch]] = {}
@@ -183,7 +183,7 @@ class _Comparison:
                 found.setdefault((pair, span), []).append(arch)
         for (pair, span), arches in sorted(found.items(), key=lambda item: item[0][1] != "*"):
             before, after = _describe([], pair[0], self.old), _describe([], pair[1], self.new)
-            yield Change(span, tuple(arches), _effect([pair]), before, after)
+            yield CallChange(span, tuple(arches), _effect([pair]), before, after)
 
     def _without_rule(self, arch: Arch) -> list[tuple[int, int]]:
         """Ranges of numbers; -1 is no call, and others go their own way there."""
@@ -206,7 +206,7 @@ def _span(numbers: list[int]) -> str:
 def _alike(one: Sequence[Clause], other: Sequence[Clause], arch: Arch) -> bool:
     """Are they the same clauses? In any order if no two with different actions can meet."""
     old, new = ([(clause.args, clause.action) for clause in some] for some in (one, other))
-    return old == new or (set(old) == set(new) and not ambiguous(tuple(one), arch))
+    return old == new or (set(old) == set(new) and not is_ambiguous(tuple(one), arch))
 
 
 def _telling(pairs: dict[Pair, Values]) -> Values:
@@ -217,15 +217,15 @@ def _telling(pairs: dict[Pair, Values]) -> Values:
     return next(iter(pairs.values()))
 
 
-def _effect(pairs: Iterable[Pair]) -> Effect:
+def _effect(pairs: Iterable[Pair]) -> CallEffect:
     gained = any(new.kind.executes and not old.kind.executes for old, new in pairs)
     lost = any(old.kind.executes and not new.kind.executes for old, new in pairs)
     if gained and lost:
-        return Effect.MIXED
-    return Effect.ALLOWED if gained else Effect.DENIED if lost else Effect.ACTION
+        return CallEffect.MIXED
+    return CallEffect.ALLOWED if gained else CallEffect.DENIED if lost else CallEffect.ACTION
 
 
-def _describe(clauses: Sequence[Clause], default: Action, whose: Side) -> tuple[str, ...]:
+def _describe(clauses: Sequence[Clause], default: Action, whose: ComparedSide) -> tuple[str, ...]:
     if clauses and not clauses[0].args:
         return tuple(map(str, clauses))
     own = default == whose.meaning.default
@@ -233,7 +233,7 @@ def _describe(clauses: Sequence[Clause], default: Action, whose: Side) -> tuple[
     return (*map(str, clauses), f"{default} {rest}")
 
 
-def report(before: str, after: str, difference: Difference) -> dict[str, Any]:
+def report_difference(before: str, after: str, difference: ProfileDifference) -> dict[str, Any]:
     """Return the difference for machines."""
     return {
         "schema": SCHEMA,

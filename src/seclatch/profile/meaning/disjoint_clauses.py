@@ -16,7 +16,9 @@ Choice = Callable[[Action, Action], Action]
 """Which of two verdicts counts."""
 
 
-def multiply(left: Sequence[Clause], right: Sequence[Clause], choose: Choice) -> list[Clause]:
+def multiply_clauses(
+    left: Sequence[Clause], right: Sequence[Clause], choose: Choice
+) -> list[Clause]:
     """Both lists read at once: first match in each is first match in the product's order."""
     if len(left) * len(right) > MAX_CLAUSES:
         raise ValueError(f"{len(left)} times {len(right)} conditions are too many")
@@ -34,19 +36,21 @@ def _conjoin(left: tuple[Arg, ...], right: tuple[Arg, ...]) -> tuple[Arg, ...] |
     by_index = {arg.index: arg for arg in left}
     for arg in right:
         if arg.index in by_index:
-            both = rule_comparison.conjoin(by_index[arg.index], arg)
+            both = rule_comparison.conjoin_comparisons(by_index[arg.index], arg)
             if both is None:
                 return None
             by_index[arg.index] = both
         else:
             by_index[arg.index] = arg
-    if any(map(rule_comparison.impossible, by_index.values())):
+    if any(map(rule_comparison.matches_nothing, by_index.values())):
         return None
-    kept = (arg for _, arg in sorted(by_index.items()) if not rule_comparison.certain(arg))
+    kept = (
+        arg for _, arg in sorted(by_index.items()) if not rule_comparison.matches_everything(arg)
+    )
     return tuple(kept)
 
 
-def settle(clauses: Sequence[Clause], default: Action) -> list[Clause]:
+def settle_order(clauses: Sequence[Clause], default: Action) -> list[Clause]:
     """Make a first-match list independent of its order, as libseccomp reads rules.
 
     Of every clause the part is kept that no earlier clause of another action decides; what then
@@ -88,7 +92,7 @@ def _needed(clauses: Sequence[Clause]) -> list[Clause]:
 def _implies(clause: Clause, other: Clause) -> bool:
     """Return whether `other` says the same wherever `clause` matches."""
     return clause.action == other.action and all(
-        any(arg.index == each.index and rule_comparison.within(arg, each) for arg in clause.args)
+        any(arg.index == each.index and rule_comparison.is_within(arg, each) for arg in clause.args)
         for each in other.args
     )
 
@@ -102,7 +106,7 @@ def _subtract(piece: tuple[Arg, ...], hole: tuple[Arg, ...]) -> Iterator[tuple[A
     for arg in hole:
         if rest is None:
             return
-        outside = _conjoin(rest, (rule_comparison.negate(arg),))
+        outside = _conjoin(rest, (rule_comparison.negate_comparison(arg),))
         if outside is not None:
             yield outside
         rest = _conjoin(rest, (arg,))

@@ -14,8 +14,8 @@ from seclatch.filter.budget import BranchBudget
 from seclatch.model.action import Action
 from seclatch.model.profile import MAX_ARGS, Arg
 from seclatch.profile.meaning import rule_comparison
-from seclatch.profile.meaning.clause import Clause, points
-from seclatch.profile.meaning.sample_values import TooManyError, samples
+from seclatch.profile.meaning.clause import Clause, list_edge_points
+from seclatch.profile.meaning.sample_values import TooManyError, list_samples
 
 MAX_STATES = 20_000
 """Pairs of remaining lists to look at for one call."""
@@ -41,7 +41,7 @@ _List = tuple[_Left, ...]
 """Ends with a clause without comparisons: the first match decides."""
 
 
-class Verdicts(NamedTuple):
+class CallVerdicts(NamedTuple):
     """What a call gets: by the first clause that matches, or the default."""
 
     clauses: tuple[Clause, ...]
@@ -51,15 +51,17 @@ class Verdicts(NamedTuple):
         """Return what a call with these arguments, so many bits wide, gets."""
         for clause in self.clauses:
             if all(
-                rule_comparison.matches(rule_comparison.fit(arg, bits), values[arg.index])
+                rule_comparison.matches_value(
+                    rule_comparison.fit_width(arg, bits), values[arg.index]
+                )
                 for arg in clause.args
             ):
                 return clause.action
         return self.default
 
 
-def differences(
-    old: Verdicts, new: Verdicts, bits: int, budget: BranchBudget | None = None
+def find_differences(
+    old: CallVerdicts, new: CallVerdicts, bits: int, budget: BranchBudget | None = None
 ) -> dict[Pair, Values]:
     """Each pair of different verdicts that a call can get, with six arguments for which it does.
 
@@ -71,11 +73,11 @@ def differences(
     return {pair: tuple(some.get(n, 0) for n in range(MAX_ARGS)) for pair, some in found.items()}
 
 
-def tried(old: Verdicts, new: Verdicts, bits: int) -> dict[Pair, Values]:
+def try_differences(old: CallVerdicts, new: CallVerdicts, bits: int) -> dict[Pair, Values]:
     """Differences found at the edges of the comparisons: where not all can be looked at."""
     last = (1 << bits) - 1
     found: dict[Pair, Values] = {}
-    for values in itertools.islice(points((*old.clauses, *new.clauses)), MAX_TRIED):
+    for values in itertools.islice(list_edge_points((*old.clauses, *new.clauses)), MAX_TRIED):
         cut = tuple(value & last for value in values)
         pair = old.verdict(cut, bits), new.verdict(cut, bits)
         if pair[0] != pair[1]:
@@ -83,21 +85,21 @@ def tried(old: Verdicts, new: Verdicts, bits: int) -> dict[Pair, Values]:
     return found
 
 
-def outcomes(verdicts: Verdicts, bits: int) -> set[Action]:
+def list_outcomes(verdicts: CallVerdicts, bits: int) -> set[Action]:
     """Every verdict that a call can get."""
     never = Action(verdicts.default.kind, verdicts.default.data ^ 0x8000)  # unlike any of them
-    return {pair[0] for pair in differences(verdicts, Verdicts((), never), bits)}
+    return {pair[0] for pair in find_differences(verdicts, CallVerdicts((), never), bits)}
 
 
-def _fitted(verdicts: Verdicts, bits: int) -> _List:
+def _fitted(verdicts: CallVerdicts, bits: int) -> _List:
     """In the form that libseccomp compares: cut to the width, without what always holds."""
     fitted = []
     for clause in verdicts.clauses:
-        args = [rule_comparison.fit(arg, bits) for arg in clause.args]
-        if not any(rule_comparison.impossible(arg, bits) for arg in args):
+        args = [rule_comparison.fit_width(arg, bits) for arg in clause.args]
+        if not any(rule_comparison.matches_nothing(arg, bits) for arg in args):
             fitted.append(
                 _Left(
-                    tuple(arg for arg in args if not rule_comparison.certain(arg, bits)),
+                    tuple(arg for arg in args if not rule_comparison.matches_everything(arg, bits)),
                     clause.action,
                 )
             )
@@ -138,9 +140,9 @@ class _Walk:
         index = min(arg.index for arg in compared)
         here = frozenset(arg for arg in compared if arg.index == index)
         found: dict[Pair, dict[int, int]] = {}
-        for value in samples(here, self._bits):
+        for value in list_samples(here, self._bits):
             self._budget.spend(len(compared))
-            holding = frozenset(arg for arg in here if rule_comparison.matches(arg, value))
+            holding = frozenset(arg for arg in here if rule_comparison.matches_value(arg, value))
             below = self.go(_know(old, index, holding), _know(new, index, holding))
             for pair, values in below.items():
                 found.setdefault(pair, {index: value, **values})

@@ -35,8 +35,8 @@ from seclatch.model.profile import Arg, Profile
 from seclatch.model.seccomp_data import ARGS, NUMBER, SeccompData
 from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.profile.meaning import rule_comparison
-from seclatch.profile.meaning.clause import Clause, overlaps, points
-from seclatch.profile.meaning.rule_meaning import read
+from seclatch.profile.meaning.clause import Clause, list_edge_points, list_overlaps
+from seclatch.profile.meaning.rule_meaning import read_meaning
 
 MAX_STEPS = 60_000
 """Branches to follow for all calls of a profile. Docker's default has about 100."""
@@ -50,7 +50,7 @@ MAX_POINTS = 64
 _U32 = 0xFFFFFFFF
 
 
-class Deviation(NamedTuple):
+class CallDeviation(NamedTuple):
     """A call with arguments for which the rules say one thing and the program does another."""
 
     call: Syscall
@@ -59,7 +59,7 @@ class Deviation(NamedTuple):
     made: Action
 
 
-def deviations(profile: Profile, native: Arch, program: Filter) -> Iterator[Deviation]:
+def find_deviations(profile: Profile, native: Arch, program: Filter) -> Iterator[CallDeviation]:
     """One for each call with conditions that the program gets wrong, on each ABI.
 
     Nothing of overlapping conditions, between which it is libseccomp's to choose. `program` has
@@ -67,10 +67,10 @@ def deviations(profile: Profile, native: Arch, program: Filter) -> Iterator[Devi
     """
     search = _Search(program)
     for arch in dict.fromkeys((native, *profile.architectures)):
-        meaning = read(profile, native, arch.bits)
+        meaning = read_meaning(profile, native, arch.bits)
         for name, clauses in meaning.calls.items():
             call = load_syscalls(arch).get(name)
-            if call and clauses[0].args and not next(overlaps(clauses, arch.bits), None):
+            if call and clauses[0].args and not next(list_overlaps(clauses, arch.bits), None):
                 yield from itertools.islice(search.of(call, clauses, meaning.default), 1)
 
 
@@ -83,9 +83,11 @@ class _Search:
         self._steps, self._calls = BranchBudget(MAX_STEPS), BranchBudget(MAX_CALLS)
         self._roots: dict[Arch, Node] = {}
 
-    def of(self, call: Syscall, clauses: Sequence[Clause], default: Action) -> Iterator[Deviation]:
+    def of(
+        self, call: Syscall, clauses: Sequence[Clause], default: Action
+    ) -> Iterator[CallDeviation]:
         """Return one deviation for all ABIs, one for each, or none."""
-        said = Reference(call.arch).node(clauses, default)
+        said = ReferenceGraph(call.arch).node(clauses, default)
         try:
             found = diff_filters(said, self._node(call), call.arch, self._steps)
         except TooComplexError:
@@ -93,7 +95,7 @@ class _Search:
                 yield from self._at_edges(call, said, clauses)
             return
         for pair, args in found.items():
-            yield Deviation(call, args, *pair)
+            yield CallDeviation(call, args, *pair)
 
     def _node(self, call: Syscall) -> Node:
         if call.arch not in self._roots:
@@ -102,10 +104,10 @@ class _Search:
 
     def _at_edges(
         self, call: Syscall, said: Node, clauses: Sequence[Clause]
-    ) -> Iterator[Deviation]:
+    ) -> Iterator[CallDeviation]:
         """At those of the program, and of what the rules compare."""
         last = (1 << call.arch.bits) - 1
-        ours = (tuple(value & last for value in values) for values in points(clauses))
+        ours = (tuple(value & last for value in values) for values in list_edge_points(clauses))
         theirs = (
             each.args for each in list_boundary_calls(self._program, call.arch, [call.number])
         )
@@ -120,10 +122,10 @@ class _Search:
                 for v in (node.value, self._judge.value(each))
             ]
             if pair[0] != pair[1]:
-                yield Deviation(call, args, *pair)
+                yield CallDeviation(call, args, *pair)
 
 
-class Reference:
+class ReferenceGraph:
     """What rules say, as a decision graph for an ABI: one rule after the other, nothing merged."""
 
     def __init__(self, arch: Arch) -> None:
@@ -136,7 +138,7 @@ class Reference:
         for clause in reversed(clauses):
             yes: Node = LeafNode(clause.action.ret)
             for arg in clause.args:
-                yes = self._compare(rule_comparison.fit(arg, self._arch.bits), yes, node)
+                yes = self._compare(rule_comparison.fit_width(arg, self._arch.bits), yes, node)
             node = yes
         return node
 

@@ -14,24 +14,24 @@ from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.profile.meaning.clause import Clause
-from seclatch.profile.meaning.clause_product import Product
-from seclatch.profile.meaning.compared_side import Side, side
-from seclatch.profile.meaning.disjoint_clauses import Choice, multiply, settle
-from seclatch.profile.meaning.rule_meaning import Meaning
+from seclatch.profile.meaning.clause_product import ClauseProduct
+from seclatch.profile.meaning.compared_side import ComparedSide, make_side
+from seclatch.profile.meaning.disjoint_clauses import Choice, multiply_clauses, settle_order
+from seclatch.profile.meaning.rule_meaning import ProfileMeaning
 from seclatch.system import libseccomp
 
 
 @dataclass(frozen=True, slots=True)
-class Combined:
+class CombinedProfile:
     """The profile, and one sentence for each thing that it says only nearly."""
 
     profile: Profile
     warnings: tuple[str, ...] = ()
 
 
-def merge(left: Profile, right: Profile, native: Arch) -> Combined:
+def merge_profiles(left: Profile, right: Profile, native: Arch) -> CombinedProfile:
     """Return the union: what either allows."""
-    one, other = side(left, native), side(right, native)
+    one, other = make_side(left, native), make_side(right, native)
     ours, theirs = one.meaning.arches, other.meaning.arches
     arches = tuple(dict.fromkeys((*ours, *theirs)))
     warnings = [
@@ -43,18 +43,20 @@ def merge(left: Profile, right: Profile, native: Arch) -> Combined:
     return _finish(left, right, _rules(product, warnings), arches, warnings)
 
 
-def intersect(left: Profile, right: Profile, native: Arch) -> Combined:
+def intersect_profiles(left: Profile, right: Profile, native: Arch) -> CombinedProfile:
     """Return the intersection: what both allow."""
-    one, other = side(left, native), side(right, native)
+    one, other = make_side(left, native), make_side(right, native)
     arches = tuple(arch for arch in one.meaning.arches if arch in other.meaning.arches)
     warnings: list[str] = []
     product = _product_of(one, other, _stricter, arches)
     return _finish(left, right, _rules(product, warnings), arches, warnings)
 
 
-def _product_of(one: Side, other: Side, choose: Choice, arches: tuple[Arch, ...]) -> Product:
+def _product_of(
+    one: ComparedSide, other: ComparedSide, choose: Choice, arches: tuple[Arch, ...]
+) -> ClauseProduct:
     default = choose(one.meaning.default, other.meaning.default)
-    return Product(one, other, choose, arches, default)
+    return ClauseProduct(one, other, choose, arches, default)
 
 
 def _more_permissive(left: Action, right: Action) -> Action:
@@ -76,7 +78,7 @@ def _finish(
     combined: tuple[Action, tuple[Rule, ...]],
     arches: tuple[Arch, ...],
     warnings: list[str],
-) -> Combined:
+) -> CombinedProfile:
     default, rules = combined
     same = {
         name: getattr(left, name) == getattr(right, name)
@@ -100,10 +102,10 @@ def _finish(
         listener_path=left.listener_path if same["listener_path"] else "",
         listener_metadata=left.listener_metadata if same["listener_metadata"] else "",
     )
-    return Combined(profile, tuple(warnings))
+    return CombinedProfile(profile, tuple(warnings))
 
 
-def _rules(product: Product, warnings: list[str]) -> tuple[Action, tuple[Rule, ...]]:
+def _rules(product: ClauseProduct, warnings: list[str]) -> tuple[Action, tuple[Rule, ...]]:
     """Return rules that name together the calls with the same clauses, and the default action."""
     grouped: dict[tuple[Clause, ...], list[str]] = {}
     for name in sorted({*product.one.calls, *product.other.calls}):
@@ -121,7 +123,7 @@ def _rules(product: Product, warnings: list[str]) -> tuple[Action, tuple[Rule, .
     )
 
 
-def _combine(product: Product, name: str, warnings: list[str]) -> list[Clause]:
+def _combine(product: ClauseProduct, name: str, warnings: list[str]) -> list[Clause]:
     """Return what both say of a call, chosen between; approximately where rules cannot say it."""
     try:
         found = _exactly(product, name)
@@ -139,7 +141,7 @@ def _combine(product: Product, name: str, warnings: list[str]) -> list[Clause]:
     return found
 
 
-def _coarse(product: Product) -> Choice:
+def _coarse(product: ClauseProduct) -> Choice:
     """Choose as it does, and let refusals have the default's errno."""
 
     def choose(left: Action, right: Action) -> Action:
@@ -149,7 +151,7 @@ def _coarse(product: Product) -> Choice:
     return choose
 
 
-def _exactly(product: Product, name: str) -> list[Clause]:
+def _exactly(product: ClauseProduct, name: str) -> list[Clause]:
     """By the clauses themselves where those will do, else by the boxes that they make up."""
     if not product.is_chosen(name):
         with suppress(ValueError):
@@ -157,11 +159,11 @@ def _exactly(product: Product, name: str) -> list[Clause]:
     return product.clauses(name)
 
 
-def _by_clauses(product: Product, name: str) -> list[Clause]:
+def _by_clauses(product: ClauseProduct, name: str) -> list[Clause]:
     """Combine by clauses. Raises ValueError where one comparison an argument cannot say it."""
     sides = product.one, product.other
     one, other = (_total(side.meaning, name) for side in sides)
-    settled = settle(multiply(one, other, product.choose), product.default)
+    settled = settle_order(multiply_clauses(one, other, product.choose), product.default)
     # 32-bit ABIs cut the values, and a mask of which nothing is left is no condition.
     cut = any(side.meaning.clauses(name) != side.narrow.clauses(name) for side in sides)
     if cut or any(_wide(arg) for clause in (*one, *other, *settled) for arg in clause.args):
@@ -179,7 +181,7 @@ def _rule(names: tuple[str, ...], clause: Clause) -> Rule:
     return Rule(names, action.kind.scmp, errno, clause.args)
 
 
-def _total(meaning: Meaning, name: str) -> list[Clause]:
+def _total(meaning: ProfileMeaning, name: str) -> list[Clause]:
     """Return the clauses of a call with the default at the end: one matches any arguments."""
     clauses = meaning.clauses(name)
     whole = bool(clauses) and not clauses[-1].args

@@ -33,7 +33,7 @@ _NEGATED = {
 }
 
 
-def matches(arg: Arg, value: int) -> bool:
+def matches_value(arg: Arg, value: int) -> bool:
     """Return whether the comparison holds for this value of the argument (unsigned 64-bit)."""
     if arg.operator is Operator.MASKED_EQ:
         # libseccomp masks the second value too (seccomp_rule_add(3), SCMP_CMP_MASKED_EQ).
@@ -41,7 +41,7 @@ def matches(arg: Arg, value: int) -> bool:
     return _COMPARE[arg.operator](value, arg.value)
 
 
-def fit(arg: Arg, bits: int) -> Arg:
+def fit_width(arg: Arg, bits: int) -> Arg:
     """Return the comparison as libseccomp makes it for arguments `bits` wide: it cuts the values.
 
     So on 32-bit ABIs `< 0x100000000` holds for none. A mask over all bits is an equality, and of
@@ -56,7 +56,7 @@ def fit(arg: Arg, bits: int) -> Arg:
     return Arg(arg.index, arg.operator, value, arg.value_two & value)
 
 
-def impossible(arg: Arg, bits: int = 64) -> bool:
+def matches_nothing(arg: Arg, bits: int = 64) -> bool:
     """Return whether it holds for no value (of a `bits` wide argument, for which it is fit)."""
     last = (1 << bits) - 1
     return (arg.operator is Operator.LT and arg.value == 0) or (
@@ -64,12 +64,12 @@ def impossible(arg: Arg, bits: int = 64) -> bool:
     )
 
 
-def unmasked(arg: Arg) -> bool:
+def has_empty_mask(arg: Arg) -> bool:
     """Return whether it is a masked comparison of no bits, which holds for every value."""
     return arg.operator is Operator.MASKED_EQ and arg.value == 0
 
 
-def certain(arg: Arg, bits: int = 64) -> bool:
+def matches_everything(arg: Arg, bits: int = 64) -> bool:
     """Return whether it holds for every value (of a `bits` wide argument, for which it is fit)."""
     if arg.operator is Operator.MASKED_EQ:
         return arg.value == 0
@@ -78,7 +78,7 @@ def certain(arg: Arg, bits: int = 64) -> bool:
     )
 
 
-def meet(one: Arg, other: Arg, bits: int) -> bool:
+def can_both_hold(one: Arg, other: Arg, bits: int) -> bool:
     """Can both comparisons of one argument (fit for `bits`) hold at once?"""
     everything = (1 << bits) - 1
     masks = [arg for arg in (one, other) if arg.operator is Operator.MASKED_EQ]
@@ -94,11 +94,11 @@ def meet(one: Arg, other: Arg, bits: int) -> bool:
     )
 
 
-def within(one: Arg, other: Arg) -> bool:
+def is_within(one: Arg, other: Arg) -> bool:
     """Return whether `other` holds wherever `one` does; False where a mask meets a range."""
     one, other = _plain(one), _plain(other)
     if one.operator is Operator.EQ:
-        return matches(other, one.value)
+        return matches_value(other, one.value)
     masks = [arg.operator is Operator.MASKED_EQ for arg in (one, other)]
     if all(masks):
         common = one.value & other.value
@@ -106,14 +106,14 @@ def within(one: Arg, other: Arg) -> bool:
     return not any(masks) and _intersect(_intervals(one), _intervals(other)) == _intervals(one)
 
 
-def conjoin(left: Arg, right: Arg) -> Arg | None:
+def conjoin_comparisons(left: Arg, right: Arg) -> Arg | None:
     """One comparison that holds where both do, or None if they never do at once.
 
     Raises ValueError where no single comparison says it (as `>= 2 and <= 5`). One that says it
     already stays as it is written: cut to 32 bits, `> 0xffffffff` and `>= 0x100000000` differ.
     """
     for one, other in ((left, right), (right, left)):
-        if within(one, other) and not impossible(one):
+        if is_within(one, other) and not matches_nothing(one):
             return one
     left, right = _plain(left), _plain(right)
     masked = [arg for arg in (left, right) if arg.operator is Operator.MASKED_EQ]
@@ -126,7 +126,7 @@ def conjoin(left: Arg, right: Arg) -> Arg | None:
     return _spell(left.index, both) if both else None
 
 
-def negate(arg: Arg) -> Arg:
+def negate_comparison(arg: Arg) -> Arg:
     """Return the comparison that holds where this one does not; ValueError for a masked one."""
     arg = _plain(arg)
     if arg.operator is Operator.MASKED_EQ:
@@ -134,7 +134,7 @@ def negate(arg: Arg) -> Arg:
     return replace(arg, operator=_NEGATED[arg.operator], value_two=0)
 
 
-def samples(arg: Arg) -> set[int]:
+def list_edge_values(arg: Arg) -> set[int]:
     """Values on both sides of each of the comparison's edges."""
     around = {(arg.value + step) & MAX for step in (-1, 0, 1)}
     if arg.operator is not Operator.MASKED_EQ:
@@ -195,12 +195,12 @@ def _conjoin_masks(left: Arg, right: Arg) -> Arg | None:
 
 
 def _conjoin_mask(mask: Arg, other: Arg) -> Arg | None:
-    if mask.value == 0 or certain(other):
+    if mask.value == 0 or matches_everything(other):
         return other if mask.value == 0 else mask
     if other.operator is Operator.EQ:
-        return other if matches(mask, other.value) else None
-    if other.operator is Operator.NE and not matches(mask, other.value):
+        return other if matches_value(mask, other.value) else None
+    if other.operator is Operator.NE and not matches_value(mask, other.value):
         return mask
-    if impossible(other):
+    if matches_nothing(other):
         return None
     raise ValueError(f"no single comparison says {mask} and {other}")

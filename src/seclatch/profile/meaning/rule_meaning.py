@@ -19,10 +19,10 @@ from seclatch.model.action import Action
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Arg, Profile, list_alternatives
 from seclatch.profile.meaning import rule_comparison
-from seclatch.profile.meaning.clause import Clause, cover
+from seclatch.profile.meaning.clause import Clause, cover_all
 
 
-class Fate(enum.Enum):
+class IdleReason(enum.Enum):
     """Why a rule for a name has no effect."""
 
     REPEATED = "it says what an earlier rule says"
@@ -33,17 +33,17 @@ class Fate(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Idle:
+class IdleRule:
     """Rule number `rule` does nothing for `name`, because of rule number `by` (-1: the default)."""
 
     rule: int
     name: str
-    fate: Fate
+    fate: IdleReason
     by: int = -1
 
 
 @dataclass(slots=True)
-class Meaning:
+class ProfileMeaning:
     """Name → the clauses for it (one without comparisons stands alone), and the default.
 
     `bits`: how wide the arguments are.
@@ -52,7 +52,7 @@ class Meaning:
     default: Action
     arches: tuple[Arch, ...]
     calls: dict[str, list[Clause]] = field(default_factory=dict)
-    idle: list[Idle] = field(default_factory=list)
+    idle: list[IdleRule] = field(default_factory=list)
     bits: int = 64
     _outcomes: dict[str, set[Action]] = field(default_factory=dict, repr=False)
 
@@ -82,7 +82,7 @@ class Meaning:
         if name not in self._outcomes:
             clauses = self.clauses(name)
             some = {clause.action for clause in clauses if clause.possible(self.bits)}
-            left = set() if cover(clauses, self.bits) else {self.default}
+            left = set() if cover_all(clauses, self.bits) else {self.default}
             self._outcomes[name] = some | left
         return self._outcomes[name]
 
@@ -95,25 +95,27 @@ class Meaning:
         return all(action.kind.executes for action in self.outcomes(name))
 
 
-def read(profile: Profile, native: Arch, bits: int = 64) -> Meaning:
+def read_meaning(profile: Profile, native: Arch, bits: int = 64) -> ProfileMeaning:
     """Work out a resolved profile on a host of architecture `native`.
 
     For ABIs with arguments of so many bits: a mask of higher ones compares nothing on the others,
     and a rule without conditions counts for more.
     """
     arches = tuple(dict.fromkeys((native, *profile.architectures)))
-    meaning = Meaning(profile.default, arches, bits=bits)
+    meaning = ProfileMeaning(profile.default, arches, bits=bits)
     default = profile.default
     seen: dict[tuple[str, frozenset[Arg]], Clause] = {}
     for index, rule in enumerate(profile.rules):
         effect = rule.effect
         if effect == default:
-            meaning.idle += [Idle(index, name, Fate.DEFAULT) for name in rule.names]
+            meaning.idle += [IdleRule(index, name, IdleReason.DEFAULT) for name in rule.names]
             continue
         for args in list_alternatives(rule.args):
             # An empty mask compares nothing, and libseccomp drops it.
             compared = tuple(
-                arg for arg in args if not rule_comparison.unmasked(rule_comparison.fit(arg, bits))
+                arg
+                for arg in args
+                if not rule_comparison.has_empty_mask(rule_comparison.fit_width(arg, bits))
             )
             clause = Clause(compared, effect, index)
             for name in rule.names:
@@ -122,7 +124,7 @@ def read(profile: Profile, native: Arch, bits: int = 64) -> Meaning:
 
 
 def _add(
-    meaning: Meaning,
+    meaning: ProfileMeaning,
     name: str,
     new: Clause,
     seen: dict[tuple[str, frozenset[Arg]], Clause],
@@ -132,17 +134,17 @@ def _add(
     clauses = meaning.calls.setdefault(name, [])
     if clauses and not clauses[0].args:
         same = clauses[0].action == new.action and not new.args
-        fate = Fate.REPEATED if same else Fate.OVERRULED
-        meaning.idle.append(Idle(new.rule, name, fate, clauses[0].rule))
+        fate = IdleReason.REPEATED if same else IdleReason.OVERRULED
+        meaning.idle.append(IdleRule(new.rule, name, fate, clauses[0].rule))
     elif not new.args:
         replaced = dict.fromkeys(clause.rule for clause in clauses)
-        meaning.idle += [Idle(rule, name, Fate.REPLACED, new.rule) for rule in replaced]
+        meaning.idle += [IdleRule(rule, name, IdleReason.REPLACED, new.rule) for rule in replaced]
         clauses[:] = [new]
     else:
-        fitted = frozenset(rule_comparison.fit(arg, bits) for arg in new.args)
+        fitted = frozenset(rule_comparison.fit_width(arg, bits) for arg in new.args)
         twin = seen.setdefault((name, fitted), new)
         if twin is new:
             clauses.append(new)
         else:
-            fate = Fate.REPEATED if twin.action == new.action else Fate.CONFLICT
-            meaning.idle.append(Idle(new.rule, name, fate, twin.rule))
+            fate = IdleReason.REPEATED if twin.action == new.action else IdleReason.CONFLICT
+            meaning.idle.append(IdleRule(new.rule, name, fate, twin.rule))

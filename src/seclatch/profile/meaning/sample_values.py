@@ -19,7 +19,7 @@ class TooManyError(ValueError):
 
 
 @lru_cache(maxsize=4096)
-def samples(comparisons: frozenset[Arg], bits: int) -> tuple[int, ...]:
+def list_samples(comparisons: frozenset[Arg], bits: int) -> tuple[int, ...]:
     """Return a value of a `bits` wide argument for each set of comparisons that can hold at once.
 
     The comparisons are of one argument, and made for that width (`rule_comparison.fit`). Raises
@@ -29,7 +29,7 @@ def samples(comparisons: frozenset[Arg], bits: int) -> tuple[int, ...]:
     found: dict[tuple[bool, ...], int] = {}
     order = sorted(comparisons, key=str)
     for value in _Search(masks, bits).values(_segments(comparisons, bits)):
-        found.setdefault(tuple(rule_comparison.matches(arg, value) for arg in order), value)
+        found.setdefault(tuple(rule_comparison.matches_value(arg, value) for arg in order), value)
     return tuple(found.values())
 
 

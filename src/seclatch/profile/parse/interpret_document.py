@@ -13,7 +13,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.profile import FLAGS, MAX_ARGS, Arg, Condition, Profile, Rule
 from seclatch.model.quoted_text import quote_text, shorten_text
 from seclatch.profile.parse import json_shapes
-from seclatch.profile.parse.suggest_keyword import nearest
+from seclatch.profile.parse.suggest_keyword import suggest_nearest
 from seclatch.profile.parse.text_position import FormatError, Path
 
 MAX_COMPARISONS = 8192
@@ -26,7 +26,7 @@ _KERNEL = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})")
 _U64 = (1 << 64) - 1
 
 
-def interpret(document: json_shapes.Seccomp) -> Profile:
+def interpret_document(document: json_shapes.Seccomp) -> Profile:
     """Make a Profile of a document, or raise FormatError."""
     if document.architectures and document.arch_map:
         rule = "both `architectures` and `archMap` are given; engines refuse that"
@@ -110,7 +110,9 @@ def _action(name: str | None, path: Path) -> str:
     if not name:
         raise FormatError(path, "no action is given", f"one of {', '.join(ACTION_NAMES)}")
     if name not in ACTION_NAMES:
-        raise FormatError(path, f"unknown action {quote_text(name)}", nearest(name, ACTION_NAMES))
+        raise FormatError(
+            path, f"unknown action {quote_text(name)}", suggest_nearest(name, ACTION_NAMES)
+        )
     return name
 
 
@@ -128,7 +130,9 @@ def _errno_name(name: str | None, path: Path) -> str:
         if name and errno.parse_errno(name) > DATA_MASK:
             raise ValueError(f"errno {shorten_text(name)} is too big")
     except ValueError as error:
-        raise FormatError(path, str(error), nearest(name or "", errno.load_errnos())) from error
+        raise FormatError(
+            path, str(error), suggest_nearest(name or "", errno.load_errnos())
+        ) from error
     return name or ""
 
 
@@ -140,7 +144,7 @@ def _arg(arg: json_shapes.Arg, path: Path) -> Arg:
     try:
         operator = Operator.from_scmp(arg.op)
     except ValueError as error:
-        remedy = nearest(arg.op, [operator.scmp for operator in Operator])
+        remedy = suggest_nearest(arg.op, [operator.scmp for operator in Operator])
         raise FormatError((*path, "op"), str(error), remedy) from error
     values = {"value": arg.value, "valueTwo": arg.value_two or 0}
     for key, value in values.items():
@@ -173,7 +177,7 @@ def _arch(name: str, path: Path) -> Arch:
     try:
         return Arch.from_scmp(name)
     except ValueError as error:
-        remedy = nearest(name, [arch.scmp for arch in Arch])
+        remedy = suggest_nearest(name, [arch.scmp for arch in Arch])
         if name == "SCMP_ARCH_NATIVE":
             remedy = "leave it out: runtimes do not know it, and always filter the host's own"
         raise FormatError(path, str(error), remedy) from error
@@ -192,6 +196,6 @@ def _flags(flags: list[str] | None) -> tuple[str, ...] | None:
     for number, flag in enumerate(flags or []):
         if flag not in FLAGS:
             raise FormatError(
-                ("flags", number), f"unknown flag {quote_text(flag)}", nearest(flag, FLAGS)
+                ("flags", number), f"unknown flag {quote_text(flag)}", suggest_nearest(flag, FLAGS)
             )
     return None if flags is None else tuple(flags)

@@ -66,7 +66,7 @@ class Seccomp(msgspec.Struct, rename="camel"):
     listener_metadata: str | None = None
 
 
-def convert(document: Any) -> Seccomp:
+def convert_shape(document: Any) -> Seccomp:
     """Plain values to the document's shape, or a FormatError that names the wrong value."""
     try:
         return msgspec.convert(document, Seccomp)

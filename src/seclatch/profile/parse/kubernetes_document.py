@@ -9,7 +9,13 @@ import yaml
 
 from seclatch.model import errno
 from seclatch.model.quoted_text import quote_text
-from seclatch.profile.parse.text_position import MAX_DIGITS, FormatError, Path, Place, PlacedError
+from seclatch.profile.parse.text_position import (
+    MAX_DIGITS,
+    FormatError,
+    Path,
+    PlacedError,
+    TextPosition,
+)
 
 GROUP = "security-profiles-operator.x-k8s.io/"
 _BASE = "baseProfileName"
@@ -30,7 +36,9 @@ _KEYS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def read(text: str, source: str) -> tuple[Any, dict[str, Any], Callable[[Path], Place]]:
+def read_manifest(
+    text: str, source: str
+) -> tuple[Any, dict[str, Any], Callable[[Path], TextPosition]]:
     """Read the manifest's spec as plain values.
 
     Returns the profile, what is the operator's own, and a function that locates a path in the text.
@@ -38,10 +46,10 @@ def read(text: str, source: str) -> tuple[Any, dict[str, Any], Callable[[Path], 
     """
     if len(text) > MAX_SIZE:
         rule = f"no JSON, and larger than {MAX_SIZE >> 10} KiB as YAML"
-        raise PlacedError(source, Place((), 1, 1), rule)
+        raise PlacedError(source, TextPosition((), 1, 1), rule)
     node, document = _read(text, source)
 
-    def locate(path: Path) -> Place:
+    def locate(path: Path) -> TextPosition:
         return _locate(node, ("spec", *path))
 
     try:
@@ -59,14 +67,16 @@ def _read(text: str, source: str) -> tuple[yaml.Node, Any]:
         _check_shape(text, source)
         node = yaml.compose(text, Loader=_LOADER)
         if node is None:
-            raise PlacedError(source, Place((), 1, 1), "the file is empty")
+            raise PlacedError(source, TextPosition((), 1, 1), "the file is empty")
         _check_keys(node, source)
         return node, _construct(node)
     except yaml.MarkedYAMLError as error:
-        where = _place(error.problem_mark) if error.problem_mark else Place((), 1, 1)
+        where = _place(error.problem_mark) if error.problem_mark else TextPosition((), 1, 1)
         raise PlacedError(source, where, f"neither JSON nor YAML: {error.problem}") from error
     except (yaml.YAMLError, ValueError) as error:  # a date of month 13
-        raise PlacedError(source, Place((), 1, 1), f"neither JSON nor YAML: {error}") from error
+        raise PlacedError(
+            source, TextPosition((), 1, 1), f"neither JSON nor YAML: {error}"
+        ) from error
 
 
 def _check_shape(text: str, source: str) -> None:
@@ -111,7 +121,7 @@ def _check_keys(root: yaml.Node, source: str) -> None:
 
 
 def _check_map(node: yaml.MappingNode, source: str) -> None:
-    seen: dict[str, Place] = {}
+    seen: dict[str, TextPosition] = {}
     for key, _ in node.value:
         here = _place(key.start_mark)
         if not isinstance(key, yaml.ScalarNode):
@@ -169,11 +179,11 @@ def _read_errno(spec: Any) -> None:
                 raise FormatError(("syscalls", index, "errnoRet"), str(error)) from error
 
 
-def _place(mark: Any, path: Path = ()) -> Place:
-    return Place(path, mark.line + 1, mark.column + 1)
+def _place(mark: Any, path: Path = ()) -> TextPosition:
+    return TextPosition(path, mark.line + 1, mark.column + 1)
 
 
-def _locate(node: yaml.Node, path: Path) -> Place:
+def _locate(node: yaml.Node, path: Path) -> TextPosition:
     """Return the node at `path`, or the last one on the way."""
     here = node
     for key in path:

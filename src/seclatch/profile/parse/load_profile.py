@@ -11,18 +11,18 @@ from typing import Any
 from seclatch.model.profile import Profile
 from seclatch.model.quoted_text import quote_text
 from seclatch.profile.parse import json_shapes, profile_source, text_position
-from seclatch.profile.parse.interpret_document import interpret
-from seclatch.profile.parse.json_shapes import convert
+from seclatch.profile.parse.interpret_document import interpret_document
+from seclatch.profile.parse.json_shapes import convert_shape
 
 BYTE_ORDER_MARK = "\ufeff"
 MAX_DEPTH = 64
 """Lists and objects within each other; a profile has 5, a config.json around it some more."""
 
-Locate = Callable[[text_position.Path], text_position.Place]
+Locate = Callable[[text_position.Path], text_position.TextPosition]
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class ProfileDocument:
     """A profile with the file's own shape, for what is said about places in it.
 
     `raw` is the profile's object as plain values; `locate` finds the place of a path within it.
@@ -35,28 +35,28 @@ class Document:
     manifest: dict[str, Any] = field(default_factory=dict)
 
 
-def load(path: Path) -> Profile:
+def load_profile(path: Path) -> Profile:
     """Read and validate the profile in `path` (`-`: standard input).
 
     Raises InputError that names the file, the place in it and the rule that is broken.
     """
-    file = profile_source.read(path)
-    return parse(file.text(), file.name)
+    file = profile_source.read_source(path)
+    return parse_profile(file.text(), file.name)
 
 
-def parse(text: str, name: str) -> Profile:
+def parse_profile(text: str, name: str) -> Profile:
     """Validate a profile's text; `name` is its own in errors. JSON, or YAML if it is no JSON."""
     return parse_document(text, name).profile
 
 
-def parse_document(text: str, name: str) -> Document:
+def parse_document(text: str, name: str) -> ProfileDocument:
     """Like `parse`, and keeps what is needed to point at places."""
     raw, manifest, locate = read_raw(text, name)
     try:
         check_keys(raw)
-        return Document(interpret(convert(raw)), raw, locate, manifest)
+        return ProfileDocument(interpret_document(convert_shape(raw)), raw, locate, manifest)
     except text_position.FormatError as problem:
-        raise placed(name, locate(problem.path), problem) from problem
+        raise make_placed_error(name, locate(problem.path), problem) from problem
 
 
 def read_raw(text: str, name: str) -> tuple[Any, dict[str, Any], Locate]:
@@ -66,33 +66,33 @@ def read_raw(text: str, name: str) -> tuple[Any, dict[str, Any], Locate]:
     if is_json and marked:  # YAML may have one
         rule = "it starts with a byte order mark, at which engines and runtimes fail"
         raise text_position.PlacedError(
-            name, text_position.Place((), 1, 1), rule, remedy="save it without one"
+            name, text_position.TextPosition((), 1, 1), rule, remedy="save it without one"
         )
-    document = decode(text, name) if is_json else None
+    document = decode_json(text, name) if is_json else None
     if document is None or (isinstance(document, dict) and document.get("kind")):
         from seclatch.profile.parse import kubernetes_document
 
-        return kubernetes_document.read(text, name)
-    locator = text_position.Locator(text)
+        return kubernetes_document.read_manifest(text, name)
+    locator = text_position.JsonLocator(text)
     try:
-        raw, prefix = enter(document)
+        raw, prefix = enter_document(document)
     except text_position.FormatError as problem:
-        raise placed(name, locator.place(problem.path), problem) from problem
+        raise make_placed_error(name, locator.place(problem.path), problem) from problem
 
-    def locate(path: text_position.Path) -> text_position.Place:
+    def locate(path: text_position.Path) -> text_position.TextPosition:
         return locator.place((*prefix, *path))
 
     return raw, {}, locate
 
 
-def placed(
-    name: str, where: text_position.Place, problem: text_position.FormatError
+def make_placed_error(
+    name: str, where: text_position.TextPosition, problem: text_position.FormatError
 ) -> text_position.PlacedError:
     """Make the error that names the file and the place."""
     return text_position.PlacedError(name, where, problem.rule, remedy=problem.remedy)
 
 
-def decode(text: str, name: str) -> Any:
+def decode_json(text: str, name: str) -> Any:
     """JSON to plain values, or an error at its line and column."""
     deep = text_position.too_deep(text, MAX_DEPTH)
     if deep:
@@ -104,10 +104,10 @@ def decode(text: str, name: str) -> Any:
             text, parse_constant=_no_constant, parse_int=_int, object_pairs_hook=_once
         )
     except _RepeatedKeyError as error:
-        key, first, second = text_position.repeated(text) or (
+        key, first, second = text_position.find_repeated_key(text) or (
             "",
-            text_position.Place(),
-            text_position.Place(),
+            text_position.TextPosition(),
+            text_position.TextPosition(),
         )
         rule = (
             f"the key {quote_text(key)} occurs twice, first at {replace(first, path=())}: "
@@ -115,7 +115,7 @@ def decode(text: str, name: str) -> Any:
         )
         raise text_position.PlacedError(name, second, rule, remedy="remove one of them") from error
     except json.JSONDecodeError as error:
-        where = text_position.Place((), error.lineno, error.colno)
+        where = text_position.TextPosition((), error.lineno, error.colno)
         raise text_position.PlacedError(name, where, f"not JSON: {error.msg}") from error
     except ValueError as error:  # NaN; a number of 500 digits
         where = text_position.no_number(text)
@@ -173,7 +173,7 @@ def _check_case(table: dict[str, Any], known: dict[str, str], path: text_positio
             raise text_position.FormatError((*path, key), rule, f"write {right!r}")
 
 
-def enter(document: Any) -> tuple[Any, text_position.Path]:
+def enter_document(document: Any) -> tuple[Any, text_position.Path]:
     """Find `linux.seccomp` in a config.json; anything else is the profile itself.
 
     A config.json without one stands for no seccomp, as the empty profile does.

@@ -19,7 +19,7 @@ STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ProfileSource:
     """What was read, and what to call it in errors."""
 
     name: str
@@ -49,19 +49,19 @@ class Source:
         return self.data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
 
 
-def read(path: Path) -> Source:
+def read_source(path: Path) -> ProfileSource:
     """Read a file of sane size, `-` meaning standard input, or a default profile by its name.
 
     Raises InputError.
     """
     if str(path) in NAMES and not path.exists():
-        return Source(str(path), read_default(str(path)))
+        return ProfileSource(str(path), read_default(str(path)))
     try:
         if str(path) == STANDARD_INPUT:
-            source = Source("standard input", take_in(MAX_SIZE + 1))
+            source = ProfileSource("standard input", take_in(MAX_SIZE + 1))
         else:
             with path.open("rb") as file:
-                source = Source(str(path), file.read(MAX_SIZE + 1))
+                source = ProfileSource(str(path), file.read(MAX_SIZE + 1))
     except OSError as error:
         raise InputError(str(path), "", f"cannot read it: {error.strerror}") from error
     if len(source.data) > MAX_SIZE:

@@ -10,11 +10,11 @@ from seclatch.filter.decompile import decompile_filter, find_compared_arches
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import Profile
-from seclatch.profile.parse.profile_source import Source
+from seclatch.profile.parse.profile_source import ProfileSource
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
+class RecoveredProfile:
     """A program, its rules for one architecture, and a sentence for what those do not say.
 
     `beyond` has the calls (architecture's title, name) about which that is.
@@ -26,7 +26,7 @@ class Recovered:
     beyond: frozenset[tuple[str, str]] = frozenset()
 
 
-def recover(source: Source, native: Arch) -> Recovered:
+def recover_profile(source: ProfileSource, native: Arch) -> RecoveredProfile:
     """Decompile the program in `source` for a host of architecture `native`.
 
     A profile has the same rules for all its architectures. Where the program treats them
@@ -43,7 +43,7 @@ def recover(source: Source, native: Arch) -> Recovered:
                 for arch in other.architectures
             ]
             beyond = frozenset((kept.arch, kept.calls) for kept in found.kept)
-            return Recovered(program, profile, (*map(str, found.kept), *others), beyond)
+            return RecoveredProfile(program, profile, (*map(str, found.kept), *others), beyond)
     served = ", ".join(arch.scmp for each in found.profiles for arch in each.architectures)
     raise InputError(
         source.name,

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def suggest_nearest(word: str, known: Iterable[str]) -> str:
     """`did you mean …?`, or nothing if no known word is like this one.
 
     Names of libseccomp may lack what they begin with. A word longer than any known one is not

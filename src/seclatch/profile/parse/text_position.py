@@ -20,7 +20,7 @@ _DECODER = json.JSONDecoder(parse_int=str)  # of any length: where it ends is al
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TextPosition:
     """A line and column (both from 1; 0 where unknown) and the path that leads there."""
 
     path: Path = ()
@@ -30,14 +30,14 @@ class Place:
     def __str__(self) -> str:
         """`line 12, column 5 (syscalls[3].action)`, less what is not known."""
         where = f"line {self.line}, column {self.column}" if self.line else ""
-        dotted = spell(self.path)
+        dotted = spell_path(self.path)
         return f"{where} ({dotted})" if where and dotted else where or dotted
 
 
 class PlacedError(InputError):
     """An InputError that keeps its place as numbers, for those who point at it."""
 
-    def __init__(self, source: str, where: Place, problem: str, *, remedy: str = "") -> None:
+    def __init__(self, source: str, where: TextPosition, problem: str, *, remedy: str = "") -> None:
         super().__init__(source, str(where), problem, remedy=remedy)
         self.where = where
 
@@ -52,7 +52,7 @@ class FormatError(Exception):
         self.remedy = remedy
 
 
-def spell(path: Path) -> str:
+def spell_path(path: Path) -> str:
     """Write a path as people do: `syscalls[3].args[0].op`."""
     text = ""
     for key in path:
@@ -69,20 +69,20 @@ def parse_path(text: str) -> Path:
     return tuple(path)
 
 
-def at_offset(text: str, offset: int, path: Path = ()) -> Place:
+def at_offset(text: str, offset: int, path: Path = ()) -> TextPosition:
     """Return the position of a character offset."""
     line = text.count("\n", 0, offset) + 1
-    return Place(path, line, offset - text.rfind("\n", 0, offset))
+    return TextPosition(path, line, offset - text.rfind("\n", 0, offset))
 
 
-class Locator:
+class JsonLocator:
     """Finds values in a JSON text by their path, scanning each container at most once."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._members: dict[int, dict[str | int, int]] = {}
 
-    def place(self, path: Path) -> Place:
+    def place(self, path: Path) -> TextPosition:
         """Return the position of the value at `path`, or of its nearest existing ancestor."""
         offset = _skip(self._text, 0)
         for key in path:
@@ -102,7 +102,7 @@ _TOKEN = re.compile(
 )
 
 
-def too_deep(text: str, limit: int) -> Place | None:
+def too_deep(text: str, limit: int) -> TextPosition | None:
     """Where a JSON text nests deeper than `limit` lists and objects."""
     depth = 0
     for match in _TOKEN.finditer(text):
@@ -116,12 +116,12 @@ def too_deep(text: str, limit: int) -> Place | None:
     return None
 
 
-def no_number(text: str) -> Place:
+def no_number(text: str) -> TextPosition:
     """Where a JSON text has what Python reads as a number, or we refuse to, and JSON has not."""
     for match in _TOKEN.finditer(text):
         if match[0][0] not in '"[]{}':
             return at_offset(text, match.start())
-    return Place()
+    return TextPosition()
 
 
 def _skip(text: str, offset: int) -> int:
@@ -150,7 +150,7 @@ def _members(text: str, start: int) -> Iterator[tuple[str | int, int]]:
         key += 1
 
 
-def repeated(text: str) -> tuple[str, Place, Place] | None:
+def find_repeated_key(text: str) -> tuple[str, TextPosition, TextPosition] | None:
     """Return a key that occurs twice in one object of a JSON text, and both positions in order."""
     open_values: list[tuple[int, Path]] = [(_skip(text, 0), ())]
     while open_values:
