@@ -83,15 +83,24 @@ class Cost:
                 raise ToolError(f"{describe(process.returncode)}: {errors.read()[-400:]!r}")
 
 
-def refuse_other_recorders() -> None:
+def refuse_other_recorders(seconds: float = 0) -> None:
     """Stop while another recorder is attached: all processes pay for it, also what runs bare.
 
-    Its ratio would come out better than it is.
+    Its ratio would come out better than it is. Within `seconds` programs may go still: the kernel
+    frees those of a recorder that has ended after a grace period.
     """
-    for identifier in bpf.programs():
-        with contextlib.suppress(OSError):  # it is gone
-            if bpf.read_program_name(identifier) in RECORDERS:
-                sys.exit("bench record: another recorder is attached; try again when it has ended")
+    end = time.monotonic() + seconds
+    while any(map(is_recorder, bpf.programs())):
+        if time.monotonic() > end:
+            sys.exit("bench record: another recorder is attached; try again when it has ended")
+        time.sleep(0.01)
+
+
+def is_recorder(identifier: int) -> bool:
+    """Tell whether a loaded program is a recorder's at sys_enter."""
+    with contextlib.suppress(OSError):  # it is gone
+        return bpf.read_program_name(identifier) in RECORDERS
+    return False
 
 
 def describe(status: int) -> str:
@@ -216,9 +225,9 @@ class Measurement:
 
     def _watch(self, tool: str, work: str, n: int) -> None:
         cost = self.costs.setdefault((work, tool), Cost())
-        refuse_other_recorders()
+        refuse_other_recorders(seconds=2)
         cost.add(self.watchers[tool](self.works[work]))
-        refuse_other_recorders()
+        refuse_other_recorders(seconds=2)
         if work == "(nothing)":
             self.starts.setdefault(tool, []).append(until(self.watchers[tool](CLOCK)))
         if n < 0:
