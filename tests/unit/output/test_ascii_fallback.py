@@ -38,8 +38,8 @@ def test_what_the_encoding_has_stays(encoding: str) -> None:
 def test_click_writes_to_the_stream_that_is_there() -> None:
     """It takes a stream whose encoding is called ASCII for misconfigured, and opens another."""
     code = (
-        "import sys, click; from seclatch.output.ascii_fallback import adapt_streams; adapt_streams(sys.stdout); "
-        "click.echo(chr(0x2026))"
+        "import sys, click; from seclatch.output.ascii_fallback import adapt_streams; "
+        "adapt_streams(sys.stdout); click.echo(chr(0x2026))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
