@@ -44,7 +44,7 @@ demo: setup
 
 # T=PATH: one folder, file or test. Engines' tests share one worker (tests/conftest.py).
 T :=
-WORKERS := 0
+WORKERS := $(if $(T),0,2)
 
 test: say-how-long test-packages $(DEV_STAMP)
 	tools/reachable $(VENV)/bin/pytest -q -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS) $(T)

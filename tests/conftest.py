@@ -54,13 +54,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _group(item: pytest.Item) -> str:
-    return "engines" if _folder(item) in ENGINES else str(item.path)
+    return "engines" if _folder(item) in ENGINES else str(item.path.relative_to(TESTS))
 
 
 def _folder(item: pytest.Item) -> str:
     return item.path.relative_to(TESTS).parts[0]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Distribute tests over workers. Skip what needs root, saying so; in CI that is a failure."""
     items.sort(key=lambda item: (_folder(item) != FIRST, _group(item) != "engines"))
