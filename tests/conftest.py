@@ -62,9 +62,10 @@ def _folder(item: pytest.Item) -> str:
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Distribute tests over workers. Skip what needs root, saying so; in CI that is a failure."""
-    items.sort(key=lambda item: (_folder(item) != FIRST, _group(item) != "engines"))
+    parallel = hasattr(config, "workerinput")
+    items.sort(key=lambda item: (_folder(item) != FIRST, parallel and _group(item) != "engines"))
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
     if os.geteuid() == 0 or os.environ.get("CI"):

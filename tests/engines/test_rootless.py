@@ -322,6 +322,7 @@ def test_a_host_hook_of_a_user_s_runtime(user: Rootless) -> None:
     config["root"] = {"path": str(HOME / "rootfs"), "readonly": True}
     config["linux"]["seccomp"] = case("exit-only")
     report = f"{READ_STATE}grep Seccomp: /proc/self/status >>{HOME}/hooked"
+    user.host.path(HOME / "hooked").unlink(missing_ok=True)
     config["hooks"] = {"poststart": [{"path": str(HOME / "hook"), "args": ["sh", "-c", report]}]}
     user.file("bundle/config.json", json.dumps(config))
     user.roads()
