@@ -1,4 +1,4 @@
-"""`seclatch ps`: the process tree with who is under which filter."""
+"""`seclatch ps`: the process tree with the filters that bind each process."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def _recorded_fit(recording: Recording) -> ProfileFit:
 
 
 def _beside(file: Path) -> Path:
-    """In the working directory: the recording may be where nobody writes."""
+    """Name the page in the working directory: the recording's may not be writable."""
     name = "recording" if str(file) == "-" else file.name
     name = name.removesuffix(".gz").removesuffix(".json").removesuffix(".recording")
     return Path(f"{name}.html")

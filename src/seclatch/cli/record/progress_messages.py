@@ -22,7 +22,7 @@ def print_sentences(lines: Iterable[str]) -> None:
 
 
 def echo_error(text: str, *, nl: bool = True) -> None:
-    """Who reads standard error may have closed it: no reason to give the recording up."""
+    """Write to standard error; a closed one does not end the recording."""
     with contextlib.suppress(OSError):
         click.echo(text, nl=nl, err=True)
 

@@ -34,7 +34,7 @@ class CommandWords(click.types.UnprocessedParamType):
 
 
 class RestrictedCommand(click.Command):
-    """A command whose options that restrict CMD are refused behind CMD, unless -- is before CMD.
+    """A command that refuses its own restricting options behind CMD, unless -- is before CMD.
 
     `run true --profile FILE` would run `true` without the profile, and hand it to `true`.
     """

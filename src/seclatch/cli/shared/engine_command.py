@@ -58,7 +58,7 @@ def refuse_without_root(root: HostRoot, plan: InstallPlan) -> None:
 
 
 def as_root(arguments: list[str]) -> str:
-    """Give this command line with sudo, whose PATH is the system's (sudoers(5), secure_path)."""
+    """Return this command line with sudo; its PATH is the system's (sudoers(5), secure_path)."""
     program = shutil.which("seclatch", path=":".join(SYSTEM_PATH))
     if program is None and Path(arguments[0]).name == "seclatch":
         program = shutil.which(arguments[0]) or arguments[0]

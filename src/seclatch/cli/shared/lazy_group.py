@@ -38,7 +38,7 @@ class LazyGroup(_Below, click.Group):
 
 
 class OpenCommand(_Below):
-    """A command that takes any words, and whose first word may name a command below it.
+    """A command that takes any arguments, the first of which may name a subcommand.
 
     `seclatch record merge …` is one of those; `seclatch record -- merge` runs a program.
     """
