@@ -38,8 +38,11 @@ _USED = struct.Struct("=Q")
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One filter of a task. `identity` is one number for everybody who inherited it from the same
-    load, and means nothing else; `code` are its instructions, None where they were not read."""
+    """One filter of a task.
+
+    `identity` is one number for all tasks that inherited it from the same load, and means nothing
+    else; `code` are its instructions, None where they were not read.
+    """
 
     identity: int
     code: bytes | None
@@ -47,8 +50,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What binds a thread: mode (1 strict, 2 filter), how many filters, and those (newest first;
-    LAYERS at most)."""
+    """What binds a thread.
+
+    Mode (1 strict, 2 filter), how many filters, and those (newest first; LAYERS at most).
+    """
 
     tid: int
     pid: int

@@ -71,8 +71,11 @@ def _find() -> Iterator[int]:
 
 
 def _prepare(probe: Probe, harvest: Harvest, pid: int, number: int) -> bool:
-    """Make a process's segment: slot and segment both have this number. Its threads are entered by
-    the iterator; a later one by its maker, if that was entered by then."""
+    """Make a process's segment; slot and segment both have this number.
+
+    The iterator enters its threads; the thread that makes a later one enters that, if it was
+    entered by then.
+    """
     slot = WORD.pack(number)
     header = bytearray(Slot.SIZE)
     WORD.pack_into(header, Slot.SEGMENT, number)

@@ -1,5 +1,8 @@
-"""Follow processes that run already: an iterator of the kernel looks at every task
-(native/bpf/adoption.h), and what they fork from then on the other programs follow."""
+"""Follow processes that run already.
+
+An iterator of the kernel looks at every task (native/bpf/adoption.h); the other programs follow
+what those fork from then on.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,10 @@ def adopt(  # noqa: PLR0913 (as watch)
     reapers: bool = False,
     word: str = "",
 ) -> int:
-    """Follow all tasks of a container (inode numbers of its namespaces, see `watch`) or of one
-    process, and what they have forked; answer how many. Raises OSError, bpf.VerifierError.
+    """Follow all tasks of a container or of one process, with their descendants; return how many.
 
-    The container is watched from then on: what comes into it later is followed too.
+    A container is given by inode numbers of its namespaces, see `watch`. It is watched from then
+    on: what comes into it later is followed too. Raises OSError, bpf.VerifierError.
     """
     watch(probe, mounts=mounts, pids=pids, process=process, reapers=reapers, word=word)
     added = run_iterator(probe, "adopt_container")

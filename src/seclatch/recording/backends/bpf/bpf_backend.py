@@ -53,7 +53,10 @@ class Ebpf(RecordingBackend):
         self.harvest.finish()
 
     def lives(self, processes: set[int]) -> bool:
-        """Ends may be lost; the slots' counts of tasks are not."""
+        """Return whether one of these processes has a task left.
+
+        Events of ends may be lost; the slots' counts of tasks are not.
+        """
         return self.harvest.has_tasks(processes)
 
     def close(self) -> None:

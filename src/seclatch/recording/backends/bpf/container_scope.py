@@ -15,8 +15,10 @@ def watch(  # noqa: PLR0913 (all that the kernel side has)
     reapers: bool = False,
     word: str = "",
 ) -> None:
-    """Follow what comes into this container from now on (`struct watch` in native/bpf/recorder.h);
-    0 and 0: into none."""
+    """Follow what comes into this container from now on; 0 and 0: into none.
+
+    `struct watch` in native/bpf/recorder.h.
+    """
     content = word.encode("utf-8", "surrogateescape")[: Watch.WORD_SIZE - 1]
     begin = probe.find_global("watch")
     at = begin + Watch.WORD

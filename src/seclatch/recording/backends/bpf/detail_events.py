@@ -45,8 +45,11 @@ class What(IntEnum):
 
 
 class Mark(IntFlag):
-    """What is true of the task at that moment: a 32-bit call, seccomp is killing it, it has SIGSYS
-    pending (SECCOMP_RET_TRAP), seccomp answered the call (in flights only)."""
+    """What is true of the task at that moment.
+
+    A 32-bit call, seccomp is killing it, it has SIGSYS pending (SECCOMP_RET_TRAP), seccomp answered
+    the call (in flights only).
+    """
 
     COMPAT = 1
     KILLED = 4
@@ -134,8 +137,11 @@ def _reported_errnos() -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One call. `result` as the kernel returned it (of a refused one that was trapped or killed it
-    means nothing), `text` the path that it was about, as far as it could be read."""
+    """One call.
+
+    `result` as the kernel returned it (of a refused one that was trapped or killed it means
+    nothing), `text` the path that it was about, as far as it could be read.
+    """
 
     what: What
     time: int

@@ -89,7 +89,9 @@ class Probe:
 
 
 def load(*, closely: bool = False, by_words: bool = False) -> Probe:
-    """Load and attach the programs; `closely`: also those of detail mode (native/bpf/detail.h).
+    """Load and attach the programs.
+
+    `closely`: also those of detail mode (native/bpf/detail.h).
     `by_words`: what comes into a watched container is followed (native/bpf/containers.h).
 
     Raises SeclatchError: what is missing, and what to do.

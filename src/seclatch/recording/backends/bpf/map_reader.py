@@ -192,8 +192,10 @@ class Harvest:
                 found.arguments[call, index, value] = count
 
     def _rows(self, counters: Map, key: struct.Struct) -> Iterator[tuple[tuple[int, ...], int]]:
-        """Each counter, and the fields of its key, of which the first is the segment. Those of what
-        was dropped make room."""
+        """Yield each counter with the fields of its key, of which the first is the segment.
+
+        Rows of dropped segments are deleted, to make room.
+        """
         for row, value in counters.items():
             fields = key.unpack(row)
             if fields[0] in self._trace.dropped:
@@ -279,7 +281,7 @@ def _text(content: bytes) -> str:
 
 
 def _argv(event: bytes) -> tuple[tuple[str, ...], bool]:
-    """The words, and whether there were more than fit."""
+    """Return the arguments, and whether there were more than fit."""
     size, fit = struct.unpack_from("=II", event, Event.ARGS_SIZE)
     content = event[Event.ARGS : Event.ARGS + min(fit, Event.ARGS_MAX)]
     words = content.removesuffix(b"\0").split(b"\0") if content else []
