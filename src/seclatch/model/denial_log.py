@@ -1,0 +1,143 @@
+"""A log of denials: what `seclatch watch --json` writes, one JSON object a line.
+
+The schema, `seclatch/data/schemas/denial-log-1.json`, is generated from these types.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Literal
+
+import msgspec
+
+SCHEMA = "seclatch.denial-log/1"
+
+MAX_LINE = 1 << 16
+"""Bytes of a line; a longer one was not written by `watch`."""
+
+Answer = Literal[
+    "errno", "kill-process", "kill-thread", "kill", "trap", "log", "trace", "notify", "unknown"
+]
+LoggedStage = Literal["runtime", "program", "exec-session"]
+
+
+class LoggedHost(msgspec.Struct, frozen=True, kw_only=True):
+    """The host: its name, a hash of its machine-id(5), and the kernel's boot id."""
+
+    name: str
+    id: str
+    boot: str
+
+
+class LoggedContainer(msgspec.Struct, frozen=True, kw_only=True):
+    """A container; name, image, engine and pod are "" where they are not known."""
+
+    id: str
+    name: str = ""
+    image: str = ""
+    engine: str = ""
+    pod: str = ""
+
+
+class AnsweringFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """The filter that denied the call, as far as it is known.
+
+    `fingerprint` is that of `seclatch ps`, "" where the program was not read; `profile` names the
+    profile that compiles to it. `by` is `rule` (number `index` of the resolved profile, counting
+    from 0), `default`, `architecture`, `newer` (runc's ENOSYS) or `unknown`.
+    """
+
+    fingerprint: str = ""
+    profile: str = ""
+    by: str = "unknown"
+    index: int | None = None
+    text: str = ""
+
+
+class LoggedDenial(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="denial"):
+    """A call that seccomp denied (or logged) `count` times from `time` until `until`.
+
+    Times are RFC 3339 in UTC. `stage`: `runtime` (before the exec of the container's program),
+    `program`, or `exec-session` (a process that docker exec or a health check brought in). `args`
+    are the six raw arguments of the first of these calls, as hexadecimal text because JSON readers
+    round numbers above 2^53; null where the source does not have them (audit lines). `arguments`
+    are the same in words. `errno` is what the caller got, "" for the other answers. `kill` is one
+    of thread and process. `container` is null, and `unit` "", for processes in none.
+    """
+
+    time: str
+    until: str
+    count: int
+    host: LoggedHost
+    container: LoggedContainer | None
+    unit: str
+    stage: LoggedStage
+    pid: int
+    tid: int
+    uid: int
+    comm: str
+    exe: str
+    arch: str
+    syscall: str
+    number: int
+    args: list[str] | None
+    arguments: list[str]
+    answer: Answer
+    errno: str
+    filter: AnsweringFilter
+    source: Literal["ebpf", "audit", "ptrace"]
+    schema: Literal["seclatch.denial-log/1"] = SCHEMA
+
+
+class WatchEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="event"):
+    """What happened to the watcher itself.
+
+    `begin` and `end` enclose the time in which denials were seen, `alive` (every minute) bounds
+    what is lost if `end` is missing. `lost`: `count` denials happened that no line describes.
+    `sees` lists the answers that are seen on this kernel, `selection` the options that choose
+    processes. `text` is for people.
+    """
+
+    event: Literal["begin", "alive", "lost", "end"]
+    time: str
+    host: LoggedHost
+    text: str = ""
+    count: int = 0
+    sees: list[Answer] = []
+    selection: list[str] = []
+    source: Literal["ebpf", "audit", "ptrace"] = "ebpf"
+    seclatch: str = ""
+    schema: Literal["seclatch.denial-log/1"] = SCHEMA
+
+
+LogLine = LoggedDenial | WatchEvent
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER: msgspec.json.Decoder[LogLine] = msgspec.json.Decoder(LogLine)
+
+
+def encode_line(line: LogLine) -> bytes:
+    r"""Encode a line with its newline; JSON escapes control characters, `\n` among them."""
+    return _ENCODER.encode(line) + b"\n"
+
+
+def decode_line(line: bytes) -> LogLine:
+    """Decode a line. Raises ValueError: cut off, another format, or a field that is missing."""
+    if len(line) > MAX_LINE:
+        raise ValueError(f"longer than {MAX_LINE} bytes")
+    try:
+        return _DECODER.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def make_schema() -> dict[str, Any]:
+    """Generate the schema of a line from the types."""
+    schema = msgspec.json.schema(LogLine)
+    for definition in schema["$defs"].values():
+        definition["description"] = inspect.cleandoc(definition["description"])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": SCHEMA,
+        **schema,
+    }
