@@ -6,11 +6,11 @@ The schema, `seclatch/data/schemas/denial-log-1.json`, is generated from these t
 from __future__ import annotations
 
 import inspect
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
-SCHEMA = "seclatch.denial-log/1"
+SCHEMA: Final = "seclatch.denial-log/1"
 
 MAX_LINE = 1 << 16
 """Bytes of a line; a longer one was not written by `watch`."""
