@@ -28,7 +28,7 @@ class Access(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SourceLine:
     """Where an instruction comes from: `offset` is its place in the section."""
 
     offset: int
@@ -66,11 +66,11 @@ class BtfExt:
         except struct.error as error:
             raise ObjectError(".BTF.ext: cut off") from error
 
-    def read_lines(self) -> dict[str, list[Line]]:
+    def read_lines(self) -> dict[str, list[SourceLine]]:
         """Read where instructions come from, by section: needed for messages only."""
         return {
             name: [
-                Line(offset, self._text(file), place >> 10, self._text(text).strip())
+                SourceLine(offset, self._text(file), place >> 10, self._text(text).strip())
                 for offset, file, text, place in rows
             ]
             for name, rows in self._blocks(*self._lines, _LINE)

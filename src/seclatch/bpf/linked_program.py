@@ -23,7 +23,7 @@ class Part:
 
 
 @dataclass(slots=True)
-class LinkedProgram:
+class LinkedBpfProgram:
     """The code with calls resolved, and what of it refers to maps still."""
 
     code: bytearray = field(default_factory=bytearray)
@@ -41,10 +41,10 @@ class LinkedProgram:
         return part.begin + inside if 0 <= inside < len(part.function.code) else None
 
 
-def link_program(file: ObjectFile, program: Function) -> LinkedProgram:
+def link_program(file: ObjectFile, program: Function) -> LinkedBpfProgram:
     """Append what a program calls, and what that calls. Raises ObjectError."""
     functions = {(each.section, each.offset): each for each in file.functions}
-    linked = LinkedProgram()
+    linked = LinkedBpfProgram()
     begins: dict[tuple[str, int], int] = {}
     calls: list[tuple[int, tuple[str, int]]] = []
     waiting = [(program.section, program.offset)]

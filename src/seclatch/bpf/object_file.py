@@ -28,7 +28,7 @@ class ObjectError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ObjectSection:
     """A section; `size` without `data` is zeros."""
 
     name: str
@@ -72,7 +72,7 @@ class ObjectFile:
         except (struct.error, IndexError, OverflowError) as error:
             raise ObjectError("cut off") from error
 
-    def find(self, name: str) -> Section | None:
+    def find(self, name: str) -> ObjectSection | None:
         """Find a section by its name."""
         return next((each for each in self.sections if each.name == name), None)
 
@@ -130,7 +130,7 @@ class ObjectFile:
         return found
 
 
-def _read_sections(content: bytes) -> list[Section]:
+def _read_sections(content: bytes) -> list[ObjectSection]:
     magic, width, order, _, _, machine, *rest = _ELF_HEADER.unpack_from(content)
     if (magic, width, order, machine) != (b"\x7fELF", 2, 1, _EM_BPF):
         raise ObjectError("not a little-endian BPF object")
@@ -143,7 +143,7 @@ def _read_sections(content: bytes) -> list[Section]:
         return b"" if header[1] == _SHT_NOBITS else content[header[4] : header[4] + header[5]]
 
     strings = data(headers[names])
-    return [Section(_text(strings, h[0]), h[1], data(h), h[5], h[6], h[7]) for h in headers]
+    return [ObjectSection(_text(strings, h[0]), h[1], data(h), h[5], h[6], h[7]) for h in headers]
 
 
 def _text(strings: bytes, offset: int) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from seclatch.bpf.btf_ext import BtfExt, Relocation
 from seclatch.bpf.core_relocation import POISON, find_member, patch
 from seclatch.bpf.kernel_types import KernelTypes
-from seclatch.bpf.linked_program import LinkedProgram, link_program
+from seclatch.bpf.linked_program import LinkedBpfProgram, link_program
 from seclatch.bpf.map_definitions import CONSTANTS, MapDefinition, read_map_definitions
 from seclatch.bpf.object_file import INSTRUCTION, Function, ObjectError, ObjectFile, Symbol
 from seclatch.system import bpf
@@ -174,7 +174,7 @@ class Loader:
         struct.pack_into("<i", code, at + 4, self.use(name).fd)
         struct.pack_into("<i", code, at + INSTRUCTION + 4, offset)
 
-    def _patch_accesses(self, linked: LinkedProgram) -> dict[int, str]:
+    def _patch_accesses(self, linked: LinkedBpfProgram) -> dict[int, str]:
         """Write offsets into the code; answer what this kernel lacks, by instruction."""
         missing = {}
         for part in linked.parts:
@@ -188,7 +188,7 @@ class Loader:
                     missing[at] = question
         return missing
 
-    def _explain(self, log: str, linked: LinkedProgram, missing: dict[int, str]) -> str:
+    def _explain(self, log: str, linked: LinkedBpfProgram, missing: dict[int, str]) -> str:
         """Where in the C source the verifier stopped, or which member this kernel lacks."""
         numbers = _LOG_INSTRUCTION.findall(log)
         if not numbers:

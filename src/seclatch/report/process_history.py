@@ -58,10 +58,10 @@ class _Now:
 
 def make_histories(recording: Recording) -> dict[int, ProcessHistory]:
     """Make every process' history, by its id. A merged recording has none."""
-    return _Reader(recording).read()
+    return _HistoryReader(recording).read()
 
 
-class _Reader:
+class _HistoryReader:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._made: dict[int, ProcessHistory] = {}

@@ -26,7 +26,7 @@ def list_nodes(recording: Recording, made: dict[int, ProcessHistory]) -> tuple[l
 
 
 @dataclass(slots=True)
-class _Group:
+class _ProcessGroup:
     """Alike siblings; the first stands for them."""
 
     depth: int
@@ -61,10 +61,10 @@ class _Tree:
                 below = self._groups(group.members[0].id, group.depth + 1)
                 waiting += reversed(below)
 
-    def _groups(self, parent: int | None, depth: int) -> list[_Group]:
-        groups: dict[object, _Group] = {}
+    def _groups(self, parent: int | None, depth: int) -> list[_ProcessGroup]:
+        groups: dict[object, _ProcessGroup] = {}
         for process in self._children.get(parent, []):
-            groups.setdefault(self._likeness(process), _Group(depth)).members.append(process)
+            groups.setdefault(self._likeness(process), _ProcessGroup(depth)).members.append(process)
         return list(groups.values())
 
     def _likeness(self, process: RecordedProcess) -> object:
@@ -80,7 +80,7 @@ class _Tree:
         number = process.contexts[-1].context if process.contexts else -1
         return self._contexts[number] if 0 <= number < len(self._contexts) else None
 
-    def _node(self, group: _Group) -> Node:
+    def _node(self, group: _ProcessGroup) -> Node:
         first = group.members[0]
         history, context = self._made[first.id], self._context(first)
         last = next((e for e in reversed(history.events) if e.kind != "exit"), None)

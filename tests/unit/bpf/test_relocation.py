@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from seclatch.bpf.btf_ext import Access
 from seclatch.bpf.core_relocation import POISON, find_member, patch
-from seclatch.bpf.linked_program import LinkedProgram, link_program
+from seclatch.bpf.linked_program import LinkedBpfProgram, link_program
 from seclatch.bpf.object_file import INSTRUCTION
 from seclatch.bpf.object_loader import BpfObject, read_target
 from seclatch.system import bpf
@@ -23,7 +23,7 @@ PROGRAMS = [(name, program) for name, found in OBJECTS.items() for program in fo
 _LOADS_AND_STORES = (1, 2, 3)
 
 
-def accesses(found: BpfObject, linked: LinkedProgram) -> Iterator[tuple[int, Access, str, int]]:
+def accesses(found: BpfObject, linked: LinkedBpfProgram) -> Iterator[tuple[int, Access, str, int]]:
     for part in linked.parts:
         for row, question, rest in found.accesses.get(part.function.section, ()):
             at = linked.position(part, row.offset)

@@ -13,7 +13,7 @@ COMMANDS = {
 }
 
 
-class _Group(LazyGroup):
+class _FilterGroup(LazyGroup):
     """What is none of the commands is what `of` is about: `seclatch filter 1234`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -24,7 +24,7 @@ class _Group(LazyGroup):
 
 
 @click.group(
-    cls=_Group,
+    cls=_FilterGroup,
     commands_of=COMMANDS,
     package="seclatch.cli.filter",
     subcommand_metavar="PID|CONTAINER|COMMAND [ARGS]...",

@@ -70,7 +70,7 @@ def read_kernel(tid: int = 0) -> dict[int, Held]:
     found = BpfObject.of_package("filters")
     loader = Loader(found, find_kernel_types(found.questions(), _DOING))
     try:
-        with _Reader(loader) as reader:
+        with _FilterReader(loader) as reader:
             return reader.read(tid)
     except bpf.VerifierError as error:
         last = error.log.strip().splitlines()[-3:]
@@ -86,7 +86,7 @@ def read_kernel(tid: int = 0) -> dict[int, Held]:
         ) from error
 
 
-class _Reader:
+class _FilterReader:
     """The program with its maps; everything goes with the descriptors."""
 
     def __init__(self, loader: Loader) -> None:
@@ -164,7 +164,7 @@ class _Reader:
             os.close(self._program)
         self._loader.close()
 
-    def __enter__(self) -> _Reader:
+    def __enter__(self) -> _FilterReader:
         return self
 
     def __exit__(self, *_: object) -> None:

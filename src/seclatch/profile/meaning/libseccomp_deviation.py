@@ -65,7 +65,7 @@ def find_deviations(profile: Profile, native: Arch, program: Filter) -> Iterator
     Nothing of overlapping conditions, between which it is libseccomp's to choose. `program` has
     been made on a host of architecture `native`.
     """
-    search = _Search(program)
+    search = _DeviationSearch(program)
     for arch in dict.fromkeys((native, *profile.architectures)):
         meaning = read_meaning(profile, native, arch.bits)
         for name, clauses in meaning.calls.items():
@@ -74,7 +74,7 @@ def find_deviations(profile: Profile, native: Arch, program: Filter) -> Iterator
                 yield from itertools.islice(search.of(call, clauses, meaning.default), 1)
 
 
-class _Search:
+class _DeviationSearch:
     """Through one program: exactly, or at its edges where it computes what no rule asks for."""
 
     def __init__(self, program: Filter) -> None:

@@ -28,7 +28,7 @@ def list_samples(comparisons: frozenset[Arg], bits: int) -> tuple[int, ...]:
     masks = [arg for arg in comparisons if arg.operator is Operator.MASKED_EQ]
     found: dict[tuple[bool, ...], int] = {}
     order = sorted(comparisons, key=str)
-    for value in _Search(masks, bits).values(_segments(comparisons, bits)):
+    for value in _SampleSearch(masks, bits).values(_segments(comparisons, bits)):
         found.setdefault(tuple(rule_comparison.matches_value(arg, value) for arg in order), value)
     return tuple(found.values())
 
@@ -44,7 +44,7 @@ def _segments(comparisons: frozenset[Arg], bits: int) -> list[Range]:
     return [(a, b - 1) for a, b in zip(edges, [*edges[1:], end], strict=True)]
 
 
-class _Search:
+class _SampleSearch:
     def __init__(self, masks: Sequence[Arg], bits: int) -> None:
         self.cubes: list[Cube] = [(arg.value, arg.value_two & arg.value) for arg in masks]
         self.bits = bits
