@@ -42,20 +42,19 @@ test-packages:
 demo: setup
 	@demo/run
 
-# T=PATH: one folder, file or test. WORKERS=2 takes 15 minutes in place of some 30, but pytest 9.2 drops
-# the groups of pytest-xdist 3.8: engines then start in both workers, whose tests see each other's.
+# T=PATH: one folder, file or test. One worker has the engines (tests/distribution.py).
 T :=
-WORKERS := 0
+WORKERS := 2
 
 test: say-how-long test-packages $(DEV_STAMP)
-	tools/reachable $(VENV)/bin/pytest -q -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS) $(T)
+	tools/reachable $(VENV)/bin/pytest -q -n $(WORKERS) --dist loadscope $(PYTEST_ARGS) $(T)
 
 say-how-long:
-	@echo "$(if $(T),the tests in $(T),all tests: about 30 minutes on 2 cores; T=PATH runs a part of them, make check the quick ones)" >&2
+	@echo "$(if $(T),the tests in $(T),all tests: about 15 minutes on 2 cores; T=PATH runs a part of them, make check the quick ones)" >&2
 
 # Property tests with few examples; `make test` tries them with all.
 check: lint
-	SECLATCH_EXAMPLES=few $(VENV)/bin/pytest -q -n 2 --dist loadgroup tests/unit
+	SECLATCH_EXAMPLES=few $(VENV)/bin/pytest -q -n 2 --dist loadscope tests/unit
 
 # The recorder's kernel programs: after a change in native/bpf, to be checked in with it.
 bpf: $(WHEEL_STAMP)

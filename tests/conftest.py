@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.examples import examples
 
-pytest_plugins = ["tests.chance", "tests.sweep.summary"]
+pytest_plugins = ["tests.chance", "tests.distribution", "tests.sweep.summary"]
 
 TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
@@ -41,33 +41,9 @@ settings.register_profile(
 settings.load_profile("seclatch")
 
 
-# These start engines, whose daemons are costly: one worker of pytest-xdist has them all, from the
-# start. The other takes the rest file by file, since a file's tests share fixtures.
-ENGINES = {"door", "engines", "explain"}
-# Before the engines of the others run: on a user's machine there is one of each.
-FIRST = "door"
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Name the mark where pytest-xdist does not, as in the arm64 guest."""
-    config.addinivalue_line("markers", "xdist_group(name): run by one worker of pytest-xdist")
-
-
-def _group(item: pytest.Item) -> str:
-    return "engines" if _folder(item) in ENGINES else str(item.path.relative_to(TESTS))
-
-
-def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(TESTS).parts[0]
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Distribute tests over workers. Skip what needs root, saying so; in CI that is a failure."""
-    parallel = hasattr(config, "workerinput")
-    items.sort(key=lambda item: (_folder(item) != FIRST, parallel and _group(item) != "engines"))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs root, saying so; in CI that is a failure."""
     if os.geteuid() == 0 or os.environ.get("CI"):
         return
     for item in items:
