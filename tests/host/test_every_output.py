@@ -28,6 +28,7 @@ VERBS = {
     "scan": "scan --entrypoint /usr/bin/true /",
     "check": "profile check FILE",
     "resolve": "profile resolve FILE",
+    "score": "profile score FILE",
     "diff": "profile diff --runtime crun FILE FILE",
     "merge": "profile merge FILE FILE",
     "convert": "profile convert --to kubernetes FILE",

@@ -34,6 +34,7 @@ MAY_IMPORT = {
         "model profile.parse profile.export profile.compile profile.meaning profile.checks "
         "profile.curated"
     ),
+    "profile.score": "model profile.meaning profile.curated",
     "profile": "model profile.parse profile.compile profile.export profile.checks",
     "recording.files": "model data output system",
     "recording.trace": "model system recording.files",
@@ -92,7 +93,8 @@ MAY_IMPORT = {
     "cli.shared": "model output engines filter profile profile.parse profile.compile",
     "cli.profile": (
         "model output filter profile profile.parse profile.compile profile.meaning "
-        "profile.generate profile.export recording.files scan output cli.shared"
+        "profile.generate profile.export profile.score profile.curated process recording.files "
+        "scan output cli.shared"
     ),
     "cli.filter": (
         "model output report filter process profile.parse profile.compile profile.meaning "

@@ -19,7 +19,10 @@ _LINE = 1 << 8
 
 @dataclass(frozen=True, slots=True)
 class ProcStatus:
-    """The lines of /proc/PID/status that concern seccomp. `filters` is -1 before Linux 5.9."""
+    """The lines of /proc/PID/status that concern seccomp. `filters` is -1 before Linux 5.9.
+
+    `capabilities`: the bounding set.
+    """
 
     comm: str
     state: str
@@ -32,6 +35,7 @@ class ProcStatus:
     capabilities: int
     has_memory: bool
     tracer: int = 0
+    effective: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ def parse_status(data: bytes) -> ProcStatus:
         capabilities=int(line(b"CapBnd"), 16),
         has_memory=b"\nVmSize:" in data or state in "ZX",
         tracer=int(line(b"TracerPid")),
+        effective=int(line(b"CapEff"), 16),
     )
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import enum
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from seclatch.model.arch import Arch
 from seclatch.model.call_matrix import list_entries
-from seclatch.model.profile import Arg
 from seclatch.model.recording import Recording
 from seclatch.profile.meaning import rule_comparison
 from seclatch.profile.meaning.clause import Clause
+from seclatch.profile.meaning.known_arguments import know_arguments
 from seclatch.profile.meaning.rule_meaning import ProfileMeaning
 
 MAX_COMPARISONS = 500_000
@@ -108,22 +108,7 @@ def _some_value_is_always_denied(cases: list[tuple[int, ...]], denied: list[bool
 
 def _judge_case(meaning: ProfileMeaning, name: str, known: dict[int, int]) -> ArgumentVerdict:
     """Decide for one value of each recorded argument and any value of the others."""
-    left = list(_clauses_left(meaning, name, known))
-    rest = ProfileMeaning(meaning.default, meaning.arches, {name: left}, bits=meaning.bits)
+    rest = know_arguments(meaning, name, known)
     if rest.always_executes(name):
         return ArgumentVerdict.EXECUTED
     return ArgumentVerdict.UNDECIDED if rest.may_execute(name) else ArgumentVerdict.DENIED
-
-
-def _clauses_left(meaning: ProfileMeaning, name: str, known: dict[int, int]) -> Iterator[Clause]:
-    """Drop comparisons that hold for the known values, and clauses with one that does not."""
-
-    def holds(arg: Arg) -> bool:
-        return rule_comparison.matches_value(
-            rule_comparison.fit_width(arg, meaning.bits), known[arg.index]
-        )
-
-    for clause in meaning.clauses(name):
-        if all(holds(arg) for arg in clause.args if arg.index in known):
-            args = tuple(arg for arg in clause.args if arg.index not in known)
-            yield Clause(args, clause.action, clause.rule)
