@@ -1,6 +1,6 @@
-"""A second try for tests of the real thing, both shown (docs/decisions/0083-flaky-test-policy.md).
+"""Retry failed tests of the real thing once; show both results.
 
-A pytest plugin on top of pytest-rerunfailures, which does the trying again.
+A pytest plugin on top of pytest-rerunfailures (docs/decisions/0083-flaky-test-policy.md).
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import pytest
 
 PURE = Path(__file__).parent / "unit"
 
-# More failures than this in one run are not chance, whatever the second try says.
+# More failures than this in one run are not chance, whatever the retry shows.
 MOST = 3
 
-DELAY = 2  # seconds: time for what still ends to end
+DELAY = 2  # seconds, for processes that are still exiting
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Kernels, runtimes and engines may fail by chance; tests of values have no such excuse."""
+    """Allow a retry where kernels, runtimes and engines take part; tests of values get none."""
     if not config.pluginmanager.hasplugin("rerunfailures"):
         return
     for item in items:
@@ -28,13 +28,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run that needed too many second tries."""
+    """Fail a run that needed too many retries."""
     if session.exitstatus == pytest.ExitCode.OK and len(_first_tries(session.config)) > MOST:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show each first failure as if it had been the last word."""
+    """Show each first failure as fully as a final one."""
     failed = _first_tries(terminalreporter.config)
     if not failed:
         return

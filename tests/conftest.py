@@ -1,4 +1,4 @@
-"""What every test may rely on: compiled target programs, and honesty about privileges."""
+"""Fixtures for all tests: compiled target programs; skips without privileges give the reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ TESTS = Path(__file__).parent
 PROGRAMS = TESTS / "programs"
 
 # Programs under test inherit ignored signals (signal(7)): a shell ignores SIGINT and SIGQUIT for
-# what it starts with `&`, nohup(1) SIGHUP: tests of signals would wait for ever.
+# commands that it starts with `&`, nohup(1) ignores SIGHUP, and tests of signals would wait for
+# ever.
 for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(
@@ -29,8 +30,8 @@ for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
             signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL,
         )
 
-# A busy machine is no failure. CI tries the same examples each time, so that a failure is about the
-# change; other runs look for new ones, and `make check` tries few.
+# A busy machine is no failure. CI tries the same examples each time, so that a failure is caused by
+# the change; other runs look for new ones, and `make check` tries few.
 settings.register_profile(
     "seclatch",
     deadline=None,
@@ -43,7 +44,7 @@ settings.load_profile("seclatch")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs root, saying so; in CI that is a failure."""
+    """Skip tests that need root, with the reason; in CI that is a failure."""
     if os.geteuid() == 0 or os.environ.get("CI"):
         return
     for item in items:
@@ -54,7 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Compiler:
     """Compiles tests/programs/NAME.c once, statically: containers have no libraries.
 
-    Where there is no compiler (tests/arm64), SECLATCH_PROGRAMS is a folder of compiled ones."""
+    Without a compiler (tests/arm64), SECLATCH_PROGRAMS is a directory of compiled ones.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -76,9 +78,9 @@ def compiler(tmp_path_factory: pytest.TempPathFactory) -> Compiler:
 
 @pytest.fixture(scope="session")
 def rootfs(compiler: Compiler) -> Iterator[Path]:
-    """A root directory with busybox and the target programs.
+    """Make a root directory with busybox and the target programs.
 
-    Not below pytest's own folder: containers in user namespaces must be able to reach it.
+    Not below pytest's own directory: containers in user namespaces must be able to reach it.
     """
     with tempfile.TemporaryDirectory(prefix="seclatch-rootfs-") as folder:
         root = Path(folder)

@@ -1,4 +1,4 @@
-"""How many examples property tests try: all in `make test`, few in `make check`."""
+"""The number of examples for property tests: all in `make test`, few in `make check`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests ask of two programs: the same answer to every call at the edges."""
+"""Compare two programs: both must answer every call at the edges alike."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 
 
 def said(value: int) -> Action:
-    """The action as a profile can say it: a trap's data it cannot."""
+    """Return the action as a profile can express it: without a trap's data."""
     action = normalize_action(value)
     return Action(action.kind) if action.kind is ActionKind.TRAP else action
 
 
 def numbers(arch: Arch, names: Iterable[str] | None) -> list[int] | None:
-    """The numbers of some calls, where the architecture has them; None for all calls."""
+    """Return the numbers of some calls that the architecture has; None for all calls."""
     known = load_syscalls(arch).numbers
     return None if names is None else [known[name] for name in names if name in known]
 
@@ -34,7 +34,7 @@ def differences(
     arches: Iterable[Arch],
     names: Iterable[str] | None = None,
 ) -> list[tuple[Arch, SeccompData, Action, Action]]:
-    """Calls at the edges of either program that they answer differently."""
+    """Find calls at the edges of either program that the two answer differently."""
     first, second = CallEvaluator(one), CallEvaluator(other)
     found = []
     for arch in arches:
@@ -49,10 +49,10 @@ def differences(
 def round_trip(
     program: Filter, native: Arch, runtime: Runtime = Runtime.LIBSECCOMP
 ) -> DecompiledFilter:
-    """program → profiles → programs: no call at an edge is answered differently."""
+    """Convert program → profiles → programs; require the same answer to every call at an edge."""
     found = decompile_filter(program, stub_apart=runtime is Runtime.RUNC)
     for profile in found.profiles:
-        # The machine's own ABI comes first in what libseccomp makes; only the profile's are asked.
+        # The machine's own ABI comes first in libseccomp's output; only the profile's are compared.
         own = native if native in profile.architectures else profile.architectures[0]
         code = compile_profile(profile, runtime=runtime, native=own).code
         again = Filter.from_bytes(code, program.byteorder)

@@ -33,13 +33,13 @@ _returns = st.one_of(
         st.sampled_from(list(ActionKind)),
         st.sampled_from((0, 1, 13, 38, 133, 4095, 4096, 0xFFFF)),
     ),
-    words,  # actions that do not exist
+    words,  # undefined actions
 )
 
 
 @st.composite
 def _instruction(draw: st.DrawFn, left: int) -> Instruction:
-    """One that may stand before `left` others; scratch loads may still need repair."""
+    """Draw an instruction that may precede `left` others; scratch loads may still need repair."""
     kind = draw(st.sampled_from("wwwwjjjjjaamr"))
     if kind == "w":
         return Instruction(op.LD | op.ABS, 0, 0, 4 * draw(st.integers(0, 15)))
@@ -63,13 +63,13 @@ def _instruction(draw: st.DrawFn, left: int) -> Instruction:
 
 @st.composite
 def programs(draw: st.DrawFn, most: int = 40) -> Filter:
-    """Programs that the kernel takes, with every operation that it lets through."""
+    """Draw programs that the kernel accepts, with every operation that it permits."""
     length = draw(st.integers(0, most - 1))
     code = [draw(_instruction(left)) for left in range(length, 0, -1)]
     code.append(Instruction(op.RET_K, 0, 0, draw(_returns)))
     program = Filter(tuple(code))
     while (found := find_refusal(program)) is not None:
-        # Only a scratch word read too early can be wrong: load a constant in its place.
+        # Only a scratch word read before it is written can be wrong: load a constant instead.
         assert found.index is not None and found.check == "check_load_and_stores", found
         code[found.index] = Instruction(code[found.index].code & 7, 0, 0, 7)
         program = Filter(tuple(code))
@@ -78,7 +78,7 @@ def programs(draw: st.DrawFn, most: int = 40) -> Filter:
 
 @st.composite
 def nearly_programs(draw: st.DrawFn) -> Filter:
-    """Programs with a few fields changed, so that most break exactly one of the kernel's rules."""
+    """Draw programs with a few fields changed, so that most break exactly one kernel rule."""
     code = list(draw(programs(20)).instructions)
     for _ in range(draw(st.integers(1, 2))):
         index = draw(st.integers(0, len(code) - 1))

@@ -1,4 +1,4 @@
-"""Filters in the styles of sandboxes that write BPF by themselves, without libseccomp.
+"""Filters in the styles of sandboxes that generate BPF without libseccomp.
 
 Written from the descriptions of what those compilers emit: Chromium's bpf_dsl makes a binary search
 over ranges of numbers, with each 64-bit argument tested in halves; minijail makes a chain of
@@ -20,7 +20,7 @@ KILL = ActionKind.KILL_PROCESS.value
 
 
 class Assembler:
-    """Instructions with labels for jumps; "" is the next instruction."""
+    """An assembler with labels for jumps; "" is the next instruction."""
 
     def __init__(self) -> None:
         self.code: list[tuple[int, int, str, str]] = []
@@ -73,7 +73,7 @@ NUMBERS = load_syscalls(Arch.X86_64).numbers
 
 
 def chromium_style() -> Filter:
-    """Ranges of numbers in a search tree; traps carry a number for the handler."""
+    """Assemble ranges of numbers in a search tree; traps carry a number for the handler."""
     asm = Assembler()
     asm.load(4)
     asm.jump(op.JEQ, Arch.X86_64.audit, "ours")
@@ -152,8 +152,11 @@ def _chromium_leaves(asm: Assembler) -> None:
 
 
 def minijail_style() -> Filter:
-    """read: 1; ioctl: arg1 == 0x5401 || arg1 & 0x80; prctl: arg0 == 15; mmap: arg2 in ~PROT_EXEC;
-    lseek: arg1 < 2**33 && arg2 != 2; socket: return 97; everything else is killed."""
+    """Assemble a chain of equality tests with argument conditions.
+
+    read: 1; ioctl: arg1 == 0x5401 || arg1 & 0x80; prctl: arg0 == 15; mmap: arg2 in ~PROT_EXEC;
+    lseek: arg1 < 2**33 && arg2 != 2; socket: return 97; everything else is killed.
+    """
     asm = Assembler()
     asm.load(4)
     asm.jump(op.JEQ, Arch.X86_64.audit, "ours")

@@ -1,4 +1,4 @@
-"""OCI bundles for real runtimes: a busybox root, a config.json, a container that stays."""
+"""Create OCI bundles for real runtimes: a busybox root and a config.json."""
 
 import json
 import os
@@ -14,8 +14,8 @@ import pytest
 
 BUSYBOX = shutil.which("busybox")
 
-# crun refuses cgroup v1 hybrid, and neither runtime needs cgroups here: a mount namespace of our
-# own shows it an empty unified hierarchy.
+# crun refuses a hybrid cgroup v1 host, and neither runtime needs cgroups here: a private mount
+# namespace shows it an empty unified hierarchy.
 CGROUP2 = 'umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; exec "$@"'
 
 
@@ -49,17 +49,20 @@ def make_bundle(path: Path, seccomp: dict[str, Any], args: list[str]) -> Path:
 
 
 def wait_for_filter(pid: int) -> None:
-    """`run -d` may return before the filter is on (crun loads it late), and under the latch before
-    its tracer has gone."""
+    """Wait until the filter is loaded and no tracer is attached.
+
+    `run -d` may return before crun has loaded the filter, and, under the latch, before its tracer
+    has exited.
+    """
     status = Path(f"/proc/{pid}/status")
     done = {"Seccomp:\t2", "TracerPid:\t0"}
-    while not done <= set(status.read_text().splitlines()):  # ends with the test's own time limit
+    while not done <= set(status.read_text().splitlines()):  # bounded by the test's own time limit
         time.sleep(0.01)
 
 
 @contextmanager
 def running(runtime: str, tmp: Path, seccomp: dict[str, Any]) -> Iterator[int]:
-    """Start a container that waits, under the plain `runtime`; yields its program's pid."""
+    """Start a container under the plain `runtime` and yield its program's pid."""
     container = Container(runtime, tmp, seccomp)
     try:
         status, log = container.start()
@@ -72,7 +75,7 @@ def running(runtime: str, tmp: Path, seccomp: dict[str, Any]) -> Iterator[int]:
 
 
 class Container:
-    """One container of a plain runtime, in a folder of its own."""
+    """One container of a plain runtime, in a directory of its own."""
 
     def __init__(self, runtime: str, tmp: Path, seccomp: dict[str, Any]) -> None:
         if shutil.which(runtime) is None:
@@ -85,7 +88,7 @@ class Container:
         self.base = [*unshared, runtime, "--root", str(tmp / "root"), *options]
 
     def start(self) -> tuple[int, str]:
-        """`run -d`: its exit status and what it said."""
+        """Run `run -d`; return its exit status and its output."""
         options = ["--pid-file", str(self.tmp / "pid"), "-b", str(self.bundle), self.name]
         with (self.tmp / "log").open("w+") as log:
             run = [*self.base, "run", "-d", *options]
@@ -96,7 +99,7 @@ class Container:
             return done.returncode, log.read()
 
     def delete(self) -> None:
-        """Also what a failed start left; nothing left is well."""
+        """Delete the container, also one whose start failed; a missing container is no error."""
         subprocess.run(
             [*self.base, "delete", "-f", self.name],
             stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""What a real engine writes into config.json: a runtime that keeps a copy of it, then is runc."""
+"""Capture the config.json that a real engine writes, by a runtime that copies it and execs runc."""
 
 import json
 import os
@@ -26,7 +26,7 @@ exec runc "$@"
 
 
 def make_runtime(folder: Path) -> tuple[Path, Path]:
-    """A runtime's path and where it leaves the last config.json."""
+    """Write the runtime; return its path and the path of the config.json that it copies."""
     kept = folder / "kept.json"
     runtime = folder / "runc"
     runtime.write_text(KEEP.format(kept=kept))
@@ -35,7 +35,7 @@ def make_runtime(folder: Path) -> tuple[Path, Path]:
 
 
 def make_image(folder: Path) -> Path:
-    """A root file system as a tar: busybox and nothing else."""
+    """Pack a root file system that contains busybox alone as a tar archive."""
     assert BUSYBOX, "install busybox-static"
     image = folder / "image.tar"
     with tarfile.open(image, "w") as tar:
@@ -51,7 +51,7 @@ def take(kept: Path) -> dict[str, Any]:
 
 
 class Docker:
-    """A dockerd of our own: own socket, folders and containerd; no network."""
+    """A private dockerd: own socket, directories and containerd; no network."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -90,7 +90,8 @@ class Docker:
     def seccomp(self, *options: str) -> dict[str, Any]:
         """Run a container with these options and return its `linux.seccomp`."""
         base = ["run", "--rm", "--network=none", *options, "seclatch-test", "/bin/true"]
-        self.cli(*base, check=False)  # a profile may well not boot: config.json is what counts
+        # a profile may well prevent the start: only config.json matters
+        self.cli(*base, check=False)
         return take(self.kept)
 
     def stop(self) -> None:
@@ -100,7 +101,7 @@ class Docker:
 
 
 class Podman:
-    """Podman with folders of its own."""
+    """Podman with private directories."""
 
     def __init__(self, folder: Path) -> None:
         runtime, self.kept = make_runtime(folder)
@@ -132,7 +133,7 @@ class Podman:
 
 
 def require(*programs: str) -> None:
-    """Skip where one of the programs is missing, saying so; in CI that is a failure."""
+    """Skip when a program is missing, with the reason; in CI that is a failure."""
     missing = [program for program in programs if not shutil.which(program)]
     if missing and not os.environ.get("CI"):
         pytest.skip(f"not installed here: {', '.join(missing)}")

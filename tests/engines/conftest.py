@@ -25,7 +25,7 @@ NATIVE = Path(__file__).parents[2] / "native"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here starts engines as root."""
+    """Mark all tests here: they start engines as root."""
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def host() -> Iterator[PrivateHost]:
-    """The private host in which the session's engines run."""
+    """Provide the private host in which the session's engines run."""
     host = PrivateHost().start()
     yield host
     host.close()
@@ -45,20 +45,20 @@ def host() -> Iterator[PrivateHost]:
 
 @pytest.fixture(scope="session")
 def image_root(tmp_path_factory: pytest.TempPathFactory, compiler: Compiler) -> Path:
-    """The image's root directory: busybox, and programs that tell what binds them."""
+    """Make the image's root directory: busybox, and programs that report the filter on them."""
     programs = {name: compiler(name) for name in ("exit42", "first_denied")}
     return make_rootfs(tmp_path_factory.mktemp("image") / "rootfs", programs)
 
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory, image_root: Path) -> Path:
-    """The image's archive, which every engine of the session loads."""
+    """Make the image's archive, which every engine of the session loads."""
     return make_archive(image_root, tmp_path_factory.mktemp("archive") / "image.tar")
 
 
 @pytest.fixture(scope="session")
 def latch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The latch: the installed one, else built from native/ as its CMakeLists.txt does."""
+    """Find the installed latch, or build it from native/ as its CMakeLists.txt does."""
     try:
         return find_latch("runc")
     except SeclatchError:
@@ -71,7 +71,7 @@ def latch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def runtimes(tmp_path_factory: pytest.TempPathFactory, latch: Path) -> Mapping[str, Path]:
-    """The programs that engines register: runc, crun, latched-runc, latched-crun."""
+    """Map names to the programs that engines register: runc, crun, latched-runc, latched-crun."""
     directory = tmp_path_factory.mktemp("fronts")
     found: dict[str, Path] = {}
     for name in ("runc", "crun"):
@@ -92,7 +92,7 @@ def make_front(directory: Path, name: str, latch: Path, program: str) -> Path:
 
 
 def require(*programs: str) -> None:
-    """Skip, saying why, where an engine is not installed; in CI that is a failure."""
+    """Skip, with the reason, when an engine is not installed; in CI that is a failure."""
     if missing := missing_programs(programs):
         reason = f"not installed: {', '.join(missing)}"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
@@ -105,7 +105,7 @@ def docker(
     image: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Docker]:
-    """A dockerd that knows every one of `runtimes` by name."""
+    """Start a dockerd at which each of `runtimes` is registered by name."""
     require(*Docker.programs)
     docker = Docker(host, runtimes).begin(tmp_path_factory.mktemp("docker") / "log")
     docker.load(image)
@@ -115,7 +115,7 @@ def docker(
 
 @pytest.fixture(scope="session")
 def podman(host: PrivateHost, runtimes: Mapping[str, Path], image: Path) -> Iterator[Podman]:
-    """Podman with storage of its own."""
+    """Provide Podman with private storage."""
     require(*Podman.programs)
     podman = Podman(host, runtimes)
     podman.load(image)
@@ -130,7 +130,7 @@ def containerd(
     image: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Containerd]:
-    """A containerd for ctr."""
+    """Start a containerd for ctr."""
     require(*Containerd.programs)
     containerd = Containerd(host, runtimes).begin(tmp_path_factory.mktemp("containerd") / "log")
     containerd.load(image)
@@ -140,7 +140,7 @@ def containerd(
 
 @pytest.fixture(params=["docker", "podman", "containerd"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """Each engine in turn; containers that a test leaves are removed after it."""
+    """Run the test for each engine, and remove the containers that it leaves."""
     engine: Engine = request.getfixturevalue(request.param)
     yield engine
     engine.clear()
@@ -148,7 +148,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 @pytest.fixture(params=["runc", "crun"])
 def runtime(request: pytest.FixtureRequest, runtimes: Mapping[str, Path]) -> str:
-    """The bare runtimes' names; `latched-` before it names the latch."""
+    """Name the bare runtime; the prefix `latched-` selects the latch."""
     if request.param not in runtimes:
         require(request.param)
     return str(request.param)
@@ -156,7 +156,7 @@ def runtime(request: pytest.FixtureRequest, runtimes: Mapping[str, Path]) -> str
 
 @pytest.fixture
 def own_host() -> Iterator[PrivateHost]:
-    """A private host for one test, whose /etc the test may change."""
+    """Provide a private host for one test, which may change its /etc."""
     host = PrivateHost().start()
     yield host
     host.close()
@@ -164,7 +164,7 @@ def own_host() -> Iterator[PrivateHost]:
 
 @pytest.fixture
 def seclatch(own_host: PrivateHost, tmp_path: Path, latch: Path) -> Administrator:
-    """The command, run as root inside `own_host`."""
+    """Provide the command, run as root inside `own_host`."""
     latches = tmp_path / "scripts"
     latches.mkdir()
     for name in ("seclatch-runc", "seclatch-crun"):

@@ -15,7 +15,7 @@ from tests.engines.host import wait_until
 
 _number = itertools.count()
 
-# A containerd of its own directories; CRI stays off unless a test brings a configuration.
+# A containerd with private directories; CRI stays off unless a test supplies a configuration.
 CONFIG = """\
 version = 2
 root = "{directory}/root"
@@ -28,11 +28,11 @@ address = "{directory}/containerd.sock"
 
 @dataclass
 class Containerd(Engine):
-    """containerd on its own socket; the namespace bears the host's name, and so the cgroup.
+    """containerd on its own socket; the host's name is that of the namespace and so of the cgroup.
 
-    `config` is another configuration file of the private host (its directories are overridden).
-    ctr has no verb that creates without starting and takes a runtime program, so `create` is
-    missing; its `run` calls the runtime's create and start.
+    `config` is another configuration file of the private host (its directories are overridden). ctr
+    has no verb that creates without starting and takes a runtime program, so `create` is missing;
+    its `run` calls the runtime's create and start.
     """
 
     config: str | None = None
@@ -73,7 +73,7 @@ class Containerd(Engine):
         self.must("image", "import", archive)
 
     def words(self, name: str, values: dict[str, Any], command: Sequence[str]) -> list[str]:
-        """Return the words of `ctr run` behind the verb."""
+        """Return the arguments of `ctr run` after the verb."""
         options, words = Options(**values), []
         if options.runtime:
             program = self.runtimes.get(options.runtime, options.runtime)
@@ -87,9 +87,12 @@ class Containerd(Engine):
         return [*words, *options.words, IMAGE, name, *command]
 
     def run(self, *command: str, timeout: float = 60, **options: Any) -> Done:
-        """As for every engine; once more when nothing was printed: on a busy machine ctr, in the
-        foreground, now and then ends before it has copied what a short container wrote. A status
-        that differs the second time is not hidden: the first one counts."""
+        """Run as Engine.run does; retry once when nothing was printed.
+
+        On a busy machine a foreground ctr sometimes exits before it has copied the output of a
+        short container. A differing status is not hidden: when the second run returns another
+        status, the first result counts.
+        """
         done = self.command(
             "run", "--rm", *self.words(self.new_name(), options, command), timeout=timeout
         )
@@ -116,7 +119,7 @@ class Containerd(Engine):
         return self.command("task", "exec", *identity, *extra, container, *command)
 
     def ask(self, container: str, *command: str) -> Done:
-        """As for every engine; once more when nothing was printed (see `run`)."""
+        """Execute as Engine.ask does; retry once when nothing was printed (see `run`)."""
         done = self.exec(container, *command)
         return done if done.stdout or done.stderr else self.exec(container, *command)
 
@@ -138,7 +141,7 @@ class Containerd(Engine):
         return self.host.path(self.directory / f"{container}.log").read_text(errors="replace")
 
     def remove(self, container: str) -> None:
-        """As for every engine; a task that was about to start when it was first asked for stays."""
+        """Remove the container; repeat while a task that was just starting still exists."""
 
         def gone() -> bool:
             self.command("task", "rm", "--force", container)

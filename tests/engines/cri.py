@@ -1,4 +1,4 @@
-"""Pods as a kubelet makes them: containerd's CRI plugin over gRPC.
+"""Create pods as a kubelet does, over the gRPC interface of containerd's CRI plugin.
 
 Messages are nested tuples of (field number, value), numbered as in runtime.v1's api.proto: the
 generated classes would be a package of their own, and these are few.
@@ -48,7 +48,7 @@ def _varint(value: int) -> bytes:
 
 
 def decode(content: bytes) -> dict[int, Any]:
-    """Read a message's numbers and contents (bytes) by field; the last of each counts."""
+    """Decode a message: numbers and contents (bytes) by field; the last value of a field counts."""
     found: dict[int, Any] = {}
     source = iter(content)
     for tag in _varints(source):
@@ -69,7 +69,7 @@ def _varints(source: Iterator[int]) -> Iterator[int]:
 
 @dataclass
 class Kubelet:
-    """Talks to a CRI socket. Pods share the host's network; `group` is their control group."""
+    """A client of a CRI socket. Pods share the host's network; `group` is their control group."""
 
     socket: Path
     group: str
@@ -89,7 +89,7 @@ class Kubelet:
     def run_pod(
         self, name: str, handler: str, annotations: dict[str, str], pids: int = CONTAINER
     ) -> Pod:
-        """Start a pod without containers; `pids`: whose pid namespace these are to have."""
+        """Start a pod without containers; `pids` is the namespace mode of their process IDs."""
         namespaces = ((1, _NODE), (2, pids))
         config = (
             (1, ((1, name), (2, f"uid-{name}"), (3, "default"))),
@@ -116,7 +116,7 @@ class Pod:
         annotations: dict[str, str] | None = None,
         name: str = "first",
     ) -> str:
-        """Create and start a container under a profile (a path inside); answer its id."""
+        """Create and start a container under a profile (a path inside); return its id."""
         security = ((3, self.namespaces), (15, ((1, _LOCALHOST), (2, str(profile)))))
         config = (
             (1, ((1, name),)),
@@ -131,13 +131,13 @@ class Pod:
         return identifier
 
     def execute(self, container: str, *command: str) -> tuple[int, str]:
-        """Run a command in a container; answer its status and output."""
+        """Run a command in a container; return its status and output."""
         words = [(2, word) for word in command]
         done = self.kubelet.call("ExecSync", (1, container), *words, (3, 30))
         return done.get(3, 0), done.get(1, b"").decode()
 
     def wait(self, container: str) -> int:
-        """Wait for a container's end; answer its status."""
+        """Wait for a container's end; return its status."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             status = decode(self.kubelet.call("ContainerStatus", (1, container))[1])

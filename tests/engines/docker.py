@@ -1,4 +1,4 @@
-"""A real private dockerd."""
+"""Start a real private dockerd."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.engines.engine import IMAGE, Daemon, Done, Engine, Options
 
 @dataclass
 class Docker(Engine):
-    """dockerd on its own socket; `flags` are further words for it.
+    """dockerd on its own socket; `flags` are further arguments for it.
 
-    With `config` None it has a configuration of its own that registers `runtimes`; otherwise it
-    reads that file of the private host (so "/etc/docker/daemon.json" is the host's usual one).
+    With `config` None it gets a private configuration that registers `runtimes`; otherwise it reads
+    that file of the private host (so "/etc/docker/daemon.json" is the host's usual one).
     """
 
     config: str | None = None
@@ -67,7 +67,7 @@ class Docker(Engine):
 
     @property
     def address(self) -> str:
-        """The daemon's socket."""
+        """Return the address of the daemon's socket."""
         return f"unix://{self.directory}/docker.sock"
 
     def command(self, *words: str | os.PathLike[str], timeout: float = 60) -> Done:
@@ -77,7 +77,7 @@ class Docker(Engine):
         self.must("load", "--input", archive)
 
     def words(self, name: str, values: dict[str, Any], command: Sequence[str]) -> list[str]:
-        """Return the words of `docker run` or `create` behind the verb."""
+        """Return the arguments of `docker run` or `create` after the verb."""
         options = Options(**values)
         words = ["--name", name, "--network", "none", "--pull", "never"]
         if options.runtime:

@@ -32,7 +32,7 @@ _number = itertools.count()
 
 @dataclass(frozen=True)
 class Options:
-    """How a container is started; see the module's text."""
+    """Options with which a container is started; see the module's docstring."""
 
     runtime: str | None = None
     profile: Path | None = None
@@ -42,7 +42,7 @@ class Options:
 
     @property
     def words(self) -> list[str]:
-        """The extra words as text."""
+        """Return the extra arguments as text."""
         return [os.fspath(word) for word in self.extra]
 
 
@@ -61,7 +61,7 @@ class Engine(ABC):
 
     name = ""
     programs: tuple[str, ...] = ()
-    # Whether a container can be created and started by two commands.
+    # True if creating and starting a container are two commands.
     has_create = True
 
     def __post_init__(self) -> None:
@@ -76,10 +76,10 @@ class Engine(ABC):
 
     @abstractmethod
     def command(self, *words: str | os.PathLike[str], timeout: float = 60) -> Done:
-        """Run the engine's own client (docker, podman, ctr) with these words."""
+        """Run the engine's own client (docker, podman, ctr) with these arguments."""
 
     def must(self, *words: str | os.PathLike[str]) -> str:
-        """Run the client, raise when it fails, return its output without the last newline."""
+        """Run the client; raise when it fails; return its output without the last newline."""
         done = self.command(*words)
         if done.returncode:
             raise AssertionError(f"{self.name} {words}: {done.returncode}: {done.stderr}")
@@ -119,7 +119,7 @@ class Engine(ABC):
 
     @abstractmethod
     def pid(self, container: str) -> int:
-        """Return the pid of the container's first process, as the host's /proc names it."""
+        """Return the pid of the container's first process, in the host's pid namespace."""
 
     @abstractmethod
     def wait(self, container: str) -> int:
@@ -127,14 +127,14 @@ class Engine(ABC):
 
     @abstractmethod
     def output(self, container: str) -> str:
-        """Return what a container in the background has written."""
+        """Return the output of a container in the background."""
 
     @abstractmethod
     def remove(self, container: str) -> None:
-        """Kill and remove a container, in whatever state; nothing if there is none."""
+        """Kill and remove a container in any state; do nothing if there is none."""
 
     def clear(self) -> None:
-        """Remove every container of this engine that is left."""
+        """Remove every remaining container of this engine."""
         while self.containers:
             self.remove(self.containers.pop())
 
@@ -152,7 +152,7 @@ class Daemon:
     log: Path
 
     def await_ready(self, probe: Sequence[str | os.PathLike[str]]) -> None:
-        """Wait until the probe command succeeds; when the daemon ends instead, show its log."""
+        """Wait until the probe command succeeds; if the daemon exits first, show its log."""
 
         def ready() -> bool:
             if self.process.poll() is not None:
@@ -162,7 +162,7 @@ class Daemon:
         wait_until(ready, f"the daemon to answer (log: {self.log})")
 
     def stop(self) -> None:
-        """End the daemon as an administrator would (SIGTERM), by force if it does not."""
+        """Stop the daemon as an administrator would (SIGTERM); kill it if it does not exit."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         for child in children.read_text().split() if children.exists() else []:
             os.kill(int(child), 15)  # nsenter forks: the daemon is its child

@@ -1,9 +1,9 @@
-"""A private host for engines: own mounts and process ids, gone as a whole when it ends.
+"""A private host for engines: own mounts and process ids, removed as a whole when it ends.
 
-The engines under test are real and run as root, so they get a place where they cannot touch the
-machine: a mount namespace in which /etc, /usr/local and /var/lib are overlays on memory, /run is
-new, and a pid namespace whose end (also when the test run itself is killed) ends every daemon,
-shim and container in it. Nothing is written to disk.
+The engines under test are real and run as root, so they are kept from changing the machine: a mount
+namespace in which /etc, /usr/local and /var/lib are overlays on memory, /run is new, and a pid
+namespace whose end (also when the test run itself is killed) ends every daemon, shim and container
+in it. Nothing is written to disk.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 OVERLAID = ("etc", "usr/local", "var/lib")
 
-# What an earlier `seclatch install` or an administrator may have left on the machine itself.
+# Files that an earlier `seclatch install` or an administrator may have left on the machine itself.
 FOREIGN = (
     "/etc/docker/daemon.json",
     "/etc/containerd/config.toml",
@@ -47,7 +47,7 @@ rm -rf $2
 ! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified
 echo ready
 sleep infinity & wait
-"""  # the shell reaps what containers leave to it; `exec sleep` would not
+"""  # the shell reaps orphans of containers; `exec sleep` would not
 
 _number = itertools.count()
 
@@ -85,7 +85,7 @@ class PrivateHost:
         return self
 
     def argv(self, *words: str | os.PathLike[str]) -> list[str]:
-        """Return the command line that runs words inside."""
+        """Return the command line that runs `words` inside."""
         pid = self.holder.pid
         enter = ["nsenter", f"--mount=/proc/{pid}/ns/mnt"]
         return [*enter, f"--pid=/proc/{pid}/ns/pid_for_children", "--", *map(os.fspath, words)]
@@ -128,11 +128,11 @@ class PrivateHost:
             )
 
     def path(self, path: str | os.PathLike[str]) -> Path:
-        """Return the path by which the test process sees a path of the inside."""
+        """Return the path by which the test process reaches a path of the private host."""
         return Path(f"/proc/{self.holder.pid}/root") / os.fspath(path).lstrip("/")
 
     def proc(self, pid: int | str) -> Path:
-        """Return /proc/PID of a process, by its pid inside (as engines tell it)."""
+        """Return /proc/PID of a process, by its pid inside (the one that engines report)."""
         return self.path(f"/proc/{pid}")
 
     def status(self, pid: int | str) -> dict[str, str]:
@@ -141,7 +141,7 @@ class PrivateHost:
         return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
     def close(self) -> None:
-        """Kill everything inside and remove its control groups; mounts go with the namespace."""
+        """Kill everything inside and remove its control groups; mounts end with the namespace."""
         self.holder.kill()
         self.holder.communicate()
         for directory in cgroups(self.group):
@@ -167,7 +167,7 @@ def removed(directory: Path) -> bool:
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
-    """Poll until the condition holds; a real failure takes the whole time."""
+    """Poll until the condition holds; a real failure takes the whole time limit."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -176,5 +176,5 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) 
 
 
 def missing_programs(names: Iterable[str]) -> list[str]:
-    """Return those programs that the machine lacks."""
+    """Return the programs that are not installed on the machine."""
     return [name for name in names if not shutil.which(name, path=ENVIRONMENT["PATH"])]

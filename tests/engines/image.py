@@ -1,4 +1,4 @@
-"""A busybox image as one archive that docker, podman and ctr load alike."""
+"""Pack a busybox image as one archive that docker, podman and ctr all load."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# A registry that does not exist: the image can only be the loaded one.
+# A registry that does not exist, so that the loaded image is the only one.
 IMAGE = "seclatch.test/busybox:latest"
 
 APPLETS = ("sh", "true", "false", "cat", "grep", "sleep", "mkdir", "id", "touch", "kill", "ls")

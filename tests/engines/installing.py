@@ -1,4 +1,4 @@
-"""`seclatch install` as an administrator runs it, in a private host of its own."""
+"""Run `seclatch install` as an administrator does, in a private host of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tests.engines.host import ENVIRONMENT, PrivateHost
 SOURCES = Path(__file__).parents[2] / "src"
 DATA = Path(__file__).parents[1] / "data"
 
-# Denies what runc and crun need and allows what busybox does: plain, no container starts.
+# Denies calls that runc and crun need and allows those of busybox: without the latch no container
+# starts.
 STRICT = DATA / "stali-like.json"
 
 MAIN = "from seclatch.cli.main import main; main()"
@@ -25,7 +26,7 @@ SEEN = ["/bin/busybox", "grep", "Seccomp:", "/proc/self/status"]
 
 @dataclass(frozen=True)
 class Administrator:
-    """Runs seclatch inside a private host, where /etc is the host's own."""
+    """Runs seclatch inside a private host, with the host's own /etc."""
 
     host: PrivateHost
     latches: Path  # directory with seclatch-runc and seclatch-crun
@@ -50,7 +51,7 @@ class Administrator:
         target.write_text(text)
 
     def tree(self) -> dict[str, tuple[int, str]]:
-        """Every path that installing may touch, with its mode and what it holds."""
+        """List every path that installing may change, with its mode and contents."""
         found = {}
         for top in (
             "/etc/docker",

@@ -13,7 +13,7 @@ from tests.engines.engine import IMAGE, Done, Engine, Options
 
 @dataclass
 class Podman(Engine):
-    """podman with its own --root, --runroot and --tmpdir; `flags` are further global words."""
+    """podman with its own --root, --runroot and --tmpdir; `flags` are further global arguments."""
 
     flags: Sequence[str] = ()
 
@@ -51,7 +51,7 @@ class Podman(Engine):
         self.must("load", "--input", archive)
 
     def words(self, name: str, options: Options, command: Sequence[str]) -> list[str]:
-        """Return the words of `podman run` or `create` behind the verb."""
+        """Return the arguments of `podman run` or `create` after the verb."""
         words = ["--name", name, "--network", "none", "--pull", "never"]
         if "--cgroups=disabled" not in options.words:
             words += ["--cgroup-parent", f"/{self.host.group}"]

@@ -51,7 +51,7 @@ class Rootless:
         return self.host.run(*become, *enter, *words, env=env, **options)
 
     def podman(self, *words: str | os.PathLike[str], **options: Any) -> Any:
-        """Run the user's podman. There is no cgroup that a user could have here."""
+        """Run the user's podman, without cgroups: this user has no delegated one."""
         fixed = ["--log-level", "error", "--cgroup-manager", "cgroupfs", "--events-backend", "file"]
         return self.run("podman", *fixed, *words, **options)
 
@@ -64,10 +64,11 @@ class Rootless:
         verb: tuple[str, ...] = ("run", "--rm"),
         words: Any = (),
     ) -> Any:
-        """`podman run`, or another verb that makes a container."""
+        """Run `podman run`, or another verb that creates a container."""
         options = ["--network", "none", "--pull", "never"]
         if Path(runtime).name == "crun":
-            options += ["--cgroups", "disabled"]  # Podman takes it of runtimes of this name
+            # Podman accepts this only for runtimes of this name
+            options += ["--cgroups", "disabled"]
         if profile:
             options += ["--security-opt", f"seccomp={profile}"]
         if no_new_privs:
@@ -75,7 +76,7 @@ class Rootless:
         return self.podman("--runtime", runtime, *verb, *options, *words, IMAGE, *command)
 
     def file(self, name: str, content: str) -> Path:
-        """Write a file of the user's; return its path inside."""
+        """Write a file that the user owns; return its path inside."""
         path = self.host.path(HOME / name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
@@ -83,8 +84,8 @@ class Rootless:
         os.chown(path.parent, UID, UID)
         return HOME / name
 
-    def roads(self) -> list[str]:
-        """Take the roads of the starts since the last asking."""
+    def methods(self) -> list[str]:
+        """Return the methods of the starts since the last call."""
         path = self.host.path(HOME / "starts")
         lines = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)

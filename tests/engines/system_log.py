@@ -1,4 +1,4 @@
-"""A log at /dev/log of a private host, as journald's or a syslog daemon's."""
+"""Provide a log at /dev/log of a private host, like that of journald or a syslog daemon."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.engines.host import PrivateHost, wait_until
 
-# An overlay, because the machine's own /dev is not to get a log; what is mounted below comes along.
+# An overlay, so that the machine's own /dev gets no log; mounts below it are bound again.
 MOUNT = """
 mkdir -p /run/dev/old /run/dev/upper /run/dev/work && mount --rbind /dev /run/dev/old &&
 mount --make-rprivate /run/dev/old &&
@@ -34,7 +34,7 @@ while True:
 
 @contextmanager
 def system_log(host: PrivateHost, output: Path) -> Iterator[Callable[[], list[str]]]:
-    """A log as long as the block lasts; what it gives answers the lines of seclatch's so far."""
+    """Provide a log for the block; yield a function that returns seclatch's lines so far."""
     host.run("sh", "-c", MOUNT, check=True)
     listener = host.spawn(sys.executable, "-c", LISTEN, log=output)
     try:

@@ -31,7 +31,7 @@ NO_MKDIR = {
     "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 12}],
 }
 
-# What seclatch-apply itself needs of an outer profile, as docs/applying.md lists it.
+# The calls of seclatch-apply that an outer profile must allow, as listed in docs/applying.md.
 NEEDS = [
     "arch_prctl",
     "clone",
@@ -65,7 +65,7 @@ def compiled(profile: dict[str, Any]) -> bytes:
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory, compiler: Compiler) -> Path:
-    """An image with the static program and compiled profiles, as a Dockerfile would COPY them."""
+    """Make an image with the static program and compiled profiles, as by COPY in a Dockerfile."""
     folder = tmp_path_factory.mktemp("applying")
     programs = {name: compiler(name) for name in ("exit42", "first_denied")}
     root = make_rootfs(folder / "rootfs", programs)
@@ -84,7 +84,7 @@ def docker(
     archive: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Docker]:
-    """A dockerd of its own, for the image has the usual name."""
+    """Start a private dockerd, since the image has the usual name."""
     require(*Docker.programs)
     docker = Docker(host, runtimes).begin(tmp_path_factory.mktemp("docker") / "log")
     docker.load(archive)
@@ -119,11 +119,11 @@ def test_under_the_engines_default_profile(
     done = engine.run("/seclatch-apply", "/mkdir.bpf", "cat", "/proc/self/status", **options)
     lines = dict(line.split(":", 1) for line in done.stdout.splitlines())
     assert lines["Pid"].strip() == "1"
-    assert lines["Seccomp_filters"].strip() == "2"  # the engine's and ours
+    assert lines["Seccomp_filters"].strip() == "2"  # the engine's filter and that of seclatch-apply
 
 
 def test_as_entrypoint(docker: Docker) -> None:
-    """ENTRYPOINT ["/seclatch-apply", "/mkdir.bpf"]: every command of the image is bound."""
+    """With ENTRYPOINT ["/seclatch-apply", "/mkdir.bpf"], every command of the image is bound."""
     made = docker.create("true")
     change = 'ENTRYPOINT ["/seclatch-apply", "/mkdir.bpf"]'
     docker.must("commit", "--change", change, made, "seclatch.test/bound")
@@ -145,7 +145,7 @@ def test_exec_in_a_running_container(docker: Docker) -> None:
 
 @pytest.mark.parametrize("runtime", ["latched-runc", "latched-crun"])
 def test_under_a_strict_profile_and_the_latch(docker: Docker, tmp_path: Path, runtime: str) -> None:
-    """The outer profile allows what seclatch-apply needs and nothing else."""
+    """The outer profile allows the calls that seclatch-apply needs and nothing else."""
     outer = tmp_path / "outer.json"
     rule = {"names": NEEDS, "action": "SCMP_ACT_ALLOW"}
     outer.write_text(json.dumps({"defaultAction": "SCMP_ACT_KILL_PROCESS", "syscalls": [rule]}))
@@ -153,7 +153,7 @@ def test_under_a_strict_profile_and_the_latch(docker: Docker, tmp_path: Path, ru
     words = ("/seclatch-apply", "/exit.bpf")
     assert docker.run(*words, "/bin/exit42", **options).returncode == 42
     done = docker.run(*words, "/bin/first_denied", **options)
-    # getpgid: killed by the outer profile, which is the more restrictive answer
+    # getpgid: killed by the outer profile, whose action takes precedence
     assert done.returncode in (159, 137)
     without = [name for name in NEEDS if name != "ptrace"]
     rule["names"] = without
@@ -163,7 +163,7 @@ def test_under_a_strict_profile_and_the_latch(docker: Docker, tmp_path: Path, ru
     assert "forbids ptrace(2)" in done.stderr
 
 
-def test_the_list_of_needs_has_nothing_idle(docker: Docker, tmp_path: Path) -> None:
+def test_every_listed_call_is_needed(docker: Docker, tmp_path: Path) -> None:
     if platform.machine() != "x86_64":
         pytest.skip("the list is for all architectures; x86-64 has each of its calls")
     outer = tmp_path / "outer.json"

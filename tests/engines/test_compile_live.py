@@ -1,4 +1,4 @@
-"""The compiler against the real runtimes: the program that a live container holds, byte for byte.
+"""The compiler against real runtimes: its program equals the live container's byte for byte.
 
 Read back with PTRACE_SECCOMP_GET_FILTER.
 """
@@ -39,7 +39,7 @@ def compare(index: int, op: str, value: int, second: int = 0) -> dict[str, Any]:
     return {"index": index, "op": f"SCMP_CMP_{op}", "value": value, "valueTwo": second}
 
 
-# Denylists, so that every runtime gets through; the rules are those of the issue's oddities.
+# Denylists, so that every runtime starts its container; the rules cover libseccomp's special cases.
 DENY = {
     "defaultAction": "SCMP_ACT_ALLOW",
     "architectures": ["SCMP_ARCH_X86", "SCMP_ARCH_X86_64"],
@@ -60,7 +60,7 @@ DENY = {
 
 
 def allowing(names: list[str], **more: Any) -> dict[str, Any]:
-    """An allowlist of everything but a few calls, with runc's stub in front."""
+    """Make an allowlist of everything but a few calls, with runc's ENOSYS stub in front."""
     return {
         "defaultAction": "SCMP_ACT_ERRNO",
         "syscalls": [rule(" ".join(names), "SCMP_ACT_ALLOW")],
@@ -102,7 +102,7 @@ PROFILES: dict[str, Callable[[], dict[str, Any]]] = {
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the profiles name x86's ABIs")
 @pytest.mark.parametrize("runtime", [Runtime.RUNC, Runtime.CRUN], ids=lambda r: r.value)
 @pytest.mark.parametrize("name", PROFILES)
-def test_the_live_program_is_ours(runtime: Runtime, name: str, tmp_path: Path) -> None:
+def test_live_program_equals_compiled(runtime: Runtime, name: str, tmp_path: Path) -> None:
     seccomp = PROFILES[name]()
     program = compile_profile(parse_profile(json.dumps(seccomp), name), runtime=runtime)
     with running(runtime.value, tmp_path, seccomp) as pid:
@@ -141,7 +141,7 @@ harmless = st.builds(
 @given(rules=st.lists(harmless, min_size=1, max_size=6), arches=st.sampled_from(X86))
 @settings(max_examples=12, deadline=None, database=None)
 def test_any_denylist(runtime: Runtime, rules: list[dict[str, Any]], arches: list[str]) -> None:
-    """We compile what the runtime loads, and refuse what it refuses."""
+    """The compiler accepts what the runtime loads, and refuses what the runtime refuses."""
     seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": arches, "syscalls": rules}
     with tempfile.TemporaryDirectory() as folder:
         container = Container(runtime.value, Path(folder), seccomp)
@@ -151,7 +151,7 @@ def test_any_denylist(runtime: Runtime, rules: list[dict[str, Any]], arches: lis
                 program = compile_profile(parse_profile(json.dumps(seccomp), "x"), runtime=runtime)
             except SeclatchError as error:
                 assert status != 0, error
-                assert "file exists" in log.lower()  # EEXIST, as we say
+                assert "file exists" in log.lower()  # EEXIST, as in the compiler's message
                 return
             assert status == 0, log
             pid = int((container.tmp / "pid").read_text())
@@ -201,7 +201,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_runtimes_refuse_what_we_refuse(name: str, tmp_path: Path) -> None:
+def test_runtimes_and_compiler_refuse_the_same(name: str, tmp_path: Path) -> None:
     runtime, seccomp, said = REFUSED[name]
     with pytest.raises(SeclatchError):
         compile_profile(parse_profile(json.dumps(seccomp), name), runtime=runtime)
@@ -214,8 +214,8 @@ def test_runtimes_refuse_what_we_refuse(name: str, tmp_path: Path) -> None:
     assert said in log
 
 
-def test_runc_s_own_list_of_architectures() -> None:
-    """`runc features` names what it takes; we refuse what is missing there, and nothing else."""
+def test_architectures_of_runc_features() -> None:
+    """The compiler refuses exactly those architectures that `runc features` does not list."""
     told = subprocess.run(["runc", "features"], capture_output=True, check=True).stdout
     known = set(json.loads(told)["linux"]["seccomp"]["archs"])
     missing = {arch for arch in Arch if arch.scmp not in known}

@@ -1,4 +1,4 @@
-"""crun keeps compiled filters, by a digest that leaves errnoRet out: what we say of it is so."""
+"""crun's filter cache uses a digest that omits errnoRet: check seclatch's claims about it."""
 
 import json
 import shutil
@@ -40,7 +40,7 @@ def compiled(profile: dict[str, Any]) -> bytes:
 
 @pytest.fixture(params=["crun", str(SCRIPTS / "seclatch-crun")], ids=["bare", "latched"])
 def loader(request: pytest.FixtureRequest, tmp_path: Path) -> Loader:
-    """Starts a container with a profile, under the same state root each time: the live filter."""
+    """Start a container with a profile under one state root; return the live filter."""
 
     def load(profile: dict[str, Any]) -> bytes:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
@@ -76,7 +76,7 @@ def remedy() -> str:
     return found.remedy
 
 
-def test_a_changed_errno_is_overlooked_until_the_cache_is_removed(
+def test_a_changed_errno_is_ignored_until_the_cache_is_removed(
     loader: Loader, tmp_path: Path
 ) -> None:
     assert loader(EARLIER) == compiled(EARLIER)
@@ -86,7 +86,7 @@ def test_a_changed_errno_is_overlooked_until_the_cache_is_removed(
     assert loader(other(errnoRet=38)) == compiled(other(errnoRet=38))
 
 
-def test_names_in_another_order_are_another_profile_to_it(loader: Loader) -> None:
+def test_reordered_names_miss_the_cache(loader: Loader) -> None:
     assert loader(EARLIER) == compiled(EARLIER)
     assert "write the rule's names in another order" in remedy()
     turned = other(errnoRet=38, names=["bpf", "acct"])

@@ -1,4 +1,4 @@
-"""The filter that a live Chromium puts on its renderers, decompiled and compiled again.
+"""The filter of a live Chromium's renderers, decompiled and compiled again.
 
 With Debian's chromium, or the one that SECLATCH_CHROMIUM names.
 """
@@ -38,13 +38,13 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def renderer_filters(pid: int) -> list[bytes]:
-    """The filters of the first renderer that has any; [] while there is none."""
+    """Return the filters of the first renderer that has any; [] while there is none."""
     for child in descendants(pid):
         try:
             command = Path(f"/proc/{child}/cmdline").read_bytes()
             status = Path(f"/proc/{child}/status").read_text()
         except OSError:
-            continue  # gone meanwhile
+            continue  # exited meanwhile
         if b"--type=renderer" in command and "Seccomp:\t2" in status:
             return read_filters(child)
     return []
@@ -52,7 +52,7 @@ def renderer_filters(pid: int) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def program() -> Iterator[bytes]:
-    # As nobody: root's Chromium refuses to be sandboxed.
+    # As user nobody: Chromium does not use its sandbox as root.
     with tempfile.TemporaryDirectory(
         prefix="seclatch-chromium-", ignore_cleanup_errors=True
     ) as home:

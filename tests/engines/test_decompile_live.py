@@ -1,4 +1,4 @@
-"""Docker's default profile as a live daemon gives it to the runtime, decompiled."""
+"""Docker's default profile as a live daemon passes it to the runtime, decompiled."""
 
 from __future__ import annotations
 

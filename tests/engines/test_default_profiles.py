@@ -1,4 +1,4 @@
-"""The profiles docker-default and podman-default are what the real engines give."""
+"""The profiles docker-default and podman-default equal those of the real engines."""
 
 from __future__ import annotations
 

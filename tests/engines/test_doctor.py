@@ -1,4 +1,4 @@
-"""`seclatch doctor` on a host with engines: up, down, with the latch and without."""
+"""`seclatch doctor` on hosts with engines: running or stopped, with the latch and without."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_container_through_docker(dockerd: Docker, seclatch: Administrator, ru
     assert dockerd.must("images", "--quiet") == dockerd.must("ps", "--all", "--quiet") == ""
 
 
-def test_a_daemon_that_does_not_run(own_host: PrivateHost, seclatch: Administrator) -> None:
+def test_a_daemon_that_is_not_running(own_host: PrivateHost, seclatch: Administrator) -> None:
     require(*Docker.programs)
     seclatch.must("install", "docker")
     found = examine(seclatch)
@@ -86,7 +86,7 @@ def test_a_container_through_podman(own_host: PrivateHost, seclatch: Administrat
         f'[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
         f'[containers]\ncgroup_parent = "/{own_host.group}"\n',
     )
-    # The host's own storage, of which /var/lib here is an overlay, may have chosen another driver.
+    # The host's own storage, over which /var/lib here is an overlay, may use another driver.
     seclatch.write(
         "/etc/containers/storage.conf",
         '[storage]\ndriver = "vfs"\nrunroot = "/run/podman-run"\ngraphroot = "/run/podman-graph"\n',

@@ -1,4 +1,4 @@
-"""`seclatch explain` in front of real engines' clients: through daemon and shim to the cause."""
+"""`seclatch explain` before real engines' clients: find the cause through daemon and shim."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Explain = Callable[[Callable[[], Done]], Explained]
 
 @pytest.fixture
 def explained(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Explain:
-    """explained(CALL): what the client commands within CALL is explained."""
+    """Provide explained(CALL): explain the client commands that CALL runs."""
     plain = engine.host.argv
     path = tmp_path / "why.json"
 
@@ -85,7 +85,7 @@ VITAL = {
 
 
 @pytest.mark.parametrize("quiet", [False, True], ids=["privs", "no_new_privs"])
-def test_a_start_that_the_filter_stops(
+def test_a_runtime_that_the_filter_stops(
     engine: Engine, runtime: str, quiet: bool, explained: Explain, profile: Callable[..., Path]
 ) -> None:
     calls = VITAL[runtime, quiet]
@@ -121,7 +121,7 @@ def test_a_program_that_the_filter_stops(
         (("/etc/passwd",), "not-executable"),
     ],
 )
-def test_what_is_not_seccomp_s(
+def test_a_failure_unrelated_to_seccomp(
     engine: Engine,
     runtime: str,
     words: tuple[str, ...],
@@ -145,7 +145,7 @@ def test_an_exec_that_fails_in_a_running_container(
     assert found.fatal() == {("exec", "program", "mkdir")}
 
 
-def test_an_image_that_is_not_there(engine: Engine, explained: Explain) -> None:
+def test_an_image_that_does_not_exist(engine: Engine, explained: Explain) -> None:
     words = {
         "docker": ["run", "--pull", "never"],
         "podman": ["run", "--pull", "never"],
@@ -183,15 +183,15 @@ def test_a_healthcheck_that_fails(
     ("quiet", "words"),
     [
         (False, ("error closing exec fds",)),
-        # The second if containerd has heard of the end already.
+        # The second message if containerd has processed the exit already.
         (True, ("cannot start a stopped process", "cannot start a container that has stopped")),
     ],
     ids=["privs", "no_new_privs"],
 )
-def test_the_engine_s_own_words_stand_beside_the_call(
+def test_the_engine_s_message_is_shown_beside_the_call(
     engine: Engine, explained: Explain, quiet: bool, words: tuple[str, ...]
 ) -> None:
-    """A strict profile denies much; what users search the web for is one sentence."""
+    """A strict profile denies many calls; users search the web for one message."""
     found = explained(
         lambda: engine.run("/bin/true", runtime="runc", profile=STRICT, no_new_privs=quiet)
     )
@@ -204,10 +204,10 @@ def test_the_engine_s_own_words_stand_beside_the_call(
 
 
 @pytest.mark.parametrize("engine", ["docker"], indirect=True)
-def test_a_recording_that_is_kept_says_the_image(
+def test_a_kept_recording_names_the_image(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody else waits for the engine's answers."""
+    """This is the only path that waits for the engine's answers."""
     path, plain = tmp_path / "start.json", engine.host.argv
     words = [str(SCRIPTS / "seclatch"), "explain", "--recording", str(path), "--"]
     with monkeypatch.context() as patch:
@@ -217,7 +217,7 @@ def test_a_recording_that_is_kept_says_the_image(
 
 
 @pytest.mark.parametrize("engine", ["docker", "podman"], indirect=True)
-def test_a_profile_that_is_not_there_was_not_refused(
+def test_a_missing_profile_was_not_refused(
     engine: Engine, tmp_path: Path, explained: Explain
 ) -> None:
     file = tmp_path / "nowhere.json"
@@ -229,8 +229,10 @@ def test_a_profile_that_is_not_there_was_not_refused(
 
 
 @pytest.mark.parametrize("engine", ["docker", "podman"], indirect=True)
-def test_who_refused_a_profile(engine: Engine, tmp_path: Path, explained: Explain) -> None:
-    """The runtime did, not the client that tells of it; what to look into is the file given."""
+def test_the_program_that_refused_a_profile(
+    engine: Engine, tmp_path: Path, explained: Explain
+) -> None:
+    """The runtime refused it, not the client that prints the error; the given file is named."""
     file = tmp_path / "profile.json"
     file.write_text(json.dumps(denying("write", action="SCMP_ACT_NOTIFY")))
     found = explained(lambda: engine.run("/bin/true", runtime="runc", profile=file))
@@ -241,8 +243,8 @@ def test_who_refused_a_profile(engine: Engine, tmp_path: Path, explained: Explai
 
 
 @pytest.mark.parametrize("engine", ["docker"], indirect=True)
-def test_a_call_that_takes_a_capability_too(engine: Engine, explained: Explain) -> None:
-    """Docker's own profile denies sethostname; the rule alone would have the kernel refuse it."""
+def test_a_call_that_also_needs_a_capability(engine: Engine, explained: Explain) -> None:
+    """Docker's own profile denies sethostname; with the rule alone the kernel would refuse it."""
     words = ["/bin/busybox", "hostname", "other"]
     found = explained(lambda: engine.run(*words))
     assert found.verdict == (True, "program-denied"), found.document
@@ -264,7 +266,7 @@ UNSEEN = [
 
 @pytest.mark.parametrize("address", ["unix", "tcp"])
 @pytest.mark.parametrize(("profile", "options", "command", "said"), UNSEEN)
-def test_an_engine_that_cannot_be_watched_is_not_judged(
+def test_no_verdict_on_an_engine_that_cannot_be_watched(
     docker: Docker,
     tmp_path: Path,
     profile: dict[str, Any],
@@ -273,8 +275,12 @@ def test_an_engine_that_cannot_be_watched_is_not_judged(
     said: str,
     address: str,
 ) -> None:
-    """Within the engine's pid namespace, as in a container that has its socket; and where it is
-    asked through a proxy, as on another host. Some of it is seccomp's, and nobody saw."""
+    """Run where the engine's processes are invisible.
+
+    The client runs within the engine's pid namespace, as in a container that has its socket, or
+    reaches the engine through a proxy, as on another host. Some failures are caused by seccomp, but
+    were not recorded.
+    """
     file = tmp_path / "profile.json"
     file.write_text(json.dumps(profile))
     words = docker.words(docker.new_name(), {"profile": file, "runtime": "runc"}, command)
@@ -294,7 +300,7 @@ def test_an_engine_that_cannot_be_watched_is_not_judged(
 
 @contextlib.contextmanager
 def relay(path: Path) -> Iterator[int]:
-    """A proxy for a Unix socket: the port at which it listens."""
+    """Run a proxy for a Unix socket; yield the port at which it listens."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:

@@ -1,4 +1,4 @@
-"""Installing for a real containerd, at the host's own paths."""
+"""Install for a real containerd, at the host's own paths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.engines.installing import SEEN, STRICT, Administrator
 CONFIG = "/etc/containerd/config.toml"
 FRONT = "/usr/local/lib/seclatch/containerd/runc"
 
-# As Debian ships it, and as kubeadm's instructions make it.
+# As packaged by Debian, and as in kubeadm's instructions.
 DEBIAN = """\
 version = 2
 
@@ -40,10 +40,10 @@ TEXTS = {"none": None, "empty": "", "debian": DEBIAN, "kubeadm": KUBEADM}
 
 
 def cri(host: PrivateHost) -> dict[str, Any]:
-    """The CRI plugin's configuration as containerd itself reads the file."""
+    """Return the CRI plugin's configuration as containerd itself reads the file."""
     done = host.run("containerd", "--config", CONFIG, "config", "dump", check=True)
     plugins: dict[str, dict[str, Any]] = tomllib.loads(done.stdout)["plugins"]
-    # containerd 2 reads the older section, and dumps it as its successor's.
+    # containerd 2 reads the older section and dumps it under the name of its successor.
     newer = plugins.get("io.containerd.cri.v1.runtime", {})
     found: dict[str, Any] = {**plugins.get("io.containerd.grpc.v1.cri", {}), **newer}["containerd"]
     return found
@@ -112,7 +112,7 @@ def test_ctr_runs_through_the_latch_what_the_bare_runtime_cannot(
     containerd.stop()
 
 
-def test_annotations_that_cri_is_to_hand_on(own_host: PrivateHost, seclatch: Administrator) -> None:
+def test_annotations_that_cri_passes_on(own_host: PrivateHost, seclatch: Administrator) -> None:
     require(*Containerd.programs)
     seclatch.write(CONFIG, KUBEADM.replace('runc.v2"', 'runc.v2"\n  pod_annotations = ["x.*"]', 1))
     before = seclatch.tree()

@@ -1,4 +1,4 @@
-"""Installing for a real dockerd, at the host's own paths."""
+"""Install for a real dockerd, at the host's own paths."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WRITTEN_BY_HAND = """\
 
 @pytest.fixture
 def dockerd(own_host: PrivateHost, image: Path, tmp_path: Path) -> Iterator[Docker]:
-    """A dockerd that reads /etc/docker/daemon.json of its private host."""
+    """Start a dockerd that reads /etc/docker/daemon.json of its private host."""
     require(*Docker.programs)
     path = own_host.path(CONFIG)
     path.parent.mkdir(exist_ok=True)
@@ -44,7 +44,7 @@ def runtimes(docker: Docker) -> tuple[str, dict[str, dict[str, str]]]:
 
 
 @pytest.mark.parametrize("runtime", ["runc", "crun"])
-def test_a_running_daemon_takes_it_and_its_containers_keep_running(
+def test_a_running_daemon_reloads_and_its_containers_keep_running(
     dockerd: Docker, seclatch: Administrator, runtime: str
 ) -> None:
     before = seclatch.tree()
@@ -71,7 +71,7 @@ def test_a_running_daemon_takes_it_and_its_containers_keep_running(
     assert seclatch.tree() == before
 
 
-def test_default_is_taken_and_given_back(dockerd: Docker, seclatch: Administrator) -> None:
+def test_default_runtime_is_set_and_restored(dockerd: Docker, seclatch: Administrator) -> None:
     seclatch.must("install", "docker", "--default")
     assert runtimes(dockerd)[0] == "seclatch"
     latched = dockerd.run(*SEEN, profile=STRICT)
@@ -108,7 +108,7 @@ def test_removal_is_refused_while_a_container_needs_the_latch(
     seclatch.must("uninstall", "docker")
 
 
-def test_second_run_has_nothing_to_do(dockerd: Docker, seclatch: Administrator) -> None:
+def test_second_run_changes_nothing(dockerd: Docker, seclatch: Administrator) -> None:
     seclatch.must("install", "docker", "--default")
     before = seclatch.tree()
     assert seclatch.plan("install", "docker", "--default")["steps"] == []
@@ -133,11 +133,11 @@ def test_dry_run_prints_the_same_plan_and_changes_nothing(
     assert seclatch.tree() == before
 
 
-def test_somebody_else_s_later_changes_survive(dockerd: Docker, seclatch: Administrator) -> None:
+def test_later_changes_of_others_survive(dockerd: Docker, seclatch: Administrator) -> None:
     seclatch.must("install", "docker", "--default")
     path = dockerd.host.path(CONFIG)
     path.write_text(path.read_text().replace('"debug":  true', '"debug":  false'))
-    assert seclatch.plan("install", "docker", "--default")["steps"] != []  # a new record only
+    assert seclatch.plan("install", "docker", "--default")["steps"] != []  # one new record only
     seclatch.must("uninstall", "docker")
     assert path.read_text() == WRITTEN_BY_HAND.replace('"debug":  true', '"debug":  false')
     assert "seclatch" not in runtimes(dockerd)[1]
@@ -199,7 +199,7 @@ def test_installing_before_the_daemon_runs_takes_effect_at_its_start(
     docker.load(image)
     assert runtimes(docker)[0] == "seclatch"
     assert docker.run(*SEEN, profile=STRICT).stdout.split() == ["Seccomp:", "2"]
-    # Without --default dockerd has to go back to its own, which is in no file.
+    # Without --default dockerd must return to its built-in default, which no file names.
     seclatch.must("install", "docker")
     assert (runtimes(docker)[0], "seclatch" in runtimes(docker)[1]) == ("runc", True)
     seclatch.must("install", "docker", "--default")

@@ -1,4 +1,4 @@
-"""Installing for real Podman, at the host's own paths."""
+"""Install for real Podman, at the host's own paths."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DROP_IN = "/etc/containers/containers.conf.d/50-seclatch.conf"
 
 @pytest.fixture
 def podman(own_host: PrivateHost, image: Path) -> Iterator[Podman]:
-    """Podman with the private host's own /etc/containers."""
+    """Provide Podman with the private host's own /etc/containers."""
     require(*Podman.programs)
     podman = Podman(own_host, {})
     podman.load(image)
@@ -60,7 +60,7 @@ def test_the_runtime_s_own_error_reaches_the_user(podman: Podman, seclatch: Admi
     assert "no-such-program" in failed.stderr
 
 
-def test_default_is_taken_and_given_back(podman: Podman, seclatch: Administrator) -> None:
+def test_default_runtime_is_set_and_restored(podman: Podman, seclatch: Administrator) -> None:
     def default() -> str:
         runtime = json.loads(podman.must("info", "--format", "{{json .Host.OCIRuntime}}"))
         return str(runtime["path"])
@@ -86,7 +86,7 @@ def test_lists_that_an_administrator_set_stay_in_force(
     assert podman.command("info").returncode == 0
 
 
-def test_a_drop_in_that_somebody_added_to_keeps_the_addition(
+def test_a_drop_in_edited_by_another_keeps_the_addition(
     podman: Podman, seclatch: Administrator
 ) -> None:
     seclatch.must("install", "podman", "--default")

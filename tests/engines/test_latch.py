@@ -1,5 +1,7 @@
-"""The latch under real engines: {runc, crun} x {run, create+start, exec} x no_new_privs, each told
-from inside the container and from the host's /proc."""
+"""The latch under real engines, observed in the container and in the host's /proc.
+
+{runc, crun} x {run, create+start, exec} x no_new_privs.
+"""
 
 from __future__ import annotations
 
@@ -68,10 +70,10 @@ def test_run(
     assert fields(told.stdout) == expected(no_new_privs)
 
 
-def test_the_system_s_log_tells_the_road_and_the_container(
+def test_the_system_log_names_method_and_container(
     engine: Engine, runtime: str, strict: Path, tmp_path: Path
 ) -> None:
-    """Of the start and of an exec session, whose name engines give in another place."""
+    """Test a start and an exec session, for which engines pass the name differently."""
     with system_log(engine.host, tmp_path / "log") as lines:
         container = engine.detach(
             "/bin/sleep", "1000", runtime=f"latched-{runtime}", profile=strict
@@ -84,7 +86,7 @@ def test_the_system_s_log_tells_the_road_and_the_container(
     found = [re.fullmatch(said, line) for line in lines()]
     assert all(found), lines()
     (name,) = {each[1] for each in found if each}
-    assert name == container or re.fullmatch("[0-9a-f]{64}", name)  # containerd's, or an id
+    assert name == container or re.fullmatch("[0-9a-f]{64}", name)  # containerd's name, or an id
 
 
 def test_the_first_instruction_is_bound(
@@ -135,8 +137,8 @@ def test_the_host_s_view_and_exec(
     engine.remove(container)
 
 
-def test_exec_needs_nothing_for_the_runtime(engine: Engine, runtime: str, tmp_path: Path) -> None:
-    """execve itself is denied inside, and both the container and a session in it start."""
+def test_exec_allows_nothing_for_the_runtime(engine: Engine, runtime: str, tmp_path: Path) -> None:
+    """execve itself is denied inside; the container and an exec session in it still start."""
     profile = case("stali-like")
     profile["syscalls"][0]["names"].remove("execve")
     path = tmp_path / "no-exec.json"
@@ -183,10 +185,10 @@ def test_a_terminal(engine: Engine, runtime: str, strict: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["docker", "podman"])
-def test_an_init_of_the_engine_s(
+def test_an_init_of_the_engine(
     request: pytest.FixtureRequest, kind: str, runtime: str, tmp_path: Path
 ) -> None:
-    """`--init` puts docker-init or catatonit between: that is the program of the exec."""
+    """`--init` runs docker-init or catatonit as PID 1: that is the program of the exec."""
     engine: Engine = request.getfixturevalue(kind)
     profile = case("stali-like")
     profile["syscalls"][0]["names"] += INIT_CALLS
@@ -198,7 +200,7 @@ def test_an_init_of_the_engine_s(
     assert done.returncode == 42, done.stderr
 
 
-# What tini and catatonit call themselves, as PID 1 of the container.
+# The calls of tini and catatonit themselves, as PID 1 of the container.
 INIT_CALLS = [
     "prctl",
     "rt_sigtimedwait",
@@ -226,10 +228,10 @@ INIT_CALLS = [
 ]
 
 
-def test_why_nothing_starts_reaches_the_user(
+def test_the_reason_of_a_refused_start_reaches_the_user(
     engine: Engine, runtime: str, strict: Path, tmp_path: Path
 ) -> None:
-    """A mode that is none refuses every start; the engine shows the latch's own sentence."""
+    """An invalid mode refuses every start; the engine shows the latch's own message."""
     front = engine.runtimes[f"latched-{runtime}"]
     mode = front.with_name(front.name + ".mode")
     mode.symlink_to("nonsense")

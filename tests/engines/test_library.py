@@ -1,4 +1,4 @@
-"""The engines' test library itself: what it tells must be so, or no test built on it means much."""
+"""Test the engines' test library itself: every test built on it relies on its results."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def test_created_container_runs_only_once_started(engine: Engine, runtime: str) 
     assert engine.output(container) == "ran"
 
 
-def test_background_status_is_told_by_wait(engine: Engine, runtime: str) -> None:
+def test_background_status_is_returned_by_wait(engine: Engine, runtime: str) -> None:
     container = engine.detach("/bin/sh", "-c", "exit 9", runtime=runtime)
     assert engine.wait(container) == 9
 
 
-def test_extra_words_reach_the_engine(engine: Engine, runtime: str) -> None:
+def test_extra_arguments_reach_the_engine(engine: Engine, runtime: str) -> None:
     done = engine.run("/bin/sh", "-c", "echo $WORD", runtime=runtime, extra=["--env=WORD=here"])
     assert done.stdout.strip() == "here"
 
@@ -101,7 +101,7 @@ def test_nothing_inside_reaches_the_machine(host: PrivateHost) -> None:
 def test_a_killed_test_run_leaves_no_process_and_no_mount() -> None:
     victim = PrivateHost().start()
     token = f"seclatch-victim-{os.getpid()}"
-    # Detached as a daemon is, from everything but the namespace.
+    # Detached like a daemon from everything but the namespace.
     victim.run(
         "sh", "-c", f"ln -s /bin/sleep /run/{token}; setsid /run/{token} 1000 >/dev/null 2>&1 &"
     )
@@ -119,7 +119,7 @@ def running(word: str) -> bool:
 
 @pytest.fixture(scope="session")
 def denies_mkdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A profile that both Docker's format and OCI's describe alike."""
+    """Write a profile that is valid in both Docker's format and OCI's."""
     path = tmp_path_factory.mktemp("profile") / "denies-mkdir.json"
     path.write_text(
         '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls":'

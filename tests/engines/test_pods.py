@@ -19,8 +19,8 @@ from tests.engines.test_record import calls, programs
 from tests.engines.test_record_annotation import ended, flushed, kept
 
 PAUSE = "seclatch.test/pause:1"
-# CRI protects a pod's own process from being killed for memory, which takes CAP_SYS_RESOURCE: not
-# every machine's root has it.
+# CRI lowers the OOM score of a pod's own process, which takes CAP_SYS_RESOURCE; root lacks it on
+# some machines.
 TEXT = f"""\
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
@@ -39,7 +39,7 @@ def kubelet(
     tmp_path: Path,
     runtime: str,
 ) -> Iterator[Kubelet]:
-    """A kubelet's place at a containerd where the latch is installed, with annotations heeded."""
+    """Provide a CRI client of a containerd with the latch installed and annotations enabled."""
     require(*Containerd.programs)
     seclatch.write(CONFIG, TEXT)
     seclatch.must("install", "containerd", "--runtime", runtime, "--record-annotations")
@@ -56,13 +56,13 @@ def kubelet(
 
 
 @pytest.mark.parametrize("pids", [POD, CONTAINER], ids=["pod's pids", "own pids"])
-def test_a_pod_s_annotation_has_its_container_recorded(
+def test_a_pod_s_annotation_records_its_container(
     kubelet: Kubelet, own_host: PrivateHost, runtime: str, pids: int
 ) -> None:
     pod = kubelet.run_pod("web", "seclatch", {**WISH, "other": "x"}, pids)
     container = pod.start("/bin/exit42", profile=STRICT)
     assert pod.wait(container) == 42
-    [recording] = ended(own_host)  # of the process that holds the pod's namespaces there is none
+    [recording] = ended(own_host)  # there is none of the process that holds the pod's namespaces
     [path] = kept(own_host)
     assert path.name.startswith(f"web-{container[:12]}-")
     assert [each.name for each in recording.containers] == [container]
@@ -90,7 +90,7 @@ def test_sessions_of_a_pod_s_container_are_latched_and_recorded(
     assert (image.name, image.digest[:7]) == (IMAGE, "sha256:")
 
 
-def test_a_container_s_own_annotation_and_none(kubelet: Kubelet, own_host: PrivateHost) -> None:
+def test_a_container_s_own_annotation_or_none(kubelet: Kubelet, own_host: PrivateHost) -> None:
     pod = kubelet.run_pod("web", "seclatch", {})
     unasked = pod.start("/bin/exit42", profile=STRICT)
     assert pod.wait(unasked) == 42
@@ -102,7 +102,7 @@ def test_a_container_s_own_annotation_and_none(kubelet: Kubelet, own_host: Priva
     pod.remove()
 
 
-def test_the_bare_runtime_cannot_start_it_and_heeds_nobody(
+def test_the_bare_runtime_cannot_start_it_and_ignores_annotations(
     kubelet: Kubelet, own_host: PrivateHost
 ) -> None:
     pod = kubelet.run_pod("web", "runc", WISH)

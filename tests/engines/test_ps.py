@@ -25,7 +25,7 @@ from tests.engines.podman import Podman
 RUN = "from seclatch.cli.main import main; main()"
 SLEEP = ("/bin/sleep", "1000")
 
-# Every runtime gets through it without the latch.
+# Every runtime can start under it without the latch.
 PROFILE: dict[str, Any] = {
     "defaultAction": "SCMP_ACT_ALLOW",
     "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
@@ -45,7 +45,7 @@ def profile(host: PrivateHost, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def seclatch(host: PrivateHost) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command, run inside the private host."""
+    """Provide the command, run inside the private host."""
     path = os.pathsep.join(sys.path)
     return lambda *words: host.run(sys.executable, "-c", RUN, *words, env={"PYTHONPATH": path})
 
@@ -85,15 +85,15 @@ def test_a_container_of_each_engine(
 
 
 def chosen(engine: Engine, runtime: str) -> dict[str, str]:
-    """dockerd knows runc by itself."""
+    """Map the runtime's name: runc is built into dockerd."""
     return {} if engine.name == "docker" and runtime == "runc" else {"runtime": runtime}
 
 
 @pytest.mark.parametrize("runtime", ["runc", "latched-runc", "crun", "latched-crun"])
-def test_the_filter_is_what_was_meant(
+def test_the_filter_equals_the_compiled_profile(
     engine: Engine, runtime: str, profile: Path, seclatch: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """Byte for byte what `profile compile` makes, read by name without a stop."""
+    """Read by name without a stop, it equals the output of `profile compile` byte for byte."""
     name = engine.detach(*SLEEP, profile=profile, **chosen(engine, runtime))
     bare = runtime.removeprefix("latched-")
     seclatch("filter", name, "--bpf", "-o", tmp_path / "live.bpf")
@@ -113,7 +113,7 @@ def test_the_filter_is_what_was_meant(
     assert seclatch("filter", name, "--against", profile).returncode == 0
 
 
-def test_dockers_default_and_who_is_not_under_it(
+def test_dockers_default_and_processes_outside_it(
     docker: Docker, listed: Callable[..., Any], seclatch: Callable[..., Any]
 ) -> None:
     name = docker.detach(*SLEEP)
@@ -121,7 +121,7 @@ def test_dockers_default_and_who_is_not_under_it(
     wait_until(lambda: len(listed("--container", name)) == 3, "the exec'd shell and its child")
     first, shell, child = sorted(listed("--container", name), key=lambda each: each["pid"])
     assert {each["layers"][0]["profile"] for each in (first, shell, child)} == {"docker-default"}
-    # runc's program has a random order, and was made anew for the exec.
+    # runc's program has a random order and was compiled again for the exec.
     assert shell["layers"][0]["fingerprint"] == child["layers"][0]["fingerprint"]
     causes = [each["layers"][0]["by"] for each in (first, shell, child)]
     assert [each["cause"] for each in causes] == ["runtime", "runtime", "inherited"]
@@ -158,7 +158,7 @@ def test_podmans_default(
     assert monitors and {(each["seccomp"], each["stage"]) for each in monitors} == {(0, "engine")}
 
 
-def test_a_created_container_waits_with_its_filter_on(
+def test_a_created_container_waits_with_its_filter_loaded(
     podman: Podman, profile: Path, listed: Callable[..., Any]
 ) -> None:
     """With no_new_privs off, crun loads the filter before it waits for `start`."""
@@ -187,7 +187,7 @@ def test_an_engine_that_does_not_answer_is_not_waited_for(
 
 
 def test_engines_are_found_from_outside_of_their_mounts(docker: Docker) -> None:
-    """As on a host whose engine lives in a mount namespace of its own (a snap, a container)."""
+    """As on a host whose engine runs in a mount namespace of its own (a snap, a container)."""
     name = docker.detach(*SLEEP)
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Recording what an engine starts: through daemon and shim, and nothing of other containers."""
+"""Record containers that an engine starts, through daemon and shim, without unrelated ones."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ Recorded = Callable[[Callable[[], Done]], tuple[Done, Recording]]
 
 @pytest.fixture
 def recorded(engine: Engine, recorded_of: Callable[[Engine], Recorded]) -> Recorded:
-    """recorded(CALL): what the client commands within CALL make is recorded."""
+    """Provide recorded(CALL): record the client commands that CALL runs."""
     return recorded_of(engine)
 
 
 @pytest.fixture
 def recorded_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Engine], Recorded]:
-    """The same of an engine of one's choice."""
+    """Provide the same for a given engine."""
     return lambda engine: record_engine(engine, tmp_path / "recording.json", monkeypatch)
 
 
@@ -94,7 +94,7 @@ def test_a_run_is_followed_to_its_program(
 def client_words(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, *command: str, **options: object
 ) -> list[str]:
-    """What the engine's client is called with to run a command."""
+    """Return the client's command line for running a command."""
     words: list[tuple[str, ...]] = []
 
     def note(*command: str, **_: object) -> Done:
@@ -127,12 +127,12 @@ def test_several_containers_at_once(
 
 
 @pytest.fixture
-def foreign_starts(
+def unrelated_starts(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[None]:
-    """Another client starts containers at the same daemon, one after the other.
+    """Start unrelated containers at the same daemon, one after the other.
 
-    It ends between two: a container whose ctr is killed stays, and its shim.
+    The loop ends between two containers: a container whose ctr is killed would stay, with its shim.
     """
     words = client_words(engine, monkeypatch, "/bin/false")
     enough = tmp_path / "enough"
@@ -150,8 +150,8 @@ def foreign_starts(
     process.wait(60)
 
 
-@pytest.mark.usefixtures("foreign_starts")
-def test_what_the_engine_starts_for_others_is_left_out(
+@pytest.mark.usefixtures("unrelated_starts")
+def test_unrelated_containers_of_the_engine_are_left_out(
     engine: Engine, runtime: str, recorded: Recorded
 ) -> None:
     script = "i=0; while test $i -lt 3; do /bin/sleep 1; i=$((i + 1)); done"
@@ -178,20 +178,20 @@ print("begun", seen[-1].begun, "dropped", seen[-1].begun - len(seen[-1].processe
 
 
 @pytest.mark.parametrize(("name", "runtime"), [("docker", "runc"), ("containerd", "latched-runc")])
-def test_what_is_over_and_foreign_is_let_go_of_meanwhile(
+def test_finished_unrelated_processes_are_dropped(
     request: pytest.FixtureRequest,
     name: str,
     runtime: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Other containers by the dozen, while one is recorded: and nothing of its own is missing."""
+    """Record one container while dozens of others start: nothing of its own is missing."""
     engine: Engine = request.getfixturevalue(name)
     profile = tmp_path / "profile.json"
     denied = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}
     profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [denied]}))
-    # What is denied is counted apart, in a map of few places.
-    making = ["/bin/mkdir", "/foreign"]
+    # Denied calls are counted separately, in a map with few entries.
+    making = ["/bin/mkdir", "/unrelated"]
     other = client_words(engine, monkeypatch, *making, runtime=runtime, profile=profile)
     script = "i=0; while test $i -lt 9; do /bin/sleep 0.5; i=$((i + 1)); done"
     words = client_words(engine, monkeypatch, "/bin/sh", "-c", script, runtime=runtime)
@@ -215,14 +215,14 @@ def test_what_is_over_and_foreign_is_let_go_of_meanwhile(
     assert done.returncode == 0, done.stderr
     recording = recording_file.read_recording(path)
     assert programs(recording) == [["/bin/sh", "-c", script], *[["/bin/sleep", "0.5"]] * 9]
-    assert "/foreign" not in str(recording)
+    assert "/unrelated" not in str(recording)
     assert recording.denials == []
     lost = recording.lost
     assert lost.events == lost.calls == lost.processes == 0
-    assert int(done.stdout.split()[-1]) >= 8, done.stdout  # one container's start
+    assert int(done.stdout.split()[-1]) >= 8, done.stdout  # at least one container's start
 
 
-def test_an_exec_session_is_followed(engine: Engine, runtime: str, recorded: Recorded) -> None:
+def test_an_exec_session_is_recorded(engine: Engine, runtime: str, recorded: Recorded) -> None:
     container = engine.detach("/bin/sleep", "100", runtime=runtime)
     done, recording = recorded(lambda: engine.exec(container, "/bin/exit42"))
     assert done.returncode == 42
@@ -231,7 +231,7 @@ def test_an_exec_session_is_followed(engine: Engine, runtime: str, recorded: Rec
     assert [each.joined for each in recording.sessions] == [True]
 
 
-@pytest.mark.parametrize("name", ["docker", "podman"])  # ctr knows ids alone
+@pytest.mark.parametrize("name", ["docker", "podman"])  # ctr accepts ids alone
 def test_a_container_that_is_started_by_name(
     request: pytest.FixtureRequest, name: str, recorded_of: Callable[[Engine], Recorded]
 ) -> None:
@@ -257,7 +257,7 @@ def assert_started_alone(done: Done, recording: Recording) -> None:
     assert [each.joined for each in recording.sessions] == [False]
 
 
-def test_a_command_that_starts_nothing_has_nothing_of_the_engine(
+def test_a_command_that_starts_nothing_records_nothing_of_the_engine(
     engine: Engine, runtime: str, recorded: Recorded
 ) -> None:
     listing = {"docker": ["version"], "podman": ["version"], "containerd": ["version"]}
@@ -273,7 +273,7 @@ SCRIPT = "/bin/true; echo $(/bin/ls /bin/true)"
 
 
 def generate(file: Path, form: str, *options: str) -> Path:
-    """A profile as the engine's host has it; of Kubernetes' manifest what its operator writes."""
+    """Generate the engine's profile file; for Kubernetes, the file that the operator writes."""
     profile = file.with_name(f"profile-{form}.json")
     words = [SCRIPTS / "seclatch", "generate", "--format", form, *options, "-o", profile, file]
     subprocess.run(words, check=True)
@@ -284,7 +284,7 @@ def generate(file: Path, form: str, *options: str) -> Path:
 
 
 def assert_binds(engine: Engine, runtime: str, profile: Path) -> None:
-    """It starts what it was made of, and denies what that did not do."""
+    """Check that the profile starts the recorded command and denies an unrecorded call."""
     options = {"runtime": runtime, "profile": profile}
     done = engine.run("/bin/sh", "-c", SCRIPT, **options)
     assert (done.returncode, done.stdout) == (0, "/bin/true\n"), (profile, done.stderr)
@@ -343,7 +343,7 @@ def test_podman_s_healthcheck_is_recorded(
 
 
 def test_image_and_versions(engine: Engine, runtime: str, recorded: Recorded) -> None:
-    script = "/bin/sleep 2"  # a container that is gone before its engine was asked has no image
+    script = "/bin/sleep 2"  # a container that ended before its engine was asked has no image
     done, recording = recorded(
         lambda: engine.run("/bin/sh", "-c", script, runtime=f"latched-{runtime}")
     )

@@ -1,4 +1,4 @@
-"""Recording by annotation, installed on real engines as an administrator does."""
+"""Record by annotation, installed on real engines as an administrator does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ INSTALL = ("--record-annotations",)
 def fresh(
     request: pytest.FixtureRequest, own_host: PrivateHost, image: Path, tmp_path: Path
 ) -> Iterator[Engine]:
-    """An engine at the private host's usual paths, nothing installed yet."""
+    """Provide an engine at the private host's usual paths, with nothing installed yet."""
     kinds: dict[str, Callable[[], Engine]] = {
         "docker": lambda: docker(own_host, tmp_path),
         "podman": lambda: Podman(own_host, {}),
@@ -52,7 +52,7 @@ def docker(host: PrivateHost, tmp_path: Path) -> Engine:
 
 
 def options(engine: Engine, runtime: str, name: str) -> dict[str, object]:
-    """How a container is annotated and started with the installed latch."""
+    """Return the options that annotate a container and start it with the installed latch."""
     front = f"/usr/local/lib/seclatch/containerd/{runtime}"
     chosen = front if engine.name == "containerd" else "seclatch"
     return {"runtime": chosen, "extra": ["--annotation", f"seclatch.record={name}"]}
@@ -63,7 +63,7 @@ def kept(host: PrivateHost) -> list[Path]:
 
 
 def ended(host: PrivateHost, number: int = 1) -> list[Recording]:
-    """The recordings, once so many are there and all are complete."""
+    """Wait until this many recordings exist and all are complete; return them."""
 
     def complete() -> list[Recording]:
         found = [recording_file.read_recording(path) for path in kept(host) if path.stat().st_size]
@@ -110,7 +110,7 @@ def test_annotated_containers_are_recorded_and_latched(
     assert seclatch.tree() == before
 
 
-def test_execs_and_what_is_asked_for_before_the_end(fresh: Engine, seclatch: Administrator) -> None:
+def test_exec_sessions_and_a_flush_before_the_end(fresh: Engine, seclatch: Administrator) -> None:
     host = fresh.host
     seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
     container = fresh.detach("/bin/sleep", "1000", **options(fresh, "runc", "long"))
@@ -142,10 +142,10 @@ def test_execs_and_what_is_asked_for_before_the_end(fresh: Engine, seclatch: Adm
     assert seclatch("record", "flush", "long").returncode == 125
 
 
-def test_who_shares_its_process_ids_is_not_in_it(
+def test_processes_that_share_the_pid_namespace_are_left_out(
     own_host: PrivateHost, seclatch: Administrator, image: Path, tmp_path: Path
 ) -> None:
-    """Another container, and a process of the host: before its mounts are known, and after."""
+    """Another container and a process of the host, before and after its mounts are known."""
     require("dockerd")
     engine = docker(own_host, tmp_path)
     engine.load(image)
@@ -173,7 +173,9 @@ def test_who_shares_its_process_ids_is_not_in_it(
     engine.stop()
 
 
-def test_no_annotation_no_wish_no_recording(fresh: Engine, seclatch: Administrator) -> None:
+def test_no_annotation_or_no_option_means_no_recording(
+    fresh: Engine, seclatch: Administrator
+) -> None:
     host = fresh.host
     seclatch.must("install", fresh.name, "--runtime", "runc")
     annotated = options(fresh, "runc", "web")
@@ -181,7 +183,7 @@ def test_no_annotation_no_wish_no_recording(fresh: Engine, seclatch: Administrat
     assert not host.path(DIRECTORY).exists()
     seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
     runtime = annotated["runtime"]
-    # the key as text elsewhere makes the front look, and the recorder go
+    # The key as text elsewhere makes the front start the recorder, which exits.
     assert fresh.run("/bin/sh", "-c", ": seclatch.record=x", runtime=runtime).returncode == 0
     assert kept(host) == []
     seclatch.must("install", fresh.name, "--runtime", "runc")
@@ -189,7 +191,7 @@ def test_no_annotation_no_wish_no_recording(fresh: Engine, seclatch: Administrat
     assert kept(host) == []
 
 
-def test_the_image_is_known_and_merging_goes_by_it(
+def test_the_image_is_recorded_and_selects_what_is_merged(
     fresh: Engine, seclatch: Administrator, tmp_path: Path
 ) -> None:
     host = fresh.host
@@ -217,7 +219,7 @@ def flushed(host: PrivateHost, seclatch: Administrator, name: str) -> Recording:
 @pytest.mark.parametrize(
     "name", ["../x", "/etc/x", "a/b", "", ".hidden", "-o", "x" * 65, "a\nb", "ü", "x" * 5000]
 )
-def test_what_is_no_name_starts_the_container_and_records_nothing(
+def test_an_invalid_name_starts_the_container_and_records_nothing(
     fresh: Engine, seclatch: Administrator, name: str
 ) -> None:
     host = fresh.host
@@ -231,7 +233,7 @@ def test_what_is_no_name_starts_the_container_and_records_nothing(
         assert len(log(host)) < 1000
 
 
-def test_limits_hold_and_no_start_fails_by_them(fresh: Engine, seclatch: Administrator) -> None:
+def test_limits_hold_and_fail_no_start(fresh: Engine, seclatch: Administrator) -> None:
     host = fresh.host
     limits = ("--record-limit", "1", "--record-at-once", "1", "--record-dir", DIRECTORY)
     seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL, *limits)
@@ -255,9 +257,7 @@ def test_a_thousand_annotations(fresh: Engine, seclatch: Administrator) -> None:
     ended(fresh.host)
 
 
-def test_a_recorder_that_is_killed_leaves_what_it_had(
-    fresh: Engine, seclatch: Administrator
-) -> None:
+def test_a_killed_recorder_leaves_its_last_flush(fresh: Engine, seclatch: Administrator) -> None:
     host = fresh.host
     seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
     container = fresh.detach("/bin/sleep", "1000", **options(fresh, "runc", "killed"))
@@ -271,14 +271,12 @@ def test_a_recorder_that_is_killed_leaves_what_it_had(
     assert seclatch("record", "flush", "killed").returncode == 125
 
 
-def test_a_recorder_that_cannot_work_keeps_nobody_waiting(
-    fresh: Engine, seclatch: Administrator
-) -> None:
+def test_a_broken_recorder_delays_no_start(fresh: Engine, seclatch: Administrator) -> None:
     host = fresh.host
     seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
     annotated = options(fresh, "runc", "x")
     recorder = host.path(f"/usr/local/lib/seclatch/{fresh.name}/recorder")
-    # Not for ever: conmon is given what is nobody's child, and may wait for it at its end.
+    # Ten seconds at most: conmon is the subreaper of orphans and may wait for them when it ends.
     for script in ("#!/bin/sh\nexit 1\n", "#!/bin/sh\nexec sleep 10\n", "no program"):
         recorder.write_text(script)
         assert fresh.run("/bin/exit42", **annotated).returncode == 42
@@ -287,7 +285,7 @@ def test_a_recorder_that_cannot_work_keeps_nobody_waiting(
     assert kept(host) == []
 
 
-def test_a_size_that_is_reached_keeps_what_was_there(
+def test_a_reached_size_limit_keeps_older_recordings(
     fresh: Engine, seclatch: Administrator
 ) -> None:
     host = fresh.host
@@ -301,7 +299,7 @@ def test_a_size_that_is_reached_keeps_what_was_there(
     assert older.stat().st_size == (1 << 20) - 1
 
 
-def test_where_ebpf_is_not_permitted_the_container_starts_and_the_log_says_why(
+def test_without_permission_for_ebpf_the_container_starts_and_the_log_gives_the_reason(
     fresh: Engine, seclatch: Administrator
 ) -> None:
     host = fresh.host
@@ -320,7 +318,7 @@ def test_where_ebpf_is_not_permitted_the_container_starts_and_the_log_says_why(
 
 
 def recorders(host: PrivateHost) -> list[int]:
-    """Pids, outside of the private host, of the recorders in it."""
+    """Return the pids, outside of the private host, of the recorders in it."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""`seclatch record --container` on containers of real engines that run already."""
+"""`seclatch record --container` on running containers of real engines."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.engines.test_record import calls, programs
 from tests.latch.oci import SCRIPTS
 
 SECLATCH = str(SCRIPTS / "seclatch")
-# Waits for /go, which the test makes as a sign; then three children, each in its turn.
+# Waits for /tmp/go, which the test creates as a signal; then starts three children in turn.
 WAITS = "while ! test -e /tmp/go; do /bin/sleep 0.1; done; /bin/true; /bin/true; exec /bin/exit42"
 
 
 @contextmanager
 def recording(path: Path, word: str, *more: str) -> Iterator[subprocess.Popen[str]]:
-    """The recorder at work, once it has found the container's processes."""
+    """Run the recorder; yield once it has found the container's processes."""
     words = [SECLATCH, "record", "--follow", "--container", word, "-o", str(path), *more]
     process = subprocess.Popen(
         words,
@@ -59,7 +59,7 @@ def result(process: subprocess.Popen[str], path: Path) -> Recording:
 
 
 def detach(engine: Engine, *command: str, **options: Any) -> str:
-    """A container whose program runs: engines return before its exec, now and then."""
+    """Start a container and wait for its program: engines sometimes return before its exec."""
     container = engine.detach(*command, **options)
     cmdline = engine.host.proc(engine.pid(container)) / "cmdline"
     wait_until(lambda: cmdline.read_text().startswith(command[0]), f"{command[0]} to run")
@@ -67,7 +67,7 @@ def detach(engine: Engine, *command: str, **options: Any) -> str:
 
 
 def word_for(engine: Engine, container: str, by: str) -> str:
-    """How a user would name the container. Docker alone keeps its names to itself."""
+    """Return a user's name for the container; Docker's is known to its daemon alone."""
     if by == "pid":
         return str(host_pid(engine, container))
     if engine.name == "containerd":
@@ -77,7 +77,7 @@ def word_for(engine: Engine, container: str, by: str) -> str:
 
 
 def host_pid(engine: Engine, container: str) -> int:
-    """The pid outside of the test's private host, whose first process is the holder's child."""
+    """Return the pid in the test's own pid namespace."""
     inner = str(engine.pid(container))
     for status in Path("/proc").glob("[0-9]*/status"):
         with contextlib.suppress(OSError):
@@ -100,7 +100,7 @@ def chosen(request: pytest.FixtureRequest, runtime: str) -> str:
 
 
 @pytest.mark.parametrize("by", ["id", "pid"])
-def test_a_running_container_and_what_is_executed_in_it(
+def test_a_running_container_and_its_exec_sessions(
     engine: Engine, runtime: str, chosen: str, by: str, tmp_path: Path
 ) -> None:
     container = detach(engine, "/bin/sh", "-c", WAITS, runtime=chosen)
@@ -114,7 +114,7 @@ def test_a_running_container_and_what_is_executed_in_it(
     roots = [each for each in others if each.parent is None and not each.found_running]
     alone = {image.stage for each in roots if not each.session for image in each.images}
     assert alone <= {"engine", "runtime"}
-    # A child found between its fork and its exec is another /bin/sh: on a busy machine it waits.
+    # A child found between its fork and its exec is another /bin/sh: wait, for busy machines.
     seen = [shell, *(each for each in others if not each.found_running)]
     ran = [image.argv[0] for each in seen for image in each.images if image.stage == "program"]
     assert sorted(each for each in ran if each != "/bin/sleep") == [
@@ -138,7 +138,7 @@ def test_a_running_container_and_what_is_executed_in_it(
 
 
 def assert_the_runtime_s_side_is_there(found: Recording, engine: Engine, runtime: str) -> None:
-    """Of both exec sessions, from the runtime's exec on."""
+    """Check both exec sessions, from the runtime's exec on."""
     assert found.runtimes == [runtime]
     ran = {
         each.id: image.argv
@@ -167,10 +167,10 @@ def test_healthchecks_with_their_runtime(docker: Docker, runtime: str, tmp_path:
     docker.clear()
 
 
-def test_under_a_filter_sessions_have_their_stages(
+def test_exec_sessions_under_a_filter_have_their_stages(
     engine: Engine, runtime: str, tmp_path: Path
 ) -> None:
-    # Rules like no other test's: crun takes a compiled filter from its cache for a profile that
+    # Rules that no other test uses: crun takes a compiled filter from its cache for a profile that
     # differs only in errnoRet.
     profile = tmp_path / "profile.json"
     profile.write_text(

@@ -1,4 +1,4 @@
-"""A report of what real engines start: where the filter begins, and how its profile fits."""
+"""Reports on containers of real engines: where the filter begins, and how its profile fits."""
 
 from __future__ import annotations
 
@@ -53,20 +53,20 @@ def test_where_the_filter_begins(
         assert done.returncode == 5, done.stderr
         assert (start["outcome"], states) == ("latched", ["unfiltered", "suspended", "filtered"])
         assert start["loaded"] < start["executed"] <= start["binds"]
-        # The profile is the recorded one: what the engine handed to the runtime.
+        # The profile is the recorded one: the one that the engine passed to the runtime.
         assert document["fit"]["profile"]["open"] == ALLOWED
         assert "mkdir" in document["fit"]["refused"]
     else:
         assert done.returncode not in (0, 5)
         assert (start["outcome"], states) == ("refused", ["unfiltered", "filtered"])
         assert start["sections"][1]["denied"]
-        # What fails at once may have no bundle any more when the recorder looks.
+        # The bundle of a start that fails at once may be gone when the recorder looks.
         kept = document["fit"]["profile"]
         assert kept is None or kept["open"] == ALLOWED
 
 
 @pytest.mark.parametrize("engine", ["docker", "podman"], indirect=True)
-def test_what_docker_s_default_allows_for_recorded_arguments_is_not_called_denied(
+def test_calls_that_docker_s_conditions_allow_are_not_reported_as_denied(
     engine: Engine,
     runtime: str,
     recorded: Recorded,

@@ -1,4 +1,4 @@
-"""Resolving against the engines themselves: what they write into config.json."""
+"""Compare `profile resolve` with what the engines write into config.json."""
 
 import json
 import os
@@ -24,7 +24,7 @@ CONTAINERS_COMMON = Path("/usr/share/containers/seccomp.json")
 KERNEL = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
 NATIVE = Arch.native()
 
-# What both engines give a container unless told otherwise. Podman's list is shorter.
+# The default capabilities of both engines; Podman's list is shorter.
 DOCKER_CAPS = {
     "CHOWN",
     "DAC_OVERRIDE",
@@ -47,7 +47,7 @@ CAPS = [(), ("SYS_ADMIN",), ("SYS_PTRACE", "BPF", "PERFMON"), ("SYS_TIME", "SYSL
 
 
 def conditional() -> dict[str, Any]:
-    """One rule for each kind of condition, true and false."""
+    """Make one rule for each kind of condition, true and false."""
     tried: dict[str, list[Any]] = {
         "caps": [["CAP_CHOWN"], ["CAP_BPF"], ["CAP_CHOWN", "CAP_BPF"]],
         "arches": [["amd64"], ["arm64"], ["x86_64"], ["amd64", "s390x"]],
@@ -157,7 +157,7 @@ ADDED_AND_DROPPED = [
 
 
 def told(engine: str, path: Path, options: tuple[str, ...]) -> dict[str, Any] | None:
-    """What `seclatch profile resolve` prints; None where it refuses the options."""
+    """Return the output of `seclatch profile resolve`; None if it refuses the options."""
     command = [sys.executable, "-m", "seclatch", "profile", "resolve", f"--engine={engine}"]
     done = subprocess.run([*command, *options, path], capture_output=True, text=True, check=False)
     assert done.returncode == 0 or "Podman refuses" in done.stderr, done.stderr
@@ -195,7 +195,7 @@ def test_podmans_own_default(podman: Podman) -> None:
 
 
 def test_from_docker_profile_to_live_filter(docker: Docker) -> None:
-    """The whole way, for Docker's own default: config.json, compiled, is what the program holds."""
+    """For Docker's own default, config.json compiled equals the filter of the program."""
     run = ["run", "--detach", "--network=none", "seclatch-test", "/bin/sleep", "600"]
     container = docker.cli(*run).stdout.strip()
     try:

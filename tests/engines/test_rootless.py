@@ -64,24 +64,26 @@ def front(request: pytest.FixtureRequest) -> Path:
 @pytest.mark.parametrize("no_new_privs", [False, True], ids=["gate", "hold"])
 @pytest.mark.parametrize("profile", ["exit-only", "stali-like"])
 def test_podman_run(user: Rootless, front: Path, profile: str, no_new_privs: bool) -> None:
-    """Profiles with which the bare runtime starts nothing, and with which it must not."""
+    """Profiles under which the bare runtime starts nothing; one kills the program's first call."""
     file = user.file(f"{profile}.json", json.dumps(case(profile)))
     options: dict[str, Any] = {"profile": file, "no_new_privs": no_new_privs}
     if not no_new_privs:
         assert user.container(front.name, "/bin/exit42", **options).returncode not in (0, 42)
-    user.roads()
+    user.methods()
     done = user.container(front, "/bin/exit42", **options)
     assert done.returncode == 42, done.stderr
-    assert user.roads() == ["hold" if no_new_privs else "gate"]
+    assert user.methods() == ["hold" if no_new_privs else "gate"]
     if profile == "exit-only":
         assert user.container(front, "/bin/first_denied", **options).returncode == 159  # SIGSYS
 
 
-def test_the_system_s_log_tells_the_road(user: Rootless, front: Path, tmp_path: Path) -> None:
-    """Where the operator finds it without having asked for it, a gate as a warning; Podman, which
-    takes the runtime's own log for an error, sees nothing."""
+def test_the_system_log_names_the_method(user: Rootless, front: Path, tmp_path: Path) -> None:
+    """The log names the method without any option; a gate is a warning.
+
+    Podman takes lines in the runtime's own log for errors, so nothing is written there.
+    """
     file = user.file("exit-only.json", json.dumps(case("exit-only")))
-    user.roads()
+    user.methods()
     with system_log(user.host, tmp_path / "log") as lines:
         done = user.container(front, "/bin/exit42", profile=file, words=("--name", "told"))
         assert (done.stderr, done.returncode) == ("", 42)
@@ -89,7 +91,7 @@ def test_the_system_s_log_tells_the_road(user: Rootless, front: Path, tmp_path: 
         user.container(front, "/bin/exit42", profile=file, no_new_privs=True)
         wait_until(lambda: len(lines()) == 2, "the held filter's line")
     gate, held = lines()
-    assert user.roads() == ["gate", "hold"]
+    assert user.methods() == ["gate", "hold"]
     assert re.fullmatch(r"<28>seclatch\[\d+\]: road=gate pid=\d+ container=[0-9a-f]{64}", gate)
     assert re.fullmatch(r"<30>seclatch\[\d+\]: road=hold pid=\d+ container=[0-9a-f]{64}", held)
 
@@ -107,7 +109,7 @@ def test_podman_exec_and_start(user: Rootless, front: Path) -> None:
         assert "TracerPid:\t0" in done.stdout
     finally:
         user.podman("rm", "--force", "--time", "0", name)
-    assert set(user.roads()) == {"gate"}
+    assert set(user.methods()) == {"gate"}
 
 
 @pytest.mark.parametrize(
@@ -124,12 +126,12 @@ def test_the_errno_of_a_gated_call(
     user: Rootless, front: Path, no_new_privs: bool, words: tuple[str, ...], road: str, told: int
 ) -> None:
     file = user.file("denials.json", json.dumps(DENIALS))
-    user.roads()
+    user.methods()
     done = user.container(
         front, "/bin/errnos", profile=file, no_new_privs=no_new_privs, words=words
     )
     assert done.stdout.split() == [str(told), "9"], done.stderr
-    assert user.roads() == [road]
+    assert user.methods() == [road]
 
 
 @pytest.mark.parametrize("words", [(), ("--cap-add", "SYS_PTRACE"), ("--cap-add", "SYS_ADMIN")])
@@ -142,14 +144,14 @@ def test_the_gate_cannot_be_opened_from_inside(
 
 
 @pytest.mark.parametrize("no_new_privs", [False, True], ids=["gate", "hold"])
-def test_a_program_does_not_get_into_the_init_of_an_exec_session(
+def test_a_program_cannot_write_to_the_init_of_an_exec_session(
     user: Rootless, front: Path, no_new_privs: bool
 ) -> None:
-    """It gets into the sessions' programs, which are bound (tests/programs/intruder.c)."""
+    """It can write to the sessions' programs, which are bound (tests/programs/intruder.c)."""
     rule = {"names": ["openat"], "action": "SCMP_ACT_ERRNO"}
     profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}
     file = user.file("no-openat.json", json.dumps(profile))
-    user.roads()
+    user.methods()
     options: dict[str, Any] = {"profile": file, "no_new_privs": no_new_privs}
     made = user.container(front, "/bin/intruder", "neighbour", verb=("run", "--detach"), **options)
     name = made.stdout.strip()
@@ -170,7 +172,7 @@ def test_a_program_does_not_get_into_the_init_of_an_exec_session(
         changed = user.podman("diff", name).stdout.split()
         user.podman("rm", "--force", "--time", "0", name)
     assert "/tmp/intruded" not in changed
-    assert set(user.roads()) == {"hold" if no_new_privs else "gate"}
+    assert set(user.methods()) == {"hold" if no_new_privs else "gate"}
 
 
 def test_a_setuid_program_gains_what_it_gains_without_the_latch(
@@ -214,8 +216,11 @@ def test_suspend_is_refused_and_plain_is_plain(user: Rootless, front: Path) -> N
 def test_a_runtime_without_an_engine(
     user: Rootless, front: Path, profile: str, no_new_privs: bool, many: bool
 ) -> None:
-    """As on runc's page on rootless containers; with subordinate ids by set-uid newuidmap(1), which
-    must not be traced. The first user namespace is the host's: no capability anywhere."""
+    """Run as in runc's instructions for rootless containers.
+
+    With subordinate ids by set-uid newuidmap(1), which must not be traced. The first user namespace
+    is the host's: no capability anywhere.
+    """
     user.run(
         "sh", "-c", "rm -rf bundle; mkdir bundle && cd bundle && runc spec --rootless", check=True
     )
@@ -228,13 +233,13 @@ def test_a_runtime_without_an_engine(
         for kind in ("uidMappings", "gidMappings"):
             config["linux"][kind].append({"containerID": 1, "hostID": 200000, "size": 65536})
     user.file("bundle/config.json", json.dumps(config))
-    # cgroup v1 has none for users
+    # users have no cgroup v1
     option = ["--cgroup-manager=disabled"] if front.name == "crun" else []
-    user.roads()
+    user.methods()
     done = user.run(front, "--log", HOME / "log", *option, "run", "--bundle", HOME / "bundle", "x")
     user.run(front, *option, "delete", "--force", "x")
     assert done.returncode == 42, done.stderr
-    assert user.roads() == ["hold" if no_new_privs else "gate"]
+    assert user.methods() == ["hold" if no_new_privs else "gate"]
     if not no_new_privs:
         words = (front, *option, "run", "--bundle", HOME / "bundle", "x")
         done = user.run(*words, env={"SECLATCH_MODE": "refuse"})
@@ -252,11 +257,13 @@ exec setpriv --reuid 2000 --regid 2000 --clear-groups unshare -Urm "$@"
 @pytest.mark.parametrize("hook", [False, True], ids=["program", "hook"])
 @pytest.mark.parametrize("readable", [True, False], ids=["readable", "hidden"])
 @pytest.mark.parametrize("mode", ["hold", "refuse"])
-def test_what_proc_hides_is_bound_or_not_started(
+def test_a_process_hidden_by_proc_is_bound_or_not_started(
     user: Rootless, mode: str, readable: bool, hook: bool
 ) -> None:
-    """A file of a user without a number in the namespace, which may be executed and not be read:
-    with hidepid the kernel hides a process of it from its own tracer."""
+    """Run a file whose owner has no id in the user namespace: executable, and maybe unreadable.
+
+    With hidepid the kernel hides a process that runs it from its own tracer.
+    """
     program = user.host.path(HOME / "rootfs/bin/hidden")
     shutil.copy(user.host.path(HOME / "rootfs/bin/errnos"), program)
     program.chmod(0o755 if readable else 0o711)
@@ -282,7 +289,7 @@ def test_what_proc_hides_is_bound_or_not_started(
         "seccomp": DENIALS,
     }
     user.file("bundle/config.json", json.dumps(config))
-    user.roads()
+    user.methods()
     done = user.host.run(
         "unshare",
         "--mount",
@@ -303,14 +310,17 @@ def test_what_proc_hides_is_bound_or_not_started(
         },
     )
     told = done.stdout.split()
-    assert told in ([], ["7", "9"]), done.stderr  # crun does not show what hooks say
+    assert told in ([], ["7", "9"]), done.stderr  # crun does not show the output of hooks
     assert (done.returncode == 0) == (mode == "hold" and readable), done.stderr
-    assert user.roads() == (["hold"] if mode == "hold" and readable else [])
+    assert user.methods() == (["hold"] if mode == "hold" and readable else [])
 
 
 def test_a_host_hook_of_a_user_s_runtime(user: Rootless) -> None:
-    """crun's front guards itself, and what it forks hides its namespaces from the tracer until its
-    exec; a program that may not be read, beyond it. Twenty starts: the hook runs beside init."""
+    """Run a hook of a user's crun, which runs hooks itself.
+
+    crun's front guards itself, so a forked process hides its namespaces from the tracer until its
+    exec, and after it if the program is not readable. Twenty starts: the hook runs beside init.
+    """
     hook = user.host.path(HOME / "hook")
     shutil.copy(user.host.path(HOME / "rootfs/bin/busybox"), hook)
     hook.chmod(0o711)
@@ -325,10 +335,10 @@ def test_a_host_hook_of_a_user_s_runtime(user: Rootless) -> None:
     user.host.path(HOME / "hooked").unlink(missing_ok=True)
     config["hooks"] = {"poststart": [{"path": str(HOME / "hook"), "args": ["sh", "-c", report]}]}
     user.file("bundle/config.json", json.dumps(config))
-    user.roads()
+    user.methods()
     words = ["/usr/local/lib/seclatch/podman/crun", "--cgroup-manager=disabled"]
     for n in range(20):
         done = user.run(*words, "run", "--bundle", HOME / "bundle", f"hooked{n}")
         assert done.returncode == 42, done.stderr
-    assert user.roads() == ["hold"] * 20
+    assert user.methods() == ["hold"] * 20
     assert user.host.path(HOME / "hooked").read_text() == "Seccomp:\t0\n" * 20

@@ -1,4 +1,4 @@
-"""Of the engines that run, those alone are recorded that took part in the command."""
+"""Record only those running engines that took part in the command."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Record = Callable[[Callable[[], Done]], tuple[Done, Recording]]
 
 @pytest.fixture(params=[0, 65534], ids=["root", "nobody"])
 def namesake(request: pytest.FixtureRequest) -> Iterator[int]:
-    """A program that is called containerd, busy, and has nothing to do with containers."""
+    """Run a busy program named containerd that has nothing to do with containers."""
     with tempfile.TemporaryDirectory(prefix="seclatch-namesake-") as folder:
         Path(folder).chmod(0o755)
         program = shutil.copy("/bin/dash", Path(folder) / "containerd")
@@ -40,7 +40,7 @@ def namesake(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def engines(recording: Recording) -> dict[str, int]:
-    """The programs of those that ran already, with their pids."""
+    """Map the programs of processes that ran before the recording to their pids."""
     return {
         os.path.basename(each.images[0].exe): each.pid  # noqa: PTH119
         for each in recording.processes
@@ -48,7 +48,7 @@ def engines(recording: Recording) -> dict[str, int]:
     }
 
 
-def test_a_namesake_of_an_engine_is_none(
+def test_an_unrelated_program_named_containerd_is_left_out(
     engine: Engine, runtime: str, recorded: Recorded, namesake: int
 ) -> None:
     done, recording = recorded(lambda: engine.run("/bin/exit42", runtime=runtime))
@@ -61,7 +61,7 @@ def test_a_namesake_of_an_engine_is_none(
 def test_the_shim_of_another_container_is_left_out(
     engine: Engine, runtime: str, recorded: Recorded
 ) -> None:
-    """It is connected to the very daemon that was asked, and did nothing for the command."""
+    """It is connected to the same daemon, but did nothing for the command."""
     engine.detach("/bin/sleep", "100")
     container = engine.detach("/bin/sleep", "100")
     done, recording = recorded(lambda: engine.run("/bin/exit42", runtime=runtime))
@@ -75,10 +75,10 @@ def test_the_shim_of_another_container_is_left_out(
     assert len(found) == len(DAEMONS[engine.name] | shims)
 
 
-def test_a_client_alone_is_told_from_a_container(
+def test_a_recording_of_the_client_alone_warns(
     docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Within a pid namespace of its own the recorder sees no engine."""
+    """Within a private pid namespace the recorder sees no engine."""
     words = client_words(docker, monkeypatch, "/bin/exit42")
     path = tmp_path / "x.json"
     recorder = ["unshare", "-pf", "--mount-proc", SCRIPTS / "seclatch", "record", "-o", path, "--"]
@@ -89,7 +89,7 @@ def test_a_client_alone_is_told_from_a_container(
     assert recording_file.read_recording(path).sessions == []
 
 
-def test_an_image_s_build_is_told_from_a_container(
+def test_an_image_build_is_distinguished_from_a_container(
     docker: Docker, recorded_of: Callable[[Engine], Recorded], tmp_path: Path
 ) -> None:
     (tmp_path / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN /bin/true\n")
@@ -115,6 +115,6 @@ def test_a_start_that_fails_in_the_runtime_is_more_than_a_client(
     assert "recording of the client alone" not in done.stderr
 
 
-def test_who_asks_for_no_container_is_told_nothing(engine: Engine, recorded: Recorded) -> None:
+def test_a_command_without_a_container_gives_no_warning(engine: Engine, recorded: Recorded) -> None:
     done, _ = recorded(lambda: engine.command("version"))
     assert "no container" not in done.stderr
