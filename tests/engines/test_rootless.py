@@ -19,7 +19,7 @@ from tests.engines.image import make_archive, make_rootfs
 from tests.engines.rootless import HOME, UID, Rootless
 from tests.engines.system_log import system_log
 from tests.latch.oci import READ_STATE, SCRIPTS, case
-from tests.latch.test_roads import openable
+from tests.latch.test_methods import openable
 
 DENIALS = {
     "defaultAction": "SCMP_ACT_ALLOW",

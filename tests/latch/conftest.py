@@ -25,12 +25,12 @@ def latched(name: str) -> Runtime:
     return Runtime(name)
 
 
-# What is to hold however the profile is kept off the runtime.
-_BY_EACH_ROAD = {"test_boot", "test_hooks", "test_users"}
+# Modules whose tests must pass both with suspended seccomp and with the gate.
+_BY_EACH_METHOD = {"test_boot", "test_hooks", "test_users"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if metafunc.module.__name__.rpartition(".")[2] in _BY_EACH_ROAD:
+    if metafunc.module.__name__.rpartition(".")[2] in _BY_EACH_METHOD:
         metafunc.fixturenames.append("mode")
         metafunc.parametrize("mode", ["suspend", "gate"], indirect=True)
 
@@ -47,7 +47,7 @@ def no_new_privileges(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 def bundle(tmp_path: Path, rootfs: Path) -> Callable[..., Bundle]:
-    """bundle(ARGS, seccomp=…, no_new_privileges=…): a new bundle each."""
+    """Provide bundle(ARGS, seccomp=…, no_new_privileges=…), which makes a new bundle."""
     number = itertools.count()
 
     def make(args: list[str], **options: Any) -> Bundle:
@@ -58,7 +58,7 @@ def bundle(tmp_path: Path, rootfs: Path) -> Callable[..., Bundle]:
 
 @pytest.fixture(autouse=True)
 def no_tracer_left() -> Iterator[None]:
-    """Whatever a test did, no tracer of it outlives it."""
+    """Check that no tracer of the test is left afterwards."""
     before = tracers()
     yield
     wait_until(lambda: not tracers() - before, "the tracers to end")
@@ -66,6 +66,6 @@ def no_tracer_left() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def bundle_in_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand-in runtimes need no bundle, but the front looks into it: the default one is `.`."""
+    """Put a default bundle into the working directory: the front reads `./config.json`."""
     (tmp_path / "config.json").write_text('{"hooks": {"startContainer": []}}')
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""An agent for SCMP_ACT_NOTIFY: takes the listener that a runtime sends, allows every call."""
+"""An agent for SCMP_ACT_NOTIFY: receives a runtime's listener and allows every call."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _answer(listener: int, asked: list[int]) -> None:
             asked.append(number)
             fcntl.ioctl(listener, SEND, struct.pack("=QqiI", identity, 0, 0, CONTINUE))
     except OSError:
-        os.close(listener)  # nobody is left under that filter
+        os.close(listener)  # no process is left under that filter
 
 
 def _serve(server: socket.socket, asked: list[int]) -> None:
@@ -43,11 +43,11 @@ def _serve(server: socket.socket, asked: list[int]) -> None:
 
 @contextmanager
 def agent(path: Path, mode: int = 0o755) -> Iterator[list[int]]:
-    """Listens at `path` (OCI: listenerPath); gives the numbers of the calls asked about."""
+    """Listen at `path` (OCI: listenerPath); yield the list of the numbers of reported calls."""
     asked: list[int] = []
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
-        path.chmod(mode)  # to connect takes the right to write
+        path.chmod(mode)  # connect(2) needs write permission
         server.listen()
         threading.Thread(target=_serve, args=(server, asked), daemon=True).start()
         yield asked

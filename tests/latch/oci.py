@@ -1,4 +1,4 @@
-"""Containers without an engine: bundles, and the real runtimes bare or under the latch."""
+"""Run containers without an engine: bundles, and the real runtimes bare or under the latch."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ CASES = Path(__file__).parent.parent / "data"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 _number = itertools.count()
 
-# How a hook of the shell begins. crun writes the container's state to each hook, and dies of
-# SIGPIPE where the hook has ended by then (crun 1.21, bare too: 1 of 900 starts on a busy host).
+# First line of a shell hook. crun writes the container's state to each hook, and dies of SIGPIPE if
+# the hook has exited by then (crun 1.21, bare too: 1 of 900 starts on a busy host).
 READ_STATE = "while read -r state; do :; done; "
 
 # crun refuses cgroup v1 hybrid hosts ("cgroups in hybrid mode not supported"): there it gets a
@@ -35,7 +35,7 @@ def is_hybrid() -> bool:
 
 @dataclass(frozen=True)
 class Runtime:
-    """runc or crun, bare or latched; `front` stands for another program than the installed one."""
+    """runc or crun, bare or latched; `front` replaces the installed latch."""
 
     name: str
     latched: bool = True
@@ -64,8 +64,11 @@ class Runtime:
     def bound(
         self, *arguments: str | os.PathLike[str], **options: Any
     ) -> subprocess.CompletedProcess[str]:
-        """The same where a strict profile binds the runtime itself: a Go runtime whose futex is
-        denied may spin for ever, and is killed then (seen of runc on arm64)."""
+        """Call the runtime where a strict profile binds the runtime itself.
+
+        A Go runtime whose futex is denied may spin for ever, and is killed then (seen with runc on
+        arm64).
+        """
         try:
             return self(*arguments, timeout=30, **options)
         except subprocess.TimeoutExpired as hung:
@@ -112,7 +115,7 @@ def make_bundle(
 
 
 def wait_until(condition: Any, what: str, seconds: float = 20) -> Any:
-    """The condition's first true value; fails the test, naming it, when there is none in time."""
+    """Return the condition's first true value; fail the test, naming it, after the time limit."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         value = condition()
@@ -123,7 +126,7 @@ def wait_until(condition: Any, what: str, seconds: float = 20) -> Any:
 
 
 def status(pid: int) -> dict[str, str]:
-    """/proc/PID/status as a dictionary."""
+    """Return /proc/PID/status as a dictionary."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
@@ -136,20 +139,20 @@ def is_alive(pid: int) -> bool:
 
 
 def runs(pid: int, program: str) -> bool:
-    """Whether the process has exec'd the program: what the runtime's init is called varies."""
+    """Return whether the process has exec'd the program; its name before that varies."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0] == program.encode()
     except OSError:
         return False
 
 
-# The tracer keeps the environment of the front: other latches on this host are not ours to count.
+# The tracer keeps the front's environment: do not count other latches on this host.
 MARK = {"SECLATCH_TESTS": str(os.getpid())}
 os.environ.update(MARK)
 
 
 def tracers() -> set[int]:
-    """The tracers alive that these tests' calls made."""
+    """Return the live tracers that this test process started."""
     mark = "SECLATCH_TESTS={SECLATCH_TESTS}".format(**MARK).encode()
     found = set()
     for folder in Path("/proc").glob("[0-9]*"):
@@ -165,9 +168,9 @@ def tracers() -> set[int]:
 
 @contextmanager
 def created(runtime: Runtime, bundle: Bundle) -> Iterator[int]:
-    """`create` a container, give its init's pid, and delete it whatever happened."""
+    """Create a container, yield its init's pid, and delete the container in any case."""
     pid_file = bundle.path / "pid"
-    # create's stdio is the container's: files, or the caller would wait for their end
+    # create's stdio is the container's: use files, since a pipe would stay open until its end
     with (bundle.path / "output").open("wb") as output:
         done = runtime(
             "create",
@@ -189,7 +192,7 @@ def created(runtime: Runtime, bundle: Bundle) -> Iterator[int]:
 
 @contextmanager
 def running(runtime: Runtime, bundle: Bundle) -> Iterator[int]:
-    """`create` and `start`; gives the pid of the program once it has been exec'd."""
+    """Create and start a container; yield the program's pid once it has been exec'd."""
     with created(runtime, bundle) as pid:
         done = runtime("start", bundle.id)
         assert done.returncode == 0, done.stderr
@@ -198,7 +201,7 @@ def running(runtime: Runtime, bundle: Bundle) -> Iterator[int]:
 
 
 def copy_front(directory: Path, name: str, real: str | Path | None) -> Path:
-    """The latch under another name or beside a link that names the real runtime."""
+    """Copy the latch under another name, or beside a link that names the real runtime."""
     directory.mkdir(parents=True, exist_ok=True)
     front = directory / name
     shutil.copy(SCRIPTS / "seclatch-runc", front)
@@ -209,7 +212,7 @@ def copy_front(directory: Path, name: str, real: str | Path | None) -> Path:
 
 @contextmanager
 def pids_cgroup(name: str, limit: str) -> Iterator[Path]:
-    """A cgroup of at most `limit` processes: RLIMIT_NPROC does not bind root, this does."""
+    """Make a cgroup of at most `limit` processes; RLIMIT_NPROC does not bind root."""
     top = next(p for p in (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup")) if p.is_dir())
     controllers = top / "cgroup.subtree_control"
     if controllers.exists() and "pids" not in controllers.read_text():

@@ -1,4 +1,4 @@
-"""The heart: a profile that makes the bare runtime fail boots under the latch, and binds."""
+"""The main promise: a profile that stops the bare runtime starts under the latch, and binds."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_exec_needs_nothing_for_the_runtime(
     made = bundle(
         ["/bin/sleep", "100"], seccomp=case("stali-like"), no_new_privileges=no_new_privileges
     )
-    # what exec runs is bound by the container's profile: leave it exit_group alone
+    # the command of exec is bound by the container's profile: allow exit_group alone
     made.config["linux"]["seccomp"] = case("exit-only")
     made.config["linux"]["seccomp"]["syscalls"][0]["names"] += SLEEP_CALLS
     made.write()
@@ -52,7 +52,7 @@ def test_exec_needs_nothing_for_the_runtime(
         assert (done.returncode, done.stdout) == (42, "")
 
 
-# What busybox's sleep itself calls, static, on x86-64 and arm64.
+# The calls of a static busybox sleep itself, on x86-64 and arm64.
 SLEEP_CALLS = [
     "brk",
     "arch_prctl",
@@ -97,7 +97,7 @@ def test_a_killing_profile_kills_at_the_first_instruction(
     assert latched("run", "--bundle", made.path, made.id).returncode == 128 + sigsys
 
 
-def test_the_profile_of_the_question(
+def test_the_profile_of_the_original_question(
     plain: Runtime, latched: Runtime, bundle: MakeBundle, no_new_privileges: bool
 ) -> None:
     script = "grep -E '^(NoNewPrivs|Seccomp|TracerPid)' /proc/self/status; mkdir /tmp/x; echo $?"
@@ -108,8 +108,8 @@ def test_the_profile_of_the_question(
     )
     failed = plain.bound("run", "--bundle", made.path, made.id)
     plain("delete", "--force", made.id)
-    # crun with no_new_privs needs close, close_range and execve after its filter, and does not
-    # mind an error from the first two; the profile has execve.
+    # crun with no_new_privs needs close, close_range and execve after its filter, and ignores an
+    # error from the first two; the profile allows execve.
     if (plain.name, no_new_privileges) != ("crun", True):
         assert failed.returncode != 0
         assert "Seccomp" not in failed.stdout
@@ -122,7 +122,7 @@ def test_the_profile_of_the_question(
         "Seccomp_filters": "1",
     }
     assert done.stdout.splitlines()[-1] == "1"
-    # which errno: runc answers ENOSYS above the highest named call, the profile says EPERM
+    # the errno varies: runc answers ENOSYS above the highest named call, the profile says EPERM
     assert "mkdir: can't create directory '/tmp/x'" in done.stderr
 
 
@@ -140,7 +140,7 @@ def test_the_host_sees_filter_and_no_tracer(
         assert facts["NoNewPrivs"] == str(int(no_new_privileges))
 
 
-def test_a_container_without_a_filter_stays_without(latched: Runtime, bundle: MakeBundle) -> None:
+def test_a_container_without_a_filter_gets_none(latched: Runtime, bundle: MakeBundle) -> None:
     made = bundle(["/bin/grep", "^Seccomp:", "/proc/self/status"], seccomp=None)
     done = latched("run", "--bundle", made.path, made.id)
     assert (done.returncode, done.stdout.split()) == (0, ["Seccomp:", "0"])

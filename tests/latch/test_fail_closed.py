@@ -1,4 +1,4 @@
-"""Where seccomp cannot be suspended nothing starts, and one line says which reason and remedy."""
+"""Where seccomp cannot be suspended nothing starts, and one line gives reason and remedy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FRONT = SCRIPTS / "seclatch-runc"
 
 
 def confined(kind: str, compiler: Compiler) -> tuple[list[str | Path], str]:
-    """A command prefix under which suspending is impossible, and the reason to be told."""
+    """Return a command prefix under which suspending is impossible, and the expected reason."""
     return {
         "no-sys-admin": (["setpriv", "--bounding-set=-sys_admin"], "no CAP_SYS_ADMIN"),
         "no-sys-ptrace": (["setpriv", "--bounding-set=-sys_ptrace"], "no CAP_SYS_PTRACE"),
@@ -44,13 +44,13 @@ KINDS = ["no-sys-admin", "no-sys-ptrace", "user-namespace", "filter", "traced"]
 
 @pytest.fixture(autouse=True)
 def suspend_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other roads than suspending are test_roads.py's."""
+    """Test suspending alone; test_methods.py tests the other methods."""
     monkeypatch.setenv("SECLATCH_MODE", "suspend")
 
 
 @pytest.fixture
 def front(tmp_path: Path, compiler: Compiler) -> Path:
-    """A front whose real runtime leaves a trace when it is started."""
+    """Make a front whose real runtime writes a file when it is started."""
     real = tmp_path / "real"
     real.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/started\n')
     real.chmod(0o755)
@@ -61,7 +61,7 @@ def front(tmp_path: Path, compiler: Compiler) -> Path:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("subcommand", ["create", "run", "exec"])
-def test_nothing_starts_and_the_reason_is_told(
+def test_nothing_starts_and_the_reason_is_printed(
     front: Path, compiler: Compiler, tmp_path: Path, kind: str, subcommand: str
 ) -> None:
     prefix, reason = confined(kind, compiler)
@@ -86,7 +86,7 @@ def test_nothing_starts_and_the_reason_is_told(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_starts_nothing_still_works(
+def test_subcommands_that_start_nothing_still_work(
     front: Path, compiler: Compiler, tmp_path: Path, kind: str
 ) -> None:
     prefix, _ = confined(kind, compiler)
@@ -116,7 +116,7 @@ def test_a_log_that_cannot_be_written_does_not_hide_the_reason(front: Path) -> N
 
 
 @pytest.mark.parametrize("how", ["environment", "install"])
-def test_plain_is_a_choice(front: Path, tmp_path: Path, how: str) -> None:
+def test_plain_mode_by_choice(front: Path, tmp_path: Path, how: str) -> None:
     environment = {"PATH": "/usr/bin:/bin"}
     if how == "environment":
         environment["SECLATCH_MODE"] = "plain"
@@ -126,7 +126,7 @@ def test_plain_is_a_choice(front: Path, tmp_path: Path, how: str) -> None:
     assert (tmp_path / "started").read_text() == "create x\n"
 
 
-def test_the_environment_overrides_the_install(front: Path) -> None:
+def test_the_environment_overrides_the_installed_mode(front: Path) -> None:
     front.with_name(front.name + ".mode").symlink_to("plain")
     done = subprocess.run(
         ["unshare", "-Ur", front, "create", "x"],
@@ -138,7 +138,7 @@ def test_the_environment_overrides_the_install(front: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["PLAIN", "plain ", "off", "plainer"])
-def test_a_mode_that_is_none_starts_nothing(front: Path, tmp_path: Path, word: str) -> None:
+def test_an_invalid_mode_starts_nothing(front: Path, tmp_path: Path, word: str) -> None:
     done = subprocess.run(
         [front, "create", "x"],
         env={"SECLATCH_MODE": word, "PATH": "/bin"},
@@ -150,7 +150,9 @@ def test_a_mode_that_is_none_starts_nothing(front: Path, tmp_path: Path, word: s
     assert not (tmp_path / "started").exists()
 
 
-def test_plain_binds_the_runtime_as_ever(bundle: Callable[..., Bundle], name: str) -> None:
+def test_plain_mode_binds_the_runtime_like_the_bare_runtime(
+    bundle: Callable[..., Bundle], name: str
+) -> None:
     made = bundle(["/bin/exit42"], seccomp=case("exit-only"))
     runtime = Runtime(name)
     bare = Runtime(name, latched=False).bound("run", "--bundle", made.path, made.id)
@@ -179,11 +181,13 @@ def test_no_room_for_the_tracer(front: Path, tmp_path: Path, limit: str) -> None
 
 
 @pytest.mark.parametrize(("limit", "starts"), [(5, False), (6, True), (7, True)])
-def test_no_descriptor_left(
+def test_no_file_descriptor_left(
     tmp_path: Path, compiler: Compiler, limit: int, *, starts: bool
 ) -> None:
-    """The limit is named, and not /proc, which could not be opened for it. (Below 5 no runtime can
-    run either.)"""
+    """The message names the limit, not /proc, which could not be opened because of it.
+
+    Below 5 no runtime can run either.
+    """
     front = copy_front(tmp_path / "fronts", "seclatch-x", compiler("exit42"))
     words = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", front, "create", "x"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -193,7 +197,7 @@ def test_no_descriptor_left(
 
 
 def test_a_proc_of_another_pid_namespace(front: Path, tmp_path: Path) -> None:
-    """The tracer could not tell the program's exec: /proc/PID would be another process."""
+    """The tracer could not observe the program's exec: /proc/PID would be another process."""
     inside = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
     done = subprocess.run([*inside, front, "create"], capture_output=True, text=True, check=False)
     assert done.returncode == 125
@@ -203,10 +207,11 @@ def test_a_proc_of_another_pid_namespace(front: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("annotation", ["run.oci.handler", "module.wasm.image/variant"])
-def test_a_handler_that_execs_nothing(front: Path, tmp_path: Path, annotation: str) -> None:
+def test_a_handler_without_an_exec(front: Path, tmp_path: Path, annotation: str) -> None:
     """crun runs wasm and krun inside of itself: no exec ever ends the suspension.
 
-    The name is found wherever it lies in a long file, across the pieces it is read by too."""
+    The annotation is found anywhere in a long file, also across the blocks in which it is read.
+    """
     for padding in (0, 16384 - 8, 16384 + 24, 100_000):
         (tmp_path / "config.json").write_text(
             json.dumps({"pad": "x" * padding, "annotations": {annotation: "wasm"}})
@@ -217,7 +222,7 @@ def test_a_handler_that_execs_nothing(front: Path, tmp_path: Path, annotation: s
         assert not (tmp_path / "started").exists()
 
 
-def test_a_missing_bundle_is_the_runtime_s_to_complain_of(
+def test_a_missing_bundle_is_reported_by_the_runtime(
     name: str, tmp_path: Path, front: Path
 ) -> None:
     missing = ["run", "--bundle", str(tmp_path / "none"), "x"]
@@ -227,7 +232,7 @@ def test_a_missing_bundle_is_the_runtime_s_to_complain_of(
     assert "none" in done.stderr
 
 
-def test_a_log_that_nobody_reads(front: Path, tmp_path: Path) -> None:
+def test_a_log_without_a_reader(front: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     done = subprocess.run(
         ["unshare", "-Ur", front, "--log", tmp_path / "fifo", "create"],

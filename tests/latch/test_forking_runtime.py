@@ -1,4 +1,4 @@
-"""Single-threaded runtimes whose init is not, by a stand-in; namespaces that a container shares."""
+"""A stand-in for single-threaded runtimes with a threaded init; shared namespaces."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_an_init_with_threads(compiler: Compiler, tmp_path: Path) -> None:
 
 
 def test_a_static_runtime_without_privileges(compiler: Compiler, tmp_path: Path) -> None:
-    """Without a C library to set breakpoints in, it is stopped at each call until its load."""
+    """Without a C library for breakpoints, the runtime is stopped at each call until its load."""
     front = copy_front(tmp_path / "fronts", "seclatch-x", compiler("forking_runtime"))
     for target, latched in (("exit42", 42), ("first_denied", 7)):
         words = ["setpriv", "--no-new-privs", front, "create", compiler(target)]
@@ -39,8 +39,10 @@ def test_a_static_runtime_without_privileges(compiler: Compiler, tmp_path: Path)
 def test_an_init_that_the_gate_s_filter_kills(
     compiler: Compiler, tmp_path: Path, verb: str, hook: dict[str, str]
 ) -> None:
-    """At a call that the gate does not open: told on the container's stderr, and in the log. What
-    the runtime cleans up with is the host's, and runs."""
+    """A call that the gate does not open kills init; stderr and the log give the reason.
+
+    The runtime's cleanup runs on the host, without a filter.
+    """
     front = copy_front(tmp_path / "fronts", "seclatch-x", compiler("forking_runtime"))
     log = tmp_path / "log"
     done = subprocess.run(
@@ -87,8 +89,11 @@ def test_namespaces_shared_with_the_host(
 
 @pytest.mark.parametrize("filtered", [True, False])
 def test_no_namespace_at_all(bundle: Callable[..., Bundle], filtered: bool, rootfs: Path) -> None:
-    """crun alone takes such a configuration; the container's mounts would be the host's, so it is
-    run in a mount namespace of the test's own (oci.py makes one on hybrid hosts)."""
+    """crun alone accepts such a configuration.
+
+    The container's mounts would be the host's, so it is run in a mount namespace of the test's own
+    (oci.py makes one on hybrid hosts).
+    """
     made = bundle(["/bin/first_denied"], seccomp=BOUND if filtered else None)
     without(made, "pid", "ipc", "uts", "network", "mount", "cgroup")
     made.config["mounts"] = []
@@ -116,7 +121,7 @@ def test_front_as_pid_1(latched: Runtime, bundle: Callable[..., Bundle]) -> None
 
 
 def shared_with_the_host(bundle: Bundle, rootfs: Path | str, *namespaces: str) -> Bundle:
-    """No namespaces but these, no mounts: what crun alone takes."""
+    """Share all namespaces but these with the host, without mounts: only crun accepts it."""
     bundle.config["linux"] = {"namespaces": [{"type": name} for name in namespaces]} | {
         key: value for key, value in bundle.config["linux"].items() if key == "seccomp"
     }
@@ -127,11 +132,13 @@ def shared_with_the_host(bundle: Bundle, rootfs: Path | str, *namespaces: str) -
     return bundle
 
 
-def test_a_proc_mounted_over_the_tracer_s(
+def test_a_proc_mounted_over_that_of_the_tracer(
     bundle: Callable[..., Bundle], rootfs: Path, tmp_path: Path
 ) -> None:
-    """The container's configuration alone decides that /proc shows other processes from then on:
-    what the tracer cannot see it must let go of."""
+    """By the container's configuration /proc shows other processes from then on.
+
+    The tracer must let go of a process that it can no longer see.
+    """
     made = bundle([str(rootfs / "bin/first_denied")], seccomp=BOUND)
     shared_with_the_host(made, "/", "pid")
     made.config["mounts"] = [{"destination": "/proc", "type": "proc", "source": "proc"}]
@@ -143,7 +150,7 @@ def test_a_proc_mounted_over_the_tracer_s(
     assert done.returncode == 7, done.stderr
 
 
-def test_front_as_pid_1_of_a_program_like_the_host_s(
+def test_front_as_pid_1_with_the_host_s_namespaces(
     bundle: Callable[..., Bundle], rootfs: Path
 ) -> None:
     made = shared_with_the_host(bundle(["/bin/exit42"], seccomp=None), rootfs)

@@ -1,4 +1,4 @@
-"""What the latch's program and its waiting tracer have not got: less for an attacker to use."""
+"""Hardening of the latch: program headers, and the capabilities and files of its tracer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_program_is_a_static_pie_that_ends_its_own_relocations(name: str) ->
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="CET is of x86")
 def test_indirect_branches_lead_to_marked_places() -> None:
-    """-fcf-protection: the compiler has it, so it was given it."""
+    """-fcf-protection: the compiler has the option, so the build must have used it."""
     assert (SCRIPTS / "seclatch-runc").read_bytes().count(ENDBR64) > 100
 
 
@@ -84,7 +84,7 @@ def test_a_waiting_tracer_has_only_what_it_uses(
 
 
 def is_read_only(pid: int) -> bool:
-    """Whether what was relocated at the program's start can be written to no more."""
+    """Return whether the memory relocated at the program's start is read-only."""
     program = Path(f"/proc/{pid}/exe").resolve()
     maps = [
         line.split()
@@ -101,10 +101,10 @@ def is_read_only(pid: int) -> bool:
 
 
 @pytest.mark.root
-def test_with_a_hook_it_keeps_what_the_hook_may_have(
+def test_with_a_hook_it_keeps_the_hook_s_capabilities(
     mode: None, latched: Runtime, hooked: Bundle
 ) -> None:
-    """The kernel is asked what a process with all of them may do to the runtime's init."""
+    """The kernel decides what a process with all of them may do to the runtime's init."""
     with created(latched, hooked) as pid:
         tracer = int(status(pid)["TracerPid"])
         assert capabilities(tracer, "CapPrm") == capabilities(os.getpid(), "CapPrm")
@@ -112,10 +112,10 @@ def test_with_a_hook_it_keeps_what_the_hook_may_have(
 
 
 @pytest.mark.root
-def test_a_hook_that_the_text_hides_does_not_run(
+def test_a_hook_named_by_a_json_escape_does_not_run(
     mode: None, latched: Runtime, hooked: Bundle
 ) -> None:
-    """Named by an escape of JSON, which the latch does not read and the runtime does."""
+    """The latch does not decode escapes in JSON strings, and the runtime does."""
     file = hooked.path / "config.json"
     file.write_text(file.read_text().replace("startContainer", "start\\u0043ontainer"))
     done = refuse(latched, hooked)

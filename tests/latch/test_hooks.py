@@ -12,7 +12,7 @@ from tests.latch.oci import READ_STATE, Bundle, Runtime, case, running
 pytestmark = pytest.mark.root
 
 HOST = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
-# What a startContainer hook that writes a file needs beside the profile of the question.
+# Calls of a startContainer hook that writes a file, beside those of the profile.
 REPORT = READ_STATE + "grep -E '^(Seccomp|TracerPid|NoNewPrivs):' /proc/self/status >{}"
 
 PERMISSIVE = {
@@ -44,7 +44,7 @@ def observe(runtime: Runtime, bundle: Bundle, out: Path) -> dict[str, str]:
     return {kind: (out / kind).read_text() for kind in [*HOST, "startContainer"]}
 
 
-def test_hooks_find_what_they_find_without_the_latch(
+def test_hooks_see_the_same_as_without_the_latch(
     plain: Runtime,
     latched: Runtime,
     bundle: Callable[..., Bundle],
@@ -66,7 +66,7 @@ def test_a_start_hook_under_a_strict_profile_is_bound_by_it(
     profile["syscalls"][0]["names"] += ["fcntl", "close"]  # the hook's shell
     made = bundle(["/bin/sleep", "100"], seccomp=profile, no_new_privileges=no_new_privileges)
     seen = observe(latched, made, tmp_path / "strict")
-    # both runtimes have the filter on when start hooks run, whatever no_new_privs is
+    # both runtimes have loaded the filter when start hooks run, whatever no_new_privs is
     assert "Seccomp:\t2" in seen["startContainer"]
     assert "Seccomp:\t0" in seen["createContainer"]
     with running(latched, made) as pid:

@@ -1,5 +1,7 @@
-"""The container's own code beside the runtime's init, which no filter binds before the exec: hooks,
-and programs that share its pid namespace. See tests/programs/intruder.c for what they try."""
+"""The container's own code attacks the runtime's init, which has no filter before the exec.
+
+Hooks, and programs that share its pid namespace. See tests/programs/intruder.c for the attacks.
+"""
 
 from __future__ import annotations
 
@@ -24,22 +26,22 @@ PROFILE = {
     "syscalls": [{"names": ["openat"], "action": "SCMP_ACT_ERRNO"}],
 }
 HOOK = {"path": "/bin/intruder", "args": ["intruder", "parent"]}
-# road: SECLATCH_MODE, no_new_privs, a capability more
-ROADS: dict[str, tuple[str, bool, str | None]] = {
+# method: SECLATCH_MODE, no_new_privs, an additional capability
+METHODS: dict[str, tuple[str, bool, str | None]] = {
     "suspend": ("suspend", False, None),
     "suspend, no_new_privs": ("suspend", True, None),
     "hold": ("gate", True, None),
     "gate": ("gate", False, None),
     "gate+exact": ("gate", False, "CAP_SYS_ADMIN"),
 }
-by_each_road = pytest.mark.parametrize("road", list(ROADS))
+by_each_method = pytest.mark.parametrize("method", list(METHODS))
 
 Make = Callable[..., Bundle]
 
 
 @pytest.fixture
 def make(bundle: Make, rootfs: Path, compiler: Compiler, tmp_path: Path) -> Make:
-    """make(PROGRAM…, seccomp=…, no_new_privileges=…, capability=…), /tmp from outside."""
+    """Provide make(PROGRAM…, seccomp=…, no_new_privileges=…, capability=…), /tmp from outside."""
     if not (rootfs / "bin/intruder").exists():
         shutil.copy(compiler("intruder"), rootfs / "bin/intruder")
     place = tmp_path / "tmp"
@@ -59,8 +61,8 @@ def make(bundle: Make, rootfs: Path, compiler: Compiler, tmp_path: Path) -> Make
 
 
 @pytest.fixture
-def on_road(monkeypatch: pytest.MonkeyPatch, make: Make, road: str, tmp_path: Path) -> Make:
-    mode, no_new_privileges, capability = ROADS[road]
+def with_method(monkeypatch: pytest.MonkeyPatch, make: Make, method: str, tmp_path: Path) -> Make:
+    mode, no_new_privileges, capability = METHODS[method]
     monkeypatch.setenv("SECLATCH_MODE", mode)
     monkeypatch.setenv("SECLATCH_LOG", str(tmp_path / "starts"))
 
@@ -72,7 +74,7 @@ def on_road(monkeypatch: pytest.MonkeyPatch, make: Make, road: str, tmp_path: Pa
     return start
 
 
-def roads(tmp_path: Path) -> set[str]:
+def methods(tmp_path: Path) -> set[str]:
     lines = (tmp_path / "starts").read_text().splitlines()
     return {json.loads(line)["road"] for line in lines}
 
@@ -89,38 +91,38 @@ def run_with_hook(runtime: Runtime, made: Bundle) -> subprocess.CompletedProcess
 
 
 def test_the_attack_is_real(make: Make, tmp_path: Path) -> None:
-    """The bare runc's init is written to by a hook; there its filter is in force."""
+    """A hook can write to the bare runc's init; there its filter is in force."""
     done = run_with_hook(Runtime("runc", latched=False), make("/bin/exit42", seccomp=None))
     assert done.returncode == 77
     assert (tmp_path / "tmp/intruded").exists()
 
 
-@by_each_road
+@by_each_method
 def test_a_hook_does_not_get_into_init(
-    latched: Runtime, on_road: Make, road: str, tmp_path: Path
+    latched: Runtime, with_method: Make, method: str, tmp_path: Path
 ) -> None:
-    done = run_with_hook(latched, on_road("/bin/exit42"))
+    done = run_with_hook(latched, with_method("/bin/exit42"))
     assert done.returncode == 42, done.stderr
     assert not (tmp_path / "tmp/intruded").exists()
-    assert roads(tmp_path) == {road.partition(",")[0]}
+    assert methods(tmp_path) == {method.partition(",")[0]}
 
 
-@by_each_road
-def test_a_hook_that_nothing_keeps_out_does_not_run(
-    latched: Runtime, on_road: Make, road: str, tmp_path: Path
+@by_each_method
+def test_a_hook_with_cap_sys_ptrace_does_not_run(
+    latched: Runtime, with_method: Make, method: str, tmp_path: Path
 ) -> None:
-    done = run_with_hook(latched, on_road("/bin/exit42", capability="CAP_SYS_PTRACE"))
+    done = run_with_hook(latched, with_method("/bin/exit42", capability="CAP_SYS_PTRACE"))
     assert done.returncode not in (0, 42, 77)
     assert "a startContainer hook has CAP_SYS_PTRACE" in done.stderr
     assert not (tmp_path / "tmp/intruded").exists()
 
 
-@by_each_road
-def test_a_container_that_was_created_tells_why_its_hook_did_not_run(
-    latched: Runtime, on_road: Make, road: str
+@by_each_method
+def test_a_created_container_prints_why_its_hook_did_not_run(
+    latched: Runtime, with_method: Make, method: str
 ) -> None:
-    """On its own stderr: the front, whose stderr the engine reads, has gone by then."""
-    made = on_road("/bin/exit42", capability="CAP_SYS_PTRACE")
+    """On its own stderr: the front, whose stderr the engine reads, has exited by then."""
+    made = with_method("/bin/exit42", capability="CAP_SYS_PTRACE")
     made.config["hooks"] = {"startContainer": [HOOK]}
     made.write()
     with created(latched, made):
@@ -130,16 +132,16 @@ def test_a_container_that_was_created_tells_why_its_hook_did_not_run(
         assert output.read_text().count("nothing was started") == 1
 
 
-@by_each_road
+@by_each_method
 @pytest.mark.parametrize("user", [0, 1000])
 def test_a_program_does_not_get_into_the_init_of_an_exec_session(
-    latched: Runtime, on_road: Make, road: str, user: int, tmp_path: Path
+    latched: Runtime, with_method: Make, method: str, user: int, tmp_path: Path
 ) -> None:
-    """It does get into the programs of the sessions (status 77), which are bound."""
-    made = on_road("/bin/intruder", "neighbour")
+    """It can write to the programs of the sessions (status 77), which are bound."""
+    made = with_method("/bin/intruder", "neighbour")
     made.config["process"]["user"] = {"uid": user, "gid": user}
     made.write()
-    words = ["--no-new-privs"] if ROADS[road][1] else []
+    words = ["--no-new-privs"] if METHODS[method][1] else []
     output = made.path / "output"
     with running(latched, made):
         wait_until(lambda: "ready" in output.read_text(), "the attacker")
@@ -152,13 +154,15 @@ def test_a_program_does_not_get_into_the_init_of_an_exec_session(
     assert not (tmp_path / "tmp/intruded").exists()
 
 
-@pytest.mark.parametrize("road", ["suspend", "suspend, no_new_privs", "gate"])
-def test_a_container_with_the_host_s_processes_does_not_get_into_another_s_init(
-    latched: Runtime, on_road: Make, road: str, tmp_path: Path
+@pytest.mark.parametrize("method", ["suspend", "suspend, no_new_privs", "gate"])
+def test_a_container_in_the_host_s_pid_namespace_does_not_get_into_another_s_init(
+    latched: Runtime, with_method: Make, method: str, tmp_path: Path
 ) -> None:
-    """A pid namespace stands for the host's, so that nothing else on this machine is meddled with.
-    Not by hold: there, as under the bare runtime, it is before the load that init is open."""
-    attacker, other = on_road("/bin/intruder", "neighbour"), on_road("/bin/exit42")
+    """A private pid namespace stands for the host's, so that other processes are left alone.
+
+    Not with the method hold: there, as under the bare runtime, init is open to it before the load.
+    """
+    attacker, other = with_method("/bin/intruder", "neighbour"), with_method("/bin/exit42")
     spaces = attacker.config["linux"]["namespaces"]
     attacker.config["linux"]["namespaces"] = [each for each in spaces if each["type"] != "pid"]
     attacker.write()
@@ -192,10 +196,10 @@ STANDIN = {
 
 
 @pytest.mark.parametrize("way", list(STANDIN))
-def test_a_runtime_that_lets_itself_be_written_to_gets_no_hook(
+def test_a_runtime_with_writable_memory_gets_no_hook(
     way: str, compiler: Compiler, tmp_path: Path
 ) -> None:
-    """Whatever a runtime does about its memory: what counts is what a hook could do."""
+    """The check is what a hook could do, not what the runtime did about its memory."""
     front = copy_front(tmp_path / "fronts", "seclatch-x", compiler("threaded_runtime"))
     log = tmp_path / "log"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Each start under a profile is told to the system's log: by which road, and which container."""
+"""Each start under a profile is logged to the system log, with its method and container."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ except TimeoutError:
 
 @pytest.fixture
 def listen(tmp_path: Path) -> Callable[..., list[str]]:
-    """listen(COMMAND…): its status, and the first line that the log gets."""
+    """Provide listen(COMMAND…): return its status and the first line that the log receives."""
     place = tmp_path / "dev"
     place.mkdir()
 
@@ -80,30 +80,30 @@ def words_of(latched: Runtime, made: Bundle) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("mode", "no_new_privs", "priority", "road"),
+    ("mode", "no_new_privs", "priority", "method"),
     [("auto", False, 30, "suspend"), ("gate", True, 30, "hold"), ("gate", False, 28, "gate")],
 )
-def test_the_road_taken(
+def test_the_log_names_the_method(
     latched: Runtime,
     bundle: MakeBundle,
     listen: Callable[..., list[str]],
     mode: str,
     no_new_privs: bool,
     priority: int,
-    road: str,
+    method: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """28: the daemon's facility, a warning; 30: information."""
+    """Priority 28: the daemon's facility, a warning; 30: information."""
     monkeypatch.setenv("SECLATCH_MODE", mode)
     made = bundle(["/bin/exit42"], seccomp=case("exit-only"), no_new_privileges=no_new_privs)
     status, line = listen(*words_of(latched, made))
     assert status == "status 42"
     assert re.fullmatch(
-        rf"<{priority}>seclatch\[\d+\]: road={re.escape(road)} pid=\d+ container={made.id}", line
+        rf"<{priority}>seclatch\[\d+\]: road={re.escape(method)} pid=\d+ container={made.id}", line
     ), line
 
 
-def test_nothing_of_a_container_without_a_filter(
+def test_a_container_without_a_filter_is_not_logged(
     latched: Runtime,
     bundle: MakeBundle,
     listen: Callable[..., list[str]],
@@ -114,20 +114,20 @@ def test_nothing_of_a_container_without_a_filter(
     assert listen(*words_of(latched, made)) == ["status 42", "nothing"]
 
 
-def test_a_log_that_nobody_reads_keeps_nothing(
+def test_a_full_log_delays_no_start(
     latched: Runtime, bundle: MakeBundle, listen: Callable[..., list[str]]
 ) -> None:
     made = bundle(["/bin/exit42"], seccomp=case("exit-only"))
     assert listen(*words_of(latched, made), flood=True) == ["status 42", "nothing"]
 
 
-def test_a_refusal_early_and_late(
+def test_an_early_and_a_late_refusal(
     latched: Runtime,
     bundle: MakeBundle,
     listen: Callable[..., list[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """27: an error. Engines quote what the runtime says last, which is after a late refusal."""
+    """Priority 27: an error. Engines quote the runtime's last line, which follows a refusal."""
     made = bundle(["/bin/exit42"], seccomp=case("exit-only"))
     for held in made.config["process"]["capabilities"].values():
         held.append("CAP_SYS_PTRACE")

@@ -1,5 +1,8 @@
-"""SCMP_ACT_NOTIFY profiles under runtimes that a user calls. runc takes the listener out of its
-init by pidfd_getfd(2), which its front may not do once the init is guarded."""
+"""SCMP_ACT_NOTIFY profiles under runtimes called by a user without privileges.
+
+runc takes the listener out of its init by pidfd_getfd(2), which its front may not do once the init
+is guarded.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ UID = 2000
 
 @dataclass(frozen=True)
 class UsersRuntime:
-    """A latched runtime as a user without privileges calls it, who has this home."""
+    """A latched runtime, called by a user without privileges with this home directory."""
 
     name: str
     front: Path
@@ -46,7 +49,8 @@ class UsersRuntime:
 
     def argv(self, *words: str | Path) -> list[str | Path]:
         become = ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups"]
-        # runc gives the streams to the container's root, which it may do of its own files only
+        # runc changes the owner of the streams to the container's root, which a user may do only
+        # for files of its own
         shell = ["sh", "-c", 'exec "$@" </dev/null >>output 2>&1', "sh"]
         enter, option = [], []
         if self.name == "crun" and is_hybrid():
@@ -77,7 +81,7 @@ def runtime(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[UsersRuntime
 def make(
     runtime: UsersRuntime, rootfs: Path, args: Sequence[str], no_new_privileges: bool, **rule: Any
 ) -> Bundle:
-    """A bundle whose profile has the agent at HOME/agent asked about some calls."""
+    """Make a bundle whose profile reports some calls to the agent at HOME/agent."""
     profile = {
         "defaultAction": "SCMP_ACT_ALLOW",
         "listenerPath": str(runtime.home / "agent"),
@@ -99,8 +103,8 @@ def make(
     return made
 
 
-# What the runtime's init calls between its load and the exec, what the latch has it call there, and
-# what only the program calls.
+# Calls that the runtime's init issues between its load and the exec, one that the latch injects
+# there, and one that only the program issues.
 @pytest.mark.parametrize("asked", ["close", "read", "fcntl", "prctl", "getpgid"])
 def test_the_agent_gets_the_listener_and_answers(
     runtime: UsersRuntime, rootfs: Path, no_new_privileges: bool, asked: str
@@ -127,7 +131,7 @@ def test_a_start_hook_runs_beside_a_guarded_init(
 
 @contextlib.contextmanager
 def silent_agent(path: Path, start: Callable[[], Any]) -> Iterator[int]:
-    """Answers nothing; gives the process whose call, after `start`, is the first to wait for it."""
+    """Answer nothing; yield the first process, after `start`, whose call waits for the agent."""
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
         path.chmod(0o777)
@@ -147,7 +151,7 @@ def silent_agent(path: Path, start: Callable[[], Any]) -> Iterator[int]:
 def test_the_tracer_ends_with_a_container_that_waits_for_its_agent(
     runtime: UsersRuntime, rootfs: Path, no_new_privileges: bool, asked: str
 ) -> None:
-    """Killed while a call of the runtime's, or of the latch's in it, waits for an answer."""
+    """Kill it while a call of the runtime, or one that the latch injected, waits for an answer."""
     made = make(runtime, rootfs, ["/bin/sleep", "100"], no_new_privileges, names=[asked])
     before = tracers()
     words = runtime.argv("run", "--bundle", made.path, made.id)

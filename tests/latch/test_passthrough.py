@@ -1,4 +1,4 @@
-"""Whatever the front does not need to touch reaches the real runtime as the caller gave it."""
+"""Everything that the front does not change reaches the real runtime as the caller set it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def in_own_session() -> None:
 
 @pytest.fixture
 def facts(tmp_path: Path, compiler: Compiler) -> Callable[..., dict[str, Any]]:
-    """facts(front?, arguments, preexec): what the stand-in runtime found, and its exit status."""
+    """Provide facts(program, arguments, setup): what the stand-in runtime saw, and its status."""
     real = compiler("facts")
     front = copy_front(tmp_path / "fronts", "seclatch-facts", real)
 
@@ -94,7 +94,7 @@ def test_the_runtime_finds_what_the_caller_gave(
 
 
 def test_facts_show_a_difference(facts: Callable[..., dict[str, Any]]) -> None:
-    """The comparison above is worth something only if the stand-in sees what it is given."""
+    """Check that the stand-in reports differences, on which the comparison above relies."""
     assert facts("bare", ["a"]) != facts("bare", ["b"])
     assert facts("bare", [], as_subreaper)["subreaper"] == 1
     assert facts("bare", [], with_death_signal)["deathsig"] == signal.SIGTERM
@@ -103,7 +103,7 @@ def test_facts_show_a_difference(facts: Callable[..., dict[str, Any]]) -> None:
 
 
 def children() -> set[int]:
-    """This process's children, zombies too."""
+    """Return this process's children, including zombies."""
     lists = Path("/proc/self/task").glob("*/children")
     return {int(pid) for one in lists for pid in one.read_text().split()}
 
@@ -112,8 +112,10 @@ def children() -> set[int]:
 def test_the_caller_gets_no_child_to_reap_and_keeps_no_pipe_open(
     tmp_path: Path, compiler: Compiler, arguments: list[str]
 ) -> None:
-    """A caller that reads its runtime's pipe to the end is not held up by the tracer, and one
-    that is no subreaper never has a second child."""
+    """A caller that is no subreaper gets no second child.
+
+    Nor does the tracer delay a caller that reads its runtime's pipe to the end.
+    """
     front = copy_front(tmp_path / "fronts", "seclatch-facts", compiler("facts"))
     before, own = tracers(), children()
     process = subprocess.Popen([front, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

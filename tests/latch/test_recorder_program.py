@@ -1,4 +1,4 @@
-"""Which program the front starts as the recorder, as the engine's user: only one that is safe."""
+"""The front starts a recorder, as the engine's user, only if its file is safe."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def test_which_recorder_is_started(
     (tmp_path / "config.json").write_text(f'{{"annotations": {{"{annotation}": "x"}}}}')
     words = [front, "run", "--bundle", tmp_path, "x"]
     done = subprocess.run(words, check=False, env={"SECLATCH_MODE": "plain"})
-    assert done.returncode == 0  # the container starts whatever becomes of it
+    assert done.returncode == 0  # the container starts whatever happens to the recorder
     assert out.exists() == starts

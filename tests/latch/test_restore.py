@@ -1,4 +1,4 @@
-"""`checkpoint` and `restore` pass through: CRIU gives filters back itself, nothing is exec'd."""
+"""`checkpoint` and `restore` pass through: CRIU restores filters itself, without an exec."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def require_criu() -> None:
 def test_a_restored_container_is_under_its_filter(
     bundle: Callable[..., Bundle], tmp_path: Path
 ) -> None:
-    """The strict profile, under which the bare runtime starts nothing."""
+    """Use the strict profile, under which the bare runtime starts nothing."""
     require_criu()
     runtime = Runtime("runc")
     made = bundle(["/bin/sh", "-c", "while :; do /bin/sleep 1; done"], seccomp=case("stali-like"))

@@ -1,4 +1,4 @@
-"""What the program finds itself with is what the bare runtime gives it."""
+"""The state of the program equals its state under the bare runtime."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ SAME = [
 
 
 def engine_like_profile() -> dict[str, Any]:
-    """A long real allowlist with which every runtime boots: Podman's, without its conditions."""
+    """Return a long real allowlist with which every runtime boots: Podman's, without conditions."""
     rules = json.loads(Path("/usr/share/containers/seccomp.json").read_text())["syscalls"]
     names = [name for rule in rules if rule["action"] == "SCMP_ACT_ALLOW" for name in rule["names"]]
     return {
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": 1,
-        # one architecture: runc's ENOSYS stub orders several by a Go map, anew in each run
+        # one architecture: runc's ENOSYS stub orders several by a Go map, differently in each run
         "syscalls": [
             {"names": sorted(set(names) - {"personality"}), "action": "SCMP_ACT_ALLOW"},
             {

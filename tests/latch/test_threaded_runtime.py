@@ -1,5 +1,7 @@
-"""Multi-threaded runtimes whose helpers ask to be traced (runc >= 1.2), by a stand-in: the
-distribution has none.  See tests/programs/threaded_runtime.c for what it does."""
+"""A stand-in for multi-threaded runtimes whose helpers ask to be traced (runc >= 1.2).
+
+The distribution has none. See tests/programs/threaded_runtime.c for what it does.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, stderr
 
 
-def test_bare_it_trips_over_its_own_filter(compiler: Compiler) -> None:
+def test_the_bare_runtime_fails_under_its_own_filter(compiler: Compiler) -> None:
     assert finish(start(compiler("threaded_runtime"), compiler("exit42")))[0] != 42
 
 
@@ -50,10 +52,10 @@ def test_the_filter_holds_from_the_first_instruction(front: Path, compiler: Comp
     assert finish(start(front, target, STANDIN_NO_FILTER="1")) == (0, "")
 
 
-def test_a_hook_of_the_filtered_init_is_bound_and_not_the_end(
+def test_a_hook_of_the_filtered_init_is_bound(
     front: Path, compiler: Compiler, tmp_path: Path
 ) -> None:
-    """The hook gets EPERM for its first call, so the filter held; the program runs after it."""
+    """The hook gets EPERM for its first call: the filter is in force. The program runs after it."""
     hook = compiler("first_denied")
     status_, stderr = finish(start(front, compiler("exit42"), STANDIN_HOOK=str(hook)))
     assert status_ == 105
@@ -75,7 +77,7 @@ def test_a_hook_on_the_host_is_not_traced(front: Path, compiler: Compiler, tmp_p
 def waiting(
     front: Path, compiler: Compiler, tmp_path: Path
 ) -> Iterator[tuple[subprocess.Popen[str], Path, int]]:
-    """A runtime that waits, traced, before it makes its init; the file it waits for; its tracer."""
+    """Yield a runtime that waits, traced, before it makes its init; the awaited file; the tracer."""
     before = tracers()
     go = tmp_path / "go"
     process = start(front, compiler("exit42"), STANDIN_WAIT=str(go))
@@ -109,7 +111,7 @@ def test_signals_reach_the_runtime(waiting: Waiting) -> None:
     wait_until(lambda: not is_alive(tracer), "the tracer's end")
 
 
-def test_the_tracer_holds_nothing_of_the_caller(waiting: Waiting) -> None:
+def test_the_tracer_keeps_no_resources_of_the_caller(waiting: Waiting) -> None:
     process, go, tracer = waiting
     files = Path(f"/proc/{tracer}/fd")
     wait_until(lambda: not list(files.iterdir()), "the tracer's files to be closed")
@@ -129,7 +131,7 @@ def test_the_filter_applies_when_the_tracer_is_killed(waiting: Waiting) -> None:
 
 
 def test_a_program_s_own_filter_binds_it(front: Path, compiler: Compiler) -> None:
-    """A program without a container's filter, in the host's namespaces: its own must hold."""
+    """Start a program without a container's filter, in the host's namespaces: its own must bind."""
     target = compiler("own_filter")
     environment = {"STANDIN_NO_FILTER": "1", "STANDIN_NO_UNSHARE": "1"}
     assert finish(start(compiler("threaded_runtime"), target, **environment)) == (7, "")

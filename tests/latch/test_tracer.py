@@ -1,4 +1,4 @@
-"""The tracer's life: it is gone when it should be, and its death never opens anything."""
+"""The tracer exits when it should, and its death never leaves a program without its filter."""
 
 from __future__ import annotations
 
@@ -94,10 +94,10 @@ def test_a_stopped_init_stays_stopped(latched: Runtime, bundle: MakeBundle) -> N
 
 
 @pytest.mark.parametrize("moment", range(12))
-def test_a_killed_tracer_opens_nothing(
+def test_killing_the_tracer_frees_no_program(
     latched: Runtime, bundle: MakeBundle, no_new_privileges: bool, moment: int
 ) -> None:
-    """The program either runs with the filter from its first instruction (1: EPERM) or not."""
+    """The program runs with the filter from its first instruction (1: EPERM), or not at all."""
     profile = {
         "defaultAction": "SCMP_ACT_ERRNO",
         "syscalls": [{"names": ["exit_group"], "action": "SCMP_ACT_ALLOW"}],
@@ -164,7 +164,7 @@ def test_exec_while_others_start(latched: Runtime, bundle: MakeBundle) -> None:
 def test_no_zombie_is_left_with_a_caller_that_reaps(
     latched: Runtime, bundle: MakeBundle, tmp_path: Path
 ) -> None:
-    """A subreaper (containerd-shim, conmon) that waits for what it is told of finds an end."""
+    """A subreaper (containerd-shim, conmon) that waits for its orphans gets no endless one."""
     made = bundle(["/bin/exit42"], seccomp=case("exit-only"))
     script = tmp_path / "reaper.py"
     script.write_text(

@@ -63,7 +63,7 @@ def test_another_user(
 
 @pytest.fixture
 def dev_null_is_kept() -> Any:
-    """Plain crun with a user namespace may chown the host's /dev/null."""
+    """Restore the host's /dev/null: plain crun with a user namespace may chown it."""
     before = Path("/dev/null").stat()
     yield
     after = Path("/dev/null").stat()

@@ -22,7 +22,7 @@ EVERY = ("runc-privs", "runc-no_new_privs", "crun-privs", "crun-no_new_privs")
 TWICE = ("runc-privs", "crun-no_new_privs")
 BOOT = "tests/latch/test_boot.py::test_"
 SWEEP = "tests/sweep/test_sweep.py"
-ROADS = "tests/latch/test_roads.py::test_"
+METHODS = "tests/latch/test_methods.py::test_"
 COUNTS = "tests/record/test_counts.py::test_counts_"
 
 
@@ -38,23 +38,23 @@ SELECTIONS: dict[str, tuple[str, ...]] = {
         *only(f"{BOOT}create_and_start_need_nothing_for_the_runtime", EVERY, "-suspend"),
         *only(f"{BOOT}exec_needs_nothing_for_the_runtime", TWICE, "-suspend"),
         *only(f"{BOOT}exec_needs_nothing_for_the_runtime", TWICE, "-gate"),
-        *only(f"{BOOT}the_profile_of_the_question", EVERY, "-suspend"),
-        *only(f"{BOOT}the_profile_of_the_question", ["runc-no_new_privs"], "-gate"),
+        *only(f"{BOOT}the_profile_of_the_original_question", EVERY, "-suspend"),
+        *only(f"{BOOT}the_profile_of_the_original_question", ["runc-no_new_privs"], "-gate"),
         *only(f"{BOOT}the_first_instruction_is_bound", TWICE, "-suspend"),
         *only(f"{BOOT}the_host_sees_filter_and_no_tracer", TWICE, "-suspend"),
         *only(
             "tests/latch/test_intruders.py::test_a_hook_does_not_get_into_init",
             ["runc-suspend", "runc-hold", "crun-gate"],
         ),
-        *only(f"{ROADS}the_errno_of_a_gated_call", ["runc-gate+exact", "crun-gate"]),
-        *only(f"{ROADS}with_sys_admin_the_exact_filter_is_loaded_over_the_gate", ["runc", "crun"]),
-        *only(f"{ROADS}the_gate_cannot_be_opened_from_inside", ["runc-gate", "crun-gate+exact"]),
+        *only(f"{METHODS}the_errno_of_a_gated_call", ["runc-gate+exact", "crun-gate"]),
+        *only(f"{METHODS}with_sys_admin_the_exact_filter_is_loaded_over_the_gate", ["runc", "crun"]),
+        *only(f"{METHODS}the_gate_cannot_be_opened_from_inside", ["runc-gate", "crun-gate+exact"]),
         "tests/apply/test_binding.py::test_first_instruction",
         *only(
             f"{SWEEP}::test_a_tracer_killed_from_the_load_to_the_release",
             ["hold-user-crun-run", "gate-root-crun-exec"],
         ),
-        "tests/latch/test_fail_closed.py::test_nothing_starts_and_the_reason_is_told",
+        "tests/latch/test_fail_closed.py::test_nothing_starts_and_the_reason_is_printed",
         "tests/latch/test_fail_closed.py::test_no_tracer_is_left_behind",
         *only(
             "tests/latch/test_same_filter.py::test_filter_and_credentials_equal_the_bare_runtime_s",

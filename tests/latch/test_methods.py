@@ -1,4 +1,4 @@
-"""Where seccomp is not suspended: the filter is held until the exec, or gated; what that leaves."""
+"""Methods without suspending seccomp: the filter is held until the exec, or gated."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ WITH_ADMIN = {"capabilities": ["CAP_SYS_ADMIN"]}
 
 @pytest.fixture(autouse=True)
 def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The gate by choice, as root: what the host permits is for tests/engines/test_rootless.py."""
+    """Select the gate as root; tests/engines/test_rootless.py tests what hosts permit."""
     monkeypatch.setenv("SECLATCH_MODE", "gate")
     monkeypatch.setenv("SECLATCH_LOG", str(tmp_path / "starts"))
     return tmp_path / "starts"
@@ -54,7 +54,7 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 SCHEMA = json.loads((resources.files("seclatch.data") / "schemas/start-1.json").read_text())
 
 
-def roads(journal: Path) -> list[str]:
+def methods(journal: Path) -> list[str]:
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     for line in lines:
         jsonschema.validate(line, SCHEMA)
@@ -70,7 +70,7 @@ def keep_admin(bundle: Bundle) -> Bundle:
 
 @pytest.fixture
 def run(latched: Runtime, bundle: MakeBundle, rootfs: Path, compiler: Compiler) -> Run:
-    """run(PROGRAM…, seccomp=…, no_new_privileges=…, admin=…)."""
+    """Provide run(PROGRAM…, seccomp=…, no_new_privileges=…, admin=…)."""
 
     def start(*args: str, admin: bool = False, **options: Any) -> Any:
         for name in ("opens_gate", "errnos"):
@@ -89,11 +89,11 @@ def run(latched: Runtime, bundle: MakeBundle, rootfs: Path, compiler: Compiler) 
 def test_the_held_filter_is_the_bare_runtime_s(
     plain: Runtime, latched: Runtime, bundle: MakeBundle, compiler: Compiler, journal: Path
 ) -> None:
-    """With no_new_privs the program has the very filter, and nothing else of it differs."""
+    """With no_new_privs the program has exactly the same filter, and the same other state."""
     made = bundle(["/bin/sleep", "100"], seccomp=engine_like_profile(), no_new_privileges=True)
     get_filter = compiler("get_filter")
     assert observe(latched, made, get_filter) == observe(plain, made, get_filter)
-    assert roads(journal) == ["hold"]
+    assert methods(journal) == ["hold"]
 
 
 def test_by_the_gate_only_the_filter_differs(
@@ -103,8 +103,8 @@ def test_by_the_gate_only_the_filter_differs(
     bare, bare_filters = observe(plain, made, compiler("get_filter"))
     under, under_filters = observe(latched, made, compiler("get_filter"))
     assert bare == under
-    assert bare_filters.strip() in under_filters  # a copy of it is inside
-    assert roads(journal) == ["gate"]
+    assert bare_filters.strip() in under_filters  # the gate contains a copy of it
+    assert methods(journal) == ["gate"]
 
 
 def test_with_sys_admin_the_exact_filter_is_loaded_over_the_gate(
@@ -117,7 +117,7 @@ def test_with_sys_admin_the_exact_filter_is_loaded_over_the_gate(
     assert newest == exact
     assert exact in oldest
     assert facts["Seccomp_filters"] == "2"
-    assert roads(journal) == ["gate+exact"]
+    assert methods(journal) == ["gate+exact"]
 
 
 def filters_of(
@@ -145,7 +145,7 @@ DENIALS = {
     ids=["gate", "hold", "gate+exact"],
 )
 def test_the_errno_of_a_gated_call(run: Run, no_new_privs: bool, admin: bool, told: int) -> None:
-    """By the gate alone, what it opens for the runtime is ENOSYS afterwards; the rest is exact."""
+    """With the gate alone, calls that it opens for the runtime answer ENOSYS; the rest is exact."""
     done = run("/bin/errnos", seccomp=DENIALS, no_new_privileges=no_new_privs, admin=admin)
     assert done.stdout.split() == [str(told), "9"], done.stderr
 
@@ -168,14 +168,16 @@ def openable(action: str) -> dict[str, Any]:
 def test_the_gate_cannot_be_opened_from_inside(
     run: Run, plain: Runtime, bundle: MakeBundle, admin: bool
 ) -> None:
-    """ptrace and listeners can make a call that is answered with RET_TRACE; not the gate's."""
+    """ptrace and listeners can let through a call answered with RET_TRACE, but not the gate's."""
     done = run("/bin/opens_gate", seccomp=openable("SCMP_ACT_ERRNO"), admin=admin)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_the_attacks_are_real(run: Run, plain: Runtime, bundle: MakeBundle) -> None:
-    """The same attacks, where the profile itself answers with SCMP_ACT_TRACE and the bare runtime
-    guards nothing: each kind gets through."""
+    """Run the same attacks where the profile itself answers with SCMP_ACT_TRACE.
+
+    The bare runtime guards nothing: each kind succeeds.
+    """
     run("/bin/exit42", seccomp=openable("SCMP_ACT_ERRNO"))  # puts the program into the rootfs
     made = bundle(["/bin/opens_gate"], seccomp=openable("SCMP_ACT_TRACE"))
     done = plain("run", "--bundle", made.path, made.id)
@@ -198,7 +200,7 @@ def test_a_profile_s_own_trace_action_stays_enosys(run: Run, no_new_privileges: 
     assert done.stdout.split() == [str(errno.ENOSYS)] * 2, done.stderr
 
 
-def test_refuse_takes_what_is_exact_and_nothing_else(
+def test_refuse_accepts_exact_methods_and_nothing_else(
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
     journal: Path,
@@ -208,8 +210,9 @@ def test_refuse_takes_what_is_exact_and_nothing_else(
 ) -> None:
     monkeypatch.setenv("SECLATCH_MODE", "refuse")
     assert run("/bin/exit42", seccomp=case("exit-only")).returncode == 42
-    assert roads(journal) == ["suspend"]
-    # without CAP_SYS_PTRACE suspending is refused, and a rooted container's user namespace is ours
+    assert methods(journal) == ["suspend"]
+    # without CAP_SYS_PTRACE suspending is refused, and the user namespace of a container run by
+    # root is the test's own
     log = tmp_path / "log.json"
     made = bundle(["/bin/exit42"], seccomp=case("exit-only"))
     words = latched.argv(
@@ -224,13 +227,13 @@ def test_refuse_takes_what_is_exact_and_nothing_else(
     assert done.returncode not in (0, 42)
     assert "nothing was started" in log.read_text()
     assert done.stderr.count("nothing was started") == 1
-    assert roads(journal) == ["suspend"]
+    assert methods(journal) == ["suspend"]
     made.config["process"]["noNewPrivileges"] = True
     made.write()
     latched("delete", "--force", made.id)
     status = subprocess.run(["setpriv", "--bounding-set=-sys_ptrace", *words], check=False)
     assert status.returncode == 42
-    assert roads(journal) == ["suspend", "hold"]
+    assert methods(journal) == ["suspend", "hold"]
 
 
 def stop_and_continue(pid: int) -> None:
@@ -240,10 +243,10 @@ def stop_and_continue(pid: int) -> None:
     wait_until(lambda: status(pid)["State"][0] in "SR", "its going on")
 
 
-def test_a_stderr_that_nobody_reads_does_not_keep_a_refusal(
+def test_a_stderr_without_a_reader_does_not_delay_a_refusal(
     latched: Runtime, bundle: MakeBundle, tmp_path: Path
 ) -> None:
-    """The runtime itself waits for its reader; the tracer has said what it can, and left."""
+    """The runtime itself waits for its reader; the tracer has logged the reason and exited."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with contextlib.suppress(BlockingIOError):
@@ -269,17 +272,20 @@ def test_a_stderr_that_nobody_reads_does_not_keep_a_refusal(
 
 
 def wait_for_change(path: Path) -> None:
-    """Until the program is exec'd, without a pause: it is just being given its filter then."""
+    """Poll without a pause until the program is exec'd: its filter is being loaded then."""
     before = path.read_bytes()
     wait_until(lambda: any(path.read_bytes() != before for _ in range(100_000)), "the exec")
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="no breakpoints but on x86-64")
-def test_the_runtime_is_not_stopped_at_each_of_its_calls(
+def test_the_runtime_is_not_stopped_at_each_call(
     latched: Runtime, bundle: MakeBundle, no_new_privileges: bool
 ) -> None:
-    """How often its tracer has waited until the start: 70 to 230 times, where a stop at each call
-    makes more than 550 (crun) and 4000 (runc). Where hardware breakpoints do not work, so it is."""
+    """Count the tracer's waits until the start: 70 to 230.
+
+    A stop at each call makes more than 550 (crun) and 4000 (runc), which happens where hardware
+    breakpoints do not work.
+    """
     made = bundle(["/bin/true"], seccomp=DENIALS, no_new_privileges=no_new_privileges)
     with created(latched, made) as pid:
         tracer = int(status(pid)["TracerPid"])
@@ -288,15 +294,15 @@ def test_the_runtime_is_not_stopped_at_each_of_its_calls(
 
 
 @pytest.mark.parametrize("continued", [True, False], ids=["continued", "not continued"])
-@pytest.mark.parametrize("road", ["hold", "gate+exact"])
+@pytest.mark.parametrize("method", ["hold", "gate+exact"])
 def test_a_stop_while_the_filter_is_loaded_lasts_until_it_is_continued(
-    latched: Runtime, bundle: MakeBundle, road: str, continued: bool
+    latched: Runtime, bundle: MakeBundle, method: str, continued: bool
 ) -> None:
-    """At the exec the tracer has the program make calls, and a SIGSTOP may come between them."""
+    """At the exec the tracer injects calls into the program; a SIGSTOP may come between them."""
     chance = random.Random(31)
     for _ in range(12):
-        made = bundle(["/bin/sleep", "100"], seccomp=DENIALS, no_new_privileges=road == "hold")
-        if road == "gate+exact":
+        made = bundle(["/bin/sleep", "100"], seccomp=DENIALS, no_new_privileges=method == "hold")
+        if method == "gate+exact":
             keep_admin(made)
         with created(latched, made) as pid:
             with subprocess.Popen(latched.argv("start", made.id)):
@@ -321,8 +327,11 @@ def runs_on(pid: int) -> bool:
 def test_a_tracer_killed_after_the_load_fails_closed(
     latched: Runtime, bundle: MakeBundle, no_new_privileges: bool, stopped: bool
 ) -> None:
-    """Init ends with its tracer, also when it has been stopped and continued before: held, it
-    has no filter, and gated it would go on by the gate alone, whatever was asked for."""
+    """Init ends with its tracer, also when it has been stopped and continued before.
+
+    Held, it has no filter; gated, it would continue under the gate alone, whatever method was
+    selected.
+    """
     made = bundle(["/bin/sleep", "100"], seccomp=DENIALS, no_new_privileges=no_new_privileges)
     hook = {"path": "/bin/sleep", "args": ["sleep", "99"]}
     made.config["hooks"] = {"startContainer": [hook]}
@@ -345,7 +354,7 @@ def test_a_tracer_killed_after_the_load_fails_closed(
 def test_a_killed_tracer_fails_closed(
     latched: Runtime, bundle: MakeBundle, no_new_privileges: bool
 ) -> None:
-    """Held: init dies with the tracer. Gated: it is bound, and trips. No program either way."""
+    """Held, init dies with the tracer; gated, it is bound and fails. The program never runs."""
     made = bundle(
         ["/bin/touch", "/tmp/ran"], seccomp=case("exit-only"), no_new_privileges=no_new_privileges
     )
@@ -361,11 +370,13 @@ def test_a_killed_tracer_fails_closed(
 
 
 @pytest.mark.parametrize("what", ["code", "data", "stack"])
-def test_a_neighbour_that_writes_into_the_starting_program_does_not_free_it(
+def test_a_program_that_writes_into_the_starting_one_does_not_free_it(
     latched: Runtime, bundle: MakeBundle, rootfs: Path, compiler: Compiler, what: str
 ) -> None:
-    """The container's programs may write to the memory of one that `exec` starts, from its exec on,
-    when its filter is still to be loaded."""
+    """Attack a program that `exec` starts, from its exec until its filter is loaded.
+
+    The container's programs may write to its memory then.
+    """
     for name in ("meddler", "errnos"):
         if not (rootfs / "bin" / name).exists():
             shutil.copy(compiler(name), rootfs / "bin" / name)
@@ -379,7 +390,7 @@ def test_a_neighbour_that_writes_into_the_starting_program_does_not_free_it(
     assert set(told) <= {"7 9", ""}, told
 
 
-def test_a_hook_of_the_host_s_after_the_load_is_let_go(
+def test_a_hook_on_the_host_after_the_load_is_let_go(
     latched: Runtime, bundle: MakeBundle, no_new_privileges: bool, tmp_path: Path
 ) -> None:
     """crun's front runs them itself in `run`, and is traced until the program's exec."""
@@ -394,7 +405,7 @@ def test_a_hook_of_the_host_s_after_the_load_is_let_go(
     assert (done.returncode, out.read_text()) == (42, "Seccomp:\t0\n"), done.stderr
 
 
-def test_an_agent_that_is_asked_about_prctl_does_not_keep_the_start(
+def test_an_agent_for_prctl_does_not_delay_the_start(
     latched: Runtime, bundle: MakeBundle, no_new_privileges: bool, tmp_path: Path
 ) -> None:
     """The latch has the runtime's init call prctl, before the agent has got its listener."""
