@@ -77,7 +77,7 @@ def test_a_hook_on_the_host_is_not_traced(front: Path, compiler: Compiler, tmp_p
 def waiting(
     front: Path, compiler: Compiler, tmp_path: Path
 ) -> Iterator[tuple[subprocess.Popen[str], Path, int]]:
-    """Yield a runtime that waits, traced, before it makes its init; the awaited file; the tracer."""
+    """Yield a runtime that waits before it makes its init; the file to create; its tracer."""
     before = tracers()
     go = tmp_path / "go"
     process = start(front, compiler("exit42"), STANDIN_WAIT=str(go))
