@@ -22,7 +22,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 class Applier:
-    """seclatch-apply and programs in a folder that everybody can read."""
+    """seclatch-apply and programs in a directory that every user can read."""
 
     def __init__(self, folder: Path, compiler: Compiler) -> None:
         self.folder, self.compiler = folder, compiler
@@ -59,7 +59,7 @@ class Applier:
         user: int | None = NOBODY,
         **more: Any,
     ) -> Done:
-        """Run a command under a profile, as nobody; `outer` are words before seclatch-apply."""
+        """Run a command under a profile, as user nobody; `outer` goes before seclatch-apply."""
         settings: dict[str, Any] = {
             "stdin": subprocess.DEVNULL,
             "capture_output": True,
@@ -83,7 +83,7 @@ def apply(compiler: Compiler) -> Iterator[Applier]:
 
 @pytest.fixture(scope="session")
 def refusing(apply: Applier) -> Callable[..., list[str]]:
-    """refusing("101 0x50001", …): words that put a filter with these answers on what follows."""
+    """Provide refusing("101 0x50001", …): a command prefix that loads a filter with these."""
 
     def words(*calls: str) -> list[str]:
         return [str(apply.program("deny")), *" ".join(calls).split(), "--"]

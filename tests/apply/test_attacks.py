@@ -1,4 +1,4 @@
-"""What may go wrong, or be made to go wrong, never lets a program run without its profile."""
+"""No failure and no attack lets a program run without its profile."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def tracer_of(pid: int) -> int:
 
 
 @pytest.mark.root
-def test_a_tracer_that_is_killed_takes_the_program_with_it(apply: Applier) -> None:
-    """Killed at whatever moment: the program is bound, or does not run."""
+def test_killing_the_tracer_ends_or_binds_the_program(apply: Applier) -> None:
+    """Kill the tracer at any moment: the program is bound, or does not run."""
     words = apply.argv(DENY_TWO, apply.program("first_denied"))
     chance = random.Random(20)
     ends: dict[int, int] = {}
-    spread = 0.0006  # seconds: a tracer's life, which depends on the machine, is found by trying
+    spread = 0.0006  # seconds: a tracer's life depends on the machine, so it is found by trying
     for _ in range(150):
         child = subprocess.Popen(words, stderr=subprocess.DEVNULL, user=NOBODY, group=NOBODY)
         while child.poll() is None:
@@ -87,7 +87,7 @@ def test_signals_while_it_starts(apply: Applier) -> None:
 def test_a_stop_while_it_starts_lasts_until_it_is_continued(
     apply: Applier, continued: bool
 ) -> None:
-    """One SIGSTOP, wherever the start is then, and one SIGCONT: at once, or when it has stopped."""
+    """Send a SIGSTOP at any moment of the start, and a SIGCONT at once or after the stop."""
     words = apply.argv(DENY_TWO, apply.program("first_denied"))
     chance = random.Random(23)
     ends: dict[str, int] = {}
@@ -111,7 +111,7 @@ def pause(seconds: float) -> None:
 
 
 def wait_for(child: int) -> tuple[str, int]:
-    """How it was found, and its status in the end; a stop must last until it is continued."""
+    """Return how the child was found, and its exit status; a stop must last until SIGCONT."""
     status = os.waitpid(child, os.WUNTRACED)[1]
     if not os.WIFSTOPPED(status):
         return "ended", os.waitstatus_to_exitcode(status)
@@ -159,7 +159,7 @@ def test_what_the_outer_filter_forbids_is_named(
 def test_each_call_that_the_outer_filter_forbids_is_named(
     apply: Applier, refusing: Refusing, name: str
 ) -> None:
-    for action in (EPERM, ENOSYS) if name != "pipe2" else (EPERM,):  # musl has another for ENOSYS
+    for action in (EPERM, ENOSYS) if name != "pipe2" else (EPERM,):  # musl calls another for ENOSYS
         outer = refusing(calls(name, action=action))
         done = apply(ONLY_EXIT, apply.program("exit42"), outer=outer)
         assert done.returncode == 125
@@ -176,26 +176,26 @@ def test_an_outer_filter_that_forbids_to_open_files_is_named(
     assert re.search(r"what to do: allow open(at)? in the outer profile", done.stderr)
 
 
-def test_an_outer_filter_that_forbids_execve_is_named(apply: Applier) -> None:
-    """It is put on by another seclatch-apply, whose filter need not allow that."""
+def test_an_outer_filter_that_denies_execve_is_named(apply: Applier) -> None:
+    """The outer filter is loaded by another seclatch-apply, whose filter need not allow execve."""
     inner = apply.argv(ONLY_EXIT, apply.program("exit42"))
     done = apply(NO_EXECVE, *inner)
     assert done.returncode == 126
     assert "Operation not permitted\n" in done.stderr
     assert "what to do: allow execve in the outer profile" in done.stderr
-    # no filter's doing
+    # no filter takes part
     done = apply({"defaultAction": "SCMP_ACT_ALLOW"}, *apply.argv(ONLY_EXIT, "/etc/passwd"))
     assert (done.returncode, "outer profile" in done.stderr) == (126, False)
 
 
-def test_an_outer_filter_that_changes_its_mind_at_the_exec_stop(
+def test_an_outer_filter_that_allows_null_and_denies_an_address(
     apply: Applier, refusing: Refusing
 ) -> None:
-    """seccomp(2) with an address is refused where NULL was let through: found at the exec stop."""
+    """seccomp(2) with an address is denied where NULL was allowed: found at the exec stop."""
     if Arch.native() is not Arch.X86_64:
         pytest.skip("the number of a call with another first argument is x86-64's")
-    # arg 0 is SECCOMP_SET_MODE_FILTER both times; so refuse at the second call by process_vm_writev
-    # and by ptrace's POKEDATA, which carry the program's memory
+    # arg 0 is SECCOMP_SET_MODE_FILTER both times, so deny the second call by denying
+    # process_vm_writev and ptrace's POKEDATA, which carry the program's memory
     outer = refusing(calls("process_vm_writev"), f"{NR['ptrace']}:5 {EPERM}")
     done = apply(ONLY_EXIT, apply.program("exit42"), outer=outer)
     assert done.returncode != 42
@@ -209,19 +209,19 @@ def test_without_process_vm_writev(apply: Applier, refusing: Refusing) -> None:
 
 
 @pytest.mark.root
-def test_a_program_that_cannot_be_read_is_not_entered(apply: Applier) -> None:
+def test_an_unreadable_program_is_killed(apply: Applier) -> None:
     program = apply.folder / "unreadable"
     program.write_bytes(apply.program("first_denied").read_bytes())
     program.chmod(0o711)
     assert subprocess.run([program], user=NOBODY, check=False).returncode == 0
     done = apply(DENY_TWO, program)
-    assert done.returncode == -9  # it is the process already, and cannot be made to exit
+    assert done.returncode == -9  # the program has replaced the process and cannot be made to exit
     assert "not read" in done.stderr
-    # by choice: loaded before the exec
+    # with --allow-exec: the filter is loaded before the exec
     assert apply(DENY_TWO, program, options=["--allow-exec"]).returncode == 7
 
 
-def test_allow_exec_needs_a_profile_that_does(apply: Applier) -> None:
+def test_allow_exec_needs_a_profile_that_allows_execve(apply: Applier) -> None:
     assert apply(NO_EXECVE, apply.program("exit42")).returncode == 42
     done = apply(NO_EXECVE, apply.program("exit42"), options=["--allow-exec"])
     assert done.returncode == 126
@@ -268,7 +268,7 @@ def test_bad_command_lines(apply: Applier, words: list[str]) -> None:
 
 
 def test_every_descriptor_of_the_tracer_is_its_own(apply: Applier) -> None:
-    """A reader of the program's output sees its end at once, whatever becomes of the tracer."""
+    """A reader of the program's output gets EOF at once, whether or not the tracer still runs."""
     words = apply.argv(DENY_TWO, "/usr/bin/true")
     for _ in itertools.repeat(None, 20):
         done = subprocess.run(words, capture_output=True, timeout=20, check=False)
@@ -276,7 +276,7 @@ def test_every_descriptor_of_the_tracer_is_its_own(apply: Applier) -> None:
 
 
 def test_a_small_stack(apply: Applier) -> None:
-    """The filter is put on the program's new stack, which has room for it or the program ends."""
+    """The filter is copied to the program's new stack; without room the program ends."""
     for kilobytes in (16, 64, 128, 1024):
         words = ["sh", "-c", f'ulimit -s {kilobytes} && exec "$@"', "sh"]
         done = apply(DENY_TWO, apply.program("first_denied"), outer=words)

@@ -26,7 +26,7 @@ ONLY_EXIT = {
 
 
 def test_first_instruction(apply: Applier) -> None:
-    """The program's first instruction is a call that is denied, and so is execve."""
+    """The program's first instruction is a denied call, and execve is denied too."""
     assert apply(ONLY_EXIT, apply.program("first_denied")).returncode == errno.EPERM
     assert apply(DENY_TWO, apply.program("first_denied")).returncode == 7
     assert subprocess.run([apply.program("first_denied")], check=False).returncode == 0
@@ -44,7 +44,7 @@ def test_first_instruction_of_a_32_bit_program(apply: Applier) -> None:
     assert apply(profile, program).returncode == 7
     exact = {**ONLY_EXIT, "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]}
     assert apply(exact, program).returncode == errno.EPERM
-    # A filter that does not know the ABI kills: the program is then stopped by its own filter.
+    # A filter that does not know the ABI kills: the program is then killed by its own filter.
     assert apply(ONLY_EXIT, program).returncode == -31
 
 
@@ -111,7 +111,7 @@ def facts(words: list[str]) -> dict[str, Any]:
     return told
 
 
-def test_the_program_finds_what_it_finds_without(apply: Applier) -> None:
+def test_the_program_sees_the_same_as_without_apply(apply: Applier) -> None:
     bare = facts(["/usr/bin/setpriv", "--no-new-privs", "--"])
     assert facts(apply.argv(DENY_TWO)) == bare
 
@@ -168,8 +168,10 @@ def test_stacked_filters(apply: Applier) -> None:
 
 
 def test_pid_1_has_no_child_to_wait_for(apply: Applier) -> None:
-    """Every orphan of a pid namespace becomes pid 1's child; the tracer must not be one that a
-    program finds which waits for its own."""
+    """Every orphan of a pid namespace becomes pid 1's child.
+
+    The tracer must not be one: a program that waits for its own children would find it.
+    """
     script = (
         "import os, time\ntime.sleep(0.2)\n"
         "try: print(os.getpid(), os.waitpid(-1, os.WNOHANG))\n"
@@ -182,7 +184,7 @@ def test_pid_1_has_no_child_to_wait_for(apply: Applier) -> None:
     assert done.returncode == errno.EPERM
 
 
-def test_a_command_on_path_and_none(apply: Applier) -> None:
+def test_a_command_on_path_and_a_missing_one(apply: Applier) -> None:
     assert apply(DENY_TWO, "true", env={"PATH": "/usr/bin"}).returncode == 0
     done = apply(DENY_TWO, "no-such-program", env={"PATH": "/usr/bin:/bin"})
     assert done.returncode == 127

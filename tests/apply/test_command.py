@@ -27,7 +27,7 @@ def only_exit(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_profile_and_a_compiled_one(apply: Applier, only_exit: Path, tmp_path: Path) -> None:
+def test_a_profile_and_a_compiled_filter(apply: Applier, only_exit: Path, tmp_path: Path) -> None:
     program = apply.program("exit42")
     assert call("--profile", only_exit, "--", program).returncode == 42
     assert call("--profile", only_exit, program).returncode == 42
@@ -52,7 +52,7 @@ def test_the_command_is_the_same_process(apply: Applier, tmp_path: Path) -> None
     out, _ = child.communicate()
     pid, *descriptors = out.split()
     assert int(pid) == child.pid
-    assert descriptors == ["0", "1", "2", "3"]  # 3 is ls's own
+    assert descriptors == ["0", "1", "2", "3"]  # 3 is opened by ls itself
 
 
 def test_conditions_are_resolved_for_this_process(apply: Applier, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_conditions_are_resolved_for_this_process(apply: Applier, tmp_path: Path
         text = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{**rule, **caps}]}
         profile.write_text(json.dumps(text))
         if caps and "0000000000000000" in Path("/proc/self/status").read_text():
-            continue  # without capabilities nothing is excluded
+            continue  # without capabilities no rule is excluded
         assert call("--profile", profile, apply.program("first_denied")).returncode == status
 
 
@@ -76,16 +76,16 @@ def test_conditions_are_resolved_for_this_process(apply: Applier, tmp_path: Path
         ("\0\1\2", "no compiled filter"),
     ],
 )
-def test_profiles_that_are_none(tmp_path: Path, text: str, said: str) -> None:
+def test_invalid_profiles(tmp_path: Path, text: str, said: str) -> None:
     profile = tmp_path / "bad.json"
     profile.write_text(text)
     done = call("--profile", profile, "true")
-    assert done.returncode == 125  # 2 may be the command's own
+    assert done.returncode == 125  # 2 may be opened by the command itself
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_unknown_names_are_told(apply: Applier, tmp_path: Path) -> None:
+def test_unknown_names_are_reported(apply: Applier, tmp_path: Path) -> None:
     profile = tmp_path / "unknown.json"
     rule = {"names": ["no_such_call"], "action": "SCMP_ACT_ERRNO"}
     profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
@@ -94,7 +94,7 @@ def test_unknown_names_are_told(apply: Applier, tmp_path: Path) -> None:
     assert "no_such_call: unknown to libseccomp, ignored" in done.stderr
 
 
-def test_signals_are_as_they_were(apply: Applier, tmp_path: Path) -> None:
+def test_signal_dispositions_are_restored(apply: Applier, tmp_path: Path) -> None:
     """Python ignores SIGPIPE and SIGXFSZ for itself."""
     profile = tmp_path / "all.json"
     profile.write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')

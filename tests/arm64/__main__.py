@@ -27,7 +27,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "secl
 
 
 def main() -> int:
-    """Make the guest, boot each model, print what each said of the tests."""
+    """Make the guest, boot each model, print the results of each."""
     options = parse()
     programs = options.run == "programs"
     began = time.monotonic()
@@ -37,7 +37,7 @@ def main() -> int:
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Two runs would write the same files there: the second waits."""
+    """Lock the directory: a second run would write the same files, so it waits."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -81,7 +81,7 @@ def cross_build() -> Path:
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.arm64")
     parser.add_argument(
         "--run", default="checks", help="checks, all, programs, or tests with commas"
@@ -121,7 +121,7 @@ def run(
 
 
 def listed(selection: str) -> list[str]:
-    """The tests that must report, as pytest names them here."""
+    """List the tests that must report, named as pytest names them here."""
     command = [sys.executable, "-m", "tests.arm64.guest.run", selection, "--list"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     names = [line for line in done.stdout.splitlines() if "::" in line]
@@ -131,7 +131,7 @@ def listed(selection: str) -> list[str]:
 
 
 def say(began: float, what: str) -> None:
-    """A line of progress."""
+    """Print a line of progress."""
     print(f"arm64: {time.monotonic() - began:4.0f} s: {what}", flush=True)
 
 

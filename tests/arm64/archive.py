@@ -1,7 +1,7 @@
-"""A folder as an initramfs: the kernel's own format (newc), as root's files, no device nodes.
+"""Pack a directory as an initramfs: the kernel's own format (newc), owner root, no device nodes.
 
-Needs neither root nor cpio. Archives may stand one after the other in a file; the kernel unpacks
-them all, so what seldom changes is written once.
+Needs neither root nor cpio. A file may hold several archives in a row; the kernel unpacks them all,
+so a part that seldom changes is written once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _FIELDS = "070701" + "{:08x}" * 13
 
 
 def write(root: Path, target: Path) -> None:
-    """Write the folder as an archive, beside and renamed."""
+    """Write the directory as an archive: first beside the target, then renamed."""
     part = target.with_suffix(".part")
     with part.open("wb") as file:
         for number, path in enumerate(_entries(root), 1):
@@ -27,7 +27,7 @@ def write(root: Path, target: Path) -> None:
 
 
 def _entries(root: Path) -> Iterator[Path]:
-    """Folders before what is in them, in an order that is always the same."""
+    """Yield each directory before its contents, in a fixed order."""
     for folder, folders, files in os.walk(root):
         folders.sort()
         if Path(folder) != root:

@@ -1,4 +1,4 @@
-"""What a machine's console proves: every test reported, none failed, skips with their reason."""
+"""Judge a machine's console: every test reported, none failed, skips have a reason."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _REPORT = re.compile(r"@@ (PASS|FAIL|SKIP) (tests/\S.*?) [0-9.]+(?: \((.*)\))?$"
 _NOTE = re.compile(r"@@ NOTE (.*)")
 _RESULT = re.compile(r"@@ RESULT PASS=(\d+) FAIL=(\d+) SKIP=(\d+) ")
 
-# The one thing that a CPU may lack. Any other skip is a test that did not run.
+# The one feature that a CPU may lack. Any other skip is a test that did not run.
 MAY_SKIP = "32-bit"
 
 
 @dataclass
 class Verdict:
-    """What one machine said of the tests that it was to run."""
+    """The results of one machine."""
 
     model: str
     wanted: int
@@ -27,11 +27,11 @@ class Verdict:
 
     @property
     def good(self) -> bool:
-        """Did everything run that had to, and pass?"""
+        """Return whether every required test ran and passed."""
         return not self.problems and bool(self.passed)
 
     def lines(self) -> Iterator[str]:
-        """For people; the count of checks that ran ends it."""
+        """Yield lines for people; the last one counts the checks that ran."""
         yield from (f"{self.model}: {each}" for each in self.notes)
         yield from (f"{self.model}: skipped {each}" for each in self.skipped)
         yield from (f"{self.model}: {each}" for each in self.problems)
@@ -42,7 +42,7 @@ class Verdict:
 
 
 def judge(model: str, lines: Sequence[str], wanted: Sequence[str]) -> Verdict:
-    """Read the console. What was wanted and did not report is a failure like any other."""
+    """Read the console. A requested test that did not report is a failure."""
     verdict = Verdict(model, len(wanted))
     verdict.notes += [match[1] for match in filter(None, map(_NOTE.search, lines))]
     seen = set()

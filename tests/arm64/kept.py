@@ -1,4 +1,4 @@
-"""Folders that are made once and used again as long as what they are made of is the same."""
+"""Cache directories by a key of their inputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def keep(folder: Path, name: str, key: str, make: Callable[[Path], None]) -> Path:
-    """The folder for `key`, filled by `make` if it is not there; those for other keys go."""
+    """Return the directory for `key`, filled by `make` if it is new; remove those of other keys."""
     place = folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     if not place.exists():
         part = folder / f"{name}.part"

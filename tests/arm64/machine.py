@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MODELS = {
-    # with SVE; its pointer authentication by QEMU's own fast algorithm, not the specified one
+    # with SVE; with QEMU's own fast algorithm for pointer authentication, not the specified one
     "max": "max,pauth-impdef=on",
-    # a real one from before SVE, with 32-bit programs
+    # a real model from before SVE, with 32-bit programs
     "cortex-a72": "cortex-a72",
 }
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What is booted; `words` go onto the kernel's command line."""
+    """The parts to boot; `words` are added to the kernel's command line."""
 
     model: str
     kernel: Path
@@ -26,7 +26,7 @@ class Machine:
     words: tuple[str, ...] = ()
 
     def argv(self) -> list[str]:
-        """QEMU's command line."""
+        """Return QEMU's command line."""
         append = ["console=ttyAMA0", "panic=-1", "loglevel=4", *self.words]
         return [
             "qemu-system-aarch64",
@@ -60,7 +60,7 @@ class Machine:
         ]
 
     def boot(self, seconds: int) -> Iterator[str]:
-        """Boot, and give the console's lines until the machine is off; killed after `seconds`."""
+        """Boot, and yield the console's lines until the machine is off; kill it after `seconds`."""
         command = ["timeout", "-k", "5", str(seconds), *self.argv()]
         with subprocess.Popen(
             command,

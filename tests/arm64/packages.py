@@ -1,8 +1,8 @@
 """Debian's arm64 packages, fetched by an apt that has a state of its own.
 
-The host's dpkg, its architectures and its package lists are not touched, and no root is needed.
-Signatures are checked as ever. Versions in the archive move, so packages are asked for by name and
-the dependencies are apt's to find.
+The host's dpkg, its architectures and its package lists are not changed, and no root is needed.
+Signatures are checked as usual. Versions in the archive change, so packages are requested by name
+and apt resolves the dependencies.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Apt:
         self.environment = {**os.environ, "APT_CONFIG": str(configuration), "LC_ALL": "C"}
 
     def run(self, *words: str | Path, cwd: Path | None = None) -> str:
-        """Run one of apt's programs; raises RuntimeError with what it said."""
+        """Run one of apt's programs; raise RuntimeError with its output if it fails."""
         done = subprocess.run(
             words,
             env=self.environment,
@@ -74,7 +74,7 @@ class Apt:
         return done.stdout
 
     def update(self) -> None:
-        """Bring the package lists up to date, or go on with those of an earlier run."""
+        """Update the package lists, or continue with those of an earlier run."""
         try:
             self.run("apt-get", "-q", "update")
         except RuntimeError as error:
@@ -83,9 +83,9 @@ class Apt:
             print(f"arm64: with the package lists of an earlier run: {error}")
 
     def closure(self, names: Sequence[str]) -> list[Path]:
-        """Fetch the packages with all that they depend on; the files' paths."""
+        """Fetch the packages and all their dependencies; return the files' paths."""
         options = ["-qq", "-y", "--no-install-recommends"]
-        # what is in the cache is not listed, so an empty one is asked
+        # apt does not list packages that are in its cache, so use an empty one
         empty = self.folder / "empty"
         (empty / "archives/partial").mkdir(parents=True, exist_ok=True)
         listed = self.run(
@@ -106,14 +106,14 @@ class Apt:
         return path
 
     def depends(self, name: str) -> list[str]:
-        """The names that a package depends on first: what a metapackage stands for."""
+        """Return the first dependencies of a package: what a metapackage stands for."""
         shown = self.run("apt-cache", "show", "--no-all-versions", name)
         (line,) = [each for each in shown.splitlines() if each.startswith("Depends:")]
         return [word.split()[0] for word in line.removeprefix("Depends:").split(",")]
 
 
 def _sources(arches: Sequence[str], suite: str) -> str:
-    """The archive that this host uses already, for other architectures."""
+    """Write apt's sources: the archive that this host uses, for other architectures."""
     keyring = next(
         path for name in KEYRINGS if (path := Path("/usr/share/keyrings", name)).exists()
     )
@@ -129,7 +129,7 @@ def _sources(arches: Sequence[str], suite: str) -> str:
     mirror = sites[0].rstrip("/").removesuffix("/debian")
     options = f"[arch={','.join(arches)} signed-by={keyring}]"
     main = f"deb {options} {mirror}/debian {suite} main\n"
-    if suite != SUITE:  # old ones keep no updates, the newest has none
+    if suite != SUITE:  # old suites have no updates any more, the newest has none yet
         return main
     return (
         f"{main}deb {options} {mirror}/debian {suite}-updates main\n"

@@ -1,4 +1,4 @@
-"""Profiles for arm64 from recordings made on this machine: what `seclatch profile port` is for."""
+"""Profiles for arm64 from recordings made on this machine, by `seclatch profile port`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.debian.programs import Program, everywhere, python
 from tests.debian.server import ANY, SECLATCH, Server, unpacked
 from tests.latch.oci import Runtime
 
-PACKAGES = ("nginx", "redis-server")  # the guest has python3 anyway
+PACKAGES = ("nginx", "redis-server")  # the guest has python3 already
 
 
 def make(folder: Path) -> Path:
     """Record each program at its work, generate its profile, port it: NAME.json for each.
 
-    `NAME.x86.json` is the profile before it was ported, NAME.changes what porting said.
+    `NAME.x86.json` is the profile before it was ported, NAME.changes is the output of porting.
     """
     if os.geteuid() or platform.machine() != "x86_64":
         raise SystemExit("arm64: recording the programs needs root on x86-64")
@@ -39,7 +39,7 @@ def make_one(program: Program, root: Path, folder: Path) -> None:
     with Server(program, root) as server, tempfile.TemporaryDirectory() as temporary:
         recording = Path(temporary) / "recording.json"
         server.run(Runtime("runc", latched=False), ANY, recording)
-        # without --portable, which has other C libraries' calls in it: what was recorded, alone
+        # without --portable, which adds other C libraries' calls: the recorded calls alone
         words = [SECLATCH, "generate", "-o", here, recording]
         subprocess.run(words, check=True, capture_output=True)
     words = [SECLATCH, "profile", "port", "--to", "aarch64", here, "-o", there]

@@ -12,7 +12,7 @@ from pathlib import Path
 SOURCES = Path(__file__).parents[1] / "programs"
 NATIVE = Path(__file__).parents[2] / "native"
 
-# Those that the tests use which run in the guest; some of the others are for x86 alone.
+# Programs of the tests that run in the guest; some of the others are for x86 alone.
 TARGETS = (
     "bound",
     "denials",
@@ -32,12 +32,12 @@ TARGETS = (
     "whoami",
 )
 
-# The flags with which the latch is built: a libc is compiled for every other set of them.
+# The latch's build flags: a libc is compiled for every other set of flags.
 COMPILER = [sys.executable, "-m", "ziglang", "cc", "-O2", "-static", "-s"]
 
 
 def sources() -> str:
-    """All that the programs are made of."""
+    """List the sources of all programs."""
     paths = [*sorted(SOURCES.glob("*.[ch]")), *sorted(NATIVE.glob("*.[ch]"))]
     texts = [path.read_text() for path in paths]
     return "".join([Path(__file__).read_text(), *texts])
@@ -52,16 +52,16 @@ def build(folder: Path) -> None:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(one, TARGETS))
-    # the latch with its symbols, which the wheel's has not (tests/programs/kill_tracer.c)
+    # the latch with symbols, which are stripped from the wheel's (tests/programs/kill_tracer.c)
     flags = ["-target", "aarch64-linux-musl", "-D_GNU_SOURCE", "-o", str(folder / "latch")]
     words = [word for word in COMPILER if word != "-s"]
     subprocess.run([*words, *flags, *map(str, sorted(NATIVE.glob("*.c")))], check=True)
-    # without a libc, so none has to be compiled for the sake of one program
+    # without a libc, so that none has to be compiled for one program
     compile_one(SOURCES / "first_denied.c", folder / "first_denied32", "arm-linux-musleabihf")
 
 
 def compile_one(source: Path, program: Path, target: str, flags: Iterable[str] = ()) -> None:
-    """Compile one file, statically; bare where it has no main."""
+    """Compile one file statically, without a libc if it has no main."""
     bare = "_start:" in source.read_text()
     words = ["-nostdlib"] if bare else list(flags)
     command = [*COMPILER, "-target", target, *words, "-o", str(program), str(source)]

@@ -1,4 +1,4 @@
-"""The project's part of the guest, made anew for every run: wheels, tests, target programs."""
+"""Pack the project's part of the guest for each run: wheels, tests, target programs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.arm64 import archive, programs
 from tests.arm64.kept import keep
 
 PROJECT = Path(__file__).parents[2]
-PYTHON = "3.13"  # the guest's, for which wheels are fetched
+PYTHON = "3.13"  # the guest's version, for which wheels are fetched
 TOOLS = ("pip", "pytest", "pytest-rerunfailures", "pytest-timeout", "hypothesis", "jsonschema")
 
 
 def make_project(folder: Path, overlay: Path, wheel: Path, profiles: Path | None = None) -> Path:
-    """Pack it, as an initramfs of its own; `profiles` are those that were ported."""
+    """Pack it as an initramfs of its own; `profiles` are the ported ones."""
     root = folder / "project"
     shutil.rmtree(root, ignore_errors=True)
     guest = root / "guest"
@@ -45,7 +45,7 @@ def make_project(folder: Path, overlay: Path, wheel: Path, profiles: Path | None
 
 
 def dependencies() -> list[str]:
-    """What the package needs, as pip is asked for it."""
+    """List the package's dependencies as arguments of pip."""
     words = [sys.executable, PROJECT / "tools/dev-requirements.py", "--dependencies"]
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
 
@@ -56,7 +56,7 @@ def fetch_wheels(names: list[str], folder: Path) -> None:
 
 
 def unpack_tools(folder: Path) -> None:
-    """Pip and what the tests need, compiled as the guest's Python does it."""
+    """Unpack pip and the tests' dependencies, compiled as the guest's Python does it."""
     pip("install", "--target", folder, "--no-compile", *TOOLS)
     if compiler := shutil.which(f"python{PYTHON}"):
         words = ["-m", "compileall", "-q", "-j0", "--invalidation-mode", "unchecked-hash"]
@@ -64,7 +64,7 @@ def unpack_tools(folder: Path) -> None:
 
 
 def pip(command: str, *words: str | Path) -> None:
-    """Have packages for arm64's Python."""
+    """Run pip for arm64's Python."""
     platforms = ["--platform=manylinux2014_aarch64", "--platform=manylinux_2_28_aarch64"]
     options = ["-q", "--disable-pip-version-check", "--only-binary=:all:"]
     version = ["--python-version", PYTHON]

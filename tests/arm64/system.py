@@ -26,7 +26,7 @@ PACKAGES = (
     "python3",
     "python3-venv",
     "golang-github-containers-common",
-    # what tests call by name
+    # programs that tests call by name
     "bash",
     "coreutils",
     "dash",
@@ -42,7 +42,7 @@ PACKAGES = (
     "util-linux",
 )
 
-# Of the packages' files; all of it lies in the guest's memory.
+# Excluded files of the packages: everything else is kept in the guest's memory.
 UNUSED = (
     "usr/share/man",
     "usr/share/doc",
@@ -63,7 +63,7 @@ nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 
 
 class System:
-    """What is kept in `folder` by `name`; `more` are packages besides the usual ones."""
+    """A system kept in `folder` under `name`; `more` are additional packages."""
 
     def __init__(self, folder: Path, name: str = "system", more: Sequence[str] = ()) -> None:
         self.folder = folder
@@ -71,7 +71,7 @@ class System:
         self.wanted = [*PACKAGES, *more]
 
     def make(self) -> tuple[Path, Path, Path]:
-        """Fetch and unpack what is not here yet: kernel, initramfs, the overlay module."""
+        """Fetch and unpack missing parts: kernel, initramfs, the overlay module."""
         apt = Apt(self.folder / "apt")
         apt.update()
         (image, *_) = apt.depends(KERNEL)
@@ -104,14 +104,14 @@ class System:
 
 
 def _finish(root: Path) -> None:
-    """Do what packages' scripts would, as far as it matters here."""
+    """Do the work of the packages' scripts as far as it matters here."""
     for name in UNUSED:
         path = root / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     (root / "etc/passwd").write_text(USERS)
     (root / "etc/group").write_text("root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\n")
-    # Python without compiled modules starts several times slower under emulation. They are the
-    # same for every machine, but not for every version.
+    # Python without compiled modules starts several times slower under emulation. They are the same
+    # for every machine, but not for every version.
     version = next(path.name for path in (root / "usr/lib").glob("python3.*"))
     if compiler := shutil.which(version):
         words = ["-m", "compileall", "-q", "-j0", "--invalidation-mode", "unchecked-hash"]

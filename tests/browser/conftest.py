@@ -1,4 +1,4 @@
-"""Debian's Chromium, headless, on pages that `seclatch report` makes of real recordings."""
+"""Run Debian's Chromium, headless, on pages that `seclatch report` makes of real recordings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DESKTOP = {"width": 1280, "height": 900}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A machine without the browser skips, saying so; in CI that is a failure."""
+    """Skip on a machine without the browser, with the reason; in CI that is a failure."""
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here) and not CHROMIUM and not os.environ.get("CI"):
@@ -64,10 +64,10 @@ def seclatch(*words: str | Path, status: int = 0) -> subprocess.CompletedProcess
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """pages(NAME): the file of one of four pages; the first two are of real starts.
+    """Provide pages(NAME): the file of one of four pages; the first two are of real starts.
 
     latched, plain: a container under a strict profile, with and without the latch (needs root).
-    hostile: names that would do harm. crowd: ten thousand processes.
+    hostile: names with control characters and markup. crowd: ten thousand processes.
     """
     folder = tmp_path_factory.mktemp("pages")
     made: dict[str, Path] = {}
@@ -112,7 +112,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @dataclass
 class Visit:
-    """A page that is open, and what came of it."""
+    """An open page, with its console output and requests."""
 
     page: Page
     console: list[str] = field(default_factory=list)
@@ -124,8 +124,10 @@ Open = Callable[..., Visit]
 
 @pytest.fixture
 def visit(browser: Browser, pages: Callable[[str], Path]) -> Iterator[Open]:
-    """visit(NAME, viewport=…, …): open a page in a context of its own; whatever a test does with
-    it, it must have asked for nothing and complained of nothing."""
+    """Provide visit(NAME, viewport=…, …): open a page in a context of its own.
+
+    At the end, the page must have made no request and printed nothing to the console.
+    """
     visits: list[Visit] = []
 
     def open_page(name: str, *, viewport: dict[str, int] = DESKTOP, **options: object) -> Visit:

@@ -1,4 +1,4 @@
-"""The report in a real browser: layout, keyboard, no harm, no request, and what it says."""
+"""The report in a real browser: layout, keyboard, contents, no script injection, no request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIZES = {"phone": PHONE, "narrow": {"width": 320, "height": 600}, "desktop": DES
 
 
 def outside(page: Page) -> list[str]:
-    """What sticks out of the window to the right, other than inside what scrolls by itself."""
+    """Find elements beyond the right edge of the window, except in scrollable regions."""
     found: list[str] = page.evaluate(
         """() => [...document.querySelectorAll('body *')].filter(each =>
              !each.closest('.scroll, pre, defs, .hidden, .skip, .what') &&
@@ -29,7 +29,7 @@ def outside(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_sticks_out(visit: Open, name: str, size: str) -> None:
+def test_nothing_overflows_the_window(visit: Open, name: str, size: str) -> None:
     page = visit(name, viewport=SIZES[size]).page
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
     assert outside(page) == []
@@ -37,7 +37,7 @@ def test_nothing_sticks_out(visit: Open, name: str, size: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["latched", "plain", "hostile"])
-def test_no_barrier_that_axe_finds(visit: Open, name: str, scheme: str) -> None:
+def test_axe_finds_no_barrier(visit: Open, name: str, scheme: str) -> None:
     """axe-core: contrast, names, landmarks, order of headings, scrollable regions and more."""
     page = visit(name, color_scheme=scheme).page
     results = Axe().run(page)
@@ -88,7 +88,7 @@ def box(page: Page, selector: str) -> float:
     return found["x"] + found["width"] / 2
 
 
-def test_the_keyboard_reaches_everything(visit: Open) -> None:
+def test_every_control_is_reachable_by_keyboard(visit: Open) -> None:
     page = visit("latched").page
     focused = "document.activeElement"
     page.keyboard.press("Tab")
@@ -158,7 +158,7 @@ def test_copying_the_profile(visit: Open) -> None:
 
 
 @pytest.mark.parametrize("name", ["latched", "hostile"])
-def test_without_javascript_it_says_the_same(visit: Open, name: str) -> None:
+def test_without_javascript_it_shows_the_same(visit: Open, name: str) -> None:
     page = visit(name, java_script_enabled=False).page
     expect(page.locator("#filters")).to_be_hidden()
     expect(page.locator("#matrix tbody tr").first).to_be_visible()
@@ -180,7 +180,7 @@ def test_hostile_names_are_text(visit: Open) -> None:
 
 
 def test_a_script_that_got_in_would_reach_nothing(visit: Open, tmp_path: Path) -> None:
-    """The policy is the second line: break the first, and it must still hold."""
+    """The security policy is the second defence: without the first, it must still hold."""
     (tmp_path / "other.js").write_text("document.title = 'loaded'")
     made = visit("latched")
     page = made.page
@@ -201,7 +201,7 @@ def test_a_script_that_got_in_would_reach_nothing(visit: Open, tmp_path: Path) -
     assert page.title() == title
     refused = [line for line in made.console if "Content Security Policy" in line]
     assert len(refused) >= 4, made.console
-    made.console.clear()  # they are what is expected here
+    made.console.clear()  # errors are expected here
     made.requests[1:] = [each for each in made.requests[1:] if not each.startswith("file:")]
 
 

@@ -1,4 +1,4 @@
-"""What a user would ask of each server, over Unix sockets, with nothing but sockets."""
+"""Clients of each server, over Unix sockets, with sockets alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def connect(path: Path) -> socket.socket:
 
 
 def http(path: Path, request: str, body: bytes = b"") -> tuple[int, bytes]:
-    """Status and body of one request, `GET /index.html`."""
+    """Return status and body of one request, `GET /index.html`."""
     head = f"{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     with closing(connect(path)) as client:
@@ -27,7 +27,7 @@ def http(path: Path, request: str, body: bytes = b"") -> tuple[int, bytes]:
 
 
 def redis(path: Path, *command: str) -> str:
-    """The first line of the answer, and of a string the string."""
+    """Return the first line of the answer, and the string if the answer is one."""
     words = [f"${len(word.encode())}\r\n{word}\r\n" for word in command]
     with closing(connect(path)) as client, client.makefile("rwb") as stream:
         stream.write(f"*{len(words)}\r\n{''.join(words)}".encode())
@@ -50,7 +50,7 @@ class Postgres:
         self._answer()
 
     def query(self, text: str) -> list[str]:
-        """The first column of each row."""
+        """Return the first column of each row."""
         content = text.encode() + b"\0"
         self._stream.write(b"Q" + struct.pack("!I", 4 + len(content)) + content)
         return self._answer()

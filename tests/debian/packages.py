@@ -1,4 +1,4 @@
-"""Programs from Debian packages, unpacked into a root directory: real ones, with their libraries.
+"""Unpack programs and libraries from Debian packages into a root directory.
 
 Nothing is installed and no maintainer script runs: `apt-get download`, `dpkg-deb --extract`. Of the
 dependencies only libraries are taken; those bring what a program needs to run.
@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-# Which dependencies are followed, and which of them are not worth their size: JIT, tools, modules.
+# The dependencies to follow, and those of them that are too large: JIT, tools, modules.
 _FOLLOWED = re.compile(r"lib[\w.+-]+|zlib1g|python3\.\d+-minimal|media-types")
 _LEFT_OUT = re.compile(r"libllvm.*|libnss3-tools|libpam-.*|libnginx-.*|libc-bin")
 _APT = ("-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=3")
@@ -20,9 +20,9 @@ MERGED = ("bin", "sbin", "lib", "lib64")
 
 
 def newest(pattern: str) -> str:
-    """The package of the highest number whose name fits: what is called so moves with releases."""
+    """Return the matching package with the highest number: releases change such names."""
     names = fitting(pattern)
-    if not names:  # a machine that never had lists
+    if not names:  # a machine without package lists
         run("apt-get", *_APT, "update")
         names = fitting(pattern)
     assert names, f"no package {pattern} in the archive"
@@ -36,12 +36,12 @@ def fitting(pattern: str) -> list[str]:
 
 
 def candidate(name: str) -> bool:
-    """Whether the archive has it, not only this machine."""
+    """Return whether the archive has the package, not only this machine."""
     return "http" in run("apt-cache", "policy", name)
 
 
 def closure(names: Iterable[str]) -> list[str]:
-    """The packages and the libraries that they depend on."""
+    """List the packages and the libraries that they depend on."""
     found: dict[str, None] = {}
     waiting = list(names)
     while waiting:
@@ -56,7 +56,7 @@ def wanted(name: str) -> bool:
 
 
 def depends(names: list[str]) -> list[str]:
-    """What they depend on; the first of alternatives."""
+    """Return the packages' dependencies; of alternatives, the first."""
     lines = run("apt-cache", "depends", "--important", *names).splitlines()
     found = [line.split("Depends: ") for line in lines if "Depends: " in line]
     return [words[-1].strip() for words in found]
@@ -72,7 +72,7 @@ def run(*words: str, cwd: Path | None = None) -> str:
 
 
 def download(names: list[str], folder: Path) -> list[Path]:
-    """Fetch the packages' files. Lists of a machine that has not been updated name old ones."""
+    """Fetch the packages' files. The lists of a machine that is not updated name old ones."""
     words = ["apt-get", *_APT, "download", *names]
     if subprocess.run(words, cwd=folder, capture_output=True, check=False).returncode:
         run("apt-get", *_APT, "update")

@@ -1,4 +1,4 @@
-"""Five programs from Debian, and for each a day's work: start, requests, reload, requests, stop."""
+"""Five programs from Debian, each with a workload: start, requests, reload, requests, stop."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NAMES = ("nginx", "redis", "postgres", "python3", "caddy")
 
 @cache
 def python() -> str:
-    """The newest Python's package and program."""
+    """Return the newest Python's package and program."""
     return newest(r"python3\.[0-9]+-minimal").removesuffix("-minimal")
 
 
 @cache
 def postgres() -> str:
-    """The newest PostgreSQL's package."""
+    """Return the newest PostgreSQL's package."""
     return newest("postgresql-[0-9]+")
 
 
@@ -33,7 +33,7 @@ def postgres_folder() -> str:
 
 
 def packages() -> list[str]:
-    """What is to be unpacked, libraries apart."""
+    """List the packages to unpack, without libraries."""
     servers = ["nginx", "nginx-common", "redis-server", "redis-tools", "caddy", postgres()]
     return [*servers, python(), f"{python()}-minimal", f"lib{python()}-stdlib"]
 
@@ -43,10 +43,10 @@ Step = Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Program:
-    """A server whose folder is the container's /run: its sockets are there, and what it writes.
+    """A server whose directory is the container's /run, for its sockets and output files.
 
-    `prepare` fills the folder, `ready` tells whether it answers, `work` makes requests; `reload`
-    and `stop` are signals, or `reload` is part of the work.
+    `prepare` fills the directory, `ready` checks whether it answers, `work` sends requests;
+    `reload` and `stop` are signals, or `reload` is part of the work.
     """
 
     name: str
@@ -231,7 +231,7 @@ def work_postgres(folder: Path) -> None:
 
 
 def everywhere(python: str) -> dict[str, Program]:
-    """Those that are run on other architectures too; `python` is the interpreter's path."""
+    """Return those that run on other architectures too; `python` is the interpreter's path."""
     found = (
         Program(
             "nginx",
@@ -256,7 +256,7 @@ def everywhere(python: str) -> dict[str, Program]:
 
 @cache
 def programs() -> dict[str, Program]:
-    """All of them by name."""
+    """Return all of them by name."""
     found = (
         *everywhere(f"/usr/bin/{python()}").values(),
         Program(
@@ -290,6 +290,6 @@ def programs() -> dict[str, Program]:
 
 
 def give_to(folder: Path, user: int) -> None:
-    """The container's user owns what it works with."""
+    """Make the container's user the owner of the files."""
     for each in (folder, *folder.rglob("*")):
         shutil.chown(each, user, user)

@@ -1,4 +1,4 @@
-"""A program of `programs` in a container, from its start through its work to its end."""
+"""Run a program of `programs` in a container: start, workload, end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANY = {
 
 @contextmanager
 def debian_root() -> Iterator[Path]:
-    """All programs in one root directory."""
+    """Make a root directory with all programs."""
     with unpacked(packages()) as root:
         initialise(root)
         yield root
@@ -32,7 +32,7 @@ def debian_root() -> Iterator[Path]:
 
 @contextmanager
 def unpacked(names: Sequence[str]) -> Iterator[Path]:
-    """Packages in a root directory. Not below pytest's folder: others must reach it."""
+    """Unpack packages into a root directory that other users can reach, unlike pytest's."""
     with tempfile.TemporaryDirectory(prefix="sl-", dir="/tmp") as folder:
         path = Path(folder)
         path.chmod(0o755)
@@ -46,8 +46,8 @@ def unpacked(names: Sequence[str]) -> Iterator[Path]:
 
 
 def initialise(root: Path) -> None:
-    """What postgresql's maintainer script would have done."""
-    shutil.copy("/usr/bin/busybox", root / "usr/bin/sh")  # initdb asks postgres through a shell
+    """Do the work of postgresql's maintainer script."""
+    shutil.copy("/usr/bin/busybox", root / "usr/bin/sh")  # initdb runs postgres through a shell
     words = [
         f"{postgres_folder()}/initdb",
         "-D",
@@ -65,7 +65,7 @@ def initialise(root: Path) -> None:
 
 
 class Server:
-    """One program in a bundle of its own; each run begins with a fresh folder."""
+    """One program in a bundle of its own; each run starts with a new directory."""
 
     def __init__(self, program: Program, root: Path) -> None:
         self.program = program
@@ -90,7 +90,7 @@ class Server:
         *,
         idle: bool = False,
     ) -> None:
-        """Start it, have it work, reload, work again, stop; any failure raises.
+        """Start it, run the workload, reload, run the workload again, stop; any failure raises.
 
         `idle`: only until it answers, then stop.
         """
@@ -134,7 +134,7 @@ class Server:
     def run_other(
         self, runtime: Runtime, words: Sequence[str], seccomp: dict[str, Any] | None
     ) -> subprocess.CompletedProcess[str]:
-        """Run other words in the same container."""
+        """Run another command in the same container."""
         bundle = self._bundle(words, seccomp)
         return runtime("run", "--bundle", bundle.path, bundle.id)
 

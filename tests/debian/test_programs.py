@@ -1,4 +1,4 @@
-"""Real servers, recorded at their work, do the same work under the profile made of it."""
+"""Record real servers at their workload, and run it again under the generated profile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.root, pytest.mark.timeout(400)]
 RECORDINGS = 2
 PROCESS_MRELEASE = "448"
 
-# What none of these programs has any business with.
+# Calls that none of these programs needs.
 NEVER = {"bpf", "mount", "ptrace", "unshare", "init_module", "kexec_load", "userfaultfd", "setns"}
 
 

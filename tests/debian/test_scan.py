@@ -1,4 +1,4 @@
-"""Real servers: a scan has what they do, and bears what no recording saw."""
+"""Real servers: a scan contains their recorded calls and allows more than was recorded."""
 
 from __future__ import annotations
 
@@ -41,8 +41,10 @@ def made(recording: Recording) -> set[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_scan_has_what_was_made_and_bears_the_rest(root: Path, tmp_path: Path, name: str) -> None:
-    """Recorded while it only starts; joined with the scan it does its whole day's work."""
+def test_a_scan_has_the_recorded_calls_and_allows_the_rest(
+    root: Path, tmp_path: Path, name: str
+) -> None:
+    """Recorded while it only starts, the profile joined with the scan runs the whole workload."""
     with Server(programs()[name], root) as server:
         server.run(Runtime("runc", latched=False), ANY, tmp_path / "idle.json", idle=True)
         idle = recording_file.read_recording(tmp_path / "idle.json")

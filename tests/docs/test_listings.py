@@ -1,4 +1,4 @@
-"""What docs/ shows is what happens: every listing and figure is made again and compared."""
+"""Each listing and figure in docs/ is generated again and compared."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def lab() -> Iterator[Lab]:
 @pytest.mark.parametrize(
     ("page", "name"), PLACES, ids=lambda value: getattr(value, "stem", value)[:60]
 )
-def test_a_place_shows_what_happens(page, name: str, lab: Lab) -> None:  # type: ignore[no-untyped-def]
+def test_a_listing_is_current(page, name: str, lab: Lab) -> None:  # type: ignore[no-untyped-def]
     shown = content(page)[name]
     assert shown.strip(), f"{page.name}: {name} is empty; run `make docs`"
     found = difference(name, shown, make(lab, page, name))
@@ -32,14 +32,14 @@ def test_a_place_shows_what_happens(page, name: str, lab: Lab) -> None:  # type:
 
 
 @pytest.mark.parametrize("name", SLOW)
-def test_a_measurement_is_there(name: str) -> None:
-    """It takes minutes, so only `python -m tools.docs NAME` makes it; its rows are looked at."""
+def test_a_measurement_has_its_rows(name: str) -> None:
+    """Measuring takes minutes (`python -m tools.docs NAME`), so only the rows are checked."""
     [shown] = [content(page)[name] for page in pages() if name in content(page)]
     for tool in ("seclatch record", "strace -f -c", "ftrace events"):
         assert shown.count(tool) == 5
 
 
-def test_a_difference_that_matters_is_seen() -> None:
+def test_a_relevant_difference_is_found() -> None:
     assert difference("x", "`capset` 12 calls in 3.5 ms\n", "`capset` 9 calls in 14 ms\n") == []
     assert difference("x", "Seccomp: none\n", "Seccomp: filter\n") != []
     assert stable("runc init 0x7f12 d0123456789abc 1,234") == "runc init ADDRESS ID N"

@@ -1,4 +1,4 @@
-"""What docs/profile.md and docs/filters.md show is what the commands print now."""
+"""The listings of docs/profile.md and docs/filters.md equal the commands' present output."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from seclatch.system.libseccomp import format_version
 DOCS = Path(__file__).parents[2] / "docs"
 FILE = re.compile(r"`([\w-]+\.(?:json|txt))`:\s*\Z")
 
-# The pages say that these come from strict.json; how is on the other page.
+# The pages state that these come from strict.json; the commands are on the other page.
 COMPILED = {"strict.bpf": "crun", "strict-runc.bpf": "runc"}
 
 
 def parts(page: str) -> Iterator[tuple[str, str]]:
-    """Each command with its output, and each file (name, content), in their order."""
+    """Yield each command with its output, and each file (name, content), in their order."""
     text = (DOCS / page).read_text()
     pieces = re.split(r"^```\w*\n", text, flags=re.M)
     for before, block in zip(pieces[::2], pieces[1::2], strict=False):
@@ -55,7 +55,7 @@ def run(command: str, folder: Path) -> str:
     reason="the pages show x86-64 and libseccomp 2.6.0",
 )
 @pytest.mark.parametrize("page", ["profile.md", "filters.md"])
-def test_the_page_shows_what_is_printed(page: str, tmp_path: Path) -> None:
+def test_the_listings_equal_the_output(page: str, tmp_path: Path) -> None:
     commands = 0
     for name, shown in parts(page):
         if not name.startswith("$ "):

@@ -1,8 +1,8 @@
-"""A bare Debian root directory with a shell in it, as a new user's machine is.
+"""A bare Debian root directory with a shell in it, like a new user's machine.
 
-Only what the archive calls minimal is installed. apt and pip reach their registries as they do on
-this machine: by its apt sources, its apt and pip options and its certificates. There is no init
-system: the hook by which Debian's packages start services (policy-rc.d) starts dockerd itself.
+Only the archive's minimal set is installed. apt and pip reach their registries as they do on this
+machine: by its apt sources, its apt and pip options and its certificates. There is no init system:
+the hook by which Debian's packages start services (policy-rc.d) starts dockerd itself.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 KEYRINGS = ("debian-archive-keyring.pgp", "debian-archive-keyring.gpg")
 PIP_OPTIONS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout")
 
-# No pid namespace: from within one, the recorder cannot recognise an engine's processes.
-# It is in memory: a hundred thousand small files take a disk half a minute to remove.
+# No pid namespace: from within one, the recorder cannot recognise an engine's processes. In memory,
+# since removing a hundred thousand small files from disk takes half a minute.
 ENTER = """
 set -e
 root=$1/root
@@ -46,7 +46,7 @@ mkdir run/lock
 exec chroot . bash -c "$4"
 """
 
-# One line at a time and stdin from elsewhere: what a program reads is not the next command.
+# One line at a time and stdin from /dev/null: a program must not read the next command.
 SHELL = """
 cd $CHECKOUT
 while IFS= read -r line; do
@@ -68,7 +68,7 @@ exit 101
 
 
 class Done(NamedTuple):
-    """A command's exit status and all that it printed."""
+    """A command's exit status and all its output."""
 
     status: int
     output: str
@@ -79,7 +79,7 @@ class BareRoot:
     """The directory, and a root shell in it that stays open."""
 
     suite: str = "trixie"
-    extra: Sequence[Path] = ()  # files that are put beside the checkout's
+    extra: Sequence[Path] = ()  # files to put beside those of the checkout
     directory: Path = field(init=False)
     shell: subprocess.Popen[str] = field(init=False)
 
@@ -137,7 +137,7 @@ class BareRoot:
         raise AssertionError(f"the shell ended in {command!r}: {''.join(lines)}")
 
     def close(self) -> None:
-        """End all that was started in there, and remove the directory."""
+        """End all processes that were started in there, and remove the directory."""
         if hasattr(self, "shell"):
             for pid in self._processes():
                 with contextlib.suppress(ProcessLookupError):
@@ -148,21 +148,22 @@ class BareRoot:
         shutil.rmtree(self.directory)
 
     def _processes(self) -> list[int]:
-        """List those in the shell's mount namespace, and those of containers that are left."""
+        """List the processes in the shell's mount namespace, and those of remaining containers."""
         found = [
             int(line)
             for group in cgroups(self.group)
             for line in (group / "cgroup.procs").read_text().split()
         ]
         ours = mount_namespace(self.shell.pid)
-        if ours in (None, mount_namespace(os.getpid())):  # it ended, or has not entered it yet
+        # it has exited, or has not entered the namespace yet
+        if ours in (None, mount_namespace(os.getpid())):
             return [*found, self.shell.pid]
         pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
         return [*found, *(pid for pid in pids if mount_namespace(pid) == ours)]
 
 
 def mount_namespace(pid: int) -> Path | None:
-    """Identify a process's mount namespace; None if it has ended."""
+    """Identify a process's mount namespace; None if the process has exited."""
     try:
         return Path(f"/proc/{pid}/ns/mnt").readlink()
     except OSError:
@@ -170,7 +171,7 @@ def mount_namespace(pid: int) -> Path | None:
 
 
 def add_files(directory: Path) -> None:
-    """Put together what the minimal system gets of this machine and of this project."""
+    """Collect the files of this machine and this project that the minimal system needs."""
     (directory / "etc/ssl").mkdir(parents=True)
     shutil.copy("/etc/resolv.conf", directory / "etc/resolv.conf")
     if CERTIFICATES.exists():
@@ -186,7 +187,7 @@ def add_files(directory: Path) -> None:
 
 
 def copy_checkout(target: Path) -> None:
-    """Copy the files that git knows or would add, as they are now."""
+    """Copy the tracked and untracked, not ignored files, as they are now."""
     listed = subprocess.run(
         ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         capture_output=True,
@@ -200,14 +201,14 @@ def copy_checkout(target: Path) -> None:
 
 
 def apt_options() -> str:
-    """How this machine's apt fetches: proxies, checks of dates, retries."""
+    """Return the options of this machine's apt: proxies, checks of dates, retries."""
     dumped = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True)
     lines = dumped.stdout.splitlines()
     return "".join(f"{line}\n" for line in lines if line.startswith("Acquire::"))
 
 
 def source(suite: str) -> str:
-    """The line of sources.list for the archive of which this machine's apt has lists."""
+    """Return the line of sources.list for the archive whose lists this machine's apt has."""
     listed = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(SITE)"],
         capture_output=True,
@@ -221,12 +222,12 @@ def source(suite: str) -> str:
 
 
 def find_keyring() -> Path:
-    """Return the archive's keys; suites differ in how the file is called."""
+    """Return the archive's keys; the file's name differs between suites."""
     return next(path for name in KEYRINGS if (path := Path("/usr/share/keyrings", name)).exists())
 
 
 def registry_variables() -> dict[str, str]:
-    """How this machine's pip fetches, as variables; its certificates under another name."""
+    """Return pip's options of this machine as variables, its certificates under another path."""
     listed = subprocess.run(
         ["python3", "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     ).stdout
@@ -241,7 +242,7 @@ def registry_variables() -> dict[str, str]:
 
 
 def pip_options(listed: str) -> Iterator[tuple[str, str]]:
-    """Read what `pip config list` prints: `global.index-url='…'`, `:env:.timeout='…'`."""
+    """Parse the output of `pip config list`: `global.index-url='…'`, `:env:.timeout='…'`."""
     for line in listed.splitlines():
         key, _, value = line.partition("=")
         option = key.rpartition(".")[2].removeprefix("default-")

@@ -1,4 +1,4 @@
-"""The README's blocks, pasted in their order into a root shell of a bare Debian."""
+"""Paste the README's blocks, in their order, into a root shell of a bare Debian."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SUITES = os.environ.get("SECLATCH_SUITES", "trixie").split()
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # The plain runtime fails at the call that the filter denies first. On a busy machine that may be
-# one of the Go runtime's threads, which ends in a crash instead of the message that is shown.
+# one of the Go runtime's threads, which ends in a crash instead of the shown message.
 TRIES = 20
 
 
 class Step(NamedTuple):
-    """A command, and what the page says that it prints (None: nothing is said)."""
+    """A command, and the output that the page shows (None: the page shows none)."""
 
     command: str
     shown: str | None
@@ -65,7 +65,7 @@ def test_every_block_works_when_pasted(bare_root: BareRoot) -> None:
             status, output = bare_root.paste(step.command)
         if step.shown is not None:
             assert output == step.shown, step.command
-        elif step.command.startswith("seclatch explain"):  # the status is the command's own
+        elif step.command.startswith("seclatch explain"):  # the command's own status
             assert status not in (0, 2) and "what to do" in output, f"{step.command}\n{output}"
         else:
             differ = step.command.startswith("seclatch profile diff")
@@ -74,7 +74,7 @@ def test_every_block_works_when_pasted(bare_root: BareRoot) -> None:
 
 
 @pytest.mark.parametrize(("target", "words"), [("demo", "under a minute"), ("test", "15 minutes")])
-def test_make_says_how_long_it_takes(target: str, words: str) -> None:
+def test_make_prints_how_long_it_takes(target: str, words: str) -> None:
     planned = subprocess.run(
         ["make", "--always-make", "--dry-run", target],
         cwd=ROOT,
@@ -85,7 +85,7 @@ def test_make_says_how_long_it_takes(target: str, words: str) -> None:
     assert words in next(line for line in planned.splitlines() if line.startswith("echo"))
 
 
-def test_blocks_are_read() -> None:
+def test_blocks_are_parsed() -> None:
     text = "x\n```sh\na  # b\nc\n```\ny\n```console\n$ d\n1\n2\n$ e\n```\n"
     assert list(steps(text)) == [
         Step("a  # b", None),

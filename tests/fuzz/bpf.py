@@ -1,7 +1,9 @@
-"""The decoder of BPF programs: any bytes are decoded or refused. A program that is decoded gives
-its bytes back, is listed and decompiled within its bounds, and both interpreters agree on it.
+"""The decoder of BPF programs: any bytes are decoded or refused.
 
-python tests/fuzz/bpf.py [LIBFUZZER-OPTION…] CORPUS      (needs the `fuzz` dependency group)
+A decoded program gives its bytes back, is listed and decompiled within its bounds, and both
+interpreters agree on it.
+
+python tests/fuzz/bpf.py [LIBFUZZER-OPTION…] CORPUS (needs the `fuzz` dependency group)
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ CALLS = [
 
 
 def try_bytes(data: bytes) -> None:
-    """Decode, and use what was decoded."""
+    """Decode the bytes, and use the decoded program."""
     try:
         program = decode_filter(data[: LONGEST * 8], "input")
     except InputError:

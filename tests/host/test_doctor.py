@@ -66,13 +66,13 @@ def test_an_unfit_host(prefix: list[str], reason: str) -> None:
     check = checks(document)["suspending seccomp"]
     assert (check["state"], check["found"]) == ("note", reason)
     assert check["remedy"]
-    # the gate takes no privilege, but `seclatch run`, by which containers are tried, does
+    # the gate needs no privilege, but `seclatch run`, which starts the test containers, does
     assert checks(document)["latching without privileges"]["state"] == "ok"
     assert checks(document)["latch method"]["found"].startswith("hold")
 
 
 def test_an_engine_in_a_confined_container(compiler: Compiler) -> None:
-    """Seccomp cannot be suspended there, and containers are latched all the same: by the gate."""
+    """Seccomp cannot be suspended there, but containers are latched: by the gate."""
     status, document = examine(compiler("under_filter"))
     assert status == 0
     assert "under a seccomp filter" in checks(document)["suspending seccomp"]["found"]
@@ -81,7 +81,7 @@ def test_an_engine_in_a_confined_container(compiler: Compiler) -> None:
 
 
 def test_a_host_without_runtimes(tmp_path: Path) -> None:
-    """Everything that is called runc or crun is hidden behind an empty file."""
+    """Every file named runc or crun is hidden behind an empty file."""
     (tmp_path / "empty").touch()
     hide = "for p in /usr/sbin/runc /usr/bin/runc /usr/bin/crun; do [ ! -e $p ] || "
     hide += f'mount --bind {tmp_path}/empty $p; done; exec "$@"'
@@ -90,8 +90,8 @@ def test_a_host_without_runtimes(tmp_path: Path) -> None:
     assert checks(document)["a container runtime"]["state"] == "fail"
 
 
-def test_for_people() -> None:
+def test_the_text_output() -> None:
     done = subprocess.run(DOCTOR, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "ok    suspending seccomp: " in done.stdout
-    assert "\x1b" not in done.stdout  # colour is for terminals
+    assert "\x1b" not in done.stdout  # colour is for terminals only

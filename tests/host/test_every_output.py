@@ -1,4 +1,4 @@
-"""Every verb on a narrow ASCII terminal, on a wide one, and into a pipe that nobody reads."""
+"""Every verb on a narrow ASCII terminal, on a wide one, and into a pipe without a reader."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.report.starts import start
 
 PROFILE = Path(__file__).parents[1] / "data" / "stali-like.json"
 
-# Verb → its words; FILE, RECORDING, PROGRAM and ROOT stand for what a fixture makes.
+# Verb → its arguments; FILE, RECORDING, PROGRAM and ROOT stand for files of a fixture.
 VERBS = {
     "help": "run --help",
     "run": "run --rootfs ROOT --profile FILE --dry-run -- true",
@@ -109,17 +109,17 @@ def test_a_verb_is_readable_everywhere(verb: str, places: dict[str, str]) -> Non
 
 @pytest.mark.root
 @pytest.mark.parametrize("verb", PRIVILEGED)
-def test_a_verb_of_root_s_is_readable_everywhere(verb: str, places: dict[str, str]) -> None:
+def test_a_verb_that_needs_root_is_readable_everywhere(verb: str, places: dict[str, str]) -> None:
     check_everywhere(PRIVILEGED[verb], places)
 
 
 @pytest.mark.parametrize("verb", ["show", "scan", "report"])
 def test_no_name_is_cut_at_forty_columns(verb: str, places: dict[str, str]) -> None:
-    """Words of the wide output are all in the narrow one."""
+    """All words of the wide output are in the narrow one."""
     outputs = [
         seclatch(VERBS[verb], places, COLUMNS=columns).stdout.decode() for columns in ("200", "40")
     ]
-    if verb == "report":  # the charts of which have less room
+    if verb == "report":  # its charts have less room
         outputs = [text.partition("System calls by stage")[2] for text in outputs]
     wide, narrow = (set(text.split()) for text in outputs)
     assert wide and wide <= narrow

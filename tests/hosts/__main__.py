@@ -45,7 +45,7 @@ SETTINGS = {
 
 
 def main() -> int:
-    """Boot one after the other; 1 if anything failed in any."""
+    """Boot one after the other; return 1 if anything failed in any."""
     options = parse()
     names = options.machine or list(SETTINGS)
     LOGS.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def main() -> int:
 
 
 def make_machine(name: str, setting: Setting, kernel: Kernel, extra: Path, short: bool) -> Machine:
-    """Which checks are run goes onto the kernel's command line, like the settings."""
+    """Make the machine; selected checks and settings go onto the kernel's command line."""
     engines = setting.engines and not short
     words = [f"seclatch.project={PROJECT}", f"seclatch.python={sys.executable}"]
     words += ["seclatch.run=engines"] if engines else []
@@ -74,7 +74,7 @@ def make_machine(name: str, setting: Setting, kernel: Kernel, extra: Path, short
 
 
 def read_logs(found: dict[str, Findings]) -> dict[str, Findings]:
-    """What earlier runs found of the other machines: one may be tried at a time."""
+    """Read earlier results of the other machines: one may be tried at a time."""
     logs = {name: LOGS / f"{name}.log" for name in SETTINGS if name not in found}
     return {
         name: read_console(log.read_text().splitlines())
@@ -84,7 +84,7 @@ def read_logs(found: dict[str, Findings]) -> dict[str, Findings]:
 
 
 def watch(machine: Machine, seconds: int) -> Iterator[str]:
-    """Boot it; its console goes into a file, and what it reports to our output."""
+    """Boot it; write its console into a file, and print its reports."""
     with (LOGS / f"{machine.name}.log").open("w") as log:
         for line in machine.boot(seconds):
             print(line, file=log, flush=True)
@@ -94,7 +94,7 @@ def watch(machine: Machine, seconds: int) -> Iterator[str]:
 
 
 def unpack_extra() -> Path:
-    """AppArmor's parser and rules, which this host need not have; laid over the guest's root."""
+    """Unpack AppArmor's parser and rules, which this host need not have, over the guest's root."""
     apt = Apt(CACHE / "apt-extra", ("amd64",))
     apt.update()
     target = CACHE / "extra"
@@ -109,7 +109,7 @@ def unpack_extra() -> Path:
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.hosts")
     parser.add_argument("--machine", choices=list(SETTINGS), action="append")
     parser.add_argument("--short", action="store_true", help="without the engines")

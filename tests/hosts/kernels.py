@@ -1,6 +1,6 @@
 """Debian's x86-64 kernels, from the oldest suite to the newest, and the modules a guest needs.
 
-None is installed: they are fetched by an apt with a state of its own, and unpacked.
+None is installed: an apt with a state of its own fetches them, and they are unpacked.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ METAPACKAGE = "linux-image-amd64"
 
 SUITES = ("bullseye", "bookworm", "trixie", "testing")
 
-_PART = re.compile(r"linux-(binary|modules|base)-\d")  # the last one lists what is built in
+_PART = re.compile(r"linux-(binary|modules|base)-\d")  # the last one lists built-in modules
 
-# The host's file system comes by 9P over virtio.
+# The host's file system is mounted by 9P over virtio.
 MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 
 INIT = Path(__file__).parent / "guest/init"
@@ -34,7 +34,7 @@ INIT = Path(__file__).parent / "guest/init"
 
 @dataclass(frozen=True)
 class Kernel:
-    """What is booted: the image, and an initramfs with the modules."""
+    """The files to boot: the image, and an initramfs with the modules."""
 
     suite: str
     release: str
@@ -43,7 +43,7 @@ class Kernel:
 
 
 def make_kernel(folder: Path, suite: str) -> Kernel:
-    """Fetch and unpack what is not here yet."""
+    """Fetch and unpack missing parts."""
     apt = Apt(folder / f"apt-{suite}", ("amd64",), suite)
     apt.update()
     packages = [apt.single(name) for name in _name_packages(apt)]
@@ -54,7 +54,7 @@ def make_kernel(folder: Path, suite: str) -> Kernel:
 
 
 def _name_packages(apt: Apt) -> list[str]:
-    """The image's package; since Linux 7.0 that is empty: the file and the modules have others."""
+    """Return the packages of image and modules: since Linux 7.0 the image's package is empty."""
     image = next(name for name in apt.depends(METAPACKAGE) if re.match(r"linux-image-\d", name))
     parts = [name for name in apt.depends(image) if _PART.match(name)]
     return parts or [image]
@@ -84,7 +84,7 @@ def _build(packages: list[Path], target: Path) -> None:
 
 
 def _copy_modules(base: Path, release: str, target: Path) -> list[str]:
-    """Decompress the modules and what they depend on; their names in the order of loading."""
+    """Decompress the modules and their dependencies; return their names in the order of loading."""
     subprocess.run(["depmod", "-b", base, release], check=True, capture_output=True)
     names: dict[str, None] = {}
     for module in MODULES:

@@ -14,7 +14,7 @@ MAIN = Path(__file__).parent / "guest/main.sh"
 
 @dataclass(frozen=True)
 class Machine:
-    """What is booted; `words` go onto the kernel's command line, `extra` is laid over the root."""
+    """The parts to boot; `words` extend the kernel's command line, `extra` lies over the root."""
 
     name: str
     kernel: Kernel
@@ -23,7 +23,7 @@ class Machine:
     memory: int = 3072
 
     def argv(self) -> list[str]:
-        """QEMU's command line."""
+        """Return QEMU's command line."""
         append = ["console=ttyS0", "panic=-1", "loglevel=3", "rdinit=/init"]
         append += [f"seclatch.main={MAIN}", *self.words]
         share = "security_model=none,readonly=on,multidevs=remap"
@@ -63,7 +63,7 @@ class Machine:
         ]
 
     def boot(self, seconds: int) -> Iterator[str]:
-        """Boot, and give the console's lines until the machine is off; killed after `seconds`."""
+        """Boot, and yield the console's lines until the machine is off; kill it after `seconds`."""
         command = ["timeout", "-k", "5", str(seconds), *self.argv()]
         with subprocess.Popen(
             command,

@@ -1,4 +1,4 @@
-"""What a guest's console says, and the page made of it."""
+"""Parse a guest's console, and write the results into a page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BEGIN, END = "<!-- hosts: begin -->\n", "<!-- hosts: end -->\n"
 
 @dataclass
 class Findings:
-    """Of one machine: its kernel, its security modules, each check's outcome."""
+    """The findings on one machine: its kernel, its security modules, each check's outcome."""
 
     release: str = ""
     modules: str = ""
@@ -26,7 +26,7 @@ class Findings:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong."""
+        """List the failures."""
         found = [
             f"{name}: {outcome}"
             for name, outcome in self.outcomes.items()
@@ -62,7 +62,7 @@ def write_page(page: Path, found: dict[str, Findings]) -> None:
 
 
 def make_tables(found: dict[str, Findings]) -> str:
-    """A table of the machines, one of the outcomes; what is long stands below, once."""
+    """Make a table of the machines and one of the outcomes; each long text stands below, once."""
     lines = [f"Measured at {describe_commit()}.", "", "| machine | kernel | security modules |"]
     lines.append("|---|---|---|")
     lines += [f"| {name} | {one.release} | {one.modules} |" for name, one in found.items()]
@@ -77,7 +77,7 @@ def make_tables(found: dict[str, Findings]) -> str:
 
 
 def shorten(outcome: str, long: dict[str, int]) -> str:
-    """The first words, and the number of the whole below."""
+    """Return the first words, and the number of the full text below."""
     if len(outcome) <= 40:
         return outcome
     start = outcome.partition(":")[0][:40]

@@ -1,4 +1,4 @@
-"""Tests that ask the running kernel; unprivileged unless marked."""
+"""Tests against the running kernel; unprivileged unless marked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.kernel import probe, simulator
 
 @pytest.fixture(scope="session")
 def prober(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The compiled probe. Fails, not skips, where Linux has no compiler."""
+    """Compile the probe. Fail, not skip, where Linux has no compiler."""
     if sys.platform != "linux":
         pytest.skip("seccomp is Linux's")
     return probe.build(tmp_path_factory.mktemp("probe"))
@@ -21,7 +21,7 @@ def prober(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def libseccomp_simulator(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """scmp_bpf_sim, from libseccomp's source package. In CI it must be had."""
+    """Build scmp_bpf_sim from libseccomp's source package. In CI it must be available."""
     try:
         return simulator.build(tmp_path_factory.mktemp("simulator"))
     except (OSError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""The kernel as an oracle: load filters in a process of its own, make one call, see what happens.
+"""The kernel as an oracle: load filters in a child process, issue one call, observe the result.
 
 Unprivileged: no_new_privs is enough to load a filter.
 """
@@ -50,7 +50,7 @@ class Case:
 def build(folder: Path) -> Path:
     """Compile probe.c."""
     program = folder / "probe"
-    # compat() pushes onto the stack by hand: nothing may live below the stack pointer.
+    # compat() pushes onto the stack by hand: no data may lie below the stack pointer.
     flags = ["-mno-red-zone"] if platform.machine() == "x86_64" else []
     command = ["gcc", "-O1", "-Wall", "-Werror", *flags, "-o", program, SOURCE]
     subprocess.run(command, check=True)
@@ -79,7 +79,7 @@ def _request(case: Case) -> bytes:
 
 
 def agrees(verdict: Verdict, answer: Answer, bare: Answer) -> bool:
-    """Did the kernel do what the verdict says? `bare` is the same call without a filter.
+    """Return whether the kernel did what the verdict predicts; `bare` is the call without a filter.
 
     With neither a tracer nor a listener, TRACE and NOTIFY both answer ENOSYS (seccomp(2)).
     """

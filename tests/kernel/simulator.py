@@ -1,7 +1,8 @@
-"""libseccomp's own simulator, a second judge of what a program answers.
+"""libseccomp's own simulator, a second oracle for a program's answers.
 
-Debian packages it nowhere; its source package has it (tools/scmp_bpf_sim.c). That is fetched by
-apt with lists of its own, so that the machine's are left alone, and built in a temporary folder.
+No Debian package contains it; libseccomp's source package has it (tools/scmp_bpf_sim.c). That is
+fetched by apt with lists of its own, so that the machine's are left alone, and built in a temporary
+directory.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ from seclatch.model.call_notation import parse_action
 from seclatch.model.filter import Filter
 from seclatch.model.seccomp_data import SeccompData
 
-# What it can run: no JSET, which runc's stub has, no scratch memory, no arithmetic but & and |.
+# The operations it supports: no JSET, which runc's stub has, no scratch memory, no arithmetic but &
+# and |.
 CODES = frozenset({0x20, 0x44, 0x54, 0x05, 0x15, 0x25, 0x35, 0x06})
 
 
 def build(folder: Path, name: str = "scmp_bpf_sim") -> Path:
-    """Fetch and compile it, or another of libseccomp's tools; RuntimeError with apt's words where
-    that cannot be done."""
+    """Fetch and compile it, or another of libseccomp's tools.
+
+    Raises RuntimeError with apt's output if that fails.
+    """
     for part in ("lists/partial", "cache/archives/partial"):
         (folder / part).mkdir(parents=True)
     (folder / "sources.list").write_text(_sources())
@@ -51,7 +55,7 @@ def build(folder: Path, name: str = "scmp_bpf_sim") -> Path:
 
 
 def _sources() -> str:
-    """The machine's own repositories, for sources."""
+    """Write apt's sources: the machine's own repositories, for source packages."""
     fields = "$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)"
     command = ["apt-get", "indextargets", "--format", fields, "Created-By: Packages"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -71,14 +75,14 @@ def _run(command: Sequence[str | Path], folder: Path) -> None:
 
 
 def runs(program: Filter) -> bool:
-    """Has the program only instructions that the simulator knows?"""
+    """Return whether the simulator supports all instructions of the program."""
     return {instruction.code for instruction in program.instructions} <= CODES
 
 
 def answers(
     simulator: Path, program: Filter, calls: Sequence[SeccompData], arch: Arch
 ) -> list[Action]:
-    """What it says to each call: one process each."""
+    """Return its answer to each call: one process each."""
     code = simulator.with_suffix(".bpf")
     code.write_bytes(program.to_bytes())
     base = [str(simulator), "-f", str(code), "-a", arch.title]

@@ -1,4 +1,4 @@
-"""Our verifier and interpreter against the running kernel."""
+"""Compare the verifier and the interpreter with the running kernel."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.strategies import nearly_programs, programs, words
 
 NATIVE = Arch.native()
 GETPPID = load_syscalls(NATIVE).numbers["getppid"]
-# Numbers that no kernel gives a call, and getppid, which takes no notice of its arguments.
+# Numbers without a call in any kernel, and getppid, which ignores its arguments.
 HARMLESS = (GETPPID, GETPPID, GETPPID, 1023, 0xFFFFFFFF, 0x7FFFFFFF)
 ALLOW = Instruction(op.RET_K, 0, 0, ActionKind.ALLOW.value)
 
@@ -40,7 +40,7 @@ requests = st.tuples(st.sampled_from(HARMLESS), st.tuples(*[words] * 6), st.bool
 
 
 def call_of(case: Case, answer: Answer) -> SeccompData:
-    """The call as the kernel's seccomp_data showed it to the filter."""
+    """Return the call as the kernel's seccomp_data showed it to the filter."""
     if case.compat:
         args = tuple(arg & 0xFFFFFFFF for arg in case.args)
         return SeccompData(Arch.X86.audit, case.number, args, answer.pointer)
@@ -51,8 +51,8 @@ def compare(prober: Path, cases: list[Case]) -> None:
     bare = [Case((), case.number, case.args, case.compat) for case in cases]
     answers = ask(prober, cases + bare)
     for case, answer, without in zip(cases, answers, answers[len(cases) :], strict=False):
-        # A killed thread cannot say where it was: the bare run has the same code at the same place
-        # (one executable, forked), so its pointer is the call's.
+        # A killed thread cannot report its instruction pointer: the bare run has the same code at
+        # the same address (one executable, forked), so its pointer is the call's.
         verdict = simulate_stack(case.filters, call_of(case, without))
         assert agrees(verdict, answer, without), (case, verdict, answer, without)
 
@@ -110,7 +110,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("code", "rule"), BROKEN, ids=[rule for _, rule in BROKEN])
-def test_each_rule_is_the_kernels(prober: Path, code: int, rule: Any) -> None:
+def test_each_rule_is_enforced_by_the_kernel(prober: Path, code: int, rule: Any) -> None:
     found = find_refusal(load_of(code))
     assert found is not None and rule in str(found)
     (answer,) = ask(prober, [Case((load_of(code),), GETPPID)])
@@ -125,13 +125,13 @@ def test_longest_program_loads(prober: Path) -> None:
 
 
 def padding(length: int) -> Filter:
-    """A program that the kernel keeps as `length` instructions: constant loads, one return."""
+    """Make a program that the kernel keeps as `length` instructions: constant loads, one return."""
     return load_of([Instruction(op.LD | op.IMM, 0, 0, 0)] * (length - 5) + [RET])
 
 
 @slow
 @given(st.lists(programs(), min_size=5, max_size=5))
-def test_path_limit_is_the_kernels(prober: Path, drawn: Any) -> None:
+def test_path_limit_equals_the_kernel_s(prober: Path, drawn: Any) -> None:
     cases = []
     for program in drawn:
         # Fill up so that the program, loaded last, just fits; then with one instruction more.
@@ -178,7 +178,7 @@ def test_division_by_a_zero_register_kills_the_thread(prober: Path) -> None:
 
 
 @pytest.mark.skipif(NATIVE is not Arch.X86_64, reason="uretprobe is x86-64's")
-def test_the_kernel_does_not_ask_filters_about_uretprobe(prober: Path) -> None:
+def test_the_kernel_does_not_filter_uretprobe(prober: Path) -> None:
     # Linux 6.14 on: uprobes must work in sandboxes. Outside a return probe the call is SIGILL.
     program = load_of([Instruction(op.RET_K, 0, 0, ActionKind.ERRNO.value | 99)])
     answer, bare = ask(prober, [Case((program,), 335), Case((), 335)])
@@ -192,7 +192,7 @@ EDGES = (0, 1, 5, 31, 32, 33, 63, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
 def with_registers(*code: Instruction) -> list[Instruction]:
-    """A is the first argument's low word, X the second's, then `code`."""
+    """Load the first argument's low word into A and the second's into X, then run `code`."""
     low = 0 if sys.byteorder == "little" else 4
     return [
         Instruction(op.LD | op.ABS, 0, 0, 24 + low),
@@ -207,7 +207,7 @@ def edge_cases(program: Filter) -> list[Case]:
 
 
 @pytest.mark.parametrize("operation", sorted(op.ARITHMETIC), ids=hex)
-def test_arithmetic_is_the_kernels_at_every_edge(prober: Path, operation: Any) -> None:
+def test_arithmetic_equals_the_kernel_s_at_every_edge(prober: Path, operation: Any) -> None:
     code = op.ALU | operation | (0 if operation == op.NEG else op.X)
     for shift in (0, 12, 24):  # an errno carries 12 bits
         program = load_of(
@@ -223,7 +223,7 @@ def test_arithmetic_is_the_kernels_at_every_edge(prober: Path, operation: Any) -
 
 
 @pytest.mark.parametrize("operation", sorted(op.COMPARISON), ids=hex)
-def test_comparisons_are_the_kernels_at_every_edge(prober: Path, operation: Any) -> None:
+def test_comparisons_equal_the_kernel_s_at_every_edge(prober: Path, operation: Any) -> None:
     outcomes = (
         Instruction(op.RET_K, 0, 0, ActionKind.ERRNO.value | 1),
         Instruction(op.RET_K, 0, 0, ActionKind.ERRNO.value | 2),

@@ -1,4 +1,4 @@
-"""Filters that real programs load: decompiled, compiled again, they answer every call the same."""
+"""Filters of real programs: decompiled and compiled again, they answer every call the same."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_systemds_settings(setting: Any) -> None:
     for code in filters:
         program = decode_filter(code, setting)
         found = round_trip(program, Arch.X86_64)
-        # systemd lets other architectures pass its filter; a profile cannot.
+        # systemd's filter allows other architectures; a profile cannot.
         assert "other architectures all calls: SCMP_ACT_ALLOW" in "\n".join(map(str, found.kept))
 
 
@@ -125,7 +125,7 @@ def test_minijail_style() -> None:
 
 @pytest.mark.parametrize("style", [chromium_style, minijail_style])
 def test_live_kernel_answers_as_simulated(prober: Path, style: Any) -> None:
-    # Calls that fail harmlessly when let through: bad descriptors, no such process, no memory.
+    # Calls that fail harmlessly when allowed: bad descriptors, no such process, no memory.
     rows = [
         (name, args)
         for name in ("kill", "prctl", "lseek", "madvise", "ioctl", "socket", "getppid", "open")

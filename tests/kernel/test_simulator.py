@@ -1,4 +1,4 @@
-"""Our interpreter and our decision graphs against libseccomp's own simulator, call by call."""
+"""Compare interpreter and decision graphs with libseccomp's own simulator, call by call."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def podman(arch: Arch) -> Filter:
 
 
 def conditions(arch: Arch) -> Filter:
-    """Every operator and every action that the simulator can print."""
+    """Make a filter of every operator and every action that the simulator can print."""
     actions = ["ERRNO", "LOG", "TRAP", "TRACE", "KILL_THREAD", "KILL_PROCESS", "ALLOW"]
     rules = [
         Rule((name,), f"SCMP_ACT_{action}", None, (Arg(1, operator, 1 << 33 | 6, 1 << 33 | 2),))
@@ -74,7 +74,7 @@ PROGRAMS: dict[str, tuple[Callable[[], Filter], tuple[Arch, ...]]] = {
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_libseccomps_simulator_says_the_same(libseccomp_simulator: Path, name: str) -> None:
+def test_libseccomps_simulator_agrees(libseccomp_simulator: Path, name: str) -> None:
     make, arches = PROGRAMS[name]
     program = make()
     assert runs(program)
@@ -95,11 +95,11 @@ def test_libseccomps_simulator_says_the_same(libseccomp_simulator: Path, name: s
 
 
 def plain(verdict: Verdict) -> Action:
-    """The action as the simulator prints it: without data that means nothing, or a trap's."""
+    """Return the action as the simulator prints it: without unused data, or a trap's."""
     action = verdict.action
     return action if action.kind.takes_data else Action(action.kind)
 
 
-def test_what_it_cannot_run_is_told() -> None:
+def test_unsupported_instructions_are_detected() -> None:
     """minijail's style has JSET; it is checked against the kernel instead."""
     assert not runs(minijail_style())

@@ -33,7 +33,7 @@ def case_of(program: Filter, row: ExpectedRow) -> Case:
 
 
 @pytest.mark.parametrize("runtime", list(Runtime), ids=lambda r: r.value)
-def test_every_way_to_a_verdict_agrees(prober: Path, runtime: str) -> None:
+def test_every_method_gives_the_expected_verdict(prober: Path, runtime: str) -> None:
     code = compile_profile(PROFILE, runtime=runtime, native=Arch.X86_64).code
     program = Filter.from_bytes(code)
     cases = [case_of(program, row) for row in ROWS]
@@ -49,7 +49,7 @@ def test_every_way_to_a_verdict_agrees(prober: Path, runtime: str) -> None:
 
 
 def test_libseccomps_simulator_agrees_on_the_same_rows(libseccomp_simulator: Any) -> None:
-    """Compiled as crun does: it cannot run the JSET of runc's stub."""
+    """Compiled as crun does: the simulator does not support the JSET of runc's stub."""
     code = compile_profile(PROFILE, runtime=Runtime.CRUN, native=Arch.X86_64).code
     program = Filter.from_bytes(code)
     for arch in (Arch.X86_64, Arch.X86):
@@ -81,7 +81,7 @@ def test_a_wrong_row_fails() -> None:
     }
 
 
-def test_the_profiles_own_rules_say_the_same() -> None:
+def test_the_profiles_own_rules_agree() -> None:
     for row in ROWS:
         found = {
             rule.effect

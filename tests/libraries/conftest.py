@@ -1,4 +1,4 @@
-"""`make test-libraries`: needs the archive's other suites, and nothing else does."""
+"""Skip these tests outside of `make test-libraries`: they need the archive's other suites."""
 
 import os
 

@@ -39,7 +39,7 @@ _BASE = Path(tempfile.gettempdir()) / "seclatch-suites"
 
 @functools.cache
 def root(suite: str, arch: str) -> Path:
-    """The tools only on amd64, where they run; on others the libraries alone."""
+    """Make the root; the tools only on amd64, where they run, on others the libraries alone."""
     folder = _BASE / f"{suite}-{arch}"
     apt = Apt(folder, (arch,), suite)
     apt.update()
@@ -54,7 +54,7 @@ def root(suite: str, arch: str) -> Path:
 
 @functools.cache
 def with_servers(suite: str) -> Path:
-    """Five servers, as `tests.scan.servers` needs them."""
+    """Make a root with five servers, as `tests.scan.servers` needs them."""
     folder = _BASE / f"{suite}-servers"
     apt = Apt(folder, ("amd64",), suite)
     apt.update()
@@ -66,7 +66,7 @@ def with_servers(suite: str) -> Path:
 
 
 def busybox(suite: str, arch: str) -> tuple[Path, str]:
-    """A root directory with a static program, and the path of that."""
+    """Return a root directory with a static program, and the program's path."""
     folder = _BASE / f"{suite}-{arch}-static"
     apt = Apt(folder, (arch,), suite)
     apt.update()
@@ -88,7 +88,7 @@ def _unpack(packages: list[Path], place: Path) -> Path:
 
 
 def libraries(place: Path, name: str) -> list[Path]:
-    """Where a library is; not its 32-bit namesakes."""
+    """Find a library's files without its 32-bit namesakes."""
     folders = ("lib/*-linux-gnu", "usr/lib/*-linux-gnu", "lib64", "usr/lib64", "lib")
     found = [each for folder in folders for each in place.glob(f"{folder}/{name}")]
     return [each for each in found if each.exists()]

@@ -1,4 +1,4 @@
-"""What is known of libraries (data/scan/*.toml), held against older and newer versions."""
+"""Check the curated rules about libraries (data/scan/*.toml) against older and newer versions."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def module(cache: SummaryCache, path: Path) -> LoadedModule:
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_rows_know_all_that_make_their_calls(suite: str, cache: SummaryCache) -> None:
-    """Not of arm64's: there who forms the address of a page seems to use all that is on it."""
+def test_rules_name_all_callers_of_their_calls(suite: str, cache: SummaryCache) -> None:
+    """Not arm64's: there, code that forms the address of a page seems to use everything on it."""
     place, strangers = root(suite, "amd64"), {}
     found = [path for name in LIBC for path in libraries(place, name)[:1]]
     assert len(found) >= 2
@@ -52,12 +52,12 @@ def test_rows_know_all_that_make_their_calls(suite: str, cache: SummaryCache) ->
 
 @pytest.mark.parametrize("arch", ARCHES)
 @pytest.mark.parametrize("suite", [each for each in SUITES if SUITES[each] != "libssl1.1"])
-def test_openssl_asks_in_one_place(suite: str, arch: str, cache: SummaryCache) -> None:
+def test_openssl_queries_features_in_one_place(suite: str, arch: str, cache: SummaryCache) -> None:
     place = root(suite, arch)
     (crypto,) = libraries(place, "libcrypto.so.3")[:1]
     held = feature_imports.find_withheld_imports(module(cache, crypto))
     assert {"shmget", "shmat", "shmdt", "recvmmsg", "sendmmsg"} <= held.keys()
-    assert ("select" in held) == (suite != "bookworm")  # 3.0 waits for sockets with it, too
+    assert ("select" in held) == (suite != "bookworm")  # 3.0 also waits for sockets with it
 
 
 TRACE = (
@@ -69,8 +69,8 @@ TRACE = (
 
 @pytest.mark.root
 @pytest.mark.parametrize("suite", SUITES)
-def test_nothing_that_is_made_is_missing(suite: str, cache: SummaryCache, tmp_path: Path) -> None:
-    """The commands of tests/scan/programs.toml as far as their programs are there."""
+def test_no_traced_call_is_missing(suite: str, cache: SummaryCache, tmp_path: Path) -> None:
+    """Run the commands of tests/scan/programs.toml whose programs the suite has."""
     place = root(suite, "amd64")
     made: dict[str, set[str]] = {}
     for command in [*COMMANDS["looked_at"], *COMMANDS["held_out"]]:

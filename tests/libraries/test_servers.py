@@ -1,4 +1,4 @@
-"""Servers of other suites at work: until 2.33 threads are a library of their own (libpthread)."""
+"""Servers of other suites: until glibc 2.33, threads are a separate library (libpthread)."""
 
 from __future__ import annotations
 

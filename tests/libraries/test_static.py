@@ -10,13 +10,13 @@ from seclatch.scan.reach.scan_program import scan_program
 from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.libraries.suites import SUITES, busybox
 
-# A table of jumps in code, which is not read there: some part of it may be come to from anywhere.
+# A jump table in code, which is not decoded there: any part of the function may be its target.
 OPEN = {("bullseye", "arm64")}
 
 
 @pytest.mark.parametrize("suite", SUITES)
 @pytest.mark.parametrize("arch", ["amd64", "arm64"])
-def test_busybox_is_whole(suite: str, arch: str) -> None:
+def test_busybox_is_scanned_completely(suite: str, arch: str) -> None:
     place, path = busybox(suite, arch)
     rootfs = Rootfs(place)
     program = scan_program(rootfs, SummaryCache(None), ScanTarget(path, "scanned"))

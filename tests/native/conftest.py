@@ -1,4 +1,4 @@
-"""The C code by itself, built with the address and undefined-behaviour sanitizers."""
+"""Build the C code by itself with the address and undefined-behaviour sanitizers."""
 
 from __future__ import annotations
 

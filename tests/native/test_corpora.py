@@ -1,4 +1,4 @@
-"""What fuzzing has found to reach new code (`make fuzz`), again, under the sanitizers."""
+"""Replay the fuzzing corpora (`make fuzz`) under the sanitizers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate: the exact filter's answers, but for the runtime's calls and for what could open it."""
+"""The gate answers as the exact filter does, but for the runtime's calls and those that open it."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ INTERFACES = {
     Arch.AARCH64: (Arch.AARCH64, Arch.ARM),
 }
 
-# What runc 1.1.15 and crun 1.21 were seen to make between filter and exec, by strace and by
-# `seclatch record`; with and without no_new_privs, run and exec (docs/rootless.md).
+# Calls of runc 1.1.15 and crun 1.21 observed between filter and exec, by strace and by `seclatch
+# record`; with and without no_new_privs, run and exec (docs/rootless.md).
 SEEN = [
     "capget",
     "capset",
@@ -99,7 +99,7 @@ def make_gate(probe: Path, exact: Filter) -> tuple[Filter, int]:
 
 
 def numbers_of(arch: Arch, name: str) -> list[int]:
-    """With those that are another ABI's, and do the same before Linux 5.4 (seccomp(2), NOTES)."""
+    """Return the number, and the other ABI's, equivalent before Linux 5.4 (seccomp(2), NOTES)."""
     number = load_syscalls(arch).numbers[name]
     return [number, number ^ X32_BIT] if arch in (Arch.X86_64, Arch.X32) else [number]
 
@@ -127,7 +127,7 @@ def expected(call: SeccompData, exact: int, gated: set[int], mark: int) -> int:
 
 @pytest.fixture(scope="session")
 def gated(probe: Path) -> set[int]:
-    """The calls that the gate opens, asked of the gate of a filter that denies everything."""
+    """Return the calls that the gate opens: those of the gate of a filter that denies all."""
     gate, mark = make_gate(probe, Filter((Instruction(6, 0, 0, ERRNO | 1),)))
     return {
         n
@@ -136,10 +136,10 @@ def gated(probe: Path) -> set[int]:
     }
 
 
-def test_what_the_runtimes_were_seen_to_make_is_opened(gated: set[int]) -> None:
+def test_observed_calls_of_the_runtimes_are_opened(gated: set[int]) -> None:
     numbers = load_syscalls(NATIVE).numbers
     assert {numbers[name] for name in SEEN if name in numbers} <= gated
-    # and no more than a runtime could have to do with
+    # and no call that a runtime does not need after its load
     forbidden = "ptrace mount bpf setns unshare init_module kexec_load chroot mkdirat bind"
     assert not {numbers[name] for name in forbidden.split()} & gated
 
@@ -241,12 +241,14 @@ def test_any_filter(probe: Path, gated: set[int], exact: Filter, calls: list[Sec
         value = simulate_filter(exact, call).value
         got = simulate_filter(gate, call).value
         if value == 0 and got == 0:
-            continue  # a division by zero ends the kernel's program with this answer, gate or not
+            # a division by zero ends the kernel's program with this answer, with or without the
+            # gate
+            continue
         assert got == expected(call, value, gated, mark), call
 
 
 def test_length(probe: Path, gated: set[int]) -> None:
-    """Two copies where there is room, one where there is not, nothing where there is none."""
+    """Two copies where there is room, one where there is not, no gate where there is none."""
     load, end = Instruction(0x20, 0, 0, 0), Instruction(6, 0, 0, ERRNO | 7)
     close, other = load_syscalls(NATIVE).numbers["close"], 4000
     for length in (1, 1900, 2100, 3900):

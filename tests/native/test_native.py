@@ -1,5 +1,4 @@
-"""The latch's C code by itself and as a whole under the address and undefined-behaviour
-sanitizers."""
+"""The latch's C code, its parts and the whole, under the address and UB sanitizers."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ def ask(probe: Path, *words: str) -> str:
     return subprocess.run([probe, *words], check=True, capture_output=True, text=True).stdout
 
 
-# How engines call a runtime, as seen in their sources and logs.
+# Command lines with which engines call a runtime, from their sources and logs.
 CALLS = [
     (
         "--root /run/docker/runtime-runc/moby --log /t/log.json --log-format json --systemd-cgroup "
@@ -52,7 +51,7 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("line", "want"), CALLS)
-def test_what_engines_ask(probe: Path, line: str, want: tuple[bool, bool, str]) -> None:
+def test_subcommands_of_engines(probe: Path, line: str, want: tuple[bool, bool, str]) -> None:
     starts, json_, log = ask(probe, "argv", *line.split()).splitlines()[0].split(" ", 2)
     assert (starts == "1", json_ == "1", log) == want
 
@@ -73,7 +72,7 @@ BUNDLES = [
 
 
 @pytest.mark.parametrize(("line", "want"), BUNDLES)
-def test_where_the_bundle_is(probe: Path, line: str, want: tuple[str, str]) -> None:
+def test_the_bundle_directory(probe: Path, line: str, want: tuple[str, str]) -> None:
     assert tuple(ask(probe, "argv", *line.split()).splitlines()[1:3]) == want
 
 
@@ -84,11 +83,11 @@ NAMES = [
     ("exec -d -p /p 3f2a", "3f2a"),
     ("exec --process=/p 3f2a", "3f2a"),
     ("exec -u 0 -e A=b --process=/p 3f2a", "3f2a"),
-    ("exec 3f2a grep -p mouse", ""),  # the program's words
+    ("exec 3f2a grep -p mouse", ""),  # arguments of the program
     ("exec --user -p 3f2a grep mouse", ""),
     ("exec -t 3f2a cat --process x", ""),
     ("run --detach", ""),
-    ("exec 3f2a sh", ""),  # which of them it is depends on the options that the runtime knows
+    ("exec 3f2a sh", ""),  # which one it is depends on the options that the runtime knows
     ("run ../x", ""),
     ('run x"y', ""),
     ("run", ""),
@@ -96,7 +95,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize(("line", "want"), NAMES)
-def test_what_the_container_is_called(probe: Path, line: str, want: str) -> None:
+def test_the_container_s_name(probe: Path, line: str, want: str) -> None:
     assert ask(probe, "argv", *line.split()).splitlines()[3] == want
 
 
@@ -145,9 +144,10 @@ def test_every_refusal_fits_a_json_log(probe: Path) -> None:
 
 @pytest.fixture
 def sanitized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The whole latch with sanitizers; a finding in any of its processes fails the test.
+    """Build the whole latch with sanitizers; a finding in any of its processes fails the test.
 
-    Leaks cannot be looked for in a process that is traced (LeakSanitizer uses ptrace itself)."""
+    LeakSanitizer uses ptrace itself, so a traced process cannot be checked for leaks.
+    """
     program = tmp_path / "latch"
     subprocess.run([*SANITIZED, "-o", program, *NATIVE.glob("*.c")], check=True)
     monkeypatch.setenv("ASAN_OPTIONS", f"detect_leaks=0:log_path={tmp_path}/finding")
@@ -160,7 +160,7 @@ def sanitized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 @pytest.mark.root
 @pytest.mark.parametrize("mode", ["suspend", "gate"])
 @pytest.mark.parametrize("name", ["runc", "crun"])
-def test_whole_under_sanitizers(
+def test_a_whole_start_under_sanitizers(
     sanitized: Path,
     name: str,
     rootfs: Path,

@@ -64,7 +64,10 @@ def main() -> int:
 
 
 def find_root(suites: list[str]) -> tuple[str, Path]:
-    """In the first suite whose packages fit together now: they may not, for days at a time."""
+    """Make the root of the first suite whose packages are installable together at present.
+
+    They may not be, for days at a time.
+    """
     for suite in suites:
         try:
             return suite, make_root(CACHE, suite)
@@ -74,7 +77,7 @@ def find_root(suites: list[str]) -> tuple[str, Path]:
 
 
 def read_logs() -> Results:
-    """Of this run and earlier ones, which may have been of other tests; the newest of a module."""
+    """Read the results of this and earlier runs, perhaps of other tests; the newest a module."""
     results: Results = {}
     for log in sorted(LOGS.glob("*.xml"), key=lambda path: path.stat().st_mtime):
         results |= read_results(log)
@@ -88,7 +91,7 @@ done"""
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.newer")
     parser.add_argument(
         "--run", default="runtimes", help="runtimes, latch, engines, all, or tests with commas"
@@ -101,7 +104,7 @@ def parse() -> argparse.Namespace:
 
 
 def compile_programs(folder: Path) -> None:
-    """Compile the C targets here: the root has no compiler. Some are for others' flags alone."""
+    """Compile the C targets here: the root has no compiler. Some need the flags of other tests."""
     compiler = Compiler(folder)
     for source in sorted(PROGRAMS.glob("*.c")):
         try:

@@ -1,4 +1,4 @@
-"""`make test-newer`: they are about runtimes that this host does not have."""
+"""Skip these tests outside of `make test-newer`: they need runtimes that this host lacks."""
 
 import os
 

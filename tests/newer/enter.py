@@ -1,5 +1,7 @@
-"""Run a command in that root directory: with this host's kernel, Python and project, and no other
-program or library of this host."""
+"""Run a command in the root directory of a newer suite.
+
+With this host's kernel, Python and project, and no other program or library of this host.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def run_in_root(root: Path, programs: Path, words: list[str]) -> int:
-    """Run it, its output to ours; the exit status."""
+    """Run the command with inherited output; return the exit status."""
     pairs = [*list_python(), (PROJECT, PROJECT), (programs, programs)]
     shown = "\n".join(f"{source} {target}" for source, target in pairs)
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", ENTER, "sh"]
@@ -63,8 +65,11 @@ def run_in_root(root: Path, programs: Path, words: list[str]) -> int:
 
 
 def list_python() -> Iterator[tuple[Path, Path]]:
-    """This Python's own files, and where they go. Debian's lie among the system's, and its venvs
-    lead to /usr/bin/python3, which is a link to the newer one in the root."""
+    """List this Python's own files and their destinations.
+
+    Debian's are among the system's, and its venvs link to /usr/bin/python3, which is a link to the
+    newer one in the root.
+    """
     base = Path(sys.base_prefix)
     if base == Path("/usr"):
         stdlib = Path(sysconfig.get_path("stdlib"))

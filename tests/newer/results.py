@@ -1,4 +1,4 @@
-"""What a run of pytest found, as a table for people."""
+"""Convert pytest's results into a table for people."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_results(log: Path) -> Results:
 
 
 def write_table(results: Results, versions: str, suite: str) -> Iterator[str]:
-    """The versions, and a row for each module."""
+    """Yield the versions, and a row for each module."""
     pairs = [line.split(maxsplit=1) for line in versions.splitlines()]
     named = ", ".join(" ".join(pair) for pair in pairs if len(pair) == 2)
     yield f"Debian {suite}: {named}. Linux {read_release()}, {describe_commit()}."
@@ -42,12 +42,12 @@ def write_table(results: Results, versions: str, suite: str) -> Iterator[str]:
 
 
 def read_release() -> str:
-    """The kernel's own version, without what its builder added."""
+    """Return the kernel's own version, without the builder's suffix."""
     return Path("/proc/sys/kernel/osrelease").read_text().split("-")[0].strip()
 
 
 def describe_commit() -> str:
-    """The commit and the day."""
+    """Return the commit and the day."""
     shown = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()

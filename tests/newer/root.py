@@ -1,6 +1,6 @@
 """A root directory with the engines and runtimes of a newer Debian suite, unpacked.
 
-Kept from run to run as long as the packages are the same.
+Kept from run to run while the packages are the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PACKAGES = (
     "netavark",
     "conmon",
     "catatonit",
-    # what tests call by name, and what the host's Python is linked with
+    # programs that tests call by name, and libraries of the host's Python
     "bash",
     "busybox-static",
     "coreutils",
@@ -66,7 +66,7 @@ EMPTY = ("proc", "sys", "dev", "run", "tmp", "root", "mnt", "var/lib", "usr/loca
 
 
 def make_root(folder: Path, suite: str) -> Path:
-    """Fetch and unpack what is not here yet."""
+    """Fetch and unpack missing parts."""
     apt = Apt(folder / f"apt-{suite}", ("amd64",), suite)
     apt.update()
     packages = apt.closure(PACKAGES)
@@ -84,6 +84,6 @@ def _build(packages: list[Path], root: Path) -> None:
     (root / "etc/passwd").write_text(USERS)
     (root / "etc/group").write_text(GROUPS)
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
-    for name in TABLES:  # links that the package makes when it is installed
+    for name in TABLES:  # links that the package creates when it is installed
         (root / "usr/sbin" / name).symlink_to("xtables-nft-multi")
     subprocess.run(["ldconfig", "-r", root], check=True)

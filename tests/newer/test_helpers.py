@@ -34,7 +34,7 @@ def read_version(name: str) -> tuple[int, ...]:
 
 
 def test_the_runtimes_are_newer_than_the_host_s() -> None:
-    """Else what follows proves nothing of them."""
+    """Otherwise the following tests prove nothing about newer runtimes."""
     assert read_version("runc") >= (1, 2)
     assert read_version("crun") >= (1, 22)
 
@@ -42,7 +42,7 @@ def test_the_runtimes_are_newer_than_the_host_s() -> None:
 def idmapped(
     make: Callable[..., Bundle], tmp_path: Path, *, user_namespace: bool, own: bool
 ) -> Bundle:
-    """A bundle with an idmapped mount, whose file is another user's; its command lists it."""
+    """Make a bundle with an idmapped mount of another user's file; its command lists it."""
     source = tmp_path / "source"
     source.mkdir()
     (source / "file").write_text("")
@@ -79,7 +79,7 @@ def test_an_idmapped_mount(
     road: str,
     which: str,
 ) -> None:
-    """Latched under a strict profile it is what the bare runtime makes it under none."""
+    """Latched under a strict profile, the mount equals the bare runtime's without a profile."""
     options, wanted = CASES[which]
     made = idmapped(bundle, tmp_path, **options)
     profile = made.config["linux"].pop("seccomp")
@@ -100,12 +100,12 @@ def run(runtime: Runtime, made: Bundle) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", ["runc"])
-def test_a_tracer_of_the_whole_tree_breaks_it(
+def test_tracing_the_whole_tree_breaks_it(
     name: str,
     bundle: Callable[..., Bundle],
     tmp_path: Path,
 ) -> None:
-    """The control: runc's helper asks to be traced by runc, which strace -f has made impossible."""
+    """The control: runc's helper asks to be traced by runc, which strace -f prevents."""
     made = idmapped(bundle, tmp_path, user_namespace=False, own=True)
     made.config["linux"].pop("seccomp")
     made.write()

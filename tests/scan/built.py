@@ -1,4 +1,4 @@
-"""The calls that are found in a small program, built here."""
+"""Scan a small program that is built here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seclatch.scan.summary.summary_cache import SummaryCache
 
 
 def calls(source: str, flags: list[str | Path], cache: SummaryCache, directory: Path) -> set[str]:
-    """Compile the C source with these flags, and scan what comes of it."""
+    """Compile the C source with these flags, and return the calls that a scan of it finds."""
     program = directory / "p"
     program.with_suffix(".c").write_text(source)
     words = ["gcc", "-w", "-O1", "-o", program, program.with_suffix(".c"), *flags]

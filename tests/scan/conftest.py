@@ -10,11 +10,11 @@ from seclatch.scan.summary.summary_cache import SummaryCache
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> SummaryCache:
-    """Summaries shared by the tests of a session, never those of another."""
+    """Provide summaries shared by the tests of a session, never those of another session."""
     return SummaryCache(tmp_path_factory.mktemp("summaries"))
 
 
 @pytest.fixture(scope="session")
 def host() -> Rootfs:
-    """This machine's own root directory."""
+    """Provide this machine's own root directory."""
     return Rootfs(Path("/"))

@@ -1,4 +1,7 @@
-"""For each gate a program that opens it and one that does not, though it has the code behind it."""
+"""Cases of library rules: for each a program that lifts it and one that does not.
+
+Both contain the code behind the rule.
+"""
 
 from __future__ import annotations
 
@@ -64,8 +67,11 @@ MUCH = "char *p = malloc(10); p = realloc(p, 10000000); free(p);"
 
 @dataclass(frozen=True)
 class Case:
-    """`opening` makes or could make `call`, `shut` does not. `flags` are the compiler's and
-    `environment` the program's, of what opens; `libraries` are linked to both."""
+    """A pair of programs: `opening` can issue `call`, `shut` cannot.
+
+    `flags` are the compiler's and `environment` the program's, for `opening`; `libraries` are
+    linked to both.
+    """
 
     call: str
     opening: str

@@ -1,4 +1,4 @@
-"""Who within a library can come to make a call: a gate's row must know all of them."""
+"""Find all functions of a library that can reach a call: a rule must name all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seclatch.scan.summary.summarize_file import FileSummary
 
 
 def callers(summary: FileSummary) -> dict[int, set[int]]:
-    """Function -> functions that lead to it, over calls and over data that they refer to."""
+    """Map each function to those that lead to it, by calls and by data that they refer to."""
     found: dict[int, set[int]] = defaultdict(set)
     users: dict[int, set[int]] = defaultdict(set)
     for function in range(len(summary.starts)):
@@ -32,7 +32,7 @@ def callers(summary: FileSummary) -> dict[int, set[int]]:
 
 
 def _pointed(summary: FileSummary, index: int) -> tuple[set[int], set[int]]:
-    """The functions and the objects that an object points to."""
+    """Return the functions and the objects that an object points to."""
     functions, objects = set(), set()
     for kind, value, _ in summary.pointers[
         summary.pointer_first[index] : summary.pointer_first[index + 1]
@@ -49,7 +49,7 @@ def _pointed(summary: FileSummary, index: int) -> tuple[set[int], set[int]]:
 
 
 def _holders(index: int, pointed: list[tuple[set[int], set[int]]]) -> set[int]:
-    """The object, and those that point to it, directly or through others."""
+    """Return the object, and those that point to it, directly or through others."""
     found, work = {index}, [index]
     while work:
         each = work.pop()
@@ -60,7 +60,7 @@ def _holders(index: int, pointed: list[tuple[set[int], set[int]]]) -> set[int]:
 
 
 def unexplained(module: LoadedModule, gate: LibraryRule, above: dict[int, set[int]]) -> set[str]:
-    """The exported functions nearest to what makes a gate's calls that the gate knows nothing of.
+    """Return the exported functions nearest to a rule's calls that the rule does not name.
 
     `above` are the `callers` of the module's functions.
     """
@@ -85,14 +85,14 @@ def unexplained(module: LoadedModule, gate: LibraryRule, above: dict[int, set[in
         if not strangers and not any(
             gate.guards and gate.guards.fullmatch(each) for each in names[function]
         ):
-            # Not from outside alone: the library's own functions may call it too.
+            # Not only from outside: the library's own functions may call it too.
             work += above[function] - seen
             seen |= above[function]
     return found
 
 
 def _asking(summary: FileSummary, matches: Callable[[str], object]) -> list[int]:
-    """The functions that ask another library for such a name: linkage stubs, mostly."""
+    """Return the functions that import such a name: linkage stubs, mostly."""
     slots = {
         index
         for index in range(len(summary.bounds))

@@ -1,4 +1,4 @@
-"""The five servers whose scans are held to a size: from Debian's packages, at work under strace."""
+"""Five servers from Debian's packages, run under strace; their scans have bounded sizes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PACKAGES = (
     "lighttpd-mod-openssl",
 )
 
-# What Debian's maintainer script enables.
+# Modules that Debian's maintainer script enables.
 MODULES = (
     "access_compat",
     "alias",
@@ -81,7 +81,7 @@ Require all granted
 
 @dataclass(frozen=True)
 class Server:
-    """A server in its root directory; its folder is /run there. `work` makes requests."""
+    """A server in its root directory, with its directory at /run; `work` sends requests."""
 
     path: str
     argv: tuple[str, ...]
@@ -92,14 +92,14 @@ class Server:
 
 @contextmanager
 def root() -> Iterator[Path]:
-    """A root directory with all of them."""
+    """Make a root directory with all of them."""
     with unpacked(PACKAGES) as path:
         enable_modules(path)
         yield path
 
 
 def enable_modules(path: Path) -> None:
-    """What apache2's maintainer script does in a root directory."""
+    """Enable apache2's modules in a root directory, as its maintainer script does."""
     enabled = path / "etc/apache2/mods-enabled"
     enabled.mkdir(exist_ok=True)
     for each in MODULES:
@@ -108,7 +108,7 @@ def enable_modules(path: Path) -> None:
 
 
 def trace(server: Server, directory: Path, folder: Path) -> set[str]:
-    """What a server calls from its start to its end, children included."""
+    """Return a server's calls from its start to its end, children included."""
     (folder / "run").mkdir()
     (folder / "run").chmod(0o777)
     server.prepare(folder / "run")
@@ -129,7 +129,7 @@ def trace(server: Server, directory: Path, folder: Path) -> set[str]:
         try:
             wait_until(lambda: _answers(server, folder / "run", process), server.path, 60)
         finally:
-            with suppress(OSError):  # strace has ended
+            with suppress(OSError):  # strace has exited
                 children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
                 for each in children.read_text().split():
                     subprocess.run(["kill", f"-{server.stop}", each], check=False)
@@ -200,7 +200,7 @@ def _free_port() -> int:
 
 
 def servers() -> dict[str, Server]:
-    """All five by name."""
+    """Return all five by name."""
     port = _free_port()
     nginx, redis = everywhere("")["nginx"], everywhere("")["redis"]
     return {

@@ -1,5 +1,7 @@
-"""What a path tells of a number: the branch that it has taken, a call that it does not come back
-from. glibc until 2.33 has both in libpthread (SYSCALL_CANCEL, lll_futex_wait)."""
+"""Path facts about a number: the branch taken, or a call that does not return.
+
+glibc until 2.33 has both in libpthread (SYSCALL_CANCEL, lll_futex_wait).
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ int main(void) { return made(); }
 CLEAR, OPEN = {"getuid", "read"}, None
 OTHERS = "syscall; ret"
 
-# What stands in the code, and what is found: None if the site cannot be told.
+# The code, and the calls that a scan finds: None if the number is unknown there.
 WAYS: dict[str, tuple[dict[str, str], set[str] | None]] = {
     "by the branch alone": ({"AFTER": OTHERS}, CLEAR),
     "from elsewhere too": ({"AFTER": "mov %edi, %eax; jmp 2b"}, OPEN),
@@ -44,7 +46,7 @@ def build(source: str, directory: Path, *flags: str) -> Path:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_number_that_a_branch_tells(way: str, cache: SummaryCache, tmp_path: Path) -> None:
+def test_a_number_implied_by_a_branch(way: str, cache: SummaryCache, tmp_path: Path) -> None:
     texts, expected = WAYS[way]
     source = ZERO
     for word in ("BEFORE", "BETWEEN", "AFTER"):
@@ -61,7 +63,7 @@ RAW = """
 __attribute__((noinline, cold)) void slow(void) { asm volatile(""); }
 """
 
-# What gcc makes of these leads into the middle of a function: from its own cold part, from a table.
+# gcc's output here jumps into the middle of a function: from its own cold part, from a table.
 INTO = {
     "a cold part": (
         """
@@ -100,10 +102,10 @@ INTO = {
 
 @pytest.mark.parametrize("way", INTO)
 @pytest.mark.parametrize("link", [[], ["-static"]], ids=["dynamic", "static"])
-def test_ways_into_the_middle(
+def test_jumps_into_the_middle(
     way: str, link: list[str], cache: SummaryCache, tmp_path: Path
 ) -> None:
-    """The number is found, or the program is open; never neither."""
+    """Either the number is found, or the program is open."""
     body, flags = INTO[way]
     path = build(RAW + body, tmp_path, *flags, *link)
     made = traced.trace([str(path)], tmp_path / "log")[str(path)]
@@ -133,15 +135,17 @@ int main(int n, char **v) {
 
 
 def test_stubs_of_half_the_size(cache: SummaryCache, tmp_path: Path) -> None:
-    """What is called and has its address taken gets a stub of 8 bytes (.plt.got): its neighbour
-    does not come back, it does."""
+    """A called function whose address is taken gets a stub of 8 bytes (.plt.got).
+
+    Its neighbour does not return, but the function itself does.
+    """
     path = build(STUBS, tmp_path, "-O2")
     made = traced.trace([str(path)], tmp_path / "log")[str(path)]
     program = scanned(path, cache)
     assert "getuid" in made <= names(program)
 
 
-# A loop that keeps the number in a register which calls may change, and gives up by a call.
+# A loop that keeps the number in a caller-saved register, and ends by a call.
 LOOP = """
 #include <stdlib.h>
 asm(".text\\n.globl made\\n.type made, @function\\nmade: .cfi_startproc\\n mov $102, %r9d\\n"
@@ -154,7 +158,7 @@ int main(void) { if (made() > 1) CALLED(); }
 
 @pytest.mark.parametrize(("called", "whole"), [("abort", True), ("getpid", False)])
 @pytest.mark.parametrize("flag", ["-Wl,-z,lazy", "-Wl,-z,now", "-Wl,-z,ibtplt"])
-def test_a_call_that_does_not_come_back(
+def test_a_call_that_does_not_return(
     called: str, whole: bool, flag: str, cache: SummaryCache, tmp_path: Path
 ) -> None:
     program = scanned(build(LOOP.replace("CALLED", called), tmp_path, flag), cache)
@@ -172,7 +176,7 @@ SEEM_TO = {"__assert_fail"}
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_what_is_said_never_to_return_does_not(library: str) -> None:
+def test_functions_listed_as_endless_do_not_return(library: str) -> None:
     elf = elfs.parse_elf(Path(library).read_bytes())
     known, written = symbols.read_symbols(elf), relocations.read_relocations(elf)
     _, sweep = summarize_file._sweep_until_stable(
@@ -188,7 +192,7 @@ def test_what_is_said_never_to_return_does_not(library: str) -> None:
     assert returning <= SEEM_TO
 
 
-# As libpthread was until 2.33: what makes calls by a pointer is known by its name.
+# As in libpthread until 2.33: functions that call by a pointer are known by their names.
 SETXID = """
 #define HIDDEN __attribute__((visibility("hidden"), noinline)) long
 #define CALL(nr) ({ long r; \\
@@ -206,7 +210,7 @@ long use(int n, long *command) {
 OTHER = "other((long ***)command);"
 MADE = ("__nptl_setxid", "sighandler_setxid")
 
-# Names of the functions, and what else is called; only where all is known the program is whole.
+# Names of the functions, and further calls; the program is whole only if all are known.
 LIBPTHREADS = {
     "as it is": (MADE, "", True),
     "another is stored": (("another", MADE[1]), "", False),
@@ -217,11 +221,11 @@ LIBPTHREADS = {
 
 
 @pytest.mark.parametrize("way", LIBPTHREADS)
-def test_calls_by_a_pointer_that_are_known(way: str, cache: SummaryCache, tmp_path: Path) -> None:
+def test_known_calls_by_a_pointer(way: str, cache: SummaryCache, tmp_path: Path) -> None:
     (stored, handler), more, whole = LIBPTHREADS[way]
     library = tmp_path / "libpthread.so.0"
     text = SETXID.replace("STORED", stored).replace("HANDLER", handler).replace("MORE", more)
-    if handler == "plain":  # makes no call at all
+    if handler == "plain":  # issues no call at all
         text = text.replace("CALL(**command)", "(long)*command")
     library.with_suffix(".c").write_text(text)
     subprocess.run(

@@ -1,4 +1,4 @@
-"""`seclatch scan` as its user meets it: directories, images, errors."""
+"""`seclatch scan` as a user runs it: directories, images, errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Done = subprocess.CompletedProcess[str]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Any:
-    """Run the command with a cache of the test's own."""
+    """Run the command with a private cache."""
 
     def scan(*words: str | os.PathLike[str], **more: Any) -> Done:
         return subprocess.run(
@@ -40,7 +40,7 @@ def run(tmp_path: Path) -> Any:
 
 @pytest.fixture
 def rootfs(tmp_path: Path) -> Path:
-    """busybox, and a script that starts it."""
+    """Make a root directory with busybox, and a script that starts it."""
     root = tmp_path / "rootfs"
     (root / "bin").mkdir(parents=True)
     (root / "bin" / "busybox").write_bytes(Path("/bin/busybox").read_bytes())
@@ -169,7 +169,7 @@ def test_all_executables_are_scanned(run: Any, rootfs: Path) -> None:
         (["--entrypoint", "/etc/hostile\x1b[31m"], "\\x1b"),
     ],
 )
-def test_nothing_to_scan_says_what_to_do(
+def test_nothing_to_scan_prints_what_to_do(
     run: Any, rootfs: Path, words: list[str], said: str
 ) -> None:
     done = run(*words, rootfs)
@@ -180,13 +180,13 @@ def test_nothing_to_scan_says_what_to_do(
 @pytest.mark.parametrize(
     "content", [b"", b"no archive", b"\x1f\x8b\x08 cut", b"\0" * 10240], ids=range(4)
 )
-def test_what_is_no_image_is_an_error(run: Any, tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_image_is_an_error(run: Any, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "image.tar").write_bytes(content)
     done = run(tmp_path / "image.tar")
     assert done.returncode == 2 and "image.tar" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_name_that_no_engine_knows_is_an_error(run: Any) -> None:
+def test_a_name_unknown_to_every_engine_is_an_error(run: Any) -> None:
     done = run("no/such-image:1")
     assert done.returncode == 2 and "no/such-image" in done.stderr
 
@@ -202,7 +202,7 @@ def test_nothing_of_the_image_is_executed(run: Any, rootfs: Path, tmp_path: Path
     assert not (tmp_path / "executed").exists()
 
 
-def test_the_oldest_kernel_is_told_and_kept(run: Any, rootfs: Path) -> None:
+def test_the_oldest_kernel_is_printed_and_stored(run: Any, rootfs: Path) -> None:
     for given, kept in (("3.10.0-1160.el7", "3.10"), ("6.12", "6.12")):
         done = run("--json", "--entrypoint", "/bin/sh", "--kernel", given, rootfs)
         assert json.loads(done.stdout)["kernel"] == kept
@@ -212,8 +212,8 @@ def test_the_oldest_kernel_is_told_and_kept(run: Any, rootfs: Path) -> None:
     assert "'new' is not a kernel version such as 6.12" in done.stderr
 
 
-def test_the_same_twice(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which chain is told of several that are as short does not depend on the order of sets."""
+def test_two_scans_are_equal(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shown chain, of several equally short ones, does not depend on the order of sets."""
     told = []
     for seed in ("0", "1"):
         monkeypatch.setenv("PYTHONHASHSEED", seed)
@@ -223,13 +223,13 @@ def test_the_same_twice(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("layers", [5, {"a": 1}, "name"])
-def test_layers_that_are_none(run: Any, rootfs: Path, tmp_path: Path, layers: Any) -> None:
+def test_invalid_layers(run: Any, rootfs: Path, tmp_path: Path, layers: Any) -> None:
     done = run(docker_archive(rootfs, tmp_path / "image.tar", Layers=layers))
     assert done.returncode == 2 and "Layers is no list of names" in done.stderr
 
 
-def test_names_that_are_no_text(run: Any, rootfs: Path, tmp_path: Path) -> None:
-    """A file's name, and what a library is called in it: told, and nothing else is lost."""
+def test_names_that_are_no_utf_8(run: Any, rootfs: Path, tmp_path: Path) -> None:
+    """The name of a file, and that of a library in it: reported, without losing anything else."""
     strange = os.fsencode(rootfs) + b"/bin/odd\xff"
     Path(os.fsdecode(strange)).write_bytes(Path("/bin/busybox").read_bytes())
     Path(os.fsdecode(strange)).chmod(0o755)
@@ -243,7 +243,7 @@ def test_names_that_are_no_text(run: Any, rootfs: Path, tmp_path: Path) -> None:
     assert "\\xffibc.so.6" in found["/bin/needing"]["missing"]
 
 
-def test_a_command_that_no_file_can_have(run: Any, rootfs: Path, tmp_path: Path) -> None:
+def test_a_command_with_an_impossible_file_name(run: Any, rootfs: Path, tmp_path: Path) -> None:
     image = docker_archive(rootfs, tmp_path / "image.tar")
     image.write_bytes(image.read_bytes().replace(b'"/bin/busybox"', b'"/bin/\\ud800b"'))
     done = run("--json", image)

@@ -1,4 +1,4 @@
-"""Where functions end: a call that nothing comes back from does not lead to what lies behind it."""
+"""Ends of functions: a call that does not return does not lead to the code behind it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __attribute__((used, noinline)) int behind(char *p) { return acct(p); }
 int main(int n, char **v) { return first(n); }
 """
 
-# Written by hand: `first` calls, and goes on with what lies behind it.
+# Written in assembler: `first` calls, and continues with the code behind the call.
 FALLING = """
 int first(void);
 int main(void) { return first(); }
@@ -40,8 +40,8 @@ FRAMES = ("none", "one", "two")
 
 
 @pytest.mark.parametrize("frames", FRAMES)
-def test_a_call_that_comes_back(frames: str, cache: SummaryCache, tmp_path: Path) -> None:
-    """No frame; a symbol within a frame; from one frame into the next, which no compiler does."""
+def test_a_call_that_returns(frames: str, cache: SummaryCache, tmp_path: Path) -> None:
+    """No frame; a symbol within a frame; from one frame into the next, which no compiler emits."""
     source = FALLING
     for word, used, text in (
         ("FRAME", frames != "none", ".cfi_startproc"),

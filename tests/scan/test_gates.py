@@ -1,5 +1,7 @@
-"""What is known of libraries: each gate opens for a program that asks for what it guards, and for
-no other; it has something behind it in both."""
+"""Each library rule is lifted for programs that use its feature, and for no others.
+
+In both cases the rule must hold back at least one call.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ def names(
 
 
 def force(monkeypatch: pytest.MonkeyPatch, name: str, *, to: bool) -> None:
-    """Hold one gate open or shut, whatever is asked."""
+    """Lift one rule, or keep it, whatever the program imports."""
     is_held, is_open = RuleState.is_held, RuleState.is_open
 
     def forced_held(self: RuleState, gate: LibraryRule) -> bool:
@@ -58,12 +60,12 @@ def force(monkeypatch: pytest.MonkeyPatch, name: str, *, to: bool) -> None:
 
 
 def kernel_of(gate: str) -> Version:
-    """One on which the names and constants of a gate's rows decide."""
+    """Return a kernel version at which a rule's names and constants decide."""
     return KERNELS[gate][0] if gate.endswith("-without-flags") else OLDEST
 
 
 @pytest.mark.parametrize("gate", CASES)
-def test_a_gate_opens_for_who_asks(
+def test_a_rule_is_lifted_for_its_users(
     gate: str, cache: SummaryCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case, kernel = CASES[gate], kernel_of(gate)
@@ -78,7 +80,7 @@ def test_a_gate_opens_for_who_asks(
 
 
 @pytest.mark.parametrize("gate", CASES)
-def test_a_gate_is_shut_for_others(
+def test_a_rule_holds_for_other_programs(
     gate: str, cache: SummaryCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case, kernel = CASES[gate], kernel_of(gate)
@@ -91,7 +93,7 @@ def test_a_gate_is_shut_for_others(
 
 
 @pytest.mark.parametrize("gate", [name for name, case in NEVER.items() if case.call])
-def test_a_gate_that_nothing_opens_has_something_behind_it(
+def test_a_rule_that_is_never_lifted_holds_something_back(
     gate: str, cache: SummaryCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = NEVER[gate]
@@ -104,7 +106,7 @@ def test_a_gate_that_nothing_opens_has_something_behind_it(
 
 
 @pytest.mark.parametrize("gate", KERNELS)
-def test_what_is_for_old_kernels(gate: str, cache: SummaryCache, tmp_path: Path) -> None:
+def test_calls_for_old_kernels(gate: str, cache: SummaryCache, tmp_path: Path) -> None:
     case = {**CASES, **NEVER}[gate]
     body = case.opening if gate.endswith("-without-flags") else case.shut
     program = build(body, case.libraries, tmp_path / "p")
@@ -122,8 +124,8 @@ LIBRARIES = (
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_gate_knows_all_that_make_its_calls(library: str, cache: SummaryCache) -> None:
-    """Of the library that is here: no other function comes to what a gate holds back."""
+def test_a_rule_names_all_callers_of_its_calls(library: str, cache: SummaryCache) -> None:
+    """In the installed library, no other function reaches the calls that a rule holds back."""
     module = LoadedModule(library, cache.summary(Path(library).read_bytes()))
     above = callers(module.summary)
     machine = module.summary.machine
@@ -139,5 +141,5 @@ def test_a_gate_knows_all_that_make_its_calls(library: str, cache: SummaryCache)
     assert {name: who for name, who in found.items() if who} == {}
 
 
-def test_every_gate_has_a_case() -> None:
+def test_every_rule_has_a_case() -> None:
     assert {each.name for each in load_rules().rules} == CASES.keys() | NEVER.keys()

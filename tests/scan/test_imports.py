@@ -1,4 +1,4 @@
-"""What a library asks of others for one feature is held back only if it asks in a single place."""
+"""A library's imports for one feature are held back only if it uses them in a single place."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_second_place_of_an_odd_kind(
 def test_a_second_place_is_another_feature(
     linked: str, twice: bool, cache: SummaryCache, tmp_path: Path
 ) -> None:
-    """A library by OpenSSL's name."""
+    """Build a library with OpenSSL's name."""
     (tmp_path / "l.c").write_text(LIBRARY)
     library = tmp_path / "libcrypto.so.3"
     words = ["gcc", "-w", "-O1", "-shared", "-fPIC", "-Wl,-soname,libcrypto.so.3", *LINKED[linked]]
@@ -71,7 +71,7 @@ def test_a_second_place_is_another_feature(
 
 
 @pytest.mark.parametrize("name", ["BIO_sendmmsg", "BIO_meth_get_sendmmsg"])
-def test_every_way_to_many_datagrams_opens(name: str, cache: SummaryCache, tmp_path: Path) -> None:
+def test_every_call_of_many_datagrams_lifts_the_rule(name: str, cache: SummaryCache, tmp_path: Path) -> None:
     source = f"void *{name}(void *, ...), *BIO_s_datagram(void);"
     source += f"int main(void) {{ return {name}(BIO_s_datagram()) != 0; }}"
     assert "sendmmsg" in calls(source, ["-l:libcrypto.so.3"], cache, tmp_path)

@@ -1,4 +1,4 @@
-"""A profile from a short recording and a scan starts its container and bears what was not seen."""
+"""A profile from a short recording and a scan starts its container and allows unrecorded calls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def seclatch(*words: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording of `echo` alone, and a scan of the program."""
+    """Record `echo` alone, and scan the program."""
     place = tmp_path_factory.mktemp("joined")
     run = [sys.executable, "-m", "seclatch", "run", "--", "sh", "-c", "echo seen"]
     recorded = seclatch("record", "-o", place / "recording.json", "--", *run)
@@ -57,7 +57,7 @@ def profile(place: Path, policy: str, *options: str) -> tuple[Path, str]:
 HIDDEN = "mkdir /tmp/d && mv /tmp/d /tmp/e && rmdir /tmp/e && ls -l / >/dev/null && kill -0 $$"
 
 
-def test_what_was_not_seen_works_with_the_scan_alone(made: Path) -> None:
+def test_unrecorded_calls_work_only_with_the_scan(made: Path) -> None:
     strict, _ = profile(made, "recorded", "--exact")
     joined, said = profile(made, "recorded+plausible")
     refused = seclatch("run", "--profile", strict, "--", "sh", "-c", HIDDEN)
@@ -67,7 +67,7 @@ def test_what_was_not_seen_works_with_the_scan_alone(made: Path) -> None:
     assert "mkdir: allowed: the program can make it" in said
 
 
-def test_dangerous_calls_are_left_out_unless_asked_for(made: Path) -> None:
+def test_dangerous_calls_are_left_out_unless_requested(made: Path) -> None:
     joined, said = profile(made, "recorded+plausible")
     assert "mount: left out: never seen, and dangerous" in said
     limited, said = profile(made, "static")

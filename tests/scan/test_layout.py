@@ -1,4 +1,4 @@
-"""Data that lies where sections and symbols seem to cut it: what points from there is reached."""
+"""Data that sections and symbols seem to split: what it points to is still reached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FUNCTIONS = "".join(
 )
 MADE = {"getuid", "getgid", "geteuid", "getegid"}
 
-# .tbss takes no room: what follows it lies at the addresses that it seems to have.
+# .tbss occupies no memory: the data after it is at the addresses that .tbss seems to have.
 THREADS = """
 struct entry { const char *name; long (*call)(void); };
 static __thread char own[SIZE];
@@ -42,7 +42,7 @@ int main(void) {
 
 @pytest.mark.parametrize("size", [8, 24, 40, 64])
 @pytest.mark.parametrize("flags", [["-s"], ["-static", "-s"], []], ids=["", "static", "symbols"])
-def test_thread_local_room(
+def test_thread_local_bss(
     size: int, flags: list[str], cache: SummaryCache, tmp_path: Path
 ) -> None:
     source = HEAD + FUNCTIONS + THREADS
@@ -52,7 +52,7 @@ def test_thread_local_room(
 
 @pytest.mark.parametrize("flags", [["-s"], ["-static"], [], ["-no-pie"]])
 @pytest.mark.parametrize("compiler", ["gcc", "musl-gcc"])
-def test_a_set_of_the_linker(
+def test_a_linker_set(
     compiler: str, flags: list[str], cache: SummaryCache, tmp_path: Path
 ) -> None:
     static = ["-static"] if compiler == "musl-gcc" else []
@@ -60,7 +60,7 @@ def test_a_set_of_the_linker(
     check(path, cache, tmp_path)
 
 
-# What LLVM makes of a switch that gives pointers, and one whose first offset stands for none.
+# LLVM's output for a switch that returns pointers, and one whose first offset means none.
 OFFSETS = """
 struct ops { long more; long (*call)(void); };
 #define OPS(i) static const struct ops o##i \\
@@ -84,7 +84,7 @@ def test_offsets_of_data(first: str, flags: list[str], cache: SummaryCache, tmp_
     check(build(source, tmp_path / "p", "-O1", *flags), cache, tmp_path)
 
 
-# The compiler forms the addresses of some of a class' tables from those of others.
+# The compiler derives the addresses of some of a class' tables from those of others.
 CLASSES = """
 struct A { virtual long a() { return 1; } long x = 1; };
 struct B { virtual long b() { return 2; } long y = 2; };
@@ -107,7 +107,7 @@ def test_tables_of_classes(
     check(build(source, tmp_path / "p", level, *flags, compiler="g++"), cache, tmp_path)
 
 
-# A list that is linked by the middle of its members.
+# A list that links its members by a field in their middle.
 LISTS = """
 struct node { struct node *next; };
 struct module { const char *name; long (*call)(void); struct node node; };
@@ -127,7 +127,7 @@ def test_members_of_a_list(level: str, cache: SummaryCache, tmp_path: Path) -> N
     check(path, cache, tmp_path)
 
 
-# Pointers in what each thread gets a copy of: code comes to them by the thread's pointer alone.
+# Pointers in thread-local data: code reaches them only through the thread pointer.
 COPIES = """
 static __thread long (*volatile first)(void) = f0;
 static __thread struct { long more; long (*volatile call[3])(void); } rest = {1, {f1, f2, f3}};
@@ -143,7 +143,7 @@ int main(int n, char **v) {
     [[], ["-s"], ["-static", "-s"], ["-static-pie"], ["-no-pie", "-fno-pie", "-s"], ["-fPIC"]],
     ids=" ".join,
 )
-def test_what_threads_get_a_copy_of(flags: list[str], cache: SummaryCache, tmp_path: Path) -> None:
+def test_thread_local_data(flags: list[str], cache: SummaryCache, tmp_path: Path) -> None:
     path = build(HEAD + FUNCTIONS + COPIES, tmp_path / "p", "-O2", *flags)
     check(path, cache, tmp_path)
 

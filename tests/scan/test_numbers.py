@@ -1,4 +1,4 @@
-"""Programs made to hide their calls in every way that compilers know: found all, or said open."""
+"""Programs that hide their calls in every way known of compilers: all found, or reported open."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def names(program: ScannedProgram) -> set[str]:
 
 @pytest.mark.parametrize("how", BUILDS)
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_made_is_found(case: int, how: str, cache: SummaryCache, tmp_path: Path) -> None:
+def test_traced_calls_are_found(case: int, how: str, cache: SummaryCache, tmp_path: Path) -> None:
     if case == 12 and how.startswith("musl"):
-        return  # musl has no ifunc: nothing to be found
+        return  # musl has no ifunc: no call to be found
     path = build(case, how, tmp_path)
     program = scanned(path, cache)
     assert names(program) >= CASES[case]
@@ -86,7 +86,7 @@ def test_what_is_made_is_found(case: int, how: str, cache: SummaryCache, tmp_pat
 
 @pytest.mark.parametrize("how", ["pie", "no-plt", "no-pie", "static", "musl", "musl-bare"])
 @pytest.mark.parametrize("case", OPEN)
-def test_what_cannot_be_told_is_said_open(
+def test_unknown_numbers_are_reported_open(
     case: int, how: str, cache: SummaryCache, tmp_path: Path
 ) -> None:
     program = scanned(build(case, how, tmp_path), cache)
@@ -94,7 +94,7 @@ def test_what_cannot_be_told_is_said_open(
 
 
 @pytest.mark.parametrize("how", ["pie", "no-pie", "stripped"])
-def test_functions_in_data_that_nothing_refers_to_are_left_out(
+def test_unreferenced_functions_in_data_are_left_out(
     how: str, cache: SummaryCache, tmp_path: Path
 ) -> None:
     assert "fdatasync" not in names(scanned(build(7, how, tmp_path), cache))
@@ -145,10 +145,10 @@ def test_the_addend_of_a_linkage_slot_is_no_part_of_the_address(
         ('jmp 1f; .ascii "text\\0H\\xb8"; 1: mov $20, %eax; int $0x80', "32-bit"),
     ],
 )
-def test_what_decoding_in_order_would_not_see(
+def test_calls_that_decoding_in_order_would_miss(
     code: str, why: str, cache: SummaryCache, tmp_path: Path
 ) -> None:
-    """Calls of the other ABI, and those in what seems to be an instruction's number."""
+    """Calls of the other ABI, and those inside of another instruction's immediate."""
     source = tmp_path / "p.s"
     source.write_text(
         f".globl main\n.type main, @function\nmain: {code}\nret\n.size main, .-main\n"

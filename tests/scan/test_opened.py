@@ -1,4 +1,4 @@
-"""What programs load while they run: named by strings, by tables, or by nothing to be seen."""
+"""Files that programs load while they run: named by strings, by tables, or unknown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RUN = """
 """
 MAIN = "int main(int n, char **v) {"
 
-# Each loads a library that makes getuid; DIR is its directory.
+# Each loads a library that calls getuid; DIR is its directory.
 PROGRAMS = {
     "a path": MAIN + RUN % '"DIR/libown.so"',
     "a table": """static const char *const all[] = {"DIR/libown.so", "/nonexistent.so"};"""
@@ -92,7 +92,7 @@ def test_a_library_s_own_function(cache: SummaryCache, tmp_path: Path) -> None:
 
 
 def test_two_libraries_with_one_name(cache: SummaryCache, tmp_path: Path) -> None:
-    """Each of them sees its own, unless the program has the name, too (RTLD_LOCAL)."""
+    """Each of them binds to its own, unless the program has the name, too (RTLD_LOCAL)."""
     for name, number in (("one", 39), ("two", 102)):
         source = HEAD + f"long same(void) {{ return CALL({number}); }}\n"
         source += f"long run_{name}(void) {{ return same(); }}\n"
@@ -109,7 +109,7 @@ def test_two_libraries_with_one_name(cache: SummaryCache, tmp_path: Path) -> Non
 
 
 def test_a_library_that_prefers_its_own(cache: SummaryCache, tmp_path: Path) -> None:
-    """RTLD_DEEPBIND: though the program has that name, too."""
+    """RTLD_DEEPBIND: although the program has that name, too."""
     source = HEAD + "long same(void) { return CALL(102); } long run(void) { return same(); }"
     own = build(source, tmp_path / "libown.so", "-O1", "-shared", "-fPIC")
     source = "#define _GNU_SOURCE\n" + OPENS + "long same(void) { return 0; }\n" + MAIN
@@ -121,7 +121,7 @@ def test_a_library_that_prefers_its_own(cache: SummaryCache, tmp_path: Path) -> 
 
 
 def test_names_without_versions(cache: SummaryCache, tmp_path: Path) -> None:
-    """A library that was linked with one that had none gets the oldest, also what is hidden."""
+    """A library linked against one without versions gets the oldest, also hidden ones."""
     (tmp_path / "stub").mkdir()
     flags = ["-shared", "-fPIC", "-nostdlib"]
     source = "int ustat(unsigned long device, void *result) { return 0; }"
@@ -137,7 +137,7 @@ def test_names_without_versions(cache: SummaryCache, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("flags", [["-static"], ["-static", "-s"], ["-static-pie", "-s"]])
 def test_a_static_program(flags: list[str], cache: SummaryCache, tmp_path: Path) -> None:
-    """It has its own dlopen(3), and so has one that never calls it."""
+    """It contains dlopen(3), and so does one that never calls it."""
     own = build(LIBRARY, tmp_path / "libown.so", "-O1", "-shared", "-fPIC")
     opens = build(OPENS + MAIN + RUN % f'"{own}"', tmp_path / "p", "-O2", *flags)
     made = traced.trace([str(opens)], tmp_path / "log")[str(opens)]

@@ -1,4 +1,4 @@
-"""Libraries that a program loads by its configuration: only for those that ask for them."""
+"""Libraries that configuration makes a program load: only for programs that use the feature."""
 
 from __future__ import annotations
 

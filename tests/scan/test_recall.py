@@ -1,4 +1,4 @@
-"""Nothing that a program is seen to call may be missing from its scan."""
+"""A scan must contain every call that the program is observed to issue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _scanned: dict[str, ScannedProgram] = {}
 
 
 def scanned(host: Rootfs, cache: SummaryCache, path: str) -> ScannedProgram | None:
-    """Scan a file once; None for scripts, whose interpreter makes the calls."""
+    """Scan a file once; return None for scripts, whose interpreter issues the calls."""
     real = host.resolve(path)
     if real is None or host.head(real, 4) != b"\x7fELF":
         return None
@@ -31,7 +31,7 @@ def scanned(host: Rootfs, cache: SummaryCache, path: str) -> ScannedProgram | No
 
 
 def missing(host: Rootfs, cache: SummaryCache, command: str, tmp_path: Path) -> dict[str, set[str]]:
-    """By program: calls that were made and are not in the scan."""
+    """Return by program: observed calls that are missing from the scan."""
     (tmp_path / "work").mkdir()
     words = shlex.split(command.replace("{tmp}", str(tmp_path / "work")))
     found: dict[str, set[str]] = {}
@@ -46,7 +46,7 @@ def missing(host: Rootfs, cache: SummaryCache, command: str, tmp_path: Path) -> 
 
 @pytest.mark.root
 @pytest.mark.parametrize("command", COMMANDS["looked_at"])
-def test_programs_looked_at(
+def test_programs_used_in_development(
     host: Rootfs, cache: SummaryCache, command: str, tmp_path: Path
 ) -> None:
     assert missing(host, cache, command, tmp_path) == {}

@@ -1,4 +1,4 @@
-"""The same on aarch64: Debian's programs, run by qemu's user emulation, which tells their calls.
+"""Recall on aarch64: Debian's programs under qemu's user emulation, which prints their calls.
 
 Children that a program starts are not emulated: commands that start some are left out.
 """
@@ -101,7 +101,7 @@ COMMANDS = [
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Debian's arm64 packages, unpacked; fetched once, beside those of `make test-arm64`."""
+    """Unpack Debian's arm64 packages; fetched once, beside those of `make test-arm64`."""
     apt = Apt(CACHE / "apt")
     apt.update()
     place = tmp_path_factory.mktemp("arm64") / "root"
@@ -149,7 +149,7 @@ def test_there_are_enough() -> None:
 
 
 def test_a_large_program_is_whole(root: Path, cache: SummaryCache) -> None:
-    """nginx calls syscall(3); the page that its slot is on is used by many that do not."""
+    """nginx calls syscall(3); its slot's page is used by many functions that do not."""
     rootfs = Rootfs(root)
     program = scan_program(rootfs, cache, ScanTarget("/usr/sbin/nginx", "scanned"))
     rootfs.close()

@@ -1,4 +1,4 @@
-"""Servers with their plugins: nothing of what strace sees is missing, and no more than a bound."""
+"""Servers with their plugins: every call that strace sees is found, and no more than a bound."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seclatch.scan.reach.scan_program import scan_program
 from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan.servers import MODULES, root, servers, trace
 
-# Of Debian 13's builds, with room for a package's next version.
+# For Debian 13's builds, with room for a package's next version.
 MOST = {"nginx": 107, "apache2": 95, "memcached": 100, "lighttpd": 97, "redis": 105}
 
 

@@ -1,5 +1,7 @@
-"""Numbers and flags that live in memory: changed by others, in pieces, by a second return. What the
-program makes is found, or the scan is open; never neither."""
+"""Numbers and flags in memory: changed by other functions, in parts, by a second return.
+
+Either the program's calls are found, or the scan is open.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ HEAD = r"""
 volatile int seen;
 """
 
-# Each makes getuid (102), or what else is named; getpid (39) is what stands there at first.
+# Each calls getuid (102), or the named call; the memory first contains getpid (39).
 PROGRAMS = {
     "a callee's choice": """
         KEPT void choose(long *nr, int n) { if (n > 0) *nr = 102; }
@@ -146,7 +148,7 @@ def test_memory(what: str, level: str, cache: SummaryCache, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("level", ["-O1", "-O2", "-Os"])
 def test_landing_pads(level: str, cache: SummaryCache, tmp_path: Path) -> None:
-    """The function that does not return is another file's, and no row names it."""
+    """The function that does not return is in another file, and no rule names it."""
     other = 'extern "C" void _exit(int); __attribute__((noreturn)) void fail(int n) { _exit(n); }'
     name = tmp_path / "libother.so"
     library = build(other, name, level, "-shared", "-fPIC", compiler="g++")
@@ -173,7 +175,7 @@ USERS = {
 
 @pytest.mark.parametrize("way", USERS)
 @pytest.mark.parametrize("flag", ["-O1", "-fno-plt"])
-def test_wrappers_that_others_know(
+def test_wrappers_called_from_other_files(
     way: str, flag: str, cache: SummaryCache, tmp_path: Path
 ) -> None:
     library = build(
@@ -183,7 +185,7 @@ def test_wrappers_that_others_know(
     check(build(USERS[way], tmp_path / "p", "-O1", *link), cache, tmp_path)
 
 
-# aarch64: x8 is 172 and kept in a word of the stack; what is done then; x8 is read back; svc.
+# aarch64: x8 is 172 and stored in a word of the stack; the given code runs; x8 is loaded; svc.
 KEEP, READ, SVC = (0xD2801588, 0xF9001FE8), 0xF9401FE8, 0xD4000001
 BETWEEN = {
     "nothing": ((), {172}),
@@ -216,7 +218,7 @@ def test_words_of_the_stack_on_aarch64(what: str) -> None:
 
 
 def test_data_that_is_copied(cache: SummaryCache, tmp_path: Path) -> None:
-    """R_X86_64_COPY: what lies in the program's own memory then points where the library's did."""
+    """R_X86_64_COPY: the copy in the program's memory points where the library's object did."""
     source = HEAD + "static long f(void) { return CALL(102); } long (*stored)(void) = f;"
     library = build(source, tmp_path / "libdata.so", "-O1", "-shared", "-fPIC")
     main = "extern long (*stored)(void); int main(void) { return stored() < 0; }"

@@ -1,4 +1,4 @@
-"""Static programs hold glibc's own signals, too: what it does by them is known, and of it alone."""
+"""Static programs contain glibc's own signal handlers: their calls, and no others, are known."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_users_and_threads_are_whole(
     assert "setreuid" not in names(found)
 
 
-# What looks like glibc's but is a program's own. `setuid` brings glibc's into the program.
+# The program's own code that looks like glibc's. `setuid` links glibc's into the program.
 SENDER = """
 #define SEND(p) ({ long r_; __asm__ volatile("syscall" : "=a"(r_) : "0"(234L), "D"(0L), "S"(0L), \\
     "d"(33L) : "rcx", "r11", "memory"); r_; })
@@ -99,7 +99,7 @@ BOTH += "int (*volatile used)(void) = threads;\n"
     [SENDER, CALLED, BOTH, TAKER, BLANKS, STORED],
     ids=["sender", "called handler", "two", "taker", "blanks", "blanks, stored"],
 )
-def test_what_only_looks_so_is_not_trusted(
+def test_look_alikes_are_not_trusted(
     source: str, level: str, cache: SummaryCache, tmp_path: Path
 ) -> None:
     path = build(HEAD + source, tmp_path / "p", level, "-static", "-pthread")

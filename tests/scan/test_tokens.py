@@ -1,4 +1,4 @@
-"""The loader asks for the program's own path only where the program's own paths have a token."""
+"""The loader reads the program's own path only if a path in the program has a token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GIVEN = 'char *name = getenv("NAME"); if (name) dlopen(name, 1);'
 COMES_BACK = 'asm volatile("");'
 OTHER = "void other(void); other();"
 
-# What the program does, what its library does, and whether it asks for its path.
+# The program's code, its library's code, and whether the loader reads its path.
 WAYS = {
     "a literal": (LITERAL, "", True),
     "in braces": ('dlopen("/usr/${LIB}/none.so", 1);', "", True),
@@ -48,7 +48,7 @@ WAYS = {
 
 
 def build_library(body: str, path: Path) -> tuple[str, ...]:
-    """The flags to link a program with it."""
+    """Build the library; return the flags to link a program with it."""
     source = path.with_suffix(".c")
     source.write_text(f"#include <dlfcn.h>\n#include <stdlib.h>\n{body}\n")
     words = ["gcc", "-O2", "-w", "-shared", "-fPIC", "-o", path, source]
@@ -57,8 +57,8 @@ def build_library(body: str, path: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_who_expands_tokens(way: str, cache: SummaryCache, tmp_path: Path) -> None:
-    """A program that is given a path with a token from outside is assumed not to be."""
+def test_which_paths_have_tokens(way: str, cache: SummaryCache, tmp_path: Path) -> None:
+    """A path given at run time is assumed to have no token."""
     body, other, expected = WAYS[way]
     program = build(body, build_library(other, tmp_path / "libother.so"), tmp_path / "p")
     found = names(program, cache, {})
@@ -66,7 +66,7 @@ def test_who_expands_tokens(way: str, cache: SummaryCache, tmp_path: Path) -> No
     given = {"NAME": "$ORIGIN/none.so"} if body == OTHER else {}
     made = traced.trace([str(program)], tmp_path / "log", environment=given)[str(program)]
     assert made <= found
-    assert ("readlinkat" in made) is expected  # what is said of the loader is so
+    assert ("readlinkat" in made) is expected  # the assumption about the loader holds
 
 
 def test_a_library_that_audits_the_loader(cache: SummaryCache, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the loader chooses while it runs: libraries by processor, modules for character sets."""
+"""Files that the loader selects at run time: libraries by processor, character set modules."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ CALLS = {
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """A program whose library has a variant for each kind of processor."""
+    """Build a program whose library has a variant for each kind of processor."""
     place = tmp_path / "lib"
     for kind, call in CALLS.items():
         library(call, (place / "glibc-hwcaps" / kind if kind else place) / "libf.so")
@@ -74,7 +74,7 @@ def test_a_library_that_only_variants_have_is_found(program: Path, cache: Summar
     assert {"getpgid", "getppid", "sched_yield"} <= names(found) and not found.missing
 
 
-def test_character_sets_are_loaded_for_who_converts(cache: SummaryCache, tmp_path: Path) -> None:
+def test_character_sets_are_loaded_for_programs_that_convert(cache: SummaryCache, tmp_path: Path) -> None:
     text = """#include <iconv.h>
 int main(void) {
   char in[] = "x", out[9], *a = in, *b = out; unsigned long m = 1, n = 9;

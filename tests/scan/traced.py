@@ -1,4 +1,4 @@
-"""What programs really call: strace -f, its lines given to the file that each process executes."""
+"""Trace the calls of programs: strace -f, with each line assigned to the executed file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Calls = dict[str, set[str]]
 def trace(
     command: list[str], log: Path, timeout: float = 60, environment: dict[str, str] | None = None
 ) -> Calls:
-    """Run a command under strace; its exit status is its own matter."""
+    """Run a command under strace; any exit status is accepted."""
     subprocess.run(
         ["strace", "-f", "-qq", "-s256", "-esignal=none", "-o", str(log), "--", *command],
         stdin=subprocess.DEVNULL,
@@ -33,7 +33,7 @@ def trace(
 
 
 def read(text: str) -> Calls:
-    """Read a log. Calls before a process' first known exec belong to what its parent executes."""
+    """Read a log. Calls before a process' first known exec belong to its parent's program."""
     lines = text.splitlines()
     parents = _parents(lines)
     images: dict[int, str] = {}

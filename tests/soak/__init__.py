@@ -1,1 +1,1 @@
-"""Thousands of latched starts at once, and what is left of them."""
+"""Thousands of concurrent latched starts, and a check for leftovers."""

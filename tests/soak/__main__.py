@@ -1,4 +1,4 @@
-"""`make soak`: latched starts of every kind, many at a time; then look for what they have left.
+"""`make soak`: latched starts of every kind, many at a time; then a check for leftovers.
 
 python -m tests.soak [--starts 10000] [--workers 40] [--front DIRECTORY]
 
@@ -33,7 +33,7 @@ umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && "$@" & wait 
 
 
 def main() -> int:
-    """Start all; 0 if each was bound as it should be and nothing is left."""
+    """Start all; return 0 if each was bound as it should be and nothing is left."""
     options = parse()
     if not options.inside:
         shell = ["unshare", "-mp", "--fork", "--kill-child", "--mount-proc", "sh", "-c", NAMESPACES]
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak")
     parser.add_argument("--starts", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=40)
@@ -70,7 +70,7 @@ def parse() -> argparse.Namespace:
 
 @contextlib.contextmanager
 def stages(folder: Path, options: argparse.Namespace) -> Iterator[list[Stage]]:
-    """A place for each kind of start, those of `exec` with a container that runs."""
+    """Make a directory for each kind of start; `exec` kinds get a running container."""
     folder.chmod(0o755)
     (folder / "programs").mkdir()
     compiler = Compiler(folder / "programs")
@@ -84,14 +84,14 @@ def stages(folder: Path, options: argparse.Namespace) -> Iterator[list[Stage]]:
 
 
 def warm_up(ready: list[Stage]) -> None:
-    """What a first start leaves by intent, such as crun's cache of filters."""
+    """Do a first start, which leaves files by intent, such as crun's cache of filters."""
     wrong = [each for stage in ready if (each := stage.start())]
     if wrong:
         raise SystemExit("\n".join(wrong))
 
 
 def soak(ready: list[Stage], starts: int, workers: int) -> tuple[list[str], Counter[Kind]]:
-    """Start, by so many threads, in an order that mixes the kinds."""
+    """Run the starts in this many threads, in an order that mixes the kinds."""
     order = [ready[n % len(ready)] for n in range(starts)]
     random.Random(14).shuffle(order)
     todo: queue.SimpleQueue[Stage] = queue.SimpleQueue()

@@ -1,4 +1,4 @@
-"""What starts could leave behind: processes, descriptors, mounts, files, cgroups."""
+"""Find what starts could leave behind: processes, descriptors, mounts, files, cgroups."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 @dataclass
 class Leftovers:
-    """All that is there at one time, in this process's namespaces."""
+    """All that exists at one time in this process's namespaces."""
 
     processes: set[str]
-    descriptors: set[str]  # of this process: tracers and runtimes are gone with theirs
+    descriptors: set[str]  # of this process: those of tracers and runtimes end with them
     mounts: set[str]
     files: set[str]
     cgroups: set[str]
 
     @classmethod
     def find(cls, folder: Path) -> Leftovers:
-        """Look now."""
+        """Take a snapshot."""
         processes = {
             f"{path.name} {name}"
             for path in Path("/proc").glob("[0-9]*")
@@ -40,14 +40,14 @@ class Leftovers:
 
     @classmethod
     def find_settled(cls, folder: Path, before: Leftovers, seconds: float = 20) -> Leftovers:
-        """Look until nothing is there that was not before, or the time is over."""
+        """Take snapshots until nothing new is left, or the time is over."""
         end = time.monotonic() + seconds
         while (found := cls.find(folder)).differs(before) and time.monotonic() < end:
             time.sleep(0.2)
         return found
 
     def differs(self, before: Leftovers) -> bool:
-        """Is there anything more?"""
+        """Return whether there is anything more than before."""
         return any(self._more(before).values())
 
     def _more(self, before: Leftovers) -> dict[str, set[str]]:
@@ -55,7 +55,7 @@ class Leftovers:
         return {name: getattr(self, name) - getattr(before, name) for name in names}
 
     def report(self, before: Leftovers) -> list[str]:
-        """A line for each kind of thing."""
+        """Return a line for each kind of leftover."""
         return [
             f"{name} left: {len(more)} {sorted(more)[:3] if more else ''}".rstrip()
             for name, more in self._more(before).items()
@@ -63,7 +63,7 @@ class Leftovers:
 
 
 def read(path: Path) -> str:
-    """The text of a file of a process, if that is still there."""
+    """Return the text of a process's file in /proc; "" if the process has exited."""
     try:
         return path.read_text().strip()
     except OSError:

@@ -1,1 +1,1 @@
-"""Starts of containers whose tracer is killed, at each of its system calls in turn."""
+"""Container starts whose tracer is killed at each of its system calls in turn."""

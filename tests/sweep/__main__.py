@@ -22,7 +22,7 @@ from tests.sweep.table import commit_of_latch, read_rows, row, write_section
 
 
 def main() -> int:
-    """Sweep the chosen kinds; 1 if one start ended otherwise than it may."""
+    """Sweep the chosen kinds; return 1 if one start ended in a state that is not allowed."""
     options = parse()
     if options.rows:
         write_section(options.write, options.machine, read_rows(options.rows), options.commit)
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.sweep")
     parser.add_argument("--only", default="", help="kinds whose name has this: `gate-user`")
     parser.add_argument("--write", type=Path, help="replace this machine's table in that page")
@@ -51,7 +51,7 @@ def parse() -> argparse.Namespace:
 
 
 def sweep_all(kinds: list[Kind], fronts: Path | None) -> list[Result]:
-    """Sweep one kind after the other, and print what became of it."""
+    """Sweep one kind after the other, and print the counts."""
     folder = Path(tempfile.mkdtemp(prefix="seclatch-sweep-"))
     folder.chmod(0o755)
     (folder / "programs").mkdir()

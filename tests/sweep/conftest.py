@@ -18,7 +18,7 @@ from tests.sweep.table import row
 
 @pytest.fixture(scope="session")
 def place(compiler: Compiler) -> Iterator[Path]:
-    """A folder that other users reach, with a root directory in it."""
+    """Make a directory that other users can reach, with a root directory in it."""
     folder = Path(tempfile.mkdtemp(prefix="seclatch-sweep-"))
     folder.chmod(0o755)
     make_root(folder / "root", compiler)
@@ -40,7 +40,7 @@ def sweep(kind: Kind, place: Path, compiler: Compiler) -> Iterator[Sweep]:
 
 @pytest.fixture
 def run_sweep(request: pytest.FixtureRequest) -> Callable[[Sweep, list[Point]], Result]:
-    """Run a sweep; its counts go into the report of the test (summary.py)."""
+    """Provide a sweep; its counts go into the report of the test (summary.py)."""
 
     def run(sweep: Sweep, points: list[Point]) -> Result:
         result = sweep.run(points)

@@ -1,7 +1,8 @@
 """Kinds of start, and one start of a kind with its tracer killed (tests/programs/kill_tracer.c).
 
-The profile denies three calls that runtimes do not make after their load. So a runtime whose tracer
-has died before the load goes on, and the program prints how it is bound (tests/programs/bound.c).
+The profile denies three calls that runtimes do not issue after their load. So a runtime whose
+tracer has died before the load goes on, and the program prints how it is bound
+(tests/programs/bound.c).
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ PROFILE = {
 }
 BOUND = "bound 5 7 9 blocked=0 ignored=0 dumpable=1"
 GATED = "bound 5 38 9 blocked=0 ignored=0 dumpable=1"  # readv: a runtime may need it, so ENOSYS
-STATUS = 42  # the program's
-SECONDS = 60  # for one start, on a busy machine; more is a hang
+STATUS = 42  # of the program
+SECONDS = 60  # for one start on a busy machine; more is a hang
 
 VERBS = ("run", "create", "exec")
-# The init of a user's own `runc exec` guards its memory from the latch, which refuses.
+# In a user's own `runc exec`, init guards its memory from the latch, which refuses.
 REFUSED = ("runc", "exec")
 METHODS = ("suspend", "hold", "gate")
 _number = itertools.count()
@@ -43,10 +44,10 @@ _number = itertools.count()
 
 @dataclass(frozen=True)
 class Kind:
-    """What is started, how, by whom."""
+    """A kind of start: verb, runtime, user and method."""
 
     runtime: str
-    verb: str  # `create` goes on with `start`
+    verb: str  # `create` is followed by `start`
     method: str
     user: bool = False
 
@@ -56,13 +57,15 @@ class Kind:
 
     @property
     def accepted(self) -> set[str]:
-        """What the program may print. With the gate it has the exact filter if the tracer died
-        before the load."""
+        """Return the outputs allowed to the program.
+
+        With the gate it has the exact filter if the tracer died before the load.
+        """
         return {BOUND, GATED} if self.method == "gate" else {BOUND}
 
     @property
     def tracer(self) -> int:
-        """The tracer that sees the load: runc's init has one of its own."""
+        """Return the tracer that observes the load: runc's init has a tracer of its own."""
         return 2 if self.runtime == "runc" else 1
 
 
@@ -86,7 +89,7 @@ class Outcome:
 
     @property
     def fault(self) -> bool:
-        """Is it what must never be?"""
+        """Return whether this outcome must never happen."""
         return self.word not in ("bound", "refused", "dead", "whole")
 
 
@@ -127,7 +130,7 @@ class Stage:
         (self.bundle / "config.json").write_text(json.dumps(config))
 
     def _words(self, *words: str, killer: tuple[str, ...] = (), bare: bool = False) -> list[str]:
-        """A command line of the runtime, in the killer's hands or not."""
+        """Return the runtime's command line, run by the killer or not."""
         wrapped: list[str] = []
         if self.kind.runtime == "crun" and self.hybrid:
             wrapped += ["unshare", "-m", "sh", "-c", CGROUP2_ONLY, "sh"]
@@ -179,14 +182,14 @@ class Stage:
         said = dict(word.split("=") for word in report.read_text().split())
         told = {key: int(value) for key, value in said.items()}
         if self.kind.verb == "create" and told.get("next") != 0:
-            self._run("delete", "--force", name)  # or the output would not end
+            self._run("delete", "--force", name)  # or the output would not reach its end
         output = self._read(process, name)
         if self.kind.verb != "exec" and told.get("status") != STATUS << 8:
             self._run("delete", "--force", name)
         return judge(self.kind, told, output, errors.read_text())
 
     def start(self) -> str:
-        """Start once, without a killer, and delete the container; what was wrong, or ""."""
+        """Start once, without a killer, and delete the container; return the error, or ""."""
         name = self.running or f"soak-{os.getpid()}-{next(_number)}"
         words = self._start(name)
         if self.kind.verb == "create":
@@ -219,7 +222,7 @@ class Stage:
         return words if self.kind.verb == "run" else [*words, ";", *self._call("start", name)]
 
     def _read(self, process: subprocess.Popen[str], name: str) -> str:
-        """What the program wrote; it has ended then."""
+        """Read the program's output after its end."""
         try:
             return process.communicate(timeout=SECONDS)[0]
         except subprocess.TimeoutExpired:
@@ -230,7 +233,7 @@ class Stage:
 
     @contextlib.contextmanager
     def ready(self) -> Iterator[Stage]:
-        """For exec sessions a container runs."""
+        """Prepare: for exec sessions, start a container."""
         if self.kind.verb != "exec":
             yield self
             return
@@ -256,7 +259,7 @@ class Stage:
 
 
 def judge(kind: Kind, report: dict[str, int], output: str, errors: str) -> Outcome:
-    """Classify the start. A program that ran is bound, or that is a fault."""
+    """Classify the start. A program that ran must be bound; otherwise it is a fault."""
     status = report.get("next" if kind.verb == "create" else "status", -1)
     if not report or report["late"]:
         word = "hung"
@@ -282,7 +285,7 @@ def judge_program(kind: Kind, report: dict[str, int], status: int, output: str) 
 
 
 def make_root(path: Path, compiler: Compiler) -> Path:
-    """A root directory with the program and a busybox, for every user."""
+    """Make a root directory with the program and a busybox, readable for every user."""
     for folder in ("bin", "proc", "dev", "sys", "tmp", "etc"):
         (path / folder).mkdir(parents=True)
     shutil.copy("/usr/bin/busybox", path / "bin/busybox")

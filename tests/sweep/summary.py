@@ -1,4 +1,4 @@
-"""A pytest plugin that adds up, at the end of a run, the counts of its sweeps, from all workers."""
+"""A pytest plugin that sums the counts of all sweeps, from all workers, at the end of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PROPERTY = "sweep"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print at how many points a tracer was killed, and what became of the starts."""
+    """Print at how many points a tracer was killed, and how the starts ended."""
     reports = [
         each for outcome in ("passed", "failed") for each in terminalreporter.getreports(outcome)
     ]

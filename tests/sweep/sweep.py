@@ -1,4 +1,4 @@
-"""A sweep: all points of one kind of start, by several workers."""
+"""Sweep all points of one kind of start with several workers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 
 from tests.sweep.starts import Kind, Outcome, Stage
 
-Point = tuple[int, str]  # the tracer, and where it is killed, as kill_tracer takes it
+Point = tuple[int, str]  # the tracer, and the point to kill it at, as kill_tracer takes it
 
 
 @dataclass
 class Result:
-    """What became of the starts of one kind."""
+    """How the starts of one kind ended."""
 
     kind: Kind
     counts: Counter[str] = field(default_factory=Counter)
@@ -35,13 +35,13 @@ class Result:
 
     @property
     def points(self) -> int:
-        """At how many a tracer was killed."""
+        """Count the points at which a tracer was killed."""
         return self.counts.total() - self.counts["whole"]
 
 
 @dataclass
 class Sweep:
-    """Starts of one kind; `folder` is reachable for every user."""
+    """Starts of one kind; `folder` can be reached by every user."""
 
     kind: Kind
     folder: Path
@@ -53,7 +53,7 @@ class Sweep:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
-        """A place for one worker."""
+        """Make a stage for one worker."""
         made = Stage(
             self.kind, self.folder / f"{self.kind}-{name}", self.root, self.killer, self.front
         )
@@ -61,13 +61,16 @@ class Sweep:
             yield made
 
     def points_from_load(self) -> list[Point]:
-        """Each call from the load to the release. Their number differs a little from start to start
-        where the runtime has threads: at one that is not reached no tracer is killed."""
+        """List each call from the load to the release.
+
+        Their number differs a little between starts if the runtime has threads: at a point that is
+        not reached, no tracer is killed.
+        """
         count = max(report[f"points{self.kind.tracer}"] for report in self._count(f"+{10**6}"))
         return [(self.kind.tracer, f"+{n}") for n in range(count + 1)]
 
     def points(self) -> list[Point]:
-        """Each call of each tracer, the like of which has not come before."""
+        """List each call of each tracer, except repetitions of an earlier one."""
         reports = self._count("-")
         self.calls = tuple(max(report[f"calls{n}"] for report in reports) for n in (1, 2))
         return [
@@ -77,14 +80,14 @@ class Sweep:
         ]
 
     def _count(self, point: str) -> list[dict[str, int]]:
-        """What starts report whose tracers are not killed."""
+        """Return the reports of starts whose tracers are not killed."""
         with self.stage(f"counting{point[0]}") as stage:
             outcomes = [stage.kill(self.kind.tracer, point) for _ in range(2)]
         assert {each.word for each in outcomes} == {"whole"}, outcomes
         return [each.report for each in outcomes]
 
     def run(self, points: Sequence[Point]) -> Result:
-        """Kill at all of them; each worker on a processor of its own."""
+        """Kill at all of them, with each worker on a processor of its own."""
         todo: queue.SimpleQueue[Point] = queue.SimpleQueue()
         for point in points:
             todo.put(point)

@@ -1,4 +1,4 @@
-"""The counts of sweeps as the tables of docs/sweep.md."""
+"""Write the counts of sweeps as the tables of docs/sweep.md."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ HEADER = """\
 | method | caller | start | calls of the tracers | points | bound | refused | dead | other |
 |---|---|---|---|---|---|---|---|---|
 """
-# As a sweep prints it, with the seconds behind it, or the arm64 guest on its console.
+# A row as printed by a sweep, with the seconds behind it, or by the arm64 guest.
 ROW = re.compile(r"(?:^|@@ NOTE sweep )(\| (?:suspend|hold|gate) \|.*\|)(?: \d+ s)?$")
 
 
 def row(result: Result) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     kind, counts = result.kind, result.counts
     other = result.points - counts["bound"] - counts["refused"] - counts["dead"]
     verb = "create, start" if kind.verb == "create" else kind.verb
@@ -34,12 +34,12 @@ def row(result: Result) -> str:
 
 
 def read_rows(output: Path) -> list[str]:
-    """Read the rows that a sweep has printed, or the arm64 guest on its console."""
+    """Read the rows that a sweep, or the arm64 guest on its console, has printed."""
     return [match[1] for match in map(ROW.search, output.read_text().splitlines()) if match]
 
 
 def commit_of_latch() -> str:
-    """The last commit that has changed the latch."""
+    """Return the last commit that changed the latch."""
     words = ["git", "log", "-1", "--format=%h", "--", "native"]
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
 

@@ -1,5 +1,7 @@
-"""A start ends bound, refused or dead, at whatever moment a tracer is killed. `make sweep` tries
-every moment, these tests the critical ones and some of the others."""
+"""A start ends bound, refused or dead, whenever a tracer is killed.
+
+`make sweep` tries every moment, these tests the critical ones and some of the others.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ LOADING = [kind for kind in KINDS if kind.method != "suspend"]
 def test_a_tracer_killed_from_the_load_to_the_release(
     kind: Kind, sweep: Sweep, run_sweep: RunSweep
 ) -> None:
-    """At no moment does the runtime go on with an answer to its load, and without a filter."""
+    """At no moment does the runtime continue with an answer to its load but without a filter."""
     points = sweep.points_from_load()
     result = run_sweep(sweep, points)
     assert not result.faults
@@ -43,8 +45,8 @@ def test_a_tracer_killed_at_every_tenth_call(kind: Kind, sweep: Sweep, run_sweep
     assert result.counts["bound"] > 1
 
 
-def test_the_tracer_of_apply_killed(place: Path, compiler: Compiler, tmp_path: Path) -> None:
-    """seclatch-apply has the program load the filter at its exec stop, as hold does."""
+def test_killing_the_tracer_of_apply(place: Path, compiler: Compiler, tmp_path: Path) -> None:
+    """seclatch-apply injects the load into the program at its exec stop, as hold does."""
     profile = parse_profile(json.dumps(PROFILE), "profile")
     (tmp_path / "filter").write_bytes(compile_profile(profile, runtime=Runtime("crun")).code)
     report = tmp_path / "report"

@@ -1,4 +1,4 @@
-"""`make test-wheels` builds the wheels and says where they are; nothing here is for other runs."""
+"""Skip these tests outside of `make test-wheels`, which builds the wheels and passes their path."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The checked-in kernel programs are what their sources give, and they are in the wheels."""
+"""The checked-in kernel programs equal the build of their sources, and are in the wheels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check(tool: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd="/", capture_output=True, text=True, check=False)
 
 
-def test_objects_are_what_the_sources_give_in_any_folder(tmp_path: Path) -> None:
+def test_objects_equal_a_build_in_any_directory(tmp_path: Path) -> None:
     for part in ("native/bpf", "tools", "src/seclatch/bpf/objects"):
         shutil.copytree(ROOT / part, tmp_path / part)
     done = check(tmp_path / "tools/bpf_objects.py")

@@ -1,4 +1,4 @@
-"""The wheel in a bare Debian without a compiler, by pipx; the hint for `scan`, pasted."""
+"""Install the wheel in a bare Debian without a compiler, by pipx; paste the hint for `scan`."""
 
 from __future__ import annotations
 

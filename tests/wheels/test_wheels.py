@@ -1,4 +1,4 @@
-"""The wheels: the right machine's programs in each, static, small, reproducible, and they work."""
+"""The wheels: programs for the right machine, static, small, reproducible, working."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MACHINES = {
     "s390x": (22, 64, ">"),
     "ppc64le": (21, 64, "<"),
 }
-EMULATORS = {"armv7l": "arm"}  # the others are called as in wheels
+EMULATORS = {"armv7l": "arm"}  # the other names equal those in wheels
 PT_INTERP, PT_GNU_STACK, PT_GNU_RELRO, EXECUTABLE = 3, 0x6474E551, 0x6474E552, 1
 ET_DYN = 3
 
@@ -72,12 +72,12 @@ def programs(wheel: Path) -> Iterator[tuple[str, bytes]]:
                 yield name.rpartition("/")[2], archive.read(name)
 
 
-def test_there_are_wheels() -> None:
+def test_wheels_exist() -> None:
     assert {platform(wheel) for wheel in WHEELS} >= {"x86_64", "aarch64"}
 
 
 @pytest.mark.parametrize("wheel", WHEELS, ids=platform)
-def test_its_programs_are_for_its_platform_alone(wheel: Path) -> None:
+def test_its_programs_are_for_its_platform_only(wheel: Path) -> None:
     found = dict(programs(wheel))
     assert {"seclatch-runc", "seclatch-crun", "seclatch-apply"} == set(found)
     assert "-py3-none-" in wheel.name
@@ -97,7 +97,7 @@ def test_its_programs_are_for_its_platform_alone(wheel: Path) -> None:
 
 @pytest.mark.parametrize("wheel", WHEELS, ids=platform)
 def test_its_programs_run(wheel: Path, tmp_path: Path) -> None:
-    """QEMU's emulation of a process has no ptrace: what starts nothing is passed to the runtime."""
+    """QEMU's user emulation has no ptrace: commands that start nothing are passed on."""
     emulator = f"qemu-{EMULATORS.get(platform(wheel), platform(wheel))}"
     for name, content in programs(wheel):
         program = tmp_path / name
@@ -125,7 +125,7 @@ def builder() -> object:
 def test_another_folder_gives_the_same_bytes(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Built again from a copy elsewhere, by the time of the same commit."""
+    """Built again from a copy elsewhere, with the time of the same commit."""
     wheel = next(each for each in WHEELS if platform(each) == name)
     module = builder()
     monkeypatch.setenv("SOURCE_DATE_EPOCH", module.committed(ROOT))  # type: ignore[attr-defined]

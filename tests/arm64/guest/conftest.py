@@ -1,4 +1,4 @@
-"""These tests are about arm64's own kernel and packages: `make test-arm64` runs them there."""
+"""Skip these tests elsewhere: `make test-arm64` runs them on arm64's own kernel and packages."""
 
 import os
 

@@ -1,8 +1,8 @@
-"""Which tests run in the guest, and one line for each on its console.
+"""Run a selection of tests in the guest, with one line for each on its console.
 
 `python -m tests.arm64.guest.run NAME [--list]`, where NAME is a selection or tests with commas
-between. With `--list` the tests are named and not run, which works on any machine: by that the
-host knows how many must have passed.
+between. With `--list` the tests are named and not run, which works on any machine: the host learns
+from it how many must have passed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import pytest
 
 from tests.sweep.summary import PROPERTY
 
-# The project's own tests, as they are, and those that only arm64 has. `checks` has each kind once
-# or twice, `all` every combination; both are the same code on the same kernel.
+# Existing tests of the project, unchanged, and those that only arm64 has. `checks` has each kind
+# once or twice, `all` every combination; both run the same code on the same kernel.
 EVERY = ("runc-privs", "runc-no_new_privs", "crun-privs", "crun-no_new_privs")
 TWICE = ("runc-privs", "crun-no_new_privs")
 BOOT = "tests/latch/test_boot.py::test_"
@@ -27,7 +27,7 @@ COUNTS = "tests/record/test_counts.py::test_counts_"
 
 
 def only(test: str, names: Iterable[str], mode: str = "") -> list[str]:
-    """Some of a test's parameters, by name: pytest refuses one that is none."""
+    """Select some of a test's parameters, by name; pytest refuses an unknown one."""
     return [f"{test}[{name}{mode}]" for name in names]
 
 
@@ -47,7 +47,9 @@ SELECTIONS: dict[str, tuple[str, ...]] = {
             ["runc-suspend", "runc-hold", "crun-gate"],
         ),
         *only(f"{METHODS}the_errno_of_a_gated_call", ["runc-gate+exact", "crun-gate"]),
-        *only(f"{METHODS}with_sys_admin_the_exact_filter_is_loaded_over_the_gate", ["runc", "crun"]),
+        *only(
+            f"{METHODS}with_sys_admin_the_exact_filter_is_loaded_over_the_gate", ["runc", "crun"]
+        ),
         *only(f"{METHODS}the_gate_cannot_be_opened_from_inside", ["runc-gate", "crun-gate+exact"]),
         "tests/apply/test_binding.py::test_first_instruction",
         *only(
@@ -90,12 +92,12 @@ SELECTIONS: dict[str, tuple[str, ...]] = {
     "programs": ("tests/arm64/guest/test_programs.py",),
 }
 
-# There is no such engine in the guest, no compiler, no int 0x80.
+# The guest has no such engine, no compiler, no int 0x80.
 ABSENT = ("podman", "containerd", "[gcc]", "compat_calls")
 
 
 class Console:
-    """A pytest plugin: says what happens, a line a test, for the host to read."""
+    """A pytest plugin that prints one line a test for the host to read."""
 
     def __init__(self) -> None:
         self.counts = {"PASS": 0, "FAIL": 0, "SKIP": 0}
@@ -104,13 +106,13 @@ class Console:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Leave out what is about something absent."""
+        """Leave out tests of parts that are missing in the guest."""
         left = [item for item in items if any(word in item.nodeid for word in ABSENT)]
         items[:] = [item for item in items if item not in left]
         config.hook.pytest_deselected(items=left)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """One line for the call, or for a phase around it that did not pass."""
+        """Print one line for the call, or for a phase around it that did not pass."""
         if report.outcome == "rerun":
             print(f"\n@@ NOTE failed at the first try: {report.nodeid}", flush=True)
             print("\n".join(report.longreprtext.splitlines()[-80:]), flush=True)
@@ -130,7 +132,7 @@ class Console:
             print("\n".join(report.longreprtext.splitlines()[-80:]), flush=True)
 
     def pytest_unconfigure(self) -> None:
-        """The sum, by which the host knows that the run came to its end."""
+        """Print the sum, which tells the host that the run was complete."""
         words = " ".join(f"{word}={count}" for word, count in self.counts.items())
         print(f"\n@@ RESULT {words} in {time.monotonic() - self.began:.0f} s", flush=True)
 
@@ -147,10 +149,10 @@ def main() -> int:
 
 
 class Lister(Console):
-    """Chooses as the guest does, and only names."""
+    """A pytest plugin that selects the same tests as the guest and prints their names."""
 
     def pytest_unconfigure(self) -> None:
-        """Nothing was run."""
+        """Print no sum: no test was run."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What only an arm64 kernel and its packages can answer, asked of them by `make test-arm64`."""
+"""Tests that need an arm64 kernel and its packages, run by `make test-arm64`."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_doctor() -> None:
     assert found["a latched container (runc)"] == found["a latched container (crun)"] == "ok"
 
 
-def test_what_plain_crun_says(bundle: MakeBundle) -> None:
-    """The negative control, with its text: crun's is the same every time, plain runc may hang."""
+def test_the_error_of_plain_crun(bundle: MakeBundle) -> None:
+    """The negative control, with its message: crun's is always the same, plain runc may hang."""
     made = bundle(["/bin/grep", "Seccomp:", "/proc/self/status"], seccomp=case("stali-like"))
     done = Runtime("crun", latched=False)("run", "--bundle", made.path, made.id)
     assert (done.returncode, done.stdout) == (1, "")
@@ -59,7 +59,7 @@ def test_what_plain_crun_says(bundle: MakeBundle) -> None:
     assert (done.returncode, done.stdout.split()) == (0, ["Seccomp:", "2"])
 
 
-def test_traced_is_not_enough(bundle: MakeBundle) -> None:
+def test_tracing_without_suspension_is_not_enough(bundle: MakeBundle) -> None:
     """The control for the suspension: under a tracer that suspends nothing crun fails as bare."""
     made = bundle(["/bin/exit42"], seccomp=case("exit-only"))
     words = Runtime("crun", latched=False).argv("run", "--bundle", made.path, made.id)
@@ -74,7 +74,7 @@ def test_traced_is_not_enough(bundle: MakeBundle) -> None:
 
 
 @pytest.mark.parametrize("case_", ["stali-like", "engine-like"])
-def test_what_the_kernel_holds_is_what_compile_says(
+def test_the_kernel_s_filter_equals_the_compiled_one(
     name: str,
     bundle: MakeBundle,
     case_: str,
@@ -93,7 +93,7 @@ def test_what_the_kernel_holds_is_what_compile_says(
 
 
 def engine_like() -> dict[str, Any]:
-    """Podman's default profile as it is for arm64, with 32-bit ARM."""
+    """Return Podman's default profile for arm64, with 32-bit ARM."""
     done = ask(
         "profile",
         "resolve",
@@ -122,7 +122,7 @@ def test_ps_and_filter_of_a_live_container(name: str, bundle: MakeBundle) -> Non
 
 
 def test_sve_needs_uname(latched: Runtime, bundle: MakeBundle) -> None:
-    """glibc asks for the kernel's version at a program's start where the CPU has SVE."""
+    """glibc calls uname for the kernel's version at a program's start where the CPU has SVE."""
     profile = case("stali-like")
     made = bundle(["/bin/true"], seccomp=profile)
     assert latched("run", "--bundle", made.path, made.id).returncode == 0
@@ -134,7 +134,7 @@ def test_sve_needs_uname(latched: Runtime, bundle: MakeBundle) -> None:
 
 @pytest.fixture
 def program32(rootfs: Path, compiler: Compiler) -> str:
-    """A 32-bit ARM program in the container's root, if this CPU runs such programs."""
+    """Put a 32-bit ARM program into the container's root, if this CPU runs such programs."""
     built = compiler("first_denied32")
     try:
         subprocess.run([built], check=True)
@@ -147,7 +147,7 @@ def program32(rootfs: Path, compiler: Compiler) -> str:
 
 
 def test_a_32_bit_program(program32: str, latched: Runtime, bundle: MakeBundle) -> None:
-    """Without SCMP_ARCH_ARM it is killed whatever the default; with it its own numbers count."""
+    """Without SCMP_ARCH_ARM it is killed whatever the default; with it, ARM's own numbers apply."""
     free = bundle([program32], seccomp=None)
     assert latched("run", "--bundle", free.path, free.id).returncode == 0
     profile: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Debian's arm64 servers at their work under profiles ported from recordings made on x86-64."""
+"""Run Debian's arm64 servers under profiles ported from recordings made on x86-64."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def allowed(name: str) -> set[str]:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    """The machine's own packages, without what is mounted over them."""
+    """Bind the machine's own packages into a root, without the mounts over them."""
     path = tmp_path / "root"
     path.mkdir()
     subprocess.run(["mount", "--bind", "/", path], check=True)
@@ -68,10 +68,10 @@ def test_at_work_under_the_ported_profile(
     assert not denied
 
 
-def test_what_the_ported_profile_lacks(
+def test_calls_that_the_ported_profile_lacks(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Everything that it calls here at the same work, against what was carried over."""
+    """Compare all calls of the same workload here with the ported ones."""
     name, recording = server.program.name, tmp_path / "free.json"
     server.run(Runtime("runc", latched=False), ANY, recording)
     calls = recording_file.read_recording(recording).calls
@@ -88,8 +88,8 @@ def test_what_the_ported_profile_lacks(
 
 
 @pytest.mark.parametrize("server", ["redis"], indirect=True)
-def test_the_profile_of_x86_does_not_do(server: Server) -> None:
-    """The control: with the calls' names as they were recorded, redis cannot even wait."""
+def test_the_unported_x86_profile_fails(server: Server) -> None:
+    """The control: with the names as recorded on x86-64, redis cannot even wait."""
     unported = json.loads((PORTED / "redis.x86.json").read_text())
     unported["architectures"] = ["SCMP_ARCH_AARCH64"]
     with pytest.raises(AssertionError, match="ended"):

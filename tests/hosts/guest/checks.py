@@ -1,6 +1,6 @@
-"""What is tried in a guest: a line for each, `@@ CHECK name: outcome`, for the host to read.
+"""Checks in a guest: a line for each, `@@ CHECK name: outcome`, for the host to read.
 
-An outcome is what the program did where several things are right (which back end recorded, the
+An outcome names what the program did where several results are right (which back end recorded, the
 reason of a refusal); "FAILED …" is wrong on any kernel.
 """
 
@@ -47,7 +47,7 @@ def run(*words: str | Path, seconds: float = 300, env: dict[str, str] | None = N
 
 
 def last(done: Done) -> str:
-    """A command's status and the last lines that it printed."""
+    """Return a command's status and the last lines of its output."""
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     return f"status {done.returncode}: {' / '.join(lines[-3:])[:400]}"
 
@@ -68,7 +68,10 @@ def check_doctor() -> str:
 
 
 def check_latch(runtime: str, bundle: Bundle) -> Callable[[], str]:
-    """A strict profile binds the program and fails the bare runtime; at Yama's 3 nothing starts."""
+    """Check that a strict profile binds the program and fails the bare runtime.
+
+    At Yama's level 3 nothing starts.
+    """
 
     def check() -> str:
         words = ("run", "--bundle", bundle.path, bundle.id)
@@ -96,7 +99,7 @@ def check_apply() -> str:
 
 
 def check_record(*before: str) -> Callable[[], str]:
-    """The back end; where it is ptrace, stderr says why and what that costs."""
+    """Return the back end; for ptrace, stderr must give the reason and the cost."""
 
     def check() -> str:
         path = Path("/tmp/true.recording.json")
@@ -146,12 +149,12 @@ SHOW = ("/bin/sh", "-c", "cat /proc/self/attr/current; grep Seccomp: /proc/self/
 
 
 def confined(done: Done, profile: str) -> str:
-    """Under the filter, and under AppArmor's profile where AppArmor is on."""
+    """Check that the filter is loaded, and AppArmor's profile where AppArmor is on."""
     words = done.stdout.replace("\0", "").split()
     require(words[-2:] == ["Seccomp:", "2"], done)
     if not Path("/sys/kernel/security/apparmor/profiles").exists():
         return "ok, no AppArmor"
-    # Podman's has its version in its name.
+    # The name of Podman's profile contains its version.
     require(words[0].startswith(profile) and words[1] == "(enforce)", done)
     return f"ok, {words[0]} enforced"
 
@@ -260,7 +263,7 @@ def list_checks(engines: bool) -> Iterator[tuple[str, Callable[[], str]]]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The checks once, then those of the latch at each of Yama's settings; 3 cannot be undone."""
+    """Run the checks once, then those of the latch at each Yama level; level 3 cannot be undone."""
     engines = "engines" in arguments
     root = make_root()
     bundle = make_bundle(Path("/tmp/bundle"), root, STATUS, seccomp=case(STRICT.stem))
