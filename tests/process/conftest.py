@@ -1,4 +1,4 @@
-"""Live processes under filters of their own."""
+"""Live processes with filters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RUN = "from seclatch.cli.main import main; main()"
 def seclatch(
     *args: str | Path, before: Sequence[str] = (), timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does; `before` goes in front of it."""
+    """Run the command as a user does; `before` is a prefix."""
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "NO_COLOR": "1"}
     words = [*before, sys.executable, "-c", RUN, *map(str, args)]
     return subprocess.run(
@@ -31,7 +31,7 @@ def seclatch(
 
 
 def expected_layer(number: int) -> bytes:
-    """The number-th program of filter_stack.c."""
+    """Return the number-th program of filter_stack.c."""
     getpgid = load_syscalls(Arch.native()).numbers["getpgid"]
     code = [(0x20, 0, 0, 0), (0x15, 0, 1, getpgid), (6, 0, 0, 0x50000 | number)]
     return b"".join(struct.pack("=HBBI", *each) for each in [*code, (6, 0, 0, 0x7FFF0000)])
@@ -39,7 +39,7 @@ def expected_layer(number: int) -> bytes:
 
 @contextmanager
 def running(*words: str | Path) -> Iterator[int]:
-    """Run a program until it says "ready"; its pid."""
+    """Run a program until it prints "ready"; yield its pid."""
     with subprocess.Popen(
         list(map(str, words)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -53,6 +53,6 @@ def running(*words: str | Path) -> Iterator[int]:
 
 @pytest.fixture
 def stacked(compiler: Compiler) -> Callable[..., object]:
-    """stacked(HOW, N): a process of filter_stack.c."""
+    """Provide stacked(HOW, N): start filter_stack.c."""
     program = compiler("filter_stack")
     return lambda how, count: running(program, how, str(count))

@@ -82,7 +82,7 @@ def allowing(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def programs(profile: Path, tmp_path: Path) -> dict[str, Path]:
-    """What runc and crun make of the profile."""
+    """Return the programs that runc and crun compile from the profile."""
     return compiled(profile, tmp_path)
 
 
@@ -127,7 +127,7 @@ def test_the_raw_program(stacked: Stacked, tmp_path: Path, road: tuple[str, ...]
         assert none.returncode == 2 and "has no filter 4" in none.stderr
 
 
-def test_more_layers_than_the_kernel_program_looks_at(stacked: Stacked) -> None:
+def test_more_layers_than_the_kernel_program_reads(stacked: Stacked) -> None:
     with stacked("main", 70) as pid:
         document = valid(seclatch("filter", str(pid), "--json").stdout, "filter-live-1")
     codes = [bytes.fromhex(one["code"]) for one in document["filters"]]
@@ -148,7 +148,9 @@ def test_the_strictest_of_all_layers_answers(compiler: Compiler, stacked: Stacke
     assert actions == ["SCMP_ACT_ERRNO(3)", "SCMP_ACT_ERRNO(2)", "SCMP_ACT_ERRNO(1)"]
 
 
-def test_what_depends_on_open_arguments(compiler: Compiler, programs: dict[str, Path]) -> None:
+def test_answers_that_depend_on_open_arguments(
+    compiler: Compiler, programs: dict[str, Path]
+) -> None:
     with loaded(compiler, programs["crun"]) as pid:
         done = seclatch("filter", str(pid), "--test", "socket()", "--test", "socket(AF_INET)")
     assert sorted(done.stdout.splitlines()) == [
@@ -160,7 +162,7 @@ def test_what_depends_on_open_arguments(compiler: Compiler, programs: dict[str, 
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="x86 is x86-64's other ABI")
-def test_another_abi_is_asked_about(compiler: Compiler, programs: dict[str, Path]) -> None:
+def test_a_query_about_another_abi(compiler: Compiler, programs: dict[str, Path]) -> None:
     """The profile names x86-64 alone: libseccomp kills calls of any other ABI."""
     words = ["--test", "mkdir", "--arch", "x86", "--arch", "x86_64"]
     with loaded(compiler, programs["crun"]) as pid:
@@ -173,7 +175,7 @@ def test_another_abi_is_asked_about(compiler: Compiler, programs: dict[str, Path
     assert alone.returncode == 2 and "--arch belongs to --test" in alone.stderr
 
 
-def test_a_profile_comes_back(compiler: Compiler, programs: dict[str, Path]) -> None:
+def test_a_profile_is_recovered(compiler: Compiler, programs: dict[str, Path]) -> None:
     with loaded(compiler, programs["crun"]) as pid:
         found = json.loads(seclatch("filter", str(pid), "--format", "oci").stdout)
         unit = seclatch("filter", str(pid), "--format", "systemd").stdout
@@ -187,7 +189,7 @@ def test_a_profile_comes_back(compiler: Compiler, programs: dict[str, Path]) -> 
 
 
 @pytest.mark.parametrize("runtime", ["runc", "crun"])
-def test_it_is_what_was_meant(
+def test_it_is_the_expected_profile(
     compiler: Compiler, allowing: Path, tmp_path: Path, runtime: str
 ) -> None:
     programs = compiled(allowing, tmp_path)
@@ -200,7 +202,7 @@ def test_it_is_what_was_meant(
     assert raw.returncode == 0
 
 
-def test_the_other_runtime_would_have_done_otherwise(
+def test_it_is_the_profile_compiled_by_the_other_runtime(
     compiler: Compiler, allowing: Path, tmp_path: Path
 ) -> None:
     allowing.write_text(
@@ -213,7 +215,7 @@ def test_the_other_runtime_would_have_done_otherwise(
         assert "byte for byte" not in done.stdout
 
 
-def test_no_profile_was_meant(stacked: Stacked, tmp_path: Path) -> None:
+def test_without_an_expected_profile(stacked: Stacked, tmp_path: Path) -> None:
     nothing = tmp_path / "nothing.json"
     nothing.write_text("{}")
     with stacked("main", 1) as pid:
@@ -221,7 +223,7 @@ def test_no_profile_was_meant(stacked: Stacked, tmp_path: Path) -> None:
     assert done.returncode == 2 and "stands for no seccomp at all" in done.stderr
 
 
-def test_it_is_not_what_was_meant(
+def test_it_is_another_profile(
     compiler: Compiler, programs: dict[str, Path], tmp_path: Path
 ) -> None:
     other = json.loads(json.dumps(PROFILE))
@@ -241,7 +243,7 @@ def test_it_is_not_what_was_meant(
 
 @pytest.mark.parametrize("of", ["rule", "default"])
 def test_only_errnos_differ(compiler: Compiler, allowing: Path, tmp_path: Path, of: str) -> None:
-    """Those of rules are what crun overlooks in its cache, unlike the default's."""
+    """crun's cache ignores the errnos of rules, unlike the default's."""
     profile = json.loads(allowing.read_text())
     profile["syscalls"].append({"names": ["bpf"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38})
     allowing.write_text(json.dumps(profile))
@@ -260,7 +262,7 @@ def test_only_errnos_differ(compiler: Compiler, allowing: Path, tmp_path: Path, 
     assert done.returncode == 1 and ".cache" not in runc.stderr
 
 
-def test_among_several_the_one_that_was_meant_is_found(
+def test_the_expected_one_among_several_is_found(
     compiler: Compiler, profile: Path, programs: dict[str, Path], tmp_path: Path
 ) -> None:
     own = tmp_path / "own.bpf"
@@ -283,14 +285,14 @@ def test_threads(stacked: Stacked) -> None:
     assert wrong.returncode == 2 and "has no thread 1" in wrong.stderr
 
 
-def test_the_first_thread_has_ended(stacked: Stacked) -> None:
+def test_the_first_thread_has_exited(stacked: Stacked) -> None:
     with stacked("left", 1) as pid:
         done = seclatch("filter", str(pid))
     assert done.returncode == 0 and "SCMP_ACT_ERRNO(1)" in done.stdout
 
 
 @pytest.mark.parametrize("words", [[], ["--bpf"], ["--test", "getpgid"]], ids=" ".join)
-def test_nobody_reads_it(stacked: Stacked, words: list[str]) -> None:
+def test_a_closed_pipe(stacked: Stacked, words: list[str]) -> None:
     with stacked("main", 1) as pid:
         done = seclatch("filter", str(pid), *words, before=["sh", "-c", 'exec "$@" >&-', "sh"])
     assert done.returncode == 2 and "standard output is closed" in done.stderr
@@ -303,7 +305,7 @@ def test_strict_mode(stacked: Stacked) -> None:
     assert done.returncode == 1 and "strict mode" in done.stderr
 
 
-def test_who_cannot_be_asked(stacked: Stacked) -> None:
+def test_processes_that_cannot_be_read(stacked: Stacked) -> None:
     with subprocess.Popen(["true"]) as process:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         zombie = seclatch("filter", str(process.pid))
@@ -318,7 +320,7 @@ def test_who_cannot_be_asked(stacked: Stacked) -> None:
 
 
 def test_the_target_is_neither_stopped_nor_woken(compiler: Compiler) -> None:
-    """A sleep under a filter that kills for restart_syscall ends in time, by either road."""
+    """A sleep under a filter that kills for restart_syscall ends in time, by either method."""
     for road in ((), ("--ptrace",)):
         with subprocess.Popen(
             [compiler("sleeper"), "nanosleep"], stdout=subprocess.PIPE, text=True
@@ -331,7 +333,7 @@ def test_the_target_is_neither_stopped_nor_woken(compiler: Compiler) -> None:
 
 
 def test_a_kernel_that_cannot_be_read(stacked: Stacked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An old or locked-down kernel: then it is read by a stop."""
+    """An old or locked-down kernel: then the filter is read by stopping the process."""
 
     def refuse(_tid: int) -> None:
         raise SeclatchError("reading filters with eBPF: not permitted", remedy="boot another")
@@ -359,7 +361,7 @@ def test_other_commands_keep_their_names() -> None:
     assert "--against" in seclatch("filter", "of", "--help").stdout
 
 
-def test_it_stays_alive_under_many_readings(stacked: Stacked) -> None:
+def test_it_survives_many_readings(stacked: Stacked) -> None:
     from seclatch.process.kernel.kernel_filters import read_kernel
     from seclatch.system.read_filters import read_filters
 

@@ -1,4 +1,4 @@
-"""Filters read out of the kernel: all layers in order, every thread, nobody disturbed."""
+"""Filters read from the kernel: all layers in order, every thread, without side effects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Stacked = Callable[[str, int], AbstractContextManager[int]]
 
 
 def threads_of(pid: int) -> list[Held | None]:
-    """What the kernel said of each thread, the first one first."""
+    """Return the kernel's data on each thread, the first thread first."""
     held = read_kernel()
     tids = sorted(int(path.name) for path in Path(f"/proc/{pid}/task").iterdir())
     return [held.get(tid) for tid in tids]
@@ -37,16 +37,16 @@ def test_all_layers_the_newest_first(stacked: Stacked) -> None:
     assert first and second
     assert (first.tid, first.pid, first.mode, first.count) == (pid, pid, 2, 5)
     assert codes(first) == [expected_layer(n) for n in (5, 4, 3, 2, 1)]
-    # The thread inherited: not equal programs, the same ones.
+    # The thread inherited them: the programs are the same, not only equal.
     assert first.layers == second.layers
 
 
-def test_it_is_what_ptrace_reads(stacked: Stacked) -> None:
+def test_it_equals_the_filter_read_by_ptrace(stacked: Stacked) -> None:
     with stacked("main", 3) as pid:
         assert codes(read_kernel(pid)[pid]) == read_filters(pid)
 
 
-def test_one_thread_alone_can_be_asked_for(stacked: Stacked) -> None:
+def test_one_thread_alone(stacked: Stacked) -> None:
     with stacked("own", 2) as pid:
         first, second = threads_of(pid)
         assert second
@@ -75,7 +75,7 @@ def test_strict_mode(stacked: Stacked) -> None:
     assert second and (second.mode, second.count, second.layers) == (1, 0, ())
 
 
-def test_more_layers_than_are_looked_at(stacked: Stacked) -> None:
+def test_more_layers_than_are_read(stacked: Stacked) -> None:
     with stacked("main", LAYERS + 3) as pid:
         held = read_kernel()[pid]
     assert held.count == LAYERS + 3
@@ -88,8 +88,8 @@ def test_the_longest_program(compiler: Compiler) -> None:
     assert [len(code or b"") for code in codes(held)] == [4096 * 8] * 3
 
 
-def test_more_programs_than_are_kept_at_once(compiler: Compiler) -> None:
-    """200 of 32 KiB are more than the store holds: they come in several rounds."""
+def test_more_programs_than_fit_at_once(compiler: Compiler) -> None:
+    """200 programs of 32 KiB exceed the buffer: they are read in several rounds."""
     with running(compiler("longest_filter"), "4", "60") as pid:
         tids = sorted(int(path.name) for path in Path(f"/proc/{pid}/task").iterdir())
         held = read_kernel()

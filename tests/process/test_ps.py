@@ -28,7 +28,7 @@ Stacked = Callable[[str, int], AbstractContextManager[int]]
 
 
 def listed(*args: str, **options: Any) -> list[dict[str, Any]]:
-    """The processes of `ps --json`, which is as its schema says."""
+    """Return the processes of `ps --json`, checked against its schema."""
     done = seclatch("ps", "--json", *args, **options)
     assert done.returncode in (0, 1), done.stderr
     document = json.loads(done.stdout)
@@ -46,18 +46,18 @@ def expected(*numbers: int) -> list[str]:
 
 
 @pytest.mark.root
-def test_layers_and_who_loaded_them(stacked: Stacked) -> None:
+def test_layers_and_the_programs_that_loaded_them(stacked: Stacked) -> None:
     with stacked("main", 2) as pid:
         (process,) = listed("--pid", str(pid))
     assert (process["seccomp"], process["filters"], process["no_new_privs"]) == (2, 2, True)
     assert prints(process["layers"]) == expected(2, 1)
     assert {layer["by"]["cause"] for layer in process["layers"]} == {"loaded"}
-    assert process["threads"] == []  # the second thread is bound by the same
+    assert process["threads"] == []  # the second thread has the same
     assert process["stage"] is None and process["container"] is None
 
 
 @pytest.mark.root
-def test_more_filters_than_are_looked_at(stacked: Stacked) -> None:
+def test_more_filters_than_are_read(stacked: Stacked) -> None:
     with stacked("main", LAYERS + 3) as pid:
         document = json.loads(seclatch("ps", "--json", "--pid", str(pid)).stdout)
         table = seclatch("ps", "--flat", "--pid", str(pid))
@@ -72,7 +72,7 @@ def test_more_filters_than_are_looked_at(stacked: Stacked) -> None:
 
 @pytest.mark.root
 def test_a_file_names_its_filters(stacked: Stacked, tmp_path: Path) -> None:
-    """Raw programs by their bytes, profiles by what runc and crun make of them."""
+    """Raw programs are recognised by their bytes, profiles by the programs of runc and crun."""
     raw = tmp_path / "second.bpf"
     raw.write_bytes(expected_layer(2))
     rule = {"names": ["getpgid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}
@@ -81,7 +81,7 @@ def test_a_file_names_its_filters(stacked: Stacked, tmp_path: Path) -> None:
     with stacked("main", 2) as pid:
         words = ("--pid", str(pid), "--profile", str(profile), "--profile", str(raw))
         (process,) = listed(*words)
-    # The profile means what the first filter does, but libseccomp writes it otherwise.
+    # The profile is equivalent to the first filter, but libseccomp compiles it to other code.
     assert [layer["profile"] for layer in process["layers"]] == [str(raw), None]
     broken = seclatch("ps", "--no-filters", "--profile", tmp_path / "none.json")
     assert broken.returncode == 2 and "none.json" in broken.stderr
@@ -113,9 +113,8 @@ def test_strict_mode(stacked: Stacked) -> None:
 
 
 @pytest.mark.root
-def test_a_thread_that_its_filter_has_killed(stacked: Stacked) -> None:
-    """The first thread is a zombie then; another, which is under no filter, lives on: of that one
-    is told."""
+def test_a_thread_killed_by_its_filter(stacked: Stacked) -> None:
+    """The first thread is a zombie then; another, without a filter, lives on and is reported."""
     with stacked("dead", 1) as pid:
         wait_until(lambda: "zombie" in Path(f"/proc/{pid}/status").read_text(), "its end")
         (process,) = listed("--pid", str(pid), "--threads")
@@ -128,7 +127,7 @@ def test_a_thread_that_its_filter_has_killed(stacked: Stacked) -> None:
 
 
 @pytest.mark.root
-def test_a_child_inherits_and_says_from_whom(compiler: Compiler) -> None:
+def test_a_child_names_the_process_it_inherited_from(compiler: Compiler) -> None:
     with subprocess.Popen(
         [compiler("under_filter"), "/bin/sh", "-c", "echo; sleep 60; :"], stdout=subprocess.PIPE
     ) as parent:
@@ -143,7 +142,7 @@ def test_a_child_inherits_and_says_from_whom(compiler: Compiler) -> None:
 
 
 @pytest.mark.root
-def test_only_numbers(stacked: Stacked) -> None:
+def test_numbers_only(stacked: Stacked) -> None:
     with stacked("main", 3) as pid:
         (process,) = listed("--no-filters", "--pid", str(pid))
     assert process["filters"] == 3 and prints(process["layers"]) == [None] * 3
@@ -151,7 +150,7 @@ def test_only_numbers(stacked: Stacked) -> None:
 
 
 @pytest.mark.root
-def test_without_root_it_shows_less_and_says_so(stacked: Stacked) -> None:
+def test_without_root_it_shows_less_and_prints_why(stacked: Stacked) -> None:
     with stacked("main", 3) as pid:
         done = seclatch(
             "ps", "--pid", str(pid), before=["setpriv", "--reuid=65534", "--clear-groups"]
@@ -186,7 +185,7 @@ def test_hostile_names_and_command_lines(tmp_path: Path, stacked: Stacked) -> No
 
 @pytest.mark.root
 def test_hostile_control_groups() -> None:
-    """Names that look like a container's, and what a terminal would act on."""
+    """Use names that look like a container's, and control sequences of terminals."""
     hierarchy = next(
         path for path in (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup")) if path.is_dir()
     )
@@ -214,8 +213,8 @@ def test_a_full_disk() -> None:
 
 
 @pytest.mark.root
-def test_a_false_monitor_with_a_bundle_that_blocks(tmp_path: Path, compiler: Compiler) -> None:
-    """Anybody may be called conmon: a FIFO in the place of its config.json is not waited for."""
+def test_a_false_monitor_with_a_blocking_bundle(tmp_path: Path, compiler: Compiler) -> None:
+    """Any process may be named conmon: a FIFO in place of its config.json is not waited for."""
     os.mkfifo(tmp_path / "config.json")
     program = shutil.copy(compiler("many"), tmp_path / "conmon")
     with running(program, "1", "-c", "e" * 64, "-n", "\x1b[31mweb", "-b", tmp_path) as pid:
@@ -242,8 +241,8 @@ def test_a_zombie_is_shown() -> None:
     assert (zombie["state"], zombie["command"], zombie["name"]) == ("Z", [], "true")
 
 
-def test_processes_that_come_and_go_meanwhile() -> None:
-    """The listing goes on over thousands of short processes; ours is in every one."""
+def test_processes_that_start_and_exit_meanwhile() -> None:
+    """The listing works among thousands of short processes; the test's own is in every one."""
     stop = threading.Event()
 
     def churn() -> None:
@@ -273,9 +272,9 @@ def test_two_thousand_processes(compiler: Compiler) -> None:
     assert {each["layers"][0]["by"]["pid"] for each in found} == {pid}
 
 
-def test_it_can_be_watched() -> None:
+def test_watch_mode() -> None:
     with subprocess.Popen(
-        # What a shell runs in the background has SIGINT ignored, and so would this.
+        # A shell ignores SIGINT for commands in the background, which this process would inherit.
         [
             "env",
             "--default-signal=INT",

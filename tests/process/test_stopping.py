@@ -1,7 +1,7 @@
-"""Filters read by a stop: the target goes on as if nothing had been.
+"""Filters read by stopping the process: the target continues undisturbed.
 
-The targets' filter kills for restart_syscall, by which the kernel goes on with a sleep that a stop
-has interrupted.
+The targets' filter kills for restart_syscall, by which the kernel continues a sleep that a stop has
+interrupted.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def start(program: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def await_state(pid: int, *letters: str) -> None:
-    """Until it sleeps (or runs): the state after the name in brackets."""
+    """Wait until it sleeps (or runs): the state after the name in brackets."""
     deadline = time.monotonic() + 20
     while Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in letters:
         assert time.monotonic() < deadline
@@ -63,8 +63,10 @@ def test_a_sleep_goes_on_to_its_end(call: str, compiler: Compiler) -> None:
         assert int(milliseconds) >= 1990
 
 
-def test_a_plain_detach_kills_it(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trap is real: without the second half the target dies of SIGSYS."""
+def test_without_the_second_step_detaching_kills_it(
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: without the second step the target dies of SIGSYS."""
     monkeypatch.setattr(ptrace, "_is_restarted", lambda _tid: False)
     with start(compiler("sleeper"), "nanosleep") as process:
         await_state(process.pid, "S")
@@ -72,7 +74,7 @@ def test_a_plain_detach_kills_it(compiler: Compiler, monkeypatch: pytest.MonkeyP
         assert process.wait() == -signal.SIGSYS
 
 
-def test_what_would_fail_is_left_alone(compiler: Compiler) -> None:
+def test_a_target_whose_call_would_fail_is_not_stopped(compiler: Compiler) -> None:
     with start(compiler("sleeper"), "epoll_wait") as process:
         await_state(process.pid, "S")
         with pytest.raises(SeclatchError, match="it waits in epoll_wait, which fails"):
@@ -124,12 +126,12 @@ def test_signals_are_not_lost(compiler: Compiler) -> None:
 
 
 @pytest.mark.parametrize("moment", [1, 2, 3, 4], ids=str)
-def test_signals_that_are_ignored_do_not_end_the_sleep(
+def test_ignored_signals_do_not_end_the_sleep(
     compiler: Compiler, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:
-    """Tracees stop for those too (kernel/signal.c, sig_ignored), and sleep on by restart_syscall.
+    """Tracees stop for ignored signals too (kernel/signal.c, sig_ignored), and restart the sleep.
 
-    Before the first stop, while stopped, and when the sleep has just been gone on with.
+    Before the first stop, while stopped, and just after the sleep was restarted.
     """
     asked = itertools.count(1)
     look = procfs.read_current_call
@@ -139,7 +141,7 @@ def test_signals_that_are_ignored_do_not_end_the_sleep(
         found = look(tid)
         if number == moment or 3 <= number < moment:
             os.kill(tid, signal.SIGWINCH)
-        return found if number < 3 or number > moment else None  # not to be left alone yet
+        return found if number < 3 or number > moment else None  # not to be detached yet
 
     monkeypatch.setattr(ptrace, "read_current_call", annoy)
     with start(compiler("sleeper"), "nanosleep") as process:
@@ -150,7 +152,7 @@ def test_signals_that_are_ignored_do_not_end_the_sleep(
         assert process.stdout.readline().startswith("0 Success"), process.wait()
 
 
-def test_one_that_is_traced_already(compiler: Compiler) -> None:
+def test_a_traced_process(compiler: Compiler) -> None:
     with subprocess.Popen(
         ["strace", "-qq", "-o", "/dev/null", compiler("sleeper"), "pause"],
         stdout=subprocess.PIPE,
@@ -161,13 +163,13 @@ def test_one_that_is_traced_already(compiler: Compiler) -> None:
         pid = int(children.split()[0])
         with pytest.raises(SeclatchError, match="it is traced already, by process"):
             read_filters(pid)
-        assert len(read_kernel(pid)[pid].layers) == 1  # the kernel does not mind
+        assert len(read_kernel(pid)[pid].layers) == 1  # the kernel reads it nevertheless
         os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.skipif(not FREEZER.is_dir(), reason="no control groups of version 1")
-def test_one_that_is_frozen(compiler: Compiler) -> None:
-    """As `docker pause` does it; the tracer has then left it, and it goes on."""
+def test_a_frozen_process(compiler: Compiler) -> None:
+    """Freeze it as `docker pause` does; the tracer detaches, and it continues when thawed."""
     group = FREEZER / f"seclatch-test-{os.getpid()}"
     group.mkdir()
     with start(compiler("sleeper"), "nanosleep") as process:
@@ -185,7 +187,7 @@ def test_one_that_is_frozen(compiler: Compiler) -> None:
     group.rmdir()
 
 
-def test_ended_ones() -> None:
+def test_exited_processes() -> None:
     with subprocess.Popen(["true"]) as process:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         with pytest.raises(SeclatchError, match="it has ended"):

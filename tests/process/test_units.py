@@ -38,7 +38,7 @@ PrivateDevices=yes
 RestrictNamespaces=yes
 SystemCallArchitectures=native
 """
-# The group's own namespace is entered from within it: systemd then sees that group as the root.
+# The group's namespace is entered from within the group: systemd then sees it as the root.
 START = f"""
 set -e
 mount --make-rprivate /
@@ -55,7 +55,7 @@ exec env container=test {SYSTEMD} --system --unit=web.service --log-target=null 
 
 @contextmanager
 def service(program: str, settings: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A unit that runs; the pid of its systemd, and what `ps` says of it there, beside systemd."""
+    """Start a unit; yield the pid of its systemd, and the unit's row of `ps` run beside systemd."""
     if not SYSTEMD.exists():
         (pytest.fail if os.environ.get("CI") else pytest.skip)("systemd is not installed")
     unit = UNIT.format(program=program, settings=settings)
@@ -81,7 +81,7 @@ def ask(manager: str, program: str) -> dict[str, Any]:
 
 
 def remove_groups() -> None:
-    """Of the unified hierarchy, wherever this host has it."""
+    """Remove the groups from the unified hierarchy, wherever this host mounts it."""
     for root in (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")):
         top = root / GROUP
         if top.is_dir():
@@ -134,7 +134,7 @@ def loaded(manager: str, program: str) -> dict[str, Any]:
     return found if found and len(names(found)) > 1 else {}
 
 
-def test_what_the_program_itself_loads_is_not_the_unit_s(compiler: Compiler) -> None:
+def test_a_filter_loaded_by_the_program_is_not_the_unit_s(compiler: Compiler) -> None:
     program = f"{compiler('filter_stack')} main 1"
     with service(program, "LockPersonality=yes") as (manager, _):
         found = wait_until(lambda: loaded(manager, program), "it to load its own")
@@ -146,7 +146,7 @@ def test_what_the_program_itself_loads_is_not_the_unit_s(compiler: Compiler) -> 
 
 
 def test_units_with_the_same_setting() -> None:
-    """Equal programs: each is its own unit's."""
+    """Equal programs: each is attributed to its own unit."""
     with service(SLEEP, "LockPersonality=yes") as (manager, _):
         nsenter = ["nsenter", "-t", manager, "-m", "-p", "--"]
         subprocess.run([*nsenter, "systemctl", "start", "also.service"], check=True)
@@ -158,8 +158,8 @@ def test_units_with_the_same_setting() -> None:
     ]
 
 
-def test_from_outside_it_is_a_guess() -> None:
-    """The systemd of another pid namespace is not asked: whose word would that be?"""
+def test_from_outside_the_attribution_is_a_guess() -> None:
+    """The systemd of another pid namespace is not queried: it cannot be trusted."""
     with service(SLEEP, "SystemCallFilter=@system-service"):
         processes = json.loads(seclatch("ps", "--json", "--name", "sleep").stdout)["processes"]
         (found,) = [each for each in processes if each["command"] == SLEEP.split()]

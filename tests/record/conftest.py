@@ -24,21 +24,21 @@ from tests.record.straced import STRACE, Log
 
 @dataclass
 class Recorded:
-    """A recording with what else is known of the run."""
+    """A recording, the command's result and the log of strace."""
 
     recording: Recording
     done: subprocess.CompletedProcess[str]
     log: Log | None = None
 
     def stages(self) -> dict[str, int]:
-        """Calls by stage, those denied not counted."""
+        """Count calls by stage, without denied ones."""
         total: dict[str, int] = {}
         for each in self.recording.calls:
             total[each.stage] = total.get(each.stage, 0) + each.count
         return total
 
     def calls(self, stage: str, pid: int | None = None) -> dict[str, int]:
-        """Counts by name in one stage, of one process or all."""
+        """Count calls by name in one stage, of one process or all."""
         pids = {each.id: each.pid for each in self.recording.processes}
         total: dict[str, int] = {}
         for each in self.recording.calls:
@@ -55,7 +55,7 @@ Record = Callable[..., Recorded]
 
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
-    """record(WORDS, options=[…], straced=…): run `seclatch record` for real."""
+    """Provide record(WORDS, options=[…], straced=…): run `seclatch record` for real."""
     number = itertools.count()
 
     def run(

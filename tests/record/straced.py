@@ -1,7 +1,7 @@
-"""What strace saw of the same start, for comparison: counts by process and by phase.
+"""strace's view of the same start, for comparison: counts by process and by phase.
 
-`seclatch record -- strace -f … COMMAND` watches one run in both ways. strace hears of a call before
-seccomp does, so its count is what we have as made and as denied together.
+`seclatch record -- strace -f … COMMAND` watches one run in both ways. strace sees a call before
+seccomp does, so its count equals the recording's issued and denied calls together.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _RESUMED = re.compile(r"^(\d+) +<\.\.\. (\w+) resumed>")
 _RESULT = re.compile(r" = (-?\d+|\?)(?: /\* (\d+) in strace's PID NS \*/)?")
 _NO_RESULT = re.compile(r" = \?(?: <unavailable>)?\s*$")
 _SUPERSEDED = re.compile(r"^(\d+) +\+\+\+ superseded by execve in pid (\d+)")
-# A thread that is superseded while its call is being written leaves that line as it is.
+# A thread that is superseded while its call is being written leaves that line unfinished.
 _CUT_OFF = re.compile(r"^(\d+ +\w+\(.*?)(\d+ \+\+\+ superseded by execve in pid)", re.MULTILINE)
 _MAKES = {"clone", "clone3", "fork", "vfork"}
 
@@ -54,10 +54,10 @@ class Log:
             self._read(line)
 
     def _find_births(self, lines: list[str]) -> None:
-        """A child's calls may stand before the return of the clone that made it."""
+        """Derive the births of children: their calls may precede the return of the clone."""
         started: dict[int, str] = {}
         for line in lines:
-            if match := _SUPERSEDED.match(line):  # perhaps before the clone that made it returned
+            if match := _SUPERSEDED.match(line):  # perhaps before the clone returned
                 self._born.setdefault(int(match[2]), (int(match[1]), 1))
             if match := _ENTRY.match(line):
                 started[int(match[1])] = line
@@ -91,7 +91,7 @@ class Log:
     def _read(self, line: str) -> None:
         if match := _SUPERSEDED.match(line):
             if cut_off := self._open.pop(int(match[1]), None):
-                self._cut_off.append(cut_off)  # another thread goes on under its id
+                self._cut_off.append(cut_off)  # another thread continues under its id
             self._phase[int(match[1])] = self._phase[int(match[2])]
             self._pending[int(match[1])] = "execve("
             return
@@ -111,10 +111,10 @@ class Log:
             self._leave(tid, name, self._pending.get(tid, "") + line)
 
     def unanswered(self, key: tuple[int, int]) -> Counter[str]:
-        """Calls that strace saw begin in threads that were killed before they had a result.
+        """Count calls that strace saw begin in threads that were killed before they had a result.
 
-        Whether the kernel made them is open: a tracee killed while it stops at the entry for its
-        tracer leaves without making the call.
+        Whether the kernel executed them is open: a tracee killed while it stops at the entry for
+        its tracer leaves without executing the call.
         """
         left = [*self._open.values(), *self._cut_off]
         return Counter(name for at, name in left if at == key)
@@ -132,7 +132,7 @@ class Log:
 
 
 def recorded(recording: Recording) -> Counts:
-    """The recording's counts in the same terms, without strace's own."""
+    """Return the recording's counts in the same form, without strace's own."""
     pids = {each.id: each.pid for each in recording.processes}
     counts: Counts = {}
     entries: list[RecordedCalls | RecordedDenial] = [*recording.calls, *recording.denials]
@@ -147,8 +147,8 @@ def strace_name(name: str, number: int) -> str:
 
 
 def differences(log: Log, recording: Recording) -> dict[tuple[int, int], tuple[object, object]]:
-    """Processes and phases whose counts differ: (strace's surplus, ours)."""
-    # What strace's child does before it execs the command, of which strace does not tell.
+    """Return processes and phases whose counts differ: (strace's surplus, the recording's)."""
+    # Calls of strace's child before it execs the command, which strace does not report.
     before_exec = Counter(["close", "rt_sigprocmask", "getpid", "kill", "set_robust_list"])
     ours = recorded(recording)
     found: dict[tuple[int, int], tuple[object, object]] = {}

@@ -1,4 +1,4 @@
-"""`seclatch record` as a user meets it: status, signals, time, errors, what survives."""
+"""`seclatch record` as a user runs it: status, signals, time, errors, interrupted recordings."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def test_the_status_is_the_command_s(record: Record, script: str, status: int) -
     assert done.done.returncode == status
 
 
-def test_a_stream_is_given_one_recording() -> None:
-    """Files are written anew every few seconds, for what may happen to the recorder."""
+def test_a_stream_receives_one_recording() -> None:
+    """Files are written again every few seconds, in case the recorder is killed."""
     done = run("-o", "/dev/stdout", "--", "sleep", "5.5")
     assert recording_file.decode_recording("stdout", done.stdout.encode()).complete
 
 
-def test_output_that_no_rename_replaces_is_found_before(tmp_path: Path) -> None:
+def test_output_that_rename_cannot_replace_is_refused_before_the_start(tmp_path: Path) -> None:
     (tmp_path / "link.json").symlink_to("nowhere/x.json")
     done = run("-o", tmp_path / "link.json", "--", "touch", tmp_path / "ran")
     assert (done.returncode, (tmp_path / "ran").exists()) == (125, False)
@@ -79,10 +79,8 @@ def test_output_that_no_rename_replaces_is_found_before(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
-def test_who_ignores_its_children_gets_the_status_and_so_does_the_command(
-    backend: str, tmp_path: Path
-) -> None:
-    """Ignored SIGCHLD is inherited, and stays so for the command."""
+def test_ignored_sigchld_is_inherited_and_the_status_returned(backend: str, tmp_path: Path) -> None:
+    """Ignored SIGCHLD is inherited, and stays ignored for the command."""
     ignoring = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
     prefix = (sys.executable, "-c", f"{ignoring}; os.execv(sys.argv[1], sys.argv[1:])")
     script = (
@@ -94,14 +92,14 @@ def test_who_ignores_its_children_gets_the_status_and_so_does_the_command(
     assert recording_file.read_recording(tmp_path / "x.json").complete
 
 
-def test_output_and_summary_go_different_ways(tmp_path: Path) -> None:
+def test_output_and_summary_go_to_different_streams(tmp_path: Path) -> None:
     done = run("-o", tmp_path / "x.json", "--", "echo", "hello")
     assert done.stdout == "hello\n"
     assert done.stderr.startswith("seclatch: recorded ")
     assert str(tmp_path / "x.json") in done.stderr
 
 
-def test_files_by_default_and_never_replaced(tmp_path: Path) -> None:
+def test_default_files_are_never_replaced(tmp_path: Path) -> None:
     for _ in range(2):
         assert run("-q", "--", "/bin/true", cwd=tmp_path).returncode == 0
     names = sorted(each.name for each in tmp_path.iterdir())
@@ -112,19 +110,19 @@ def test_files_by_default_and_never_replaced(tmp_path: Path) -> None:
     ("word", "status", "reason"),
     [("/nowhere/at/all", 127, "not found"), ("/etc/passwd", 126, "not executable")],
 )
-def test_a_command_that_is_none(tmp_path: Path, word: str, status: int, reason: str) -> None:
+def test_a_command_that_does_not_exist(tmp_path: Path, word: str, status: int, reason: str) -> None:
     done = run("--", word, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (status, "")
     assert reason in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_time_that_is_none(tmp_path: Path) -> None:
+def test_an_invalid_time(tmp_path: Path) -> None:
     done = run("--seconds", "nan", "--", "/bin/true", cwd=tmp_path)
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
 
 
-def test_where_no_process_can_be_made_it_says_so(tmp_path: Path) -> None:
+def test_without_a_free_process_it_reports_the_limit(tmp_path: Path) -> None:
     with pids_cgroup("record", "1") as group:
         enter = ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
         done = run("--", "/bin/true", cwd=tmp_path, prefix=enter)
@@ -142,8 +140,8 @@ sys.exit(7)
 """
 
 
-def test_where_no_thread_can_be_made_who_talks_with_whom_is_not_known(tmp_path: Path) -> None:
-    """Asked beside an engine, of a command that speaks to a socket: no reason to give it up."""
+def test_without_a_free_thread_socket_peers_are_unknown(tmp_path: Path) -> None:
+    """Beside an engine, with a command that connects to a socket: the recording goes on."""
     program, path = shutil.copy("/bin/sleep", tmp_path / "containerd"), tmp_path / "x.json"
     with (
         pids_cgroup("record", "2") as group,
@@ -161,14 +159,14 @@ def test_where_no_thread_can_be_made_who_talks_with_whom_is_not_known(tmp_path: 
     assert recording_file.read_recording(path).complete
 
 
-def test_a_place_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:
+def test_an_unwritable_output_is_reported_before_the_start(tmp_path: Path) -> None:
     done = run("-o", tmp_path / "nowhere" / "x.json", "--", "touch", tmp_path / "ran")
     assert done.returncode == 125
     assert "no such directory" in done.stderr
     assert not (tmp_path / "ran").exists()
 
 
-def test_it_says_why_it_goes_on(tmp_path: Path) -> None:
+def test_it_prints_why_it_continues(tmp_path: Path) -> None:
     done = run("-o", tmp_path / "x.json", "--", "sh", "-c", "sleep 3 &")
     assert done.returncode == 0
     assert "the processes that it started are still recorded" in done.stderr
@@ -186,7 +184,7 @@ def test_it_says_why_it_goes_on(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_a_client_alone_is_told_from_what_makes_containers_itself(
+def test_a_recording_of_a_client_alone_warns(
     words: tuple[str, ...], told: bool, tmp_path: Path
 ) -> None:
     program = shutil.copy("/bin/true", tmp_path / words[0])
@@ -195,7 +193,7 @@ def test_a_client_alone_is_told_from_what_makes_containers_itself(
     assert (f"{words[0]} asked an engine" in done.stderr) == told
 
 
-def test_a_text_without_an_interpreter(tmp_path: Path) -> None:
+def test_a_script_without_an_interpreter(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("\0")
     script.chmod(0o755)
@@ -204,7 +202,7 @@ def test_a_text_without_an_interpreter(tmp_path: Path) -> None:
     assert "Exec format error" in done.stderr
 
 
-def test_follow_tells_of_each_call_once(tmp_path: Path) -> None:
+def test_follow_prints_each_call_once(tmp_path: Path) -> None:
     done = run("--follow", "-o", tmp_path / "x.json", "--", "sh", "-c", "sleep 1; mkdir /proc/x")
     lines = [line.removeprefix("seclatch: ").split() for line in done.stderr.splitlines()]
     told = [line[:2] for line in lines[:-1]]
@@ -216,7 +214,9 @@ def test_follow_tells_of_each_call_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--follow"], ["--backend", "ptrace", "--follow"]])
-def test_who_stops_listening_does_not_end_the_recording(options: list[str], tmp_path: Path) -> None:
+def test_a_closed_pipe_of_follow_does_not_end_the_recording(
+    options: list[str], tmp_path: Path
+) -> None:
     words = [SECLATCH, "record", *options, "-o", tmp_path / "x.json", "--"]
     script = "sleep 0.5; mkdir /proc/x 2>/dev/null; sleep 0.5; exit 7"
     with subprocess.Popen([*words, "sh", "-c", script], stderr=subprocess.PIPE) as process:
@@ -228,8 +228,8 @@ def test_who_stops_listening_does_not_end_the_recording(options: list[str], tmp_
     assert "mkdir" in {each.name for each in recording.calls}
 
 
-def test_a_disk_that_is_full_for_a_moment(tmp_path: Path) -> None:
-    """The command fills it, has the recorder save, and makes room again."""
+def test_a_temporarily_full_disk(tmp_path: Path) -> None:
+    """The command fills the disk, makes the recorder save, and frees it again."""
     small = tmp_path / "small"
     small.mkdir()
     ask = "kill -USR1 $PPID; sleep 0.5; kill -USR1 $PPID; sleep 0.5"
@@ -258,7 +258,7 @@ def test_nothing_is_attached_once_the_recording_has_ended(tmp_path: Path) -> Non
     try:
         held = wait_until(lambda: attached(recorder.pid), "the recorder to be attached")
         programs = {"prog_id": held["prog_id"], "map_id": set[int]()}
-        # All but the one by which a child registers itself, which is attached to nothing.
+        # All but the one by which a child registers itself, which is attached to no event.
         wait_until(lambda: len(left(programs)) == 1, "the kernel to let go of programs")
         assert not attached(recorder.pid)
         assert recorder.poll() is None
@@ -275,7 +275,7 @@ def test_a_signal_to_the_recorder_reaches_the_command(tmp_path: Path) -> None:
     ) as process:
         wait_until(ready.exists, "the command to be ready")
         process.send_signal(signal.SIGTERM)
-        # the background sleep goes on, so does the recording: a second request ends it
+        # the background sleep continues, and so the recording: a second signal ends it
         wait_until(lambda: stop(process), "the recorder to end")
         assert process.returncode == 9
     recording = recording_file.read_recording(path)
@@ -292,7 +292,7 @@ def stop(process: subprocess.Popen[bytes]) -> bool:
     return process.poll() is not None
 
 
-def test_what_was_recorded_survives_the_recorder(tmp_path: Path) -> None:
+def test_the_recording_survives_the_recorder(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     with started(path, "sh", "-c", "mkdir /proc/x; exec sleep 100") as process:
         wait_until(path.exists, "the first part of the recording", seconds=30)
@@ -305,7 +305,7 @@ def test_what_was_recorded_survives_the_recorder(tmp_path: Path) -> None:
     os.kill(sleep, signal.SIGKILL)
 
 
-def test_without_privilege_it_says_what_is_missing(tmp_path: Path) -> None:
+def test_without_privilege_it_names_the_missing_ones(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     prefix = ("setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin", "--inh-caps=-all")
     words = ("--backend", "ebpf", "-o", tmp_path / "x.json", "--", "/bin/true")
@@ -354,7 +354,7 @@ def test_the_file_fits_its_published_schema(record: Record) -> None:
     jsonschema.validate(document, json.loads(recording_file.read_schema()))
 
 
-def test_a_program_called_as_a_command_below_is_recorded_behind_dashes(tmp_path: Path) -> None:
+def test_a_program_named_like_a_subcommand_is_recorded_behind_dashes(tmp_path: Path) -> None:
     program = tmp_path / "merge"
     program.write_text("#!/bin/sh\nexit 9\n")
     program.chmod(0o755)
@@ -366,7 +366,7 @@ def test_a_program_called_as_a_command_below_is_recorded_behind_dashes(tmp_path:
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
-def test_a_recording_that_a_limit_ends_says_what_it_left(backend: str) -> None:
+def test_a_recording_ended_by_a_limit_prints_what_it_left_running(backend: str) -> None:
     command = ("/bin/sh", "-c", "/bin/true; /bin/true; /bin/true; exec /bin/sleep 1")
     whole = record_command.record_command(command, RecordOptions(max_bulk=1000, backend=backend))[1]
     assert (len(whole.processes), whole.lost.processes) == (4, 0)
@@ -377,17 +377,17 @@ def test_a_recording_that_a_limit_ends_says_what_it_left(backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
-def test_a_recording_that_ends_at_its_limit_by_itself_has_left_nothing(backend: str) -> None:
+def test_a_recording_that_ends_itself_at_its_limit_leaves_nothing(backend: str) -> None:
     told: list[str] = []
     options = RecordOptions(max_bulk=2, backend=backend, notify=told.append)
     _, recording = record_command.record_command(("/bin/true",), options)
-    left = recording.lost.processes  # on a busy machine it may be looked at before its end
+    left = recording.lost.processes  # a busy machine may check it before its end
     assert ("the recording ends at 2" in "".join(told)) == (left > 0)
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
 def test_a_limit_ends_a_process_that_execs_for_ever(backend: str, compiler: Compiler) -> None:
-    """Each exec has counters of its own, and takes memory; so does a fork before its exec."""
+    """Each exec has counters of its own, which take memory; so does a fork before its exec."""
     told: list[str] = []
     options = RecordOptions(max_bulk=1000, backend=backend, notify=told.append)
     status, cut = record_command.record_command((str(compiler("again")), "4000"), options)
@@ -398,8 +398,8 @@ def test_a_limit_ends_a_process_that_execs_for_ever(backend: str, compiler: Comp
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
-def test_a_recorder_that_is_stopped_sends_the_command_nothing(backend: str, tmp_path: Path) -> None:
-    """What ctrl-Z and fg do, or a suspended virtual machine."""
+def test_a_stopped_recorder_signals_nothing_to_the_command(backend: str, tmp_path: Path) -> None:
+    """As by ctrl-Z and fg, or a suspended virtual machine."""
     words = [SECLATCH, "record", "-q", "--backend", backend, "-o", tmp_path / "x.json", "--"]
     script = "echo ready; read line; exit 7"
     with subprocess.Popen(

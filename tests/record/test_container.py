@@ -1,4 +1,4 @@
-"""`seclatch record --container` without an engine, and what is left of a recorder: nothing."""
+"""`seclatch record --container` without an engine; a recorder leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MakeBundle = Callable[..., Bundle]
 
 @contextmanager
 def recording(path: Path, word: int | str) -> Iterator[subprocess.Popen[bytes]]:
-    """The recorder at work: having found the processes, it writes the file when asked."""
+    """Run the recorder; once it has found the processes, it writes the file on request."""
     process = subprocess.Popen([SECLATCH, "record", "-q", "--container", str(word), "-o", path])
     try:
         wait_until(lambda: attached(process.pid), "the recorder to be attached")
@@ -50,7 +50,7 @@ def recording(path: Path, word: int | str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def attached(recorder: int) -> dict[str, set[int]]:
-    """Ids of BPF programs and maps that a process holds, once all five programs are attached."""
+    """Return ids of BPF programs and maps of a process, once all five programs are attached."""
     held: dict[str, set[int]] = {"prog_id": set(), "map_id": set(), "link_id": set()}
     for file in Path(f"/proc/{recorder}/fdinfo").iterdir():
         try:
@@ -106,7 +106,7 @@ def test_a_container_that_waits_for_its_start(
     assert [each.joined for each in found.sessions] == [False]
 
 
-def test_by_the_beginning_of_its_id_but_rather_by_its_whole(
+def test_a_container_by_its_id_or_a_prefix_of_it(
     plain: Runtime, bundle: MakeBundle, tmp_path: Path
 ) -> None:
     made = [bundle(["/bin/sleep", "100"], seccomp=None) for _ in range(2)]
@@ -124,7 +124,7 @@ def test_by_the_beginning_of_its_id_but_rather_by_its_whole(
     assert f"{made[0].id}, {made[1].id}" in done.stderr
 
 
-def test_threads_that_run_already(
+def test_running_threads(
     plain: Runtime, bundle: MakeBundle, compiler: Compiler, tmp_path: Path, rootfs: Path
 ) -> None:
     shutil.copy(compiler("thread_calls"), rootfs / "bin/thread_calls")
@@ -162,7 +162,7 @@ def test_children_of_a_running_program(plain: Runtime, bundle: MakeBundle, tmp_p
 
 
 @pytest.mark.parametrize("seccomp", [None, FILTER], ids=["free", "filtered"])
-def test_counts_from_the_attaching_on_are_strace_s(
+def test_counts_from_attaching_on_equal_strace_s(
     plain: Runtime, bundle: MakeBundle, tmp_path: Path, rootfs: Path, seccomp: object
 ) -> None:
     fifo = rootfs / f"go-{tmp_path.name}"
@@ -192,7 +192,7 @@ def test_counts_from_the_attaching_on_are_strace_s(
     assert sum(each.count for each in found.denials) == (2 if seccomp else 0)
 
 
-def test_the_first_refusal_after_it_was_found(
+def test_the_first_denial_after_it_was_found(
     plain: Runtime, bundle: MakeBundle, compiler: Compiler, tmp_path: Path, rootfs: Path
 ) -> None:
     shutil.copy(compiler("waiting_denied"), rootfs / "bin/waiting_denied")
@@ -211,12 +211,12 @@ def test_the_first_refusal_after_it_was_found(
 
 
 def is_at_work(pid: int) -> bool:
-    """In user mode all the time: between two calls it is for no hundredth of a second."""
+    """Return whether it has used CPU time in user mode, issuing no calls meanwhile."""
     ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11]
     return int(ticks) > 3
 
 
-def test_an_exec_session_with_its_runtime_as_strace_counts_them(
+def test_an_exec_session_with_its_runtime_equals_strace_s_counts(
     plain: Runtime, bundle: MakeBundle, tmp_path: Path
 ) -> None:
     b = bundle(["/bin/sleep", "100"], seccomp=FILTER)
@@ -230,7 +230,7 @@ def test_an_exec_session_with_its_runtime_as_strace_counts_them(
             done = subprocess.run([*STRACE, "-o", log, *session], check=False)
             assert done.returncode == 1
             os.kill(pid, signal.SIGKILL)
-            found = finished(recorder, path)  # the other goes on
+            found = finished(recorder, path)  # the other one continues
         finally:
             other.kill()
             other.wait()
@@ -245,12 +245,12 @@ def test_an_exec_session_with_its_runtime_as_strace_counts_them(
 
 
 def syscall_of(pid: int) -> str:
-    """The call in which a process waits."""
+    """Return the call in which a process waits."""
     number = Path(f"/proc/{pid}/syscall").read_text().split()[0]
     return load_syscalls(Arch.native()).at(int(number)).name if number.isdigit() else ""
 
 
-def test_what_forks_while_it_is_being_found_is_no_session(
+def test_a_fork_while_it_is_being_found_is_no_session(
     plain: Runtime, bundle: MakeBundle, tmp_path: Path
 ) -> None:
     loop = "while :; do /bin/true & /bin/true; done"

@@ -1,4 +1,4 @@
-"""Nothing lost, nothing foreign: counts equal those of strace in the same start."""
+"""Nothing is lost, nothing unrelated is added: counts equal those of strace in the same start."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_counts_of_an_exec_session_are_those_of_strace(
     ],
     ids=["nonleader exec", "vfork", "compat"],
 )
-def test_difficult_programs_are_the_program_in_a_container_too(
+def test_difficult_programs_in_a_container_have_the_stage_program(
     record: Record,
     plain: Runtime,
     bundle: MakeBundle,
@@ -117,7 +117,7 @@ def test_difficult_programs_are_the_program_in_a_container_too(
     assert arches == ({"x86"} if compat else {Arch.native().title})
 
 
-def test_a_failing_start_shows_what_was_denied(
+def test_a_failing_start_shows_denied_calls(
     record: Record, plain: Runtime, bundle: MakeBundle
 ) -> None:
     made = bundle(["/bin/true"], seccomp=case("stali-like"))
@@ -177,8 +177,8 @@ def test_compat_calls_are_counted_by_their_own_numbers(record: Record, compiler:
     assert "writev" not in done.calls("program")
 
 
-def test_what_the_kernel_could_not_hold_is_told(compiler: Compiler) -> None:
-    """Its maps have 65,536 places for rare calls, and as many for arguments."""
+def test_an_overflow_of_kernel_maps_is_reported(compiler: Compiler) -> None:
+    """Its maps have 65,536 entries for rare calls, and as many for arguments."""
     command = (str(compiler("too_many")),)
     recording = record_command.record_command(command, RecordOptions(backend="ebpf"))[1]
     kept = sum(each.count for each in recording.calls if each.number >= 1000)
@@ -192,6 +192,6 @@ def test_what_the_kernel_could_not_hold_is_told(compiler: Compiler) -> None:
 
 
 def allow_most() -> dict[str, object]:
-    """A filter that denies nothing that matters here."""
+    """Return a filter that denies no call that matters here."""
     rule = {"names": ["kexec_load"], "action": "SCMP_ACT_ERRNO"}
     return {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}

@@ -1,4 +1,4 @@
-"""Refused calls: an exit without an entry, with the errno, and where it is due."""
+"""Denied calls: an exit without an entry, with the errno, and its stage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.root
         (["kill", "thread"], 0, 1),
     ],
 )
-def test_each_way_to_refuse(
+def test_each_denying_action(
     record: Record, compiler: Compiler, words: list[str], errno: int, count: int
 ) -> None:
     done = record([compiler("denials"), *words], check=False)
@@ -41,6 +41,6 @@ def test_each_way_to_refuse(
     assert [each.filters for each in filters] == [1] * (2 if "tsync" in words else 1)
 
 
-def test_what_a_filter_allows_is_not_denied(record: Record) -> None:
+def test_an_allowed_call_is_not_denied(record: Record) -> None:
     done = record(["sh", "-c", "/bin/true; /bin/true"])
     assert done.denied() == set()

@@ -1,4 +1,4 @@
-"""A generated profile starts what it was made of, and denies the rest."""
+"""A generated profile starts the recorded command, and denies the rest."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECLATCH = str(SCRIPTS / "seclatch")
 
 @pytest.fixture
 def generated(record: Record, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """generated(WORDS, OPTIONS): record a run, generate a profile, check it."""
+    """Provide generated(WORDS, OPTIONS): record a run, generate a profile, check it."""
 
     def generate(words: list[str], *options: str) -> dict[str, Any]:
         for old in tmp_path.glob("*.recording.json"):
@@ -72,12 +72,12 @@ def test_it_starts_under_the_latch_and_binds(
     made.config["process"]["args"] = ["/bin/mkdir", "/tmp/x"]
     made.write()
     outside = latched("run", "--bundle", made.path, made.id)
-    if "--portable" in options:  # which may not have mkdir either
+    if "--portable" in options:  # whose own mkdir would be denied too
         assert "mkdir" not in str(made.config["linux"]["seccomp"])
     assert (outside.returncode, "Operation not permitted" in outside.stderr) == (1, True)
 
 
-def test_the_latch_s_profile_has_nothing_for_the_runtime(
+def test_the_latch_s_profile_allows_nothing_for_the_runtime(
     generated: Callable[..., dict[str, Any]], plain: Runtime, latched: Runtime, bundle: MakeBundle
 ) -> None:
     made = bundle(["/bin/exit0"], seccomp=allow_most())
@@ -90,13 +90,13 @@ def test_the_latch_s_profile_has_nothing_for_the_runtime(
     made.config["linux"]["seccomp"] = profile
     made.write()
     assert latched("run", "--bundle", made.path, made.id).returncode == 0
-    # runc's runtime may wait for ever where it has futex and little else
+    # runc may wait for ever if only futex and few other calls are allowed
     with suppress(subprocess.TimeoutExpired):
         assert plain("run", "--bundle", made.path, made.id, timeout=10).returncode != 0
     plain("delete", "--force", made.id)
 
 
-def test_a_plain_runtime_starts_with_its_needs(
+def test_a_plain_runtime_starts_with_its_calls_added(
     generated: Callable[..., dict[str, Any]],
     plain: Runtime,
     bundle: MakeBundle,
@@ -118,7 +118,7 @@ def test_a_plain_runtime_s_exec_sessions_start_too(
     bundle: MakeBundle,
     no_new_privileges: bool,
 ) -> None:
-    """Healthchecks are such; the recording has none, the measurement has."""
+    """Healthchecks are exec sessions; the recording has none, the measured runtime needs have."""
     words = ["/bin/sleep", "1"]
     made = bundle(words, seccomp=allow_most(), no_new_privileges=no_new_privileges)
     made.config["linux"]["seccomp"] = generated(
@@ -133,10 +133,10 @@ def test_a_plain_runtime_s_exec_sessions_start_too(
             assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_arguments_narrowed_bind(
+def test_narrowed_arguments_bind(
     generated: Callable[..., dict[str, Any]], latched: Runtime, bundle: MakeBundle, rootfs: Path
 ) -> None:
-    """What asked for one personality gets no other; without --args it does."""
+    """The recorded personality is allowed and no other; without --args any is."""
     for name in ("linux32", "linux64"):
         (rootfs / "bin" / name).unlink(missing_ok=True)
         (rootfs / "bin" / name).symlink_to("busybox")
@@ -152,7 +152,7 @@ def test_arguments_narrowed_bind(
             assert done.returncode == expected, (options, args, done.stderr)
 
 
-def test_a_trial_denies_nothing(
+def test_an_audit_profile_denies_nothing(
     generated: Callable[..., dict[str, Any]], latched: Runtime, bundle: MakeBundle
 ) -> None:
     made = bundle(["/bin/true"], seccomp=allow_most())
@@ -165,7 +165,7 @@ def test_a_trial_denies_nothing(
         assert latched("run", "--bundle", made.path, made.id).returncode == status
 
 
-def test_threads_are_made_by_clone_where_clone3_is_refused(
+def test_threads_use_clone_where_clone3_is_refused(
     generated: Callable[..., dict[str, Any]],
     record: Record,
     latched: Runtime,
@@ -186,10 +186,10 @@ def test_threads_are_made_by_clone_where_clone3_is_refused(
     assert done.calls("program")["clone"] == 1
 
 
-def test_added_to_a_profile_that_keeps_the_program_from_its_work(
+def test_a_base_profile_that_hinders_the_program_is_extended(
     record: Record, latched: Runtime, bundle: MakeBundle, tmp_path: Path
 ) -> None:
-    """A base, a run that it hinders, and one without it: together they let it pass."""
+    """A base, a run that it hinders, and one without it: together they allow it."""
     words = ["/bin/sh", "-c", "mkdir /tmp/x && sleep 0"]
     made = bundle(words, seccomp=allow_most())
     made.config["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"})
@@ -223,7 +223,7 @@ def test_a_recent_call_gets_enosys_and_with_no_stub_the_default_action(
     for options in ((), ("--no-stub",)):
         profile = generated(words, "--plain", plain.name, *options)
         rules = profile["syscalls"]
-        for rule in rules:  # the program's own call is what is to be denied
+        for rule in rules:  # the program's own call must be denied
             if rule["action"] == "SCMP_ACT_ALLOW":
                 rule["names"] = [name for name in rule["names"] if name != "fchmodat2"]
         wanted = EPERM if options else ENOSYS

@@ -1,4 +1,4 @@
-"""The verifier of this kernel takes all programs, and errors say which line of C it refused."""
+"""This kernel's verifier accepts all programs; errors name the rejected line of C."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_loader(found: BpfObject, **constants: bytes) -> Loader:
 
 
 @pytest.mark.parametrize("which", ["filters", "recorder"])
-def test_all_programs_are_taken(which: str) -> None:
+def test_all_programs_are_accepted(which: str) -> None:
     found = BpfObject.of_package(RECORDER if which == "recorder" else which)
     made = make_loader(found)
     try:
@@ -44,7 +44,7 @@ def test_programs_are_attached_in_each_mode(*, detailed: bool, watches: bool) ->
         probe.close()
 
 
-def test_a_program_that_is_refused_names_its_line() -> None:
+def test_a_rejected_program_names_its_line() -> None:
     found = BpfObject.of_package(RECORDER)
     calls = found.programs[CALLS]
     code = bytearray(calls.code)
@@ -59,7 +59,7 @@ def test_a_program_that_is_refused_names_its_line() -> None:
     made.close()
 
 
-def test_a_member_that_this_kernel_lacks_is_named() -> None:
+def test_a_member_missing_in_this_kernel_is_named() -> None:
     found = BpfObject.of_package(RECORDER)
     types = find_kernel_types(found.questions(), "testing")
     types["task_struct.seccomp.filter_count.counter"] = None
@@ -72,8 +72,8 @@ def test_a_member_that_this_kernel_lacks_is_named() -> None:
     made.close()
 
 
-def test_a_member_that_is_looked_for_first_may_be_absent() -> None:
-    """As on Linux 5.8, which has no filter_count: `ps` counts the filters that it sees."""
+def test_an_optional_member_may_be_absent() -> None:
+    """As on Linux 5.8, which has no filter_count: `ps` counts the filters that it reads."""
     found = BpfObject.of_package("filters")
     types = find_kernel_types(found.questions(), "testing")
     types["task_struct.seccomp.filter_count"] = None

@@ -1,4 +1,4 @@
-"""The ptrace back end: it sees what eBPF sees, in the same start; and it needs no privilege."""
+"""The ptrace back end records the same as eBPF in the same start, without privileges."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Key = tuple[int, str, str, str, int]
 
 
 def made(recording: Recording) -> Counter[Key]:
-    """Counts by pid, stage, ABI, name and (of those denied, else -1) errno."""
+    """Count by pid, stage, ABI, name and (for denied calls, else -1) errno."""
     pids = {each.id: each.pid for each in recording.processes}
     total: Counter[Key] = Counter()
     for each in recording.calls:
@@ -53,7 +53,7 @@ def arguments(recording: Recording, stages: set[str]) -> Counter[tuple[str, str,
 
 @pytest.fixture
 def both(record: Record, tmp_path: Path) -> Callable[..., tuple[Recording, Recorded]]:
-    """both(WORDS): a recorder by ptrace, itself recorded by eBPF: (what it saw, what was)."""
+    """Provide both(WORDS): run a ptrace recorder under an eBPF one; return both results."""
 
     def run(words: list[Any], *, check: bool = True) -> tuple[Recording, Recorded]:
         inner = tmp_path / "ptrace.json"
@@ -68,7 +68,7 @@ def both(record: Record, tmp_path: Path) -> Callable[..., tuple[Recording, Recor
 
 
 KILLED_IN_A_STOP = 2
-# Of which there are more or fewer as threads happen to run, under strace too.
+# Their counts vary with the scheduling of threads, under strace too.
 RACY = (
     "futex",
     "pause",
@@ -84,19 +84,19 @@ Both = Callable[..., tuple[Recording, Recorded]]
 
 
 def assert_equal(inner: Recording, outer: Recording, *, by_stage: bool = True) -> None:
-    """What was seen of each process that both know; the outer one knows the inner recorder too."""
+    """Compare counts of processes that both know; the outer one also has the inner recorder."""
     pids = {each.pid for each in inner.processes}
     ours, theirs = made(inner), Counter()
     for key, count in made(outer).items():
         if key[0] in pids:
             theirs[key] += count
     first = inner.processes[0].pid
-    for total in (ours, theirs):  # what the child does before its exec is not the command's
+    for total in (ours, theirs):  # calls of the child before its exec are not the command's
         for key in [key for key in total if key[0] == first and not by_stage]:
             del total[key]
     assert len(ours) > 5
     assert theirs - ours == Counter()
-    # A thread that is killed as it stops at a call's entry for its tracer has not made the call.
+    # A thread killed while it stops at a call's entry for its tracer has not executed the call.
     surplus = ours - theirs
     assert surplus.total() <= KILLED_IN_A_STOP, surplus
 
@@ -113,12 +113,12 @@ def assert_equal(inner: Recording, outer: Recording, *, by_stage: bool = True) -
     ],
     ids=["shell", "gcc", "nonleader exec", "vfork", "threads", "many"],
 )
-def test_it_sees_what_ebpf_sees(
+def test_it_records_the_same_as_ebpf(
     both: Both, compiler: Compiler, tmp_path: Path, words: list[str]
 ) -> None:
     threads = "import threading as t; [t.Thread(target=print).start() for _ in range(9)]"
     words = [*words[:2], words[2].replace("{}", threads)]
-    # the command's own process is told of by what it starts: its first calls are the recorder's
+    # the first calls of the command's own process are the recorder's, so compare what it starts
     words = ["sh", "-c", '"$@"; exit', "sh", *words]
     inner, outer = both([*words, tmp_path / "a", compiler("nonleader_exec"), compiler("vforks")])
     assert_equal(inner, outer.recording, by_stage=False)
@@ -172,7 +172,7 @@ def test_a_failing_start(both: Both, plain: Runtime, bundle: MakeBundle) -> None
 def test_counts_are_those_of_strace(
     record: Record, compiler: Compiler, tmp_path: Path, words: list[str]
 ) -> None:
-    """In another run: a process has one tracer."""
+    """Compare with another run: a process has one tracer."""
     words = [*words[:3], str(compiler(words[3])) if words[3] else ""]
     log = tmp_path / "log"
     subprocess.run([*STRACE, "-o", str(log), *words], check=True, stdin=subprocess.DEVNULL)
@@ -180,7 +180,7 @@ def test_counts_are_those_of_strace(
     for counts in Log(log, all_program=True).counts.values():
         strace += counts
     done = record(words, options=("--backend", "ptrace"))
-    # strace sees the exec that starts the command, whose beginning is the recorder's own here
+    # strace sees the exec that starts the command; in the recording its entry is the recorder's
     ours = Counter(done.calls("program")) + Counter({"execve": 1})
     for name in RACY if words[3] else ():
         del ours[name], strace[name]
@@ -211,7 +211,7 @@ def test_denials(
     count: int,
     privileged: bool,
 ) -> None:
-    """Told apart by the very filter: also where the kernel does not hand it out."""
+    """Decided by the very filter, also where the kernel does not return it."""
     program = shutil.copy(compiler("denials"), open_folder)
     prefix = () if privileged else NOBODY
     done, recording = run(open_folder, [program, *words], prefix=prefix)
@@ -230,7 +230,7 @@ def test_denials(
 def test_each_of_several_filters_is_the_one_that_was_loaded(
     compiler: Compiler, open_folder: Path, privileged: bool, told: bool
 ) -> None:
-    """The kernel's copies are numbered from the oldest; before Linux 5.9 nothing counts them."""
+    """The kernel's copies are numbered from the oldest; Linux before 5.9 has no count of them."""
     program = shutil.copy(compiler("filters_in_turn"), open_folder)
     path = open_folder / "x.json"
     silent = "" if told else "stopped_thread.count_filters = lambda *_: 0; "
@@ -255,7 +255,7 @@ def test_each_of_several_filters_is_the_one_that_was_loaded(
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder for everybody; pytest's own are closed to others, again and again."""
+    """Make a directory for every user; pytest closes its own to others, again and again."""
     with tempfile.TemporaryDirectory(prefix="seclatch-ptrace-") as folder:
         Path(folder).chmod(0o777)
         yield Path(folder)
@@ -292,7 +292,7 @@ def run(
     return done, recording_file.read_recording(path)
 
 
-def test_without_privilege_it_is_chosen_and_says_so(open_folder: Path) -> None:
+def test_without_privilege_it_is_chosen_and_reported(open_folder: Path) -> None:
     words = ["sh", "-c", "id -u; /bin/true; exit 7"]
     done, recording = run(open_folder, words, prefix=NOBODY, backend="auto")
     assert (done.returncode, done.stdout) == (7, "65534\n")
@@ -301,7 +301,7 @@ def test_without_privilege_it_is_chosen_and_says_so(open_folder: Path) -> None:
     assert [each.images[-1].exe for each in recording.processes if each.images][-1] == "/bin/true"
 
 
-def test_where_it_may_not_look_it_does_not_write(tmp_path: Path) -> None:
+def test_an_unreadable_directory_is_not_written_to(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     words = [*NOBODY, SECLATCH, "record", "-o", tmp_path / "sub/x.json", "--", "true"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -309,7 +309,7 @@ def test_where_it_may_not_look_it_does_not_write(tmp_path: Path) -> None:
     assert "no permission to look there" in done.stderr
 
 
-def test_a_daemon_s_container_is_not_recorded_by_halves(tmp_path: Path) -> None:
+def test_a_daemon_s_container_is_not_half_recorded(tmp_path: Path) -> None:
     done = subprocess.run(
         [*NOBODY, SECLATCH, "record", "-o", "/dev/shm/x.json", "--", "docker", "run", "x"],
         capture_output=True,
@@ -335,7 +335,7 @@ def test_the_status_is_the_command_s(record: Record, script: str, code: int) -> 
     assert done.done.returncode == code
 
 
-def test_a_text_without_an_interpreter(tmp_path: Path) -> None:
+def test_a_script_without_an_interpreter(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("\0")
     script.chmod(0o755)
@@ -350,7 +350,7 @@ def test_a_text_without_an_interpreter(tmp_path: Path) -> None:
     assert "Exec format error" in done.stderr
 
 
-def test_it_lets_go_after_the_seconds(open_folder: Path) -> None:
+def test_it_detaches_after_the_seconds(open_folder: Path) -> None:
     script = "sleep 1; grep TracerPid /proc/self/status; mkdir /proc/x; exit 5"
     done, recording = run(open_folder, ["sh", "-c", script], "--seconds", "0.3")
     assert (done.returncode, done.stdout.split()) == (5, ["TracerPid:", "0"])
@@ -358,8 +358,8 @@ def test_it_lets_go_after_the_seconds(open_folder: Path) -> None:
     assert recording.complete
 
 
-def test_stopped_and_continued_as_ever(tmp_path: Path) -> None:
-    """A group-stop is one for its parent too, and SIGCONT ends it."""
+def test_stop_and_continue_work(tmp_path: Path) -> None:
+    """A group-stop is reported to the parent too, and SIGCONT ends it."""
     pid = tmp_path / "pid"
     words = [
         SECLATCH,
@@ -413,10 +413,10 @@ def test_the_command_survives_the_recorder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["nanosleep", "futex", "epoll_wait", "spin"])
-def test_what_goes_on_unrecorded_was_not_disturbed(
+def test_unrecorded_processes_are_undisturbed(
     call: str, compiler: Compiler, tmp_path: Path
 ) -> None:
-    """Its filter kills for restart_syscall, by which an interrupted sleep is gone on with."""
+    """Its filter kills for restart_syscall, by which an interrupted sleep is continued."""
     words = [
         SECLATCH,
         "record",

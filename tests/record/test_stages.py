@@ -1,4 +1,4 @@
-"""Stages and sessions, by runtime, way of starting, latch, namespaces."""
+"""Stages and sessions, by runtime, subcommand, latch, namespaces."""
 
 from __future__ import annotations
 
@@ -146,18 +146,20 @@ def test_several_containers_at_once(
     }
     assert sorted(statuses.values(), key=str) == [0, 256, 512]
     namespaces = {each.user_namespace for each in recording.containers}
-    # The number of one that has gone is given to the next.
+    # The number of a namespace that has ended is given to the next one.
     assert (inode("user") in namespaces) == (not users)
 
 
 @pytest.mark.parametrize(
     "flags", [[], ["--no-new-privs"], ["--cap-add", "SYS_ADMIN"]], ids=["gate", "hold", "exact"]
 )
-def test_what_the_latch_injects_is_not_the_program_s(
+def test_calls_injected_by_the_latch_are_not_the_program_s(
     record: Record, plain: Runtime, compiler: Compiler, flags: list[str], tmp_path: Path
 ) -> None:
-    """It loads the filter in the place of a program that has not begun; one that then loads a
-    filter itself, first of all, has made those calls."""
+    """The latch injects the load of the filter into a program that has not begun.
+
+    Calls of a program that itself loads a filter first of all are the program's.
+    """
     profile = tmp_path / "profile.json"
     profile.write_text(
         '{"defaultAction": "SCMP_ACT_ALLOW",'
@@ -176,10 +178,10 @@ def test_what_the_latch_injects_is_not_the_program_s(
 
 
 @pytest.mark.parametrize("latch", ["gate", "suspend"])
-def test_a_program_makes_its_calls_from_wherever_it_likes(
+def test_a_program_may_issue_calls_from_any_address(
     record: Record, plain: Runtime, compiler: Compiler, latch: str, tmp_path: Path
 ) -> None:
-    """Also from where the latch has injected some: whoever is traced no more makes its own."""
+    """Also from the address of injected calls: without a tracer they are the program's own."""
     program, profile = compiler("calls_from_entry"), tmp_path / "profile.json"
     profile.write_text(json.dumps(allow_most()))
     where = [
@@ -223,7 +225,7 @@ def test_denials_of_the_program_under_the_latch(
     assert "filtered-init" not in {stage for stage, *_ in done.denied()}
 
 
-def test_what_goes_on_after_the_command_is_recorded(
+def test_processes_after_the_command_are_recorded(
     record: Record,
 ) -> None:
     done = record(["sh", "-c", "(/bin/sleep 0.3; /bin/true) & exit 3"], check=False)
@@ -234,7 +236,7 @@ def test_what_goes_on_after_the_command_is_recorded(
 
 
 def contexts(done: Recorded, program: str) -> list[ProcessContext]:
-    """The states of the one process that has run a program as the image's."""
+    """Return the states of the one process that ran a program as the image's."""
     [process] = [
         each
         for each in done.recording.processes
@@ -244,7 +246,7 @@ def contexts(done: Recorded, program: str) -> list[ProcessContext]:
 
 
 @pytest.mark.parametrize("front", ["plain", "latched"])
-def test_what_bound_the_program_and_since_when(
+def test_the_filter_of_the_program_and_its_time(
     record: Record,
     plain: Runtime,
     latched: Runtime,

@@ -36,7 +36,7 @@ def runtime(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def argv(runtime: str) -> Callable[..., list[str]]:
-    """argv(ARG...): the command line of `seclatch run` with this runtime."""
+    """Provide argv(ARG...): the command line of `seclatch run` with this runtime."""
     return lambda *arguments: [*ENTRY, "--runtime", runtime, *map(str, arguments)]
 
 
@@ -45,7 +45,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def run(argv: Callable[..., list[str]]) -> Run:
-    """run(ARG..., OPTION=…): call it to the end, as subprocess.run with text does."""
+    """Provide run(ARG..., OPTION=…): call it to the end, as subprocess.run with text does."""
 
     def call(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
         options = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True} | options
@@ -56,7 +56,7 @@ def run(argv: Callable[..., list[str]]) -> Run:
 
 @pytest.fixture(scope="session")
 def exit_42(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A rootfs with nothing but /exit42."""
+    """Make a rootfs with nothing but /exit42."""
     root = tmp_path_factory.mktemp("exit42")
     source = root / "exit42.s"
     source.write_text(
@@ -71,12 +71,12 @@ def exit_42(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own_name(request: pytest.FixtureRequest) -> str:
-    """A container id that tells this test's traces from those of others on the machine."""
+    """Make a container id that identifies this test's files among others on the machine."""
     return f"test-{os.getpid()}-{abs(hash(request.node.nodeid)) % 10**8}"
 
 
 def left_behind(name: str) -> set[str]:
-    """What a run of the container `name` could leave on the host."""
+    """List what a run of the container `name` could leave on the host."""
     found = {str(path) for path in Path("/run").glob(f"seclatch-{name}-*")}
     found |= {str(state / name) for state in STATES if (state / name).exists()}
     found |= {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{name}")}

@@ -16,11 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-HANG = 30  # seconds after which a silent terminal is a failure; nothing is measured
+HANG = 30  # seconds after which a silent terminal is a failure; no duration is measured
 
 
 class Console:
-    """Runs a command as the foreground session of a new pty and talks to it."""
+    """Runs a command as the foreground session of a new pty, and exchanges text with it."""
 
     def __init__(self, argv: Sequence[str], *, columns: int = 80, lines: int = 24) -> None:
         self.screen, self.keyboard = pty.openpty()
@@ -44,7 +44,7 @@ class Console:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End the runtime, not `seclatch run`: that one then cleans up as it should."""
+        """End the runtime, not `seclatch run`, which then cleans up as it should."""
         for child in self.children():
             os.kill(child, signal.SIGKILL)
         try:
@@ -61,7 +61,7 @@ class Console:
         os.write(self.screen, text.encode())
 
     def expect(self, pattern: str) -> re.Match[str]:
-        """Read on until `pattern` shows; what comes after it stays for the next call."""
+        """Read until `pattern` appears; keep the rest for the next call."""
         while not (found := re.search(pattern, self.shown)):
             readable, _, _ = select.select([self.screen], [], [], HANG)
             assert readable, f"waiting for {pattern!r}, the terminal shows {self.shown!r}"
@@ -80,9 +80,11 @@ class Console:
             return []
 
     def end(self) -> int:
-        """Let a script go that ends with `read end`, and give its status. One that ends by itself
-        may take its last words along: when the session's leader ends, the kernel drops what nobody
-        has read yet (tty_ldisc_hangup)."""
+        """Let a script that ends with `read end` exit, and return its status.
+
+        A script that exits by itself may lose its last output: when the session's leader exits, the
+        kernel drops unread output (tty_ldisc_hangup).
+        """
         self.type("\n")
         return self.wait()
 

@@ -19,7 +19,7 @@ def test_exit_status_is_the_commands(run: Run, status: int) -> None:
 
 
 def test_status_of_a_signal(run: Run) -> None:
-    # Not the first process: signals without a handler do not reach that (pid_namespaces(7)).
+    # Not the first process: it ignores signals without a handler (pid_namespaces(7)).
     assert run("--", "sh", "-c", "sh -c 'kill -SEGV $$'; exit $?").returncode == 128 + 11
 
 
@@ -33,19 +33,17 @@ def test_command_that_cannot_be_run(run: Run, command: str, status: int) -> None
     assert command in result.stderr
 
 
-def test_command_that_the_user_may_not_reach(
-    run: Run, runtime: str, exit_42: Path, tmp_path: Path
-) -> None:
+def test_command_without_permission(run: Run, runtime: str, exit_42: Path, tmp_path: Path) -> None:
     (tmp_path / "exit42").hardlink_to(exit_42 / "exit42")
     tmp_path.chmod(0o700)
     result = run("--rootfs", tmp_path, "--user", "1000", "/exit42")
     assert "ermission denied" in result.stderr
     assert "{" not in result.stderr
-    # crun finds out at the exec itself, and does not tell that from a program's own status 1.
+    # crun finds out at the exec itself, and returns the same as for a program's own status 1.
     assert result.returncode == {"runc": 126, "crun": 1}[runtime]
 
 
-def test_says_that_there_is_no_filter(run: Run) -> None:
+def test_a_missing_filter_is_reported(run: Run) -> None:
     result = run("grep", "Seccomp:", "/proc/self/status")
     assert result.stdout == "Seccomp:\t0\n"
     assert result.stderr == (
@@ -117,7 +115,7 @@ def test_hostname(run: Run) -> None:
     assert run("--hostname", "-x", "hostname").returncode == 2
 
 
-def test_what_is_written_is_gone(run: Run) -> None:
+def test_written_files_are_dropped(run: Run) -> None:
     script = "echo changed > /etc/passwd; rm /bin/ls; touch /new; cat /etc/passwd"
     assert run("sh", "-c", script).stdout == "changed\n"
     assert run("sh", "-c", "ls /new /bin/ls; head -n1 /etc/passwd").stdout == (
@@ -126,7 +124,7 @@ def test_what_is_written_is_gone(run: Run) -> None:
 
 
 def test_given_rootfs_is_not_changed(run: Run, exit_42: Path, tmp_path: Path) -> None:
-    strange = tmp_path / "a:b,c\\d e"  # characters of overlayfs' own option syntax
+    strange = tmp_path / "a:b,c\\d e"  # characters with a meaning in overlayfs' options
     strange.mkdir(mode=0o711)
     (strange / "exit42").hardlink_to(exit_42 / "exit42")
     result = run("--rootfs", strange, "/exit42")
@@ -207,7 +205,7 @@ def test_masked_and_read_only_paths(run: Run) -> None:
 
 
 def test_devices_are_guarded_whatever_the_capabilities(run: Run) -> None:
-    # /dev/kmsg: the host's root can read it, and CAP_MKNOD can make a node of it.
+    # /dev/kmsg: the host's root can read it, and with CAP_MKNOD could make a node for it.
     script = "mknod /tmp/kmsg c 1 11 && head -c1 /tmp/kmsg"
     result = run("sh", "-c", script)
     assert "Operation not permitted" in result.stderr

@@ -38,7 +38,7 @@ def test_cgroup_layouts(argv: Callable[..., list[str]], layout: Any) -> None:
     assert int(result.stdout) >= 1
 
 
-# Modules are loaded before: another user may not be able to read where they are.
+# Modules are loaded before: another user may be unable to read their directory.
 AS_NOBODY = """
 import os
 import seclatch.cli.main, seclatch.cli.run, seclatch.runtime.run_container

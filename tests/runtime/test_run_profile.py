@@ -35,10 +35,10 @@ def test_profile_that_allows_only_the_exit(run: Run, exit_42: Path, flags: Any, 
     assert (result.returncode, result.stderr) == (42, "")
 
 
-def test_plain_fails_where_the_latch_boots(run: Run) -> None:
+def test_plain_fails_where_the_latch_starts(run: Run) -> None:
     plain = run("--plain", "--profile", STRICT, "--", "true")
     assert plain.returncode == 125
-    # which of its calls trips it first varies, and with it the text
+    # the first denied call varies, and with it the text
     assert re.search("operation not permitted|already dead|read from", plain.stderr, re.I)
     latched = run("--profile", STRICT, "--", "grep", "Seccomp", "/proc/self/status")
     assert latched.returncode == 0
@@ -83,8 +83,8 @@ def test_dry_run_prints_the_configuration_and_starts_nothing(run: Run, exit_42: 
     assert config["process"]["args"] == ["/exit42"]
 
 
-def test_no_latch_no_start(argv: Callable[..., list[str]], tmp_path: Path) -> None:
-    """Without the latch nothing starts, and nothing falls back to the bare runtime."""
+def test_without_the_latch_nothing_starts(argv: Callable[..., list[str]], tmp_path: Path) -> None:
+    """Nothing falls back to the bare runtime."""
     code = (
         "import sysconfig; sysconfig.get_path = lambda _: '/nonexistent'\n"
         "from seclatch.cli.main import main; main()"
@@ -108,7 +108,7 @@ def test_no_latch_no_start(argv: Callable[..., list[str]], tmp_path: Path) -> No
         ("refuse", (), "suspend"),
     ],
 )
-def test_the_latch_by_hand(
+def test_a_latch_given_by_its_path(
     run: Run, exit_42: Path, tmp_path: Path, mode: Any, flags: Any, road: Any
 ) -> None:
     log = tmp_path / "starts"

@@ -1,4 +1,4 @@
-"""Signals go to the command; whatever ends, nothing stays behind."""
+"""Signals reach the command; whichever process ends, nothing is left."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.runtime.conftest import Run
 
 from .conftest import left_behind
 
-# A first process handles what it wants to get: others do not reach it (pid_namespaces(7)).
+# A first process must handle the signals that it expects: it ignores others (pid_namespaces(7)).
 TRAP = "trap 'echo got {0}; exit 7' {0}; echo ready; while :; do sleep 0.01; done"
 
 
@@ -63,14 +63,14 @@ def test_without_a_handler_the_default_action_is_taken(
     assert left_behind(own_name) == set()
 
 
-def test_what_the_command_ignores_stays_ignored(
+def test_signals_ignored_by_the_command_stay_ignored(
     argv: Callable[..., list[str]], own_name: str
 ) -> None:
     script = "trap '' TERM; echo ready; exec sleep 100"
     process = start(argv("--name", own_name, "sh", "-c", script))
     wait_for_exec(process, "sleep")
     process.send_signal(signal.SIGTERM)
-    process.send_signal(signal.SIGUSR1)  # has its default action by the kernel: none, in process 1
+    process.send_signal(signal.SIGUSR1)  # process 1 has no default action in the kernel
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1)
     process.send_signal(signal.SIGINT)
@@ -79,7 +79,7 @@ def test_what_the_command_ignores_stays_ignored(
 
 
 def wait_for_exec(process: subprocess.Popen[str], name: str) -> None:
-    """Until a descendant runs that program, so that it is not the shell that gets the signal."""
+    """Wait until a descendant runs that program, so that the shell does not get the signal."""
     deadline = time.monotonic() + 60
     while name not in {(entry / "comm").read_text().strip() for entry in descendants(process.pid)}:
         assert time.monotonic() < deadline
@@ -104,9 +104,10 @@ def test_the_command_starts_with_no_signal_blocked_and_our_own_ignored(
     assert lines == ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16]
 
 
-@pytest.mark.parametrize("runtime", ["runc"])  # crun blocks what it reads by signalfd(2) itself
+# crun blocks the signals that it reads by signalfd(2)
+@pytest.mark.parametrize("runtime", ["runc"])
 def test_the_runtime_gets_our_own_signal_mask(argv: Callable[..., list[str]]) -> None:
-    """Blocked for us alone: a runtime with everything blocked would be deaf."""
+    """seclatch blocks signals for itself alone, or the runtime would ignore them."""
     process = start(argv("sh", "-c", TRAP.format("TERM")))
     status = Path(f"/proc/{runtime_of(process)}/status").read_text()
     (blocked,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")]
@@ -143,7 +144,7 @@ def test_runtime_killed(argv: Callable[..., list[str]], own_name: str) -> None:
 def test_stopped_at_any_moment_of_the_start(
     argv: Callable[..., list[str]], own_name: str, number: int
 ) -> None:
-    """Whatever the moment: it ends, with a status that tells, and leaves nothing."""
+    """At any moment: it ends, with the signal's status, and leaves nothing."""
     for attempt in range(8):
         name = f"{own_name}-{attempt}"
         with subprocess.Popen(
@@ -157,13 +158,13 @@ def test_stopped_at_any_moment_of_the_start(
             while process.poll() is None:
                 process.send_signal(number)
                 _pause()
-            # 2: a bare runc ends so, now and then, when the signal comes before it is ready
+            # 2: a bare runc sometimes exits so, when the signal arrives before it is ready
             assert process.returncode in (7, 125, 128 + number, -number, 1, 2)
         assert left_behind(name) == set()
 
 
 def _wait_for_moment(process: subprocess.Popen[bytes], attempt: int, name: str) -> None:
-    """Even attempts: as soon as the bundle is there; odd ones: as soon as the runtime is."""
+    """Wait: even attempts until the bundle exists, odd ones until the runtime does."""
     while process.poll() is None:
         if attempt % 2 == 0 and list(Path("/run").glob(f"seclatch-{name}-*")):
             return

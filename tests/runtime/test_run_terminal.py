@@ -1,4 +1,4 @@
-"""The terminal, on a real pty: `docker run -it` is the measure."""
+"""The terminal, on a real pty, behaves as with `docker run -it`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.runtime.conftest import Run
 from .conftest import left_behind
 from .console import Console
 
-# Calls that no shell makes, and that the runtimes need: only the latch boots with it.
+# Calls that no shell issues and that the runtimes need: only the latch starts with it.
 PROFILE = {
     "defaultAction": "SCMP_ACT_ALLOW",
     "syscalls": [{"names": ["capset", "capget", "close_range"], "action": "SCMP_ACT_ERRNO"}],
@@ -25,13 +25,13 @@ PROFILE = {
 
 @pytest.fixture(params=[False, True], ids=["bare", "latched"])
 def filtered(request: pytest.FixtureRequest, argv: Callable[..., list[str]], tmp_path: Path) -> Any:
-    """The command line, without a filter (bare runtime) and with one (latch)."""
+    """Return the command line, without a filter (bare runtime) and with one (latch)."""
     profile = tmp_path / "profile.json"
     profile.write_text(json.dumps(PROFILE))
     return lambda *words: argv(*(("--profile", profile) if request.param else ()), *words)
 
 
-def test_terminal_is_chosen_when_there_is_one(filtered: Callable[..., list[str]]) -> None:
+def test_a_terminal_is_the_default_when_there_is_one(filtered: Callable[..., list[str]]) -> None:
     with Console(
         filtered("sh", "-c", "tty; test -t 0 -a -t 1 -a -t 2; echo status $?; read end")
     ) as console:
@@ -40,14 +40,14 @@ def test_terminal_is_chosen_when_there_is_one(filtered: Callable[..., list[str]]
 
 
 @pytest.mark.parametrize("words", ["--no-tty", ""])
-def test_no_terminal_for_output_that_is_none(argv: Callable[..., list[str]], words: Any) -> None:
+def test_no_terminal_if_the_output_is_none(argv: Callable[..., list[str]], words: Any) -> None:
     command = argv(*words.split(), "sh", "-c", "test -t 1; echo status $?")
     with Console(["sh", "-c", '"$@" | cat; sleep 1', "sh", *command]) as console:
         console.expect("status 1")
         assert console.wait() == 0
 
 
-def test_terminal_asked_for_where_there_is_none(run: Run) -> None:
+def test_a_requested_terminal_that_is_missing(run: Run) -> None:
     result = run("--tty", "true")
     assert result.returncode == 2
     assert "not a terminal" in result.stderr
@@ -90,7 +90,7 @@ def test_ctrl_c_reaches_the_command_once(filtered: Callable[..., list[str]]) -> 
 
 
 def test_ctrl_c_without_a_terminal_of_its_own(filtered: Callable[..., list[str]]) -> None:
-    """The kernel sends SIGINT to us and the runtime; the command must get one, not two."""
+    """The kernel sends SIGINT to seclatch and the runtime; the command must get one, not two."""
     script = (
         "n=0; trap 'n=$((n+1)); echo caught $n' INT; echo ready; read line; read line; echo n $n; "
         "read end"
@@ -148,22 +148,22 @@ def test_settings_are_restored_when_the_runtime_is_killed(
         assert left_behind(own_name) == set()
 
 
-def test_terminal_that_goes_away(
+def test_terminal_that_hangs_up(
     argv: Callable[..., list[str]], own_name: str, tmp_path: Path
 ) -> None:
-    """Its session's leader alone is told, and that is `seclatch run` under `ssh -t`."""
+    """SIGHUP goes to the session's leader alone, which is `seclatch run` under `ssh -t`."""
     script = "trap 'touch /v/hung-up; exit 9' HUP; echo ready; while :; do sleep 0.01; done"
     console = Console(argv("--name", own_name, "-v", f"{tmp_path}:/v", "sh", "-c", script))
     console.expect("ready")
     os.close(console.keyboard)
-    os.close(console.screen)  # the last one: the kernel hangs the session up
+    os.close(console.screen)  # the last descriptor: the kernel hangs the session up
     assert console.wait() == 9
     assert (tmp_path / "hung-up").exists()
     assert left_behind(own_name) == set()
 
 
 def test_stopped_in_the_background_until_fg(argv: Callable[..., list[str]]) -> None:
-    """`seclatch run … &` wants the terminal: the shell must see the job stop, and `fg` wake it."""
+    """`seclatch run … &` wants the terminal: the shell must see it stop, and `fg` continue it."""
     with Console(["bash", "--norc", "-i"]) as console:
         console.expect(r"\$ |# ")
         quoted = " ".join(f"'{word}'" for word in argv("sh", "-c", "stty size; echo in front"))
@@ -173,7 +173,7 @@ def test_stopped_in_the_background_until_fg(argv: Callable[..., list[str]]) -> N
         assert "24 80" not in console.shown
         console.type("fg\n")
         console.expect(r"24 80\s+in front")
-        console.expect("# ")  # until then the terminal is the container's
+        console.expect("# ")  # until then the terminal belongs to the container
         console.type("exit\n")
         assert console.wait() == 0
 

@@ -69,9 +69,9 @@ SELECTIONS: dict[str, tuple[str, ...]] = {
         *only(f"{COUNTS}of_a_start_are_those_of_strace", TWICE),
         *only(f"{COUNTS}of_an_exec_session_are_those_of_strace", ["crun-privs"]),
         *only(
-            "tests/record/test_denials.py::test_each_way_to_refuse", ["words0-7-3", "words2-0-1"]
+            "tests/record/test_denials.py::test_each_denying_action", ["words0-7-3", "words2-0-1"]
         ),
-        "tests/record/test_denials.py::test_what_a_filter_allows_is_not_denied",
+        "tests/record/test_denials.py::test_an_allowed_call_is_not_denied",
         "tests/record/test_kernel_programs.py",
     ),
     "all": (
