@@ -1,6 +1,6 @@
 """Distribute the tests over the workers of pytest-xdist, and order those of the engines.
 
-A pytest plugin. A scheduler of our own makes the groups from the paths of the tests: the marks of
+A pytest plugin. Its own scheduler makes the groups from the paths of the tests: the marks of
 `--dist loadgroup` travel in the item's node id, which pytest 9.2 does not let xdist 3.8 change.
 """
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
 
-# These start engines, whose daemons are costly, and count what runs on the host: one worker has
-# them all. The others take the rest file by file, since a file's tests share fixtures.
+# These tests start engines, whose daemons are costly, and count processes on the host: one worker
+# runs all of them. The others take the rest file by file, since a file's tests share fixtures.
 ENGINES = {"door", "engines", "explain"}
-# Before the engines of the others run: on a user's machine there is one of each.
+# Before other engine tests: on a user's machine there is one of each engine.
 FIRST = "door"
 
 
@@ -33,7 +33,7 @@ def _folder(path: str) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of the doorstep before those of the other engines."""
+    """Run the tests of tests/door before those of the other engines."""
     items.sort(key=lambda item: _folder(item.nodeid) != FIRST)
 
 

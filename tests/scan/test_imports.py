@@ -71,7 +71,9 @@ def test_a_second_place_is_another_feature(
 
 
 @pytest.mark.parametrize("name", ["BIO_sendmmsg", "BIO_meth_get_sendmmsg"])
-def test_every_call_of_many_datagrams_lifts_the_rule(name: str, cache: SummaryCache, tmp_path: Path) -> None:
+def test_every_call_of_many_datagrams_lifts_the_rule(
+    name: str, cache: SummaryCache, tmp_path: Path
+) -> None:
     source = f"void *{name}(void *, ...), *BIO_s_datagram(void);"
     source += f"int main(void) {{ return {name}(BIO_s_datagram()) != 0; }}"
     assert "sendmmsg" in calls(source, ["-l:libcrypto.so.3"], cache, tmp_path)

@@ -42,9 +42,7 @@ int main(void) {
 
 @pytest.mark.parametrize("size", [8, 24, 40, 64])
 @pytest.mark.parametrize("flags", [["-s"], ["-static", "-s"], []], ids=["", "static", "symbols"])
-def test_thread_local_bss(
-    size: int, flags: list[str], cache: SummaryCache, tmp_path: Path
-) -> None:
+def test_thread_local_bss(size: int, flags: list[str], cache: SummaryCache, tmp_path: Path) -> None:
     source = HEAD + FUNCTIONS + THREADS
     path = build(source, tmp_path / "p", "-O2", f"-DSIZE={size}", *flags)
     check(path, cache, tmp_path)
@@ -52,9 +50,7 @@ def test_thread_local_bss(
 
 @pytest.mark.parametrize("flags", [["-s"], ["-static"], [], ["-no-pie"]])
 @pytest.mark.parametrize("compiler", ["gcc", "musl-gcc"])
-def test_a_linker_set(
-    compiler: str, flags: list[str], cache: SummaryCache, tmp_path: Path
-) -> None:
+def test_a_linker_set(compiler: str, flags: list[str], cache: SummaryCache, tmp_path: Path) -> None:
     static = ["-static"] if compiler == "musl-gcc" else []
     path = build(HEAD + FUNCTIONS + SETS, tmp_path / "p", "-O2", *flags, *static, compiler=compiler)
     check(path, cache, tmp_path)

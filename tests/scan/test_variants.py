@@ -74,7 +74,9 @@ def test_a_library_that_only_variants_have_is_found(program: Path, cache: Summar
     assert {"getpgid", "getppid", "sched_yield"} <= names(found) and not found.missing
 
 
-def test_character_sets_are_loaded_for_programs_that_convert(cache: SummaryCache, tmp_path: Path) -> None:
+def test_character_sets_are_loaded_for_programs_that_convert(
+    cache: SummaryCache, tmp_path: Path
+) -> None:
     text = """#include <iconv.h>
 int main(void) {
   char in[] = "x", out[9], *a = in, *b = out; unsigned long m = 1, n = 9;
