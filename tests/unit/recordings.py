@@ -38,7 +38,7 @@ def calls(stage: str, names: str, count: int = 1, **more: Any) -> list[RecordedC
 
 
 def recording(entries: list[RecordedCalls], **more: Any) -> Recording:
-    """A recording of one run with these calls."""
+    """Make a recording of one run with these calls."""
     values: dict[str, Any] = {
         "seclatch": "0",
         "complete": True,
@@ -104,7 +104,7 @@ def _arguments(draw: st.DrawFn) -> RecordedArgument:
 
 @st.composite
 def recordings(draw: st.DrawFn) -> Recording:
-    """Any recording, as far as merging looks at it."""
+    """Draw any recording, in the fields that merging reads."""
     return recording(
         draw(st.lists(_calls(), max_size=5)),
         denials=draw(st.lists(_denials(), max_size=3)),

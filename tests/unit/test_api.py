@@ -26,7 +26,7 @@ def blocks() -> list[str]:
 
 @pytest.mark.root
 def test_the_examples_of_the_page() -> None:
-    """In order, in one interpreter: later ones use what earlier ones made."""
+    """Run them in order, in one interpreter: later ones use results of earlier ones."""
     text = "\n\n".join(blocks())
     test = doctest.DocTestParser().get_doctest(text, {}, "docs/api.md", "docs/api.md", 0)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
@@ -47,7 +47,7 @@ recording.cals
 
 
 def check_types(path: Path) -> subprocess.CompletedProcess[str]:
-    """As a user's own strict mypy sees it, none of this project's settings."""
+    """Check them as a user's own strict mypy does, without this project's settings."""
     words = ["--strict", "--config-file=", f"--cache-dir={path.parent}/cache", str(path)]
     return subprocess.run(
         [sys.executable, "-m", "mypy", *words],
@@ -60,7 +60,7 @@ def check_types(path: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_examples_are_typed(tmp_path: Path) -> None:
-    """The page's examples pass, and each use that is wrong is told."""
+    """The page's examples pass, and each wrong use is reported."""
     assert (ROOT / "src/seclatch/py.typed").exists()
     right, wrong = tmp_path / "right.py", tmp_path / "wrong.py"
     examples = doctest.DocTestParser().get_examples("\n\n".join(blocks()))
@@ -74,7 +74,7 @@ def test_the_examples_are_typed(tmp_path: Path) -> None:
     assert told == ["4", "5", "6", "8"]
 
 
-def test_the_interface_is_what_it_says() -> None:
+def test_the_interface_equals_its_page() -> None:
     for name in seclatch.__all__:
         assert getattr(seclatch, name) is not None
     with pytest.raises(AttributeError):
@@ -83,7 +83,7 @@ def test_the_interface_is_what_it_says() -> None:
 
 @pytest.mark.root
 def test_recording_twice() -> None:
-    """The first time imports the package of that name, which then stands in its place."""
+    """The first call imports the package of that name, which then takes its place."""
     for _ in range(2):
         status, recording = seclatch.record(["true"])
         assert (status, recording.commands) == (0, [["true"]])
@@ -108,7 +108,7 @@ print(stopped.wait())
 
 
 def test_other_children_stay_the_caller_s() -> None:
-    """Recorded by ptrace, which waits for tracees: not for a zombie that is there before them."""
+    """The ptrace backend waits for tracees, not for a zombie that exists before them."""
     done = subprocess.run(
         [sys.executable, "-c", OTHERS], check=True, capture_output=True, text=True, timeout=60
     )
@@ -116,7 +116,7 @@ def test_other_children_stay_the_caller_s() -> None:
 
 
 @pytest.mark.parametrize("call", [seclatch.record, seclatch.explain])
-def test_what_is_no_command_is_refused(call: Callable[..., object]) -> None:
+def test_an_invalid_command_is_refused(call: Callable[..., object]) -> None:
     one = ("true", b"true", Path("/bin/true"))
     for words, reason in (([], "no words"), *((word, "one word") for word in one)):
         with pytest.raises(seclatch.SeclatchError, match=reason):
@@ -129,7 +129,7 @@ def test_a_command_has_paths_too() -> None:
     assert seclatch.explain([Path("false")]).status == 1
 
 
-def test_the_command_line_does_not_pay_for_it() -> None:
+def test_the_command_line_does_not_import_it() -> None:
     script = "import sys, seclatch; print('seclatch.api' in sys.modules, 'msgspec' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True

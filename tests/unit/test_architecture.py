@@ -1,4 +1,4 @@
-"""The arrows of ARCHITECTURE.md: which package may import which, without a circle."""
+"""The import rules of ARCHITECTURE.md: which package may import which, without a cycle."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent.parent / "src" / "seclatch"
 
-# package -> the packages of ours that it may import. `seclatch.errors` and `seclatch.version` may
-# be imported by all, `seclatch.api` by none. The order is that of the layers, lowest first.
+# package -> the packages of seclatch that it may import. `seclatch.errors` and `seclatch.version`
+# may be imported by all, `seclatch.api` by none. The order is that of the layers, lowest first.
 MAY_IMPORT = {
     "model": "",
     "data": "",
@@ -111,7 +111,7 @@ MAY_IMPORT = {
     ),
 }
 
-# Only this package may load libraries of the system or call the kernel by number.
+# Only this package may load libraries of the system or issue system calls by number.
 CTYPES = "system"
 
 MODULES = {
@@ -125,7 +125,7 @@ def package_of(module: str) -> str:
 
 
 def imported_modules(file: Path) -> Iterator[str]:
-    """The modules that a file imports: ours without "seclatch.", and "ctypes"."""
+    """List the modules that a file imports: seclatch's own without the prefix, and "ctypes"."""
     for node in ast.walk(ast.parse(file.read_text())):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -149,14 +149,14 @@ def test_imports_follow_the_table(module: str) -> None:
     assert used <= {package, *MAY_IMPORT[package].split()}
 
 
-def test_the_table_has_no_circle() -> None:
+def test_the_table_has_no_cycle() -> None:
     order = list(
         TopologicalSorter({p: row.split() for p, row in MAY_IMPORT.items()}).static_order()
     )
     assert set(order) == set(MAY_IMPORT)
 
 
-def test_modules_do_not_import_each_other_in_a_circle() -> None:
+def test_modules_do_not_import_each_other_in_a_cycle() -> None:
     graph = {
         name: [m for m in imported_modules(file) if m in MODULES and not m.endswith("__init__")]
         for name, file in MODULES.items()
@@ -165,13 +165,13 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
     assert len(list(TopologicalSorter(graph).static_order())) >= len(graph)
 
 
-def test_each_package_says_what_it_is_for() -> None:
+def test_each_package_states_its_purpose() -> None:
     for name, file in MODULES.items():
         if name.endswith("__init__"):
             assert ast.get_docstring(ast.parse(file.read_text())), name
 
 
-def test_no_module_name_stands_for_two_things() -> None:
+def test_module_names_are_unique() -> None:
     # a command's module has the command's name, an exporter's and a check's that of its format
     mirrors = re.compile(r"cli\.|profile\.(export|checks)\.|.*__init__$|__main__$")
     names = Counter(m.rpartition(".")[2] for m in MODULES if not mirrors.match(m))

@@ -1,4 +1,4 @@
-"""The second try of a test: given, told, and not to be leant on."""
+"""The second try of a test: granted, reported, and limited."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chance, "DELAY", 0)
 
 
-def test_a_chance_failure_is_told_in_full(pytester: pytest.Pytester) -> None:
+def test_a_failure_by_chance_is_shown_in_full(pytester: pytest.Pytester) -> None:
     result = run(pytester, ONCE.format(count=2))
     assert result.ret == pytest.ExitCode.OK
     result.assert_outcomes(passed=2)
@@ -40,7 +40,7 @@ def test_a_chance_failure_is_told_in_full(pytester: pytest.Pytester) -> None:
     )
 
 
-def test_what_fails_twice_has_failed(pytester: pytest.Pytester) -> None:
+def test_a_test_that_fails_twice_has_failed(pytester: pytest.Pytester) -> None:
     result = run(pytester, "def test_it(): raise ValueError")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(failed=1)
@@ -62,18 +62,18 @@ def test_a_fixture_that_failed_is_made_anew(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*failed at the first try: 1*", "*the engine did not start*"])
 
 
-def test_too_many_are_no_chance(pytester: pytest.Pytester) -> None:
+def test_too_many_failures_are_no_chance(pytester: pytest.Pytester) -> None:
     assert run(pytester, ONCE.format(count=chance.MOST)).ret == pytest.ExitCode.OK
     assert run(pytester, ONCE.format(count=chance.MOST + 1)).ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_values_have_no_second_try(
+def test_tests_of_values_have_no_second_try(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chance, "PURE", pytester.path)
     assert run(pytester, ONCE.format(count=1)).ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_what_is_about_values_is_below_unit(request: pytest.FixtureRequest) -> None:
+def test_tests_of_values_are_below_unit(request: pytest.FixtureRequest) -> None:
     assert request.path.is_relative_to(chance.PURE)
     assert not request.node.get_closest_marker("flaky")

@@ -1,4 +1,4 @@
-"""The objects of the package, for tests that need no kernel."""
+"""The package's BPF objects, for tests that need no kernel."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ NAMES = sorted(path.name.removesuffix(".o") for path in FOLDER.glob("*.o"))
 
 
 def read_bytes(name: str) -> bytes:
-    """An object as it is checked in."""
+    """Return a checked-in object's bytes."""
     return (FOLDER / f"{name}.o").read_bytes()
 
 
 def read_object(name: str) -> BpfObject:
-    """The same, read."""
+    """Return a checked-in object, parsed."""
     return BpfObject(read_bytes(name))

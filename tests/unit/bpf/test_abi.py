@@ -1,4 +1,4 @@
-"""The layouts in Python are those of the C structures, by the objects' own BTF."""
+"""The layouts in Python equal those of the C structures, by the objects' own BTF."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.unit.bpf.objects import read_object
 
 RECORDERS = ("recorder.x86_64", "recorder.aarch64")
 
-# Python's constants by the members that they are offsets of.
+# Python's constants by the members whose offsets they are.
 MEMBERS = {
     Event: {
         "KIND": "event.kind",

@@ -1,4 +1,4 @@
-"""Objects that are cut off or damaged: an error of ours, never another one."""
+"""Truncated or damaged objects raise an error of seclatch's and no other exception."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_all(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_objects_have_what_only_debuggers_read_stripped(name: str) -> None:
+def test_objects_are_stripped_of_debug_sections(name: str) -> None:
     sections = {section.name for section in BpfObject(read_bytes(name)).file.sections}
     assert {".BTF", ".BTF.ext", ".maps", "license"} <= sections
     assert not [each for each in sections if each.startswith((".debug", ".rel.debug"))]
@@ -41,7 +41,7 @@ def test_lines_of_c_are_known(name: str) -> None:
 
 
 @given(st.integers(0, len(SMALLEST) - 1))
-def test_cut_off(size: int) -> None:
+def test_truncated(size: int) -> None:
     with contextlib.suppress(ObjectError, BtfError):
         read_all(SMALLEST[:size])
 

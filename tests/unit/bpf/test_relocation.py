@@ -1,4 +1,4 @@
-"""CO-RE relocation and linking, tested against what clang wrote."""
+"""CO-RE relocation and linking, compared with clang's output."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def accesses(found: BpfObject, linked: LinkedBpfProgram) -> Iterator[tuple[int, 
 
 
 def answer_by_own_types(found: BpfObject, question: str) -> int:
-    """What a kernel would answer that has the object's own types."""
+    """Answer as a kernel would that has the object's own types."""
     return found.btf.offset(question) if "." in question else found.btf.size(question)
 
 
 def operand(code: bytearray, at: int) -> int:
-    """What clang wrote there for its own types, and what is patched."""
+    """Return clang's operand for its own types, and the patched one."""
     if code[at] & 7 in _LOADS_AND_STORES:
         return int(struct.unpack_from("<h", code, at + 2)[0])
     return int(struct.unpack_from("<i", code, at + 4)[0])
 
 
-def test_all_objects_are_there() -> None:
+def test_all_objects_exist() -> None:
     assert NAMES == ["filters", "recorder.aarch64", "recorder.x86_64"]
 
 

@@ -1,4 +1,4 @@
-"""`seclatch install` by a user: the remedy is the command that was given, as root."""
+"""`seclatch install` by a user: the remedy is the same command, run as root."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seclatch.cli.shared.engine_command import as_root
     "words", [["install", "docker"], ["install", "podman", "--runtime", "crun", "--default"]]
 )
 @pytest.mark.parametrize("system", [True, False])
-def test_the_options_are_those_that_were_given(
+def test_the_remedy_repeats_the_given_options(
     words: list[str], system: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "my env" / "seclatch"

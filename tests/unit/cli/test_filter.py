@@ -145,7 +145,7 @@ def test_a_program_gives_the_profile_back(program: Path) -> None:
     document = valid(
         seclatch("filter", "decompile", "--json", program).stdout, "filter-decompiled-1"
     )
-    # runc's stub is not the profile's: it is told beside it.
+    # runc's stub is not part of the profile: it is reported beside it.
     assert {one["verdict"] for one in document["kept"]} <= {"SCMP_ACT_ERRNO(38)"}
     (profile,) = document["profiles"]
     assert profile["defaultAction"] == "SCMP_ACT_ERRNO" and profile["defaultErrnoRet"] == 1
@@ -153,7 +153,7 @@ def test_a_program_gives_the_profile_back(program: Path) -> None:
     assert json.loads(seclatch("filter", "decompile", program).stdout) == profile
 
 
-def test_a_program_that_the_kernel_refuses_is_refused(tmp_path: Path) -> None:
+def test_a_program_that_the_kernel_rejects_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bad.bpf"
     path.write_bytes(bytes.fromhex("1500050000000000060000000000ff7f"))
     for command in ("disassemble", "decompile"):
@@ -164,7 +164,7 @@ def test_a_program_that_the_kernel_refuses_is_refused(tmp_path: Path) -> None:
         assert "EINVAL from bpf_check_classic" in message
 
 
-def test_a_filter_without_architecture_asks_for_one(tmp_path: Path) -> None:
+def test_a_filter_without_architecture_requires_one(tmp_path: Path) -> None:
     path = tmp_path / "any.bpf"
     path.write_bytes(bytes.fromhex("060000000000ff7f"))
     done = seclatch("filter", "decompile", path)

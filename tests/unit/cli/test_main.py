@@ -74,7 +74,7 @@ def test_completion_completes() -> None:
     ],
 )
 def test_completion_of_a_program_s_words(line: list[str], word: str, expected: str) -> None:
-    """The first as the shell completes commands, the others as files."""
+    """Complete the first as the shell completes commands, the others as files."""
     words = ["seclatch", *line, word]
     done = seclatch(
         _SECLATCH_COMPLETE="bash_complete",
@@ -85,7 +85,7 @@ def test_completion_of_a_program_s_words(line: list[str], word: str, expected: s
 
 
 def test_an_interrupt_while_it_loads_shows_no_traceback() -> None:
-    """Sent by what is imported: there is no earlier moment that a test could meet."""
+    """The signal is sent by an imported module, the earliest moment that a test can reach."""
     script = (
         "import os, signal, sys\n"
         "class Finder:\n"

@@ -1,4 +1,4 @@
-"""The man pages say what the commands say."""
+"""The man pages equal the commands' help."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def test_a_reader_of_man_pages_finds_nothing_wrong() -> None:
         text=True,
         check=False,
     )
-    # A date would change whenever the pages are made; their footer has the version.
+    # A date would change with each build of the pages; their footer has the version.
     wrong = [line for line in done.stdout.splitlines() if "missing date" not in line]
     assert wrong == []
 
 
-def test_pages_are_named_by_what_a_user_types(man: ModuleType) -> None:
+def test_pages_are_named_by_the_typed_command(man: ModuleType) -> None:
     """A command's own arguments are not in the names of those below it."""
     assert "seclatch-record-merge.1" in man.pages()
     assert all(re.fullmatch(r"seclatch(-[a-z]+)*\.1", name) for name in man.pages())
 
 
-def test_every_page_has_what_help_has() -> None:
+def test_every_page_has_the_sections_of_help() -> None:
     page = (ROOT / "docs" / "man" / "seclatch-report.1").read_text()
     for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "SEE ALSO"):
         assert f".SH {section}\n" in page

@@ -45,7 +45,7 @@ def test_the_profile_goes_to_stdout_and_each_change_to_stderr(profile: Path) -> 
 
 
 def test_a_program_s_rules_are_ported(profile: Path, tmp_path: Path) -> None:
-    """Docs promise every subcommand a raw BPF program in the place of a profile."""
+    """The docs promise that every subcommand accepts a raw BPF program in place of a profile."""
     code = seclatch("compile", "--runtime", "crun", "--arch", "x86_64", profile).stdout
     (tmp_path / "x86.bpf").write_bytes(code)
     done = seclatch("port", "--from", "x86_64", "--to", "arm64", tmp_path / "x86.bpf")
@@ -78,14 +78,14 @@ def test_for_machines(profile: Path, tmp_path: Path) -> None:
         (["{}"], 2, "Missing option '--to'"),
     ],
 )
-def test_what_cannot_be(profile: Path, words: list[str], status: int, said: str) -> None:
+def test_impossible_targets(profile: Path, words: list[str], status: int, said: str) -> None:
     done = seclatch("port", *(word.format(profile) for word in words))
     assert (done.returncode, done.stdout) == (status, b"")
     assert said in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
 
 
-def test_a_conditional_profile_names_the_way(tmp_path: Path) -> None:
+def test_a_conditional_profile_names_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "docker.json"
     path.write_text(
         json.dumps(
@@ -102,7 +102,7 @@ def test_a_conditional_profile_names_the_way(tmp_path: Path) -> None:
 
 
 def test_one_profile_for_both(profile: Path, tmp_path: Path) -> None:
-    """What an engine on each makes of it is the source's own, and what porting gives."""
+    """An engine on either machine derives the source's profile or the ported one from it."""
     both = tmp_path / "both.json"
     assert seclatch("port", "--to", "aarch64", "--both", "-o", both, profile).returncode == 0
     x86, arm = (

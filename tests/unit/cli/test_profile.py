@@ -1,4 +1,4 @@
-"""The commands, run as a user runs them."""
+"""The profile commands, run as a user runs them."""
 
 import json
 import os
@@ -87,10 +87,10 @@ def test_check_for_another_container(strict: Path) -> None:
         ("podman", "--cap-add CHOWN --cap-drop CHOWN", None, None),
     ],
 )
-def test_capabilities_are_those_that_the_engine_gives(
+def test_capabilities_equal_those_of_the_engine(
     tmp_path: Path, engine: str, options: str, chown: bool | None, bpf: bool | None
 ) -> None:
-    """`tests/engines/test_resolve_engines.py` asks the engines for the same."""
+    """`tests/engines/test_resolve_engines.py` compares with the engines themselves."""
     file = tmp_path / "caps.json"
     rules = [
         {"names": [name], "action": "SCMP_ACT_ALLOW", "includes": {"caps": [cap]}}
@@ -187,7 +187,7 @@ def test_convert_names_what_it_resolves(strict: Path) -> None:
     assert kept["archMap"] == STRICT["archMap"]
 
 
-def test_diff_says_what_to_do_about_what_it_leaves_open(tmp_path: Path) -> None:
+def test_diff_prints_what_to_do_about_undecided_calls(tmp_path: Path) -> None:
     masks = [[(1, 0x11 << n, 1 << n), (2, 3 << n * 7 % 60, 1 << n * 7 % 60)] for n in range(30)]
     rules = [
         {
@@ -216,8 +216,8 @@ def test_diff_says_what_to_do_about_what_it_leaves_open(tmp_path: Path) -> None:
         assert f"): SCMP_ACT_{verdict}" in asked
 
 
-def test_merging_says_what_libseccomp_makes_of_it(tmp_path: Path) -> None:
-    """The rules are right, the program is not: libseccomp 2.6.0, and 2.6.1, mix up two bounds."""
+def test_merge_reports_what_libseccomp_compiles_wrongly(tmp_path: Path) -> None:
+    """The rules are right, the program is not: libseccomp 2.6.0 and 2.6.1 confuse two bounds."""
     bounds = [{"index": 0, "op": "SCMP_CMP_LT", "value": value} for value in (1, (1 << 32) + 7)]
     mask = {"index": 1, "op": "SCMP_CMP_MASKED_EQ", "value": 0xFFFFFFFE, "valueTwo": 0}
     paths = [tmp_path / "one.json", tmp_path / "other.json"]
@@ -258,8 +258,8 @@ def test_diff_and_its_schema(strict: Path, plain: Path) -> None:
     assert seclatch("diff", plain, plain).returncode == 0
 
 
-def test_a_program_in_the_place_of_a_profile(plain: Path, tmp_path: Path) -> None:
-    """Back from BPF it means the same; runc's stub shows as what it adds."""
+def test_a_program_in_place_of_a_profile(plain: Path, tmp_path: Path) -> None:
+    """Decompiled, it is equivalent; runc's stub appears as an addition."""
     out = tmp_path / "out.bpf"
     assert seclatch("compile", "--runtime", "crun", plain, "-o", out).returncode == 0
     done = seclatch("diff", "--runtime", "crun", plain, out)
@@ -287,7 +287,7 @@ def test_a_program_for_another_machine(plain: Path, tmp_path: Path) -> None:
     assert json.loads(again.stdout)["architectures"] == ["SCMP_ARCH_S390X"]
 
 
-def test_bytes_that_are_neither(tmp_path: Path) -> None:
+def test_bytes_that_are_neither_profile_nor_program(tmp_path: Path) -> None:
     path = tmp_path / "noise"
     path.write_bytes(bytes(range(64)))
     done = seclatch("convert", "--to", "oci", path)
@@ -314,7 +314,7 @@ def test_one_file_is_nothing_to_combine(command: str, plain: Path) -> None:
     assert b"give at least two files" in done.stderr
 
 
-def test_the_empty_profile_is_told(tmp_path: Path, plain: Path) -> None:
+def test_the_empty_profile_is_reported(tmp_path: Path, plain: Path) -> None:
     path = tmp_path / "empty.json"
     path.write_text("{}")
     assert b"[empty-profile]" in seclatch("check", path).stdout
@@ -351,7 +351,7 @@ def test_a_device_or_a_link_as_output_stays_what_it_is(tmp_path: Path) -> None:
         '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["\\ud800"]}]}',
     ],
 )
-def test_what_readers_take_differently_is_refused(tmp_path: Path, text: str) -> None:
+def test_ambiguous_input_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "odd.json"
     path.write_text(text)
     for command in ("check", "resolve", "compile"):
@@ -368,7 +368,7 @@ def test_a_manifest_in_json(tmp_path: Path) -> None:
     assert b"SCMP_ACT_LOG" in seclatch("resolve", path).stdout
 
 
-def test_what_no_runtime_compiles_is_an_error(tmp_path: Path) -> None:
+def test_a_profile_that_no_runtime_compiles_is_an_error(tmp_path: Path) -> None:
     """One program cannot serve ABIs of both byte orders."""
     path = tmp_path / "mixed.json"
     path.write_text(json.dumps(PLAIN | {"architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_S390X"]}))
@@ -378,7 +378,7 @@ def test_what_no_runtime_compiles_is_an_error(tmp_path: Path) -> None:
 
 
 def test_many_architectures_compile_at_once(tmp_path: Path) -> None:
-    """runc's stub has as many forms as the ABIs have orders, squared: not all are made."""
+    """The forms of runc's stub are the orders of the ABIs, squared: not all are compiled."""
     path = tmp_path / "many.json"
     names = ["X86_64", "X86", "X32", "AARCH64", "ARM", "MIPSEL", "MIPSEL64", "RISCV64", "PPC64LE"]
     path.write_text(json.dumps(PLAIN | {"architectures": [f"SCMP_ARCH_{name}" for name in names]}))
@@ -388,7 +388,9 @@ def test_many_architectures_compile_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("names", "forms"), [(["X86_64"], 1), (["X86_64", "X86", "X32"], 4)])
-def test_every_form_of_runc_s_stub_is_told(tmp_path: Path, names: list[str], forms: int) -> None:
+def test_every_form_of_runc_s_stub_is_reported(
+    tmp_path: Path, names: list[str], forms: int
+) -> None:
     path = tmp_path / "forms.json"
     path.write_text(json.dumps(PLAIN | {"architectures": [f"SCMP_ARCH_{name}" for name in names]}))
     line = ["compile", "--json", "--arch=x86_64", path]
@@ -402,7 +404,7 @@ def test_every_form_of_runc_s_stub_is_told(tmp_path: Path, names: list[str], for
 
 
 @pytest.mark.parametrize("name", ["SH", "M68K", "SHEB", "PARISC", "PARISC64"])
-def test_what_runc_has_no_name_for_is_told(tmp_path: Path, name: str) -> None:
+def test_a_call_unknown_to_runc_is_reported(tmp_path: Path, name: str) -> None:
     path = tmp_path / "sh.json"
     path.write_text(json.dumps(PLAIN | {"architectures": [f"SCMP_ARCH_{name}"]}))
     done = seclatch("compile", "--runtime=runc", path)
@@ -429,8 +431,8 @@ def test_a_program_that_no_kernel_loads_is_named(tmp_path: Path) -> None:
     assert b"a program has 1 to 4096" in done.stderr
 
 
-def test_diff_compares_what_no_rule_says_of_a_program(tmp_path: Path) -> None:
-    """Which decides by two words of the call at once: not by what its rules happen to say."""
+def test_diff_compares_programs_beyond_rules(tmp_path: Path) -> None:
+    """The program decides by two words of the call at once, which no rule expresses."""
     code = bytearray()
     for instruction in (
         (0x20, 0, 0, 4),

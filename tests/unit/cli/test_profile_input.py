@@ -1,4 +1,4 @@
-"""What profile commands take as a file: pipes, standard input, programs; and what they refuse."""
+"""Input files of profile commands: pipes, standard input, programs; and refused ones."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def seclatch(
 
 
 def words(command: str, file: str | Path, other: Path) -> list[str]:
-    """The command line: the profile where FILE stands, or at the end."""
+    """Return the command line: the profile in place of FILE, or at the end."""
     line = COMMANDS[command]
     line = line if "FILE" in line else [*line, "FILE"]
     return ["profile", *(str({"FILE": file, "OTHER": other}.get(word, word)) for word in line)]
@@ -53,8 +53,8 @@ def plain(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_pipe_is_as_good_as_a_file(command: str, plain: Path) -> None:
-    """It can be read once only: what looks into the file twice fails here."""
+def test_a_pipe_is_accepted_like_a_file(command: str, plain: Path) -> None:
+    """It can be read once only: a command that reads the file twice fails here."""
     wanted = seclatch(*words(command, plain, plain))
     assert wanted.stderr == b""
     assert wanted.returncode in (0, 1)
@@ -66,7 +66,7 @@ def test_a_pipe_is_as_good_as_a_file(command: str, plain: Path) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_program_is_as_good_as_a_profile(command: str, plain: Path, tmp_path: Path) -> None:
+def test_a_program_is_accepted_like_a_profile(command: str, plain: Path, tmp_path: Path) -> None:
     for arch in ("x86_64", "s390x"):  # of either byte order
         program = tmp_path / f"{arch}.bpf"
         other = tmp_path / f"{arch}.json"
@@ -80,7 +80,7 @@ def test_a_program_is_as_good_as_a_profile(command: str, plain: Path, tmp_path: 
         assert b"write" in done.stdout or command in ("check", "compile", "diff")
 
 
-def test_a_program_is_judged_by_its_rules(plain: Path, tmp_path: Path) -> None:
+def test_a_program_is_checked_by_its_rules(plain: Path, tmp_path: Path) -> None:
     program = tmp_path / "runc.bpf"
     line = ["compile", "--runtime=runc", "--arch=x86_64", plain, "-o", program]
     assert seclatch("profile", *line).returncode == 0
@@ -92,8 +92,8 @@ def test_a_program_is_judged_by_its_rules(plain: Path, tmp_path: Path) -> None:
     assert not {"runc-enosys", "absent-names"} & codes
 
 
-def test_a_program_is_asked_as_it_is(plain: Path, tmp_path: Path) -> None:
-    """runc's stub is in it, whoever is said to compile."""
+def test_a_program_is_queried_unchanged(plain: Path, tmp_path: Path) -> None:
+    """runc's stub is in it, whichever runtime is named."""
     program = tmp_path / "runc.bpf"
     line = ["compile", "--runtime=runc", "--arch=x86_64", plain, "-o", program]
     assert seclatch("profile", *line).returncode == 0
@@ -113,7 +113,7 @@ def schema(name: str) -> Any:
 
 
 def test_rules_are_counted_as_in_the_file(plain: Path) -> None:
-    """Rule 0 is not in force here; the answer is given by the second of the file."""
+    """Rule 0 is not in force here; the second rule of the file gives the answer."""
     done = seclatch("profile", "test", "--arch=x86_64", plain, "write()")
     assert done.stdout.decode().splitlines()[1] == "  by rule 1 at line 4 (any arguments)"
     done = seclatch("profile", "test", "--arch=x86_64", "--json", plain, "write()")
@@ -123,8 +123,8 @@ def test_rules_are_counted_as_in_the_file(plain: Path) -> None:
     assert answer["rules"] == [{"index": 1, "line": 4, "column": 3}]
 
 
-def test_alternatives_are_told_as_such(tmp_path: Path) -> None:
-    """Two comparisons of one argument: all of a rule's are then alternatives."""
+def test_alternatives_are_named_as_such(tmp_path: Path) -> None:
+    """With two comparisons of one argument, all comparisons of the rule are alternatives."""
     args = [
         {"index": index, "op": f"SCMP_CMP_{op}", "value": value}
         for index, op, value in ((0, "NE", 0), (0, "NE", 0xFFFFFFFF), (1, "EQ", 77))
@@ -137,7 +137,7 @@ def test_alternatives_are_told_as_such(tmp_path: Path) -> None:
     assert "(arg0 != 0x0 or arg0 != 0xffffffff or arg1 == 0x4d)" in told
 
 
-def test_what_is_no_profile_is_a_finding_too(plain: Path, tmp_path: Path) -> None:
+def test_an_invalid_profile_is_a_finding_too(plain: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     rule = '{"action": "SCMP_ACT_ALLOW", "names": 3}'
     bad.write_text(f'{{"defaultAction": "SCMP_ACT_ERRNO",\n "syscalls": [{rule}]}}')
@@ -156,7 +156,7 @@ def test_what_is_no_profile_is_a_finding_too(plain: Path, tmp_path: Path) -> Non
     assert "No such file" in reports[2]["findings"][0]["message"]
 
 
-def test_all_that_breaks_the_format_is_told(tmp_path: Path) -> None:
+def test_every_error_of_the_format_is_reported(tmp_path: Path) -> None:
     text = """{"defaultAction": "SCMP_ACT_ERNO",
  "architectures": ["SCMP_ARCH_X86"],
  "syscalls": [
@@ -180,7 +180,7 @@ def test_all_that_breaks_the_format_is_told(tmp_path: Path) -> None:
     assert [each["line"] for each in found] == [1, 4, 7, 7, 7]
 
 
-def test_a_file_that_is_no_profile_does_not_hide_the_others(plain: Path, tmp_path: Path) -> None:
+def test_an_invalid_file_does_not_hide_the_others(plain: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text("{")
     done = seclatch("profile", "check", bad, plain)
@@ -191,7 +191,7 @@ def test_a_file_that_is_no_profile_does_not_hide_the_others(plain: Path, tmp_pat
 
 @pytest.mark.parametrize("command", ["test", "compile", "diff", "resolve", "convert", "merge"])
 def test_errors_leave_standard_output_empty(command: str, plain: Path, tmp_path: Path) -> None:
-    """With --json too: a reader of results never takes an error for one."""
+    """With --json too: a program that reads results never takes an error for one."""
     bad = tmp_path / "bad.json"
     bad.write_text('{"linux": []}')
     line = words(command, bad, plain)
@@ -203,7 +203,7 @@ def test_errors_leave_standard_output_empty(command: str, plain: Path, tmp_path:
 
 
 @pytest.mark.parametrize("place", ["name", "action", "call"])
-def test_a_word_of_a_million_letters_fills_no_screen(place: str, tmp_path: Path) -> None:
+def test_a_word_of_a_million_letters_is_cut(place: str, tmp_path: Path) -> None:
     word = "a" * (100_000 if place == "call" else 1_000_000)
     changes: dict[str, dict[str, Any]] = {"name": {"names": [word]}, "action": {"action": word}}
     rule = {"names": ["read"], "action": "SCMP_ACT_ALLOW", **changes.get(place, {})}

@@ -56,7 +56,7 @@ def test_show_by_stage(file: Path) -> None:
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])
-def test_show_is_whole_at_every_width(columns: str, file: Path) -> None:
+def test_show_cuts_no_name_at_any_width(columns: str, file: Path) -> None:
     """Into a pipe, too: no name of a call or stage is cut."""
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": columns}
     done = subprocess.run(
@@ -87,7 +87,7 @@ def test_a_profile_in_place_of_a_recording(command: str, config: bool, tmp_path:
     assert "report --profile FILE" in done.stderr
 
 
-def test_show_by_process_acts_on_nothing_hostile(file: Path) -> None:
+def test_show_by_process_escapes_hostile_text(file: Path) -> None:
     done = seclatch("show", "--by", "process", file)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
@@ -96,7 +96,7 @@ def test_show_by_process_acts_on_nothing_hostile(file: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["show"], ["generate"], ["report", "--text"]])
-def test_a_recording_comes_by_a_pipe(command: list[str], file: Path) -> None:
+def test_a_recording_from_a_pipe(command: list[str], file: Path) -> None:
     def run(script: str) -> subprocess.CompletedProcess[str]:
         words = ["sh", "-c", script, str(file), sys.executable, "-c", RUN, *command, "-"]
         env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200"}
@@ -120,7 +120,7 @@ def test_a_recording_comes_by_a_pipe(command: list[str], file: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_nobody_reads_it(words: list[str], file: Path) -> None:
+def test_a_closed_output(words: list[str], file: Path) -> None:
     command = [sys.executable, "-c", RUN, *words]
     if words[0] in ("show", "report", "record"):
         command.append(str(file))
@@ -131,7 +131,7 @@ def test_nobody_reads_it(words: list[str], file: Path) -> None:
     assert "standard output is closed" in done.stderr or "Bad file descriptor" in done.stderr
 
 
-def test_nobody_hears_what_is_said(file: Path, tmp_path: Path) -> None:
+def test_a_closed_error_output(file: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", RUN, "record", "merge", "-o", tmp_path / "all.json", file]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
@@ -158,7 +158,7 @@ def test_show_json(file: Path, by: str) -> None:
         (["report", "--text", "--json"], "--text and --json exclude each other"),
     ],
 )
-def test_options_that_would_do_nothing(words: list[str], said: str, file: Path) -> None:
+def test_options_without_effect_are_refused(words: list[str], said: str, file: Path) -> None:
     done = seclatch(*words, file)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
@@ -173,7 +173,7 @@ def test_merge_and_generate(file: Path, tmp_path: Path) -> None:
     assert json.loads(done.stdout)["syscalls"][0]["names"] == ["close", "read"]
 
 
-def test_a_file_that_is_none(tmp_path: Path, file: Path) -> None:
+def test_an_invalid_file(tmp_path: Path, file: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text("{")
     for words in (
@@ -237,7 +237,7 @@ def test_a_bad_file_among_many_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_no_name_is_nobody_s(tmp_path: Path) -> None:
+def test_an_empty_name_is_refused(tmp_path: Path) -> None:
     done = seclatch("record", "flush", "--record-dir", str(tmp_path), "")
     assert (done.returncode, "NAME is empty" in done.stderr) == (2, True)
 

@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_page_beside_where_one_stands(
+def test_a_page_beside_an_existing_one(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -72,14 +72,14 @@ def test_two_forms_at_once(file: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["/dev/full", "/nowhere/x.html"])
-def test_nowhere_to_write(file: Path, target: str) -> None:
+def test_an_unwritable_output(file: Path, target: str) -> None:
     done = seclatch("report", "-o", target, file)
     assert done.returncode == 2
     assert f"writing {target}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_what_is_no_recording_and_no_profile(file: Path, tmp_path: Path) -> None:
+def test_neither_recording_nor_profile(file: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text("{}")
     for words in ([bad], ["--profile", bad, file], [tmp_path / "none"]):
@@ -92,7 +92,7 @@ def test_what_is_no_recording_and_no_profile(file: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("kernel", "kept"), [("6.12", True), ("6.12-custom", True), ("6.²", False), ("9" * 5000, False)]
 )
-def test_whatever_kernel_it_says(kernel: str, kept: bool, file: Path, tmp_path: Path) -> None:
+def test_any_kernel_version(kernel: str, kept: bool, file: Path, tmp_path: Path) -> None:
     recorded = json.loads(file.read_bytes())
     recorded["hosts"][0]["kernel"] = kernel
     file.write_text(json.dumps(recorded))

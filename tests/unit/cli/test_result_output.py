@@ -1,4 +1,4 @@
-"""Where results cannot be written: an error, and nothing half done."""
+"""Unwritable results: an error, and no partial file."""
 
 import os
 import subprocess
@@ -48,7 +48,7 @@ def test_a_full_disk_is_an_error(
 def test_a_closed_output_is_an_error(
     command: str, more: tuple[str, ...], plain: Path, other: Path
 ) -> None:
-    """Not a result that nobody gets, and not one written into a file that took descriptor 1."""
+    """The result must not be lost silently, nor written into a file that took descriptor 1."""
     env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     line = [sys.executable, "-c", RUN, *words(command, plain, other), *more]
     shell = ["sh", "-c", 'exec "$@" >&-', "sh", *line]
@@ -59,7 +59,7 @@ def test_a_closed_output_is_an_error(
 
 @pytest.mark.parametrize("command", ["resolve", "compile", "convert", "merge", "intersect"])
 @pytest.mark.parametrize("target", ["/dev/full", "none/x", ".", "plain.json/x", "/proc/x"])
-def test_a_place_that_cannot_be_written_is_an_error(
+def test_an_unwritable_output_is_an_error(
     command: str, target: str, plain: Path, other: Path
 ) -> None:
     before = {path: path.read_bytes() for path in plain.parent.iterdir()}
@@ -84,11 +84,11 @@ def test_a_failure_leaves_the_old_file(command: str, plain: Path, tmp_path: Path
     assert {path.name for path in tmp_path.iterdir()} == {"plain.json", "bad.json", "kept"}
 
 
-def test_a_reader_that_goes_away_is_no_crash(plain: Path) -> None:
+def test_a_closed_pipe_is_no_crash(plain: Path) -> None:
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as pipe:
         line = ["profile", "check", plain]
         done = seclatch(*line, capture_output=False, stdout=pipe, stderr=subprocess.PIPE)
-    assert done.returncode in (1, 141)  # click's or ours
+    assert done.returncode in (1, 141)  # click's status or seclatch's
     assert done.stderr == b""

@@ -1,4 +1,4 @@
-"""Options of `seclatch run` that stand behind its command."""
+"""Options of `seclatch run` after its command."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ def profile(tmp_path: Path) -> Path:
         ["true", "--cap-drop", "ALL"],
     ],
 )
-def test_what_would_restrict_the_command_is_not_handed_to_it(
-    words: list[str], profile: Path
-) -> None:
+def test_an_option_of_ours_behind_the_command_is_refused(words: list[str], profile: Path) -> None:
     line = [word.replace("FILE", str(profile)) for word in words]
     done = seclatch("run", *line)
     assert (done.returncode, done.stdout) == (2, "")
@@ -39,7 +37,7 @@ def test_what_would_restrict_the_command_is_not_handed_to_it(
     "words",
     [["--", "true", "--profile", "x"], ["sh", "-c", "--", "--profile"], ["echo", "--tty", "-u"]],
 )
-def test_what_is_the_command_s_own_is_handed_to_it(words: list[str], tmp_path: Path) -> None:
+def test_the_command_s_own_options_are_passed(words: list[str], tmp_path: Path) -> None:
     done = seclatch("run", "--rootfs", str(tmp_path), "--dry-run", *words)
     assert done.returncode == 0, done.stderr
     args = json.loads(done.stdout)["process"]["args"]

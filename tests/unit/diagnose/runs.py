@@ -21,7 +21,7 @@ NUMBERS = load_syscalls(Arch.native()).numbers
 
 
 class Run(Story):
-    """A story with messages and calls of its processes; each method is one moment later."""
+    """A run under construction, with messages and calls; each method is one moment later."""
 
     def __init__(self, *command: str) -> None:
         super().__init__()
@@ -37,16 +37,16 @@ class Run(Story):
         self._fly(segment, "write", Mark(0), len(text), self.sights.said[segment][-1][0])
 
     def calls(self, segment: int, *names: str, **more: int) -> None:
-        """Make calls that go well."""
+        """Issue calls that succeed."""
         for name in names:
             self._fly(segment, name, Mark(0), more.get("result", 0), next(self._moments))
 
     def fails(self, segment: int, name: str, error: int, text: str = "") -> None:
-        """Make a call that the kernel itself fails."""
+        """Issue a call that the kernel itself fails."""
         self._see(What.FAILED, segment, name, error, text)
 
     def is_refused(self, segment: int, name: str, error: int = 1, *args: int) -> None:
-        """Make a call that seccomp answers."""
+        """Issue a call that seccomp answers."""
         self._see(What.REFUSED, segment, name, error, "", args)
 
     def ends(self, segment: int, status: int) -> None:

@@ -9,7 +9,7 @@ from tests.unit.engines.tree import Tree
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
-    """A system tree with both runtimes, and latches to install into it."""
+    """Make a system tree with both runtimes, and latches to install into it."""
     scripts = tmp_path / "scripts"
     scripts.mkdir()
     for name in ("seclatch-runc", "seclatch-crun"):

@@ -1,4 +1,4 @@
-"""What a container's start will execute as root: the recorder's interpreter, modules and path."""
+"""Files that a container's start will execute as root: the recorder's interpreter and modules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_recorder_imports_without_the_site_module(tmp_path: Path) -> None:
     assert script.read_text().partition("\n")[0] == f"#!{sys.executable} -IS"
 
 
-def test_all_that_is_loaded_is_listed() -> None:
+def test_all_loaded_files_are_listed() -> None:
     files = annotation_recorder.list_loaded_files()
     names = {file.name for file in files}
     assert {"container_recorder.py", "container_images.py", "pyvenv.cfg"} <= names
@@ -41,7 +41,7 @@ def test_all_that_is_loaded_is_listed() -> None:
 
 
 @pytest.mark.parametrize("change", [0o002, 0o000], ids=["writable", "another's"])
-def test_a_file_that_others_can_write_is_refused(tmp_path: Path, change: int) -> None:
+def test_a_file_writable_by_others_is_refused(tmp_path: Path, change: int) -> None:
     file = tmp_path / "module.py"
     file.touch()
     installed_latch.refuse_unsafe_file(file)

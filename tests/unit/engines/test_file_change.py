@@ -41,7 +41,7 @@ def names(directory: Path) -> list[str]:
 @pytest.mark.parametrize(
     "error", [OSError(28, "No space left on device"), SeclatchError("no", remedy="do")]
 )
-def test_a_failure_midway_undoes_what_was_done(tmp_path: Path, error: Exception) -> None:
+def test_a_failure_midway_undoes_earlier_steps(tmp_path: Path, error: Exception) -> None:
     old = tmp_path / "old"
     old.write_text("old")
     old.chmod(0o640)

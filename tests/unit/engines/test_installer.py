@@ -56,7 +56,7 @@ def test_uninstall_restores_every_byte(
 
 @every_engine
 @both_wishes
-def test_second_run_has_nothing_to_do(tree: Tree, engine: str, words: list[str]) -> None:
+def test_second_run_changes_nothing(tree: Tree, engine: str, words: list[str]) -> None:
     tree.write(CONFIGS[engine], EXISTING[engine])
     tree.run("install", engine, *words)
     before = tree.snapshot()
@@ -138,7 +138,7 @@ def test_another_runtime_of_the_latch_s_name_is_refused(tree: Tree, engine: str)
 
 @every_engine
 @pytest.mark.parametrize("dangling", [False, True])
-def test_a_linked_file_is_changed_where_it_lies(tree: Tree, engine: str, dangling: bool) -> None:
+def test_a_linked_file_is_changed_at_its_target(tree: Tree, engine: str, dangling: bool) -> None:
     target = tree.path("/srv/config")
     target.parent.mkdir()
     if not dangling:
@@ -204,7 +204,7 @@ def test_a_default_that_was_changed_later_is_kept(tree: Tree, engine: str) -> No
 
 
 @every_engine
-def test_edits_beside_ours_are_not_reordered(tree: Tree, engine: str) -> None:
+def test_later_edits_are_not_reordered(tree: Tree, engine: str) -> None:
     path = tree.write(CONFIGS[engine], EXISTING[engine])
     tree.run("install", engine, "--default")
     path.write_text(path.read_text().replace('"x"', '"y"') + "\n")
@@ -230,10 +230,10 @@ def test_uninstall_without_a_record_removes_the_latch(tree: Tree, engine: str) -
     "content",
     ["", "{", '{"engine": 1}', "[]", '{"unknown": 1}', "of another", "directory", "large"],
 )
-def test_a_record_that_makes_no_sense_is_refused_with_a_remedy(
+def test_an_invalid_record_is_refused_with_a_remedy(
     tree: Tree, engine: str, content: str, verb: str
 ) -> None:
-    """Which is then done, word for word; nothing of ours is left after it."""
+    """The test then runs the remedy as printed; none of seclatch's files is left after it."""
     tree.write(CONFIGS[engine], EXISTING[engine])
     tree.run("install", engine)
     path = tree.path(f"/var/lib/seclatch/install/{engine}.json")
@@ -345,14 +345,14 @@ def test_a_missing_runtime_is_named_before_any_write(tree: Tree, engine: str) ->
     assert tree.snapshot() == before
 
 
-def test_podman_takes_crun_and_falls_back_to_runc(tree: Tree) -> None:
+def test_podman_uses_crun_and_falls_back_to_runc(tree: Tree) -> None:
     assert str(tree.plan("install", "podman", "--dry-run")["front"]).endswith("/podman/crun")
     tree.path("/usr/bin/crun").unlink()
     assert str(tree.plan("install", "podman", "--dry-run")["front"]).endswith("/podman/runc")
     assert str(tree.plan("install", "docker", "--dry-run")["front"]).endswith("/docker/runc")
 
 
-def test_a_place_that_others_can_change_is_refused(tree: Tree) -> None:
+def test_a_path_that_others_can_change_is_refused(tree: Tree) -> None:
     place = tree.path("/usr/local/lib")
     place.mkdir(parents=True)
     place.chmod(0o777)

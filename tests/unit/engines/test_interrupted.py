@@ -36,7 +36,7 @@ def list_changes(words: list[str], log: Path) -> list[tuple[str, int]]:
 
 
 def kill_at(words: list[str], name: str, number: int) -> None:
-    """Kill it at the number-th call of this name, which is not made (strace counts by name)."""
+    """Kill it at the number-th call of this name, before that call (strace counts by name)."""
     inject = f"inject={name}:signal=SIGKILL:error=EINTR:when={number}"
     strace = ["strace", "-qq", "-o", "/dev/null", "-e", CHANGES, "-e", inject]
     done = subprocess.run([*strace, *words], capture_output=True, check=False)
@@ -45,7 +45,7 @@ def kill_at(words: list[str], name: str, number: int) -> None:
 
 @pytest.fixture
 def host(tree: Tree) -> Tree:
-    """With what every host has, and without /etc/docker."""
+    """Make the files that every host has, without /etc/docker."""
     for name in ("/etc", "/var/lib", "/usr/local/lib"):
         tree.path(name).mkdir(parents=True, exist_ok=True)
     return tree
@@ -77,8 +77,8 @@ def test_nothing_is_left_after_the_next_uninstall(
         assert "nothing to do" in host.run("uninstall", "docker")
 
 
-def test_what_a_running_process_writes_is_left(host: Tree) -> None:
-    """Its temporary file may be about to be renamed; another's, and a directory, are not ours."""
+def test_files_of_a_running_process_are_left(host: Tree) -> None:
+    """Its temporary file may be about to be renamed; another program's, and a directory, stay."""
     config = host.write(CONFIGS["docker"], "{}")
     running = temporary_path(config)
     ended = config.with_name(running.name.replace(f".{os.getpid()}.", ".4194304."))

@@ -74,7 +74,7 @@ def test_layout_follows_the_file() -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ('{"a": 1,}', "line 1 column "),  # the comma or what follows, by Python's version
+        ('{"a": 1,}', "line 1 column "),  # the comma or the text after it, by Python's version
         ('{\n"a" 1}', "line 2 column 5"),
         ("[]", "not an object"),
         ('{"a": 1, "a": 2}', "key 'a'"),
@@ -84,7 +84,7 @@ def test_layout_follows_the_file() -> None:
         ('{"a": ' + "9" * 5000 + "}", "not JSON"),
     ],
 )
-def test_what_is_not_an_object_is_refused_with_its_place(text: str, place: str) -> None:
+def test_a_value_that_is_no_object_is_refused_with_its_path(text: str, place: str) -> None:
     with pytest.raises(InputError) as caught:
         json_edit.parse_object("/etc/docker/daemon.json", text)
     assert str(caught.value).startswith("/etc/docker/daemon.json")

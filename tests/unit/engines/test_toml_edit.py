@@ -21,7 +21,7 @@ PATH = ("plugins", "io.containerd.grpc.v1.cri", "containerd", "runtimes", "secla
 
 
 @given(st.dictionaries(keys, values, max_size=4), values)
-def test_an_edit_means_the_old_document_with_the_change(
+def test_an_edit_equals_the_old_document_with_the_change(
     document: dict[str, Any], value: Any
 ) -> None:
     text = tomlkit.dumps(document)
@@ -42,12 +42,12 @@ def test_comments_order_and_spaces_are_kept() -> None:
 
 
 @pytest.mark.parametrize("text", ["a = ", "a = 1\na = 2\n", "[a\n", "\x00", "a = " + "[" * 5000])
-def test_what_is_not_toml_is_refused(text: str) -> None:
+def test_invalid_toml_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"^/etc/c\.toml: not TOML"):
         toml_edit.parse_table("/etc/c.toml", text)
 
 
-def test_a_value_where_a_table_has_to_be_is_refused() -> None:
+def test_a_value_in_place_of_a_table_is_refused() -> None:
     for path in (("t", "x"), ("t", "x", "y")):
         with pytest.raises(InputError, match=r"^c: t.*has a part that is not a table"):
             toml_edit.edit_toml("c", "t = 1\n", {path: 1})

@@ -33,7 +33,7 @@ class Tree:
         return path
 
     def run(self, verb: str, *words: str) -> str:
-        """Run install or uninstall here; an error is raised as the command raises it."""
+        """Run install or uninstall here; raise errors as the command does."""
         command = {"install": install, "uninstall": uninstall}[verb].command
         arguments = [*words, "--root", str(self.top)]
         result = CliRunner().invoke(command, arguments, catch_exceptions=True)
@@ -46,7 +46,7 @@ class Tree:
         return plan
 
     def snapshot(self) -> dict[str, tuple[int, int, str]]:
-        """Every path with its mode, owner and content."""
+        """Return every path with its mode, owner and content."""
         found = {}
         for path in self.top.rglob("*"):
             status = path.lstat()

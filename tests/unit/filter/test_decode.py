@@ -21,7 +21,7 @@ from tests.strategies import programs
 
 junk = st.one_of(
     st.binary(max_size=64),
-    # Low bytes in the right places are programs more often than noise is.
+    # Bytes with small values at these offsets are programs more often than random ones.
     st.lists(
         st.tuples(st.integers(0, 0x9F), st.integers(0, 3), st.integers(0, 3), st.integers(0, 64)),
         max_size=12,
@@ -48,7 +48,7 @@ def test_any_bytes_can_be_listed(data: bytes) -> None:
 
 
 @given(programs())
-def test_any_program_decompiles_or_says_why_not(program: Any) -> None:
+def test_any_program_decompiles_or_names_the_reason(program: Any) -> None:
     try:
         found = decompile_filter(program, (Arch.X86_64,))
     except SeclatchError as error:

@@ -1,4 +1,4 @@
-"""Decompiled rules mean exactly what the programs do."""
+"""Decompiled rules are exactly equivalent to the programs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMES = ("getppid", "read", "personality", "socket", "open")
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(profiles)
 def test_decompiled_rules_hold_exactly_where_the_program_acts(profile: Any) -> None:
-    # Read by `match`, not compiled again: libseccomp 2.6.0 miscompiles some sets of rules.
+    # Evaluated by `match`, not compiled again: libseccomp 2.6.0 miscompiles some sets of rules.
     try:
         code = compile_profile(profile, runtime=Runtime.LIBSECCOMP).code
     except SeclatchError:
@@ -52,7 +52,7 @@ def test_decompiled_rules_hold_exactly_where_the_program_acts(profile: Any) -> N
 
 
 def test_all_calls_share_one_budget() -> None:
-    """A program made to be hard for every call takes its time once, not 400 times."""
+    """A program that is hard for every call takes its time once, not 400 times."""
     tests = [
         one
         for n in range(300)
@@ -99,7 +99,7 @@ def counting(bits: int, arches: tuple[int, ...]) -> Filter:
 
 
 def test_no_call_gets_more_comparisons_than_a_profile_may_have() -> None:
-    """400 bytes of program would be 1024 rules for every call, each then held against each."""
+    """400 bytes of program would be 1024 rules for every call, each then compared with each."""
     found = decompile_filter(counting(10, (0xC000003E, 0x40000003)))
     most: Counter[str] = Counter()
     for profile in found.profiles:

@@ -36,7 +36,7 @@ def test_real_styles(program: Filter, one: AskedCall) -> None:
         assert answers(program, one) == {(alone[0].action, "")}
 
 
-# A division by the instruction pointer, which no query gives.
+# A division by the instruction pointer, which no query sets.
 UNDECIDED = Filter(
     (
         Instruction(LD | ABS, 0, 0, 4 * POINTER),

@@ -9,7 +9,7 @@ import pytest
 from seclatch.model.arch import X32_BIT, Arch
 
 
-def test_every_spelling_leads_back() -> None:
+def test_every_spelling_is_parsed_back() -> None:
     for arch in Arch:
         assert Arch.parse(arch.scmp) is arch
         assert Arch.parse(arch.title) is arch

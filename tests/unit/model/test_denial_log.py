@@ -1,4 +1,4 @@
-"""Lines of a denial log: they come back as they were, and what is none is refused."""
+"""Lines of a denial log: they are read back unchanged, and invalid ones are refused."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def test_the_schema_is_that_of_the_types() -> None:
 
 
 @given(st.text(max_size=200), st.integers(1, 1 << 40))
-def test_a_line_comes_back_and_is_one_line(text: str, count: int) -> None:
+def test_a_line_is_read_back_and_is_one_line(text: str, count: int) -> None:
     line = encode_line(denial(text, count))
     assert line.count(b"\n") == 1 and b"\x1b" not in line
     assert decode_line(line) == denial(text, count)
     jsonschema.validate(json.loads(line), SCHEMA)
 
 
-def test_an_event_comes_back() -> None:
+def test_an_event_is_read_back() -> None:
     event = WatchEvent(event="lost", time="2026-11-27T10:00:00Z", host=HOST, count=3)
     assert decode_line(encode_line(event)) == event
     jsonschema.validate(json.loads(encode_line(event)), SCHEMA)
@@ -86,6 +86,6 @@ def test_an_event_comes_back() -> None:
         b'{"type":"denial","time":"\xff"}',
     ],
 )
-def test_what_is_no_line_is_refused(line: bytes) -> None:
+def test_invalid_lines_are_refused(line: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         decode_line(line)

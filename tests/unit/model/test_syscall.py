@@ -1,4 +1,4 @@
-"""The tables, against their sources."""
+"""The system call tables, compared with their sources."""
 
 import subprocess
 import sys
@@ -17,8 +17,8 @@ def installed(package: str) -> str:
     return subprocess.run(show, check=True, capture_output=True, text=True).stdout
 
 
-def test_tables_are_fresh() -> None:
-    """They are what the script makes of the same libseccomp and kernel headers."""
+def test_tables_are_current() -> None:
+    """They equal the script's output for the same libseccomp and kernel headers."""
     source = load_syscalls(Arch.X86_64).source
     if not (
         installed("libseccomp2").startswith(source["libseccomp"])

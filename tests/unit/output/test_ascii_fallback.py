@@ -1,4 +1,4 @@
-"""Streams that cannot encode our signs."""
+"""Streams whose encoding lacks the signs of the output."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_any_text_can_be_written_in_ascii(text: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_what_the_encoding_has_stays(encoding: str) -> None:
+def test_encodable_text_is_unchanged(encoding: str) -> None:
     buffer = io.BytesIO()
     stream = io.TextIOWrapper(buffer, encoding=encoding)
     adapt_streams(stream)
@@ -35,8 +35,8 @@ def test_what_the_encoding_has_stays(encoding: str) -> None:
     )
 
 
-def test_click_writes_to_the_stream_that_is_there() -> None:
-    """It takes a stream whose encoding is called ASCII for misconfigured, and opens another."""
+def test_click_writes_to_the_given_stream() -> None:
+    """click takes a stream whose encoding is called ASCII for misconfigured, and opens another."""
     code = (
         "import sys, click; from seclatch.output.ascii_fallback import adapt_streams; "
         "adapt_streams(sys.stdout); click.echo(chr(0x2026))"

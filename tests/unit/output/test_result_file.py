@@ -82,7 +82,7 @@ def test_a_file_keeps_its_mode(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 def test_an_open_file_is_written_to(name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """A pipe has no path that a rename could replace; `>> FILE` must keep what is there."""
+    """A pipe has no path that a rename could replace; `>> FILE` must keep the earlier content."""
     result_file.replace_file(Path(name), b"words")
     assert capfd.readouterr().out == "words"
 

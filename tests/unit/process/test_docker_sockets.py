@@ -1,4 +1,4 @@
-"""The sockets of the Docker daemons that run: each daemon's own."""
+"""The sockets of the running Docker daemons: each daemon's own."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ OTHER = ("dockerd", "-H", "unix:///run/other.sock")
 
 
 @pytest.mark.parametrize("order", [(7, 8), (8, 7)])
-def test_each_daemon_is_asked(order: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that listens elsewhere does not hide one that listens where all do."""
+def test_each_daemon_is_queried(order: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that listens elsewhere does not hide the one at the default path."""
     monkeypatch.setattr(docker_containers, "is_trusted", lambda _: True)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     argv = dict(zip(order, (OTHER, ("dockerd",)), strict=True))

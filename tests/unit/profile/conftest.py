@@ -1,4 +1,4 @@
-"""Bounds for what random profiles make of libseccomp."""
+"""Limits on random profiles, for libseccomp's sake."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from seclatch.system import bounded_child
 
 @pytest.fixture(autouse=True, scope="module")
 def _short() -> Iterator[None]:
-    """libseccomp 2.6.0 does not come back from some rules; the others take it milliseconds."""
+    """Limit the rules: libseccomp 2.6.0 never finishes some, the others take it milliseconds."""
     patch = pytest.MonkeyPatch()
     patch.setattr(bounded_child, "SECONDS", 1)
     yield

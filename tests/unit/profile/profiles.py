@@ -54,7 +54,7 @@ def profiles() -> st.SearchStrategy[Profile]:
 
 
 def resolved_profiles() -> st.SearchStrategy[Profile]:
-    """Without conditions, archMap and comments: what engines hand to runtimes."""
+    """Draw profiles without conditions, archMap and comments, as engines pass them to runtimes."""
     without = _build(st.just(Condition()), architectures=arches)
     return without.map(
         lambda profile: Profile(

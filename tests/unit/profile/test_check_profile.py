@@ -226,7 +226,7 @@ def test_fault_is_found_and_its_absence_not(
     assert code not in codes(*sound.pop("rules", []), **sound)
 
 
-def test_comparisons_of_one_argument_are_told_as_the_alternatives_that_they_are() -> None:
+def test_comparisons_of_one_argument_are_reported_as_alternatives() -> None:
     args = [compare("NE", 0), compare("NE", 0xFFFFFFFF), compare("EQ", 77, index=1)]
     found = codes(rule("personality", "ERRNO", errnoRet=13, args=args))
     either = "arg0 != 0x0 or arg0 != 0xffffffff or arg1 == 0x4d"
@@ -234,13 +234,13 @@ def test_comparisons_of_one_argument_are_told_as_the_alternatives_that_they_are(
     assert f"`{either}` holds for every value" in found["constant-comparison"]
 
 
-def test_a_mask_of_no_bits_is_not_told_to_hold_for_none_and_for_all() -> None:
+def test_a_mask_of_no_bits_has_the_more_exact_finding() -> None:
     found = codes(rule("read", args=[compare("MASKED_EQ", 0, 5)]))
     assert "beyond-mask" in found and "constant-comparison" not in found
     assert "constant-comparison" in codes(rule("read", args=[compare("MASKED_EQ", 0)]))
 
 
-def test_what_crun_passes_over_is_told_as_it_reads_it() -> None:
+def test_comparisons_ignored_by_crun_are_reported() -> None:
     found = codes(
         rule("read", args=[*(compare("GT", n, 0, n) for n in range(6)), compare("EQ", 9)])
     )
@@ -251,7 +251,7 @@ def test_what_crun_passes_over_is_told_as_it_reads_it() -> None:
 
 
 @pytest.mark.skipif(read_version() >= (2, 6, 1), reason="this libseccomp has no such fault")
-def test_what_libseccomp_compiles_wrongly_is_found() -> None:
+def test_a_profile_that_libseccomp_miscompiles_is_found() -> None:
     """GHSA-4q85-33p6-j5g6: with 1 as second argument the second comparison holds."""
     args = [compare("LT", 0, index=1), compare("LT", 1 << 32, index=1)]
     found = codes(rule("read", "KILL_THREAD", args=args))
@@ -259,16 +259,14 @@ def test_what_libseccomp_compiles_wrongly_is_found() -> None:
     assert "the rules say SCMP_ACT_KILL_THREAD" in found["miscompiled"]
 
 
-def test_what_libseccomp_compiles_rightly_is_not() -> None:
+def test_a_profile_that_libseccomp_compiles_correctly_is_not() -> None:
     args = [compare("EQ", 1, index=1), compare("EQ", 1 << 32, index=1)]
     assert "miscompiled" not in codes(rule("read", args=args))
 
 
-def test_what_no_kernel_loads_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """libseccomp makes programs of any length, the runtime then fails with EINVAL."""
-    monkeypatch.setattr(
-        bounded_child, "SECONDS", 10
-    )  # this one does come to an end, after over a second
+def test_a_program_that_no_kernel_loads_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """libseccomp compiles programs of any length, the runtime then fails with EINVAL."""
+    monkeypatch.setattr(bounded_child, "SECONDS", 10)  # this one ends, after over a second
     rules = [
         rule(name, args=[compare("EQ", (n << 32) + len(name))])
         for name in ("read", "ioctl", "sendto")
@@ -279,7 +277,7 @@ def test_what_no_kernel_loads_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "does-not-compile" not in codes(*rules[:500])
 
 
-def test_findings_point_at_the_place() -> None:
+def test_findings_name_the_position() -> None:
     text = json.dumps(
         {
             "defaultAction": "SCMP_ACT_ERRNO",
@@ -294,7 +292,7 @@ def test_findings_point_at_the_place() -> None:
         assert lines[place.line - 1][place.column - 1 :].startswith(f'"{name}"')
 
 
-def test_runc_s_stub_is_told_of() -> None:
+def test_runc_s_stub_is_reported() -> None:
     """Above the highest call named it answers ENOSYS, from which libraries and runc fall back."""
     rules = rule("openat open clone prlimit64")
     found = codes(rules)
@@ -307,7 +305,7 @@ def test_runc_s_stub_is_told_of() -> None:
     assert mixed.endswith("(with crun: runc answers ENOSYS to faccessat2)")
 
 
-def test_what_a_runtime_does_without_is_not_needed() -> None:
+def test_calls_with_a_fallback_are_not_needed() -> None:
     """Go falls back from faccessat2, crun from close_range, where they are answered by an errno."""
     needed = {*NEEDS["runc"], *NEEDS["crun"]} - {"faccessat2", "close_range"}
     assert "plain-runtime" not in codes(rule(" ".join(needed)))
@@ -315,13 +313,13 @@ def test_what_a_runtime_does_without_is_not_needed() -> None:
     assert killed["plain-runtime"].startswith("plain crun itself needs 1 call that")
 
 
-def test_conditions_decide_what_is_judged() -> None:
+def test_conditions_decide_which_rules_are_checked() -> None:
     bpf = rule("bpf", includes={"caps": ["CAP_BPF"]})
     assert "dangerous-syscall" not in codes(bpf)
     assert "dangerous-syscall" in codes(bpf, host=Host(Arch.X86_64, frozenset({"CAP_BPF"})))
 
 
-def test_arm64_has_no_old_twins() -> None:
+def test_arm64_lacks_the_old_variants() -> None:
     found = codes(rule("openat openat2"), host=Host(Arch.AARCH64))
     assert "one-of-twins" not in found
 

@@ -1,4 +1,4 @@
-"""Each kind of finding: a profile that has it, and the same one after the remedy that it states."""
+"""Each kind of finding: a profile that has it, and the same one after its remedy."""
 
 import json
 import re
@@ -45,7 +45,7 @@ def manifest(**own: Any) -> Json:
 
 
 def cut(*path: Any) -> Callable[[Json, Finding], None]:
-    """Remove the value at a path, or where none is given the one that the finding points at."""
+    """Remove the value at a path, by default the path of the finding."""
 
     def apply(document: Json, finding: Finding) -> None:
         *way, last = path or finding.path
@@ -74,7 +74,7 @@ def add(*rules: Json) -> Callable[[Json, Finding], None]:
 
 
 def meant(document: Json, finding: Finding) -> None:
-    """Take the word of `did you mean …?` (or `write …`)."""
+    """Return the word of `did you mean …?` (or `write …`)."""
     match = re.fullmatch(r"(?:did you mean|write) (\S+?)\??", finding.remedy)
     assert match, finding.remedy
     *way, last = finding.path
@@ -92,7 +92,7 @@ READ_1 = {"args": [compare("EQ", 1)]}
 RUNC = [name for name in NEEDS["runc"] if load_syscalls(Arch.X86_64).has(name)]
 ENOSYS = rule("clone3", "ERRNO", errnoRet=38)
 
-# code, the profile, what the remedy says, how it is done
+# code, the profile, the remedy's text, the change that follows it
 CASES: list[tuple[str, Json, str, Callable[[Json, Finding], None]]] = [
     ("unknown-key", profile(rule("read", include={})), "did you mean includes?", meant),
     ("unknown-key", profile(rule("read"), whatever=1), "remove it", cut()),
@@ -490,7 +490,7 @@ def test_the_remedy_helps(
 
 
 @pytest.mark.skipif(read_version() >= (2, 6, 1), reason="this libseccomp has no such fault")
-def test_the_remedy_for_what_libseccomp_gets_wrong() -> None:
+def test_the_remedy_for_a_miscompiled_profile() -> None:
     """GHSA-4q85-33p6-j5g6: with 1 as second argument the second comparison holds."""
     wrong = [compare("LT", 0, index=1), compare("LT", 1 << 32, index=1)]
     faulty = profile(rule("read", "KILL_THREAD", args=wrong))
@@ -501,8 +501,8 @@ def test_the_remedy_for_what_libseccomp_gets_wrong() -> None:
     assert "miscompiled" not in {each.code for each in sound}
 
 
-def test_no_kind_is_left_out() -> None:
-    """Of those that the checks can report; and the documents name all of them."""
+def test_every_code_is_tested() -> None:
+    """All codes that the checks can report; and the documents name all of them."""
     text = "".join(path.read_text() for path in SOURCES.rglob("*.py"))
     known = set(re.findall(r'Finding\(\s*"([a-z0-9-]+)"', text))
     known |= set(re.findall(r'Fate\.\w+: \("([a-z-]+)"', text))

@@ -1,5 +1,8 @@
-"""The comparison of rules against the programs that are made of them: it says `same` if and only
-if both programs answer alike to every call, at the edges of everything that either tests."""
+"""The comparison of rules against the programs compiled from them.
+
+It answers `same` if and only if both programs answer alike to every call, at the edges of
+everything that either tests.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -67,7 +70,7 @@ profiles = st.builds(
 
 @st.composite
 def pairs(draw: st.DrawFn) -> tuple[Profile, Profile]:
-    """Two profiles that often mean the same, written in another way."""
+    """Draw two profiles that often are equivalent, but written differently."""
     one = draw(profiles)
     written = list(one.rules)
     for _ in range(draw(st.integers(0, 2))):
@@ -77,7 +80,7 @@ def pairs(draw: st.DrawFn) -> tuple[Profile, Profile]:
 
 
 def _rewritten(rule: Rule, draw: st.DrawFn) -> list[Rule]:
-    """Mostly without a change of meaning; some of them do, a little."""
+    """Rewrite rules, mostly without a change of meaning; some rewrites change a little."""
     how = draw(st.sampled_from([*_OF_RULE, *_OF_ARGUMENT]))
     if how in _OF_RULE:
         return _OF_RULE[how](rule, draw)
@@ -88,7 +91,7 @@ def _rewritten(rule: Rule, draw: st.DrawFn) -> list[Rule]:
 
 
 def _split(rule: Rule, draw: st.DrawFn) -> list[Rule]:
-    """Below a value of an argument, and above it."""
+    """Split a rule into one below a value of an argument, and one from it on."""
     index, value = draw(st.integers(0, 2)), draw(values)
     if any(arg.index == index for arg in rule.args):
         return [rule]
@@ -97,7 +100,7 @@ def _split(rule: Rule, draw: st.DrawFn) -> list[Rule]:
 
 
 def _mask(arg: Arg, _: st.DrawFn) -> list[Arg]:
-    """Another way to write the same."""
+    """Write a mask in another form."""
     if arg.operator is Operator.EQ:
         return [Arg(arg.index, Operator.MASKED_EQ, (1 << 64) - 1, arg.value)]
     if arg.operator is Operator.MASKED_EQ:
@@ -124,9 +127,9 @@ def compiled(profile: Profile, runtime: Runtime) -> Filter:
 
 
 def rightly(profile: Profile, runtime: Runtime) -> Filter:
-    """The program. Not looked at further: what libseccomp refuses, or gets wrong.
+    """Compile the profile; skip it if libseccomp refuses or miscompiles it.
 
-    It gets nothing wrong that `deviations` does not tell of, and what that tells is so.
+    It miscompiles nothing that `deviations` does not report, and each report is correct.
     """
     both = {bits: read_meaning(profile, X86, bits) for bits in (32, 64)}
     try:
@@ -152,7 +155,7 @@ def rightly(profile: Profile, runtime: Runtime) -> Filter:
 
 
 def said(meaning: ProfileMeaning, name: str, arch: Arch, args: tuple[int, ...]) -> Action:
-    """What the rules say, the arguments being as wide as the ABI's."""
+    """Return the rules' answer, with the arguments as wide as the ABI's."""
     for clause in meaning.clauses(name):
         fitted = [rule_comparison.fit_width(arg, arch.bits) for arg in clause.args]
         if all(
@@ -163,7 +166,7 @@ def said(meaning: ProfileMeaning, name: str, arch: Arch, args: tuple[int, ...]) 
 
 
 def answers(one: Filter, other: Filter, arches: tuple[Arch, ...]) -> set[tuple[Action, Action]]:
-    """Every pair of answers."""
+    """Return every pair of answers."""
     judges = CallEvaluator(one), CallEvaluator(other)
     found = set()
     for arch in arches:
@@ -235,7 +238,7 @@ def test_combined_programs(
 
 @given(profiles)
 @settings(max_examples=examples(40), **QUICK)
-def test_a_program_means_what_its_profile_does(profile: Profile) -> None:
+def test_a_program_is_equivalent_to_its_profile(profile: Profile) -> None:
     """Decompiled, with runc's stub in it."""
     program = rightly(profile, Runtime.RUNC)
     back = recover_profile(ProfileSource("x", program.to_bytes()), X86)
@@ -245,8 +248,8 @@ def test_a_program_means_what_its_profile_does(profile: Profile) -> None:
     assert not diff_sides(written, asked)
 
 
-def test_a_program_of_many_masks_is_followed() -> None:
-    """Two hundred rules come of these two: the profile is held against the program."""
+def test_a_program_of_many_masks_is_decided() -> None:
+    """These two give two hundred rules: the profile is compared with the program."""
     first = (Arg(1, Operator.LE, 0xFFFFFFFF), Arg(0, Operator.GT, 7))
     second = (Arg(0, Operator.MASKED_EQ, (1 << 32) + 5), Arg(1, Operator.MASKED_EQ, 8, 7))
     profile = Profile(
@@ -262,7 +265,7 @@ def test_a_program_of_many_masks_is_followed() -> None:
     assert change.effect is CallEffect.ACTION
 
 
-def test_what_no_rule_can_say_is_compared_all_the_same() -> None:
+def test_programs_beyond_rules_are_compared() -> None:
     """`arg0 != 0` but for one value of the low half: too many cases for rules."""
     low = Arg(0, Operator.MASKED_EQ, 0xFFFFFFFF, 8)
     some = Rule(("clone3",), "SCMP_ACT_ALLOW", args=(low, Arg(1, Operator.GT, 2)))

@@ -1,4 +1,4 @@
-"""A profile made fit for production: what is added, kept out and answered with ENOSYS."""
+"""A profile completed for production: calls added, kept out and answered with ENOSYS."""
 
 from __future__ import annotations
 
@@ -55,21 +55,21 @@ def is_allowed(done: CompletedProfile, name: str) -> bool:
 
 
 @pytest.mark.parametrize("exact", [True, False])
-def test_what_no_process_can_do_without_is_always_in(exact: bool) -> None:
+def test_calls_that_every_process_needs_are_always_in(exact: bool) -> None:
     done = made("read", exact=exact, limits=(limit(),))
     for row in load_always():
         if load_syscalls(NATIVE).has(row.call):
             assert is_allowed(done, row.call), row.call
 
 
-def test_the_closure_is_for_those_that_make_related_calls() -> None:
+def test_families_are_added_only_for_recorded_related_calls() -> None:
     assert is_allowed(made("socket"), "shutdown")
     assert not is_allowed(made("read"), "shutdown")
     assert not is_allowed(made("socket", exact=True), "shutdown")
 
 
 @pytest.mark.parametrize("family", load_families(), ids=lambda row: row.family)
-def test_no_family_opens_a_new_kind_of_power(family: object) -> None:
+def test_no_family_adds_a_new_kind_of_exposure(family: object) -> None:
     default = rule_meaning.read_meaning(limit().profile, NATIVE)
     adds = family.adds  # type: ignore[attr-defined]
     assert not set(adds) & set(load_dangerous())
@@ -106,7 +106,7 @@ def test_every_name_of_the_data_is_a_call() -> None:
         "io_uring_setup",
     ],
 )
-def test_what_libc_falls_back_from_gets_enosys(name: str) -> None:
+def test_calls_with_a_fallback_in_libc_get_enosys(name: str) -> None:
     done = made("read", limits=(limit(),))
     assert verdicts(done, name) == {Action(ActionKind.ERRNO, ENOSYS)}
     assert verdicts(done, "mkdir") == {Action(ActionKind.ERRNO, EPERM)}
@@ -135,7 +135,7 @@ def test_it_is_never_wider_than_the_limit(engine: Engine) -> None:
     assert engine is Engine.PODMAN or not ours.verdict("socket", vsock).kind.executes
 
 
-def test_podman_s_default_answers_enosys_and_so_does_what_is_made_under_it() -> None:
+def test_podman_s_default_and_profiles_made_under_it_answer_enosys() -> None:
     done = made("read", limits=(limit(Engine.PODMAN),))
     theirs = rule_meaning.read_meaning(limit(Engine.PODMAN).profile, NATIVE)
     enosys = {Action(ActionKind.ERRNO, ENOSYS)}

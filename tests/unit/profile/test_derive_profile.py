@@ -29,7 +29,7 @@ def test_one_call_more_and_one_less() -> None:
     assert derived.always_executes("read") and not derived.may_execute("mount")
 
 
-def test_what_was_allowed_for_some_arguments_is_allowed_for_all() -> None:
+def test_a_call_allowed_for_some_arguments_is_allowed_for_all() -> None:
     assert not meaning().always_executes("socket")
     assert meaning(allow=("socket",)).always_executes("socket")
 

@@ -46,7 +46,7 @@ def test_diff_ignores_how_it_is_written() -> None:
     assert not compare_profiles(one, other, X86)
 
 
-def test_diff_tells_what_changed_and_with_which_arguments() -> None:
+def test_diff_reports_changes_with_their_arguments() -> None:
     before = simple(
         Rule(("read", "bpf"), "SCMP_ACT_ALLOW"),
         Rule(("socket",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.NE, 40),)),
@@ -76,7 +76,7 @@ def test_diff_tells_what_changed_and_with_which_arguments() -> None:
 
 
 def test_many_combinations_are_decided() -> None:
-    """Equal in meaning, with more combinations than anyone could try one by one."""
+    """Equivalent, with more combinations than could be tried one by one."""
     rules = [
         Rule(
             ("ioctl",),
@@ -99,7 +99,7 @@ def test_many_combinations_are_decided() -> None:
 
 
 def test_masks_of_one_argument_are_compared() -> None:
-    """One by one there would be 2**40 values to ask for."""
+    """One by one there would be 2**40 values to compare."""
     masks = [
         Rule(("ioctl",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.MASKED_EQ, 3 << n, 3 << n),))
         for n in range(0, 60)
@@ -110,8 +110,8 @@ def test_masks_of_one_argument_are_compared() -> None:
     assert not compare_profiles(simple(*masks), simple(*reversed(masks)), X86)
 
 
-def test_what_was_not_compared_is_said() -> None:
-    """Masks of two arguments, all of which meet."""
+def test_undecided_comparisons_are_reported() -> None:
+    """Masks of two arguments, all of which intersect."""
     masks = [
         Rule(
             ("ioctl",),
@@ -125,7 +125,7 @@ def test_what_was_not_compared_is_said() -> None:
     ]
     (change,) = compare_profiles(simple(*masks), simple(*masks[1:]), X86).changes
     assert change.effect is CallEffect.UNDECIDED
-    assert change.example[1] & 0x11 == 1 == change.example[2] & 3  # the first rule's alone
+    assert change.example[1] & 0x11 == 1 == change.example[2] & 3  # allowed by the first rule alone
     assert not compare_profiles(simple(*masks), simple(*reversed(masks)), X86)
 
 
@@ -150,8 +150,8 @@ def test_combining_with_itself_adds_nothing() -> None:
         assert {rule.args for rule in profile.rules} == {rule.args for rule in rules}
 
 
-def test_a_range_that_no_single_comparison_says() -> None:
-    """Masked comparisons say it together."""
+def test_a_range_that_no_single_comparison_expresses() -> None:
+    """Masked comparisons express it together."""
     low = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.GE, 2),))
     high = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.LE, 5),))
     meaning = read_meaning(intersect_profiles(simple(low), simple(high), X86).profile, X86)
@@ -165,8 +165,8 @@ def test_a_range_that_no_single_comparison_says() -> None:
     ]
 
 
-def test_what_another_condition_implies_is_left_out() -> None:
-    """The fewer comparisons of one argument there are, the less libseccomp gets wrong."""
+def test_implied_conditions_are_left_out() -> None:
+    """The fewer comparisons of one argument there are, the less libseccomp miscompiles."""
     bounds = [
         simple(Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.LT, value),)))
         for value in (2, 9)
@@ -175,8 +175,8 @@ def test_what_another_condition_implies_is_left_out() -> None:
     assert intersect_profiles(*bounds, X86).profile.rules == bounds[0].rules
 
 
-def test_a_mask_that_a_narrower_abi_cuts_away_is_heeded() -> None:
-    """On x86 the first rule has no condition, and as the first it decides; on x86-64 the second."""
+def test_a_mask_truncated_by_a_narrower_abi() -> None:
+    """On x86 the first rule has no condition and decides; on x86-64 the second rule does."""
     masked = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.MASKED_EQ, 1 << 32, 0),))
     profile = simple(masked, Rule(("kill",), "SCMP_ACT_LOG"), arches=(Arch.X86,))
     with pytest.raises(SeclatchError, match="on x86, which has arguments of 32 bits"):
@@ -184,8 +184,8 @@ def test_a_mask_that_a_narrower_abi_cuts_away_is_heeded() -> None:
 
 
 @pytest.mark.parametrize("combine", [merge_profiles, intersect_profiles])
-def test_what_is_written_stays_so(combine: Callable[..., CombinedProfile]) -> None:
-    """Libseccomp cuts it for x86 to `> 0xffffffff`, which holds for none; `>= 2**32` for all."""
+def test_written_values_are_not_truncated(combine: Callable[..., CombinedProfile]) -> None:
+    """Libseccomp truncates it for x86 to `> 0xffffffff`, never true; `>= 2**32` is always true."""
     above = Rule(("kill",), "SCMP_ACT_ALLOW", args=(Arg(1, Operator.GT, 0xFFFFFFFF),))
     profile = simple(above, arches=(Arch.X86,))
     assert combine(profile, profile, X86).profile.rules == (above,)
@@ -212,7 +212,7 @@ def test_combining_is_bounded() -> None:
         merge_profiles(simple(*masks), simple(*masks[1:]), X86)
 
 
-def test_what_a_narrower_abi_cuts_is_heeded() -> None:
+def test_values_truncated_by_a_narrower_abi() -> None:
     """On x86-64 the two have nothing in common, on x86 both are `arg0 == 5`."""
     one, other = (
         simple(
@@ -231,7 +231,7 @@ def test_what_a_narrower_abi_cuts_is_heeded() -> None:
     assert len(read_meaning(union, X86).clauses("kill")) == 2
 
 
-# Comparisons whose combinations can all be said, so that the laws are tested and not refusals.
+# Comparisons whose combinations can all be expressed, so that the laws are tested and not refusals.
 args = st.builds(
     Arg, st.integers(0, 2), st.sampled_from([Operator.EQ, Operator.NE]), st.sampled_from([0, 1])
 )
@@ -302,7 +302,7 @@ def test_laws(one: Profile, other: Profile, third: Profile) -> None:
 
 
 @given(resolved_profiles(), resolved_profiles())
-def test_any_two_profiles_combine_or_say_why_not(left: Profile, right: Profile) -> None:
+def test_any_two_profiles_combine_or_give_the_reason(left: Profile, right: Profile) -> None:
     for operation in (merge_profiles, intersect_profiles):
         try:
             combined = operation(left, right, X86)
@@ -313,8 +313,8 @@ def test_any_two_profiles_combine_or_say_why_not(left: Profile, right: Profile) 
         assert read_meaning(combined.profile, X86).default in (left.default, right.default)
 
 
-def test_overlapping_conditions_are_libseccomp_s_to_order() -> None:
-    """personality(0) is refused by the compiled filter; a first-match reading would allow it."""
+def test_overlapping_conditions_follow_libseccomp_s_order() -> None:
+    """personality(0) is denied by the compiled filter; a first-match reading would allow it."""
     wide = Rule(("personality",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.LT, 8),))
     narrow = Rule(("personality",), "SCMP_ACT_ERRNO", errno=5, args=(Arg(0, Operator.LT, 4),))
     profile = simple(wide, narrow)
@@ -345,7 +345,7 @@ def test_overlapping_conditions_are_libseccomp_s_to_order() -> None:
 
 
 def test_masks_beside_equalities_are_not_called_equal() -> None:
-    """7 is let through by the mask alone, and lies between the edges of both."""
+    """7 is allowed by the mask alone, and lies between the edges of both."""
     top = (1 << 64) - 1
     equal = [
         Rule(("personality",), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.EQ, value),))
@@ -356,7 +356,9 @@ def test_masks_beside_equalities_are_not_called_equal() -> None:
 
 
 @pytest.mark.parametrize("operation", [merge_profiles, intersect_profiles])
-def test_what_combining_cannot_carry_is_said(operation: Callable[..., CombinedProfile]) -> None:
+def test_fields_that_combining_drops_are_reported(
+    operation: Callable[..., CombinedProfile],
+) -> None:
     flags = ("SECCOMP_FILTER_FLAG_LOG",)
     notify = replace(simple(), flags=flags, listener_path="/run/a", listener_metadata="m")
     alike = operation(notify, notify, X86)
@@ -377,8 +379,8 @@ def test_what_combining_cannot_carry_is_said(operation: Callable[..., CombinedPr
         )
 
 
-def test_one_budget_is_for_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Profiles made to be hard at every call take their time once, not 300 times."""
+def test_one_budget_is_shared_by_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Profiles that are hard at every call take their time once, not 300 times."""
     one, other = (
         simple(
             Rule(("read", "write"), "SCMP_ACT_ALLOW", args=(Arg(0, Operator.GE, value),)),

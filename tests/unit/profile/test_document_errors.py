@@ -35,7 +35,7 @@ VALID: dict[str, Any] = {
     ],
 }
 
-# A value by its path, and what breaks the format there.
+# A value by its path, and an invalid value for it.
 BREAKS: list[tuple[Path, Any]] = [
     (("defaultAction",), "SCMP_ACT_NO"),
     (("defaultErrnoRet",), 1 << 20),
@@ -83,8 +83,8 @@ _JSON = st.recursive(
 
 
 @given(_JSON)
-def test_whatever_stands_there(value: Any) -> None:
-    """What cannot be read has a fault, or none that could be placed; what can be read has none."""
+def test_any_value(value: Any) -> None:
+    """An unreadable document has errors, or none with a position; a readable one has none."""
     text = json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": value})
     found = find_faults(text, "x")
     assert len(found) <= MAX_FAULTS
@@ -102,5 +102,5 @@ def test_a_hostile_number_of_faults() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "a: [", "\0"])
-def test_what_is_no_document(text: str) -> None:
+def test_no_document(text: str) -> None:
     assert len(find_faults(text, "x")) <= 1

@@ -1,4 +1,4 @@
-"""Writing profiles: what a format can carry comes back, what it cannot is named."""
+"""Exported profiles: expressible parts are read back, and the others are named."""
 
 import json
 import shutil
@@ -51,10 +51,10 @@ named = st.sampled_from(["", "", "EACCES", "ENOSYS"])
 
 @pytest.mark.parametrize("form", ["docker", "containers-common", "oci", "kubernetes"])
 @given(profiles(), named, named, st.sampled_from(["", "data"]))
-def test_what_is_not_warned_of_comes_back(
+def test_parts_without_a_warning_are_read_back(
     form: str, profile: Profile, errno: str, default: str, metadata: str
 ) -> None:
-    """Field by field and rule by rule: the same, or a warning says that it is not."""
+    """Field by field and rule by rule: unchanged, or with a warning."""
     rules = tuple(replace(rule, errno_name=errno) for rule in profile.rules)
     profile = replace(profile, rules=rules, default_errno_name=default, listener_metadata=metadata)
     if not has_conditions(form):
@@ -101,7 +101,7 @@ def test_kubernetes_numbers() -> None:
 
 
 def drop_in(text: str) -> dict[str, str]:
-    """What a drop-in says of names: "" for allowed, else the refusal; "*" is everything else."""
+    """Return a drop-in's answer by name: "" if allowed, else the errno; "*" is everything else."""
     found = {"*": ""}
     for line in text.splitlines():
         key, _, value = line.partition("=")
@@ -115,8 +115,8 @@ def drop_in(text: str) -> dict[str, str]:
 
 
 @given(resolved_profiles())
-def test_a_drop_in_refuses_what_it_cannot_say(profile: Profile) -> None:
-    """It lets nothing through that the profile does not, and what differs is warned of."""
+def test_a_drop_in_denies_what_it_cannot_express(profile: Profile) -> None:
+    """It allows nothing that the profile does not, and each difference has a warning."""
     try:
         written = write(profile, "systemd")
     except SeclatchError:
@@ -197,7 +197,7 @@ def test_systemd_has_no_logging_default() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 @pytest.mark.parametrize("default", ["SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_ALLOW"])
-def test_systemd_understands_it(default: str, tmp_path: Path) -> None:
+def test_systemd_parses_it(default: str, tmp_path: Path) -> None:
     profile = replace(ALLOWLIST, default_action=default, architectures=tuple(Arch))
     written = write(profile, "systemd")
     left_out = {arch for arch in Arch if any(arch.scmp + ":" in each for each in written.warnings)}

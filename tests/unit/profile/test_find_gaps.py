@@ -1,4 +1,4 @@
-"""What a new release needs and a profile denies."""
+"""Calls that a new release needs and a profile denies."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def test_a_recorded_call_that_is_denied_counts() -> None:
     assert "recorded 1 time" in gap.reason
 
 
-def test_what_programs_do_without_does_not_count() -> None:
+def test_calls_with_a_fallback_do_not_count() -> None:
     [gap] = find_recorded_gaps(meaning("read"), recording(calls("program", "statx")), "new")
     assert not gap.counts and "fstatat" in gap.reason
 
 
-def test_a_scan_s_call_has_its_chain_and_danger_does_not_count() -> None:
+def test_a_scanned_call_has_its_chain_and_dangerous_ones_do_not_count() -> None:
     gaps = {gap.call: gap for gap in find_scanned_gaps(meaning("read"), scan("fsync", "bpf"), "s")}
     assert gaps["fsync"].counts and gaps["fsync"].reason == "start → libc:fsync"
     assert not gaps["bpf"].counts
 
 
-def test_what_an_older_release_had_is_not_reported() -> None:
+def test_calls_of_an_older_release_are_not_reported() -> None:
     found = find_scanned_gaps(meaning("read"), scan("fsync", "mkdir"), "s", [scan("fsync")])
     assert [gap.call for gap in found] == ["mkdir"]
 

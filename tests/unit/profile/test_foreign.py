@@ -1,4 +1,4 @@
-"""Programs for machines of another byte order: libseccomp makes long ones wrongly."""
+"""Programs for machines of the other byte order: libseccomp miscompiles long ones."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from seclatch.profile.meaning.rule_meaning import read_meaning
     [Arch.S390X, Arch.PPC64, Arch.MIPS64, Arch.PPC64LE, Arch.AARCH64],
     ids=lambda arch: arch.title,
 )
-def test_each_call_gets_what_the_rules_say(native: Arch) -> None:
+def test_each_call_is_answered_as_by_the_rules(native: Arch) -> None:
     """With libseccomp 2.6.0 on x86-64 every permitted call of s390x was answered 0x0000ff7f."""
     names = [
         name for name in load_syscalls(native).numbers if name not in ("bpf", "socket", "acct")

@@ -37,7 +37,7 @@ def made(
     return generate_profile(recording(entries, **(more or {})), GeneratorOptions(**options)).profile
 
 
-def test_the_latch_s_has_the_program_s_calls_alone() -> None:
+def test_the_latch_s_profile_has_the_program_s_calls_alone() -> None:
     profile = made()
     assert names(profile) == {"read", "write", "exit_group"}
     assert (profile.default_action, profile.default_errno) == ("SCMP_ACT_ERRNO", 1)
@@ -60,7 +60,7 @@ def test_a_plain_runtime_s_needs_are_marked_apart() -> None:
     assert set(runtime.names) >= {"close", "execve", "futex", "rt_sigreturn", "capset"}
     assert not set(runtime.names) & set(program.names)
     assert "runc itself" in runtime.comment
-    # recorded under runc: says nothing of crun
+    # recorded under runc: contains no data on crun
     assert "futex" not in made(plain="crun").rules[1].names
 
 
@@ -85,7 +85,7 @@ def test_arguments_are_compared_as_ints() -> None:
     more = {
         "arguments": [
             argument("socket", 0, 1),
-            argument("socket", 0, 0xFFFFFFFF00000002),  # the upper half means nothing
+            argument("socket", 0, 0xFFFFFFFF00000002),  # the upper half is ignored
             argument("socket", 1, 5),
             argument("socket", 0, 16, "runtime"),
             argument("mmap", 2, 3),
@@ -101,7 +101,7 @@ def test_arguments_are_compared_as_ints() -> None:
     ]
 
 
-def test_what_cannot_be_narrowed_is_allowed_whole() -> None:
+def test_arguments_that_cannot_be_narrowed_are_all_allowed() -> None:
     many = [argument("ioctl", 1, value) for value in range(MAX_VALUES + 1)]
     executable = [argument("mprotect", 2, 5)]
     profile = made(
@@ -117,7 +117,7 @@ def test_a_plain_runtime_s_calls_are_not_narrowed() -> None:
     assert all(not rule.args for rule in profile.rules)
 
 
-def test_portable_has_twins_and_clone3_can_be_refused() -> None:
+def test_portable_adds_twins_and_clone3_can_be_refused() -> None:
     entries = calls("program", "newfstatat clone3")
     profile = made(entries, portable=True)
     assert names(profile) >= {"stat", "statx", "clone", "rt_sigreturn", "restart_syscall"}
@@ -127,7 +127,7 @@ def test_portable_has_twins_and_clone3_can_be_refused() -> None:
     assert "clone" in names(refusing)
 
 
-def test_audit_logs() -> None:
+def test_audit_profiles_log() -> None:
     assert made(audit=True).default_action == "SCMP_ACT_LOG"
 
 
@@ -173,19 +173,19 @@ BASE = Profile(
 )
 
 
-def test_a_base_gets_what_it_does_not_have() -> None:
+def test_a_base_is_extended_by_missing_calls() -> None:
     entries = calls("program", "read write mount clone3")
     told = generate_profile(recording(entries), GeneratorOptions(base=BASE))
     assert told.profile.rules[:4] == BASE.rules
     [added] = told.profile.rules[4:]
-    # what it allows to some containers only is not allowed to this one
+    # rules that apply to some containers only do not allow the call to this one
     assert added.names == ("mount", "write")
     assert "runc run x" in added.comment
     assert told.profile.arch_map == BASE.arch_map
     assert [line for line in told.warnings if "clone3" in line]
 
 
-def test_a_base_s_arguments_are_kept_where_they_are_enough() -> None:
+def test_a_base_s_sufficient_arguments_are_kept() -> None:
     def added(value: int, **options: Any) -> tuple[list[Any], tuple[str, ...]]:
         more = {"arguments": [argument("socket", 0, value)]}
         made = generate_profile(
@@ -202,7 +202,7 @@ def test_a_base_s_arguments_are_kept_where_they_are_enough() -> None:
     assert added(2, narrow=True) == ([(("socket",), "arg0 & 0xffffffff == 0x2")], ())
 
 
-def test_runc_s_stub_has_nothing_to_answer() -> None:
+def test_no_stub_gives_recent_calls_the_default_action() -> None:
     def errno(number: int, runtime: Runtime, **options: Any) -> int:
         profile = made(calls("program", "read exit_group"), **options)
         code = compile_profile(profile, runtime=runtime, native=Arch.X86_64).code
@@ -215,7 +215,8 @@ def test_runc_s_stub_has_nothing_to_answer() -> None:
     assert errno(newest, Runtime.RUNC) == ENOSYS
     for runtime in (Runtime.RUNC, Runtime.CRUN):
         assert errno(newest, runtime, no_stub=True) == EPERM
-    assert errno(9999, Runtime.RUNC, no_stub=True) == ENOSYS  # libraries fall back from the future
+    # libraries fall back from calls of newer kernels
+    assert errno(9999, Runtime.RUNC, no_stub=True) == ENOSYS
     assert not any("default action, by name" in rule.comment for rule in made(audit=True).rules)
 
 

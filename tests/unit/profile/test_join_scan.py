@@ -31,7 +31,7 @@ def allowed(profile: Profile) -> set[str]:
         (JoinPolicy.STATIC, {"read", "uname", "write", "ptrace"}),
     ],
 )
-def test_policies_differ_in_what_was_never_recorded(policy: JoinPolicy, names: set[str]) -> None:
+def test_policies_differ_in_unrecorded_calls(policy: JoinPolicy, names: set[str]) -> None:
     joined = join_scan(
         PROFILE, {"read", "uname"}, scan("read", "write", "ptrace", "clone3"), policy
     )
@@ -52,18 +52,18 @@ def test_each_call_is_accounted_for_with_its_chain() -> None:
     assert {row.name: row.chain for row in rows}["write"] == ("entry", "libc.so.6:write")
 
 
-def test_a_refusal_stays() -> None:
+def test_a_denied_call_stays_denied() -> None:
     joined = join_scan(PROFILE, (), scan("clone3"), JoinPolicy.STATIC)
     assert joined.profile == PROFILE
 
 
-def test_an_open_scan_is_never_passed_over() -> None:
+def test_an_open_scan_is_always_reported() -> None:
     place = UnresolvedCall("/bin/p", "p:f", 4096, "its number is not a constant")
     joined = join_scan(PROFILE, ("read",), scan("read", open=(place,)), JoinPolicy.STATIC)
     assert any("open" in each for each in joined.warnings)
 
 
-def test_what_check_warns_of_is_not_added_unseen() -> None:
+def test_calls_that_check_warns_of_are_not_added_silently() -> None:
     static = scan("read", "unshare", "setns", "mount", "bpf")
     joined = join_scan(PROFILE, ("read",), static, JoinPolicy.PLAUSIBLE)
     assert allowed(joined.profile) == {"read", "uname"}

@@ -1,4 +1,4 @@
-"""Programs that do not say what the rules say: each is found, with a call that shows it."""
+"""Programs that deviate from their rules: each is found, with a call that shows it."""
 
 import json
 import struct
@@ -64,18 +64,18 @@ def test_one_comparison(operator: Operator, native: Arch) -> None:
     )
 
 
-def test_each_abi_has_its_own() -> None:
-    """Arguments of 32-bit ABIs have no upper half: what differs there only, differs on x86-64."""
+def test_each_abi_is_checked_separately() -> None:
+    """Arguments of 32-bit ABIs have no upper half: only x86-64 differs there."""
     both = replace(profile(Arg(1, Operator.EQ, HIGH)), architectures=(Arch.X86_64, Arch.X86))
     low = replace(both, rules=profile(Arg(1, Operator.EQ, 9)).rules)
     (found,) = find_deviations(low, Arch.X86_64, program(both))
     assert found.call.arch is Arch.X86_64
     found32 = find_deviations(replace(low, rules=()), Arch.X86_64, program(both))
-    assert not list(found32)  # of calls without conditions nothing is asked
+    assert not list(found32)  # calls without conditions are not checked
 
 
-def test_what_is_computed_otherwise_is_tried_at_its_edges() -> None:
-    """A shift: no rule is made so, and no set of words says it."""
+def test_unsupported_computations_are_tried_at_their_edges() -> None:
+    """A shift: no rule compiles to one, and no set of words expresses it."""
     shifted = [(0x20, 0, 0, 16), (0x74, 0, 0, 4), (0x54, 0, 0, 15), (0x15, 0, 1, 1)]
     lines = [*shifted, (6, 0, 0, ALLOW.ret), (6, 0, 0, DENY.ret)]
     made = Filter.from_bytes(b"".join(struct.pack("<HBBI", *line) for line in lines))
@@ -92,9 +92,12 @@ def test_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not list(find_deviations(profile(Arg(0, Operator.EQ, 99)), Arch.X86_64, program(meant)))
 
 
-def test_a_branch_that_two_abis_share_is_found() -> None:
-    """libseccomp up to 2.6.1 at least: x86's test of arg0 is also x86-64's, which has arg1 in the
-    accumulator there. Equality does not save from it; serving one ABI does."""
+def test_a_branch_shared_by_two_abis_is_found() -> None:
+    """libseccomp up to 2.6.1 at least shares x86's test of arg0 with x86-64.
+
+    There arg1 is in the accumulator. Conditions with equality have the fault too; a profile for
+    one ABI has not.
+    """
     rules = (
         Rule(
             ("mkdirat",),

@@ -1,4 +1,4 @@
-"""A profile kept within another: never wider, by meaning and arguments."""
+"""A profile limited by another: never wider, by meaning and arguments."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def made(limit: Profile, *names: str, wider: tuple[str, ...] = ()) -> tuple[set[
     return {name for name in names if meaning.may_execute(name)}, result.removed
 
 
-def test_what_the_limit_denies_goes_and_is_named() -> None:
+def test_calls_denied_by_the_limit_are_removed_and_named() -> None:
     limit = Profile(DENY, (Rule(("read",), ALLOW),), (NATIVE,))
     assert made(limit, "read", "bpf") == ({"read"}, ["bpf"])
 
@@ -70,7 +70,7 @@ def test_wider_allows_one_call_against_the_limit() -> None:
     assert made(limit, "read", "bpf", "mount", wider=("bpf",)) == ({"read", "bpf"}, ["mount"])
 
 
-def test_comments_stay_and_namespaces_do_not() -> None:
+def test_comments_stay_and_namespace_flags_are_removed() -> None:
     flags = Arg(0, Operator.MASKED_EQ, 0x7E020000, 0)
     limit = Profile(DENY, (Rule(("clone",), ALLOW, args=(flags,)),), (NATIVE,))
     profile = Profile(DENY, (Rule(("clone",), ALLOW, comment="why"),), (NATIVE,))
@@ -78,7 +78,7 @@ def test_comments_stay_and_namespaces_do_not() -> None:
     assert rule.args == (flags,) and rule.comment.startswith("why")
 
 
-def test_architectures_without_rules_in_the_limit_go() -> None:
+def test_architectures_without_rules_in_the_limit_are_removed() -> None:
     profile = Profile(DENY, (Rule(("read",), ALLOW),), (NATIVE, Arch.X86))
     limit = Profile(DENY, (Rule(("read",), ALLOW),), (NATIVE,))
     result = limit_profile(profile, limit, NATIVE)

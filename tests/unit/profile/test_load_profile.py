@@ -1,4 +1,4 @@
-"""Reading profiles: what is accepted, and what an error says."""
+"""Reading profiles: accepted formats, and the contents of errors."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_docker_format() -> None:
     assert profile.default.ret == 0x50001
 
 
-def test_config_json_and_bare_say_the_same() -> None:
+def test_config_json_and_bare_profile_are_equal() -> None:
     bare = {
         "defaultAction": "SCMP_ACT_LOG",
         "architectures": ["SCMP_ARCH_X86_64"],
@@ -109,7 +109,7 @@ EXPORTED = """\
 
 @pytest.mark.parametrize("own", ["disabled: false", "state: Enabled", 'baseProfileName: ""'])
 @pytest.mark.parametrize("version", ["v1beta1", "v1"])
-def test_what_a_cluster_exports(own: str, version: str) -> None:
+def test_a_manifest_exported_from_a_cluster(own: str, version: str) -> None:
     text = YAML.replace("metadata: {name: nginx}\n", "metadata:\n" + EXPORTED)
     text = text.replace("/v1beta1", f"/{version}", 1).replace("\nspec:", f"\nspec:\n  {own}")
     text += "status:\n  conditions: [{reason: Available, status: 'True', type: Ready}]\n"
@@ -117,7 +117,7 @@ def test_what_a_cluster_exports(own: str, version: str) -> None:
 
 
 def test_kubernetes_errno_0_is_none() -> None:
-    """The operator's Go value of an errnoRet that is not there."""
+    """The operator's Go value of a missing errnoRet."""
     refused = YAML.replace("action: SCMP_ACT_ALLOW", "action: SCMP_ACT_ERRNO")
     assert parse_profile(f"{refused}    errnoRet: 0\n", "nginx.yaml").rules[0].effect.data == 1
 
@@ -249,13 +249,13 @@ def test_errors_offer_the_nearest_word() -> None:
     assert caught.value.remedy == "did you mean SCMP_ACT_ALLOW?"
 
 
-def test_a_recording_is_told_from_a_profile() -> None:
+def test_a_recording_is_distinguished_from_a_profile() -> None:
     with pytest.raises(InputError) as caught:
         parse_profile('{"schema": 1, "seclatch": "0.1.0"}', "app.json")
     assert "`seclatch generate`" in caught.value.remedy
 
 
-def test_the_native_architecture_is_not_taken_for_another() -> None:
+def test_the_native_architecture_is_refused() -> None:
     """libseccomp knows the name, runc and crun do not."""
     with pytest.raises(InputError) as caught:
         parse_profile(broken(architectures=["SCMP_ARCH_NATIVE"]), "file")
@@ -266,7 +266,7 @@ def test_the_native_architecture_is_not_taken_for_another() -> None:
     ("word", "meant"),
     [("EQ", "SCMP_CMP_EQ"), ("masked_eq", "SCMP_CMP_MASKED_EQ")],
 )
-def test_a_name_without_its_beginning_is_known(word: str, meant: str) -> None:
+def test_a_name_without_its_prefix_is_known(word: str, meant: str) -> None:
     args = [{"index": 0, "value": 1, "op": word}]
     rules = [{"names": ["read"], "action": "SCMP_ACT_ALLOW", "args": args}]
     with pytest.raises(InputError) as caught:
@@ -311,9 +311,7 @@ ONE = {"index": 0, "op": "SCMP_CMP_EQ", "value": 1}
         (["read"], [ONE] * 769, "768 comparisons for 'read'"),
     ],
 )
-def test_what_would_take_too_long_is_refused_early(
-    names: list[str], args: list[Any], rule: str
-) -> None:
+def test_costly_input_is_refused_early(names: list[str], args: list[Any], rule: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_profile(broken(rule={"names": names, "args": args}), "file")
     assert caught.value.place.endswith("(syscalls[0])")
@@ -323,7 +321,7 @@ def test_what_would_take_too_long_is_refused_early(
 
 
 def test_more_rules_for_one_call_than_most_have() -> None:
-    """Kernels load 600 for ioctl; and the same rule again adds nothing."""
+    """Kernels load 600 for ioctl; and repeating a rule adds nothing."""
     rules = [
         {"names": ["ioctl"], "action": "SCMP_ACT_ALLOW", "args": [ONE | {"value": value}]}
         for value in [*range(600), *[7] * 600]
@@ -347,7 +345,7 @@ def test_more_rules_for_one_call_than_most_have() -> None:
     ],
     ids=range(10),
 )
-def test_what_is_quoted_is_cut(text: str, rule: str) -> None:
+def test_quoted_input_is_cut(text: str, rule: str) -> None:
     with pytest.raises(PlacedError) as caught:
         parse_profile(text, "file")
     assert rule in caught.value.problem

@@ -1,4 +1,4 @@
-"""Porting: names, arguments and what an architecture's own programs need."""
+"""Porting: names, arguments and the calls that an architecture's own programs need."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def names(profile: Profile) -> set[str]:
         ("select", "pselect6"),
     ],
 )
-def test_what_libraries_use_there(old: str, new: str) -> None:
+def test_calls_of_libraries_there(old: str, new: str) -> None:
     ported = port_profile(allowing(old), X86, ARM)
     assert names(ported.profile) == {new, "uname"}
     assert next((each.kind, each.name, each.by) for each in ported.changes) == (
@@ -61,7 +61,7 @@ def test_what_libraries_use_there(old: str, new: str) -> None:
 
 
 def test_every_call_of_x86_has_an_answer() -> None:
-    """Nothing vanishes silently: what arm64 lacks is replaced or named as dropped."""
+    """Nothing is lost silently: each call that arm64 lacks is replaced or named as dropped."""
     every = tuple(load_syscalls(X86).numbers)
     ported = port_profile(allowing(*every), X86, ARM)
     assert all(load_syscalls(ARM).has(name) for name in names(ported.profile))
@@ -93,20 +93,20 @@ def test_rules_split_where_conditions_move_differently() -> None:
     ]
 
 
-def test_a_condition_without_a_place_is_left_out_and_told() -> None:
-    """poll's timeout is a number, ppoll's a pointer: nothing may be compared with the number."""
+def test_a_condition_without_a_counterpart_is_dropped_and_reported() -> None:
+    """poll's timeout is a number, ppoll's a pointer, which must not be compared with the number."""
     ported = port_profile(allowing("poll", args=(Arg(2, Operator.EQ, 0),)), X86, ARM)
     assert "ppoll" not in names(ported.profile)
     assert [each.kind for each in ported.changes if each.name == "poll"] == ["left-out"]
 
 
-def test_clone_s_last_arguments_change_places() -> None:
+def test_clone_s_last_arguments_are_exchanged() -> None:
     ported = port_profile(allowing("clone", args=(Arg(4, Operator.EQ, 0),)), X86, ARM)
     assert ported.profile.rules[0].args == (Arg(3, Operator.EQ, 0),)
     assert ported.changes[0].kind == "moved"
 
 
-def test_denials_are_carried_over_too() -> None:
+def test_denials_are_ported_too() -> None:
     denying = Profile(ALLOW, (Rule(("mkdir",), ERRNO), Rule(("socket",), ERRNO)))
     assert names(port_profile(denying, X86, ARM).profile) == {"mkdirat", "socket"}
     back = Profile(ALLOW, (Rule(("mkdirat",), ERRNO),))
@@ -121,7 +121,7 @@ def test_32_bit_programs_stay_if_they_were_in() -> None:
     assert port_profile(allowing("open", arches=(X86,)), X86, ARM).profile.architectures == (ARM,)
 
 
-def test_what_is_conditional_is_refused() -> None:
+def test_a_conditional_profile_is_refused() -> None:
     text = {"defaultAction": ERRNO, "archMap": [{"architecture": "SCMP_ARCH_X86_64"}]}
     with pytest.raises(ValueError, match="resolve"):
         port_profile(parse_profile(json.dumps(text), "x"), X86, ARM)
@@ -142,7 +142,7 @@ flags_ = st.builds(Arg, st.integers(0, 2), operators, numbers, numbers)
 
 @given(flags_, st.tuples(numbers, numbers, numbers))
 def test_open_and_openat_get_the_same_verdict(arg: Arg, values: tuple[int, int, int]) -> None:
-    """Compiled and simulated: any condition on open means the same of openat there."""
+    """Compiled and simulated: any condition on open holds for openat there."""
     before, after = (
         allowing("open", args=(arg,)),
         port_profile(allowing("open", args=(arg,)), X86, ARM),
@@ -157,7 +157,7 @@ def test_open_and_openat_get_the_same_verdict(arg: Arg, values: tuple[int, int, 
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_porting_to_and_fro_loses_nothing(target: Arch) -> None:
+def test_porting_back_and_forth_loses_nothing(target: Arch) -> None:
     every = tuple(name for name in load_syscalls(target).numbers)
     source = ARM if target is not ARM else X86
     there = port_profile(allowing(*every), target, source).profile

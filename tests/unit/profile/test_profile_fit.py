@@ -18,7 +18,7 @@ def profile(*names: str, **rule: object):  # type: ignore[no-untyped-def]
     return parse_profile(json.dumps(document), "strict.json")
 
 
-def test_what_is_unused_and_what_is_refused() -> None:
+def test_unused_and_denied_calls() -> None:
     held = fit_profile(start(latched=True), profile("read", "close", "openat"), "strict.json")
     assert held.unused == ["openat"]
     assert held.refused == ["mkdir"]
@@ -27,7 +27,7 @@ def test_what_is_unused_and_what_is_refused() -> None:
     assert (held.profile.open, held.profile.of) == (3, len(load_syscalls(Arch.X86_64).numbers))
 
 
-def test_what_is_allowed_for_some_arguments_is_counted_apart() -> None:
+def test_calls_allowed_for_some_arguments_are_counted_separately() -> None:
     args = [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]
     held = fit_profile(recording(calls("program", "socket")), profile("socket", args=args), "x")
     assert held.profile
@@ -35,7 +35,7 @@ def test_what_is_allowed_for_some_arguments_is_counted_apart() -> None:
     assert (held.refused, held.refused_for_some) == ([], ["socket"])
 
 
-def test_what_every_argument_satisfies_is_allowed() -> None:
+def test_a_condition_that_always_holds_is_allowed() -> None:
     """Two comparisons of one argument are alternatives."""
     args = [{"index": 0, "value": value, "op": "SCMP_CMP_NE"} for value in (16, 3)]
     held = fit_profile(

@@ -1,4 +1,4 @@
-"""What a profile does to a recorded call is decided by the recorded arguments."""
+"""The recorded arguments decide what a profile does to a recorded call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seclatch.profile.meaning import rule_meaning
 from seclatch.profile.parse.load_profile import parse_profile
 from tests.unit.recordings import calls, recording
 
-# What Docker's default has (moby, profiles/seccomp/default.json).
+# As in Docker's default (moby, profiles/seccomp/default.json).
 NAMESPACES = 0x7E020000
 DOCKER = {
     "clone": [{"index": 0, "value": NAMESPACES, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}],
@@ -64,15 +64,15 @@ def test_a_denied_argument_is_denied_even_beside_allowed_ones(name: str, value: 
     assert (found.refused, found.refused_for_some) == ([name], [])
 
 
-def test_the_runtime_s_arguments_are_its_own() -> None:
+def test_the_runtime_s_arguments_are_separate() -> None:
     found = held("clone", (0x10000011,), stage="filtered-init")
     assert (found.refused, found.runtime_refused) == ([], ["clone"])
     found = held("clone", (0x1200011,), stage="filtered-init")
     assert (found.runtime_refused, found.runtime_refused_for_some) == ([], [])
 
 
-def test_values_of_some_calls_alone_decide_nothing() -> None:
-    """The recorder's map of arguments was full: what the others had is not known."""
+def test_values_of_some_calls_decide_nothing() -> None:
+    """The recorder's map of arguments was full: the others' values are unknown."""
     made = recording(
         calls("program", "socket", count=3),
         arguments=passed("socket", 0, 2),
@@ -82,14 +82,14 @@ def test_values_of_some_calls_alone_decide_nothing() -> None:
     assert (found.refused, found.refused_for_some) == ([], ["socket"])
 
 
-def test_clone3_s_flags_are_not_what_seccomp_sees() -> None:
+def test_clone3_s_flags_are_invisible_to_seccomp() -> None:
     args = [{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}]
     made = recording(calls("program", "clone3"), arguments=passed("clone3", 0, 0))
     assert fit_profile(made, allowing(("clone3", args)), "x").refused_for_some == ["clone3"]
 
 
-def test_a_combination_that_may_not_have_occurred_is_not_called_denied() -> None:
-    """socket(2, 1) and socket(16, 3) were made; whether socket(2, 3) was is not known."""
+def test_a_combination_that_may_not_have_occurred_is_not_reported_as_denied() -> None:
+    """socket(2, 1) and socket(16, 3) were issued; socket(2, 3) may not have been."""
     rules = [
         (
             "socket",
@@ -131,7 +131,7 @@ _COMPARISON = st.fixed_dictionaries(
     st.lists(st.tuples(_VALUE, _VALUE, _VALUE), min_size=1, max_size=3),
     st.sets(st.integers(0, 2)),
 )
-def test_it_never_contradicts_the_calls_that_were_made(
+def test_it_never_contradicts_the_issued_calls(
     rules: list[list[dict[str, Any]]], made: list[tuple[int, int, int]], kept: set[int]
 ) -> None:
     """Rules with one action have no order, so that each call's own verdict is the reference."""

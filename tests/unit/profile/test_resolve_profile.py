@@ -1,4 +1,4 @@
-"""Conditions, archMap and errno, by engine. The engines themselves are asked in tests/engines."""
+"""Conditions, archMap and errno, by engine; tests/engines compares with the engines."""
 
 import json
 from typing import Any
@@ -104,7 +104,7 @@ def test_the_whole_shape() -> None:
     }
 
 
-def test_errno_names_are_podmans() -> None:
+def test_errno_names_equal_podman_s() -> None:
     document = {"defaultErrno": "ENOSYS", "defaultErrnoRet": 1}
     assert resolved(document)["defaultErrnoRet"] == 1
     assert resolved(document, engine=Engine.PODMAN)["defaultErrnoRet"] == 38

@@ -38,9 +38,12 @@ def test_conjoin_holds_where_both_do(left: Arg, right: Arg) -> None:
 
 
 @given(args, args)
-def test_within_is_no_guess(left: Arg, right: Arg) -> None:
-    """Where it says yes it is so; between ranges, and from one mask to another, it says no only
-    where a value shows it."""
+def test_within_is_exact(left: Arg, right: Arg) -> None:
+    """A positive answer is always correct.
+
+    Between ranges, and from one mask to another, a negative one is given only where a value proves
+    it.
+    """
     outside = [
         v
         for v in VALUES
@@ -79,7 +82,7 @@ def test_impossible_and_certain(arg: Arg) -> None:
 
 
 @given(args)
-def test_samples_lie_on_both_sides(arg: Arg) -> None:
+def test_samples_are_on_both_sides(arg: Arg) -> None:
     hits = {
         rule_comparison.matches_value(arg, value) for value in rule_comparison.list_edge_values(arg)
     }

@@ -1,4 +1,4 @@
-"""How rules for one call combine, against the program that libseccomp makes of them."""
+"""How rules for one call combine, compared with libseccomp's program."""
 
 import struct
 from dataclasses import replace
@@ -80,7 +80,7 @@ def test_alternatives_that_hold_for_every_value_are_no_condition() -> None:
     args = (Arg(0, Operator.NE, 16), Arg(0, Operator.NE, 3))
     found = meaning(Rule(("read",), "SCMP_ACT_ALLOW", args=args))
     assert found.always_executes("read")
-    assert found.unconditional("read") is None  # the program compares it all the same
+    assert found.unconditional("read") is None  # the program compares it nevertheless
     denied = meaning(Rule(("read",), "SCMP_ACT_ERRNO", args=args), default="SCMP_ACT_ALLOW")
     assert not denied.may_execute("read")
 
@@ -91,8 +91,8 @@ def test_an_impossible_condition_allows_nothing() -> None:
 
 
 @given(st.lists(some_args, min_size=1, max_size=4))
-def test_cover_is_what_every_edge_says(conditions: list[tuple[Arg, ...]]) -> None:
-    """The edges do not tell of masks that meet something else; so only one way is held to them."""
+def test_cover_agrees_with_every_edge(conditions: list[tuple[Arg, ...]]) -> None:
+    """Edges cannot show where a mask intersects other conditions, so one direction is tested."""
     clauses = [
         Clause(args, Action(ActionKind.ALLOW))
         for each in conditions
@@ -109,12 +109,12 @@ BROKEN_MERGE = read_version() < (2, 6, 1)
 
 
 def unsure(clauses: list[Clause]) -> bool:
-    """Where it is up to libseccomp, or where this version has a known fault."""
+    """Return whether libseccomp decides the order, or this version has a known fault."""
     return next(list_overlaps(clauses), None) is not None or (BROKEN_MERGE and is_fragile(clauses))
 
 
 def ever_unsure(profile: Profile) -> bool:
-    """Also before a later rule without conditions replaces all: libseccomp takes one by one."""
+    """As `unsure`, before a later rule without conditions replaces all: rules are added in turn."""
     firsts = [replace(profile, rules=profile.rules[:n]) for n in range(1, len(profile.rules) + 1)]
     return any(
         unsure(clauses) for each in firsts for clauses in read_meaning(each, ARCH).calls.values()
@@ -122,7 +122,7 @@ def ever_unsure(profile: Profile) -> bool:
 
 
 def run_bpf(code: bytes, number: int, values: tuple[int, ...]) -> int:
-    """A classic BPF machine, as small as it can be: what libseccomp emits, no more."""
+    """Run a minimal classic BPF machine: the operations that libseccomp emits, no more."""
     data = struct.pack(
         "<iIQ6Q", number - (1 << 32) if number >> 31 else number, ARCH.audit, 0, *values
     )
@@ -147,7 +147,7 @@ def run_bpf(code: bytes, number: int, values: tuple[int, ...]) -> int:
 @pytest.mark.skipif(ARCH is not Arch.X86_64, reason="the machine above is for x86-64")
 @given(resolved_profiles())
 @settings(max_examples=examples(300), suppress_health_check=[HealthCheck.too_slow])
-def test_meaning_is_what_libseccomp_compiles(profile: Profile) -> None:
+def test_meaning_equals_the_compiled_program(profile: Profile) -> None:
     """Every named call at every edge of its conditions, wherever libseccomp's order is known."""
     plain = Profile(profile.default_action, profile.rules, default_errno=profile.default_errno)
     found = read_meaning(plain, ARCH)

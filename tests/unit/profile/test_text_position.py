@@ -1,4 +1,4 @@
-"""Finding a value's line and column by its path."""
+"""Find a value's line and column by its path."""
 
 import json
 from typing import Any

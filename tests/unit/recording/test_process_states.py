@@ -17,7 +17,7 @@ def test_equal_states_share_a_number_and_changes_are_listed() -> None:
     contexts = ContextTable(story.trace, float)
     processes = story.trace.processes
     first, second = (contexts.list_changes(processes[number]) for number in (0, 1))
-    assert [moment.context for moment in first] == [0]  # the recorder's own child is not told of
+    assert [moment.context for moment in first] == [0]  # the recorder's own child is not reported
     assert [moment.context for moment in second] == [0, 1]
     host, filtered = contexts.table
     assert (host.uid, host.filters, host.capabilities) == (HOST.uid, 0, None)

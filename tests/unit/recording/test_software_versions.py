@@ -13,7 +13,7 @@ from seclatch.system import cache
 
 @pytest.fixture
 def runc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A program of a known name that prints a version, where only this user can write."""
+    """Make a program of a known name that prints a version, in a directory of this user."""
     monkeypatch.setattr(cache, "_folder", lambda: tmp_path / "cache")
     home = Path("/var/lib") if os.geteuid() == 0 else Path.home()
     program = home / f"seclatch-test-{os.getpid()}" / "runc"

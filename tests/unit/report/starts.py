@@ -1,4 +1,4 @@
-"""Recordings of starts, made by hand: what the recorder writes of runc, with and without latch."""
+"""Recordings of starts, made by hand, as of runc with and without the latch."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def denial(process: int, stage: str, name: str, number: int = 3) -> RecordedDeni
 def start(
     *, latched: bool, refused: bool = False, argv: tuple[str, ...] = ("/bin/app", "x")
 ) -> Recording:
-    """runc run: 0 the client, 1 runc, 2 its init, which becomes the program and forks 3."""
+    """Make a start by runc run: 0 the client, 1 runc, 2 its init, the program, which forks 3."""
     events = [
         event(0.01, "exec", 0, "client"),
         event(0.10, "fork", 1, "client"),
@@ -122,7 +122,7 @@ def _by(each: Any, process: int) -> Any:
 
 
 def crowd(children: int, *, alike: bool = False) -> Recording:
-    """A program that has `children` further ones, each with a name of its own unless alike."""
+    """Make a program with `children` more processes, each with a name of its own unless alike."""
     base = start(latched=True)
     step = 0.1 / children
     more, events = [], []
@@ -145,7 +145,7 @@ def crowd(children: int, *, alike: bool = False) -> Recording:
 
 
 def scan(*names: str, source: str = "app.tar") -> Scan:
-    """A scan of one program that can make these calls."""
+    """Make a scan of one program that can issue these calls."""
     calls = tuple(CallChain(name, number, ("app:_start",)) for number, name in enumerate(names))
     return Scan(
         source, (ScannedProgram("/bin/app", "x86_64", "the command", ("/bin/app",), calls),)

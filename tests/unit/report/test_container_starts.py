@@ -31,7 +31,7 @@ def test_latched() -> None:
     assert one.only_runtime == ["capset", "execve"]
 
 
-def test_a_plain_runtime_is_under_the_filter_first() -> None:
+def test_a_plain_runtime_is_first_under_the_filter() -> None:
     one = told(start(latched=False))
     assert one.outcome == "bound-runtime"
     assert one.loaded == one.binds == 0.20
@@ -43,7 +43,7 @@ def test_a_plain_runtime_is_under_the_filter_first() -> None:
     ]
 
 
-def test_a_plain_runtime_that_is_denied_what_it_needs() -> None:
+def test_a_plain_runtime_whose_needed_calls_are_denied() -> None:
     one = told(start(latched=False, refused=True))
     assert one.outcome == "refused"
     assert one.executed is None

@@ -29,7 +29,7 @@ def report(recording: Recording) -> Report:
 
 
 @pytest.mark.parametrize("latched", [True, False])
-def test_the_page_says_where_the_filter_begins(latched: bool) -> None:
+def test_the_page_shows_where_the_filter_begins(latched: bool) -> None:
     page = render_page(report(start(latched=latched)))
     assert page.count("the filter begins here") == 1
     assert ("suspended by the latch: 10.0 ms" in page or "filtered-init, suspended" in page) == (
@@ -47,8 +47,8 @@ def test_hostile_text_stays_text() -> None:
 
 
 @pytest.mark.parametrize("value", [2, 40, None])
-def test_a_conditional_rule_is_judged_by_the_recorded_argument(value: int | None) -> None:
-    """The page's red border and the text's list name what was denied, and no more."""
+def test_a_conditional_rule_is_decided_by_the_recorded_argument(value: int | None) -> None:
+    """The page's red border and the text's list name denied calls, and no others."""
     args = [{"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]
     rule = {"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": args}
     profile = parse_profile(
@@ -84,7 +84,7 @@ def test_hostile_text_in_the_terminal() -> None:
         assert make_printable(hostile)[:10] in text
 
 
-def test_the_page_asks_for_nothing() -> None:
+def test_the_page_makes_no_request() -> None:
     page = render_page(report(start(latched=True)))
     assert not re.findall(r"\b(?:src|srcset|action|formaction|data|poster)\s*=", page)
     assert all(target.startswith("#") for target in re.findall(r"href=\"([^\"]*)", page))

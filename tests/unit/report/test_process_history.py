@@ -31,7 +31,7 @@ def test_without_the_latch_the_filter_binds_when_it_is_loaded() -> None:
     ]
 
 
-def test_a_child_is_born_as_its_parent_stands() -> None:
+def test_a_child_inherits_its_parent_s_state() -> None:
     assert spans(start(latched=True), 3) == [(0.30, 0.31, "program", FILTERED)]
     recording = start(latched=True)
     events = sorted(
@@ -68,7 +68,7 @@ def test_another_thread_s_filter_is_not_the_process() -> None:
     assert (0.12, 0.21, "init", UNFILTERED) in spans(recording, 2)
 
 
-def test_what_was_found_running_had_its_filter_before() -> None:
+def test_a_process_found_running_had_its_filter_before() -> None:
     recording = start(latched=False)
     found = msgspec.structs.replace(
         recording,
@@ -81,8 +81,8 @@ def test_what_was_found_running_had_its_filter_before() -> None:
     assert one.headline == "The program ran already, under its filter."
 
 
-def test_a_context_tells_of_a_birth_under_suspension() -> None:
-    """A child of the latched init that the tracer let go of is not suspended, and is seen so."""
+def test_a_context_shows_a_fork_under_suspension() -> None:
+    """A child of the latched init that the tracer let go of is not suspended, and shown so."""
     recording = start(latched=True)
     context = ProcessContext(uid=0, gid=0, euid=0, egid=0, seccomp=2, filters=1)
     born = process(3, 2, 0.205, 0.31, contexts=[ContextChange(time=0.205, thread=103, context=0)])

@@ -34,7 +34,7 @@ EVERYBODY = [
 ]
 
 
-def test_a_tree_has_the_ancestors_of_what_was_asked_for() -> None:
+def test_a_tree_has_the_ancestors_of_selected_processes() -> None:
     chosen = select_processes(EVERYBODY, ProcessSelection(containers=("web",)))
     lines = list_tree(EVERYBODY, chosen)
     assert [(line.process.pid, line.above, line.context) for line in lines] == [
@@ -48,7 +48,7 @@ def test_a_tree_has_the_ancestors_of_what_was_asked_for() -> None:
     assert [each["pid"] for each in processes] == [3, 4]
 
 
-def test_a_row_says_it_all() -> None:
+def test_a_row_has_all_fields() -> None:
     text = list(show_table(list_flat([EVERYBODY[3]])))[1]
     cells = [cell for cell in text.split("  ") if cell]
     assert [cell.strip() for cell in cells[:5]] == ["4", "-", "2", "2", "no"]
@@ -56,7 +56,7 @@ def test_a_row_says_it_all() -> None:
     assert "web (nginx" in text
 
 
-def test_nothing_of_a_process_reaches_the_terminal_as_it_is() -> None:
+def test_text_of_a_process_is_escaped() -> None:
     lines = list(show_table(list_tree(EVERYBODY, EVERYBODY)))
     assert len(lines) == 1 + len(EVERYBODY)
     assert all(line.isprintable() for line in lines)
@@ -73,7 +73,7 @@ def test_a_very_long_chain() -> None:
     assert len(lines) == 4999 and len(lines[-1].above) < 300
 
 
-def test_a_circle_of_parents_is_still_shown_once_or_not_at_all() -> None:
+def test_a_cycle_of_parents_is_shown_once_or_not_at_all() -> None:
     circle = [process(5, 6), process(6, 5), process(7, 0)]
     pids = [line.process.pid for line in list_tree(circle, circle)]
     assert sorted(pids) == [5, 6, 7]

@@ -50,8 +50,8 @@ def test_the_user_is_the_last_one_and_shows_a_gain() -> None:
     assert [node.user for node in nodes] == ["0", "0", "1000 → 0:1000", ""]
 
 
-def test_a_number_of_no_context_is_none() -> None:
-    """A recording is a file, and a file may say anything."""
+def test_an_invalid_context_number_is_ignored() -> None:
+    """A recording is a file, which may contain anything."""
     recording = start(latched=True)
     moment = ContextChange(time=0.3, thread=102, context=7)
     processes = [msgspec.structs.replace(each, contexts=[moment]) for each in recording.processes]

@@ -1,4 +1,4 @@
-"""What a scan adds to the table."""
+"""The columns that a scan adds to the table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_recorded_or_only_in_the_binaries() -> None:
     made = make_matrix(start(latched=True), scan("read", "mkdir", "ptrace", "capset"))
     told = {line.name: (line.need, show_scan_verdict(line)) for line in made.lines}
     assert told["read"] == ("program", "found")
-    assert told["mkdir"] == ("program", "found")  # it was denied, so it was tried
+    assert told["mkdir"] == ("program", "found")  # it was denied, so it was issued
     assert told["close"] == ("both", "not found")
     assert told["ptrace"] == ("static", "found")
     assert told["capset"] == ("runtime", "found")
@@ -21,7 +21,7 @@ def test_recorded_or_only_in_the_binaries() -> None:
     assert (made.scan, made.whole) == ("app.tar", True)
 
 
-def test_without_a_scan_nothing_is_said_of_it() -> None:
+def test_without_a_scan_there_is_no_column() -> None:
     report = compose_report(start(latched=True))
     assert {line.scanned for line in report.matrix.lines} == {None}
     assert "in the binaries" not in render_page(report)

@@ -10,7 +10,7 @@ TIMES = st.lists(st.floats(0, 1e6), max_size=30)
 
 
 @given(TIMES, st.floats(1e-6, 1e6), st.floats(0, 1e6), st.floats(0, 1e6))
-def test_order_is_kept_and_nothing_falls_off(
+def test_order_is_kept_within_the_bounds(
     times: list[float], end: float, one: float, other: float
 ) -> None:
     scale = TimeScale(times, end)
@@ -21,7 +21,7 @@ def test_order_is_kept_and_nothing_falls_off(
 
 
 @given(TIMES, st.floats(1e-3, 1e6), st.floats(0, 1))
-def test_there_and_back(times: list[float], end: float, share: float) -> None:
+def test_the_inverse(times: list[float], end: float, share: float) -> None:
     scale = TimeScale(times, end)
     assert scale.time(scale.place(share * end)) == pytest.approx(share * end, rel=1e-3, abs=1e-3)
 
@@ -31,13 +31,13 @@ def test_a_long_run_leaves_room_for_the_start() -> None:
     assert scale.place(0.102) - scale.place(0.100) > 10
 
 
-def test_what_matters_gets_its_share() -> None:
+def test_important_spans_get_their_share() -> None:
     times = [number / 100 for number in range(100)]
     scale = TimeScale([*times, 0.5004], 1, [(0.5, 0.5004)])
     assert scale.place(0.5004) - scale.place(0.5) == pytest.approx(100 * MAGNIFIED)
 
 
-def test_each_kind_of_what_matters_gets_room() -> None:
+def test_each_kind_of_important_span_gets_room() -> None:
     times = [number / 100 for number in range(100)]
     scale = TimeScale([*times, 0.5004, 0.5008], 1, [(0.5, 0.5004)], [(0.5004, 0.5008)])
     assert scale.place(0.5004) - scale.place(0.5) > 80 * MAGNIFIED

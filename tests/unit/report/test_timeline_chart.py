@@ -1,4 +1,4 @@
-"""The timeline's labels: each on a row of its own, and, of two starts, no line through any."""
+"""The timeline's labels: each on a row of its own; of two starts, no line crosses any."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PLACE = st.floats(0, 100).map(lambda x: round(x, 2))
 
 
 def crossed(label: ChartRuler, line: ChartRuler, length: float) -> bool:
-    """Does a line, which runs down from its row, go through a label?"""
+    """Return whether a line, which runs down from its row, crosses a label."""
     low, high = (label.x - length, label.x) if label.end else (label.x, label.x + length)
     return low < line.x < high and line.row < label.row
 

@@ -35,8 +35,8 @@ def test_marks() -> None:
     assert program.marks[-1].text == "denied: 2 mkdir"
 
 
-def test_a_denial_is_marked_at_its_moment() -> None:
-    """Of those that have one: a recording of an older recorder has not."""
+def test_a_denial_is_marked_at_its_time() -> None:
+    """Only denials with a time: recordings of older recorders have none."""
     recording = start(latched=True)
     seen = event(0.25, "denial", 2, "program", filters=1, call="mkdir", errno=1)
     recording = replace(recording, events=[*recording.events, seen])
@@ -46,7 +46,7 @@ def test_a_denial_is_marked_at_its_moment() -> None:
     ]
 
 
-def test_what_happened_to_filters_is_marked_whatever_else_was() -> None:
+def test_filter_events_are_always_marked() -> None:
     recording = start(latched=True)
     execs = [event(0.3 + n / 1e5, "exec", 2, "program", filters=1) for n in range(5000)]
     recording = replace(recording, events=[*recording.events, *execs])
@@ -55,7 +55,7 @@ def test_what_happened_to_filters_is_marked_whatever_else_was() -> None:
     assert {"filter", "lifted", "released", "denied", "exit"} < {mark.kind for mark in marks}
 
 
-def test_another_engine_of_the_machine_has_no_lane_of_its_own() -> None:
+def test_an_unrelated_engine_of_the_machine_has_no_lane_of_its_own() -> None:
     recording = start(latched=True)
     daemons = [
         process(
@@ -83,14 +83,14 @@ def test_another_engine_of_the_machine_has_no_lane_of_its_own() -> None:
     assert [(each.process, each.count) for each in found] == [(10, 1), (None, 2)]
 
 
-def test_the_container_s_program_is_named_when_it_became_another() -> None:
+def test_the_container_s_program_is_named_after_its_last_exec() -> None:
     recording = start(latched=True)
     images = [*recording.processes[2].images, image(0.35, "program", "/bin/sleep", "9")]
     recording.processes[2] = replace(recording.processes[2], images=images)
     assert choose_lanes(recording, make_histories(recording))[2].title == "app → sleep 9"
 
 
-def test_many_share_a_lane_and_the_chain_does_not() -> None:
+def test_many_processes_share_a_lane_but_not_the_chain() -> None:
     recording = crowd(10_000)
     made = choose_lanes(recording, make_histories(recording))
     assert len(made) == MAX_LANES + 1
@@ -101,7 +101,7 @@ def test_many_share_a_lane_and_the_chain_does_not() -> None:
     assert len(shared.spans) <= MAX_SHARED
 
 
-def test_alike_children_are_one_node() -> None:
+def test_equal_children_are_one_node() -> None:
     recording = crowd(10_000, alike=True)
     nodes, left = list_nodes(recording, make_histories(recording))
     assert left == 0
@@ -114,15 +114,15 @@ def test_alike_children_are_one_node() -> None:
     ]
 
 
-def test_what_is_left_out_of_the_tree_is_counted() -> None:
+def test_omitted_nodes_of_the_tree_are_counted() -> None:
     recording = crowd(1000)
     nodes, left = list_nodes(recording, make_histories(recording))
     assert len(nodes) == MAX_NODES
     assert left == 1004 - MAX_NODES
 
 
-def test_a_tree_that_bites_its_tail() -> None:
-    """A recording is a file, and a file may say anything."""
+def test_a_cycle_in_the_tree() -> None:
+    """A recording is a file, which may contain anything."""
     recording = start(latched=True)
     first = recording.processes[0]
     recording.processes[0] = type(first)(

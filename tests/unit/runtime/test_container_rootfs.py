@@ -41,7 +41,7 @@ def test_links_stay_inside(hostile: Path, target: Any) -> None:
     assert container_rootfs.read_rootfs_text(hostile, "/etc/passwd") == ""
 
 
-def test_absolute_link_means_the_rootfs_own_file(hostile: Path) -> None:
+def test_absolute_link_resolves_in_the_rootfs(hostile: Path) -> None:
     (hostile / "etc/passwd").symlink_to("/real")
     (hostile / "real").write_text("inside")
     assert container_rootfs.read_rootfs_text(hostile, "/etc/passwd") == "inside"
@@ -96,7 +96,7 @@ def test_minimal_rootfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert list(root.parent.iterdir()) == [root], "something was left beside it"
 
 
-def test_minimal_rootfs_made_by_many_at_once(tmp_path: Path) -> None:
+def test_minimal_rootfs_made_concurrently(tmp_path: Path) -> None:
     module = "seclatch.runtime.container_rootfs"
     code = f"from {module} import make_minimal_rootfs as make; print(make())"
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
@@ -110,7 +110,7 @@ def test_minimal_rootfs_made_by_many_at_once(tmp_path: Path) -> None:
     assert len(list((tmp_path / "seclatch").iterdir())) == 1
 
 
-def test_cache_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwritable_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(SeclatchError) as caught:

@@ -1,4 +1,4 @@
-"""Where the latch is searched."""
+"""The search path of the latch."""
 
 import sysconfig
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The hint for missing packages fits how seclatch was installed."""
+"""The hint for missing packages depends on how seclatch was installed."""
 
 from __future__ import annotations
 

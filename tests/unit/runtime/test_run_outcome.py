@@ -1,4 +1,4 @@
-"""Exit statuses as of docker run; the logs are what runc 1.1.15 and crun 1.21 wrote."""
+"""Exit statuses as of docker run; the logs are those of runc 1.1.15 and crun 1.21."""
 
 import json
 from typing import Any

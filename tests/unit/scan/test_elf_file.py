@@ -18,7 +18,7 @@ from tests.examples import examples
 
 @functools.cache
 def real() -> bytes:
-    """A small program of this machine."""
+    """Return the bytes of a small program of this machine."""
     return Path("/usr/bin/true").resolve().read_bytes()
 
 
@@ -34,7 +34,7 @@ def real() -> bytes:
         (b"\x7fELF\x02\x01" + bytes(10) + b"\x02\0\x3e\0" + bytes(44), "program headers"),
     ],
 )
-def test_a_file_that_is_no_program_is_refused_with_a_reason(content: bytes, words: str) -> None:
+def test_an_invalid_program_is_refused_with_a_reason(content: bytes, words: str) -> None:
     with pytest.raises(ElfError, match=words):
         parse_elf(content)
 
@@ -94,7 +94,7 @@ def test_many_segments_that_each_span_the_file() -> None:
         parse_elf(data + b"\x90" * (size - len(data)))
 
 
-def test_names_of_sections_that_do_not_end() -> None:
+def test_unterminated_section_names() -> None:
     size, count = 1 << 20, 3000
     named = section(0, 3, 0, 120, size) + b"".join(section(i, 1, 0, 0, 0) for i in range(1, count))
     found = parse_elf(header(1, 120 + size, count) + load(64) + b"a" * size + named)
@@ -110,7 +110,7 @@ def test_many_tables_that_each_span_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(20)
 def test_a_chain_of_jumps_as_long_as_a_file() -> None:
-    """Each leads to the next one, and the last one returns: none of them is endless."""
+    """Each jumps to the next one, and the last one returns: none of them is endless."""
     count = 100_000
     tails = {i: {i + 1} for i in range(count)}
     assert not drop_returning(set(range(count)), tails)
@@ -160,7 +160,7 @@ def test_a_summary_is_cached(tmp_path: Path) -> None:
     assert cache.summary(real()) == first and cache.fresh == 2
 
 
-def test_a_cache_that_cannot_be_written_is_only_slower(tmp_path: Path) -> None:
+def test_an_unwritable_cache_only_costs_time(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert SummaryCache(tmp_path / "file" / "below").summary(real()).numbers is not None
     assert [each.name for each in tmp_path.iterdir()] == ["file"]

@@ -61,7 +61,7 @@ def test_env_finds_the_interpreter(root: Path) -> None:
     assert any("cannot be seen" in note for note in found.notes)
 
 
-def test_the_words_of_sh_c_are_commands(root: Path) -> None:
+def test_the_words_of_sh_c_are_parsed_as_commands(root: Path) -> None:
     assert set(follow(root, "sh", "-c", "ls && nginx").targets) == {
         "/bin/sh",
         "/bin/ls",

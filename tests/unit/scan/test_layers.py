@@ -1,4 +1,4 @@
-"""Hostile layers: nothing leads out of the directory, whatever names and links an archive has."""
+"""Hostile layers: no name and no link of an archive leads out of the directory."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_hard_link_to_a_link_does_not_leave(root: Path) -> None:
     assert victim.read_text() == "safe"
 
 
-def test_devices_are_not_made_and_bits_of_users_not_kept(root: Path) -> None:
+def test_devices_and_special_mode_bits_are_dropped(root: Path) -> None:
     unpack(
         root,
         [
@@ -173,7 +173,7 @@ def test_no_archive_writes_outside_of_the_root(
         (member(name, kind, link), b"x" if kind == tarfile.REGTYPE else b"")
         for name, kind, link in rows
     ]
-    # What fails is told as an error of the layer; see image.py.
+    # Failures are reported as an error of the layer; see image.py.
     with contextlib.suppress(OSError, tarfile.TarError, ValueError, InputError):
         unpack(place / "root", members)
     assert [each.name for each in place.iterdir()] == ["root"]

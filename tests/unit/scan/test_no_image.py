@@ -1,4 +1,4 @@
-"""Files that are no image: the message says why, and what to give instead."""
+"""Files that are no image: the message gives the reason, and the accepted forms."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def test_a_file_that_is_no_archive(content: bytes, remedy: str, tmp_path: Path) 
     with pytest.raises(InputError) as caught, open_image(file, "x86_64"):
         pass
     assert remedy in caught.value.remedy
-    assert "method" not in str(caught.value)  # of Python's own words
+    assert "method" not in str(caught.value)  # text of Python's own exception
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     with (
         pytest.raises(InputError, match="cannot read it: No such file"),
         open_image(tmp_path / "missing", "x86_64"),

@@ -52,7 +52,7 @@ def test_no_link_leads_out_of_a_layout(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
 @pytest.mark.parametrize("outer", [False, True])
 def test_a_header_of_gigabytes(kind: bytes, outer: bool, tmp_path: Path) -> None:
-    """Of an archive or of a layer in one: nothing of it is read."""
+    """Of an archive or of a layer in one: none of it is read."""
     content = gzip.compress(header(kind, 1 << 32) + bytes(1 << 20))
     path = tmp_path / "image.tar"
     if outer:
@@ -78,7 +78,7 @@ def test_an_archive_of_very_many_files(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def saved(path: Path, layer: bytes, outer: str = "") -> None:
-    """What `docker save` writes, of one layer; compressed as a whole by `outer`."""
+    """Make an archive like `docker save`, of one layer; `outer` compresses the whole."""
     with tarfile.open(path, f"w:{outer}") as archive:  # type: ignore[call-overload]
         rows = [{"Config": "c.json", "Layers": ["l.tar"]}]
         files = {"manifest.json": json.dumps(rows).encode(), "c.json": b"{}", "l.tar": layer}
@@ -106,7 +106,7 @@ COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
 
 
 def damaged(content: bytes, seed: int) -> bytes:
-    """Cut, or with some bytes changed, anywhere."""
+    """Truncate the bytes, or change some, anywhere."""
     chance = random.Random(seed)
     changed = bytearray(content)
     if seed % 4 == 0:
@@ -134,7 +134,7 @@ def test_a_damaged_archive(of: str, seed: int, tmp_path: Path) -> None:
 
 
 def test_a_layer_whose_compression_is_broken(tmp_path: Path) -> None:
-    """The first block's type is one that does not exist: zlib's own error, of no common kind."""
+    """The first block has an undefined type: zlib raises its own error, not OSError."""
     path = tmp_path / "image.tar"
     head = gzip.compress(b"")[:10]
     saved(path, head + b"\x07" + bytes(64))

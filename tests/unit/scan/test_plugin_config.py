@@ -1,5 +1,7 @@
-"""What programs load by their configuration, or because it is installed: wherever distributions,
-images and commands have it."""
+"""Files that programs load by their configuration, or because they are installed.
+
+Wherever distributions, images and commands have it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which name services a program loads, by nsswitch.conf(5) or by what the library does without."""
+"""The name services that a program loads, by nsswitch.conf(5) or by the library's defaults."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_pam_s_modules_are_those_of_any_service(place: str, tmp_path: Path) -> N
     ("own", "services"),
     [([], ["dns", "extra", "files", "systemd"]), (["dns", "files"], ["extra", "systemd"])],
 )
-def test_static_programs_may_look_up_anything(
+def test_static_programs_may_load_any_name_service(
     own: list[str], services: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "etc").mkdir()

@@ -18,7 +18,7 @@ from seclatch.scan.summary.summary_cache import SummaryCache
         ("tunables", {}, False),
         ("tunables", {"GLIBC_TUNABLES": "glibc.malloc.check=1"}, True),
         ("relative-paths", {"LD_LIBRARY_PATH": "/opt/lib"}, False),
-        ("relative-paths", {"LD_LIBRARY_PATH": "/opt/lib:"}, True),  # empty: where one is
+        ("relative-paths", {"LD_LIBRARY_PATH": "/opt/lib:"}, True),  # empty: a file is there
         ("relative-paths", {"LD_LIBRARY_PATH": "/opt/lib;lib"}, True),
         ("relative-paths", {"LD_PRELOAD": "libone.so"}, False),  # searched
         ("relative-paths", {"LD_PRELOAD": "./libone.so"}, True),
@@ -35,7 +35,7 @@ def test_the_environment(
 
 
 @pytest.mark.parametrize("place", ["run/nscd/", "var/run/nscd/", "usr/sbin/nscd"])
-def test_a_place_for_a_cache_of_names(place: str, tmp_path: Path) -> None:
+def test_a_cache_socket_of_name_services(place: str, tmp_path: Path) -> None:
     program = LinkedProgram(Rootfs(tmp_path), SummaryCache(None))
     assert not condition_holds("name-cache", program)
     path = tmp_path / place

@@ -15,7 +15,7 @@ from seclatch.system import bounded_child
 from seclatch.system.bounded_child import OutOfBoundsError, run_bounded
 
 
-def test_the_result_comes_back_whole() -> None:
+def test_the_result_is_returned_whole() -> None:
     assert run_bounded(lambda: b"x" * 1_000_000) == b"x" * 1_000_000
 
 
@@ -38,7 +38,7 @@ def test_work_that_exceeds_its_memory() -> None:
 
 def test_work_that_crashes() -> None:
     def crash() -> bytes:
-        faulthandler.disable()  # pytest's would print a traceback among the results
+        faulthandler.disable()  # pytest's handler would print a traceback among the results
         os.kill(os.getpid(), signal.SIGSEGV)
         return b""
 
@@ -58,7 +58,7 @@ def test_no_child_and_no_file_is_left() -> None:
     assert held() == before
 
 
-def test_no_process_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> int:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 

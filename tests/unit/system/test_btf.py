@@ -73,7 +73,7 @@ def test_unknown_structures_and_members_are_errors(made: bytes, path: str) -> No
         Btf(made).offset(path)
 
 
-def test_functions_have_numbers() -> None:
+def test_functions_have_ids() -> None:
     maker = Maker()
     maker.add(INT, "int", 4, [])
     maker.add(FUNCTION, "walk", 1, [])

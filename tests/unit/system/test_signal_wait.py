@@ -29,7 +29,7 @@ def test_a_stop_delivers_no_signal_that_was_not_sent() -> None:
         for _ in range(20):
             process.send_signal(signal.SIGSTOP)
             os.waitid(os.P_PID, process.pid, os.WSTOPPED)
-            time.sleep(0.01)  # so that its time is over when it goes on
+            time.sleep(0.01)  # so that its timeout is over when it continues
             process.send_signal(signal.SIGCONT)
             time.sleep(0.01)
         process.send_signal(signal.SIGUSR1)
