@@ -1,4 +1,4 @@
-"""What recording by annotation costs a start, beside the command in front; merging many files."""
+"""Measure what recording by annotation adds to a start, and the merging of many files."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ FILES = 10_000
 
 
 def report(runs: int) -> None:
-    """Print both."""
+    """Print both tables."""
     with tempfile.TemporaryDirectory(prefix="seclatch-bench-") as folder:
         compare_starts(Path(folder), runs)
         merge_many(Path(folder))
 
 
 def compare_starts(folder: Path, runs: int) -> None:
-    """The latched start of a container alone, by annotation, and under `seclatch record`."""
+    """Compare a latched start alone, by annotation, and under `seclatch record`."""
     bundle = make_bundle(folder / "bundle", make_rootfs(folder), ["/bin/true"], seccomp=None)
     bundle.config["annotations"] = {"seclatch.record": "bench"}
     bundle.write()
@@ -62,7 +62,7 @@ def compare_starts(folder: Path, runs: int) -> None:
 
 
 def merge_many(folder: Path) -> None:
-    """CPU and wall time of merging ten thousand recordings of five images."""
+    """Measure CPU and wall time of merging ten thousand recordings of five images."""
     many = folder / "many"
     many.mkdir()
     made = folder / "x.json"

@@ -1,4 +1,4 @@
-"""What a further filter costs a start: seclatch-apply against a bare exec, setpriv and bubblewrap.
+"""Measure what a second filter adds to a start: seclatch-apply, bare exec, setpriv, bubblewrap.
 
 The others load before the exec, so their filter has to allow execve; here it is the same one.
 """
@@ -21,7 +21,7 @@ PROGRAM = "/usr/bin/true"
 
 
 def report(runs: int) -> None:
-    """Print all rows: the first column is the rival, the second ours."""
+    """Print all rows: the first column is the other tool, the second seclatch."""
     with tempfile.TemporaryDirectory(prefix="seclatch-bench-") as folder:
         profile, code = Path(folder) / "profile.json", Path(folder) / "profile.bpf"
         profile.write_text(json.dumps(default_like()))
@@ -48,7 +48,7 @@ def report(runs: int) -> None:
         row("apply: python, profile", bare, [*python, str(profile), PROGRAM], runs)
 
 
-# bwrap takes the program from a descriptor; without namespaces of its own it does little else.
+# bwrap reads the program from a descriptor; without namespaces it does little else.
 BWRAP = 'code=$1; shift; exec bwrap --dev-bind / / --seccomp 9 "$@" 9<"$code"'
 
 

@@ -1,4 +1,4 @@
-"""What the latch costs under an engine: `docker run` with either runtime, plain and latched."""
+"""Measure the latch under an engine: `docker run` with either runtime, plain and latched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often `seclatch explain` is right on broken set-ups of known reason, and what it costs."""
+"""Measure `seclatch explain` on broken set-ups of known cause: its accuracy and its cost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ENGINE_CALLS = {
 
 @dataclass
 class Tally:
-    """Right answers, all answers given, and all that were to be given, by question."""
+    """Correct answers, all answers given, and all that were expected, by question."""
 
     right: dict[str, int] = field(default_factory=dict)
     given: dict[str, int] = field(default_factory=dict)
@@ -127,7 +127,7 @@ def engines(folder: Path, host: PrivateHost) -> Iterator[Engine]:
 
 
 def engine_setups(folder: Path) -> Iterator[tuple[dict[str, Any], list[str], Truth]]:
-    """Options and words of `Engine.run`, and the truth."""
+    """Yield options and words of `Engine.run`, and the true cause."""
     for number, ((runtime, quiet), call) in enumerate(ENGINE_CALLS.items()):
         names = frozenset({call})
         for n, (profile, words, truth) in enumerate(
@@ -169,7 +169,7 @@ def measure_engines(folder: Path, tally: Tally) -> None:
 def explain_run(
     engine: Engine, options: dict[str, Any], words: list[str], file: Path
 ) -> dict[str, Any]:
-    """Let the engine's client be explained: its command line, in the private host, unchanged."""
+    """Explain the engine's client: its command line, in the private host, unchanged."""
     plain = engine.host.argv
     command = [SECLATCH, "explain", "--json", "-o", str(file), "--"]
     engine.host.argv = lambda *more: [*command, *plain(*more)]  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""What `seclatch explain` costs: the same work with it and without, in turn; wall and CPU time."""
+"""Measure what `seclatch explain` costs: the same work with it and without, in turn."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ DOCKER = "docker run"
 
 
 def cost(folder: Path, runs: int) -> None:
-    """With and without, in turn; `true` alone tells the fixed part. CPU time is told beside the
-    wall's: on a busy machine only the first means anything. Of docker's daemon it is not known."""
+    """Run it with and without, in turn; `true` alone gives the fixed part.
+
+    CPU time is reported beside wall time: on a busy machine only CPU time is meaningful. That of
+    docker's daemon is not measured.
+    """
     all_works = works(folder)
     chosen = {name: all_works[name] for name in ("runc run, 5 times", "gcc -O2 -c")}
     host = PrivateHost().start()
@@ -49,13 +52,13 @@ def cost(folder: Path, runs: int) -> None:
 
 
 def docker_run(docker: Docker) -> list[str]:
-    """A container's start and end by docker; unnamed, since the same words come again and again."""
+    """Start and end a container by docker, without a name, since the words are run repeatedly."""
     _, _, *words = docker.words("", {"runtime": "runc"}, ["/bin/true"])
     return docker.host.argv("docker", "-H", docker.address, "run", "--rm", *words)
 
 
 def measure_costs(chosen: dict[str, list[str]], runs: int) -> dict[tuple[str, bool], Cost]:
-    """By work and whether it was explained."""
+    """Return the costs by work and by whether it was explained."""
     costs: dict[tuple[str, bool], Cost] = {}
     for n in range(runs):
         for name, words in {"(nothing)": NOTHING, **chosen}.items():

@@ -1,4 +1,4 @@
-"""How fast filters are evaluated, decompiled and listed: CPU time, nothing else of the machine's.
+"""Measure how fast filters are evaluated, decompiled and listed, in CPU time.
 
 The profile is Podman's default, which has Docker's rules and more; with x86 and x32 the program has
 about 1200 instructions.
@@ -35,7 +35,7 @@ def default_program() -> Filter:
 
 
 def best(runs: int, work: Callable[[], object]) -> float:
-    """The least CPU seconds of several runs: the rest is the machine's noise."""
+    """Return the least CPU seconds of several runs: the rest is the machine's noise."""
     times = []
     for _ in range(runs):
         start = time.process_time()

@@ -1,7 +1,7 @@
-"""What a start costs by the roads that take no privileges, against the bare runtime.
+"""Measure a start by the methods without privileges, against the bare runtime.
 
-The same profile, with which the bare runtime boots too; the tracer stops the runtime's init at each
-call until it has loaded its filter.
+The same profile, with which the bare runtime starts too; the tracer stops the runtime's init at
+each call until it has loaded its filter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.latch.oci import CGROUP2_ONLY, Runtime, is_hybrid, make_bundle
 
 
 def report(runs: int) -> None:
-    """Print all rows; crun's by a process that sees no cgroup v1."""
+    """Print all rows; crun runs in a mount namespace without cgroup v1."""
     print(HEADER, flush=True)
     measure("runc", runs)
     if not is_hybrid():

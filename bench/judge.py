@@ -1,4 +1,4 @@
-"""Our listing and our simulator beside others': libseccomp's tools, and ceccomp from PyPI.
+"""Compare the listing and the simulator with other tools: libseccomp's, and ceccomp from PyPI.
 
 Whole processes, as a user starts them, in turn. libseccomp's are built from its source package;
 seccomp-tools is a Ruby gem and in none of Debian, PyPI and npm.
@@ -30,7 +30,7 @@ HEADER = f"{'':<28} {'the other':>12} {'seclatch':>12}   {'ratio':>6}  (quartile
 
 
 def ceccomp(folder: Path) -> list[str]:
-    """Fetch it; [] where it cannot be had."""
+    """Fetch ceccomp; return [] if that fails."""
     command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     command += ["--no-deps", "--target", str(folder), "ceccomp"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -43,7 +43,7 @@ def ceccomp(folder: Path) -> list[str]:
 
 
 def write_rows(folder: Path, program: Filter, sim: Path, code: Path) -> tuple[Path, Path]:
-    """The same rows as a script of simulator calls and as a table of ours."""
+    """Write the same rows as a script of simulator calls and as a table of seclatch's."""
     every = list(list_boundary_calls(program, Arch.X86_64))
     calls = every[:: len(every) // ROWS][:ROWS]
     script, table = folder / "rows.sh", folder / "rows.txt"
@@ -60,8 +60,11 @@ def _words(call: SeccompData) -> str:
 
 
 def make_program() -> bytes:
-    """Podman's default for one ABI, as crun has it: ceccomp reads 1024 instructions at most, and
-    libseccomp's simulator knows no JSET, which runc's stub has."""
+    """Compile Podman's default for one ABI, as crun does.
+
+    ceccomp reads 1024 instructions at most, and libseccomp's simulator does not support JSET, which
+    runc's stub has.
+    """
     profile = narrow_profile(
         load_profile(PROFILE), Host(Arch.X86_64, frozenset(), (6, 18), Engine.PODMAN)
     )
@@ -70,7 +73,7 @@ def make_program() -> bytes:
 
 
 def report(runs: int) -> None:
-    """Print a row for each other tool that can be had."""
+    """Print a row for each other tool that is available."""
     runs = max(5, runs // 6)
     with tempfile.TemporaryDirectory(prefix="seclatch-bench-") as name:
         folder = Path(name)
@@ -94,7 +97,7 @@ def report(runs: int) -> None:
 
 
 def simulate(folder: Path, sim: Path, code: Path, runs: int) -> None:
-    """A table of calls: one process a row for theirs, one process for ours."""
+    """Simulate a table of calls: one process a row for the simulator, one process for seclatch."""
     program = Filter.from_bytes(code.read_bytes())
     script, table = write_rows(folder, program, sim, code)
     test = f"{SECLATCH} profile test {code} --table {table} || [ $? = 1 ]"

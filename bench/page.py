@@ -1,4 +1,4 @@
-"""What a report costs: beside jq, which only reads the same recording."""
+"""Measure what a report costs, beside jq, which only reads the same recording."""
 
 from __future__ import annotations
 

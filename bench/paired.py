@@ -1,4 +1,4 @@
-"""Interleaved timing: machines are noisy, so only ratios within one run mean anything."""
+"""Interleaved timing: machines are noisy, so only ratios within one run are meaningful."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Pair:
 
     @property
     def ratio(self) -> float:
-        """Median of the ratios pair by pair: a slow second hits both halves of a pair."""
+        """Return the median of the ratios pair by pair: a slow second affects both of a pair."""
         return statistics.median(b / a for a, b in zip(self.base, self.other, strict=True))
 
     @property
     def spread(self) -> tuple[float, float]:
-        """Lower and upper quartile of the ratios."""
+        """Return the lower and upper quartile of the ratios."""
         ratios = sorted(b / a for a, b in zip(self.base, self.other, strict=True))
         quarter = len(ratios) // 4
         return ratios[quarter], ratios[-1 - quarter]
@@ -45,7 +45,7 @@ class Pair:
 
 
 def wall(command: Sequence[str]) -> float:
-    """Whole-process wall time; a run that fails measures nothing."""
+    """Return whole-process wall time; raise when the run fails."""
     began = time.perf_counter()
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     took = time.perf_counter() - began

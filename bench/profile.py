@@ -1,4 +1,4 @@
-"""How long it takes to read, resolve, diff, compile and check a big profile (CPU time, medians)."""
+"""Measure reading, resolving, comparing, compiling and checking a big profile, in CPU time."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def report(runs: int) -> None:
 
 
 def median(step: Callable[[], object], runs: int) -> float:
-    """Milliseconds of CPU time, the first run (which loads tables) left out.
+    """Return milliseconds of CPU time, without the first run, which loads tables.
 
-    With that of children: libseccomp is given bounds in one.
+    Including children: libseccomp runs in one to limit its time and memory.
     """
     step()
     times = []
@@ -55,6 +55,6 @@ def median(step: Callable[[], object], runs: int) -> float:
 
 
 def spent() -> float:
-    """CPU seconds of this process and of the children that it has waited for."""
+    """Return CPU seconds of this process and of the children that it has waited for."""
     usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)

@@ -1,8 +1,8 @@
-"""What generated profiles allow, for real servers at a day's work, beside what others allow.
+"""Count the calls that generated profiles allow for real servers, beside other methods' counts.
 
 Each program is recorded three times (start, requests, reload, requests, stop), the profile is made
-of that, and the work is done once more under it, denying nothing that it needs. "Docker" is its
-default profile, as dockerd writes it for a container without added capabilities. The published
+of that, and the work is done once more under it, without a denied call that it needs. "Docker" is
+its default profile, as dockerd writes it for a container without added capabilities. The published
 figures are of static analysis, which finds all that a program could do, of other builds of the same
 programs: "Confine 2023" of its authors' application-specific profiles; sysfilter's and SysPart's of
 the binaries in the artifact of "temporal specialization", SysPart's after initialisation.
@@ -31,7 +31,7 @@ VARIANTS = {"latch": (), "+args": ("--args",), "plain runc": ("--plain", "runc")
 
 
 def report(_: int) -> None:
-    """Print the table; the number of runs means nothing here."""
+    """Print the table; the number of runs is ignored."""
     print(f"{'calls allowed':<14}" + "".join(f"{name:>14}" for name in COLUMNS))
     default = docker_default()
     with debian_root() as root:
@@ -42,7 +42,7 @@ def report(_: int) -> None:
 
 
 def measure(name: str, root: Path) -> dict[str, int | str]:
-    """Record, generate, and prove that the profile is enough."""
+    """Record, generate, and check that the profile is sufficient."""
     plain, latched = Runtime("runc", latched=False), Runtime("runc")
     counts: dict[str, int | str] = {}
     with Server(programs()[name], root) as server, tempfile.TemporaryDirectory() as folder:
@@ -60,14 +60,14 @@ def measure(name: str, root: Path) -> dict[str, int | str]:
 
 
 def allowed(profile: dict[str, Any]) -> tuple[set[str], set[str]]:
-    """Names allowed whatever the arguments, and those allowed for some."""
+    """Return calls allowed whatever the arguments, and those allowed for some."""
     rules = [rule for rule in profile["syscalls"] if rule["action"] == "SCMP_ACT_ALLOW"]
     whole = {name for rule in rules if not rule.get("args") for name in rule["names"]}
     return whole, {name for rule in rules for name in rule["names"]} - whole
 
 
 def docker_default() -> int:
-    """Of what the real daemon hands to its runtime; a name allowed for some arguments counts."""
+    """Count dockerd's own filter; a call allowed for some arguments counts."""
     sys.path.append(str(Path(__file__).parents[1] / "tests/engines"))
     from tests.engines.capture import Docker
 

@@ -1,7 +1,8 @@
-"""`seclatch ps` on a host with 2,000 processes under a filter, against what people use instead: a
-loop over /proc that greps (which tells of no program, profile, container or origin), and `ps -eLo`
-(which does not even tell of seccomp). And how long a target is kept from running while its filters
-are read: from the kernel (not at all) and by a stop.
+"""Measure `seclatch ps` on a host with 2,000 processes under a filter.
+
+Beside common alternatives: a loop over /proc with grep (which shows no program, profile, container
+or origin), and `ps -eLo` (which does not show seccomp). And how long a target is kept from running
+while its filters are read: from the kernel (not at all) and by a stop.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ COUNT = 2000
 
 @contextmanager
 def many(folder: Path) -> Iterator[int]:
-    """COUNT sleeping processes under one filter."""
+    """Start COUNT sleeping processes under one filter."""
     program = folder / "many"
     subprocess.run(["gcc", "-O1", "-static", "-o", program, PROGRAMS / "many.c"], check=True)
     with subprocess.Popen([program, str(COUNT)], stdout=subprocess.PIPE, text=True) as process:

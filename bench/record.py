@@ -1,8 +1,8 @@
-"""What watching a command's system calls costs: seclatch record beside strace, perf, bpftrace.
+"""Measure tracing a command's system calls: seclatch record beside strace, perf, bpftrace.
 
 Every tool runs the same work in turn, run after run, and also runs `true` alone: that is its fixed
-cost, told apart and taken off. What remains, watcher and watched together, is divided by what the
-work costs unwatched. A tool that fails is named and left out.
+cost, reported separately and subtracted. The rest, tracer and traced together, is divided by what
+the work costs untraced. A tool that fails is named and left out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from seclatch.system import bpf
 from tests.latch.oci import SCRIPTS, make_bundle
 
 Words = list[str]
-# What recorders name their programs at sys_enter: ours, and that of before it was written in C.
+# Names of recorders' programs at sys_enter: the present one, and that of before it was written in
+# C.
 RECORDERS = {"count_call", "sys_enter"}
 NOTHING = ["/bin/true"]
 CLOCK = ["/bin/date", "+%s%N"]
@@ -34,7 +35,7 @@ OURS = ("native", "seclatch record")
 GETPPID = "1e6 getppid"
 # Half a minute for a million calls: twice is enough where ratios are so large.
 SLOW = ("strace -f -c", "perf trace -s", "bpftrace")
-# strace lets the kernel pass what it is not asked for: here it sees forks, execs and exits alone.
+# strace lets the kernel skip other calls: here it sees forks, execs and exits alone.
 FEW = "trace=%process"
 FTRACE = Path(__file__).parent.parent / "tools" / "docs" / "ftrace"
 BPFTRACE = "tracepoint:raw_syscalls:sys_enter { @[comm, args.id] = count(); }"
@@ -48,23 +49,23 @@ redis-benchmark -s {folder}/redis.sock -q -n 100000 -t set,get > /dev/null
 redis-cli -s {folder}/redis.sock shutdown nosave
 wait
 """
-# As it is once installed: pip compiles what an editable tree may not.
+# As once installed: pip compiles modules that an editable tree may leave uncompiled.
 ENVIRONMENT = {name: os.environ[name] for name in os.environ.keys() - {"PYTHONDONTWRITEBYTECODE"}}
 
 
 class ToolError(Exception):
-    """A tool that did not end well: how."""
+    """A tool that failed, and how."""
 
 
 @dataclass
 class Cost:
-    """CPU seconds (user and system, watcher and watched) and wall seconds, by run."""
+    """CPU seconds (user and system, tracer and traced) and wall seconds, by run."""
 
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
 
     def add(self, words: Words) -> None:
-        """Run once more; a run that fails measures nothing."""
+        """Run once more; raise when the run fails."""
         began = time.perf_counter()
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
@@ -84,10 +85,10 @@ class Cost:
 
 
 def refuse_other_recorders(seconds: float = 0) -> None:
-    """Stop while another recorder is attached: all processes pay for it, also what runs bare.
+    """Stop while another recorder is attached: it slows all processes, also untraced ones.
 
-    Its ratio would come out better than it is. Within `seconds` programs may go still: the kernel
-    frees those of a recorder that has ended after a grace period.
+    The ratio would look better than it is. Within `seconds` programs may vanish: the kernel frees
+    those of a recorder that has exited after a grace period.
     """
     end = time.monotonic() + seconds
     while any(map(is_recorder, bpf.programs())):
@@ -97,19 +98,19 @@ def refuse_other_recorders(seconds: float = 0) -> None:
 
 
 def is_recorder(identifier: int) -> bool:
-    """Tell whether a loaded program is a recorder's at sys_enter."""
-    with contextlib.suppress(OSError):  # it is gone
+    """Return whether a loaded program is a recorder's at sys_enter."""
+    with contextlib.suppress(OSError):  # it is freed
         return bpf.read_program_name(identifier) in RECORDERS
     return False
 
 
 def describe(status: int) -> str:
-    """How a process ended."""
+    """Describe how a process ended."""
     return f"killed by {signal.Signals(-status).name}" if status < 0 else f"status {status}"
 
 
 def until(words: Words) -> float:
-    """Seconds until the command runs: it tells the time."""
+    """Return the seconds until the command runs, which prints the time."""
     began = time.time_ns()
     done = subprocess.run(
         words, stdin=subprocess.DEVNULL, capture_output=True, env=ENVIRONMENT, check=False
@@ -120,7 +121,7 @@ def until(words: Words) -> float:
 
 
 def tools() -> dict[str, Callable[[Words], Words]]:
-    """The watchers that are here, by name: from the work's words to their own."""
+    """Return the available tools by name: from the work's words to the tool's command line."""
     found: dict[str, Callable[[Words], Words]] = {
         "native": lambda words: words,
         "seclatch record": lambda words: [
@@ -164,7 +165,7 @@ def tools() -> dict[str, Callable[[Words], Words]]:
 
 
 def why_not(program: str) -> str:
-    """Why it cannot be used: it is not there, or does not get as far as telling its version."""
+    """Return why it cannot be used: it is missing, or cannot print its version."""
     if not shutil.which(program):
         return "not on this machine"
     done = subprocess.run([program, "--version"], capture_output=True, check=False)
@@ -172,7 +173,7 @@ def why_not(program: str) -> str:
 
 
 def works(folder: Path) -> dict[str, Words]:
-    """What is watched: system calls alone, a container's start, a compiler, many files."""
+    """Return the works: system calls alone, a container's start, a compiler, many files."""
     bundle = make_bundle(
         folder / "bundle", make_rootfs(folder), ["/bin/true"], seccomp=default_like()
     )
@@ -199,7 +200,7 @@ def works(folder: Path) -> dict[str, Words]:
 
 
 class Measurement:
-    """What each tool cost at each work, and how long it keeps a command waiting."""
+    """What each tool cost at each work, and how long it delays a command's start."""
 
     def __init__(self, folder: Path) -> None:
         self.watchers = tools()
@@ -208,7 +209,7 @@ class Measurement:
         self.starts: dict[str, list[float]] = {}
 
     def run(self, runs: int) -> None:
-        """Do everything once more than asked for: the first time warms up."""
+        """Run everything once more than requested: the first time warms up."""
         for n in range(-1, runs):
             for work in self.works:
                 for tool in turn(work, list(self.watchers), n):
@@ -256,14 +257,14 @@ def measure(runs: int, folder: Path) -> None:
 
 
 def turn(work: str, watchers: list[str], n: int) -> list[str]:
-    """Who runs in turn n, and in which order; without a warm-up for those who take long."""
+    """Return the tools of turn n in their order; slow ones get no warm-up."""
     if work != "(nothing)" and n not in (0, 1):
         watchers = [tool for tool in watchers if tool not in SLOW]
     return watchers if n % 2 else watchers[::-1]
 
 
 def ratio(costs: dict[tuple[str, str], Cost], work: str, tool: str, kind: str) -> float:
-    """Median over runs of (tool's cost - its fixed cost) / (native cost - its fixed cost)."""
+    """Return the median of (tool's cost - its fixed cost) / (native cost - its fixed cost)."""
 
     def net(tool: str) -> list[float]:
         return pairwise(getattr(costs[work, tool], kind), getattr(costs["(nothing)", tool], kind))
@@ -274,7 +275,7 @@ def ratio(costs: dict[tuple[str, str], Cost], work: str, tool: str, kind: str) -
 
 
 def pairwise(one: list[float], other: list[float]) -> list[float]:
-    """Differences run by run."""
+    """Return the differences run by run."""
     return [a - b for a, b in zip(one, other, strict=False)]
 
 

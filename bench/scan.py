@@ -1,8 +1,8 @@
-"""What scans find and cost, beside published figures: precision, recall, F1, time and memory.
+"""Measure scans beside published figures: precision, recall, F1, time and memory.
 
 Truth is strace of the same workloads as tests/scan/servers.py. Published are Confine 2023
 (application-specific), sysfilter, and SysPart's main phase, as in SysPart's and Confine's papers;
-B-Side tells a mean over 557 executables, Chestnut's is of its authors' comparison.
+B-Side gives a mean over 557 executables, Chestnut's is of its authors' comparison.
 
 Comparable: the order of size, for the same programs. Not comparable: those are other builds, with
 fewer libraries and older C libraries; Debian's redis has libsystemd, libstdc++ and lua. Their truth
@@ -42,7 +42,7 @@ NEUTRAL = {"time", "gettimeofday", "clock_gettime"}
 
 @dataclass(frozen=True)
 class Row:
-    """One program: what was found and made, seconds of processor time, and MB at the most."""
+    """One program: found and issued calls, seconds of processor time, and peak memory in MB."""
 
     name: str
     found: set[str]
@@ -90,7 +90,7 @@ def report(runs: int) -> None:
 
 
 def row(name: str, directory: Path, folder: Path) -> Row:
-    """Measure one server; its scans in a process of their own, whose memory can be told."""
+    """Measure one server; its scans run in a process of their own, to measure its memory."""
     server = servers.servers()[name]
     folder.mkdir()
     read, write = os.pipe()
@@ -119,7 +119,7 @@ def timed(directory: Path, cache: Path, path: str) -> tuple[float, ScannedProgra
 
 
 def against_objdump(directory: Path, runs: int) -> None:
-    """A whole scan of nginx without a cache, and disassembling the same files."""
+    """Compare a whole scan of nginx without a cache with disassembling the same files."""
     nginx = "/usr/sbin/nginx"
     rootfs = Rootfs(directory)
     found = scan_program(rootfs, SummaryCache(None), ScanTarget(nginx, "benchmark"))

@@ -1,4 +1,4 @@
-"""What the latch costs: starting a container, and each system call after the program's exec."""
+"""Measure what the latch costs: a container's start, and each system call after the exec."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.latch.oci import CGROUP2_ONLY, Bundle, Runtime, is_hybrid, make_bundl
 
 
 def default_like() -> dict[str, Any]:
-    """A long real allowlist with which the bare runtime boots too: Podman's, unconditionally."""
+    """Return a long real allowlist with which the bare runtime starts too: Podman's."""
     rules = json.loads(Path("/usr/share/containers/seccomp.json").read_text())["syscalls"]
     names = {name for rule in rules if rule["action"] == "SCMP_ACT_ALLOW" for name in rule["names"]}
     return {
@@ -43,7 +43,7 @@ def start_cost(name: str, bundle: Bundle, runs: int) -> Pair:
 
 
 def call_cost(name: str, bundle: Bundle, runs: int) -> Pair:
-    """Seconds per million calls, measured inside: the same filter, no tracer."""
+    """Return seconds per million calls, measured inside: the same filter, no tracer."""
     times: tuple[list[float], list[float]] = ([], [])
     for n in range(runs):
         for latched in (False, True) if n % 2 else (True, False):
@@ -54,7 +54,7 @@ def call_cost(name: str, bundle: Bundle, runs: int) -> Pair:
 
 
 def report(runs: int) -> None:
-    """Print all rows; crun's by a process that sees no cgroup v1, which crun refuses to see.
+    """Print all rows; crun runs in a mount namespace without cgroup v1, which it refuses.
 
     Wrapping each call instead would add the wrapper's time to both sides, and flatter the ratio.
     """

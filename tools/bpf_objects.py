@@ -1,10 +1,10 @@
 """Compile native/bpf into src/seclatch/bpf/objects, which are checked in.
 
-tools/bpf_objects.py [--check]     (needs the `wheels` dependency group)
+tools/bpf_objects.py [--check] (needs the `wheels` dependency group)
 
 The compiler is PyPI's ziglang, pinned: so the same sources give the same bytes on every machine,
-and --check, as CI runs it, proves that the objects are what the sources give. The package needs no
-BPF compiler so (docs/decisions/0088-bpf-in-c.md).
+and --check, as CI runs it, proves that the objects are built from the sources. Thus the package
+needs no BPF compiler (docs/decisions/0088-bpf-in-c.md).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ TARGETS = {
     "recorder.aarch64.o": ("recorder.bpf.c", "-D__TARGET_ARCH_arm64"),
     "filters.o": ("filters.bpf.c", ""),
 }
-# -mcpu=v3: 32-bit operations and jumps (Linux 5.1), atomic operations (5.12, where used).
-# -g: BTF, without which nothing could be relocated.
-# By ../bpf clang finds the lines that it quotes in BTF, and it says nothing of where that is.
+# -mcpu=v3: 32-bit operations and jumps (Linux 5.1), atomic operations (5.12, where used). -g: BTF,
+# without which CO-RE relocation is impossible. The relative path ../bpf leads clang to the source
+# lines that it copies into BTF, and keeps the checkout's path out of it.
 FLAGS = (
     *("-target", "bpfel-freestanding", "-mcpu=v3", "-O2", "-g"),
     *("-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"),
@@ -44,11 +44,11 @@ _UNUSED = (".debug", ".eh_frame", ".llvm")
 
 
 def compile_object(name: str, folder: Path) -> bytes:
-    """Compile one object, without what only debuggers read."""
+    """Compile one object, without debug sections."""
     source, architecture = TARGETS[name]
     made = folder / name
     words = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *filter(None, [architecture])]
-    # zig's cache takes no notice of where a source was.
+    # zig's cache ignores the path of a source.
     environment = {**os.environ, "ZIG_LOCAL_CACHE_DIR": folder, "ZIG_GLOBAL_CACHE_DIR": folder}
     words += ["-c", source, "-o", str(made)]
     subprocess.run(words, cwd=SOURCES, env=environment, check=True)
@@ -56,15 +56,17 @@ def compile_object(name: str, folder: Path) -> bytes:
 
 
 def strip(content: bytes) -> bytes:
-    """Drop debug sections; no tool in PyPI does that for BPF. Sections and symbols that stay are
-    numbered anew."""
+    """Drop debug sections, for which no tool on PyPI supports BPF.
+
+    The remaining sections and symbols are renumbered.
+    """
     header = list(_HEADER.unpack_from(content))
     count, names = header[12], header[13]
     sections = [list(_SECTION.unpack_from(content, header[6] + 64 * n)) for n in range(count)]
     strings = _data(content, sections[names])
     texts = [strings[s[0] : strings.index(b"\0", s[0])].decode() for s in sections]
     dropped = {n for n, text in enumerate(texts) if text.startswith(_UNUSED)}
-    # Relocations of what is dropped, and those of BTF, which say nothing that is not in place.
+    # Relocations of dropped sections, and those of BTF, which only repeat values already in place.
     dropped |= {
         n
         for n, s in enumerate(sections)
@@ -104,7 +106,7 @@ def _data(content: bytes, section: list[int]) -> bytes:
 def _keep_symbols(
     content: bytes, sections: list[list[int]], dropped: set[int], number: dict[int, int]
 ) -> tuple[dict[int, int], bytes]:
-    """The new symbol table, and each symbol's new number."""
+    """Return the new symbol table, and each symbol's new number."""
     table = next(section for section in sections if section[1] == _SYMTAB)
     symbols: dict[int, int] = {}
     body = b""
@@ -113,7 +115,7 @@ def _keep_symbols(
         if section in dropped:
             continue
         symbols[old] = len(body) // 24
-        section = number.get(section, section)  # reserved numbers stay
+        section = number.get(section, section)  # reserved numbers are kept
         body += _SYMBOL.pack(name, info, other, section, value, size)
     return symbols, body
 

@@ -1,9 +1,9 @@
 """Write src/seclatch/data/defaults/*.json: the default profiles of Docker and Podman.
 
-Ask the real engines of this machine: a runtime that keeps config.json stands between them and runc.
-One container without capabilities gives the base, one for each capability what it adds and removes;
-conditions on architectures are those of the engine's source, since one machine has but one.
-Run it as root: `python tools/default_profiles.py`.
+They come from the real engines of this machine: a runtime that copies config.json stands between
+them and runc. One container without capabilities gives the base, one for each capability what it
+adds and removes; conditions on architectures are those of the engine's source, since one machine
+has only one. Run it as root: `python tools/default_profiles.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.engines.capture import Docker, Podman  # noqa: E402
 
 FOLDER = ROOT / "src" / "seclatch" / "data" / "defaults"
 
-# Moby's and containers-common's default_linux.go: the architectures for which a rule is.
+# Moby's and containers-common's default_linux.go: the architectures of each rule.
 ARCHES = {
     ("arch_prctl",): ["amd64", "x32"],
     ("modify_ldt",): ["amd64", "x32", "x86"],
@@ -59,7 +59,7 @@ Row = tuple[str, str]
 
 
 def rows(seccomp: dict[str, Any]) -> set[Row]:
-    """Take rules apart, one call each."""
+    """Split rules into one call each."""
     found = set()
     for rule in seccomp["syscalls"]:
         rest = {key: rule[key] for key in ("action", "errnoRet", "args") if rule.get(key)}
@@ -77,7 +77,7 @@ def ask(engine: Any) -> dict[str, Any]:
         short = name.removeprefix("CAP_")
         try:
             held = rows(engine.seccomp("--cap-drop=ALL", f"--cap-add={short}"))
-        except (FileNotFoundError, AssertionError):  # a capability that the engine does not know
+        except (FileNotFoundError, AssertionError):  # a capability unknown to the engine
             print(f"not granted, and left out: {name}", file=sys.stderr)
             continue
         for row in held - plain:
@@ -93,7 +93,7 @@ def _document(
     includes: dict[Row, set[str]],
     excludes: dict[Row, set[str]],
 ) -> dict[str, Any]:
-    """Group the rows by what they say and when they are in force."""
+    """Group the rows by action and condition."""
     grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in plain:
         _put(grouped, row, {}, {"caps": sorted(excludes[row])} if row in excludes else {})
@@ -131,7 +131,7 @@ def _put(
 
 
 def version(*words: str) -> str:
-    """Ask a program for its version."""
+    """Return the version that a program prints."""
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -143,7 +143,7 @@ def write(name: str, engine: Any, source: str) -> None:
 
 
 def main() -> None:
-    """Ask both engines."""
+    """Run both engines."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         docker = Docker(Path(folder))

@@ -1,6 +1,6 @@
-"""Write docs/man/*.1: a page for each command, from what its `--help` says.
+"""Write docs/man/*.1: a page for each command, from its `--help`.
 
-`python tools/man.py` writes them; a test holds them to the commands.
+`python tools/man.py` writes them; a test compares them with the commands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from seclatch.cli.shared.lazy_group import OpenCommand
 from seclatch.version import __version__
 
 TARGET = Path(__file__).parent.parent / "docs" / "man"
-AS_IS = "\b"  # click's mark: the paragraph's lines are not to be wrapped
+AS_IS = "\b"  # click's mark: do not wrap the paragraph's lines
 
 
 def pages() -> dict[str, str]:
@@ -28,7 +28,7 @@ def pages() -> dict[str, str]:
 
 
 def path_of(context: click.Context) -> str:
-    """Name a command by those above it; click's own path has their arguments in it, too."""
+    """Name a command by those above it; click's own path includes their arguments."""
     above = f"{path_of(context.parent)} " if context.parent else ""
     return f"{above}{context.info_name}"
 
@@ -70,13 +70,13 @@ def parts(text: str) -> tuple[list[str], list[str]]:
 
 
 def first(paragraphs: list[str]) -> str:
-    """One line that names what it is for."""
+    """Return one line that describes it."""
     sentence = " ".join(paragraphs[0].split()) if paragraphs else ""
     return escape(re.split(r"(?<=\w)[.:](?:\s|$)", sentence)[0])
 
 
 def roff(paragraphs: list[str]) -> list[str]:
-    """Paragraphs as roff: filled, or line by line where click does not wrap them either."""
+    """Convert paragraphs to roff: filled, or line by line where click does not wrap them either."""
     lines: list[str] = []
     for number, paragraph in enumerate(paragraphs):
         lines += [".PP"] if number else []
@@ -89,7 +89,7 @@ def roff(paragraphs: list[str]) -> list[str]:
 
 
 def options(context: click.Context) -> list[str]:
-    """Each option with its help and default, as `--help` has it."""
+    """List each option with its help and default, as `--help` does."""
     lines: list[str] = []
     for parameter in context.command.get_params(context):
         record = parameter.get_help_record(context)
@@ -99,7 +99,7 @@ def options(context: click.Context) -> list[str]:
 
 
 def commands(context: click.Context) -> list[str]:
-    """The commands of a group, each with its line."""
+    """List the commands of a group, each with its line."""
     if not isinstance(context.command, click.Group | OpenCommand):
         return []
     described = getattr(context.command, "commands_of", {})
@@ -110,7 +110,7 @@ def commands(context: click.Context) -> list[str]:
 
 
 def related(context: click.Context) -> list[str]:
-    """The page above, and those below."""
+    """Name the page above, and those below."""
     names = [path_of(context.parent)] if context.parent else []
     if isinstance(context.command, click.Group | OpenCommand):
         below = context.command.list_commands(context)
@@ -120,12 +120,12 @@ def related(context: click.Context) -> list[str]:
 
 
 def section(title: str, lines: list[str]) -> list[str]:
-    """A section, if there is anything for it."""
+    """Make a section if it has contents."""
     return [f".SH {title}", *lines] if lines else []
 
 
 def escape(text: str) -> str:
-    """Keep roff from acting on text: backslashes, dashes, quotes, control lines."""
+    """Escape text for roff: backslashes, dashes, quotes, control lines."""
     text = text.replace("\\", r"\e").replace("-", r"\-").replace("…", "...")
     text = text.replace("'", r"\(aq").replace("`", r"\(ga").replace("^", r"\(ha")
     text = text.replace("~", r"\(ti").replace("→", r"\(->")
@@ -133,7 +133,7 @@ def escape(text: str) -> str:
 
 
 def main() -> int:
-    """Write what has changed, remove what has no command any more."""
+    """Write changed pages, and remove those of commands that no longer exist."""
     TARGET.mkdir(parents=True, exist_ok=True)
     made = pages()
     for file in TARGET.glob("*.1"):

@@ -1,10 +1,10 @@
-"""Measure what runtimes call between loading a filter and the program's exec.
+"""Measure the calls of runtimes between loading a filter and the program's exec.
 
 `python tools/runtime_needs.py [STARTS]` writes src/seclatch/data/runtime_needs.json: for each
-runtime of this machine its version and, for each call, in how many of how many starts it was made.
-Starts differ in what changes a runtime's doings: no_new_privs, the user, whether by run, by create
-and start, or exec. Some calls come and go (a Go runtime's futex), so it takes many, best on a busy
-machine. Root.
+runtime of this machine its version and, for each call, in how many of how many starts it was
+issued. Starts differ in what changes a runtime's calls: no_new_privs, the user, whether by run, by
+create and start, or exec. Some calls occur only sometimes (a Go runtime's futex), so it takes many
+starts, best on a busy machine. Needs root.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ENTER = 'n=$1; shift; i=0; while [ $i -lt $n ]; do "$@"; i=$((i+1)); done'
 
 
 def record(folder: Path, script: str, starts: int, words: list[str]) -> Recording:
-    """Run the script, which starts that many containers, and read what was recorded."""
+    """Run the script, which starts that many containers, and read the recording."""
     path = folder / "recording.json"
     command = ["sh", "-c", script, "sh", str(starts), *words]
     subprocess.run(
@@ -55,7 +55,7 @@ def record(folder: Path, script: str, starts: int, words: list[str]) -> Recordin
 
 
 def count(recording: Recording, starts: int) -> Counter[str]:
-    """In how many starts each call was made; every start must have been seen."""
+    """Count in how many starts each call was issued; every start must have been recorded."""
     processes = {each.process for each in recording.calls if each.stage == "filtered-init"}
     if len(processes) != starts:
         raise RuntimeError(f"{len(processes)} of {starts} starts were seen")
@@ -64,7 +64,7 @@ def count(recording: Recording, starts: int) -> Counter[str]:
 
 
 def variants(folder: Path, root: Path) -> list[tuple[Bundle, bool]]:
-    """Bundles that differ in what a runtime does for them, and whether no_new_privs is on."""
+    """Yield bundles that differ in the runtime's work, and whether no_new_privs is on."""
     made = []
     for strict in (False, True):
         for user in (0, 1000):

@@ -1,8 +1,8 @@
 """Write src/seclatch/data: numbers and names of every ABI's system calls, and of errno.
 
-Two sources, both installed from the distribution, read through their public faces:
+Two sources, both installed from the distribution, read through their public interfaces:
 
-- libseccomp, asked number by number with seccomp_syscall_resolve_num_arch(3). Its names are the
+- libseccomp, queried number by number with seccomp_syscall_resolve_num_arch(3). Its names are the
   ones that profiles use and that runtimes can compile.
 - the kernel's own <asm/unistd*.h> (Debian: linux-libc-dev, which carries every architecture under
   /usr/lib/linux/uapi), for calls that are newer than this libseccomp. They are kept apart, since
@@ -26,7 +26,7 @@ from seclatch.model.arch import Arch
 
 DATA = Path(__file__).resolve().parent.parent / "src/seclatch/data"
 UAPI = Path("/usr/lib/linux/uapi")
-LAST = 1024  # no ABI has a number beyond, but for arm's private ones
+LAST = 1024  # no ABI has a higher number, except arm's private ones
 ARM_PRIVATE = range(0xF0000, 0xF0010)
 HEADERS = {
     Arch.X86: "x86/asm/unistd_32.h",
@@ -59,7 +59,7 @@ NOT_CALLS = re.compile(r"syscalls|(\w+_)?Linux|OABI_SYSCALL_BASE|unused\d+|reser
 
 
 def libseccomp() -> ctypes.CDLL:
-    """Load the library and say what its functions take."""
+    """Load the library and declare the argument types of its functions."""
     library = ctypes.CDLL("libseccomp.so.2")
     library.seccomp_syscall_resolve_num_arch.restype = ctypes.c_void_p
     library.seccomp_syscall_resolve_num_arch.argtypes = [ctypes.c_uint32, ctypes.c_int]
@@ -68,7 +68,7 @@ def libseccomp() -> ctypes.CDLL:
 
 
 def names(library: ctypes.CDLL, arch: Arch) -> Iterator[tuple[str, int]]:
-    """Every (name, number) that libseccomp knows on `arch`."""
+    """Yield every (name, number) that libseccomp knows on `arch`."""
     free = ctypes.CDLL(None).free
     free.argtypes = [ctypes.c_void_p]
     numbers = [*range(arch.offset, arch.offset + LAST), *(ARM_PRIVATE if arch is Arch.ARM else ())]
@@ -80,7 +80,7 @@ def names(library: ctypes.CDLL, arch: Arch) -> Iterator[tuple[str, int]]:
 
 
 def defined(arch: Arch) -> dict[str, int]:
-    """Every (name, number) of the kernel's header; numbers there lack x32's and MIPS's offset."""
+    """Yield every (name, number) of the kernel's header, without x32's and MIPS's offset."""
     text = (UAPI / HEADERS[arch]).read_text()
     return {
         name: arch.offset + int(number, 0)
@@ -92,10 +92,10 @@ def defined(arch: Arch) -> dict[str, int]:
 def multiplexed(
     library: ctypes.CDLL, arch: Arch, known: set[str], own: dict[str, int]
 ) -> dict[str, list[str | int]]:
-    """The calls that on `arch` can (also) be made as the first argument of socketcall or ipc.
+    """Return the calls that on `arch` can (also) be issued by socketcall or ipc.
 
-    libseccomp answers -100-N for call N of socketcall and -200-N for call N of ipc; a rule for
-    such a name covers both ways in.
+    Their number is the first argument then. libseccomp answers -100-N for call N of socketcall and
+    -200-N for call N of ipc; a rule for such a name covers both ways in.
     """
     found: dict[str, list[str | int]] = {}
     for name in sorted(known):
@@ -108,14 +108,14 @@ def multiplexed(
 
 
 def version(package: str) -> str:
-    """The upstream version of a Debian package: without epoch and revision."""
+    """Return the upstream version of a Debian package: without epoch and revision."""
     show = ["dpkg-query", "-W", "-f", "${Version}", package]
     full = subprocess.run(show, check=True, capture_output=True, text=True).stdout
     return full.split(":")[-1].rsplit("-", 1)[0]
 
 
 def errnos() -> dict[str, int]:
-    """Every errno of <asm-generic/errno.h>, an alias (EWOULDBLOCK) after what it stands for."""
+    """Return every errno of <asm-generic/errno.h>, an alias (EWOULDBLOCK) after its target."""
     headers = ("errno-base.h", "errno.h")
     text = "".join(Path("/usr/include/asm-generic", header).read_text() for header in headers)
     found: dict[str, int] = {}
@@ -125,9 +125,9 @@ def errnos() -> dict[str, int]:
 
 
 def tables() -> Iterator[tuple[Path, str]]:
-    """Each file with what belongs into it."""
+    """Return each file with its contents."""
     library = libseccomp()
-    # The series: its stable releases add no calls.
+    # The series alone: its stable releases add no calls.
     series = ".".join(version("linux-libc-dev").split(".")[:2])
     source = {"libseccomp": version("libseccomp2"), "linux": series}
     by_arch = {arch: dict(names(library, arch)) for arch in Arch}
@@ -146,7 +146,7 @@ def tables() -> Iterator[tuple[Path, str]]:
 
 
 def main() -> int:
-    """Write the files, or with --check name those that are stale."""
+    """Write the files, or with --check name outdated ones."""
     check = "--check" in sys.argv[1:]
     stale = 0
     for path, text in tables():

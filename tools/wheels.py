@@ -30,17 +30,17 @@ PLATFORMS = {
 
 
 def build(platform: str, output: Path, source: Path = SOURCE) -> Path:
-    """Build one platform's wheel into `output`; the file's path."""
+    """Build one platform's wheel into `output`; return the file's path."""
     target, tags = PLATFORMS[platform]
     environment = {
         **os.environ,
         "SECLATCH_TARGET": target,
         "SECLATCH_ZIG": f"{sys.executable};-m;ziglang",
-        "_PYTHON_HOST_PLATFORM": f"linux-{platform}",  # what sysconfig.get_platform() answers
+        "_PYTHON_HOST_PLATFORM": f"linux-{platform}",  # the answer of sysconfig.get_platform()
         "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH") or committed(source),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # cmake and ninja
     }
-    for name in ("CC", "CFLAGS", "LDFLAGS"):  # the caller's are for its own machine
+    for name in ("CC", "CFLAGS", "LDFLAGS"):  # the caller's flags are for its own machine
         environment.pop(name, None)
     with tempfile.TemporaryDirectory(prefix="seclatch-wheel-") as folder:
         settings = {
@@ -78,14 +78,14 @@ def run(module: str, *words: str | Path, environment: dict[str, str]) -> None:
 
 
 def committed(source: Path) -> str:
-    """The time of the last commit, so that a wheel does not tell when it was built."""
+    """Return the time of the last commit, so that a wheel does not contain its build time."""
     command = ["git", "-C", source, "log", "-1", "--format=%ct"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "1767225600"  # a source archive has no history
 
 
 def main() -> None:
-    """Build those that are named, or all."""
+    """Build the named wheels, or all."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--output", type=Path, default=SOURCE / "dist")
     parser.add_argument("platforms", nargs="*", metavar="PLATFORM", help=", ".join(PLATFORMS))

@@ -19,7 +19,7 @@ def connect(port: int) -> socket.socket:
 
 
 def trusting() -> ssl.SSLContext:
-    """Make a TLS context that takes any certificate."""
+    """Make a TLS context that accepts any certificate."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

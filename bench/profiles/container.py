@@ -1,6 +1,6 @@
-"""One server's container in a workload: started, stopped, killed, asked and executed in.
+"""One server's container in a workload: started, stopped, killed, sent requests, executed in.
 
-It has Docker's default capabilities and the host's network, and its folder is /run there.
+It has Docker's default capabilities and the host's network, and its directory is /run there.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def free_port() -> int:
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """Return the first true value; what the condition raises meanwhile counts as false."""
+    """Return the first true value; an exception of the condition counts as false."""
     end = time.monotonic() + seconds
     error: Exception | None = None
     while time.monotonic() < end:
@@ -87,7 +87,7 @@ class Container:
         self._id = ""
 
     def close(self) -> None:
-        """End what runs and remove all files."""
+        """End the processes and remove all files."""
         self._delete()
         self._temporary.cleanup()
 
@@ -154,7 +154,7 @@ class Container:
         return bundle
 
     def alive(self) -> bool:
-        """Tell whether the server still runs."""
+        """Return whether the server still runs."""
         return self._process is not None and self._process.poll() is None
 
     def log(self) -> str:
@@ -175,7 +175,7 @@ class Container:
         return self._process.wait(seconds)
 
     def stop(self) -> None:
-        """Stop the server as its image says; fails where it does not end, or not with 0."""
+        """Stop the server as its image does; fail if it does not exit, or not with status 0."""
         self.signal(self._stop)
         try:
             status = self.wait()
@@ -200,7 +200,7 @@ class Container:
         self.start()
 
     def execute(self, *words: str, user: int | None = None) -> str:
-        """Execute a command in the container (docker exec); fails where it does not end with 0."""
+        """Execute a command in the container (docker exec); fail if its status is not 0."""
         done = self.attempt(*words, user=user)
         assert done.returncode == 0, f"{words[0]}: {done.returncode} {done.stdout[-300:]}"
         return done.stdout
@@ -240,7 +240,7 @@ class Container:
         return [int(each) for each in done.stdout.strip("[]\n ").split(",") if each.strip()]
 
     def is_spinning(self) -> bool:
-        """Tell whether its processes use a processor while nothing is asked of them."""
+        """Return whether its processes use a processor while no request is made."""
         before = self._ticks()
         time.sleep(0.5)
         used = (self._ticks() - before) / os.sysconf("SC_CLK_TCK")

@@ -33,7 +33,7 @@ VARIANTS = (
 
 
 def seclatch(*words: str | Path) -> str:
-    """Run a command of seclatch; raise with what it says where it fails."""
+    """Run a command of seclatch; raise with its output if it fails."""
     done = subprocess.run(
         [SCRIPTS / "seclatch", *words], capture_output=True, text=True, check=False
     )
@@ -60,7 +60,7 @@ def make(variant: Variant, recording: Path, scanned: Path, output: Path) -> Prof
 
 
 def strace_like(recording: Path) -> Profile:
-    """What people make of strace: every call seen of the whole start, EPERM for the rest."""
+    """Make a profile as commonly done with strace: all calls of the start, else EPERM."""
     calls = {
         each["name"]
         for each in json.loads(recording.read_text())["calls"]

@@ -1,4 +1,4 @@
-"""Sizes of a profile: the calls that it may execute, and the CVEs that it cuts."""
+"""Sizes of a profile: the calls that it allows, and the CVEs that it blocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TABLE = Path(__file__).parent / "data/cve36.tsv"
 
 
 def allowed(profile: dict[str, Any]) -> set[str]:
-    """Name the calls of x86-64 that are executed for some arguments."""
+    """Return the calls of x86-64 that are allowed for some arguments."""
     read = rule_meaning.read_meaning(parse_profile(json.dumps(profile), "profile"), Arch.X86_64)
     return {name for name in load_syscalls(Arch.X86_64).numbers if read.may_execute(name)}
 

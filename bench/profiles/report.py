@@ -1,4 +1,4 @@
-"""What generated profiles break and what they close: a short training run, then a wide workload.
+"""Measure what generated profiles break and close: a short training run, then a wide workload.
 
 SERVERS and VARIANTS (environment variables, comma-separated) choose among them; HELD_OUT=1 runs the
 two servers that are kept out of development. TABLE names a file to which the rows are added.
@@ -88,7 +88,7 @@ def show(name: str, title: str, profile: dict[str, Any], outcome: Outcome) -> No
 
 
 def recorded_under() -> dict[str, Any]:
-    """Return what dockerd gives such a container: the training runs under it."""
+    """Return dockerd's filter for such a container: the training runs under it."""
     host = Host(Arch.native(), frozenset(CAPABILITIES), (6, 12), Engine.DOCKER)
     return oci.make_document(narrow_profile(load_default(Engine.DOCKER), host))
 

@@ -56,7 +56,7 @@ def _fill(root: Path, packages: Iterable[str], folder: Path) -> None:
     if (root / "etc/apache2").exists():
         enable_modules(root)
     if (root / "usr/lib/postgresql").exists():
-        # pg_wrapper is Perl and asks for a cluster's settings; the programs themselves do not
+        # pg_wrapper is Perl and reads a cluster's settings; the programs themselves do not
         for each in next((root / "usr/lib/postgresql").iterdir()).glob("bin/*"):
             link = root / "usr/local/bin" / each.name
             link.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def _fill(root: Path, packages: Iterable[str], folder: Path) -> None:
 
 
 def _available(names: list[str]) -> list[str]:
-    """Name a version that the archive has, where this machine's own is of another origin."""
+    """Return a version that the archive has, if this machine's own is of another origin."""
     found = []
     for text in re.split(r"^(?=\S+:$)", run("apt-cache", "policy", *names), flags=re.M)[1:]:
         name, chosen = text.split(":", 1)[0], re.search(r"Candidate: (\S+)", text)

@@ -1,4 +1,4 @@
-"""Run a workload under a profile: which steps fail, hang, spin, or leave ruined data."""
+"""Run a workload under a profile: which steps fail, hang, spin, or leave damaged data."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.latch.oci import Runtime
 
 @dataclass
 class Outcome:
-    """What became of a run. `failed` and `executed` (that need an exec) hold steps with a reason.
+    """The result of a run. `failed` and `executed` (that need an exec) hold steps with a reason.
 
-    `fatal`: the server did not start at all. `denied`: calls that the filter refused.
+    `fatal`: the server did not start at all. `denied`: calls that the filter denied.
     """
 
     steps: int = 0
@@ -31,7 +31,7 @@ class Outcome:
 
 
 class Run:
-    """One server in a root directory; `denials` records what each start is refused."""
+    """One server in a root directory; `denials` records the denied calls of each start."""
 
     def __init__(self, workload: Workload, root: Path, *, plain: bool = False) -> None:
         self._workload = workload
@@ -118,7 +118,7 @@ class Run:
         return box.alive()
 
     def _check_data(self, box: Container, outcome: Outcome) -> None:
-        """Start once more without a profile: is the data whole?"""
+        """Start once more without a profile, and check that the data is complete."""
         if box.alive() and box.is_spinning():
             outcome.spinning.append("at the end")
         box.kill()

@@ -12,10 +12,10 @@ Action = Callable[[Container], object]
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that a user or operator does. It fails by raising any exception.
+    """An action of a user or operator. It fails by raising any exception.
 
-    `executes`: programs that the step has a process of the container execute. Where a training run
-    did not execute them, a failure of this step is counted apart.
+    `executes`: programs that the step makes a process of the container execute. If the training run
+    did not execute them, a failure of this step is counted separately.
     """
 
     name: str
@@ -29,7 +29,7 @@ def step(action: Action) -> Step:
 
 
 def executing(*programs: str) -> Callable[[Action], Step]:
-    """Make a step that has a process of the container execute these programs."""
+    """Make a step that makes a process of the container execute these programs."""
 
     def make(action: Action) -> Step:
         return Step(step(action).name, action, programs)
@@ -39,12 +39,12 @@ def executing(*programs: str) -> Callable[[Action], Step]:
 
 @dataclass(frozen=True)
 class Workload:
-    """`argv`, with {port} and {port2}, is the container's command; `user` its uid and gid.
+    """A workload: `argv`, with {port} and {port2}, is the container's command.
 
-    `scanned`: the programs that `seclatch scan` is given, as the container's documentation would
-    name them: the server, its entry script's, its health check's; `plugins` are the modules that
-    the container's configuration loads, which is not in the image. `verify` is run under no profile
-    after the wide workload: whether the data has survived it.
+    `user` is its uid and gid. `scanned`: the programs given to `seclatch scan`, as the container's
+    documentation would name them: the server, those of its entry script and of its health check;
+    `plugins` are the modules that the container's configuration loads, which is not in the image.
+    `verify` runs without a profile after the wide workload: it checks that the data has survived.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""The figures and listings of docs/*.md, produced by running what they show."""
+"""The figures and listings of docs/*.md, produced by running the shown commands."""

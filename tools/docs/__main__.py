@@ -21,7 +21,7 @@ SLOW = frozenset(tracers.SLOW)
 
 
 def make(lab: Lab, page: Path, name: str) -> str:
-    """Make what stands in one place of a page: by its function, or by running its commands."""
+    """Make the contents of one place of a page: by its function, or by running its commands."""
     if name in MAKERS:
         return MAKERS[name](lab)
     lines: list[str] = []
@@ -32,7 +32,7 @@ def make(lab: Lab, page: Path, name: str) -> str:
 
 
 def write(wanted: list[str]) -> None:
-    """Make all places, or those named."""
+    """Write all places, or the named ones."""
     with Lab() as lab:
         for page in pages():
             chosen = [
@@ -46,7 +46,7 @@ def write(wanted: list[str]) -> None:
 
 
 def stale() -> list[str]:
-    """Say where a page shows something else than what happens now."""
+    """Report each place of a page that differs from the present output."""
     found = []
     with Lab(checking=True) as lab:
         for page in pages():
@@ -57,7 +57,7 @@ def stale() -> list[str]:
 
 
 def difference(label: str, shown: str, now: str) -> list[str]:
-    """Compare what does not differ from run to run."""
+    """Compare two texts without the parts that vary from run to run."""
     old, new = stable(shown).splitlines(), stable(now).splitlines()
     lines = difflib.unified_diff(old, new, f"{label}, as shown", f"{label}, now", lineterm="", n=1)
     return list(lines)

@@ -1,4 +1,4 @@
-"""The figures of docs/: what `seclatch report` draws of real starts, as SVG files of their own."""
+"""The figures of docs/: the drawings of `seclatch report` of real starts, as SVG files."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ HATCH = (
 
 
 def figure(lab: Lab, name: str, runtime: str) -> str:
-    """Record a start, draw it into a file, and give the words that show it on a page."""
-    for _ in range(5):  # a busy runc may be denied a futex besides
+    """Record a start, draw it into a file, and return the Markdown that shows it on a page."""
+    for _ in range(5):  # a busy runc may have a futex denied as well
         command = ("sh", "-c", "mkdir /tmp/x; sleep 0.05")
         report = compose_report(lab.record_docker(*command, runtime=runtime, profile=STRICT))
         [start] = report.starts
@@ -48,7 +48,7 @@ def figure(lab: Lab, name: str, runtime: str) -> str:
 
 
 def outline(start: Start) -> str:
-    """Say in words what the strip shows: it is what a check compares."""
+    """Describe the strip in words, which a check can compare."""
     return "; ".join(f"{part.name}: {part.state}" for part in start.sections)
 
 
@@ -82,12 +82,12 @@ def draw(report: Report, start: Start, told: str) -> str:
 
 
 def x(percent: float) -> float:
-    """A place on the axis."""
+    """Return the position on the axis of a time."""
     return round(LEFT + (WIDTH - LEFT - 20) * percent / 100, 1)
 
 
 def legend() -> str:
-    """What the tones mean."""
+    """Draw the legend of the tones."""
     words = {
         "unfiltered": "no filter",
         "suspended": "filter loaded, suspended by the latch",
@@ -104,7 +104,7 @@ def legend() -> str:
 
 
 def rulers(laid: TimelineChart, height: int) -> list[str]:
-    """The lines through all lanes, each with its words."""
+    """Draw the lines through all lanes, each with its label."""
     parts = []
     for each in laid.rulers:
         place, colour = x(each.x), RULERS[each.kind]
@@ -120,7 +120,7 @@ def rulers(laid: TimelineChart, height: int) -> list[str]:
 
 
 def lane(row: ChartRow, y: int) -> list[str]:
-    """One process."""
+    """Draw one process."""
     name = make_printable(row.lane.title)
     name = name if len(name) < 27 else name[:26] + "…"
     parts = [
@@ -145,11 +145,11 @@ def lane(row: ChartRow, y: int) -> list[str]:
 
 @maker("figure-plain")
 def plain(lab: Lab) -> str:
-    """A strict profile without the latch."""
+    """Draw a strict profile without the latch."""
     return figure(lab, "plain", "runc")
 
 
 @maker("figure-latched")
 def latched(lab: Lab) -> str:
-    """The same with it."""
+    """Draw the same with the latch."""
     return figure(lab, "latched", "latched-runc")

@@ -1,4 +1,4 @@
-"""What the listings are made with: real runtimes and a real private dockerd, recorded."""
+"""The equipment of the listings: real runtimes and a real private dockerd, recorded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ALLOW = {
 
 
 class Lab:
-    """Everything is made when it is first asked for, and gone at the end."""
+    """Resources that are made when they are first used, and removed at the end."""
 
     def __init__(self, *, checking: bool = False) -> None:
         self.checking = checking
@@ -47,19 +47,19 @@ class Lab:
 
     @cached_property
     def rootfs(self) -> Path:
-        """A root directory with busybox."""
+        """Make a root directory with busybox."""
         return make_rootfs(self.folder / "rootfs")
 
     @cached_property
     def allow(self) -> Path:
-        """The profile that denies nothing that matters, as a file."""
+        """Write the profile that denies no call that matters."""
         file = self.folder / "allow.json"
         file.write_text(json.dumps(ALLOW))
         return file
 
     @cached_property
     def docker(self) -> Docker:
-        """A dockerd in a private host, with runc, crun and latches as runtimes."""
+        """Start a dockerd in a private host, with runc, crun and latches as runtimes."""
         host = PrivateHost().start()
         self._stack.callback(host.close)
         latch = find_latch("runc")
@@ -80,11 +80,11 @@ class Lab:
         return docker
 
     def daemons(self) -> set[int]:
-        """The processes of the private dockerd and its containerd, as the machine numbers them."""
+        """Return the pids, on the machine, of the private dockerd and its containerd."""
         return set(below(self.docker.daemon.process.pid, levels=2))
 
     def scratch(self, name: str) -> Path:
-        """A folder for a page's commands, with a strict profile in it."""
+        """Make a directory for a page's commands, with a strict profile in it."""
         folder = self.folder / "pages" / name
         if not folder.exists():
             folder.mkdir(parents=True)
@@ -92,7 +92,7 @@ class Lab:
         return folder
 
     def run(self, *words: str | Path, folder: Path = STRICT.parent) -> str:
-        """Run a command, seclatch being on PATH; give what it printed, whatever its status."""
+        """Run a command, with seclatch on PATH; return its output, whatever its status."""
         path = f"{SCRIPTS}:{ENVIRONMENT['PATH']}"
         done = subprocess.run(
             [*map(str, words)],
@@ -132,7 +132,7 @@ class Lab:
 
     @contextlib.contextmanager
     def bundle(self, *args: str, no_new_privileges: bool = False) -> Iterator[Bundle]:
-        """A bundle of the rootfs under the allowing profile."""
+        """Make a bundle of the rootfs under the allowing profile."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             yield make_bundle(
                 Path(folder),
@@ -144,8 +144,8 @@ class Lab:
 
 
 def below(pid: int, levels: int) -> Iterator[int]:
-    """Name a process' children, and theirs."""
-    for task in Path(f"/proc/{pid}/task").iterdir():  # each thread has the children that it made
+    """List a process' children, and their children."""
+    for task in Path(f"/proc/{pid}/task").iterdir():  # each thread has its own children
         for child in map(int, (task / "children").read_text().split()):
             yield child
             if levels > 1:
@@ -153,5 +153,5 @@ def below(pid: int, levels: int) -> Iterator[int]:
 
 
 def bare(name: str) -> Runtime:
-    """runc or crun without the latch."""
+    """Return the path of runc or crun without the latch."""
     return Runtime(name, latched=False)

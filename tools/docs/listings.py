@@ -21,12 +21,12 @@ RUNTIMES = ("runc", "crun")
 STARTS = 4
 """Recorded starts for each row of a table of calls: what is in all of them is `always`."""
 
-# Go's scheduler and signals decide whether runc makes these; they are in no list here.
+# Go's scheduler and signals decide whether runc issues these; they are in no list here.
 SOMETIMES = {"futex", "rt_sigreturn", "nanosleep", "sched_yield", "tgkill", "madvise"}
 
 
 def maker(name: str) -> Callable[[Maker], Maker]:
-    """Name what makes a listing."""
+    """Register a function under the name of a listing."""
 
     def register(function: Maker) -> Maker:
         MAKERS[name] = function
@@ -36,12 +36,12 @@ def maker(name: str) -> Callable[[Maker], Maker]:
 
 
 def fenced(text: str, language: str = "") -> str:
-    """Write text as it is."""
+    """Write text unchanged."""
     return f"```{language}\n{text.rstrip()}\n```\n"
 
 
 def shell(lab: Lab, *commands: str) -> str:
-    """Show commands with what they print."""
+    """Show commands with their output."""
     lines = []
     for command in commands:
         lines += [f"$ {command}", lab.run("sh", "-c", command).rstrip()]
@@ -50,7 +50,7 @@ def shell(lab: Lab, *commands: str) -> str:
 
 @maker("chain")
 def chain(lab: Lab) -> str:
-    """Who starts whom, and under which state each ends."""
+    """List which process starts which, and the state in which each ends."""
     recording = lab.record_docker("sleep", "0.1")
     made = make_histories(recording)
     parents = {each.id: each for each in recording.processes}
@@ -76,7 +76,7 @@ def chain(lab: Lab) -> str:
 
 @maker("threads")
 def threads(lab: Lab) -> str:
-    """Which threads of a waiting init have the filter: between create and start."""
+    """List the threads of a waiting init that have the filter, between create and start."""
     lines = []
     for name in RUNTIMES:
         with lab.bundle("/bin/sleep", "60") as bundle, created(bare(name), bundle) as pid:
@@ -89,7 +89,7 @@ def threads(lab: Lab) -> str:
 
 
 def seccomp_of(pid: int, name: str) -> list[str]:
-    """A line for the main thread, and one for the others together."""
+    """Return a line for the main thread, and one for the others together."""
     states = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
         found = re.search(r"^Seccomp:\t(\d)", (task / "status").read_text(), re.MULTILINE)
@@ -101,13 +101,13 @@ def seccomp_of(pid: int, name: str) -> list[str]:
 
 
 def words(count: int) -> str:
-    """Say how many without a number: it differs."""
+    """Describe the number in words, since it varies."""
     return "each" if count > 1 else "one"
 
 
 @maker("loading")
 def loading(lab: Lab) -> str:
-    """The call that loads the filter, in strace's words, up to the program's exec."""
+    """Show the call that loads the filter up to the program's exec, as strace prints it."""
     parts = []
     for name in RUNTIMES:
         with lab.bundle("/bin/true") as bundle:
@@ -121,7 +121,7 @@ def loading(lab: Lab) -> str:
 
 
 def around_the_load(log: str) -> list[str]:
-    """The lines of the process that loads the filter, from its first try to its exec."""
+    """Return the lines of the process that loads the filter, from its first try to its exec."""
     lines = [line.split(None, 1) for line in log.splitlines()]
     load = re.compile(r"(PR_SET_SECCOMP|SECCOMP_SET_MODE_FILTER).*= 0$")
     loaders = {pid for pid, call in lines if load.search(call) and "NULL" not in call}
@@ -140,7 +140,7 @@ def around_the_load(log: str) -> list[str]:
 
 @maker("needs")
 def needs(lab: Lab) -> str:
-    """What each runtime always does between loading the filter and the program's exec."""
+    """List the calls of each runtime between loading the filter and the program's exec."""
     lines = ["| | calls |", "|---|---|"]
     for name in RUNTIMES:
         for option, label in ((), "off"), (("--no-new-privs",), "on"):
@@ -150,7 +150,7 @@ def needs(lab: Lab) -> str:
 
 
 def lab_calls(lab: Lab, runtime: str, options: Iterable[str]) -> set[str]:
-    """The calls of filtered-init that are in every one of some starts."""
+    """Return the calls of filtered-init that are in every one of some starts."""
     found: list[set[str]] = []
     for _ in range(STARTS):
         recording = lab.record(
@@ -170,16 +170,16 @@ def lab_calls(lab: Lab, runtime: str, options: Iterable[str]) -> set[str]:
 
 
 def under_filter(recording: Recording) -> set[str]:
-    """What filtered-init made."""
+    """Return the calls of filtered-init."""
     stage = Stage.FILTERED_INIT.value
     return {each.name for each in recording.calls if each.stage == stage}
 
 
 @maker("trips")
 def trips(lab: Lab) -> str:
-    """What a user is told when a profile does not allow the runtime its work.
+    """Show the error of a profile that does not allow the runtime's calls.
 
-    On a busy machine runc now and then needs a futex first, and crashes with pages of output.
+    On a busy machine runc sometimes needs a futex first, and crashes with pages of output.
     """
     for _ in range(5):
         text = shell(
@@ -194,7 +194,7 @@ def trips(lab: Lab) -> str:
 
 @maker("latched")
 def latched(lab: Lab) -> str:
-    """The same with the latch."""
+    """Show the same with the latch."""
     return shell(
         lab,
         "seclatch run --profile stali-like.json -- grep Seccomp /proc/self/status",
@@ -204,7 +204,7 @@ def latched(lab: Lab) -> str:
 
 @maker("inherited")
 def inherited(lab: Lab) -> str:
-    """A child of the program has the filter; nobody has to load it again."""
+    """Show that a child of the program has the filter without loading it again."""
     return shell(
         lab,
         "seclatch run --profile stali-like.json -- "
@@ -214,7 +214,7 @@ def inherited(lab: Lab) -> str:
 
 @maker("shim")
 def shim(lab: Lab) -> str:
-    """Engines, shim and program of a running container, as /proc tells."""
+    """List engines, shim and program of a running container, from /proc."""
     docker = lab.docker
     container = docker.detach("/bin/sleep", "60")
     lines = []
@@ -233,7 +233,7 @@ def shim(lab: Lab) -> str:
 
 
 def parents(docker: object, pid: int) -> list[int]:
-    """The daemons and the shim of the container, by name, since the shim descends from none."""
+    """Return daemons and shim of the container, by name: the shim descends from none."""
     found: dict[str, int] = {}
     shim = int(docker.host.status(pid)["PPid"])  # type: ignore[attr-defined]
     for folder in docker.host.path("/proc").glob("[0-9]*"):  # type: ignore[attr-defined]

@@ -1,5 +1,8 @@
-"""Pages with places that a script fills, up to `<!-- end -->`: `<!-- made: NAME -->` by a function,
-lines of `<!-- run: COMMAND -->` by the commands, one after the other in a folder of the page's."""
+"""Pages with places that a script fills.
+
+Each place ends at `<!-- end -->`: `<!-- made: NAME -->` is filled by a function, lines of `<!--
+run: COMMAND -->` by the commands, one after the other in a directory of the page's own.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ _PLACE = re.compile(
 )
 _MARK = re.compile(r"^<!-- (?:made|run): (.*) -->$", re.MULTILINE)
 
-# What differs from run to run and from machine to machine, and is not what a page says.
+# Values that vary between runs and machines, and are not the subject of a page.
 _VARIABLE = [
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "ID"),
     (re.compile(r"0x[0-9a-f]+"), "ADDRESS"),
-    # Go's scheduler and signals decide whether runc makes these.
+    # Go's scheduler and signals decide whether runc issues these.
     (re.compile(r"\b(?:futex|rt_sigreturn|nanosleep|sched_yield|tgkill|madvise) "), ""),
     (re.compile(r"\b\d[\d,.]* (?:µs|ms|s)\b"), "TIME"),
     (re.compile(r"\d[\d,.]*"), "N"),
@@ -31,24 +34,24 @@ _SCHEDULER = {"9", "14", "15", "24", "28", "35", "131", "186", "202", "234", "28
 
 
 def pages() -> list[Path]:
-    """The pages that have such places."""
+    """Return the pages that have such places."""
     return sorted(page for page in DOCS.rglob("*.md") if _PLACE.search(page.read_text()))
 
 
 def _name(match: re.Match[str]) -> str:
-    """The maker's name, or the commands, a line each."""
+    """Return the maker's name, or the commands, a line each."""
     return "\n".join(_MARK.findall(match[1]))
 
 
 def content(page: Path) -> dict[str, str]:
-    """What stands in each place now, by name or commands."""
+    """Return the present contents of each place, by name or commands."""
     return {
         _name(match): match[0].removeprefix(match[1]) for match in _PLACE.finditer(page.read_text())
     }
 
 
 def fill(page: Path, made: dict[str, str]) -> None:
-    """Put what was made into its places; the others stay."""
+    """Write the new contents into their places; leave the others."""
 
     def put(match: re.Match[str]) -> str:
         name = _name(match)
@@ -58,7 +61,7 @@ def fill(page: Path, made: dict[str, str]) -> None:
 
 
 def stable(text: str) -> str:
-    """Leave out what may differ; the rest must be as it was."""
+    """Remove values that may vary; the rest must be equal."""
     return "\n".join(map(_stable_line, text.splitlines()))
 
 

@@ -1,4 +1,4 @@
-"""The listings of tracing-a-runtime.md: one start of runc, seen by one tracer after the other."""
+"""The listings of tracing-a-runtime.md: one start of runc under one tracer after the other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SLOW = ("tracing-costs",)
 
 
 def session(lab: Lab, *commands: str) -> str:
-    """Show commands with their output, run one after the other in a folder with a bundle `box`."""
+    """Show commands with their output, run in turn in a directory with a bundle `box`."""
     folder = lab.folder / "tracing"
     if not folder.exists():
         make_bundle(folder / "box", lab.rootfs, ["/bin/true"], seccomp=ALLOW)
@@ -29,7 +29,7 @@ def session(lab: Lab, *commands: str) -> str:
 
 @maker("tracing-seclatch")
 def with_seclatch(lab: Lab) -> str:
-    """Our own."""
+    """Show seclatch."""
     return session(
         lab,
         "seclatch record -q -o start.json -- runc run --bundle box box",
@@ -39,7 +39,7 @@ def with_seclatch(lab: Lab) -> str:
 
 @maker("tracing-strace")
 def with_strace(lab: Lab) -> str:
-    """ptrace: what the process that loads the filter calls from there to the exec."""
+    """Show ptrace: the calls from the load of the filter to the exec of its process."""
     return session(
         lab,
         "strace -ff -qq -e signal=none -o strace runc run --bundle box box",
@@ -50,7 +50,7 @@ def with_strace(lab: Lab) -> str:
 
 @maker("tracing-ftrace")
 def with_ftrace(lab: Lab) -> str:
-    """The raw_syscalls events, by number: 157 is prctl, 59 execve."""
+    """Show the raw_syscalls events, by number: 157 is prctl, 59 execve."""
     return session(
         lab,
         "./ftrace start.ftrace runc run --bundle box box",
@@ -62,7 +62,7 @@ def with_ftrace(lab: Lab) -> str:
 
 @maker("tracing-ftrace-names")
 def names_of_ftrace(lab: Lab) -> str:
-    """Names are looked up when the buffer is read: after the exec the init has the program's."""
+    """Look names up as ftrace does, when the buffer is read: after the exec, the program's."""
     load = "sed -n 's/^ *//; /NR 157 (16, 2,/s/ .*sys_enter/ … sys_enter/p' {}"
     return session(
         lab,
@@ -75,7 +75,7 @@ def names_of_ftrace(lab: Lab) -> str:
 
 @maker("tracing-costs")
 def costs(lab: Lab) -> str:
-    """What the watchers cost: the benchmark's own table."""
+    """Show the tracers' costs: the benchmark's own table."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.record", "30"],
         cwd=ROOT,
@@ -87,7 +87,7 @@ def costs(lab: Lab) -> str:
 
 
 def processor_time(line: str) -> str:
-    """A row without its wall time, which says more of what else a machine does."""
+    """Return a row without its wall time, which depends more on the rest of the machine."""
     if "CPU" in line:
         return f"{'':<24} {'':<16} {'CPU':>8}   to native"
     return line if line.endswith("ms") or line.startswith("(") else line[:50]

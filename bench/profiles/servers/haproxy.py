@@ -110,7 +110,7 @@ class Page(http.server.BaseHTTPRequestHandler):
 
 
 class Origin(http.server.ThreadingHTTPServer):
-    """Serves pages in threads; connections that haproxy resets are no news."""
+    """Serves pages in threads; connections that haproxy resets are ignored."""
 
     daemon_threads = True
 

@@ -50,7 +50,7 @@ $HTTP["url"] =~ "^/down/" {{ proxy.server = ("" => (("host" => "127.0.0.1", "por
 $SERVER["socket"] == "127.0.0.1:{port2}" {{ ssl.engine = "enable" ssl.pemfile = "/run/both.pem" }}
 {extra}
 """
-# Those of the configuration that are not built in.
+# The configuration's modules that are not built in.
 MODULES = (
     "mod_accesslog",
     "mod_auth",

@@ -63,7 +63,7 @@ def prepare(box: Container) -> None:
 
 
 def sql(box: Container, text: str, *options: str) -> str:
-    """Without TLS unless an option says so."""
+    """Run SQL, without TLS unless an option requests it."""
     words = ["mariadb", "-h", "127.0.0.1", "-P", str(box.port), "-u", "root", "-BN", "-D", "mysql"]
     if not any("ssl" in option for option in options):
         words.append("--skip-ssl")

@@ -98,7 +98,7 @@ def ready(box: Container) -> None:
 
 
 def asking(path: str, answer: str = "", body: bytes | None = None) -> Step:
-    """Make a step of a request whose answer must be this."""
+    """Make a step of a request with an expected answer."""
 
     def ask(box: Container) -> None:
         found = expect(box.port, f"/{path}", method="POST" if body else "GET", body=body).decode()

@@ -27,11 +27,11 @@ enable-debug-command yes
 
 
 class RedisError(AssertionError):
-    """An error that redis answers."""
+    """An error answered by redis."""
 
 
 def ask(box: Container, *command: str, tls: bool = False) -> str:
-    """The first line of the answer, and of a string the string."""
+    """Return the first line of the answer, and the string if the answer is one."""
     raw = connect(box.port2 if tls else box.port)
     client = trusting().wrap_socket(raw) if tls else raw
     with closing(client), client.makefile("rwb") as stream:
