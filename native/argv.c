@@ -48,20 +48,21 @@ static void keep_global(struct call *call, const char *name, size_t length, cons
 		call->log_json = !strcmp(value, "json");
 }
 
-/* -b DIR, -bDIR, -b=DIR, -bundle DIR, --bundle DIR, --bundle=DIR, --bun DIR: what one or the other
- * parser takes. */
+/* -b DIR, -bDIR, -dbDIR, -b=DIR, -bundle DIR, --bundle DIR, --bundle=DIR, --bun DIR: what one or the other
+ * parser takes; crun's -d takes no value. */
 static const char *value_of(char *const word[], char letter, const char *name)
 {
 	bool one_dash = word[0][1] != '-';
 	const char *rest = word[0] + 2 - one_dash;
 	size_t length = strcspn(rest, "=");
 
-	if (length && !strncmp(rest, name, length))
+	if (length && !strncmp(rest, name, length)) {
 		rest += length;
-	else if (one_dash && *rest == letter)
-		rest++;
-	else
-		return NULL;
+	} else {
+		rest += one_dash ? strspn(rest, "d") : 0;
+		if (!one_dash || *rest++ != letter)
+			return NULL;
+	}
 	if (!*rest)
 		return word[1];
 	return rest + (*rest == '=');
@@ -118,7 +119,7 @@ static void read_start(struct call *call, char *const words[])
 {
 	call->bundle = ".";
 	call->config = "config.json";
-	for (; *words; words++) {
+	for (; *words && strcmp(*words, "--"); words++) {
 		const char *value;
 
 		if (words[0][0] != '-')

@@ -6,9 +6,11 @@
  * root.  Its name is searched for as text: engines write their configuration without escapes, and
  * a name that stands there for another reason only makes the latch refuse.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "latch.h"
@@ -24,20 +26,37 @@ static bool names_one(const char *text, size_t length, const char *const names[]
 	return false;
 }
 
-/* Whether the configuration has one of the names (shorter than LONGEST) anywhere; less than 0 when
- * it cannot be read. */
+/* Opens the configuration; -1 with an errno.  A pipe is not opened: what is read from it here the runtime
+ * would miss, and what comes later would not be seen here. */
+static int open_config(const struct call *call)
+{
+	struct stat file;
+	int dir = open(call->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC), fd, err;
+
+	if (dir < 0)
+		return -1;
+	fd = openat(dir, call->config, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	err = errno;
+	close(dir);
+	if (fd >= 0 && !fstat(fd, &file) && S_ISREG(file.st_mode))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	errno = fd >= 0 ? EINVAL : err;
+	return -1;
+}
+
+/* Whether the configuration has one of the names (shorter than LONGEST) anywhere; less than 0 with an errno
+ * when it cannot be read to its end. */
 static int search(const struct call *call, const char *const names[])
 {
 	/* what was at the end stays in front of the next piece: a name may lie across two */
 	static char piece[LONGEST + 16384];
 	size_t kept = 0;
-	ssize_t n;
-	int dir = open(call->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = openat(dir, call->config, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	ssize_t n = 0;
+	int fd = open_config(call), err;
 	bool found = false;
 
-	if (dir >= 0)
-		close(dir);
 	if (fd < 0)
 		return -1;
 	while (!found && (n = read(fd, piece + kept, sizeof piece - kept)) > 0) {
@@ -47,8 +66,16 @@ static int search(const struct call *call, const char *const names[])
 		kept = length < LONGEST ? length : LONGEST;
 		memmove(piece, piece + length - kept, kept);
 	}
+	err = errno;
 	close(fd);
-	return found;
+	errno = err;
+	return n < 0 ? -1 : found;
+}
+
+/* Of a path that leads to no file for this process: it leads to none for the runtime either. */
+static bool is_of_path(int err)
+{
+	return err == ENOENT || err == ENOTDIR || err == EACCES || err == ELOOP || err == ENAMETOOLONG;
 }
 
 enum bundle bundle_look(const struct call *call)
@@ -56,7 +83,7 @@ enum bundle bundle_look(const struct call *call)
 	int found = search(call, handlers);
 
 	if (found < 0)
-		return BUNDLE_UNREADABLE;
+		return is_of_path(errno) ? BUNDLE_ABSENT : BUNDLE_UNREADABLE;
 	return found ? BUNDLE_HANDLER : BUNDLE_PLAIN;
 }
 

@@ -34,8 +34,9 @@ void call_read(struct call *call, char *const argv[]);
 
 /* ---- bundle.c: what the configuration must not ask for ------------------------------------- */
 
-enum bundle { BUNDLE_PLAIN, BUNDLE_HANDLER, BUNDLE_UNREADABLE };
+enum bundle { BUNDLE_PLAIN, BUNDLE_HANDLER, BUNDLE_ABSENT, BUNDLE_UNREADABLE };
 
+/* BUNDLE_UNREADABLE with an errno. */
 enum bundle bundle_look(const struct call *call);
 bool bundle_mentions(const struct call *call, const char *word);
 
@@ -106,6 +107,8 @@ enum { CAPABILITY_DAC_OVERRIDE = 1, CAPABILITY_KILL = 5, CAPABILITY_PTRACE = 19,
 bool task_read(struct task *task, pid_t pid);
 bool task_has_capability(int capability); /* this task, effective */
 bool task_is_thread_of(pid_t tid, pid_t process);
+/* How many threads it has; -1 when that is not to be known, or more than `most`. */
+int task_list_threads(pid_t process, pid_t *threads, int most);
 /* Known to be in a container, known not to be; neither where /proc does not tell. */
 bool task_in_container(pid_t pid);
 bool task_is_on_host(pid_t pid);
@@ -124,6 +127,7 @@ struct refusal {
 };
 
 struct refusal refusal_for(int err, enum mode mode);
+struct refusal refusal_of_bundle(int err); /* BUNDLE_UNREADABLE */
 void refuse(const struct call *call, struct refusal refusal);
 /* In the tracer, whose own stderr is the front's only where call->stays; else on that of this process,
  * which is the container's. */

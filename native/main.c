@@ -10,22 +10,27 @@
 /* docker run's status for "not the program's fault" */
 enum { FAILED = 125 };
 
-/* False when nothing may start.  A bundle that cannot be read is the runtime's to complain of:
- * untraced, it starts nothing that its filter does not bind. */
+/* False when nothing may start.  A bundle that is not there is the runtime's to complain of: untraced, it
+ * starts nothing that its filter does not bind. */
 static bool latch(const struct call *call, enum mode mode)
 {
 	enum bundle bundle = call->bundle ? bundle_look(call) : BUNDLE_PLAIN;
-	int err = bundle == BUNDLE_PLAIN ? attach(call, mode) : 0;
+	struct refusal refusal = { 0 };
+	int err = 0;
 
 	if (bundle == BUNDLE_HANDLER)
-		refuse(call,
-		       (struct refusal){
-			       "the container's annotations choose a handler that runs "
-			       "the program inside of the runtime, and no exec lets a profile take hold",
-			       "use the bare runtime for this container" });
-	else if (err)
-		refuse(call, refusal_for(err, mode));
-	return !err && bundle != BUNDLE_HANDLER;
+		refusal = (struct refusal){
+			"the container's annotations choose a handler that runs "
+			"the program inside of the runtime, and no exec lets a profile take hold",
+			"use the bare runtime for this container"
+		};
+	else if (bundle == BUNDLE_UNREADABLE)
+		refusal = refusal_of_bundle(errno);
+	else if (bundle == BUNDLE_PLAIN && (err = attach(call, mode)))
+		refusal = refusal_for(err, mode);
+	if (refusal.reason)
+		refuse(call, refusal);
+	return !refusal.reason;
 }
 
 int main(int argc, char *argv[])

@@ -131,6 +131,18 @@ struct refusal refusal_for(int err, enum mode mode)
 	}
 }
 
+/* Without a look at the configuration a handler would not be seen (bundle.c). */
+struct refusal refusal_of_bundle(int err)
+{
+	if (err == EMFILE || err == ENFILE || err == ENOMEM)
+		return refusal_for(err, MODE_AUTO);
+	if (err == EINVAL)
+		return (struct refusal){ "the container's configuration (config.json) is no regular file",
+					 "give the bundle a regular file as config.json" OR_PLAIN };
+	return (struct refusal){ "the container's configuration (config.json) cannot be read",
+				 "look for the bundle's file system in the kernel's log" OR_PLAIN };
+}
+
 /* By a description of one's own that does not block, where one can be had: not of a socket, and not of
  * a file, where others' writes would go over this one. */
 static int reopen(const char *process, int fd)

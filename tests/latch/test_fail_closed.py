@@ -180,14 +180,12 @@ def test_no_room_for_the_tracer(front: Path, tmp_path: Path, limit: str) -> None
     assert not (tmp_path / "started").exists()
 
 
-@pytest.mark.parametrize(("limit", "starts"), [(5, False), (6, True), (7, True)])
-def test_no_file_descriptor_left(
-    tmp_path: Path, compiler: Compiler, limit: int, *, starts: bool
-) -> None:
-    """The message names the limit, not /proc, which could not be opened because of it.
-
-    Below 5 no runtime can run either.
-    """
+@pytest.mark.parametrize("limit", range(3, 8))
+def test_no_file_descriptor_left(tmp_path: Path, compiler: Compiler, limit: int) -> None:
+    """The limit is named, and not /proc, which could not be opened for it; nor is the runtime run
+    without the latch, whose look at the configuration takes two."""
+    starts = limit >= 6
+    (tmp_path / "config.json").write_text("{}")
     front = copy_front(tmp_path / "fronts", "seclatch-x", compiler("exit42"))
     words = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", front, "create", "x"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -220,6 +218,28 @@ def test_a_handler_without_an_exec(front: Path, tmp_path: Path, annotation: str)
         assert done.returncode == 125
         assert "handler" in done.stderr
         assert not (tmp_path / "started").exists()
+
+
+def test_a_configuration_that_is_a_pipe(front: Path, tmp_path: Path) -> None:
+    """A handler that comes through it later would not be seen, and the runtime would miss what the
+    latch has read."""
+    (tmp_path / "config.json").unlink()
+    os.mkfifo(tmp_path / "config.json")
+    writer = subprocess.Popen(["sh", "-c", f'echo "{{}}" >{tmp_path}/config.json'])
+    done = subprocess.run([front, "create"], capture_output=True, text=True, check=False)
+    writer.kill()
+    writer.wait()
+    assert done.returncode == 125
+    assert "no regular file" in done.stderr
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_configuration_that_cannot_be_read_to_its_end(front: Path) -> None:
+    """Its first page has no memory behind it: read(2) fails with EIO."""
+    words = ["create", "--bundle", "/proc/self", "--config", "mem"]
+    done = subprocess.run([front, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 125
+    assert "cannot be read" in done.stderr
 
 
 def test_a_missing_bundle_is_reported_by_the_runtime(

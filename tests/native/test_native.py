@@ -66,6 +66,10 @@ BUNDLES = [
     ("run --bun /b --config=c.json x", ("/b", "c.json")),
     ("--debug --log /l create --no-pivot --bundle /b x", ("/b", "config.json")),
     ("create --bundle", (".", "config.json")),
+    ("run -df c.json -db /b x", ("/b", "c.json")),
+    ("run -d -b /b x", ("/b", "config.json")),
+    ("run -detach -b /b x", ("/b", "config.json")),
+    ("run -b /b -- -bx", ("/b", "config.json")),
     ("exec --bundle /b x", ("", "")),
     ("state --bundle /b", ("", "")),
 ]
