@@ -9,8 +9,9 @@
 #include "guard.h"
 #include "inject.h"
 #include "load.h"
+#include "wait.h"
 
-enum { GETEVENTMSG = 0x4201, SETOPTIONS = 0x4200, ON_EXIT = 1 << 6 };
+enum { GETEVENTMSG = 0x4201, SETOPTIONS = 0x4200, INTERRUPT = 0x4207, ON_EXIT = 1 << 6 };
 enum { MODE_FILTER = 1, SET_SECCOMP = 22, BY_PRCTL = 2, NEW_LISTENER = 8 };
 
 static struct filter exact, changed;
@@ -113,11 +114,63 @@ static int take_program(struct injection *injection, uint64_t address)
 	return err ? err : read_through(injection, program.code, exact.code, exact.length * 8);
 }
 
+/* Before the first change to a tracee that must not go on without this tracer: a runtime whose load
+ * was cancelled would take the result of what it was made to call for the kernel's answer to it. */
+static int end_with_tracer(pid_t tid, int options)
+{
+	return syscall(SYS_ptrace, (long)SETOPTIONS, (long)tid, 0L, (long)(LOADED_OPTIONS | options)) ?
+		       errno :
+		       0;
+}
+
+enum { MOST_THREADS = 512 };
+
+/* Stops it, if it runs.  EPERM: a thread that this tracer does not have, and whose exec it would not see. */
+static int end_thread_with_tracer(pid_t tid, bool *running)
+{
+	struct task task;
+	int err;
+
+	if (!has_report(tid)) {
+		if (syscall(SYS_ptrace, (long)INTERRUPT, (long)tid, 0L,
+			    0L)) /* one that has ended, or that */
+			return task_read(&task, tid) && task.tracer != getpid() ? EPERM : 0;
+		*running = true;
+		if (await_stop(tid) <= 0)
+			return EBUSY;
+	}
+	err = end_with_tracer(tid, 0);
+	return err == ESRCH ? 0 : err;
+}
+
+/* Each other thread of the process may be the one that execs, and the loading one, with its PTRACE_O_EXITKILL,
+ * has ended by then.  So they are stopped, anew until none was found running, which could have started another.
+ * They go on when wait_for_any() reports their stops. */
+static int end_threads_with_tracer(pid_t process, pid_t loading)
+{
+	static pid_t threads[MOST_THREADS];
+	bool running = true;
+
+	while (running) {
+		int count = task_list_threads(process, threads, MOST_THREADS), err;
+
+		running = false;
+		if (count < 0)
+			return EAGAIN;
+		for (int i = 0; i < count; i++)
+			if (threads[i] != loading && (err = end_thread_with_tracer(threads[i], &running)))
+				return err;
+	}
+	return 0;
+}
+
 /* The runtime gets 0 for its load. */
 static int hold(struct load *load, struct injection *injection)
 {
 	int err = guard(injection);
 
+	if (!err)
+		err = end_threads_with_tracer(load->loader, injection->pid);
 	load->held = true;
 	registers_set_result(&injection->registers, 0);
 	return err ? err : inject_end(injection);
@@ -187,15 +240,6 @@ static bool replace_load(struct load *load, struct injection *injection, const s
 	return !err || err == ESRCH ||
 	       fail(load, "the runtime's load of its filter could not be replaced",
 		    "run the runtime from a rootless engine, or in a user namespace (unshare -r)");
-}
-
-/* Before the first change to a tracee that must not go on without this tracer: a runtime whose load
- * was cancelled would take the result of what it was made to call for the kernel's answer to it. */
-static int end_with_tracer(pid_t tid, int options)
-{
-	return syscall(SYS_ptrace, (long)SETOPTIONS, (long)tid, 0L, (long)(LOADED_OPTIONS | options)) ?
-		       errno :
-		       0;
 }
 
 bool load_at_call(struct load *load, pid_t tid)

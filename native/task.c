@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,36 @@ bool task_is_thread_of(pid_t tid, pid_t process)
 
 	snprintf(path, sizeof path, "/proc/%d/task/%d", (int)process, (int)tid);
 	return !access(path, F_OK);
+}
+
+/* getdents64(2): what readdir(3) does with memory of its own. */
+struct entry {
+	uint64_t inode;
+	int64_t next;
+	unsigned short size;
+	unsigned char type;
+	char name[];
+};
+
+int task_list_threads(pid_t process, pid_t *threads, int most)
+{
+	char entries[2048] __attribute__((aligned(8)));
+	int fd = open_file(process, "task"), count = 0;
+	long size = 0;
+
+	while (fd >= 0 && (size = syscall(SYS_getdents64, (long)fd, entries, sizeof entries)) > 0)
+		for (long at = 0; at < size;) {
+			const struct entry *entry = (const void *)(entries + at);
+			pid_t tid = atoi(entry->name);
+
+			if (tid > 0 && count < most)
+				threads[count] = tid;
+			count += tid > 0;
+			at += entry->size;
+		}
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 || size < 0 || count > most ? -1 : count;
 }
 
 enum known { UNKNOWN, SHARED, OTHER };

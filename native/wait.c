@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "wait.h"
 
@@ -59,6 +60,37 @@ pid_t wait_for_one(pid_t pid, int *status)
 		found = 0;
 	}
 	return found;
+}
+
+bool has_report(pid_t pid)
+{
+	for (size_t i = 0; i < count; i++)
+		if (kept[i].pid == pid)
+			return true;
+	return false;
+}
+
+enum { PAUSE = 100000, MOST_PAUSES = 100000 }; /* 100 us; some 10 seconds */
+
+pid_t await_stop(pid_t pid)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE };
+	pid_t found;
+
+	for (int pauses = 0; !has_report(pid) && pauses < MOST_PAUSES;) {
+		int status;
+
+		if (count == MOST_KEPT)
+			return 0;
+		found = waitpid(-1, &status, __WALL | WNOHANG);
+		if (found > 0)
+			kept[count++] = (struct report){ found, status };
+		else if (found < 0 && errno != EINTR)
+			return -1;
+		else if (!found && !nanosleep(&pause, NULL))
+			pauses++;
+	}
+	return has_report(pid) ? pid : 0;
 }
 
 void forget_reports(void)

@@ -2,6 +2,7 @@
 #ifndef SECLATCH_WAIT_H
 #define SECLATCH_WAIT_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* As waitpid(2) with __WALL, but never interrupted. */
@@ -10,6 +11,10 @@ pid_t wait_for_any(int *status);
  * first thread of a process, and the first process of a pid namespace, end only after all others of
  * theirs have been waited for (kernel/pid_namespace.c: zap_pid_ns_processes()). */
 pid_t wait_for_one(pid_t pid, int *status);
+/* As wait_for_one(), but for no more than some seconds: 0 when they are over.  What is reported is kept for
+ * wait_for_any(), so that the tracee stays stopped until then. */
+pid_t await_stop(pid_t pid);
+bool has_report(pid_t pid);
 /* In a child, whose tracees are others. */
 void forget_reports(void);
 

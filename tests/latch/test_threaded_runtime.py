@@ -165,3 +165,18 @@ def test_a_late_refusal_reaches_a_relative_log(
         assert finish(process)[0] == 128 + signal.SIGKILL
     assert "no process or memory left for the tracer" in (tmp_path / "late.log").read_text()
     assert not Path("/late.log").exists()
+
+
+def test_a_thread_that_is_not_traced(front: Path, compiler: Compiler) -> None:
+    """Its exec would not be seen, and the filter never loaded that is held until then."""
+    status_, stderr = finish(
+        start(
+            front,
+            compiler("first_denied"),
+            SECLATCH_MODE="gate",
+            STANDIN_NO_NEW_PRIVS="1",
+            STANDIN_OTHER_EXECS="untraced",
+        )
+    )
+    assert status_ == 128 + signal.SIGKILL
+    assert "nothing was started" in stderr

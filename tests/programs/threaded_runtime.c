@@ -6,7 +6,9 @@
  * allows exit_group alone (ERRNO for the rest) with TSYNC, runs a hook under it, and execs.
  * STANDIN_WAIT names a file that must appear before init is made; STANDIN_NO_FILTER loads none,
  * STANDIN_NO_UNSHARE stays in the host's namespaces, STANDIN_KEEP_PTRACE keeps CAP_SYS_PTRACE,
- * STANDIN_DUMPABLE lets a hook's like write to init's memory.
+ * STANDIN_DUMPABLE lets a hook's like write to init's memory.  STANDIN_NO_NEW_PRIVS sets no_new_privs,
+ * STANDIN_OTHER_EXECS has another thread exec than the one that has loaded the filter: =untraced
+ * one that its tracer does not get (CLONE_UNTRACED).
  * Says on stderr what went wrong, and exits with 100 + the step. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,6 +19,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,8 +118,30 @@ static int run_hook(const char *hook)
 	return status;
 }
 
+static int loaded[2];
+
+static int exec_when_loaded(void *program)
+{
+	char byte;
+
+	if (read(loaded[0], &byte, 1) == 1)
+		execv(*(char **)program, program);
+	_exit(106);
+}
+
+static int start_other(char **program, const char *kind)
+{
+	static char stack[1 << 16] __attribute__((aligned(16)));
+	int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+
+	if (!strcmp(kind, "untraced"))
+		flags |= CLONE_UNTRACED;
+	return pipe(loaded) || clone(exec_when_loaded, stack + sizeof stack, flags, program) < 0;
+}
+
 static int be_init(char **program)
 {
+	const char *other = getenv("STANDIN_OTHER_EXECS");
 	char byte;
 
 	if (read(3, &byte, 1) != 1)	/* the bootstrap data: nothing happens before it */
@@ -127,12 +152,18 @@ static int be_init(char **program)
 		return fail(2, "unshare");
 	if (!getenv("STANDIN_KEEP_PTRACE") && drop_ptrace_capability())
 		return fail(2, "capabilities");
+	if (getenv("STANDIN_NO_NEW_PRIVS") && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return fail(2, "no_new_privs");
+	if (other && start_other(program, other))
+		return fail(2, "thread");
 	if (!getenv("STANDIN_NO_FILTER") && load_filter())
 		return fail(3, "seccomp");
 	if (getppid() < 0)	/* any call: denied unless suspended */
 		return fail(4, "a call of the runtime's own was denied");
 	if (run_hook(getenv("STANDIN_HOOK")))
 		return fail(5, "hook");
+	if (other && write(loaded[1], "", 1) == 1)
+		idle(NULL);
 	execv(program[0], program);
 	return fail(6, "exec");
 }
