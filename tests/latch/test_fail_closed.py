@@ -182,8 +182,10 @@ def test_no_room_for_the_tracer(front: Path, tmp_path: Path, limit: str) -> None
 
 @pytest.mark.parametrize("limit", range(3, 8))
 def test_no_file_descriptor_left(tmp_path: Path, compiler: Compiler, limit: int) -> None:
-    """The limit is named, and not /proc, which could not be opened for it; nor is the runtime run
-    without the latch, whose look at the configuration takes two."""
+    """The message names the limit, not /proc, which could not be opened because of it.
+
+    Nor is the runtime started without the latch, which takes two to read the configuration.
+    """
     starts = limit >= 6
     (tmp_path / "config.json").write_text("{}")
     front = copy_front(tmp_path / "fronts", "seclatch-x", compiler("exit42"))
@@ -221,8 +223,10 @@ def test_a_handler_without_an_exec(front: Path, tmp_path: Path, annotation: str)
 
 
 def test_a_configuration_that_is_a_pipe(front: Path, tmp_path: Path) -> None:
-    """A handler that comes through it later would not be seen, and the runtime would miss what the
-    latch has read."""
+    """A handler that comes through it later would not be seen.
+
+    And the runtime would miss what the latch has read.
+    """
     (tmp_path / "config.json").unlink()
     os.mkfifo(tmp_path / "config.json")
     writer = subprocess.Popen(["sh", "-c", f'echo "{{}}" >{tmp_path}/config.json'])
