@@ -1,15 +1,15 @@
 /* Finds the subcommand behind the runtime's global options.
  *
- * runc (urfave/cli) takes -name and --name, crun (argp) and youki (clap) --name; a value follows
- * as the next word or behind '='.  An option that is not known here may or may not take a value:
- * then every later word counts as a possible subcommand.  Tracing a call that starts nothing is
- * harmless; missing one that does would leave the runtime under the profile.
+ * runc (urfave/cli) accepts -name and --name, crun (argp) and youki (clap) --name; a value follows as the
+ * next word or behind '='.  An option that is unknown here may or may not have a value: then every later
+ * word counts as a possible subcommand.  Tracing a call that starts nothing is harmless; missing one that
+ * does would leave the runtime under the profile.
  */
 #include <string.h>
 
 #include "latch.h"
 
-/* Of a container's name (runc: validateID; crun takes what a file may be called). */
+/* Characters of a container's name (runc: validateID; crun accepts any that a file name may have). */
 #define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+.-"
 
 static bool is_one_of(const char *word, size_t length, const char *const list[])
@@ -20,8 +20,8 @@ static bool is_one_of(const char *word, size_t length, const char *const list[])
 	return false;
 }
 
-/* `restore` is not among them: CRIU gives each task its filter back after its last own system
- * call, no program is exec'd, and a second tracer would keep CRIU from attaching. */
+/* `restore` is not among them: CRIU gives each task its filter back after its last own system call, no
+ * program is exec'd, and a second tracer would keep CRIU from attaching. */
 static bool starts_process(const char *word)
 {
 	static const char *const commands[] = { "create", "run", "exec", NULL };
@@ -29,7 +29,7 @@ static bool starts_process(const char *word)
 	return is_one_of(word, strlen(word), commands);
 }
 
-/* crun takes file:PATH, syslog:NAME and journald:NAME beside a path. */
+/* crun accepts file:PATH, syslog:NAME and journald:NAME beside a path. */
 static const char *log_file(const char *value)
 {
 	if (!strncmp(value, "syslog:", 7) || !strncmp(value, "journald:", 9))
@@ -48,8 +48,8 @@ static void keep_global(struct call *call, const char *name, size_t length, cons
 		call->log_json = !strcmp(value, "json");
 }
 
-/* -b DIR, -bDIR, -dbDIR, -b=DIR, -bundle DIR, --bundle DIR, --bundle=DIR, --bun DIR: what one or the other
- * parser takes; crun's -d takes no value. */
+/* -b DIR, -bDIR, -dbDIR, -b=DIR, -bundle DIR, --bundle DIR, --bundle=DIR, --bun DIR: forms that one or the
+ * other parser accepts; crun's -d has no value. */
 static const char *value_of(char *const word[], char letter, const char *name)
 {
 	bool one_dash = word[0][1] != '-';
@@ -68,8 +68,8 @@ static const char *value_of(char *const word[], char letter, const char *name)
 	return rest + (*rest == '=');
 }
 
-/* Engines give the program of `exec` in a file, and not as words behind the container's name; its
- * own words must not be taken for the runtime's options. */
+/* Engines pass the program of `exec` in a file, and not as words behind the container's name; the
+ * program's own words must not be taken for the runtime's options. */
 static bool has_program_in_file(char *const words[])
 {
 	static const char *const file[] = { "process", "p", NULL };
@@ -102,7 +102,7 @@ static bool has_program_in_file(char *const words[])
 	return false;
 }
 
-/* The last word of all, where the runtime takes no more words than the name. */
+/* The last word of all, if the runtime accepts no more words than the name. */
 static void find_name(struct call *call, const char *command, char *const words[])
 {
 	bool alone = strcmp(command, "exec") || has_program_in_file(words);

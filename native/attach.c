@@ -1,4 +1,4 @@
-/* Puts the tracer on this process, which then becomes the runtime. */
+/* Attaches the tracer to this process, which then becomes the runtime. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,20 +13,20 @@
 
 struct attachment {
 	struct call call;
-	bool hooks; /* the configuration names startContainer hooks; also in vain */
+	bool hooks; /* the configuration contains the name startContainer, perhaps without hooks */
 	enum mode mode;
-	enum road road;
+	enum method method;
 };
 
 /* Without CAP_SYS_PTRACE the seizing works, but a set-uid program would not gain its user
- * (security/commoncap.c: a traced exec is downgraded unless the tracer has the capability), and
- * the container would run another program than without the latch. */
+ * (security/commoncap.c: a traced exec is downgraded unless the tracer has the capability), and the
+ * program would run with another user than without the latch. */
 static int seize_suspended(pid_t front)
 {
-	return task_has_capability(CAPABILITY_PTRACE) ? seize_front(front, ROAD_SUSPEND) : EPERM;
+	return task_has_capability(CAPABILITY_PTRACE) ? seize_front(front, METHOD_SUSPEND) : EPERM;
 }
 
-/* Without a /proc of this pid namespace the program's exec could not be told. */
+/* Without a /proc of this pid namespace the program's exec could not be observed. */
 static int seize(pid_t front, void *data)
 {
 	struct attachment *attachment = data;
@@ -34,10 +34,10 @@ static int seize(pid_t front, void *data)
 	int err = attachment->mode == MODE_GATE ? EPERM : seize_suspended(front);
 	bool shown;
 
-	attachment->road = err ? ROAD_GATE : ROAD_SUSPEND;
+	attachment->method = err ? METHOD_GATE : METHOD_SUSPEND;
 	if (CAN_ENTER && (err == EPERM || err == EINVAL || err == EIO) &&
 	    attachment->mode != MODE_SUSPEND)
-		err = seize_front(front, ROAD_GATE);
+		err = seize_front(front, METHOD_GATE);
 	if (err)
 		return err;
 	errno = 0;
@@ -47,7 +47,7 @@ static int seize(pid_t front, void *data)
 	return shown && task.tracer == getpid() ? 0 : ENOTSUP;
 }
 
-/* The tracer leaves the folder that a relative --log is relative to. */
+/* The tracer leaves the directory to which a relative --log is relative. */
 static void keep_log(struct call *call)
 {
 	static char path[PATH_MAX];
@@ -62,8 +62,8 @@ static void keep_log(struct call *call)
 	call->log = length && strlen(path) < sizeof path - 1 ? path : NULL;
 }
 
-/* A created container waits for its start without its front, and who reads the front's stderr may
- * wait for its end: that is kept only where the front stays as well. */
+/* A created container waits for its start without its front, and the reader of the front's stderr may
+ * wait for its end: stderr is kept only where the front stays as well. */
 static void keep_files(const struct call *call)
 {
 	int first = load_keep_share() ? 1 : 0;
@@ -88,7 +88,7 @@ static int work(pid_t front, void *data)
 		return 1;
 	keep_files(call);
 	drop_capabilities(attachment->hooks);
-	err = follow_front(front, attachment->road, attachment->mode == MODE_REFUSE, call);
+	err = follow_front(front, attachment->method, attachment->mode == MODE_REFUSE, call);
 	if (err)
 		refuse_late(call, refusal_for(err, attachment->mode), front);
 	return err != 0;

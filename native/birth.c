@@ -1,8 +1,8 @@
-/* Makes the tracer of this process, which is about to become another program.
+/* Creates the tracer of this process, which is about to become another program.
  *
- * That program must be what its caller knows it by: this pid, this parent.  The tracer must not be
- * its child either: crun waits for all of its children, and a tracer that waits for it in turn
- * would never end.  So it is a grandchild whose parent is gone before the program starts.
+ * The caller must find that program under this pid and with this parent.  The tracer must not be its
+ * child either: crun waits for all of its children, and a tracer that waits for crun in turn would never
+ * end.  So it is a grandchild whose parent has exited before the program starts.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +36,8 @@ void let_go_of_files(int first)
 		close(fd);
 }
 
-/* From the processes between to this one, which is the same program: a name is where it is here. */
+/* A report from the intermediate processes to this one, which is the same program: a string is at the
+ * same address here. */
 struct report {
 	int err;
 	const char *call;
@@ -54,11 +55,11 @@ static void be_tracer(const struct birth *birth, pid_t front, int report)
 	struct report result = { 0 };
 	sigset_t none;
 
-	setsid(); /* signals for the caller's process group or terminal are not for us */
+	setsid(); /* signals for the caller's process group or terminal are not for the tracer */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGCHLD, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN); /* nobody need read what it says */
+	signal(SIGPIPE, SIG_IGN); /* its reports may have no reader */
 	prctl(PR_SET_NAME, "seclatch-tracer");
 	result.err = birth->seize(front, birth->data);
 	if (write(report, &result, sizeof result) != sizeof result || result.err)
@@ -92,7 +93,7 @@ static int fail_at(const char *call, int err)
 	return err;
 }
 
-/* What the tracer says, or the process between; or that it says nothing. */
+/* Reads the report of the tracer or of the intermediate process; ECHILD if neither has sent one. */
 static int hear(int report)
 {
 	struct report result;
@@ -113,7 +114,8 @@ int birth_of_tracer(const struct birth *birth)
 		return fail_at("getpid", front < -1 ? (int)-front : EPERM);
 	if (pipe2(report, O_CLOEXEC))
 		return fail_at("pipe2", errno);
-	/* Yama (ptrace_scope 1) lets only ancestors trace, unless the tracee has said otherwise. */
+	/* Yama (ptrace_scope 1) lets only ancestors trace, unless the tracee has named another
+	 * process. */
 	prctl(SET_PTRACER, -1L, 0L, 0L, 0L);
 	subreaper = set_subreaper(false);
 	child = fork_unannounced();

@@ -6,30 +6,30 @@
 #include <sys/types.h>
 
 struct birth {
-	/* Both are called in the tracer.  seize: 0 or an errno, at which nothing is left of it.
-	 * work: afterwards, while this process goes on; returns the tracer's exit status. */
+	/* Both are called in the tracer. seize: 0 or an errno; on failure the tracer leaves nothing
+	 * behind. work: afterwards, while this process continues; returns the tracer's exit status. */
 	int (*seize)(pid_t front, void *data);
 	int (*work)(pid_t front, void *data);
 	void *data;
-	/* As a child of this process, that no wait(2) sees but one with __WALL.  For pid 1, which
-	 * gets every orphan and would have to reap it. */
+	/* The tracer is a child of this process that wait(2) sees only with __WALL.  For pid 1, to which
+	 * every orphan is reparented, and which would have to reap it. */
 	bool as_child;
 };
 
 /* 0 once this process is traced, else an errno. */
 int birth_of_tracer(const struct birth *birth);
-/* The call that has answered with that errno; NULL where seize has. */
+/* The call that failed with that errno; NULL if `seize` has. */
 const char *birth_failed_at(void);
 
-/* Closes every descriptor from `first` on: nothing of the engine's may stay open in the tracer of
- * a container that was created and waits for its start, neither its pipes nor its folders. */
+/* Closes every descriptor from `first` on: no pipe and no directory of the engine may stay open in the
+ * tracer of a container that was created and waits for its start. */
 void let_go_of_files(int first);
 
-/* fork(2) but for the signal at its exit: the engine's SIGCHLD mask and handlers are inherited
- * by the runtime, which must not find one pending. */
+/* fork(2) without a signal at the child's exit: the runtime inherits the engine's SIGCHLD mask and
+ * handlers, and must not find one pending. */
 pid_t fork_unannounced(void);
 
-/* Answers what it was.  A front that is a subreaper (PR_SET_CHILD_SUBREAPER survives exec) would
+/* Returns the former setting.  A front that is a subreaper (PR_SET_CHILD_SUBREAPER survives exec) would
  * get its grandchildren back. */
 bool set_subreaper(bool on);
 

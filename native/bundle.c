@@ -1,10 +1,10 @@
-/* Looks whether a container's program will be exec'd at all.
+/* Checks whether a container's program will be exec'd at all.
  *
- * crun can hand a container to a handler (wasm, krun) that runs the program inside of crun's own
- * process: there is no exec at which the filter could take hold, and the suspension would last as
- * long as the container.  An annotation chooses the handler, and those who may set one need not be
- * root.  Its name is searched for as text: engines write their configuration without escapes, and
- * a name that stands there for another reason only makes the latch refuse.
+ * crun can pass a container to a handler (wasm, krun) that runs the program inside of crun's own process:
+ * there is no exec at which the filter could take effect, and the suspension would last as long as the
+ * container.  An annotation selects the handler, and users who may set one need not be root.  The
+ * annotation's name is searched for as text: engines write their configuration without escapes, and a
+ * name that occurs elsewhere only makes the latch refuse the start.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +26,8 @@ static bool names_one(const char *text, size_t length, const char *const names[]
 	return false;
 }
 
-/* Opens the configuration; -1 with an errno.  A pipe is not opened: what is read from it here the runtime
- * would miss, and what comes later would not be seen here. */
+/* Opens the configuration; -1 with an errno.  A pipe is not opened: the runtime would miss data read here,
+ * and later data would be missed here. */
 static int open_config(const struct call *call)
 {
 	struct stat file;
@@ -46,11 +46,11 @@ static int open_config(const struct call *call)
 	return -1;
 }
 
-/* Whether the configuration has one of the names (shorter than LONGEST) anywhere; less than 0 with an errno
- * when it cannot be read to its end. */
+/* Whether one of the names (shorter than LONGEST) occurs anywhere in the configuration; less than 0 with
+ * an errno when it cannot be read to its end. */
 static int search(const struct call *call, const char *const names[])
 {
-	/* what was at the end stays in front of the next piece: a name may lie across two */
+	/* the end is kept in front of the next block: a name may span two blocks */
 	static char piece[LONGEST + 16384];
 	size_t kept = 0;
 	ssize_t n = 0;

@@ -14,7 +14,7 @@
 
 #include "gate.h"
 
-/* linux/filter.h and linux/seccomp.h, which not every libc's headers come with */
+/* linux/filter.h and linux/seccomp.h, which some libcs' headers lack */
 struct instruction {
 	uint16_t code;
 	uint8_t jt, jf;
@@ -48,10 +48,11 @@ enum { SCRATCH = 16, MOST_ANSWERS = 64 };
 #define RET_LOG 0x7ffc0000U
 #define RET_ALLOW 0x7fff0000U
 
-/* By these calls a program could open its own gate: as the tracer of a child, or as the listener of
- * a further filter, whose SECCOMP_RET_USER_NOTIF outranks SECCOMP_RET_TRACE and may be answered with
- * "continue" (seccomp_unotify(2)).  Of each of the architecture's interfaces, x32 too; before Linux 5.4
- * the kernel also makes x32's own numbers without their bit, and x86-64's with it (seccomp(2), NOTES). */
+/* By these calls a program could open its own gate: as the tracer of a child, or as the listener of a
+ * further filter, whose SECCOMP_RET_USER_NOTIF takes precedence over SECCOMP_RET_TRACE and may be
+ * answered with "continue" (seccomp_unotify(2)).  Of each of the architecture's interfaces, x32 too;
+ * before Linux 5.4 the kernel also executes x32's own numbers without their bit, and x86-64's with it
+ * (seccomp(2), NOTES). */
 enum { X32 = 0x40000000 };
 struct opener {
 	uint32_t arch, number;
@@ -72,9 +73,9 @@ static const struct opener seccomps[] = { { NATIVE_ARCH, 277 }, { 0x40000028, 38
 static const struct opener ptraces[] = { { 0, 0 } }, seccomps[] = { { 0, 0 } };
 #endif
 
-/* What runc and crun have been seen to make between their filter and the exec, what Go's scheduler
- * may make at any time, what they make to run a startContainer hook, and what this program lets
- * the container's init do (mmap, munmap, seccomp, exit_group). */
+/* Calls of runc and crun observed between their filter and the exec, calls that Go's scheduler may issue
+ * at any time, those for running a startContainer hook, and those that the latch injects into the
+ * container's init (mmap, munmap, seccomp, exit_group). */
 static const uint32_t runtimes[] = {
 #if CAN_ENTER
 	SYS_brk,
@@ -175,13 +176,14 @@ static const uint32_t runtimes[] = {
 # ifdef SYS_arch_prctl
 	SYS_arch_prctl,
 # endif
+	/* pidfd_open, clone3, close_range, openat2, pidfd_getfd, faccessat2: one number on all
+	 * architectures */
 	434,
 	435,
 	436,
 	437,
 	438,
-	439, /* pidfd_open, clone3, close_range, openat2, pidfd_getfd,
-					   faccessat2: one number on all architectures */
+	439,
 #else
 	0,
 #endif
@@ -209,7 +211,7 @@ static bool denies(uint32_t answer)
 	return action != RET_ALLOW && action != RET_LOG && action != RET_USER_NOTIF;
 }
 
-/* Conditional jumps to a place that is not known yet. */
+/* Conditional jumps to an address that is not known yet. */
 struct pending {
 	size_t at[64 + sizeof runtimes / sizeof *runtimes];
 	size_t count;
@@ -229,7 +231,7 @@ static void put_number(struct program *program, const struct opener *opener, uns
 	put(program, IF_EQUAL, 0, rest, opener->number);
 }
 
-/* Of the requests the lower half counts, whatever the upper is: the rest is refused by the kernel. */
+/* The lower half of a request counts, whatever the upper half is: the kernel refuses the others. */
 static void put_openers(struct program *program, struct pending *opening)
 {
 	for (size_t i = 0; i < sizeof ptraces / sizeof *ptraces; i++) {
@@ -256,8 +258,8 @@ static void resolve(struct program *program, const struct pending *pending)
 	}
 }
 
-/* Classifies the call; each class jumps to a place that is not known yet: `*jumps` are the three
- * jumps there, by class. */
+/* Classifies the call; each class jumps to an address that is not known yet: `*jumps` are the three
+ * jumps, by class. */
 static void put_classes(struct program *program, size_t jumps[3])
 {
 	struct pending opening = { .count = 0 }, runtime = { .count = 0 };
@@ -319,7 +321,7 @@ static int collect(const struct filter *exact, struct answers *answers, unsigned
 	return *scratch < SCRATCH ? 0 : E2BIG;
 }
 
-/* A mark that no answer of the profile's own has. */
+/* Finds a mark that no answer of the profile's own has. */
 static unsigned choose_mark(const struct answers *answers)
 {
 	unsigned mark = 0x5ec1;
@@ -332,8 +334,8 @@ static unsigned choose_mark(const struct answers *answers)
 	return mark;
 }
 
-/* A program starts with an accumulator of 0.  Nearly all load it first; then nothing is put in
- * front, for the kernel does not see through this instruction. */
+/* A program starts with an accumulator of 0.  Nearly all programs load it first; then no load is put in
+ * front, since the kernel does not evaluate that instruction in its analysis. */
 static void clear(struct program *program, const struct filter *exact)
 {
 	if (((const struct instruction *)(const void *)exact->code)->code != LOAD)

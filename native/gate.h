@@ -1,4 +1,4 @@
-/* The gate: a filter that keeps its answers, but lets a tracer open some calls until it leaves. */
+/* The gate: a filter with the same answers, which lets a tracer open some calls until it detaches. */
 #ifndef SECLATCH_GATE_H
 #define SECLATCH_GATE_H
 
@@ -13,7 +13,7 @@
  * that is no seccomp filter of the usual make. */
 int gate_make(const struct filter *exact, struct filter *gate, unsigned *mark);
 
-/* Makes, of `exact`, what closes the gate when loaded over it: the same answers, but no second
+/* Makes, of `exact`, a filter that closes the gate when loaded over it: the same answers, but no second
  * notification of a listener. */
 void gate_close(const struct filter *exact, struct filter *closing);
 

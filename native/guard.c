@@ -2,13 +2,13 @@
  *
  * Until the program's exec no filter binds the runtime's init, while the container's own code may run
  * beside it: startContainer hooks, and programs of containers that share its pid namespace.  They are
- * bound; whoever may write to init's memory is not.  The kernel lets a process of the same user and
- * no fewer capabilities do so, if the memory is "dumpable" (ptrace(2), "Ptrace access mode checking").
- * crun's init is not, runc's only if it joins a namespace or changes its user.  So it is made so: at
- * birth where seccomp is suspended, at its load by the other roads.  exec(2) ends it: the program
- * has what it would have.
+ * bound, but a process that can write to init's memory could make init act for it.  The kernel lets a
+ * process of the same user and no fewer capabilities do so, if the memory is "dumpable" (ptrace(2),
+ * "Ptrace access mode checking"). crun's init is not, runc's only if it joins a namespace or changes its
+ * user.  So the latch makes it undumpable: at birth where seccomp is suspended, at its load with the
+ * other methods. exec(2) ends that: the program has the same state as without the latch.
  *
- * CAP_SYS_PTRACE in the user namespace where the runtime was exec'd goes past that.
+ * CAP_SYS_PTRACE in the user namespace where the runtime was exec'd overrides it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 enum { SET_DUMPABLE = 4 }; /* PR_SET_DUMPABLE */
 enum { SET_OPTIONS = 0x4200, KILL_AT_EXIT = 1 << 20 }; /* ptrace(2) */
 
-#ifdef SYS_setfsuid32 /* 32-bit ARM: the others have 16 bits (setfsuid(2)) */
+#ifdef SYS_setfsuid32 /* 32-bit ARM: the other calls have 16 bits (setfsuid(2)) */
 enum { SET_FSUID = SYS_setfsuid32, SET_FSGID = SYS_setfsgid32 };
 #else
 enum { SET_FSUID = SYS_setfsuid, SET_FSGID = SYS_setfsgid };
@@ -44,8 +44,8 @@ static int set_options(pid_t pid, long options)
 	return syscall(SYS_ptrace, (long)SET_OPTIONS, (long)pid, 0L, options) ? errno : 0;
 }
 
-/* Should the tracer die in between, the newborn must not go on with registers that are not its own and
- * with its signals blocked: PTRACE_O_EXITKILL. */
+/* If the tracer died in between, the newborn process must not continue with changed registers and blocked
+ * signals: PTRACE_O_EXITKILL. */
 int guard_at_birth(pid_t pid, long options)
 {
 	struct injection injection;
@@ -56,7 +56,7 @@ int guard_at_birth(pid_t pid, long options)
 	err = set_options(pid, options | KILL_AT_EXIT);
 	if (!err)
 		err = inject_begin_at_birth(&injection, pid);
-	if (err == ENOEXEC) /* of another size; or no newborn: its stop is the end of another */
+	if (err == ENOEXEC) /* of another size; or no newborn: its stop is the end of another stop */
 		return set_options(pid, options);
 	if (!err)
 		err = guard(&injection);
@@ -76,9 +76,9 @@ struct credentials {
 	long user, group; /* of access to files, which decide about /proc/PID/mem */
 };
 
-/* As a neighbour of init's could be: its user and group, all of this tracer's capabilities but
- * CAP_SYS_PTRACE.  A change of user takes some from the effective ones (capabilities(7)).  False:
- * this tracer may not become that. */
+/* Takes the credentials that a neighbour of init may have: its user and group, and all of this tracer's
+ * capabilities but CAP_SYS_PTRACE.  A change of user removes some from the effective set
+ * (capabilities(7)).  False if this tracer may not take them. */
 static bool become_neighbour(const struct credentials *own, const struct task *init)
 {
 	struct credentials as = *own;
@@ -99,7 +99,7 @@ static void become_oneself(struct credentials *own)
 	syscall(SYS_capset, &own->header, own->sets);
 }
 
-/* Is the answer no?  What cannot be asked, for whatever reason, is not. */
+/* Is the answer a denial?  A check that cannot be made, for whatever reason, is not one. */
 static bool is_refused(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -117,7 +117,7 @@ static bool is_undumpable(const char *path, const struct task *init)
 	return !stat(path, &file) && (long)file.st_uid != init->user;
 }
 
-/* May a process of the same user write to its memory?  Found out by opening it. */
+/* May a process of the same user write to its memory?  Tested by opening it. */
 static bool is_open(const struct task *init)
 {
 	struct credentials own = { .header = { .version = 0x20080522 } };
@@ -142,7 +142,7 @@ const char *guard_against_hook(pid_t hook, pid_t init)
 		return task_is_gone(hook) || task_is_gone(init) ?
 			       NULL :
 			       "/proc does not show a startContainer hook, or the runtime, to the latch";
-	if (capabilities_dropped()) /* what is_open() asks as */
+	if (capabilities_dropped()) /* the credentials that is_open() uses */
 		return "a startContainer hook runs that the configuration does not name";
 	if (task.reachable >> CAPABILITY_PTRACE & 1 && task_shares_user_namespace(hook))
 		return "a startContainer hook has CAP_SYS_PTRACE, and so could write to the memory of "

@@ -30,8 +30,8 @@ void protect_relocations(void)
 	}
 }
 
-/* Log files of others' directories; to end an init that has changed its user; to trace and to read /proc;
- * PTRACE_O_SUSPEND_SECCOMP. */
+/* For log files in directories of other users; to kill an init that has changed its user; to trace and to
+ * read /proc; for PTRACE_O_SUSPEND_SECCOMP. */
 enum {
 	NEEDED = 1U << CAPABILITY_DAC_OVERRIDE | 1U << CAPABILITY_KILL | 1U << CAPABILITY_PTRACE |
 		 1U << CAPABILITY_ADMIN

@@ -1,6 +1,6 @@
-/* A line for each start: which road kept the profile off the runtime.  Always to the system's log
- * (syslog(3), journald), and to a file of the administrator's.  Not to the runtime's own --log: Podman
- * takes that for one error message as a whole. */
+/* Logs a line for each start: the method that kept the profile off the runtime (the key `road`).  Always
+ * to the system log (syslog(3), journald), and optionally to a file of the administrator.  Not to the
+ * runtime's own --log: Podman takes its whole contents for an error message. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ void journal_find(const struct call *call)
 
 enum { ERROR = 3, WARNING = 4, INFO = 6, DAEMON = 3 << 3 }; /* syslog(3) */
 
-/* A log that is full, or whose reader is stopped, must not keep the tracer, nor the front. */
+/* A log that is full, or whose reader is stopped, must not block the tracer or the front. */
 static void write_system(int severity, const char *text)
 {
 	static const struct sockaddr_un log = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
@@ -65,17 +65,17 @@ void journal_refusal(const char *message)
 	write_system(ERROR, message);
 }
 
-/* By the gate alone some answers are not the profile's: a warning. */
-static void write_road(const char *road, pid_t pid)
+/* With the gate alone some answers differ from the profile's: a warning. */
+static void write_method(const char *method, pid_t pid)
 {
 	char text[NAME_MAX + 128];
 
-	snprintf(text, sizeof text, "road=%s pid=%d%s%s", road, (int)pid, *container ? " container=" : "",
-		 container);
-	write_system(strcmp(road, "gate") ? INFO : WARNING, text);
+	snprintf(text, sizeof text, "road=%s pid=%d%s%s", method, (int)pid,
+		 *container ? " container=" : "", container);
+	write_system(strcmp(method, "gate") ? INFO : WARNING, text);
 }
 
-static void write_file(const char *road, pid_t pid)
+static void write_file(const char *method, pid_t pid)
 {
 	char now[32];
 	int fd;
@@ -89,15 +89,15 @@ static void write_file(const char *road, pid_t pid)
 	dprintf(fd,
 		"{\"schema\": \"seclatch.start/1\", \"time\": \"%s\", \"road\": \"%s\", "
 		"\"pid\": %d%s%s%s}\n",
-		now, road, (int)pid, *container ? ", \"container\": \"" : "", container,
+		now, method, (int)pid, *container ? ", \"container\": \"" : "", container,
 		*container ? "\"" : "");
 	close(fd);
 }
 
-/* Where there is no filter no road was taken. */
-void journal_write(const char *road, pid_t pid)
+/* A start without a filter used no method. */
+void journal_write(const char *method, pid_t pid)
 {
-	if (strcmp(road, "no filter"))
-		write_road(road, pid);
-	write_file(road, pid);
+	if (strcmp(method, "no filter"))
+		write_method(method, pid);
+	write_file(method, pid);
 }

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* ---- argv.c: what the engine asks for ------------------------------------------------------ */
+/* ---- argv.c: the engine's command line ------------------------------------------------------ */
 
 struct call {
 	bool starts_process; /* create, run or exec: a program will be exec'd */
@@ -26,13 +26,13 @@ struct call {
 	bool log_json; /* --log-format json */
 	const char *bundle; /* create, run: where config.json is; NULL for the others */
 	const char *config; /* crun's other name for it */
-	const char *container; /* its name, or NULL where it is not sure which word that is */
-	bool stays; /* run or exec, for sure: the front does not end before the start does */
+	const char *container; /* its name, or NULL if it is uncertain which word that is */
+	bool stays; /* run or exec, for certain: the front does not end before the start does */
 };
 
 void call_read(struct call *call, char *const argv[]);
 
-/* ---- bundle.c: what the configuration must not ask for ------------------------------------- */
+/* ---- bundle.c: refused configurations ------------------------------------------------------- */
 
 enum bundle { BUNDLE_PLAIN, BUNDLE_HANDLER, BUNDLE_ABSENT, BUNDLE_UNREADABLE };
 
@@ -40,53 +40,54 @@ enum bundle { BUNDLE_PLAIN, BUNDLE_HANDLER, BUNDLE_ABSENT, BUNDLE_UNREADABLE };
 enum bundle bundle_look(const struct call *call);
 bool bundle_mentions(const struct call *call, const char *word);
 
-/* ---- runtime.c: which program is fronted, and how ------------------------------------------ */
+/* ---- runtime.c: the fronted program and the mode --------------------------------------------- */
 
-/* auto: suspend where that is permitted, else by the gate.  refuse: only by what leaves the exact
- * profile on the program.  plain: not at all, the bare runtime. */
+/* auto: suspend where that is permitted, else the gate. refuse: only methods that leave the exact profile
+ * on the program. plain: the bare runtime. */
 enum mode { MODE_AUTO, MODE_SUSPEND, MODE_GATE, MODE_REFUSE, MODE_PLAIN };
 
-/* Both return NULL, or a sentence that says what is wrong. */
+/* Both return NULL, or a message that names the error. */
 const char *runtime_find(char path[PATH_MAX]);
 const char *mode_find(enum mode *mode);
 
-/* Where the link beside the front with this suffix points to; false if there is none. */
+/* Reads the target of the link beside the front with this suffix; false if there is none. */
 bool beside_front(char *target, size_t size, const char *suffix);
 
-/* ---- journal.c: how it went ---------------------------------------------------------------- */
+/* ---- journal.c: the log of starts ----------------------------------------------------------- */
 
 void write_time(char *text, size_t size);
-/* In the front, then in the tracer: a line in the system's log, and in the file of SECLATCH_LOG or the
- * .log link, if any. */
+/* In the front, then in the tracer: writes a line to the system log, and to the file of SECLATCH_LOG or
+ * the .log link, if any. */
 void journal_find(const struct call *call);
-void journal_write(const char *road, pid_t pid);
-/* A line in the system's log: when a start is refused late, engines quote what the runtime says last. */
+void journal_write(const char *method, pid_t pid);
+/* Writes a line to the system log: when a start is refused late, engines quote the runtime's last
+ * message. */
 void journal_refusal(const char *message);
 
-/* ---- record.c: the recorder, where an annotation asks for it ------------------------------- */
+/* ---- record.c: the recorder, if an annotation requests it ----------------------------------- */
 
-/* Never keeps the container from starting, nor for long. */
+/* Never prevents the container's start, nor delays it for long. */
 void record_if_asked(const struct call *call);
 
 /* ---- attach.c: the tracer's birth ---------------------------------------------------------- */
 
-/* 0 once this process is traced with its seccomp suspended, else an errno; nothing is left.
- * What goes wrong later, the tracer writes into the call's log. */
+/* 0 once this process is traced with its seccomp suspended, else an errno, without side effects.  Later
+ * errors are written by the tracer into the call's log. */
 int attach(const struct call *call, enum mode mode);
 
 /* ---- trace.c: until the program's exec ----------------------------------------------------- */
 
 /* How the profile is kept off the runtime: the kernel suspends it, which takes privileges; or the
  * tracer holds or gates it (load.h). */
-enum road { ROAD_SUSPEND, ROAD_GATE };
+enum method { METHOD_SUSPEND, METHOD_GATE };
 
 /* Seizes pid as the front of a runtime. */
-int seize_front(pid_t pid, enum road road);
+int seize_front(pid_t pid, enum method method);
 
-/* Returns when the program has been exec'd or no tracee is left, with 0; or with an errno when the
- * runtime's init could not be followed (it was killed).  The caller must exit then: the kernel
- * detaches what remains. */
-int follow_front(pid_t front, enum road road, bool exact_only, const struct call *call);
+/* Returns 0 when the program has been exec'd or no tracee is left; or an errno when the runtime's init
+ * could not be followed (it was killed).  The caller must exit then: the kernel detaches the remaining
+ * tracees. */
+int follow_front(pid_t front, enum method method, bool exact_only, const struct call *call);
 
 /* ---- task.c: facts about one task ---------------------------------------------------------- */
 
@@ -101,25 +102,26 @@ struct task {
 	unsigned long long reachable; /* those that it could ever have in its user namespace */
 };
 
-/* capabilities(7), by number: kernel headers are not there for every libc */
+/* capabilities(7), by number: some libcs come without kernel headers */
 enum { CAPABILITY_DAC_OVERRIDE = 1, CAPABILITY_KILL = 5, CAPABILITY_PTRACE = 19, CAPABILITY_ADMIN = 21 };
 
 bool task_read(struct task *task, pid_t pid);
 bool task_has_capability(int capability); /* this task, effective */
 bool task_is_thread_of(pid_t tid, pid_t process);
-/* How many threads it has; -1 when that is not to be known, or more than `most`. */
+/* Number of its threads; -1 if it is unknown, or greater than `most`. */
 int task_list_threads(pid_t process, pid_t *threads, int most);
-/* Known to be in a container, known not to be; neither where /proc does not tell. */
+/* Known to be in a container, known not to be; neither where /proc does not show it. */
 bool task_in_container(pid_t pid);
 bool task_is_on_host(pid_t pid);
 bool task_is_gone(pid_t pid);
 bool task_shares_user_namespace(pid_t pid);
-/* Is pid what runc calls "runc init", whatever runc is called: one argument, "init"? */
+/* Is pid the process that runc calls "runc init", whatever runc's file is called: one argument,
+ * "init"? */
 bool task_is_named_init(pid_t pid);
-/* The same with the front's argv[0], of a child that may still be about to become it. */
+/* The same with the front's argv[0], for a child that may still be about to become it. */
 bool task_is_runtime_init(pid_t pid, pid_t front);
 
-/* ---- refusal.c: nothing starts, and one line says why -------------------------------------- */
+/* ---- refusal.c: refuses a start and prints the reason --------------------------------------- */
 
 struct refusal {
 	const char *reason;

@@ -41,8 +41,8 @@ bool load_sees_exec(pid_t tid)
 	return at.number == SYS_execve;
 }
 
-/* A load, and not one of libseccomp's questions what the kernel knows, which have no program.
- * Gives the address of the struct sock_fprog. */
+/* A load of a filter, and not one of libseccomp's feature tests, which pass no program.  Returns the
+ * address of the struct sock_fprog. */
 static uint64_t find_program(const struct at_call *at)
 {
 	if (at->op != AT_ENTRY_INTO_CALL || at->arch != NATIVE_ARCH)
@@ -55,8 +55,8 @@ static uint64_t find_program(const struct at_call *at)
 }
 
 /* A file in memory that the runtime's init has inherited under this number, and this tracer has as
- * CHANNEL.  An init that guards its memory (PR_SET_DUMPABLE) from a tracer without CAP_SYS_PTRACE
- * is made to write its filter there itself, and to map another from there. */
+ * CHANNEL.  An init that guards its memory (PR_SET_DUMPABLE) from a tracer without CAP_SYS_PTRACE is made
+ * to write its filter there itself, and to map another from there. */
 static int shared = -1;
 enum { CHANNEL = 0, HIGH = 100 };
 
@@ -90,7 +90,7 @@ static int read_through(struct injection *injection, uint64_t from, void *to, si
 	return pread(CHANNEL, to, count, 0) == (ssize_t)count ? 0 : EIO;
 }
 
-/* The container's own code, a startContainer hook, is not to inherit it from init. */
+/* The container's own code, a startContainer hook, must not inherit it from init. */
 static int close_share_at_exec(struct injection *injection)
 {
 	unsigned long args[ARGUMENTS] = { (unsigned long)shared, F_SETFD, FD_CLOEXEC };
@@ -99,7 +99,7 @@ static int close_share_at_exec(struct injection *injection)
 	return shared < 0 ? 0 : inject_call(injection, SYS_fcntl, args, &result);
 }
 
-/* 0; EFAULT, EINVAL: what the kernel would say to it itself. */
+/* 0; or EFAULT, EINVAL: the kernel's own answers. */
 static int take_program(struct injection *injection, uint64_t address)
 {
 	struct {
@@ -176,7 +176,7 @@ static int hold(struct load *load, struct injection *injection)
 	return err ? err : inject_end(injection);
 }
 
-/* A runtime's parent side takes the listener out of the init by pidfd_getfd(2), which needs the rights
+/* A runtime's parent process takes the listener out of the init by pidfd_getfd(2), which needs the rights
  * of a tracer over it: CAP_SYS_PTRACE, or an init that is not guarded yet.  The init waits for that, and
  * then closes its own descriptor. */
 static bool must_guard_later(void)
@@ -184,7 +184,7 @@ static bool must_guard_later(void)
 	return exact.flags & NEW_LISTENER && !task_has_capability(CAPABILITY_PTRACE);
 }
 
-/* The runtime loads the gate by the call that it has made, from memory of its own. */
+/* The runtime loads the gate by the call that it has issued, from memory of its own. */
 static int load_gate(struct load *load, struct injection *injection, const struct at_call *call)
 {
 	unsigned long args[ARGUMENTS], at = 0;
@@ -202,15 +202,15 @@ static int load_gate(struct load *load, struct injection *injection, const struc
 	if (err)
 		return err;
 	if (result < 0)
-		load->loader = 0; /* the runtime is told, and knows what to do */
+		load->loader = 0; /* the runtime gets the error, and handles it */
 	load->listener = (int)result;
 	registers_set_result(&injection->registers, result);
 	return inject_end(injection);
 }
 
-/* Where tracer and container share the user namespace, a set-uid program would not gain its user
- * when its tracer has no CAP_SYS_PTRACE (security/commoncap.c), and the container would run another
- * program than without the latch. */
+/* Where tracer and container share the user namespace, a set-uid program would not gain its user when its
+ * tracer has no CAP_SYS_PTRACE (security/commoncap.c), and the program would run with another user than
+ * without the latch. */
 static bool spoils_setuid(pid_t tid, const struct task *task)
 {
 	return !task->no_new_privs && !task_has_capability(CAPABILITY_PTRACE) &&
@@ -270,7 +270,7 @@ bool load_at_call(struct load *load, pid_t tid)
 		err = close_share_at_exec(&injection);
 	if (!err)
 		return replace_load(load, &injection, &task, &call);
-	/* what the kernel says to an address that leads nowhere, or to a length of 0 */
+	/* the kernel's answer to an invalid address, or to a length of 0 */
 	registers_set_result(&injection.registers, err == EINVAL ? -EINVAL : -EFAULT);
 	if (err != EINVAL && err != ESRCH)
 		return fail(
@@ -281,9 +281,9 @@ bool load_at_call(struct load *load, pid_t tid)
 	return err == ESRCH || !inject_end(&injection);
 }
 
-/* The call is begun anew after the guard: an agent that is asked about close(2) may take its time.  What
- * comes of the guard is judged at the exec of a hook (guard_against_hook), for here the profile, and its
- * agent, have a say in prctl(2).  A tracee that cannot be entered any more is dying. */
+/* The call is restarted after the guard: an agent that handles close(2) may take its time.  The result of
+ * the guard is checked at the exec of a hook (guard_against_hook), since here the profile, and its agent,
+ * can affect prctl(2).  A tracee that cannot be entered any more is dying. */
 void load_guard_at_close(struct load *load, pid_t tid)
 {
 	struct injection injection;
@@ -310,7 +310,7 @@ bool load_at_gate(const struct load *load, pid_t tid)
 
 	if (syscall(SYS_ptrace, (long)GETEVENTMSG, (long)tid, 0L, &data) || data == load->mark)
 		return true;
-	/* the profile's own SCMP_ACT_TRACE: what the kernel answers when nobody traces */
+	/* the profile's own SCMP_ACT_TRACE: the kernel's answer without a tracer */
 	if (registers_get(tid, &registers))
 		return false;
 	registers_set_result(&registers, -ENOSYS);
@@ -374,7 +374,7 @@ bool load_killed(struct load *load, pid_t pid)
 		     "set no_new_privs, with which no gate is needed, or answer with SCMP_ACT_ERRNO");
 }
 
-const char *load_road(const struct load *load)
+const char *load_method(const struct load *load)
 {
 	if (!load->loader)
 		return "no filter";

@@ -1,10 +1,11 @@
 /* The runtime's own load of the filter, where seccomp cannot be suspended.
  *
- * Before the load nothing need be lifted.  At the load the tracer takes the filter, byte for byte,
+ * Before the load no call needs to be lifted.  At the load the tracer reads the filter, byte for byte,
  * and either
- *  - holds it: the runtime is told that it is loaded, and the program is made to load it at its
- *    exec stop (inject.c).  That takes no_new_privs, which stays, or
- *  - gates it (gate.c): the runtime loads a filter that opens to this tracer what the runtime needs.
+ *  - holds it: the runtime gets success as the result, and the program is made to load it at its exec
+ *    stop (inject.c).  That needs no_new_privs, which stays set, or
+ *  - gates it (gate.c): the runtime loads a filter that lets this tracer open the calls that the
+ *    runtime needs.
  */
 #ifndef SECLATCH_LOAD_H
 #define SECLATCH_LOAD_H
@@ -14,28 +15,28 @@
 
 #include "latch.h"
 
-/* What the tracees are given from the load on, before it is touched: PTRACE_O_TRACESYSGOOD, fork, vfork, clone, exec,
- * seccomp as in trace.c, and PTRACE_O_EXITKILL.  Only the tracer knows the held filter, and only it
- * closes the gate: its death must be the end of what has not been exec'd yet. */
+/* Options of the tracees from the load on, set before it is changed: PTRACE_O_TRACESYSGOOD, fork, vfork,
+ * clone, exec, seccomp as in trace.c, and PTRACE_O_EXITKILL.  Only the tracer knows the held filter, and
+ * only it closes the gate: its death must end each process that has not exec'd the program yet. */
 enum { LOADED_OPTIONS = 1 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 7 | 1 << 20 };
 
 struct load {
 	bool exact_only; /* refuse rather than gate */
-	pid_t loader; /* the process that has loaded; 0: none so far */
+	pid_t loader; /* the process that has loaded a filter; 0: none so far */
 	bool held; /* the filter is still to be loaded, at each exec */
 	unsigned mark; /* of the gate's own answers */
 	bool unguarded; /* the init is to be guarded when it closes `listener` */
 	int listener;
 	bool closed; /* the exact filter has been loaded over the gate */
-	struct refusal problem; /* why nothing may go on, when one of these fails */
+	struct refusal problem; /* why the start must not continue, when one of these fails */
 };
 
-/* Makes a file in memory that the runtime will inherit; for a tracer without CAP_SYS_PTRACE, from
- * whom an init may guard its memory.  In the tracer, load_keep_share() makes it descriptor 0. */
+/* Makes a file in memory that the runtime will inherit; for a tracer without CAP_SYS_PTRACE, from which
+ * an init may guard its memory.  In the tracer, load_keep_share() makes it descriptor 0. */
 void load_share(void);
 bool load_keep_share(void);
 
-/* At the entry into or exit from a system call; from the load on its exit is told, too
+/* At the entry into or exit from a system call; from the load on, its exit is reported too
  * (PTRACE_O_TRACEEXIT).  False: the container must not start. */
 bool load_at_call(struct load *load, pid_t tid);
 /* The same after a load that has left the init `unguarded`. */
@@ -44,13 +45,13 @@ void load_guard_at_close(struct load *load, pid_t tid);
 bool load_sees_exec(pid_t tid);
 /* At a call that a filter answers with SECCOMP_RET_TRACE: opens the gate, or answers ENOSYS. */
 bool load_at_gate(const struct load *load, pid_t tid);
-/* At the exec stop of a task that the filter is meant for: it is bound now. */
+/* At the exec stop of a task that the filter is meant for: binds it. */
 bool load_at_exec(struct load *load, pid_t pid);
-/* The task was killed by its filter.  True: that is a problem, which has not been told yet. */
+/* The task was killed by its filter.  True: that is a problem, which has not been reported yet. */
 bool load_killed(struct load *load, pid_t pid);
-/* Ends the tracee at which one of these has failed. */
+/* Kills the tracee at which one of these has failed. */
 void load_stop(pid_t pid);
 /* "hold", "gate+exact", "gate" or, when there was no load, "no filter". */
-const char *load_road(const struct load *load);
+const char *load_method(const struct load *load);
 
 #endif

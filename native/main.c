@@ -1,4 +1,4 @@
-/* The front: what an engine calls in place of runc or crun. */
+/* The front: the program that an engine calls in place of runc or crun. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 /* docker run's status for "not the program's fault" */
 enum { FAILED = 125 };
 
-/* False when nothing may start.  A bundle that is not there is the runtime's to complain of: untraced, it
+/* False when nothing may start.  A bundle that does not exist is reported by the runtime: untraced, it
  * starts nothing that its filter does not bind. */
 static bool latch(const struct call *call, enum mode mode)
 {

@@ -1,10 +1,10 @@
-/* Starts the recorder for a container whose annotations ask for it.
+/* Starts the recorder for a container whose annotations request it.
  *
- * Only where the installer wants annotations to be heeded: `FRONT.record` beside the front leads to
- * the recorder then, a program of root's.  Its key is searched for as text, as in bundle.c; what
- * the annotation says is for the recorder to read, and a recorder that finds none goes.  It is
- * nobody's child, has nothing of the engine's open, and says through descriptor 3 when it is ready.
- * It gets two seconds for that; whatever becomes of it, the container starts.
+ * Only if the administrator enabled annotations at install: then the link `FRONT.record` beside the front
+ * leads to the recorder, a program owned by root.  The annotation's key is searched for as text, as in
+ * bundle.c; the recorder parses the annotation, and exits if there is none.  It is reparented to init,
+ * inherits no descriptor of the engine, and reports through descriptor 3 when it is ready.  The front
+ * waits two seconds for that; whether or not it succeeds, the container starts.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -21,7 +21,7 @@
 static const char key[] = "seclatch.record";
 enum { READY = 3, PATIENCE = 2000 }; /* a descriptor; milliseconds */
 
-/* The engine's pipes must not stay open: who reads them would wait for the recorder's end. */
+/* The engine's pipes must not stay open: their reader would wait for the recorder's end. */
 static bool take_descriptors(int report)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -57,8 +57,8 @@ static void be_recorder(const char *recorder, const struct call *call, pid_t fro
 	_exit(127);
 }
 
-/* A program that others may write to is not executed in the engine's name.  Its interpreter and directories
- * are the installer's to check (src/seclatch/engines/annotation_recorder.py). */
+/* A program that other users may write to is not executed in the engine's name.  The installer checks its
+ * interpreter and directories (src/seclatch/engines/annotation_recorder.py). */
 static bool is_trusted(const char *recorder)
 {
 	struct stat file;

@@ -1,6 +1,6 @@
-/* Says in one line why nothing starts, where the engine looks for it: on stderr and in the
- * runtime's own log (runc's and crun's --log, --log-format), which Docker, containerd and Podman
- * quote in their error; and in the system's log. */
+/* Reports in one line why nothing starts, where the engine looks for it: on stderr and in the runtime's
+ * own log (runc's and crun's --log, --log-format), which Docker, containerd and Podman quote in their
+ * error; and in the system log. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -58,7 +58,7 @@ static struct refusal why_nobody_may_trace(void)
 	};
 }
 
-/* Not even by the gate. */
+/* Not even the gate is possible. */
 static struct refusal why_not_traced(void)
 {
 	struct task self;
@@ -131,7 +131,7 @@ struct refusal refusal_for(int err, enum mode mode)
 	}
 }
 
-/* Without a look at the configuration a handler would not be seen (bundle.c). */
+/* Without reading the configuration a handler would be missed (bundle.c). */
 struct refusal refusal_of_bundle(int err)
 {
 	if (err == EMFILE || err == ENFILE || err == ENOMEM)
@@ -143,8 +143,8 @@ struct refusal refusal_of_bundle(int err)
 				 "look for the bundle's file system in the kernel's log" OR_PLAIN };
 }
 
-/* By a description of one's own that does not block, where one can be had: not of a socket, and not of
- * a file, where others' writes would go over this one. */
+/* Through a new, non-blocking open file description if there can be one: not of a socket, and not of a
+ * file, where other programs' output would be overwritten. */
 static int reopen(const char *process, int fd)
 {
 	char path[48];
@@ -166,8 +166,8 @@ static int borrow_stderr(pid_t pid)
 	return fd >= 0 ? fd : reopen(digits, STDERR_FILENO);
 }
 
-/* Written only where that need not wait: a pipe that nobody reads, or a terminal that is stopped, must
- * not keep the tracer.  The logs have the line in any case. */
+/* Written only if that does not block: a pipe without a reader, or a stopped terminal, must not delay the
+ * tracer.  The logs have the line in any case. */
 static void say(int fd, const char *line)
 {
 	struct stat file;
@@ -176,14 +176,14 @@ static void say(int fd, const char *line)
 
 	if (fd >= 0 && poll(&room, 1, 0) == 1 && room.revents == POLLOUT &&
 	    write(room.fd, line, strlen(line)) < 0)
-		errno = 0; /* nowhere else to say so */
+		errno = 0; /* no other place to report it */
 	if (own >= 0)
 		close(own);
 }
 
 static void write_log(const struct call *call, const char *message, int report)
 {
-	/* runc's and crun's JSON and runc's text; the messages hold nothing to escape */
+	/* runc's and crun's JSON and runc's text; the messages contain no characters to escape */
 	const char *json = "{\"level\":\"error\",\"msg\":\"%s\",\"time\":\"%s\"}\n";
 	const char *text = "level=error msg=\"%s\" time=\"%s\"\n";
 	const char *path = call->log;

@@ -1,9 +1,9 @@
-/* Which program is fronted, and whether it is latched.
+/* Selects the fronted program, and whether it is latched.
  *
- * Both are told by symbolic links beside the front, made at install: `FRONT.runtime` points to
- * the real runtime, `FRONT.mode` to one of mode_find's words.  A link is read in one system call,
- * replaced in one, and there is nothing in it to parse.  Without a link the name tells:
- * seclatch-runc fronts the first runc on PATH.
+ * Both are configured by symbolic links beside the front, made at install: `FRONT.runtime` points to the
+ * real runtime, `FRONT.mode` to one of mode_find's words.  A link is read and replaced in one system call
+ * each, and needs no parser.  Without a link the name decides: seclatch-runc fronts the first runc on
+ * PATH.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,8 +18,8 @@
 #define PREFIX "seclatch-"
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* The path as the kernel was given it: argv[0] is the caller's to choose, and /proc/self/exe has
- * its links resolved. */
+/* The path passed to the kernel: argv[0] is chosen by the caller, and /proc/self/exe has its links
+ * resolved. */
 static const char *own_path(void)
 {
 	return (const char *)getauxval(AT_EXECFN);
@@ -66,7 +66,7 @@ static const char *search_path(char path[PATH_MAX], const char *name)
 		size_t length = strcspn(dir, ":");
 		int n = snprintf(path, PATH_MAX, "%.*s/%s", (int)length, dir, name);
 
-		/* An empty or relative entry would let the caller's folder decide. */
+		/* With an empty or relative entry the caller's directory would decide. */
 		if (*dir == '/' && n > 0 && n < PATH_MAX && is_other_program(path))
 			return NULL;
 		dir += length;

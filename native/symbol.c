@@ -1,4 +1,4 @@
-/* See symbol.h.  By the program headers and the dynamic symbols as they are mapped, through the
+/* See symbol.h.  Reads the program headers and the dynamic symbols as they are mapped, through the
  * DT_GNU_HASH table (elf(5)); the library's file may have been replaced since. */
 #include <elf.h>
 #include <fcntl.h>
@@ -79,7 +79,7 @@ static bool find_dynamic(const struct library *library, Elf64_Phdr *dynamic)
 	return false;
 }
 
-/* glibc's loader has made addresses of the offsets that the file has, musl's has not. */
+/* glibc's loader has replaced the file's offsets by addresses, musl's has not. */
 static unsigned long address(const struct library *library, unsigned long value)
 {
 	return value < library->base ? library->base + value : value;

@@ -1,4 +1,4 @@
-/* Facts about one task, from /proc.  A task that is gone answers false. */
+/* Facts about one task, from /proc.  For a task that has exited they return false. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -53,7 +53,7 @@ static void keep_line(struct task *task, const char *line)
 		task->seccomp = atoi(line + 8);
 }
 
-/* Read by pieces: the Groups line, which comes before Seccomp, has no useful bound. */
+/* Read in blocks: the Groups line, which comes before Seccomp, has no useful bound. */
 bool task_read(struct task *task, pid_t pid)
 {
 	char piece[2048], line[32];
@@ -146,8 +146,8 @@ static enum known compare_namespace(pid_t pid, const char *name)
 	return own.st_ino == its.st_ino && own.st_dev == its.st_dev ? SHARED : OTHER;
 }
 
-/* The map of a user namespace can be read where the namespace itself is not to be seen, and tells but
- * for two namespaces that map all alike. */
+/* The map of a user namespace is readable where the namespace itself is not, and differs between most
+ * namespaces; two that map alike cannot be told apart. */
 static enum known compare_user_map(pid_t pid)
 {
 	char own[4096], its[sizeof own];
@@ -169,8 +169,9 @@ bool task_in_container(pid_t pid)
 	return compare_namespace(pid, "mnt") == OTHER || compare_namespace(pid, "pid") == OTHER;
 }
 
-/* Who guards itself hides its namespaces from a tracer without privileges, as crun's front does, and
- * what it forks until that execs.  Such a tracer's container has a user namespace of its own. */
+/* A process that is not dumpable hides its namespaces from a tracer without privileges, as crun's front
+ * does, and so does its forked child until that execs.  The container of such a tracer has a user
+ * namespace of its own. */
 bool task_is_on_host(pid_t pid)
 {
 	enum known mounts = compare_namespace(pid, "mnt"), pids = compare_namespace(pid, "pid");
@@ -201,10 +202,10 @@ static ssize_t read_arguments(pid_t pid, char *buffer, size_t size)
 	return n;
 }
 
-/* A vfork ends for the parent a little before the child is what it has exec'd: exec_mmap()
- * (fs/exec.c) lets the parent go first, then changes to the new memory, and the ELF loader sets
- * arg_start later still.  Until then the child shows the parent's arguments, or none.  It needs no
- * more than to be scheduled; a second is for a machine that swaps.  A dead child has no exe. */
+/* A vfork ends for the parent a little before the child has become the exec'd program: exec_mmap()
+ * (fs/exec.c) releases the parent first, then switches to the new memory, and the ELF loader sets
+ * arg_start later still.  Until then the child shows the parent's arguments, or none.  It only needs to
+ * be scheduled; the limit of a second is for a machine that swaps.  A dead child has no exe. */
 static ssize_t await_arguments(pid_t pid, char *buffer, size_t size, const char *old, ssize_t count)
 {
 	char exe[64];

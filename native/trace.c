@@ -25,7 +25,7 @@
 #include "wait.h"
 #include "watch.h"
 
-/* Names of our own: glibc has an enum, musl macros, and old headers lack some. */
+/* Names with a prefix: glibc has an enum, musl macros, and old headers lack some. */
 enum {
 	SEIZE = 0x4206,
 	LISTEN = 0x4208,
@@ -67,33 +67,33 @@ struct trace {
 	pid_t front;
 	pid_t init;
 	int err; /* why the init could not be followed */
-	enum road road;
+	enum method method;
 	const struct call *call;
-	struct load load; /* ROAD_GATE: what became of the runtime's filter */
-	struct watch watch; /* how that is seen */
+	struct load load; /* METHOD_GATE: the state of the runtime's filter */
+	struct watch watch; /* how its load is detected */
 };
 
-/* What lifts the filter: the kernel, or this tracer at each call. */
-static long lifting(enum road road)
+/* The option that lifts the filter: in the kernel, or by this tracer at each call. */
+static long lifting(enum method method)
 {
-	return road == ROAD_SUSPEND ? SUSPEND_SECCOMP : ON_SECCOMP;
+	return method == METHOD_SUSPEND ? SUSPEND_SECCOMP : ON_SECCOMP;
 }
 
-/* The raw call: PTRACE requests that libcs do not know go through, and no request of ours
- * returns data.  ESRCH means that the tracee was just killed; the next wait tells. */
+/* The raw call: PTRACE requests unknown to the libc are passed unchanged, and no request here returns
+ * data.  ESRCH means that the tracee was just killed; the next wait reports it. */
 static long trace_request(long request, pid_t pid, long data)
 {
 	return syscall(SYS_ptrace, request, (long)pid, 0L, data);
 }
 
-int seize_front(pid_t pid, enum road road)
+int seize_front(pid_t pid, enum method method)
 {
-	return trace_request(SEIZE, pid, FRONT_OPTIONS | lifting(road)) ? errno : 0;
+	return trace_request(SEIZE, pid, FRONT_OPTIONS | lifting(method)) ? errno : 0;
 }
 
-static int seize_init(pid_t pid, enum road road)
+static int seize_init(pid_t pid, enum method method)
 {
-	return trace_request(SEIZE, pid, INIT_OPTIONS | lifting(road)) ? errno : 0;
+	return trace_request(SEIZE, pid, INIT_OPTIONS | lifting(method)) ? errno : 0;
 }
 
 static bool is_of_front(const struct trace *trace, pid_t pid)
@@ -101,14 +101,15 @@ static bool is_of_front(const struct trace *trace, pid_t pid)
 	return trace->front && (pid == trace->front || task_is_thread_of(pid, trace->front));
 }
 
-/* Is the filter's load to be seen among the tracee's calls? */
+/* Must the filter's load be detected among the tracee's calls? */
 static bool is_watched(const struct trace *trace, pid_t pid)
 {
-	return trace->road == ROAD_GATE && (!trace->load.loader || trace->load.unguarded) &&
+	return trace->method == METHOD_GATE && (!trace->load.loader || trace->load.unguarded) &&
 	       !is_of_front(trace, pid);
 }
 
-/* On, with a signal or 0; by the gate until the next call where the filter's load may be it. */
+/* Resumes the tracee, with a signal or 0; in gate mode until the next call that may be the filter's
+ * load. */
 static void go_on(const struct trace *trace, pid_t pid, int signal)
 {
 	bool to_call = is_watched(trace, pid) && !watch_has_breakpoints(pid);
@@ -116,9 +117,9 @@ static void go_on(const struct trace *trace, pid_t pid, int signal)
 	trace_request(to_call ? TO_CALL : CONT, pid, signal);
 }
 
-/* After the load a child of the front's on the host's side is a hook that crun's front runs itself
- * (poststart): nothing binds it, and the end of this tracer is not to be its own.  That must be
- * known, and not only not be contradicted: what is let go so stays without the filter. */
+/* After the load a child of the front on the host's side is a hook that crun's front runs itself
+ * (poststart): no filter binds it, and it must not end with this tracer.  This must be known for certain,
+ * not only likely: a task that is let go so stays without the filter. */
 static bool is_of_host(const struct trace *trace, const struct task *task, pid_t pid)
 {
 	struct task front;
@@ -131,11 +132,13 @@ static bool is_of_host(const struct trace *trace, const struct task *task, pid_t
 
 enum verdict { KEEP, RELEASE, HOOK, DONE };
 
-/* A tracee was exec'd.  Whatever is not known for certain ends the suspension.  Where seccomp is
- * suspended the tracer has no filter (else it could not suspend others'), so a filter on a tracee
- * is the container's; by the gate this tracer has seen it being loaded.  A task whose filter state
- * and namespaces are its traced parent's is a hook that the runtime's init runs in the container:
- * it is released, and bound by the filter there is, but the program is still to come. */
+/* A tracee was exec'd.  In any uncertain case the suspension ends.
+ *
+ * Where seccomp is suspended the tracer has no filter (else it could not suspend others'), so a filter on
+ * a tracee is the container's; in gate mode this tracer has seen its load.  A task whose filter state and
+ * namespaces equal its traced parent's is a hook that the runtime's init runs in the container: it is
+ * released, and bound by the filter there is, but the program is still to come.
+ */
 static enum verdict judge_exec(const struct trace *trace, pid_t pid, struct task *task)
 {
 	struct task parent;
@@ -144,27 +147,27 @@ static enum verdict judge_exec(const struct trace *trace, pid_t pid, struct task
 	*task = (struct task){ 0 };
 	if (pid == trace->load.loader)
 		return DONE;
-	/* Gone, or not to be seen (proc(5), hidepid), or /proc speaks of another pid namespace's tasks.
-	 * After the load nothing is let go for that: it would be without the filter. */
+	/* Exited, or hidden (proc(5), hidepid), or /proc shows another pid namespace's tasks.  After the
+	 * load no task is let go for that: it would be without the filter. */
 	if (!task_read(task, pid) || task->tracer != getpid())
 		return trace->load.loader ? HOOK : RELEASE;
 	if (trace->load.loader)
 		return is_of_host(trace, task, pid) ? RELEASE : HOOK;
 	child_of_init = task_read(&parent, task->parent) && parent.tracer == getpid() &&
 			parent.seccomp == task->seccomp;
-	if (task->seccomp && trace->road == ROAD_SUSPEND)
+	if (task->seccomp && trace->method == METHOD_SUSPEND)
 		return child_of_init ? HOOK : DONE;
 	if (task_in_container(pid))
 		return child_of_init && task_in_container(task->parent) ? RELEASE : DONE;
 	if (pid == trace->init && task_is_named_init(pid)) /* the runtime's re-exec of itself */
 		return KEEP;
-	/* A hook of the host's, or a program that shares all namespaces with it.  A front that is
-	 * pid 1 has got the tracer as its child, and crun would wait for it. */
+	/* A hook on the host, or a program that shares all namespaces with it.  A front that is pid 1 has
+	 * the tracer as its child, and crun would wait for it. */
 	return trace->front == 1 ? DONE : RELEASE;
 }
 
-/* The container must not go on; the reason is in trace->load, and said while there still is a process
- * with the container's stderr. */
+/* The container must not continue; the reason is in trace->load, and is reported while a process with the
+ * container's stderr still exists. */
 static bool stop_container(struct trace *trace, pid_t pid, pid_t heard)
 {
 	if (trace->load.problem.reason)
@@ -187,10 +190,10 @@ static bool keep_hook_out(struct trace *trace, pid_t init, pid_t hook)
 	return !reason;
 }
 
-static const char *road_taken(const struct trace *trace, const struct task *task)
+static const char *method_used(const struct trace *trace, const struct task *task)
 {
-	if (trace->road != ROAD_SUSPEND)
-		return load_road(&trace->load);
+	if (trace->method != METHOD_SUSPEND)
+		return load_method(&trace->load);
 	return task->seccomp ? "suspend" : "no filter";
 }
 
@@ -210,11 +213,11 @@ static bool on_exec(struct trace *trace, pid_t pid)
 		return stop_container(trace, pid, pid);
 	trace_request(DETACH, pid, 0);
 	if (verdict == DONE)
-		journal_write(road_taken(trace, &task), pid);
+		journal_write(method_used(trace, &task), pid);
 	return verdict == DONE;
 }
 
-/* A helper of the runtime's on the host's side is let go before its exec: newuidmap(1) is a set-uid
+/* A helper of the runtime on the host's side is let go before its exec: newuidmap(1) is a set-uid
  * program, and would gain nothing under a tracer without privileges. */
 static bool on_call(struct trace *trace, pid_t pid)
 {
@@ -242,8 +245,8 @@ static bool on_gate(struct trace *trace, pid_t pid)
 	return false;
 }
 
-/* Of the thread that has loaded the gate, whose files are still open here (ptrace(2),
- * PTRACE_EVENT_EXIT).  Its status is as wait(2) has it. */
+/* The exit of the thread that has loaded the gate, whose files are still open here (ptrace(2),
+ * PTRACE_EVENT_EXIT).  Its status is as wait(2) reports it. */
 static void on_exit_of_loader(struct trace *trace, pid_t tid)
 {
 	unsigned long status = 0;
@@ -256,8 +259,8 @@ static void on_exit_of_loader(struct trace *trace, pid_t tid)
 
 static void follow(struct trace *trace);
 
-/* The runtime's init gets a tracer of its own, so that this one can leave by exiting: the kernel
- * then lets all threads of the front go at once, without stopping one. */
+/* The runtime's init gets a tracer of its own, so that this one can detach by exiting: the kernel then
+ * releases all threads of the front at once, without stopping one. */
 static int hand_over(const struct trace *front, pid_t init)
 {
 	int report[2], err = ECHILD;
@@ -267,14 +270,16 @@ static int hand_over(const struct trace *front, pid_t init)
 		return errno;
 	pid = fork();
 	if (pid == 0) {
-		err = seize_init(init, front->road);
+		err = seize_init(init, front->method);
 		if (write(report[1], &err, sizeof err) != sizeof err || err)
 			_exit(1);
 		close(report[0]);
 		close(report[1]);
 		forget_reports();
-		follow(&(struct trace){
-			.init = init, .road = front->road, .call = front->call, .load = front->load });
+		follow(&(struct trace){ .init = init,
+					.method = front->method,
+					.call = front->call,
+					.load = front->load });
 		_exit(0);
 	}
 	if (pid < 0)
@@ -286,8 +291,8 @@ static int hand_over(const struct trace *front, pid_t init)
 	return err;
 }
 
-/* The front's thread is held here, and its init waits for word from it.  An init that cannot be
- * followed must not go on unexempted: some profiles would let it get far. */
+/* The front's thread is held here, and its init waits for a message from it.  An init that cannot be
+ * followed must not continue unexempted: under some profiles it would get far. */
 static bool on_vfork_done(struct trace *trace, pid_t thread)
 {
 	unsigned long child = 0;
@@ -305,9 +310,8 @@ static bool on_vfork_done(struct trace *trace, pid_t thread)
 	return false;
 }
 
-/* The front's first thread tells that this runtime does not fork its init.  The kernel reports any
- * child that announces its end by another signal than SIGCHLD so: threads, and clone3(2) with
- * CLONE_PARENT. */
+/* The front's first thread shows that this runtime does not fork its init.  The kernel reports any child
+ * whose exit signal is not SIGCHLD as a clone event: threads, and clone3(2) with CLONE_PARENT. */
 static void on_clone(const struct trace *trace, pid_t parent)
 {
 	unsigned long child = 0;
@@ -318,14 +322,14 @@ static void on_clone(const struct trace *trace, pid_t parent)
 	go_on(trace, parent, 0);
 }
 
-/* Where seccomp is suspended there is no later stop before the container's own code may run.  A problem
- * of before is not this tracee's: a runtime whose init was killed still runs the host's hooks. */
+/* Where seccomp is suspended there is no later stop before the container's own code may run.  An earlier
+ * problem is not this tracee's: a runtime whose init was killed still runs the host's hooks. */
 static bool guard_newborn(struct trace *trace, pid_t pid)
 {
 	int err = 0;
 
-	if (trace->road == ROAD_SUSPEND && pid != trace->front)
-		err = guard_at_birth(pid, INIT_OPTIONS | lifting(trace->road));
+	if (trace->method == METHOD_SUSPEND && pid != trace->front)
+		err = guard_at_birth(pid, INIT_OPTIONS | lifting(trace->method));
 	if (!err || err == ESRCH)
 		return true;
 	trace->load.problem = (struct refusal){ "the memory of the runtime's init could not be guarded "
@@ -334,8 +338,8 @@ static bool guard_newborn(struct trace *trace, pid_t pid)
 	return false;
 }
 
-/* A new tracee's first stop, the end of a group-stop, or a group-stop (ptrace(2): a seized tracee
- * must be told to stay stopped by PTRACE_LISTEN, or SIGSTOP would not stop it). */
+/* A new tracee's first stop, the end of a group-stop, or a group-stop (ptrace(2): a seized tracee must be
+ * kept stopped by PTRACE_LISTEN, or SIGSTOP would not stop it). */
 static bool on_stop(struct trace *trace, pid_t pid, int signal)
 {
 	struct task task;
@@ -354,15 +358,16 @@ static bool on_stop(struct trace *trace, pid_t pid, int signal)
 		trace_request(SETOPTIONS, pid, LOADED_OPTIONS);
 	else if (trace->front && pid != trace->front)
 		trace_request(SETOPTIONS, pid,
-			      task_is_thread_of(pid, trace->front) ? THREADED_FRONT_OPTIONS :
-								     INIT_OPTIONS | lifting(trace->road));
+			      task_is_thread_of(pid, trace->front) ?
+				      THREADED_FRONT_OPTIONS :
+				      INIT_OPTIONS | lifting(trace->method));
 	if (is_watched(trace, pid) && !trace->load.loader)
 		watch_newborn(&trace->watch, pid);
 	go_on(trace, pid, 0);
 	return false;
 }
 
-/* Answers one stop; true when the tracer's work is done. */
+/* Handles one stop; true when the tracer's work is done. */
 static bool on_event(struct trace *trace, pid_t pid, int status)
 {
 	int signal = WSTOPSIG(status);
@@ -391,7 +396,7 @@ static bool on_event(struct trace *trace, pid_t pid, int status)
 			return on_call(trace, pid);
 		if (signal == SIGTRAP && watch_at_trap(&trace->watch, pid, trace->load.loader))
 			signal = 0;
-		go_on(trace, pid, signal); /* to its receiver */
+		go_on(trace, pid, signal); /* deliver it */
 		return false;
 	}
 }
@@ -405,17 +410,17 @@ static void follow(struct trace *trace)
 		pid_t pid = wait_for_any(&status);
 
 		if (pid < 0)
-			break; /* ECHILD: the container was deleted, or never came to be */
+			break; /* ECHILD: the container was deleted, or never existed */
 		done = WIFSTOPPED(status) && on_event(trace, pid, status);
 		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS && load_killed(&trace->load, pid))
 			refuse_late(trace->call, trace->load.problem, trace->front);
 	}
 }
 
-int follow_front(pid_t front, enum road road, bool exact_only, const struct call *call)
+int follow_front(pid_t front, enum method method, bool exact_only, const struct call *call)
 {
 	struct trace trace = {
-		.front = front, .road = road, .call = call, .load = { .exact_only = exact_only }
+		.front = front, .method = method, .call = call, .load = { .exact_only = exact_only }
 	};
 
 	follow(&trace);

@@ -99,8 +99,9 @@ static bool is_thread(pid_t tid, pid_t process)
 	return !syscall(SYS_tgkill, (long)process, (long)tid, 0L);
 }
 
-/* The address in a register tells one that had breakpoints from a newborn.  The kernel gives that one
- * none, but shows its parent's control register as its own (arch/x86/kernel/process.c: copy_thread()). */
+/* The address in a register distinguishes a tracee that had breakpoints from a newborn one.  The kernel
+ * gives a newborn none, but shows its parent's control register as its own (arch/x86/kernel/process.c:
+ * copy_thread()). */
 void watch_newborn(struct watch *watch, pid_t tid)
 {
 	bool is_process = is_thread(tid, tid);
@@ -121,7 +122,7 @@ bool watch_has_breakpoints(pid_t tid)
 	return (peek(tid, CONTROL) & ALL) == ALL;
 }
 
-/* libseccomp's questions what the kernel knows have no program. */
+/* libseccomp's feature tests have no program. */
 static bool is_of_interest(pid_t tid)
 {
 	struct registers registers;

@@ -1,13 +1,13 @@
-/* How the gate's tracer sees the runtime's load of the filter without stopping it at every call.
+/* Detects the runtime's load of the filter without stopping it at every call.
  *
- * A process that is stopped at each of its calls waits for its tracer some thousand times.  But those
- * of a runtime that load a filter are few: what is loaded comes from libseccomp, and the C library's
- * syscall(3), prctl(2) and execve(2) have one instruction each that enters the kernel.  There the tracer
- * sets hardware breakpoints (x86-64).  A runtime without these libraries (static), or a machine whose
- * breakpoints do not work, is stopped at all calls.
+ * A process that is stopped at each of its calls waits for its tracer some thousand times.  But few calls
+ * of a runtime load a filter: libseccomp loads it, and the C library's syscall(3), prctl(2) and execve(2)
+ * have one instruction each that enters the kernel.  There the tracer sets hardware breakpoints (x86-64).
+ * A runtime without these libraries (static), or a machine whose breakpoints do not work, is stopped at
+ * all calls.
  *
- * execve(2) takes breakpoints away (arch/x86/kernel/process_64.c: flush_thread()): the program has none.
- * In a process whose tracer has died they raise SIGTRAP, which ends it.
+ * execve(2) removes breakpoints (arch/x86/kernel/process_64.c: flush_thread()): the program has none.  In
+ * a process whose tracer has died they raise SIGTRAP, which ends it.
  */
 #ifndef SECLATCH_WATCH_H
 #define SECLATCH_WATCH_H
@@ -18,7 +18,7 @@
 enum { BREAKPOINTS = 4 };
 
 struct watch {
-	/* A virtual machine may take breakpoints and never report one: the first is set where it must
+	/* A virtual machine may accept breakpoints and never report one: the first is set where it must
 	 * be reached at once. */
 	enum { UNTRIED, TRYING, WORKING, FAILING } state;
 	pid_t tried;
@@ -30,10 +30,10 @@ struct watch {
 void watch_newborn(struct watch *watch, pid_t tid);
 /* Does the tracee have breakpoints instead of being stopped at each call? */
 bool watch_has_breakpoints(pid_t tid);
-/* At a SIGTRAP: was it a breakpoint?  From one at a load, or at what may precede one, the tracee has none
- * any more and is to be stopped at its calls. */
+/* At a SIGTRAP: was it a breakpoint?  From one at a load, or at a call that may precede one, the tracee
+ * has none any more and must be stopped at its calls. */
 bool watch_at_trap(struct watch *watch, pid_t tid, bool loaded);
-/* At a call: the breakpoint that was tried has not been reported. */
+/* At a call: the breakpoint set for the test has not been reported. */
 void watch_at_call(struct watch *watch, pid_t tid);
 
 #endif

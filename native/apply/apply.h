@@ -1,4 +1,4 @@
-/* seclatch-apply: options (options.c) and what it says when nothing is started (why.c). */
+/* seclatch-apply: options (options.c) and the reasons why nothing is started (why.c). */
 #ifndef SECLATCH_APPLY_H
 #define SECLATCH_APPLY_H
 
@@ -10,13 +10,13 @@ struct options {
 	unsigned long flags; /* SECCOMP_FILTER_FLAG_* */
 	bool allow_exec;
 	char **command; /* ends with NULL, is not empty */
-	int status; /* to exit with, when there is nothing to do */
+	int status; /* the exit status, when there is nothing to do */
 };
 
-/* False when there is nothing to do: help was asked for, or the command line is wrong. */
+/* False when there is nothing to do: help was requested, or the command line is wrong. */
 bool options_read(struct options *options, char *argv[]);
 
-/* For a message, until the next call. */
+/* Printable text for a message, valid until the next call. */
 const char *printable(const char *word);
 
 struct why {
@@ -24,14 +24,15 @@ struct why {
 	const char *remedy;
 };
 
-/* Each for an errno. */
+/* A message for each errno. */
 struct why why_no_privs(int err);
 struct why why_not_traced(int err);
 struct why why_not_entered(int err);
 struct why why_not_loaded(int err);
 struct why why_died(void);
 
-/* Whether a call has this errno from a filter that is there already, as far as can be told; then why. */
+/* Whether a call gets this errno from a filter that is loaded already, as far as can be determined; then
+ * the message. */
 bool is_denial(int err);
 struct why why_denied(const char *call, int err);
 

@@ -1,11 +1,11 @@
 /* seclatch-apply: becomes a program that is under a compiled filter from its first instruction.
  *
- *   seclatch-apply [--allow-exec] [--flags N] FILTER [--] CMD [ARG]...
+ * seclatch-apply [--allow-exec] [--flags N] FILTER [--] CMD [ARG]...
  *
- * A filter cannot be loaded before execve(2) unless it allows execve.  So this process is traced
- * by a grandchild of its own, which takes no privilege, becomes CMD, and is made to load the
- * filter at the exec stop (inject.c).  no_new_privs is set before: the kernel asks for it, and
- * CMD gains nothing from a set-uid file that the filter was not meant for.
+ * A filter cannot be loaded before execve(2) unless it allows execve.  So this process is traced by a
+ * grandchild of its own, which needs no privilege, becomes CMD, and is made to load the filter at the
+ * exec stop (inject.c). no_new_privs is set before: the kernel requires it, and so CMD gains nothing from
+ * a set-uid file that the filter was not meant for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ enum { FAILED = 125 }; /* env(1)'s and docker run's status for "not the program'
 
 static struct filter filter;
 
-/* KILL_AT_EXIT: should the tracer die before the filter is loaded, CMD must not run without. */
+/* KILL_AT_EXIT: if the tracer dies before the filter is loaded, CMD must not run without it. */
 static int seize(pid_t front, void *data)
 {
 	(void)data;
@@ -39,7 +39,7 @@ static int seize(pid_t front, void *data)
 		       0;
 }
 
-/* At the exec stop; 0 once CMD is under the filter, and goes on. */
+/* At the exec stop; 0 once CMD is under the filter, and continues. */
 static int bind_program(pid_t pid)
 {
 	struct injection injection;
@@ -74,7 +74,7 @@ static int work(pid_t front, void *data)
 	int status;
 
 	(void)data;
-	/* what it must be able to say is said on the standard error, CMD's as well */
+	/* errors must be written to the standard error, which is CMD's as well */
 	close(0);
 	close(1);
 	let_go_of_files(3);
@@ -87,7 +87,7 @@ static int work(pid_t front, void *data)
 			return 1;
 		}
 		if (!WIFSTOPPED(status))
-			return 0; /* CMD could not be executed; the front has said so */
+			return 0; /* CMD could not be executed; the front has printed the reason */
 		if (status >> 16 == EXECED)
 			return bind_program(front) != 0;
 		syscall(SYS_ptrace, is_group_stop(status) ? (long)LISTEN : (long)CONT, (long)front, 0L,
@@ -103,8 +103,8 @@ static int work(pid_t front, void *data)
 # define OPEN_NOTHING SYS_openat, (long)AT_FDCWD, NULL, 0L
 #endif
 
-/* Files have such errors of their own.  Without a name there is no file: EFAULT, unless a filter
- * answers, which does so first. */
+/* Files have such errors of their own.  Without a name there is no file: EFAULT, unless a filter answers,
+ * which happens first. */
 static const char *fail_to_open(void)
 {
 	int err = errno;
@@ -124,7 +124,7 @@ static const char *fail_to_read(void)
 	return "";
 }
 
-/* NULL; or what is wrong, which is "" when it has been said. */
+/* NULL; or the error, which is "" when it has been printed. */
 static const char *read_filter(const char *path, int fd)
 {
 	static unsigned char excess;
@@ -151,8 +151,8 @@ static const char *read_filter(const char *path, int fd)
 	return NULL;
 }
 
-/* True when this process may load a filter.  Asked with a NULL program, which is refused with
- * EFAULT only after everything else is found in order (kernel/seccomp.c). */
+/* True when this process may load a filter.  Tested with a NULL program, which is refused with EFAULT
+ * only after all other checks (kernel/seccomp.c). */
 static bool may_load(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L)) {
@@ -181,8 +181,8 @@ static bool load_here(void)
 	return false;
 }
 
-/* Without these the tracer could only die, and this process with it.  Asked for what the kernel refuses:
- * descriptor -1, and an option that does not exist. */
+/* Without these calls the tracer could only die, and this process with it.  Tested with arguments that
+ * the kernel refuses: descriptor -1, and an option that does not exist. */
 static const char *find_denied(void)
 {
 	if (syscall(SYS_write, -1L, NULL, 0L) < 0 && errno != EBADF)
@@ -207,7 +207,7 @@ static bool trace_here(void)
 	return !err;
 }
 
-/* As of a file that cannot be opened. */
+/* As for a file that cannot be opened. */
 static int fail_to_execute(const struct options *options)
 {
 	int err = errno;

@@ -27,7 +27,7 @@ static const char help[] =
 
 enum { BAD_USAGE = 125, NEW_LISTENER = 8 /* SECCOMP_FILTER_FLAG_NEW_LISTENER */ };
 
-/* How many bytes one printable character of UTF-8 has; 0: none, or it would act on the terminal:
+/* Number of bytes of one printable character of UTF-8; 0 for none, or for one that a terminal interprets:
  * C0, DEL, and C1 (c2 80 to c2 9f, and the single bytes of old terminals). */
 static size_t character_at(const unsigned char *at)
 {
@@ -40,7 +40,7 @@ static size_t character_at(const unsigned char *at)
 
 	if (*at < ' ' || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0))
 		return 0;
-	/* longer than need be, a surrogate, or beyond Unicode (RFC 3629) */
+	/* an overlong form, a surrogate, or beyond Unicode (RFC 3629) */
 	if ((*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] >= 0xa0) ||
 	    (*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] >= 0x90))
 		return 0;
@@ -50,7 +50,7 @@ static size_t character_at(const unsigned char *at)
 	return length;
 }
 
-/* Names may be of others' making, and act on the terminal. */
+/* Names may be untrusted, and contain control sequences of terminals. */
 const char *printable(const char *word)
 {
 	static char text[PATH_MAX];

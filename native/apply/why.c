@@ -1,8 +1,9 @@
-/* Why seclatch-apply started nothing, and what to do.
+/* Explains why seclatch-apply started nothing, and what to do.
  *
- * Most often a filter is there already, of a container, and forbids a call that is needed here:
- * then it is named.  EPERM of a filter and of the kernel look alike; a call that the kernel
- * answers otherwise, whoever makes it, tells them apart. */
+ * Most often a container's filter is loaded already, and denies a call that is needed here: then the call
+ * is named.  EPERM from a filter and from the kernel look alike; a call that the kernel answers otherwise
+ * for every caller distinguishes them.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ static char yama_scope(void)
 	return scope;
 }
 
-/* A filter may be asked for its presence by what it forbids, too; EINVAL: a kernel without. */
+/* A filter may deny even the call that tests for its presence; EINVAL: a kernel without seccomp. */
 static bool is_filtered(void)
 {
 	int mode = prctl(PR_GET_SECCOMP, 0L, 0L, 0L, 0L);
@@ -102,7 +103,7 @@ struct why why_not_traced(int err)
 			"is there already kills at ptrace",
 			"allow ptrace in the outer profile" OR_ALLOW_EXEC
 		};
-	/* nobody can continue process 0: ESRCH, unless a filter answers */
+	/* no process can continue process 0: ESRCH, unless a filter answers */
 	if (syscall(SYS_ptrace, 7L, 0L, 0L, 0L) && errno != ESRCH)
 		return (struct why){
 			"the filter that is there already forbids ptrace(2)",
