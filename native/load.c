@@ -114,8 +114,8 @@ static int take_program(struct injection *injection, uint64_t address)
 	return err ? err : read_through(injection, program.code, exact.code, exact.length * 8);
 }
 
-/* Before the first change to a tracee that must not go on without this tracer: a runtime whose load
- * was cancelled would take the result of what it was made to call for the kernel's answer to it. */
+/* Before the first change to a tracee that must not continue without this tracer: a runtime whose load
+ * was cancelled would take the result of an injected call for the kernel's answer to its own. */
 static int end_with_tracer(pid_t tid, int options)
 {
 	return syscall(SYS_ptrace, (long)SETOPTIONS, (long)tid, 0L, (long)(LOADED_OPTIONS | options)) ?
@@ -125,7 +125,8 @@ static int end_with_tracer(pid_t tid, int options)
 
 enum { MOST_THREADS = 512 };
 
-/* Stops it, if it runs.  EPERM: a thread that this tracer does not have, and whose exec it would not see. */
+/* Stops it, if it runs.  EPERM: a thread that this tracer is not attached to, and whose exec it would not
+ * see. */
 static int end_thread_with_tracer(pid_t tid, bool *running)
 {
 	struct task task;
@@ -143,9 +144,9 @@ static int end_thread_with_tracer(pid_t tid, bool *running)
 	return err == ESRCH ? 0 : err;
 }
 
-/* Each other thread of the process may be the one that execs, and the loading one, with its PTRACE_O_EXITKILL,
- * has ended by then.  So they are stopped, anew until none was found running, which could have started another.
- * They go on when wait_for_any() reports their stops. */
+/* Each other thread of the process may be the one that execs, and the loading one, with its
+ * PTRACE_O_EXITKILL, has exited by then.  So they are stopped, again until no running one is found, which
+ * could have started another.  They continue when wait_for_any() reports their stops. */
 static int end_threads_with_tracer(pid_t process, pid_t loading)
 {
 	static pid_t threads[MOST_THREADS];

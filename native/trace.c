@@ -1,8 +1,8 @@
 /* Follows a runtime until it execs the image's program (ptrace(2), PTRACE_O_SUSPEND_SECCOMP).
  *
- * seccomp is suspended in every tracee, and the option is handed down to what a tracee forks
+ * seccomp is suspended in every tracee, and children that a tracee forks inherit the option
  * (kernel/ptrace.c, Linux 4.3).  At the program's exec event none of its instructions has run:
- * detaching there makes the filter, loaded long ago, bind from the first.
+ * detaching there makes the filter, which is loaded already, bind from the first one.
  *
  * Two kinds of runtime:
  *  - single-threaded ones (crun) fork their init and never exec before the program: the
