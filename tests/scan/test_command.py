@@ -15,7 +15,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from seclatch.model.recording import ProcessImage, RecordedProcess
+from seclatch.recording.files.recording_file import write_recording
 from seclatch.scan import scan_document
+from tests.unit.recordings import calls, recording
 
 Done = subprocess.CompletedProcess[str]
 
@@ -58,7 +61,7 @@ def layer(root: Path) -> bytes:
     return data.getvalue()
 
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "architecture": "amd64",
     "os": "linux",
     "config": {"Entrypoint": ["/start"], "Cmd": ["/bin/busybox", "true"], "Env": ["PATH=/bin"]},
@@ -89,11 +92,11 @@ def oci_layout(root: Path, place: Path) -> Path:
     return place
 
 
-def docker_archive(root: Path, path: Path, **changes: Any) -> Path:
+def docker_archive(root: Path, path: Path, config: dict[str, Any] = CONFIG, **changes: Any) -> Path:
     manifest = {"Config": "abc.json", "Layers": ["1/layer.tar"]} | changes
     files = {
         "manifest.json": json.dumps([manifest]).encode(),
-        "abc.json": json.dumps(CONFIG).encode(),
+        "abc.json": json.dumps(config).encode(),
         "1/layer.tar": layer(root),
     }
     with tarfile.open(path, "w") as archive:
@@ -248,3 +251,61 @@ def test_a_command_with_an_impossible_file_name(run: Any, rootfs: Path, tmp_path
     image.write_bytes(image.read_bytes().replace(b'"/bin/busybox"', b'"/bin/\\ud800b"'))
     done = run("--json", image)
     assert "internal error" not in done.stderr and "Traceback" not in done.stderr
+
+
+def test_what_was_executed_is_an_entry_point(run: Any, rootfs: Path, tmp_path: Path) -> None:
+    """A script that no scan can read executes a program that the recording shows."""
+    (rootfs / "bin" / "second").write_bytes((rootfs / "bin" / "busybox").read_bytes())
+    (rootfs / "bin" / "second").chmod(0o755)
+    image = ProcessImage(time=1.0, stage="program", exe="/bin/second", argv=["second", "x"])
+    shown = recording(
+        calls("program", "read"),
+        processes=[
+            RecordedProcess(
+                id=0,
+                pid=1,
+                parent=None,
+                session=None,
+                began=0.0,
+                ended=None,
+                status=None,
+                found_running=False,
+                images=[image],
+            )
+        ],
+    )
+    write_recording(tmp_path / "app.json", shown)
+    done = run("--recording", tmp_path / "app.json", "--json", rootfs)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    [program] = found["programs"]
+    assert (program["path"], program["because"]) == ("/bin/second", "executed while recording")
+    assert found["followed"] == ["/bin/second"]
+
+
+@pytest.mark.parametrize(
+    ("check", "because"),
+    [
+        (["CMD", "/bin/second", "-x"], "the image's health check"),
+        (["CMD-SHELL", "second || exit 1"], "named in the command"),
+    ],
+)
+def test_the_image_s_health_check_counts(
+    run: Any, rootfs: Path, tmp_path: Path, check: list[str], because: str
+) -> None:
+    (rootfs / "bin" / "second").write_bytes((rootfs / "bin" / "busybox").read_bytes() + b"\0")
+    (rootfs / "bin" / "second").chmod(0o755)
+    config = CONFIG | {"config": {**CONFIG["config"], "Healthcheck": {"Test": check}}}
+    image = docker_archive(rootfs, tmp_path / "image.tar", config=config)
+    done = run("--json", image)
+    assert done.returncode == 0, done.stderr
+    programs = {row["path"]: row["because"] for row in json.loads(done.stdout)["programs"]}
+    assert programs["/bin/second"] == because
+
+
+def test_a_container_s_health_check_counts(run: Any, rootfs: Path) -> None:
+    (rootfs / "bin" / "second").write_bytes((rootfs / "bin" / "busybox").read_bytes() + b"\0")
+    (rootfs / "bin" / "second").chmod(0o755)
+    done = run("--json", "--entrypoint", "/bin/busybox", "--health-cmd", "second -q", rootfs)
+    assert done.returncode == 0, done.stderr
+    assert "/bin/second" in {row["path"] for row in json.loads(done.stdout)["programs"]}

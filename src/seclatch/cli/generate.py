@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from seclatch.output.printable_text import make_printable
 if TYPE_CHECKING:
     from seclatch.model.profile import Profile
     from seclatch.model.recording import Recording
+    from seclatch.model.scan import Scan
     from seclatch.profile.generate.complete_profile import CompletedProfile
     from seclatch.profile.generate.generate_profile import GeneratedProfile
     from seclatch.profile.generate.join_scan import JoinedProfile
@@ -68,6 +70,11 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
     help="Allow too what `seclatch scan -o FILE` found, as --policy says.",
 )
 @click.option(
+    "--any-image",
+    is_flag=True,
+    help="Take recordings and scans of different images as of one.",
+)
+@click.option(
     "--policy",
     type=click.Choice(["recorded", "recorded+plausible", "static"]),
     default="recorded+plausible",
@@ -119,6 +126,7 @@ def command(
     output: Path | None,
     files: tuple[Path, ...],
     scan_file: Path | None,
+    any_image: bool,
     policy: str,
     differences: bool,
     also: str | None,
@@ -142,19 +150,26 @@ def command(
       seclatch generate --plain runc nginx.recording.json > plain.json
       seclatch generate --base default.json nginx.recording.json > more.json
       seclatch generate --also aarch64 nginx.recording.json > both.json
+      seclatch scan --recording nginx.recording.json -o nginx.scan.json nginx:latest
       seclatch generate --scan nginx.scan.json nginx.recording.json > nginx.json
       seclatch generate --scan nginx.scan.json --allow execve nginx.recording.json > nginx.json
     """
     from seclatch.profile.export.formats import write
+    from seclatch.profile.generate.match_inputs import require_one_image
 
     _refuse_idle(scan_file)
     form = _ALSO.get(form, form)
     recordings = _read(files)
+    scan = _read_scan(scan_file) if scan_file else None
+    if not any_image:
+        named = dict(zip(map(str, files), recordings, strict=True))
+        require_one_image(named, scan, str(scan_file))
     made = _generate(files, recordings, _load(base, form), first, options)
     print_warnings("generate", made.warnings)
     profile = made.profile
-    if scan_file is not None:
-        joined = _join(made, scan_file, policy)
+    if scan is not None:
+        print_warnings("generate", _about_unscanned(recordings, scan))
+        joined = _join(made, scan, policy)
         print_warnings("generate", joined.warnings)
         profile = joined.profile
         if differences:
@@ -257,11 +272,27 @@ def _for_both(profile: Profile, also: str, form: str) -> Profile:
     return ported.profile
 
 
-def _join(made: GeneratedProfile, scan_file: Path, policy: str) -> JoinedProfile:
-    from seclatch.profile.generate import join_scan
+def _read_scan(file: Path) -> Scan:
     from seclatch.scan import scan_document
 
-    scan = scan_document.read_scan(scan_file)
+    return scan_document.read_scan(file)
+
+
+def _about_unscanned(recordings: list[Recording], scan: Scan) -> Iterator[str]:
+    from seclatch.profile.generate.match_inputs import list_unscanned
+
+    if programs := list_unscanned(recordings, scan):
+        shown = ", ".join(programs[:10])
+        more = f" and {len(programs) - 10} more" if len(programs) > 10 else ""
+        yield (
+            f"executed while recording, and not scanned: {shown}{more}; `seclatch scan --recording "
+            "FILE` scans them"
+        )
+
+
+def _join(made: GeneratedProfile, scan: Scan, policy: str) -> JoinedProfile:
+    from seclatch.profile.generate import join_scan
+
     return join_scan.join_scan(made.profile, made.recorded, scan, join_scan.JoinPolicy(policy))
 
 

@@ -14,6 +14,7 @@ import click
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
+    from seclatch.model.executed_programs import ExecutedProgram
     from seclatch.model.scan import Scan
     from seclatch.scan.image.image_command import ImageCommand
 
@@ -33,6 +34,21 @@ def _kernel(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     multiple=True,
     metavar="PATH",
     help="Scan this program instead of the image's command; may be given again.",
+)
+@click.option(
+    "--recording",
+    "recordings",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Scan too what was executed in it; may be given again.",
+)
+@click.option(
+    "--health-cmd",
+    "health_commands",
+    multiple=True,
+    metavar="COMMAND",
+    help="Scan too what a container's health check runs, as given to docker run --health-cmd.",
 )
 @click.option("--all", "every", is_flag=True, help="Scan every executable in there.")
 @click.option(
@@ -67,6 +83,8 @@ def _kernel(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.argument("source", metavar="ROOTFS|IMAGE")
 def command(
     entrypoints: tuple[str, ...],
+    recordings: tuple[Path, ...],
+    health_commands: tuple[str, ...],
     every: bool,
     plugins: tuple[str, ...],
     arch: str | None,
@@ -81,7 +99,8 @@ def command(
 
     ROOTFS is a root directory; IMAGE an OCI layout, an archive (docker save, podman save), or the
     name of an image that docker or podman has. Nothing in it is executed. The programs are those
-    that its command runs, through scripts as far as these can be read.
+    that its command and its HEALTHCHECK run, through scripts as far as these can be read, and with
+    --recording those that were executed: children of scripts, exec sessions, health checks.
 
     The list holds whatever the program and its libraries can reach. Where a call cannot be told
     the result is open, which is said; record such a program too.
@@ -89,6 +108,7 @@ def command(
     \b
     Examples:
       seclatch scan nginx:latest
+      seclatch scan --recording nginx.recording.json -o nginx.scan.json nginx:latest
       seclatch scan --entrypoint /usr/sbin/nginx -o nginx.scan.json /srv/rootfs
       seclatch scan --entrypoint /usr/bin/redis-server --why execve rootfs
       seclatch generate nginx.recording.json --scan nginx.scan.json > nginx.json
@@ -99,7 +119,11 @@ def command(
 
     if why is not None:
         _require_call(why)
-    found = _scan(entrypoints, every, plugins, arch, kernel, no_cache, source)
+    executed, checks = _read_executed(recordings)
+    checks += [("/bin/sh", "-c", text) for text in health_commands]
+    found = _scan(
+        entrypoints, every, plugins, arch, kernel, no_cache, source, executed, tuple(checks)
+    )
     from seclatch.scan import scan_document
 
     if output is not None:
@@ -120,6 +144,24 @@ def command(
         _table(found)
     for line in report.list_doubts(found):
         click.echo(f"seclatch: {make_printable(line)}", err=True)
+
+
+def _read_executed(
+    files: tuple[Path, ...],
+) -> tuple[tuple[ExecutedProgram, ...], list[tuple[str, ...]]]:
+    """Return what recordings show: programs, and the health checks that were asked for."""
+    from seclatch.model.recorded_programs import find_health_commands, list_executed
+    from seclatch.recording.files.recording_file import read_sums
+
+    sums = [read_sums(path) for path in files]
+    executed = [program for each in sums for program in list_executed(each)]
+    checks: list[tuple[str, ...]] = [
+        ("/bin/sh", "-c", text)
+        for each in sums
+        for words in each.commands
+        for text in find_health_commands(words)
+    ]
+    return tuple(executed), checks
 
 
 def _require_call(name: str) -> None:
@@ -147,6 +189,8 @@ def _scan(
     kernel: tuple[int, int] | None,
     no_cache: bool,
     source: str,
+    executed: tuple[ExecutedProgram, ...],
+    health_commands: tuple[tuple[str, ...], ...],
 ) -> Scan:
     _require_parts()
     from seclatch.scan.analysis.library_rules import OLDEST
@@ -154,7 +198,7 @@ def _scan(
     from seclatch.scan.summary import summary_cache
 
     place = None if no_cache else summary_cache.find_cache_directory()
-    with _directory(source, arch) as (directory, image_command, digest):
+    with _directory(source, arch) as (directory, image_command, digests):
         request = ScanRequest(
             directory,
             source,
@@ -163,15 +207,19 @@ def _scan(
             every,
             plugins,
             place,
-            digest,
+            digests,
             kernel or OLDEST,
+            executed,
+            health_commands,
         )
         with _progress() as told:
             return scan_rootfs(request, told)
 
 
 @contextlib.contextmanager
-def _directory(source: str, arch: str | None) -> Iterator[tuple[Path, ImageCommand, str]]:
+def _directory(
+    source: str, arch: str | None
+) -> Iterator[tuple[Path, ImageCommand, tuple[str, ...]]]:
     from seclatch.model.arch import Arch
     from seclatch.scan.image import open_image
     from seclatch.scan.image.image_command import ImageCommand
@@ -181,13 +229,13 @@ def _directory(source: str, arch: str | None) -> Iterator[tuple[Path, ImageComma
     if path.is_dir() and not (path / "oci-layout").is_file():
         if arch:
             raise click.UsageError("--arch chooses one of an image: a root directory has but one")
-        yield path, ImageCommand(), ""
+        yield path, ImageCommand(), ()
         return
     with contextlib.ExitStack() as stack:
         if not path.exists():
             path = stack.enter_context(open_image.save_image(source))
         found = stack.enter_context(open_image.open_image(path, wanted))
-        yield found.directory, found.command, found.digest
+        yield found.directory, found.command, found.digests
 
 
 @contextlib.contextmanager

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-import msgspec
-
+from seclatch.model.container_bounds import drop_equal, list_bounds
+from seclatch.model.executed_programs import ExecutedProgram
 from seclatch.model.origin import ContainerImage, Software
+from seclatch.model.recorded_bounds import RecordedBound
+from seclatch.model.recorded_programs import list_executed
 from seclatch.model.recording import (
     LostCounts,
     RecordedArgument,
@@ -20,6 +22,7 @@ from seclatch.model.recording import (
     RecordedHost,
     Recording,
 )
+from seclatch.model.recording_sums import RecordingSums
 from seclatch.model.stage import Stage
 
 _ORDER = {stage.value: number for number, stage in enumerate(Stage)}
@@ -27,29 +30,6 @@ _ORDER = {stage.value: number for number, stage in enumerate(Stage)}
 
 _Call = tuple[str, str, int, str, int]
 """(stage, architecture, number, name, errno of a denial or -1)."""
-
-
-class RecordingSums(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of a recording that are merged.
-
-    A decoder of this type skips processes and events, which are most of a file.
-    """
-
-    schema: int
-    seclatch: str
-    complete: bool
-    runs: int = 1
-    commands: list[list[str]]
-    started: str
-    duration: float
-    hosts: list[RecordedHost]
-    runtimes: list[str]
-    calls: list[RecordedCalls]
-    denials: list[RecordedDenial]
-    arguments: list[RecordedArgument]
-    lost: LostCounts = LostCounts()
-    images: list[ContainerImage] = []
-    software: list[Software] = []
 
 
 def merge_recordings(recordings: Iterable[Recording | RecordingSums]) -> Recording:
@@ -80,6 +60,8 @@ class _Merger:
         self._runtimes: set[str] = set()
         self._images: set[ContainerImage] = set()
         self._software: set[Software] = set()
+        self._executed: dict[tuple[str, ...], ExecutedProgram] = {}
+        self._bounds: list[RecordedBound] = []
         self._counts: dict[_Call, int] = {}
         self._runs_of: Counter[_Call] = Counter()
         self._arguments: Counter[tuple[str, str, str, int, int]] = Counter()
@@ -97,6 +79,9 @@ class _Merger:
         self._runtimes.update(recording.runtimes)
         self._images.update(recording.images)
         self._software.update(recording.software)
+        for program in list_executed(recording):
+            self._executed[(program.exe, *program.argv)] = program
+        self._bounds = drop_equal([*self._bounds, *list_bounds(recording)])
         runs: dict[_Call, int] = {}
         for call in recording.calls:
             key = (call.stage, call.arch, call.number, call.name, -1)
@@ -147,6 +132,8 @@ class _Merger:
             lost=LostCounts(**self._lost),
             images=sorted(self._images),
             software=sorted(self._software),
+            executed=[self._executed[key] for key in sorted(self._executed)],
+            bounds=self._bounds,
         )
 
     def _ordered(self) -> list[_Call]:

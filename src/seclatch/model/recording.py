@@ -12,8 +12,10 @@ from typing import Any
 
 import msgspec
 
+from seclatch.model.executed_programs import ExecutedProgram
 from seclatch.model.origin import ContainerImage, Software
 from seclatch.model.process_context import ContextChange, ProcessContext
+from seclatch.model.recorded_bounds import RecordedBound
 
 SCHEMA = 1
 """Version of the format; it changes when a field changes its meaning or is removed."""
@@ -164,7 +166,9 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """The whole recording. `complete` is false in a file that a running recorder wrote.
 
     A merged recording sums up `runs` others: it has their commands and hosts, the first one's
-    `started` and the longest one's `duration`, and no processes, events, sessions, containers.
+    `started` and the longest one's `duration`, and no processes, events, sessions, containers: what
+    those tell is in `executed`, the programs that containers executed, and `bounds`, what
+    containers were held to; both are empty in others.
     `runtimes` are the base names of the runtimes that entered containers; `images` and `software`
     are those that took part, each once; `contexts` the distinct states that processes refer to.
     """
@@ -189,3 +193,5 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     contexts: list[ProcessContext] = []
     images: list[ContainerImage] = []
     software: list[Software] = []
+    executed: list[ExecutedProgram] = []
+    bounds: list[RecordedBound] = []

@@ -63,6 +63,8 @@ class ScannedProgram(msgspec.Struct, frozen=True):
 class Scan(msgspec.Struct, frozen=True):
     """The result of a scan: `source` as the user named it, `digest` of an image where known.
 
+    `digests` are all by which the image may be known: of its manifests and of its configuration.
+    `followed` are the paths of the programs and scripts that count as scanned, links too.
     `skipped` are executables of the image that are no programs for this, with the reason. `kernel`
     is the oldest supported one: calls that programs make only on older kernels are left out, as far
     as known.
@@ -74,6 +76,8 @@ class Scan(msgspec.Struct, frozen=True):
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     kernel: str = ""
+    digests: tuple[str, ...] = ()
+    followed: tuple[str, ...] = ()
     schema: int = SCHEMA
     kind: Literal["scan"] = "scan"
 

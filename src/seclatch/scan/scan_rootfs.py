@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from seclatch.errors import SeclatchError
+from seclatch.model.executed_programs import ExecutedProgram
 from seclatch.model.scan import Scan, ScannedProgram
 from seclatch.scan.analysis.library_rules import OLDEST, Version
 from seclatch.scan.elf.elf_file import ElfError
@@ -36,7 +37,8 @@ class ScanRequest:
 
     `entrypoints` replace the image's command; `every`: all executables; `plugins`: paths of
     libraries that programs load beyond what code shows; `cache`: where summaries are kept, or None;
-    `kernel`: the oldest on which they run.
+    `digests`: those by which the image is known; `kernel`: the oldest on which they run;
+    `executed`: what recordings show; `health_commands`: health checks of containers.
     """
 
     directory: Path
@@ -46,15 +48,17 @@ class ScanRequest:
     every: bool = False
     plugins: tuple[str, ...] = ()
     cache: Path | None = None
-    digest: str = ""
+    digests: tuple[str, ...] = ()
     kernel: Version = OLDEST
+    executed: tuple[ExecutedProgram, ...] = ()
+    health_commands: tuple[tuple[str, ...], ...] = ()
 
 
 def scan_rootfs(request: ScanRequest, progress: Progress = lambda done, count, path: None) -> Scan:
     """Find the programs and scan each. Raises SeclatchError if there is none."""
     rootfs = Rootfs(request.directory)
     try:
-        targets, notes = _find_targets(rootfs, request)
+        targets, notes, names = _find_targets(rootfs, request)
         found: dict[ScanTarget, ScannedProgram] = {}
         skipped: list[str] = []
         for target, outcome in _scan_targets(rootfs, request, targets):
@@ -76,7 +80,9 @@ def scan_rootfs(request: ScanRequest, progress: Progress = lambda done, count, p
     return Scan(
         source=request.source,
         programs=tuple(programs),
-        digest=request.digest,
+        digest=request.digests[0] if request.digests else "",
+        digests=request.digests,
+        followed=tuple(sorted(names)),
         skipped=tuple(sorted(skipped)),
         notes=tuple(notes),
         kernel="{}.{}".format(*request.kernel),
@@ -92,7 +98,9 @@ def _drop_equal(programs: list[ScannedProgram]) -> list[ScannedProgram]:
     )[::-1]
 
 
-def _find_targets(rootfs: Rootfs, request: ScanRequest) -> tuple[list[ScanTarget], list[str]]:
+def _find_targets(
+    rootfs: Rootfs, request: ScanRequest
+) -> tuple[list[ScanTarget], list[str], Iterable[str]]:
     if request.every:
         environment = request.command.environment
         found = [
@@ -100,13 +108,18 @@ def _find_targets(rootfs: Rootfs, request: ScanRequest) -> tuple[list[ScanTarget
             for path in rootfs.executables()
             if rootfs.head(path, 4) == b"\x7fELF" and not _is_library(path)
         ]
-        return found, []
+        return found, [], [target.path for target in found]
     finder = ProgramFinder(rootfs, request.command)
     for entrypoint in request.entrypoints:
         finder.follow([entrypoint], "given as an entry point")
     if not request.entrypoints:
         finder.follow(request.command.words, "the image's command")
-    return finder.targets(), finder.found.notes
+        finder.follow(request.command.health, "the image's health check")
+    for words in request.health_commands:
+        finder.follow(words, "a container's health check")
+    for program in request.executed:
+        finder.take(program.exe, program.argv[1:], "executed while recording")
+    return finder.targets(), finder.found.notes, finder.found.names
 
 
 def _is_library(path: str) -> bool:

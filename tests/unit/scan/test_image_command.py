@@ -226,3 +226,16 @@ def test_arguments_of_the_loader_are_followed(script_s: bool, root: Path) -> Non
     assert targets[0].arguments == ("-v",)
     assert environment["LD_PRELOAD"] == "/opt/c.so"
     assert environment["LD_LIBRARY_PATH"].startswith("/opt/a")
+
+
+def test_what_was_executed_is_taken_and_not_what_its_words_name(root: Path) -> None:
+    finder = ProgramFinder(Rootfs(root), ImageCommand())
+    finder.take("/bin/sh", ["-c", "nginx -g x"], "executed while recording")
+    finder.take("/bin/none", [], "executed while recording")
+    assert list(finder.found.targets) == ["/bin/sh"]
+    assert finder.found.notes == ["/bin/none (executed while recording) is not in the image"]
+
+
+def test_links_to_a_program_are_kept_as_its_names(root: Path) -> None:
+    (root / "bin/web").symlink_to("../usr/sbin/nginx")
+    assert list(follow(root, "web").names) == ["/bin/web", "/usr/sbin/nginx"]

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from seclatch.model.arch import Arch
 from seclatch.model.capability import name_capabilities
+from seclatch.model.container_bounds import list_bounds
 from seclatch.model.profile import Profile
+from seclatch.model.recorded_bounds import RecordedBound
 from seclatch.model.recording import Recording
-from seclatch.model.stage import Stage
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
 from seclatch.profile.curated.default_profiles import load_default
 from seclatch.profile.parse.default_documents import default_version
@@ -43,37 +44,21 @@ def find_limits(recordings: Iterable[Recording]) -> list[RecordedLimit]:
 
 
 def _limits(recording: Recording) -> Iterator[RecordedLimit]:
-    profiles = [container.profile for container in recording.containers]
-    for document in profiles:
-        if document:
+    for bound in list_bounds(recording):
+        if bound.profile:
             source = "the profile that it was recorded under"
-            yield RecordedLimit(parse_profile(json.dumps(document), source), source)
-    if not profiles or not all(profiles):
-        yield _default(recording)
+            yield RecordedLimit(parse_profile(json.dumps(bound.profile), source), source)
+        else:
+            yield _default(recording, bound)
 
 
-def _default(recording: Recording) -> RecordedLimit:
-    names = {software.name for software in recording.software}
-    engine = Engine.PODMAN if "podman" in names and "dockerd" not in names else Engine.DOCKER
-    mask = _bounding_set(recording)
-    caps = name_capabilities(DEFAULT_CAPABILITIES[engine] if mask is None else mask)
+def _default(recording: Recording, bound: RecordedBound) -> RecordedLimit:
+    engine = Engine.PODMAN if bound.engine == Engine.PODMAN.value else Engine.DOCKER
+    mask = int(bound.bounding, 16) if bound.bounding else DEFAULT_CAPABILITIES[engine]
+    caps = name_capabilities(mask)
     arch = Arch.parse(recording.hosts[0].arch) if recording.hosts else Arch.native()
     profile = narrow_profile(load_default(engine), Host(arch, caps, NEWEST_KERNEL, engine))
     name = f"{engine.value}-default"
     return RecordedLimit(
         profile, f"{name} ({default_version(name)}) with the capabilities that it had"
     )
-
-
-def _bounding_set(recording: Recording) -> int | None:
-    """Join the bounding sets in which processes were once they had executed their program."""
-    mask = None
-    for process in recording.processes:
-        begins = [image.time for image in process.images if image.stage == Stage.PROGRAM.value]
-        if not begins:
-            continue
-        for change in process.contexts:
-            sets = recording.contexts[change.context].capabilities
-            if sets is not None and change.time >= min(begins):
-                mask = (mask or 0) | int(sets.bounding, 16)
-    return mask

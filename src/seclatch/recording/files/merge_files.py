@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seclatch.errors import InputError
-from seclatch.model.merge_recordings import RecordingSums, identify_images, merge_recordings
+from seclatch.model.merge_recordings import identify_images, merge_recordings
 from seclatch.model.recording import Recording
+from seclatch.model.recording_sums import RecordingSums
 from seclatch.recording.files import recording_file
 from seclatch.system import gc_pause
 

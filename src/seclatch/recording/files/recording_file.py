@@ -14,8 +14,8 @@ import msgspec
 
 from seclatch.data import DATA
 from seclatch.errors import InputError, SeclatchError
-from seclatch.model.merge_recordings import RecordingSums
 from seclatch.model.recording import SCHEMA, Recording
+from seclatch.model.recording_sums import RecordingSums
 from seclatch.output import result_file as file
 from seclatch.recording.files.validate_recording import find_fault
 

@@ -21,19 +21,28 @@ _WORDS = 256
 
 @dataclass(frozen=True, slots=True)
 class ImageCommand:
-    """An image's command: its words, environment and working directory."""
+    """An image's command: its words, environment and working directory.
+
+    `health`: the words of its HEALTHCHECK, () for none.
+    """
 
     words: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     directory: str = "/"
+    health: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class FoundPrograms:
-    """Programs to scan, and notes about what could not be followed."""
+    """Programs to scan, and notes about what could not be followed.
+
+    `names`: the paths of all programs and scripts that were followed, links as well as their
+    targets.
+    """
 
     targets: dict[str, ScanTarget] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    names: dict[str, None] = field(default_factory=dict)
 
 
 class ProgramFinder:
@@ -87,6 +96,14 @@ class ProgramFinder:
             return
         self._take_executable(path, because, words[1:], depth)
 
+    def take(self, program: str, arguments: Iterable[str], because: str) -> None:
+        """Find one program that is known to be executed; what it executes is known as well."""
+        path = self._lookup(program)
+        if path is None:
+            self._note(f"{program} ({because}) is not in the image")
+        else:
+            self._take_executable(path, because, tuple(arguments), 0, among=True)
+
     def _take_executable(
         self, path: str, because: str, rest: tuple[str, ...], depth: int, *, among: bool = False
     ) -> None:
@@ -96,6 +113,7 @@ class ProgramFinder:
         following.
         """
         real = self._rootfs.resolve(path) or path
+        self.found.names |= dict.fromkeys((path, real))
         if depth > _DEPTH:
             self._note(f"{real} ({because}) is left out: it is run by way of {depth} others")
             return

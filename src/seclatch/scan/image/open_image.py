@@ -31,6 +31,7 @@ from seclatch.system.openat2 import open_in_root
 
 _DOCUMENT = 16 << 20
 _BLOBS = 200_000
+_DIGESTS = 64
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _AGAIN = "the file is damaged or incomplete: save or download it again"
 _ARCHES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -38,11 +39,11 @@ _ARCHES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 @dataclass(frozen=True, slots=True)
 class UnpackedImage:
-    """An image, unpacked: its root directory, its command, and its digest where known."""
+    """An image, unpacked: its root directory, its command, and its digests, the main one first."""
 
     directory: Path
     command: ImageCommand
-    digest: str = ""
+    digests: tuple[str, ...] = ()
 
 
 class _Files(Protocol):
@@ -126,7 +127,8 @@ def open_image(path: Path, arch: str) -> Iterator[UnpackedImage]:
         layers, config, digest = reader.image()
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="seclatch-scan-")))
         reader.unpack(layers, place)
-        yield UnpackedImage(place, _read_command(config), digest)
+        digests = tuple(dict.fromkeys((digest, *reader.digests)))
+        yield UnpackedImage(place, _read_command(config), digests[:_DIGESTS])
 
 
 @contextlib.contextmanager
@@ -163,6 +165,7 @@ class _LayoutReader:
         self._files = files
         self._source = source
         self._arch = arch
+        self.digests: list[str] = []
 
     def image(self) -> tuple[list[str], dict[str, Any], str]:
         """Return the names of the layers' files, the configuration, and the digest."""
@@ -175,6 +178,7 @@ class _LayoutReader:
                 raise InputError(self._source, "manifest.json", "Layers is no list of names")
             layers = [str(row) for row in rows]
             digest = "sha256:" + Path(name).name.removesuffix(".json")
+            self._note_manifests(self._read_json("index.json", required=False))
             return layers, self._require_object(self._read_json(name), name), digest
         index = self._require_object(self._read_json("index.json"), "index.json")
         return self._read_oci(index, "index.json", 0)
@@ -184,6 +188,7 @@ class _LayoutReader:
     ) -> tuple[list[str], dict[str, Any], str]:
         """Descend from an index to the manifest of the architecture."""
         manifests = document.get("manifests")
+        self._note_manifests(document)
         if isinstance(manifests, list) and manifests and depth < 8:
             chosen = self._require_object(self._choose_manifest(manifests), place)
             name = self._name_blob(chosen, place)
@@ -191,6 +196,7 @@ class _LayoutReader:
             if "manifests" in below:
                 return self._read_oci(below, name, depth + 1)
             config = self._name_blob(self._require_object(below.get("config"), name), name)
+            self.digests.append(str(below["config"]["digest"]))
             rows = below.get("layers")
             layers = [
                 self._name_blob(self._require_object(row, name), name)
@@ -202,6 +208,13 @@ class _LayoutReader:
                 str(chosen.get("digest", "")),
             )
         raise InputError(self._source, place, "names no image")
+
+    def _note_manifests(self, index: Any) -> None:
+        """Note the digests of an index's manifests: engines know the image by one of them."""
+        rows = index.get("manifests") if isinstance(index, dict) else None
+        for row in rows[:_DIGESTS] if isinstance(rows, list) else ():
+            if isinstance(row, dict) and isinstance(row.get("digest"), str):
+                self.digests.append(row["digest"])
 
     def _choose_manifest(self, manifests: list[Any]) -> Any:
         wanted = _ARCHES.get(self._arch, self._arch)
@@ -311,4 +324,16 @@ def _read_command(config: dict[str, Any]) -> ImageCommand:
         words=(*words("Entrypoint"), *words("Cmd")),
         environment=tuple((name, value) for name, _, value in pairs),
         directory=str(inner.get("WorkingDir") or "/"),
+        health=_read_health(inner.get("Healthcheck"), words("Shell")),
     )
+
+
+def _read_health(check: Any, shell: list[str]) -> tuple[str, ...]:
+    """Return the words of a HEALTHCHECK: ["CMD", WORD...], ["CMD-SHELL", TEXT] or ["NONE"]."""
+    test = check.get("Test") if isinstance(check, dict) else None
+    words = [str(word) for word in test] if isinstance(test, list) else []
+    if words[:1] == ["CMD"]:
+        return tuple(words[1:])
+    if words[:1] == ["CMD-SHELL"] and len(words) > 1:
+        return (*(shell or ["/bin/sh", "-c"]), words[1])
+    return ()

@@ -1,0 +1,47 @@
+"""The parts of a recording that are merged."""
+
+from __future__ import annotations
+
+import msgspec
+
+from seclatch.model.executed_programs import ExecutedProgram
+from seclatch.model.origin import ContainerImage, Software
+from seclatch.model.process_context import ProcessContext
+from seclatch.model.recorded_bounds import RecordedBound
+from seclatch.model.recording import (
+    LostCounts,
+    RecordedArgument,
+    RecordedCalls,
+    RecordedContainer,
+    RecordedDenial,
+    RecordedHost,
+    RecordedProcess,
+)
+
+
+class RecordingSums(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of a recording that are merged.
+
+    A decoder of this type skips events, which are most of a file.
+    """
+
+    schema: int
+    seclatch: str
+    complete: bool
+    runs: int = 1
+    commands: list[list[str]]
+    started: str
+    duration: float
+    hosts: list[RecordedHost]
+    runtimes: list[str]
+    containers: list[RecordedContainer] = []
+    processes: list[RecordedProcess] = []
+    calls: list[RecordedCalls]
+    denials: list[RecordedDenial]
+    arguments: list[RecordedArgument]
+    lost: LostCounts = LostCounts()
+    images: list[ContainerImage] = []
+    software: list[Software] = []
+    contexts: list[ProcessContext] = []
+    executed: list[ExecutedProgram] = []
+    bounds: list[RecordedBound] = []

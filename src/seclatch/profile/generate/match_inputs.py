@@ -1,0 +1,75 @@
+"""Check that recordings and a scan are of one image, and find what was executed and not scanned."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+
+from seclatch.errors import SeclatchError
+from seclatch.model.merge_recordings import identify_images
+from seclatch.model.recorded_programs import list_executed
+from seclatch.model.recording import Recording
+from seclatch.model.scan import Scan
+
+_REMEDY = "give those of one image, or --any-image if they belong together all the same"
+
+
+def require_one_image(
+    recordings: Mapping[str, Recording], scan: Scan | None = None, scan_file: str = ""
+) -> None:
+    """Raise SeclatchError for recordings of different images, or a scan of another one.
+
+    What is not known (programs outside of containers, root directories) is taken to belong to it.
+    """
+    images: dict[str, str] = {}
+    for name, recording in recordings.items():
+        if known := identify_images(recording):
+            images.setdefault(known, name)
+    if len(images) > 1:
+        (one, first), (other, second) = list(images.items())[:2]
+        raise SeclatchError(
+            f"the recordings are of different images: {first} of {one}, {second} of {other}",
+            remedy=_REMEDY,
+            status=2,
+        )
+    if scan is None:
+        return
+    scanned = {*scan.digests, scan.digest} - {""}
+    for name, recording in recordings.items():
+        for image in recording.images:
+            recorded = {image.id, image.digest} - {""}
+            if scanned and recorded and not scanned & recorded:
+                raise SeclatchError(
+                    f"the scan is of another image than the recording: {scan_file} of "
+                    f"{scan.source} {sorted(scanned)[0]}, {name} of {image.name} "
+                    f"{sorted(recorded)[0]}",
+                    remedy=f"scan the image that was recorded; {_REMEDY}",
+                    status=2,
+                )
+
+
+def list_unscanned(recordings: Iterable[Recording], scan: Scan) -> list[str]:
+    """Return the programs that recordings show as executed and the scan does not have.
+
+    A path is compared whole, but for /bin and the like, which are links into /usr; a relative one,
+    and any with a scan that does not say by which paths it followed programs, by its last part.
+    """
+    followed = {_strip_usr(path) for path in (*scan.followed, *(p.path for p in scan.programs))}
+    names = {posixpath.basename(path) for path in followed}
+    missing = dict.fromkeys(
+        program.exe
+        for recording in recordings
+        for program in list_executed(recording)
+        if not (
+            _strip_usr(program.exe) in followed
+            or (
+                posixpath.basename(program.exe) in names
+                and not (scan.followed and program.exe.startswith("/"))
+            )
+        )
+    )
+    return sorted(missing)
+
+
+def _strip_usr(path: str) -> str:
+    return path.removeprefix("/usr") if path.startswith(("/usr/bin/", "/usr/sbin/")) else path
