@@ -16,7 +16,7 @@ WHEEL_STAMP := $(VENV)/.wheels
 FUZZ_SECONDS ?= 300
 
 .PHONY: setup demo test say-how-long check man docs lint bench bpf clean test-packages wheels test-wheels test-arm64 \
-	test-arm64-programs test-libraries test-newer test-hosts test-all sweep soak fuzz
+	test-arm64-programs test-libraries test-newer test-hosts test-all scenes sweep soak fuzz
 
 setup: $(STAMP)
 	@:
@@ -96,6 +96,14 @@ sweep: $(DEV_STAMP)
 	@tools/need $(RUNTIME_PACKAGES)
 	$(VENV)/bin/python -m tests.sweep $(SWEEP_ARGS)
 
+# Real programs that fail: is each scene what it claims, and what does `seclatch explain` say of it?
+# Downloads a Debian root directory (1.7 GB) into build/, once. tests/explain/scenes/README.md has
+# the counts. Of the blind part it prints no answers.
+scenes: test-packages $(DEV_STAMP)
+	$(VENV)/bin/python -m tests.explain.scenes
+	$(VENV)/bin/python -m bench explain --corpus dev
+	$(VENV)/bin/python -m bench explain --corpus blind
+
 # 10,000 latched starts, 40 at a time; then looks for what they have left.
 soak: $(DEV_STAMP)
 	@tools/need $(RUNTIME_PACKAGES)
@@ -110,7 +118,7 @@ fuzz: $(DEV_STAMP)
 # By hand: every campaign, besides what CI runs. Takes some hours; docs/sweep.md and
 # docs/hosts.md have tables of the last runs.
 test-all: test lint test-wheels test-arm64 test-newer test-hosts test-libraries \
-	test-arm64-programs sweep soak fuzz
+	test-arm64-programs scenes sweep soak fuzz
 
 # What is known of C libraries and OpenSSL, against those of older and newer Debian suites.
 test-libraries: test-packages $(DEV_STAMP)

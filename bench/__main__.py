@@ -7,6 +7,7 @@ import argparse
 from bench import (
     annotate,
     apply,
+    corpus,
     engine,
     explain,
     gate,
@@ -45,7 +46,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME")
     parser.add_argument("--runs", type=int, default=60)
+    parser.add_argument("--corpus", choices=["dev", "blind"], help="explain: this part's scenes")
+    parser.add_argument("--engine", default="", help="corpus: only scenes of bundle or docker")
+    parser.add_argument("--answers", action="store_true", help="corpus: print every answer")
     options = parser.parse_args()
+    if options.corpus:
+        corpus.report(options.corpus, options.answers, options.engine)
+        return
     for name in options.names or BENCHMARKS:
         print(f"== {name}: {(BENCHMARKS[name].__module__)}")
         BENCHMARKS[name](options.runs)
