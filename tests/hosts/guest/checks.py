@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.latch.oci import Bundle, Runtime, case, make_bundle
 
@@ -180,26 +181,32 @@ def check_podman() -> str:
     return confined(run(*words, "localhost/bb", *SHOW), "containers-default")
 
 
+def explain(*words: str | Path) -> tuple[Done, dict[str, Any]]:
+    """Explain a command; nothing but its messages where the recorder cannot run here."""
+    path = Path("/tmp/explanation.json")
+    path.unlink(missing_ok=True)
+    done = run(SECLATCH, "explain", "--json", "-o", path, "--", *words)
+    require(path.exists() or "recording with eBPF" in done.stderr, done)
+    return done, json.loads(path.read_text()) if path.exists() else {}
+
+
 def check_explain() -> str:
-    done = run(SECLATCH, "explain", "--", "docker", "run", "--rm", *options(), "bb", "/bin/true")
-    text = done.stdout + done.stderr
-    if "seccomp" in text and done.returncode != 125:
-        return "ok"
-    require("recording with eBPF" in text, done)
-    return f"refused: {' '.join(done.stderr.split())[:200]}"
+    done, found = explain("docker", "run", "--rm", *options(), "bb", "/bin/true")
+    if not found:
+        return f"refused: {' '.join(done.stderr.split())[:200]}"
+    require(found["seccomp"] and found["cause"] == "runtime-denied", done)
+    return f"ok, {found['cause']}"
 
 
 def check_explain_apparmor() -> str:
     if not Path("/sys/kernel/security/apparmor/profiles").exists():
         return "no AppArmor"
     mount = ("/bin/busybox", "mount", "-t", "tmpfs", "x", "/tmp")
-    words = ("docker", "run", "--rm", *NO_NET, "--cap-add", "SYS_ADMIN", "bb", *mount)
-    done = run(SECLATCH, "explain", "--", *words)
-    text = done.stdout + done.stderr
-    if "recording with eBPF" in text:
+    done, found = explain("docker", "run", "--rm", *NO_NET, "--cap-add", "SYS_ADMIN", "bb", *mount)
+    if not found:
         return "refused: no eBPF"
-    require("AppArmor" in text, done)
-    return "ok"
+    require(found["seccomp"] is False and "security module" in found["summary"], done)
+    return f"ok, {found['cause']}"
 
 
 def read_scope() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EPERM
+from errno import EACCES, EPERM
 
 import pytest
 
@@ -162,3 +162,16 @@ def test_message_with_and_without_a_failed_call(
     found = run.cause()
     assert (found.seccomp, found.cause) == verdict, found
     assert words in found.summary
+
+
+def test_mount_refused_with_eacces() -> None:
+    """Without CAP_SYS_ADMIN it is EPERM; AppArmor and SELinux give EACCES."""
+    run = Run("x")
+    program = run.exec(run.root, "x")
+    run.fails(program, "mount", EACCES, "/mnt")
+    run.tells(program, "x: mounting y on /mnt failed: Permission denied")
+    run.calls(program, "exit_group")
+    run.ends(program, 1)
+    found = run.cause()
+    assert (found.seccomp, found.cause) == (False, "lsm"), found
+    assert "a security module (AppArmor, SELinux)" in found.summary

@@ -48,6 +48,11 @@ def find_missing_capability(run: DiagnosedRun) -> FoundCause | None:
         return _make_cause(
             "missing-capability", f"{capability} is missing for {symptom.call}", symptom
         )
+    if capability == "CAP_SYS_ADMIN":  # without it the kernel gives EPERM
+        words = (
+            f"a security module (AppArmor, SELinux) or a directory's mode forbids {symptom.call}"
+        )
+        return _make_cause("lsm", words, symptom)
     return _judge_errno(symptom, "")
 
 
