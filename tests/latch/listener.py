@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import fcntl
 import os
+import select
 import socket
 import struct
 import threading
@@ -18,15 +20,25 @@ CONTINUE = 1
 
 
 def _answer(listener: int, asked: list[int]) -> None:
-    try:
-        while True:
+    """Answer until no process is left under the filter.
+
+    ENOENT also means that a signal has interrupted the call, which the process makes anew
+    (seccomp_unotify(2)): Go's scheduler sends such. To close the listener then would answer ENOSYS.
+    """
+    while not _is_hung_up(listener):
+        with contextlib.suppress(FileNotFoundError):
             notice = array.array("B", bytes(80))
             fcntl.ioctl(listener, RECEIVE, notice)
             identity, _, _, number = struct.unpack_from("=QIIi", notice)
             asked.append(number)
             fcntl.ioctl(listener, SEND, struct.pack("=QqiI", identity, 0, 0, CONTINUE))
-    except OSError:
-        os.close(listener)  # no process is left under that filter
+    os.close(listener)
+
+
+def _is_hung_up(listener: int) -> bool:
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    return any(events & select.POLLHUP for _, events in poll.poll())
 
 
 def _serve(server: socket.socket, asked: list[int]) -> None:
