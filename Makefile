@@ -40,7 +40,7 @@ test-packages:
 	@tools/need $(TEST_PACKAGES)
 
 demo: setup
-	@demo/run
+	@$(VENV)/bin/seclatch demo
 
 # T=PATH: one folder, file or test. One worker has the engines (tests/distribution.py).
 T :=

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "profile.parse": "model filter",
     "profile.compile": "model system profile.export",
     "profile.meaning": "model system filter profile.compile",
-    "profile.curated": "model profile.parse profile.compile",
+    "profile.curated": "model data profile.parse profile.compile",
     "profile.checks": (
         "model system filter profile.parse profile.compile profile.meaning profile.curated"
     ),
@@ -71,6 +71,7 @@ MAY_IMPORT = {
     "apply": "model system runtime profile.parse profile.compile",
     "engines": "model system runtime",
     "host": "runtime engines",
+    "demo": "",
     "report": "model output",
     "diagnose.evidence": (
         "model runtime profile.parse profile.export recording recording.trace "
@@ -105,7 +106,7 @@ MAY_IMPORT = {
         "cli.shared"
     ),
     "cli": (
-        "model output report apply diagnose engines host process runtime profile.parse "
+        "model output report apply demo diagnose engines host process runtime profile.parse "
         "profile.compile profile.generate profile.export recording.files scan scan.analysis "
         "scan.image scan.summary cli.shared"
     ),

@@ -29,6 +29,7 @@ COMMANDS = {
     "ps": "Show the processes, which seccomp filters they are under, and who put them on.",
     "profile": "Check, resolve, compile, convert and compare seccomp profiles.",
     "filter": "List BPF programs and find the rules that they were made of.",
+    "demo": "Show what the latch does, by running it.",
     "doctor": "Check whether this host can latch, by doing it.",
     "completion": "Print a shell's completion script.",
 }
