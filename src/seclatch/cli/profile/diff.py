@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
+from seclatch.cli.profile.diff_formats import is_wider, name_call, write_markdown, write_sarif
 from seclatch.cli.shared.profile_options import FILE, host_from, host_options, read_given_profile
 from seclatch.cli.shared.result_output import require_stdout
-from seclatch.output.printable_text import make_printable
 from seclatch.profile.compile.runtime_limits import Runtime
 from seclatch.profile.meaning.compared_side import make_side
 from seclatch.profile.meaning.diff_profiles import (
@@ -38,16 +38,39 @@ _MARKS = {
     type=click.Choice([runtime.value for runtime in Runtime]),
     default=Runtime.RUNC.value,
     show_default=True,
-    help="Who compiles the profiles: runc adds a stub.",
+    help="The runtime that compiles the profiles: runc adds a stub.",
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON, schema profile-diff/1.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown", "sarif"]),
+    default="text",
+    show_default=True,
+    help="markdown: for a pull request. sarif: SARIF 2.1.0, for code scanning.",
+)
+@click.option("--json", "form", flag_value="json", help="As --format json, schema profile-diff/1.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["any", "wider", "never"]),
+    default="any",
+    show_default=True,
+    help="The difference for which the exit status is 1; wider: AFTER allows more, or may.",
+)
+@click.option("--exit-code", is_flag=True, hidden=True, help="As always; accepted out of habit.")
 @host_options
-def command(before: Path, after: Path, runtime: str, as_json: bool, **options: Any) -> None:
+def command(
+    before: Path,
+    after: Path,
+    runtime: str,
+    form: str,
+    fail_on: Literal["any", "wider", "never"],
+    **options: Any,
+) -> None:
     """Tell which calls two profiles treat differently, on which ABIs, with which arguments.
 
     `+` newly allowed, `-` newly denied, `±` both, depending on arguments, `~` another action,
-    `?` not decided. The exit status is 0 if the profiles mean the same, 1 if they differ or may,
-    2 on errors.
+    `?` not decided. The exit status is 0 if the profiles mean the same, 1 if they differ or may
+    (--fail-on), 2 on errors.
 
     With runc (the default) it counts which call a profile names as the highest: runc answers
     ENOSYS above. A raw BPF program is taken as it is. Where conditions overlap, libseccomp is
@@ -57,19 +80,25 @@ def command(before: Path, after: Path, runtime: str, as_json: bool, **options: A
     Examples:
       seclatch profile diff old.json new.json
       seclatch profile diff --arch arm64 --cap-add SYS_ADMIN default.json strict.json
+      seclatch profile diff --fail-on wider --format markdown main.json pull-request.json
     """
     require_stdout()
+    del options["exit_code"]
     host = host_from(options)
-    sides = []
-    for file in (before, after):
-        one = read_given_profile(file, host)
-        sides.append(make_side(one.profile, host.arch, Runtime(runtime), one.program, one.beyond))
-    found = diff_sides(*sides)
-    if as_json:
-        click.echo(json.dumps(report_difference(str(before), str(after), found)))
-    else:
+    given = [read_given_profile(file, host) for file in (before, after)]
+    found = diff_sides(
+        *(make_side(x.profile, host.arch, Runtime(runtime), x.program, x.beyond) for x in given)
+    )
+    if form == "text":
         print_difference(found)
-    click.get_current_context().exit(1 if found else 0)
+    elif form == "json":
+        click.echo(json.dumps(report_difference(str(before), str(after), found)))
+    elif form == "markdown":
+        click.echo(write_markdown(str(before), str(after), found), nl=False)
+    else:
+        click.echo(write_sarif(given[1], found), nl=False)
+    failed = {"any": bool(found), "wider": is_wider(found), "never": False}[fail_on]
+    click.get_current_context().exit(1 if failed else 0)
 
 
 def print_difference(found: ProfileDifference) -> None:
@@ -83,9 +112,7 @@ def print_difference(found: ProfileDifference) -> None:
 
 
 def _print_change(change: CallChange) -> None:
-    name = "every call without a rule" if change.name == "*" else make_printable(change.name)
-    if name.startswith("#"):
-        name = f"calls without a rule, {name}"
+    name = name_call(change)
     arches = ", ".join(arch.title for arch in change.arches)
     click.echo(f"{_MARKS[change.effect]} {name}: {change.effect.value} ({arches})")
     click.echo(f"    was {'; '.join(change.before)}")

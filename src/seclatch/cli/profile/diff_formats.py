@@ -1,0 +1,142 @@
+"""A difference of two profiles as Markdown, for a pull request, and as SARIF, for code scanning."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+from seclatch.output.printable_text import clip_printable
+from seclatch.profile.meaning.diff_profiles import CallChange, CallEffect, ProfileDifference
+from seclatch.profile.profile_input import ProfileInput
+from seclatch.version import __version__
+
+_WIDER = {CallEffect.ALLOWED, CallEffect.MIXED, CallEffect.UNDECIDED}
+"""An undecided change may be one; in an `action` change the call is denied before and after."""
+
+_RULES = {
+    CallEffect.ALLOWED: ("call-allowed", "error", "A call is newly allowed."),
+    CallEffect.MIXED: ("arguments-allowed", "error", "A call is newly allowed for some arguments."),
+    CallEffect.UNDECIDED: ("undecided", "warning", "A change could not be decided."),
+    CallEffect.DENIED: ("call-denied", "note", "A call is newly denied."),
+    CallEffect.ACTION: ("other-denial", "note", "A denied call gets another answer."),
+}
+_ABI_RULES = {
+    "abi-opened": ("error", "A whole ABI was killed and is now filtered."),
+    "abi-closed": ("note", "A whole ABI was filtered and is now killed."),
+}
+_SARIF = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+
+
+def is_wider(found: ProfileDifference) -> bool:
+    """Tell whether the second profile allows something that the first does not, or may."""
+    return bool(found.opened) or any(change.effect in _WIDER for change in found.changes)
+
+
+def name_call(change: CallChange) -> str:
+    """Name the call of a change, or the calls without a rule."""
+    if change.name == "*":
+        return "every call without a rule"
+    name = clip_printable(change.name, 200)
+    return f"calls without a rule, {name}" if name.startswith("#") else name
+
+
+def write_markdown(before: str, after: str, found: ProfileDifference) -> str:
+    """Return a heading and a table, what got wider first."""
+    verdict = "wider" if is_wider(found) else "not wider" if found else "the same"
+    lines = [f"### Seccomp profile {_cell(after)}: {verdict}", ""]
+    if not found:
+        return "\n".join([*lines, f"{_cell(before)} means the same.", ""])
+    lines += [f"Compared with {_cell(before)}.", "", "| Call | Change | ABI | Was | Now |"]
+    lines.append("|---|---|---|---|---|")
+    for arch in found.opened:
+        lines.append(f"| all | **whole ABI newly filtered** | {arch.title} | killed | filtered |")
+    for change in sorted(found.changes, key=lambda one: one.effect not in _WIDER):
+        lines.append(_row(change))
+    for arch in found.closed:
+        lines.append(f"| all | whole ABI newly killed | {arch.title} | filtered | killed |")
+    return "\n".join([*lines, ""])
+
+
+def _row(change: CallChange) -> str:
+    effect = change.effect.value
+    cells = [
+        _cell(name_call(change)),
+        f"**{effect}**" if change.effect in _WIDER else effect,
+        ", ".join(arch.title for arch in change.arches),
+        "<br>".join(map(_cell, change.before)),
+        "<br>".join(map(_cell, change.after)),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(text: str) -> str:
+    """Write a code span: names come from a file of the pull request, and may try to end the cell.
+
+    Within a span neither HTML nor mentions (`@name`) are acted on; GFM splits cells before spans.
+    """
+    escaped = re.sub(r"[`|]", lambda found: f"\\x{ord(found[0]):02x}", clip_printable(text, 500))
+    return f"`{escaped}`"
+
+
+def write_sarif(after: ProfileInput, found: ProfileDifference) -> str:
+    """Return a SARIF 2.1.0 log; each result points at the first rule that names the call."""
+    results = [
+        *(_abi_result("abi-opened", arch.scmp, after.name) for arch in found.opened),
+        *(_abi_result("abi-closed", arch.scmp, after.name) for arch in found.closed),
+        *(_result(change, after.name, _find_line(after, change.name)) for change in found.changes),
+    ]
+    driver = {"name": "seclatch", "version": __version__, "rules": _list_rules()}
+    log = {
+        "$schema": _SARIF,
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }
+    return json.dumps(log, indent=1) + "\n"
+
+
+def _list_rules() -> list[dict[str, Any]]:
+    named = {name: (level, text) for name, level, text in _RULES.values()} | _ABI_RULES
+    return [
+        {
+            "id": name,
+            "shortDescription": {"text": text},
+            "defaultConfiguration": {"level": level},
+        }
+        for name, (level, text) in named.items()
+    ]
+
+
+def _result(change: CallChange, after: str, line: int) -> dict[str, Any]:
+    rule, level, _ = _RULES[change.effect]
+    arches = ", ".join(arch.title for arch in change.arches)
+    was, now = (clip_printable("; ".join(side)) for side in (change.before, change.after))
+    text = f"{name_call(change)}: {change.effect.value} ({arches}); was {was}, now {now}"
+    return _make_result(rule, level, text, after, line)
+
+
+def _abi_result(rule: str, name: str, after: str) -> dict[str, Any]:
+    level, text = _ABI_RULES[rule]
+    return _make_result(rule, level, f"{name}: {text}", after, 1)
+
+
+def _make_result(rule: str, level: str, text: str, after: str, line: int) -> dict[str, Any]:
+    place = {"artifactLocation": {"uri": quote(after)}, "region": {"startLine": line}}
+    return {
+        "ruleId": rule,
+        "level": level,
+        "message": {"text": text},
+        "locations": [{"physicalLocation": place}],
+    }
+
+
+def _find_line(given: ProfileInput, call: str) -> int:
+    """Return the line of the first rule that names a call, else of the default action, else 1."""
+    for index, rule in enumerate(given.profile.rules):
+        if call in rule.names:
+            return given.place(index).line or 1
+    default = given.document.locate(("defaultAction",)) if given.document else None
+    return default.line if default and default.line else 1
