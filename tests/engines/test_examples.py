@@ -21,7 +21,10 @@ BOUND = ["Seccomp:", "2"]
 def adapt(name: str, folder: Path) -> Path:
     """Copy an example, with the test's image and runtime in it, beside the profile."""
     text = (EXAMPLES / name).read_text()
-    for old, new in {"localhost/web:latest": IMAGE, "runtime=seclatch": "runtime=latched-runc"}.items():
+    for old, new in {
+        "localhost/web:latest": IMAGE,
+        "runtime=seclatch": "runtime=latched-runc",
+    }.items():
         text = text.replace(old, new)
     text = text.replace("runtime: seclatch", "runtime: latched-runc")
     copy = folder / name

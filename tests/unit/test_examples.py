@@ -53,7 +53,7 @@ def script_of(name: str) -> str:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A clone of a repository whose main branch has the strict profile."""
+    """Clone a repository whose main branch has the strict profile."""
     origin, clone = tmp_path / "origin", tmp_path / "clone"
     profile = (DATA / "examples/strict.json").read_text()
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
