@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seclatch.model.fit_result import ProfileFit
     from seclatch.model.recording import Recording
     from seclatch.model.scan import Scan
+    from seclatch.report.report_document import Report
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,14 +39,21 @@ if TYPE_CHECKING:
     help="Where the page goes  [default: the recording's name with .html]",
 )
 @click.option("--open", "show", is_flag=True, help="Show the page in a browser.")
-@click.option("--text", "as_text", is_flag=True, help="Tables in the terminal instead of a page.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a page.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "text", "json", "perfetto"]),
+    help="perfetto: the timeline as a trace for ui.perfetto.dev  [default: html]",
+)
+@click.option("--text", "as_text", is_flag=True, help="As --format text: tables in the terminal.")
+@click.option("--json", "as_json", is_flag=True, help="As --format json: one JSON document.")
 @click.argument("file", type=click.Path(path_type=Path), metavar="RECORDING")
 def command(
     profile: Path | None,
     scan_file: Path | None,
     output: Path | None,
     show: bool,
+    form: str | None,
     as_text: bool,
     as_json: bool,
     file: Path,
@@ -62,37 +70,55 @@ def command(
       seclatch report start.json --open
       seclatch report --profile strict.json -o strict.html start.json
       seclatch report --scan app.scan.json --text start.json
+      seclatch report --format perfetto start.json > start.trace.json
     """
-    from seclatch.cli.shared.result_output import emit_text, is_terminal, write_result
     from seclatch.recording.files import recording_file
     from seclatch.report.compose_report import compose_report
 
-    if as_text and as_json:
-        raise click.UsageError("--text and --json exclude each other")
-    if show and (as_text or as_json):
-        raise click.UsageError("--open shows the page, and there is none with --text or --json")
+    chosen = _choose_format(form, as_text, as_json)
+    if show and chosen != "html":
+        raise click.UsageError(f"--open shows the page, and there is none with --format {chosen}")
     recording = recording_file.read_recording(file)
     report = compose_report(recording, _fit(recording, profile), _scan(scan_file))
-    if as_text:
+    if chosen != "html":
+        _write(report, chosen, output)
+        return
+    target = output or _beside(file)
+    _write(report, chosen, target)
+    click.echo(f"seclatch: report: {target}", err=True)
+    if show:
+        _open(target)
+
+
+def _choose_format(form: str | None, as_text: bool, as_json: bool) -> str:
+    chosen = {form or "", "text" if as_text else "", "json" if as_json else ""} - {""}
+    if len(chosen) > 1:
+        raise click.UsageError("--format, --text and --json exclude each other")
+    return chosen.pop() if chosen else "html"
+
+
+def _write(report: Report, form: str, output: Path | None) -> None:
+    """Write in a format; what a format needs is imported for it alone."""
+    from seclatch.cli.shared.result_output import emit_text, is_terminal, write_result
+
+    if form == "text":
         from seclatch.report import terminal_report
 
         colour = output is None and is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
-        emit_text(
-            terminal_report.render_report(report, terminal_report.measure_width(), colour=colour),
-            output,
-        )
-    elif as_json:
+        width = terminal_report.measure_width()
+        emit_text(terminal_report.render_report(report, width, colour=colour), output)
+    elif form == "json":
         import msgspec
 
         write_result(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n", output)
+    elif form == "perfetto":
+        from seclatch.report.perfetto_trace import write_trace
+
+        write_result(write_trace(report), output)
     else:
         from seclatch.report.html_page import render_page
 
-        target = output or _beside(file)
-        write_result(render_page(report), target)
-        click.echo(f"seclatch: report: {target}", err=True)
-        if show:
-            _open(target)
+        write_result(render_page(report), output)
 
 
 def _scan(file: Path | None) -> Scan | None:

@@ -101,3 +101,15 @@ def test_any_kernel_version(kernel: str, kept: bool, file: Path, tmp_path: Path)
     profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]}))
     done = seclatch("report", "--json", "--profile", profile, file)
     assert ("read" not in json.loads(done.stdout)["fit"]["refused"]) == kept
+
+
+def test_a_trace(file: Path, tmp_path: Path) -> None:
+    done = seclatch("report", "--format", "perfetto", "-o", tmp_path / "trace.json", file)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+
+
+def test_one_format_at_a_time(file: Path) -> None:
+    done = seclatch("report", "--format", "perfetto", "--json", file)
+    assert done.returncode == 2
+    assert "exclude each other" in done.stderr
