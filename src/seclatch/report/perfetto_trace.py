@@ -1,7 +1,7 @@
 """A report's timeline in the Trace Event Format, which Perfetto and chrome://tracing open.
 
-The format ("Trace Event Format", Google, 2016): an object with `traceEvents`, times in microseconds;
-`X` is a span, `i` a moment, `M` a name. Each lane is a process of its own in the viewer.
+The format ("Trace Event Format", Google, 2016): an object with `traceEvents`, times in µs; `X` is
+a span, `i` a moment, `M` a name. Each lane is a process of its own in the viewer.
 """
 
 from __future__ import annotations
