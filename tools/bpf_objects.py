@@ -25,6 +25,8 @@ OBJECTS = ROOT / "src" / "seclatch" / "bpf" / "objects"
 TARGETS = {
     "recorder.x86_64.o": ("recorder.bpf.c", "-D__TARGET_ARCH_x86"),
     "recorder.aarch64.o": ("recorder.bpf.c", "-D__TARGET_ARCH_arm64"),
+    "watch.x86_64.o": ("watch.bpf.c", "-D__TARGET_ARCH_x86"),
+    "watch.aarch64.o": ("watch.bpf.c", "-D__TARGET_ARCH_arm64"),
     "filters.o": ("filters.bpf.c", ""),
 }
 # -mcpu=v3: 32-bit operations and jumps (Linux 5.1), atomic operations (5.12, where used). -g: BTF,

@@ -54,13 +54,6 @@ static __noinline void count_denial(struct task_struct *task, struct task_state 
 		count_lost(lost_rare);
 }
 
-/* Whether it was a tracer, not seccomp, that kept the kernel from the call: a tracee that is killed
- * in a stop leaves the kernel without an entry, too. */
-static __always_inline int is_killed_tracee(struct task_struct *task)
-{
-	return task->ptrace && task->pending.signal.sig[0] & SIGKILL_BIT;
-}
-
 /* Whether this exit may belong to the call that was entered last. Exits are not looked at before a
  * task has a filter. When another thread's TSYNC brings the first one, this may be the end of a
  * call from before, or a denial already: then it has another number. The same holds for a thread

@@ -2,24 +2,7 @@
 #pragma once
 
 #include "recorder.h"
-
-static __always_inline __u32 is_suspended(struct task_struct *task)
-{
-	return task->ptrace >> PT_SUSPEND_SECCOMP & 1;
-}
-
-/* A task's number as a pid namespace of this level has it: pid->numbers[level]. Zeros for a task
- * that is being reaped. */
-static __always_inline struct upid read_upid(struct pid *pid, __u32 level)
-{
-	__u64 entry = (__u64)&pid->numbers;
-	struct upid found;
-
-	entry += (__u64)(level & (MAX_PID_NS_LEVEL - 1)) * size_of_type(struct upid);
-	found.nr = READ(((struct upid *)entry)->nr);
-	found.ns = READ(((struct upid *)entry)->ns);
-	return found;
-}
+#include "task.h"
 
 static __always_inline void read_credentials(struct facts *facts, struct cred *cred)
 {

@@ -14,6 +14,7 @@
 enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_QUEUE = 22,
 	BPF_MAP_TYPE_RINGBUF = 27,      /* Linux 5.8 */
 	BPF_MAP_TYPE_TASK_STORAGE = 29, /* Linux 5.11; for tracing programs 5.12 */
@@ -32,6 +33,7 @@ static void *(*const bpf_map_lookup_elem)(const void *map, const void *key) = (v
 static long (*const bpf_map_update_elem)(const void *map, const void *key, const void *value,
 					 __u64 flags) = (void *)2;
 static __u64 (*const bpf_ktime_get_ns)(void) = (void *)5;
+static __u64 (*const bpf_get_current_cgroup_id)(void) = (void *)80;
 static long (*const bpf_map_pop_elem)(const void *map, void *value) = (void *)88;
 static long (*const bpf_probe_read_user)(void *to, __u32 size, const void *from) = (void *)112;
 static long (*const bpf_probe_read_kernel)(void *to, __u32 size, const void *from) = (void *)113;
@@ -50,6 +52,8 @@ static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158
 static struct task_struct *(*const bpf_get_current_task)(void) = (void *)35;
 static struct pt_regs *(*const bpf_task_pt_regs)(const struct task_struct *task) =
 	(void *)175; /* Linux 5.15 */
+
+static long (*const bpf_get_func_ret)(void *ctx, __u64 *value) = (void *)184; /* Linux 5.17 */
 
 /* Where the result is not used: an instruction of its own, cheaper than fetching (BPF_FETCH, Linux
  * 5.12). */

@@ -23,6 +23,8 @@ typedef int __s32;
 #define SIGKILL_BIT (1UL << (9 - 1))
 #define SIGSYS_BIT (1UL << (31 - 1))
 #define AF_UNIX 1
+#define SIGSYS 31
+#define SYS_SECCOMP 1 /* kernel_siginfo.si_code of a SIGSYS by seccomp */
 
 #if defined(__TARGET_ARCH_x86)
 #define TS_COMPAT 2 /* thread_info.status: in a 32-bit call (int 0x80 or sysenter) */
@@ -116,8 +118,20 @@ struct cred {
 	struct user_namespace *user_ns;
 };
 
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
 struct path {
-	void *dentry;
+	struct dentry *dentry;
+};
+
+struct file {
+	struct path f_path;
 };
 
 struct fs_struct {
@@ -127,6 +141,7 @@ struct fs_struct {
 struct mm_struct {
 	unsigned long arg_start;
 	unsigned long arg_end;
+	struct file *exe_file;
 };
 
 struct signal_struct {
@@ -176,6 +191,7 @@ struct task_struct {
 	unsigned long atomic_flags;
 	int pid;
 	int tgid;
+	__u64 start_boottime; /* Linux 5.5 */
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
@@ -190,6 +206,10 @@ struct task_struct {
 	struct bpf_local_storage *bpf_storage;
 };
 
+struct kernel_siginfo {
+	int si_code;
+};
+
 struct linux_binprm {
 	const char *filename;
 };
@@ -197,6 +217,7 @@ struct linux_binprm {
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long bp;
+	unsigned long ax;
 	unsigned long bx;
 	unsigned long r10;
 	unsigned long r9;

@@ -8,10 +8,9 @@
  * segment has no task left. */
 #pragma once
 
-#include "helpers.h"
+#include "registers.h"
 
 enum {
-	NUMBERS = 512,    /* counters of a slot: numbers 0 to 511 of the native ABI; others: `rare` */
 	SLOTS = 4096,
 	OVERFLOW_SLOT = 0, /* counts what came while no slot was free */
 	FIRST_OWN = 1024,  /* lower numbers of slots and segments belong to engines found running */
@@ -43,24 +42,6 @@ enum task_position {
 	ENTERED = 1,
 	REFUSED = 2,
 	FOUND = 3, /* found running: perhaps within the call that it made last */
-};
-
-/* Bits of rare_key.mode. */
-enum call_mode {
-	MODE_COMPAT = 1,   /* by the 32-bit ABI */
-	MODE_DENIED = 2,
-	MODE_INJECTED = 4, /* made by the program's tracer, before its first instruction */
-};
-
-/* What is kept of a call's arguments: a byte by number. */
-enum argument_spec {
-	KEEP_ARG0 = 1,
-	KEEP_ARG1 = 2,
-	KEEP_ARG2 = 4,
-	KEEP_ARG3 = 8,
-	KEEP_FLAGS_BEHIND_ARG0 = 16, /* clone3(2): the first 8 bytes of a structure */
-	IS_CONNECT = 32,
-	IS_WRITE = 64,
 };
 
 /* A followed thread. */

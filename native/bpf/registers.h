@@ -1,7 +1,27 @@
 /* The registers of a system call, by architecture. */
 #pragma once
 
-#include "recorder.h"
+#include "helpers.h"
+
+enum { NUMBERS = 512 }; /* numbers 0 to 511 of the native ABI have counters and constants */
+
+/* Bits of rare_key.mode. */
+enum call_mode {
+	MODE_COMPAT = 1,   /* by the 32-bit ABI */
+	MODE_DENIED = 2,
+	MODE_INJECTED = 4, /* made by the program's tracer, before its first instruction */
+};
+
+/* What is kept of a call's arguments: a byte by number. */
+enum argument_spec {
+	KEEP_ARG0 = 1,
+	KEEP_ARG1 = 2,
+	KEEP_ARG2 = 4,
+	KEEP_ARG3 = 8,
+	KEEP_FLAGS_BEHIND_ARG0 = 16, /* clone3(2): the first 8 bytes of a structure */
+	IS_CONNECT = 32,
+	IS_WRITE = 64,
+};
 
 #if defined(__TARGET_ARCH_x86)
 
@@ -10,6 +30,11 @@ enum { ENTER_LENGTH = 2 }; /* bytes of `syscall` and of `int 0x80` */
 static __always_inline __u32 call_number(struct pt_regs *regs)
 {
 	return regs->orig_ax;
+}
+
+static __always_inline __u64 instruction_pointer(struct pt_regs *regs)
+{
+	return regs->ip;
 }
 
 static __always_inline __u32 program_counter(struct pt_regs *regs)
@@ -22,6 +47,11 @@ static __always_inline __u32 program_counter(struct pt_regs *regs)
 static __always_inline __u32 compat_mode(struct task_struct *task)
 {
 	return (task->thread_info.status & TS_COMPAT) / TS_COMPAT * MODE_COMPAT;
+}
+
+static __always_inline __u64 call_result(struct pt_regs *regs)
+{
+	return regs->ax;
 }
 
 static __always_inline __u64 argument0(struct pt_regs *regs) { return regs->di; }
@@ -48,6 +78,11 @@ static __always_inline __u32 call_number(struct pt_regs *regs)
 	return regs->syscallno;
 }
 
+static __always_inline __u64 instruction_pointer(struct pt_regs *regs)
+{
+	return regs->pc;
+}
+
 static __always_inline __u32 program_counter(struct pt_regs *regs)
 {
 	return regs->pc;
@@ -56,6 +91,11 @@ static __always_inline __u32 program_counter(struct pt_regs *regs)
 static __always_inline __u32 compat_mode(struct task_struct *task)
 {
 	return (task->thread_info.flags >> TIF_32BIT & 1) * MODE_COMPAT;
+}
+
+static __always_inline __u64 call_result(struct pt_regs *regs)
+{
+	return regs->regs[0];
 }
 
 static __always_inline __u64 argument0(struct pt_regs *regs) { return regs->orig_x0; }

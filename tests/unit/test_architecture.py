@@ -91,6 +91,12 @@ MAY_IMPORT = {
         "recording.backends.bpf diagnose.evidence diagnose.denials diagnose.causes "
         "diagnose.remedies"
     ),
+    "watch.sources": "model system bpf recording.backends.bpf",
+    "watch.targets": "model output",
+    "watch": (
+        "model system filter process process.containers process.kernel diagnose.denials "
+        "watch.sources watch.targets"
+    ),
     "cli.shared": "model output engines filter profile profile.parse profile.compile",
     "cli.profile": (
         "model output filter profile profile.parse profile.compile profile.meaning "
@@ -108,7 +114,7 @@ MAY_IMPORT = {
     "cli": (
         "model output report apply demo diagnose engines host process runtime profile.parse "
         "profile.compile profile.generate profile.export recording.files scan scan.analysis "
-        "scan.image scan.summary cli.shared"
+        "scan.image scan.summary watch watch.sources watch.targets cli.shared"
     ),
 }
 

@@ -23,6 +23,8 @@ _PSEUDO_MAP, _PSEUDO_MAP_VALUE = 1, 2
 _SECTIONS = {
     "raw_tp": (bpf.ProgramKind.RAW_TRACEPOINT, ""),
     "tp_btf": (bpf.ProgramKind.TRACEPOINT, "trace:{}"),
+    "fentry": (bpf.ProgramKind.FENTRY, "function:{}"),
+    "fexit": (bpf.ProgramKind.FEXIT, "function:{}"),
     "iter": (bpf.ProgramKind.ITERATOR, "function:bpf_iter_{}"),
 }
 _LOG_INSTRUCTION = re.compile(r"^(\d+): \(", re.MULTILINE)

@@ -27,6 +27,7 @@ COMMANDS = {
     "install": "Register the seclatch runtime with docker, podman or containerd.",
     "uninstall": "Undo what `install` did.",
     "ps": "Show the processes, which seccomp filters they are under, and who put them on.",
+    "watch": "Show what filters deny on this host, while it happens.",
     "profile": "Check, resolve, compile, convert and compare seccomp profiles.",
     "filter": "List BPF programs and find the rules that they were made of.",
     "demo": "Show what the latch does, by running it.",

@@ -61,8 +61,9 @@ class LoggedDenial(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     `program`, or `exec-session` (a process that docker exec or a health check brought in). `args`
     are the six raw arguments of the first of these calls, as hexadecimal text because JSON readers
     round numbers above 2^53; null where the source does not have them (audit lines). `arguments`
-    are the same in words. `errno` is what the caller got, "" for the other answers. `kill` is one
-    of thread and process. `container` is null, and `unit` "", for processes in none.
+    are the same in words. `errno` is what the caller got, "" for the other answers and in
+    audit lines. `kill` is one of thread and process. `container` is null, and `unit` "", for
+    processes in none.
     """
 
     time: str

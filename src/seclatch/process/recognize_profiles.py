@@ -47,6 +47,16 @@ class ProfileCandidate:
     code: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class CompiledCandidate:
+    """A program of a candidate; `profile` is the resolved one, None for a given program."""
+
+    name: str
+    code: bytes
+    profile: Profile | None = None
+    runtime: Runtime | None = None
+
+
 def recognize_programs(
     codes: Set[bytes], candidates: Iterable[ProfileCandidate], notes: list[str]
 ) -> dict[bytes, str]:
@@ -55,9 +65,9 @@ def recognize_programs(
     if not codes:
         return names
     deadline = time.monotonic() + SECONDS
-    for name, code in _compile_all(candidates):
-        if code in codes:
-            names.setdefault(code, name)
+    for compiled in compile_candidates(candidates):
+        if compiled.code in codes:
+            names.setdefault(compiled.code, compiled.name)
         if codes <= names.keys():
             break
         if time.monotonic() > deadline:
@@ -66,16 +76,16 @@ def recognize_programs(
     return names
 
 
-def _compile_all(candidates: Iterable[ProfileCandidate]) -> Iterator[tuple[str, bytes]]:
+def compile_candidates(candidates: Iterable[ProfileCandidate]) -> Iterator[CompiledCandidate]:
     """Yield every program with its candidate's name; repeated profiles are left out."""
     compiled: set[Profile] = set()
     for candidate in candidates:
         if candidate.profile is None:
-            yield candidate.name, candidate.code
+            yield CompiledCandidate(candidate.name, candidate.code)
         for profile in _resolve(candidate):
             if profile not in compiled:
                 compiled.add(profile)
-                yield from ((candidate.name, code) for code in _compile_programs(profile))
+                yield from _compile_programs(candidate.name, profile)
 
 
 def read_files(files: Iterable[Path]) -> list[ProfileCandidate]:
@@ -140,11 +150,11 @@ def _resolve(candidate: ProfileCandidate) -> Iterator[Profile]:
         yield narrow_profile(candidate.profile, host)
 
 
-def _compile_programs(profile: Profile) -> Iterator[bytes]:
+def _compile_programs(name: str, profile: Profile) -> Iterator[CompiledCandidate]:
     for runtime in _RUNTIMES:
         try:
             program = compile_profile(profile, runtime=runtime)
         except (SeclatchError, RuntimeError):
             continue  # this runtime refuses the profile, or libseccomp does not finish
-        yield program.code
-        yield from program.alternatives
+        for code in (program.code, *program.alternatives):
+            yield CompiledCandidate(name, code, profile, runtime)

@@ -226,6 +226,8 @@ class ProgramKind(Enum):
 
     RAW_TRACEPOINT = (17, 0)
     TRACEPOINT = (26, 23)  # with typed arguments (BPF_TRACE_RAW_TP)
+    FENTRY = (26, 24)
+    FEXIT = (26, 25)
     ITERATOR = (26, 28)
 
 
@@ -292,7 +294,7 @@ def open_iterator(program: int, tid: int = 0) -> int:
 
 
 def attach(program: int) -> int:
-    """Attach a TRACEPOINT program to its target until the answered descriptor is closed.
+    """Attach a TRACEPOINT, FENTRY or FEXIT program until the answered descriptor is closed.
 
     Raises OSError.
     """

@@ -44,7 +44,10 @@ def operand(code: bytearray, at: int) -> int:
 
 
 def test_all_objects_exist() -> None:
-    assert NAMES == ["filters", "recorder.aarch64", "recorder.x86_64"]
+    recorders, watches = (
+        [f"{name}.{machine}" for machine in ("aarch64", "x86_64")] for name in ("recorder", "watch")
+    )
+    assert [*NAMES] == ["filters", *recorders, *watches]
 
 
 @pytest.mark.parametrize(("name", "program"), PROGRAMS)

@@ -15,6 +15,7 @@ _NAMES = (
     "io.kubernetes.cri-o.Name",
 )
 _IMAGES = ("io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName")
+_PODS = ("io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name")
 _PROFILE = "io.podman.annotations.seccomp"
 
 
@@ -27,6 +28,7 @@ class BundleConfig:
     engine: str = ""
     given: str = ""
     seccomp: object = None
+    pod: str = ""
 
 
 def read_bundle(found: FoundContainer) -> BundleConfig:
@@ -45,7 +47,12 @@ def read_bundle(found: FoundContainer) -> BundleConfig:
     engine = "cri-o" if "io.kubernetes.cri-o.Name" in notes else ""
     given = str(notes.get(_PROFILE, ""))
     return BundleConfig(
-        _find_first(notes, _NAMES), _find_first(notes, _IMAGES), engine, given, seccomp
+        _find_first(notes, _NAMES),
+        _find_first(notes, _IMAGES),
+        engine,
+        given,
+        seccomp,
+        _find_first(notes, _PODS),
     )
 
 

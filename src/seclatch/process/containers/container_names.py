@@ -35,7 +35,7 @@ def _read_known(found: FoundContainer) -> KnownContainer:
     container = LiveContainer(
         found.id, found.name or bundle.name, bundle.image, bundle.engine or found.engine
     )
-    return KnownContainer(container, bundle.seccomp, bundle.given)
+    return KnownContainer(container, bundle.seccomp, bundle.given, bundle.pod)
 
 
 def _combine(known: KnownContainer, queried: KnownContainer) -> KnownContainer:

@@ -12,9 +12,10 @@ class KnownContainer:
     """A container with the sources of its profile.
 
     `seccomp` is `linux.seccomp` of its config.json (None: not read); `given`: the engine's name for
-    the profile, "" if it has none.
+    the profile, `pod`: the name of its Kubernetes pod; "" if it has none.
     """
 
     container: LiveContainer
     seccomp: object = None
     given: str = ""
+    pod: str = ""

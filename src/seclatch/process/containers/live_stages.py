@@ -34,6 +34,14 @@ def find_stage(entry: ProcEntry, *, in_container: bool) -> Stage | None:
     return Stage.CLIENT if name in _CLIENTS else None
 
 
+def is_runtime(program: str, comm: str) -> bool:
+    """Return whether a process under a filter is a runtime that has not exec'd the program yet.
+
+    By its names alone: a program of the container may give itself one of them.
+    """
+    return program in _RUNTIMES or program.startswith(_COPIES) or comm.startswith("runc:[")
+
+
 def read_program_name(entry: ProcEntry) -> str:
     """Return the base name of the program, or the comm where the executable may not be read."""
     return entry.executable.removesuffix(" (deleted)") or entry.status.comm

@@ -116,11 +116,11 @@ _PATHS = {
 
 def constants() -> dict[str, bytes]:
     """Values of the constants in native/bpf/detail.h."""
-    return {"path_arguments": _path_arguments(), "reported_errnos": _reported_errnos()}
+    return {"path_arguments": make_path_arguments(), "reported_errnos": _reported_errnos()}
 
 
-def _path_arguments() -> bytes:
-    """By call number which argument is a path, from 1."""
+def make_path_arguments() -> bytes:
+    """Return by call number which argument is a path, from 1."""
     numbers = load_syscalls(Arch.native()).numbers
     content = bytearray(abi.NUMBERS)
     for index, names in _PATHS.items():

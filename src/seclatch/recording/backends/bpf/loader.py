@@ -146,11 +146,11 @@ def _programs(*, closely: bool) -> tuple[str, ...]:
 
 
 def _constants(*, watches: bool) -> dict[str, bytes]:
-    return {"argument_specs": _argument_specs(), "watches_containers": bytes([watches])}
+    return {"argument_specs": make_argument_specs(), "watches_containers": bytes([watches])}
 
 
-def _argument_specs() -> bytes:
-    """One byte by system call number: which of its arguments are kept."""
+def make_argument_specs() -> bytes:
+    """Return one byte by system call number: which of its arguments are kept."""
     specs = bytearray(abi.NUMBERS)
     numbers = load_syscalls(Arch.native()).numbers
     for name, spec in abi.KEPT_ARGUMENTS.items():

@@ -1,0 +1,97 @@
+"""Find which filter of a stack answered a call, and how: by running the filters on the call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from seclatch.filter.simulate import simulate_stack
+from seclatch.model.action import Action, ActionKind
+from seclatch.model.arch import Arch
+from seclatch.model.denial_log import Answer, AnsweringFilter
+from seclatch.model.filter import Filter
+from seclatch.model.seccomp_data import SeccompData
+from seclatch.model.seen_denial import SeenAnswer, SeenDenial
+from seclatch.model.syscall import Syscall
+from seclatch.process.thread_filters import fingerprint_program
+from seclatch.watch.known_profiles import KnownProfiles
+from seclatch.watch.process_contexts import ProcessContext
+
+_ANSWERS: dict[ActionKind, Answer] = {
+    ActionKind.KILL_PROCESS: "kill-process",
+    ActionKind.KILL_THREAD: "kill-thread",
+    ActionKind.TRAP: "trap",
+    ActionKind.ERRNO: "errno",
+    ActionKind.NOTIFY: "notify",
+    ActionKind.TRACE: "trace",
+    ActionKind.LOG: "log",
+}
+_SEEN: dict[SeenAnswer, Answer] = {
+    SeenAnswer.RETURNED: "errno",
+    SeenAnswer.TRAP: "trap",
+    SeenAnswer.KILL: "kill",
+    SeenAnswer.LOG: "log",
+    SeenAnswer.ERRNO: "errno",
+    SeenAnswer.TRACE: "trace",
+    SeenAnswer.NOTIFY: "notify",
+    SeenAnswer.KILL_THREAD: "kill-thread",
+    SeenAnswer.KILL_PROCESS: "kill-process",
+}
+_CONSISTENT = {
+    SeenAnswer.RETURNED: {"errno", "trace", "notify"},
+    SeenAnswer.KILL: {"kill-thread", "kill-process"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAnswer:
+    """What the filters say, and which one said it (its program, b"" if not known)."""
+
+    answer: Answer
+    action: Action | None = None
+    code: bytes = b""
+
+
+def find_answer(denial: SeenDenial) -> FoundAnswer | None:
+    """Return the answer to a call; None where the filters allow what was perhaps denied."""
+    seen = _SEEN[denial.answer]
+    details = denial.details
+    if details is None or not details.layers or details.args is None:
+        return None if denial.unsure else FoundAnswer(seen)
+    programs = [_decode(code) for code in reversed(details.layers)]  # the oldest first
+    call = SeccompData(denial.arch.audit, denial.number & 0xFFFFFFFF, details.args, details.pointer)
+    verdict = simulate_stack(programs, call)
+    answer = _ANSWERS.get(verdict.action.kind, "unknown")
+    if answer not in _CONSISTENT.get(denial.answer, {seen}):
+        return None if denial.unsure else FoundAnswer(seen)
+    code = details.layers[len(programs) - 1 - verdict.layer]
+    return FoundAnswer(answer, verdict.action, code)
+
+
+def describe_filter(
+    found: FoundAnswer,
+    syscall: Syscall,
+    args: tuple[int, ...],
+    context: ProcessContext,
+    profiles: KnownProfiles,
+) -> AnsweringFilter:
+    """Name the filter, its profile, and the rule of it that answers the call."""
+    if not found.code:
+        return AnsweringFilter()
+    fingerprint = fingerprint_program(found.code)
+    name, evaluator = profiles.find(found.code, context)
+    if evaluator is None:
+        return AnsweringFilter(fingerprint=fingerprint, profile=name)
+    ruling = evaluator.evaluate(syscall, args)
+    return AnsweringFilter(
+        fingerprint=fingerprint,
+        profile=name,
+        by=ruling.by,
+        index=ruling.rule,
+        text=ruling.reason,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _decode(code: bytes) -> Filter:
+    return Filter.from_bytes(code, "little" if Arch.native().little else "big")

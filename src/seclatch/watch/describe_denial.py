@@ -1,0 +1,86 @@
+"""Describe a denial: a line of the log, from what a source saw of it."""
+
+from __future__ import annotations
+
+from seclatch.diagnose.denials.argument_text import show_arguments
+from seclatch.model.denial_log import LoggedContainer, LoggedDenial, LoggedHost
+from seclatch.model.errno import name_errno
+from seclatch.model.seen_denial import CallDetails, SeenDenial, SeenProcess
+from seclatch.model.syscall import Syscall, load_syscalls
+from seclatch.process.containers.known_container import KnownContainer
+from seclatch.watch.answering_filter import describe_filter, find_answer
+from seclatch.watch.host_identity import format_time, identify_host
+from seclatch.watch.known_profiles import KnownProfiles
+from seclatch.watch.process_contexts import ProcessContexts
+
+_MAX_NOTED = 100
+_RETURNS = ("errno", "trace", "notify")
+
+
+class DenialDescriber:
+    """Makes lines of denials, with what it remembers of processes, containers and filters."""
+
+    def __init__(self, contexts: ProcessContexts, profiles: KnownProfiles) -> None:
+        self.host: LoggedHost = identify_host()
+        self._contexts = contexts
+        self._profiles = profiles
+        self._noted: set[str] = set()
+
+    def notice(self, process: SeenProcess, details: CallDetails | None) -> None:
+        """Look a process up before it may be gone."""
+        self._contexts.find(process, details)
+
+    def take_notes(self) -> list[str]:
+        """Return what could not be found out, each once."""
+        new = [note for note in self._contexts.notes if note not in self._noted]
+        self._contexts.notes.clear()
+        self._noted = {*list(self._noted)[-_MAX_NOTED:], *new}
+        return list(dict.fromkeys(new))
+
+    def describe(self, denial: SeenDenial) -> LoggedDenial | None:
+        """Return the line of a denial; None if it was the kernel's own failure."""
+        found = find_answer(denial)
+        if found is None:
+            return None
+        details = denial.details
+        context = self._contexts.find(denial.process, details)
+        syscall = _find_syscall(denial)
+        args = details.args if details else None
+        text = details.text if details else ""
+        silent = found.answer not in _RETURNS or denial.source == "audit"
+        return LoggedDenial(
+            time=format_time(denial.first),
+            until=format_time(denial.last),
+            count=denial.count,
+            host=self.host,
+            container=_describe_container(context.container),
+            unit=context.unit,
+            stage=self._contexts.find_stage(context, details),
+            pid=denial.process.pid,
+            tid=details.tid if details else denial.process.pid,
+            uid=details.uid if details else context.uid,
+            comm=details.comm if details else context.comm,
+            exe=context.exe or (details.program if details else ""),
+            arch=denial.arch.title,
+            syscall=syscall.name,
+            number=denial.number,
+            args=[hex(value) for value in args] if args is not None else None,
+            arguments=show_arguments(syscall.name, args, text) if args is not None else [],
+            answer=found.answer,
+            errno="" if silent else name_errno(denial.error),
+            filter=describe_filter(found, syscall, args or (), context, self._profiles),
+            source="audit" if denial.source == "audit" else "ebpf",
+        )
+
+
+def _find_syscall(denial: SeenDenial) -> Syscall:
+    return load_syscalls(denial.arch).at(denial.number)
+
+
+def _describe_container(known: KnownContainer | None) -> LoggedContainer | None:
+    if known is None:
+        return None
+    one = known.container
+    return LoggedContainer(
+        id=one.id, name=one.name, image=one.image, engine=one.engine, pod=known.pod
+    )

@@ -1,0 +1,182 @@
+"""Find what a process belongs to: container, unit, executable, stage.
+
+A process may be gone a moment after its denial: it is looked up as soon as the kernel reports it.
+Of one that is gone remain its pid namespace, its monitor, and what was known of it before.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Final
+
+from seclatch.model.denial_log import LoggedStage
+from seclatch.model.seen_denial import CallDetails, SeenProcess
+from seclatch.process.containers.container_names import name_containers
+from seclatch.process.containers.known_container import KnownContainer
+from seclatch.process.containers.live_stages import is_runtime
+from seclatch.process.containers.membership import (
+    FoundContainer,
+    find_containers,
+    find_members,
+)
+from seclatch.process.process_snapshot import read_entries
+from seclatch.process.systemd_units import find_unit
+from seclatch.system import procfs
+from seclatch.system.procfs import ProcEntry
+
+_MAX_PROCESSES: Final = 8192
+_MAX_CONTAINERS: Final = 4096
+_RETRY_SECONDS: Final = 10.0
+_TICK: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessContext:
+    """What a process belongs to. `capabilities` is its bounding set, None if it was gone."""
+
+    container: KnownContainer | None = None
+    unit: str = ""
+    exe: str = ""
+    comm: str = ""
+    uid: int = -1
+    capabilities: int | None = None
+
+
+@dataclass(slots=True)
+class _Named:
+    """A container as its engine describes it; `asked`: when it was asked last."""
+
+    known: KnownContainer
+    asked: float
+
+
+class ProcessContexts:
+    """Contexts of processes, remembered; the oldest are dropped. `notes`: what went wrong."""
+
+    def __init__(self, *, names: bool = True) -> None:
+        self.notes: list[str] = []
+        self._names = names
+        self._contexts: OrderedDict[SeenProcess, ProcessContext] = OrderedDict()
+        self._containers: OrderedDict[str, _Named] = OrderedDict()
+        self._by_namespace: dict[int, str] = {}
+        self._own_namespace = _read_own_namespace()
+
+    def find(self, process: SeenProcess, details: CallDetails | None) -> ProcessContext:
+        """Return what is known of a process: looked up once, again when it has details."""
+        known = self._contexts.get(process)
+        if known is None or (known.container is None and details and not known.exe):
+            known = self._look_up(process, details)
+            self._contexts[process] = known
+        self._contexts.move_to_end(process)
+        while len(self._contexts) > _MAX_PROCESSES:
+            self._contexts.popitem(last=False)
+        if known.container is not None:
+            identity = known.container.container.id
+            return replace(known, container=self._refresh(identity, known.container))
+        return known
+
+    def find_stage(self, context: ProcessContext, details: CallDetails | None) -> LoggedStage:
+        """Return the stage of a denied call."""
+        if details is None:
+            return "program"
+        if is_runtime(details.program, details.comm):
+            return "runtime"
+        entered = details.pids != self._own_namespace and details.origin not in (0, 1)
+        return "exec-session" if context.container and entered else "program"
+
+    def _look_up(self, process: SeenProcess, details: CallDetails | None) -> ProcessContext:
+        entry = _read_entry(process)
+        found = self._find_container(entry, process, details)
+        known = self._name(found) if found else None
+        if known and details and details.pids not in (0, self._own_namespace):
+            self._by_namespace[details.pids] = known.container.id
+        if entry is None:
+            return ProcessContext(known)
+        return ProcessContext(
+            known,
+            find_unit(entry),
+            _read_path(process.pid),
+            entry.status.comm,
+            entry.status.uid,
+            entry.status.capabilities,
+        )
+
+    def _find_container(
+        self, entry: ProcEntry | None, process: SeenProcess, details: CallDetails | None
+    ) -> FoundContainer | None:
+        """Find the container; all of /proc is read once for each pid namespace."""
+        namespace = details.pids if details else 0
+        remembered = self._by_namespace.get(namespace, "")
+        if remembered in self._containers:
+            known = self._containers[remembered].known.container
+            return FoundContainer(known.id, known.engine, name=known.name)
+        if entry is not None and namespace == self._own_namespace and not _may_be_contained(entry):
+            return None
+        entries = read_entries()
+        containers = find_containers(entries)
+        if entry is not None:
+            entries.setdefault(process.pid, entry)
+            return find_members(entries, containers).get(process.pid)
+        if details is None or not details.outside:
+            return None
+        above = [one for one in containers.values() if one.monitor == details.outside]
+        return above[0] if len(above) == 1 else None
+
+    def _name(self, found: FoundContainer) -> KnownContainer:
+        """Ask the engines for a container's name, once unless they do not know it."""
+        named = self._containers.get(found.id)
+        now = time.monotonic()
+        if named and (named.known.container.name or now - named.asked < _RETRY_SECONDS):
+            return named.known
+        entries = read_entries()
+        full = find_containers(entries).get(found.id, found)
+        known = name_containers([full], entries if self._names else {}, self.notes)[found.id]
+        self._containers[found.id] = _Named(known, now)
+        while len(self._containers) > _MAX_CONTAINERS:
+            self._containers.popitem(last=False)
+        return known
+
+    def _refresh(self, identity: str, known: KnownContainer) -> KnownContainer:
+        named = self._containers.get(identity)
+        if named is None:
+            return known
+        container = named.known.container
+        return self._name(FoundContainer(identity, container.engine, name=container.name))
+
+
+def _read_entry(process: SeenProcess) -> ProcEntry | None:
+    """Read a process, unless its pid is another one's by now."""
+    status = procfs.read_status(process.pid)
+    if status is None or not status.has_memory:
+        return None
+    if process.started and procfs.read_start(process.pid) != process.started // _TICK:
+        return None
+    return ProcEntry(
+        process.pid,
+        status,
+        procfs.read_command_line(process.pid, status.state),
+        procfs.read_executable(process.pid),
+        procfs.read_cgroups(process.pid),
+    )
+
+
+def _may_be_contained(entry: ProcEntry) -> bool:
+    """Return whether a control group may be a container's: one with its id in the path."""
+    return any(len(part) >= 64 for path in entry.cgroups for part in path.split("/"))
+
+
+def _read_path(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115
+    except OSError:
+        return ""
+
+
+def _read_own_namespace() -> int:
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 (through a magic link)
+    except OSError:
+        return 0

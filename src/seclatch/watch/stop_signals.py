@@ -1,0 +1,49 @@
+"""Signals that end a watch, or reopen its log, as a descriptor to poll."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from types import FrameType
+
+_STOP = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopSignals:
+    """SIGINT and SIGTERM end the watch, SIGHUP reopens log files (as logrotate asks for)."""
+
+    def __init__(self) -> None:
+        self._stopped = self._hung_up = False
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for number in _STOP:
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._hang_up)
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable after a signal."""
+        return self._read
+
+    def arrived(self) -> bool:
+        """Return whether the watch is to end."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._read, 4096)
+        return self._stopped
+
+    def take_hangup(self) -> bool:
+        """Return whether log files are to be reopened."""
+        hung_up, self._hung_up = self._hung_up, False
+        return hung_up
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        signal.set_wakeup_fd(-1)
+        os.close(self._read)
+        os.close(self._write)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopped = True
+
+    def _hang_up(self, _number: int, _frame: FrameType | None) -> None:
+        self._hung_up = True

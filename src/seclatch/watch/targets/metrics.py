@@ -1,0 +1,113 @@
+"""Metrics for Prometheus, by its client library (the extra `metrics`)."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from seclatch.errors import SeclatchError
+from seclatch.model.denial_log import LoggedDenial, LogLine
+from seclatch.output.printable_text import make_printable
+from seclatch.watch.targets.log_target import LogTarget
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter
+
+MAX_SERIES = 1000
+"""Sets of labels; denials beyond are counted under `other`, so that no container fills a server."""
+
+_MAX_LABEL = 100
+_LABELS = ("container", "image", "unit", "stage", "syscall", "answer")
+_OTHER = ("other", "other", "other", "other", "other", "other")
+
+
+class Metrics(LogTarget):
+    """Serves `seclatch_denials_total` by HTTP on one address."""
+
+    def __init__(self, address: str) -> None:
+        """Raise SeclatchError: no library, a bad address, a port in use."""
+        host, port = parse_address(address)
+        try:
+            from prometheus_client import CollectorRegistry, Counter, start_http_server
+        except ImportError as error:
+            raise SeclatchError(
+                "serving metrics: prometheus_client is not installed",
+                remedy="install seclatch with it: pipx install 'seclatch[metrics]'",
+                status=2,
+            ) from error
+        registry = CollectorRegistry()
+        self._denials: Counter = Counter(
+            "seclatch_denials",
+            "System calls that seccomp denied or logged",
+            _LABELS,
+            registry=registry,
+        )
+        self._uncounted: Counter = Counter(
+            "seclatch_undescribed_denials", "Denials that were only counted", registry=registry
+        )
+        self._series: set[tuple[str, ...]] = set()
+        try:
+            self._server, self._thread = start_http_server(port, host, registry)
+        except OSError as error:
+            raise SeclatchError(
+                f"serving metrics on {address}: {error.strerror or error}", status=2
+            ) from error
+
+    @property
+    def port(self) -> int:
+        """Return the port that is served."""
+        return int(self._server.server_port)
+
+    def write(self, line: LogLine) -> None:
+        """Count a denial."""
+        if not isinstance(line, LoggedDenial):
+            if line.event == "lost":
+                self._uncounted.inc(line.count)
+            return
+        labels = make_labels(line)
+        if labels not in self._series:
+            if len(self._series) >= MAX_SERIES:
+                labels = _OTHER
+            self._series.add(labels)
+        self._denials.labels(*labels).inc(line.count)
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def make_labels(denial: LoggedDenial) -> tuple[str, ...]:
+    """Return the labels' values: printable, short, and no name that a process chose itself."""
+    one = denial.container
+    values = (
+        (one.name or one.id[:12]) if one else "",
+        one.image if one else "",
+        denial.unit,
+        denial.stage,
+        denial.syscall or f"#{denial.number}",
+        denial.errno or denial.answer if denial.answer == "errno" else denial.answer,
+    )
+    return tuple(make_printable(value[:_MAX_LABEL])[:_MAX_LABEL] for value in values)
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Parse `HOST:PORT`, `:PORT` or `PORT`: without a host, loopback. Raise SeclatchError."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") or "127.0.0.1"
+    try:
+        if host != "localhost":
+            ipaddress.ip_address(host)
+        number = int(port) if port.isascii() and port.isdigit() and len(port) < 6 else -1
+    except ValueError as error:
+        raise _make_address_error(text, "HOST is an IP address or localhost") from error
+    if not 0 <= number < 1 << 16:
+        raise _make_address_error(text, "PORT is a number up to 65535")
+    return "127.0.0.1" if host == "localhost" else host, number
+
+
+def _make_address_error(text: str, rule: str) -> SeclatchError:
+    return SeclatchError(
+        f"--metrics {make_printable(text[:80])}: not an address", remedy=rule, status=2
+    )

@@ -1,0 +1,45 @@
+"""Which denials are selected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from seclatch.model.denial_log import LoggedContainer
+from seclatch.watch.denial_selection import DenialSelection
+from tests.unit.watch.denials import make_denial
+
+REGISTRY = LoggedContainer(id="c" * 64, name="web", image="registry:5000/team/nginx:1.27@sha256:0")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "values", "matches"),
+    [
+        ({}, {}, True),
+        ({"pids": (12,)}, {}, True),
+        ({"pids": (13, 14)}, {}, False),
+        ({"containers": ("web",)}, {}, True),
+        ({"containers": ("we",)}, {}, False),
+        ({"containers": ("ccc",)}, {}, True),
+        ({"containers": ("cc",)}, {}, False),
+        ({"containers": ("web",)}, {"container": None}, False),
+        ({"images": ("nginx",)}, {}, True),
+        ({"images": ("nginx:1.27",)}, {}, True),
+        ({"images": ("nginx:1.26",)}, {}, False),
+        ({"images": ("registry:5000/team/nginx",)}, {"container": REGISTRY}, True),
+        ({"images": ("*/nginx",)}, {"container": REGISTRY}, True),
+        ({"images": ("*",)}, {"container": LoggedContainer(id="c")}, False),
+        ({"units": ("web",)}, {"unit": "web.service"}, True),
+        ({"units": ("web*",)}, {"unit": "web2.service"}, True),
+        ({"units": ("*",)}, {}, False),
+        ({"pids": (12,), "containers": ("db",)}, {}, False),
+    ],
+)
+def test_each_criterion(wanted: dict[str, Any], values: dict[str, Any], matches: bool) -> None:
+    assert DenialSelection(**wanted).matches(make_denial(**values)) is matches
+
+
+def test_criteria_are_logged_as_options() -> None:
+    selection = DenialSelection((1,), ("web",), ("nginx*",), ("a.service",))
+    assert selection.words() == ["--pid=1", "--container=web", "--image=nginx*", "--unit=a.service"]

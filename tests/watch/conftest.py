@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seclatch.model.denial_log import LoggedDenial, LogLine, WatchEvent, decode_line
+from tests.latch.oci import SCRIPTS
+
+WAYS = ("check", "calls", "denials")
+
+
+@dataclass
+class Watched:
+    """A watch that runs, and what it has written once it has ended."""
+
+    process: subprocess.Popen[bytes]
+    lines: list[LogLine] = field(default_factory=list)
+    errors: str = ""
+    status: int | None = None
+
+    def begin(self) -> None:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line:
+            self.end()
+            raise AssertionError(self.errors)
+        self.lines.append(decode_line(line))
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        if self.status is not None:
+            return
+        self.process.send_signal(number)
+        rest, errors = self.process.communicate(timeout=60)
+        self.lines += [decode_line(line + b"\n") for line in rest.splitlines()]
+        self.errors, self.status = errors.decode(), self.process.returncode
+
+    @property
+    def denials(self) -> list[LoggedDenial]:
+        return [line for line in self.lines if isinstance(line, LoggedDenial)]
+
+    @property
+    def events(self) -> list[WatchEvent]:
+        return [line for line in self.lines if isinstance(line, WatchEvent)]
+
+    def of(self, **wanted: Any) -> list[LoggedDenial]:
+        """The denials with these values."""
+        return [
+            one
+            for one in self.denials
+            if all(getattr(one, name) == value for name, value in wanted.items())
+        ]
+
+    def counts(self, **wanted: Any) -> dict[tuple[str, str, str], int]:
+        """By call, answer and errno how many."""
+        found: dict[tuple[str, str, str], int] = {}
+        for one in self.of(**wanted):
+            key = (one.syscall, one.answer, one.errno)
+            found[key] = found.get(key, 0) + one.count
+        return found
+
+
+Watch = Callable[..., contextlib.AbstractContextManager[Watched]]
+
+
+@contextlib.contextmanager
+def start_watch(words: list[str]) -> Iterator[Watched]:
+    """Run a command that prints JSON lines, from its first line on, until the block ends."""
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    watched = Watched(process)
+    try:
+        watched.begin()
+        yield watched
+        watched.end()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """watch(OPTIONS…): `seclatch watch --json` for real."""
+    return lambda *options: start_watch(
+        [str(SCRIPTS / "seclatch"), "watch", "--json", "--no-engines", *map(str, options)]
+    )
+
+
+def permitted(way: str) -> bool:
+    """Whether this kernel takes the programs of a way; the others are tried in tests/hosts."""
+    from seclatch.errors import SeclatchError
+    from seclatch.watch.sources.watch_programs import WatchWay, load_programs
+
+    try:
+        load_programs(WatchWay(way)).close()
+    except SeclatchError:
+        return False
+    return True
+
+
+def read_json(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
