@@ -51,7 +51,7 @@ class Watched:
         return [line for line in self.lines if isinstance(line, WatchEvent)]
 
     def of(self, **wanted: Any) -> list[LoggedDenial]:
-        """The denials with these values."""
+        """Return the denials with these values."""
         return [
             one
             for one in self.denials
@@ -59,7 +59,7 @@ class Watched:
         ]
 
     def counts(self, **wanted: Any) -> dict[tuple[str, str, str], int]:
-        """By call, answer and errno how many."""
+        """Count denials by call, answer and errno."""
         found: dict[tuple[str, str, str], int] = {}
         for one in self.of(**wanted):
             key = (one.syscall, one.answer, one.errno)
