@@ -26,6 +26,10 @@ class DenialDescriber:
         self._profiles = profiles
         self._noted: set[str] = set()
 
+    def begin_epoch(self) -> None:
+        """Give the next denials time for what takes long."""
+        self._profiles.begin_epoch()
+
     def notice(self, process: SeenProcess, details: CallDetails | None) -> None:
         """Look a process up before it may be gone."""
         self._contexts.find(process, details)

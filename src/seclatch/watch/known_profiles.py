@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from seclatch.diagnose.denials.matching_rule import ProfileEvaluator
 from seclatch.model.arch import Arch
 from seclatch.model.capability import name_capabilities
+from seclatch.process.containers.known_container import KnownContainer
 from seclatch.process.recognize_profiles import (
-    SECONDS,
+    CompiledCandidate,
+    ProfileCandidate,
     compile_candidates,
     list_candidates,
     read_files,
 )
 from seclatch.watch.process_contexts import ProcessContext
 
-_MAX_KNOWN = 1024
+_MAX_KNOWN = 256
+_BUDGET_SECONDS = 0.5
+"""Time for compiling in one epoch: containers' configurations are untrusted, and denials wait."""
 
 Recognized = tuple[str, ProfileEvaluator | None]
+_Programs = dict[bytes, Recognized]
 
 
 class KnownProfiles:
@@ -29,31 +35,55 @@ class KnownProfiles:
     def __init__(self, files: Sequence[Path] = ()) -> None:
         """Raise SeclatchError for a file that cannot be read."""
         self._files = read_files(files)
-        self._known: OrderedDict[tuple[bytes, str], Recognized] = OrderedDict()
+        self._known: OrderedDict[object, _Programs] = OrderedDict()
+        self._spent = 0.0
+
+    def begin_epoch(self) -> None:
+        """Give the next denials time for compiling again."""
+        self._spent = 0.0
 
     def find(self, code: bytes, context: ProcessContext) -> Recognized:
         """Return the profile's name and what evaluates it; "" and None if none compiles to it."""
-        container = context.container
-        key = (code, container.container.id if container else "")
+        capabilities = context.capabilities or 0
+        found = self._look_up(capabilities, lambda: self._compile_files(capabilities), code)
+        known = context.container
+        if not found and known and known.seccomp:
+            key = (known.given, json.dumps(known.seccomp))
+            found = self._look_up(key, lambda: _compile_configured(known), code)
+        return found or ("", None)
+
+    def _look_up(
+        self, key: object, compile_: Callable[[], _Programs], code: bytes
+    ) -> Recognized | None:
         if key not in self._known:
-            self._known[key] = self._compile(code, context)
+            if self._spent > _BUDGET_SECONDS:
+                return None
+            began = time.monotonic()
+            self._known[key] = compile_()
+            self._spent += time.monotonic() - began
         self._known.move_to_end(key)
         while len(self._known) > _MAX_KNOWN:
             self._known.popitem(last=False)
-        return self._known[key]
+        return self._known[key].get(code)
 
-    def _compile(self, code: bytes, context: ProcessContext) -> Recognized:
-        deadline = time.monotonic() + SECONDS
-        known = (context.container,) if context.container else ()
-        sets = (name_capabilities(context.capabilities or 0),)
-        for compiled in compile_candidates(list_candidates(self._files, known, sets)):
-            if compiled.code == code:
-                if compiled.profile is None or compiled.runtime is None:
-                    return compiled.name, None
-                evaluator = ProfileEvaluator(
-                    compiled.profile, compiled.runtime.value, Arch.native()
-                )
-                return compiled.name, evaluator
-            if time.monotonic() > deadline:
-                break
-        return "", None
+    def _compile_files(self, capabilities: int) -> _Programs:
+        """Compile given files and the engines' defaults as for a process of these capabilities."""
+        sets = (name_capabilities(capabilities),)
+        return _compile(list_candidates(self._files, (), sets))
+
+
+def _compile_configured(known: KnownContainer) -> _Programs:
+    return _compile(list_candidates((), (known,), ()))
+
+
+def _compile(candidates: Iterable[ProfileCandidate]) -> _Programs:
+    found: _Programs = {}
+    for compiled in compile_candidates(candidates):
+        found.setdefault(compiled.code, (compiled.name, _make_evaluator(compiled)))
+    return found
+
+
+def _make_evaluator(compiled: CompiledCandidate) -> ProfileEvaluator | None:
+    if compiled.profile is None or compiled.runtime is None:
+        return None
+    return ProfileEvaluator(compiled.profile, compiled.runtime.value, Arch.native())

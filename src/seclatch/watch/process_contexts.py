@@ -30,6 +30,7 @@ from seclatch.system.procfs import ProcEntry
 _MAX_PROCESSES: Final = 8192
 _MAX_CONTAINERS: Final = 4096
 _RETRY_SECONDS: Final = 10.0
+_MAX_RETRY_SECONDS: Final = 600.0
 _TICK: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
@@ -47,10 +48,11 @@ class ProcessContext:
 
 @dataclass(slots=True)
 class _Named:
-    """A container as its engine describes it; `asked`: when it was asked last."""
+    """A container as its engine describes it; one without a name is asked for again at `again`."""
 
     known: KnownContainer
-    asked: float
+    again: float
+    pause: float = _RETRY_SECONDS
 
 
 class ProcessContexts:
@@ -129,12 +131,13 @@ class ProcessContexts:
         """Ask the engines for a container's name, once unless they do not know it."""
         named = self._containers.get(found.id)
         now = time.monotonic()
-        if named and (named.known.container.name or now - named.asked < _RETRY_SECONDS):
+        if named and (named.known.container.name or now < named.again):
             return named.known
+        pause = min(named.pause * 2, _MAX_RETRY_SECONDS) if named else _RETRY_SECONDS
         entries = read_entries()
         full = find_containers(entries).get(found.id, found)
         known = name_containers([full], entries if self._names else {}, self.notes)[found.id]
-        self._containers[found.id] = _Named(known, now)
+        self._containers[found.id] = _Named(known, now + pause, pause)
         while len(self._containers) > _MAX_CONTAINERS:
             self._containers.popitem(last=False)
         return known

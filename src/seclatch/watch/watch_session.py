@@ -109,6 +109,7 @@ class WatchSession:
             self._take_events()
 
     def _finish_epoch(self) -> None:
+        self._describer.begin_epoch()
         denials = _merge_equal(self._audited)
         self._audited = []
         if self._sources.kernel:
