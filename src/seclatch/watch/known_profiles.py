@@ -13,6 +13,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.capability import name_capabilities
 from seclatch.process.containers.known_container import KnownContainer
 from seclatch.process.recognize_profiles import (
+    PODMAN_DEFAULT,
     CompiledCandidate,
     ProfileCandidate,
     compile_candidates,
@@ -73,7 +74,8 @@ class KnownProfiles:
 
 
 def _compile_configured(known: KnownContainer) -> _Programs:
-    return _compile(list_candidates((), (known,), ()))
+    candidates = list_candidates((), (known,), ())
+    return _compile(one for one in candidates if one.name != PODMAN_DEFAULT)
 
 
 def _compile(candidates: Iterable[ProfileCandidate]) -> _Programs:
