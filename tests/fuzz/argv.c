@@ -1,5 +1,5 @@
 /* The latch's reading of a command line: words separated by NUL bytes.  What it finds must be inside of
- * the words, and a call starts a process only where a word says so. */
+ * the words, and a process is started only for a subcommand that does. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-/* The latch's search in a configuration: it must find what memmem(3) finds in the whole, wherever the
- * pieces are cut that it reads.  `long` inputs: the first two bytes say how much padding is in front. */
+/* The latch's search in a configuration: it must find what memmem(3) finds in the whole,
+ * wherever the blocks that it reads end.  `long` inputs: the first two bytes are the length of
+ * the padding in front. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>

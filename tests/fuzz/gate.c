@@ -1,6 +1,6 @@
-/* The gate that is made of a filter, against what gate.h says of it: both programs are run on the same
- * calls by an interpreter.  Any bytes must be taken or refused; a program that the kernel would take must
- * have its answers. */
+/* The gate that is made of a filter, compared with the description in gate.h: both programs are
+ * run on the same calls by an interpreter.  Any bytes must be accepted or refused; a program
+ * that the kernel would accept must have its answers. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,8 +138,8 @@ static bool permits(uint32_t answer)
 	return action == ALLOW || action == LOG || action == NOTIFY;
 }
 
-/* The same answer; or, of a call that a runtime may need, the gate's mark for a denial; or a denial of
- * what could open the gate. */
+/* The same answer; or, of a call that a runtime may need, the gate's mark for a denial; or a
+ * denial of a call that could open the gate. */
 static void compare(uint32_t exact, uint32_t gated, unsigned mark, bool opens)
 {
 	bool denied = gated == (TRACE | mark) && !permits(exact);

@@ -16,7 +16,7 @@ int main(int argc, char *argv[])
 			return 2;
 		size = fread(data, 1, room, file);
 		fclose(file);
-		data = realloc(data, size ? size : 1);	/* so that reading past the end is seen */
+		data = realloc(data, size ? size : 1);	/* so reading past the end is detected */
 		fprintf(stderr, "%s\n", argv[i]);
 		LLVMFuzzerTestOneInput(data, size);
 		free(data);

@@ -45,7 +45,7 @@ static unsigned next(unsigned below)	/* xorshift64 */
 	return (unsigned)(state % below);
 }
 
-/* Each word is an allocation of its own size, so that reading past one is seen. */
+/* Each word is an allocation of its own size, so that reading past one is detected. */
 static char *make_word(void)
 {
 	char noise[LENGTH + 1] = { 0 };

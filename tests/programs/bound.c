@@ -1,9 +1,9 @@
-/* Prints how it is bound, from its first instruction on, and what else it was given:
+/* Prints how it is bound, from its first instruction on, and its other inherited state:
  *
  *   bound PERSONALITY READV GETPGID blocked=MASK ignored=MASK dumpable=N
  *
- * The first three are errnos, 0 where the call was let through.  The call of the very first instructions
- * is personality(-1), which only asks.  Runtimes make none of the three after their filter's load.
+ * The first three are errnos, 0 where the call was allowed.  The call of the very first instructions
+ * is personality(-1), which only asks.  Runtimes issue none of the three after their filter's load.
  * Without a libc, whose start would come first, and so without its headers. */
 
 #if defined(__x86_64__)
@@ -85,7 +85,7 @@ __attribute__((used, noreturn)) void report(long result)
 
 	put("bound");
 	put_errno(result);
-	put_errno(ask(READV, -1, 0, 0, 0));	/* EBADF, 9, where it was let through */
+	put_errno(ask(READV, -1, 0, 0, 0));	/* EBADF, 9, where it was allowed */
 	put_errno(ask(GETPGID, 0, 0, 0, 0));
 	ask(SIGPROCMASK, 0, 0, (long)&blocked, 8);
 	put(" blocked=");

@@ -1,4 +1,4 @@
-/* One way to fail a word: broken WAY.  What it says goes to stderr, as with any program. */
+/* One way to fail for each word: broken WAY.  Messages go to stderr, as with any program. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -51,7 +51,7 @@ static int quiet(void)
 	return uname(&name) ? 3 : 0;
 }
 
-/* Denied calls that do not matter, and then an end for another reason. */
+/* Harmless denied calls, and then an exit for another reason. */
 static int tolerant(void)
 {
 	struct utsname name;
@@ -61,7 +61,7 @@ static int tolerant(void)
 	return access("/tmp", F_OK) ? 6 : 5;
 }
 
-/* Whatever comes of the directory. */
+/* Whether or not the directory can be made. */
 static int give_up(void)
 {
 	mkdir("/tmp/x", 0700);

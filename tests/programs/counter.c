@@ -1,5 +1,5 @@
-/* Says how many SIGUSR1 it has got, from the handler: a shell may get one between looking for pending
- * traps and its read(2), and sleep on. */
+/* Prints the number of received SIGUSR1, from the handler: a shell may get one between looking
+ * for pending traps and its read(2), and sleep on. */
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>

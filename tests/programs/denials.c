@@ -2,7 +2,7 @@
  *
  * Actions: errno (7), trap, kill (the process), kill_thread (in a second thread), log.
  * fail: it ends with 6 after that.
- * tsync: the filter reaches a thread that is there already, and that one makes the calls.
+ * tsync: the filter reaches an existing thread, which issues the calls.
  */
 #include <errno.h>
 #include <linux/filter.h>

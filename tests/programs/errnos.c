@@ -1,5 +1,5 @@
-/* Prints the errno of umask(2) and of getpgid(2), 0 where they were let through.
- *   errnos hook               and reads what crun tells a hook, which would else die of SIGPIPE
+/* Prints the errno of umask(2) and of getpgid(2), 0 where they were allowed.
+ *   errnos hook               and reads the state that crun writes to a hook, which would else die of SIGPIPE
  */
 #define _GNU_SOURCE
 #include <errno.h>

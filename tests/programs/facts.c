@@ -1,5 +1,5 @@
-/* A stand-in runtime that starts nothing and prints, as JSON, what it was given: whatever the front
- * changed would show.  Reads its standard input to the end and exits with FACTS_STATUS. */
+/* A stand-in runtime that starts nothing and prints, as JSON, its inherited state: a change by
+ * the front would show.  Reads its standard input to the end and exits with FACTS_STATUS. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* The very first instructions are a system call that the profile denies, and the exit status is the
- * errno it got, 0 if it was let through.  Proves that no instruction of the program runs without
+ * errno it got, 0 if it was allowed.  Proves that no instruction of the program runs without
  * the filter.
  *
  * The call is personality(-1), which only asks.  Its number (135 on x86-64, 92 on arm64, 136 on

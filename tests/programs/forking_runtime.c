@@ -2,7 +2,7 @@
  *   forking_runtime create PROGRAM
  * forks its init, which starts a thread, leaves the mount namespace, loads a filter that answers
  * all but exit_group with errno 7, and execs. Exits with its status. With STANDIN_KILL the filter kills
- * instead, and init makes a call that no runtime makes. STANDIN_POSTSTOP is a program that is run when
+ * instead, and init issues a call that no runtime issues. STANDIN_POSTSTOP is a program that is run when
  * init has ended, as hooks are (crun). */
 #define _GNU_SOURCE
 #include <linux/filter.h>

@@ -1,8 +1,8 @@
-/* Writes code of its own over that of a runtime's init, wherever it is let, and has it make a call
+/* Writes code of its own over that of a runtime's init, wherever it can, and has it make a call
  * that the container's filter denies: openat(2), of /tmp/intruded.  For itself it needs openat2(2).
  *   intruder parent           as a hook: over the process that has started it
  *   intruder neighbour        over each new process of its pid namespace, until it is killed
- * Says on stdout what it could open.
+ * Prints on stdout the files that it could open.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -51,7 +51,7 @@ static void make_page(void)
 	memcpy(page + PAGE - size, payload, size);
 }
 
-/* The same by the other way in. */
+/* The same by the other interface. */
 static void write_page(long pid, int memory, unsigned long at)
 {
 	struct iovec here = { page, PAGE }, there = { (void *)at, PAGE };
@@ -60,7 +60,7 @@ static void write_page(long pid, int memory, unsigned long at)
 		process_vm_writev((int)pid, &here, 1, &there, 1, 0);
 }
 
-/* Over all code: whatever it does next is the payload. */
+/* Over all code: its next instruction is in the payload. */
 static void write_code(long pid, int memory)
 {
 	static char maps[1 << 16];
@@ -112,7 +112,7 @@ int main(int argc, char *argv[])
 	if (!strcmp(argv[1], "parent")) {
 		if (!intrude(getppid()))
 			perror("parent");
-		while (read(0, page, PAGE) > 0)	/* what hooks are told, or crun dies of SIGPIPE */
+		while (read(0, page, PAGE) > 0)	/* read the hook state, or crun dies of SIGPIPE */
 			;
 		return 0;
 	}

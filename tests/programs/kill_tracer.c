@@ -231,7 +231,8 @@ static bool is_repeated(uint64_t situation)
 	return seen[slot].count++ >= REPEATS;
 }
 
-/* What the call has told the tracer: the event of its tracee, or that one's system call. */
+/* The information that the call returned to the tracer: the event of its tracee, or its system
+ * call. */
 static void note_result(struct process *tracer)
 {
 	const struct call_info *call = &tracer->call;
@@ -335,7 +336,8 @@ static pid_t start(char *argv[], bool traced)
 	return pid;
 }
 
-/* Follows until the command has ended, and, when `all`, the tracers have.  Gives its wait status. */
+/* Follows until the command has ended, and, when `all`, the tracers have.  Returns its wait
+ * status. */
 static int follow(pid_t command, bool all)
 {
 	int result = -1, status;

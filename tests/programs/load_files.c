@@ -1,5 +1,5 @@
-/* load_files FILE...: loads the raw BPF programs in the files, one after the other, says "ready" and
- * sleeps until it is killed. */
+/* load_files FILE...: loads the raw BPF programs in the files, one after the other, prints
+ * "ready" and sleeps until it is killed. */
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

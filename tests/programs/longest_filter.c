@@ -1,5 +1,6 @@
 /* longest_filter N [THREADS]: each of THREADS threads (1) loads N filters of its own, all different,
- * as long as the kernel takes (4096 instructions); says "ready" and sleeps until it is killed. */
+ * as long as the kernel accepts (4096 instructions); prints "ready" and sleeps until it is
+ * killed. */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* many N: loads the first filter of filter_stack.c, forks N children that sleep, says "ready" and
+/* many N: loads the first filter of filter_stack.c, forks N children that sleep, prints "ready" and
  * sleeps too; all of them end with it. */
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -1,7 +1,7 @@
-/* Lies in wait for the next process of its pid namespace to become a program, and writes into its
- * memory from then on, as anybody may who might trace it:
+/* Waits for the next process of its pid namespace to exec a program, and writes into its memory
+ * from then on, as any process may that might trace it:
  *   meddler code   over the first instruction: a call that succeeds and is not seccomp(2)
- *   meddler data   over what looks like a filter's denial, wherever it is mapped: its permission
+ *   meddler data   over words like a filter's denial, wherever it is mapped: its permission
  *   meddler stack  the same on the stack alone, which is quicker
  */
 #define _GNU_SOURCE

@@ -1,4 +1,4 @@
-/* Exits with the errno that a system call gets: fchmodat2 (Linux 6.6), or the number given. */
+/* Exits with the errno of a system call: fchmodat2 (Linux 6.6), or the number given. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/syscall.h>

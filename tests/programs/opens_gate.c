@@ -1,5 +1,6 @@
-/* Tries to have umask(2) made although the filter's answer to it is SECCOMP_RET_TRACE, by everything
- * that may open such a gate from inside.  Prints the ways that got through; exits with their number. */
+/* Tries to have umask(2) executed although the filter's answer to it is SECCOMP_RET_TRACE, by
+ * every method that may open such a gate from inside. Prints the methods that succeeded; exits
+ * with their number. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/filter.h>

@@ -1,4 +1,4 @@
-/* Loads a filter that answers getpgid with errno 7, and exits with the errno that getpgid then has:
+/* Loads a filter that answers getpgid with errno 7, and exits with the errno of getpgid after that:
  * 0 when the filter does not bind. */
 #include <errno.h>
 #include <linux/filter.h>

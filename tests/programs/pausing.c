@@ -1,4 +1,4 @@
-/* Does nothing until it is killed, by one call only: pause(2), or ppoll(2) where there is none. */
+/* Waits until it is killed, in one call only: pause(2), or ppoll(2) where there is none. */
 #if defined(__x86_64__)
 __asm__(".globl _start\n_start: mov $34, %eax\n syscall\n jmp _start");
 #elif defined(__aarch64__)

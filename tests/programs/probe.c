@@ -1,10 +1,10 @@
 /*
- * Ask the kernel: load filters, make one call, say what became of it.
+ * The kernel as an oracle: load filters, issue one call, report the result.
  *
  * stdin: cases, each `struct request`, then `filters` times a u32 count and that many
  * struct sock_filter. stdout: one `struct answer` per case. Every case runs in a process of its own
  * with a thread that loads the filters (oldest first) and makes the call, so that killing the thread
- * and killing the process can be told apart. After the load the thread makes no other call: it
+ * and killing the process can be distinguished. After the load the thread makes no other call: it
  * writes its result to memory and spins until the process, which has no filter, ends.
  */
 #define _GNU_SOURCE
@@ -154,7 +154,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* In the process of one case: start the thread, wait for its word or its death. */
+/* In the process of one case: start the thread, wait for its result or its death. */
 static void probe(void)
 {
 	struct sigaction action = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO};

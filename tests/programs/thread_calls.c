@@ -1,4 +1,4 @@
-/* Four threads for ever, each making a call of its own that the others never make. */
+/* Four threads for ever, each issuing a call of its own that the others never issue. */
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>

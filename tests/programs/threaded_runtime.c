@@ -9,7 +9,7 @@
  * STANDIN_DUMPABLE lets a hook's like write to init's memory.  STANDIN_NO_NEW_PRIVS sets no_new_privs,
  * STANDIN_OTHER_EXECS has another thread exec than the one that has loaded the filter: =untraced
  * one that its tracer does not get (CLONE_UNTRACED).
- * Says on stderr what went wrong, and exits with 100 + the step. */
+ * Prints errors on stderr, and exits with 100 + the step. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/audit.h>
@@ -50,7 +50,7 @@ static void start_threads(void)
 		pthread_create(&thread, NULL, idle, NULL);
 }
 
-/* What runc's helper does: traced by its parent, stopped at its exec, then killed. */
+/* As runc's helper: traced by its parent, stopped at its exec, then killed. */
 static int run_traced_helper(void)
 {
 	int status;
@@ -98,7 +98,7 @@ static int load_filter(void)
 			    &program);
 }
 
-/* fork(2) in a child that shares nothing: what a startContainer hook goes through. */
+/* fork(2) in a child that shares nothing: like a startContainer hook. */
 static int run_hook(const char *hook)
 {
 	int status = 0;

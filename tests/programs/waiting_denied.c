@@ -1,4 +1,4 @@
-/* Makes no call at all until the byte in the file is set; its next call then is mkdir. */
+/* Issues no call until the byte in the file is set; its next call then is mkdir. */
 #include <fcntl.h>
 #include <stddef.h>
 #include <sys/mman.h>

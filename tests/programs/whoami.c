@@ -1,4 +1,4 @@
-/* "ruid euid" on stdout: shows what a set-uid file gained. */
+/* "ruid euid" on stdout: shows the privileges gained by a set-uid file. */
 #include <stdio.h>
 #include <unistd.h>
 

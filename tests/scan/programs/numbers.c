@@ -1,4 +1,4 @@
-// System call numbers in every way in which compilers and libraries hand them on. Each case makes
+// System call numbers in every way in which compilers and libraries pass them. Each case makes
 // calls that fail or do nothing; CASE selects one.
 #define _GNU_SOURCE
 #include <signal.h>
