@@ -17,7 +17,7 @@ from seclatch.scan.reach.scan_program import scan_program
 from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.libraries.suites import SUITES, libraries, root
 from tests.scan import traced
-from tests.scan.makers import callers, unexplained
+from tests.scan.rule_callers import callers, unexplained
 from tests.scan.test_recall import COMMANDS
 
 pytestmark = pytest.mark.timeout(1200)
@@ -37,17 +37,17 @@ def module(cache: SummaryCache, path: Path) -> LoadedModule:
 @pytest.mark.parametrize("suite", SUITES)
 def test_rules_name_all_callers_of_their_calls(suite: str, cache: SummaryCache) -> None:
     """Not arm64's: there, code that forms the address of a page seems to use everything on it."""
-    place, strangers = root(suite, "amd64"), {}
+    place, unnamed = root(suite, "amd64"), {}
     found = [path for name in LIBC for path in libraries(place, name)[:1]]
     assert len(found) >= 2
     for path in found:
         library = module(cache, path)
         above = callers(library.summary)
-        for gate in load_rules().rules:
-            about = gate.is_about(library.name, library.summary.machine)
-            if about and (gate.opened_by or gate.guards) and (gate.syscalls or gate.guards):
-                strangers[library.name, gate.name] = unexplained(library, gate, above)
-    assert {key: who for key, who in strangers.items() if who} == {}
+        for rule in load_rules().rules:
+            about = rule.is_about(library.name, library.summary.machine)
+            if about and (rule.opened_by or rule.guards) and (rule.syscalls or rule.guards):
+                unnamed[library.name, rule.name] = unexplained(library, rule, above)
+    assert {key: names for key, names in unnamed.items() if names} == {}
 
 
 @pytest.mark.parametrize("arch", ARCHES)

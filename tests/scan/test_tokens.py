@@ -9,7 +9,7 @@ import pytest
 
 from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan import traced
-from tests.scan.test_gates import build, names
+from tests.scan.test_library_rules import build, names
 
 LITERAL = 'dlopen("$ORIGIN/none.so", 1);'
 GIVEN = 'char *name = getenv("NAME"); if (name) dlopen(name, 1);'

@@ -149,7 +149,7 @@ def read_rule_files() -> bytes:
 def load_rules() -> LibraryRules:
     """Load the rows (once)."""
     rows = tomllib.loads(read_rule_files().decode("utf-8"))
-    rules = tuple(_parse_rule(row) for row in rows["gate"])
+    rules = tuple(_parse_rule(row) for row in rows["rule"])
     return LibraryRules(
         rules=rules,
         known=tuple(map(_parse_known, rows["known"])),

@@ -59,7 +59,7 @@ def _holders(index: int, pointed: list[tuple[set[int], set[int]]]) -> set[int]:
     return found
 
 
-def unexplained(module: LoadedModule, gate: LibraryRule, above: dict[int, set[int]]) -> set[str]:
+def unexplained(module: LoadedModule, rule: LibraryRule, above: dict[int, set[int]]) -> set[str]:
     """Return the exported functions nearest to a rule's calls that the rule does not name.
 
     `above` are the `callers` of the module's functions.
@@ -70,20 +70,20 @@ def unexplained(module: LoadedModule, gate: LibraryRule, above: dict[int, set[in
         for row in rows:
             names[summary.function(row[2])].add(name)
     numbers = load_syscalls(find_arch(module)).numbers
-    wanted = {numbers[each] for each in gate.syscalls if each in numbers}
+    wanted = {numbers[each] for each in rule.syscalls if each in numbers}
     work = [f for f, made in summary.numbers.items() if wanted & set(made)]
-    if gate.functions is not None:
-        held = {f for f, each in names.items() if any(map(gate.functions.fullmatch, each))}
+    if rule.functions is not None:
+        held = {f for f, each in names.items() if any(map(rule.functions.fullmatch, each))}
         work += {each for f in held for each in above[f]} - held
-    if gate.family and gate.opened_by and gate.family.fullmatch(module.name):
-        work += _asking(summary, gate.opened_by.fullmatch)
+    if rule.family and rule.opened_by and rule.family.fullmatch(module.name):
+        work += _asking(summary, rule.opened_by.fullmatch)
     seen, found = set(work), set[str]()
     while work:
         function = work.pop()
-        strangers = set(itertools.filterfalse(_known(gate), names[function]))
-        found |= strangers
-        if not strangers and not any(
-            gate.guards and gate.guards.fullmatch(each) for each in names[function]
+        unnamed = set(itertools.filterfalse(_known(rule), names[function]))
+        found |= unnamed
+        if not unnamed and not any(
+            rule.guards and rule.guards.fullmatch(each) for each in names[function]
         ):
             # Not only from outside: the library's own functions may call it too.
             work += above[function] - seen
@@ -107,6 +107,6 @@ def _asking(summary: FileSummary, matches: Callable[[str], object]) -> list[int]
     return [f for f in range(len(summary.starts)) if not slots.isdisjoint(summary.uses(f))]
 
 
-def _known(gate: LibraryRule) -> Callable[[str], bool]:
-    patterns = [each for each in (gate.opened_by, gate.guards) if each is not None]
+def _known(rule: LibraryRule) -> Callable[[str], bool]:
+    patterns = [each for each in (rule.opened_by, rule.guards) if each is not None]
     return lambda name: any(each.fullmatch(name) for each in patterns)

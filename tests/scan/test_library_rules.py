@@ -18,8 +18,8 @@ from seclatch.scan.reach.rule_state import RuleState
 from seclatch.scan.reach.scan_program import scan_program
 from seclatch.scan.summary.summary_cache import SummaryCache
 from tests.scan import traced
-from tests.scan.gated import CASES, HEADERS, KERNELS, NEVER
-from tests.scan.makers import callers, unexplained
+from tests.scan.rule_callers import callers, unexplained
+from tests.scan.rule_cases import CASES, HEADERS, KERNELS, NEVER
 
 HEAD = "#define _GNU_SOURCE\n" + "\n".join(f"#include <{each}.h>" for each in HEADERS)
 
@@ -47,11 +47,11 @@ def force(monkeypatch: pytest.MonkeyPatch, name: str, *, to: bool) -> None:
     """Lift one rule, or keep it, whatever the program imports."""
     is_held, is_open = RuleState.is_held, RuleState.is_open
 
-    def forced_held(self: RuleState, gate: LibraryRule) -> bool:
-        return not to if gate.name == name else is_held(self, gate)
+    def forced_held(self: RuleState, rule: LibraryRule) -> bool:
+        return not to if rule.name == name else is_held(self, rule)
 
-    def forced_open(self: RuleState, gate: LibraryRule, module: LoadedModule) -> bool:
-        return to if gate.name == name else is_open(self, gate, module)
+    def forced_open(self: RuleState, rule: LibraryRule, module: LoadedModule) -> bool:
+        return to if rule.name == name else is_open(self, rule, module)
 
     monkeypatch.setattr(RuleState, "is_held", forced_held)
     if not to:
@@ -59,58 +59,58 @@ def force(monkeypatch: pytest.MonkeyPatch, name: str, *, to: bool) -> None:
     monkeypatch.setattr(RuleState, "is_open", forced_open)
 
 
-def kernel_of(gate: str) -> Version:
+def kernel_of(rule: str) -> Version:
     """Return a kernel version at which a rule's names and constants decide."""
-    return KERNELS[gate][0] if gate.endswith("-without-flags") else OLDEST
+    return KERNELS[rule][0] if rule.endswith("-without-flags") else OLDEST
 
 
-@pytest.mark.parametrize("gate", CASES)
+@pytest.mark.parametrize("rule", CASES)
 def test_a_rule_is_lifted_for_its_users(
-    gate: str, cache: SummaryCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rule: str, cache: SummaryCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case, kernel = CASES[gate], kernel_of(gate)
+    case, kernel = CASES[rule], kernel_of(rule)
     program = build(case.opening, case.flags + case.libraries, tmp_path / "p")
     found = names(program, cache, case.environment, kernel)
     assert case.call in found
     log = tmp_path / "log"
     made = traced.trace([str(program)], log, environment=case.environment)[str(program)]
     assert made <= found
-    force(monkeypatch, gate, to=False)
+    force(monkeypatch, rule, to=False)
     assert case.call not in names(program, cache, case.environment, kernel)
 
 
-@pytest.mark.parametrize("gate", CASES)
+@pytest.mark.parametrize("rule", CASES)
 def test_a_rule_holds_for_other_programs(
-    gate: str, cache: SummaryCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rule: str, cache: SummaryCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case, kernel = CASES[gate], kernel_of(gate)
+    case, kernel = CASES[rule], kernel_of(rule)
     program = build(case.shut, case.libraries, tmp_path / "p")
     found = names(program, cache, {}, kernel)
     assert case.call not in found
     assert traced.trace([str(program)], tmp_path / "log")[str(program)] <= found
-    force(monkeypatch, gate, to=True)
+    force(monkeypatch, rule, to=True)
     assert case.call in names(program, cache, {}, kernel)
 
 
-@pytest.mark.parametrize("gate", [name for name, case in NEVER.items() if case.call])
+@pytest.mark.parametrize("rule", [name for name, case in NEVER.items() if case.call])
 def test_a_rule_that_is_never_lifted_holds_something_back(
-    gate: str, cache: SummaryCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rule: str, cache: SummaryCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = NEVER[gate]
+    case = NEVER[rule]
     program = build(case.shut, case.libraries, tmp_path / "p")
     found = names(program, cache, {})
     assert case.call not in found
     assert traced.trace([str(program)], tmp_path / "log")[str(program)] <= found
-    force(monkeypatch, gate, to=True)
+    force(monkeypatch, rule, to=True)
     assert case.call in names(program, cache, {})
 
 
-@pytest.mark.parametrize("gate", KERNELS)
-def test_calls_for_old_kernels(gate: str, cache: SummaryCache, tmp_path: Path) -> None:
-    case = {**CASES, **NEVER}[gate]
-    body = case.opening if gate.endswith("-without-flags") else case.shut
+@pytest.mark.parametrize("rule", KERNELS)
+def test_calls_for_old_kernels(rule: str, cache: SummaryCache, tmp_path: Path) -> None:
+    case = {**CASES, **NEVER}[rule]
+    body = case.opening if rule.endswith("-without-flags") else case.shut
     program = build(body, case.libraries, tmp_path / "p")
-    old, new = KERNELS[gate]
+    old, new = KERNELS[rule]
     assert case.call in names(program, cache, {}, old)
     assert case.call not in names(program, cache, {}, new)
 
@@ -129,16 +129,16 @@ def test_a_rule_names_all_callers_of_its_calls(library: str, cache: SummaryCache
     module = LoadedModule(library, cache.summary(Path(library).read_bytes()))
     above = callers(module.summary)
     machine = module.summary.machine
-    gates = [
+    rules = [
         each
         for each in load_rules().rules
         if each.is_about(module.name, machine)
         and (each.opened_by or each.guards)
         and (each.syscalls or each.guards)
     ]
-    assert gates
-    found = {gate.name: unexplained(module, gate, above) for gate in gates}
-    assert {name: who for name, who in found.items() if who} == {}
+    assert rules
+    found = {rule.name: unexplained(module, rule, above) for rule in rules}
+    assert {name: each for name, each in found.items() if each} == {}
 
 
 def test_every_rule_has_a_case() -> None:

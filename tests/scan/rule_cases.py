@@ -171,4 +171,4 @@ KERNELS = {
     "reads-without-flags": ((4, 5), (4, 6)),
     "writes-without-flags": ((4, 5), (4, 6)),
 }
-"""Where the kernel decides: the last that opens a gate, and the first that does not."""
+"""The kernel version decides: the last that lifts a rule, and the first that does not."""
