@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,14 @@ from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
     from seclatch.model.profile import Profile
+    from seclatch.model.profile_reasons import ProfileReasons
     from seclatch.model.recording import Recording
     from seclatch.model.scan import Scan
-    from seclatch.profile.generate.complete_profile import CompletedProfile
-    from seclatch.profile.generate.generate_profile import GeneratedProfile
+    from seclatch.profile.generate.assemble_profile import AssembledProfile, AssemblyOptions
     from seclatch.profile.generate.join_scan import JoinedProfile
 
 _FORMATS = ("docker", "containers-common", "oci", "kubernetes", "systemd")
+SCHEMA = "seclatch.generate/1"
 _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
 
 
@@ -110,6 +110,15 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
 )
 @click.option("--audit", is_flag=True, help="Log what is not allowed instead of denying it.")
 @click.option(
+    "--reasons",
+    "tell_reasons",
+    is_flag=True,
+    help="List on stderr why each call is in or not.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="The profile with all reasons, schema generate/1."
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -133,6 +142,8 @@ def command(
     exact: bool,
     allow: tuple[str, ...],
     wider: tuple[str, ...],
+    tell_reasons: bool,
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Make a profile that allows what was recorded, each rule with where it comes from.
@@ -155,6 +166,7 @@ def command(
       seclatch generate --scan nginx.scan.json --allow execve nginx.recording.json > nginx.json
     """
     from seclatch.profile.export.formats import write
+    from seclatch.profile.generate.explain_profile import explain_profile, list_reasons
     from seclatch.profile.generate.match_inputs import require_one_image
 
     _refuse_idle(scan_file)
@@ -164,27 +176,37 @@ def command(
     if not any_image:
         named = dict(zip(map(str, files), recordings, strict=True))
         require_one_image(named, scan, str(scan_file))
-    made = _generate(files, recordings, _load(base, form), first, options)
-    print_warnings("generate", made.warnings)
-    profile = made.profile
-    if scan is not None:
-        print_warnings("generate", _about_unscanned(recordings, scan))
-        joined = _join(made, scan, policy)
-        print_warnings("generate", joined.warnings)
-        profile = joined.profile
-        if differences:
-            _tell_differences(joined)
-    if base is None:
-        runtime = {name for rule in made.profile.rules for name in rule.names} - made.recorded
-        alone = frozenset(runtime) if options["plain"] else frozenset()
-        completed = _complete(profile, recordings, exact, (*allow, *wider), wider, alone)
-        print_warnings("generate", completed.warnings)
-        profile = completed.profile
-    if also:
-        profile = _for_both(profile, also, form)
+    choice = _choose(options, first, _load(base, form), scan, policy, exact, allow, wider)
+    done = _assemble(files, recordings, choice)
+    print_warnings("generate", done.warnings)
+    if differences and done.joined:
+        _tell_differences(done.joined)
+    profile = _for_both(done.profile, also, form) if also else done.profile
     written = write(profile, form)
     print_warnings("generate", written.warnings)
+    if tell_reasons or as_json:
+        reasons = explain_profile(done, recordings, scan)
+        for line in list_reasons(reasons) if tell_reasons else ():
+            click.echo(make_printable(line), err=True)
+        if as_json:
+            write_result(_make_document(written.text, form, done.warnings, reasons), output)
+            return
     write_result(written.text, output)
+
+
+def _make_document(text: str, form: str, warnings: list[str], reasons: ProfileReasons) -> str:
+    import json
+
+    import msgspec
+
+    document = {
+        "schema": SCHEMA,
+        "format": form,
+        "profile": json.loads(text) if text.startswith("{") else text,
+        "warnings": warnings,
+        **msgspec.to_builtins(reasons),
+    }
+    return json.dumps(document, indent=1) + "\n"
 
 
 def _refuse_idle(scan_file: Path | None) -> None:
@@ -216,37 +238,33 @@ def _read(files: tuple[Path, ...]) -> list[Recording]:
     return [recording_file.read_recording(path) for path in files]
 
 
-def _complete(
-    profile: Profile,
-    recordings: list[Recording],
+def _choose(
+    options: dict[str, Any],
+    first: str,
+    base: Profile | None,
+    scan: Scan | None,
+    policy: str,
     exact: bool,
     allow: tuple[str, ...],
     wider: tuple[str, ...],
-    runtime: frozenset[str],
-) -> CompletedProfile:
-    from seclatch.profile.generate.complete_profile import CompletionOptions, complete_profile
-    from seclatch.profile.generate.recorded_limit import find_limits
-
-    options = CompletionOptions(exact, allow, wider, tuple(find_limits(recordings)), runtime)
-    return complete_profile(profile, options)
-
-
-def _generate(
-    files: tuple[Path, ...],
-    recordings: list[Recording],
-    base: Profile | None,
-    first: str,
-    options: dict[str, Any],
-) -> GeneratedProfile:
-    from seclatch.errors import InputError
-    from seclatch.model.merge_recordings import merge_recordings
+) -> AssemblyOptions:
     from seclatch.model.stage import Stage
-    from seclatch.profile.generate import generate_profile
+    from seclatch.profile.generate.assemble_profile import AssemblyOptions
+    from seclatch.profile.generate.generate_profile import GeneratorOptions
+    from seclatch.profile.generate.join_scan import JoinPolicy
 
-    recording = merge_recordings(recordings)
+    generator = GeneratorOptions(first=Stage(first), base=base, **options)
+    return AssemblyOptions(generator, scan, JoinPolicy(policy), exact, allow, wider)
+
+
+def _assemble(
+    files: tuple[Path, ...], recordings: list[Recording], choice: AssemblyOptions
+) -> AssembledProfile:
+    from seclatch.errors import InputError
+    from seclatch.profile.generate.assemble_profile import assemble_profile
+
     try:
-        chosen = generate_profile.GeneratorOptions(first=Stage(first), base=base, **options)
-        return generate_profile.generate_profile(recording, chosen)
+        return assemble_profile(recordings, choice)
     except ValueError as error:
         raise InputError(
             ", ".join(map(str, files)), "", str(error), remedy="record a start that succeeds"
@@ -276,24 +294,6 @@ def _read_scan(file: Path) -> Scan:
     from seclatch.scan import scan_document
 
     return scan_document.read_scan(file)
-
-
-def _about_unscanned(recordings: list[Recording], scan: Scan) -> Iterator[str]:
-    from seclatch.profile.generate.match_inputs import list_unscanned
-
-    if programs := list_unscanned(recordings, scan):
-        shown = ", ".join(programs[:10])
-        more = f" and {len(programs) - 10} more" if len(programs) > 10 else ""
-        yield (
-            f"executed while recording, and not scanned: {shown}{more}; `seclatch scan --recording "
-            "FILE` scans them"
-        )
-
-
-def _join(made: GeneratedProfile, scan: Scan, policy: str) -> JoinedProfile:
-    from seclatch.profile.generate import join_scan
-
-    return join_scan.join_scan(made.profile, made.recorded, scan, join_scan.JoinPolicy(policy))
 
 
 def _tell_differences(joined: JoinedProfile) -> None:

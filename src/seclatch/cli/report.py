@@ -79,7 +79,8 @@ def command(
     if show and chosen != "html":
         raise click.UsageError(f"--open shows the page, and there is none with --format {chosen}")
     recording = recording_file.read_recording(file)
-    report = compose_report(recording, _fit(recording, profile), _scan(scan_file))
+    scan = _scan(scan_file)
+    report = compose_report(recording, _fit(recording, profile, scan), scan)
     if chosen != "html":
         _write(report, chosen, output)
         return
@@ -129,23 +130,24 @@ def _scan(file: Path | None) -> Scan | None:
     return scan_document.read_scan(file)
 
 
-def _fit(recording: Recording, profile: Path | None) -> ProfileFit | None:
+def _fit(recording: Recording, profile: Path | None, scan: Scan | None) -> ProfileFit | None:
     from seclatch.cli.shared.profile_options import DEFAULT_CAPS, read_given_profile
     from seclatch.model.arch import Arch
     from seclatch.profile.compile.resolve_profile import Engine, Host
     from seclatch.profile.generate.profile_fit import fit_profile
 
     if not profile:
-        return _recorded_fit(recording)
+        return _recorded_fit(recording, scan)
     arch = Arch.parse(recording.hosts[0].arch) if recording.hosts else Arch.native()
     kernel = recording.hosts[0].kernel if recording.hosts else os.uname().release
     release = re.match(r"(\d{1,3})\.(\d{1,3})", kernel)  # the recording is a file, with any words
     numbers = (int(release[1]), int(release[2])) if release else (0, 0)
     host = Host(arch, DEFAULT_CAPS[Engine.DOCKER], numbers)
-    return fit_profile(recording, read_given_profile(profile, host).profile, profile.name)
+    given = read_given_profile(profile, host).profile
+    return fit_profile(recording, given, profile.name, scan)
 
 
-def _recorded_fit(recording: Recording) -> ProfileFit:
+def _recorded_fit(recording: Recording, scan: Scan | None) -> ProfileFit:
     """Hold the first container's own profile against it, as its engine resolved it."""
     import json
 
@@ -160,8 +162,8 @@ def _recorded_fit(recording: Recording) -> ProfileFit:
             except SeclatchError:
                 continue  # a recording is a file, and a file may say anything
             if profile.default_action:
-                return fit_profile(recording, profile, "the recorded profile")
-    return fit_profile(recording)
+                return fit_profile(recording, profile, "the recorded profile", scan)
+    return fit_profile(recording, scan=scan)
 
 
 def _beside(file: Path) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from seclatch.model.profile_reasons import ProfileReasons
+
 
 class ProfileSize(msgspec.Struct, frozen=True, kw_only=True):
     """How many calls of an architecture a profile allows.
@@ -27,7 +29,8 @@ class ProfileFit(msgspec.Struct, frozen=True, kw_only=True):
     arguments, where the recording lacks the arguments that decide. `runtime_refused` and
     `runtime_refused_for_some` are the same for the runtime under its filter, which matters without
     the latch. `generated` is the text of a profile for the program alone; where there is none,
-    `why_not` says why. `warnings` has one sentence each.
+    `why_not` says why. `warnings` has one sentence each. `reasons`: what `seclatch generate` makes
+    of the recording, and of a scan, by default, call by call.
     """
 
     arch: str
@@ -42,3 +45,4 @@ class ProfileFit(msgspec.Struct, frozen=True, kw_only=True):
     why_not: str
     warnings: list[str]
     docker: ProfileSize
+    reasons: ProfileReasons | None = None

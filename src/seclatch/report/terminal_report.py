@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from seclatch.model.fit_result import ProfileFit, ProfileSize
+from seclatch.model.profile_reasons import ProfileReasons
 from seclatch.output.printable_text import make_printable
 from seclatch.report.full_width_table import print_whole
 from seclatch.report.process_history import FILTERED, SUSPENDED, UNFILTERED
@@ -143,8 +145,21 @@ def _show_fit(fit: ProfileFit, console: Console) -> None:
     if fit.profile and fit.program:
         for text, names in _denied_and_unused(fit):
             console.print(f"{text}: {_safe(' '.join(names)) or 'nothing'}")
+    if fit.reasons:
+        console.print(_safe(summarize_reasons(fit.reasons)))
     for warning in [*fit.warnings, *([fit.why_not] if fit.why_not else [])]:
         console.print(f"[yellow]note:[/] {_safe(warning)}")
+
+
+def summarize_reasons(reasons: ProfileReasons) -> str:
+    """Say how many calls a generated profile allows for which kind of reason."""
+    kinds = Counter(each.kind for each in reasons.allowed)
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    missing = ", ".join(each.call for each in reasons.left_out) or "nothing"
+    return (
+        f"`seclatch generate` allows {len(reasons.allowed)} ({counts}; call by call with "
+        f"--reasons); left out: {missing}"
+    )
 
 
 def _denied_and_unused(fit: ProfileFit) -> Iterator[tuple[str, list[str]]]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 from seclatch.model.arch import Arch
+from seclatch.model.scan import Scan
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.generate.profile_fit import docker_default, fit_profile
 from seclatch.profile.parse.load_profile import parse_profile
@@ -66,3 +67,11 @@ def test_docker_s_default_is_far_larger() -> None:
     assert "Docker" in size.source
     arm = docker_default(Arch.AARCH64)
     assert 230 < arm.open < size.open
+
+
+def test_the_report_has_what_generate_makes_call_by_call() -> None:
+    held = fit_profile(start(latched=True), scan=Scan("app", ()))
+    assert held.reasons
+    assert {each.call: each.kind for each in held.reasons.allowed}["read"] == "recorded"
+    assert "mkdir" in [each.call for each in held.reasons.left_out]
+    assert fit_profile(start(latched=False, refused=True)).reasons is None

@@ -109,3 +109,13 @@ def test_any_recording_can_be_shown(recording: Recording) -> None:
 
 def test_the_published_schema_is_that_of_the_types() -> None:
     assert json.loads(SCHEMA.read_bytes()) == make_schema()
+
+
+def test_page_and_terminal_say_why_each_call_is_allowed() -> None:
+    shown = report(start(latched=True))
+    page, text = render_page(shown), render_text(shown, 200)
+    assert "no process can do without" not in text and "allows" in text
+    assert re.search(r"<code>read</code></th><td>recorded \d+ times? by ", page)
+    assert "always: a process whose exit is denied" in page
+    assert "<code>mkdir</code>: denied while recording" in page
+    assert "`seclatch generate` allows" in text and "left out: mkdir" in text

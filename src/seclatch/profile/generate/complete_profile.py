@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile, Rule
+from seclatch.model.profile_reasons import ReasonKind
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.curated.call_data import (
     load_always,
@@ -46,20 +47,30 @@ class CompletionOptions:
     runtime: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class AddedCall:
+    """Why a call was added."""
+
+    kind: ReasonKind
+    reason: str
+
+
 @dataclass(slots=True)
 class CompletedProfile:
-    """The profile, what its user should know, and the calls that a limit took away."""
+    """The profile, what its user should know, and the calls that a limit took away or we added."""
 
     profile: Profile
     warnings: list[str] = field(default_factory=list)
     removed: dict[str, str] = field(default_factory=dict)
+    added: dict[str, AddedCall] = field(default_factory=dict)
 
 
 def complete_profile(profile: Profile, options: CompletionOptions) -> CompletedProfile:
     """Complete a resolved profile; its first architecture is the native one."""
     native = profile.architectures[0] if profile.architectures else Arch.native()
-    rules = (*profile.rules, *_further_rules(profile, native, options))
-    done = CompletedProfile(replace(profile, rules=rules))
+    added: dict[str, AddedCall] = {}
+    rules = (*profile.rules, *_further_rules(profile, native, options, added))
+    done = CompletedProfile(replace(profile, rules=rules), added=added)
     if profile.default.kind.executes:  # --audit: nothing is denied
         return done
     for limit in options.limits:
@@ -71,25 +82,29 @@ def complete_profile(profile: Profile, options: CompletionOptions) -> CompletedP
     return done
 
 
-def _further_rules(profile: Profile, native: Arch, options: CompletionOptions) -> Iterator[Rule]:
-    """Yield rules for calls that the profile does not name yet."""
+def _further_rules(
+    profile: Profile, native: Arch, options: CompletionOptions, added: dict[str, AddedCall]
+) -> Iterator[Rule]:
+    """Yield rules for calls that the profile does not name yet, and note why each was added."""
     calls = load_syscalls(native)
     named = {name for rule in profile.rules for name in rule.names}
     allowed = {name for rule in profile.rules if rule.effect.kind.executes for name in rule.names}
 
-    def rule(names: Iterable[str], comment: str) -> Iterator[Rule]:
+    def rule(names: Iterable[str], kind: ReasonKind, comment: str) -> Iterator[Rule]:
         new = sorted({name for name in names if calls.has(name)} - named)
         named.update(new)
         allowed.update(new)
+        added.update(dict.fromkeys(new, AddedCall(kind, comment)))
         if new:
             yield Rule(tuple(new), _ALLOW, comment=comment)
 
-    yield from rule(options.allow, "allowed by --allow")
+    yield from rule(options.allow, "option", "allowed by --allow")
     made = frozenset(allowed) - options.runtime
     for call in load_always():
-        yield from rule([call.call], f"always: {call.reason}")
+        yield from rule([call.call], "always", f"always: {call.reason}")
     if allowed & _MAKES_PROCESSES:
-        yield from rule(["clone"], "C libraries use it where clone3 and fork are not allowed")
+        comment = "C libraries use it where clone3 and fork are not allowed"
+        yield from rule(["clone"], "fallback", comment)
     if options.exact:
         return
     dangerous = load_dangerous()
@@ -97,7 +112,8 @@ def _further_rules(profile: Profile, native: Arch, options: CompletionOptions) -
         used = sorted(made.intersection(family.uses))
         if used:
             adds = (name for name in family.adds if name not in dangerous)
-            yield from rule(adds, f"{family.family}: {family.reason} (it makes {', '.join(used)})")
+            comment = f"{family.family}: {family.reason} (it makes {', '.join(used)})"
+            yield from rule(adds, "family", comment)
 
 
 def _about_limit(limited: LimitedProfile, limit: RecordedLimit) -> Iterator[str]:

@@ -70,13 +70,17 @@ def generate_profile(recording: Recording, options: GeneratorOptions) -> Generat
     return GeneratedProfile(maker.profile(), tuple(maker.warnings()), maker.recorded)
 
 
+def list_stages(first: Stage) -> set[str]:
+    """Return the stages of a container's processes from `first` on."""
+    order = list(Stage)
+    return {each.value for each in _BOUND if order.index(each) >= order.index(first)}
+
+
 class _Maker:
     def __init__(self, recording: Recording, options: GeneratorOptions) -> None:
         self._recording = recording
         self._options = options
-        order = list(Stage)
-        first = order.index(options.first)
-        self._stages = {each.value for each in _BOUND if order.index(each) >= first}
+        self._stages = list_stages(options.first)
         self._names = self._made(self._stages)
         if not self._names:
             raise ValueError(f"no call of stage {options.first.value} in it")

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import msgspec
 
+from seclatch.errors import SeclatchError
 from seclatch.model.arch import Arch
 from seclatch.model.call_matrix import list_entries
 from seclatch.model.capability import name_capabilities
 from seclatch.model.fit_result import ProfileFit, ProfileSize
 from seclatch.model.profile import Profile
+from seclatch.model.profile_reasons import ProfileReasons
 from seclatch.model.recording import Recording
+from seclatch.model.scan import Scan
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
 from seclatch.profile.curated.default_profiles import load_default
 from seclatch.profile.export.formats import write
+from seclatch.profile.generate.assemble_profile import AssemblyOptions, assemble_profile
+from seclatch.profile.generate.explain_profile import explain_profile
 from seclatch.profile.generate.generate_profile import GeneratorOptions, generate_profile
 from seclatch.profile.generate.recorded_arguments import (
     ArgumentVerdict,
@@ -26,7 +31,12 @@ from seclatch.profile.meaning import rule_meaning
 from seclatch.profile.parse.default_documents import default_version
 
 
-def fit_profile(recording: Recording, profile: Profile | None = None, name: str = "") -> ProfileFit:
+def fit_profile(
+    recording: Recording,
+    profile: Profile | None = None,
+    name: str = "",
+    scan: Scan | None = None,
+) -> ProfileFit:
     """Hold a resolved profile against a recording, on the architecture that it was made on.
 
     Without a profile there is the one for the program alone and Docker's default to compare.
@@ -52,7 +62,17 @@ def fit_profile(recording: Recording, profile: Profile | None = None, name: str 
         why_not=why_not,
         warnings=list(warnings),
         docker=docker_default(arch),
+        reasons=_explain(recording, scan) if generated else None,
     )
+
+
+def _explain(recording: Recording, scan: Scan | None) -> ProfileReasons | None:
+    """Give the reasons of what `generate` makes by default; None where a profile cannot be read."""
+    try:
+        done = assemble_profile([recording], AssemblyOptions(scan=scan))
+    except (ValueError, SeclatchError):
+        return None
+    return explain_profile(done, [recording], scan)
 
 
 def docker_default(arch: Arch) -> ProfileSize:

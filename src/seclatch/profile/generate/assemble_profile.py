@@ -1,0 +1,100 @@
+"""Make a profile from recordings and a scan, in the order of the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from seclatch.model.merge_recordings import merge_recordings
+from seclatch.model.profile import Profile
+from seclatch.model.recording import Recording
+from seclatch.model.scan import Scan
+from seclatch.profile.generate.complete_profile import (
+    CompletedProfile,
+    CompletionOptions,
+    complete_profile,
+)
+from seclatch.profile.generate.generate_profile import (
+    GeneratedProfile,
+    GeneratorOptions,
+    generate_profile,
+    list_stages,
+)
+from seclatch.profile.generate.join_scan import JoinedProfile, JoinPolicy, join_scan
+from seclatch.profile.generate.match_inputs import list_unscanned
+from seclatch.profile.generate.recorded_limit import find_limits
+
+_MOST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class AssemblyOptions:
+    """Options of all steps.
+
+    Without a scan `policy` means nothing; with a base the profile is not completed, and `exact`,
+    `allow` and `wider` mean nothing.
+    """
+
+    generator: GeneratorOptions = field(default_factory=GeneratorOptions)
+    scan: Scan | None = None
+    policy: JoinPolicy = JoinPolicy.PLAUSIBLE
+    exact: bool = False
+    allow: tuple[str, ...] = ()
+    wider: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class AssembledProfile:
+    """The profile, what its user should know, and what each step made."""
+
+    profile: Profile
+    warnings: list[str]
+    made: GeneratedProfile
+    recording: Recording
+    stages: frozenset[str]
+    joined: JoinedProfile | None = None
+    completed: CompletedProfile | None = None
+
+
+def assemble_profile(recordings: Sequence[Recording], options: AssemblyOptions) -> AssembledProfile:
+    """Generate, join with the scan, complete. Raises ValueError when there is nothing to allow."""
+    recording = merge_recordings(recordings)
+    made = generate_profile(recording, options.generator)
+    stages = frozenset(list_stages(options.generator.first))
+    done = AssembledProfile(made.profile, [*made.warnings], made, recording, stages)
+    if options.scan is not None:
+        done.warnings += _about_unscanned(recordings, options.scan)
+        done.joined = join_scan(made.profile, made.recorded, options.scan, options.policy)
+        done.warnings += done.joined.warnings
+        done.profile = done.joined.profile
+    if options.generator.base is None:
+        done.completed = _complete(done, recordings, options)
+        done.warnings += done.completed.warnings
+        done.profile = done.completed.profile
+    return done
+
+
+def _complete(
+    done: AssembledProfile, recordings: Sequence[Recording], options: AssemblyOptions
+) -> CompletedProfile:
+    runtime: set[str] = set()
+    if options.generator.plain:
+        runtime = {name for rule in done.made.profile.rules for name in rule.names}
+        runtime -= done.made.recorded
+    completion = CompletionOptions(
+        options.exact,
+        (*options.allow, *options.wider),
+        options.wider,
+        tuple(find_limits(recordings)),
+        frozenset(runtime),
+    )
+    return complete_profile(done.profile, completion)
+
+
+def _about_unscanned(recordings: Sequence[Recording], scan: Scan) -> Iterator[str]:
+    if programs := list_unscanned(recordings, scan):
+        more = f" and {len(programs) - _MOST} more" if len(programs) > _MOST else ""
+        yield (
+            f"executed while recording, and not scanned: {', '.join(programs[:_MOST])}{more}; "
+            "`seclatch scan --recording FILE` scans them"
+        )
