@@ -55,13 +55,14 @@ class CallFamily(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DangerousCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A call that opens a new kind of power.
 
-    `check`: `profile check` warns where it is allowed.
+    `check`: `profile check` warns where it is allowed. `cves`: vulnerabilities that need it.
     """
 
     call: str
     reason: str
     check: bool
-    source: str
+    sources: tuple[str, ...]
+    cves: tuple[str, ...]
 
 
 class _Always(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
