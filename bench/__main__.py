@@ -19,6 +19,7 @@ from bench import (
     record,
     scan,
     start,
+    watch,
 )
 from bench import filter as filters
 from bench.profiles import report as profiles
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "ps": ps.report,
     "explain": explain.report,
     "page": page.report,
+    "watch": watch.report,
 }
 
 

@@ -66,6 +66,7 @@ struct denial {
 	__u64 arguments[6];
 	__u64 filter; /* the newest: the kernel's address, see filter_copy */
 	__u64 cgroup; /* id in the unified hierarchy */
+	__u64 reaper; /* start of its pid namespace's first process: with `pids` it names one */
 	__u32 tid;
 	__u32 uid;
 	__u32 pids; /* inode number of its pid namespace */

@@ -99,6 +99,7 @@ static __noinline void send_denial(struct task_struct *task, struct pt_regs *reg
 	event->uid = READ(READ(task->cred)->uid.val);
 	innermost = read_upid(pid, READ(pid->level));
 	event->pids = READ(innermost.ns->ns.inum);
+	event->reaper = READ(READ(innermost.ns->child_reaper)->start_boottime);
 	find_origin(event, task);
 	bpf_probe_read_kernel(&event->comm, sizeof(event->comm), &task->comm);
 	read_program(event, task);

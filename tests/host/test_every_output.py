@@ -24,6 +24,8 @@ VERBS = {
     "report": "report --text --profile FILE RECORDING",
     "install": "install docker --root ROOT --dry-run",
     "uninstall": "uninstall docker --root ROOT --dry-run",
+    "install watch": "install watch --root ROOT --dry-run",
+    "uninstall watch": "uninstall watch --root ROOT --dry-run",
     "ps": "ps --no-engines --no-filters --flat --pid PID",
     "scan": "scan --entrypoint /usr/bin/true /",
     "check": "profile check FILE",
@@ -43,6 +45,7 @@ PRIVILEGED = {
     "explain": "explain --profile FILE",
     "filter": "filter PID",
     "record": "record -o OUTPUT -- true",
+    "watch": "watch --seconds 1",
 }
 
 
@@ -51,6 +54,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("places")
     recording_file.write_recording(folder / "start.json", start(latched=True))
     (folder / "usr/sbin").mkdir(parents=True)
+    (folder / "etc/systemd/system/multi-user.target.wants").mkdir(parents=True)
     for name in ("usr/sbin/runc", "usr/sbin/dockerd"):
         (folder / name).write_text("#!/bin/sh\n")
         (folder / name).chmod(0o755)

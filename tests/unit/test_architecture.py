@@ -111,6 +111,8 @@ MAY_IMPORT = {
         "model output report engines process recording recording.files recording.annotated "
         "cli.shared"
     ),
+    "cli.install_service": "engines watch.targets cli.shared",
+    "cli.uninstall_service": "engines cli.shared",
     "cli": (
         "model output report apply demo diagnose engines host process runtime profile.parse "
         "profile.compile profile.generate profile.export recording.files scan scan.analysis "

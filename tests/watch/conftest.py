@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ class Watched:
     lines: list[LogLine] = field(default_factory=list)
     errors: str = ""
     status: int | None = None
+    through_parent: bool = False
 
     def begin(self) -> None:
         assert self.process.stdout
@@ -37,7 +39,12 @@ class Watched:
     def end(self, number: int = signal.SIGTERM) -> None:
         if self.status is not None:
             return
-        self.process.send_signal(number)
+        if self.through_parent:
+            pid = self.process.pid
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                os.kill(int(child), number)
+        else:
+            self.process.send_signal(number)
         rest, errors = self.process.communicate(timeout=60)
         self.lines += [decode_line(line + b"\n") for line in rest.splitlines()]
         self.errors, self.status = errors.decode(), self.process.returncode
@@ -71,10 +78,13 @@ Watch = Callable[..., contextlib.AbstractContextManager[Watched]]
 
 
 @contextlib.contextmanager
-def start_watch(words: list[str]) -> Iterator[Watched]:
-    """Run a command that prints JSON lines, from its first line on, until the block ends."""
+def start_watch(words: list[str], *, through_parent: bool = False) -> Iterator[Watched]:
+    """Run a command that prints JSON lines, from its first line on, until the block ends.
+
+    `through_parent`: it is the child of the process that is started.
+    """
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    watched = Watched(process)
+    watched = Watched(process, through_parent=through_parent)
     try:
         watched.begin()
         yield watched

@@ -7,14 +7,22 @@ from pathlib import Path, PurePosixPath
 import click
 
 from seclatch.cli.shared import engine_command as common
+from seclatch.cli.shared.lazy_group import OpenCommand
 from seclatch.engines.engine import MODES, ContainerEngine, LatchRegistration
 from seclatch.engines.host_root import HostRoot
 from seclatch.engines.installer import make_engine, plan_install
 from seclatch.model.recorder_limits import DIRECTORY, RecorderLimits
 from seclatch.runtime.find_latch import RUNTIMES
 
+COMMANDS = {"watch": "Keep `seclatch watch` running as a service of systemd."}
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.command(
+    cls=OpenCommand,
+    commands_of=COMMANDS,
+    package="seclatch.cli.install_service",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @common.ENGINE
 @click.option(
     "--runtime",

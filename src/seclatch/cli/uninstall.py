@@ -7,10 +7,18 @@ from pathlib import Path
 import click
 
 from seclatch.cli.shared import engine_command as common
+from seclatch.cli.shared.lazy_group import OpenCommand
 from seclatch.engines.installer import make_engine, plan_uninstall
 
+COMMANDS = {"watch": "Undo `seclatch install watch`."}
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.command(
+    cls=OpenCommand,
+    commands_of=COMMANDS,
+    package="seclatch.cli.uninstall_service",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @common.ENGINE
 @common.DRY_RUN
 @common.ROOT

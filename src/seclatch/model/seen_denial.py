@@ -34,7 +34,8 @@ class SeenProcess:
 class CallDetails:
     """What is seen of one call beside its number.
 
-    `origin` is the number, in its pid namespace, of the oldest ancestor there; `outside` is the
+    `pids` is the inode number of its pid namespace and `reaper` the start of that one's first
+    process; `origin` is the number, in it, of the oldest ancestor there; `outside` is the
     process above that one. `layers` are the filters of the thread, newest first, empty where they
     are not known; `text` is the path that the call is about.
     """
@@ -47,6 +48,7 @@ class CallDetails:
     pointer: int = 0
     text: str = ""
     pids: int = 0
+    reaper: int = 0
     origin: int = 0
     outside: int = 0
     layers: tuple[bytes, ...] = ()

@@ -64,7 +64,7 @@ class DenialDescriber:
             tid=details.tid if details else denial.process.pid,
             uid=details.uid if details else context.uid,
             comm=details.comm if details else context.comm,
-            exe=context.exe or (details.program if details else ""),
+            exe=self._contexts.find_exe(denial.process, details),
             arch=denial.arch.title,
             syscall=syscall.name,
             number=denial.number,

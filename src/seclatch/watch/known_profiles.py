@@ -23,7 +23,7 @@ from seclatch.process.recognize_profiles import (
 from seclatch.watch.process_contexts import ProcessContext
 
 _MAX_KNOWN = 256
-_BUDGET_SECONDS = 0.5
+_BUDGET_SECONDS = 1.0
 """Time for compiling in one epoch: containers' configurations are untrusted, and denials wait."""
 
 Recognized = tuple[str, ProfileEvaluator | None]
@@ -36,6 +36,7 @@ class KnownProfiles:
     def __init__(self, files: Sequence[Path] = ()) -> None:
         """Raise SeclatchError for a file that cannot be read."""
         self._files = read_files(files)
+        self._conditional = any(one.profile and one.profile.conditional for one in self._files)
         self._known: OrderedDict[object, _Programs] = OrderedDict()
         self._spent = 0.0
 
@@ -46,11 +47,16 @@ class KnownProfiles:
     def find(self, code: bytes, context: ProcessContext) -> Recognized:
         """Return the profile's name and what evaluates it; "" and None if none compiles to it."""
         capabilities = context.capabilities or 0
-        found = self._look_up(capabilities, lambda: self._compile_files(capabilities), code)
+        sets = (name_capabilities(capabilities),)
+        files = ("files", capabilities if self._conditional else 0)
+        found = self._look_up(files, lambda: self._compile_files(sets), code)
         known = context.container
         if not found and known and known.seccomp:
             key = (known.given, json.dumps(known.seccomp))
             found = self._look_up(key, lambda: _compile_configured(known), code)
+        if not found:
+            defaults = ("defaults", capabilities)
+            found = self._look_up(defaults, lambda: _compile(list_candidates((), (), sets)), code)
         return found or ("", None)
 
     def _look_up(
@@ -67,10 +73,10 @@ class KnownProfiles:
             self._known.popitem(last=False)
         return self._known[key].get(code)
 
-    def _compile_files(self, capabilities: int) -> _Programs:
-        """Compile given files and the engines' defaults as for a process of these capabilities."""
-        sets = (name_capabilities(capabilities),)
-        return _compile(list_candidates(self._files, (), sets))
+    def _compile_files(self, sets: tuple[frozenset[str], ...]) -> _Programs:
+        """Compile given files as for processes of these capabilities."""
+        candidates = list_candidates(self._files, (), sets)
+        return _compile(one for one in candidates if one.name != PODMAN_DEFAULT)
 
 
 def _compile_configured(known: KnownContainer) -> _Programs:

@@ -17,15 +17,12 @@ from seclatch.model.seen_denial import CallDetails, SeenProcess
 from seclatch.process.containers.container_names import name_containers
 from seclatch.process.containers.known_container import KnownContainer
 from seclatch.process.containers.live_stages import is_runtime
-from seclatch.process.containers.membership import (
-    FoundContainer,
-    find_containers,
-    find_members,
-)
+from seclatch.process.containers.membership import FoundContainer, find_containers
 from seclatch.process.process_snapshot import read_entries
 from seclatch.process.systemd_units import find_unit
 from seclatch.system import procfs
 from seclatch.system.procfs import ProcEntry
+from seclatch.watch.container_namespaces import ContainerNamespaces
 
 _MAX_PROCESSES: Final = 8192
 _MAX_CONTAINERS: Final = 4096
@@ -63,8 +60,8 @@ class ProcessContexts:
         self._names = names
         self._contexts: OrderedDict[SeenProcess, ProcessContext] = OrderedDict()
         self._containers: OrderedDict[str, _Named] = OrderedDict()
-        self._by_namespace: dict[int, str] = {}
-        self._own_namespace = _read_own_namespace()
+        self._namespaces = ContainerNamespaces()
+        self._namespaces.scan()
 
     def find(self, process: SeenProcess, details: CallDetails | None) -> ProcessContext:
         """Return what is known of a process: looked up once, again when it has details."""
@@ -86,15 +83,27 @@ class ProcessContexts:
             return "program"
         if is_runtime(details.program, details.comm):
             return "runtime"
-        entered = details.pids != self._own_namespace and details.origin not in (0, 1)
+        entered = details.pids != self._namespaces.own and details.origin not in (0, 1)
         return "exec-session" if context.container and entered else "program"
+
+    def find_exe(self, process: SeenProcess, details: CallDetails | None) -> str:
+        """Return the executable's path, its base name if the process has ended or exec'd."""
+        known = self.find(process, details)
+        program = details.program if details else ""
+        if not program or _is_named(known.exe, program):
+            return known.exe
+        path = _read_path(process.pid) if _read_entry(process) else ""
+        if not _is_named(path, program):
+            return program
+        self._contexts[process] = replace(known, exe=path)
+        return path
 
     def _look_up(self, process: SeenProcess, details: CallDetails | None) -> ProcessContext:
         entry = _read_entry(process)
         found = self._find_container(entry, process, details)
         known = self._name(found) if found else None
-        if known and details and details.pids not in (0, self._own_namespace):
-            self._by_namespace[details.pids] = known.container.id
+        if found and details and details.pids not in (0, self._namespaces.own):
+            self._namespaces.learn(details.pids, details.reaper, found)
         if entry is None:
             return ProcessContext(known)
         return ProcessContext(
@@ -110,22 +119,21 @@ class ProcessContexts:
         self, entry: ProcEntry | None, process: SeenProcess, details: CallDetails | None
     ) -> FoundContainer | None:
         """Find the container; all of /proc is read once for each pid namespace."""
-        namespace = details.pids if details else 0
-        remembered = self._by_namespace.get(namespace, "")
-        if remembered in self._containers:
-            known = self._containers[remembered].known.container
-            return FoundContainer(known.id, known.engine, name=known.name)
-        if entry is not None and namespace == self._own_namespace and not _may_be_contained(entry):
+        own = self._namespaces.own
+        if details and details.pids not in (0, own):
+            if remembered := self._namespaces.find(details.pids, details.reaper):
+                return remembered
+        elif entry is not None and not _may_be_contained(entry):
             return None
-        entries = read_entries()
-        containers = find_containers(entries)
-        if entry is not None:
-            entries.setdefault(process.pid, entry)
-            return find_members(entries, containers).get(process.pid)
-        if details is None or not details.outside:
+        scan = self._namespaces.scan()
+        if found := scan.members.get(process.pid):
+            return found
+        if details is None:
             return None
-        above = [one for one in containers.values() if one.monitor == details.outside]
-        return above[0] if len(above) == 1 else None
+        if found := self._namespaces.find(details.pids, details.reaper):
+            return found
+        above = [one for one in scan.containers.values() if one.monitor == details.outside]
+        return above[0] if details.outside and len(above) == 1 else None
 
     def _name(self, found: FoundContainer) -> KnownContainer:
         """Ask the engines for a container's name, once unless they do not know it."""
@@ -171,15 +179,12 @@ def _may_be_contained(entry: ProcEntry) -> bool:
     return any(len(part) >= 64 for path in entry.cgroups for part in path.split("/"))
 
 
+def _is_named(path: str, program: str) -> bool:
+    return path.removesuffix(" (deleted)").endswith(program)
+
+
 def _read_path(pid: int) -> str:
     try:
         return os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115
     except OSError:
         return ""
-
-
-def _read_own_namespace() -> int:
-    try:
-        return os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116 (through a magic link)
-    except OSError:
-        return 0

@@ -7,14 +7,16 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from seclatch.engines.file_change import apply_steps
+from seclatch.engines.file_change import ChangeStep, apply_steps
 from seclatch.engines.host_root import SYSTEM_PATH, HostRoot
 from seclatch.engines.installer import InstallPlan
+from seclatch.engines.watch_service import ServicePlan
 from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
 
@@ -37,22 +39,40 @@ def make_root(prefix: Path) -> HostRoot:
 def execute_plan(plan: InstallPlan, root: HostRoot, *, dry_run: bool, as_json: bool) -> None:
     """Show the plan and, unless it is only to be shown, carry it out."""
     if plan.steps and not dry_run:
-        refuse_without_root(root, plan)
+        refuse_without_root(root, plan.engine.name)
     if not as_json:
-        show_plan(plan, dry_run=dry_run)
+        show_steps(plan.engine.name, plan.steps, dry_run=dry_run)
     if not dry_run:
         apply_steps(plan.steps)
     if as_json:
         click.echo(json.dumps(as_value(plan, dry_run=dry_run), indent=2))
     else:
-        show_notes(plan)
+        show_notes(plan.notes)
 
 
-def refuse_without_root(root: HostRoot, plan: InstallPlan) -> None:
+def execute_service_plan(
+    plan: ServicePlan, action: str, root: HostRoot, *, dry_run: bool, as_json: bool
+) -> None:
+    """Show the plan of the service `watch` and, unless it is only to be shown, carry it out."""
+    if plan.steps and not dry_run:
+        refuse_without_root(root, "watch")
+    if not as_json:
+        show_steps("watch", plan.steps, dry_run=dry_run)
+    if not dry_run:
+        apply_steps(plan.steps)
+    if as_json:
+        steps = [{"do": one.describe(), "diff": one.diff()} for one in plan.steps]
+        value = {"service": "watch", "action": action, "dry_run": dry_run}
+        click.echo(json.dumps({**value, "steps": steps, "notes": plan.notes}, indent=2))
+    else:
+        show_notes(plan.notes)
+
+
+def refuse_without_root(root: HostRoot, name: str) -> None:
     """Say early that the system's files need root."""
     if root.is_host and os.geteuid() != 0:
         raise SeclatchError(
-            f"changing the configuration of {plan.engine.name}: only root may do that",
+            f"changing the configuration of {name}: only root may do that",
             remedy=as_root(sys.argv),
         )
 
@@ -66,21 +86,21 @@ def as_root(arguments: list[str]) -> str:
     return shlex.join(["sudo", "seclatch", *arguments[1:]])
 
 
-def show_plan(plan: InstallPlan, *, dry_run: bool) -> None:
+def show_steps(name: str, steps: Sequence[ChangeStep], *, dry_run: bool) -> None:
     """Print the steps, with the changed lines of configuration files."""
-    if not plan.steps:
-        click.echo(f"{plan.engine.name}: nothing to do")
+    if not steps:
+        click.echo(f"{name}: nothing to do")
         return
-    click.echo(f"{plan.engine.name}:{' (dry run, nothing is changed)' if dry_run else ''}")
-    for step in plan.steps:
+    click.echo(f"{name}:{' (dry run, nothing is changed)' if dry_run else ''}")
+    for step in steps:
         click.echo(f"  {make_printable(step.describe())}")
         for line in step.diff():
             click.echo(f"      {make_printable(line.expandtabs(4))}")
 
 
-def show_notes(plan: InstallPlan) -> None:
+def show_notes(notes: Sequence[str]) -> None:
     """Print what the user should know or do now."""
-    for note in plan.notes:
+    for note in notes:
         click.echo(f"  {make_printable(note)}")
 
 

@@ -114,17 +114,18 @@ class KernelDenials:
 
     def _read_details(self, event: bytes, process: SeenProcess) -> CallDetails:
         fields = EVENT.unpack_from(event, KEY.size)
-        tid, uid, pids, origin, outside = fields[10:15]
-        length = max(fields[16] - 1, 0)
+        reaper, tid, uid, pids, origin, outside = fields[10:16]
+        length = max(fields[17] - 1, 0)
         return CallDetails(
             tid=tid,
             uid=uid,
-            comm=_decode(fields[18].split(b"\0")[0]),
-            program=_decode(fields[19].split(b"\0")[0]),
+            comm=_decode(fields[19].split(b"\0")[0]),
+            program=_decode(fields[20].split(b"\0")[0]),
             args=fields[2:8],
             pointer=fields[1],
-            text=_decode(fields[20][:length]),
+            text=_decode(fields[21][:length]),
             pids=pids,
+            reaper=reaper,
             origin=origin,
             outside=outside,
             layers=self._filters.find_layers(process, fields[8]),

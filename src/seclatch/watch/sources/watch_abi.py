@@ -24,9 +24,9 @@ KEY = struct.Struct("=QIIIIiI24s")
 COUNT = struct.Struct("=QQQ")
 """`struct denied_count`: count, time of the last, epoch."""
 
-EVENT = struct.Struct("=QQ6QQQIIIIIIII16s64s256s")
-"""`struct denial` after its key: time, pointer, six arguments, filter, cgroup, tid, uid, pids,
-origin, outside, filters, length, reserved, comm, program, text."""
+EVENT = struct.Struct("=QQ6QQQQIIIIIIII16s64s256s")
+"""`struct denial` after its key: time, pointer, six arguments, filter, cgroup, reaper, tid, uid,
+pids, origin, outside, filters, length, reserved, comm, program, text."""
 
 COPY = struct.Struct("=QIIQQ")
 """`struct filter_copy` without its code: started, tgid, length, filter, previous."""

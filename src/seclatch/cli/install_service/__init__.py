@@ -1,0 +1,1 @@
+"""`seclatch install watch`: services beside the engines that `seclatch install` knows."""

@@ -1,0 +1,1 @@
+"""`seclatch uninstall watch`: services beside the engines that `seclatch uninstall` knows."""

@@ -1,0 +1,229 @@
+"""The systemd service that keeps `seclatch watch` running, with the least privileges that work.
+
+What each setting is for is said in the unit itself; docs/watch.md lists the capabilities.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import seclatch
+from seclatch.engines.file_change import ChangeStep, FileChange, FileState, LinkChange, read_file
+from seclatch.engines.host_root import HostRoot
+from seclatch.engines.installed_latch import choose_owner
+from seclatch.errors import SeclatchError
+
+NAME = "seclatch-watch.service"
+UNIT = f"/etc/systemd/system/{NAME}"
+LINK = f"/etc/systemd/system/multi-user.target.wants/{NAME}"
+LOG = "/var/log/seclatch/denials.json"
+
+_PURPOSE = "the service that watches denials"
+_RUNNING = Path("/run/systemd/system")  # sd_booted(3)
+_SECONDS = 30
+
+TEMPLATE = """\
+# Written by `seclatch install watch`; `seclatch uninstall watch` removes it.
+[Unit]
+Description=Log what seccomp filters deny
+Documentation=man:seclatch-watch(1)
+After=local-fs.target
+
+[Service]
+Type=exec
+ExecStart={command}
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+RestartSec=5
+
+# BPF, PERFMON: the kernel programs. SYS_PTRACE: executables and control groups of other users'
+# processes. DAC_READ_SEARCH: containers' configurations. AUDIT_READ: audit lines, where the kernel
+# takes no programs. Root's uid, for the engines' sockets.
+CapabilityBoundingSet=CAP_BPF CAP_PERFMON CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_AUDIT_READ
+NoNewPrivileges=yes
+LogsDirectory=seclatch
+LogsDirectoryMode=0700
+CacheDirectory=seclatch
+Environment=XDG_CACHE_HOME=/var/cache
+UMask=0077
+ProtectSystem=strict
+ProtectHome=read-only
+PrivateTmp=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictAddressFamilies={families}
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service bpf
+SystemCallErrorNumber=EPERM
+MemoryMax=512M
+TasksMax=32
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass(frozen=True)
+class ServicePlan:
+    """Steps in the order of their execution; none means that nothing is left to do."""
+
+    steps: list[ChangeStep] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SystemctlStep:
+    """A call of systemctl, and the one that undoes it."""
+
+    words: tuple[str, ...]
+    undoing: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Return the command line."""
+        return f"run systemctl {' '.join(self.words)}"
+
+    def diff(self) -> list[str]:
+        """Return nothing beyond the description."""
+        return []
+
+    def apply(self) -> None:
+        """Call systemctl. Raise SeclatchError."""
+        _run_systemctl(self.words)
+
+    def undo(self) -> None:
+        """Call it with the words that undo it."""
+        _run_systemctl(self.undoing)
+
+
+def plan_service(root: HostRoot, options: Sequence[str]) -> ServicePlan:
+    """Plan to write, enable and start the service; `options` are further ones of `watch`."""
+    if root.is_host:
+        for path in _list_executed():
+            refuse_replaceable(path)
+    unit = root.resolve(UNIT)
+    present = _read_own(unit)
+    wanted = FileState(make_unit(options).encode(), 0o644, *choose_owner())
+    steps: list[ChangeStep] = []
+    if present is None or present.content != wanted.content:
+        steps.append(FileChange(unit, present, wanted, _PURPOSE, shown=True))
+    link = root.prefix / LINK.lstrip("/")
+    target = str(link.readlink()) if link.is_symlink() else None
+    if target != UNIT:
+        steps.append(LinkChange(link, target, UNIT))
+    if steps and _is_booted(root):
+        steps.append(SystemctlStep(("daemon-reload",), ("daemon-reload",)))
+        steps.append(SystemctlStep(("restart", NAME), ("stop", NAME)))
+    _require_directories(unit, link)
+    notes = [f"denials are logged to {LOG}", f"systemctl status {NAME} shows whether it runs"]
+    return ServicePlan(steps, notes if steps else [])
+
+
+def plan_service_removal(root: HostRoot) -> ServicePlan:
+    """Plan to stop and remove the service; the log is kept."""
+    unit = root.resolve(UNIT)
+    link = root.prefix / LINK.lstrip("/")
+    present = _read_own(unit)
+    steps: list[ChangeStep] = []
+    if present and _is_booted(root):
+        steps.append(SystemctlStep(("stop", NAME), ("start", NAME)))
+    if link.is_symlink():
+        steps.append(LinkChange(link, str(link.readlink()), None))
+    if present:
+        steps.append(FileChange(unit, present, None, _PURPOSE))
+    if present and _is_booted(root):
+        steps.append(SystemctlStep(("daemon-reload",), ("daemon-reload",)))
+    kept = root.resolve(LOG).parent
+    return ServicePlan(steps, [f"the log is kept: {kept}"] if steps and kept.exists() else [])
+
+
+def make_unit(options: Sequence[str]) -> str:
+    """Return the unit's text. Raise SeclatchError for what systemd would read otherwise."""
+    words = [sys.executable, "-I", "-m", "seclatch", "watch", "--quiet", "-o", LOG, *options]
+    families = "AF_UNIX AF_NETLINK"
+    if any(word.startswith("--metrics") for word in options):
+        families += " AF_INET AF_INET6"
+    return TEMPLATE.format(command=" ".join(map(quote_word, words)), families=families)
+
+
+def quote_word(word: str) -> str:
+    """Quote a word of a command line for systemd (systemd.service(5)): no specifier or variable."""
+    if not word.isprintable():
+        raise SeclatchError(
+            f"writing the service: {word!r} has a control character", remedy="", status=2
+        )
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    plain = all(sign.isalnum() or sign in "/-_.,:=@+" for sign in word) and word
+    return word if plain else f'"{escaped}"'
+
+
+def refuse_replaceable(path: Path) -> None:
+    """Refuse a program that others than root can replace: the service runs it as root."""
+    for part in (path, *path.parents):
+        status = part.stat()
+        shared = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+        if shared or status.st_uid not in (0, os.geteuid()):
+            raise SeclatchError(
+                f"writing the service: {part} can be changed by others than root, and the service "
+                f"runs {path} as root",
+                remedy=f"chown root:root {part} && chmod o-w {part}, or install seclatch as root "
+                "in another place, such as /opt/seclatch",
+            )
+
+
+def _list_executed() -> list[Path]:
+    """List what the service executes: the interpreter, and this package."""
+    python = Path(sys.executable)
+    return [python.absolute(), python.resolve(), Path(seclatch.__file__).resolve()]
+
+
+def _read_own(unit: Path) -> FileState | None:
+    """Read the unit. Raise SeclatchError for one that this command has not written."""
+    present = read_file(unit)
+    if present and not present.content.startswith(TEMPLATE.partition("\n")[0].encode()):
+        raise SeclatchError(
+            f"changing {unit}: `seclatch install watch` has not written it",
+            remedy="move it away, then run the command again",
+        )
+    return present
+
+
+def _require_directories(*paths: Path) -> None:
+    for path in paths:
+        if not path.parent.is_dir():
+            raise SeclatchError(
+                f"writing {path}: there is no {path.parent}: this host does not run systemd",
+                remedy="start `seclatch watch` by the service manager of this host",
+            )
+
+
+def _is_booted(root: HostRoot) -> bool:
+    return root.is_host and _RUNNING.is_dir()
+
+
+def _run_systemctl(words: Sequence[str]) -> None:
+    program = shutil.which("systemctl") or "/usr/bin/systemctl"
+    try:
+        done = subprocess.run(
+            [program, *words], capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SeclatchError(f"systemctl {' '.join(words)}: {error}") from error
+    if done.returncode:
+        raise SeclatchError(
+            f"systemctl {' '.join(words)}: {done.stderr.strip()}",
+            remedy=f"journalctl -u {NAME} has its messages",
+        )

@@ -1,0 +1,147 @@
+"""The service of `watch`: written, removed again, and what its command line may hold."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from seclatch.cli.main import cli
+from seclatch.engines import watch_service
+from seclatch.engines.file_change import apply_steps
+from seclatch.engines.host_root import HostRoot
+from seclatch.engines.watch_service import (
+    LINK,
+    UNIT,
+    SystemctlStep,
+    make_unit,
+    plan_service,
+    plan_service_removal,
+    quote_word,
+    refuse_replaceable,
+)
+from seclatch.errors import SeclatchError
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "etc/systemd/system/multi-user.target.wants").mkdir(parents=True)
+    return tmp_path
+
+
+def list_files(tree: Path) -> list[str]:
+    return sorted(str(path.relative_to(tree)) for path in tree.rglob("*") if not path.is_dir())
+
+
+def test_installing_and_undoing(tree: Path) -> None:
+    root = HostRoot(tree)
+    apply_steps(plan_service(root, ["--cheap"]).steps)
+    assert list_files(tree) == sorted([UNIT[1:], LINK[1:]])
+    unit = (tree / UNIT[1:]).read_text()
+    assert " watch --quiet -o /var/log/seclatch/denials.json --cheap\n" in unit
+    assert (tree / LINK[1:]).readlink() == Path(UNIT)
+    assert plan_service(root, ["--cheap"]).steps == []
+    assert [step.describe() for step in plan_service(root, []).steps] == [
+        f"change {tree}{UNIT} (the service that watches denials)"
+    ]
+    apply_steps(plan_service_removal(root).steps)
+    assert list_files(tree) == []
+    assert plan_service_removal(root).steps == []
+
+
+def test_the_command_line(tree: Path) -> None:
+    runner = CliRunner()
+    words = ["install", "watch", "--root", str(tree), "--metrics", "9475"]
+    dry = runner.invoke(cli, [*words, "--dry-run"])
+    assert dry.exit_code == 0 and "+ExecStart=" in dry.output and list_files(tree) == []
+    assert runner.invoke(cli, words).exit_code == 0
+    assert "AF_INET" in (tree / UNIT[1:]).read_text()
+    done = runner.invoke(cli, ["uninstall", "watch", "--root", str(tree), "--json"])
+    assert done.exit_code == 0 and '"service": "watch"' in done.output
+    assert list_files(tree) == []
+
+
+def test_a_bad_address_is_refused_at_once(tree: Path) -> None:
+    with pytest.raises(SeclatchError, match="not an address"):
+        CliRunner().invoke(
+            cli,
+            ["install", "watch", "--root", str(tree), "--metrics", "x"],
+            catch_exceptions=False,
+        )
+    assert list_files(tree) == []
+
+
+def test_another_file_of_that_name_is_left_alone(tree: Path) -> None:
+    (tree / UNIT[1:]).write_text("[Service]\n")
+    with pytest.raises(SeclatchError, match="has not written it"):
+        plan_service(HostRoot(tree), [])
+    with pytest.raises(SeclatchError, match="has not written it"):
+        plan_service_removal(HostRoot(tree))
+
+
+def test_a_host_without_systemd_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SeclatchError, match="does not run systemd"):
+        plan_service(HostRoot(tmp_path), [])
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted"),
+    [
+        ("/etc/a.json", "/etc/a.json"),
+        ("a b", '"a b"'),
+        ('a"b', '"a\\"b"'),
+        ("50%n", '"50%%n"'),
+        ("$HOME", '"$$HOME"'),
+        ("a\\b", '"a\\\\b"'),
+        ("", '""'),
+        (";", '";"'),
+    ],
+)
+def test_words_of_a_command_line(word: str, quoted: str) -> None:
+    assert quote_word(word) == quoted
+
+
+def test_a_newline_is_refused() -> None:
+    with pytest.raises(SeclatchError, match="control character"):
+        make_unit(["--profile", "/tmp/a\nExecStartPre=/bin/sh"])
+
+
+def test_what_others_can_replace_is_refused(tmp_path: Path) -> None:
+    program = tmp_path / "python3"
+    program.touch()
+    refuse_replaceable(program)
+    program.chmod(0o777)
+    with pytest.raises(SeclatchError, match="changed by others"):
+        refuse_replaceable(program)
+    program.chmod(0o755)
+    tmp_path.chmod(0o777)
+    with pytest.raises(SeclatchError, match="changed by others"):
+        refuse_replaceable(program)
+
+
+def test_systemctl_is_called_and_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "systemctl"
+    tool.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/log\ntest "$1" != fail\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    step = SystemctlStep(("restart", "x"), ("stop", "x"))
+    step.apply()
+    step.undo()
+    assert (tmp_path / "log").read_text() == "restart x\nstop x\n"
+    with pytest.raises(SeclatchError, match="systemctl fail"):
+        SystemctlStep(("fail",), ()).apply()
+    assert step.describe() == "run systemctl restart x"
+
+
+def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / watch_service.NAME
+    unit.write_text(make_unit(["--metrics", "127.0.0.1:9475", "--profile", "/etc/50% a.json"]))
+    if shutil.which("systemd-analyze") is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("systemd is not installed")
+    words = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
