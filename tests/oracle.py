@@ -16,7 +16,7 @@ from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 
 
-def said(value: int) -> Action:
+def express_action(value: int) -> Action:
     """Return the action as a profile can express it: without a trap's data."""
     action = normalize_action(value)
     return Action(action.kind) if action.kind is ActionKind.TRAP else action
@@ -40,7 +40,7 @@ def differences(
     for arch in arches:
         for program in (one, other):
             for call in list_boundary_calls(program, arch, numbers(arch, names)):
-                answers = said(first.value(call)), said(second.value(call))
+                answers = express_action(first.value(call)), express_action(second.value(call))
                 if answers[0] != answers[1]:
                     found.append((arch, call, *answers))
     return found
@@ -58,6 +58,6 @@ def round_trip(
         again = Filter.from_bytes(code, program.byteorder)
         for arch, call, *answers in differences(program, again, profile.architectures):
             name = load_syscalls(arch).names.get(call.number, "#")
-            told = [one for one in found.kept if one.arch == arch.title]
-            assert any(one.calls.startswith(name) for one in told), (arch, call, answers)
+            result = [one for one in found.kept if one.arch == arch.title]
+            assert any(one.calls.startswith(name) for one in result), (arch, call, answers)
     return found

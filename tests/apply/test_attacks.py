@@ -145,13 +145,15 @@ FORBIDDEN = [
 ]
 
 
-@pytest.mark.parametrize(("said", "refused"), FORBIDDEN, ids=[said for said, _ in FORBIDDEN])
+@pytest.mark.parametrize(
+    ("message", "refused"), FORBIDDEN, ids=[message for message, _ in FORBIDDEN]
+)
 def test_what_the_outer_filter_forbids_is_named(
-    apply: Applier, refusing: Refusing, said: str, refused: Callable[[], str]
+    apply: Applier, refusing: Refusing, message: str, refused: Callable[[], str]
 ) -> None:
     done = apply(ONLY_EXIT, apply.program("exit42"), outer=refusing(refused()))
     assert done.returncode == 125
-    assert said in done.stderr
+    assert message in done.stderr
     assert "what to do:" in done.stderr
 
 

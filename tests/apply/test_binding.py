@@ -105,10 +105,10 @@ def facts(words: list[str]) -> dict[str, Any]:
         umask=0o27,
     )
     text, _ = child.communicate()
-    told: dict[str, Any] = json.loads(text)
-    assert told.pop("pid") == child.pid
-    assert told.pop("parent") == os.getpid()
-    return told
+    result: dict[str, Any] = json.loads(text)
+    assert result.pop("pid") == child.pid
+    assert result.pop("parent") == os.getpid()
+    return result
 
 
 def test_the_program_sees_the_same_as_without_apply(apply: Applier) -> None:

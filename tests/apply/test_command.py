@@ -67,7 +67,7 @@ def test_conditions_are_resolved_for_this_process(apply: Applier, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "empty"),
         ("{}", "no seccomp at all"),
@@ -76,12 +76,12 @@ def test_conditions_are_resolved_for_this_process(apply: Applier, tmp_path: Path
         ("\0\1\2", "no compiled filter"),
     ],
 )
-def test_invalid_profiles(tmp_path: Path, text: str, said: str) -> None:
+def test_invalid_profiles(tmp_path: Path, text: str, message: str) -> None:
     profile = tmp_path / "bad.json"
     profile.write_text(text)
     done = call("--profile", profile, "true")
     assert done.returncode == 125  # 2 may be opened by the command itself
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -133,9 +133,9 @@ class Containerd(Engine):
 
     def wait(self, container: str) -> int:
         wait_until(lambda: self.task(container)[2:] == ["STOPPED"], f"{container} to end")
-        told = self.command("task", "rm", container)
-        status = re.search(r"non-zero exit code (\d+)", told.stderr)
-        return int(status[1]) if status else told.returncode
+        result = self.command("task", "rm", container)
+        status = re.search(r"non-zero exit code (\d+)", result.stderr)
+        return int(status[1]) if status else result.returncode
 
     def output(self, container: str) -> str:
         return self.host.path(self.directory / f"{container}.log").read_text(errors="replace")

@@ -202,7 +202,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_runtimes_and_compiler_refuse_the_same(name: str, tmp_path: Path) -> None:
-    runtime, seccomp, said = REFUSED[name]
+    runtime, seccomp, message = REFUSED[name]
     with pytest.raises(SeclatchError):
         compile_profile(parse_profile(json.dumps(seccomp), name), runtime=runtime)
     container = Container(runtime.value, tmp_path, seccomp)
@@ -211,13 +211,13 @@ def test_runtimes_and_compiler_refuse_the_same(name: str, tmp_path: Path) -> Non
     finally:
         container.delete()
     assert status != 0
-    assert said in log
+    assert message in log
 
 
 def test_architectures_of_runc_features() -> None:
     """The compiler refuses exactly those architectures that `runc features` does not list."""
-    told = subprocess.run(["runc", "features"], capture_output=True, check=True).stdout
-    known = set(json.loads(told)["linux"]["seccomp"]["archs"])
+    result = subprocess.run(["runc", "features"], capture_output=True, check=True).stdout
+    known = set(json.loads(result)["linux"]["seccomp"]["archs"])
     missing = {arch for arch in Arch if arch.scmp not in known}
     assert missing == RUNC_UNKNOWN
 

@@ -195,9 +195,9 @@ def test_the_engine_s_message_is_shown_beside_the_call(
     found = explained(
         lambda: engine.run("/bin/true", runtime="runc", profile=STRICT, no_new_privs=quiet)
     )
-    [said] = [each for each in words if each in found.done.stderr]
+    [message] = [each for each in words if each in found.done.stderr]
     assert found.verdict == (True, "runtime-denied"), found.document
-    assert any(said in one["text"] for one in found.document["messages"]), found.document
+    assert any(message in one["text"] for one in found.document["messages"]), found.document
     [(session, stage, call)] = found.fatal()
     assert (session, stage) == ("start", "filtered-init")
     assert call in {one["syscall"] for one in found.document["needs"]["calls"]}
@@ -265,14 +265,14 @@ UNSEEN = [
 
 
 @pytest.mark.parametrize("address", ["unix", "tcp"])
-@pytest.mark.parametrize(("profile", "options", "command", "said"), UNSEEN)
+@pytest.mark.parametrize(("profile", "options", "command", "message"), UNSEEN)
 def test_no_verdict_on_an_engine_that_cannot_be_watched(
     docker: Docker,
     tmp_path: Path,
     profile: dict[str, Any],
     options: list[str],
     command: list[str],
-    said: str,
+    message: str,
     address: str,
 ) -> None:
     """Run where the engine's processes are invisible.
@@ -292,7 +292,7 @@ def test_no_verdict_on_an_engine_that_cannot_be_watched(
         done = subprocess.run(
             [*enter, *asked], capture_output=True, text=True, timeout=60, check=False
         )
-    assert done.returncode and said in done.stderr
+    assert done.returncode and message in done.stderr
     document = json.loads((tmp_path / "why.json").read_text())
     assert (document["seccomp"], document["cause"]) == (None, "engine-not-seen"), document
     assert not any("no call was denied" in each for each in document["evidence"])

@@ -131,9 +131,9 @@ def test_cri_switched_off_leaves_the_file_alone(
     own_host: PrivateHost, seclatch: Administrator
 ) -> None:
     seclatch.write(CONFIG, 'disabled_plugins = ["cri"]\n')  # version 1, as docker.com ships it
-    told = seclatch.plan("install", "containerd")
+    result = seclatch.plan("install", "containerd")
     assert own_host.path(CONFIG).read_text() == 'disabled_plugins = ["cri"]\n'
-    assert any("CRI is disabled" in note for note in told["notes"])
+    assert any("CRI is disabled" in note for note in result["notes"])
     assert own_host.path(FRONT).is_file()
     seclatch.must("uninstall", "containerd")
     assert not own_host.path(FRONT).exists()

@@ -84,8 +84,8 @@ def test_default_runtime_is_set_and_restored(dockerd: Docker, seclatch: Administ
 def test_exec_and_stop_go_through_the_latch(dockerd: Docker, seclatch: Administrator) -> None:
     seclatch.must("install", "docker")
     container = dockerd.detach("/bin/sleep", "1000", runtime="seclatch", profile=STRICT)
-    told = dockerd.exec(container, *SEEN)
-    assert told.stdout.split() == ["Seccomp:", "2"], told.stderr
+    result = dockerd.exec(container, *SEEN)
+    assert result.stdout.split() == ["Seccomp:", "2"], result.stderr
     assert dockerd.command("kill", container).returncode == 0
     assert dockerd.wait(container) == 137
 
@@ -120,16 +120,16 @@ def test_dry_run_prints_the_same_plan_and_changes_nothing(
     dockerd: Docker, seclatch: Administrator
 ) -> None:
     before = seclatch.tree()
-    told = seclatch.plan("install", "docker", "--default", "--dry-run")
+    result = seclatch.plan("install", "docker", "--default", "--dry-run")
     assert seclatch.tree() == before
     assert "seclatch" not in runtimes(dockerd)[1]
     done = seclatch.plan("install", "docker", "--default")
-    assert told["steps"] == done["steps"]
+    assert result["steps"] == done["steps"]
     assert any("SIGHUP" in step["do"] for step in done["steps"])
     after = seclatch.tree()
-    told = seclatch.plan("uninstall", "docker", "--dry-run")
+    result = seclatch.plan("uninstall", "docker", "--dry-run")
     assert seclatch.tree() == after
-    assert told["steps"] == seclatch.plan("uninstall", "docker")["steps"]
+    assert result["steps"] == seclatch.plan("uninstall", "docker")["steps"]
     assert seclatch.tree() == before
 
 

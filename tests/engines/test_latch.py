@@ -63,11 +63,11 @@ def test_run(
     bare = engine.run("/bin/exit42", runtime=runtime, timeout=90, **options)
     assert bare.returncode not in (0, 42)
     assert engine.run("/bin/exit42", runtime=f"latched-{runtime}", **options).returncode == 42
-    told = engine.run(
+    result = engine.run(
         *STATUS, runtime=f"latched-{runtime}", profile=strict, no_new_privs=no_new_privs
     )
-    assert told.returncode == 0, told.stderr
-    assert fields(told.stdout) == expected(no_new_privs)
+    assert result.returncode == 0, result.stderr
+    assert fields(result.stdout) == expected(no_new_privs)
 
 
 def test_the_system_log_names_method_and_container(
@@ -82,8 +82,8 @@ def test_the_system_log_names_method_and_container(
         assert engine.exec(container, *STATUS).returncode == 0
         wait_until(lambda: len(lines()) == 2, "the session's line")
         engine.remove(container)
-    said = r"<30>seclatch\[\d+\]: road=suspend pid=\d+ container=(\S+)"
-    found = [re.fullmatch(said, line) for line in lines()]
+    message = r"<30>seclatch\[\d+\]: road=suspend pid=\d+ container=(\S+)"
+    found = [re.fullmatch(message, line) for line in lines()]
     assert all(found), lines()
     (name,) = {each[1] for each in found if each}
     assert name == container or re.fullmatch("[0-9a-f]{64}", name)  # containerd's name, or an id
@@ -127,9 +127,9 @@ def test_the_host_s_view_and_exec(
     pid = engine.pid(container)
     wait_until(lambda: engine.host.status(pid)["TracerPid"] == "0", "the tracer to leave")
     assert expected(no_new_privs).items() <= engine.host.status(pid).items()
-    told = engine.ask(container, *STATUS)
-    assert told.returncode == 0, told.stderr
-    inside = fields(told.stdout)
+    result = engine.ask(container, *STATUS)
+    assert result.returncode == 0, result.stderr
+    inside = fields(result.stdout)
     assert (inside["Seccomp"], inside["TracerPid"]) == ("2", "0")
     denied = engine.ask(container, "/bin/mkdir", "/tmp/x")
     assert denied.returncode == 1
@@ -144,9 +144,9 @@ def test_exec_allows_nothing_for_the_runtime(engine: Engine, runtime: str, tmp_p
     path = tmp_path / "no-exec.json"
     path.write_text(json.dumps(profile))
     container = engine.detach("/bin/sleep", "1000", runtime=f"latched-{runtime}", profile=path)
-    told = engine.ask(container, *STATUS)
-    assert told.returncode == 0, told.stderr
-    assert fields(told.stdout)["Seccomp"] == "2"
+    result = engine.ask(container, *STATUS)
+    assert result.returncode == 0, result.stderr
+    assert fields(result.stdout)["Seccomp"] == "2"
     assert engine.exec(container, "/bin/sh", "-c", "/bin/true").returncode != 0
     engine.remove(container)
 

@@ -29,10 +29,10 @@ def test_foreground_container_has_the_profile_and_switches_asked_for(
         *STATUS, runtime=runtime, profile=denies_mkdir, no_new_privs=no_new_privs, user="1000"
     )
     assert done.returncode == 0, done.stderr
-    told = fields(done.stdout)
-    assert told["Seccomp"] == "2"
-    assert told["NoNewPrivs"] == str(int(no_new_privs))
-    assert told["Uid"].split() == ["1000"] * 4
+    result = fields(done.stdout)
+    assert result["Seccomp"] == "2"
+    assert result["NoNewPrivs"] == str(int(no_new_privs))
+    assert result["Uid"].split() == ["1000"] * 4
     refused = engine.run("/bin/mkdir", "/tmp/x", runtime=runtime, profile=denies_mkdir)
     assert refused.returncode == 1
     assert "mkdir" in refused.stderr
@@ -51,9 +51,9 @@ def test_background_container_is_seen_from_inside_and_from_proc(
     wait_until(lambda: "hello" in engine.output(container), "its output")
     status = engine.host.status(engine.pid(container))
     assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "0")
-    told = engine.ask(container, *STATUS)
-    assert told.returncode == 0, told.stderr
-    assert fields(told.stdout)["Seccomp"] == "2"
+    result = engine.ask(container, *STATUS)
+    assert result.returncode == 0, result.stderr
+    assert fields(result.stdout)["Seccomp"] == "2"
     engine.remove(container)
 
 

@@ -357,5 +357,5 @@ def test_image_and_versions(engine: Engine, runtime: str, recorded: Recorded) ->
     versions = {each.name: each.version for each in recording.software}
     daemons = {"docker": "dockerd", "podman": "podman", "containerd": "containerd"}
     for name in (runtime, daemons[engine.name]):
-        told = subprocess.run([name, "--version"], capture_output=True, text=True, check=True)
-        assert versions[name] == told.stdout.splitlines()[0]
+        result = subprocess.run([name, "--version"], capture_output=True, text=True, check=True)
+        assert versions[name] == result.stdout.splitlines()[0]

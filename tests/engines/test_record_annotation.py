@@ -115,9 +115,9 @@ def test_exec_sessions_and_a_flush_before_the_end(fresh: Engine, seclatch: Admin
     seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
     container = fresh.detach("/bin/sleep", "1000", **options(fresh, "runc", "long"))
     assert fresh.exec(container, "/bin/mkdir", "/tmp/x").returncode == 0
-    told = seclatch.must("record", "flush", "long")
+    result = seclatch.must("record", "flush", "long")
     [path] = kept(host)
-    assert path.name in told
+    assert path.name in result
     recording = recording_file.read_recording(path)
     assert not recording.complete
     assert {words[0] for words in programs(recording)} == {"/bin/sleep", "/bin/mkdir"}

@@ -50,8 +50,8 @@ def recording(path: Path, word: str, *more: str) -> Iterator[subprocess.Popen[st
 
 
 def result(process: subprocess.Popen[str], path: Path) -> Recording:
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 0, said
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 0, message
     found = recording_file.read_recording(path)
     assert found.complete
     assert found.lost.events == found.lost.calls == found.lost.processes == 0

@@ -156,7 +156,7 @@ ADDED_AND_DROPPED = [
 ]
 
 
-def told(engine: str, path: Path, options: tuple[str, ...]) -> dict[str, Any] | None:
+def resolve(engine: str, path: Path, options: tuple[str, ...]) -> dict[str, Any] | None:
     """Return the output of `seclatch profile resolve`; None if it refuses the options."""
     command = [sys.executable, "-m", "seclatch", "profile", "resolve", f"--engine={engine}"]
     done = subprocess.run([*command, *options, path], capture_output=True, text=True, check=False)
@@ -170,7 +170,7 @@ def test_docker_adds_and_drops_the_same(
 ) -> None:
     path = tmp_path / "profile.json"
     path.write_text(json.dumps(conditional()))
-    assert told("docker", path, options) == docker.seccomp(
+    assert resolve("docker", path, options) == docker.seccomp(
         f"--security-opt=seccomp={path}", *options
     )
 
@@ -181,7 +181,7 @@ def test_podman_adds_and_drops_the_same(
 ) -> None:
     path = tmp_path / "profile.json"
     path.write_text(json.dumps(conditional()))
-    found = told("podman", path, options)
+    found = resolve("podman", path, options)
     if found is None:
         refused = podman.cli("create", *options, "localhost/seclatch-test", check=False)
         assert refused.returncode == 125

@@ -113,7 +113,7 @@ def test_podman_exec_and_start(user: Rootless, front: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("no_new_privs", "words", "road", "told"),
+    ("no_new_privs", "words", "road", "result"),
     [
         (False, (), "gate", errno.ENOSYS),
         (True, (), "hold", 7),
@@ -123,14 +123,14 @@ def test_podman_exec_and_start(user: Rootless, front: Path) -> None:
     ],
 )
 def test_the_errno_of_a_gated_call(
-    user: Rootless, front: Path, no_new_privs: bool, words: tuple[str, ...], road: str, told: int
+    user: Rootless, front: Path, no_new_privs: bool, words: tuple[str, ...], road: str, result: int
 ) -> None:
     file = user.file("denials.json", json.dumps(DENIALS))
     user.methods()
     done = user.container(
         front, "/bin/errnos", profile=file, no_new_privs=no_new_privs, words=words
     )
-    assert done.stdout.split() == [str(told), "9"], done.stderr
+    assert done.stdout.split() == [str(result), "9"], done.stderr
     assert user.methods() == [road]
 
 
@@ -164,8 +164,8 @@ def test_a_program_cannot_write_to_the_init_of_an_exec_session(
         for _ in range(6):
             ask("/bin/exit42")
         ask("sleep", "1")
-        told = user.podman("logs", name).stdout.splitlines()
-        opened = {line.split()[-1] for line in told if line.startswith("opened")}
+        result = user.podman("logs", name).stdout.splitlines()
+        opened = {line.split()[-1] for line in result if line.startswith("opened")}
         assert opened
         assert not [each for each in opened if each.endswith(front.name)], opened
     finally:
@@ -199,14 +199,14 @@ def test_suspend_is_refused_and_plain_is_plain(user: Rootless, front: Path) -> N
         "seclatch.test/busybox:latest",
         "/bin/exit42",
     )
-    for mode, said in (
+    for mode, message in (
         ("suspend", "initial user namespace"),
         ("plain", None),
         ("refuse", "nothing was started: only a gate is possible"),
     ):
         done = user.podman(*words, env={"SECLATCH_MODE": mode})
         assert done.returncode not in (0, 42), mode
-        assert not said or said in done.stderr, done.stderr
+        assert not message or message in done.stderr, done.stderr
     assert user.podman(*words, env={"SECLATCH_MODE": "gate"}).returncode == 42
 
 
@@ -309,8 +309,8 @@ def test_a_process_hidden_by_proc_is_bound_or_not_started(
             "SECLATCH_MODE": "refuse" if mode == "refuse" else "gate",
         },
     )
-    told = done.stdout.split()
-    assert told in ([], ["7", "9"]), done.stderr  # crun does not show the output of hooks
+    result = done.stdout.split()
+    assert result in ([], ["7", "9"]), done.stderr  # crun does not show the output of hooks
     assert (done.returncode == 0) == (mode == "hold" and readable), done.stderr
     assert user.methods() == (["hold"] if mode == "hold" and readable else [])
 

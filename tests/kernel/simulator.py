@@ -58,9 +58,9 @@ def _sources() -> str:
     """Write apt's sources: the machine's own repositories, for source packages."""
     fields = "$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)"
     command = ["apt-get", "indextargets", "--format", fields, "Created-By: Packages"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    result = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     lines = []
-    for words in sorted({tuple(line.split()) for line in told.splitlines()}):
+    for words in sorted({tuple(line.split()) for line in result.splitlines()}):
         if words[0].startswith("http") and len(words) >= 3:
             uri, release, component, *key = words
             signed = f"[signed-by={key[0]}] " if key and key[0].startswith("/") else ""
@@ -90,6 +90,6 @@ def answers(
     for call in calls:
         args = [word for n, arg in enumerate(call.args) for word in (f"-{n}", str(arg))]
         command = [*base, "-s", str(call.number), *args]
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-        found.append(parse_action(told))
+        result = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        found.append(parse_action(result))
     return found

@@ -87,9 +87,9 @@ def test_libseccomps_simulator_agrees(libseccomp_simulator: Path, name: str) -> 
         )
         every = list(list_boundary_calls(program, arch, numbers))
         calls = random.Random(0).sample(every, min(ROWS, len(every)))
-        said = answers(libseccomp_simulator, program, calls, arch)
-        assert len(set(said)) > 1
-        for call, action in zip(calls, said, strict=True):
+        message = answers(libseccomp_simulator, program, calls, arch)
+        assert len(set(message)) > 1
+        for call, action in zip(calls, message, strict=True):
             assert plain(simulate_filter(program, call)) == action, (arch, call)
             assert plain(Verdict(evaluator.value(call))) == action, (arch, call)
 

@@ -38,9 +38,11 @@ def test_every_method_gives_the_expected_verdict(prober: Path, runtime: str) -> 
     program = Filter.from_bytes(code)
     cases = [case_of(program, row) for row in ROWS]
     bare = [Case((), case.number, case.args, case.compat) for case in cases]
-    told = ask(prober, cases + bare)
+    printed = ask(prober, cases + bare)
     evaluator = CallEvaluator(program)
-    for row, case, answer, without in zip(ROWS, cases, told, told[len(cases) :], strict=False):
+    for row, case, answer, without in zip(
+        ROWS, cases, printed, printed[len(cases) :], strict=False
+    ):
         call = SeccompData(row.asked.syscall.arch.audit, case.number, tuple(case.args))
         verdict = simulate_filter(program, call)
         assert verdict.action == row.expected, row
@@ -60,8 +62,8 @@ def test_libseccomps_simulator_agrees_on_the_same_rows(libseccomp_simulator: Any
             )
             for row in rows
         ]
-        said = answers(libseccomp_simulator, program, calls, arch)
-        assert said == [row.expected for row in rows]
+        message = answers(libseccomp_simulator, program, calls, arch)
+        assert message == [row.expected for row in rows]
 
 
 def test_rows_hold_for_every_open_argument() -> None:

@@ -72,8 +72,8 @@ class Runtime:
         try:
             return self(*arguments, timeout=30, **options)
         except subprocess.TimeoutExpired as hung:
-            said = [(each or b"").decode() for each in (hung.stdout, hung.stderr)]
-            return subprocess.CompletedProcess(hung.cmd, -signal.SIGKILL, *said)
+            message = [(each or b"").decode() for each in (hung.stdout, hung.stderr)]
+            return subprocess.CompletedProcess(hung.cmd, -signal.SIGKILL, *message)
 
 
 @dataclass

@@ -133,13 +133,13 @@ def test_an_early_and_a_late_refusal(
         held.append("CAP_SYS_PTRACE")
     made.config["hooks"] = {"startContainer": [{"path": "/bin/exit0"}]}
     made.write()
-    said = r"<27>seclatch\[\d+\]: nothing was started: {}.*What to do: .+"
+    message = r"<27>seclatch\[\d+\]: nothing was started: {}.*What to do: .+"
     status, line = listen(*words_of(latched, made))
     assert status not in ("status 0", "status 42")
-    assert re.fullmatch(said.format("a startContainer hook has CAP_SYS_PTRACE"), line)
+    assert re.fullmatch(message.format("a startContainer hook has CAP_SYS_PTRACE"), line)
     latched("delete", "--force", made.id)
     made.config["annotations"] = {"run.oci.handler": "wasm"}
     made.write()
     status, line = listen(*words_of(latched, made))
     assert status == "status 125"
-    assert re.fullmatch(said.format("the container's annotations choose"), line)
+    assert re.fullmatch(message.format("the container's annotations choose"), line)

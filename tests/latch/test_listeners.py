@@ -111,9 +111,9 @@ def test_the_agent_gets_the_listener_and_answers(
 ) -> None:
     made = make(runtime, rootfs, ["/bin/exit42"], no_new_privileges, names=[asked])
     with agent(runtime.home / "agent", mode=0o777):
-        status, said = runtime("run", "--bundle", made.path, made.id)
+        status, message = runtime("run", "--bundle", made.path, made.id)
     runtime("delete", "--force", made.id)
-    assert status == 42, said
+    assert status == 42, message
 
 
 def test_a_start_hook_runs_beside_a_guarded_init(
@@ -124,9 +124,9 @@ def test_a_start_hook_runs_beside_a_guarded_init(
     made.config["hooks"] = {"startContainer": [{"path": "/bin/true"}]}
     made.write()
     with agent(runtime.home / "agent", mode=0o777):
-        status, said = runtime("run", "--bundle", made.path, made.id)
+        status, message = runtime("run", "--bundle", made.path, made.id)
     runtime("delete", "--force", made.id)
-    assert status == 42, said
+    assert status == 42, message
 
 
 @contextlib.contextmanager

@@ -140,14 +140,14 @@ DENIALS = {
 
 
 @pytest.mark.parametrize(
-    ("no_new_privs", "admin", "told"),
+    ("no_new_privs", "admin", "result"),
     [(False, False, errno.ENOSYS), (True, False, 7), (False, True, 7)],
     ids=["gate", "hold", "gate+exact"],
 )
-def test_the_errno_of_a_gated_call(run: Run, no_new_privs: bool, admin: bool, told: int) -> None:
+def test_the_errno_of_a_gated_call(run: Run, no_new_privs: bool, admin: bool, result: int) -> None:
     """With the gate alone, calls that it opens for the runtime answer ENOSYS; the rest is exact."""
     done = run("/bin/errnos", seccomp=DENIALS, no_new_privileges=no_new_privs, admin=admin)
-    assert done.stdout.split() == [str(told), "9"], done.stderr
+    assert done.stdout.split() == [str(result), "9"], done.stderr
 
 
 OPENABLE: dict[str, Any] = {
@@ -383,11 +383,11 @@ def test_a_program_that_writes_into_the_starting_one_does_not_free_it(
     made = bundle(["/bin/meddler", what], seccomp=DENIALS, no_new_privileges=True)
     with running(latched, made):
         wait_until(lambda: "ready" in (made.path / "output").read_text(), "the attacker")
-        told = [
+        result = [
             latched("exec", "--no-new-privs", made.id, "/bin/errnos").stdout.strip()
             for _ in range(20)
         ]
-    assert set(told) <= {"7 9", ""}, told
+    assert set(result) <= {"7 9", ""}, result
 
 
 def test_a_hook_on_the_host_after_the_load_is_let_go(

@@ -63,10 +63,10 @@ def test_more_filters_than_are_read(stacked: Stacked) -> None:
         table = seclatch("ps", "--flat", "--pid", str(pid))
         others = json.loads(seclatch("ps", "--json", "--pid", str(os.getpid())).stdout)
     (process,) = document["processes"]
-    said = f"{pid} is under {LAYERS + 3} filters, of which the {LAYERS} newest are told apart"
+    message = f"{pid} is under {LAYERS + 3} filters, of which the {LAYERS} newest are told apart"
     assert (process["filters"], len(process["layers"])) == (LAYERS + 3, LAYERS)
-    assert any(note.startswith(said) for note in document["notes"])
-    assert said in table.stderr and f" + {LAYERS} more " in table.stdout
+    assert any(note.startswith(message) for note in document["notes"])
+    assert message in table.stderr and f" + {LAYERS} more " in table.stdout
     assert not any(note.startswith(str(pid)) for note in others["notes"])
 
 

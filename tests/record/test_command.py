@@ -173,7 +173,7 @@ def test_it_prints_why_it_continues(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "result"),
     [
         (("podman", "--remote", "run", "x"), True),
         (("podman", "--url=tcp://x:1", "start", "x"), True),
@@ -185,12 +185,12 @@ def test_it_prints_why_it_continues(tmp_path: Path) -> None:
     ids=str,
 )
 def test_a_recording_of_a_client_alone_warns(
-    words: tuple[str, ...], told: bool, tmp_path: Path
+    words: tuple[str, ...], result: bool, tmp_path: Path
 ) -> None:
     program = shutil.copy("/bin/true", tmp_path / words[0])
     done = run("-o", tmp_path / "x.json", "--", program, *words[1:])
     assert done.returncode == 0
-    assert (f"{words[0]} asked an engine" in done.stderr) == told
+    assert (f"{words[0]} asked an engine" in done.stderr) == result
 
 
 def test_a_script_without_an_interpreter(tmp_path: Path) -> None:
@@ -205,10 +205,10 @@ def test_a_script_without_an_interpreter(tmp_path: Path) -> None:
 def test_follow_prints_each_call_once(tmp_path: Path) -> None:
     done = run("--follow", "-o", tmp_path / "x.json", "--", "sh", "-c", "sleep 1; mkdir /proc/x")
     lines = [line.removeprefix("seclatch: ").split() for line in done.stderr.splitlines()]
-    told = [line[:2] for line in lines[:-1]]
-    assert ["program", "execve"] in told
-    assert told.count(["program", "mkdir"]) == 1
-    assert len({tuple(words) for words in told}) == len(told)
+    result = [line[:2] for line in lines[:-1]]
+    assert ["program", "execve"] in result
+    assert result.count(["program", "mkdir"]) == 1
+    assert len({tuple(words) for words in result}) == len(result)
     [who] = [line[2] for line in lines if line[:2] == ["program", "mkdir"]]
     assert re.fullmatch(r"(mkdir|dash|sh)\[\d+\]", who)
 
@@ -378,23 +378,23 @@ def test_a_recording_ended_by_a_limit_prints_what_it_left_running(backend: str) 
 
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
 def test_a_recording_that_ends_itself_at_its_limit_leaves_nothing(backend: str) -> None:
-    told: list[str] = []
-    options = RecordOptions(max_bulk=2, backend=backend, notify=told.append)
+    result: list[str] = []
+    options = RecordOptions(max_bulk=2, backend=backend, notify=result.append)
     _, recording = record_command.record_command(("/bin/true",), options)
     left = recording.lost.processes  # a busy machine may check it before its end
-    assert ("the recording ends at 2" in "".join(told)) == (left > 0)
+    assert ("the recording ends at 2" in "".join(result)) == (left > 0)
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])
 def test_a_limit_ends_a_process_that_execs_for_ever(backend: str, compiler: Compiler) -> None:
     """Each exec has counters of its own, which take memory; so does a fork before its exec."""
-    told: list[str] = []
-    options = RecordOptions(max_bulk=1000, backend=backend, notify=told.append)
+    result: list[str] = []
+    options = RecordOptions(max_bulk=1000, backend=backend, notify=result.append)
     status, cut = record_command.record_command((str(compiler("again")), "4000"), options)
     assert status == 0
     assert 900 < sum(len(each.images) for each in cut.processes) < 4000
     assert cut.lost.processes == 1
-    assert "ends at 1,000 processes and execs" in told[-1]
+    assert "ends at 1,000 processes and execs" in result[-1]
 
 
 @pytest.mark.parametrize("backend", ["ebpf", "ptrace"])

@@ -286,8 +286,8 @@ def test_progress_on_a_terminal(plain: Runtime, bundle: MakeBundle, tmp_path: Pa
         words = [SECLATCH, "record", "--container", str(pid), "--seconds", "2.5", "-o", str(path)]
         done = subprocess.run(words, stderr=its_end, stdout=subprocess.PIPE, check=True)
     os.close(its_end)
-    said = os.read(terminal, 1 << 16).decode()
+    message = os.read(terminal, 1 << 16).decode()
     os.close(terminal)
     assert done.stdout == b""
-    assert re.search(r"\r\x1b\[Kseclatch: \d s, [\d,]+ calls of \d+ processes", said)
-    assert said.rstrip().endswith(f"in {path}")
+    assert re.search(r"\r\x1b\[Kseclatch: \d s, [\d,]+ calls of \d+ processes", message)
+    assert message.rstrip().endswith(f"in {path}")

@@ -186,9 +186,9 @@ def test_an_overflow_of_kernel_maps_is_reported(compiler: Compiler) -> None:
     assert sum(each.count for each in recording.calls if each.name == "ioctl") == 70_000
     values = sum(each.count for each in recording.arguments if each.name == "ioctl")
     assert values + recording.lost.arguments == 70_000 > values
-    said = list(describe_recording(recording, "x"))
-    assert f"{recording.lost.calls:,} calls cannot be told" in said[1]
-    assert f"{recording.lost.arguments:,} arguments were not kept" in said[2]
+    message = list(describe_recording(recording, "x"))
+    assert f"{recording.lost.calls:,} calls cannot be told" in message[1]
+    assert f"{recording.lost.arguments:,} arguments were not kept" in message[2]
 
 
 def allow_most() -> dict[str, object]:

@@ -31,12 +31,12 @@ def test_each_denying_action(
     done = record([compiler("denials"), *words], check=False)
     assert done.denied() == {("program", "getppid", errno, count)}
     assert "getppid" not in done.calls("program")
-    told = [
+    result = [
         (each.stage, each.call, each.errno)
         for each in done.recording.events
         if each.kind == "denial"
     ]
-    assert told == [("program", "getppid", errno)]
+    assert result == [("program", "getppid", errno)]
     filters = [each for each in done.recording.events if each.kind == "filter"]
     assert [each.filters for each in filters] == [1] * (2 if "tsync" in words else 1)
 

@@ -218,22 +218,22 @@ def test_denials(
     assert "Traceback" not in done.stderr
     denied = {(each.stage, each.name, each.errno, each.count) for each in recording.denials}
     assert denied == {("program", "getppid", errno, count)}
-    told = [each for each in recording.events if each.kind == "denial"]
-    assert [(each.call, each.errno) for each in told] == [("getppid", errno)]
+    result = [each for each in recording.events if each.kind == "denial"]
+    assert [(each.call, each.errno) for each in result] == [("getppid", errno)]
     assert "getppid" not in {each.name for each in recording.calls}
     filters = [each.filters for each in recording.events if each.kind == "filter"]
     assert filters == [1] * (2 if "tsync" in words else 1)
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["counted", "probed"])
+@pytest.mark.parametrize("result", [True, False], ids=["counted", "probed"])
 @pytest.mark.parametrize("privileged", [True, False], ids=["root", "nobody"])
 def test_each_of_several_filters_is_the_one_that_was_loaded(
-    compiler: Compiler, open_folder: Path, privileged: bool, told: bool
+    compiler: Compiler, open_folder: Path, privileged: bool, result: bool
 ) -> None:
     """The kernel's copies are numbered from the oldest; Linux before 5.9 has no count of them."""
     program = shutil.copy(compiler("filters_in_turn"), open_folder)
     path = open_folder / "x.json"
-    silent = "" if told else "stopped_thread.count_filters = lambda *_: 0; "
+    silent = "" if result else "stopped_thread.count_filters = lambda *_: 0; "
     script = (
         f"from seclatch.recording.backends.ptrace import stopped_thread; {silent}"
         "from seclatch.cli import main; main.main()"

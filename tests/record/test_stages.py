@@ -283,11 +283,11 @@ def test_namespaces_and_capabilities_are_those_of_proc(record: Record) -> None:
     )
     done = record(["unshare", "--ipc", "--uts", "sh", "-c", script])
     *capabilities, mnt, pid, user, net, ipc, uts, cgroup = done.done.stdout.splitlines()
-    told = {line.split()[0]: line.split()[1] for line in capabilities}
+    result = {line.split()[0]: line.split()[1] for line in capabilities}
     [process] = [each for each in done.recording.processes if each.images[-1].exe.endswith("grep")]
     context = done.recording.contexts[process.contexts[-1].context]
     assert context.capabilities
-    assert [told[f"Cap{name}:"] for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")] == list(
+    assert [result[f"Cap{name}:"] for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")] == list(
         msgspec.structs.astuple(context.capabilities)
     )
     assert list(map(int, (mnt, pid, user, net, ipc, uts, cgroup))) == list(
@@ -299,8 +299,8 @@ def test_the_runtime_s_version(record: Record, latched: Runtime, bundle: MakeBun
     made = bundle(["/bin/exit0"], seccomp=allow_most())
     done = record(latched.argv("run", "--bundle", made.path, made.id))
     [found] = [each for each in done.recording.software if each.stage == "runtime"]
-    told = subprocess.run([latched.name, "--version"], capture_output=True, text=True, check=True)
-    assert (found.name, found.version) == (latched.name, told.stdout.splitlines()[0])
+    result = subprocess.run([latched.name, "--version"], capture_output=True, text=True, check=True)
+    assert (found.name, found.version) == (latched.name, result.stdout.splitlines()[0])
 
 
 def give_user_namespace(made: Bundle) -> None:

@@ -165,7 +165,7 @@ def test_all_executables_are_scanned(run: Any, rootfs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--entrypoint", "/bin/none"], "/bin/none"),
         ([], "--entrypoint"),
@@ -173,10 +173,10 @@ def test_all_executables_are_scanned(run: Any, rootfs: Path) -> None:
     ],
 )
 def test_nothing_to_scan_prints_what_to_do(
-    run: Any, rootfs: Path, words: list[str], said: str
+    run: Any, rootfs: Path, words: list[str], message: str
 ) -> None:
     done = run(*words, rootfs)
-    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
     assert "\x1b" not in done.stderr
 
 
@@ -217,12 +217,12 @@ def test_the_oldest_kernel_is_printed_and_stored(run: Any, rootfs: Path) -> None
 
 def test_two_scans_are_equal(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The shown chain, of several equally short ones, does not depend on the order of sets."""
-    told = []
+    result = []
     for seed in ("0", "1"):
         monkeypatch.setenv("PYTHONHASHSEED", seed)
-        told.append(run("/", "--entrypoint", "/usr/bin/apt", "--json", "--no-cache").stdout)
-    assert told[0] == told[1]
-    assert json.loads(told[0])["programs"]
+        result.append(run("/", "--entrypoint", "/usr/bin/apt", "--json", "--no-cache").stdout)
+    assert result[0] == result[1]
+    assert json.loads(result[0])["programs"]
 
 
 @pytest.mark.parametrize("layers", [5, {"a": 1}, "name"])

@@ -59,19 +59,19 @@ HIDDEN = "mkdir /tmp/d && mv /tmp/d /tmp/e && rmdir /tmp/e && ls -l / >/dev/null
 
 def test_unrecorded_calls_work_only_with_the_scan(made: Path) -> None:
     strict, _ = profile(made, "recorded", "--exact")
-    joined, said = profile(made, "recorded+plausible")
+    joined, message = profile(made, "recorded+plausible")
     refused = seclatch("run", "--profile", strict, "--", "sh", "-c", HIDDEN)
     assert refused.returncode != 0
     borne = seclatch("run", "--profile", joined, "--", "sh", "-c", HIDDEN)
     assert borne.returncode == 0, borne.stderr
-    assert "mkdir: allowed: the program can make it" in said
+    assert "mkdir: allowed: the program can make it" in message
 
 
 def test_dangerous_calls_are_left_out_unless_requested(made: Path) -> None:
-    joined, said = profile(made, "recorded+plausible")
-    assert "mount: left out: never seen, and dangerous" in said
-    limited, said = profile(made, "static")
-    assert "mount" not in allowed(limited) and "--wider" in said
+    joined, message = profile(made, "recorded+plausible")
+    assert "mount: left out: never seen, and dangerous" in message
+    limited, message = profile(made, "static")
+    assert "mount" not in allowed(limited) and "--wider" in message
     whole, _ = profile(made, "static", "--wider", "mount")
     mount = "mount -t tmpfs none /mnt 2>&1 || true"
     assert "mount" not in allowed(joined) and "mount" in allowed(whole)

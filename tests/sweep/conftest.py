@@ -44,8 +44,8 @@ def run_sweep(request: pytest.FixtureRequest) -> Callable[[Sweep, list[Point]], 
 
     def run(sweep: Sweep, points: list[Point]) -> Result:
         result = sweep.run(points)
-        told = {"row": row(result), "counts": dict(result.counts)}
-        request.node.user_properties.append((PROPERTY, told))
+        printed = {"row": row(result), "counts": dict(result.counts)}
+        request.node.user_properties.append((PROPERTY, printed))
         return result
 
     return run

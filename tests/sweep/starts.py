@@ -179,14 +179,14 @@ class Stage:
                 text=True,
             )
             process.wait()
-        said = dict(word.split("=") for word in report.read_text().split())
-        told = {key: int(value) for key, value in said.items()}
-        if self.kind.verb == "create" and told.get("next") != 0:
+        message = dict(word.split("=") for word in report.read_text().split())
+        result = {key: int(value) for key, value in message.items()}
+        if self.kind.verb == "create" and result.get("next") != 0:
             self._run("delete", "--force", name)  # or the output would not reach its end
         output = self._read(process, name)
-        if self.kind.verb != "exec" and told.get("status") != STATUS << 8:
+        if self.kind.verb != "exec" and result.get("status") != STATUS << 8:
             self._run("delete", "--force", name)
-        return judge(self.kind, told, output, errors.read_text())
+        return judge(self.kind, result, output, errors.read_text())
 
     def start(self) -> str:
         """Start once, without a killer, and delete the container; return the error, or ""."""

@@ -61,13 +61,13 @@ def test_another_thread_execs_than_the_one_that_has_loaded(
     for point in itertools.count():
         killer = [place / "kill_tracer", report, "2", f"+{point}", "20", *command]
         subprocess.run(killer, check=True, stdin=subprocess.DEVNULL)
-        told = dict(word.split("=") for word in report.read_text().split())
-        seen[int(told["status"])] += 1
-        if told["killed"] == "0":
+        printed = dict(word.split("=") for word in report.read_text().split())
+        seen[int(printed["status"])] += 1
+        if printed["killed"] == "0":
             break
     bound, dead = 1 << 8, (128 + signal.SIGKILL) << 8
     assert set(seen) == {bound, dead}
-    assert int(told["status"]) == bound
+    assert int(printed["status"]) == bound
     assert seen.total() > 50
 
 

@@ -30,9 +30,9 @@ def test_the_examples_of_the_page() -> None:
     text = "\n\n".join(blocks())
     test = doctest.DocTestParser().get_doctest(text, {}, "docs/api.md", "docs/api.md", 0)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    told: list[str] = []
-    runner.run(test, out=told.append)
-    assert runner.summarize(verbose=False).failed == 0, "".join(told)
+    result: list[str] = []
+    runner.run(test, out=result.append)
+    assert runner.summarize(verbose=False).failed == 0, "".join(result)
 
 
 WRONG = """
@@ -68,10 +68,10 @@ def test_the_examples_are_typed(tmp_path: Path) -> None:
     done = check_types(right)
     assert done.returncode == 0, done.stdout
     wrong.write_text(WRONG)
-    told = [
+    result = [
         line.split(":")[1] for line in check_types(wrong).stdout.splitlines() if ": error" in line
     ]
-    assert told == ["4", "5", "6", "8"]
+    assert result == ["4", "5", "6", "8"]
 
 
 def test_the_interface_equals_its_page() -> None:

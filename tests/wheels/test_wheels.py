@@ -91,8 +91,8 @@ def test_its_programs_are_for_its_platform_only(wheel: Path) -> None:
         assert PT_GNU_RELRO in program.segments
         assert not program.segments[PT_GNU_STACK] & EXECUTABLE
         assert len(content) < MAX_SIZE
-        for told in (str(ROOT).encode(), os.fsencode(Path.home()), b"ziglang"):
-            assert told not in content, f"{name} tells of the machine that built it"
+        for result in (str(ROOT).encode(), os.fsencode(Path.home()), b"ziglang"):
+            assert result not in content, f"{name} tells of the machine that built it"
 
 
 @pytest.mark.parametrize("wheel", WHEELS, ids=platform)
@@ -145,14 +145,14 @@ def test_it_installs_and_works_in_a_clean_environment(tmp_path: Path) -> None:
     install = [scripts / "pip", "install", "-q", "--disable-pip-version-check", wheel]
     subprocess.run(install, check=True)
     environment = {"PATH": f"{scripts}:/usr/sbin:/usr/bin"}
-    said = subprocess.run(
+    message = subprocess.run(
         [scripts / "seclatch", "--version"],
         check=True,
         capture_output=True,
         text=True,
         env=environment,
     ).stdout
-    assert "seclatch" in said
+    assert "seclatch" in message
     bare, fronted = (
         subprocess.run([program, "--version"], check=True, capture_output=True, env=environment)
         for program in ("runc", scripts / "seclatch-runc")

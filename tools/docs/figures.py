@@ -37,13 +37,13 @@ def figure(lab: Lab, name: str, runtime: str) -> str:
         if "futex" not in start.headline:
             break
     file = DOCS / "figures" / f"{name}.svg"
-    told = make_printable(f"{start.headline} {outline(start)}")
+    description = make_printable(f"{start.headline} {outline(start)}")
     if not lab.checking:
-        file.write_text(draw(report, start, told))
+        file.write_text(draw(report, start, description))
     shown = re.search(r"<desc>(.*)</desc>", file.read_text())
-    same = shown is not None and shown[1] == escape(told)
+    same = shown is not None and shown[1] == escape(description)
     return f"![{make_printable(start.headline)}](figures/{name}.svg)\n" + (
-        "" if same else f"{file.name} shows something else than: {told}\n"
+        "" if same else f"{file.name} differs from: {description}\n"
     )
 
 
@@ -52,7 +52,7 @@ def outline(start: Start) -> str:
     return "; ".join(f"{part.name}: {part.state}" for part in start.sections)
 
 
-def draw(report: Report, start: Start, told: str) -> str:
+def draw(report: Report, start: Start, description: str) -> str:
     """Write the SVG."""
     laid = lay_out_chart(report)
     rows = [
@@ -64,7 +64,7 @@ def draw(report: Report, start: Start, told: str) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
         f'width="{WIDTH}" height="{height}" role="img">',
-        f"<title>{escape(make_printable(start.headline))}</title><desc>{escape(told)}</desc>",
+        f"<title>{escape(make_printable(start.headline))}</title><desc>{escape(description)}</desc>",
         f"<style>{STYLE}</style><defs>{HATCH}</defs>",
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
         f'<text class="big" x="14" y="28">{escape(make_printable(start.headline))}</text>',

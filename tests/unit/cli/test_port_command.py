@@ -35,11 +35,11 @@ def test_the_profile_goes_to_stdout_and_each_change_to_stderr(profile: Path) -> 
     assert done.returncode == 0
     ported = json.loads(done.stdout)
     assert ported["architectures"] == ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]
-    said = done.stderr.decode()
-    assert "replaced: fork → clone: does not exist on aarch64" in said
-    assert "argument 1 is argument 2 there" in said
-    assert "dropped: iopl: does not exist on aarch64, and nothing does the same" in said
-    assert "added: uname: static glibc" in said
+    message = done.stderr.decode()
+    assert "replaced: fork → clone: does not exist on aarch64" in message
+    assert "argument 1 is argument 2 there" in message
+    assert "dropped: iopl: does not exist on aarch64, and nothing does the same" in message
+    assert "added: uname: static glibc" in message
     opened = next(rule for rule in ported["syscalls"] if "openat" in rule["names"])
     assert opened["args"][0]["index"] == 2
 
@@ -69,7 +69,7 @@ def test_for_machines(profile: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "said"),
+    ("words", "status", "message"),
     [
         (["--to", "vax", "{}"], 2, "unknown architecture 'vax'"),
         (["--to", "s390x", "{}"], 2, "one of x86_64, aarch64, riscv64"),
@@ -78,10 +78,10 @@ def test_for_machines(profile: Path, tmp_path: Path) -> None:
         (["{}"], 2, "Missing option '--to'"),
     ],
 )
-def test_impossible_targets(profile: Path, words: list[str], status: int, said: str) -> None:
+def test_impossible_targets(profile: Path, words: list[str], status: int, message: str) -> None:
     done = seclatch("port", *(word.format(profile) for word in words))
     assert (done.returncode, done.stdout) == (status, b"")
-    assert said in done.stderr.decode()
+    assert message in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
 
 

@@ -160,11 +160,11 @@ def test_compile_writes_the_program(plain: Path, tmp_path: Path) -> None:
     done = seclatch("compile", "--runtime", "crun", plain, "-o", out)
     assert done.returncode == 0, done.stderr
     assert out.read_bytes() == compile_profile(load_profile(plain), runtime=Runtime.CRUN).code
-    told = json.loads(seclatch("compile", "--json", plain).stdout)
+    result = json.loads(seclatch("compile", "--json", plain).stdout)
     program = compile_profile(load_profile(plain), runtime=Runtime.RUNC)
-    jsonschema.validate(told, schema("profile-program-1.json"))
-    assert told["code"] == program.code.hex()
-    assert told["architectures"] == [Arch.native().scmp]
+    jsonschema.validate(result, schema("profile-program-1.json"))
+    assert result["code"] == program.code.hex()
+    assert result["architectures"] == [Arch.native().scmp]
 
 
 def test_compile_names_what_it_ignores(strict: Path) -> None:
@@ -227,19 +227,19 @@ def test_merge_reports_what_libseccomp_compiles_wrongly(tmp_path: Path) -> None:
     merged = tmp_path / "merged.json"
     done = seclatch("merge", "--arch", "amd64", *paths, "-o", merged)
     assert done.returncode == 0, done.stderr
-    told = "makes SCMP_ACT_ERRNO(1) of SCMP_ACT_ALLOW: see `seclatch profile check`"
+    fault = "makes SCMP_ACT_ERRNO(1) of SCMP_ACT_ALLOW: see `seclatch profile check`"
     checked = seclatch("check", "--arch", "amd64", merged).stdout.decode()
-    assert (told in done.stderr.decode()) == ("[miscompiled" in checked)
+    assert (fault in done.stderr.decode()) == ("[miscompiled" in checked)
     if read_version() == (2, 6, 0):
-        assert f"read (x86_64): for some arguments libseccomp 2.6.0 {told}" in done.stderr.decode()
+        assert f"read (x86_64): for some arguments libseccomp 2.6.0 {fault}" in done.stderr.decode()
 
 
 def test_diff_and_its_schema(strict: Path, plain: Path) -> None:
     line = ["diff", "--arch", "amd64", "--cap-add", "BPF", plain, strict]
     done = seclatch(*line, "--runtime=crun")
     assert done.returncode == 1
-    told = done.stdout.decode().splitlines()
-    assert told == [
+    result = done.stdout.decode().splitlines()
+    assert result == [
         "+ the whole ABI SCMP_ARCH_X32: was killed, now filtered",
         "+ bpf: newly allowed (x86_64)",
         "    was SCMP_ACT_ERRNO(1) (default)",
@@ -382,9 +382,9 @@ def test_many_architectures_compile_at_once(tmp_path: Path) -> None:
     path = tmp_path / "many.json"
     names = ["X86_64", "X86", "X32", "AARCH64", "ARM", "MIPSEL", "MIPSEL64", "RISCV64", "PPC64LE"]
     path.write_text(json.dumps(PLAIN | {"architectures": [f"SCMP_ARCH_{name}" for name in names]}))
-    told = json.loads(seclatch("compile", "--json", path).stdout)
-    jsonschema.validate(told, schema("profile-program-1.json"))
-    assert not told["alternatives_complete"]
+    result = json.loads(seclatch("compile", "--json", path).stdout)
+    jsonschema.validate(result, schema("profile-program-1.json"))
+    assert not result["alternatives_complete"]
 
 
 @pytest.mark.parametrize(("names", "forms"), [(["X86_64"], 1), (["X86_64", "X86", "X32"], 4)])
@@ -394,10 +394,10 @@ def test_every_form_of_runc_s_stub_is_reported(
     path = tmp_path / "forms.json"
     path.write_text(json.dumps(PLAIN | {"architectures": [f"SCMP_ARCH_{name}" for name in names]}))
     line = ["compile", "--json", "--arch=x86_64", path]
-    told = json.loads(seclatch(*line).stdout)
-    jsonschema.validate(told, schema("profile-program-1.json"))
-    assert told["alternatives_complete"]
-    assert len({told["code"], *told["alternatives"]}) == forms
+    result = json.loads(seclatch(*line).stdout)
+    jsonschema.validate(result, schema("profile-program-1.json"))
+    assert result["alternatives_complete"]
+    assert len({result["code"], *result["alternatives"]}) == forms
     crun = json.loads(seclatch(*line, "--runtime=crun").stdout)
     jsonschema.validate(crun, schema("profile-program-1.json"))
     assert (crun["alternatives"], crun["alternatives_complete"]) == ([], True)

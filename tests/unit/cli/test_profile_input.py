@@ -61,8 +61,8 @@ def test_a_pipe_is_accepted_like_a_file(command: str, plain: Path) -> None:
     for name in ("-", "/dev/stdin"):
         found = seclatch(*words(command, name, plain), data=PLAIN)
         assert found.returncode == wanted.returncode, found.stderr
-        told = wanted.stdout.replace(str(plain).encode(), name.encode())
-        assert found.stdout == told
+        result = wanted.stdout.replace(str(plain).encode(), name.encode())
+        assert found.stdout == result
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -117,9 +117,9 @@ def test_rules_are_counted_as_in_the_file(plain: Path) -> None:
     done = seclatch("profile", "test", "--arch=x86_64", plain, "write()")
     assert done.stdout.decode().splitlines()[1] == "  by rule 1 at line 4 (any arguments)"
     done = seclatch("profile", "test", "--arch=x86_64", "--json", plain, "write()")
-    told = json.loads(done.stdout)
-    jsonschema.validate(told, schema("profile-verdicts-1.json"))
-    (answer,) = told["calls"][0]["answers"]
+    result = json.loads(done.stdout)
+    jsonschema.validate(result, schema("profile-verdicts-1.json"))
+    (answer,) = result["calls"][0]["answers"]
     assert answer["rules"] == [{"index": 1, "line": 4, "column": 3}]
 
 
@@ -132,9 +132,9 @@ def test_alternatives_are_named_as_such(tmp_path: Path) -> None:
     refused = {"names": ["personality"], "action": "SCMP_ACT_ERRNO", "errnoRet": 13, "args": args}
     file = tmp_path / "either.json"
     file.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [refused]}))
-    told = seclatch("profile", "test", file, "personality(0)").stdout.decode()
-    assert "SCMP_ACT_ERRNO(13)" in told
-    assert "(arg0 != 0x0 or arg0 != 0xffffffff or arg1 == 0x4d)" in told
+    result = seclatch("profile", "test", file, "personality(0)").stdout.decode()
+    assert "SCMP_ACT_ERRNO(13)" in result
+    assert "(arg0 != 0x0 or arg0 != 0xffffffff or arg1 == 0x4d)" in result
 
 
 def test_an_invalid_profile_is_a_finding_too(plain: Path, tmp_path: Path) -> None:
@@ -212,8 +212,8 @@ def test_a_word_of_a_million_letters_is_cut(place: str, tmp_path: Path) -> None:
     line = ["test", path, f"{word}()"] if place == "call" else ["check", "--strict", path]
     done = seclatch("profile", *line)
     assert done.returncode in (1, 2)
-    told = done.stdout + done.stderr
-    assert ("aaa…" in told.decode() or b"more characters)" in told) and len(told) < 12000
+    result = done.stdout + done.stderr
+    assert ("aaa…" in result.decode() or b"more characters)" in result) and len(result) < 12000
 
 
 @pytest.mark.parametrize("words", [["check", "-"], ["merge", "-", "-"]])

@@ -150,7 +150,7 @@ def test_show_json(file: Path, by: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["generate", "--policy", "static"], "--policy is of no use without --scan FILE"),
         (["generate", "--differences"], "--differences is of no use without --scan FILE"),
@@ -158,10 +158,10 @@ def test_show_json(file: Path, by: str) -> None:
         (["report", "--text", "--json"], "--text and --json exclude each other"),
     ],
 )
-def test_options_without_effect_are_refused(words: list[str], said: str, file: Path) -> None:
+def test_options_without_effect_are_refused(words: list[str], message: str, file: Path) -> None:
     done = seclatch(*words, file)
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_merge_and_generate(file: Path, tmp_path: Path) -> None:

@@ -58,9 +58,9 @@ def test_with_a_scan(file: Path, tmp_path: Path) -> None:
     found.write_bytes(encode_scan(scan("read", "ptrace")))
     document = json.loads(seclatch("report", "--json", "--scan", found, file).stdout)
     jsonschema.validate(document, json.loads((SCHEMAS / "report-1.json").read_bytes()))
-    told = {each["name"]: (each["need"], each["scanned"]) for each in document["matrix"]["lines"]}
-    assert told["ptrace"] == ("static", True)
-    assert told["close"] == ("both", False)
+    result = {each["name"]: (each["need"], each["scanned"]) for each in document["matrix"]["lines"]}
+    assert result["ptrace"] == ("static", True)
+    assert result["close"] == ("both", False)
     done = seclatch("report", "--scan", file, file)
     assert (done.returncode, done.stdout) == (2, "")
     assert "not a scan" in done.stderr

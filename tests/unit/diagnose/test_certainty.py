@@ -11,21 +11,21 @@ from tests.unit.diagnose.runs import Run
 STRERROR = "mkdir: cannot create directory: Operation not permitted"
 
 
-def ended(denied: str, *after: str, said: str = "", status: int = 6) -> bool | None:
+def ended(denied: str, *after: str, message: str = "", status: int = 6) -> bool | None:
     """Diagnose a program that was denied a call, wrote a message or none, and made more calls."""
     run = Run("x")
     program = run.exec(run.root, "x")
     run.calls(program, "openat", "read")
     run.is_refused(program, denied)
-    if said:
-        run.tells(program, said)
+    if message:
+        run.tells(program, message)
     run.calls(program, *after, "exit_group")
     run.ends(program, status)
     return run.cause(status).seccomp
 
 
 @pytest.mark.parametrize(
-    ("denied", "after", "said", "seccomp"),
+    ("denied", "after", "message", "seccomp"),
     [
         ("uname", (), "", True),
         ("mkdir", ("close", "munmap"), "", True),
@@ -48,21 +48,21 @@ def ended(denied: str, *after: str, said: str = "", status: int = 6) -> bool | N
     ],
 )
 def test_calls_after_the_denial(
-    denied: str, after: tuple[str, ...], said: str, seccomp: bool | None
+    denied: str, after: tuple[str, ...], message: str, seccomp: bool | None
 ) -> None:
-    assert ended(denied, *after, said=said) is seccomp
+    assert ended(denied, *after, message=message) is seccomp
 
 
 def test_abort_is_no_evidence() -> None:
     abort = ("rt_sigprocmask", "gettid", "tgkill")
     assert ended("mkdir", *abort, status=134) is None
-    assert ended("mkdir", *abort, said="Assertion failed", status=134) is None
-    assert ended("mkdir", *abort, said=STRERROR, status=134) is True
+    assert ended("mkdir", *abort, message="Assertion failed", status=134) is None
+    assert ended("mkdir", *abort, message=STRERROR, status=134) is True
 
 
 def test_program_that_warns_and_goes_on_recovered() -> None:
     works = ("openat", "read", "write", "write")
-    assert ended("mkdir", *works, said=STRERROR) is None
+    assert ended("mkdir", *works, message=STRERROR) is None
 
 
 def passed(script: str, child: int, parent: int) -> bool | None:

@@ -12,20 +12,20 @@ DOCKERD = frozenset({"dockerd"})
 WORDS = "mkdir: can't create directory '/x': Operation not permitted"
 
 
-def asked(*argv: str, said: bytes = b"", words: str = WORDS) -> Run:
+def asked(*argv: str, message: bytes = b"", words: str = WORDS) -> Run:
     """Make a client that connected, over a Unix socket if it wrote something."""
     run = Run(*argv)
     client = run.exec(run.root, *argv)
     run.trace.segments[client].calls[False, NUMBERS["connect"]] += 1
-    if said:
-        run.says(client, said)
+    if message:
+        run.says(client, message)
     run.tells(client, words)
     run.ends(client, 1)
     return run
 
 
 @pytest.mark.parametrize(
-    ("argv", "said", "engines"),
+    ("argv", "message", "engines"),
     [
         ("docker run x", b"POST /v1.45/containers/create", frozenset[str]()),
         ("docker run x", b"", DOCKERD),  # by TCP: whose daemon that is nobody knows
@@ -38,9 +38,9 @@ def asked(*argv: str, said: bytes = b"", words: str = WORDS) -> Run:
 )
 @pytest.mark.parametrize("words", [WORDS, "cannot start a stopped process: unknown", "No such x"])
 def test_unrecorded_engine_gives_no_verdict(
-    argv: str, said: bytes, engines: frozenset[str], words: str
+    argv: str, message: bytes, engines: frozenset[str], words: str
 ) -> None:
-    found = asked(*argv.split(), said=said, words=words).cause(engines=engines)
+    found = asked(*argv.split(), message=message, words=words).cause(engines=engines)
     assert (found.seccomp, found.cause) == (None, "engine-not-seen"), found
     assert found.summary.startswith(words)  # the reason comes first
     assert not any("no call was denied" in fact for fact in found.evidence)
@@ -62,7 +62,9 @@ def test_a_wrapper_of_a_client() -> None:
 
 
 def test_recorded_engine_without_a_container() -> None:
-    run = asked("docker", "run", "x", said=b"POST /v1.45/containers/create", words="No such image")
+    run = asked(
+        "docker", "run", "x", message=b"POST /v1.45/containers/create", words="No such image"
+    )
     assert (run.cause(engines=DOCKERD).seccomp, run.cause(engines=DOCKERD).cause) == (
         False,
         "engine-failed",

@@ -13,7 +13,7 @@ from tests.unit.diagnose.runs import Run
 REFUSED = "string SCMP_ACT_X is not a valid action for seccomp"
 
 
-def told(command: str, words: str) -> tuple[Run, int]:
+def make_client(command: str, words: str) -> tuple[Run, int]:
     """Make a client with this message; return the run and the client's segment."""
     run = Run(*command.split())
     client = run.exec(run.root, *command.split())
@@ -35,7 +35,7 @@ def told(command: str, words: str) -> tuple[Run, int]:
     ],
 )
 def test_file_to_check(command: str, file: str) -> None:
-    found = told(command, f"runc create failed: {REFUSED}")[0].cause(125)
+    found = make_client(command, f"runc create failed: {REFUSED}")[0].cause(125)
     assert (found.seccomp, found.cause) == (True, "profile-refused"), found
     [remedy] = find_remedies(found, None, command.split())
     assert shlex.join(remedy.command) == (f"seclatch profile check {file}" if file else "")
@@ -54,12 +54,12 @@ def test_file_to_check(command: str, file: str) -> None:
     ],
 )
 def test_refusing_program(words: str, who: str) -> None:
-    assert told("docker run x", words)[0].cause(125).summary.startswith(f"{who} refused")
+    assert make_client("docker run x", words)[0].cause(125).summary.startswith(f"{who} refused")
 
 
 def test_missing_profile_was_not_refused() -> None:
     words = "docker: opening seccomp profile (/a.json) failed: open /a.json: no such file"
-    run, client = told("docker run --security-opt seccomp=/a.json x", words)
+    run, client = make_client("docker run --security-opt seccomp=/a.json x", words)
     run.fails(client, "openat", ENOENT, "/a.json")
     found = run.cause(125)
     assert (found.seccomp, found.cause) == (False, "missing-file"), found

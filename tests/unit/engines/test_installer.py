@@ -67,10 +67,10 @@ def test_second_run_changes_nothing(tree: Tree, engine: str, words: list[str]) -
 @every_engine
 def test_dry_run_prints_the_plan_and_changes_nothing(tree: Tree, engine: str) -> None:
     before = tree.snapshot()
-    told = tree.plan("install", engine, "--dry-run")
+    result = tree.plan("install", engine, "--dry-run")
     assert tree.snapshot() == before
-    assert told["steps"]
-    assert tree.plan("install", engine)["steps"] == told["steps"]
+    assert result["steps"]
+    assert tree.plan("install", engine)["steps"] == result["steps"]
 
 
 @every_engine

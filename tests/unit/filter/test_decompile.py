@@ -20,7 +20,7 @@ from seclatch.model.rule_match import find_matching_rules
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from tests.examples import examples
-from tests.oracle import numbers, said
+from tests.oracle import express_action, numbers
 from tests.strategies import profiles
 
 NAMES = ("getppid", "read", "personality", "socket", "open")
@@ -47,7 +47,7 @@ def test_decompiled_rules_hold_exactly_where_the_program_acts(profile: Any) -> N
                 }
                 if (arch.title, syscall.name) in kept:
                     continue
-                wanted = said(evaluator.value(call))
+                wanted = express_action(evaluator.value(call))
                 assert (rules or {rebuilt.default}) == {wanted}, (arch, syscall, call)
 
 

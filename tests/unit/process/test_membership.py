@@ -108,8 +108,8 @@ def test_trusted_monitors() -> None:
     real = entry(2, 1, "conmon", argv=MONITOR)
     contained = entry(9, 1, "conmon", argv=(*MONITOR[:6], "evil"), cgroups=inside)
     status = replace(real.status, uid=12345)
-    foreign = replace(real, pid=8, argv=(*MONITOR[:6], "evil"), status=status)
-    for false in (contained, foreign):
+    other_user = replace(real, pid=8, argv=(*MONITOR[:6], "evil"), status=status)
+    for false in (contained, other_user):
         kept = find_containers(by_pid(real, false))
         assert (kept[ID].monitor, kept[ID].name, kept[ID].trusted) == (2, "web", True)
         alone = find_containers(by_pid(false))[ID]

@@ -140,7 +140,7 @@ def rightly(profile: Profile, runtime: Runtime) -> Filter:
     wrong = {}
     for call, args, *answers in find_deviations(profile, X86, program):
         made = judge.value(SeccompData(call.arch.audit, call.number, args))
-        assert [said(both[call.arch.bits], call.name, call.arch, args).ret, made] == [
+        assert [evaluate_rules(both[call.arch.bits], call.name, call.arch, args).ret, made] == [
             action.ret for action in answers
         ]
         wrong[call.arch, call.name] = args
@@ -148,13 +148,13 @@ def rightly(profile: Profile, runtime: Runtime) -> Filter:
         meaning = both[arch.bits]
         if not is_ambiguous(tuple(meaning.clauses(name)), arch) and (arch, name) not in wrong:
             for each in list_boundary_calls(program, arch, [load_syscalls(arch).numbers[name]]):
-                right = said(meaning, name, arch, each.args).ret
+                right = evaluate_rules(meaning, name, arch, each.args).ret
                 assert judge.value(each) == right, (arch, each)
     assume(not wrong)
     return program
 
 
-def said(meaning: ProfileMeaning, name: str, arch: Arch, args: tuple[int, ...]) -> Action:
+def evaluate_rules(meaning: ProfileMeaning, name: str, arch: Arch, args: tuple[int, ...]) -> Action:
     """Return the rules' answer, with the arguments as wide as the ABI's."""
     for clause in meaning.clauses(name):
         fitted = [rule_comparison.fit_width(arg, arch.bits) for arg in clause.args]

@@ -121,11 +121,11 @@ def test_a_drop_in_denies_what_it_cannot_express(profile: Profile) -> None:
         written = write(profile, "systemd")
     except SeclatchError:
         return
-    said, meaning = drop_in(written.text), read_meaning(profile, Arch.X86_64)
+    message, meaning = drop_in(written.text), read_meaning(profile, Arch.X86_64)
     text = "\n".join(written.warnings)
     for name, clauses in meaning.calls.items():
         whole = meaning.unconditional(name)
-        refusal = said.get(name, said["*"])
+        refusal = message.get(name, message["*"])
         if not refusal and not (whole and whole.kind.executes):
             # allowed by default, and not always: only calls that are logged by some arguments
             assert all(each.action.kind.executes for each in clauses)

@@ -35,10 +35,10 @@ def test_each_call_is_answered_as_by_the_rules(native: Arch) -> None:
     for arch in dict.fromkeys((native, *profile.architectures)):
         meaning = read_meaning(profile, native, arch.bits)
         for name, number in load_syscalls(arch).numbers.items():
-            said = meaning.unconditional(name)
+            message = meaning.unconditional(name)
             # libseccomp 2.6.0 cannot name ppc's own switch_endian on another machine.
-            if said is not None and name not in (*program.ignored, "switch_endian"):
+            if message is not None and name not in (*program.ignored, "switch_endian"):
                 asked += 1
                 made = judge.value(SeccompData(arch.audit, number, (0,) * 6))
-                assert Action.from_ret(made) == said, (arch, name)
+                assert Action.from_ret(made) == message, (arch, name)
     assert asked > 250

@@ -139,12 +139,12 @@ def test_warnings() -> None:
         type(each)(process=0, stage="program", arch="x86_64", number=999, name="", count=1)
         for each in calls("program", "read")
     ]
-    told = generate_profile(
+    result = generate_profile(
         recording(START + unnamed, denials=[denial], complete=False, lost=LostCounts(events=1)),
         GeneratorOptions(),
     ).warnings
     assert [
-        any(word in line for line in told)
+        any(word in line for line in result)
         for word in (
             "mkdir (EPERM)",
             "number 999",
@@ -175,14 +175,14 @@ BASE = Profile(
 
 def test_a_base_is_extended_by_missing_calls() -> None:
     entries = calls("program", "read write mount clone3")
-    told = generate_profile(recording(entries), GeneratorOptions(base=BASE))
-    assert told.profile.rules[:4] == BASE.rules
-    [added] = told.profile.rules[4:]
+    result = generate_profile(recording(entries), GeneratorOptions(base=BASE))
+    assert result.profile.rules[:4] == BASE.rules
+    [added] = result.profile.rules[4:]
     # rules that apply to some containers only do not allow the call to this one
     assert added.names == ("mount", "write")
     assert "runc run x" in added.comment
-    assert told.profile.arch_map == BASE.arch_map
-    assert [line for line in told.warnings if "clone3" in line]
+    assert result.profile.arch_map == BASE.arch_map
+    assert [line for line in result.warnings if "clone3" in line]
 
 
 def test_a_base_s_sufficient_arguments_are_kept() -> None:
@@ -221,13 +221,16 @@ def test_no_stub_gives_recent_calls_the_default_action() -> None:
 
 
 def test_another_version_of_a_runtime_than_the_measured_one() -> None:
-    def told(version: str, runs: int = 1) -> tuple[str, ...]:
+    def warnings_of(version: str, runs: int = 1) -> tuple[str, ...]:
         software = [Software(stage="runtime", name="runc", path="/bin/runc", version=version)]
         made = recording(START, software=software, runs=runs)
         return generate_profile(made, GeneratorOptions(plain="runc")).warnings
 
     assert (
-        told(read_measured_calls("runc").version) == told("") == told("runc version 7", 100) == ()
+        warnings_of(read_measured_calls("runc").version)
+        == warnings_of("")
+        == warnings_of("runc version 7", 100)
+        == ()
     )
-    assert "runc version 7" in told("runc version 7")[0]
+    assert "runc version 7" in warnings_of("runc version 7")[0]
     assert generate_profile(recording(START, software=[]), GeneratorOptions()).warnings == ()

@@ -52,15 +52,15 @@ def test_one_comparison(operator: Operator, native: Arch) -> None:
     )
     found = list(find_deviations(other, native, program(meant, native)))
     assert len(found) == 1
-    call, args, said, made = found[0]
-    assert (call.arch, call.name) == (native, "ioctl") and {said, made} == {ALLOW, DENY}
+    call, args, message, made = found[0]
+    assert (call.arch, call.name) == (native, "ioctl") and {message, made} == {ALLOW, DENY}
     answer = CallEvaluator(program(meant, native)).value(
         SeccompData(native.audit, call.number, args)
     )
     assert answer == made.ret
     assert (
         CallEvaluator(program(other, native)).value(SeccompData(native.audit, call.number, args))
-        == said.ret
+        == message.ret
     )
 
 
@@ -114,8 +114,8 @@ def test_a_branch_shared_by_two_abis_is_found() -> None:
     (found,) = find_deviations(shared, Arch.X86_64, program(shared))
     assert (found.call.arch, found.call.name, found.said) == (Arch.X86_64, "mkdirat", DENY)
     document = json.loads(write(shared, "docker").text)
-    told = [each.code for each in _check(document)]
-    assert "miscompiled" in told
+    result = [each.code for each in _check(document)]
+    assert "miscompiled" in result
     document["architectures"] = ["SCMP_ARCH_X86_64"]
     assert "miscompiled" not in [each.code for each in _check(document)]
 

@@ -148,9 +148,9 @@ def write(path: Path, content: Recording) -> str:
 def test_the_command_names_what_was_not_scanned(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_bytes(encode_scan(scan("/start", "/usr/bin/app")))
     file = write(tmp_path / "a.json", EXECUTED)
-    status, _, said = generate(file, "--scan", str(tmp_path / "s.json"))
+    status, _, message = generate(file, "--scan", str(tmp_path / "s.json"))
     assert status == 0
-    assert "executed while recording, and not scanned: /bin/curl; `seclatch scan --rec" in said
+    assert "executed while recording, and not scanned: /bin/curl; `seclatch scan --rec" in message
 
 
 def test_the_command_refuses_other_images_and_can_be_overruled(tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ def test_the_command_refuses_other_images_and_can_be_overruled(tmp_path: Path) -
 
 def test_the_intersection_decides_what_a_merged_recording_gets(tmp_path: Path) -> None:
     merged = merge_recordings([bound_by("read", "write"), bound_by("write", "exit")])
-    status, text, said = generate(write(tmp_path / "m.json", merged))
-    assert status == 0 and "left out" in said
+    status, text, message = generate(write(tmp_path / "m.json", merged))
+    assert status == 0 and "left out" in message
     allowed = {
         name
         for rule in json.loads(text)["syscalls"]

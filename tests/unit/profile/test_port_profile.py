@@ -65,8 +65,8 @@ def test_every_call_of_x86_has_an_answer() -> None:
     every = tuple(load_syscalls(X86).numbers)
     ported = port_profile(allowing(*every), X86, ARM)
     assert all(load_syscalls(ARM).has(name) for name in names(ported.profile))
-    told = {each.name for each in ported.changes}
-    assert {name for name in every if not load_syscalls(ARM).has(name)} <= told
+    result = {each.name for each in ported.changes}
+    assert {name for name in every if not load_syscalls(ARM).has(name)} <= result
     dropped = {each.name for each in ported.changes if each.kind == "dropped"}
     assert {"iopl", "arch_prctl", "modify_ldt"} <= dropped
     assert not dropped & {"open", "mkdir", "alarm", "time", "creat"}

@@ -26,11 +26,11 @@ def test_requested_container_is_kept_and_others_dropped() -> None:
     daemon = story.found("/bin/dockerd")
     busy = story.found("/bin/containerd-shim-runc-v2", "-id", OTHER)
     ours = shim(story, daemon, ID)
-    foreign = shim(story, daemon, OTHER)
+    unrelated = shim(story, daemon, OTHER)
     story.says(client, f"POST /v1.45/containers/{ID}/start HTTP/1.1\r\nHost: x".encode())
     kept = set(drop_unrelated(story.trace).processes)
     assert ours <= kept
-    assert not foreign & kept
+    assert not unrelated & kept
     assert story.trace.segments[daemon].process in kept
     assert story.trace.segments[busy].process not in kept
 
@@ -105,7 +105,7 @@ def test_exec_session_is_found_by_its_own_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("message", "kept"),
     [
         (b"\x0a\x02c1\x12", True),  # protobuf: the length precedes
         (b"/containers/c1/start", True),
@@ -114,12 +114,12 @@ def test_exec_session_is_found_by_its_own_id() -> None:
         (b"", False),
     ],
 )
-def test_id_must_be_a_whole_path_element_or_string(said: bytes, kept: bool) -> None:
+def test_id_must_be_a_whole_path_element_or_string(message: bytes, kept: bool) -> None:
     story = Story()
     client = story.exec(story.root, "ctr", "run")
     daemon = story.found("/bin/containerd")
     ours = shim(story, daemon, "c1")
-    story.says(client, said)
+    story.says(client, message)
     assert (ours <= set(drop_unrelated(story.trace).processes)) is kept
 
 

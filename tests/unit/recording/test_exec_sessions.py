@@ -94,10 +94,10 @@ def test_process_in_the_pid_namespace_alone_is_unrelated() -> None:
     story, sessions = Story(), ExecSessions(mounts=2)
     story.member("/bin/sleep")
     shared = replace(HOST, pids=2)
-    stranger = story.joined(facts=shared)
-    shell = story.exec(stranger, "/bin/sh", facts=shared)
+    bystander = story.joined(facts=shared)
+    shell = story.exec(bystander, "/bin/sh", facts=shared)
     child = story.fork(shell, shared)
     session = story.joined(facts=shared)
-    assert unrelated(story, sessions) == {stranger, shell, child, session}
+    assert unrelated(story, sessions) == {bystander, shell, child, session}
     story.exec(session, "/bin/true", facts=INSIDE)
-    assert unrelated(story, sessions) == {stranger, shell, child}
+    assert unrelated(story, sessions) == {bystander, shell, child}

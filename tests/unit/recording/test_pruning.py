@@ -31,10 +31,10 @@ def end(trace: Trace, *processes: int, time: int = 2) -> None:
 
 
 def test_ended_unrelated_processes_are_dropped() -> None:
-    story, ours, foreign, daemon = started()
+    story, ours, unrelated, daemon = started()
     trace = story.trace
-    end(trace, *ours, *foreign)
-    others = trace.processes.keys() - foreign
+    end(trace, *ours, *unrelated)
+    others = trace.processes.keys() - unrelated
     trace.drop(find_unrelated(trace, LATER))
     assert trace.processes.keys() == others
     assert {each.process for each in trace.segments.values()} == others
@@ -44,9 +44,9 @@ def test_ended_unrelated_processes_are_dropped() -> None:
 
 
 def test_living_process_is_kept_with_its_ancestors() -> None:
-    story, _, foreign, _ = started()
+    story, _, unrelated, _ = started()
     trace = story.trace
-    start, server, runtime = sorted(foreign)
+    start, server, runtime = sorted(unrelated)
     end(trace, start, runtime)
     assert find_unrelated(trace, LATER) == [runtime]
     end(trace, server)
@@ -54,23 +54,23 @@ def test_living_process_is_kept_with_its_ancestors() -> None:
 
 
 def test_process_that_just_ended_is_kept() -> None:
-    story, _, foreign, _ = started()
-    end(story.trace, *foreign)
+    story, _, unrelated, _ = started()
+    end(story.trace, *unrelated)
     assert find_unrelated(story.trace, LONG_AGO) == []
 
 
 def test_process_with_an_open_segment_is_kept() -> None:
-    story, _, foreign, _ = started()
-    for number in foreign:
+    story, _, unrelated, _ = started()
+    for number in unrelated:
         story.trace.end(story.trace.processes[number].segments[0], 2, 0)
     assert find_unrelated(story.trace, LATER) == []
 
 
 def test_late_child_of_a_dropped_process_is_dropped() -> None:
-    story, _, foreign, _ = started()
+    story, _, unrelated, _ = started()
     trace = story.trace
     last = max(trace.segments)
-    end(trace, *foreign)
+    end(trace, *unrelated)
     trace.drop(find_unrelated(trace, LATER))
     late = story.exec(story.fork(last), "late")
     assert late in trace.dropped
@@ -80,7 +80,7 @@ def test_late_child_of_a_dropped_process_is_dropped() -> None:
 
 
 def test_dropping_reduces_the_bulk() -> None:
-    story, _, foreign, _ = started()
+    story, _, unrelated, _ = started()
     trace = story.trace
     segment = max(trace.segments)
     before = trace.bulk
@@ -88,7 +88,7 @@ def test_dropping_reduces_the_bulk() -> None:
     trace.denials.append(FirstDenial(3, segment, 1, (False, 1), 1))
     trace.suspensions.append(SeccompSuspension(3, segment, 1, lifted=True))
     trace.bulk += 2
-    end(trace, *foreign)
+    end(trace, *unrelated)
     assert trace.bulk == before + 4
     trace.drop(find_unrelated(trace, LATER))
     assert trace.bulk == len(trace.segments)
@@ -96,11 +96,11 @@ def test_dropping_reduces_the_bulk() -> None:
 
 
 def test_small_trace_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
-    story, _, foreign, _ = started()
-    end(story.trace, *foreign)
+    story, _, unrelated, _ = started()
+    end(story.trace, *unrelated)
     pruner = TracePruner()
     pruner.update(story.trace)
-    assert foreign <= story.trace.processes.keys()
+    assert unrelated <= story.trace.processes.keys()
     monkeypatch.setattr(pruning, "_MIN_GROWTH", 1)
     pruner.update(story.trace)
-    assert not foreign & story.trace.processes.keys()
+    assert not unrelated & story.trace.processes.keys()

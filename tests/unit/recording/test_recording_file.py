@@ -120,17 +120,19 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"entries": calls("\x1b[31m", "read")}, "there is no stage"),
         ({"hosts": [RecordedHost(kernel="6.12", arch="pdp11")]}, "unknown architecture 'pdp11'"),
     ],
 )
-def test_values_that_types_allow_but_the_format_does_not(change: dict[str, Any], said: str) -> None:
+def test_values_that_types_allow_but_the_format_does_not(
+    change: dict[str, Any], message: str
+) -> None:
     content = recording_file.encode_recording(
         Path("a.json"), recording(**({"entries": []} | change))
     )
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         recording_file.decode_recording("a.json", content)
 
 

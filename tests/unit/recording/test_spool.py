@@ -38,11 +38,11 @@ def claimants(folder: Path, limit: int, number: int) -> list[subprocess.Popen[st
         subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(number)
     ]
-    assert [said(process) for process in started] == ["ready"] * number
+    assert [read_line(process) for process in started] == ["ready"] * number
     return started
 
 
-def said(process: subprocess.Popen[str]) -> str:
+def read_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout
     return process.stdout.readline().rstrip()
 
@@ -64,7 +64,7 @@ def test_concurrent_recorders_keep_the_limit_and_get_unique_names(tmp_path: Path
         started = claimants(tmp_path, limit, 8)
         for process in started:
             go(process)
-        answers = [said(process) for process in started]
+        answers = [read_line(process) for process in started]
         names = {answer for answer in answers if not answer.startswith("refused")}
         assert len(names) == limit
         assert sum("recordings already" in answer for answer in answers) == 8 - limit
@@ -77,7 +77,7 @@ def test_dead_recorder_frees_its_slot_and_leaves_no_file(
 ) -> None:
     [first] = claimants(tmp_path, 1, 1)
     go(first)
-    assert said(first).startswith("web-3f4c8a-")
+    assert read_line(first).startswith("web-3f4c8a-")
     spool = RecordingSpool(RecorderLimits(directory=str(tmp_path), recordings=1))
     assert [slot.pid for slot in spool.list_running()] == [first.pid]
     assert spool.list_recordings() == []
@@ -108,7 +108,7 @@ def test_listing_does_not_block_recorders(tmp_path: Path) -> None:
     words = [sys.executable, "-c", LOOK, str(tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert said(process) == "ready"
+            assert read_line(process) == "ready"
             for _ in range(2000):
                 os.close(spool.claim_slot(WISH)[0])
         finally:
@@ -121,7 +121,7 @@ def test_locked_directory_does_not_block_for_ever(tmp_path: Path) -> None:
     with subprocess.Popen(
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert said(process) == ""
+        assert read_line(process) == ""
         with pytest.raises(SpoolLimitError, match="locked for a second"):
             RecordingSpool(RecorderLimits(directory=str(tmp_path))).claim_slot(WISH)
         process.kill()

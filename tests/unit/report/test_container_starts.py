@@ -9,13 +9,13 @@ from seclatch.report.report_document import Start
 from tests.unit.report.starts import start
 
 
-def told(recording: Recording) -> Start:
+def find_start(recording: Recording) -> Start:
     [only] = list_starts(recording, make_histories(recording))
     return only
 
 
 def test_latched() -> None:
-    one = told(start(latched=True))
+    one = find_start(start(latched=True))
     assert one.outcome == "latched"
     assert (one.loaded, one.executed, one.binds) == (0.20, 0.21, 0.22)
     assert one.headline == (
@@ -32,7 +32,7 @@ def test_latched() -> None:
 
 
 def test_a_plain_runtime_is_first_under_the_filter() -> None:
-    one = told(start(latched=False))
+    one = find_start(start(latched=False))
     assert one.outcome == "bound-runtime"
     assert one.loaded == one.binds == 0.20
     assert "inside runc, 3 calls before app" in one.headline
@@ -44,7 +44,7 @@ def test_a_plain_runtime_is_first_under_the_filter() -> None:
 
 
 def test_a_plain_runtime_whose_needed_calls_are_denied() -> None:
-    one = told(start(latched=False, refused=True))
+    one = find_start(start(latched=False, refused=True))
     assert one.outcome == "refused"
     assert one.executed is None
     assert one.headline == (
@@ -61,7 +61,7 @@ def test_a_container_without_a_filter() -> None:
         for each in recording.events
         if each.kind != "filter"
     ]
-    one = told(msgspec.structs.replace(recording, events=bare))
+    one = find_start(msgspec.structs.replace(recording, events=bare))
     assert one.outcome == "unfiltered"
     assert one.headline == "No filter was loaded: app runs without one."
     assert not any(part.begins for part in one.sections)
@@ -70,7 +70,7 @@ def test_a_container_without_a_filter() -> None:
 def test_a_latch_that_was_never_released_binds_nothing() -> None:
     recording = start(latched=True)
     kept = [each for each in recording.events if each.kind != "released"]
-    assert told(msgspec.structs.replace(recording, events=kept)).binds is None
+    assert find_start(msgspec.structs.replace(recording, events=kept)).binds is None
 
 
 def test_a_session_whose_process_is_missing_is_left_out() -> None:

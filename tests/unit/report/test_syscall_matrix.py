@@ -11,13 +11,13 @@ from tests.unit.report.starts import scan, start
 
 def test_recorded_or_only_in_the_binaries() -> None:
     made = make_matrix(start(latched=True), scan("read", "mkdir", "ptrace", "capset"))
-    told = {line.name: (line.need, show_scan_verdict(line)) for line in made.lines}
-    assert told["read"] == ("program", "found")
-    assert told["mkdir"] == ("program", "found")  # it was denied, so it was issued
-    assert told["close"] == ("both", "not found")
-    assert told["ptrace"] == ("static", "found")
-    assert told["capset"] == ("runtime", "found")
-    assert told["execve"] == ("runtime", "")
+    result = {line.name: (line.need, show_scan_verdict(line)) for line in made.lines}
+    assert result["read"] == ("program", "found")
+    assert result["mkdir"] == ("program", "found")  # it was denied, so it was issued
+    assert result["close"] == ("both", "not found")
+    assert result["ptrace"] == ("static", "found")
+    assert result["capset"] == ("runtime", "found")
+    assert result["execve"] == ("runtime", "")
     assert (made.scan, made.whole) == ("app.tar", True)
 
 
