@@ -154,7 +154,7 @@ def test_show_json(file: Path, by: str) -> None:
     [
         (["generate", "--policy", "static"], "--policy is of no use without --scan FILE"),
         (["generate", "--differences"], "--differences is of no use without --scan FILE"),
-        (["report", "--text", "--open"], "there is none with --text"),
+        (["report", "--text", "--open"], "there is none with --format text"),
         (["report", "--text", "--json"], "--text and --json exclude each other"),
     ],
 )
