@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.explain.scenes.judge_answer import GRADES, Score, judge
+from tests.explain.scenes.judge_answer import GRADES, Judgement, Score, judge
 from tests.explain.scenes.scene import Part, Scene, load_scenes
 from tests.explain.scenes.start_scenes import SceneStarts
 from tests.latch.oci import SCRIPTS
@@ -22,12 +23,10 @@ SECLATCH = str(SCRIPTS / "seclatch")
 TIMEOUT = 120
 
 
-def report(part: Part, answers: bool, engine: str) -> None:
+def report(part: Part, answers: bool, engine: str, workers: int) -> None:
     """Explain every scene of a part, print the table, and what was not right."""
     scenes = [scene for scene in load_scenes(part) if engine in ("", scene.engine)]
-    score = Score()
-    for scene, document in explain_scenes(scenes):
-        score.judgements.append(judge(scene, document))
+    score = Score(list(judge_scenes(scenes, workers)))
     for line in score.rows():
         print(line)
     if answers or part == "dev":
@@ -35,15 +34,19 @@ def report(part: Part, answers: bool, engine: str) -> None:
         print("\n".join(score.unlike(grades)))
 
 
-def explain_scenes(scenes: Iterable[Scene]) -> Iterable[tuple[Scene, dict[str, Any]]]:
-    """Yield each scene and what is explained of it."""
+def judge_scenes(scenes: Sequence[Scene], workers: int) -> Iterator[Judgement]:
+    """Yield what each scene's explanation is worth."""
     with tempfile.TemporaryDirectory(prefix="seclatch-scenes-") as folder:
         place = Path(folder)
         place.chmod(0o755)
-        with SceneStarts(place) as starts:
-            for scene in scenes:
+        with SceneStarts(place) as starts, ThreadPoolExecutor(workers) as pool:
+
+            def judged(numbered: tuple[int, Scene]) -> Judgement:
+                number, scene = numbered
                 with starts.start(scene) as words:
-                    yield scene, explain(words, place / "why.json")
+                    return judge(scene, explain(words, place / f"why{number}.json"))
+
+            yield from pool.map(judged, enumerate(scenes))
 
 
 def explain(words: list[str], file: Path) -> dict[str, Any]:

@@ -142,6 +142,7 @@ def test_a_score_counts_by_class() -> None:
     assert "| all that can be decided | 3 | 2 | 0 | 1 | 0 | 1 of 2 |" in rows
     assert "seccomp: precision 1.000 (1 of 1), recall 0.500 (1 of 2)" in rows
     assert "not seccomp: precision 0.500 (1 of 2), recall 1.000 (1 of 1)" in rows
+    assert "the call is among the denied ones in 1 of 2" in rows
 
 
 @contextlib.contextmanager

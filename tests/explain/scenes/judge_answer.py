@@ -79,6 +79,9 @@ class Score:
         yield ""
         for name, verdict in (("seccomp", True), ("not seccomp", False)):
             yield f"{name}: {_precision_and_recall(decided, verdict)}"
+        asked = [each for each in decided if each.scene.verdict]
+        listed = sum(each.listed for each in asked)
+        yield f"the call is among the denied ones in {listed} of {len(asked)}"
 
     def unlike(self, grades: Iterable[Grade]) -> Iterator[str]:
         """Yield each answer of these grades."""
