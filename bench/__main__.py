@@ -50,11 +50,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=60)
     parser.add_argument("--corpus", choices=["dev", "blind"], help="explain: this part's scenes")
     parser.add_argument("--engine", default="", help="corpus: only scenes of bundle or docker")
+    parser.add_argument("--only", default="", help="corpus: only scenes whose name contains this")
     parser.add_argument("--workers", type=int, default=2, help="corpus: scenes at a time")
     parser.add_argument("--answers", action="store_true", help="corpus: print every answer")
     options = parser.parse_args()
     if options.corpus:
-        corpus.report(options.corpus, options.answers, options.engine, options.workers)
+        corpus.report(options.corpus, options)
         return
     for name in options.names or BENCHMARKS:
         print(f"== {name}: {(BENCHMARKS[name].__module__)}")

@@ -6,6 +6,7 @@ read, `--corpus blind` those that they may not: of these it prints counts alone,
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import tempfile
@@ -23,14 +24,18 @@ SECLATCH = str(SCRIPTS / "seclatch")
 TIMEOUT = 120
 
 
-def report(part: Part, answers: bool, engine: str, workers: int) -> None:
+def report(part: Part, options: argparse.Namespace) -> None:
     """Explain every scene of a part, print the table, and what was not right."""
-    scenes = [scene for scene in load_scenes(part) if engine in ("", scene.engine)]
-    score = Score(list(judge_scenes(scenes, workers)))
+    scenes = [
+        scene
+        for scene in load_scenes(part)
+        if options.engine in ("", scene.engine) and options.only in scene.name
+    ]
+    score = Score(list(judge_scenes(scenes, options.workers)))
     for line in score.rows():
         print(line)
-    if answers or part == "dev":
-        grades = GRADES if answers else GRADES[1:]
+    if options.answers or part == "dev":
+        grades = GRADES if options.answers else GRADES[1:]
         print("\n".join(score.unlike(grades)))
 
 

@@ -14,6 +14,12 @@ GRADES: tuple[Grade, ...] = ("right", "hedged", "wrong", "cannot tell")
 COLUMNS = ("certain and right", "hedged", "certain and wrong", "cannot tell")
 
 
+# Causes that say what the kernel refused: false where a scene expects `other`.
+SPECIFIC = """
+    missing-capability permissions lsm read-only cgroup missing-file not-executable no-space limit
+"""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What one answer is worth.
@@ -44,9 +50,15 @@ def judge(scene: Scene, document: dict[str, Any]) -> Judgement:
     answer = f"{document['cause']}: {document['summary']}"
     grade = _grade(scene, document, fatal & calls)
     named = None
-    if grade == "right" and scene.cause not in ("", "other"):
-        named = bool(document["cause"] == scene.cause)
+    if grade == "right" and scene.cause:
+        named = names_cause(scene, document["cause"])
     return Judgement(scene, document["seccomp"], grade, named, bool(denied & calls), answer)
+
+
+def names_cause(scene: Scene, cause: str) -> bool:
+    """Say whether a cause is one of the scene's (`a or b`)."""
+    expected = scene.cause.split(" or ")
+    return cause in expected or ("other" in expected and cause not in SPECIFIC.split())
 
 
 def _grade(scene: Scene, document: dict[str, Any], hit: set[str]) -> Grade:

@@ -36,7 +36,8 @@ class Scene:
     are. `files` are written and `prepare` is run as root, before, without a filter. `cure`: fields
     with which it succeeds, without a profile unless they name one. `silent`: the end has no words
     of its own. `calls` (else `deny`): the denied calls, one of which it ended over. `cause`: a name
-    of docs/explaining.md, or `other` where its table has none that fits.
+    of docs/explaining.md, or several (`a or b`); `other` is any that claims no refusal by the
+    kernel, for scenes that its table has no name for.
     """
 
     name: str
