@@ -7,6 +7,9 @@ RUNTIME_PACKAGES := runc crun busybox-static
 TEST_PACKAGES := docker.io docker-cli docker-compose tini containerd podman conmon catatonit \
 	criu strace uidmap procps chromium fonts-dejavu-core mandoc jq libseccomp2 libseccomp-dev linux-libc-dev libsystemd-shared systemd \
 	mmdebstrap g++ bubblewrap qemu-user libc6-arm64-cross libssl3t64
+DEB_PACKAGES := debhelper dh-python pybuild-plugin-pyproject python3-all python3-scikit-build-core cmake \
+	ninja-build musl-tools lintian mmdebstrap python3-click python3-jinja2 python3-msgspec python3-rich \
+	python3-tomlkit python3-yaml
 ARM64_PACKAGES := qemu-system-arm
 HOSTS_PACKAGES := qemu-system-x86 kmod
 SOURCES := pyproject.toml $(wildcard native/*.[ch] native/*/*.[ch]) native/CMakeLists.txt
@@ -15,7 +18,7 @@ DEV_STAMP := $(VENV)/.dev
 WHEEL_STAMP := $(VENV)/.wheels
 FUZZ_SECONDS ?= 300
 
-.PHONY: setup demo test say-how-long check man docs lint bench bpf clean test-packages wheels test-wheels test-arm64 \
+.PHONY: setup demo test say-how-long check man docs lint bench bpf clean test-packages wheels test-wheels deb test-deb test-arm64 \
 	test-arm64-programs test-libraries test-newer test-hosts test-all scenes sweep soak fuzz
 
 setup: $(STAMP)
@@ -70,6 +73,18 @@ test-wheels: $(WHEEL_STAMP)
 	$(VENV)/bin/python tools/wheels.py --output build/wheels $(PLATFORMS)
 	SECLATCH_WHEELS=$(CURDIR)/build/wheels $(VENV)/bin/pytest -q tests/wheels
 
+# The package of Debian 13, into dist/.
+deb:
+	@tools/need $(DEB_PACKAGES)
+	/usr/bin/python3 tools/deb.py
+
+# Builds it twice, and takes it from installation to purge in a bare Debian 13.
+test-deb: test-packages $(DEV_STAMP)
+	@tools/need $(DEB_PACKAGES)
+	@rm -rf build/deb
+	$(VENV)/bin/python tools/deb.py --output build/deb
+	SECLATCH_DEB=$(CURDIR)/build/deb $(VENV)/bin/pytest -q tests/deb
+
 $(WHEEL_STAMP): $(DEV_STAMP)
 	@$(VENV)/bin/pip install -q --disable-pip-version-check \
 		$$($(VENV)/bin/python tools/dev-requirements.py wheels)
@@ -117,7 +132,7 @@ fuzz: $(DEV_STAMP)
 
 # By hand: every campaign, besides what CI runs. Takes some hours; docs/sweep.md and
 # docs/hosts.md have tables of the last runs.
-test-all: test lint test-wheels test-arm64 test-newer test-hosts test-libraries \
+test-all: test lint test-wheels test-deb test-arm64 test-newer test-hosts test-libraries \
 	test-arm64-programs scenes sweep soak fuzz
 
 # What is known of C libraries and OpenSSL, against those of older and newer Debian suites.
