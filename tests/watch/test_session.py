@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import signal
@@ -17,6 +18,7 @@ import pytest
 
 from seclatch.engines.watch_service import TEMPLATE
 from seclatch.model.denial_log import LoggedDenial, WatchEvent, decode_line
+from seclatch.profile.generate.log_denials import LOG_FLAGS
 from tests.conftest import Compiler
 from tests.latch.oci import SCRIPTS
 from tests.watch.conftest import Watch, start_watch
@@ -154,3 +156,17 @@ def test_standard_output_that_nothing_reads_ends_it() -> None:
     errors = process.stderr.read()
     assert process.wait(timeout=60) in (0, 1, 141)
     assert b"Traceback" not in errors and b"internal error" not in errors
+
+
+def test_cheap_sees_a_profile_with_the_flag(tmp_path: Path) -> None:
+    """As `generate --log-denials` writes it, with crun, which takes flags."""
+    profile = tmp_path / "flagged.json"
+    rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 13}
+    document = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule], "flags": LOG_FLAGS}
+    profile.write_text(json.dumps(document))
+    with start_watch([SECLATCH, "watch", "--json", "--cheap"]) as watched:
+        words = ["run", "--runtime", "crun", "--profile", profile, "--", "mkdir", "/tmp/x"]
+        done = subprocess.run([SECLATCH, *words], capture_output=True, text=True, check=False)
+        assert "Permission denied" in done.stderr
+    mine = [one for one in watched.of(syscall="mkdir") if one.exe.endswith("busybox")]
+    assert [(one.answer, one.count) for one in mine] == [("errno", 1)]

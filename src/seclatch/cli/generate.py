@@ -110,6 +110,12 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
 )
 @click.option("--audit", is_flag=True, help="Log what is not allowed instead of denying it.")
 @click.option(
+    "--log-denials",
+    is_flag=True,
+    help="Have the kernel log denials, for `watch --cheap` (profile flags; not with runc before "
+    "1.2).",
+)
+@click.option(
     "--reasons",
     "tell_reasons",
     is_flag=True,
@@ -142,6 +148,7 @@ def command(
     exact: bool,
     allow: tuple[str, ...],
     wider: tuple[str, ...],
+    log_denials: bool,
     tell_reasons: bool,
     as_json: bool,
     **options: Any,
@@ -182,6 +189,8 @@ def command(
     if differences and done.joined:
         _tell_differences(done.joined)
     profile = _for_both(done.profile, also, form) if also else done.profile
+    if log_denials:
+        profile = _log_denials(profile, recordings)
     written = write(profile, form)
     print_warnings("generate", written.warnings)
     if tell_reasons or as_json:
@@ -192,6 +201,13 @@ def command(
             write_result(_make_document(written.text, form, done.warnings, reasons), output)
             return
     write_result(written.text, output)
+
+
+def _log_denials(profile: Profile, recordings: list[Recording]) -> Profile:
+    from seclatch.profile.generate.log_denials import add_log_flags, list_refusing_runtimes
+
+    print_warnings("generate", list_refusing_runtimes(recordings))
+    return add_log_flags(profile)
 
 
 def _make_document(text: str, form: str, warnings: list[str], reasons: ProfileReasons) -> str:
