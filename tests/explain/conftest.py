@@ -1,4 +1,4 @@
-"""`seclatch explain` run for real on real runtimes, its JSON held to its schema."""
+"""Run `seclatch explain` on real runtimes, and check its JSON against its schema."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SCHEMA = json.loads(
 
 @dataclass
 class Explained:
-    """What a run printed and what was explained."""
+    """A command's result and its explanation."""
 
     done: subprocess.CompletedProcess[str]
     document: dict[str, Any]
@@ -46,7 +46,7 @@ class Explained:
         return str(self.document["cause"])
 
     def fatal(self) -> list[tuple[str, str]]:
-        """Stage and call of the denials that something ended over."""
+        """Return stage and call of the denials that ended a process."""
         return [(one["stage"], one["syscall"]) for one in self.document["denials"] if one["fatal"]]
 
     def needs(self) -> set[str]:
@@ -61,7 +61,7 @@ Explain = Callable[..., Explained]
 
 @pytest.fixture
 def explain(tmp_path: Path) -> Explain:
-    """explain(WORDS, timeout=…): run it under `seclatch explain --json`."""
+    """Provide explain(WORDS, timeout=…): run it under `seclatch explain --json`."""
 
     def run(words: Sequence[Any], *, timeout: float = 60, **options: Any) -> Explained:
         file = tmp_path / "explanation.json"

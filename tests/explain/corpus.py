@@ -1,7 +1,7 @@
-"""Broken set-ups whose reason is known: what `seclatch explain` is measured by.
+"""Broken set-ups of known cause, by which `seclatch explain` is measured.
 
-Each takes a working start and breaks one thing, so that the truth needs no judgement: a call taken
-out of a profile that is otherwise enough, or something that has nothing to do with seccomp.
+Each takes a working start and breaks one thing, so that the truth needs no judgement: a call
+removed from a profile that is otherwise sufficient, or a fault that has nothing to do with seccomp.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ Change = Callable[[dict[str, Any], Path], None]
 
 @dataclass(frozen=True)
 class Truth:
-    """What must be found. `calls`: the denied calls, one of which is the fatal one; `needs`: all
-    that the runtime is denied."""
+    """The expected explanation.
+
+    `calls`: the denied calls, one of which is the fatal one; `needs`: all calls that the runtime is
+    denied.
+    """
 
     seccomp: bool | None
     cause: str
@@ -47,7 +50,7 @@ class Setup:
     options: tuple[str, ...] = field(default=())
 
     def words(self, place: Path, rootfs: Path) -> list[str]:
-        """Make the bundle; answer the command that fails."""
+        """Make the bundle; return the failing command."""
         bundle = self.bundle(place, rootfs)
         runtime = Runtime(self.runtime, latched=False, options=self.options)
         return runtime.argv("run", "--bundle", bundle.path, bundle.id)
@@ -67,15 +70,15 @@ class Setup:
 
 
 def make_rootfs(root: Path, compiler: Compiler) -> Path:
-    """busybox, the ways to fail (static and with a dynamic loader), and files that cannot run."""
+    """Make a root with busybox, failing programs (static and dynamic), and unusable files."""
     fill_rootfs(root, compiler)
     shutil.copy(compiler("broken"), root / "bin/broken")
     shutil.copy(compiler("compat_calls"), root / "bin/compat_calls")
     dynamic = root / "bin/dynamic"
     source = Path(__file__).parent.parent / "programs/broken.c"
     subprocess.run(["gcc", "-O1", "-pthread", "-o", dynamic, source], check=True)
-    told = subprocess.run(["ldd", dynamic], check=True, capture_output=True, text=True).stdout
-    for word in told.split():
+    result = subprocess.run(["ldd", dynamic], check=True, capture_output=True, text=True).stdout
+    for word in result.split():
         if word.startswith("/"):
             target = root / word.lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -89,19 +92,19 @@ def make_rootfs(root: Path, compiler: Compiler) -> Path:
 
 
 def denying(*calls: str, action: str = "SCMP_ACT_ERRNO", **more: Any) -> dict[str, Any]:
-    """Everything but these."""
+    """Make a profile that denies these calls alone."""
     rule = {"names": list(calls), "action": action, **more}
     return {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}
 
 
 def allowing(calls: set[str], action: str = "SCMP_ACT_ERRNO") -> dict[str, Any]:
-    """Nothing but these."""
+    """Make a profile that allows these calls alone."""
     rule = {"names": sorted(calls), "action": "SCMP_ACT_ALLOW"}
     return {"defaultAction": action, "syscalls": [rule]}
 
 
-# What the runtimes make with the filter on and cannot do without (each one found by taking it away
-# and seeing the start fail), by runtime and no_new_privs.
+# The calls that the runtimes issue under the filter and cannot do without (each found by removing
+# it, after which the start fails), by runtime and no_new_privs.
 VITAL = {
     ("runc", False): "openat fstatfs getdents64 close chdir capset setgid setuid execve",
     ("runc", True): "openat fstatfs getdents64 close execve",
@@ -113,7 +116,7 @@ _BOTH = {"runc": "runc", "crun": "crun"}
 
 
 def all_setups() -> Iterator[Setup]:
-    """All of them, one after the other."""
+    """Yield all set-ups."""
     yield from runtime_stage()
     yield from program_stage()
     yield from not_seccomp()
@@ -125,7 +128,7 @@ def _stopped(*calls: str) -> Truth:
 
 
 def runtime_stage() -> Iterator[Setup]:
-    """The filter hits the runtime."""
+    """Yield set-ups in which the filter denies a call of the runtime."""
     for (runtime, quiet), calls in VITAL.items():
         mark = f"{runtime}{' no_new_privs' if quiet else ''}"
         for call in calls.split():
@@ -152,7 +155,7 @@ def _program(*calls: str) -> Truth:
 
 
 def program_stage() -> Iterator[Setup]:
-    """The filter hits the program, as is its office; at its start or much later."""
+    """Yield set-ups in which the filter denies the program's call, at its start or later."""
     for runtime in _BOTH:
         cases: dict[str, tuple[tuple[str, ...], dict[str, Any], Truth]] = {
             "socket": (("/bin/broken", "socket"), denying("socket"), _program("socket")),
@@ -300,7 +303,7 @@ def _other(cause: str, stage: str = "program") -> Truth:
 
 
 def not_seccomp() -> Iterator[Setup]:
-    """Failures that a profile has nothing to do with, though there is one."""
+    """Yield failures that are unrelated to the profile."""
     for runtime in _BOTH:
         cases: dict[str, tuple[tuple[str, ...], Truth, Change | None]] = {
             "no such program": (("/bin/nowhere",), _other("missing-file", ""), None),
@@ -338,7 +341,7 @@ def not_seccomp() -> Iterator[Setup]:
 
 
 def find_mistakes(document: dict[str, Any], truth: Truth) -> list[str]:
-    """What an explanation got wrong, by field; empty when all is right."""
+    """Return the wrong fields of an explanation; empty when all are right."""
     fatal = {one["syscall"] for one in document["denials"] if one["fatal"]}
     needs = {one["syscall"] for one in document["needs"]["calls"]} if document["needs"] else None
     wrong = []

@@ -11,7 +11,7 @@ from tests.explain.corpus import Setup, all_setups, find_mistakes
 
 pytestmark = pytest.mark.root
 
-# One of each kind, by either runtime; what other tests here look at is left out.
+# One of each kind, by either runtime; set-ups that other tests here cover are left out.
 CHOSEN = {
     "runc: fstatfs",
     "runc: setgid, setuid, execve by SCMP_ACT_ERRNO",

@@ -1,4 +1,4 @@
-"""Who answered a denied call, and how: runc's stub, a supervisor, a filter of the program's own."""
+"""Sources of the answer to a denied call: runc's stub, a supervisor, the program's own filter."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EPERM = 1
 
 @pytest.fixture
 def supervisor(tmp_path: Path) -> Iterator[Path]:
-    """An agent as OCI has it: gets the listener by a socket, answers every call with EPERM."""
+    """Run an agent as defined by OCI: receive the listener, answer every call with EPERM."""
     path = tmp_path / "agent.sock"
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(str(path))
@@ -69,7 +69,7 @@ def test_a_supervisor_s_answer(explain: Explain, bundle: Make, supervisor: Path,
     assert fatal["errno"] == "EPERM"
 
 
-def test_no_supervisor_there(explain: Explain, bundle: Make, tmp_path: Path) -> None:
+def test_without_a_supervisor(explain: Explain, bundle: Make, tmp_path: Path) -> None:
     profile = denying("mkdir", action="SCMP_ACT_NOTIFY")
     profile["listenerPath"] = str(tmp_path / "nobody.sock")
     made = bundle(["/bin/true"], seccomp=profile)
@@ -86,13 +86,13 @@ def test_a_filter_of_the_program_s_own(explain: Explain, compiler: Compiler) -> 
     assert "rules" not in {one["kind"] for one in done.document["remedies"]}
 
 
-def test_a_thread_that_was_killed_is_not_its_process(explain: Explain, compiler: Compiler) -> None:
+def test_a_killed_thread_is_not_its_process(explain: Explain, compiler: Compiler) -> None:
     done = explain([compiler("denials"), "kill_thread", "thread", "fail"])
     assert (done.done.returncode, done.seccomp, done.cause) == (6, True, "program-denied")
     assert done.document["evidence"][0].startswith("a thread of denials was ended by SIGSYS")
 
 
-def test_what_is_got_over_is_no_failure(explain: Explain, compiler: Compiler) -> None:
+def test_denials_without_consequence_are_no_failure(explain: Explain, compiler: Compiler) -> None:
     done = explain([compiler("denials"), "errno"])
     assert (done.seccomp, done.cause) == (False, "none")
     [denial] = done.document["denials"]
@@ -107,7 +107,7 @@ def test_what_is_got_over_is_no_failure(explain: Explain, compiler: Compiler) ->
         ("mkdir /tmp/x; echo something else; exit 7", (None, "possibly-denied")),
     ],
 )
-def test_what_a_shell_does_after_a_denial(
+def test_a_shell_after_a_denial(
     explain: Explain,
     bundle: Callable[..., Bundle],
     plain: Runtime,
@@ -129,10 +129,10 @@ def test_what_a_shell_does_after_a_denial(
         ("mkdir", "/bin/broken abort"),
     ],
 )
-def test_what_ends_so_without_a_profile_too(
+def test_a_failure_that_also_occurs_without_a_profile(
     explain: Explain, broken_rootfs: Path, tmp_path: Path, denied: str, script: str
 ) -> None:
-    """The same status with and without the denial: nothing may say that it was the reason."""
+    """The status is the same without the denial: nothing shows that it was the cause."""
     plain = Runtime("runc", latched=False)
     words = ["/bin/sh", "-c", script]
     made = make_bundle(tmp_path / "bound", broken_rootfs, words, seccomp=denying(*denied.split()))
@@ -143,8 +143,8 @@ def test_what_ends_so_without_a_profile_too(
     assert (done.seccomp, done.cause) == (None, "possibly-denied"), done.document
 
 
-def test_complaints_of_what_ended_well(explain: Explain, plain: Runtime) -> None:
-    """A wrapper's attempts come before; why the runtime fails is what the runtime says."""
+def test_error_messages_of_a_successful_process(explain: Explain, plain: Runtime) -> None:
+    """A wrapper's attempts come before; the runtime's own message gives the cause."""
     script = '(cat /nowhere/thing; true); exec "$@"'
     done = explain(["sh", "-c", script, "sh", *plain.argv("exec", "no-such-container", "ls")])
     assert done.seccomp is False

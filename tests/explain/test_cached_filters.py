@@ -1,4 +1,4 @@
-"""crun loads an earlier profile's filter where only errnos differ: said, with the way out of it."""
+"""crun loads an earlier profile's filter where only errnos differ: reported, with the remedy."""
 
 from __future__ import annotations
 
@@ -20,24 +20,22 @@ PROGRAM = ["/bin/mkdir", "/tmp/x"]
 
 
 def words(made: Bundle, state: Path, name: str) -> list[str]:
-    """The cache is below the state: this one is new."""
+    """Run with a new state directory, below which the cache is."""
     options = ("--root", str(state))
     return Runtime(name, latched=False, options=options).argv("run", "--bundle", made.path, made.id)
 
 
-def told(document: dict[str, Any]) -> tuple[str, str, bool]:
+def find_errno(document: dict[str, Any]) -> tuple[str, str, bool]:
     [denial] = document["denials"]
     first = document["remedies"][0]
     return denial["errno"], denial["action"], first["command"][:2] == ["rm", "-r"]
 
 
 @pytest.mark.parametrize("name", ["runc", "crun"])
-def test_an_errno_that_was_changed(
-    explain: Explain, bundle: Make, tmp_path: Path, name: str
-) -> None:
+def test_a_changed_errno(explain: Explain, bundle: Make, tmp_path: Path, name: str) -> None:
     state = tmp_path / "state"
     before = bundle(PROGRAM, seccomp=denying("mkdir", errnoRet=95))
-    assert told(explain(words(before, state, name)).document) == (
+    assert find_errno(explain(words(before, state, name)).document) == (
         "EOPNOTSUPP",
         "SCMP_ACT_ERRNO(95)",
         False,
@@ -46,12 +44,12 @@ def test_an_errno_that_was_changed(
     done = explain(words(made, state, name))
     assert (done.seccomp, done.cause) == (True, "program-denied"), done.document
     if name == "runc":
-        assert told(done.document) == ("ENOSYS", "SCMP_ACT_ERRNO(38)", False)
+        assert find_errno(done.document) == ("ENOSYS", "SCMP_ACT_ERRNO(38)", False)
         return
-    assert told(done.document) == ("EOPNOTSUPP", "SCMP_ACT_ERRNO(38)", True), done.document
+    assert find_errno(done.document) == ("EOPNOTSUPP", "SCMP_ACT_ERRNO(38)", True), done.document
     assert "which says ENOSYS" in done.document["denials"][0]["rule"]["text"]
     remedy = shlex.join(done.document["remedies"][0]["command"])
     assert remedy == f"rm -r {state}/.cache/seccomp"
     subprocess.run(remedy, shell=True, check=True)
     again = explain(words(made, state, name)).document
-    assert told(again) == ("ENOSYS", "SCMP_ACT_ERRNO(38)", False)
+    assert find_errno(again) == ("ENOSYS", "SCMP_ACT_ERRNO(38)", False)

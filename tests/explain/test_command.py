@@ -1,4 +1,4 @@
-"""`seclatch explain` as a user meets it: whose output is whose, statuses, errors."""
+"""`seclatch explain` as a user runs it: output streams, statuses, errors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_input_output_and_status_are_the_command_s() -> None:
     assert rest[0].startswith("not seccomp: ")
 
 
-def test_what_was_not_watched_is_not_judged() -> None:
+def test_no_verdict_on_unrecorded_processes() -> None:
     done = run("--json", "--seconds", "0.3", "--", "sh", "-c", "sleep 1; exit 7")
     document = json.loads(done.stderr)
     assert (done.returncode, document["seccomp"], document["cause"]) == (7, None, "unknown")
@@ -53,8 +53,8 @@ sys.exit("Error: mkdir: Operation not permitted")
 """
 
 
-def test_podman_s_service_out_of_sight(tmp_path: Path) -> None:
-    """Podman may be told of it in its environment: only what it says shows that it asks anybody."""
+def test_a_podman_service_that_is_not_visible(tmp_path: Path) -> None:
+    """Podman's service may be set in its environment: only its messages show the connection."""
     podman = tmp_path / "podman"
     podman.write_text(PODMAN_REMOTE)
     podman.chmod(0o755)
@@ -72,7 +72,7 @@ def test_podman_s_service_out_of_sight(tmp_path: Path) -> None:
     assert (document["seccomp"], document["cause"]) == (None, "engine-not-seen"), document
 
 
-def test_a_file_gets_the_explanation_and_stderr_none(tmp_path: Path) -> None:
+def test_a_file_gets_the_explanation_and_stderr_nothing(tmp_path: Path) -> None:
     file = tmp_path / "why"
     done = run("-o", str(file), "--", "false")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
@@ -114,7 +114,7 @@ def test_the_shipped_schema_is_that_of_the_types() -> None:
 
 
 @pytest.mark.parametrize(("word", "status"), [("/nowhere/at/all", 127), ("/etc/passwd", 126)])
-def test_a_command_that_is_none(word: str, status: int) -> None:
+def test_an_invalid_command(word: str, status: int) -> None:
     done = run("--", word)
     assert (done.returncode, done.stdout) == (status, "")
     assert "Traceback" not in done.stderr
@@ -128,7 +128,7 @@ def test_either_a_command_or_a_profile() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--runtime", "crun", "--", "true"], "--runtime is of no use without --profile FILE"),
         (["--no-new-privs", "--", "true"], "--no-new-privs is of no use without --profile FILE"),
@@ -136,10 +136,10 @@ def test_either_a_command_or_a_profile() -> None:
         (["--seconds", "nan", "--", "true"], "--seconds: not a number"),
     ],
 )
-def test_an_option_that_would_do_nothing(words: list[str], said: str) -> None:
+def test_an_option_without_effect_is_refused(words: list[str], message: str) -> None:
     done = run(*words)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 @pytest.mark.parametrize("other", ["why", "../{}/why"])
@@ -151,7 +151,7 @@ def test_one_file_cannot_hold_both(tmp_path: Path, other: str) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_links_in_a_circle_and_files_that_keep_nothing(tmp_path: Path) -> None:
+def test_link_loops_and_files_that_keep_nothing(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     loop = str(tmp_path / "loop")
     assert "not both" in run("-o", loop, "--recording", loop, "--", "true").stderr
@@ -169,8 +169,8 @@ def test_a_full_disk_changes_no_status(option: str, form: list[str], status: int
     assert "Traceback" not in done.stderr
 
 
-def test_words_alone_are_no_fact() -> None:
-    """What somebody says of a call that nobody made, from another host say."""
+def test_a_message_alone_is_no_evidence() -> None:
+    """A message about a call that no recorded process issued, for example from another host."""
     script = "import sys; sys.exit('x: Operation not permitted')"
     done = run("--json", "--", sys.executable, "-c", script)
     document = json.loads(done.stderr.partition("\n")[2])
@@ -203,7 +203,7 @@ def test_a_profile_that_does_not_exist() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_place_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:
+def test_an_unwritable_file_is_reported_before_the_start(tmp_path: Path) -> None:
     done = run("-o", str(tmp_path / "nowhere" / "x"), "--", "touch", str(tmp_path / "ran"))
     assert done.returncode == 125
     assert "no such directory" in done.stderr
@@ -211,7 +211,7 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_runs(tmp_path: P
 
 
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
-def test_nobody_to_tell_changes_no_status(redirection: str) -> None:
+def test_a_closed_stderr_changes_no_status(redirection: str) -> None:
     script = f"{SECLATCH} explain -- sh -c 'exit 7' {redirection}"
     assert subprocess.run(["sh", "-c", script], check=False, timeout=60).returncode == 7
 
@@ -223,7 +223,7 @@ def test_a_full_disk_is_an_error_for_a_profile() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_without_privilege_it_says_what_is_missing() -> None:
+def test_without_privilege_it_names_the_missing_ones() -> None:
     words = ["setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin", "--inh-caps=-all"]
     done = subprocess.run(
         [*words, SECLATCH, "explain", "--", "true"], capture_output=True, text=True, check=False

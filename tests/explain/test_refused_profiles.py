@@ -1,4 +1,4 @@
-"""Profiles that runtime or kernel do not take: who refused, by what evidence, what to look at."""
+"""Profiles that runtime or kernel reject: the rejecting program, the evidence, the remedy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Make = Callable[..., Bundle]
 
 
 def too_long() -> dict[str, Any]:
-    """More than BPF_MAXINSNS: each condition takes comparisons of its own."""
+    """Make a profile of more than BPF_MAXINSNS: each condition takes comparisons of its own."""
     rules = [
         {
             "names": ["prctl"],
@@ -43,7 +43,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "profile", "who", "evidence"), REFUSED)
-def test_who_refused_it(
+def test_the_rejecting_program(
     explain: Explain,
     bundle: Make,
     name: str,
@@ -51,7 +51,7 @@ def test_who_refused_it(
     who: str,
     evidence: list[str],
 ) -> None:
-    """A call that failed is shown if it loaded a program, not if it asked what can be loaded."""
+    """A failed call is shown if it loaded a program, not if it tested for a feature."""
     made = bundle(["/bin/true"], seccomp=profile)
     done = explain(Runtime(name, latched=False).argv("run", "--bundle", made.path, made.id))
     assert done.done.returncode

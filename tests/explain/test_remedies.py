@@ -1,4 +1,4 @@
-"""What is to be pasted does what it says: the same program runs with it."""
+"""The remedies work when pasted: the same program runs with them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def setup(name: str) -> Setup:
 
 
 def again(name: str, profile: dict[str, Any], place: Path, rootfs: Path) -> int:
-    """The exit status of a set-up's program under another profile."""
+    """Return the exit status of a set-up's program under another profile."""
     found = setup(name)
     made = make_bundle(place, rootfs, found.args, seccomp=profile)
     done = Runtime(found.runtime, latched=False)("run", "--bundle", made.path, made.id)
@@ -30,7 +30,7 @@ def again(name: str, profile: dict[str, Any], place: Path, rootfs: Path) -> int:
 
 
 def remedy(done: Explained, kind: str, word: str) -> Any:
-    """The rules of the remedy of that kind whose text has the word."""
+    """Return the rules of the remedy of that kind whose text has the word."""
     [found] = [
         each["rules"]
         for each in done.document["remedies"]
@@ -50,7 +50,7 @@ def test_clone3_answered_with_enosys(
     done = explain(setup(name).words(tmp_path / "before", broken_rootfs))
     rules = remedy(done, "profile", "ENOSYS")
     assert rules == [{"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}]
-    # Another rule besides: crun would find the filter before in its cache.
+    # An additional rule: crun would find the earlier filter in its cache otherwise.
     profile = {
         "defaultAction": "SCMP_ACT_ALLOW",
         "syscalls": [*rules, *denying("acct")["syscalls"]],
@@ -72,7 +72,7 @@ def test_a_missing_architecture(
 def test_a_call_with_its_twins(
     explain: Explain, bundle: Callable[..., Bundle], plain: Runtime
 ) -> None:
-    """busybox makes mkdir here; with another C library mkdirat would be the next to fail."""
+    """busybox calls mkdir here; with another C library mkdirat would be the next to fail."""
     everything = {each.name for each in load_syscalls(Arch.native()).all()}
     profile = allowing(everything - {"mkdir", "mkdirat"})
     made = bundle(["/bin/mkdir", "/tmp/x"], seccomp=profile)

@@ -1,4 +1,4 @@
-"""A filter that hits the runtime: found, named, and remedied for good in one go."""
+"""A filter that denies calls of the runtime: found, named, and remedied by one start."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEEDED = {
 
 
 def without(call: str, action: str = "SCMP_ACT_ERRNO") -> dict[str, Any]:
-    """All calls but one: what is denied is known."""
+    """Make a profile of all calls but one, so that the denied call is known."""
     return {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": [call], "action": action}]}
 
 
@@ -47,10 +47,10 @@ def test_the_denied_call_is_found(
     assert done.needs() == {call}
 
 
-def test_all_that_is_needed_at_once(
+def test_all_needed_calls_at_once(
     explain: Explain, bundle: Make, plain: Runtime, no_new_privileges: bool
 ) -> None:
-    """The rules of the remedy let the plain runtime start, without a second look."""
+    """With the remedy's rules the plain runtime starts, without a second attempt."""
     profile = case("exit-only")
     made = bundle(["/bin/exit42"], seccomp=profile, no_new_privileges=no_new_privileges)
     words = plain.argv("run", "--bundle", made.path, made.id)
@@ -90,19 +90,19 @@ def test_under_the_latch_nothing_is_denied_to_the_runtime(
         ("runc", False, "close", "close log pipe"),
         ("runc", True, "write", "cannot start an already running container"),
         ("crun", False, "write", "read from the init process"),
-        ("crun", True, "execve", None),  # it says nothing at all
+        ("crun", True, "execve", None),  # it prints nothing at all
     ],
 )
-def test_what_the_runtime_says_of_it(
+def test_the_runtime_s_message(
     explain: Explain, bundle: Make, name: str, quiet: bool, denied: str, words: str | None
 ) -> None:
     profile = without(denied)
-    # Told nowhere: crun's last words go where a write is denied.
+    # With write denied, crun could not print its last message.
     profile["syscalls"][0]["names"] += ["write"] if words is None else []
     made = bundle(["/bin/true"], seccomp=profile, no_new_privileges=quiet)
     done = explain(Runtime(name, latched=False).argv("run", "--bundle", made.path, made.id))
     assert done.done.returncode != 0
     assert (done.seccomp, done.cause) == (True, "runtime-denied"), done.document
     assert done.fatal() == [("filtered-init", denied)]
-    said = " ".join(one["text"] for one in done.document["messages"])
-    assert words in said if words else not said and not done.done.stderr
+    message = " ".join(one["text"] for one in done.document["messages"])
+    assert words in message if words else not message and not done.done.stderr

@@ -1,4 +1,4 @@
-"""A further process in a running container; and a runtime that hangs under its filter."""
+"""Exec sessions in a running container; and a runtime that hangs under its filter."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Make = Callable[..., Bundle]
 def test_an_exec_that_the_filter_stops(
     explain: Explain, bundle: Make, name: str, call: str
 ) -> None:
-    """The container runs, its start was exempt; the plain runtime's exec is not."""
+    """The container's start was latched; the plain runtime's exec is not."""
     made = bundle(["/bin/sleep", "100"], seccomp=denying(call))
     plain = Runtime(name, latched=False)
     with running(Runtime(name), made):
@@ -39,7 +39,7 @@ def test_an_exec_that_the_filter_stops(
         assert done.document["needs"]["found"] == "exec"
 
 
-# Calls of a runtime's exec that a sleeping program does not make.
+# Calls of a runtime's exec that a sleeping program does not issue.
 OF_EXEC_TEXT = """
 capget capset chdir close close_range epoll_ctl faccessat2 fcntl fstatfs getcwd getdents64
 prctl setgid setgroups setresgid setresuid setuid umask write swapon
@@ -47,10 +47,10 @@ prctl setgid setgroups setresgid setresuid setuid umask write swapon
 OF_EXEC = set(OF_EXEC_TEXT.split())
 
 
-def test_all_that_an_exec_needs_at_once(
+def test_all_calls_that_an_exec_needs_at_once(
     explain: Explain, bundle: Make, plain: Runtime, no_new_privileges: bool
 ) -> None:
-    """What it names is enough for the plain runtime, and not all that is denied."""
+    """The named calls are sufficient for the plain runtime, and not all denied calls are named."""
     quiet = ["--no-new-privs"] if no_new_privileges else []
     options = {"no_new_privileges": no_new_privileges}
     made = bundle(["/bin/sleep", "100"], seccomp=denying(*OF_EXEC), **options)
@@ -65,20 +65,20 @@ def test_all_that_an_exec_needs_at_once(
         assert plain("exec", *quiet, made.id, "/bin/exit42").returncode == 42
 
 
-def test_crun_carries_no_new_privs_into_no_exec(explain: Explain, bundle: Make) -> None:
-    """So what its exec needs is what it needs without."""
+def test_crun_s_exec_does_not_set_no_new_privs(explain: Explain, bundle: Make) -> None:
+    """So its exec needs the same calls as without no_new_privs."""
     made = bundle(["/bin/sleep", "100"], seccomp=denying("setresuid"), no_new_privileges=True)
     with running(Runtime("crun"), made):
         done = explain(Runtime("crun", latched=False).argv("exec", made.id, "/bin/true"))
     assert (done.cause, done.needs()) == ("runtime-denied", {"setresuid"}), done.document
 
 
-def test_a_hanging_runtime_is_ended_by_the_second_request(bundle: Make, tmp_path: Path) -> None:
+def test_a_second_ctrl_c_ends_a_hanging_runtime(bundle: Make, tmp_path: Path) -> None:
     """KILL_THREAD ends runc's main thread; the others wait for it for ever."""
     made = bundle(["/bin/true"], seccomp=denying("capset", action="SCMP_ACT_KILL_THREAD"))
-    file, told = tmp_path / "why.json", tmp_path / "told"
+    file, result = tmp_path / "why.json", tmp_path / "told"
     words = Runtime("runc", latched=False).argv("run", "--bundle", made.path, made.id)
-    with told.open("w") as errors:
+    with result.open("w") as errors:
         process = subprocess.Popen(
             [SECLATCH, "explain", "--json", "-o", file, "--", *words],
             stdin=subprocess.DEVNULL,
@@ -86,9 +86,9 @@ def test_a_hanging_runtime_is_ended_by_the_second_request(bundle: Make, tmp_path
             stderr=errors,
         )
     try:
-        wait_until(lambda: "seems to hang" in told.read_text(), "it to be said", seconds=60)
+        wait_until(lambda: "seems to hang" in result.read_text(), "it to be said", seconds=60)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.2)  # two requests at once are one signal
+        time.sleep(0.2)  # two signals at once are merged into one
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 128 + signal.SIGKILL
     finally:

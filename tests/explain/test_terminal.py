@@ -1,4 +1,4 @@
-"""Explaining what has a terminal: the shell in the container is used as ever, job control too."""
+"""A command with a terminal works as usual under `explain`, including job control."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.explain.corpus import denying
 from tests.latch.oci import Bundle, Runtime
 from tests.runtime.console import Console
 
-JOB = "echo go$0; exec sleep 1000"  # said by the job itself: from then on the keys are its own
+JOB = "echo go$0; exec sleep 1000"  # printed by the job itself: from then on it gets the keys
 
 
 def ask(console: Console, words: str, answer: str) -> None:
-    """Type at the prompt: what comes before it is flushed as the terminal changes its mode."""
+    """Type at the prompt: earlier input is flushed when the terminal changes its mode."""
     console.expect("# ")
     console.type(words)
     console.expect(answer)
@@ -32,7 +32,7 @@ def test_a_shell_with_job_control(
     with Console([SECLATCH, "explain", "--json", "-o", str(file), "--", *words]) as console:
         ask(console, "test -t 0 && echo is$((40 + 2))\n", "is42")
         ask(console, f"sh -c '{JOB}' 1\n", "go1")
-        console.type("\x03")  # it is the container's foreground job that this interrupts
+        console.type("\x03")  # this interrupts the container's foreground job
         ask(console, "echo after$?\n", "after130")
         ask(console, f"sh -c '{JOB}' 2\n", "go2")
         console.type("\x1a")
@@ -41,17 +41,17 @@ def test_a_shell_with_job_control(
         console.type("\x03")
         ask(console, "echo ended$?\n", "ended130")
         ask(console, "mkdir /x; echo then$?\n", "then1")
-        # `exit` may first tell of the job that was stopped, and stay.
+        # `exit` may first warn about the stopped job, and not exit.
         ask(console, "exec sh -c 'exit 7'\n", "exit 7")
         assert console.wait() == 7
     document = json.loads(file.read_text())
     assert document["incomplete"] == 0
-    # What was denied may be the reason for its 7 or not; setpgid at a shell's end never is.
+    # The denied call may be the cause of its status 7 or not; setpgid at a shell's end never is.
     assert (document["seccomp"], document["cause"]) == (None, "possibly-denied"), document
     assert [one["syscall"] for one in document["denials"]] == ["mkdir"]
 
 
-def test_a_shell_that_leaves(tmp_path: Path, bundle: Callable[..., Bundle], plain: Runtime) -> None:
+def test_a_shell_that_exits(tmp_path: Path, bundle: Callable[..., Bundle], plain: Runtime) -> None:
     made = bundle(["/bin/sh"], seccomp=denying("swapon"))
     made.config["process"]["terminal"] = True
     made.write()

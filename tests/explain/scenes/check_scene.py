@@ -66,7 +66,7 @@ def run_words(words: list[str]) -> Ending:
 
 
 def refused_calls(start: Start, scene: Scene, place: Path) -> set[str]:
-    """Return which of its calls strace sees refused."""
+    """Return its calls that strace sees denied."""
     log = place / f"{scene.name}.strace"
     names = ",".join(f"?{call}" for call in (scene.calls or scene.deny))
     run_scene(start, scene, ("strace", "-f", "-qq", "-o", str(log), "-e", f"trace={names}"))
@@ -111,9 +111,9 @@ def _same_without(start: Start, scene: Scene, given: Ending) -> Iterator[str]:
 
 
 def needs_refusal(scene: Scene) -> bool:
-    """Say whether a refused call belongs to the claim, and strace can see it.
+    """Return whether a denied call belongs to the claim, and strace can see it.
 
-    It cannot under the latch (a process has one tracer), nor what a daemon starts.
+    It cannot under the latch (a process has one tracer), nor in processes that a daemon starts.
     """
     visible = scene.engine == "bundle" and not scene.runtime.startswith("seclatch-")
     return visible and scene.kind not in ("own-failure", "other")
