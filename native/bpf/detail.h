@@ -154,16 +154,16 @@ static __always_inline int is_within(struct sent_key *key, __u64 limit)
 /* The string behind the argument that is a path, as far as the memory is there. */
 static __always_inline void read_path(struct detail_event *event)
 {
-	__u32 index;
+	__u64 index;
 	long length;
 
 	if (event->marks & MARK_COMPAT || event->number >= NUMBERS)
 		return;
-	index = path_arguments[event->number];
-	if (index == 0 || index > 6)
+	index = path_arguments[event->number] - 1;
+	if (index > 5)
 		return;
-	length = bpf_probe_read_user_str(event->text, TEXT_SIZE,
-					 (void *)event->arguments[index - 1]);
+	index = bound(index, 7);
+	length = bpf_probe_read_user_str(event->text, TEXT_SIZE, (void *)event->arguments[index]);
 	if (length > 0)
 		event->length = length;
 }

@@ -49,7 +49,7 @@ struct {
 } copied SEC(".maps");
 
 struct store {
-	char bytes[STORE];
+	char bytes[STORE + 2 * LARGEST]; /* what the masks of copy_instructions() leave possible */
 };
 
 struct {
@@ -98,6 +98,7 @@ static __noinline int copy_instructions(struct copy *copy, struct task_struct *t
 	struct sock_fprog_kern *original = READ(READ(filter->prog)->orig_prog);
 	__u64 position = used, size;
 	__u32 first = 0;
+	void *code;
 	struct store *memory = bpf_map_lookup_elem(&store, &first);
 
 	if (!memory || !original)
@@ -105,7 +106,10 @@ static __noinline int copy_instructions(struct copy *copy, struct task_struct *t
 	size = (__u64)READ(original->len) * 8;
 	if (size > LARGEST || position > STORE - LARGEST)
 		return -1;
-	if (bpf_probe_read_kernel(&memory->bytes[position], size, READ(original->filter)))
+	code = READ(original->filter);
+	position = bound(position, STORE - 1);
+	size = bound(size, 2 * LARGEST - 1);
+	if (bpf_probe_read_kernel(&memory->bytes[position], size, code))
 		return -1;
 	if (READ(task->seccomp.filter) != head)
 		return -1;

@@ -59,6 +59,14 @@ static long (*const bpf_get_func_ret)(void *ctx, __u64 *value) = (void *)184; /*
  * 5.12). */
 #define atomic_add(address, value) ((void)__atomic_fetch_add(address, value, __ATOMIC_RELAXED))
 
+/* Of a value that was compared before; `mask` is a power of 2 less 1. Verifiers until Linux 6.1 forget
+ * what a comparison has shown when clang compares another register than the one that it uses. */
+static __always_inline __u64 bound(__u64 value, __u64 mask)
+{
+	asm volatile("%0 &= %1" : "+r"(value) : "r"(mask));
+	return value;
+}
+
 /* A pointer, or what is behind one that was read so. Scalars of a task, of registers and of the
  * context are read directly. The verifier allows that for pointers, too, but on Linux 6.2 and later
  * it then looks through all of the kernel's types for rules about the member: a millisecond each
