@@ -1,10 +1,10 @@
 /* Follows tasks that run already.
  *
- * /proc would do for one process. But a container forks while it is being read, its threads come
- * and go, and a pid of /proc is not the kernel's own number when the recorder runs in a container.
- * So an iterator of tasks (Linux 5.8) looks at every task that the recorder may see. What they fork
- * from then on the other programs follow. The recorder runs it until a pass finds nothing new: a
- * thread may come before its leader, a child before its parent. */
+ * /proc would be sufficient for one process. But a container forks while it is being read, its threads
+ * start and exit, and a pid of /proc is not the kernel's own number when the recorder runs in a
+ * container. So an iterator of tasks (Linux 5.8) visits every task that the recorder may see; the other
+ * programs follow their later forks. The recorder runs it until a pass finds nothing new: a thread may
+ * precede its leader, a child its parent. */
 #pragma once
 
 #include "containers.h"

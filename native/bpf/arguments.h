@@ -1,4 +1,4 @@
-/* Looks at a call's arguments, as far as `argument_specs` asks for it. */
+/* Records a call's arguments, as far as `argument_specs` requires it. */
 #pragma once
 
 #include "registers.h"
@@ -27,9 +27,9 @@ static __always_inline void count_flags(struct task_state *state, __u32 number, 
 		count_argument(state, number, 0, flags);
 }
 
-/* After a connect(2) to a Unix socket the beginnings of some writes are sent: in there a client
- * names the container that its engine is to start, which is all that ties a command to what a
- * daemon does for it. The recorder compares and keeps nothing of it. */
+/* After a connect(2) to a Unix socket the beginnings of some writes are sent: there a client names the
+ * container that its engine is to start, which is the only link from a command to a daemon's activity for
+ * it. The recorder compares and keeps nothing of it. */
 static __always_inline void notice_connect(struct slot *slot, __u64 address)
 {
 	__u16 family = 0;

@@ -1,4 +1,4 @@
-/* A container that is followed: whatever comes into it, whoever has made it. */
+/* A container that is followed: every task that enters it, whichever process made the task. */
 #pragma once
 
 #include "segments.h"
@@ -17,9 +17,9 @@ static __always_inline int is_in_container(struct task_struct *task)
 	return watch.pids && READ(READ(namespaces->pid_ns_for_children)->ns.inum) == watch.pids;
 }
 
-/* Whether pid 1 of a new task's pid namespace is followed. That holds from the container's first
- * process on, before its mount namespace is known. Not by READ: the map asks for a task's pointer
- * that the verifier knows for one. */
+/* Whether pid 1 of a new task's pid namespace is followed. That holds from the container's first process
+ * on, before its mount namespace is known. Not by READ: the map needs a task's pointer that the verifier
+ * knows to be one. */
 static __always_inline int is_under_followed_init(struct task_struct *child)
 {
 	if (!watch.reapers)
@@ -35,9 +35,9 @@ static __always_inline int is_same_word(const __u64 *one, const __u64 *other)
 	return 1;
 }
 
-/* Whether the container's id is a word of the current task's argv: a runtime that is about to bring
- * an exec session into it is called so. Words are read one by one, so the loop is bounded by their
- * number (bounded loops: Linux 5.3). */
+/* Whether the container's id is a word of the current task's argv, as for a runtime that is about to
+ * start an exec session in it. Words are read one by one, so the loop is bounded by their number
+ * (bounded loops: Linux 5.3). */
 static __noinline int is_called_with_id(struct task_struct *task)
 {
 	struct mm_struct *mm = READ(task->mm);

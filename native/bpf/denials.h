@@ -1,11 +1,11 @@
 /* Denied calls: those that seccomp answered in the kernel's place.
  *
- * The kernel asks seccomp before it reports a call to the sys_enter tracepoint
- * (syscall_trace_enter), so a denied call never shows there. sys_exit it passes all the same: an
+ * The kernel calls seccomp before it reports a call to the sys_enter tracepoint
+ * (syscall_trace_enter), so a denied call never appears there. It passes sys_exit nevertheless: an
  * exit without an entry is a denial.
  *
  * SECCOMP_RET_KILL_THREAD in a process of several threads ends in do_exit within seccomp itself and
- * passes no sys_exit; sched_process_exit sees it (processes.h). */
+ * passes no sys_exit; sched_process_exit reports it (processes.h). */
 #pragma once
 
 #include "registers.h"
@@ -54,10 +54,10 @@ static __noinline void count_denial(struct task_struct *task, struct task_state 
 		count_lost(lost_rare);
 }
 
-/* Whether this exit may belong to the call that was entered last. Exits are not looked at before a
- * task has a filter. When another thread's TSYNC brings the first one, this may be the end of a
- * call from before, or a denial already: then it has another number. The same holds for a thread
- * that was found running. (A denial of the very call made last is taken for its end: one at most a
+/* Whether this exit may belong to the call that was entered last. Exits are ignored before a task has
+ * a filter. When another thread's TSYNC loads the first one, this may be the end of an earlier call,
+ * or a denial already: then it has another number. The same holds for a thread that was found
+ * running. (A denial of the same number as the last call is taken for its end: one at most a
  * thread.) */
 static __always_inline int ends_last_call(struct task_state *state, struct pt_regs *regs,
 					  __u32 position, __u32 filters_before)

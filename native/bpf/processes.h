@@ -99,8 +99,8 @@ static __noinline void send_exec(struct task_struct *task, struct task_state *st
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
-/* A task that is not followed execs: perhaps it has entered the container without a fork, perhaps
- * it is a runtime that is about to bring an exec session into it. */
+/* A task that is not followed execs: perhaps it has entered the container without a fork, perhaps it is a
+ * runtime that is about to start an exec session in it. */
 static __noinline struct task_state *follow_stranger(struct task_struct *task)
 {
 	if (!watch.open)

@@ -1,4 +1,4 @@
-/* The recorder's programs. Each header is one concern; docs/recording.md says what they see. */
+/* The recorder's programs. Each header is one concern; docs/recording.md describes their results. */
 #include "adoption.h"
 #include "detail.h"
 #include "processes.h"

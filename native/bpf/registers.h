@@ -42,8 +42,8 @@ static __always_inline __u32 program_counter(struct pt_regs *regs)
 	return regs->ip;
 }
 
-/* MODE_COMPAT in a 32-bit call, else 0. The number alone does not tell: a 64-bit process may use
- * int 0x80. */
+/* MODE_COMPAT in a 32-bit call, else 0. The number alone is ambiguous: a 64-bit process may use int
+ * 0x80. */
 static __always_inline __u32 compat_mode(struct task_struct *task)
 {
 	return (task->thread_info.status & TS_COMPAT) / TS_COMPAT * MODE_COMPAT;

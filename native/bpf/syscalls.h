@@ -12,10 +12,10 @@ static __noinline void count_rare(struct task_state *state, __u32 number, __u32 
 		count_lost(lost_rare);
 }
 
-/* Whether a tracer makes this call in the place of a program that has not begun. The latch
- * (native/inject.c) writes the instruction that enters the kernel over the program's first one. A
- * program makes its own calls from further on, as a number has to be loaded before; or it comes
- * back to there, and is traced no more. */
+/* Whether a tracer injects this call into a program that has not begun. The latch (native/inject.c)
+ * writes the instruction that enters the kernel over the program's first one. A program issues its own
+ * calls from later addresses, as a number has to be loaded before; or it returns to there, and is traced
+ * no more. */
 static __noinline int is_injected(struct task_struct *task, struct task_state *state,
 				  struct pt_regs *regs)
 {

@@ -1,9 +1,9 @@
-/* Sees denials in three ways; docs/decisions/0097 compares what they see and what they cost.
+/* Records denials by one of three methods; docs/decisions/0097 compares their coverage and cost.
  *
  * At the end of the kernel's check (`end_check`, fexit of __secure_computing): every filtered call
- * pays. By the tracepoints of system calls (`enter_call`, `leave_call`), where a kernel takes no
+ * pays. By the tracepoints of system calls (`enter_call`, `leave_call`), where a kernel has no
  * fexit: every task of the host pays. By the signals that seccomp sends and the calls that it logs
- * (`send_signal`, `log_call`): only denials pay, and ERRNO is seen only if the filter was loaded with
+ * (`send_signal`, `log_call`): only denials pay, and ERRNO is found only if the filter was loaded with
  * SECCOMP_FILTER_FLAG_LOG. */
 #include "watch_denials.h"
 
@@ -66,9 +66,9 @@ int enter_call(__u64 *ctx)
 	return 0;
 }
 
-/* The kernel asks seccomp before it reports a call to sys_enter (syscall_trace_enter): an exit
- * without an entry is a denial. The first exit of a thread that is seen may belong to a call that it
- * entered before: it counts if the call failed, and the watcher asks the filter. */
+/* The kernel calls seccomp before it reports a call to sys_enter (syscall_trace_enter): an exit without
+ * an entry is a denial. A thread's first observed exit may belong to an earlier call: it counts if the
+ * call failed, and the watcher evaluates the filter. */
 SEC("tp_btf/sys_exit")
 int leave_call(__u64 *ctx)
 {

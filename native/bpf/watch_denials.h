@@ -31,7 +31,7 @@ static __always_inline __u32 read_visible(struct task_struct *task)
 }
 
 /* The oldest ancestor in the task's pid namespace: that namespace's first process, unless a runtime
- * brought it in from outside; and the process above it, a shim, a monitor or a runtime. */
+ * started it from outside; and the process above it, a shim, a monitor or a runtime. */
 static __noinline void find_origin(struct denial *event, struct task_struct *task)
 {
 	struct task_struct *found = task;
@@ -107,7 +107,7 @@ static __noinline void send_denial(struct task_struct *task, struct pt_regs *reg
 	bpf_ringbuf_submit(event, 0); /* wakes the watcher, if it waits */
 }
 
-/* Count by key; answer whether this is the first in the epoch. */
+/* Count by key; return whether this is the first in the epoch. */
 static __always_inline int count_denied(struct denied_key *key, __u64 now)
 {
 	struct denied_count *known = bpf_map_lookup_elem(&denied, key);
