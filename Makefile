@@ -112,8 +112,8 @@ sweep: $(DEV_STAMP)
 	$(VENV)/bin/python -m tests.sweep $(SWEEP_ARGS)
 
 # Real programs that fail: is each scene what it claims, and what does `seclatch explain` say of it?
-# Downloads a Debian root directory (1.7 GB) into build/, once. tests/explain/scenes/README.md has
-# the counts. Of the blind part it prints no answers.
+# Downloads a Debian root directory (1.7 GB) into build/, once. docs/explaining.md has tables. Of the
+# blind part it prints no answers.
 scenes: test-packages $(DEV_STAMP)
 	$(VENV)/bin/python -m tests.explain.scenes
 	$(VENV)/bin/python -m bench explain --corpus dev
