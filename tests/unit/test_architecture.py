@@ -97,7 +97,7 @@ MAY_IMPORT = {
         "model system filter process process.containers process.kernel diagnose.denials "
         "watch.sources watch.targets"
     ),
-    "cli.shared": "model output engines filter profile profile.parse profile.compile",
+    "cli.shared": "model output engines filter process profile profile.parse profile.compile",
     "cli.profile": (
         "model output filter profile profile.parse profile.compile profile.meaning "
         "profile.generate profile.export profile.score profile.curated process recording.files "

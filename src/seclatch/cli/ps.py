@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seclatch.cli.shared.complete_names import complete_container, complete_pid
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
@@ -27,13 +28,22 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-p", "--pid", "pids", type=int, multiple=True, help="Only this process.")
+@click.option(
+    "-p",
+    "--pid",
+    "pids",
+    type=int,
+    multiple=True,
+    shell_complete=complete_pid,
+    help="Only this process.",
+)
 @click.option(
     "-c",
     "--container",
     "containers",
     multiple=True,
     metavar="NAME|ID",
+    shell_complete=complete_container,
     help="Only the processes of this container.",
 )
 @click.option(

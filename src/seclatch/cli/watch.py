@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seclatch.cli.shared.complete_names import complete_container, complete_pid
+
 if TYPE_CHECKING:
     from seclatch.watch.targets.log_target import LogTarget
 
@@ -19,13 +21,22 @@ if TYPE_CHECKING:
     "containers",
     multiple=True,
     metavar="NAME|ID",
+    shell_complete=complete_container,
     help="Only this container.",
 )
 @click.option("--image", "images", multiple=True, metavar="PATTERN", help="Only this image (*, ?).")
 @click.option(
     "--unit", "units", multiple=True, metavar="PATTERN", help="Only this systemd service (*, ?)."
 )
-@click.option("-p", "--pid", "pids", type=int, multiple=True, help="Only this process.")
+@click.option(
+    "-p",
+    "--pid",
+    "pids",
+    type=int,
+    multiple=True,
+    shell_complete=complete_pid,
+    help="Only this process.",
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output.")
 @click.option(
     "-o",

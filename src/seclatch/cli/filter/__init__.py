@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import CompletionItem
 
+from seclatch.cli.shared.complete_names import complete_target
 from seclatch.cli.shared.lazy_group import LazyGroup
 
 COMMANDS = {
@@ -21,6 +23,11 @@ class _FilterGroup(LazyGroup):
         if args and args[0] not in (*COMMANDS, *ctx.help_option_names):
             args = ["of", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete commands, containers and processes."""
+        found = super().shell_complete(ctx, incomplete)
+        return [*found, *complete_target(ctx, None, incomplete)]
 
 
 @click.group(

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from seclatch.cli.filter import live_output
+from seclatch.cli.shared.complete_names import complete_target
 from seclatch.cli.shared.filter_options import parse_arches
 from seclatch.cli.shared.result_output import (
     emit_text,
@@ -27,7 +28,7 @@ from seclatch.profile.export.formats import FORMATS
 
 
 @click.command(name="of", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("target", metavar="PID|CONTAINER")
+@click.argument("target", metavar="PID|CONTAINER", shell_complete=complete_target)
 @click.option("--thread", "tid", type=int, metavar="TID", help="This thread instead of the first.")
 @click.option("--layer", type=int, metavar="N", help="Only the N-th filter; 1 is the oldest.")
 @click.option(

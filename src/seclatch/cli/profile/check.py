@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from seclatch.cli.shared.print_error import print_error
-from seclatch.cli.shared.profile_options import FILE, host_from, host_options
+from seclatch.cli.shared.profile_options import PROFILE, host_from, host_options
 from seclatch.cli.shared.result_output import require_stdout
 from seclatch.errors import InputError
 from seclatch.model.finding import Finding, Severity
@@ -30,7 +30,7 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "b
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE…")
+@click.argument("files", nargs=-1, required=True, type=PROFILE, metavar="FILE…")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each file, a line each.")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.option("--no-notes", is_flag=True, help="Leave notes out.")

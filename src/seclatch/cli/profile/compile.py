@@ -9,7 +9,13 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.profile_options import FILE, host_from, host_options, read_given_profile
+from seclatch.cli.shared.profile_options import (
+    FILE,
+    PROFILE,
+    host_from,
+    host_options,
+    read_given_profile,
+)
 from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.filter.verify import find_refusal
 from seclatch.model.filter import Filter
@@ -18,7 +24,7 @@ from seclatch.profile.compile.compile_profile import CompiledProgram, Runtime, c
 
 
 @click.command(name="compile")
-@click.argument("file", type=FILE)
+@click.argument("file", type=PROFILE)
 @click.option(
     "--runtime",
     type=click.Choice([runtime.value for runtime in Runtime]),

@@ -7,14 +7,20 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.profile_options import FILE, host_from, host_options, read_given_profile
+from seclatch.cli.shared.profile_options import (
+    FILE,
+    PROFILE,
+    host_from,
+    host_options,
+    read_given_profile,
+)
 from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.profile.export.formats import FORMATS, has_conditions, write
 from seclatch.profile.export.oci import list_unsaid
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("file", type=FILE)
+@click.argument("file", type=PROFILE)
 @click.option("--to", "form", type=click.Choice(FORMATS), required=True, help="The format.")
 @click.option("-o", "--output", type=FILE, help="Write there instead of to standard output.")
 @host_options

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from seclatch.cli.shared.call_names import parse_calls
-from seclatch.cli.shared.profile_options import FILE
+from seclatch.cli.shared.profile_options import FILE, PROFILE
 from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.errors import SeclatchError
 from seclatch.profile.export.formats import FORMATS, has_conditions, write
@@ -16,7 +16,7 @@ from seclatch.profile.parse.load_profile import load_profile
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("file", type=FILE)
+@click.argument("file", type=PROFILE)
 @click.option(
     "--allow", multiple=True, metavar="CALL", callback=parse_calls, help="Allow this call too."
 )

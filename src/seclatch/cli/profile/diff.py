@@ -9,7 +9,12 @@ from typing import Any, Literal
 import click
 
 from seclatch.cli.profile.diff_formats import is_wider, name_call, write_markdown, write_sarif
-from seclatch.cli.shared.profile_options import FILE, host_from, host_options, read_given_profile
+from seclatch.cli.shared.profile_options import (
+    PROFILE,
+    host_from,
+    host_options,
+    read_given_profile,
+)
 from seclatch.cli.shared.result_output import require_stdout
 from seclatch.profile.compile.runtime_limits import Runtime
 from seclatch.profile.meaning.compared_side import make_side
@@ -31,8 +36,8 @@ _MARKS = {
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("before", type=FILE)
-@click.argument("after", type=FILE)
+@click.argument("before", type=PROFILE)
+@click.argument("after", type=PROFILE)
 @click.option(
     "--runtime",
     type=click.Choice([runtime.value for runtime in Runtime]),

@@ -9,7 +9,12 @@ from typing import Any
 import click
 import msgspec
 
-from seclatch.cli.shared.profile_options import FILE, host_from, host_options, read_given_profile
+from seclatch.cli.shared.profile_options import (
+    PROFILE,
+    host_from,
+    host_options,
+    read_given_profile,
+)
 from seclatch.cli.shared.result_output import require_stdout
 from seclatch.output.printable_text import make_printable
 from seclatch.profile.generate.find_gaps import (
@@ -24,7 +29,7 @@ _FILES = click.Path(path_type=Path)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("profile", type=FILE)
+@click.argument("profile", type=PROFILE)
 @click.option(
     "--recording",
     "recordings",

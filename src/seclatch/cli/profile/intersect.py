@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from seclatch.cli.profile.combine_command import combine_files
-from seclatch.cli.shared.profile_options import FILE, host_options
+from seclatch.cli.shared.profile_options import FILE, PROFILE, host_options
 from seclatch.profile.export.formats import FORMATS
 from seclatch.profile.meaning.merge_profiles import intersect_profiles
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE FILE…")
+@click.argument("files", nargs=-1, required=True, type=PROFILE, metavar="FILE FILE…")
 @click.option("--to", "form", type=click.Choice(FORMATS), default="docker", show_default=True)
 @click.option("-o", "--output", type=FILE, help="Write there instead of to standard output.")
 @host_options

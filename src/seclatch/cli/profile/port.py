@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.profile_options import FILE
+from seclatch.cli.shared.profile_options import FILE, PROFILE
 from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.errors import InputError
 from seclatch.model.arch import Arch
@@ -43,7 +43,7 @@ def _arch(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Ar
 
 
 @click.command()
-@click.argument("file", type=FILE)
+@click.argument("file", type=PROFILE)
 @click.option(
     "--to",
     "target",

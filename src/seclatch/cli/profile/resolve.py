@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.profile_options import FILE, host_from, host_options
+from seclatch.cli.shared.profile_options import FILE, PROFILE, host_from, host_options
 from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.profile.export.oci import make_document
 from seclatch.profile.parse.profile_source import read_source
@@ -16,7 +16,7 @@ from seclatch.profile.profile_input import read_profile_input
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("file", type=FILE)
+@click.argument("file", type=PROFILE)
 @click.option("-o", "--output", type=FILE, help="Write there instead of to standard output.")
 @host_options
 def command(file: Path, output: Path | None, **options: Any) -> None:

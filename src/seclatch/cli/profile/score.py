@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seclatch.cli.shared.profile_options import FILE, host_from, host_options, read_given_profile
+from seclatch.cli.shared.profile_options import (
+    PROFILE,
+    host_from,
+    host_options,
+    read_given_profile,
+)
 from seclatch.cli.shared.result_output import print_warnings, require_stdout
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
 from seclatch.profile.meaning.rule_meaning import read_meaning
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("files", nargs=-1, type=FILE, metavar="FILE...")
+@click.argument("files", nargs=-1, type=PROFILE, metavar="FILE...")
 @click.option("--host", "whole_host", is_flag=True, help="All that runs: each process's filters.")
 @click.option("--no-engines", is_flag=True, help="With --host: do not ask engines for names.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, schema profile-score/1.")

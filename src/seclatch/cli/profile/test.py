@@ -9,7 +9,13 @@ from typing import Any
 
 import click
 
-from seclatch.cli.shared.profile_options import FILE, host_from, host_options, read_given_profile
+from seclatch.cli.shared.profile_options import (
+    FILE,
+    PROFILE,
+    host_from,
+    host_options,
+    read_given_profile,
+)
 from seclatch.cli.shared.result_output import print_warnings, require_stdout
 from seclatch.errors import InputError
 from seclatch.filter.expected_verdicts import RowResult, parse_table, run_table
@@ -28,7 +34,7 @@ from seclatch.profile.profile_input import ProfileInput
 
 
 @click.command(name="test")
-@click.argument("file", type=FILE)
+@click.argument("file", type=PROFILE)
 @click.argument("calls", nargs=-1, metavar="[CALL]...")
 @click.option("--table", type=FILE, help="Check the verdicts that this file expects.")
 @click.option(

@@ -12,6 +12,7 @@ import click
 
 from seclatch.cli.record import progress_messages
 from seclatch.cli.shared.command_words import CommandWords
+from seclatch.cli.shared.complete_names import complete_target
 from seclatch.cli.shared.fast_exit import exit_fast
 from seclatch.cli.shared.lazy_group import OpenCommand
 from seclatch.cli.shared.result_output import is_terminal
@@ -53,6 +54,7 @@ COMMANDS = {
 @click.option(
     "--container",
     metavar="NAME|ID|PID",
+    shell_complete=complete_target,
     help="In place of CMD: record a running container, with all that is executed in it later.",
 )
 @click.option("--follow", is_flag=True, help="Tell of each call when a stage first makes it.")

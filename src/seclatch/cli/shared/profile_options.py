@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from seclatch.cli.shared.result_output import print_warnings
 from seclatch.model import capability
@@ -23,6 +24,21 @@ _ALL = "ALL"
 F = TypeVar("F", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path, allow_dash=True)
+
+
+class _ProfileFile(click.Path):
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Complete files, and the names of the engines' default profiles once one is begun."""
+        named = [name for name in NAMES if incomplete and name.startswith(incomplete)]
+        return [CompletionItem(name) for name in named] or super().shell_complete(
+            ctx, param, incomplete
+        )
+
+
+PROFILE = _ProfileFile(path_type=Path, allow_dash=True)
+"""A profile to read: a file, standard input, or an engine's own."""
 
 # The capabilities that the engines give a container by default.
 _NAMES = "CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID "

@@ -1,0 +1,53 @@
+"""What a shell completes for the name of a container or process."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
+    from click.shell_completion import CompletionItem
+
+
+def complete_container(
+    ctx: click.Context, param: click.Parameter | None, incomplete: str
+) -> list[CompletionItem]:
+    """Complete names of the containers that run; nothing where they cannot be read."""
+    from click.shell_completion import CompletionItem
+
+    # A shell shows what a completion writes amid the line that is being typed: never an error.
+    with contextlib.suppress(Exception):
+        from seclatch.process.list_containers import list_containers
+
+        return [
+            CompletionItem(name, help=image)
+            for name, image in sorted(list_containers())
+            if name.startswith(incomplete) and name.isprintable() and " " not in name
+        ]
+    return []
+
+
+def complete_pid(
+    ctx: click.Context, param: click.Parameter | None, incomplete: str
+) -> list[CompletionItem]:
+    """Complete ids of processes, each with its command's name."""
+    from click.shell_completion import CompletionItem
+
+    from seclatch.output.printable_text import make_printable
+
+    found = []
+    for entry in Path("/proc").glob(f"{incomplete}*" if incomplete.isdigit() else "[0-9]*"):
+        with contextlib.suppress(OSError, UnicodeError):
+            name = make_printable((entry / "comm").read_text().strip())
+            found.append(CompletionItem(entry.name, help=name))
+    return sorted(found, key=lambda item: int(item.value))
+
+
+def complete_target(
+    ctx: click.Context, param: click.Parameter | None, incomplete: str
+) -> list[CompletionItem]:
+    """Complete containers by name, and processes once a digit is typed."""
+    found = complete_container(ctx, param, incomplete)
+    return [*found, *complete_pid(ctx, param, incomplete)] if incomplete.isdigit() else found
