@@ -80,5 +80,5 @@ def shorten(outcome: str, long: dict[str, int]) -> str:
     """Return the first words, and the number of the full text below."""
     if len(outcome) <= 40:
         return outcome
-    start = outcome.partition(":")[0][:40]
+    start = re.split("[:;]", outcome)[0][:40]
     return f"{start} ({long.setdefault(outcome, len(long) + 1)})"
