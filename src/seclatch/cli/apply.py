@@ -31,7 +31,7 @@ NOT_STARTED = 125
 )
 @click.argument("args", nargs=-1, required=True, type=CommandWords(), metavar="CMD [ARG]...")
 def command(profile: Path, allow_exec: bool, args: tuple[str, ...]) -> None:
-    """Become CMD under the profile, from its first instruction, on top of what is there.
+    """Become CMD under the profile, from its first instruction, in addition to other filters.
 
     For everybody, in any container or none: no privilege, namespace or runtime is needed. The most
     restrictive of all filters wins. no_new_privs is set, so set-uid files give CMD nothing. The

@@ -31,7 +31,7 @@ def command(as_json: bool) -> None:
 
     Starts one short container with each runtime, and one through each engine that has the latch;
     nothing of it stays (docker imports an image for it, and removes it). Exit status 0 when a
-    profile can be latched here, 1 when not. `note` is for what is missing and may be wanted.
+    profile can be latched here, 1 when not. `note` marks missing optional parts.
 
     \b
     Examples:

@@ -7,7 +7,7 @@ import signal
 
 def main() -> None:
     """Load the command line and run it."""
-    ours = signal.getsignal(signal.SIGINT)  # who has it ignored (`nohup`, `&`) keeps that
+    ours = signal.getsignal(signal.SIGINT)  # a caller that ignores it (`nohup`, `&`) keeps that
     if ours is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from seclatch.cli import main as command_line

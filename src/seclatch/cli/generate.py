@@ -50,7 +50,7 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
     "--base",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="PROFILE",
-    help="Add to this profile what it does not allow yet; what it refuses by a rule stays refused.",
+    help="Add missing calls to this profile; calls that a rule of it denies stay denied.",
 )
 @click.option("--args", "narrow", is_flag=True, help="Compare arguments with those recorded.")
 @click.option(
@@ -60,7 +60,7 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
 @click.option(
     "--no-stub",
     is_flag=True,
-    help="Name recent calls too: runc answers ENOSYS to all that is newer than those named.",
+    help="Name recent calls too: runc answers ENOSYS to calls newer than those named.",
 )
 @click.option(
     "--scan",
@@ -153,7 +153,7 @@ def command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Make a profile that allows what was recorded, each rule with where it comes from.
+    """Make a profile that allows the recorded calls, each rule with its source.
 
     The profile is for the latch: it has the program's calls and none of the runtime's. What was
     denied while recording stays denied, and so does all else that the container's profile denied

@@ -88,11 +88,11 @@ def command(
     watch: float | None,
     as_json: bool,
 ) -> int:
-    """Show all processes with their seccomp mode and filters, and who put those on.
+    """Show all processes with their seccomp mode and filters, and what loaded those.
 
     SECCOMP is as in /proc/PID/status: 0 none, 1 strict, 2 filter, 3 killed by its filter. FILTER is
     a fingerprint, the same for the same program, with the profile's name if one is known that
-    compiles to it. BY tells who put it on. No process is stopped or touched. Without root there are
+    compiles to it. BY is what loaded it. No process is stopped. Without root there are
     numbers but no fingerprints.
 
     The exit status is 1 if something was asked for and nothing found.

@@ -60,7 +60,7 @@ def command(
 ) -> None:
     """Show where the filter begins: a recording as one self-contained HTML page.
 
-    The page has the start's timeline, who made which system calls, how a profile fits, and the
+    The page has the start's timeline, the system calls of each process, how a profile fits, and the
     tree of processes. It loads nothing, and can be sent to others as it is. Profiles are resolved
     as Docker does for a container with its default capabilities.
 

@@ -93,7 +93,7 @@ def command(
 ) -> None:
     """Run CMD in a container, without an engine; the profile binds only CMD.
 
-    What is not said is as with `docker run`: capabilities, mounts, masked paths, environment.
+    Defaults are those of `docker run`: capabilities, mounts, masked paths, environment.
     Terminal, input, signals and exit status are CMD's own; 125 means that the container could not
     be started, 126 that CMD is not executable, 127 that there is no CMD. What CMD writes is gone
     afterwards, except in volumes. Needs root.

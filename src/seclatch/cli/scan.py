@@ -102,8 +102,8 @@ def command(
     that its command and its HEALTHCHECK run, through scripts as far as these can be read, and with
     --recording those that were executed: children of scripts, exec sessions, health checks.
 
-    The list holds whatever the program and its libraries can reach. Where a call cannot be told
-    the result is open, which is said; record such a program too.
+    The list has all calls that the program and its libraries can reach. If a number is unknown,
+    the result is reported as open; record such a program too.
 
     \b
     Examples:

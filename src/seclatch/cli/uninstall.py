@@ -26,8 +26,8 @@ COMMANDS = {"watch": "Undo `seclatch install watch`."}
 def command(engine: str, dry_run: bool, root: Path, as_json: bool) -> None:
     """Undo `seclatch install ENGINE`.
 
-    A configuration file that nobody changed since becomes byte for byte what it was; from one
-    that was changed only what is ours is removed. Refused while containers run that need it.
+    A configuration file without later changes is restored byte for byte; from a changed one only
+    seclatch's entries are removed. Refused while containers run that need it.
 
     \b
     Examples:

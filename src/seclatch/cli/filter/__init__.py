@@ -40,7 +40,7 @@ def command() -> None:
     """Show filters: the BPF programs that the kernel runs, of live processes and in files.
 
     With a process id or a container's name or id, the filters that it is under are shown
-    (`seclatch filter of --help` tells more).
+    (see `seclatch filter of --help`).
 
     FILE is a raw program: `struct sock_filter` after `struct sock_filter`, as seccomp_export_bpf
     and `seclatch profile compile` write it. One that the kernel would refuse is refused with the

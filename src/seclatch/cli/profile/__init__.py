@@ -16,7 +16,7 @@ COMMANDS = {
     "diff": "Tell which calls two profiles treat differently.",
     "derive": "Write a profile with some calls more or less than another one.",
     "fit": "Tell what a new image or release needs and the profile denies.",
-    "score": "Tell what profiles, or all that runs, leave open, and which CVEs that reaches.",
+    "score": "Count what profiles, or all processes, leave open, and which CVEs that reaches.",
     "merge": "Write a profile that allows what any of the profiles allows.",
     "example": "Write an example profile.",
     "intersect": "Write a profile that allows what all of the profiles allow.",

@@ -25,7 +25,7 @@ from seclatch.profile.export.oci import list_unsaid
 @click.option("-o", "--output", type=FILE, help="Write there instead of to standard output.")
 @host_options
 def command(file: Path, form: str, output: Path | None, **options: Any) -> None:
-    """Write the profile in another format, naming on stderr what that cannot say.
+    """Write the profile in another format; stderr lists what it cannot express.
 
     Where a format has no conditions, the profile is resolved first for this machine and the
     engine's default capabilities; the options choose others.

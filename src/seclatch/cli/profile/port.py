@@ -57,7 +57,7 @@ def _arch(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Ar
     "source",
     callback=_arch,
     metavar="ARCH",
-    help="What it was made for, if it does not say.",
+    help="The profile's architecture, if the profile does not name it.",
 )
 @click.option("--both", is_flag=True, help="One profile for both, as engines resolve them.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="docker", show_default=True)
@@ -72,11 +72,11 @@ def command(
     as_json: bool,
     output: Path | None,
 ) -> None:
-    """Write the profile for another architecture; every change is told on stderr.
+    """Write the profile for another architecture; every change is listed on stderr.
 
     Calls that do not exist there are replaced by what C libraries use there (open by openat, fork
     by clone), and a condition moves with its argument. Calls that programs need there from their
-    start are added. What cannot be said there is left out: look at these by hand.
+    start are added. Conditions that cannot be expressed there are left out: check these by hand.
 
     \b
     Examples:

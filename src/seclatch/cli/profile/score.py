@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def command(
     files: tuple[Path, ...], whole_host: bool, no_engines: bool, as_json: bool, **options: Any
 ) -> None:
-    """Tell what profiles leave open, beside Docker's and Podman's default.
+    """Count what profiles leave open, beside Docker's and Podman's default.
 
     Counted are the calls that are open for some arguments at least, those of them that open a new
     kind of power, and public vulnerabilities of the kernel of which no needed call is denied. A

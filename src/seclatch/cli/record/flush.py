@@ -29,7 +29,7 @@ _PATIENCE = 30.0
 )
 @click.argument("name", metavar="NAME|ID")
 def command(record_dir: PurePosixPath | None, name: str) -> None:
-    """Have what is recorded of a container by annotation written now, and print the file's path.
+    """Write the recording of an annotated container now, and print the file's path.
 
     NAME is what the annotation seclatch.record gave, ID the beginning of the container's id; all
     containers of that name are meant. Their recorders go on.

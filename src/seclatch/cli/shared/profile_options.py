@@ -87,7 +87,7 @@ def host_options(function: F) -> F:
             type=engines,
             default=Engine.DOCKER.value,
             show_default=True,
-            help="Whose reading of conditions, and whose default capabilities.",
+            help="The engine that reads the conditions and sets default capabilities.",
         ),
         click.option("--cap-add", multiple=True, callback=_caps, help="A capability more, or ALL."),
         click.option("--cap-drop", multiple=True, callback=_caps, help="One less, or ALL."),
