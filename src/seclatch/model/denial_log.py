@@ -96,7 +96,7 @@ class WatchEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     `begin` and `end` enclose the time in which denials were seen, `alive` (every minute) bounds
     what is lost if `end` is missing. `lost`: `count` denials happened that no line describes.
     `sees` lists the answers that are seen on this kernel, `selection` the options that choose
-    processes. `text` is for people.
+    processes, `way` is how denials are seen (`watch --way`, or `audit`). `text` is for people.
     """
 
     event: Literal["begin", "alive", "lost", "end"]
@@ -106,6 +106,7 @@ class WatchEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     count: int = 0
     sees: list[Answer] = []
     selection: list[str] = []
+    way: str = ""
     source: Literal["ebpf", "audit", "ptrace"] = "ebpf"
     seclatch: str = ""
     schema: Literal["seclatch.denial-log/1"] = SCHEMA

@@ -38,12 +38,17 @@ class ContainerNamespaces:
     """Remembers containers by namespace; `own` is the number of this process's namespace."""
 
     def __init__(self) -> None:
-        self.own = _read_namespace("self")
-        self._known: OrderedDict[Namespace, FoundContainer] = OrderedDict()
+        self.own = read_namespace("self")
+        self._known: OrderedDict[Namespace, FoundContainer | None] = OrderedDict()
 
     def find(self, pids: int, reaper: int) -> FoundContainer | None:
         """Return the container of a namespace; `reaper` is in nanoseconds since boot."""
         return self._known.get((pids, reaper // _TICK))
+
+    def is_unknown(self, pids: int, reaper: int) -> bool:
+        """Return whether a scan has not found the container of a namespace, if it is one's."""
+        key = (pids, reaper // _TICK)
+        return key in self._known and self._known[key] is None
 
     def scan(self) -> ContainerScan:
         """Read /proc as a whole, and learn the namespaces of all containers."""
@@ -51,12 +56,12 @@ class ContainerNamespaces:
         containers = find_containers(entries)
         members = find_members(entries, containers)
         for pid, found in members.items():
-            if is_first_process(pid) and (pids := _read_namespace(pid)) not in (0, self.own):
+            if is_first_process(pid) and (pids := read_namespace(pid)) not in (0, self.own):
                 self.learn(pids, procfs.read_start(pid) * _TICK, found)
         return ContainerScan(entries, containers, members)
 
-    def learn(self, pids: int, reaper: int, found: FoundContainer) -> None:
-        """Remember a container; the oldest are forgotten."""
+    def learn(self, pids: int, reaper: int, found: FoundContainer | None) -> None:
+        """Remember a container, or that none was found; the oldest are forgotten."""
         key = (pids, reaper // _TICK)
         self._known[key] = found
         self._known.move_to_end(key)
@@ -73,7 +78,8 @@ def is_first_process(pid: int) -> bool:
     return bool(line) and line is not None and line.split()[-1:] == [b"1"]
 
 
-def _read_namespace(pid: int | str) -> int:
+def read_namespace(pid: int | str) -> int:
+    """Return the inode number of a process's pid namespace, 0 if it has ended or is hidden."""
     try:
         return os.stat(f"/proc/{pid}/ns/pid").st_ino  # noqa: PTH116 (through a magic link)
     except OSError:

@@ -22,10 +22,15 @@ from seclatch.process.process_snapshot import read_entries
 from seclatch.process.systemd_units import find_unit
 from seclatch.system import procfs
 from seclatch.system.procfs import ProcEntry
-from seclatch.watch.container_namespaces import ContainerNamespaces
+from seclatch.watch.container_namespaces import (
+    ContainerNamespaces,
+    ContainerScan,
+    read_namespace,
+)
 
 _MAX_PROCESSES: Final = 8192
 _MAX_CONTAINERS: Final = 4096
+_ID_LENGTH: Final = 64
 _RETRY_SECONDS: Final = 10.0
 _MAX_RETRY_SECONDS: Final = 600.0
 _TICK: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -102,8 +107,6 @@ class ProcessContexts:
         entry = _read_entry(process)
         found = self._find_container(entry, process, details)
         known = self._name(found) if found else None
-        if found and details and details.pids not in (0, self._namespaces.own):
-            self._namespaces.learn(details.pids, details.reaper, found)
         if entry is None:
             return ProcessContext(known)
         return ProcessContext(
@@ -118,22 +121,32 @@ class ProcessContexts:
     def _find_container(
         self, entry: ProcEntry | None, process: SeenProcess, details: CallDetails | None
     ) -> FoundContainer | None:
-        """Find the container; all of /proc is read once for each pid namespace."""
-        own = self._namespaces.own
-        if details and details.pids not in (0, own):
-            if remembered := self._namespaces.find(details.pids, details.reaper):
-                return remembered
-        elif entry is not None and not _may_be_contained(entry):
+        """Find the container of a process. All of /proc is read, once for each pid namespace."""
+        if details and details.pids not in (0, self._namespaces.own):
+            return self._find_by_namespace(process, details)
+        if entry is None or not self._may_be_contained(entry):
             return None
+        return self._namespaces.scan().members.get(process.pid)
+
+    def _find_by_namespace(
+        self, process: SeenProcess, details: CallDetails
+    ) -> FoundContainer | None:
+        known = self._namespaces.find(details.pids, details.reaper)
+        if known or self._namespaces.is_unknown(details.pids, details.reaper):
+            return known
         scan = self._namespaces.scan()
-        if found := scan.members.get(process.pid):
-            return found
-        if details is None:
-            return None
-        if found := self._namespaces.find(details.pids, details.reaper):
-            return found
-        above = [one for one in scan.containers.values() if one.monitor == details.outside]
-        return above[0] if details.outside and len(above) == 1 else None
+        found = (
+            scan.members.get(process.pid)
+            or self._namespaces.find(details.pids, details.reaper)
+            or _find_below(scan, details.outside)
+        )
+        self._namespaces.learn(details.pids, details.reaper, found)
+        return found
+
+    def _may_be_contained(self, entry: ProcEntry) -> bool:
+        """Return whether a control group may have a container's id, or the namespace be one's."""
+        named = any(len(part) >= _ID_LENGTH for path in entry.cgroups for part in path.split("/"))
+        return named or read_namespace(entry.pid) not in (0, self._namespaces.own)
 
     def _name(self, found: FoundContainer) -> KnownContainer:
         """Ask the engines for a container's name, once unless they do not know it."""
@@ -174,9 +187,10 @@ def _read_entry(process: SeenProcess) -> ProcEntry | None:
     )
 
 
-def _may_be_contained(entry: ProcEntry) -> bool:
-    """Return whether a control group may be a container's: one with its id in the path."""
-    return any(len(part) >= 64 for path in entry.cgroups for part in path.split("/"))
+def _find_below(scan: ContainerScan, monitor: int) -> FoundContainer | None:
+    """Find the container of a shim or monitor; a shim may have those of a whole pod."""
+    found = [one for one in scan.containers.values() if monitor and one.monitor == monitor]
+    return found[0] if len(found) == 1 else None
 
 
 def _is_named(path: str, program: str) -> bool:

@@ -152,6 +152,7 @@ class WatchSession:
                 count=count,
                 sees=self._sources.sees,
                 selection=self._selection.words(),
+                way=self._sources.name,
                 source="audit" if self._sources.kernel is None else "ebpf",
                 seclatch=__version__,
             )

@@ -133,6 +133,29 @@ def check_ps() -> str:
     return "; ".join(["ok", *listing["notes"]])[:300]
 
 
+def check_watch(*options: str) -> Callable[[], str]:
+    """Return the check of how, and how often, a denied mkdir is seen."""
+
+    def check() -> str:
+        log = Path(f"/tmp/denials{''.join(options)}.json")
+        words = (SECLATCH, "watch", "--quiet", "-o", log, *options)
+        with started(*words) as process:
+            while not (log.exists() and log.read_text()) and process.poll() is None:
+                time.sleep(0.1)
+            if process.poll() is not None:
+                return "refused"
+            run(SECLATCH, "run", "--profile", STRICT, "--", "/bin/mkdir", "/tmp/denied-here")
+            time.sleep(3)
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        seen = [one for one in lines if one.get("syscall") in ("mkdir", "mkdirat")]
+        count = sum(one["count"] for one in seen)
+        silent = "errno" not in lines[0]["sees"]
+        require(count == (0 if silent else 1), run("tail", "-n", "3", log))
+        return f"{lines[0]['way']}, {count} seen"
+
+    return check
+
+
 @contextlib.contextmanager
 def started(*words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL) as process:
@@ -261,6 +284,9 @@ def list_checks(engines: bool) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "record", check_record()
     yield "record without CAP_BPF", check_record(*NO_BPF)
     yield "ps", check_ps
+    yield "watch", check_watch()
+    yield "watch --way calls", check_watch("--way=calls")
+    yield "watch --cheap", check_watch("--cheap")
     if engines:
         yield "docker run", check_docker
         yield "docker exec", check_docker_exec

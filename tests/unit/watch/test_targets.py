@@ -83,7 +83,7 @@ def test_equal_denials_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "nginx[0]" in stream.getvalue() and "2 times" in stream.getvalue()
     now[0] += 11
     lines.flush()
-    assert stream.getvalue().splitlines()[1].endswith("8 times")
+    assert stream.getvalue().splitlines()[1].endswith("8 more")
     now[0] += 11
     lines.flush()
     lines.write(make_denial())

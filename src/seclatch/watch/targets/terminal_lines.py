@@ -42,7 +42,7 @@ class TerminalLines(LogTarget):
             shown.count += line.count
             return
         self._shown[key] = _Shown(line, time.monotonic())
-        self._print(line, line.count)
+        self._print(line, f"  {line.count} times" if line.count > 1 else "")
         while len(self._shown) > _MAX_HELD:
             self._print_count(self._shown.popitem(last=False)[1])
 
@@ -68,10 +68,9 @@ class TerminalLines(LogTarget):
 
     def _print_count(self, shown: _Shown) -> None:
         if shown.count:
-            self._print(shown.denial, shown.count)
+            self._print(shown.denial, f"  {shown.count} more")
 
-    def _print(self, denial: LoggedDenial, count: int) -> None:
-        times = f"  {count} times" if count > 1 else ""
+    def _print(self, denial: LoggedDenial, times: str) -> None:
         clock = denial.time.partition("T")[2][:8]
         self._stream.write(f"{clock}Z  {describe_denial(denial)}{times}\n")
 

@@ -1,0 +1,109 @@
+"""A session bounds what it describes, and logs what it did not."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from seclatch.model.arch import Arch
+from seclatch.model.denial_log import LoggedDenial, LogLine, WatchEvent
+from seclatch.model.seen_denial import SeenAnswer, SeenDenial, SeenProcess
+from seclatch.watch.denial_selection import DenialSelection
+from seclatch.watch.open_sources import OpenSources
+from seclatch.watch.targets.log_target import LogTarget
+from seclatch.watch.watch_session import WatchSession
+from tests.unit.watch.denials import HOST, make_denial
+
+
+class Kernel:
+    """Counted denials that are taken once."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.uncounted = 5
+        self.read, self.write = os.pipe()
+
+    def fileno(self) -> int:
+        return self.read
+
+    def take_events(self) -> list[Any]:
+        return []
+
+    def take_counts(self) -> list[SeenDenial]:
+        taken, self.count = self.count, 0
+        return [
+            SeenDenial(
+                SeenProcess(n), Arch.X86_64, 1, SeenAnswer.TRAP, 0, 2, taken - n, taken - n, "ebpf"
+            )
+            for n in range(taken)
+        ]
+
+    def take_uncounted(self) -> int:
+        taken, self.uncounted = self.uncounted, 0
+        return taken
+
+
+class Describer:
+    host = HOST
+
+    def begin_epoch(self) -> None: ...
+
+    def notice(self, *_: object) -> None: ...
+
+    def take_notes(self) -> list[str]:
+        return []
+
+    def describe(self, denial: SeenDenial) -> LoggedDenial | None:
+        return make_denial(pid=denial.process.pid, count=denial.count)
+
+
+class Stop:
+    def __init__(self) -> None:
+        self.read, self.write = os.pipe()
+
+    def fileno(self) -> int:
+        return self.read
+
+    def arrived(self) -> bool:
+        return True
+
+    def take_hangup(self) -> bool:
+        return False
+
+
+class Target(LogTarget):
+    name = "a target"
+
+    def __init__(self) -> None:
+        self.lines: list[LogLine] = []
+        self.failed, self.reason = 1, "full"
+
+    def write(self, line: LogLine) -> None:
+        self.lines.append(line)
+
+
+def test_what_is_too_much_is_counted_and_said() -> None:
+    target, messages = Target(), list[str]()
+    sources = OpenSources(kernel=Kernel(3000), sees=["trap"], name="calls")
+    session = WatchSession(
+        sources,
+        Describer(),
+        DenialSelection(),
+        [target],
+        messages.append,
+    )
+    session.run(Stop())
+    denials = [line for line in target.lines if isinstance(line, LoggedDenial)]
+    events = [line for line in target.lines if isinstance(line, WatchEvent)]
+    assert len(denials) == 1000
+    assert [one.pid for one in denials[:2]] == [2999, 2998]  # in the order of time
+    assert [(event.event, event.count) for event in events] == [
+        ("begin", 0),
+        ("lost", 2000 * 2 + 5),
+        ("end", 0),
+    ]
+    assert events[0].way == "calls" and events[0].sees == ["trap"]
+    assert sorted(messages) == [
+        "1 lines were not written to a target: full",
+        "4005 denials were only counted: too many at once",
+    ]
