@@ -170,3 +170,40 @@ def test_cheap_sees_a_profile_with_the_flag(tmp_path: Path) -> None:
         assert "Permission denied" in done.stderr
     mine = [one for one in watched.of(syscall="mkdir") if one.exe.endswith("busybox")]
     assert [(one.answer, one.count) for one in mine] == [("errno", 1)]
+
+
+def test_a_service_is_named_by_its_control_group(compiler: Compiler) -> None:
+    """As systemd makes them; `--unit` selects."""
+    group = make_group("seclatch-web.service")
+    try:
+        with start_watch([SECLATCH, "watch", "--json", "--unit", "seclatch-web"]) as watched:
+            script = 'echo $$ > "$1/cgroup.procs" && exec "$2" storm 100000000'
+            words = ["sh", "-c", script, "sh", group, compiler("answers")]
+            storm = subprocess.Popen(words)
+            subprocess.run([compiler("denials"), "errno"], check=True)
+            time.sleep(2)
+            storm.kill()
+            storm.wait()
+    finally:
+        wait_for(lambda: remove_group(group))
+    assert {(one.unit, one.pid) for one in watched.denials} == {("seclatch-web.service", storm.pid)}
+
+
+def make_group(name: str) -> Path:
+    """Make a control group, in whatever hierarchy this host has."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields, _, source = line.partition(" - ")
+        if source.split()[0] in ("cgroup2", "cgroup") and "cpuset" not in source:
+            group = Path(fields.split()[4]) / name
+            group.mkdir()
+            return group
+    pytest.skip("this host has no control groups")
+
+
+def remove_group(group: Path) -> bool:
+    """Remove it once the last process has left."""
+    try:
+        group.rmdir()
+    except OSError:
+        return False
+    return True
