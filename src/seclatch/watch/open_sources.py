@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 from seclatch.errors import SeclatchError
 from seclatch.model.denial_log import Answer
-from seclatch.model.seen_denial import SeenAnswer
 from seclatch.watch.sources.audit_denials import EVERY_ANSWER, AuditDenials
 from seclatch.watch.sources.kernel_denials import KernelDenials
-from seclatch.watch.sources.watch_programs import WatchPrograms, WatchWay, load_programs
+from seclatch.watch.sources.watch_programs import (
+    WatchPrograms,
+    WatchWay,
+    list_audited,
+    load_programs,
+)
 
 _RETURNED: tuple[Answer, ...] = ("errno", "trace", "notify")
 _SIGNALLED: tuple[Answer, ...] = ("kill-process", "kill-thread", "trap")
@@ -59,9 +64,8 @@ def _complete(programs: WatchPrograms) -> OpenSources:
     if programs.logs:
         sources.sees.append("log")
         return sources
-    flagged = {SeenAnswer.ERRNO, SeenAnswer.TRACE, SeenAnswer.NOTIFY} if cheap else set()
     try:
-        sources.audit = AuditDenials({SeenAnswer.LOG, *flagged})
+        sources.audit = AuditDenials(list_audited(programs.way, os.uname().release))
         sources.sees.append("log")
         sources.misses.append("calls that filters log are read from audit lines, without arguments")
     except SeclatchError as error:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import mmap
 import os
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,7 +23,10 @@ from seclatch.system import bpf
 
 _DOING = "watching denials with eBPF"
 _MACHINES = ("x86_64", "aarch64")
-_LOGGED = (SeenAnswer.LOG, SeenAnswer.ERRNO, SeenAnswer.TRACE, SeenAnswer.NOTIFY)
+_FLAGGED = (SeenAnswer.ERRNO, SeenAnswer.TRACE, SeenAnswer.NOTIFY)
+_KILLS = (SeenAnswer.KILL_THREAD, SeenAnswer.KILL_PROCESS)
+_FIRST_DEAD = (5, 17)
+"""Earlier kernels end a thread within seccomp and leave no SECCOMP_MODE_DEAD: its log shows it."""
 
 
 class WatchWay(Enum):
@@ -39,21 +43,17 @@ class WatchWay(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WayPrograms:
-    """The programs of a way, and those that a kernel may lack; `audited`: what `log_call` takes."""
+    """The programs of a way, in the order in which they are attached."""
 
     programs: tuple[str, ...]
     optional: tuple[str, ...]
-    audited: tuple[SeenAnswer, ...]
 
 
-# In the order in which they are attached: an exit that is seen before entries are would be taken
-# for a denial.
+# Entries before exits: an exit that is seen before entries are would be taken for a denial.
 _WAYS = {
-    WatchWay.CHECK: WayPrograms(("end_thread", "end_check"), ("log_call",), (SeenAnswer.LOG,)),
-    WatchWay.CALLS: WayPrograms(
-        ("end_thread", "enter_call", "leave_call"), ("log_call",), (SeenAnswer.LOG,)
-    ),
-    WatchWay.DENIALS: WayPrograms(("end_thread", "send_signal"), ("log_call",), _LOGGED),
+    WatchWay.CHECK: WayPrograms(("end_thread", "end_check"), ("log_call",)),
+    WatchWay.CALLS: WayPrograms(("end_thread", "enter_call", "leave_call"), ("log_call",)),
+    WatchWay.DENIALS: WayPrograms(("end_thread", "send_signal"), ("log_call",)),
 }
 
 
@@ -141,18 +141,16 @@ def load_programs(way: WatchWay | None) -> WatchPrograms:
         ) from error
 
 
-def list_seen(programs: WatchPrograms) -> tuple[SeenAnswer, ...]:
-    """List the answers that the programs see of all filters, whatever flags they were loaded with.
-
-    RETURNED stands for ERRNO, TRACE and USER_NOTIF.
-    """
-    always = (SeenAnswer.TRAP, SeenAnswer.KILL)
-    returned = () if programs.way is WatchWay.DENIALS else (SeenAnswer.RETURNED,)
-    return (*always, *returned, *((SeenAnswer.LOG,) if programs.logs else ()))
+def list_audited(way: WatchWay, release: str) -> tuple[SeenAnswer, ...]:
+    """List the answers that are taken from what seccomp logs, by `log_call` or audit lines."""
+    match = re.match(r"(\d+)\.(\d+)", release)
+    old = match is not None and (int(match[1]), int(match[2])) < _FIRST_DEAD
+    flagged = _FLAGGED if way is WatchWay.DENIALS else ()
+    return (SeenAnswer.LOG, *flagged, *(_KILLS if old else ()))
 
 
 def _make_constants(way: WatchWay) -> dict[str, bytes]:
-    mask = sum(1 << answer for answer in _WAYS[way].audited)
+    mask = sum(1 << answer for answer in list_audited(way, os.uname().release))
     return {
         "value_arguments": make_argument_specs(),
         "path_arguments": make_path_arguments(),
