@@ -18,7 +18,7 @@ enum {
 	DENIAL_TEXT = 256,
 	NAME_SIZE = 64,
 	LAYERS = 16, /* filters of a task that are copied */
-	SMALL = 512, /* instructions of most filters; larger ones are copied in a larger event */
+	SMALL = 512, /* most filters have fewer instructions; others are copied in a larger event */
 	LARGE = 4096,
 	MAX_ANCESTORS = 32,
 };

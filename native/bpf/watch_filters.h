@@ -26,9 +26,7 @@ static __always_inline int send_copy(struct copied_key *key, struct seccomp_filt
 
 	if (!copy)
 		return -1;
-	if (length > room)
-		length = room;
-	if (bpf_probe_read_kernel(copy->code, length * 8, code))
+	if (bpf_probe_read_kernel(copy->code, bound((__u64)length * 8, room * 8 - 1), code))
 		length = 0;
 	fill_copy(copy, key, filter, length);
 	bpf_ringbuf_submit(copy, BPF_RB_NO_WAKEUP);
@@ -42,9 +40,9 @@ static __noinline int copy_filter(struct copied_key *key)
 	__u32 length = original ? READ(original->len) : 0;
 	struct sock_filter *code = original ? READ(original->filter) : 0;
 
-	if (!code || length > LARGE)
+	if (!code || length >= LARGE)
 		length = 0;
-	if (length <= SMALL)
+	if (length < SMALL)
 		return send_copy(key, filter, code, length, SMALL);
 	return send_copy(key, filter, code, length, LARGE);
 }

