@@ -69,6 +69,8 @@ def test_completion_completes() -> None:
         (["explain", "--"], "env", "plain,env"),
         (["apply", "--profile", "x.json", "env"], "", "file,"),
         (["record"], "mer", "plain,merge"),
+        (["install"], "w", "plain,watch"),
+        (["uninstall", "watch"], "--dr", "plain,--dry-run"),
         (["record", "-q"], "/bin/e", "file,/bin/e"),
         (["record", "merge"], "x", "file,x"),
     ],

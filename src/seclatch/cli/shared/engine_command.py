@@ -20,7 +20,15 @@ from seclatch.engines.watch_service import ServicePlan
 from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
 
-ENGINE = click.argument("engine", type=click.Choice(["docker", "podman", "containerd"]))
+_ENGINES = ("docker", "podman", "containerd")
+
+
+def _complete_engine(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """List what the first word may be: an engine, or the service `watch`."""
+    return [name for name in (*_ENGINES, "watch") if name.startswith(incomplete)]
+
+
+ENGINE = click.argument("engine", type=click.Choice(_ENGINES), shell_complete=_complete_engine)
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 ROOT = click.option(
     "--root",
