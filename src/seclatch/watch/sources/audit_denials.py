@@ -141,7 +141,8 @@ def _open_socket() -> socket.socket:
     doing = "reading audit lines"
     if os.stat("/proc/self/ns/pid").st_ino != _INITIAL_PIDS:  # noqa: PTH116 (a magic link)
         raise SeclatchError(
-            f"{doing}: they name processes by their numbers on the host, and this is a container",
+            f"{doing}: they name processes by their numbers on the host, and this is another pid "
+            "namespace",
             remedy="run it on the host",
         )
     try:
