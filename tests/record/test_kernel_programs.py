@@ -26,9 +26,10 @@ def make_loader(found: BpfObject, **constants: bytes) -> Loader:
 AT_FUNCTIONS = {"end_check", "log_call"}
 
 
-@pytest.mark.parametrize("which", ["filters", RECORDER, f"watch.{os.uname().machine}"])
+@pytest.mark.parametrize("which", ["filters", "recorder", "watch"])
 def test_all_programs_are_accepted(which: str) -> None:
-    found = BpfObject.of_package(which)
+    machine = "" if which == "filters" else f".{os.uname().machine}"
+    found = BpfObject.of_package(which + machine)
     made = make_loader(found)
     try:
         for program in found.programs.keys() - AT_FUNCTIONS:
