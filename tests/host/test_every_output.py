@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from seclatch.recording.files import recording_file
+from tests.unit.profile.amendments import line
 from tests.unit.report.starts import start
 
 PROFILE = Path(__file__).parents[1] / "data" / "stali-like.json"
@@ -21,6 +22,9 @@ VERBS = {
     "show": "show RECORDING",
     "show by process": "show --by process RECORDING",
     "generate": "generate RECORDING",
+    "amend": "amend FILE --from RECORDING --dry-run",
+    "amend by a log": "amend FILE --watch-log LOG --dry-run",
+    "audit": "profile audit FILE",
     "report": "report --text --profile FILE RECORDING",
     "install": "install docker --root ROOT --dry-run",
     "uninstall": "uninstall docker --root ROOT --dry-run",
@@ -58,6 +62,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for name in ("usr/sbin/runc", "usr/sbin/dockerd"):
         (folder / name).write_text("#!/bin/sh\n")
         (folder / name).chmod(0o755)
+    (folder / "denials.log").write_bytes(line("mkdirat") + line("bpf", 5) + line("execve"))
     program = folder / "program.bpf"
     subprocess.run(
         [sys.executable, "-m", "seclatch", "profile", "compile", PROFILE, "-o", program], check=True
@@ -66,6 +71,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "FILE": str(PROFILE),
         "RECORDING": str(folder / "start.json"),
         "PROGRAM": str(program),
+        "LOG": str(folder / "denials.log"),
         "ROOT": str(folder),
         "OUTPUT": str(folder / "new.json"),
         "PID": str(os.getpid()),

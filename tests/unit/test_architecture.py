@@ -34,6 +34,10 @@ MAY_IMPORT = {
         "model profile.parse profile.export profile.compile profile.meaning profile.checks "
         "profile.curated"
     ),
+    "profile.amend": (
+        "model output filter profile.parse profile.export profile.compile profile.meaning "
+        "profile.curated profile.generate"
+    ),
     "profile.score": "model profile.meaning profile.curated",
     "profile": "model profile.parse profile.compile profile.export profile.checks",
     "recording.files": "model data output system",
@@ -69,7 +73,7 @@ MAY_IMPORT = {
     "scan": "model scan.elf scan.analysis scan.summary scan.image scan.reach",
     "runtime": "model system profile.parse profile.compile",
     "apply": "model system runtime profile.parse profile.compile",
-    "engines": "model system runtime",
+    "engines": "model output system runtime",
     "host": "runtime engines",
     "demo": "",
     "report": "model output",
@@ -97,11 +101,13 @@ MAY_IMPORT = {
         "model system filter process process.containers process.kernel diagnose.denials "
         "watch.sources watch.targets"
     ),
-    "cli.shared": "model output engines filter process profile profile.parse profile.compile",
+    "cli.shared": (
+        "model output engines filter process profile profile.parse profile.compile profile.amend"
+    ),
     "cli.profile": (
         "model output filter profile profile.parse profile.compile profile.meaning "
-        "profile.generate profile.export profile.score profile.curated process recording.files "
-        "scan output cli.shared"
+        "profile.generate profile.export profile.score profile.curated profile.amend process "
+        "recording.files scan output cli.shared"
     ),
     "cli.filter": (
         "model output report filter process profile.parse profile.compile profile.meaning "
@@ -115,8 +121,8 @@ MAY_IMPORT = {
     "cli.uninstall_service": "engines cli.shared",
     "cli": (
         "model output report apply demo diagnose engines host process runtime profile.parse "
-        "profile.compile profile.generate profile.export recording.files scan scan.analysis "
-        "scan.image scan.summary watch watch.sources watch.targets cli.shared"
+        "profile.compile profile.generate profile.export profile.amend recording.files scan "
+        "scan.analysis scan.image scan.summary watch watch.sources watch.targets cli.shared"
     ),
 }
 

@@ -108,7 +108,7 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
     callback=parse_calls,
     help="Allow this call, though the recorded container's profile denies it; may be given again.",
 )
-@click.option("--audit", is_flag=True, help="Log what is not allowed instead of denying it.")
+@click.option("--audit", is_flag=True, help="Log what is not allowed, for a trial.")
 @click.option(
     "--log-denials",
     is_flag=True,
@@ -173,12 +173,15 @@ def command(
       seclatch generate --scan nginx.scan.json --allow execve nginx.recording.json > nginx.json
     """
     from seclatch.profile.export.formats import write
+    from seclatch.profile.generate.complete_profile import log_instead
     from seclatch.profile.generate.explain_profile import explain_profile, list_reasons
     from seclatch.profile.generate.match_inputs import require_one_image
 
     _refuse_idle(scan_file)
     form = _ALSO.get(form, form)
     recordings = _read(files)
+    audit = options.pop("audit")
+    options["no_stub"] = options["no_stub"] and not audit
     scan = _read_scan(scan_file) if scan_file else None
     if not any_image:
         named = dict(zip(map(str, files), recordings, strict=True))
@@ -189,6 +192,8 @@ def command(
     if differences and done.joined:
         _tell_differences(done.joined)
     profile = _for_both(done.profile, also, form) if also else done.profile
+    if audit:
+        profile = log_instead(profile)
     if log_denials:
         profile = _log_denials(profile, recordings)
     written = write(profile, form)

@@ -23,6 +23,7 @@ COMMANDS = {
     "show": "Show a recording: system calls by stage or process.",
     "scan": "Find the system calls that an image's programs could make, from their binaries.",
     "generate": "Make a profile from recordings.",
+    "amend": "Allow in a profile what was denied under it.",
     "report": "Show a recording as a page: where the filter begins, and which process called what.",
     "install": "Register the seclatch runtime with docker, podman or containerd.",
     "uninstall": "Undo what `install` did.",

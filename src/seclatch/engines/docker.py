@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seclatch.engines import docker_daemon, json_edit
+from seclatch.engines import docker_daemon
 from seclatch.engines.engine import NAME, LatchRegistration, is_own_latch, make_conflict_error
 from seclatch.engines.file_change import ChangeStep, FileChange
 from seclatch.engines.host_root import HostRoot
 from seclatch.errors import InputError, SeclatchError
+from seclatch.output import json_edit
 
 BOM = "\ufeff"
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "fit": "Tell what a new image or release needs and the profile denies.",
     "score": "Count what profiles, or all processes, leave open, and which CVEs that reaches.",
     "merge": "Write a profile that allows what any of the profiles allows.",
+    "audit": "Write the profile for a trial: it logs what it would deny.",
     "example": "Write an example profile.",
     "intersect": "Write a profile that allows what all of the profiles allow.",
 }

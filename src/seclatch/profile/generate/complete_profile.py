@@ -65,14 +65,22 @@ class CompletedProfile:
     added: dict[str, AddedCall] = field(default_factory=dict)
 
 
+def log_instead(profile: Profile) -> Profile:
+    """Log what is not allowed instead of denying it, for a trial; calls that get ENOSYS keep it.
+
+    Programs then use the calls that they will use under the enforced profile.
+    """
+    return replace(
+        profile, default_action="SCMP_ACT_LOG", default_errno=None, default_errno_name=""
+    )
+
+
 def complete_profile(profile: Profile, options: CompletionOptions) -> CompletedProfile:
     """Complete a resolved profile; its first architecture is the native one."""
     native = profile.architectures[0] if profile.architectures else Arch.native()
     added: dict[str, AddedCall] = {}
     rules = (*profile.rules, *_further_rules(profile, native, options, added))
     done = CompletedProfile(replace(profile, rules=rules), added=added)
-    if profile.default.kind.executes:  # --audit: nothing is denied
-        return done
     for limit in options.limits:
         limited = limit_profile(done.profile, limit.profile, native, options.wider)
         done.profile = limited.profile

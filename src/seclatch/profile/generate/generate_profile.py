@@ -20,7 +20,6 @@ from seclatch.profile.generate.plain_runtime_calls import read_measured_calls
 
 _ALLOW = "SCMP_ACT_ALLOW"
 _ERRNO = "SCMP_ACT_ERRNO"
-_LOG = "SCMP_ACT_LOG"
 
 _BOUND = (Stage.INIT, Stage.FILTERED_INIT, Stage.HOOK, Stage.PROGRAM)
 
@@ -41,7 +40,7 @@ class GeneratorOptions:
     `first`: the stage from which on calls are allowed. `plain`: the runtime that runs it without
     the latch. `narrow`: compare arguments. `portable`: allow what other versions of a C library use
     for the same. `refuse_clone3`: with ENOSYS, so that libraries use clone, whose flags a filter
-    can see. `audit`: log instead of deny. `no_stub`: leave runc no number to answer by itself.
+    can see. `no_stub`: leave runc no number to answer by itself.
     `base`: the profile to add to.
     """
 
@@ -50,7 +49,6 @@ class GeneratorOptions:
     narrow: bool = False
     portable: bool = False
     refuse_clone3: bool = False
-    audit: bool = False
     no_stub: bool = False
     base: Profile | None = None
 
@@ -109,8 +107,6 @@ class _Maker:
         return self._finish(replace(base, rules=(*base.rules, *rules), architectures=arches))
 
     def _finish(self, profile: Profile) -> Profile:
-        if self._options.audit:
-            return replace(profile, default_action=_LOG, default_errno=None, default_errno_name="")
         if not self._options.no_stub or profile.default.kind in (
             ActionKind.ALLOW,
             ActionKind.LOG,

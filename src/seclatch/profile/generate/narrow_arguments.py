@@ -32,7 +32,7 @@ MAX_VALUES = 64
 """A call with more distinct values than that is allowed as a whole."""
 
 _PROT_EXEC = 4
-_MAPPERS = {"mmap": 2, "mprotect": 2, "pkey_mprotect": 2}
+MAPPERS = {"mmap": 2, "mprotect": 2, "pkey_mprotect": 2}
 
 Values = dict[tuple[str, int], set[int]]
 """Recorded values by a call's name and the argument's index, as the kernel takes an int."""
@@ -54,8 +54,8 @@ def narrow_rules(names: Iterable[str], values: Values) -> list[Rule]:
         if name in SELECTORS:
             seen = values.get((name, SELECTORS[name]), set())
             rules += _one_each(name, SELECTORS[name], seen)
-        elif name in _MAPPERS:
-            rules += _without_exec(name, values.get((name, _MAPPERS[name]), set()))
+        elif name in MAPPERS:
+            rules += _without_exec(name, values.get((name, MAPPERS[name]), set()))
     return rules
 
 

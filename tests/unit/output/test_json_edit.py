@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.engines import json_edit
 from seclatch.errors import InputError
+from seclatch.output import json_edit
 
 keys = st.text(max_size=6)
 values = st.recursive(

@@ -1,0 +1,122 @@
+"""A call that a filter denied or logged, as recordings and denial logs have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from seclatch.model.profile import MAX_ARGS
+from seclatch.model.recording import Recording
+from seclatch.model.stage import Stage
+from seclatch.profile.generate.narrow_arguments import INT, MAPPERS, SELECTORS
+
+Args = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DenialEvidence:
+    """One call with one value of the argument that rules compare, `count` times.
+
+    `args` are the first of these calls' arguments, None where the source has none. `container` is
+    the name or id, `exe` the program, both "" where not known. `logged`: SCMP_ACT_LOG, so the call
+    was made. `runtime`: before the exec of the container's program. `session`: by an exec session.
+    """
+
+    name: str
+    number: int
+    arch: str
+    args: Args | None
+    count: int
+    source: str
+    exe: str = ""
+    container: str = ""
+    logged: bool = False
+    runtime: bool = False
+    session: bool = False
+
+    @property
+    def selector(self) -> int | None:
+        """Return the argument that rules compare, None for one that is not known."""
+        index = find_selector(self.name)
+        if index is None or self.args is None:
+            return None
+        return self.args[index] & INT
+
+
+def find_selector(name: str) -> int | None:
+    """Return the index of the argument by which `generate --args` narrows a call, if any."""
+    return SELECTORS.get(name, MAPPERS.get(name))
+
+
+def merge_denials(denials: Iterable[DenialEvidence]) -> list[DenialEvidence]:
+    """Sum up denials that differ in nothing but their count and uncompared arguments."""
+    merged: dict[DenialEvidence, DenialEvidence] = {}
+    for each in denials:
+        key = replace(each, args=None if each.args is None else _selector_alone(each), count=0)
+        first = merged.get(key)
+        merged[key] = replace(first, count=first.count + each.count) if first else each
+    return list(merged.values())
+
+
+def _selector_alone(denial: DenialEvidence) -> Args:
+    return (-1 if denial.selector is None else denial.selector,)
+
+
+def list_recorded_denials(recording: Recording, source: str) -> list[DenialEvidence]:
+    """List the denials of a recording's containers. It has no arguments of denied calls."""
+    processes = {process.id: process for process in recording.processes}
+    joined = {session.id for session in recording.sessions if session.joined}
+    container_of = {session.id: session.container for session in recording.sessions}
+    names = {container.id: container.name for container in recording.containers}
+    found = []
+    for denial in recording.denials:
+        if denial.stage not in (Stage.FILTERED_INIT.value, Stage.PROGRAM.value):
+            continue
+        process = processes.get(-1 if denial.process is None else denial.process)
+        session = process.session if process else None
+        images = [image.exe for image in process.images] if process else []
+        found.append(
+            DenialEvidence(
+                name=denial.name,
+                number=denial.number,
+                arch=denial.arch,
+                args=None,
+                count=denial.count,
+                source=source,
+                exe=images[-1] if images else "",
+                container=names.get(container_of.get(-1 if session is None else session, -1), ""),
+                runtime=denial.stage == Stage.FILTERED_INIT.value,
+                session=session in joined,
+            )
+        )
+    return merge_denials(found)
+
+
+def list_recorded_calls(recording: Recording, source: str) -> list[DenialEvidence]:
+    """List the program's calls, one for each value of a recorded argument.
+
+    Under a trial profile they were made and logged; a recording does not tell which were logged.
+    """
+    stage = Stage.PROGRAM.value
+    counts: dict[tuple[str, int, str], int] = {}
+    for call in recording.calls:
+        if call.stage == stage:
+            key = (call.name, call.number, call.arch)
+            counts[key] = counts.get(key, 0) + call.count
+    found = []
+    for (name, number, arch), count in counts.items():
+        seen = {
+            argument.value: argument.count
+            for argument in recording.arguments
+            if (argument.stage, argument.arch, argument.name) == (stage, arch, name)
+            and argument.index == find_selector(name)
+        }
+        common = DenialEvidence(name, number, arch, None, count, source, logged=True)
+        if sum(seen.values()) < count:
+            found.append(common)
+            continue
+        index = find_selector(name) or 0
+        for value, times in seen.items():
+            args = tuple(value if n == index else 0 for n in range(MAX_ARGS))
+            found.append(replace(common, args=args, count=times))
+    return found
