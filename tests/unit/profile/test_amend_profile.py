@@ -121,7 +121,7 @@ def test_an_amended_profile_allows_what_was_accepted_and_nothing_else(
     try:
         new, accepted = amend(text, *found, wider="bpf clone socket personality ptrace")
     except SeclatchError as error:  # rules for one call that libseccomp refuses or reorders
-        assert "nothing was written" in str(error) or "refuse" in str(error), error
+        assert "nothing was written" in str(error)
         event("refused")
         return
     event(f"{len(accepted)} accepted")

@@ -52,7 +52,10 @@ def _refuse(problem: str) -> SeclatchError:
 
 def _simulate(profile: Profile, native: Arch, denials: Iterable[DenialEvidence]) -> str:
     """Run the program that libseccomp makes; return the first call that it denies."""
-    compiled = compile_profile(profile, runtime=Runtime.LIBSECCOMP, native=native)
+    try:
+        compiled = compile_profile(profile, runtime=Runtime.LIBSECCOMP, native=native)
+    except SeclatchError as error:
+        raise _refuse(f"runtimes refuse it, {error}") from error
     program = Filter.from_bytes(compiled.code, "little" if native.little else "big")
     for denial in denials:
         arch = Arch.parse(denial.arch)
