@@ -15,6 +15,8 @@ enum { STATUS = 6, CONTROL = 7 }; /* debug registers; 0 to 3 are addresses */
 /* Intel SDM 3B, 18.2.4: local breakpoints on execution */
 enum { ONE = 0x1, ALL = 0x55 };
 enum { AT_SYSCALL, AT_PRCTL, AT_EXECVE, AT_FILTER };
+/* libseccomp uses prctl(2) only where seccomp(2) was refused; crun calls prctl(2) for each capability. */
+enum { ALL_BUT_PRCTL = ALL & ~(1 << 2 * AT_PRCTL) };
 enum { LOAD_FILTER = 1, SET_SECCOMP = 22 }; /* SECCOMP_SET_MODE_FILTER, PR_SET_SECCOMP */
 
 static unsigned long offset_of(int number)
@@ -79,7 +81,7 @@ static void set_breakpoints(const struct watch *watch, pid_t tid)
 	for (int i = 0; i < BREAKPOINTS; i++)
 		if (!poke(tid, i, watch->at[i]))
 			return;
-	if (!poke(tid, CONTROL, ALL))
+	if (!poke(tid, CONTROL, ALL_BUT_PRCTL))
 		poke(tid, CONTROL, 0);
 }
 
@@ -119,22 +121,29 @@ void watch_newborn(struct watch *watch, pid_t tid)
 
 bool watch_has_breakpoints(pid_t tid)
 {
-	return (peek(tid, CONTROL) & ALL) == ALL;
+	return (peek(tid, CONTROL) & ALL_BUT_PRCTL) == ALL_BUT_PRCTL;
 }
 
 /* libseccomp's feature tests have no program. */
-static bool is_of_interest(pid_t tid)
+static bool is_of_interest(const struct user_regs_struct *user)
 {
-	struct registers registers;
-	const struct user_regs_struct *user = &registers.user;
-
-	if (registers_get(tid, &registers))
-		return false;
 	if (user->rax == SYS_seccomp)
 		return user->rdi == LOAD_FILTER && user->rdx;
 	if (user->rax == SYS_prctl)
 		return user->rdi == SET_SECCOMP;
 	return user->rax == SYS_execve || user->rax == SYS_execveat;
+}
+
+static void look_at_call(pid_t tid)
+{
+	struct registers registers;
+
+	if (registers_get(tid, &registers))
+		return;
+	if (is_of_interest(&registers.user))
+		poke(tid, CONTROL, 0);
+	else if (registers.user.rax == SYS_seccomp)
+		poke(tid, CONTROL, ALL);
 }
 
 bool watch_at_trap(struct watch *watch, pid_t tid, bool loaded)
@@ -149,8 +158,10 @@ bool watch_at_trap(struct watch *watch, pid_t tid, bool loaded)
 		poke(tid, CONTROL, 0);
 		if (find_addresses(watch, tid))
 			set_breakpoints(watch, tid);
-	} else if (loaded || hit & 1 << AT_FILTER || is_of_interest(tid)) {
+	} else if (loaded || hit & 1 << AT_FILTER) {
 		poke(tid, CONTROL, 0);
+	} else {
+		look_at_call(tid);
 	}
 	return true;
 }

@@ -281,7 +281,7 @@ def wait_for_change(path: Path) -> None:
 def test_the_runtime_is_not_stopped_at_each_call(
     latched: Runtime, bundle: MakeBundle, no_new_privileges: bool
 ) -> None:
-    """Count the tracer's waits until the start: 70 to 230.
+    """Count the tracer's waits until the start: some 60 (crun), 110 to 230 (runc).
 
     A stop at each call makes more than 550 (crun) and 4000 (runc), which happens where hardware
     breakpoints do not work.
@@ -290,7 +290,7 @@ def test_the_runtime_is_not_stopped_at_each_call(
     with created(latched, made) as pid:
         tracer = int(status(pid)["TracerPid"])
         waits = int(status(tracer)["voluntary_ctxt_switches"])
-    assert waits < 400, waits
+    assert waits < (90 if latched.name == "crun" else 400), waits
 
 
 @pytest.mark.parametrize("continued", [True, False], ids=["continued", "not continued"])
