@@ -20,6 +20,7 @@ _MARK = re.compile(r"^<!-- (?:made|run): (.*) -->$", re.MULTILINE)
 # Values that vary between runs and machines, and are not the subject of a page.
 _VARIABLE = [
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "ID"),
+    (re.compile(r"\bfilter [0-9a-f]{8}\b"), "filter ID"),  # it differs with libseccomp's version
     (re.compile(r"0x[0-9a-f]+"), "ADDRESS"),
     # Go's scheduler and signals decide whether runc issues these.
     (re.compile(r"\b(?:futex|rt_sigreturn|nanosleep|sched_yield|tgkill|madvise) "), ""),
