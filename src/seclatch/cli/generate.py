@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,11 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
     help="Add missing calls to this profile; calls that a rule of it denies stay denied.",
 )
 @click.option("--args", "narrow", is_flag=True, help="Compare arguments with those recorded.")
+@click.option(
+    "--any-args",
+    is_flag=True,
+    help="Allow arguments that were never recorded and open a new kind of power, too.",
+)
 @click.option(
     "--portable", is_flag=True, help="Allow what other C libraries and architectures use instead."
 )
@@ -146,6 +152,7 @@ def command(
     differences: bool,
     also: str | None,
     exact: bool,
+    any_args: bool,
     allow: tuple[str, ...],
     wider: tuple[str, ...],
     log_denials: bool,
@@ -186,7 +193,8 @@ def command(
     if not any_image:
         named = dict(zip(map(str, files), recordings, strict=True))
         require_one_image(named, scan, str(scan_file))
-    choice = _choose(options, first, _load(base, form), scan, policy, exact, allow, wider)
+    choice = _choose(options, first, _load(base, form), scan, policy)
+    choice = replace(choice, exact=exact, any_args=any_args, allow=allow, wider=wider)
     done = _assemble(files, recordings, choice)
     print_warnings("generate", done.warnings)
     if differences and done.joined:
@@ -265,9 +273,6 @@ def _choose(
     base: Profile | None,
     scan: Scan | None,
     policy: str,
-    exact: bool,
-    allow: tuple[str, ...],
-    wider: tuple[str, ...],
 ) -> AssemblyOptions:
     from seclatch.model.stage import Stage
     from seclatch.profile.generate.assemble_profile import AssemblyOptions
@@ -275,7 +280,7 @@ def _choose(
     from seclatch.profile.generate.join_scan import JoinPolicy
 
     generator = GeneratorOptions(first=Stage(first), base=base, **options)
-    return AssemblyOptions(generator, scan, JoinPolicy(policy), exact, allow, wider)
+    return AssemblyOptions(generator, scan, JoinPolicy(policy))
 
 
 def _assemble(

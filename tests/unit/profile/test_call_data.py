@@ -12,7 +12,7 @@ from seclatch.profile.curated.call_data import load_dangerous
 from seclatch.profile.curated.kernel_cves import load_kernel_cves
 
 
-@pytest.mark.parametrize("name", ["always", "fallbacks", "families", "dangerous"])
+@pytest.mark.parametrize("name", ["always", "fallbacks", "families", "dangerous", "arguments"])
 def test_a_file_has_its_shape(name: str) -> None:
     schema = json.loads((DATA / "schemas" / "generate-data-1.json").read_text())
     jsonschema.validate(json.loads((DATA / "generate" / f"{name}.json").read_text()), schema)

@@ -9,6 +9,7 @@ from seclatch.model.merge_recordings import merge_recordings
 from seclatch.model.profile import Profile
 from seclatch.model.recording import Recording
 from seclatch.model.scan import Scan
+from seclatch.model.stage import Stage
 from seclatch.profile.generate.complete_profile import (
     CompletedProfile,
     CompletionOptions,
@@ -21,8 +22,9 @@ from seclatch.profile.generate.generate_profile import (
     list_stages,
 )
 from seclatch.profile.generate.join_scan import JoinedProfile, JoinPolicy, join_scan
+from seclatch.profile.generate.limit_arguments import make_argument_limit
 from seclatch.profile.generate.match_inputs import list_unscanned
-from seclatch.profile.generate.recorded_limit import find_limits
+from seclatch.profile.generate.recorded_limit import RecordedLimit, find_limits
 
 _MOST = 10
 
@@ -32,13 +34,15 @@ class AssemblyOptions:
     """Options of all steps.
 
     Without a scan `policy` means nothing; with a base the profile is not completed, and `exact`,
-    `allow` and `wider` mean nothing.
+    `any_args`, `allow` and `wider` mean nothing. `any_args`: do not limit arguments to harmless
+    and recorded ones.
     """
 
     generator: GeneratorOptions = field(default_factory=GeneratorOptions)
     scan: Scan | None = None
     policy: JoinPolicy = JoinPolicy.PLAUSIBLE
     exact: bool = False
+    any_args: bool = False
     allow: tuple[str, ...] = ()
     wider: tuple[str, ...] = ()
 
@@ -81,14 +85,23 @@ def _complete(
     if options.generator.plain:
         runtime = {name for rule in done.made.profile.rules for name in rule.names}
         runtime -= done.made.recorded
+    limits = find_limits(recordings)
+    if not options.any_args and done.profile.architectures:
+        limits.append(_limit_arguments(done, plain=bool(options.generator.plain)))
     completion = CompletionOptions(
         options.exact,
         (*options.allow, *options.wider),
         options.wider,
-        tuple(find_limits(recordings)),
+        tuple(limits),
         frozenset(runtime),
     )
     return complete_profile(done.profile, completion)
+
+
+def _limit_arguments(done: AssembledProfile, *, plain: bool) -> RecordedLimit:
+    arches = done.profile.architectures
+    stages = done.stages | ({Stage.FILTERED_INIT.value} if plain else set())
+    return make_argument_limit(done.recording, arches[0], arches, stages)
 
 
 def _about_unscanned(recordings: Sequence[Recording], scan: Scan) -> Iterator[str]:

@@ -182,6 +182,7 @@ KEPT_ARGUMENTS = {
     "mmap": Spec.ARG2,
     "mprotect": Spec.ARG2,
     "pkey_mprotect": Spec.ARG2,
+    "setsockopt": Spec.ARG1 | Spec.ARG2,
     "connect": Spec.CONNECT,
     "write": Spec.WRITE,
 }

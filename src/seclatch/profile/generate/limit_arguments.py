@@ -1,0 +1,92 @@
+"""A limit on arguments: those that are harmless for any program, and those that were recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seclatch.model.action import EPERM, Operator
+from seclatch.model.arch import Arch
+from seclatch.model.profile import Arg, Profile, Rule
+from seclatch.model.recording import Recording
+from seclatch.model.syscall import load_syscalls
+from seclatch.profile.curated.harmless_arguments import (
+    HarmlessArguments,
+    MaskedValue,
+    RecordedIndex,
+    load_harmless_arguments,
+)
+from seclatch.profile.generate.recorded_arguments import Values, recorded_values
+from seclatch.profile.generate.recorded_limit import RecordedLimit
+
+_ALLOW = "SCMP_ACT_ALLOW"
+_INT = 0xFFFFFFFF
+_MOST_VALUES = 64
+"""A call with more distinct values than that is not limited."""
+
+SOURCE = "the policy for arguments that were never recorded (--any-args switches it off)"
+
+
+def make_argument_limit(
+    recording: Recording, native: Arch, arches: tuple[Arch, ...], stages: frozenset[str]
+) -> RecordedLimit:
+    """Return a profile that allows all calls, but some with certain arguments only.
+
+    A call that was recorded without its arguments is not limited.
+    """
+    values = _join_stages(recording, native, stages)
+    issued = {call.name for call in recording.calls if call.stage in stages}
+    rules: list[Rule] = []
+    limited: set[str] = set()
+    for row in load_harmless_arguments():
+        seen = values.get(row.call, {})
+        known = {each.index for each in row.recorded} <= seen.keys()
+        if row.call in issued and (not known or any(len(seen[i]) > _MOST_VALUES for i in seen)):
+            continue
+        limited.add(row.call)
+        rules += (
+            Rule((row.call,), _ALLOW, args=args, comment=row.reason)
+            for args in dict.fromkeys(_list_conditions(row, seen))
+        )
+    names = {name for arch in arches for name in load_syscalls(arch).numbers}
+    others = Rule(tuple(sorted(names - limited)), _ALLOW)
+    profile = Profile("SCMP_ACT_ERRNO", (others, *rules), arches, default_errno=EPERM)
+    return RecordedLimit(profile, SOURCE)
+
+
+def _join_stages(recording: Recording, native: Arch, stages: frozenset[str]) -> dict[str, Values]:
+    """Join what stages passed; an argument that one of them lacks is left out."""
+    joined: dict[str, Values] = {}
+    issued = {(call.stage, call.name) for call in recording.calls}
+    found = {stage: recorded_values(recording, stage, native) for stage in stages}
+    for name in {name for values in found.values() for name in values}:
+        having = [stage for stage in stages if (stage, name) in issued]
+        for index in set.intersection(*(set(found[stage].get(name, {})) for stage in having)):
+            seen = frozenset().union(*(found[stage][name][index] for stage in having))
+            joined.setdefault(name, {})[index] = seen
+    return joined
+
+
+def _list_conditions(row: HarmlessArguments, seen: Values) -> Iterator[tuple[Arg, ...]]:
+    for condition in row.harmless:
+        yield tuple(_compare(each) for each in condition)
+    for each in row.recorded:
+        yield from _list_recorded(each, seen)
+
+
+def _list_recorded(recorded: RecordedIndex, seen: Values) -> Iterator[tuple[Arg, ...]]:
+    """Yield what was recorded beside what is harmless, a pair of values where both are known."""
+    for value in sorted({value & recorded.mask for value in seen.get(recorded.index, ())}):
+        if value in recorded.covered:
+            continue
+        first = _compare(MaskedValue(recorded.index, recorded.mask, value))
+        if recorded.pair is None or recorded.pair not in seen:
+            yield (first,)
+            continue
+        others = {other & _INT for other in seen[recorded.pair]}
+        for other in sorted(others & set(recorded.among) if recorded.among else others):
+            second = _compare(MaskedValue(recorded.pair, _INT, other))
+            yield tuple(sorted((first, second), key=lambda arg: arg.index))
+
+
+def _compare(each: MaskedValue) -> Arg:
+    return Arg(each.index, Operator.MASKED_EQ, each.mask, each.value)
