@@ -115,7 +115,9 @@ def require_quiet(logs: Sequence[DenialLog], quiet: Quiet, asked: timedelta) -> 
 def list_facts(
     logs: Sequence[DenialLog], recordings: Sequence[Recording], quiet: Quiet
 ) -> Iterator[str]:
-    """Yield what the trial has shown, and what it has not."""
+    """Yield what the logs of a trial have shown, and what they have not."""
+    if not logs:
+        return
     intervals = list_all(logs)
     hosts = sorted({host.name for log in logs for host in log.hosts})
     containers = {group.container_id for log in logs for group in log.groups} - {""}
