@@ -15,7 +15,10 @@ from tests.latch.oci import SCRIPTS
 
 pytestmark = pytest.mark.root
 SECLATCH = str(SCRIPTS / "seclatch")
-SERVE = "echo hello > /tmp/index.html; httpd -p 8080 -h /tmp; echo GET / | nc 127.0.0.1 8080"
+SERVE = (
+    "echo hello > /tmp/index.html; httpd -p 8080 -h /tmp; "
+    "(echo GET / HTTP/1.0; echo) | nc 127.0.0.1 8080 | tail -n 1"
+)
 
 
 def seclatch(folder: Path, *words: str, status: int = 0) -> str:
