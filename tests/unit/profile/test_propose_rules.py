@@ -25,8 +25,8 @@ def reasons(*denials: DenialEvidence, ignored: tuple[str, ...] = ()) -> list[tup
 
 
 def test_a_plain_call_is_offered_whole_with_its_count() -> None:
-    [call] = offer(seen("mkdirat", count=3, exe="/bin/a"), seen("mkdirat", count=2, exe="/bin/b"))
-    assert (call.names, call.kind, call.count) == (("mkdirat",), "ordinary", 5)
+    [call] = offer(seen("sync", count=3, exe="/bin/a"), seen("sync", count=2, exe="/bin/b"))
+    assert (call.names, call.kind, call.count) == (("sync",), "ordinary", 5)
     assert [rule.args for rule in call.rules] == [()]
     assert call.reason == "denied 5 times to /bin/a, /bin/b (web.log)"
 
@@ -131,7 +131,8 @@ def test_wider_and_overruled_calls_are_offered() -> None:
 
 def test_families_follow_what_was_accepted() -> None:
     accepted = offer(seen("accept4"))
-    [sockets] = add_families(profile(), accepted, options("setsockopt"))
-    assert sockets.names == ("getpeername", "getsockname", "getsockopt", "shutdown")
+    families = add_families(profile(), accepted, options("setsockopt"))
+    [sockets] = [each for each in families if "shutdown" in each.names]
     assert sockets.kind == "harmless" and "it makes accept4" in sockets.reason
+    assert not any("setsockopt" in each.names for each in families)
     assert add_families(profile(), [], options()) == []

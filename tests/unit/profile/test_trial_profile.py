@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 
 from seclatch.errors import InputError, SeclatchError
 from seclatch.model.action import ENOSYS, EPERM, Action, ActionKind
-from seclatch.model.recording import Recording
+from seclatch.model.recording import RecordedArgument, Recording
 from seclatch.profile.amend.denial_log_file import DenialLog, read_denial_log
 from seclatch.profile.amend.plan_amendment import find_new_denials, list_trial_calls
 from seclatch.profile.amend.trial_facts import (
@@ -214,3 +214,16 @@ def test_facts_name_what_was_seen_and_what_was_not(tmp_path: Path) -> None:
 def test_times_are_written_in_two_units() -> None:
     times = [timedelta(seconds=5), timedelta(minutes=3, seconds=7), timedelta(days=2, minutes=9)]
     assert list(map(format_time, times)) == ["5 s", "3 min 7 s", "48 h 9 min"]
+
+
+def test_recorded_calls_that_may_be_allowed_are_not_listed() -> None:
+    two = '"value": 2}, {"index": 1, "op": "SCMP_CMP_EQ", "value": 1}'
+    trial = profile(make_trial(TEXT.replace('"value": 2}', two), "app.json").text)
+    values = [
+        RecordedArgument(
+            stage="program", arch="x86_64", name="socket", index=0, value=value, count=1
+        )
+        for value in (2, 16)
+    ]
+    made = recording(calls("program", "socket", count=2), arguments=values)
+    assert [call.selector for call in list_trial_calls(trial, {"r": made})] == [16]

@@ -12,6 +12,7 @@ from seclatch.model.recording import Recording
 from seclatch.profile.amend.complete_families import complete_families
 from seclatch.profile.amend.denial_evidence import (
     DenialEvidence,
+    find_selector,
     list_recorded_calls,
     merge_denials,
 )
@@ -30,7 +31,8 @@ from seclatch.profile.compile.resolve_profile import Host, narrow_profile
 from seclatch.profile.curated.default_profiles import load_default
 from seclatch.profile.generate.recorded_limit import RecordedLimit
 from seclatch.profile.meaning.diff_profiles import compare_profiles
-from seclatch.profile.meaning.rule_meaning import read_meaning
+from seclatch.profile.meaning.known_arguments import know_arguments
+from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning
 from seclatch.profile.parse.default_documents import default_version
 from seclatch.profile.parse.load_profile import parse_profile
 
@@ -73,7 +75,10 @@ def find_limit(host: Host) -> RecordedLimit:
 def list_trial_calls(
     profile: AmendedProfile, recordings: dict[str, Recording]
 ) -> list[DenialEvidence]:
-    """List the recorded calls that a trial profile logged: those that it will deny."""
+    """List the recorded calls that a trial profile logged: those that it will deny.
+
+    A recording does not have all arguments: what the profile allows for some is not among them.
+    """
     if not profile.trial:
         return []
     meaning = read_meaning(profile.enforced, profile.host.arch)
@@ -81,12 +86,16 @@ def list_trial_calls(
         call
         for name, recording in recordings.items()
         for call in list_recorded_calls(recording, name)
-        if not (
-            meaning.always_executes(call.name)
-            if call.args is None
-            else meaning.verdict(call.name, call.args).kind is ActionKind.ALLOW
-        )
+        if not _may_execute(meaning, call)
     ]
+
+
+def _may_execute(meaning: ProfileMeaning, call: DenialEvidence) -> bool:
+    """Whether the call is allowed for some values of the arguments that were not recorded."""
+    if call.selector is None:
+        return meaning.may_execute(call.name)
+    known = {find_selector(call.name) or 0: call.selector}
+    return know_arguments(meaning, call.name, known).may_execute(call.name)
 
 
 def find_new_denials(
