@@ -21,7 +21,8 @@ def complete(words: str, kind: type[ShellComplete] = BashComplete) -> list[str]:
 @pytest.fixture
 def containers(monkeypatch: pytest.MonkeyPatch) -> None:
     def found() -> Iterator[tuple[str, str]]:
-        yield from [("web", "nginx"), ("worker", ""), ("evil\x1b[2J", ""), ("two words", "")]
+        yield from [("web", "nginx"), ("worker", "")]
+        yield from [(name, "") for name in ("w\x1b[2J", "w x", "w;id;#", "w$(id)")]
 
     monkeypatch.setattr(list_containers, "list_containers", found)
 
@@ -37,7 +38,7 @@ def test_containers(words: str, kind: type[ShellComplete]) -> None:
 
 
 @pytest.mark.usefixtures("containers")
-def test_a_name_that_a_terminal_acts_on_is_left_out() -> None:
+def test_a_name_that_a_terminal_or_shell_acts_on_is_left_out() -> None:
     assert complete("ps --container ") == ["web", "worker"]
 
 

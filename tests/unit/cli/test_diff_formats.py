@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -81,7 +83,7 @@ def test_sarif_is_valid_and_points_at_the_rule(less: Path, more: Path) -> None:
     (result,) = log.runs[0].results
     assert (result.rule_id, result.level.value) == ("call-allowed", "error")
     place = result.locations[0].physical_location
-    assert place.artifact_location.uri == str(more)
+    assert place.artifact_location.uri == os.path.relpath(more)
     lines = more.read_text().splitlines()
     assert lines[place.region.start_line - 1].strip() == "{"
     assert '"ptrace"' in "".join(lines[place.region.start_line - 1 : place.region.start_line + 3])
@@ -134,3 +136,69 @@ def test_hostile_names_stay_in_code(name: str) -> None:
     change = CallChange(name, (Arch.X86_64,), CallEffect.DENIED, ("a",), ("b",))
     (row,) = read_cells(write_markdown(name, name, ProfileDifference((), (), (change,))))
     assert len(row) == 5
+
+
+def assert_wider(before: Path, after: Path, *options: str) -> None:
+    """Each format says it, and the exit status; the other way round it is not wider."""
+    assert diff("--fail-on", "wider", *options, before, after).exit_code == 1
+    assert ": wider\n" in diff("--format", "markdown", *options, before, after).output
+    log = Sarif.model_validate_json(diff("--format", "sarif", *options, before, after).stdout)
+    assert [r for r in log.runs[0].results if r.level.value in ("error", "warning")]
+    assert diff("--fail-on", "wider", *options, before, before).exit_code == 0
+
+
+@pytest.mark.parametrize("action", ["SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE"])
+def test_what_an_agent_or_tracer_may_let_pass_is_wider(tmp_path: Path, action: str) -> None:
+    before = write_profile(tmp_path / "before.json", "read")
+    after = tmp_path / "after.json"
+    document = json.loads(before.read_text())
+    document["syscalls"].append({"names": ["mount"], "action": action})
+    document["listenerPath"] = "/run/agent.sock" if "NOTIFY" in action else ""
+    after.write_text(json.dumps(document))
+    assert_wider(before, after)
+
+
+def test_another_agent_is_wider(tmp_path: Path) -> None:
+    files = []
+    for agent in ("one", "other"):
+        file = write_profile(tmp_path / f"{agent}.json", "mount", action="SCMP_ACT_NOTIFY")
+        document = json.loads(file.read_text()) | {"listenerPath": f"/run/{agent}.sock"}
+        file.write_text(json.dumps(document))
+        files.append(file)
+    assert_wider(*files)
+
+
+def test_a_name_that_is_not_known_here_is_wider(tmp_path: Path) -> None:
+    before = write_profile(tmp_path / "before.json", "read")
+    assert_wider(before, write_profile(tmp_path / "after.json", "read", "frobnicate2027"))
+
+
+@pytest.mark.parametrize("only", [{"caps": ["CAP_SYS_ADMIN"]}, {"arches": ["arm64"]}])
+def test_a_rule_for_other_hosts_is_wider(tmp_path: Path, only: dict[str, list[str]]) -> None:
+    before = write_profile(tmp_path / "before.json", "read")
+    document = json.loads(before.read_text())
+    document["syscalls"].append({"names": ["mount"], "action": ALLOW, "includes": only})
+    after = tmp_path / "after.json"
+    after.write_text(json.dumps(document))
+    assert_wider(before, after, "--arch", "amd64")
+
+
+def write_program(path: Path, *others: tuple[int, int]) -> Path:
+    """Deny all of x86-64; answer calls of other ABIs (audit number) so; kill the rest."""
+    code = [(0x20, 0, 0, 4), (0x15, 0, 1, 0xC000003E), (0x06, 0, 0, 0x00050001)]
+    for audit, answer in others:
+        code += [(0x15, 0, 1, audit), (0x06, 0, 0, answer)]
+    code.append((0x06, 0, 0, 0x80000000))
+    path.write_bytes(b"".join(struct.pack("<HBBI", *each) for each in code))
+    return path
+
+
+def test_an_abi_that_a_program_lets_pass_is_wider(tmp_path: Path) -> None:
+    before = write_program(tmp_path / "before.bpf")
+    for audit in (0x40000003, 0xC00000B7):  # i386, aarch64
+        assert_wider(
+            before,
+            write_program(tmp_path / f"{audit}.bpf", (audit, 0x7FFF0000)),
+            "--arch",
+            "amd64",
+        )

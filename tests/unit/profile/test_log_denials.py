@@ -15,9 +15,15 @@ from seclatch.profile.generate.log_denials import (
 from tests.unit.report.starts import start
 
 
-@pytest.mark.parametrize("flags", [None, (), ("SECCOMP_FILTER_FLAG_LOG",)])
+@pytest.mark.parametrize("flags", [None, ()])
 def test_flags_are_added_once(flags: tuple[str, ...] | None) -> None:
     assert add_log_flags(Profile("SCMP_ACT_ERRNO", flags=flags)).flags == LOG_FLAGS
+
+
+def test_a_mitigation_that_was_chosen_is_kept() -> None:
+    for flags in (("SECCOMP_FILTER_FLAG_TSYNC",), ("SECCOMP_FILTER_FLAG_LOG",)):
+        added = add_log_flags(Profile("SCMP_ACT_ERRNO", flags=flags)).flags
+        assert added == tuple(dict.fromkeys((*flags, "SECCOMP_FILTER_FLAG_LOG")))
 
 
 @pytest.mark.parametrize(

@@ -159,3 +159,15 @@ def test_the_table_is_for_people_too() -> None:
 def test_it_wants_something_to_score() -> None:
     done = CliRunner().invoke(cli, ["profile", "score"])
     assert done.exit_code == 2 and "FILE or --host" in done.output
+
+
+@pytest.mark.parametrize("action", ["SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE"])
+def test_what_an_agent_or_tracer_decides_counts_as_open(tmp_path: Path, action: str) -> None:
+    file = tmp_path / "profile.json"
+    default = {"defaultAction": action, "listenerPath": "/run/agent.sock"}
+    file.write_text(json.dumps(default if "NOTIFY" in action else {"defaultAction": action}))
+    row = run(str(file))[str(file)]
+    assert row["open"] == row["known"]
+    rule = {"names": ["mount"], "action": action}
+    file.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]}))
+    assert run(str(file))[str(file)]["open"] == 1

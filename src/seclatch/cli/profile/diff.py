@@ -9,6 +9,7 @@ from typing import Any, Literal
 import click
 
 from seclatch.cli.profile.diff_formats import is_wider, name_call, write_markdown, write_sarif
+from seclatch.cli.profile.diff_uncompared import list_uncompared
 from seclatch.cli.shared.profile_options import (
     PROFILE,
     host_from,
@@ -74,8 +75,9 @@ def command(
     """Tell which calls two profiles treat differently, on which ABIs, with which arguments.
 
     `+` newly allowed, `-` newly denied, `±` both, depending on arguments, `~` another action,
-    `?` not decided. The exit status is 0 if the profiles mean the same, 1 if they differ or may
-    (--fail-on), 2 on errors.
+    `?` not decided, or not compared: rules for other hosts, names that are not known here. The
+    exit status is 0 if the profiles mean the same, 1 if they differ or may (--fail-on), 2 on
+    errors.
 
     With runc (the default) it counts which call a profile names as the highest: runc answers
     ENOSYS above. A raw BPF program is taken as it is. Where conditions overlap, libseccomp is
@@ -94,15 +96,20 @@ def command(
     found = diff_sides(
         *(make_side(x.profile, host.arch, Runtime(runtime), x.program, x.beyond) for x in given)
     )
+    uncompared = list_uncompared(*given)
     if form == "text":
         print_difference(found)
+        for sentence in uncompared:
+            click.echo(f"? not compared, and may be wider: {sentence}")
     elif form == "json":
-        click.echo(json.dumps(report_difference(str(before), str(after), found)))
+        document = report_difference(str(before), str(after), found)
+        click.echo(json.dumps({**document, "uncompared": uncompared}))
     elif form == "markdown":
-        click.echo(write_markdown(str(before), str(after), found), nl=False)
+        click.echo(write_markdown(str(before), str(after), found, uncompared), nl=False)
     else:
-        click.echo(write_sarif(given[1], found), nl=False)
-    failed = {"any": bool(found), "wider": is_wider(found), "never": False}[fail_on]
+        click.echo(write_sarif(given[1], found, uncompared), nl=False)
+    wider = is_wider(found, uncompared)
+    failed = {"any": bool(found) or wider, "wider": wider, "never": False}[fail_on]
     click.get_current_context().exit(1 if failed else 0)
 
 

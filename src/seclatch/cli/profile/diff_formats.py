@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +16,10 @@ from seclatch.profile.profile_input import ProfileInput
 from seclatch.version import __version__
 
 _WIDER = {CallEffect.ALLOWED, CallEffect.MIXED, CallEffect.UNDECIDED}
-"""An undecided change may be one; in an `action` change the call is denied before and after."""
+"""An undecided change may be one."""
+
+_DECIDED_ELSEWHERE = ("SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE")
+"""An agent or a tracer may let the call be made (seccomp_unotify(2), ptrace(2))."""
 
 _RULES = {
     CallEffect.ALLOWED: ("call-allowed", "error", "A call is newly allowed."),
@@ -22,7 +28,8 @@ _RULES = {
     CallEffect.DENIED: ("call-denied", "note", "A call is newly denied."),
     CallEffect.ACTION: ("other-denial", "note", "A denied call gets another answer."),
 }
-_ABI_RULES = {
+_OTHER_RULES = {
+    "decided-elsewhere": ("error", "A call is newly left to an agent or a tracer."),
     "abi-opened": ("error", "A whole ABI was killed and is now filtered."),
     "abi-closed": ("note", "A whole ABI was filtered and is now killed."),
 }
@@ -31,9 +38,16 @@ _SARIF = (
 )
 
 
-def is_wider(found: ProfileDifference) -> bool:
+def is_wider(found: ProfileDifference, uncompared: Sequence[str] = ()) -> bool:
     """Tell whether the second profile allows something that the first does not, or may."""
-    return bool(found.opened) or any(change.effect in _WIDER for change in found.changes)
+    return bool(found.opened or uncompared) or any(map(is_wider_change, found.changes))
+
+
+def is_wider_change(change: CallChange) -> bool:
+    """Tell whether a change lets a call be made, or leaves it to an agent or tracer."""
+    return change.effect in _WIDER or any(
+        clause.startswith(_DECIDED_ELSEWHERE) for clause in change.after
+    )
 
 
 def name_call(change: CallChange) -> str:
@@ -44,17 +58,22 @@ def name_call(change: CallChange) -> str:
     return f"calls without a rule, {name}" if name.startswith("#") else name
 
 
-def write_markdown(before: str, after: str, found: ProfileDifference) -> str:
+def write_markdown(
+    before: str, after: str, found: ProfileDifference, uncompared: Sequence[str] = ()
+) -> str:
     """Return a heading and a table, what got wider first."""
-    verdict = "wider" if is_wider(found) else "not wider" if found else "the same"
+    verdict = "wider" if is_wider(found, uncompared) else "not wider" if found else "the same"
     lines = [f"### Seccomp profile {_cell(after)}: {verdict}", ""]
+    lines += [f"- **Not compared, and may be wider:** {_cell(each)}" for each in uncompared]
+    lines += [""] if uncompared else []
     if not found:
-        return "\n".join([*lines, f"{_cell(before)} means the same.", ""])
+        rest = "means the same otherwise" if uncompared else "means the same"
+        return "\n".join([*lines, f"{_cell(before)} {rest}.", ""])
     lines += [f"Compared with {_cell(before)}.", "", "| Call | Change | ABI | Was | Now |"]
     lines.append("|---|---|---|---|---|")
     for arch in found.opened:
         lines.append(f"| all | **whole ABI newly filtered** | {arch.title} | killed | filtered |")
-    for change in sorted(found.changes, key=lambda one: one.effect not in _WIDER):
+    for change in sorted(found.changes, key=lambda one: not is_wider_change(one)):
         lines.append(_row(change))
     for arch in found.closed:
         lines.append(f"| all | whole ABI newly killed | {arch.title} | filtered | killed |")
@@ -65,7 +84,7 @@ def _row(change: CallChange) -> str:
     effect = change.effect.value
     cells = [
         _cell(name_call(change)),
-        f"**{effect}**" if change.effect in _WIDER else effect,
+        f"**{effect}**" if is_wider_change(change) else effect,
         ", ".join(arch.title for arch in change.arches),
         "<br>".join(map(_cell, change.before)),
         "<br>".join(map(_cell, change.after)),
@@ -82,12 +101,15 @@ def _cell(text: str) -> str:
     return f"`{escaped}`"
 
 
-def write_sarif(after: ProfileInput, found: ProfileDifference) -> str:
+def write_sarif(
+    after: ProfileInput, found: ProfileDifference, uncompared: Sequence[str] = ()
+) -> str:
     """Return a SARIF 2.1.0 log; each result points at the first rule that names the call."""
     results = [
         *(_abi_result("abi-opened", arch.scmp, after.name) for arch in found.opened),
         *(_abi_result("abi-closed", arch.scmp, after.name) for arch in found.closed),
         *(_result(change, after.name, _find_line(after, change.name)) for change in found.changes),
+        *(_make_result("undecided", "warning", each, after.name, 1) for each in uncompared),
     ]
     driver = {"name": "seclatch", "version": __version__, "rules": _list_rules()}
     log = {
@@ -99,7 +121,7 @@ def write_sarif(after: ProfileInput, found: ProfileDifference) -> str:
 
 
 def _list_rules() -> list[dict[str, Any]]:
-    named = {name: (level, text) for name, level, text in _RULES.values()} | _ABI_RULES
+    named = {name: (level, text) for name, level, text in _RULES.values()} | _OTHER_RULES
     return [
         {
             "id": name,
@@ -112,6 +134,8 @@ def _list_rules() -> list[dict[str, Any]]:
 
 def _result(change: CallChange, after: str, line: int) -> dict[str, Any]:
     rule, level, _ = _RULES[change.effect]
+    if change.effect not in _WIDER and is_wider_change(change):
+        rule, level = "decided-elsewhere", "error"
     arches = ", ".join(arch.title for arch in change.arches)
     was, now = (clip_printable("; ".join(side)) for side in (change.before, change.after))
     text = f"{name_call(change)}: {change.effect.value} ({arches}); was {was}, now {now}"
@@ -119,12 +143,14 @@ def _result(change: CallChange, after: str, line: int) -> dict[str, Any]:
 
 
 def _abi_result(rule: str, name: str, after: str) -> dict[str, Any]:
-    level, text = _ABI_RULES[rule]
+    level, text = _OTHER_RULES[rule]
     return _make_result(rule, level, f"{name}: {text}", after, 1)
 
 
 def _make_result(rule: str, level: str, text: str, after: str, line: int) -> dict[str, Any]:
-    place = {"artifactLocation": {"uri": quote(after)}, "region": {"startLine": line}}
+    # Code scanning looks for the file from the repository's root, where the command runs.
+    uri = quote(os.path.relpath(after) if Path(after).is_absolute() else after)
+    place = {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}
     return {
         "ruleId": rule,
         "level": level,

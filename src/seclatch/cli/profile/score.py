@@ -18,9 +18,10 @@ from seclatch.cli.shared.result_output import print_warnings, require_stdout
 from seclatch.profile.compile.resolve_profile import Engine, Host, narrow_profile
 from seclatch.profile.meaning.rule_meaning import read_meaning
 from seclatch.profile.parse.default_documents import NAMES
-from seclatch.profile.score.filter_stack import FilterStack, StackLayer
+from seclatch.profile.score.filter_stack import FilterStack, StackLayer, open_decided_elsewhere
 
 if TYPE_CHECKING:
+    from seclatch.profile.profile_input import ProfileInput
     from seclatch.profile.score.score_profile import ProfileScore
 
 
@@ -68,9 +69,14 @@ def command(
         click.echo(line)
 
 
+def _make_layer(given: ProfileInput, host: Host) -> StackLayer:
+    profile = open_decided_elsewhere(given.profile)
+    return StackLayer(read_meaning(profile, host.arch), given.beyond)
+
+
 def _stack(file: Path, host: Host) -> FilterStack:
     given = read_given_profile(file, host)
-    return FilterStack([StackLayer(read_meaning(given.profile, host.arch), given.beyond)])
+    return FilterStack([_make_layer(given, host)])
 
 
 def _default_stacks(options: dict[str, Any]) -> dict[str, FilterStack]:
@@ -158,5 +164,5 @@ def _read_layer(code: bytes, host: Host, layers: dict[bytes, StackLayer]) -> Sta
 
     if code not in layers:
         given = give_program(ProfileSource("a live filter", code), host)
-        layers[code] = StackLayer(read_meaning(given.profile, host.arch), given.beyond)
+        layers[code] = _make_layer(given, host)
     return layers[code]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import click
     from click.shell_completion import CompletionItem
+
+# As engines allow. A process of any user may pose as a monitor and claim a name; bash inserts what
+# is completed without quoting it.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def complete_container(
@@ -24,7 +29,7 @@ def complete_container(
         return [
             CompletionItem(name, help=image)
             for name, image in sorted(list_containers())
-            if name.startswith(incomplete) and name.isprintable() and " " not in name
+            if name.startswith(incomplete) and _NAME.fullmatch(name)
         ]
     return []
 

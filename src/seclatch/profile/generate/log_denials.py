@@ -12,8 +12,10 @@ from dataclasses import replace
 from seclatch.model.profile import Profile
 from seclatch.model.recording import Recording
 
-# SPEC_ALLOW is what runtimes choose for a profile without flags: with flags, only those hold.
-LOG_FLAGS = ("SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW")
+_LOG = "SECCOMP_FILTER_FLAG_LOG"
+# SPEC_ALLOW is what runtimes choose for a profile without flags: with flags, only those hold. A
+# profile that names flags has left it out on purpose.
+LOG_FLAGS = (_LOG, "SECCOMP_FILTER_FLAG_SPEC_ALLOW")
 
 _FIRST_RUNC = (1, 2)
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})")
@@ -21,7 +23,9 @@ _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})")
 
 def add_log_flags(profile: Profile) -> Profile:
     """Return the profile with the flags, and those that it has."""
-    return replace(profile, flags=tuple(dict.fromkeys((*(profile.flags or ()), *LOG_FLAGS))))
+    if not profile.flags:
+        return replace(profile, flags=LOG_FLAGS)
+    return replace(profile, flags=tuple(dict.fromkeys((*profile.flags, _LOG))))
 
 
 def list_refusing_runtimes(recordings: Iterable[Recording]) -> Iterator[str]:

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from seclatch.model.profile import Profile
 from seclatch.profile.curated.kernel_cves import NeededCall
 from seclatch.profile.meaning.known_arguments import know_arguments
 from seclatch.profile.meaning.rule_meaning import ProfileMeaning
 
 Beyond = frozenset[tuple[str, str]]
+
+
+_DECIDED_ELSEWHERE = ("SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE")
+
+
+def open_decided_elsewhere(profile: Profile) -> Profile:
+    """Return the profile with each call allowed that an agent or a tracer decides about.
+
+    It may let the call be made (seccomp_unotify(2), ptrace(2)), and no filter says whether.
+    """
+    rules = tuple(
+        replace(rule, action="SCMP_ACT_ALLOW") if rule.action in _DECIDED_ELSEWHERE else rule
+        for rule in profile.rules
+    )
+    default = profile.default_action
+    allowed = "SCMP_ACT_ALLOW" if default in _DECIDED_ELSEWHERE else default
+    return replace(profile, rules=rules, default_action=allowed)
 
 
 @dataclass(frozen=True, slots=True)
