@@ -15,6 +15,11 @@ SCHEMA: Final = "seclatch.denial-log/1"
 MAX_LINE = 1 << 16
 """Bytes of a line; a longer one was not written by `watch`."""
 
+_CUTS: Final = (4096, 1024, 256, 64)
+"""Characters of each text in a line that is too long otherwise, tried in this order."""
+
+_MAX_WORDS: Final = 100
+
 Answer = Literal[
     "errno", "kill-process", "kill-thread", "kill", "trap", "log", "trace", "notify", "unknown"
 ]
@@ -30,13 +35,18 @@ class LoggedHost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoggedContainer(msgspec.Struct, frozen=True, kw_only=True):
-    """A container; name, image, engine and pod are "" where they are not known."""
+    """A container; name, image, engine and pod are "" where they are not known.
+
+    `trusted` is false where only a process that is not trusted names the container: any user can
+    start one that is called conmon. Then nothing but its id is logged.
+    """
 
     id: str
     name: str = ""
     image: str = ""
     engine: str = ""
     pod: str = ""
+    trusted: bool = True
 
 
 class AnsweringFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,8 +129,32 @@ _DECODER: msgspec.json.Decoder[LogLine] = msgspec.json.Decoder(LogLine)
 
 
 def encode_line(line: LogLine) -> bytes:
-    r"""Encode a line with its newline; JSON escapes control characters, `\n` among them."""
-    return _ENCODER.encode(line) + b"\n"
+    r"""Encode a line with its newline; JSON escapes control characters, `\n` among them.
+
+    It never fails and never exceeds MAX_LINE: lone surrogates (in JSON, `"\ud800"` is valid) become
+    `\ud800` as text, and a line that is too long has its texts cut.
+    """
+    try:
+        content = _ENCODER.encode(line)
+    except UnicodeEncodeError:
+        content = _ENCODER.encode(_clean(msgspec.to_builtins(line), MAX_LINE))
+    for most in _CUTS:
+        if len(content) < MAX_LINE:
+            break
+        content = _ENCODER.encode(_clean(msgspec.to_builtins(line), most))
+    return content + b"\n"
+
+
+def _clean(value: Any, most: int) -> Any:
+    """Return a value of JSON with texts that UTF-8 can encode, of so many characters at most."""
+    if isinstance(value, str):
+        text = value[: most + 1].encode("utf-8", "backslashreplace").decode()
+        return text if len(text) <= most else f"{text[: most - 3]}..."
+    if isinstance(value, list):
+        return [_clean(one, most) for one in value[:_MAX_WORDS]]
+    if isinstance(value, dict):
+        return {key: _clean(one, most) for key, one in value.items()}
+    return value
 
 
 def decode_line(line: bytes) -> LogLine:

@@ -15,8 +15,9 @@ _MIN_ID_LENGTH = 3
 class DenialSelection:
     """A denial must match each criterion that is given, by one of its values.
 
-    `containers`: name, id or the beginning of one (3 characters at least). `images` and `units` may
-    have `*` and `?`; an image matches without its tag, a unit without `.service`.
+    `containers`: name, id or the beginning of one (3 characters at least); one that is not trusted
+    matches by its whole id alone. `images` and `units` may have `*` and `?`; an image matches
+    without its tag, a unit without `.service`.
     """
 
     pids: tuple[int, ...] = ()
@@ -48,13 +49,15 @@ class DenialSelection:
 def _is_container(one: LoggedContainer | None, wanted: str) -> bool:
     if one is None:
         return False
-    if wanted in (one.id, one.name):
+    if wanted == one.id or not one.trusted:
+        return wanted == one.id
+    if wanted == one.name:
         return True
     return len(wanted) >= _MIN_ID_LENGTH and one.id.startswith(wanted)
 
 
 def _has_image(one: LoggedContainer | None, wanted: str) -> bool:
-    if one is None or not one.image:
+    if one is None or not one.image or not one.trusted:
         return False
     folder, slash, last = one.image.rpartition("/")
     untagged = folder + slash + last.partition("@")[0].partition(":")[0]

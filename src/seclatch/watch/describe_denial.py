@@ -14,6 +14,8 @@ from seclatch.watch.known_profiles import KnownProfiles
 from seclatch.watch.process_contexts import ProcessContexts
 
 _MAX_NOTED = 100
+_MAX_NAME = 256
+_MAX_PATH = 4096
 _RETURNS = ("errno", "trace", "notify")
 
 
@@ -58,13 +60,13 @@ class DenialDescriber:
             count=denial.count,
             host=self.host,
             container=_describe_container(context.container),
-            unit=context.unit,
+            unit=_cut(context.unit, _MAX_NAME),
             stage=self._contexts.find_stage(context, details),
             pid=denial.process.pid,
             tid=details.tid if details else denial.process.pid,
             uid=details.uid if details else context.uid,
-            comm=details.comm if details else context.comm,
-            exe=self._contexts.find_exe(denial.process, details),
+            comm=_cut(details.comm if details else context.comm, _MAX_NAME),
+            exe=_cut(self._contexts.find_exe(denial.process, details), _MAX_PATH),
             arch=denial.arch.title,
             syscall=syscall.name,
             number=denial.number,
@@ -85,6 +87,17 @@ def _describe_container(known: KnownContainer | None) -> LoggedContainer | None:
     if known is None:
         return None
     one = known.container
+    if not known.trusted:
+        return LoggedContainer(id=_cut(one.id, _MAX_NAME), trusted=False)
     return LoggedContainer(
-        id=one.id, name=one.name, image=one.image, engine=one.engine, pod=known.pod
+        id=_cut(one.id, _MAX_NAME),
+        name=_cut(one.name, _MAX_NAME),
+        image=_cut(one.image, _MAX_NAME),
+        engine=one.engine,
+        pod=_cut(known.pod, _MAX_NAME),
     )
+
+
+def _cut(text: str, most: int) -> str:
+    """Shorten a name that a container's configuration may have chosen."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."

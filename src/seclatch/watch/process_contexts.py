@@ -152,7 +152,8 @@ class ProcessContexts:
         """Ask the engines for a container's name, once unless they do not know it."""
         named = self._containers.get(found.id)
         now = time.monotonic()
-        if named and (named.known.container.name or now < named.again):
+        is_named = named and named.known.trusted and named.known.container.name
+        if named and (is_named or now < named.again):
             return named.known
         pause = min(named.pause * 2, _MAX_RETRY_SECONDS) if named else _RETRY_SECONDS
         entries = read_entries()
@@ -167,8 +168,8 @@ class ProcessContexts:
         named = self._containers.get(identity)
         if named is None:
             return known
-        container = named.known.container
-        return self._name(FoundContainer(identity, container.engine, name=container.name))
+        one, trusted = named.known.container, named.known.trusted
+        return self._name(FoundContainer(identity, one.engine, name=one.name, trusted=trusted))
 
 
 def _read_entry(process: SeenProcess) -> ProcEntry | None:
@@ -199,6 +200,7 @@ def _is_named(path: str, program: str) -> bool:
 
 def _read_path(pid: int) -> str:
     try:
-        return os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115
+        path = os.readlink(b"/proc/%d/exe" % pid)  # noqa: PTH115
     except OSError:
         return ""
+    return path.decode("utf-8", "backslashreplace")

@@ -124,6 +124,8 @@ class WatchSession:
             self._report(note)
         for target in self._targets:
             target.flush()
+            for note in target.take_notes():
+                self._report(note)
             failed, reason = target.take_failed()
             if failed:
                 self._report(f"{failed} lines were not written to {target.name}: {reason}")

@@ -66,6 +66,26 @@ def test_a_line_is_read_back_and_is_one_line(text: str, count: int) -> None:
     jsonschema.validate(json.loads(line), SCHEMA)
 
 
+def test_a_line_is_written_whatever_its_texts() -> None:
+    line = decode_line(encode_line(denial("a\ud800/\udcff")))
+    assert isinstance(line, LoggedDenial) and line.exe == "a\\ud800/\\udcff"
+    jsonschema.validate(json.loads(encode_line(denial("\udcff"))), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * MAX_LINE, "\x01" * 20_000, "\ud800" * 100_000, "\xe9" * 60_000]
+)
+def test_a_line_keeps_its_limit(text: str) -> None:
+    line = encode_line(denial(text))
+    assert len(line) <= MAX_LINE
+    read = decode_line(line)
+    assert isinstance(read, LoggedDenial) and read.count == 1 and read.exe.endswith("...")
+    event = WatchEvent(
+        event="begin", time="2026-11-27T10:00:00Z", host=HOST, text=text, selection=[text] * 200
+    )
+    assert len(encode_line(event)) <= MAX_LINE
+
+
 def test_an_event_is_read_back() -> None:
     event = WatchEvent(event="lost", time="2026-11-27T10:00:00Z", host=HOST, count=3)
     assert decode_line(encode_line(event)) == event

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,19 @@ def test_annotations_of_kubernetes_runtimes(tmp_path: Path) -> None:
     crio = {"io.kubernetes.cri-o.Name": "k8s_app", "io.kubernetes.cri-o.ImageName": "app:1"}
     found = read_bundle(bundle(tmp_path / "other", {"annotations": crio}))
     assert (found.name, found.image, found.engine) == ("k8s_app", "app:1", "cri-o")
+
+
+def test_nothing_is_read_of_an_untrusted_claim(tmp_path: Path) -> None:
+    """Its bundle may be any directory of the host, a device or a FIFO in it."""
+    folder = tmp_path / "overlay-containers"
+    config = {"annotations": {"io.kubernetes.cri.container-name": "app"}, "linux": {"seccomp": {}}}
+    entry = {"id": ID, "names": ["web"], "image": "abc"}
+    found = replace(bundle(folder / ID / "userdata", config), trusted=False)
+    (folder / "containers.json").write_text(json.dumps([entry]))
+    known = name_containers([found], {}, [])[ID]
+    assert (known.container.name, known.container.image, known.seccomp) == ("", "", None)
+    assert not known.trusted
+    assert name_containers([replace(found, trusted=True)], {}, [])[ID].container.name == "web"
 
 
 def test_a_profile_and_where_it_came_from(tmp_path: Path) -> None:

@@ -116,6 +116,17 @@ def test_trusted_monitors() -> None:
         assert (alone.name, alone.trusted) == ("evil", False)
 
 
+@pytest.mark.parametrize("identity", ["system.slice", "web", "../x", "a" * 63])
+def test_an_untrusted_monitor_claims_no_other_name(identity: str) -> None:
+    """A process in /system.slice would be in a user's "container" else."""
+    claim = entry(8, 1, "conmon", argv=("conmon", "-c", identity))
+    claim = replace(claim, status=replace(claim.status, uid=12345))
+    service = entry(9, 1, "sshd", cgroups=("/system.slice/ssh.service",))
+    entries = by_pid(claim, service)
+    assert identity not in find_containers(entries)
+    assert 9 not in find_members(entries, find_containers(entries))
+
+
 @pytest.mark.parametrize("name", ["conmon", "containerd-shim-runc-v2", "dockerd"])
 def test_ending_monitor_has_no_command_line(name: str) -> None:
     entries = by_pid(entry(2, 1, name))

@@ -12,6 +12,8 @@ from tests.unit.watch.denials import make_denial
 
 REGISTRY = LoggedContainer(id="c" * 64, name="web", image="registry:5000/team/nginx:1.27@sha256:0")
 
+CLAIMED = LoggedContainer(id="c" * 64, name="web", image="nginx:1.27", trusted=False)
+
 
 @pytest.mark.parametrize(
     ("wanted", "values", "matches"),
@@ -30,6 +32,10 @@ REGISTRY = LoggedContainer(id="c" * 64, name="web", image="registry:5000/team/ng
         ({"images": ("registry:5000/team/nginx",)}, {"container": REGISTRY}, True),
         ({"images": ("*/nginx",)}, {"container": REGISTRY}, True),
         ({"images": ("*",)}, {"container": LoggedContainer(id="c")}, False),
+        ({"containers": ("ccc",)}, {"container": CLAIMED}, False),
+        ({"containers": ("web",)}, {"container": CLAIMED}, False),
+        ({"containers": ("c" * 64,)}, {"container": CLAIMED}, True),
+        ({"images": ("*",)}, {"container": CLAIMED}, False),
         ({"units": ("web",)}, {"unit": "web.service"}, True),
         ({"units": ("web*",)}, {"unit": "web2.service"}, True),
         ({"units": ("*",)}, {}, False),

@@ -8,6 +8,7 @@ import socket
 import struct
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -125,6 +126,74 @@ def test_a_file_is_rotated_and_nothing_lost(tmp_path: Path) -> None:
         if isinstance(line, LoggedDenial)
     ]
     assert pids == list(range(9))[-len(pids) :] and len(pids) >= 7
+
+
+def fill_older(folder: Path) -> None:
+    for number in range(1, 6):
+        (folder / f"log.{number}").write_text(f"older {number}\n")
+
+
+def read_older(folder: Path) -> list[str]:
+    return [path.read_text() for path in sorted(folder.glob("log.*"))]
+
+
+def test_older_files_are_kept_when_the_file_is_gone(tmp_path: Path) -> None:
+    fill_older(tmp_path)
+    older = read_older(tmp_path)
+    log = LogFile(tmp_path / "log", size=20_000, keep=5)
+    while (tmp_path / "log").stat().st_size < 19_000:
+        log.write(make_denial())
+    (tmp_path / "log").unlink()
+    for pid in range(7):
+        log.write(make_denial(pid=pid))
+    assert read_older(tmp_path) == older
+    assert len((tmp_path / "log").read_bytes().splitlines()) >= 5
+    log.close()
+
+
+def test_a_rotation_that_fails_is_reported_and_not_tried_at_each_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_older(tmp_path)
+    log = LogFile(tmp_path / "log", size=2000, keep=5)
+    rename, tried = Path.replace, list[str]()
+
+    def refuse(path: Path, to: Path) -> Path:
+        if path.name == "log":
+            tried.append(path.name)
+            raise PermissionError(1, "Operation not permitted")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    for pid in range(12):
+        log.write(make_denial(pid=pid))
+    assert 2 <= len(tried) <= 5
+    assert read_older(tmp_path) == [f"older {number}\n" for number in range(1, 5)]
+    assert len((tmp_path / "log").read_bytes().splitlines()) == 12
+    (note,) = log.take_notes()
+    assert "rotating the log" in note and "Operation not permitted" in note
+    assert log.take_failed()[0] == 0 and log.take_notes() == []
+    log.close()
+
+
+def test_the_end_of_a_file_is_read_from_what_was_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A FIFO that takes the path's place would block the watch."""
+    path = tmp_path / "log"
+    path.write_bytes(b"half")
+    opened = os.open
+
+    def replace_then(*words: Any, **more: Any) -> int:
+        descriptor = opened(*words, **more)
+        path.unlink()
+        path.symlink_to("/dev/null")
+        return descriptor
+
+    monkeypatch.setattr(os, "open", replace_then)
+    log = LogFile(path, size=1 << 20, keep=1)
+    assert log._size == 5
+    log.close()
 
 
 def test_without_older_files_it_begins_anew(tmp_path: Path) -> None:
@@ -263,12 +332,12 @@ def test_metrics_are_counted_and_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
             for sample in families["seclatch_denials"].samples
             if sample.name == "seclatch_denials_total"
         ]
-        assert len(samples) == 4
+        assert len(samples) == 3
         assert sum(sample.value for sample in samples) == 56
         by_call = {(one.labels["container"], one.labels["syscall"]): one for one in samples}
         assert by_call["web", "mkdir"].value == 5
         assert by_call["web", "mkdir"].labels["answer"] == "EPERM"
-        assert by_call["other", "other"].value == 49
+        assert by_call["web", "unknown"].value == 50
         assert all(value.isprintable() for one in samples for value in one.labels.values())
         (lost,) = [
             sample.value
@@ -278,6 +347,26 @@ def test_metrics_are_counted_and_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
         assert lost == 3
     finally:
         metrics.close()
+
+
+def test_one_container_leaves_metrics_to_the_others() -> None:
+    metrics = Metrics("127.0.0.1:0")
+    try:
+        for number in range(300):
+            metrics.write(make_denial(syscall=f"call{number}"))
+        for number in range(300):
+            claimed = LoggedContainer(id=f"{number:064x}", trusted=False)
+            metrics.write(make_denial(container=claimed))
+        metrics.write(make_denial(container=LoggedContainer(id="d" * 64, name="db")))
+        text = read_metrics(metrics)
+    finally:
+        metrics.close()
+    counts = [line for line in text.splitlines() if line.startswith("seclatch_denials_total{")]
+    assert len([line for line in counts if 'container="web"' in line]) == 101
+    (rest,) = [line for line in counts if 'container="web"' in line and 'syscall="other"' in line]
+    assert rest.endswith(" 200.0")
+    assert len([line for line in counts if 'container="untrusted"' in line]) == 1
+    assert len([line for line in counts if 'container="db"' in line]) == 1
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,8 @@ class BundleConfig:
 
 
 def read_bundle(found: FoundContainer) -> BundleConfig:
-    """Read a container's config.json, if it can be found and read."""
-    if not found.bundle:
+    """Read a trusted container's config.json, if it can be found and read."""
+    if not found.bundle or not found.trusted:
         return BundleConfig()
     folder = found.bundle
     if found.engine in ("docker", "containerd"):

@@ -21,9 +21,13 @@ from seclatch.system.procfs import ProcEntry
 def name_containers(
     found: Iterable[FoundContainer], entries: Mapping[int, ProcEntry], notes: list[str]
 ) -> dict[str, KnownContainer]:
-    """Query the engines for all containers; failures are added to `notes`."""
-    wanted = {container.id: container for container in found}
-    known = {container.id: _read_known(container) for container in wanted.values()}
+    """Query the engines for all containers; failures are added to `notes`.
+
+    Of an untrusted claim nothing is queried or read: its paths may lead to anything.
+    """
+    all_found = {container.id: container for container in found}
+    known = {container.id: _read_known(container) for container in all_found.values()}
+    wanted = {container.id: container for container in all_found.values() if container.trusted}
     for query in (query_docker, query_podman, query_containerd):
         for identity, queried in query(wanted, entries, notes).items():
             known[identity] = _combine(known[identity], queried)
@@ -35,7 +39,7 @@ def _read_known(found: FoundContainer) -> KnownContainer:
     container = LiveContainer(
         found.id, found.name or bundle.name, bundle.image, bundle.engine or found.engine
     )
-    return KnownContainer(container, bundle.seccomp, bundle.given, bundle.pod)
+    return KnownContainer(container, bundle.seccomp, bundle.given, bundle.pod, found.trusted)
 
 
 def _combine(known: KnownContainer, queried: KnownContainer) -> KnownContainer:

@@ -52,10 +52,15 @@ class FoundContainer:
 def find_containers(entries: Mapping[int, ProcEntry]) -> dict[str, FoundContainer]:
     """Return all containers that shims, monitors and runtimes' states describe, by id.
 
-    An untrusted source counts only for ids that no trusted one has.
+    An untrusted source counts only for ids that no trusted one has, and that have an engine's
+    format: a user's `conmon -c system.slice` must not take the services of the host.
     """
     claims = [container for entry in entries.values() if (container := _read_monitor(entry))]
-    found = {container.id: container for container in claims if not container.trusted}
+    found = {
+        container.id: container
+        for container in claims
+        if not container.trusted and HEXADECIMAL.fullmatch(container.id)
+    }
     found |= {state.id: state for state in _read_states()}
     return found | {container.id: container for container in claims if container.trusted}
 

@@ -28,6 +28,10 @@ class LogTarget(ABC):
     def reopen(self) -> None:  # noqa: B027
         """Open a file anew that another program has moved. Raise SeclatchError."""
 
+    def take_notes(self) -> list[str]:
+        """Return what else the user is to know since the last time."""
+        return []
+
     def close(self) -> None:  # noqa: B027
         """Write what was held back, and give everything back."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter as Counts
 from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
-from seclatch.model.denial_log import LoggedDenial, LogLine
+from seclatch.model.denial_log import LoggedContainer, LoggedDenial, LogLine
 from seclatch.output.printable_text import make_printable
 from seclatch.watch.targets.log_target import LogTarget
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from prometheus_client import Counter
 
 MAX_SERIES = 1000
-"""Sets of labels; denials beyond are counted under `other`, so that no container fills a server."""
+"""Sets of labels; denials beyond are counted under `other`, so that nothing fills a server."""
+
+MAX_PLACE_SERIES = 100
+"""Sets of labels of one container or unit, so that its processes do not take those of others."""
 
 _MAX_LABEL = 100
 _LABELS = ("container", "image", "unit", "stage", "syscall", "answer")
@@ -46,6 +50,7 @@ class Metrics(LogTarget):
             "seclatch_undescribed_denials", "Denials that were only counted", registry=registry
         )
         self._series: set[tuple[str, ...]] = set()
+        self._places: Counts[tuple[str, ...]] = Counts()
         try:
             self._server, self._thread = start_http_server(port, host, registry)
         except OSError as error:
@@ -64,12 +69,19 @@ class Metrics(LogTarget):
             if line.event == "lost":
                 self._uncounted.inc(line.count)
             return
-        labels = make_labels(line)
+        self._denials.labels(*self._admit(make_labels(line))).inc(line.count)
+
+    def _admit(self, labels: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the labels that count a denial: its own while there is room for them."""
+        place = labels[:3]
+        if labels not in self._series and self._places[place] >= MAX_PLACE_SERIES:
+            labels = (*place, "other", "other", "other")
         if labels not in self._series:
             if len(self._series) >= MAX_SERIES:
-                labels = _OTHER
+                return _OTHER
             self._series.add(labels)
-        self._denials.labels(*labels).inc(line.count)
+            self._places[place] += 1
+        return labels
 
     def close(self) -> None:
         """Stop serving."""
@@ -79,17 +91,25 @@ class Metrics(LogTarget):
 
 
 def make_labels(denial: LoggedDenial) -> tuple[str, ...]:
-    """Return the labels' values: printable, short, and no name that a process chose itself."""
+    """Return the labels' values, printable and short.
+
+    Container and image are as engines and trusted processes say; all other claims share the label
+    `untrusted`, and all numbers that are no calls `unknown`. So a process has few to choose from.
+    """
     one = denial.container
     values = (
-        (one.name or one.id[:12]) if one else "",
+        _name_container(one) if one else "",
         one.image if one else "",
         denial.unit,
         denial.stage,
-        denial.syscall or f"#{denial.number}",
+        denial.syscall or "unknown",
         denial.errno or denial.answer if denial.answer == "errno" else denial.answer,
     )
     return tuple(make_printable(value[:_MAX_LABEL])[:_MAX_LABEL] for value in values)
+
+
+def _name_container(one: LoggedContainer) -> str:
+    return one.name or one.id[:12] if one.trusted else "untrusted"
 
 
 def parse_address(text: str) -> tuple[str, int]:
