@@ -16,7 +16,7 @@
 
 enum { PEEK = 2, POKE = 5, TO_SYSCALL = 24, INTERRUPT = 0x4207, GET_MASK = 0x420a, SET_MASK = 0x420b };
 enum { SYSCALL_INFO = 0x420e };
-enum { SYSCALL_STOP = SIGTRAP | 0x80, SECCOMP_STOP = 7 };
+enum { SYSCALL_STOP = SIGTRAP | 0x80, SECCOMP_STOP = 7, EVENT_STOP = 128 };
 enum { RED_ZONE = 512 }; /* below the stack pointer; 128 bytes on x86-64, none on arm64 */
 
 static int request(long what, pid_t pid, unsigned long address, unsigned long data)
@@ -27,6 +27,31 @@ static int request(long what, pid_t pid, unsigned long address, unsigned long da
 static bool is_stop_signal(int signal)
 {
 	return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+/* A process frozen by its control group (version 2) runs on only to a stop that its tracer asks for. */
+static int wait_patiently(struct injection *injection, int *status)
+{
+	int found;
+
+	if (!injection->patience)
+		return wait_for_one(injection->pid, status) < 0 ? errno : 0;
+	found = wait_for_a_while(injection->pid, status, injection->patience * 1000L);
+	if (found)
+		return found < 0 ? errno : 0;
+	injection->interrupted = true;
+	if (request(INTERRUPT, injection->pid, 0, 0))
+		return ESRCH;
+	return wait_for_one(injection->pid, status) < 0 ? errno : 0;
+}
+
+/* Is it still before the instruction that was to enter the kernel, although it had time? */
+static bool has_not_moved(const struct injection *injection)
+{
+	struct registers registers;
+
+	return injection->interrupted && !registers_get(injection->pid, &registers) &&
+	       registers_pc(&registers) == injection->at;
 }
 
 /* Runs the tracee to its next entry into or exit from a system call.  Signals are blocked, all
@@ -45,12 +70,15 @@ static int run_to_syscall(struct injection *injection)
 
 		if (err)
 			return err;
-		if (wait_for_one(injection->pid, &status) < 0)
-			return errno;
+		err = wait_patiently(injection, &status);
+		if (err)
+			return err;
 		if (!WIFSTOPPED(status))
 			return ESRCH;
 		if (WSTOPSIG(status) == SYSCALL_STOP && !(status >> 16))
 			return 0;
+		if (status >> 16 == EVENT_STOP && has_not_moved(injection))
+			return ETIMEDOUT;
 		signal = 0;
 		if (status >> 16 == SECCOMP_STOP)
 			continue; /* the gate's own, which is open for us */
@@ -149,6 +177,16 @@ int inject_begin_at_birth(struct injection *injection, pid_t pid)
 	return err;
 }
 
+int inject_begin_anywhere(struct injection *injection, pid_t pid, const struct registers *registers,
+			  unsigned long at)
+{
+	int err = block_signals(injection, pid);
+
+	injection->registers = *registers;
+	injection->at = at;
+	return err;
+}
+
 int inject_begin_instead(struct injection *injection, pid_t pid)
 {
 	int err = block_signals(injection, pid);
@@ -223,6 +261,16 @@ int inject_call(struct injection *injection, long number, const unsigned long ar
 	if (!err)
 		*result = registers_result(&registers);
 	return err;
+}
+
+int inject_enter(struct injection *injection, unsigned long at, long number)
+{
+	struct registers registers = injection->registers;
+	int err;
+
+	registers_enter(&registers, at, number);
+	err = registers_set(injection->pid, &registers);
+	return err ? err : run_to_syscall(injection);
 }
 
 /* A tracee that was stopped is to trap once more before its own next instruction: there it is told
@@ -316,8 +364,8 @@ static bool holds(pid_t pid, unsigned long at, const unsigned char *bytes, size_
 /* A shared mapping that is not writable is not written to by those either who may write to the
  * tracee's private memory whatever its protection is (mm/gup.c: FOLL_FORCE is for what is copied at a
  * write).  What was written before the protection is found by comparing, and once more after the
- * load, for a writer that had got hold of the page.  The mapping stays: to take it away is a call that
- * the filter may deny. */
+ * load, for a writer that had got hold of the page.  The mapping stays until inject_unmap(): to take it
+ * away is a call that the filter may deny. */
 int inject_guarded(struct injection *injection, const struct filter *filter, long *result)
 {
 	static unsigned char bytes[16 + MAX_INSTRUCTIONS * 8];
@@ -332,6 +380,8 @@ int inject_guarded(struct injection *injection, const struct filter *filter, lon
 		return err;
 	if (abi->pointer == 4)
 		at &= 0xffffffffUL;
+	injection->page = at;
+	injection->page_size = size;
 	count = lay_out(bytes, at, abi->pointer, filter);
 	err = write_memory(injection->pid, at, bytes, count);
 	if (!err)
@@ -344,6 +394,16 @@ int inject_guarded(struct injection *injection, const struct filter *filter, lon
 	if (!err && !*result && !holds(injection->pid, at, bytes, count))
 		err = EPERM;
 	return err;
+}
+
+int inject_unmap(struct injection *injection)
+{
+	unsigned long none, args[ARGUMENTS] = { injection->page, injection->page_size };
+
+	if (!injection->page)
+		return 0;
+	injection->page = 0;
+	return call_well(injection, registers_abi(&injection->registers)->nr_munmap, args, &none);
 }
 
 #ifndef SYS_mmap /* 32-bit ARM, whose programs cannot be entered */

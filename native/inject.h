@@ -32,6 +32,10 @@ struct injection {
 	bool written;
 	unsigned long long mask; /* its blocked signals */
 	bool stopped; /* by a signal that came meanwhile; may be over */
+	unsigned long page, page_size; /* mapped by inject_guarded(), 0: none */
+	/* Milliseconds to wait for the tracee before it is interrupted; 0: for ever. */
+	int patience;
+	bool interrupted; /* it was */
 };
 
 /* All return 0 or an errno; ESRCH when the tracee has died (then `*status` in inject_call's case
@@ -45,9 +49,16 @@ int inject_begin_instead(struct injection *injection, pid_t pid);
 /* From the first stop of a process that was just forked.  ENOEXEC for one that was not, or whose
  * registers are not to be had. */
 int inject_begin_at_birth(struct injection *injection, pid_t pid);
-/* `result` is the kernel's: negative errno on failure. */
+/* From any stop; `at`: an instruction of the tracee's that enters the kernel.  Its own code and memory
+ * are not written to. */
+int inject_begin_anywhere(struct injection *injection, pid_t pid, const struct registers *registers,
+			  unsigned long at);
+/* `result` is the kernel's: negative errno on failure.  ETIMEDOUT: it did not come to the call within
+ * `patience` (a frozen process), and the call is not made once the registers are put back. */
 int inject_call(struct injection *injection, long number, const unsigned long args[ARGUMENTS],
 		long *result);
+/* To the entry into a call without arguments, for good. */
+int inject_enter(struct injection *injection, unsigned long at, long number);
 /* A tracee that is not let go then must have its next PTRACE_EVENT_STOP answered: a stop that came
  * meanwhile and still holds is told by it. */
 int inject_end(struct injection *injection);
@@ -69,6 +80,9 @@ int inject_filter(struct injection *injection, const struct filter *filter, long
 /* The same from memory that nobody can write to: a container's other programs may write to what is
  * private to the tracee (/proc/PID/mem, process_vm_writev(2)).  EPERM when one has. */
 int inject_guarded(struct injection *injection, const struct filter *filter, long *result);
+
+/* Takes away what inject_guarded() has mapped: where the tracee's filters let it. */
+int inject_unmap(struct injection *injection);
 
 /* The tracee's memory. */
 int inject_read(pid_t pid, unsigned long from, void *to, size_t count);

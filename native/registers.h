@@ -25,7 +25,8 @@ struct abi {
 	unsigned enter_length;
 	unsigned pointer; /* bytes */
 	uint32_t audit; /* AUDIT_ARCH_* */
-	long nr_seccomp, nr_prctl, nr_exit_group, nr_mmap, nr_mprotect;
+	long nr_seccomp, nr_prctl, nr_exit_group, nr_mmap, nr_mprotect, nr_munmap, nr_getpid;
+	long nr_restart_syscall;
 };
 
 enum { ARGUMENTS = 6 };
@@ -51,10 +52,12 @@ static inline int registers_set(pid_t pid, const struct registers *registers)
 
 static inline const struct abi *registers_abi(const struct registers *registers)
 {
-	static const struct abi native = { { 0x0f, 0x05 }, 2,		8,
-					   NATIVE_ARCH,	   SYS_seccomp, SYS_prctl,
-					   SYS_exit_group, SYS_mmap,	SYS_mprotect };
-	static const struct abi i386 = { { 0xcd, 0x80 }, 2, 4, 0x40000003, 354, 172, 252, 192, 125 };
+	static const struct abi native = { { 0x0f, 0x05 }, 2,	       8,
+					   NATIVE_ARCH,	   SYS_seccomp,	       SYS_prctl,
+					   SYS_exit_group, SYS_mmap,	       SYS_mprotect,
+					   SYS_munmap,	   SYS_getpid,	       SYS_restart_syscall };
+	static const struct abi i386 = { { 0xcd, 0x80 }, 2,   4,  0x40000003, 354, 172, 252, 192,
+					 125,		 91,  20, 0 };
 
 	return registers->user.cs == 0x23 ? &i386 : &native; /* __USER32_CS */
 }
@@ -75,6 +78,14 @@ static inline void registers_call(struct registers *registers, unsigned long at,
 		user->rdi = args[0], user->rsi = args[1], user->rdx = args[2];
 		user->r10 = args[3], user->r8 = args[4], user->r9 = args[5];
 	}
+}
+
+/* A call without arguments. */
+static inline void registers_enter(struct registers *registers, unsigned long at, long number)
+{
+	registers->user.orig_rax = (unsigned long)-1;
+	registers->user.rip = at;
+	registers->user.rax = (unsigned long)number;
 }
 
 # define registers_pc(registers) ((unsigned long)(registers)->user.rip)
@@ -136,7 +147,10 @@ static inline const struct abi *registers_abi(const struct registers *registers)
 					   SYS_prctl,
 					   SYS_exit_group,
 					   SYS_mmap,
-					   SYS_mprotect };
+					   SYS_mprotect,
+					   SYS_munmap,
+					   SYS_getpid,
+					   SYS_restart_syscall };
 
 	(void)registers;
 	return &native;
@@ -149,6 +163,12 @@ static inline void registers_call(struct registers *registers, unsigned long at,
 	registers->user.regs[8] = (unsigned long)number;
 	for (int i = 0; i < ARGUMENTS; i++)
 		registers->user.regs[i] = args[i];
+}
+
+static inline void registers_enter(struct registers *registers, unsigned long at, long number)
+{
+	registers->user.pc = at;
+	registers->user.regs[8] = (unsigned long)number;
 }
 
 # define registers_pc(registers) ((unsigned long)(registers)->user.pc)
@@ -202,7 +222,7 @@ static inline int registers_set(pid_t pid, const struct registers *registers)
 
 static inline const struct abi *registers_abi(const struct registers *registers)
 {
-	static const struct abi none = { { 0 }, 1, sizeof(long), 0, -1, -1, -1, -1, -1 };
+	static const struct abi none = { { 0 }, 1, sizeof(long), 0, -1, -1, -1, -1, -1, -1, -1, -1 };
 
 	(void)registers;
 	return &none;
@@ -212,6 +232,11 @@ static inline void registers_call(struct registers *registers, unsigned long at,
 				  const unsigned long args[ARGUMENTS])
 {
 	(void)registers, (void)at, (void)number, (void)args;
+}
+
+static inline void registers_enter(struct registers *registers, unsigned long at, long number)
+{
+	(void)registers, (void)at, (void)number;
 }
 
 static inline void registers_set_result(struct registers *registers, long result)

@@ -1,5 +1,6 @@
 /* See wait.h. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -91,6 +92,33 @@ pid_t await_stop(pid_t pid)
 			pauses++;
 	}
 	return has_report(pid) ? pid : 0;
+}
+
+pid_t wait_for_a_while(pid_t pid, int *status, long microseconds)
+{
+	struct timespec now, end, left;
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += microseconds / 1000000;
+	end.tv_nsec += microseconds % 1000000 * 1000;
+	for (;;) {
+		pid_t found = waitpid(pid, status, __WALL | WNOHANG);
+		long long nanoseconds;
+
+		if (found)
+			return found;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		nanoseconds = (end.tv_sec - now.tv_sec) * 1000000000LL + end.tv_nsec - now.tv_nsec;
+		if (nanoseconds <= 0)
+			return 0;
+		/* not by spinning: the tracee may need this processor */
+		left = (struct timespec){ (time_t)(nanoseconds / 1000000000),
+					  (long)(nanoseconds % 1000000000) };
+		sigtimedwait(&child, NULL, &left);
+	}
 }
 
 void forget_reports(void)

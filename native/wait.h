@@ -15,6 +15,8 @@ pid_t wait_for_one(pid_t pid, int *status);
  * wait_for_any(), so that the tracee stays stopped until then. */
 pid_t await_stop(pid_t pid);
 bool has_report(pid_t pid);
+/* The same for at most so many microseconds: 0 when it has reported nothing.  SIGCHLD is blocked. */
+pid_t wait_for_a_while(pid_t pid, int *status, long microseconds);
 /* In a child, whose tracees are others. */
 void forget_reports(void);
 

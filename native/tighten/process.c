@@ -1,0 +1,232 @@
+/* Binds one process: by the thread that a stop disturbs least, at a moment when it disturbs none.
+ * See tighten.h. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tighten.h"
+
+enum { PF_WORKER = 0x10 | 0x4000 }; /* <linux/sched.h>: IO and user workers; they make no calls */
+enum { PAUSE = 1000 }; /* microseconds between attempts */
+/* A thread that runs may be within a long write(2), between two of its sleeps: whether it is in a call
+ * cannot be seen.  It is looked at so often, and must run each time. */
+enum { GLANCES = 12, GLANCE = 150 };
+
+static enum disturbance look(pid_t pid, pid_t tid, bool compat)
+{
+	struct task_stat stat;
+	struct task_call call;
+
+	if (!read_task_stat(pid, tid, &stat) || stat.flags & PF_WORKER || strchr("ZXxI", stat.state))
+		return UNFIT;
+	if (stat.state == 'D')
+		return read_task_call(pid, tid, &call) && is_vfork(call.number, compat) ? VFORKS : UNFIT;
+	if (stat.state == 't' && read_task_status(pid, tid, "TracerPid:", 10))
+		return UNFIT;
+	return read_task_call(pid, tid, &call) ? classify_call(&call, compat) : UNFIT;
+}
+
+/* 0: none. */
+static pid_t choose_thread(pid_t pid, const pid_t *tids, size_t count, enum disturbance *best)
+{
+	bool compat = is_32bit(pid);
+	pid_t chosen = 0;
+
+	*best = UNFIT;
+	for (size_t i = 0; i < count && *best != RESTARTS; i++) {
+		enum disturbance found = look(pid, tids[i], compat);
+
+		/* strace and gdb trace all threads of a process, but need not */
+		if (found < *best && !read_task_status(pid, tids[i], "TracerPid:", 10)) {
+			*best = found;
+			chosen = tids[i];
+		}
+	}
+	return chosen;
+}
+
+static enum failure explain_unfit(pid_t pid, const pid_t *tids, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (read_task_status(pid, tids[i], "TracerPid:", 10))
+			return TRACED;
+		if (is_frozen(pid, tids[i]))
+			return FROZEN;
+	}
+	return UNSTOPPABLE;
+}
+
+static void note(struct process *process, const struct outcome *outcome)
+{
+	process->last = *outcome;
+	if (outcome->pause > process->pause)
+		process->pause = outcome->pause;
+	if (outcome->failure || outcome->diverged)
+		return;
+	process->no_new_privs |= outcome->no_new_privs;
+	process->present += outcome->present;
+	process->loads += !outcome->present;
+}
+
+static bool is_among(pid_t tid, const pid_t *tids, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (tids[i] == tid)
+			return true;
+	return false;
+}
+
+static bool can_be_left_out(pid_t pid, pid_t tid)
+{
+	struct task_stat stat;
+
+	return !read_task_stat(pid, tid, &stat) || stat.flags & PF_WORKER || strchr("ZXx", stat.state);
+}
+
+static bool keeps_running(pid_t pid, pid_t tid)
+{
+	bool compat = is_32bit(pid);
+
+	for (int i = 0; i < GLANCES; i++) {
+		usleep(GLANCE);
+		if (look(pid, tid, compat) == PARTIAL)
+			return false;
+	}
+	return true;
+}
+
+static enum failure wait_for_thread(pid_t pid, pid_t tid, bool compat)
+{
+	for (;;) {
+		enum disturbance found = look(pid, tid, compat);
+
+		if (can_be_left_out(pid, tid))
+			return GONE;
+		if (found < PARTIAL && (found != RUNS || keeps_running(pid, tid)))
+			return NONE;
+		if (is_past(&options.deadline))
+			return found == PARTIAL ? PROCESS_IN_CALL : explain_unfit(pid, &tid, 1);
+		usleep(PAUSE);
+	}
+}
+
+/* Each thread for itself, until none is new: one that is born has its creator's filters. */
+static bool bind_each_thread(struct process *process)
+{
+	static pid_t tids[MAX_MEMBERS], done[MAX_MEMBERS];
+	bool compat = is_32bit(process->pid), news = true;
+	size_t dones = 0;
+
+	while (news && !is_gone(process->pid)) {
+		size_t count = list_threads(process->pid, tids, MAX_MEMBERS);
+
+		news = false;
+		for (size_t i = 0; i < count && dones < MAX_MEMBERS; i++) {
+			struct outcome outcome = { .tid = tids[i], .number = -1 };
+
+			if (is_among(tids[i], done, dones))
+				continue;
+			outcome.failure = wait_for_thread(process->pid, tids[i], compat);
+			if (outcome.failure == GONE)
+				continue;
+			if (!outcome.failure)
+				outcome = bind_thread(process->pid, tids[i], process->start, false);
+			news = true;
+			if (outcome.failure == GONE)
+				continue;
+			note(process, &outcome);
+			if (outcome.failure)
+				return false;
+			done[dones++] = tids[i];
+		}
+		if (news && is_past(&options.deadline)) {
+			process->last.failure = KEEPS_CHANGING;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* May another attempt end better? */
+static bool is_passing(const struct outcome *outcome)
+{
+	switch (outcome->failure) {
+	case GONE: /* the thread; or the process has become another program */
+	case NOT_STOPPED:
+	case PROCESS_IN_CALL:
+	case FROZEN:
+	case TRACER_LOST:
+		return true;
+	case NOT_SEIZED: /* it may be traced for a moment, or execute another program */
+		return true;
+	case REFUSED:
+		return outcome->err == EAGAIN || outcome->err == EINTR;
+	default:
+		return false;
+	}
+}
+
+static bool attempt(struct process *process, pid_t tid, bool *again)
+{
+	struct outcome outcome = bind_thread(process->pid, tid, process->start, true);
+
+	*again = is_passing(&outcome);
+	note(process, &outcome);
+	if (outcome.failure)
+		return false;
+	/* others may have been left without by an attempt that was cut short */
+	if (outcome.diverged || (outcome.present && process->threads > 1))
+		return bind_each_thread(process);
+	return true;
+}
+
+bool bind_process(struct process *process)
+{
+	static pid_t tids[MAX_MEMBERS];
+
+	while (!is_gone(process->pid)) {
+		size_t count = list_threads(process->pid, tids, MAX_MEMBERS);
+		enum disturbance found;
+		pid_t tid = choose_thread(process->pid, tids, count, &found);
+		bool again = true;
+		bool spoils = found == PARTIAL || (found == RUNS && !keeps_running(process->pid, tid));
+
+		process->threads = count;
+		if (tid && !spoils) {
+			if (attempt(process, tid, &again))
+				return true;
+			if (!again)
+				return false;
+		} else {
+			process->last.failure = spoils ? PROCESS_IN_CALL :
+								   explain_unfit(process->pid, tids, count);
+		}
+		if (is_past(&options.deadline))
+			return is_gone(process->pid);
+		usleep(PAUSE);
+	}
+	return true;
+}
+
+bool examine_process(struct process *process)
+{
+	static pid_t tids[MAX_MEMBERS];
+	size_t count = list_threads(process->pid, tids, MAX_MEMBERS);
+	enum disturbance found;
+	pid_t tid = choose_thread(process->pid, tids, count, &found);
+
+	process->threads = count;
+	process->last = (struct outcome){ .tid = tid, .number = -1, .disturbance = found };
+	if (is_gone(process->pid))
+		return true;
+	if (!tid)
+		process->last.failure = explain_unfit(process->pid, tids, count);
+	else if (is_frozen(process->pid, tid))
+		process->last.failure = FROZEN;
+	else if (found == PARTIAL)
+		process->last.failure = PROCESS_IN_CALL;
+	process->no_new_privs = tid && needs_no_new_privs(process->pid, tid);
+	if (process->no_new_privs && options.never_no_new_privs)
+		process->last.failure = NEEDS_NO_NEW_PRIVS;
+	return !process->last.failure;
+}
