@@ -73,6 +73,10 @@ MAY_IMPORT = {
     "scan": "model scan.elf scan.analysis scan.summary scan.image scan.reach",
     "runtime": "model system profile.parse profile.compile",
     "apply": "model system runtime profile.parse profile.compile",
+    "tighten": (
+        "model output system filter process process.kernel runtime recording profile.parse "
+        "profile.compile profile.meaning profile.generate"
+    ),
     "engines": "model output system runtime",
     "host": "runtime engines",
     "demo": "",
@@ -120,7 +124,8 @@ MAY_IMPORT = {
     "cli.install_service": "engines watch.targets cli.shared",
     "cli.uninstall_service": "engines cli.shared",
     "cli": (
-        "model output report apply demo diagnose engines host process runtime profile.parse "
+        "model output report apply demo tighten diagnose engines host process runtime "
+        "profile.parse "
         "profile.compile profile.generate profile.export profile.amend recording.files scan "
         "scan.analysis scan.image scan.summary watch watch.sources watch.targets cli.shared"
     ),

@@ -18,6 +18,7 @@ from seclatch.version import __version__
 COMMANDS = {
     "run": "Run a command in a container, the profile binding only that command.",
     "apply": "Become a program under a further profile, without privileges.",
+    "tighten": "Put a further profile on a container that runs already.",
     "record": "Record the system calls of a command, stage by stage.",
     "explain": "Say why a command fails, and whether seccomp is the cause.",
     "show": "Show a recording: system calls by stage or process.",

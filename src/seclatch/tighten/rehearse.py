@@ -1,0 +1,113 @@
+"""Watch a container for some time and find what a filter would have denied it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from seclatch.errors import SeclatchError
+from seclatch.filter.query_filter import FilterQuery
+from seclatch.model.arch import Arch
+from seclatch.model.call_notation import AskedCall
+from seclatch.model.process import LiveProcess
+from seclatch.model.recording import RecordedCalls, Recording
+from seclatch.model.stage import Stage
+from seclatch.model.syscall import Syscall
+from seclatch.profile.generate.recorded_arguments import (
+    ArgumentVerdict,
+    judge_arguments,
+    recorded_values,
+)
+from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning
+from seclatch.recording.record_container import ContainerTarget, record_container
+from seclatch.recording.recorder import RecordOptions
+from seclatch.tighten.further_filter import FurtherFilter
+from seclatch.tighten.required_calls import OPEN, is_always_allowed, is_ever_allowed
+
+
+@dataclass(frozen=True, slots=True)
+class DeniedCall:
+    """A recorded call that the filter denies. `certain`: for the arguments that were recorded."""
+
+    call: str
+    arch: str
+    process: str
+    count: int
+    certain: bool
+
+
+def rehearse(
+    target: LiveProcess, name: str, further: FurtherFilter, seconds: float
+) -> tuple[list[DeniedCall], int]:
+    """Record the container for so long; return what would have been denied, and how many calls.
+
+    Raises SeclatchError.
+    """
+    identifier = target.container.id if target.container else ""
+    if not identifier:
+        raise SeclatchError(
+            f"rehearsing on process {target.pid}: it is in no container, and only containers can "
+            "be watched",
+            remedy="record it with `seclatch record` where it is started, or give --now",
+            status=2,
+        )
+    recording = record_container(
+        ContainerTarget(target.pid, name, identifier), RecordOptions(seconds=seconds)
+    )
+    _require_whole(recording, seconds)
+    return find_denied(recording, further), sum(each.count for each in recording.calls)
+
+
+def _require_whole(recording: Recording, seconds: float) -> None:
+    """Raise SeclatchError for a recording that ended early or lost calls."""
+    if recording.duration < seconds - 1:
+        raise SeclatchError(
+            f"rehearsing: it ended after {recording.duration:.0f} s of {seconds:g}: the container "
+            "has ended, or the command was interrupted; nothing was changed"
+        )
+    if not recording.complete or recording.lost.calls or recording.lost.processes:
+        raise SeclatchError(
+            "rehearsing: not all calls could be recorded, and what is missing may be denied; "
+            "nothing was changed",
+            remedy="try again when the machine is less busy",
+        )
+
+
+def find_denied(recording: Recording, further: FurtherFilter) -> list[DeniedCall]:
+    """Find the recorded calls of the program, in any of its processes, that the filter denies."""
+    query = FilterQuery(further.program)
+    native = Arch.native()
+    meaning = read_meaning(further.profile, native) if further.profile else None
+    values = recorded_values(recording, Stage.PROGRAM.value, native)
+    names = {each.id: each.images[-1].exe for each in recording.processes if each.images}
+    found = []
+    for each in _list_program_calls(recording):
+        certain = _judge(each, query, meaning, values)
+        if certain is not None:
+            process = names.get(each.process or 0, "") or f"process {each.process}"
+            name = each.name or f"#{each.number}"
+            found.append(DeniedCall(name, each.arch, process, each.count, certain))
+    return found
+
+
+def _list_program_calls(recording: Recording) -> Iterator[RecordedCalls]:
+    return (each for each in recording.calls if each.stage == Stage.PROGRAM.value)
+
+
+def _judge(
+    each: RecordedCalls,
+    query: FilterQuery,
+    meaning: ProfileMeaning | None,
+    values: dict[str, dict[int, frozenset[int]]],
+) -> bool | None:
+    """Return True for denied, False for perhaps denied, None for allowed."""
+    arch = Arch.parse(each.arch)
+    answers = query.ask(AskedCall(Syscall(arch, each.number, each.name), OPEN, each.name))
+    if is_always_allowed(answers):
+        return None
+    if not is_ever_allowed(answers):
+        return True
+    if meaning is None or arch is not Arch.native() or not each.name:
+        return False
+    verdict = judge_arguments(meaning, each.name, values.get(each.name, {}))
+    return None if verdict is ArgumentVerdict.EXECUTED else verdict is ArgumentVerdict.DENIED

@@ -1,0 +1,123 @@
+"""Find the processes that a container's name or a process id stands for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seclatch.errors import SeclatchError
+from seclatch.model.process import LiveProcess
+from seclatch.process.process_snapshot import SnapshotRequest, take_snapshot
+from seclatch.process.process_target import find_target
+from seclatch.system.procfs import read_file
+
+_MOUNTS = 1 << 22
+_GROUPS = 1 << 14
+
+
+@dataclass(frozen=True, slots=True)
+class TightenTarget:
+    """A container or process. `first` is its first process; `selector`: words for seclatch-tighten.
+
+    `whole`: all processes of the container are selected, and not only descendants of `first`.
+    """
+
+    name: str
+    first: LiveProcess
+    selector: tuple[str, ...]
+    whole: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def container(self) -> str:
+        """Return the container's id, "" for a bare process id."""
+        return self.first.container.id if self.first.container and self.whole else ""
+
+
+def find_tighten_target(text: str) -> TightenTarget:
+    """Find the container of that name or id, or the process. Raises SeclatchError."""
+    view = take_snapshot(SnapshotRequest(filters=False))
+    first = find_target(text, view.processes)
+    _require_other(first)
+    if text.isdigit() and first.pid == int(text):
+        return TightenTarget(text, first, (str(first.pid),), whole=False)
+    identity = first.container.id if first.container else ""
+    notes = tuple(view.notes)
+    if group := _find_group(first.pid, identity):
+        return TightenTarget(text, first, ("--cgroup", str(group)), True, notes)
+    if _has_own_pids(first.pid):
+        words = ("--namespace-of", str(first.pid))
+        return TightenTarget(text, first, words, True, notes)
+    note = (
+        f"the container {text} has neither a control group nor process ids of its own: only its "
+        "first process and what descends from it are bound"
+    )
+    return TightenTarget(text, first, (str(first.pid),), False, (*notes, note))
+
+
+def _require_other(first: LiveProcess) -> None:
+    """Refuse this process, its ancestors, and pid 1 of this host."""
+    pid, own = os.getpid(), set()
+    while pid > 0 and pid not in own:
+        own.add(pid)
+        stat = read_file(f"/proc/{pid}/stat", 4096).rpartition(b") ")[2].split()
+        pid = int(stat[1]) if len(stat) > 1 else 0
+    if first.pid in own | {1}:
+        raise SeclatchError(
+            f"process {first.pid} ({first.main.comm}) is this command's own ancestor, or the "
+            "host's first process: the filter would bind this session as well",
+            remedy="give a container, or a process that this session does not descend from",
+            status=2,
+        )
+
+
+def _find_group(pid: int, identity: str) -> Path | None:
+    """Find the folder of the container's control group: the part of the path that names it."""
+    if not identity:
+        return None
+    mounts = list(_list_group_mounts())
+    for line in read_file(f"/proc/{pid}/cgroup", _GROUPS).decode("utf-8", "replace").splitlines():
+        _, controllers, path = line.split(":", 2)
+        own = _cut_after(path.split("/"), identity)
+        for kind, options, root, folder in mounts if own else ():
+            fits = kind == "cgroup2" if not controllers else controllers in options
+            group = folder / own.removeprefix(root.rstrip("/")).lstrip("/")
+            if fits and own.startswith(root) and _holds(group, pid):
+                return group
+    return None
+
+
+def _cut_after(parts: Sequence[str], identity: str) -> str:
+    for number, part in enumerate(parts):
+        if identity in part and "conmon" not in part:
+            return "/".join(parts[: number + 1])
+    return ""
+
+
+def _list_group_mounts() -> Iterator[tuple[str, str, str, Path]]:
+    """Yield type, options, root and mount point of the hierarchies (proc_pid_mountinfo(5))."""
+    for line in read_file("/proc/self/mountinfo", _MOUNTS).decode("utf-8", "replace").splitlines():
+        before, _, after = line.partition(" - ")
+        words, kinds = before.split(" "), after.split(" ")
+        if kinds[0] in ("cgroup", "cgroup2") and len(words) > 4:
+            yield kinds[0], kinds[-1], words[3], Path(words[4])
+
+
+def _holds(group: Path, pid: int) -> bool:
+    """Return whether the process is in the group or one below."""
+    for folder, _, files in os.walk(group):
+        if "cgroup.procs" in files:
+            found = read_file(f"{folder}/cgroup.procs", 1 << 20).split()
+            if str(pid).encode() in found:
+                return True
+    return False
+
+
+def _has_own_pids(pid: int) -> bool:
+    try:
+        own = os.stat(f"/proc/{pid}/ns/pid").st_ino  # noqa: PTH116 (a magic link)
+        return own not in (os.stat("/proc/self/ns/pid").st_ino, os.stat("/proc/1/ns/pid").st_ino)  # noqa: PTH116
+    except OSError:
+        return False
