@@ -158,9 +158,9 @@ bool is_repeatable(long number, bool compat)
 
 bool ends_at_any_handler(const struct task_call *call)
 {
-	return call->number == NR_PAUSE || call->number == SYS_rt_sigsuspend || call->number == SYS_ppoll ||
-	       call->number == SYS_pselect6 || call->number == SYS_clock_nanosleep ||
-	       call->number == SYS_msgrcv;
+	return call->number == NR_PAUSE || call->number == SYS_rt_sigsuspend ||
+	       call->number == SYS_ppoll || call->number == SYS_pselect6 ||
+	       call->number == SYS_clock_nanosleep || call->number == SYS_msgrcv;
 }
 
 bool is_vfork(long number, bool compat)

@@ -27,6 +27,7 @@ struct tracee {
 	int restart; /* the errno with which the kernel is to find it (EINTR too), or 0: as it is */
 	bool compat;
 	struct timespec since;
+	long long pause; /* microseconds until it was let go */
 };
 
 #if defined(__x86_64__) && !defined(__ILP32__)

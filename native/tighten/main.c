@@ -29,7 +29,7 @@ static const char help[] =
 	"Exit status: 0 all are bound, 1 some are not, 3 nothing was touched, 2 wrong usage.\n";
 
 enum { UNBOUND = 1, USAGE = 2, UNTOUCHED = 3 };
-enum { QUIET_PASSES = 2, QUIET_PAUSE = 10000 /* microseconds */ };
+enum { QUIET_PASSES = 2, LATE_PASSES = 3, QUIET_PAUSE = 10000 /* microseconds */ };
 
 struct options options;
 
@@ -66,6 +66,7 @@ static const char *name_failure(enum failure failure)
 		[CHANGED] = "interfered",
 		[DIFFERS] = "differs",
 		[TRACER_LOST] = "tracer-lost",
+		[KILLED] = "killed",
 		[TRACER_BUSY] = "tracer-busy",
 		[PROCESS_IN_CALL] = "in-call",
 		[UNSTOPPABLE] = "unstoppable",
@@ -96,11 +97,11 @@ static struct process *add_process(pid_t pid)
 static void print_process(const struct process *process, bool ok)
 {
 	const struct outcome *last = &process->last;
-	const char *state = options.dry_run && ok	     ? "ready" :
-			    !ok				     ? "unbound" :
-			    process->loads		     ? "bound" :
-			    process->present		     ? "present" :
-							       "ended";
+	const char *state = options.dry_run && ok ? "ready" :
+			    !ok			  ? "unbound" :
+			    process->loads	  ? "bound" :
+			    process->present	  ? "present" :
+						    "ended";
 
 	printf("process %d start=%llu state=%s reason=%s errno=%d threads=%zu loads=%zu present=%zu tid=%d "
 	       "call=%ld disturbance=%s no-new-privs=%d short=%d pause=%lld\n",
@@ -118,14 +119,18 @@ static bool examine_all(const struct members *members)
 
 	for (;;) {
 		size_t count = list_members(members, pids, MAX_MEMBERS);
+		bool hopeless = false;
 
 		known_count = failed_count = 0;
 		for (size_t i = 0; i < count; i++) {
 			struct process *process = add_process(pids[i]);
 
-			failed_count += process && !examine_process(process);
+			if (!process || examine_process(process))
+				continue;
+			failed_count++;
+			hopeless |= process->last.failure == NEEDS_NO_NEW_PRIVS;
 		}
-		if (!failed_count || is_past(&options.deadline))
+		if (!failed_count || hopeless || is_past(&options.deadline))
 			return !failed_count;
 		usleep(QUIET_PAUSE);
 	}
@@ -137,6 +142,7 @@ static bool examine_all(const struct members *members)
 static bool bind_all(const struct members *members)
 {
 	static pid_t pids[MAX_MEMBERS];
+	int late = 0;
 
 	known_count = failed_count = 0;
 	for (int quiet = 0; quiet < QUIET_PASSES;) {
@@ -153,7 +159,8 @@ static bool bind_all(const struct members *members)
 			news |= process && (!ok || process->loads);
 		}
 		quiet = news ? 0 : quiet + 1;
-		if (!quiet && (is_past(&options.deadline) || known_count == MAX_MEMBERS))
+		late += !quiet && is_past(&options.deadline);
+		if (late == LATE_PASSES || known_count == MAX_MEMBERS)
 			return false;
 		if (quiet)
 			usleep(QUIET_PAUSE);
@@ -294,5 +301,7 @@ int main(int argc, char *argv[])
 	}
 	settled = bind_all(&arguments.members);
 	printf("end processes=%zu unbound=%zu settled=%d\n", known_count, failed_count, settled);
+	if (!known_count)
+		return UNTOUCHED; /* all have ended */
 	return settled && !failed_count ? 0 : UNBOUND;
 }

@@ -119,6 +119,6 @@ size_t list_members(const struct members *members, pid_t *pids, size_t most)
 	if (!members->namespace_of)
 		return list_trees(members, pids, most);
 	if (!namespace)
-		namespace = read_namespace(members->namespace_of);
+	namespace = read_namespace(members->namespace_of);
 	return list_namespace(namespace, pids, most);
 }

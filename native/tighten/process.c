@@ -7,7 +7,7 @@
 #include "tighten.h"
 
 enum { PF_WORKER = 0x10 | 0x4000 }; /* <linux/sched.h>: IO and user workers; they make no calls */
-enum { PAUSE = 1000 }; /* microseconds between attempts */
+enum { PAUSE = 1000, DYING = 50000 }; /* microseconds between attempts, and until a SIGKILL has effect */
 /* A thread that runs may be within a long write(2), between two of its sleeps: whether it is in a call
  * cannot be seen.  It is looked at so often, and must run each time. */
 enum { GLANCES = 12, GLANCE = 150 };
@@ -110,6 +110,30 @@ static enum failure wait_for_thread(pid_t pid, pid_t tid, bool compat)
 	}
 }
 
+/* PTRACE_O_EXITKILL: a worker that is killed takes the process with it while the registers are not its
+ * own.  That is never passed over as a process that has ended by itself. */
+static bool has_died_with_worker(pid_t pid)
+{
+	for (int i = 0; i < DYING / PAUSE; i++) {
+		if (is_gone(pid))
+			return true;
+		usleep(PAUSE);
+	}
+	return false;
+}
+
+static struct outcome bind_one_of_many(const struct process *process, pid_t tid, bool compat)
+{
+	struct outcome outcome = { .tid = tid, .number = -1 };
+
+	outcome.failure = wait_for_thread(process->pid, tid, compat);
+	if (!outcome.failure)
+		outcome = bind_thread(process->pid, tid, process->start, false);
+	if (outcome.failure == TRACER_LOST && has_died_with_worker(process->pid))
+		outcome.failure = KILLED;
+	return outcome;
+}
+
 /* Each thread for itself, until none is new: one that is born has its creator's filters. */
 static bool bind_each_thread(struct process *process)
 {
@@ -122,15 +146,11 @@ static bool bind_each_thread(struct process *process)
 
 		news = false;
 		for (size_t i = 0; i < count && dones < MAX_MEMBERS; i++) {
-			struct outcome outcome = { .tid = tids[i], .number = -1 };
+			struct outcome outcome;
 
-			if (is_among(tids[i], done, dones))
+			if (is_among(tids[i], done, dones) || can_be_left_out(process->pid, tids[i]))
 				continue;
-			outcome.failure = wait_for_thread(process->pid, tids[i], compat);
-			if (outcome.failure == GONE)
-				continue;
-			if (!outcome.failure)
-				outcome = bind_thread(process->pid, tids[i], process->start, false);
+			outcome = bind_one_of_many(process, tids[i], compat);
 			news = true;
 			if (outcome.failure == GONE)
 				continue;
@@ -171,6 +191,10 @@ static bool attempt(struct process *process, pid_t tid, bool *again)
 	struct outcome outcome = bind_thread(process->pid, tid, process->start, true);
 
 	*again = is_passing(&outcome);
+	if (outcome.failure == TRACER_LOST && has_died_with_worker(process->pid)) {
+		outcome.failure = KILLED;
+		*again = false;
+	}
 	note(process, &outcome);
 	if (outcome.failure)
 		return false;
@@ -199,7 +223,7 @@ bool bind_process(struct process *process)
 				return false;
 		} else {
 			process->last.failure = spoils ? PROCESS_IN_CALL :
-								   explain_unfit(process->pid, tids, count);
+							 explain_unfit(process->pid, tids, count);
 		}
 		if (is_past(&options.deadline))
 			return is_gone(process->pid);

@@ -57,8 +57,8 @@ bool read_task_call(pid_t pid, pid_t tid, struct task_call *call)
 	if (read_small_file(text, sizeof text, "/proc/%d/task/%d/syscall", pid, tid) <= 0)
 		return false;
 	call->number = -2;
-	found = sscanf(text, "%ld %lx %lx %lx %lx %lx %lx %lx %lx", &call->number, args, args + 1, args + 2,
-		       args + 3, args + 4, args + 5, &call->sp, &call->pc);
+	found = sscanf(text, "%ld %lx %lx %lx %lx %lx %lx %lx %lx", &call->number, args, args + 1,
+		       args + 2, args + 3, args + 4, args + 5, &call->sp, &call->pc);
 	if (found != 9 && call->number >= 0)
 		call->number = -2;
 	return true;

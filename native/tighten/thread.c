@@ -111,7 +111,8 @@ static bool is_in_rseq(const struct tracee *tracee)
 	} section;
 	uint64_t pointer = 0;
 
-	if (syscall(SYS_ptrace, (long)GET_RSEQ, (long)tracee->tid, sizeof where, &where) < 0 || !where.area)
+	if (syscall(SYS_ptrace, (long)GET_RSEQ, (long)tracee->tid, sizeof where, &where) < 0 ||
+	    !where.area)
 		return false;
 	if (inject_read(tracee->tid, where.area + 8, &pointer, 8) || !pointer ||
 	    inject_read(tracee->tid, pointer, &section, sizeof section))
@@ -163,7 +164,7 @@ static bool is_asleep(const struct tracee *tracee)
 /* At a call's entry PTRACE_DETACH would make the kernel believe that a signal is pending
  * (__ptrace_unlink(): TIF_SIGPENDING), and the call may fail with EINTR; a tracer that ends leaves a
  * thread that runs or sleeps undisturbed. */
-static int leave_running(const struct tracee *tracee)
+static int leave_running(struct tracee *tracee)
 {
 	int err = request(SET_OPTIONS, tracee->tid, 0, (void *)(long)SYSGOOD);
 
@@ -171,7 +172,7 @@ static int leave_running(const struct tracee *tracee)
 }
 
 /* restart_syscall(2) does nothing but go on with what the kernel has remembered. */
-static int leave_in_restart(const struct tracee *tracee)
+static int leave_in_restart(struct tracee *tracee)
 {
 	unsigned long signal = 0;
 	int status;
@@ -181,6 +182,8 @@ static int leave_in_restart(const struct tracee *tracee)
 
 		if (request(TO_SYSCALL, tracee->tid, 0, (void *)signal))
 			return ESRCH;
+		if (!tracee->pause)
+			tracee->pause = microseconds_since(&tracee->since);
 		do {
 			found = wait_for_a_while(tracee->tid, &status, GLANCE);
 			if (!found && is_asleep(tracee))
@@ -201,7 +204,7 @@ static int set_mask(const struct injection *injection)
 	return request(SET_MASK, injection->pid, sizeof injection->mask, &injection->mask);
 }
 
-static int leave_by_restart(struct injection *injection, const struct tracee *tracee)
+static int leave_by_restart(struct injection *injection, struct tracee *tracee)
 {
 	const struct abi *abi = registers_abi(&injection->registers);
 	int err = inject_enter(injection, registers_pc(&tracee->registers) - abi->enter_length,
@@ -217,7 +220,7 @@ static int leave_by_restart(struct injection *injection, const struct tracee *tr
 
 /* Is it at the exit of an injected call, and not in the stop that it was brought to?  Then the kernel
  * will look at its registers for a restart, also on arm64. */
-static int let_go(struct injection *injection, const struct tracee *tracee)
+static int let_go(struct injection *injection, struct tracee *tracee)
 {
 	struct registers registers = tracee->registers;
 	int err;
@@ -345,12 +348,13 @@ static enum failure load_and_leave(struct tracee *tracee, struct outcome *outcom
 }
 
 /* Nothing was changed: only a call that fails with EINTR is helped to go on. */
-static void leave_untouched(const struct tracee *tracee)
+static void leave_untouched(struct tracee *tracee)
 {
 	struct injection untouched = { .pid = tracee->tid, .registers = tracee->registers };
 
 	if (tracee->restart == RESTART_BLOCK) {
-		request(SET_OPTIONS, tracee->tid, 0, (void *)(long)(SYSGOOD | SUSPEND_SECCOMP | EXITKILL));
+		request(SET_OPTIONS, tracee->tid, 0,
+			(void *)(long)(SYSGOOD | SUSPEND_SECCOMP | EXITKILL));
 		if (!inject_begin_anywhere(&untouched, tracee->tid, &tracee->registers, 0))
 			leave_by_restart(&untouched, tracee);
 		return;
@@ -404,7 +408,7 @@ static struct outcome bind_here(pid_t pid, pid_t tid, unsigned long long start, 
 	if (outcome.present || outcome.failure == NEEDS_NO_NEW_PRIVS || outcome.failure == NOT_ENTERED ||
 	    outcome.failure == PROCESS_IN_CALL)
 		leave_untouched(&tracee);
-	outcome.pause = microseconds_since(&tracee.since);
+	outcome.pause = tracee.pause ? tracee.pause : microseconds_since(&tracee.since);
 	return outcome;
 }
 

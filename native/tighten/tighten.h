@@ -106,6 +106,7 @@ enum failure {
 	CHANGED, /* another process or thread has written to the memory or registers used */
 	DIFFERS, /* the filter is not there afterwards */
 	TRACER_LOST, /* the worker was killed */
+	KILLED, /* it ended when the worker was killed (PTRACE_O_EXITKILL) */
 	TRACER_BUSY, /* it is still waiting for the thread, in a call that takes long */
 	PROCESS_IN_CALL, /* it waits in a call that a stop would spoil */
 	UNSTOPPABLE, /* all its threads are UNFIT */

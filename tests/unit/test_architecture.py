@@ -59,7 +59,7 @@ MAY_IMPORT = {
     "process.containers": "model system",
     "process.kernel": "system bpf",
     "process": (
-        "model system filter profile profile.parse profile.compile profile.meaning "
+        "model output system filter profile profile.parse profile.compile profile.meaning "
         "process.containers process.kernel"
     ),
     "scan.elf": "",

@@ -23,6 +23,7 @@ class FilterCause(enum.Enum):
     LOADED = "loaded"
     RUNTIME = "runtime"
     UNIT = "unit"
+    TIGHTENED = "tightened"
     INHERITED = "inherited"
     ENDED = "ended"
     UNKNOWN = "unknown"
@@ -33,7 +34,8 @@ class FilterOrigin:
     """Which process or unit loaded a filter.
 
     LOADED: this process itself. RUNTIME: the container runtime, in this process before its exec.
-    UNIT: systemd likewise, for the unit `name`. INHERITED: from `pid` (`name`), its oldest ancestor
+    UNIT: systemd likewise, for the unit `name`. TIGHTENED: `seclatch tighten`, while this process
+    ran; `name` is the time. INHERITED: from `pid` (`name`), its oldest ancestor
     that has it. ENDED: from an ancestor that has exited. `certain`: seen in the kernel (it is the
     same filter; for UNIT, the very program that systemd loads for a setting of that unit), and not
     only concluded from the numbers of filters.
@@ -63,6 +65,7 @@ class FilterOrigin:
             FilterCause.LOADED: "itself",
             FilterCause.RUNTIME: "its runtime",
             FilterCause.UNIT: f"systemd for {self.name}",
+            FilterCause.TIGHTENED: f"seclatch tighten {self.name}",
             FilterCause.INHERITED: f"{self.pid} ({self.name})",
             FilterCause.ENDED: "an ended process",
             FilterCause.UNKNOWN: "an unknown process",

@@ -65,7 +65,9 @@ class FilterOrigins:
         oldest = self._find_oldest(pid, holders.__contains__)
         if oldest != pid:
             return self._make_inherited(oldest)
-        if any(self._find_oldest(holder, holders.__contains__) != pid for holder in holders):
+        # One that has ended since the kernel was asked has no ancestors that could be looked up.
+        living = holders & self._inputs.entries.keys()
+        if any(self._find_oldest(holder, holders.__contains__) != pid for holder in living):
             # Held by processes that do not descend from this one: their common ancestor has ended.
             return FilterOrigin(FilterCause.ENDED)
         return self._classify_load(pid, first=first)

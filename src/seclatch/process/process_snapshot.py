@@ -24,6 +24,7 @@ from seclatch.process.recognize_profiles import (
 )
 from seclatch.process.systemd_units import find_settings
 from seclatch.process.thread_filters import ThreadFilters
+from seclatch.process.tightened_records import read_tightened
 from seclatch.system import procfs
 from seclatch.system.procfs import ProcEntry
 
@@ -72,7 +73,9 @@ def take_snapshot(request: SnapshotRequest) -> ProcessSnapshot:
         else {}
     )
     origins = FilterOrigins(OriginInputs(entries, stages, held))
-    threads = ThreadFilters(origins, held, names, units, every_thread=request.threads)
+    threads = ThreadFilters(
+        origins, held, names, units, every_thread=request.threads, tightened=read_tightened()
+    )
     for pid, entry in entries.items():
         found = _find_container(members.get(pid), known)
         view.processes.append(_make_process(entry, threads.describe(entry), stages[pid], found))

@@ -11,6 +11,7 @@ from seclatch.model.process import FilterCause, FilterLayer, FilterOrigin, LiveT
 from seclatch.process.filter_origins import FilterOrigins
 from seclatch.process.kernel.kernel_filters import Held
 from seclatch.process.systemd_units import find_unit
+from seclatch.process.tightened_records import TightenedFilter, digest_program
 from seclatch.system import procfs
 from seclatch.system.procfs import ProcEntry, ProcStatus
 
@@ -29,7 +30,7 @@ class ThreadFilters:
     systemd units, by unit and program.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what one snapshot knows)
         self,
         origins: FilterOrigins,
         held: Mapping[int, Held] | None,
@@ -37,12 +38,14 @@ class ThreadFilters:
         units: Mapping[str, Mapping[bytes, str]],
         *,
         every_thread: bool,
+        tightened: Mapping[tuple[int, str], TightenedFilter] | None = None,
     ) -> None:
         self._origins = origins
         self._held = held
         self._names = names
         self._units = units
         self._every_thread = every_thread
+        self._tightened = tightened or {}
         self._of_process: dict[int, list[Held]] = defaultdict(list)
         for task in (held or {}).values():
             self._of_process[task.pid].append(task)
@@ -98,7 +101,17 @@ class ThreadFilters:
         )
         unit = find_unit(entry)
         pairs = zip(held.layers, origins, strict=True)
-        return tuple(self._make_layer(layer.code or b"", origin, unit) for layer, origin in pairs)
+        return tuple(
+            self._make_layer(layer.code or b"", self._recall(entry.pid, layer.code, origin), unit)
+            for layer, origin in pairs
+        )
+
+    def _recall(self, pid: int, code: bytes | None, origin: FilterOrigin) -> FilterOrigin:
+        """Return what `seclatch tighten` recorded of a filter that the process seems to load."""
+        if not self._tightened or not code or origin.cause is not FilterCause.LOADED:
+            return origin
+        found = self._tightened.get((pid, digest_program(code)))
+        return FilterOrigin(FilterCause.TIGHTENED, name=found.when) if found else origin
 
     def _make_layer(self, code: bytes, origin: FilterOrigin, unit: str) -> FilterLayer:
         name = self._names.get(code, "")

@@ -13,6 +13,7 @@ from pathlib import Path
 from seclatch.errors import SeclatchError
 from seclatch.filter.query_filter import FilterQuery
 from seclatch.model.capability import name_capabilities
+from seclatch.process.tightened_records import FOLDER, write_tightened
 from seclatch.profile.compile.compile_profile import Runtime
 from seclatch.system.procfs import read_status, read_status_line
 from seclatch.tighten.further_filter import FurtherFilter, compile_further_filter
@@ -90,6 +91,7 @@ def tighten_container(request: TightenRequest) -> TightenReport:
     report.outcome = run_tighten(target.selector, further, request.options)
     report.names = {**report.names, **_read_names(report.outcome.processes)}
     _verify(report, further)
+    _record(report, further)
     return report
 
 
@@ -237,6 +239,17 @@ def _rehearse(
     if denied:
         raise DeniedInRehearsalError(denied)
     request.notify(f"{calls} calls were made, and none of them is denied")
+
+
+def _record(report: TightenReport, further: FurtherFilter) -> None:
+    """Record what was bound, so that `seclatch ps` names it."""
+    bound = [(each.pid, each.start) for each in report.outcome.processes if each.state == "bound"]
+    try:
+        write_tightened(bound, further.code)
+    except OSError as error:
+        report.warnings.append(
+            f"{FOLDER}: {error.strerror}: `seclatch ps` will not say that it was put on now"
+        )
 
 
 def _verify(report: TightenReport, further: FurtherFilter) -> None:

@@ -26,6 +26,8 @@ _REASONS = {
     "interfered": "another process or thread wrote to the memory used; the filter was not loaded",
     "differs": "the filter was not there when it was read back",
     "tracer-lost": "seclatch-tighten was killed at its work",
+    "killed": "seclatch-tighten was killed while it had changed registers of the process, and the "
+    "kernel ended the process with it (ptrace(2), PTRACE_O_EXITKILL)",
     "tracer-busy": "it is in a call that takes long, and a tracer still waits to finish",
     "in-call": "it is in a system call that a stop would spoil (a blocking write, a close)",
     "unstoppable": "it does not stop (state D: it waits for a device?)",

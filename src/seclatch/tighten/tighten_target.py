@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -116,8 +117,12 @@ def _holds(group: Path, pid: int) -> bool:
 
 
 def _has_own_pids(pid: int) -> bool:
-    try:
-        own = os.stat(f"/proc/{pid}/ns/pid").st_ino  # noqa: PTH116 (a magic link)
-        return own not in (os.stat("/proc/self/ns/pid").st_ino, os.stat("/proc/1/ns/pid").st_ino)  # noqa: PTH116
-    except OSError:
-        return False
+    own = _read_namespace(str(pid))
+    return bool(own) and own not in (_read_namespace("self"), _read_namespace("1"))
+
+
+def _read_namespace(process: str) -> int:
+    """Return the inode number of the pid namespace of a process; 0 if that is not permitted."""
+    with contextlib.suppress(OSError):
+        return os.stat(f"/proc/{process}/ns/pid").st_ino  # noqa: PTH116 (a magic link)
+    return 0

@@ -1,0 +1,130 @@
+"""A program sees nothing of being bound, whatever system call it is in.
+
+Its own filter kills for seccomp, prctl, munmap, mprotect and restart_syscall.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from seclatch.model.arch import Arch
+from seclatch.model.syscall import load_syscalls
+from tests.conftest import Compiler
+from tests.latch.oci import wait_until
+from tests.tighten.binding import (
+    BOUND,
+    DISTURBED,
+    LATE,
+    UNBOUND,
+    count_filters,
+    deny,
+    finish,
+    in_flight,
+    tighten,
+)
+
+pytestmark = pytest.mark.root
+
+NAMES = list(load_syscalls(Arch.native()).numbers)
+
+# The kernel starts their time-outs again: TIMED in native/tighten/calls.c.
+TIMED = ("epoll-timeout", "semtimedop", "sigtimedwait", "recv-timeout")
+KINDS = """
+nanosleep clock_nanosleep clock_nanosleep-until poll poll-endless ppoll select epoll
+epoll_pwait epoll-timed futex msgrcv sigsuspend pause read recv waitall accept lock
+write spin calls signals vforks forks clones execs threads divergent zombie-leader
+""".split()  # noqa: SIM905
+
+
+def try_kind(program: Path, kind: str) -> tuple[str, object]:
+    """Bind a program in such a call at a random moment; what went wrong, if anything did."""
+    with in_flight(program, kind, 1.0) as process:
+        time.sleep(0.1 + random.random() * 0.4)
+        report = tighten(process.pid)
+        status, complaint = finish(process)
+    allowed = (BOUND, LATE) if kind in TIMED else (BOUND,)
+    fine = report.status == 0 and status in allowed
+    return kind, None if fine else (report, status, complaint)
+
+
+def test_every_kind_goes_on_undisturbed(compiler: Compiler) -> None:
+    """Four at a time, so that moments differ."""
+    program = compiler("in_flight")
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda kind: try_kind(program, kind), (*KINDS, *TIMED)))
+    assert [each for each in found if each[1]] == []
+
+
+def test_without_it_mkdir_is_not_denied(compiler: Compiler) -> None:
+    with in_flight(compiler("in_flight"), "read", 0.3) as process:
+        assert finish(process) == (UNBOUND, "")
+
+
+def test_a_bare_stop_is_seen(compiler: Compiler) -> None:
+    """The trap is real: epoll_wait fails with EINTR when the process is stopped and goes on."""
+    with in_flight(compiler("in_flight"), "epoll", 1.0) as process:
+        time.sleep(0.2)
+        os.kill(process.pid, signal.SIGSTOP)
+        time.sleep(0.1)
+        os.kill(process.pid, signal.SIGCONT)
+        status, complaint = finish(process)
+    assert status == DISTURBED and "Interrupted system call" in complaint
+
+
+def test_a_handler_still_ends_the_call(compiler: Compiler) -> None:
+    """A signal with a handler ends epoll_wait and pause as before."""
+    with in_flight(compiler("in_flight"), "epoll", 2.0) as process:
+        time.sleep(0.2)
+        assert tighten(process.pid).state(process.pid) == "bound"
+        os.kill(process.pid, signal.SIGUSR1)
+        status, complaint = finish(process)
+    assert status == DISTURBED and "Interrupted system call" in complaint
+
+
+def test_a_signal_meanwhile_is_neither_lost_nor_late(compiler: Compiler) -> None:
+    """pause(2) ends by the one signal that it gets, whenever in a binding that comes."""
+    with in_flight(compiler("in_flight"), "pause", 1.0) as process:
+        for number in range(40):
+            code = deny([*NAMES[: number + 1], "mkdir", "mkdirat"])
+            if process.poll() is not None:
+                break
+            tighten(process.pid, code=code)
+        assert number > 5
+        assert finish(process) == (BOUND, "")
+
+
+def test_all_threads_and_later_ones(compiler: Compiler) -> None:
+    with in_flight(compiler("in_flight"), "threads", 1.5) as process:
+        task = Path(f"/proc/{process.pid}/task")
+        wait_until(lambda: len(list(task.iterdir())) == 25, "the threads")
+        report = tighten(process.pid)
+        assert report.processes[process.pid]["loads"] == "1"  # one was stopped
+        assert {count_filters(process.pid, int(each.name)) for each in task.iterdir()} == {2}
+        assert finish(process) == (BOUND, "")
+
+
+def test_threads_whose_filters_differ_load_one_by_one(compiler: Compiler) -> None:
+    with in_flight(compiler("in_flight"), "divergent", 1.5) as process:
+        task = Path(f"/proc/{process.pid}/task")
+        wait_until(lambda: len(list(task.iterdir())) == 25, "the threads")
+        time.sleep(0.1)
+        report = tighten(process.pid)
+        assert report.processes[process.pid]["loads"] == "25"
+        assert tighten(process.pid).state(process.pid) == "present"
+        assert finish(process) == (BOUND, "")
+
+
+def test_the_second_time_nothing_is_loaded(compiler: Compiler) -> None:
+    with in_flight(compiler("in_flight"), "epoll", 1.0) as process:
+        assert tighten(process.pid).state(process.pid) == "bound"
+        for _ in range(3):
+            assert tighten(process.pid).state(process.pid) == "present"
+        assert count_filters(process.pid) == 2
+        assert finish(process) == (BOUND, "")

@@ -1,0 +1,235 @@
+"""`seclatch tighten` on containers of real runtimes, and on bare processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.conftest import Compiler
+from tests.latch.oci import Bundle, Runtime, make_bundle, wait_until
+from tests.process.conftest import seclatch
+from tests.tighten.binding import count_filters
+
+pytestmark = pytest.mark.root
+
+LOOP = "while :; do kill -0 $$; sleep 0.1; done"
+SERVER = """
+import socket, sys, time
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    connection, _ = listener.accept()
+    connection.sendall(b"hello")
+    connection.close()
+"""
+
+
+def profile(folder: Path, *denied: str, name: str = "running.json") -> Path:
+    rule = {"names": list(denied), "action": "SCMP_ACT_ERRNO"}
+    document = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule] if denied else []}
+    path = folder / name
+    path.write_text(json.dumps(document))
+    return path
+
+
+@pytest.fixture
+def container(
+    request: pytest.FixtureRequest, tmp_path: Path, rootfs: Path
+) -> Iterator[tuple[str, int]]:
+    """A running container of runc or another runtime, under a profile that denies what is injected.
+
+    One at a time: `seclatch ps` reads all processes."""
+    runtime = Runtime(getattr(request, "param", "runc"))
+    rules = [
+        {"names": ["seccomp", "restart_syscall"], "action": "SCMP_ACT_KILL_PROCESS"},
+        {"names": ["prctl"], "action": "SCMP_ACT_ERRNO"},
+    ]
+    own = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules}
+    bundle = make_bundle(tmp_path / "bundle", rootfs, ["/bin/sh", "-c", LOOP], seccomp=own)
+    pid_file = tmp_path / "pid"
+    with start(runtime, bundle, pid_file) as pid:
+        yield bundle.id, pid
+
+
+class start:  # noqa: N801 (a context manager)
+    """A container in the background; removed at the end."""
+
+    def __init__(self, runtime: Runtime, bundle: Bundle, pid_file: Path) -> None:
+        self.runtime, self.bundle, self.pid_file = runtime, bundle, pid_file
+
+    def __enter__(self) -> int:
+        words = ("run", "--detach", "--pid-file", self.pid_file, "--bundle", self.bundle.path)
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        done = self.runtime(*words, self.bundle.id, capture_output=False, **silent)
+        assert done.returncode == 0
+        return int(self.pid_file.read_text())
+
+    def __exit__(self, *_: object) -> None:
+        self.runtime("delete", "--force", self.bundle.id)
+
+
+def read_document(*words: object) -> dict[str, Any]:
+    done = seclatch("tighten", *words, "--json")
+    document = json.loads(done.stdout)
+    schema = resources.files("seclatch.data").joinpath("schemas", "tighten-1.json").read_text()
+    jsonschema.validate(document, json.loads(schema))
+    return document
+
+
+@pytest.mark.parametrize("container", ["runc", "crun"], indirect=True)
+def test_a_container_is_bound_once(container: tuple[str, int], tmp_path: Path) -> None:
+    name, pid = container
+    running = profile(tmp_path, "mkdir", "mkdirat", "execve")
+    dry = seclatch("tighten", name, "--profile", running, "--now", "--dry-run")
+    assert dry.returncode == 0 and "can be bound" in dry.stdout, dry
+    assert count_filters(pid) == 1
+    done = seclatch("tighten", name, "--profile", running, "--now")
+    assert done.returncode == 0, done
+    assert "bound" in done.stdout and "read back from the kernel" in done.stderr
+    assert "exec sessions that are started later" in done.stderr
+    assert count_filters(pid) == 2
+    document = read_document(name, "--profile", running, "--now")
+    assert {each["state"] for each in document["processes"]} == {"present"}
+    assert not document["touched"] and document["complete"]
+    assert count_filters(pid) == 2
+
+
+def test_children_inherit_it(container: tuple[str, int], tmp_path: Path) -> None:
+    name, pid = container
+    assert seclatch("tighten", name, "--profile", profile(tmp_path, "ptrace"), "--now").stdout
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    child = wait_until(lambda: children.read_text().split(), "a child")[0]
+    assert count_filters(int(child)) == 2
+
+
+def test_the_loader_is_named(container: tuple[str, int], tmp_path: Path) -> None:
+    name, pid = container
+    running = profile(tmp_path, "mkdirat")
+    assert seclatch("tighten", name, "--profile", running, "--now").returncode == 0
+    shown = seclatch("ps", "--pid", str(pid), "--profile", running).stdout
+    assert "running.json" in shown
+    listed = seclatch("filter", str(pid))
+    second, first = (line for line in listed.stdout.splitlines() if " of 2: " in line)
+    assert "loaded by seclatch tighten 20" in second and "seclatch tighten" not in first
+    answer = seclatch("filter", str(pid), "--test", "mkdirat()").stdout
+    assert "ERRNO" in answer
+
+
+def test_a_setuid_program_is_listed(container: tuple[str, int], tmp_path: Path) -> None:
+    name, pid = container
+    status = Path(f"/proc/{pid}/status").read_text()
+    assert "NoNewPrivs:\t0" in status
+    running = profile(tmp_path, "mkdirat")
+    never = seclatch("tighten", name, "--profile", running, "--now", "--no-new-privs", "never")
+    assert never.returncode == 125 and "--no-new-privs never forbids" in never.stderr, never
+    assert count_filters(pid) == 1
+    document = read_document(name, "--profile", running, "--now")
+    assert document["setuid"] == ["/bin/suid"]
+    assert any("/bin/suid" in warning for warning in document["warnings"])
+    assert "NoNewPrivs:\t1" in Path(f"/proc/{pid}/status").read_text()
+
+
+@pytest.mark.parametrize("call", ["rt_sigreturn", "exit_group", "futex", "munmap", "brk"])
+def test_what_every_process_needs(compiler: Compiler, tmp_path: Path, call: str) -> None:
+    with subprocess.Popen([compiler("pausing")]) as process:
+        words = ("tighten", process.pid, "--profile", profile(tmp_path, call), "--now")
+        done = seclatch(*words)
+        assert done.returncode == 2 and f"it denies {call}, which every process" in done.stderr
+        assert count_filters(process.pid) == 0
+        assert seclatch(*words, "--insist").returncode == 0
+        assert count_filters(process.pid) == 1
+        process.kill()
+
+
+def test_what_a_listener_needs(tmp_path: Path) -> None:
+    words = ["/usr/bin/python3", "-c", SERVER]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline()
+        running = profile(tmp_path, "accept", "accept4")
+        done = seclatch("tighten", process.pid, "--profile", running, "--now")
+        assert done.returncode == 2 and "would get no connection" in done.stderr, done
+        assert "which a thread is in right now" in done.stderr
+        one = profile(tmp_path, "accept", name="one.json")
+        assert seclatch("tighten", process.pid, "--profile", one, "--now").returncode == 0
+        process.kill()
+
+
+def test_a_ring_is_named(compiler: Compiler, tmp_path: Path) -> None:
+    with subprocess.Popen([compiler("ring")], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+        running = profile(tmp_path, "mkdirat")
+        done = seclatch("tighten", process.pid, "--profile", running, "--now")
+        assert done.returncode == 0 and "io_uring requests pass no filter" in done.stderr, done
+        assert str(process.pid) in done.stderr
+        process.kill()
+
+
+def test_a_rehearsal_finds_what_would_be_denied(container: tuple[str, int], tmp_path: Path) -> None:
+    """The loop forks and executes `sleep`: the profile denies that, and nothing is put on."""
+    name, pid = container
+    running = profile(tmp_path, "execve")
+    done = seclatch("tighten", name, "--profile", running, "--rehearse", "1s")
+    assert done.returncode == 125, done
+    assert "execve: would be denied" in done.stderr and "not put on" in done.stderr
+    assert count_filters(pid) == 1
+    harmless = profile(tmp_path, "mkdirat", name="harmless.json")
+    done = seclatch("tighten", name, "--profile", harmless, "--rehearse", "1s")
+    assert done.returncode == 0 and "none of them is denied" in done.stderr, done
+    assert count_filters(pid) == 2
+
+
+def test_a_rehearsal_ends_early_with_its_signal(container: tuple[str, int], tmp_path: Path) -> None:
+    name, pid = container
+    words = ["timeout", "-s", "INT", "3"]
+    running = profile(tmp_path, "mkdirat")
+    done = seclatch("tighten", name, "--profile", running, before=words)
+    assert "nothing was changed" in done.stderr and done.returncode == 124, done
+    assert count_filters(pid) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["no-such-container", "--now"], "there is no container no-such-container"),
+        (["1", "--now"], "the host's first process"),
+        ([str(os.getpid()), "--now"], "this command's own ancestor"),
+        (["1", "--rehearse", "soon"], "is no duration"),
+    ],
+)
+def test_wrong_input(words: list[str], message: str, tmp_path: Path) -> None:
+    done = seclatch("tighten", *words, "--profile", profile(tmp_path, "mkdir"))
+    assert done.returncode == 2 and message in done.stderr, done
+
+
+def test_a_bare_process_is_not_rehearsed(compiler: Compiler, tmp_path: Path) -> None:
+    with subprocess.Popen([compiler("pausing")]) as process:
+        done = seclatch("tighten", process.pid, "--profile", profile(tmp_path, "mkdir"))
+        assert done.returncode == 2 and "give --now" in done.stderr, done
+        process.kill()
+
+
+def test_under_a_filter_it_refuses(compiler: Compiler, tmp_path: Path) -> None:
+    """The kernel lets a process that is under seccomp suspend it for no other."""
+    with subprocess.Popen([compiler("pausing")]) as process:
+        running = profile(tmp_path, "mkdir")
+        before = [compiler("under_filter")]
+        done = seclatch("tighten", process.pid, "--profile", running, "--now", before=before)
+        assert done.returncode == 125 and "is under seccomp itself" in done.stderr, done
+        process.kill()
+
+
+def test_without_privileges_it_refuses(compiler: Compiler, tmp_path: Path) -> None:
+    with subprocess.Popen([compiler("pausing")]) as process:
+        running = profile(tmp_path, "mkdir")
+        before = ["unshare", "--user", "--map-root-user"]
+        done = seclatch("tighten", process.pid, "--profile", running, "--now", before=before)
+        assert done.returncode == 125 and "CAP_SYS_ADMIN on the host" in done.stderr, done
+        process.kill()
