@@ -156,8 +156,8 @@ lint: $(DEV_STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/clang-format --dry-run -Werror native/*.[ch] native/apply/*.[ch]
-	tools/analyze native/*.c native/apply/*.c
+	$(VENV)/bin/clang-format --dry-run -Werror native/*.[ch] native/apply/*.[ch] native/tighten/*.[ch]
+	tools/analyze native/*.c native/apply/*.c native/tighten/*.c
 
 bench: test-packages $(DEV_STAMP)
 	$(VENV)/bin/python -m bench

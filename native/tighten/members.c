@@ -16,13 +16,19 @@ enum { MAX_DEPTH = 64 }; /* of groups in groups */
 static size_t read_procs(int folder, pid_t *pids, size_t most)
 {
 	int fd = openat(folder, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	FILE *file;
 	size_t count = 0;
 
-	while (file && count < most && fscanf(file, "%d", pids + count) == 1)
+	if (fd < 0)
+		return 0;
+	file = fdopen(fd, "r");
+	if (!file) {
+		close(fd);
+		return 0;
+	}
+	while (count < most && fscanf(file, "%d", pids + count) == 1)
 		count += pids[count] > 0;
-	if (file)
-		fclose(file);
+	fclose(file);
 	return count;
 }
 
@@ -64,14 +70,15 @@ static size_t list_namespace(ino_t namespace, pid_t *pids, size_t most)
 	const struct dirent *entry;
 	size_t count = 0;
 
-	while (dir && count < most && (entry = readdir(dir))) {
+	if (!dir)
+		return 0;
+	while (count < most && (entry = readdir(dir))) {
 		pid_t pid = isdigit((unsigned char)*entry->d_name) ? (pid_t)atoi(entry->d_name) : 0;
 
 		if (pid && namespace && read_namespace(pid) == namespace)
 			pids[count++] = pid;
 	}
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	return count;
 }
 

@@ -114,11 +114,12 @@ size_t list_threads(pid_t pid, pid_t *tids, size_t most)
 
 	snprintf(path, sizeof path, "/proc/%d/task", pid);
 	dir = opendir(path);
-	while (dir && count < most && (entry = readdir(dir)))
+	if (!dir)
+		return 0;
+	while (count < most && (entry = readdir(dir)))
 		if (isdigit((unsigned char)*entry->d_name))
 			tids[count++] = (pid_t)atoi(entry->d_name);
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	return count;
 }
 
@@ -131,7 +132,9 @@ unsigned long find_in_vdso(pid_t pid, const unsigned char *bytes, size_t count)
 
 	snprintf(line, sizeof line, "/proc/%d/maps", pid);
 	maps = fopen(line, "re");
-	while (maps && !found && fgets(line, sizeof line, maps)) {
+	if (!maps)
+		return 0;
+	while (!found && fgets(line, sizeof line, maps)) {
 		const unsigned char *at;
 
 		/* a file's name cannot be in brackets without a slash before it */
@@ -142,7 +145,6 @@ unsigned long find_in_vdso(pid_t pid, const unsigned char *bytes, size_t count)
 		at = memmem(code, to - from, bytes, count);
 		found = at ? from + (unsigned long)(at - code) : 0;
 	}
-	if (maps)
-		fclose(maps);
+	fclose(maps);
 	return found;
 }

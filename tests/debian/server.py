@@ -131,6 +131,28 @@ class Server:
             self.program.work(self.folder)
         assert runtime("kill", bundle.id, self.program.stop).returncode == 0
 
+    @contextmanager
+    def started(self, runtime: Runtime, seccomp: dict[str, Any]) -> Iterator[Bundle]:
+        """Start it, and yield its bundle when it answers; stop it at the end."""
+        bundle = self._bundle(self.program.argv, seccomp)
+        words = runtime.argv("run", "--bundle", bundle.path, bundle.id)
+        log = self._path / "log"
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            ) as process,
+        ):
+            try:
+                wait_until(lambda: self.program.ready(self.folder), "an answer", seconds=240)
+                yield bundle
+            except BaseException as error:
+                error.add_note(log.read_text(errors="replace")[-2000:])
+                raise
+            finally:
+                runtime("delete", "--force", bundle.id)
+                process.kill()
+
     def run_other(
         self, runtime: Runtime, words: Sequence[str], seccomp: dict[str, Any] | None
     ) -> subprocess.CompletedProcess[str]:

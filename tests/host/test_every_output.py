@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,11 +52,12 @@ PRIVILEGED = {
     "filter": "filter PID",
     "record": "record -o OUTPUT -- true",
     "watch": "watch --seconds 1",
+    "tighten": "tighten SLEEPER --profile OPEN --now --dry-run",
 }
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     folder = tmp_path_factory.mktemp("places")
     recording_file.write_recording(folder / "start.json", start(latched=True))
     (folder / "usr/sbin").mkdir(parents=True)
@@ -67,7 +70,12 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     subprocess.run(
         [sys.executable, "-m", "seclatch", "profile", "compile", PROFILE, "-o", program], check=True
     )
-    return {
+    opened = folder / "open.json"
+    opened.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}))
+    sleeper = subprocess.Popen(["sleep", "600"])
+    yield {
+        "OPEN": str(opened),
+        "SLEEPER": str(sleeper.pid),
         "FILE": str(PROFILE),
         "RECORDING": str(folder / "start.json"),
         "PROGRAM": str(program),
@@ -76,6 +84,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "OUTPUT": str(folder / "new.json"),
         "PID": str(os.getpid()),
     }
+    sleeper.kill()
+    sleeper.wait()
 
 
 def seclatch(

@@ -17,6 +17,7 @@ MakeBundle = Callable[..., Bundle]
 
 LOAD, INTERP, STACK, RELRO = 1, 3, 0x6474E551, 0x6474E552  # elf(5): p_type
 DAC_OVERRIDE, KILL, SYS_PTRACE, SYS_ADMIN = 1, 5, 19, 21  # capabilities(7)
+PROGRAMS = ["seclatch-runc", "seclatch-crun", "seclatch-apply", "seclatch-tighten"]
 NEEDED = {DAC_OVERRIDE, KILL, SYS_PTRACE, SYS_ADMIN}
 ENDBR64 = b"\xf3\x0f\x1e\xfa"
 
@@ -33,7 +34,7 @@ def segments(program: Path) -> Iterator[tuple[int, int, int, int]]:
         yield kind, flags, address, length
 
 
-@pytest.mark.parametrize("name", ["seclatch-runc", "seclatch-crun", "seclatch-apply"])
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_the_program_is_a_static_pie_that_ends_its_own_relocations(name: str) -> None:
     program = SCRIPTS / name
     kinds = {kind: flags for kind, flags, _, _ in segments(program)}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import struct
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ BOUND, DISTURBED, UNBOUND, LATE = 0, 1, 3, 4
 
 
 def deny(names: Sequence[str], arch: Arch | None = None) -> bytes:
-    """A filter that answers EPERM to these calls of one ABI and allows everything else."""
+    """Make a filter that answers EPERM to these calls of one ABI and allows everything else."""
     arch = arch or Arch.native()
     numbers = load_syscalls(arch).numbers
     code = [(0x20, 0, 0, 4), (0x15, 1, 0, arch.audit), (6, 0, 0, 0x7FFF0000), (0x20, 0, 0, 0)]
@@ -94,10 +96,28 @@ def in_flight(
 
 
 def finish(process: subprocess.Popen[str], timeout: float = 30) -> tuple[int, str]:
-    """The exit status, and what was complained about."""
+    """Wait for its end; return its exit status and what it complained about."""
     assert process.stderr
     status = process.wait(timeout)
     return status, process.stderr.read()
+
+
+def bind_in_flight(
+    program: Path, kind: str, *words: object, before: Sequence[object] = (), seconds: float = 1.0
+) -> tuple[Report, int, str]:
+    """Bind a program in such a call; return the report, its exit status and its complaints.
+
+    On a busy machine it may end before it can be bound: then with a call that lasts longer.
+    """
+    for length in (seconds, 5 * seconds, 25 * seconds):
+        with in_flight(program, kind, length) as process:
+            time.sleep(length * (0.1 + 0.3 * random.random()))
+            report = tighten(*words, process.pid, before=before)
+            ended = process.poll() is not None and process.returncode >= 0
+            status, complaint = finish(process, timeout=60 + 3 * length)
+        if not ended or status == BOUND:
+            break
+    return report, status, complaint
 
 
 def count_filters(pid: int, tid: int | None = None) -> int:

@@ -44,9 +44,7 @@ def profile(folder: Path, *denied: str, name: str = "running.json") -> Path:
 def container(
     request: pytest.FixtureRequest, tmp_path: Path, rootfs: Path
 ) -> Iterator[tuple[str, int]]:
-    """A running container of runc or another runtime, under a profile that denies what is injected.
-
-    One at a time: `seclatch ps` reads all processes."""
+    """Start a container of runc, or another runtime; its profile denies what is injected."""
     runtime = Runtime(getattr(request, "param", "runc"))
     rules = [
         {"names": ["seccomp", "restart_syscall"], "action": "SCMP_ACT_KILL_PROCESS"},

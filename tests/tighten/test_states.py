@@ -34,7 +34,7 @@ UNTOUCHED = 3
 
 
 def test_stopped_it_is_bound_and_stays_stopped(compiler: Compiler) -> None:
-    with in_flight(compiler("in_flight"), "read", 1.0) as process:
+    with in_flight(compiler("in_flight"), "read", 2.5) as process:
         os.kill(process.pid, signal.SIGSTOP)
         wait_until(lambda: read_state(process.pid) == "T", "the stop")
         assert tighten(process.pid).state(process.pid) == "bound"
@@ -59,7 +59,7 @@ def test_traced_by_another_it_is_named(compiler: Compiler) -> None:
 
 
 def test_traced_in_one_thread_it_is_bound_by_another(compiler: Compiler) -> None:
-    with in_flight(compiler("in_flight"), "threads", 1.5) as process:
+    with in_flight(compiler("in_flight"), "threads", 3.0) as process:
         task = Path(f"/proc/{process.pid}/task")
         wait_until(lambda: len(list(task.iterdir())) == 25, "the threads")
         tid = sorted(int(each.name) for each in task.iterdir())[1]  # it is in pause(2)
@@ -96,7 +96,7 @@ def test_a_zombie_is_passed_over() -> None:
 
 @pytest.fixture
 def frozen_group() -> Iterator[Path]:
-    """A control group that holds processes back, of either version."""
+    """Make a control group that holds processes back, of either version."""
     name = f"seclatch-test-{os.getpid()}"
     mounted = FREEZER if FREEZER.is_dir() else Path("/sys/fs/cgroup")
     group = mounted / name
@@ -202,7 +202,7 @@ def test_no_new_privs_is_set_or_refused(compiler: Compiler) -> None:
 
 
 def test_a_program_that_the_kernel_refuses_changes_nothing(compiler: Compiler) -> None:
-    with in_flight(compiler("in_flight"), "epoll", 1.0) as process:
+    with in_flight(compiler("in_flight"), "epoll", 2.5) as process:
         report = tighten(process.pid, code=struct.pack("=HBBI", 0xFFFF, 0, 0, 0))
         assert (report.status, report.reason(process.pid)) == (1, "refused")
         assert finish(process) == (UNBOUND, "")
@@ -210,7 +210,7 @@ def test_a_program_that_the_kernel_refuses_changes_nothing(compiler: Compiler) -
 
 def test_memory_is_as_before(compiler: Compiler) -> None:
     """Nothing of the mapping that was used is left."""
-    with in_flight(compiler("in_flight"), "read", 1.0) as process:
+    with in_flight(compiler("in_flight"), "read", 2.5) as process:
         maps = Path(f"/proc/{process.pid}/maps")
         before = [line.split(" ")[:2] for line in maps.read_text().splitlines()]
         assert tighten(process.pid).state(process.pid) == "bound"

@@ -79,7 +79,7 @@ def test_wheels_exist() -> None:
 @pytest.mark.parametrize("wheel", WHEELS, ids=platform)
 def test_its_programs_are_for_its_platform_only(wheel: Path) -> None:
     found = dict(programs(wheel))
-    assert {"seclatch-runc", "seclatch-crun", "seclatch-apply"} == set(found)
+    assert {"seclatch-runc", "seclatch-crun", "seclatch-apply", "seclatch-tighten"} == set(found)
     assert "-py3-none-" in wheel.name
     assert "manylinux" in wheel.name
     assert "musllinux" in wheel.name
@@ -105,8 +105,8 @@ def test_its_programs_run(wheel: Path, tmp_path: Path) -> None:
         program.chmod(0o755)
         wanted = f"{name.removeprefix('seclatch-')} version"
         words = ["--version"]
-        if name == "seclatch-apply":
-            words, wanted = ["--help"], "Usage: seclatch-apply"
+        if name in ("seclatch-apply", "seclatch-tighten"):
+            words, wanted = ["--help"], f"Usage: {name}"
         done = subprocess.run(
             [emulator, program, *words], capture_output=True, text=True, check=True
         )
