@@ -6,6 +6,7 @@ import json
 import subprocess
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,13 +48,13 @@ class Traffic(threading.Thread):
             self.rounds += 1
 
 
-def tighten(identity: str, profile: Path, *denied: str) -> dict[str, object]:
+def tighten(identity: str, profile: Path, *denied: str) -> dict[str, Any]:
     rule = {"names": [*denied], "action": "SCMP_ACT_ERRNO"}
     profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
     words = [SECLATCH, "tighten", identity, "--profile", profile, "--now", "--json"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done
-    document: dict[str, object] = json.loads(done.stdout)
+    document: dict[str, Any] = json.loads(done.stdout)
     return document
 
 
