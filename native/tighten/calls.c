@@ -5,18 +5,20 @@
 
 #include "tighten.h"
 
-#ifdef SYS_epoll_wait
-# define NR_EPOLL_WAIT SYS_epoll_wait
-# define NR_POLL SYS_poll
-# define NR_PAUSE SYS_pause
-#else /* arm64 has none of them */
-# define NR_EPOLL_WAIT (-1)
-# define NR_POLL (-1)
-# define NR_PAUSE (-1)
-#endif
-#define NR_EPOLL_PWAIT2 441
-#define NR_FUTEX_WAITV 449
-#define NR_IO_URING_ENTER 426
+#if CAN_ENTER
+
+# ifdef SYS_epoll_wait
+#  define NR_EPOLL_WAIT SYS_epoll_wait
+#  define NR_POLL SYS_poll
+#  define NR_PAUSE SYS_pause
+# else /* arm64 has none of them */
+#  define NR_EPOLL_WAIT (-1)
+#  define NR_POLL (-1)
+#  define NR_PAUSE (-1)
+# endif
+# define NR_EPOLL_PWAIT2 441
+# define NR_FUTEX_WAITV 449
+# define NR_IO_URING_ENTER 426
 
 enum kind {
 	SLEEP, /* goes on by restart_syscall */
@@ -32,12 +34,12 @@ enum kind {
 };
 
 struct rule {
-	int number, i386, i386_time64;
+	int number, x86_32, x86_32_time64; /* of this architecture; of 32-bit programs on x86-64 */
 	enum kind kind;
 	int argument; /* time-out or flags */
 };
 
-/* i386: arch/x86/entry/syscalls/syscall_32.tbl */
+/* arch/x86/entry/syscalls/syscall_32.tbl */
 static const struct rule rules[] = {
 	{ SYS_restart_syscall, 0, -1, SLEEP, 0 },
 	{ SYS_nanosleep, 162, -1, SLEEP, 0 },
@@ -83,7 +85,7 @@ static const struct rule rules[] = {
 static const struct rule *find_rule(long number, bool compat)
 {
 	for (size_t i = 0; number >= 0 && i < sizeof rules / sizeof *rules; i++)
-		if (compat ? rules[i].i386 == number || rules[i].i386_time64 == number :
+		if (compat ? rules[i].x86_32 == number || rules[i].x86_32_time64 == number :
 			     rules[i].number == number)
 			return rules + i;
 	return NULL;
@@ -169,10 +171,10 @@ bool is_vfork(long number, bool compat)
 
 	if (compat)
 		return number == CLONE_I386 || number == VFORK_I386 || number == CLONE3;
-#ifdef SYS_vfork
+# ifdef SYS_vfork
 	if (number == SYS_vfork)
 		return true;
-#endif
+# endif
 	return number == SYS_clone || number == CLONE3;
 }
 
@@ -180,6 +182,28 @@ bool continues_by_restart(const struct task_call *call)
 {
 	return classify_call(call, false) == CONTINUES;
 }
+
+#else /* nothing is stopped there (main.c) */
+
+enum disturbance classify_call(const struct task_call *call, bool compat)
+{
+	(void)call, (void)compat;
+	return UNFIT;
+}
+
+bool is_repeatable(long number, bool compat)
+{
+	(void)number, (void)compat;
+	return false;
+}
+
+bool is_vfork(long number, bool compat)
+{
+	(void)number, (void)compat;
+	return false;
+}
+
+#endif
 
 const char *name_disturbance(enum disturbance disturbance)
 {

@@ -282,6 +282,8 @@ int main(int argc, char *argv[])
 	arguments.status = read_arguments(&arguments, argv + (argc > 0));
 	if (arguments.status >= 0)
 		return arguments.status;
+	if (!CAN_ENTER)
+		return refuse_usage("running programs can be entered on x86-64 and arm64 only", "");
 	if (!read_filter((int)arguments.fd))
 		return refuse_usage("the descriptor holds no compiled filter", "");
 	clock_gettime(CLOCK_MONOTONIC, &options.deadline);
