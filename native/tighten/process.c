@@ -7,7 +7,8 @@
 #include "tighten.h"
 
 enum { PF_WORKER = 0x10 | 0x4000 }; /* <linux/sched.h>: IO and user workers; they make no calls */
-enum { PAUSE = 1000, DYING = 50000 }; /* microseconds between attempts, and until a SIGKILL has effect */
+/* microseconds: between attempts; until a SIGKILL has effect, and until it is seen */
+enum { PAUSE = 1000, DYING = 5000000, PASSING = 20000 };
 /* A thread that runs may be within a long write(2), between two of its sleeps: whether it is in a call
  * cannot be seen.  It is looked at so often, and must run each time. */
 enum { GLANCES = 12, GLANCE = 150 };
@@ -112,14 +113,25 @@ static enum failure wait_for_thread(pid_t pid, pid_t tid, bool compat)
 
 /* PTRACE_O_EXITKILL: a worker that is killed takes the process with it while the registers are not its
  * own.  That is never passed over as a process that has ended by itself. */
+static bool is_dying(pid_t pid)
+{
+	enum { PF_EXITING = 4, PF_SIGNALED = 0x400, KILL_PENDING = 1 << (9 - 1) };
+	struct task_stat stat;
+
+	return !read_task_stat(pid, pid, &stat) || stat.flags & (PF_EXITING | PF_SIGNALED) ||
+	       (read_task_status(pid, pid, "SigPnd:", 16) | read_task_status(pid, pid, "ShdPnd:", 16)) &
+		       KILL_PENDING;
+}
+
 static bool has_died_with_worker(pid_t pid)
 {
-	for (int i = 0; i < DYING / PAUSE; i++) {
+	/* the worker has been waited for, so the signal has been sent */
+	for (int i = 0; i < DYING / PAUSE && (is_dying(pid) || i < PASSING / PAUSE); i++) {
 		if (is_gone(pid))
 			return true;
 		usleep(PAUSE);
 	}
-	return false;
+	return is_gone(pid);
 }
 
 static struct outcome bind_one_of_many(const struct process *process, pid_t tid, bool compat)
