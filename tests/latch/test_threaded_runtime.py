@@ -5,9 +5,11 @@ The distribution has none. See tests/programs/threaded_runtime.c for what it doe
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -180,3 +182,24 @@ def test_a_thread_that_is_not_traced(front: Path, compiler: Compiler) -> None:
     )
     assert status_ == 128 + signal.SIGKILL
     assert "nothing was started" in stderr
+
+
+def test_another_thread_execs_than_the_one_that_has_loaded(
+    front: Path, compiler: Compiler, tmp_path: Path
+) -> None:
+    """By hold its program would have no filter if it went on without the tracer (a stand-in)."""
+    report, program = tmp_path / "report", compiler("first_denied")
+    words = ["STANDIN_NO_NEW_PRIVS=1", "STANDIN_OTHER_EXECS=1", "SECLATCH_MODE=gate"]
+    command = ["env", *words, str(front), "create", str(program)]
+    seen: Counter[int] = Counter()
+    for point in itertools.count():
+        killer = [compiler("kill_tracer"), report, "2", f"+{point}", "20", *command]
+        subprocess.run(killer, check=True, stdin=subprocess.DEVNULL)
+        printed = dict(word.split("=") for word in report.read_text().split())
+        seen[int(printed["status"])] += 1
+        if printed["killed"] == "0":
+            break
+    bound, dead = 1 << 8, (128 + signal.SIGKILL) << 8
+    assert set(seen) == {bound, dead}
+    assert int(printed["status"]) == bound
+    assert seen.total() > 50

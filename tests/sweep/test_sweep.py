@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import signal
 import subprocess
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +16,7 @@ import pytest
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.parse.load_profile import parse_profile
 from tests.conftest import Compiler
-from tests.latch.oci import SCRIPTS, copy_front
+from tests.latch.oci import SCRIPTS
 from tests.sweep.starts import BOUND, KINDS, PROFILE, Kind
 from tests.sweep.sweep import Point, Result, Sweep
 
@@ -45,30 +43,6 @@ def test_a_tracer_killed_at_every_tenth_call(kind: Kind, sweep: Sweep, run_sweep
     result = run_sweep(sweep, sweep.points()[::10])
     assert not result.faults
     assert result.counts["bound"] > 1
-
-
-def test_another_thread_execs_than_the_one_that_has_loaded(
-    place: Path, compiler: Compiler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By hold its program would have no filter if it went on without the tracer (a stand-in)."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "config.json").write_text("{}")
-    front = copy_front(tmp_path / "fronts", "seclatch-x", compiler("threaded_runtime"))
-    report, program = tmp_path / "report", compiler("first_denied")
-    words = ["STANDIN_NO_NEW_PRIVS=1", "STANDIN_OTHER_EXECS=1", "SECLATCH_MODE=gate"]
-    command = ["env", *words, str(front), "create", str(program)]
-    seen: Counter[int] = Counter()
-    for point in itertools.count():
-        killer = [place / "kill_tracer", report, "2", f"+{point}", "20", *command]
-        subprocess.run(killer, check=True, stdin=subprocess.DEVNULL)
-        printed = dict(word.split("=") for word in report.read_text().split())
-        seen[int(printed["status"])] += 1
-        if printed["killed"] == "0":
-            break
-    bound, dead = 1 << 8, (128 + signal.SIGKILL) << 8
-    assert set(seen) == {bound, dead}
-    assert int(printed["status"]) == bound
-    assert seen.total() > 50
 
 
 def test_killing_the_tracer_of_apply(place: Path, compiler: Compiler, tmp_path: Path) -> None:
