@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 import click
 
 from seclatch.cli.shared.complete_names import complete_container, complete_pid
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from seclatch.watch.stop_signals import StopSignals
     from seclatch.watch.targets.log_target import LogTarget
+    from seclatch.watch.targets.waiting_output import WaitingOutput
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -144,15 +149,15 @@ def command(
         require_stdout()
     chosen = WatchWay("denials") if cheap else WatchWay(way) if way else None
     describer = DenialDescriber(ProcessContexts(names=not no_engines), KnownProfiles(profiles))
-    stop = StopSignals()
-    targets = _open_targets(
-        as_json, output, (rotate_size << 20, rotate_keep), journal, syslog, metrics, quiet
-    )
+    stop = StopSignals(reopens=output is not None)
+    targets: list[LogTarget] = [] if quiet else [_open_stdout(as_json, stop)]
+    targets += _open_targets(output, (rotate_size << 20, rotate_keep), journal, syslog, metrics)
     sources = open_sources(chosen)
+    report = _make_report(stop)
     for text in sources.misses:
-        _report(text)
+        report(text)
     selection = DenialSelection(pids, containers, images, units)
-    session = WatchSession(sources, describer, selection, targets, _report)
+    session = WatchSession(sources, describer, selection, targets, report)
     try:
         session.run(stop, seconds)
     finally:
@@ -161,18 +166,14 @@ def command(
 
 
 def _open_targets(
-    as_json: bool,
     output: Path | None,
     rotation: tuple[int, int],
     journal: bool,
     syslog: bool,
     metrics: str | None,
-    quiet: bool,
 ) -> list[LogTarget]:
-    """Open what was asked for, and standard output. Raise SeclatchError."""
+    """Open what was asked for. Raise SeclatchError."""
     targets: list[LogTarget] = []
-    if not quiet:
-        targets.append(_open_stdout(as_json))
     if output is not None:
         from seclatch.watch.targets.log_file import LogFile
 
@@ -192,14 +193,27 @@ def _open_targets(
     return targets
 
 
-def _open_stdout(as_json: bool) -> LogTarget:
+def _open_stdout(as_json: bool, stop: StopSignals) -> LogTarget:
     from seclatch.watch.targets.json_lines import JsonLines
     from seclatch.watch.targets.terminal_lines import TerminalLines
+    from seclatch.watch.targets.waiting_output import WaitingOutput
 
-    return JsonLines(sys.stdout.buffer) if as_json else TerminalLines(sys.stdout)
+    output = WaitingOutput(sys.stdout.fileno(), stop)
+    return JsonLines(output) if as_json else TerminalLines(_make_text(output, sys.stdout))
 
 
-def _report(text: str) -> None:
+def _make_report(stop: StopSignals) -> Callable[[str], None]:
+    """Return what writes a message to standard error, if that is open."""
     from seclatch.output.printable_text import clip_printable
+    from seclatch.watch.targets.waiting_output import WaitingOutput
 
-    click.echo(f"seclatch: {clip_printable(text)}", err=True)
+    if sys.stderr is None:
+        return lambda _: None
+    stream = _make_text(WaitingOutput(sys.stderr.fileno(), stop), sys.stderr)
+    return lambda text: print(f"seclatch: {clip_printable(text)}", file=stream)
+
+
+def _make_text(output: WaitingOutput, like: TextIO) -> TextIO:
+    return io.TextIOWrapper(
+        cast("BinaryIO", output), like.encoding, "backslashreplace", write_through=True
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from dataclasses import dataclass
-from functools import lru_cache
 
 from seclatch.filter.simulate import simulate_stack
 from seclatch.model.action import Action, ActionKind
@@ -16,6 +17,10 @@ from seclatch.model.syscall import Syscall
 from seclatch.process.thread_filters import fingerprint_program
 from seclatch.watch.known_profiles import KnownProfiles
 from seclatch.watch.process_contexts import ProcessContext
+
+_BUDGET_SECONDS = 1.0
+_MAX_DECODED = 1 << 18
+"""Instructions that are kept decoded: of some 130 bytes each, 32 MiB."""
 
 _ANSWERS: dict[ActionKind, Answer] = {
     ActionKind.KILL_PROCESS: "kill-process",
@@ -52,20 +57,56 @@ class FoundAnswer:
     code: bytes = b""
 
 
-def find_answer(denial: SeenDenial) -> FoundAnswer | None:
-    """Return the answer to a call; None where the filters allow what was perhaps denied."""
-    seen = _SEEN[denial.answer]
-    details = denial.details
-    if details is None or not details.layers or details.args is None:
-        return None if denial.unsure else FoundAnswer(seen)
-    programs = [_decode(code) for code in reversed(details.layers)]  # the oldest first
-    call = SeccompData(denial.arch.audit, denial.number & 0xFFFFFFFF, details.args, details.pointer)
-    verdict = simulate_stack(programs, call)
-    answer = _ANSWERS.get(verdict.action.kind, "unknown")
-    if answer not in _CONSISTENT.get(denial.answer, {seen}):
-        return None if denial.unsure else FoundAnswer(seen)
-    code = details.layers[len(programs) - 1 - verdict.layer]
-    return FoundAnswer(answer, verdict.action, code)
+class AnswerFinder:
+    """Runs filters within a limit of time for each epoch: any process may load the longest."""
+
+    def __init__(self) -> None:
+        self._spent = 0.0
+        self._undecided = 0
+        self._decoded: OrderedDict[bytes, Filter] = OrderedDict()
+        self._instructions = 0
+
+    def begin_epoch(self) -> None:
+        """Give the next denials time for running filters again."""
+        self._spent = 0.0
+
+    def take_undecided(self) -> int:
+        """Return how many calls were perhaps denied, and their filters not run for lack of time."""
+        undecided, self._undecided = self._undecided, 0
+        return undecided
+
+    def find(self, denial: SeenDenial) -> FoundAnswer | None:
+        """Return the answer to a call; None where the filters allow what was perhaps denied."""
+        seen = _SEEN[denial.answer]
+        details = denial.details
+        if details is None or not details.layers or details.args is None:
+            return None if denial.unsure else FoundAnswer(seen)
+        if self._spent > _BUDGET_SECONDS:
+            self._undecided += denial.count if denial.unsure else 0
+            return None if denial.unsure else FoundAnswer(seen)
+        began = time.monotonic()
+        programs = [self._decode(code) for code in reversed(details.layers)]  # the oldest first
+        call = SeccompData(
+            denial.arch.audit, denial.number & 0xFFFFFFFF, details.args, details.pointer
+        )
+        verdict = simulate_stack(programs, call)
+        self._spent += time.monotonic() - began
+        answer = _ANSWERS.get(verdict.action.kind, "unknown")
+        if answer not in _CONSISTENT.get(denial.answer, {seen}):
+            return None if denial.unsure else FoundAnswer(seen)
+        code = details.layers[len(programs) - 1 - verdict.layer]
+        return FoundAnswer(answer, verdict.action, code)
+
+    def _decode(self, code: bytes) -> Filter:
+        known = self._decoded.get(code)
+        if known is None:
+            known = Filter.from_bytes(code, "little" if Arch.native().little else "big")
+            self._decoded[code] = known
+            self._instructions += len(known)
+        self._decoded.move_to_end(code)
+        while self._instructions > _MAX_DECODED and len(self._decoded) > 1:
+            self._instructions -= len(self._decoded.popitem(last=False)[1])
+        return known
 
 
 def describe_filter(
@@ -90,8 +131,3 @@ def describe_filter(
         index=ruling.rule,
         text=ruling.reason,
     )
-
-
-@lru_cache(maxsize=1024)
-def _decode(code: bytes) -> Filter:
-    return Filter.from_bytes(code, "little" if Arch.native().little else "big")

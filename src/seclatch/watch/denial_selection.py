@@ -12,6 +12,15 @@ _MIN_ID_LENGTH = 3
 
 
 @dataclass(frozen=True, slots=True)
+class DenialPlace:
+    """What a denial is selected by."""
+
+    pid: int
+    container: LoggedContainer | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class DenialSelection:
     """A denial must match each criterion that is given, by one of its values.
 
@@ -25,7 +34,12 @@ class DenialSelection:
     images: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
 
-    def matches(self, denial: LoggedDenial) -> bool:
+    @property
+    def is_everything(self) -> bool:
+        """Return whether no criterion is given."""
+        return not (self.pids or self.containers or self.images or self.units)
+
+    def matches(self, denial: LoggedDenial | DenialPlace) -> bool:
         """Return whether a denial is selected."""
         one = denial.container
         return (

@@ -8,7 +8,8 @@ from seclatch.model.errno import name_errno
 from seclatch.model.seen_denial import CallDetails, SeenDenial, SeenProcess
 from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.process.containers.known_container import KnownContainer
-from seclatch.watch.answering_filter import describe_filter, find_answer
+from seclatch.watch.answering_filter import AnswerFinder, describe_filter
+from seclatch.watch.denial_selection import DenialPlace
 from seclatch.watch.host_identity import format_time, identify_host
 from seclatch.watch.known_profiles import KnownProfiles
 from seclatch.watch.process_contexts import ProcessContexts
@@ -26,11 +27,23 @@ class DenialDescriber:
         self.host: LoggedHost = identify_host()
         self._contexts = contexts
         self._profiles = profiles
+        self._answers = AnswerFinder()
         self._noted: set[str] = set()
 
     def begin_epoch(self) -> None:
         """Give the next denials time for what takes long."""
         self._profiles.begin_epoch()
+        self._answers.begin_epoch()
+
+    def take_undecided(self) -> int:
+        """Return how many calls were perhaps denied, which there was no time to find out."""
+        return self._answers.take_undecided()
+
+    def locate(self, denial: SeenDenial) -> DenialPlace:
+        """Return what a denial is selected by."""
+        context = self._contexts.find(denial.process, denial.details)
+        place = _describe_container(context.container)
+        return DenialPlace(denial.process.pid, place, _cut(context.unit, _MAX_NAME))
 
     def notice(self, process: SeenProcess, details: CallDetails | None) -> None:
         """Look a process up before it may be gone."""
@@ -45,7 +58,7 @@ class DenialDescriber:
 
     def describe(self, denial: SeenDenial) -> LoggedDenial | None:
         """Return the line of a denial; None if it was the kernel's own failure."""
-        found = find_answer(denial)
+        found = self._answers.find(denial)
         if found is None:
             return None
         details = denial.details

@@ -29,6 +29,10 @@ _QUIET_SECONDS = 0.2
 _MAX_LINES = 1000
 """Lines an epoch; what is beyond is counted in one event."""
 
+_DESCRIBING_SECONDS = 5.0
+_ENDING_SECONDS = 2.0
+"""What is not selected and described in this time is counted; less after a signal to end."""
+
 _MAX_LOOKUPS = 100
 
 
@@ -64,7 +68,7 @@ class WatchSession:
             now = time.monotonic()
             if now - epoch >= _EPOCH_SECONDS:
                 epoch = now
-                self._finish_epoch()
+                self._finish_epoch(stop)
                 if now - alive >= _ALIVE_SECONDS:
                     alive = now
                     self._write_event("alive")
@@ -72,7 +76,7 @@ class WatchSession:
                 time.sleep(_PAUSE_SECONDS)
         if self._sources.audit:
             self._await_audit_lines()
-        self._finish_epoch()
+        self._finish_epoch(stop)
         self._write_event("end")
         for target in self._targets:
             target.close()
@@ -108,18 +112,14 @@ class WatchSession:
         while time.monotonic() < end and poll.poll(_QUIET_SECONDS * 1000):
             self._take_events()
 
-    def _finish_epoch(self) -> None:
+    def _finish_epoch(self, stop: StopSignals) -> None:
         self._describer.begin_epoch()
         denials = _merge_equal(self._audited)
         self._audited = []
         if self._sources.kernel:
             denials += self._sources.kernel.take_counts()
         denials.sort(key=lambda denial: denial.first)
-        for denial in denials[:_MAX_LINES]:
-            line = self._describer.describe(denial)
-            if line is not None and self._selection.matches(line):
-                self._write(line)
-        self._report_lost(denials[_MAX_LINES:])
+        self._report_lost(self._describe(denials, stop))
         for note in self._describer.take_notes():
             self._report(note)
         for target in self._targets:
@@ -130,8 +130,27 @@ class WatchSession:
             if failed:
                 self._report(f"{failed} lines were not written to {target.name}: {reason}")
 
-    def _report_lost(self, rest: list[SeenDenial]) -> None:
-        undescribed = sum(denial.count for denial in rest)
+    def _describe(self, denials: list[SeenDenial], stop: StopSignals) -> int:
+        """Write lines of what is selected; return how many denials there was no line for."""
+        began, lines, rest = time.monotonic(), 0, 0
+        for denial in denials:
+            limit = _ENDING_SECONDS if stop.arrived() else _DESCRIBING_SECONDS
+            late = time.monotonic() - began > limit
+            if not late and not self._is_selected(denial):
+                continue
+            if late or lines >= _MAX_LINES:
+                rest += denial.count
+            elif line := self._describer.describe(denial):
+                self._write(line)
+                lines += 1
+        return rest + self._describer.take_undecided()
+
+    def _is_selected(self, denial: SeenDenial) -> bool:
+        return self._selection.is_everything or self._selection.matches(
+            self._describer.locate(denial)
+        )
+
+    def _report_lost(self, undescribed: int) -> None:
         if self._sources.kernel:
             undescribed += self._sources.kernel.take_uncounted()
         dropped = self._sources.audit.take_lost() if self._sources.audit else 0

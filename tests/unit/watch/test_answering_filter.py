@@ -9,11 +9,17 @@ import pytest
 from seclatch.model.action import ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.seen_denial import CallDetails, SeenAnswer, SeenDenial, SeenProcess
-from seclatch.watch.answering_filter import find_answer
+from seclatch.watch import answering_filter
+from seclatch.watch.answering_filter import AnswerFinder, FoundAnswer
+from seclatch.watch.sources import filter_copies
 from seclatch.watch.sources.filter_copies import FilterCopies
 from seclatch.watch.sources.watch_abi import COPY
 
 DENIED, ALLOWED = 110, 39
+
+
+def find_answer(denial: SeenDenial) -> FoundAnswer | None:
+    return AnswerFinder().find(denial)
 
 
 def program(value: int) -> bytes:
@@ -106,3 +112,45 @@ def test_a_stack_is_put_together_from_copies() -> None:
     assert copies.find_layers(process, 0x30) == ()
     copies.add(copy(1, 0x40, 0, b""))  # not kept by the kernel
     assert copies.find_layers(process, 0x40) == ()
+
+
+def test_copies_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert filter_copies._MAX_BYTES == 32 << 20
+    monkeypatch.setattr(filter_copies, "_MAX_BYTES", 40_000)
+    copies = FilterCopies()
+    for number in range(50):
+        code = of(ActionKind.ERRNO, number) * 100
+        copies.add(copy(1, 0x10 + number, 0, code))
+        copies.add(copy(2, 0x10 + number, 0, code))  # shared, and counted once
+    assert sum(map(len, copies._codes)) == copies._bytes <= 40_000
+    assert len(copies._kept) == 2 * len(copies._codes) == 24
+    assert set(copies._codes) == set(copies._uses)
+    assert copies.find_layers(SeenProcess(7, 2), 0x10 + 49) == (code,)
+    assert copies.find_layers(SeenProcess(7, 2), 0x10) == ()
+
+
+def test_decoded_filters_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering_filter, "_MAX_DECODED", 40)
+    finder = AnswerFinder()
+    for number in range(100):
+        assert finder.find(seen(SeenAnswer.RETURNED, of(ActionKind.ERRNO, number)))
+    assert len(finder._decoded) == 10 and finder._instructions == 40
+
+
+def test_without_time_what_was_seen_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    finder = AnswerFinder()
+
+    def read_clock() -> float:
+        now[0] += 0.6
+        return now[0]
+
+    monkeypatch.setattr("time.monotonic", read_clock)
+    denial = seen(SeenAnswer.RETURNED, of(ActionKind.TRACE))
+    answers = [found.answer for _ in range(5) if (found := finder.find(denial))]
+    assert answers == ["trace", "trace", "errno", "errno", "errno"]
+    assert finder.find(seen(SeenAnswer.RETURNED, of(ActionKind.ERRNO), unsure=True)) is None
+    assert finder.take_undecided() == 1 and finder.take_undecided() == 0
+    finder.begin_epoch()
+    found = finder.find(denial)
+    assert found is not None and found.answer == "trace"

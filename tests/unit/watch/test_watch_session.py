@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pytest
+
 from seclatch.model.arch import Arch
 from seclatch.model.denial_log import LoggedDenial, LogLine, WatchEvent
 from seclatch.model.seen_denial import SeenAnswer, SeenDenial, SeenProcess
-from seclatch.watch.denial_selection import DenialSelection
+from seclatch.watch.denial_selection import DenialPlace, DenialSelection
 from seclatch.watch.open_sources import OpenSources
 from seclatch.watch.targets.log_target import LogTarget
 from seclatch.watch.watch_session import WatchSession
@@ -52,6 +54,12 @@ class Describer:
 
     def take_notes(self) -> list[str]:
         return []
+
+    def take_undecided(self) -> int:
+        return 0
+
+    def locate(self, denial: SeenDenial) -> DenialPlace:
+        return DenialPlace(denial.process.pid, None, f"{denial.process.pid % 1000}.service")
 
     def describe(self, denial: SeenDenial) -> LoggedDenial | None:
         return make_denial(pid=denial.process.pid, count=denial.count)
@@ -107,3 +115,34 @@ def test_what_is_too_much_is_counted_and_said() -> None:
         "1 lines were not written to a target: full",
         "4005 denials were only counted: too many at once",
     ]
+
+
+def run(selection: DenialSelection, describer: Describer) -> tuple[list[int], list[int]]:
+    """Return the processes of lines, and the counts of `lost` events."""
+    target = Target()
+    sources = OpenSources(kernel=Kernel(3000), sees=["trap"], name="calls")
+    WatchSession(sources, describer, selection, [target], lambda _: None).run(Stop())
+    pids = [line.pid for line in target.lines if isinstance(line, LoggedDenial)]
+    lost = [
+        line.count for line in target.lines if isinstance(line, WatchEvent) and line.event == "lost"
+    ]
+    return pids, lost
+
+
+def test_what_is_not_selected_takes_no_lines() -> None:
+    """Of 3,000 processes the three selected ones are the last."""
+    pids, lost = run(DenialSelection(units=("0.service",)), Describer())
+    assert pids == [2000, 1000, 0] and lost == [5]
+
+
+def test_a_slow_description_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    class Slow(Describer):
+        def describe(self, denial: SeenDenial) -> LoggedDenial | None:
+            now[0] += 0.5
+            return super().describe(denial)
+
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    pids, lost = run(DenialSelection(), Slow())
+    assert len(pids) == 5 and lost == [2 * (3000 - 5) + 5]

@@ -42,7 +42,7 @@ class KernelDenials:
         self._known: dict[bytes, _Counted] = {}
         self._epoch = 0
         self._uncounted = 0
-        self._clock = time.time_ns() - time.monotonic_ns()
+        self._clock = 0
         self._native = Arch.native()
         self._begin_epoch()
 
@@ -68,6 +68,7 @@ class KernelDenials:
     def take_counts(self) -> list[SeenDenial]:
         """Take what was counted since the last time, and begin a new epoch."""
         self.take_events()
+        self._clock = time.time_ns() - time.monotonic_ns()  # the wall clock may have been set
         found = []
         for key, value in self._denied.items():
             counted = self._known.setdefault(key, _Counted())

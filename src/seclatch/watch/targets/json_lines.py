@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import BinaryIO
 
 from seclatch.model.denial_log import LogLine, encode_line
@@ -11,7 +12,7 @@ from seclatch.watch.targets.log_target import LogTarget
 class JsonLines(LogTarget):
     """Writes each line at once."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO | io.RawIOBase) -> None:
         self._stream = stream
 
     def write(self, line: LogLine) -> None:

@@ -20,6 +20,11 @@ class _Handler(logging.handlers.SysLogHandler):
     failed = 0
     reason = ""
 
+    def _connect_unixsocket(self, address: str) -> None:
+        """Connect; a full queue of a syslogd that hangs is an error and does not block."""
+        super()._connect_unixsocket(address)  # type: ignore[misc]
+        self.socket.setblocking(False)  # type: ignore[attr-defined]
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
         import sys
 
