@@ -6,6 +6,7 @@ What each setting is for is said in the unit itself; docs/watch.md lists the cap
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -25,6 +26,8 @@ UNIT = f"/etc/systemd/system/{NAME}"
 LINK = f"/etc/systemd/system/multi-user.target.wants/{NAME}"
 LOG = "/var/log/seclatch/denials.json"
 
+_CACHE = "/var/cache/seclatch"
+_PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108 (what the service has privately)
 _PURPOSE = "the service that watches denials"
 _RUNNING = Path("/run/systemd/system")  # sd_booted(3)
 _SECONDS = 30
@@ -133,7 +136,7 @@ def plan_service(root: HostRoot, options: Sequence[str]) -> ServicePlan:
 
 
 def plan_service_removal(root: HostRoot) -> ServicePlan:
-    """Plan to stop and remove the service; the log is kept."""
+    """Plan to stop and remove the service; the log is kept, and the cache, which others may use."""
     unit = root.resolve(UNIT)
     link = root.prefix / LINK.lstrip("/")
     present = _read_own(unit)
@@ -146,8 +149,10 @@ def plan_service_removal(root: HostRoot) -> ServicePlan:
         steps.append(FileChange(unit, present, None, _PURPOSE))
     if present and _is_booted(root):
         steps.append(SystemctlStep(("daemon-reload",), ("daemon-reload",)))
-    kept = root.resolve(LOG).parent
-    return ServicePlan(steps, [f"the log is kept: {kept}"] if steps and kept.exists() else [])
+    log, cache = root.resolve(LOG).parent, root.resolve(_CACHE)
+    notes = [f"the log is kept: {log}"] if log.exists() else []
+    notes += [f"the cache is kept: {cache} (rm -r removes it)"] if cache.exists() else []
+    return ServicePlan(steps, notes if steps else [])
 
 
 def make_unit(options: Sequence[str]) -> str:
@@ -182,6 +187,18 @@ def refuse_replaceable(path: Path) -> None:
                 remedy=f"chown root:root {part} && chmod o-w {part}, or install seclatch as root "
                 "in another place, such as /opt/seclatch",
             )
+
+
+def refuse_temporary(profile: Path) -> None:
+    """Refuse a file that the service does not see: by PrivateTmp it has directories of its own."""
+    real = profile.resolve()
+    if any(real.is_relative_to(folder) for folder in _PRIVATE):
+        raise SeclatchError(
+            f"writing the service: it does not see {real}: it has a /tmp and /var/tmp of its own",
+            remedy=f"install -D -m 644 {shlex.quote(str(real))} "
+            f"{shlex.quote(f'/etc/seclatch/{real.name}')}, and give that path",
+            status=2,
+        )
 
 
 def _list_executed() -> list[Path]:

@@ -75,6 +75,42 @@ def test_a_bad_address_is_refused_at_once(tree: Path) -> None:
     assert list_files(tree) == []
 
 
+@pytest.mark.parametrize("content", [None, "{", '{"defaultAction": "SCMP_ACT_NONE"}'])
+def test_a_profile_that_cannot_be_read_is_refused_at_once(
+    tree: Path, content: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_service, "_PRIVATE", ())
+    profile = tree / "profile.json"
+    words = ["install", "watch", "--root", str(tree), "--profile", str(profile)]
+    if content is not None:
+        profile.write_text(content)
+    with pytest.raises(SeclatchError, match=r"profile\.json"):
+        CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert not (tree / UNIT[1:]).exists()
+    profile.write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')
+    assert CliRunner().invoke(cli, words).exit_code == 0
+    assert f"--profile {profile}" in (tree / UNIT[1:]).read_text()
+
+
+@pytest.mark.parametrize("folder", ["/tmp", "/var/tmp"])
+def test_a_profile_that_the_service_does_not_see_is_refused(folder: str) -> None:
+    with pytest.raises(SeclatchError, match="does not see") as raised:
+        watch_service.refuse_temporary(Path(folder) / "x" / "a.json")
+    assert "/etc/seclatch/a.json" in str(raised.value.remedy)
+    watch_service.refuse_temporary(Path("/etc/seclatch/a.json"))
+
+
+def test_what_is_kept_is_named(tree: Path) -> None:
+    root = HostRoot(tree)
+    apply_steps(plan_service(root, []).steps)
+    for folder in ("var/log/seclatch", "var/cache/seclatch"):
+        (tree / folder).mkdir(parents=True)
+    assert plan_service_removal(root).notes == [
+        f"the log is kept: {tree}/var/log/seclatch",
+        f"the cache is kept: {tree}/var/cache/seclatch (rm -r removes it)",
+    ]
+
+
 def test_another_file_of_that_name_is_left_alone(tree: Path) -> None:
     (tree / UNIT[1:]).write_text("[Service]\n")
     with pytest.raises(SeclatchError, match="has not written it"):

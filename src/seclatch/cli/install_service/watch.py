@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from seclatch.cli.shared import engine_command as common
-from seclatch.engines.watch_service import plan_service
+from seclatch.engines.watch_service import plan_service, refuse_temporary
 from seclatch.errors import SeclatchError
 
 
@@ -22,7 +23,7 @@ from seclatch.errors import SeclatchError
 @click.option(
     "--profile",
     "profiles",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     multiple=True,
     metavar="FILE",
     help="Name this profile, and its rules, where a filter was compiled from it.",
@@ -53,10 +54,20 @@ def command(
     if metrics is not None:
         _require_metrics(metrics)
         options += ["--metrics", metrics]
+    _require_profiles(profiles)
     options += [word for path in profiles for word in ("--profile", str(path.resolve()))]
     where = common.make_root(root)
     plan = plan_service(where, options)
     common.execute_service_plan(plan, "install", where, dry_run=dry_run, as_json=as_json)
+
+
+def _require_profiles(profiles: Sequence[Path]) -> None:
+    """Raise SeclatchError now for what the service could not read, and not in its journal."""
+    from seclatch.process.recognize_profiles import read_files
+
+    read_files(profiles)
+    for path in profiles:
+        refuse_temporary(path)
 
 
 def _require_metrics(address: str) -> None:
