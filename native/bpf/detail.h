@@ -10,10 +10,16 @@
 enum {
 	LAST_CALLS = 64, /* of a segment; a power of two */
 	ERRNOS = 134,
-	PIECE = 48,
-	PIECES = 10,
+	PIECE = 255, /* of one, and where the last one may begin: half of the text */
+	PIECES = 16,
 	DETAIL_RING_SIZE = 4 << 20,
+	STDOUT = 1,
 	STDERR = 2,
+	OUTPUTS = 4,       /* last writes to standard output that are kept of a segment; a power of two */
+	OUTPUT_SIZE = 255, /* of each its end */
+	FAILURES = 4,      /* last calls about a file that failed, kept of a segment; a power of two */
+	FAILED_PATH_SIZE = 176,
+	SECOND_PATH = TEXT_SIZE / 2, /* where the second path of a call with two is in the text */
 };
 
 /* Events of a segment at most: of one call failing with one errno, of one call denied with one
@@ -39,6 +45,7 @@ enum detail_mark {
 	MARK_COMPAT = 1,
 	MARK_KILLED = 4,           /* seccomp is killing it */
 	MARK_SIGSYS = 8,           /* it has SIGSYS pending: SECCOMP_RET_TRAP */
+	MARK_TWO_PATHS = 16,       /* the event has a second path, at SECOND_PATH */
 	MARK_REFUSED = REFUSED << 16, /* seccomp answered the call; in last_call only */
 };
 
@@ -76,6 +83,55 @@ struct {
 	__type(value, struct call_log);
 } call_logs SEC(".maps");
 
+/* What a segment last wrote to standard output, where some programs report errors. In memory and not
+ * as events: it may be anything, and a great deal. */
+struct output {
+	__u64 time;
+	__u32 length;
+	__u32 reserved;
+	char text[OUTPUT_SIZE + 1];
+};
+
+struct output_log {
+	__u32 next;
+	__u32 reserved;
+	struct output writes[OUTPUTS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SLOTS);
+	__type(key, __u32);
+	__type(value, struct output_log);
+} output_logs SEC(".maps");
+
+/* The last calls about a file that the kernel failed: of many alike only the first ones are sent as
+ * events, and the last one may be the reason why a process ended. */
+struct failure {
+	__u64 time;
+	__u32 number;
+	__u32 length; /* of the path, with its NUL */
+	__s64 result;
+	__u64 arguments[6];
+	__u64 reserved;
+	char path[FAILED_PATH_SIZE];
+};
+
+struct failure_log {
+	__u32 next;
+	__u32 reserved;
+	struct failure calls[FAILURES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SLOTS);
+	__type(key, __u32);
+	__type(value, struct failure_log);
+} failure_logs SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, DETAIL_RING_SIZE);
@@ -98,6 +154,7 @@ struct {
 } sent SEC(".maps");
 
 const volatile __u8 path_arguments[NUMBERS] = {};   /* which argument is a path, from 1 */
+const volatile __u8 second_path_arguments[NUMBERS] = {}; /* which one is another path, from 1 */
 const volatile __u8 reported_errnos[ERRNOS] = {};   /* 1: a failure with it is worth an event */
 __u64 lost_details = 0;
 
@@ -151,29 +208,50 @@ static __always_inline int is_within(struct sent_key *key, __u64 limit)
 	return 0;
 }
 
-/* The string behind the argument that is a path, as far as the memory is there. */
-static __always_inline void read_path(struct detail_event *event)
+/* The string behind the argument with this number, from 1. Returns its length with the NUL, 0 for none. */
+static __always_inline __u32 read_argument_string(char *text, __u32 size, __u64 *arguments,
+						  __u32 number)
 {
-	__u64 index;
+	__u64 index = number - 1;
 	long length;
+
+	if (index > 5)
+		return 0;
+	index = bound(index, 7);
+	length = bpf_probe_read_user_str(text, size, (void *)arguments[index]);
+	return length > 0 ? length : 0;
+}
+
+/* The strings behind the arguments that are paths, as far as the memory is there. */
+static __always_inline void read_paths(struct detail_event *event)
+{
+	__u32 first, second;
 
 	if (event->marks & MARK_COMPAT || event->number >= NUMBERS)
 		return;
-	index = path_arguments[event->number] - 1;
-	if (index > 5)
+	first = path_arguments[event->number];
+	second = second_path_arguments[event->number];
+	if (!second) {
+		event->length = read_argument_string(event->text, TEXT_SIZE, event->arguments, first);
 		return;
-	index = bound(index, 7);
-	length = bpf_probe_read_user_str(event->text, TEXT_SIZE, (void *)event->arguments[index]);
-	if (length > 0)
-		event->length = length;
+	}
+	event->length = read_argument_string(event->text, SECOND_PATH, event->arguments, first);
+	if (read_argument_string(&event->text[SECOND_PATH], SECOND_PATH, event->arguments, second))
+		event->marks |= MARK_TWO_PATHS;
 }
 
+/* All of a message, or where it is long its beginning and its end, half of the text each. */
 static __always_inline void read_bytes(struct detail_event *event)
 {
 	__u64 length = event->result;
 
-	if (length > TEXT_SIZE)
-		length = TEXT_SIZE;
+	if (length > TEXT_SIZE) {
+		event->length = TEXT_SIZE;
+		bpf_probe_read_user(event->text, TEXT_SIZE / 2, (void *)event->arguments[1]);
+		bpf_probe_read_user(&event->text[TEXT_SIZE / 2], TEXT_SIZE / 2,
+				    (void *)(event->arguments[1] + length - TEXT_SIZE / 2));
+		return;
+	}
 	event->length = length;
 	bpf_probe_read_user(event->text, length, (void *)event->arguments[1]);
 }
@@ -183,26 +261,29 @@ struct iovec {
 	__u64 length;
 };
 
-/* The beginnings of the pieces of a writev(2), each in a field of its own; ld.so and musl write
- * their messages so. What was not read is zeros. */
+/* The beginnings of the pieces of a writev(2), one behind the other; ld.so, musl and systemd write
+ * their messages so. */
 static __always_inline void read_pieces(struct detail_event *event)
 {
+	__u64 used = 0;
+
 	for (__u32 i = 0; i < PIECES; i++) {
-		char *field = &event->text[i * PIECE];
 		struct iovec piece;
 		__u64 length;
 
-		__builtin_memset(field, 0, PIECE);
-		if (i >= event->arguments[2])
-			continue;
+		if (i >= event->arguments[2] || used > PIECE)
+			break;
 		if (bpf_probe_read_user(&piece, sizeof(piece),
 					(void *)(event->arguments[1] + i * sizeof(piece))))
-			continue;
-		length = piece.length;
-		if (length > PIECE)
-			length = PIECE;
-		bpf_probe_read_user(field, length, (void *)piece.base);
+			break;
+		length = piece.length > PIECE ? PIECE : piece.length;
+		used = bound(used, PIECE);
+		length = bound(length, PIECE);
+		if (bpf_probe_read_user(&event->text[used], length, (void *)piece.base))
+			break;
+		used += length;
 	}
+	event->length = used;
 }
 
 static __noinline void send_detail(enum detail_kind kind, struct task_struct *task,
@@ -228,7 +309,7 @@ static __noinline void send_detail(enum detail_kind kind, struct task_struct *ta
 	else if (kind == DETAIL_WRITTEN_IN_PIECES)
 		read_pieces(event);
 	else
-		read_path(event);
+		read_paths(event);
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
@@ -242,9 +323,58 @@ static __always_inline enum detail_kind is_message(struct observed *call)
 	return call->number == NR_WRITE ? DETAIL_WRITTEN : DETAIL_WRITTEN_IN_PIECES;
 }
 
+/* Keep the end of what is written to standard output: last words stand at the end. */
+static __always_inline void log_output(struct task_state *state, struct observed *call)
+{
+	__u64 address, length = call->result;
+	struct output_log *log;
+	struct output *entry;
+
+	if (call->number != NR_WRITE || call->result <= 0 || call->marks & MARK_COMPAT)
+		return;
+	if ((__u32)argument0(call->regs) != STDOUT)
+		return;
+	log = bpf_map_lookup_elem(&output_logs, &state->slot);
+	if (!log)
+		return;
+	address = argument1(call->regs);
+	if (length > OUTPUT_SIZE) {
+		address += length - OUTPUT_SIZE;
+		length = OUTPUT_SIZE;
+	}
+	entry = &log->writes[__sync_fetch_and_add(&log->next, 1) & (OUTPUTS - 1)];
+	entry->time = call->time;
+	entry->length = length;
+	length = bound(length, OUTPUT_SIZE);
+	if (bpf_probe_read_user(entry->text, length, (void *)address))
+		entry->length = 0;
+}
+
 static __always_inline int is_reported_failure(__s64 result)
 {
 	return result < 0 && -result < ERRNOS && reported_errnos[-result];
+}
+
+static __always_inline void log_failure(struct task_state *state, struct observed *call)
+{
+	__u32 number = call->number;
+	struct failure_log *log;
+	struct failure *entry;
+
+	if (!is_reported_failure(call->result) || state->position == REFUSED)
+		return;
+	if (call->marks & MARK_COMPAT || number >= NUMBERS || !path_arguments[number])
+		return;
+	log = bpf_map_lookup_elem(&failure_logs, &state->slot);
+	if (!log)
+		return;
+	entry = &log->calls[__sync_fetch_and_add(&log->next, 1) & (FAILURES - 1)];
+	entry->time = call->time;
+	entry->number = number;
+	entry->result = call->result;
+	read_arguments(entry->arguments, call->regs, 0);
+	entry->length = read_argument_string(entry->path, FAILED_PATH_SIZE, entry->arguments,
+					     path_arguments[number]);
 }
 
 /* Which kind of event the call is worth, 0 for none. */
@@ -288,6 +418,8 @@ int observe_exit(__u64 *ctx)
 		return 0;
 	observe(&call, task, regs, ctx[1]);
 	log_call(state, &call);
+	log_output(state, &call);
+	log_failure(state, &call);
 	if (state->position == REFUSED && is_killed_tracee(task))
 		return 0;
 	kind = classify(state, &call);

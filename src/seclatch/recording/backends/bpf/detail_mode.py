@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from seclatch.recording.backends.bpf.abi import COUNT
-from seclatch.recording.backends.bpf.detail_events import RING_SIZE, Flights, Sights
+from seclatch.recording.backends.bpf.detail_events import (
+    RING_SIZE,
+    Failures,
+    Flights,
+    Outputs,
+    Sights,
+)
 from seclatch.recording.backends.bpf.event_ring import Ring
 from seclatch.recording.backends.bpf.loader import Probe
 
@@ -16,7 +22,16 @@ class Closer:
         self._sights = sights
         self._ring = Ring(probe.map("details"), RING_SIZE)
         self._counted = 0
-        self.flights = Flights(probe.map("call_logs").map_memory(size=Flights.size()), sights)
+        self._flights = Flights(probe.map("call_logs").map_memory(size=Flights.size()), sights)
+        self._outputs = Outputs(probe.map("output_logs").map_memory(size=Outputs.size()), sights)
+        memory = probe.map("failure_logs").map_memory(size=Failures.size())
+        self._failures = Failures(memory, sights)
+
+    def close(self, segment: int, slot: int) -> None:
+        """Take what is kept of a segment that has ended."""
+        self._flights.close(segment, slot)
+        self._outputs.close(segment, slot)
+        self._failures.close(segment, slot)
 
     def collect(self) -> None:
         """Take all events that are there."""

@@ -108,7 +108,7 @@ class Harvest:
         for segment, slot in self._open.items():
             self._clear(segment, slot)
             if self._closer:
-                self._closer.flights.close(segment, slot)
+                self._closer.close(segment, slot)
         self._take_unknown()
 
     def register(self, segment: Segment, slot: int, pid: int) -> None:
@@ -136,7 +136,7 @@ class Harvest:
         self._trace.close(segment)
         self._clear(segment, slot)
         if self._closer:
-            self._closer.flights.close(segment, slot)
+            self._closer.close(segment, slot)
         self._probe.map("free_slots").push(WORD.pack(slot))
 
     def _take(self, segment: int, slot: int) -> None:
