@@ -82,17 +82,19 @@ MAY_IMPORT = {
     "demo": "",
     "report": "model output",
     "diagnose.evidence": (
-        "model runtime profile.parse profile.export recording recording.trace "
+        "model system runtime scan.image profile.parse profile.export recording recording.trace "
         "recording.attribution recording.backends.bpf"
     ),
     "diagnose.denials": (
-        "model filter profile.compile recording.trace recording.backends.bpf diagnose.evidence"
+        "model filter apply profile.parse profile.compile recording.trace recording.backends.bpf "
+        "diagnose.evidence"
     ),
     "diagnose.causes": (
         "model recording.trace recording.backends.bpf diagnose.evidence diagnose.denials"
     ),
     "diagnose.remedies": (
-        "model profile.checks diagnose.evidence diagnose.denials diagnose.causes"
+        "model profile.parse profile.compile profile.checks profile.export profile.generate "
+        "diagnose.evidence diagnose.denials diagnose.causes"
     ),
     "diagnose": (
         "model output report profile.parse recording recording.trace recording.attribution "

@@ -20,6 +20,7 @@ from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
+    from seclatch.diagnose.write_explanation import OutputForm
     from seclatch.model.explanation import Explanation
     from seclatch.model.recording import Recording
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
     options_metavar="[OPTIONS] [--]",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Show all denied calls, facts and remedies.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, schema explain-1.")
 @click.option(
     "-o",
@@ -41,6 +43,12 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Keep what was recorded for it, for `seclatch report` and `show`.",
+)
+@click.option(
+    "--fix",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the profile, changed so that the denied call is allowed.",
 )
 @click.option(
     "--seconds",
@@ -64,9 +72,11 @@ if TYPE_CHECKING:
 @click.option("--no-new-privs", is_flag=True, help="Without CMD: with no_new_privs.")
 @click.argument("args", nargs=-1, type=CommandWords(), metavar="[CMD [ARG]...]")
 def command(
+    verbose: bool,
     as_json: bool,
     output: Path | None,
     recording: Path | None,
+    fix: Path | None,
     seconds: float | None,
     profile: Path | None,
     runtime: str,
@@ -90,11 +100,15 @@ def command(
       seclatch explain --json -o why.json -- podman run IMAGE CMD
       seclatch explain --recording start.json -- docker run IMAGE && seclatch report start.json
       seclatch explain --profile strict.json --runtime crun --no-new-privs
+      seclatch explain --fix fixed.json -- docker run --security-opt seccomp=strict.json IMAGE
     """
-    _refuse_contradictions(args, profile, output, recording, seconds)
+    _refuse_contradictions(args, profile, (output, recording, fix), seconds)
+    if verbose and as_json:
+        raise click.UsageError("--verbose is of no use with --json, which has all")
     from seclatch.diagnose import explain_command, write_explanation
 
-    for file in (output, recording):
+    form = write_explanation.choose_form(verbose=verbose, as_json=as_json)
+    for file in (output, recording, fix):
         if file:
             write_explanation.require_writable(file)
     if profile:
@@ -102,14 +116,18 @@ def command(
             require_stdout()
         explanation, kept = explain_command.try_profile(profile, runtime, no_new_privs=no_new_privs)
         _keep(kept, recording)
-        _write(explanation, output, as_json, sys.stdout)
+        _write(explanation, output, form, sys.stdout)
+        with _complaining():
+            _write_fix(explanation, fix)
         exit_fast(0 if explanation.cause == "none" else 1)
     status, explanation, kept = explain_command.explain_command(
         args, seconds, _tell, query_images=bool(recording)
     )
     # Where nobody can be told the status is the command's all the same.
     with contextlib.suppress(OSError), _complaining():
-        _write(explanation, output, as_json, sys.stderr)
+        _write(explanation, output, form, sys.stderr)
+    with _complaining():
+        _write_fix(explanation, fix)
     with _complaining():
         _keep(kept, recording)
     exit_fast(status)
@@ -118,8 +136,7 @@ def command(
 def _refuse_contradictions(
     args: tuple[str, ...],
     profile: Path | None,
-    output: Path | None,
-    recording: Path | None,
+    files: tuple[Path | None, ...],
     seconds: float | None,
 ) -> None:
     """Raise click.UsageError for what cannot be meant, before anything runs."""
@@ -141,9 +158,12 @@ def _refuse_contradictions(
     if seconds is not None and math.isnan(seconds):
         raise click.UsageError("--seconds: not a number")
     # Not by Path.resolve, which raises for a link to itself.
-    places = [os.path.realpath(each) for each in (output, recording) if each]
-    if len(places) == 2 and places[0] == places[1] != os.devnull:
-        raise click.UsageError(f"{output} can hold the explanation or the recording, not both")
+    places = [os.path.realpath(each) for each in files if each]
+    for file, place in zip([each for each in files if each], places, strict=True):
+        if places.count(place) > 1 and place != os.devnull:
+            raise click.UsageError(
+                f"{file} can hold one of explanation, recording, profile: not both"
+            )
 
 
 @contextlib.contextmanager
@@ -162,23 +182,29 @@ def _keep(kept: Recording, file: Path | None) -> None:
         recording_file.write_recording(file, kept)
 
 
+def _write_fix(explanation: Explanation, file: Path | None) -> None:
+    if file:
+        from seclatch.diagnose.write_explanation import write_fix
+
+        _tell(f"{file} has the changed profile: {write_fix(file, explanation)}")
+
+
 def _tell(sentence: str) -> None:
     click.echo(f"seclatch: {make_printable(sentence)}", err=True)
 
 
 def _write(
-    explanation: Explanation, output: Path | None, as_json: bool, stream: TextIO | None
+    explanation: Explanation, output: Path | None, form: OutputForm, stream: TextIO | None
 ) -> None:
     """Write it to the file, or to the stream (None if that was closed from the start)."""
     from seclatch.diagnose.write_explanation import render_explanation, write_explanation
 
     if output:
-        content = render_explanation(explanation, as_json=as_json, terminal=False)
+        content = render_explanation(explanation, form, terminal=False)
         write_explanation(output, content)
     elif stream is not None:
-        terminal = not as_json and stream.isatty()
         content = render_explanation(
-            explanation, as_json=as_json, terminal=terminal, encoding=stream.encoding
+            explanation, form, terminal=stream.isatty(), encoding=stream.encoding
         )
         stream.flush()
         stream.buffer.write(content)

@@ -19,6 +19,7 @@ from seclatch.diagnose.evidence.sentences import sounds_like_error, strip_prefix
 from seclatch.model.explanation import (
     ExplainedDenial,
     Explanation,
+    FixedProfile,
     NeededCall,
     Remedy,
     RuntimeNeeds,
@@ -35,6 +36,7 @@ def build_explanation(evidence: RunEvidence) -> Explanation:
     run = DiagnosedRun(evidence, denials)
     found = find_cause(run)
     needs = _find_needs(found, run)
+    remedies, fix = _find_remedies(found, needs, run)
     lost = evidence.trace.lost
     return Explanation(
         seccomp=found.seccomp,
@@ -44,19 +46,33 @@ def build_explanation(evidence: RunEvidence) -> Explanation:
         evidence=found.evidence,
         command=list(evidence.command),
         status=evidence.status,
-        denials=[_mark_fatal(case, found) for case in denials.all[:_MAX_DENIALS]],
+        denials=_list_denials(found, run),
         needs=needs,
         messages=_choose_messages(run) if run.anything_failed else [],
-        remedies=_find_remedies(found, needs, run),
+        remedies=remedies,
+        fix=fix,
         incomplete=evidence.sights.lost + lost.events + lost.processes + evidence.missed,
         seclatch=__version__,
     )
 
 
-def _mark_fatal(case: DenialCase, found: FoundCause) -> ExplainedDenial:
+def _list_denials(found: FoundCause, run: DiagnosedRun) -> list[ExplainedDenial]:
+    cases = run.denials.all[:_MAX_DENIALS]
+    if not cases:
+        return []
+    from seclatch.diagnose.remedies.rule_place import RuleLocator
+
+    locator = RuleLocator(run.evidence.command)
+    return [locator.locate(_mark_fatal(case, found, run)) for case in cases]
+
+
+def _mark_fatal(case: DenialCase, found: FoundCause, run: DiagnosedRun) -> ExplainedDenial:
     """Return the denial for display; the one that the cause is about is marked as fatal."""
+    judged = run.verdict is not None and case in run.chain_denials
     if found.seccomp and case is found.case:
         return msgspec.structs.replace(case.denial, fatal=True)
+    if judged and not found.seccomp:
+        return msgspec.structs.replace(case.denial, fatal=False)
     return case.denial
 
 
@@ -89,15 +105,24 @@ def _find_needs(found: FoundCause, run: DiagnosedRun) -> RuntimeNeeds | None:
 
 def _find_remedies(
     found: FoundCause, needs: RuntimeNeeds | None, run: DiagnosedRun
-) -> list[Remedy]:
+) -> tuple[list[Remedy], FixedProfile | None]:
+    """Return the remedies, and the changed profile that the first one about a profile is about."""
     if found.cause == "none" and not run.denials.all:
-        return []
+        return [], None
     from seclatch.diagnose.remedies.crun_cache import find_stale_filter
     from seclatch.diagnose.remedies.find_remedies import find_remedies
+    from seclatch.diagnose.remedies.profile_fix import ProfileFixer
 
-    evidence = run.evidence
+    evidence, case = run.evidence, found.case
     stale = find_stale_filter(evidence, run.denials.all)
-    return [*stale, *find_remedies(found, needs, evidence.command)]
+    fixer = None
+    if case is not None:
+        evaluator = run.denials.find_evaluator(case.session)
+        fixer = ProfileFixer(evidence.command, case, evaluator)
+    remedies = [*stale, *find_remedies(found, needs, evidence.command, fixer)]
+    for fix in fixer.made[:1] if fixer else ():
+        return remedies, FixedProfile(file=fix.file, change=fix.place, text=fix.text)
+    return remedies, None
 
 
 def _choose_messages(run: DiagnosedRun) -> list[StartMessage]:

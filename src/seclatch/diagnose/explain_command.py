@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from seclatch.diagnose.build_explanation import build_explanation
 from seclatch.diagnose.evidence.container_bundles import BundleContainer, BundleReader
 from seclatch.diagnose.evidence.run_evidence import RunEvidence
+from seclatch.diagnose.evidence.script_texts import ScriptReader
 from seclatch.diagnose.evidence.stages_by_name import assign_by_name
 from seclatch.diagnose.evidence.trial_start import QUIETLY, make_trial_command
 from seclatch.model.explanation import Explanation
@@ -76,7 +77,7 @@ def explain_command(
     Raises SeclatchError. `shown` is the command that remedies are about, if not this one.
     `query_images`: ask engines for the images of containers, for the recording.
     """
-    sights, bundles = Sights(), BundleReader()
+    sights, bundles, scripts = Sights(), BundleReader(), ScriptReader()
     seen: list[Trace] = []
 
     patience = HangWatch(sights, notify)
@@ -85,6 +86,7 @@ def explain_command(
         if not seen:
             seen.append(trace)
         bundles.watch(trace)
+        scripts.watch(trace)
         patience.watch(trace)
 
     options = RecordOptions(
@@ -101,7 +103,7 @@ def explain_command(
     staging = assign_stages(trace)
     assign_by_name(trace, staging)
     evidence = RunEvidence(
-        shown or args, status, trace, staging, sights, bundles, _list_engines(seen[0])
+        shown or args, status, trace, staging, sights, bundles, _list_engines(seen[0]), scripts
     )
     return status, build_explanation(evidence), recording
 

@@ -18,13 +18,14 @@ class DenyingRule(msgspec.Struct, frozen=True, kw_only=True):
 
     `by` is `rule` (number `index` of the resolved profile, counting from 0), `default`,
     `architecture`, `newer` (runc's ENOSYS) or `unknown` (the filter's profile is not known).
-    `profile` is where the profile was found.
+    `profile` is where the profile was found, `line` the rule's line in that file (0 if unknown).
     """
 
     by: str
     text: str
     index: int | None = None
     profile: str = ""
+    line: int = 0
 
 
 class ExplainedDenial(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +33,8 @@ class ExplainedDenial(msgspec.Struct, frozen=True, kw_only=True):
 
     `action` is the profile's (`SCMP_ACT_ERRNO(1)`), "" if unknown. `errno` is what the caller got,
     "" where it was a signal or a supervisor's response. `session` is `start` or `exec`. `fatal`: a
-    process ended because of it.
+    process ended because of it. `instead`: the call that the caller made in its place and that went
+    well, or `nothing` where it needs none; such a denial is no reason for a failure.
     """
 
     syscall: str
@@ -50,6 +52,7 @@ class ExplainedDenial(msgspec.Struct, frozen=True, kw_only=True):
     session: str
     fatal: bool
     rule: DenyingRule
+    instead: str = ""
 
 
 class StartMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +94,9 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
 
     `kind` is `latch`, `rules`, `no-new-privs`, `profile` or `other`. `command` and `rules` (entries
     of a profile's `syscalls`, or other keys of it) can be pasted; `opens` says for each call what a
-    program gains.
+    program gains. `then` is a command to run after `command`. `diff` changes `file` (near `line`)
+    for `patch`. `tried`: the changed profile was compiled, and its filter answers the denied call
+    as it should.
     """
 
     kind: str
@@ -99,6 +104,22 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
     command: list[str] = []
     rules: Any = None
     opens: list[str] = []
+    then: list[str] = []
+    file: str = ""
+    line: int = 0
+    diff: str = ""
+    tried: bool = False
+
+
+class FixedProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """A changed profile that was tried: its filter answers the denied call as it should.
+
+    `file` is the one that it changes, "" if its file is not known; `change` says what is changed.
+    """
+
+    file: str
+    change: str
+    text: str
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +128,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     `seccomp`: whether seccomp made the command (or an exec session in its container) fail; null
     where that cannot be decided. `cause` is the kind of cause, `summary` one line, `evidence` the
     details. `stage` is where it failed, "" if nothing failed. `incomplete` counts lost events: a
-    denial may be missing.
+    denial may be missing. `fix` is what `--fix` writes, null where no profile is to be changed.
     """
 
     seccomp: bool | None
@@ -122,6 +143,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     messages: list[StartMessage]
     remedies: list[Remedy]
     incomplete: int
+    fix: FixedProfile | None = None
     schema: str = SCHEMA
     seclatch: str = ""
 

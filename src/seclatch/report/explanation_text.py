@@ -12,9 +12,10 @@ import click
 
 from seclatch.output.printable_text import make_printable
 
-_MAX = 12
+_SHOWN, _SHOWN_VERBOSE = 3, 100
 _WIDTH = 100
 _INDENT = "  "
+_DIFF_LINES, _DIFF_WIDTH = 20, 200
 _VERDICTS = {
     True: ("seccomp:", "red"),
     False: ("not seccomp:", "green"),
@@ -22,8 +23,8 @@ _VERDICTS = {
 }
 
 
-def show_explanation(document: dict[str, Any], width: int) -> str:
-    """Return the explanation as styled text.
+def show_explanation(document: dict[str, Any], width: int, *, verbose: bool = False) -> str:
+    """Return the explanation as styled text: what, why, and one thing to do; `verbose`: all.
 
     `document` is what `--json` prints; markup in its strings has no effect.
     """
@@ -32,9 +33,14 @@ def show_explanation(document: dict[str, Any], width: int) -> str:
         mark, colour = "no failure:", "green"
     head = click.style(f"{mark} ", fg=colour, bold=True)
     lines = [head + click.style(make_printable(document["summary"]), bold=True)]
-    lines += [_wrapped(line, width, "• ") for line in document["evidence"]]
-    lines += _messages(document)
-    for part in (_denials(document), _needs(document, width), _remedies(document, width)):
+    facts = document["evidence"] if verbose else document["evidence"][:1]
+    lines += [_wrapped(line, width, "• ") for line in facts]
+    lines += _messages(document, verbose)
+    for part in (
+        _remedies(document, width, verbose),
+        _denials(document, verbose),
+        _needs(document, width),
+    ):
         found = list(part)
         lines += ["", *found] if found else []
     if document["incomplete"]:
@@ -49,37 +55,60 @@ def _wrapped(text: str, width: int, mark: str, **style: Any) -> str:
     return click.style("\n".join(lines), **style) if style else "\n".join(lines)
 
 
-def _messages(document: dict[str, Any]) -> Iterator[str]:
-    """List the messages that the summary does not repeat."""
-    for message in document["messages"]:
-        if message["text"] not in document["summary"]:
-            who = click.style(f"{_INDENT}{make_printable(message['program'])} said: ", dim=True)
-            yield who + make_printable(message["text"])
+def _messages(document: dict[str, Any], verbose: bool) -> Iterator[str]:
+    """List the messages that what is above does not repeat."""
+    above = "\n".join([document["summary"], *document["evidence"][:1]])
+    messages = [each for each in document["messages"] if each["text"] not in above]
+    for message in messages if verbose else messages[-1:]:
+        who = click.style(f"{_INDENT}{make_printable(message['program'])} said: ", dim=True)
+        yield who + make_printable(message["text"])
 
 
-def _denials(document: dict[str, Any]) -> Iterator[str]:
-    denials = document["denials"]
-    if not denials:
+def _denials(document: dict[str, Any], verbose: bool) -> Iterator[str]:
+    joined = _join_denials(document["denials"])
+    if not joined:
         return
     yield click.style("denied", bold=True)
-    chosen = sorted(denials, key=lambda each: not each["fatal"])[:_MAX]
+    most = _SHOWN_VERBOSE if verbose else _SHOWN
+    chosen = sorted(joined, key=lambda each: (not each["fatal"], bool(each["instead"])))[:most]
     for each in sorted(chosen, key=lambda each: each["time"]):
         yield _denial(each)
-    if len(denials) > _MAX:
-        yield f"{_INDENT}… and {len(denials) - _MAX} more (--json has all)"
-    profile = next((each["rule"]["profile"] for each in denials if each["rule"]["profile"]), "")
+    if len(joined) > most:
+        how = "--json" if verbose else "--verbose"
+        yield f"{_INDENT}… and {len(joined) - most} more ({how})"
+    profile = next((each["rule"]["profile"] for each in joined if each["rule"]["profile"]), "")
     if profile:
         yield click.style(f"{_INDENT}profile: {make_printable(profile)}", dim=True)
+
+
+def _join_denials(denials: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Join what many processes of one program were denied alike."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for each in denials:
+        names = ("syscall", "errno", "signal", "program", "stage", "session", "fatal", "instead")
+        key = (*(each[name] for name in names), *each["arguments"], each["rule"]["text"])
+        if key in found:
+            found[key]["count"] += each["count"]
+            found[key]["pids"].add(each["pid"])
+        else:
+            found[key] = {**each, "pids": {each["pid"]}}
+    return list(found.values())
 
 
 def _denial(each: dict[str, Any]) -> str:
     call = make_printable(f"{each['syscall']}({', '.join(each['arguments'])})")
     result = each["errno"] or each["signal"] or "answered"
     times = f" {each['count']} times" if each["count"] > 1 else ""
-    where = f"{each['program']} [{each['pid']}], {each['stage']}"
+    pids = each["pids"]
+    whose = f"[{each['pid']}]" if len(pids) == 1 else f"({len(pids)} processes)"
+    where = f"{each['program']} {whose}, {each['stage']}"
     if each["session"] == "exec":
         where += " of an exec"
-    tail = click.style(make_printable(f"{where}; by {each['rule']['text']}"), dim=True)
+    rule, instead = each["rule"]["text"], each["instead"]
+    if each["rule"].get("line"):
+        rule += f", line {each['rule']['line']}"
+    then = {"": "", "nothing": "; it does without"}.get(instead, f"; {instead} was made instead")
+    tail = click.style(make_printable(f"{where}; by {rule}{then}"), dim=True)
     fatal = each["fatal"]
     mark = click.style("✗", fg="red") if fatal else click.style("·", dim=True)
     return f"{_INDENT}{mark} {click.style(call, bold=fatal)} → {result}{times}  {tail}"
@@ -103,18 +132,41 @@ def _needs(document: dict[str, Any], width: int) -> Iterator[str]:
         yield click.style(f"{_INDENT}(? not in every start)", dim=True)
 
 
-def _remedies(document: dict[str, Any], width: int) -> Iterator[str]:
-    if not document["remedies"]:
+def _remedies(document: dict[str, Any], width: int, verbose: bool) -> Iterator[str]:
+    remedies = document["remedies"]
+    if not remedies:
         return
     yield click.style("what to do", bold=True)
-    for remedy in document["remedies"]:
+    for remedy in remedies if verbose else remedies[:1]:
         yield _wrapped(remedy["text"], width, "→ ")
-        if remedy["command"]:
-            yield _paste(shlex.join(remedy["command"]))
-        if remedy["rules"] and remedy["kind"] != "no-new-privs":
-            yield _paste(_rules(remedy["rules"]))
-        if remedy["opens"]:
+        yield from _pasted(remedy, verbose)
+        if remedy["opens"] and verbose:
             yield _wrapped(f"it opens: {'; '.join(remedy['opens'])}", width, " " * 4, dim=True)
+        elif remedy["opens"]:
+            yield click.style(f"{_INDENT * 3}what it opens: --verbose", dim=True)
+    more = len(remedies) - 1
+    if more and not verbose:
+        ways = "one more way" if more == 1 else f"{more} more ways"
+        yield click.style(f"{_INDENT}({ways}: --verbose)", dim=True)
+
+
+def _pasted(remedy: dict[str, Any], verbose: bool) -> Iterator[str]:
+    """Show what is to be copied: commands, else a change of the file, else rules."""
+    for command in (remedy["command"], remedy["then"]):
+        if command:
+            yield _paste(shlex.join(command))
+    if remedy["diff"] and (verbose or not remedy["command"]):
+        lines = remedy["diff"].splitlines()
+        if any(len(line) > _DIFF_WIDTH for line in lines):
+            lines = []
+            yield _paste("--fix FILE writes the changed profile")
+        yield from (_paste(line) for line in lines[:_DIFF_LINES])
+        if len(lines) > _DIFF_LINES:
+            yield _paste(f"… and {len(lines) - _DIFF_LINES} lines more: --fix FILE writes it")
+    elif (
+        remedy["rules"] and remedy["kind"] != "no-new-privs" and (verbose or not remedy["command"])
+    ):
+        yield _paste(_rules(remedy["rules"]))
 
 
 def _paste(text: str) -> str:

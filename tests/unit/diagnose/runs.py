@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections import deque
+from collections.abc import Sequence
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
 from seclatch.diagnose.causes.registry import find_cause
-from seclatch.diagnose.denials.list_denials import RunDenials
+from seclatch.diagnose.denials.list_denials import DenialCase, RunDenials
+from seclatch.diagnose.denials.matching_rule import make_evaluator
 from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.diagnose.evidence.stages_by_name import assign_by_name
+from seclatch.diagnose.remedies.profile_fix import ProfileFixer
 from seclatch.model.arch import Arch
+from seclatch.model.profile import Profile
 from seclatch.model.syscall import load_syscalls
 from seclatch.recording.backends.bpf.detail_events import Mark, Seen, Sights, What
 from seclatch.recording.trace.assign_stages import assign_stages
 from tests.unit.recording.traces import Story
+
+
+def make_fixer(command: Sequence[str], case: DenialCase) -> ProfileFixer:
+    """Make the fixer for a profile that denies everything by its default action."""
+    evaluator = make_evaluator(Profile("SCMP_ACT_ERRNO"), "crun", Arch.native())
+    return ProfileFixer(command, case, evaluator)
+
 
 NUMBERS = load_syscalls(Arch.native()).numbers
 
@@ -32,7 +42,7 @@ class Run(Story):
 
     def tells(self, segment: int, text: str) -> None:
         """Write to standard error."""
-        lines = self.sights.said.setdefault(segment, deque())
+        lines = self.sights.said.setdefault(segment, [])
         lines.append((next(self._moments), f"{text}\n"))
         self._fly(segment, "write", Mark(0), len(text), self.sights.said[segment][-1][0])
 
@@ -48,6 +58,11 @@ class Run(Story):
     def is_refused(self, segment: int, name: str, error: int = 1, *args: int) -> None:
         """Issue a call that seccomp answers."""
         self._see(What.REFUSED, segment, name, error, "", args)
+
+    @staticmethod
+    def number(name: str) -> int:
+        """Return a call's number on this machine."""
+        return NUMBERS[name]
 
     def ends(self, segment: int, status: int) -> None:
         """End the process with this status, as a shell has it."""

@@ -13,7 +13,7 @@ from seclatch.diagnose.remedies.find_remedies import find_remedies
 from seclatch.model.constant import CONSTANTS
 from seclatch.model.explanation import DenyingRule, Remedy
 from seclatch.profile.checks import dangerous, namespaces
-from tests.unit.diagnose.runs import Run
+from tests.unit.diagnose.runs import Run, make_fixer
 
 NEWUSER, NEWNS, SIGCHLD = CONSTANTS["CLONE_NEWUSER"], CONSTANTS["CLONE_NEWNS"], 17
 
@@ -29,7 +29,7 @@ def remedies(call: str, *args: int) -> list[Remedy]:
     assert found.cause == "program-denied" and found.case
     denial = msgspec.structs.replace(found.case.denial, rule=DenyingRule(by="rule", text="rule 0"))
     case = replace(found.case, denial=denial)
-    return find_remedies(replace(found, case=case), None, ["x"])
+    return find_remedies(replace(found, case=case), None, ["x"], make_fixer(["x"], case))
 
 
 def rule(call: str, *args: int) -> Remedy:

@@ -12,10 +12,11 @@ from seclatch.diagnose.remedies.find_remedies import find_remedies
 from seclatch.diagnose.remedies.required_capabilities import find_options, find_taken
 from seclatch.model.capability import parse_capability
 from seclatch.model.explanation import DenyingRule, Remedy
-from tests.unit.diagnose.runs import Run
+from tests.unit.diagnose.runs import Run, make_fixer
 
 DOCKER_S = 0xA80425FB  # what a container has by default
 SYS_ADMIN = 1 << 21
+NO_ARGS = (0,) * 6
 
 
 def held(effective: int, bounding: int | None = None) -> tuple[int, ...]:
@@ -33,7 +34,8 @@ def remedies(call: str, command: str, mask: int) -> list[Remedy]:
     assert found.case
     denial = msgspec.structs.replace(found.case.denial, rule=DenyingRule(by="default", text=""))
     case = replace(found.case, denial=denial, held=held(mask))
-    return find_remedies(replace(found, case=case), None, command.split())
+    words = command.split()
+    return find_remedies(replace(found, case=case), None, words, make_fixer(words, case))
 
 
 @pytest.mark.parametrize(
@@ -41,8 +43,8 @@ def remedies(call: str, command: str, mask: int) -> list[Remedy]:
     [("mount", "SYS_ADMIN"), ("sethostname", "SYS_ADMIN"), ("acct", "SYS_PACCT"), ("mkdir", "")],
 )
 def test_capability_of_a_call(call: str, name: str) -> None:
-    assert find_taken(call, held(DOCKER_S)) == (parse_capability(name) if name else "")
-    assert find_taken(call, held(~0)) == find_taken(call, ()) == ""
+    assert find_taken(call, NO_ARGS, held(DOCKER_S)) == (parse_capability(name) if name else "")
+    assert find_taken(call, NO_ARGS, held(~0)) == find_taken(call, NO_ARGS, ()) == ""
 
 
 def test_capability_that_opens_least_comes_first() -> None:
@@ -70,7 +72,7 @@ def test_the_engine_s_option(command: str, after: str) -> None:
     found = remedies("mount", command, DOCKER_S)
     [rule] = [each for each in found if each.kind == "rules"]
     assert "takes CAP_SYS_ADMIN as well" in rule.text
-    given = [shlex.join(each.command) for each in found if each.command]
+    given = [shlex.join(each.command) for each in found if each.command and not each.then]
     assert given == ([after] if after else [])
     if after:
         assert found[0].opens and "umount2" in found[0].opens[1]
@@ -82,6 +84,6 @@ def test_held_capability_needs_only_the_rule() -> None:
 
 
 def test_engine_s_option_for_a_call_without_a_capability() -> None:
-    [option, rule, *_] = remedies("unshare", "docker run x", DOCKER_S)
+    [rule, option, *_] = remedies("unshare", "docker run x", DOCKER_S)
     assert "CAP_SYS_ADMIN, which unshare may need" in option.text
     assert "CAP_" not in rule.text

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 
-from seclatch.diagnose.denials.failure_chain import find_origin, passes_certainly
+from seclatch.diagnose.denials.failure_chain import find_origin
+from seclatch.diagnose.denials.judge_failure import FailureJudge, FailureVerdict
 from seclatch.diagnose.denials.list_denials import DenialCase, RunDenials
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, StderrLine, has_failed
 from seclatch.model.stage import Stage
@@ -75,14 +75,12 @@ class DiagnosedRun:
         return []
 
     @cached_property
-    def certain_chain(self) -> list[TracedProcess]:
-        """Return the part of the chain whose processes certainly failed because of their child."""
-        kept = self.chain[:1]
-        for parent, child in pairwise(self.chain):
-            if not passes_certainly(self.evidence, parent, child):
-                break
-            kept.append(child)
-        return kept
+    def verdict(self) -> FailureVerdict | None:
+        """Return whether denials made the program fail; None if there are none to judge."""
+        cases = self.chain_denials
+        if not self.chain or not cases:
+            return None
+        return FailureJudge(self.evidence, self.chain, cases).judge()
 
     @cached_property
     def engine_messages(self) -> list[StderrLine]:
@@ -115,27 +113,23 @@ class DiagnosedRun:
 
     @cached_property
     def chain_denials(self) -> list[DenialCase]:
-        """Return denials in the chain of failed processes, and in failed processes below it."""
+        """Return denials in the chain of failed processes, and in processes below it.
+
+        Without those that the caller did without.
+        """
         line = {process.id for process in self.chain}
         return [
             case
             for case in self.denials.all
             if case.stage is Stage.PROGRAM
-            and (
-                case.process.id in line
-                or (has_failed(case.process) and self._is_below(case.process))
-            )
+            and not case.denial.instead
+            and (case.process.id in line or self._is_below(case.process))
         ]
 
     def _is_below(self, process: TracedProcess) -> bool:
         """Return whether a process descends from the first that failed."""
-        processes = self.evidence.trace.processes
-        above: TracedProcess | None = process
-        while above is not None:
-            if self.chain and above.id == self.chain[0].id:
-                return True
-            above = None if above.parent is None else processes.get(above.parent)
-        return False
+        ancestors = self.evidence.list_ancestors(process)
+        return bool(self.chain) and any(one.id == self.chain[0].id for one in ancestors)
 
     @cached_property
     def program_messages(self) -> list[StderrLine]:

@@ -61,7 +61,7 @@ def _judge_message(run: DiagnosedRun, symptom: FailureSymptom) -> FoundCause | N
 
     A call that failed in another place may not have been recorded at all.
     """
-    if run.denials.all:
+    if run.chain_denials:
         return None
     line = {process.id for process in run.chain}
     seen = run.failing_calls(

@@ -9,8 +9,8 @@ from seclatch.model.stage import Stage
 
 def find_possible_denial(run: DiagnosedRun) -> FoundCause | None:
     """Find denials in failed processes, after which they or their ancestors went on."""
-    cases = run.chain_denials
-    if not cases:
+    cases, verdict = run.chain_denials, run.verdict
+    if verdict is None or verdict.seccomp is not None:
         return None
     names = ", ".join(dict.fromkeys(case.denial.syscall for case in cases))
     program = run.evidence.program(run.chain[0].segments[-1])
@@ -26,5 +26,5 @@ def find_possible_denial(run: DiagnosedRun) -> FoundCause | None:
             "whether a denied call was the reason cannot be determined from its calls: allow it, "
             "or run it without a profile, and see whether it succeeds"
         ],
-        cases[-1],
+        verdict.case or cases[-1],
     )

@@ -5,10 +5,8 @@ from __future__ import annotations
 from itertools import takewhile
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
-from seclatch.diagnose.causes.symptom import explains_failure
-from seclatch.diagnose.denials.last_calls import gives_up
+from seclatch.diagnose.denials.judge_failure import FailureVerdict
 from seclatch.diagnose.denials.list_denials import DenialCase
-from seclatch.diagnose.denials.stderr_writes import BUFFERED, count_other_writes
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, read_end_signal, read_exit_code
 from seclatch.diagnose.evidence.sentences import describe_denial
 from seclatch.model.stage import Stage
@@ -20,49 +18,17 @@ _LATER = {"write", "writev", "clone", "clone3", "fork", "vfork"}
 
 
 def find_denied_program(run: DiagnosedRun) -> FoundCause | None:
-    """Find a denial in the processes whose failure became the command's.
-
-    A fatal one, or one whose error the program reported in its last message (decision 0030).
-    """
-    line = {process.id for process in run.certain_chain}
-    cases = [case for case in run.denials.all if case.process.id in line]
-    cases = [case for case in cases if case.stage is Stage.PROGRAM]
-    fatal = [case for case in cases if case.denial.fatal]
-    reported = [case for case in reversed(cases) if _was_reported(case, run)]
-    for case in (*fatal, *reported):
-        return _make_cause(case, run)
-    return None
+    """Find a denial that made the processes fail whose failure became the command's."""
+    verdict = run.verdict
+    if verdict is None or not verdict.seccomp or verdict.case is None:
+        return None
+    return _make_cause(verdict.case, run, verdict)
 
 
-def _was_reported(case: DenialCase, run: DiagnosedRun) -> bool:
-    """Return whether the last message is about the denial's errno, which no other call gave."""
-    own = run.evidence.list_own_segments(case.process)
-    messages = [
-        message
-        for message in run.program_messages
-        if message.segment in own and message.time > case.seen.time
-    ]
-    others = [
-        failure
-        for failure in run.evidence.failures
-        if failure.segment in own and failure.errno == case.seen.errno
-    ]
-    if not messages or others or not explains_failure(case.denial, messages[-1].text):
-        return False
-    return _ended_after(case, messages[-1].time, run.evidence)
-
-
-def _ended_after(case: DenialCase, time: int, evidence: RunEvidence) -> bool:
-    """Return whether the process only cleaned up after its last message."""
-    after = [call for call in evidence.list_last_calls(case.process) if call.time > time]
-    ending = all(gives_up(call, evidence.find_syscall(call).name, True) for call in after)
-    return ending and count_other_writes(evidence, case.process, time) <= BUFFERED
-
-
-def _make_cause(case: DenialCase, run: DiagnosedRun) -> FoundCause:
+def _make_cause(case: DenialCase, run: DiagnosedRun, verdict: FailureVerdict) -> FoundCause:
     evidence = run.evidence
     program = case.denial.program
-    facts = [_describe_end(case)]
+    facts = [*verdict.facts, *([] if verdict.failed else [_describe_end(case)])]
     if len(run.chain) > 1:
         first = evidence.program(run.chain[0].segments[-1])
         status = read_exit_code(run.chain[0])

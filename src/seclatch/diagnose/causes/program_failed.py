@@ -1,4 +1,4 @@
-"""Cause: the program ran, nothing was denied, and it ended with a status of its own."""
+"""Cause: the program ran, and ended with a status of its own; no denial was the reason."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from seclatch.diagnose.evidence.run_evidence import read_exit_code
 
 
 def find_failed_program(run: DiagnosedRun) -> FoundCause | None:
-    """Find a failed program without denials: only its messages are left."""
+    """Find a failed program of which only its messages are left to tell the reason."""
     if not run.chain:
-        return None
-    line = {process.id for process in run.chain}
-    if run.chain_denials or any(case.process.id in line for case in run.denials.all):
         return None
     process = run.chain[-1]
     program = run.evidence.program(process.segments[-1])
@@ -24,5 +21,18 @@ def find_failed_program(run: DiagnosedRun) -> FoundCause | None:
         "program-failed",
         f"{program} ended with status {read_exit_code(process)}{words}",
         name,
-        ["no call was denied to it, nor to what it ran"],
+        run.verdict.facts if run.verdict else [_describe_denials(run)],
     )
+
+
+def _describe_denials(run: DiagnosedRun) -> str:
+    line = {process.id for process in run.chain}
+    for case in run.denials.all:
+        if case.denial.instead and case.process.id in line:
+            done = (
+                "did without" if case.denial.instead == "nothing" else f"made {case.denial.instead}"
+            )
+            return f"it was denied {case.denial.syscall} and {done} instead".replace(
+                "did without instead", "did without"
+            )
+    return "no call was denied to it, nor to what it ran"

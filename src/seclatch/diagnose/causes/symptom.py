@@ -17,7 +17,6 @@ from seclatch.diagnose.evidence.sentences import (
 )
 from seclatch.diagnose.evidence.stages_by_name import RUNTIMES
 from seclatch.model import errno
-from seclatch.model.explanation import ExplainedDenial
 from seclatch.model.stage import Stage
 from seclatch.recording.backends.bpf.detail_events import Seen
 from seclatch.recording.trace.trace import TracedProcess
@@ -30,7 +29,7 @@ _STARTING = (Stage.HOOK, Stage.INIT, Stage.FILTERED_INIT, Stage.RUNTIME, Stage.S
 
 @dataclass(frozen=True, slots=True)
 class FailureSymptom:
-    """What failed; `errno` 0, `call` "" and `path` "" if unknown."""
+    """What failed; `errno` 0, `call` and `path` "" if unknown; `seen`: the call, if it was seen."""
 
     stage: Stage
     program: str
@@ -38,6 +37,7 @@ class FailureSymptom:
     errno: int = 0
     call: str = ""
     path: str = ""
+    seen: Seen | None = None
 
     @property
     def sure(self) -> bool:
@@ -86,11 +86,11 @@ def _find_by_message(run: DiagnosedRun, process: TracedProcess) -> FailureSympto
 
 def _find_by_last_call(run: DiagnosedRun, process: TracedProcess) -> FailureSymptom | None:
     evidence, last = run.evidence, process.segments[-1]
-    if run.chain_denials:
-        return None  # its last failed call is no better explanation than a denied one
     found = _find_last_failure(evidence, process, _list_failures(run, process))
-    if found is None:
+    if found is None or found.text.startswith("<"):  # what Python looks for as source
         return None
+    if any(message.time > found.time for message in _list_messages(run, process)):
+        return None  # its own words, which name no such error, say more
     return _make_symptom(evidence, "", found, evidence.stage(last), evidence.program(last))
 
 
@@ -152,7 +152,7 @@ def _make_symptom(
     evidence: RunEvidence, text: str, seen: Seen, stage: Stage, program: str
 ) -> FailureSymptom:
     name = evidence.find_syscall(seen).name
-    return FailureSymptom(stage, program, text, seen.errno, name, seen.text)
+    return FailureSymptom(stage, program, text, seen.errno, name, seen.text, seen)
 
 
 def _find_call_behind(text: str, failures: Sequence[Seen], evidence: RunEvidence) -> Seen | None:
@@ -171,8 +171,3 @@ def _find_call_behind(text: str, failures: Sequence[Seen], evidence: RunEvidence
             return seen
     unnamed = [failure for failure in same if not failure.text]
     return unnamed[0] if unnamed and number not in (2, 1) else None
-
-
-def explains_failure(denial: ExplainedDenial, text: str) -> bool:
-    """Return whether a message is about the errno of a denied call."""
-    return bool(denial.errno) and mentions_errno(text, errno.parse_errno(denial.errno))

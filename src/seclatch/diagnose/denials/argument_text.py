@@ -44,11 +44,11 @@ _ACCESS = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")
 Formatter = Callable[[tuple[int, ...]], list[str]]
 
 
-def show_arguments(name: str, args: tuple[int, ...], text: str) -> list[str]:
-    """Return the formatted arguments; the path in quotes, if it could be read."""
+def show_arguments(name: str, args: tuple[int, ...], *paths: str) -> list[str]:
+    """Return the formatted arguments; paths in quotes, if they could be read."""
     if name in _FORMATTERS:
         return _FORMATTERS[name](args)
-    path = [_format_path(text)] if text else []
+    path = [_format_path(path) for path in paths if path]
     if name in ("openat", "open"):
         return [*path, _format_open_flags(args[2 if name == "openat" else 1])]
     if path:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
-from pathlib import PurePosixPath
 
+from seclatch.diagnose.denials.script_outcome import (
+    EndedCommand,
+    Outcome,
+    ScriptOutcome,
+    judge_command,
+)
 from seclatch.diagnose.denials.stderr_writes import count_other_writes
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, has_failed, read_exit_code
+from seclatch.diagnose.evidence.script_texts import is_shell, stops_at_errors
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import TracedProcess
 
@@ -17,10 +22,6 @@ lseek munmap rt_sigtimedwait ppoll poll epoll_wait epoll_pwait restart_syscall s
 getpid fcntl ioctl dup2 dup3
 """
 _WAITING = frozenset(_WAITING_TEXT.split())
-_IS_SCRIPT = re.compile(r"-\w*c$")
-_ON_FAILURE = re.compile(
-    r"(\|\|\s*(?:\{[^{}]*?)?|\b(?:then|else)\b(?:(?!\bfi\b).)*?)\bexit\s+(\d{1,3})\b", re.DOTALL
-)
 _EXIT = re.compile(r"\bexit\s+(\d{1,3})\b")
 
 
@@ -70,17 +71,29 @@ def _passes_failure(evidence: RunEvidence, parent: TracedProcess, child: TracedP
 def passes_certainly(evidence: RunEvidence, parent: TracedProcess, child: TracedProcess) -> bool:
     """Return whether a parent certainly failed because of its child.
 
-    It ended with the child's status, or as its script on the command line says, by `|| exit N` or
-    an `if`. `mkdir x; exit 3` looks the same from outside, and ends with 3 whether or not the mkdir
-    fails; so does `else mkdir x; exit 3`.
+    Its script says so; or it ended with the child's status, did no more, and no script of it says
+    that it would have ended with that status anyway: after `mkdir x; exit 3` one cannot tell.
     """
+    found = find_script_outcome(evidence, parent, child)
+    if found and found.outcome is not Outcome.UNKNOWN:
+        return found.outcome is Outcome.ENDS
     status = read_exit_code(parent)
-    argv = evidence.image(parent.segments[-1]).argv
-    script = next((after for word, after in pairwise(argv) if _IS_SCRIPT.match(word)), "")
-    words = evidence.image(child.segments[-1]).argv
-    name = PurePosixPath(words[0]).name if words else ""
-    branches = [branch for branch in _ON_FAILURE.finditer(script) if int(branch[2]) == status]
-    if any(not name or not re.search(rf"\b{re.escape(name)}\b", branch[1]) for branch in branches):
-        return True
+    _, script = evidence.find_script(parent)
+    if not script and is_shell(evidence.image(parent.segments[-1])):
+        return False  # a script that could not be read may go on after it
     in_script = any(int(match[1]) == status for match in _EXIT.finditer(script))
-    return status == read_exit_code(child) and not in_script
+    written = count_other_writes(evidence, parent, child.ended or 0)
+    return status == read_exit_code(child) and not in_script and written <= (not script)
+
+
+def find_script_outcome(
+    evidence: RunEvidence, parent: TracedProcess, child: TracedProcess
+) -> ScriptOutcome | None:
+    """Return what the parent's script does when the child fails; None if no script is known."""
+    argv, script = evidence.find_script(parent)
+    if not script:
+        return None
+    image = evidence.image(child.segments[-1])
+    words = image.argv if image.process == child.id else ()
+    ended = EndedCommand(words, read_exit_code(child), read_exit_code(parent))
+    return judge_command(script, stops_at_errors(argv, script), ended)

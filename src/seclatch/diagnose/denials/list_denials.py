@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from seclatch.diagnose.denials.argument_text import show_arguments
 from seclatch.diagnose.denials.fatal_denial import FatalDenials
+from seclatch.diagnose.denials.recovered_calls import find_substitute
+from seclatch.diagnose.evidence.command_line import find_applied_profile
 from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.model import errno
 from seclatch.model.action import MAX_ERRNO, Action, ActionKind
@@ -60,7 +63,7 @@ class RunDenials:
         groups: dict[tuple[object, ...], list[Seen]] = {}
         for seen in self._evidence.refusals:
             call = self._evidence.find_syscall(seen)
-            shown = tuple(show_arguments(call.name, seen.args, seen.text))
+            shown = tuple(show_arguments(call.name, seen.args, *seen.paths))
             killed = bool(seen.mode & Mark.KILLED)
             segment = self._evidence.trace.segments[seen.segment]
             stage = self._evidence.stage(seen.segment)
@@ -77,7 +80,7 @@ class RunDenials:
     def find_evaluator(self, session: EnteredSession | None) -> ProfileEvaluator | None:
         """Return the evaluator of the profile of a session's container."""
         if session is None:
-            return None
+            return self._applied
         if session.entry not in self._judges:
             from seclatch.diagnose.denials.matching_rule import make_evaluator
 
@@ -86,6 +89,16 @@ class RunDenials:
             runtime = self._evidence.runtime(session)
             self._judges[session.entry] = make_evaluator(profile, runtime, self._evidence.native)
         return self._judges[session.entry]
+
+    @cached_property
+    def _applied(self) -> ProfileEvaluator | None:
+        """Return the evaluator of the profile that `seclatch apply` in the command puts on."""
+        file = find_applied_profile(self._evidence.command)
+        if not file:
+            return None
+        from seclatch.diagnose.denials.matching_rule import make_applied_evaluator
+
+        return make_applied_evaluator(Path(file), self._evidence.native)
 
     def _make_case(self, group: list[Seen]) -> DenialCase:
         first, evidence = group[0], self._evidence
@@ -101,11 +114,13 @@ class RunDenials:
             name = errno.name_errno(meant)
             words = f"{rule.text}, which says {name}: an earlier filter of crun's cache"
             rule = msgspec.structs.replace(rule, text=words)
+        fatal = any(self._fatals.includes(seen, process) for seen in group)
+        recovered = stage is Stage.PROGRAM and not fatal
         denial = ExplainedDenial(
             syscall=str(call),
             number=call.number,
             arch=call.arch.title,
-            arguments=show_arguments(call.name, first.args, first.text),
+            arguments=show_arguments(call.name, first.args, *first.paths),
             action=str(ruled or ""),
             errno=code,
             signal="SIGSYS" if signalled else "",
@@ -115,8 +130,9 @@ class RunDenials:
             program=evidence.program(first.segment),
             stage=stage.value,
             session="" if session is None else "exec" if session.joined else "start",
-            fatal=any(self._fatals.includes(seen, process) for seen in group),
+            fatal=fatal,
             rule=rule,
+            instead=find_substitute(evidence, first, process) if recovered else "",
         )
         held = evidence.trace.segments[first.segment].facts.capabilities
         return DenialCase(denial, first, call, stage, process, session, meant, held)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from seclatch.errors import SeclatchError
 from seclatch.filter.simulate import simulate_filter
@@ -64,10 +65,15 @@ class ProfileEvaluator:
         """Return the ABIs of the filter."""
         return tuple(dict.fromkeys((self.native, *self.profile.architectures)))
 
+    def answer(self, syscall: Syscall, args: tuple[int, ...]) -> Action:
+        """Return what happens to a call."""
+        return simulate_filter(
+            self.program, SeccompData(syscall.arch.audit, syscall.number, args)
+        ).action
+
     def evaluate(self, syscall: Syscall, args: tuple[int, ...]) -> CallRuling:
         """Return what happens to a call, and why."""
-        call = SeccompData(syscall.arch.audit, syscall.number, args)
-        action = simulate_filter(self.program, call).action
+        action = self.answer(syscall, args)
         if syscall.arch not in self.arches:
             return CallRuling(action, "architecture")
         for index, rule in find_matching_rules(self.profile, syscall, args):
@@ -81,6 +87,19 @@ class ProfileEvaluator:
     def denies(self, syscall: Syscall, args: tuple[int, ...]) -> bool:
         """Return whether the call is not made."""
         return not self.evaluate(syscall, args).action.kind.executes
+
+
+def make_applied_evaluator(file: Path, native: Arch) -> ProfileEvaluator | None:
+    """Return an evaluator of a profile that `seclatch apply` loads, as it is in force here."""
+    from seclatch.apply.loadable import describe_process
+    from seclatch.profile.compile.resolve_profile import narrow_profile
+    from seclatch.profile.parse.load_profile import load_profile
+
+    try:
+        profile = narrow_profile(load_profile(file), describe_process())
+    except (SeclatchError, OSError):
+        return None
+    return make_evaluator(profile, "crun", native)
 
 
 def make_evaluator(profile: Profile | None, runtime: str, native: Arch) -> ProfileEvaluator | None:

@@ -91,6 +91,31 @@ def with_capability(command: Sequence[str], name: str) -> list[str]:
     return [*words[: verb + 1], "--cap-add", value, *words[verb + 1 :]]
 
 
+def with_profile(command: Sequence[str], file: str) -> list[str]:
+    """Return the command with another profile; [] if it is not known how."""
+    words = list(command)
+    at, client = find_client(words)
+    if client == "seclatch":
+        return _set_option(words, at + 2, "--profile", file)
+    verb = _find_verb(words, at)
+    if verb < 0 or client not in _WITH_PROFILE:
+        return []
+    value = f"seccomp={file}"
+    for index in range(at + 1, len(words)):
+        if words[index].startswith("seccomp=") and words[index - 1] == "--security-opt":
+            return [*words[:index], value, *words[index + 1 :]]
+        if words[index].startswith("--security-opt=seccomp="):
+            return [*words[:index], f"--security-opt={value}", *words[index + 1 :]]
+    return [*words[: verb + 1], "--security-opt", value, *words[verb + 1 :]]
+
+
+def name_own_profile(command: Sequence[str]) -> str:
+    """Return the name of the engine's own profile that is in force; "" if another one is."""
+    if not has_own_profile(command):
+        return ""
+    return "podman-default" if find_client(command)[1] == "podman" else "docker-default"
+
+
 def has_own_profile(command: Sequence[str]) -> bool:
     """Return whether the engine's own profile is in force.
 
@@ -127,6 +152,12 @@ def given_profile(command: Sequence[str]) -> str:
         if named.startswith("seccomp="):
             return named.partition("=")[2]
     return ""
+
+
+def find_applied_profile(command: Sequence[str]) -> str:
+    """Return the profile of `seclatch apply`, which puts it on a program without a container."""
+    at, client = find_client(command)
+    return given_profile(command) if client == "seclatch" and "apply" in command[at:] else ""
 
 
 def given_bundle(command: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from seclatch.diagnose.evidence.container_bundles import BundleContainer, BundleReader
+from seclatch.diagnose.evidence.script_texts import ScriptReader, read_script_argument
 from seclatch.model.arch import Arch
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import Syscall, load_syscalls
@@ -47,6 +48,7 @@ class RunEvidence:
     sights: Sights
     bundles: BundleReader = field(default_factory=BundleReader)
     engines: frozenset[str] = frozenset()
+    scripts: ScriptReader = field(default_factory=ScriptReader)
 
     @cached_property
     def native(self) -> Arch:
@@ -68,7 +70,13 @@ class RunEvidence:
     @cached_property
     def calls(self) -> list[Seen]:
         """Return detail events of the command's own processes, in order of time."""
-        kept = (call for call in self.sights.calls if call.segment in self.trace.segments)
+        kept = [call for call in self.sights.calls if call.segment in self.trace.segments]
+        seen = {(call.segment, call.time) for call in kept}
+        kept += [
+            call
+            for call in self.sights.last_failures
+            if call.segment in self.trace.segments and (call.segment, call.time) not in seen
+        ]
         return sorted(kept, key=lambda call: call.time)
 
     @cached_property
@@ -108,6 +116,23 @@ class RunEvidence:
         )
         return list(_join_lines(pieces, self))
 
+    @cached_property
+    def output_lines(self) -> list[StderrLine]:
+        """Return the lines of standard error, and the last ones of standard output, in order."""
+        pieces = sorted(
+            (time, segment, text)
+            for segment, writes in self.sights.printed.items()
+            if segment in self.trace.segments and not self.process_of(segment).found_running
+            for time, text in writes
+        )
+        printed = _join_lines(pieces, self)
+        return sorted([*self.messages, *printed], key=lambda line: line.time)
+
+    def find_script(self, process: TracedProcess) -> tuple[tuple[str, ...], str]:
+        """Return the arguments of a process that is a shell, and its script's text; "" if none."""
+        image = self.image(process.segments[-1])
+        return image.argv, read_script_argument(image) or self.scripts.found.get(image.id, "")
+
     def image(self, segment: int) -> Segment:
         """Return the segment in which the running program was exec'd."""
         at = self.trace.segments[segment]
@@ -127,6 +152,13 @@ class RunEvidence:
         image = self.image(segment)
         word = image.argv[0] if image.argv else image.file
         return PurePosixPath(word or image.facts.comm).name or image.facts.comm
+
+    def list_ancestors(self, process: TracedProcess) -> Iterator[TracedProcess]:
+        """Yield a process, its parent, and so on."""
+        at: TracedProcess | None = process
+        while at is not None:
+            yield at
+            at = None if at.parent is None else self.trace.processes.get(at.parent)
 
     def session_of(self, segment: int) -> EnteredSession | None:
         """Return the session that a segment belongs to."""

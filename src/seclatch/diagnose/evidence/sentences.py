@@ -13,29 +13,8 @@ from seclatch.model.explanation import ExplainedDenial
 _MAX_LENGTH = 300
 # Errnos whose text may occur in a message; rare ones first, since "no such file" is frequent.
 _ERRNOS = [
-    30,
-    28,
-    122,
-    24,
-    23,
-    12,
-    8,
-    40,
-    36,
-    26,
-    22,
-    20,
-    21,
-    39,
-    16,
-    17,
-    98,
-    99,
-    13,
-    1,
-    11,
-    2,
-    38,
+    *(30, 28, 122, 24, 23, 12, 27, 8, 40, 36, 26, 22, 20, 21, 39, 16, 17, 98, 99, 111, 110, 113),
+    *(101, 104, 95, 18, 13, 1, 11, 2, 38),
 ]
 _LOGRUS = re.compile(r'^time="[^"]*" level=\w+ msg=("(?:[^"\\]|\\.)*"|\S+)')
 _ERROR = re.compile(

@@ -42,10 +42,8 @@ def find_runtime_needs(
     known = _filter_denied(evaluator, _look_up_needs(evaluator.runtime, quiet=quiet, joined=joined))
     rare = known & _SOMETIMES - denied
     names = (denied | rare) if made else known
-    less = (
-        _filter_denied(evaluator, _look_up_needs(evaluator.runtime, quiet=True, joined=joined))
-        & names
-    )
+    # Not by the profile once more: a rule may deny only the arguments that the runtime uses.
+    less = set(_look_up_needs(evaluator.runtime, quiet=True, joined=joined)) & names
     return RuntimeNeeds(
         runtime=evaluator.runtime,
         found=("exec" if joined else "trial") if made else "table",

@@ -47,8 +47,16 @@ _EXPOSURES = {
 
 def describe_exposure(name: str) -> str:
     """Return one clause about a call; without a risk of its own, that none is known."""
-    known = _EXPOSURES.get(name) or CALLS.get(name) or namespaces.CALLS.get(name)
-    return known or "it is not known for dangers of its own"
+    return _find_exposure(name) or "it is not known for dangers of its own"
+
+
+def has_exposure(name: str) -> bool:
+    """Return whether something is known about what a call opens."""
+    return bool(_find_exposure(name))
+
+
+def _find_exposure(name: str) -> str:
+    return _EXPOSURES.get(name) or CALLS.get(name) or namespaces.CALLS.get(name, "")
 
 
 def find_flags_argument(name: str) -> int | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from seclatch.diagnose.causes.diagnosed_run import FoundCause
 from seclatch.diagnose.denials.list_denials import DenialCase
@@ -16,19 +15,14 @@ from seclatch.diagnose.evidence.command_line import (
     with_latch,
     with_no_new_privs,
 )
-from seclatch.diagnose.remedies.exposure import (
-    describe_exposure,
-    find_flags_argument,
-    list_asked_namespaces,
-)
+from seclatch.diagnose.remedies.profile_fix import ProfileFixer
 from seclatch.diagnose.remedies.required_capabilities import find_options, find_taken
+from seclatch.diagnose.remedies.rule_place import find_listener
+from seclatch.diagnose.remedies.rule_remedies import RuleRemedies, make_allow_rule
 from seclatch.model.action import ENOSYS
 from seclatch.model.arch import Arch
 from seclatch.model.explanation import Remedy, RuntimeNeeds
-from seclatch.profile.checks.namespaces import NAMESPACES
-from seclatch.profile.checks.old_and_new_calls import TWINS
 
-_ALLOW = "SCMP_ACT_ALLOW"
 _FALL_BACK_TEXT = """
 clone3 openat2 statx faccessat2 fchmodat2 close_range epoll_pwait2 rseq preadv2 pwritev2
 renameat2 copy_file_range getrandom
@@ -39,21 +33,44 @@ _AGENT_WORDS = ("seccomp agent", "seccomp receiver", "listenerPath")
 
 
 def find_remedies(
-    found: FoundCause, needs: RuntimeNeeds | None, command: Sequence[str]
+    found: FoundCause,
+    needs: RuntimeNeeds | None,
+    command: Sequence[str],
+    fixer: ProfileFixer | None = None,
 ) -> list[Remedy]:
     """Return the remedies, the one that opens least first."""
     if found.cause == "profile-refused":
         return list(_for_refused_profile(found, command))
     if found.cause == "missing-capability" and "CAP_" in found.summary:
-        name = found.summary.partition("CAP_")[2].split()[0]
-        return [Remedy(kind="other", text=f"if the program may have it: --cap-add {name}")]
-    if found.case is None:
+        return [_make_capability_remedy(found, command)]
+    if found.case is None or fixer is None:
         return []
+    return _for_denial(found, found.case, needs, RuleRemedies(command, fixer))
+
+
+def _for_denial(
+    found: FoundCause, case: DenialCase, needs: RuntimeNeeds | None, changes: RuleRemedies
+) -> list[Remedy]:
     if found.cause == "runtime-denied" and needs:
-        joined = found.case.denial.session == "exec"
-        return list(_for_denied_runtime(needs, command, joined=joined))
-    ways = _BY_CAUSE.get(found.cause)
-    return [*_list_capabilities(found, command), *ways(found.case)] if ways else []
+        joined = case.denial.session == "exec"
+        return list(_for_denied_runtime(needs, changes, joined=joined))
+    if found.cause == "hook-denied":
+        return list(_for_denied_hook(case, changes))
+    if found.cause == "wrong-architecture":
+        return list(_for_wrong_architecture(case))
+    if found.cause not in _PROGRAM_CAUSES:
+        return []
+    capabilities = list(_list_capabilities(found, changes.command))
+    others = list(_for_denied_program(case, changes))
+    # A capability comes first only for a call that the kernel refuses without it anyway.
+    needed = capabilities and find_taken(case.denial.syscall, case.seen.args, case.held)
+    return [*capabilities, *others] if needed else [*others[:1], *capabilities, *others[1:]]
+
+
+def _make_capability_remedy(found: FoundCause, command: Sequence[str]) -> Remedy:
+    name = found.summary.partition("CAP_")[2].split()[0]
+    text = f"if the program may have it: --cap-add {name}"
+    return Remedy(kind="other", text=text, command=with_capability(command, f"CAP_{name}"))
 
 
 def _list_capabilities(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
@@ -64,7 +81,8 @@ def _list_capabilities(found: FoundCause, command: Sequence[str]) -> Iterator[Re
     call, held = case.denial.syscall, case.held
     for option in find_options(call, held):
         others = [name for name in option.calls if name != call]
-        taken = "takes" if find_taken(call, held) == option.capability else "may need"
+        needed = find_taken(call, case.seen.args, held)
+        taken = "takes" if needed == option.capability else "may need"
         yield Remedy(
             kind="other",
             text=f"if the program may have {option.capability}, which {call} {taken}: the "
@@ -76,57 +94,56 @@ def _list_capabilities(found: FoundCause, command: Sequence[str]) -> Iterator[Re
 
 def _for_refused_profile(found: FoundCause, command: Sequence[str]) -> Iterator[Remedy]:
     """Yield what to check: the file that the command gives, else the bundle's configuration."""
-    if any(word in found.summary for word in _AGENT_WORDS):
-        text = "start the agent that listens at the profile's listenerPath before the container"
-        yield Remedy(kind="other", text=text)
     given = given_profile(command) or given_bundle(command)
+    if any(word in found.summary for word in _AGENT_WORDS):
+        listener = find_listener(given)
+        text = f"start the agent that listens at {listener} before the container"
+        if not listener:
+            text = "SCMP_ACT_NOTIFY has a supervisor answer, and the profile names none: give it a "
+            text += "listenerPath where one listens, or another action instead (SCMP_ACT_ERRNO)"
+        yield Remedy(kind="other", text=text)
     words = ["seclatch", "profile", "check", given] if given else []
     text = "see what is wrong with it" + ("" if given else ": seclatch profile check FILE")
     yield Remedy(kind="profile", text=text, command=words)
 
 
-def _make_allow_rule(names: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"names": list(names), "action": _ALLOW}]
-
-
 def _for_denied_runtime(
-    needs: RuntimeNeeds, command: Sequence[str], *, joined: bool
+    needs: RuntimeNeeds, changes: RuleRemedies, *, joined: bool
 ) -> Iterator[Remedy]:
-    latched = with_latch(command, needs.runtime)
+    command = changes.command
     first = needed_install(command)
     text = "let the profile bind the program only; the runtime then needs nothing of it"
     if joined:
         text = "start the container with the seclatch runtime: its execs are exempt too"
     if first:
         text += f" (once: seclatch install {first})"
-    yield Remedy(kind="latch", text=text, command=latched)
+    yield Remedy(kind="latch", text=text, command=with_latch(command, needs.runtime))
     names = [needed.syscall for needed in needs.calls]
     if names:
         which = names[0] if len(names) == 1 else f"all {len(names)}"
         text = f"or, for plain {needs.runtime}, allow {which} to the program too"
         gained = [f"{needed.syscall}: {needed.opens}" for needed in needs.calls]
-        yield Remedy(kind="rules", text=text, rules=_make_allow_rule(names), opens=gained)
+        yield from changes.allow_runtime(names, text, gained)
     fewer = needs.with_no_new_privs
-    if fewer is not None and len(fewer) < len(names):
-        text = (
-            f"or with no_new_privs and {len(fewer)} of them: {', '.join(fewer)}"
-            if fewer
-            else "or with no_new_privs, where none of them is needed"
-        )
+    if fewer is None or len(fewer) >= len(names):
+        return
+    if not fewer or changes.fixer.allow(fewer):
+        some = f"and {len(fewer)} of them: {', '.join(fewer)}"
         yield Remedy(
             kind="no-new-privs",
-            text=text,
+            text=f"or with no_new_privs{' ' + some if fewer else ', where none of them is needed'}",
             command=with_no_new_privs(command),
-            rules=_make_allow_rule(fewer) if fewer else None,
+            rules=make_allow_rule(fewer) if fewer else None,
+            tried=bool(fewer),
         )
 
 
-def _for_denied_hook(case: DenialCase) -> Iterator[Remedy]:
+def _for_denied_hook(case: DenialCase, changes: RuleRemedies) -> Iterator[Remedy]:
     yield Remedy(
         kind="other",
         text="make it a createContainer hook: those run before the filter is on",
     )
-    yield _make_rule_remedy(case)
+    yield from changes.allow_call(case)
 
 
 def _for_wrong_architecture(case: DenialCase) -> Iterator[Remedy]:
@@ -138,58 +155,19 @@ def _for_wrong_architecture(case: DenialCase) -> Iterator[Remedy]:
     )
 
 
-def _for_denied_program(case: DenialCase) -> Iterator[Remedy]:
+def _for_denied_program(case: DenialCase, changes: RuleRemedies) -> Iterator[Remedy]:
     name = case.denial.syscall
-    if name in _FALL_BACK and case.denial.errno != "ENOSYS" and case.meant != ENOSYS:
-        text = f"answer {name} with ENOSYS: C libraries then use the older call instead"
-        rule = {"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": ENOSYS}
-        yield Remedy(kind="profile", text=text, rules=[rule])
     if case.denial.rule.by == "unknown":
         yield Remedy(
             kind="other",
             text="the filter is not the container's: the program, or what started it, loaded it",
         )
         return
-    yield _make_rule_remedy(case)
-    twins = sorted({t for family in TWINS if name in family for t in family} - {name})
-    if twins:
-        text = f"other C libraries use {', '.join(twins)} for the same; allow those with it"
-        yield Remedy(kind="profile", text=text, rules=_make_allow_rule([name, *twins]))
+    if name in _FALL_BACK and case.denial.errno != "ENOSYS" and case.meant != ENOSYS:
+        yield from changes.answer_enosys(name)
+    yield from changes.allow_call(case)
+    yield from changes.allow_twins(name)
     yield Remedy(
         kind="other",
         text="or record all that the program needs: seclatch record, then seclatch generate",
     )
-
-
-def _make_rule_remedy(case: DenialCase) -> Remedy:
-    name = case.denial.syscall
-    asked = list_asked_namespaces(name, case.seen.args)
-    if name == "clone" and not asked:
-        text = "allow clone to the program, but for new namespaces: it then makes processes only"
-        return Remedy(kind="rules", text=text, rules=_make_clone_rule())
-    text = f"allow {name} to the program, if it may have it: {describe_exposure(name)}"
-    if asked:
-        text += f"; this call asked for {'|'.join(asked)}"
-    if taken := find_taken(name, case.held):
-        option = f"--cap-add {taken.removeprefix('CAP_')}"
-        text += f". It takes {taken} as well, which the program lacks: {option}"
-    return Remedy(kind="rules", text=text, rules=_make_allow_rule([name]))
-
-
-def _make_clone_rule() -> list[dict[str, Any]]:
-    """Return a rule that denies new namespaces, as Docker's own profile has it."""
-    mask = {
-        "index": find_flags_argument("clone"),
-        "value": NAMESPACES,
-        "valueTwo": 0,
-        "op": "SCMP_CMP_MASKED_EQ",
-    }
-    return [{"names": ["clone"], "action": _ALLOW, "args": [mask]}]
-
-
-_BY_CAUSE: dict[str, Callable[[DenialCase], Iterator[Remedy]]] = {
-    "hook-denied": _for_denied_hook,
-    "wrong-architecture": _for_wrong_architecture,
-    "program-denied": _for_denied_program,
-    "possibly-denied": _for_denied_program,
-}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 
+from seclatch.diagnose.remedies.exposure import list_asked_namespaces
 from seclatch.model.capability import name_capabilities
 
 # capabilities(7): without the capability the kernel refuses the call, whatever its arguments.
 _NEEDED_BY = {
     "CAP_SYS_ADMIN": "mount umount umount2 pivot_root sethostname setdomainname swapon swapoff "
-    "fsopen fspick fsmount move_mount mount_setattr lookup_dcookie",
+    "fsopen fspick fsmount move_mount mount_setattr lookup_dcookie quotactl_fd",
     "CAP_DAC_READ_SEARCH": "open_by_handle_at",
     "CAP_SYS_BOOT": "reboot kexec_load kexec_file_load",
     "CAP_SYS_CHROOT": "chroot",
@@ -57,6 +59,7 @@ _DESCRIPTIONS = {
 }
 
 _EFFECTIVE, _BOUNDING = 2, 3
+_AF_PACKET, _SOCK_RAW = 17, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,21 @@ class CapabilityOption:
     calls: tuple[str, ...]
 
 
-def find_taken(call: str, held: tuple[int, ...]) -> str:
+def find_taken(call: str, args: tuple[int, ...], held: tuple[int, ...]) -> str:
     """Return the capability that a call needs and its caller lacks; "" if none is known.
 
     `held`: as in `TaskFacts.capabilities`.
     """
     taken = next((name for name, calls in _NEEDED_BY.items() if call in calls.split()), "")
+    asked = list_asked_namespaces(call, args)
+    if asked and "CLONE_NEWUSER" not in asked:  # clone(2), unshare(2): a user namespace takes none
+        taken = "CAP_SYS_ADMIN"
+    if call == "setns":
+        taken = "CAP_SYS_ADMIN"
+    if call == "socket" and (args[0] == _AF_PACKET or args[1] & 0xF == _SOCK_RAW):
+        taken = "CAP_NET_RAW"
+    if call in ("mknod", "mknodat") and _is_device(args[1 if call == "mknod" else 2]):
+        taken = "CAP_MKNOD"
     return taken if taken and held and not _has_capability(held[_EFFECTIVE], taken) else ""
 
 
@@ -85,6 +97,10 @@ def find_options(call: str, held: tuple[int, ...]) -> list[CapabilityOption]:
         if call in calls.split() and held and not _has_capability(held[_BOUNDING], name)
     ]
     return sorted(found, key=lambda option: len(option.calls))
+
+
+def _is_device(mode: int) -> bool:
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
 
 
 def _has_capability(held: int, name: str) -> bool:
