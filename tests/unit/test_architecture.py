@@ -123,7 +123,7 @@ MAY_IMPORT = {
         "model output report engines process recording recording.files recording.annotated "
         "cli.shared"
     ),
-    "cli.install_service": "engines watch.targets cli.shared",
+    "cli.install_service": "engines process watch.targets cli.shared",
     "cli.uninstall_service": "engines cli.shared",
     "cli": (
         "model output report apply demo tighten diagnose engines host process runtime "
