@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shutil
 import signal
@@ -156,6 +158,26 @@ def test_standard_output_that_nothing_reads_ends_it() -> None:
     errors = process.stderr.read()
     assert process.wait(timeout=60) in (0, 1, 141)
     assert b"Traceback" not in errors and b"internal error" not in errors
+
+
+def test_a_full_pipe_holds_up_no_end() -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(write, b"x" * 4096):
+            pass
+    os.set_blocking(write, True)
+    with subprocess.Popen([SECLATCH, "watch", "--json"], stdout=write) as process:
+        wait_for(lambda: handles_sigterm(process.pid))
+        process.terminate()
+        assert process.wait(60) == 0
+    os.close(read)
+    os.close(write)
+
+
+def handles_sigterm(pid: int) -> bool:
+    handled = Path(f"/proc/{pid}/status").read_text().partition("SigCgt:\t")[2][:16]
+    return bool(int(handled, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def test_cheap_sees_a_profile_with_the_flag(tmp_path: Path) -> None:

@@ -179,15 +179,17 @@ def test_a_rotation_that_fails_is_reported_and_not_tried_at_each_line(
 def test_the_end_of_a_file_is_read_from_what_was_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A FIFO that takes the path's place would block the watch."""
+    """Another file may have taken the path's place: a link, or a FIFO that blocks."""
     path = tmp_path / "log"
     path.write_bytes(b"half")
+    whole = tmp_path / "whole"
+    whole.write_bytes(b"whole\n")
     opened = os.open
 
     def replace_then(*words: Any, **more: Any) -> int:
         descriptor = opened(*words, **more)
         path.unlink()
-        path.symlink_to("/dev/null")
+        path.symlink_to(whole)
         return descriptor
 
     monkeypatch.setattr(os, "open", replace_then)
