@@ -138,7 +138,7 @@ def command(
     from seclatch.watch.describe_denial import DenialDescriber
     from seclatch.watch.known_profiles import KnownProfiles
     from seclatch.watch.open_sources import open_sources
-    from seclatch.watch.process_contexts import ProcessContexts
+    from seclatch.watch.process_contexts import DeniedProcesses
     from seclatch.watch.sources.watch_programs import WatchWay
     from seclatch.watch.stop_signals import StopSignals
     from seclatch.watch.watch_session import WatchSession
@@ -148,7 +148,7 @@ def command(
     if not quiet:
         require_stdout()
     chosen = WatchWay("denials") if cheap else WatchWay(way) if way else None
-    describer = DenialDescriber(ProcessContexts(names=not no_engines), KnownProfiles(profiles))
+    describer = DenialDescriber(DeniedProcesses(names=not no_engines), KnownProfiles(profiles))
     stop = StopSignals(reopens=output is not None)
     targets: list[LogTarget] = [] if quiet else [_open_stdout(as_json, stop)]
     targets += _open_targets(output, (rotate_size << 20, rotate_keep), journal, syslog, metrics)

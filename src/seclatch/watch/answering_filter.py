@@ -16,7 +16,7 @@ from seclatch.model.seen_denial import SeenAnswer, SeenDenial
 from seclatch.model.syscall import Syscall
 from seclatch.process.thread_filters import fingerprint_program
 from seclatch.watch.known_profiles import KnownProfiles
-from seclatch.watch.process_contexts import ProcessContext
+from seclatch.watch.process_contexts import DeniedProcess
 
 _BUDGET_SECONDS = 1.0
 _MAX_DECODED = 1 << 18
@@ -113,7 +113,7 @@ def describe_filter(
     found: FoundAnswer,
     syscall: Syscall,
     args: tuple[int, ...],
-    context: ProcessContext,
+    context: DeniedProcess,
     profiles: KnownProfiles,
 ) -> AnsweringFilter:
     """Name the filter, its profile, and the rule of it that answers the call."""

@@ -12,7 +12,7 @@ from seclatch.watch.answering_filter import AnswerFinder, describe_filter
 from seclatch.watch.denial_selection import DenialPlace
 from seclatch.watch.host_identity import format_time, identify_host
 from seclatch.watch.known_profiles import KnownProfiles
-from seclatch.watch.process_contexts import ProcessContexts
+from seclatch.watch.process_contexts import DeniedProcesses
 
 _MAX_NOTED = 100
 _MAX_NAME = 256
@@ -23,7 +23,7 @@ _RETURNS = ("errno", "trace", "notify")
 class DenialDescriber:
     """Makes lines of denials, with what it remembers of processes, containers and filters."""
 
-    def __init__(self, contexts: ProcessContexts, profiles: KnownProfiles) -> None:
+    def __init__(self, contexts: DeniedProcesses, profiles: KnownProfiles) -> None:
         self.host: LoggedHost = identify_host()
         self._contexts = contexts
         self._profiles = profiles

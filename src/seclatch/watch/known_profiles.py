@@ -20,7 +20,7 @@ from seclatch.process.recognize_profiles import (
     list_candidates,
     read_files,
 )
-from seclatch.watch.process_contexts import ProcessContext
+from seclatch.watch.process_contexts import DeniedProcess
 
 _MAX_KNOWN = 256
 _BUDGET_SECONDS = 1.0
@@ -44,7 +44,7 @@ class KnownProfiles:
         """Give the next denials time for compiling again."""
         self._spent = 0.0
 
-    def find(self, code: bytes, context: ProcessContext) -> Recognized:
+    def find(self, code: bytes, context: DeniedProcess) -> Recognized:
         """Return the profile's name and what evaluates it; "" and None if none compiles to it."""
         capabilities = context.capabilities or 0
         sets = (name_capabilities(capabilities),)

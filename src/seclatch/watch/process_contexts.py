@@ -37,7 +37,7 @@ _TICK: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessContext:
+class DeniedProcess:
     """What a process belongs to. `capabilities` is its bounding set, None if it was gone."""
 
     container: KnownContainer | None = None
@@ -57,18 +57,18 @@ class _Named:
     pause: float = _RETRY_SECONDS
 
 
-class ProcessContexts:
+class DeniedProcesses:
     """Contexts of processes, remembered; the oldest are dropped. `notes`: what went wrong."""
 
     def __init__(self, *, names: bool = True) -> None:
         self.notes: list[str] = []
         self._names = names
-        self._contexts: OrderedDict[SeenProcess, ProcessContext] = OrderedDict()
+        self._contexts: OrderedDict[SeenProcess, DeniedProcess] = OrderedDict()
         self._containers: OrderedDict[str, _Named] = OrderedDict()
         self._namespaces = ContainerNamespaces()
         self._namespaces.scan()
 
-    def find(self, process: SeenProcess, details: CallDetails | None) -> ProcessContext:
+    def find(self, process: SeenProcess, details: CallDetails | None) -> DeniedProcess:
         """Return what is known of a process: looked up once, again when it has details."""
         known = self._contexts.get(process)
         if known is None or (known.container is None and details and not known.exe):
@@ -82,7 +82,7 @@ class ProcessContexts:
             return replace(known, container=self._refresh(identity, known.container))
         return known
 
-    def find_stage(self, context: ProcessContext, details: CallDetails | None) -> LoggedStage:
+    def find_stage(self, context: DeniedProcess, details: CallDetails | None) -> LoggedStage:
         """Return the stage of a denied call."""
         if details is None:
             return "program"
@@ -103,13 +103,13 @@ class ProcessContexts:
         self._contexts[process] = replace(known, exe=path)
         return path
 
-    def _look_up(self, process: SeenProcess, details: CallDetails | None) -> ProcessContext:
+    def _look_up(self, process: SeenProcess, details: CallDetails | None) -> DeniedProcess:
         entry = _read_entry(process)
         found = self._find_container(entry, process, details)
         known = self._name(found) if found else None
         if entry is None:
-            return ProcessContext(known)
-        return ProcessContext(
+            return DeniedProcess(known)
+        return DeniedProcess(
             known,
             find_unit(entry),
             _read_path(process.pid),

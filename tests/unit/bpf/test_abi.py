@@ -9,7 +9,7 @@ import pytest
 from seclatch.process.kernel import kernel_filters
 from seclatch.recording.backends.bpf import abi, detail_events
 from seclatch.recording.backends.bpf.abi import Control, Event, Mode, Slot, Spec, Watch
-from seclatch.recording.backends.bpf.detail_events import Flight, Mark, Sight, What
+from seclatch.recording.backends.bpf.detail_events import DetailFlag, Flight, Sight, What
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.system.btf import Btf
 from tests.unit.bpf.objects import read_object
@@ -165,7 +165,7 @@ def test_detail_kinds_and_marks(btf: Btf) -> None:
     names = {"SAID": "WRITTEN", "SAID_IN_PIECES": "WRITTEN_IN_PIECES"}
     wanted = {f"DETAIL_{names.get(what.name, what.name)}": what.value for what in What}
     assert enumerators(btf, "detail_kind") == wanted
-    marks = {f"MARK_{mark.name}": mark.value for mark in Mark}
+    marks = {f"MARK_{mark.name}": mark.value for mark in DetailFlag}
     assert enumerators(btf, "detail_mark") == marks
 
 

@@ -16,7 +16,7 @@ from seclatch.diagnose.remedies.profile_fix import ProfileFixer
 from seclatch.model.arch import Arch
 from seclatch.model.profile import Profile
 from seclatch.model.syscall import load_syscalls
-from seclatch.recording.backends.bpf.detail_events import Mark, Seen, Sights, What
+from seclatch.recording.backends.bpf.detail_events import DetailFlag, Seen, Sights, What
 from seclatch.recording.trace.assign_stages import assign_stages
 from tests.unit.recording.traces import Story
 
@@ -44,12 +44,12 @@ class Run(Story):
         """Write to standard error."""
         lines = self.sights.said.setdefault(segment, [])
         lines.append((next(self._moments), f"{text}\n"))
-        self._fly(segment, "write", Mark(0), len(text), self.sights.said[segment][-1][0])
+        self._fly(segment, "write", DetailFlag(0), len(text), self.sights.said[segment][-1][0])
 
     def calls(self, segment: int, *names: str, **more: int) -> None:
         """Issue calls that succeed."""
         for name in names:
-            self._fly(segment, name, Mark(0), more.get("result", 0), next(self._moments))
+            self._fly(segment, name, DetailFlag(0), more.get("result", 0), next(self._moments))
 
     def fails(self, segment: int, name: str, error: int, text: str = "") -> None:
         """Issue a call that the kernel itself fails."""
@@ -87,12 +87,12 @@ class Run(Story):
         time, tid = next(self._moments), self.trace.segments[segment].tid
         padded = (*args, *(0,) * (6 - len(args)))
         number = NUMBERS[name]
-        seen = Seen(what, time, tid, segment, Mark(0), number, -error, padded, text)
+        seen = Seen(what, time, tid, segment, DetailFlag(0), number, -error, padded, text)
         self.sights.calls.append(seen)
         self.trace.segments[segment].calls[False, number] += 1
-        mark = Mark.REFUSED if what is What.REFUSED else Mark(0)
+        mark = DetailFlag.REFUSED if what is What.REFUSED else DetailFlag(0)
         self._fly(segment, name, mark, -error, time)
 
-    def _fly(self, segment: int, name: str, mark: Mark, result: int, time: int) -> None:
+    def _fly(self, segment: int, name: str, mark: DetailFlag, result: int, time: int) -> None:
         entry = struct.pack("=QIIq", time, NUMBERS[name], mark, result)
         self._flights.setdefault(segment, []).append(entry)

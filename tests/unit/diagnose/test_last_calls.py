@@ -9,7 +9,7 @@ import pytest
 from seclatch.diagnose.denials.last_calls import find_fatal
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import Syscall, load_syscalls
-from seclatch.recording.backends.bpf.detail_events import Last, Mark
+from seclatch.recording.backends.bpf.detail_events import DetailFlag, Last
 
 TABLE = load_syscalls(Arch.X86_64)
 
@@ -24,8 +24,8 @@ def life(text: str) -> list[Last]:
     found = []
     for word in text.split():
         number = TABLE.numbers[word.strip("!-†")]
-        mark = Mark.REFUSED if word[-1] in "!†" else Mark(0)
-        mark |= Mark.KILLED if word.endswith("†") else Mark(0)
+        mark = DetailFlag.REFUSED if word[-1] in "!†" else DetailFlag(0)
+        mark |= DetailFlag.KILLED if word.endswith("†") else DetailFlag(0)
         result = {"!": -1, "-": -2}.get(word[-1], 0)
         found.append(Last(next(times), number, mark, result))
     return found

@@ -7,12 +7,12 @@ from errno import EACCES, ECONNREFUSED, EEXIST, ENOENT
 import pytest
 
 from seclatch.diagnose.denials.later_failures import Relation, relate
-from seclatch.recording.backends.bpf.detail_events import Mark, Seen, What
+from seclatch.recording.backends.bpf.detail_events import DetailFlag, Seen, What
 
 
 def seen(what: What, time: int, code: int, *paths: str, flags: int = 0) -> Seen:
     args = (0, 0, flags, 0, 0, 0)
-    return Seen(what, time, 1, 1, Mark(0), 0, -code, args, *paths)
+    return Seen(what, time, 1, 1, DetailFlag(0), 0, -code, args, *paths)
 
 
 @pytest.mark.parametrize(

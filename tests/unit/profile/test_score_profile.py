@@ -18,7 +18,7 @@ from seclatch.model.capability import ALL
 from seclatch.model.profile import Arg, Profile, Rule
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.curated.kernel_cves import (
-    NeededCall,
+    CveCall,
     load_dangerous_arguments,
     load_kernel_cves,
 )
@@ -108,8 +108,8 @@ def test_arguments_decide() -> None:
 
 def test_filters_that_bind_together_deny_what_any_of_them_denies() -> None:
     [one], [other] = stack(socket_rule(1)).layers, stack(socket_rule(16)).layers
-    assert not FilterStack([one, other]).lets_pass(NeededCall("socket", {"0": (1, 16)}))
-    assert FilterStack([one]).lets_pass(NeededCall("socket", {"0": (1, 16)}))
+    assert not FilterStack([one, other]).lets_pass(CveCall("socket", {"0": (1, 16)}))
+    assert FilterStack([one]).lets_pass(CveCall("socket", {"0": (1, 16)}))
 
 
 def test_a_call_of_which_rules_do_not_say_all_counts_as_open() -> None:

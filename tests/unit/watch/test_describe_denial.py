@@ -9,13 +9,13 @@ from seclatch.model.seen_denial import SeenAnswer, SeenDenial, SeenProcess
 from seclatch.process.containers.known_container import KnownContainer
 from seclatch.watch.describe_denial import DenialDescriber
 from seclatch.watch.known_profiles import KnownProfiles
-from seclatch.watch.process_contexts import ProcessContext
+from seclatch.watch.process_contexts import DeniedProcess
 
 ID = "c" * 64
 
 
 def describe(known: KnownContainer) -> LoggedContainer | None:
-    contexts = Contexts(ProcessContext(known, "u" * 9000, "/" + "e" * 9000))
+    contexts = Contexts(DeniedProcess(known, "u" * 9000, "/" + "e" * 9000))
     line = DenialDescriber(contexts, KnownProfiles()).describe(
         SeenDenial(SeenProcess(1), Arch.X86_64, 1, SeenAnswer.TRAP, 0, 1, 1, 1, "ebpf")
     )
@@ -27,10 +27,10 @@ def describe(known: KnownContainer) -> LoggedContainer | None:
 class Contexts:
     """Returns one context for everything."""
 
-    def __init__(self, context: ProcessContext) -> None:
+    def __init__(self, context: DeniedProcess) -> None:
         self.context = context
 
-    def find(self, *_: object) -> ProcessContext:
+    def find(self, *_: object) -> DeniedProcess:
         return self.context
 
     def find_stage(self, *_: object) -> str:

@@ -16,7 +16,7 @@ from seclatch.diagnose.denials.last_calls import (
 from seclatch.diagnose.denials.stderr_writes import BUFFERED, count_other_writes
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, has_failed, read_end_signal
 from seclatch.diagnose.evidence.sentences import find_errno, mentions_errno
-from seclatch.recording.backends.bpf.detail_events import Last, Mark, Seen
+from seclatch.recording.backends.bpf.detail_events import DetailFlag, Last, Seen
 from seclatch.recording.trace.trace import TracedProcess
 
 
@@ -29,7 +29,7 @@ class FatalDenials:
 
     def includes(self, seen: Seen, process: TracedProcess) -> bool:
         """Return whether a denial ended its process."""
-        if seen.mode & Mark.KILLED:
+        if seen.mode & DetailFlag.KILLED:
             return True
         if process.id not in self._found:
             self._found[process.id] = self._find_fatal(process)
@@ -80,7 +80,7 @@ class FatalDenials:
         for loosely in (False, True):
             found = find_fatal(calls, self._evidence.find_syscall, loosely=loosely)
             if found and (
-                found.mode & Mark.KILLED or self._fits_message(process, calls, found, loosely)
+                found.mode & DetailFlag.KILLED or self._fits_message(process, calls, found, loosely)
             ):
                 return found
         return None

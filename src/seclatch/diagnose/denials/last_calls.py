@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from seclatch.model.syscall import Syscall
-from seclatch.recording.backends.bpf.detail_events import Last, Mark
+from seclatch.recording.backends.bpf.detail_events import DetailFlag, Last
 
 # Reporting, closing, freeing, unwinding, waiting for other threads.
 _CLEANUP_TEXT = """
@@ -48,7 +48,7 @@ def find_fatal(calls: Sequence[Last], name: NameCall, *, loosely: bool = False) 
     `loosely`: a C library may look for messages and buffers before it can report the error; other
     evidence must then show that this call is the reason.
     """
-    killed = [call for call in calls if call.refused and call.mode & Mark.KILLED]
+    killed = [call for call in calls if call.refused and call.mode & DetailFlag.KILLED]
     if killed:
         return killed[-1]
     last = [call for call in _list_final_calls(calls, name, loosely) if call.refused]
@@ -80,7 +80,7 @@ def ends_silently(calls: Sequence[Last], fatal: Last, name: NameCall) -> bool:
 
 def find_trapped(calls: Sequence[Last]) -> Last | None:
     """Return the last call that seccomp answered with SIGSYS, which ended the process."""
-    trapped = [call for call in calls if call.refused and call.mode & Mark.SIGSYS]
+    trapped = [call for call in calls if call.refused and call.mode & DetailFlag.SIGSYS]
     return trapped[-1] if trapped else None
 
 

@@ -20,7 +20,7 @@ from seclatch.model.action import MAX_ERRNO, Action, ActionKind
 from seclatch.model.explanation import DenyingRule, ExplainedDenial
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import Syscall
-from seclatch.recording.backends.bpf.detail_events import Mark, Seen
+from seclatch.recording.backends.bpf.detail_events import DetailFlag, Seen
 from seclatch.recording.trace.assign_stages import EnteredSession
 from seclatch.recording.trace.trace import TracedProcess
 
@@ -64,7 +64,7 @@ class RunDenials:
         for seen in self._evidence.refusals:
             call = self._evidence.find_syscall(seen)
             shown = tuple(show_arguments(call.name, seen.args, *seen.paths))
-            killed = bool(seen.mode & Mark.KILLED)
+            killed = bool(seen.mode & DetailFlag.KILLED)
             segment = self._evidence.trace.segments[seen.segment]
             stage = self._evidence.stage(seen.segment)
             key = (segment.process, stage, call, shown, seen.errno, killed)
@@ -107,7 +107,9 @@ class RunDenials:
         call = evidence.find_syscall(first)
         stage = evidence.stage(first.segment)
         rule, ruled = self._find_rule(first, call, session)
-        signalled = first.mode & (Mark.KILLED | Mark.SIGSYS) or (ruled and ruled.kind in _SIGNALLED)
+        signalled = first.mode & (DetailFlag.KILLED | DetailFlag.SIGSYS) or (
+            ruled and ruled.kind in _SIGNALLED
+        )
         code = "" if signalled or not first.errno else errno.name_errno(first.errno)
         meant = _find_meant_errno(evidence, first, ruled, session) if ruled and not signalled else 0
         if meant:

@@ -10,7 +10,7 @@ from seclatch.diagnose.denials.error_lines import find_errnos
 from seclatch.diagnose.evidence.run_evidence import RunEvidence
 from seclatch.model.action import ENOSYS
 from seclatch.model.syscall import load_syscalls
-from seclatch.recording.backends.bpf.detail_events import Mark, Seen
+from seclatch.recording.backends.bpf.detail_events import DetailFlag, Seen
 from seclatch.recording.trace.trace import TracedProcess
 
 # What C libraries and programs use where a newer call is answered with ENOSYS, and only then.
@@ -59,7 +59,7 @@ _OPTIONAL = frozenset(_OPTIONAL_TEXT.split())
 
 def find_substitute(evidence: RunEvidence, seen: Seen, process: TracedProcess) -> str:
     """Return what the caller did instead of a denied call: a call's name, `nothing`, or ""."""
-    if seen.mode & (Mark.KILLED | Mark.SIGSYS) or not seen.errno:
+    if seen.mode & (DetailFlag.KILLED | DetailFlag.SIGSYS) or not seen.errno:
         return ""
     name = evidence.find_syscall(seen).name
     if _is_reported(evidence, seen, process):

@@ -13,7 +13,7 @@ from seclatch.diagnose.evidence.script_texts import ScriptReader, read_script_ar
 from seclatch.model.arch import Arch
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import Syscall, load_syscalls
-from seclatch.recording.backends.bpf.detail_events import Last, Mark, Seen, Sights, What
+from seclatch.recording.backends.bpf.detail_events import DetailFlag, Last, Seen, Sights, What
 from seclatch.recording.trace.assign_stages import EnteredSession, StageAssignment, list_ancestry
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.syscall_names import name_call
@@ -228,15 +228,15 @@ class RunEvidence:
             yield self.process_of(session.entry)
 
 
-def _get_marks(seen: Seen) -> Mark:
-    return seen.mode | (Mark.REFUSED if seen.what is What.REFUSED else Mark(0))
+def _get_marks(seen: Seen) -> DetailFlag:
+    return seen.mode | (DetailFlag.REFUSED if seen.what is What.REFUSED else DetailFlag(0))
 
 
 def name_seen(native: Arch, seen: Seen | Last) -> Syscall:
     """Return the call of a detail event; at the exit of rt_sigreturn(2) the number is -1."""
     if seen.number == _NO_NUMBER:
         return name_call(native, False, load_syscalls(native).numbers["rt_sigreturn"])
-    return name_call(native, bool(seen.mode & Mark.COMPAT), seen.number)
+    return name_call(native, bool(seen.mode & DetailFlag.COMPAT), seen.number)
 
 
 def has_failed(process: TracedProcess) -> bool:

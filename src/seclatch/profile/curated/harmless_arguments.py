@@ -46,7 +46,7 @@ class HarmlessArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     source: str
 
 
-class _Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _HarmlessRows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     about: str
     calls: tuple[HarmlessArguments, ...]
 
@@ -55,4 +55,4 @@ class _Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load_harmless_arguments() -> tuple[HarmlessArguments, ...]:
     """Load the calls that a generated profile allows with harmless and recorded arguments only."""
     path = resources.files("seclatch.data").joinpath("generate", "arguments.json")
-    return msgspec.json.decode(path.read_bytes(), type=_Arguments).calls
+    return msgspec.json.decode(path.read_bytes(), type=_HarmlessRows).calls

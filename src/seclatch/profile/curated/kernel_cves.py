@@ -12,7 +12,7 @@ from importlib import resources
 import msgspec
 
 
-class NeededCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CveCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A call, each argument of `args` (by index) with one of its values, the others with any."""
 
     call: str
@@ -28,7 +28,7 @@ class KernelCve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cve: str
     year: int
     title: str
-    needs: tuple[tuple[NeededCall, ...], ...]
+    needs: tuple[tuple[CveCall, ...], ...]
     capability: str
     source: str
 
@@ -37,10 +37,10 @@ class KernelCves(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All rows, and the calls of which each makes a user namespace."""
 
     about: str
-    user_namespace: tuple[NeededCall, ...]
+    user_namespace: tuple[CveCall, ...]
     cves: tuple[KernelCve, ...]
 
-    def steps(self, cve: KernelCve, caps: frozenset[str]) -> tuple[tuple[NeededCall, ...], ...]:
+    def steps(self, cve: KernelCve, caps: frozenset[str]) -> tuple[tuple[CveCall, ...], ...]:
         """Return what a process with these capabilities needs."""
         if not cve.capability or cve.capability in caps:
             return cve.needs
@@ -57,12 +57,12 @@ class DangerousArgument(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     source: str
 
     @property
-    def needed(self) -> NeededCall:
+    def needed(self) -> CveCall:
         """The call with these arguments."""
-        return NeededCall(self.call, self.args)
+        return CveCall(self.call, self.args)
 
 
-class _Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _ArgumentRows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     about: str
     arguments: tuple[DangerousArgument, ...]
 
@@ -76,7 +76,7 @@ def load_kernel_cves() -> KernelCves:
 @cache
 def load_dangerous_arguments() -> tuple[DangerousArgument, ...]:
     """Load the arguments that open a new kind of power."""
-    return msgspec.json.decode(_read("arguments"), type=_Arguments).arguments
+    return msgspec.json.decode(_read("arguments"), type=_ArgumentRows).arguments
 
 
 def _read(name: str) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from seclatch.model.profile import Profile
-from seclatch.profile.curated.kernel_cves import NeededCall
+from seclatch.profile.curated.kernel_cves import CveCall
 from seclatch.profile.meaning.known_arguments import know_arguments
 from seclatch.profile.meaning.rule_meaning import ProfileMeaning
 
@@ -57,7 +57,7 @@ class FilterStack:
     """No layers: no seccomp at all."""
 
     layers: Sequence[StackLayer]
-    _known: dict[NeededCall, bool] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[CveCall, bool] = field(default_factory=dict, repr=False, compare=False)
 
     def may_execute(self, name: str, known: Mapping[int, int] | None = None) -> bool:
         """Is the call made for some values of the arguments that are not known?"""
@@ -67,7 +67,7 @@ class FilterStack:
         """Is the call made whatever its arguments?"""
         return all(layer.always_executes(name) for layer in self.layers)
 
-    def lets_pass(self, needed: NeededCall) -> bool:
+    def lets_pass(self, needed: CveCall) -> bool:
         """Is the call made with one combination at least of the values?"""
         indices = [int(index) for index in needed.args]
         cases = itertools.product(*needed.args.values())

@@ -42,7 +42,7 @@ class What(IntEnum):
     SAID_IN_PIECES = 5
 
 
-class Mark(IntFlag):
+class DetailFlag(IntFlag):
     """What is true of the task at that moment.
 
     A 32-bit call, seccomp is killing it, it has SIGSYS pending (SECCOMP_RET_TRAP), the event has a
@@ -186,7 +186,7 @@ class Seen:
     time: int
     tid: int
     segment: int
-    mode: Mark
+    mode: DetailFlag
     number: int
     result: int
     args: tuple[int, ...]
@@ -201,7 +201,7 @@ class Seen:
     @property
     def compat(self) -> bool:
         """Whether it was made through the 32-bit ABI."""
-        return bool(self.mode & Mark.COMPAT)
+        return bool(self.mode & DetailFlag.COMPAT)
 
     @property
     def errno(self) -> int:
@@ -215,13 +215,13 @@ class Last:
 
     time: int
     number: int
-    mode: Mark
+    mode: DetailFlag
     result: int
 
     @property
     def refused(self) -> bool:
         """Whether seccomp answered it."""
-        return bool(self.mode & Mark.REFUSED)
+        return bool(self.mode & DetailFlag.REFUSED)
 
 
 @dataclass(slots=True)
@@ -245,8 +245,8 @@ class Sights:
                 del lines[MAX_SAID // 2]
         elif len(self.calls) < MAX_SIGHTS:
             text = _text(event[Sight.TEXT : Sight.TEXT + max(0, min(length, MAX_TEXT) - 1)])
-            second = _second_path(event) if mode & Mark.TWO_PATHS else ""
-            kind, marks = What(what), Mark(mode & ~Mark.TWO_PATHS)
+            second = _second_path(event) if mode & DetailFlag.TWO_PATHS else ""
+            kind, marks = What(what), DetailFlag(mode & ~DetailFlag.TWO_PATHS)
             seen = Seen(kind, time, tid, segment, marks, number, result, tuple(args), text, second)
             self.calls.append(seen)
         else:
@@ -266,7 +266,7 @@ class Sights:
         for position in range(max(0, count - FLIGHT), count):
             at = Flight.FIRST + Flight.ENTRY * (position % FLIGHT)
             time, number, mode, result = _ENTRY.unpack_from(content, at)
-            found.append(Last(time, number, Mark(mode), result))
+            found.append(Last(time, number, DetailFlag(mode), result))
         return found
 
 
@@ -293,7 +293,7 @@ class Failures:
             time, number, length, result, *args = _FAILURE.unpack_from(self._memory, at)
             path = self._memory[at + Failure.PATH : at + Failure.PATH + max(0, length - 1)]
             seen = Seen(
-                *(What.FAILED, time, 0, segment, Mark(0), number, result, tuple(args)),
+                *(What.FAILED, time, 0, segment, DetailFlag(0), number, result, tuple(args)),
                 text=_text(path[: Failure.PATH_SIZE]),
             )
             self._sights.last_failures.append(seen)

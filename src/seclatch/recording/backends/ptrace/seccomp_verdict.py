@@ -39,7 +39,7 @@ class _ArgumentWatch(BpfMachine):
         return super().load(code, k)
 
 
-class FilterStack:
+class TracedFilters:
     """The filters that bind a thread, newest first. Immutable: children share it."""
 
     def __init__(self, programs: tuple[Filter, ...] = ()) -> None:
@@ -49,9 +49,9 @@ class FilterStack:
     def __len__(self) -> int:
         return len(self.programs)
 
-    def with_newest(self, program: Filter) -> FilterStack:
+    def with_newest(self, program: Filter) -> TracedFilters:
         """Return the stack after one more filter has been loaded."""
-        return FilterStack((program, *self.programs))
+        return TracedFilters((program, *self.programs))
 
     def find_refusal(self, call: SeccompData) -> int | None:
         """Return None if the call is made; else the errno that the caller gets, 0 if none.

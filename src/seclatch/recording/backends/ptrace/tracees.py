@@ -13,7 +13,7 @@ from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.syscall import load_syscalls
 from seclatch.recording.backends.bpf.abi import FIRST_OWN, KEPT_ARGUMENTS, NUMBERS, Spec
 from seclatch.recording.backends.ptrace import seccomp_verdict, stopped_thread
-from seclatch.recording.backends.ptrace.seccomp_verdict import FilterStack
+from seclatch.recording.backends.ptrace.seccomp_verdict import TracedFilters
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import (
     CallKey,
@@ -52,7 +52,7 @@ class TracedThread:
     tid: int
     process: int
     segment: Segment
-    filters: FilterStack
+    filters: TracedFilters
     file: str = ""
     entered: CallKey | None = None
     loading: FilterLoad | None = None
@@ -77,7 +77,7 @@ class TracedThreads:
         segment = self._begin_segment(
             EventKind.ROOT, 0, tid, replace(facts, filters=self._host_filters), tid
         )
-        self.known[tid] = TracedThread(tid, tid, segment, FilterStack(), file=program)
+        self.known[tid] = TracedThread(tid, tid, segment, TracedFilters(), file=program)
 
     def _begin_segment(
         self, kind: EventKind, parent: int, tid: int, facts: TaskFacts, pid: int
@@ -183,7 +183,7 @@ class TracedThreads:
                 EventKind.FILTER, mate.segment.id, mate.tid, facts, mate.process
             )
 
-    def _push_filter(self, thread: TracedThread, load: FilterLoad) -> FilterStack:
+    def _push_filter(self, thread: TracedThread, load: FilterLoad) -> TracedFilters:
         """Return the stack with the new filter: the kernel's copy if readable, else that of memory.
 
         Memory may have been changed by another thread in the meantime.
