@@ -48,7 +48,12 @@ def _may_pass(rule: Rule) -> bool:
 
 
 def _hosts(before: ProfileInput, after: ProfileInput) -> Iterator[str]:
-    """Rules for other hosts or capabilities: resolving has left them out."""
+    """Rules for other hosts or capabilities: resolving has left them out.
+
+    A program is for one host, and names no agent: there is nothing to compare with.
+    """
+    if not before.document or not after.document:
+        return
     more = [rule for rule in _left_out(after) if rule not in _left_out(before)]
     for rule in filter(_may_pass, more):
         names = clip_printable(", ".join(rule.names[:3]), 200)
