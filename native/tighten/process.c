@@ -24,6 +24,9 @@ static enum disturbance look(pid_t pid, pid_t tid, bool compat)
 		return read_task_call(pid, tid, &call) && is_vfork(call.number, compat) ? VFORKS : UNFIT;
 	if (stat.state == 't' && read_task_status(pid, tid, "TracerPid:", 10))
 		return UNFIT;
+	/* stopped by a signal, as by a tracer: the call has its result, but is still shown */
+	if (stat.state == 'T')
+		return RESTARTS;
 	return read_task_call(pid, tid, &call) ? classify_call(&call, compat) : UNFIT;
 }
 

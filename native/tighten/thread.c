@@ -401,7 +401,9 @@ static struct outcome bind_here(pid_t pid, pid_t tid, unsigned long long start, 
 	}
 	outcome.number = tracee.number;
 	outcome.disturbance = classify_call(&tracee.before, tracee.compat);
-	outcome.short_count = outcome.disturbance == RUNS && has_short_count(&tracee);
+	/* PARTIAL: it was chosen when it was stopped, and a SIGCONT came just then */
+	outcome.short_count = (outcome.disturbance == RUNS || outcome.disturbance == PARTIAL) &&
+			      has_short_count(&tracee);
 	outcome.present = has_filter(tid);
 	if (!outcome.present)
 		load_and_leave(&tracee, &outcome, all_threads);

@@ -8,11 +8,13 @@ import struct
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from seclatch.model.arch import Arch
+from seclatch.model.syscall import load_syscalls
 from tests.conftest import Compiler
 from tests.latch.oci import is_hybrid, wait_until
 from tests.tighten.binding import (
@@ -43,6 +45,30 @@ def test_stopped_it_is_bound_and_stays_stopped(compiler: Compiler) -> None:
         assert read_state(process.pid) == "T"
         os.kill(process.pid, signal.SIGCONT)
         assert finish(process) == (BOUND, "")
+
+
+def test_stopped_within_a_write_it_is_bound() -> None:
+    """The stop has ended the call already, which a stop would spoil otherwise."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    with subprocess.Popen(["/bin/echo", "more"], stdout=writing) as process:
+        os.close(writing)
+        number = str(load_syscalls(Arch.native()).numbers["write"])
+        call = Path(f"/proc/{process.pid}/syscall")
+        wait_until(lambda: call.read_text().split()[0] == number, "the write")
+        report = tighten("--wait", 100, process.pid)
+        assert (report.status, report.reason(process.pid)) == (UNTOUCHED, "in-call")
+        os.kill(process.pid, signal.SIGSTOP)
+        wait_until(lambda: read_state(process.pid) == "T", "the stop")
+        assert tighten(process.pid).state(process.pid) == "bound"
+        os.kill(process.pid, signal.SIGCONT)
+        with os.fdopen(reading, "rb") as reader:
+            assert reader.read().endswith(b"xmore\n")
+        assert process.wait() == 0
 
 
 def test_traced_by_another_it_is_named(compiler: Compiler) -> None:
