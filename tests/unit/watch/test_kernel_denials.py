@@ -1,12 +1,15 @@
-"""Times of denials follow the wall clock."""
+"""Times of denials follow the wall clock; a denial has its filters, whenever it comes."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pytest
 
 from seclatch.model.arch import Arch
+from seclatch.watch.sources.filter_copies import FilterCopies
 from seclatch.watch.sources.kernel_denials import KernelDenials
-from seclatch.watch.sources.watch_abi import COUNT, KEY
+from seclatch.watch.sources.watch_abi import COPY, COUNT, EVENT, KEY
 
 HOUR = 3600 * 10**9
 
@@ -48,3 +51,45 @@ def test_a_clock_that_is_set_moves_the_times(monkeypatch: pytest.MonkeyPatch) ->
     now[0] += 3 * HOUR
     (second,) = denials.take_counts()
     assert second.last - first.last == 3 * HOUR
+
+
+STARTED, PID, FILTER = 1, 7, 0x1000
+CODE = bytes(8)
+COPIED = COPY.pack(STARTED, PID, 1, FILTER, 0) + CODE
+DENIED = KEY.pack(STARTED, PID, 39, 0, 1, 1, 0, bytes(24)) + EVENT.pack(
+    5, 0, *[0] * 6, FILTER, *[0] * 10, b"true", b"true", b""
+)
+
+
+class Late:
+    """A ring in which something comes while another one is read."""
+
+    def __init__(self) -> None:
+        self.waiting: list[bytes] = []
+        self.other: Late | None = None
+
+    def read(self) -> Iterator[bytes]:
+        taken, self.waiting = self.waiting, []
+        yield from taken
+        if self.other:
+            events, self.other = self.other, None
+            self.waiting.append(COPIED)
+            events.waiting.append(DENIED)
+
+
+class Racing(Quiet):
+    """A process is denied something, its filter copied, just when the copies have been read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._filters = FilterCopies()
+        self._copies, self._events = Late(), Late()  # type: ignore[assignment]
+        self._copies.other = self._events  # type: ignore[attr-defined]
+
+    take_events = KernelDenials.take_events
+
+
+def test_a_denial_that_comes_meanwhile_has_its_filters() -> None:
+    denials = Racing()
+    found = [details for _ in range(3) for _, details in denials.take_events()]
+    assert [one.layers for one in found] == [(CODE,)]

@@ -52,10 +52,12 @@ class KernelDenials:
 
     def take_events(self) -> list[tuple[SeenProcess, CallDetails]]:
         """Take the details that were sent; return them with the processes that they are of."""
+        # the kernel sends a filter's copy before the event: so the copy of each of these has come
+        events = list(self._events.read())
         for copy in self._copies.read():
             self._filters.add(copy)
         found = []
-        for event in self._events.read():
+        for event in events:
             process = _read_process(event)
             counted = self._known.setdefault(event[: KEY.size], _Counted())
             counted.active = self._epoch
