@@ -32,6 +32,7 @@ enum {
 	CONT = 7,
 	TO_CALL = 24,
 	DETACH = 17,
+	INTERRUPT = 0x4207,
 	SETOPTIONS = 0x4200,
 	GETEVENTMSG = 0x4201
 };
@@ -401,6 +402,27 @@ static bool on_event(struct trace *trace, pid_t pid, int status)
 	}
 }
 
+static bool stop_task(pid_t pid, int *status)
+{
+	return !trace_request(INTERRUPT, pid, 0) && await_stop(pid) > 0 &&
+	       wait_for_one(pid, status) > 0 && WIFSTOPPED(*status);
+}
+
+/* A hook that crun's front has forked before the load of the filter may not have exec'd yet when the program
+ * does. Its breakpoints would end it without this tracer.  Any other task keeps them, and ends by them. */
+static void let_hooks_go(const struct trace *trace)
+{
+	for (int i = 0; i < trace->watch.armed_count; i++) {
+		pid_t pid = trace->watch.armed[i];
+		struct task task;
+		int status;
+
+		if (task_read(&task, pid) && task.tracer == getpid() && is_of_host(trace, &task, pid) &&
+		    stop_task(pid, &status))
+			trace_request(DETACH, pid, watch_disarm(pid, status));
+	}
+}
+
 static void follow(struct trace *trace)
 {
 	bool done = false;
@@ -415,6 +437,7 @@ static void follow(struct trace *trace)
 		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS && load_killed(&trace->load, pid))
 			refuse_late(trace->call, trace->load.problem, trace->front);
 	}
+	let_hooks_go(trace);
 }
 
 int follow_front(pid_t front, enum method method, bool exact_only, const struct call *call)

@@ -2,11 +2,18 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/user.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "inject.h"
 #include "symbol.h"
 #include "watch.h"
+
+/* Of a stop that is an event, or a mark of a call, nothing is delivered. */
+static int signal_of(int status)
+{
+	return status >> 16 || WSTOPSIG(status) == (SIGTRAP | 0x80) ? 0 : WSTOPSIG(status);
+}
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 
@@ -75,9 +82,23 @@ static bool find_addresses(struct watch *watch, pid_t pid)
 	return true;
 }
 
-/* Without one of them the tracee is stopped at each call. */
-static void set_breakpoints(const struct watch *watch, pid_t tid)
+/* False if there are too many: such a task is stopped at each call. */
+static bool note_armed(struct watch *watch, pid_t tid)
 {
+	for (int i = 0; i < watch->armed_count; i++)
+		if (watch->armed[i] == tid)
+			return true;
+	if (watch->armed_count == MOST_ARMED)
+		return false;
+	watch->armed[watch->armed_count++] = tid;
+	return true;
+}
+
+/* Without one of them the tracee is stopped at each call. */
+static void set_breakpoints(struct watch *watch, pid_t tid)
+{
+	if (!note_armed(watch, tid))
+		return;
 	for (int i = 0; i < BREAKPOINTS; i++)
 		if (!poke(tid, i, watch->at[i]))
 			return;
@@ -89,7 +110,7 @@ static void try(struct watch *watch, pid_t tid)
 {
 	struct registers registers;
 
-	if (registers_get(tid, &registers))
+	if (registers_get(tid, &registers) || !note_armed(watch, tid))
 		return;
 	watch->tried = tid;
 	watch->state = poke(tid, 0, registers_pc(&registers)) && poke(tid, CONTROL, ONE) ? TRYING :
@@ -174,6 +195,15 @@ void watch_at_call(struct watch *watch, pid_t tid)
 	poke(tid, CONTROL, 0);
 }
 
+int watch_disarm(pid_t tid, int status)
+{
+	bool hit = peek(tid, STATUS) & 0xf;
+
+	poke(tid, CONTROL, 0);
+	poke(tid, STATUS, 0);
+	return hit && WSTOPSIG(status) == SIGTRAP ? 0 : signal_of(status);
+}
+
 #else
 
 void watch_newborn(struct watch *watch, pid_t tid)
@@ -196,6 +226,12 @@ bool watch_at_trap(struct watch *watch, pid_t tid, bool loaded)
 void watch_at_call(struct watch *watch, pid_t tid)
 {
 	(void)watch, (void)tid;
+}
+
+int watch_disarm(pid_t tid, int status)
+{
+	(void)tid;
+	return signal_of(status);
 }
 
 #endif

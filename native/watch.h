@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { BREAKPOINTS = 4 };
+enum { BREAKPOINTS = 4, MOST_ARMED = 16 };
 
 struct watch {
 	/* A virtual machine may accept breakpoints and never report one: the first is set where it must
@@ -24,6 +24,8 @@ struct watch {
 	pid_t tried;
 	pid_t process; /* whose addresses these are */
 	unsigned long at[BREAKPOINTS];
+	pid_t armed[MOST_ARMED]; /* tasks that got breakpoints; may have ended or exec'd since */
+	int armed_count;
 };
 
 /* At a tracee's first stop. */
@@ -35,5 +37,7 @@ bool watch_has_breakpoints(pid_t tid);
 bool watch_at_trap(struct watch *watch, pid_t tid, bool loaded);
 /* At a call: the breakpoint set for the test has not been reported. */
 void watch_at_call(struct watch *watch, pid_t tid);
+/* At any stop, before the tracer lets go: removes the breakpoints, and returns the signal to deliver. */
+int watch_disarm(pid_t tid, int status);
 
 #endif
