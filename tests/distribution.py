@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # These tests start engines, whose daemons are costly, and count processes on the host: one worker
 # runs all of them. The others take the rest file by file, since a file's tests share fixtures.
 ENGINES = {"door", "engines", "explain"}
+# These count what a program of one name does on the whole host, and all run the same program.
+ALONE = {"watch"}
 # Before other engine tests: on a user's machine there is one of each engine.
 FIRST = "door"
 
@@ -24,7 +26,10 @@ FIRST = "door"
 def find_group(nodeid: str) -> str:
     """Name the group of a test: `tests/engines/test_x.py::test_y` is in "engines"."""
     path = nodeid.split("::", 1)[0]
-    return "engines" if _folder(path) in ENGINES else path
+    folder = _folder(path)
+    if folder in ENGINES:
+        return "engines"
+    return folder if folder in ALONE else path
 
 
 def _folder(path: str) -> str:
