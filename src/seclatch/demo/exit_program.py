@@ -1,4 +1,4 @@
-"""Write a static ELF program whose only system call is exit_group(42): no compiler is needed."""
+"""Write a static ELF program that only calls exit_group(42), without a compiler."""
 
 from __future__ import annotations
 

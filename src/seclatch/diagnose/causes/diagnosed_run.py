@@ -55,7 +55,7 @@ class DiagnosedRun:
 
     @cached_property
     def unstarted(self) -> list[EnteredSession]:
-        """Return the sessions whose program was never exec'd."""
+        """Return the sessions that ended before the exec of their program."""
         evidence = self.evidence
         return [
             session for session in evidence.staging.sessions if not evidence.has_started(session)
@@ -103,7 +103,7 @@ class DiagnosedRun:
 
     @cached_property
     def _clients(self) -> set[int]:
-        """Return the command's first process, and those whose failure became its own."""
+        """Return the command's first process and the failed descendants that made it fail."""
         started = (
             process
             for process in self.evidence.trace.processes.values()

@@ -57,9 +57,9 @@ def find_missing_capability(run: DiagnosedRun) -> FoundCause | None:
 
 
 def _judge_message(run: DiagnosedRun, symptom: FailureSymptom) -> FoundCause | None:
-    """Judge by a message alone, which does not show whose error it was.
+    """Judge by a message alone, which does not name the call that failed.
 
-    A call that failed in another place may not have been recorded at all.
+    That call may not have been recorded at all.
     """
     if run.chain_denials:
         return None

@@ -18,7 +18,7 @@ _LATER = {"write", "writev", "clone", "clone3", "fork", "vfork"}
 
 
 def find_denied_program(run: DiagnosedRun) -> FoundCause | None:
-    """Find a denial that made the processes fail whose failure became the command's."""
+    """Find the denial by which a process, and through it the command, failed."""
     verdict = run.verdict
     if verdict is None or not verdict.seccomp or verdict.case is None:
         return None

@@ -26,7 +26,7 @@ _EXIT = re.compile(r"\bexit\s+(\d{1,3})\b")
 
 
 def find_origin(evidence: RunEvidence, root: TracedProcess) -> list[TracedProcess]:
-    """Return the root, and from each process the child whose failure it passed on.
+    """Return the root, its child that made it fail, that one's child, and so on.
 
     The last is the origin. A parent passes a failure on if it starts nothing after it and ends with
     the same status, or does nothing more at all (decision 0030).

@@ -263,7 +263,7 @@ def _quote(lines: Sequence[StderrLine]) -> str:
 
 
 def find_certain_chain(evidence: RunEvidence, chain: list[TracedProcess]) -> list[TracedProcess]:
-    """Return the part of a chain whose processes certainly failed because of their child."""
+    """Return the first part of a chain, as far as each process certainly failed by its child."""
     kept = chain[:1]
     for parent, child in pairwise(chain):
         if not passes_certainly(evidence, parent, child):

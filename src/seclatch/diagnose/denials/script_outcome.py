@@ -122,7 +122,7 @@ class _Place:
         return Outcome.ENDS if ends else Outcome.UNKNOWN
 
     def _judge_end(self, rest: list[ScriptCommand], errexit: bool) -> Outcome:
-        """Judge a command whose failure ends the script, or is the script's at its end."""
+        """Judge a command under `set -e`, or the last one of a script."""
         last = not rest or rest[0].words == ["exit"]
         if errexit or last:
             same = self._ended.status == self._ended.final

@@ -67,7 +67,7 @@ def _strip_once(text: str) -> str:
 
 
 def find_errno(text: str) -> int:
-    """Return the errno whose text occurs in a message, 0 if none."""
+    """Return the errno that a message names in the words of strerror(3), 0 if none."""
     words = text.lower()
     for number in _ERRNOS:
         if os.strerror(number).lower() in words:
