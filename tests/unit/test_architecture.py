@@ -30,13 +30,14 @@ MAY_IMPORT = {
     "profile.checks": (
         "model system filter profile.parse profile.compile profile.meaning profile.curated"
     ),
+    "profile.edit": "model output profile.export profile.parse",
     "profile.generate": (
         "model profile.parse profile.export profile.compile profile.meaning profile.checks "
         "profile.curated"
     ),
     "profile.amend": (
         "model output filter profile.parse profile.export profile.compile profile.meaning "
-        "profile.curated profile.generate"
+        "profile.curated profile.edit profile.generate"
     ),
     "profile.score": "model profile.meaning profile.curated",
     "profile": "model profile.parse profile.compile profile.export profile.checks",
@@ -93,7 +94,7 @@ MAY_IMPORT = {
         "model recording.trace recording.backends.bpf diagnose.evidence diagnose.denials"
     ),
     "diagnose.remedies": (
-        "model profile.parse profile.compile profile.checks profile.export profile.generate "
+        "model profile.parse profile.compile profile.checks profile.export profile.edit "
         "diagnose.evidence diagnose.denials diagnose.causes"
     ),
     "diagnose": (

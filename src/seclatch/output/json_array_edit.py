@@ -84,15 +84,16 @@ def append_elements(text: str, path: Path, values: Sequence[object]) -> str:
 
 def remove_elements(text: str, path: Path, indices: Collection[int]) -> str:
     """Remove elements of the array at `path`, each with one comma."""
-    at = locate_value(text, path)
     for index in sorted(indices, reverse=True):
-        found = read_array(text, at)
-        if len(found.elements) == 1:
-            text = text[: found.opening + 1] + text[found.closing :]
+        found = read_array(text, locate_value(text, path))
+        start, end = found.elements[index]
+        if index + 1 < len(found.elements):
+            end = found.elements[index + 1][0]
         elif index:
-            text = text[: found.elements[index - 1][1]] + text[found.elements[index][1] :]
+            start = found.elements[index - 1][1]
         else:
-            text = text[: found.elements[0][0]] + text[found.elements[1][0] :]
+            start, end = found.opening + 1, found.closing
+        text = text[:start] + text[end:]
     return text
 
 

@@ -25,7 +25,7 @@ from seclatch.model.capability import name_capabilities
 from seclatch.model.profile import Profile
 from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.profile.compile.resolve_profile import Host, narrow_profile
-from seclatch.profile.generate.edit_rules_text import ProfileEdit, edit_profile_text
+from seclatch.profile.edit.allow_calls import ProfileEdit, edit_profile_text
 from seclatch.profile.parse.load_profile import parse_profile
 from seclatch.profile.parse.profile_source import read_source
 

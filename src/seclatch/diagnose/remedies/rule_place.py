@@ -12,7 +12,7 @@ import msgspec
 from seclatch.diagnose.evidence.command_line import given_bundle, given_profile
 from seclatch.errors import SeclatchError
 from seclatch.model.explanation import DenyingRule, ExplainedDenial
-from seclatch.profile.generate.edit_rules_text import locate_name
+from seclatch.profile.edit.allow_calls import locate_name
 from seclatch.profile.parse.load_profile import ProfileDocument, parse_document
 from seclatch.profile.parse.profile_source import read_source
 

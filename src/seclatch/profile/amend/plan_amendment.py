@@ -17,7 +17,6 @@ from seclatch.profile.amend.denial_evidence import (
     merge_denials,
 )
 from seclatch.profile.amend.denial_log_file import LoggedGroup
-from seclatch.profile.amend.edit_profile_text import ProfileText
 from seclatch.profile.amend.ignored_denials import IgnoredDenials
 from seclatch.profile.amend.propose_rules import (
     ProposalOptions,
@@ -29,6 +28,7 @@ from seclatch.profile.amend.trial_profile import DENY, enforce_text, is_trial
 from seclatch.profile.amend.verify_amendment import verify_amendment
 from seclatch.profile.compile.resolve_profile import Host, narrow_profile
 from seclatch.profile.curated.default_profiles import load_default
+from seclatch.profile.edit.profile_text import ProfileText
 from seclatch.profile.generate.recorded_limit import RecordedLimit
 from seclatch.profile.meaning.diff_profiles import compare_profiles
 from seclatch.profile.meaning.known_arguments import know_arguments

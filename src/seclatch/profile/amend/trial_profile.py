@@ -16,7 +16,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.call_notation import parse_action
 from seclatch.model.errno import parse_errno
 from seclatch.model.profile import Profile, Rule
-from seclatch.profile.amend.edit_profile_text import ProfileText
+from seclatch.profile.edit.profile_text import ProfileText
 from seclatch.profile.meaning.compared_side import make_side
 from seclatch.profile.meaning.equivalence import MAX_COMPARISONS, find_differences
 from seclatch.profile.meaning.sample_values import TooManyError

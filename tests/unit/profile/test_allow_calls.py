@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.profile.generate.edit_rules_text import edit_profile_text
+from seclatch.profile.edit.allow_calls import edit_profile_text
 from seclatch.profile.parse.load_profile import parse_profile
 
 DENYING = """{

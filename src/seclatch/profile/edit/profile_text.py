@@ -5,7 +5,7 @@ Comments, order of keys and layout stay. A config.json is edited in its `linux.s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from seclatch.errors import InputError
@@ -50,9 +50,12 @@ class ProfileText:
 
     def add_rules(self, rules: Iterable[Rule], comment: str) -> None:
         """Add rules at the end."""
-        documents = [{**rule_document(rule), "comment": comment} for rule in rules]
+        self.add_documents([{**rule_document(rule), "comment": comment} for rule in rules])
+
+    def add_documents(self, documents: Sequence[dict[str, Any]]) -> None:
+        """Add rules as JSON has them at the end."""
         if not self._read()[0].get("syscalls"):
-            self.text = set_key(self.text, self._root, "syscalls", documents)
+            self.text = set_key(self.text, self._root, "syscalls", list(documents))
         else:
             self.text = append_elements(self.text, (*self._root, "syscalls"), documents)
 
