@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seclatch.cli.shared.amend_options import parse_duration, split_words
+from seclatch.cli.shared.amend_options import split_words
 from seclatch.cli.shared.call_names import parse_calls
+from seclatch.cli.shared.duration import parse_duration
 from seclatch.cli.shared.profile_options import host_from, host_options
 from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.errors import SeclatchError

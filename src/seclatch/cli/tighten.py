@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from seclatch.cli.shared.duration import parse_duration
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
@@ -17,17 +18,14 @@ if TYPE_CHECKING:
     from seclatch.tighten.rehearse import DeniedCall
     from seclatch.tighten.tighten_report import TightenReport
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_MOST = 24 * 3600.0
+_MOST = timedelta(days=1)
 
 
-def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
-    """Read `90s`, `10m`, `500ms`; a bare number is seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", value)
-    seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else -1.0
-    if not 0 <= seconds <= _MOST:
-        raise click.BadParameter(f"{value!r} is no duration such as 30s, 10m or 2h (a day at most)")
-    return seconds
+def _parse_seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    duration = parse_duration(ctx, param, value)
+    if duration > _MOST:
+        raise click.BadParameter(f"{value!r} is more than a day")
+    return duration.total_seconds()
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,7 +41,7 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> float
     "--rehearse",
     default="10m",
     show_default=True,
-    callback=_duration,
+    callback=_parse_seconds,
     metavar="TIME",
     help="Watch the container first, and put the profile on if nothing was denied.",
 )
@@ -52,7 +50,7 @@ def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> float
     "--wait",
     default="10s",
     show_default=True,
-    callback=_duration,
+    callback=_parse_seconds,
     metavar="TIME",
     help="How long to wait for processes that cannot be stopped.",
 )
