@@ -15,8 +15,11 @@ from seclatch.bpf.kernel_types import KernelTypes
 from seclatch.bpf.linked_program import LinkedBpfProgram, link_program
 from seclatch.bpf.map_definitions import CONSTANTS, MapDefinition, read_map_definitions
 from seclatch.bpf.object_file import INSTRUCTION, Function, ObjectError, ObjectFile, Symbol
+from seclatch.errors import SeclatchError
 from seclatch.system import bpf
 from seclatch.system.btf import Btf, BtfError
+
+_MACHINES = ("x86_64", "aarch64")
 
 _PSEUDO_MAP, _PSEUDO_MAP_VALUE = 1, 2
 # By section, as libbpf names them: the kind, and what to ask the kernel's BTF for.
@@ -50,6 +53,16 @@ class BpfObject:
     def of_package(cls, name: str) -> BpfObject:
         """Read an object of the package."""
         return cls(Path(__file__).with_name("objects").joinpath(f"{name}.o").read_bytes())
+
+    @classmethod
+    def of_machine(cls, name: str, doing: str) -> BpfObject:
+        """Read an object that is made for each machine. Raises SeclatchError for other machines."""
+        machine = os.uname().machine
+        if machine not in _MACHINES:
+            raise SeclatchError(
+                f"{doing}: not made for {machine} yet", remedy="x86-64 and arm64 are served"
+            )
+        return cls.of_package(f"{name}.{machine}")
 
     @cached_property
     def programs(self) -> dict[str, Function]:

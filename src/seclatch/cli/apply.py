@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from seclatch.cli.shared.command_words import CommandWords
+from seclatch.cli.shared.process_options import binding_profile_option
 from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
 
@@ -17,13 +18,7 @@ NOT_STARTED = 125
     context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
     options_metavar="[OPTIONS] [--]",
 )
-@click.option(
-    "--profile",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="FILE",
-    help="Seccomp profile, or a program made by `seclatch profile compile`.",
-)
+@binding_profile_option
 @click.option(
     "--allow-exec",
     is_flag=True,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seclatch.cli.shared.complete_names import complete_container, complete_pid
+from seclatch.cli.shared.process_options import container_option, no_engines_option, pid_option
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
@@ -28,24 +28,8 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "-p",
-    "--pid",
-    "pids",
-    type=int,
-    multiple=True,
-    shell_complete=complete_pid,
-    help="Only this process.",
-)
-@click.option(
-    "-c",
-    "--container",
-    "containers",
-    multiple=True,
-    metavar="NAME|ID",
-    shell_complete=complete_container,
-    help="Only the processes of this container.",
-)
+@pid_option
+@container_option
 @click.option(
     "-n", "--name", "names", multiple=True, metavar="PATTERN", help="Only programs so named (*, ?)."
 )
@@ -63,7 +47,7 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
     help="Tell which filters are this profile's, as runc or crun compile it, or this program.",
 )
 @click.option("--no-filters", is_flag=True, help="Only numbers: do not read programs.")
-@click.option("--no-engines", is_flag=True, help="Do not ask engines for names.")
+@no_engines_option
 @click.option(
     "-w",
     "--watch",

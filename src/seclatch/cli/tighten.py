@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seclatch.cli.shared.duration import parse_duration
+from seclatch.cli.shared.process_options import binding_profile_option
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
@@ -30,13 +31,7 @@ def _parse_seconds(ctx: click.Context, param: click.Parameter, value: str) -> fl
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("target", metavar="CONTAINER|PID")
-@click.option(
-    "--profile",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="FILE",
-    help="Seccomp profile, or a program made by `seclatch profile compile`.",
-)
+@binding_profile_option
 @click.option(
     "--rehearse",
     default="10m",

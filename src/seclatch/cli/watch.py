@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 import click
 
-from seclatch.cli.shared.complete_names import complete_container, complete_pid
+from seclatch.cli.shared.process_options import container_option, no_engines_option, pid_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,28 +20,12 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "-c",
-    "--container",
-    "containers",
-    multiple=True,
-    metavar="NAME|ID",
-    shell_complete=complete_container,
-    help="Only this container.",
-)
+@container_option
 @click.option("--image", "images", multiple=True, metavar="PATTERN", help="Only this image (*, ?).")
 @click.option(
     "--unit", "units", multiple=True, metavar="PATTERN", help="Only this systemd service (*, ?)."
 )
-@click.option(
-    "-p",
-    "--pid",
-    "pids",
-    type=int,
-    multiple=True,
-    shell_complete=complete_pid,
-    help="Only this process.",
-)
+@pid_option
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output.")
 @click.option(
     "-o",
@@ -82,7 +66,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Name this profile, and its rules, where a filter was compiled from it.",
 )
-@click.option("--no-engines", is_flag=True, help="Do not ask engines for names.")
+@no_engines_option
 @click.option(
     "--way",
     type=click.Choice(["check", "calls", "denials"]),

@@ -22,7 +22,6 @@ from seclatch.recording.backends.bpf.loader import make_argument_specs
 from seclatch.system import bpf
 
 _DOING = "watching denials with eBPF"
-_MACHINES = ("x86_64", "aarch64")
 _FLAGGED = (SeenAnswer.ERRNO, SeenAnswer.TRACE, SeenAnswer.NOTIFY)
 _KILLS = (SeenAnswer.KILL_THREAD, SeenAnswer.KILL_PROCESS)
 _FIRST_DEAD = (5, 17)
@@ -117,12 +116,7 @@ def load_programs(way: WatchWay | None) -> WatchPrograms:
 
     Raises SeclatchError: what is missing, and what to do.
     """
-    machine = os.uname().machine
-    if machine not in _MACHINES:
-        raise SeclatchError(
-            f"{_DOING}: not made for {machine} yet", remedy="x86-64 and arm64 are served"
-        )
-    found = BpfObject.of_package(f"watch.{machine}")
+    found = BpfObject.of_machine("watch", _DOING)
     types = find_kernel_types(found.questions(), _DOING)
     bpf.raise_locked_memory()
     if way is None:

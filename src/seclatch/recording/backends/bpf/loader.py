@@ -17,7 +17,6 @@ from seclatch.recording.backends.bpf.abi import CONTROL, Control
 from seclatch.system import bpf
 
 _DOING = "recording with eBPF"
-_MACHINES = ("x86_64", "aarch64")
 
 # In the order in which they are attached, which is that in which they run.
 _PROCESSES = ("follow_fork", "follow_exec", "follow_exit")
@@ -96,12 +95,7 @@ def load(*, closely: bool = False, by_words: bool = False) -> Probe:
 
     Raises SeclatchError: what is missing, and what to do.
     """
-    machine = os.uname().machine
-    if machine not in _MACHINES:
-        raise SeclatchError(
-            f"{_DOING}: not made for {machine} yet", remedy="x86-64 and arm64 are served"
-        )
-    found = BpfObject.of_package(f"recorder.{machine}")
+    found = BpfObject.of_machine("recorder", _DOING)
     types = find_kernel_types(found.questions(), _DOING)
     bpf.raise_locked_memory()
     constants = _constants(watches=by_words)
