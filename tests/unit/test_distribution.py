@@ -1,0 +1,23 @@
+"""Which tests one worker runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.distribution import find_group
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "group"),
+    [
+        ("tests/engines/test_ps.py::test_a[runc]", "engines"),
+        ("tests/door/test_readme.py::test_b", "engines"),
+        ("tests/explain/test_answers.py::test_c[a::b]", "engines"),
+        ("tests/watch/test_answers.py::test_d", "watch"),
+        ("tests/watch/test_service.py::test_e", "watch"),
+        ("tests/latch/test_boot.py::test_f[x/y::z]", "tests/latch/test_boot.py"),
+        ("tests/unit/watch/test_targets.py::test_g", "tests/unit/watch/test_targets.py"),
+    ],
+)
+def test_groups(nodeid: str, group: str) -> None:
+    assert find_group(nodeid) == group
