@@ -134,6 +134,12 @@ def test_a_call_without_recorded_arguments_is_not_limited() -> None:
     assert is_allowed(done, "setsockopt", 3, 6, 31)
 
 
+def test_arguments_without_their_call_count_as_recorded() -> None:
+    """A recording may be edited, or have lost the count of a call."""
+    done = made(recording(calls("program", "read"), arguments=passed("socket", (0, 2), (1, 1))))
+    assert not is_allowed(done, "socket", 17, 3, 768)
+
+
 def test_a_call_that_no_run_made_gets_harmless_arguments() -> None:
     done = made(recording(calls("program", "bind")))  # a family adds setsockopt
     assert is_allowed(done, "setsockopt", 3, 1, 2) and not is_allowed(done, "setsockopt", 3, 6, 31)

@@ -59,7 +59,8 @@ def _join_stages(recording: Recording, native: Arch, stages: frozenset[str]) -> 
     issued = {(call.stage, call.name) for call in recording.calls}
     found = {stage: recorded_values(recording, stage, native) for stage in stages}
     for name in {name for values in found.values() for name in values}:
-        having = [stage for stage in stages if (stage, name) in issued]
+        # A recording may be edited, or have lost calls: arguments without their call count, too.
+        having = [each for each in stages if (each, name) in issued or name in found[each]]
         for index in set.intersection(*(set(found[stage].get(name, {})) for stage in having)):
             seen = frozenset().union(*(found[stage][name][index] for stage in having))
             joined.setdefault(name, {})[index] = seen
