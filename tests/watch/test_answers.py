@@ -7,17 +7,24 @@ import platform
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from seclatch.errors import SeclatchError
 from seclatch.watch.sources.audit_denials import AuditDenials
+from seclatch.watch.sources.kernel_log_denials import KernelLogDenials
 from tests.conftest import Compiler
-from tests.watch.conftest import Watch, Watched, permitted
+from tests.latch.oci import SCRIPTS
+from tests.watch.conftest import Watch, Watched, permitted, start_watch
 
 pytestmark = pytest.mark.root
 
+FORGED = (
+    "<5>audit: type=1326 audit(1795784920.656:101208): auid=4294967295 uid=0 gid=0 ses=4294967295 "
+    'pid=4711 comm="x" exe="/x" sig=31 arch=c000003e syscall=110 compat=0 ip=0x1 code=0x80000000\n'
+)
 SIGNALLED = [
     (["trap"], ("trap", ""), 3),
     (["trap", "tsync"], ("trap", ""), 3),
@@ -128,24 +135,57 @@ def test_a_kernel_that_refuses_is_named(watch: Watch) -> None:
         pass
 
 
-def test_without_privileges_it_is_refused_with_the_reason(watch: Watch) -> None:
-    from tests.latch.oci import SCRIPTS
+UNPRIVILEGED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--reuid=65534"]
+UNPRIVILEGED += ["--clear-groups"]
 
-    words = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--reuid=65534", "--clear-groups"]
-    done = subprocess.run(
-        [*words, SCRIPTS / "seclatch", "watch", "--seconds", "1"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+
+@contextlib.contextmanager
+def set_dmesg_restrict(value: str) -> Iterator[None]:
+    setting = Path("/proc/sys/kernel/dmesg_restrict")
+    before = setting.read_text()
+    setting.write_text(value)
+    try:
+        yield
+    finally:
+        setting.write_text(before)
+
+
+def test_without_privileges_it_is_refused_with_the_reason() -> None:
+    with set_dmesg_restrict("1"):
+        done = subprocess.run(
+            [*UNPRIVILEGED, SCRIPTS / "seclatch", "watch", "--seconds", "1"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 125
-    assert "CAP_BPF" in done.stderr and "Traceback" not in done.stderr
+    for reason in ("CAP_BPF", "bind to the audit log", "/dev/kmsg: Operation not permitted"):
+        assert reason in done.stderr
+    assert "seclatch record -- COMMAND" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_without_privileges_the_kernels_log_is_read(compiler: Compiler) -> None:
+    """The kernel's lines, and none that is written to the device; denials of another user, too."""
+    with set_dmesg_restrict("0"):
+        try:
+            AuditDenials().close()
+            KernelLogDenials().close()
+        except SeclatchError as error:
+            assert "CONFIG_AUDIT" in str(error.remedy) or "auditd" in str(error)
+            return
+        words = [*UNPRIVILEGED, str(SCRIPTS / "seclatch"), "watch", "--json"]
+        with start_watch(words) as watched:
+            pid = run(compiler("denials"), ["kill"])
+            line = Path("/dev/kmsg")
+            line.write_text(FORGED)
+            silent = run(compiler("denials"), ["errno"])
+    assert watched.counts(pid=pid) == {("getppid", "kill-process", ""): 1}
+    assert not watched.of(pid=4711) and not watched.of(pid=silent)
+    assert watched.events[0].way == "kernel-log" and "errno" not in watched.events[0].sees
+    assert "kernel.printk_ratelimit" in watched.errors
 
 
 def test_without_ebpf_audit_lines_are_read(compiler: Compiler) -> None:
-    from tests.latch.oci import SCRIPTS
-    from tests.watch.conftest import start_watch
-
     drop = ["setpriv", "--bounding-set=-sys_admin,-bpf,-perfmon"]
     with contextlib.suppress(SeclatchError):
         AuditDenials().close()

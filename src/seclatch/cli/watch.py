@@ -107,7 +107,8 @@ def command(
     A filter that answers with an errno is silent: the kernel logs nothing. This command shows each
     denial of every container and process of the host, until ctrl-C. Equal ones are counted and not
     repeated. It takes root on the host (CAP_BPF, CAP_PERFMON); where the kernel takes no eBPF
-    programs, audit lines are read, and a message says what they do not show.
+    programs, audit lines are read, and a message says what they do not show. Without root, these
+    are read where kernel.dmesg_restrict is 0.
 
     \b
     Examples:

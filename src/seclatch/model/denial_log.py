@@ -106,7 +106,8 @@ class WatchEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     `begin` and `end` enclose the time in which denials were seen, `alive` (every minute) bounds
     what is lost if `end` is missing. `lost`: `count` denials happened that no line describes.
     `sees` lists the answers that are seen on this kernel, `selection` the options that choose
-    processes, `way` is how denials are seen (`watch --way`, or `audit`). `text` is for people.
+    processes, `way` is how denials are seen (`watch --way`, `audit` or `kernel-log`). `text` is for
+    people.
     """
 
     event: Literal["begin", "alive", "lost", "end"]

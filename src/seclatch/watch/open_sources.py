@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from seclatch.errors import SeclatchError
 from seclatch.model.denial_log import Answer
+from seclatch.model.seen_denial import SeenAnswer
 from seclatch.watch.sources.audit_denials import EVERY_ANSWER, AuditDenials
 from seclatch.watch.sources.kernel_denials import KernelDenials
+from seclatch.watch.sources.kernel_log_denials import KernelLogDenials
 from seclatch.watch.sources.watch_programs import (
     WatchPrograms,
     WatchWay,
@@ -24,12 +27,19 @@ _FLAGGED = (
 )
 
 
+_RATE_LIMITED = (
+    "they are taken from the kernel's log, which gets few of a burst (kernel.printk_ratelimit)"
+)
+
+AuditLines = AuditDenials | KernelLogDenials
+
+
 @dataclass(slots=True)
 class OpenSources:
     """Sources, the answers that they see of every filter, and what they miss."""
 
     kernel: KernelDenials | None = None
-    audit: AuditDenials | None = None
+    audit: AuditLines | None = None
     sees: list[Answer] = field(default_factory=list)
     misses: list[str] = field(default_factory=list)
     name: str = ""
@@ -65,22 +75,48 @@ def _complete(programs: WatchPrograms) -> OpenSources:
         sources.sees.append("log")
         return sources
     try:
-        sources.audit = AuditDenials(list_audited(programs.way, os.uname().release))
-        sources.sees.append("log")
-        sources.misses.append("calls that filters log are read from audit lines, without arguments")
+        sources.audit = _open_lines(list_audited(programs.way, os.uname().release))
     except SeclatchError as error:
         sources.misses.append(f"calls that filters log are not seen: {error}")
+        return sources
+    sources.sees.append("log")
+    sources.misses.append("calls that filters log are read from audit lines, without arguments")
+    if isinstance(sources.audit, KernelLogDenials):
+        sources.misses.append(_RATE_LIMITED)
     return sources
 
 
 def _open_audit(reason: SeclatchError) -> OpenSources:
     try:
-        audit = AuditDenials(EVERY_ANSWER)
+        audit = _open_lines(EVERY_ANSWER)
     except SeclatchError as error:
-        raise SeclatchError(f"{reason}; {error}", remedy=reason.remedy) from error
+        raise SeclatchError(f"{reason}; {error}", remedy=_explain_refusal(reason)) from error
+    logged = isinstance(audit, KernelLogDenials)
+    misses = f"{reason}: audit lines are read instead, without arguments; traps and {_FLAGGED}"
     return OpenSources(
         audit=audit,
         sees=["kill-process", "kill-thread", "log"],
-        misses=[f"{reason}: audit lines are read instead, without arguments; traps and {_FLAGGED}"],
-        name="audit",
+        misses=[misses, *([_RATE_LIMITED] if logged else [])],
+        name="kernel-log" if logged else "audit",
+    )
+
+
+def _open_lines(wanted: Collection[SeenAnswer]) -> AuditLines:
+    """Open the audit log, or the kernel's, which other users than root may read on some hosts."""
+    try:
+        return AuditDenials(wanted)
+    except SeclatchError as error:
+        try:
+            return KernelLogDenials(wanted)
+        except SeclatchError as other:
+            raise SeclatchError(f"{error}; {other}") from other
+
+
+def _explain_refusal(reason: SeclatchError) -> str:
+    """Say what a user can do; why there is no other way without privileges: decision 0106."""
+    if not os.geteuid():
+        return reason.remedy
+    return (
+        f"{reason.remedy}; without root, kernel.dmesg_restrict=0 shows what filters kill and log, "
+        "and `seclatch record -- COMMAND` all denials of a command"
     )

@@ -137,14 +137,19 @@ def _decode(field: str) -> str:
     return bytes.fromhex(field).decode("utf-8", "backslashreplace")
 
 
-def _open_socket() -> socket.socket:
-    doing = "reading audit lines"
+def require_host_pids(doing: str) -> None:
+    """Raise SeclatchError in another pid namespace than the host's."""
     if os.stat("/proc/self/ns/pid").st_ino != _INITIAL_PIDS:  # noqa: PTH116 (a magic link)
         raise SeclatchError(
             f"{doing}: they name processes by their numbers on the host, and this is another pid "
             "namespace",
             remedy="run it on the host",
         )
+
+
+def _open_socket() -> socket.socket:
+    doing = "reading audit lines"
+    require_host_pids(doing)
     try:
         made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_AUDIT)
     except OSError as error:
