@@ -109,7 +109,8 @@ MAY_IMPORT = {
         "watch.sources watch.targets"
     ),
     "cli.shared": (
-        "model output engines filter process profile profile.parse profile.compile profile.amend"
+        "model output engines filter process profile profile.parse profile.compile profile.amend "
+        "watch watch.targets"
     ),
     "cli.profile": (
         "model output filter profile profile.parse profile.compile profile.meaning "

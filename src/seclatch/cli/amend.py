@@ -9,7 +9,7 @@ import click
 
 from seclatch.cli.shared.amend_options import split_words
 from seclatch.cli.shared.call_names import parse_calls
-from seclatch.cli.shared.duration import parse_duration
+from seclatch.cli.shared.duration import parse_duration, parse_optional_duration
 from seclatch.cli.shared.profile_options import host_from, host_options
 from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.errors import SeclatchError
@@ -36,7 +36,18 @@ _SOURCE = click.Path(path_type=Path, allow_dash=True)
     metavar="FILE",
     help="A log of `seclatch watch`.",
 )
-@click.option("--container", metavar="NAME", help="Of the logs: the container NAME, or its id.")
+@click.option(
+    "--container",
+    metavar="NAME",
+    help="Watch the running container NAME (or its id); with logs: those of this one.",
+)
+@click.option(
+    "--for",
+    "watched_for",
+    callback=parse_optional_duration,
+    metavar="TIME",
+    help="Watch --container for so long, not until ctrl-C; with logs too.",
+)
 @click.option("--image", metavar="NAME", help="Of the logs: the containers of this image.")
 @click.option("--without-exec", is_flag=True, help="Without exec sessions and health checks.")
 @click.option(
@@ -101,11 +112,15 @@ def command(profile: Path, output: Path | None, as_json: bool, **options: Any) -
     engine's default profile denies, or a rule of this one, is left out, and the option that allows
     it is named. A recording has no arguments of denied calls, a log has.
 
+    --container without a file watches the running container, until ctrl-C, its end or --for, and
+    asks then; that takes root, as `seclatch watch` does.
+
     Of a trial profile (`seclatch profile audit`) the logged calls count, and --enforce turns it
     into the enforcing one once nothing new was logged for --quiet-for.
 
     \b
     Examples:
+      seclatch amend app.json --container web --for 10min
       seclatch amend app.json --from staging.recording.json
       seclatch amend app.json --watch-log denials.log --container web --dry-run
       seclatch amend app.json --watch-log denials.log --ignore ptrace,'socket(AF_ALG)'
@@ -141,6 +156,7 @@ def command(profile: Path, output: Path | None, as_json: bool, **options: Any) -
 
 
 def _read_inputs(path: Path, options: dict[str, Any]) -> tuple[AmendedProfile, DenialSources]:
+    from seclatch.cli.shared.live_denials import watch_denials
     from seclatch.profile.amend.denial_log_file import read_denial_log
     from seclatch.profile.amend.plan_amendment import AmendedProfile
     from seclatch.profile.amend.select_denials import DenialSources, select_container
@@ -148,8 +164,11 @@ def _read_inputs(path: Path, options: dict[str, Any]) -> tuple[AmendedProfile, D
     from seclatch.recording.files.recording_file import read_recording
 
     recordings, logs = options["recordings"], options["logs"]
-    if not (recordings or logs or options["ignore"] or options["enforce"]):
-        raise click.UsageError("give --from RECORDING or --watch-log FILE")
+    live = options["container"] and (options["watched_for"] or not (recordings or logs))
+    if not (live or recordings or logs or options["ignore"] or options["enforce"]):
+        raise click.UsageError("give --from RECORDING, --watch-log FILE or --container NAME")
+    if options["watched_for"] is not None and not options["container"]:
+        raise click.UsageError("--for is of no use without --container")
     if not options["enforce"] and options["action"]:
         raise click.UsageError("--action is of no use without --enforce")
     source = read_source(path)
@@ -160,7 +179,10 @@ def _read_inputs(path: Path, options: dict[str, Any]) -> tuple[AmendedProfile, D
         {str(each): read_recording(each) for each in recordings},
         [read_denial_log(each) for each in logs],
     )
-    select_container(sources, options["container"], options["image"])
+    if recordings or logs or not live:
+        select_container(sources, options["container"], options["image"])
+    if live:
+        sources.logs.append(watch_denials(path, options["container"], options["watched_for"]))
     return profile, sources
 
 

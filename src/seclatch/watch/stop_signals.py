@@ -24,6 +24,7 @@ class StopSignals:
         self._since = 0.0
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        self._before = {number: signal.getsignal(number) for number in (*_STOP, signal.SIGHUP)}
         for number in _STOP:
             signal.signal(number, self._stop)
         if reopens:
@@ -47,8 +48,10 @@ class StopSignals:
         return hung_up
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Give the descriptors back, and handle signals as before."""
         signal.set_wakeup_fd(-1)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
         os.close(self._read)
         os.close(self._write)
 

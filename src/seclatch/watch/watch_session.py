@@ -54,8 +54,16 @@ class WatchSession:
         self._report = report
         self._audited: list[SeenDenial] = []
 
-    def run(self, stop: StopSignals, seconds: float | None = None) -> None:
-        """Watch until one of the signals, or for so long. Raises OSError of a target."""
+    def run(
+        self,
+        stop: StopSignals,
+        seconds: float | None = None,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Watch until one of the signals, for so long, or until `is_over`, asked each second.
+
+        Raises OSError of a target.
+        """
         poll = self._make_poll(stop)
         self._write_event("begin", text="; ".join(self._sources.misses))
         began = alive = epoch = time.monotonic()
@@ -69,6 +77,8 @@ class WatchSession:
             if now - epoch >= _EPOCH_SECONDS:
                 epoch = now
                 self._finish_epoch(stop)
+                if is_over():
+                    break
                 if now - alive >= _ALIVE_SECONDS:
                     alive = now
                     self._write_event("alive")

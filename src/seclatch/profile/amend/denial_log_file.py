@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import IO
 
 from seclatch.errors import InputError
-from seclatch.model.denial_log import MAX_LINE, LoggedDenial, LoggedHost, WatchEvent, decode_line
+from seclatch.model.denial_log import (
+    MAX_LINE,
+    LoggedDenial,
+    LoggedHost,
+    LogLine,
+    WatchEvent,
+    decode_line,
+)
 from seclatch.model.profile import MAX_ARGS
 from seclatch.profile.amend.denial_evidence import DenialEvidence
 
@@ -46,8 +53,8 @@ class DenialLog:
 
 def read_denial_log(path: Path) -> DenialLog:
     """Read a log line by line (`-`: standard input). Raises InputError if no line is of a log."""
-    log = DenialLog(str(path))
-    kinds: dict[tuple[object, ...], LoggedGroup] = {}
+    collected = CollectedDenials(str(path))
+    log = collected.log
     problem = "it is empty"
     try:
         with _open(path) as file:
@@ -55,7 +62,7 @@ def read_denial_log(path: Path) -> DenialLog:
             while line := file.readline(MAX_LINE + 1):
                 number += 1
                 try:
-                    _take_line(log, decode_line(line), kinds)
+                    collected.add(decode_line(line))
                 except ValueError as error:
                     problem = f"line {number}: {error}"
                     log.unread.append(number)
@@ -67,38 +74,47 @@ def read_denial_log(path: Path) -> DenialLog:
         raise InputError(str(path), "", f"cannot read it: {error.strerror}") from error
     if not log.lines:
         raise InputError(str(path), "", f"not a denial log: {problem}", remedy=_REMEDY)
-    log.groups = list(kinds.values())
-    return log
+    return collected.finish()
 
 
 def _open(path: Path) -> AbstractContextManager[IO[bytes]]:
     return nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb")
 
 
-def _take_line(
-    log: DenialLog,
-    line: LoggedDenial | WatchEvent,
-    kinds: dict[tuple[object, ...], LoggedGroup],
-) -> None:
-    """Add a line. Raises ValueError for a value that no watcher writes."""
-    last = parse_time(line.until if isinstance(line, LoggedDenial) else line.time)
-    if isinstance(line, WatchEvent):
-        log.events.append(line)
-    else:
-        group = _read_group(log.source, line, last)
+class CollectedDenials:
+    """The lines of a log, or of a watch that runs, as they come."""
+
+    def __init__(self, source: str) -> None:
+        self.log = DenialLog(source)
+        self._kinds: dict[tuple[object, ...], LoggedGroup] = {}
+
+    def add(self, line: LogLine) -> None:
+        """Add a line. Raises ValueError for a value that no watcher writes."""
+        last = parse_time(line.until if isinstance(line, LoggedDenial) else line.time)
+        if isinstance(line, WatchEvent):
+            self.log.events.append(line)
+        else:
+            self._add_group(_read_group(self.log.source, line, last))
+        if line.host not in self.log.hosts:
+            self.log.hosts.append(line.host)
+
+    def _add_group(self, group: LoggedGroup) -> None:
         seen = group.seen
         values = (seen.name, seen.number, seen.arch, seen.selector, seen.args is None, seen.exe)
         key = (*values, group.container_id, group.unit, seen.logged, seen.runtime, seen.session)
-        known = kinds.get(key)
-        if known is None and len(kinds) >= MAX_KINDS:
-            raise InputError(log.source, "", f"more than {MAX_KINDS} distinct denials")
+        known = self._kinds.get(key)
+        if known is None and len(self._kinds) >= MAX_KINDS:
+            raise InputError(self.log.source, "", f"more than {MAX_KINDS} distinct denials")
         if known is None:
-            kinds[key] = group
+            self._kinds[key] = group
         else:
             known.seen = _add_count(known.seen, seen.count)
-            known.last = max(known.last, last)
-    if line.host not in log.hosts:
-        log.hosts.append(line.host)
+            known.last = max(known.last, group.last)
+
+    def finish(self) -> DenialLog:
+        """Return the whole log."""
+        self.log.groups = list(self._kinds.values())
+        return self.log
 
 
 def _add_count(seen: DenialEvidence, count: int) -> DenialEvidence:
