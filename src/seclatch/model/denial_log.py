@@ -35,7 +35,7 @@ class LoggedHost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoggedContainer(msgspec.Struct, frozen=True, kw_only=True):
-    """A container; name, image, engine and pod are "" where they are not known.
+    """A container; the rest is "" where it is not known. `namespace` is that of its pod.
 
     `trusted` is false where only a process that is not trusted names the container: any user can
     start one that is called conmon. Then nothing but its id is logged.
@@ -46,6 +46,7 @@ class LoggedContainer(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""
     engine: str = ""
     pod: str = ""
+    namespace: str = ""
     trusted: bool = True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from seclatch.model.pod import join_pod_names
 from seclatch.model.stage import Stage
 
 
@@ -111,12 +112,22 @@ class LiveThread:
 
 @dataclass(frozen=True, slots=True)
 class LiveContainer:
-    """A container: its id; name, image and engine are "" if unknown."""
+    """A container: its id; the rest is "" if unknown.
+
+    `pod` and its `namespace` are those of Kubernetes; the sandbox of a pod has no name.
+    """
 
     id: str
     name: str = ""
     image: str = ""
     engine: str = ""
+    pod: str = ""
+    namespace: str = ""
+
+    @property
+    def title(self) -> str:
+        """Return NAMESPACE/POD/CONTAINER in a pod, else the name; "" without one."""
+        return join_pod_names(self.namespace, self.pod, self.name) or self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def read_host_filters(*, names: bool = True) -> HostFilters:
         place = ""
         if member is not None:
             container = known.get(member.id)
-            place = container.container.name if container else ""
+            place = container.container.title if container else ""
             place = f"container {place or member.name or member.id[:12]}"
         key = (codes, entry.status.effective)
         command = entry.executable or entry.status.comm

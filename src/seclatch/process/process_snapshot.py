@@ -103,7 +103,12 @@ def read_entries() -> dict[int, ProcEntry]:
             continue
         argv = procfs.read_command_line(pid, status.state)
         entries[pid] = ProcEntry(
-            pid, status, argv, procfs.read_executable(pid), procfs.read_cgroups(pid)
+            pid,
+            status,
+            argv,
+            procfs.read_executable(pid),
+            procfs.read_cgroups(pid),
+            mounts=procfs.read_mount_namespace(pid),
         )
     return entries
 

@@ -160,11 +160,11 @@ def _count(names: Iterable[str]) -> Iterator[str]:
 
 
 def show_container(container: LiveContainer | None) -> str:
-    """Name (or the beginning of the id) and image."""
+    """Show the name, with its pod, or the beginning of the id; and the image."""
     if container is None:
         return "-"
     whole = len(container.id) != _WHOLE
-    name = make_printable(container.name or (container.id if whole else container.id[:_SHORT]))
+    name = make_printable(container.title or (container.id if whole else container.id[:_SHORT]))
     return f"{name} ({make_printable(container.image)})" if container.image else name
 
 
@@ -192,6 +192,8 @@ def _describe(process: LiveProcess) -> dict[str, object]:
             "name": container.name or None,
             "image": container.image or None,
             "engine": container.engine or None,
+            "pod": container.pod or None,
+            "namespace": container.namespace or None,
         },
         **_describe_thread(process.main),
         "threads": [{"tid": each.tid} | _describe_thread(each) for each in process.threads],

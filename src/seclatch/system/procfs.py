@@ -40,7 +40,10 @@ class ProcStatus:
 
 @dataclass(frozen=True, slots=True)
 class ProcEntry:
-    """One process in /proc. `executable` is the base name of its program, "" if hidden."""
+    """One process in /proc. `executable` is the base name of its program, "" if hidden.
+
+    `mounts` is the inode number of its mount namespace, 0 if hidden.
+    """
 
     pid: int
     status: ProcStatus
@@ -48,6 +51,15 @@ class ProcEntry:
     executable: str = ""
     cgroups: tuple[str, ...] = ()
     threads: dict[int, ProcStatus] = field(default_factory=dict)
+    mounts: int = 0
+
+
+def read_mount_namespace(pid: int) -> int:
+    """Return the inode number of a process's mount namespace, 0 if it has ended or is hidden."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/mnt").st_ino  # noqa: PTH116 (through a magic link)
+    except OSError:
+        return 0
 
 
 def list_pids() -> list[int]:

@@ -107,7 +107,8 @@ def _describe_container(known: KnownContainer | None) -> LoggedContainer | None:
         name=_cut(one.name, _MAX_NAME),
         image=_cut(one.image, _MAX_NAME),
         engine=one.engine,
-        pod=_cut(known.pod, _MAX_NAME),
+        pod=_cut(one.pod, _MAX_NAME),
+        namespace=_cut(one.namespace, _MAX_NAME),
     )
 
 

@@ -50,9 +50,13 @@ class DeniedProcess:
 
 @dataclass(slots=True)
 class _Named:
-    """A container as its engine describes it; one without a name is asked for again at `again`."""
+    """A container as its engine describes it; one without a name is asked for again at `again`.
+
+    `found`: as a process of it was found. find_containers() lists only the sandbox of a pod.
+    """
 
     known: KnownContainer
+    found: FoundContainer
     again: float
     pause: float = _RETRY_SECONDS
 
@@ -158,8 +162,10 @@ class DeniedProcesses:
         pause = min(named.pause * 2, _MAX_RETRY_SECONDS) if named else _RETRY_SECONDS
         entries = read_entries()
         full = find_containers(entries).get(found.id, found)
+        if not full.bundle and named:
+            full = named.found
         known = name_containers([full], entries if self._names else {}, self.notes)[found.id]
-        self._containers[found.id] = _Named(known, now + pause, pause)
+        self._containers[found.id] = _Named(known, full, now + pause, pause)
         while len(self._containers) > _MAX_CONTAINERS:
             self._containers.popitem(last=False)
         return known
@@ -168,8 +174,7 @@ class DeniedProcesses:
         named = self._containers.get(identity)
         if named is None:
             return known
-        one, trusted = named.known.container, named.known.trusted
-        return self._name(FoundContainer(identity, one.engine, name=one.name, trusted=trusted))
+        return self._name(named.found)
 
 
 def _read_entry(process: SeenProcess) -> ProcEntry | None:

@@ -42,6 +42,53 @@ def test_annotations_of_kubernetes_runtimes(tmp_path: Path) -> None:
     assert (found.name, found.image, found.engine) == ("k8s_app", "app:1", "cri-o")
 
 
+CRI = {
+    "io.kubernetes.cri.container-name": "app",
+    "io.kubernetes.cri.sandbox-name": "shop",
+    "io.kubernetes.cri.sandbox-namespace": "prod",
+}
+
+
+def pod_bundle(folder: Path, notes: dict[str, object], namespace: str = "k8s.io") -> FoundContainer:
+    found = bundle(folder / ID, {"annotations": notes}, "containerd")
+    return replace(found, namespace=namespace)
+
+
+def test_a_pod_of_containerd(tmp_path: Path) -> None:
+    found = pod_bundle(tmp_path, dict(CRI))
+    container = name_containers([found], {}, [])[ID].container
+    assert (container.namespace, container.pod, container.name) == ("prod", "shop", "app")
+    assert container.title == "prod/shop/app"
+
+
+def test_a_pod_of_cri_o(tmp_path: Path) -> None:
+    """Its monitor has a name of its own for the container."""
+    notes = {
+        "io.kubernetes.container.name": "app",
+        "io.kubernetes.pod.name": "shop",
+        "io.kubernetes.pod.namespace": "prod",
+        "io.kubernetes.cri-o.Name": "k8s_app_shop_prod_1_0",
+    }
+    found = replace(bundle(tmp_path, {"annotations": notes}, "cri-o"), name="k8s_app_shop_prod_1_0")
+    assert name_containers([found], {}, [])[ID].container.title == "prod/shop/app"
+
+
+def test_only_a_cri_implementation_makes_pods(tmp_path: Path) -> None:
+    """`docker run --annotation` and `ctr run --annotation` take any key."""
+    for engine, namespace in (("docker", "moby"), ("containerd", "default"), ("podman", "")):
+        found = replace(pod_bundle(tmp_path, dict(CRI), namespace), engine=engine)
+        container = name_containers([found], {}, [])[ID].container
+        assert (container.pod, container.namespace) == ("", "")
+
+
+@pytest.mark.parametrize("hostile", ["a/b", "", "\x1b[2J", "a\nb", "..", "x" * 254, 7, None, ["a"]])
+def test_names_that_no_pod_has(tmp_path: Path, hostile: object) -> None:
+    for key in ("io.kubernetes.cri.sandbox-name", "io.kubernetes.cri.sandbox-namespace"):
+        found = pod_bundle(tmp_path, {**CRI, key: hostile})
+        container = name_containers([found], {}, [])[ID].container
+        assert (container.pod, container.namespace, container.name) == ("", "", "app")
+
+
 def test_nothing_is_read_of_an_untrusted_claim(tmp_path: Path) -> None:
     """Its bundle may be any directory of the host, a device or a FIFO in it."""
     folder = tmp_path / "overlay-containers"

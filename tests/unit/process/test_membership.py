@@ -132,3 +132,40 @@ def test_ending_monitor_has_no_command_line(name: str) -> None:
     entries = by_pid(entry(2, 1, name))
     assert all(found.monitor != 2 for found in find_containers(entries).values())
     assert docker_containers.query_docker({ID: FoundContainer(ID, "docker")}, entries, []) == {}
+
+
+def test_containers_of_a_pod_have_its_shim() -> None:
+    """A pod has one shim, whose argv names the sandbox; others' bundles are beside its own."""
+    web, argv = "e" * 64, ("containerd-shim-runc-v2", "-namespace", "k8s.io", "-id", ID)
+    entries = by_pid(
+        entry(2, 1, "containerd-shim-runc-v2", argv=argv),
+        entry(3, 2, "pause", cgroups=(f"/kubepods/pod1/{ID}",)),
+        entry(4, 2, "nginx", cgroups=(f"/kubepods/pod1/{web}",)),
+        entry(5, 3, "orphan", cgroups=(f"/kubepods/pod1/{web}",)),  # its parent has ended
+    )
+    members = find_members(entries, find_containers(entries))
+    assert [members[pid].id for pid in (3, 4, 5)] == [ID, web, web]
+    assert {(found.monitor, found.namespace, found.bundle) for found in members.values()} == {
+        (2, "k8s.io", "/proc/2/cwd")
+    }
+
+
+@pytest.mark.parametrize("mounts", [(7, True), (8, False), (0, False)])
+def test_what_a_monitor_starts_on_the_host_is_in_no_container(mounts: tuple[int, bool]) -> None:
+    """Such are the recorder of an annotated container, and the latch's tracer."""
+    number, outside = mounts
+    entries = by_pid(
+        entry(2, 1, "conmon", argv=MONITOR, mounts=7),
+        entry(3, 2, "python3", mounts=number),
+        entry(4, 3, "ctr", mounts=number),
+    )
+    assert set(find_members(entries, find_containers(entries))) == (set() if outside else {3, 4})
+
+
+def test_an_untrusted_shim_gives_no_bundle() -> None:
+    web, argv = "e" * 64, ("containerd-shim-runc-v2", "-namespace", "k8s.io", "-id", ID)
+    shim = entry(2, 1, "containerd-shim-runc-v2", argv=argv)
+    shim = replace(shim, status=replace(shim.status, uid=12345))
+    entries = by_pid(shim, entry(4, 2, "nginx", cgroups=(f"/kubepods/pod1/{web}",)))
+    found = find_members(entries, find_containers(entries))[4]
+    assert (found.id, found.monitor, found.bundle) == (web, 0, "")

@@ -41,12 +41,14 @@ class Contexts:
 
 
 def test_names_that_a_container_chose_are_cut() -> None:
-    known = KnownContainer(LiveContainer(ID, "n" * 9000, "i" * 9000), pod="p" * 9000)
+    known = KnownContainer(LiveContainer(ID, *(text * 9000 for text in ("n", "i", "e", "p", "s"))))
     one = describe(known)
     assert one is not None and one.id == ID and one.trusted
-    assert (len(one.name), len(one.image), len(one.pod)) == (256, 256, 256)
+    assert {len(text) for text in (one.name, one.image, one.pod, one.namespace)} == {256}
 
 
 def test_a_claim_of_another_user_has_no_name() -> None:
-    known = KnownContainer(LiveContainer(ID, "web", "nginx", "podman"), pod="p", trusted=False)
+    known = KnownContainer(
+        LiveContainer(ID, "web", "nginx", "cri-o", "p", "default"), trusted=False
+    )
     assert describe(known) == LoggedContainer(id=ID, trusted=False)

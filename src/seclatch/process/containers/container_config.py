@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from seclatch.model.pod import is_pod_name
 from seclatch.process.containers.membership import FoundContainer
 from seclatch.system.procfs import read_file
 
@@ -16,6 +17,9 @@ _NAMES = (
 )
 _IMAGES = ("io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName")
 _PODS = ("io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name")
+_NAMESPACES = ("io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace")
+CRI_NAMESPACE = "k8s.io"
+"""The namespace in containerd of the CRI plugin's containers."""
 _PROFILE = "io.podman.annotations.seccomp"
 
 
@@ -29,6 +33,7 @@ class BundleConfig:
     given: str = ""
     seccomp: object = None
     pod: str = ""
+    namespace: str = ""
 
 
 def read_bundle(found: FoundContainer) -> BundleConfig:
@@ -46,15 +51,29 @@ def read_bundle(found: FoundContainer) -> BundleConfig:
         return BundleConfig()
     engine = "cri-o" if "io.kubernetes.cri-o.Name" in notes else ""
     given = str(notes.get(_PROFILE, ""))
+    pod, namespace = _read_pod(found, notes)
     return BundleConfig(
         _find_first(notes, _NAMES),
         _find_first(notes, _IMAGES),
         engine,
         given,
         seccomp,
-        _find_first(notes, _PODS),
+        pod,
+        namespace,
     )
 
 
+def _read_pod(found: FoundContainer, notes: dict[str, object]) -> tuple[str, str]:
+    """Return the pod's name and namespace, as a CRI implementation sets them.
+
+    An annotation that anybody may give (`docker run --annotation`) makes no pod.
+    """
+    if found.engine != "cri-o" and found.namespace != CRI_NAMESPACE:
+        return "", ""
+    pod, namespace = _find_first(notes, _PODS), _find_first(notes, _NAMESPACES)
+    return (pod, namespace) if is_pod_name(pod) and is_pod_name(namespace) else ("", "")
+
+
 def _find_first(notes: dict[str, object], keys: tuple[str, ...]) -> str:
-    return next((str(notes[key]) for key in keys if key in notes), "")
+    found = (notes.get(key) for key in keys)
+    return next((value for value in found if isinstance(value, str)), "")

@@ -37,16 +37,23 @@ def name_containers(
 def _read_known(found: FoundContainer) -> KnownContainer:
     bundle = read_bundle(found)
     container = LiveContainer(
-        found.id, found.name or bundle.name, bundle.image, bundle.engine or found.engine
+        found.id,
+        bundle.name if bundle.pod else found.name or bundle.name,
+        bundle.image,
+        bundle.engine or found.engine,
+        bundle.pod,
+        bundle.namespace,
     )
-    return KnownContainer(container, bundle.seccomp, bundle.given, bundle.pod, found.trusted)
+    return KnownContainer(container, bundle.seccomp, bundle.given, found.trusted)
 
 
 def _combine(known: KnownContainer, queried: KnownContainer) -> KnownContainer:
-    container = LiveContainer(
-        known.container.id,
-        queried.container.name or known.container.name,
-        queried.container.image or known.container.image,
-        known.container.engine or queried.container.engine,
+    """Prefer the engine's answer; but of a pod's container containerd knows only the id."""
+    own, other = known.container, queried.container
+    container = replace(
+        own,
+        name=own.name if own.pod else other.name or own.name,
+        image=other.image or own.image,
+        engine=own.engine or other.engine,
     )
     return replace(known, container=container, given=queried.given or known.given)

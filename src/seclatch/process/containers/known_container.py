@@ -12,12 +12,10 @@ class KnownContainer:
     """A container with the sources of its profile.
 
     `seccomp` is `linux.seccomp` of its config.json (None: not read); `given`: the engine's name for
-    the profile, `pod`: the name of its Kubernetes pod; "" if it has none. `trusted`: as that of
-    `FoundContainer`.
+    the profile, "" if it has none. `trusted`: as that of `FoundContainer`.
     """
 
     container: LiveContainer
     seccomp: object = None
     given: str = ""
-    pod: str = ""
     trusted: bool = True

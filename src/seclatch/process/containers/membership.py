@@ -12,7 +12,12 @@ from pathlib import Path
 
 from seclatch.model.process import SeccompMode
 from seclatch.process.containers.live_stages import read_program_name
-from seclatch.process.containers.metadata_trust import HEXADECIMAL, is_trusted, split_cgroup
+from seclatch.process.containers.metadata_trust import (
+    HEXADECIMAL,
+    is_contained,
+    is_trusted,
+    split_cgroup,
+)
 from seclatch.system.procfs import ProcEntry, read_file
 
 # State directories of runtimes that were called without an engine, or by podman.
@@ -94,7 +99,7 @@ def find_members(
         above = members.get(pid)
         for ancestor in reversed(path):
             above = _find_own(entries[ancestor], containers, inits, monitors) or above
-            if ancestor not in inits and _is_outside(entries[ancestor]):
+            if ancestor not in inits and _is_outside(entries[ancestor], entries, monitors):
                 above = None
             if above:
                 members[ancestor] = above
@@ -102,7 +107,16 @@ def find_members(
 
     for pid in entries:
         judge(pid)
-    return members
+    return _complete(members)
+
+
+def _complete(members: dict[int, FoundContainer]) -> dict[int, FoundContainer]:
+    """Give all processes of a container what is known by one of them, a child of its shim.
+
+    The parent of others may be the sandbox's process, in a pod whose containers share their pids.
+    """
+    known = {found.id: found for found in members.values() if found.monitor}
+    return {pid: known.get(found.id, found) for pid, found in members.items()}
 
 
 def _find_own(
@@ -111,11 +125,22 @@ def _find_own(
     inits: Mapping[int, FoundContainer],
     monitors: Mapping[int, FoundContainer],
 ) -> FoundContainer | None:
+    monitor = monitors.get(entry.status.parent)
     for path in entry.cgroups:
         for part in split_cgroup(path):
             if identified := _identify(part, containers):
-                return identified
-    return inits.get(entry.pid) or monitors.get(entry.status.parent)
+                return _adopt_monitor(identified, monitor)
+    return inits.get(entry.pid) or monitor
+
+
+def _adopt_monitor(found: FoundContainer, monitor: FoundContainer | None) -> FoundContainer:
+    """Take a shim's bundle and address for a container that its argv does not name.
+
+    There is one shim for a pod, which names the sandbox.
+    """
+    if found.monitor or monitor is None or not monitor.trusted or monitor.engine != "containerd":
+        return found
+    return replace(monitor, id=found.id)
 
 
 def _identify(part: str, containers: Mapping[str, FoundContainer]) -> FoundContainer | None:
@@ -132,11 +157,20 @@ def _identify(part: str, containers: Mapping[str, FoundContainer]) -> FoundConta
     return None
 
 
-def _is_outside(entry: ProcEntry) -> bool:
-    """Return whether a process manages a container from outside: shim, monitor, runtime."""
+def _is_outside(
+    entry: ProcEntry, entries: Mapping[int, ProcEntry], monitors: Mapping[int, FoundContainer]
+) -> bool:
+    """Return whether a process manages a container from outside: shim, monitor, runtime, recorder.
+
+    What a shim or monitor started and sees the same mounts is in no container: the latch's tracer,
+    the recorder of an annotated container, a program that writes logs.
+    """
     name = read_program_name(entry)
     if name.startswith("containerd-shim") or name == "conmon":
         return True
+    parent = entries.get(entry.status.parent)
+    if parent and parent.pid in monitors and entry.mounts and entry.mounts == parent.mounts:
+        return not is_contained(entry)
     if entry.status.mode == SeccompMode.FILTER or entry.status.comm.startswith("runc:["):
         return False
     return name in ("runc", "crun")

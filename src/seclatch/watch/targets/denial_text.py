@@ -43,7 +43,8 @@ def _describe_place(denial: LoggedDenial) -> str:
     if one is None:
         return _show(denial.unit, _MAX_NAME) or "host"
     name = _show(one.name or one.id[:_SHORT_ID], _MAX_NAME)
-    pod = f" in pod {_show(one.pod, _MAX_NAME)}" if one.pod else ""
+    where = f"{one.namespace}/{one.pod}" if one.namespace else one.pod
+    pod = f" in pod {_show(where, _MAX_NAME)}" if one.pod else ""
     return f"{name} ({_show(one.image, _MAX_NAME)}){pod}" if one.image else name + pod
 
 
