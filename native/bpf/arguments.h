@@ -57,6 +57,22 @@ static __always_inline void send_write(struct task_struct *task, struct task_sta
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
+/* The same of a denied call; memory that an argument points to is not read. */
+static __noinline void keep_denied_arguments(struct task_state *state, struct pt_regs *regs,
+					     __u32 number)
+{
+	__u32 spec = argument_specs[number & (NUMBERS - 1)];
+
+	if (spec & KEEP_ARG0)
+		count_argument(state, number, DENIED_ARGUMENT | 0, argument0(regs));
+	if (spec & KEEP_ARG1)
+		count_argument(state, number, DENIED_ARGUMENT | 1, argument1(regs));
+	if (spec & KEEP_ARG2)
+		count_argument(state, number, DENIED_ARGUMENT | 2, argument2(regs));
+	if (spec & KEEP_ARG3)
+		count_argument(state, number, DENIED_ARGUMENT | 3, argument3(regs));
+}
+
 /* Count distinct values by segment, call and index. */
 static __noinline void keep_arguments(struct task_struct *task, struct task_state *state,
 				      struct slot *slot, struct pt_regs *regs, __u32 number)

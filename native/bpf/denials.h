@@ -8,8 +8,7 @@
  * passes no sys_exit; sched_process_exit reports it (processes.h). */
 #pragma once
 
-#include "registers.h"
-#include "segments.h"
+#include "arguments.h"
 
 static __noinline void send_denial(struct task_struct *task, struct task_state *state,
 				   struct rare_key *key)
@@ -52,6 +51,8 @@ static __noinline void count_denial(struct task_struct *task, struct task_state 
 		send_denial(task, state, &key);
 	if (count_key(&rare, &key))
 		count_lost(lost_rare);
+	if (!(key.mode & MODE_COMPAT) && key.number < NUMBERS)
+		keep_denied_arguments(state, regs, key.number);
 }
 
 /* Whether this exit may belong to the call that was entered last. Exits are ignored before a task has

@@ -101,6 +101,8 @@ struct rare_key {
 	__s32 error; /* 0 unless denied with one */
 };
 
+enum { DENIED_ARGUMENT = 0x100 }; /* added to the index: of a denied call */
+
 struct argument_key {
 	__u32 segment;
 	__u16 number;

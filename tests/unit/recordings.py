@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from seclatch.model.arch import Arch
 from seclatch.model.origin import ContainerImage
 from seclatch.model.recording import (
+    DeniedArgument,
     LostCounts,
     RecordedArgument,
     RecordedCalls,
@@ -103,12 +104,26 @@ def _arguments(draw: st.DrawFn) -> RecordedArgument:
 
 
 @st.composite
+def _denied_arguments(draw: st.DrawFn) -> DeniedArgument:
+    return DeniedArgument(
+        process=draw(st.integers(0, 3)),
+        stage=draw(_STAGES),
+        arch="x86_64",
+        name="socket",
+        index=draw(st.integers(0, 2)),
+        value=draw(st.integers(0, (1 << 64) - 1)),
+        count=draw(_COUNT),
+    )
+
+
+@st.composite
 def recordings(draw: st.DrawFn) -> Recording:
     """Draw any recording, in the fields that merging reads."""
     return recording(
         draw(st.lists(_calls(), max_size=5)),
         denials=draw(st.lists(_denials(), max_size=3)),
         arguments=draw(st.lists(_arguments(), max_size=3)),
+        denied_arguments=draw(st.lists(_denied_arguments(), max_size=3)),
         commands=[draw(st.lists(st.text(max_size=3), min_size=1, max_size=2))],
         started=draw(st.sampled_from(["2026-01-01", "2026-01-02"])),
         duration=draw(st.floats(0, 1e6)),

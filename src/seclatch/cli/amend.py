@@ -110,7 +110,7 @@ def command(profile: Path, output: Path | None, as_json: bool, **options: Any) -
     Shows each call with its reason and the change of the file, and asks before it writes. The file
     keeps its comments, order and layout. A dangerous call is asked for by itself; a call that the
     engine's default profile denies, or a rule of this one, is left out, and the option that allows
-    it is named. A recording has no arguments of denied calls, a log has.
+    it is named. Where a source has no arguments (audit lines), the call is offered whole.
 
     --container without a file watches the running container, until ctrl-C, its end or --for, and
     asks then; that takes root, as `seclatch watch` does.

@@ -15,6 +15,7 @@ from seclatch.model.origin import ContainerImage, Software
 from seclatch.model.recorded_bounds import RecordedBound
 from seclatch.model.recorded_programs import list_executed
 from seclatch.model.recording import (
+    DeniedArgument,
     LostCounts,
     RecordedArgument,
     RecordedCalls,
@@ -65,6 +66,7 @@ class _Merger:
         self._counts: dict[_Call, int] = {}
         self._runs_of: Counter[_Call] = Counter()
         self._arguments: Counter[tuple[str, str, str, int, int]] = Counter()
+        self._denied_arguments: Counter[tuple[str, str, str, int, int]] = Counter()
         self._lost: Counter[str] = Counter()
 
     def add(self, recording: Recording | RecordingSums) -> None:
@@ -93,6 +95,9 @@ class _Merger:
         for argument in recording.arguments:
             value = (argument.stage, argument.arch, argument.name, argument.index, argument.value)
             self._arguments[value] += argument.count
+        for denied in recording.denied_arguments:
+            value = (denied.stage, denied.arch, denied.name, denied.index, denied.value)
+            self._denied_arguments[value] += denied.count
         for name in LostCounts.__struct_fields__:
             self._lost[name] += getattr(recording.lost, name)
 
@@ -134,6 +139,20 @@ class _Merger:
             software=sorted(self._software),
             executed=[self._executed[key] for key in sorted(self._executed)],
             bounds=self._bounds,
+            denied_arguments=[
+                DeniedArgument(
+                    process=None,
+                    stage=stage,
+                    arch=arch,
+                    name=name,
+                    index=index,
+                    value=value,
+                    count=count,
+                )
+                for (stage, arch, name, index, value), count in sorted(
+                    self._denied_arguments.items()
+                )
+            ],
         )
 
     def _ordered(self) -> list[_Call]:

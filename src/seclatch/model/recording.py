@@ -150,6 +150,18 @@ class RecordedArgument(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class DeniedArgument(msgspec.Struct, frozen=True, kw_only=True):
+    """A value of an argument of denied calls; `process` is as in RecordedDenial."""
+
+    process: int | None
+    stage: str
+    arch: str
+    name: str
+    index: int
+    value: int
+    count: int
+
+
 class LostCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What could not be recorded.
 
@@ -195,3 +207,4 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     software: list[Software] = []
     executed: list[ExecutedProgram] = []
     bounds: list[RecordedBound] = []
+    denied_arguments: list[DeniedArgument] = []

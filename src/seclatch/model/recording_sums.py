@@ -9,6 +9,7 @@ from seclatch.model.origin import ContainerImage, Software
 from seclatch.model.process_context import ProcessContext
 from seclatch.model.recorded_bounds import RecordedBound
 from seclatch.model.recording import (
+    DeniedArgument,
     LostCounts,
     RecordedArgument,
     RecordedCalls,
@@ -45,3 +46,4 @@ class RecordingSums(msgspec.Struct, frozen=True, kw_only=True):
     contexts: list[ProcessContext] = []
     executed: list[ExecutedProgram] = []
     bounds: list[RecordedBound] = []
+    denied_arguments: list[DeniedArgument] = []

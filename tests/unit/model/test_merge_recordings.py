@@ -21,6 +21,8 @@ def test_one_recording_keeps_every_count(a: Recording) -> None:
     merged = merge_recordings([a])
     assert merge_recordings([merged]) == merged
     assert sum(each.count for each in merged.calls) == sum(each.count for each in a.calls)
+    values = [sum(each.count for each in one.denied_arguments) for one in (merged, a)]
+    assert values[0] == values[1]
     assert sum(each.count for each in merged.denials) == sum(each.count for each in a.denials)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from seclatch.errors import InputError, SeclatchError
 from seclatch.model.arch import Arch
-from seclatch.profile.amend.denial_evidence import DenialEvidence
+from seclatch.profile.amend.denial_evidence import DenialEvidence, find_selector
 from seclatch.profile.amend.plan_amendment import (
     AmendedProfile,
     add_families,
@@ -30,12 +30,23 @@ from tests.examples import examples
 from tests.unit.profile.amendments import HOST, TEXT, options, profile, rules_of, seen
 from tests.unit.profile.profiles import NAMES, resolved_profiles
 
+
+def make_denial(name: str, args: tuple[int, ...], count: int, partial: bool) -> DenialEvidence:
+    """Make a denial; of a partial one only the compared argument is known."""
+    index = find_selector(name)
+    if not args or not partial or index is None:
+        return seen(name, *args, count=count)
+    known = [value if place == index else 0 for place, value in enumerate(args)]
+    return seen(name, *known, count=count, partial=True)
+
+
 denials = st.lists(
     st.builds(
-        lambda name, args, count: seen(name, *args, count=count),
+        make_denial,
         st.sampled_from([*NAMES, "fcntl", "mprotect", "lseek", "accept4", "statx", "execve"]),
         st.just(()) | st.tuples(*[st.sampled_from([0, 1, 2, 7, 40, 0x10000000, 1 << 32])] * 6),
         st.integers(1, 9),
+        st.booleans(),
     ),
     max_size=6,
 )

@@ -34,7 +34,7 @@ def _permits(
 ) -> bool:
     """Whether it was seen, or, where arguments are not known, whether the rules allow it."""
     needed = {int(index): values for index, values in dangerous.args.items()}
-    if all(denial.args is not None for denial in denials):
+    if all(denial.args is not None and not denial.partial for denial in denials):
         return any(
             all(_low(denial.args[index]) in map(_low, values) for index, values in needed.items())
             for denial in denials

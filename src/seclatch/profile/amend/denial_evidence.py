@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -12,12 +13,17 @@ from seclatch.profile.generate.narrow_arguments import INT, MAPPERS, SELECTORS
 
 Args = tuple[int, ...]
 
+_WHOLE = ("socket", "socketpair")
+"""A recording has all their arguments but a pointer; which belong together, where each has one
+value."""
+
 
 @dataclass(frozen=True, slots=True)
 class DenialEvidence:
     """One call with one value of the argument that rules compare, `count` times.
 
-    `args` are the first of these calls' arguments, None where the source has none. `container` is
+    `args` are the first of these calls' arguments, None where the source has none; of `partial`
+    ones only the compared argument is known, the others are 0. `container` is
     the name or id, `exe` the program, both "" where not known. `logged`: SCMP_ACT_LOG, so the call
     was made. `runtime`: before the exec of the container's program. `session`: by an exec session.
     """
@@ -33,6 +39,7 @@ class DenialEvidence:
     logged: bool = False
     runtime: bool = False
     session: bool = False
+    partial: bool = False
 
     @property
     def selector(self) -> int | None:
@@ -63,33 +70,84 @@ def _selector_alone(denial: DenialEvidence) -> Args:
 
 
 def list_recorded_denials(recording: Recording, source: str) -> list[DenialEvidence]:
-    """List the denials of a recording's containers. It has no arguments of denied calls."""
+    """List the denials of a recording's containers, one for each value of a compared argument.
+
+    A recording of an earlier version has no arguments of denied calls.
+    """
     processes = {process.id: process for process in recording.processes}
     joined = {session.id for session in recording.sessions if session.joined}
     container_of = {session.id: session.container for session in recording.sessions}
     names = {container.id: container.name for container in recording.containers}
-    found = []
+    values = _DeniedValues(recording)
+    found: list[DenialEvidence] = []
     for denial in recording.denials:
         if denial.stage not in (Stage.FILTERED_INIT.value, Stage.PROGRAM.value):
             continue
         process = processes.get(-1 if denial.process is None else denial.process)
         session = process.session if process else None
         images = [image.exe for image in process.images] if process else []
-        found.append(
-            DenialEvidence(
-                name=denial.name,
-                number=denial.number,
-                arch=denial.arch,
-                args=None,
-                count=denial.count,
-                source=source,
-                exe=images[-1] if images else "",
-                container=names.get(container_of.get(-1 if session is None else session, -1), ""),
-                runtime=denial.stage == Stage.FILTERED_INIT.value,
-                session=session in joined,
-            )
+        whole = DenialEvidence(
+            name=denial.name,
+            number=denial.number,
+            arch=denial.arch,
+            args=None,
+            count=denial.count,
+            source=source,
+            exe=images[-1] if images else "",
+            container=names.get(container_of.get(-1 if session is None else session, -1), ""),
+            runtime=denial.stage == Stage.FILTERED_INIT.value,
+            session=session in joined,
         )
+        key = (denial.process, denial.stage, denial.arch, denial.name)
+        found += values.split(whole, key)
     return merge_denials(found)
+
+
+_Caller = tuple[int | None, str, str, str]
+"""Process, stage, architecture, call."""
+
+
+class _DeniedValues:
+    """Arguments of denied calls, where the recording has the compared one of all of them."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._values: dict[_Caller, dict[int, dict[int, int]]] = {}
+        counts: Counter[_Caller] = Counter()
+        for denial in recording.denials:
+            counts[denial.process, denial.stage, denial.arch, denial.name] += denial.count
+        for row in recording.denied_arguments:
+            key = (row.process, row.stage, row.arch, row.name)
+            values = self._values.setdefault(key, {}).setdefault(row.index, {})
+            values[row.value] = row.count
+        for key, kept in list(self._values.items()):
+            if sum(kept.get(find_selector(key[-1]) or 0, {}).values()) < counts[key]:
+                del self._values[key]
+
+    def split(self, whole: DenialEvidence, key: _Caller) -> list[DenialEvidence]:
+        """Return a denial for each value.
+
+        Denials with several errnos share the values: which had which errno is not recorded.
+        """
+        kept = self._values.get(key)
+        index = find_selector(whole.name)
+        if kept is None or index is None:
+            return [whole]
+        if whole.name in _WHOLE and all(len(values) == 1 for values in kept.values()):
+            args = tuple(next(iter(kept.get(n, {0: 0}))) for n in range(MAX_ARGS))
+            return [replace(whole, args=args)]
+        found, left = [], whole.count
+        for value, count in list(kept[index].items()):
+            taken = min(count, left)
+            if taken:
+                found.append(_with_selector(whole, index, value, taken))
+                left -= taken
+                kept[index][value] -= taken
+        return found
+
+
+def _with_selector(whole: DenialEvidence, index: int, value: int, count: int) -> DenialEvidence:
+    args = tuple(value if n == index else 0 for n in range(MAX_ARGS))
+    return replace(whole, args=args, partial=True, count=count)
 
 
 def list_recorded_calls(recording: Recording, source: str) -> list[DenialEvidence]:
@@ -117,6 +175,5 @@ def list_recorded_calls(recording: Recording, source: str) -> list[DenialEvidenc
             continue
         index = find_selector(name) or 0
         for value, times in seen.items():
-            args = tuple(value if n == index else 0 for n in range(MAX_ARGS))
-            found.append(replace(common, args=args, count=times))
+            found.append(_with_selector(common, index, value, times))
     return found

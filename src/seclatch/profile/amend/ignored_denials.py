@@ -16,7 +16,8 @@ from pathlib import Path
 from seclatch.errors import InputError
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall, parse_call
-from seclatch.profile.amend.denial_evidence import DenialEvidence
+from seclatch.model.profile import MAX_ARGS
+from seclatch.profile.amend.denial_evidence import DenialEvidence, find_selector
 
 MAX_SIZE = 1 << 20
 SUFFIX = ".ignored"
@@ -52,9 +53,10 @@ class IgnoredDenials:
 def _covers(call: AskedCall, denial: DenialEvidence) -> bool:
     if all(value is None for value in call.args):
         return True
+    known = [find_selector(denial.name)] if denial.partial else range(MAX_ARGS)
     return denial.args is not None and all(
-        value is None or (value ^ seen) & 0xFFFFFFFF == 0
-        for value, seen in zip(call.args, denial.args, strict=True)
+        value is None or (index in known and (value ^ seen) & 0xFFFFFFFF == 0)
+        for index, (value, seen) in enumerate(zip(call.args, denial.args, strict=True))
     )
 
 

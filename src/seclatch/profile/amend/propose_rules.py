@@ -21,7 +21,7 @@ from seclatch.profile.generate.limit_profile import limit_profile
 from seclatch.profile.generate.narrow_arguments import narrow_rules
 from seclatch.profile.generate.recorded_limit import RecordedLimit
 from seclatch.profile.meaning.known_arguments import know_arguments
-from seclatch.profile.meaning.rule_meaning import read_meaning
+from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning
 
 ALLOW = "SCMP_ACT_ALLOW"
 _MAX_NAMES = 3
@@ -130,14 +130,23 @@ class _Proposer:
         return self._find_denying_rule(denial)
 
     def _is_allowed(self, denial: DenialEvidence) -> bool:
-        if denial.args is None:
-            return self._meaning.always_executes(denial.name)
+        if denial.args is None or denial.partial:
+            return self._find_meaning(denial).always_executes(denial.name)
         return self._meaning.verdict(denial.name, denial.args).kind.executes
+
+    def _find_meaning(self, denial: DenialEvidence) -> ProfileMeaning:
+        """Return the profile's meaning for the argument that is known, if one is."""
+        if denial.selector is None:
+            return self._meaning
+        known = {find_selector(denial.name) or 0: denial.selector}
+        return know_arguments(self._meaning, denial.name, known)
 
     def _find_denying_rule(self, denial: DenialEvidence) -> tuple[str, str]:
         """Return why a call is left that a rule denies: on purpose, or since programs fall back."""
-        name, clauses = denial.name, self._meaning.clauses(denial.name)
-        if denial.args is not None:
+        name = denial.name
+        meaning = self._find_meaning(denial) if denial.partial else self._meaning
+        clauses = meaning.clauses(name)
+        if denial.args is not None and not denial.partial:
             clauses = [clause for clause in clauses if clause.matches(denial.args)][:1]
         rules = [clause for clause in clauses if not clause.action.kind.executes]
         if not rules or name in self._options.overrule:

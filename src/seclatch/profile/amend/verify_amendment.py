@@ -37,7 +37,8 @@ def verify_amendment(
     if found.opened or found.closed or changed != names or wrong:
         different = sorted((changed ^ names) | wrong)
         raise _refuse(f"it would change {', '.join(different[:10]) or 'architectures'} too")
-    seen = [denial for each in accepted for denial in each.denials if denial.args is not None]
+    denials = [denial for each in accepted for denial in each.denials]
+    seen = [each for each in denials if each.args is not None and not each.partial]
     if denied := _simulate(after, native, seen):
         raise _refuse(f"it would still deny {denied}")
     return _list_stub_changes(before, after, native, names)

@@ -48,6 +48,7 @@ def _list_stages(recording: Recording) -> Iterator[tuple[str, str]]:
         ("calls", recording.calls),
         ("denials", recording.denials),
         ("arguments", recording.arguments),
+        ("denied_arguments", recording.denied_arguments),
     ):
         yield from ((f"{place}[].stage", stage) for stage in sorted({row.stage for row in rows}))
 
@@ -58,5 +59,6 @@ def _list_architectures(recording: Recording) -> Iterator[tuple[str, str]]:
         ("calls", recording.calls),
         ("denials", recording.denials),
         ("arguments", recording.arguments),
+        ("denied_arguments", recording.denied_arguments),
     ):
         yield from ((f"{place}[].arch", arch) for arch in sorted({row.arch for row in rows}))

@@ -77,6 +77,27 @@ def list_arguments(
         )
 
 
+def list_denied_arguments(
+    numbered: NumberedTrace, names: SyscallNames
+) -> Iterator[model.DeniedArgument]:
+    """Yield the observed values of arguments of denied calls."""
+    total: Counter[tuple[int, int, int, int, int]] = Counter()
+    for segment in numbered.segments:
+        for key, count in segment.denied_arguments.items():
+            total[(segment.process, numbered.rank(segment), *key)] += count
+    for (process, stage, number, index, value), count in sorted(total.items()):
+        call = names.find_syscall(False, number)
+        yield model.DeniedArgument(
+            process=numbered.ids[process],
+            stage=_STAGES[stage],
+            arch=call.arch.title,
+            name=call.name,
+            index=index,
+            value=value,
+            count=count,
+        )
+
+
 def count_lost(numbered: NumberedTrace) -> model.LostCounts:
     """Return what could not be counted, or not be attributed to a process."""
     lost = numbered.trace.lost

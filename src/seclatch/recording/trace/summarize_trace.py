@@ -15,6 +15,7 @@ from seclatch.recording.trace.call_counts import (
     list_arguments,
     list_calls,
     list_denials,
+    list_denied_arguments,
 )
 from seclatch.recording.trace.container_list import list_containers, list_sessions
 from seclatch.recording.trace.event_list import list_events
@@ -54,6 +55,7 @@ def summarize_trace(trace: Trace, run: RunMetadata) -> model.Recording:
         calls=list(list_calls(numbered, names)),
         denials=list(list_denials(numbered, names)),
         arguments=list(list_arguments(numbered, names)),
+        denied_arguments=list(list_denied_arguments(numbered, names)),
         lost=count_lost(numbered),
         contexts=contexts.table,
         images=sorted({container.image for container in containers if container.image}),

@@ -81,6 +81,7 @@ class Segment:
     denied: Counter[DenialKey] = field(default_factory=Counter)
     injected: Counter[CallKey] = field(default_factory=Counter)
     arguments: Counter[ArgumentKey] = field(default_factory=Counter)
+    denied_arguments: Counter[ArgumentKey] = field(default_factory=Counter)
     said: list[bytes] = field(default_factory=list)
     closed: bool = False
 

@@ -152,6 +152,10 @@ FACTS = struct.Struct("=16I6Q16s")
 WORD = struct.Struct("=I")
 
 
+DENIED_ARGUMENT = 0x100
+"""Added to an argument's index: the call was denied."""
+
+
 class Spec(IntFlag):
     """What to do with a call's arguments beside counting it: a byte by number in `specs`."""
 

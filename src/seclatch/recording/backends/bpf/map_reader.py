@@ -15,6 +15,7 @@ from seclatch.recording.backends.bpf.abi import (
     ARGUMENT_KEY,
     COUNT,
     DENIAL,
+    DENIED_ARGUMENT,
     FACTS,
     HEADER,
     RARE_KEY,
@@ -189,7 +190,8 @@ class Harvest:
         for (number, *argument), count in self._rows(self._probe.map("arguments"), ARGUMENT_KEY):
             if found := self._trace.segments.get(number):
                 call, index, value = argument
-                found.arguments[call, index, value] = count
+                kept = found.denied_arguments if index & DENIED_ARGUMENT else found.arguments
+                kept[call, index & ~DENIED_ARGUMENT, value] = count
 
     def _rows(self, counters: Map, key: struct.Struct) -> Iterator[tuple[tuple[int, ...], int]]:
         """Yield each counter with the fields of its key, of which the first is the segment.

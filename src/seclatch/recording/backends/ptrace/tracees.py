@@ -30,6 +30,7 @@ _SET_SECCOMP, _MODE_FILTER = 22, 2  # prctl(2)
 _OPERATION_FILTER, _FLAG_TSYNC = 1, 1  # seccomp(2)
 _UNTRACED = 0x00800000  # CLONE_UNTRACED
 _U32 = 0xFFFFFFFF
+_KEPT = (Spec.ARG0, Spec.ARG1, Spec.ARG2, Spec.ARG3)
 
 
 @dataclass(slots=True)
@@ -106,6 +107,8 @@ class TracedThreads:
         thread.entered = None
         if refused is not None:
             self._record_denial(thread, (compat, number), refused)
+            if not compat and number < NUMBERS and number in self._specs:
+                self._keep_denied_arguments(thread, number, info.args)
             return
         thread.segment.calls[compat, number] += 1
         thread.entered = (compat, number)
@@ -134,7 +137,7 @@ class TracedThreads:
     def _keep_arguments(self, thread: TracedThread, number: int, args: tuple[int, ...]) -> None:
         spec = self._specs[number]
         kept = thread.segment.arguments
-        for index, asked in enumerate((Spec.ARG0, Spec.ARG1, Spec.ARG2, Spec.ARG3)):
+        for index, asked in enumerate(_KEPT):
             if spec & asked:
                 kept[number, index, args[index]] += 1
         if spec & Spec.FLAGS_BEHIND_ARG0:
@@ -143,6 +146,14 @@ class TracedThreads:
                 kept[number, 0, int.from_bytes(content, "little")] += 1
             else:
                 self._count_lost(arguments=1)
+
+    def _keep_denied_arguments(
+        self, thread: TracedThread, number: int, args: tuple[int, ...]
+    ) -> None:
+        """Keep the registers; memory that an argument points to is not read."""
+        for index, asked in enumerate(_KEPT):
+            if self._specs[number] & asked:
+                thread.segment.denied_arguments[number, index, args[index]] += 1
 
     def _read_ahead(self, thread: TracedThread, name: str, info: CallStop, *, wide: bool) -> None:
         """Read memory at the entry that may have changed or gone when the call has been made."""
