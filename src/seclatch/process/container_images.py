@@ -137,7 +137,10 @@ def _read_podman(
     folder, found, _ = monitor.bundle.rpartition(f"/{monitor.id}/")
     if not found or not folder.endswith("-containers"):
         raise LookupError(monitor.bundle)
-    container = _find_entry(f"{folder}/containers.json", identifier)
+    # Storage keeps containers that are removed at their end (--rm) in a file of their own.
+    container = _find_entry(f"{folder}/containers.json", identifier) or _find_entry(
+        f"{folder}/volatile-containers.json", identifier
+    )
     images = folder.removesuffix("-containers") + "-images/images.json"
     image = _find_entry(images, container["image"])
     name = json.loads(container.get("metadata") or "{}").get("image-name", "")
@@ -145,7 +148,7 @@ def _read_podman(
 
 
 def _find_entry(path: str, identifier: str) -> dict[str, Any]:
-    entries: list[dict[str, Any]] = json.loads(read_file(path, _SIZE))
+    entries: list[dict[str, Any]] = json.loads(read_file(path, _SIZE) or "[]")
     return next((entry for entry in entries if entry["id"] == identifier), {})
 
 
