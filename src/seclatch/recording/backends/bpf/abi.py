@@ -189,5 +189,6 @@ KEPT_ARGUMENTS = {
     "setsockopt": Spec.ARG1 | Spec.ARG2,
     "connect": Spec.CONNECT,
     "write": Spec.WRITE,
+    "sendto": Spec.WRITE,  # send(2): clients that are libraries (Docker's for Python)
 }
 """Whose arguments profiles are usefully narrowed by; which of them."""
