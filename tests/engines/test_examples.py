@@ -1,10 +1,13 @@
-"""compose.yaml, web.container and devcontainer.json of examples/, with real engines."""
+"""compose.yaml, web.container, devcontainer.json, test_suite.py of examples/, with real engines."""
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from seclatch.data import DATA
@@ -73,3 +76,27 @@ def test_a_quadlet(podman: Podman, tmp_path: Path) -> None:
     done = podman.with_runtime("latched-runc", "run", "--pull=never", group, *kept, *LOOK)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == BOUND
+
+
+def test_a_test_suite(docker: Docker, tmp_path: Path) -> None:
+    file = shutil.copy(EXAMPLES / "test_suite.py", tmp_path)
+    shutil.copy(DATA / "examples/strict.json", tmp_path)
+    words = ["--seclatch-record=recordings", f"--seclatch-profile={IMAGE}=strict.json", file]
+    client = docker.host.argv("docker", "-H", docker.address)
+    wrapper = tmp_path / "docker"
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(client)} "$@"\n')
+    wrapper.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words],
+        cwd=tmp_path,
+        env={**os.environ, "ENGINE": str(wrapper), "IMAGE": IMAGE},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    assert "2 passed" in done.stdout
+    assert f"strict.json does not fit {IMAGE}: it denies" in done.stderr
+    assert (
+        "  mkdir, of a container started in test_suite.py::test_it_reads_its_files" in done.stderr
+    )

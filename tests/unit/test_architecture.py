@@ -108,6 +108,10 @@ MAY_IMPORT = {
         "model system filter process process.containers process.kernel diagnose.denials "
         "watch.sources watch.targets"
     ),
+    "pytest_plugin": (
+        "model output process process.containers recording recording.attribution recording.files "
+        "recording.trace profile profile.parse profile.compile profile.meaning profile.generate"
+    ),
     "cli.shared": (
         "model output engines filter process profile profile.parse profile.compile profile.amend "
         "watch watch.targets"

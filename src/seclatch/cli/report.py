@@ -131,9 +131,9 @@ def _scan(file: Path | None) -> Scan | None:
 
 
 def _fit(recording: Recording, profile: Path | None, scan: Scan | None) -> ProfileFit | None:
-    from seclatch.cli.shared.profile_options import DEFAULT_CAPS, read_given_profile
+    from seclatch.cli.shared.profile_options import read_given_profile
     from seclatch.model.arch import Arch
-    from seclatch.profile.compile.resolve_profile import Engine, Host
+    from seclatch.profile.compile.resolve_profile import DEFAULT_CAPS, Engine, Host
     from seclatch.profile.generate.profile_fit import fit_profile
 
     if not profile:

@@ -114,6 +114,7 @@ class _Command:
         self._status: int | None = None
         self._ended = 0.0
         self._explained = False
+        self._abandoned = False
         self._stop_requests = 0
         self._images = ImageLookup(find_client(command))
         self._profiles = BundleProfiles()
@@ -174,8 +175,10 @@ class _Command:
             self._pruner.update(trace)
         if options.kill_on_repeat and self._stop_requests > 1:
             self._kill_all(trace)
-        ended = self._status is not None
-        if ended and not self._explained and time.monotonic() - self._ended > _GRACE_SECONDS:
+        ended = self._status is not None and time.monotonic() - self._ended > _GRACE_SECONDS
+        if ended and options.until_command_ends:
+            self._abandoned = True
+        elif ended and not self._explained:
             self._explained = True
             options.notify(
                 "the command has ended; the processes that it started are still recorded: ctrl-C "
@@ -208,6 +211,8 @@ class _Command:
 
     def find_living(self, trace: Trace) -> set[int]:
         """Return the living processes that come from the command, without the daemons."""
+        if self._abandoned:
+            return set()
         living = trace.living
         if self.daemons:
             daemons = {process for process in living if trace.processes[process].found_running}

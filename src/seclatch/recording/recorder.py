@@ -43,6 +43,7 @@ class RecordOptions:
     `sights`, if given, is filled with detail events (eBPF only). `watch` is called with the trace
     after each update, every `interval` seconds. `kill_on_repeat`: the second request to stop kills
     what the first did not end. `query_images`: ask engines for the images of containers.
+    `until_command_ends`: end the recording soon after the command, whatever it has left running.
     """
 
     seconds: float | None = None
@@ -59,6 +60,7 @@ class RecordOptions:
     interval: float = 0.02
     kill_on_repeat: bool = False
     query_images: bool = True
+    until_command_ends: bool = False
 
 
 class RecordingSource(Protocol):

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 from seclatch.cli.shared.result_output import print_warnings
 from seclatch.model import capability
 from seclatch.model.arch import Arch
-from seclatch.profile.compile.resolve_profile import Engine, Host
+from seclatch.profile.compile.resolve_profile import DEFAULT_CAPS, Engine, Host
 from seclatch.profile.parse.default_documents import NAMES, default_version
 from seclatch.profile.parse.profile_source import read_source
 from seclatch.profile.profile_input import ProfileInput, read_profile_input, require_action
@@ -39,14 +39,6 @@ class _ProfileFile(click.Path):
 
 PROFILE = _ProfileFile(path_type=Path, allow_dash=True)
 """A profile to read: a file, standard input, or an engine's own."""
-
-# The capabilities that the engines give a container by default.
-_NAMES = "CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID "
-_COMMON = frozenset(f"CAP_{name}" for name in f"{_NAMES} SYS_CHROOT".split())
-DEFAULT_CAPS = {
-    Engine.DOCKER: _COMMON | {"CAP_AUDIT_WRITE", "CAP_MKNOD", "CAP_NET_RAW"},
-    Engine.PODMAN: _COMMON,
-}
 
 
 def _arch(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Arch:

@@ -62,6 +62,15 @@ class Engine(enum.Enum):
     PODMAN = "podman"
 
 
+_NAMES = "CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID "
+_COMMON = frozenset(f"CAP_{name}" for name in f"{_NAMES} SYS_CHROOT".split())
+DEFAULT_CAPS = {
+    Engine.DOCKER: _COMMON | {"CAP_AUDIT_WRITE", "CAP_MKNOD", "CAP_NET_RAW"},
+    Engine.PODMAN: _COMMON,
+}
+"""The capabilities that the engines give a container by default."""
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """One engine's view of one container on one host: what conditions are asked about.
