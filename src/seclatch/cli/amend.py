@@ -173,7 +173,7 @@ def _read_inputs(path: Path, options: dict[str, Any]) -> tuple[AmendedProfile, D
         raise click.UsageError("--action is of no use without --enforce")
     source = read_source(path)
     if source.is_program:
-        raise click.UsageError(f"{path} is a BPF program: only JSON is edited in place")
+        raise click.UsageError(f"{path} is a BPF program: only JSON and YAML are edited in place")
     profile = AmendedProfile.read(source.text(), str(path), host_from(options))
     sources = DenialSources(
         {str(each): read_recording(each) for each in recordings},

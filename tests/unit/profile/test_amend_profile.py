@@ -115,7 +115,7 @@ def test_a_manifest_is_refused_with_the_way_to_json() -> None:
         "apiVersion: security-profiles-operator.x-k8s.io/v1beta1\nkind: SeccompProfile\n"
         "metadata: {name: a}\nspec: {defaultAction: SCMP_ACT_ERRNO}\n"
     )
-    with pytest.raises(InputError, match="only JSON") as raised:
+    with pytest.raises(InputError, match="not a map in lines") as raised:
         amend(manifest, seen("mkdirat"))
     assert "profile convert --to docker" in raised.value.remedy
 

@@ -28,7 +28,7 @@ from seclatch.profile.amend.trial_profile import DENY, enforce_text, is_trial
 from seclatch.profile.amend.verify_amendment import verify_amendment
 from seclatch.profile.compile.resolve_profile import Host, narrow_profile
 from seclatch.profile.curated.default_profiles import load_default
-from seclatch.profile.edit.profile_text import ProfileText
+from seclatch.profile.edit.profile_text import edit_text
 from seclatch.profile.generate.recorded_limit import RecordedLimit
 from seclatch.profile.meaning.diff_profiles import compare_profiles
 from seclatch.profile.meaning.known_arguments import know_arguments
@@ -53,7 +53,7 @@ class AmendedProfile:
     def read(cls, text: str, name: str, host: Host) -> AmendedProfile:
         """Read a profile's text. Raises InputError."""
         parsed = parse_profile(text, name)
-        ProfileText(text, name)  # raises for what cannot be edited
+        edit_text(text, name)  # raises for what cannot be edited
         trial = is_trial(parsed)
         return cls(text, name, host, trial, resolve_enforced(text, name, host, trial=trial))
 
@@ -151,7 +151,7 @@ def write_amendment(
     profile: AmendedProfile, accepted: Sequence[ProposedCall], overrule: Iterable[str]
 ) -> AmendedText:
     """Add the rules to the text and try the result. Raises SeclatchError if it is not right."""
-    edited = ProfileText(profile.text, profile.name)
+    edited = edit_text(profile.text, profile.name)
     names = {name for each in accepted for name in each.names}
     if dropped := names.intersection(overrule):
         rules = parse_profile(profile.text, profile.name).rules

@@ -16,7 +16,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.call_notation import parse_action
 from seclatch.model.errno import parse_errno
 from seclatch.model.profile import Profile, Rule
-from seclatch.profile.edit.profile_text import ProfileText
+from seclatch.profile.edit.profile_text import edit_text
 from seclatch.profile.meaning.compared_side import make_side
 from seclatch.profile.meaning.equivalence import MAX_COMPARISONS, find_differences
 from seclatch.profile.meaning.sample_values import TooManyError
@@ -38,7 +38,7 @@ class TrialText:
 
 def make_trial(text: str, name: str) -> TrialText:
     """Log what the profile denies. Raises InputError for one that denies nothing."""
-    profile, edited = parse_profile(text, name), ProfileText(text, name)
+    profile, edited = parse_profile(text, name), edit_text(text, name)
     default = _with_errno(profile.default, profile.default_errno_name)
     denying = [index for index, rule in enumerate(profile.rules) if _is_denied(rule)]
     if default.kind in _DENYING:
@@ -61,7 +61,7 @@ def is_trial(profile: Profile) -> bool:
 
 def enforce_text(text: str, name: str, default: Action) -> str:
     """Turn a trial profile's text into the enforcing one. Raises InputError for another one."""
-    profile, edited = parse_profile(text, name), ProfileText(text, name)
+    profile, edited = parse_profile(text, name), edit_text(text, name)
     if not is_trial(profile):
         remedy = f"seclatch profile audit {name} -o FILE makes a trial profile"
         raise InputError(name, "", "it is not a trial profile: it logs nothing", remedy=remedy)

@@ -1,6 +1,6 @@
 """Change which calls a profile's text allows, and nothing else: order, layout, conditions stay.
 
-For JSON. A rule that denies one of the calls loses its name, or goes if it has no other; where the
+A rule that denies one of the calls loses its name, or goes if it has no other; where the
 default action denies them, a rule that allows them is added.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seclatch.profile.edit.profile_text import ProfileText
+from seclatch.profile.edit.profile_text import edit_text
 from seclatch.profile.parse.load_profile import ProfileDocument, parse_document
 from seclatch.profile.parse.text_position import Path, TextPosition
 
@@ -32,7 +32,7 @@ def edit_profile_text(
     text: str, name: str, calls: Sequence[str], rule: dict[str, Any] | None = None
 ) -> ProfileEdit:
     """Allow calls, or answer them by `rule`. Raises InputError for what is no JSON profile."""
-    document, edited = parse_document(text, name), ProfileText(text, name)
+    document, edited = parse_document(text, name), edit_text(text, name)
     removed = tuple(
         (index, locate_name(document, index, call))
         for index, one in enumerate(document.profile.rules)

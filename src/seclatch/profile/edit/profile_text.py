@@ -1,12 +1,13 @@
-"""Edit the text of a JSON profile: rules are added at its end, names and actions changed in place.
+"""Edit the text of a profile: rules are added at its end, names and actions changed in place.
 
-Comments, order of keys and layout stay. A config.json is edited in its `linux.seccomp`.
+Comments, order of keys and layout stay. A config.json is edited in its
+`linux.seccomp`; manifest_text.py edits Kubernetes manifests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seclatch.errors import InputError
 from seclatch.model.profile import Rule
@@ -19,21 +20,26 @@ from seclatch.output.json_array_edit import (
 from seclatch.profile.export.docker import rule_document
 from seclatch.profile.parse.load_profile import decode_json, enter_document
 
+if TYPE_CHECKING:
+    from seclatch.profile.edit.manifest_text import ManifestText
+
 Path = tuple[str | int, ...]
 
 
+def edit_text(text: str, name: str) -> ProfileText | ManifestText:
+    """Open a text for editing. Raises InputError."""
+    if text.lstrip().startswith("{") and not decode_json(text, name).get("kind"):
+        return ProfileText(text, name)
+    from seclatch.profile.edit.manifest_text import ManifestText
+
+    return ManifestText(text, name)
+
+
 class ProfileText:
-    """A profile's text under edit. Raises InputError for what is not JSON, or no profile."""
+    """A JSON profile's text under edit. Raises InputError for what is not JSON, or no profile."""
 
     def __init__(self, text: str, name: str) -> None:
         self.text, self.name = text, name
-        if not text.lstrip().startswith("{"):
-            raise InputError(
-                name,
-                "",
-                "only JSON is edited in place",
-                remedy="seclatch profile convert --to docker -o FILE.json makes it JSON",
-            )
         self._root = self._read()[1]
 
     def _read(self) -> tuple[dict[str, Any], Path]:
