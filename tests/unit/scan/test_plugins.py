@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from seclatch.scan.image.rootfs_reader import Rootfs
-from seclatch.scan.ld.plugins import find_name_services, find_pam_plugins
+from seclatch.scan.ld.plugins import (
+    find_apr_plugins,
+    find_name_services,
+    find_pam_plugins,
+)
 
 CONFIGURED = "passwd: files systemd [NOTFOUND=return] extra\n# hosts: never\ngroup: files\n"
 CASES = [
@@ -45,6 +49,28 @@ def test_pam_s_modules_are_those_of_any_service(place: str, tmp_path: Path) -> N
     rootfs = Rootfs(tmp_path)
     assert find_pam_plugins(rootfs, {"pam_start"}).paths == ("/usr/lib/security/pam_a.so",)
     assert find_pam_plugins(rootfs, {"pam_end"}).paths == ()
+    rootfs.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "drivers"),
+    [
+        ({"apr_dbm_open"}, ["dbm_db", "dbm_gdbm"]),
+        ({"apr_dbd_get_driver", "apr_dbm_close"}, ["dbd_pgsql"]),
+        ({"apr_ldap_init"}, ["ldap"]),
+        ({"apr_pool_destroy"}, []),
+    ],
+)
+def test_drivers_of_apr_util_by_the_kind_that_is_asked_for(
+    asked: set[str], drivers: list[str], tmp_path: Path
+) -> None:
+    (modules := tmp_path / "usr/lib/x86_64-linux-gnu/apr-util-1").mkdir(parents=True)
+    for name in ("dbm_db", "dbm_gdbm", "dbd_pgsql", "ldap"):
+        (modules / f"apr_{name}-1.so").touch()
+        (modules / f"apr_{name}.so").symlink_to(f"apr_{name}-1.so")
+    rootfs = Rootfs(tmp_path)
+    found = {path.rpartition("/apr_")[2] for path in find_apr_plugins(rootfs, asked).paths}
+    assert found == {f"{each}-1.so" for each in drivers}
     rootfs.close()
 
 

@@ -62,6 +62,30 @@ def find_pam_plugins(rootfs: Rootfs, asked: set[str]) -> FoundPlugins:
     return FoundPlugins(tuple(_pam_modules(rootfs)), ("PAM modules by /etc/pam.d",))
 
 
+_STARTS_APR = {
+    "dbm": {"apr_dbm_open", "apr_dbm_open_ex", "apr_dbm_get_driver"},
+    "dbd": {"apr_dbd_get_driver"},
+    "crypto": {"apr_crypto_get_driver"},
+    "ldap": {"apr_ldap_init", "apr_ldap_info"},
+}
+"""apr-util's functions that load a driver, by a name that is in the caller's configuration."""
+
+
+def find_apr_plugins(rootfs: Rootfs, asked: set[str]) -> FoundPlugins:
+    """Return the installed drivers of apr-util that a program with these names may load.
+
+    apr-util 1.6 calls them apr_KIND_NAME-1.so; links without the version beside them are the same
+    files.
+    """
+    kinds = [kind for kind, names in _STARTS_APR.items() if names & asked]
+    if not kinds:
+        return FoundPlugins()
+    found = _list_files(rootfs, *(f"{place}/apr-util-1" for place in _PLACES), depth=0).paths
+    wanted = re.compile(rf"apr_({'|'.join(kinds)})(_\w+)?-\d+\.so")
+    paths = tuple(path for path in found if wanted.fullmatch(posixpath.basename(path)))
+    return FoundPlugins(paths, (f"{len(paths)} drivers of apr-util",) if paths else ())
+
+
 def find_name_services(
     rootfs: Rootfs, asked: set[str], static: Iterable[str] | None = None
 ) -> list[str]:

@@ -46,11 +46,14 @@ def scan_program(
         linked.add(path, linked.modules[0], plugin=True)
     reacher = ReachabilityWalk(linked)
     reached = reacher.follow()
-    modules = plugins.find_pam_plugins(rootfs, reached.rule_state.asked)
-    for path in modules.paths:
-        linked.add(path, linked.modules[0], plugin=True)
-    if modules.paths:
-        reached = reacher.follow()
+    notes = configured.notes
+    for find in (plugins.find_pam_plugins, plugins.find_apr_plugins):
+        modules = find(rootfs, reached.rule_state.asked)
+        notes += modules.notes
+        for path in filter(linked.fits, modules.paths):
+            linked.add(path, linked.modules[0], plugin=True)
+        if modules.paths:
+            reached = reacher.follow()
     static = linked.modules[0].summary.services
     for service in plugins.find_name_services(rootfs, reached.rule_state.asked, static):
         library = linked.find(service, linked.modules[0])
@@ -61,7 +64,7 @@ def scan_program(
         linked.add(path, linked.modules[0], plugin=True)
     reacher.need(found.needs, "asked by a module for character sets")
     reacher.follow()
-    notes = configured.notes + modules.notes + _note_unknown_libraries(linked, reached)
+    notes += _note_unknown_libraries(linked, reached)
     return _make_program(linked, collect_numbers(linked, reached), target, notes)
 
 
