@@ -128,6 +128,40 @@ def test_what_was_recorded_is_allowed_with_what_came_with_it() -> None:
     assert not is_allowed(done, "setsockopt", 3, 263, 13)
 
 
+@pytest.mark.parametrize(
+    ("name", "index", "harmless", "denied"),
+    [
+        # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, SIOCGIFFLAGS, FICLONE, FS_IOC_GETFLAGS;
+        # TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, SIOCSIFFLAGS, KVM_CREATE_VM, watch queues
+        (
+            "ioctl",
+            1,
+            (0x5401, 0x5413, 0x541B, 0x5421, 0x5451, 0x8913, 0x40049409, 0x80086601),
+            (0x5412, 0x541C, 0x541D, 0x5423, 0x8914, 0xAE01, 0x5760),
+        ),
+        # PDEATHSIG, SET_NAME, NO_NEW_PRIVS, CAP_AMBIENT, SET_VMA; SET_SECCOMP, SET_MM,
+        # SET_SPECULATION_CTRL, SET_SYSCALL_USER_DISPATCH, SCHED_CORE, SET_PTRACER
+        ("prctl", 0, (1, 15, 38, 47, 0x53564D41), (22, 35, 53, 59, 62, 0x59616D61)),
+        # DUPFD, SETFL, SETLKW, OFD_SETLK, DUPFD_CLOEXEC, ADD_SEALS; SETLEASE, NOTIFY, SETPIPE_SZ
+        ("fcntl", 1, (0, 4, 7, 37, 1030, 1033), (1024, 1026, 1031)),
+        # DONTNEED, FREE, HUGEPAGE, COLLAPSE, GUARD_INSTALL; REMOVE, HWPOISON, SOFT_OFFLINE
+        ("madvise", 2, (4, 8, 14, 25, 102), (9, 100, 101)),
+    ],
+)
+def test_requests_by_number(
+    name: str, index: int, harmless: tuple[int, ...], denied: tuple[int, ...]
+) -> None:
+    """The first denied one was recorded. The kernel ignores the upper half."""
+    shown = recording(calls("program", name), arguments=passed(name, (index, denied[0])))
+    done = made(shown)
+
+    def allowed(value: int) -> bool:
+        return is_allowed(done, name, *([0] * index), value)
+
+    assert all(allowed(value) and allowed(UPPER | value) for value in (*harmless, denied[0]))
+    assert not any(allowed(value) or allowed(UPPER | value) for value in denied[1:])
+
+
 def test_a_call_without_recorded_arguments_is_not_limited() -> None:
     done = made(recording(calls("program", "socket setsockopt")))
     assert is_allowed(done, "socket", 17, 3, 768)

@@ -186,6 +186,7 @@ KEPT_ARGUMENTS = {
     "mmap": Spec.ARG2,
     "mprotect": Spec.ARG2,
     "pkey_mprotect": Spec.ARG2,
+    "madvise": Spec.ARG2,
     "setsockopt": Spec.ARG1 | Spec.ARG2,
     "connect": Spec.CONNECT,
     "write": Spec.WRITE,
