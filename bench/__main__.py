@@ -22,9 +22,11 @@ from bench import (
     watch,
 )
 from bench import filter as filters
+from bench.profiles import accuracy
 from bench.profiles import report as profiles
 
 BENCHMARKS = {
+    "accuracy": accuracy.report,
     "start": start.report,
     "apply": apply.report,
     "gate": gate.report,

@@ -34,14 +34,21 @@ HEAD = (
 
 def report(_: int) -> None:
     """Measure and print each row as it is known."""
-    chosen = os.environ.get("SERVERS")
-    names = chosen.split(",") if chosen else HELD_OUT if "HELD_OUT" in os.environ else DEVELOPED
-    print(f"{_commit()}, {datetime.date.today()}; CVEs: of 36, all calls denied")
+    print_commit()
+    print("CVEs: of 36, all calls denied")
     print(HEAD, flush=True)
     with server_root(packages()) as root:
-        for name in names:
+        for name in chosen_servers():
             with tempfile.TemporaryDirectory(prefix="sl-") as folder:
                 server(name, root, Path(folder))
+
+
+def chosen_servers() -> tuple[str, ...]:
+    """Return the servers that SERVERS or HELD_OUT choose."""
+    chosen = os.environ.get("SERVERS")
+    if chosen:
+        return tuple(chosen.split(","))
+    return HELD_OUT if "HELD_OUT" in os.environ else DEVELOPED
 
 
 def server(name: str, root: Path, folder: Path) -> None:
@@ -93,8 +100,9 @@ def recorded_under() -> dict[str, Any]:
     return oci.make_document(narrow_profile(load_default(Engine.DOCKER), host))
 
 
-def _commit() -> str:
+def print_commit() -> None:
+    """Print the commit that is measured, and the date."""
     done = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
-    return done.stdout.strip()
+    print(f"{done.stdout.strip()}, {datetime.date.today()}")
