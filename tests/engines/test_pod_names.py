@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from seclatch.recording.files import recording_file
 from tests.engines import test_pods
 from tests.engines.cri import CONTAINER, POD, Kubelet
+from tests.engines.host import PrivateHost, wait_until
 from tests.engines.image import IMAGE
-from tests.engines.installing import STRICT, Administrator
+from tests.engines.installing import SEEN, STRICT, Administrator
+from tests.engines.test_record_annotation import DIRECTORY, ended, flushed, kept
 
 SLEEP = ("/bin/sleep", "1000")
 kubelet = test_pods.kubelet
@@ -49,6 +53,48 @@ def test_ps_and_filter_name_the_pod(kubelet: Kubelet, seclatch: Administrator, p
     assert [each["pid"] for each in ps(seclatch, "--container", "web")] == [web["pid"]]
     assert "container default/shop/web" in seclatch.must("filter", "web")
     pod.remove()
+
+
+def test_recordings_name_the_pod_and_the_image(
+    kubelet: Kubelet, own_host: PrivateHost, seclatch: Administrator, tmp_path: Path
+) -> None:
+    """An init container and the main one, of one image, by annotation: two profiles."""
+    pod = kubelet.run_pod("shop", "seclatch", test_pods.WISH)
+    assert pod.wait(pod.start("/bin/exit42", profile=STRICT, name="init")) == 42
+    web = pod.start(*SLEEP, profile=STRICT, name="web")
+    wait_until(lambda: flushed(own_host, seclatch, web).images, "containerd's answer")
+    assert pod.execute(web, *SEEN)[0] == 0
+    live = str(tmp_path / "live.json")  # recorded as one that runs already
+    seclatch.must("record", "--container", "web", "--seconds", "0.5", "-o", live)
+    pod.remove()
+    ended(own_host, 2)
+    [container] = recording_file.read_recording(Path(live)).containers
+    assert str(container.pod) == "default/shop/web"
+    assert container.image and container.image.name == IMAGE
+    recordings = [recording_file.read_recording(path) for path in kept(own_host)]
+    titles = {str(each.pod) for recording in recordings for each in recording.containers}
+    assert titles == {"default/shop/init", "default/shop/web"}
+    files = [f"{DIRECTORY}/{path.name}" for path in kept(own_host)]
+    assert {seclatch.must("show", file).partition(":")[0] for file in files} == {
+        f"container {title}" for title in titles
+    }
+    assert "different containers of pods: " in seclatch("generate", *files).stderr
+    calls = {
+        words: generated(seclatch, *files, "--container", *words.split())
+        for words in ("init", "web", "web --no-sessions", "web --without-exec")
+    }
+    assert "exit_group" in calls["init"]
+    assert "openat" in calls["web"]
+    assert "openat" not in calls["web --no-sessions"] | calls["init"]
+    assert calls["web --without-exec"] == calls["web --no-sessions"]
+    merged = seclatch.must("record", "merge", "--into", str(tmp_path / "merged"), *files)
+    assert len(merged.splitlines()) == 2
+
+
+def generated(seclatch: Administrator, *words: str) -> set[str]:
+    """Return the calls that a profile made of these recordings allows."""
+    profile = json.loads(seclatch.must("generate", "--exact", *words))
+    return {name for rule in profile["syscalls"] for name in rule["names"]}
 
 
 def test_a_recorder_is_in_no_container(kubelet: Kubelet, seclatch: Administrator) -> None:

@@ -11,6 +11,7 @@ from seclatch.cli.shared.amend_options import split_words
 from seclatch.cli.shared.call_names import parse_calls
 from seclatch.cli.shared.duration import parse_duration, parse_optional_duration
 from seclatch.cli.shared.profile_options import host_from, host_options
+from seclatch.cli.shared.recording_options import no_sessions_option
 from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.errors import SeclatchError
 
@@ -49,7 +50,7 @@ _SOURCE = click.Path(path_type=Path, allow_dash=True)
     help="Watch --container for so long, not until ctrl-C; with logs too.",
 )
 @click.option("--image", metavar="NAME", help="Of the logs: the containers of this image.")
-@click.option("--without-exec", is_flag=True, help="Without exec sessions and health checks.")
+@no_sessions_option
 @click.option(
     "--exact", is_flag=True, help="Without calls that are harmless for a program with new ones."
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seclatch.cli.shared.call_names import parse_calls
+from seclatch.cli.shared.recording_options import no_sessions_option
 from seclatch.cli.shared.result_output import print_warnings, write_result
 from seclatch.output.printable_text import make_printable
 
@@ -78,8 +79,14 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
 @click.option(
     "--any-image",
     is_flag=True,
-    help="Take recordings and scans of different images as of one.",
+    help="Take recordings and scans of different images or containers as of one.",
 )
+@click.option(
+    "--container",
+    metavar="NAME|ID",
+    help="Only what is of the container of this name in its pod, or of this id.",
+)
+@no_sessions_option
 @click.option(
     "--policy",
     type=click.Choice(["recorded", "recorded+plausible", "static"]),
@@ -148,6 +155,8 @@ def command(
     files: tuple[Path, ...],
     scan_file: Path | None,
     any_image: bool,
+    container: str | None,
+    no_sessions: bool,
     policy: str,
     differences: bool,
     also: str | None,
@@ -177,6 +186,7 @@ def command(
       seclatch generate --also aarch64 nginx.recording.json > both.json
       seclatch scan --recording nginx.recording.json -o nginx.scan.json nginx:latest
       seclatch generate --scan nginx.scan.json nginx.recording.json > nginx.json
+      seclatch generate --container web --no-sessions recordings/*.json.gz > web.json
       seclatch generate --scan nginx.scan.json --allow execve nginx.recording.json > nginx.json
     """
     from seclatch.profile.export.formats import write
@@ -186,7 +196,8 @@ def command(
 
     _refuse_idle(scan_file)
     form = _ALSO.get(form, form)
-    recordings = _read(files)
+    read = _read(files, container, no_sessions)
+    files, recordings = tuple(read), list(read.values())
     audit = options.pop("audit")
     options["no_stub"] = options["no_stub"] and not audit
     scan = _read_scan(scan_file) if scan_file else None
@@ -261,10 +272,12 @@ def _load(base: Path | None, form: str) -> Profile | None:
     return profile
 
 
-def _read(files: tuple[Path, ...]) -> list[Recording]:
-    from seclatch.recording.files import recording_file
+def _read(
+    files: tuple[Path, ...], container: str | None, no_sessions: bool
+) -> dict[Path, Recording]:
+    from seclatch.recording.files.select_recordings import read_selected
 
-    return [recording_file.read_recording(path) for path in files]
+    return read_selected(files, container or "", sessions=not no_sessions)
 
 
 def _choose(

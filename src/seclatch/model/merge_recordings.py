@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from seclatch.model.container_bounds import drop_equal, list_bounds
 from seclatch.model.executed_programs import ExecutedProgram
@@ -27,6 +28,19 @@ from seclatch.model.recording_sums import RecordingSums
 from seclatch.model.stage import Stage
 
 _ORDER = {stage.value: number for number, stage in enumerate(Stage)}
+
+
+class ContainerGroup(NamedTuple):
+    """Recordings that belong together: of the same images, under the same names in their pods.
+
+    Both are "" if unknown. An init container and a sidecar may have one image.
+    """
+
+    images: str
+    names: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.names} ({self.images})" if self.names else self.images
 
 
 _Call = tuple[str, str, int, str, int]
@@ -49,6 +63,11 @@ def identify_images(recording: Recording | RecordingSums) -> str:
     return " ".join(sorted({image.digest or image.id or image.name for image in recording.images}))
 
 
+def identify_containers(recording: Recording | RecordingSums) -> ContainerGroup:
+    """Return what recordings have in common that belong together: images, names in their pods."""
+    return ContainerGroup(identify_images(recording), " ".join(recording.container_names))
+
+
 class _Merger:
     def __init__(self) -> None:
         self._complete = True
@@ -60,6 +79,7 @@ class _Merger:
         self._hosts: set[RecordedHost] = set()
         self._runtimes: set[str] = set()
         self._images: set[ContainerImage] = set()
+        self._container_names: set[str] = set()
         self._software: set[Software] = set()
         self._executed: dict[tuple[str, ...], ExecutedProgram] = {}
         self._bounds: list[RecordedBound] = []
@@ -80,6 +100,7 @@ class _Merger:
         self._hosts.update(recording.hosts)
         self._runtimes.update(recording.runtimes)
         self._images.update(recording.images)
+        self._container_names.update(recording.container_names)
         self._software.update(recording.software)
         for program in list_executed(recording):
             self._executed[(program.exe, *program.argv)] = program
@@ -153,6 +174,7 @@ class _Merger:
                     self._denied_arguments.items()
                 )
             ],
+            container_names=sorted(self._container_names),
         )
 
     def _ordered(self) -> list[_Call]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from seclatch.model.pod import join_pod_names
+from seclatch.model.pod import PodContainer, join_pod_names
 from seclatch.model.stage import Stage
 
 
@@ -128,6 +128,13 @@ class LiveContainer:
     def title(self) -> str:
         """Return NAMESPACE/POD/CONTAINER in a pod, else the name; "" without one."""
         return join_pod_names(self.namespace, self.pod, self.name) or self.name
+
+    @property
+    def pod_names(self) -> PodContainer | None:
+        """Return its names in Kubernetes; None outside of pods."""
+        if not self.pod:
+            return None
+        return PodContainer(namespace=self.namespace, pod=self.pod, container=self.name)
 
 
 @dataclass(frozen=True, slots=True)

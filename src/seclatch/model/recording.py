@@ -14,6 +14,7 @@ import msgspec
 
 from seclatch.model.executed_programs import ExecutedProgram
 from seclatch.model.origin import ContainerImage, Software
+from seclatch.model.pod import PodContainer
 from seclatch.model.process_context import ContextChange, ProcessContext
 from seclatch.model.recorded_bounds import RecordedBound
 
@@ -33,7 +34,7 @@ class RecordedContainer(msgspec.Struct, frozen=True, kw_only=True):
 
     `runtime` is the program as it was exec'd; `name` the id that it was given, empty when only exec
     sessions were seen. `profile` is `linux.seccomp` of its bundle, null without one or where it
-    could not be read.
+    could not be read. `pod` has its names in Kubernetes, null for one outside of pods.
     """
 
     id: int
@@ -44,6 +45,12 @@ class RecordedContainer(msgspec.Struct, frozen=True, kw_only=True):
     user_namespace: int = 0
     image: ContainerImage | None = None
     profile: dict[str, Any] | None = None
+    pod: PodContainer | None = None
+
+    @property
+    def title(self) -> str:
+        """Return NAMESPACE/POD/CONTAINER in a pod, else the id; "" if it is not known."""
+        return str(self.pod) if self.pod else self.name
 
 
 class RecordedSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,7 +189,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     those tell is in `executed`, the programs that containers executed, and `bounds`, what
     containers were held to; both are empty in others.
     `runtimes` are the base names of the runtimes that entered containers; `images` and `software`
-    are those that took part, each once; `contexts` the distinct states that processes refer to.
+    are those that took part, each once; `contexts` the distinct states that processes refer to;
+    `container_names` the names that containers have in their pods.
     """
 
     schema: int = SCHEMA
@@ -208,3 +216,9 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     executed: list[ExecutedProgram] = []
     bounds: list[RecordedBound] = []
     denied_arguments: list[DeniedArgument] = []
+    container_names: list[str] = []
+
+
+def list_container_names(containers: list[RecordedContainer]) -> list[str]:
+    """Return the names that containers have in their pods, each once."""
+    return sorted({each.pod.container for each in containers if each.pod and each.pod.container})

@@ -17,6 +17,7 @@ from seclatch.model.recording import (
     RecordedDenial,
     RecordedHost,
     RecordedProcess,
+    RecordedSession,
 )
 
 
@@ -36,6 +37,7 @@ class RecordingSums(msgspec.Struct, frozen=True, kw_only=True):
     hosts: list[RecordedHost]
     runtimes: list[str]
     containers: list[RecordedContainer] = []
+    sessions: list[RecordedSession] = []
     processes: list[RecordedProcess] = []
     calls: list[RecordedCalls]
     denials: list[RecordedDenial]
@@ -47,3 +49,4 @@ class RecordingSums(msgspec.Struct, frozen=True, kw_only=True):
     executed: list[ExecutedProgram] = []
     bounds: list[RecordedBound] = []
     denied_arguments: list[DeniedArgument] = []
+    container_names: list[str] = []

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from seclatch.errors import SeclatchError
 from seclatch.model.origin import ContainerImage
+from seclatch.model.pod import PodContainer
 from seclatch.model.recording import Recording
 from seclatch.recording.attribution.attribution import restrict_trace
 from seclatch.recording.attribution.exec_sessions import ExecSessions
@@ -28,13 +29,14 @@ from seclatch.system.bpf import VerifierError
 class ContainerTarget:
     """A running container: a process in it, and the `name` that the user gave.
 
-    `pid` is as this process sees it. The id and the image are set if they are known.
+    `pid` is as this process sees it. The rest is set if it is known.
     """
 
     pid: int
     name: str
     identifier: str = ""
     image: ContainerImage | None = None
+    pod: PodContainer | None = None
 
 
 def record_container(target: ContainerTarget, options: RecordOptions) -> Recording:
@@ -169,4 +171,5 @@ class _Container:
             complete,
             container=self._target.identifier,
             image=self._target.image,
+            pod=self._target.pod,
         )

@@ -53,7 +53,7 @@ class _Story:
         outcome = self._outcome()
         return Start(
             session=self._session.id,
-            container=self._container.name if self._container else "",
+            container=self._container.title if self._container else "",
             image=self._container.image.name if self._container and self._container.image else "",
             runtime=self._runtime,
             joined=self._session.joined,

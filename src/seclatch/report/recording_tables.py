@@ -65,8 +65,10 @@ def _summary(recording: Recording, matrix: CallMatrix) -> str:
 
 
 def _title(recording: Recording) -> str:
-    names = ", ".join(each.name for each in recording.containers if each.name)
-    return shlex.join(recording.commands[0]) if recording.commands else f"container {names}"
+    if recording.commands:
+        return shlex.join(recording.commands[0])
+    names = [each.title for each in recording.containers if each.title]
+    return f"container {', '.join(names or recording.container_names)}"
 
 
 def show_processes(recording: Recording, console: Console) -> None:

@@ -174,9 +174,9 @@ def _of_container(word: str) -> _Record:
 
     found = find_target(word, take_snapshot(SnapshotRequest(filters=False)).processes)
     identifier = found.container.id if found.container else ""
-    target = ContainerTarget(
-        found.pid, word, identifier, find_container_image(found.pid, identifier)
-    )
+    image = find_container_image(found.pid, identifier)
+    pod = found.container.pod_names if found.container else None
+    target = ContainerTarget(found.pid, word, identifier, image, pod)
     return lambda options: (0, record_container(target, options))
 
 

@@ -43,7 +43,7 @@ def amend_profile(
     result.notes += _describe_hosts(sources)
     result.notes += compare_recorded(profile, sources.recordings)
     denials = [
-        *list_denials(sources, lambda seen: options["without_exec"] and seen.session),
+        *list_denials(sources, lambda seen: options["no_sessions"] and seen.session),
         *list_trial_calls(profile, sources.recordings),
     ]
     found = plan_proposals(profile, denials, chosen)

@@ -5,19 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from seclatch.model.pod import is_pod_name
+from seclatch.model.pod import CONTAINER_NAME_KEYS, PodContainer, find_annotation, read_pod
 from seclatch.process.containers.membership import FoundContainer
 from seclatch.system.procfs import read_file
 
 _SIZE = 4 << 20
-_NAMES = (
-    "io.kubernetes.cri.container-name",
-    "io.kubernetes.container.name",
-    "io.kubernetes.cri-o.Name",
-)
-_IMAGES = ("io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName")
-_PODS = ("io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name")
-_NAMESPACES = ("io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace")
+_NAME_KEYS = (*CONTAINER_NAME_KEYS, "io.kubernetes.cri-o.Name")
+_IMAGE_KEYS = ("io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName")
 CRI_NAMESPACE = "k8s.io"
 """The namespace in containerd of the CRI plugin's containers."""
 _PROFILE = "io.podman.annotations.seccomp"
@@ -25,15 +19,17 @@ _PROFILE = "io.podman.annotations.seccomp"
 
 @dataclass(frozen=True, slots=True)
 class BundleConfig:
-    """Fields of config.json; `seccomp` is None if there is no config.json or no profile in it."""
+    """Fields of config.json; `seccomp` is None if there is no config.json or no profile in it.
+
+    `pod` is only read where a CRI implementation set it: `docker run --annotation` makes no pod.
+    """
 
     name: str = ""
     image: str = ""
     engine: str = ""
     given: str = ""
     seccomp: object = None
-    pod: str = ""
-    namespace: str = ""
+    pod: PodContainer | None = None
 
 
 def read_bundle(found: FoundContainer) -> BundleConfig:
@@ -51,29 +47,12 @@ def read_bundle(found: FoundContainer) -> BundleConfig:
         return BundleConfig()
     engine = "cri-o" if "io.kubernetes.cri-o.Name" in notes else ""
     given = str(notes.get(_PROFILE, ""))
-    pod, namespace = _read_pod(found, notes)
+    is_cri = found.engine == "cri-o" or found.namespace == CRI_NAMESPACE
     return BundleConfig(
-        _find_first(notes, _NAMES),
-        _find_first(notes, _IMAGES),
+        find_annotation(notes, _NAME_KEYS),
+        find_annotation(notes, _IMAGE_KEYS),
         engine,
         given,
         seccomp,
-        pod,
-        namespace,
+        read_pod(notes) if is_cri else None,
     )
-
-
-def _read_pod(found: FoundContainer, notes: dict[str, object]) -> tuple[str, str]:
-    """Return the pod's name and namespace, as a CRI implementation sets them.
-
-    An annotation that anybody may give (`docker run --annotation`) makes no pod.
-    """
-    if found.engine != "cri-o" and found.namespace != CRI_NAMESPACE:
-        return "", ""
-    pod, namespace = _find_first(notes, _PODS), _find_first(notes, _NAMESPACES)
-    return (pod, namespace) if is_pod_name(pod) and is_pod_name(namespace) else ("", "")
-
-
-def _find_first(notes: dict[str, object], keys: tuple[str, ...]) -> str:
-    found = (notes.get(key) for key in keys)
-    return next((value for value in found if isinstance(value, str)), "")

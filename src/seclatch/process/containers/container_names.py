@@ -36,13 +36,14 @@ def name_containers(
 
 def _read_known(found: FoundContainer) -> KnownContainer:
     bundle = read_bundle(found)
+    pod = bundle.pod
     container = LiveContainer(
         found.id,
-        bundle.name if bundle.pod else found.name or bundle.name,
+        pod.container if pod else found.name or bundle.name,
         bundle.image,
         bundle.engine or found.engine,
-        bundle.pod,
-        bundle.namespace,
+        pod.pod if pod else "",
+        pod.namespace if pod else "",
     )
     return KnownContainer(container, bundle.seccomp, bundle.given, found.trusted)
 

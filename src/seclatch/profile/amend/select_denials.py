@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from seclatch.errors import SeclatchError
 from seclatch.model.recording import Recording
+from seclatch.model.select_recording import has_container
 from seclatch.profile.amend.denial_evidence import DenialEvidence, list_recorded_denials
 from seclatch.profile.amend.denial_log_file import DenialLog, LoggedGroup
 
@@ -39,10 +40,8 @@ def select_container(sources: DenialSources, container: str | None, image: str |
     def matches(group: LoggedGroup) -> bool:
         return _is_container(group, container) and image in (None, group.image)
 
-    recorded = any(
-        container in (each.name, each.name[:12]) or _is_prefix(container, each.name)
-        for recording in sources.recordings.values()
-        for each in recording.containers
+    recorded = container is not None and any(
+        has_container(recording, container) for recording in sources.recordings.values()
     )
     if not recorded and not any(matches(group) for log in sources.logs for group in log.groups):
         others = _list(_list_subjects(sources))

@@ -11,13 +11,14 @@ from seclatch.model.recorded_programs import list_executed
 from seclatch.model.recording import Recording
 from seclatch.model.scan import Scan
 
+_NAME_REMEDY = "choose by `generate --container NAME`, or --any-image if they belong together"
 _REMEDY = "give those of one image, or --any-image if they belong together all the same"
 
 
 def require_one_image(
     recordings: Mapping[str, Recording], scan: Scan | None = None, scan_file: str = ""
 ) -> None:
-    """Raise SeclatchError for recordings of different images, or a scan of another one.
+    """Raise SeclatchError for recordings of different images or containers, or another's scan.
 
     What is not known (programs outside of containers, root directories) is taken to belong to it.
     """
@@ -32,8 +33,27 @@ def require_one_image(
             remedy=_REMEDY,
             status=2,
         )
-    if scan is None:
-        return
+    _require_one_name(recordings)
+    if scan is not None:
+        _require_scan_of_it(recordings, scan, scan_file)
+
+
+def _require_one_name(recordings: Mapping[str, Recording]) -> None:
+    """Raise SeclatchError for containers of different names: init container and sidecar, say."""
+    names: dict[tuple[str, ...], str] = {}
+    for name, recording in recordings.items():
+        if recording.container_names:
+            names.setdefault(tuple(recording.container_names), name)
+    if len(names) > 1:
+        listed = ", ".join(f"{' '.join(words)} in {file}" for words, file in [*names.items()][:4])
+        raise SeclatchError(
+            f"the recordings are of different containers of pods: {listed}",
+            remedy=_NAME_REMEDY,
+            status=2,
+        )
+
+
+def _require_scan_of_it(recordings: Mapping[str, Recording], scan: Scan, scan_file: str) -> None:
     scanned = {*scan.digests, scan.digest} - {""}
     for name, recording in recordings.items():
         for image in recording.images:

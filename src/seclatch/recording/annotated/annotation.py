@@ -13,14 +13,12 @@ from dataclasses import dataclass
 import msgspec
 
 from seclatch.errors import InputError
+from seclatch.model.pod import CONTAINER_TYPE_KEYS, PodContainer, find_annotation, read_pod
 
 ANNOTATION_KEY = "seclatch.record"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 MAX_SIZE = 16 << 20
 _SAFE_CHARACTERS = re.compile(r"[A-Za-z0-9_.-]+")
-# Set by the CRI plugins of containerd and CRI-O: a pod's annotations also reach the sandbox
-# container that holds its namespaces, which is not recorded.
-_CONTAINER_TYPE_KEYS = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")
 
 
 class _AnnotationConfig(msgspec.Struct):
@@ -29,10 +27,14 @@ class _AnnotationConfig(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class AnnotationRequest:
-    """The name that the annotation gives, and the container's id as the runtime is given it."""
+    """The name that the annotation gives, and the container's id as the runtime is given it.
+
+    `pod`: its names in Kubernetes.
+    """
 
     name: str
     identifier: str
+    pod: PodContainer | None = None
 
     @property
     def short_id(self) -> str:
@@ -44,7 +46,9 @@ def read_annotation(bundle: str, config: str, identifier: str) -> AnnotationRequ
     """Read a bundle's annotation; None if there is none. Raises InputError, OSError."""
     value = _read_annotations(bundle, config)
     name = value.get(ANNOTATION_KEY)
-    if name is None or any(value.get(kind) == "sandbox" for kind in _CONTAINER_TYPE_KEYS):
+    # A pod's annotations also reach the container that holds its namespaces.
+    kind = find_annotation(value, CONTAINER_TYPE_KEYS)
+    if name is None or kind == "sandbox":
         return None
     if not NAME.fullmatch(name):
         raise InputError(
@@ -53,7 +57,8 @@ def read_annotation(bundle: str, config: str, identifier: str) -> AnnotationRequ
             f"{name[:80]!r} is no name for a recording",
             remedy="letters, digits, and after the first _ . - too; 64 at most",
         )
-    return AnnotationRequest(name, identifier)
+    # Only CRI implementations set the kind: a user of another engine makes no pod of a container.
+    return AnnotationRequest(name, identifier, read_pod(value) if kind == "container" else None)
 
 
 def _read_annotations(bundle: str, config: str) -> dict[str, str]:

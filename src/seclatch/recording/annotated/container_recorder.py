@@ -18,6 +18,7 @@ from threading import Thread
 
 from seclatch.errors import SeclatchError
 from seclatch.model.origin import ContainerImage
+from seclatch.model.pod import PodContainer
 from seclatch.model.recorder_limits import decode_limits
 from seclatch.model.recording import Recording
 from seclatch.output.printable_text import make_printable
@@ -88,7 +89,7 @@ def record_to_spool(
     try:
         with contextlib.closing(Ebpf(by_words=True)) as backend:
             query = _ImageQuery(find_image, _read_parent(front), request.identifier)
-            source = _AnnotatedContainer(front, backend.probe, query)
+            source = _AnnotatedContainer(front, backend.probe, query, request.pod)
             recording = TraceRecorder(backend, source, options).record()
         _save_recording(spool, path, recording)
     finally:
@@ -145,8 +146,11 @@ class _ImageQuery(Thread):
 class _AnnotatedContainer:
     """The descendants of the front, and the exec sessions that join its container later."""
 
-    def __init__(self, front: int, probe: Probe, query: _ImageQuery) -> None:
+    def __init__(
+        self, front: int, probe: Probe, query: _ImageQuery, pod: PodContainer | None
+    ) -> None:
         self._front = front
+        self._pod = pod
         self._query = query
         self._probe = probe
         self._looked = 0
@@ -218,7 +222,7 @@ class _AnnotatedContainer:
     ) -> RunMetadata:
         """Return the metadata: there is no command; the runtime's argv has the container's id."""
         image = self._query.answer(patient=complete)
-        return RunMetadata((), started, began, ended, complete, image=image)
+        return RunMetadata((), started, began, ended, complete, image=image, pod=self._pod)
 
 
 def hold_mount_namespace(number: int) -> int | None:

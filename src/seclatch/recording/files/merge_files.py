@@ -1,4 +1,6 @@
-"""Merge recording files into one recording for each image, in parts on all processors.
+"""Merge recording files into one recording for each image and container name, in parts.
+
+The parts are merged on all processors.
 
 Merging is associative, so the order of the parts does not matter.
 """
@@ -14,32 +16,42 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seclatch.errors import InputError
-from seclatch.model.merge_recordings import identify_images, merge_recordings
+from seclatch.model.merge_recordings import (
+    ContainerGroup,
+    identify_containers,
+    merge_recordings,
+)
 from seclatch.model.recording import Recording
 from seclatch.model.recording_sums import RecordingSums
 from seclatch.recording.files import recording_file
+from seclatch.recording.files.select_recordings import without_sessions
 from seclatch.system import gc_pause
 
 _PART_SIZE = 250
 """Files in a part, which takes some tenths of a second."""
 
-ByImage = dict[str, Recording]
+ByContainer = dict[ContainerGroup, Recording]
 
 
 def merge_files(
-    paths: tuple[Path, ...], report_progress: Callable[[int], None] = lambda _: None
-) -> ByImage:
-    """Merge files by image; `tell` is called with the number of files done so far.
+    paths: tuple[Path, ...],
+    report_progress: Callable[[int], None] = lambda _: None,
+    *,
+    sessions: bool = True,
+) -> ByContainer:
+    """Merge files by image and container name, with exec sessions or without.
 
-    Raises InputError for the first that cannot be read.
+    `report_progress` is called with the number of files done so far. Raises InputError for the
+    first that cannot be read.
     """
     parts = list(_split(paths))
     if len(parts) == 1:
-        return _merge_part(parts[0])
-    whole: ByImage = {}
+        return _merge_part(parts[0], sessions)
+    whole: ByContainer = {}
     done = 0
     with ProcessPoolExecutor(min(len(parts), os.cpu_count() or 1)) as pool:
-        for part, found in zip(parts, pool.map(_merge_in_worker, parts), strict=True):
+        merged = pool.map(partial(_merge_in_worker, sessions=sessions), parts)
+        for part, found in zip(parts, merged, strict=True):
             if isinstance(found, _Unreadable):
                 pool.shutdown(cancel_futures=True)
                 raise InputError(found.source, found.place, found.problem, remedy=found.remedy)
@@ -67,26 +79,28 @@ class _Unreadable(NamedTuple):
     remedy: str
 
 
-def _merge_in_worker(paths: tuple[Path, ...]) -> ByImage | _Unreadable:
+def _merge_in_worker(paths: tuple[Path, ...], sessions: bool) -> ByContainer | _Unreadable:
     try:
-        return _merge_part(paths)
+        return _merge_part(paths, sessions)
     except InputError as error:
         return _Unreadable(error.source, error.place, error.problem, error.remedy)
 
 
 @gc_pause.pause_gc()
-def _merge_part(paths: tuple[Path, ...]) -> ByImage:
-    found: dict[str, list[RecordingSums]] = {}
+def _merge_part(paths: tuple[Path, ...], sessions: bool) -> ByContainer:
+    found: dict[ContainerGroup, list[RecordingSums]] = {}
     for path in paths:
         sums = recording_file.read_sums(path)
-        found.setdefault(identify_images(sums), []).append(sums)
-    return {image: merge_recordings(several) for image, several in found.items()}
+        if not sessions:
+            sums = without_sessions(path, sums)
+        found.setdefault(identify_containers(sums), []).append(sums)
+    return {group: merge_recordings(several) for group, several in found.items()}
 
 
-def _merge_two(one: ByImage, other: ByImage) -> ByImage:
+def _merge_two(one: ByContainer, other: ByContainer) -> ByContainer:
     merged = dict(one)
-    for image, recording in other.items():
-        merged[image] = (
-            merge_recordings([merged[image], recording]) if image in merged else recording
+    for group, recording in other.items():
+        merged[group] = (
+            merge_recordings([merged[group], recording]) if group in merged else recording
         )
     return merged

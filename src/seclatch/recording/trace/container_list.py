@@ -30,6 +30,7 @@ def list_containers(numbered: NumberedTrace, run: RunMetadata) -> Iterator[model
             user_namespace=facts.users,
             image=_find_image(numbered, run, session.container),
             profile=_find_profile(numbered, run, session.runtime),
+            pod=run.pod,
         )
 
 

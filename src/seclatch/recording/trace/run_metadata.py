@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from seclatch.model.origin import ContainerImage
+from seclatch.model.pod import PodContainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +26,7 @@ class RunMetadata:
     """The id of a container that was found running."""
     image: ContainerImage | None = None
     """The image of the recorded container, if there is only one."""
+    pod: PodContainer | None = None
+    """Its names in Kubernetes, if it has any."""
     profiles: Mapping[int, dict[str, Any]] = field(default_factory=dict)
     """By the runtime's process."""

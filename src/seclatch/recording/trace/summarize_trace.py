@@ -59,6 +59,7 @@ def summarize_trace(trace: Trace, run: RunMetadata) -> model.Recording:
         lost=count_lost(numbered),
         contexts=contexts.table,
         images=sorted({container.image for container in containers if container.image}),
+        container_names=model.list_container_names(containers),
         software=_list_software(numbered) if run.complete else [],
     )
 
