@@ -43,6 +43,7 @@ VERBS = {
     "test": "profile test FILE mkdir()",
     "disassemble": "filter disassemble PROGRAM",
     "decompile": "filter decompile PROGRAM",
+    "push": "push FILE localhost:1/web:1 --dry-run",
     "completion": "completion bash",
 }
 PRIVILEGED = {

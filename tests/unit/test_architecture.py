@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "model": "",
     "data": "",
     "output": "",
+    "registry": "output",
     "system": "model",
     "bpf": "system",
     "filter": "model",
@@ -40,7 +41,10 @@ MAY_IMPORT = {
         "profile.curated profile.edit profile.generate"
     ),
     "profile.score": "model profile.meaning profile.curated",
-    "profile": "model profile.parse profile.compile profile.export profile.checks",
+    "profile.artifact": ("model output profile.parse profile.export profile.meaning"),
+    "profile": (
+        "model output profile.parse profile.compile profile.meaning profile.export profile.checks"
+    ),
     "recording.files": "model data output system",
     "recording.trace": "model system recording.files",
     "recording.attribution": "model system recording.trace",
@@ -80,6 +84,7 @@ MAY_IMPORT = {
     ),
     "engines": "model output system runtime",
     "host": "runtime engines",
+    "fleet": "model output registry profile.artifact",
     "demo": "",
     "report": "model output",
     "diagnose.evidence": (
@@ -113,8 +118,8 @@ MAY_IMPORT = {
         "recording.trace profile profile.parse profile.compile profile.meaning profile.generate"
     ),
     "cli.shared": (
-        "model output engines filter process profile profile.parse profile.compile profile.amend "
-        "watch watch.targets"
+        "model output registry engines filter process profile profile.parse profile.compile "
+        "profile.amend watch watch.targets"
     ),
     "cli.profile": (
         "model output filter profile profile.parse profile.compile profile.meaning "
@@ -133,7 +138,7 @@ MAY_IMPORT = {
     "cli.uninstall_service": "engines cli.shared",
     "cli": (
         "model output report apply demo tighten diagnose engines host process runtime "
-        "profile.parse "
+        "registry fleet profile profile.parse profile.artifact profile.meaning "
         "profile.compile profile.generate profile.export profile.amend recording.files scan "
         "scan.analysis scan.image scan.summary watch watch.sources watch.targets cli.shared"
     ),

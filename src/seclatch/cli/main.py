@@ -31,6 +31,8 @@ COMMANDS = {
     "ps": "Show the processes, their seccomp filters, and the processes that loaded those.",
     "watch": "Show what filters deny on this host, while it happens.",
     "profile": "Check, resolve, compile, convert and compare seccomp profiles.",
+    "push": "Publish a profile at a registry, in the format that container runtimes read.",
+    "pull": "Fetch a profile from a registry, and refuse what is not signed or too wide.",
     "filter": "List BPF programs and find the rules that they were made of.",
     "demo": "Show what the latch does, by running it.",
     "doctor": "Check whether this host can latch, by doing it.",

@@ -15,9 +15,10 @@ from markdown_it import MarkdownIt
 from sarif_pydantic import Sarif
 
 from seclatch.cli.profile.diff import command
-from seclatch.cli.profile.diff_formats import is_wider, write_markdown
+from seclatch.cli.profile.diff_formats import write_markdown
 from seclatch.model.arch import Arch
 from seclatch.profile.meaning.diff_profiles import CallChange, CallEffect, ProfileDifference
+from seclatch.profile.meaning.wider_change import is_wider
 
 ALLOW = "SCMP_ACT_ALLOW"
 

@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 import click
 
-from seclatch.cli.profile.diff_formats import is_wider, name_call, write_markdown, write_sarif
-from seclatch.cli.profile.diff_uncompared import list_uncompared
+from seclatch.cli.profile.diff_formats import name_call, write_markdown, write_sarif
 from seclatch.cli.shared.profile_options import (
     PROFILE,
     host_from,
@@ -26,6 +25,8 @@ from seclatch.profile.meaning.diff_profiles import (
     diff_sides,
     report_difference,
 )
+from seclatch.profile.meaning.wider_change import is_wider
+from seclatch.profile.uncompared_rules import list_uncompared
 
 _MARKS = {
     CallEffect.ALLOWED: "+",

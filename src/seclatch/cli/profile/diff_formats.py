@@ -12,14 +12,9 @@ from urllib.parse import quote
 
 from seclatch.output.printable_text import clip_printable
 from seclatch.profile.meaning.diff_profiles import CallChange, CallEffect, ProfileDifference
+from seclatch.profile.meaning.wider_change import POSSIBLY_WIDER, is_wider, is_wider_change
 from seclatch.profile.profile_input import ProfileInput
 from seclatch.version import __version__
-
-_WIDER = {CallEffect.ALLOWED, CallEffect.MIXED, CallEffect.UNDECIDED}
-"""An undecided change may be one."""
-
-_DECIDED_ELSEWHERE = ("SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE")
-"""An agent or a tracer may let the call be made (seccomp_unotify(2), ptrace(2))."""
 
 _RULES = {
     CallEffect.ALLOWED: ("call-allowed", "error", "A call is newly allowed."),
@@ -36,18 +31,6 @@ _OTHER_RULES = {
 _SARIF = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
-
-
-def is_wider(found: ProfileDifference, uncompared: Sequence[str] = ()) -> bool:
-    """Tell whether the second profile allows something that the first does not, or may."""
-    return bool(found.opened or uncompared) or any(map(is_wider_change, found.changes))
-
-
-def is_wider_change(change: CallChange) -> bool:
-    """Tell whether a change lets a call be made, or leaves it to an agent or tracer."""
-    return change.effect in _WIDER or any(
-        clause.startswith(_DECIDED_ELSEWHERE) for clause in change.after
-    )
 
 
 def name_call(change: CallChange) -> str:
@@ -134,7 +117,7 @@ def _list_rules() -> list[dict[str, Any]]:
 
 def _result(change: CallChange, after: str, line: int) -> dict[str, Any]:
     rule, level, _ = _RULES[change.effect]
-    if change.effect not in _WIDER and is_wider_change(change):
+    if change.effect not in POSSIBLY_WIDER and is_wider_change(change):
         rule, level = "decided-elsewhere", "error"
     arches = ", ".join(arch.title for arch in change.arches)
     was, now = (clip_printable("; ".join(side)) for side in (change.before, change.after))
