@@ -6,7 +6,7 @@ BUILD_PACKAGES := gcc libc6-dev musl-tools python3-venv
 RUNTIME_PACKAGES := runc crun busybox-static
 TEST_PACKAGES := docker.io docker-cli docker-compose tini containerd podman conmon catatonit \
 	criu strace uidmap procps chromium fonts-dejavu-core mandoc jq libseccomp2 libseccomp-dev linux-libc-dev libsystemd-shared systemd \
-	mmdebstrap g++ bubblewrap qemu-user libc6-arm64-cross libssl3t64 docker-registry skopeo cosign oras kustomize
+	mmdebstrap curl g++ bubblewrap qemu-user libc6-arm64-cross libssl3t64 docker-registry skopeo cosign oras kustomize
 DEB_PACKAGES := debhelper dh-python pybuild-plugin-pyproject python3-all python3-scikit-build-core cmake \
 	ninja-build musl-tools lintian mmdebstrap python3-click python3-jinja2 python3-msgspec python3-rich \
 	python3-tomlkit python3-yaml

@@ -177,6 +177,11 @@ class DeniedProcesses:
         return self._name(named.found)
 
 
+def identify_process(pid: int) -> SeenProcess:
+    """Return the process that has this pid now, with its start; 0 if it has ended."""
+    return SeenProcess(pid, procfs.read_start(pid) * _TICK)
+
+
 def _read_entry(process: SeenProcess) -> ProcEntry | None:
     """Read a process, unless its pid is another one's by now."""
     status = procfs.read_status(process.pid)

@@ -15,6 +15,7 @@ from seclatch.watch.denial_selection import DenialSelection
 from seclatch.watch.describe_denial import DenialDescriber
 from seclatch.watch.host_identity import format_time
 from seclatch.watch.open_sources import OpenSources
+from seclatch.watch.process_contexts import identify_process
 from seclatch.watch.stop_signals import StopSignals
 from seclatch.watch.targets.log_target import LogTarget
 
@@ -28,6 +29,9 @@ _QUIET_SECONDS = 0.2
 
 _MAX_LINES = 1000
 """Lines an epoch; what is beyond is counted in one event."""
+
+_MAX_AUDITED = 10_000
+"""Audit lines an epoch; likewise."""
 
 _DESCRIBING_SECONDS = 5.0
 _ENDING_SECONDS = 2.0
@@ -53,6 +57,7 @@ class WatchSession:
         self._targets = list(targets)
         self._report = report
         self._audited: list[SeenDenial] = []
+        self._unkept = 0
 
     def run(
         self,
@@ -111,8 +116,18 @@ class WatchSession:
             for process, details in self._sources.kernel.take_events()[:_MAX_LOOKUPS]:
                 self._describer.notice(process, details)
         if self._sources.audit:
-            self._audited += self._sources.audit.take()
-            del self._audited[_MAX_LINES * 10 :]
+            for number, denial in enumerate(self._sources.audit.take()):
+                self._keep_audited(denial, notice=number < _MAX_LOOKUPS)
+
+    def _keep_audited(self, denial: SeenDenial, *, notice: bool) -> None:
+        """Name the process by its start, too: a pid alone may be another one's by the next line."""
+        if len(self._audited) >= _MAX_AUDITED:
+            self._unkept += 1
+            return
+        process = identify_process(denial.process.pid)
+        self._audited.append(dataclasses.replace(denial, process=process))
+        if notice:
+            self._describer.notice(process, denial.details)
 
     def _await_audit_lines(self) -> None:
         """Take what kauditd, a thread of the kernel, has not sent yet."""
@@ -164,6 +179,8 @@ class WatchSession:
         if self._sources.kernel:
             undescribed += self._sources.kernel.take_uncounted()
         dropped = self._sources.audit.take_lost() if self._sources.audit else 0
+        undescribed += self._unkept
+        self._unkept = 0
         if undescribed:
             text = f"{undescribed} denials were only counted: too many at once"
             self._write_event("lost", text, undescribed)

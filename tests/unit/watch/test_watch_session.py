@@ -146,3 +146,47 @@ def test_a_slow_description_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     pids, lost = run(DenialSelection(), Slow())
     assert len(pids) == 5 and lost == [2 * (3000 - 5) + 5]
+
+
+class Audit:
+    """Lines that have arrived; the pipe says so once."""
+
+    def __init__(self, pid: int, count: int) -> None:
+        self.line = SeenDenial(
+            SeenProcess(pid), Arch.X86_64, 1, SeenAnswer.LOG, 0, 1, 1, 1, "audit"
+        )
+        self.count = count
+        self.read, self.write = os.pipe()
+        os.write(self.write, b"x")
+
+    def fileno(self) -> int:
+        return self.read
+
+    def take(self) -> list[SeenDenial]:
+        if self.count:
+            os.read(self.read, 1)
+        taken, self.count = self.count, 0
+        return [self.line] * taken
+
+    def take_lost(self) -> int:
+        return 0
+
+
+def test_the_process_of_an_audit_line_is_looked_up_at_once() -> None:
+    """By pid and start: it may have ended, and its pid be given anew, when the line is written."""
+    noticed: list[SeenProcess] = []
+
+    class Noting(Describer):
+        def notice(self, *words: object) -> None:
+            assert isinstance(words[0], SeenProcess)
+            noticed.append(words[0])
+
+    target = Target()
+    sources = OpenSources(audit=Audit(os.getpid(), 10_003), name="audit")  # type: ignore[arg-type]
+    WatchSession(sources, Noting(), DenialSelection(), [target], lambda _: None).run(Stop())
+    assert len(noticed) == 100 and {one.pid for one in noticed} == {os.getpid()}
+    assert {one.started > 0 for one in noticed} == {True}
+    lost = [line.count for line in target.lines if isinstance(line, WatchEvent)]
+    assert lost == [0, 3, 0]
+    counts = [line.count for line in target.lines if isinstance(line, LoggedDenial)]
+    assert counts == [10_000]
