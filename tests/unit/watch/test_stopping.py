@@ -125,3 +125,27 @@ def test_a_syslogd_that_hangs_does_not_block(tmp_path: Path) -> None:
         log.write(make_denial())
         assert listener.recv(1 << 16) and log.take_failed()[0] == 0
         log.close()
+
+
+def test_an_end_that_takes_long_loses_no_line_that_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second is for a reader that does not read, not for the watcher's own work."""
+
+    class Stopped:
+        def fileno(self) -> int:
+            return 0
+
+        def arrived(self) -> bool:
+            return True
+
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    read, write = os.pipe()
+    output = WaitingOutput(write, Stopped())
+    output.write(b"one")
+    now[0] += 10
+    output.write(b"two")
+    assert os.read(read, 10) == b"onetwo"
+    os.close(read)
+    os.close(write)

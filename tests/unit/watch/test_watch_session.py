@@ -182,7 +182,7 @@ def test_the_process_of_an_audit_line_is_looked_up_at_once() -> None:
             noticed.append(words[0])
 
     target = Target()
-    sources = OpenSources(audit=Audit(os.getpid(), 10_003), name="audit")  # type: ignore[arg-type]
+    sources = OpenSources(audit=Audit(os.getpid(), 10_003), name="audit")
     WatchSession(sources, Noting(), DenialSelection(), [target], lambda _: None).run(Stop())
     assert len(noticed) == 100 and {one.pid for one in noticed} == {os.getpid()}
     assert {one.started > 0 for one in noticed} == {True}

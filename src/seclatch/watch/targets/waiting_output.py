@@ -31,14 +31,14 @@ class Stop(Protocol):
 class WaitingOutput(io.RawIOBase):
     """Writes to a descriptor of others, which keeps its flags (O_NONBLOCK would be theirs, too).
 
-    It waits for the reader until the watch is to end, then for a second, and drops the rest.
+    It waits for the reader until the watch is to end, then for a second in all, and drops the rest.
     """
 
     def __init__(self, descriptor: int, stop: Stop) -> None:
         super().__init__()
         self._descriptor = descriptor
         self._stop = stop
-        self._end: float | None = None
+        self._waited = 0.0
         self._dropped = False
 
     def writable(self) -> bool:
@@ -58,12 +58,12 @@ class WaitingOutput(io.RawIOBase):
         """Wait until it can be written or a signal comes; return whether it can be written."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
-        if self._stop.arrived():
-            now = time.monotonic()
-            self._end = self._end or now + _ENDING_SECONDS
-            timeout = _WAIT_SECONDS
-            self._dropped = now > self._end
-        else:
+        if not self._stop.arrived():
             poll.register(self._stop.fileno(), select.POLLIN)
-            timeout = 60.0
-        return any(found == self._descriptor for found, _ in poll.poll(timeout * 1000))
+            return any(found == self._descriptor for found, _ in poll.poll(60_000))
+        began = time.monotonic()
+        if poll.poll(_WAIT_SECONDS * 1000):
+            return True
+        self._waited += time.monotonic() - began
+        self._dropped = self._waited > _ENDING_SECONDS
+        return False
