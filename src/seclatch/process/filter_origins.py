@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from seclatch.model.process import FilterCause, FilterOrigin
+from seclatch.model.process import FilterCause, FilterOrigin, SeccompMode
 from seclatch.model.stage import Stage
 from seclatch.process.kernel.kernel_filters import Held
 from seclatch.process.systemd_units import find_unit
 from seclatch.system.procfs import ProcEntry
 
 _MAX_DEPTH = 4096
+_ENDED = "ZX"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class FilterOrigins:
     def __init__(self, inputs: OriginInputs) -> None:
         self._inputs = inputs
         self._holders: dict[int, set[int]] = defaultdict(set)
+        self._bound = {task.pid for task in (inputs.held or {}).values()}
         for task in (inputs.held or {}).values():
             for layer in task.layers:
                 self._holders[layer.identity].add(task.pid)
@@ -70,7 +72,22 @@ class FilterOrigins:
         if any(self._find_oldest(holder, holders.__contains__) != pid for holder in living):
             # Held by processes that do not descend from this one: their common ancestor has ended.
             return FilterOrigin(FilterCause.ENDED)
+        if self._has_unbound_child(pid, holders):
+            return FilterOrigin(FilterCause.LOADED)
         return self._classify_load(pid, first=first)
+
+    def _has_unbound_child(self, pid: int, holders: set[int]) -> bool:
+        """Return whether a living child lacks the filter: it was loaded after that was forked.
+
+        By the process itself then, or by a tracer in its name, and not before its exec.
+        """
+        return any(
+            entry.status.parent == pid
+            and child not in holders
+            and entry.status.state not in _ENDED
+            and (child in self._bound or entry.status.mode == SeccompMode.NONE)
+            for child, entry in self._inputs.entries.items()
+        )
 
     def _classify_load(self, pid: int, *, first: bool) -> FilterOrigin:
         """Return the origin of a filter that was loaded in this process.

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from seclatch.model.process import LiveProcess
+from seclatch.system.procfs import read_status
 
 _MIN_ID_LENGTH = 3
 _MOST_NAMED = 8
@@ -65,15 +66,17 @@ def select_processes(
 
 def describe_absence(processes: Iterable[LiveProcess], selection: ProcessSelection) -> list[str]:
     """Say what was asked for and not found, and which containers there are."""
+    kernel = [pid for pid in selection.pids if is_kernel_thread(pid)]
     asked = [
-        *(f"with pid {pid}" for pid in selection.pids),
+        *(f"with pid {pid}" for pid in selection.pids if pid not in kernel),
         *(f"in a container {name}" for name in selection.containers),
         *(f"named {name}" for name in selection.names),
         *(["under seccomp"] if selection.filtered else []),
     ]
+    found = [describe_kernel_thread(pid) for pid in kernel]
     if not asked:
-        return ["no process was found"]
-    found = [f"no process was found {' or '.join(asked)}"]
+        return found or ["no process was found"]
+    found.append(f"no process was found {' or '.join(asked)}")
     if selection.containers:
         containers = {each.container for each in processes if each.container}
         names = sorted({each.name or each.id[:12] for each in containers})
@@ -81,3 +84,16 @@ def describe_absence(processes: Iterable[LiveProcess], selection: ProcessSelecti
         here = ", ".join(names[:_MOST_NAMED]) + more
         found.append(f"containers here: {here}" if names else "no container runs here")
     return found
+
+
+def is_kernel_thread(pid: int) -> bool:
+    """Return whether there is a thread of the kernel's with this id: it has no memory (proc(5))."""
+    status = read_status(pid)
+    return status is not None and not status.has_memory
+
+
+def describe_kernel_thread(pid: int) -> str:
+    """Say why a thread of the kernel's has no filters."""
+    status = read_status(pid)
+    name = f" ({status.comm})" if status else ""
+    return f"process {pid}{name} is a kernel thread: it makes no system calls, no filter binds it"

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from seclatch.errors import SeclatchError
 from seclatch.model.process import LiveProcess, LiveThread
 from seclatch.model.stage import Stage
-from seclatch.process.process_selection import is_in_container
+from seclatch.process.process_selection import (
+    describe_kernel_thread,
+    is_in_container,
+    is_kernel_thread,
+)
 from seclatch.system.procfs import read_start
 
 _PARENT_STAGES = (Stage.SHIM, Stage.ENGINE, Stage.RUNTIME)
@@ -18,12 +22,14 @@ _REMEDY = "`seclatch ps` lists processes and containers"
 def find_target(text: str, processes: Sequence[LiveProcess]) -> LiveProcess:
     """Return the process with that id, or the first process of the container of that name or id.
 
-    Raises SeclatchError if there is none, or if several containers match.
+    Raises SeclatchError if there is none, if several containers match, or for a kernel thread.
     """
     if text.isdigit():
         for process in processes:
             if process.pid == int(text):
                 return _require_alive(process)
+        if is_kernel_thread(int(text)):
+            raise SeclatchError(describe_kernel_thread(int(text)), status=1)
     inside = [process for process in processes if _matches_container(process, text)]
     inside = inside or [process for process in processes if is_in_container(process, text)]
     if not inside:

@@ -16,6 +16,7 @@ from seclatch.system import procfs
 from seclatch.system.procfs import ProcEntry, ProcStatus
 
 _DIGITS = 8
+_FROM_ANCESTORS = (FilterCause.INHERITED, FilterCause.ENDED)
 
 
 def fingerprint_program(code: bytes | None) -> str:
@@ -107,8 +108,11 @@ class ThreadFilters:
         )
 
     def _recall(self, pid: int, code: bytes | None, origin: FilterOrigin) -> FilterOrigin:
-        """Return what `seclatch tighten` recorded of a filter that the process seems to load."""
-        if not self._tightened or not code or origin.cause is not FilterCause.LOADED:
+        """Return what `seclatch tighten` recorded of a filter that the process does not inherit.
+
+        The only filter of a container's first process looks like its runtime's.
+        """
+        if not self._tightened or not code or origin.cause in _FROM_ANCESTORS:
             return origin
         found = self._tightened.get((pid, digest_program(code)))
         return FilterOrigin(FilterCause.TIGHTENED, name=found.when) if found else origin

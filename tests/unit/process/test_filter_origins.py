@@ -7,6 +7,8 @@ from typing import Any
 from seclatch.model.process import FilterCause, FilterOrigin
 from seclatch.process.containers.live_stages import find_stage
 from seclatch.process.filter_origins import FilterOrigins, OriginInputs
+from seclatch.process.thread_filters import ThreadFilters
+from seclatch.process.tightened_records import TightenedFilter, digest_program
 from seclatch.system.procfs import ProcEntry
 from tests.unit.process.scene import by_pid, entry, held
 
@@ -93,3 +95,39 @@ def test_cycle_of_parents_terminates() -> None:
     """A listing is not atomic: reused pids may form a cycle."""
     circle = by_pid(entry(5, 6, filters=1), entry(6, 5, filters=1))
     assert len(origins(circle, set()).estimate_origins(5, 1)) == 1
+
+
+def test_a_filter_that_an_older_child_lacks_was_not_loaded_by_the_runtime() -> None:
+    """As one that a tracer loads into a running container whose runtime loaded none."""
+    chain = by_pid(
+        entry(10, 1, "containerd-shim-runc-v2"),
+        entry(20, 10, "sh", filters=1),
+        entry(30, 20, "sleep"),
+    )
+    found = origins(chain, {20, 30}, held(20, 7))
+    assert found.find_origins(20, (7,)) == (FilterOrigin(FilterCause.LOADED),)
+    bound = by_pid(*chain.values(), entry(30, 20, "sleep", filters=1))
+    found = origins(bound, {20, 30}, held(20, 7), held(30, 9))
+    assert found.find_origins(20, (7,)) == (FilterOrigin(FilterCause.LOADED),)
+
+
+def test_a_recorded_filter_of_a_first_process_is_not_its_runtimes() -> None:
+    """Its only filter, put on it by `seclatch tighten`, looks like the runtime's."""
+    chain = by_pid(entry(10, 1, "containerd-shim-runc-v2"), entry(20, 10, "sh", filters=1))
+    code = bytes([7])
+    record = TightenedFilter(20, 0, digest_program(code), "2026-11-27T10:00:00+00:00")
+    bound = {20: held(20, 7)}
+    for tightened, cause in (
+        ({}, FilterCause.RUNTIME),
+        ({(20, record.digest): record}, FilterCause.TIGHTENED),
+    ):
+        threads = ThreadFilters(
+            origins(chain, {20}, *bound.values()),
+            bound,
+            {},
+            {},
+            every_thread=False,
+            tightened=tightened,
+        )
+        main, _ = threads.describe(chain[20])
+        assert [layer.origin.cause for layer in main.layers] == [cause]

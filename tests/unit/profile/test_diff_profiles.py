@@ -417,3 +417,23 @@ def test_comparisons_are_budgeted_for_all_calls_too(monkeypatch: pytest.MonkeyPa
     effects = {change.name: change.effect for change in compare_profiles(one, other, X86).changes}
     assert effects["read"] is not CallEffect.UNDECIDED
     assert effects["write"] is CallEffect.UNDECIDED
+
+
+@pytest.mark.parametrize("action", ["SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"])
+def test_a_call_that_is_made_through_another_is_compared_by_what_both_rules_do(action: str) -> None:
+    """i386's recv is socketcall(10): where socketcall has that action, a rule for it adds nothing.
+
+    Found by a diff that reported recv as newly allowed between two equal programs.
+    """
+    other = "SCMP_ACT_ERRNO" if action == "SCMP_ACT_ALLOW" else "SCMP_ACT_ALLOW"
+    through = simple(Rule(("socketcall",), action), default=other, arches=(Arch.X86,))
+    both = simple(Rule(("socketcall", "recv"), action), default=other, arches=(Arch.X86,))
+    alone = simple(Rule(("recv",), action), default=other, arches=(Arch.X86,))
+    neither = simple(Rule(("read",), other), default=other, arches=(Arch.X86,))
+    codes = {compile_profile(one, runtime=Runtime.CRUN).code for one in (through, both)}
+    assert len(codes) == 1
+    assert not compare_profiles(through, both, X86)
+    assert not compare_profiles(both, through, X86)
+    changed = [one.name for one in compare_profiles(alone, both, X86).changes]
+    assert changed == ["socketcall"]
+    assert [one.name for one in compare_profiles(neither, alone, X86).changes] == ["recv"]

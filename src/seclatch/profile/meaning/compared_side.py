@@ -13,7 +13,7 @@ from seclatch.model.action import ENOSYS, Action, ActionKind
 from seclatch.model.arch import Arch
 from seclatch.model.filter import Filter
 from seclatch.model.profile import MAX_ARGS, Profile, Rule
-from seclatch.model.seccomp_data import NUMBER, SeccompData
+from seclatch.model.seccomp_data import ARGS, NUMBER, SeccompData
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.compile.compile_profile import compile_profile
 from seclatch.profile.compile.runtime_limits import Runtime
@@ -74,6 +74,8 @@ class ComparedSide:
         clauses = tuple(self.on(arch).clauses(name))
         if (arch.title, name) in self.beyond or is_ambiguous(clauses, arch):
             return None
+        if self._has_ruled_multiplexer(name, arch):
+            return None
         return CallVerdicts(clauses, self.default(arch, load_syscalls(arch).numbers.get(name)))
 
     def followed(self, name: str, arch: Arch, budget: BranchBudget | None = None) -> Node:
@@ -82,7 +84,8 @@ class ComparedSide:
         Where libseccomp chooses between rules, of what it makes of them. Raises as `graph` does.
         """
         clauses = tuple(self.on(arch).clauses(name))
-        if self.program or is_ambiguous(clauses, arch):
+        multiplexed = self._has_ruled_multiplexer(name, arch)
+        if self.program or is_ambiguous(clauses, arch) or multiplexed:
             return self.graph(name, arch, budget)
         return ReferenceGraph(arch).node(
             clauses, self.default(arch, load_syscalls(arch).numbers.get(name))
@@ -94,14 +97,18 @@ class ComparedSide:
         `budget`: of instructions to follow, for many calls together. Raises SeclatchError,
         TooComplexError.
         """
-        call = load_syscalls(arch).get(name)
-        if call is None:
-            raise TooComplexError("the call is made through another one")
-        if not self.program and not self.on(arch).clauses(name):
-            return LeafNode(self.default(arch, call.number).ret)
-        known = find_fixed_words(arch) | {NUMBER: call.number}
-        program = self.program or _compile_one(self.profile, name, arch)
-        return DecisionGraphs(program, budget).graph(known)
+        known, names = _find_way(name, arch)
+        if not self.program and not any(self.on(arch).clauses(one) for one in names):
+            return LeafNode(self.default(arch, known[NUMBER]).ret)
+        program = self.program or _compile_calls(self.profile, names, arch)
+        return DecisionGraphs(program, budget).graph(known | find_fixed_words(arch))
+
+    def _has_ruled_multiplexer(self, name: str, arch: Arch) -> bool:
+        """Return whether a call is made through another one here, which has rules of its own."""
+        table = load_syscalls(arch)
+        if name in table.numbers or name not in table.multiplexed:
+            return False
+        return bool(self.on(arch).clauses(table.multiplexed[name][0]))
 
 
 def make_side(
@@ -143,13 +150,30 @@ def _highest(names: set[str], arch: Arch) -> int:
     return max(numbers, default=0)
 
 
-def _compile_one(profile: Profile, name: str, arch: Arch) -> Filter:
-    """Compile the rules for one call alone."""
-    rules = tuple(rule for rule in profile.rules if name in rule.names)
-    only = Profile(
-        profile.default_action,
-        tuple(Rule((name,), rule.action, rule.errno, rule.args) for rule in rules),
-        default_errno=profile.default_errno,
+def _find_way(name: str, arch: Arch) -> tuple[dict[int, int], tuple[str, ...]]:
+    """Return the words by which a call is made, and the names whose rules are about it.
+
+    Where it has no number of its own (x86's `recv`), that is the first argument of another call.
+    Raises TooComplexError if it cannot be made.
+    """
+    table = load_syscalls(arch)
+    if name in table.numbers:
+        return {NUMBER: table.numbers[name]}, (name,)
+    multiplexer, value = table.multiplexed.get(name, ("", 0))
+    if multiplexer not in table.numbers:
+        raise TooComplexError(f"no way to make {name} on {arch.title} is known")
+    low = ARGS + int(not arch.little)
+    return {NUMBER: table.numbers[multiplexer], low: value}, (name, multiplexer)
+
+
+def _compile_calls(profile: Profile, names: Sequence[str], arch: Arch) -> Filter:
+    """Compile the rules for these calls alone."""
+    rules = tuple(
+        Rule((name,), rule.action, rule.errno, rule.args)
+        for rule in profile.rules
+        for name in names
+        if name in rule.names
     )
+    only = Profile(profile.default_action, rules, default_errno=profile.default_errno)
     code = compile_profile(only, runtime=Runtime.LIBSECCOMP, native=arch).code
     return Filter.from_bytes(code, "little" if arch.little else "big")
