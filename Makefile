@@ -118,6 +118,8 @@ scenes: test-packages $(DEV_STAMP)
 	$(VENV)/bin/python -m tests.explain.scenes
 	$(VENV)/bin/python -m bench explain --corpus dev
 	$(VENV)/bin/python -m bench explain --corpus blind
+	$(VENV)/bin/python -m bench explain --corpus second
+	$(VENV)/bin/python -m bench explain --corpus second-blind
 
 # 10,000 latched starts, 40 at a time; then looks for what they have left.
 soak: $(DEV_STAMP)

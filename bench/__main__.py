@@ -24,6 +24,7 @@ from bench import (
 from bench import filter as filters
 from bench.profiles import accuracy
 from bench.profiles import report as profiles
+from tests.explain.scenes.scene import PARTS
 
 BENCHMARKS = {
     "accuracy": accuracy.report,
@@ -50,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME")
     parser.add_argument("--runs", type=int, default=60)
-    parser.add_argument("--corpus", choices=["dev", "blind"], help="explain: this part's scenes")
+    parser.add_argument("--corpus", choices=PARTS, help="explain: this part's scenes")
     parser.add_argument("--engine", default="", help="corpus: only scenes of bundle or docker")
     parser.add_argument("--only", default="", help="corpus: only scenes whose name contains this")
     parser.add_argument("--workers", type=int, default=2, help="corpus: scenes at a time")

@@ -1,7 +1,8 @@
 """How good `seclatch explain` is on scenes of real programs (tests/explain/scenes).
 
-`python -m bench explain --corpus dev` explains the scenes that whoever changes `diagnose/` may
-read, `--corpus blind` those that they may not: of these it prints counts alone, unless `--answers`.
+`python -m bench explain --corpus dev` (or `second`) explains scenes that may be read while
+`diagnose/` is changed, `--corpus blind` (or `second-blind`) those that may not: of these it prints
+counts alone, unless `--answers`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.explain.scenes.judge_answer import GRADES, Judgement, Score, judge
-from tests.explain.scenes.scene import Part, Scene, load_scenes
+from tests.explain.scenes.scene import READ, Part, Scene, load_scenes
 from tests.explain.scenes.start_scenes import SceneStarts
 from tests.latch.oci import SCRIPTS
 
@@ -34,7 +35,7 @@ def report(part: Part, options: argparse.Namespace) -> None:
     score = Score(list(judge_scenes(scenes, options.workers)))
     for line in score.rows():
         print(line)
-    if options.answers or part == "dev":
+    if options.answers or part in READ:
         grades = GRADES if options.answers else GRADES[1:]
         print("\n".join(score.unlike(grades)))
 

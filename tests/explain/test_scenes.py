@@ -21,6 +21,7 @@ from tests.explain.scenes.judge_answer import Grade, Score, judge
 from tests.explain.scenes.scene import (
     FOLDER,
     PARTS,
+    SETS,
     VERDICTS,
     Scene,
     load_scenes,
@@ -51,12 +52,15 @@ def test_there_are_enough_of_each_class() -> None:
     assert set(counts) == set(VERDICTS)
 
 
-def test_each_is_in_the_part_of_its_name_and_a_third_is_blind() -> None:
-    for part in PARTS:
-        assert {part_of(scene.name) for scene in load_scenes(part)} == {part}
-    names = [scene.name for scene in every_scene()]
-    assert len(set(names)) == len(names)
-    assert 0.28 < len(load_scenes("blind")) / len(names) < 0.38
+def test_each_is_in_the_part_of_its_name_and_its_share_is_blind() -> None:
+    for parts, share in SETS.items():
+        names = {part: [scene.name for scene in load_scenes(part)] for part in parts}
+        for part in parts:
+            assert {part_of(name, parts) for name in names[part]} == {part}
+        of_all = len(names[parts[1]]) / sum(map(len, names.values()))
+        assert 0.85 / share < of_all < 1.15 / share
+    every = [scene.name for scene in every_scene()]
+    assert len(set(every)) == len(every)
     assert {file.parent.name for file in FOLDER.rglob("*.toml")} == set(PARTS)
 
 

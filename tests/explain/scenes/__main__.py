@@ -1,4 +1,4 @@
-"""python -m tests.explain.scenes [dev|blind|FILE...]: check that scenes are what they claim."""
+"""python -m tests.explain.scenes [PART|FILE...]: check that scenes are what they claim."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.explain.scenes.start_scenes import SceneStarts
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.explain.scenes", description=__doc__)
-    parser.add_argument("what", nargs="*", default=["dev", "blind"], metavar="PART|FILE")
+    parser.add_argument("what", nargs="*", default=list(PARTS), metavar="PART|FILE")
     parser.add_argument("--only", default="", help="scenes whose name contains this")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--engine", default="", help="scenes of this engine: bundle or docker")

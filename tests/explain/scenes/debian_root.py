@@ -21,6 +21,10 @@ PACKAGES = """
     curl wget iputils-ping iproute2 iptables dnsutils netcat-openbsd socat openssl openssh-client
     e2fsprogs attr acl libcap2-bin fuse3 gnupg cron systemd dbus less vim-tiny inotify-tools
     chromium-headless-shell
+    tcl guile-3.0 sbcl fish expect haproxy lighttpd apache2-bin dropbear-bin stunnel4 rsyslog
+    dnsmasq-base mosquitto beanstalkd nats-server etcd-server prometheus-node-exporter gosu tini
+    opendoas logrotate supervisor aria2 squashfs-tools qemu-utils tmux openssh-server hyperfine
+    ed m4 lz4 pigz bzip2 monit uwsgi-core gcc-multilib
 """
 # Debian's postgresql has its programs in a folder by version. Scenes have no DNS.
 FINISH = """

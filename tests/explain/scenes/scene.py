@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 FOLDER = Path(__file__).parent
-Part = Literal["dev", "blind"]
-PARTS: tuple[Part, Part] = ("dev", "blind")
+Part = Literal["dev", "blind", "second", "second-blind"]
+# Two sets, each with a part to develop on and one that is not read; one scene in so many is there.
+SETS: dict[tuple[Part, Part], int] = {("dev", "blind"): 3, ("second", "second-blind"): 2}
+PARTS: tuple[Part, ...] = tuple(part for parts in SETS for part in parts)
+READ: tuple[Part, ...] = tuple(parts[0] for parts in SETS)
 
 # What a class owes: seccomp ended it, it did not, or what can be observed does not decide it.
 VERDICTS: dict[str, bool | None] = {
@@ -85,9 +88,10 @@ class Scene:
         return replace(self, profile="none")
 
 
-def part_of(name: str) -> Part:
-    """Return the part that a scene belongs to: by its name, so nobody chooses; a third is blind."""
-    return PARTS[int(hashlib.sha256(name.encode()).hexdigest(), 16) % 3 == 0]
+def part_of(name: str, parts: tuple[Part, Part] = ("dev", "blind")) -> Part:
+    """Return the part of a set that a scene belongs to: by its name, so that no one chooses."""
+    digest = int(hashlib.sha256(name.encode()).hexdigest(), 16)
+    return parts[digest % SETS[parts] == 0]
 
 
 def load_scenes(part: Part) -> list[Scene]:
