@@ -18,7 +18,7 @@ DEV_STAMP := $(VENV)/.dev
 WHEEL_STAMP := $(VENV)/.wheels
 FUZZ_SECONDS ?= 300
 
-.PHONY: setup demo test say-how-long check man docs lint bench bpf clean test-packages wheels test-wheels deb test-deb test-arm64 \
+.PHONY: setup demo test say-how-long check man docs lint bench bpf clean test-packages release test-release wheels test-wheels deb test-deb test-arm64 \
 	test-arm64-programs test-libraries test-newer test-hosts test-all scenes sweep soak fuzz
 
 setup: $(STAMP)
@@ -72,6 +72,16 @@ test-wheels: $(WHEEL_STAMP)
 	@rm -rf build/wheels
 	$(VENV)/bin/python tools/wheels.py --output build/wheels $(PLATFORMS)
 	SECLATCH_WHEELS=$(CURDIR)/build/wheels $(VENV)/bin/pytest -q tests/wheels
+
+# sdist, wheels, Debian package, SBOM, checksums, into dist/; built twice, equal to the byte.
+release: $(WHEEL_STAMP)
+	@tools/need $(DEB_PACKAGES)
+	$(VENV)/bin/python -m tools.release
+
+# The same of a tree that is no release: is it built to the same bytes twice?
+test-release: $(WHEEL_STAMP)
+	@tools/need $(DEB_PACKAGES)
+	$(VENV)/bin/python -m tools.release --rehearse --output build/release
 
 # The package of Debian 13, into dist/.
 deb:
@@ -134,7 +144,7 @@ fuzz: $(DEV_STAMP)
 
 # By hand: every campaign, besides what CI runs. Takes some hours; docs/sweep.md and
 # docs/hosts.md have tables of the last runs.
-test-all: test lint test-wheels test-deb test-arm64 test-newer test-hosts test-libraries \
+test-all: test lint test-wheels test-deb test-release test-arm64 test-newer test-hosts test-libraries \
 	test-arm64-programs scenes sweep soak fuzz
 
 # What is known of C libraries and OpenSSL, against those of older and newer Debian suites.
