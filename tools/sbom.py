@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from cyclonedx.model import ExternalReference, ExternalReferenceType, HashType, Property, XsUri
+from cyclonedx.model import (
+    ExternalReference,
+    ExternalReferenceType,
+    HashAlgorithm,
+    HashType,
+    Property,
+    XsUri,
+)
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentScope, ComponentType
 from cyclonedx.model.license import DisjunctiveLicense
@@ -60,7 +67,7 @@ def describe_project(project: dict[str, Any], version: str, hashes: dict[str, st
         ExternalReference(
             type=ExternalReferenceType.DISTRIBUTION,
             url=XsUri(file),
-            hashes=[HashType.from_composite_str(f"sha256:{value}")],
+            hashes=[HashType(alg=HashAlgorithm.SHA_256, content=value)],
         )
         for file, value in hashes.items()
     ]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import DESKTOP, PHONE, Open
+from tests.browser.conftest import DESKTOP, PHONE, PROFILE, Open, seclatch
+
+Pages = Callable[[str], Path]
 
 NAMES = ["latched", "plain", "hostile", "crowd"]
 SIZES = {"phone": PHONE, "narrow": {"width": 320, "height": 600}, "desktop": DESKTOP}
@@ -35,11 +39,15 @@ def test_nothing_overflows_the_window(visit: Open, name: str, size: str) -> None
     assert outside(page) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("look", ["light", "dark", "magnified", "print"])
 @pytest.mark.parametrize("name", ["latched", "plain", "hostile"])
-def test_axe_finds_no_barrier(visit: Open, name: str, scheme: str) -> None:
+def test_axe_finds_no_barrier(visit: Open, name: str, look: str) -> None:
     """axe-core: contrast, names, landmarks, order of headings, scrollable regions and more."""
-    page = visit(name, color_scheme=scheme).page
+    page = visit(name, color_scheme="dark" if look == "dark" else "light").page
+    if look == "print":
+        page.emulate_media(media="print")
+    if look == "magnified":
+        page.get_by_role("button", name="Go to where the filter begins").click()
     results = Axe().run(page)
     assert [(each["id"], each["nodes"][0]["html"]) for each in results.response["violations"]] == []
 
@@ -157,10 +165,59 @@ def test_copying_the_profile(visit: Open) -> None:
     assert "capset" not in profile["syscalls"][0]["names"]
 
 
+def test_the_sentence_is_title_heading_and_what_links_show(visit: Open) -> None:
+    page = visit("latched").page
+    sentence = page.locator("h1").inner_text()
+    assert sentence == page.locator("#starts h3").first.inner_text()
+    assert page.title() == f"{sentence} · seclatch report"
+    content = "name => document.querySelector(`meta[property='og:${name}']`).content"
+    assert page.evaluate(content, "title") == sentence
+    assert "system calls" in page.evaluate(content, "description")
+
+
+def test_copying_the_picture(visit: Open) -> None:
+    page = visit("latched", permissions=["clipboard-read", "clipboard-write"]).page
+    page.get_by_role("button", name="Copy it as SVG").press("Enter")
+    expect(page.locator("#shared")).to_have_text("Copied.")
+    svg = page.evaluate("navigator.clipboard.readText()")
+    assert 'width="1200" height="630"' in svg and "from its first" in svg
+    page.get_by_role("button", name="Copy the picture").press("Enter")
+    read = """async () => {
+      const [item] = await navigator.clipboard.read();
+      const picture = await createImageBitmap(await item.getType("image/png"));
+      return [picture.width, picture.height];
+    }"""
+    page.wait_for_function(
+        "async () => (await navigator.clipboard.read())[0].types.includes('image/png')"
+    )
+    assert page.evaluate(read) == [1200, 630]
+    assert "data:image/svg+xml" in (page.locator("#save").get_attribute("href") or "")
+
+
+def test_magnifying_the_timeline(visit: Open) -> None:
+    page = visit("latched").page
+    bar = page.locator(".lane.main .bar.suspended").last
+    before = bar.bounding_box()
+    page.get_by_role("button", name="Go to where the filter begins").press("Enter")
+    expect(page.locator("#zoomed")).to_have_text("8 \N{MULTIPLICATION SIGN}")
+    after = bar.bounding_box()
+    assert before and after
+    assert after["width"] == pytest.approx(8 * before["width"], rel=0.05)
+    chart = page.locator("#chart").bounding_box()
+    assert chart
+    assert chart["x"] < box(page, ".axis .ruler.binds") < chart["x"] + chart["width"]
+    names = page.locator(".lane.main .who").bounding_box()
+    assert names and names["x"] >= chart["x"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= DESKTOP["width"]
+    page.get_by_label("Magnify").fill("1")
+    assert bar.bounding_box() == pytest.approx(before, abs=1)
+
+
 @pytest.mark.parametrize("name", ["latched", "hostile"])
 def test_without_javascript_it_shows_the_same(visit: Open, name: str) -> None:
     page = visit(name, java_script_enabled=False).page
-    expect(page.locator("#filters")).to_be_hidden()
+    for control in ("#filters", "#share", "#lens"):
+        expect(page.locator(control)).to_be_hidden()
     expect(page.locator("#matrix tbody tr").first).to_be_visible()
     expect(page.locator(".chart .lane").first).to_be_visible()
     assert page.locator("#tree tbody tr").count() >= 4
@@ -214,7 +271,7 @@ def test_printing(visit: Open) -> None:
     assert page.evaluate("getComputedStyle(document.querySelector('.axis')).position") == "static"
     printed = page.pdf(print_background=True, format="A4", prefer_css_page_size=True)
     assert printed.startswith(b"%PDF")
-    assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 5
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 2
     expect(page.locator("#matrix tr.runtime").first).to_be_visible()
     expect(page.locator("#matrix tr.outside").first).to_be_hidden()
 
@@ -224,3 +281,23 @@ def test_ten_thousand_processes(visit: Open) -> None:
     assert page.evaluate("document.querySelectorAll('*').length") < 8000
     expect(page.locator(".chart")).to_contain_text("more")
     expect(page.locator("#processes")).to_contain_text("more processes are in the recording")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_as_a_picture(pages: Pages, browser: Browser, name: str, tmp_path: Path) -> None:
+    """Chromium renders it, and no text leaves the picture or its box."""
+    recording = pages(name).with_suffix(".json")
+    for ending in ("png", "svg"):
+        words = ["--profile", PROFILE, "-o", tmp_path / f"card.{ending}", recording]
+        seclatch("report", "--card", *words)
+    assert struct.unpack(">II", (tmp_path / "card.png").read_bytes()[16:24]) == (1200, 630)
+    page = browser.new_page()
+    page.goto((tmp_path / "card.svg").as_uri())
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll("text")].filter(each => {
+             const box = each.getBBox();
+             return box.x < 40 || box.x + box.width > 1160;
+           }).map(each => each.textContent)"""
+    )
+    page.close()
+    assert wide == []

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from cyclonedx.output.json import JsonV1Dot6
 
 from tools import release, sbom
 from tools.deb import read_version
@@ -81,9 +82,9 @@ def test_the_bill_of_materials(files: Path) -> None:
 def test_an_invalid_bill_of_materials_is_refused(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    render = sbom.JsonV1Dot6.output_as_string
+    render = JsonV1Dot6.output_as_string
     monkeypatch.setattr(
-        sbom.JsonV1Dot6,
+        JsonV1Dot6,
         "output_as_string",
         lambda *words, **options: render(*words, **options).replace('"library"', '"lib"'),
     )

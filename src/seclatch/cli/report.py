@@ -42,8 +42,11 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["html", "text", "json", "perfetto"]),
+    type=click.Choice(["html", "text", "json", "perfetto", "card"]),
     help="perfetto: the timeline as a trace for ui.perfetto.dev  [default: html]",
+)
+@click.option(
+    "--card", "as_card", is_flag=True, help="As --format card: a picture of 1200 by 630, to share."
 )
 @click.option("--text", "as_text", is_flag=True, help="As --format text: tables in the terminal.")
 @click.option("--json", "as_json", is_flag=True, help="As --format json: one JSON document.")
@@ -54,6 +57,7 @@ def command(
     output: Path | None,
     show: bool,
     form: str | None,
+    as_card: bool,
     as_text: bool,
     as_json: bool,
     file: Path,
@@ -71,30 +75,35 @@ def command(
       seclatch report --profile strict.json -o strict.html start.json
       seclatch report --scan app.scan.json --text start.json
       seclatch report --format perfetto start.json > start.trace.json
+      seclatch report --card -o start.png start.json
     """
     from seclatch.recording.files import recording_file
     from seclatch.report.compose_report import compose_report
 
-    chosen = _choose_format(form, as_text, as_json)
+    chosen = _choose_format(form, text=as_text, json=as_json, card=as_card)
     if show and chosen != "html":
         raise click.UsageError(f"--open shows the page, and there is none with --format {chosen}")
     recording = recording_file.read_recording(file)
     scan = _scan(scan_file)
     report = compose_report(recording, _fit(recording, profile, scan), scan)
-    if chosen != "html":
+    if chosen not in _FILES:
         _write(report, chosen, output)
         return
-    target = output or _beside(file)
+    target = output or _beside(file, _FILES[chosen])
     _write(report, chosen, target)
     click.echo(f"seclatch: report: {target}", err=True)
     if show:
         _open(target)
 
 
-def _choose_format(form: str | None, as_text: bool, as_json: bool) -> str:
-    chosen = {form or "", "text" if as_text else "", "json" if as_json else ""} - {""}
+_FILES = {"html": "html", "card": "card.svg"}
+"""Formats that are written beside, and how the file's name ends; the others are printed."""
+
+
+def _choose_format(form: str | None, **flags: bool) -> str:
+    chosen = {form or "", *(name for name, given in flags.items() if given)} - {""}
     if len(chosen) > 1:
-        raise click.UsageError("--format, --text and --json exclude each other")
+        raise click.UsageError("--format, --text, --json and --card exclude each other")
     return chosen.pop() if chosen else "html"
 
 
@@ -116,6 +125,12 @@ def _write(report: Report, form: str, output: Path | None) -> None:
         from seclatch.report.perfetto_trace import write_trace
 
         write_result(write_trace(report), output)
+    elif form == "card":
+        from seclatch.report.card_image import render_png
+        from seclatch.report.html_page import render_card
+
+        png = output is not None and output.suffix.lower() == ".png"
+        write_result(render_png(report) if png else render_card(report), output)
     else:
         from seclatch.report.html_page import render_page
 
@@ -166,11 +181,11 @@ def _recorded_fit(recording: Recording, scan: Scan | None) -> ProfileFit:
     return fit_profile(recording, scan=scan)
 
 
-def _beside(file: Path) -> Path:
-    """Name the page in the working directory: the recording's may not be writable."""
+def _beside(file: Path, ending: str) -> Path:
+    """Name the result in the working directory: the recording's may not be writable."""
     name = "recording" if str(file) == "-" else file.name
     name = name.removesuffix(".gz").removesuffix(".json").removesuffix(".recording")
-    return Path(f"{name}.html")
+    return Path(f"{name}.{ending}")
 
 
 def _open(target: Path) -> None:

@@ -15,6 +15,7 @@ from seclatch.model.stage import Stage
 from seclatch.output.printable_text import make_printable
 from seclatch.report import process_names
 from seclatch.report.report_document import Report
+from seclatch.report.share_card import headline, lay_out_card
 from seclatch.report.syscall_matrix import NEEDS, show_scan_verdict
 from seclatch.report.timeline_chart import lay_out_chart
 
@@ -31,6 +32,9 @@ def render_page(report: Report) -> str:
         .get_template("page.html")
         .render(
             report=report,
+            card=lay_out_card(report),
+            headline=headline(report),
+            description=_describe(report),
             chart=lay_out_chart(report),
             style=Markup(style),  # noqa: S704 (both are ours)
             script=Markup(script),  # noqa: S704
@@ -42,10 +46,27 @@ def render_page(report: Report) -> str:
     )
 
 
+def _describe(report: Report) -> str:
+    """Describe the page for a link to it."""
+    summary = report.summary
+    command = process_names.command_line(summary.commands[0], 100) if summary.commands else ""
+    figures = f"{summary.processes:,} processes, {summary.calls:,} system calls"
+    return f"{command}: {figures}, {summary.denied:,} denied".removeprefix(": ")
+
+
+def render_card(report: Report) -> str:
+    """Write the picture of a report as SVG."""
+    return _environment().get_template("card.svg").render(card=lay_out_card(report))
+
+
 def _policy(style: str, script: str) -> str:
-    """Nothing is loaded, sent or framed; the two inline texts are known by their hashes."""
+    """Nothing is loaded, sent or framed; the two inline texts are known by their hashes.
+
+    A picture may be made of text in the page, to be copied as PNG.
+    """
     return (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
 

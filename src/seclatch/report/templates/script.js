@@ -65,4 +65,71 @@
       find("copied").textContent = said;
     });
   }
+
+  // A lens for long recordings: the lanes get wider, and the chart scrolls.
+  const chart = find("chart");
+  if (chart && find("lens")) {
+    const zoom = find("zoom");
+    const marks = chart.querySelectorAll(".axis line.ruler");
+    const mark = chart.querySelector(".axis line.binds, .axis line.binds-early") || marks[0];
+    const place = () => Number.parseFloat(mark.getAttribute("x1")) / 100;
+    const tracks = () => chart.querySelector(".axis .track").getBoundingClientRect();
+    const names = () => chart.querySelector(".axis > span").getBoundingClientRect().width;
+    const magnify = (times, at) => {
+      zoom.value = times;
+      chart.classList.toggle("magnified", times > 1);
+      chart.style.setProperty("--zoom", times);
+      find("zoomed").textContent = `${times} ×`;
+      if (times > 1) {
+        chart.tabIndex = 0;
+        chart.setAttribute("role", "region");
+        chart.setAttribute("aria-label", "Timeline, magnified: scrolls");
+      } else {
+        for (const name of ["tabindex", "role", "aria-label"]) chart.removeAttribute(name);
+      }
+      chart.scrollLeft = at * tracks().width - (chart.clientWidth - names()) / 2;
+    };
+    const middle = () => {
+      const seen = (chart.clientWidth - names()) / 2;
+      return (chart.scrollLeft + seen) / tracks().width;
+    };
+    find("lens").hidden = false;
+    zoom.addEventListener("input", () => magnify(Number(zoom.value), mark && Number(zoom.value) === 2 ? place() : middle()));
+    find("to-filter").hidden = !mark;
+    find("to-filter").addEventListener("click", () => magnify(Math.max(8, Number(zoom.value)), place()));
+  }
+
+  // The picture of this start, to paste elsewhere.
+  const card = find("card");
+  if (card && find("share")) {
+    const picture = card.content.firstElementChild;
+    const source = new XMLSerializer().serializeToString(picture);
+    const address = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(source)}`;
+    const paint = () => new Promise((done, failed) => {
+      const image = new Image();
+      image.onload = () => {
+        const canvas = document.createElement("canvas");
+        canvas.width = 1200;
+        canvas.height = 630;
+        canvas.getContext("2d").drawImage(image, 0, 0);
+        canvas.toBlob((blob) => (blob ? done(blob) : failed(new Error("no picture"))), "image/png");
+      };
+      image.onerror = failed;
+      image.setAttribute("src", address);
+    });
+    find("save").href = address;
+    find("share").hidden = false;
+    for (const button of find("share").querySelectorAll("[data-copy]")) {
+      button.addEventListener("click", async () => {
+        let said = "Copied.";
+        try {
+          if (button.dataset.copy === "svg") await navigator.clipboard.writeText(source);
+          else await navigator.clipboard.write([new ClipboardItem({ "image/png": paint() })]);
+        } catch {
+          said = "This browser does not let a page copy it: save it instead.";
+        }
+        find("shared").textContent = said;
+      });
+    }
+  }
 })();
