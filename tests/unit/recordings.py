@@ -11,6 +11,7 @@ from seclatch.model.origin import ContainerImage
 from seclatch.model.recording import (
     DeniedArgument,
     LostCounts,
+    ReadyMark,
     RecordedArgument,
     RecordedCalls,
     RecordedDenial,
@@ -64,22 +65,30 @@ _NAMES = st.sampled_from([("read", 0), ("write", 1), ("", 511)])
 _COUNT = st.integers(1, 1 << 40)
 
 
+_READY = st.none() | st.builds(
+    ReadyMark, time=st.floats(0, 1e6), condition=st.sampled_from(["listen", "log:a, b", "mark"])
+)
+
+
 @st.composite
 def _calls(draw: st.DrawFn) -> RecordedCalls:
     name, number = draw(_NAMES)
+    count = draw(_COUNT)
     return RecordedCalls(
         process=draw(st.integers(0, 3)),
         stage=draw(_STAGES),
         arch="x86_64",
         number=number,
         name=name,
-        count=draw(_COUNT),
+        count=count,
+        running=draw(st.integers(0, count)),
     )
 
 
 @st.composite
 def _denials(draw: st.DrawFn) -> RecordedDenial:
     name, number = draw(_NAMES)
+    count = draw(_COUNT)
     return RecordedDenial(
         process=draw(st.integers(0, 3)),
         stage=draw(_STAGES),
@@ -87,7 +96,8 @@ def _denials(draw: st.DrawFn) -> RecordedDenial:
         number=number,
         name=name,
         errno=draw(st.sampled_from([0, 1, 38])),
-        count=draw(_COUNT),
+        count=count,
+        running=draw(st.integers(0, count)),
     )
 
 
@@ -130,6 +140,7 @@ def recordings(draw: st.DrawFn) -> Recording:
         runtimes=draw(st.sampled_from([["runc"], ["crun"], []])),
         complete=draw(st.booleans()),
         lost=LostCounts(events=draw(st.integers(0, 9))),
+        ready=draw(_READY),
         seclatch=draw(st.sampled_from(["0.1", "0.2"])),
         images=draw(
             st.lists(

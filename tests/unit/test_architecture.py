@@ -53,13 +53,14 @@ MAY_IMPORT = {
     "recording.backends.ptrace": (
         "model system filter recording.trace recording.backends recording.backends.bpf"
     ),
+    "recording.ready": "model system recording.trace recording.backends",
     "recording": (
-        "model system recording.trace recording.attribution recording.backends "
+        "model system recording.trace recording.ready recording.attribution recording.backends "
         "recording.backends.bpf recording.backends.ptrace"
     ),
     "recording.annotated": (
         "model output system recording recording.files recording.trace recording.attribution "
-        "recording.backends recording.backends.bpf"
+        "recording.ready recording.backends recording.backends.bpf"
     ),
     "process.containers": "model system",
     "process.kernel": "system bpf",
@@ -131,8 +132,8 @@ MAY_IMPORT = {
         "profile.export cli.shared cli.profile"
     ),
     "cli.record": (
-        "model output report engines process recording recording.files recording.annotated "
-        "cli.shared"
+        "model output report engines process recording recording.files recording.ready "
+        "recording.annotated cli.shared"
     ),
     "cli.install_service": "engines process watch.targets cli.shared",
     "cli.uninstall_service": "engines cli.shared",

@@ -36,6 +36,13 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
     help="The stage from which on calls are allowed.",
 )
 @click.option(
+    "--phase",
+    type=click.Choice(["all", "running"]),
+    default="all",
+    show_default=True,
+    help="running: only what was made after the ready mark, for `seclatch tighten`.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice([*_FORMATS, *_ALSO]),
@@ -149,6 +156,7 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
 )
 def command(
     first: str,
+    phase: str,
     form: str,
     base: Path | None,
     output: Path | None,
@@ -175,7 +183,9 @@ def command(
     denied while recording stays denied, and so does all else that the container's profile denied
     (without one: the engine's default), which is reported on stderr. Calls that are harmless for
     such a program, and those that no process can do without, are allowed too. With --base the
-    result is PROFILE and what was recorded, and nothing of this.
+    result is PROFILE and what was recorded, and nothing of this. With --phase running it is for a
+    program that has started: calls that it made only before it was ready are left out, unless they
+    are harmless, and what was seen and what never is reported.
 
     \b
     Examples:
@@ -187,6 +197,7 @@ def command(
       seclatch scan --recording nginx.recording.json -o nginx.scan.json nginx:latest
       seclatch generate --scan nginx.scan.json nginx.recording.json > nginx.json
       seclatch generate --container web --no-sessions recordings/*.json.gz > web.json
+      seclatch generate --phase running nginx.recording.json > running.json
       seclatch generate --scan nginx.scan.json --allow execve nginx.recording.json > nginx.json
     """
     from seclatch.profile.export.formats import write
@@ -198,12 +209,14 @@ def command(
     form = _ALSO.get(form, form)
     read = _read(files, container, no_sessions)
     files, recordings = tuple(read), list(read.values())
+    _require_marks(read, phase)
     audit = options.pop("audit")
     options["no_stub"] = options["no_stub"] and not audit
     scan = _read_scan(scan_file) if scan_file else None
     if not any_image:
         named = dict(zip(map(str, files), recordings, strict=True))
         require_one_image(named, scan, str(scan_file))
+    options["running"] = phase == "running"
     choice = _choose(options, first, _load(base, form), scan, policy)
     choice = replace(choice, exact=exact, any_args=any_args, allow=allow, wider=wider)
     done = _assemble(files, recordings, choice)
@@ -278,6 +291,20 @@ def _read(
     from seclatch.recording.files.select_recordings import read_selected
 
     return read_selected(files, container or "", sessions=not no_sessions)
+
+
+def _require_marks(recordings: dict[Path, Recording], phase: str) -> None:
+    from seclatch.errors import InputError
+
+    for path, recording in recordings.items() if phase == "running" else ():
+        if recording.ready is None:
+            raise InputError(
+                str(path),
+                "ready",
+                "no mark: it does not say when the program was ready",
+                remedy="record with --ready CONDITION, or mark it while it is recorded: "
+                "`seclatch record mark`",
+            )
 
 
 def _choose(

@@ -21,6 +21,8 @@ import click
 def command(by: str, as_json: bool, file: Path) -> None:
     """Show which system calls each stage made, and which of them only the runtime needed.
 
+    Of a program with a ready mark the column `running` has what it made after it.
+
     \b
     Examples:
       seclatch show nginx.recording.json

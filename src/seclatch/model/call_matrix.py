@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from seclatch.model.recording import RecordedCalls, RecordedDenial, Recording
 from seclatch.model.stage import Stage
 
+BOOT, RUNNING = "boot", "running"
+"""The phases of a program, before and after its ready mark."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class MatrixRow:
@@ -55,6 +58,16 @@ def count_by_process(recording: Recording) -> CallMatrix:
     return matrix
 
 
+def count_by_phase(recording: Recording) -> CallMatrix:
+    """Count the program's calls before and after its ready mark; empty without one."""
+    matrix = CallMatrix()
+    for entry in list_entries(recording) if recording.ready else ():
+        if entry.stage == Stage.PROGRAM.value:
+            _add(matrix, BOOT, entry, entry.count - entry.running)
+            _add(matrix, RUNNING, entry, entry.running)
+    return matrix
+
+
 def find_runtime_only_calls(recording: Recording) -> list[str]:
     """Return the calls that filtered-init made or tried and the program did not.
 
@@ -72,7 +85,14 @@ def list_entries(recording: Recording) -> list[RecordedCalls | RecordedDenial]:
     return [*recording.calls, *recording.denials]
 
 
-def _add(matrix: CallMatrix, column: str, entry: RecordedCalls | RecordedDenial) -> None:
+def _add(
+    matrix: CallMatrix,
+    column: str,
+    entry: RecordedCalls | RecordedDenial,
+    count: int | None = None,
+) -> None:
     side = matrix.denied if isinstance(entry, RecordedDenial) else matrix.made
     row = MatrixRow(entry.name or f"#{entry.number}", entry.arch)
-    side.setdefault(column, Counter())[row] += entry.count
+    added = entry.count if count is None else count
+    if added:
+        side.setdefault(column, Counter())[row] += added

@@ -18,6 +18,7 @@ from seclatch.model.recorded_programs import list_executed
 from seclatch.model.recording import (
     DeniedArgument,
     LostCounts,
+    ReadyMark,
     RecordedArgument,
     RecordedCalls,
     RecordedDenial,
@@ -45,6 +46,9 @@ class ContainerGroup(NamedTuple):
 
 _Call = tuple[str, str, int, str, int]
 """(stage, architecture, number, name, errno of a denial or -1)."""
+
+_Value = tuple[str, str, str, int, int]
+"""(stage, architecture, name, index, value)."""
 
 
 def merge_recordings(recordings: Iterable[Recording | RecordingSums]) -> Recording:
@@ -85,9 +89,11 @@ class _Merger:
         self._bounds: list[RecordedBound] = []
         self._counts: dict[_Call, int] = {}
         self._runs_of: Counter[_Call] = Counter()
-        self._arguments: Counter[tuple[str, str, str, int, int]] = Counter()
-        self._denied_arguments: Counter[tuple[str, str, str, int, int]] = Counter()
+        self._arguments: Counter[_Value] = Counter()
+        self._denied_arguments: Counter[_Value] = Counter()
         self._lost: Counter[str] = Counter()
+        self._running: Counter[_Call | _Value] = Counter()
+        self._marks: list[ReadyMark | None] = []
 
     def add(self, recording: Recording | RecordingSums) -> None:
         """Add one recording, itself merged or not."""
@@ -105,17 +111,21 @@ class _Merger:
         for program in list_executed(recording):
             self._executed[(program.exe, *program.argv)] = program
         self._bounds = drop_equal([*self._bounds, *list_bounds(recording)])
+        self._marks.append(recording.ready)
         runs: dict[_Call, int] = {}
         for call in recording.calls:
             key = (call.stage, call.arch, call.number, call.name, -1)
             self._add_one(key, call.count, call.runs, runs)
+            self._running[key] += call.running
         for denial in recording.denials:
             key = (denial.stage, denial.arch, denial.number, denial.name, denial.errno)
             self._add_one(key, denial.count, denial.runs, runs)
+            self._running[key] += denial.running
         self._runs_of.update(runs)
         for argument in recording.arguments:
             value = (argument.stage, argument.arch, argument.name, argument.index, argument.value)
             self._arguments[value] += argument.count
+            self._running[value] += argument.running
         for denied in recording.denied_arguments:
             value = (denied.stage, denied.arch, denied.name, denied.index, denied.value)
             self._denied_arguments[value] += denied.count
@@ -134,6 +144,9 @@ class _Merger:
             raise ValueError("nothing to merge")
         calls = [key for key in self._ordered() if key[-1] < 0]
         denials = [key for key in self._ordered() if key[-1] >= 0]
+        ready = self._merge_marks()
+        if ready is None:
+            self._running.clear()
         return Recording(
             seclatch=max(self._versions),
             complete=self._complete,
@@ -150,10 +163,7 @@ class _Merger:
             calls=[self._calls(call) for call in calls],
             denials=[self._denial(denial) for denial in denials],
             arguments=[
-                RecordedArgument(
-                    stage=stage, arch=arch, name=name, index=index, value=value, count=count
-                )
-                for (stage, arch, name, index, value), count in sorted(self._arguments.items())
+                self._argument(value, count) for value, count in sorted(self._arguments.items())
             ],
             lost=LostCounts(**self._lost),
             images=sorted(self._images),
@@ -175,6 +185,27 @@ class _Merger:
                 )
             ],
             container_names=sorted(self._container_names),
+            ready=ready,
+        )
+
+    def _merge_marks(self) -> ReadyMark | None:
+        """Return the mark of the whole; None if one has none: it is of one phase then."""
+        marks = [mark for mark in self._marks if mark is not None]
+        if len(marks) < len(self._marks):
+            return None
+        words = {word for mark in marks for word in mark.condition.split(", ")}
+        return ReadyMark(time=max(mark.time for mark in marks), condition=", ".join(sorted(words)))
+
+    def _argument(self, row: _Value, count: int) -> RecordedArgument:
+        stage, arch, name, index, value = row
+        return RecordedArgument(
+            stage=stage,
+            arch=arch,
+            name=name,
+            index=index,
+            value=value,
+            count=count,
+            running=self._running[row],
         )
 
     def _ordered(self) -> list[_Call]:
@@ -190,6 +221,7 @@ class _Merger:
             name=name,
             count=self._counts[call],
             runs=self._runs_of[call],
+            running=self._running[call],
         )
 
     def _denial(self, call: _Call) -> RecordedDenial:
@@ -203,4 +235,5 @@ class _Merger:
             errno=errno,
             count=self._counts[call],
             runs=self._runs_of[call],
+            running=self._running[call],
         )

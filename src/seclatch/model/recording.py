@@ -111,11 +111,22 @@ class RecordedEvent(msgspec.Struct, frozen=True, kw_only=True):
     errno: int = 0
 
 
+class ReadyMark(msgspec.Struct, frozen=True, kw_only=True):
+    """The moment from which the program was ready: the running phase begins, the start is over.
+
+    `condition` is what was waited for (`listen:6379`), or `mark`: by hand.
+    """
+
+    time: float
+    condition: str
+
+
 class RecordedCalls(msgspec.Struct, frozen=True, kw_only=True):
     """How often a process made a call in a stage. `name` is empty for a number without one.
 
     In a merged recording `process` is null: the count is over all processes of the stage, and
-    `runs` is the number of recordings that have any.
+    `runs` is the number of recordings that have any. `running`: how many of them were made after
+    the recording's `ready` mark, or were not over by then.
     """
 
     process: int | None
@@ -125,12 +136,13 @@ class RecordedCalls(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     count: int
     runs: int = 1
+    running: int = 0
 
 
 class RecordedDenial(msgspec.Struct, frozen=True, kw_only=True):
     """How often seccomp denied a call: with `errno`, or by other means (0).
 
-    `process` and `runs` are as in RecordedCalls.
+    `process`, `runs` and `running` are as in RecordedCalls.
     """
 
     process: int | None
@@ -141,12 +153,13 @@ class RecordedDenial(msgspec.Struct, frozen=True, kw_only=True):
     errno: int
     count: int
     runs: int = 1
+    running: int = 0
 
 
 class RecordedArgument(msgspec.Struct, frozen=True, kw_only=True):
     """A value of an argument (`index` from 0), over all processes of a stage.
 
-    For clone3, argument 0 stands for the flags in its structure.
+    For clone3, argument 0 stands for the flags in its structure. `running` is as in RecordedCalls.
     """
 
     stage: str
@@ -155,6 +168,7 @@ class RecordedArgument(msgspec.Struct, frozen=True, kw_only=True):
     index: int
     value: int
     count: int
+    running: int = 0
 
 
 class DeniedArgument(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,7 +201,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     A merged recording sums up `runs` others: it has their commands and hosts, the first one's
     `started` and the longest one's `duration`, and no processes, events, sessions, containers: what
     those tell is in `executed`, the programs that containers executed, and `bounds`, what
-    containers were held to; both are empty in others.
+    containers were held to; both are empty in others. It has a `ready` mark, with the time of the
+    latest, if each of the others has one.
     `runtimes` are the base names of the runtimes that entered containers; `images` and `software`
     are those that took part, each once; `contexts` the distinct states that processes refer to;
     `container_names` the names that containers have in their pods.
@@ -216,6 +231,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     executed: list[ExecutedProgram] = []
     bounds: list[RecordedBound] = []
     denied_arguments: list[DeniedArgument] = []
+    ready: ReadyMark | None = None
     container_names: list[str] = []
 
 

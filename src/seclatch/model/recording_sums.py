@@ -11,6 +11,7 @@ from seclatch.model.recorded_bounds import RecordedBound
 from seclatch.model.recording import (
     DeniedArgument,
     LostCounts,
+    ReadyMark,
     RecordedArgument,
     RecordedCalls,
     RecordedContainer,
@@ -50,3 +51,4 @@ class RecordingSums(msgspec.Struct, frozen=True, kw_only=True):
     bounds: list[RecordedBound] = []
     denied_arguments: list[DeniedArgument] = []
     container_names: list[str] = []
+    ready: ReadyMark | None = None

@@ -23,6 +23,7 @@ from seclatch.recording.attribution.pruning import TracePruner
 from seclatch.recording.attribution.socket_peers import SocketPeers
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.client_only_warning import explain_missing_container
+from seclatch.recording.ready.ready_condition import EngineContainer, ReadyCondition
 from seclatch.recording.recorder import BLOCKED_SIGNALS, STOP_SIGNALS, RecordOptions, TraceRecorder
 from seclatch.recording.select_backend import select_backend
 from seclatch.recording.trace.trace import Trace
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _POLL_INTERVAL = 0.02
 _GRACE_SECONDS = 2.0
+_LOGGING = ("docker", "podman")
 
 
 def record_command(command: tuple[str, ...], options: RecordOptions) -> tuple[int, Recording]:
@@ -53,13 +55,15 @@ def record_command(command: tuple[str, ...], options: RecordOptions) -> tuple[in
             options.notify(backend.notice)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
         try:
-            source = _Command(program, command, mask, ignored=ignored)
+            source = _Command(program, command, mask, options.ready, ignored=ignored)
             recording = TraceRecorder(backend, source, options).record()
             absence = explain_missing_container(recording, backend, source.daemons)
             if absence and options.sights is None:  # else the explanation says it
                 options.notify(absence)
             return source.wait(backend), recording
         finally:
+            if options.ready:
+                options.ready.close()
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
@@ -102,12 +106,14 @@ class _Command:
         program: str,
         command: tuple[str, ...],
         mask: set[signal.Signals] | set[int],
+        ready: ReadyCondition | None,
         *,
         ignored: bool,
     ) -> None:
         self._program = program
         self._command = command
         self._mask = mask
+        self._ready = ready
         self._ignores_children = ignored
         self._pid = 0
         self.daemons = 0
@@ -126,6 +132,9 @@ class _Command:
         self.daemons = backend.follow_daemons()
         if self.daemons:
             backend.trace.named_containers = find_named_containers(self._command)
+        if self._ready:
+            client = self._images.client
+            self._ready.begin(client=client is not None and client.kind in _LOGGING)
         reading, writing = os.pipe()
         try:
             self._pid = os.fork()
@@ -157,6 +166,8 @@ class _Command:
             if self._ignores_children:
                 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+            if self._ready:
+                self._ready.enter_child()
             backend.await_go()
             os.execv(self._program, self._command)  # noqa: S606 (the user's command)
         except OSError as error:
@@ -240,6 +251,15 @@ class _Command:
     def select_related(self, trace: Trace) -> Trace:
         """Return the trace without what daemons did for other clients."""
         return drop_unrelated(trace)
+
+    def list_containers(self, trace: Trace) -> tuple[EngineContainer, ...]:
+        """Return the containers that the engine's client has started."""
+        client = self._images.client
+        if client is None:
+            return ()
+        names = {trace.segments[number].argv[-1] for number in trace.starts}
+        words = client.words
+        return tuple(EngineContainer(words, name) for name in sorted(names) if name[:1] != "-")
 
     def describe_run(
         self, started: datetime, began: int, ended: int, complete: bool

@@ -19,10 +19,13 @@ from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.adopt_processes import adopt
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
 from seclatch.recording.backends.bpf.loader import Probe
+from seclatch.recording.ready.ready_condition import EngineContainer
 from seclatch.recording.recorder import BLOCKED_SIGNALS, RecordOptions, TraceRecorder
 from seclatch.recording.trace.run_metadata import RunMetadata
 from seclatch.recording.trace.trace import Trace
 from seclatch.system.bpf import VerifierError
+
+_ENGINES = ("docker", "podman")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class ContainerTarget:
     identifier: str = ""
     image: ContainerImage | None = None
     pod: PodContainer | None = None
+    engine: str = ""
 
 
 def record_container(target: ContainerTarget, options: RecordOptions) -> Recording:
@@ -50,6 +54,8 @@ def record_container(target: ContainerTarget, options: RecordOptions) -> Recordi
             source = _Container(target, namespaces, backend.probe)
             return TraceRecorder(backend, source, options).record()
     finally:
+        if options.ready:
+            options.ready.close()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
@@ -158,6 +164,12 @@ class _Container:
         self._sessions.update(trace)
         unrelated = self._sessions.find_unrelated(trace)
         return restrict_trace(trace, trace.processes.keys() - unrelated) if unrelated else trace
+
+    def list_containers(self, trace: Trace) -> tuple[EngineContainer, ...]:
+        """Return the container, if its engine's client can be asked."""
+        if self._target.engine not in _ENGINES or not self._target.identifier.isalnum():
+            return ()
+        return (EngineContainer((self._target.engine,), self._target.identifier),)
 
     def describe_run(
         self, started: datetime, began: int, ended: int, complete: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from seclatch.recording.backends.backend import RecordingBackend
+from seclatch.recording.ready.ready_condition import EngineContainer, ReadyCondition, ReadyView
+from seclatch.recording.trace.ready_mark import mark_ready
 from seclatch.recording.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -18,14 +21,31 @@ if TYPE_CHECKING:
     from seclatch.recording.trace.run_metadata import RunMetadata
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-BLOCKED_SIGNALS = STOP_SIGNALS | {signal.SIGCHLD, signal.SIGUSR1}
-"""Signals that must be blocked while a recorder works: it reads them with sigtimedwait(2)."""
+BLOCKED_SIGNALS = STOP_SIGNALS | {signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2}
+"""Signals that must be blocked while a recorder works: it reads them with sigtimedwait(2).
 
+SIGUSR1 asks for the recording so far, SIGUSR2 marks the program as ready.
+"""
+
+BY_HAND = "mark"
+"""The condition of a mark by SIGUSR2."""
+
+_READY_INTERVAL = 0.05
+_MEMFD = "/memfd:"
 _MAX_SHARE = 10
 """Intermediate recordings take at most one part in ten of the time, however long a trace is."""
 
 MAX_BULK = 1_000_000
 """Limit of a trace: half a million processes that exec once, some 5 GB of memory."""
+
+
+def name_badge(pid: int) -> str:
+    """Return what a descriptor of a process links to that reads BLOCKED_SIGNALS.
+
+    Other processes are ended by SIGUSR2. Their masks do not show it: sigtimedwait(2) unblocks the
+    signals that it waits for.
+    """
+    return f"{_MEMFD}seclatch-recorder-{pid}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +64,7 @@ class RecordOptions:
     after each update, every `interval` seconds. `kill_on_repeat`: the second request to stop kills
     what the first did not end. `query_images`: ask engines for the images of containers.
     `until_command_ends`: end the recording soon after the command, whatever it has left running.
+    `ready`: when the program is ready, and its running phase begins.
     """
 
     seconds: float | None = None
@@ -61,6 +82,7 @@ class RecordOptions:
     kill_on_repeat: bool = False
     query_images: bool = True
     until_command_ends: bool = False
+    ready: ReadyCondition | None = None
 
 
 class RecordingSource(Protocol):
@@ -83,6 +105,9 @@ class RecordingSource(Protocol):
 
     def select_related(self, trace: Trace) -> Trace:
         """Return the part of the trace that belongs to it."""
+
+    def list_containers(self, trace: Trace) -> tuple[EngineContainer, ...]:
+        """Return the containers in a trace of it about which an engine can be asked."""
 
     def describe_run(
         self, started: datetime, began: int, ended: int, complete: bool
@@ -107,9 +132,17 @@ class TraceRecorder:
         self._next_check = 0.0
         self._next_look = time.monotonic() + options.every
         self._next_save = time.monotonic() + options.save_first
+        self._next_ready_check = 0.0
 
     def record(self) -> Recording:
         """Follow the source to its end, detach, and return the recording."""
+        badge = os.memfd_create(name_badge(os.getpid()).removeprefix(_MEMFD))
+        try:
+            return self._record()
+        finally:
+            os.close(badge)
+
+    def _record(self) -> Recording:
         self._source.start(self._backend)
 
         while not self._is_done():
@@ -117,6 +150,7 @@ class TraceRecorder:
             self._backend.collect()
             self._source.update(self._trace, self._options)
             self._options.watch(self._trace)
+            self._check_ready()
             self._report_progress()
         ended = time.monotonic_ns()
         self._backend.detach()
@@ -125,7 +159,31 @@ class TraceRecorder:
         self._options.watch(self._trace)
         if self._is_full():
             self._count_cut_off()
+        if self._options.ready and self._trace.ready is None:
+            self._options.notify(
+                f"the program was never ready by --ready {self._options.ready.text}: the recording "
+                "has one phase"
+            )
         return self._make_recording(ended, complete=True)
+
+    def _check_ready(self) -> None:
+        """Mark the program as ready once its condition is met."""
+        ready, now = self._options.ready, time.monotonic()
+        if ready is None or self._trace.ready or now < self._next_ready_check:
+            return
+        related = self._source.select_related(self._trace)
+        view = ReadyView(self._backend, related, self._source.list_containers(related))
+        if ready.is_met(view):
+            self._mark_ready(ready.text)
+        ended = time.monotonic()
+        self._next_ready_check = ended + max(_READY_INTERVAL, _MAX_SHARE * (ended - now))
+
+    def _mark_ready(self, condition: str) -> None:
+        self._backend.catch_up()
+        in_flight = self._backend.list_calls_in_flight()
+        mark_ready(self._trace, time.monotonic_ns(), condition, in_flight)
+        seconds = (time.monotonic_ns() - self._began) / 1e9
+        self._options.notify(f"ready ({condition}) after {seconds:.1f} s: the running phase begins")
 
     def _is_full(self) -> bool:
         return self._trace.bulk >= self._options.max_bulk
@@ -201,5 +259,7 @@ class TraceRecorder:
             return
         if info.si_signo == signal.SIGUSR1:
             self._asked = True
+        elif info.si_signo == signal.SIGUSR2:
+            self._mark_ready(BY_HAND)
         elif self._source.handle_signal(info.si_signo, info.si_pid):
             self._stopped = True

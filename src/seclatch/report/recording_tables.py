@@ -6,14 +6,18 @@ import shlex
 from collections import Counter
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
 from seclatch.model.call_matrix import (
+    BOOT,
+    RUNNING,
     CallMatrix,
     MatrixRow,
+    count_by_phase,
     count_by_process,
     count_by_stage,
     find_runtime_only_calls,
@@ -35,11 +39,15 @@ def show_stages(recording: Recording, console: Console) -> None:
     columns = sorted(matrix.columns(), key=lambda stage: stage != Stage.PROGRAM.value)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("system call", no_wrap=True)
-    for column in columns:
+    phases = count_by_phase(recording)
+    cells = [(phases, RUNNING)] if recording.ready else []
+    cells = [*((matrix, each) for each in columns[:1]), *cells, *((matrix, c) for c in columns[1:])]
+    for _, column in cells:
         table.add_column(column, justify="right", no_wrap=True)
     for row in matrix.rows():
-        table.add_row(_row_name(row, recording), *(_cell(matrix, each, row) for each in columns))
-    console.print(_safe(_summary(recording, matrix)) + "\n")
+        table.add_row(_row_name(row, recording), *(_cell(*each, row) for each in cells))
+    console.print(_safe(_summary(recording, matrix)))
+    console.print(_safe(describe_phases(recording)) + "\n" if recording.ready else "")
     print_whole(table, console)
     if extra := find_runtime_only_calls(recording):
         console.print("\n[bold]only the runtime needed[/]  " + " ".join(map(_safe, extra)))
@@ -61,6 +69,21 @@ def _summary(recording: Recording, matrix: CallMatrix) -> str:
             if (only := find_runtime_only_calls(recording))
             else ""
         )
+    )
+
+
+def describe_phases(recording: Recording) -> str:
+    """Say when the program was ready, and how many of its calls it made in which phase."""
+    if recording.ready is None:
+        return ""
+    phases = count_by_phase(recording)
+    boot, running = (
+        {row.name for side in (phases.made, phases.denied) for row in side.get(phase, ())}
+        for phase in (BOOT, RUNNING)
+    )
+    return (
+        f"ready ({recording.ready.condition}) after {recording.ready.time:.1f} s: the program made "
+        f"{len(running)} different calls later, and {len(boot - running)} only before"
     )
 
 
@@ -89,6 +112,7 @@ def show_processes(recording: Recording, console: Console) -> None:
 def as_document(recording: Recording, by: str) -> dict[str, Any]:
     """Answer what the tables show, for machines."""
     matrix = count_by_stage(recording) if by == "stage" else count_by_process(recording)
+    phases = count_by_phase(recording)
     return {
         "schema": SCHEMA,
         "runs": recording.runs,
@@ -101,6 +125,14 @@ def as_document(recording: Recording, by: str) -> dict[str, Any]:
             for column in matrix.columns()
         },
         "only_runtime": find_runtime_only_calls(recording),
+        "ready": msgspec.to_builtins(recording.ready),
+        "phases": {
+            phase: {
+                "calls": _counts(phases.made.get(phase)),
+                "denied": _counts(phases.denied.get(phase)),
+            }
+            for phase in phases.columns()
+        },
     }
 
 

@@ -125,7 +125,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
     `need`: `runtime` (under the filter, and not by the program), `program`, `both`, `static` (not
     recorded, found by a scan), `outside` (none of these). `made` and `denied` map stages to counts.
-    `scanned`: whether a scan found it; null without one.
+    `scanned`: whether a scan found it; null without one. `running`: how many of the program's were
+    made, or denied, after it was ready.
     """
 
     name: str
@@ -134,19 +135,22 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     made: dict[str, int]
     denied: dict[str, int]
     scanned: bool | None = None
+    running: int = 0
 
 
 class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     """System calls by stage, the stages in the order of a start.
 
     `scan` is what was scanned, empty without a scan; `whole`: whether that found all that the
-    program can call.
+    program can call. `ready`: when the program was ready, and by which condition, in words; empty
+    for a recording of one phase.
     """
 
     stages: list[str]
     lines: list[Line]
     scan: str = ""
     whole: bool = False
+    ready: str = ""
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):

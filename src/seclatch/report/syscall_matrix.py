@@ -8,6 +8,7 @@ from seclatch.model import call_matrix as counted
 from seclatch.model.recording import Recording
 from seclatch.model.scan import Scan
 from seclatch.model.stage import Stage
+from seclatch.report.recording_tables import describe_phases
 from seclatch.report.report_document import Line, Matrix
 
 UNDER, PROGRAM = Stage.FILTERED_INIT.value, Stage.PROGRAM.value
@@ -25,6 +26,10 @@ NEEDS = {
 def make_matrix(recording: Recording, scan: Scan | None = None) -> Matrix:
     """Make the table; lines by need, then by name. A scan adds what it found and nobody made."""
     source = counted.count_by_stage(recording)
+    phases = counted.count_by_phase(recording)
+    running = sum(
+        (side.get(counted.RUNNING, Counter()) for side in (phases.made, phases.denied)), Counter()
+    )
     stages = sorted(source.columns(), key=_order)
     found = _found(scan) if scan else set()
     lines = []
@@ -34,7 +39,15 @@ def make_matrix(recording: Recording, scan: Scan | None = None) -> Matrix:
         need = _need({*made, *denied}) if made or denied else "static"
         scanned = row in found if scan else None
         lines.append(
-            Line(name=row.name, arch=row.arch, need=need, made=made, denied=denied, scanned=scanned)
+            Line(
+                name=row.name,
+                arch=row.arch,
+                need=need,
+                made=made,
+                denied=denied,
+                scanned=scanned,
+                running=running[row],
+            )
         )
     needs = list(NEEDS)
     return Matrix(
@@ -42,6 +55,7 @@ def make_matrix(recording: Recording, scan: Scan | None = None) -> Matrix:
         lines=sorted(lines, key=lambda line: (needs.index(line.need), line.name, line.arch)),
         scan=(scan.source or "a scan") if scan else "",
         whole=scan is not None and scan.whole,
+        ready=describe_phases(recording),
     )
 
 

@@ -183,19 +183,21 @@ def _partly(size: ProfileSize) -> str:
 
 def _show_matrix(report: Report, console: Console) -> None:
     _title(console, "System calls by stage")
+    matrix = report.matrix
+    if matrix.ready:
+        console.print(_safe(matrix.ready))
+    scanned = bool(matrix.scan)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("call", no_wrap=True)
-    table.add_column("needed by")
-    scanned = bool(report.matrix.scan)
-    if scanned:
-        table.add_column("in binaries")
-    for stage in report.matrix.stages:
-        table.add_column(stage, justify="right")
-    for line in report.matrix.lines:
-        cells = [_cell(line, stage) for stage in report.matrix.stages]
-        table.add_row(
-            _safe(line.name), line.need, *([show_scan_verdict(line)] if scanned else []), *cells
-        )
+    for title in ("needed by", *(["in binaries"] if scanned else [])):
+        table.add_column(title)
+    for title in (*matrix.stages, *(["once ready"] if matrix.ready else [])):
+        table.add_column(title, justify="right")
+    for line in matrix.lines:
+        cells = [line.need, *([show_scan_verdict(line)] if scanned else [])]
+        cells += [_cell(line, stage) for stage in matrix.stages]
+        cells += [f"{line.running:,}" if line.running else ""] if matrix.ready else []
+        table.add_row(_safe(line.name), *cells)
     print_whole(table, console)
     for need, meaning in NEEDS.items():
         if scanned or need != "static":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _STATUS = 1 << 13
@@ -73,6 +74,18 @@ def list_threads(pid: int) -> list[int]:
         return [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208
     except OSError:
         return []
+
+
+def list_links(pid: int) -> set[str]:
+    """List what the open files of a process are; empty when it has ended or may not be read."""
+    return set(_read_links(pid))
+
+
+def _read_links(pid: int) -> Iterator[str]:
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
+            with contextlib.suppress(OSError):
+                yield os.readlink(f"/proc/{pid}/fd/{name}")  # noqa: PTH115
 
 
 def read_status(pid: int, tid: int | None = None) -> ProcStatus | None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import Syscall, load_syscalls
-from seclatch.system.procfs import list_threads, read_file, read_status
+from seclatch.system.listening_sockets import list_listening
+from seclatch.system.procfs import list_links, list_threads, read_file, read_status
 
 _RING = "anon_inode:[io_uring]"
-_TABLE = 1 << 24
-_TCP_LISTEN = "0A"
-_UNIX_LISTENING = 0x10000  # SO_ACCEPTCON, __SO_ACCEPTCON in Flags of /proc/net/unix
 _MAX_THREADS = 4096
 
 
@@ -39,7 +36,7 @@ def read_process_facts(pids: Iterable[int]) -> list[ProcessFacts]:
         status = read_status(pid)
         if status is None:
             continue
-        links = set(_read_links(pid))
+        links = list_links(pid)
         arch = _read_arch(pid)
         sockets = {link for link in links if link.startswith("socket:[")}
         listens = bool(sockets) and bool(sockets & _list_listening(pid, listening))
@@ -50,13 +47,6 @@ def read_process_facts(pids: Iterable[int]) -> list[ProcessFacts]:
             )
         )
     return found
-
-
-def _read_links(pid: int) -> Iterator[str]:
-    with contextlib.suppress(OSError):
-        for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208
-            with contextlib.suppress(OSError):
-                yield os.readlink(f"/proc/{pid}/fd/{name}")  # noqa: PTH115
 
 
 def _read_arch(pid: int) -> Arch:
@@ -75,26 +65,8 @@ def _list_listening(pid: int, known: dict[int, set[str]]) -> set[str]:
     except OSError:
         return set()
     if namespace not in known:
-        known[namespace] = {f"socket:[{inode}]" for inode in _read_listening(pid)}
+        known[namespace] = {socket.link for socket in list_listening(pid)}
     return known[namespace]
-
-
-def _read_listening(pid: int) -> Iterator[str]:
-    for name in ("tcp", "tcp6"):
-        for line in _read_table(pid, name):
-            words = line.split()
-            if len(words) > 9 and words[3] == _TCP_LISTEN:
-                yield words[9]
-    for line in _read_table(pid, "unix"):
-        words = line.split()
-        if len(words) > 6 and int(words[3], 16) & _UNIX_LISTENING:
-            yield words[6]
-
-
-def _read_table(pid: int, name: str) -> list[str]:
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/net/{name}", "rb") as file:  # noqa: PTH123
-        return file.read(_TABLE).decode("ascii", "replace").splitlines()[1:]
-    return []
 
 
 def _read_calls(pid: int, arch: Arch) -> Iterator[Syscall]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seclatch.cli.record.spools import find_spools
 from seclatch.errors import SeclatchError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def command(record_dir: PurePosixPath | None, name: str) -> None:
     if not name:  # every id begins with nothing
         raise click.UsageError("NAME is empty.")
     meant: list[tuple[RecordingSpool, SpoolSlot]] = []
-    for spool in _depots(record_dir):
+    for spool in find_spools(record_dir):
         spool.require_private()
         meant += [
             (spool, each)
@@ -57,28 +58,6 @@ def command(record_dir: PurePosixPath | None, name: str) -> None:
         )
     for spool, slot in meant:
         click.echo(_flush(spool, slot))
-
-
-def _depots(directory: PurePosixPath | None) -> list[RecordingSpool]:
-    from seclatch.engines.annotation_recorder import read_all_limits
-    from seclatch.engines.host_root import HostRoot
-    from seclatch.model.recorder_limits import RecorderLimits
-    from seclatch.recording.annotated.spool import RecordingSpool
-
-    if os.geteuid() != 0:
-        raise SeclatchError(
-            "asking a recorder for its recording: only root may do that", remedy="use sudo"
-        )
-    limits = (
-        [RecorderLimits(directory=str(directory))] if directory else read_all_limits(HostRoot())
-    )
-    found = {each.directory: RecordingSpool(each) for each in limits}
-    if not found:
-        raise SeclatchError(
-            "looking for recorders: no engine records annotated containers on this host",
-            remedy="seclatch install ENGINE --record-annotations",
-        )
-    return list(found.values())
 
 
 def _flush(spool: RecordingSpool, slot: SpoolSlot) -> str:

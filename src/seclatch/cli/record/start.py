@@ -20,6 +20,7 @@ from seclatch.errors import SeclatchError
 
 if TYPE_CHECKING:
     from seclatch.model.recording import Recording
+    from seclatch.recording.ready.ready_condition import ReadyCondition
     from seclatch.recording.recorder import RecordOptions
 
 _Record = Callable[["RecordOptions"], tuple[int, "Recording"]]
@@ -28,6 +29,7 @@ _Record = Callable[["RecordOptions"], tuple[int, "Recording"]]
 COMMANDS = {
     "merge": "Merge recordings, by image.",
     "flush": "Have a container's recorder write what it has so far.",
+    "mark": "Say that the recorded program is ready now.",
 }
 
 
@@ -65,6 +67,13 @@ COMMANDS = {
     show_default=True,
     help="How to watch; ptrace needs no privilege, is slow and sees CMD's own descendants only.",
 )
+@click.option(
+    "--ready",
+    "condition",
+    metavar="CONDITION",
+    help="When the program is ready: calls made later are counted as its running phase. "
+    "listen[:PORT], accept, healthy, notify, log:REGEX, a time (30s), or a command that succeeds.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.argument("args", nargs=-1, type=CommandWords(), metavar="CMD [ARG]...")
 def command(
@@ -73,6 +82,7 @@ def command(
     container: str | None,
     follow: bool,
     backend: str,
+    condition: str | None,
     quiet: bool,
     args: tuple[str, ...],
 ) -> None:
@@ -93,6 +103,7 @@ def command(
       seclatch record -- runc run -b bundle name
       seclatch record -o nginx.recording.json.gz -- seclatch run --rootfs DIR -- nginx
       seclatch record --container web --seconds 60 -o web.recording.json.gz
+      seclatch record --ready listen:6379 -o redis.recording.json -- docker run redis
       seclatch show nginx.recording.json.gz
       seclatch generate nginx.recording.json.gz > nginx.json
     """
@@ -114,6 +125,7 @@ def command(
         save=None if is_stream(path) else _saver(path),
         notify=lambda sentence: None if quiet else progress_messages.print_sentences([sentence]),
         backend=backend,
+        ready=_parse_ready(condition),
     )
     status, recording = record(options)
     _write(path, recording)
@@ -135,6 +147,16 @@ def _refuse_misuse(
         raise click.UsageError("--seconds: not a number.")
     if container is not None and backend == "ptrace":
         raise click.UsageError("--container takes eBPF: ptrace sees own children only.")
+
+
+def _parse_ready(text: str | None) -> ReadyCondition | None:
+    if text is None:
+        return None
+    from seclatch.recording.ready.parse_ready import parse_ready
+
+    condition = parse_ready(text)
+    condition.notify = lambda sentence: progress_messages.print_sentences([sentence])
+    return condition
 
 
 def _write(path: Path, recording: Recording) -> None:
@@ -176,7 +198,8 @@ def _of_container(word: str) -> _Record:
     identifier = found.container.id if found.container else ""
     image = find_container_image(found.pid, identifier)
     pod = found.container.pod_names if found.container else None
-    target = ContainerTarget(found.pid, word, identifier, image, pod)
+    engine = found.container.engine if found.container else ""
+    target = ContainerTarget(found.pid, word, identifier, image, pod, engine)
     return lambda options: (0, record_container(target, options))
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 import click
 
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+from seclatch.model.duration import read_duration
 
 
 def parse_duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
     """Read `500ms`, `1.5s`, `90min`, `24h`, `7d` or 0. Raises BadParameter."""
-    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)\s*(ms|s|min|m|h|d)", value.strip())
-    if value.strip() == "0":
-        return timedelta()
-    if not match:
+    seconds = read_duration(value)
+    if seconds is None:
         raise click.BadParameter(f"{value!r} is no duration such as 30s, 90min, 24h or 7d")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    return timedelta(seconds=seconds)
 
 
 def parse_optional_duration(

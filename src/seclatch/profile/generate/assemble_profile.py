@@ -25,6 +25,7 @@ from seclatch.profile.generate.join_scan import JoinedProfile, JoinPolicy, join_
 from seclatch.profile.generate.limit_arguments import make_argument_limit
 from seclatch.profile.generate.match_inputs import list_unscanned
 from seclatch.profile.generate.recorded_limit import RecordedLimit, find_limits
+from seclatch.profile.generate.running_phase import RunningPhase, select_running
 
 _MOST = 10
 
@@ -56,19 +57,27 @@ class AssembledProfile:
     made: GeneratedProfile
     recording: Recording
     stages: frozenset[str]
+    running: RunningPhase | None = None
     joined: JoinedProfile | None = None
     completed: CompletedProfile | None = None
 
 
 def assemble_profile(recordings: Sequence[Recording], options: AssemblyOptions) -> AssembledProfile:
     """Generate, join with the scan, complete. Raises ValueError when there is nothing to allow."""
+    stages = frozenset(list_stages(options.generator.first))
+    running = select_running(recordings, stages) if options.generator.running else None
+    if running:
+        recordings = running.recordings
     recording = merge_recordings(recordings)
     made = generate_profile(recording, options.generator)
-    stages = frozenset(list_stages(options.generator.first))
-    done = AssembledProfile(made.profile, [*made.warnings], made, recording, stages)
+    warnings = [*(running.describe() if running else ()), *made.warnings]
+    done = AssembledProfile(made.profile, warnings, made, recording, stages, running)
     if options.scan is not None:
         done.warnings += _about_unscanned(recordings, options.scan)
-        done.joined = join_scan(made.profile, made.recorded, options.scan, options.policy)
+        boot_only = running.boot_only if running else frozenset[str]()
+        done.joined = join_scan(
+            made.profile, made.recorded, options.scan, options.policy, boot_only
+        )
         done.warnings += done.joined.warnings
         done.profile = done.joined.profile
     if options.generator.base is None:
@@ -94,6 +103,7 @@ def _complete(
         options.wider,
         tuple(limits),
         frozenset(runtime),
+        done.running.needs if done.running else {},
     )
     return complete_profile(done.profile, completion)
 

@@ -7,7 +7,7 @@ is answered with ENOSYS.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from seclatch.model.action import ENOSYS, Action, ActionKind
@@ -37,7 +37,8 @@ class CompletionOptions:
 
     `exact`: without the harmless closure. `allow`: calls to allow though no run made them. `wider`:
     calls to allow though the limit denies them. `limits`: what the container had.
-    `runtime`: calls that are allowed for a plain runtime alone, and open no family.
+    `runtime`: calls that are allowed for a plain runtime alone, and open no family. `needs`:
+    further calls without which this program cannot do, with the reason.
     """
 
     exact: bool = False
@@ -45,6 +46,7 @@ class CompletionOptions:
     wider: tuple[str, ...] = ()
     limits: tuple[RecordedLimit, ...] = ()
     runtime: frozenset[str] = frozenset()
+    needs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,9 @@ def _further_rules(
 
     yield from rule(options.allow, "option", "allowed by --allow")
     made = frozenset(allowed) - options.runtime
-    for call in load_always():
-        yield from rule([call.call], "always", f"always: {call.reason}")
+    always = {call.call: call.reason for call in load_always()}
+    for name, reason in (always | dict(options.needs)).items():
+        yield from rule([name], "always", f"always: {reason}")
     if allowed & _MAKES_PROCESSES:
         comment = "C libraries use it where clone3 and fork are not allowed"
         yield from rule(["clone"], "fallback", comment)

@@ -46,7 +46,7 @@ class _Explainer:
         self._scan = scan
         self._counts: Counter[str] = Counter()
         self._programs: dict[str, dict[str, None]] = {}
-        for recording in recordings:
+        for recording in done.running.recordings if done.running else recordings:
             self._count(recording)
         self._found = {
             row.name
@@ -112,6 +112,7 @@ class _Explainer:
     def list_left_out(self, allowed: set[str]) -> Iterator[LeftOutCall]:
         """Yield what was recorded or found and is not allowed."""
         yield from self._list_removed(allowed)
+        yield from self._list_boot_only(allowed)
         for row in self._done.joined.rows if self._done.joined else ():
             if row.verdict in _LEFT_OUT and row.name not in allowed:
                 reason = row.verdict.value
@@ -124,6 +125,11 @@ class _Explainer:
                     chain=list(row.chain),
                 )
         yield from self._list_denied(allowed)
+
+    def _list_boot_only(self, allowed: set[str]) -> Iterator[LeftOutCall]:
+        names = self._done.running.boot_only if self._done.running else frozenset[str]()
+        for name in sorted(names - allowed):
+            yield LeftOutCall(call=name, reason=JoinVerdict.BOOT.value, remedy=f"--allow {name}")
 
     def _list_removed(self, allowed: set[str]) -> Iterator[LeftOutCall]:
         removed = self._done.completed.removed if self._done.completed else {}

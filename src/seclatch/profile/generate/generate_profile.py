@@ -41,7 +41,7 @@ class GeneratorOptions:
     the latch. `narrow`: compare arguments. `portable`: allow what other versions of a C library use
     for the same. `refuse_clone3`: with ENOSYS, so that libraries use clone, whose flags a filter
     can see. `no_stub`: leave runc no number to answer by itself.
-    `base`: the profile to add to.
+    `base`: the profile to add to. `running`: of the running phase alone.
     """
 
     first: Stage = Stage.PROGRAM
@@ -51,6 +51,7 @@ class GeneratorOptions:
     refuse_clone3: bool = False
     no_stub: bool = False
     base: Profile | None = None
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class _Maker:
         self._stages = list_stages(options.first)
         self._names = self._made(self._stages)
         if not self._names:
-            raise ValueError(f"no call of stage {options.first.value} in it")
+            phase = " after the ready mark" if options.running else ""
+            raise ValueError(f"no call of stage {options.first.value}{phase} in it")
         self._values = recorded_values(recording.arguments, self._stages)
         self._base = self._read_base(options.base) if options.base else None
 
@@ -232,11 +234,16 @@ class _Maker:
         kernels = ", ".join(sorted({host.kernel for host in recording.hosts}))
         images = ", ".join(f"{each.name} {each.digest or each.id}" for each in recording.images)
         return (
-            f"made by {', '.join(sorted(self._stages))} in {recording.runs} recording(s), "
+            f"made by {', '.join(sorted(self._stages))}{self._about_phase()} in "
+            f"{recording.runs} recording(s), "
             f"first {recording.started}, Linux {kernels}: {commands}"
             + (f" and {more} more" if more > 0 else "")
             + (f"; images: {images[:500]}" if images else "")
         )
+
+    def _about_phase(self) -> str:
+        ready = self._recording.ready if self._options.running else None
+        return f" once ready ({ready.condition[:200]})" if ready else ""
 
     def _twins(self, names: set[str]) -> set[str]:
         families = [family for family in TWINS if names & set(family)]

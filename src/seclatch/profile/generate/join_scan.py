@@ -30,6 +30,7 @@ class JoinVerdict(enum.Enum):
     PLAUSIBLE = "allowed: the program can make it"
     DANGEROUS = "left out: never seen, and dangerous"
     UNSEEN = "left out: never seen"
+    BOOT = "left out: seen only before the program was ready"
     NARROWED = "as a rule of the profile says"
     ELSEWHERE = "recorded, and not in the scan: made by a program that was not scanned"
 
@@ -53,17 +54,28 @@ class JoinedProfile:
 
 
 def join_scan(
-    profile: Profile, recorded: Iterable[str], scan: Scan, policy: JoinPolicy
+    profile: Profile,
+    recorded: Iterable[str],
+    scan: Scan,
+    policy: JoinPolicy,
+    boot_only: frozenset[str] = frozenset(),
 ) -> JoinedProfile:
     """Add to a profile made from recordings what a scan of the same program found.
 
     `recorded` are the names of the calls that the recordings have. A call that the profile names
-    already, with conditions or refused, stays as it is.
+    already, with conditions or refused, stays as it is. `boot_only`: calls that the recordings
+    have only from before the running phase.
     """
     seen, static = set(recorded), set(scan.names)
     named = {name for rule in profile.rules for name in rule.names}
     rows = [
-        JoinedCall(name, _verdict(name, seen, static, named, policy), scan.chain(name))
+        JoinedCall(
+            name,
+            JoinVerdict.BOOT
+            if name in boot_only and name not in named
+            else _verdict(name, seen, static, named, policy),
+            scan.chain(name),
+        )
         for name in sorted(seen | static)
     ]
     added = tuple(row.name for row in rows if row.verdict is JoinVerdict.PLAUSIBLE)

@@ -32,6 +32,7 @@ from seclatch.recording.backends.bpf.bpf_backend import Ebpf
 from seclatch.recording.backends.bpf.container_scope import watch
 from seclatch.recording.backends.bpf.loader import Probe
 from seclatch.recording.files import recording_file
+from seclatch.recording.ready.ready_condition import EngineContainer
 from seclatch.recording.recorder import BLOCKED_SIGNALS, RecordOptions, TraceRecorder
 from seclatch.recording.trace.assign_stages import find_entry
 from seclatch.recording.trace.run_metadata import RunMetadata
@@ -211,6 +212,10 @@ class _AnnotatedContainer:
     def handle_signal(self, signal_: int, sender: int) -> bool:
         """End the recording at a signal, as at the host's shutdown."""
         return True
+
+    def list_containers(self, trace: Trace) -> tuple[EngineContainer, ...]:
+        """Return none: no engine is asked from within a start."""
+        return ()
 
     def select_related(self, trace: Trace) -> Trace:
         """Return the trace without processes that only named the container."""

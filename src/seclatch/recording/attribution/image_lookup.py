@@ -91,6 +91,11 @@ class ImageLookup:
         self._asked: dict[str, subprocess.Popen[bytes]] = {}
         self._segments: dict[int, str] = {}
 
+    @property
+    def client(self) -> EngineClient | None:
+        """Return the engine's client that the command calls."""
+        return self._client
+
     def update(self, trace: Trace) -> None:
         """Query the containers that a runtime has begun to start since the last call."""
         if self._client is None or self._looked == len(trace.starts):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
+from seclatch.recording.trace.ready_mark import CallInFlight
 from seclatch.recording.trace.trace import Trace
 from seclatch.system.signal_wait import ReceivedSignal, await_signal
 
@@ -56,6 +58,10 @@ class RecordingBackend(ABC):
     @abstractmethod
     def lives(self, processes: set[int]) -> bool:
         """Return whether a thread of one of these processes (numbers of the trace) lives."""
+
+    @abstractmethod
+    def list_calls_in_flight(self) -> Iterable[CallInFlight]:
+        """List the calls that threads of living processes are in."""
 
     def wait(self, seconds: float, signals: set[signal.Signals]) -> ReceivedSignal | None:
         """Wait for one of these blocked signals, at most this long, while recording goes on."""

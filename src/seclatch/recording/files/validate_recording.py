@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from seclatch.model.arch import Arch
-from seclatch.model.recording import Recording
+from seclatch.model.recording import RecordedArgument, RecordedCalls, RecordedDenial, Recording
 from seclatch.model.stage import Stage
 
 MAX_TIME = 1e12
 """Seconds; sums of larger times overflow where they are drawn."""
 
+_Row = RecordedCalls | RecordedDenial | RecordedArgument
 _STAGES = {stage.value for stage in Stage}
 
 
@@ -18,6 +19,9 @@ def find_fault(recording: Recording) -> tuple[str, str] | None:
     """Return the place of the first fault and what is wrong; None if there is none."""
     if not all(abs(time) < MAX_TIME for time in _list_times(recording)):
         return "", "not a recording: it has times that no clock has"
+    for place, rows in _list_counts(recording):
+        if not all(0 <= row.running <= row.count for row in rows):
+            return f"{place}[].running", "more than count, or less than 0"
     for place, stage in _list_stages(recording):
         if stage not in _STAGES:
             return place, f"there is no stage {stage!r}"
@@ -31,12 +35,19 @@ def find_fault(recording: Recording) -> tuple[str, str] | None:
 
 def _list_times(recording: Recording) -> Iterator[float]:
     yield recording.duration
+    yield recording.ready.time if recording.ready else 0.0
     for process in recording.processes:
         yield process.began
         yield process.ended or 0.0
         yield from (image.time for image in process.images)
         yield from (moment.time for moment in process.contexts)
     yield from (event.time for event in recording.events)
+
+
+def _list_counts(recording: Recording) -> Iterator[tuple[str, Sequence[_Row]]]:
+    yield "calls", recording.calls
+    yield "denials", recording.denials
+    yield "arguments", recording.arguments
 
 
 def _list_stages(recording: Recording) -> Iterator[tuple[str, str]]:

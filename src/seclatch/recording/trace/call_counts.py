@@ -16,14 +16,19 @@ _STAGES = [stage.value for stage in Stage]
 def list_calls(numbered: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedCalls]:
     """Yield how often each process made each call in each stage."""
     total: dict[tuple[int, int, bool, int], int] = {}
+    boot: Counter[tuple[int, int, bool, int]] = Counter()
     for segment in numbered.segments:
         process, stage = segment.process, numbered.rank(segment)
         for (compat, number), count in segment.calls.items():
             key = (process, stage, compat, number)
             total[key] = total.get(key, 0) + count
+        for (compat, number), count in segment.before_ready.calls.items():
+            boot[process, stage, compat, number] += count
         for (compat, number), count in segment.injected.items():
             key = (process, numbered.rank_before(segment), compat, number)
             total[key] = total.get(key, 0) + count
+            boot[key] += count  # before the program's first instruction
+    marked = numbered.trace.ready is not None
     for (process, stage, compat, number), count in sorted(total.items()):
         arch, call, name = names.find_row(compat, number)
         yield model.RecordedCalls(
@@ -33,16 +38,23 @@ def list_calls(numbered: NumberedTrace, names: SyscallNames) -> Iterator[model.R
             number=call,
             name=name,
             count=count,
+            running=count - boot[process, stage, compat, number] if marked else 0,
         )
 
 
 def list_denials(numbered: NumberedTrace, names: SyscallNames) -> Iterator[model.RecordedDenial]:
     """Yield how often filters denied each call, by errno."""
     total: Counter[tuple[int, int, bool, int, int]] = Counter()
+    boot: Counter[tuple[int, int, bool, int, int]] = Counter()
     for segment in numbered.segments:
-        for (compat, number, errno), count in segment.denied.items():
-            total[segment.process, numbered.rank(segment), compat, number, errno] += count
-    for (process, stage, compat, number, errno), count in sorted(total.items()):
+        process, stage = segment.process, numbered.rank(segment)
+        for key, count in segment.denied.items():
+            total[process, stage, *key] += count
+        for key, count in segment.before_ready.denied.items():
+            boot[process, stage, *key] += count
+    marked = numbered.trace.ready is not None
+    for row, count in sorted(total.items()):
+        process, stage, compat, number, errno = row
         arch, call, name = names.find_row(compat, number)
         yield model.RecordedDenial(
             process=numbered.ids[process],
@@ -52,6 +64,7 @@ def list_denials(numbered: NumberedTrace, names: SyscallNames) -> Iterator[model
             name=name,
             errno=errno,
             count=count,
+            running=count - boot[row] if marked else 0,
         )
 
 
@@ -60,9 +73,14 @@ def list_arguments(
 ) -> Iterator[model.RecordedArgument]:
     """Yield the observed values of arguments by which profiles are narrowed."""
     total: Counter[tuple[Stage, int, int, int]] = Counter()
+    boot: Counter[tuple[Stage, int, int, int]] = Counter()
     for segment in numbered.segments:
-        for (number, index, value), count in segment.arguments.items():
-            total[numbered.stage(segment), number, index, value] += count
+        stage_ = numbered.stage(segment)
+        for key, count in segment.arguments.items():
+            total[stage_, *key] += count
+        for key, count in segment.before_ready.arguments.items():
+            boot[stage_, *key] += count
+    marked = numbered.trace.ready is not None
     for (stage, number, index, value), count in sorted(
         total.items(), key=lambda item: (item[0][0].value, *item[0][1:])
     ):
@@ -74,6 +92,7 @@ def list_arguments(
             index=index,
             value=value,
             count=count,
+            running=count - boot[stage, number, index, value] if marked else 0,
         )
 
 

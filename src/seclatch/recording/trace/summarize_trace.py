@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC
 from pathlib import PurePosixPath
 
@@ -58,10 +59,18 @@ def summarize_trace(trace: Trace, run: RunMetadata) -> model.Recording:
         denied_arguments=list(list_denied_arguments(numbered, names)),
         lost=count_lost(numbered),
         contexts=contexts.table,
+        ready=_make_mark(trace, seconds),
         images=sorted({container.image for container in containers if container.image}),
         container_names=model.list_container_names(containers),
         software=_list_software(numbered) if run.complete else [],
     )
+
+
+def _make_mark(trace: Trace, seconds: Callable[[int], float]) -> model.ReadyMark | None:
+    if trace.ready is None:
+        return None
+    time, condition = trace.ready
+    return model.ReadyMark(time=seconds(time), condition=condition)
 
 
 def _list_software(numbered: NumberedTrace) -> list[Software]:

@@ -58,13 +58,26 @@ class TaskFacts:
     capabilities: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentCounts:
+    """Copies of a segment's counts."""
+
+    calls: Counter[CallKey] = field(default_factory=Counter)
+    denied: Counter[DenialKey] = field(default_factory=Counter)
+    arguments: Counter[ArgumentKey] = field(default_factory=Counter)
+
+
+_NOTHING = SegmentCounts()
+
+
 @dataclass(slots=True)
 class Segment:
     """One process from `time` (ns of CLOCK_MONOTONIC) until its next segment.
 
     A thread that alone loads a filter gets a segment of its own. `injected`: calls that its tracer
     made in its place before its program's first instruction. `said`: what was written to Unix
-    sockets. `closed`: no call is counted in it any more.
+    sockets. `closed`: no call is counted in it any more. `before_ready`: what was counted when the
+    program was ready, empty in segments that began later.
     """
 
     id: int
@@ -84,6 +97,7 @@ class Segment:
     denied_arguments: Counter[ArgumentKey] = field(default_factory=Counter)
     said: list[bytes] = field(default_factory=list)
     closed: bool = False
+    before_ready: SegmentCounts = _NOTHING
 
     @property
     def bulk(self) -> int:
@@ -152,6 +166,7 @@ class Trace:
     in segments and what takes as much memory (1 to 4 kB). `socket_writers`: segments that wrote to
     a Unix socket. `socket_links`: pairs of processes connected by one, in both orders. `dropped`:
     segments of processes that have been dropped. `begun`: how many processes there have been.
+    `ready`: when the program was ready (ns), and by which condition.
     """
 
     processes: dict[int, TracedProcess] = field(default_factory=dict)
@@ -170,6 +185,7 @@ class Trace:
     socket_links: set[tuple[int, int]] = field(default_factory=set)
     dropped: set[int] = field(default_factory=set)
     begun: int = 0
+    ready: tuple[int, str] | None = None
 
     def begin(self, segment: Segment, pid: int) -> None:
         """Add a segment; one of a fork, or without a known parent, begins a process."""

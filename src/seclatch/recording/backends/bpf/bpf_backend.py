@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf import loader
-from seclatch.recording.backends.bpf.adopt_daemons import follow_daemons
+from seclatch.recording.backends.bpf.adopt_daemons import follow_daemons, sees_host
 from seclatch.recording.backends.bpf.map_reader import Harvest
+from seclatch.recording.trace.calls_in_flight import read_calls_in_flight
+from seclatch.recording.trace.ready_mark import CallInFlight
 
 if TYPE_CHECKING:
     from seclatch.recording.backends.bpf.detail_events import Sights
@@ -58,6 +61,10 @@ class Ebpf(RecordingBackend):
         Events of ends may be lost; the slots' counts of tasks are not.
         """
         return self.harvest.has_tasks(processes)
+
+    def list_calls_in_flight(self) -> Iterable[CallInFlight]:
+        """Read them from /proc, where its process ids are those that the kernel programs see."""
+        return read_calls_in_flight(self.trace) if sees_host() else ()
 
     def close(self) -> None:
         """Close all maps and programs."""

@@ -12,7 +12,7 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from threading import get_native_id
 
@@ -20,6 +20,7 @@ from seclatch.errors import SeclatchError
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.ptrace import stopped_thread
 from seclatch.recording.backends.ptrace.tracees import TracedThreads
+from seclatch.recording.trace.ready_mark import CallInFlight
 from seclatch.system import ptrace
 from seclatch.system.ptrace import TraceEvent
 from seclatch.system.signal_wait import ReceivedSignal, await_signal
@@ -171,6 +172,14 @@ class PtraceBackend(RecordingBackend):
         status = self._statuses.get(pid)
         self._statuses.clear()
         return status
+
+    def list_calls_in_flight(self) -> Iterable[CallInFlight]:
+        """List them from the last stop of each thread."""
+        return [
+            (thread.segment.id, thread.entered)
+            for thread in self._threads.known.values()
+            if thread.entered is not None
+        ]
 
     def close(self) -> None:
         """Close the pipe. The kernel detaches tracees that an error has left."""

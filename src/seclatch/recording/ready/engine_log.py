@@ -1,0 +1,74 @@
+"""The log of a container that runs already, from its engine's client (`docker logs --follow`)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+from seclatch.recording.ready.ready_condition import EngineContainer
+
+_BLOCK = 1 << 16
+_BLOCKS = 64
+"""Blocks that are searched before other work is done."""
+
+
+class EngineLog:
+    """Follows one container's log from its last start on. `rest`: an unfinished line."""
+
+    def __init__(self, container: EngineContainer) -> None:
+        self.rest = b""
+        words = [*container.client, "logs", "--follow"]
+        started = _read_start(container)
+        if started:
+            words += ["--since", started]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reading, writing = os.pipe()
+        os.set_blocking(self._reading, False)
+        try:
+            self._process = subprocess.Popen(
+                [*words, container.identifier],
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+            )
+        except OSError:
+            self._process = None
+        finally:
+            os.close(writing)
+
+    def read(self) -> Iterator[bytes]:
+        """Yield what is there, a bounded amount."""
+        for _ in range(_BLOCKS):
+            try:
+                block = os.read(self._reading, _BLOCK)
+            except BlockingIOError:
+                return
+            if not block:
+                return
+            yield block
+
+    def close(self) -> None:
+        """End the client."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        os.close(self._reading)
+
+
+def _read_start(container: EngineContainer) -> str:
+    """Return when the container was started; "" if the engine does not say."""
+    query = ("container", "inspect", "--format", "{{json .State.StartedAt}}")
+    try:
+        done = subprocess.run(
+            [*container.client, *query, container.identifier],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    text = done.stdout.decode("ascii", "replace").strip().strip('"')
+    return text if done.returncode == 0 and text[:1].isdigit() else ""
