@@ -82,6 +82,8 @@ class Container:
         self.profile: dict[str, Any] | None = None
         self.runtime = Runtime("runc")
         self.record: Path | None = None
+        self.started: Callable[[Container], object] = lambda _: None
+        """Called after each start, once the server answers."""
         self._process: subprocess.Popen[bytes] | None = None
         self._starts = 0
         self._id = ""
@@ -115,6 +117,7 @@ class Container:
             error.add_note(self._all_logs())
             self._delete()
             raise
+        self.started(self)
 
     def _answers(self) -> bool:
         if not self.alive():
@@ -152,6 +155,16 @@ class Container:
         ]
         bundle.write()
         return bundle
+
+    @property
+    def name(self) -> str:
+        """Return its id, by which commands of seclatch find it."""
+        return self._id
+
+    def mark(self) -> None:
+        """Tell the recorder that the server is ready."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR2)
 
     def alive(self) -> bool:
         """Return whether the server still runs."""

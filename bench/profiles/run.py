@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,18 @@ class Outcome:
 class Run:
     """One server in a root directory; `denials` records the denied calls of each start."""
 
-    def __init__(self, workload: Workload, root: Path, *, plain: bool = False) -> None:
+    def __init__(
+        self,
+        workload: Workload,
+        root: Path,
+        *,
+        plain: bool = False,
+        started: Callable[[Container], object] = lambda _: None,
+    ) -> None:
         self._workload = workload
         self._root = root
         self._runtime = Runtime("runc", latched=not plain)
+        self._started = started
 
     def train(self, recordings: Path, profile: dict[str, Any] | None) -> Outcome:
         """Record a short run: start, the training steps, stop."""
@@ -63,6 +72,7 @@ class Run:
             stop_signal=workload.stop,
         )
         box.profile, box.runtime, box.record = profile, self._runtime, recordings
+        box.started = self._started
         try:
             workload.prepare(box)
             box.own()
@@ -123,6 +133,7 @@ class Run:
             outcome.spinning.append("at the end")
         box.kill()
         box.profile, box.record = None, None
+        box.started = lambda _: None
         try:
             box.start()
             self._workload.verify(box)
