@@ -55,7 +55,9 @@ class AnsweringFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     `fingerprint` is that of `seclatch ps`, "" where the program was not read; `profile` names the
     profile that compiles to it. `by` is `rule` (number `index` of the resolved profile, counting
-    from 0), `default`, `architecture`, `newer` (runc's ENOSYS) or `unknown`.
+    from 0), `default`, `architecture`, `newer` (runc's ENOSYS) or `unknown`. `layer` is its place
+    among the `layers` filters of the thread, 1 the oldest; 0 where it is not known. `tightened`:
+    when `seclatch tighten` put it on (UTC), "" if it did not.
     """
 
     fingerprint: str = ""
@@ -63,6 +65,9 @@ class AnsweringFilter(msgspec.Struct, frozen=True, kw_only=True):
     by: str = "unknown"
     index: int | None = None
     text: str = ""
+    layer: int = 0
+    layers: int = 0
+    tightened: str = ""
 
 
 class LoggedDenial(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="denial"):

@@ -59,12 +59,14 @@ def write_tightened(
     replace_file(folder / f"{time.time_ns()}.json", json.dumps(document).encode())
 
 
-def read_tightened(folder: Path = FOLDER) -> Mapping[tuple[int, str], TightenedFilter]:
-    """Return what is recorded of living processes, by process and program."""
+def read_tightened(
+    folder: Path = FOLDER, *, ended: bool = False
+) -> Mapping[tuple[int, str], TightenedFilter]:
+    """Return what is recorded of living processes, by process and program; or also of `ended`."""
     found = {}
     for path in _list_records(folder) if _is_ours(folder) else ():
         for each in _read_record(path):
-            if read_start(each.pid) == each.start:
+            if ended or read_start(each.pid) == each.start:
                 found[each.pid, each.digest] = each
     return found
 

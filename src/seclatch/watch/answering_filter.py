@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seclatch.filter.simulate import simulate_stack
@@ -15,6 +16,11 @@ from seclatch.model.seccomp_data import SeccompData
 from seclatch.model.seen_denial import SeenAnswer, SeenDenial
 from seclatch.model.syscall import Syscall
 from seclatch.process.thread_filters import fingerprint_program
+from seclatch.process.tightened_records import (
+    TightenedFilter,
+    digest_program,
+    read_tightened,
+)
 from seclatch.watch.known_profiles import KnownProfiles
 from seclatch.watch.process_contexts import DeniedProcess
 
@@ -50,11 +56,16 @@ _CONSISTENT = {
 
 @dataclass(frozen=True, slots=True)
 class FoundAnswer:
-    """What the filters say, and which one said it (its program, b"" if not known)."""
+    """What the filters say, and which one said it (its program, b"" if not known).
+
+    `layer` of `layers`, 1 the oldest.
+    """
 
     answer: Answer
     action: Action | None = None
     code: bytes = b""
+    layer: int = 0
+    layers: int = 0
 
 
 class AnswerFinder:
@@ -95,7 +106,7 @@ class AnswerFinder:
         if answer not in _CONSISTENT.get(denial.answer, {seen}):
             return None if denial.unsure else FoundAnswer(seen)
         code = details.layers[len(programs) - 1 - verdict.layer]
-        return FoundAnswer(answer, verdict.action, code)
+        return FoundAnswer(answer, verdict.action, code, verdict.layer + 1, len(programs))
 
     def _decode(self, code: bytes) -> Filter:
         known = self._decoded.get(code)
@@ -107,6 +118,33 @@ class AnswerFinder:
         while self._instructions > _MAX_DECODED and len(self._decoded) > 1:
             self._instructions -= len(self._decoded.popitem(last=False)[1])
         return known
+
+
+class TightenedFilters:
+    """The filters that `seclatch tighten` put on, read again at most once in an epoch."""
+
+    def __init__(self) -> None:
+        self._records: Mapping[tuple[int, str], TightenedFilter] | None = None
+
+    def begin_epoch(self) -> None:
+        """Read the records again when the next denial needs them."""
+        self._records = None
+
+    def find(self, found: FoundAnswer, pid: int) -> str:
+        """Return when the filter was put on, "" if it was not.
+
+        The denial may have ended the process. One that descends from a tightened process is in no
+        record: there the program decides, if it is not the oldest, which a runtime loads.
+        """
+        if self._records is None:
+            self._records = read_tightened(ended=True)
+        if not self._records or not found.code:
+            return ""
+        digest = digest_program(found.code)
+        own = self._records.get((pid, digest))
+        if own is None and found.layer > 1:
+            own = next((each for each in self._records.values() if each.digest == digest), None)
+        return own.when if own else ""
 
 
 def describe_filter(
@@ -122,7 +160,9 @@ def describe_filter(
     fingerprint = fingerprint_program(found.code)
     name, evaluator = profiles.find(found.code, context)
     if evaluator is None:
-        return AnsweringFilter(fingerprint=fingerprint, profile=name)
+        return AnsweringFilter(
+            fingerprint=fingerprint, profile=name, layer=found.layer, layers=found.layers
+        )
     ruling = evaluator.evaluate(syscall, args)
     return AnsweringFilter(
         fingerprint=fingerprint,
@@ -130,4 +170,6 @@ def describe_filter(
         by=ruling.by,
         index=ruling.rule,
         text=ruling.reason,
+        layer=found.layer,
+        layers=found.layers,
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from seclatch.diagnose.denials.argument_text import show_arguments
 from seclatch.model.denial_log import LoggedContainer, LoggedDenial, LoggedHost
 from seclatch.model.errno import name_errno
 from seclatch.model.seen_denial import CallDetails, SeenDenial, SeenProcess
 from seclatch.model.syscall import Syscall, load_syscalls
 from seclatch.process.containers.known_container import KnownContainer
-from seclatch.watch.answering_filter import AnswerFinder, describe_filter
+from seclatch.watch.answering_filter import AnswerFinder, TightenedFilters, describe_filter
 from seclatch.watch.denial_selection import DenialPlace
 from seclatch.watch.host_identity import format_time, identify_host
 from seclatch.watch.known_profiles import KnownProfiles
@@ -28,12 +30,14 @@ class DenialDescriber:
         self._contexts = contexts
         self._profiles = profiles
         self._answers = AnswerFinder()
+        self._tightened = TightenedFilters()
         self._noted: set[str] = set()
 
     def begin_epoch(self) -> None:
         """Give the next denials time for what takes long."""
         self._profiles.begin_epoch()
         self._answers.begin_epoch()
+        self._tightened.begin_epoch()
 
     def take_undecided(self) -> int:
         """Return how many calls were perhaps denied, which there was no time to find out."""
@@ -66,6 +70,7 @@ class DenialDescriber:
         syscall = _find_syscall(denial)
         args = details.args if details else None
         text = details.text if details else ""
+        answering = describe_filter(found, syscall, args or (), context, self._profiles)
         silent = found.answer not in _RETURNS or denial.source == "audit"
         return LoggedDenial(
             time=format_time(denial.first),
@@ -87,7 +92,9 @@ class DenialDescriber:
             arguments=show_arguments(syscall.name, args, text) if args is not None else [],
             answer=found.answer,
             errno="" if silent else name_errno(denial.error),
-            filter=describe_filter(found, syscall, args or (), context, self._profiles),
+            filter=msgspec.structs.replace(
+                answering, tightened=self._tightened.find(found, denial.process.pid)
+            ),
             source="audit" if denial.source == "audit" else "ebpf",
         )
 

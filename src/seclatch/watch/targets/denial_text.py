@@ -69,7 +69,9 @@ def _describe_filter(found: AnsweringFilter) -> str:
         return ""
     profile = f" {_show(found.profile, _MAX_NAME)}" if found.profile else ""
     reason = f", {_show(found.text, _MAX_NAME)}" if found.text else ""
-    return f"filter {found.fingerprint}{profile}{reason}"
+    place = f", {found.layer} of {found.layers}" if found.layers > 1 else ""
+    loaded = f", put on by seclatch tighten {_show(found.tightened, _MAX_NAME)}"
+    return f"filter {found.fingerprint}{profile}{reason}{place}{loaded if found.tightened else ''}"
 
 
 def _show(text: str, most: int) -> str:
