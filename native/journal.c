@@ -65,6 +65,11 @@ void journal_refusal(const char *message)
 	write_system(ERROR, message);
 }
 
+void journal_warning(const char *message)
+{
+	write_system(WARNING, message);
+}
+
 /* With the gate alone some answers differ from the profile's: a warning. */
 static void write_method(const char *method, pid_t pid)
 {

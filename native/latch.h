@@ -63,6 +63,8 @@ void journal_write(const char *method, pid_t pid);
 /* Writes a line to the system log: when a start is refused late, engines quote the runtime's last
  * message. */
 void journal_refusal(const char *message);
+/* Writes a line to the system log about a start that goes on. */
+void journal_warning(const char *message);
 
 /* ---- record.c: the recorder, if an annotation requests it ----------------------------------- */
 

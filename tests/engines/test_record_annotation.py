@@ -20,6 +20,7 @@ from tests.engines.host import PrivateHost, wait_until
 from tests.engines.image import IMAGE
 from tests.engines.installing import STRICT, Administrator
 from tests.engines.podman import Podman
+from tests.engines.system_log import system_log
 from tests.engines.test_record import calls, programs
 from tests.latch.oci import SCRIPTS
 
@@ -271,18 +272,39 @@ def test_a_killed_recorder_leaves_its_last_flush(fresh: Engine, seclatch: Admini
     assert seclatch("record", "flush", "killed").returncode == 125
 
 
-def test_a_broken_recorder_delays_no_start(fresh: Engine, seclatch: Administrator) -> None:
+def test_a_broken_recorder_delays_no_start_and_is_logged(
+    fresh: Engine, seclatch: Administrator, tmp_path: Path
+) -> None:
     host = fresh.host
     seclatch.must("install", fresh.name, "--runtime", "runc", *INSTALL)
     annotated = options(fresh, "runc", "x")
     recorder = host.path(f"/usr/local/lib/seclatch/{fresh.name}/recorder")
+    whole = recorder.read_text()
     # Ten seconds at most: conmon is the subreaper of orphans and may wait for them when it ends.
-    for script in ("#!/bin/sh\nexit 1\n", "#!/bin/sh\nexec sleep 10\n", "no program"):
-        recorder.write_text(script)
+    broken = {
+        "#!/bin/sh\nexit 1\n": "it ended without a report",
+        "#!/bin/sh\nexec sleep 10\n": "it was not ready within 2 seconds",
+        "no program": "Exec format error",
+        whole.replace("#!/", "#!/gone/", 1): "No such file or directory",
+        whole.replace("seclatch.recording", "gone", 1): "it ended without a report",
+    }
+    with system_log(host, tmp_path / "system.log") as lines:
+        for script, reason in broken.items():
+            recorder.write_text(script)
+            assert fresh.run("/bin/exit42", **annotated).returncode == 42
+            assert [line for line in lines() if "not recorded: " in line and reason in line]
+        recorder.unlink()
         assert fresh.run("/bin/exit42", **annotated).returncode == 42
-    recorder.unlink()
-    assert fresh.run("/bin/exit42", **annotated).returncode == 42
-    assert kept(host) == []
+        assert "it is missing" in str(lines())
+        recorder.write_text(whole)
+        recorder.chmod(0o755)
+        before = str(lines()).count("not recorded: ")
+        assert fresh.run("/bin/exit42", **annotated).returncode == 42
+        assert (
+            fresh.run("/bin/true", "seclatch.record", runtime=annotated["runtime"]).returncode == 0
+        )
+        ended(host)
+        assert str(lines()).count("not recorded: ") == before
 
 
 def test_a_reached_size_limit_keeps_older_recordings(

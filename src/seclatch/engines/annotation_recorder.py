@@ -28,8 +28,9 @@ from seclatch.model.recorder_limits import RecorderLimits, decode_limits
 PROGRAM, LIMITS = "recorder", "recorder.json"
 NAMES = (PROGRAM, LIMITS)
 RECORDINGS = "*.json.gz"
-_ENGINES = ("docker", "podman", "containerd")
+_ENGINES = ("docker", "podman", "containerd", "crio")
 _PURPOSES = {PROGRAM: "the recorder of annotated containers", LIMITS: "what it may take"}
+_SECONDS = 20
 _MAX_SHEBANG = 127  # Linux before 5.1 (BINPRM_BUF_SIZE)
 # Files other than recordings that recorders leave in their directory.
 _TRACES = (".slot-*", "log", "log.old")
@@ -128,12 +129,21 @@ def list_loaded_files() -> list[Path]:
 
 
 def refuse_unsafe_python(root: HostRoot) -> None:
-    """Refuse files that others than root can replace: containers' starts run them as root."""
-    if not root.is_host:
-        return
+    """Refuse files that others than root can replace: containers' starts run them as root.
+
+    In a tree the recorder will run by the tree's own files, which must be at the same paths.
+    """
     for path in list_loaded_files():
-        installed_latch.refuse_unsafe(root, path)
-        installed_latch.refuse_unsafe_file(path)
+        inside = root.resolve(str(path))
+        if path.exists() and not inside.is_file():
+            raise SeclatchError(
+                f"placing the recorder: it would run by {path}, and there is none below "
+                f"{root.prefix}",
+                remedy=f"install seclatch below {root.prefix} at the path that it has here "
+                f"({sys.prefix}), or run the seclatch of that system in it, by chroot(8)",
+            )
+        installed_latch.refuse_unsafe(root, inside)
+        installed_latch.refuse_unsafe_file(inside)
 
 
 def refuse_unsafe_directory(root: HostRoot, limits: RecorderLimits) -> None:
@@ -153,6 +163,33 @@ def refuse_unsafe_directory(root: HostRoot, limits: RecorderLimits) -> None:
             f"keeping recordings in {path}: it is not a directory of root's alone",
             remedy=f"chown root:root {path} && chmod 700 {path}, or choose another by --record-dir",
         )
+
+
+def try_recorder(root: HostRoot, engine: str) -> str | None:
+    """Run the recorder as far as it needs no container; "" if it works, None if there is none."""
+    if read_file(root.resolve(f"{LATCHES}/{engine}/{LIMITS}")) is None:
+        return None
+    program = root.resolve(f"{LATCHES}/{engine}/{PROGRAM}")
+    try:
+        installed_latch.refuse_unsafe_file(program)
+        done = subprocess.run(
+            [program, "--check"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError:  # execve(2): also if the script's interpreter is gone
+        return f"{program}: it, or the Python that its first line names, is gone"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{program}: {getattr(error, 'strerror', None) or error}"
+    except SeclatchError as error:
+        return str(error)
+    if done.returncode == 0:
+        return ""
+    return f"{program}: {done.stderr.strip().rpartition(chr(10))[2] or f'status {done.returncode}'}"
 
 
 def read_limits(root: HostRoot, engine: str) -> RecorderLimits | None:

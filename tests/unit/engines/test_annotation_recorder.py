@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from seclatch.engines import annotation_recorder, installed_latch
+from seclatch.engines.host_root import HostRoot
 from seclatch.errors import SeclatchError
+from tests.unit.engines.tree import Tree
 
 
 def test_the_recorder_imports_without_the_site_module(tmp_path: Path) -> None:
@@ -52,3 +54,49 @@ def test_a_file_writable_by_others_is_refused(tmp_path: Path, change: int) -> No
         os.chown(file, 2000, 2000)
     with pytest.raises(SeclatchError, match="can be changed by others than root"):
         installed_latch.refuse_unsafe_file(file)
+
+
+def test_a_tree_needs_the_recorder_s_python_at_the_same_path(tree: Tree) -> None:
+    before = tree.snapshot()
+    with pytest.raises(SeclatchError, match="there is none below") as caught:
+        tree.run("install", "docker", "--record-annotations")
+    assert "chroot" in caught.value.remedy
+    assert tree.snapshot() == before
+    for file in annotation_recorder.list_loaded_files():
+        if file.exists():
+            tree.write(str(file), b"")
+    made = tree.snapshot()
+    tree.run("install", "docker", "--record-annotations")
+    assert tree.path("/usr/local/lib/seclatch/docker/recorder").is_file()
+    tree.run("uninstall", "docker")
+    assert tree.snapshot() == made
+    gone = annotation_recorder.__file__.replace(
+        "engines/annotation", "recording/annotated/container"
+    )
+    tree.path(gone).unlink()
+    with pytest.raises(SeclatchError, match=r"container_recorder\.py, and there is none below"):
+        tree.run("install", "docker", "--record-annotations")
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        (f"#!{sys.executable} -IS\n", ""),
+        ("#!/gone/python -IS\n", "the Python that its first line names, is gone"),
+        (f"#!{sys.executable} -IS\nimport gone\n", "No module named 'gone'"),
+        ("#!/bin/false\n", "status 1"),
+        ("no program", "Exec format error"),
+        (None, "gone"),
+    ],
+)
+def test_trying_the_recorder(tmp_path: Path, script: str | None, problem: str) -> None:
+    root = HostRoot(tmp_path)
+    assert annotation_recorder.try_recorder(root, "docker") is None
+    folder = tmp_path / "usr/local/lib/seclatch/docker"
+    folder.mkdir(parents=True)
+    (folder / "recorder.json").touch()
+    if script is not None:
+        (folder / "recorder").write_text(script)
+        (folder / "recorder").chmod(0o755)
+    found = annotation_recorder.try_recorder(root, "docker")
+    assert (found == "") if not problem else (problem in str(found))

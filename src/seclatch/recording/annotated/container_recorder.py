@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
@@ -40,7 +41,7 @@ from seclatch.recording.trace.trace import Segment, Trace
 from seclatch.system import procfs
 from seclatch.system.bpf import VerifierError
 
-_READY_FD = 3  # the front's pipe
+_READY, _DONE = b"1", b"0"  # recording; nothing to record, or the log has the reason
 _SAVE_FIRST = 1.0  # so that a recorder which is killed leaves something
 _SAVE_EVERY = 60.0
 _ANSWER_SECONDS = 5.0
@@ -54,25 +55,59 @@ FindImage = Callable[[int, str], ContainerImage | None]
 
 
 def main(program: str, find_image: FindImage) -> int:
-    """Record the container that argv names: the front's pid, bundle, configuration's name."""
+    """Record the container that argv names: the front's pid, bundle, configuration's name.
+
+    With `--check` (`seclatch doctor`) return 0: all that a recording needs was imported and read.
+    """
     os.umask(0o077)
     spool = RecordingSpool(decode_limits(Path(program).with_name("recorder.json").read_bytes()))
+    if sys.argv[1:] == ["--check"]:
+        return 0
+    pipe = FrontPipe()
     pid, bundle, config = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     try:
         spool.require_private()
         request = read_annotation(bundle, config, procfs.read_argv(pid)[0][-1])
         os.chdir("/")
-        if request is not None:
-            record_to_spool(spool, request, pid, find_image)
+        if request is None:
+            pipe.report(_DONE)
+        else:
+            record_to_spool(spool, request, Front(pid, pipe), find_image)
     except (OSError, SeclatchError, VerifierError) as error:
         remedy = getattr(error, "remedy", "")
         spool.log(make_printable(f"not recorded: {error}" + (f"; {remedy}" if remedy else "")))
+        pipe.report(_DONE)
         return 1
     return 0
 
 
+@dataclass
+class FrontPipe:
+    """The pipe on which the front waits; without any report it logs that there is no recorder."""
+
+    fd: int | None = 3
+
+    def report(self, report: bytes) -> None:
+        """Write the first report; a later one would go to another file of the same number."""
+        if self.fd is None:
+            return
+        fd, self.fd = self.fd, None
+        with contextlib.suppress(OSError):  # the front gave up waiting and went on
+            os.write(fd, report)
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+@dataclass(frozen=True)
+class Front:
+    """The latch's front, which becomes the runtime, and its pipe."""
+
+    pid: int
+    pipe: FrontPipe
+
+
 def record_to_spool(
-    spool: RecordingSpool, request: AnnotationRequest, front: int, find_image: FindImage
+    spool: RecordingSpool, request: AnnotationRequest, front: Front, find_image: FindImage
 ) -> None:
     """Record until the container ends. Raises OSError, SeclatchError, VerifierError."""
     signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
@@ -89,7 +124,7 @@ def record_to_spool(
     )
     try:
         with contextlib.closing(Ebpf(by_words=True)) as backend:
-            query = _ImageQuery(find_image, _read_parent(front), request.identifier)
+            query = _ImageQuery(find_image, _read_parent(front.pid), request.identifier)
             source = _AnnotatedContainer(front, backend.probe, query, request.pod)
             recording = TraceRecorder(backend, source, options).record()
         _save_recording(spool, path, recording)
@@ -148,7 +183,7 @@ class _AnnotatedContainer:
     """The descendants of the front, and the exec sessions that join its container later."""
 
     def __init__(
-        self, front: int, probe: Probe, query: _ImageQuery, pod: PodContainer | None
+        self, front: Front, probe: Probe, query: _ImageQuery, pod: PodContainer | None
     ) -> None:
         self._front = front
         self._pod = pod
@@ -162,11 +197,9 @@ class _AnnotatedContainer:
     def start(self, backend: RecordingBackend) -> None:
         """Follow the front, which waits, and report that to it."""
         word = self._query.identifier
-        if not adopt(self._probe, process=self._front, reapers=True, word=word):
-            raise SeclatchError(f"following the front, process {self._front}: it has ended")
-        with contextlib.suppress(OSError):  # the front gave up waiting and went on
-            os.write(_READY_FD, b"1")
-        os.close(_READY_FD)
+        if not adopt(self._probe, process=self._front.pid, reapers=True, word=word):
+            raise SeclatchError(f"following the front, process {self._front.pid}: it has ended")
+        self._front.pipe.report(_READY)
         self._query.begin()
 
     def update(self, trace: Trace, options: RecordOptions) -> None:
