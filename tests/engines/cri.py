@@ -19,7 +19,7 @@ from tests.engines.engine import IMAGE
 _SERVICE = "/runtime.v1.RuntimeService/"
 POD, CONTAINER = 0, 1  # NamespaceMode
 _NODE = 2  # the host's network, so that no CNI plugin is needed
-_LOCALHOST = 2  # SecurityProfile.ProfileType
+_UNCONFINED, _LOCALHOST = 1, 2  # SecurityProfile.ProfileType
 _EXITED = 2  # ContainerState
 
 Fields = tuple[tuple[int, Any], ...]
@@ -112,12 +112,13 @@ class Pod:
     def start(
         self,
         *command: str,
-        profile: Path,
+        profile: Path | None,
         annotations: dict[str, str] | None = None,
         name: str = "first",
     ) -> str:
-        """Create and start a container under a profile (a path inside); return its id."""
-        security = ((3, self.namespaces), (15, ((1, _LOCALHOST), (2, str(profile)))))
+        """Create and start a container, under a profile (a path inside) if any; return its id."""
+        local = (1, _LOCALHOST), (2, str(profile))
+        security = ((3, self.namespaces), (15, local if profile else ((1, _UNCONFINED),)))
         config = (
             (1, ((1, name),)),
             (2, ((1, IMAGE),)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import pytest
 
 from tests.engines.conftest import require
 from tests.engines.containerd import Containerd
-from tests.engines.host import PrivateHost
+from tests.engines.host import ENVIRONMENT, PrivateHost
 from tests.engines.installing import SEEN, STRICT, Administrator
+from tests.engines.test_doctor import examine
 
 CONFIG = "/etc/containerd/config.toml"
+WRAPPER = "/usr/local/sbin/containerd"
 FRONT = "/usr/local/lib/seclatch/containerd/runc"
 
 # As packaged by Debian, and as in kubeadm's instructions.
@@ -37,6 +40,25 @@ version = 2 # of this file
 """
 
 TEXTS = {"none": None, "empty": "", "debian": DEBIAN, "kubeadm": KUBEADM}
+
+IMPORTING = KUBEADM.replace("\n", '\nimports = ["/etc/containerd/conf.d/*.toml"]\n', 1)
+# As NVIDIA's toolkit writes it. On containerd 1.x its section replaces the one of config.toml.
+NVIDIA = "/etc/containerd/conf.d/99-nvidia.toml"
+TOOLKIT = """\
+version = 2
+[plugins]
+  [plugins."io.containerd.grpc.v1.cri"]
+    restrict_oom_score_adj = true
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+        SystemdCgroup = true
+        NoNewKeyring = true
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.nvidia]
+      runtime_type = "io.containerd.runc.v2"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.nvidia.options]
+        BinaryName = "/usr/bin/nvidia-container-runtime"
+"""
 
 
 def cri(host: PrivateHost) -> dict[str, Any]:
@@ -91,6 +113,77 @@ def test_daemon_starts_with_both_handlers_and_undoing_is_exact(
     containerd.stop()
 
     seclatch.must("uninstall", "containerd")
+    assert seclatch.tree() == before
+
+
+def test_a_drop_in_that_replaces_the_cri_section(
+    own_host: PrivateHost, seclatch: Administrator
+) -> None:
+    require(*Containerd.programs)
+    seclatch.write(CONFIG, IMPORTING)
+    seclatch.write(NVIDIA, TOOLKIT)
+    before, read = seclatch.tree(), cri(own_host)
+    for _ in range(3):
+        seclatch.must("install", "containerd")
+        rows = cri(own_host)["runtimes"]
+        ours = rows.pop("seclatch")
+        assert rows == read["runtimes"]
+        # containerd 2.x dumps a value for each option of its built-in handler.
+        beside = {key: value for key, value in rows["runc"]["options"].items() if value}
+        assert ours["options"] == {**beside, "BinaryName": FRONT}
+        assert ours["options"]["SystemdCgroup"] and ours["options"]["NoNewKeyring"]
+        assert seclatch.plan("install", "containerd")["steps"] == []
+        seclatch.must("uninstall", "containerd")
+        assert seclatch.tree() == before
+
+
+def test_a_drop_in_that_comes_later_is_found_by_doctor_and_by_the_next_install(
+    own_host: PrivateHost, seclatch: Administrator
+) -> None:
+    require(*Containerd.programs)
+    seclatch.write(CONFIG, IMPORTING)
+    seclatch.must("install", "containerd")
+    seclatch.write(NVIDIA, TOOLKIT)
+    merged = "seclatch" in cri(own_host)["runtimes"]  # containerd 2.x
+    check = examine(seclatch)["runtime handler (containerd)"]
+    assert check["state"] == ("ok" if merged else "fail")
+    assert merged or "seclatch install containerd" in check["remedy"]
+    seclatch.must("install", "containerd")
+    assert cri(own_host)["runtimes"]["seclatch"]["options"]["BinaryName"] == FRONT
+    assert examine(seclatch)["runtime handler (containerd)"]["state"] == "ok"
+    seclatch.must("uninstall", "containerd")
+    assert own_host.path(CONFIG).read_text() == IMPORTING
+    assert own_host.path(NVIDIA).read_text() == TOOLKIT
+
+
+def test_what_containerd_does_not_confirm_is_undone(
+    own_host: PrivateHost, seclatch: Administrator
+) -> None:
+    """As with distributions of Kubernetes whose `containerd` has a configuration of its own."""
+    require(*Containerd.programs)
+    seclatch.write(CONFIG, KUBEADM)
+    seclatch.write("/etc/other/config.toml", KUBEADM)
+    wrapper = '#!/bin/sh\n[ "$1" != --config ] || shift 2\n'
+    real = shutil.which("containerd", path=ENVIRONMENT["PATH"])
+    seclatch.write(WRAPPER, f'{wrapper}exec {real} --config /etc/other/config.toml "$@"\n')
+    own_host.path(WRAPPER).chmod(0o755)
+    before = seclatch.tree()
+    done = seclatch("install", "containerd")
+    assert done.returncode != 0
+    assert "config dump`: there is no handler seclatch" in done.stderr
+    assert seclatch.tree() == before
+
+
+def test_a_configuration_that_containerd_does_not_read_is_left_alone(
+    own_host: PrivateHost, seclatch: Administrator
+) -> None:
+    require(*Containerd.programs)
+    seclatch.write(CONFIG, KUBEADM.replace("\n", "\nroot = 7\n", 1))
+    before = seclatch.tree()
+    done = seclatch("install", "containerd")
+    assert done.returncode != 0
+    assert "config dump`: " in done.stderr
+    assert "nothing has been changed" in done.stderr
     assert seclatch.tree() == before
 
 

@@ -14,7 +14,7 @@ from tests.engines.cri import CONTAINER, POD, Kubelet
 from tests.engines.host import PrivateHost, wait_until
 from tests.engines.image import IMAGE, make_archive
 from tests.engines.installing import SEEN, STRICT, Administrator
-from tests.engines.test_install_containerd import CONFIG
+from tests.engines.test_install_containerd import CONFIG, IMPORTING, NVIDIA, TOOLKIT
 from tests.engines.test_record import calls, programs
 from tests.engines.test_record_annotation import ended, flushed, kept
 
@@ -28,6 +28,27 @@ version = 2
   restrict_oom_score_adj = true
 """
 WISH = {"seclatch.record": "web"}
+
+
+NODE = TOOLKIT.replace(
+    "    restrict_oom", f'    sandbox_image = "{PAUSE}"\n    restrict_oom'
+).replace("SystemdCgroup = true", "SystemdCgroup = false")
+
+
+def connect(containerd: Containerd, image: Path, image_root: Path, folder: Path) -> Kubelet:
+    """Import the images of pods; return a client of the CRI plugin."""
+    pause = make_archive(image_root, folder / "pause.tar", PAUSE, ["/bin/sleep", "100000"])
+    socket = containerd.directory / "containerd.sock"
+    for archive in (image, pause):
+        words = ["--address", socket, "--namespace", "k8s.io", "image", "import", archive]
+        containerd.host.run("ctr", *words, check=True)
+    return Kubelet(containerd.host.path(socket), containerd.host.group)
+
+
+def restart(containerd: Containerd, log: Path) -> Containerd:
+    """Restart the daemon; its shims stay."""
+    containerd.daemon.stop()
+    return containerd.begin(log)
 
 
 @pytest.fixture
@@ -44,13 +65,45 @@ def kubelet(
     seclatch.write(CONFIG, TEXT)
     seclatch.must("install", "containerd", "--runtime", runtime, "--record-annotations")
     containerd = Containerd(own_host, {}, config=CONFIG).begin(tmp_path / "containerd.log")
-    pause = make_archive(image_root, tmp_path / "pause.tar", PAUSE, ["/bin/sleep", "100000"])
-    socket = containerd.directory / "containerd.sock"
-    for archive in (image, pause):
-        words = ["--address", socket, "--namespace", "k8s.io", "image", "import", archive]
-        own_host.run("ctr", *words, check=True)
-    kubelet = Kubelet(own_host.path(socket), own_host.group)
+    kubelet = connect(containerd, image, image_root, tmp_path)
     yield kubelet
+    kubelet.channel.close()
+    containerd.stop()
+
+
+def test_ten_rounds_with_pods_alive(
+    own_host: PrivateHost,
+    seclatch: Administrator,
+    image: Path,
+    image_root: Path,
+    tmp_path: Path,
+) -> None:
+    """Beside NVIDIA's drop-in; containerd is restarted in the first and last round."""
+    require(*Containerd.programs)
+    # As on hosts without systemd; containerd 2.x merges both files.
+    seclatch.write(CONFIG, IMPORTING.replace("SystemdCgroup = true", "SystemdCgroup = false"))
+    seclatch.write(NVIDIA, NODE)
+    before = seclatch.tree()
+    containerd = Containerd(own_host, {}, config=CONFIG).begin(tmp_path / "containerd.log")
+    kubelet = connect(containerd, image, image_root, tmp_path)
+    alive = kubelet.run_pod("alive", "runc", {})
+    container = alive.start("/bin/sleep", "1000", profile=None)
+    for number in range(10):
+        seclatch.must("install", "containerd")
+        if number in (0, 9):
+            containerd = restart(containerd, tmp_path / f"containerd-{number}.log")
+            pod = kubelet.run_pod(f"latched-{number}", "seclatch", {})
+            latched = pod.start("/bin/sleep", "1000", profile=STRICT)
+            done = seclatch("uninstall", "containerd")
+            assert done.returncode == 125
+            assert f"pod default/latched-{number} (pid " in done.stderr
+            assert "pod default/alive" not in done.stderr
+            assert pod.execute(latched, *SEEN)[1].split() == ["Seccomp:", "2"]
+            pod.remove()
+        seclatch.must("uninstall", "containerd")
+        assert seclatch.tree() == before
+    assert alive.execute(container, "/bin/exit42")[0] == 42
+    alive.remove()
     kubelet.channel.close()
     containerd.stop()
 

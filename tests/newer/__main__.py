@@ -31,6 +31,7 @@ ENGINES = (
     "tests/engines/test_install_docker.py",
     "tests/engines/test_install_podman.py",
     "tests/engines/test_install_containerd.py",
+    "tests/engines/test_pods.py",
 )
 SELECTIONS = {
     "runtimes": RUNTIMES,

@@ -40,6 +40,7 @@ PACKAGES = (
     "libc-bin",
     "libcap2-bin",
     "libseccomp2",
+    "libstdc++6",
     "mount",
     "passt",
     "procps",
@@ -84,6 +85,7 @@ def _build(packages: list[Path], root: Path) -> None:
     (root / "etc/passwd").write_text(USERS)
     (root / "etc/group").write_text(GROUPS)
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
+    (root / "etc/resolv.conf").touch()  # CRI copies it into each pod
     for name in TABLES:  # links that the package creates when it is installed
         (root / "usr/sbin" / name).symlink_to("xtables-nft-multi")
     subprocess.run(["ldconfig", "-r", root], check=True)

@@ -98,14 +98,16 @@ def command(
 
     The latch is copied to /usr/local/lib/seclatch/ENGINE. What was in the configuration stays;
     an option that is not given is not wished: after `install docker --default`, a plain
-    `install docker` takes the default back. Running it twice changes nothing.
+    `install docker` takes the default back. Running it twice changes nothing. containerd is asked
+    (`containerd config dump`) whether it reads the handler; if not, all is undone.
 
     \b
     Examples:
       seclatch install docker --dry-run
       seclatch install docker && docker run --runtime seclatch --security-opt seccomp=FILE …
       seclatch install podman --runtime crun --default
-      seclatch install containerd --runtime runc
+      seclatch install containerd --runtime runc && systemctl restart containerd
+      seclatch install crio --dry-run
       seclatch install docker --record-annotations --record-limit 200
       docker run --runtime seclatch --annotation seclatch.record=web …
     """

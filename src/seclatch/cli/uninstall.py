@@ -27,7 +27,8 @@ def command(engine: str, dry_run: bool, root: Path, as_json: bool) -> None:
     """Undo `seclatch install ENGINE`.
 
     A configuration file without later changes is restored byte for byte; from a changed one only
-    seclatch's entries are removed. Refused while containers run that need it.
+    seclatch's entries are removed. Refused, with their names, while containers or pods run that
+    need it.
 
     \b
     Examples:

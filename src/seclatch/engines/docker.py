@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seclatch.engines import docker_daemon
-from seclatch.engines.engine import NAME, LatchRegistration, is_own_latch, make_conflict_error
+from seclatch.engines.engine import (
+    NAME,
+    ConfigTexts,
+    LatchRegistration,
+    is_own_latch,
+    make_conflict_error,
+)
 from seclatch.engines.file_change import ChangeStep, FileChange
 from seclatch.engines.host_root import HostRoot
 from seclatch.errors import InputError, SeclatchError
@@ -31,9 +38,13 @@ class Docker:
         """Return the daemon's default file."""
         return docker_daemon.CONFIG
 
-    def parse(self, text: str) -> dict[str, Any]:
+    def list_configs(self) -> list[str]:
+        """Return daemon.json alone."""
+        return [self.config]
+
+    def parse(self, path: str, text: str) -> dict[str, Any]:
         """Parse the keys that are changed here; an empty file counts as `{}`, as with dockerd."""
-        source = str(self.root.resolve(self.config))
+        source = str(self.root.resolve(path))
         value = json_edit.parse_object(source, text.removeprefix(BOM).strip() or "{}")
         if not isinstance(value.get("runtimes", {}), dict):
             raise InputError(source, "runtimes", "is not an object")
@@ -41,9 +52,10 @@ class Docker:
             raise InputError(source, "default-runtime", "is not a string")
         return value
 
-    def register(self, text: str | None, wish: LatchRegistration) -> str | None:
+    def register(self, texts: ConfigTexts, wish: LatchRegistration) -> ConfigTexts:
         """Add the runtime, and with `default` name it as the default."""
-        old = self.parse(text or "")
+        text = texts[self.config]
+        old = self.parse(self.config, text or "")
         if NAME in old.get("runtimes", {}):
             raise make_conflict_error(str(self.root.resolve(self.config)), f"runtimes.{NAME}")
         body = text if text and text.strip(BOM + " \t\r\n") else "{}\n"
@@ -54,18 +66,18 @@ class Docker:
         if wish.default:
             body = json_edit.set_member(body, ["default-runtime"], NAME)
         self.cross_check(body, old, wish)
-        return mark + body
+        return {self.config: mark + body}
 
     def cross_check(self, body: str, old: dict[str, Any], wish: LatchRegistration) -> None:
         """Compare the edited text with the same change made to plain values."""
         runtimes = {**old.get("runtimes", {}), NAME: {"path": wish.front}}
         default = {"default-runtime": NAME} if wish.default else {}
-        if self.parse(body) != {**old, "runtimes": runtimes, **default}:
+        if self.parse(self.config, body) != {**old, "runtimes": runtimes, **default}:
             raise SeclatchError(f"changing {self.config}: the edit would change more than ours")
 
-    def unregister(self, text: str, original: str | None) -> str | None:
+    def unregister(self, path: str, text: str, original: str | None) -> str | None:
         """Remove the runtime if it is the latch's, and the default if it names it."""
-        now, before = self.parse(text), self.parse(original or "")
+        now, before = self.parse(path, text), self.parse(path, original or "")
         mark, body = (BOM if text.startswith(BOM) else ""), text.removeprefix(BOM)
         entry = now.get("runtimes", {}).get(NAME)
         if isinstance(entry, dict) and is_own_latch(self.name, entry.get("path")):
@@ -84,18 +96,19 @@ class Docker:
             return json_edit.remove_member(body, ["default-runtime"])
         return json_edit.set_member(body, ["default-runtime"], default)
 
-    def check(self, after: str | None) -> None:
+    def check(self, after: ConfigTexts) -> None:
         """Let dockerd validate the new text, alone and against the running daemon's flags."""
-        if after is None:
+        text = after.get(self.config)
+        if text is None:
             return
         for daemon in self.daemons():
-            daemon.refuse_conflicts(self.parse(after))
+            daemon.refuse_conflicts(self.parse(self.config, text))
         program = self.root.find_program("dockerd") if self.root.is_host else None
         if program is None:
             return
         with tempfile.TemporaryDirectory(prefix="seclatch-") as directory:
             candidate = Path(directory) / "daemon.json"
-            candidate.write_text(after)
+            candidate.write_text(text)
             done = subprocess.run(
                 [program, "--validate", "--config-file", str(candidate)],
                 capture_output=True,
@@ -114,13 +127,17 @@ class Docker:
         """Return the running daemons that read this file."""
         return docker_daemon.find_daemons() if self.root.is_host else []
 
-    def make_live_step(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
+    def make_live_steps(
+        self, changes: Sequence[FileChange], wish: LatchRegistration | None
+    ) -> list[ChangeStep]:
         """Return the change with a reload of running daemons: SIGHUP, containers keep running."""
         daemons = tuple(self.daemons())
         front = wish.front if wish else None
-        return docker_daemon.LiveChange(change, daemons, NAME, front) if daemons else change
+        if not daemons:
+            return [*changes]
+        return [docker_daemon.LiveChange(change, daemons, NAME, front) for change in changes]
 
-    def list_notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
+    def list_notes(self, wish: LatchRegistration, after: ConfigTexts) -> list[str]:
         """Return how to use it, and when it takes effect."""
         use = "docker run" if wish.default else f"docker run --runtime {NAME}"
         notes = [f"use: {use} --security-opt seccomp=FILE IMAGE CMD"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +20,9 @@ LATCHES = "/usr/local/lib/seclatch"
 
 # The names in native/runtime.c, mode_find.
 MODES = ("auto", "suspend", "gate", "refuse", "plain")
+
+# Configuration files by path inside the root; None where there is no file.
+ConfigTexts = Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -64,33 +68,40 @@ class ContainerEngine(Protocol):
 
     @property
     def config(self) -> str:
-        """Return the configuration file's absolute path."""
+        """Return the main configuration file's absolute path."""
 
-    def parse(self, text: str) -> dict[str, Any]:
+    def list_configs(self) -> list[str]:
+        """List the files that installing may change now, `config` first."""
+
+    def parse(self, path: str, text: str) -> dict[str, Any]:
         """Parse a configuration; refuse one that the engine could not read."""
 
-    def register(self, text: str | None, wish: LatchRegistration) -> str | None:
-        """Return the text with the latch registered; `text` has no entry of ours, None is no file.
+    def register(self, texts: ConfigTexts, wish: LatchRegistration) -> ConfigTexts:
+        """Return the texts to be, with the latch registered, in the order of their writing.
 
-        An unchanged text means that this engine is not configured in this file.
+        `texts` has those of `list_configs` without entries of ours. What is not returned stays as
+        it is in `texts`; all unchanged means that this engine is not configured in these files.
         """
 
-    def unregister(self, text: str, original: str | None) -> str | None:
+    def unregister(self, path: str, text: str, original: str | None) -> str | None:
         """Return the text with only our entries removed; None if nothing is left.
 
         `original` is the text before installation (None: there was no file).
         """
 
-    def check(self, after: str | None) -> None:
+    def check(self, after: ConfigTexts) -> None:
         """Refuse, before the first write, a configuration that the engine would not accept."""
 
-    def make_live_step(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
-        """Return the configuration's change, with what makes a running engine take it at once.
+    def make_live_steps(
+        self, changes: Sequence[FileChange], wish: LatchRegistration | None
+    ) -> list[ChangeStep]:
+        """Return the configuration's changes, with what makes a running engine take them at once.
 
+        Steps that check the result go with them; they also check if there is nothing to change.
         `wish` is None when the latch is being removed.
         """
 
-    def list_notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
+    def list_notes(self, wish: LatchRegistration, after: ConfigTexts) -> list[str]:
         """Return what the user should know or do after the installation."""
 
     def list_removal_notes(self) -> list[str]:

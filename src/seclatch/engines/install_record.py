@@ -14,7 +14,15 @@ from seclatch.errors import InputError, SeclatchError
 
 RECORDS = "/var/lib/seclatch/install"
 
-VERSION = 1
+VERSION = 2
+
+
+class ChangedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A configuration file that an installation changed; `path` is inside the root."""
+
+    path: str
+    original: bytes | None  # the file before us; None: there was none
+    installed: str | None  # SHA-256 of the file as we left it; None: left without a file
 
 
 class InstallRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,14 +30,40 @@ class InstallRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     engine: str
     runtime: str
-    original: bytes | None  # the configuration file before us; None: there was none
-    installed: str | None  # SHA-256 of the file as we left it; None: left without a file
+    files: list[ChangedFile]
     directories: list[str]  # made by us, as absolute paths inside the root
     version: int = VERSION
 
     def encode(self) -> bytes:
         """Return the file's bytes; the same record gives the same bytes."""
         return msgspec.json.format(msgspec.json.encode(self)) + b"\n"
+
+    def find_file(self, path: str) -> ChangedFile | None:
+        """Return what is recorded of a configuration file."""
+        return next((file for file in self.files if file.path == path), None)
+
+
+class _OldRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Version 1: one file, at the engine's usual path."""
+
+    engine: str
+    runtime: str
+    original: bytes | None
+    installed: str | None
+    directories: list[str]
+    version: int = 1
+
+
+# Where version 1 meant `original` and `installed` to be.
+_OLD_FILES = {
+    "docker": "/etc/docker/daemon.json",
+    "podman": "/etc/containers/containers.conf.d/50-seclatch.conf",
+    "containerd": "/etc/containerd/config.toml",
+}
+
+
+class _AnyVersion(msgspec.Struct):
+    version: int = VERSION
 
 
 def record_path(engine: str) -> str:
@@ -48,21 +82,31 @@ def load_record(root: HostRoot, engine: str) -> InstallRecord | None:
         return None
     refuse_writable(path, file.mode, file.uid, root)
     try:
-        record = msgspec.json.decode(file.content, type=InstallRecord)
+        record = decode_record(path, file.content)
     except (msgspec.DecodeError, ValueError) as error:
         problem = f"not a record of an installation: {error}"
         raise InputError(str(path), "", problem, remedy=advise_moving_aside(path)) from None
     if record.engine != engine:
         problem = f"is of {record.engine!r} and not of {engine!r}"
         raise InputError(str(path), "engine", problem, remedy=advise_moving_aside(path))
-    if record.version != VERSION:
+    return record
+
+
+def decode_record(path: Path, content: bytes) -> InstallRecord:
+    """Decode a record of this or the former version. Raises InputError, msgspec.DecodeError."""
+    version = msgspec.json.decode(content, type=_AnyVersion).version
+    if version == 1:
+        old = msgspec.json.decode(content, type=_OldRecord)
+        file = ChangedFile(_OLD_FILES.get(old.engine, ""), old.original, old.installed)
+        return InstallRecord(old.engine, old.runtime, [file], old.directories)
+    if version != VERSION:
         raise InputError(
             str(path),
             "version",
-            f"{record.version} is not understood, only {VERSION}",
+            f"{version} is not understood, only 1 and {VERSION}",
             remedy="use the version of seclatch that installed it",
         )
-    return record
+    return msgspec.json.decode(content, type=InstallRecord)
 
 
 def advise_moving_aside(path: Path) -> str:

@@ -5,18 +5,20 @@ See docs/decisions/0008 (installation).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from seclatch.engines import annotation_recorder, installed_latch, running_containers
 from seclatch.engines.containerd import Containerd
+from seclatch.engines.crio import CriO
 from seclatch.engines.docker import Docker
 from seclatch.engines.engine import LATCHES, ContainerEngine, LatchRegistration
 from seclatch.engines.file_change import ChangeStep, FileChange, FileState, read_file
 from seclatch.engines.host_root import HostRoot
 from seclatch.engines.install_record import (
     RECORDS,
+    ChangedFile,
     InstallRecord,
     hash_content,
     load_record,
@@ -32,6 +34,7 @@ ENGINES: dict[str, Callable[[HostRoot], ContainerEngine]] = {
     "docker": Docker,
     "podman": Podman,
     "containerd": Containerd,
+    "crio": CriO,
 }
 
 # Removed when empty, whichever engine's installation made them.
@@ -63,15 +66,17 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
     runtime = find_runtime(root, wish.runtime)
     latch = read_latch(find_latch(wish.runtime))
     record = load_record(root, engine.name)
-    config = root.resolve(engine.config)
-    current = read_file(config)
-    original = find_former_text(engine, config, current, record)
-    after = keep_layout(engine, config, current, engine.register(original, wish))
+    present = read_configs(engine, root, record)
+    former = find_former_texts(engine, root, present, record)
+    registered = engine.register(former, wish)
+    wanted = {**registered, **{path: former[path] for path in former if path not in registered}}
+    after = {path: keep_layout(engine, path, present[path], text) for path, text in wanted.items()}
     engine.check(after)
-    change = change_config(engine, config, current, after)
+    change = change_configs(engine, root, present, after)
     fronts = installed_latch.place_latch(root, wish, latch, runtime)
     refuse_removal_in_use(root, fronts, wish.engine)
-    paths = [str(PurePosixPath(engine.config).parent), wish.directory, RECORDS]
+    written = [path for path, text in after.items() if text is not None]
+    paths = [*(str(PurePosixPath(path).parent) for path in written), wish.directory, RECORDS]
     private = None
     if wish.recorder:
         paths.append(wish.recorder.directory)
@@ -82,20 +87,23 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
     new = InstallRecord(
         engine.name,
         wish.runtime,
-        encode_config(original),
-        hash_content(encode_config(after)),
+        [
+            ChangedFile(path, encode_config(former[path]), hash_content(encode_config(text)))
+            for path, text in after.items()
+            if path == engine.config or text != former[path]
+        ],
         sorted({*known, *made}),
     )
     # The record comes first: it names the directories, should this be interrupted.
     state = [path for path in missing if root.resolve(RECORDS).is_relative_to(path)]
     steps = [
-        *remove_leftovers(list_own_files(root, engine)),
+        *remove_leftovers(list_own_files(root, engine, after)),
         *installed_latch.make_directories(state),
         *write_record(root, new),
         *installed_latch.make_directories([one for one in missing if one not in state], private),
         *annotation_recorder.place_recorder(root, wish),
         *fronts,
-        *(engine.make_live_step(one, wish) for one in change),
+        *engine.make_live_steps(change, wish),
     ]
     return InstallPlan(engine, wish, steps, engine.list_notes(wish, after))
 
@@ -103,19 +111,19 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
 def plan_uninstall(engine: ContainerEngine, root: HostRoot) -> InstallPlan:
     """Plan to restore the former state; an engine without the latch gives an empty plan."""
     record = load_record(root, engine.name)
-    config = root.resolve(engine.config)
-    current = read_file(config)
-    after = find_former_text(engine, config, current, record)
-    change = change_config(engine, config, current, after)
+    present = read_configs(engine, root, record)
+    after = find_former_texts(engine, root, present, record)
+    # `config` first: what names another file is changed before that file goes.
+    change = change_configs(engine, root, present, after)
     fronts = installed_latch.remove_latches(root, engine.name)
     refuse_removal_in_use(root, fronts, engine.name)
     rest = [
-        *remove_leftovers(list_own_files(root, engine)),
+        *remove_leftovers(list_own_files(root, engine, after)),
         *fronts,
         *annotation_recorder.remove_recorder(root, engine.name),
     ]
     removed = {path for path in map(find_removed_path, [*change, *rest]) if path}
-    steps = [*(engine.make_live_step(one, None) for one in change), *rest]
+    steps = [*(engine.make_live_steps(change, None) if change else []), *rest]
     steps += remove_state(root, engine, record, removed)
     notes = engine.list_removal_notes() if steps else []
     kept = annotation_recorder.note_kept_recordings(root, engine.name)
@@ -142,11 +150,12 @@ def remove_state(
     return [*steps, *installed_latch.remove_directories(above, removed | gone)]
 
 
-def list_own_files(root: HostRoot, engine: ContainerEngine) -> list[Path]:
+def list_own_files(root: HostRoot, engine: ContainerEngine, configs: Iterable[str]) -> list[Path]:
     """List every file and link that installing for an engine may write."""
     names = [*installed_latch.list_names(), *annotation_recorder.NAMES]
     latches = [root.resolve(f"{LATCHES}/{engine.name}/{name}") for name in names]
-    return [root.resolve(engine.config), root.resolve(record_path(engine.name)), *latches]
+    files = [*configs, record_path(engine.name)]
+    return [*(root.resolve(path) for path in files), *latches]
 
 
 def find_runtime(root: HostRoot, runtime: str) -> str:
@@ -161,27 +170,69 @@ def find_runtime(root: HostRoot, runtime: str) -> str:
     return path
 
 
+def read_configs(
+    engine: ContainerEngine, root: HostRoot, record: InstallRecord | None
+) -> dict[str, FileState | None]:
+    """Read the files that may be changed, and those that have been; None where there is none."""
+    recorded = [file.path for file in record.files] if record else []
+    paths = dict.fromkeys([*engine.list_configs(), *recorded])
+    return {path: read_file(root.resolve(path)) for path in paths}
+
+
+def find_former_texts(
+    engine: ContainerEngine,
+    root: HostRoot,
+    present: Mapping[str, FileState | None],
+    record: InstallRecord | None,
+) -> dict[str, str | None]:
+    """Return the configuration without the latch."""
+    return {
+        path: find_former_text(
+            engine, path, root.resolve(path), state, record.find_file(path) if record else None
+        )
+        for path, state in present.items()
+    }
+
+
 def find_former_text(
-    engine: ContainerEngine, path: Path, current: FileState | None, record: InstallRecord | None
+    engine: ContainerEngine,
+    name: str,
+    path: Path,
+    current: FileState | None,
+    changed: ChangedFile | None,
 ) -> str | None:
-    """Return the configuration without the latch: the bytes kept, or the text less its entries."""
+    """Return a file's text without the latch: the bytes kept, or the text less its entries."""
     if current is None:
         return None
-    if record and hash_content(current.content) == record.installed:
-        return decode_config(path, record.original)
-    original = decode_config(path, record.original) if record else None
+    if changed and hash_content(current.content) == changed.installed:
+        return decode_config(path, changed.original)
+    original = decode_config(path, changed.original) if changed else None
     text = decode_config(path, current.content) or ""
-    return text if record and text == original else engine.unregister(text, original)
+    return text if changed and text == original else engine.unregister(name, text, original)
 
 
 def keep_layout(
-    engine: ContainerEngine, path: Path, current: FileState | None, after: str | None
+    engine: ContainerEngine, path: str, current: FileState | None, after: str | None
 ) -> str | None:
     """Return the present text if it means the same as the wanted one, else the wanted one."""
-    text = decode_config(path, current.content) if current else None
-    if text is None or after is None or engine.parse(text) != engine.parse(after):
+    text = decode_config(engine.root.resolve(path), current.content) if current else None
+    if text is None or after is None or engine.parse(path, text) != engine.parse(path, after):
         return after
     return text
+
+
+def change_configs(
+    engine: ContainerEngine,
+    root: HostRoot,
+    present: Mapping[str, FileState | None],
+    after: Mapping[str, str | None],
+) -> list[FileChange]:
+    """Return the steps from the present files to the wanted texts."""
+    return [
+        change
+        for path, text in after.items()
+        for change in change_config(engine, root.resolve(path), present.get(path), text)
+    ]
 
 
 def change_config(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seclatch.engines import toml_edit
-from seclatch.engines.engine import NAME, LatchRegistration, is_own_latch, make_conflict_error
+from seclatch.engines.engine import (
+    NAME,
+    ConfigTexts,
+    LatchRegistration,
+    is_own_latch,
+    make_conflict_error,
+)
 from seclatch.engines.file_change import ChangeStep, FileChange, read_file
 from seclatch.engines.host_root import HostRoot
 from seclatch.errors import InputError
@@ -51,8 +58,13 @@ class Podman:
         """Return the path of the latch's drop-in."""
         return CONFIG
 
-    def register(self, text: str | None, wish: LatchRegistration) -> str | None:
+    def list_configs(self) -> list[str]:
+        """Return the drop-in alone."""
+        return [self.config]
+
+    def register(self, texts: ConfigTexts, wish: LatchRegistration) -> ConfigTexts:
         """Write the runtime, what it supports, and with `default` the default."""
+        text = texts[self.config]
         source = str(self.root.resolve(self.config))
         old = toml_edit.parse_table(source, text or "")
         if toml_edit.find_value(old, (*RUNTIMES, NAME)) is not None:
@@ -61,11 +73,11 @@ class Podman:
         for key in CAPABLE[wish.runtime]:
             put["engine", key] = [*self.list_in_force(key), NAME]
         put[(*RUNTIMES, NAME)] = [wish.front]
-        return toml_edit.edit_toml(source, HEADER if text is None else text, put)
+        return {self.config: toml_edit.edit_toml(source, HEADER if text is None else text, put)}
 
-    def unregister(self, text: str, original: str | None) -> str | None:
+    def unregister(self, path: str, text: str, original: str | None) -> str | None:
         """Remove our entries from a drop-in to which others were added."""
-        source = str(self.root.resolve(self.config))
+        source = str(self.root.resolve(path))
         now = toml_edit.parse_table(source, text)
         paths = toml_edit.find_value(now, (*RUNTIMES, NAME))
         if not (isinstance(paths, list) and paths and is_own_latch(self.name, paths[0])):
@@ -102,9 +114,9 @@ class Podman:
         files = [(path, read_file(path)) for path in paths if path != ours]
         return [(path, self.parse_other(path, file.content)) for path, file in files if file]
 
-    def parse(self, text: str) -> dict[str, Any]:
+    def parse(self, path: str, text: str) -> dict[str, Any]:
         """Parse the drop-in."""
-        return toml_edit.parse_table(str(self.root.resolve(self.config)), text)
+        return toml_edit.parse_table(str(self.root.resolve(path)), text)
 
     @staticmethod
     def parse_other(path: Path, content: bytes) -> dict[str, Any]:
@@ -114,19 +126,21 @@ class Podman:
         except UnicodeDecodeError as error:
             raise InputError(str(path), f"byte {error.start}", "is not UTF-8") from None
 
-    def check(self, after: str | None) -> None:
+    def check(self, after: ConfigTexts) -> None:
         """Refuse if another file has a runtime of this name, or is broken."""
-        if after is None:
+        if after.get(self.config) is None:
             return
         for path, table in self.other_files():
             if toml_edit.find_value(table, (*RUNTIMES, NAME)) is not None:
                 raise make_conflict_error(str(path), f"engine.runtimes.{NAME}")
 
-    def make_live_step(self, change: FileChange, wish: LatchRegistration | None) -> ChangeStep:
+    def make_live_steps(
+        self, changes: Sequence[FileChange], wish: LatchRegistration | None
+    ) -> list[ChangeStep]:
         """Return the plain change: every podman process reads the files."""
-        return change
+        return [*changes]
 
-    def list_notes(self, wish: LatchRegistration, text: str | None) -> list[str]:
+    def list_notes(self, wish: LatchRegistration, after: ConfigTexts) -> list[str]:
         """Return how to use it, and what a default means for users without root."""
         use = "podman run" if wish.default else f"podman --runtime {NAME} run"
         notes = [f"use: {use} --security-opt seccomp=FILE IMAGE CMD"]

@@ -7,13 +7,20 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
+
 from seclatch.system.procfs import split_argv
 
 # A shim's `runtime` file holds one path (PATH_MAX).
 MAX_PATH = 4096
+MAX_CONFIG = 16 << 20
 
 ID = re.compile(r"[0-9a-f]{64}")
 SHORT = 12
+
+
+class _Config(msgspec.Struct):
+    annotations: dict[str, str] = {}
 
 
 def list_containers_using(directory: str) -> list[str]:
@@ -36,11 +43,25 @@ def shorten(container: str) -> str:
 
 
 def read_shim_container(process: Path) -> tuple[str, str] | None:
-    """Return runtime and container of a containerd-shim-runc-v2, from the bundle, its directory."""
+    """Return runtime and container of a containerd-shim-runc-v2, from the bundle, its directory.
+
+    A pod's containers share the shim of its sandbox: they are named by the pod.
+    """
     with (process / "cwd/runtime").open("rb") as file:
         runtime = os.fsdecode(file.read(MAX_PATH)).strip()
     arguments = read_arguments(process)
-    return runtime, find_option_value(arguments, "-id") or "?"
+    return runtime, read_pod(process / "cwd") or find_option_value(arguments, "-id") or "?"
+
+
+def read_pod(bundle: Path) -> str:
+    """Return the pod that CRI names in a sandbox's config.json; "" if there is none."""
+    try:
+        with (bundle / "config.json").open("rb") as file:
+            notes = msgspec.json.decode(file.read(MAX_CONFIG), type=_Config).annotations
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    words = [notes.get(f"io.kubernetes.cri.sandbox-{part}", "") for part in ("namespace", "name")]
+    return f"pod {'/'.join(words)}" if all(words) else ""
 
 
 def read_conmon_container(process: Path) -> tuple[str, str] | None:

@@ -89,7 +89,22 @@ def set_item(document: MutableMapping[str, Any], path: Sequence[str], value: Any
             last = depth == len(path) - 2 and not isinstance(value, dict)
             table[key] = tomlkit.table(is_super_table=not last)
         table = table[key]
+    former = table.get(path[-1])
+    if isinstance(former, tomlkit.items.Array) and isinstance(value, list):
+        edit_array(former, value)
+        if former.unwrap() == value:
+            return
     table[path[-1]] = make_table(value) if isinstance(value, dict) else value
+
+
+def edit_array(array: tomlkit.items.Array, wanted: Sequence[Any]) -> None:
+    """Remove what is not wanted and append what is missing: comments between values stay."""
+    for index in reversed(range(len(array))):
+        if array[index] not in wanted:
+            del array[index]
+    for value in wanted:
+        if value not in array:
+            array.append(value)
 
 
 def make_table(value: Mapping[str, Any]) -> tomlkit.items.Table:

@@ -19,6 +19,7 @@ from seclatch.host.runtime_support import DENIED_TO_RUNTIMES
 from seclatch.runtime.container_rootfs import make_minimal_rootfs
 
 SECONDS = 60
+_CRIO = "/var/run/crio/crio.sock"
 PROBE = ("/bin/grep", "^Seccomp:", "/proc/self/status")
 
 Command = list[str | Path]
@@ -30,6 +31,8 @@ def find_daemon_fault(engine: str) -> str:
         # ctr would wait for a socket that is not there.
         socket = Path(os.environ.get("CONTAINERD_ADDRESS") or "/run/containerd/containerd.sock")
         return "" if socket.is_socket() else f"no socket at {socket}"
+    if engine == "crio":
+        return "" if Path(_CRIO).is_socket() else f"no socket at {_CRIO}"
     if engine == "podman":
         return ""
     done = _run(["docker", "version", "--format", "{{.Server.Version}}"])

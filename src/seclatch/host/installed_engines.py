@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from seclatch.engines.annotation_recorder import try_recorder
+from seclatch.engines.containerd import Containerd
+from seclatch.engines.engine import NAME
 from seclatch.engines.host_root import HostRoot
 from seclatch.engines.install_record import load_record
 from seclatch.errors import SeclatchError
@@ -12,7 +15,7 @@ from seclatch.host.host_check import CheckState, HostCheck
 from seclatch.host.host_programs import find_program, query_program, take_first_line
 
 # engine -> its program; the daemon's where there is one
-_PROGRAMS = {"docker": "dockerd", "podman": "podman", "containerd": "containerd"}
+_PROGRAMS = {"docker": "dockerd", "podman": "podman", "containerd": "containerd", "crio": "crio"}
 
 
 def check_engines(root: HostRoot) -> Iterator[HostCheck]:
@@ -23,7 +26,9 @@ def check_engines(root: HostRoot) -> Iterator[HostCheck]:
             found = True
             yield check
     if not found:
-        yield HostCheck("engines", CheckState.NOTE, "neither docker, podman nor containerd found")
+        yield HostCheck(
+            "engines", CheckState.NOTE, "neither docker, podman, containerd nor crio found"
+        )
 
 
 def check_engine(engine: str, root: HostRoot) -> Iterator[HostCheck]:
@@ -51,5 +56,36 @@ def check_engine(engine: str, root: HostRoot) -> Iterator[HostCheck]:
     state = CheckState.NOTE if fault else CheckState.OK
     found = f"{version}; latch installed for {record.runtime}{daemon}"
     yield HostCheck(engine, state, found, start)
-    if not fault:
+    if engine == "containerd":
+        yield from check_handler(root)
+    yield from check_recorder(engine, root)
+    if not fault and engine != "crio":  # it starts nothing but pods
         yield try_engine(engine, record.runtime)
+
+
+def check_recorder(engine: str, root: HostRoot) -> Iterator[HostCheck]:
+    """Try the recorder of annotated containers, where it is installed."""
+    name = f"recorder of annotated containers ({engine})"
+    problem = try_recorder(root, engine)
+    if problem:
+        remedy = f"seclatch install {engine} --record-annotations, with the other options as before"
+        yield HostCheck(name, CheckState.FAIL, f"nothing is recorded: {problem}", remedy)
+    elif problem is not None:
+        yield HostCheck(name, CheckState.OK, "starts, by the Python that it was installed with")
+
+
+def check_handler(root: HostRoot) -> Iterator[HostCheck]:
+    """Ask containerd whether it reads the CRI handler: a later drop-in may hide it."""
+    name = "runtime handler (containerd)"
+    try:
+        problem = Containerd(root).find_unconfirmed()
+    except SeclatchError as error:
+        yield HostCheck(name, CheckState.FAIL, str(error), error.remedy)
+        return
+    if problem is None:
+        return  # without CRI there are no handlers
+    if problem:
+        remedy = "seclatch install containerd && systemctl restart containerd"
+        yield HostCheck(name, CheckState.FAIL, f"`containerd config dump`: {problem}", remedy)
+        return
+    yield HostCheck(name, CheckState.OK, f"`containerd config dump` has the handler {NAME}")

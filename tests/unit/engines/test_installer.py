@@ -25,13 +25,15 @@ EXISTING = {
     "containerd": 'version = 2\n# mine\n[plugins."io.containerd.grpc.v1.cri".containerd]\n'
     'default_runtime_name = "k"\n'
     '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.k]\nruntime_type = "k"\n',
+    "crio": "# mine\n[crio.runtime]\npids_limit = 7\n",
 }
-BROKEN = {"docker": '{"a": 1,\n}', "podman": "[engine\n", "containerd": "a = \n"}
+BROKEN = {"docker": '{"a": 1,\n}', "podman": "[engine\n", "containerd": "a = \n", "crio": "[crio\n"}
 FOREIGN = {
     "docker": '{"runtimes": {"seclatch": {"path": "/opt/other"}}}',
     "podman": '[engine.runtimes]\nseclatch = ["/opt/other"]\n',
     "containerd": 'version = 2\n[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.seclatch]'
     '\nruntime_type = "x"\n',
+    "crio": '[crio.runtime.runtimes.seclatch]\nruntime_path = "/opt/other"\n',
 }
 
 every_engine = pytest.mark.parametrize("engine", ENGINES)
@@ -380,6 +382,52 @@ def test_podman_keeps_lists_that_other_files_set(tree: Tree) -> None:
     assert engine["runtime_supports_json"][-1] == "seclatch"
 
 
+def test_crio_takes_over_the_settings_of_the_handler_beside(tree: Tree) -> None:
+    tree.write(
+        "/etc/crio/crio.conf",
+        '[crio.runtime.runtimes.crun]\nruntime_path = "/usr/bin/crun"\nmonitor_cgroup = "a"\n',
+    )
+    tree.write(
+        "/etc/crio/crio.conf.d/10-crio.conf",
+        '[crio.runtime.runtimes.crun]\nruntime_path = "/usr/libexec/crio/crun"\n'
+        'runtime_root = "/run/crun"\nallowed_annotations = ["io.containers.trace-syscall"]\n',
+    )
+    late = tree.write(
+        "/etc/crio/crio.conf.d/99-kata.conf",
+        '[crio.runtime]\ndefault_runtime = "kata"\n'
+        '[crio.runtime.runtimes.kata]\nruntime_type = "vm"\n',
+    )
+    before = tree.snapshot()
+    notes = tree.plan("install", "crio", "--default")["notes"]
+    assert any(f"{late} is read after ours" in note for note in notes)
+    runtime = tomllib.loads(tree.path(CONFIGS["crio"]).read_text())["crio"]["runtime"]
+    assert runtime == {
+        "default_runtime": "seclatch",
+        "runtimes": {
+            "seclatch": {
+                "runtime_path": "/usr/local/lib/seclatch/crio/crun",
+                "runtime_type": "oci",
+                "runtime_root": "/run/crun",
+                "allowed_annotations": ["io.containers.trace-syscall"],
+            }
+        },
+    }
+    for _ in range(3):
+        tree.run("uninstall", "crio")
+        assert tree.snapshot() == before
+        tree.run("install", "crio")
+
+
+def test_crio_s_other_files_are_checked(tree: Tree) -> None:
+    other = tree.write("/etc/crio/crio.conf.d/99-x.conf", FOREIGN["crio"])
+    with pytest.raises(InputError, match="did not register") as caught:
+        tree.run("install", "crio")
+    assert caught.value.source == str(other)
+    other.write_bytes(b"\xff")
+    with pytest.raises(InputError, match="byte 0: is not UTF-8"):
+        tree.run("install", "crio")
+
+
 def test_podman_s_other_files_are_checked(tree: Tree) -> None:
     other = tree.write("/etc/containers/containers.conf", FOREIGN["podman"])
     with pytest.raises(InputError, match="did not register") as caught:
@@ -406,14 +454,6 @@ def test_containerd_versions_that_cannot_be_changed_are_refused(
     tree.write(CONFIGS["containerd"], text)
     with pytest.raises(InputError, match=message):
         tree.run("install", "containerd")
-
-
-def test_containerd_version_3_has_another_plugin(tree: Tree) -> None:
-    tree.write(CONFIGS["containerd"], "version = 3\n")
-    tree.run("install", "containerd")
-    table = tomllib.loads(tree.path(CONFIGS["containerd"]).read_text())
-    handlers = table["plugins"]["io.containerd.cri.v1.runtime"]["containerd"]["runtimes"]
-    assert set(handlers) == {"runc", "seclatch"}
 
 
 @pytest.mark.parametrize(

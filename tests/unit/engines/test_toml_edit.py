@@ -41,6 +41,18 @@ def test_comments_order_and_spaces_are_kept() -> None:
     assert toml_edit.edit_toml("c", edited, {}, [("t", "new", "z")]).split() == text.split()
 
 
+def test_a_list_keeps_its_layout() -> None:
+    text = '# top\na = [\n  "x", # why\n  "y",\n]\n\n[t]\nb = 1\n'
+    edited = toml_edit.edit_toml("c", text, {("a",): ["x", "y", "z"]})
+    assert '"x", # why\n' in edited
+    assert tomllib.loads(edited)["a"] == ["x", "y", "z"]
+    back = toml_edit.edit_toml("c", edited, {("a",): ["x", "y"]})
+    assert tomllib.loads(back)["a"] == ["x", "y"]
+    assert "# why" in back
+    reordered = toml_edit.edit_toml("c", text, {("a",): ["y", "x"]})
+    assert tomllib.loads(reordered)["a"] == ["y", "x"]
+
+
 @pytest.mark.parametrize("text", ["a = ", "a = 1\na = 2\n", "[a\n", "\x00", "a = " + "[" * 5000])
 def test_invalid_toml_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"^/etc/c\.toml: not TOML"):

@@ -16,6 +16,7 @@ CONFIGS = {
     "docker": "/etc/docker/daemon.json",
     "podman": "/etc/containers/containers.conf.d/50-seclatch.conf",
     "containerd": "/etc/containerd/config.toml",
+    "crio": "/etc/crio/crio.conf.d/50-seclatch.conf",
 }
 
 
