@@ -9,7 +9,15 @@ import difflib
 import sys
 from pathlib import Path
 
-from tools.docs import figures, listings, registry, suites, tracers, watching  # noqa: F401
+from tools.docs import (  # noqa: F401
+    figures,
+    kubernetes,
+    listings,
+    registry,
+    suites,
+    tracers,
+    watching,
+)
 from tools.docs.lab import Lab
 from tools.docs.listings import fenced
 from tools.docs.pages import content, fill, pages, stable
