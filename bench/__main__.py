@@ -10,6 +10,7 @@ from bench import (
     corpus,
     engine,
     explain,
+    fleet,
     gate,
     judge,
     page,
@@ -44,6 +45,7 @@ BENCHMARKS = {
     "phases": phases.report,
     "ps": ps.report,
     "explain": explain.report,
+    "fleet": fleet.report,
     "page": page.report,
     "watch": watch.report,
 }

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from seclatch.errors import SeclatchError
+from seclatch.fleet.counts_artifact import counts_tag
 from seclatch.fleet.pull_profile import PullPolicy, pull_profile
 from seclatch.fleet.push_profile import push_profile
+from seclatch.model.merge_recordings import ContainerGroup
 from seclatch.profile.artifact.profile_artifact import LAYER_TYPE, MEDIA_TYPE
 from seclatch.registry.artifact_manifest import ArtifactManifest, Descriptor, describe_blob
 from seclatch.registry.reference import parse_reference
@@ -330,8 +332,14 @@ def test_a_registry_that_never_finishes(
 
     reference = honest(evil)
     evil.behaviours["manifests"] = drip
+    tag = counts_tag(ContainerGroup("x"), "node")
+    tags = json.dumps({"tags": [tag]}).encode()
+    evil.behaviours["tags/list"] = lambda handler: reply(handler, 200, tags)
     output = tmp_path / "out.json"
-    words = ("pull", reference, "--plain-http", "--allow-unsigned", "--timeout", "1")
-    done = seclatch(*words, "-o", output)
-    assert done.returncode == 125 and "within 1 seconds" in done.stderr
-    assert not output.exists()
+    for words in (
+        ("pull", reference, "--allow-unsigned"),
+        ("record", "pull", reference.partition("@")[0]),
+    ):
+        done = seclatch(*words, "--plain-http", "--timeout", "1", "-o", output)
+        assert done.returncode == 125 and "within 1 seconds" in done.stderr
+        assert not output.exists()

@@ -85,7 +85,7 @@ MAY_IMPORT = {
     ),
     "engines": "model output system runtime",
     "host": "runtime engines",
-    "fleet": "model output registry profile.artifact",
+    "fleet": "model output registry profile.artifact recording.files",
     "demo": "",
     "report": "model output",
     "diagnose.evidence": (
@@ -132,8 +132,8 @@ MAY_IMPORT = {
         "profile.export cli.shared cli.profile"
     ),
     "cli.record": (
-        "model output report engines process recording recording.files recording.ready "
-        "recording.annotated cli.shared"
+        "model output report engines process registry fleet recording recording.files "
+        "recording.ready recording.annotated cli.shared"
     ),
     "cli.install_service": "engines process watch.targets cli.shared",
     "cli.uninstall_service": "engines cli.shared",

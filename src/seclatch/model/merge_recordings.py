@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
 from seclatch.model.container_bounds import drop_equal, list_bounds
@@ -88,7 +89,7 @@ class _Merger:
         self._executed: dict[tuple[str, ...], ExecutedProgram] = {}
         self._bounds: list[RecordedBound] = []
         self._counts: dict[_Call, int] = {}
-        self._runs_of: Counter[_Call] = Counter()
+        self._runs_of: dict[_Call, int] = {}
         self._arguments: Counter[_Value] = Counter()
         self._denied_arguments: Counter[_Value] = Counter()
         self._lost: Counter[str] = Counter()
@@ -112,38 +113,50 @@ class _Merger:
             self._executed[(program.exe, *program.argv)] = program
         self._bounds = drop_equal([*self._bounds, *list_bounds(recording)])
         self._marks.append(recording.ready)
-        runs: dict[_Call, int] = {}
-        for call in recording.calls:
-            key = (call.stage, call.arch, call.number, call.name, -1)
-            self._add_one(key, call.count, call.runs, runs)
-            self._running[key] += call.running
-        for denial in recording.denials:
-            key = (denial.stage, denial.arch, denial.number, denial.name, denial.errno)
-            self._add_one(key, denial.count, denial.runs, runs)
-            self._running[key] += denial.running
-        self._runs_of.update(runs)
-        for argument in recording.arguments:
-            value = (argument.stage, argument.arch, argument.name, argument.index, argument.value)
-            self._arguments[value] += argument.count
-            self._running[value] += argument.running
+        self._add_counts(recording)
+        arguments = self._arguments
+        for one in recording.arguments:
+            value = (one.stage, one.arch, one.name, one.index, one.value)
+            arguments[value] = arguments.get(value, 0) + one.count
+            if one.running:
+                self._running[value] += one.running
         for denied in recording.denied_arguments:
             value = (denied.stage, denied.arch, denied.name, denied.index, denied.value)
             self._denied_arguments[value] += denied.count
         for name in LostCounts.__struct_fields__:
             self._lost[name] += getattr(recording.lost, name)
 
-    def _add_one(self, call: _Call, count: int, of: int, runs: dict[_Call, int]) -> None:
-        """Add a count; several processes of one recording count as one run."""
-        self._counts[call] = self._counts.get(call, 0) + count
-        if runs.get(call, 0) < of:
-            runs[call] = of
+    def _add_counts(self, recording: Recording | RecordingSums) -> None:
+        """Add counts; several processes of one recording count as one run.
+
+        One loop without calls: a fleet's counts have millions of entries.
+        """
+        counts, runs = self._counts, dict[_Call, int]()
+        named = (
+            (c.count, c.runs, c.running, (c.stage, c.arch, c.number, c.name, -1))
+            for c in recording.calls
+        )
+        denied = (
+            (d.count, d.runs, d.running, (d.stage, d.arch, d.number, d.name, d.errno))
+            for d in recording.denials
+        )
+        for count, of, running, key in chain(named, denied):
+            counts[key] = counts.get(key, 0) + count
+            if runs.get(key, 0) < of:
+                runs[key] = of
+            if running:
+                self._running[key] += running
+        runs_of = self._runs_of
+        for key, of in runs.items():
+            runs_of[key] = runs_of.get(key, 0) + of
 
     def result(self) -> Recording:
         """Return the merged recording."""
         if not self._versions:
             raise ValueError("nothing to merge")
-        calls = [key for key in self._ordered() if key[-1] < 0]
-        denials = [key for key in self._ordered() if key[-1] >= 0]
+        ordered = self._ordered()
+        calls = [key for key in ordered if key[-1] < 0]
+        denials = [key for key in ordered if key[-1] >= 0]
         ready = self._merge_marks()
         if ready is None:
             self._running.clear()

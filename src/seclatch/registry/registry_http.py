@@ -36,6 +36,9 @@ _SECONDS = 30
 """To connect, and between two packets; the whole command has a limit of its own."""
 
 _ATTEMPTS = 4
+_CONNECTIONS = 16
+"""Kept open for threads that ask at the same time."""
+
 _BUSY = (429, 500, 502, 503, 504)
 _DOCKER_HUB = "registry-1.docker.io"
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
@@ -287,6 +290,7 @@ def _make_pool(url: str, ca_file: Path | None) -> PoolManager:
         ) from error
     settings: dict[str, Any] = {
         "retries": False,
+        "maxsize": _CONNECTIONS,
         "timeout": Timeout(connect=_SECONDS, read=_SECONDS),
         "ssl_context": _trust(ca_file),
     }

@@ -28,6 +28,8 @@ _Record = Callable[["RecordOptions"], tuple[int, "Recording"]]
 
 COMMANDS = {
     "merge": "Merge recordings, by image.",
+    "push": "Share the counts of this node's recordings by a registry.",
+    "pull": "Fetch and merge the counts that all nodes pushed.",
     "flush": "Have a container's recorder write what it has so far.",
     "mark": "Say that the recorded program is ready now.",
 }

@@ -46,8 +46,15 @@ def require_image(_ctx: click.Context, _param: click.Parameter, value: str | Non
     return str(image.pin(image.digest))
 
 
-def registry_options(function: F) -> F:
-    """Add the options that say how a registry is reached."""
+def require_repository(_ctx: click.Context, _param: click.Parameter, value: Reference) -> Reference:
+    """Refuse a tag or digest: the tags in the repository are given by the command."""
+    if value.tag or value.digest:
+        raise click.BadParameter(f"{value} has a tag or digest: give {value.name}")
+    return value
+
+
+def registry_options(function: F, seconds: int = 60) -> F:
+    """Add the options that say how a registry is reached, and how long that may take."""
     options = [
         click.option(
             "--auth-file",
@@ -73,7 +80,7 @@ def registry_options(function: F) -> F:
         click.option(
             "--timeout",
             type=click.FloatRange(1, 86400),
-            default=60,
+            default=seconds,
             show_default=True,
             metavar="SECONDS",
             help="For everything together.",

@@ -1,0 +1,40 @@
+"""What of a recording may leave its host: counts, and no command line."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from seclatch.model.executed_programs import ExecutedProgram
+from seclatch.model.merge_recordings import merge_recordings
+from seclatch.model.recording import ReadyMark, Recording
+from seclatch.model.recording_sums import RecordingSums
+
+
+def strip_recording(recording: Recording | RecordingSums) -> Recording:
+    """Return a merged recording without command lines, processes, events, pods.
+
+    Arguments of commands may be secrets. Paths of executed programs stay: a scan needs them.
+    """
+    merged = merge_recordings([recording])
+    programs = {program.exe: ExecutedProgram(exe=program.exe) for program in merged.executed}
+    return replace(
+        merged,
+        commands=[],
+        executed=[programs[exe] for exe in sorted(programs)],
+        ready=_strip_mark(merged.ready) if merged.ready else None,
+    )
+
+
+def _strip_mark(mark: ReadyMark) -> ReadyMark:
+    """Return the mark with the kind of each condition alone: `listen` of `listen:6379`."""
+    kinds = {word.partition(":")[0] for word in mark.condition.split(", ")}
+    return replace(mark, condition=", ".join(sorted(kinds)))
+
+
+def find_unshared(recording: Recording | RecordingSums) -> str:
+    """Return what a recording has that counts have not; "" if it is counts alone."""
+    if recording.commands or any(program.argv for program in recording.executed):
+        return "command lines"
+    if recording.processes or recording.containers:
+        return "processes or containers"
+    return ""
