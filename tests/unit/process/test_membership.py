@@ -169,3 +169,37 @@ def test_an_untrusted_shim_gives_no_bundle() -> None:
     entries = by_pid(shim, entry(4, 2, "nginx", cgroups=(f"/kubepods/pod1/{web}",)))
     found = find_members(entries, find_containers(entries))[4]
     assert (found.id, found.monitor, found.bundle) == (web, 0, "")
+
+
+SCOPE = f"/system.slice/docker-{ID}.scope"
+SPOOFED = f"/user.slice/user-1000.slice/user@1000.service/app.slice/docker-{ID}.scope"
+
+
+@pytest.mark.parametrize(
+    ("group", "inside"),
+    [(SCOPE, True), (f"{SCOPE}/init.scope", True), (SPOOFED, False), (f"/x{SCOPE}", False)],
+)
+def test_a_control_group_of_that_name_elsewhere_is_not_the_container(
+    group: str, inside: bool
+) -> None:
+    """As any user makes one: systemd-run --user --scope --unit docker-ID."""
+    entries = by_pid(
+        entry(2, 1, "containerd-shim-runc-v2", argv=SHIM),
+        entry(4, 2, "sh", cgroups=(SCOPE,)),
+        entry(9, 1, "sh", cgroups=(group,)),
+    )
+    members = find_members(entries, find_containers(entries))
+    assert 4 in members and (9 in members) is inside
+
+
+@pytest.mark.parametrize("name", ["conmon", "containerd-shim-x"])
+@pytest.mark.parametrize("claim", [(), ("-c", "f" * 64), ("-id", "f" * 64)])
+def test_no_name_and_no_claim_leads_out_of_a_container(name: str, claim: tuple[str, ...]) -> None:
+    entries = by_pid(
+        entry(2, 1, "containerd-shim-runc-v2", argv=SHIM),
+        entry(4, 2, "sh", cgroups=(SCOPE,)),
+        entry(5, 4, name, argv=(name, *claim), cgroups=(SCOPE,)),
+        entry(6, 5, "sh", cgroups=(SCOPE,)),
+    )
+    members = find_members(entries, find_containers(entries))
+    assert {pid: found.id for pid, found in members.items()} == {4: ID, 5: ID, 6: ID}

@@ -86,6 +86,7 @@ def find_members(
     """Return the container of each process that is in one."""
     inits = {found.init: found for found in containers.values() if found.init}
     monitors = {found.monitor: found for found in containers.values() if found.monitor}
+    groups = _find_groups(entries, containers, inits, monitors)
     members: dict[int, FoundContainer] = {}
     judged: set[int] = set()
 
@@ -98,8 +99,10 @@ def find_members(
             pid = entries[pid].status.parent
         above = members.get(pid)
         for ancestor in reversed(path):
-            above = _find_own(entries[ancestor], containers, inits, monitors) or above
-            if ancestor not in inits and _is_outside(entries[ancestor], entries, monitors):
+            entry = entries[ancestor]
+            grouped = _find_by_group(entry, containers, monitors, groups)
+            above = grouped or inits.get(ancestor) or monitors.get(entry.status.parent) or above
+            if ancestor not in inits and _is_outside(entry, entries, monitors, grouped):
                 above = None
             if above:
                 members[ancestor] = above
@@ -119,18 +122,49 @@ def _complete(members: dict[int, FoundContainer]) -> dict[int, FoundContainer]:
     return {pid: known.get(found.id, found) for pid, found in members.items()}
 
 
-def _find_own(
-    entry: ProcEntry,
+_Groups = Mapping[str, set[str]]
+
+
+def _find_groups(
+    entries: Mapping[int, ProcEntry],
     containers: Mapping[str, FoundContainer],
     inits: Mapping[int, FoundContainer],
     monitors: Mapping[int, FoundContainer],
-) -> FoundContainer | None:
-    monitor = monitors.get(entry.status.parent)
+) -> _Groups:
+    """Return the control groups of containers by their ids, as first processes have them.
+
+    Any user may give a control group of the own session a container's name (systemd-run --user).
+    """
+    groups: dict[str, set[str]] = {}
+    for entry in entries.values():
+        monitor = monitors.get(entry.status.parent)
+        if entry.pid in inits or (monitor and monitor.trusted):
+            for found, group in _list_identified(entry, containers):
+                groups.setdefault(found.id, set()).add(group)
+    return groups
+
+
+def _list_identified(
+    entry: ProcEntry, containers: Mapping[str, FoundContainer]
+) -> Iterator[tuple[FoundContainer, str]]:
+    """Yield the containers that control groups name, with the group's path."""
     for path in entry.cgroups:
         for part in split_cgroup(path):
             if identified := _identify(part, containers):
-                return _adopt_monitor(identified, monitor)
-    return inits.get(entry.pid) or monitor
+                yield identified, path[: path.rindex(part) + len(part)]
+
+
+def _find_by_group(
+    entry: ProcEntry,
+    containers: Mapping[str, FoundContainer],
+    monitors: Mapping[int, FoundContainer],
+    groups: _Groups,
+) -> FoundContainer | None:
+    monitor = monitors.get(entry.status.parent)
+    for identified, group in _list_identified(entry, containers):
+        if group in groups.get(identified.id, {group}):
+            return _adopt_monitor(identified, monitor)
+    return None
 
 
 def _adopt_monitor(found: FoundContainer, monitor: FoundContainer | None) -> FoundContainer:
@@ -158,7 +192,10 @@ def _identify(part: str, containers: Mapping[str, FoundContainer]) -> FoundConta
 
 
 def _is_outside(
-    entry: ProcEntry, entries: Mapping[int, ProcEntry], monitors: Mapping[int, FoundContainer]
+    entry: ProcEntry,
+    entries: Mapping[int, ProcEntry],
+    monitors: Mapping[int, FoundContainer],
+    grouped: FoundContainer | None,
 ) -> bool:
     """Return whether a process manages a container from outside: shim, monitor, runtime, recorder.
 
@@ -167,7 +204,9 @@ def _is_outside(
     """
     name = read_program_name(entry)
     if name.startswith("containerd-shim") or name == "conmon":
-        return True
+        # a container's own program may have such a name, or claim to monitor another container
+        claimed = monitors.get(entry.pid)
+        return not grouped or bool(claimed and (claimed.trusted or claimed.id == grouped.id))
     parent = entries.get(entry.status.parent)
     if parent and parent.pid in monitors and entry.mounts and entry.mounts == parent.mounts:
         return not is_contained(entry)
