@@ -11,6 +11,8 @@ from seclatch.model.stage import Stage
 BOOT, RUNNING = "boot", "running"
 """The phases of a program, before and after its ready mark."""
 
+EXEC_SESSION = "exec-session"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class MatrixRow:
@@ -65,6 +67,22 @@ def count_by_phase(recording: Recording) -> CallMatrix:
         if entry.stage == Stage.PROGRAM.value:
             _add(matrix, BOOT, entry, entry.count - entry.running)
             _add(matrix, RUNNING, entry, entry.running)
+    return matrix
+
+
+def split_exec_sessions(matrix: CallMatrix, recording: Recording) -> CallMatrix:
+    """Take the program's calls by exec sessions and health checks into a column of their own.
+
+    A merged recording does not tell them apart.
+    """
+    joined = {session.id for session in recording.sessions if session.joined}
+    members = {each.id for each in recording.processes if each.session in joined}
+    for entry in list_entries(recording):
+        if entry.process in members and entry.stage == Stage.PROGRAM.value:
+            _add(matrix, EXEC_SESSION, entry)
+    for side in (matrix.made, matrix.denied):
+        if EXEC_SESSION in side:
+            side[Stage.PROGRAM.value] -= side[EXEC_SESSION]
     return matrix
 
 

@@ -14,6 +14,7 @@ from rich.tree import Tree
 
 from seclatch.model.call_matrix import (
     BOOT,
+    EXEC_SESSION,
     RUNNING,
     CallMatrix,
     MatrixRow,
@@ -21,6 +22,7 @@ from seclatch.model.call_matrix import (
     count_by_process,
     count_by_stage,
     find_runtime_only_calls,
+    split_exec_sessions,
 )
 from seclatch.model.recording import RecordedProcess, Recording
 from seclatch.model.stage import Stage
@@ -35,8 +37,8 @@ SCHEMA = 1
 
 def show_stages(recording: Recording, console: Console) -> None:
     """Print a summary and calls by stage, the program's first; a denied count is marked."""
-    matrix = count_by_stage(recording)
-    columns = sorted(matrix.columns(), key=lambda stage: stage != Stage.PROGRAM.value)
+    matrix = split_exec_sessions(count_by_stage(recording), recording)
+    columns = sorted(matrix.columns(), key=_order_columns)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("system call", no_wrap=True)
     phases = count_by_phase(recording)
@@ -53,10 +55,16 @@ def show_stages(recording: Recording, console: Console) -> None:
         console.print("\n[bold]only the runtime needed[/]  " + " ".join(map(_safe, extra)))
 
 
+def _order_columns(stage: str) -> int:
+    """Sort the program's calls first, then those of exec sessions."""
+    return [Stage.PROGRAM.value, EXEC_SESSION, stage].index(stage)
+
+
 def _summary(recording: Recording, matrix: CallMatrix) -> str:
     """One line: what ran, how much it called, how many different calls are the program's."""
-    program = Stage.PROGRAM.value
-    names = {row.name for side in (matrix.made, matrix.denied) for row in side.get(program, ())}
+    program = (Stage.PROGRAM.value, EXEC_SESSION)
+    sides = [side.get(stage, ()) for side in (matrix.made, matrix.denied) for stage in program]
+    names = {row.name for side in sides for row in side}
     calls = sum(each.count for each in recording.calls)
     denied = sum(each.count for each in recording.denials)
     return (
@@ -101,10 +109,12 @@ def show_processes(recording: Recording, console: Console) -> None:
     for process in recording.processes:
         children.setdefault(process.parent, []).append(process)
     tree = Tree(_safe(_title(recording).rstrip()), hide_root=False)
+    joined = {session.process for session in recording.sessions if session.joined}
     waiting = [(tree, each) for each in reversed(children.get(None, []))]
     while waiting:  # by hand: a recording may be deeper than Python's stack
         branch, process = waiting.pop()
-        node = branch.add(_process_line(process, matrix))
+        line = _process_line(process, matrix)
+        node = branch.add(f"{line}  [yellow]exec session[/]" if process.id in joined else line)
         waiting += [(node, each) for each in reversed(children.get(process.id, []))]
     console.print(tree)
 
@@ -124,6 +134,7 @@ def as_document(recording: Recording, by: str) -> dict[str, Any]:
             }
             for column in matrix.columns()
         },
+        "exec_sessions": _document_sessions(recording),
         "only_runtime": find_runtime_only_calls(recording),
         "ready": msgspec.to_builtins(recording.ready),
         "phases": {
@@ -134,6 +145,13 @@ def as_document(recording: Recording, by: str) -> dict[str, Any]:
             for phase in phases.columns()
         },
     }
+
+
+def _document_sessions(recording: Recording) -> dict[str, Any]:
+    """List what exec sessions and health checks called: a part of the stage `program`."""
+    matrix = split_exec_sessions(count_by_stage(recording), recording)
+    sides = (matrix.made.get(EXEC_SESSION), matrix.denied.get(EXEC_SESSION))
+    return dict(zip(("calls", "denied"), map(_counts, sides), strict=True))
 
 
 def _counts(counts: Counter[MatrixRow] | None) -> list[dict[str, Any]]:

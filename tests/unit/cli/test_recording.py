@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from seclatch.model.merge_recordings import merge_recordings
 from seclatch.model.origin import ContainerImage
-from seclatch.model.recording import ProcessImage, RecordedProcess
+from seclatch.model.recording import ProcessImage, RecordedProcess, RecordedSession
 from seclatch.recording.files import recording_file
 from tests.unit.recordings import calls, recording
 
@@ -53,6 +54,36 @@ def test_show_by_stage(file: Path) -> None:
     assert lines[2] == ["system", "call", "program", "filtered-init"]
     assert ["close", "1,234", "1"] in lines
     assert lines[-1] == ["only", "the", "runtime", "needed", "execve"]
+
+
+def test_exec_sessions_have_a_column_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.json"
+    common: dict[str, Any] = {"parent": None, "began": 0, "ended": 1, "status": 0}
+    processes = [
+        RecordedProcess(id=n, pid=70 + n, session=n, found_running=False, images=[], **common)
+        for n in (0, 1)
+    ]
+    sessions = [RecordedSession(id=n, container=0, joined=bool(n), process=n) for n in (0, 1)]
+    entries = [
+        msgspec.structs.replace(each, process=process)
+        for process, names in ((0, "read close"), (1, "read mkdir"))
+        for each in calls("program", names, 10 + process)
+    ]
+    made = recording(entries, processes=processes, sessions=sessions)
+    recording_file.write_recording(path, made)
+    lines = [line.split() for line in seclatch("show", path).stdout.splitlines()]
+    assert lines[2:] == [
+        ["system", "call", "program", "exec-session"],
+        ["close", "10"],
+        ["mkdir", "11"],
+        ["read", "10", "11"],
+    ]
+    assert "3 different ones" in seclatch("show", path).stdout
+    tree = seclatch("show", "--by", "process", path).stdout.splitlines()
+    assert [line.endswith("exec session") for line in tree] == [False, False, True]
+    document = json.loads(seclatch("show", "--json", path).stdout)
+    assert [row["name"] for row in document["exec_sessions"]["calls"]] == ["mkdir", "read"]
+    assert len(document["stage"]["program"]["calls"]) == 3  # all of them, as ever
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])
