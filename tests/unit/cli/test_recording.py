@@ -186,7 +186,7 @@ def test_show_json(file: Path, by: str) -> None:
         (["generate", "--policy", "static"], "--policy is of no use without --scan FILE"),
         (["generate", "--differences"], "--differences is of no use without --scan FILE"),
         (["report", "--text", "--open"], "there is none with --format text"),
-        (["report", "--text", "--json"], "--text and --json exclude each other"),
+        (["report", "--text", "--json"], "--json and --card exclude each other"),
     ],
 )
 def test_options_without_effect_are_refused(words: list[str], message: str, file: Path) -> None:
