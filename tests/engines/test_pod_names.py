@@ -52,6 +52,11 @@ def test_ps_and_filter_name_the_pod(kubelet: Kubelet, seclatch: Administrator, p
     assert "default/shop/web" in seclatch.must("ps", "--flat")
     assert [each["pid"] for each in ps(seclatch, "--container", "web")] == [web["pid"]]
     assert "container default/shop/web" in seclatch.must("filter", "web")
+    assert "container default/shop/web" in seclatch.must("filter", "--pod", "default/shop/web")
+    assert [each["pid"] for each in ps(seclatch, "--pod", "default/shop/web")] == [web["pid"]]
+    assert len(ps(seclatch, "--pod", "default/shop", "--flat")) == 3
+    ambiguous = seclatch("filter", "--pod", "default/shop").stderr
+    assert "default/shop/sidecar, default/shop/web" in ambiguous
     pod.remove()
 
 
@@ -65,7 +70,7 @@ def test_recordings_name_the_pod_and_the_image(
     wait_until(lambda: flushed(own_host, seclatch, web).images, "containerd's answer")
     assert pod.execute(web, *SEEN)[0] == 0
     live = str(tmp_path / "live.json")  # recorded as one that runs already
-    seclatch.must("record", "--container", "web", "--seconds", "0.5", "-o", live)
+    seclatch.must("record", "--pod", "default/shop", "--seconds", "0.5", "-o", live)
     pod.remove()
     ended(own_host, 2)
     [container] = recording_file.read_recording(Path(live)).containers

@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seclatch.cli.shared.process_options import container_option, no_engines_option, pid_option
+from seclatch.cli.shared.process_options import (
+    container_option,
+    no_engines_option,
+    pid_option,
+    pods_option,
+)
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
+    from seclatch.model.pod import PodSelector
     from seclatch.process.process_selection import ProcessSelection
     from seclatch.process.process_snapshot import SnapshotRequest
 
@@ -30,6 +36,7 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @pid_option
 @container_option
+@pods_option
 @click.option(
     "-n", "--name", "names", multiple=True, metavar="PATTERN", help="Only programs so named (*, ?)."
 )
@@ -62,6 +69,7 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
 def command(
     pids: tuple[int, ...],
     containers: tuple[str, ...],
+    pods: tuple[PodSelector, ...],
     names: tuple[str, ...],
     filtered: bool,
     tree: bool,
@@ -85,6 +93,7 @@ def command(
     Examples:
       seclatch ps
       seclatch ps --container web
+      seclatch ps --pod default/shop/web
       seclatch ps --filtered --flat --profile strict.json
       seclatch ps --name 'containerd-shim*' --json
     """
@@ -93,7 +102,7 @@ def command(
     from seclatch.process.process_snapshot import SnapshotRequest
 
     require_stdout()
-    selection = ProcessSelection(pids, containers, names, filtered)
+    selection = ProcessSelection(pids, containers, names, filtered, pods)
     wish = SnapshotRequest(threads, not no_filters, not no_engines, profiles)
     found = _once(wish, selection, tree, as_json, clear=False)
     while watch is not None:

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 import click
 
-from seclatch.cli.shared.process_options import container_option, no_engines_option, pid_option
+from seclatch.cli.shared.process_options import (
+    container_option,
+    no_engines_option,
+    pid_option,
+    pods_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from seclatch.model.pod import PodSelector
     from seclatch.watch.stop_signals import StopSignals
     from seclatch.watch.targets.log_target import LogTarget
     from seclatch.watch.targets.waiting_output import WaitingOutput
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @container_option
+@pods_option
 @click.option("--image", "images", multiple=True, metavar="PATTERN", help="Only this image (*, ?).")
 @click.option(
     "--unit", "units", multiple=True, metavar="PATTERN", help="Only this systemd service (*, ?)."
@@ -85,6 +92,7 @@ if TYPE_CHECKING:
 )
 def command(
     containers: tuple[str, ...],
+    pods: tuple[PodSelector, ...],
     images: tuple[str, ...],
     units: tuple[str, ...],
     pids: tuple[int, ...],
@@ -114,6 +122,7 @@ def command(
     Examples:
       seclatch watch
       seclatch watch --container web --profile strict.json
+      seclatch watch --pod default/shop
       seclatch watch --json | jq -r .syscall
       seclatch watch --quiet -o /var/log/seclatch.json --metrics 9475
       seclatch watch --image 'nginx*' --cheap --journal
@@ -141,7 +150,7 @@ def command(
     report = _make_report(stop)
     for text in sources.misses:
         report(text)
-    selection = DenialSelection(pids, containers, images, units)
+    selection = DenialSelection(pids, containers, images, units, pods)
     session = WatchSession(sources, describer, selection, targets, report)
     try:
         session.run(stop, seconds)

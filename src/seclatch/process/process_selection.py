@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from seclatch.model.pod import PodSelector
 from seclatch.model.process import LiveProcess
 from seclatch.system.procfs import read_status
 
@@ -17,17 +18,19 @@ _MOST_NAMED = 8
 class ProcessSelection:
     """A process must match each criterion that is given, by one of its values.
 
-    `containers`: name, id or the beginning of one (3 characters at least). `names`: of the program
-    or of the process, with `*` and `?`. `filtered`: under seccomp only.
+    `containers`: name, id or the beginning of one (3 characters at least). `pods`: with their
+    sandboxes. `names`: of the program or of the process, with `*` and `?`. `filtered`: under
+    seccomp only.
     """
 
     pids: tuple[int, ...] = ()
     containers: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     filtered: bool = False
+    pods: tuple[PodSelector, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.pids or self.containers or self.names or self.filtered)
+        return bool(self.pids or self.containers or self.names or self.filtered or self.pods)
 
     def matches(self, process: LiveProcess) -> bool:
         """Return whether the process is selected."""
@@ -37,6 +40,7 @@ class ProcessSelection:
                 not self.containers
                 or any(is_in_container(process, container) for container in self.containers)
             )
+            and (not self.pods or any(is_in_pod(process, pod) for pod in self.pods))
             and (not self.names or any(_matches_name(process, name) for name in self.names))
             and (not self.filtered or process.filtered)
         )
@@ -50,6 +54,12 @@ def is_in_container(process: LiveProcess, wanted: str) -> bool:
     if wanted in (container.id, container.name):
         return True
     return len(wanted) >= _MIN_ID_LENGTH and container.id.startswith(wanted)
+
+
+def is_in_pod(process: LiveProcess, wanted: PodSelector) -> bool:
+    """Return whether the process is in the pod, or in that container of it."""
+    one = process.container
+    return one is not None and wanted.matches(one.namespace, one.pod, one.name)
 
 
 def _matches_name(process: LiveProcess, pattern: str) -> bool:
@@ -70,6 +80,7 @@ def describe_absence(processes: Iterable[LiveProcess], selection: ProcessSelecti
     asked = [
         *(f"with pid {pid}" for pid in selection.pids if pid not in kernel),
         *(f"in a container {name}" for name in selection.containers),
+        *(f"in the pod {pod}" for pod in selection.pods),
         *(f"named {name}" for name in selection.names),
         *(["under seccomp"] if selection.filtered else []),
     ]
@@ -77,9 +88,9 @@ def describe_absence(processes: Iterable[LiveProcess], selection: ProcessSelecti
     if not asked:
         return found or ["no process was found"]
     found.append(f"no process was found {' or '.join(asked)}")
-    if selection.containers:
+    if selection.containers or selection.pods:
         containers = {each.container for each in processes if each.container}
-        names = sorted({each.name or each.id[:12] for each in containers})
+        names = sorted({each.title or each.id[:12] for each in containers})
         more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
         here = ", ".join(names[:_MOST_NAMED]) + more
         found.append(f"containers here: {here}" if names else "no container runs here")

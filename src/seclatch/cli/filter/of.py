@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from seclatch.cli.filter import live_output
-from seclatch.cli.shared.complete_names import complete_target
+from seclatch.cli.shared.complete_names import complete_pod, complete_target
 from seclatch.cli.shared.filter_options import parse_arches
+from seclatch.cli.shared.process_options import parse_one_pod
 from seclatch.cli.shared.result_output import (
     emit_text,
     is_terminal,
@@ -28,7 +29,14 @@ from seclatch.profile.export.formats import FORMATS
 
 
 @click.command(name="of", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("target", metavar="PID|CONTAINER", shell_complete=complete_target)
+@click.argument("target", metavar="[PID|CONTAINER]", required=False, shell_complete=complete_target)
+@click.option(
+    "--pod",
+    metavar="NAMESPACE/POD[/CONTAINER]",
+    callback=parse_one_pod,
+    shell_complete=complete_pod,
+    help="In place of CONTAINER: this container of a pod of Kubernetes.",
+)
 @click.option("--thread", "tid", type=int, metavar="TID", help="This thread instead of the first.")
 @click.option("--layer", type=int, metavar="N", help="Only the N-th filter; 1 is the oldest.")
 @click.option(
@@ -59,7 +67,8 @@ from seclatch.profile.export.formats import FORMATS
 @click.option("--ptrace", "stop", is_flag=True, help="Read by a short stop, not from the kernel.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, schema filter-live/1.")
 def command(
-    target: str,
+    target: str | None,
+    pod: str | None,
     tid: int | None,
     layer: int | None,
     form: str | None,
@@ -86,12 +95,15 @@ def command(
       seclatch filter web --format docker > web.json
       seclatch filter web --bpf -o web.bpf
       seclatch filter web --test 'openat(AT_FDCWD)' --test 'clone(CLONE_NEWUSER)'
+      seclatch filter --pod default/shop/web
       seclatch filter web --against strict.json --runtime runc
     """
+    if (target is None) == (pod is None):
+        raise click.UsageError("give either PID|CONTAINER or --pod")
     _check(form, bpf, calls, arch, against, runtime, output, as_json)
     if output is None:
         require_stdout()
-    process = _find(target, tid)
+    process = _find(target or pod or "", tid)
     thread = find_thread(process, tid)
     filters = _read(process, thread, layer, stop)
     if not filters:

@@ -12,9 +12,10 @@ import click
 
 from seclatch.cli.record import progress_messages
 from seclatch.cli.shared.command_words import CommandWords
-from seclatch.cli.shared.complete_names import complete_target
+from seclatch.cli.shared.complete_names import complete_pod, complete_target
 from seclatch.cli.shared.fast_exit import exit_fast
 from seclatch.cli.shared.lazy_group import OpenCommand
+from seclatch.cli.shared.process_options import parse_one_pod
 from seclatch.cli.shared.result_output import is_terminal
 from seclatch.errors import SeclatchError
 
@@ -61,6 +62,13 @@ COMMANDS = {
     shell_complete=complete_target,
     help="In place of CMD: record a running container, with all that is executed in it later.",
 )
+@click.option(
+    "--pod",
+    metavar="NAMESPACE/POD[/CONTAINER]",
+    callback=parse_one_pod,
+    shell_complete=complete_pod,
+    help="Likewise: record this container of a pod of Kubernetes that runs here.",
+)
 @click.option("--follow", is_flag=True, help="Tell of each call when a stage first makes it.")
 @click.option(
     "--backend",
@@ -82,6 +90,7 @@ def command(
     output: Path | None,
     seconds: float | None,
     container: str | None,
+    pod: str | None,
     follow: bool,
     backend: str,
     condition: str | None,
@@ -106,6 +115,7 @@ def command(
       seclatch record -o nginx.recording.json.gz -- seclatch run --rootfs DIR -- nginx
       seclatch record --container web --seconds 60 -o web.recording.json.gz
       seclatch record --ready listen:6379 -o redis.recording.json -- docker run redis
+      seclatch record --pod default/shop/web --seconds 60 -o web.recording.json.gz
       seclatch show nginx.recording.json.gz
       seclatch generate nginx.recording.json.gz > nginx.json
     """
@@ -113,6 +123,9 @@ def command(
     from seclatch.recording import recorder
     from seclatch.recording.files import destination
 
+    if pod is not None and container is not None:
+        raise click.UsageError("give either --container or --pod.")
+    container = pod or container
     _refuse_misuse(args, container, seconds, backend)
     record = _of_container(container) if container is not None else _of_command(args)
     path = output or _free_name(container or args[0])
@@ -144,7 +157,7 @@ def _refuse_misuse(
     args: tuple[str, ...], container: str | None, seconds: float | None, backend: str
 ) -> None:
     if bool(args) == (container is not None):
-        raise click.UsageError("give either a command or --container.")
+        raise click.UsageError("give either a command or --container or --pod.")
     if seconds is not None and math.isnan(seconds):
         raise click.UsageError("--seconds: not a number.")
     if container is not None and backend == "ptrace":

@@ -34,6 +34,24 @@ def complete_container(
     return []
 
 
+def complete_pod(
+    ctx: click.Context, param: click.Parameter | None, incomplete: str
+) -> list[CompletionItem]:
+    """Complete NAMESPACE/POD and NAMESPACE/POD/CONTAINER of the pods that run."""
+    from click.shell_completion import CompletionItem
+
+    with contextlib.suppress(Exception):
+        from seclatch.model.pod import parse_pod
+        from seclatch.process.list_containers import list_pods
+
+        return [
+            CompletionItem(str(parse_pod(title)), help=image)
+            for title, image in sorted(list_pods())
+            if title.startswith(incomplete)
+        ]
+    return []
+
+
 def complete_pid(
     ctx: click.Context, param: click.Parameter | None, incomplete: str
 ) -> list[CompletionItem]:
