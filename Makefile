@@ -83,16 +83,18 @@ test-release: $(WHEEL_STAMP)
 	@tools/need $(DEB_PACKAGES)
 	$(VENV)/bin/python -m tools.release --rehearse --output build/release
 
-# The package of Debian 13, into dist/.
-deb:
+# The packages of Debian 13 and 12, into dist/.
+deb: $(WHEEL_STAMP)
 	@tools/need $(DEB_PACKAGES)
 	/usr/bin/python3 tools/deb.py
+	$(VENV)/bin/python -m tools.deb12
 
-# Builds it twice, and takes it from installation to purge in a bare Debian 13.
-test-deb: test-packages $(DEV_STAMP)
+# Builds them twice, and takes them from installation to purge in a bare Debian 13 and 12.
+test-deb: test-packages $(WHEEL_STAMP)
 	@tools/need $(DEB_PACKAGES)
 	@rm -rf build/deb
 	$(VENV)/bin/python tools/deb.py --output build/deb
+	$(VENV)/bin/python -m tools.deb12 --output build/deb
 	SECLATCH_DEB=$(CURDIR)/build/deb $(VENV)/bin/pytest -q tests/deb
 
 $(WHEEL_STAMP): $(DEV_STAMP)

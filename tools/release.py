@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from tools import deb, frozen, sbom, wheels
+from tools import deb, deb12, frozen, sbom, wheels
 
 SOURCE = Path(__file__).resolve().parent.parent
 PLATFORMS = ("x86_64", "aarch64")
@@ -75,6 +75,7 @@ def build_all(source: Path, folder: Path) -> Path:
     for platform in PLATFORMS:
         wheels.build(platform, made, clone)
     deb.build(made, clone)
+    deb12.build(made, clone)
     epoch = int(wheels.committed(clone))
     name = f"seclatch-{deb.read_version(clone)}.cdx.json"
     (made / name).write_text(sbom.write_sbom(clone, sorted(made.iterdir()), epoch))

@@ -1,4 +1,4 @@
-"""The Debian package: correct by lintian, reproducible, and working in a bare Debian 13."""
+"""The Debian packages: correct by lintian, reproducible, and working in a bare Debian 13 and 12."""
 
 from __future__ import annotations
 
@@ -10,9 +10,20 @@ from pathlib import Path
 import pytest
 
 from tests.door.bare_root import CHECKOUT, BareRoot
-from tools.deb import build
+from tools import deb, deb12
 
-PACKAGE = next(iter(sorted(Path(os.environ.get("SECLATCH_DEB", "none")).glob("*.deb"))))
+BUILT = Path(os.environ.get("SECLATCH_DEB", "none"))
+SUITES = ("trixie", "bookworm")
+BUILDERS = {"trixie": deb.build, "bookworm": deb12.build}
+# Docker's client is a package of its own since Debian 13.
+DOCKER = {"trixie": "docker.io docker-cli", "bookworm": "docker.io"}
+
+
+def find_package(suite: str) -> Path:
+    older = suite == "bookworm"
+    [package] = [path for path in BUILT.glob("*.deb") if ("~deb12u" in path.name) is older]
+    return package
+
 
 IMAGE = (
     "tar -C / -c usr/bin/busybox | docker import --change 'ENTRYPOINT [\"/usr/bin/busybox\"]' - box"
@@ -23,9 +34,10 @@ LEFT = (
 )
 
 
-def test_lintian_has_nothing_to_say() -> None:
+@pytest.mark.parametrize("suite", SUITES)
+def test_lintian_has_nothing_to_say(suite: str) -> None:
     done = subprocess.run(
-        ["lintian", "--allow-root", "--fail-on=error,warning", PACKAGE],
+        ["lintian", "--allow-root", "--fail-on=error,warning", find_package(suite)],
         capture_output=True,
         text=True,
         check=False,
@@ -33,13 +45,14 @@ def test_lintian_has_nothing_to_say() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_it_is_built_to_the_same_bytes_again(tmp_path: Path) -> None:
-    assert build(tmp_path).read_bytes() == PACKAGE.read_bytes()
+@pytest.mark.parametrize("suite", SUITES)
+def test_it_is_built_to_the_same_bytes_again(suite: str, tmp_path: Path) -> None:
+    assert BUILDERS[suite](tmp_path).read_bytes() == find_package(suite).read_bytes()
 
 
-@pytest.fixture
-def bare_root() -> Iterator[BareRoot]:
-    root = BareRoot("trixie", [PACKAGE])
+@pytest.fixture(params=SUITES)
+def bare_root(request: pytest.FixtureRequest) -> Iterator[BareRoot]:
+    root = BareRoot(request.param, [find_package(request.param)])
     try:
         yield root.start()
     finally:
@@ -56,9 +69,10 @@ def must(root: BareRoot, command: str) -> str:
 @pytest.mark.engine
 @pytest.mark.timeout(900)
 def test_from_installation_to_purge(bare_root: BareRoot) -> None:
-    install = f"apt-get install -y --no-install-recommends {CHECKOUT}/{PACKAGE.name}"
+    package = bare_root.extra[0].name
+    install = f"apt-get install -y --no-install-recommends {CHECKOUT}/{package}"
     must(bare_root, "apt-get update")
-    must(bare_root, f"{install} runc busybox-static docker.io docker-cli")
+    must(bare_root, f"{install} runc busybox-static {DOCKER[bare_root.suite]}")
     must(bare_root, "cd /root")
     assert "Seccomp:\t2" in must(bare_root, "seclatch demo")
     must(bare_root, "test -s /usr/share/man/man1/seclatch.1.gz")
