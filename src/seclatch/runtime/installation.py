@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import sys
@@ -20,6 +21,8 @@ def command_to_add(*packages: str) -> str:
     words = shlex.join(packages)
     if (Path(sys.prefix) / "pipx_metadata.json").is_file():
         return f"{_pipx_home()}pipx inject {shlex.quote(Path(sys.prefix).name)} {words}"
+    if sys.prefix != sys.base_prefix and importlib.util.find_spec("pip") is None:
+        return f"pipx install seclatch && pipx inject seclatch {words}"  # Debian 12's package
     pip = f"{shlex.quote(sys.executable)} -m pip install"
     if sys.prefix == sys.base_prefix and _is_externally_managed():
         return f"{pip} --break-system-packages {words} (or install seclatch by pipx)"

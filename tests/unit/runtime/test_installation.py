@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import sysconfig
 import tomllib
@@ -64,3 +65,10 @@ def test_the_system_s_python(
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
     assert ("--break-system-packages" in command_to_add("a")) == managed
+
+
+def test_an_environment_without_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian 12's package has one."""
+    monkeypatch.setattr(sys, "prefix", "/usr/lib/seclatch")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    assert command_to_add("a") == "pipx install seclatch && pipx inject seclatch a"
