@@ -44,6 +44,7 @@ VERBS = {
     "disassemble": "filter disassemble PROGRAM",
     "decompile": "filter decompile PROGRAM",
     "push": "push FILE localhost:1/web:1 --dry-run",
+    "kubernetes manifest": "kubernetes manifest",
     "completion": "completion bash",
 }
 PRIVILEGED = {

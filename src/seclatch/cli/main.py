@@ -33,6 +33,8 @@ COMMANDS = {
     "profile": "Check, resolve, compile, convert and compare seccomp profiles.",
     "push": "Publish a profile at a registry, in the format that container runtimes read.",
     "pull": "Fetch a profile from a registry, and refuse what is not signed or too wide.",
+    "node": "Bring the profiles of a list from a registry to where kubelet looks for them.",
+    "kubernetes": "Print manifests for a cluster.",
     "filter": "List BPF programs and find the rules that they were made of.",
     "demo": "Show what the latch does, by running it.",
     "doctor": "Check whether this host can latch, by doing it.",

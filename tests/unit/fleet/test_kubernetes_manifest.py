@@ -1,0 +1,173 @@
+"""Manifests: valid by the schemas of every version, and policies that decide as they say."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import celpy
+import kubernetes_validate
+import pytest
+import yaml
+from celpy.adapter import json_to_cel
+
+from seclatch.fleet.kubernetes_manifest import ClusterWish, list_manifests, write_manifests
+from seclatch.fleet.profile_list import ListedProfile
+from seclatch.registry.reference import parse_reference
+
+DIGEST = f"sha256:{'ab' * 32}"
+WISH = ClusterWish(
+    image=f"registry.example/seclatch@{DIGEST}",
+    key="-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+    profiles=(ListedProfile("web", parse_reference(f"registry.example/web@{DIGEST}")),),
+    pull_secret="registry",
+)
+_SCHEMAS = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
+VERSIONS = sorted({path.name.split(".")[1] for path in _SCHEMAS.glob("v1.*-local-strict")}, key=int)
+OLDEST = 30
+"""ValidatingAdmissionPolicy is v1 from there on."""
+
+
+def documents(wish: ClusterWish = WISH) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(write_manifests(wish)))
+
+
+def test_there_are_schemas_of_many_versions() -> None:
+    assert len([minor for minor in VERSIONS if int(minor) >= OLDEST]) >= 5
+
+
+@pytest.mark.parametrize("minor", [minor for minor in VERSIONS if int(minor) >= OLDEST])
+@pytest.mark.parametrize("wish", [WISH, ClusterWish()], ids=["daemon-set", "without"])
+def test_strict_schemas(minor: str, wish: ClusterWish) -> None:
+    for document in documents(wish):
+        kubernetes_validate.validate(document, f"1.{minor}", strict=True)
+
+
+def test_a_wrong_key_is_found() -> None:
+    """The control."""
+    document = next(one for one in documents() if one["kind"] == "DaemonSet")
+    document["spec"]["template"]["spec"]["containers"][0]["imagee"] = "x"
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(document, f"1.{VERSIONS[-1]}", strict=True)
+
+
+def test_kustomize_builds_them(tmp_path: Path) -> None:
+    (tmp_path / "seclatch.yaml").write_text(write_manifests(WISH))
+    (tmp_path / "kustomization.yaml").write_text(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+        "resources: [seclatch.yaml]\n"
+    )
+    done = subprocess.run(
+        ["kustomize", "build", tmp_path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    built = list(yaml.safe_load_all(done.stdout))
+    assert by_name(built) == by_name(documents()) and len(built) == len(documents())
+
+
+def by_name(some: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(one["kind"], one["metadata"]["name"]): one for one in some}
+
+
+def test_the_daemon_set_has_no_rights() -> None:
+    """No role, no token, no capability, a read-only root; one directory of the host."""
+    kinds = {one["kind"] for one in documents()}
+    assert not kinds & {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}
+    pod = next(one for one in documents() if one["kind"] == "DaemonSet")["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert not {"hostPID", "hostNetwork", "hostIPC"} & set(pod)
+    [container] = pod["containers"]
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    paths = [volume["hostPath"]["path"] for volume in pod["volumes"] if "hostPath" in volume]
+    assert paths == ["/var/lib/kubelet/seccomp"]
+
+
+def admit(policy: str, pod: dict[str, Any], **more: Any) -> bool:
+    """Evaluate a policy's expressions as the API server does, by another CEL interpreter."""
+    spec = next(
+        one["spec"]
+        for one in list_manifests(WISH)
+        if one["kind"] == "ValidatingAdmissionPolicy" and one["metadata"]["name"] == policy
+    )
+    context = {
+        "object": pod,
+        "oldObject": more.get("old") or {},
+        "request": {"namespace": "shop", "operation": more.get("operation", "CREATE")},
+        "namespaceObject": {"metadata": {"name": "shop", **more.get("namespace", {})}},
+    }
+    values = {name: json_to_cel(value) for name, value in context.items()}
+    for condition in spec.get("matchConditions", []):
+        if not evaluate(condition["expression"], values):
+            return True
+    return all(evaluate(one["expression"], values) for one in spec["validations"])
+
+
+def evaluate(expression: str, values: dict[str, Any]) -> bool:
+    environment = celpy.Environment()
+    return bool(environment.program(environment.compile(expression)).evaluate(values))
+
+
+def pod_with(file: str | None, where: str) -> dict[str, Any]:
+    context = {"seccompProfile": {"type": "Localhost", "localhostProfile": file}} if file else {}
+    secured = {"securityContext": context}
+    spec: dict[str, Any] = {"containers": [{"name": "a"}, {"name": "b"}]}
+    if where == "pod":
+        spec |= secured
+    else:
+        spec[where] = [{"name": "a"}, {"name": "b", **secured}]
+    return {"metadata": {"name": "x"}, "spec": spec}
+
+
+@pytest.mark.parametrize("where", ["pod", "containers", "initContainers", "ephemeralContainers"])
+@pytest.mark.parametrize(
+    ("file", "admitted"),
+    [
+        (None, True),
+        ("profiles/own.json", True),
+        ("notseclatch/x.json", True),
+        ("seclatch/web-0123456789ab.json", True),
+        ("seclatch/shop.web-0123456789ab.json", True),
+        ("seclatch/bank.web-0123456789ab.json", False),
+        ("./seclatch/bank.web-0123456789ab.json", False),
+        ("seclatch/./bank.web-0123456789ab.json", False),
+        ("seclatch//bank.web-0123456789ab.json", False),
+        ("seclatch/shop.web/../bank.web-0123456789ab.json", False),
+        ("seclatch/shopxweb.json", False),
+        ("seclatch/web.json", False),
+    ],
+)
+def test_profiles_of_namespaces(file: str | None, admitted: bool, where: str) -> None:
+    assert admit("seclatch-profiles", pod_with(file, where)) is admitted
+
+
+@pytest.mark.parametrize(
+    ("annotations", "labels", "admitted"),
+    [
+        (None, None, True),
+        ({"other": "x"}, None, True),
+        ({"seclatch.record": "x"}, None, False),
+        ({"seclatch.record.web": "x"}, {"other": "allowed"}, False),
+        ({"seclatch.record": "x"}, {"seclatch.io/record": "denied"}, False),
+        ({"seclatch.record": "x"}, {"seclatch.io/record": "allowed"}, True),
+    ],
+)
+def test_recordings_need_permission(
+    annotations: dict[str, str] | None, labels: dict[str, str] | None, admitted: bool
+) -> None:
+    pod = pod_with(None, "pod")
+    pod["metadata"] |= {"annotations": annotations} if annotations else {}
+    namespace = {"labels": labels} if labels else {}
+    assert admit("seclatch-recordings", pod, namespace=namespace) is admitted
+    before = {"metadata": {"name": "x"}}
+    update = {"namespace": namespace, "operation": "UPDATE"}
+    assert admit("seclatch-recordings", pod, old=before, **update) is admitted
+    assert admit("seclatch-recordings", pod, old=pod, **update) is (admitted or bool(annotations))
+
+
+@pytest.mark.parametrize(("name", "admitted"), [(None, False), ("runc", False), ("seclatch", True)])
+def test_the_latch_can_be_required(name: str | None, admitted: bool) -> None:
+    pod = pod_with(None, "pod")
+    pod["spec"] |= {"runtimeClassName": name} if name else {}
+    assert admit("seclatch-required", pod) is admitted
