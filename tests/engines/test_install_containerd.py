@@ -156,6 +156,25 @@ def test_a_drop_in_that_comes_later_is_found_by_doctor_and_by_the_next_install(
     assert own_host.path(NVIDIA).read_text() == TOOLKIT
 
 
+def test_doctor_reports_a_daemon_that_was_not_restarted(
+    own_host: PrivateHost, seclatch: Administrator, tmp_path: Path
+) -> None:
+    require(*Containerd.programs)
+    seclatch.write(CONFIG, KUBEADM)
+    containerd = Containerd(own_host, {}, config=CONFIG).begin(tmp_path / "before.log")
+    address = f"{containerd.directory}/containerd.sock"
+    seclatch.must("install", "containerd")
+    check = examine(seclatch, CONTAINERD_ADDRESS=address)["configuration (containerd)"]
+    assert check["state"] == "note"
+    assert "restart containerd" in check["remedy"]
+    containerd.daemon.stop()
+    containerd.begin(tmp_path / "after.log")
+    found = examine(seclatch, CONTAINERD_ADDRESS=address)
+    assert "configuration (containerd)" not in found
+    assert found["runtime handler (containerd)"]["state"] == "ok"
+    containerd.stop()
+
+
 def test_what_containerd_does_not_confirm_is_undone(
     own_host: PrivateHost, seclatch: Administrator
 ) -> None:

@@ -29,14 +29,19 @@ def find_daemon_fault(engine: str) -> str:
     """Say why an engine's daemon does not answer; "" if it does, or there is none."""
     if engine == "containerd":
         # ctr would wait for a socket that is not there.
-        socket = Path(os.environ.get("CONTAINERD_ADDRESS") or "/run/containerd/containerd.sock")
-        return "" if socket.is_socket() else f"no socket at {socket}"
+        socket = choose_containerd_socket()
+        return "" if Path(socket).is_socket() else f"no socket at {socket}"
     if engine == "crio":
         return "" if Path(_CRIO).is_socket() else f"no socket at {_CRIO}"
     if engine == "podman":
         return ""
     done = _run(["docker", "version", "--format", "{{.Server.Version}}"])
     return "" if done.returncode == 0 else _last_line(done) or f"status {done.returncode}"
+
+
+def choose_containerd_socket() -> str:
+    """Return containerd's socket, as ctr finds it."""
+    return os.environ.get("CONTAINERD_ADDRESS") or "/run/containerd/containerd.sock"
 
 
 def try_engine(engine: str, runtime: str) -> HostCheck:

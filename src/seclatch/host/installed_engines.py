@@ -8,9 +8,10 @@ from seclatch.engines.annotation_recorder import try_recorder
 from seclatch.engines.containerd import Containerd
 from seclatch.engines.engine import NAME
 from seclatch.engines.host_root import HostRoot
-from seclatch.engines.install_record import load_record
+from seclatch.engines.install_record import InstallRecord, hash_content, load_record
 from seclatch.errors import SeclatchError
-from seclatch.host.engine_trials import find_daemon_fault, try_engine
+from seclatch.host.daemon_age import find_listener, find_newer_file
+from seclatch.host.engine_trials import choose_containerd_socket, find_daemon_fault, try_engine
 from seclatch.host.host_check import CheckState, HostCheck
 from seclatch.host.host_programs import find_program, query_program, take_first_line
 
@@ -58,6 +59,7 @@ def check_engine(engine: str, root: HostRoot) -> Iterator[HostCheck]:
     yield HostCheck(engine, state, found, start)
     if engine == "containerd":
         yield from check_handler(root)
+        yield from check_daemon_age(root, record)
     yield from check_recorder(engine, root)
     if not fault and engine != "crio":  # it starts nothing but pods
         yield try_engine(engine, record.runtime)
@@ -69,9 +71,23 @@ def check_recorder(engine: str, root: HostRoot) -> Iterator[HostCheck]:
     problem = try_recorder(root, engine)
     if problem:
         remedy = f"seclatch install {engine} --record-annotations, with the other options as before"
-        yield HostCheck(name, CheckState.FAIL, f"nothing is recorded: {problem}", remedy)
+        yield HostCheck(name, CheckState.NOTE, f"nothing is recorded: {problem}", remedy)
     elif problem is not None:
         yield HostCheck(name, CheckState.OK, "starts, by the Python that it was installed with")
+
+
+def check_daemon_age(root: HostRoot, record: InstallRecord) -> Iterator[HostCheck]:
+    """Report a containerd that runs on from before its files were changed."""
+    changed = [one for one in record.files if one.installed != hash_content(one.original)]
+    try:
+        daemon = find_listener(choose_containerd_socket())
+        newer = find_newer_file(daemon, (root.resolve(one.path) for one in changed))
+    except OSError:
+        return  # that it does not answer is reported already
+    if newer:
+        found = f"the daemon (pid {daemon}) is older than {newer}, which it reads at its start"
+        remedy = "systemctl restart containerd (running containers stay)"
+        yield HostCheck("configuration (containerd)", CheckState.NOTE, found, remedy)
 
 
 def check_handler(root: HostRoot) -> Iterator[HostCheck]:
