@@ -14,7 +14,6 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any
 
 from bench.profiles.container import Container
 from bench.profiles.make import scan, seclatch
-from bench.profiles.measure import allowed, cut
+from bench.profiles.measure import allowed, cut, cut_by_arguments
 from bench.profiles.report import print_commit, recorded_under
 from bench.profiles.root import server_root
 from bench.profiles.run import Outcome, Run
@@ -30,11 +29,14 @@ from bench.profiles.servers import workload
 from bench.profiles.workload import Workload
 
 SERVERS = ("redis", "nginx", "memcached")
-VARIANTS = ("light exact", "light", "light scan", "wide exact", "wide", "wide scan")
+VARIANTS = ("light exact", "light", "wide exact", "wide", "wide scan")
 HEAD = (
-    f"{'server':<10} {'profile':<12} {'calls':>5} {'CVEs':>4} {'steps':>5} {'failed':>6} "
-    f"{'exec':>4} {'tightened':>9} {'pause ms':>8} {'requests':>8} {'lost':>4}"
+    f"{'server':<10} {'profile':<12} {'calls':>5} {'CVEs':>4} {'args':>4} {'steps':>5} "
+    f"{'failed':>6} {'exec':>4} {'tightened':>9} {'pause ms':>8} {'requests':>8} {'lost':>4}"
 )
+TRIES = 3
+"""Of a training run: steps have time limits, and the machine may be busy."""
+
 AFTER = 0.5
 """Seconds for which requests go on after the tightening."""
 
@@ -103,15 +105,12 @@ def measure_server(name: str, root: Path, folder: Path) -> None:
         variants = [each for each in wanted if each.split()[0] == kind]
         if not variants:
             continue
-        recordings = folder / kind
-        recordings.mkdir()
-        run = Run(work, root, started=mark)
-        train: Callable[[], Outcome] = (
-            (lambda run=run, place=recordings: run.train(place, recorded_under()))
-            if kind == "light"
-            else (lambda run=run, place=recordings: run.widely(recorded_under(), place))
-        )
-        trained = train()
+        for number in range(TRIES):
+            recordings = folder / f"{kind}{number}"
+            recordings.mkdir()
+            trained = train(work, root, kind, recordings)
+            if not trained.fatal and not trained.failed:
+                break
         if trained.fatal or trained.failed:
             print(f"{name}: the {kind} training run fails: {trained.fatal or trained.failed}")
             continue
@@ -119,6 +118,14 @@ def measure_server(name: str, root: Path, folder: Path) -> None:
             profile = folder / f"{variant.replace(' ', '-')}.json"
             make(variant, sorted(recordings.glob("*.json")), scanned, profile)
             measure_profile(work, root, variant, profile)
+
+
+def train(work: Workload, root: Path, kind: str, recordings: Path) -> Outcome:
+    """Record the short training run, or the wide workload, with a mark once the server answers."""
+    run = Run(work, root, started=mark)
+    if kind == "light":
+        return run.train(recordings, recorded_under())
+    return run.widely(recorded_under(), recordings)
 
 
 def make(variant: str, recordings: list[Path], scanned: Path, output: Path) -> None:
@@ -141,13 +148,13 @@ def show(
     name: str, variant: str, profile: dict[str, Any], outcome: Outcome, tightener: Tightener
 ) -> None:
     """Print one row, and add it with what failed to the table."""
-    size, closed = len(allowed(profile)), cut(profile)
+    size, closed, by_arguments = len(allowed(profile)), cut(profile), cut_by_arguments(profile)
     pause = max(tightener.pauses, default=0.0)
     failed = "start" if outcome.fatal else len(outcome.failed)
     print(
-        f"{name:<10} {variant:<12} {size:>5} {closed:>4} {outcome.steps:>5} {failed:>6} "
-        f"{len(outcome.executed):>4} {tightener.times:>9} {pause:>8.1f} {tightener.requests:>8} "
-        f"{len(tightener.lost):>4}",
+        f"{name:<10} {variant:<12} {size:>5} {closed:>4} {by_arguments:>4} {outcome.steps:>5} "
+        f"{failed:>6} {len(outcome.executed):>4} {tightener.times:>9} {pause:>8.1f} "
+        f"{tightener.requests:>8} {len(tightener.lost):>4}",
         flush=True,
     )
     if place := os.environ.get("TABLE"):
@@ -156,6 +163,7 @@ def show(
             "profile": variant,
             "calls": size,
             "cves": closed,
+            "cves_by_arguments": by_arguments,
             "allowed": sorted(allowed(profile)),
             "failed": outcome.failed,
             "executed": outcome.executed,
