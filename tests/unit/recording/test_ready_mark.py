@@ -68,6 +68,14 @@ def test_a_call_that_goes_on_at_the_mark_counts_for_the_running_phase() -> None:
     assert counts(summarize(story.trace)) == {"bind": (1, 0), "accept4": (1, 1)}
 
 
+def test_a_call_that_began_before_the_recording_counts_for_the_running_phase() -> None:
+    """Of a container that is recorded while it runs; a second mark counts it no second time."""
+    story, program = server()
+    for time in (1, 2):
+        mark_ready(story.trace, time, "listen", [(program, (False, READ))])
+    assert counts(summarize(story.trace))["read"] == (1, 1)
+
+
 def test_what_begins_after_the_mark_is_running_as_a_whole() -> None:
     story, program = server()
     mark_ready(story.trace, 1, "listen", [])

@@ -22,14 +22,17 @@ def read_calls_in_flight(trace: Trace) -> Iterator[CallInFlight]:
         for tid in list_threads(pid)[:_MAX_THREADS]:
             word = read_file(f"/proc/{pid}/task/{tid}/syscall", 256).partition(b" ")[0]
             if word.isdigit():
-                yield from _find_counted(trace, process, int(word))
+                yield _find_counted(trace, process, int(word))
 
 
-def _find_counted(trace: Trace, process: int, number: int) -> Iterator[CallInFlight]:
-    """Yield the last segment that has counted the call; /proc does not say by which ABI."""
+def _find_counted(trace: Trace, process: int, number: int) -> CallInFlight:
+    """Return the last segment that has counted the call; /proc does not say by which ABI.
+
+    It is the last one of the process if none has: the process was in it when it was found.
+    """
     calls: tuple[CallKey, CallKey] = ((False, number), (True, number))
     for segment in reversed(trace.processes[process].segments):
         for call in calls:
             if trace.segments[segment].calls.get(call):
-                yield segment, call
-                return
+                return segment, call
+    return trace.processes[process].segments[-1], (False, number)

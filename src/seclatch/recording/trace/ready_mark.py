@@ -19,7 +19,8 @@ CallInFlight = tuple[int, CallKey]
 def mark_ready(trace: Trace, time: int, condition: str, in_flight: Iterable[CallInFlight]) -> None:
     """Begin the running phase at `time` (ns); a later mark replaces an earlier one.
 
-    The counters must be up to date, and `in_flight` read after them.
+    The counters must be up to date, and `in_flight` read after them. A call that began before the
+    recording is in no counter: it is added.
     """
     trace.ready = (time, condition)
     for segment in trace.segments.values():
@@ -27,6 +28,8 @@ def mark_ready(trace: Trace, time: int, condition: str, in_flight: Iterable[Call
             Counter(segment.calls), Counter(segment.denied), Counter(segment.arguments)
         )
     for number, call in in_flight:
-        counts = trace.segments[number].before_ready.calls
-        if counts[call] > 0:
-            counts[call] -= 1
+        segment = trace.segments[number]
+        if not segment.calls.get(call):
+            segment.calls[call] = 1
+        elif segment.before_ready.calls[call] > 0:
+            segment.before_ready.calls[call] -= 1
