@@ -84,7 +84,7 @@ MAY_IMPORT = {
         "profile.compile profile.meaning profile.generate"
     ),
     "engines": "model output system runtime",
-    "host": "runtime engines",
+    "host": "system runtime engines",
     "fleet": "model output registry profile.artifact recording.files",
     "demo": "",
     "report": "model output",
