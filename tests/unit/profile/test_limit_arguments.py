@@ -132,11 +132,15 @@ def test_what_was_recorded_is_allowed_with_what_came_with_it() -> None:
     ("name", "index", "harmless", "denied"),
     [
         # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, SIOCGIFFLAGS, FICLONE, FS_IOC_GETFLAGS;
+        # TCGETS2, TCSETS2, TCSETSW2, TCSETSF2: tcgetattr, isatty and tcsetattr of glibc 2.42;
         # TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, SIOCSIFFLAGS, KVM_CREATE_VM, watch queues
         (
             "ioctl",
             1,
-            (0x5401, 0x5413, 0x541B, 0x5421, 0x5451, 0x8913, 0x40049409, 0x80086601),
+            (
+                *(0x5401, 0x5413, 0x541B, 0x5421, 0x5451, 0x8913, 0x40049409, 0x80086601),
+                *(0x802C542A, 0x402C542B, 0x402C542C, 0x402C542D),
+            ),
             (0x5412, 0x541C, 0x541D, 0x5423, 0x8914, 0xAE01, 0x5760),
         ),
         # PDEATHSIG, SET_NAME, NO_NEW_PRIVS, CAP_AMBIENT, SET_VMA; SET_SECCOMP, SET_MM,
