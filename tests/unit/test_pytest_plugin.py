@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seclatch.pytest_plugin import pytest_hooks
 from seclatch.pytest_plugin.image_profiles import list_names
 from seclatch.pytest_plugin.suite_summary import name_file
 
@@ -37,6 +39,18 @@ def test_a_suite_that_does_not_ask_loads_three_modules(tmp_path: Path) -> None:
         "seclatch.pytest_plugin.pytest_hooks",
         "seclatch.version",
     ]
+
+
+def test_hooks_are_of_the_kinds_that_old_pluggy_knows() -> None:
+    """pluggy 1.0 of Debian 12 ended each pytest run beside an installed seclatch."""
+    tree = ast.parse(Path(pytest_hooks.__file__).read_text())
+    words = {
+        word.arg
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.hookimpl"
+        for word in call.keywords
+    }
+    assert words <= {"hookwrapper", "optionalhook", "tryfirst", "trylast"}
 
 
 @pytest.mark.parametrize("word", ["--help", "--collect-only", "--version", "--fixtures"])

@@ -83,13 +83,12 @@ class TimeLog:
     def __init__(self, file: str) -> None:
         self._file = file
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    # the old kind of wrapper: pluggy 1.0 of Debian 12 has no other
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Append the test's times in one write: workers share the file."""
         began = time.monotonic_ns()
-        try:
-            return (yield)
-        finally:
-            line = json.dumps([began, time.monotonic_ns(), item.nodeid])
-            with Path(self._file).open("a") as times:
-                times.write(f"{line}\n")
+        yield
+        line = json.dumps([began, time.monotonic_ns(), item.nodeid])
+        with Path(self._file).open("a") as times:
+            times.write(f"{line}\n")
