@@ -174,7 +174,9 @@ def test_a_layer_that_runtimes_refuse(
 ) -> None:
     evil.add_blob(layer)
     reference = evil.add_manifest(manifest_of(describe_blob(layer, LAYER_TYPE)))
-    assert pull(reference, access).isprintable()
+    with pytest.raises(SeclatchError) as caught:
+        pull_profile(parse_reference(reference), access, ANY)
+    assert str(caught.value).isprintable() and caught.value.status == 1
 
 
 def test_the_title_of_a_layer_is_no_path(
@@ -201,6 +203,29 @@ def test_a_redirect_to_elsewhere_without_tls(
     reference = honest(evil)
     evil.behaviours["blobs"] = lambda handler: reply(handler, 307, Location=location)
     assert "not HTTPS" in pull(reference, access)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "https://[", "https://a:b/", "https://a:99999/"])
+def test_a_url_that_is_none(evil: HostileRegistry, access: RegistryAccess, url: str) -> None:
+    reference = honest(evil)
+    evil.behaviours["blobs"] = lambda handler: reply(handler, 307, Location=url)
+    assert "is no URL" in pull(reference, access)
+    evil.behaviours["manifests"] = lambda handler: reply(
+        handler, 401, WWW_Authenticate=f'Bearer realm="{url}"'
+    )
+    assert "is no URL" in pull(reference, access)
+    evil.behaviours = {"uploads": lambda handler: reply(handler, 202, Location=url)}
+    with pytest.raises(SeclatchError, match="is no URL"):
+        push_profile(LAYER, parse_reference(f"{evil.host}/evil/web:1"), access)
+
+
+@pytest.mark.parametrize("challenge", ["", "Bearer", "Bearer =", "Bearer realm", "Bearer ,", "X"])
+def test_a_challenge_that_is_none(
+    evil: HostileRegistry, access: RegistryAccess, challenge: str
+) -> None:
+    reference = honest(evil)
+    evil.behaviours["manifests"] = lambda handler: reply(handler, 401, WWW_Authenticate=challenge)
+    assert pull(reference, access).isprintable()
 
 
 def test_redirects_end(evil: HostileRegistry, access: RegistryAccess) -> None:

@@ -19,6 +19,7 @@ from seclatch.cli.shared.registry_options import (
     REFERENCE,
     access_from,
     limit_time,
+    read_identity,
     registry_options,
     require_image,
 )
@@ -48,7 +49,7 @@ _MOST = 10
 )
 @click.option(
     "--identity",
-    default="",
+    callback=read_identity,
     metavar="HOST/REPOSITORY",
     help="The repository that it was signed for, where REF is a mirror of that.",
 )
@@ -97,6 +98,8 @@ def command(
     require_stdout()
     if as_json and output is None and not dry_run:
         raise click.UsageError("--json needs -o FILE: the profile would be printed, too")
+    if options["identity"] and not options["key"]:
+        raise click.UsageError("--identity is of no use without --key")
     access = access_from(options)
     _require_place(output)
     names = ("key", "allow_unsigned", "allow_tag", "image", "identity")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seclatch.errors import SeclatchError
+from seclatch.errors import InputError, SeclatchError
 from seclatch.fleet.push_profile import IMAGE_ANNOTATION
 from seclatch.model.profile import Profile
 from seclatch.output.printable_text import clip_printable
@@ -61,7 +61,10 @@ def pull_profile(reference: Reference, access: RegistryAccess, policy: PullPolic
         found = f"for {clip_printable(image, 200)}" if image else "for no image in particular"
         raise _refuse(pinned, f"the profile is {found}, and not for {policy.image}")
     document = client.get_blob(layer.digest, layer.size, MAX_BYTES)
-    profile = read_artifact(document, str(pinned))
+    try:
+        profile = read_artifact(document, str(pinned))
+    except InputError as error:  # the user gave a reference, which was in order
+        raise SeclatchError(str(error), remedy=error.remedy, status=1) from error
     return PulledProfile(pinned, document, profile, image, policy.key is not None)
 
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 from seclatch.errors import InputError
 from seclatch.output.printable_text import clip_printable
 
-_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?"
+_HOST = (
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
+    r"(?::[0-9]{1,5})?"
+)
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _REFERENCE = re.compile(
@@ -67,6 +70,8 @@ def parse_reference(text: str) -> Reference:
             "case: registry.example/profiles/web:1",
         )
     host, digest = match["host"], match["digest"] or ""
+    if host == "index.docker.io":  # cosign's name for it, in signatures too
+        host = "docker.io"
     if not _names_registry(host):
         raise InputError(
             shown,

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import unquote, urlencode, urljoin, urlsplit
 from urllib.request import getproxies, parse_http_list, parse_keqv_list, proxy_bypass
 
 from seclatch.errors import InputError, SeclatchError
@@ -94,7 +94,7 @@ class RegistryHttp:
 
     reference: Reference
     access: RegistryAccess = field(default_factory=RegistryAccess)
-    _pool: PoolManager | None = None
+    _pools: dict[str, PoolManager] = field(default_factory=dict)
     _authorization: str = ""
 
     @property
@@ -116,14 +116,15 @@ class RegistryHttp:
 
         `more` are fields of HttpRequest.
         """
-        asked = HttpRequest(method, urljoin(self.base, path), **more)
+        asked = HttpRequest(method, self._resolve(self.base, path), **more)
         self._require_same_registry(asked.url)
         for _ in range(_MAX_REDIRECTS + 1):
             own = _origin(asked.url) == _origin(self.base)
             answer = self._send_authorized(asked) if own else self._send(asked)
             if answer.status not in _REDIRECTS or method not in ("GET", "HEAD"):
                 return answer
-            asked = replace(asked, url=urljoin(asked.url, answer.headers.get("location", "")))
+            location = answer.headers.get("location", "")
+            asked = replace(asked, url=self._resolve(asked.url, location))
             self._require_safe(asked.url, "redirects to")
         raise self._error(f"more than {_MAX_REDIRECTS} redirects")
 
@@ -147,12 +148,12 @@ class RegistryHttp:
             raise self._error(f"asks for an unknown authorization, {clip_printable(scheme, 40)!r}")
         try:
             asked = parse_keqv_list(parse_http_list(rest))
-        except ValueError as error:
+        except (ValueError, IndexError) as error:
             raise self._error("asks for authorization in a malformed header") from error
         return f"Bearer {self._get_token(asked, credentials)}"
 
     def _get_token(self, asked: Mapping[str, str], credentials: Credentials | None) -> str:
-        realm = asked.get("realm", "")
+        realm = self._resolve("", asked.get("realm", ""))
         self._require_safe(realm, "has its tokens issued by")
         query = {"scope": f"repository:{self.reference.repository}:pull,push"} | {
             name: asked[name] for name in ("service", "scope") if name in asked
@@ -224,9 +225,21 @@ class RegistryHttp:
         return b"".join(parts)
 
     def _open_pool(self, url: str) -> PoolManager:
-        if self._pool is None:
-            self._pool = _make_pool(url, self.access.ca_file)
-        return self._pool
+        """Return the connections by the proxy for this host: storage may have another one."""
+        proxy = _find_proxy(url)
+        if proxy not in self._pools:
+            self._pools[proxy] = _make_pool(proxy, self.access.ca_file)
+        return self._pools[proxy]
+
+    def _resolve(self, base: str, location: str) -> str:
+        """Return the URL that a location means. Raises SeclatchError for a malformed one."""
+        try:
+            url = urljoin(base, location)
+            _ = urlsplit(url).port
+        except ValueError as error:
+            shown = clip_printable(location, 100)
+            raise self._error(f"names {shown!r}, which is no URL") from error
+        return url
 
     def _require_same_registry(self, url: str) -> None:
         """Refuse an upload's location elsewhere: credentials and content would go there."""
@@ -279,9 +292,19 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
-def _make_pool(url: str, ca_file: Path | None) -> PoolManager:
+def _find_proxy(url: str) -> str:
+    """Return the environment's proxy for a URL; "" without one."""
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme, "")
+    if not proxy or is_loopback(parts.netloc) or proxy_bypass(parts.hostname or ""):
+        return ""
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _make_pool(proxy: str, ca_file: Path | None) -> PoolManager:
     try:
-        from urllib3 import PoolManager, ProxyManager, Timeout
+        from urllib3 import PoolManager, ProxyManager, Timeout, make_headers
+        from urllib3.exceptions import HTTPError
     except ImportError as error:
         raise SeclatchError(
             "reaching a registry: urllib3 is not installed",
@@ -294,11 +317,18 @@ def _make_pool(url: str, ca_file: Path | None) -> PoolManager:
         "timeout": Timeout(connect=_SECONDS, read=_SECONDS),
         "ssl_context": _trust(ca_file),
     }
-    parts = urlsplit(url)
-    proxy = getproxies().get(parts.scheme)
-    if proxy and not is_loopback(parts.netloc) and not proxy_bypass(parts.hostname or ""):
-        return ProxyManager(proxy, **settings)
-    return PoolManager(**settings)
+    if not proxy:
+        return PoolManager(**settings)
+    user, at, address = proxy.partition("://")[2].rpartition("@")
+    headers = make_headers(proxy_basic_auth=unquote(user)) if at else {}
+    try:
+        return ProxyManager(proxy, proxy_headers=headers, **settings)
+    except (HTTPError, ValueError) as error:
+        raise SeclatchError(
+            f"reaching a registry: the environment's proxy {clip_printable(address, 100)} has no "
+            "address that begins with http:// or https://",
+            status=2,
+        ) from error
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext:

@@ -26,6 +26,11 @@ def test_a_reference_is_written_as_it_was_read(text: str) -> None:
     assert str(parse_reference(text)) == text
 
 
+def test_docker_hub_has_one_name() -> None:
+    """cosign writes the other one into the signatures of what is at docker.io."""
+    assert parse_reference("index.docker.io/ann/web:1") == parse_reference("docker.io/ann/web:1")
+
+
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
@@ -41,6 +46,7 @@ def test_a_reference_is_written_as_it_was_read(text: str) -> None:
         ("registry.example/web?x=1", "not a reference"),
         (f"registry.example/{'a' * 600}", "not a reference"),
         ("registry.example/web\n", "not a reference"),
+        ("registry.example:\u0665\u0660/web", "not a reference"),
         ("registry.example/w\x1b[2J", "not a reference"),
     ],
 )

@@ -46,6 +46,16 @@ def require_image(_ctx: click.Context, _param: click.Parameter, value: str | Non
     return str(image.pin(image.digest))
 
 
+def read_identity(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str:
+    """Read the name of a repository; "" without one."""
+    if not value:
+        return ""
+    found = parse_reference(value)
+    if found.tag or found.digest:
+        raise click.BadParameter(f"{value} has a tag or a digest: give HOST/REPOSITORY alone")
+    return found.name
+
+
 def require_repository(_ctx: click.Context, _param: click.Parameter, value: Reference) -> Reference:
     """Refuse a tag or digest: the tags in the repository are given by the command."""
     if value.tag or value.digest:
