@@ -203,3 +203,16 @@ def test_no_name_and_no_claim_leads_out_of_a_container(name: str, claim: tuple[s
     )
     members = find_members(entries, find_containers(entries))
     assert {pid: found.id for pid, found in members.items()} == {4: ID, 5: ID, 6: ID}
+
+
+@pytest.mark.parametrize(
+    ("group", "trusted"),
+    [(SCOPE, True), (SPOOFED, False), (SPOOFED.replace("1000", "0"), True)],
+)
+def test_a_container_that_a_user_s_control_group_alone_names_is_not_trusted(
+    group: str, trusted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be selected by the beginning of its id, which is chosen freely."""
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    members = find_members(by_pid(entry(9, 1, "sh", cgroups=(group,))), {})
+    assert (members[9].id, members[9].trusted) == (ID, trusted)

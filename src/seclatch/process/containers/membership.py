@@ -15,6 +15,7 @@ from seclatch.process.containers.live_stages import read_program_name
 from seclatch.process.containers.metadata_trust import (
     HEXADECIMAL,
     is_contained,
+    is_of_another_user,
     is_trusted,
     split_cgroup,
 )
@@ -151,6 +152,8 @@ def _list_identified(
     for path in entry.cgroups:
         for part in split_cgroup(path):
             if identified := _identify(part, containers):
+                if identified.id not in containers and is_of_another_user(path):
+                    identified = replace(identified, trusted=False)
                 yield identified, path[: path.rindex(part) + len(part)]
 
 

@@ -17,6 +17,8 @@ from seclatch.system.procfs import ProcEntry, read_cgroups
 HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
 """The format of engines' container ids."""
 
+_USER_SLICE = re.compile(r"/user\.slice/user-(\d{1,10})\.slice/")
+
 
 def is_trusted(entry: ProcEntry) -> bool:
     """Return whether a process may describe containers that other sources know too."""
@@ -31,6 +33,15 @@ def is_contained(entry: ProcEntry) -> bool:
             if HEXADECIMAL.fullmatch(rest) and not prefix.endswith("conmon"):
                 return True
     return False
+
+
+def is_of_another_user(path: str) -> bool:
+    """Return whether a control group is in another user's part of systemd's tree.
+
+    It is delegated to that user, who may name the groups in it as any engine does.
+    """
+    match = _USER_SLICE.search(path)
+    return match is not None and int(match[1]) not in (0, os.geteuid())
 
 
 def split_cgroup(path: str) -> Iterator[str]:
