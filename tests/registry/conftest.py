@@ -9,9 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
+from seclatch.data import DATA
 from tests.registry.docker_registry import DockerRegistry, start_registry
 
 Seclatch = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -25,6 +28,13 @@ def make_profile(allowed: list[str], **more: object) -> dict[str, object]:
         "syscalls": [{"names": allowed, "action": "SCMP_ACT_ALLOW"}],
         **more,
     }
+
+
+def read_valid(text: str, schema: str) -> dict[str, Any]:
+    """Read the output of a command that has a published schema."""
+    document: dict[str, Any] = json.loads(text)
+    jsonschema.validate(document, json.loads((DATA / "schemas" / f"{schema}.json").read_text()))
+    return document
 
 
 @dataclass(frozen=True)

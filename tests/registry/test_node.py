@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.registry.conftest import ALLOWED, KeyPair, Seclatch, make_profile
+from tests.registry.conftest import ALLOWED, KeyPair, Seclatch, make_profile, read_valid
 from tests.registry.docker_registry import DockerRegistry
 
 
@@ -54,7 +54,7 @@ def test_a_profile_has_a_name_for_ever(node: Node) -> None:
     node.list.write_text(f"web {first}\n")
     done = node.bring("--json")
     assert done.returncode == 0, done.stderr
-    [name] = json.loads(done.stdout)["added"]
+    [name] = read_valid(done.stdout, "node-profiles-1")["added"]
     assert name == f"web-{first.partition('sha256:')[2][:12]}.json"
     assert (node.seccomp / "seclatch" / name).stat().st_mode & 0o777 == 0o644
     before = node.files()

@@ -17,7 +17,7 @@ from seclatch.registry.cosign_signature import load_private_key
 from seclatch.registry.reference import parse_reference
 from seclatch.registry.registry_client import RegistryClient
 from seclatch.registry.registry_http import RegistryAccess
-from tests.registry.conftest import ALLOWED, KeyPair, Seclatch, make_profile
+from tests.registry.conftest import ALLOWED, KeyPair, Seclatch, make_profile, read_valid
 from tests.registry.docker_registry import DockerRegistry, start_registry
 
 PLAIN = RegistryAccess(plain_http=True)
@@ -52,7 +52,7 @@ def test_a_pushed_profile_comes_back(
         *("--baseline", "docker-default", "-o", output),
     )
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+    said = read_valid(done.stdout, "pulled-profile-1")
     assert (said["reference"], said["image"], said["signed"]) == (pinned, IMAGE, True)
     assert json.loads(output.read_text())["syscalls"][0]["names"] == ALLOWED
     assert seclatch("profile", "diff", profile, output).returncode == 0
@@ -65,7 +65,7 @@ def test_the_same_profile_has_the_same_digest(
     planned = push(seclatch, *words, "--dry-run")
     assert [push(seclatch, *words), push(seclatch, *words)] == [planned, planned]
     again = seclatch("push", *words, "--plain-http", "--json")
-    assert json.loads(again.stdout)["signature"] == "there"
+    assert read_valid(again.stdout, "pushed-profile-1")["signature"] == "there"
 
 
 def test_a_dry_run_uploads_nothing(
