@@ -162,6 +162,8 @@ class DeniedProcesses:
         pause = min(named.pause * 2, _MAX_RETRY_SECONDS) if named else _RETRY_SECONDS
         entries = read_entries()
         full = find_containers(entries).get(found.id, found)
+        if found.trusted and not full.trusted:  # any user's program claims to monitor it
+            full = found
         if not full.bundle and named:
             full = named.found
         known = name_containers([full], entries if self._names else {}, self.notes)[found.id]

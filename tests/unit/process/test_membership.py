@@ -216,3 +216,24 @@ def test_a_container_that_a_user_s_control_group_alone_names_is_not_trusted(
     monkeypatch.setattr("os.geteuid", lambda: 0)
     members = find_members(by_pid(entry(9, 1, "sh", cgroups=(group,))), {})
     assert (members[9].id, members[9].trusted) == (ID, trusted)
+
+
+def test_an_untrusted_claim_does_not_take_a_pod_s_container() -> None:
+    """No trusted source has its id but the parent of its first process, the shim of the pod."""
+    web, argv = "e" * 64, ("containerd-shim-runc-v2", "-namespace", "k8s.io", "-id", ID)
+    claim = entry(8, 1, "conmon", argv=("conmon", "-c", web, "-n", "coredns", "-b", "/tmp/b"))
+    claim = replace(claim, status=replace(claim.status, uid=12345))
+    entries = by_pid(
+        claim,
+        entry(2, 1, "containerd-shim-runc-v2", argv=argv),
+        entry(3, 2, "pause", cgroups=(f"/kubepods/pod1/{ID}",)),
+        entry(4, 2, "nginx", cgroups=(f"/kubepods/pod1/{web}",)),
+        entry(5, 3, "orphan", cgroups=(f"/kubepods/pod1/{web}",)),
+        entry(6, 8, "sleep"),
+    )
+    members = find_members(entries, find_containers(entries))
+    assert [(members[pid].trusted, members[pid].monitor, members[pid].name) for pid in (4, 5)] == [
+        (True, 2, ""),
+        (True, 2, ""),
+    ]
+    assert 6 not in members or not members[6].trusted

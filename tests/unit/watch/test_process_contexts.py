@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from seclatch.model.denial_log import decode_line, encode_line
-from seclatch.watch.process_contexts import _read_path
+from seclatch.model.process import LiveContainer
+from seclatch.process.containers.known_container import KnownContainer
+from seclatch.process.containers.membership import FoundContainer
+from seclatch.watch import process_contexts
+from seclatch.watch.process_contexts import DeniedProcesses, _read_path
+from tests.unit.process.scene import by_pid, entry
 from tests.unit.watch.denials import make_denial
 
 
@@ -21,3 +30,26 @@ def test_a_path_of_any_bytes_is_text(tmp_path: Path) -> None:
     assert path == f"{tmp_path}/p\\xff\\xfe"
     line = make_denial(exe=path)
     assert decode_line(encode_line(line)) == line
+
+
+def test_a_claim_does_not_hide_the_names_of_a_pod_s_container(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A pod's shim does not name it, so that of all argvs only that of any user's program does."""
+    identity = "e" * 64
+    claim = entry(8, 1, "conmon", argv=("conmon", "-c", identity, "-n", "coredns"))
+    claim = replace(claim, status=replace(claim.status, uid=12345))
+
+    def name(
+        found: Iterable[FoundContainer], _entries: object, _notes: object
+    ) -> dict[str, KnownContainer]:
+        return {
+            each.id: KnownContainer(LiveContainer(each.id), trusted=each.trusted) for each in found
+        }
+
+    monkeypatch.setattr(process_contexts, "read_entries", lambda: by_pid(claim))
+    monkeypatch.setattr(process_contexts, "name_containers", name)
+    known = DeniedProcesses()._name(
+        FoundContainer(identity, "containerd", 2, "k8s.io", bundle="/proc/2/cwd")
+    )
+    assert known.trusted

@@ -87,6 +87,7 @@ def find_members(
     """Return the container of each process that is in one."""
     inits = {found.init: found for found in containers.values() if found.init}
     monitors = {found.monitor: found for found in containers.values() if found.monitor}
+    containers = {**containers, **_adopt_claimed(entries, containers, monitors)}
     groups = _find_groups(entries, containers, inits, monitors)
     members: dict[int, FoundContainer] = {}
     judged: set[int] = set()
@@ -119,8 +120,30 @@ def _complete(members: dict[int, FoundContainer]) -> dict[int, FoundContainer]:
 
     The parent of others may be the sandbox's process, in a pod whose containers share their pids.
     """
-    known = {found.id: found for found in members.values() if found.monitor}
-    return {pid: known.get(found.id, found) for pid, found in members.items()}
+    known = {found.id: found for found in members.values() if found.monitor and found.trusted}
+    return {
+        pid: known.get(found.id, found) if found.trusted else found
+        for pid, found in members.items()
+    }
+
+
+def _adopt_claimed(
+    entries: Mapping[int, ProcEntry],
+    containers: Mapping[str, FoundContainer],
+    monitors: Mapping[int, FoundContainer],
+) -> dict[str, FoundContainer]:
+    """Return the containers that a trusted shim has, and that an untrusted program claims.
+
+    A pod's shim does not name them, so any user's `conmon -c ID` would be the only one that does.
+    """
+    found = {}
+    for entry in entries.values():
+        monitor = monitors.get(entry.status.parent)
+        if monitor and monitor.trusted and monitor.engine == "containerd":
+            for claimed, _ in _list_identified(entry, containers):
+                if not claimed.trusted:
+                    found[claimed.id] = replace(monitor, id=claimed.id)
+    return found
 
 
 _Groups = Mapping[str, set[str]]
