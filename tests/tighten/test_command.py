@@ -13,6 +13,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from seclatch.errors import SeclatchError
+from seclatch.model.arch import Arch
+from seclatch.tighten.tighten_container import TightenRequest, tighten_container
 from tests.conftest import Compiler
 from tests.latch.oci import Bundle, Runtime, make_bundle, wait_until
 from tests.process.conftest import seclatch
@@ -231,3 +234,11 @@ def test_without_privileges_it_refuses(compiler: Compiler, tmp_path: Path) -> No
         done = seclatch("tighten", process.pid, "--profile", running, "--now", before=before)
         assert done.returncode == 125 and "CAP_SYS_ADMIN on the host" in done.stderr, done
         process.kill()
+
+
+def test_other_architectures_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On arm64 threads that slept did not always go on: nothing is touched there."""
+    monkeypatch.setattr(Arch, "native", lambda: Arch.AARCH64)
+    request = TightenRequest("no-such-container", profile(tmp_path, "mkdir"))
+    with pytest.raises(SeclatchError, match="only x86_64 is supported"):
+        tighten_container(request)
