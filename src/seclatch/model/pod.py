@@ -15,11 +15,33 @@ POD_SYNTAX = "NAMESPACE/POD[/CONTAINER]"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
 
 
-# Annotations of a bundle's config.json: of containerd's CRI plugin, then of CRI-O.
-CONTAINER_TYPE_KEYS = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")
-CONTAINER_NAME_KEYS = ("io.kubernetes.cri.container-name", "io.kubernetes.container.name")
-_POD_KEYS = ("io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name")
-_NAMESPACE_KEYS = ("io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace")
+@dataclass(frozen=True, slots=True)
+class CriKeys:
+    """The keys of a CRI implementation's annotations in a bundle's config.json."""
+
+    kind: str
+    namespace: str
+    pod: str
+    container: str
+    image: str
+
+
+CONTAINERD_KEYS = CriKeys(
+    "io.kubernetes.cri.container-type",
+    "io.kubernetes.cri.sandbox-namespace",
+    "io.kubernetes.cri.sandbox-name",
+    "io.kubernetes.cri.container-name",
+    "io.kubernetes.cri.image-name",
+)
+CRI_O_KEYS = CriKeys(
+    "io.kubernetes.cri-o.ContainerType",
+    "io.kubernetes.pod.namespace",
+    "io.kubernetes.pod.name",
+    "io.kubernetes.container.name",
+    "io.kubernetes.cri-o.ImageName",
+)
+_SANDBOX_NAME = "POD"
+"""CRI-O's name for a sandbox. No container has capitals; a pod's annotations change the kind."""
 
 
 class PodContainer(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -57,26 +79,40 @@ def parse_pod(text: str) -> PodSelector:
     return PodSelector(*names)
 
 
-def read_pod(annotations: Mapping[str, object]) -> PodContainer | None:
+def find_keys(annotations: Mapping[str, object]) -> CriKeys | None:
+    """Return the keys of the CRI implementation that made a bundle; None if none or several did."""
+    found = [keys for keys in (CONTAINERD_KEYS, CRI_O_KEYS) if keys.kind in annotations]
+    return found[0] if len(found) == 1 else None
+
+
+def read_pod(annotations: Mapping[str, object], keys: CriKeys) -> PodContainer | None:
     """Read the names that a CRI implementation wrote into a bundle's config.json.
 
-    None without them, or if one is no such name. The reader decides whether the bundle is one of a
-    CRI implementation: other engines let their users choose annotations.
+    None without them, or if one is no such name. The reader decides which implementation the bundle
+    is of: CRI-O copies all annotations of a pod, with containerd's keys if its author likes, and
+    other engines let their users choose annotations.
     """
     namespace, pod, container = (
-        find_annotation(annotations, keys)
-        for keys in (_NAMESPACE_KEYS, _POD_KEYS, CONTAINER_NAME_KEYS)
+        find_annotation(annotations, key) for key in (keys.namespace, keys.pod, keys.container)
     )
     if not is_pod_name(namespace) or not is_pod_name(pod):
         return None
-    if find_annotation(annotations, CONTAINER_TYPE_KEYS) == "sandbox":
+    if is_sandbox(annotations, keys):
         container = ""
     elif not is_pod_name(container):
         return None
     return PodContainer(namespace=namespace, pod=pod, container=container)
 
 
-def find_annotation(annotations: Mapping[str, object], keys: tuple[str, ...]) -> str:
+def is_sandbox(annotations: Mapping[str, object], keys: CriKeys) -> bool:
+    """Return whether a container holds the namespaces of a pod."""
+    name = find_annotation(annotations, keys.container)
+    if keys is CRI_O_KEYS and name:
+        return name == _SANDBOX_NAME
+    return find_annotation(annotations, keys.kind) == "sandbox"
+
+
+def find_annotation(annotations: Mapping[str, object], *keys: str) -> str:
     """Return the first of these annotations that is text; "" without one."""
     found = (annotations.get(key) for key in keys)
     return next((value for value in found if isinstance(value, str)), "")

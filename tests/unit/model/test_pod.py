@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seclatch.model.pod import PodSelector, is_pod_name, join_pod_names, parse_pod
+from seclatch.model.pod import (
+    CONTAINERD_KEYS,
+    CRI_O_KEYS,
+    PodSelector,
+    find_keys,
+    is_pod_name,
+    is_sandbox,
+    join_pod_names,
+    parse_pod,
+)
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True)
 
@@ -34,3 +43,11 @@ def test_a_name_has_neither_slash_nor_control_character(text: str) -> None:
     if is_pod_name(text):
         assert text.isprintable()
         assert "/" not in text
+
+
+def test_the_implementation_of_a_bundle() -> None:
+    one, other = {CONTAINERD_KEYS.kind: "sandbox"}, {CRI_O_KEYS.kind: "sandbox"}
+    assert (find_keys(one), find_keys(other)) == (CONTAINERD_KEYS, CRI_O_KEYS)
+    assert find_keys({}) is None and find_keys(one | other) is None
+    assert is_sandbox(one, CONTAINERD_KEYS) and is_sandbox(other, CRI_O_KEYS)
+    assert not is_sandbox(other | {CRI_O_KEYS.container: "web"}, CRI_O_KEYS)

@@ -73,6 +73,35 @@ def test_a_pod_of_cri_o(tmp_path: Path) -> None:
     assert name_containers([found], {}, [])[ID].container.title == "prod/shop/app"
 
 
+CRI_O = {
+    "io.kubernetes.cri-o.ContainerType": "container",
+    "io.kubernetes.container.name": "app",
+    "io.kubernetes.pod.name": "shop",
+    "io.kubernetes.pod.namespace": "prod",
+    "io.kubernetes.cri-o.ImageName": "registry/app:1",
+}
+
+
+def test_a_pod_s_own_annotations_do_not_rename_it(tmp_path: Path) -> None:
+    """CRI-O copies all of them, before the kubelet's labels; containerd what it is told to."""
+    others = dict.fromkeys((*CRI, "io.kubernetes.cri.image-name"), "forged")
+    kinds = {
+        "io.kubernetes.cri.container-type": "sandbox",
+        "io.kubernetes.cri-o.ContainerType": "sandbox",
+    }
+    found = bundle(tmp_path, {"annotations": CRI_O | others | kinds}, "cri-o")
+    container = name_containers([found], {}, [])[ID].container
+    assert (container.title, container.image) == ("prod/shop/app", "registry/app:1")
+    sandbox = bundle(
+        tmp_path, {"annotations": CRI_O | {"io.kubernetes.container.name": "POD"}}, "cri-o"
+    )
+    assert name_containers([sandbox], {}, [])[ID].container.title == "prod/shop"
+    others = dict.fromkeys(CRI_O, "forged")
+    found = pod_bundle(tmp_path, others | CRI | {"io.kubernetes.cri.image-name": "app:1"})
+    container = name_containers([found], {}, [])[ID].container
+    assert (container.title, container.image) == ("prod/shop/app", "app:1")
+
+
 def test_only_a_cri_implementation_makes_pods(tmp_path: Path) -> None:
     """`docker run --annotation` and `ctr run --annotation` take any key."""
     for engine, namespace in (("docker", "moby"), ("containerd", "default"), ("podman", "")):

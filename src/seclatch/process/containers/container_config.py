@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from seclatch.model.pod import CONTAINER_NAME_KEYS, PodContainer, find_annotation, read_pod
+from seclatch.model.pod import (
+    CONTAINERD_KEYS,
+    CRI_O_KEYS,
+    CriKeys,
+    PodContainer,
+    find_annotation,
+    read_pod,
+)
 from seclatch.process.containers.membership import FoundContainer
 from seclatch.system.procfs import read_file
 
 _SIZE = 4 << 20
-_NAME_KEYS = (*CONTAINER_NAME_KEYS, "io.kubernetes.cri-o.Name")
-_IMAGE_KEYS = ("io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName")
+_CRI_O_NAME = "io.kubernetes.cri-o.Name"
 CRI_NAMESPACE = "k8s.io"
 """The namespace in containerd of the CRI plugin's containers."""
 _PROFILE = "io.podman.annotations.seccomp"
@@ -45,14 +51,22 @@ def read_bundle(found: FoundContainer) -> BundleConfig:
         seccomp = (config.get("linux") or {}).get("seccomp")
     except (ValueError, AttributeError, TypeError):
         return BundleConfig()
-    engine = "cri-o" if "io.kubernetes.cri-o.Name" in notes else ""
-    given = str(notes.get(_PROFILE, ""))
-    is_cri = found.engine == "cri-o" or found.namespace == CRI_NAMESPACE
+    keys = _list_keys(found)
     return BundleConfig(
-        find_annotation(notes, _NAME_KEYS),
-        find_annotation(notes, _IMAGE_KEYS),
-        engine,
-        given,
+        find_annotation(notes, *(each.container for each in keys), _CRI_O_NAME),
+        find_annotation(notes, *(each.image for each in keys)),
+        "cri-o" if _CRI_O_NAME in notes else "",
+        str(notes.get(_PROFILE, "")),
         seccomp,
-        read_pod(notes) if is_cri else None,
+        read_pod(notes, keys[0]) if _is_of_cri(found) else None,
     )
+
+
+def _list_keys(found: FoundContainer) -> tuple[CriKeys, CriKeys]:
+    """Return the keys of the container's engine first: a pod's author may write the others'."""
+    first, second = CONTAINERD_KEYS, CRI_O_KEYS
+    return (second, first) if found.engine == "cri-o" else (first, second)
+
+
+def _is_of_cri(found: FoundContainer) -> bool:
+    return found.engine == "cri-o" or found.namespace == CRI_NAMESPACE

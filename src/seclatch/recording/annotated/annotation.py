@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from seclatch.errors import InputError
-from seclatch.model.pod import CONTAINER_TYPE_KEYS, PodContainer, find_annotation, read_pod
+from seclatch.model.pod import PodContainer, find_keys, is_sandbox, read_pod
 
 ANNOTATION_KEY = "seclatch.record"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -46,9 +46,9 @@ def read_annotation(bundle: str, config: str, identifier: str) -> AnnotationRequ
     """Read a bundle's annotation; None if there is none. Raises InputError, OSError."""
     value = _read_annotations(bundle, config)
     name = value.get(ANNOTATION_KEY)
+    keys = find_keys(value)
     # A pod's annotations also reach the container that holds its namespaces.
-    kind = find_annotation(value, CONTAINER_TYPE_KEYS)
-    if name is None or kind == "sandbox":
+    if name is None or (keys and is_sandbox(value, keys)):
         return None
     if not NAME.fullmatch(name):
         raise InputError(
@@ -57,8 +57,7 @@ def read_annotation(bundle: str, config: str, identifier: str) -> AnnotationRequ
             f"{name[:80]!r} is no name for a recording",
             remedy="letters, digits, and after the first _ . - too; 64 at most",
         )
-    # Only CRI implementations set the kind: a user of another engine makes no pod of a container.
-    return AnnotationRequest(name, identifier, read_pod(value) if kind == "container" else None)
+    return AnnotationRequest(name, identifier, read_pod(value, keys) if keys else None)
 
 
 def _read_annotations(bundle: str, config: str) -> dict[str, str]:
