@@ -9,6 +9,7 @@ import click
 
 from seclatch.cli.shared.amend_options import split_words
 from seclatch.cli.shared.call_names import parse_calls
+from seclatch.cli.shared.complete_names import complete_container
 from seclatch.cli.shared.duration import parse_duration, parse_optional_duration
 from seclatch.cli.shared.profile_options import host_from, host_options
 from seclatch.cli.shared.recording_options import no_sessions_option
@@ -40,6 +41,7 @@ _SOURCE = click.Path(path_type=Path, allow_dash=True)
 @click.option(
     "--container",
     metavar="NAME",
+    shell_complete=complete_container,
     help="Watch the running container NAME (or its id); with logs: those of this one.",
 )
 @click.option(
