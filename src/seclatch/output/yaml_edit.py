@@ -41,7 +41,10 @@ class YamlText:
 
     def _replace(self, begin: int, end: int, text: str) -> None:
         self.text = self.text[:begin] + text + self.text[end:]
-        self._read()
+        try:
+            self._read()
+        except yaml.YAMLError as error:
+            raise ValueError("it is written in a way that cannot be edited") from error
 
     def find(self, path: YamlPath) -> yaml.Node | None:
         """Return the node at a path, None if there is none."""
@@ -53,14 +56,20 @@ class YamlText:
         return node
 
     def append_items(self, path: YamlPath, items: Sequence[dict[str, Any]], comment: str) -> None:
-        """Add maps at the end of the list at `path`, with a comment above where it has lines."""
+        """Add maps at the end of the list at `path`, with a comment above where it has lines.
+
+        Raises ValueError for what is no list, or cannot be edited.
+        """
         node = self._require(path)
         if not isinstance(node, yaml.SequenceNode):
             raise ValueError("not a list")
         if _is_flow(node):
-            end = self._end(node) - 1
             words = ", ".join(json.dumps(item) for item in items)
-            self._replace(end, end, f", {words}" if node.value else words)
+            if node.value:  # a comma may follow the last item
+                at, words = self._end(node.value[-1]), f", {words}"
+            else:
+                at = self._end(node) - 1
+            self._replace(at, at, words)
             return
         column = node.start_mark.column
         is_indented = any(

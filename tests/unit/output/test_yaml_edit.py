@@ -81,3 +81,16 @@ def test_a_list_after_a_block_scalar() -> None:
     edited.append_items(("x",), [{"n": "b"}], "")
     assert yaml.safe_load(edited.text)["x"][1] == {"n": "b"}
     assert yaml.safe_load(edited.text)["y"] == 1
+
+
+@pytest.mark.parametrize("end", ["", ",", ",  # last\n  ", "  # last\n  ", ",\n"])
+def test_a_comma_may_follow_the_last_item_in_brackets(end: str) -> None:
+    edited = YamlText(f"a: [\n  {{n: 1}}, {{n: 2}}{end}]\n")
+    edited.append_items(("a",), [{"n": 3}], "")
+    assert yaml.safe_load(edited.text) == {"a": [{"n": 1}, {"n": 2}, {"n": 3}]}
+
+
+def test_what_cannot_be_edited_is_refused() -> None:
+    """The position of a list with an anchor is that of the anchor."""
+    with pytest.raises(ValueError, match="cannot be edited"):
+        YamlText("a: &x\n- n: 1\n").append_items(("a",), [{"n": 2}], "")

@@ -83,3 +83,11 @@ def test_a_reason_does_not_leave_its_comment() -> None:
     assert done.exit_code == 0, done.output
     added = Path("web.yaml").read_text().replace(TEXT.partition("  # the end")[0], "")
     assert len(added.splitlines()) == 5 and added.startswith("    # amended: denied once to /x - ")
+
+
+def test_a_list_with_an_anchor_is_refused() -> None:
+    text = TEXT.replace("syscalls:", "syscalls: &x")
+    Path("web.yaml").write_text(text)
+    done = call("amend", "web.yaml", "--watch-log", "web.log", "--yes", "--arch", "x86_64")
+    assert isinstance(done.exception, InputError) and "editing it in place" in str(done.exception)
+    assert Path("web.yaml").read_text() == text

@@ -60,14 +60,17 @@ class ManifestText:
     def drop_names(self, names: Collection[str], rules: Collection[int]) -> None:
         """Remove names from these rules; a rule without any left is removed."""
         empty = set()
-        for index in rules:
-            listed = self.rules[index].get("names") or []
-            going = {place for place, name in enumerate(listed) if name in names}
-            if len(going) == len(listed):
-                empty.add(index)
-            elif going:
-                self._edited.remove_items((*_SYSCALLS, index, "names"), going)
-        self._edited.remove_items(_SYSCALLS, empty)
+        try:
+            for index in rules:
+                listed = self.rules[index].get("names") or []
+                going = {place for place, name in enumerate(listed) if name in names}
+                if len(going) == len(listed):
+                    empty.add(index)
+                elif going:
+                    self._edited.remove_items((*_SYSCALLS, index, "names"), going)
+            self._edited.remove_items(_SYSCALLS, empty)
+        except ValueError as error:
+            raise self._refuse(f"syscalls: {error}") from error
 
     def set_default(self, action: str, errno: int | None) -> None:
         """Change the default action. The operator has no errno for it: it answers EPERM."""
