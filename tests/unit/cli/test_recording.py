@@ -247,6 +247,21 @@ def test_recordings_are_merged_by_image(tmp_path: Path) -> None:
     assert all(each.parent == into for each in into.rglob("*"))
 
 
+def test_each_group_of_container_names_has_a_file_of_its_own(tmp_path: Path) -> None:
+    """A recording may be of several containers, and a container be called `a-b`."""
+    long = ["x" * 63, "y" * 63]
+    files = []
+    for number, names in enumerate([["a", "b"], ["a-b"], long, [*long, "z"]]):
+        files.append(tmp_path / f"{number}.json")
+        recording_file.write_recording(
+            files[-1], recording(calls("program", "read"), container_names=names)
+        )
+    into = tmp_path / "into"
+    assert seclatch("record", "merge", "--into", into, *files).returncode == 0
+    found = [recording_file.read_recording(each).container_names for each in into.iterdir()]
+    assert sorted(found) == sorted([["a", "b"], ["a-b"], long, [*long, "z"]])
+
+
 def test_parts_give_what_the_whole_gives(tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.json" for number in range(600)]
     for number, file in enumerate(files):

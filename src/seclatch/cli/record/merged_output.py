@@ -53,7 +53,9 @@ def _file_name(group: ContainerGroup) -> str:
     if not group.names:
         return image
     names = re.sub(r"[^A-Za-z0-9_.-]+", "-", group.names).lstrip(".-")[:64]
-    return f"{names or _digest(group.names)}-{image}"
+    if names != group.names:  # or `a b` would overwrite `a-b`
+        names = f"{names}-{_digest(group.names)}".lstrip("-")
+    return f"{names}-{image}"
 
 
 def _name_image(image: str) -> str:
