@@ -127,3 +127,15 @@ def test_a_document_above_one_mebibyte_is_refused() -> None:
     names = [f"call_{number:06}" + "x" * 1100 for number in range(1020)]
     with pytest.raises(SeclatchError, match="more than 1048576"):
         write_artifact(profile(Rule(tuple(names), ALLOW)), Arch.X86_64, "x")
+
+
+def test_a_regrouping_that_means_something_else_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong = profile(rule("ioctl"))
+    monkeypatch.setattr(
+        "seclatch.profile.artifact.profile_artifact.regroup_rules", lambda *_: wrong
+    )
+    many = profile(*(rule("ioctl", equal(value, 1)) for value in range(200)))
+    with pytest.raises(SeclatchError, match="equality with the original could not be proved"):
+        write_artifact(many, Arch.X86_64, "x")
