@@ -368,3 +368,35 @@ def test_a_registry_that_never_finishes(
         done = seclatch(*words, "--plain-http", "--timeout", "1", "-o", output)
         assert done.returncode == 125 and "within 1 seconds" in done.stderr
         assert not output.exists()
+
+
+def test_profiles_that_never_come_do_not_keep_others_from_a_node(
+    evil: HostileRegistry, seclatch: Seclatch, tmp_path: Path
+) -> None:
+    def drip(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "600")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(600):
+                handler.wfile.write(b" ")
+                evil.drip.wait(0.2)
+
+    listed = tmp_path / "profiles.list"
+    lines = []
+    for name in ("a", "b", "c"):
+        evil.add_blob(LAYER)
+        manifest = manifest_of(describe_blob(LAYER, LAYER_TYPE), annotations={"name": name})
+        reference = evil.add_manifest(manifest)
+        lines.append(f"{name} {reference}\n")
+        if name != "c":
+            evil.behaviours[reference.partition("@")[2]] = drip
+    listed.write_text("".join(lines))
+    words = ("node", "--once", "--profiles", listed, "--seccomp-dir", tmp_path, "--allow-unsigned")
+    began = time.monotonic()
+    done = seclatch(*words, "--plain-http", "--timeout", "1", "--json")
+    assert time.monotonic() - began < 30
+    found = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert [len(found["failed"]), len(found["added"])] == [2, 1], found
+    assert all("within 1 seconds" in problem for problem in found["failed"].values())

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ SCHEMA = "seclatch.node-profiles/1"
     "--every", callback=parse_optional_duration, metavar="TIME", help="Again and again, so often."
 )
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
-@registry_options
+@partial(registry_options, limited="For each profile.")
 def command(
     list_file: Path,
     key: Path | None,
@@ -117,12 +118,12 @@ def _run_once(
     as_json: bool,
 ) -> bool:
     """Bring what is missing, say what was done, and return whether something failed."""
-    from seclatch.fleet.node_profiles import bring_profiles
+    from seclatch.fleet.node_profiles import NodeLimits, bring_profiles
     from seclatch.fleet.profile_list import read_profile_list
 
-    with limit_time(timeout, f"bringing the profiles of {list_file}"):
-        listed = read_profile_list(list_file)
-        done = bring_profiles(listed, seccomp_dir, access, policy, keep.total_seconds())
+    listed = read_profile_list(list_file)
+    limits = NodeLimits(keep.total_seconds(), partial(limit_time, timeout))
+    done = bring_profiles(listed, seccomp_dir, access, policy, limits)
     if as_json:
         click.echo(json.dumps({"schema": SCHEMA, **_as_json(done)}))
     else:

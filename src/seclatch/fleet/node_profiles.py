@@ -11,7 +11,8 @@ import os
 import re
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,18 @@ FOLDER = "seclatch"
 """Below kubelet's seccomp directory; a pod's localhostProfile begins with it."""
 
 _OURS = re.compile(rf"{NAME.pattern}-[0-9a-f]{{12}}\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLimits:
+    """How long a file stays that is not listed; and what raises SeclatchError in time.
+
+    `end_in_time` is entered for each profile, with what is done: one limit for all would end with
+    the first error, which is that profile's alone.
+    """
+
+    keep_seconds: float
+    end_in_time: Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(slots=True)
@@ -42,9 +55,9 @@ def bring_profiles(
     seccomp_folder: Path,
     access: RegistryAccess,
     policy: PullPolicy,
-    keep_seconds: float,
+    limits: NodeLimits,
 ) -> NodeProfiles:
-    """Fetch what is missing, keep what is there, remove what was not listed for so long.
+    """Fetch what is missing, keep what is there, remove what was not listed for too long.
 
     One profile that cannot be had does not keep the others from coming. Raises SeclatchError if
     the directory cannot be used.
@@ -58,13 +71,14 @@ def bring_profiles(
                 os.utime(path)  # listed now: the time of removal counts from the last time
                 done.there.append(one.file_name)
             else:
-                pulled = pull_profile(one.reference, access, policy)
+                with limits.end_in_time(f"pulling {one.reference}"):
+                    pulled = pull_profile(one.reference, access, policy)
                 replace_file(path, pulled.data, lasting=True)
                 path.chmod(0o644)
                 done.added.append(one.file_name)
         except (SeclatchError, OSError) as error:
             done.failed[one.file_name] = str(error)
-    _remove_old(folder, {one.file_name for one in listed}, keep_seconds, done)
+    _remove_old(folder, {one.file_name for one in listed}, limits.keep_seconds, done)
     return done
 
 

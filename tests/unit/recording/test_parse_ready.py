@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import os
 import time
+from typing import cast
 
 import pytest
 
 from seclatch.errors import SeclatchError
+from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.ready.log_pattern import LinePattern
+from seclatch.recording.ready.notify_socket import NotifySocket
 from seclatch.recording.ready.parse_ready import parse_ready
+from seclatch.recording.ready.ready_command import ReadyCommand
+from seclatch.recording.ready.ready_condition import ReadyView
+from seclatch.recording.trace.trace import Trace
 
 
 @pytest.mark.parametrize(
@@ -73,3 +79,26 @@ def test_no_line_takes_a_backtracking_matcher_s_time() -> None:
 def test_bytes_that_are_no_text_are_searched() -> None:
     pattern = LinePattern("", "up")
     assert pattern.search(b"", os.urandom(100).replace(b"\n", b"") + b"\xffup\n")[0]
+
+
+def test_a_command_may_print_more_than_a_pipe_takes() -> None:
+    """Such as `curl` of a page."""
+    condition = parse_ready("head -c 300000 /dev/zero")
+    assert isinstance(condition, ReadyCommand)
+    view = ReadyView(cast("RecordingBackend", None), Trace())
+    end = time.monotonic() + 8  # a run that does not end is killed after 10 seconds
+    while not (met := condition.is_met(view)) and time.monotonic() < end:
+        time.sleep(0.05)
+    condition.close()
+    assert met
+
+
+def test_messages_without_end_do_not_hold_the_recorder_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    condition = parse_ready("notify")
+    assert isinstance(condition, NotifySocket)
+    condition.begin(client=False)
+    monkeypatch.setattr(condition, "_receive", lambda _: None)  # as if there were another
+    assert not condition.is_met(ReadyView(cast("RecordingBackend", None), Trace()))
+    condition.close()

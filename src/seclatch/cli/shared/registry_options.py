@@ -63,7 +63,9 @@ def require_repository(_ctx: click.Context, _param: click.Parameter, value: Refe
     return value
 
 
-def registry_options(function: F, seconds: int = 60) -> F:
+def registry_options(
+    function: F, seconds: int = 60, limited: str = "For everything together."
+) -> F:
     """Add the options that say how a registry is reached, and how long that may take."""
     options = [
         click.option(
@@ -93,7 +95,7 @@ def registry_options(function: F, seconds: int = 60) -> F:
             default=seconds,
             show_default=True,
             metavar="SECONDS",
-            help="For everything together.",
+            help=limited,
         ),
     ]
     for option in reversed(options):

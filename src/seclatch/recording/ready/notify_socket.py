@@ -13,6 +13,9 @@ from seclatch.recording.ready.ready_condition import ReadyCondition, ReadyView
 
 _VARIABLE = "NOTIFY_SOCKET"
 _MAX_MESSAGE = 1 << 16
+_MOST = 256
+"""Messages that are read before other work is done: any user may send them."""
+
 _CREDENTIALS = struct.Struct("=iII")  # pid, uid, gid
 
 
@@ -53,7 +56,7 @@ class NotifySocket(ReadyCondition):
         """Read what has been sent; the sender's fork may be reported later than its message."""
         if self._socket is not None:
             with contextlib.suppress(BlockingIOError):
-                while True:
+                for _ in range(_MOST):
                     self._receive(self._socket)
         return any(process.pid in self._senders for process in view.trace.processes.values())
 

@@ -18,11 +18,12 @@ _LIMIT = 10.0
 class RepeatedQuery:
     """Runs a command again and again in the background, each for at most ten seconds.
 
-    Its output is `answer` when it has succeeded.
+    Its output is `answer` when it has succeeded; `keeps_output` is for commands that print little.
     """
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, words: Sequence[str], *, keeps_output: bool = True) -> None:
         self._words = words
+        self._output = subprocess.PIPE if keeps_output else subprocess.DEVNULL
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
         self.answer = b""
@@ -33,13 +34,13 @@ class RepeatedQuery:
         process = self._process
         if process is None:
             if now - self._started >= _EVERY:
-                self._process, self._started = _start(self._words), now
+                self._process, self._started = _start(self._words, self._output), now
             return False
         if process.poll() is None:
             if now - self._started > _LIMIT:
                 self.close()
             return False
-        self.answer = process.communicate()[0]
+        self.answer = process.communicate()[0] or b""
         self._process = None
         return process.returncode == 0
 
@@ -57,7 +58,8 @@ class ReadyCommand(ReadyCondition):
 
     def __init__(self, text: str, words: Sequence[str]) -> None:
         super().__init__(text)
-        self._query = RepeatedQuery(words)
+        # who waited for a pipe of output that nobody reads would never succeed
+        self._query = RepeatedQuery(words, keeps_output=False)
 
     def is_met(self, view: ReadyView) -> bool:
         """Return whether a run has succeeded."""
@@ -68,14 +70,14 @@ class ReadyCommand(ReadyCondition):
         self._query.close()
 
 
-def _start(words: Sequence[str]) -> subprocess.Popen[bytes]:
+def _start(words: Sequence[str], output: int) -> subprocess.Popen[bytes]:
     """Start a command without the recorder's blocked signals. Raises SeclatchError."""
     # Popen hands the mask of its caller on; preexec_fn is safe in this process of one thread.
     try:
         return subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.DEVNULL,
             preexec_fn=_unblock_signals,  # noqa: PLW1509
         )
