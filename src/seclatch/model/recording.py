@@ -54,12 +54,17 @@ class RecordedContainer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordedSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A container's start, or (`joined`) a further process in a running container."""
+    """A container's start, or (`joined`) a further process in a running container.
+
+    `count`: so many sessions are counted in the processes of this one, the first of them: they
+    executed the same programs, like a probe that is repeated.
+    """
 
     id: int
     container: int
     joined: bool
     process: int
+    count: int = 1
 
 
 class ProcessImage(msgspec.Struct, frozen=True, kw_only=True):

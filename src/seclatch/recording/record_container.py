@@ -15,6 +15,7 @@ from seclatch.model.pod import PodContainer
 from seclatch.model.recording import Recording
 from seclatch.recording.attribution.attribution import restrict_trace
 from seclatch.recording.attribution.exec_sessions import ExecSessions
+from seclatch.recording.attribution.fold_sessions import SessionFolder
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.adopt_processes import adopt
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
@@ -125,6 +126,7 @@ class _Container:
         self._namespaces = namespaces
         self._probe = probe
         self._sessions = ExecSessions(namespaces.mounts, namespaces.pids)
+        self._folder = SessionFolder()
 
     def start(self, backend: RecordingBackend) -> None:
         """Find its processes."""
@@ -144,8 +146,9 @@ class _Container:
             raise _explain_error(self._target, OSError(errno.ESRCH, os.strerror(errno.ESRCH)))
 
     def update(self, trace: Trace, options: RecordOptions) -> None:
-        """Look for exec sessions of the container."""
+        """Look for exec sessions of the container, and fold those that have ended."""
         self._sessions.update(trace)
+        self._folder.update(trace, self._sessions)
 
     def find_living(self, trace: Trace) -> set[int]:
         """Return its living processes, and the runtimes of its exec sessions."""

@@ -27,6 +27,7 @@ from seclatch.recording.annotated.annotation import AnnotationRequest, read_anno
 from seclatch.recording.annotated.spool import RecordingSpool
 from seclatch.recording.attribution.attribution import restrict_trace
 from seclatch.recording.attribution.exec_sessions import ExecSessions
+from seclatch.recording.attribution.fold_sessions import SessionFolder
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.adopt_processes import adopt
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
@@ -191,6 +192,7 @@ class _AnnotatedContainer:
         self._probe = probe
         self._looked = 0
         self._sessions: ExecSessions | None = None
+        self._folder = SessionFolder()
         self._entry: Segment | None = None
         self._held: int | None = None
 
@@ -212,6 +214,8 @@ class _AnnotatedContainer:
         if self._entry is not None:
             if self._held is not None and self._sessions is None:
                 self._watch(trace, self._entry)
+            if self._sessions is not None:
+                self._folder.update(trace, self._sessions)
         elif len(trace.segments) != self._looked:
             self._looked = len(trace.segments)
             self._entry = find_entry(trace)

@@ -53,6 +53,7 @@ def restrict_trace(trace: Trace, kept: set[int]) -> Trace:
         [segment for segment in trace.socket_writers if segment in segments],
         {pair for pair in trace.socket_links if kept.issuperset(pair)},
         ready=trace.ready,
+        folded=trace.folded,
     )
 
 

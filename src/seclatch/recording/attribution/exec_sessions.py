@@ -12,6 +12,7 @@ namespace.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 
 from seclatch.recording.trace.assign_stages import SELF_EXEC_PREFIXES, list_ancestry
@@ -39,9 +40,9 @@ class ExecSessions:
             elif process.segments[0] == segment.id and self._is_caller(segment):
                 self._caller_of[process.id] = process.id
                 trace.session_callers.add(segment.id)
-            elif segment.kind == EventKind.JOINED and not self._is_inside(segment.facts):
+            elif segment.kind == EventKind.JOINED and not self.is_inside(segment.facts):
                 self._caller_of[process.id] = process.id
-            if process.id in self._caller_of and self._is_inside(segment.facts):
+            if process.id in self._caller_of and self.is_inside(segment.facts):
                 self._confirm(trace, self._caller_of[process.id], segment)
         self._looked = len(trace.segments)
 
@@ -63,12 +64,27 @@ class ExecSessions:
         }
         return {process for process, caller in self._caller_of.items() if caller not in proven}
 
+    def list_trees(self) -> dict[int, list[int]]:
+        """Return the processes of each caller, it and its descendants, the oldest first."""
+        trees: dict[int, list[int]] = {}
+        for process, caller in sorted(self._caller_of.items()):
+            trees.setdefault(caller, []).append(process)
+        return trees
+
+    def forget(self, trace: Trace, processes: Iterable[int]) -> None:
+        """Forget processes that the trace has dropped since the last update."""
+        for process in processes:
+            self._caller_of.pop(process, None)
+            self._confirmed.discard(process)
+        self._looked = len(trace.segments)
+
     def _is_caller(self, segment: Segment) -> bool:
         """Return whether a segment was noticed by its argv: exec'd outside, not followed before."""
         unseen = segment.kind == EventKind.EXEC and not segment.parent
-        return unseen and not self._is_inside(segment.facts)
+        return unseen and not self.is_inside(segment.facts)
 
-    def _is_inside(self, facts: TaskFacts) -> bool:
+    def is_inside(self, facts: TaskFacts) -> bool:
+        """Return whether a task is in the container's namespaces."""
         if self._mounts:
             return facts.mounts == self._mounts
         return bool(self._pids) and facts.pids == self._pids
@@ -79,7 +95,7 @@ class ExecSessions:
             return
         self._confirmed.add(caller)
         for segment in list_ancestry(trace, entered):
-            outside = segment.kind == EventKind.EXEC and not self._is_inside(segment.facts)
+            outside = segment.kind == EventKind.EXEC and not self.is_inside(segment.facts)
             if outside and not segment.file.startswith(SELF_EXEC_PREFIXES):
                 self._runtime_files.add(segment.file)
                 return

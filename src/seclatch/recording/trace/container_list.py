@@ -43,6 +43,7 @@ def list_sessions(numbered: NumberedTrace) -> Iterator[model.RecordedSession]:
             container=session.container,
             joined=session.joined,
             process=numbered.ids[process],
+            count=1 + numbered.trace.folded.get(process, 0),
         )
 
 

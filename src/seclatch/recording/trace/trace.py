@@ -16,6 +16,8 @@ PROCESS_BEGINNINGS = frozenset(
 )
 """Kinds of the first segment of a process."""
 
+_MOST_DROPPED = 200_000
+
 UNIT = 64
 """Arguments of a command line, or distinct calls, that count as one segment in Trace.bulk."""
 
@@ -166,6 +168,7 @@ class Trace:
     in segments and what takes as much memory (1 to 4 kB). `socket_writers`: segments that wrote to
     a Unix socket. `socket_links`: pairs of processes connected by one, in both orders. `dropped`:
     segments of processes that have been dropped. `begun`: how many processes there have been.
+    `folded`: by process of an exec session, how many later sessions' counts are in its own.
     `ready`: when the program was ready (ns), and by which condition.
     """
 
@@ -185,6 +188,7 @@ class Trace:
     socket_links: set[tuple[int, int]] = field(default_factory=set)
     dropped: set[int] = field(default_factory=set)
     begun: int = 0
+    folded: dict[int, int] = field(default_factory=dict)
     ready: tuple[int, str] | None = None
 
     def begin(self, segment: Segment, pid: int) -> None:
@@ -236,6 +240,9 @@ class Trace:
             segment for number in processes for segment in self.processes.pop(number).segments
         }
         self.dropped |= segments
+        if len(self.dropped) > _MOST_DROPPED:  # numbers grow: late events are of the last ones
+            self.dropped = set(sorted(self.dropped)[-_MOST_DROPPED // 2 :])
+        self.session_callers -= segments
         suspensions = [
             suspension for suspension in self.suspensions if suspension.segment not in segments
         ]
