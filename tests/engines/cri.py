@@ -91,13 +91,15 @@ class Kubelet:
     ) -> Pod:
         """Start a pod without containers; `pids` is the namespace mode of their process IDs."""
         namespaces = ((1, _NODE), (2, pids))
+        labels = {"io.kubernetes.pod.name": name, "io.kubernetes.pod.namespace": "default"}
         config = (
             (1, ((1, name), (2, f"uid-{name}"), (3, "default"))),
+            (6, labels),
             (7, annotations),
             (8, ((1, f"/{self.group}"), (2, ((1, namespaces),)))),
         )
         identifier = self.call("RunPodSandbox", (1, config), (2, handler))[1].decode()
-        return Pod(self, identifier, config, namespaces)
+        return Pod(self, identifier, config, namespaces, labels)
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class Pod:
     identifier: str
     config: Fields
     namespaces: Fields
+    labels: dict[str, str]
 
     def start(
         self,
@@ -119,10 +122,12 @@ class Pod:
         """Create and start a container, under a profile (a path inside) if any; return its id."""
         local = (1, _LOCALHOST), (2, str(profile))
         security = ((3, self.namespaces), (15, local if profile else ((1, _UNCONFINED),)))
-        config = (
+        labels = self.labels | {"io.kubernetes.container.name": name}
+        config: Fields = (
             (1, ((1, name),)),
             (2, ((1, IMAGE),)),
             *((3, word) for word in command),
+            (9, labels),
             (10, annotations or {}),
             (15, ((2, security),)),
         )

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import grpc
+import jsonschema
 import pytest
 
 from seclatch.recording.files import recording_file
@@ -15,6 +17,7 @@ from tests.engines.host import PrivateHost, wait_until
 from tests.engines.image import IMAGE
 from tests.engines.installing import SEEN, STRICT, Administrator
 from tests.engines.test_record_annotation import DIRECTORY, ended, flushed, kept
+from tests.explain.conftest import SCHEMA
 
 SLEEP = ("/bin/sleep", "1000")
 kubelet = test_pods.kubelet
@@ -110,3 +113,37 @@ def test_a_recorder_is_in_no_container(kubelet: Kubelet, seclatch: Administrator
     assert (recorder["container"], recorder["stage"]) == (None, None)
     assert {each["command"][0] for each in ps(seclatch, "--container", "web")} == {SLEEP[0]}
     pod.remove()
+
+
+def test_explain_a_pod_that_could_not_start(
+    kubelet: Kubelet, own_host: PrivateHost, seclatch: Administrator, tmp_path: Path
+) -> None:
+    """A plain runtime fails under the profile: the answer is that for `docker run`."""
+    folder = own_host.path("/var/lib/kubelet/seccomp/profiles")
+    folder.mkdir(parents=True)
+    (folder / "strict.json").write_bytes(STRICT.read_bytes())
+    kept = "/var/lib/kubelet/seccomp/profiles/strict.json"
+    pod = kubelet.run_pod("shop", "runc", {})
+    with pytest.raises(grpc.RpcError):
+        pod.start("/bin/exit42", profile=Path(kept), name="web")
+    done = seclatch("explain", "--json", "--pod", "default/shop/web")
+    assert done.returncode == 1, done.stderr
+    why = json.loads(done.stdout)
+    jsonschema.validate(why, SCHEMA)
+    assert (why["seccomp"], why["cause"]) == (True, "runtime-denied")
+    assert why["summary"].startswith("default/shop/web: runc could not start the program")
+    assert {one["rule"]["profile"] for one in why["denials"]} == {kept}
+    latch = next(each for each in why["remedies"] if each["kind"] == "latch")
+    assert "runtimeClassName" in latch["text"] and latch["command"] == []
+    other = kubelet.run_pod("safe", "seclatch", {})
+    other.start(*SLEEP, profile=Path(kept), name="web")
+    done = seclatch("explain", "--json", "--pod", "default/safe")
+    assert done.returncode == 0, done.stdout
+    evidence = "; ".join(json.loads(done.stdout)["evidence"])
+    assert "runc with the latch" in evidence
+    assert "`seclatch watch --pod default/safe/web`" in evidence
+    nothing = seclatch("explain", "--pod", "default/nothing")
+    assert "containerd has no container of pod default/nothing" in nothing.stderr
+    assert nothing.returncode == 2
+    for each in (pod, other):
+        each.remove()

@@ -8,13 +8,15 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
 from seclatch.cli.shared.command_words import CommandWords
+from seclatch.cli.shared.complete_names import complete_pod
 from seclatch.cli.shared.fast_exit import exit_fast
 from seclatch.cli.shared.print_error import print_error
+from seclatch.cli.shared.process_options import parse_one_pod
 from seclatch.cli.shared.result_output import require_stdout
 from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
@@ -70,6 +72,13 @@ if TYPE_CHECKING:
     help="Without CMD: with this runtime.",
 )
 @click.option("--no-new-privs", is_flag=True, help="Without CMD: with no_new_privs.")
+@click.option(
+    "--pod",
+    metavar="NAMESPACE/POD[/CONTAINER]",
+    callback=parse_one_pod,
+    shell_complete=complete_pod,
+    help="In place of CMD: try the profile of this container of a pod, started or not.",
+)
 @click.argument("args", nargs=-1, type=CommandWords(), metavar="[CMD [ARG]...]")
 def command(
     verbose: bool,
@@ -81,6 +90,7 @@ def command(
     profile: Path | None,
     runtime: str,
     no_new_privs: bool,
+    pod: str | None,
     args: tuple[str, ...],
 ) -> None:
     """Run CMD as it is and say why it failed.
@@ -94,15 +104,20 @@ def command(
     Without CMD, --profile FILE is tried in a throwaway container: what it does to the runtime and
     to a minimal program. The exit status is then 0 if that starts, else 1.
 
+    --pod, on the pod's node, likewise tries the profile that containerd has for the container, with
+    its runtime, no_new_privs and user: why a pod is in StartError, RunContainerError or
+    CrashLoopBackOff.
+
     \b
     Examples:
+      seclatch explain --pod default/shop/web
       seclatch explain -- docker run --security-opt seccomp=strict.json IMAGE
       seclatch explain --json -o why.json -- podman run IMAGE CMD
       seclatch explain --recording start.json -- docker run IMAGE && seclatch report start.json
       seclatch explain --profile strict.json --runtime crun --no-new-privs
       seclatch explain --fix fixed.json -- docker run --security-opt seccomp=strict.json IMAGE
     """
-    _refuse_contradictions(args, profile, (output, recording, fix), seconds)
+    _refuse_contradictions(args, profile, pod, (output, recording, fix), seconds)
     if verbose and as_json:
         raise click.UsageError("--verbose is of no use with --json, which has all")
     from seclatch.diagnose import explain_command, write_explanation
@@ -111,15 +126,15 @@ def command(
     for file in (output, recording, fix):
         if file:
             write_explanation.require_writable(file)
-    if profile:
-        if output is None:
-            require_stdout()
-        explanation, kept = explain_command.try_profile(profile, runtime, no_new_privs=no_new_privs)
-        _keep(kept, recording)
-        _write(explanation, output, form, sys.stdout)
-        with _complaining():
-            _write_fix(explanation, fix)
-        exit_fast(0 if explanation.cause == "none" else 1)
+    if pod or profile:
+        tried = (
+            _try_pod(pod)
+            if pod
+            else explain_command.try_profile(
+                cast("Path", profile), runtime, no_new_privs=no_new_privs
+            )
+        )
+        exit_fast(_print_trial(tried, output, form, recording, fix))
     status, explanation, kept = explain_command.explain_command(
         args, seconds, _tell, query_images=bool(recording)
     )
@@ -133,27 +148,64 @@ def command(
     exit_fast(status)
 
 
+def _print_trial(
+    tried: tuple[Explanation, Recording | None],
+    output: Path | None,
+    form: OutputForm,
+    recording: Path | None,
+    fix: Path | None,
+) -> int:
+    """Write the explanation of a trial; return 0 if the container starts, else 1."""
+    explanation, kept = tried
+    if output is None:
+        require_stdout()
+    if kept:
+        _keep(kept, recording)
+    _write(explanation, output, form, sys.stdout)
+    with _complaining():
+        _write_fix(explanation, fix)
+    return 0 if explanation.cause == "none" else 1
+
+
+def _try_pod(pod: str) -> tuple[Explanation, Recording | None]:
+    """Try the profile of a pod's container. Raise SeclatchError."""
+    from seclatch.diagnose.explain_pod import PodStart, explain_pod
+    from seclatch.model.pod import parse_pod
+    from seclatch.process.pod_containers import find_pod_container, find_profile_file
+
+    found = find_pod_container(parse_pod(pod))
+    return explain_pod(
+        PodStart(
+            str(found.names),
+            found.runtime,
+            found.latched,
+            found.seccomp,
+            found.no_new_privileges,
+            found.user,
+            find_profile_file(found),
+            found.pid,
+        )
+    )
+
+
 def _refuse_contradictions(
     args: tuple[str, ...],
     profile: Path | None,
+    pod: str | None,
     files: tuple[Path | None, ...],
     seconds: float | None,
 ) -> None:
     """Raise click.UsageError for what cannot be meant, before anything runs."""
-    if bool(args) == bool(profile):
-        raise click.UsageError("give either a command or --profile FILE")
-    idle = (
-        {"seconds": "--seconds"}
-        if profile
-        else {
-            "runtime": "--runtime",
-            "no_new_privs": "--no-new-privs",
-        }
-    )
+    if sum(map(bool, (args, profile, pod))) != 1:
+        raise click.UsageError("give either a command or --profile FILE or --pod")
+    of_command = {"seconds": "--seconds"}
+    of_profile = {"runtime": "--runtime", "no_new_privs": "--no-new-privs"}
+    idle = {} if args else of_command
+    idle = idle if profile else idle | of_profile
     context = click.get_current_context()
     for name, option in idle.items():
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            without = "a command" if profile else "--profile FILE"
+            without = "a command" if name == "seconds" else "--profile FILE"
             raise click.UsageError(f"{option} is of no use without {without}")
     if seconds is not None and math.isnan(seconds):
         raise click.UsageError("--seconds: not a number")

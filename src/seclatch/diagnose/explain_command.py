@@ -129,23 +129,24 @@ def try_profile(
         source.text(), source.name
     )  # report errors in the profile before anything is started
     throwaway = BundleContainer(str(profile), None, no_new_privs)
-    quiet = ("--no-new-privs",) if no_new_privs else ()
-    shown = (
-        "seclatch",
-        "run",
-        "--plain",
-        "--runtime",
-        runtime,
-        *quiet,
-        "--profile",
-        str(profile),
-        "--",
-        "/bin/true",
-    )
     with _keep_readable(profile, source.data) as file:
-        words = make_trial_command(runtime, file, throwaway, latched=False)
-        command = (*QUIETLY, "timeout", "--signal=KILL", str(_TRIAL_SECONDS), *words)
-        _, explanation, recording = explain_command(command, None, lambda _: None, shown)
+        return try_container(throwaway, file, runtime, latched=False)
+
+
+def try_container(
+    container: BundleContainer, file: Path, runtime: str, *, latched: bool
+) -> tuple[Explanation, Recording]:
+    """Explain the start of /bin/true in a throwaway container like this one, under file's profile.
+
+    `source` of the container is the profile's name for remedies. Raises SeclatchError.
+    """
+    quiet = ("--no-new-privs",) if container.no_new_privileges else ()
+    plain = () if latched else ("--plain",)
+    options = (*plain, "--runtime", runtime, *quiet, "--profile", container.source)
+    shown = ("seclatch", "run", *options, "--", "/bin/true")
+    words = make_trial_command(runtime, file, container, latched=latched)
+    command = (*QUIETLY, "timeout", "--signal=KILL", str(_TRIAL_SECONDS), *words)
+    _, explanation, recording = explain_command(command, None, lambda _: None, shown)
     return explanation, recording
 
 

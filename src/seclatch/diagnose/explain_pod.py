@@ -1,0 +1,115 @@
+"""Explain why a pod's container does not start: try its profile with its runtime.
+
+In: what the CRI implementation gave the runtime. Out: the explanation, with remedies for a pod.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from seclatch.diagnose.evidence.container_bundles import BundleContainer
+from seclatch.diagnose.explain_command import try_container
+from seclatch.model.explanation import Explanation, Remedy
+from seclatch.model.recording import Recording
+
+_LATCH_TEXT = (
+    "let the profile bind the program only; the runtime then needs nothing of it: "
+    "`seclatch install containerd`, a RuntimeClass with `handler: seclatch`, and its name as "
+    "`runtimeClassName` of the pod"
+)
+_PRIVILEGES_TEXT = (
+    "`allowPrivilegeEscalation: false` in the container's securityContext (no_new_privs): the "
+    "runtime then loads the filter later"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PodStart:
+    """A container of a pod as its runtime is to start it.
+
+    `title` is NAMESPACE/POD/CONTAINER; `file` has the profile, None where only the container's
+    configuration has it; `pid` is 0 unless it runs.
+    """
+
+    title: str
+    runtime: str
+    latched: bool
+    seccomp: object
+    no_new_privileges: bool
+    user: tuple[int, int]
+    file: Path | None = None
+    pid: int = 0
+
+
+def explain_pod(start: PodStart) -> tuple[Explanation, Recording | None]:
+    """Try the start in a throwaway container. Raises SeclatchError.
+
+    There is no recording where the container has no profile: then nothing is to be tried.
+    """
+    if not isinstance(start.seccomp, dict):
+        return _without_profile(start), None
+    with tempfile.TemporaryDirectory(prefix="seclatch-explain-") as folder:
+        file = Path(folder, "profile.json")
+        file.write_text(json.dumps(start.seccomp, indent=1))
+        source = start.file or file
+        container = BundleContainer(str(source), start.seccomp, start.no_new_privileges, start.user)
+        explanation, recording = try_container(
+            container, source, start.runtime, latched=start.latched
+        )
+        explanation = _name_profile(explanation, str(file), f"the profile of {start.title}")
+    return (
+        msgspec.structs.replace(
+            explanation,
+            summary=f"{start.title}: {explanation.summary}",
+            evidence=[*explanation.evidence, *_describe(start)],
+            remedies=[_for_pod(remedy) for remedy in explanation.remedies],
+            fix=explanation.fix if start.file else None,
+        ),
+        recording,
+    )
+
+
+def _without_profile(start: PodStart) -> Explanation:
+    return Explanation(
+        seccomp=False,
+        cause="none",
+        summary=f"{start.title} has no seccomp profile: seccomp does not keep it from starting",
+        stage="",
+        evidence=_describe(start),
+        command=[],
+        status=None,
+        denials=[],
+        needs=None,
+        messages=[],
+        remedies=[],
+        incomplete=0,
+    )
+
+
+def _describe(start: PodStart) -> list[str]:
+    """Return what was tried, as the CRI implementation has it."""
+    runtime = f"{start.runtime} with the latch" if start.latched else start.runtime
+    set_ = "on" if start.no_new_privileges else "off"
+    found = [f"tried as {start.title} is configured: {runtime}, no_new_privs {set_}"]
+    if start.pid:
+        found.append(f"it runs now, as process {start.pid}: `seclatch watch --pod {start.title}`")
+    return found
+
+
+def _for_pod(remedy: Remedy) -> Remedy:
+    """Say it for a pod: commands of the throwaway container would change nothing."""
+    texts = {"latch": _LATCH_TEXT, "no-new-privs": _PRIVILEGES_TEXT}
+    text = texts.get(remedy.kind, remedy.text)
+    command = [] if remedy.command[:2] == ["seclatch", "run"] else remedy.command
+    return msgspec.structs.replace(remedy, text=text, command=command)
+
+
+def _name_profile(explanation: Explanation, path: str, name: str) -> Explanation:
+    """Replace the path of a file that is gone by what it had."""
+    text = msgspec.json.encode(explanation).decode().replace(path, name)
+    return msgspec.json.decode(text, type=Explanation)
