@@ -36,9 +36,10 @@ def main() -> None:
         print("not ready for a release:", *problems, sep="\n", file=sys.stderr)
         if not options.rehearse:
             sys.exit(1)
+    commit = read_commit(SOURCE)  # the tree may go on meanwhile
     with tempfile.TemporaryDirectory(prefix="seclatch-release-") as folder:
         first, second = (
-            build_all(SOURCE, Path(folder) / name) for name in ("one", "another-directory")
+            build_all(SOURCE, commit, Path(folder) / name) for name in ("one", "another-directory")
         )
         if different := find_differences(first, second):
             sys.exit(f"two builds of the same commit differ: {', '.join(different)}")
@@ -66,11 +67,23 @@ def find_changes(source: Path) -> list[str]:
     return [f"not committed: {line}" for line in done.stdout.splitlines()]
 
 
-def build_all(source: Path, folder: Path) -> Path:
+def read_commit(source: Path) -> str:
+    """Return the present commit's name."""
+    command = ["/usr/bin/git", "-C", source, "rev-parse", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def make_clone(source: Path, commit: str, clone: Path) -> None:
+    """Clone a repository at a commit."""
+    subprocess.run(["/usr/bin/git", "clone", "-q", "--shared", source, clone], check=True)
+    subprocess.run(["/usr/bin/git", "-C", clone, "checkout", "-q", "--detach", commit], check=True)
+
+
+def build_all(source: Path, commit: str, folder: Path) -> Path:
     """Build everything from a fresh clone; return the directory of the results."""
     clone, made = folder / "source", folder / "made"
     made.mkdir(parents=True)
-    subprocess.run(["/usr/bin/git", "clone", "-q", "--shared", source, clone], check=True)
+    make_clone(source, commit, clone)
     build_sdist(clone, made)
     for platform in PLATFORMS:
         wheels.build(platform, made, clone)

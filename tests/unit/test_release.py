@@ -62,6 +62,25 @@ def test_the_changelog_names_the_version_and_a_day(
     assert (not problems) is ready
 
 
+def test_both_builds_are_of_one_commit(tmp_path: Path) -> None:
+    """Even if the tree goes on between them."""
+    source = tmp_path / "source"
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+
+    def git(*words: str | Path) -> None:
+        subprocess.run(["git", *identity, *words], check=True, capture_output=True)
+
+    git("init", source)
+    for text in ("one", "two"):
+        (source / "file").write_text(text)
+        git("-C", source, "add", "file")
+        git("-C", source, "commit", "-m", text)
+        if text == "one":
+            commit = release.read_commit(source)
+    release.make_clone(source, commit, tmp_path / "clone")
+    assert (tmp_path / "clone/file").read_text() == "one"
+
+
 def test_the_bill_of_materials(files: Path) -> None:
     """It is valid (the library's own schema), the same each time, and names what is inside."""
     paths = sorted(files.iterdir())
