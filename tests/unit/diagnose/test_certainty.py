@@ -44,7 +44,7 @@ def ended(denied: str, *after: str, message: str = "", status: int = 6) -> bool 
         ("ioctl", (), "x: Operation not permitted", True),
         ("getegid", (), "", None),
         ("getegid", ("write", "write"), "", None),
-        ("getegid", (), "usage: x FILE", None),
+        ("getegid", (), "usage: x FILE", False),
     ],
 )
 def test_calls_after_the_denial(

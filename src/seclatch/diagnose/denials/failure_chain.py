@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from seclatch.diagnose.denials.error_lines import find_errnos, is_consequence, is_warning
+from seclatch.diagnose.denials.own_words import is_exception, is_mistake
 from seclatch.diagnose.denials.script_outcome import (
     EndedCommand,
     Outcome,
@@ -13,13 +15,14 @@ from seclatch.diagnose.denials.script_outcome import (
 from seclatch.diagnose.denials.stderr_writes import count_other_writes
 from seclatch.diagnose.evidence.run_evidence import RunEvidence, has_failed, read_exit_code
 from seclatch.diagnose.evidence.script_texts import is_shell, stops_at_errors
+from seclatch.diagnose.evidence.sentences import sounds_like_error
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import TracedProcess
 
 _WAITING_TEXT = """
 wait4 waitid rt_sigaction rt_sigprocmask rt_sigreturn close exit_group write futex kill read
 lseek munmap rt_sigtimedwait ppoll poll epoll_wait epoll_pwait restart_syscall sigaltstack
-getpid fcntl ioctl dup2 dup3
+getpid fcntl ioctl dup2 dup3 chdir fchdir
 """
 _WAITING = frozenset(_WAITING_TEXT.split())
 _EXIT = re.compile(r"\bexit\s+(\d{1,3})\b")
@@ -60,6 +63,9 @@ def _find_last_start(evidence: RunEvidence, parent: TracedProcess) -> int:
 
 def _passes_failure(evidence: RunEvidence, parent: TracedProcess, child: TracedProcess) -> bool:
     ended = child.ended or 0
+    found = find_script_outcome(evidence, parent, child)
+    if found and found.outcome is Outcome.IGNORED:
+        return False
     if read_exit_code(parent) == read_exit_code(child):
         return True
     after = [call for call in evidence.list_last_calls(parent) if call.time > ended]
@@ -81,9 +87,25 @@ def passes_certainly(evidence: RunEvidence, parent: TracedProcess, child: Traced
     _, script = evidence.find_script(parent)
     if not script and is_shell(evidence.image(parent.segments[-1])):
         return False  # a script that could not be read may go on after it
+    if not script and reacts_to(evidence, parent, child):
+        return True
     in_script = any(int(match[1]) == status for match in _EXIT.finditer(script))
     written = count_other_writes(evidence, parent, child.ended or 0)
     return status == read_exit_code(child) and not in_script and written <= (not script)
+
+
+def reacts_to(evidence: RunEvidence, parent: TracedProcess, child: TracedProcess) -> bool:
+    """Return whether all that a parent did after its child failed was to report a failure.
+
+    Words that name an error or a mistake of its own are about something else.
+    """
+    own, ended = evidence.list_own_segments(parent), child.ended or 0
+    lines = [line.text for line in evidence.messages if line.segment in own and line.time > ended]
+    calls = [call for call in evidence.list_last_calls(parent) if call.time > ended]
+    idle = all(evidence.find_syscall(call).name in _WAITING for call in calls)
+    other = any(find_errnos(line) or is_mistake(line) or is_exception(line) for line in lines)
+    failing = any(sounds_like_error(line) or is_consequence(line) for line in lines)
+    return idle and failing and not other and not any(is_warning(line) for line in lines)
 
 
 def find_script_outcome(

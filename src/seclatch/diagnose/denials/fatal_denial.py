@@ -109,11 +109,12 @@ class FatalDenials:
 
 
 def _find_last_message(evidence: RunEvidence, process: TracedProcess, time: int) -> str:
-    """Return the last message of a process after this time."""
+    """Return the last message of a process after this time: the last that names an error."""
     own = evidence.list_own_segments(process)
     messages = [
         message.text
         for message in evidence.messages
         if message.segment in own and message.time > time
     ]
-    return messages[-1] if messages else ""
+    named = [text for text in messages if find_errno(text)]
+    return (named or messages or [""])[-1]

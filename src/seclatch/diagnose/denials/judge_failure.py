@@ -7,6 +7,7 @@ call or one that the kernel itself failed has given; a script's text; the last c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -20,14 +21,27 @@ from seclatch.diagnose.denials.error_lines import (
     names_path_below,
 )
 from seclatch.diagnose.denials.failure_chain import find_script_outcome, passes_certainly
-from seclatch.diagnose.denials.last_calls import gives_up
+from seclatch.diagnose.denials.last_calls import gives_up, is_work
 from seclatch.diagnose.denials.last_words import BestMatch, LastWords
 from seclatch.diagnose.denials.later_failures import Relation, has_single_purpose, relate
 from seclatch.diagnose.denials.list_denials import DenialCase
-from seclatch.diagnose.denials.own_words import is_about, is_advice, is_exception
+from seclatch.diagnose.denials.own_words import (
+    is_about,
+    is_advice,
+    is_exception,
+    is_frame,
+    is_mistake,
+    is_network_error,
+)
 from seclatch.diagnose.denials.script_outcome import Outcome, ScriptOutcome
 from seclatch.diagnose.denials.stderr_writes import BUFFERED, count_other_writes
-from seclatch.diagnose.evidence.run_evidence import RunEvidence, StderrLine, has_failed
+from seclatch.diagnose.evidence.run_evidence import (
+    RunEvidence,
+    StderrLine,
+    has_failed,
+    read_exit_code,
+)
+from seclatch.diagnose.evidence.sentences import sounds_like_error
 from seclatch.model import errno
 from seclatch.recording.backends.bpf.detail_events import Seen
 from seclatch.recording.trace.trace import TracedProcess
@@ -38,6 +52,8 @@ execve execveat clone clone3 fork vfork connect accept accept4 sendto sendmsg bi
 mkdirat rename renameat renameat2 link linkat symlink symlinkat ftruncate
 """
 _WORKING = frozenset(_WORKING_TEXT.split())
+_STARTING = ("clone", "clone3", "fork", "vfork")
+_LEVEL = re.compile(r"^\W*(error|fatal|critical|panic)\b|[\[=\"](error|fatal|ftl)\b", re.IGNORECASE)
 _WORK = 8
 """Calls besides cleaning up and formatting, after which words are no reaction to a denied call."""
 
@@ -75,6 +91,7 @@ class FailureJudge:
             self._by_signal,
             self._by_last_words,
             self._by_own_words,
+            self._by_parents_words,
             self._by_script,
             self._by_last_calls,
         )
@@ -96,9 +113,11 @@ class FailureJudge:
         match = self._words.match(line, self._cases)
         if self._is_overtaken(line, match):
             return None
-        if match.case and match.case_fit == match.failed_fit:
+        ended = match.failed and match.case and match.failed.time < match.case.seen.time
+        nearer = match.case and match.case.denial.fatal and ended  # it did nothing after that
+        if match.case and match.case_fit == match.failed_fit and not nearer:
             return FailureVerdict(None, match.case)
-        if match.case and match.case_fit > match.failed_fit:
+        if match.case and match.case_fit >= match.failed_fit:
             return self._judge_named_denial(match.case, line)
         return self._judge_kernel_failure(match.failed) if match.failed else None
 
@@ -119,15 +138,28 @@ class FailureJudge:
         if script is Outcome.IGNORED:
             return None
         passed = process.id in self._certain or script is Outcome.ENDS
-        after = self._words.list_after(line)
+        after, worked = self._words.list_after(line), self._has_worked(line, process)
         others = [one for one in after if not _belongs_to(one.text, case)]
+        if others and (worked or is_warning(line.text)) and self._are_mistakes(others):
+            return FailureVerdict(False, None, [_quote(others)])
+        if not passed:
+            return self._by_parents_words() or FailureVerdict(None, case)
+        telling = [one for one in others if not case.denial.fatal or sounds_like_error(one.text)]
         name = case.syscall.name
         repeated = any(names_call(one.text, name) and not is_warning(one.text) for one in after)
-        if not passed or others or (is_warning(line.text) and not repeated):
+        if telling or (is_warning(line.text) and not repeated):
             return FailureVerdict(None, case)
-        if self._has_worked(line, process) and not after:
+        if worked and not after and not _complains(line):
             return FailureVerdict(None, case)
         return FailureVerdict(True, case, [f"its last words name that error: {line.text}"])
+
+    def _are_mistakes(self, lines: Sequence[StderrLine]) -> bool:
+        """Return whether lines report a mistake in the program or its input, and no denial."""
+        told = [line.text for line in lines if not is_frame(line.text)]
+        about = any(
+            is_about(text, case.seen, case.syscall.name) for text in told for case in self._cases
+        )
+        return any(map(is_mistake, told)) and not about
 
     def _judge_kernel_failure(self, failed: Seen) -> FailureVerdict:
         """Judge a call that the kernel itself failed: on its own, or because of a denial."""
@@ -156,18 +188,56 @@ class FailureJudge:
         """Judge by words that name no error of the kernel's: about a denied call, or about none."""
         origin = self._chain[-1]
         for case in reversed(self._cases):
-            lines, name = self._words.list_of(origin, case.seen.time), case.syscall.name
+            written, name = self._words.list_of(origin, case.seen.time), case.syscall.name
+            lines = [line for line in written if not is_frame(line.text)]
             if not lines or any(find_errnos(line.text) for line in lines):
                 return None
             if any(is_about(line.text, case.seen, name) for line in lines):
                 named = any(names_call(line.text, name) for line in lines)
                 certain = named and case.process.id == origin.id and origin.id in self._certain
                 return FailureVerdict(True, case, [_quote(lines)]) if certain else None
-            own = is_advice(name) or any(is_exception(line.text) for line in lines)
-            if not own or not self._worked_between(case, lines[0].time):
+            texts = [line.text for line in lines]
+            own = is_advice(name) or any(map(is_exception, texts))
+            other = any(is_mistake(text) or is_network_error(text, name) for text in texts)
+            if not own and (not other or self._is_followed(case)):
+                return None
+            harmless = is_advice(name) and any(map(is_mistake, texts))
+            if not harmless and not self._worked_between(case, lines[0].time):
                 return None
         facts = [_quote(self._words.list_of(origin, self._cases[-1].seen.time))]
         return FailureVerdict(False, None, facts)
+
+    def _is_followed(self, case: DenialCase) -> bool:
+        """Return whether a later failure may follow from a denial."""
+        own = self._evidence.list_own_segments(self._chain[-1])
+        failures = [one for one in self._evidence.failures if one.segment in own and one.paths]
+        name = case.syscall.name
+        return any(relate(case.seen, name, failed) is not Relation.NO for failed in failures)
+
+    def _by_parents_words(self) -> FailureVerdict | None:
+        """Judge by the last words of a parent about a child that ended over a denial."""
+        for case in reversed(self._cases):
+            ended, parent = case.process.ended or 0, self._find_parent(case.process)
+            lines = self._words.list_of(parent, ended) if parent and ended else []
+            if parent is None or not lines:
+                return None
+            if is_warning(lines[0].text) and len(lines) > 1:
+                continue  # it says that it goes on, and does
+            telling = [line.text for line in lines if sounds_like_error(line.text)]
+            last = telling[-1] if telling else ""
+            named = _names_program(last, case) or _names_status(last, case)
+            certain = named and case.denial.fatal and parent.id in self._certain
+            if not certain or find_errnos(last) or is_warning(last) or is_mistake(last):
+                return None
+            return FailureVerdict(True, case, [f"its last words: {last}"])
+        return FailureVerdict(False, None, ["it reports that it ignores that failure"])
+
+    def _find_parent(self, process: TracedProcess) -> TracedProcess | None:
+        """Return the nearest ancestor of a process that is in the chain; None if it is itself."""
+        if process.id in self._ids:
+            return None
+        ancestors = self._evidence.list_ancestors(process)
+        return next((one for one in ancestors if one.id in self._ids), None)
 
     def _worked_between(self, case: DenialCase, time: int) -> bool:
         """Return whether a process went on with its work between a denial and its last words."""
@@ -178,8 +248,7 @@ class FailureJudge:
         work = [
             call
             for call in calls
-            if case.seen.time < call.time < time
-            and not gives_up(call, evidence.find_syscall(call).name, True)
+            if case.seen.time < call.time < time and is_work(call, evidence.find_syscall(call).name)
         ]
         return len(work) >= _WORK
 
@@ -223,7 +292,8 @@ class FailureJudge:
         evidence = self._evidence
         for call in evidence.list_last_calls(process):
             name = evidence.find_syscall(call).name
-            if call.time > line.time and call.result >= 0 and name in _WORKING:
+            begun = call.result == 0 and name in _STARTING  # the first return in a new thread
+            if call.time > line.time and call.result >= 0 and name in _WORKING and not begun:
                 return True
         return count_other_writes(evidence, process, line.time) > BUFFERED
 
@@ -258,6 +328,27 @@ class FailureJudge:
         return None
 
 
+def _names_program(text: str, case: DenialCase) -> bool:
+    """Return whether words name the program that was denied a call."""
+    program = case.denial.program
+    return bool(re.search(rf"(?<![\w-]){re.escape(program)}(?![\w-])", text))
+
+
+def _names_status(text: str, case: DenialCase) -> bool:
+    """Return whether words give the exit status of the program that was denied a call."""
+    code = read_exit_code(case.process)
+    return bool(re.search(rf"\b(error|status|code|exit\w*)\W{{0,12}}{code}\b", text, re.IGNORECASE))
+
+
+def _complains(line: StderrLine) -> bool:
+    """Return whether a line is an error report, and not a remark in passing.
+
+    With its level or the program's name in front, as tools report that then go on (error(3)).
+    """
+    named = re.match(rf"{re.escape(line.program)}(\[\d+\])?: ", line.text)
+    return bool(named or _LEVEL.search(line.text))
+
+
 def _quote(lines: Sequence[StderrLine]) -> str:
     return f"its last words: {lines[-1].text}" if lines else "it said nothing of it"
 
@@ -276,6 +367,8 @@ def _belongs_to(text: str, case: DenialCase) -> bool:
     """Return whether a line after the last error still belongs to it."""
     paths = case.seen.paths
     by_path = any(names_path(text, path) or names_path_below(text, path) for path in paths)
+    if is_mistake(text) and not by_path:
+        return False
     return by_path or names_call(text, case.syscall.name) or is_consequence(text)
 
 

@@ -21,6 +21,12 @@ _FORMATTING_TEXT = """
 mmap fstat newfstatat fcntl getuid geteuid dup pread64
 """
 _FORMATTING = frozenset(_FORMATTING_TEXT.split())
+# One that removes what it has made so far, stops timers, and waits for its children.
+_ENDING_TEXT = """
+getgid getegid unlink unlinkat rt_sigtimedwait setitimer timer_settime timer_delete clock_gettime
+gettimeofday getppid wait4 waitid flock umask set_robust_list rseq getrusage epoll_ctl
+"""
+_ENDING = frozenset(_ENDING_TEXT.split())
 _LOOKUPS_TEXT = """
 openat open access readlink
 """
@@ -103,5 +109,10 @@ def gives_up(call: Last, called: str, loosely: bool) -> bool:
         return True
     if not loosely:
         return False
+    return called in _ENDING or not is_work(call, called)
+
+
+def is_work(call: Last, called: str) -> bool:
+    """Return whether a call does more than report: a process that makes several went on."""
     looks = called in _LOOKUPS and (call.refused or call.result == -_ENOENT)
-    return called in _FORMATTING or looks
+    return called not in _CLEANUP and called not in _FORMATTING and not looks

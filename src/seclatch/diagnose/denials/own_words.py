@@ -72,7 +72,37 @@ _EXCEPTION = re.compile(
     r"\b(Name|Type|Value|Key|Index|Attribute|Import|ModuleNotFound|Assertion|Syntax|Range|Reference|"
     r"ZeroDivision|Runtime|Unicode\w*|JSONDecode|Recursion|Argument|NoMethod)Error\b|"
     r"\b(Illegal(State|Argument)|NullPointer|ClassCast|NumberFormat|IndexOutOfBounds)Exception\b|"
-    r"undefined (function|method|variable|symbol|local)|syntax error|stack traceback",
+    r"undefined (function|method|variable|symbol|local)|syntax error|stack traceback|"
+    r"\b[Uu]n(caught|handled)\b",
+)
+# Errors in a program, its input, its configuration or its command line: those that no missing
+# permission brings about. (RuntimeError and the like may report anything.)
+_MISTAKE = re.compile(
+    r"\b(Name|Type|Value|Key|Index|Attribute|ModuleNotFound|Assertion|Syntax|Range|Reference|"
+    r"ZeroDivision|Unicode\w*|JSONDecode|Recursion|Argument|NoMethod)Error\b|"
+    r"\b(IllegalArgument|NullPointer|ClassCast|NumberFormat|IndexOutOfBounds)Exception\b|"
+    r"\bundefined\b|\bsyntax\b|\bpars(e|er|ing)\b|\busage\b|by zero\b|\bunrecogni[sz]ed\b|"
+    r"\bunknown (option|flag|command|directive|argument|keyword|parameter|variable|key|section)|"
+    r"\b(invalid|bad|wrong|illegal) (option|value|syntax|literal|number|size|format|json|type|"
+    r"expression|token|character|password|directive|configuration|keyword)|\bunbound\b|"
+    r"\bunexpected (token|end|character|argument)|\bnot (defined|a (valid|number))\b|"
+    r"\bno such (table|column|module|key|method|function)|\bchecksum\b|\bcorrupt|"
+    r"\bunset\b|\bmodule '\S+' not found|\bwrong-type\b|cannot be (cast|converted)|"
+    r"\bassert(ion)?\b",
+    re.IGNORECASE,
+)
+# A frame of a stack, or the source line that it quotes: not what went wrong.
+_FRAME = re.compile(
+    r"^(at |from |in |File \"|#\d+ |\d+: ?\(|\.\.\. \d+ more|[\^~ ]+$|Traceback |Backtrace|"
+    r"[\w./-]+:\d+(:\d+)?(:in [`'][^']*')?$)"
+)
+# What a program says of connections, names and hosts.
+_NETWORK = re.compile(
+    r"\bconnect|\bhost(name)?\b|\bresol(v|ution)|\bunreachable\b|\bserver\b|\bremote\b|\bport \d",
+    re.IGNORECASE,
+)
+_NETWORKING = re.compile(
+    r"sock|bind|listen|connect|accept|send|recv|poll|select|clone|fork|exec|open|set|ipc|unshare"
 )
 # Calls that only ask, or give advice: without them a program has less information, and goes on.
 _ADVICE_TEXT = """
@@ -93,14 +123,29 @@ def is_about(text: str, seen: Seen, name: str) -> bool:
 
 def has_topic(text: str, name: str) -> bool:
     """Return whether words are about the kind of thing that a call is about."""
-    low = text.lower()
     topics = [words for part, words in _TOPICS.items() if part in name]
-    return any(topic in low for words in topics for topic in words.split())
+    words = {word for some in topics for word in some.split()}
+    return any(re.search(rf"(?<![a-z]){word}", text.lower()) for word in words)
 
 
 def is_exception(text: str) -> bool:
     """Return whether words are those of an exception, and of none of the operating system's."""
     return bool(_EXCEPTION.search(text))
+
+
+def is_mistake(text: str) -> bool:
+    """Return whether words are about the program, its input, configuration or command line."""
+    return bool(_MISTAKE.search(text))
+
+
+def is_frame(text: str) -> bool:
+    """Return whether a line is a part of a stack's listing."""
+    return bool(_FRAME.match(text))
+
+
+def is_network_error(text: str, name: str) -> bool:
+    """Return whether words are about the network, and a call has nothing to do with that."""
+    return bool(_NETWORK.search(text)) and not _NETWORKING.search(name)
 
 
 def is_advice(name: str) -> bool:

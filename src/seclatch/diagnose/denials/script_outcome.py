@@ -54,6 +54,8 @@ def judge_command(text: str, errexit: bool, ended: EndedCommand) -> ScriptOutcom
         script = parse_script(text)
     except ValueError:
         return ScriptOutcome(Outcome.UNKNOWN)
+    if ends_by_itself(script, errexit, ended):
+        return ScriptOutcome(Outcome.IGNORED)
     found = [
         _Place(script, position, ended).judge(errexit)
         for position, command in enumerate(script.commands)
@@ -64,6 +66,22 @@ def judge_command(text: str, errexit: bool, ended: EndedCommand) -> ScriptOutcom
             return one
     same = len({one.outcome for one in found}) == 1 and ended.argv
     return found[0] if same else ScriptOutcome(Outcome.UNKNOWN)
+
+
+def ends_by_itself(script: Script, errexit: bool, ended: EndedCommand) -> bool:
+    """Return whether a script ends by what its last command says, whatever failed before.
+
+    `for d in a b; do mkdir $d; done; exit 5`: nothing before can end it.
+    """
+    last = script.commands[-1] if script.commands else None
+    if last is None or last.words != ["exit", str(ended.final)] or not ended.final:
+        return False
+    plain = last.before in (";", "\n", "done", "fi") or len(script.commands) == 1
+    enclosed = last.condition or last.loops > 0 or last.braces > 0
+    others = [word for one in script.commands[:-1] for word in one.words]
+    words = [*others, *(word for text in script.functions.values() for word in text.split())]
+    stops = {"exit", "set", "exec", "trap", "return"} & set(words)
+    return plain and not enclosed and not errexit and not stops
 
 
 def _may_be(words: Sequence[str], argv: tuple[str, ...]) -> bool:
@@ -157,7 +175,7 @@ class _Place:
         name = command.words[0]
         text = " ".join(command.words) if name in ("exit", "return") else ""
         match = _EXIT.search(text or self._script.functions.get(name, ""))
-        if match is None:
+        if match is None or (name == "return" and match[1] == "0"):
             return None
         return int(match[1]) == self._ended.final if match[1] else bool(self._ended.final)
 
