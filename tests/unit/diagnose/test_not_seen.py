@@ -88,3 +88,27 @@ def test_success_through_an_unrecorded_engine() -> None:
         "none",
         ["the engine that it asked could not be recorded from here"],
     )
+
+
+STEP = 'ERROR: failed to solve: process "/bin/sh -c mkdir /x" did not complete successfully: '
+STEP += "exit code: 1"
+
+
+@pytest.mark.parametrize(
+    ("argv", "words", "cause"),
+    [
+        ("docker build .", STEP, "engine-not-seen"),
+        ("docker buildx build .", STEP, "engine-not-seen"),
+        ("docker build .", "The command 'mkdir /x' returned a non-zero code: 1", "engine-not-seen"),
+        ("docker build .", "ERROR: failed to read dockerfile: no such file", "missing-file"),
+        ("docker run x", STEP, "engine-failed"),
+    ],
+)
+def test_a_builds_steps_are_not_recorded(argv: str, words: str, cause: str) -> None:
+    """The daemon was recorded, but its builder works for all builds alike."""
+    run = asked(*argv.split(), message=b"POST /session", words=words)
+    found = run.cause(engines=DOCKERD)
+    assert found.cause == cause, found
+    if cause == "engine-not-seen":
+        assert found.seccomp is None
+        assert any("explain --next" in fact for fact in found.evidence)

@@ -3,13 +3,53 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from seclatch.diagnose.causes.diagnosed_run import DiagnosedRun, FoundCause
+from seclatch.diagnose.evidence.command_line import find_client
 from seclatch.diagnose.evidence.run_evidence import StderrLine
 from seclatch.diagnose.evidence.unseen_engine import find_client_of_unseen
 from seclatch.model.stage import Stage
 
 _RUNTIME_MESSAGE = re.compile(r"OCI runtime|\b(?:runc|crun)(?: (?:create|run|start|exec) failed|:)")
+
+
+# What a builder reports of a step: BuildKit, and docker's builder before it.
+_FAILED_STEP = re.compile(
+    r"did not complete successfully|executor failed running|returned a non-zero code"
+)
+_BUILDS = ("build", "buildx", "bake")
+
+
+def find_unseen_build(run: DiagnosedRun) -> FoundCause | None:
+    """Find a failed step of an image's build: the daemon's builder runs it, for all builds alike.
+
+    No id that the client sends is on its runtime's command line, so which steps are this build's
+    cannot be told.
+    """
+    if run.evidence.staging.sessions or not _is_build(run.evidence.command):
+        return None
+    messages = [*run.engine_messages, *run.program_messages]
+    last = next((one for one in reversed(messages) if _FAILED_STEP.search(one.text)), None)
+    if last is None:
+        return None
+    return FoundCause(
+        None,
+        "engine-not-seen",
+        last.text,
+        last.stage.value,
+        [
+            "a build's steps are run by the engine's builder, and were not recorded: calls that "
+            "were denied to this one are not known",
+            "run `seclatch explain --next` beside the build: it explains the step that fails",
+        ],
+    )
+
+
+def _is_build(command: Sequence[str]) -> bool:
+    """Return whether a command line has an engine's client build an image."""
+    at, client = find_client(command)
+    return client in ("docker", "nerdctl") and any(word in _BUILDS for word in command[at + 1 :])
 
 
 def find_unseen_container(run: DiagnosedRun) -> FoundCause | None:

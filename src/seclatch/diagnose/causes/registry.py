@@ -36,6 +36,7 @@ CAUSES: tuple[CauseFinder, ...] = (
     program_denied.find_denied_program,
     profile_refused.find_refused_profile,
     unwatched.find_unwatched_engine,
+    not_seen.find_unseen_build,
     not_seen.find_unseen_container,
     possibly_denied.find_possible_denial,
     cgroup.find_cgroup_error,
