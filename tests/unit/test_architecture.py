@@ -105,8 +105,8 @@ MAY_IMPORT = {
     ),
     "diagnose": (
         "model output report profile.parse recording recording.trace recording.attribution "
-        "recording.backends.bpf diagnose.evidence diagnose.denials diagnose.causes "
-        "diagnose.remedies"
+        "recording.backends recording.backends.bpf diagnose.evidence diagnose.denials "
+        "diagnose.causes diagnose.remedies"
     ),
     "watch.sources": "model system bpf recording.backends.bpf",
     "watch.targets": "model output",
@@ -139,8 +139,8 @@ MAY_IMPORT = {
     "cli.install_service": "engines process watch.targets cli.shared",
     "cli.uninstall_service": "engines cli.shared",
     "cli": (
-        "model output report apply demo tighten diagnose engines host process runtime "
-        "registry fleet profile profile.parse profile.artifact profile.meaning "
+        "model output report apply demo tighten diagnose diagnose.evidence recording engines host "
+        "process runtime registry fleet profile profile.parse profile.artifact profile.meaning "
         "profile.compile profile.generate profile.export profile.amend recording.files scan "
         "scan.analysis scan.image scan.summary watch watch.sources watch.targets cli.shared"
     ),

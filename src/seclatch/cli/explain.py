@@ -6,14 +6,14 @@ import contextlib
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Never, TextIO
 
 import click
 
 from seclatch.cli.shared.command_words import CommandWords
-from seclatch.cli.shared.complete_names import complete_pod
+from seclatch.cli.shared.complete_names import complete_pod, complete_target
 from seclatch.cli.shared.fast_exit import exit_fast
 from seclatch.cli.shared.print_error import print_error
 from seclatch.cli.shared.process_options import parse_one_pod
@@ -22,9 +22,11 @@ from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
+    from seclatch.diagnose.evidence.run_evidence import RunningContainer
     from seclatch.diagnose.write_explanation import OutputForm
     from seclatch.model.explanation import Explanation
     from seclatch.model.recording import Recording
+    from seclatch.recording.record_container import ContainerTarget
 
 
 @click.command(
@@ -59,6 +61,19 @@ if TYPE_CHECKING:
     help="Watch no longer than that; the command goes on.",
 )
 @click.option(
+    "--container",
+    metavar="NAME|ID|PID",
+    shell_complete=complete_target,
+    help="In place of CMD: a running container, from now until it ends.",
+)
+@click.option(
+    "--next",
+    "waits",
+    is_flag=True,
+    help="In place of CMD: wait for the next container on this host that fails.",
+)
+@click.option("--name", metavar="NAME", default="", help="With --next: only this name or id.")
+@click.option(
     "--profile",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -87,6 +102,9 @@ def command(
     recording: Path | None,
     fix: Path | None,
     seconds: float | None,
+    container: str | None,
+    waits: bool,
+    name: str,
     profile: Path | None,
     runtime: str,
     no_new_privs: bool,
@@ -102,7 +120,9 @@ def command(
     CMD's own. It takes root.
 
     Without CMD, --profile FILE is tried in a throwaway container: what it does to the runtime and
-    to a minimal program. The exit status is then 0 if that starts, else 1.
+    to a minimal program. --container follows one that runs; --next waits for one that something
+    else starts (compose, the kubelet) and that fails. Ctrl-C ends both, and the container goes on.
+    The exit status is then 0 if nothing failed, else 1.
 
     --pod, on the pod's node, likewise tries the profile that containerd has for the container, with
     its runtime, no_new_privs and user: why a pod is in StartError, RunContainerError or
@@ -116,25 +136,32 @@ def command(
       seclatch explain --recording start.json -- docker run IMAGE && seclatch report start.json
       seclatch explain --profile strict.json --runtime crun --no-new-privs
       seclatch explain --fix fixed.json -- docker run --security-opt seccomp=strict.json IMAGE
+      seclatch explain --container web --seconds 60
+      seclatch explain --next --name project-db-1
     """
-    _refuse_contradictions(args, profile, pod, (output, recording, fix), seconds)
-    if verbose and as_json:
-        raise click.UsageError("--verbose is of no use with --json, which has all")
+    ways = {
+        "--profile FILE": profile,
+        "--pod": pod,
+        "--container NAME": container,
+        "--next": waits,
+    }
+    _refuse_contradictions(args, ways, (output, recording, fix), seconds)
+    _refuse_idle(name=name, waits=waits, verbose=verbose, as_json=as_json)
     from seclatch.diagnose import explain_command, write_explanation
 
     form = write_explanation.choose_form(verbose=verbose, as_json=as_json)
     for file in (output, recording, fix):
         if file:
             write_explanation.require_writable(file)
-    if pod or profile:
-        tried = (
-            _try_pod(pod)
-            if pod
-            else explain_command.try_profile(
-                cast("Path", profile), runtime, no_new_privs=no_new_privs
-            )
+    if not args:
+        if output is None:
+            require_stdout()
+        found, kept = (
+            explain_command.try_profile(profile, runtime, no_new_privs=no_new_privs)
+            if profile
+            else _explain_others(pod, container, name, seconds)
         )
-        exit_fast(_print_trial(tried, output, form, recording, fix))
+        _finish(found, kept, (output, recording, fix), form)
     status, explanation, kept = explain_command.explain_command(
         args, seconds, _tell, query_images=bool(recording)
     )
@@ -148,23 +175,63 @@ def command(
     exit_fast(status)
 
 
-def _print_trial(
-    tried: tuple[Explanation, Recording | None],
-    output: Path | None,
+def _refuse_idle(*, name: str, waits: bool, verbose: bool, as_json: bool) -> None:
+    if name and not waits:
+        raise click.UsageError("--name is of no use without --next")
+    if verbose and as_json:
+        raise click.UsageError("--verbose is of no use with --json, which has all")
+
+
+def _finish(
+    found: Explanation | None,
+    kept: Recording | None,
+    files: tuple[Path | None, Path | None, Path | None],
     form: OutputForm,
-    recording: Path | None,
-    fix: Path | None,
-) -> int:
-    """Write the explanation of a trial; return 0 if the container starts, else 1."""
-    explanation, kept = tried
-    if output is None:
-        require_stdout()
+) -> Never:
+    """Write what was found of something that no command here has started; end with 1 for it."""
+    output, recording, fix = files
     if kept:
         _keep(kept, recording)
-    _write(explanation, output, form, sys.stdout)
+    if found is None:
+        _tell("no container failed")
+        exit_fast(0)
+    _write(found, output, form, sys.stdout)
     with _complaining():
-        _write_fix(explanation, fix)
-    return 0 if explanation.cause == "none" else 1
+        _write_fix(found, fix)
+    exit_fast(0 if found.cause == "none" else 1)
+
+
+def _explain_others(
+    pod: str | None, container: str | None, name: str, seconds: float | None
+) -> tuple[Explanation | None, Recording | None]:
+    """Explain what something else starts: a pod's or a running container, or the next to fail."""
+    if pod:
+        return _try_pod(pod)
+    from seclatch.diagnose import explain_container
+    from seclatch.process.running_bundle import find_names
+
+    if container is None:
+        return explain_container.explain_next(name, find_names, seconds, _tell)
+    target, running = _find_running(container)
+    return explain_container.explain_container(target, running, seconds, _tell)
+
+
+def _find_running(word: str) -> tuple[ContainerTarget, RunningContainer]:
+    """Return the running container of this name, with its runtime and its configuration."""
+    from seclatch.diagnose.evidence.container_bundles import BundleContainer
+    from seclatch.diagnose.evidence.run_evidence import RunningContainer
+    from seclatch.process.process_snapshot import SnapshotRequest, take_snapshot
+    from seclatch.process.process_target import find_target
+    from seclatch.process.running_bundle import find_running_bundle
+    from seclatch.recording.record_container import ContainerTarget
+
+    found = find_target(word, take_snapshot(SnapshotRequest(filters=False)).processes)
+    bundle = find_running_bundle(found.pid)
+    identifier = bundle.identifier or (found.container.id if found.container else "")
+    source = f"config.json of {bundle.name or word}"
+    configuration = BundleContainer(source, bundle.seccomp, found.main.no_new_privs)
+    target = ContainerTarget(found.pid, word, identifier)
+    return target, RunningContainer(bundle.runtime, configuration)
 
 
 def _try_pod(pod: str) -> tuple[Explanation, Recording | None]:
@@ -190,18 +257,17 @@ def _try_pod(pod: str) -> tuple[Explanation, Recording | None]:
 
 def _refuse_contradictions(
     args: tuple[str, ...],
-    profile: Path | None,
-    pod: str | None,
+    ways: Mapping[str, object],
     files: tuple[Path | None, ...],
     seconds: float | None,
 ) -> None:
     """Raise click.UsageError for what cannot be meant, before anything runs."""
-    if sum(map(bool, (args, profile, pod))) != 1:
-        raise click.UsageError("give either a command or --profile FILE or --pod")
-    of_command = {"seconds": "--seconds"}
+    given = [option for option, value in ways.items() if value not in (None, False)]
+    if bool(args) + len(given) != 1:
+        raise click.UsageError(f"give one of: a command, {', '.join(ways)}")
     of_profile = {"runtime": "--runtime", "no_new_privs": "--no-new-privs"}
-    idle = {} if args else of_command
-    idle = idle if profile else idle | of_profile
+    idle = {"seconds": "--seconds"} if {"--profile FILE", "--pod"} & set(given) else {}
+    idle = idle if "--profile FILE" in given else idle | of_profile
     context = click.get_current_context()
     for name, option in idle.items():
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:

@@ -51,7 +51,10 @@ def record_container(target: ContainerTarget, options: RecordOptions) -> Recordi
     """
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED_SIGNALS)
     try:
-        with _Namespaces(target) as namespaces, contextlib.closing(Ebpf(by_words=True)) as backend:
+        with (
+            _Namespaces(target) as namespaces,
+            contextlib.closing(Ebpf(options.sights, by_words=True)) as backend,
+        ):
             source = _Container(target, namespaces, backend.probe)
             return TraceRecorder(backend, source, options).record()
     finally:

@@ -41,7 +41,7 @@ def find_unseen_build(run: DiagnosedRun) -> FoundCause | None:
         [
             "a build's steps are run by the engine's builder, and were not recorded: calls that "
             "were denied to this one are not known",
-            "run `seclatch explain --next` beside the build: it explains the step that fails",
+            "explain the step's command by `docker run`, in an image of the steps before it",
         ],
     )
 

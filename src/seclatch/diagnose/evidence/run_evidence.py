@@ -20,6 +20,8 @@ from seclatch.recording.trace.syscall_names import name_call
 from seclatch.recording.trace.trace import Segment, Trace, TracedProcess
 
 _NO_NUMBER = 0xFFFFFFFF
+# Segments of which the program is known.
+_IMAGES = (EventKind.EXEC, EventKind.ROOT, EventKind.FOUND, EventKind.MEMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,21 @@ class StderrLine:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class RunningContainer:
+    """A container that was found running: its runtime ("" if unknown) and its configuration."""
+
+    runtime: str
+    container: BundleContainer
+
+
 @dataclass
 class RunEvidence:
     """One run.
 
     `trace` has only related processes; `status` is the command's exit status; `engines`: the
-    program names of followed daemons.
+    program names of followed daemons; `running`: the container that all is about, if it was found
+    running.
     """
 
     command: tuple[str, ...]
@@ -49,6 +60,7 @@ class RunEvidence:
     bundles: BundleReader = field(default_factory=BundleReader)
     engines: frozenset[str] = frozenset()
     scripts: ScriptReader = field(default_factory=ScriptReader)
+    running: RunningContainer | None = None
 
     @cached_property
     def native(self) -> Arch:
@@ -111,7 +123,7 @@ class RunEvidence:
         pieces = sorted(
             (time, segment, text)
             for segment, lines in self.sights.said.items()
-            if segment in self.trace.segments and not self.process_of(segment).found_running
+            if segment in self.trace.segments and not self._is_of_daemon(segment)
             for time, text in lines
         )
         return list(_join_lines(pieces, self))
@@ -122,11 +134,17 @@ class RunEvidence:
         pieces = sorted(
             (time, segment, text)
             for segment, writes in self.sights.printed.items()
-            if segment in self.trace.segments and not self.process_of(segment).found_running
+            if segment in self.trace.segments and not self._is_of_daemon(segment)
             for time, text in writes
         )
         printed = _join_lines(pieces, self)
         return sorted([*self.messages, *printed], key=lambda line: line.time)
+
+    def _is_of_daemon(self, segment: int) -> bool:
+        """Return whether a segment is of an engine that ran already, and not of a container."""
+        process = self.process_of(segment)
+        kind = self.trace.segments[process.segments[0]].kind
+        return process.found_running and kind != EventKind.MEMBER
 
     def find_script(self, process: TracedProcess) -> tuple[tuple[str, ...], str]:
         """Return the arguments of a process that is a shell, and its script's text; "" if none."""
@@ -136,7 +154,7 @@ class RunEvidence:
     def image(self, segment: int) -> Segment:
         """Return the segment in which the running program was exec'd."""
         at = self.trace.segments[segment]
-        while at.kind not in (EventKind.EXEC, EventKind.ROOT, EventKind.FOUND):
+        while at.kind not in _IMAGES:
             before = self.trace.segments.get(at.parent)
             if before is None:
                 break
@@ -166,13 +184,17 @@ class RunEvidence:
         return None if number is None else self.staging.sessions[number]
 
     def runtime(self, session: EnteredSession) -> str:
-        """Return the base name of a session's runtime."""
+        """Return the base name of a session's runtime; "" if that is not known."""
+        if not session.runtime:
+            return self.running.runtime if self.running else ""
         return PurePosixPath(self.trace.segments[session.runtime].file).name
 
     def container(self, session: EnteredSession | None) -> BundleContainer | None:
         """Return the configuration of a session's container, also for an exec session."""
         if session is None:
             return None
+        if self.running:
+            return self.running.container
         for ancestor in list_ancestry(self.trace, self.trace.segments[session.runtime]):
             if found := self.bundles.found.get(ancestor.id):
                 return found

@@ -37,7 +37,7 @@ def find_stale_filter(evidence: RunEvidence, cases: Sequence[DenialCase]) -> Ite
 
 def _find_cache(evidence: RunEvidence, case: DenialCase) -> PurePosixPath:
     """Return the cache's directory: below crun's state, which depends on the user."""
-    if case.session is None:
+    if case.session is None or not case.session.runtime:
         return PurePosixPath("/run/crun/.cache")
     runtime = evidence.trace.segments[case.session.runtime]
     uid = runtime.facts.uid
