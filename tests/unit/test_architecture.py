@@ -105,8 +105,8 @@ MAY_IMPORT = {
     ),
     "diagnose": (
         "model output report profile.parse recording recording.trace recording.attribution "
-        "recording.backends recording.backends.bpf diagnose.evidence diagnose.denials "
-        "diagnose.causes diagnose.remedies"
+        "recording.backends recording.backends.bpf recording.ready diagnose.evidence "
+        "diagnose.denials diagnose.causes diagnose.remedies"
     ),
     "watch.sources": "model system bpf recording.backends.bpf",
     "watch.targets": "model output",

@@ -31,6 +31,7 @@ from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
 from seclatch.recording.backends.bpf.container_scope import notice_strangers, watch
 from seclatch.recording.backends.bpf.detail_events import Sights
+from seclatch.recording.ready.ready_condition import EngineContainer
 from seclatch.recording.record_container import ContainerTarget, record_container
 from seclatch.recording.recorder import BLOCKED_SIGNALS, RecordOptions, TraceRecorder
 from seclatch.recording.trace.assign_stages import EnteredSession, assign_stages, list_ancestry
@@ -191,6 +192,10 @@ class _NextFailure:
     def select_related(self, trace: Trace) -> Trace:
         """Return the trace of the container that failed; nothing if none did."""
         return restrict_trace(trace, self._kept)
+
+    def list_containers(self, trace: Trace) -> tuple[EngineContainer, ...]:
+        """Return none: no engine is asked about it."""
+        return ()
 
     def describe_run(
         self, started: datetime, began: int, ended: int, complete: bool

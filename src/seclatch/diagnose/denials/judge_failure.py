@@ -155,6 +155,9 @@ class FailureJudge:
 
     def _are_mistakes(self, lines: Sequence[StderrLine]) -> bool:
         """Return whether lines report a mistake in the program or its input, and no denial."""
+        own = {case.process.id for case in self._cases}
+        if {self._evidence.process_of(line.segment).id for line in lines} != own:
+            return False  # those of another process may be about what is missing
         told = [line.text for line in lines if not is_frame(line.text)]
         about = any(
             is_about(text, case.seen, case.syscall.name) for text in told for case in self._cases
@@ -182,7 +185,15 @@ class FailureJudge:
         other = failed.segment not in case.process.segments
         gave_up = other and has_failed(case.process)
         operands = self._evidence.image(case.seen.segment).argv if gave_up else ()
-        return relate(case.seen, case.syscall.name, failed, operands)
+        found = relate(case.seen, case.syscall.name, failed, operands)
+        return max(found, Relation.MAYBE if self._follows_directly(case, failed) else Relation.NO)
+
+    def _follows_directly(self, case: DenialCase, failed: Seen) -> bool:
+        """Return whether a failure came right after a denied call without a path: a fallback's."""
+        if failed.segment not in case.process.segments:
+            return False
+        told = bool(case.seen.paths) or is_advice(case.syscall.name)
+        return not told and not self._worked_between(case, failed.time)
 
     def _by_own_words(self) -> FailureVerdict | None:
         """Judge by words that name no error of the kernel's: about a denied call, or about none."""
@@ -199,7 +210,8 @@ class FailureJudge:
             texts = [line.text for line in lines]
             own = is_advice(name) or any(map(is_exception, texts))
             other = any(is_mistake(text) or is_network_error(text, name) for text in texts)
-            if not own and (not other or self._is_followed(case)):
+            other = other and case.process.id == origin.id and not self._is_followed(case)
+            if not own and not other:
                 return None
             harmless = is_advice(name) and any(map(is_mistake, texts))
             if not harmless and not self._worked_between(case, lines[0].time):

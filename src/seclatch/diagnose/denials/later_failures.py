@@ -113,8 +113,11 @@ def _relate_call(denied: Seen, name: str, failed: Seen) -> Relation:
     code = failed.errno
     pairs = [(path, other) for path in denied.paths for other in failed.paths]
     touched = max((_cover(path, other) for path, other in pairs), default=Relation.NO)
-    if touched and code in _expected_errors(denied, name):
+    expected = code in _expected_errors(denied, name)
+    if touched and expected:
         return touched
+    if expected and any(_is_beside(path, other) for path, other in pairs):
+        return Relation.MAYBE
     if touched == Relation.YES:
         return Relation.MAYBE
     if name in _BY_DESCRIPTOR and code in _ON_MODES:
@@ -132,6 +135,12 @@ def _expected_errors(denied: Seen, name: str) -> Iterator[int]:
         yield from _ON_MODES
     if name in _MOUNTING:
         yield from (*_ON_NAMES, *_ON_MODES)
+
+
+def _is_beside(path: str, other: str) -> bool:
+    """Return whether two absolute paths have a directory in common, besides /."""
+    above = posixpath.dirname(posixpath.normpath(path))
+    return posixpath.isabs(path) and above != "/" and other.startswith(f"{above}/")
 
 
 def _cover(path: str, other: str) -> Relation:
