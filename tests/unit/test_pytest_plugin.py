@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seclatch.model.recording import LostCounts
 from seclatch.pytest_plugin import pytest_hooks
-from seclatch.pytest_plugin.image_profiles import list_names
-from seclatch.pytest_plugin.suite_summary import name_file
+from seclatch.pytest_plugin.image_profiles import list_names, parse_image_profile
+from seclatch.pytest_plugin.split_trace import SuiteContainer
+from seclatch.pytest_plugin.suite_summary import group_by_image, name_file, summarize
+from tests.unit.recordings import calls, recording
 
 LOADED = """
 import json, sys
@@ -94,3 +97,26 @@ def test_names_of_an_image(image: str, names: set[str]) -> None:
 def test_an_image_never_leads_out_of_the_directory(image: str) -> None:
     name = name_file(image)
     assert name and "/" not in name and not name.startswith(".")
+
+
+@pytest.mark.parametrize(
+    ("lost", "fits"),
+    [
+        (LostCounts(), True),
+        (LostCounts(arguments=3), True),
+        (LostCounts(events=1), False),
+        (LostCounts(calls=1), False),
+        (LostCounts(processes=1), False),
+    ],
+)
+def test_what_was_lost_is_not_taken_for_what_fits(
+    tmp_path: Path, lost: LostCounts, fits: bool
+) -> None:
+    loose = tmp_path / "loose.json"
+    loose.write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')
+    seen = recording(calls("program", "read"), lost=lost)
+    images = group_by_image([SuiteContainer("c1", "web", 1, seen)])
+    lines, fit = summarize(images, [parse_image_profile(f"web={loose}")])
+    assert fit is fits
+    assert any("not everything" in line for line in lines) is not fits
+    assert summarize(images, [])[1]

@@ -63,7 +63,7 @@ def summarize(
     images: Sequence[ImageRecording], profiles: Iterable[ImageProfile]
 ) -> tuple[list[str], bool]:
     """Return the lines to print, and whether every profile was checked and fits."""
-    lines = [_describe(image) for image in images]
+    lines = [line for image in images for line in (_describe(image), *describe_loss(image))]
     if not images:
         lines = ["no container was seen to start: nothing was recorded"]
     problems = [line for profile in profiles for line in check_profile(profile, images)]
@@ -77,6 +77,13 @@ def _describe(image: ImageRecording) -> str:
     where = f", in {image.path}" if image.path else ""
     name = image.image or "an unknown image (removed before its engine was asked)"
     return f"recorded {starts} of {name}: {len(calls)} system calls{where}"
+
+
+def describe_loss(image: ImageRecording) -> Iterator[str]:
+    """Yield a line if not everything that the containers did is in the recording."""
+    lost = [container.recording.lost for container in image.containers]
+    if any(each.events or each.processes or each.calls for each in lost):
+        yield f"  not everything: of {image.image or 'an unknown image'} more was done than counted"
 
 
 def check_profile(profile: ImageProfile, images: Sequence[ImageRecording]) -> Iterator[str]:
@@ -100,6 +107,8 @@ def _check_image(profile: ImageProfile, image: ImageRecording) -> Iterator[str]:
         yield f"{profile.name} does not fit {image.image or 'an unknown image'}: it denies"
     for call, several in sorted(tests.items()):
         yield f"  {call}{_name_tests(several)}"
+    if any(describe_loss(image)):
+        yield f"{profile.name} was not checked against all that {image.image or 'it'} did"
 
 
 def _name_tests(tests: Iterable[str]) -> str:
