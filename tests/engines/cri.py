@@ -16,7 +16,7 @@ import grpc
 
 from tests.engines.engine import IMAGE
 
-_SERVICE = "/runtime.v1.RuntimeService/"
+_RUNTIME, _IMAGES = "/runtime.v1.RuntimeService/", "/runtime.v1.ImageService/"
 POD, CONTAINER = 0, 1  # NamespaceMode
 _NODE = 2  # the host's network, so that no CNI plugin is needed
 _UNCONFINED, _LOCALHOST = 1, 2  # SecurityProfile.ProfileType
@@ -78,13 +78,19 @@ class Kubelet:
     def __post_init__(self) -> None:
         self.channel = grpc.insecure_channel(f"unix://{self.socket}")
 
-    def call(self, method: str, *fields: tuple[int, Any]) -> dict[int, Any]:
-        """Call a method of the runtime's service. Raises grpc.RpcError."""
+    def call(
+        self, method: str, *fields: tuple[int, Any], service: str = _RUNTIME
+    ) -> dict[int, Any]:
+        """Call a method of a service, the runtime's by default. Raises grpc.RpcError."""
         call = self.channel.unary_unary(
-            _SERVICE + method, request_serializer=encode, response_deserializer=decode
+            service + method, request_serializer=encode, response_deserializer=decode
         )
         answer: dict[int, Any] = call(fields, timeout=60, wait_for_ready=True)
         return answer
+
+    def has_image(self, name: str) -> bool:
+        """Return whether the plugin knows the image: some time after containerd does."""
+        return 1 in self.call("ImageStatus", (1, ((1, name),)), service=_IMAGES)
 
     def run_pod(
         self, name: str, handler: str, annotations: dict[str, str], pids: int = CONTAINER

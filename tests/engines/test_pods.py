@@ -42,7 +42,9 @@ def connect(containerd: Containerd, image: Path, image_root: Path, folder: Path)
     for archive in (image, pause):
         words = ["--address", socket, "--namespace", "k8s.io", "image", "import", archive]
         containerd.host.run("ctr", *words, check=True)
-    return Kubelet(containerd.host.path(socket), containerd.host.group)
+    kubelet = Kubelet(containerd.host.path(socket), containerd.host.group)
+    wait_until(lambda: all(map(kubelet.has_image, (IMAGE, PAUSE))), "the images")
+    return kubelet
 
 
 def restart(containerd: Containerd, log: Path) -> Containerd:
