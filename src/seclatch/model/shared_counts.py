@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from seclatch.model.duration import read_duration
 from seclatch.model.executed_programs import ExecutedProgram
 from seclatch.model.merge_recordings import merge_recordings
 from seclatch.model.recording import ReadyMark, Recording
 from seclatch.model.recording_sums import RecordingSums
+
+_KINDS = ("accept", "command", "healthy", "listen", "log", "mark", "notify")
+"""Conditions of `record --ready`, but for times and commands; `mark` is by hand."""
 
 
 def strip_recording(recording: Recording | RecordingSums) -> Recording:
@@ -27,8 +31,14 @@ def strip_recording(recording: Recording | RecordingSums) -> Recording:
 
 def _strip_mark(mark: ReadyMark) -> ReadyMark:
     """Return the mark with the kind of each condition alone: `listen` of `listen:6379`."""
-    kinds = {word.partition(":")[0] for word in mark.condition.split(", ")}
+    kinds = {_name_kind(word) for word in mark.condition.split(", ")}
     return replace(mark, condition=", ".join(sorted(kinds)))
+
+
+def _name_kind(condition: str) -> str:
+    """Return the kind of a condition; a command, or a piece of one, may have passwords in it."""
+    kind = condition.partition(":")[0]
+    return kind if kind in _KINDS or read_duration(kind) is not None else "command"
 
 
 def find_unshared(recording: Recording | RecordingSums) -> str:
