@@ -159,6 +159,18 @@ def test_what_an_agent_or_tracer_may_let_pass_is_wider(tmp_path: Path, action: s
     assert_wider(before, after)
 
 
+def test_an_answer_of_success_is_wider(tmp_path: Path) -> None:
+    """setuid(2) that returns 0 and does nothing leaves a program its privileges."""
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    rule = {"names": ["setuid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 0}
+    document = json.loads(write_profile(before, "read").read_text())
+    after.write_text(json.dumps(document | {"syscalls": [*document["syscalls"], rule]}))
+    assert_wider(before, after)
+    assert diff("--fail-on", "wider", after, before).exit_code == 0
+    after.write_text(json.dumps(document | {"defaultErrnoRet": 0}))
+    assert_wider(before, after)
+
+
 def test_another_agent_is_wider(tmp_path: Path) -> None:
     files = []
     for agent in ("one", "other"):

@@ -12,6 +12,9 @@ POSSIBLY_WIDER = frozenset({CallEffect.ALLOWED, CallEffect.MIXED, CallEffect.UND
 _DECIDED_ELSEWHERE = ("SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE")
 """An agent or a tracer may let the call be made (seccomp_unotify(2), ptrace(2))."""
 
+_PRETENDED = "SCMP_ACT_ERRNO(0)"
+"""The call returns 0 and was not made: a program that drops privileges so goes on with them."""
+
 
 def is_wider(found: ProfileDifference, uncompared: Sequence[str] = ()) -> bool:
     """Tell whether the second profile allows something that the first does not, or may."""
@@ -19,7 +22,9 @@ def is_wider(found: ProfileDifference, uncompared: Sequence[str] = ()) -> bool:
 
 
 def is_wider_change(change: CallChange) -> bool:
-    """Tell whether a change lets a call be made, or leaves it to an agent or tracer."""
+    """Tell whether a change lets a call be made or seem to be, or leaves it to an agent."""
     return change.effect in POSSIBLY_WIDER or any(
-        clause.startswith(_DECIDED_ELSEWHERE) for clause in change.after
+        clause.startswith(_DECIDED_ELSEWHERE)
+        or (clause.startswith(_PRETENDED) and clause not in change.before)
+        for clause in change.after
     )
