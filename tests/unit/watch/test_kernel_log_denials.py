@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from seclatch.model.seen_denial import SeenAnswer
+from seclatch.system import procfs
 from seclatch.watch.sources import kernel_log_denials
 from seclatch.watch.sources.kernel_log_denials import KernelLogDenials
 from tests.unit.watch.test_audit_denials import line
@@ -52,3 +53,21 @@ def test_suppressed_lines_are_counted(log: tuple[int, KernelLogDenials]) -> None
     os.write(write, b"12,1,1,-;kauditd_printk_skb: 7 callbacks suppressed\n")
     assert list(source.take()) == []
     assert (source.take_lost(), source.take_lost()) == (482, 0)
+
+
+@pytest.mark.parametrize(
+    ("uid", "numbers", "takes"), [(0, "7", True), (0, "7\t1", False), (1000, "7", False)]
+)
+def test_only_the_host_s_audit_daemon_takes_the_lines(
+    monkeypatch: pytest.MonkeyPatch, uid: int, numbers: str, takes: bool
+) -> None:
+    """A program that is called so in a container would keep the host from being watched."""
+    own = procfs.read_status_file("self").decode().splitlines()
+    changed = {"Name": "auditd", "Uid": f"{uid}\t{uid}\t{uid}\t{uid}", "NSpid": numbers}
+    lines = [
+        f"{name}:\t{changed.get(name, value)}"
+        for name, _, value in (line.partition(":\t") for line in own)
+    ]
+    data = ("\n".join(lines) + "\n").encode()
+    monkeypatch.setattr(procfs, "read_status_file", lambda _: data)
+    assert kernel_log_denials._is_audit_daemon(7) is takes

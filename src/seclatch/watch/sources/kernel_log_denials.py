@@ -91,5 +91,11 @@ def _refuse_audit_daemon() -> None:
 
 
 def _is_audit_daemon(pid: int) -> bool:
-    status = procfs.read_status(pid)
-    return status is not None and status.comm == "auditd" and status.uid == 0
+    """Return whether it is root's, and not of a container: only the host's may be registered."""
+    try:
+        data = procfs.read_status_file(pid)
+    except OSError:
+        return False
+    status = procfs.parse_status(data)
+    numbers = procfs.find_status_line(data, b"NSpid") or b""
+    return status.comm == "auditd" and status.uid == 0 and len(numbers.split()) < 2
