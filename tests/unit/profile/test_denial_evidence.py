@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from seclatch.model.recording import DeniedArgument, Recording
@@ -76,3 +78,17 @@ def test_what_is_not_known_counts_as_dangerous() -> None:
 )
 def test_an_ignored_call_is_matched_by_what_is_known(entry: str, matches: bool) -> None:
     assert bool(options(entry).ignored.match(known("socket", 16))) is matches
+
+
+def test_what_is_not_known_is_not_taken_for_what_a_rule_allows() -> None:
+    """It was denied, whatever a rule says of the call whose other arguments are 0."""
+    rule = {
+        "names": ["socket"],
+        "action": "SCMP_ACT_ALLOW",
+        "args": [{"index": 1, "value": 3, "op": "SCMP_CMP_NE"}],
+    }
+    text = json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]})
+    found = plan_proposals(profile(text), [known("socket", 10)], options())
+    assert [each.names for each in found.offered] == [("socket",)]
+    found = plan_proposals(profile(text), [seen("socket", 10, 1)], options())
+    assert not found.offered

@@ -174,3 +174,14 @@ def test_the_intersection_decides_what_a_merged_recording_gets(tmp_path: Path) -
         for name in rule["names"]
     }
     assert "read" not in allowed
+
+
+def test_containers_of_different_names_do_not_belong_together() -> None:
+    """An init container and a sidecar may have one image."""
+    image = of_image("web", digest="sha256:1")
+    one, other = (
+        msgspec.structs.replace(image, container_names=[name]) for name in ("web", "proxy")
+    )
+    require_one_image({"a.json": one, "b.json": one, "c.json": image})
+    with pytest.raises(SeclatchError, match=r"web in a.json, proxy in b.json"):
+        require_one_image({"a.json": one, "b.json": other})
