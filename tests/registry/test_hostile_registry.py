@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import json
 import resource
 import time
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from seclatch.errors import SeclatchError
-from seclatch.fleet.counts_artifact import counts_tag
+from seclatch.fleet.counts_artifact import COUNTS_TYPE, counts_tag
+from seclatch.fleet.pull_counts import WantedCounts, pull_counts
 from seclatch.fleet.pull_profile import PullPolicy, pull_profile
 from seclatch.fleet.push_profile import push_profile
 from seclatch.model.merge_recordings import ContainerGroup
@@ -400,3 +402,21 @@ def test_profiles_that_never_come_do_not_keep_others_from_a_node(
     assert done.returncode == 1
     assert [len(found["failed"]), len(found["added"])] == [2, 1], found
     assert all("within 1 seconds" in problem for problem in found["failed"].values())
+
+
+def test_counts_without_end_do_not_fill_the_disk(
+    evil: HostileRegistry, access: RegistryAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = gzip.compress(b"{}")
+    evil.add_blob(layer)
+    made = ArtifactManifest(
+        describe_blob(CONFIG, COUNTS_TYPE), (describe_blob(layer, COUNTS_TYPE),), COUNTS_TYPE
+    )
+    tags = [counts_tag(ContainerGroup("x"), f"node{number}") for number in range(40)]
+    evil.content |= {f"manifests/{tag}": made.to_bytes() for tag in tags}
+    evil.behaviours["tags/list"] = lambda handler: reply(
+        handler, 200, json.dumps({"tags": tags}).encode()
+    )
+    monkeypatch.setattr("seclatch.fleet.pull_counts.MAX_ALL", 10 * len(layer))
+    with pytest.raises(SeclatchError, match="bytes of counts"):
+        pull_counts(parse_reference(f"{evil.host}/evil/web"), access, WantedCounts())

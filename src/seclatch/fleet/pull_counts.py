@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
@@ -22,6 +23,24 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 _AT_ONCE = 16
+
+MAX_ALL = 1 << 30
+"""Bytes of all counts: 100,000 nodes with usual ones."""
+
+
+class _Space:
+    """What may still be written to the temporary directory, by all threads together."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self._lock = Lock()
+
+    def take(self, size: int, repository: Reference) -> None:
+        """Raise SeclatchError if there is not so much left."""
+        with self._lock:
+            self._left -= size
+            if self._left < 0:
+                raise SeclatchError(f"{repository}: more than {MAX_ALL:,} bytes of counts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +85,21 @@ def _fetch_all(
 
     By daemon threads: one that waits for a registry must not keep the program from ending.
     """
+    space = _Space(MAX_ALL)
+
+    def fetch(tag: str) -> Path:
+        layer = _fetch(client, tag, wanted)
+        space.take(len(layer), client.reference)
+        path = folder / f"{tag}.json.gz"  # `is_counts_tag` has checked it
+        path.write_bytes(layer)
+        return path
+
     with ThreadPool(min(_AT_ONCE, len(tags))) as pool:
-        return list(pool.imap(lambda tag: _fetch(client, tag, wanted, folder), tags))
+        return list(pool.imap(fetch, tags))
 
 
-def _fetch(client: RegistryClient, tag: str, wanted: WantedCounts, folder: Path) -> Path:
-    """Fetch one into a file that is named by the tag, which `is_counts_tag` has checked."""
+def _fetch(client: RegistryClient, tag: str, wanted: WantedCounts) -> bytes:
+    """Fetch the counts of one tag."""
     data, digest = client.get_manifest(tag)
     named = f"{client.reference.with_tag(tag)}"
     if wanted.key is not None:
@@ -81,9 +109,7 @@ def _fetch(client: RegistryClient, tag: str, wanted: WantedCounts, folder: Path)
         raise SeclatchError(f"{named}: not the counts of a node", status=1)
     layer = client.get_blob(manifest.layers[0].digest, manifest.layers[0].size, MAX_LAYER)
     require_small(layer, named)
-    path = folder / f"{tag}.json.gz"
-    path.write_bytes(layer)
-    return path
+    return layer
 
 
 def _require_wanted(merged: ByContainer, repository: Reference, wanted: WantedCounts) -> None:
