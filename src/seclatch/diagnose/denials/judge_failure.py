@@ -63,13 +63,14 @@ class FailureVerdict:
     """The answer, the denial that it is about, and the evidence that decides, as sentences.
 
     `failed`: a call that the kernel failed, because of the denial or for a reason of its own.
+    `ignored`: what started the denied program is known to ignore its failure.
     """
 
     seccomp: bool | None
     case: DenialCase | None = None
     facts: list[str] = field(default_factory=list)
     failed: Seen | None = None
-    by_script: bool = False
+    ignored: bool = False
 
 
 class FailureJudge:
@@ -97,8 +98,21 @@ class FailureJudge:
         )
         for way in ways:
             if verdict := way():
-                return verdict
+                return self._doubt(verdict)
         return FailureVerdict(None, self._cases[-1])
+
+    def _doubt(self, verdict: FailureVerdict) -> FailureVerdict:
+        """Return the verdict, or that it cannot be told where another process ended over a denial.
+
+        Unless its script or its parent is known to ignore that, the failure may come of it.
+        """
+        if verdict.seccomp is not False or verdict.ignored:
+            return verdict
+        for case in self._cases:
+            other = case.denial.fatal and case.process.id != self._chain[-1].id
+            if other and self._judge_script(case.process) is not Outcome.IGNORED:
+                return FailureVerdict(None, case, failed=verdict.failed)
+        return verdict
 
     def _by_signal(self) -> FailureVerdict | None:
         for case in self._cases:
@@ -116,6 +130,9 @@ class FailureJudge:
         ended = match.failed and match.case and match.failed.time < match.case.seen.time
         nearer = match.case and match.case.denial.fatal and ended  # it did nothing after that
         if match.case and match.case_fit == match.failed_fit and not nearer:
+            return FailureVerdict(None, match.case)
+        after = match.failed and match.case and match.case.seen.time > match.failed.time
+        if after and match.failed_fit > match.case_fit > 1:
             return FailureVerdict(None, match.case)
         if match.case and match.case_fit >= match.failed_fit:
             return self._judge_named_denial(match.case, line)
@@ -242,7 +259,8 @@ class FailureJudge:
             if not certain or find_errnos(last) or is_warning(last) or is_mistake(last):
                 return None
             return FailureVerdict(True, case, [f"its last words: {last}"])
-        return FailureVerdict(False, None, ["it reports that it ignores that failure"])
+        fact = "it reports that it ignores that failure"
+        return FailureVerdict(False, None, [fact], ignored=True)
 
     def _find_parent(self, process: TracedProcess) -> TracedProcess | None:
         """Return the nearest ancestor of a process that is in the chain; None if it is itself."""
@@ -272,7 +290,7 @@ class FailureJudge:
             if not ignored or found is None or _is_used(self._evidence, case, found.later):
                 return None
         names = ", ".join(dict.fromkeys(case.denial.program for case in self._cases))
-        return FailureVerdict(False, None, [f"its script goes on if {names} fails"], by_script=True)
+        return FailureVerdict(False, None, [f"its script goes on if {names} fails"], ignored=True)
 
     def _by_last_calls(self) -> FailureVerdict | None:
         for case in self._cases:

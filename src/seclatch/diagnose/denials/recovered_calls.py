@@ -33,6 +33,8 @@ _ON_ENOSYS = {
     "open_tree": "mount",
     "mount_setattr": "mount",
     "execveat": "execve",
+    "getrandom": "openat open read",
+    "memfd_create": "openat open",
     "pidfd_open": "kill wait4 waitid",
     "pidfd_send_signal": "kill tgkill",
     "statmount": "openat open",
@@ -42,9 +44,7 @@ _ON_ENOSYS = {
 _ON_ANY_ERROR = {
     "close_range": "close openat",
     "copy_file_range": "sendfile read pread64",
-    "getrandom": "openat open read",
     "io_uring_setup": "epoll_pwait epoll_wait poll ppoll futex",
-    "memfd_create": "openat open",
     "name_to_handle_at": "newfstatat statx fstat openat",
     "sendfile": "read pread64",
     "splice": "read pread64",
