@@ -124,7 +124,7 @@ def test_either_a_command_or_a_profile() -> None:
     for words in ([], ["--profile", str(STRICT), "--", "true"]):
         done = run(*words)
         assert done.returncode == 2
-        assert "either a command or --profile" in done.stderr
+        assert "give one of: a command, --profile" in done.stderr
 
 
 @pytest.mark.parametrize(
