@@ -77,7 +77,7 @@ def test_a_fleet_becomes_one_recording(
         assert done.returncode == 0, done.stderr
         assert done.stdout == planned.stdout
     output = tmp_path / "all.recording.json.gz"
-    pull = ("record", "pull", "--plain-http", repository)
+    pull = ("record", "pull", "--plain-http", "--allow-unsigned", repository)
     done = seclatch(*pull, f"docker.io/library/web@{DIGEST}", "-o", output)
     assert done.returncode == 0 and "3 tags" in done.stderr, done.stderr
     merged = read_recording(output)
@@ -129,7 +129,7 @@ def test_containers_of_one_image_are_kept_apart(
     done = seclatch("record", "push", "--plain-http", *tmp_path.glob("*.json.gz"), repository)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 3
-    words = ("record", "pull", "--plain-http", repository)
+    words = ("record", "pull", "--plain-http", "--allow-unsigned", repository)
     refused = seclatch(*words, DIGEST, "-o", tmp_path / "one.json")
     assert refused.returncode != 0 and "2 containers" in refused.stderr
     done = seclatch(*words, DIGEST, "--container", "init", "-o", tmp_path / "one.json")
@@ -177,6 +177,8 @@ def test_signed_counts(
         done = seclatch(*words, "-o", tmp_path / "out.json")
         assert (done.returncode == 1) == refused, done.stderr
     assert "not by this key" in done.stderr
+    unsigned = seclatch(*words[:-2], "-o", tmp_path / "out.json")
+    assert unsigned.returncode == 2 and "--allow-unsigned" in unsigned.stderr
 
 
 @pytest.mark.parametrize(
@@ -232,7 +234,8 @@ def test_tags_of_others_are_left_alone(registry: DockerRegistry) -> None:
 
 def test_nothing_is_there(seclatch: Seclatch, registry: DockerRegistry, tmp_path: Path) -> None:
     done = seclatch(
-        *("record", "pull", "--plain-http", f"{registry.host}/none/recordings", DIGEST),
+        *("record", "pull", "--plain-http", "--allow-unsigned"),
+        *(f"{registry.host}/none/recordings", DIGEST),
         *("-o", tmp_path / "out.json"),
     )
     assert done.returncode == 1 and "seclatch record push" in done.stderr

@@ -365,7 +365,7 @@ def test_a_registry_that_never_finishes(
     output = tmp_path / "out.json"
     for words in (
         ("pull", reference, "--allow-unsigned"),
-        ("record", "pull", reference.partition("@")[0]),
+        ("record", "pull", "--allow-unsigned", reference.partition("@")[0]),
     ):
         done = seclatch(*words, "--plain-http", "--timeout", "1", "-o", output)
         assert done.returncode == 125 and "within 1 seconds" in done.stderr

@@ -135,12 +135,14 @@ def test_it_needs_no_capability(node: Node) -> None:
 
 
 def test_again_and_again(node: Node) -> None:
-    """The list is read anew each time, and SIGTERM ends it at once."""
+    """The list is read anew each time, though it was gone once; SIGTERM ends it at once."""
     node.list.write_text("")
     words = [sys.executable, "-m", "seclatch", *map(str, node.words("--every", "200ms", "--json"))]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout and json.loads(process.stdout.readline())["added"] == []
+        node.list.unlink()
+        assert process.stderr and str(node.list) in process.stderr.readline()
         node.list.write_text(f"web {node.push('again', ALLOWED)}\n")
         deadline = time.monotonic() + 60
         while not json.loads(process.stdout.readline())["added"]:

@@ -16,6 +16,7 @@ import click
 from seclatch.cli.shared.duration import parse_duration, parse_optional_duration
 from seclatch.cli.shared.registry_options import access_from, limit_time, registry_options
 from seclatch.cli.shared.result_output import require_stdout
+from seclatch.errors import SeclatchError
 from seclatch.output.printable_text import clip_printable
 
 if TYPE_CHECKING:
@@ -101,7 +102,15 @@ def command(
     # The first process of a container ignores SIGTERM unless it handles it (pid_namespaces(7)).
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     while True:
-        failed = _run_once(list_file, seccomp_dir, access, policy, keep, timeout, as_json=as_json)
+        try:
+            failed = _run_once(
+                list_file, seccomp_dir, access, policy, keep, timeout, as_json=as_json
+            )
+        except SeclatchError as error:
+            if every is None:
+                raise
+            # The list may be being replaced; what is there stays until one can be read.
+            click.echo(f"seclatch: {clip_printable(str(error), 1000)}", err=True)
         if every is None:
             click.get_current_context().exit(1 if failed else 0)
         time.sleep(every.total_seconds())

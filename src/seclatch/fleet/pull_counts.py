@@ -116,8 +116,11 @@ def _require_wanted(merged: ByContainer, repository: Reference, wanted: WantedCo
     """Refuse content of another image than its tag says: it would widen this one's profile."""
     for group, recording in merged.items():
         if wanted.image and group.images != wanted.image:
-            raise SeclatchError(f"{repository}: a tag of {wanted.image} has counts of {group}")
+            problem = f"a tag of {wanted.image} has counts of {group}"
+            raise SeclatchError(f"{repository}: {problem}", status=1)
         if wanted.container and group.names != wanted.container:
-            raise SeclatchError(f"{repository}: a tag of {wanted.container} has counts of {group}")
+            problem = f"a tag of {wanted.container} has counts of {group}"
+            raise SeclatchError(f"{repository}: {problem}", status=1)
         if unshared := find_unshared(recording):
-            raise SeclatchError(f"{repository}: the counts of {group} have {unshared}")
+            problem = f"the counts of {group} have {unshared}"
+            raise SeclatchError(f"{repository}: {problem}", status=1)

@@ -51,6 +51,9 @@ def _require_digest(_ctx: click.Context, _param: click.Parameter, value: str | N
     metavar="FILE",
     help="The nodes' public key (PEM): all counts must be signed by it.",
 )
+@click.option(
+    "--allow-unsigned", is_flag=True, help="Without --key: take counts from whoever pushes."
+)
 @partial(registry_options, seconds=600)
 @click.argument(
     "repository", type=REFERENCE, callback=require_repository, metavar="HOST/REPOSITORY"
@@ -61,6 +64,7 @@ def command(
     into: Path | None,
     container: str,
     key: Path | None,
+    allow_unsigned: bool,
     timeout: float,
     repository: Reference,
     image: str,
@@ -69,13 +73,13 @@ def command(
     """Fetch what all nodes pushed, and merge it: a recording of the fleet.
 
     Of one image (NAME@sha256:… or sha256:…), or of all. The result is a merged recording, for
-    `seclatch generate`, `scan`, `show`. Whoever may push to the repository can add calls to it:
-    give nodes a key (--sign, --key), or look at what `generate --explain` says.
+    `seclatch generate`, `scan`, `show`. Each node signs its counts (`record push --sign`), since
+    whoever may push to the repository could add calls to the profile.
 
     \b
     Examples:
-      seclatch record pull registry.example/recordings docker.io/me/web@sha256:… -o web.json.gz
-      seclatch record pull registry.example/recordings --into images/
+      seclatch record pull localhost:5000/recordings web@sha256:… --key nodes.pub -o web.json.gz
+      seclatch record pull registry.example/recordings --key nodes.pub --into images/
       seclatch generate --no-sessions web.json.gz > web.profile.json
     """
     from seclatch.cli.record.merged_output import report_merged, write_merged
@@ -84,6 +88,8 @@ def command(
 
     if (output is None) == (into is None):
         raise click.UsageError("give either -o FILE or --into DIR.")
+    if key is None and not allow_unsigned:
+        raise click.UsageError("give --key FILE, or --allow-unsigned")
     access = access_from(options)
     wanted = WantedCounts(image, container, load_public_key(key) if key else None)
     with limit_time(timeout, f"pulling from {repository}"):
