@@ -53,6 +53,7 @@ def test_nginx_from_its_first_start_to_an_upgrade() -> None:
             subprocess.run(["runc", "delete", "--force", NAME], capture_output=True, check=False)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
         assert done.stdout.splitlines().count("hello") == 6
+        assert "it needs more" in done.stdout and "\n- fstat: called by" in done.stdout
         assert "the new release does not start" in done.stdout
         assert "cannot stat shared object: Operation not permitted" in done.stderr
         assert ("statfs", "log") in denied(folder / "staging.log")
