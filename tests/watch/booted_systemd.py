@@ -45,6 +45,7 @@ done
 rm -rf etc/systemd/system/*.wants etc/systemd/system/seclatch-* var/log/seclatch
 echo > etc/machine-id
 mkdir -p etc/systemd/system/multi-user.target.wants old
+ln -s /dev/null etc/systemd/system/tmp.mount  # it would hide a checkout below /tmp
 ln -sf /usr/lib/systemd/system/multi-user.target etc/systemd/system/default.target
 pivot_root . old
 umount -l /old
