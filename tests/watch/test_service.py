@@ -27,6 +27,8 @@ ANOTHER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 def host(tmp_path_factory: pytest.TempPathFactory, compiler: Compiler) -> Iterator[BootedSystemd]:
     if not SYSTEMD.exists():
         (pytest.fail if os.environ.get("CI") else pytest.skip)("systemd is not installed")
+    if SCRIPTS.is_relative_to("/tmp"):
+        pytest.fail("the service has a /tmp of its own, and does not see this checkout")
     folder = tmp_path_factory.mktemp("systemd") / "root"
     folder.mkdir()
     with boot(folder) as booted:

@@ -116,6 +116,7 @@ def plan_service(root: HostRoot, options: Sequence[str]) -> ServicePlan:
     """Plan to write, enable and start the service; `options` are further ones of `watch`."""
     if root.is_host:
         for path in _list_executed():
+            refuse_temporary(path, "install seclatch in another place, such as by pipx for root")
             refuse_replaceable(path)
     unit = root.resolve(UNIT)
     present = _read_own(unit)
@@ -189,13 +190,14 @@ def refuse_replaceable(path: Path) -> None:
             )
 
 
-def refuse_temporary(profile: Path) -> None:
+def refuse_temporary(file: Path, remedy: str = "") -> None:
     """Refuse a file that the service does not see: by PrivateTmp it has directories of its own."""
-    real = profile.resolve()
+    real = file.resolve()
     if any(real.is_relative_to(folder) for folder in _PRIVATE):
         raise SeclatchError(
             f"writing the service: it does not see {real}: it has a /tmp and /var/tmp of its own",
-            remedy=f"install -D -m 644 {shlex.quote(str(real))} "
+            remedy=remedy
+            or f"install -D -m 644 {shlex.quote(str(real))} "
             f"{shlex.quote(f'/etc/seclatch/{real.name}')}, and give that path",
             status=2,
         )

@@ -53,6 +53,14 @@ def test_installing_and_undoing(tree: Path) -> None:
     assert plan_service_removal(root).steps == []
 
 
+def test_a_program_that_the_service_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = Path("/tmp/venv/bin/python")
+    monkeypatch.setattr(watch_service, "_list_executed", lambda: [program])
+    with pytest.raises(SeclatchError, match=f"does not see {program}") as caught:
+        plan_service(HostRoot(Path("/")), [])
+    assert "pipx" in caught.value.remedy
+
+
 def test_the_command_line(tree: Path) -> None:
     runner = CliRunner()
     words = ["install", "watch", "--root", str(tree), "--metrics", "9475"]
