@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,13 +185,15 @@ def test_copying_the_picture(visit: Open) -> None:
     page.get_by_role("button", name="Copy the picture").press("Enter")
     read = """async () => {
       const [item] = await navigator.clipboard.read();
+      if (!item.types.includes("image/png")) return null;
       const picture = await createImageBitmap(await item.getType("image/png"));
       return [picture.width, picture.height];
     }"""
-    page.wait_for_function(
-        "async () => (await navigator.clipboard.read())[0].types.includes('image/png')"
-    )
-    assert page.evaluate(read) == [1200, 630]
+    # The text of before stays until the picture is drawn.
+    end = time.monotonic() + 30
+    while (size := page.evaluate(read)) is None and time.monotonic() < end:
+        page.wait_for_timeout(50)
+    assert size == [1200, 630]
     assert "data:image/svg+xml" in (page.locator("#save").get_attribute("href") or "")
 
 
