@@ -8,7 +8,7 @@ import gzip
 import json
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -343,10 +343,8 @@ def test_a_busy_registry_is_asked_again(evil: HostileRegistry, access: RegistryA
     assert pull_profile(parse_reference(reference), access, ANY).data == LAYER
 
 
-def test_a_registry_that_never_finishes(
-    evil: HostileRegistry, seclatch: Seclatch, tmp_path: Path
-) -> None:
-    """One byte now and then: no time-out of a single read would end that."""
+def drip_from(evil: HostileRegistry) -> Callable[[Handler], None]:
+    """Return a behaviour: one byte now and then, which no time-out of a single read would end."""
 
     def drip(handler: Handler) -> None:
         handler.send_response(200)
@@ -357,8 +355,14 @@ def test_a_registry_that_never_finishes(
                 handler.wfile.write(b" ")
                 evil.drip.wait(0.2)
 
+    return drip
+
+
+def test_a_registry_that_never_finishes(
+    evil: HostileRegistry, seclatch: Seclatch, tmp_path: Path
+) -> None:
     reference = honest(evil)
-    evil.behaviours["manifests"] = drip
+    evil.behaviours["manifests"] = drip_from(evil)
     tag = counts_tag(ContainerGroup("x"), "node")
     tags = json.dumps({"tags": [tag]}).encode()
     evil.behaviours["tags/list"] = lambda handler: reply(handler, 200, tags)
@@ -375,15 +379,6 @@ def test_a_registry_that_never_finishes(
 def test_profiles_that_never_come_do_not_keep_others_from_a_node(
     evil: HostileRegistry, seclatch: Seclatch, tmp_path: Path
 ) -> None:
-    def drip(handler: Handler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", "600")
-        handler.end_headers()
-        with contextlib.suppress(OSError):
-            for _ in range(600):
-                handler.wfile.write(b" ")
-                evil.drip.wait(0.2)
-
     listed = tmp_path / "profiles.list"
     lines = []
     for name in ("a", "b", "c"):
@@ -392,7 +387,7 @@ def test_profiles_that_never_come_do_not_keep_others_from_a_node(
         reference = evil.add_manifest(manifest)
         lines.append(f"{name} {reference}\n")
         if name != "c":
-            evil.behaviours[reference.partition("@")[2]] = drip
+            evil.behaviours[reference.partition("@")[2]] = drip_from(evil)
     listed.write_text("".join(lines))
     words = ("node", "--once", "--profiles", listed, "--seccomp-dir", tmp_path, "--allow-unsigned")
     began = time.monotonic()

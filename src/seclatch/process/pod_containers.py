@@ -25,6 +25,7 @@ from seclatch.process.containers.containerd_containers import (
     PATH,
     SECONDS,
     find_socket,
+    run_client,
 )
 from seclatch.process.containers.membership import find_containers, find_members
 from seclatch.process.process_snapshot import read_entries
@@ -47,7 +48,7 @@ _PROGRAM = re.compile(rb"/[\x20-\x7e]*/(?:runc|crun)")
 class PodContainerConfig:
     """What containerd gives the runtime for a container: its `linux.seccomp` in `seccomp`.
 
-    `program` is the runtime's path, "" for containerd's default; `pid` is 0 unless it runs.
+    `program` is the runtime's path, "" for containerd's default.
     """
 
     identifier: str
@@ -166,15 +167,7 @@ def _list_ids(words: list[str], selector: PodSelector) -> Iterator[str]:
 
 def _run(*words: str) -> str:
     try:
-        done = subprocess.run(
-            words,
-            capture_output=True,
-            text=True,
-            errors="backslashreplace",
-            timeout=SECONDS,
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
+        return run_client(*words)
     except subprocess.CalledProcessError as error:
         reason = str(error.stderr).strip() or f"ctr: status {error.returncode}"
         raise SeclatchError(f"querying containerd: {reason}", status=2) from error
@@ -182,7 +175,6 @@ def _run(*words: str) -> str:
         raise SeclatchError(
             f"containerd did not answer within {SECONDS:.0f} s", status=2
         ) from error
-    return done.stdout
 
 
 def parse_container(text: str) -> PodContainerConfig | None:

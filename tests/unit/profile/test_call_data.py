@@ -9,7 +9,9 @@ import pytest
 
 from seclatch.data import DATA
 from seclatch.profile.curated.call_data import load_dangerous
+from seclatch.profile.curated.harmless_arguments import load_harmless_arguments
 from seclatch.profile.curated.kernel_cves import load_kernel_cves
+from seclatch.recording.backends.bpf.abi import KEPT_ARGUMENTS, Spec
 
 
 @pytest.mark.parametrize("name", ["always", "fallbacks", "families", "dangerous", "arguments"])
@@ -37,3 +39,13 @@ def test_the_vulnerabilities_of_a_dangerous_call_need_it() -> None:
 def test_each_dangerous_call_has_a_public_source() -> None:
     for call in load_dangerous().values():
         assert call.sources and len(set(call.sources)) == len(call.sources), call.call
+
+
+def test_a_limited_argument_is_one_that_recordings_have() -> None:
+    """A call that was recorded without the argument would not be limited at all."""
+    kept = {
+        name: {n for n in range(4) if spec & Spec(1 << n)} for name, spec in KEPT_ARGUMENTS.items()
+    }
+    for row in load_harmless_arguments():
+        limited = {each.index for condition in row.harmless for each in condition}
+        assert limited | {each.index for each in row.recorded} <= kept[row.call], row.call

@@ -61,9 +61,8 @@ def find_socket(found: FoundContainer) -> str:
     return f"/proc/{found.monitor}/root{found.address.removeprefix('unix://')}"
 
 
-def _list_images(client: str, address: str, namespace: str) -> dict[str, str]:
-    """Return images by container id, from the first two columns of the client's table."""
-    words = [client, "--address", address, "--namespace", namespace, "containers", "ls"]
+def run_client(*words: str) -> str:
+    """Run `ctr`; return its output. Raises OSError and subprocess.SubprocessError."""
     done = subprocess.run(
         words,
         capture_output=True,
@@ -73,7 +72,13 @@ def _list_images(client: str, address: str, namespace: str) -> dict[str, str]:
         check=True,
         stdin=subprocess.DEVNULL,
     )
-    rows = (line.split() for line in done.stdout.splitlines()[1:])
+    return done.stdout
+
+
+def _list_images(client: str, address: str, namespace: str) -> dict[str, str]:
+    """Return images by container id, from the first two columns of the client's table."""
+    words = [client, "--address", address, "--namespace", namespace, "containers", "ls"]
+    rows = (line.split() for line in run_client(*words).splitlines()[1:])
     return {row[0]: row[1].replace("-", "", row[1] == "-") for row in rows if len(row) > 1}
 
 
