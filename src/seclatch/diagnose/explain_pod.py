@@ -102,7 +102,7 @@ def _describe(start: PodStart) -> list[str]:
 
 
 def _for_pod(remedy: Remedy) -> Remedy:
-    """Say it for a pod: commands of the throwaway container would change nothing."""
+    """Replace remedies for the throwaway container, which do not help, by those for a pod."""
     texts = {"latch": _LATCH_TEXT, "no-new-privs": _PRIVILEGES_TEXT}
     text = texts.get(remedy.kind, remedy.text)
     command = [] if remedy.command[:2] == ["seclatch", "run"] else remedy.command
@@ -110,6 +110,16 @@ def _for_pod(remedy: Remedy) -> Remedy:
 
 
 def _name_profile(explanation: Explanation, path: str, name: str) -> Explanation:
-    """Replace the path of a file that is gone by what it had."""
-    text = msgspec.json.encode(explanation).decode().replace(path, name)
-    return msgspec.json.decode(text, type=Explanation)
+    """Replace the path of a temporary file by the name of its content, in all texts."""
+    document = _replace_text(msgspec.to_builtins(explanation), path, name)
+    return msgspec.convert(document, Explanation)
+
+
+def _replace_text(value: object, old: str, new: str) -> object:
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, list):
+        return [_replace_text(each, old, new) for each in value]
+    if isinstance(value, dict):
+        return {key: _replace_text(each, old, new) for key, each in value.items()}
+    return value

@@ -85,6 +85,12 @@ def test_a_profile_without_a_file_is_named_by_its_container(trials: list[tuple[A
     assert found.fix is None
 
 
+def test_a_name_is_text_and_no_json(trials: list[tuple[Any, ...]]) -> None:
+    found, _ = explain_pod(start(title='prod/shop/a", "b\\'))
+    assert len(trials) == 1
+    assert found.evidence[0] == 'by the profile of prod/shop/a", "b\\'
+
+
 @pytest.mark.parametrize("seccomp", [None, [], "x"])
 def test_without_a_profile_nothing_is_tried(trials: list[tuple[Any, ...]], seccomp: object) -> None:
     found, recording = explain_pod(start(seccomp=seccomp))
