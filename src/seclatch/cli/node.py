@@ -126,7 +126,7 @@ def _run_once(
     *,
     as_json: bool,
 ) -> bool:
-    """Bring what is missing, say what was done, and return whether something failed."""
+    """Fetch missing profiles, print the result, and return whether one failed."""
     from seclatch.fleet.node_profiles import NodeLimits, bring_profiles
     from seclatch.fleet.profile_list import read_profile_list
 

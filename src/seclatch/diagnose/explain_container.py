@@ -29,7 +29,7 @@ from seclatch.model.recording import Recording
 from seclatch.recording.attribution.attribution import restrict_trace
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
-from seclatch.recording.backends.bpf.container_scope import notice_strangers, watch
+from seclatch.recording.backends.bpf.container_scope import follow_joining_processes, watch
 from seclatch.recording.backends.bpf.detail_events import Sights
 from seclatch.recording.ready.ready_condition import EngineContainer
 from seclatch.recording.record_container import ContainerTarget, record_container
@@ -41,7 +41,7 @@ from seclatch.recording.trace.trace import Trace, TracedProcess
 _INTERVAL = 0.003
 _LOOK_INTERVAL = 0.1
 _GRACE_SECONDS = 0.5
-"""Seconds after a container's end in which its shim and its engine say what they have to."""
+"""Seconds after a container's end in which the last messages of its shim and engine may come."""
 
 _ASKED_TO_END = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
@@ -159,10 +159,10 @@ class _NextFailure:
         """Follow the daemons, and each program that is exec'd with the word `create`."""
         backend.follow_daemons()
         watch(self._backend.probe, word="create")
-        notice_strangers(self._backend.probe)
+        follow_joining_processes(self._backend.probe)
 
     def update(self, trace: Trace, options: RecordOptions) -> None:
-        """Look for a container whose first process has failed."""
+        """Find a new container whose first process ended with a failure."""
         now = time.monotonic()
         if self.found or now < self._next_look:
             return

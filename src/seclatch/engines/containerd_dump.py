@@ -99,7 +99,7 @@ class ConfirmStep:
 def list_disagreements(
     before: CriHandlers, after: CriHandlers, wish: LatchRegistration | None
 ) -> Iterator[str]:
-    """Say what containerd reads otherwise than wanted."""
+    """List the differences between the handler as containerd reads it and as it was written."""
     for name, row in before.rows.items():
         if name != NAME and prune(after.rows.get(name)) != prune(row):
             yield f"the handler {name} would no longer be as it was"

@@ -54,7 +54,7 @@ def read_imported_files(root: HostRoot, main: str, read: ReadText) -> list[Impor
 
 
 def refuse_missing_imports(root: HostRoot, files: Sequence[ImportedFile]) -> None:
-    """Refuse an import without a wildcard whose file is not there.
+    """Refuse an import that names a missing file, without a wildcard.
 
     containerd 1.x does not start then; 2.x starts, and ignores the files that would come after.
     """
@@ -109,7 +109,7 @@ def imports_path(files: Sequence[ImportedFile], path: str) -> bool:
 
 
 def find_owner(files: Sequence[ImportedFile], plugin: str) -> ImportedFile | None:
-    """Return the file whose section of a plugin counts for containerd 1.x: the last one."""
+    """Return the file whose section for this plugin containerd 1.x uses: the last that has one."""
     owners = [file for file in files if toml_edit.find_value(file.table, ("plugins", plugin))]
     return owners[-1] if owners else None
 

@@ -24,7 +24,7 @@ class _Config(msgspec.Struct):
 
 
 def list_containers_using(directory: str) -> list[str]:
-    """Name the running containers, of any engine, whose runtime is a program in `directory`."""
+    """List the running containers of all engines whose runtime lies in `directory`."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""ValidatingAdmissionPolicies: who may use which profile, be recorded, and must use the latch.
+"""ValidatingAdmissionPolicies: rules for namespaces on profiles, recordings and the latch.
 
 In CEL, evaluated by the API server itself (GA in Kubernetes 1.30). Each rule holds for all lists of
 containers: one for each, since they are of two types.

@@ -45,7 +45,7 @@ def choose_containerd_socket() -> str:
 
 
 def try_engine(engine: str, runtime: str) -> HostCheck:
-    """Start a container whose profile denies what the runtime needs, and read its state there."""
+    """Start a container under a profile that denies the runtime's calls; check its seccomp mode."""
     name = f"a latched container ({engine})"
     if os.geteuid() != 0:
         return HostCheck(name, CheckState.NOTE, "not tried without root", "sudo seclatch doctor")

@@ -27,7 +27,7 @@ class JsonArray(NamedTuple):
 
 
 def read_array(text: str, at: int) -> JsonArray:
-    """Find the elements of the (valid) array whose `[` is at `at`."""
+    """Return the positions of the elements of a valid array; `at` is that of its `[`."""
     decode = json.JSONDecoder(parse_int=str).raw_decode
     found: list[tuple[int, int]] = []
     opening, at = at, skip_blank(text, at + 1)

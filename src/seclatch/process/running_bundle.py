@@ -36,7 +36,7 @@ def find_running_bundle(pid: int) -> RunningBundle:
 
 
 def find_names(identifier: str) -> frozenset[str]:
-    """Return the names by which a user knows a running container: its own, and its pod's."""
+    """Return the names of a running container: its own, and those in its pod."""
     entries = read_entries()
     found = find_containers(entries).get(identifier)
     if found is None:
@@ -47,7 +47,7 @@ def find_names(identifier: str) -> frozenset[str]:
 
 
 def find_runtime(identifier: str, root: Path = Path("/")) -> str:
-    """Return the runtime whose state of this container is there; "" if none is."""
+    """Return the runtime that has a state directory for this container, "" if none has."""
     if not identifier or "/" in identifier or identifier in (".", ".."):
         return ""
     for pattern in _STATES:

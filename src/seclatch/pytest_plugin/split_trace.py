@@ -79,7 +79,7 @@ class SuiteTrace:
         self._looked = len(trace.starts)
 
     def _query_images(self) -> None:
-        """Ask for the images of begun containers until each is known, has gone, or is too old."""
+        """Query the images of new containers until each is known, gone, or too old."""
         deadlines: dict[str, float] = {}
         while True:
             with contextlib.suppress(queue.Empty):

@@ -37,7 +37,7 @@ _SECONDS = 30
 
 _ATTEMPTS = 4
 _CONNECTIONS = 16
-"""Kept open for threads that ask at the same time."""
+"""Connections kept open, for threads that send at the same time."""
 
 _BUSY = (429, 500, 502, 503, 504)
 _DOCKER_HUB = "registry-1.docker.io"

@@ -55,7 +55,7 @@ def command(
     pull_secret: str,
     output: Path | None,
 ) -> None:
-    """Print manifests for a cluster whose nodes have the latch: plain YAML, for kubectl apply.
+    """Print the Kubernetes manifests for a cluster whose nodes have the latch, as YAML.
 
     A namespace; the RuntimeClass `seclatch`, whose pods go to nodes with the label
     seclatch.io/latch=ready; a DaemonSet that runs `seclatch node` and brings the listed profiles

@@ -102,9 +102,10 @@ class FailureJudge:
         return FailureVerdict(None, self._cases[-1])
 
     def _doubt(self, verdict: FailureVerdict) -> FailureVerdict:
-        """Return the verdict, or that it cannot be told where another process ended over a denial.
+        """Replace "not seccomp" by "cannot tell" if another process ended because of a denial.
 
-        Unless its script or its parent is known to ignore that, the failure may come of it.
+        The failure may be a consequence of that, unless the process's script or parent is known to
+        ignore it.
         """
         if verdict.seccomp is not False or verdict.ignored:
             return verdict

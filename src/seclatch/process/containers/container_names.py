@@ -49,7 +49,7 @@ def _read_known(found: FoundContainer) -> KnownContainer:
 
 
 def _combine(known: KnownContainer, queried: KnownContainer) -> KnownContainer:
-    """Prefer the engine's answer; but of a pod's container containerd knows only the id."""
+    """Prefer the engine's answer, but a pod's own names: containerd returns the id alone."""
     own, other = known.container, queried.container
     container = replace(
         own,

@@ -18,7 +18,7 @@ class HealthyContainer(ReadyCondition):
         self._explained = False
 
     def is_met(self, view: ReadyView) -> bool:
-        """Ask for each container; report once that one has no health check."""
+        """Query the health of each container; report once that one has no health check."""
         for container in view.containers:
             query = self._find_query(container)
             if query.poll():

@@ -58,7 +58,7 @@ class ReadyCommand(ReadyCondition):
 
     def __init__(self, text: str, words: Sequence[str]) -> None:
         super().__init__(text)
-        # who waited for a pipe of output that nobody reads would never succeed
+        # a command that fills a pipe without a reader would block for ever (pipe(7))
         self._query = RepeatedQuery(words, keeps_output=False)
 
     def is_met(self, view: ReadyView) -> bool:

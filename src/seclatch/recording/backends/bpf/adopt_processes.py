@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from seclatch.recording.backends.bpf.container_scope import notice_strangers, watch
+from seclatch.recording.backends.bpf.container_scope import follow_joining_processes, watch
 from seclatch.recording.backends.bpf.loader import Probe
 from seclatch.system import bpf
 
@@ -33,7 +33,7 @@ def adopt(  # noqa: PLR0913 (as watch)
     """
     watch(probe, mounts=mounts, pids=pids, process=process, reapers=reapers, word=word)
     added = run_iterator(probe, "adopt_container")
-    notice_strangers(probe)
+    follow_joining_processes(probe)
     return added
 
 

@@ -32,6 +32,6 @@ def watch(  # noqa: PLR0913 (all that the kernel side has)
         WORD.pack_into(probe.globals, begin + place, value)
 
 
-def notice_strangers(probe: Probe) -> None:
-    """From now on, those that come in by themselves: all that were there have been found."""
+def follow_joining_processes(probe: Probe) -> None:
+    """Follow processes that join the container from now on; those in it are followed already."""
     WORD.pack_into(probe.globals, probe.find_global("watch") + Watch.OPEN, 1)
