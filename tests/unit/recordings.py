@@ -16,7 +16,10 @@ from seclatch.model.recording import (
     RecordedCalls,
     RecordedDenial,
     RecordedHost,
+    RecordedRole,
     Recording,
+    RoleArgument,
+    RoleCalls,
 )
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
@@ -127,6 +130,18 @@ def _denied_arguments(draw: st.DrawFn) -> DeniedArgument:
 
 
 @st.composite
+def _roles(draw: st.DrawFn) -> list[RecordedRole]:
+    name, number = draw(_NAMES)
+    call = RoleCalls(arch="x86_64", number=number, name=name, count=draw(_COUNT))
+    one = RoleArgument(arch="x86_64", name="socket", index=0, value=2, count=draw(_COUNT))
+    names = draw(st.sets(st.sampled_from(["nginx:main", "nginx:worker"])))
+    return [
+        RecordedRole(name=each, processes=1, calls=[call], arguments=[one])
+        for each in sorted(names)
+    ]
+
+
+@st.composite
 def recordings(draw: st.DrawFn) -> Recording:
     """Draw any recording, in the fields that merging reads."""
     return recording(
@@ -141,6 +156,7 @@ def recordings(draw: st.DrawFn) -> Recording:
         complete=draw(st.booleans()),
         lost=LostCounts(events=draw(st.integers(0, 9))),
         ready=draw(_READY),
+        roles=draw(_roles()),
         seclatch=draw(st.sampled_from(["0.1", "0.2"])),
         images=draw(
             st.lists(

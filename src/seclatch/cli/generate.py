@@ -43,6 +43,12 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
     help="running: only what was made after the ready mark, for `seclatch tighten`.",
 )
 @click.option(
+    "--role",
+    metavar="ROLE",
+    help="With --phase running: of main or worker processes (of PROGRAM:worker), for `tighten "
+    "--profile ROLE=FILE`.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice([*_FORMATS, *_ALSO]),
@@ -157,6 +163,7 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
 def command(
     first: str,
     phase: str,
+    role: str | None,
     form: str,
     base: Path | None,
     output: Path | None,
@@ -198,6 +205,7 @@ def command(
       seclatch generate --scan nginx.scan.json nginx.recording.json > nginx.json
       seclatch generate --container web --no-sessions recordings/*.json.gz > web.json
       seclatch generate --phase running nginx.recording.json > running.json
+      seclatch generate --phase running --role worker nginx.recording.json > worker.json
       seclatch generate --scan nginx.scan.json --allow execve nginx.recording.json > nginx.json
     """
     from seclatch.profile.export.formats import write
@@ -205,7 +213,7 @@ def command(
     from seclatch.profile.generate.explain_profile import explain_profile, list_reasons
     from seclatch.profile.generate.match_inputs import require_one_image
 
-    _refuse_idle(scan_file)
+    _refuse_idle(scan_file, role, phase)
     form = _ALSO.get(form, form)
     read = _read(files, container, no_sessions)
     files, recordings = tuple(read), list(read.values())
@@ -219,6 +227,7 @@ def command(
     options["running"] = phase == "running"
     choice = _choose(options, first, _load(base, form), scan, policy)
     choice = replace(choice, exact=exact, any_args=any_args, allow=allow, wider=wider)
+    choice = replace(choice, role=role or "")
     done = _assemble(files, recordings, choice)
     print_warnings("generate", done.warnings)
     if differences and done.joined:
@@ -262,8 +271,10 @@ def _make_document(text: str, form: str, warnings: list[str], reasons: ProfileRe
     return json.dumps(document, indent=1) + "\n"
 
 
-def _refuse_idle(scan_file: Path | None) -> None:
+def _refuse_idle(scan_file: Path | None, role: str | None, phase: str) -> None:
     """Raise click.UsageError for options that would do nothing."""
+    if role and phase != "running":
+        raise click.UsageError("--role is of no use without --phase running")
     context = click.get_current_context()
     for name in () if scan_file else ("policy", "differences"):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:

@@ -11,10 +11,10 @@ import click
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--by",
-    type=click.Choice(["stage", "process"]),
+    type=click.Choice(["stage", "process", "role"]),
     default="stage",
     show_default=True,
-    help="What the columns are; by process it is a tree.",
+    help="What the columns are; by process it is a tree; by role: calls once ready.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
@@ -27,6 +27,7 @@ def command(by: str, as_json: bool, file: Path) -> None:
     Examples:
       seclatch show nginx.recording.json
       seclatch show --by process nginx.recording.json
+      seclatch show --by role nginx.recording.json
       seclatch show --json nginx.recording.json | jq .only_runtime
     """
     from seclatch.cli.shared.result_output import require_stdout
@@ -42,9 +43,11 @@ def command(by: str, as_json: bool, file: Path) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
-    if by == "stage":
-        report.show_stages(recording, console)
-    else:
-        report.show_processes(recording, console)
+    show = {
+        "stage": report.show_stages,
+        "process": report.show_processes,
+        "role": report.show_roles,
+    }
+    show[by](recording, console)
     for line in list(recording_progress.describe_recording(recording, str(file)))[1:]:
         click.echo(f"seclatch: {line}", err=True)

@@ -70,6 +70,16 @@ def count_by_phase(recording: Recording) -> CallMatrix:
     return matrix
 
 
+def count_by_role(recording: Recording) -> CallMatrix:
+    """Count what a filter of each role must allow; empty for a recording without roles."""
+    matrix = CallMatrix()
+    for role in recording.roles:
+        made = matrix.made.setdefault(role.name, Counter())
+        for call in role.calls:
+            made[MatrixRow(call.name or f"#{call.number}", call.arch)] += call.count
+    return matrix
+
+
 def split_exec_sessions(matrix: CallMatrix, recording: Recording) -> CallMatrix:
     """Take the program's calls by exec sessions and health checks into a column of their own.
 

@@ -16,6 +16,7 @@ from seclatch.model.executed_programs import ExecutedProgram
 from seclatch.model.origin import ContainerImage, Software
 from seclatch.model.recorded_bounds import RecordedBound
 from seclatch.model.recorded_programs import list_executed
+from seclatch.model.recorded_roles import merge_roles
 from seclatch.model.recording import (
     DeniedArgument,
     LostCounts,
@@ -24,6 +25,7 @@ from seclatch.model.recording import (
     RecordedCalls,
     RecordedDenial,
     RecordedHost,
+    RecordedRole,
     Recording,
 )
 from seclatch.model.recording_sums import RecordingSums
@@ -95,6 +97,7 @@ class _Merger:
         self._lost: Counter[str] = Counter()
         self._running: Counter[_Call | _Value] = Counter()
         self._marks: list[ReadyMark | None] = []
+        self._roles: list[RecordedRole] = []
 
     def add(self, recording: Recording | RecordingSums) -> None:
         """Add one recording, itself merged or not."""
@@ -113,6 +116,7 @@ class _Merger:
             self._executed[(program.exe, *program.argv)] = program
         self._bounds = drop_equal([*self._bounds, *list_bounds(recording)])
         self._marks.append(recording.ready)
+        self._roles += recording.roles
         self._add_counts(recording)
         arguments = self._arguments
         for one in recording.arguments:
@@ -199,6 +203,7 @@ class _Merger:
             ],
             container_names=sorted(self._container_names),
             ready=ready,
+            roles=merge_roles(self._roles) if ready else [],
         )
 
     def _merge_marks(self) -> ReadyMark | None:

@@ -176,6 +176,39 @@ class RecordedArgument(msgspec.Struct, frozen=True, kw_only=True):
     running: int = 0
 
 
+class RoleCalls(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a role made a call; `name` is as in RecordedCalls."""
+
+    arch: str
+    number: int
+    name: str
+    count: int
+
+
+class RoleArgument(msgspec.Struct, frozen=True, kw_only=True):
+    """A value of an argument of a role's calls; see RecordedArgument."""
+
+    arch: str
+    name: str
+    index: int
+    value: int
+    count: int
+
+
+class RecordedRole(msgspec.Struct, frozen=True, kw_only=True):
+    """What a filter that is put on the processes of a role must allow, once they have started.
+
+    `name`: PROGRAM:main, or PROGRAM:worker for a process whose parent runs the same program.
+    `processes`: so many had the role. The calls of a worker count once it has run for a second; to
+    the calls of each role those of the processes that it creates are added, which inherit filters.
+    """
+
+    name: str
+    processes: int
+    calls: list[RoleCalls]
+    arguments: list[RoleArgument] = []
+
+
 class DeniedArgument(msgspec.Struct, frozen=True, kw_only=True):
     """A value of an argument of denied calls; `process` is as in RecordedDenial."""
 
@@ -210,7 +243,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     latest, if each of the others has one.
     `runtimes` are the base names of the runtimes that entered containers; `images` and `software`
     are those that took part, each once; `contexts` the distinct states that processes refer to;
-    `container_names` the names that containers have in their pods.
+    `container_names` the names that containers have in their pods; `roles` the program's
+    processes by role, empty in a recording without a mark.
     """
 
     schema: int = SCHEMA
@@ -238,6 +272,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     denied_arguments: list[DeniedArgument] = []
     ready: ReadyMark | None = None
     container_names: list[str] = []
+    roles: list[RecordedRole] = []
 
 
 def list_container_names(containers: list[RecordedContainer]) -> list[str]:

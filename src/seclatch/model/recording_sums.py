@@ -18,6 +18,7 @@ from seclatch.model.recording import (
     RecordedDenial,
     RecordedHost,
     RecordedProcess,
+    RecordedRole,
     RecordedSession,
 )
 
@@ -52,3 +53,4 @@ class RecordingSums(msgspec.Struct, frozen=True, kw_only=True):
     denied_arguments: list[DeniedArgument] = []
     container_names: list[str] = []
     ready: ReadyMark | None = None
+    roles: list[RecordedRole] = []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.ready.ready_condition import EngineContainer, ReadyCondition, ReadyView
-from seclatch.recording.trace.ready_mark import mark_ready
+from seclatch.recording.trace.ready_mark import list_unsettled, mark_ready, settle_processes
 from seclatch.recording.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ BY_HAND = "mark"
 """The condition of a mark by SIGUSR2."""
 
 _READY_INTERVAL = 0.05
+_SETTLE_INTERVAL = 0.25
 _MEMFD = "/memfd:"
 _MAX_SHARE = 10
 """Intermediate recordings take at most one part in ten of the time, however long a trace is."""
@@ -133,6 +134,7 @@ class TraceRecorder:
         self._next_look = time.monotonic() + options.every
         self._next_save = time.monotonic() + options.save_first
         self._next_ready_check = 0.0
+        self._next_settling = 0.0
 
     def record(self) -> Recording:
         """Follow the source to its end, detach, and return the recording."""
@@ -151,6 +153,7 @@ class TraceRecorder:
             self._source.update(self._trace, self._options)
             self._options.watch(self._trace)
             self._check_ready()
+            self._settle_processes()
             self._report_progress()
         ended = time.monotonic_ns()
         self._backend.detach()
@@ -184,6 +187,18 @@ class TraceRecorder:
         mark_ready(self._trace, time.monotonic_ns(), condition, in_flight)
         seconds = (time.monotonic_ns() - self._began) / 1e9
         self._options.notify(f"ready ({condition}) after {seconds:.1f} s: the running phase begins")
+
+    def _settle_processes(self) -> None:
+        """Mark the processes as settled that have begun after the ready mark and started since."""
+        began = time.monotonic()
+        if self._trace.ready is None or began < self._next_settling:
+            return
+        if started := list_unsettled(self._trace, time.monotonic_ns()):
+            self._backend.catch_up()
+            in_flight = self._backend.list_calls_in_flight()
+            settle_processes(self._trace, started, in_flight)
+        ended = time.monotonic()
+        self._next_settling = ended + max(_SETTLE_INTERVAL, _MAX_SHARE * (ended - began))
 
     def _is_full(self) -> bool:
         return self._trace.bulk >= self._options.max_bulk

@@ -20,6 +20,7 @@ from seclatch.model.call_matrix import (
     MatrixRow,
     count_by_phase,
     count_by_process,
+    count_by_role,
     count_by_stage,
     find_runtime_only_calls,
     split_exec_sessions,
@@ -92,7 +93,16 @@ def describe_phases(recording: Recording) -> str:
     return (
         f"ready ({recording.ready.condition}) after {recording.ready.time:.1f} s: the program made "
         f"{len(running)} different calls later, and {len(boot - running)} only before"
+        + _describe_roles(recording)
     )
+
+
+def _describe_roles(recording: Recording) -> str:
+    """Say how many calls each role needs; "" where there is one alone."""
+    if len(recording.roles) < 2:
+        return ""
+    needs = (f"{role.name} {len(role.calls)}" for role in recording.roles)
+    return f"; by role, with what it creates, once started: {', '.join(needs)}"
 
 
 def _title(recording: Recording) -> str:
@@ -100,6 +110,20 @@ def _title(recording: Recording) -> str:
         return shlex.join(recording.commands[0])
     names = [each.title for each in recording.containers if each.title]
     return f"container {', '.join(names or recording.container_names)}"
+
+
+def show_roles(recording: Recording, console: Console) -> None:
+    """Print what a filter of each role must allow, once it has started."""
+    matrix = count_by_role(recording)
+    console.print(_safe(describe_phases(recording) or "no ready mark: no roles are told apart"))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("system call", no_wrap=True)
+    for role in recording.roles:
+        table.add_column(_safe(role.name), justify="right", no_wrap=True)
+    for row in matrix.rows():
+        cells = (_cell(matrix, role.name, row) for role in recording.roles)
+        table.add_row(_row_name(row, recording), *cells)
+    print_whole(table, console)
 
 
 def show_processes(recording: Recording, console: Console) -> None:
@@ -121,8 +145,9 @@ def show_processes(recording: Recording, console: Console) -> None:
 
 def as_document(recording: Recording, by: str) -> dict[str, Any]:
     """Answer what the tables show, for machines."""
-    matrix = count_by_stage(recording) if by == "stage" else count_by_process(recording)
-    phases = count_by_phase(recording)
+    count = {"stage": count_by_stage, "process": count_by_process, "role": count_by_role}
+    matrix = count[by](recording)
+    phases, roles = count_by_phase(recording), count_by_role(recording)
     return {
         "schema": SCHEMA,
         "runs": recording.runs,
@@ -143,6 +168,10 @@ def as_document(recording: Recording, by: str) -> dict[str, Any]:
                 "denied": _counts(phases.denied.get(phase)),
             }
             for phase in phases.columns()
+        },
+        "roles": {
+            role.name: {"processes": role.processes, "calls": _counts(roles.made.get(role.name))}
+            for role in recording.roles
         },
     }
 

@@ -36,7 +36,7 @@ class AssemblyOptions:
 
     Without a scan `policy` means nothing; with a base the profile is not completed, and `exact`,
     `any_args`, `allow` and `wider` mean nothing. `any_args`: do not limit arguments to harmless
-    and recorded ones.
+    and recorded ones. `role`: of the running phase, what the processes of one role do.
     """
 
     generator: GeneratorOptions = field(default_factory=GeneratorOptions)
@@ -44,6 +44,7 @@ class AssemblyOptions:
     policy: JoinPolicy = JoinPolicy.PLAUSIBLE
     exact: bool = False
     any_args: bool = False
+    role: str = ""
     allow: tuple[str, ...] = ()
     wider: tuple[str, ...] = ()
 
@@ -65,8 +66,9 @@ class AssembledProfile:
 def assemble_profile(recordings: Sequence[Recording], options: AssemblyOptions) -> AssembledProfile:
     """Generate, join with the scan, complete. Raises ValueError when there is nothing to allow."""
     stages = frozenset(list_stages(options.generator.first))
-    running = select_running(recordings, stages) if options.generator.running else None
-    if running:
+    running = None
+    if options.generator.running:
+        running = select_running(recordings, stages, options.role)
         recordings = running.recordings
     recording = merge_recordings(recordings)
     made = generate_profile(recording, options.generator)

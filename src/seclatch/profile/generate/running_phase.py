@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from seclatch.model.recorded_roles import keep_role
 from seclatch.model.recording import (
     RecordedArgument,
     RecordedCalls,
@@ -44,19 +45,22 @@ class RunningPhase:
     needs: dict[str, str]
     seconds: float
     conditions: tuple[str, ...]
+    role: str = ""
 
     def describe(self) -> Iterator[str]:
         """Say what was seen after the marks, and what never."""
+        phase = f"the running phase of role {self.role}" if self.role else "the running phase"
         yield (
-            f"the running phase, {self.seconds:.1f} s after ready ({', '.join(self.conditions)}): "
+            f"{phase}, {self.seconds:.1f} s after ready ({', '.join(self.conditions)}): "
             f"{len(self.seen)} calls were seen in it; rare work (a rotation, a backup, a stop) "
             "must have happened in that time to be among them"
         )
         if names := sorted(self.boot_only):
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+            other = ", or in other processes," if self.role else ","
             yield (
-                f"{len(names)} calls were seen only before, and are allowed only where they are "
-                f"harmless: {', '.join(names[:_SHOWN])}{more}; --allow CALL allows one"
+                f"{len(names)} calls were seen only before{other} and are allowed only where they "
+                f"are harmless: {', '.join(names[:_SHOWN])}{more}; --allow CALL allows one"
             )
         if self.needs.keys() & set(_ACCEPT):
             yield (
@@ -65,17 +69,24 @@ class RunningPhase:
             )
 
 
-def select_running(recordings: Sequence[Recording], stages: frozenset[str]) -> RunningPhase:
-    """Select the running phase. Raises ValueError for a recording without a mark."""
+def select_running(
+    recordings: Sequence[Recording], stages: frozenset[str], role: str = ""
+) -> RunningPhase:
+    """Select the running phase, of one role or all.
+
+    Raises ValueError for a recording without a mark, or none with the role.
+    """
     marks = [recording.ready for recording in recordings]
     if None in marks:
         raise ValueError("it has no ready mark: which calls were made later is not known")
     own = [_drop_sessions(recording) for recording in recordings]
+    accepted = _list_seen(own, stages).intersection(_ACCEPT)
+    own = keep_role(own, role) if role else own
+    seen = _list_seen(own, stages)
     made = [row for recording in own for row in recording.calls if row.stage in stages]
-    seen = frozenset(row.name for row in made if row.running and row.name)
     names = frozenset(row.name for row in made if row.name)
     needs = {name: reason for name, reason in _TO_THE_END.items() if name not in seen}
-    if "listen" in names and not seen.intersection(_ACCEPT):
+    if "listen" in names and not accepted:
         needs |= dict.fromkeys(_ACCEPT, _LISTENS)
     return RunningPhase(
         tuple(_restrict(recording) for recording in own),
@@ -84,7 +95,13 @@ def select_running(recordings: Sequence[Recording], stages: frozenset[str]) -> R
         needs,
         sum(each.duration - each.ready.time for each in recordings if each.ready),
         tuple(dict.fromkeys(mark.condition for mark in marks if mark)),
+        role,
     )
+
+
+def _list_seen(recordings: Sequence[Recording], stages: frozenset[str]) -> frozenset[str]:
+    made = (row for recording in recordings for row in recording.calls if row.stage in stages)
+    return frozenset(row.name for row in made if row.running and row.name)
 
 
 def _drop_sessions(recording: Recording) -> Recording:

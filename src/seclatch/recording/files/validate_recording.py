@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from seclatch.model.arch import Arch
-from seclatch.model.recording import RecordedArgument, RecordedCalls, RecordedDenial, Recording
+from seclatch.model.recording import (
+    RecordedArgument,
+    RecordedCalls,
+    RecordedDenial,
+    Recording,
+    RoleArgument,
+    RoleCalls,
+)
 from seclatch.model.stage import Stage
 
 MAX_TIME = 1e12
@@ -19,9 +26,8 @@ def find_fault(recording: Recording) -> tuple[str, str] | None:
     """Return the place of the first fault and what is wrong; None if there is none."""
     if not all(abs(time) < MAX_TIME for time in _list_times(recording)):
         return "", "not a recording: it has times that no clock has"
-    for place, rows in _list_counts(recording):
-        if not all(0 <= row.running <= row.count for row in rows):
-            return f"{place}[].running", "more than count, or less than 0"
+    if wrong := _find_wrong_count(recording):
+        return wrong
     for place, stage in _list_stages(recording):
         if stage not in _STAGES:
             return place, f"there is no stage {stage!r}"
@@ -30,6 +36,17 @@ def find_fault(recording: Recording) -> tuple[str, str] | None:
             Arch.parse(name)
         except ValueError as error:
             return place, str(error)
+    return None
+
+
+def _find_wrong_count(recording: Recording) -> tuple[str, str] | None:
+    for place, rows in _list_counts(recording):
+        if not all(0 <= row.running <= row.count for row in rows):
+            return f"{place}[].running", "more than count, or less than 0"
+    for role in recording.roles:
+        rows_of_role: list[RoleCalls | RoleArgument] = [*role.calls, *role.arguments]
+        if any(row.count < 0 for row in rows_of_role):
+            return "roles[].calls[].count", "less than 0"
     return None
 
 
@@ -73,3 +90,6 @@ def _list_architectures(recording: Recording) -> Iterator[tuple[str, str]]:
         ("denied_arguments", recording.denied_arguments),
     ):
         yield from ((f"{place}[].arch", arch) for arch in sorted({row.arch for row in rows}))
+    used = {row.arch for role in recording.roles for row in role.calls}
+    used |= {row.arch for role in recording.roles for row in role.arguments}
+    yield from (("roles[].calls[].arch", arch) for arch in sorted(used))

@@ -98,7 +98,7 @@ def list_ancestry(trace: Trace, segment: Segment) -> Iterator[Segment]:
         at = trace.segments.get(at.parent)
 
 
-def _find_image(trace: Trace, segment: Segment) -> Segment | None:
+def find_image(trace: Trace, segment: Segment) -> Segment | None:
     """Return the segment that exec'd the program running in a segment."""
     for ancestor in list_ancestry(trace, segment):
         if ancestor.kind in _IMAGES:
@@ -108,7 +108,7 @@ def _find_image(trace: Trace, segment: Segment) -> Segment | None:
 
 def _find_previous_image(trace: Trace, segment: Segment) -> Segment | None:
     parent = trace.segments.get(segment.parent)
-    return _find_image(trace, parent) if parent else None
+    return find_image(trace, parent) if parent else None
 
 
 def _is_entry(trace: Trace, segment: Segment) -> bool:

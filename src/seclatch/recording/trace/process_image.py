@@ -28,6 +28,8 @@ def read_running_image(segment: Segment, pid: int, alone: int) -> None:
     with contextlib.suppress(OSError):  # the process has ended
         segment.file = str((process / "exe").readlink())
         segment.argv, segment.argv_cut = procfs.read_argv(pid, MAX_ARGV)
+        status = procfs.read_status(pid)
+        segment.parent_pid = status.parent if status else 0
         if segment.kind is EventKind.MEMBER and is_runtime(process, segment):
             segment.kind = EventKind.JOINED
 

@@ -22,6 +22,7 @@ from seclatch.recording.trace.container_list import list_containers, list_sessio
 from seclatch.recording.trace.event_list import list_events
 from seclatch.recording.trace.numbering import NumberedTrace
 from seclatch.recording.trace.process_states import ContextTable
+from seclatch.recording.trace.role_counts import list_roles
 from seclatch.recording.trace.run_metadata import RunMetadata
 from seclatch.recording.trace.software_versions import read_versions
 from seclatch.recording.trace.syscall_names import SyscallNames
@@ -60,6 +61,7 @@ def summarize_trace(trace: Trace, run: RunMetadata) -> model.Recording:
         lost=count_lost(numbered),
         contexts=contexts.table,
         ready=_make_mark(trace, seconds),
+        roles=list_roles(numbered, names),
         images=sorted({container.image for container in containers if container.image}),
         container_names=model.list_container_names(containers),
         software=_list_software(numbered) if run.complete else [],

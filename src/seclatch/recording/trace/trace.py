@@ -79,7 +79,9 @@ class Segment:
     A thread that alone loads a filter gets a segment of its own. `injected`: calls that its tracer
     made in its place before its program's first instruction. `said`: what was written to Unix
     sockets. `closed`: no call is counted in it any more. `before_ready`: what was counted when the
-    program was ready, empty in segments that began later.
+    program was ready, empty in segments that began later; `before_settled`: when the program was
+    ready and the process had started, too; None before that. `parent_pid`: the parent of a process
+    that was found running, 0 if unknown.
     """
 
     id: int
@@ -100,6 +102,8 @@ class Segment:
     said: list[bytes] = field(default_factory=list)
     closed: bool = False
     before_ready: SegmentCounts = _NOTHING
+    before_settled: SegmentCounts | None = None
+    parent_pid: int = 0
 
     @property
     def bulk(self) -> int:
