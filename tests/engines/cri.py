@@ -124,13 +124,14 @@ class Pod:
         profile: Path | None,
         annotations: dict[str, str] | None = None,
         name: str = "first",
+        attempt: int = 0,
     ) -> str:
         """Create and start a container, under a profile (a path inside) if any; return its id."""
         local = (1, _LOCALHOST), (2, str(profile))
         security = ((3, self.namespaces), (15, local if profile else ((1, _UNCONFINED),)))
         labels = self.labels | {"io.kubernetes.container.name": name}
         config: Fields = (
-            (1, ((1, name),)),
+            (1, ((1, name), (2, attempt))),
             (2, ((1, IMAGE),)),
             *((3, word) for word in command),
             (9, labels),

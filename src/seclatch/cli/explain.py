@@ -94,6 +94,12 @@ if TYPE_CHECKING:
     shell_complete=complete_pod,
     help="In place of CMD: try the profile of this container of a pod, started or not.",
 )
+@click.option(
+    "--log",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --pod: containerd's or the kubelet's log, where it is not in the journal.",
+)
 @click.argument("args", nargs=-1, type=CommandWords(), metavar="[CMD [ARG]...]")
 def command(
     verbose: bool,
@@ -109,6 +115,7 @@ def command(
     runtime: str,
     no_new_privs: bool,
     pod: str | None,
+    log: Path | None,
     args: tuple[str, ...],
 ) -> None:
     """Run CMD as it is and say why it failed.
@@ -126,7 +133,8 @@ def command(
 
     --pod, on the pod's node, likewise tries the profile that containerd has for the container, with
     its runtime, no_new_privs and user: why a pod is in StartError, RunContainerError or
-    CrashLoopBackOff.
+    CrashLoopBackOff. Of a container that was not created (CreateContainerError, a pod that stays in
+    ContainerCreating) it reads what containerd or the kubelet logged.
 
     \b
     Examples:
@@ -147,6 +155,8 @@ def command(
     }
     _refuse_contradictions(args, ways, (output, recording, fix), seconds)
     _refuse_idle(name=name, waits=waits, verbose=verbose, as_json=as_json)
+    if log and not pod:
+        raise click.UsageError("--log is of no use without --pod")
     from seclatch.diagnose import explain_command, write_explanation
 
     form = write_explanation.choose_form(verbose=verbose, as_json=as_json)
@@ -159,7 +169,7 @@ def command(
         found, kept = (
             explain_command.try_profile(profile, runtime, no_new_privs=no_new_privs)
             if profile
-            else _explain_others(pod, container, name, seconds)
+            else _explain_others(pod, log, container, name, seconds)
         )
         _finish(found, kept, (output, recording, fix), form)
     status, explanation, kept = explain_command.explain_command(
@@ -202,11 +212,17 @@ def _finish(
 
 
 def _explain_others(
-    pod: str | None, container: str | None, name: str, seconds: float | None
+    pod: str | None,
+    log: Path | None,
+    container: str | None,
+    name: str,
+    seconds: float | None,
 ) -> tuple[Explanation | None, Recording | None]:
     """Explain what something else starts: a pod's or a running container, or the next to fail."""
     if pod:
-        return _try_pod(pod)
+        from seclatch.cli.explain_pods import explain_pod_start
+
+        return explain_pod_start(pod, log)
     from seclatch.diagnose import explain_container
     from seclatch.process.running_bundle import find_names
 
@@ -232,27 +248,6 @@ def _find_running(word: str) -> tuple[ContainerTarget, RunningContainer]:
     configuration = BundleContainer(source, bundle.seccomp, found.main.no_new_privs)
     target = ContainerTarget(found.pid, word, identifier)
     return target, RunningContainer(bundle.runtime, configuration)
-
-
-def _try_pod(pod: str) -> tuple[Explanation, Recording | None]:
-    """Try the profile of a pod's container. Raise SeclatchError."""
-    from seclatch.diagnose.explain_pod import PodStart, explain_pod
-    from seclatch.model.pod import parse_pod
-    from seclatch.process.pod_containers import find_pod_container, find_profile_file
-
-    found = find_pod_container(parse_pod(pod))
-    return explain_pod(
-        PodStart(
-            str(found.names),
-            found.runtime,
-            found.latched,
-            found.seccomp,
-            found.no_new_privileges,
-            found.user,
-            find_profile_file(found),
-            found.pid,
-        )
-    )
 
 
 def _refuse_contradictions(

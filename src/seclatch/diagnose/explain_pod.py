@@ -14,8 +14,10 @@ import msgspec
 
 from seclatch.diagnose.evidence.container_bundles import BundleContainer
 from seclatch.diagnose.explain_command import try_container
+from seclatch.errors import InputError
 from seclatch.model.explanation import Explanation, Remedy
 from seclatch.model.recording import Recording
+from seclatch.profile.parse.load_profile import parse_profile
 
 _LATCH_TEXT = (
     "let the profile bind the program only; the runtime then needs nothing of it: "
@@ -53,6 +55,8 @@ def explain_pod(start: PodStart) -> tuple[Explanation, Recording | None]:
     """
     if not isinstance(start.seccomp, dict):
         return _without_profile(start), None
+    if error := _find_error(start):
+        return _with_broken_profile(start, error), None
     with tempfile.TemporaryDirectory(prefix="seclatch-explain-") as folder:
         file = Path(folder, "profile.json")
         file.write_text(json.dumps(start.seccomp, indent=1))
@@ -74,19 +78,61 @@ def explain_pod(start: PodStart) -> tuple[Explanation, Recording | None]:
     )
 
 
+def _find_error(start: PodStart) -> InputError | None:
+    """Return what makes the profile none, by the rules of the runtime specification."""
+    try:
+        parse_profile(json.dumps(start.seccomp, indent=1), "its profile")
+    except InputError as error:
+        return error
+    return None
+
+
 def _without_profile(start: PodStart) -> Explanation:
+    return _make_explanation(
+        start,
+        False,
+        "none",
+        f"{start.title} has no seccomp profile: seccomp does not keep it from starting",
+    )
+
+
+def _with_broken_profile(start: PodStart, error: InputError) -> Explanation:
+    """Explain without a trial: containerd takes any JSON, and its runtime none but a profile."""
+    hint = f" ({error.remedy})" if error.remedy else ""
+    return _make_explanation(
+        start,
+        True,
+        "profile-refused",
+        f"{start.title}: {start.runtime} cannot take its profile: {error.problem}{hint}",
+        [
+            Remedy(
+                kind="profile",
+                text="mend the profile's file on this node; `seclatch profile check FILE` names "
+                "the line",
+            )
+        ],
+    )
+
+
+def _make_explanation(
+    start: PodStart,
+    seccomp: bool,
+    cause: str,
+    summary: str,
+    remedies: list[Remedy] | None = None,
+) -> Explanation:
     return Explanation(
-        seccomp=False,
-        cause="none",
-        summary=f"{start.title} has no seccomp profile: seccomp does not keep it from starting",
-        stage="",
+        seccomp=seccomp,
+        cause=cause,
+        summary=summary,
+        stage="runtime" if seccomp else "",
         evidence=_describe(start),
         command=[],
         status=None,
         denials=[],
         needs=None,
         messages=[],
-        remedies=[],
+        remedies=remedies or [],
         incomplete=0,
     )
 

@@ -72,32 +72,19 @@ class PodContainerConfig:
         return bool(self.program) and Path(f"{self.program}.runtime").is_symlink()
 
 
-def find_pod_container(selector: PodSelector) -> PodContainerConfig:
-    """Return the newest container that is selected; the sandbox is none. Raises SeclatchError."""
-    found = list_pod_containers(selector)
+def choose_container(
+    found: list[PodContainerConfig], selector: PodSelector
+) -> PodContainerConfig | None:
+    """Return the newest container; None if there is none but the sandbox. Raises SeclatchError."""
     own = [each for each in found if each.names.container]
     newest = {each.names: each for each in sorted(own, key=lambda one: one.created)}
-    if len(newest) == 1:
-        return newest.popitem()[1]
-    if newest:
+    if len(newest) > 1:
         raise SeclatchError(
             f"pod {selector} has several containers: {', '.join(map(str, sorted(newest)))}",
             remedy="give NAMESPACE/POD/CONTAINER",
             status=2,
         )
-    if found:
-        raise SeclatchError(
-            f"of pod {selector} this node has the sandbox only: containerd did not create the "
-            "container, so its runtime was never called",
-            remedy="`kubectl describe pod` has containerd's message; a profile that is missing or "
-            "broken in the kubelet's folder (/var/lib/kubelet/seccomp) is such a reason",
-            status=2,
-        )
-    raise SeclatchError(
-        f"containerd has no container of pod {selector} on this node",
-        remedy="`kubectl get pod -o wide` has the pod's node",
-        status=2,
-    )
+    return newest.popitem()[1] if newest else None
 
 
 def list_pod_containers(selector: PodSelector) -> list[PodContainerConfig]:

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from seclatch.errors import SeclatchError
 from seclatch.model.pod import PodContainer, parse_pod
-from seclatch.process import pod_containers
 from seclatch.process.pod_containers import (
     PodContainerConfig,
-    find_pod_container,
+    choose_container,
     find_profile_file,
     parse_container,
 )
@@ -95,17 +94,10 @@ def test_the_file_that_has_the_profile(tmp_path: Path) -> None:
     assert find_profile_file(replace(made("web"), seccomp=None), tmp_path) is None
 
 
-def test_the_newest_container_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    def found(*containers: PodContainerConfig) -> None:
-        monkeypatch.setattr(pod_containers, "list_pod_containers", lambda _: list(containers))
-
-    found(made(""), made("web", "2"), made("web", "1"))
-    assert find_pod_container(parse_pod("prod/shop")).identifier == "2"
-    for containers, words in (
-        ([made("web"), made("init")], "prod/shop/init, prod/shop/web"),
-        ([made("")], "sandbox only"),
-        ([], "no container of pod prod/shop"),
-    ):
-        found(*containers)
-        with pytest.raises(SeclatchError, match=words):
-            find_pod_container(parse_pod("prod/shop"))
+def test_the_newest_container_counts() -> None:
+    selector = parse_pod("prod/shop")
+    chosen = choose_container([made(""), made("web", "2"), made("web", "1")], selector)
+    assert chosen and chosen.identifier == "2"
+    assert choose_container([made("")], selector) is None
+    with pytest.raises(SeclatchError, match="prod/shop/init, prod/shop/web"):
+        choose_container([made("web"), made("init")], selector)
