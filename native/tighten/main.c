@@ -20,6 +20,7 @@ static const char help[] =
 	"  --cgroup DIR         all processes of this control group and those below\n"
 	"  --namespace-of PID   all processes of this process' pid namespace\n"
 	"  PID...               these processes and what descends from them\n"
+	"  --alone PID:START... these processes alone; START as in proc_pid_stat(5)\n"
 	"  --wait MS            how long to wait for processes that cannot be stopped (10000)\n"
 	"  --no-new-privs auto|never\n"
 	"                       set no_new_privs where the kernel asks for it, or fail there\n"
@@ -245,10 +246,26 @@ static bool read_option(struct arguments *arguments, const char *name, const cha
 	return known_name;
 }
 
+/* PID, or PID:START.  A process that is meant alone may have ended, and another one have its id. */
+static bool read_root(const char *word, bool alone, struct root *root)
+{
+	char *end;
+	long pid = strtol(word, &end, 10);
+
+	*root = (struct root){ .pid = (pid_t)pid };
+	if (*word < '0' || *word > '9' || pid < 1 || pid > 1L << 22)
+		return false;
+	if (!alone)
+		return !*end;
+	if (*end != ':' || end[1] < '0' || end[1] > '9')
+		return false;
+	root->start = strtoull(end + 1, &end, 10);
+	return !*end;
+}
+
 static int read_arguments(struct arguments *arguments, char **words)
 {
 	struct members *members = &arguments->members;
-	long pid;
 
 	for (; *words && words[0][0] == '-'; words++) {
 		if (!strcmp(*words, "--help"))
@@ -257,18 +274,25 @@ static int read_arguments(struct arguments *arguments, char **words)
 			options.dry_run = true;
 			continue;
 		}
+		if (!strcmp(*words, "--alone")) {
+			members->alone = true;
+			continue;
+		}
 		if (!read_option(arguments, *words, words[1]))
 			return refuse_usage("unknown option, or its value is wrong: ", *words);
 		words++;
 	}
 	for (; *words; words++) {
-		if (!read_number(*words, 1L << 22, &pid) || !pid ||
-		    members->root_count == sizeof members->roots / sizeof *members->roots)
+		size_t at = members->root_count;
+
+		if (at == MAX_ROOTS || !read_root(*words, members->alone, members->roots + at))
 			return refuse_usage("no process id, or too many: ", *words);
-		members->roots[members->root_count++] = (pid_t)pid;
+		members->root_count++;
 	}
 	if (arguments->fd < 0)
 		return refuse_usage("--fd is missing", "");
+	if (members->alone && !members->root_count)
+		return refuse_usage("--alone needs processes", "");
 	if (!members->cgroup + !members->namespace_of + !members->root_count != 2)
 		return refuse_usage("give one of --cgroup, --namespace-of and PIDs", "");
 	return -1;

@@ -102,14 +102,23 @@ static size_t add_children(pid_t pid, pid_t *pids, size_t count, size_t most)
 	return count;
 }
 
-/* The roots and their descendants: parents before children. */
+static bool is_meant(const struct members *members, const struct root *root)
+{
+	struct task_stat stat;
+
+	return !members->alone ||
+	       (read_task_stat(root->pid, root->pid, &stat) && stat.start == root->start);
+}
+
+/* The roots and, unless they are meant alone, their descendants: parents before children. */
 static size_t list_trees(const struct members *members, pid_t *pids, size_t most)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < members->root_count && count < most; i++)
-		pids[count++] = members->roots[i];
-	for (size_t i = 0; i < count; i++)
+		if (is_meant(members, members->roots + i))
+			pids[count++] = members->roots[i].pid;
+	for (size_t i = 0; i < count && !members->alone; i++)
 		count = add_children(pids[i], pids, count, most);
 	return count;
 }

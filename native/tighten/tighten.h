@@ -150,11 +150,19 @@ bool examine_process(struct process *process);
 
 /* ---- which processes (members.c) */
 
+struct root {
+	pid_t pid;
+	unsigned long long start; /* when `alone` */
+};
+
+enum { MAX_ROOTS = 8192 };
+
 struct members {
 	const char *cgroup; /* a folder, with those below */
 	pid_t namespace_of; /* all in the pid namespace of this process */
-	pid_t roots[64]; /* and what descends from them */
+	struct root roots[MAX_ROOTS]; /* and what descends from them, unless `alone` */
 	size_t root_count;
+	bool alone;
 };
 
 size_t list_members(const struct members *members, pid_t *pids, size_t most);

@@ -80,8 +80,8 @@ MAY_IMPORT = {
     "runtime": "model system profile.parse profile.compile",
     "apply": "model system runtime profile.parse profile.compile",
     "tighten": (
-        "model output system filter process process.kernel runtime recording profile.parse "
-        "profile.compile profile.meaning profile.generate"
+        "model output system filter process process.kernel runtime recording recording.ready "
+        "profile.parse profile.compile profile.meaning profile.generate"
     ),
     "engines": "model output system runtime",
     "host": "system runtime engines",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 
 from seclatch.cli.shared.duration import parse_duration
-from seclatch.cli.shared.process_options import binding_profile_option
 from seclatch.output.printable_text import make_printable
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from seclatch.tighten.rehearse import DeniedCall
     from seclatch.tighten.tighten_report import TightenReport
+    from seclatch.tighten.tighten_roles import RoleRequest
 
 _MOST = timedelta(days=1)
 
@@ -29,9 +30,40 @@ def _parse_seconds(ctx: click.Context, param: click.Parameter, value: str) -> fl
     return duration.total_seconds()
 
 
+_ROLE = re.compile(r"((?:[^/=:]+:)?(?:main|worker))=(.+)", re.DOTALL)
+
+
+def _parse_profiles(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> dict[str, Path]:
+    """Return the files by role; that of "" is for all, or for processes of no other."""
+    found: dict[str, Path] = {}
+    for value in values:
+        match = _ROLE.fullmatch(value)
+        role, file = match.groups() if match else ("", value)
+        if role in found:
+            raise click.BadParameter(f"there are two for {role or 'all processes'}")
+        found[role] = Path(file)
+    return found
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("target", metavar="CONTAINER|PID")
-@binding_profile_option
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    required=True,
+    callback=_parse_profiles,
+    metavar="[ROLE=]FILE",
+    help="Seccomp profile, or a program made by `seclatch profile compile`; given again with "
+    "main=, worker= or PROGRAM:worker= for processes of that role.",
+)
+@click.option(
+    "--stay",
+    is_flag=True,
+    help="Go on and put it on processes that the container creates later, once they have started.",
+)
 @click.option(
     "--rehearse",
     default="10m",
@@ -68,7 +100,8 @@ def _parse_seconds(ctx: click.Context, param: click.Parameter, value: str) -> fl
 @click.option("--json", "as_json", is_flag=True, help="As JSON, schema tighten/1.")
 def command(
     target: str,
-    profile: Path,
+    profiles: dict[str, Path],
+    stay: bool,
     rehearse: float,
     now: bool,
     wait: float,
@@ -89,6 +122,11 @@ def command(
     denied one of its calls. With a process id, that process and its descendants are bound;
     they cannot be watched, so --now is needed. A second run with the same profile changes nothing.
 
+    Filters of a role (see `seclatch show --by role`) bind the processes of that role alone. Those
+    that they create later inherit them, and no other: a worker that is replaced is under the
+    filter of main. With --stay this command goes on until the container ends, and puts the
+    filter of their role on new processes, a second after they began. Exec sessions get none.
+
     Exit status: 0 all processes are bound, 1 some are not, 2 the input is wrong, 125 nothing was
     changed.
 
@@ -97,29 +135,58 @@ def command(
       seclatch tighten web --profile running.json
       seclatch tighten web --profile running.json --rehearse 1h
       seclatch tighten web --profile running.json --dry-run
+      seclatch tighten web --profile main=main.json --profile worker=worker.json --stay
       seclatch tighten 1234 --profile running.json --now --no-new-privs never
     """
     from seclatch.cli.shared.result_output import require_stdout
     from seclatch.profile.compile.compile_profile import Runtime
     from seclatch.tighten.run_tighten import TightenOptions
-    from seclatch.tighten.tighten_container import (
-        DeniedInRehearsalError,
-        TightenRequest,
-        tighten_container,
-    )
+    from seclatch.tighten.tighten_container import DeniedInRehearsalError, TightenRequest
+    from seclatch.tighten.tighten_roles import RoleRequest
 
     require_stdout()
     options = TightenOptions(wait, no_new_privs, dry_run)
+    first = next(iter(profiles.values()))
     request = TightenRequest(
-        target, profile, Runtime(runtime), 0.0 if now else rehearse, insist, options, _notify
+        target, first, Runtime(runtime), 0.0 if now else rehearse, insist, options, _notify
     )
+    wanted = RoleRequest(request, profiles)
     try:
-        report = tighten_container(request)
+        report = _tighten(wanted)
     except DeniedInRehearsalError as error:
         _show_denied(error.denied)
         raise
     _show(report, as_json)
-    return 0 if report.outcome.complete else 1
+    complete = report.outcome.complete
+    if stay and complete and not dry_run:
+        complete = _stay(wanted, as_json)
+    elif not dry_run and len(profiles) > 1:
+        _notify(
+            "processes that are created later are under the filters of the process that creates "
+            "them, and not under those of their role: --stay puts these on"
+        )
+    return 0 if complete else 1
+
+
+def _tighten(wanted: RoleRequest) -> TightenReport:
+    from seclatch.tighten.tighten_container import tighten_container
+    from seclatch.tighten.tighten_roles import tighten_roles
+
+    if set(wanted.profiles) == {""}:
+        return tighten_container(wanted.request)
+    return tighten_roles(wanted)
+
+
+def _stay(wanted: RoleRequest, as_json: bool) -> bool:
+    """Tighten what the container creates until it ends or a signal comes; all bound?"""
+    from seclatch.tighten.stay_tightened import stay_tightened
+
+    complete = True
+    _notify("watching for processes that are created from now on; Ctrl-C ends it")
+    for report in stay_tightened(wanted):
+        _show(report, as_json)
+        complete &= report.outcome.complete
+    return complete
 
 
 def _notify(message: str) -> None:

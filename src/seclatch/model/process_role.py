@@ -7,6 +7,8 @@ for another one keeps all filters that it has: filters by role only add.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 MAIN, WORKER = "main", "worker"
 KINDS = (MAIN, WORKER)
 
@@ -27,4 +29,10 @@ def name_role(program: str, parent_program: str) -> str:
 
 def fits_role(role: str, wanted: str) -> bool:
     """Return whether a role is the wanted one: `worker` of any program, or `nginx:worker`."""
-    return role == wanted or role.rpartition(":")[2] == wanted
+    return bool(wanted) and wanted in (role, role.rpartition(":")[2])
+
+
+def choose_role(role: str, wanted: Iterable[str]) -> str | None:
+    """Return which of the wanted roles it is: of its program, of any, or "" for all others."""
+    found = [each for each in wanted if fits_role(role, each)]
+    return max(found, key=len) if found else "" if "" in wanted else None

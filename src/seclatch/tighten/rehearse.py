@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from seclatch.errors import SeclatchError
 from seclatch.filter.query_filter import FilterQuery
 from seclatch.model.arch import Arch
 from seclatch.model.call_notation import AskedCall
 from seclatch.model.process import LiveProcess
+from seclatch.model.process_role import choose_role
+from seclatch.model.recorded_roles import keep_role
 from seclatch.model.recording import RecordedCalls, Recording
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import Syscall
@@ -19,6 +23,8 @@ from seclatch.profile.generate.recorded_arguments import (
     recorded_values,
 )
 from seclatch.profile.meaning.rule_meaning import ProfileMeaning, read_meaning
+from seclatch.recording.ready.program_state import TimeHasPassed
+from seclatch.recording.ready.ready_condition import ReadyCondition
 from seclatch.recording.record_container import ContainerTarget, record_container
 from seclatch.recording.recorder import RecordOptions
 from seclatch.tighten.further_filter import FurtherFilter
@@ -43,6 +49,39 @@ def rehearse(
 
     Raises SeclatchError.
     """
+    recording = _record(target, name, seconds)
+    return find_denied(recording, further), sum(each.count for each in recording.calls)
+
+
+def rehearse_roles(
+    target: LiveProcess, name: str, filters: Mapping[str, FurtherFilter], seconds: float
+) -> tuple[list[DeniedCall], int]:
+    """Record the container; return what the filters of its roles would have denied them.
+
+    Raises SeclatchError.
+    """
+    recording = _record(target, name, seconds, ready=TimeHasPassed("0s", 0))
+    denied = []
+    for role in recording.roles:
+        wanted = choose_role(role.name, filters)
+        if wanted is not None:
+            (own,) = keep_role([recording], role.name)
+            found = find_denied(_keep_running(own), filters[wanted])
+            denied += [replace(each, process=role.name) for each in found]
+    return denied, sum(each.count for each in recording.calls)
+
+
+def _keep_running(recording: Recording) -> Recording:
+    return msgspec.structs.replace(
+        recording,
+        calls=[each for each in recording.calls if each.running],
+        arguments=[each for each in recording.arguments if each.running],
+    )
+
+
+def _record(
+    target: LiveProcess, name: str, seconds: float, ready: ReadyCondition | None = None
+) -> Recording:
     identifier = target.container.id if target.container else ""
     if not identifier:
         raise SeclatchError(
@@ -52,10 +91,10 @@ def rehearse(
             status=2,
         )
     recording = record_container(
-        ContainerTarget(target.pid, name, identifier), RecordOptions(seconds=seconds)
+        ContainerTarget(target.pid, name, identifier), RecordOptions(seconds=seconds, ready=ready)
     )
     _require_whole(recording, seconds)
-    return find_denied(recording, further), sum(each.count for each in recording.calls)
+    return recording
 
 
 def _require_whole(recording: Recording, seconds: float) -> None:

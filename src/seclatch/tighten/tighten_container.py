@@ -73,9 +73,33 @@ def tighten_container(request: TightenRequest) -> TightenReport:
 
     The report says which processes are bound when some are not.
     """
+    require_permission()
+    target = find_tighten_target(request.target)
+    prepared = prepare_filter(request, target)
+    if prepared.present or request.options.dry_run:
+        return prepared.report
+    _rehearse(request, target, prepared.further, prepared.report)
+    return put_on(request, prepared)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedFilter:
+    """A filter that can be put on all processes of a target. `present`: all have it already."""
+
+    target: TightenTarget
+    further: FurtherFilter
+    report: TightenReport
+    present: bool
+
+
+def require_permission() -> None:
+    """Raise SeclatchError where nothing can be put on a running process."""
     _require_architecture()
     _require_privileges()
-    target = find_tighten_target(request.target)
+
+
+def prepare_filter(request: TightenRequest, target: TightenTarget) -> PreparedFilter:
+    """Compile the profile and check the processes; nothing is touched. Raises SeclatchError."""
     further = _compile(request, target)
     ready = _examine(request, target, further)
     report = _make_report(request, target, further, ready)
@@ -83,14 +107,17 @@ def tighten_container(request: TightenRequest) -> TightenReport:
     if _are_bound(ready.processes, further):
         report.outcome = _mark_present(ready)
         report.verified = "all threads had the filter already; none was stopped"
-        return report
+        return PreparedFilter(target, further, report, present=True)
     facts = read_process_facts(each.pid for each in ready.processes)
     _check_needs(request, further, facts)
     _warn(report, target, facts)
-    if request.options.dry_run:
-        return report
-    _rehearse(request, target, further, report)
-    report.outcome = run_tighten(target.selector, further, request.options)
+    return PreparedFilter(target, further, report, present=False)
+
+
+def put_on(request: TightenRequest, prepared: PreparedFilter) -> TightenReport:
+    """Put a prepared filter on its processes, read it back, and record it."""
+    report, further = prepared.report, prepared.further
+    report.outcome = run_tighten(prepared.target.selector, further, request.options)
     report.names = {**report.names, **_read_names(report.outcome.processes)}
     _verify(report, further)
     _record(report, further)

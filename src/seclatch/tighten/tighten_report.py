@@ -40,7 +40,7 @@ _TRANSIENT = ("changing", "not-stopped", "in-call", "unstoppable", "tracer-lost"
 
 @dataclass(slots=True)
 class TightenReport:
-    """The result of one command. `names` are the names of programs, by process."""
+    """The result of one command. `names` are the names of programs, by process; so are `roles`."""
 
     target: str
     profile: str
@@ -52,6 +52,7 @@ class TightenReport:
     denied: Sequence[DeniedCall] = ()
     setuid: Sequence[str] = ()
     warnings: list[str] = field(default_factory=list)
+    roles: Mapping[int, str] = field(default_factory=dict)
 
 
 def list_shown(outcome: TightenOutcome) -> list[ProcessOutcome]:
@@ -61,7 +62,10 @@ def list_shown(outcome: TightenOutcome) -> list[ProcessOutcome]:
 
 def format_table(report: TightenReport) -> list[str]:
     """Return a line for each process, below a heading."""
-    rows = [_HEAD, *(_format_row(each, report.names) for each in list_shown(report.outcome))]
+    names = dict(report.names)
+    for pid in report.roles.keys() & names.keys():
+        names[pid] += f" ({report.roles[pid].rpartition(':')[2]})"
+    rows = [_HEAD, *(_format_row(each, names) for each in list_shown(report.outcome))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD) - 1)]
     return [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
@@ -122,7 +126,11 @@ def make_tighten_document(report: TightenReport) -> dict[str, object]:
         "setuid": list(report.setuid),
         "warnings": report.warnings,
         "processes": [
-            {**asdict(each), "name": report.names.get(each.pid, "")}
+            {
+                **asdict(each),
+                "name": report.names.get(each.pid, ""),
+                "role": report.roles.get(each.pid, ""),
+            }
             for each in list_shown(report.outcome)
         ],
     }

@@ -12,7 +12,7 @@ from seclatch.errors import SeclatchError
 from seclatch.model.process import LiveProcess
 from seclatch.process.process_snapshot import SnapshotRequest, take_snapshot
 from seclatch.process.process_target import find_target
-from seclatch.system.procfs import read_file
+from seclatch.system.procfs import list_pids, list_threads, read_file, read_status
 
 _MOUNTS = 1 << 22
 _GROUPS = 1 << 14
@@ -56,6 +56,27 @@ def find_tighten_target(text: str) -> TightenTarget:
         "first process and what descends from it are bound"
     )
     return TightenTarget(text, first, (str(first.pid),), False, (*notes, note))
+
+
+def list_target_pids(target: TightenTarget) -> list[int]:
+    """List the processes of a target that live now, in no order."""
+    kind, *rest = target.selector
+    if kind == "--cgroup":
+        return list(_list_group(Path(rest[0])))
+    if kind == "--namespace-of":
+        own = _read_namespace(rest[0])
+        return [pid for pid in list_pids() if own and _read_namespace(str(pid)) == own]
+    return list(_list_descendants(int(kind)))
+
+
+def _list_descendants(pid: int) -> Iterator[int]:
+    waiting = [pid] if read_status(pid) else []
+    while waiting:
+        found = waiting.pop()
+        yield found
+        for tid in list_threads(found):
+            text = read_file(f"/proc/{found}/task/{tid}/children", _GROUPS)
+            waiting += map(int, text.split())
 
 
 def _require_other(first: LiveProcess) -> None:
@@ -108,12 +129,14 @@ def _list_group_mounts() -> Iterator[tuple[str, str, str, Path]]:
 
 def _holds(group: Path, pid: int) -> bool:
     """Return whether the process is in the group or one below."""
+    return pid in _list_group(group)
+
+
+def _list_group(group: Path) -> Iterator[int]:
+    """Yield the processes of a group and those below."""
     for folder, _, files in os.walk(group):
         if "cgroup.procs" in files:
-            found = read_file(f"{folder}/cgroup.procs", 1 << 20).split()
-            if str(pid).encode() in found:
-                return True
-    return False
+            yield from map(int, read_file(f"{folder}/cgroup.procs", 1 << 20).split())
 
 
 def _has_own_pids(pid: int) -> bool:

@@ -106,6 +106,18 @@ def test_a_worker_that_was_born_just_before_the_mark_starts_after_it() -> None:
     assert server.roles()["server:worker"] == {"read"}
 
 
+def test_a_worker_that_was_found_running_has_started() -> None:
+    """As all are in a rehearsal; their parents are known from /proc."""
+    server = Server()
+    main, worker = (server.story.member("/usr/sbin/server") for _ in range(2))
+    segments = server.story.trace.segments
+    process = server.story.trace.processes[segments[main].process]
+    segments[worker].parent_pid = process.pid
+    mark_ready(server.story.trace, segments[worker].time, "0s", [])
+    server.call(worker, "read")
+    assert "read" in server.roles()["server:worker"]
+
+
 def test_what_a_role_creates_needs_its_filter() -> None:
     """Whatever a process executes is under the filters of that process."""
     server = Server()

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from seclatch.model.process_role import SETTLE_SECONDS
+from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.recording.trace.trace import CallKey, Segment, SegmentCounts, Trace
 
 CallInFlight = tuple[int, CallKey]
@@ -48,7 +49,8 @@ def list_unsettled(trace: Trace, time: int) -> list[int]:
 
 def _is_due(trace: Trace, process: int, latest: int) -> bool:
     last = trace.segments[trace.processes[process].segments[-1]]
-    return last.before_settled is None and last.time <= latest
+    found = last.kind is EventKind.MEMBER  # it had begun before the recording
+    return last.before_settled is None and (found or last.time <= latest)
 
 
 def settle_processes(
