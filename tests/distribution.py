@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # These tests start engines, whose daemons are costly, and count processes on the host: one worker
 # runs all of them. The others take the rest file by file, since a file's tests share fixtures.
-ENGINES = {"door", "engines", "explain"}
+ENGINES = {"agent", "door", "engines", "explain"}
 # These count what a program of one name does on the whole host, and all run the same program.
 ALONE = {"watch"}
 # Before other engine tests: on a user's machine there is one of each engine.

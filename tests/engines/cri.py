@@ -1,19 +1,18 @@
 """Create pods as a kubelet does, over the gRPC interface of containerd's CRI plugin.
 
-Messages are nested tuples of (field number, value), numbered as in runtime.v1's api.proto: the
-generated classes would be a package of their own, and these are few.
+Messages are nested tuples of (field number, value), numbered as in runtime.v1's api.proto.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
 
+from seclatch.agent.protobuf_wire import Fields, decode_message, encode_message
 from tests.engines.engine import IMAGE
 
 _RUNTIME, _IMAGES = "/runtime.v1.RuntimeService/", "/runtime.v1.ImageService/"
@@ -22,49 +21,10 @@ _NODE = 2  # the host's network, so that no CNI plugin is needed
 _UNCONFINED, _LOCALHOST = 1, 2  # SecurityProfile.ProfileType
 _EXITED = 2  # ContainerState
 
-Fields = tuple[tuple[int, Any], ...]
-
-
-def encode(fields: Fields) -> bytes:
-    """Write a message: strings, unsigned numbers, messages, and maps of strings (dict)."""
-    return b"".join(_field(number, value) for number, value in fields)
-
-
-def _field(number: int, value: Any) -> bytes:
-    if isinstance(value, int):
-        return _varint(number << 3) + _varint(value)
-    if isinstance(value, dict):
-        return b"".join(_field(number, ((1, key), (2, item))) for key, item in value.items())
-    content = value.encode() if isinstance(value, str) else encode(value)
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    content = bytearray()
-    while value > 0x7F:
-        content.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*content, value])
-
 
 def decode(content: bytes) -> dict[int, Any]:
-    """Decode a message: numbers and contents (bytes) by field; the last value of a field counts."""
-    found: dict[int, Any] = {}
-    source = iter(content)
-    for tag in _varints(source):
-        value = next(_varints(source))
-        found[tag >> 3] = value if tag & 7 == 0 else bytes(next(source) for _ in range(value))
-    return found
-
-
-def _varints(source: Iterator[int]) -> Iterator[int]:
-    value = shift = 0
-    for byte in source:
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if not byte & 0x80:
-            yield value
-            value = shift = 0
+    """Decode a message; the last value of a field counts."""
+    return {number: values[-1] for number, values in decode_message(content).items()}
 
 
 @dataclass
@@ -83,7 +43,7 @@ class Kubelet:
     ) -> dict[int, Any]:
         """Call a method of a service, the runtime's by default. Raises grpc.RpcError."""
         call = self.channel.unary_unary(
-            service + method, request_serializer=encode, response_deserializer=decode
+            service + method, request_serializer=encode_message, response_deserializer=decode
         )
         answer: dict[int, Any] = call(fields, timeout=60, wait_for_ready=True)
         return answer

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +13,16 @@ import pytest
 from tests.engines.conftest import require
 from tests.engines.docker import Docker
 from tests.engines.host import PrivateHost
-from tests.engines.installing import SEEN, STRICT, Administrator
+from tests.engines.installing import SEEN, SOURCES, STRICT, Administrator
 
 CONFIG = "/etc/docker/daemon.json"
 FRONT = "/usr/local/lib/seclatch/docker/runc"
+
+PROBE = """
+from seclatch.agent.docker_probe import DockerProbe
+from seclatch.engines.host_root import HostRoot
+DockerProbe(HostRoot()).require_latched_start()
+"""
 
 WRITTEN_BY_HAND = """\
 {
@@ -209,3 +217,22 @@ def test_installing_before_the_daemon_runs_takes_effect_at_its_start(
     assert (runtimes(docker)[0], "seclatch" in runtimes(docker)[1]) == ("runc", False)
     assert docker.run("/bin/true").returncode == 0
     docker.stop()
+
+
+def test_a_node_proves_the_latch_by_a_start(dockerd: Docker, seclatch: Administrator) -> None:
+    """`seclatch node` without a cluster; a broken latch is mended, and one in front of none not."""
+    before = seclatch.tree()
+    first = seclatch.must("node", "--install", "docker")
+    assert "a probe container started latched" in first
+    assert "seclatch.io/probe:1" in dockerd.must("images", "--format", "{{.Repository}}:{{.Tag}}")
+    assert dockerd.must("ps", "--all", "--quiet") == ""
+    front = dockerd.host.path(FRONT)
+    front.write_bytes(b"\x7fELF broken")
+    mended = seclatch.must("node", "--install", "docker")
+    assert f"change {FRONT}" in mended and "latched" in mended
+    shutil.copy("/usr/sbin/runc", front)
+    bare = dockerd.host.run(sys.executable, "-c", PROBE, env={"PYTHONPATH": str(SOURCES)})
+    assert bare.returncode and "Docker: POST /containers" in bare.stderr  # the control
+    seclatch.must("node", "--install", "docker", "--remove")
+    assert "seclatch.io/probe" not in dockerd.must("images")
+    assert seclatch.tree() == before

@@ -99,3 +99,19 @@ def test_a_drop_in_edited_by_another_keeps_the_addition(
     assert "pids_limit = 77 # mine" in left
     assert "= [" not in left
     assert podman.command("info").returncode == 0
+
+
+def test_a_node_proves_the_latch_by_a_start(
+    podman: Podman, seclatch: Administrator, own_host: PrivateHost
+) -> None:
+    storage = f'[storage]\ndriver = "vfs"\nrunroot = "{podman.directory}/r"\ngraphroot = '
+    seclatch.write("/etc/containers/storage.conf", f'{storage}"{podman.directory}/g"\n')
+    engine = '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+    seclatch.write("/etc/containers/containers.conf", engine)
+    before = seclatch.tree()
+    first = seclatch("node", "--install", "podman")
+    assert first.returncode == 0 and "a probe container started latched" in first.stdout, first
+    assert "seclatch.io/probe" in own_host.run("podman", "images", check=True).stdout
+    seclatch.must("node", "--install", "podman", "--remove")
+    assert "seclatch.io/probe" not in own_host.run("podman", "images", check=True).stdout
+    assert seclatch.tree() == before

@@ -86,6 +86,9 @@ MAY_IMPORT = {
     "engines": "model output system runtime",
     "host": "system runtime engines",
     "fleet": "model output registry profile.artifact recording.files",
+    "agent": (
+        "model output system registry fleet engines host recording.files recording.annotated"
+    ),
     "demo": "",
     "report": "model output",
     "diagnose.evidence": (
@@ -120,7 +123,7 @@ MAY_IMPORT = {
     ),
     "cli.shared": (
         "model output registry engines filter process profile profile.parse profile.compile "
-        "profile.amend watch watch.targets"
+        "profile.amend watch watch.targets runtime agent"
     ),
     "cli.profile": (
         "model output filter profile profile.parse profile.compile profile.meaning "
@@ -142,7 +145,7 @@ MAY_IMPORT = {
         "model output report apply demo tighten diagnose diagnose.evidence recording engines host "
         "process runtime registry fleet profile profile.parse profile.artifact profile.meaning "
         "profile.compile profile.generate profile.export profile.amend recording.files scan "
-        "scan.analysis scan.image scan.summary watch watch.sources watch.targets cli.shared"
+        "scan.analysis scan.image scan.summary watch watch.sources watch.targets agent cli.shared"
     ),
 }
 

@@ -31,6 +31,25 @@ def test_a_file_is_valid_by_its_published_schema(name: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_units_are_read_by_systemd(tmp_path: Path) -> None:
+    """And their command line by the command; its program is elsewhere here."""
+    unit = (EXAMPLES / "seclatch-node.service").read_text()
+    assert "/usr/bin/seclatch node " in unit
+    (tmp_path / "seclatch-node.service").write_text(
+        unit.replace("/usr/bin/seclatch", str(BIN / "seclatch"))
+    )
+    (tmp_path / "docker.service").write_text("[Service]\nExecStart=/bin/true\n")
+    timer = tmp_path / "seclatch-node.timer"
+    timer.write_text((EXAMPLES / "seclatch-node.timer").read_text())
+    verify = ["systemd-analyze", "verify", "--man=no", tmp_path / "seclatch-node.service", timer]
+    done = subprocess.run(verify, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    words = unit.partition("/usr/bin/seclatch ")[2].partition("\nTimeout")[0]
+    command = [BIN / "seclatch", *words.replace("\\\n", "").split()]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert tried.returncode == 2 and "'/etc/seclatch/profiles.list' does not exist" in tried.stderr
+
+
 def test_each_file_is_listed() -> None:
     listed = (EXAMPLES / "README.md").read_text()
     files = {file.name for file in EXAMPLES.iterdir()} - {"README.md"}

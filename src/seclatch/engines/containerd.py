@@ -192,16 +192,15 @@ class Containerd:
 
     def find_program(self) -> str | None:
         """Find the installed containerd; a tree's own one is not executed."""
-        return self.root.find_program("containerd") if self.root.is_host else None
+        return self.root.find_program("containerd") if self.root.is_live else None
 
     def find_release(self) -> tuple[int, int] | None:
         """Ask the installed containerd for its version."""
         program = self.find_program()
         if program is None:
             return None
-        done = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, check=False, timeout=60
-        )
+        command = self.root.command(program, "--version")
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         found = re.search(r" v?(\d+)\.(\d+)", done.stdout)
         return (int(found[1]), int(found[2])) if found else None
 
@@ -261,14 +260,14 @@ class Containerd:
         if program is None or (wish and self.is_disabled()):
             return [*changes]
         try:
-            before = read_handlers(program, CONFIG)
+            before = read_handlers(self.root, program, CONFIG)
         except SeclatchError:
             if wish:
                 raise
             return [*changes]  # what is broken already does not keep the latch installed
         if changes:
-            return [*changes, ConfirmStep(program, CONFIG, before, wish)]
-        ConfirmStep(program, CONFIG, CriHandlers({}, None), wish).apply()
+            return [*changes, ConfirmStep(self.root, program, CONFIG, before, wish)]
+        ConfirmStep(self.root, program, CONFIG, CriHandlers({}, None), wish).apply()
         return []
 
     def find_unconfirmed(self) -> str | None:
@@ -276,7 +275,7 @@ class Containerd:
         program = self.find_program()
         if program is None or self.is_disabled():
             return None
-        row = read_handlers(program, CONFIG).rows.get(NAME, {})
+        row = read_handlers(self.root, program, CONFIG).rows.get(NAME, {})
         binary = toml_edit.find_value(row, ("options", "BinaryName"))
         return "" if is_own_latch(self.name, binary) else f"there is no handler {NAME} of the latch"
 

@@ -6,11 +6,11 @@ import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from seclatch.engines import toml_edit
 from seclatch.engines.engine import NAME, LatchRegistration, is_own_latch
+from seclatch.engines.host_root import HostRoot
 from seclatch.errors import SeclatchError
 
 SECONDS = 60
@@ -27,11 +27,11 @@ class CriHandlers:
     default: str | None
 
 
-def read_handlers(program: str, config: str) -> CriHandlers:
+def read_handlers(root: HostRoot, program: str, config: str) -> CriHandlers:
     """Let containerd read its files; return the handlers that it finds there."""
     # containerd 1.7 dumps nothing without a file; an empty one has the same meaning.
-    given = config if Path(config).exists() else "/dev/null"
-    command = [program, "--config", given, "config", "dump"]
+    given = config if root.resolve(config).exists() else "/dev/null"
+    command = root.command(program, "--config", given, "config", "dump")
     try:
         done = subprocess.run(
             command,
@@ -68,6 +68,7 @@ def make_dump_error(config: str, problem: str) -> SeclatchError:
 class ConfirmStep:
     """The last step of a change: it fails, and so undoes the others, if containerd disagrees."""
 
+    root: HostRoot
     program: str
     config: str
     before: CriHandlers
@@ -84,7 +85,7 @@ class ConfirmStep:
 
     def apply(self) -> None:
         """Compare containerd's reading with the one before and with what is wanted."""
-        after = read_handlers(self.program, self.config)
+        after = read_handlers(self.root, self.program, self.config)
         if problem := next(list_disagreements(self.before, after, self.wish), ""):
             raise SeclatchError(
                 f"confirming {self.config} by `containerd config dump`: {problem}",

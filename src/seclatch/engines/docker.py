@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from seclatch.engines import docker_daemon
@@ -24,6 +22,7 @@ from seclatch.output import json_edit
 
 BOM = "\ufeff"
 _NO_VALIDATION = "unknown flag: --validate"
+_STDIN = "/dev/stdin"
 
 
 @dataclass(frozen=True)
@@ -107,21 +106,19 @@ class Docker:
             return
         for daemon in self.daemons():
             daemon.refuse_conflicts(self.parse(self.config, text))
-        program = self.root.find_program("dockerd") if self.root.is_host else None
+        program = self.root.find_program("dockerd") if self.root.is_live else None
         if program is None:
             return
-        with tempfile.TemporaryDirectory(prefix="seclatch-") as directory:
-            candidate = Path(directory) / "daemon.json"
-            candidate.write_text(text)
-            done = subprocess.run(
-                [program, "--validate", "--config-file", str(candidate)],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=60,
-            )
+        done = subprocess.run(
+            self.root.command(program, "--validate", "--config-file", _STDIN),
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
         if done.returncode and _NO_VALIDATION not in done.stderr:
-            reason = (done.stderr or done.stdout).strip().replace(str(candidate), self.config)
+            reason = (done.stderr or done.stdout).strip().replace(_STDIN, self.config)
             raise SeclatchError(
                 f"checking {self.config} as it would be: dockerd refuses it: {reason}",
                 remedy="mend what dockerd names; nothing has been changed",
@@ -129,7 +126,7 @@ class Docker:
 
     def daemons(self) -> list[docker_daemon.DockerDaemon]:
         """Return the running daemons that read this file."""
-        return docker_daemon.find_daemons() if self.root.is_host else []
+        return docker_daemon.find_daemons(self.root) if self.root.is_live else []
 
     def make_live_steps(
         self, changes: Sequence[FileChange], wish: LatchRegistration | None

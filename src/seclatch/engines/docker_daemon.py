@@ -8,11 +8,12 @@ import os
 import signal
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from seclatch.engines.file_change import FileChange, FileState, place_file
+from seclatch.engines.host_root import HostRoot
 from seclatch.errors import SeclatchError
 from seclatch.system.procfs import split_argv
 
@@ -36,6 +37,7 @@ class DockerDaemon:
 
     pid: int
     arguments: tuple[str, ...]
+    root: HostRoot = field(default_factory=HostRoot)
 
     def values(self, *flags: str) -> list[str]:
         """Return the values of a flag, given as `--flag value` or `--flag=value`."""
@@ -63,7 +65,7 @@ class DockerDaemon:
         except ProcessLookupError:
             return  # it ended; the next one reads the new file
         try:
-            if read_daemon(Path(f"/proc/{self.pid}")) == self:
+            if read_daemon(Path(f"/proc/{self.pid}")) == replace(self, root=HostRoot()):
                 signal.pidfd_send_signal(fd, signal.SIGHUP)
         finally:
             os.close(fd)
@@ -78,7 +80,7 @@ class DockerDaemon:
         """Query the daemon's API (GET /info); None if it does not answer."""
         for path in self.sockets():
             try:
-                connection = UnixConnection(path, timeout=5)
+                connection = UnixConnection(str(self.root.resolve(path)), timeout=5)
                 connection.request("GET", "/info", headers={"Host": "docker"})
                 answer = json.loads(connection.getresponse().read(4 << 20))
             except (OSError, ValueError, http.client.HTTPException):
@@ -191,9 +193,9 @@ def read_keys(state: FileState | None) -> dict[str, Any]:
     return keys
 
 
-def find_daemons() -> list[DockerDaemon]:
-    """Find every dockerd in this mount namespace whose configuration is the default file."""
-    here = Path("/proc/self/ns/mnt").readlink()
+def find_daemons(root: HostRoot) -> list[DockerDaemon]:
+    """Find every dockerd of the running system whose configuration is the default file."""
+    here = Path(f"/proc/{root.init or 'self'}/ns/mnt").readlink()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         daemon = read_daemon(process)
@@ -201,7 +203,7 @@ def find_daemons() -> list[DockerDaemon]:
             continue
         try:
             if (process / "ns/mnt").readlink() == here:
-                found.append(daemon)
+                found.append(replace(daemon, root=root))
         except OSError:
             continue
     return found

@@ -1,4 +1,4 @@
-"""The directory that counts as `/`: the host's own, or a tree given by `--root`."""
+"""The directory that counts as `/`: the host's own, its mount in a container, or a tree."""
 
 from __future__ import annotations
 
@@ -18,14 +18,32 @@ SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/s
 
 @dataclass(frozen=True)
 class HostRoot:
-    """Paths below `prefix` are resolved as they would be after a chroot(2) to it."""
+    """Paths below `prefix` are resolved as they would be after a chroot(2) to it.
+
+    `init`: a process of the running system that `prefix` is a mount of, its first one; 0 for `/`
+    itself, and for a tree that does not run.
+    """
 
     prefix: Path = Path("/")
+    init: int = 0
 
     @property
     def is_host(self) -> bool:
-        """Return whether this is the running system, with its engines."""
+        """Return whether this is the running system, seen at its own paths."""
         return self.prefix == Path("/")
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether this is a running system, with its engines."""
+        return self.is_host or self.init != 0
+
+    def command(self, *words: str) -> list[str]:
+        """Return a command line that runs a program of the running system, among its own files."""
+        if not self.init:
+            return list(words)
+        enter = ["nsenter", f"--target={self.init}", "--mount", "--"]
+        # env(1) is the system's own then; its programs get nothing of a container's environment
+        return [*enter, "/usr/bin/env", "-i", f"PATH={':'.join(SYSTEM_PATH)}", *words]
 
     def resolve(self, path: str) -> Path:
         """Follow every symbolic link of an absolute path without leaving the prefix.

@@ -120,7 +120,7 @@ def advise_moving_aside(path: Path) -> str:
 
 def refuse_writable(path: Path, mode: int, uid: int | None, root: HostRoot) -> None:
     """Refuse a record that others than root can write: it decides what is overwritten."""
-    if root.is_host and (uid != 0 or mode & 0o022):
+    if root.is_live and (uid != 0 or mode & 0o022):
         raise InputError(
             str(path),
             "",

@@ -277,7 +277,7 @@ def refuse_removal_in_use(root: HostRoot, fronts: list[ChangeStep], engine: str)
     going = any(isinstance(one, FileChange) and one.after is None for one in fronts)
     users = (
         running_containers.list_containers_using(f"{LATCHES}/{engine}")
-        if going and root.is_host
+        if going and root.is_live
         else []
     )
     if users:

@@ -20,12 +20,14 @@ _NAME = "[a-z0-9-]+-[0-9a-f]{12}[.]json$"
 
 
 def list_policies() -> Iterator[dict[str, Any]]:
-    """Yield each policy and its binding."""
+    """Yield each policy for namespaces, and its binding."""
     # what a pod's containers are under is immutable; ephemeral ones come later
     created = [_operations("CREATE", "pods"), _operations("UPDATE", "pods/ephemeralcontainers")]
     yield from _policy("seclatch-profiles", created, list(_profile_rules()))
     changed = [_operations("CREATE", "pods"), _operations("UPDATE", "pods")]
-    yield from _policy("seclatch-recordings", changed, [_recording_rule()], new=_UNRECORDED)
+    yield from _policy(
+        "seclatch-recordings", changed, [_recording_rule()], condition=("new", _UNRECORDED)
+    )
     # not for updates: a pod from before the label must still be able to lose its finalizers
     yield from _policy(
         "seclatch-required",
@@ -34,6 +36,57 @@ def list_policies() -> Iterator[dict[str, Any]]:
         namespaces={REQUIRE_LABEL: "latched"},
     )
 
+
+def list_agent_policies(account: str, label: str) -> Iterator[dict[str, Any]]:
+    """Yield the policy that holds the agent's account to its own node and its own label.
+
+    The role permits `patch` of all nodes, since roles know no names that differ by node. The token
+    says on which node its pod is (GA in Kubernetes 1.32, on by default from 1.30).
+    """
+    yield from _policy(
+        "seclatch-agent",
+        [_operations("UPDATE", "nodes")],
+        list(_agent_rules(label)),
+        condition=("agent", f"request.userInfo.username == '{account}'"),
+    )
+
+
+def _agent_rules(label: str) -> Iterator[dict[str, str]]:
+    yield {
+        "expression": (
+            f"has(request.userInfo.extra) && '{_EXTRA_NODE}' in request.userInfo.extra && "
+            f"request.userInfo.extra['{_EXTRA_NODE}'] == [object.metadata.name]"
+        ),
+        "message": "the agent of a node may change that node alone",
+    }
+    yield {
+        "expression": "object.spec == oldObject.spec",
+        "message": "the agent may not change a node's spec",
+    }
+    message = f"the agent may change the label {label} alone"
+    for one, other in (("object", "oldObject"), ("oldObject", "object")):
+        labels, others = f"{one}.metadata.labels", f"{other}.metadata.labels"
+        yield {
+            "expression": (
+                f"!has({labels}) || {labels}.all(k, k == '{label}' || "
+                f"(has({others}) && k in {others} && {others}[k] == {labels}[k]))"
+            ),
+            "message": message,
+        }
+    yield {
+        "expression": f"!has(object.metadata.labels) || !('{label}' in object.metadata.labels) || "
+        f"object.metadata.labels['{label}'] == 'ready'",
+        "message": message,
+    }
+    for field in ("annotations", "finalizers", "ownerReferences"):
+        now, before = f"object.metadata.{field}", f"oldObject.metadata.{field}"
+        yield {
+            "expression": f"has({now}) == has({before}) && (!has({now}) || {now} == {before})",
+            "message": f"the agent may not change a node's {field}",
+        }
+
+
+_EXTRA_NODE = "authentication.kubernetes.io/node-name"
 
 _UNRECORDED = (
     "request.operation == 'CREATE' || !has(oldObject.metadata.annotations) || "
@@ -101,9 +154,11 @@ def _policy(
     validations: list[dict[str, str]],
     *,
     namespaces: dict[str, str] | None = None,
-    new: str = "",
+    condition: tuple[str, str] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    conditions = {"matchConditions": [{"name": "new", "expression": new}]} if new else {}
+    conditions: dict[str, Any] = {}
+    if condition:
+        conditions["matchConditions"] = [{"name": condition[0], "expression": condition[1]}]
     yield {
         "apiVersion": _VERSION,
         "kind": "ValidatingAdmissionPolicy",

@@ -50,13 +50,13 @@ def _hash(text: str, length: int) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
 
 
-def name_node() -> str:
+def name_node(machine_id: Path = _MACHINE_ID) -> str:
     """Return a name of this host that no other has.
 
     A hash of machine-id(5), which is confidential itself; the host name where there is none.
     """
     try:
-        text = _MACHINE_ID.read_text().strip()
+        text = machine_id.read_text().strip()
     except OSError:
         text = ""
     return _hash(f"seclatch counts {text}", 32) if len(text) == 32 else socket.gethostname()

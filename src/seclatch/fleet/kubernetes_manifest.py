@@ -1,7 +1,7 @@
-"""Manifests for a cluster: RuntimeClass, policies, and the DaemonSet that brings profiles.
+"""Manifests for a cluster: RuntimeClass, policies, and the DaemonSet that runs `seclatch node`.
 
-Plain YAML of Kubernetes' own kinds; no CRD, no controller, no webhook. The DaemonSet's account has
-no rights at the API and no token: kubelet mounts what it reads.
+Plain YAML of Kubernetes' own kinds; no CRD, no controller, no webhook. The DaemonSet's account may
+label its own node. Where it brings profiles alone, it has no rights at the API and no token.
 """
 
 from __future__ import annotations
@@ -12,24 +12,36 @@ from typing import Any
 
 import yaml
 
-from seclatch.fleet.admission_policies import list_policies
+from seclatch.fleet.admission_policies import list_agent_policies, list_policies
 from seclatch.fleet.profile_list import ListedProfile, write_profile_list
 
 NAMESPACE = "seclatch-system"
 READY_LABEL = "seclatch.io/latch"
+_ACCOUNT = f"system:serviceaccount:{NAMESPACE}:node"
 _CONFIGURATION = "/etc/seclatch"
+_HOST = "/host"
+CAPABILITIES = ("SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE")
+"""To enter the namespaces of the host's process 1, for ctr and systemctl (setns(2)); and to see
+which containers need the latch before it is removed."""
 _SECCOMP = "/var/lib/kubelet/seccomp"
 _LABELS = {"app.kubernetes.io/name": "seclatch", "app.kubernetes.io/component": "node"}
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterWish:
-    """What the manifests are made of; without an `image` there is no DaemonSet."""
+    """What the manifests are made of; without an `image` there is no DaemonSet.
+
+    `install`: the DaemonSet installs the latch, and not only profiles; `remove`: it undoes that.
+    `recordings` is the repository to which counts are pushed.
+    """
 
     image: str = ""
     key: str = ""
     profiles: tuple[ListedProfile, ...] = ()
     pull_secret: str = ""
+    install: bool = True
+    remove: bool = False
+    recordings: str = ""
 
 
 def write_manifests(wish: ClusterWish) -> str:
@@ -57,10 +69,29 @@ def list_manifests(wish: ClusterWish) -> Iterator[dict[str, Any]]:
     )
     if wish.image:
         yield _make("v1", "ServiceAccount", "node", inside=True, automountServiceAccountToken=False)
+        if wish.install:
+            yield from _list_rights()
         data = {"profiles.list": write_profile_list(wish.profiles), "key.pub": wish.key}
         yield _make("v1", "ConfigMap", "node", inside=True, data=data)
         yield _make("apps/v1", "DaemonSet", "node", inside=True, spec=_daemon_set(wish))
     yield from list_policies()
+
+
+def _list_rights() -> Iterator[dict[str, Any]]:
+    """Yield the agent's one right, to patch nodes, and the policy that holds it to its own."""
+    rule = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch"]}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "seclatch-node"}
+    subject = {"kind": "ServiceAccount", "name": "node", "namespace": NAMESPACE}
+    # the policy first: there is no moment in which the right is wider
+    yield from list_agent_policies(_ACCOUNT, READY_LABEL)
+    yield _make("rbac.authorization.k8s.io/v1", "ClusterRole", "seclatch-node", rules=[rule])
+    yield _make(
+        "rbac.authorization.k8s.io/v1",
+        "ClusterRoleBinding",
+        "seclatch-node",
+        roleRef=role,
+        subjects=[subject],
+    )
 
 
 def _make(
@@ -87,18 +118,21 @@ def _daemon_set(wish: ClusterWish) -> dict[str, Any]:
 
 
 def _pod(wish: ClusterWish) -> dict[str, Any]:
-    volumes: list[dict[str, Any]] = [
-        {"name": "seccomp", "hostPath": {"path": _SECCOMP, "type": "DirectoryOrCreate"}},
-        {"name": "configuration", "configMap": {"name": "node"}},
-    ]
+    volumes: list[dict[str, Any]] = [{"name": "configuration", "configMap": {"name": "node"}}]
+    if wish.install:
+        volumes.append({"name": "host", "hostPath": {"path": "/", "type": "Directory"}})
+    else:
+        seccomp = {"path": _SECCOMP, "type": "DirectoryOrCreate"}
+        volumes.append({"name": "seccomp", "hostPath": seccomp})
     if wish.pull_secret:
         items = [{"key": ".dockerconfigjson", "path": "auth.json"}]
         secret = {"secretName": wish.pull_secret, "items": items, "defaultMode": 0o400}
         volumes.append({"name": "credentials", "secret": secret})
     pod: dict[str, Any] = {
         "serviceAccountName": "node",
-        "automountServiceAccountToken": False,
+        "automountServiceAccountToken": wish.install,
         "enableServiceLinks": False,
+        "hostPID": wish.install,
         "nodeSelector": {"kubernetes.io/os": "linux"},
         "priorityClassName": "system-node-critical",  # pods wait for profiles
         "tolerations": [{"operator": "Exists"}],
@@ -111,34 +145,63 @@ def _pod(wish: ClusterWish) -> dict[str, Any]:
 
 def _container(wish: ClusterWish) -> dict[str, Any]:
     mounts: list[dict[str, Any]] = [
-        {"name": "seccomp", "mountPath": _SECCOMP},
         {"name": "configuration", "mountPath": _CONFIGURATION, "readOnly": True},
     ]
-    args = [
-        "node",
-        f"--profiles={_CONFIGURATION}/profiles.list",
-        f"--key={_CONFIGURATION}/key.pub",
-        f"--seccomp-dir={_SECCOMP}",
-        "--every=1min",
-        "--json",
-    ]
+    if wish.install:
+        # what is mounted on the host later (a restarted /run/containerd) is seen here, too
+        host = {"name": "host", "mountPath": _HOST, "mountPropagation": "HostToContainer"}
+        mounts.append(host)
+    else:
+        mounts.append({"name": "seccomp", "mountPath": _SECCOMP})
     if wish.pull_secret:
         mounts.append({"name": "credentials", "mountPath": "/run/credentials", "readOnly": True})
-        args.append("--auth-file=/run/credentials/auth.json")
+    node = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
     return {
         "name": "node",
         "image": wish.image,
-        "args": args,
-        # root, since kubelet's directory is root's; with no capability, on a read-only root
-        "securityContext": {
-            "runAsUser": 0,
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "args": _list_arguments(wish),
+        **({"env": [node]} if wish.install else {}),
+        "securityContext": _container_rights(wish),
         "resources": {
             "requests": {"cpu": "10m", "memory": "64Mi"},
             "limits": {"memory": "192Mi"},
         },
         "volumeMounts": mounts,
     }
+
+
+def _container_rights(wish: ClusterWish) -> dict[str, Any]:
+    """Return root on a read-only root, with three capabilities or none.
+
+    Either way: who takes over an agent that installs the latch has the node.
+    """
+    rights: dict[str, Any] = {
+        "runAsUser": 0,
+        "allowPrivilegeEscalation": wish.install,  # it cannot be false with CAP_SYS_ADMIN
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    if wish.install:
+        rights["capabilities"]["add"] = list(CAPABILITIES)
+        # the engines' profile and type forbid to look at process 1, and to write to the host
+        rights["appArmorProfile"] = {"type": "Unconfined"}
+        rights["seLinuxOptions"] = {"type": "spc_t"}
+    return rights
+
+
+def _list_arguments(wish: ClusterWish) -> list[str]:
+    words = ["node"]
+    if wish.install:
+        words += [f"--root={_HOST}", "--install=containerd", "--label=$(NODE_NAME)"]
+    if wish.remove:
+        return [*words, "--remove", "--every=1min"]
+    words += [
+        f"--profiles={_CONFIGURATION}/profiles.list",
+        f"--key={_CONFIGURATION}/key.pub",
+        f"--seccomp-dir={_SECCOMP}",
+        "--every=1min",
+        "--json",
+    ]
+    words += [f"--ship={wish.recordings}"] if wish.recordings else []
+    words += ["--auth-file=/run/credentials/auth.json"] if wish.pull_secret else []
+    return words

@@ -24,7 +24,7 @@ def test_only_an_answer_about_the_configuration_counts(
     dockerd.write_text(f'#!/bin/sh\ncat >&2 <<"END"\n{words}\nEND\nexit 125\n')
     dockerd.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(docker_daemon, "find_daemons", list)
+    monkeypatch.setattr(docker_daemon, "find_daemons", lambda _root: [])
     docker = Docker(HostRoot())
     if refused:
         with pytest.raises(SeclatchError, match="dockerd refuses it: unable"):

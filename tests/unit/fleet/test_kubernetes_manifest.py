@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,14 @@ import pytest
 import yaml
 from celpy.adapter import json_to_cel
 
-from seclatch.fleet.kubernetes_manifest import ClusterWish, list_manifests, write_manifests
+from seclatch.agent.node_label import LABEL
+from seclatch.fleet.kubernetes_manifest import (
+    CAPABILITIES,
+    READY_LABEL,
+    ClusterWish,
+    list_manifests,
+    write_manifests,
+)
 from seclatch.fleet.profile_list import ListedProfile
 from seclatch.registry.reference import parse_reference
 
@@ -23,6 +31,7 @@ WISH = ClusterWish(
     profiles=(ListedProfile("web", parse_reference(f"registry.example/web@{DIGEST}")),),
     pull_secret="registry",
 )
+PROFILES = replace(WISH, install=False)
 _SCHEMAS = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
 VERSIONS = sorted({path.name.split(".")[1] for path in _SCHEMAS.glob("v1.*-local-strict")}, key=int)
 OLDEST = 30
@@ -38,7 +47,7 @@ def test_there_are_schemas_of_many_versions() -> None:
 
 
 @pytest.mark.parametrize("minor", [minor for minor in VERSIONS if int(minor) >= OLDEST])
-@pytest.mark.parametrize("wish", [WISH, ClusterWish()], ids=["daemon-set", "without"])
+@pytest.mark.parametrize("wish", [WISH, PROFILES, ClusterWish()], ids=["all", "profiles", "none"])
 def test_strict_schemas(minor: str, wish: ClusterWish) -> None:
     for document in documents(wish):
         kubernetes_validate.validate(document, f"1.{minor}", strict=True)
@@ -70,13 +79,19 @@ def by_name(some: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]
     return {(one["kind"], one["metadata"]["name"]): one for one in some}
 
 
-def test_the_daemon_set_has_no_rights() -> None:
+def pod_of(wish: ClusterWish) -> dict[str, Any]:
+    daemon_set = next(one for one in documents(wish) if one["kind"] == "DaemonSet")
+    pod: dict[str, Any] = daemon_set["spec"]["template"]["spec"]
+    return pod
+
+
+def test_a_daemon_set_for_profiles_has_no_rights() -> None:
     """No role, no token, no capability, a read-only root; one directory of the host."""
-    kinds = {one["kind"] for one in documents()}
+    kinds = {one["kind"] for one in documents(PROFILES)}
     assert not kinds & {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}
-    pod = next(one for one in documents() if one["kind"] == "DaemonSet")["spec"]["template"]["spec"]
+    pod = pod_of(PROFILES)
     assert pod["automountServiceAccountToken"] is False
-    assert not {"hostPID", "hostNetwork", "hostIPC"} & set(pod)
+    assert not pod["hostPID"] and not {"hostNetwork", "hostIPC"} & set(pod)
     [container] = pod["containers"]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
@@ -91,10 +106,11 @@ def admit(policy: str, pod: dict[str, Any], **more: Any) -> bool:
         for one in list_manifests(WISH)
         if one["kind"] == "ValidatingAdmissionPolicy" and one["metadata"]["name"] == policy
     )
+    request = {"namespace": "shop", "operation": more.get("operation", "CREATE")}
     context = {
         "object": pod,
         "oldObject": more.get("old") or {},
-        "request": {"namespace": "shop", "operation": more.get("operation", "CREATE")},
+        "request": request | ({"userInfo": more["user"]} if "user" in more else {}),
         "namespaceObject": {"metadata": {"name": "shop", **more.get("namespace", {})}},
     }
     values = {name: json_to_cel(value) for name, value in context.items()}
@@ -171,3 +187,88 @@ def test_the_latch_can_be_required(name: str | None, admitted: bool) -> None:
     pod = pod_with(None, "pod")
     pod["spec"] |= {"runtimeClassName": name} if name else {}
     assert admit("seclatch-required", pod) is admitted
+
+
+def test_the_installing_daemon_set_has_one_right() -> None:
+    """To patch nodes, and a token for it; three capabilities, not `privileged`."""
+    roles = [one for one in documents() if one["kind"] in ("Role", "ClusterRole")]
+    assert [one["rules"] for one in roles] == [
+        [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch"]}]
+    ]
+    pod = pod_of(WISH)
+    assert pod["automountServiceAccountToken"] and pod["hostPID"]
+    assert not {"hostNetwork", "hostIPC"} & set(pod)
+    context = pod["containers"][0]["securityContext"]
+    assert context["capabilities"] == {"drop": ["ALL"], "add": list(CAPABILITIES)}
+    assert context["readOnlyRootFilesystem"] and "privileged" not in context
+    assert READY_LABEL == LABEL
+    order = [(one["kind"], one["metadata"]["name"]) for one in documents()]
+    binding = order.index(("ClusterRoleBinding", "seclatch-node"))
+    assert order.index(("ValidatingAdmissionPolicyBinding", "seclatch-agent")) < binding
+
+
+def test_removal_is_a_daemon_set_too() -> None:
+    [container] = pod_of(replace(WISH, remove=True))["containers"]
+    assert "--remove" in container["args"]
+    assert not any("--profiles" in one for one in container["args"])
+
+
+AGENT = {
+    "username": "system:serviceaccount:seclatch-system:node",
+    "extra": {"authentication.kubernetes.io/node-name": ["n1"]},
+}
+NODE: dict[str, Any] = {
+    "metadata": {
+        "name": "n1",
+        "labels": {"zone": "a", "seclatch.io/other": "x"},
+        "annotations": {"a": "b"},
+    },
+    "spec": {"podCIDR": "10.0.0.0/24"},
+}
+LABELS = NODE["metadata"]["labels"]
+READY = {"labels": {**LABELS, "seclatch.io/latch": "ready"}}
+
+
+def changed(spec: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
+    """Return the node with other metadata; None removes a field."""
+    found = {**NODE["metadata"], **metadata}
+    kept = {name: value for name, value in found.items() if value is not None}
+    return {"metadata": kept, "spec": spec or NODE["spec"]}
+
+
+@pytest.mark.parametrize(
+    ("node", "user", "admitted"),
+    [
+        (changed(**READY), AGENT, True),
+        (changed(), AGENT, True),
+        (changed(labels={"zone": "a", "seclatch.io/latch": "ready"}), AGENT, False),
+        (changed(labels={**LABELS, "seclatch.io/latch": "x"}), AGENT, False),
+        (changed(labels={**LABELS, "zone": "b"}), AGENT, False),
+        (changed(labels={**LABELS, "node-role.kubernetes.io/control-plane": ""}), AGENT, False),
+        (changed(labels=None), AGENT, False),
+        (changed(name="n2", **READY), AGENT, False),
+        (changed(annotations={"a": "c"}, **READY), AGENT, False),
+        (changed(annotations=None, **READY), AGENT, False),
+        (changed(finalizers=["x"], **READY), AGENT, False),
+        (changed(ownerReferences=[{"name": "x"}], **READY), AGENT, False),
+        (changed({"podCIDR": "10.0.0.0/24", "unschedulable": True}, **READY), AGENT, False),
+        (changed({"podCIDR": "10.0.0.0/24", "taints": []}, **READY), AGENT, False),
+        # a token that is bound to no pod, as `kubectl create token` makes it
+        (changed(**READY), {"username": AGENT["username"]}, False),
+        (changed(**READY), {"username": AGENT["username"], "extra": {}}, False),
+        # others are not concerned
+        (changed(labels={}), {"username": "system:node:n1"}, True),
+    ],
+)
+def test_the_agent_changes_its_own_label_alone(
+    node: dict[str, Any], user: dict[str, Any], admitted: bool
+) -> None:
+    old = {**NODE, "metadata": {**NODE["metadata"], "name": node["metadata"]["name"]}}
+    assert admit("seclatch-agent", node, old=old, user=user, operation="UPDATE") is admitted
+
+
+def test_the_agent_removes_its_label() -> None:
+    arguments = {"old": changed(**READY), "user": AGENT, "operation": "UPDATE"}
+    assert admit("seclatch-agent", changed(), **arguments)
+    gone = changed(labels={"zone": "a"})
+    assert not admit("seclatch-agent", gone, **arguments)

@@ -7,8 +7,13 @@ from pathlib import Path
 import click
 
 from seclatch.cli.shared.profile_options import FILE
-from seclatch.cli.shared.registry_options import require_image
+from seclatch.cli.shared.registry_options import (
+    REFERENCE,
+    require_image,
+    require_optional_repository,
+)
 from seclatch.cli.shared.result_output import print_warnings, require_stdout, write_result
+from seclatch.registry.reference import Reference
 
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -46,6 +51,24 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="NAME",
     help="A secret of type kubernetes.io/dockerconfigjson in the namespace, for the registry.",
 )
+@click.option(
+    "--profiles-only",
+    is_flag=True,
+    help="The DaemonSet brings profiles alone: no right at the API, no capability. The latch comes "
+    "with the nodes' image, and the label from whoever makes the nodes.",
+)
+@click.option(
+    "--remove",
+    is_flag=True,
+    help="The DaemonSet removes the labels and the latch; then delete all of it.",
+)
+@click.option(
+    "--recordings",
+    type=REFERENCE,
+    callback=require_optional_repository,
+    metavar="HOST/REPOSITORY",
+    help="Nodes push the counts of their recordings there.",
+)
 @click.option("-o", "--output", type=FILE, help="Write there instead of to standard output.")
 def command(
     image: str,
@@ -53,21 +76,27 @@ def command(
     key: Path | None,
     list_file: Path | None,
     pull_secret: str,
+    profiles_only: bool,
+    remove: bool,
+    recordings: Reference | None,
     output: Path | None,
 ) -> None:
-    """Print the Kubernetes manifests for a cluster whose nodes have the latch, as YAML.
+    """Print the Kubernetes manifests for a cluster, as YAML.
 
     A namespace; the RuntimeClass `seclatch`, whose pods go to nodes with the label
-    seclatch.io/latch=ready; a DaemonSet that runs `seclatch node` and brings the listed profiles
-    to kubelet's directory; policies: which namespace may use which profile, which may have its
-    containers recorded, which must use the latch. The DaemonSet has no access to the API. Takes
-    Kubernetes 1.30 or later.
+    seclatch.io/latch=ready; a DaemonSet that runs `seclatch node`: it installs the latch for
+    containerd, proves it by a start, labels the node, and brings the listed profiles to kubelet's
+    directory; the right to patch nodes, held to a node's own label by a policy; policies: which
+    namespace may use which profile, which may have its containers recorded, which must use the
+    latch. Takes Kubernetes 1.30 or later.
 
     \b
     Examples:
       seclatch kubernetes manifest | kubectl apply -f -
       seclatch kubernetes manifest --image registry.example/seclatch@sha256:… --key cosign.pub \\
         --profiles profiles.list --registry registry.example/profiles -o seclatch.yaml
+      seclatch kubernetes manifest --image registry.example/seclatch@sha256:… --key cosign.pub \\
+        --remove | kubectl apply -f -
     """
     from seclatch.fleet.kubernetes_manifest import ClusterWish, write_manifests
     from seclatch.fleet.profile_list import read_profile_list, require_registry
@@ -81,11 +110,16 @@ def command(
         require_registry(listed, registry, str(list_file))
     if key:
         load_public_key(key)  # refused here and not on every node
+    if remove and (profiles_only or not image):
+        raise click.UsageError("--remove needs --image, and a DaemonSet that installs the latch")
     wish = ClusterWish(
         image=image,
         key=key.read_text() if key else "",
         profiles=tuple(listed),
         pull_secret=pull_secret,
+        install=not profiles_only,
+        remove=remove,
+        recordings=str(recordings or ""),
     )
     write_result(write_manifests(wish), output)
     if not image:

@@ -63,6 +63,13 @@ def require_repository(_ctx: click.Context, _param: click.Parameter, value: Refe
     return value
 
 
+def require_optional_repository(
+    ctx: click.Context, param: click.Parameter, value: Reference | None
+) -> Reference | None:
+    """Refuse a tag or digest of a repository that may be missing."""
+    return None if value is None else require_repository(ctx, param, value)
+
+
 def registry_options(
     function: F, seconds: int = 60, limited: str = "For everything together."
 ) -> F:
