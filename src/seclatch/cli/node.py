@@ -181,7 +181,7 @@ def _make_shipping(options: dict[str, Any], root: HostRoot) -> ShipWish | None:
         return None
     return ShipWish(
         recordings=_below(root, options["recordings"]),
-        counts=_below(root, Path("/var/lib/seclatch/counts")),
+        counts=_below(root, options["counts"]),
         repository=options["ship"],
         node=name_node(root.resolve("/etc/machine-id")),
         percent=options["ship_percent"],

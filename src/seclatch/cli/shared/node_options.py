@@ -74,6 +74,14 @@ def shipping_options(function: F) -> F:
             help="Where they are.",
         ),
         click.option(
+            "--counts",
+            type=click.Path(file_okay=False, path_type=Path),
+            default=Path("/var/lib/seclatch/counts"),
+            show_default=True,
+            metavar="DIR",
+            help="Where the node keeps what it has counted so far.",
+        ),
+        click.option(
             "--ship-every",
             callback=parse_duration,
             default="1h",
