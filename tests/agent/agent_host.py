@@ -7,6 +7,7 @@ manifest gives it. The host's own Python is hidden, so that nothing of the agent
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,7 @@ class AgentHost:
     booted: BootedSystemd
     api: ApiServer
     number: int = 0
+    image: str = ""
     read: dict[str, int] = field(default_factory=dict)
 
     def prepare(self, image_root: Path, folder: Path) -> None:
@@ -84,6 +86,14 @@ class AgentHost:
             self.booted.run("umount", "--lazy", path)
         assert self.booted.run("sh", "-c", "python3 -c 1 || echo none") == "none\n"
 
+    def use_image(self, archive: Path, name: str) -> None:
+        """Start agents from an image; without one from this machine's root directory."""
+        inside = self.booted.path("/run/agent.tar")
+        shutil.copy(archive, inside)
+        self.ctr("images", "import", "/run/agent.tar")
+        inside.unlink()
+        self.image = name
+
     def ctr(self, *words: str, status: int | None = 0) -> str:
         return self.booted.run("ctr", *words, status=status)
 
@@ -95,7 +105,7 @@ class AgentHost:
             "KUBERNETES_SERVICE_HOST": "127.0.0.1",
             "KUBERNETES_SERVICE_PORT_HTTPS": str(self.api.port),
         }
-        options = ["--detach", "--rootfs", "--read-only", "--net-host", "--seccomp"]
+        options = ["--detach", "--read-only", "--net-host", "--seccomp"]
         options += ["--with-ns", "pid:/proc/1/ns/pid", "--cwd", "/", "--cpu-shares", "0"]
         options += ["--log-uri", f"file:///run/{name}.log"]
         options += ["--mount", "type=bind,src=/,dst=/host,options=rbind:rslave:rw"]
@@ -106,9 +116,11 @@ class AgentHost:
             options += ["--cap-drop", capability]
         for variable, value in environment.items():
             options += ["--env", f"{variable}={value}"]
-        command = [*SECLATCH, "node", "--root=/host", "--install=containerd", *words]
+        source = [self.image] if self.image else ["--rootfs", ROOT]
+        program = ["/usr/bin/seclatch"] if self.image else SECLATCH
+        command = [*program, "node", "--root=/host", "--install=containerd", *words]
         command += ["--label=n1"] if label else []
-        self.ctr("run", *options, ROOT, name, *command)
+        self.ctr("run", *options, *source, name, *command)
         return name
 
     def run_agent(self, *words: str, label: bool = True) -> list[dict[str, Any]]:
