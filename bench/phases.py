@@ -119,7 +119,7 @@ class Tightener:
         """Have a worker created, and wait until it has its own profile."""
         before = self.workers
         with RENEW[self.workload.name](box):
-            wait_until(lambda: self.workers > before, 30)
+            wait_until(lambda: self.workers > before, 90)
 
     def _count_workers(self, staying: subprocess.Popen[str]) -> None:
         """Count the workers that are bound later, until the container ends."""

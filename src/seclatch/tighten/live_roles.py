@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection
 
 from seclatch.model.process_role import SETTLE_SECONDS, name_role
-from seclatch.system.procfs import read_status
+from seclatch.system.procfs import read_status, read_status_line
 
 _SURELY = 30.0
 """Seconds after which a process that never sleeps has started, too."""
@@ -34,16 +34,37 @@ def _read_program(pid: int) -> str:
         return ""
 
 
-def has_started(pid: int, start: int) -> bool:
-    """Return whether a process that began at that time (clock ticks since boot) has started.
+class StartedProcesses:
+    """Tells which processes have started: a second ago or more, and since then they have slept.
 
-    On a busy machine it may not have run yet after a second: it must sleep, too.
+    On a busy machine a process may not have run at all after a second. One that never sleeps counts
+    after half a minute. Processes are (id, start time in clock ticks since boot).
     """
-    age = time.clock_gettime(time.CLOCK_BOOTTIME) - start / _TICKS
-    if not SETTLE_SECONDS <= age < _SURELY:
-        return age >= _SURELY
-    status = read_status(pid)
-    return status is not None and status.state == "S"
+
+    def __init__(self) -> None:
+        self._sleeps: dict[tuple[int, int], int] = {}
+
+    def has_started(self, pid: int, start: int) -> bool:
+        """Return whether it has; to be asked again and again."""
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - start / _TICKS
+        if not SETTLE_SECONDS <= age < _SURELY:
+            return age >= _SURELY
+        status = read_status(pid)
+        if status is None or status.state == "S":
+            return status is not None
+        sleeps = _count_sleeps(pid)
+        return sleeps > self._sleeps.setdefault((pid, start), sleeps)
+
+    def keep(self, living: set[tuple[int, int]]) -> None:
+        """Forget those that have ended."""
+        self._sleeps = {each: count for each, count in self._sleeps.items() if each in living}
+
+
+def _count_sleeps(pid: int) -> int:
+    try:
+        return int(read_status_line(pid, b"voluntary_ctxt_switches") or b"0")
+    except OSError:
+        return 0
 
 
 def list_family(first: int, pids: Collection[int]) -> set[int]:

@@ -14,7 +14,7 @@ from seclatch.errors import SeclatchError
 from seclatch.model.process_role import choose_role
 from seclatch.system.procfs import read_start
 from seclatch.system.signal_wait import await_signal
-from seclatch.tighten.live_roles import has_started, list_family, read_roles
+from seclatch.tighten.live_roles import StartedProcesses, list_family, read_roles
 from seclatch.tighten.tighten_container import prepare_filter, put_on
 from seclatch.tighten.tighten_report import TightenReport
 from seclatch.tighten.tighten_roles import RoleRequest, select_alone
@@ -52,6 +52,7 @@ class _WatchedFamily:
         self._wanted, self._target = wanted, target
         self._first = target.first.pid
         self._start = read_start(self._first)
+        self._started = StartedProcesses()
         self._known: set[tuple[int, int]] = set()
         self._later: dict[tuple[int, int], float] = {}
 
@@ -64,6 +65,7 @@ class _WatchedFamily:
         starts = {pid: read_start(pid) for pid in pids}
         alive = set(starts.items())
         self._known &= alive
+        self._started.keep(alive)
         self._later = {each: then for each, then in self._later.items() if each in alive}
         due = [pid for pid, start in starts.items() if self._is_due(pid, start)]
         if not due:
@@ -80,8 +82,8 @@ class _WatchedFamily:
         each = (pid, start)
         return (
             each not in self._known
-            and has_started(pid, start)
             and self._later.get(each, 0.0) <= time.monotonic()
+            and self._started.has_started(pid, start)
         )
 
     def _bind(
