@@ -87,7 +87,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment: fork, exec, filter, lifted, released, exit, denied.
+    """A moment: fork, exec, filter, lifted, released, exit, denied, ready.
 
     A denial of unknown time is placed at the end of its stage.
     """

@@ -22,7 +22,12 @@ from seclatch.report.syscall_matrix import NEEDS, show_scan_verdict
 from seclatch.report.timeline_chart import lay_out_chart
 
 TONES = {UNFILTERED: ("░", ""), SUSPENDED: ("▒", "yellow"), FILTERED: ("█", "green")}
-GLYPHS = {"denied": ("✕", "bold red"), "released": ("◆", "bold green"), "filter": ("▼", "yellow")}
+GLYPHS = {
+    "denied": ("✕", "bold red"),
+    "released": ("◆", "bold green"),
+    "filter": ("▼", "yellow"),
+    "ready": ("⚑", "bold green"),
+}
 MAX_PROCESSES = 60
 MIN_WIDTH = 40
 MAX_BAR = 40
@@ -99,7 +104,11 @@ def _show_timeline(report: Report, console: Console) -> None:
     legend = [
         f"[{style or 'default'}]{block}[/] {state}" for state, (block, style) in TONES.items()
     ]
-    marks = [f"[{style}]{sign}[/] {kind}" for kind, (sign, style) in GLYPHS.items()]
+    marks = [
+        f"[{style}]{sign}[/] {kind}"
+        for kind, (sign, style) in GLYPHS.items()
+        if kind != "ready" or kind in laid.kinds
+    ]
     console.print("  ".join([*legend, *marks]) + "  (pauses are shorter than they were)")
     left = min(44, console.width // 3)
     room = console.width - left - 1

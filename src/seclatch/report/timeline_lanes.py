@@ -18,7 +18,7 @@ from seclatch.model.stage import Stage
 from seclatch.report.lane_marks import make_marks
 from seclatch.report.process_history import ProcessHistory
 from seclatch.report.process_names import STAGE_LINE, name_process
-from seclatch.report.report_document import Lane, Span
+from seclatch.report.report_document import Lane, Mark, Span
 
 MAX_LANES = 24
 MAX_CHAINS = 4
@@ -42,8 +42,28 @@ def choose_lanes(recording: Recording, made: dict[int, ProcessHistory]) -> list[
     own = [
         _lane(made[id_], denied.get(id_, {}), name_process(parents[id_], parents)) for id_ in chosen
     ]
+    own = _mark_ready(own, recording)
     shared = [_shared(stage, members) for stage, members in rest.items()]
     return sorted([*own, *shared], key=_place)
+
+
+def _mark_ready(lanes: list[Lane], recording: Recording) -> list[Lane]:
+    """Mark the moment on the first process of each container's program, or of the first one."""
+    if recording.ready is None:
+        return lanes
+    first = {each.process for each in recording.sessions if not each.joined}
+    if not first:
+        programs = (each.process for each in lanes if each.stage == Stage.PROGRAM.value)
+        first = set(itertools.islice((each for each in sorted(filter(None, programs))), 1))
+    mark = Mark(
+        time=recording.ready.time, kind="ready", text=f"ready ({recording.ready.condition})"
+    )
+    return [
+        replace(each, marks=sorted([*each.marks, mark], key=lambda one: one.time))
+        if each.process in first
+        else each
+        for each in lanes
+    ]
 
 
 def list_denials(recording: Recording) -> dict[int, dict[str, dict[str, int]]]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from seclatch.model.recording import ReadyMark
 from seclatch.report.lane_marks import MAX_MARKS
 from seclatch.report.process_history import make_histories
 from seclatch.report.process_tree import MAX_NODES, list_nodes
@@ -33,6 +34,18 @@ def test_marks() -> None:
         ("denied", 0.40, False),
     ]
     assert program.marks[-1].text == "denied: 2 mkdir"
+
+
+def test_the_ready_mark_is_on_the_first_process_of_the_program() -> None:
+    ready = ReadyMark(time=0.3, condition="listen:80")
+    recording = replace(start(latched=True), ready=ready)
+    marked = {
+        lane.process: [(mark.time, mark.text) for mark in lane.marks if mark.kind == "ready"]
+        for lane in choose_lanes(recording, make_histories(recording))
+    }
+    (session,) = recording.sessions
+    assert marked.pop(session.process) == [(0.3, "ready (listen:80)")]
+    assert not any(marked.values())
 
 
 def test_a_denial_is_marked_at_its_time() -> None:
