@@ -126,6 +126,18 @@ def test_the_loader_is_named(container: tuple[str, int], tmp_path: Path) -> None
     assert "ERRNO" in answer
 
 
+def test_explain_names_what_put_the_second_filter_on(
+    container: tuple[str, int], tmp_path: Path
+) -> None:
+    name, _ = container
+    assert (
+        seclatch("tighten", name, "--profile", profile(tmp_path, "kill"), "--now").returncode == 0
+    )
+    done = seclatch("explain", "--container", name, "--seconds", "1")
+    denial = next(line for line in done.stdout.splitlines() if "kill(" in line)
+    assert "a filter that is not the container's; `seclatch tighten` put one on 20" in denial, done
+
+
 def test_a_setuid_program_is_listed(container: tuple[str, int], tmp_path: Path) -> None:
     name, pid = container
     status = Path(f"/proc/{pid}/status").read_text()

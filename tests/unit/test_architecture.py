@@ -96,8 +96,8 @@ MAY_IMPORT = {
         "recording.attribution recording.backends.bpf"
     ),
     "diagnose.denials": (
-        "model filter apply profile.parse profile.compile recording.trace recording.backends.bpf "
-        "diagnose.evidence"
+        "model filter apply process profile.parse profile.compile recording.trace "
+        "recording.backends.bpf diagnose.evidence"
     ),
     "diagnose.causes": (
         "model recording.trace recording.backends.bpf diagnose.evidence diagnose.denials"

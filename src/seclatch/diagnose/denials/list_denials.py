@@ -20,6 +20,7 @@ from seclatch.model.action import MAX_ERRNO, Action, ActionKind
 from seclatch.model.explanation import DenyingRule, ExplainedDenial
 from seclatch.model.stage import Stage
 from seclatch.model.syscall import Syscall
+from seclatch.process.tightened_records import TightenedFilter, read_tightened
 from seclatch.recording.backends.bpf.detail_events import DetailFlag, Seen
 from seclatch.recording.trace.assign_stages import EnteredSession
 from seclatch.recording.trace.trace import TracedProcess
@@ -153,9 +154,21 @@ class RunDenials:
         if ruling is None or ruling.action.kind.executes:
             # Another filter denied the call: one that the program, or an ancestor, loaded.
             words = "a filter that is not the container's" if ruling else "a profile not known here"
+            words += self._describe_tightening(seen)
             return DenyingRule(by="unknown", text=words), None
         rule = DenyingRule(by=ruling.by, text=ruling.reason, index=ruling.rule, profile=where)
         return rule, ruling.action
+
+    def _describe_tightening(self, seen: Seen) -> str:
+        """Say when `seclatch tighten` put a filter on the process or one that it descends from."""
+        process = self._evidence.process_of(seen.segment)
+        pids = {process.pid, *(each.pid for each in self._evidence.list_ancestors(process))}
+        times = [each.when for each in self._tightened if each.pid in pids]
+        return f"; `seclatch tighten` put one on {max(times)}" if times else ""
+
+    @cached_property
+    def _tightened(self) -> list[TightenedFilter]:
+        return list(read_tightened().values())
 
 
 def _find_meant_errno(
