@@ -28,7 +28,7 @@ from tests.latch.oci import SCRIPTS, make_bundle
 Words = list[str]
 # Names of recorders' programs at sys_enter: the present one, and that of before it was written in
 # C.
-RECORDERS = {"count_call", "sys_enter", "enter_call", "end_check"}
+RECORDERS = {"count_call", "count_entry", "sys_enter", "enter_call", "end_check"}
 NOTHING = ["/bin/true"]
 CLOCK = ["/bin/date", "+%s%N"]
 OURS = ("native", "seclatch record")

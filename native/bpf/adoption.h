@@ -51,6 +51,7 @@ static __always_inline void adopt_thread(struct task_struct *task)
 		return;
 	state->segment = leader->segment;
 	state->slot = leader->slot;
+	state->container = leader->container;
 	note_seccomp(task, state);
 	note_last_call(task, state);
 	join_segment(state);
@@ -74,7 +75,8 @@ static __noinline void send_member(struct task_struct *task, struct task_state *
 static __always_inline void adopt_process(struct task_struct *task)
 {
 	__u32 seen_pid = read_seen_pid(task), parent_segment = 0;
-	int by_pid = watch.process && watch.process == seen_pid;
+	int by_pid = adoption.process && adoption.process == seen_pid;
+	__u32 container = adoption.container;
 	struct task_state *state;
 
 	if (!by_pid) {
@@ -82,12 +84,14 @@ static __always_inline void adopt_process(struct task_struct *task)
 
 		if (parent)
 			parent_segment = parent->segment;
-		else if (!is_in_container(task))
+		container = parent ? parent->container : find_container(task);
+		if (!parent && !container)
 			return;
 	}
 	state = follow_task(task);
 	if (!state)
 		return;
+	state->container = container;
 	note_seccomp(task, state);
 	note_last_call(task, state);
 	begin_segment(state, EVENT_MEMBER, parent_segment, task->tgid);

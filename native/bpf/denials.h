@@ -1,11 +1,16 @@
 /* Denied calls: those that seccomp answered in the kernel's place.
  *
  * The kernel calls seccomp before it reports a call to the sys_enter tracepoint
- * (syscall_trace_enter), so a denied call never appears there. It passes sys_exit nevertheless: an
- * exit without an entry is a denial.
+ * (syscall_trace_enter), so a denied call never appears there. One of two programs finds it:
  *
- * SECCOMP_RET_KILL_THREAD in a process of several threads ends in do_exit within seccomp itself and
- * passes no sys_exit; sched_process_exit reports it (processes.h). */
+ * - find_denial_after_check, at the end of the kernel's check (fexit). Calls of tasks without a filter
+ *   do not come there, so they pay for the program at sys_enter alone. It takes a kernel that lets BPF
+ *   trace its functions.
+ * - find_denial_at_exit: a denied call passes sys_exit nevertheless, and an exit without an entry is a
+ *   denial. Every call of every task pays for a second tracepoint. Detail mode has that anyway.
+ *
+ * SECCOMP_RET_KILL_THREAD in a process of several threads ends in do_exit within seccomp itself, which
+ * neither sees; sched_process_exit reports it (processes.h). */
 #pragma once
 
 #include "arguments.h"
@@ -68,6 +73,31 @@ static __always_inline int ends_last_call(struct task_state *state, struct pt_re
 	if (position == REFUSED || position == OUTSIDE)
 		return 0;
 	return call_number(regs) == state->number;
+}
+
+/* __secure_computing(), which is called for tasks with SYSCALL_WORK_SECCOMP alone, returns -1 to skip the
+ * call. The result that seccomp has set for it is in the registers already. */
+SEC("fexit/__secure_computing")
+int find_denial_after_check(__u64 *ctx)
+{
+	struct task_struct *task;
+	struct task_state *state;
+	struct pt_regs *regs;
+	__u64 skip = 0;
+
+	bpf_get_func_ret(ctx, &skip);
+	if ((__s32)skip != -1)
+		return 0;
+	task = bpf_get_current_task_btf();
+	state = find_state(task);
+	if (!state || is_killed_tracee(task))
+		return 0;
+	notice_changes(task, state);
+	if (task->seccomp.mode == SECCOMP_MODE_DEAD)
+		state->killed = 1;
+	regs = bpf_task_pt_regs(task);
+	count_denial(task, state, regs, call_result(regs));
+	return 0;
 }
 
 SEC("tp_btf/sys_exit")

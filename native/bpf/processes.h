@@ -30,14 +30,19 @@ int register_self(void *ctx)
 static __noinline void follow_joining(struct task_struct *child)
 {
 	struct task_state *state;
+	__u32 container;
 
-	if (!watch.open || !is_leader(child))
+	if (!is_leader(child))
 		return;
-	if (!is_in_container(child) && !is_under_followed_init(child))
+	container = find_container(child);
+	if (!container)
+		container = find_container_of_init(child);
+	if (!is_open(container))
 		return;
 	state = follow_task(child);
 	if (!state)
 		return;
+	state->container = container;
 	state->position = ENTERED;
 	note_seccomp(child, state);
 	begin_segment(state, EVENT_JOINED, 0, child->tgid);
@@ -63,6 +68,7 @@ int follow_fork(__u64 *ctx)
 		return 0;
 	state->position = ENTERED; /* its first sys_exit is clone's, which it did not enter */
 	state->number = parent->number;
+	state->container = parent->container;
 	note_seccomp(child, state);
 	if (is_leader(child)) {
 		begin_segment(state, EVENT_FORK, parent->segment, child->tgid);
@@ -103,11 +109,17 @@ static __noinline void send_exec(struct task_struct *task, struct task_state *st
  * runtime that is about to start an exec session in it. */
 static __noinline struct task_state *follow_stranger(struct task_struct *task)
 {
-	if (!watch.open)
+	__u32 container = find_container(task);
+	struct task_state *state;
+
+	if (!container)
+		container = find_container_in_argv(task);
+	if (!is_open(container))
 		return 0;
-	if (!is_in_container(task) && !is_called_with_id(task))
-		return 0;
-	return follow_task(task);
+	state = follow_task(task);
+	if (state)
+		state->container = container;
+	return state;
 }
 
 /* sched_process_exec(task, old_pid, bprm): past the point of no return, before user space.

@@ -17,6 +17,7 @@ enum {
 	RARE = 65536,
 	ARGUMENTS = 65536,
 	DAEMONS = 1024,
+	CONTAINERS = 4096,
 	RING_SIZE = 8 << 20,
 };
 
@@ -55,6 +56,7 @@ struct task_state {
 	/* Lower half of the address at which a program begins that was exec'd under a tracer. */
 	__u32 first;
 	__u32 killed; /* whether the denial that kills it has been counted */
+	__u32 container; /* in which it is followed, 0 if in none */
 };
 
 struct slot {
@@ -83,15 +85,21 @@ struct control {
 
 enum { WORD_SIZE = 72 };
 
-/* The container that is followed; see containers.h. */
-struct watch {
-	__u32 mounts;  /* inode number of its mount namespace, or 0 */
-	__u32 pids;    /* of its pid namespace, where `mounts` is 0 */
-	__u32 process; /* one process more, by its pid as the recorder sees it */
-	__u32 reapers; /* 1: what is forked into a pid namespace whose pid 1 is followed belongs to it */
+/* A container that is followed; see containers.h. The recorder numbers them, from 1. */
+struct container {
 	__u32 open;    /* 0 while it is being adopted: forks of tasks not yet found are left alone */
-	__u32 reserved;
-	char word[WORD_SIZE] __attribute__((aligned(8))); /* the container's id, zero-padded; a longer one is cut */
+	__u32 reapers; /* 1: what is forked into a pid namespace whose pid 1 is in it belongs to it */
+};
+
+/* A container's id, zero-padded; a longer one is cut. */
+struct word {
+	char text[WORD_SIZE] __attribute__((aligned(8)));
+};
+
+/* One process more that the next pass of an iterator is to follow. */
+struct adoption {
+	__u32 process;   /* its pid as the recorder sees it, 0: none */
+	__u32 container; /* the number that it gets */
 };
 
 struct rare_key {
@@ -118,6 +126,8 @@ struct event {
 	__u32 parent; /* of EVENT_FORK and EVENT_EXEC the segment before */
 	__u32 slot;
 	__u32 tgid;
+	__u32 container; /* 0 if in none; child processes have their parent's */
+	__u32 reserved;
 };
 
 /* State of a task that stages are derived from, and what readers want to know of a process. */
@@ -231,13 +241,40 @@ struct {
 } arguments SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, CONTAINERS);
+	__type(key, __u32); /* number */
+	__type(value, struct container);
+} containers SEC(".maps");
+
+/* Containers by their mount namespaces; by their pid namespaces where those of mounts are not known.
+ * Inode numbers differ between namespaces of all kinds (ns_alloc_inum). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * CONTAINERS);
+	__type(key, __u32);   /* inode number */
+	__type(value, __u32); /* container */
+} namespaces SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, CONTAINERS);
+	__type(key, struct word);
+	__type(value, __u32); /* container */
+} words SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, RING_SIZE);
 } events SEC(".maps");
 
 /* Globals that the recorder reads and writes while the programs run (.data, .bss). */
 struct control control = { .next_segment = FIRST_OWN, .next_slot = FIRST_OWN };
-struct watch watch = {};
+struct adoption adoption = {};
+__u32 words_given = 0; /* whether `words` has any: then argv of execs on the host are read */
 
 /* Constants that the recorder sets before it loads the programs (.rodata, frozen): the verifier
  * takes what depends on them out of the program. */

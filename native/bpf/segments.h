@@ -14,6 +14,8 @@ static __always_inline void fill_header(struct event *event, enum event_kind kin
 	event->parent = parent;
 	event->slot = state->slot;
 	event->tgid = task->tgid;
+	event->container = state->container;
+	event->reserved = 0;
 }
 
 /* Room for an event of this type, whose header is filled in, or null: then its loss is counted. */

@@ -1,4 +1,4 @@
-/* Counts system calls at sys_enter. The one program that runs at every call of every task. */
+/* Counts system calls at sys_enter: the program that runs at every call of every task. */
 #pragma once
 
 #include "arguments.h"
@@ -37,8 +37,7 @@ static __always_inline int is_killed_entry(struct task_struct *task, __u64 numbe
 #endif
 }
 
-SEC("tp_btf/sys_enter")
-int count_call(__u64 *ctx)
+static __always_inline int count(__u64 *ctx, const int notes_entry)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_state *state;
@@ -54,8 +53,10 @@ int count_call(__u64 *ctx)
 		return 0;
 	regs = (void *)ctx[0];
 	number = ctx[1];
-	state->position = ENTERED;
-	state->number = number;
+	if (notes_entry) {
+		state->position = ENTERED;
+		state->number = number;
+	}
 	notice_changes(task, state);
 	mode = compat_mode(task);
 	if (state->first && is_injected(task, state, regs)) {
@@ -74,4 +75,18 @@ int count_call(__u64 *ctx)
 	if (argument_specs[number])
 		keep_arguments(task, state, slot, regs, number);
 	return 0;
+}
+
+/* With find_denial_after_check. */
+SEC("tp_btf/sys_enter")
+int count_call(__u64 *ctx)
+{
+	return count(ctx, 0);
+}
+
+/* With find_denial_at_exit, which compares exits with entries. */
+SEC("tp_btf/sys_enter")
+int count_entry(__u64 *ctx)
+{
+	return count(ctx, 1);
 }

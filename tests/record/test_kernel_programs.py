@@ -15,15 +15,19 @@ from seclatch.system import bpf
 pytestmark = pytest.mark.root
 
 RECORDER = f"recorder.{os.uname().machine}"
-CALLS, EXIT, DETAIL = "count_call", "find_denial_at_exit", "observe_exit"
+CALLS = "count_call"
+BY_CHECK = {"find_denial_after_check", CALLS}
+BY_EXIT = {"find_denial_at_exit", "count_entry"}
+DETAIL = "observe_exit"
 
 
 def make_loader(found: BpfObject, **constants: bytes) -> Loader:
     return Loader(found, find_kernel_types(found.questions(), "testing"), constants)
 
 
-# A kernel may refuse programs at its functions (fentry, fexit): tests/watch tries those it takes.
-AT_FUNCTIONS = {"end_check", "log_call"}
+# A kernel may refuse programs at its functions (fentry, fexit): tests/watch tries those it takes, and
+# tests/hosts runs the recorder with them on Debian's kernels.
+AT_FUNCTIONS = {"end_check", "log_call", "find_denial_after_check"}
 
 
 @pytest.mark.parametrize("which", ["filters", "recorder", "watch"])
@@ -43,7 +47,9 @@ def test_all_programs_are_accepted(which: str) -> None:
 def test_programs_are_attached_in_each_mode(*, detailed: bool, watches: bool) -> None:
     probe = loader.load(closely=detailed, by_words=watches)
     try:
-        assert {CALLS, EXIT} <= set(probe.attached)
+        found = set(probe.attached)
+        assert (BY_EXIT <= found) is not (BY_CHECK <= found)
+        assert BY_EXIT <= found or not detailed
         assert (DETAIL in probe.attached) is detailed
     finally:
         probe.close()

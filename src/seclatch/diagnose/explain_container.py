@@ -29,7 +29,7 @@ from seclatch.model.recording import Recording
 from seclatch.recording.attribution.attribution import restrict_trace
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
-from seclatch.recording.backends.bpf.container_scope import follow_joining_processes, watch
+from seclatch.recording.backends.bpf.container_scope import ContainerScope, watch_container
 from seclatch.recording.backends.bpf.detail_events import Sights
 from seclatch.recording.ready.ready_condition import EngineContainer
 from seclatch.recording.record_container import ContainerTarget, record_container
@@ -158,8 +158,7 @@ class _NextFailure:
     def start(self, backend: RecordingBackend) -> None:
         """Follow the daemons, and each program that is exec'd with the word `create`."""
         backend.follow_daemons()
-        watch(self._backend.probe, word="create")
-        follow_joining_processes(self._backend.probe)
+        watch_container(self._backend.probe, ContainerScope(word="create"))
 
     def update(self, trace: Trace, options: RecordOptions) -> None:
         """Find a new container whose first process ended with a failure."""

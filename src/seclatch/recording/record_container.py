@@ -19,6 +19,7 @@ from seclatch.recording.attribution.fold_sessions import SessionFolder
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.adopt_processes import adopt
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
+from seclatch.recording.backends.bpf.container_scope import ContainerScope
 from seclatch.recording.backends.bpf.loader import Probe
 from seclatch.recording.ready.ready_condition import EngineContainer
 from seclatch.recording.recorder import BLOCKED_SIGNALS, RecordOptions, TraceRecorder
@@ -136,9 +137,11 @@ class _Container:
         try:
             found = adopt(
                 self._probe,
-                mounts=self._namespaces.mounts,
-                pids=self._namespaces.pids,
-                word=self._target.identifier,
+                ContainerScope(
+                    mounts=self._namespaces.mounts,
+                    pids=self._namespaces.pids,
+                    word=self._target.identifier,
+                ),
             )
         except (OSError, VerifierError) as error:
             raise SeclatchError(

@@ -8,7 +8,7 @@ import pytest
 
 from seclatch.process.kernel import kernel_filters
 from seclatch.recording.backends.bpf import abi, detail_events
-from seclatch.recording.backends.bpf.abi import Control, Event, Mode, Slot, Spec, Watch
+from seclatch.recording.backends.bpf.abi import Control, Event, Mode, Slot, Spec
 from seclatch.recording.backends.bpf.detail_events import DetailFlag, Flight, Sight, What
 from seclatch.recording.trace.event_kinds import EventKind
 from seclatch.system.btf import Btf
@@ -26,6 +26,7 @@ MEMBERS = {
         "PARENT": "event.parent",
         "SLOT": "event.slot",
         "TGID": "event.tgid",
+        "CONTAINER": "event.container",
         "FILTERS": "suspension_event.suspended",
         "NUMBER": "denial_event.number",
         "MODE": "denial_event.mode",
@@ -58,14 +59,6 @@ MEMBERS = {
         "LOST_TASKS": "control.lost_tasks",
         "NEXT_SLOT": "control.next_slot",
         "ADOPTED": "control.adopted",
-    },
-    Watch: {
-        "MOUNTS": "watch.mounts",
-        "PIDS": "watch.pids",
-        "PROCESS": "watch.process",
-        "REAPERS": "watch.reapers",
-        "OPEN": "watch.open",
-        "WORD": "watch.word",
     },
     Sight: {
         "WHAT": "detail_event.kind",
@@ -116,7 +109,9 @@ SIZES = {
     "write_event": Event.SAID_SIZE,
     "slot": Slot.SIZE,
     "control": Control.SIZE,
-    "watch": Watch.SIZE,
+    "container": abi.CONTAINER.size,
+    "adoption": abi.ADOPTION.size,
+    "word": abi.WORD_SIZE,
     "rare_key": abi.RARE_KEY.size,
     "argument_key": abi.ARGUMENT_KEY.size,
     "detail_event": Sight.SIZE,

@@ -31,7 +31,7 @@ from seclatch.recording.attribution.fold_sessions import SessionFolder
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.adopt_processes import adopt
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
-from seclatch.recording.backends.bpf.container_scope import watch
+from seclatch.recording.backends.bpf.container_scope import ContainerScope, watch_container
 from seclatch.recording.backends.bpf.loader import Probe
 from seclatch.recording.files import recording_file
 from seclatch.recording.ready.ready_condition import EngineContainer
@@ -198,8 +198,8 @@ class _AnnotatedContainer:
 
     def start(self, backend: RecordingBackend) -> None:
         """Follow the front, which waits, and report that to it."""
-        word = self._query.identifier
-        if not adopt(self._probe, process=self._front.pid, reapers=True, word=word):
+        scope = ContainerScope(reapers=True, word=self._query.identifier)
+        if not adopt(self._probe, scope, process=self._front.pid):
             raise SeclatchError(f"following the front, process {self._front.pid}: it has ended")
         self._front.pipe.report(_READY)
         self._query.begin()
@@ -227,7 +227,8 @@ class _AnnotatedContainer:
         if entry.process in trace.living:
             self._sessions = ExecSessions(mounts)
             # Not by pid 1 of its pid namespace any more: other containers may share it.
-            watch(self._probe, mounts=mounts, word=self._query.identifier)
+            scope = ContainerScope(mounts=mounts, word=self._query.identifier)
+            watch_container(self._probe, scope)
         elif self._held is not None:
             os.close(self._held)
             self._held = None

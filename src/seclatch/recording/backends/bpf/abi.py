@@ -1,6 +1,6 @@
 """What kernel programs and recorder share: maps' values, events, their sizes.
 
-The C side is native/bpf/recorder.h; tests/unit/bpf/test_layout.py compares both.
+The C side is native/bpf/recorder.h; tests/unit/bpf/test_abi.py compares both.
 
 Terms: a *segment* is one process in one state of affairs, with counters of its own. A process gets
 a new one when it is forked, at each exec, and when a filter has been loaded; what stage that is, is
@@ -58,17 +58,14 @@ class Control:
 CONTROL = struct.Struct("=8Q")
 
 
-class Watch:
-    """`watch`: the container that is followed."""
+CONTAINER = struct.Struct("=II")
+"""Value of `containers`: open, reapers."""
 
-    MOUNTS = 0
-    PIDS = 4
-    PROCESS = 8
-    REAPERS = 12
-    OPEN = 16
-    WORD = 24
-    WORD_SIZE = 72
-    SIZE = WORD + WORD_SIZE
+ADOPTION = struct.Struct("=II")
+"""`adoption`: a process and the container that it is taken for."""
+
+WORD_SIZE = 72
+"""Key of `words`: a container's id, zero-padded."""
 
 
 class Mode(IntFlag):
@@ -99,32 +96,33 @@ class Event:
     PARENT = 20  # for FORK and EXEC the segment before; else of no meaning
     SLOT = 24
     TGID = 28
-    HEADER = 32
+    CONTAINER = 32
+    HEADER = 40
 
-    FILTERS = 32
-    SUSPENDED = 36
-    UID = 40
-    GID = 44
-    EUID = 48
-    EGID = 52
-    MOUNTS = 56
-    PIDS = 60
-    USERS = 64
-    LOCAL_PID = 68
-    NET = 72
-    IPC = 76
-    UTS = 80
-    CGROUP = 84
-    SECCOMP = 88
-    NO_NEW_PRIVS = 92
-    ROOT = 96
-    CAPABILITIES = 104  # inheritable, permitted, effective, bounding, ambient
-    COMM = 144
-    FACTS_END = 160
+    FILTERS = 40
+    SUSPENDED = 44
+    UID = 48
+    GID = 52
+    EUID = 56
+    EGID = 60
+    MOUNTS = 64
+    PIDS = 68
+    USERS = 72
+    LOCAL_PID = 76
+    NET = 80
+    IPC = 84
+    UTS = 88
+    CGROUP = 92
+    SECCOMP = 96
+    NO_NEW_PRIVS = 100
+    ROOT = 104
+    CAPABILITIES = 112  # inheritable, permitted, effective, bounding, ambient
+    COMM = 152
+    FACTS_END = 168
 
-    ARGS_SIZE = 160
-    ARGS_FIT = 164
-    FILE = 168
+    ARGS_SIZE = 168
+    ARGS_FIT = 172
+    FILE = 176
     FILE_SIZE = 256
     ARGS = FILE + FILE_SIZE
     ARGS_MAX = 1024
@@ -134,20 +132,20 @@ class Event:
     ALONE = FACTS_END + 4  # MEMBER: 1 when it was asked for by that pid
     FOUND_SIZE = FACTS_END + 8
 
-    NUMBER = 32  # DENIAL
-    MODE = 36
-    ERRNO = 40
-    DENIAL_SIZE = 48
-    CODE = 32  # EXIT: as wait(2) has it
-    EXIT_SIZE = 40
-    SUSPENSION_SIZE = 40  # SUSPENDED in FILTERS' place: 1 now lifted, 0 now in force
-    TEXT_LENGTH = 32
-    TEXT = 40
+    NUMBER = 40  # DENIAL
+    MODE = 44
+    ERRNO = 48
+    DENIAL_SIZE = 56
+    CODE = 40  # EXIT: as wait(2) has it
+    EXIT_SIZE = 48
+    SUSPENSION_SIZE = 48  # SUSPENDED in FILTERS' place: 1 now lifted, 0 now in force
+    TEXT_LENGTH = 40
+    TEXT = 48
     TEXT_SIZE = 512
     SAID_SIZE = TEXT + TEXT_SIZE
 
 
-HEADER = struct.Struct("=IIQIIII")
+HEADER = struct.Struct("=IIQIIIII4x")
 FACTS = struct.Struct("=16I6Q16s")
 WORD = struct.Struct("=I")
 

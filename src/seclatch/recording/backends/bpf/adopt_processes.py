@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import os
 
-from seclatch.recording.backends.bpf.container_scope import follow_joining_processes, watch
+from seclatch.recording.backends.bpf.container_scope import (
+    ONLY,
+    ContainerScope,
+    adopt_also,
+    watch_container,
+)
 from seclatch.recording.backends.bpf.loader import Probe
 from seclatch.system import bpf
 
@@ -17,23 +22,15 @@ from seclatch.system import bpf
 _MAX_PASSES = 32
 
 
-def adopt(  # noqa: PLR0913 (as watch)
-    probe: Probe,
-    *,
-    mounts: int = 0,
-    pids: int = 0,
-    process: int = 0,
-    reapers: bool = False,
-    word: str = "",
-) -> int:
-    """Follow all tasks of a container or of one process, with their descendants; return how many.
+def adopt(probe: Probe, scope: ContainerScope, *, process: int = 0, number: int = ONLY) -> int:
+    """Follow all tasks of a container, and of `process`, with their descendants; return how many.
 
-    A container is given by inode numbers of its namespaces, see `watch`. It is watched from then
-    on: what comes into it later is followed too. Raises OSError, bpf.VerifierError.
+    What joins the container later is followed too. Raises OSError, bpf.VerifierError.
     """
-    watch(probe, mounts=mounts, pids=pids, process=process, reapers=reapers, word=word)
+    watch_container(probe, scope, number=number, joined=False)
+    adopt_also(probe, process, number=number)
     added = run_iterator(probe, "adopt_container")
-    follow_joining_processes(probe)
+    watch_container(probe, scope, number=number)
     return added
 
 

@@ -1,37 +1,73 @@
-"""The container that is watched: what comes into it is followed, whatever has made it."""
+"""Containers that are followed: what enters one is followed, whichever process made it.
+
+The kernel side is native/bpf/containers.h.
+"""
 
 from __future__ import annotations
 
-from seclatch.recording.backends.bpf.abi import WORD, Watch
+import errno
+from dataclasses import dataclass
+
+from seclatch.recording.backends.bpf.abi import ADOPTION, CONTAINER, WORD, WORD_SIZE
 from seclatch.recording.backends.bpf.loader import Probe
 
+ONLY = 1
+"""The number of a recording's only container."""
 
-def watch(  # noqa: PLR0913 (all that the kernel side has)
-    probe: Probe,
-    *,
-    mounts: int = 0,
-    pids: int = 0,
-    process: int = 0,
-    reapers: bool = False,
-    word: str = "",
-) -> None:
-    """Follow what comes into this container from now on; 0 and 0: into none.
 
-    `struct watch` in native/bpf/recorder.h.
+@dataclass(frozen=True, slots=True)
+class ContainerScope:
+    """What belongs to a container: inode numbers of namespaces (0: none), and its id.
+
+    `reapers`: also what is forked into a pid namespace whose pid 1 belongs to it.
     """
-    content = word.encode("utf-8", "surrogateescape")[: Watch.WORD_SIZE - 1]
-    begin = probe.find_global("watch")
-    at = begin + Watch.WORD
-    probe.globals[at : at + Watch.WORD_SIZE] = content.ljust(Watch.WORD_SIZE, b"\0")
-    for place, value in (
-        (Watch.MOUNTS, mounts),
-        (Watch.PIDS, pids),
-        (Watch.PROCESS, process),
-        (Watch.REAPERS, int(reapers)),
+
+    mounts: int = 0
+    pids: int = 0
+    reapers: bool = False
+    word: str = ""
+
+    @property
+    def namespace(self) -> int:
+        """The namespace by which its tasks are found."""
+        return self.mounts or self.pids
+
+    @property
+    def key(self) -> bytes:
+        """The id as a key of `words`."""
+        return self.word.encode("utf-8", "surrogateescape")[: WORD_SIZE - 1].ljust(WORD_SIZE, b"\0")
+
+
+def watch_container(
+    probe: Probe, scope: ContainerScope, *, number: int = ONLY, joined: bool = True
+) -> None:
+    """Have the kernel programs know a container. Raises OSError.
+
+    `joined`: follow what joins it from now on; False while its processes are being looked for.
+    """
+    value = WORD.pack(number)
+    if scope.namespace:
+        probe.map("namespaces").set(WORD.pack(scope.namespace), value)
+    if scope.word:
+        probe.map("words").set(scope.key, value)
+        WORD.pack_into(probe.globals, probe.find_global("words_given"), 1)
+    probe.map("containers").set(value, CONTAINER.pack(joined, scope.reapers))
+
+
+def forget_container(probe: Probe, scope: ContainerScope, *, number: int = ONLY) -> None:
+    """Follow nothing into a container any more; tasks that are followed stay so. Raises OSError."""
+    for name, key in (
+        ("containers", WORD.pack(number)),
+        ("namespaces", WORD.pack(scope.namespace)),
+        ("words", scope.key),
     ):
-        WORD.pack_into(probe.globals, begin + place, value)
+        try:
+            probe.map(name).delete(key)
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
 
 
-def follow_joining_processes(probe: Probe) -> None:
-    """Follow processes that join the container from now on; those in it are followed already."""
-    WORD.pack_into(probe.globals, probe.find_global("watch") + Watch.OPEN, 1)
+def adopt_also(probe: Probe, process: int, *, number: int = ONLY) -> None:
+    """Have the next pass of an iterator take this process, by its pid, for one of the container."""
+    ADOPTION.pack_into(probe.globals, probe.find_global("adoption"), process, number)

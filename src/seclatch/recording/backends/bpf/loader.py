@@ -21,7 +21,10 @@ _DOING = "recording with eBPF"
 # In the order in which they are attached, which is that in which they run.
 _PROCESSES = ("follow_fork", "follow_exec", "follow_exit")
 _DETAIL_PROCESSES = ("observe_killed_thread", *_PROCESSES)
-_CALLS = ("find_denial_at_exit", "count_call")
+_DENIALS = "find_denial_after_check"
+_CALLS = "count_call"
+# Where the kernel lets BPF trace none of its functions; and in detail mode, which needs exits.
+_CALLS_WITH_EXITS = ("find_denial_at_exit", "count_entry")
 
 
 class Probe:
@@ -125,8 +128,9 @@ def _attach(
     try:
         probe = Probe(loader)
         probe.prepare_registration()
-        for name in _programs(closely=closely):
+        for name in _DETAIL_PROCESSES if closely else _PROCESSES:
             probe.attach(name)
+        _attach_to_calls(probe, closely=closely)
     except BaseException:
         if probe:
             probe.close()
@@ -135,8 +139,23 @@ def _attach(
     return probe
 
 
-def _programs(*, closely: bool) -> tuple[str, ...]:
-    return (*_DETAIL_PROCESSES, *_CALLS, "observe_exit") if closely else (*_PROCESSES, *_CALLS)
+def _attach_to_calls(probe: Probe, *, closely: bool) -> None:
+    """Attach what counts calls and denials; to sys_exit only where denials take that.
+
+    Raises OSError, bpf.VerifierError.
+    """
+    if not closely:
+        try:
+            probe.attach(_DENIALS)
+        except (OSError, bpf.VerifierError):
+            pass
+        else:
+            probe.attach(_CALLS)
+            return
+    for name in _CALLS_WITH_EXITS:
+        probe.attach(name)
+    if closely:
+        probe.attach("observe_exit")
 
 
 def _constants(*, watches: bool) -> dict[str, bytes]:

@@ -118,7 +118,7 @@ class Harvest:
         self._open[segment.id] = slot
 
     def _begin(self, event: bytes) -> None:
-        kind, tid, time, number, parent, slot, tgid = HEADER.unpack_from(event)
+        kind, tid, time, number, parent, slot, tgid, _ = HEADER.unpack_from(event)
         facts = _facts(event)
         segment = Segment(number, EventKind(kind), parent, 0, time, tid, facts)
         if kind == EventKind.EXEC:
@@ -131,7 +131,7 @@ class Harvest:
             self._open[number] = slot
 
     def _close(self, event: bytes) -> None:
-        _, _, _, segment, _, slot, _ = HEADER.unpack_from(event)
+        _, _, _, segment, _, slot, _, _ = HEADER.unpack_from(event)
         self._open.pop(segment, None)
         self._take(segment, slot)
         self._trace.close(segment)
@@ -206,24 +206,24 @@ class Harvest:
                 yield fields, COUNT.unpack(value)[0]
 
     def _end(self, event: bytes) -> None:
-        _, _, time, segment, _, _, _ = HEADER.unpack_from(event)
+        _, _, time, segment, _, _, _, _ = HEADER.unpack_from(event)
         self._trace.end(segment, time, WORD.unpack_from(event, Event.CODE)[0])
 
     def _suspend(self, event: bytes) -> None:
-        _, tid, time, segment, _, _, _ = HEADER.unpack_from(event)
+        _, tid, time, segment, _, _, _, _ = HEADER.unpack_from(event)
         lifted = bool(WORD.unpack_from(event, Event.FILTERS)[0])
         self._trace.suspensions.append(SeccompSuspension(time, segment, tid, lifted))
         self._trace.bulk += 1
 
     def _deny(self, event: bytes) -> None:
-        _, tid, time, segment, _, _, _ = HEADER.unpack_from(event)
+        _, tid, time, segment, _, _, _, _ = HEADER.unpack_from(event)
         number, mode, errno = DENIAL.unpack_from(event, Event.NUMBER)
         call = (bool(mode & Mode.COMPAT), number)
         self._trace.denials.append(FirstDenial(time, segment, tid, call, errno))
         self._trace.bulk += 1
 
     def _say(self, event: bytes) -> None:
-        _, _, _, segment, _, _, _ = HEADER.unpack_from(event)
+        _, _, _, segment, _, _, _, _ = HEADER.unpack_from(event)
         length = WORD.unpack_from(event, Event.TEXT_LENGTH)[0]
         found = self._trace.segments.get(segment)
         if self.listens and found and len(found.said) < _MAX_SAID:
