@@ -173,6 +173,8 @@ int follow_exit(__u64 *ctx)
 
 	if (!state)
 		return 0;
+	/* Another thread's TSYNC may have loaded a filter since this one's last call was entered. */
+	notice_changes(task, state);
 	/* SECCOMP_RET_KILL_THREAD with other threads alive: do_exit within seccomp itself. */
 	if (task->seccomp.mode == SECCOMP_MODE_DEAD && !state->killed)
 		count_denial(task, state, bpf_task_pt_regs(task), 0);

@@ -140,9 +140,9 @@ static __noinline void send_suspension(struct task_struct *task, struct task_sta
 }
 
 /* Begin a segment when filters were loaded, report when seccomp is lifted or put back. Looked at
- * when a call is entered and when it is left: so the call that loads a filter belongs to the segment
- * before,
- * and a thread that another one's TSYNC has put under a filter notices by itself. */
+ * when a call is entered, denied or, where exits are looked at, left, and when the task ends: so the call
+ * that loads a filter belongs to the segment before, and a thread that another one's TSYNC has put under
+ * a filter notices by itself. */
 static __noinline void update_seccomp(struct task_struct *task, struct task_state *state)
 {
 	__u32 filters = task->seccomp.filter_count.counter;

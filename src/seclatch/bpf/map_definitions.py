@@ -6,7 +6,7 @@ value's type as a pointer to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from seclatch.bpf.object_file import ObjectError, ObjectFile
 from seclatch.system import bpf
@@ -18,8 +18,7 @@ _MAX_GLOBALS = 1 << 20
 _VARIABLE = 14  # BTF_KIND_VAR
 
 
-@dataclass(frozen=True, slots=True)
-class MapDefinition:
+class MapDefinition(NamedTuple):
     """What bpf(2) needs to make a map; `content` is the first value of one with globals."""
 
     name: str
@@ -35,7 +34,7 @@ def read_map_definitions(file: ObjectFile, btf: Btf) -> dict[str, MapDefinition]
     """Read all maps by their names; sections with globals are maps, too. Raises ObjectError."""
     found = {name: _read_map(btf, name) for name in file.variables(".maps")}
     for name in _GLOBALS:
-        section = file.find(name)
+        section = file.sections.get(name)
         if section and section.size:
             if section.size > _MAX_GLOBALS:
                 raise ObjectError(f"{name}: {section.size} bytes")
@@ -52,20 +51,13 @@ def _read_map(btf: Btf, name: str) -> MapDefinition:
     values: dict[str, int] = {}
     for member, target, _ in btf.read(variable.refers).members:
         pointed = btf.read(target)
-        if pointed.kind != POINTER:
-            raise ObjectError(f"map {name}: {member} is no attribute")
-        meant = btf.read(pointed.refers)
+        meant = btf.read(pointed.refers) if pointed.kind == POINTER else pointed
         number = member not in ("key", "value")
-        if number and meant.kind != ARRAY:
-            raise ObjectError(f"map {name}: {member} is no number")
+        if pointed.kind != POINTER or (number and meant.kind != ARRAY):
+            raise ObjectError(f"map {name}: {member} is no attribute")
         values[member] = meant.count if number else btf.size_of(pointed.refers)
     if "type" not in values:
         raise ObjectError(f"map {name}: no map type")
-    return MapDefinition(
-        name,
-        values["type"],
-        values.get("key", 0),
-        values.get("value", 0),
-        values.get("max_entries", 0),
-        values.get("map_flags", 0),
-    )
+    attributes = ("type", "key", "value", "max_entries", "map_flags")
+    kind, key, value, entries, flags = (values.get(each, 0) for each in attributes)
+    return MapDefinition(name, kind, key, value, entries, flags)

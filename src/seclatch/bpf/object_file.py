@@ -1,34 +1,29 @@
-"""Read a BPF object: the ELF file that clang makes of a `.bpf.c`.
+"""Read an object that clang compiled: ELF (elf(5)) for BPF, its functions and what they refer to.
 
-Sections by convention of libbpf: programs are global functions in sections named for where they are
-attached, `.text` has the functions that they call, `.maps` declares maps, `.rodata`, `.data` and
-`.bss` hold globals. Objects are part of the package, yet a wrong length ends in an ObjectError.
+No read goes beyond the end of the content: a wrong length ends in an ObjectError.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
 INSTRUCTION = 8
 
-_ELF_HEADER = struct.Struct("<4sBBB9xHHIQQQIHHHHHH")
+_HEADER = struct.Struct("<4sBBB9xHHIQQQIHHHHHH")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
 _RELOCATION = struct.Struct("<QQ")
 _EM_BPF = 247
 _SHT_SYMTAB, _SHT_NOBITS, _SHT_REL = 2, 8, 9
-_STB_GLOBAL = 1
-_STT_OBJECT, _STT_FUNC, _STT_SECTION, _STT_FILE = 1, 2, 3, 4
+_OBJECT, _FUNCTION, _SECTION_ITSELF, _FILE = 1, 2, 3, 4
 
 
 class ObjectError(Exception):
     """Not a BPF object, or one that needs what this loader does not have."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectSection:
+class Section(NamedTuple):
     """A section; `size` without `data` is zeros."""
 
     name: str
@@ -39,21 +34,19 @@ class ObjectSection:
     info: int
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """A function, an object or a section; `section` is that section's number."""
+class Symbol(NamedTuple):
+    """A function, an object or a section."""
 
     name: str
-    section: int
+    section: str
     value: int
     size: int
     kind: int
     is_global: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function's instructions: `offset` bytes into the section."""
+class Function(NamedTuple):
+    """A function's instructions, `offset` bytes into the section; programs are the global ones."""
 
     name: str
     section: str
@@ -63,91 +56,65 @@ class Function:
 
 
 class ObjectFile:
-    """An object's sections, functions and relocations."""
+    """An object's sections, functions and variables; `relocations`: what instructions refer to."""
 
     def __init__(self, content: bytes) -> None:
         try:
-            self.sections = _read_sections(content)
-            self.symbols = self._read_symbols()
-        except (struct.error, IndexError, OverflowError) as error:
-            raise ObjectError("cut off") from error
-
-    def find(self, name: str) -> ObjectSection | None:
-        """Find a section by its name."""
-        return next((each for each in self.sections if each.name == name), None)
-
-    @cached_property
-    def functions(self) -> list[Function]:
-        """All functions; programs are the global ones."""
-        found = []
-        for symbol in self.symbols:
-            if symbol.kind == _STT_FUNC:
-                section = self.sections[symbol.section]
-                code = section.data[symbol.value : symbol.value + symbol.size]
-                if len(code) != symbol.size or symbol.size % INSTRUCTION:
-                    raise ObjectError(f"function {symbol.name}: cut off")
-                found.append(
-                    Function(symbol.name, section.name, symbol.value, code, symbol.is_global)
-                )
-        return found
+            self._list = _read_sections(content)
+            self.sections = {each.name: each for each in self._list}
+            self._symbols = self._read_symbols()
+            self.functions = [
+                self._function(each) for each in self._symbols if each.kind == _FUNCTION
+            ]
+            self.relocations = {
+                self._list[each.info].name: {
+                    offset: self._symbols[info >> 32]
+                    for offset, info in _RELOCATION.iter_unpack(each.data)
+                }
+                for each in self._list
+                if each.kind == _SHT_REL
+            }
+        except (struct.error, ValueError, LookupError, OverflowError) as error:
+            raise ObjectError(f"cut off or damaged: {error}") from error
 
     def variables(self, section: str) -> dict[str, Symbol]:
         """Find the global variables of a section by their names."""
-        return {
-            each.name: each
-            for each in self.symbols
-            if each.kind == _STT_OBJECT and self.sections[each.section].name == section
-        }
+        found = (each for each in self._symbols if each.kind == _OBJECT)
+        return {each.name: each for each in found if each.section == section}
 
-    @cached_property
-    def relocations(self) -> dict[str, dict[int, Symbol]]:
-        """What instructions refer to, by section and offset."""
-        found: dict[str, dict[int, Symbol]] = {}
-        for section in self.sections:
-            if section.kind == _SHT_REL:
-                try:
-                    at = found.setdefault(self.sections[section.info].name, {})
-                    for offset, info in _RELOCATION.iter_unpack(section.data):
-                        at[offset] = symbol = self.symbols[info >> 32]
-                        self.sections[symbol.section]
-                except (struct.error, IndexError) as error:
-                    raise ObjectError(f"{section.name}: damaged") from error
-        return found
+    def _function(self, symbol: Symbol) -> Function:
+        section = self.sections[symbol.section]
+        code = section.data[symbol.value : symbol.value + symbol.size]
+        if len(code) != symbol.size or symbol.size % INSTRUCTION:
+            raise ObjectError(f"function {symbol.name}: cut off")
+        return Function(symbol.name, symbol.section, symbol.value, code, symbol.is_global)
 
     def _read_symbols(self) -> list[Symbol]:
-        table = next((each for each in self.sections if each.kind == _SHT_SYMTAB), None)
+        table = next((each for each in self._list if each.kind == _SHT_SYMTAB), None)
         if table is None:
             raise ObjectError("no symbols")
-        names = self.sections[table.link].data
-        found = []
-        for name, info, _, section, value, size in _SYMBOL.iter_unpack(table.data):
+        names, found = self._list[table.link].data, []
+        for name, info, _, number, value, size in _SYMBOL.iter_unpack(table.data):
             kind = info & 15
-            is_file = kind == _STT_FILE  # of no section: its number is a reserved one
-            if section >= len(self.sections) and not is_file:
-                raise ObjectError(f"a symbol in section {section}, which there is not")
-            named = self.sections[section].name if kind == _STT_SECTION else _text(names, name)
-            found.append(Symbol(named, section, value, size, kind, info >> 4 == _STB_GLOBAL))
+            # A source file is in no section: its number is a reserved one.
+            section = "" if kind == _FILE else self._list[number].name
+            text = section if kind == _SECTION_ITSELF else _text(names, name)
+            found.append(Symbol(text, section, value, size, kind, info >> 4 == 1))
         return found
 
 
-def _read_sections(content: bytes) -> list[ObjectSection]:
-    magic, width, order, _, _, machine, *rest = _ELF_HEADER.unpack_from(content)
+def _read_sections(content: bytes) -> list[Section]:
+    magic, width, order, _, _, machine, *rest = _HEADER.unpack_from(content)
     if (magic, width, order, machine) != (b"\x7fELF", 2, 1, _EM_BPF):
         raise ObjectError("not a little-endian BPF object")
-    position, size, count, names = rest[3], rest[-3], rest[-2], rest[-1]
-    if size != _SECTION.size:
-        raise ObjectError("section headers of a wrong size")
-    headers = [_SECTION.unpack_from(content, position + size * n) for n in range(count)]
-
-    def data(header: tuple[int, ...]) -> bytes:
-        return b"" if header[1] == _SHT_NOBITS else content[header[4] : header[4] + header[5]]
-
-    strings = data(headers[names])
-    return [ObjectSection(_text(strings, h[0]), h[1], data(h), h[5], h[6], h[7]) for h in headers]
+    headers = [_SECTION.unpack_from(content, rest[3] + _SECTION.size * n) for n in range(rest[-2])]
+    data = [b"" if h[1] == _SHT_NOBITS else content[h[4] : h[4] + h[5]] for h in headers]
+    names = data[rest[-1]]
+    return [
+        Section(_text(names, h[0]), h[1], each, h[5], h[6], h[7])
+        for h, each in zip(headers, data, strict=True)
+    ]
 
 
 def _text(strings: bytes, offset: int) -> str:
-    end = strings.find(b"\0", offset)
-    if end < 0:
-        raise ObjectError("a name without an end")
-    return strings[offset:end].decode("utf-8", "replace")
+    return strings[offset : strings.index(b"\0", offset)].decode("utf-8", "replace")

@@ -6,13 +6,13 @@ import contextlib
 import os
 import re
 import struct
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from seclatch.bpf.btf_ext import BtfExt, Relocation
 from seclatch.bpf.core_relocation import POISON, find_member, patch
 from seclatch.bpf.kernel_types import KernelTypes
-from seclatch.bpf.linked_program import LinkedBpfProgram, link_program
+from seclatch.bpf.linked_program import LinkedBpfProgram
 from seclatch.bpf.map_definitions import CONSTANTS, MapDefinition, read_map_definitions
 from seclatch.bpf.object_file import INSTRUCTION, Function, ObjectError, ObjectFile, Symbol
 from seclatch.errors import SeclatchError
@@ -38,15 +38,15 @@ class BpfObject:
 
     def __init__(self, content: bytes) -> None:
         self.file = ObjectFile(content)
-        btf, ext = self.file.find(".BTF"), self.file.find(".BTF.ext")
-        if btf is None or ext is None:
+        sections = self.file.sections
+        if ".BTF" not in sections or ".BTF.ext" not in sections:
             raise ObjectError("no BTF: compiled without -g")
         try:
-            self.btf = Btf(btf.data)
-            self.ext = BtfExt(ext.data, self.btf.strings())
+            self.btf = Btf(sections[".BTF"].data)
+            self.ext = BtfExt(sections[".BTF.ext"].data, self.btf.strings())
             self.maps = read_map_definitions(self.file, self.btf)
             self.accesses = self._name_accesses()
-        except (BtfError, struct.error, RecursionError) as error:
+        except (BtfError, struct.error, ValueError, RecursionError) as error:
             raise ObjectError(f"BTF: {error}") from error
 
     @classmethod
@@ -76,16 +76,11 @@ class BpfObject:
         return tuple(sorted(found))
 
     def _name_accesses(self) -> dict[str, list[tuple[Relocation, str, int]]]:
-        known: dict[tuple[int, tuple[int, ...]], tuple[str, int]] = {}
-        named: dict[str, list[tuple[Relocation, str, int]]] = {}
-        for section, rows in self.ext.relocations.items():
-            named[section] = []
-            for row in rows:
-                key = (row.type_id, row.path)
-                if key not in known:
-                    known[key] = find_member(self.btf, row)
-                named[section].append((row, *known[key]))
-        return named
+        find = cache(lambda type_id, path: find_member(self.btf, type_id, path))
+        return {
+            section: [(row, *find(row.type_id, row.path)) for row in rows]
+            for section, rows in self.ext.relocations.items()
+        }
 
 
 def read_target(program: Function) -> tuple[bpf.ProgramKind, str]:
@@ -115,7 +110,7 @@ class Loader:
         target = self._types[question] if question else 0
         if target is None:
             raise bpf.VerifierError(f"program {name}: this kernel has no {program.section}", "")
-        linked = link_program(self._object.file, program)
+        linked = LinkedBpfProgram(self._object.file, program)
         for at, symbol in linked.references:
             self._refer(linked.code, at, symbol)
         missing = self._patch_accesses(linked)
@@ -178,23 +173,21 @@ class Loader:
 
     def _refer(self, code: bytearray, at: int, symbol: Symbol) -> None:
         """Have a 16-byte instruction load a map, or the address of a global in one."""
-        section = self._object.file.sections[symbol.section].name
-        addend = struct.unpack_from("<i", code, at + 4)[0]
         name, kind, offset = symbol.name, _PSEUDO_MAP, 0
-        if section != ".maps":
-            name, kind, offset = section, _PSEUDO_MAP_VALUE, symbol.value + addend
+        if symbol.section != ".maps":
+            name, kind = symbol.section, _PSEUDO_MAP_VALUE
+            offset = symbol.value + struct.unpack_from("<i", code, at + 4)[0]
         if name not in self._object.maps:
-            raise ObjectError(f"reference to {symbol.name} in {section}")
+            raise ObjectError(f"reference to {symbol.name} in {symbol.section}")
         code[at + 1] = code[at + 1] & 15 | kind << 4
-        struct.pack_into("<i", code, at + 4, self.use(name).fd)
-        struct.pack_into("<i", code, at + INSTRUCTION + 4, offset)
+        struct.pack_into("<i4xi", code, at + 4, self.use(name).fd, offset)
 
     def _patch_accesses(self, linked: LinkedBpfProgram) -> dict[int, str]:
         """Write offsets into the code; answer what this kernel lacks, by instruction."""
         missing = {}
         for part in linked.parts:
             for row, question, rest in self._object.accesses.get(part.function.section, ()):
-                at = linked.position(part, row.offset)
+                at = part.position(row.offset)
                 if at is None:
                     continue
                 found = self._types[question]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from seclatch.bpf.btf_ext import Access
 from seclatch.bpf.core_relocation import POISON, find_member, patch
-from seclatch.bpf.linked_program import LinkedBpfProgram, link_program
+from seclatch.bpf.linked_program import LinkedBpfProgram
 from seclatch.bpf.object_file import INSTRUCTION
 from seclatch.bpf.object_loader import BpfObject, read_target
 from seclatch.system import bpf
@@ -26,7 +26,7 @@ _LOADS_AND_STORES = (1, 2, 3)
 def accesses(found: BpfObject, linked: LinkedBpfProgram) -> Iterator[tuple[int, Access, str, int]]:
     for part in linked.parts:
         for row, question, rest in found.accesses.get(part.function.section, ()):
-            at = linked.position(part, row.offset)
+            at = part.position(row.offset)
             if at is not None:
                 yield at, row.kind, question, rest
 
@@ -53,7 +53,7 @@ def test_all_objects_exist() -> None:
 @pytest.mark.parametrize(("name", "program"), PROGRAMS)
 def test_with_clang_s_own_types_nothing_changes(name: str, program: str) -> None:
     found = OBJECTS[name]
-    linked = link_program(found.file, found.programs[program])
+    linked = LinkedBpfProgram(found.file, found.programs[program])
     before = bytes(linked.code)
     rows = list(accesses(found, linked))
     assert rows or program in ("observe_exit",)
@@ -66,7 +66,7 @@ def test_with_clang_s_own_types_nothing_changes(name: str, program: str) -> None
 def test_each_access_gets_the_kernel_s_offset_and_nothing_else_changes(data: st.DataObject) -> None:
     name, program = data.draw(st.sampled_from(PROGRAMS))
     found = OBJECTS[name]
-    linked = link_program(found.file, found.programs[program])
+    linked = LinkedBpfProgram(found.file, found.programs[program])
     before = bytes(linked.code)
     rows = list(accesses(found, linked))
     questions = sorted({question for _, _, question, _ in rows})
@@ -86,7 +86,7 @@ def test_each_access_gets_the_kernel_s_offset_and_nothing_else_changes(data: st.
 @pytest.mark.parametrize(("name", "program"), PROGRAMS)
 def test_a_missing_member_is_poison_where_it_is_used(name: str, program: str) -> None:
     found = OBJECTS[name]
-    linked = link_program(found.file, found.programs[program])
+    linked = LinkedBpfProgram(found.file, found.programs[program])
     for at, kind, _, _ in accesses(found, linked):
         patch(linked.code, at, kind, None)
         if kind is Access.EXISTS:
@@ -98,7 +98,7 @@ def test_a_missing_member_is_poison_where_it_is_used(name: str, program: str) ->
 @pytest.mark.parametrize(("name", "program"), PROGRAMS)
 def test_calls_lead_to_functions_of_the_program(name: str, program: str) -> None:
     found = OBJECTS[name]
-    linked = link_program(found.file, found.programs[program])
+    linked = LinkedBpfProgram(found.file, found.programs[program])
     assert linked.parts[0].begin == 0
     assert linked.parts[0].function.name == program
     begins = {part.begin: part.function.name for part in linked.parts}
@@ -115,11 +115,10 @@ def test_calls_lead_to_functions_of_the_program(name: str, program: str) -> None
 @pytest.mark.parametrize(("name", "program"), PROGRAMS)
 def test_each_reference_is_a_map_of_the_object(name: str, program: str) -> None:
     found = OBJECTS[name]
-    linked = link_program(found.file, found.programs[program])
+    linked = LinkedBpfProgram(found.file, found.programs[program])
     for at, symbol in linked.references:
         assert linked.code[at] == 0x18, "an instruction that loads 64 bits"
-        section = found.file.sections[symbol.section].name
-        assert (symbol.name if section == ".maps" else section) in found.maps
+        assert (symbol.name if symbol.section == ".maps" else symbol.section) in found.maps
 
 
 @pytest.mark.parametrize(
@@ -148,6 +147,9 @@ def test_elements_of_an_array_are_added() -> None:
 
 def test_members_are_named_by_their_path() -> None:
     found = OBJECTS["recorder.x86_64"]
-    names = {find_member(found.btf, row)[0] for row, _, _ in found.accesses["tp_btf/sys_enter"]}
+    names = {
+        find_member(found.btf, row.type_id, row.path)[0]
+        for row, _, _ in found.accesses["tp_btf/sys_enter"]
+    }
     assert "task_struct.seccomp.filter_count.counter" in names
     assert "task_struct.thread_info.status" in names
