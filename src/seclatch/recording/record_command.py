@@ -8,31 +8,23 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
-from seclatch.recording.attribution.attribution import drop_unrelated, find_related
-from seclatch.recording.attribution.bundle_profile import BundleProfiles
-from seclatch.recording.attribution.image_lookup import (
-    ImageLookup,
-    find_client,
-    find_named_containers,
-)
-from seclatch.recording.attribution.pruning import TracePruner
-from seclatch.recording.attribution.socket_peers import SocketPeers
-from seclatch.recording.backends.backend import RecordingBackend
-from seclatch.recording.client_only_warning import explain_missing_container
-from seclatch.recording.ready.ready_condition import EngineContainer, ReadyCondition
 from seclatch.recording.recorder import BLOCKED_SIGNALS, STOP_SIGNALS, RecordOptions, TraceRecorder
 from seclatch.recording.select_backend import select_backend
-from seclatch.recording.trace.trace import Trace
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from seclatch.model.recording import Recording
+    from seclatch.recording.attribution.command_attribution import CommandAttribution
+    from seclatch.recording.backends.backend import RecordingBackend
+    from seclatch.recording.ready.ready_condition import EngineContainer, ReadyCondition
     from seclatch.recording.trace.run_metadata import RunMetadata
+    from seclatch.recording.trace.trace import Trace
 
 _POLL_INTERVAL = 0.02
 _GRACE_SECONDS = 2.0
@@ -57,14 +49,22 @@ def record_command(command: tuple[str, ...], options: RecordOptions) -> tuple[in
         try:
             source = _Command(program, command, mask, options.ready, ignored=ignored)
             recording = TraceRecorder(backend, source, options).record()
-            absence = explain_missing_container(recording, backend, source.daemons)
-            if absence and options.sights is None:  # else the explanation says it
-                options.notify(absence)
+            if options.sights is None:  # else the explanation says it
+                _warn_of_missing_container(recording, backend, source.daemons, options)
             return source.wait(backend), recording
         finally:
             if options.ready:
                 options.ready.close()
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _warn_of_missing_container(
+    recording: Recording, backend: RecordingBackend, daemons: int, options: RecordOptions
+) -> None:
+    from seclatch.recording.client_only_warning import explain_missing_container
+
+    if absence := explain_missing_container(recording, backend, daemons):
+        options.notify(absence)
 
 
 @contextlib.contextmanager
@@ -122,18 +122,16 @@ class _Command:
         self._explained = False
         self._abandoned = False
         self._stop_requests = 0
-        self._images = ImageLookup(find_client(command))
-        self._profiles = BundleProfiles()
-        self._peers = SocketPeers()
-        self._pruner = TracePruner()
 
     def start(self, backend: RecordingBackend) -> None:
         """Follow the running daemons, then start the command."""
         self.daemons = backend.follow_daemons()
         if self.daemons:
+            from seclatch.recording.attribution.image_lookup import find_named_containers
+
             backend.trace.named_containers = find_named_containers(self._command)
         if self._ready:
-            client = self._images.client
+            client = self._attribution.images.client
             self._ready.begin(client=client is not None and client.kind in _LOGGING)
         reading, writing = os.pipe()
         try:
@@ -175,15 +173,15 @@ class _Command:
         finally:
             os._exit(127)
 
+    @cached_property
+    def _attribution(self) -> CommandAttribution:
+        from seclatch.recording.attribution.command_attribution import CommandAttribution
+
+        return CommandAttribution(self._command, daemons=self.daemons > 0)
+
     def update(self, trace: Trace, options: RecordOptions) -> None:
         """Look up images, profiles and connections; warn when only descendants go on."""
-        if options.query_images:
-            self._images.update(trace)
-        self._profiles.update(trace)
-        if self.daemons:
-            self._peers.update(trace)
-        if self.daemons and not options.sights:  # detail events refer to segments by number
-            self._pruner.update(trace)
+        self._attribution.update(trace, options)
         if options.kill_on_repeat and self._stop_requests > 1:
             self._kill_all(trace)
         ended = self._status is not None and time.monotonic() - self._ended > _GRACE_SECONDS
@@ -226,6 +224,8 @@ class _Command:
             return set()
         living = trace.living
         if self.daemons:
+            from seclatch.recording.attribution.attribution import find_related
+
             daemons = {process for process in living if trace.processes[process].found_running}
             living = (living & find_related(trace)) - daemons
         return living
@@ -250,16 +250,13 @@ class _Command:
 
     def select_related(self, trace: Trace) -> Trace:
         """Return the trace without what daemons did for other clients."""
+        from seclatch.recording.attribution.attribution import drop_unrelated
+
         return drop_unrelated(trace)
 
     def list_containers(self, trace: Trace) -> tuple[EngineContainer, ...]:
         """Return the containers that the engine's client has started."""
-        client = self._images.client
-        if client is None:
-            return ()
-        names = {trace.segments[number].argv[-1] for number in trace.starts}
-        words = client.words
-        return tuple(EngineContainer(words, name) for name in sorted(names) if name[:1] != "-")
+        return self._attribution.list_containers(trace)
 
     def describe_run(
         self, started: datetime, began: int, ended: int, complete: bool
@@ -267,8 +264,8 @@ class _Command:
         """Return the metadata: the command, its containers' images and profiles."""
         from seclatch.recording.trace.run_metadata import RunMetadata
 
-        images = self._images.finish() if complete else {}
-        profiles = self._profiles.profiles
+        images = self._attribution.images.finish() if complete else {}
+        profiles = self._attribution.profiles.profiles
         return RunMetadata(
             self._command, started, began, ended, complete, images, profiles=profiles
         )

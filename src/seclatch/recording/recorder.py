@@ -7,18 +7,17 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from seclatch.recording.backends.backend import RecordingBackend
-from seclatch.recording.ready.ready_condition import EngineContainer, ReadyCondition, ReadyView
-from seclatch.recording.trace.ready_mark import list_unsettled, mark_ready, settle_processes
-from seclatch.recording.trace.trace import Trace
-
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from seclatch.model.recording import Recording
+    from seclatch.recording.backends.backend import RecordingBackend
     from seclatch.recording.backends.bpf.detail_events import Sights
+    from seclatch.recording.ready.ready_condition import EngineContainer, ReadyCondition
     from seclatch.recording.trace.run_metadata import RunMetadata
+    from seclatch.recording.trace.trace import Trace
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 BLOCKED_SIGNALS = STOP_SIGNALS | {signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2}
@@ -125,8 +124,7 @@ class TraceRecorder:
         self._backend = backend
         self._source = source
         self._options = options
-        self._trace = backend.trace
-        self._started = datetime.now(UTC)
+        self._started = time.time()
         self._began = time.monotonic_ns()
         self._stopped = False
         self._asked = False
@@ -135,6 +133,10 @@ class TraceRecorder:
         self._next_save = time.monotonic() + options.save_first
         self._next_ready_check = 0.0
         self._next_settling = 0.0
+
+    @property
+    def _trace(self) -> Trace:
+        return self._backend.trace
 
     def record(self) -> Recording:
         """Follow the source to its end, detach, and return the recording."""
@@ -175,6 +177,8 @@ class TraceRecorder:
         if ready is None or self._trace.ready or now < self._next_ready_check:
             return
         related = self._source.select_related(self._trace)
+        from seclatch.recording.ready.ready_condition import ReadyView
+
         view = ReadyView(self._backend, related, self._source.list_containers(related))
         if ready.is_met(view):
             self._mark_ready(ready.text)
@@ -182,6 +186,8 @@ class TraceRecorder:
         self._next_ready_check = ended + max(_READY_INTERVAL, _MAX_SHARE * (ended - now))
 
     def _mark_ready(self, condition: str) -> None:
+        from seclatch.recording.trace.ready_mark import mark_ready
+
         self._backend.catch_up()
         in_flight = self._backend.list_calls_in_flight()
         mark_ready(self._trace, time.monotonic_ns(), condition, in_flight)
@@ -193,6 +199,8 @@ class TraceRecorder:
         began = time.monotonic()
         if self._trace.ready is None or began < self._next_settling:
             return
+        from seclatch.recording.trace.ready_mark import list_unsettled, settle_processes
+
         if started := list_unsettled(self._trace, time.monotonic_ns()):
             self._backend.catch_up()
             in_flight = self._backend.list_calls_in_flight()
@@ -240,9 +248,12 @@ class TraceRecorder:
             self._next_save = ended + max(options.save_every, pause)
 
     def _make_recording(self, ended: int, *, complete: bool) -> Recording:
+        from datetime import UTC, datetime
+
         from seclatch.recording.trace.summarize_trace import summarize_trace
 
-        run = self._source.describe_run(self._started, self._began, ended, complete)
+        started = datetime.fromtimestamp(self._started, UTC)
+        run = self._source.describe_run(started, self._began, ended, complete)
         return summarize_trace(self._source.select_related(self._trace), run)
 
     def _is_done(self) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seclatch.errors import SeclatchError
-from seclatch.recording.attribution.image_lookup import find_client
-from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf.bpf_backend import Ebpf
 
 if TYPE_CHECKING:
+    from seclatch.recording.backends.backend import RecordingBackend
     from seclatch.recording.backends.bpf.detail_events import Sights
 
 _DAEMON_CLIENTS = ("docker", "ctr")
@@ -28,6 +27,8 @@ def select_backend(
     try:
         return Ebpf(sights)
     except SeclatchError as error:
+        from seclatch.recording.attribution.image_lookup import find_client
+
         client = find_client(command)
         if name == "ebpf" or sights is not None or (client and client.kind in _DAEMON_CLIENTS):
             raise

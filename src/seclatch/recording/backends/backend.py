@@ -6,10 +6,14 @@ import os
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from seclatch.recording.trace.ready_mark import CallInFlight
-from seclatch.recording.trace.trace import Trace
 from seclatch.system.signal_wait import ReceivedSignal, await_signal
+
+if TYPE_CHECKING:
+    from seclatch.recording.trace.ready_mark import CallInFlight
+    from seclatch.recording.trace.trace import Trace
 
 
 class RecordingBackend(ABC):
@@ -24,8 +28,12 @@ class RecordingBackend(ABC):
     notice: str = ""
     """A message for the user before the recording begins."""
 
-    def __init__(self) -> None:
-        self.trace = Trace()
+    @cached_property
+    def trace(self) -> Trace:
+        """What is recorded; imported when it is asked for, which is after the command's start."""
+        from seclatch.recording.trace.trace import Trace
+
+        return Trace()
 
     @abstractmethod
     def follow_daemons(self) -> int:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seclatch.recording.backends.bpf.abi import FIRST_OWN, WORD, Slot
 from seclatch.recording.backends.bpf.adopt_processes import run_iterator
 from seclatch.recording.backends.bpf.loader import Probe
-from seclatch.recording.backends.bpf.map_reader import Harvest
-from seclatch.recording.trace.event_kinds import EventKind
-from seclatch.recording.trace.trace import Segment, TaskFacts
 from seclatch.system import procfs
+
+if TYPE_CHECKING:
+    from seclatch.recording.backends.bpf.map_reader import Harvest
 
 NAMES = (
     "dockerd",
@@ -35,7 +36,7 @@ _INITIAL_PIDS = 0xEFFFFFFC  # PROC_PID_INIT_INO, <linux/proc_ns.h>
 _FOREVER = 1 << 30
 
 
-def follow_daemons(probe: Probe, harvest: Harvest) -> int:
+def follow_daemons(probe: Probe, harvest: Callable[[], Harvest]) -> int:
     """Follow all engine processes of this host from now on; answer how many there are.
 
     The kernel programs know global ids only: from within a pid namespace none can be followed.
@@ -48,10 +49,10 @@ def follow_daemons(probe: Probe, harvest: Harvest) -> int:
         if found == FIRST_OWN - 1:
             break
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            found += _prepare(probe, harvest, pid, found + 1)
+            found += _prepare(probe, harvest(), pid, found + 1)
     if found:
         run_iterator(probe, "adopt_daemons")
-    harvest.listens |= found > 0
+        harvest().listens = True
     return found
 
 
@@ -76,6 +77,9 @@ def _prepare(probe: Probe, harvest: Harvest, pid: int, number: int) -> bool:
     The iterator enters its threads; the thread that makes a later one enters that, if it was
     entered by then.
     """
+    from seclatch.recording.trace.event_kinds import EventKind
+    from seclatch.recording.trace.trace import Segment, TaskFacts
+
     slot = WORD.pack(number)
     header = bytearray(Slot.SIZE)
     WORD.pack_into(header, Slot.SEGMENT, number)

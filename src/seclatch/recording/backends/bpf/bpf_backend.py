@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from seclatch.recording.backends.backend import RecordingBackend
 from seclatch.recording.backends.bpf import loader
 from seclatch.recording.backends.bpf.adopt_daemons import follow_daemons, sees_host
-from seclatch.recording.backends.bpf.map_reader import Harvest
-from seclatch.recording.trace.calls_in_flight import read_calls_in_flight
-from seclatch.recording.trace.ready_mark import CallInFlight
 
 if TYPE_CHECKING:
     from seclatch.recording.backends.bpf.detail_events import Sights
+    from seclatch.recording.backends.bpf.map_reader import Harvest
+    from seclatch.recording.trace.ready_mark import CallInFlight
 
 
 class Ebpf(RecordingBackend):
@@ -22,15 +22,22 @@ class Ebpf(RecordingBackend):
     name = "ebpf"
 
     def __init__(self, sights: Sights | None = None, *, by_words: bool = False) -> None:
-        super().__init__()
+        self._sights = sights
         self.probe = loader.load(closely=sights is not None, by_words=by_words)
-        self.harvest = Harvest(self.probe, self.trace)
-        if sights is not None:
-            self.harvest.look_closer(sights)
+
+    @cached_property
+    def harvest(self) -> Harvest:
+        """What reads the maps: from the command's start on, they hold what comes meanwhile."""
+        from seclatch.recording.backends.bpf.map_reader import Harvest
+
+        found = Harvest(self.probe, self.trace)
+        if self._sights is not None:
+            found.look_closer(self._sights)
+        return found
 
     def follow_daemons(self) -> int:
         """Those of this host, if it is not seen from within a pid namespace."""
-        return follow_daemons(self.probe, self.harvest)
+        return follow_daemons(self.probe, lambda: self.harvest)
 
     def await_go(self) -> None:
         """Register; nobody is waited for."""
@@ -64,6 +71,8 @@ class Ebpf(RecordingBackend):
 
     def list_calls_in_flight(self) -> Iterable[CallInFlight]:
         """Read them from /proc, where its process ids are those that the kernel programs see."""
+        from seclatch.recording.trace.calls_in_flight import read_calls_in_flight
+
         return read_calls_in_flight(self.trace) if sees_host() else ()
 
     def close(self) -> None:

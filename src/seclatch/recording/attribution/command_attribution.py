@@ -1,0 +1,44 @@
+"""What belongs to a recorded command: images, profiles, connections, unrelated processes.
+
+Imported once the command runs: the imports take longer than its start.
+"""
+
+from __future__ import annotations
+
+from seclatch.recording.attribution.bundle_profile import BundleProfiles
+from seclatch.recording.attribution.image_lookup import ImageLookup, find_client
+from seclatch.recording.attribution.pruning import TracePruner
+from seclatch.recording.attribution.socket_peers import SocketPeers
+from seclatch.recording.ready.ready_condition import EngineContainer
+from seclatch.recording.recorder import RecordOptions
+from seclatch.recording.trace.trace import Trace
+
+
+class CommandAttribution:
+    """Follows a trace of this command; `daemons`: whether engines are in it that ran before."""
+
+    def __init__(self, command: tuple[str, ...], *, daemons: bool) -> None:
+        self._daemons = daemons
+        self.images = ImageLookup(find_client(command))
+        self.profiles = BundleProfiles()
+        self._peers = SocketPeers()
+        self._pruner = TracePruner()
+
+    def update(self, trace: Trace, options: RecordOptions) -> None:
+        """Look up what is new: images, profiles and connections."""
+        if options.query_images:
+            self.images.update(trace)
+        self.profiles.update(trace)
+        if self._daemons:
+            self._peers.update(trace)
+        if self._daemons and not options.sights:  # detail events refer to segments by number
+            self._pruner.update(trace)
+
+    def list_containers(self, trace: Trace) -> tuple[EngineContainer, ...]:
+        """Return the containers that the engine's client has started."""
+        client = self.images.client
+        if client is None:
+            return ()
+        names = {trace.segments[number].argv[-1] for number in trace.starts}
+        words = client.words
+        return tuple(EngineContainer(words, name) for name in sorted(names) if name[:1] != "-")
