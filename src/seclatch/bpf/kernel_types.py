@@ -7,10 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from seclatch.errors import SeclatchError
-from seclatch.system.cache import read_cached, write_cached
+from seclatch.system.cache import read_cached_bytes, write_cached
 
 if TYPE_CHECKING:
     from seclatch.system.btf import Btf
@@ -24,13 +22,28 @@ KernelTypes = dict[str, int | None]
 def find_kernel_types(questions: tuple[str, ...], doing: str) -> KernelTypes:
     """Answer all questions about the running kernel. Raises SeclatchError where it has no BTF."""
     key = _kernel_key(questions)
-    remembered = read_cached(key, KernelTypes) if key else None
-    if remembered is not None and set(remembered) == set(questions):
+    remembered = _decode(read_cached_bytes(key) or b"") if key else {}
+    if remembered.keys() == set(questions):
         return remembered
     found = _read(questions, doing)
     if key:
-        write_cached(key, msgspec.json.encode(found))
+        write_cached(key, _encode(found))
     return found
+
+
+def _encode(types: KernelTypes) -> bytes:
+    """Encode as lines of text: a decoder of JSON takes longer to import than all else here."""
+    return "".join(
+        f"{question} {'-' if answer is None else answer}\n" for question, answer in types.items()
+    ).encode()
+
+
+def _decode(content: bytes) -> KernelTypes:
+    """Decode what was encoded; nothing where it is damaged."""
+    rows = [line.rpartition(" ") for line in content.decode("utf-8", "replace").splitlines()]
+    if not all(answer == "-" or answer.isdecimal() for _, _, answer in rows):
+        return {}
+    return {question: None if answer == "-" else int(answer) for question, _, answer in rows}
 
 
 def _read(questions: tuple[str, ...], doing: str) -> KernelTypes:
@@ -76,4 +89,4 @@ def _kernel_key(questions: tuple[str, ...]) -> str | None:
     except OSError:
         return None
     asked = zlib.crc32("\0".join(questions).encode())
-    return f"btf-{zlib.crc32(notes):08x}{zlib.adler32(notes):08x}{asked:08x}.json"
+    return f"btf-{zlib.crc32(notes):08x}{zlib.adler32(notes):08x}{asked:08x}"

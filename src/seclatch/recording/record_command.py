@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from seclatch.model.recording import Recording
-    from seclatch.recording.attribution.command_attribution import CommandAttribution
     from seclatch.recording.backends.backend import RecordingBackend
+    from seclatch.recording.command_attribution import CommandAttribution
     from seclatch.recording.ready.ready_condition import EngineContainer, ReadyCondition
     from seclatch.recording.trace.run_metadata import RunMetadata
     from seclatch.recording.trace.trace import Trace
@@ -126,7 +126,7 @@ class _Command:
     def start(self, backend: RecordingBackend) -> None:
         """Follow the running daemons, then start the command."""
         self.daemons = backend.follow_daemons()
-        if self.daemons:
+        if self.daemons and any(word.rpartition("/")[2] == "docker" for word in self._command):
             from seclatch.recording.attribution.image_lookup import find_named_containers
 
             backend.trace.named_containers = find_named_containers(self._command)
@@ -175,7 +175,7 @@ class _Command:
 
     @cached_property
     def _attribution(self) -> CommandAttribution:
-        from seclatch.recording.attribution.command_attribution import CommandAttribution
+        from seclatch.recording.command_attribution import CommandAttribution
 
         return CommandAttribution(self._command, daemons=self.daemons > 0)
 

@@ -8,8 +8,6 @@ import stat
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
 _MAX_SIZE = 1 << 16
 _Content = TypeVar("_Content")
 
@@ -22,6 +20,17 @@ def _folder() -> Path:
 
 def read_cached(name: str, kind: type[_Content]) -> _Content | None:
     """Read a cached value; only from a file that no other user can have written."""
+    import msgspec
+
+    content = read_cached_bytes(name)
+    try:
+        return None if content is None else msgspec.json.decode(content, type=kind)
+    except msgspec.MsgspecError:
+        return None
+
+
+def read_cached_bytes(name: str) -> bytes | None:
+    """Read a cached file; only one that no other user can have written."""
     try:
         fd = os.open(_folder() / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(fd, "rb") as file:
@@ -29,8 +38,8 @@ def read_cached(name: str, kind: type[_Content]) -> _Content | None:
             ours = status.st_uid == os.geteuid() and not status.st_mode & 0o022
             if not ours or not stat.S_ISREG(status.st_mode):
                 return None
-            return msgspec.json.decode(file.read(_MAX_SIZE), type=kind)
-    except (OSError, msgspec.MsgspecError):
+            return file.read(_MAX_SIZE)
+    except OSError:
         return None
 
 

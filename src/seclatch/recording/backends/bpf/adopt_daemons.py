@@ -10,17 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from seclatch.recording.backends.bpf.abi import FIRST_OWN, WORD, Slot
 from seclatch.recording.backends.bpf.adopt_processes import run_iterator
 from seclatch.recording.backends.bpf.loader import Probe
-from seclatch.system import procfs
-
-if TYPE_CHECKING:
-    from seclatch.recording.backends.bpf.map_reader import Harvest
 
 NAMES = (
     "dockerd",
@@ -31,28 +27,38 @@ NAMES = (
     "containerd-shim",
 )
 
+_FOUND = 9  # EVENT_FOUND, EventKind.FOUND
 _INITIAL_PIDS = 0xEFFFFFFC  # PROC_PID_INIT_INO, <linux/proc_ns.h>
 # More than a process can have threads: the slot of a daemon is never given back.
 _FOREVER = 1 << 30
 
 
-def follow_daemons(probe: Probe, harvest: Callable[[], Harvest]) -> int:
-    """Follow all engine processes of this host from now on; answer how many there are.
+class FollowedDaemon(NamedTuple):
+    """An engine process: `number` is that of its segment and slot, `time` when it was found."""
+
+    number: int
+    pid: int
+    uid: int
+    time: int
+    comm: str
+    exe: str
+    argv: tuple[str, ...]
+
+
+def follow_daemons(probe: Probe) -> list[FollowedDaemon]:
+    """Follow all engine processes of this host from now on; list them.
 
     The kernel programs know global ids only: from within a pid namespace none can be followed.
     Raises OSError, bpf.VerifierError.
     """
-    if not sees_host():
-        return 0
-    found = 0
-    for pid in _find():
-        if found == FIRST_OWN - 1:
+    found: list[FollowedDaemon] = []
+    for pid in _find() if sees_host() else ():
+        if len(found) == FIRST_OWN - 1:
             break
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            found += _prepare(probe, harvest(), pid, found + 1)
+            found.append(_prepare(probe, pid, len(found) + 1))
     if found:
         run_iterator(probe, "adopt_daemons")
-        harvest().listens = True
     return found
 
 
@@ -71,40 +77,32 @@ def _find() -> Iterator[int]:
                     yield int(name)
 
 
-def _prepare(probe: Probe, harvest: Harvest, pid: int, number: int) -> bool:
+def _prepare(probe: Probe, pid: int, number: int) -> FollowedDaemon:
     """Make a process's segment; slot and segment both have this number.
 
     The iterator enters its threads; the thread that makes a later one enters that, if it was
     entered by then.
     """
-    from seclatch.recording.trace.event_kinds import EventKind
-    from seclatch.recording.trace.trace import Segment, TaskFacts
+    from seclatch.system import procfs
 
     slot = WORD.pack(number)
     header = bytearray(Slot.SIZE)
     WORD.pack_into(header, Slot.SEGMENT, number)
     WORD.pack_into(header, Slot.TGID, pid)
-    WORD.pack_into(header, Slot.KIND, EventKind.FOUND)
+    WORD.pack_into(header, Slot.KIND, _FOUND)
     WORD.pack_into(header, Slot.TASKS, _FOREVER)
     probe.map("slots").set(slot, bytes(header))
     process = Path(f"/proc/{pid}")
-    segment = Segment(
+    # Its real user: of one that may not be dumped the folder in /proc is root's (proc(5)).
+    users = procfs.read_status_line(process.name, b"Uid")
+    found = FollowedDaemon(
         number,
-        EventKind.FOUND,
-        0,
-        0,
-        time.monotonic_ns(),
         pid,
-        TaskFacts(comm=(process / "comm").read_text().strip(), uid=_user(process)),
-        file=str((process / "exe").readlink()),
-        argv=procfs.read_argv(pid)[0],
+        int(users.split()[0]) if users else -1,
+        time.monotonic_ns(),
+        (process / "comm").read_text().strip(),
+        str((process / "exe").readlink()),
+        procfs.read_argv(pid)[0],
     )
-    harvest.register(segment, number, pid)
     probe.map("daemons").set(WORD.pack(pid), slot)
-    return True
-
-
-def _user(process: Path) -> int:
-    """Its real user: of one that may not be dumped the folder in /proc is root's (proc(5))."""
-    found = procfs.read_status_line(process.name, b"Uid")
-    return int(found.split()[0]) if found else -1
+    return found

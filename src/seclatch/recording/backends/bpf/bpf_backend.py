@@ -11,6 +11,7 @@ from seclatch.recording.backends.bpf import loader
 from seclatch.recording.backends.bpf.adopt_daemons import follow_daemons, sees_host
 
 if TYPE_CHECKING:
+    from seclatch.recording.backends.bpf.adopt_daemons import FollowedDaemon
     from seclatch.recording.backends.bpf.detail_events import Sights
     from seclatch.recording.backends.bpf.map_reader import Harvest
     from seclatch.recording.trace.ready_mark import CallInFlight
@@ -23,6 +24,7 @@ class Ebpf(RecordingBackend):
 
     def __init__(self, sights: Sights | None = None, *, by_words: bool = False) -> None:
         self._sights = sights
+        self._daemons: list[FollowedDaemon] = []
         self.probe = loader.load(closely=sights is not None, by_words=by_words)
 
     @cached_property
@@ -33,11 +35,14 @@ class Ebpf(RecordingBackend):
         found = Harvest(self.probe, self.trace)
         if self._sights is not None:
             found.look_closer(self._sights)
+        for daemon in self._daemons:
+            found.register(daemon)
         return found
 
     def follow_daemons(self) -> int:
         """Those of this host, if it is not seen from within a pid namespace."""
-        return follow_daemons(self.probe, lambda: self.harvest)
+        self._daemons = follow_daemons(self.probe)
+        return len(self._daemons)
 
     def await_go(self) -> None:
         """Register; nobody is waited for."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import zlib
 from pathlib import Path
 
 from seclatch.bpf.kernel_types import KernelTypes, find_kernel_types
 from seclatch.bpf.object_loader import BpfObject, Loader
 from seclatch.errors import SeclatchError
-from seclatch.model.arch import Arch
-from seclatch.model.syscall import load_syscalls
 from seclatch.recording.backends.bpf import abi
 from seclatch.recording.backends.bpf.abi import CONTROL, Control
 from seclatch.system import bpf
+from seclatch.system.cache import read_cached_bytes, write_cached
+from seclatch.version import __version__
 
 _DOING = "recording with eBPF"
 
@@ -159,11 +160,25 @@ def _attach_to_calls(probe: Probe, *, closely: bool) -> None:
 
 
 def _constants(*, watches: bool) -> dict[str, bytes]:
-    return {"argument_specs": make_argument_specs(), "watches_containers": bytes([watches])}
+    return {"argument_specs": _read_argument_specs(), "watches_containers": bytes([watches])}
+
+
+def _read_argument_specs() -> bytes:
+    """Read them from a cache: the table of system calls takes longer to read than the programs."""
+    asked = zlib.crc32(repr(sorted(abi.KEPT_ARGUMENTS.items())).encode())
+    key = f"arguments-{__version__}-{os.uname().machine}-{asked:08x}"
+    specs = read_cached_bytes(key)
+    if specs is None or len(specs) != abi.NUMBERS:
+        specs = make_argument_specs()
+        write_cached(key, specs)
+    return specs
 
 
 def make_argument_specs() -> bytes:
     """Return one byte by system call number: which of its arguments are kept."""
+    from seclatch.model.arch import Arch
+    from seclatch.model.syscall import load_syscalls
+
     specs = bytearray(abi.NUMBERS)
     numbers = load_syscalls(Arch.native()).numbers
     for name, spec in abi.KEPT_ARGUMENTS.items():

@@ -41,6 +41,7 @@ from seclatch.recording.trace.trace import (
 from seclatch.system.bpf import Map
 
 if TYPE_CHECKING:
+    from seclatch.recording.backends.bpf.adopt_daemons import FollowedDaemon
     from seclatch.recording.backends.bpf.detail_events import Sights
     from seclatch.recording.backends.bpf.detail_mode import Closer
 
@@ -112,10 +113,23 @@ class Harvest:
                 self._closer.close(segment, slot)
         self._take_unknown()
 
-    def register(self, segment: Segment, slot: int, pid: int) -> None:
-        """Add a process that was found running."""
-        self._trace.begin(segment, pid)
-        self._open[segment.id] = slot
+    def register(self, daemon: FollowedDaemon) -> None:
+        """Add an engine process that was found running; listen to what clients ask it."""
+        facts = TaskFacts(comm=daemon.comm, uid=daemon.uid)
+        segment = Segment(
+            daemon.number,
+            EventKind.FOUND,
+            0,
+            0,
+            daemon.time,
+            daemon.pid,
+            facts,
+            daemon.exe,
+            daemon.argv,
+        )
+        self._trace.begin(segment, daemon.pid)
+        self._open[segment.id] = daemon.number
+        self.listens = True
 
     def _begin(self, event: bytes) -> None:
         kind, tid, time, number, parent, slot, tgid, _ = HEADER.unpack_from(event)
