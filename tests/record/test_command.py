@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -286,9 +287,15 @@ def test_a_signal_to_the_recorder_reaches_the_command(tmp_path: Path) -> None:
 
 
 def stop(process: subprocess.Popen[bytes]) -> bool:
+    """Send the second signal; again only if the first had not ended the command by then.
+
+    Not while the recording is being written, when it ends the recorder.
+    """
     time.sleep(0.1)
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(5)
     return process.poll() is not None
 
 
