@@ -119,7 +119,7 @@ def wait_for_quiet() -> None:
     while recorders():
         if time.monotonic() > end:
             sys.exit("bench floor: another recorder is attached; try again when it has ended")
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def run_pair(words: Sequence[str], variant: Variant, *, bare_first: bool) -> float | None:

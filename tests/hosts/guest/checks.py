@@ -118,6 +118,26 @@ def check_record(*before: str) -> Callable[[], str]:
     return check
 
 
+def check_recorded_denials() -> str:
+    """Return how denials were found; a filter that reaches another thread counts in both."""
+    program, path = Path("/tmp/denials"), Path("/tmp/denials.recording.json")
+    source = DATA.parent / "programs/denials.c"
+    done = run("gcc", "-O2", "-pthread", "-o", program, source)
+    require(done.returncode == 0, done)
+    done = run(SECLATCH, "record", "-o", path, "--", program, "errno", "tsync")
+    require(path.exists(), done)
+    recording = json.loads(path.read_text())
+    denials = [(each["name"], each["errno"], each["count"]) for each in recording["denials"]]
+    filters = [each for each in recording["events"] if each["kind"] == "filter"]
+    require(denials == [("getppid", 7, 3)] and len(filters) == 2, done)
+    script = (
+        "from seclatch.recording.backends.bpf import loader; "
+        "print('by the check' if 'count_call' in loader.load().attached else 'by exits')"
+    )
+    found = run(sys.executable, "-c", script)
+    return found.stdout.strip() if found.returncode == 0 else "ptrace"
+
+
 def check_ps() -> str:
     words = (SECLATCH, "run", "--profile", STRICT, "--", "/bin/sleep", "1000")
     with started(*words) as process:
@@ -291,6 +311,7 @@ def start_engines(root: Path) -> None:
 def list_checks(engines: bool) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "doctor", check_doctor
     yield "record", check_record()
+    yield "record denials", check_recorded_denials
     yield "record without CAP_BPF", check_record(*NO_BPF)
     yield "ps", check_ps
     yield "watch", check_watch()

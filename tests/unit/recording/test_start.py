@@ -7,7 +7,11 @@ import sys
 
 # Each of these takes milliseconds to import, and is needed only at the end of a recording.
 LATER = (
+    "msgspec",
     "seclatch.model.recording",
+    "seclatch.model.syscall",
+    "seclatch.recording.attribution.attribution",
+    "seclatch.recording.trace.trace",
     "seclatch.recording.trace.summarize_trace",
     "seclatch.recording.files.recording_file",
     "seclatch.report.recording_progress",
