@@ -70,6 +70,13 @@ def _kernel(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     help="The oldest kernel that it will run on: leaves out what is for those before.  "
     "[default: 4.18]",
 )
+@click.option(
+    "--main-loop",
+    default="",
+    metavar="FUNCTION",
+    help="Tell apart what the program can call from this function on, for `generate --phase "
+    "running`: aeMain of redis.",
+)
 @click.option("--why", metavar="CALL", help="Show the chain of functions that leads to a call.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
 @click.option(
@@ -89,6 +96,7 @@ def command(
     plugins: tuple[str, ...],
     arch: str | None,
     kernel: tuple[int, int] | None,
+    main_loop: str,
     why: str | None,
     as_json: bool,
     output: Path | None,
@@ -110,6 +118,7 @@ def command(
       seclatch scan nginx:latest
       seclatch scan --recording nginx.recording.json -o nginx.scan.json nginx:latest
       seclatch scan --entrypoint /usr/sbin/nginx -o nginx.scan.json /srv/rootfs
+      seclatch scan --entrypoint /usr/bin/redis-server --main-loop aeMain -o redis.scan.json rootfs
       seclatch scan --entrypoint /usr/bin/redis-server --why execve rootfs
       seclatch generate nginx.recording.json --scan nginx.scan.json > nginx.json
     """
@@ -122,7 +131,16 @@ def command(
     executed, checks = _read_executed(recordings)
     checks += [("/bin/sh", "-c", text) for text in health_commands]
     found = _scan(
-        entrypoints, every, plugins, arch, kernel, no_cache, source, executed, tuple(checks)
+        entrypoints,
+        every,
+        plugins,
+        arch,
+        kernel,
+        no_cache,
+        source,
+        executed,
+        tuple(checks),
+        main_loop,
     )
     from seclatch.scan import scan_document
 
@@ -191,6 +209,7 @@ def _scan(
     source: str,
     executed: tuple[ExecutedProgram, ...],
     health_commands: tuple[tuple[str, ...], ...],
+    main_loop: str,
 ) -> Scan:
     _require_parts()
     from seclatch.scan.analysis.library_rules import OLDEST
@@ -211,6 +230,7 @@ def _scan(
             kernel or OLDEST,
             executed,
             health_commands,
+            main_loop,
         )
         with _progress() as told:
             return scan_rootfs(request, told)

@@ -39,7 +39,8 @@ class ScannedProgram(msgspec.Struct, frozen=True):
 
     `because` is how it is run; `files` are the program and its libraries in search order. `missing`
     could not be found, `unread` not be analysed (with the reason). `runs_others`: it can execute
-    further programs, which are not part of this.
+    further programs, which are not part of this. `loop_calls`: those of its calls that it can make
+    from the function `main_loop` on; "" where that was not asked for, or is not in it.
     """
 
     path: str
@@ -53,6 +54,8 @@ class ScannedProgram(msgspec.Struct, frozen=True):
     plugins: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     runs_others: bool = False
+    main_loop: str = ""
+    loop_calls: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -87,6 +90,18 @@ class Scan(msgspec.Struct, frozen=True):
         return frozenset(
             call.name for program in self.programs for call in program.calls if call.name
         )
+
+    @property
+    def start_calls(self) -> frozenset[str]:
+        """Return the calls that no program can make from its main loop on."""
+        later = {
+            name
+            for program in self.programs
+            for name in (
+                program.loop_calls if program.main_loop else [call.name for call in program.calls]
+            )
+        }
+        return self.names - later
 
     @property
     def whole(self) -> bool:

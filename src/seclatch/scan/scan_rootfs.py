@@ -38,7 +38,8 @@ class ScanRequest:
     `entrypoints` replace the image's command; `every`: all executables; `plugins`: paths of
     libraries that programs load beyond what code shows; `cache`: where summaries are kept, or None;
     `digests`: those by which the image is known; `kernel`: the oldest on which they run;
-    `executed`: what recordings show; `health_commands`: health checks of containers.
+    `executed`: what recordings show; `health_commands`: health checks of containers;
+    `main_loop`: a function of one of the programs.
     """
 
     directory: Path
@@ -52,6 +53,7 @@ class ScanRequest:
     kernel: Version = OLDEST
     executed: tuple[ExecutedProgram, ...] = ()
     health_commands: tuple[tuple[str, ...], ...] = ()
+    main_loop: str = ""
 
 
 def scan_rootfs(request: ScanRequest, progress: Progress = lambda done, count, path: None) -> Scan:
@@ -75,6 +77,13 @@ def scan_rootfs(request: ScanRequest, progress: Progress = lambda done, count, p
         raise SeclatchError(
             f"nothing to scan in {request.source}: {'; '.join(reasons)}",
             remedy="name a program with --entrypoint PATH, or take all of them with --all",
+            status=2,
+        )
+    if request.main_loop and not any(each.main_loop for each in programs):
+        raise SeclatchError(
+            f"no program in {request.source} has a function {request.main_loop}",
+            remedy="give a function that the program or one of its libraries exports, or that its "
+            "symbol table names (nm -D, nm)",
             status=2,
         )
     return Scan(
@@ -154,7 +163,9 @@ def _scan_target(
 ) -> ScannedProgram | str:
     """Scan one program; a text says why it cannot be scanned."""
     try:
-        return scan_program(rootfs, cache, target, request.plugins, request.kernel)
+        return scan_program(
+            rootfs, cache, target, request.plugins, request.kernel, main_loop=request.main_loop
+        )
     except ElfError as error:
         return str(error)
     except (MemoryError, RecursionError) as error:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from seclatch.model.profile import Profile, Rule
@@ -12,7 +14,7 @@ PROFILE = Profile(
 )
 
 
-def scan(*names: str, **more: tuple[UnresolvedCall, ...]) -> Scan:
+def scan(*names: str, **more: Any) -> Scan:
     calls = tuple(
         CallChain(name, i, ("entry", f"libc.so.6:{name}")) for i, name in enumerate(names)
     )

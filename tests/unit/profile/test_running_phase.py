@@ -94,6 +94,18 @@ def test_a_scan_brings_no_call_of_the_boot_back() -> None:
     assert rows["setuid"] is JoinVerdict.BOOT
 
 
+def test_a_scan_from_the_main_loop_leaves_out_what_the_start_alone_calls() -> None:
+    found = scan("read", "setuid", "uname", "umask", main_loop="loop", loop_calls=("read", "uname"))
+    done = assemble_profile([server()], options(exact=True, scan=found, policy=JoinPolicy.STATIC))
+    assert "uname" in allowed(done.profile) and "umask" not in allowed(done.profile)
+    assert done.joined is not None
+    rows = {row.name: row.verdict for row in done.joined.rows}
+    assert rows["umask"] is JoinVerdict.START and rows["setuid"] is JoinVerdict.BOOT
+    assert any("main loop, and are left out: umask" in line for line in done.warnings)
+    whole = AssemblyOptions(GeneratorOptions(), found, JoinPolicy.STATIC, exact=True)
+    assert "umask" in allowed(assemble_profile([server()], whole).profile)
+
+
 def test_arguments_of_the_boot_are_none_of_the_running_phase() -> None:
     assert done_arguments(running=True) == {3}
     assert done_arguments(running=False) == {3, 5}

@@ -76,7 +76,7 @@ def assemble_profile(recordings: Sequence[Recording], options: AssemblyOptions) 
     done = AssembledProfile(made.profile, warnings, made, recording, stages, running)
     if options.scan is not None:
         done.warnings += _about_unscanned(recordings, options.scan)
-        boot_only = running.boot_only if running else frozenset[str]()
+        boot_only = running.boot_only if running else None
         done.joined = join_scan(
             made.profile, made.recorded, options.scan, options.policy, boot_only
         )

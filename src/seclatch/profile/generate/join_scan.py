@@ -31,6 +31,7 @@ class JoinVerdict(enum.Enum):
     DANGEROUS = "left out: never seen, and dangerous"
     UNSEEN = "left out: never seen"
     BOOT = "left out: seen only before the program was ready"
+    START = "left out: not to be reached from the program's main loop"
     NARROWED = "as a rule of the profile says"
     ELSEWHERE = "recorded, and not in the scan: made by a program that was not scanned"
 
@@ -58,23 +59,21 @@ def join_scan(
     recorded: Iterable[str],
     scan: Scan,
     policy: JoinPolicy,
-    boot_only: frozenset[str] = frozenset(),
+    boot_only: frozenset[str] | None = None,
 ) -> JoinedProfile:
     """Add to a profile made from recordings what a scan of the same program found.
 
     `recorded` are the names of the calls that the recordings have. A call that the profile names
-    already, with conditions or refused, stays as it is. `boot_only`: calls that the recordings
-    have only from before the running phase.
+    already, with conditions or refused, stays as it is. `boot_only`, for the running phase: calls
+    that the recordings have only from before it; what the scan finds for the start alone is left
+    out, too.
     """
     seen, static = set(recorded), set(scan.names)
     named = {name for rule in profile.rules for name in rule.names}
+    start = _find_start_calls(seen | named, scan, boot_only)
     rows = [
         JoinedCall(
-            name,
-            JoinVerdict.BOOT
-            if name in boot_only and name not in named
-            else _verdict(name, seen, static, named, policy),
-            scan.chain(name),
+            name, start.get(name) or _verdict(name, seen, static, named, policy), scan.chain(name)
         )
         for name in sorted(seen | static)
     ]
@@ -86,6 +85,17 @@ def join_scan(
     return JoinedProfile(
         replace(profile, rules=tuple(rules)), tuple(rows), tuple(_warnings(rows, scan, policy))
     )
+
+
+def _find_start_calls(
+    kept: set[str], scan: Scan, boot_only: frozenset[str] | None
+) -> dict[str, JoinVerdict]:
+    """Return the calls of the start alone, of those that nothing else asks for."""
+    if boot_only is None:
+        return {}
+    found = dict.fromkeys(scan.start_calls, JoinVerdict.START)
+    found |= dict.fromkeys(boot_only, JoinVerdict.BOOT)
+    return {name: verdict for name, verdict in found.items() if name not in kept}
 
 
 def _verdict(
@@ -108,6 +118,11 @@ def _warnings(rows: list[JoinedCall], scan: Scan, policy: JoinPolicy) -> Iterato
 
     if added := names(JoinVerdict.PLAUSIBLE):
         yield f"{len(added)} calls of the scan were never recorded, and allowed ({policy.value})"
+    if start := names(JoinVerdict.START):
+        yield (
+            f"{len(start)} calls of the scan are not to be reached from the program's main loop, "
+            f"and are left out: {', '.join(start)}"
+        )
     left = names(JoinVerdict.DANGEROUS)
     yield from _about_execve(left, scan)
     if others := [name for name in left if name not in _EXECUTE]:

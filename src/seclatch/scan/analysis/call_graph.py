@@ -29,13 +29,15 @@ class CallGraph:
     """`calls` lead from function to function by index, `uses` from function to data object.
 
     `entered` are functions to which jump tables lead or into which others fall through; `tabled`
-    the addresses in those tables that lead into other functions.
+    the addresses in those tables that lead into other functions. `taken` are functions whose
+    address code takes: it may be called later by a pointer.
     """
 
     calls: EdgeLists
     uses: EdgeLists
     entered: set[int]
     tabled: set[int]
+    taken: list[int]
 
 
 def build_call_graph(
@@ -49,10 +51,8 @@ def build_call_graph(
         [reference for reference in sweep.references if elf.base <= reference[1] < elf.end]
     )
     in_code = _in_code(elf, references[:, 1])
-    calls = [
-        _find_owners(begins, transfers),
-        _find_owners(begins, _find_function_references(begins, references[in_code])),
-    ]
+    taken = _find_owners(begins, _find_function_references(begins, references[in_code]))
+    calls = [_find_owners(begins, transfers), taken]
     data = references[~in_code]
     owners = np.searchsorted(begins, data[:, 0], "right") - 1
     switched = jump_tables.find_table_edges(elf, owners, data[:, 1], objects.bounds, begins)
@@ -68,6 +68,7 @@ def build_call_graph(
         _make_edges(uses, len(starts)),
         entered,
         tabled,
+        np.unique(taken[:, 1]).tolist(),
     )
 
 

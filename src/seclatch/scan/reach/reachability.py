@@ -28,6 +28,7 @@ STORED = "its address is stored, and it makes whatever call it is given"
 _LOOKUPS = {"dlsym", "dlvsym"}
 _OPENS = {"dlopen", "dlmopen"}
 _LOOKED_UP, _EXPORTED = "looked up by name", "exported by a plugin"
+_RUNNING = "of the main loop, or its address is known when that runs"
 _ASKED = (_LOOKED_UP, _EXPORTED)  # their callers and arguments are unknown
 
 
@@ -45,10 +46,14 @@ class ReachedCode:
 
 
 class ReachabilityWalk:
-    """Follows one program; more modules may be added on the way."""
+    """Follows one program; more modules may be added on the way.
 
-    def __init__(self, program: LinkedProgram) -> None:
+    `running`: start at these nodes, and not at the entry points of the program and its loader.
+    """
+
+    def __init__(self, program: LinkedProgram, running: tuple[Node, ...] = ()) -> None:
         self.program = program
+        self._running = running
         self.rule_state = RuleState(program)
         self.reached = ReachedCode(self.rule_state)
         self._work: deque[Node] = deque()  # breadth first: chains are the shortest
@@ -89,6 +94,8 @@ class ReachabilityWalk:
             self._prepare_module(index, module)
         for index, module in new:
             self._reach_roots(index, module)
+        for node in self._running if new else ():
+            self._reach(node, _RUNNING)
         for searching in self._searching:
             self._follow_dlsym(searching)
 
@@ -113,7 +120,8 @@ class ReachabilityWalk:
         starts += [
             (resolver, "asked by the dynamic linker (ifunc)") for resolver in summary.resolvers
         ]
-        if summary.entry and (index == 0 or module is self.program.interpreter):
+        begins = index == 0 or module is self.program.interpreter
+        if summary.entry and begins and not self._running:
             starts.append((summary.entry, "the program's entry"))
         for name in load_rules().by_name:
             rows = summary.exports.get(name, ())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from seclatch.model.scan import CallChain, ScannedProgram, UnresolvedCall
 from seclatch.model.syscall import load_syscalls
 from seclatch.scan.analysis.dlsym_names import UNNAMED_LIBRARY
@@ -11,6 +13,7 @@ from seclatch.scan.image.rootfs_reader import Rootfs
 from seclatch.scan.image.scan_target import ScanTarget
 from seclatch.scan.ld import gconv_modules, linker, plugins
 from seclatch.scan.reach.collect_numbers import collect_numbers, find_arch
+from seclatch.scan.reach.main_loop import find_loop_calls
 from seclatch.scan.reach.reachability import FUNCTION, Node, ReachabilityWalk, ReachedCode
 from seclatch.scan.summary.summary_cache import SummaryCache
 from seclatch.system import gc_pause
@@ -25,16 +28,19 @@ _EXECUTES = {"execve", "execveat"}
 
 
 @gc_pause.pause_gc()
-def scan_program(
+def scan_program(  # noqa: PLR0913 (as in a request)
     rootfs: Rootfs,
     cache: SummaryCache,
     target: ScanTarget,
     further: tuple[str, ...] = (),
     kernel: Version = OLDEST,
+    *,
+    main_loop: str = "",
 ) -> ScannedProgram:
     """Analyse one executable. Raises ElfError.
 
-    `further`: libraries to load as plugins; `kernel`: the oldest on which it runs.
+    `further`: libraries to load as plugins; `kernel`: the oldest on which it runs; `main_loop`: the
+    function that runs once the program has started.
     """
     linked = linker.link_program(rootfs, cache, target.path, dict(target.environment))
     linked.kernel = kernel
@@ -65,7 +71,17 @@ def scan_program(
     reacher.need(found.needs, "asked by a module for character sets")
     reacher.follow()
     notes += _note_unknown_libraries(linked, reached)
-    return _make_program(linked, collect_numbers(linked, reached), target, notes)
+    made = _make_program(linked, collect_numbers(linked, reached), target, notes)
+    return _add_loop(made, linked, reached, main_loop)
+
+
+def _add_loop(
+    made: ScannedProgram, linked: linker.LinkedProgram, reached: ReachedCode, main_loop: str
+) -> ScannedProgram:
+    loop = find_loop_calls(linked, reached, main_loop) if main_loop else None
+    if loop is None:
+        return made
+    return msgspec.structs.replace(made, main_loop=main_loop, loop_calls=loop)
 
 
 def _note_unknown_libraries(linked: linker.LinkedProgram, reached: ReachedCode) -> tuple[str, ...]:

@@ -39,7 +39,8 @@ class FileSummary(msgspec.Struct, array_like=True):
     calls, `root_symbols` such by name. `exports` are as `symbols.SymbolExport`, in order.
     `arguments` are as `constant_arguments.Row`; `stored` are the objects that hold a pointer to
     syscall(2); `threads` those that are copied for each thread. `services` are a static program's
-    built-in name services; None: it uses none, or is not static.
+    built-in name services; None: it uses none, or is not static. `taken` are functions whose
+    address code takes.
     """
 
     identity: str
@@ -82,6 +83,7 @@ class FileSummary(msgspec.Struct, array_like=True):
     unnamed: list[tuple[int, str]]
     services: list[str] | None
     go: bool
+    taken: list[int]
 
     def function(self, address: int) -> int:
         """Return the function at an address, or -1."""
@@ -173,6 +175,7 @@ def summarize_file(data: bytes) -> FileSummary:
         ],
         services=static_glibc.find_builtin_services(elf),
         go=found.go,
+        taken=reached.taken,
     )
 
 
