@@ -175,4 +175,6 @@ void call_read(struct call *call, char *const argv[])
 	find_name(call, argv[i], argv + i + 1);
 	if (strcmp(argv[i], "exec"))
 		read_start(call, argv + i + 1);
+	else
+		call->session = argv + i + 1;
 }

@@ -5,7 +5,7 @@
  *
  * main.c decides what the call is and becomes the real runtime; attach.c puts the tracer on it;
  * trace.c follows until the program's exec; wait.c waits for tracees; task.c asks /proc about one task;
- * argv.c, bundle.c, runtime.c, record.c, journal.c, harden.c and refusal.c are what their names say;
+ * argv.c, bundle.c, runtime.c, record.c, supervise.c, session.c, attendant.c, journal.c, harden.c and refusal.c are what their names say;
  * guard.c keeps the container's code out of the runtime's memory.  Where seccomp cannot be suspended,
  * watch.c finds the runtime's load of the filter and load.c deals with it, by gate.c and inject.c.  No
  * allocation, no threads, no stdio streams.
@@ -28,6 +28,7 @@ struct call {
 	const char *config; /* crun's other name for it */
 	const char *container; /* its name, or NULL if it is uncertain which word that is */
 	bool stays; /* run or exec, for certain: the front does not end before the start does */
+	char *const *session; /* exec: the words after it, one of which is the container's name; or NULL */
 };
 
 void call_read(struct call *call, char *const argv[]);
@@ -70,6 +71,11 @@ void journal_warning(const char *message);
 
 /* Never prevents the container's start, nor delays it for long. */
 void record_if_asked(const struct call *call);
+
+/* ---- supervise.c: the supervisor, if an annotation requests it ------------------------------- */
+
+/* False: nothing may start; the reason has been printed. */
+bool supervise_if_asked(const struct call *call);
 
 /* ---- attach.c: the tracer's birth ---------------------------------------------------------- */
 

@@ -368,6 +368,33 @@ bool load_at_exec(struct load *load, pid_t pid)
 	return true;
 }
 
+/* Where the runtime's filter is suspended it stays so until the further one is on. */
+bool load_session(struct load *load, pid_t pid, const struct filter *filter, bool suspended)
+{
+	enum { SUSPEND_SECCOMP = 1 << 21, SET_NO_NEW_PRIVS = 38 };
+	struct task task;
+	long result = 0;
+	int err = end_with_tracer(pid, suspended ? SUSPEND_SECCOMP : 0);
+
+	if (!err)
+		err = filter->length ? inject_begin(&at_exec, pid) : ENOEXEC;
+	if (!err && !task_read(&task, pid))
+		err = ESRCH;
+	if (!err && !task.no_new_privs && !(task.capabilities >> CAPABILITY_ADMIN & 1))
+		err = inject_call(&at_exec, SYS_prctl, (unsigned long[ARGUMENTS]){ SET_NO_NEW_PRIVS, 1 },
+				  &result);
+	if (!err && !result)
+		err = inject_guarded(&at_exec, filter, &result);
+	if (!err && !result)
+		err = suspended ? inject_unmap(&at_exec) : 0;
+	if (!err && !result)
+		err = inject_end(&at_exec);
+	return (!err && !result) ||
+	       fail(load, "the running profile of the container could not be loaded for this exec session",
+		    "annotate the container with seclatch.exec=boot, with which sessions get the profile "
+		    "that it was started with");
+}
+
 bool load_killed(struct load *load, pid_t pid)
 {
 	return load->loader && load->loader == pid && !load->held && !load->problem.reason &&

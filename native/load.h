@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "inject.h"
 #include "latch.h"
 
 /* Options of the tracees from the load on, set before it is changed: PTRACE_O_TRACESYSGOOD, fork, vfork,
@@ -47,6 +48,8 @@ bool load_sees_exec(pid_t tid);
 bool load_at_gate(const struct load *load, pid_t tid);
 /* At the exec stop of a task that the filter is meant for: binds it. */
 bool load_at_exec(struct load *load, pid_t pid);
+/* At the exec stop of an exec session: binds it by a further filter. */
+bool load_session(struct load *load, pid_t pid, const struct filter *filter, bool suspended);
 /* The task was killed by its filter.  True: that is a problem, which has not been reported yet. */
 bool load_killed(struct load *load, pid_t pid);
 /* Kills the tracee at which one of these has failed. */

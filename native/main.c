@@ -50,6 +50,8 @@ int main(int argc, char *argv[])
 		refuse(&call, (struct refusal){ problem, "run `seclatch doctor`, or install again" });
 		return FAILED;
 	}
+	if (call.bundle && !supervise_if_asked(&call))
+		return FAILED;
 	if (call.bundle)
 		record_if_asked(&call);
 	if (call.starts_process && mode != MODE_PLAIN && !latch(&call, mode))

@@ -22,6 +22,7 @@
 #include "guard.h"
 #include "latch.h"
 #include "load.h"
+#include "session.h"
 #include "wait.h"
 #include "watch.h"
 
@@ -198,6 +199,15 @@ static const char *method_used(const struct trace *trace, const struct task *tas
 	return task->seccomp ? "suspend" : "no filter";
 }
 
+/* True unless the container was tightened and its exec session could not be. */
+static bool bind_session(struct trace *trace, pid_t pid)
+{
+	static struct filter filter;
+
+	return !session_find(trace->call, &filter) ||
+	       load_session(&trace->load, pid, &filter, trace->method == METHOD_SUSPEND);
+}
+
 static bool on_exec(struct trace *trace, pid_t pid)
 {
 	struct task task;
@@ -211,6 +221,8 @@ static bool on_exec(struct trace *trace, pid_t pid)
 	if (verdict == HOOK && !keep_hook_out(trace, init, pid))
 		return stop_container(trace, pid, init);
 	if (verdict != RELEASE && trace->load.loader && !load_at_exec(&trace->load, pid))
+		return stop_container(trace, pid, pid);
+	if (verdict == DONE && !bind_session(trace, pid))
 		return stop_container(trace, pid, pid);
 	trace_request(DETACH, pid, 0);
 	if (verdict == DONE)

@@ -83,6 +83,10 @@ MAY_IMPORT = {
         "model output system filter process process.kernel runtime recording recording.ready "
         "profile.parse profile.compile profile.meaning profile.generate"
     ),
+    "tighten.automatic": (
+        "model output system process process.containers recording recording.annotated "
+        "recording.ready tighten profile.parse profile.compile"
+    ),
     "engines": "model output system runtime",
     "host": "system runtime engines",
     "fleet": "model output registry profile.artifact recording.files",

@@ -8,6 +8,7 @@ import click
 
 from seclatch.cli.shared import engine_command as common
 from seclatch.cli.shared.lazy_group import OpenCommand
+from seclatch.engines.annotation_supervisor import PROFILES
 from seclatch.engines.engine import MODES, ContainerEngine, LatchRegistration
 from seclatch.engines.host_root import HostRoot
 from seclatch.engines.installer import make_engine, plan_install
@@ -77,6 +78,18 @@ COMMANDS = {"watch": "Keep `seclatch watch` running as a service of systemd."}
     metavar="N",
     help="How many containers may be recorded at the same time.",
 )
+@click.option(
+    "--tighten-annotations",
+    is_flag=True,
+    help="Tighten containers that have the annotation seclatch.running=NAME, once they are ready.",
+)
+@click.option(
+    "--running-profiles",
+    type=click.Path(path_type=PurePosixPath),
+    default=PurePosixPath(PROFILES),
+    show_default=True,
+    help="Where the profiles for that are, as NAME.json; only root may write there.",
+)
 @common.DRY_RUN
 @common.ROOT
 @common.AS_JSON
@@ -90,6 +103,8 @@ def command(
     record_limit: int,
     record_size: int,
     record_at_once: int,
+    tighten_annotations: bool,
+    running_profiles: PurePosixPath,
     dry_run: bool,
     root: Path,
     as_json: bool,
@@ -110,11 +125,16 @@ def command(
       seclatch install crio --dry-run
       seclatch install docker --record-annotations --record-limit 200
       docker run --runtime seclatch --annotation seclatch.record=web …
+      seclatch install docker --tighten-annotations
+      docker run --runtime seclatch --annotation seclatch.running=web \\
+        --annotation seclatch.ready=listen:80 …
     """
     where = common.make_root(root)
     chosen = make_engine(engine, where)
     if not record_dir.is_absolute():
         raise click.BadParameter("is not an absolute path", param_hint="--record-dir")
+    if not running_profiles.is_absolute():
+        raise click.BadParameter("is not an absolute path", param_hint="--running-profiles")
     limits = RecorderLimits(
         directory=str(record_dir),
         recordings=record_limit,
@@ -122,8 +142,9 @@ def command(
         at_once=record_at_once,
     )
     recorder = limits if record_annotations else None
+    profiles = str(running_profiles) if tighten_annotations else ""
     wish = LatchRegistration(
-        engine, runtime or choose_runtime(chosen, where), default, mode, recorder
+        engine, runtime or choose_runtime(chosen, where), default, mode, recorder, profiles
     )
     common.execute_plan(plan_install(chosen, where, wish), where, dry_run=dry_run, as_json=as_json)
 

@@ -12,7 +12,7 @@ import json
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -56,10 +56,12 @@ def find_image(monitor, identifier):
 raise SystemExit(main(__file__, find_image))
 """
 
+MODULES = ("seclatch.recording.annotated.container_recorder", "seclatch.process.container_images")
+
 _LIST = """
 import json, sys
 sys.path += {directories}
-import seclatch.recording.annotated.container_recorder, seclatch.process.container_images
+import {modules}
 files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
 print(json.dumps(sorted({{file for file in files if file}})))
 """
@@ -70,7 +72,7 @@ def place_recorder(root: HostRoot, wish: LatchRegistration) -> list[ChangeStep]:
     limits = wish.recorder
     if limits is None:
         return remove_recorder(root, wish.engine)
-    refuse_unsafe_python(root)
+    refuse_unsafe_python(root, MODULES)
     refuse_unsafe_directory(root, limits)
     wanted = {PROGRAM: (make_script(), 0o755), LIMITS: (limits.encode(), 0o644)}
     steps: list[ChangeStep] = []
@@ -95,15 +97,15 @@ def remove_recorder(root: HostRoot, engine: str) -> list[ChangeStep]:
     return steps
 
 
-def make_script() -> bytes:
-    """Return the recorder's script. It runs this Python, which must find this package by itself."""
+def make_script(script: str = SCRIPT) -> bytes:
+    """Return the script of a recorder or supervisor, by which this Python finds this package."""
     python = sys.executable
     if " " in python or len(python) > _MAX_SHEBANG - len("#! -IS\n"):
         raise SeclatchError(
             f"placing the recorder: the kernel runs no script by {python}: a blank, or too long",
             remedy="install seclatch in another place, such as /opt/seclatch",
         )
-    return SCRIPT.format(python=python, directories=find_import_directories()).encode()
+    return script.format(python=python, directories=find_import_directories()).encode()
 
 
 def find_import_directories() -> list[str]:
@@ -112,14 +114,14 @@ def find_import_directories() -> list[str]:
     return list(dict.fromkeys(str(Path(file).resolve().parents[1]) for file in packages))
 
 
-def list_loaded_files() -> list[Path]:
-    """List all files that the recorder executes: the interpreter, its settings, modules."""
-    program = _LIST.format(directories=find_import_directories())
+def list_loaded_files(modules: Sequence[str]) -> list[Path]:
+    """List all files that these modules execute: the interpreter, its settings, modules."""
+    program = _LIST.format(directories=find_import_directories(), modules=", ".join(modules))
     command = [sys.executable, "-IS", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SeclatchError(
-            f"placing the recorder: {sys.executable} -IS cannot import it: "
+            f"placing the recorder or supervisor: {sys.executable} -IS cannot import it: "
             f"{done.stderr.strip().rpartition(chr(10))[2]}",
             remedy="install seclatch with its dependencies in one environment of root's",
         )
@@ -128,12 +130,12 @@ def list_loaded_files() -> list[Path]:
     return [python, python.resolve(), settings, *map(Path, json.loads(done.stdout))]
 
 
-def refuse_unsafe_python(root: HostRoot) -> None:
+def refuse_unsafe_python(root: HostRoot, modules: Sequence[str]) -> None:
     """Refuse files that others than root can replace: containers' starts run them as root.
 
     In a tree the recorder will run by the tree's own files, which must be at the same paths.
     """
-    for path in list_loaded_files():
+    for path in list_loaded_files(modules):
         inside = root.resolve(str(path))
         if path.exists() and not inside.is_file():
             raise SeclatchError(
@@ -167,9 +169,14 @@ def refuse_unsafe_directory(root: HostRoot, limits: RecorderLimits) -> None:
 
 def try_recorder(root: HostRoot, engine: str) -> str | None:
     """Run the recorder as far as it needs no container; "" if it works, None if there is none."""
-    if read_file(root.resolve(f"{LATCHES}/{engine}/{LIMITS}")) is None:
+    return try_program(root, f"{LATCHES}/{engine}/{PROGRAM}", f"{LATCHES}/{engine}/{LIMITS}")
+
+
+def try_program(root: HostRoot, path: str, settings: str) -> str | None:
+    """Run a recorder or supervisor with --check; "" if it works, None without its settings."""
+    if read_file(root.resolve(settings)) is None:
         return None
-    program = root.resolve(f"{LATCHES}/{engine}/{PROGRAM}")
+    program = root.resolve(path)
     try:
         installed_latch.refuse_unsafe_file(program)
         done = subprocess.run(

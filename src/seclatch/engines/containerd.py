@@ -51,7 +51,13 @@ CRI[4] = CRI[3]
 
 # Lists of annotations that CRI passes on to the runtime; it passes no others.
 PASSED = ("pod_annotations", "container_annotations")
-KEY = "seclatch.record"
+RECORD_KEYS = ("seclatch.record",)
+RUNNING_KEYS = tuple(
+    f"seclatch.{name}{suffix}"
+    for name in ("running", "ready", "unready", "exec", "limit")
+    for suffix in ("", ".*")
+)
+"""With a suffix for one container of a pod (seclatch.tighten.automatic.running_annotations)."""
 
 # Names by which `disabled_plugins` switches CRI off ("cri" in version 1).
 DISABLED = {"cri", *CRI.values()}
@@ -324,7 +330,10 @@ def make_handler(handlers: Mapping[str, Any], wish: LatchRegistration) -> dict[s
     options = copy.get("options")
     options = dict(options) if isinstance(options, dict) else {}
     made = {**copy, "runtime_type": SHIM, "options": {**options, "BinaryName": wish.front}}
-    for key in PASSED if wish.recorder else ():
+    wanted = (RECORD_KEYS if wish.recorder else ()) + (
+        RUNNING_KEYS if wish.running_profiles else ()
+    )
+    for key in PASSED if wanted else ():
         passed = made.get(key)
-        made[key] = [*(passed if isinstance(passed, list) else ()), KEY]
+        made[key] = [*(passed if isinstance(passed, list) else ()), *wanted]
     return made

@@ -36,6 +36,8 @@ class LatchRegistration:
     recorder: RecorderLimits | None = (
         None  # None: annotations that ask for a recording are not heeded
     )
+    running_profiles: str = ""
+    """The directory of running profiles; "": annotations that ask for one are not heeded."""
 
     @property
     def directory(self) -> str:

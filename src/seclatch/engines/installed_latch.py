@@ -22,8 +22,8 @@ from seclatch.runtime.find_latch import RUNTIMES
 
 PURPOSE = "the latch, called in place of the runtime"
 
-# Of the links beside it: how to start, the recorder, the real runtime.
-SUFFIXES = (".mode", ".record", ".runtime")
+# Of the links beside it: how to start, the recorder, the real runtime, the supervisor.
+SUFFIXES = (".mode", ".record", ".runtime", ".tighten")
 
 
 def place_latch(
@@ -42,6 +42,8 @@ def place_latch(
         links[f"{front.name}.mode"] = wish.mode
     if wish.recorder:
         links[f"{front.name}.record"] = f"{wish.directory}/recorder"
+    if wish.running_profiles:
+        links[f"{front.name}.tighten"] = f"{wish.directory}/supervisor"
     for name, target in links.items():
         steps += point_link(front.with_name(name), target)
     return steps + remove_latches(root, wish.engine, keep={front.name, *links})

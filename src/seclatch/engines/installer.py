@@ -9,7 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from seclatch.engines import annotation_recorder, installed_latch, running_containers
+from seclatch.engines import (
+    annotation_recorder,
+    annotation_supervisor,
+    installed_latch,
+    running_containers,
+)
 from seclatch.engines.containerd import Containerd
 from seclatch.engines.crio import CriO
 from seclatch.engines.docker import Docker
@@ -81,6 +86,7 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
     if wish.recorder:
         paths.append(wish.recorder.directory)
         private = root.resolve(wish.recorder.directory)
+    paths += [wish.running_profiles] if wish.running_profiles else []
     missing = installed_latch.list_missing_directories(root, paths)
     made = [f"/{path.relative_to(root.prefix)}" for path in missing]
     known = [made_by for one in load_records(root) for made_by in one.directories]
@@ -102,6 +108,7 @@ def plan_install(engine: ContainerEngine, root: HostRoot, wish: LatchRegistratio
         *write_record(root, new),
         *installed_latch.make_directories([one for one in missing if one not in state], private),
         *annotation_recorder.place_recorder(root, wish),
+        *annotation_supervisor.place_supervisor(root, wish),
         *fronts,
         *engine.make_live_steps(change, wish),
     ]
@@ -121,6 +128,7 @@ def plan_uninstall(engine: ContainerEngine, root: HostRoot) -> InstallPlan:
         *remove_leftovers(list_own_files(root, engine, after)),
         *fronts,
         *annotation_recorder.remove_recorder(root, engine.name),
+        *annotation_supervisor.remove_supervisor(root, engine.name),
     ]
     removed = {path for path in map(find_removed_path, [*change, *rest]) if path}
     steps = [*(engine.make_live_steps(change, None) if change else []), *rest]
@@ -153,6 +161,7 @@ def remove_state(
 def list_own_files(root: HostRoot, engine: ContainerEngine, configs: Iterable[str]) -> list[Path]:
     """List every file and link that installing for an engine may write."""
     names = [*installed_latch.list_names(), *annotation_recorder.NAMES]
+    names += annotation_supervisor.NAMES
     latches = [root.resolve(f"{LATCHES}/{engine.name}/{name}") for name in names]
     files = [*configs, record_path(engine.name)]
     return [*(root.resolve(path) for path in files), *latches]

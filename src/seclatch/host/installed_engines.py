@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seclatch.engines.annotation_recorder import try_recorder
+from seclatch.engines.annotation_supervisor import try_supervisor
 from seclatch.engines.containerd import Containerd
 from seclatch.engines.engine import NAME
 from seclatch.engines.host_root import HostRoot
@@ -61,6 +62,7 @@ def check_engine(engine: str, root: HostRoot) -> Iterator[HostCheck]:
         yield from check_handler(root)
         yield from check_daemon_age(root, record)
     yield from check_recorder(engine, root)
+    yield from check_supervisor(engine, root)
     if not fault and engine != "crio":  # it starts nothing but pods
         yield try_engine(engine, record.runtime)
 
@@ -72,6 +74,19 @@ def check_recorder(engine: str, root: HostRoot) -> Iterator[HostCheck]:
     if problem:
         remedy = f"seclatch install {engine} --record-annotations, with the other options as before"
         yield HostCheck(name, CheckState.NOTE, f"nothing is recorded: {problem}", remedy)
+    elif problem is not None:
+        yield HostCheck(name, CheckState.OK, "starts, by the Python that it was installed with")
+
+
+def check_supervisor(engine: str, root: HostRoot) -> Iterator[HostCheck]:
+    """Try the supervisor that tightens annotated containers, where it is installed."""
+    name = f"supervisor of annotated containers ({engine})"
+    problem = try_supervisor(root, engine)
+    if problem:
+        remedy = (
+            f"seclatch install {engine} --tighten-annotations, with the other options as before"
+        )
+        yield HostCheck(name, CheckState.NOTE, f"nothing is tightened: {problem}", remedy)
     elif problem is not None:
         yield HostCheck(name, CheckState.OK, "starts, by the Python that it was installed with")
 

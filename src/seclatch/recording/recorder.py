@@ -177,9 +177,9 @@ class TraceRecorder:
         if ready is None or self._trace.ready or now < self._next_ready_check:
             return
         related = self._source.select_related(self._trace)
-        from seclatch.recording.ready.ready_condition import ReadyView
+        from seclatch.recording.ready.ready_condition import RecordedView
 
-        view = ReadyView(self._backend, related, self._source.list_containers(related))
+        view = RecordedView(self._backend, related, self._source.list_containers(related))
         if ready.is_met(view):
             self._mark_ready(ready.text)
         ended = time.monotonic()

@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from seclatch.errors import InputError
@@ -18,7 +17,7 @@ from seclatch.model.profile import Profile
 from seclatch.profile.compile.compile_profile import Runtime, compile_profile
 from seclatch.profile.compile.resolve_profile import Host, narrow_profile
 from seclatch.profile.parse.load_profile import parse_profile
-from seclatch.profile.parse.profile_source import read_source
+from seclatch.profile.parse.profile_source import ProfileSource
 
 # SECCOMP_FILTER_FLAG_*, <linux/seccomp.h>.
 _FLAGS = {"SECCOMP_FILTER_FLAG_LOG": 2, "SECCOMP_FILTER_FLAG_SPEC_ALLOW": 4}
@@ -42,13 +41,12 @@ class FurtherFilter:
 
 
 def compile_further_filter(
-    path: Path, capabilities: frozenset[str], runtime: Runtime
+    source: ProfileSource, capabilities: frozenset[str], runtime: Runtime
 ) -> FurtherFilter:
-    """Read a profile or BPF program; conditions are resolved for these capabilities.
+    """Compile a profile or BPF program; conditions are resolved for these capabilities.
 
     Raises InputError for what cannot be put on a running process.
     """
-    source = read_source(path)
     if source.is_program:
         return FurtherFilter(source.name, source.data, 0, _decode(source.data, source.name))
     document = parse_profile(source.text(), source.name)

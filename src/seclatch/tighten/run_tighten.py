@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from seclatch.errors import SeclatchError
 from seclatch.runtime.find_latch import find_latch
@@ -52,11 +53,15 @@ class TightenOutcome:
 
 @dataclass(frozen=True, slots=True)
 class TightenOptions:
-    """`wait`: seconds for processes that cannot be stopped."""
+    """`wait`: seconds for processes that cannot be stopped.
+
+    `program`: seclatch-tighten, if it is not that of this installation.
+    """
 
     wait: float = 10.0
     no_new_privs: str = "auto"
     dry_run: bool = False
+    program: Path | None = None
 
 
 def run_tighten(
@@ -67,7 +72,7 @@ def run_tighten(
     try:
         os.write(fd, further.code)
         os.lseek(fd, 0, os.SEEK_SET)
-        words = [str(find_latch("tighten")), "--fd", str(fd)]
+        words = [str(options.program or find_latch("tighten")), "--fd", str(fd)]
         words += ["--flags", str(further.flags), "--wait", str(int(options.wait * 1000))]
         words += ["--no-new-privs", options.no_new_privs]
         words += ["--dry-run"] if options.dry_run else []

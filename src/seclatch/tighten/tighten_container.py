@@ -16,6 +16,7 @@ from seclatch.model.arch import Arch
 from seclatch.model.capability import name_capabilities
 from seclatch.process.tightened_records import FOLDER, write_tightened
 from seclatch.profile.compile.compile_profile import Runtime
+from seclatch.profile.parse.profile_source import ProfileSource, read_source
 from seclatch.system.procfs import read_status, read_status_line
 from seclatch.tighten.further_filter import FurtherFilter, compile_further_filter
 from seclatch.tighten.process_facts import ProcessFacts, read_process_facts
@@ -48,7 +49,7 @@ class TightenRequest:
     """
 
     target: str
-    profile: Path
+    profile: Path | ProfileSource
     runtime: Runtime = Runtime.RUNC
     rehearsal: float = 600.0
     insist: bool = False
@@ -164,7 +165,9 @@ def _is_initial_namespace() -> bool:
 def _compile(request: TightenRequest, target: TightenTarget) -> FurtherFilter:
     status = read_status(target.first.pid)
     capabilities = name_capabilities(status.capabilities if status else 0)
-    further = compile_further_filter(request.profile, capabilities, request.runtime)
+    given = request.profile
+    source = given if isinstance(given, ProfileSource) else read_source(given)
+    further = compile_further_filter(source, capabilities, request.runtime)
     for name in further.ignored:
         request.notify(f"{further.name}: {name}: unknown to libseccomp, ignored")
     return further

@@ -12,7 +12,7 @@ from seclatch.recording.ready.log_pattern import LinePattern
 from seclatch.recording.ready.notify_socket import NotifySocket
 from seclatch.recording.ready.parse_ready import parse_ready
 from seclatch.recording.ready.ready_command import ReadyCommand
-from seclatch.recording.ready.ready_condition import ReadyView
+from seclatch.recording.ready.ready_condition import RecordedView
 from seclatch.recording.trace.trace import Trace
 
 
@@ -85,7 +85,7 @@ def test_a_command_may_print_more_than_a_pipe_takes() -> None:
     """Such as `curl` of a page."""
     condition = parse_ready("head -c 300000 /dev/zero")
     assert isinstance(condition, ReadyCommand)
-    view = ReadyView(cast("RecordingBackend", None), Trace())
+    view = RecordedView(cast("RecordingBackend", None), Trace())
     end = time.monotonic() + 8  # a run that does not end is killed after 10 seconds
     while not (met := condition.is_met(view)) and time.monotonic() < end:
         time.sleep(0.05)
@@ -100,5 +100,5 @@ def test_messages_without_end_do_not_hold_the_recorder_up(
     assert isinstance(condition, NotifySocket)
     condition.begin(client=False)
     monkeypatch.setattr(condition, "_receive", lambda _: None)  # as if there were another
-    assert not condition.is_met(ReadyView(cast("RecordingBackend", None), Trace()))
+    assert not condition.is_met(RecordedView(cast("RecordingBackend", None), Trace()))
     condition.close()

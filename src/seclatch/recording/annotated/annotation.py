@@ -44,7 +44,7 @@ class AnnotationRequest:
 
 def read_annotation(bundle: str, config: str, identifier: str) -> AnnotationRequest | None:
     """Read a bundle's annotation; None if there is none. Raises InputError, OSError."""
-    value = _read_annotations(bundle, config)
+    value = read_bundle_annotations(bundle, config)
     name = value.get(ANNOTATION_KEY)
     keys = find_keys(value)
     # A pod's annotations also reach the container that holds its namespaces.
@@ -60,7 +60,7 @@ def read_annotation(bundle: str, config: str, identifier: str) -> AnnotationRequ
     return AnnotationRequest(name, identifier, read_pod(value, keys) if keys else None)
 
 
-def _read_annotations(bundle: str, config: str) -> dict[str, str]:
+def read_bundle_annotations(bundle: str, config: str) -> dict[str, str]:
     """Read the annotations as the latch's front does: in the bundle, its working directory."""
     folder = os.open(bundle, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

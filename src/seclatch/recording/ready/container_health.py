@@ -14,7 +14,7 @@ class HealthyContainer(ReadyCondition):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self._queries: dict[str, RepeatedQuery] = {}
+        self._queries: dict[EngineContainer, RepeatedQuery] = {}
         self._explained = False
 
     def is_met(self, view: ReadyView) -> bool:
@@ -29,10 +29,10 @@ class HealthyContainer(ReadyCondition):
         return False
 
     def _find_query(self, container: EngineContainer) -> RepeatedQuery:
-        if container.identifier not in self._queries:
+        if container not in self._queries:
             words = [*container.client, *_QUERY, container.identifier]
-            self._queries[container.identifier] = RepeatedQuery(words)
-        return self._queries[container.identifier]
+            self._queries[container] = RepeatedQuery(words)
+        return self._queries[container]
 
     def _explain(self, container: EngineContainer, *, missing: bool) -> None:
         if missing and not self._explained:

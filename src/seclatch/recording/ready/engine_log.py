@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 
 from seclatch.recording.ready.ready_condition import EngineContainer
 
 _BLOCK = 1 << 16
+_RESTART = 1.0
 _BLOCKS = 64
 """Blocks that are searched before other work is done."""
 
@@ -18,6 +20,7 @@ class EngineLog:
 
     def __init__(self, container: EngineContainer) -> None:
         self.rest = b""
+        self._started = time.monotonic()
         words = [*container.client, "logs", "--follow"]
         started = _read_start(container)
         if started:
@@ -47,6 +50,11 @@ class EngineLog:
             if not block:
                 return
             yield block
+
+    def has_ended(self) -> bool:
+        """Return whether the client has ended, and was started a while ago."""
+        late = time.monotonic() - self._started > _RESTART
+        return late and (self._process is None or self._process.poll() is not None)
 
     def close(self) -> None:
         """End the client."""

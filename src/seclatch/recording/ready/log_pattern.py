@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from seclatch.errors import SeclatchError
 from seclatch.recording.ready.engine_log import EngineLog
-from seclatch.recording.ready.ready_condition import ReadyCondition, ReadyView
+from seclatch.recording.ready.ready_condition import EngineContainer, ReadyCondition, ReadyView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +68,7 @@ class LogPattern(ReadyCondition):
     def __init__(self, text: str, expression: str) -> None:
         super().__init__(text)
         self._pattern = LinePattern(text, expression)
-        self._logs: dict[str, EngineLog] = {}
+        self._logs: dict[EngineContainer, EngineLog] = {}
         self._found = -1
         self._copier = 0
         self._writing: list[int] = []
@@ -102,17 +102,19 @@ class LogPattern(ReadyCondition):
             with contextlib.suppress(BlockingIOError):
                 return bool(os.read(self._found, 1))
             return False
-        return any(self._read_log(view, container.identifier) for container in view.containers)
+        return any(map(self._read_log, view.containers))
 
-    def _read_log(self, view: ReadyView, identifier: str) -> bool:
-        container = next(each for each in view.containers if each.identifier == identifier)
-        if identifier not in self._logs:
-            self._logs[identifier] = EngineLog(container)
-        log = self._logs[identifier]
+    def _read_log(self, container: EngineContainer) -> bool:
+        if container not in self._logs:
+            self._logs[container] = EngineLog(container)
+        log = self._logs[container]
         for block in log.read():
             met, log.rest = self._pattern.search(log.rest, block)
             if met:
                 return True
+        if log.has_ended():  # its engine was restarted: the next look begins anew
+            log.close()
+            del self._logs[container]
         return False
 
     def _close_writing(self) -> None:

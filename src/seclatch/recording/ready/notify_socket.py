@@ -9,7 +9,7 @@ import struct
 import tempfile
 from pathlib import Path
 
-from seclatch.recording.ready.ready_condition import ReadyCondition, ReadyView
+from seclatch.recording.ready.ready_condition import ReadyCondition, ReadyView, RecordedView
 
 _VARIABLE = "NOTIFY_SOCKET"
 _MAX_MESSAGE = 1 << 16
@@ -58,7 +58,9 @@ class NotifySocket(ReadyCondition):
             with contextlib.suppress(BlockingIOError):
                 for _ in range(_MOST):
                     self._receive(self._socket)
-        return any(process.pid in self._senders for process in view.trace.processes.values())
+        return isinstance(view, RecordedView) and any(
+            process.pid in self._senders for process in view.trace.processes.values()
+        )
 
     def _receive(self, notify: socket.socket) -> None:
         message, extras, _, _ = notify.recvmsg(_MAX_MESSAGE, socket.CMSG_SPACE(_CREDENTIALS.size))

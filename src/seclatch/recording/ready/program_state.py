@@ -6,7 +6,7 @@ import time
 
 from seclatch.model.arch import Arch
 from seclatch.model.syscall import load_syscalls
-from seclatch.recording.ready.ready_condition import ReadyCondition, ReadyView
+from seclatch.recording.ready.ready_condition import ReadyCondition, ReadyView, RecordedView
 from seclatch.system.listening_sockets import list_listening
 from seclatch.system.procfs import list_links
 
@@ -20,7 +20,7 @@ class Listens(ReadyCondition):
 
     def is_met(self, view: ReadyView) -> bool:
         """Return whether a process has such a socket open: others may share its namespace."""
-        return any(self._listens(process.pid) for process, _ in view.list_programs())
+        return any(map(self._listens, view.list_pids()))
 
     def _listens(self, pid: int) -> bool:
         links = {link for link in list_links(pid) if link.startswith("socket:[")}
@@ -35,6 +35,8 @@ class AcceptsConnections(ReadyCondition):
 
     def is_met(self, view: ReadyView) -> bool:
         """Look at the counts of all segments of its living processes."""
+        if not isinstance(view, RecordedView):
+            return False  # calls are only counted while they are recorded
         view.backend.catch_up()
         numbers = load_syscalls(Arch.native()).numbers
         calls = [(False, numbers[name]) for name in ("accept", "accept4") if name in numbers]

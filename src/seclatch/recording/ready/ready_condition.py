@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from seclatch.model.stage import Stage
 from seclatch.recording.backends.backend import RecordingBackend
@@ -21,13 +22,28 @@ class EngineContainer:
     identifier: str
 
 
+class ReadyView(Protocol):
+    """What a condition looks at: a container, or the recorded command."""
+
+    @property
+    def containers(self) -> tuple[EngineContainer, ...]:
+        """Return the containers that their engines can be asked about."""
+
+    def list_pids(self) -> list[int]:
+        """Return the living processes of the program."""
+
+
 @dataclass(frozen=True, slots=True)
-class ReadyView:
+class RecordedView:
     """The recording so far: what belongs to the recorded command or container."""
 
     backend: RecordingBackend
     trace: Trace
     containers: tuple[EngineContainer, ...] = ()
+
+    def list_pids(self) -> list[int]:
+        """Return the living processes of the program."""
+        return [process.pid for process, _ in self.list_programs()]
 
     def list_programs(self) -> Iterator[tuple[TracedProcess, Segment]]:
         """Yield the living processes of the program, each with its last segment."""

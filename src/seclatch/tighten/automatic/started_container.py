@@ -1,0 +1,117 @@
+"""The container that a supervisor waits for: its processes, once its program runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seclatch.model.stage import Stage
+from seclatch.process.containers.live_stages import find_stage
+from seclatch.process.containers.membership import FoundContainer, find_containers, find_members
+from seclatch.process.process_snapshot import read_entries
+from seclatch.recording.ready.ready_condition import EngineContainer
+from seclatch.system.procfs import ProcEntry, read_mount_namespace, read_start, read_status_line
+
+_GRACE = 10.0
+_EVERY = 0.2
+
+
+@dataclass(slots=True)
+class StartedContainer:
+    """A container whose program runs. `handle`: a pidfd of its first process.
+
+    A ReadyView for conditions; `containers` is set where its engine's client can be asked.
+    """
+
+    identifier: str
+    pid: int
+    handle: int
+    monitor: FoundContainer | None = None
+    containers: tuple[EngineContainer, ...] = field(default=())
+
+    def list_pids(self) -> list[int]:
+        """Return the processes that are in it now."""
+        entries = read_entries()
+        members = find_members(entries, find_containers(entries))
+        return [pid for pid, found in members.items() if found.id == self.identifier]
+
+    def has_ended(self) -> bool:
+        """Return whether its first process has ended."""
+        return bool(select.select([self.handle], [], [], 0)[0])
+
+    def stop(self) -> None:
+        """End it as engines do: SIGTERM, and ten seconds later SIGKILL for all of its processes."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.handle, signal.SIGTERM)
+        select.select([self.handle], [], [], _GRACE)
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+        for _ in range(50):  # those of a container without process ids of its own stay
+            left = self.list_pids()
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if not left:
+                return
+            time.sleep(_EVERY)
+
+
+def find_started(identifier: str, since: int) -> StartedContainer | None:
+    """Return the container once its program runs; only one that has started after `since`.
+
+    The name comes from the engine's command line. Other processes may claim to be of that
+    container: only what a trusted shim, monitor or runtime state describes counts (decision 0026).
+    """
+    entries = read_entries()
+    members = find_members(entries, find_containers(entries))
+    found = [pid for pid, each in members.items() if each.id == identifier and each.trusted]
+    inside = set(found)
+    roots = [pid for pid in found if entries[pid].status.parent not in inside]
+    for pid in sorted(roots, key=read_start):
+        if read_start(pid) >= since and _runs_program(entries[pid]):
+            with contextlib.suppress(OSError):
+                handle = os.pidfd_open(pid)
+                if read_start(pid) >= since:
+                    return StartedContainer(identifier, pid, handle, _find_monitor(entries, pid))
+                os.close(handle)
+    return None
+
+
+def _runs_program(entry: ProcEntry) -> bool:
+    """Return whether it is past the runtime's code: the latch's tracer leaves at the exec.
+
+    What sees the mounts of this process is another child of the monitor, or has just ended.
+    """
+    if entry.mounts in (0, read_mount_namespace(os.getpid())):
+        return False
+    traced = read_status_line(entry.pid, b"TracerPid") not in (b"0", None)
+    return not traced and find_stage(entry, in_container=True) is Stage.PROGRAM
+
+
+def _find_monitor(entries: Mapping[int, ProcEntry], pid: int) -> FoundContainer | None:
+    containers = find_containers(entries)
+    monitors = {each.monitor: each for each in containers.values() if each.monitor and each.trusted}
+    for ancestor in _list_ancestors(entries, pid):
+        if ancestor in monitors:
+            return monitors[ancestor]
+    return None
+
+
+def _list_ancestors(entries: Mapping[int, ProcEntry], pid: int) -> Iterator[int]:
+    for _ in range(64):
+        if pid not in entries:
+            return
+        pid = entries[pid].status.parent
+        yield pid
+
+
+def read_front_identifier(words: tuple[str, ...]) -> str:
+    """Return the container's name in the front's command line: a file's name, or ""."""
+    name = words[-1] if words else ""
+    return "" if "/" in name or name in ("", ".", "..") or len(name) > 255 else Path(name).name

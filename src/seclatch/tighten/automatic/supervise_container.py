@@ -1,0 +1,256 @@
+"""The supervisor of one annotated container, started by the latch's front before the runtime.
+
+The front waits for its report: supervised, nothing to do, or why nothing may start. It waits until
+the container is ready, puts the running profile on, and ends; each start of a container has its
+own. It belongs to no engine: nothing of it ends when the engine does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import syslog
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from seclatch.errors import SeclatchError
+from seclatch.output.printable_text import make_printable
+from seclatch.recording.ready.program_state import TimeHasPassed
+from seclatch.recording.ready.ready_condition import ReadyCondition
+from seclatch.system.procfs import read_argv, read_start
+from seclatch.tighten.automatic.annotated_ready import make_condition
+from seclatch.tighten.automatic.engine_client import find_engine_container
+from seclatch.tighten.automatic.profile_directory import DIRECTORY
+from seclatch.tighten.automatic.running_annotations import (
+    AnnotatedContainer,
+    RunningRequest,
+    asks_to_stop,
+    read_annotated_container,
+    read_running_request,
+)
+from seclatch.tighten.automatic.session_filter import remove_session_filter, remove_stale_filters
+from seclatch.tighten.automatic.started_container import (
+    StartedContainer,
+    find_started,
+    read_front_identifier,
+)
+
+_SUPERVISED, _NOTHING, _REFUSED = b"1", b"0", b"R"
+_MAX_REPORT = 500
+_EVERY, _REFRESH = 0.2, 2.0
+_CREATED = 3600.0
+"""A container may be created long before it is started."""
+
+
+class SupervisorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the administrator chose at install. `profiles`: the directory of running profiles."""
+
+    profiles: str = DIRECTORY
+
+    def encode(self) -> bytes:
+        """Return the file's bytes."""
+        return msgspec.json.format(msgspec.json.encode(self)) + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """One container to supervise, by the programs in `programs`.
+
+    `since`: start time of this process, in clock ticks.
+    """
+
+    request: RunningRequest
+    condition: ReadyCondition
+    settings: SupervisorSettings
+    programs: Path
+    since: int
+
+
+def main(program: str) -> int:
+    """Supervise the container that argv names: the front's pid, bundle, configuration's name.
+
+    With `--check` (`seclatch doctor`) return 0: all that is needed was imported and read.
+    """
+    os.umask(0o022)
+    path = Path(program).with_name("supervisor.json")
+    settings = msgspec.json.decode(path.read_bytes(), type=SupervisorSettings)
+    if sys.argv[1:] == ["--check"]:
+        return 0
+    syslog.openlog("seclatch", syslog.LOG_PID, syslog.LOG_DAEMON)
+    front, bundle, config = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    try:
+        found = read_annotated_container(bundle, config, read_front_identifier(read_argv(front)[0]))
+    except (OSError, SeclatchError) as error:
+        return _refuse(error, stop=True)
+    if found is None:
+        _report(_NOTHING)
+        return 0
+    try:
+        supervision = prepare(found, settings, path.parent, bundle, config)
+    except (OSError, SeclatchError) as error:
+        return _refuse(error, stop=asks_to_stop(found), identifier=found.identifier)
+    os.chdir("/")
+    _report(_SUPERVISED)
+    return supervise(supervision)
+
+
+def prepare(
+    found: AnnotatedContainer,
+    settings: SupervisorSettings,
+    programs: Path,
+    bundle: str,
+    config: str,
+) -> Supervision:
+    """Check all that can be known before the container starts. Raises SeclatchError, OSError."""
+    request = read_running_request(found)
+    if not request.identifier:
+        raise SeclatchError("the runtime's command line does not name the container")
+    _check_profile(settings, request)
+    condition = make_condition(request, programs.name, bundle, config)
+    remove_stale_filters()
+    remove_session_filter(request.identifier)
+    condition.notify = lambda sentence: log(syslog.LOG_WARNING, request.identifier, sentence)
+    condition.begin(client=True)
+    return Supervision(request, condition, settings, programs, read_start(os.getpid()))
+
+
+def _check_profile(settings: SupervisorSettings, request: RunningRequest) -> None:
+    """Compile the profile in a process of its own: this one waits long, and stays small.
+
+    Raises SeclatchError with what was found.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        from seclatch.tighten.automatic.put_running_profile import find_profile_problem
+
+        with contextlib.suppress(OSError):
+            os.write(writing, find_profile_problem(settings.profiles, request.name).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answers:
+        problem, _, remedy = (
+            answers.read(_MAX_REPORT * 4).decode("utf-8", "replace").partition("\n")
+        )
+    if os.waitpid(child, 0)[1]:
+        problem = problem or "the profile could not be checked"
+    if problem:
+        raise SeclatchError(problem, remedy=remedy)
+
+
+def supervise(work: Supervision) -> int:
+    """Wait for the container and its readiness, and tighten it."""
+    request = work.request
+    started = None
+    try:
+        started = _await_start(work)
+        if started is None:
+            log(syslog.LOG_NOTICE, request.identifier, "not tightened: it was never started")
+            return 0
+        problem = _await_ready(work, started)
+    except Exception as error:
+        problem = str(error) or type(error).__name__
+    finally:
+        work.condition.close()
+    if started is None:
+        log(syslog.LOG_ERR, request.identifier, f"not tightened: {problem}")
+        return 1
+    if not problem and not started.has_ended():
+        problem = _tighten(work, started)
+    if started.has_ended():
+        log(syslog.LOG_INFO, request.identifier, "it has ended before it was tightened")
+        return 0
+    return _conclude(request, started, problem)
+
+
+def _conclude(request: RunningRequest, started: StartedContainer, problem: str) -> int:
+    if not problem:
+        return 0
+    what = "it is stopped" if request.stop else "it goes on under its own profile alone"
+    log(syslog.LOG_ERR, request.identifier, f"not tightened: {problem}; {what} (seclatch.unready)")
+    if request.stop:
+        started.stop()
+    return 1
+
+
+def _await_start(work: Supervision) -> StartedContainer | None:
+    deadline = time.monotonic() + _CREATED
+    while time.monotonic() < deadline:
+        if started := find_started(work.request.identifier, work.since):
+            return started
+        time.sleep(_EVERY)
+    return None
+
+
+def _await_ready(work: Supervision, started: StartedContainer) -> str:
+    """Return "" once it is ready, or has ended; else why it is not."""
+    began = time.monotonic()
+    limit = began + work.request.limit
+    if isinstance(work.condition, TimeHasPassed):
+        work.condition.begin(client=True)  # it counts from the program's start
+    refreshed = 0.0
+    while not started.has_ended():
+        now = time.monotonic()
+        if now - refreshed >= _REFRESH:
+            refreshed = now
+            started.containers = find_engine_container(started.identifier, started.monitor)
+        if work.condition.is_met(started):
+            seconds = time.monotonic() - began
+            log(
+                syslog.LOG_INFO,
+                started.identifier,
+                f"ready ({work.request.ready}), {seconds:.1f} s",
+            )
+            return ""
+        if now >= limit:
+            return f"it was not ready ({work.request.ready}) within {work.request.limit:g} s"
+        time.sleep(_EVERY)
+    return ""
+
+
+def _tighten(work: Supervision, started: StartedContainer) -> str:
+    """Return why it could not be tightened; "" if it is."""
+    from seclatch.tighten.automatic.put_running_profile import put_running_profile
+
+    try:
+        done = put_running_profile(
+            work.request, work.settings.profiles, work.programs / "seclatch-tighten", started
+        )
+    except Exception as error:
+        remedy = getattr(error, "remedy", "")
+        return f"{error or type(error).__name__}" + (f" ({remedy})" if remedy else "")
+    log(syslog.LOG_NOTICE, started.identifier, done)
+    return ""
+
+
+def log(severity: int, identifier: str, sentence: str) -> None:
+    """Write a line to the system log, where the latch writes its own."""
+    syslog.syslog(severity, make_printable(f"running profile: container={identifier}: {sentence}"))
+
+
+def _refuse(error: OSError | SeclatchError, *, stop: bool, identifier: str = "?") -> int:
+    """Report why the container may not start; or log it, and let it start."""
+    problem, remedy = f"{error}", getattr(error, "remedy", "")
+    if not stop:
+        log(
+            syslog.LOG_ERR,
+            identifier,
+            f"not tightened: {problem}; {remedy}; it starts under its own profile alone",
+        )
+        _report(_NOTHING)
+        return 1
+    log(syslog.LOG_ERR, identifier, f"nothing was started: {problem}; {remedy}")
+    _report(_REFUSED + f"{problem}\n{remedy}".encode()[: _MAX_REPORT - 1])
+    return 1
+
+
+def _report(report: bytes) -> None:
+    """Write the report for the front to descriptor 3, and close it."""
+    with contextlib.suppress(OSError):  # the front gave up waiting
+        os.write(3, report)
+    with contextlib.suppress(OSError):
+        os.close(3)
