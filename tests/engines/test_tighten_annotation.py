@@ -8,19 +8,29 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.conftest import require
 from tests.engines.engine import Engine
 from tests.engines.host import PrivateHost, wait_until
 from tests.engines.installing import Administrator
 from tests.engines.system_log import system_log
-from tests.engines.test_record_annotation import fresh  # noqa: F401 (a fixture)
+from tests.engines.test_record_annotation import docker, fresh  # noqa: F401 (a fixture)
 
 PROFILES = "/etc/seclatch/running"
 INSTALL = ("--tighten-annotations",)
-SERVER = "mkdir /tmp/boot && sleep 1 && echo serving && exec busybox httpd -f -p 8080"
+SERVER = "mkdir /tmp/$$; sleep 1; echo serving; exec busybox httpd -f -p 8080"
+
+Log = Callable[[], list[str]]
+
+# Each engine with a runtime of its own and a condition of its own.
+CASES = {
+    "docker": ("runc", "log:^serv(e|ing)$"),
+    "podman": ("crun", "log:^serv(e|ing)$"),
+    "containerd": ("runc", "listen:8080"),
+}
 
 
 @pytest.fixture
-def log(own_host: PrivateHost, tmp_path: Path) -> Iterator[Callable[[], list[str]]]:
+def log(own_host: PrivateHost, tmp_path: Path) -> Iterator[Log]:
     with system_log(own_host, tmp_path / "system.log") as lines:
         yield lines
 
@@ -39,15 +49,14 @@ def annotated(engine: Engine, runtime: str, **values: str) -> dict[str, object]:
     """Return the options of a container with these annotations below `seclatch.`."""
     front = f"/usr/local/lib/seclatch/containerd/{runtime}"
     chosen = front if engine.name == "containerd" else "seclatch"
-    extra = [
-        word
-        for key, value in values.items()
-        for word in ("--annotation", f"seclatch.{key}={value}")
-    ]
-    return {"runtime": chosen, "extra": extra}
+    pairs = [f"seclatch.{key}={value}" for key, value in values.items()]
+    return {
+        "runtime": chosen,
+        "extra": [word for pair in pairs for word in ("--annotation", pair)],
+    }
 
 
-def expect(condition: Callable[[], object], log: Callable[[], list[str]]) -> None:
+def expect(condition: Callable[[], object], log: Log) -> None:
     """Wait until the condition holds; show the system log if it does not."""
     try:
         wait_until(condition, "the running profile")
@@ -59,21 +68,102 @@ def count_filters(engine: Engine, container: str) -> int:
     return int(engine.host.status(engine.pid(container))["Seccomp_filters"])
 
 
-@pytest.mark.parametrize("runtime", ["runc", "crun"])
-def test_tightened_once_ready_with_its_sessions(
-    fresh: Engine,
-    seclatch: Administrator,
-    log: Callable[[], list[str]],
-    runtime: str,
+def says(log: Log, *words: str) -> Callable[[], bool]:
+    return lambda: any(all(word in line for word in words) for line in log())
+
+
+def test_tightened_once_ready_at_each_start(
+    fresh: Engine, seclatch: Administrator, log: Log
 ) -> None:
-    host = fresh.host
+    """Exec sessions get the running profile from their first instruction on."""
+    runtime, ready = CASES[fresh.name]
+    before = seclatch.tree()
     seclatch.must("install", fresh.name, "--runtime", runtime, *INSTALL)
-    write_profile(host)
-    ready = {"running": "web", "ready": "listen:8080"}
-    container = fresh.detach("/bin/sh", "-c", SERVER, **annotated(fresh, runtime, **ready))
-    before = count_filters(fresh, container)
-    expect(lambda: count_filters(fresh, container) == before + 1, log)
-    wait_until(lambda: any("tightened to" in line for line in log()), "the line in the journal")
-    done = fresh.exec(container, "/bin/mkdir", "/tmp/session")
-    assert done.returncode != 0
+    write_profile(fresh.host)
+    options = annotated(fresh, runtime, running="web", ready=ready, unready="stop")
+    container = fresh.detach("/bin/sh", "-c", SERVER, **options)
+    usual = count_filters(fresh, container)
+    expect(lambda: count_filters(fresh, container) == usual + 1, log)
+    expect(says(log, "tightened to", "busybox", "read back"), log)
+    denied = fresh.exec(container, "/bin/mkdir", "/tmp/session")
+    assert denied.returncode != 0
     assert fresh.exec(container, "/bin/true").returncode == 0
+    if fresh.name != "containerd":  # ctr starts no task again with --runc-binary
+        assert "emory" in denied.stderr  # ENOMEM, which the profile answers
+        fresh.must("restart", "--time", "0", container)
+        assert fresh.exec(container, "/bin/mkdir", "/tmp/again").returncode == 0
+        expect(lambda: count_filters(fresh, container) == usual + 1, log)
+    fresh.remove(container)
+    for path in fresh.host.path(PROFILES).iterdir():
+        path.unlink()
+    seclatch.must("uninstall", fresh.name)
+    assert seclatch.tree() == before
+
+
+@pytest.fixture
+def installed(
+    own_host: PrivateHost, seclatch: Administrator, image: Path, tmp_path: Path
+) -> Iterator[Engine]:
+    """Provide Docker with the supervisor and a running profile."""
+    require("dockerd")
+    engine = docker(own_host, tmp_path)
+    engine.load(image)
+    seclatch.must("install", "docker", "--runtime", "runc", *INSTALL)
+    write_profile(own_host)
+    yield engine
+    engine.stop()
+
+
+def test_what_happens_to_a_container_that_cannot_be_tightened(installed: Engine, log: Log) -> None:
+    """The annotation decides: not started, stopped, or left as it is; the journal says why."""
+    host = installed.host
+    shared = write_profile(host, "shared")
+    shared.chmod(0o666)
+    host.path(f"{PROFILES}/link.json").symlink_to("web.json")
+
+    def start(status: int, **values: str) -> str:
+        options = annotated(installed, "runc", **{"ready": "1s", **values})
+        done = installed.run("/bin/exit42", **options)
+        assert done.returncode == status, done.stderr
+        return done.stderr
+
+    for name, reason in [
+        ("absent", "No such file"),
+        ("../running/web", "is no name of a profile"),
+        ("shared", "others than root can write to it"),
+        ("link", "symbolic link"),
+    ]:
+        assert reason in start(125, running=name, unready="stop")
+    assert "is no condition" in start(125, running="web", unready="stop", ready="reboot now")
+    assert "no regular expression" in start(125, running="web", unready="stop", ready="log:(a")
+    assert "is unknown" in start(125, running="web", unredy="stop", unready="stop")
+    assert "neither keep nor stop" in start(125, running="web", unready="sotp")
+    start(42, running="absent")
+    assert says(log, "not tightened", "absent.json", "under its own profile alone")()
+
+    never = {"running": "web", "ready": "listen:1", "limit": "1s"}
+    waits = 'trap "exit 7" TERM; while :; do sleep 0.1; done'
+    stopped = installed.detach(
+        "/bin/sh", "-c", waits, **annotated(installed, "runc", **never, unready="stop")
+    )
+    kept = installed.detach("/bin/sleep", "1000", **annotated(installed, "runc", **never))
+    assert installed.wait(stopped) == 7
+    expect(says(log, "was not ready (listen:1) within 1 s", "it is stopped"), log)
+    expect(says(log, "was not ready (listen:1) within 1 s", "goes on"), log)
+    assert installed.exec(kept, "/bin/mkdir", "/tmp/session").returncode == 0
+
+
+def test_what_the_engine_and_the_program_say(installed: Engine, log: Log) -> None:
+    """Ready by a health check, or by READY=1; sessions under the first profile if asked."""
+    boot = {"running": "web", "exec": "boot"}
+    healthy = annotated(installed, "runc", **boot, ready="healthy")
+    check = ["--health-cmd", "mkdir -p /tmp/health", "--health-interval", "1s"]
+    healthy["extra"] = [*healthy["extra"], *check]
+    first = installed.detach("/bin/sleep", "1000", **healthy)
+    second = installed.detach(
+        "/bin/notify_ready", **annotated(installed, "runc", **boot, ready="notify")
+    )
+    for container, condition in ((first, "healthy"), (second, "notify")):
+        expect(says(log, f"ready ({condition})"), log)
+        expect(lambda each=container: count_filters(installed, each) == 2, log)
+        assert installed.exec(container, "/bin/mkdir", "/tmp/session").returncode == 0

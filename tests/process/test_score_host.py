@@ -15,7 +15,7 @@ import pytest
 from seclatch.data import DATA
 from seclatch.errors import SeclatchError
 from seclatch.process import filter_stacks
-from seclatch.process.process_snapshot import read_entries
+from seclatch.process.process_entries import read_entries
 from tests.process.conftest import RUN, running, seclatch
 
 Stacked = Callable[[str, int], AbstractContextManager[int]]

@@ -14,7 +14,7 @@ from typing import Any
 from seclatch.model.origin import ContainerImage
 from seclatch.process.containers import containerd_containers, docker_containers
 from seclatch.process.containers.membership import FoundContainer, find_containers, find_members
-from seclatch.process.process_snapshot import read_entries
+from seclatch.process.process_entries import read_entries
 from seclatch.system.procfs import ProcEntry, read_file
 
 _SIZE = 16 << 20

@@ -11,7 +11,7 @@ from seclatch.process.containers.container_names import name_containers
 from seclatch.process.containers.known_container import KnownContainer
 from seclatch.process.containers.membership import find_containers, find_members
 from seclatch.process.kernel.kernel_filters import Held, read_kernel
-from seclatch.process.process_snapshot import read_entries
+from seclatch.process.process_entries import read_entries
 from seclatch.process.systemd_units import find_unit
 from seclatch.system.procfs import ProcEntry
 from seclatch.system.read_filters import read_filters

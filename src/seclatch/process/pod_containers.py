@@ -28,7 +28,7 @@ from seclatch.process.containers.containerd_containers import (
     run_client,
 )
 from seclatch.process.containers.membership import find_containers, find_members
-from seclatch.process.process_snapshot import read_entries
+from seclatch.process.process_entries import read_entries
 from seclatch.process.recognize_profiles import (
     ProfileCandidate,
     compile_candidates,

@@ -16,6 +16,7 @@ from seclatch.process.containers.live_stages import find_stage
 from seclatch.process.containers.membership import FoundContainer, find_containers, find_members
 from seclatch.process.filter_origins import FilterOrigins, OriginInputs
 from seclatch.process.kernel.kernel_filters import Held, read_kernel
+from seclatch.process.process_entries import read_entries
 from seclatch.process.recognize_profiles import (
     ProfileCandidate,
     list_candidates,
@@ -25,7 +26,6 @@ from seclatch.process.recognize_profiles import (
 from seclatch.process.systemd_units import find_settings
 from seclatch.process.thread_filters import ThreadFilters
 from seclatch.process.tightened_records import read_tightened
-from seclatch.system import procfs
 from seclatch.system.procfs import ProcEntry
 
 
@@ -92,25 +92,6 @@ def _make_process(
     return LiveProcess(
         entry.pid, status.parent, status.uid, status.state, entry.argv, *bound, stage, container
     )
-
-
-def read_entries() -> dict[int, ProcEntry]:
-    """Read every process except kernel threads."""
-    entries = {}
-    for pid in procfs.list_pids():
-        status = procfs.read_status(pid)
-        if status is None or not status.has_memory:
-            continue
-        argv = procfs.read_command_line(pid, status.state)
-        entries[pid] = ProcEntry(
-            pid,
-            status,
-            argv,
-            procfs.read_executable(pid),
-            procfs.read_cgroups(pid),
-            mounts=procfs.read_mount_namespace(pid),
-        )
-    return entries
 
 
 def _read_held(view: ProcessSnapshot) -> dict[int, Held] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seclatch.process.containers.container_names import name_containers
 from seclatch.process.containers.membership import find_containers, find_members
-from seclatch.process.process_snapshot import read_entries
+from seclatch.process.process_entries import read_entries
 
 # Directories of runtimes' states: runc writes state.json there, crun status. See runc(8), crun(1).
 _STATES = ("run/runc", "run/crun", "run/docker/runtime-*/*", "run/containerd/runc/*")

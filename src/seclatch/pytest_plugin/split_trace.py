@@ -17,7 +17,7 @@ from seclatch.model.origin import ContainerImage
 from seclatch.model.recording import RecordedContainer, Recording
 from seclatch.process.container_images import query_image
 from seclatch.process.containers.membership import find_containers
-from seclatch.process.process_snapshot import read_entries
+from seclatch.process.process_entries import read_entries
 from seclatch.recording.attribution.attribution import drop_unrelated, restrict_trace
 from seclatch.recording.trace.assign_stages import EnteredSession, StageAssignment, assign_stages
 from seclatch.recording.trace.run_metadata import RunMetadata

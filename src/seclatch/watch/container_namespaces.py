@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from seclatch.process.containers.membership import FoundContainer, find_containers, find_members
-from seclatch.process.process_snapshot import read_entries
+from seclatch.process.process_entries import read_entries
 from seclatch.system import procfs
 from seclatch.system.procfs import ProcEntry
 

@@ -18,7 +18,7 @@ from seclatch.process.containers.container_names import name_containers
 from seclatch.process.containers.known_container import KnownContainer
 from seclatch.process.containers.live_stages import is_runtime
 from seclatch.process.containers.membership import FoundContainer, find_containers
-from seclatch.process.process_snapshot import read_entries
+from seclatch.process.process_entries import read_entries
 from seclatch.process.systemd_units import find_unit
 from seclatch.system import procfs
 from seclatch.system.procfs import ProcEntry

@@ -5,34 +5,34 @@ from __future__ import annotations
 import contextlib
 import http.client
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from seclatch.process.containers import docker_containers
-from seclatch.process.containers.membership import FoundContainer
-from seclatch.process.process_snapshot import read_entries
+from seclatch.process.containers.membership import find_containers
+from seclatch.process.process_entries import read_entries
 from seclatch.recording.ready.ready_condition import EngineContainer
-from seclatch.system.procfs import read_argv
+from seclatch.system.procfs import ProcEntry
 
 
-def find_engine_container(
-    identifier: str, monitor: FoundContainer | None
-) -> tuple[EngineContainer, ...]:
+def find_engine_container(identifier: str) -> tuple[EngineContainer, ...]:
     """Return the container for queries by its engine's client; none where there is no such client.
 
     Found anew after the engine was restarted, for Docker's socket is reached through its process.
     """
-    if monitor is None or not identifier.isalnum():
+    entries = read_entries()
+    monitor = find_containers(entries).get(identifier)
+    if monitor is None or not monitor.trusted or not identifier.isalnum():
         return ()
     if monitor.engine == "docker":
-        return _find_docker(identifier)
+        return _find_docker(identifier, entries)
     if monitor.engine == "podman":
-        words, _ = read_argv(monitor.monitor)
-        return (EngineContainer(("podman", *read_podman_options(words)), identifier),)
+        options = read_podman_options(entries[monitor.monitor].argv)
+        return (EngineContainer(("podman", *options), identifier),)
     return ()
 
 
-def _find_docker(identifier: str) -> tuple[EngineContainer, ...]:
-    for address in docker_containers.find_sockets(read_entries()):
+def _find_docker(identifier: str, entries: Mapping[int, ProcEntry]) -> tuple[EngineContainer, ...]:
+    for address in docker_containers.find_sockets(entries):
         with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
             if docker_containers.get_json(address, f"/containers/{identifier}/json"):
                 return (EngineContainer(("docker", "--host", f"unix://{address}"), identifier),)

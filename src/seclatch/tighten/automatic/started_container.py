@@ -7,14 +7,13 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from seclatch.model.stage import Stage
 from seclatch.process.containers.live_stages import find_stage
-from seclatch.process.containers.membership import FoundContainer, find_containers, find_members
-from seclatch.process.process_snapshot import read_entries
+from seclatch.process.containers.membership import find_containers, find_members
+from seclatch.process.process_entries import read_entries
 from seclatch.recording.ready.ready_condition import EngineContainer
 from seclatch.system.procfs import ProcEntry, read_mount_namespace, read_start, read_status_line
 
@@ -32,7 +31,6 @@ class StartedContainer:
     identifier: str
     pid: int
     handle: int
-    monitor: FoundContainer | None = None
     containers: tuple[EngineContainer, ...] = field(default=())
 
     def list_pids(self) -> list[int]:
@@ -78,7 +76,7 @@ def find_started(identifier: str, since: int) -> StartedContainer | None:
             with contextlib.suppress(OSError):
                 handle = os.pidfd_open(pid)
                 if read_start(pid) >= since:
-                    return StartedContainer(identifier, pid, handle, _find_monitor(entries, pid))
+                    return StartedContainer(identifier, pid, handle)
                 os.close(handle)
     return None
 
@@ -92,23 +90,6 @@ def _runs_program(entry: ProcEntry) -> bool:
         return False
     traced = read_status_line(entry.pid, b"TracerPid") not in (b"0", None)
     return not traced and find_stage(entry, in_container=True) is Stage.PROGRAM
-
-
-def _find_monitor(entries: Mapping[int, ProcEntry], pid: int) -> FoundContainer | None:
-    containers = find_containers(entries)
-    monitors = {each.monitor: each for each in containers.values() if each.monitor and each.trusted}
-    for ancestor in _list_ancestors(entries, pid):
-        if ancestor in monitors:
-            return monitors[ancestor]
-    return None
-
-
-def _list_ancestors(entries: Mapping[int, ProcEntry], pid: int) -> Iterator[int]:
-    for _ in range(64):
-        if pid not in entries:
-            return
-        pid = entries[pid].status.parent
-        yield pid
 
 
 def read_front_identifier(words: tuple[str, ...]) -> str:
