@@ -60,6 +60,7 @@ class Kubelet:
         labels = {"io.kubernetes.pod.name": name, "io.kubernetes.pod.namespace": "default"}
         config = (
             (1, ((1, name), (2, f"uid-{name}"), (3, "default"))),
+            (3, f"/var/log/pods/default_{name}_uid-{name}"),  # as a kubelet does
             (6, labels),
             (7, annotations),
             (8, ((1, f"/{self.group}"), (2, ((1, namespaces),)))),
@@ -96,6 +97,7 @@ class Pod:
             *((3, word) for word in command),
             (9, labels),
             (10, annotations or {}),
+            (11, f"{name}/0.log"),
             (15, ((2, security),)),
         )
         words = ((1, self.identifier), (2, config), (3, self.config))

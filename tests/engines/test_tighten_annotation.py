@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.engines.conftest import require
+from tests.engines.containerd import Containerd
 from tests.engines.engine import Engine
 from tests.engines.host import PrivateHost, wait_until
 from tests.engines.installing import Administrator
 from tests.engines.system_log import system_log
+from tests.engines.test_install_containerd import CONFIG
+from tests.engines.test_pods import TEXT, connect, restart
 from tests.engines.test_record_annotation import docker, fresh  # noqa: F401 (a fixture)
 
 PROFILES = "/etc/seclatch/running"
@@ -167,3 +170,35 @@ def test_what_the_engine_and_the_program_say(installed: Engine, log: Log) -> Non
         expect(says(log, f"ready ({condition})"), log)
         expect(lambda each=container: count_filters(installed, each) == 2, log)
         assert installed.exec(container, "/bin/mkdir", "/tmp/session").returncode == 0
+
+
+def test_a_container_of_a_pod_while_containerd_is_restarted(
+    own_host: PrivateHost,
+    seclatch: Administrator,
+    log: Log,
+    image: Path,
+    image_root: Path,
+    tmp_path: Path,
+) -> None:
+    """An annotation may be for one container of the pod; its log is the kubelet's."""
+    require(*Containerd.programs)
+    seclatch.write(CONFIG, TEXT)
+    seclatch.must("install", "containerd", "--runtime", "runc", *INSTALL)
+    write_profile(own_host)
+    containerd = Containerd(own_host, {}, config=CONFIG).begin(tmp_path / "containerd.log")
+    kubelet = connect(containerd, image, image_root, tmp_path)
+    wishes = {"seclatch.running.web": "web", "seclatch.ready": "log:^serving$"}
+    pod = kubelet.run_pod("shop", "seclatch", wishes)
+    script = "echo booting; until [ -e /tmp/go ]; do sleep 0.1; done; echo serving; sleep 1000"
+    other = pod.start("/bin/sleep", "1000", profile=None, name="other")
+    container = pod.start("/bin/sh", "-c", script, profile=None, name="web")
+    containerd = restart(containerd, tmp_path / "containerd-2.log")
+    assert pod.execute(container, "/bin/mkdir", "/tmp/session")[0] == 0
+    assert not says(log, "ready")()
+    pod.execute(container, "/bin/touch", "/tmp/go")
+    expect(says(log, f"container={container}", "tightened to"), log)
+    assert pod.execute(container, "/bin/mkdir", "/tmp/again")[0] != 0
+    assert pod.execute(other, "/bin/mkdir", "/tmp/session")[0] == 0
+    pod.remove()
+    kubelet.channel.close()
+    containerd.stop()

@@ -35,7 +35,7 @@ def test_the_recorder_imports_without_the_site_module(tmp_path: Path) -> None:
 
 
 def test_all_loaded_files_are_listed() -> None:
-    files = annotation_recorder.list_loaded_files()
+    files = annotation_recorder.list_loaded_files(annotation_recorder.MODULES)
     names = {file.name for file in files}
     assert {"container_recorder.py", "container_images.py", "pyvenv.cfg"} <= names
     assert Path(sys.executable) in files
@@ -62,7 +62,7 @@ def test_a_tree_needs_the_recorder_s_python_at_the_same_path(tree: Tree) -> None
         tree.run("install", "docker", "--record-annotations")
     assert "chroot" in caught.value.remedy
     assert tree.snapshot() == before
-    for file in annotation_recorder.list_loaded_files():
+    for file in annotation_recorder.list_loaded_files(annotation_recorder.MODULES):
         if file.exists():
             tree.write(str(file), b"")
     made = tree.snapshot()

@@ -75,7 +75,7 @@ def _bind(wanted: TightenRequest, started: StartedContainer) -> str:
             names = {make_printable(report.names.get(each.pid, "?")) for each in bound}
             pause = max((each.pause for each in bound), default=0) / 1000
             return (
-                f"tightened to {report.profile}: {len(bound)} processes "
+                f"tightened to {report.profile}: {len(bound)} process{'es' if bound[1:] else ''} "
                 f"({', '.join(sorted(names)[:6])}), longest pause {pause:.1f} ms, {report.verified}"
             )
     failures = "; ".join(explain_failures(report.outcome, report.names))

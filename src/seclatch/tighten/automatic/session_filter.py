@@ -15,6 +15,7 @@ from seclatch.system.procfs import read_start
 FOLDER = Path("/run/seclatch/sessions")
 _HEADER = struct.Struct("=8sQQQ")
 _MAGIC = b"SESSION1"
+_ENDED = 1 << 63  # read_start of a process that has ended
 
 
 def write_session_filter(
@@ -44,5 +45,5 @@ def remove_stale_filters(folder: Path = FOLDER) -> None:
 def _is_current(path: Path) -> bool:
     with contextlib.suppress(OSError, struct.error), path.open("rb") as file:
         magic, _, pid, start = _HEADER.unpack(file.read(_HEADER.size))
-        return bool(magic == _MAGIC and start and read_start(pid) == start)
+        return bool(magic == _MAGIC and start < _ENDED and read_start(pid) == start)
     return False
