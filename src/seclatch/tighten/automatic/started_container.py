@@ -60,6 +60,16 @@ class StartedContainer:
             time.sleep(_EVERY)
 
 
+def has_processes(identifier: str) -> bool:
+    """Return whether the container exists: one that was created has its runtime's init."""
+    entries = read_entries()
+    members = find_members(entries, find_containers(entries))
+    return any(
+        found.id == identifier and entries[pid].mounts != read_mount_namespace(os.getpid())
+        for pid, found in members.items()
+    )
+
+
 def find_started(identifier: str, since: int) -> StartedContainer | None:
     """Return the container once its program runs; only one that has started after `since`.
 

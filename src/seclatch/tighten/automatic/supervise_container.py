@@ -36,6 +36,7 @@ from seclatch.tighten.automatic.session_filter import remove_session_filter, rem
 from seclatch.tighten.automatic.started_container import (
     StartedContainer,
     find_started,
+    has_processes,
     read_front_identifier,
 )
 
@@ -44,8 +45,9 @@ _MAX_REPORT = 500
 _EVERY, _REFRESH = 0.2, 2.0
 _MAX_SHARE = 20
 """It waits so many times longer than it looks: 5 % of a processor at most."""
-_CREATED = 3600.0
-"""A container may be created long before it is started."""
+_UNBORN = 15.0
+"""So long after the front's end a container without a process was not made. One that was created
+may wait for its start for as long as it likes."""
 
 
 class SupervisorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,16 +61,26 @@ class SupervisorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
 
 @dataclass(frozen=True, slots=True)
+class FrontWords:
+    """What the front hands over: its pid, the bundle, the name of the configuration there."""
+
+    front: int
+    bundle: str
+    config: str
+
+
+@dataclass(frozen=True, slots=True)
 class Supervision:
     """One container to supervise, by the programs in `programs`.
 
-    `since`: start time of this process, in clock ticks.
+    `front`: pid of the latch's front. `since`: start time of this process, in clock ticks.
     """
 
     request: RunningRequest
     condition: ReadyCondition
     settings: SupervisorSettings
     programs: Path
+    front: int
     since: int
 
 
@@ -83,16 +95,17 @@ def main(program: str) -> int:
     if sys.argv[1:] == ["--check"]:
         return 0
     syslog.openlog("seclatch", syslog.LOG_PID, syslog.LOG_DAEMON)
-    front, bundle, config = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    words = FrontWords(int(sys.argv[1]), sys.argv[2], sys.argv[3])
     try:
-        found = read_annotated_container(bundle, config, read_front_identifier(read_argv(front)[0]))
+        identifier = read_front_identifier(read_argv(words.front)[0])
+        found = read_annotated_container(words.bundle, words.config, identifier)
     except (OSError, SeclatchError) as error:
         return _refuse(error, stop=True)
     if found is None:
         _report(_NOTHING)
         return 0
     try:
-        supervision = prepare(found, settings, path.parent, bundle, config)
+        supervision = prepare(found, settings, path.parent, words)
     except (OSError, SeclatchError) as error:
         return _refuse(error, stop=asks_to_stop(found), identifier=found.identifier)
     os.chdir("/")
@@ -104,20 +117,19 @@ def prepare(
     found: AnnotatedContainer,
     settings: SupervisorSettings,
     programs: Path,
-    bundle: str,
-    config: str,
+    words: FrontWords,
 ) -> Supervision:
     """Check all that can be known before the container starts. Raises SeclatchError, OSError."""
     request = read_running_request(found)
     if not request.identifier:
         raise SeclatchError("the runtime's command line does not name the container")
     _check_profile(settings, request)
-    condition = make_condition(request, programs.name, bundle, config)
+    condition = make_condition(request, programs.name, words.bundle, words.config)
     remove_stale_filters()
     remove_session_filter(request.identifier)
     condition.notify = lambda sentence: log(syslog.LOG_WARNING, request.identifier, sentence)
     condition.begin(client=True)
-    return Supervision(request, condition, settings, programs, read_start(os.getpid()))
+    return Supervision(request, condition, settings, programs, words.front, read_start(os.getpid()))
 
 
 def _check_profile(settings: SupervisorSettings, request: RunningRequest) -> None:
@@ -180,11 +192,15 @@ def _conclude(request: RunningRequest, started: StartedContainer, problem: str) 
 
 
 def _await_start(work: Supervision) -> StartedContainer | None:
-    deadline = time.monotonic() + _CREATED
-    while (now := time.monotonic()) < deadline:
-        if started := find_started(work.request.identifier, work.since):
+    """Return the container once its program runs; None if it was not made, or is gone again."""
+    identifier, absent = work.request.identifier, 0.0
+    while absent < _UNBORN:
+        now = time.monotonic()
+        if started := find_started(identifier, work.since):
             return started
+        waits = read_start(work.front) <= work.since or has_processes(identifier)
         time.sleep(max(_EVERY, _MAX_SHARE * (time.monotonic() - now)))
+        absent = 0.0 if waits else absent + time.monotonic() - now
     return None
 
 
