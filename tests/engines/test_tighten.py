@@ -58,9 +58,9 @@ def status(pid: int) -> dict[str, str]:
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
-@pytest.mark.parametrize("chosen", ["runc", "latched-crun"])
-def test_a_container_of_an_engine(engine: Engine, chosen: str, running: Path) -> None:
+def test_a_container_of_an_engine(engine: Engine, running: Path) -> None:
     """Under the engine's default profile; the program goes on, and later children are bound."""
+    chosen = "latched-crun" if engine.name == "podman" else "runc"
     container = detach(engine, "/bin/sh", "-c", COUNTS, runtime=chosen)
     pid = host_pid(engine, container)
     before = count_filters(pid)
