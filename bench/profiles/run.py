@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,13 @@ from bench.profiles.container import Container
 from bench.profiles.workload import Step, Workload
 from seclatch.recording.files import recording_file
 from tests.latch.oci import Runtime
+
+LONGEST = 60.0
+"""Seconds after which a step counts as failed: it hangs. The slowest takes about 20."""
+
+
+class HangingStepError(Exception):
+    """A step took longer than `LONGEST`. No OSError: waiting loops try again after these."""
 
 
 @dataclass
@@ -109,10 +118,11 @@ class Run:
     def _try(self, box: Container, each: Step, outcome: Outcome) -> None:
         failures = outcome.executed if each.executes else outcome.failed
         try:
-            if not box.alive():
-                box.kill()
-                box.start(15)
-            each.action(box)
+            with limit_time(LONGEST):
+                if not box.alive():
+                    box.kill()
+                    box.start(15)
+                each.action(box)
         except Exception as error:
             failures[each.name] = _reason(error)
             if not self._is_well(box):
@@ -135,10 +145,31 @@ class Run:
         box.profile, box.record = None, None
         box.started = lambda _: None
         try:
-            box.start()
-            self._workload.verify(box)
+            with limit_time(LONGEST):
+                box.start()
+                self._workload.verify(box)
         except Exception as error:
             outcome.ruined = _reason(error)
+
+
+@contextmanager
+def limit_time(seconds: float) -> Iterator[None]:
+    """Raise HangingStepError after some seconds, whatever is waited for; in the main thread only.
+
+    Time limits of a step's sockets do not suffice: a server that sends a byte each second, as redis
+    does to a replica while its background save does not end, never lets them expire.
+    """
+
+    def give_up(_signal: int, _frame: object) -> None:
+        raise HangingStepError(f"not done after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _reason(error: BaseException) -> str:
