@@ -68,6 +68,21 @@ def test_families_are_added_only_for_recorded_related_calls() -> None:
     assert not is_allowed(made("socket", exact=True), "shutdown")
 
 
+@pytest.mark.parametrize(
+    ("program", "scripted"), [("python3.13", True), ("node", True), ("nginx", False), ("sh", False)]
+)
+def test_interpreters_may_do_what_their_scripts_may_say(program: str, scripted: bool) -> None:
+    programs = frozenset(["cat", program])
+    rule = Rule(("read",), "SCMP_ACT_ALLOW")
+    profile = Profile("SCMP_ACT_ERRNO", (rule,), (NATIVE,), default_errno=EPERM)
+    done = complete_profile(profile, CompletionOptions(programs=programs))
+    assert is_allowed(done, "inotify_init1") is scripted
+    if scripted:
+        assert program in done.added["inotify_init1"].reason
+    exact = complete_profile(profile, CompletionOptions(exact=True, programs=programs))
+    assert not is_allowed(exact, "inotify_init1")
+
+
 @pytest.mark.parametrize("family", load_families(), ids=lambda row: row.family)
 def test_no_family_adds_a_new_kind_of_exposure(family: object) -> None:
     default = rule_meaning.read_meaning(limit().profile, NATIVE)

@@ -200,7 +200,8 @@ class _Proposer:
             if call.call == name:
                 return "harmless", call.reason
         for family in load_families():
-            if name in family.adds and any(self._meaning.may_execute(use) for use in family.uses):
+            related = not family.uses or any(map(self._meaning.may_execute, family.uses))
+            if name in family.adds and related:
                 return "harmless", f"{family.family}: {family.reason}"
         return "ordinary", ""
 

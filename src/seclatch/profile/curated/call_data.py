@@ -6,6 +6,8 @@ Each row has its reason and source; the files are in `seclatch/data/generate`, t
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 
@@ -42,6 +44,7 @@ class RecentCalls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CallFamily(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Calls that are harmless for a program that makes one of `uses`.
 
+    Or whose executable's name matches `programs`: an interpreter, which does what its script says.
     `danger` says what could be done with them at worst.
     """
 
@@ -50,6 +53,13 @@ class CallFamily(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     adds: tuple[str, ...]
     reason: str
     danger: str
+    programs: str = ""
+
+    def find_programs(self, names: Iterable[str]) -> list[str]:
+        """Return those of the executables' names for which the family is meant, sorted."""
+        if not self.programs:
+            return []
+        return sorted(name for name in names if re.fullmatch(self.programs, name))
 
 
 class DangerousCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from seclatch.model.merge_recordings import merge_recordings
 from seclatch.model.profile import Profile
@@ -106,8 +107,20 @@ def _complete(
         tuple(limits),
         frozenset(runtime),
         done.running.needs if done.running else {},
+        _list_programs(recordings, done.stages),
     )
     return complete_profile(done.profile, completion)
+
+
+def _list_programs(recordings: Sequence[Recording], stages: frozenset[str]) -> frozenset[str]:
+    """Return the names of the executables that the container executed."""
+    return frozenset(
+        PurePosixPath(image.exe).name
+        for recording in recordings
+        for process in recording.processes
+        for image in process.images
+        if image.stage in stages
+    )
 
 
 def _limit_arguments(done: AssembledProfile, *, plain: bool) -> RecordedLimit:

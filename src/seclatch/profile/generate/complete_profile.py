@@ -16,6 +16,7 @@ from seclatch.model.profile import Profile, Rule
 from seclatch.model.profile_reasons import ReasonKind
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.curated.call_data import (
+    CallFamily,
     load_always,
     load_dangerous,
     load_fallbacks,
@@ -38,7 +39,8 @@ class CompletionOptions:
     `exact`: without the harmless closure. `allow`: calls to allow though no run made them. `wider`:
     calls to allow though the limit denies them. `limits`: what the container had.
     `runtime`: calls that are allowed for a plain runtime alone, and open no family. `needs`:
-    further calls without which this program cannot do, with the reason.
+    further calls without which this program cannot do, with the reason. `programs`: names of the
+    executables that were recorded.
     """
 
     exact: bool = False
@@ -47,6 +49,7 @@ class CompletionOptions:
     limits: tuple[RecordedLimit, ...] = ()
     runtime: frozenset[str] = frozenset()
     needs: Mapping[str, str] = field(default_factory=dict)
+    programs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +123,20 @@ def _further_rules(
         return
     dangerous = load_dangerous()
     for family in load_families():
-        used = sorted(made.intersection(family.uses))
-        if used:
+        because = _find_reason(family, made, options.programs)
+        if because:
             adds = (name for name in family.adds if name not in dangerous)
-            comment = f"{family.family}: {family.reason} (it makes {', '.join(used)})"
+            comment = f"{family.family}: {family.reason} ({because})"
             yield from rule(adds, "family", comment)
+
+
+def _find_reason(family: CallFamily, made: frozenset[str], programs: frozenset[str]) -> str:
+    """Say what makes a family's calls harmless here; "" if nothing does."""
+    if used := sorted(made.intersection(family.uses)):
+        return f"it makes {', '.join(used)}"
+    if scripted := family.find_programs(programs):
+        return f"it runs scripts by {', '.join(scripted)}"
+    return ""
 
 
 def _about_limit(limited: LimitedProfile, limit: RecordedLimit) -> Iterator[str]:
