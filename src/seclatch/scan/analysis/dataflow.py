@@ -6,10 +6,11 @@ effects of an instruction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from seclatch.scan.analysis.abstract_values import State, join_values
+from seclatch.scan.analysis.abstract_values import State, Value, join_values
 from seclatch.scan.analysis.stack_words import is_caller_word, peek_word
 
 _STEPS = 400_000
@@ -34,7 +35,7 @@ class FlowFacts:
     `switch` are the addresses in its jump tables, `entered` its addresses to which other functions
     lead; `caught`: exceptions lead into it, to what may follow any call; `labels`: its code takes
     addresses within itself; `settled`: what its arguments point to does not change before it
-    returns.
+    returns. `words` are variables whose value is known wherever they are read.
     """
 
     endless: set[int]
@@ -44,6 +45,7 @@ class FlowFacts:
     caught: bool
     labels: bool
     settled: bool = False
+    words: Mapping[int, Value] = field(default_factory=dict)
 
 
 Outcome = list[int] | None

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from seclatch.scan.analysis import constant_arguments as arguments
-from seclatch.scan.analysis import glibc_signals, jump_tables, library_rules, syscall_numbers
+from seclatch.scan.analysis import (
+    glibc_signals,
+    go_constants,
+    jump_tables,
+    library_rules,
+    syscall_numbers,
+)
+from seclatch.scan.analysis.abstract_values import Value
 from seclatch.scan.analysis.data_objects import DataObjects
 from seclatch.scan.analysis.dataflow import FlowFacts, FlowMachine
 from seclatch.scan.analysis.functions import find_address_words
@@ -45,6 +54,7 @@ def find_site_constants(
     # The linker's words may have been read as a table.
     entered = _find_entered_addresses(code, others, tabled - ({to for _, to in compared} - others))
     machine = _Machines(code, starts, divided, entered)
+    machine.words = go_constants.find_constant_words(code, written, machine.is_load)
     resolver = machine.resolver()
     code.entered |= _find_known_addresses(code.known, divided)
     wanted = library_rules.load_rules().arguments
@@ -57,6 +67,7 @@ def find_site_constants(
         resolver = machine.resolver()
         numbers = resolver.resolve(queries)
         glibc_signals.drop_handler_sites(code, resolver, numbers)
+    go_constants.settle_thread_calls(code, written, resolver, numbers, machine.passed_by_go)
     if compared:
         led = {resolver.function(to) for to in others if code.elf.is_code(to)}
         numbers.wrappers -= {resolver.function(to) for _, to in compared} - led
@@ -118,6 +129,10 @@ def _find_known_addresses(known: SymbolTables, divided: DataObjects) -> set[int]
     return found | {row.address for rows in known.exports.values() for row in rows}
 
 
+def _is_no_load(_at: int) -> bool:
+    return False
+
+
 class _Machines:
     """Makes the machine of a function; has the registers of the system call convention."""
 
@@ -133,6 +148,7 @@ class _Machines:
         self._handlers = code.found.handlers
         self._bounds = divided.bounds
         self.settled: set[int] = set()
+        self.words: Mapping[int, Value] = {}
         self._at = np.array([at for at, _ in sweep.references], np.int64)
         self._order = np.argsort(self._at, kind="stable")
         self._sorted = self._at[self._order]
@@ -142,9 +158,12 @@ class _Machines:
             self.number, self.stack = int(x86_flow.RAX), int(x86_flow.RSP)
             self.arguments = [int(register) for register in x86_flow.ARGUMENTS]
             self.pushes = True
+            self.is_load: Callable[[int], bool] = partial(x86_flow.is_plain_load, elf)
         else:
             self.number, self.stack, self.pushes = 8, 31, False
             self.arguments = list(range(8))
+            self.is_load = _is_no_load
+        self.passed_by_go = self.number if self.pushes else self.arguments[0]
         self.registers = glibc_signals.CallRegisters(self.number, self.arguments[2])
 
     def resolver(self) -> syscall_numbers.NumberResolver:
@@ -165,7 +184,9 @@ class _Machines:
         caught = start in self._handlers
         labels = self._has_labels(start, stop)
         settled = index in self.settled
-        facts = FlowFacts(sweep.endless, sweep.twice, switch, entered, caught, labels, settled)
+        facts = FlowFacts(
+            sweep.endless, sweep.twice, switch, entered, caught, labels, settled, self.words
+        )
         if self._elf.machine == AARCH64:
             from seclatch.scan.a64 import a64_flow
 

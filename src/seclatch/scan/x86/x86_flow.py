@@ -9,15 +9,17 @@ import iced_x86 as iced
 from seclatch.scan.analysis import stack_words as stack
 from seclatch.scan.analysis.abstract_values import ENTRY, State, make_numbers
 from seclatch.scan.analysis.dataflow import FlowFacts, Outcome
+from seclatch.scan.elf.elf_file import ElfFile
 from seclatch.scan.x86.x86_operands import (
     WHOLE,
+    WIDTH,
     has_same_operands,
     write_register,
     write_whole_register,
 )
 from seclatch.scan.x86.x86_transfer import apply_instruction
 
-R, M, F = iced.Register, iced.Mnemonic, iced.FlowControl
+R, M, F, K = iced.Register, iced.Mnemonic, iced.FlowControl, iced.OpKind
 
 RAX, RSP = R.RAX, R.RSP
 ARGUMENTS = (R.RDI, R.RSI, R.RDX, R.RCX, R.R8, R.R9)
@@ -41,7 +43,7 @@ class X86Function:
             del self._instructions[:]  # a jump to a label and some more can lead anywhere
         self.addresses = [instruction.ip for instruction in self._instructions]
         self._index = {address: i for i, address in enumerate(self.addresses)}
-        self._endless, self._settled = facts.endless, facts.settled
+        self._endless, self._settled, self._words = facts.endless, facts.settled, facts.words
         self._switch = [self._index[address] for address in facts.switch if address in self._index]
         self.entries = [self._index[entered] for entered in facts.entered if entered in self._index]
         self._twice = any(
@@ -125,6 +127,8 @@ class X86Function:
         if flow == F.NEXT or instruction.mnemonic == M.SYSCALL:
             if instruction.mnemonic not in _NOTHING:
                 apply_instruction(instruction, state)
+            if self._words and instruction.memory_displacement in self._words:
+                self._load_word(instruction, state)
             return None
         if flow in (F.CALL, F.INDIRECT_CALL):
             if flow == F.CALL and instruction.near_branch_target in self._endless:
@@ -134,6 +138,11 @@ class X86Function:
             stack.note_unknown_write(state)
             return None
         return self._leads(instruction, index)
+
+    def _load_word(self, instruction: iced.Instruction, state: State) -> None:
+        if _is_plain_load(instruction):
+            word = self._words[instruction.memory_displacement]
+            write_register(instruction.op0_register, state, word)
 
     def _leads(self, instruction: iced.Instruction, index: int) -> list[int]:
         target = self._index.get(instruction.near_branch_target)
@@ -148,6 +157,23 @@ class X86Function:
         return (
             [index + 1] if instruction.mnemonic == M.INT and instruction.immediate8 == 0x80 else []
         )
+
+
+def is_plain_load(elf: ElfFile, at: int) -> bool:
+    """Return whether the instruction at an address only reads a variable into a register."""
+    text = elf.memory[at - elf.base : at - elf.base + 15]
+    return _is_plain_load(iced.Decoder(64, text, ip=at).decode())
+
+
+def _is_plain_load(instruction: iced.Instruction) -> bool:
+    return bool(
+        instruction.mnemonic == M.MOV
+        and instruction.op0_kind == K.REGISTER
+        and instruction.op0_register in WHOLE
+        and WIDTH[instruction.op0_register] >= 4
+        and instruction.op1_kind == K.MEMORY
+        and instruction.memory_base == R.RIP
+    )
 
 
 def _destination(instruction: iced.Instruction) -> int:
