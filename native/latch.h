@@ -28,7 +28,8 @@ struct call {
 	const char *config; /* crun's other name for it */
 	const char *container; /* its name, or NULL if it is uncertain which word that is */
 	bool stays; /* run or exec, for certain: the front does not end before the start does */
-	char *const *session; /* exec: the words after it, one of which is the container's name; or NULL */
+	char *const
+		*session; /* exec: the words after it, one of which is the container's name; or NULL */
 };
 
 void call_read(struct call *call, char *const argv[]);

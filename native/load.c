@@ -390,7 +390,8 @@ bool load_session(struct load *load, pid_t pid, const struct filter *filter, boo
 	if (!err && !result)
 		err = inject_end(&at_exec);
 	return (!err && !result) ||
-	       fail(load, "the running profile of the container could not be loaded for this exec session",
+	       fail(load,
+		    "the running profile of the container could not be loaded for this exec session",
 		    "annotate the container with seclatch.exec=boot, with which sessions get the profile "
 		    "that it was started with");
 }

@@ -25,7 +25,7 @@ struct header {
 	char magic[8];
 	uint64_t flags, pid, start; /* of the container's first process, as in /proc/PID/stat */
 };
-static const char magic[8] = "SESSION1";
+static const char magic[] = "SESSION1";
 
 static bool is_of_root(int fd, mode_t kind)
 {
@@ -61,8 +61,9 @@ static bool read_filter(int fd, struct filter *filter)
 	struct header header;
 	ssize_t count;
 
-	if (read(fd, &header, sizeof header) != sizeof header || memcmp(header.magic, magic, sizeof magic) ||
-	    !header.start || read_start(header.pid) != header.start)
+	if (read(fd, &header, sizeof header) != sizeof header ||
+	    memcmp(header.magic, magic, sizeof header.magic) || !header.start ||
+	    read_start(header.pid) != header.start)
 		return false;
 	count = read(fd, filter->code, sizeof filter->code);
 	filter->flags = header.flags;
@@ -80,9 +81,10 @@ bool session_find(const struct call *call, struct filter *filter)
 		return false;
 	folder = open(FOLDER, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	for (char *const *word = call->session; folder >= 0 && !found && *word; word++) {
-		int fd = strchr(*word, '/') ? -1 :
-					      openat(folder, *word,
-						     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		int fd = strchr(*word, '/') ?
+				 -1 :
+				 openat(folder, *word,
+					O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 		found = fd >= 0 && is_of_root(folder, S_IFDIR) && is_of_root(fd, S_IFREG) &&
 			read_filter(fd, filter);

@@ -44,10 +44,11 @@ static bool continue_without(const struct call *call, const char *reason)
 		journal_warning(text);
 		return true;
 	}
-	snprintf(text, sizeof text, "it is to be stopped unless it is tightened (seclatch.unready), and %.300s",
-		 reason);
-	refuse(call, (struct refusal){ text, "`seclatch doctor` tries the supervisor; `seclatch install` with "
-					     "--tighten-annotations sets it up" });
+	snprintf(text, sizeof text,
+		 "it is to be stopped unless it is tightened (seclatch.unready), and %.300s", reason);
+	refuse(call,
+	       (struct refusal){ text, "`seclatch doctor` tries the supervisor; `seclatch install` with "
+				       "--tighten-annotations sets it up" });
 	return false;
 }
 
@@ -75,12 +76,14 @@ bool supervise_if_asked(const struct call *call)
 	if (!beside_front(supervisor, sizeof supervisor, ".tighten") || *supervisor != '/')
 		return continue_without(call, "annotations for it are not enabled here");
 	if (!attendant_is_trusted(supervisor))
-		return continue_without(call, "the supervisor is missing, or others than root can change it");
+		return continue_without(call,
+					"the supervisor is missing, or others than root can change it");
 	count = attendant_start(supervisor, call, PATIENCE, report, sizeof report - 1);
 	if (count < 0 && errno == ETIMEDOUT)
 		return continue_without(call, "the supervisor was not ready within 20 seconds");
 	if (count <= 0)
-		return continue_without(call, count ? strerror(errno) : "the supervisor ended without a report");
+		return continue_without(call, count ? strerror(errno) :
+						      "the supervisor ended without a report");
 	report[count] = '\0';
 	if (*report == REFUSED)
 		return refuse_as_reported(call, report + 1);
