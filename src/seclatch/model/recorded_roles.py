@@ -61,16 +61,26 @@ def keep_role(recordings: Sequence[Recording], wanted: str) -> list[Recording]:
     """Return the recordings with the running calls of one role alone; the rest counts as before.
 
     `wanted`: `worker` or `PROGRAM:worker`. Raises ValueError where no recording has it, or
-    recordings have it of several programs.
+    recordings have it of several programs, and none of them creates the others.
     """
-    names = list_role_names(recordings)
-    fitting = [name for name in names if fits_role(name, wanted)]
+    role = _choose_role(recordings, wanted)
+    return [_keep_role(recording, role) for recording in recordings]
+
+
+def _choose_role(recordings: Sequence[Recording], wanted: str) -> str:
+    roles = merge_roles(role for recording in recordings for role in recording.roles)
+    fitting = [role for role in roles if fits_role(role.name, wanted)]
     if not fitting:
+        names = list_role_names(recordings)
         known = ", ".join(names) or "none, as those of one phase and of earlier versions"
         raise ValueError(f"no process of role {wanted!r} in it; roles in it: {known}")
-    if len(fitting) > 1:
-        raise ValueError(f"{wanted!r} is the role of several programs: {', '.join(fitting)}")
-    return [_keep_role(recording, fitting[0]) for recording in recordings]
+    made = {role.name: {(call.arch, call.number) for call in role.calls} for role in fitting}
+    # A role has the calls of those that it creates, such as a helper that it executes.
+    above = [name for name, own in made.items() if all(own >= each for each in made.values())]
+    if len(above) != 1:
+        names = [role.name for role in fitting]
+        raise ValueError(f"{wanted!r} is the role of several programs: {', '.join(names)}")
+    return above[0]
 
 
 def _keep_role(recording: Recording, name: str) -> Recording:

@@ -191,6 +191,17 @@ def test_a_kind_of_several_programs_is_ambiguous() -> None:
     assert keep_role([server.summarize()], "other:worker")
 
 
+def test_of_several_programs_the_one_is_meant_that_creates_the_others() -> None:
+    """As postgres executes what archives its log."""
+    server = Server()
+    server.mark()
+    helper = server.execute(server.fork(server.main), "/bin/cp")
+    server.call(server.main, "wait4")
+    server.call(helper, "read")
+    (kept,) = keep_role([server.summarize()], "main")
+    assert {row.name for row in kept.calls if row.running} == {"wait4", "read"}
+
+
 def test_a_negative_count_is_refused() -> None:
     server = Server()
     server.mark()
