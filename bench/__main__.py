@@ -23,6 +23,7 @@ from bench import (
     record,
     scan,
     start,
+    two_filters,
     watch,
 )
 from bench import filter as filters
@@ -47,6 +48,7 @@ BENCHMARKS = {
     "programs": programs.report,
     "profiles": profiles.report,
     "phases": phases.report,
+    "filters": two_filters.report,
     "ps": ps.report,
     "explain": explain.report,
     "fleet": fleet.report,

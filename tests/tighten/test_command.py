@@ -105,18 +105,15 @@ def test_a_container_is_bound_once(container: tuple[str, int], tmp_path: Path) -
     assert count_filters(pid) == 2
 
 
-def test_children_inherit_it(container: tuple[str, int], tmp_path: Path) -> None:
+def test_children_inherit_it_and_the_loader_is_named(
+    container: tuple[str, int], tmp_path: Path
+) -> None:
     name, pid = container
-    assert seclatch("tighten", name, "--profile", profile(tmp_path, "ptrace"), "--now").stdout
+    running = profile(tmp_path, "mkdirat", "kill")
+    assert seclatch("tighten", name, "--profile", running, "--now").returncode == 0
     children = Path(f"/proc/{pid}/task/{pid}/children")
     child = wait_until(lambda: children.read_text().split(), "a child")[0]
     assert count_filters(int(child)) == 2
-
-
-def test_the_loader_is_named(container: tuple[str, int], tmp_path: Path) -> None:
-    name, pid = container
-    running = profile(tmp_path, "mkdirat")
-    assert seclatch("tighten", name, "--profile", running, "--now").returncode == 0
     shown = seclatch("ps", "--pid", str(pid), "--profile", running).stdout
     assert "running.json" in shown
     listed = seclatch("filter", str(pid))
@@ -124,18 +121,9 @@ def test_the_loader_is_named(container: tuple[str, int], tmp_path: Path) -> None
     assert "loaded by seclatch tighten 20" in second and "seclatch tighten" not in first
     answer = seclatch("filter", str(pid), "--test", "mkdirat()").stdout
     assert "ERRNO" in answer
-
-
-def test_explain_names_what_put_the_second_filter_on(
-    container: tuple[str, int], tmp_path: Path
-) -> None:
-    name, _ = container
-    assert (
-        seclatch("tighten", name, "--profile", profile(tmp_path, "kill"), "--now").returncode == 0
-    )
-    done = seclatch("explain", "--container", name, "--seconds", "1")
-    denial = next(line for line in done.stdout.splitlines() if "kill(" in line)
-    assert "a filter that is not the container's; `seclatch tighten` put one on 20" in denial, done
+    explained = seclatch("explain", "--container", name, "--seconds", "1")
+    denial = next(line for line in explained.stdout.splitlines() if "kill(" in line)
+    assert "not the container's; `seclatch tighten` put one on 20" in denial, explained
 
 
 def test_a_setuid_program_is_listed(container: tuple[str, int], tmp_path: Path) -> None:
