@@ -15,6 +15,8 @@ from tests.agent.conftest import agent_host  # noqa: F401 (a fixture)
 from tests.deb.test_deb import find_package
 from tests.door.bare_root import ROOT, apt_options, source
 
+pytestmark = [pytest.mark.root, pytest.mark.engine, pytest.mark.timeout(900)]
+
 BASE, IMAGE = "localhost/base", "localhost/seclatch"
 
 
@@ -65,9 +67,6 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     subprocess.run(["chmod", "-R", "u+w", folder], check=False)
 
 
-@pytest.mark.root
-@pytest.mark.engine
-@pytest.mark.timeout(600)
 def test_the_image_does_what_the_daemon_set_asks(
     archive: Path,
     agent_host: AgentHost,
@@ -83,8 +82,8 @@ def test_the_image_does_what_the_daemon_set_asks(
 
 
 def test_the_image_has_no_more_than_it_needs(archive: Path) -> None:
-    """No shell history, package lists, compiler; less than 200 MB."""
-    assert archive.stat().st_size < 200 << 20
+    """No shell history, package lists, compiler; less than 250 MB."""
+    assert archive.stat().st_size < 250 << 20
     done = subprocess.run(
         ["skopeo", "inspect", "--config", f"docker-archive:{archive}"],
         capture_output=True,

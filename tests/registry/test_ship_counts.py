@@ -73,7 +73,10 @@ def test_recordings_go_and_counts_stay(shipping: ShippingNode) -> None:
     assert SECRET.encode() not in kept
 
 
-def test_a_registry_that_is_down_loses_nothing(shipping: ShippingNode) -> None:
+def test_a_registry_that_is_down_loses_nothing(
+    shipping: ShippingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seclatch.registry.registry_http.time.sleep", lambda _: None)
     shipping.record("a", counted("read"))
     down = shipping.ship(repository=parse_reference("localhost:1/x"))
     assert down.merged == 1 and "registry localhost:1" in down.failed[0]
