@@ -85,6 +85,8 @@ class AgentHost:
         for path in reversed(own):
             self.booted.run("umount", "--lazy", path)
         assert self.booted.run("sh", "-c", "python3 -c 1 || echo none") == "none\n"
+        # as systemd does outside of containers: later mounts are seen in those of agents
+        self.booted.run("mount", "--make-rshared", "/")
 
     def use_image(self, archive: Path, name: str) -> None:
         """Start agents from an image; without one from this machine's root directory."""
