@@ -89,9 +89,10 @@ deb: $(WHEEL_STAMP)
 	/usr/bin/python3 tools/deb.py
 	$(VENV)/bin/python -m tools.deb12
 
-# Builds them twice, and takes them from installation to purge in a bare Debian 13 and 12.
+# Builds them twice, takes them from installation to purge in a bare Debian 13 and 12, and builds the
+# image of the node's agent from one.
 test-deb: test-packages $(WHEEL_STAMP)
-	@tools/need $(DEB_PACKAGES)
+	@tools/need $(DEB_PACKAGES) buildah
 	@rm -rf build/deb
 	$(VENV)/bin/python tools/deb.py --output build/deb
 	$(VENV)/bin/python -m tools.deb12 --output build/deb
