@@ -11,7 +11,7 @@ DEB_PACKAGES := debhelper dh-python pybuild-plugin-pyproject python3-all python3
 	ninja-build musl-tools lintian mmdebstrap python3-click python3-jinja2 python3-msgspec python3-rich \
 	python3-tomlkit python3-yaml
 ARM64_PACKAGES := qemu-system-arm
-HOSTS_PACKAGES := qemu-system-x86 kmod
+HOSTS_PACKAGES := qemu-system-x86 kmod ubuntu-archive-keyring
 SOURCES := pyproject.toml $(wildcard native/*.[ch] native/*/*.[ch]) native/CMakeLists.txt
 STAMP := $(VENV)/.built
 DEV_STAMP := $(VENV)/.dev

@@ -16,7 +16,7 @@ enum {
 	LAYERS = 64, /* filters of one task that are looked at */
 	MAX_INSTRUCTIONS = 4096,
 	LARGEST = MAX_INSTRUCTIONS * 8,
-	STORE = 4 << 20,
+	STORE = 2 << 20, /* Linux 5.15 takes no value of an array above 4 MB (E2BIG), 6.1 does */
 	NOT_COPIED = 0xffffffff,
 };
 

@@ -37,15 +37,20 @@ class Apt:
     """An apt for foreign architectures below `folder`; the first one is its native one."""
 
     def __init__(
-        self, folder: Path, arches: Sequence[str] = ("arm64",), suite: str = SUITE
+        self,
+        folder: Path,
+        arches: Sequence[str] = ("arm64",),
+        suite: str = SUITE,
+        source: str | None = None,
     ) -> None:
+        """Take Debian's suite, or the archive of `source`, a line of sources.list(5)."""
         self.folder = folder
         self.cache = folder / "cache"
         for each in ("state/lists/partial", "cache/archives/partial"):
             (folder / each).mkdir(parents=True, exist_ok=True)
         (folder / "state/status").touch()
         sources = folder / "sources.list"
-        sources.write_text(_sources(arches, suite))
+        sources.write_text(source or _sources(arches, suite))
         configuration = folder / "apt.conf"
         configuration.write_text(
             CONFIGURATION.format(

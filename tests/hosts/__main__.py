@@ -1,4 +1,4 @@
-"""`make test-hosts`: latch, apply, record, ps, explain and doctor on Debian's kernels, in QEMU.
+"""`make test-hosts`: latch, apply, record, ps, explain and doctor on real kernels, in QEMU.
 
 python -m tests.hosts [--machine NAME]… [--short] [--page docs/hosts.md]
 python -m tests.hosts --from-logs --page docs/hosts.md
@@ -39,6 +39,8 @@ SETTINGS = {
     "bookworm": Setting("bookworm"),
     "trixie": Setting("trixie"),
     "testing": Setting("testing"),
+    "jammy": Setting("jammy", engines=False),
+    "focal": Setting("focal", engines=False),
     "trixie-cgroup1": Setting("trixie", ("seclatch.cgroup=1",)),
     "trixie-lockdown": Setting("trixie", ("lockdown=confidentiality",)),
     "trixie-no-lsm": Setting("trixie", ("apparmor=0",), engines=False),

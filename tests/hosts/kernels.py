@@ -1,4 +1,7 @@
-"""Debian's x86-64 kernels, from the oldest suite to the newest, and the modules a guest needs.
+"""x86-64 kernels of Debian, from the oldest suite to the newest, and the modules a guest needs.
+
+Debian has no kernel at the recorder's lower bound (Linux 5.15) and at that of `ps` (5.8): those are
+Ubuntu's.
 
 None is installed: an apt with a state of its own fetches them, and they are unpacked.
 """
@@ -24,6 +27,13 @@ METAPACKAGE = "linux-image-amd64"
 
 SUITES = ("bullseye", "bookworm", "trixie", "testing")
 
+# Suite -> the part of the archive, and the release.
+UBUNTU = {"jammy": ("jammy", "5.15.0-25"), "focal": ("focal-updates", "5.8.0-63")}
+_UBUNTU_SOURCE = (
+    "deb [arch=amd64 signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg] "
+    "http://archive.ubuntu.com/ubuntu {} main\n"
+)
+
 _PART = re.compile(r"linux-(binary|modules|base)-\d")  # the last one lists built-in modules
 
 # The host's file system is mounted by 9P over virtio.
@@ -44,17 +54,21 @@ class Kernel:
 
 def make_kernel(folder: Path, suite: str) -> Kernel:
     """Fetch and unpack missing parts."""
-    apt = Apt(folder / f"apt-{suite}", ("amd64",), suite)
+    source = _UBUNTU_SOURCE.format(UBUNTU[suite][0]) if suite in UBUNTU else None
+    apt = Apt(folder / f"apt-{suite}", ("amd64",), suite, source)
     apt.update()
-    packages = [apt.single(name) for name in _name_packages(apt)]
+    packages = [apt.single(name) for name in _name_packages(apt, suite)]
     own = Path(__file__).read_text() + INIT.read_text()
     key = "\n".join([path.name for path in packages]) + own
     kept = keep(folder, f"kernel-{suite}", key, partial(_build, packages))
     return Kernel(suite, (kept / "release").read_text(), kept / "vmlinuz", kept / "initramfs")
 
 
-def _name_packages(apt: Apt) -> list[str]:
+def _name_packages(apt: Apt, suite: str) -> list[str]:
     """Return the packages of image and modules: since Linux 7.0 the image's package is empty."""
+    if suite in UBUNTU:
+        kinds = ("image", "modules", "modules-extra")
+        return [f"linux-{part}-{UBUNTU[suite][1]}-generic" for part in kinds]
     image = next(name for name in apt.depends(METAPACKAGE) if re.match(r"linux-image-\d", name))
     parts = [name for name in apt.depends(image) if _PART.match(name)]
     return parts or [image]

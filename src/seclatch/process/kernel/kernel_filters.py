@@ -28,11 +28,11 @@ LAYER = struct.Struct("=QII")
 NOT_COPIED = 0xFFFFFFFF
 LAYERS = 64
 LARGEST = 4096 * 8
-STORE = 4 << 20
+STORE = 2 << 20
 
 _DOING = "reading filters with eBPF"
 _CHUNK = 1 << 15
-_ROUNDS = 8
+_ROUNDS = 16
 _USED = struct.Struct("=Q")
 
 
