@@ -67,7 +67,12 @@ _ALSO = {"podman": "containers-common", "spo": "kubernetes"}
     metavar="PROFILE",
     help="Add missing calls to this profile; calls that a rule of it denies stay denied.",
 )
-@click.option("--args", "narrow", is_flag=True, help="Compare arguments with those recorded.")
+@click.option(
+    "--args",
+    "narrow",
+    is_flag=True,
+    help="Compare arguments with those recorded, and with a scan's constants.",
+)
 @click.option(
     "--any-args",
     is_flag=True,

@@ -34,6 +34,18 @@ class UnresolvedCall(msgspec.Struct, frozen=True):
     why: str
 
 
+class PassedArgument(msgspec.Struct, frozen=True):
+    """The constants that a program passes in one argument of a call, its position from 0.
+
+    `open` names functions that pass what is no constant: then it may be any value.
+    """
+
+    call: str
+    index: int
+    values: tuple[int, ...] = ()
+    open: tuple[str, ...] = ()
+
+
 class ScannedProgram(msgspec.Struct, frozen=True):
     """One executable.
 
@@ -41,6 +53,8 @@ class ScannedProgram(msgspec.Struct, frozen=True):
     could not be found, `unread` not be analysed (with the reason). `runs_others`: it can execute
     further programs, which are not part of this. `loop_calls`: those of its calls that it can make
     from the function `main_loop` on; "" where that was not asked for, or is not in it.
+    `arguments` has the selected arguments of calls that take very different requests; null in files
+    of earlier versions.
     """
 
     path: str
@@ -56,6 +70,7 @@ class ScannedProgram(msgspec.Struct, frozen=True):
     runs_others: bool = False
     main_loop: str = ""
     loop_calls: tuple[str, ...] = ()
+    arguments: tuple[PassedArgument, ...] | None = None
 
     @property
     def whole(self) -> bool:

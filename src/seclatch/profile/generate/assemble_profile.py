@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from seclatch.model.merge_recordings import merge_recordings
@@ -22,11 +22,16 @@ from seclatch.profile.generate.generate_profile import (
     generate_profile,
     list_stages,
 )
-from seclatch.profile.generate.join_scan import JoinedProfile, JoinPolicy, join_scan
+from seclatch.profile.generate.join_scan import JoinedProfile, JoinPolicy, JoinVerdict, join_scan
 from seclatch.profile.generate.limit_arguments import make_argument_limit
 from seclatch.profile.generate.match_inputs import list_unscanned
 from seclatch.profile.generate.recorded_limit import RecordedLimit, find_limits
 from seclatch.profile.generate.running_phase import RunningPhase, select_running
+from seclatch.profile.generate.scanned_arguments import (
+    ScannedArguments,
+    narrow_added,
+    read_scanned_arguments,
+)
 
 _MOST = 10
 
@@ -72,6 +77,8 @@ def assemble_profile(recordings: Sequence[Recording], options: AssemblyOptions) 
         running = select_running(recordings, stages, options.role)
         recordings = running.recordings
     recording = merge_recordings(recordings)
+    scanned = _read_scanned(recordings, options)
+    options = replace(options, generator=replace(options.generator, scanned=scanned))
     made = generate_profile(recording, options.generator)
     warnings = [*(running.describe() if running else ()), *made.warnings]
     done = AssembledProfile(made.profile, warnings, made, recording, stages, running)
@@ -83,11 +90,24 @@ def assemble_profile(recordings: Sequence[Recording], options: AssemblyOptions) 
         )
         done.warnings += done.joined.warnings
         done.profile = done.joined.profile
+    if done.joined is not None and scanned is not None:
+        added = {row.name for row in done.joined.rows if row.verdict is JoinVerdict.PLAUSIBLE}
+        done.profile = narrow_added(done.profile, added, scanned)
+        done.warnings += scanned.describe([n for rule in done.profile.rules for n in rule.names])
     if options.generator.base is None:
         done.completed = _complete(done, recordings, options)
         done.warnings += done.completed.warnings
         done.profile = done.completed.profile
     return done
+
+
+def _read_scanned(
+    recordings: Sequence[Recording], options: AssemblyOptions
+) -> ScannedArguments | None:
+    """Return what scanned programs pass, if arguments are to be compared."""
+    if options.scan is None or not options.generator.narrow:
+        return None
+    return read_scanned_arguments(options.scan, list_unscanned(recordings, options.scan))
 
 
 def _complete(

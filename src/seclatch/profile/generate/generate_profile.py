@@ -15,8 +15,9 @@ from seclatch.model.stage import Stage
 from seclatch.model.syscall import load_syscalls
 from seclatch.profile.checks.old_and_new_calls import TWINS
 from seclatch.profile.generate.base_profile import BaseProfile
-from seclatch.profile.generate.narrow_arguments import narrow_rules, recorded_values
+from seclatch.profile.generate.narrow_arguments import recorded_values
 from seclatch.profile.generate.plain_runtime_calls import read_measured_calls
+from seclatch.profile.generate.scanned_arguments import ScannedArguments, narrow_with_scan
 
 _ALLOW = "SCMP_ACT_ALLOW"
 _ERRNO = "SCMP_ACT_ERRNO"
@@ -41,7 +42,8 @@ class GeneratorOptions:
     the latch. `narrow`: compare arguments. `portable`: allow what other versions of a C library use
     for the same. `refuse_clone3`: with ENOSYS, so that libraries use clone, whose flags a filter
     can see. `no_stub`: leave runc no number to answer by itself.
-    `base`: the profile to add to. `running`: of the running phase alone.
+    `base`: the profile to add to. `running`: of the running phase alone. `scanned`: what scanned
+    programs pass, for `narrow`.
     """
 
     first: Stage = Stage.PROGRAM
@@ -52,6 +54,7 @@ class GeneratorOptions:
     no_stub: bool = False
     base: Profile | None = None
     running: bool = False
+    scanned: ScannedArguments | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,9 @@ class _Maker:
         runtime = self._runtime_needs(self._options.plain) if self._options.plain else set()
         narrowed: list[Rule] = []
         if self._options.narrow:
-            narrowed = narrow_rules(self._missing(names - runtime), self._values)
+            narrowed = narrow_with_scan(
+                self._missing(names - runtime), self._values, self._options.scanned
+            )
         whole = self._missing(names) - {rule.names[0] for rule in narrowed}
         if whole:
             yield Rule(tuple(sorted(whole)), _ALLOW, comment=self._provenance())

@@ -26,12 +26,17 @@ SELECTORS = {
     "ptrace": 0,
     "seccomp": 0,
     "fcntl": 1,
+    "madvise": 2,
+    "setsockopt": 1,
 }
 INT = 0xFFFFFFFF
 MAX_VALUES = 64
 """A call with more distinct values than that is allowed as a whole."""
 
 _PROT_EXEC = 4
+_NAMESPACES = 0x7E020000
+"""clone(2)'s flags for new namespaces: its other flags depend on the C library's version."""
+
 MAPPERS = {"mmap": 2, "mprotect": 2, "pkey_mprotect": 2}
 
 Values = dict[tuple[str, int], set[int]]
@@ -53,21 +58,24 @@ def narrow_rules(names: Iterable[str], values: Values) -> list[Rule]:
     for name in sorted(names):
         if name in SELECTORS:
             seen = values.get((name, SELECTORS[name]), set())
-            rules += _one_each(name, SELECTORS[name], seen)
+            mask = _NAMESPACES if name == "clone" else INT
+            rules += _one_each(name, SELECTORS[name], {value & mask for value in seen}, mask)
         elif name in MAPPERS:
             rules += _without_exec(name, values.get((name, MAPPERS[name]), set()))
     return rules
 
 
-def _one_each(name: str, index: int, values: set[int]) -> list[Rule]:
+def _one_each(name: str, index: int, values: set[int], mask: int) -> list[Rule]:
     if not 0 < len(values) <= MAX_VALUES:
         return []
     return [
         Rule(
             (name,),
             _ALLOW,
-            args=(Arg(index, Operator.MASKED_EQ, INT, value),),
-            comment=f"only with the values that were recorded: argument {index} {value:#x}",
+            args=(Arg(index, Operator.MASKED_EQ, mask, value),),
+            comment=f"only with values that were recorded or scanned: argument {index} {value:#x}"
+            if mask == INT
+            else f"only in namespaces as recorded: flags & {mask:#x} = {value:#x}",
         )
         for value in sorted(values)
     ]

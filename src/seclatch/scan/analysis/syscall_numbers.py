@@ -99,6 +99,14 @@ class NumberResolver:
         """Return the state before a site that was queried."""
         return self._states.get(at)
 
+    def look(self, addresses: set[int]) -> None:
+        """Find the states before these addresses, for `value`."""
+        self._walk(addresses)
+
+    def value(self, at: int, atom: Atom) -> Value:
+        """Return the value of a name before an address that was looked at."""
+        return self._find_value(at, atom)
+
     def _walk(self, addresses: set[int]) -> None:
         """Find the states before these addresses, each function once."""
         by_function: dict[int, set[int]] = defaultdict(set)

@@ -78,6 +78,11 @@ class ReachabilityWalk:
             self._add_modules()  # modules that were opened meanwhile
         return self.reached
 
+    @property
+    def searching(self) -> set[int]:
+        """Return the modules whose code looks up functions by name."""
+        return self._searching
+
     def need(self, names: Iterable[tuple[str, str]], why: str) -> None:
         """Reach the imports of a library that is not among the modules, by name and version."""
         self._add_modules()

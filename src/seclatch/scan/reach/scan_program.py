@@ -12,6 +12,7 @@ from seclatch.scan.elf.elf_file import AARCH64
 from seclatch.scan.image.rootfs_reader import Rootfs
 from seclatch.scan.image.scan_target import ScanTarget
 from seclatch.scan.ld import gconv_modules, linker, plugins
+from seclatch.scan.reach.collect_arguments import collect_arguments
 from seclatch.scan.reach.collect_numbers import collect_numbers, find_arch
 from seclatch.scan.reach.main_loop import find_loop_calls
 from seclatch.scan.reach.reachability import FUNCTION, Node, ReachabilityWalk, ReachedCode
@@ -72,6 +73,8 @@ def scan_program(  # noqa: PLR0913 (as in a request)
     reacher.follow()
     notes += _note_unknown_libraries(linked, reached)
     made = _make_program(linked, collect_numbers(linked, reached), target, notes)
+    passed = collect_arguments(linked, reached, reacher.searching)
+    made = msgspec.structs.replace(made, arguments=passed)
     return _add_loop(made, linked, reached, main_loop)
 
 

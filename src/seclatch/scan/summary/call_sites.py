@@ -15,6 +15,7 @@ from seclatch.scan.analysis import (
     go_constants,
     jump_tables,
     library_rules,
+    passed_values,
     syscall_numbers,
 )
 from seclatch.scan.analysis.abstract_values import Value
@@ -30,13 +31,14 @@ _SYSCALL = "syscall"
 
 @dataclass(frozen=True, slots=True)
 class SiteConstants:
-    """The numbers of system calls, the rows of `constant_arguments`.
+    """The numbers of system calls, the rows of `constant_arguments` and of `passed_values`.
 
     `stored` are the data objects in which a pointer to syscall(2) is stored.
     """
 
     numbers: syscall_numbers.SiteNumbers
     arguments: list[arguments.Row]
+    passed: list[passed_values.Row]
     stored: list[int]
 
 
@@ -58,9 +60,12 @@ def find_site_constants(
     resolver = machine.resolver()
     code.entered |= _find_known_addresses(code.known, divided)
     wanted = library_rules.load_rules().arguments
-    uses = arguments.ImportUses(code, divided.pointers, written, {_SYSCALL, *wanted})
+    uses = arguments.ImportUses(
+        code, divided.pointers, written, {_SYSCALL, *wanted, *passed_values.FUNCTIONS}
+    )
     queries: set[syscall_numbers.Query] = {(at, ("in", machine.number)) for at in code.sweep.sites}
-    queries |= arguments.make_queries(uses, _SYSCALL, code, resolver, machine.arguments[0])
+    named = arguments.make_queries(uses, _SYSCALL, code, resolver, machine.arguments[0])
+    queries |= named
     numbers = resolver.resolve(queries)
     machine.settled = glibc_signals.find_senders(code, resolver, numbers, machine.registers)
     if machine.settled:
@@ -74,7 +79,10 @@ def find_site_constants(
     _mark_open_wrappers(code, resolver, numbers, uses)
     slots = np.searchsorted(divided.bounds, sorted(uses.slots.get(_SYSCALL, ())), "right") - 1
     found = arguments.find_constant_arguments(uses, code, resolver, wanted, machine.arguments)
-    return SiteConstants(numbers, found, slots.tolist())
+    passed = passed_values.PassedValues(
+        code, resolver, machine.arguments, machine.number, {to for _, to in stored}
+    ).find(uses, code.sweep.sites, named)
+    return SiteConstants(numbers, found, passed, slots.tolist())
 
 
 def _mark_open_wrappers(

@@ -37,10 +37,10 @@ class FileSummary(msgspec.Struct, array_like=True):
     Edges are stored by source as in `call_graph.EdgeLists`. `pointers` are (kind, value, addend),
     those of object i at `pointer_first[i]` to `[i + 1]`. `roots` are addresses that the loader
     calls, `root_symbols` such by name. `exports` are as `symbols.SymbolExport`, in order.
-    `arguments` are as `constant_arguments.Row`; `stored` are the objects that hold a pointer to
-    syscall(2); `threads` those that are copied for each thread. `services` are a static program's
-    built-in name services; None: it uses none, or is not static. `taken` are functions whose
-    address code takes.
+    `arguments` are as `constant_arguments.Row`, `passed` as `passed_values.Row`; `stored` are the
+    objects that hold a pointer to syscall(2); `threads` those that are copied for each thread.
+    `services` are a static program's built-in name services; None: it uses none, or is not static.
+    `taken` are functions whose address code takes.
     """
 
     identity: str
@@ -71,6 +71,7 @@ class FileSummary(msgspec.Struct, array_like=True):
     unresolved: list[tuple[int, int]]
     wrappers: list[int]
     arguments: list[tuple[int, str, int]]
+    passed: list[tuple[int, str, int]]
     stored: list[int]
     threads: list[int]
     foreign: list[tuple[int, int]]
@@ -157,6 +158,7 @@ def summarize_file(data: bytes) -> FileSummary:
         unresolved=sorted(numbers.unresolved),
         wrappers=sorted(numbers.wrappers),
         arguments=constants.arguments,
+        passed=constants.passed,
         stored=constants.stored,
         threads=_find_thread_objects(elf, divided),
         foreign=[(function, at) for at, function in owner.items()],
